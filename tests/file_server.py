@@ -1,0 +1,112 @@
+"""A web server on this machine that serves one file, well or badly."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+PIECES = 16
+
+
+class FileServer(ThreadingHTTPServer):
+    """Answers the first request as the first behaviour says, and so on; the last one stays."""
+
+    daemon_threads = False  # so that closing the server waits for the requests
+
+    def __init__(self, content: bytes, behaviours: tuple["Behaviour", ...]) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content = content
+        self.behaviours = behaviours
+        self.requests: list[str] = []
+        self.released = threading.Event()
+        self.counting = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/weights.h5"
+
+    def next_behaviour(self, path: str) -> "Behaviour":
+        with self.counting:
+            self.requests.append(path)
+            return self.behaviours[min(len(self.requests), len(self.behaviours)) - 1]
+
+    def handle_error(self, request, client_address) -> None:
+        """Say nothing: clients that go away in the middle are what the tests are about."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: FileServer
+
+    def do_GET(self) -> None:
+        self.server.next_behaviour(self.path)(self, self.server.content)
+
+    def log_message(self, *arguments) -> None:
+        """Keep the test's output clean."""
+
+    def announce(self, size: int | None) -> None:
+        self.send_response(200)
+        if size is not None:
+            self.send_header("Content-Length", str(size))
+        self.end_headers()
+
+
+Behaviour = Callable[[Handler, bytes], None]
+
+
+def send(handler: Handler, content: bytes) -> None:
+    handler.announce(len(content))
+    handler.wfile.write(content)
+
+
+def send_unannounced(handler: Handler, content: bytes) -> None:
+    handler.announce(None)
+    handler.wfile.write(content)
+
+
+def send_slowly(handler: Handler, content: bytes) -> None:
+    handler.announce(len(content))
+    step = -(-len(content) // PIECES)
+    for start in range(0, len(content), step):
+        handler.wfile.write(content[start : start + step])
+        handler.server.released.wait(0.01)
+
+
+def send_other_bytes(handler: Handler, content: bytes) -> None:
+    send(handler, bytes(len(content)))
+
+
+def cut_off(handler: Handler, content: bytes) -> None:
+    handler.announce(len(content))
+    handler.wfile.write(content[: len(content) // 2])
+
+
+def hold_half_way(handler: Handler, content: bytes) -> None:
+    cut_off(handler, content)
+    handler.wfile.flush()
+    handler.server.released.wait(60)
+
+
+def hang(handler: Handler, content: bytes) -> None:
+    handler.server.released.wait(60)
+
+
+def refuse(handler: Handler, content: bytes) -> None:
+    handler.send_error(404)
+
+
+def hang_up(handler: Handler, content: bytes) -> None:
+    """Close the connection without a word."""
+
+
+@contextmanager
+def serve(content: bytes, *behaviours: Behaviour) -> Iterator[FileServer]:
+    """Serve ``content`` while the context lasts, as the behaviours say."""
+    with FileServer(content, behaviours or (send,)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.released.set()
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,283 @@
+import errno
+import hashlib
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pooch
+import pytest
+
+from tests import file_server
+from tests.file_server import serve
+from vgg_viz.downloads import DownloadError, StorageError, download
+
+REPOSITORY = Path(__file__).parents[1]
+CONTENT = bytes(range(256)) * 4096
+MD5 = hashlib.md5(CONTENT).hexdigest()
+USUAL, QUICK = (10.0, 30.0), (10.0, 0.1)
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch):
+    """Go round any proxy, and note pooch's waits between tries instead of waiting."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("no_proxy", "*")
+    waits = []
+    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=waits.append))
+    return waits
+
+
+@pytest.fixture
+def closed_port():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return unused.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    "behaviour", [file_server.send, file_server.send_slowly, file_server.send_unannounced]
+)
+@pytest.mark.parametrize("md5", [MD5, None])
+def test_a_file_arrives_whole_under_its_name_alone(tmp_path, behaviour, md5):
+    folder = tmp_path / "new" / "folder"
+    with serve(CONTENT, behaviour) as server:
+        path = download(server.url, folder, "file.bin", md5=md5)
+    assert path == folder / "file.bin"
+    assert path.read_bytes() == CONTENT
+    assert list(folder.iterdir()) == [path]
+    assert server.requests == ["/weights.h5"]
+
+
+def test_progress_grows_to_the_total(tmp_path):
+    reports = []
+    content = CONTENT[:-1000]
+    with serve(content, file_server.send_slowly) as server:
+        download(
+            server.url, tmp_path, "f", md5=None, on_progress=lambda *report: reports.append(report)
+        )
+    received, totals = zip(*reports, strict=True)
+    assert len(reports) >= 4
+    assert list(received) == sorted(received)
+    assert 0 < received[0] < received[-1] == len(content)
+    assert set(totals) == {len(content)}
+
+
+def test_progress_of_an_unannounced_size_has_no_total(tmp_path):
+    reports = []
+    with serve(CONTENT, file_server.send_unannounced) as server:
+        download(
+            server.url, tmp_path, "f", md5=None, on_progress=lambda *report: reports.append(report)
+        )
+    received, totals = zip(*reports, strict=True)
+    assert list(received) == sorted(received)
+    assert received[-1] == len(CONTENT)
+    assert set(totals) == {None}
+
+
+def test_progress_of_a_second_try_starts_again(tmp_path):
+    reports = []
+    with serve(CONTENT, file_server.cut_off, file_server.send) as server:
+        download(server.url, tmp_path, "f", md5=MD5, on_progress=lambda got, _: reports.append(got))
+    restart = next(at for at in range(1, len(reports)) if reports[at] < reports[at - 1])
+    assert reports[:restart] == sorted(reports[:restart])
+    assert reports[restart:] == sorted(reports[restart:])
+    assert reports[-1] == len(CONTENT)
+
+
+@pytest.mark.parametrize(
+    ("failure", "timeout"),
+    [
+        (file_server.cut_off, USUAL),
+        (file_server.refuse, USUAL),
+        (file_server.send_other_bytes, USUAL),
+        (file_server.hang, (10.0, 1.0)),  # long enough for the third, good answer
+        (file_server.hang_up, USUAL),
+    ],
+)
+def test_a_failure_is_tried_again(tmp_path, failure, timeout, waits):
+    with serve(CONTENT, failure, failure, file_server.send) as server:
+        path = download(server.url, tmp_path, "file.bin", md5=MD5, timeout=timeout)
+    assert path.read_bytes() == CONTENT
+    assert len(server.requests) == 3
+    assert waits == [1, 2]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("md5", [MD5, None])
+@pytest.mark.parametrize(
+    ("failure", "timeout", "reason"),
+    [
+        (file_server.cut_off, USUAL, "the connection broke off before all 1,048,576 bytes had"),
+        (file_server.refuse, USUAL, "expected a file, got the answer HTTP 404 Not Found"),
+        (file_server.hang, QUICK, "its host timed out: nothing came for 0.1 s"),
+        (file_server.hold_half_way, QUICK, "its host timed out: nothing came for 0.1 s"),
+        (file_server.hang_up, USUAL, "its host could not be reached (Remote end closed"),
+    ],
+)
+def test_a_lasting_failure_is_said_and_leaves_nothing(tmp_path, failure, timeout, reason, md5):
+    with (
+        serve(CONTENT, failure) as server,
+        pytest.raises(DownloadError, match=re.escape(f"{server.url} was tried 3 times")) as raised,
+    ):
+        download(server.url, tmp_path, "file.bin", md5=md5, timeout=timeout)
+    assert f"but {reason}" in str(raised.value)
+    assert not isinstance(raised.value, StorageError)
+    assert len(server.requests) == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_bytes_are_said_and_leave_nothing(tmp_path):
+    other = hashlib.md5(bytes(len(CONTENT))).hexdigest()
+    with (
+        serve(CONTENT, file_server.send_other_bytes) as server,
+        pytest.raises(DownloadError, match=f"a file with the MD5 {MD5}, got one with .* {other}"),
+    ):
+        download(server.url, tmp_path, "file.bin", md5=MD5, tries=1)
+    assert len(server.requests) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_closed_port_is_said(tmp_path, closed_port):
+    with pytest.raises(DownloadError, match=r"tried once, but its host .* \(Connection refused\)"):
+        download(f"http://127.0.0.1:{closed_port}/f", tmp_path, "f", md5=MD5, tries=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_name_that_is_not_found_is_said(tmp_path, monkeypatch):
+    def fail(*arguments, **keywords):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(DownloadError, match="name of its host was not found"):
+        download("http://127.0.0.1/f", tmp_path, "f", md5=MD5)
+
+
+def test_a_host_that_does_not_answer_is_said(tmp_path, monkeypatch):
+    def fail(*arguments, **keywords):
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", fail)
+    with pytest.raises(DownloadError, match="could not be reached within 10 s"):
+        download("http://127.0.0.1/f", tmp_path, "f", md5=MD5)
+
+
+@pytest.mark.parametrize("url", ["", "weights.h5", "ftp://127.0.0.1/f", "http://", "http://[::1"])
+def test_what_is_no_address_is_said(tmp_path, url):
+    with pytest.raises(DownloadError, match="expected an http or https address"):
+        download(url, tmp_path, "f", md5=MD5)
+
+
+def test_the_message_does_not_show_passwords_and_signatures(tmp_path, closed_port):
+    url = f"http://user:p@ss@127.0.0.1:{closed_port}/weights.h5?signature=secret#part"
+    with pytest.raises(DownloadError) as raised:
+        download(url, tmp_path, "f", md5=MD5)
+    assert str(raised.value).startswith(f"http://127.0.0.1:{closed_port}/weights.h5 was tried")
+
+
+def test_the_reason_is_not_taken_from_an_error_the_caller_was_handling(tmp_path, closed_port):
+    def handle():
+        try:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        except OSError:
+            download(f"http://127.0.0.1:{closed_port}/f", tmp_path, "f", md5=MD5)
+
+    with pytest.raises(DownloadError, match="Connection refused"):
+        handle()
+
+
+def test_a_folder_that_cannot_be_made_is_said_without_a_request(tmp_path):
+    (tmp_path / "occupied").write_bytes(b"")
+    for folder in (tmp_path / "occupied", tmp_path / "occupied" / "folder"):
+        with serve(CONTENT) as server, pytest.raises(StorageError, match=r"could not be stored in"):
+            download(server.url, folder, "f", md5=MD5)
+        assert server.requests == []
+
+
+def test_a_full_disk_is_said_once_and_leaves_nothing(tmp_path, monkeypatch):
+    class FullDisk:
+        def __init__(self, *arguments):
+            pass
+
+        def write(self, data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("pooch.downloaders.open", FullDisk, raising=False)
+    with serve(CONTENT) as server, pytest.raises(StorageError, match="No space left on device"):
+        download(server.url, tmp_path, "f", md5=MD5)
+    assert len(server.requests) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_with_the_right_md5_is_kept_without_a_request(tmp_path):
+    (tmp_path / "file.bin").write_bytes(CONTENT)
+    with serve(CONTENT) as server:
+        download(server.url, tmp_path, "file.bin", md5=MD5)
+    assert server.requests == []
+
+
+def test_a_file_with_another_md5_is_replaced_only_by_the_right_one(tmp_path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(CONTENT[:1000])
+    with serve(CONTENT, file_server.cut_off, file_server.send) as server:
+        with pytest.raises(DownloadError):
+            download(server.url, tmp_path, "file.bin", md5=MD5, tries=1)
+        assert path.read_bytes() == CONTENT[:1000]
+        download(server.url, tmp_path, "file.bin", md5=MD5, tries=1)
+    assert path.read_bytes() == CONTENT
+
+
+def test_what_stops_the_caller_goes_through_and_leaves_nothing(tmp_path):
+    class Stop(BaseException):
+        pass
+
+    def stop(received, total):
+        raise Stop
+
+    with serve(CONTENT) as server, pytest.raises(Stop):
+        download(server.url, tmp_path, "file.bin", md5=MD5, on_progress=stop)
+    assert len(server.requests) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_transfer_is_closed_however_long_its_error_is_kept(tmp_path):
+    with serve(CONTENT, file_server.refuse) as server, pytest.raises(DownloadError) as raised:
+        download(server.url, tmp_path, "file.bin", md5=MD5, tries=1)
+    assert raised.value.__cause__.response.raw.closed
+
+
+def test_pooch_is_kept_quiet(tmp_path, monkeypatch):
+    [handler] = pooch.get_logger().handlers
+    monkeypatch.setattr(handler, "stream", io.StringIO())
+    pooch.get_logger().setLevel("DEBUG")
+    with serve(CONTENT, file_server.refuse, file_server.send) as server:
+        download(server.url, tmp_path, "file.bin", md5=None)
+    assert handler.stream.getvalue() == ""
+
+
+def test_a_killed_download_leaves_no_file_under_the_name(tmp_path):
+    program = (
+        "import sys; from pathlib import Path; from vgg_viz.downloads import download\n"
+        "report = lambda received, total: print(received, flush=True)\n"
+        "download(sys.argv[1], Path(sys.argv[2]), 'f', md5=sys.argv[3], on_progress=report)"
+    )
+    command = [sys.executable, "-c", program]
+    with (
+        serve(CONTENT, file_server.hold_half_way) as server,
+        subprocess.Popen(
+            [*command, server.url, tmp_path, MD5], cwd=REPOSITORY, stdout=subprocess.PIPE
+        ) as process,
+    ):
+        assert int(process.stdout.readline()) > 0
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    [left] = tmp_path.iterdir()
+    assert left.name != "f"

@@ -1,0 +1,505 @@
+import hashlib
+import logging
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+
+from tests import file_server
+from tests.file_server import serve
+from tests.weights_files import (
+    NEW_NAMES,
+    ReferenceWeights,
+    reference_folder,
+    write_hollow_weights,
+    write_keras_weights,
+)
+from vgg_viz import weights
+from vgg_viz.architecture import VGG19
+from vgg_viz.weights import (
+    NOTOP_FILE,
+    StoredWeights,
+    UntrainedWeights,
+    WeightsError,
+    WeightsUnavailable,
+    obtain,
+    open_weights,
+)
+
+REPOSITORY = Path(__file__).parents[1]
+FULL_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels.h5"
+CONV_LAYERS = [layer.name for layer in VGG19.conv_layers]
+
+
+@pytest.fixture(autouse=True)
+def secluded(tmp_path, monkeypatch):
+    """No proxy, no waits between tries, and a temporary folder of the test's own."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+
+
+@pytest.fixture(scope="module")
+def hollow_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("hollow") / "hollow.h5"
+    write_hollow_weights(path)
+    return path
+
+
+@pytest.fixture
+def content(hollow_path, monkeypatch):
+    """The bytes of a weights file, small, that passes as Keras' notop file."""
+    content = hollow_path.read_bytes()
+    md5 = hashlib.md5(content).hexdigest()
+    monkeypatch.setitem(weights.KERAS_FILES, NOTOP_FILE, md5)
+    return content
+
+
+@pytest.fixture
+def models(tmp_path):
+    folder = tmp_path / "keras" / "models"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """Keras' folder is the test's own, and the address leads nowhere."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    return {
+        "KERAS_HOME": str(tmp_path / "keras"),
+        "VGG_VIZ_WEIGHTS_URL": f"http://127.0.0.1:{port}/weights.h5",
+    }
+
+
+def filled(path):
+    """Whether the hollow file is at ``path``: every value of a layer tells its number."""
+    kernel, bias = StoredWeights(path, "").read("block3_conv2")
+    return np.all(kernel == 6) and np.all(bias == -6)
+
+
+# -- reading
+
+
+@pytest.mark.parametrize("names", [("{layer}_W_1:0", "{layer}_b_1:0"), NEW_NAMES, ("a", "b")])
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize("group", ["/", "model_weights"])
+def test_every_spelling_of_the_layout_is_read(tmp_path, names, as_text, group):
+    path = tmp_path / "weights.h5"
+    write_hollow_weights(path, names=names, as_text=as_text, group=group)
+    stored = open_weights(path)
+    for layer in VGG19.conv_layers:
+        kernel, bias = stored.read(layer.name)
+        assert (kernel.shape, kernel.dtype) == (layer.kernel_shape, np.float32)
+        assert (bias.shape, bias.dtype) == ((layer.filters,), np.float32)
+        assert np.all(kernel == layer.conv_number)
+        assert np.all(bias == -layer.conv_number)
+
+
+def test_numbers_come_back_as_they_were_written(tmp_path):
+    write_keras_weights(tmp_path / "weights.h5", UntrainedWeights())
+    stored = open_weights(tmp_path / "weights.h5")
+    for name in CONV_LAYERS:
+        for written, read in zip(UntrainedWeights().read(name), stored.read(name), strict=True):
+            np.testing.assert_array_equal(written, read)
+
+
+def test_double_precision_is_read_as_single(tmp_path, hollow_path):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(hollow_path.read_bytes())
+    with h5py.File(path, "a") as file:
+        del file["block1_conv1/block1_conv1_b_1:0"]
+        file["block1_conv1/block1_conv1_b_1:0"] = np.full(64, 0.1)
+    _, bias = open_weights(path).read("block1_conv1")
+    np.testing.assert_array_equal(bias, np.full(64, 0.1, np.float32), strict=True)
+
+
+def test_many_threads_can_read_at_once(hollow_path):
+    stored = open_weights(hollow_path)
+    names = CONV_LAYERS * 4
+    with ThreadPoolExecutor(8) as pool:
+        for name, (kernel, _) in zip(names, pool.map(stored.read, names), strict=True):
+            assert np.all(kernel == VGG19.layer(name).conv_number)
+
+
+@pytest.mark.parametrize("network", [StoredWeights(Path("absent"), ""), UntrainedWeights()])
+def test_only_conv_layers_can_be_read(network):
+    with pytest.raises(ValueError, match=r"expected a conv layer, got block1_pool \(pool\)"):
+        network.read("block1_pool")
+    with pytest.raises(KeyError, match="block6_conv1"):
+        network.read("block6_conv1")
+
+
+# -- files that are something else
+
+
+def test_a_kernel_of_another_shape_is_said(tmp_path):
+    shapes = {"block3_conv2": ((3, 3, 256, 128), (256,))}
+    write_hollow_weights(tmp_path / "weights.h5", shapes=shapes)
+    expected = (
+        "expected block3_conv2 to hold a kernel of 3 × 3 × 256 × 256 and a bias of 256, "
+        "got 3 × 3 × 256 × 128 and 256"
+    )
+    with pytest.raises(WeightsError, match=expected):
+        open_weights(tmp_path / "weights.h5")
+    with pytest.raises(WeightsError, match=expected):
+        StoredWeights(tmp_path / "weights.h5", "").read("block3_conv2")
+
+
+def test_a_bias_before_its_kernel_is_not_taken(tmp_path):
+    shapes = {"block1_conv1": ((64,), (3, 3, 3, 64))}
+    write_hollow_weights(tmp_path / "weights.h5", shapes=shapes)
+    with pytest.raises(WeightsError, match="got 64 and 3 × 3 × 3 × 64"):
+        open_weights(tmp_path / "weights.h5")
+
+
+def remove_layer(file):
+    names = [name for name in file.attrs["layer_names"] if name != b"block3_conv4"]
+    file.attrs["layer_names"] = names
+
+
+def remove_bias(file):
+    file["block1_conv2"].attrs["weight_names"] = [b"block1_conv2_W_1:0"]
+
+
+def remove_layer_names(file):
+    del file.attrs["layer_names"]
+
+
+def remove_weight_names(file):
+    del file["block4_conv1"].attrs["weight_names"]
+
+
+def remove_group(file):
+    del file["block5_conv4"]
+
+
+def put_a_number_for_a_group(file):
+    del file["block5_conv4"]
+    file["block5_conv4"] = 1.0
+
+
+def put_a_group_for_an_array(file):
+    del file["block2_conv1/block2_conv1_b_1:0"]
+    file.create_group("block2_conv1/block2_conv1_b_1:0")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (remove_layer, "expected a layer block3_conv4, got input, block1_conv1, "),
+        (remove_bias, "a bias of 64, got 3 × 3 × 64 × 64$"),
+        (remove_layer_names, "expected the attribute layer_names of Keras' HDF5 layout, got none"),
+        (remove_weight_names, "expected the attribute weight_names"),
+        (remove_group, "expected VGG19 weights in .*, got: .*block5_conv4"),
+        (put_a_number_for_a_group, "expected the attribute weight_names"),
+        (put_a_group_for_an_array, "expected VGG19 weights in .*, got: .*shape"),
+    ],
+)
+def test_another_or_a_damaged_file_is_said(tmp_path, hollow_path, change, message):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(hollow_path.read_bytes())
+    with h5py.File(path, "a") as file:
+        change(file)
+    with pytest.raises(WeightsError, match=message):
+        open_weights(path)
+
+
+def test_text_for_numbers_is_said(tmp_path, hollow_path):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(hollow_path.read_bytes())
+    with h5py.File(path, "a") as file:
+        del file["block1_conv1/block1_conv1_b_1:0"]
+        file["block1_conv1/block1_conv1_b_1:0"] = np.full(64, b"text")
+    with pytest.raises(WeightsError, match="expected VGG19 weights in"):
+        StoredWeights(path, "").read("block1_conv1")
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>sign in first</html>", b"\x89HDF\r\n\x1a\n"])
+def test_a_file_that_is_not_hdf5_is_said(tmp_path, content):
+    (tmp_path / "weights.h5").write_bytes(content)
+    with pytest.raises(WeightsError, match="expected VGG19 weights in"):
+        open_weights(tmp_path / "weights.h5")
+
+
+def test_a_file_that_is_gone_or_cut_short_after_a_good_start_is_said(tmp_path, hollow_path):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(hollow_path.read_bytes())
+    stored = open_weights(path)
+    path.write_bytes(hollow_path.read_bytes()[:-1000])
+    with pytest.raises(WeightsError, match="truncated file"):
+        stored.read("block1_conv1")
+    path.unlink()
+    with pytest.raises(WeightsError, match="No such file"):
+        stored.read("block1_conv1")
+
+
+# -- untrained
+
+
+def test_untrained_weights_are_he_normal():
+    for layer in VGG19.conv_layers:
+        kernel, bias = UntrainedWeights().read(layer.name)
+        assert (kernel.shape, kernel.dtype) == (layer.kernel_shape, np.float32)
+        np.testing.assert_array_equal(bias, np.zeros(layer.filters, np.float32), strict=True)
+        scaled = kernel * np.sqrt(9 * layer.channels / 2)
+        assert abs(scaled.mean()) < 5 / np.sqrt(kernel.size)
+        assert abs(scaled.std() - 1) < 5 / np.sqrt(2 * kernel.size)
+        # Not truncated: the usual truncation, at two deviations, would leave none of these 4.6 %.
+        assert abs(np.mean(np.abs(scaled) > 2) - 0.0455) < 5 * np.sqrt(0.0455 / kernel.size)
+
+
+def test_untrained_layers_are_the_same_in_any_order_and_differ_from_each_other():
+    forwards = {name: UntrainedWeights().read(name)[0] for name in CONV_LAYERS[:4]}
+    backwards = {name: UntrainedWeights().read(name)[0] for name in CONV_LAYERS[3::-1]}
+    for name in forwards:
+        np.testing.assert_array_equal(forwards[name], backwards[name])
+    third, fourth = UntrainedWeights().read("block3_conv2"), UntrainedWeights().read("block3_conv3")
+    assert not np.any(third[0] == fourth[0])
+    other = UntrainedWeights(seed=20).read("block1_conv1")[0]
+    assert not np.any(other == forwards["block1_conv1"])
+
+
+# -- where they come from
+
+
+def test_the_named_file_comes_first_and_carries_its_own_name(
+    environment, models, content, tmp_path
+):
+    (models / NOTOP_FILE).write_bytes(content)
+    path = tmp_path / "mine.h5"
+    write_hollow_weights(path, names=NEW_NAMES)
+    found = obtain({**environment, "VGG_VIZ_WEIGHTS": str(path)})
+    assert found == StoredWeights(path, "weights of mine.h5")
+
+
+def test_a_named_file_of_keras_is_called_imagenet(environment, content, hollow_path):
+    found = obtain({**environment, "VGG_VIZ_WEIGHTS": str(hollow_path)})
+    assert found == StoredWeights(hollow_path, "ImageNet")
+
+
+def test_a_named_file_with_keras_name_is_not_called_imagenet_for_it(environment, tmp_path):
+    write_hollow_weights(tmp_path / NOTOP_FILE)
+    found = obtain({**environment, "VGG_VIZ_WEIGHTS": str(tmp_path / NOTOP_FILE)})
+    assert found.label == f"weights of {NOTOP_FILE}"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("absent.h5", "No such file or directory"),
+        (".", "Is a directory"),
+        ("text.h5", "file signature not found"),
+    ],
+)
+def test_a_named_file_that_cannot_be_used_is_passed_over_with_a_warning(
+    environment, models, content, tmp_path, caplog, name, reason
+):
+    (tmp_path / "text.h5").write_bytes(b"text")
+    (models / NOTOP_FILE).write_bytes(content)
+    found = obtain({**environment, "VGG_VIZ_WEIGHTS": str(tmp_path / name)})
+    assert found == StoredWeights(models / NOTOP_FILE, "ImageNet")
+    [record] = caplog.records
+    assert (record.name, record.levelno) == ("vgg_viz.weights", logging.WARNING)
+    assert "The file named by VGG_VIZ_WEIGHTS was not taken" in record.message
+    assert reason in record.message
+
+
+@pytest.mark.parametrize("name", [NOTOP_FILE, FULL_FILE])
+def test_what_keras_has_on_disk_is_taken_by_its_md5(
+    environment, models, content, monkeypatch, name
+):
+    monkeypatch.setattr(
+        weights, "KERAS_FILES", {NOTOP_FILE: "", name: hashlib.md5(content).hexdigest()}
+    )
+    (models / name).write_bytes(content)
+    assert obtain(environment) == StoredWeights(models / name, "ImageNet")
+
+
+def test_keras_folder_is_in_the_home_folder_if_not_said_otherwise(
+    content, tmp_path, monkeypatch, environment
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / ".keras" / "models"
+    folder.mkdir(parents=True)
+    (folder / NOTOP_FILE).write_bytes(content)
+    assert obtain({**environment, "KERAS_HOME": ""}).path == folder / NOTOP_FILE
+
+
+def test_a_user_without_a_home_is_no_obstacle(content, monkeypatch):
+    def fail(self):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", fail)
+    with serve(content) as server:
+        found = obtain({"VGG_VIZ_WEIGHTS_URL": server.url})
+    assert found.path == Path(tempfile.gettempdir()) / "vgg_viz" / NOTOP_FILE
+
+
+def test_a_broken_file_of_keras_is_replaced_by_the_whole_one(environment, models, content):
+    (models / NOTOP_FILE).write_bytes(content[:-1])
+    with serve(content) as server:
+        found = obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url})
+    assert found == StoredWeights(models / NOTOP_FILE, "ImageNet")
+    assert filled(found.path)
+
+
+def test_a_broken_file_of_keras_is_named_if_nothing_else_is_to_be_had(environment, models, content):
+    (models / NOTOP_FILE).write_bytes(content[:-1])
+    (models / FULL_FILE).mkdir()
+    with pytest.raises(WeightsUnavailable) as raised:
+        obtain(environment)
+    named, broken, unreadable, download = raised.value.attempts
+    assert named == "The environment variable VGG_VIZ_WEIGHTS names no file."
+    assert broken.startswith(f"{models / NOTOP_FILE} was not taken: expected the MD5 ")
+    assert unreadable == f"{models / FULL_FILE} could not be read: Is a directory."
+    assert download.endswith(
+        "tried 3 times, but its host could not be reached (Connection refused)."
+    )
+    assert str(raised.value) == " ".join(raised.value.attempts)
+
+
+def test_the_download_goes_to_keras_folder_and_is_found_there_again(environment, models, content):
+    reports = []
+    with serve(content, file_server.refuse, file_server.send_slowly) as server:
+        there = {**environment, "VGG_VIZ_WEIGHTS_URL": server.url}
+        found = obtain(there, on_progress=lambda *report: reports.append(report))
+        assert len(server.requests) == 2
+        assert obtain(there) == found
+        assert len(server.requests) == 2
+    assert found == StoredWeights(models / NOTOP_FILE, "ImageNet")
+    assert filled(found.path)
+    assert reports[-1] == (len(content), len(content))
+    assert obtain(environment) == found
+
+
+def test_without_a_mirror_the_address_is_that_of_keras(environment, content, monkeypatch):
+    with serve(content) as server:
+        monkeypatch.setattr(weights, "NOTOP_URL", server.url)
+        assert filled(obtain({**environment, "VGG_VIZ_WEIGHTS_URL": ""}).path)
+    assert len(server.requests) == 1
+
+
+def test_a_mirror_with_other_bytes_is_refused(environment, models, content):
+    with (
+        serve(content, file_server.send_other_bytes) as server,
+        pytest.raises(WeightsUnavailable) as raised,
+    ):
+        obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url})
+    md5 = weights.KERAS_FILES[NOTOP_FILE]
+    assert f"but expected a file with the MD5 {md5}, got one with" in raised.value.attempts[-1]
+    assert list(models.iterdir()) == []
+
+
+def test_where_keras_folder_cannot_be_written_the_temporary_folder_is(
+    environment, content, tmp_path
+):
+    (tmp_path / "keras").write_bytes(b"a file where the folder should be")
+    own = tmp_path / "temporary" / "vgg_viz" / NOTOP_FILE
+    with serve(content) as server:
+        found = obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url})
+    assert found == StoredWeights(own, "ImageNet")
+    assert filled(own)
+    assert len(server.requests) == 1
+    assert obtain(environment) == found
+
+
+def test_where_nothing_can_be_written_both_folders_are_named(environment, content, tmp_path):
+    (tmp_path / "keras").write_bytes(b"")
+    (tmp_path / "temporary").write_bytes(b"")
+    with serve(content) as server, pytest.raises(WeightsUnavailable) as raised:
+        obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url})
+    *_, first, second = raised.value.attempts
+    assert re.search(rf"could not be stored in {tmp_path}/keras/models: ", first)
+    assert re.search(rf"could not be stored in {tmp_path}/temporary/vgg_viz: ", second)
+    assert server.requests == []
+
+
+def test_where_nothing_is_all_attempts_are_told(environment, tmp_path):
+    with pytest.raises(WeightsUnavailable) as raised:
+        obtain({**environment, "VGG_VIZ_WEIGHTS": str(tmp_path / "absent.h5")})
+    named, on_disk, download = raised.value.attempts
+    assert "absent.h5, got: No such file or directory." in named
+    assert on_disk == (
+        f"There are no VGG19 weights of Keras in {tmp_path}/keras/models "
+        f"or {tmp_path}/temporary/vgg_viz."
+    )
+    assert download.startswith("http://127.0.0.1:")
+    assert download.endswith("(Connection refused).")
+
+
+def test_nothing_that_a_killed_download_leaves_is_taken_for_weights(
+    environment, models, hollow_path, monkeypatch
+):
+    content = hollow_path.read_bytes() + bytes(2**20)
+    md5 = hashlib.md5(content).hexdigest()
+    monkeypatch.setitem(weights.KERAS_FILES, NOTOP_FILE, md5)
+    program = (
+        "import sys; from vgg_viz import weights\n"
+        "weights.KERAS_FILES[weights.NOTOP_FILE] = sys.argv[1]\n"
+        "weights.obtain(on_progress=lambda received, total: print(received, flush=True))"
+    )
+    with (
+        serve(content, file_server.hold_half_way, file_server.send) as server,
+        subprocess.Popen(
+            [sys.executable, "-c", program, md5],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            env={**environment, "VGG_VIZ_WEIGHTS_URL": server.url, "NO_PROXY": "*"},
+        ) as process,
+    ):
+        assert int(process.stdout.readline()) > 0
+        process.kill()
+        process.wait()
+        assert len(list(models.iterdir())) == 1
+        with pytest.raises(WeightsUnavailable):
+            obtain(environment)
+        assert filled(obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url}).path)
+
+
+# -- against others
+
+
+def test_names_and_md5s_are_those_of_keras():
+    keras = Path(find_spec("keras").origin).parent
+    text = (keras / "src" / "applications" / "vgg19.py").read_text()
+    for name, md5 in weights.KERAS_FILES.items():
+        assert f'"{name}"' in text
+        assert f'file_hash="{md5}"' in text
+    joined = re.sub(r'"\s+"', "", text)
+    assert f'"{weights.NOTOP_URL}"' in joined
+
+
+def test_the_reference_weights_can_be_written_and_read(tmp_path):
+    if not (reference_folder() / "vgg19_blocks1-3.npz").exists():
+        pytest.skip("the reference data are absent: see tests/weights_files.py")
+    path = tmp_path / "reference.h5"
+    subprocess.run([sys.executable, "-m", "tests.weights_files", path], cwd=REPOSITORY, check=True)
+    stored = open_weights(path)
+    assert stored.label == "weights of reference.h5"
+    for name in ("block1_conv1", "block3_conv4", "block4_conv1"):
+        for array, read in zip(ReferenceWeights().read(name), stored.read(name), strict=True):
+            np.testing.assert_array_equal(array, read, strict=True)
+
+
+def test_importing_the_module_imports_nothing_heavy():
+    program = (
+        "import sys, vgg_viz.weights\n"
+        "heavy = {'tensorflow', 'keras', 'h5py', 'pooch', 'requests', 'streamlit'}\n"
+        "print(*heavy & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""

@@ -1,0 +1,107 @@
+"""Weights files in Keras' old HDF5 layout, for tests and for looking.
+
+``python -m tests.weights_files OUT.h5`` writes one with the reference weights in blocks 1 to 3.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from vgg_viz.architecture import VGG19, Layer
+from vgg_viz.weights import LayerWeights, UntrainedWeights, Weights
+
+OLD_NAMES = ("{layer}_W_1:0", "{layer}_b_1:0")
+NEW_NAMES = ("{layer}/kernel:0", "{layer}/bias:0")
+
+CreateArrays = Callable[[h5py.Group, tuple[str, str], Layer], None]
+
+
+def reference_folder() -> Path:
+    """Where the reference data stand, if they do: ``$VGG_VIZ_REFERENCE``, or beside the project."""
+    beside = Path(__file__).parents[2] / "shared" / "reference"
+    return Path(os.environ.get("VGG_VIZ_REFERENCE") or beside)
+
+
+class ReferenceWeights:
+    """The ImageNet weights in blocks 1 to 3, and untrained ones in blocks 4 and 5."""
+
+    label = "ImageNet in blocks 1 to 3, untrained in 4 and 5"
+
+    def __init__(self) -> None:
+        self.path = reference_folder() / "vgg19_blocks1-3.npz"
+
+    def read(self, layer_name: str) -> LayerWeights:
+        """One conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32."""
+        if VGG19.layer(layer_name).block > 3:
+            return UntrainedWeights().read(layer_name)
+        with np.load(self.path) as arrays:
+            return arrays[f"{layer_name}/kernel"], arrays[f"{layer_name}/bias"]
+
+
+def write_keras_weights(path: Path, weights: Weights) -> None:
+    """Write the weights of all conv layers (80 MB) as Keras' own notop file has them."""
+
+    def create(group: h5py.Group, names: tuple[str, str], layer: Layer) -> None:
+        for name, array in zip(names, weights.read(layer.name), strict=True):
+            group.create_dataset(name, data=array)
+
+    _write(path, create)
+
+
+def write_hollow_weights(
+    path: Path,
+    *,
+    names: tuple[str, str] = OLD_NAMES,
+    as_text: bool = False,
+    group: str = "/",
+    shapes: dict[str, tuple[tuple[int, ...], ...]] | None = None,
+) -> None:
+    """Write a file of a few kB with all arrays in full size, but no numbers in it.
+
+    HDF5 fills them in when they are read: kernels with the layer's number, 1 to 16, biases with
+    minus that number. ``names`` are those of the arrays, ``as_text`` stores the attributes as str
+    instead of bytes, ``group`` is where the layers stand, ``shapes`` replaces those of some layers.
+    """
+
+    def create(layer_group: h5py.Group, names: tuple[str, str], layer: Layer) -> None:
+        right = (layer.kernel_shape, (layer.filters,))
+        fillings = (layer.conv_number, -layer.conv_number)
+        for name, shape, filling in zip(
+            names, (shapes or {}).get(layer.name, right), fillings, strict=True
+        ):
+            layer_group.create_dataset(name, shape, np.float32, fillvalue=filling)
+
+    _write(path, create, names=names, as_text=as_text, group=group)
+
+
+def _write(
+    path: Path,
+    create: CreateArrays,
+    *,
+    names: tuple[str, str] = OLD_NAMES,
+    as_text: bool = False,
+    group: str = "/",
+) -> None:
+    layers = [layer for layer in VGG19.layers if layer.kind in ("input", "conv", "pool")]
+    with h5py.File(path, "w") as file:
+        root = file.require_group(group)
+        _set_names(root, "layer_names", [layer.name for layer in layers], as_text=as_text)
+        for layer in layers:
+            layer_group = root.create_group(layer.name)
+            own = [name.format(layer=layer.name) for name in names if layer.kind == "conv"]
+            _set_names(layer_group, "weight_names", own, as_text=as_text)
+            if layer.kind == "conv":
+                create(layer_group, (own[0], own[1]), layer)
+
+
+def _set_names(group: h5py.Group, attribute: str, names: list[str], *, as_text: bool) -> None:
+    kind = h5py.string_dtype() if as_text else "S32"
+    group.attrs.create(attribute, np.array(names, dtype=object if as_text else "S32"), dtype=kind)
+
+
+if __name__ == "__main__":
+    write_keras_weights(Path(sys.argv[1]), ReferenceWeights())

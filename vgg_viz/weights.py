@@ -1,0 +1,289 @@
+"""Where the weights come from: found, downloaded, verified, and read one layer at a time.
+
+The pre-trained weights are those of Simonyan and Zisserman, https://arxiv.org/abs/1409.1556, as
+Keras distributes them (keras/src/applications/vgg19.py). Only the convolutions are needed, so the
+80 MB file without the dense layers ("notop") is enough; the full one (574 MB) does as well.
+
+Nothing heavy is imported with this module: h5py and pooch come with the first use.
+"""
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+
+from vgg_viz.architecture import KERNEL_SIDE, VGG19, Layer, format_shape
+from vgg_viz.downloads import DownloadError, ProgressCallback, StorageError, download
+
+if TYPE_CHECKING:
+    import h5py
+
+LayerWeights = tuple[np.ndarray, np.ndarray]
+
+# Names, MD5s and address as in keras/src/applications/vgg19.py.
+NOTOP_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
+KERAS_FILES = {
+    NOTOP_FILE: "253f8cb515780f3b799900260a226db6",
+    "vgg19_weights_tf_dim_ordering_tf_kernels.h5": "cbe5617147190e668d6c5d5026f83318",
+}
+NOTOP_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg19/{NOTOP_FILE}"
+
+PATH_VARIABLE = "VGG_VIZ_WEIGHTS"
+URL_VARIABLE = "VGG_VIZ_WEIGHTS_URL"
+
+IMAGENET_LABEL = "ImageNet"
+
+_log = logging.getLogger(__name__)
+
+
+class WeightsError(ValueError):
+    """A file that is not a VGG19 weights file, or is damaged."""
+
+
+class WeightsUnavailable(Exception):
+    """No weights could be had; ``attempts`` says in a sentence each what was tried and failed."""
+
+    def __init__(self, attempts: Sequence[str]) -> None:
+        super().__init__(" ".join(attempts))
+        self.attempts = tuple(attempts)
+
+
+class Weights(Protocol):
+    """Anything that gives VGG19's convolutions their weights."""
+
+    @property
+    def label(self) -> str:
+        """Which network these weights make, as a picture's caption names it."""
+        ...
+
+    def read(self, layer_name: str) -> LayerWeights:
+        """One conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32."""
+        ...
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """Weights in an HDF5 file; nothing of it is held in memory.
+
+    ``label`` is "ImageNet" only for the files that Keras distributes.
+    """
+
+    path: Path
+    label: str
+
+    def read(self, layer_name: str) -> LayerWeights:
+        """Read one conv layer from the file.
+
+        Returns:
+            The kernel (3, 3, channels, filters), its input channels in the order B, G, R at
+            block1_conv1 in the files of Keras, and the bias (filters,), both float32.
+
+        Raises:
+            KeyError: VGG19 has no such layer.
+            ValueError: the layer is not a conv layer.
+            WeightsError: the file is gone or damaged, or its arrays have other shapes.
+        """
+        layer = _conv_layer(layer_name)
+        with _hdf5_layers(self.path) as layers:
+            kernel, bias = (array.astype(np.float32)[()] for array in _arrays(layers, layer))
+        return kernel, bias
+
+
+@dataclass(frozen=True)
+class UntrainedWeights:
+    """A network that has learned nothing: the same random weights at every start.
+
+    The kernels are normal with a standard deviation of ``sqrt(2 / (9 * channels))``, the biases
+    zero: He et al., "Delving Deep into Rectifiers" (2015), https://arxiv.org/abs/1502.01852.
+    """
+
+    label: ClassVar[str] = "untrained"
+    seed: int = 19
+
+    def read(self, layer_name: str) -> LayerWeights:
+        """Draw one conv layer: kernel (3, 3, channels, filters) and bias (filters,), float32.
+
+        Every layer has a stream of random numbers of its own, so the order of reading is free.
+
+        Raises:
+            KeyError: VGG19 has no such layer.
+            ValueError: the layer is not a conv layer.
+        """
+        layer = _conv_layer(layer_name)
+        deviation = np.float32(np.sqrt(2 / (KERNEL_SIDE**2 * layer.channels)))
+        random = np.random.default_rng([self.seed, layer.index])
+        kernel = random.standard_normal(layer.kernel_shape, dtype=np.float32) * deviation
+        return kernel, np.zeros(layer.filters, dtype=np.float32)
+
+
+def obtain(
+    environment: Mapping[str, str] = os.environ, *, on_progress: ProgressCallback | None = None
+) -> StoredWeights:
+    """Find the weights, or download them.
+
+    Tried in this order: the file that ``VGG_VIZ_WEIGHTS`` names; the files that Keras, or an
+    earlier download, left on this disk, if their MD5 agrees; Keras' notop file from its address,
+    or from ``VGG_VIZ_WEIGHTS_URL``. The download is stored where Keras looks for it
+    (``$KERAS_HOME/models``, else ``~/.keras/models``), or, where that cannot be written to, in the
+    system's temporary folder. A named file that cannot be used is logged as a warning and passed
+    over.
+
+    Args:
+        environment: the environment variables.
+        on_progress: called with the bytes received and the bytes expected during a download.
+
+    Raises:
+        WeightsUnavailable: none of it led to weights.
+    """
+    attempts: tuple[str, ...] = ()
+    for source in (_named, _on_disk, partial(_downloaded, on_progress=on_progress)):
+        try:
+            return source(environment)
+        except WeightsUnavailable as error:
+            attempts += error.attempts
+    raise WeightsUnavailable(attempts)
+
+
+def open_weights(path: Path) -> StoredWeights:
+    """The weights in a file, once every conv layer was seen in it with its right shapes.
+
+    Raises:
+        WeightsError: the file cannot be read, or is not a VGG19 weights file.
+    """
+    try:
+        md5 = _md5(path)
+    except OSError as error:
+        raise WeightsError(
+            f"expected a VGG19 weights file at {path}, got: {error.strerror}"
+        ) from error
+    with _hdf5_layers(path) as layers:
+        for layer in VGG19.conv_layers:
+            _arrays(layers, layer)
+    label = IMAGENET_LABEL if md5 in KERAS_FILES.values() else f"weights of {path.name}"
+    return StoredWeights(path, label)
+
+
+def _named(environment: Mapping[str, str]) -> StoredWeights:
+    """The file that the host has named; a file that cannot be used is worth a warning."""
+    path = environment.get(PATH_VARIABLE)
+    if not path:
+        raise WeightsUnavailable([f"The environment variable {PATH_VARIABLE} names no file."])
+    try:
+        return open_weights(Path(path))
+    except WeightsError as error:
+        sentence = f"The file named by {PATH_VARIABLE} was not taken: {error}."
+        _log.warning(sentence)
+        raise WeightsUnavailable([sentence]) from error
+
+
+def _on_disk(environment: Mapping[str, str]) -> StoredWeights:
+    """The files of Keras; one whose MD5 differs may be a download that was broken off."""
+    attempts = []
+    folders = _folders(environment)
+    for folder, (name, md5) in product(folders, KERAS_FILES.items()):
+        path = folder / name
+        try:
+            found = _md5(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            attempts.append(f"{path} could not be read: {error.strerror}.")
+            continue
+        if found == md5:
+            return StoredWeights(path, IMAGENET_LABEL)
+        attempts.append(f"{path} was not taken: expected the MD5 {md5}, got {found}.")
+    nothing = f"There are no VGG19 weights of Keras in {' or '.join(map(str, folders))}."
+    raise WeightsUnavailable(attempts or [nothing])
+
+
+def _downloaded(
+    environment: Mapping[str, str], *, on_progress: ProgressCallback | None
+) -> StoredWeights:
+    """The notop file, downloaded to the first folder that takes it."""
+    url = environment.get(URL_VARIABLE) or NOTOP_URL
+    md5 = KERAS_FILES[NOTOP_FILE]
+    attempts = []
+    for folder in _folders(environment):
+        try:
+            path = download(url, folder, NOTOP_FILE, md5=md5, on_progress=on_progress)
+            return StoredWeights(path, IMAGENET_LABEL)
+        except StorageError as error:
+            attempts.append(str(error))
+        except DownloadError as error:
+            attempts.append(str(error))
+            break
+    raise WeightsUnavailable(attempts)
+
+
+def _folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where weights may be stored: the cache folder of Keras, then one of our own."""
+    own = Path(tempfile.gettempdir()) / "vgg_viz"
+    try:
+        keras = Path(environment.get("KERAS_HOME") or "~/.keras").expanduser()
+    except RuntimeError:  # in a container, a user may have no home
+        return (own,)
+    return keras / "models", own
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _conv_layer(name: str) -> Layer:
+    layer = VGG19.layer(name)
+    if layer.kind != "conv":
+        raise ValueError(f"expected a conv layer, got {name} ({layer.kind})")
+    return layer
+
+
+@contextmanager
+def _hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
+    """The group with a group for each layer, in the layout of Keras 1 and 2.
+
+    Whatever a damaged file makes h5py raise, here or in the body, becomes a ``WeightsError``.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            yield file.get("model_weights", file)
+    except WeightsError as error:
+        raise WeightsError(f"expected VGG19 weights in {path}: {error}") from error
+    except (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(f"expected VGG19 weights in {path}, got: {error}") from error
+
+
+def _arrays(layers: "h5py.Group", layer: Layer) -> tuple["h5py.Dataset", "h5py.Dataset"]:
+    """A conv layer's kernel and bias, unread but of the right shapes."""
+    names = _names(layers, "layer_names")
+    if layer.name not in names:
+        raise WeightsError(f"expected a layer {layer.name}, got {', '.join(names) or 'none'}")
+    group = layers[layer.name]
+    arrays = tuple(group[name] for name in _names(group, "weight_names"))
+    expected = [layer.kernel_shape, (layer.filters,)]
+    if [array.shape for array in arrays] != expected:
+        shapes = [format_shape(array.shape) for array in arrays]
+        raise WeightsError(
+            f"expected {layer.name} to hold a kernel of {format_shape(expected[0])} and a bias of "
+            f"{format_shape(expected[1])}, got {' and '.join(shapes) or 'nothing'}"
+        )
+    return arrays
+
+
+def _names(group: Any, attribute: str) -> list[str]:
+    """A list of names in an attribute: bytes in old files, text in newer ones."""
+    if attribute not in group.attrs:
+        raise WeightsError(f"expected the attribute {attribute} of Keras' HDF5 layout, got none")
+    return [
+        name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs[attribute]
+    ]
