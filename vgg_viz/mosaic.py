@@ -1,0 +1,354 @@
+"""Tiles -> one labelled picture.
+
+A grid of maps or kernels is drawn as a single palette picture: one byte a pixel, so that any
+colour map costs the same, and the page's background and text colour are just palette entries.
+
+    tiles (n, h, w) -- scale_tiles --> levels (n, h, w) -- draw --> picture -- png --> bytes
+
+    +----+----+----+
+    | 1  | 2  | 3  |     a title strip above every tile; tiles are numbered row by row;
+    | ## | ## | ## |     the last row may be short
+    +----+----+----+
+    | 4  | 5  |
+    | ## | ## |
+    +----+----+
+"""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageFont
+
+BACKGROUND = 0
+INK = 1  # the first of INK_STEPS entries, from nearly transparent to full ink
+INK_STEPS = 15
+MARK = INK + INK_STEPS
+FIRST_LEVEL = MARK + 1
+LEVELS = 256 - FIRST_LEVEL  # an odd number: zero is the very middle of a symmetric scale
+
+MARK_COLOUR = (226, 70, 60)
+GAP = 4
+
+Colour = tuple[int, int, int]
+Limits = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where every tile of a mosaic lies, in pixels from the picture's top left corner."""
+
+    count: int
+    columns: int
+    tile_height: int
+    tile_width: int
+    title_height: int = 0
+    gap: int = GAP
+
+    @property
+    def rows(self) -> int:
+        """Rows needed for all tiles."""
+        return math.ceil(self.count / self.columns)
+
+    @property
+    def cell_height(self) -> int:
+        """From one row's top to the next one's."""
+        return self.title_height + self.tile_height + self.gap
+
+    @property
+    def cell_width(self) -> int:
+        """From one column's left edge to the next one's."""
+        return self.tile_width + self.gap
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """``(width, height)`` of the whole picture."""
+        return self.columns * self.cell_width - self.gap, self.rows * self.cell_height - self.gap
+
+    def corner(self, index: int) -> tuple[int, int]:
+        """``(left, top)`` of the tile with that index (from 0), below its title.
+
+        Raises:
+            IndexError: there is no such tile.
+        """
+        if not 0 <= index < self.count:
+            raise IndexError(f"expected a tile from 0 to {self.count - 1}, got {index}")
+        row, column = divmod(index, self.columns)
+        return column * self.cell_width, row * self.cell_height + self.title_height
+
+
+@dataclass(frozen=True)
+class ScaledTiles:
+    """Tiles as palette entries.
+
+    ``levels`` uint8 (n, h, w): ``MARK`` where a value is not finite, else from ``FIRST_LEVEL``;
+    ``low`` and ``high`` float32 (n,): the values of the first and the last level, tile by tile;
+    ``flat`` bool (n,): tiles without any contrast of their own.
+    """
+
+    levels: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    flat: np.ndarray
+
+
+def mosaic(
+    tiles: np.ndarray,
+    titles: Sequence[str],
+    columns: int,
+    width: int,
+    limits: Limits | None = None,
+) -> tuple[np.ndarray, ScaledTiles]:
+    """Draw square tiles, float ``(n, s, s)``, as one picture about ``width`` pixels wide.
+
+    Returns the canvas, uint8 ``(h, w)``, and the scale that every tile was drawn on; ``limits`` as
+    for `scale_tiles`.
+    """
+    side = tile_side(tiles.shape[2], columns, width)
+    scaled = scale_tiles(tiles, limits, side)
+    return draw(scaled, titles, columns, side), scaled
+
+
+def near_square(count: int) -> int:
+    """How many columns make a grid of ``count`` tiles nearly square, never taller than wide.
+
+    Raises:
+        ValueError: ``count`` is less than 1.
+    """
+    if count < 1:
+        raise ValueError(f"expected at least 1 tile, got {count}")
+    return math.ceil(math.sqrt(count))
+
+
+def tile_side(side: int, columns: int, width: int) -> int:
+    """The size to draw tiles of ``side`` pixels at, for a mosaic about ``width`` pixels wide.
+
+    Only whole multiples of ``side`` and whole fractions of it: every value is then drawn equally
+    large, or averaged over equally many.
+    """
+    wanted = max(1, width // columns - GAP)
+    multiples = range(side, max(wanted, side) + side, side)
+    fractions = (side // divisor for divisor in range(2, side + 1) if side % divisor == 0)
+    return min((*multiples, *fractions), key=lambda size: abs(math.log(size / wanted)))
+
+
+def shrink(tiles: np.ndarray, side: int) -> np.ndarray:
+    """Average square tiles ``(n, s, s)`` down to ``(n, side, side)``; smaller ones stay as they are.
+
+    Raises:
+        ValueError: ``side`` does not divide the tiles' size.
+    """
+    factor, rest = divmod(tiles.shape[1], side)
+    if factor <= 1:
+        return tiles
+    if rest:
+        raise ValueError(f"expected a divisor of {tiles.shape[1]}, got {side}")
+    rows = sum(tiles[:, start::factor] for start in range(1, factor)) + tiles[:, ::factor]
+    both = sum(rows[:, :, start::factor] for start in range(1, factor)) + rows[:, :, ::factor]
+    return both / np.float32(factor**2)
+
+
+def enlarge(tiles: np.ndarray, factor: int) -> np.ndarray:
+    """Repeat every pixel of tiles ``(n, h, w, ...)`` ``factor`` times each way."""
+    return tiles if factor == 1 else tiles.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def tile_limits(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest finite value of every tile ``(n, h, w)``, as two float32 ``(n,)``.
+
+    A tile without any finite value gets 0 and 0.
+    """
+    low, high = tiles.min(axis=(1, 2)), tiles.max(axis=(1, 2))
+    if np.isfinite(low).all() and np.isfinite(high).all():
+        return low, high
+    finite = np.isfinite(tiles)
+    low = np.min(tiles, axis=(1, 2), where=finite, initial=np.inf)
+    high = np.max(tiles, axis=(1, 2), where=finite, initial=-np.inf)
+    empty = ~finite.any(axis=(1, 2))
+    return np.where(empty, np.float32(0), low), np.where(empty, np.float32(0), high)
+
+
+def is_flat(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether tiles with these limits are constant but for the rounding of float32."""
+    largest = np.maximum(np.abs(low), np.abs(high))
+    return (high - low) <= 4 * np.finfo(np.float32).eps * largest
+
+
+def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) -> ScaledTiles:
+    """Turn values into palette levels.
+
+    Args:
+        tiles: float ``(n, h, w)``; left as it is.
+        limits: one scale for all tiles, ``(low, high)``; values beyond are clipped. ``None`` gives
+            every tile its own, from its smallest to its largest value; a flat tile then lies on
+            the first level, since stretching it would show nothing but rounding.
+        side: average larger tiles down to this size (0: leave them).
+    """
+    tile_low, tile_high = tile_limits(tiles)
+    flat = is_flat(tile_low, tile_high)
+    if limits is None:
+        low, high = tile_low, tile_high
+    else:
+        low = np.full(len(tiles), limits[0], np.float32)
+        high = np.full(len(tiles), limits[1], np.float32)
+    span = np.where(is_flat(low, high), np.float32(np.inf), high - low)
+    small = shrink(tiles, side) if side else tiles
+    steps = np.float32(LEVELS - 1) / span
+    position = (small - low[:, None, None]) * steps[:, None, None]
+    unknown = ~np.isfinite(position) if not np.isfinite(position).all() else None
+    if unknown is not None:
+        position = np.where(unknown, np.float32(0), position)
+    levels = (np.clip(position, 0, LEVELS - 1) + np.float32(FIRST_LEVEL + 0.5)).astype(np.uint8)
+    if unknown is not None:
+        levels[unknown] = MARK
+    return ScaledTiles(levels, low, high, flat)
+
+
+def arrange(tiles: np.ndarray, grid: Grid, background: int = BACKGROUND) -> np.ndarray:
+    """Lay tiles ``(n, h, w)`` or ``(n, h, w, colours)`` out on one canvas.
+
+    Raises:
+        ValueError: the tiles are not those that the grid was made for.
+    """
+    expected = (grid.count, grid.tile_height, grid.tile_width)
+    if tiles.shape[:3] != expected:
+        raise ValueError(f"expected tiles {expected}, got {tiles.shape[:3]}")
+    depth = tiles.shape[3:]
+    cells = np.full(
+        (grid.rows, grid.cell_height, grid.columns, grid.cell_width, *depth), background, np.uint8
+    )
+    inner = cells[:, grid.title_height : grid.title_height + grid.tile_height, :, : grid.tile_width]
+    inner = np.moveaxis(inner, 2, 1)
+    full_rows, rest = divmod(grid.count, grid.columns)
+    whole = full_rows * grid.columns
+    inner[:full_rows] = tiles[:whole].reshape(full_rows, grid.columns, *tiles.shape[1:])
+    if rest:
+        inner[full_rows, :rest] = tiles[whole:]
+    canvas = cells.reshape(grid.rows * grid.cell_height, grid.columns * grid.cell_width, *depth)
+    return canvas[: grid.size[1], : grid.size[0]]
+
+
+def draw(scaled: ScaledTiles, titles: Sequence[str], columns: int, side: int = 0) -> np.ndarray:
+    """Draw scaled tiles with their titles as one canvas of palette entries, uint8 ``(h, w)``.
+
+    Flat tiles are struck through. ``side`` is the size to draw the tiles at, a whole multiple of
+    theirs (0: as they are).
+    """
+    factor = max(1, side // scaled.levels.shape[2])
+    tiles = enlarge(scaled.levels, factor)
+    tiles = np.where(scaled.flat[:, None, None] & diagonal(*tiles.shape[1:]), np.uint8(MARK), tiles)
+    grid = grid_for(tiles, columns)
+    canvas = arrange(tiles, grid)
+    lettering = letter(titles, grid)
+    return np.where(lettering > 0, lettering, canvas)
+
+
+def draw_colours(tiles: np.ndarray, titles: Sequence[str], columns: int, ink: Colour) -> np.ndarray:
+    """Draw colour tiles, uint8 ``(n, h, w, 3)``, with their titles as RGBA, uint8 ``(h, w, 4)``."""
+    grid = grid_for(tiles, columns)
+    opaque = np.concatenate([tiles, np.full((*tiles.shape[:3], 1), 255, np.uint8)], axis=3)
+    canvas = arrange(opaque, grid)
+    lettering = letter(titles, grid)
+    inked = lettering > 0
+    canvas[inked, :3] = ink
+    canvas[inked, 3] = lettering[inked] * (255 // INK_STEPS)
+    return canvas
+
+
+def grid_for(tiles: np.ndarray, columns: int) -> Grid:
+    """The grid for tiles ``(n, h, w, ...)``, with a title strip in proportion to their width."""
+    height, width = tiles.shape[1:3]
+    return Grid(len(tiles), min(columns, len(tiles)), height, width, font_size(width) + 5)
+
+
+def font_size(tile_width: int) -> int:
+    """The height of a title's letters, in pixels, for tiles of that width."""
+    return min(max(11, round(tile_width * 0.13)), 20)
+
+
+def diagonal(height: int, width: int) -> np.ndarray:
+    """The stroke that marks a flat tile, bool ``(height, width)``."""
+    rows, columns = np.ogrid[:height, :width]
+    return np.abs(rows * width - columns * height) <= max(height, width)
+
+
+def letter(titles: Sequence[str], grid: Grid) -> np.ndarray:
+    """Write every title above its tile: 0, or how much ink (1 to ``INK_STEPS``), uint8 ``(h, w)``.
+
+    Raises:
+        ValueError: there is not one title a tile.
+    """
+    if len(titles) != grid.count:
+        raise ValueError(f"expected {grid.count} titles, got {len(titles)}")
+    width, height = grid.size
+    canvas = np.zeros((height, width), np.uint8)
+    size = font_size(grid.tile_width)
+    for index, title in enumerate(titles):
+        left, bottom = grid.corner(index)
+        text = title_mask(title, size)[:, : grid.tile_width]
+        left += (grid.tile_width - text.shape[1]) // 2
+        top = bottom - text.shape[0]
+        canvas[top:bottom, left : left + text.shape[1]] = text
+    return canvas
+
+
+@lru_cache(maxsize=4096)
+def title_mask(title: str, size: int) -> np.ndarray:
+    """Render one line of text: ink from 0 to ``INK_STEPS``, uint8 ``(size + 4, width)``."""
+    letters = [letter_mask(character, size) for character in title]
+    return np.concatenate(letters or [np.zeros((size + 4, 0), np.uint8)], axis=1)
+
+
+@lru_cache(maxsize=512)
+def letter_mask(character: str, size: int) -> np.ndarray:
+    """Render one character; numbers need no kerning, so letters are drawn once and reused."""
+    font = ImageFont.load_default(size)
+    width = round(font.getlength(character))
+    mask = Image.new("L", (width, size + 4))
+    # The anchor "ls" is the left end of the base line: letters of all heights then line up.
+    ink, offset = font.getmask2(character, mode="L", anchor="ls")
+    glyph = Image.frombytes("L", ink.size, bytes(ink)) if all(ink.size) else None
+    if glyph:
+        mask.paste(glyph, (max(0, offset[0]), size + offset[1]))
+    return np.asarray(mask) // np.uint8(256 // (INK_STEPS + 1))
+
+
+@lru_cache(maxsize=64)
+def colour_levels(colour_map: str) -> np.ndarray:
+    """Sample one of Matplotlib's colour maps at the scale's levels, uint8 ``(LEVELS, 3)``."""
+    # Imported here: Matplotlib takes a quarter of a second, which the first page need not wait for.
+    from matplotlib import colormaps
+
+    colours = colormaps[colour_map](np.linspace(0, 1, LEVELS), bytes=True)[:, :3]
+    colours.setflags(write=False)
+    return colours
+
+
+def png(canvas: np.ndarray, colour_map: str = "gray", ink: Colour = (0, 0, 0)) -> bytes:
+    """Encode a canvas, palette entries ``(h, w)`` or RGBA ``(h, w, 4)``, as PNG bytes.
+
+    Compression is zlib's quickest: the next level takes three times as long for a tenth less.
+    """
+    image = Image.fromarray(canvas)
+    options: dict[str, object] = {"compress_level": 1}
+    if canvas.ndim == 2:
+        # A palette picture has no other way in than "L" with a palette put on.
+        image.putpalette(palette(colour_map, ink))
+        options["transparency"] = transparency()
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", **options)
+    return buffer.getvalue()
+
+
+def palette(colour_map: str, ink: Colour) -> bytes:
+    """The 256 colours of a canvas, RGB."""
+    fixed = np.array([(0, 0, 0), *[ink] * INK_STEPS, MARK_COLOUR], np.uint8)
+    return np.concatenate([fixed, colour_levels(colour_map)]).tobytes()
+
+
+def transparency() -> bytes:
+    """The opacity of the canvas' first entries: a clear background, then ink from thin to full."""
+    return bytes(step * 255 // INK_STEPS for step in range(INK_STEPS + 1))
