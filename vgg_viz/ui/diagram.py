@@ -1,0 +1,139 @@
+"""The network drawn as SVG from its plan, in the page's own colours, light and dark."""
+
+import math
+from collections.abc import Iterator
+from html import escape
+from itertools import groupby
+
+import streamlit as st
+
+from vgg_viz.architecture import Architecture, Layer
+
+HEIGHT = 330
+MIDDLE = 150
+MARGIN = 34
+BAR_GAP = 5
+GROUP_GAP = 26
+
+KINDS = {
+    "input": ("picture", "--st-gray-color"),
+    "conv": ("convolution 3 × 3, ReLU", "--st-primary-color"),
+    "pool": ("max pool 2 × 2", "--st-orange-color"),
+    "flatten": ("flatten", "--st-gray-color"),
+    "dense": ("dense", "--st-violet-color"),
+}
+
+STYLES = """
+.diagram { overflow-x: auto; }
+svg { display: block; min-width: 860px; width: 100%; height: auto; font-family: var(--st-font); }
+text { fill: var(--st-text-color); font-size: 13px; text-anchor: middle; }
+text.small { font-size: 12px; opacity: 0.85; }
+text.on { fill: var(--st-background-color); font-size: 11.5px; font-weight: 600; }
+text.head { font-weight: 650; font-size: 14.5px; }
+text.key { text-anchor: start; }
+line { stroke: var(--st-border-color); stroke-width: 1.5; }
+"""
+
+
+def svg(architecture: Architecture) -> str:
+    """Draw the network from left to right: a bar a layer, its height the size of its maps.
+
+    The width of a bar grows with the number of its maps; layers of one block stand together, with
+    their output's size below.
+    """
+    parts: list[str] = []
+    left = float(MARGIN)
+    for title, layers in groups(architecture):
+        start = left
+        for layer in layers:
+            parts.extend(bar(layer, left))
+            left += bar_size(layer)[0] + BAR_GAP
+        middle = (start + left - BAR_GAP) / 2
+        parts.append(text(middle, 26, title, "head"))
+        for line, label in enumerate(size_labels(layers)):
+            parts.append(text(middle, 280 + 17 * line, label, "small"))
+        left += GROUP_GAP
+    width = left - GROUP_GAP + MARGIN
+    axis = f'<line x1="{MARGIN}" x2="{width - MARGIN:.0f}" y1="{MIDDLE}" y2="{MIDDLE}"/>'
+    name = f"{architecture.name}: {len(architecture.conv_layers)} convolutions in five blocks"
+    return (
+        f'<div class="diagram"><svg viewBox="0 0 {width:.0f} {HEIGHT}" role="img" '
+        f'aria-label="{escape(name)}, then three dense layers">{axis}{"".join(parts)}'
+        f"{legend()}</svg></div>"
+    )
+
+
+def groups(architecture: Architecture) -> Iterator[tuple[str, list[Layer]]]:
+    """The layers as they stand together: the input, the five blocks, the dense layers."""
+
+    def place(layer: Layer) -> tuple[int, str]:
+        if layer.block:
+            return layer.block, f"Block {layer.block}"
+        return (0, "Picture") if layer.kind == "input" else (99, "Dense layers")
+
+    for (_, title), layers in groupby(architecture.layers, key=place):
+        yield title, list(layers)
+
+
+def bar_size(layer: Layer) -> tuple[float, float]:
+    """Width and height of a layer's bar."""
+    if len(layer.output_shape) == 1:
+        return 24, 8 * math.log2(layer.output_shape[0]) if layer.kind == "dense" else 110
+    side, _, channels = layer.output_shape
+    width = {"pool": 9.0, "input": 12.0}.get(layer.kind, 4.2 * math.log2(channels))
+    return width, 12.2 * math.sqrt(side)
+
+
+def bar(layer: Layer, left: float) -> Iterator[str]:
+    """One layer, with its place in its block written on it."""
+    width, height = bar_size(layer)
+    top = MIDDLE - height / 2
+    colour = KINDS[layer.kind][1]
+    yield (
+        f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" rx="3" '
+        f'style="fill:var({colour})"><title>{escape(tooltip(layer))}</title></rect>'
+    )
+    if layer.kind == "conv":
+        yield text(left + width / 2, MIDDLE + 4, layer.name[-1], "on")
+
+
+def tooltip(layer: Layer) -> str:
+    """A layer in a line."""
+    shape = " × ".join(map(str, layer.output_shape))
+    return f"{layer.name}: output {shape}, {layer.parameters:,} parameters"
+
+
+def size_labels(layers: list[Layer]) -> list[str]:
+    """What to write below layers that stand together: their output's size, in a line or two."""
+    first = layers[0]
+    if first.block:
+        height, width, channels = first.output_shape
+        return [f"{height} × {width}", f"{channels} maps"]
+    if first.kind == "input":
+        return ["224 × 224", "RGB"]
+    units = [f"{layer.output_shape[0]:,}" for layer in layers]
+    return [" → ".join(units[:2]), "→ " + " → ".join(units[2:])]
+
+
+def legend() -> str:
+    """The meaning of the colours."""
+    parts, left = [], MARGIN - 6
+    for kind in ("conv", "pool", "dense"):
+        words, colour = KINDS[kind]
+        parts.append(
+            f'<rect x="{left}" y="{HEIGHT - 14}" width="12" height="12" rx="2" '
+            f'style="fill:var({colour})"/>' + text(left + 18, HEIGHT - 3, words, "key")
+        )
+        left += 40 + 7 * len(words)
+    return "".join(parts)
+
+
+def text(x: float, y: float, words: str, style: str) -> str:
+    """One line of text around ``x``."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}">{escape(words)}</text>'
+
+
+def show(architecture: Architecture) -> None:
+    """Show the diagram; it follows the page's theme by itself."""
+    component = st.components.v2.component("vgg_viz.diagram", html=svg(architecture), css=STYLES)
+    component(key="diagram")

@@ -1,0 +1,127 @@
+"""What the views ask for: weights, networks and maps, computed once and shared by all viewers."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vgg_viz.network import Network, filter_colours, tiles_first
+from vgg_viz.ui.cache import Pause, Shelf, Turnstile
+from vgg_viz.ui.loading import Loader, NetworkChoice, loader, wait_for
+from vgg_viz.ui.picture import Picture
+from vgg_viz.weights import Weights, WeightsUnavailable
+
+# One picture's maps of all 16 layers are 59 MB, a layer's filters at most 9 MB, and a drawn
+# mosaic at most 1 MB: enough for a room that looks at two pictures.
+VALUE_BYTES = 128 * 2**20
+DRAWN_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class Shelves:
+    """Everything kept between runs, for all viewers together."""
+
+    values: Shelf
+    drawn: Shelf
+    forward_pass: Turnstile
+
+
+@st.cache_resource(show_spinner=False)
+def shelves() -> Shelves:
+    """The one set of shelves."""
+    return Shelves(Shelf(VALUE_BYTES), Shelf(DRAWN_BYTES), Turnstile())
+
+
+class Work:
+    """What one run of the page may ask for, and the places where it says how that goes.
+
+    ``notice`` is the container for a message that stays, ``slot`` the place for what comes.
+    """
+
+    def __init__(self, choice: NetworkChoice, notice: DeltaGenerator, slot: DeltaGenerator) -> None:
+        """Serve one run of the page with the chosen network."""
+        self.notice = notice
+        self.slot = slot
+        self._loader = loader(choice)
+
+    def weights(self) -> Weights:
+        """The chosen network's weights, or the untrained ones, with a notice, if it has none."""
+        future = self._loader.weights()
+        wait_for(future, self._loader, self.slot)
+        error = future.exception()
+        if error is None:
+            return future.result()
+        self._fall_back(error)
+        return self.weights()
+
+    def network(self) -> Network:
+        """The chosen network, or the untrained one, with a notice, if its weights are not to be had."""
+        future = self._loader.network()
+        wait_for(future, self._loader, self.slot)
+        error = future.exception()
+        if error is None:
+            return future.result()
+        self._fall_back(error)
+        return self.network()
+
+    def filters(self, weights: Weights, layer_name: str) -> np.ndarray:
+        """A layer's filters, float32 ``(filters, channels, 3, 3)``."""
+        key = ("filters", weights.label, layer_name)
+        return self._value(key, lambda: tiles_first(weights.read(layer_name)[0]))
+
+    def filter_colours(self, weights: Weights, layer_name: str) -> np.ndarray:
+        """The first layer's filters as colours, uint8 ``(filters, 3, 3, 3)``."""
+        return filter_colours(self.filters(weights, layer_name))
+
+    def feature_maps(self, network: Network, picture: Picture, layer_name: str) -> np.ndarray:
+        """A layer's maps of a picture, float32 ``(maps, height, width)``."""
+        key = ("maps", network.label, picture.digest, layer_name)
+        return self._value(key, lambda: self._pass(network.feature_maps, picture, layer_name))
+
+    def block_maps(
+        self, network: Network, picture: Picture, blocks: Sequence[int]
+    ) -> dict[int, np.ndarray]:
+        """The maps at the end of each of these blocks, from one forward pass."""
+        every = range(1, max(blocks) + 1)
+        key = ("blocks", network.label, picture.digest, max(blocks))
+        maps = self._value(key, lambda: self._pass(network.block_maps, picture, every))
+        return {block: maps[block] for block in blocks}
+
+    def drawn(self, key: Hashable, draw: Callable[[], Any]) -> Any:
+        """A drawn mosaic, kept under that key."""
+        return shelves().drawn.get(key, draw, self._pause)
+
+    @property
+    def _pause(self) -> Pause:
+        # Any st call would do: a run that a newer one has superseded ends there.
+        return lambda: self.slot.caption("Another picture is being computed…")
+
+    def _value(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        return shelves().values.get(key, compute, self._pause)
+
+    def _pass(self, run: Callable[..., Any], picture: Picture, what: object) -> Any:
+        with shelves().forward_pass.turn(self._pause):
+            return run(picture.pixels, what)
+
+    def _fall_back(self, error: BaseException) -> None:
+        failed, self._loader = self._loader, loader("untrained")
+        if failed is self._loader or not isinstance(error, WeightsUnavailable):
+            raise error
+        explain(self.notice, error, failed)
+
+
+def explain(notice: DeltaGenerator, error: WeightsUnavailable, failed: Loader) -> None:
+    """Say that the weights are not to be had, what was tried, and offer to try again."""
+    with notice.container(border=True, key="weights-notice"):
+        st.markdown(
+            ":material/cloud_off: **ImageNet's weights could not be had.** The page works on with "
+            "an **untrained** VGG19, whose filters are random numbers; every caption says so."
+        )
+        with st.expander("What was tried"):
+            for attempt in error.attempts:
+                # As text: addresses and paths must not be read as Markdown.
+                st.text(attempt)
+        st.button("Retry", icon=":material/refresh:", key="retry", on_click=failed.retry)

@@ -1,0 +1,102 @@
+"""Blocks: the maps at the end of every block, from one forward pass."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vgg_viz.architecture import VGG19, Layer, format_shape
+from vgg_viz.network import Network
+from vgg_viz.ui import controls, mosaics, picture
+from vgg_viz.ui.picture import Picture
+from vgg_viz.ui.results import Work
+from vgg_viz.ui.views import feature_maps
+
+LARGEST = max(layer.filters for layer in VGG19.block_ends)
+FEWEST_CHANNELS = min(layer.channels for layer in VGG19.block_ends)
+
+
+def show(notice: DeltaGenerator) -> None:
+    """Show the controls, then one mosaic a block."""
+    with st.sidebar:
+        chosen = picture.choose()
+        blocks = sorted(controls.blocks())
+        count = controls.count("Number of maps a block", "block_maps", LARGEST, 64)
+        channel = filters_beside()
+        appearance = controls.appearance(("own", "layer"))
+        choice = controls.network()
+    st.header("The end of every block")
+    st.markdown(
+        "One model with five outputs, the last conv layer of each block, follows the picture from "
+        "edges to abstractions in a single forward pass."
+    )
+    if not blocks:
+        st.info("Choose at least one block in the sidebar.", icon=":material/arrow_back:")
+        return
+    work = Work(choice, notice, st.empty())
+    network = work.network()
+    maps = work.block_maps(network, chosen, blocks)
+    work.slot.empty()
+    for block in blocks:
+        show_block(work, network, chosen, maps, block, count, channel, appearance)
+
+
+def filters_beside() -> int | None:
+    """Choose whether to show filters too; return the number of the channel to show, or None."""
+    if not st.toggle("Filters beside the maps", key="beside", bind="query-params"):
+        return None
+    return controls.count("Channel of the filters", "channel", FEWEST_CHANNELS, 1)
+
+
+def show_block(
+    work: Work,
+    network: Network,
+    chosen: Picture,
+    maps: Mapping[int, np.ndarray],
+    block: int,
+    count: int,
+    channel: int | None,
+    appearance: controls.Appearance,
+) -> None:
+    """Show one block's maps, and its filters beside them if a channel is given."""
+    layer = VGG19.block_ends[block - 1]
+    shown = min(count, layer.filters)
+    st.subheader(f"Block {block} · {layer.name}")
+    st.caption(
+        f"Index {layer.index} in the model · output {format_shape(layer.output_shape)} · "
+        f"receptive field {layer.receptive_field} pixels"
+    )
+    titles = [str(number) for number in range(1, shown + 1)]
+    limits = float(maps[block].min()), float(maps[block].max())
+    key = ("maps", network.label, chosen.digest, layer.name)
+    tiles = mosaics.Tiles(maps[block][:shown], titles, limits, key)
+    caption = feature_maps.caption(network, chosen, layer, shown)
+    if channel is None:
+        mosaics.show(work, st.empty(), tiles, appearance, caption)
+        return
+    left, right = st.columns(2)
+    half = mosaics.PAGE_WIDTH // 2
+    mosaics.show(work, left.empty(), tiles, appearance, caption, width=half)
+    show_filters(work, right.empty(), layer, channel, shown, appearance)
+
+
+def show_filters(
+    work: Work,
+    slot: DeltaGenerator,
+    layer: Layer,
+    channel: int,
+    count: int,
+    appearance: controls.Appearance,
+) -> None:
+    """Show the kernels of one channel of a layer's first filters, in the order of their maps."""
+    weights = work.weights()
+    filters = work.filters(weights, layer.name)
+    tiles = mosaics.Tiles(
+        filters[:count, channel - 1],
+        [f"{number}-{channel}" for number in range(1, count + 1)],
+        (float(filters.min()), float(filters.max())),
+        ("kernels", weights.label, layer.name, channel),
+    )
+    caption = f"{layer.title} · {weights.label} · the filters of these maps, channel {channel} of {layer.channels}"
+    mosaics.show(work, slot, tiles, appearance, caption, width=mosaics.PAGE_WIDTH // 2)

@@ -1,0 +1,105 @@
+"""Conclusion: what early and late layers show, each sentence beside the picture that shows it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vgg_viz.architecture import VGG19
+from vgg_viz.network import Network
+from vgg_viz.ui import controls, mosaics, picture
+from vgg_viz.ui.picture import Picture
+from vgg_viz.ui.results import Work
+
+SHOWN = 9
+PLAIN = controls.Appearance("own", "gray")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one block teaches, with a trained network and with an untrained one."""
+
+    block: int
+    title: str
+    trained: str
+    untrained: str
+
+
+LESSONS = (
+    Lesson(
+        1,
+        "Early layers see edges and colours",
+        "After two convolutions the picture is still there, at full size. Each map has picked out "
+        "one simple thing: an edge that runs one way, light against dark, one colour against "
+        "another. Such features are useful for any picture at all.",
+        "After two convolutions the picture is still there, at full size. Random filters, too, "
+        "blur it or bring out edges: at this depth training has not made much of a difference yet.",
+    ),
+    Lesson(
+        3,
+        "Middle layers see textures and small parts",
+        "A value now depends on 48 × 48 pixels. The outline can still be made out, but the maps "
+        "answer to combinations: fur, stripes, grids, corners, a rounded edge. Many stay dark, "
+        "since what they look for is not in this picture.",
+        "A value now depends on 48 × 48 pixels. Without training the maps look alike: mixtures "
+        "of everything before them, none of which has come to stand for anything.",
+    ),
+    Lesson(
+        5,
+        "Late layers see meaning, not appearance",
+        "What is left are 14 × 14 positions, each of which has seen nearly the whole picture. "
+        "Few places light up, and they no longer look like anything: the maps say *that* "
+        "something is there rather than what it looks like. People can hardly read them, but it "
+        "is from these that the last layers name the picture.",
+        "What is left are 14 × 14 positions. They are as coarse as in a trained network, but here "
+        "nothing was learned: this is noise that the picture has shaped, and no class could be "
+        "read from it.",
+    ),
+)
+
+
+def show(notice: DeltaGenerator) -> None:
+    """Show the controls, then one lesson after the other."""
+    with st.sidebar:
+        chosen = picture.choose()
+        choice = controls.network()
+    st.header("What early and late layers show")
+    slot = st.empty()
+    work = Work(choice, notice, slot)
+    network = work.network()
+    maps = work.block_maps(network, chosen, [lesson.block for lesson in LESSONS])
+    slot.empty()
+    for lesson in LESSONS:
+        show_lesson(work, network, chosen, lesson, maps[lesson.block])
+    st.subheader("In one sentence")
+    st.markdown(
+        "From left to right the network trades *where* and *what it looks like* for *what it is*: "
+        "maps get smaller and more numerous, answers rarer and more particular."
+        if network.label != "untrained"
+        else "Depth alone makes maps small and coarse; it takes **training** to make them mean "
+        "something. Switch the network to ImageNet to compare."
+    )
+
+
+def show_lesson(
+    work: Work, network: Network, chosen: Picture, lesson: Lesson, maps: np.ndarray
+) -> None:
+    """Show a lesson's words beside the maps of its block that answer most to the picture."""
+    layer = VGG19.block_ends[lesson.block - 1]
+    words, shown = st.columns([2, 3], gap="large", vertical_alignment="center")
+    untrained = network.label == "untrained"
+    words.subheader(lesson.title)
+    words.markdown(lesson.untrained if untrained else lesson.trained)
+    strongest = np.sort(np.argsort(maps.mean(axis=(1, 2)))[::-1][:SHOWN])
+    tiles = mosaics.Tiles(
+        maps[strongest],
+        [str(index + 1) for index in strongest],
+        (float(maps.min()), float(maps.max())),
+        ("strongest", network.label, chosen.digest, layer.name),
+    )
+    caption = (
+        f"{layer.title} · {network.label} · {chosen.caption} · the {SHOWN} maps with the highest "
+        f"mean, of {layer.filters} · after ReLU"
+    )
+    mosaics.show(work, shown.empty(), tiles, PLAIN, caption, width=mosaics.PAGE_WIDTH // 2)

@@ -1,0 +1,87 @@
+"""Filters: the numbers that the network learned, drawn as tiles of 3 x 3."""
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vgg_viz.architecture import Layer, format_shape
+from vgg_viz.ui import controls, mosaics
+from vgg_viz.ui.results import Work
+
+PAGE_FILTERS = 16
+PAGE_CHANNELS = 16
+
+
+def show(notice: DeltaGenerator) -> None:
+    """Show the controls, then a page of filters: a row a filter, a column a channel."""
+    with st.sidebar:
+        layer = controls.layer()
+        filter_count = controls.count("Number of filters", "filters", layer.filters, 8)
+        channel_count = controls.count("Number of channels", "channels", layer.channels, 8)
+        appearance = controls.appearance(("own", "layer", "zero"))
+        choice = controls.network()
+    st.header(f"Filters of {layer.name}")
+    st.markdown(
+        f"**{layer.filters} filters**, each with one 3 × 3 kernel for each of the "
+        f"**{layer.channels} channels** of its input: {layer.filters * layer.channels:,} kernels. "
+        f"A row is a filter, a column a channel; the title says *filter-channel*."
+    )
+    rows = controls.page("Filters", "filter_page", PAGE_FILTERS, filter_count)
+    columns = controls.page("Channels", "channel_page", PAGE_CHANNELS, channel_count)
+    work = Work(choice, notice, st.empty())
+    if layer.channels == 3:
+        show_first_layer(work, layer, rows, columns, appearance)
+    else:
+        show_kernels(work, work.slot, layer, rows, columns, appearance)
+
+
+def show_kernels(
+    work: Work,
+    slot: DeltaGenerator,
+    layer: Layer,
+    rows: range,
+    columns: range,
+    appearance: controls.Appearance,
+    width: int = mosaics.PAGE_WIDTH,
+) -> None:
+    """Show these filters and channels of a layer as one mosaic."""
+    weights = work.weights()
+    filters = work.filters(weights, layer.name)
+    shown = filters[rows.start : rows.stop, columns.start : columns.stop]
+    tiles = mosaics.Tiles(
+        shown.reshape(-1, *filters.shape[2:]),
+        [f"{row + 1}-{column + 1}" for row in rows for column in columns],
+        (float(np.min(filters)), float(np.max(filters))),
+        ("kernels", weights.label, layer.name, rows, columns),
+    )
+    caption = (
+        f"{layer.title} · {weights.label} · {len(rows)} of {layer.filters} filters and "
+        f"{len(columns)} of {layer.channels} channels shown"
+    )
+    # Never wider than 8 columns would be: a few huge tiles say no more than small ones.
+    width = min(width, max(len(columns), 3) * mosaics.PAGE_WIDTH // 8)
+    mosaics.show(work, slot, tiles, appearance, caption, columns=len(columns), width=width)
+
+
+def show_first_layer(
+    work: Work, layer: Layer, rows: range, columns: range, appearance: controls.Appearance
+) -> None:
+    """Show the first layer's kernels and, beside them, its filters as colours."""
+    weights = work.weights()
+    with work.slot.container():
+        left, right = st.columns([2, 3], gap="large")
+    left.markdown(
+        "**Kernels.** Channels 1, 2 and 3 are blue, green and red: the order of VGG19's input."
+    )
+    show_kernels(
+        work, left.empty(), layer, rows, columns, appearance, width=mosaics.PAGE_WIDTH // 2
+    )
+    right.markdown(
+        "**As colours.** This layer looks at the picture itself, so a filter can be drawn in "
+        "the colours it answers to; grey is no weight."
+    )
+    colours = work.filter_colours(weights, layer.name)
+    caption = (
+        f"{layer.title} · {weights.label} · all {layer.filters} filters, each on its own scale"
+    )
+    mosaics.show_colours(right.empty(), colours, caption, width=mosaics.PAGE_WIDTH // 2)
