@@ -1,0 +1,42 @@
+# make run, make test: from a fresh clone, with Python 3.11 to 3.13 and nothing else.
+.DEFAULT_GOAL := help
+.PHONY: help run test test-browser bench lint clean
+
+# The first of these that the machine has; PYTHON=... chooses another.
+PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3.13 python3 python,\
+	$(if $(shell $(name) -c 'import sys; print((3, 11) <= sys.version_info < (3, 14) or "")' 2>/dev/null),$(name))))
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/app.installed ## start the dashboard
+	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
+
+test: $(VENV)/test.installed ## pass the tests
+	$(BIN)/python -m pytest -m "not browser"
+
+test-browser: $(VENV)/test.installed ## pass the tests in a real Chromium
+	$(BIN)/python -m pytest -m browser tests/browser
+
+bench: $(VENV)/test.installed ## measure the speed; QUICK=1 only proves that it runs
+	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
+
+lint: $(VENV)/test.installed ## check the style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean: ## remove what make has made
+	rm -rf $(VENV) build
+
+$(VENV)/app.installed: requirements.txt constraints.txt
+	$(if $(PYTHON),,$(error VGG Viz needs Python 3.11, 3.12 or 3.13))
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/test.installed: requirements-test.txt $(VENV)/app.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	touch $@

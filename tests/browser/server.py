@@ -1,0 +1,53 @@
+"""A real server for browser tests and benchmarks: started on a free port, ended by its own id."""
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@contextmanager
+def running_app(log: Path, script: str = "streamlit_app.py", **environment: str) -> Iterator[str]:
+    """Run the app; yields its address once it answers that it is well."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", script]
+    options = ["--server.port", str(port), "--server.headless", "true"]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*command, *options, "--server.address", "127.0.0.1"],
+            cwd=REPOSITORY,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+        )
+    try:
+        wait_for_health(f"http://127.0.0.1:{port}", process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_for_health(address: str, process: subprocess.Popen) -> None:
+    """Wait until the server says that it is well, or has ended."""
+    for _ in range(600):
+        if process.poll() is not None:
+            raise RuntimeError(f"expected a running server, it ended with {process.returncode}")
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            Event().wait(0.1)
+    raise RuntimeError("expected a healthy server within a minute")

@@ -1,0 +1,40 @@
+"""What visitors see while the weights are on their way, and when they cannot be had."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.server import running_app
+from tests.file_server import hold_half_way, refuse, serve
+
+pytestmark = pytest.mark.browser
+
+
+def test_all_viewers_see_the_download_and_architecture_works(open_page, tmp_path):
+    with serve(b"0" * 3_000_000, hold_half_way, refuse) as files:
+        environment = {
+            "VGG_VIZ_WEIGHTS_URL": files.url,
+            "KERAS_HOME": str(tmp_path / "keras"),
+            "VGG_VIZ_WEIGHTS": "",
+        }
+        with running_app(tmp_path / "log", **environment) as address:
+            first = open_unsettled(open_page, address)
+            second = open_unsettled(open_page, address)
+            for page in (first, second):
+                bar = page.locator('[data-testid="stProgress"]')
+                expect(bar).to_contain_text("Downloading the weights of VGG19")
+            second.get_by_role("radio", name="Architecture").click()
+            expect(second.locator("h2")).to_have_text("The architecture of VGG19")
+            files.released.set()
+            notice = first.locator(".st-key-weights-notice")
+            expect(notice).to_contain_text("could not be had")
+            expect(first.locator('[data-testid="stMain"]')).to_contain_text("· untrained ·")
+            first.get_by_role("button", name="Retry").click()
+            expect(first.locator('[data-testid="stProgress"]')).to_have_count(0)
+            expect(notice).to_contain_text("could not be had")
+            # A page whose server has gone would print errors.
+            first.context.close()
+            second.context.close()
+
+
+def open_unsettled(open_page, address):
+    return open_page("view=Feature+maps", address=address, settled=False)

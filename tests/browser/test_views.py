@@ -1,0 +1,105 @@
+"""Every view opened in a real Chromium, as its visitors will see it."""
+
+import re
+from urllib.parse import quote_plus
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import settle
+
+pytestmark = pytest.mark.browser
+
+VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]
+LOOKS = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
+}
+
+
+def assert_sound(page: Page) -> None:
+    """No exception, no error box, and nothing wider than the page."""
+    assert (
+        page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count()
+        == 0
+    )
+    widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert widths[0] <= widths[1]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_opens(open_page, view, look):
+    page = open_page(f"view={quote_plus(view)}", **LOOKS[look])
+    assert_sound(page)
+    assert page.get_by_role("radio", name=view).get_attribute("aria-checked") == "true"
+    if view != "Architecture":
+        pictures = page.locator('[data-testid="stMain"] [data-testid="stImage"] img')
+        expect(pictures.first).to_be_visible()
+        settle(page)
+        assert all(box["width"] <= page.viewport_size["width"] for box in boxes(pictures))
+
+
+def boxes(locator):
+    return [locator.nth(number).bounding_box() for number in range(locator.count())]
+
+
+def test_the_views_follow_each_other_by_click_and_the_url_follows(open_page):
+    page = open_page()
+    for view in VIEWS[1:]:
+        page.get_by_role("radio", name=view).click()
+        expect(page).to_have_url(re.compile(rf"view={re.escape(quote_plus(view))}"))
+        settle(page)
+        assert_sound(page)
+
+
+def test_a_link_restores_layer_count_scale_and_picture(open_page):
+    page = open_page(
+        "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=100&scale=Layer&picture=Coffee"
+    )
+    caption = page.locator('[data-testid="stMain"] [data-testid="stCaptionContainer"]').first
+    expect(caption).to_contain_text("5 · block3_conv1")
+    expect(caption).to_contain_text("Coffee (stretched)")
+    expect(caption).to_contain_text("100 of 256 maps shown")
+    expect(caption).to_contain_text("one scale for the whole layer")
+    page.reload()
+    settle(page)
+    expect(caption).to_contain_text("100 of 256 maps shown")
+
+
+def test_a_thumbnail_is_one_click(open_page):
+    page = open_page("view=Feature+maps")
+    page.get_by_role("radio", name="Raccoon").click()
+    expect(page.locator('[data-testid="stMain"]')).to_contain_text("Raccoon (stretched)")
+    settle(page)
+    assert_sound(page)
+
+
+def test_an_upload_is_shown_and_a_broken_one_is_one_sentence(open_page, tmp_path):
+    page = open_page("view=Feature+maps&picture=Your+own")
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8 not a photo")
+    page.locator('input[type="file"]').set_input_files(broken)
+    alert = page.locator('[data-testid="stAlert"]')
+    expect(alert).to_contain_text("JPEG, PNG, WebP, GIF, BMP or TIFF")
+    expect(page.locator('[data-testid="stMain"]')).to_contain_text("Cat (stretched)")
+    page.locator('input[type="file"]').set_input_files("assets/coffee.jpg")
+    expect(page.locator('[data-testid="stMain"]')).to_contain_text("Your picture (stretched)")
+    expect(alert).to_have_count(0)
+
+
+def test_layer_by_keyboard(open_page):
+    page = open_page("view=Filters")
+    page.get_by_role("combobox", name="Layer").click()
+    page.get_by_role("option", name="2 · block1_conv2").click()
+    expect(page.locator("h2")).to_have_text("Filters of block1_conv2")
+
+
+def test_dark_and_light_have_their_own_ink(open_page):
+    """The same grid is another picture in the dark: its titles are light."""
+    pictures = set()
+    for scheme in ("light", "dark"):
+        page = open_page("view=Filters", color_scheme=scheme)
+        pictures.add(page.locator('[data-testid="stMain"] img').first.get_attribute("src"))
+    assert len(pictures) == 2

@@ -1,0 +1,242 @@
+"""Every view and every control, through Streamlit's own AppTest; pictures are out of its reach."""
+
+import io
+
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from vgg_viz import weights
+from vgg_viz.architecture import VGG19
+from vgg_viz.downloads import DownloadError
+from vgg_viz.ui import picture
+from vgg_viz.ui.controls import COLOUR_MAPS
+from vgg_viz.weights import UntrainedWeights, WeightsUnavailable
+
+VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_network():
+    """No test reaches for the real weights; the loaded network is kept for the whole file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(weights, "obtain", unavailable)
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def unavailable(*_, **__):
+    raise WeightsUnavailable(["There was no file.", "There was no network."])
+
+
+def open_page(**query: str) -> AppTest:
+    """The page as a link with these parameters opens it, on the untrained network."""
+    page = AppTest.from_file("../streamlit_app.py", default_timeout=120)
+    for key, value in {"network": "Untrained", **query}.items():
+        page.query_params[key] = value
+    page.run()
+    assert not page.exception
+    return page
+
+
+def texts(page: AppTest) -> str:
+    return "\n".join(element.value for element in [*page.markdown, *page.caption])
+
+
+def choose(page: AppTest, key: str, value: object) -> AppTest:
+    page.session_state[key] = value
+    page.run()
+    assert not page.exception
+    return page
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_opens_from_its_link_without_a_notice(view):
+    page = open_page(view=view)
+    assert not page.error
+    assert not page.warning
+    assert page.header
+    if view in VIEWS[1:]:
+        assert len(page.main.image) > 0
+        assert "untrained" in texts(page)
+
+
+def test_a_control_that_the_view_does_not_use_is_not_shown():
+    def labels(view):
+        sidebar = open_page(view=view).sidebar
+        return [element.label for element in [*sidebar.selectbox, *sidebar.slider]]
+
+    assert labels("Architecture") == []
+    assert "Number of filters (1 to 64)" in labels("Filters")
+    assert "Number of maps (1 to 64)" not in labels("Filters")
+    assert "Number of maps (1 to 64)" in labels("Feature maps")
+    assert labels("Conclusion") == []
+
+
+def test_architecture_lists_the_layers_of_the_chosen_blocks():
+    page = open_page(view="Architecture")
+    everything = texts(page)
+    for layer in VGG19.layers:
+        assert f"`{layer.name}`" in everything
+    assert "143,667,240" in everything
+    some = texts(choose(page, "blocks", [2]))
+    assert some.count("`block2_conv1`") == 2
+    assert some.count("`block3_conv1`") == 1
+
+
+def test_architecture_needs_neither_weights_nor_tensorflow(monkeypatch):
+    monkeypatch.setattr("vgg_viz.ui.results.loader", lambda choice: pytest.fail("loads a network"))
+    open_page(view="Architecture", network="ImageNet")
+
+
+@pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
+def test_every_layer_has_filters_and_maps(layer):
+    filters = open_page(view="Filters", layer=layer.title)
+    assert f"8 of {layer.filters} filters" in texts(filters)
+    assert f"{min(8, layer.channels)} of {layer.channels} channels" in texts(filters)
+    maps = open_page(view="Feature maps", layer=layer.title)
+    assert f"64 of {layer.filters} maps shown" in texts(maps)
+    assert layer.name in maps.code[0].value
+
+
+@pytest.mark.parametrize("count", [1, 2, 37, 64])
+def test_exactly_as_many_maps_as_asked_for(count):
+    page = choose(open_page(view="Feature maps"), "maps", count)
+    assert f"{count} of 64 maps shown" in texts(page)
+
+
+def test_a_number_too_large_for_the_next_layer_is_cut_to_it():
+    page = open_page(view="Feature maps", layer="16 · block5_conv4", maps="512")
+    assert "512 of 512 maps shown" in texts(page)
+    page.selectbox(key="layer").set_value("block1_conv1").run()
+    assert not page.exception
+    assert "64 of 64 maps shown" in texts(page)
+
+
+@pytest.mark.parametrize(
+    ("view", "scale", "words"),
+    [
+        ("Filters", "own", "own scale"),
+        ("Filters", "layer", "one scale for the whole layer"),
+        ("Filters", "zero", "zero in the middle"),
+        ("Feature maps", "layer", "one scale for the whole layer"),
+    ],
+)
+def test_the_caption_says_the_scale(view, scale, words):
+    assert words in texts(choose(open_page(view=view), "scale", scale))
+
+
+def test_every_colour_map_draws():
+    page = open_page(view="Feature maps")
+    for name in COLOUR_MAPS:
+        choose(page, "colours", name)
+        assert len(page.main.image) == 1
+
+
+def test_all_pages_of_a_large_layer_can_be_reached():
+    page = open_page(view="Filters", layer="10 · block4_conv2", filters="512", channels="512")
+    assert "Filters 1 to 16 of 512" in texts(page)
+    choose(page, "filter_page", 32)
+    choose(page, "channel_page", 32)
+    assert "Filters 497 to 512 of 512" in texts(page)
+    assert "Channels 497 to 512 of 512" in texts(page)
+
+
+def test_blocks_show_any_choice_with_any_number_and_filters_beside():
+    page = choose(open_page(view="Blocks"), "blocks", [2, 5])
+    names = [element.value for element in page.subheader]
+    assert names == ["Block 2 · block2_conv2", "Block 5 · block5_conv4"]
+    choose(page, "block_maps", 100)
+    assert "100 of 128 maps shown" in texts(page)
+    before = len(page.main.image)
+    choose(page, "beside", True)
+    assert len(page.main.image) == before + 2
+    choose(page, "blocks", [])
+    assert "at least one block" in page.info[0].value
+
+
+@pytest.mark.parametrize("key", ["view", "layer", "maps", "scale", "colours", "picture", "fit"])
+def test_nonsense_in_the_link_falls_back_to_the_default(key):
+    sound = open_page(view="Feature maps")
+    query = {"view": "Feature maps", key: "<script>alert(1)</script>"}
+    page = open_page(**query)
+    assert not page.error
+    if key != "view":
+        assert texts(page) == texts(sound)
+
+
+def test_without_weights_the_page_says_so_and_works_on_untrained():
+    page = open_page(view="Feature maps", network="ImageNet")
+    assert "could not be had" in texts(page)
+    assert [text.value for text in page.text] == ["There was no file.", "There was no network."]
+    assert "block1_conv1 · untrained" in texts(page)
+    assert "· ImageNet ·" not in texts(page)
+
+
+def test_retry_fetches_the_weights_anew(monkeypatch):
+    page = open_page(view="Filters", network="ImageNet")
+
+    class Arrived(UntrainedWeights):
+        label = "ImageNet"
+
+    monkeypatch.setattr(weights, "obtain", lambda **_: Arrived())
+    page.button(key="retry").click().run()
+    assert not page.exception
+    assert "could not be had" not in texts(page)
+    assert "block1_conv1 · ImageNet" in texts(page)
+    st.cache_resource.clear()
+
+
+def photo(colour: str, file_format: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (300, 200), colour).save(buffer, file_format)
+    return buffer.getvalue()
+
+
+def test_an_uploaded_picture_is_shown_and_a_broken_one_leaves_the_view_as_it_was():
+    page = open_page(view="Feature maps", picture="Your own")
+    assert "Cat (stretched)" in texts(page)
+    page.file_uploader(key="upload").upload("red.png", photo("red"), "image/png").run()
+    assert not page.exception
+    assert "Your picture (stretched)" in texts(page)
+    page.file_uploader(key="upload").upload("bad.png", photo("blue")[:80], "image/png").run()
+    assert not page.exception
+    assert len(page.error) == 1
+    assert "JPEG" in page.error[0].value
+    assert "Your picture (stretched)" in texts(page)
+
+
+def test_a_photo_from_the_camera_is_shown():
+    page = open_page(view="Feature maps", picture="Your own")
+    choose(page, "source", "camera")
+    page.camera_input(key="camera").upload("photo.jpg", photo("green", "JPEG"), "image/jpeg").run()
+    assert not page.exception
+    assert "Your photo (stretched)" in texts(page)
+
+
+def test_the_robin_is_fetched_when_asked_for(monkeypatch):
+    monkeypatch.setattr(picture, "robin_bytes", lambda: photo("brown", "JPEG"))
+    assert "Robin (stretched)" in texts(open_page(view="Feature maps", picture="Robin"))
+
+
+def test_without_a_network_the_robin_is_a_plain_message(monkeypatch):
+    def no_network():
+        raise DownloadError("The picture was tried 3 times, but there is no network.")
+
+    monkeypatch.setattr(picture, "robin_bytes", no_network)
+    page = open_page(view="Feature maps", picture="Robin")
+    assert "no network" in page.error[0].value.replace("\\", "")
+    assert "Cat (stretched)" in texts(page)
+
+
+def test_every_sample_and_both_sizes_can_be_chosen():
+    page = open_page(view="Conclusion")
+    for name in list(picture.TITLES)[:8]:
+        choose(page, "picture", name)
+        assert picture.TITLES[name] in texts(page)
+    choose(page, "fit", "crop")
+    assert "(cropped)" in texts(page)
