@@ -136,7 +136,7 @@ def tile_side(side: int, columns: int, width: int) -> int:
 
 
 def shrink(tiles: np.ndarray, side: int) -> np.ndarray:
-    """Average square tiles ``(n, s, s)`` down to ``(n, side, side)``; smaller ones stay as they are.
+    """Average square tiles ``(n, s, s)`` down to ``(n, side, side)``; smaller ones stay so.
 
     Raises:
         ValueError: ``side`` does not divide the tiles' size.

@@ -38,12 +38,12 @@ def preprocess(pixels: np.ndarray) -> np.ndarray:
 
 
 def tiles_first(kernel: np.ndarray) -> np.ndarray:
-    """Turn Keras' kernel ``(3, 3, channels, filters)`` into filters ``(filters, channels, 3, 3)``."""
+    """Turn Keras' kernel, ``(3, 3, channels, filters)``, to ``(filters, channels, 3, 3)``."""
     return read_only(kernel.transpose(3, 2, 0, 1))
 
 
 def filter_colours(filters: np.ndarray) -> np.ndarray:
-    """Show the first layer's filters ``(filters, 3, 3, 3)`` as colours, uint8 ``(filters, 3, 3, 3)``.
+    """Show the first layer's filters ``(filters, 3, 3, 3)`` as colours, uint8, of that shape.
 
     The channels go from blue, green, red (the network's order) to red, green, blue on the last
     axis. Each filter is on its own scale with zero at mid-grey, so that grey means "no weight" and
@@ -126,7 +126,7 @@ class Network:
         return self._run((self.architecture.layer(layer_name).name,), pixels)[0]
 
     def block_maps(self, pixels: np.ndarray, blocks: Sequence[int]) -> dict[int, np.ndarray]:
-        """The maps of the last conv layer of each of these blocks (1 to 5), from one forward pass."""
+        """The maps at the end of each of these blocks (1 to 5), from one forward pass."""
         ends = [layer.name for layer in self.architecture.block_ends[: max(blocks)]]
         maps = self._run(tuple(ends), pixels)
         return {block: maps[block - 1] for block in blocks}

@@ -24,7 +24,7 @@ COLOUR_MAPS = {
     "gray_r": "Grey, inverted",
 }
 DIVERGING = "RdBu_r"
-SCALES: dict[Scale, str] = {"own": "Each tile", "layer": "Whole layer", "zero": "Around zero"}
+SCALES: dict[Scale, str] = {"own": "Each tile", "layer": "Layer", "zero": "Around 0"}
 NETWORKS: dict[NetworkChoice, str] = {"imagenet": "ImageNet", "untrained": "Untrained"}
 
 
@@ -86,9 +86,9 @@ def appearance(scales: Sequence[Scale]) -> Appearance:
         key="scale",
         bind="query-params",
         width="stretch",
-        help="**Each tile** from its smallest value to its largest · **Whole layer** one scale "
-        "for all tiles, so that they can be compared"
-        + (" · **Around zero** as well, with zero in the middle" if "zero" in scales else ""),
+        help="**Each tile** from its smallest value to its largest · **Layer** one scale for all "
+        "tiles of the layer, so that they can be compared"
+        + (" · **Around 0** the same, with zero in the middle" if "zero" in scales else ""),
     )
     if scale == "zero":
         return Appearance(scale, DIVERGING)
@@ -125,8 +125,7 @@ def page(label: str, key: str, size: int, total: int) -> range:
         return range(total)
     if st.session_state.get(key, 1) > pages:
         st.session_state[key] = pages
-    with st.container(horizontal=True, vertical_alignment="center"):
-        number = st.pagination(pages, key=key, bind="query-params")
-        shown = range((number - 1) * size, min(number * size, total))
-        st.caption(f"{label} {shown.start + 1} to {shown.stop} of {total}", width="content")
+    number = st.pagination(pages, key=key, bind="query-params", width="stretch")
+    shown = range((number - 1) * size, min(number * size, total))
+    st.caption(f"{label} {shown.start + 1} to {shown.stop} of {total}")
     return shown

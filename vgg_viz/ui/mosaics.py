@@ -19,7 +19,7 @@ from vgg_viz.mosaic import (
     tile_side,
 )
 from vgg_viz.ui.controls import Appearance
-from vgg_viz.ui.results import Work
+from vgg_viz.ui.results import Span, Work
 
 PAGE_WIDTH = 960
 LIGHT_INK: Colour = (22, 33, 43)
@@ -30,13 +30,13 @@ DARK_INK: Colour = (233, 239, 244)
 class Tiles:
     """Tiles to be shown together.
 
-    ``values`` float ``(n, s, s)``; ``titles`` one a tile; ``layer_limits`` the smallest and the
-    largest value of the whole layer; ``key`` says in a few plain values whose tiles these are.
+    ``values`` float ``(n, s, s)``; ``titles`` one a tile; ``span`` the whole layer's values;
+    ``key`` says in a few plain values whose tiles these are.
     """
 
     values: np.ndarray
     titles: Sequence[str]
-    layer_limits: Limits
+    span: Span
     key: Hashable
 
     def limits(self, appearance: Appearance) -> Limits | None:
@@ -44,9 +44,8 @@ class Tiles:
         if appearance.scale == "own":
             return None
         if appearance.scale == "layer":
-            return self.layer_limits
-        largest = max(map(abs, self.layer_limits))
-        return -largest, largest
+            return self.span.low, self.span.high
+        return -self.span.usual, self.span.usual
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def scale_words(appearance: Appearance, flat: int) -> str:
     words = {
         "own": "each tile on its own scale, smallest to largest value",
         "layer": "one scale for the whole layer",
-        "zero": "one scale for the whole layer, zero in the middle",
+        "zero": "one scale for the whole layer, zero in the middle; a weight in 200 lies beyond",
     }[appearance.scale]
     if flat:
         words += f" · {flat} constant {'tile is' if flat == 1 else 'tiles are'} struck through"
@@ -125,8 +124,6 @@ def legend(colour_map: str, limits: Limits) -> str:
     low, high = (f"{limit:.3g}" for limit in limits)
     middle = "<span>0</span>" if limits[0] < 0 and limits[0] == -limits[1] else ""
     return (
-        '<div style="max-width:24rem;font-variant-numeric:tabular-nums">'
-        f'<div style="height:0.9rem;border-radius:0.2rem;background:linear-gradient(90deg,{colours})">'
-        '</div><div style="display:flex;justify-content:space-between">'
-        f"<span>{low.replace('-', '−')}</span>{middle}<span>{high}</span></div></div>"
+        f'<div class="legend"><div style="background: linear-gradient(90deg, {colours})"></div>'
+        f"<span>{low.replace('-', '−')}</span>{middle}<span>{high}</span></div>"
     )

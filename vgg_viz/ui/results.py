@@ -35,6 +35,19 @@ def shelves() -> Shelves:
     return Shelves(Shelf(VALUE_BYTES), Shelf(DRAWN_BYTES), Turnstile())
 
 
+@dataclass(frozen=True)
+class Span:
+    """How far a layer's values reach: the smallest, the largest, and, of weights, a usual size.
+
+    ``usual`` is not exceeded, either way, by 99.5 % of them: a few large weights would make a
+    scale around zero pale.
+    """
+
+    low: float
+    high: float
+    usual: float = 0.0
+
+
 class Work:
     """What one run of the page may ask for, and the places where it says how that goes.
 
@@ -58,7 +71,7 @@ class Work:
         return self.weights()
 
     def network(self) -> Network:
-        """The chosen network, or the untrained one, with a notice, if its weights are not to be had."""
+        """The chosen network, or the untrained one, with a notice, if it has no weights."""
         future = self._loader.network()
         wait_for(future, self._loader, self.slot)
         error = future.exception()
@@ -71,6 +84,11 @@ class Work:
         """A layer's filters, float32 ``(filters, channels, 3, 3)``."""
         key = ("filters", weights.label, layer_name)
         return self._value(key, lambda: tiles_first(weights.read(layer_name)[0]))
+
+    def filters_span(self, weights: Weights, layer_name: str) -> Span:
+        """How far a layer's weights reach."""
+        key = ("filters span", weights.label, layer_name)
+        return self._value(key, lambda: measure_weights(self.filters(weights, layer_name)))
 
     def filter_colours(self, weights: Weights, layer_name: str) -> np.ndarray:
         """The first layer's filters as colours, uint8 ``(filters, 3, 3, 3)``."""
@@ -111,6 +129,17 @@ class Work:
         if failed is self._loader or not isinstance(error, WeightsUnavailable):
             raise error
         explain(self.notice, error, failed)
+
+
+def measure_weights(filters: np.ndarray) -> Span:
+    """Measure how far a layer's weights reach."""
+    usual = np.percentile(np.abs(filters), 99.5)
+    return Span(float(filters.min()), float(filters.max()), float(usual))
+
+
+def measure_maps(maps: np.ndarray) -> Span:
+    """Measure how far a layer's maps reach."""
+    return Span(float(maps.min()), float(maps.max()))
 
 
 def explain(notice: DeltaGenerator, error: WeightsUnavailable, failed: Loader) -> None:

@@ -8,8 +8,22 @@ STYLES = """
 [data-testid="stMainBlockContainer"] { max-width: 1160px; margin-inline: auto; }
 [data-testid="stMainBlockContainer"] table { font-variant-numeric: tabular-nums; width: 100%; }
 [data-testid="stMarkdownContainer"]:has(> table) { overflow-x: auto; }
-[data-testid="stMarkdownContainer"] td, [data-testid="stMarkdownContainer"] th { white-space: nowrap; }
-[data-testid="stCaptionContainer"] { font-size: 0.95rem; }
+[data-testid="stMarkdownContainer"] :is(td, th) { white-space: nowrap; }
+[data-testid="stCaptionContainer"] {
+  font-size: 0.95rem; color: var(--st-text-color); opacity: 0.8;
+}
+/* A mosaic's corner tiles are as square as the others. */
+[data-testid="stMain"] [data-testid="stImage"] img { border-radius: 0; }
+.legend {
+  display: flex; flex-wrap: wrap; justify-content: space-between; max-width: 24rem;
+  font-variant-numeric: tabular-nums;
+}
+.legend div { flex: 0 0 100%; height: 0.9rem; border-radius: 0.2rem; }
+@media (max-width: 640px) {
+  .st-key-view button { padding-inline: 0.42rem; }
+  .st-key-view button p { font-size: 0.82rem; }
+  [data-testid="stMain"] h1 { font-size: 1.6rem; }
+}
 
 /* The choice of a picture: thumbnails; the samples' names are left to screen readers. */
 .st-key-picture [role="radiogroup"] {

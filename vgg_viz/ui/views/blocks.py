@@ -10,7 +10,7 @@ from vgg_viz.architecture import VGG19, Layer, format_shape
 from vgg_viz.network import Network
 from vgg_viz.ui import controls, mosaics, picture
 from vgg_viz.ui.picture import Picture
-from vgg_viz.ui.results import Work
+from vgg_viz.ui.results import Work, measure_maps
 from vgg_viz.ui.views import feature_maps
 
 LARGEST = max(layer.filters for layer in VGG19.block_ends)
@@ -68,9 +68,8 @@ def show_block(
         f"receptive field {layer.receptive_field} pixels"
     )
     titles = [str(number) for number in range(1, shown + 1)]
-    limits = float(maps[block].min()), float(maps[block].max())
     key = ("maps", network.label, chosen.digest, layer.name)
-    tiles = mosaics.Tiles(maps[block][:shown], titles, limits, key)
+    tiles = mosaics.Tiles(maps[block][:shown], titles, measure_maps(maps[block]), key)
     caption = feature_maps.caption(network, chosen, layer, shown)
     if channel is None:
         mosaics.show(work, st.empty(), tiles, appearance, caption)
@@ -95,8 +94,11 @@ def show_filters(
     tiles = mosaics.Tiles(
         filters[:count, channel - 1],
         [f"{number}-{channel}" for number in range(1, count + 1)],
-        (float(filters.min()), float(filters.max())),
+        work.filters_span(weights, layer.name),
         ("kernels", weights.label, layer.name, channel),
     )
-    caption = f"{layer.title} · {weights.label} · the filters of these maps, channel {channel} of {layer.channels}"
+    caption = (
+        f"{layer.title} · {weights.label} · the filters of these maps, channel {channel} of "
+        f"{layer.channels}"
+    )
     mosaics.show(work, slot, tiles, appearance, caption, width=mosaics.PAGE_WIDTH // 2)

@@ -10,9 +10,10 @@ from vgg_viz.architecture import VGG19
 from vgg_viz.network import Network
 from vgg_viz.ui import controls, mosaics, picture
 from vgg_viz.ui.picture import Picture
-from vgg_viz.ui.results import Work
+from vgg_viz.ui.results import Work, measure_maps
 
-SHOWN = 9
+SHOWN = 12
+WIDTH = 464  # pixels: four columns of 112, a whole fraction or multiple of every map's size
 PLAIN = controls.Appearance("own", "gray")
 
 
@@ -95,11 +96,11 @@ def show_lesson(
     tiles = mosaics.Tiles(
         maps[strongest],
         [str(index + 1) for index in strongest],
-        (float(maps.min()), float(maps.max())),
+        measure_maps(maps),
         ("strongest", network.label, chosen.digest, layer.name),
     )
     caption = (
         f"{layer.title} · {network.label} · {chosen.caption} · the {SHOWN} maps with the highest "
         f"mean, of {layer.filters} · after ReLU"
     )
-    mosaics.show(work, shown.empty(), tiles, PLAIN, caption, width=mosaics.PAGE_WIDTH // 2)
+    mosaics.show(work, shown.empty(), tiles, PLAIN, caption, width=WIDTH)

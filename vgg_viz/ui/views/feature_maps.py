@@ -7,7 +7,7 @@ from vgg_viz.architecture import Layer, format_shape
 from vgg_viz.network import Network
 from vgg_viz.ui import controls, mosaics, picture
 from vgg_viz.ui.picture import Picture
-from vgg_viz.ui.results import Work
+from vgg_viz.ui.results import Work, measure_maps
 
 
 def show(notice: DeltaGenerator) -> None:
@@ -38,12 +38,9 @@ def map_tiles(
 ) -> mosaics.Tiles:
     """The first ``count`` maps of a layer, titled with their numbers."""
     maps = work.feature_maps(network, chosen, layer.name)
-    return mosaics.Tiles(
-        maps[:count],
-        [str(number) for number in range(1, count + 1)],
-        (float(maps.min()), float(maps.max())),
-        ("maps", network.label, chosen.digest, layer.name),
-    )
+    key = ("maps", network.label, chosen.digest, layer.name)
+    titles = [str(number) for number in range(1, count + 1)]
+    return mosaics.Tiles(maps[:count], titles, measure_maps(maps), key)
 
 
 def caption(network: Network, chosen: Picture, layer: Layer, count: int) -> str:

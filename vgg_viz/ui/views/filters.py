@@ -1,15 +1,15 @@
 """Filters: the numbers that the network learned, drawn as tiles of 3 x 3."""
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.architecture import Layer, format_shape
+from vgg_viz.architecture import Layer
 from vgg_viz.ui import controls, mosaics
 from vgg_viz.ui.results import Work
 
 PAGE_FILTERS = 16
 PAGE_CHANNELS = 16
+LARGEST_TILE = 88  # pixels: nine numbers do not need more, and eight rows fit a screen
 
 
 def show(notice: DeltaGenerator) -> None:
@@ -26,8 +26,11 @@ def show(notice: DeltaGenerator) -> None:
         f"**{layer.channels} channels** of its input: {layer.filters * layer.channels:,} kernels. "
         f"A row is a filter, a column a channel; the title says *filter-channel*."
     )
-    rows = controls.page("Filters", "filter_page", PAGE_FILTERS, filter_count)
-    columns = controls.page("Channels", "channel_page", PAGE_CHANNELS, channel_count)
+    left, right = st.columns(2)
+    with left:
+        rows = controls.page("Filters", "filter_page", PAGE_FILTERS, filter_count)
+    with right:
+        columns = controls.page("Channels", "channel_page", PAGE_CHANNELS, channel_count)
     work = Work(choice, notice, st.empty())
     if layer.channels == 3:
         show_first_layer(work, layer, rows, columns, appearance)
@@ -51,15 +54,14 @@ def show_kernels(
     tiles = mosaics.Tiles(
         shown.reshape(-1, *filters.shape[2:]),
         [f"{row + 1}-{column + 1}" for row in rows for column in columns],
-        (float(np.min(filters)), float(np.max(filters))),
+        work.filters_span(weights, layer.name),
         ("kernels", weights.label, layer.name, rows, columns),
     )
     caption = (
         f"{layer.title} · {weights.label} · {len(rows)} of {layer.filters} filters and "
         f"{len(columns)} of {layer.channels} channels shown"
     )
-    # Never wider than 8 columns would be: a few huge tiles say no more than small ones.
-    width = min(width, max(len(columns), 3) * mosaics.PAGE_WIDTH // 8)
+    width = min(width, len(columns) * LARGEST_TILE)
     mosaics.show(work, slot, tiles, appearance, caption, columns=len(columns), width=width)
 
 
