@@ -298,22 +298,19 @@ def letter(titles: Sequence[str], grid: Grid) -> np.ndarray:
 @lru_cache(maxsize=4096)
 def title_mask(title: str, size: int) -> np.ndarray:
     """Render one line of text: ink from 0 to ``INK_STEPS``, uint8 ``(size + 4, width)``."""
-    letters = [letter_mask(character, size) for character in title]
-    return np.concatenate(letters or [np.zeros((size + 4, 0), np.uint8)], axis=1)
+    # The anchor "ls" is the left end of the base line: titles of all shapes then line up.
+    ink, (left, top) = title_font(size).getmask2(title, mode="L", anchor="ls")
+    width, height = ink.size
+    mask = np.zeros((size + 4, left + width), np.uint8)
+    levels = np.frombuffer(bytes(ink), np.uint8).reshape(height, width) // (256 // (INK_STEPS + 1))
+    mask[size + top : size + top + height, left:] = levels
+    return mask
 
 
-@lru_cache(maxsize=512)
-def letter_mask(character: str, size: int) -> np.ndarray:
-    """Render one character; numbers need no kerning, so letters are drawn once and reused."""
-    font = ImageFont.load_default(size)
-    width = round(font.getlength(character))
-    mask = Image.new("L", (width, size + 4))
-    # The anchor "ls" is the left end of the base line: letters of all heights then line up.
-    ink, offset = font.getmask2(character, mode="L", anchor="ls")
-    glyph = Image.frombytes("L", ink.size, bytes(ink)) if all(ink.size) else None
-    if glyph:
-        mask.paste(glyph, (max(0, offset[0]), size + offset[1]))
-    return np.asarray(mask) // np.uint8(256 // (INK_STEPS + 1))
+@lru_cache(maxsize=16)
+def title_font(size: int) -> ImageFont.FreeTypeFont:
+    """Pillow's own font, so that a mosaic looks the same on every machine."""
+    return ImageFont.load_default(size)
 
 
 @lru_cache(maxsize=64)

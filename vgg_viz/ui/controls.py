@@ -125,7 +125,8 @@ def page(label: str, key: str, size: int, total: int) -> range:
         return range(total)
     if st.session_state.get(key, 1) > pages:
         st.session_state[key] = pages
-    number = st.pagination(pages, key=key, bind="query-params", width="stretch")
+    heading = st.empty()
+    number = st.pagination(pages, key=key, bind="query-params")
     shown = range((number - 1) * size, min(number * size, total))
-    st.caption(f"{label} {shown.start + 1} to {shown.stop} of {total}")
+    heading.caption(f"{label} {shown.start + 1} to {shown.stop} of {total}")
     return shown
