@@ -219,18 +219,28 @@ def test_a_photo_from_the_camera_is_shown():
 
 
 def test_the_robin_is_fetched_when_asked_for(monkeypatch):
-    monkeypatch.setattr(picture, "robin_bytes", lambda: photo("brown", "JPEG"))
+    robin = picture.PictureFile("robin", "Robin", "A robin", photo("brown", "JPEG"))
+    monkeypatch.setattr(picture, "robin_file", lambda: robin)
     assert "Robin (stretched)" in texts(open_page(view="Feature maps", picture="Robin"))
 
 
-def test_without_a_network_the_robin_is_a_plain_message(monkeypatch):
-    def no_network():
+def test_without_a_network_the_robin_is_a_plain_message_and_is_tried_once_a_choice(monkeypatch):
+    tries = []
+
+    def no_network(*_, **__):
+        tries.append(1)
         raise DownloadError("The picture was tried 3 times, but there is no network.")
 
-    monkeypatch.setattr(picture, "robin_bytes", no_network)
+    monkeypatch.setattr(picture, "download", no_network)
     page = open_page(view="Feature maps", picture="Robin")
+    choose(page, "maps", 4)
     assert "no network" in page.error[0].value.replace("\\", "")
     assert "Cat (stretched)" in texts(page)
+    assert len(tries) == 1
+    choose(page, "picture", "coffee")
+    choose(page, "picture", "robin")
+    assert len(tries) == 2
+    assert "Coffee (stretched)" in texts(page)
 
 
 def test_every_sample_and_both_sizes_can_be_chosen():

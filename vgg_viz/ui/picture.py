@@ -21,11 +21,12 @@ from vgg_viz.images import (
 )
 
 ROBIN_URL = "https://machinelearningmastery.com/wp-content/uploads/2019/02/bird.jpg"
-ROBIN_CREDIT = "A robin, photographed by Chris Heald"
+ROBIN_ALT = "A robin, photographed by Chris Heald"
 
 ROBIN, OWN = "robin", "own"
 TITLES = {sample.name: sample.title for sample in SAMPLES} | {ROBIN: "Robin", OWN: "Your own"}
 
+SOURCES = {"upload": ":material/upload: Upload", "camera": ":material/photo_camera: Camera"}
 FITS: dict[Fit, str] = {"stretch": "Stretched", "crop": "Cropped"}
 FIT_HELP = (
     "VGG19 takes 224 × 224 pixels. **Stretched** is what Keras' `load_img` does and the "
@@ -36,9 +37,10 @@ FIT_HELP = (
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as the network sees it: RGB uint8 (224, 224, 3), read-only."""
+    """A picture as the network sees it: RGB uint8 (224, 224, 3)."""
 
     title: str
+    alt: str
     pixels: np.ndarray
     digest: str
     fit: Fit
@@ -47,6 +49,16 @@ class Picture:
     def caption(self) -> str:
         """The picture's name and how it was brought to its size."""
         return f"{self.title} ({FITS[self.fit].lower()})"
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A picture file as it was given; ``key`` is another for every file."""
+
+    key: str
+    title: str
+    alt: str
+    data: bytes
 
 
 def choose() -> Picture:
@@ -64,7 +76,8 @@ def choose() -> Picture:
         key="picture",
         bind="query-params",
     )
-    given = own_picture() if choice == OWN else (TITLES[choice], None)
+    message = st.container()
+    file = own_file() if choice == OWN else None
     fit = st.segmented_control(
         "Size",
         list(FITS),
@@ -76,103 +89,104 @@ def choose() -> Picture:
         help=FIT_HELP,
         width="stretch",
     )
-    picture = load(choice, given, fit)
-    st.image(
-        picture.pixels,
-        output_format="PNG",
-        width="stretch",
-        alt=f"{picture.title}, as VGG19 sees it",
-    )
+    with message:
+        picture = load(choice, file, fit)
+    st.image(picture.pixels, output_format="PNG", width="stretch", alt=picture.alt)
     st.caption(f"{picture.title}, as VGG19 sees it: 224 × 224 pixels")
     return picture
 
 
-def load(choice: str, given: tuple[str, bytes | None], fit: Fit) -> Picture:
+def load(choice: str, own: PictureFile | None, fit: Fit) -> Picture:
     """Decode the chosen picture; on failure say why and keep to the last one that was right."""
-    title, data = given
-    if choice == OWN and data is None:
-        return last_good(fit)
+    last_good = st.session_state.get("last_good", sample_file(SAMPLES[0].name))
+    if choice != ROBIN:
+        st.session_state.pop("robin_failure", None)
     try:
-        if choice == ROBIN:
-            data = robin_bytes()
-        picture = open_picture(title, data, fit) if data else open_sample(choice, fit)
+        file = own if choice == OWN else robin_file() if choice == ROBIN else sample_file(choice)
+        picture = open_file(file or last_good, fit)
     except (PictureError, DownloadError) as error:
         st.error(escape(str(error)), icon=":material/broken_image:")
-        return last_good(fit)
-    st.session_state["last_good"] = title, data or sample_bytes(choice)
+        return open_file(last_good, fit)
+    st.session_state["last_good"] = file or last_good
     return picture
 
 
-def own_picture() -> tuple[str, bytes | None]:
-    """Show the upload and the camera; return the title and the bytes given, or None."""
+def own_file() -> PictureFile | None:
+    """Show the upload and the camera; return the picture given, if there is one."""
     source = st.segmented_control(
         "From",
-        ["upload", "camera"],
+        list(SOURCES),
         default="upload",
-        format_func={
-            "upload": ":material/upload: Upload",
-            "camera": ":material/photo_camera: Camera",
-        }.get,
+        format_func=SOURCES.get,
         required=True,
         key="source",
         label_visibility="collapsed",
         width="stretch",
     )
     if source == "camera":
-        photo = st.camera_input("Take a photo", key="camera", label_visibility="collapsed")
-        return "Your photo", photo.getvalue() if photo else None
-    upload = st.file_uploader(
-        "A photo of yours",
-        type="image",
-        max_upload_size=MAX_BYTES // 2**20,
-        key="upload",
-        label_visibility="collapsed",
-    )
+        title = "Your photo"
+        given = st.camera_input("Take a photo", key="camera", label_visibility="collapsed")
+    else:
+        title = "Your picture"
+        given = st.file_uploader(
+            "A photo of yours",
+            type="image",
+            max_upload_size=MAX_BYTES // 2**20,
+            key="upload",
+            label_visibility="collapsed",
+        )
     st.caption("It stays with you: nobody else sees it, and a link to this page does not carry it.")
-    return "Your picture", upload.getvalue() if upload else None
+    return PictureFile(given.file_id, title, title, given.getvalue()) if given else None
 
 
-def last_good(fit: Fit) -> Picture:
-    """The last picture that could be shown to this viewer; the first sample before any was."""
-    first = SAMPLES[0]
-    title, data = st.session_state.get("last_good", (first.title, sample_bytes(first.name)))
-    return open_picture(title, data, fit)
+@lru_cache(maxsize=len(SAMPLES))
+def sample_file(name: str) -> PictureFile:
+    """One of the samples."""
+    sample = next(sample for sample in SAMPLES if sample.name == name)
+    return PictureFile(f"sample {name}", sample.title, sample.alt, sample_bytes(name))
 
 
-@lru_cache(maxsize=32)
-def open_sample(name: str, fit: Fit) -> Picture:
-    """One of the samples, decoded once for all viewers."""
-    return open_picture(TITLES[name], sample_bytes(name), fit)
-
-
-def open_picture(title: str, data: bytes, fit: Fit) -> Picture:
+def open_file(file: PictureFile, fit: Fit) -> Picture:
     """Decode a picture file.
 
     Raises:
         PictureError: the bytes are not a picture that is accepted.
     """
-    cached = decoded(data, fit)
-    return Picture(title, cached, digest(cached), fit)
+    pixels, pixels_digest = decoded(file.key, fit, file.data)
+    return Picture(file.title, file.alt, pixels, pixels_digest, fit)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def decoded(data: bytes, fit: Fit) -> np.ndarray:
-    """The pixels of a picture file, uint8 (224, 224, 3); 147 kB each."""
-    return load_picture(data, fit)
+def decoded(key: str, fit: Fit, _data: bytes) -> tuple[np.ndarray, str]:
+    """The pixels of the picture file with that key, 147 kB, and their digest.
+
+    The bytes are not looked at to find the result again: hashing a large photo takes longer than
+    all the rest of a run.
+    """
+    pixels = load_picture(_data, fit)
+    return pixels, digest(pixels)
 
 
-def robin_bytes() -> bytes:
+def robin_file() -> PictureFile:
     """The walkthrough's photograph, from its address; kept in the system's temporary folder.
 
     The site serves it in two sizes, so there is no one hash to hold it against: it is a picture
     like any upload, and decoded with the same care.
 
     Raises:
-        DownloadError: it could not be fetched.
+        DownloadError: it could not be fetched; the next try comes when it is chosen anew, since a
+            visitor who stays here would wait for it after every click.
     """
+    if "robin_failure" in st.session_state:
+        raise st.session_state["robin_failure"]
     folder = Path(tempfile.gettempdir()) / "vgg_viz"
-    with st.spinner("Fetching the robin…"):
-        return download(ROBIN_URL, folder, "bird.jpg", md5=None, timeout=(5.0, 10.0)).read_bytes()
+    try:
+        with st.spinner("Fetching the robin…"):
+            path = download(ROBIN_URL, folder, "bird.jpg", md5=None, timeout=(5.0, 10.0))
+    except DownloadError as error:
+        st.session_state["robin_failure"] = error
+        raise
+    return PictureFile("robin", TITLES[ROBIN], ROBIN_ALT, path.read_bytes())
 
 
 @lru_cache(maxsize=1)
