@@ -231,6 +231,12 @@ def arrange(tiles: np.ndarray, grid: Grid, background: int = BACKGROUND) -> np.n
     return canvas[: grid.size[1], : grid.size[0]]
 
 
+def pack_tiles(tiles: np.ndarray, columns: int) -> np.ndarray:
+    """Lay tiles ``(n, h, w)`` or ``(n, h, w, 3)`` side by side, without gaps and titles."""
+    count, height, width = tiles.shape[:3]
+    return arrange(tiles, Grid(count, min(columns, count), height, width, gap=0))
+
+
 def draw(scaled: ScaledTiles, titles: Sequence[str], columns: int, side: int = 0) -> np.ndarray:
     """Draw scaled tiles with their titles as one canvas of palette entries, uint8 ``(h, w)``.
 
@@ -325,7 +331,7 @@ def colour_levels(colour_map: str) -> np.ndarray:
 
 
 def png(canvas: np.ndarray, colour_map: str = "gray", ink: Colour = (0, 0, 0)) -> bytes:
-    """Encode a canvas, palette entries ``(h, w)`` or RGBA ``(h, w, 4)``, as PNG bytes.
+    """Encode a canvas, palette entries ``(h, w)``, RGB or RGBA ``(h, w, 3 or 4)``, as PNG bytes.
 
     Compression is zlib's quickest: the next level takes three times as long for a tenth less.
     """

@@ -1,43 +1,45 @@
 """Mosaics on the page: drawn once, kept, shown with their scale and what a reader must know."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz.inspection import statistics
 from vgg_viz.mosaic import (
-    Colour,
     Limits,
     colour_levels,
-    draw_colours,
-    enlarge,
-    mosaic,
     near_square,
+    pack_tiles,
     png,
+    scale_tiles,
     tile_side,
 )
+from vgg_viz.ui import components
 from vgg_viz.ui.controls import Appearance
 from vgg_viz.ui.results import Span, Work
 
-PAGE_WIDTH = 960
-LIGHT_INK: Colour = (22, 33, 43)
-DARK_INK: Colour = (233, 239, 244)
+PAGE_WIDTH = 960  # pixels: what a laptop's page has for a mosaic beside the sidebar
+LARGEST_TILE = 320  # CSS pixels, so that a few maps do not fill three screens
 
 
 @dataclass(frozen=True)
 class Tiles:
     """Tiles to be shown together.
 
-    ``values`` float ``(n, s, s)``; ``titles`` one a tile; ``span`` the whole layer's values;
-    ``key`` says in a few plain values whose tiles these are.
+    ``values`` float ``(n, s, s)``; ``titles`` one a tile; ``numbers`` what a click on each tile
+    picks, from 1; ``span`` the whole layer's values; ``key`` says in a few plain values whose tiles
+    these are; ``rectified`` says whether they come after a ReLU, so that zero means silence.
     """
 
     values: np.ndarray
     titles: Sequence[str]
+    numbers: Sequence[int]
     span: Span
     key: Hashable
+    rectified: bool = True
 
     def limits(self, appearance: Appearance) -> Limits | None:
         """The scale to draw on: None where every tile has its own."""
@@ -50,10 +52,32 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A mosaic as PNG bytes, and how many of its tiles are flat."""
+    """A mosaic as its component takes it, and how many of its tiles are flat."""
 
-    png: bytes
+    payload: bytes
     flat: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where and how a mosaic is shown.
+
+    ``name`` is the component's key on the page; ``on_pick`` is called after a click, ``columns`` 0
+    means near-square, ``width`` is about how wide the mosaic will be, in CSS pixels; ``follows``
+    says whether the chosen channel is outlined, ``tools`` whether there are buttons above.
+    """
+
+    name: str
+    on_pick: Callable[[], None]
+    columns: int = 0
+    width: int = PAGE_WIDTH
+    largest_tile: int = LARGEST_TILE
+    follows: bool = True
+    tools: bool = True
+
+    def header(self) -> dict[str, object]:
+        """What the component needs to know of it."""
+        return {"largest": self.largest_tile, "follows": self.follows, "tools": self.tools}
 
 
 def show(
@@ -62,47 +86,90 @@ def show(
     tiles: Tiles,
     appearance: Appearance,
     caption: str,
-    *,
-    columns: int = 0,
-    width: int = PAGE_WIDTH,
+    frame: Frame,
 ) -> None:
-    """Show tiles as one picture with its scale and caption under it; ``columns`` 0: near-square."""
-    columns = columns or near_square(len(tiles.values))
+    """Show tiles as one picture to point at, with its scale and caption under it."""
     limits = tiles.limits(appearance)
-    ink = page_ink()
     drawn: Drawn = work.drawn(
-        (tiles.key, len(tiles.values), columns, width, appearance, ink),
-        lambda: draw(tiles, columns, width, limits, appearance.colour_map, ink),
+        (tiles.key, caption, frame.columns, frame.width, appearance),
+        lambda: draw(tiles, limits, appearance.colour_map, caption, frame),
     )
     with slot.container():
-        st.image(drawn.png, output_format="PNG", alt=caption)
-        if limits:
-            st.html(legend(appearance.colour_map, limits))
+        place(drawn, appearance, limits, frame)
         st.caption(" · ".join(filter(None, [caption, scale_words(appearance, drawn.flat)])))
 
 
-def show_colours(slot: DeltaGenerator, tiles: np.ndarray, caption: str, width: int) -> None:
-    """Show colour tiles, uint8 ``(n, s, s, 3)``, numbered from 1, as one near-square picture."""
-    columns = near_square(len(tiles))
-    side = tile_side(tiles.shape[1], columns, width)
-    titles = [str(number) for number in range(1, len(tiles) + 1)]
-    canvas = draw_colours(enlarge(tiles, side // tiles.shape[1]), titles, columns, page_ink())
-    with slot.container():
-        st.image(png(canvas), output_format="PNG", alt=caption)
+def show_anew(tiles: Tiles, appearance: Appearance, caption: str, frame: Frame) -> None:
+    """Show tiles that are not worth keeping, since hardly anybody will look at the same again."""
+    limits = tiles.limits(appearance)
+    place(draw(tiles, limits, appearance.colour_map, caption, frame), appearance, limits, frame)
+    if caption:
         st.caption(caption)
 
 
-def draw(
-    tiles: Tiles, columns: int, width: int, limits: Limits | None, colour_map: str, ink: Colour
-) -> Drawn:
-    """Draw tiles as PNG bytes."""
-    canvas, scaled = mosaic(tiles.values, tiles.titles, columns, width, limits)
-    return Drawn(png(canvas, colour_map, ink), int(scaled.flat.sum()))
+def place(drawn: Drawn, appearance: Appearance, limits: Limits | None, frame: Frame) -> None:
+    """Put a drawn mosaic on the page, with its scale under it."""
+    components.mount("mosaic", frame.name, drawn.payload, frame.on_pick)
+    if limits:
+        st.html(legend(appearance.colour_map, limits))
 
 
-def page_ink() -> Colour:
-    """The colour of writing on the page, in its present theme."""
-    return DARK_INK if st.context.theme.type == "dark" else LIGHT_INK
+def show_colours(slot: DeltaGenerator, tiles: np.ndarray, caption: str, frame: Frame) -> None:
+    """Show colour tiles, uint8 ``(n, s, s, 3)``, numbered from 1, as one near-square picture."""
+    numbers = range(1, len(tiles) + 1)
+    columns = near_square(len(tiles))
+    values = tiles.reshape(len(tiles), tiles.shape[1], -1)
+    header = describe(
+        [str(number) for number in numbers], numbers, values, caption, rectified=False
+    )
+    header |= frame.header() | {"columns": columns, "side": tiles.shape[1]}
+    header |= {"flat": [0] * len(tiles), "shown": caption}
+    with slot.container():
+        payload = components.pack(header, png(pack_tiles(tiles, columns)))
+        components.mount("mosaic", frame.name, payload, frame.on_pick)
+        st.caption(caption)
+
+
+def draw(tiles: Tiles, limits: Limits | None, colour_map: str, caption: str, frame: Frame) -> Drawn:
+    """Draw tiles for the component: none larger than it is, since the browser enlarges sharply."""
+    columns = frame.columns or near_square(len(tiles.values))
+    side = min(tiles.values.shape[2], tile_side(tiles.values.shape[2], columns, frame.width))
+    scaled = scale_tiles(tiles.values, limits, side)
+    header = describe(tiles.titles, tiles.numbers, tiles.values, caption, rectified=tiles.rectified)
+    header |= frame.header() | {"columns": columns, "side": side}
+    header |= {
+        "flat": scaled.flat.astype(int).tolist(),
+        "shown": f"{caption} {colour_map} {limits}",
+    }
+    picture = png(pack_tiles(scaled.levels, columns), colour_map)
+    return Drawn(components.pack(header, picture), int(scaled.flat.sum()))
+
+
+def describe(
+    titles: Sequence[str],
+    numbers: Sequence[int],
+    values: np.ndarray,
+    caption: str,
+    *,
+    rectified: bool,
+) -> dict[str, object]:
+    """What the component says of the mosaic and of every tile."""
+    measured = statistics(values)
+    return {
+        "name": caption,
+        "file": "".join(letter if letter.isalnum() else "-" for letter in caption),
+        "titles": list(titles),
+        "numbers": list(numbers),
+        "minimum": in_words(measured.minimum),
+        "maximum": in_words(measured.maximum),
+        "mean": in_words(measured.mean),
+        "active": [f"{share:.0%}" for share in measured.active.tolist()] if rectified else [],
+    }
+
+
+def in_words(values: np.ndarray) -> list[str]:
+    """Numbers as people read them."""
+    return [f"{value:.3g}".replace("-", "−") for value in values.tolist()]
 
 
 def scale_words(appearance: Appearance, flat: int) -> str:

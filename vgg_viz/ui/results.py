@@ -85,6 +85,11 @@ class Work:
         key = ("filters", weights.label, layer_name)
         return self._value(key, lambda: tiles_first(weights.read(layer_name)[0]))
 
+    def biases(self, weights: Weights, layer_name: str) -> np.ndarray:
+        """A layer's biases, float32 ``(filters,)``."""
+        key = ("biases", weights.label, layer_name)
+        return self._value(key, lambda: weights.read(layer_name)[1])
+
     def filters_span(self, weights: Weights, layer_name: str) -> Span:
         """How far a layer's weights reach."""
         key = ("filters span", weights.label, layer_name)

@@ -8,9 +8,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19, Layer, format_shape
 from vgg_viz.network import Network
-from vgg_viz.ui import controls, mosaics, picture
+from vgg_viz.ui import controls, mosaics, picture, selection
 from vgg_viz.ui.picture import Picture
-from vgg_viz.ui.results import Work, measure_maps
+from vgg_viz.ui.results import Work
 from vgg_viz.ui.views import feature_maps
 
 LARGEST = max(layer.filters for layer in VGG19.block_ends)
@@ -29,7 +29,7 @@ def show(notice: DeltaGenerator) -> None:
     st.header("The end of every block")
     st.markdown(
         "One model with five outputs, the last conv layer of each block, follows the picture from "
-        "edges to abstractions in a single forward pass."
+        "edges to abstractions in a single forward pass. **Click a map** to look into it."
     )
     if not blocks:
         st.info("Choose at least one block in the sidebar.", icon=":material/arrow_back:")
@@ -46,7 +46,7 @@ def filters_beside() -> int | None:
     """Choose whether to show filters too; return the number of the channel to show, or None."""
     if not st.toggle("Filters beside the maps", key="beside", bind="query-params"):
         return None
-    return controls.count("Channel of the filters", "channel", FEWEST_CHANNELS, 1)
+    return controls.count("Channel of the filters", "filter_channel", FEWEST_CHANNELS, 1)
 
 
 def show_block(
@@ -67,16 +67,15 @@ def show_block(
         f"Index {layer.index} in the model · output {format_shape(layer.output_shape)} · "
         f"receptive field {layer.receptive_field} pixels"
     )
-    titles = [str(number) for number in range(1, shown + 1)]
-    key = ("maps", network.label, chosen.digest, layer.name)
-    tiles = mosaics.Tiles(maps[block][:shown], titles, measure_maps(maps[block]), key)
+    tiles = feature_maps.map_tiles(network, chosen, layer, maps[block], shown)
     caption = feature_maps.caption(network, chosen, layer, shown)
+    name = f"block-{block}"
+    frame = mosaics.Frame(name, selection.open_map(name, layer), follows=False)
     if channel is None:
-        mosaics.show(work, st.empty(), tiles, appearance, caption)
+        mosaics.show(work, st.empty(), tiles, appearance, caption, frame)
         return
-    left, right = st.columns(2)
-    half = mosaics.PAGE_WIDTH // 2
-    mosaics.show(work, left.empty(), tiles, appearance, caption, width=half)
+    left, right = st.columns(2, gap="medium")
+    mosaics.show(work, left.empty(), tiles, appearance, caption, frame)
     show_filters(work, right.empty(), layer, channel, shown, appearance)
 
 
@@ -94,11 +93,15 @@ def show_filters(
     tiles = mosaics.Tiles(
         filters[:count, channel - 1],
         [f"{number}-{channel}" for number in range(1, count + 1)],
+        range(1, count + 1),
         work.filters_span(weights, layer.name),
         ("kernels", weights.label, layer.name, channel),
+        rectified=False,
     )
     caption = (
         f"{layer.title} · {weights.label} · the filters of these maps, channel {channel} of "
         f"{layer.channels}"
     )
-    mosaics.show(work, slot, tiles, appearance, caption, width=mosaics.PAGE_WIDTH // 2)
+    name = f"filters-{layer.block}"
+    frame = mosaics.Frame(name, selection.open_map(name, layer), follows=False)
+    mosaics.show(work, slot, tiles, appearance, caption, frame)

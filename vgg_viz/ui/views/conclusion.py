@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19
 from vgg_viz.network import Network
-from vgg_viz.ui import controls, mosaics, picture
+from vgg_viz.ui import controls, mosaics, picture, selection
 from vgg_viz.ui.picture import Picture
 from vgg_viz.ui.results import Work, measure_maps
 
@@ -96,6 +96,7 @@ def show_lesson(
     tiles = mosaics.Tiles(
         maps[strongest],
         [str(index + 1) for index in strongest],
+        [int(index) + 1 for index in strongest],
         measure_maps(maps),
         ("strongest", network.label, chosen.digest, layer.name),
     )
@@ -103,4 +104,8 @@ def show_lesson(
         f"{layer.title} · {network.label} · {chosen.caption} · the {SHOWN} maps with the highest "
         f"mean, of {layer.filters} · after ReLU"
     )
-    mosaics.show(work, shown.empty(), tiles, PLAIN, caption, width=WIDTH)
+    name = f"lesson-{lesson.block}"
+    frame = mosaics.Frame(
+        name, selection.open_map(name, layer), width=WIDTH, largest_tile=112, follows=False
+    )
+    mosaics.show(work, shown.empty(), tiles, PLAIN, caption, frame)

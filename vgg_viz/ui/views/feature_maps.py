@@ -1,13 +1,15 @@
 """Feature maps: what one conv layer makes of the picture."""
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import Layer, format_shape
 from vgg_viz.network import Network
-from vgg_viz.ui import controls, mosaics, picture
+from vgg_viz.ui import controls, mosaics, picture, selection
 from vgg_viz.ui.picture import Picture
 from vgg_viz.ui.results import Work, measure_maps
+from vgg_viz.ui.views import inspector, origin
 
 
 def show(notice: DeltaGenerator) -> None:
@@ -25,22 +27,32 @@ def show(notice: DeltaGenerator) -> None:
         f"**{format_shape(layer.output_shape[:2])}** positions: bright where it found what it "
         f"looks for, black where it did not."
     )
-    slot = st.empty()
-    work = Work(choice, notice, slot)
+    work = Work(choice, notice, st.empty())
     network = work.network()
-    tiles = map_tiles(work, network, chosen, layer, count)
-    mosaics.show(work, slot, tiles, appearance, caption(network, chosen, layer, count))
+    maps = work.feature_maps(network, chosen, layer.name)
+    tiles = map_tiles(network, chosen, layer, maps, count)
+    frame = mosaics.Frame("maps-mosaic", selection.pick_channel("maps-mosaic", layer.filters))
+    words = caption(network, chosen, layer, count)
+    channel = selection.current(selection.CHANNEL, layer.filters)
+    work.slot.empty()
+    grid, beside = st.columns([3, 2], gap="large") if channel else (st.container(), st.container())
+    with grid:
+        mosaics.show(work, st.empty(), tiles, appearance, words, frame)
+    with beside:
+        position = inspector.show(chosen, layer, maps, appearance)
+    if channel and position:
+        origin.show(work, network, chosen, layer, maps, channel, position)
     show_submodel(network, layer)
 
 
 def map_tiles(
-    work: Work, network: Network, chosen: Picture, layer: Layer, count: int
+    network: Network, chosen: Picture, layer: Layer, maps: np.ndarray, count: int
 ) -> mosaics.Tiles:
     """The first ``count`` maps of a layer, titled with their numbers."""
-    maps = work.feature_maps(network, chosen, layer.name)
+    numbers = range(1, count + 1)
     key = ("maps", network.label, chosen.digest, layer.name)
-    titles = [str(number) for number in range(1, count + 1)]
-    return mosaics.Tiles(maps[:count], titles, measure_maps(maps), key)
+    titles = [str(number) for number in numbers]
+    return mosaics.Tiles(maps[:count], titles, numbers, measure_maps(maps), key)
 
 
 def caption(network: Network, chosen: Picture, layer: Layer, count: int) -> str:

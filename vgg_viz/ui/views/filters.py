@@ -4,10 +4,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import Layer
-from vgg_viz.ui import controls, mosaics
+from vgg_viz.ui import controls, mosaics, selection
 from vgg_viz.ui.results import Work
 
-PAGE_FILTERS = 16
 PAGE_CHANNELS = 16
 LARGEST_TILE = 88  # pixels: nine numbers do not need more, and eight rows fit a screen
 
@@ -24,11 +23,12 @@ def show(notice: DeltaGenerator) -> None:
     st.markdown(
         f"**{layer.filters} filters**, each with one 3 × 3 kernel for each of the "
         f"**{layer.channels} channels** of its input: {layer.filters * layer.channels:,} kernels. "
-        f"A row is a filter, a column a channel; the title says *filter-channel*."
+        f"A row is a filter, a column a channel; the title says *filter-channel*. **Click a "
+        f"kernel** to see what its filter makes of a picture."
     )
     left, right = st.columns(2)
     with left:
-        rows = controls.page("Filters", "filter_page", PAGE_FILTERS, filter_count)
+        rows = controls.page("Filters", "filter_page", selection.PAGE_FILTERS, filter_count)
     with right:
         columns = controls.page("Channels", "channel_page", PAGE_CHANNELS, channel_count)
     work = Work(choice, notice, st.empty())
@@ -45,7 +45,6 @@ def show_kernels(
     rows: range,
     columns: range,
     appearance: controls.Appearance,
-    width: int = mosaics.PAGE_WIDTH,
 ) -> None:
     """Show these filters and channels of a layer as one mosaic."""
     weights = work.weights()
@@ -54,15 +53,19 @@ def show_kernels(
     tiles = mosaics.Tiles(
         shown.reshape(-1, *filters.shape[2:]),
         [f"{row + 1}-{column + 1}" for row in rows for column in columns],
+        [row + 1 for row in rows for _ in columns],
         work.filters_span(weights, layer.name),
         ("kernels", weights.label, layer.name, rows, columns),
+        rectified=False,
     )
     caption = (
         f"{layer.title} · {weights.label} · {len(rows)} of {layer.filters} filters and "
         f"{len(columns)} of {layer.channels} channels shown"
     )
-    width = min(width, len(columns) * LARGEST_TILE)
-    mosaics.show(work, slot, tiles, appearance, caption, columns=len(columns), width=width)
+    frame = mosaics.Frame(
+        "kernels", selection.open_map("kernels", layer), len(columns), largest_tile=LARGEST_TILE
+    )
+    mosaics.show(work, slot, tiles, appearance, caption, frame)
 
 
 def show_first_layer(
@@ -75,9 +78,7 @@ def show_first_layer(
     left.markdown(
         "**Kernels.** Channels 1, 2 and 3 are blue, green and red: the order of VGG19's input."
     )
-    show_kernels(
-        work, left.empty(), layer, rows, columns, appearance, width=mosaics.PAGE_WIDTH // 2
-    )
+    show_kernels(work, left.empty(), layer, rows, columns, appearance)
     right.markdown(
         "**As colours.** This layer looks at the picture itself, so a filter can be drawn in "
         "the colours it answers to; grey is no weight."
@@ -86,4 +87,7 @@ def show_first_layer(
     caption = (
         f"{layer.title} · {weights.label} · all {layer.filters} filters, each on its own scale"
     )
-    mosaics.show_colours(right.empty(), colours, caption, width=mosaics.PAGE_WIDTH // 2)
+    frame = mosaics.Frame(
+        "colours", selection.open_map("colours", layer), largest_tile=LARGEST_TILE
+    )
+    mosaics.show_colours(right.empty(), colours, caption, frame)

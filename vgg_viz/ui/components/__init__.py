@@ -1,0 +1,72 @@
+"""Our own components: what Python sends them, and what comes back.
+
+Each is plain HTML, CSS and JavaScript beside this file. A component gets one array of bytes,
+which the browser keeps by its hash, so that nothing is sent twice:
+
+    header's length (uint32, little-endian) | header (JSON) | arrays and pictures
+
+What comes back is a message from a browser, so whatever somebody likes to send: `picked_number`
+and `picked_position` take what is sound and turn the rest into None.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+FOLDER = Path(__file__).parent
+
+
+@lru_cache(maxsize=8)
+def source(name: str) -> dict[str, str]:
+    """The component's HTML, CSS and JavaScript."""
+    return {
+        kind: (FOLDER / f"{name}.{kind}").read_text(encoding="utf-8")
+        for kind in ("html", "css", "js")
+    }
+
+
+def mount(name: str, key: str, payload: bytes, on_pick: Callable[[], None]) -> None:
+    """Show a component; ``on_pick`` is called when the visitor picks something in it."""
+    component = st.components.v2.component(f"vgg_viz.{name}", **source(name))
+    component(key=key, data=payload, on_picked_change=on_pick)
+
+
+def pack(header: Mapping[str, Any], *parts: bytes) -> bytes:
+    """Put a header and what it describes into one array of bytes."""
+    encoded = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    # Padded, so that the arrays behind it are aligned.
+    encoded += b" " * (-len(encoded) % 4)
+    return b"".join([len(encoded).to_bytes(4, "little"), encoded, *parts])
+
+
+def picked(key: str) -> Any:
+    """What the component of that key has just sent, unchecked; None if nothing."""
+    state = st.session_state.get(key)
+    return state.get("picked") if isinstance(state, Mapping) else None
+
+
+def picked_number(key: str, largest: int) -> int | None:
+    """The number from 1 to ``largest`` that the visitor picked; None if it is not one."""
+    return whole_number(picked(key), 1, largest)
+
+
+def picked_position(key: str, height: int, width: int) -> tuple[int, int] | None:
+    """The position, row and column from 0, that the visitor picked; None if it is not one."""
+    sent = picked(key)
+    if not isinstance(sent, Mapping):
+        return None
+    row = whole_number(sent.get("row"), 0, height - 1)
+    column = whole_number(sent.get("column"), 0, width - 1)
+    return None if row is None or column is None else (row, column)
+
+
+def whole_number(value: Any, smallest: int, largest: int) -> int | None:
+    """The value if it is a whole number within these bounds, else None."""
+    # JSON knows one kind of number: 3.0 is as whole as 3. True is an int to Python.
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return None
+    return int(value) if smallest <= value <= largest and value == int(value) else None

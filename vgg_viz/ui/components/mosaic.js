@@ -1,0 +1,276 @@
+// A mosaic to point at: one picture of all tiles, drawn tile by tile so that each stays sharp.
+//
+// What Python sends is one array of bytes: the header's length (four bytes, little-endian), the
+// header (JSON: see mosaic_component/__init__.py), then a PNG with the tiles side by side, without
+// gaps. Titles are written here, in the page's own type and colour.
+
+const GAP = 4;
+const ZOOMS = [1, 1.5, 2, 3, 4];
+const SELECT = "vgg-viz:select";
+
+export default function (component) {
+  const { data, key, parentElement, setTriggerValue } = component;
+  const mosaic = parentElement.mosaic ?? (parentElement.mosaic = new Mosaic(parentElement));
+  mosaic.pick = (tile) => setTriggerValue("picked", mosaic.header.numbers[tile]);
+  mosaic.receive(data);
+  const onSelect = ({ detail }) => mosaic.select(detail);
+  window.addEventListener(SELECT, onSelect);
+  return () => window.removeEventListener(SELECT, onSelect);
+}
+
+class Mosaic {
+  constructor(root) {
+    const find = (name) => root.querySelector(name);
+    this.box = find(".mosaic");
+    this.grid = find(".grid");
+    this.scroller = find(".scroller");
+    this.canvas = find("canvas");
+    this.tip = find(".tip");
+    this.said = find(".said");
+    this.tools = find(".tools");
+    this.outlines = Object.fromEntries(
+      ["hovered", "focused", "selected"].map((name) => [name, find(`.${name}`)]),
+    );
+    this.zoom = 0;
+    this.current = 0;
+    this.listen(find);
+    new ResizeObserver(() => this.draw()).observe(this.scroller);
+    // The page's theme changes without a word to components: its text colour tells.
+    new MutationObserver(() => this.draw()).observe(document.head, { childList: true });
+  }
+
+  listen(find) {
+    this.grid.addEventListener("pointermove", (event) => this.hover(this.tileAt(event)));
+    this.grid.addEventListener("pointerleave", () => this.hover(null));
+    this.grid.addEventListener("click", (event) => this.choose(this.tileAt(event)));
+    this.grid.addEventListener("keydown", (event) => this.press(event));
+    this.grid.addEventListener("focus", () => this.show("focused", this.current));
+    this.grid.addEventListener("blur", () => this.hover(null));
+    find(".zoom-in").addEventListener("click", () => this.changeZoom(1));
+    find(".zoom-out").addEventListener("click", () => this.changeZoom(-1));
+    find(".fullscreen").addEventListener("click", () => this.toggleFullscreen());
+    find(".copy").addEventListener("click", () => this.copy());
+    find(".save").addEventListener("click", () => this.save());
+  }
+
+  async receive(bytes) {
+    if (bytes === this.bytes) return;
+    this.bytes = bytes;
+    const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+    const picture = new Blob([bytes.subarray(4 + length)], { type: "image/png" });
+    const bitmap = await createImageBitmap(picture);
+    if (bytes !== this.bytes) return; // a newer mosaic has come meanwhile
+    this.bitmap?.close();
+    [this.header, this.bitmap] = [header, bitmap];
+    this.count = header.titles.length;
+    this.current = Math.min(this.current, this.count - 1);
+    this.grid.setAttribute("aria-label", header.name);
+    this.tools.hidden = !header.tools;
+    this.draw();
+    this.select(window.vggVizSelected);
+  }
+
+  // --- geometry, all in CSS pixels -------------------------------------------------------------
+
+  layOut() {
+    const { columns, largest } = this.header;
+    const fullscreen = document.fullscreenElement === this.box || this.box.matches(":fullscreen");
+    const rows = Math.ceil(this.count / columns);
+    let tile = (this.scroller.clientWidth - 8) / columns - GAP;
+    if (!fullscreen && largest) tile = Math.min(tile, largest);
+    const strip = (size) => Math.min(Math.max(11, size * 0.13), 22) + 5;
+    if (fullscreen) {
+      const height = this.scroller.clientHeight / rows - GAP;
+      tile = Math.min(tile, height - strip(tile));
+    }
+    const ratio = window.devicePixelRatio;
+    tile = Math.max(4, Math.floor(tile * ZOOMS[this.zoom] * ratio) / ratio);
+    const title = Math.ceil(strip(tile));
+    return { columns, rows, tile, title, width: tile + GAP, height: title + tile + GAP, ratio };
+  }
+
+  corner(tile) {
+    const { columns, width, height, title } = this.layout;
+    return [(tile % columns) * width, Math.floor(tile / columns) * height + title];
+  }
+
+  tileAt(event) {
+    if (!this.layout) return null;
+    const box = this.canvas.getBoundingClientRect();
+    const column = Math.floor((event.clientX - box.left) / this.layout.width);
+    const row = Math.floor((event.clientY - box.top) / this.layout.height);
+    const tile = row * this.layout.columns + column;
+    const inside = column >= 0 && column < this.layout.columns && row >= 0 && tile < this.count;
+    return inside ? tile : null;
+  }
+
+  // --- drawing ---------------------------------------------------------------------------------
+
+  draw() {
+    if (!this.bitmap || !this.scroller.clientWidth) return;
+    this.layout = this.layOut();
+    const { columns, rows, width, height, ratio } = this.layout;
+    const [across, down] = [columns * width - GAP, rows * height - GAP];
+    this.canvas.width = Math.round(across * ratio);
+    this.canvas.height = Math.round(down * ratio);
+    Object.assign(this.canvas.style, { width: `${across}px`, height: `${down}px` });
+    Object.assign(this.grid.style, { width: `${across}px`, height: `${down}px` });
+    this.paint(this.canvas.getContext("2d"), getComputedStyle(this.box));
+    for (const name of Object.keys(this.outlines)) this.show(name, this[name]);
+    this.canvas.dataset.shown = this.header.shown;
+  }
+
+  paint(context, style) {
+    const { ratio, tile, title } = this.layout;
+    const side = this.header.side;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.imageSmoothingEnabled = side > tile * ratio;
+    context.imageSmoothingQuality = "high";
+    context.fillStyle = style.color;
+    context.textAlign = "center";
+    context.font = `500 ${title - 5}px ${style.fontFamily}`;
+    for (let index = 0; index < this.count; index++) {
+      const [left, top] = this.corner(index);
+      const column = index % this.header.columns;
+      const row = Math.floor(index / this.header.columns);
+      context.drawImage(this.bitmap, column * side, row * side, side, side, left, top, tile, tile);
+      context.fillText(this.header.titles[index], left + tile / 2, top - 4, tile);
+      if (this.header.flat[index]) this.strike(context, left, top, tile);
+    }
+  }
+
+  strike(context, left, top, tile) {
+    context.strokeStyle = "rgb(226, 70, 60)";
+    context.lineWidth = Math.max(1.5, tile / 40);
+    context.beginPath();
+    context.moveTo(left, top);
+    context.lineTo(left + tile, top + tile);
+    context.stroke();
+  }
+
+  show(name, tile) {
+    const outline = this.outlines[name];
+    this[name] = tile;
+    outline.hidden = tile === null || tile === undefined || tile >= this.count;
+    if (outline.hidden || !this.layout) return;
+    const [left, top] = this.corner(tile);
+    const size = `${this.layout.tile}px`;
+    Object.assign(outline.style, { left: `${left}px`, top: `${top}px`, width: size, height: size });
+  }
+
+  // --- pointing --------------------------------------------------------------------------------
+
+  hover(tile) {
+    this.show("hovered", tile);
+    this.tip.hidden = tile === null;
+    if (tile === null) return;
+    this.tip.replaceChildren(bold(this.header.titles[tile]), `\n${this.numbersOf(tile)}`);
+    const grid = this.outlines.hovered.getBoundingClientRect();
+    const box = this.box.getBoundingClientRect();
+    const left = Math.min(grid.left - box.left, box.width - this.tip.offsetWidth - 4);
+    const below = grid.bottom - box.top + 6;
+    const fits = grid.bottom + 6 + this.tip.offsetHeight < window.innerHeight;
+    const top = fits ? below : grid.top - box.top - this.tip.offsetHeight - 24;
+    Object.assign(this.tip.style, { left: `${Math.max(0, left)}px`, top: `${top}px` });
+  }
+
+  numbersOf(tile) {
+    const { minimum, maximum, mean, active } = this.header;
+    const lines = [`min ${minimum[tile]}   max ${maximum[tile]}`, `mean ${mean[tile]}`];
+    if (active.length) lines.push(`active at ${active[tile]} of positions`);
+    return lines.join("\n");
+  }
+
+  focus(tile) {
+    this.current = tile;
+    this.show("focused", tile);
+    const option = this.outlines.focused;
+    option.setAttribute("aria-label", `${this.header.titles[tile]}. ${this.numbersOf(tile)}`);
+    option.setAttribute("aria-selected", String(tile === this.selected));
+    this.grid.setAttribute("aria-activedescendant", option.id);
+    option.scrollIntoView({ block: "nearest", inline: "nearest" });
+    this.hover(tile);
+  }
+
+  choose(tile) {
+    if (tile === null) return;
+    this.current = tile;
+    this.show("selected", tile);
+    this.show("focused", tile);
+    this.pick(tile);
+  }
+
+  select(number) {
+    const tile = this.header?.follows ? this.header.numbers.indexOf(number) : -1;
+    this.show("selected", tile < 0 ? null : tile);
+    if (tile >= 0) this.current = tile;
+  }
+
+  press(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.header) return;
+    const { columns } = this.header;
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
+    const ends = { Home: 0, End: this.count - 1 };
+    if (event.key === "Enter" || event.key === " ") this.choose(this.current);
+    else if (event.key === "Escape") this.hover(null);
+    else if (event.key in ends) this.focus(ends[event.key]);
+    else if (event.key in steps) {
+      const tile = this.current + steps[event.key];
+      if (tile >= 0 && tile < this.count) this.focus(tile);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  // --- tools -----------------------------------------------------------------------------------
+
+  changeZoom(step) {
+    this.zoom = Math.min(Math.max(this.zoom + step, 0), ZOOMS.length - 1);
+    this.draw();
+    this.say(this.zoom ? `${ZOOMS[this.zoom]} times as large` : "");
+  }
+
+  async toggleFullscreen() {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await this.box.requestFullscreen().catch(() => this.say("Full screen is not allowed here"));
+  }
+
+  picture() {
+    const whole = document.createElement("canvas");
+    [whole.width, whole.height] = [this.canvas.width, this.canvas.height];
+    const context = whole.getContext("2d");
+    context.fillStyle = getComputedStyle(this.box).getPropertyValue("--st-background-color");
+    context.fillRect(0, 0, whole.width, whole.height);
+    context.drawImage(this.canvas, 0, 0);
+    return new Promise((resolve) => whole.toBlob(resolve, "image/png"));
+  }
+
+  async copy() {
+    try {
+      await navigator.clipboard.write([new ClipboardItem({ "image/png": this.picture() })]);
+      this.say("Copied");
+    } catch {
+      this.say("This browser does not let a page copy pictures; save it instead");
+    }
+  }
+
+  async save() {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await this.picture());
+    link.download = `${this.header.file}.png`;
+    link.click();
+    URL.revokeObjectURL(link.href);
+    this.say("Saved");
+  }
+
+  say(words) {
+    this.said.textContent = words;
+  }
+}
+
+function bold(words) {
+  const element = document.createElement("b");
+  element.textContent = words;
+  return element;
+}
