@@ -21,18 +21,17 @@ FOLDER = Path(__file__).parent
 
 
 @lru_cache(maxsize=8)
-def source(name: str) -> dict[str, str]:
-    """The component's HTML, CSS and JavaScript."""
-    return {
-        kind: (FOLDER / f"{name}.{kind}").read_text(encoding="utf-8")
-        for kind in ("html", "css", "js")
-    }
+def registered(name: str) -> Callable[..., object]:
+    """The component with that name, from its HTML, CSS and JavaScript; registered once."""
+    html, css, js = (
+        (FOLDER / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+    )
+    return st.components.v2.component(f"vgg_viz.{name}", html=html, css=css, js=js)
 
 
 def mount(name: str, key: str, payload: bytes, on_pick: Callable[[], None]) -> None:
     """Show a component; ``on_pick`` is called when the visitor picks something in it."""
-    component = st.components.v2.component(f"vgg_viz.{name}", **source(name))
-    component(key=key, data=payload, on_picked_change=on_pick)
+    registered(name)(key=key, data=payload, on_picked_change=on_pick)
 
 
 def pack(header: Mapping[str, Any], *parts: bytes) -> bytes:

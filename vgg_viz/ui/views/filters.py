@@ -88,6 +88,6 @@ def show_first_layer(
         f"{layer.title} · {weights.label} · all {layer.filters} filters, each on its own scale"
     )
     frame = mosaics.Frame(
-        "colours", selection.open_map("colours", layer), largest_tile=LARGEST_TILE
+        "filter-colours", selection.open_map("filter-colours", layer), largest_tile=LARGEST_TILE
     )
     mosaics.show_colours(right.empty(), colours, caption, frame)

@@ -1,0 +1,58 @@
+"""Print the benchmark's table and write it to ``build/bench.md``."""
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.bench import pictures
+from tests.bench.measure import QUICK, Effort, NotRun, Row, table
+
+TARGET = Path(__file__).parents[2] / "build" / "bench.md"
+PACKAGES = ("tensorflow", "keras", "streamlit", "matplotlib", "numpy")
+
+
+def main() -> int:
+    """Run it all; the exit status is 1 if something failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="only prove that everything runs")
+    effort = QUICK if parser.parse_args().quick else Effort()
+    rows = []
+    for row in measured(effort):
+        print(f"{row.what}: {row.ours}", file=sys.stderr)
+        rows.append(row)
+    warning = "**Quick: this only proves that everything runs; its figures mean nothing.**\n\n"
+    text = f"{warning if effort is QUICK else ''}{machine()}\n\n{table(rows)}\n"
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text(text)
+    print(text)
+    return int(any(row.failed for row in rows))
+
+
+def measured(effort: Effort) -> Iterator[Row]:
+    """All rows, one after the other."""
+    yield from pictures.rows(effort)
+    try:
+        from tests.bench import visits
+
+        yield from visits.rows(effort)
+    except (NotRun, ModuleNotFoundError) as reason:
+        yield Row("Everything in a browser", f"not run: {reason}")
+
+
+def machine() -> str:
+    """What it was measured on, as a line."""
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    python = platform.python_version()
+    return (
+        f"{platform.system()} {platform.machine()}, {cores} cores, Python {python}, {packages}. "
+        "Times are medians, with the quickest and the slowest; within a row all ways took turns."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

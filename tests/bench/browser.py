@@ -1,0 +1,129 @@
+"""A real browser, and clocks inside its pages, where Playwright's own time does not count."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.bench.measure import NotRun
+from tests.browser.server import CHROMIUM, CHROMIUM_OPTIONS
+
+LOADING_MILLISECONDS = 120_000
+VIEWPORT = {"width": 1366, "height": 768}
+REST_MILLISECONDS = 150
+
+# The one place that knows how a grid gets on the page: a mosaic names what its canvas shows as soon
+# as that is painted. Null for no grid.
+GRID = """
+window.shownGrid = () => {
+  for (const host of document.querySelectorAll('[data-testid="stMain"] [data-testid^="stBidi"] *')) {
+    const canvas = host.shadowRoot?.querySelector("canvas[data-shown]");
+    if (canvas) return canvas.dataset.shown;
+  }
+  return null;
+};
+"""
+
+TITLE = """[...document.querySelectorAll('[data-testid="stMain"] h1')].some(
+    (title) => title.checkVisibility() && title.innerText.trim() !== "")"""
+SIDEBAR = """[...document.querySelectorAll('[data-testid="stSidebar"] label')].some(
+    (label) => label.checkVisibility() && label.getBoundingClientRect().right > 0)"""
+
+# Milliseconds from the start of the navigation to the frame after something is on the page.
+WATCH = """
+window.shownAt = new Promise((resolve) => {
+  const look = () => requestAnimationFrame(
+    (now) => (%s) ? requestAnimationFrame(() => resolve(performance.now())) : look());
+  look();
+});
+"""
+
+# Milliseconds from an event of the page to the frame after another grid than before is painted.
+MOVE = """
+async ([selector, key]) => {
+  const frame = () => new Promise(requestAnimationFrame);
+  const control = document.querySelector(selector);
+  control.focus();
+  const before = shownGrid();
+  const start = performance.now();
+  if (key) {
+    for (const type of ["keydown", "keyup"])
+      control.dispatchEvent(new KeyboardEvent(type, { key, bubbles: true, cancelable: true }));
+  } else control.click();
+  while ([before, null].includes(shownGrid())) await frame();
+  await frame();
+  return performance.now() - start;
+}
+"""
+
+IDLE = """() => document.querySelector('[data-test-script-state="notRunning"]')
+    && !document.querySelector('[data-stale="true"]') && shownGrid()"""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium.
+
+    Raises:
+        NotRun: there is none.
+    """
+    if not Path(CHROMIUM).exists():
+        raise NotRun(f"needs Chromium at {CHROMIUM}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
+        with browser:
+            yield browser
+
+
+@contextmanager
+def new_page(browser: Browser) -> Iterator[Page]:
+    """A page of a visitor who has never been here: nothing is cached."""
+    with browser.new_context(viewport=VIEWPORT) as context:
+        page = context.new_page()
+        page.set_default_timeout(LOADING_MILLISECONDS)
+        page.add_init_script(GRID)
+        yield page
+
+
+def seconds_until_title(browser: Browser, url: str, *, sidebar: bool) -> float:
+    """From the start of the navigation to the title, and the sidebar's controls, in sight."""
+    condition = f"{TITLE} && {SIDEBAR}" if sidebar else TITLE
+    return seconds_until(browser, url, condition)
+
+
+def seconds_until_grid(browser: Browser, url: str) -> float:
+    """From the start of the navigation to the first grid in sight."""
+    return seconds_until(browser, url, "grid.address()")
+
+
+def seconds_until(browser: Browser, url: str, condition: str) -> float:
+    """From the start of the navigation to the frame after a condition first holds."""
+    with new_page(browser) as page:
+        page.add_init_script(WATCH % condition)
+        page.goto(url, wait_until="commit")
+        page.wait_for_function("window.shownAt.then(() => true)")
+        return page.evaluate("window.shownAt") / 1000
+
+
+def seconds_to_new_grid(page: Page, selector: str, key: str | None = None) -> float:
+    """From a click on a control, or a key pressed on it, to another grid in sight."""
+    seconds = page.evaluate(MOVE, [selector, key]) / 1000
+    wait_until_idle(page)
+    return seconds
+
+
+def wait_until_idle(page: Page) -> None:
+    """Wait until the server's run is over and its grid shown, and then a moment."""
+    page.wait_for_function(IDLE)
+    page.wait_for_timeout(REST_MILLISECONDS)
+
+
+def choose_layer(page: Page, title: str) -> None:
+    """Choose a layer in the sidebar and wait for its maps."""
+    box = page.get_by_role("combobox", name="Layer")
+    box.click()
+    box.fill(title)
+    box.press("Enter")
+    page.get_by_test_id("stMain").get_by_text(f"{title} ·").first.wait_for()
+    wait_until_idle(page)

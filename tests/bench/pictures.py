@@ -1,0 +1,180 @@
+"""Pictures made without a browser, beside the notebook's way and beside the bare network."""
+
+import gc
+import sys
+from collections.abc import Callable, Iterator
+from itertools import cycle
+
+import numpy as np
+
+from tests.bench import notebook
+from tests.bench.measure import (
+    Effort,
+    Row,
+    attempt,
+    bounded,
+    faster,
+    interleaved,
+    middle,
+    timed,
+    within,
+)
+from tests.weights_files import ReferenceWeights, reference_folder
+from vgg_viz.architecture import VGG19
+from vgg_viz.images import SAMPLES, load_picture, sample_bytes
+from vgg_viz.mosaic import mosaic, near_square, png
+from vgg_viz.network import Network, preprocess, tiles_first
+from vgg_viz.ui import mosaics
+from vgg_viz.ui.mosaics import PAGE_WIDTH
+from vgg_viz.ui.results import measure_maps
+from vgg_viz.ui.views.filters import LARGEST_TILE
+from vgg_viz.weights import UntrainedWeights, Weights
+
+BLOCKS = range(1, 6)
+BLOCK_MAPS = 64
+MAXIMUM_BYTES = 10**6
+LAST = VGG19.conv_layers[-1].name
+
+
+def rows(effort: Effort) -> Iterator[Row]:
+    """Measure everything here."""
+    network = Network(best_weights())
+    # As the app does: otherwise every collection looks through all of TensorFlow, whoever's it is.
+    gc.collect()
+    gc.freeze()
+    yield attempt(f"{effort.maps} maps as one picture", lambda: many_maps(network, effort))
+    yield attempt("16 × 16 filters as one picture", lambda: many_filters(effort))
+    yield attempt("New picture to five block grids", lambda: new_picture(network, effort))
+    yield from page_weights(network)
+
+
+def best_weights() -> Weights:
+    """The real weights as far as they can be had, else the untrained ones."""
+    reference = ReferenceWeights()
+    return reference if reference.path.exists() else UntrainedWeights()
+
+
+def many_maps(network: Network, effort: Effort) -> Row:
+    """From the maps of block5_conv4, float32 (512, 14, 14), to the bytes of a PNG in memory."""
+    maps = network.feature_maps(cat(), LAST)[: effort.maps]
+    clocks = {
+        "notebook": timed(lambda: notebook.feature_maps(maps)),
+        "ours": timed(lambda: grid(maps)),
+    }
+    seconds = measured(effort.drawings, clocks)
+    what = f"{len(maps)} maps of {LAST} as one picture, beside the notebook's way"
+    return faster(what, seconds["notebook"], seconds["ours"], at_least=100)
+
+
+def many_filters(effort: Effort) -> Row:
+    """From the filters of block1_conv2, float32 (16, 16, 3, 3) of them, to a PNG in memory."""
+    count = effort.filters
+    filters = tiles_first(best_weights().read("block1_conv2")[0])[:count, :count]
+    clocks = {
+        "notebook": timed(lambda: notebook.filters(filters)),
+        "ours": timed(lambda: filter_grid(filters)),
+    }
+    seconds = measured(effort.drawings, clocks)
+    what = f"{count} × {count} filters as one picture, beside the notebook's way"
+    return faster(what, seconds["notebook"], seconds["ours"], at_least=100)
+
+
+def new_picture(network: Network, effort: Effort) -> Row:
+    """From decoded pixels, uint8 (224, 224, 3), to the five block grids as the page sends them.
+
+    Beside it a bare pass: from the preprocessed batch to the last convolution's output as an array.
+    """
+    pictures = cycle([load_picture(sample_bytes(sample.name)) for sample in SAMPLES])
+    passes = bare_passes(network, preprocess(cat()))
+    clocks = {name: timed(run) for name, run in passes.items()}
+    clocks["ours"] = timed(lambda: block_grids(network, next(pictures)))
+    seconds = measured(effort.passes, clocks)
+    quickest = min(passes, key=lambda name: middle(seconds[name]))
+    what = "new picture (decoded pixels) to the five block grids, beside one bare forward pass"
+    return within(what, seconds[quickest], seconds["ours"], at_most=1.5, note=quickest)
+
+
+def page_weights(network: Network) -> Iterator[Row]:
+    """The bytes of the five block grids together, as the page sends them: headers and PNGs.
+
+    Rows for the largest sample and for the walkthrough's bird, where that is to be had; those of
+    the other samples are only printed.
+    """
+    totals = {sample.title: page_weight(network, sample_bytes(sample.name)) for sample in SAMPLES}
+    for title, total in totals.items():
+        print(f"  five block grids, {title}: {total:,} bytes", file=sys.stderr)
+    largest = max(totals, key=totals.__getitem__)
+    shown = {f"{largest}, the largest of the samples": totals[largest]}
+    bird = reference_folder() / "bird.jpg"
+    if bird.exists():
+        shown["the walkthrough's bird"] = page_weight(network, bird.read_bytes())
+    for title, total in shown.items():
+        what = f"five block grids over the wire, {PAGE_WIDTH} pixels wide, lossless: {title}"
+        yield bounded(what, total, MAXIMUM_BYTES, f"{total / 10**6:.3f} MB", "1 MB (10⁶ bytes)")
+
+
+def page_weight(network: Network, picture: bytes) -> int:
+    """The bytes of the five block grids of a picture file."""
+    return sum(map(len, block_grids(network, load_picture(picture))))
+
+
+def bare_passes(network: Network, batch: np.ndarray) -> dict[str, Callable[[], np.ndarray]]:
+    """Keras' own VGG19 with the same weights, from the batch to the last convolution's output."""
+    import keras
+    import tensorflow as tf
+
+    whole = keras.applications.VGG19(include_top=False, weights=None, input_shape=(224, 224, 3))
+    for layer in VGG19.conv_layers:
+        whole.get_layer(layer.name).set_weights(network.model.get_layer(layer.name).get_weights())
+    model = keras.Model(whole.input, whole.get_layer(LAST).output)
+    signature = tf.TensorSpec(batch.shape, tf.float32)
+    function = tf.function(lambda x: model(x, training=False), [signature])
+    concrete = function.get_concrete_function()
+    return {
+        "`predict_on_batch`": lambda: model.predict_on_batch(batch),
+        "concrete function": lambda: concrete(tf.constant(batch)).numpy(),
+    }
+
+
+def block_grids(network: Network, pixels: np.ndarray) -> list[bytes]:
+    """What the view Blocks sends for its five mosaics, with the controls as they come."""
+    maps = network.block_maps(pixels, BLOCKS)
+    return [sent(maps[block]) for block in BLOCKS]
+
+
+def sent(maps: np.ndarray) -> bytes:
+    """A mosaic of a layer's first maps as its component takes it: a header, then a PNG."""
+    shown = maps[:BLOCK_MAPS]
+    numbers = range(1, len(shown) + 1)
+    tiles = mosaics.Tiles(
+        shown, [str(number) for number in numbers], numbers, measure_maps(maps), key=None
+    )
+    frame = mosaics.Frame("grid", on_pick=lambda: None)
+    return mosaics.draw(tiles, None, "gray", "", frame).payload
+
+
+def grid(maps: np.ndarray) -> bytes:
+    """A whole picture of maps, titles and all, at the page's width."""
+    titles = [str(number) for number in range(1, len(maps) + 1)]
+    canvas, _ = mosaic(maps, titles, near_square(len(maps)), PAGE_WIDTH)
+    return png(canvas)
+
+
+def filter_grid(filters: np.ndarray) -> bytes:
+    """A whole picture of filters ``(filters, channels, 3, 3)``, titles and all."""
+    rows, columns = filters.shape[:2]
+    titles = [f"{row + 1}-{column + 1}" for row in range(rows) for column in range(columns)]
+    width = min(PAGE_WIDTH, columns * LARGEST_TILE)
+    canvas, _ = mosaic(filters.reshape(-1, *filters.shape[2:]), titles, columns, width)
+    return png(canvas)
+
+
+def cat() -> np.ndarray:
+    """The pixels of the first sample."""
+    return load_picture(sample_bytes(SAMPLES[0].name))
+
+
+def measured(repetitions: int, clocks: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """Read the clocks in turn, after once for warming up: fonts are read, functions traced."""
+    interleaved(1, clocks)
+    return interleaved(repetitions, clocks)

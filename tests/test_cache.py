@@ -1,0 +1,337 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event, Semaphore, local
+
+import numpy as np
+import pytest
+
+from vgg_viz.ui.cache import Shelf, Turnstile, byte_count, wait_until
+
+PATIENCE_SECONDS = 20  # how long a broken cache may keep a test waiting
+
+
+class SupersededError(Exception):
+    """What Streamlit's own calls raise in a run that a newer one has superseded."""
+
+
+class Queue:
+    """A ``pause`` that reports each thread that waits, once, and ends waits without end."""
+
+    def __init__(self):
+        self.joined = Semaphore(0)
+        self._thread = local()
+
+    def __call__(self):
+        pauses = self._thread.__dict__.setdefault("pauses", 0)
+        if pauses == 0:
+            self.joined.release()
+        if pauses > 400:
+            raise AssertionError("waited without end")
+        self._thread.pauses = pauses + 1
+
+    def wait_for(self, count):
+        for _ in range(count):
+            assert self.joined.acquire(timeout=PATIENCE_SECONDS), "nobody waits"
+
+
+class Computation:
+    """A value whose making starts, and ends when it is told to."""
+
+    def __init__(self, outcome):
+        self.started, self.allowed = Event(), Event()
+        self.runs = 0
+        self._outcome = outcome
+
+    def __call__(self):
+        self.runs += 1
+        self.started.set()
+        assert self.allowed.wait(PATIENCE_SECONDS), "never allowed to end"
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+
+def never_pause():
+    raise AssertionError("nobody else computes: expected no wait")
+
+
+def leave():
+    raise SupersededError
+
+
+@pytest.fixture
+def threads():
+    with ThreadPoolExecutor(12) as pool:
+        yield pool
+
+
+def put(shelf, key, size):
+    """Ask for a value of that many bytes; whether it had to be computed."""
+    computed = []
+
+    def compute():
+        computed.append(key)
+        return bytes(size)
+
+    assert len(shelf.get(key, compute, never_pause)) == size
+    return bool(computed)
+
+
+# -- the bound
+
+
+def test_a_value_is_computed_once_and_then_the_same_object():
+    shelf = Shelf(100)
+    value = shelf.get("key", lambda: [1, 2], never_pause)
+    assert value == [1, 2]
+    assert shelf.get("key", lambda: pytest.fail("computed again"), never_pause) is value
+
+
+def test_none_is_a_value_like_any_other():
+    shelf = Shelf(100)
+    assert shelf.get("key", lambda: None, never_pause) is None
+    assert shelf.get("key", lambda: pytest.fail("computed again"), never_pause) is None
+
+
+def test_keys_do_not_share_values():
+    shelf = Shelf(100)
+    values = [
+        shelf.get(("maps", number), lambda n=number: str(n), never_pause) for number in (1, 2)
+    ]
+    assert values == ["1", "2"]
+
+
+def test_values_are_kept_up_to_the_bound_exactly():
+    shelf = Shelf(100)
+    assert all(put(shelf, key, 25) for key in "abcd")
+    assert shelf.used_bytes == 100
+    assert not any(put(shelf, key, 25) for key in "abcd")
+
+
+def test_one_byte_too_many_costs_the_oldest_value():
+    shelf = Shelf(100)
+    for key in "abc":
+        put(shelf, key, 30)
+    put(shelf, "d", 11)
+    assert shelf.used_bytes == 71
+    assert [put(shelf, key, 30) for key in "bc"] == [False, False]
+    assert put(shelf, "a", 30)
+
+
+def test_what_was_asked_for_last_stays_longest():
+    shelf = Shelf(90)
+    for key in "abc":
+        put(shelf, key, 30)
+    assert not put(shelf, "a", 30)
+    put(shelf, "d", 30)
+    assert [put(shelf, key, 30) for key in "acd"] == [False, False, False]
+    assert put(shelf, "b", 30)
+
+
+def test_a_large_value_takes_the_place_of_several_small_ones():
+    shelf = Shelf(100)
+    for key in "abcd":
+        put(shelf, key, 25)
+    put(shelf, "e", 60)
+    assert shelf.used_bytes == 85
+    assert not put(shelf, "d", 25)
+    assert not put(shelf, "e", 60)
+
+
+def test_a_value_larger_than_the_bound_is_returned_but_not_kept():
+    shelf = Shelf(100)
+    assert put(shelf, "large", 101)
+    assert shelf.used_bytes == 0
+    assert put(shelf, "large", 101)
+    assert put(shelf, "small", 100)
+    assert not put(shelf, "small", 100)
+
+
+# -- many callers
+
+
+def test_concurrent_callers_share_one_computation(threads):
+    shelf, queue, value = Shelf(1000), Queue(), np.arange(3)
+    computation = Computation(value)
+    calls = [threads.submit(shelf.get, "key", computation, queue)]
+    assert computation.started.wait(PATIENCE_SECONDS)
+    calls += [threads.submit(shelf.get, "key", computation, queue) for _ in range(7)]
+    queue.wait_for(7)
+    computation.allowed.set()
+    assert all(call.result(PATIENCE_SECONDS) is value for call in calls)
+    assert computation.runs == 1
+
+
+def test_another_key_does_not_wait(threads):
+    shelf, computation = Shelf(1000), Computation("slow")
+    slow = threads.submit(shelf.get, "slow", computation, never_pause)
+    assert computation.started.wait(PATIENCE_SECONDS)
+    quick = threads.submit(shelf.get, "quick", lambda: "quick", never_pause)
+    assert quick.result(PATIENCE_SECONDS) == "quick"
+    assert shelf.used_bytes == len("quick")
+    computation.allowed.set()
+    assert slow.result(PATIENCE_SECONDS) == "slow"
+
+
+def test_a_caller_who_waits_gets_even_what_is_too_large_to_keep(threads):
+    shelf, queue = Shelf(10), Queue()
+    first, second = Computation(bytes(11)), Computation(bytes(11))
+    second.allowed.set()
+    calls = [threads.submit(shelf.get, "key", first, queue)]
+    assert first.started.wait(PATIENCE_SECONDS)
+    calls.append(threads.submit(shelf.get, "key", second, queue))
+    queue.wait_for(1)
+    first.allowed.set()
+    assert [len(call.result(PATIENCE_SECONDS)) for call in calls] == [11, 11]
+    assert shelf.used_bytes == 0
+
+
+# -- failures
+
+
+def test_a_failure_is_raised_and_not_kept():
+    shelf = Shelf(100)
+    with pytest.raises(ZeroDivisionError):
+        shelf.get("key", lambda: 1 // 0, never_pause)
+    assert shelf.used_bytes == 0
+    assert shelf.get("key", lambda: "value", never_pause) == "value"
+
+
+def test_who_waited_for_a_failure_tries_again(threads):
+    shelf, queue = Shelf(100), Queue()
+    failing, second = Computation(OSError("no memory")), Computation("value")
+    second.allowed.set()
+    failed = threads.submit(shelf.get, "key", failing, queue)
+    assert failing.started.wait(PATIENCE_SECONDS)
+    waiting = [threads.submit(shelf.get, "key", second, queue) for _ in range(3)]
+    queue.wait_for(3)
+    failing.allowed.set()
+    with pytest.raises(OSError, match="no memory"):
+        failed.result(PATIENCE_SECONDS)
+    assert [call.result(PATIENCE_SECONDS) for call in waiting] == ["value"] * 3
+    assert (failing.runs, second.runs) == (1, 1)
+
+
+def test_a_run_that_ends_while_it_computes_leaves_the_key_free():
+    class StopRun(BaseException):
+        """Streamlit ends a run with an exception that is no Exception."""
+
+    def stop():
+        raise StopRun
+
+    shelf = Shelf(100)
+    with pytest.raises(StopRun):
+        shelf.get("key", stop, never_pause)
+    assert shelf.get("key", lambda: "value", never_pause) == "value"
+
+
+def test_who_gives_up_waiting_leaves_the_computation_alone(threads):
+    shelf, computation = Shelf(100), Computation("value")
+    computing = threads.submit(shelf.get, "key", computation, never_pause)
+    assert computation.started.wait(PATIENCE_SECONDS)
+    given_up = threads.submit(shelf.get, "key", computation, leave)
+    with pytest.raises(SupersededError):
+        given_up.result(PATIENCE_SECONDS)
+    assert not computing.done()
+    computation.allowed.set()
+    assert computing.result(PATIENCE_SECONDS) == "value"
+    assert shelf.get("key", computation, never_pause) == "value"
+    assert computation.runs == 1
+
+
+# -- the turnstile
+
+
+@pytest.fixture
+def turnstile():
+    return Turnstile()
+
+
+def enter(turnstile, pause, stay=None):
+    with turnstile.turn(pause):
+        return stay() if stay else "through"
+
+
+def test_a_free_turnstile_is_passed_at_once(turnstile):
+    assert [enter(turnstile, never_pause) for _ in range(3)] == ["through"] * 3
+
+
+def test_only_one_is_inside_at_a_time(turnstile, threads):
+    queue, inside, next_inside = Queue(), Computation("first"), Computation("second")
+    next_inside.allowed.set()
+    first = threads.submit(enter, turnstile, queue, inside)
+    assert inside.started.wait(PATIENCE_SECONDS)
+    others = [threads.submit(enter, turnstile, queue, next_inside) for _ in range(3)]
+    queue.wait_for(3)
+    assert next_inside.runs == 0
+    inside.allowed.set()
+    assert first.result(PATIENCE_SECONDS) == "first"
+    assert [other.result(PATIENCE_SECONDS) for other in others] == ["second"] * 3
+
+
+def test_who_leaves_the_queue_lets_the_others_pass(turnstile, threads):
+    queue, inside = Queue(), Computation("first")
+    first = threads.submit(enter, turnstile, queue, inside)
+    assert inside.started.wait(PATIENCE_SECONDS)
+    left = threads.submit(enter, turnstile, leave)
+    with pytest.raises(SupersededError):
+        left.result(PATIENCE_SECONDS)
+    # Leaving the queue is not leaving the turnstile: the first one is still inside.
+    second = threads.submit(enter, turnstile, queue)
+    queue.wait_for(1)
+    assert not second.done()
+    inside.allowed.set()
+    assert first.result(PATIENCE_SECONDS) == "first"
+    assert second.result(PATIENCE_SECONDS) == "through"
+
+
+def test_who_fails_inside_leaves_the_turnstile_free(turnstile):
+    with pytest.raises(ZeroDivisionError):
+        enter(turnstile, never_pause, lambda: 1 // 0)
+    assert enter(turnstile, never_pause) == "through"
+
+
+# -- waiting
+
+
+def test_there_is_a_pause_after_each_attempt_that_was_not_the_last():
+    events = []
+    answers = iter([False, False, True])
+
+    def done():
+        events.append("done?")
+        return next(answers)
+
+    wait_until(done, lambda: events.append("pause"))
+    assert events == ["done?", "pause", "done?", "pause", "done?"]
+
+
+# -- sizes
+
+
+@dataclass
+class Drawn:
+    png: bytes
+    flat: int
+    levels: np.ndarray
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [
+        (np.zeros((2, 3, 4), np.float32), 96),
+        (np.zeros((2, 3, 4), np.uint8), 24),
+        (np.zeros(0), 0),
+        (b"12345", 5),
+        ("12345", 5),
+        ({1: np.zeros(2, np.float64), 2: b"123"}, 19),
+        ([b"1", (b"22", {"key": b"333"})], 6),
+        (Drawn(b"1234", 7, np.zeros(6, np.uint8)), 10),
+        ({"a": Drawn(b"", 0, np.zeros(1, np.int64))}, 8),
+        (None, 0),
+        (7, 0),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, int) else str(value),
+)
+def test_bytes_are_counted_through_whatever_holds_them(value, size):
+    assert byte_count(value) == size

@@ -1,0 +1,731 @@
+import io
+import math
+from dataclasses import fields
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from vgg_viz.mosaic import (
+    BACKGROUND,
+    FIRST_LEVEL,
+    INK,
+    INK_STEPS,
+    LEVELS,
+    MARK,
+    MARK_COLOUR,
+    Grid,
+    ScaledTiles,
+    arrange,
+    colour_levels,
+    diagonal,
+    draw,
+    draw_colours,
+    enlarge,
+    grid_for,
+    is_flat,
+    letter,
+    mosaic,
+    near_square,
+    png,
+    scale_tiles,
+    shrink,
+    tile_limits,
+    tile_side,
+    title_mask,
+)
+
+LAST_LEVEL = FIRST_LEVEL + LEVELS - 1
+MIDDLE_LEVEL = FIRST_LEVEL + (LEVELS - 1) // 2
+COLOUR_MAPS = ["gray", "viridis", "magma", "cividis", "gray_r", "RdBu_r"]
+NAN, INF = math.nan, math.inf
+
+
+def tile(*rows):
+    return np.array([rows], np.float32)
+
+
+def random_tiles(count, side, seed=0):
+    return np.random.default_rng(seed).standard_normal((count, side, side), dtype=np.float32)
+
+
+def level_of(value, low, high):
+    """The level nearest to a value on a scale, by Python's own numbers."""
+    share = (min(max(value, low), high) - low) / (high - low)
+    return FIRST_LEVEL + math.floor(share * (LEVELS - 1) + 0.5)
+
+
+def decode(data):
+    """A PNG file as uint8 (h, w, 4)."""
+    image = Image.open(io.BytesIO(data))
+    assert image.format == "PNG"
+    return np.asarray(image.convert("RGBA"))
+
+
+def test_the_palette_is_full_and_its_scale_has_a_middle():
+    assert (BACKGROUND, INK, MARK, FIRST_LEVEL, LAST_LEVEL) == (0, 1, 16, 17, 255)
+    assert MIDDLE_LEVEL - FIRST_LEVEL == LAST_LEVEL - MIDDLE_LEVEL
+
+
+# -- the grid
+
+
+def test_a_grid_by_hand():
+    grid = Grid(count=5, columns=3, tile_height=10, tile_width=20, title_height=7, gap=2)
+    assert (grid.rows, grid.cell_height, grid.cell_width) == (2, 19, 22)
+    assert grid.size == (3 * 20 + 2 * 2, 2 * (7 + 10) + 2)
+    corners = [grid.corner(index) for index in range(5)]
+    assert corners == [(0, 7), (22, 7), (44, 7), (0, 26), (22, 26)]
+
+
+@pytest.mark.parametrize("index", [-1, 5, 100])
+def test_there_is_no_corner_of_a_tile_that_is_not_there(index):
+    with pytest.raises(IndexError, match=f"expected a tile from 0 to 4, got {index}"):
+        Grid(5, 3, 1, 1).corner(index)
+
+
+@pytest.mark.parametrize(
+    ("count", "columns"),
+    [(1, 1), (2, 2), (3, 2), (4, 2), (5, 3), (9, 3), (10, 4), (20, 5), (64, 8), (512, 23)],
+)
+def test_near_square_by_hand(count, columns):
+    assert near_square(count) == columns
+
+
+def test_near_square_is_the_narrowest_grid_that_is_not_taller_than_wide():
+    for count in range(1, 513):
+        columns = near_square(count)
+        assert math.ceil(count / columns) <= columns
+        assert columns == 1 or math.ceil(count / (columns - 1)) > columns - 1
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_there_is_no_grid_of_no_tiles(count):
+    with pytest.raises(ValueError, match=f"expected at least 1 tile, got {count}"):
+        near_square(count)
+
+
+@pytest.mark.parametrize(
+    ("side", "columns", "width", "expected"),
+    [
+        (224, 8, 960, 112),  # 116 wanted: half
+        (224, 23, 960, 32),  # 37 wanted: a seventh
+        (224, 4, 960, 224),  # 236 wanted: as it is
+        (224, 1, 960, 896),  # 956 wanted: four times
+        (56, 8, 960, 112),
+        (28, 8, 960, 112),
+        (14, 8, 960, 112),
+        (14, 23, 960, 42),  # 37 wanted: 42 is nearer than 28
+        (3, 4, 960, 237),  # 236 wanted: 79 times
+        (3, 64, 960, 12),  # 11 wanted
+        (7, 23, 10, 1),  # no room at all
+        (1, 2, 20, 6),
+    ],
+)
+def test_tile_side_by_hand(side, columns, width, expected):
+    assert tile_side(side, columns, width) == expected
+
+
+@pytest.mark.parametrize("side", [1, 3, 7, 14, 28, 56, 112, 224])
+@pytest.mark.parametrize("width", [200, 960, 1460])
+def test_tile_side_is_the_nearest_multiple_or_fraction(side, width):
+    allowed = [size for size in range(1, 2000) if size % side == 0 or side % size == 0]
+    for columns in range(1, 33):
+        chosen = tile_side(side, columns, width)
+        wanted = max(1, width // columns - 4)
+        assert chosen in allowed
+        ratios = [max(size / wanted, wanted / size) for size in allowed]
+        assert max(chosen / wanted, wanted / chosen) == pytest.approx(min(ratios))
+
+
+# -- arranging
+
+
+def test_tiles_are_arranged_row_by_row_and_the_last_row_may_be_short():
+    tiles = np.arange(1, 13, dtype=np.uint8).reshape(3, 2, 2)
+    canvas = arrange(tiles, Grid(3, 2, 2, 2, title_height=1, gap=1))
+    expected = [
+        [0, 0, 0, 0, 0],
+        [1, 2, 0, 5, 6],
+        [3, 4, 0, 7, 8],
+        [0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0],
+        [9, 10, 0, 0, 0],
+        [11, 12, 0, 0, 0],
+    ]
+    np.testing.assert_array_equal(canvas, np.array(expected, np.uint8), strict=True)
+
+
+def test_tiles_need_not_be_square_nor_the_background_zero():
+    tiles = np.arange(1, 13, dtype=np.uint8).reshape(4, 1, 3)
+    canvas = arrange(tiles, Grid(4, 2, 1, 3, gap=1), background=99)
+    expected = [
+        [1, 2, 3, 99, 4, 5, 6],
+        [99, 99, 99, 99, 99, 99, 99],
+        [7, 8, 9, 99, 10, 11, 12],
+    ]
+    np.testing.assert_array_equal(canvas, np.array(expected, np.uint8), strict=True)
+
+
+def test_a_single_tile_has_no_gap():
+    canvas = arrange(np.full((1, 2, 2), 5, np.uint8), Grid(1, 1, 2, 2))
+    np.testing.assert_array_equal(canvas, [[5, 5], [5, 5]])
+
+
+def test_colour_tiles_are_arranged_with_their_colours():
+    tiles = np.arange(1, 7, dtype=np.uint8).reshape(2, 1, 1, 3)
+    canvas = arrange(tiles, Grid(2, 1, 1, 1, gap=1))
+    np.testing.assert_array_equal(canvas, [[[1, 2, 3]], [[0, 0, 0]], [[4, 5, 6]]])
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 2), (4, 2, 2), (3, 2, 3), (3, 3, 2)])
+def test_tiles_for_another_grid_are_refused(shape):
+    with pytest.raises(ValueError, match=r"expected tiles \(3, 2, 2\), got \("):
+        arrange(np.zeros(shape, np.uint8), Grid(3, 2, 2, 2))
+
+
+# -- sizes
+
+
+def test_shrinking_averages_squares():
+    tiles = np.arange(32, dtype=np.float32).reshape(2, 4, 4)
+    expected = [[[2.5, 4.5], [10.5, 12.5]], [[18.5, 20.5], [26.5, 28.5]]]
+    np.testing.assert_array_equal(shrink(tiles, 2), np.array(expected, np.float32), strict=True)
+
+
+def test_shrinking_by_three_averages_nine_values():
+    tiles = tile([9, 0, 0, 1, 1, 1], [0] * 3 + [1] * 3, [0] * 3 + [1] * 3, *[range(6)] * 3)
+    np.testing.assert_allclose(shrink(tiles, 2), [[[1, 1], [1, 4]]], rtol=1e-6)
+
+
+def test_shrinking_to_one_pixel_gives_the_mean():
+    tiles = random_tiles(3, 7)
+    means = tiles.astype(np.float64).mean(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(shrink(tiles, 1), means, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("side", [4, 8, 112])
+def test_tiles_that_are_small_enough_are_not_shrunk(side):
+    tiles = random_tiles(2, 4)
+    np.testing.assert_array_equal(shrink(tiles, side), tiles)
+
+
+@pytest.mark.parametrize("side", [2, 3])
+def test_tiles_are_not_shrunk_to_what_is_no_divisor(side):
+    with pytest.raises(ValueError, match=f"expected a divisor of 7, got {side}"):
+        shrink(random_tiles(1, 7), side)
+
+
+def test_enlarging_repeats_every_pixel():
+    tiles = np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)
+    expected = [
+        [1, 1, 2, 2, 3, 3],
+        [1, 1, 2, 2, 3, 3],
+        [4, 4, 5, 5, 6, 6],
+        [4, 4, 5, 5, 6, 6],
+    ]
+    np.testing.assert_array_equal(enlarge(tiles, 2), np.array([expected], np.uint8), strict=True)
+    np.testing.assert_array_equal(enlarge(tiles, 1), tiles, strict=True)
+
+
+def test_enlarging_keeps_colours_together():
+    tiles = np.array([[[[1, 2, 3], [4, 5, 6]]]], np.uint8)
+    row = [[1, 2, 3], [1, 2, 3], [4, 5, 6], [4, 5, 6]]
+    np.testing.assert_array_equal(enlarge(tiles, 2), [[row, row]])
+
+
+# -- scales
+
+
+def test_each_tile_reaches_from_the_first_to_the_last_level_of_its_own_scale():
+    tiles = np.concatenate([tile([0, 1], [2, 0]), tile([-7, -5], [-6, -7])])
+    scaled = scale_tiles(tiles)
+    expected = [[[17, 136], [255, 17]], [[17, 255], [136, 17]]]
+    np.testing.assert_array_equal(scaled.levels, np.array(expected, np.uint8), strict=True)
+    np.testing.assert_array_equal(scaled.low, np.array([0, -7], np.float32), strict=True)
+    np.testing.assert_array_equal(scaled.high, np.array([2, -5], np.float32), strict=True)
+    np.testing.assert_array_equal(scaled.flat, [False, False])
+
+
+def test_shared_limits_clip_what_lies_beyond():
+    scaled = scale_tiles(tile([-1, 0, 5], [10, 11, 1e30]), limits=(0, 10))
+    np.testing.assert_array_equal(scaled.levels, [[[17, 17, 136], [255, 255, 255]]])
+    assert (scaled.low.tolist(), scaled.high.tolist()) == ([0], [10])
+
+
+def test_with_shared_limits_equal_values_have_equal_levels_in_all_tiles():
+    tiles = np.concatenate([tile([0, 1], [2, 3]), tile([3, 40], [50, 2])])
+    levels = scale_tiles(tiles, limits=(0, 50)).levels
+    assert levels[0, 1, 1] == levels[1, 0, 0] == level_of(3, 0, 50)
+    assert levels[0, 1, 0] == levels[1, 1, 1] == level_of(2, 0, 50)
+
+
+@pytest.mark.parametrize("limits", [None, (-1.0, 2.0), (-0.3, 0.3)])
+def test_levels_are_the_nearest_ones(limits):
+    tiles = random_tiles(6, 9)
+    scaled = scale_tiles(tiles, limits)
+    for values, levels in zip(tiles.tolist(), scaled.levels.tolist(), strict=True):
+        flattened = [value for row in values for value in row]
+        low, high = limits or (min(flattened), max(flattened))
+        expected = [[level_of(value, low, high) for value in row] for row in values]
+        # A value halfway between two levels may fall to either, by the rounding of float32.
+        assert np.abs(np.subtract(levels, expected)).max() <= 1
+        assert np.mean(np.not_equal(levels, expected)) < 0.02
+
+
+@pytest.mark.parametrize("limit", [1, 0.1, 1 / 3, 7e-5, 12345.678, 2.5e-20, 1e20])
+def test_zero_is_the_middle_level_of_symmetric_limits(limit):
+    scaled = scale_tiles(tile([0, -0.0], [-limit, limit]), limits=(-limit, limit))
+    expected = [[[MIDDLE_LEVEL] * 2, [FIRST_LEVEL, LAST_LEVEL]]]
+    np.testing.assert_array_equal(scaled.levels, expected)
+
+
+@pytest.mark.parametrize("value", [0, 1, -1, 1 / 3, 123456.79, -1e-20])
+def test_a_constant_tile_is_flat_and_on_the_first_level(value):
+    scaled = scale_tiles(np.full((1, 4, 4), value, np.float32))
+    assert scaled.flat.tolist() == [True]
+    assert (scaled.levels == FIRST_LEVEL).all()
+    assert scaled.low == scaled.high == np.float32(value)
+
+
+@pytest.mark.parametrize("value", [1, -3.7, 5e5])
+def test_rounding_noise_is_not_stretched_into_a_picture(value):
+    tiles = np.full((1, 4, 4), value, np.float32)
+    tiles[0, 1, 2] = np.nextafter(np.float32(value), np.float32(INF))
+    scaled = scale_tiles(tiles)
+    assert scaled.low != scaled.high
+    assert scaled.flat.tolist() == [True]
+    assert (scaled.levels == FIRST_LEVEL).all()
+
+
+@pytest.mark.parametrize("value", [1, -3.7, 5e5, 1e-10])
+def test_a_weak_contrast_above_rounding_is_shown(value):
+    tiles = np.full((1, 2, 2), value, np.float32)
+    tiles[0, 0, 0] *= 1 + 1e-4
+    scaled = scale_tiles(tiles)
+    assert scaled.flat.tolist() == [False]
+    assert {int(level) for level in scaled.levels.ravel()} == {FIRST_LEVEL, LAST_LEVEL}
+
+
+def test_one_value_unlike_the_others_is_no_flat_tile():
+    tiles = np.zeros((1, 4, 4), np.float32)
+    tiles[0, 3, 1] = 1e-12
+    assert scale_tiles(tiles).flat.tolist() == [False]
+
+
+def test_a_flat_tile_keeps_its_level_on_a_shared_scale():
+    scaled = scale_tiles(np.full((1, 2, 2), 5, np.float32), limits=(0, 10))
+    assert scaled.flat.tolist() == [True]
+    assert (scaled.levels == MIDDLE_LEVEL).all()
+
+
+def test_limits_without_extent_leave_all_on_the_first_level():
+    scaled = scale_tiles(tile([1, 2], [3, 4]), limits=(2, 2))
+    assert (scaled.levels == FIRST_LEVEL).all()
+    assert scaled.flat.tolist() == [False]
+
+
+@pytest.mark.parametrize("unknown", [NAN, INF, -INF])
+def test_what_is_no_number_is_marked_and_the_rest_scaled_without_it(unknown):
+    scaled = scale_tiles(tile([0, unknown], [1, 2]))
+    np.testing.assert_array_equal(scaled.levels, [[[17, MARK], [136, 255]]])
+    assert (scaled.low.tolist(), scaled.high.tolist()) == ([0], [2])
+    assert scaled.flat.tolist() == [False]
+
+
+@pytest.mark.parametrize("unknown", [NAN, INF, -INF])
+def test_what_is_no_number_is_marked_on_a_shared_scale(unknown):
+    scaled = scale_tiles(tile([0, unknown], [1, 2]), limits=(0, 4))
+    np.testing.assert_array_equal(scaled.levels, [[[17, MARK], [77, 136]]])
+
+
+@pytest.mark.parametrize("limits", [None, (-1.0, 1.0)])
+def test_what_is_no_number_changes_no_other_tile(limits):
+    tiles = random_tiles(3, 5)
+    spoilt = tiles.copy()
+    spoilt[1, 2, 3], spoilt[1, 0, 0] = NAN, INF
+    before, after = scale_tiles(tiles, limits), scale_tiles(spoilt, limits)
+    for field in fields(ScaledTiles):
+        old, new = getattr(before, field.name), getattr(after, field.name)
+        np.testing.assert_array_equal(old[[0, 2]], new[[0, 2]])
+    marked = np.argwhere(after.levels == MARK).tolist()
+    assert marked == [[1, 0, 0], [1, 2, 3]]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("unknown", [NAN, INF])
+def test_a_tile_without_any_number_is_marked_all_over(unknown):
+    tiles = np.concatenate([np.full((1, 2, 2), unknown, np.float32), tile([0, 1], [2, 0])])
+    scaled = scale_tiles(tiles)
+    assert (scaled.levels[0] == MARK).all()
+    assert (scaled.low[0], scaled.high[0], scaled.flat[0]) == (0, 0, True)
+    np.testing.assert_array_equal(scaled.levels[1], [[17, 136], [255, 17]])
+
+
+def test_only_the_shrunk_pixel_that_holds_it_is_marked():
+    tiles = np.arange(16, dtype=np.float32).reshape(1, 4, 4)
+    tiles[0, 0, 1] = NAN
+    levels = scale_tiles(tiles, side=2).levels
+    assert levels.shape == (1, 2, 2)
+    assert (levels == MARK).tolist() == [[[True, False], [False, False]]]
+
+
+def test_shrunk_tiles_stay_on_the_scale_of_all_their_values():
+    tiles = np.zeros((1, 4, 4), np.float32)
+    tiles[0, 0, 0], tiles[0, 2:, 2:] = 8, 4
+    scaled = scale_tiles(tiles, side=2)
+    expected = [[[level_of(2, 0, 8), FIRST_LEVEL], [FIRST_LEVEL, MIDDLE_LEVEL]]]
+    np.testing.assert_array_equal(scaled.levels, expected)
+    assert (scaled.low.tolist(), scaled.high.tolist()) == ([0], [8])
+
+
+def test_limits_of_tiles_leave_out_what_is_no_number():
+    tiles = np.concatenate(
+        [tile([1, NAN], [3, -INF]), tile([NAN] * 2, [NAN] * 2), tile([5, 6], [7, 8])]
+    )
+    low, high = tile_limits(tiles)
+    np.testing.assert_array_equal(low, np.array([1, 0, 5], np.float32), strict=True)
+    np.testing.assert_array_equal(high, np.array([3, 0, 8], np.float32), strict=True)
+
+
+def test_flat_is_told_tile_by_tile():
+    low, high = np.array([0, 1, -5], np.float32), np.array([0, 2, -5], np.float32)
+    assert is_flat(low, high).tolist() == [True, False, True]
+
+
+# -- drawing
+
+
+def numbered_levels(count, side=4):
+    """Scaled tiles that tell their number, in the digits of base ``LEVELS``, and all differ."""
+    numbers = np.arange(count)
+    levels = np.full((count, side, side), FIRST_LEVEL, np.uint8)
+    levels[:, 0, 0] = FIRST_LEVEL + numbers // LEVELS
+    levels[:, 1, 2] = FIRST_LEVEL + numbers % LEVELS
+    levels[:, -1, -1] = LAST_LEVEL
+    zeros = np.zeros(count, np.float32)
+    return ScaledTiles(levels, zeros, zeros + 1, np.zeros(count, bool))
+
+
+@pytest.mark.parametrize("columns", [None, 1, 8, 23], ids=lambda columns: f"columns_{columns}")
+def test_every_tile_of_every_count_is_found_at_its_corner(columns):
+    for count in range(1, 513):
+        scaled = numbered_levels(count)
+        canvas = draw(scaled, [""] * count, columns or near_square(count))
+        grid = grid_for(scaled.levels, columns or near_square(count))
+        assert canvas.shape == grid.size[::-1]
+        for index in range(count):
+            left, top = grid.corner(index)
+            drawn = canvas[top : top + 4, left : left + 4]
+            assert (drawn == scaled.levels[index]).all(), f"tile {index} of {count}"
+        assert np.count_nonzero(canvas) == count * 16, "something beside the tiles"
+
+
+def test_fewer_tiles_than_columns_take_no_room_for_more():
+    grid = grid_for(np.zeros((3, 5, 7), np.uint8), columns=8)
+    assert (grid.count, grid.columns, grid.tile_height, grid.tile_width) == (3, 3, 5, 7)
+
+
+def test_tiles_are_drawn_larger_by_a_whole_factor():
+    scaled = numbered_levels(3)
+    canvas = draw(scaled, ["", "", ""], columns=2, side=12)
+    grid = Grid(3, 2, 12, 12, title_height=grid_for(np.zeros((3, 12, 12)), 2).title_height)
+    assert canvas.shape == grid.size[::-1]
+    for index in range(3):
+        left, top = grid.corner(index)
+        drawn = canvas[top : top + 12, left : left + 12]
+        np.testing.assert_array_equal(drawn, np.kron(scaled.levels[index], np.ones((3, 3))))
+
+
+@pytest.mark.parametrize(
+    ("count", "side", "columns", "drawn_side"),
+    [
+        (1, 224, 1, 896),
+        (2, 112, 2, 448),
+        (5, 56, 3, 336),
+        (20, 14, 5, 182),
+        (63, 28, 8, 112),
+        (64, 224, 8, 112),
+        (512, 14, 23, 42),
+        (12, 3, 4, 237),
+    ],
+)
+@pytest.mark.parametrize("limits", [None, (-2.0, 2.0)], ids=["own", "shared"])
+def test_a_mosaic_shows_every_tiles_values(count, side, columns, drawn_side, limits):
+    tiles = random_tiles(count, side)
+    titles = [str(number) for number in range(1, count + 1)]
+    canvas, scaled = mosaic(tiles, titles, columns, 960, limits)
+    factor = max(1, drawn_side // side)
+    shown_side = min(side, drawn_side)
+    group = side // shown_side
+    grid = grid_for(np.zeros((count, drawn_side, drawn_side)), columns)
+    assert canvas.shape == grid.size[::-1]
+    blocks = tiles.astype(np.float64).reshape(count, shown_side, group, shown_side, group)
+    shown = blocks.mean(axis=(2, 4))
+    for index in range(count):
+        left, top = grid.corner(index)
+        drawn = canvas[top : top + drawn_side, left : left + drawn_side]
+        low, high = limits or (tiles[index].min(), tiles[index].max())
+        share = (shown[index].clip(low, high) - low) / (high - low)
+        expected = np.kron(FIRST_LEVEL + share * (LEVELS - 1), np.ones((factor, factor)))
+        np.testing.assert_allclose(drawn, expected, atol=0.51, rtol=0)
+        assert (scaled.low[index], scaled.high[index]) == (low, high)
+
+
+def test_a_flat_tile_is_struck_through_and_no_other():
+    tiles = np.concatenate([tile(*[range(5)] * 5), np.ones((1, 5, 5), np.float32)])
+    canvas, scaled = mosaic(tiles, ["", ""], columns=2, width=18)
+    assert scaled.flat.tolist() == [False, True]
+    first, second = canvas[-5:, :5], canvas[-5:, -5:]
+    assert not (first == MARK).any()
+    expected = [
+        [16, 16, 17, 17, 17],
+        [16, 16, 16, 17, 17],
+        [17, 16, 16, 16, 17],
+        [17, 17, 16, 16, 16],
+        [17, 17, 17, 16, 16],
+    ]
+    np.testing.assert_array_equal(second, expected)
+
+
+def test_the_stroke_is_drawn_in_the_tiles_final_size():
+    canvas, _ = mosaic(np.zeros((1, 3, 3), np.float32), [""], columns=1, width=100)
+    drawn = canvas[-96:]
+    assert drawn.shape == (96, 96)
+    np.testing.assert_array_equal(drawn == MARK, diagonal(96, 96))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 3), (112, 112), (10, 40), (40, 10)])
+def test_the_stroke_goes_from_corner_to_corner(shape):
+    stroke = diagonal(*shape)
+    assert stroke.shape == shape
+    assert stroke[0, 0]
+    assert stroke[-1, -1]
+    assert stroke.any(axis=0).all()
+    assert stroke.any(axis=1).all()
+    if min(shape) > 2:
+        assert not stroke[0, -1]
+        assert not stroke[-1, 0]
+
+
+# -- titles
+
+
+def trimmed(mask):
+    """What is left of a mask without its empty margins."""
+    rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+    return mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+@pytest.mark.parametrize("width", [24, 42, 112, 237])
+@pytest.mark.parametrize("pattern", ["{}", "{}-1"])
+def test_every_title_stands_in_the_middle_above_its_own_tile(width, pattern):
+    titles = [pattern.format(number) for number in range(1, 26)]
+    grid = grid_for(np.zeros((25, 5, width)), columns=6)
+    canvas = letter(titles, grid)
+    assert canvas.shape == grid.size[::-1]
+    size = grid.title_height - 5
+    for index, title in enumerate(titles):
+        left, bottom = grid.corner(index)
+        strip = canvas[bottom - grid.title_height : bottom, left : left + width]
+        ink = trimmed(strip)
+        matches = [
+            other
+            for other in titles
+            if np.array_equal(ink, trimmed(title_mask(other, size)[:, :width]))
+        ]
+        assert matches == [title]
+        columns = strip.any(axis=0).nonzero()[0]
+        assert abs(columns[0] + columns[-1] - (width - 1)) <= 4
+        strip[:] = 0
+    assert not canvas.any(), "ink outside the titles' strips"
+
+
+def test_a_title_too_long_for_its_tile_is_cut_there():
+    grid = grid_for(np.zeros((2, 5, 10)), columns=2)
+    canvas = letter(["123456", ""], grid)
+    assert canvas[:, :10].any(axis=0)[-3:].any()
+    assert not canvas[:, 10:].any()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 4, 100])
+def test_there_must_be_one_title_a_tile(count):
+    with pytest.raises(ValueError, match=f"expected 3 titles, got {count}"):
+        draw(numbered_levels(3), ["x"] * count, columns=2)
+    with pytest.raises(ValueError, match=f"expected 3 titles, got {count}"):
+        draw_colours(np.zeros((3, 2, 2, 3), np.uint8), ["x"] * count, 2, (0, 0, 0))
+
+
+@pytest.mark.parametrize("title", ["1", "128", "512", "3-1", "64-12", "block3_conv1"])
+@pytest.mark.parametrize("size", [11, 15, 20])
+def test_a_title_looks_as_pillow_writes_it(title, size):
+    mask = title_mask(title, size)
+    image = Image.new("L", mask.shape[::-1])
+    font = ImageFont.load_default(size)
+    ImageDraw.Draw(image).text((0, size), title, fill=255, font=font, anchor="ls")
+    assert INK_STEPS - 1 <= mask.max() <= INK_STEPS
+    correlation = np.corrcoef(mask.ravel(), np.asarray(image).ravel())[0, 1]
+    assert correlation > 0.98
+
+
+def test_no_two_numbers_look_alike():
+    masks = {title_mask(str(number), 11).tobytes() for number in range(1, 513)}
+    assert len(masks) == 512
+
+
+def test_titles_and_tiles_are_drawn_on_one_canvas():
+    titles = ["1", "2", "3"]
+    scaled = numbered_levels(3, side=20)
+    canvas = draw(scaled, titles, columns=2)
+    grid = grid_for(scaled.levels, 2)
+    np.testing.assert_array_equal(
+        canvas, arrange(scaled.levels, grid) + letter(titles, grid), strict=True
+    )
+
+
+# -- colours
+
+
+@pytest.mark.parametrize("name", COLOUR_MAPS)
+def test_colour_levels_are_matplotlibs(name):
+    colour_map = matplotlib.colormaps[name]
+    expected = [colour_map(level / (LEVELS - 1), bytes=True)[:3] for level in range(LEVELS)]
+    levels = colour_levels(name)
+    np.testing.assert_array_equal(levels, np.array(expected, np.uint8), strict=True)
+    assert not levels.flags.writeable
+
+
+def test_the_grey_scale_goes_evenly_from_black_to_white():
+    levels = colour_levels("gray")
+    assert (levels[0].tolist(), levels[-1].tolist()) == ([0] * 3, [255] * 3)
+    evenly = np.linspace(0, 255, LEVELS)[:, None]
+    assert np.abs(levels - evenly).max() < 2
+
+
+def test_zero_is_colourless_on_the_diverging_map():
+    middle = colour_levels("RdBu_r")[MIDDLE_LEVEL - FIRST_LEVEL].astype(int)
+    assert middle.min() > 240
+    assert np.ptp(middle) <= 2
+
+
+def test_an_unknown_colour_map_is_an_error():
+    with pytest.raises(KeyError):
+        colour_levels("no-such-map")
+
+
+# -- PNG
+
+
+@pytest.mark.parametrize("colour_map", ["gray", "viridis", "RdBu_r"])
+@pytest.mark.parametrize("ink", [(22, 33, 43), (233, 239, 244)])
+def test_every_palette_entry_has_its_colour_in_the_file(colour_map, ink):
+    canvas = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    picture = decode(png(canvas, colour_map, ink)).reshape(256, 4).tolist()
+    assert picture[BACKGROUND][3] == 0
+    assert picture[INK:MARK] == [[*ink, 255 * step // 15] for step in range(1, INK_STEPS + 1)]
+    assert picture[MARK - 1] == [*ink, 255]
+    assert picture[MARK] == [*MARK_COLOUR, 255]
+    colours = matplotlib.colormaps[colour_map](np.arange(LEVELS) / (LEVELS - 1), bytes=True)
+    assert picture[FIRST_LEVEL:] == colours.tolist()
+
+
+def test_a_mosaic_becomes_a_palette_picture_of_its_own_size():
+    canvas, _ = mosaic(random_tiles(5, 14), list("12345"), columns=3, width=200)
+    image = Image.open(io.BytesIO(png(canvas, "magma", (1, 2, 3))))
+    assert image.mode == "P"
+    assert image.size == canvas.shape[::-1]
+    np.testing.assert_array_equal(np.asarray(image), canvas)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 1)])
+def test_the_smallest_canvases_are_files_too(shape):
+    picture = decode(png(np.full(shape, LAST_LEVEL, np.uint8)))
+    np.testing.assert_array_equal(picture, np.full((*shape, 4), 255, np.uint8))
+
+
+def test_an_rgba_canvas_is_encoded_as_it_is():
+    canvas = np.random.default_rng(0).integers(0, 256, (9, 13, 4), dtype=np.uint8)
+    np.testing.assert_array_equal(decode(png(canvas)), canvas)
+
+
+def test_colour_tiles_are_opaque_on_a_clear_background():
+    tiles = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 3), dtype=np.uint8)
+    ink = (1, 2, 3)
+    canvas = draw_colours(tiles, ["1", "2", "3"], 2, ink)
+    picture = decode(png(canvas)).copy()
+    np.testing.assert_array_equal(picture, canvas)
+    grid = grid_for(tiles, 2)
+    strength = letter(["1", "2", "3"], grid)
+    inked = strength > 0
+    assert (picture[inked, :3] == ink).all()
+    np.testing.assert_array_equal(picture[inked, 3], 17 * strength[inked])
+    picture[inked] = 0
+    for index in range(3):
+        left, top = grid.corner(index)
+        drawn = picture[top : top + 12, left : left + 12]
+        np.testing.assert_array_equal(drawn[..., :3], tiles[index])
+        assert (drawn[..., 3] == 255).all()
+        drawn[:] = 0
+    assert not picture.any(), "something beside tiles and titles"
+
+
+# -- inputs
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda tiles: scale_tiles(tiles),
+        lambda tiles: scale_tiles(tiles, (-1, 1)),
+        lambda tiles: scale_tiles(tiles, side=3),
+        lambda tiles: mosaic(tiles, ["1", "2", "3"], 2, 200),
+        lambda tiles: mosaic(tiles, ["1", "2", "3"], 2, 10),
+        lambda tiles: shrink(tiles, 2),
+        lambda tiles: enlarge(tiles, 2),
+        lambda tiles: tile_limits(tiles),
+    ],
+    ids=["own", "shared", "shrunk", "mosaic", "mosaic_shrunk", "shrink", "enlarge", "limits"],
+)
+@pytest.mark.parametrize("spoilt", [False, True], ids=["finite", "with_nan"])
+def test_tiles_may_be_read_only_and_stay_as_they_are(use, spoilt):
+    tiles = random_tiles(3, 6)
+    tiles[2] = 1
+    if spoilt:
+        tiles[1, 2, 3], tiles[0, 0, 0] = NAN, INF
+    before = tiles.copy()
+    tiles.setflags(write=False)
+    use(tiles)
+    np.testing.assert_array_equal(tiles, before)
+
+
+def test_the_scale_without_change_of_size_leaves_writable_tiles_alone_too():
+    tiles = random_tiles(3, 6)
+    tiles[1, 2, 3] = NAN
+    before = tiles.copy()
+    mosaic(tiles, ["1", "2", "3"], 2, 200)
+    np.testing.assert_array_equal(tiles, before)
+
+
+def test_levels_and_canvas_may_be_read_only_and_stay_as_they_are():
+    scaled = numbered_levels(3, side=12)
+    flat = ScaledTiles(scaled.levels, scaled.low, scaled.high, np.array([True, False, False]))
+    before = scaled.levels.copy()
+    for field in fields(ScaledTiles):
+        getattr(flat, field.name).setflags(write=False)
+    canvas = draw(flat, ["1", "2", "3"], columns=2)
+    np.testing.assert_array_equal(scaled.levels, before)
+    canvas.setflags(write=False)
+    drawn = canvas.copy()
+    png(canvas)
+    np.testing.assert_array_equal(canvas, drawn)
+
+
+def test_colour_tiles_may_be_read_only_and_stay_as_they_are():
+    tiles = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 3), dtype=np.uint8)
+    before = tiles.copy()
+    tiles.setflags(write=False)
+    canvas = draw_colours(tiles, ["1", "2", "3"], 2, (0, 0, 0))
+    np.testing.assert_array_equal(tiles, before)
+    canvas.setflags(write=False)
+    png(canvas)

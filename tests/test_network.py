@@ -1,0 +1,464 @@
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
+from pathlib import Path
+from threading import Barrier
+
+import numpy as np
+import pytest
+
+from vgg_viz.architecture import VGG19, Architecture
+from vgg_viz.network import Network, build_model, filter_colours, preprocess, tiles_first
+from vgg_viz.weights import UntrainedWeights
+
+REPOSITORY = Path(__file__).parents[1]
+CONV_LAYERS = [layer.name for layer in VGG19.conv_layers]
+TINY = Architecture("Tiny", blocks=((1, 2), (1, 3)), dense=(), input_side=8)
+MEAN_RED, MEAN_GREEN, MEAN_BLUE = 123.68, 116.779, 103.939
+
+
+def random_pixels(side, seed):
+    return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+
+
+class TinyWeights:
+    """Kernels with one weight or two each, so that the maps can be written down."""
+
+    label = "by hand"
+
+    def read(self, layer_name):
+        if layer_name == "block1_conv1":
+            kernel, bias = np.zeros((3, 3, 3, 2), np.float32), np.array([0, -10], np.float32)
+            kernel[1, 1, 2, 0] = 1  # red where it stands
+            kernel[1, 0, 0, 1] = 2  # twice the blue of the left neighbour, less 10
+        else:
+            kernel, bias = np.zeros((3, 3, 2, 3), np.float32), np.array([0, 0, 7], np.float32)
+            kernel[1, 1, :, 0] = 1  # both maps added
+            kernel[2, 1, 0, 1], kernel[1, 1, 1, 1] = 1, -0.5  # red below, less half the blue
+        return kernel, bias
+
+
+def tiny_maps(pixels):
+    """The tiny network's maps: of the first conv layer, and of the second."""
+    values = pixels.astype(np.float64)
+    red, blue = values[..., 0] - MEAN_RED, values[..., 2] - MEAN_BLUE
+    left = np.zeros((8, 8))
+    left[:, 1:] = blue[:, :-1]
+    first = np.maximum([red, 2 * left - 10], 0)
+    reds, blues = (  # the pool: the largest of each square of four
+        np.array(
+            [[map_[y : y + 2, x : x + 2].max() for x in range(0, 8, 2)] for y in range(0, 8, 2)]
+        )
+        for map_ in first
+    )
+    below = np.zeros((4, 4))
+    below[:-1] = reds[1:]
+    second = np.maximum([reds + blues, below - blues / 2, np.full((4, 4), 7)], 0)
+    return first, second
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return Network(TinyWeights(), TINY)
+
+
+# -- the input
+
+
+@pytest.mark.parametrize("shape", [(224, 224, 3), (8, 8, 3), (2, 5, 3)])
+def test_the_input_is_what_keras_makes_of_a_copy(shape):
+    import keras
+
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    before = pixels.copy()
+    pixels.setflags(write=False)
+    prepared = preprocess(pixels)
+    expected = keras.applications.vgg19.preprocess_input(pixels.astype(np.float32)[None])
+    np.testing.assert_array_equal(prepared, expected, strict=True)
+    np.testing.assert_array_equal(pixels, before)
+
+
+def test_the_input_is_blue_green_red_less_its_mean():
+    prepared = preprocess(np.array([[[255, 100, 0]]], np.uint8))
+    expected = [0 - MEAN_BLUE, 100 - MEAN_GREEN, 255 - MEAN_RED]
+    np.testing.assert_allclose(prepared, [[[expected]]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((8, 8, 3), np.float32),
+        np.zeros((8, 8, 3), np.int64),
+        np.zeros((8, 8), np.uint8),
+        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((1, 8, 8, 3), np.uint8),
+    ],
+    ids=lambda pixels: f"{pixels.dtype}_{pixels.shape}",
+)
+def test_only_rgb_bytes_are_a_picture(pixels):
+    with pytest.raises(ValueError, match=r"expected uint8 \(height, width, 3\), got"):
+        preprocess(pixels)
+
+
+# -- filters
+
+
+def test_filters_come_tiles_first():
+    kernel = UntrainedWeights().read("block2_conv1")[0]
+    before = kernel.copy()
+    filters = tiles_first(kernel)
+    assert (filters.shape, filters.dtype) == ((128, 64, 3, 3), np.float32)
+    for number, channel in [(0, 0), (127, 0), (0, 63), (5, 40)]:
+        np.testing.assert_array_equal(filters[number, channel], kernel[:, :, channel, number])
+    assert not filters.flags.writeable
+    assert kernel.flags.writeable
+    np.testing.assert_array_equal(kernel, before)
+
+
+def test_a_small_kernel_by_hand():
+    kernel = np.arange(36).reshape(3, 3, 2, 2)
+    expected = [
+        [[[0, 4, 8], [12, 16, 20], [24, 28, 32]], [[2, 6, 10], [14, 18, 22], [26, 30, 34]]],
+        [[[1, 5, 9], [13, 17, 21], [25, 29, 33]], [[3, 7, 11], [15, 19, 23], [27, 31, 35]]],
+    ]
+    np.testing.assert_array_equal(tiles_first(kernel), expected)
+
+
+def test_filter_colours_are_red_green_blue_with_zero_at_mid_grey():
+    filters = np.zeros((1, 3, 3, 3), np.float32)
+    filters[0, 2, 0, 1] = 4  # red, above the middle
+    filters[0, 1, 1, 2] = -2  # green, right of it
+    filters[0, 0, 2, 0] = -4  # blue, in the lower left corner
+    grey = [128, 128, 128]
+    expected = [
+        [grey, [255, 128, 128], grey],
+        [grey, grey, [128, 64, 128]],
+        [[128, 128, 0], grey, grey],
+    ]
+    colours = filter_colours(filters)
+    np.testing.assert_array_equal(colours, np.array([expected], np.uint8), strict=True)
+
+
+def test_each_filters_colours_have_their_own_scale():
+    filters = np.random.default_rng(0).standard_normal((4, 3, 3, 3), dtype=np.float32)
+    scaled = filters * np.array([1, 1e-3, 1e3, 0], np.float32)[:, None, None, None]
+    colours = filter_colours(scaled)
+    np.testing.assert_array_equal(colours[:3], filter_colours(filters)[:3])
+    assert (colours[3] == 128).all()
+
+
+def test_making_colours_leaves_the_filters_as_they_are():
+    filters = tiles_first(UntrainedWeights().read("block1_conv1")[0])
+    before = filters.copy()
+    assert filter_colours(filters).shape == (64, 3, 3, 3)
+    np.testing.assert_array_equal(filters, before)
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 3, 3), (3, 3, 3), (2, 1, 3, 3)])
+def test_only_filters_of_three_channels_have_colours(shape):
+    with pytest.raises(ValueError, match="expected filters of 3 channels, got shape"):
+        filter_colours(np.zeros(shape, np.float32))
+
+
+# -- a network small enough to be written down
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_tiny_networks_maps_by_hand(tiny, seed):
+    pixels = random_pixels(8, seed)
+    for layer_name, expected in zip(
+        ("block1_conv1", "block2_conv1"), tiny_maps(pixels), strict=True
+    ):
+        maps = tiny.feature_maps(pixels, layer_name)
+        assert (maps.shape, maps.dtype) == (expected.shape, np.float32)
+        np.testing.assert_allclose(maps, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_a_tiny_networks_blocks_by_hand(tiny):
+    pixels = random_pixels(8, 5)
+    first, second = tiny_maps(pixels)
+    maps = tiny.block_maps(pixels, [1, 2])
+    np.testing.assert_allclose(maps[1], first, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(maps[2], second, rtol=1e-5, atol=1e-4)
+
+
+def test_a_network_bears_its_weights_label_and_its_plan(tiny):
+    assert tiny.label == "by hand"
+    assert tiny.architecture is TINY
+    assert tiny.model.name == "tiny"
+
+
+def test_the_plans_receptive_field_is_what_the_network_answers_to():
+    class Ones:
+        label = "ones"
+
+        def read(self, layer_name):
+            layer = plan.layer(layer_name)
+            return np.ones(layer.kernel_shape, np.float32), np.zeros(layer.filters, np.float32)
+
+    plan = Architecture("Ones", blocks=((2, 1), (1, 1), (1, 1)), dense=(), input_side=64)
+    network = Network(Ones(), plan)
+    grey = np.full((64, 64, 3), 200, np.uint8)
+    for layer in plan.conv_layers:
+        position = layer.output_shape[0] // 2
+        before = network.feature_maps(grey, layer.name)[0, position, position]
+        answered = []
+        for row in range(64):
+            brighter = grey.copy()
+            brighter[row] = 255
+            after = network.feature_maps(brighter, layer.name)[0, position, position]
+            if after != before:
+                answered.append(row)
+        centre = layer.offset + position * layer.stride
+        first = centre - (layer.receptive_field - 1) / 2
+        assert answered == [first + step for step in range(layer.receptive_field)], layer.name
+
+
+# -- VGG19
+
+
+def test_the_models_layers_have_the_plans_indices(untrained_network):
+    layers = untrained_network.model.layers
+    assert len(layers) == 22
+    for layer in VGG19.layers[1:22]:
+        assert layers[layer.index].name == layer.name
+        assert tuple(layers[layer.index].output.shape[1:]) == layer.output_shape
+        assert layers[layer.index].count_params() == layer.parameters
+
+
+def test_the_models_layers_are_those_of_keras_without_the_dense_ones(untrained_network):
+    import keras
+
+    with pytest.MonkeyPatch.context() as patch:
+        # Nobody looks at these weights, and random ones take seconds.
+        patch.setattr(
+            keras.initializers.GlorotUniform,
+            "__call__",
+            lambda self, shape, dtype=None, **options: keras.ops.zeros(shape, dtype),
+        )
+        theirs = keras.applications.VGG19(
+            include_top=False, weights=None, input_shape=(224, 224, 3)
+        )
+    for our_layer, their_layer in zip(untrained_network.model.layers, theirs.layers, strict=True):
+        ours, their = our_layer.get_config(), their_layer.get_config()
+        settings = {"strides", "padding", "activation", "kernel_size", "pool_size", "use_bias"}
+        assert type(our_layer) is type(their_layer)
+        assert {name: ours.get(name) for name in settings} == {
+            name: their.get(name) for name in settings
+        }
+
+
+def test_the_models_weights_are_those_given(untrained_network):
+    for name in CONV_LAYERS:
+        given = UntrainedWeights().read(name)
+        for array, expected in zip(
+            untrained_network.model.get_layer(name).get_weights(), given, strict=True
+        ):
+            np.testing.assert_array_equal(array, expected, strict=True)
+
+
+@pytest.fixture(scope="module")
+def maps(untrained_network, photograph):
+    """The feature maps of all 16 layers, each by a submodel of its own."""
+    return {name: untrained_network.feature_maps(photograph, name) for name in CONV_LAYERS}
+
+
+def relative_error(maps, expected):
+    return np.abs(maps - expected).max() / np.abs(expected).max()
+
+
+@pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
+def test_maps_come_tiles_first_after_relu_and_read_only(layer, maps):
+    height, width, filters = layer.output_shape
+    assert maps[layer.name].shape == (filters, height, width)
+    assert maps[layer.name].dtype == np.float32
+    assert maps[layer.name].min() == 0
+    assert maps[layer.name].max() > 0
+    assert not maps[layer.name].flags.writeable
+    with pytest.raises(ValueError, match="read-only"):
+        maps[layer.name][0, 0, 0] = 1
+
+
+def test_the_picture_stays_as_it_is(untrained_network, photograph):
+    pixels = photograph.copy()
+    untrained_network.feature_maps(pixels, "block1_conv1")
+    untrained_network.block_maps(pixels, [1])
+    np.testing.assert_array_equal(pixels, photograph)
+
+
+def convolved(maps, kernel, bias):
+    """Zero-padded correlation, (h, w, channels) -> (h, w, filters), as nine shifted products."""
+    height, width = maps.shape[:2]
+    padded = np.pad(maps, [(1, 1), (1, 1), (0, 0)])
+    result = np.broadcast_to(bias, (height, width, len(bias))).astype(np.float64)
+    for row in range(3):
+        for column in range(3):
+            result += padded[row : row + height, column : column + width] @ kernel[row, column]
+    return result
+
+
+def pooled(maps):
+    height, width, channels = maps.shape
+    return maps.reshape(height // 2, 2, width // 2, 2, channels).max(axis=(1, 3))
+
+
+@pytest.fixture(scope="module")
+def numpy_maps(photograph):
+    """All 16 layers in NumPy alone, in double precision, channels last."""
+    means = [MEAN_BLUE, MEAN_GREEN, MEAN_RED]
+    values = photograph[:, :, ::-1].astype(np.float64) - means
+    results, block = {}, "block1"
+    for name in CONV_LAYERS:
+        if not name.startswith(block):
+            values, block = pooled(values), name.split("_")[0]
+        kernel, bias = UntrainedWeights().read(name)
+        values = np.maximum(convolved(values, kernel.astype(np.float64), bias), 0)
+        results[name] = values
+    return results
+
+
+def test_the_numpy_network_itself_convolves_as_scipy_does():
+    scipy_signal = pytest.importorskip("scipy.signal", reason="SciPy is not installed")
+    random = np.random.default_rng(0)
+    maps, kernel = random.standard_normal((6, 9, 2)), random.standard_normal((3, 3, 2, 4))
+    bias = random.standard_normal(4)
+    expected = [
+        sum(scipy_signal.correlate2d(maps[..., c], kernel[..., c, f], "same") for c in range(2))
+        + bias[f]
+        for f in range(4)
+    ]
+    np.testing.assert_allclose(convolved(maps, kernel, bias), np.moveaxis(expected, 0, -1))
+
+
+@pytest.mark.parametrize("name", CONV_LAYERS)
+def test_maps_are_those_of_an_independent_network(name, maps, numpy_maps):
+    expected = numpy_maps[name].transpose(2, 0, 1)
+    assert relative_error(maps[name], expected) <= 1e-4
+
+
+def test_submodels_give_what_the_whole_model_gives(untrained_network, photograph, maps):
+    import keras
+
+    model = untrained_network.model
+    outputs = [model.get_layer(name).output for name in CONV_LAYERS]
+    whole = keras.Model(model.input, outputs).predict_on_batch(preprocess(photograph))
+    for name, output in zip(CONV_LAYERS, whole, strict=True):
+        assert relative_error(maps[name], output[0].transpose(2, 0, 1)) <= 1e-5, name
+
+
+@pytest.mark.parametrize("name", CONV_LAYERS)
+def test_a_submodel_ends_with_its_layer(name, untrained_network):
+    submodel = untrained_network.submodel(name)
+    layer = VGG19.layer(name)
+    assert submodel.layers[-1].name == name
+    assert len(submodel.layers) == layer.index + 1
+    assert tuple(submodel.input.shape) == (1, 224, 224, 3)
+
+
+def test_the_summary_is_keras_own_up_to_that_layer(untrained_network):
+    summary = untrained_network.summary("block2_conv1")
+    for name in ("block1_conv1", "block1_conv2", "block1_pool", "block2_conv1"):
+        assert name in summary
+    assert "block2_conv2" not in summary
+    assert "73,856" in summary
+    assert f"Total params: {1_792 + 36_928 + 73_856:,}" in summary
+
+
+# -- blocks
+
+SUBSETS = [
+    *(blocks for count in range(1, 6) for blocks in combinations(range(1, 6), count)),
+    (5, 1),
+    (3, 2),
+]
+
+
+@pytest.mark.parametrize("blocks", SUBSETS, ids=lambda blocks: "".join(map(str, blocks)))
+def test_any_blocks_maps_are_those_of_their_last_layers(
+    blocks, untrained_network, photograph, maps
+):
+    ends = {1: "block1_conv2", 2: "block2_conv2"} | {n: f"block{n}_conv4" for n in (3, 4, 5)}
+    block_maps = untrained_network.block_maps(photograph, blocks)
+    assert tuple(block_maps) == blocks
+    for block, values in block_maps.items():
+        expected = maps[ends[block]]
+        assert (values.shape, values.dtype) == (expected.shape, np.float32)
+        assert relative_error(values, expected) <= 1e-5
+        assert not values.flags.writeable
+
+
+# -- errors
+
+
+@pytest.mark.parametrize(
+    "name", ["block6_conv1", "BLOCK1_CONV1", "block1_pool", "input", "flatten", "fc1"]
+)
+def test_what_is_no_conv_layer_is_a_key_error(name, untrained_network, photograph):
+    with pytest.raises(KeyError, match=name):
+        untrained_network.feature_maps(photograph, name)
+    with pytest.raises(KeyError, match=name):
+        untrained_network.submodel(name)
+    with pytest.raises(KeyError, match=name):
+        untrained_network.summary(name)
+
+
+def test_weights_of_another_shape_do_not_make_a_network():
+    with pytest.raises(ValueError, match="shape"):
+        build_model(UntrainedWeights(), TINY)
+
+
+# -- threads
+
+
+def together(*calls):
+    """The results of calls that start at once, each in a thread of its own."""
+    start = Barrier(len(calls))
+
+    def run(call):
+        start.wait(timeout=60)
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result() for future in [pool.submit(run, call) for call in calls]]
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_the_first_calls_may_come_from_four_threads_at_once(attempt):
+    network = Network(TinyWeights(), TINY)
+    pictures = [random_pixels(8, 4 * attempt + number) for number in range(4)]
+    results = together(
+        lambda: network.feature_maps(pictures[0], "block1_conv1"),
+        lambda: network.feature_maps(pictures[1], "block2_conv1"),
+        lambda: network.feature_maps(pictures[2], "block2_conv1"),
+        lambda: network.block_maps(pictures[3], [2])[2],
+    )
+    for number, (maps, depth) in enumerate(zip(results, (0, 1, 1, 1), strict=True)):
+        expected = tiny_maps(pictures[number])[depth]
+        np.testing.assert_allclose(maps, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_four_threads_get_each_their_own_pictures_maps(untrained_network, photograph, maps):
+    turned = [np.ascontiguousarray(np.rot90(photograph, turns)) for turns in range(4)]
+    name = "block3_conv1"
+    alone = [untrained_network.feature_maps(pixels, name) for pixels in turned]
+    results = together(
+        *(lambda pixels=pixels: untrained_network.feature_maps(pixels, name) for pixels in turned)
+    )
+    for result, expected in zip(results, alone, strict=True):
+        assert relative_error(result, expected) <= 1e-5
+    assert relative_error(results[0], maps[name]) <= 1e-5
+    assert relative_error(results[1], maps[name]) > 0.1
+
+
+# -- imports
+
+
+def test_importing_the_module_does_not_import_tensorflow():
+    program = (
+        "import sys, vgg_viz.network\n"
+        "print(*{'tensorflow', 'keras', 'h5py', 'streamlit', 'matplotlib'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""
