@@ -12,6 +12,7 @@ from vgg_viz.architecture import VGG19
 from vgg_viz.downloads import DownloadError
 from vgg_viz.ui import picture
 from vgg_viz.ui.controls import COLOUR_MAPS
+from vgg_viz.ui.results import Work
 from vgg_viz.weights import UntrainedWeights, WeightsUnavailable
 
 VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]
@@ -92,9 +93,18 @@ def test_architecture_lists_the_layers_of_the_chosen_blocks():
     assert some.count("`block3_conv1`") == 1
 
 
-def test_architecture_needs_neither_weights_nor_tensorflow(monkeypatch):
-    monkeypatch.setattr("vgg_viz.ui.results.loader", lambda choice: pytest.fail("loads a network"))
-    open_page(view="Architecture", network="ImageNet")
+def test_architecture_is_all_there_before_a_network_is(monkeypatch):
+    monkeypatch.setattr(Work, "network", lambda self: st.stop())
+    page = open_page(view="Architecture", network="ImageNet")
+    assert len(mosaics(page)) == 1  # the diagram
+    for layer in VGG19.layers:
+        assert f"`{layer.name}`" in texts(page)
+
+
+def test_architecture_follows_the_picture_through_all_layers():
+    page = open_page(view="Architecture", picture="Coffee")
+    assert len(mosaics(page)) == 2
+    assert "untrained · Coffee (stretched) · the 4 most active maps" in texts(page)
 
 
 @pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
@@ -254,3 +264,40 @@ def test_every_sample_and_both_sizes_can_be_chosen():
         assert picture.TITLES[name] in texts(page)
     choose(page, "fit", "crop")
     assert "(cropped)" in texts(page)
+
+
+def test_a_chosen_map_is_inspected():
+    page = open_page(view="Feature maps", layer="5 · block3_conv1", channel="12")
+    assert "**Map 12**" in texts(page)
+    assert len(mosaics(page)) == 2
+    assert not page.subheader
+    page.number_input(key="row").set_value(56)
+    page.number_input(key="column").set_value(1).run()
+    assert not page.exception
+    assert "row 56, column 1 of map 12" in page.subheader[0].value
+    assert "The two agree" in page.success[0].value
+    assert len(page.metric) == 5
+
+
+@pytest.mark.parametrize("layer", [VGG19.conv_layers[0], *VGG19.conv_layers[1::3]], ids=str)
+def test_the_value_at_a_corner_of_any_layer_is_explained(layer):
+    page = open_page(
+        view="Feature maps", layer=layer.title, channel=str(layer.filters), row="1", column="1"
+    )
+    assert "The two agree" in page.success[0].value
+    assert not page.error
+
+
+def test_a_map_too_high_for_the_next_layer_is_cut_to_it():
+    page = open_page(view="Feature maps", layer="16 · block5_conv4", channel="500", row="14")
+    page.selectbox(key="layer").set_value("block1_conv1").run()
+    assert not page.exception
+    assert "**Map 64**" in texts(page)
+
+
+def test_the_inspector_leads_to_the_filter():
+    page = open_page(view="Feature maps", layer="5 · block3_conv1", channel="100")
+    page.button(key="to-filter").click().run()
+    assert not page.exception
+    assert page.header[0].value == "Filters of block3_conv1"
+    assert "Filters 97 to 100 of 100" in texts(page)

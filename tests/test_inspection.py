@@ -272,6 +272,12 @@ def test_a_patch_is_zero_beyond_the_border(row, column, patch, inside):
     assert told.total == np.sum(patch)
 
 
+def test_a_map_need_not_be_square():
+    seen = frozen(np.arange(1, 11, dtype=np.float32).reshape(1, 2, 5))
+    told = explain(seen, np.ones((1, 3, 3), np.float32), 0, 0, 1, 4)
+    assert told.patch[0].tolist() == [[4, 5, 0], [9, 10, 0], [0, 0, 0]]
+
+
 def test_relu_leaves_nothing_of_a_negative_sum():
     told = explain(np.ones((1, 3, 3)), -np.ones((1, 3, 3)), -1, 0, 1, 1)
     assert (told.total, told.result, told.agrees) == (-10, 0, True)

@@ -95,7 +95,7 @@ class Network:
         self.model = build_model(weights, architecture)
         names = [layer.name for layer in architecture.conv_layers]
         ends = [layer.name for layer in architecture.block_ends]
-        selections = [(name,) for name in names] + [
+        selections = [tuple(names), *((name,) for name in names)] + [
             tuple(ends[: n + 2]) for n in range(len(ends) - 1)
         ]
         self._submodels = {selection: self._truncate(selection) for selection in selections}
@@ -130,6 +130,11 @@ class Network:
         ends = [layer.name for layer in self.architecture.block_ends[: max(blocks)]]
         maps = self._run(tuple(ends), pixels)
         return {block: maps[block - 1] for block in blocks}
+
+    def all_maps(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """The maps of every conv layer under its name, from one forward pass; 59 MB in all."""
+        names = tuple(layer.name for layer in self.architecture.conv_layers)
+        return dict(zip(names, self._run(names, pixels), strict=True))
 
     def _truncate(self, layer_names: tuple[str, ...]) -> keras.Model:
         import keras

@@ -1,13 +1,15 @@
 """The network drawn as SVG from its plan, in the page's own colours, light and dark."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from html import escape
 from itertools import groupby
 
 import streamlit as st
 
 from vgg_viz.architecture import Architecture, Layer
+from vgg_viz.ui import components
 
 HEIGHT = 330
 MIDDLE = 150
@@ -31,6 +33,8 @@ text.small { font-size: 12px; opacity: 0.85; }
 text.on { fill: var(--st-background-color); font-size: 11.5px; font-weight: 600; }
 text.head { font-weight: 650; font-size: 14.5px; }
 text.key { text-anchor: start; }
+[data-layer] { cursor: pointer; outline: none; }
+[data-layer]:is(:hover, :focus-visible) rect { stroke: var(--st-text-color); stroke-width: 2.5; }
 line { stroke: var(--st-border-color); stroke-width: 1.5; }
 """
 
@@ -89,12 +93,20 @@ def bar(layer: Layer, left: float) -> Iterator[str]:
     width, height = bar_size(layer)
     top = MIDDLE - height / 2
     colour = KINDS[layer.kind][1]
+    words = escape(tooltip(layer))
+    button = (
+        f'<g role="button" tabindex="0" data-layer="{layer.conv_number}" '
+        f'aria-label="Open {escape(layer.name)}">'
+        if layer.kind == "conv"
+        else "<g>"
+    )
     yield (
-        f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" rx="3" '
-        f'style="fill:var({colour})"><title>{escape(tooltip(layer))}</title></rect>'
+        f'{button}<title>{words}</title><rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" '
+        f'height="{height:.1f}" rx="3" style="fill:var({colour})"/>'
     )
     if layer.kind == "conv":
         yield text(left + width / 2, MIDDLE + 4, layer.name[-1], "on")
+    yield "</g>"
 
 
 def tooltip(layer: Layer) -> str:
@@ -133,7 +145,18 @@ def text(x: float, y: float, words: str, style: str) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}">{escape(words)}</text>'
 
 
-def show(architecture: Architecture) -> None:
-    """Show the diagram; it follows the page's theme by itself."""
-    component = st.components.v2.component("vgg_viz.diagram", html=svg(architecture), css=STYLES)
-    component(key="diagram")
+@lru_cache(maxsize=1)
+def registered(architecture: Architecture) -> Callable[..., object]:
+    """The diagram as a component, registered once."""
+    script = (components.FOLDER / "diagram.js").read_text(encoding="utf-8")
+    return st.components.v2.component(
+        "vgg_viz.diagram", html=svg(architecture), css=STYLES, js=script
+    )
+
+
+def show(architecture: Architecture, on_pick: Callable[[], None]) -> None:
+    """Show the diagram; it follows the page's theme by itself.
+
+    ``on_pick`` is called after a click on a conv layer.
+    """
+    registered(architecture)(key="diagram", on_picked_change=on_pick)

@@ -22,6 +22,7 @@ from vgg_viz.ui.controls import Appearance
 from vgg_viz.ui.results import Span, Work
 
 PAGE_WIDTH = 960  # pixels: what a laptop's page has for a mosaic beside the sidebar
+OWN_SCALE = Appearance("own", "gray")
 LARGEST_TILE = 320  # CSS pixels, so that a few maps do not fill three screens
 
 
@@ -64,7 +65,8 @@ class Frame:
 
     ``name`` is the component's key on the page; ``on_pick`` is called after a click, ``columns`` 0
     means near-square, ``width`` is about how wide the mosaic will be, in CSS pixels; ``follows``
-    says whether the chosen channel is outlined, ``tools`` whether there are buttons above.
+    says whether the chosen channel is outlined, ``tools`` whether there are buttons above;
+    ``heads`` are titles above the columns, if there are any.
     """
 
     name: str
@@ -74,10 +76,18 @@ class Frame:
     largest_tile: int = LARGEST_TILE
     follows: bool = True
     tools: bool = True
+    smallest_tile: int = 4
+    heads: Sequence[str] = ()
 
     def header(self) -> dict[str, object]:
         """What the component needs to know of it."""
-        return {"largest": self.largest_tile, "follows": self.follows, "tools": self.tools}
+        return {
+            "largest": self.largest_tile,
+            "smallest": self.smallest_tile,
+            "follows": self.follows,
+            "tools": self.tools,
+            "heads": list(self.heads),
+        }
 
 
 def show(

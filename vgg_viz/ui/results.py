@@ -1,6 +1,6 @@
 """What the views ask for: weights, networks and maps, computed once and shared by all viewers."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,8 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz import inspection
+from vgg_viz.mosaic import enlarge, shrink
 from vgg_viz.network import Network, filter_colours, tiles_first
 from vgg_viz.ui.cache import Pause, Shelf, Turnstile
 from vgg_viz.ui.loading import Loader, NetworkChoice, loader, wait_for
@@ -46,6 +48,17 @@ class Span:
     low: float
     high: float
     usual: float = 0.0
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The most active maps of every conv layer, all of one size.
+
+    ``maps`` float32 (layers, count, side, side); ``numbers`` int (layers, count), from 1.
+    """
+
+    maps: np.ndarray
+    numbers: np.ndarray
 
 
 class Work:
@@ -113,6 +126,13 @@ class Work:
         maps = self._value(key, lambda: self._pass(network.block_maps, picture, every))
         return {block: maps[block] for block in blocks}
 
+    def overview(self, network: Network, picture: Picture, count: int, side: int) -> Overview:
+        """The ``count`` most active maps of every conv layer, from one forward pass."""
+        key = ("overview", network.label, picture.digest, count, side)
+        return self._value(
+            key, lambda: most_active(self._pass(network.all_maps, picture), count, side)
+        )
+
     def drawn(self, key: Hashable, draw: Callable[[], Any]) -> Any:
         """A drawn mosaic, kept under that key."""
         return shelves().drawn.get(key, draw, self._pause)
@@ -125,15 +145,26 @@ class Work:
     def _value(self, key: Hashable, compute: Callable[[], Any]) -> Any:
         return shelves().values.get(key, compute, self._pause)
 
-    def _pass(self, run: Callable[..., Any], picture: Picture, what: object) -> Any:
+    def _pass(self, run: Callable[..., Any], picture: Picture, *what: object) -> Any:
         with shelves().forward_pass.turn(self._pause):
-            return run(picture.pixels, what)
+            return run(picture.pixels, *what)
 
     def _fall_back(self, error: BaseException) -> None:
         failed, self._loader = self._loader, loader("untrained")
         if failed is self._loader or not isinstance(error, WeightsUnavailable):
             raise error
         explain(self.notice, error, failed)
+
+
+def most_active(maps: Mapping[str, np.ndarray], count: int, side: int) -> Overview:
+    """Choose the maps with the highest mean of every layer, the most active first."""
+    shown, numbers = [], []
+    for values in maps.values():
+        order = np.argsort(-inspection.statistics(values).mean, kind="stable")[:count]
+        small = shrink(values[order], min(side, values.shape[1]))
+        shown.append(enlarge(small, side // small.shape[1]))
+        numbers.append(order + 1)
+    return Overview(np.stack(shown), np.stack(numbers))
 
 
 def measure_weights(filters: np.ndarray) -> Span:

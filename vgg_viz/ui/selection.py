@@ -8,7 +8,7 @@ from functools import partial
 
 import streamlit as st
 
-from vgg_viz.architecture import Layer
+from vgg_viz.architecture import VGG19, Layer
 from vgg_viz.ui import components
 
 Position = tuple[int, int]
@@ -61,6 +61,14 @@ def _open_map(mosaic: str, layer_name: str, largest: int) -> None:
     number = components.picked_number(mosaic, largest)
     if number is not None:
         choose(number, layer=layer_name, view="maps")
+
+
+def open_layer(diagram: str) -> None:
+    """A callback's work: show the layer that was clicked in the diagram, in Feature maps."""
+    number = components.picked_number(diagram, len(VGG19.conv_layers))
+    if number is not None:
+        st.session_state["layer"] = VGG19.conv_layers[number - 1].name
+        st.session_state["view"] = "maps"
 
 
 def open_filter(channel: int) -> None:

@@ -85,21 +85,23 @@ class Mosaic {
       tile = Math.min(tile, height - strip(tile));
     }
     const ratio = window.devicePixelRatio;
-    tile = Math.max(4, Math.floor(tile * ZOOMS[this.zoom] * ratio) / ratio);
+    tile = Math.max(this.header.smallest, tile) * ZOOMS[this.zoom];
+    tile = Math.floor(tile * ratio) / ratio;
     const title = Math.ceil(strip(tile));
-    return { columns, rows, tile, title, width: tile + GAP, height: title + tile + GAP, ratio };
+    const head = this.header.heads.length ? title + 4 : 0;
+    return { columns, rows, tile, title, head, width: tile + GAP, height: title + tile + GAP, ratio };
   }
 
   corner(tile) {
-    const { columns, width, height, title } = this.layout;
-    return [(tile % columns) * width, Math.floor(tile / columns) * height + title];
+    const { columns, width, height, title, head } = this.layout;
+    return [(tile % columns) * width, head + Math.floor(tile / columns) * height + title];
   }
 
   tileAt(event) {
     if (!this.layout) return null;
     const box = this.canvas.getBoundingClientRect();
     const column = Math.floor((event.clientX - box.left) / this.layout.width);
-    const row = Math.floor((event.clientY - box.top) / this.layout.height);
+    const row = Math.floor((event.clientY - box.top - this.layout.head) / this.layout.height);
     const tile = row * this.layout.columns + column;
     const inside = column >= 0 && column < this.layout.columns && row >= 0 && tile < this.count;
     return inside ? tile : null;
@@ -110,8 +112,8 @@ class Mosaic {
   draw() {
     if (!this.bitmap || !this.scroller.clientWidth) return;
     this.layout = this.layOut();
-    const { columns, rows, width, height, ratio } = this.layout;
-    const [across, down] = [columns * width - GAP, rows * height - GAP];
+    const { columns, rows, width, height, head, ratio } = this.layout;
+    const [across, down] = [columns * width - GAP, head + rows * height - GAP];
     this.canvas.width = Math.round(across * ratio);
     this.canvas.height = Math.round(down * ratio);
     Object.assign(this.canvas.style, { width: `${across}px`, height: `${down}px` });
@@ -130,6 +132,9 @@ class Mosaic {
     context.fillStyle = style.color;
     context.textAlign = "center";
     context.font = `500 ${title - 5}px ${style.fontFamily}`;
+    this.header.heads.forEach((head, column) => {
+      context.fillText(head, column * this.layout.width + tile / 2, title - 4, tile);
+    });
     for (let index = 0; index < this.count; index++) {
       const [left, top] = this.corner(index);
       const column = index % this.header.columns;

@@ -14,7 +14,6 @@ from vgg_viz.ui.results import Work, measure_maps
 
 SHOWN = 12
 WIDTH = 464  # pixels: four columns of 112, a whole fraction or multiple of every map's size
-PLAIN = controls.Appearance("own", "gray")
 
 
 @dataclass(frozen=True)
@@ -108,4 +107,4 @@ def show_lesson(
     frame = mosaics.Frame(
         name, selection.open_map(name, layer), width=WIDTH, largest_tile=112, follows=False
     )
-    mosaics.show(work, shown.empty(), tiles, PLAIN, caption, frame)
+    mosaics.show(work, shown.empty(), tiles, mosaics.OWN_SCALE, caption, frame)

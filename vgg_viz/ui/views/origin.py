@@ -20,7 +20,6 @@ KERNELS_SHOWN = 48
 COLUMNS = 16
 LARGEST_TILE = 64  # CSS pixels
 SIGNED = Appearance("zero", DIVERGING)
-PLAIN = Appearance("own", "gray")
 BGR = ("blue", "green", "red")
 
 
@@ -154,7 +153,7 @@ def show_contributors(value: Value, previous: Layer) -> None:
         "contributors", partial(walk_back, value), columns=8, largest_tile=112, follows=False
     )
     words = f"{len(order)} of {value.layer.channels} input channels: number and contribution"
-    mosaics.show_anew(tiles, PLAIN, words, frame)
+    mosaics.show_anew(tiles, mosaics.OWN_SCALE, words, frame)
     show_arithmetic(value, order, [str(number) for number in numbers])
     with st.expander(f"What each of the {value.layer.channels} channels contributes"):
         st.bar_chart(contributions, x_label="channel (from 0)", y_label="contribution", height=220)

@@ -1,0 +1,191 @@
+"""Pointing at mosaics and maps, as a visitor does it in a real Chromium."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import settle
+
+pytestmark = pytest.mark.browser
+
+LAYER = "view=Feature+maps&layer=5+%C2%B7+block3_conv1"
+
+
+def grid(page: Page, key: str = "maps-mosaic") -> Locator:
+    mosaic = page.locator(f".st-key-{key} .grid")
+    expect(mosaic.locator("canvas[data-shown]")).to_be_visible()
+    return mosaic
+
+
+def tile_centre(mosaic: Locator, tile: int, columns: int = 8) -> dict[str, float]:
+    """Where a tile of an 8 x 8 mosaic is, in the mosaic."""
+    box = mosaic.bounding_box()
+    row, column = divmod(tile, columns)
+    return {"x": (column + 0.5) * box["width"] / 8, "y": (row + 0.6) * box["height"] / 8}
+
+
+def test_hovering_tells_a_tiles_numbers_without_a_script_run(open_page):
+    page = open_page(LAYER)
+    mosaic = grid(page)
+    page.evaluate(
+        """() => {
+            window.runs = 0;
+            const app = document.querySelector("[data-test-script-state]");
+            new MutationObserver(() => window.runs++).observe(
+                app, { attributes: true, attributeFilter: ["data-test-script-state"] });
+        }"""
+    )
+    mosaic.hover(position=tile_centre(mosaic, 10))
+    tip = page.locator(".st-key-maps-mosaic .tip")
+    expect(tip).to_be_visible()
+    expect(tip).to_have_text(re.compile(r"^11\s+min .* max .*\s+mean .*\s+active at \d+% of"))
+    expect(page.locator(".st-key-maps-mosaic .hovered")).to_be_visible()
+    assert page.evaluate("window.runs") == 0
+
+
+def test_a_click_selects_and_the_choice_survives_scale_colours_and_reload(open_page):
+    page = open_page(LAYER)
+    mosaic = grid(page)
+    mosaic.click(position=tile_centre(mosaic, 18))
+    expect(page).to_have_url(re.compile(r"channel=19\b"))
+    selected = page.locator(".st-key-maps-mosaic .selected")
+    expect(selected).to_be_visible()
+    for control in ("Layer", "Each tile"):
+        page.get_by_role("radio", name=control, exact=True).click()
+        settle(page)
+        expect(selected).to_be_visible()
+        expect(page.get_by_label("Map (1 to 256)")).to_have_value("19")
+    page.reload()
+    settle(page)
+    expect(page.get_by_label("Map (1 to 256)")).to_have_value("19")
+    expect(selected).to_be_visible()
+
+
+def test_the_keyboard_moves_and_selects(open_page):
+    page = open_page(LAYER)
+    mosaic = grid(page)
+    mosaic.focus()
+    option = page.locator(".st-key-maps-mosaic .focused")
+    for key, title in [
+        ("ArrowRight", "2"),
+        ("ArrowDown", "10"),
+        ("ArrowLeft", "9"),
+        ("ArrowUp", "1"),
+        ("ArrowUp", "1"),
+        ("End", "64"),
+        ("ArrowRight", "64"),
+        ("Home", "1"),
+        ("ArrowDown", "9"),
+    ]:
+        page.keyboard.press(key)
+        expect(option).to_have_attribute("aria-label", re.compile(rf"^{title}\. "))
+    expect(option).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"channel=9\b"))
+
+
+def test_fullscreen_and_zoom_keep_hover_and_click(open_page):
+    page = open_page(LAYER)
+    mosaic = grid(page)
+    before = mosaic.bounding_box()["width"]
+    page.locator(".st-key-maps-mosaic .zoom-in").click()
+    page.wait_for_function(
+        "([grid, before]) => grid.getBoundingClientRect().width > 1.4 * before",
+        arg=[mosaic.element_handle(), before],
+    )
+    page.locator(".st-key-maps-mosaic .zoom-out").click()
+    page.locator(".st-key-maps-mosaic .fullscreen").click()
+    page.wait_for_function("document.fullscreenElement !== null")
+    page.wait_for_function(
+        "(grid) => grid.getBoundingClientRect().bottom <= window.innerHeight",
+        arg=mosaic.element_handle(),
+    )
+    mosaic.hover(position=tile_centre(mosaic, 63))
+    expect(page.locator(".st-key-maps-mosaic .tip")).to_have_text(re.compile("^64"))
+    mosaic.click(position=tile_centre(mosaic, 63))
+    expect(page).to_have_url(re.compile(r"channel=64\b"))
+
+
+def test_small_maps_are_drawn_sharp(open_page):
+    """Neighbouring pixels within one of the 14 x 14 positions of a map are of one colour."""
+    page = open_page("view=Feature+maps&layer=16+%C2%B7+block5_conv4&maps=4")
+    canvas = grid(page).locator("canvas")
+    colours = canvas.evaluate(
+        """(canvas) => {
+            const context = canvas.getContext("2d");
+            const tile = (canvas.width / 2 - 4) | 0;
+            const row = context.getImageData(0, (canvas.height / 4) | 0, tile, 1).data;
+            const found = new Set();
+            for (let x = 0; x < row.length; x += 4) found.add(row[x]);
+            return [found.size, tile];
+        }"""
+    )
+    assert colours[1] > 200
+    assert colours[0] <= 14
+
+
+def test_save_downloads_a_picture(open_page):
+    page = open_page(LAYER)
+    grid(page)
+    with page.expect_download() as download:
+        page.locator(".st-key-maps-mosaic .save").click()
+    assert download.value.suggested_filename.endswith(".png")
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_pointing_at_the_map_shows_what_it_sees_and_a_click_explains_it(open_page):
+    page = open_page(f"{LAYER}&channel=7")
+    stage = page.locator(".st-key-inspector .stage").first
+    expect(page.locator(".st-key-inspector .inspector[data-shown]")).to_be_visible()
+    box = stage.bounding_box()
+    stage.hover(position={"x": box["width"] * 0.51, "y": box["height"] * 0.51})
+    reading = page.locator(".st-key-inspector .reading")
+    expect(reading).to_contain_text(re.compile(r"Row 29, column 29: .* 24 × 24 pixels"))
+    expect(page.locator(".st-key-inspector .field")).to_be_visible()
+    stage.hover(position={"x": 2, "y": 2})
+    expect(reading).to_contain_text("cut off at the border")
+    stage.click(position={"x": box["width"] * 0.51, "y": box["height"] * 0.51})
+    expect(page).to_have_url(re.compile(r"row=29.*column=29|column=29.*row=29"))
+    expect(page.locator("h3")).to_contain_text("row 29, column 29 of map 7")
+    expect(page.locator('[data-testid="stAlertContentSuccess"]')).to_contain_text("agree")
+
+
+def test_a_contributor_leads_back_a_layer(open_page):
+    page = open_page(f"{LAYER}&channel=7&row=29&column=29")
+    contributors = grid(page, "contributors")
+    contributors.click(position={"x": 40, "y": 60})
+    expect(page.locator("h2")).to_have_text("Feature maps of block2_conv2")
+    settle(page)
+    expect(page).to_have_url(re.compile(r"layer=4\+"))
+    expect(page.locator("h3")).to_contain_text("Where the value at row")
+
+
+def test_a_filter_leads_to_its_map_and_back(open_page):
+    page = open_page("view=Filters&layer=5+%C2%B7+block3_conv1")
+    kernels = grid(page, "kernels")
+    kernels.click(position=tile_centre(kernels, 8 * 4))
+    expect(page.locator("h2")).to_have_text("Feature maps of block3_conv1")
+    expect(page.get_by_label("Map (1 to 256)")).to_have_value("5")
+    page.get_by_role("button", name="Its filter: 5").click()
+    expect(page.locator("h2")).to_have_text("Filters of block3_conv1")
+
+
+def test_the_diagram_and_the_strips_open_a_layer(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Open block2_conv2").click()
+    expect(page.locator("h2")).to_have_text("Feature maps of block2_conv2")
+    page.get_by_role("radio", name="Architecture").click()
+    strips = grid(page, "overview")
+    box = strips.bounding_box()
+    strips.click(position={"x": box["width"] * 15.5 / 16, "y": box["height"] * 0.5})
+    expect(page.locator("h2")).to_have_text("Feature maps of block5_conv4")
+    expect(page).to_have_url(re.compile(r"channel=\d+"))
+
+
+def test_on_a_phone_a_tap_selects(open_page):
+    page = open_page(LAYER, viewport={"width": 390, "height": 844}, has_touch=True)
+    mosaic = grid(page)
+    assert mosaic.bounding_box()["width"] <= 390
+    mosaic.tap(position=tile_centre(mosaic, 1))
+    expect(page).to_have_url(re.compile(r"channel=2\b"))

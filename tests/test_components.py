@@ -1,0 +1,72 @@
+"""What comes back from a browser is whatever somebody sends: only what is sound counts."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import streamlit as st
+
+from vgg_viz.ui import components
+
+NONSENSE = [
+    None, "", "3", "<script>", True, False, 0, -1, 65, 10**30, 2.5, math.nan, math.inf, -math.inf,
+    [], [3], {}, {"row": 3}, b"3", object(),
+]  # fmt: skip
+
+
+@pytest.fixture
+def send(monkeypatch):
+    """Let a component send something."""
+
+    def send_one(sent: object) -> None:
+        monkeypatch.setattr(st, "session_state", {"mosaic": {"picked": sent}})
+
+    return send_one
+
+
+@pytest.mark.parametrize("sent", NONSENSE, ids=repr)
+def test_a_number_that_is_none_changes_nothing(send, sent):
+    send(sent)
+    assert components.picked_number("mosaic", 64) is None
+
+
+@pytest.mark.parametrize("sent", [1, 64, 64.0])
+def test_a_sound_number_counts(send, sent):
+    send(sent)
+    number = components.picked_number("mosaic", 64)
+    assert number == sent
+    assert type(number) is int
+
+
+@pytest.mark.parametrize("part", ["row", "column"])
+@pytest.mark.parametrize("sent", [value for value in NONSENSE if value != 0], ids=repr)
+def test_a_position_with_a_part_that_is_none_changes_nothing(send, part, sent):
+    send({"row": 3, "column": 4} | {part: sent})
+    assert components.picked_position("mosaic", 14, 14) is None
+
+
+@pytest.mark.parametrize("sent", NONSENSE, ids=repr)
+def test_a_position_that_is_none_changes_nothing(send, sent):
+    send(sent)
+    assert components.picked_position("mosaic", 14, 14) is None
+
+
+def test_a_sound_position_counts(send):
+    send({"row": 0, "column": 13})
+    assert components.picked_position("mosaic", 14, 14) == (0, 13)
+
+
+def test_before_anything_is_picked_there_is_nothing(monkeypatch):
+    monkeypatch.setattr(st, "session_state", {})
+    assert components.picked_number("mosaic", 64) is None
+
+
+def test_a_payload_can_be_taken_apart_again():
+    values = np.arange(6, dtype="<f4")
+    payload = components.pack({"title": "Karte ä", "count": 6}, values.tobytes(), b"rest")
+    length = int.from_bytes(payload[:4], "little")
+    assert length % 4 == 0
+    assert json.loads(payload[4 : 4 + length]) == {"title": "Karte ä", "count": 6}
+    assert np.array_equal(np.frombuffer(payload, "<f4", 6, 4 + length), values)
+    assert payload.endswith(b"rest")
