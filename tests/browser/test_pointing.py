@@ -55,10 +55,10 @@ def test_a_click_selects_and_the_choice_survives_scale_colours_and_reload(open_p
         page.get_by_role("radio", name=control, exact=True).click()
         settle(page)
         expect(selected).to_be_visible()
-        expect(page.get_by_label("Map (1 to 256)")).to_have_value("19")
+        expect(page.get_by_role("spinbutton", name="Map")).to_have_value("19")
     page.reload()
     settle(page)
-    expect(page.get_by_label("Map (1 to 256)")).to_have_value("19")
+    expect(page.get_by_role("spinbutton", name="Map")).to_have_value("19")
     expect(selected).to_be_visible()
 
 
@@ -166,7 +166,7 @@ def test_a_filter_leads_to_its_map_and_back(open_page):
     kernels = grid(page, "kernels")
     kernels.click(position=tile_centre(kernels, 8 * 4))
     expect(page.locator("h2")).to_have_text("Feature maps of block3_conv1")
-    expect(page.get_by_label("Map (1 to 256)")).to_have_value("5")
+    expect(page.get_by_role("spinbutton", name="Map")).to_have_value("5")
     page.get_by_role("button", name="Its filter: 5").click()
     expect(page.locator("h2")).to_have_text("Filters of block3_conv1")
 

@@ -124,14 +124,14 @@ def place(drawn: Drawn, appearance: Appearance, limits: Limits | None, frame: Fr
         st.html(legend(appearance.colour_map, limits))
 
 
-def show_colours(slot: DeltaGenerator, tiles: np.ndarray, caption: str, frame: Frame) -> None:
-    """Show colour tiles, uint8 ``(n, s, s, 3)``, numbered from 1, as one near-square picture."""
+def show_colours(
+    slot: DeltaGenerator, tiles: np.ndarray, titles: Sequence[str], caption: str, frame: Frame
+) -> None:
+    """Show colour tiles, uint8 ``(n, s, s, 3)``, as one near-square picture."""
     numbers = range(1, len(tiles) + 1)
     columns = near_square(len(tiles))
     values = tiles.reshape(len(tiles), tiles.shape[1], -1)
-    header = describe(
-        [str(number) for number in numbers], numbers, values, caption, rectified=False
-    )
+    header = describe(titles, numbers, values, caption, rectified=False)
     header |= frame.header() | {"columns": columns, "side": tiles.shape[1]}
     header |= {"flat": [0] * len(tiles), "shown": caption}
     with slot.container():

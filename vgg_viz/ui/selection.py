@@ -93,5 +93,5 @@ def field(label: str, key: str, largest: int) -> int | None:
     if (st.session_state.get(key) or 1) > largest:
         st.session_state[key] = largest
     return st.number_input(
-        label, 1, largest, value=None, key=key, bind="query-params", placeholder="none"
+        label, 1, largest, value=None, key=key, bind="query-params", placeholder=f"1–{largest}"
     )

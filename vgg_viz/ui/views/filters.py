@@ -90,4 +90,5 @@ def show_first_layer(
     frame = mosaics.Frame(
         "filter-colours", selection.open_map("filter-colours", layer), largest_tile=LARGEST_TILE
     )
-    mosaics.show_colours(right.empty(), colours, caption, frame)
+    titles = [str(number) for number in range(1, layer.filters + 1)]
+    mosaics.show_colours(right.empty(), colours, titles, caption, frame)

@@ -24,14 +24,14 @@ def show(
     with st.container(key="inspector-fields"):
         fields = st.columns(3)
         with fields[0]:
-            channel = selection.field(f"Map (1 to {filters})", selection.CHANNEL, filters)
+            channel = selection.field("Map", selection.CHANNEL, filters)
         if channel is None:
             st.caption("Click a map, or give its number, to look into it.")
             return None
         with fields[1]:
-            row = selection.field(f"Row (1 to {height})", selection.ROW, height)
+            row = selection.field("Row", selection.ROW, height)
         with fields[2]:
-            column = selection.field(f"Column (1 to {width})", selection.COLUMN, width)
+            column = selection.field("Column", selection.COLUMN, width)
     position = (row - 1, column - 1) if row and column else None
     st.markdown(numbers(maps, channel))
     payload = describe(chosen, layer, maps, channel, position, appearance)

@@ -127,7 +127,9 @@ def show_pixels(value: Value) -> None:
     with patch:
         colours = inspection.pixel_colours(value.explanation.patch)
         frame = mosaics.Frame("pixels", ignore, largest_tile=150, follows=False, tools=False)
-        mosaics.show_colours(st.empty(), colours[None], "The patch, in its own colours", frame)
+        mosaics.show_colours(
+            st.empty(), colours[None], [""], "The patch, in its own colours", frame
+        )
     with arithmetic:
         show_arithmetic(value, range(3), BGR)
 
@@ -150,7 +152,12 @@ def show_contributors(value: Value, previous: Layer) -> None:
     numbers = [index + 1 for index in order]
     tiles = mosaics.Tiles(value.inputs[order], titles, numbers, measure_maps(value.inputs), "")
     frame = mosaics.Frame(
-        "contributors", partial(walk_back, value), columns=8, largest_tile=112, follows=False
+        "contributors",
+        partial(walk_back, value),
+        columns=8,
+        largest_tile=112,
+        smallest_tile=64,
+        follows=False,
     )
     words = f"{len(order)} of {value.layer.channels} input channels: number and contribution"
     mosaics.show_anew(tiles, mosaics.OWN_SCALE, words, frame)
@@ -192,7 +199,12 @@ def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
     span = Span(-largest, largest, largest)
     tiles = mosaics.Tiles(values, titles, numbers, span, "", rectified=False)
     frame = mosaics.Frame(
-        name, ignore, COLUMNS, largest_tile=LARGEST_TILE, follows=False, tools=False
+        name,
+        ignore,
+        min(COLUMNS, len(values)),
+        largest_tile=LARGEST_TILE,
+        follows=False,
+        tools=False,
     )
     mosaics.show_anew(tiles, SIGNED, "", frame)
 
