@@ -211,10 +211,10 @@ def test_tiles_that_are_small_enough_are_not_shrunk(side):
     np.testing.assert_array_equal(shrink(tiles, side), tiles)
 
 
-@pytest.mark.parametrize("side", [2, 3])
-def test_tiles_are_not_shrunk_to_what_is_no_divisor(side):
-    with pytest.raises(ValueError, match=f"expected a divisor of 7, got {side}"):
-        shrink(random_tiles(1, 7), side)
+@pytest.mark.parametrize(("size", "side"), [(7, 2), (7, 3), (4, 3)])
+def test_tiles_are_not_shrunk_to_what_is_no_divisor(size, side):
+    with pytest.raises(ValueError, match=f"expected a divisor of {size}, got {side}"):
+        shrink(random_tiles(1, size), side)
 
 
 def test_enlarging_repeats_every_pixel():

@@ -76,8 +76,8 @@ class Explanation:
         sum, it is 1e-4 of that hundredth instead. The network adds up to 4608 products in float32,
         and the rounding error of a sum follows what is added, not what is left (Higham, "The
         Accuracy of Floating Point Summation", 1993). Measured on all 16 layers, untrained and in
-        blocks 1 to 3 trained, it reaches 2.5e-7 of the magnitudes' sum, a quarter of what is allowed
-        here, but 2e-2 of a result near zero.
+        blocks 1 to 3 trained, it reaches 2.5e-7 of the magnitudes' sum, a quarter of what is
+        allowed here, but 2e-2 of a result near zero.
         """
         magnitude = float(np.abs(self.products).sum()) + abs(self.bias)
         return RELATIVE_TOLERANCE * max(abs(self.computed), CANCELLED * magnitude)

@@ -141,9 +141,9 @@ def shrink(tiles: np.ndarray, side: int) -> np.ndarray:
     Raises:
         ValueError: ``side`` does not divide the tiles' size.
     """
-    factor, rest = divmod(tiles.shape[1], side)
-    if factor <= 1:
+    if tiles.shape[1] <= side:
         return tiles
+    factor, rest = divmod(tiles.shape[1], side)
     if rest:
         raise ValueError(f"expected a divisor of {tiles.shape[1]}, got {side}")
     rows = sum(tiles[:, start::factor] for start in range(1, factor)) + tiles[:, ::factor]

@@ -126,7 +126,14 @@ class Network:
         return self._run((self.architecture.layer(layer_name).name,), pixels)[0]
 
     def block_maps(self, pixels: np.ndarray, blocks: Sequence[int]) -> dict[int, np.ndarray]:
-        """The maps at the end of each of these blocks (1 to 5), from one forward pass."""
+        """The maps at the end of each of these blocks (1 to 5), from one forward pass.
+
+        Raises:
+            ValueError: there is no such block, or none is asked for.
+        """
+        known = range(1, len(self.architecture.blocks) + 1)
+        if not blocks or not set(blocks) <= set(known):
+            raise ValueError(f"expected blocks from 1 to {known[-1]}, got {list(blocks)}")
         ends = [layer.name for layer in self.architecture.block_ends[: max(blocks)]]
         maps = self._run(tuple(ends), pixels)
         return {block: maps[block - 1] for block in blocks}

@@ -64,6 +64,8 @@ class Shelf:
 
     def _keep(self, key: Hashable, value: Any) -> None:
         size = byte_count(value)
+        if size > self.max_bytes:
+            return  # or all the others would go for one that goes as well
         with self._lock:
             self._entries[key] = value, size
             total = sum(size for _, size in self._entries.values())

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19
+from vgg_viz.inspection import statistics
 from vgg_viz.network import Network
 from vgg_viz.ui import controls, mosaics, picture, selection
 from vgg_viz.ui.picture import Picture
@@ -91,7 +92,7 @@ def show_lesson(
     untrained = network.label == "untrained"
     words.subheader(lesson.title)
     words.markdown(lesson.untrained if untrained else lesson.trained)
-    strongest = np.sort(np.argsort(maps.mean(axis=(1, 2)))[::-1][:SHOWN])
+    strongest = np.sort(np.argsort(statistics(maps).mean)[::-1][:SHOWN])
     tiles = mosaics.Tiles(
         maps[strongest],
         [str(index + 1) for index in strongest],
