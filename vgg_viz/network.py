@@ -100,6 +100,7 @@ class Network:
         ]
         self._submodels = {selection: self._truncate(selection) for selection in selections}
         self._passes: dict[tuple[str, ...], object] = {}
+        self._summaries: dict[str, str] = {}
         self._tracing = Lock()
 
     def submodel(self, layer_name: str) -> keras.Model:
@@ -112,9 +113,12 @@ class Network:
 
     def summary(self, layer_name: str) -> str:
         """Keras' own summary of the submodel that ends in that layer."""
-        lines: list[str] = []
-        self.submodel(layer_name).summary(line_length=76, print_fn=lines.append)
-        return "\n".join(lines)
+        # Kept: writing it takes longer than all the rest of showing a layer again.
+        if layer_name not in self._summaries:
+            lines: list[str] = []
+            self.submodel(layer_name).summary(line_length=76, print_fn=lines.append)
+            self._summaries[layer_name] = "\n".join(lines)
+        return self._summaries[layer_name]
 
     def feature_maps(self, pixels: np.ndarray, layer_name: str) -> np.ndarray:
         """What a conv layer makes of a picture, after ReLU: float32 ``(maps, height, width)``.

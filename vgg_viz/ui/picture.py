@@ -19,6 +19,7 @@ from vgg_viz.images import (
     sample_bytes,
     thumbnail,
 )
+from vgg_viz.mosaic import png
 
 ROBIN_URL = "https://machinelearningmastery.com/wp-content/uploads/2019/02/bird.jpg"
 ROBIN_ALT = "A robin, photographed by Chris Heald"
@@ -37,11 +38,12 @@ FIT_HELP = (
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as the network sees it: RGB uint8 (224, 224, 3)."""
+    """A picture as the network sees it: RGB uint8 (224, 224, 3), and the same as PNG bytes."""
 
     title: str
     alt: str
     pixels: np.ndarray
+    png: bytes
     digest: str
     fit: Fit
 
@@ -91,7 +93,7 @@ def choose() -> Picture:
     )
     with message:
         picture = load(choice, file, fit)
-    st.image(picture.pixels, output_format="PNG", width="stretch", alt=picture.alt)
+    st.image(picture.png, output_format="PNG", width="stretch", alt=picture.alt)
     st.caption(f"{picture.title}, as VGG19 sees it: 224 × 224 pixels")
     return picture
 
@@ -152,19 +154,18 @@ def open_file(file: PictureFile, fit: Fit) -> Picture:
     Raises:
         PictureError: the bytes are not a picture that is accepted.
     """
-    pixels, pixels_digest = decoded(file.key, fit, file.data)
-    return Picture(file.title, file.alt, pixels, pixels_digest, fit)
+    return Picture(file.title, file.alt, *decoded(file.key, fit, file.data), fit)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def decoded(key: str, fit: Fit, _data: bytes) -> tuple[np.ndarray, str]:
-    """The pixels of the picture file with that key, 147 kB, and their digest.
+def decoded(key: str, fit: Fit, _data: bytes) -> tuple[np.ndarray, bytes, str]:
+    """The pixels of the picture file with that key, as PNG, and their digest; 250 kB in all.
 
     The bytes are not looked at to find the result again: hashing a large photo takes longer than
     all the rest of a run.
     """
     pixels = load_picture(_data, fit)
-    return pixels, digest(pixels)
+    return pixels, png(pixels), digest(pixels)
 
 
 def robin_file() -> PictureFile:

@@ -5,7 +5,7 @@ import streamlit as st
 
 from vgg_viz import inspection
 from vgg_viz.architecture import Layer
-from vgg_viz.mosaic import colour_levels, png
+from vgg_viz.mosaic import colour_levels
 from vgg_viz.ui import components, selection
 from vgg_viz.ui.controls import Appearance
 from vgg_viz.ui.picture import Picture
@@ -88,4 +88,4 @@ def describe(
         "receptive_field": layer.receptive_field,
         "histogram": {"counts": counts.tolist(), "edges": edges.tolist()},
     }
-    return components.pack(header, values.tobytes(), colours.tobytes(), png(chosen.pixels))
+    return components.pack(header, values.tobytes(), colours.tobytes(), chosen.png)
