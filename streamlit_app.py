@@ -1,16 +1,19 @@
 """VGG Viz: look inside VGG19. Run with ``streamlit run streamlit_app.py``."""
 
+from importlib import import_module
+
 import streamlit as st
 
 from vgg_viz.ui import style
-from vgg_viz.ui.views import architecture, blocks, conclusion, feature_maps, filters
 
+# Each is a module of vgg_viz/ui/views with a function `show`. Only the chosen one is imported, so
+# that the page is there before NumPy and all that builds on it.
 VIEWS = {
-    "architecture": ("Architecture", architecture.show),
-    "filters": ("Filters", filters.show),
-    "maps": ("Feature maps", feature_maps.show),
-    "blocks": ("Blocks", blocks.show),
-    "conclusion": ("Conclusion", conclusion.show),
+    "architecture": "Architecture",
+    "filters": "Filters",
+    "maps": "Feature maps",
+    "blocks": "Blocks",
+    "conclusion": "Conclusion",
 }
 
 st.set_page_config(page_title="VGG Viz", page_icon="assets/icon.png", layout="wide")
@@ -20,10 +23,10 @@ view = st.segmented_control(
     "View",
     list(VIEWS),
     default="architecture",
-    format_func=lambda name: VIEWS[name][0],
+    format_func=VIEWS.get,
     required=True,
     key="view",
     bind="query-params",
     label_visibility="collapsed",
 )
-VIEWS[view][1](st.container())
+import_module(f"vgg_viz.ui.views.{view}").show(st.container())

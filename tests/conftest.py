@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from vgg_viz import images
+from vgg_viz import images, samples
 from vgg_viz.network import Network
 from vgg_viz.weights import UntrainedWeights
 
@@ -19,6 +19,6 @@ def untrained_network():
 @pytest.fixture(scope="session")
 def photograph():
     """A photograph as the network's input, uint8 (224, 224, 3); nobody may write to it."""
-    pixels = images.load_picture(images.sample_bytes("cat"))
+    pixels = images.load_picture(samples.sample_bytes("cat"))
     pixels.setflags(write=False)
     return pixels

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw, ImageFile
 
-from vgg_viz import images
+from vgg_viz import images, samples
 from vgg_viz.images import PictureError, decode, digest, fit, load_picture
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -584,10 +584,10 @@ def keras_load_img():
     return keras.utils.load_img
 
 
-@pytest.mark.parametrize("sample", images.SAMPLES, ids=lambda sample: sample.name)
+@pytest.mark.parametrize("sample", samples.SAMPLES, ids=lambda sample: sample.name)
 def test_stretch_is_what_keras_does(keras_load_img, sample):
-    expected = np.asarray(keras_load_img(images.ASSETS / sample.file_name, target_size=(224, 224)))
-    found = load_picture(images.sample_bytes(sample.name))
+    expected = np.asarray(keras_load_img(samples.ASSETS / sample.file_name, target_size=(224, 224)))
+    found = load_picture(samples.sample_bytes(sample.name))
     np.testing.assert_array_equal(found, expected)
 
 
@@ -660,41 +660,41 @@ def test_digest_tells_pixels_shapes_and_types_apart():
 # --- the samples ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sample", images.SAMPLES, ids=lambda sample: sample.name)
+@pytest.mark.parametrize("sample", samples.SAMPLES, ids=lambda sample: sample.name)
 def test_sample_is_small_described_and_credited(sample):
-    data = images.sample_bytes(sample.name)
+    data = samples.sample_bytes(sample.name)
     image = Image.open(io.BytesIO(data))
     assert len(data) <= 100_000
     assert max(image.size) <= 640
     assert min(image.size) >= 224
     assert not {"exif", "icc_profile", "xmp", "comment", "progressive"} & image.info.keys()
     assert np.ptp(decode(data)) > 100
-    credits = (images.ASSETS / "CREDITS.md").read_text(encoding="utf-8")
+    credits = (samples.ASSETS / "CREDITS.md").read_text(encoding="utf-8")
     row = next(line for line in credits.splitlines() if f"`{sample.file_name}`" in line)
     assert "CC0" in row or "public domain" in row
     assert all((sample.title, sample.alt, sample.credit))
 
 
 def test_every_photograph_in_the_folder_is_a_sample():
-    photographs = {path.name for path in images.ASSETS.glob("*.jpg")}
-    assert photographs == {sample.file_name for sample in images.SAMPLES[:-1]}
+    photographs = {path.name for path in samples.ASSETS.glob("*.jpg")}
+    assert photographs == {sample.file_name for sample in samples.SAMPLES[:-1]}
     assert len(photographs) >= 6
-    assert len({sample.name for sample in images.SAMPLES}) == len(images.SAMPLES)
+    assert len({sample.name for sample in samples.SAMPLES}) == len(samples.SAMPLES)
 
 
 def test_unknown_sample():
     with pytest.raises(KeyError, match=r"cat.*got 'dog'"):
-        images.sample_bytes("dog")
+        samples.sample_bytes("dog")
 
 
 def test_test_pattern_is_what_its_script_draws():
-    path = images.ASSETS / "draw_test_pattern.py"
+    path = samples.ASSETS / "draw_test_pattern.py"
     specification = importlib.util.spec_from_file_location("draw_test_pattern", path)
     script = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(script)
     drawn = np.asarray(script.draw()).astype(int)
     # One level of tolerance: sines differ in the last bit from machine to machine.
-    assert np.abs(drawn - colours(images.sample_bytes("test-pattern"))).max() <= 1
+    assert np.abs(drawn - colours(samples.sample_bytes("test-pattern"))).max() <= 1
 
 
 def test_thumbnail_is_the_middle_square_as_a_small_jpeg():
@@ -718,3 +718,11 @@ def test_importing_is_cheap():
     )
     loaded = set(run.stdout.split())
     assert not loaded & {"tensorflow", "keras", "streamlit", "PIL.ImageCms", "matplotlib"}
+
+
+@pytest.mark.parametrize("sample", samples.SAMPLES, ids=lambda sample: sample.name)
+def test_the_thumbnail_of_a_sample_is_its_own(sample):
+    stored = colours(samples.thumbnail_bytes(sample.name))
+    made = colours(images.thumbnail(samples.sample_bytes(sample.name)))
+    # JPEG's encoders differ a little from version to version.
+    assert np.abs(stored - made).mean() < 2

@@ -1,4 +1,4 @@
-"""Any photo file -> RGB uint8 ``(224, 224, 3)``, the input of VGG19, and the sample pictures.
+"""Any photo file -> RGB uint8 ``(224, 224, 3)``, the input of VGG19.
 
 Files come from strangers: only six formats are tried, the size is looked at before anything is
 decoded, and whatever is wrong ends as a :class:`PictureError` with a sentence for the visitor.
@@ -8,8 +8,6 @@ import hashlib
 import io
 import math
 import re
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -26,7 +24,6 @@ MAX_PIXELS = 50_000_000
 # megapixels then cost 50 MB a copy instead of 200, and 224 pixels a side lose nothing by it.
 FULL_SCALE_PIXELS = 12_500_000
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 WANTED = (
     "please choose a JPEG, PNG, WebP, GIF, BMP or TIFF picture of at most "
     f"{MAX_BYTES // 2**20} MB and {MAX_PIXELS // 10**6} megapixels."
@@ -35,77 +32,6 @@ WANTED = (
 
 class PictureError(ValueError):
     """A file that cannot become a picture; the message is one sentence for the visitor."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A picture that comes with the page; ``assets/CREDITS.md`` says where it is from."""
-
-    name: str
-    title: str
-    alt: str
-    credit: str
-    file_name: str
-
-
-SAMPLES: tuple[Sample, ...] = (
-    Sample(
-        "cat",
-        "Cat",
-        "A ginger tabby cat's face, looking past the camera",
-        "Stefan van der Walt, CC0",
-        "cat.jpg",
-    ),
-    Sample(
-        "raccoon",
-        "Raccoon",
-        "A raccoon lying on a branch among long green leaves",
-        "Pixnio, public domain",
-        "raccoon.jpg",
-    ),
-    Sample(
-        "astronaut",
-        "Astronaut",
-        "Eileen Collins in an orange space suit before a flag and a model of the space shuttle",
-        "NASA, public domain",
-        "astronaut.jpg",
-    ),
-    Sample(
-        "coffee",
-        "Coffee",
-        "An espresso in a red cup on a red saucer, with a spoon, on a wooden table",
-        "Rachel Michetti, CC0",
-        "coffee.jpg",
-    ),
-    Sample(
-        "hopper",
-        "Grace Hopper",
-        "Grace Hopper in US Navy uniform and cap before a flag",
-        "US Navy, public domain",
-        "hopper.jpg",
-    ),
-    Sample(
-        "retina",
-        "Retina",
-        "The back of an eye: an orange disc with branching blood vessels",
-        "Mikael Häggström, CC0",
-        "retina.jpg",
-    ),
-    Sample(
-        "bricks",
-        "Bricks",
-        "Long grey bricks in upright rows, with pale joints",
-        "CC0Textures, CC0",
-        "bricks.jpg",
-    ),
-    Sample(
-        "test-pattern",
-        "Test pattern",
-        "Stripes of several widths and directions, a disc of all hues, checks, edges, grey ramps",
-        "Drawn for this page, CC0",
-        "test-pattern.png",
-    ),
-)
 
 
 def load_picture(data: bytes, how: Fit = "stretch") -> np.ndarray:
@@ -173,18 +99,6 @@ def digest(pixels: np.ndarray) -> str:
     content = hashlib.blake2b(f"{pixels.shape} {pixels.dtype.str}".encode(), digest_size=16)
     content.update(np.ascontiguousarray(pixels))
     return content.hexdigest()
-
-
-def sample_bytes(name: str) -> bytes:
-    """The file of the sample of that name.
-
-    Raises:
-        KeyError: there is none.
-    """
-    for sample in SAMPLES:
-        if sample.name == name:
-            return (ASSETS / sample.file_name).read_bytes()
-    raise KeyError(f"expected one of {[sample.name for sample in SAMPLES]}, got {name!r}")
 
 
 def thumbnail(picture: Image.Image | bytes, side: int = 96) -> bytes:

@@ -21,9 +21,10 @@ from tests.bench.measure import (
 )
 from tests.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.architecture import VGG19
-from vgg_viz.images import SAMPLES, load_picture, sample_bytes
+from vgg_viz.images import load_picture
 from vgg_viz.mosaic import mosaic, near_square, png
 from vgg_viz.network import Network, preprocess, tiles_first
+from vgg_viz.samples import SAMPLES, sample_bytes
 from vgg_viz.ui import mosaics
 from vgg_viz.ui.mosaics import PAGE_WIDTH
 from vgg_viz.ui.results import measure_maps

@@ -10,8 +10,8 @@ from typing import Literal
 import streamlit as st
 
 from vgg_viz.architecture import VGG19, Layer
-from vgg_viz.ui.loading import NetworkChoice
 
+NetworkChoice = Literal["imagenet", "untrained"]
 Scale = Literal["own", "layer", "zero"]
 
 LAYERS = {layer.name: layer for layer in VGG19.conv_layers}

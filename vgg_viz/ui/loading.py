@@ -5,16 +5,15 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from threading import Lock, Thread
-from typing import Literal
 
 import streamlit as st
 
 from vgg_viz import weights
 from vgg_viz.network import Network
 from vgg_viz.ui.cache import finished, wait_until
+from vgg_viz.ui.controls import NetworkChoice
 from vgg_viz.weights import Weights
 
-NetworkChoice = Literal["imagenet", "untrained"]
 OnProgress = Callable[[int, int | None], None]
 
 MEGABYTE = 1_000_000

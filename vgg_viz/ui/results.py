@@ -12,7 +12,8 @@ from vgg_viz import inspection
 from vgg_viz.mosaic import enlarge, shrink
 from vgg_viz.network import Network, filter_colours, tiles_first
 from vgg_viz.ui.cache import Pause, Shelf, Turnstile
-from vgg_viz.ui.loading import Loader, NetworkChoice, loader, wait_for
+from vgg_viz.ui.controls import NetworkChoice
+from vgg_viz.ui.loading import Loader, loader, wait_for
 from vgg_viz.ui.picture import Picture
 from vgg_viz.weights import Weights, WeightsUnavailable
 

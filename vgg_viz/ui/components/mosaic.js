@@ -35,8 +35,8 @@ class Mosaic {
     this.current = 0;
     this.listen(find);
     new ResizeObserver(() => this.draw()).observe(this.scroller);
-    // The page's theme changes without a word to components: its text colour tells.
-    new MutationObserver(() => this.draw()).observe(document.head, { childList: true });
+    // The page's theme changes without a word to components: the colour of their text tells.
+    this.box.addEventListener("transitionend", () => this.draw());
   }
 
   listen(find) {

@@ -11,7 +11,7 @@ from vgg_viz.network import Network
 from vgg_viz.ui import controls, mosaics, picture, selection
 from vgg_viz.ui.picture import Picture
 from vgg_viz.ui.results import Work
-from vgg_viz.ui.views import feature_maps
+from vgg_viz.ui.views import maps as feature_maps
 
 LARGEST = max(layer.filters for layer in VGG19.block_ends)
 FEWEST_CHANNELS = min(layer.channels for layer in VGG19.block_ends)

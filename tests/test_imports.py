@@ -1,0 +1,34 @@
+"""What must not be imported, since visitors would wait for it."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = "numpy", "PIL", "tensorflow", "keras", "h5py", "pooch", "matplotlib"
+
+
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        # Streamlit itself imports some of these with its own elements, hence not by them.
+        ("vgg_viz.architecture, vgg_viz.samples, vgg_viz.downloads", HEAVY),
+        ("vgg_viz.ui.picture, vgg_viz.ui.controls, vgg_viz.ui.diagram", HEAVY),
+        ("vgg_viz.ui.views.architecture", HEAVY),
+        ("vgg_viz.ui.views.maps, vgg_viz.ui.views.blocks", HEAVY[2:]),
+        ("vgg_viz.ui.views.filters, vgg_viz.ui.views.conclusion", HEAVY[2:]),
+    ],
+)
+def test_what_visitors_would_wait_for_is_not_imported(modules, absent):
+    script = f"import sys, {modules}; print(*({set(absent)!r} & set(sys.modules)))"
+    command = [sys.executable, "-c", script]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert found == []
+
+
+def test_only_the_page_imports_streamlit():
+    modules = "architecture, downloads, images, inspection, mosaic, network, samples, weights"
+    script = f"import sys; from vgg_viz import {modules}; print('streamlit' in sys.modules)"
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
