@@ -14,7 +14,7 @@ VIEWPORT = {"width": 1366, "height": 768}
 REST_MILLISECONDS = 150
 
 # The one place that knows how a grid gets on the page: a mosaic names what its canvas shows as soon
-# as that is painted. Null for no grid.
+# as that is painted; on a page without components, the picture. Null for no grid.
 GRID = """
 window.shownGrid = () => {
   const component = '[data-testid="stMain"] [data-testid="stBidiComponentIsolated"]';
@@ -22,7 +22,8 @@ window.shownGrid = () => {
     const canvas = host.shadowRoot?.querySelector("canvas[data-shown]");
     if (canvas) return canvas.dataset.shown;
   }
-  return null;
+  const image = document.querySelector('[data-testid="stMain"] [data-testid="stImage"] img');
+  return image?.complete && image.naturalWidth ? image.src : null;
 };
 """
 

@@ -6,11 +6,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 from urllib.parse import urlencode
 
+import numpy as np
 from playwright.sync_api import Browser, Page
+from scipy.ndimage import gaussian_filter
 
 from tests.bench import browser as pages
 from tests.bench.measure import (
@@ -27,9 +30,21 @@ from tests.bench.measure import (
 from tests.browser.server import REPOSITORY, running_app
 from tests.weights_files import write_keras_weights
 from vgg_viz.architecture import VGG19
+from vgg_viz.mosaic import mosaic, png
 from vgg_viz.weights import PATH_VARIABLE, UntrainedWeights
 
 TITLE_PAGE = 'import streamlit as st\n\nst.title("VGG Viz: look inside VGG19")\n'
+
+GRIDS_PAGE = """
+from pathlib import Path
+import streamlit as st
+
+name = st.segmented_control(
+    "Scale", ["first", "second"], default="first", required=True, key="scale"
+)
+grid = Path(__file__).with_name(f"{name}.png").read_bytes()
+st.image(grid, output_format="PNG")
+"""
 
 MOVE_SECONDS = 0.080
 RESIDENT_BYTES = 1.1e9
@@ -66,6 +81,22 @@ class Place:
         return running_app(self.folder / "title.log", str(self.title_page))
 
     @contextmanager
+    def two_grids(self) -> Iterator[Page]:
+        """A visitor of a page with one control, which shows one of two grids by ``st.image``."""
+        script = self.folder / "grids.py"
+        script.write_text(GRIDS_PAGE)
+        random = np.random.default_rng(0)
+        for name in ("first", "second"):
+            maps = gaussian_filter(random.standard_normal((64, 56, 56), np.float32), (0, 1, 1))
+            canvas, _ = mosaic(maps, [str(n) for n in range(1, 65)], 8, 960)
+            (self.folder / f"{name}.png").write_bytes(png(canvas))
+        log = self.folder / "grids.log"
+        with running_app(log, str(script)) as address, pages.new_page(self.browser) as page:
+            page.goto(address)
+            pages.wait_until_idle(page)
+            yield page
+
+    @contextmanager
     def feature_maps(self) -> Iterator[tuple[str, Page]]:
         """A new server and its first visitor, who sees the maps of a layer from the middle."""
         state = urlencode({"view": "Feature maps", "layer": VGG19.layer("block3_conv3").title})
@@ -98,11 +129,25 @@ def rows(effort: Effort) -> Iterator[Row]:
 
 
 def scale_switched(place: Place, effort: Effort) -> Row:
-    """From a click on Scale to the other grid in sight; server and browser have had both."""
-    with place.feature_maps() as (_, page):
-        there_and_back(page, (WHOLE_LAYER, None), (EACH_TILE, None), 1)
-        seconds = there_and_back(page, (WHOLE_LAYER, None), (EACH_TILE, None), effort.moves)
-    return moved("Scale clicked to the other grid shown, 64 tiles, both drawn before", seconds)
+    """From a click on Scale to the other grid in sight; server and browser have had both.
+
+    Beside it, the same of a page that is nothing but such a control and two grids by ``st.image``,
+    without TensorFlow: what Streamlit and the browser take on this machine.
+    """
+    with place.feature_maps() as (_, page), place.two_grids() as plain:
+        for each in (page, plain):
+            there_and_back(each, (WHOLE_LAYER, None), (EACH_TILE, None), 1)
+        turns = cycle([WHOLE_LAYER, EACH_TILE]), cycle([WHOLE_LAYER, EACH_TILE])
+        clocks = {
+            "plain": lambda: pages.seconds_to_new_grid(plain, next(turns[0])),
+            "ours": lambda: pages.seconds_to_new_grid(page, next(turns[1])),
+        }
+        seconds = interleaved(2 * effort.moves, clocks)
+    row = moved(
+        "Scale clicked to the other grid shown, 64 tiles, both drawn before", seconds["ours"]
+    )
+    note = "a page with this control and `st.image` only"
+    return replace(row, baseline=f"{durations(seconds['plain'])}, {note}")
 
 
 def count_stepped(place: Place, effort: Effort) -> Row:

@@ -17,6 +17,8 @@ MARGIN = 34
 BAR_GAP = 5
 GROUP_GAP = 26
 
+SEEN = "diagram-seen"
+
 KINDS = {
     "input": ("picture", "--st-gray-color"),
     "conv": ("convolution 3 × 3, ReLU", "--st-primary-color"),
@@ -154,9 +156,15 @@ def registered(architecture: Architecture) -> Callable[..., object]:
     )
 
 
-def show(architecture: Architecture, on_pick: Callable[[], None]) -> None:
-    """Show the diagram; it follows the page's theme by itself.
+def show(architecture: Architecture, on_pick: Callable[[], None]) -> bool:
+    """Show the diagram; it follows the page's theme by itself. Return whether it was seen.
 
     ``on_pick`` is called after a click on a conv layer.
     """
-    registered(architecture)(key="diagram", on_picked_change=on_pick)
+    registered(architecture)(key="diagram", on_picked_change=on_pick, on_painted_change=note_seen)
+    return st.session_state.get(SEEN, False)
+
+
+def note_seen() -> None:
+    """Remember that this visitor's browser has painted the page."""
+    st.session_state[SEEN] = True

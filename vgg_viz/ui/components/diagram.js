@@ -1,7 +1,12 @@
-// The network's diagram: every conv layer is a button that opens it.
+// The network's diagram: every conv layer is a button that opens it. Once it has been painted it
+// says so, and only then does the server start on what takes both of a small machine's cores.
 
 export default function (component) {
-  const { parentElement, setTriggerValue } = component;
+  const { parentElement, setStateValue, setTriggerValue } = component;
+  if (!parentElement.announced) {
+    parentElement.announced = true;
+    requestAnimationFrame(() => requestAnimationFrame(() => setStateValue("painted", true)));
+  }
   for (const layer of parentElement.querySelectorAll("[data-layer]")) {
     const open = () => setTriggerValue("picked", Number(layer.dataset.layer));
     layer.onclick = open;

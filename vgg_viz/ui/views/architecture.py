@@ -34,7 +34,7 @@ def show(notice: DeltaGenerator) -> None:
         f"**{len(VGG19.layers)} layers**, {len(VGG19.conv_layers)} of them convolutions. "
         "**Click a convolution** to see what it makes of the picture."
     )
-    diagram.show(VGG19, partial(selection.open_layer, "diagram"))
+    seen = diagram.show(VGG19, partial(selection.open_layer, "diagram"))
     followed = st.container()
     show_parameters()
     show_conv_layers(blocks)
@@ -43,10 +43,11 @@ def show(notice: DeltaGenerator) -> None:
         "Simonyan and Zisserman, [Very Deep Convolutional Networks for Large-Scale Image "
         "Recognition](https://arxiv.org/abs/1409.1556), 2014; layer names as in Keras."
     )
-    # Last, and imported only now, so that all the rest is there before NumPy and TensorFlow are.
-    from vgg_viz.ui.views import strips
+    if seen:
+        # Imported only now, so that all the rest is there before NumPy and TensorFlow are.
+        from vgg_viz.ui.views import strips
 
-    strips.show(notice, followed.empty(), chosen, choice)
+        strips.show(notice, followed.empty(), chosen, choice)
 
 
 def show_parameters() -> None:
