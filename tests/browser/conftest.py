@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.server import CHROMIUM, CHROMIUM_OPTIONS, running_app
 from tests.weights_files import write_keras_weights
 from vgg_viz.weights import UntrainedWeights
+
+
+# The first to want a network waits for TensorFlow.
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="session")

@@ -161,7 +161,12 @@ def show(architecture: Architecture, on_pick: Callable[[], None]) -> bool:
 
     ``on_pick`` is called after a click on a conv layer.
     """
-    registered(architecture)(key="diagram", on_picked_change=on_pick, on_painted_change=note_seen)
+    state = registered(architecture)(
+        key="diagram", on_picked_change=on_pick, on_painted_change=note_seen
+    )
+    # What it says is lost with the view, and not said again: hence a note of our own.
+    if state.get("painted"):
+        note_seen()
     return st.session_state.get(SEEN, False)
 
 
