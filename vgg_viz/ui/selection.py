@@ -4,9 +4,11 @@ Both are number fields, tied to the URL like every control; clicks only set them
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from vgg_viz.architecture import VGG19, Layer
 from vgg_viz.ui import components
@@ -38,18 +40,31 @@ def pick_position(inspector: str, layer: Layer) -> Callable[[], None]:
 def _pick_position(inspector: str, height: int, width: int) -> None:
     position = components.picked_position(inspector, height, width)
     if position is not None:
-        st.session_state[ROW], st.session_state[COLUMN] = position[0] + 1, position[1] + 1
+        put(ROW, position[0] + 1)
+        put(COLUMN, position[1] + 1)
 
 
 def choose(channel: int, position: Position | None = None, layer: str = "", view: str = "") -> None:
     """Go to a channel, and perhaps to a position in it (from 0), another layer or another view."""
-    st.session_state[CHANNEL] = channel
+    put(CHANNEL, channel)
     if position is not None:
-        st.session_state[ROW], st.session_state[COLUMN] = position[0] + 1, position[1] + 1
+        put(ROW, position[0] + 1)
+        put(COLUMN, position[1] + 1)
     if layer:
-        st.session_state["layer"] = layer
+        put("layer", layer, VGG19.layer(layer).title)
     if view:
         st.session_state["view"] = view
+
+
+def put(key: str, value: int | str, in_url: int | str | None = None) -> None:
+    """Set a control, whether it is on the page or will be with the next view.
+
+    One that is on the page takes its URL along; for one that is not, Streamlit leaves the URL as it
+    is, so it is written here, as ``in_url``.
+    """
+    st.session_state[key] = value
+    with suppress(StreamlitAPIException):
+        st.query_params[key] = str(value if in_url is None else in_url)
 
 
 def open_map(mosaic: str, layer: Layer) -> Callable[[], None]:
@@ -67,14 +82,15 @@ def open_layer(diagram: str) -> None:
     """A callback's work: show the layer that was clicked in the diagram, in Feature maps."""
     number = components.picked_number(diagram, len(VGG19.conv_layers))
     if number is not None:
-        st.session_state["layer"] = VGG19.conv_layers[number - 1].name
+        layer = VGG19.conv_layers[number - 1]
+        put("layer", layer.name, layer.title)
         st.session_state["view"] = "maps"
 
 
 def open_filter(channel: int) -> None:
     """Show that filter in the Filters view, on its page."""
-    st.session_state["filters"] = max(channel, st.session_state.get("filters", 1))
-    st.session_state["filter_page"] = (channel - 1) // PAGE_FILTERS + 1
+    put("filters", max(channel, 8))
+    put("filter_page", (channel - 1) // PAGE_FILTERS + 1)
     st.session_state["view"] = "filters"
 
 

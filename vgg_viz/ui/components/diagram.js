@@ -5,7 +5,8 @@ export default function (component) {
   const { parentElement, setStateValue, setTriggerValue } = component;
   if (!parentElement.announced) {
     parentElement.announced = true;
-    requestAnimationFrame(() => requestAnimationFrame(() => setStateValue("painted", true)));
+    // Another value each time, or Streamlit would keep it to itself when the view is shown again.
+    requestAnimationFrame(() => requestAnimationFrame(() => setStateValue("painted", performance.now())));
   }
   for (const layer of parentElement.querySelectorAll("[data-layer]")) {
     const open = () => setTriggerValue("picked", Number(layer.dataset.layer));
