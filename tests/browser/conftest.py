@@ -10,7 +10,6 @@ from tests.browser.server import CHROMIUM, CHROMIUM_OPTIONS, running_app
 from tests.weights_files import write_keras_weights
 from vgg_viz.weights import UntrainedWeights
 
-
 # The first to want a network waits for TensorFlow.
 expect.set_options(timeout=60_000)
 

@@ -1,11 +1,14 @@
 """Pointing at mosaics and maps, as a visitor does it in a real Chromium."""
 
 import re
+from urllib.parse import quote_plus
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import settle
+from vgg_viz.architecture import VGG19
+from vgg_viz.inspection import receptive_field
 
 pytestmark = pytest.mark.browser
 
@@ -149,6 +152,25 @@ def test_pointing_at_the_map_shows_what_it_sees_and_a_click_explains_it(open_pag
     expect(page).to_have_url(re.compile(r"row=29.*column=29|column=29.*row=29"))
     expect(page.locator("h3")).to_contain_text("row 29, column 29 of map 7")
     expect(page.locator('[data-testid="stAlertContentSuccess"]')).to_contain_text("agree")
+
+
+@pytest.mark.parametrize("name", ["block1_conv2", "block3_conv3", "block5_conv4"])
+def test_the_receptive_field_is_the_one_that_the_core_computes(open_page, name):
+    layer = VGG19.layer(name)
+    page = open_page(f"view=Feature+maps&layer={quote_plus(layer.title)}&maps=4&channel=1")
+    expect(page.locator(".st-key-inspector .inspector[data-shown]")).to_be_visible()
+    stage = page.locator(".st-key-inspector .stage").first
+    box, side = stage.bounding_box(), layer.output_shape[0]
+    for row, column in [(0, 0), (side // 2, 1), (side // 3, side - 2)]:
+        centre = {
+            "x": (column + 0.5) * box["width"] / side,
+            "y": (row + 0.5) * box["height"] / side,
+        }
+        stage.hover(position=centre)
+        seen = receptive_field(layer, row, column).seen
+        expect(page.locator(".st-key-inspector .reading")).to_contain_text(
+            f"sees rows {seen.top + 1} to {seen.bottom} and columns {seen.left + 1} to {seen.right}"
+        )
 
 
 def test_a_contributor_leads_back_a_layer(open_page):

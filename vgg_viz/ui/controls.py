@@ -3,7 +3,7 @@
 Every control is tied to the URL under its key, so that a link shows the same view.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +48,29 @@ def layer() -> Layer:
     return LAYERS[name]
 
 
+def one_of(
+    label: str,
+    key: str,
+    options: Mapping[str, str],
+    *,
+    help_text: str | None = None,
+    label_visibility: Literal["visible", "collapsed"] = "visible",
+) -> str:
+    """Choose one of a few options, given with their labels; the first is the default."""
+    return st.segmented_control(
+        label,
+        list(options),
+        default=next(iter(options)),
+        format_func=options.get,
+        required=True,
+        key=key,
+        bind="query-params",
+        help=help_text,
+        label_visibility=label_visibility,
+        width="stretch",
+    )
+
+
 def count(label: str, key: str, largest: int, default: int) -> int:
     """Choose a number from 1 to ``largest``; one chosen for a larger layer is cut to it."""
     if st.session_state.get(key, 1) > largest:
@@ -77,19 +100,14 @@ def blocks() -> Sequence[int]:
 
 def appearance(scales: Sequence[Scale]) -> Appearance:
     """Choose the scale and the colour map."""
-    scale = st.segmented_control(
-        "Scale",
-        scales,
-        default=scales[0],
-        format_func=SCALES.get,
-        required=True,
-        key="scale",
-        bind="query-params",
-        width="stretch",
-        help="**Each tile** from its smallest value to its largest · **Layer** one scale for all "
+    words = (
+        "**Each tile** from its smallest value to its largest · **Layer** one scale for all "
         "tiles of the layer, so that they can be compared"
-        + (" · **Around 0** the same, with zero in the middle" if "zero" in scales else ""),
     )
+    if "zero" in scales:
+        words += " · **Around 0** the same, with zero in the middle"
+    options = {scale: SCALES[scale] for scale in scales}
+    scale = one_of("Scale", "scale", options, help_text=words)
     if scale == "zero":
         return Appearance(scale, DIVERGING)
     colour_map = st.selectbox(
@@ -104,17 +122,12 @@ def appearance(scales: Sequence[Scale]) -> Appearance:
 
 def network() -> NetworkChoice:
     """Choose which network's weights to look at."""
-    return st.segmented_control(
+    return one_of(
         "Network",
-        list(NETWORKS),
-        default="imagenet",
-        format_func=NETWORKS.get,
-        required=True,
-        key="network",
-        bind="query-params",
-        width="stretch",
-        help="**ImageNet**: trained on 1.2 million photographs. **Untrained**: the same network "
-        "with random numbers for filters, to see what training did.",
+        "network",
+        NETWORKS,
+        help_text="**ImageNet**: trained on 1.2 million photographs. **Untrained**: the same "
+        "network with random numbers for filters, to see what training did.",
     )
 
 

@@ -103,8 +103,10 @@ def loader(choice: NetworkChoice) -> Loader:
 
 def wait_for(future: Future, source: Loader, slot: "st.delta_generator.DeltaGenerator") -> None:
     """Show how far the loading is, in that slot, until the future is done, well or not."""
+    shown = []
 
     def show_stage() -> None:
+        shown.append(True)
         text, share = source.stage()
         if share is None:
             slot.status(text, state="running")
@@ -112,3 +114,5 @@ def wait_for(future: Future, source: Loader, slot: "st.delta_generator.DeltaGene
             slot.progress(share, text)
 
     wait_until(lambda: finished(future), show_stage)
+    if shown:
+        slot.empty()

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.inspection import statistics
 from vgg_viz.mosaic import (
@@ -92,7 +91,6 @@ class Frame:
 
 def show(
     work: Work,
-    slot: DeltaGenerator,
     tiles: Tiles,
     appearance: Appearance,
     caption: str,
@@ -104,9 +102,8 @@ def show(
         (tiles.key, caption, frame.columns, frame.width, appearance),
         lambda: draw(tiles, limits, appearance.colour_map, caption, frame),
     )
-    with slot.container():
-        place(drawn, appearance, limits, frame)
-        st.caption(" · ".join(filter(None, [caption, scale_words(appearance, drawn.flat)])))
+    place(drawn, appearance, limits, frame)
+    st.caption(" · ".join(filter(None, [caption, scale_words(appearance, drawn.flat)])))
 
 
 def show_anew(tiles: Tiles, appearance: Appearance, caption: str, frame: Frame) -> None:
@@ -124,9 +121,7 @@ def place(drawn: Drawn, appearance: Appearance, limits: Limits | None, frame: Fr
         st.html(legend(appearance.colour_map, limits))
 
 
-def show_colours(
-    slot: DeltaGenerator, tiles: np.ndarray, titles: Sequence[str], caption: str, frame: Frame
-) -> None:
+def show_colours(tiles: np.ndarray, titles: Sequence[str], caption: str, frame: Frame) -> None:
     """Show colour tiles, uint8 ``(n, s, s, 3)``, as one near-square picture."""
     numbers = range(1, len(tiles) + 1)
     columns = near_square(len(tiles))
@@ -134,10 +129,9 @@ def show_colours(
     header = describe(titles, numbers, values, caption, rectified=False)
     header |= frame.header() | {"columns": columns, "side": tiles.shape[1]}
     header |= {"flat": [0] * len(tiles), "shown": caption}
-    with slot.container():
-        payload = components.pack(header, png(pack_tiles(tiles, columns)))
-        components.mount("mosaic", frame.name, payload, frame.on_pick)
-        st.caption(caption)
+    payload = components.pack(header, png(pack_tiles(tiles, columns)))
+    components.mount("mosaic", frame.name, payload, frame.on_pick)
+    st.caption(caption)
 
 
 def draw(tiles: Tiles, limits: Limits | None, colour_map: str, caption: str, frame: Frame) -> Drawn:

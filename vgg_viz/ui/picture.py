@@ -17,6 +17,7 @@ import streamlit as st
 
 from vgg_viz.downloads import DownloadError, download
 from vgg_viz.samples import SAMPLES, sample, sample_bytes, thumbnail_bytes
+from vgg_viz.ui import controls
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +31,7 @@ ROBIN_ALT = "A robin, photographed by Chris Heald"
 ROBIN, OWN = "robin", "own"
 TITLES = {sample.name: sample.title for sample in SAMPLES} | {ROBIN: "Robin", OWN: "Your own"}
 
-SOURCES = {"upload": ":material/upload: Upload", "camera": ":material/photo_camera: Camera"}
+SOURCES = {"upload": "Upload", "camera": "Camera"}
 FITS: dict[Fit, str] = {"stretch": "Stretched", "crop": "Cropped"}
 FIT_HELP = (
     "VGG19 takes 224 × 224 pixels. **Stretched** is what Keras' `load_img` does and the "
@@ -83,17 +84,7 @@ def choose() -> Picture:
     )
     message = st.container()
     file = own_file() if choice == OWN else None
-    fit = st.segmented_control(
-        "Size",
-        list(FITS),
-        default="stretch",
-        format_func=FITS.get,
-        required=True,
-        key="fit",
-        bind="query-params",
-        help=FIT_HELP,
-        width="stretch",
-    )
+    fit = controls.one_of("Size", "fit", FITS, help_text=FIT_HELP)
     with message:
         picture = load(choice, file, fit)
     st.image(picture.png, output_format="PNG", width="stretch", alt=picture.alt)
@@ -120,16 +111,7 @@ def load(choice: str, own: PictureFile | None, fit: Fit) -> Picture:
 
 def own_file() -> PictureFile | None:
     """Show the upload and the camera; return the picture given, if there is one."""
-    source = st.segmented_control(
-        "From",
-        list(SOURCES),
-        default="upload",
-        format_func=SOURCES.get,
-        required=True,
-        key="source",
-        label_visibility="collapsed",
-        width="stretch",
-    )
+    source = controls.one_of("From", "source", SOURCES, label_visibility="collapsed")
     if source == "camera":
         title = "Your photo"
         given = st.camera_input("Take a photo", key="camera", label_visibility="collapsed")

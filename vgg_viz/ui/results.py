@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz import inspection
 from vgg_viz.mosaic import enlarge, shrink
 from vgg_viz.network import Network, filter_colours, tiles_first
-from vgg_viz.ui.cache import Pause, Shelf, Turnstile
+from vgg_viz.ui.cache import Shelf, Turnstile
 from vgg_viz.ui.controls import NetworkChoice
 from vgg_viz.ui.loading import Loader, loader, wait_for
 from vgg_viz.ui.picture import Picture
@@ -72,6 +72,7 @@ class Work:
         """Serve one run of the page with the chosen network."""
         self.notice = notice
         self.slot = slot
+        self._said_so = False
         self._loader = loader(choice)
 
     def weights(self) -> Weights:
@@ -136,15 +137,22 @@ class Work:
 
     def drawn(self, key: Hashable, draw: Callable[[], Any]) -> Any:
         """A drawn mosaic, kept under that key."""
-        return shelves().drawn.get(key, draw, self._pause)
+        return self._from(shelves().drawn, key, draw)
 
-    @property
-    def _pause(self) -> Pause:
+    def _pause(self) -> None:
         # Any st call would do: a run that a newer one has superseded ends there.
-        return lambda: self.slot.caption("Another picture is being computed…")
+        self.slot.caption("Another picture is being computed…")
+        self._said_so = True
 
     def _value(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        return shelves().values.get(key, compute, self._pause)
+        return self._from(shelves().values, key, compute)
+
+    def _from(self, shelf: Shelf, key: Hashable, compute: Callable[[], Any]) -> Any:
+        value = shelf.get(key, compute, self._pause)
+        if self._said_so:
+            self.slot.empty()
+            self._said_so = False
+        return value
 
     def _pass(self, run: Callable[..., Any], picture: Picture, *what: object) -> Any:
         with shelves().forward_pass.turn(self._pause):

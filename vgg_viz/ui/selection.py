@@ -3,6 +3,7 @@
 Both are number fields, tied to the URL like every control; clicks only set them.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -16,6 +17,7 @@ from vgg_viz.ui import components
 Position = tuple[int, int]
 
 PAGE_FILTERS = 16  # of the Filters view
+FEWEST_FILTERS = 8
 
 CHANNEL = "channel"
 ROW, COLUMN = "row", "column"
@@ -89,7 +91,7 @@ def open_layer(diagram: str) -> None:
 
 def open_filter(channel: int) -> None:
     """Show that filter in the Filters view, on its page."""
-    put("filters", max(channel, 8))
+    put("filters", max(channel, FEWEST_FILTERS))
     put("filter_page", (channel - 1) // PAGE_FILTERS + 1)
     st.session_state["view"] = "filters"
 
@@ -100,7 +102,8 @@ def current(key: str, largest: int) -> int | None:
     Read from the URL where its field has not been shown yet.
     """
     value = st.session_state.get(key, st.query_params.get(key))
-    number = int(value) if isinstance(value, int) or str(value).isdecimal() else 0
+    # Five digits: a link may hold any number, and Python refuses to read one of thousands.
+    number = int(value) if isinstance(value, int) or re.fullmatch(r"\d{1,5}", str(value)) else 0
     return min(number, largest) if number >= 1 else None
 
 

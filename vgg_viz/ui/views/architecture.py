@@ -47,7 +47,8 @@ def show(notice: DeltaGenerator) -> None:
         # Imported only now, so that all the rest is there before NumPy and TensorFlow are.
         from vgg_viz.ui.views import strips
 
-        strips.show(notice, followed.empty(), chosen, choice)
+        with followed:
+            strips.show(notice, chosen, choice)
 
 
 def show_parameters() -> None:

@@ -37,7 +37,6 @@ def show(notice: DeltaGenerator) -> None:
     work = Work(choice, notice, st.empty())
     network = work.network()
     maps = work.block_maps(network, chosen, blocks)
-    work.slot.empty()
     for block in blocks:
         show_block(work, network, chosen, maps, block, count, channel, appearance)
 
@@ -72,20 +71,17 @@ def show_block(
     name = f"block-{block}"
     frame = mosaics.Frame(name, selection.open_map(name, layer), follows=False)
     if channel is None:
-        mosaics.show(work, st.empty(), tiles, appearance, caption, frame)
+        mosaics.show(work, tiles, appearance, caption, frame)
         return
     left, right = st.columns(2, gap="medium")
-    mosaics.show(work, left.empty(), tiles, appearance, caption, frame)
-    show_filters(work, right.empty(), layer, channel, shown, appearance)
+    with left:
+        mosaics.show(work, tiles, appearance, caption, frame)
+    with right:
+        show_filters(work, layer, channel, shown, appearance)
 
 
 def show_filters(
-    work: Work,
-    slot: DeltaGenerator,
-    layer: Layer,
-    channel: int,
-    count: int,
-    appearance: controls.Appearance,
+    work: Work, layer: Layer, channel: int, count: int, appearance: controls.Appearance
 ) -> None:
     """Show the kernels of one channel of a layer's first filters, in the order of their maps."""
     weights = work.weights()
@@ -104,4 +100,4 @@ def show_filters(
     )
     name = f"filters-{layer.block}"
     frame = mosaics.Frame(name, selection.open_map(name, layer), follows=False)
-    mosaics.show(work, slot, tiles, appearance, caption, frame)
+    mosaics.show(work, tiles, appearance, caption, frame)

@@ -66,11 +66,9 @@ def show(notice: DeltaGenerator) -> None:
         chosen = picture.choose()
         choice = controls.network()
     st.header("What early and late layers show")
-    slot = st.empty()
-    work = Work(choice, notice, slot)
+    work = Work(choice, notice, st.empty())
     network = work.network()
     maps = work.block_maps(network, chosen, [lesson.block for lesson in LESSONS])
-    slot.empty()
     for lesson in LESSONS:
         show_lesson(work, network, chosen, lesson, maps[lesson.block])
     st.subheader("In one sentence")
@@ -108,4 +106,5 @@ def show_lesson(
     frame = mosaics.Frame(
         name, selection.open_map(name, layer), width=WIDTH, largest_tile=112, follows=False
     )
-    mosaics.show(work, shown.empty(), tiles, mosaics.OWN_SCALE, caption, frame)
+    with shown:
+        mosaics.show(work, tiles, mosaics.OWN_SCALE, caption, frame)

@@ -35,16 +35,11 @@ def show(notice: DeltaGenerator) -> None:
     if layer.channels == 3:
         show_first_layer(work, layer, rows, columns, appearance)
     else:
-        show_kernels(work, work.slot, layer, rows, columns, appearance)
+        show_kernels(work, layer, rows, columns, appearance)
 
 
 def show_kernels(
-    work: Work,
-    slot: DeltaGenerator,
-    layer: Layer,
-    rows: range,
-    columns: range,
-    appearance: controls.Appearance,
+    work: Work, layer: Layer, rows: range, columns: range, appearance: controls.Appearance
 ) -> None:
     """Show these filters and channels of a layer as one mosaic."""
     weights = work.weights()
@@ -65,7 +60,7 @@ def show_kernels(
     frame = mosaics.Frame(
         "kernels", selection.open_map("kernels", layer), len(columns), largest_tile=LARGEST_TILE
     )
-    mosaics.show(work, slot, tiles, appearance, caption, frame)
+    mosaics.show(work, tiles, appearance, caption, frame)
 
 
 def show_first_layer(
@@ -73,16 +68,12 @@ def show_first_layer(
 ) -> None:
     """Show the first layer's kernels and, beside them, its filters as colours."""
     weights = work.weights()
-    with work.slot.container():
-        left, right = st.columns([2, 3], gap="large")
-    left.markdown(
-        "**Kernels.** Channels 1, 2 and 3 are blue, green and red: the order of VGG19's input."
-    )
-    show_kernels(work, left.empty(), layer, rows, columns, appearance)
-    right.markdown(
-        "**As colours.** This layer looks at the picture itself, so a filter can be drawn in "
-        "the colours it answers to; grey is no weight."
-    )
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        st.markdown(
+            "**Kernels.** Channels 1, 2 and 3 are blue, green and red: the order of VGG19's input."
+        )
+        show_kernels(work, layer, rows, columns, appearance)
     colours = work.filter_colours(weights, layer.name)
     caption = (
         f"{layer.title} · {weights.label} · all {layer.filters} filters, each on its own scale"
@@ -91,4 +82,9 @@ def show_first_layer(
         "filter-colours", selection.open_map("filter-colours", layer), largest_tile=LARGEST_TILE
     )
     titles = [str(number) for number in range(1, layer.filters + 1)]
-    mosaics.show_colours(right.empty(), colours, titles, caption, frame)
+    with right:
+        st.markdown(
+            "**As colours.** This layer looks at the picture itself, so a filter can be drawn in "
+            "the colours it answers to; grey is no weight."
+        )
+        mosaics.show_colours(colours, titles, caption, frame)

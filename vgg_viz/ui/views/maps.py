@@ -34,10 +34,9 @@ def show(notice: DeltaGenerator) -> None:
     frame = mosaics.Frame("maps-mosaic", selection.pick_channel("maps-mosaic", layer.filters))
     words = caption(network, chosen, layer, count)
     channel = selection.current(selection.CHANNEL, layer.filters)
-    work.slot.empty()
     grid, beside = st.columns([3, 2], gap="large") if channel else (st.container(), st.container())
     with grid:
-        mosaics.show(work, st.empty(), tiles, appearance, words, frame)
+        mosaics.show(work, tiles, appearance, words, frame)
     with beside:
         position = inspector.show(chosen, layer, maps, appearance)
     if channel and position:

@@ -127,9 +127,7 @@ def show_pixels(value: Value) -> None:
     with patch:
         colours = inspection.pixel_colours(value.explanation.patch)
         frame = mosaics.Frame("pixels", ignore, largest_tile=150, follows=False, tools=False)
-        mosaics.show_colours(
-            st.empty(), colours[None], [""], "The patch, in its own colours", frame
-        )
+        mosaics.show_colours(colours[None], [""], "The patch, in its own colours", frame)
     with arithmetic:
         show_arithmetic(value, range(3), BGR)
 

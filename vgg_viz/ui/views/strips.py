@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19
@@ -15,11 +16,9 @@ STRIP = 4  # maps a layer
 STRIP_SIDE = 56  # pixels: a whole fraction or multiple of every layer's maps
 
 
-def show(
-    notice: DeltaGenerator, slot: DeltaGenerator, chosen: Picture, choice: NetworkChoice
-) -> None:
+def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None:
     """Show the most active maps of every conv layer, a column a layer."""
-    work = Work(choice, notice, slot)
+    work = Work(choice, notice, st.empty())
     network = work.network()
     overview = work.overview(network, chosen, STRIP, STRIP_SIDE)
     tiles = mosaics.Tiles(
@@ -42,7 +41,7 @@ def show(
         f"{network.label} · {chosen.caption} · the {STRIP} most active maps of every conv layer, "
         "block1_conv1 on the left, block5_conv4 on the right; click one to look into it"
     )
-    mosaics.show(work, work.slot, tiles, mosaics.OWN_SCALE, words, frame)
+    mosaics.show(work, tiles, mosaics.OWN_SCALE, words, frame)
 
 
 def open_strip(numbers: Sequence[int]) -> None:
