@@ -110,7 +110,10 @@ def page_weights(network: Network) -> Iterator[Row]:
     if bird.exists():
         shown["the walkthrough's bird"] = page_weight(network, bird.read_bytes())
     for title, total in shown.items():
-        what = f"five block grids over the wire, {PAGE_WIDTH} pixels wide, lossless: {title}"
+        what = (
+            f"five block grids over the wire, {PAGE_WIDTH} pixels wide, lossless: {title} "
+            f"({network.label})"
+        )
         yield bounded(what, total, MAXIMUM_BYTES, f"{total / 10**6:.3f} MB", "1 MB (10⁶ bytes)")
 
 
