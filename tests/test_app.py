@@ -13,7 +13,7 @@ from vgg_viz.downloads import DownloadError
 from vgg_viz.ui import diagram, picture
 from vgg_viz.ui.controls import COLOUR_MAPS
 from vgg_viz.ui.results import Work
-from vgg_viz.weights import UntrainedWeights, WeightsUnavailable
+from vgg_viz.weights import UntrainedWeights, WeightsError, WeightsUnavailable
 
 VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]
 
@@ -189,6 +189,22 @@ def test_without_weights_the_page_says_so_and_works_on_untrained():
     assert [text.value for text in page.text] == ["There was no file.", "There was no network."]
     assert "block1_conv1 · untrained" in texts(page)
     assert "· ImageNet ·" not in texts(page)
+
+
+def test_a_file_that_turns_out_damaged_is_a_notice_too(monkeypatch):
+    class Damaged:
+        label = "ImageNet"
+
+        def read(self, layer_name):
+            raise WeightsError("expected VGG19 weights in the file, got: truncated")
+
+    st.cache_resource.clear()
+    monkeypatch.setattr(weights, "obtain", lambda **_: Damaged())
+    page = open_page(view="Feature maps", network="ImageNet")
+    assert "could not be had" in texts(page)
+    assert "got: truncated" in page.text[0].value
+    assert "block1_conv1 · untrained" in texts(page)
+    st.cache_resource.clear()
 
 
 def test_retry_fetches_the_weights_anew(monkeypatch):

@@ -48,7 +48,8 @@ class Loader:
     def retry(self) -> None:
         """Forget a failure, so that the next who asks starts anew."""
         with self._lock:
-            if self._weights is not None and self._weights.done() and self._weights.exception():
+            tried = [future for future in (self._weights, self._network) if future is not None]
+            if any(future.done() and future.exception() for future in tried):
                 self._weights = self._network = self._received = None
 
     def stage(self) -> tuple[str, float | None]:

@@ -15,7 +15,7 @@ from vgg_viz.ui.cache import Shelf, Turnstile
 from vgg_viz.ui.controls import NetworkChoice
 from vgg_viz.ui.loading import Loader, loader, wait_for
 from vgg_viz.ui.picture import Picture
-from vgg_viz.weights import Weights, WeightsUnavailable
+from vgg_viz.weights import Weights, WeightsError, WeightsUnavailable
 
 # One picture's maps of all 16 layers are 59 MB, a layer's filters at most 9 MB, and a drawn
 # mosaic at most 1 MB: enough for a room that looks at two pictures.
@@ -160,9 +160,11 @@ class Work:
 
     def _fall_back(self, error: BaseException) -> None:
         failed, self._loader = self._loader, loader("untrained")
-        if failed is self._loader or not isinstance(error, WeightsUnavailable):
+        if failed is self._loader or not isinstance(error, WeightsUnavailable | WeightsError):
             raise error
-        explain(self.notice, error, failed)
+        # A file that was sound a moment ago may be damaged when it is read.
+        attempts = error.attempts if isinstance(error, WeightsUnavailable) else [str(error)]
+        explain(self.notice, attempts, failed)
 
 
 def most_active(maps: Mapping[str, np.ndarray], count: int, side: int) -> Overview:
@@ -187,7 +189,7 @@ def measure_maps(maps: np.ndarray) -> Span:
     return Span(float(maps.min()), float(maps.max()))
 
 
-def explain(notice: DeltaGenerator, error: WeightsUnavailable, failed: Loader) -> None:
+def explain(notice: DeltaGenerator, attempts: Sequence[str], failed: Loader) -> None:
     """Say that the weights are not to be had, what was tried, and offer to try again."""
     with notice.container(border=True, key="weights-notice"):
         st.markdown(
@@ -195,7 +197,7 @@ def explain(notice: DeltaGenerator, error: WeightsUnavailable, failed: Loader) -
             "an **untrained** VGG19, whose filters are random numbers; every caption says so."
         )
         with st.expander("What was tried"):
-            for attempt in error.attempts:
+            for attempt in attempts:
                 # As text: addresses and paths must not be read as Markdown.
                 st.text(attempt)
         st.button("Retry", icon=":material/refresh:", key="retry", on_click=failed.retry)
