@@ -16,8 +16,8 @@ VIEWS = {
     "conclusion": "Conclusion",
 }
 
-st.set_page_config(page_title="VGG Viz", page_icon="assets/icon.png", layout="wide")
-style.apply()
+# Not a picture for an icon: Streamlit would import NumPy and Pillow before the title.
+st.set_page_config(page_title="VGG Viz", page_icon="🔬", layout="wide")
 st.title("VGG Viz: look inside VGG19")
 view = st.segmented_control(
     "View",
@@ -29,4 +29,5 @@ view = st.segmented_control(
     bind="query-params",
     label_visibility="collapsed",
 )
+style.apply()
 import_module(f"vgg_viz.ui.views.{view}").show(st.container())

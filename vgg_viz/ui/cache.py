@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-SLICE_SECONDS = 0.05
+SLICE_SECONDS = 0.2  # how soon a run that nobody waits for any more leaves a queue
 
 Pause = Callable[[], None]
 

@@ -82,6 +82,7 @@ class Frame:
         """What the component needs to know of it."""
         return {
             "largest": self.largest_tile,
+            "free": self.columns == 0,
             "smallest": self.smallest_tile,
             "follows": self.follows,
             "tools": self.tools,

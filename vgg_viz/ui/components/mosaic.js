@@ -5,6 +5,7 @@
 // gaps. Titles are written here, in the page's own type and colour.
 
 const GAP = 4;
+const MARGIN = 4; // of the scroller, in mosaic.css
 const ZOOMS = [1, 1.5, 2, 3, 4];
 const SELECT = "vgg-viz:select";
 
@@ -74,22 +75,35 @@ class Mosaic {
   // --- geometry, all in CSS pixels -------------------------------------------------------------
 
   layOut() {
-    const { columns, largest } = this.header;
-    const fullscreen = document.fullscreenElement === this.box || this.box.matches(":fullscreen");
-    const rows = Math.ceil(this.count / columns);
-    let tile = (this.scroller.clientWidth - 8) / columns - GAP;
-    if (!fullscreen && largest) tile = Math.min(tile, largest);
-    const strip = (size) => Math.min(Math.max(11, size * 0.13), 22) + 5;
-    if (fullscreen) {
-      const height = this.scroller.clientHeight / rows - GAP;
-      tile = Math.min(tile, height - strip(tile));
-    }
+    const fullscreen = this.box.matches(":fullscreen");
+    const { columns, tile: fitting } = fullscreen ? this.fill() : this.fitWidth();
     const ratio = window.devicePixelRatio;
-    tile = Math.max(this.header.smallest, tile) * ZOOMS[this.zoom];
-    tile = Math.floor(tile * ratio) / ratio;
+    const zoomed = Math.max(this.header.smallest, fitting) * ZOOMS[this.zoom];
+    const tile = Math.floor(zoomed * ratio) / ratio;
     const title = Math.ceil(strip(tile));
     const head = this.header.heads.length ? title + 4 : 0;
+    const rows = Math.ceil(this.count / columns);
     return { columns, rows, tile, title, head, width: tile + GAP, height: title + tile + GAP, ratio };
+  }
+
+  // As wide as the page has room for.
+  fitWidth() {
+    const { columns, largest } = this.header;
+    const tile = (this.scroller.clientWidth - 2 * MARGIN) / columns - GAP;
+    return { columns, tile: Math.min(tile, largest) };
+  }
+
+  // As large as the screen has room for: columns that mean nothing may be more, then.
+  fill() {
+    const choices = this.header.free ? this.count : this.header.columns;
+    let best = { columns: this.header.columns, tile: 0 };
+    for (let columns = this.header.columns; columns <= choices; columns++) {
+      const wide = (this.scroller.clientWidth - 2 * MARGIN) / columns - GAP;
+      const high = (this.scroller.clientHeight - 2 * MARGIN) / Math.ceil(this.count / columns) - GAP;
+      const tile = Math.min(wide, high - strip(Math.min(wide, high)));
+      if (tile > best.tile) best = { columns, tile };
+    }
+    return best;
   }
 
   corner(tile) {
@@ -213,8 +227,8 @@ class Mosaic {
   }
 
   press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || !this.header) return;
-    const { columns } = this.header;
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.layout) return;
+    const { columns } = this.layout;
     const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
     const ends = { Home: 0, End: this.count - 1 };
     if (event.key === "Enter" || event.key === " ") this.choose(this.current);
@@ -272,6 +286,11 @@ class Mosaic {
   say(words) {
     this.said.textContent = words;
   }
+}
+
+// The height of a title above a tile of that size.
+function strip(tile) {
+  return Math.min(Math.max(11, tile * 0.13), 22) + 5;
 }
 
 function bold(words) {
