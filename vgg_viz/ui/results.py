@@ -1,6 +1,7 @@
 """What the views ask for: weights, networks and maps, computed once and shared by all viewers."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,23 +78,11 @@ class Work:
 
     def weights(self) -> Weights:
         """The chosen network's weights, or the untrained ones, with a notice, if it has none."""
-        future = self._loader.weights()
-        wait_for(future, self._loader, self.slot)
-        error = future.exception()
-        if error is None:
-            return future.result()
-        self._fall_back(error)
-        return self.weights()
+        return self._loaded(Loader.weights)
 
     def network(self) -> Network:
         """The chosen network, or the untrained one, with a notice, if it has no weights."""
-        future = self._loader.network()
-        wait_for(future, self._loader, self.slot)
-        error = future.exception()
-        if error is None:
-            return future.result()
-        self._fall_back(error)
-        return self.network()
+        return self._loaded(Loader.network)
 
     def filters(self, weights: Weights, layer_name: str) -> np.ndarray:
         """A layer's filters, float32 ``(filters, channels, 3, 3)``."""
@@ -157,6 +146,15 @@ class Work:
     def _pass(self, run: Callable[..., Any], picture: Picture, *what: object) -> Any:
         with shelves().forward_pass.turn(self._pause):
             return run(picture.pixels, *what)
+
+    def _loaded(self, wanted: Callable[[Loader], Future]) -> Any:
+        future = wanted(self._loader)
+        wait_for(future, self._loader, self.slot)
+        error = future.exception()
+        if error is None:
+            return future.result()
+        self._fall_back(error)
+        return self._loaded(wanted)
 
     def _fall_back(self, error: BaseException) -> None:
         failed, self._loader = self._loader, loader("untrained")
