@@ -3,11 +3,8 @@ import hashlib
 import io
 import os
 import re
-import signal
 import socket
-import subprocess
-import sys
-from pathlib import Path
+import tempfile
 from types import SimpleNamespace
 
 import pooch
@@ -15,9 +12,8 @@ import pytest
 
 from tests import file_server
 from tests.file_server import serve
-from vgg_viz.downloads import DownloadError, StorageError, download
+from vgg_viz.downloads import DownloadError, StorageError, download, private_folder
 
-REPOSITORY = Path(__file__).parents[1]
 CONTENT = bytes(range(256)) * 4096
 MD5 = hashlib.md5(CONTENT).hexdigest()
 USUAL, QUICK = (10.0, 30.0), (10.0, 0.1)
@@ -173,6 +169,13 @@ def test_what_is_no_address_is_said(tmp_path, url):
         download(url, tmp_path, "f", md5=MD5)
 
 
+def test_a_path_given_for_an_address_is_not_shown(tmp_path):
+    for url in ("/srv/secret/weights.h5", "file:///srv/secret/weights.h5"):
+        with pytest.raises(DownloadError, match=r"^weights\.h5 was tried once") as raised:
+            download(url, tmp_path, "f", md5=MD5, tries=1)
+        assert "secret" not in str(raised.value)
+
+
 def test_the_message_does_not_show_passwords_and_signatures(tmp_path, closed_port):
     url = f"http://user:p@ss@127.0.0.1:{closed_port}/weights.h5?signature=secret#part"
     with pytest.raises(DownloadError) as raised:
@@ -194,8 +197,12 @@ def test_the_reason_is_not_taken_from_an_error_the_caller_was_handling(tmp_path,
 def test_a_folder_that_cannot_be_made_is_said_without_a_request(tmp_path):
     (tmp_path / "occupied").write_bytes(b"")
     for folder in (tmp_path / "occupied", tmp_path / "occupied" / "folder"):
-        with serve(CONTENT) as server, pytest.raises(StorageError, match=r"could not be stored in"):
+        with (
+            serve(CONTENT) as server,
+            pytest.raises(StorageError, match=r"could not be stored by") as raised,
+        ):
             download(server.url, folder, "f", md5=MD5)
+        assert str(tmp_path) not in str(raised.value)
         assert server.requests == []
 
 
@@ -263,21 +270,47 @@ def test_pooch_is_kept_quiet(tmp_path, monkeypatch):
     assert handler.stream.getvalue() == ""
 
 
-def test_a_killed_download_leaves_no_file_under_the_name(tmp_path):
-    program = (
-        "import sys; from pathlib import Path; from vgg_viz.downloads import download\n"
-        "report = lambda received, total: print(received, flush=True)\n"
-        "download(sys.argv[1], Path(sys.argv[2]), 'f', md5=sys.argv[3], on_progress=report)"
-    )
-    command = [sys.executable, "-c", program]
-    with (
-        serve(CONTENT, file_server.hold_half_way) as server,
-        subprocess.Popen(
-            [*command, server.url, tmp_path, MD5], cwd=REPOSITORY, stdout=subprocess.PIPE
-        ) as process,
-    ):
-        assert int(process.stdout.readline()) > 0
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
-    [left] = tmp_path.iterdir()
-    assert left.name != "f"
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The system's folder for temporary files."""
+    if not hasattr(os, "getuid"):
+        pytest.skip("temporary files are each user's own here")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "temporary"
+
+
+def test_the_private_folder_is_this_users_alone_and_the_same_every_time(temporary):
+    folder = private_folder()
+    assert folder.parent == temporary
+    assert (folder.stat().st_mode & 0o777, folder.stat().st_uid) == (0o700, os.getuid())
+    assert private_folder() == folder
+
+
+@pytest.mark.parametrize("prepared", ["open to all", "link", "file", "another user's"])
+def test_a_private_folder_that_somebody_prepared_is_not_taken(
+    temporary, tmp_path, monkeypatch, caplog, prepared
+):
+    folder = private_folder()
+    if prepared == "open to all":
+        folder.chmod(0o777)
+    elif prepared == "another user's":
+        user = os.getuid()
+        monkeypatch.setattr(os, "getuid", lambda: user + 1)
+        folder.rename(temporary / f"vgg_viz-{user + 1}")
+    else:
+        folder.rmdir()
+        folder.symlink_to(tmp_path) if prepared == "link" else folder.write_bytes(b"")
+    with pytest.raises(StorageError, match=r"temporary files is not its own\.$"):
+        private_folder()
+    assert str(temporary) in caplog.text
+
+
+def test_where_no_file_can_be_written_at_all_there_is_no_private_folder(tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+    with pytest.raises(StorageError, match="no place for temporary files: File exists"):
+        private_folder()
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "absent")])
+    with pytest.raises(StorageError, match="no place for temporary files"):
+        private_folder()

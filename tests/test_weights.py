@@ -1,5 +1,6 @@
 import hashlib
 import logging
+import os
 import re
 import socket
 import subprocess
@@ -25,6 +26,7 @@ from tests.weights_files import (
 )
 from vgg_viz import weights
 from vgg_viz.architecture import VGG19
+from vgg_viz.downloads import private_folder
 from vgg_viz.weights import (
     NOTOP_FILE,
     StoredWeights,
@@ -246,6 +248,42 @@ def test_a_file_that_is_gone_or_cut_short_after_a_good_start_is_said(tmp_path, h
         stored.read("block1_conv1")
 
 
+def test_messages_name_the_file_but_not_its_folder(tmp_path, hollow_path, caplog):
+    path = tmp_path / "weights.h5"
+    with pytest.raises(
+        WeightsError, match=r"^expected a VGG19 weights file in weights\.h5"
+    ) as said:
+        open_weights(path)
+    messages = [str(said.value)]
+    path.write_bytes(hollow_path.read_bytes())
+    stored = open_weights(path)
+    for damage in (path.unlink, path.mkdir):
+        damage()
+        with pytest.raises(
+            WeightsError, match=r"^expected VGG19 weights in weights\.h5, got"
+        ) as said:
+            stored.read("block1_conv1")
+        messages.append(str(said.value))
+        assert str(path) in caplog.text
+        caplog.clear()
+    assert str(tmp_path) not in " ".join(messages)
+
+
+def test_other_numbers_in_a_sound_file_are_noticed(tmp_path, hollow_path):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(hollow_path.read_bytes())
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    stored = open_weights(path)
+    with h5py.File(path, "a") as file:
+        file["block1_conv1/block1_conv1_b_1:0"][:] = 7
+    for mend in (lambda: None, lambda: os.utime(path, ns=times)):
+        mend()
+        with pytest.raises(WeightsError, match="expected the contents that it had when it was"):
+            stored.read("block3_conv1")
+    path.write_bytes(hollow_path.read_bytes())
+    assert np.all(stored.read("block1_conv1")[1] == -1)
+
+
 # -- untrained
 
 
@@ -339,13 +377,10 @@ def test_keras_folder_is_in_the_home_folder_if_not_said_otherwise(
 
 
 def test_a_user_without_a_home_is_no_obstacle(content, monkeypatch):
-    def fail(self):
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.setattr(Path, "expanduser", fail)
+    monkeypatch.setattr(Path, "expanduser", no_home)
     with serve(content) as server:
         found = obtain({"VGG_VIZ_WEIGHTS_URL": server.url})
-    assert found.path == Path(tempfile.gettempdir()) / "vgg_viz" / NOTOP_FILE
+    assert found.path == private_folder() / NOTOP_FILE
 
 
 def test_a_broken_file_of_keras_is_replaced_by_the_whole_one(environment, models, content):
@@ -356,19 +391,24 @@ def test_a_broken_file_of_keras_is_replaced_by_the_whole_one(environment, models
     assert filled(found.path)
 
 
-def test_a_broken_file_of_keras_is_named_if_nothing_else_is_to_be_had(environment, models, content):
+def test_a_broken_file_of_keras_is_named_if_nothing_else_is_to_be_had(
+    environment, models, content, caplog
+):
     (models / NOTOP_FILE).write_bytes(content[:-1])
     (models / FULL_FILE).mkdir()
     with pytest.raises(WeightsUnavailable) as raised:
         obtain(environment)
     named, broken, unreadable, download = raised.value.attempts
     assert named == "The environment variable VGG_VIZ_WEIGHTS names no file."
-    assert broken.startswith(f"{models / NOTOP_FILE} was not taken: expected the MD5 ")
-    assert unreadable == f"{models / FULL_FILE} could not be read: Is a directory."
+    assert broken.startswith(f"{NOTOP_FILE} was not taken: expected the MD5 ")
+    assert unreadable == f"{FULL_FILE} could not be read: Is a directory."
     assert download.endswith(
         "tried 3 times, but its host could not be reached (Connection refused)."
     )
     assert str(raised.value) == " ".join(raised.value.attempts)
+    assert str(models) not in str(raised.value)
+    for name in (NOTOP_FILE, FULL_FILE):
+        assert f"({models / name})" in caplog.text
 
 
 def test_the_download_goes_to_keras_folder_and_is_found_there_again(environment, models, content):
@@ -407,7 +447,7 @@ def test_where_keras_folder_cannot_be_written_the_temporary_folder_is(
     environment, content, tmp_path
 ):
     (tmp_path / "keras").write_bytes(b"a file where the folder should be")
-    own = tmp_path / "temporary" / "vgg_viz" / NOTOP_FILE
+    own = private_folder() / NOTOP_FILE
     with serve(content) as server:
         found = obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url})
     assert found == StoredWeights(own, "ImageNet")
@@ -416,15 +456,29 @@ def test_where_keras_folder_cannot_be_written_the_temporary_folder_is(
     assert obtain(environment) == found
 
 
-def test_where_nothing_can_be_written_both_folders_are_named(environment, content, tmp_path):
+def test_where_nothing_can_be_written_that_is_said(environment, content, tmp_path, caplog):
     (tmp_path / "keras").write_bytes(b"")
-    (tmp_path / "temporary").write_bytes(b"")
-    with serve(content) as server, pytest.raises(WeightsUnavailable) as raised:
-        obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url})
-    *_, first, second = raised.value.attempts
-    assert re.search(rf"could not be stored in {tmp_path}/keras/models: ", first)
-    assert re.search(rf"could not be stored in {tmp_path}/temporary/vgg_viz: ", second)
+    with serve(content) as server:
+        there = {**environment, "VGG_VIZ_WEIGHTS_URL": server.url}
+        private_folder().rmdir()
+        (tmp_path / "temporary").rmdir()
+        (tmp_path / "temporary").write_bytes(b"")
+        with pytest.raises(WeightsUnavailable) as raised:
+            obtain(there)
+        assert raised.value.attempts[-1] == (
+            f"{server.url} could not be stored by the server: Not a directory."
+        )
+        assert str(tmp_path / "keras" / "models") in caplog.text
+        (tmp_path / "keras").unlink()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Path, "expanduser", no_home)
+            with pytest.raises(WeightsUnavailable, match="There is no folder on the server"):
+                obtain(there)
     assert server.requests == []
+
+
+def no_home(path):
+    raise RuntimeError("Could not determine home directory.")
 
 
 def test_where_nothing_is_all_attempts_are_told(environment, tmp_path):
@@ -432,41 +486,9 @@ def test_where_nothing_is_all_attempts_are_told(environment, tmp_path):
         obtain({**environment, "VGG_VIZ_WEIGHTS": str(tmp_path / "absent.h5")})
     named, on_disk, download = raised.value.attempts
     assert "absent.h5, got: No such file or directory." in named
-    assert on_disk == (
-        f"There are no VGG19 weights of Keras in {tmp_path}/keras/models "
-        f"or {tmp_path}/temporary/vgg_viz."
-    )
+    assert on_disk == "There are no VGG19 weights of Keras on the server's disk."
     assert download.startswith("http://127.0.0.1:")
     assert download.endswith("(Connection refused).")
-
-
-def test_nothing_that_a_killed_download_leaves_is_taken_for_weights(
-    environment, models, hollow_path, monkeypatch
-):
-    content = hollow_path.read_bytes() + bytes(2**20)
-    md5 = hashlib.md5(content).hexdigest()
-    monkeypatch.setitem(weights.KERAS_FILES, NOTOP_FILE, md5)
-    program = (
-        "import sys; from vgg_viz import weights\n"
-        "weights.KERAS_FILES[weights.NOTOP_FILE] = sys.argv[1]\n"
-        "weights.obtain(on_progress=lambda received, total: print(received, flush=True))"
-    )
-    with (
-        serve(content, file_server.hold_half_way, file_server.send) as server,
-        subprocess.Popen(
-            [sys.executable, "-c", program, md5],
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            env={**environment, "VGG_VIZ_WEIGHTS_URL": server.url, "NO_PROXY": "*"},
-        ) as process,
-    ):
-        assert int(process.stdout.readline()) > 0
-        process.kill()
-        process.wait()
-        assert len(list(models.iterdir())) == 1
-        with pytest.raises(WeightsUnavailable):
-            obtain(environment)
-        assert filled(obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url}).path)
 
 
 # -- against others

@@ -1,27 +1,45 @@
 """Files from listed addresses: whole and checked, or not there at all.
 
-pooch does the work (https://www.fatiando.org/pooch): it writes under a temporary name, compares
-the MD5, renames, and tries again, waiting 1 s and then 1 s longer each time. What is added here is
-the time-outs, the progress, and an error that a visitor can read. pooch and requests are imported
-by the first download, so that importing this module costs nothing.
+pooch does the work (https://www.fatiando.org/pooch): it compares the MD5 and tries again, waiting
+1 s and then 1 s longer each time. What is added here is the time-outs, the progress, an error that
+a visitor can read, and that nothing stays of a download that was killed: it is written in a
+workplace, a folder of its own beside where the file is to stand, which is locked as long as its
+process lives. pooch and requests are imported by the first download, so that importing this module
+costs nothing.
 """
 
 import logging
+import os
 import re
+import shutil
 import socket
+import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: there, strays are left alone
+    fcntl = None  # type: ignore[assignment]
 
 ProgressCallback = Callable[[int, int | None], None]
 
 CHUNK_BYTES = 256 * 1024
+WORKPLACE = "vgg_viz-download-"
+LOCK = "lock"
+
+_log = logging.getLogger(__name__)
 
 
 class DownloadError(Exception):
-    """A file that could not be downloaded; the message is one sentence for a visitor."""
+    """A file that could not be downloaded; the message is one sentence for a visitor.
+
+    It names no folder of the server's: that stands in the log.
+    """
 
 
 class StorageError(DownloadError):
@@ -41,7 +59,8 @@ def download(
     """Download ``url`` to ``folder / file_name`` and return that path.
 
     The folder is made if need be. A file that is already there under this name is kept, without
-    any request, if its MD5 agrees or none is given, and replaced otherwise.
+    any request, if its MD5 agrees or none is given, and replaced otherwise: at once, so that nobody
+    who reads it meanwhile sees a part of it. Several processes may do this at the same time.
 
     Args:
         url: an http or https address.
@@ -58,30 +77,144 @@ def download(
         StorageError: the folder cannot be written to, or is full.
         DownloadError: the file did not come, or not the expected one.
     """
-    import pooch
     from requests.exceptions import RequestException
 
-    pooch.get_logger().setLevel(logging.ERROR)
     handled_by_caller = sys.exception()
     transfer = _Transfer(on_progress, timeout)
-    store = pooch.create(
-        folder,
-        base_url="",
-        registry={file_name: f"md5:{md5}" if md5 else None},
-        urls={file_name: url},
-        retry_if_failed=tries - 1,
-    )
     try:
-        return Path(store.fetch(file_name, downloader=transfer))
+        if not _is_there(folder / file_name, md5):
+            remove_strays(folder)
+            _fetch(url, folder, file_name, md5, transfer, tries)
+        return folder / file_name
     except (RequestException, ValueError) as error:
-        reason = _reason(error, tuple(_causes(error, handled_by_caller)), transfer, md5)
+        causes = tuple(_causes(error, handled_by_caller))
         times = "once" if tries == 1 else f"{tries} times"
-        raise DownloadError(f"{_without_secrets(url)} was tried {times}, but {reason}.") from error
+        sentence = f"was tried {times}, but {_reason(error, causes, transfer, md5)}."
+        raise _told(DownloadError, f"{_without_secrets(url)} {sentence}", folder, error) from error
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(
-            f"{_without_secrets(url)} could not be stored in {folder}: {reason}."
-        ) from error
+        # Only the system's own words: others may name a file.
+        kind, what = (StorageError, "stored") if error.errno else (DownloadError, "fetched")
+        reason = error.strerror or "its log says why"
+        sentence = f"{_without_secrets(url)} could not be {what} by the server: {reason}."
+        raise _told(kind, sentence, folder, error) from error
+
+
+def remove_strays(folder: Path) -> None:
+    """Remove what downloads to that folder have left whose process was killed.
+
+    A download that is going on holds a lock, which the system takes back with the process, so
+    neither clocks nor process numbers matter. What cannot be removed is left.
+    """
+    if fcntl is None:
+        return
+    with suppress(OSError):
+        for workplace in folder.glob(f"{WORKPLACE}*"):
+            with suppress(OSError), (workplace / LOCK).open("ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(workplace)
+
+
+def private_folder() -> Path:
+    """Make, if need be, a folder of this user's own among the system's temporary files.
+
+    Every user of the machine may make folders there. One that is not this user's, or that others
+    can write to, could hold anything, and is not taken.
+
+    Raises:
+        StorageError: there is no such folder to be had.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else None
+    try:
+        folder = Path(tempfile.gettempdir()) / ("vgg_viz" if user is None else f"vgg_viz-{user}")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        found = folder.lstat()
+    except OSError as error:
+        reason = error.strerror or "there is no folder for them"
+        sentence = f"The server has no place for temporary files: {reason}."
+        raise _told(StorageError, sentence, Path(), error) from error
+    writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if not stat.S_ISDIR(found.st_mode) or (user is not None and (found.st_uid != user or writable)):
+        reason = f"expected a folder that only user {user} can write to"
+        sentence = "The server's folder for temporary files is not its own."
+        raise _told(StorageError, sentence, folder, reason)
+    return folder
+
+
+def _fetch(
+    url: str, folder: Path, file_name: str, md5: str | None, transfer: "_Transfer", tries: int
+) -> None:
+    """Download in a workplace, and put the file in its place when it is whole."""
+    import pooch
+
+    pooch.get_logger().setLevel(logging.ERROR)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _workplace(folder) as workplace:
+        store = pooch.create(
+            workplace,
+            base_url="",
+            registry={file_name: f"md5:{md5}" if md5 else None},
+            urls={file_name: url},
+            retry_if_failed=tries - 1,
+        )
+        Path(store.fetch(file_name, downloader=transfer)).replace(folder / file_name)
+
+
+def _is_there(path: Path, md5: str | None) -> bool:
+    import pooch
+
+    return path.exists() and (md5 is None or pooch.file_hash(str(path), alg="md5") == md5)
+
+
+@contextmanager
+def _workplace(folder: Path) -> Iterator[Path]:
+    """A new folder in that folder for one download, locked meanwhile and removed at its end."""
+    workplace, lock = _claim(folder)
+    try:
+        yield workplace
+    finally:
+        lock.close()
+        shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _claim(folder: Path) -> tuple[Path, BinaryIO]:
+    """Make a workplace and lock it; return both."""
+    while True:
+        workplace = Path(tempfile.mkdtemp(prefix=WORKPLACE, dir=folder))
+        try:
+            lock = _lock(workplace)
+        except OSError:
+            shutil.rmtree(workplace, ignore_errors=True)
+            raise
+        if lock:
+            return workplace, lock
+
+
+def _lock(workplace: Path) -> BinaryIO | None:
+    """Lock a new workplace; None if it was taken for a stray in the moment before."""
+    try:
+        lock = (workplace / LOCK).open("ab")
+    except FileNotFoundError:
+        return None
+    try:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        ours = (workplace / LOCK).exists()
+    except BlockingIOError:
+        ours = False
+    except OSError:  # a file system without locks, where nothing can be taken for a stray
+        ours = True
+    if ours:
+        return lock
+    lock.close()
+    return None
+
+
+def _told(kind: type[DownloadError], sentence: str, folder: Path, error: object) -> DownloadError:
+    """The error for a visitor, with all that the host should know in the log."""
+    _log.warning("%s (%s: %s)", sentence, folder, error)
+    return kind(sentence)
 
 
 class _Transfer:
@@ -144,6 +277,8 @@ def _reason(
         return "expected an http or https address with a host that answers in HTTP"
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return "the name of its host was not found (is there a network?)"
+    if isinstance(error, exceptions.SSLError):
+        return _distrust(causes)
     if isinstance(error, exceptions.ConnectTimeout):
         return f"its host could not be reached within {transfer.timeout[0]:g} s"
     if any(isinstance(cause, TimeoutError) for cause in causes):
@@ -152,6 +287,20 @@ def _reason(
         expected = f"all {transfer.total:,} bytes" if transfer.total else "the whole file"
         return f"the connection broke off before {expected} had come"
     return f"its host could not be reached ({getattr(causes[-1], 'strerror', None) or causes[-1]})"
+
+
+def _distrust(causes: Sequence[BaseException]) -> str:
+    """Why there was no encrypted connection, as the end of a sentence."""
+    import ssl
+
+    # OpenSSL, include/openssl/x509_vfy.h: X509_V_ERR_CERT_NOT_YET_VALID, ..._CERT_HAS_EXPIRED.
+    not_in_time = {9, 10}
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            if cause.verify_code in not_in_time:
+                return "its host's certificate is not valid today (is the server's clock right?)"
+            return f"its host could not prove its name ({cause.verify_message})"
+    return "there was no encrypted connection to its host"
 
 
 def _causes(error: BaseException | None, end: BaseException | None) -> Iterator[BaseException]:
@@ -165,5 +314,10 @@ def _causes(error: BaseException | None, end: BaseException | None) -> Iterator[
 
 
 def _without_secrets(url: str) -> str:
-    """The address without a password or a signature: without user, query and fragment."""
-    return re.sub(r"//[^/]*@", "//", re.split(r"[?#]", url)[0])
+    """The address without a password or a signature: without user, query and fragment.
+
+    Of what is no web address, as a path of the server's, only the last part.
+    """
+    address = re.sub(r"//[^/]*@", "//", re.split(r"[?#]", url)[0])
+    is_web = re.match(r"https?://", address, re.IGNORECASE)
+    return address if is_web else re.split(r"[/\\]", address)[-1] or "The address"

@@ -10,10 +10,9 @@ Nothing heavy is imported with this module: h5py and pooch come with the first u
 import hashlib
 import logging
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -22,7 +21,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 
 from vgg_viz.architecture import KERNEL_SIDE, VGG19, Layer, format_shape
-from vgg_viz.downloads import DownloadError, ProgressCallback, StorageError, download
+from vgg_viz.downloads import (
+    DownloadError,
+    ProgressCallback,
+    StorageError,
+    download,
+    private_folder,
+    remove_strays,
+)
 
 if TYPE_CHECKING:
     import h5py
@@ -46,11 +52,14 @@ _log = logging.getLogger(__name__)
 
 
 class WeightsError(ValueError):
-    """A file that is not a VGG19 weights file, or is damaged."""
+    """A file that is not a VGG19 weights file, or is damaged; names the file, not its folder."""
 
 
 class WeightsUnavailable(Exception):
-    """No weights could be had; ``attempts`` says in a sentence each what was tried and failed."""
+    """No weights could be had; ``attempts`` says in a sentence each what was tried and failed.
+
+    The sentences are for visitors: they name no folder of the server's. That stands in the log.
+    """
 
     def __init__(self, attempts: Sequence[str]) -> None:
         super().__init__(" ".join(attempts))
@@ -71,14 +80,27 @@ class Weights(Protocol):
 
 
 @dataclass(frozen=True)
+class Seal:
+    """A file as it was: the MD5 of its contents, and what the system changes with these.
+
+    ``stamp`` holds device, inode, size and the times of change: equal stamps, equal contents.
+    """
+
+    md5: str
+    stamp: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class StoredWeights:
     """Weights in an HDF5 file; nothing of it is held in memory.
 
-    ``label`` is "ImageNet" only for the files that Keras distributes.
+    ``label`` is "ImageNet" only for the files that Keras distributes. ``seal`` is the file as it
+    was found: HDF5 does not notice other numbers in the place of the weights.
     """
 
     path: Path
     label: str
+    seal: Seal | None = field(default=None, compare=False, repr=False)
 
     def read(self, layer_name: str) -> LayerWeights:
         """Read one conv layer from the file.
@@ -90,12 +112,25 @@ class StoredWeights:
         Raises:
             KeyError: VGG19 has no such layer.
             ValueError: the layer is not a conv layer.
-            WeightsError: the file is gone or damaged, or its arrays have other shapes.
+            WeightsError: the file is gone, damaged or another one than was found, or its arrays
+                have other shapes.
         """
         layer = _conv_layer(layer_name)
-        with _hdf5_layers(self.path) as layers:
-            kernel, bias = (array.astype(np.float32)[()] for array in _arrays(layers, layer))
+        try:
+            with _hdf5_layers(self.path) as layers:
+                kernel, bias = (array.astype(np.float32)[()] for array in _arrays(layers, layer))
+                # After reading, so that what was read is what is compared.
+                self._compare_with_seal()
+        except WeightsError as error:
+            _log.warning("%s: %s", self.path, str(error))  # a kept record must not hold frames
+            raise
         return kernel, bias
+
+    def _compare_with_seal(self) -> None:
+        if self.seal is None or _stamp(self.path.stat()) == self.seal.stamp:
+            return
+        if _seal(self.path).md5 != self.seal.md5:
+            raise WeightsError("expected the contents that it had when it was found, got others")
 
 
 @dataclass(frozen=True)
@@ -133,9 +168,9 @@ def obtain(
     Tried in this order: the file that ``VGG_VIZ_WEIGHTS`` names; the files that Keras, or an
     earlier download, left on this disk, if their MD5 agrees; Keras' notop file from its address,
     or from ``VGG_VIZ_WEIGHTS_URL``. The download is stored where Keras looks for it
-    (``$KERAS_HOME/models``, else ``~/.keras/models``), or, where that cannot be written to, in the
-    system's temporary folder. A named file that cannot be used is logged as a warning and passed
-    over.
+    (``$KERAS_HOME/models``, else ``~/.keras/models``), or, where that cannot be written to, among
+    the system's temporary files. What cannot be used is logged as a warning and passed over. What
+    killed downloads have left in these folders is removed first.
 
     Args:
         environment: the environment variables.
@@ -145,7 +180,11 @@ def obtain(
         WeightsUnavailable: none of it led to weights.
     """
     attempts: tuple[str, ...] = ()
-    for source in (_named, _on_disk, partial(_downloaded, on_progress=on_progress)):
+    folders = _folders(environment)
+    for folder in folders:
+        remove_strays(folder)
+    downloaded = partial(_downloaded, on_progress=on_progress)
+    for source in (_named, partial(_on_disk, folders), partial(downloaded, folders)):
         try:
             return source(environment)
         except WeightsUnavailable as error:
@@ -160,16 +199,16 @@ def open_weights(path: Path) -> StoredWeights:
         WeightsError: the file cannot be read, or is not a VGG19 weights file.
     """
     try:
-        md5 = _md5(path)
+        seal = _seal(path)
     except OSError as error:
         raise WeightsError(
-            f"expected a VGG19 weights file at {path}, got: {error.strerror}"
+            f"expected a VGG19 weights file in {path.name}, got: {error.strerror}"
         ) from error
     with _hdf5_layers(path) as layers:
         for layer in VGG19.conv_layers:
             _arrays(layers, layer)
-    label = IMAGENET_LABEL if md5 in KERAS_FILES.values() else f"weights of {path.name}"
-    return StoredWeights(path, label)
+    label = IMAGENET_LABEL if seal.md5 in KERAS_FILES.values() else f"weights of {path.name}"
+    return StoredWeights(path, label, seal)
 
 
 def _named(environment: Mapping[str, str]) -> StoredWeights:
@@ -181,62 +220,79 @@ def _named(environment: Mapping[str, str]) -> StoredWeights:
         return open_weights(Path(path))
     except WeightsError as error:
         sentence = f"The file named by {PATH_VARIABLE} was not taken: {error}."
-        _log.warning(sentence)
-        raise WeightsUnavailable([sentence]) from error
+        raise WeightsUnavailable([_noted(sentence, Path(path))]) from error
 
 
-def _on_disk(environment: Mapping[str, str]) -> StoredWeights:
+def _on_disk(folders: Sequence[Path], environment: Mapping[str, str]) -> StoredWeights:
     """The files of Keras; one whose MD5 differs may be a download that was broken off."""
     attempts = []
-    folders = _folders(environment)
     for folder, (name, md5) in product(folders, KERAS_FILES.items()):
         path = folder / name
         try:
-            found = _md5(path)
+            seal = _seal(path)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            attempts.append(f"{path} could not be read: {error.strerror}.")
+            attempts.append(_noted(f"{name} could not be read: {error.strerror}.", path))
             continue
-        if found == md5:
-            return StoredWeights(path, IMAGENET_LABEL)
-        attempts.append(f"{path} was not taken: expected the MD5 {md5}, got {found}.")
-    nothing = f"There are no VGG19 weights of Keras in {' or '.join(map(str, folders))}."
+        if seal.md5 == md5:
+            return StoredWeights(path, IMAGENET_LABEL, seal)
+        sentence = f"{name} was not taken: expected the MD5 {md5}, got {seal.md5}."
+        attempts.append(_noted(sentence, path))
+    nothing = "There are no VGG19 weights of Keras on the server's disk."
     raise WeightsUnavailable(attempts or [nothing])
 
 
 def _downloaded(
-    environment: Mapping[str, str], *, on_progress: ProgressCallback | None
+    folders: Sequence[Path],
+    environment: Mapping[str, str],
+    *,
+    on_progress: ProgressCallback | None,
 ) -> StoredWeights:
     """The notop file, downloaded to the first folder that takes it."""
     url = environment.get(URL_VARIABLE) or NOTOP_URL
     md5 = KERAS_FILES[NOTOP_FILE]
     attempts = []
-    for folder in _folders(environment):
+    for folder in folders:
         try:
             path = download(url, folder, NOTOP_FILE, md5=md5, on_progress=on_progress)
-            return StoredWeights(path, IMAGENET_LABEL)
+            return _on_disk([path.parent], environment)
         except StorageError as error:
             attempts.append(str(error))
         except DownloadError as error:
             attempts.append(str(error))
             break
-    raise WeightsUnavailable(attempts)
+    nowhere = "There is no folder on the server that the weights could be stored in."
+    raise WeightsUnavailable(dict.fromkeys(attempts) or [nowhere])
 
 
 def _folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
     """Where weights may be stored: the cache folder of Keras, then one of our own."""
-    own = Path(tempfile.gettempdir()) / "vgg_viz"
-    try:
+    folders = []
+    # In a container, a user may have no home.
+    with suppress(RuntimeError):
         keras = Path(environment.get("KERAS_HOME") or "~/.keras").expanduser()
-    except RuntimeError:  # in a container, a user may have no home
-        return (own,)
-    return keras / "models", own
+        folders.append(keras / "models")
+    with suppress(StorageError):
+        folders.append(private_folder())
+    return tuple(folders)
 
 
-def _md5(path: Path) -> str:
+def _noted(sentence: str, path: Path) -> str:
+    """A sentence for visitors, once the log has it with the file's path."""
+    _log.warning("%s (%s)", sentence, path)
+    return sentence
+
+
+def _seal(path: Path) -> Seal:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        stamp = _stamp(os.fstat(file.fileno()))
+        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return Seal(md5, stamp)
+
+
+def _stamp(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _conv_layer(name: str) -> Layer:
@@ -250,7 +306,8 @@ def _conv_layer(name: str) -> Layer:
 def _hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
     """The group with a group for each layer, in the layout of Keras 1 and 2.
 
-    Whatever a damaged file makes h5py raise, here or in the body, becomes a ``WeightsError``.
+    Whatever a damaged file makes h5py raise, here or in the body, becomes a ``WeightsError`` with
+    the file's name, but not its folder.
     """
     import h5py
 
@@ -258,9 +315,10 @@ def _hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
         with h5py.File(path, "r") as file:
             yield file.get("model_weights", file)
     except WeightsError as error:
-        raise WeightsError(f"expected VGG19 weights in {path}: {error}") from error
+        raise WeightsError(f"expected VGG19 weights in {path.name}: {error}") from error
     except (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"expected VGG19 weights in {path}, got: {error}") from error
+        reason = str(error).replace(str(path), path.name)
+        raise WeightsError(f"expected VGG19 weights in {path.name}, got: {reason}") from error
 
 
 def _arrays(layers: "h5py.Group", layer: Layer) -> tuple["h5py.Dataset", "h5py.Dataset"]:
