@@ -6,15 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vgg_viz.architecture import VGG19, Architecture
 from vgg_viz.inspection import (
+    ORDERS,
     Window,
+    brightness,
+    correlations,
     explain,
     histogram,
     layer_input,
     pixel_colours,
     previous_conv,
+    profile,
     ranks,
     receptive_field,
     source_position,
@@ -605,6 +610,171 @@ def test_ranks_are_those_of_sorting():
     found = ranks(values)
     for rank, n in enumerate(sorted(range(512), key=lambda n: -values[n]), start=1):
         assert found[n] == rank
+
+
+@pytest.mark.parametrize("memory", ["tiles first", "channels last"])
+@pytest.mark.parametrize("offset", [0, 1, 1000])
+def test_the_variance_is_numpys_in_double_precision(memory, offset):
+    maps = random_array(5, 28, 28) + np.float32(offset)
+    if memory == "channels last":
+        maps = np.moveaxis(np.moveaxis(maps, 0, -1).copy(), -1, 0)
+    expected = np.var(maps.astype(np.float64), axis=(1, 2))
+    np.testing.assert_allclose(statistics(frozen(maps)).variance, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("value", [0, 1, -3.5, 0.1, 1e6])
+def test_a_constant_map_does_not_vary(value):
+    told = statistics(np.full((2, 224, 224), value, np.float32))
+    np.testing.assert_allclose(told.variance, 0, atol=(1e-5 * value) ** 2)
+
+
+def test_the_variance_of_a_map_by_hand():
+    maps = np.array([[[1, 2], [3, 6]], [[5, 5], [5, 5]]], np.float32)
+    assert statistics(maps).variance.tolist() == [3.5, 0]
+
+
+def test_a_map_is_silent_where_nothing_is_above_zero():
+    maps = np.zeros((6, 3, 3), np.float32)
+    maps[1, 2, 2] = 1e-30
+    maps[2] = -1
+    maps[3, 0, 0], maps[3, 1, 1] = -1, 1
+    maps[4, 0, 0] = np.nan
+    told = statistics(maps)
+    assert told.silent == 4
+    assert isinstance(told.silent, int)
+    assert statistics(maps[1:2]).silent == 0
+
+
+def ordered_by_hand(values):
+    """Indices, the largest value first; Python's own sorting leaves equal ones as they were."""
+    return sorted(range(len(values)), key=lambda index: -values[index])
+
+
+@pytest.mark.parametrize("by", ORDERS)
+def test_an_order_is_that_of_sorting_by_the_number_it_is_named_for(by):
+    maps = np.maximum(random_array(40, 6, 6) + random_array(40, 1, 1, seed=1), 0)
+    maps[[3, 17, 30]] = 0
+    maps[35] = maps[5]
+    measures = {
+        "mean": lambda values: sum(values) / 36,
+        "maximum": max,
+        "variance": lambda values: np.var(np.array(values, np.float64)),
+        "active": lambda values: sum(value > 0 for value in values),
+    }
+    expected = ordered_by_hand([measures[by](map_.ravel().tolist()) for map_ in maps])
+    found = statistics(frozen(maps)).order(by)
+    assert found.tolist() == expected
+    assert found.dtype.kind == "i"
+    assert expected[-3:] == [3, 17, 30]
+    assert expected.index(35) > expected.index(5)
+
+
+@pytest.mark.parametrize("by", ["number", *ORDERS])
+def test_equal_maps_stay_in_the_order_of_their_numbers(by):
+    maps = np.repeat(random_array(1, 4, 4), 300, axis=0)
+    assert statistics(maps).order(by).tolist() == list(range(300))
+
+
+def test_without_an_order_maps_stay_as_they_are_numbered():
+    assert statistics(random_array(7, 3, 3)).order("number").tolist() == list(range(7))
+
+
+@pytest.mark.parametrize("by", ["", "minimum", "Mean", "silent", "order", "__class__"])
+def test_an_unknown_order_is_refused(by):
+    with pytest.raises(ValueError, match=f"expected one of number, mean, .* got {by!r}"):
+        statistics(random_array(2, 3, 3)).order(by)
+
+
+# -- what a layer makes of a picture
+
+
+@pytest.mark.parametrize("side", [224, 112, 56, 28, 14, 1])
+def test_brightness_is_pillows_averaged_over_squares(photograph, side):
+    factor = 224 // side
+    grey = np.asarray(Image.fromarray(photograph).convert("L"), np.float64)
+    squares = grey.reshape(side, factor, side, factor)
+    found = brightness(photograph, side, side)
+    assert (found.shape, found.dtype) == ((side, side), np.float64)
+    # Pillow rounds every pixel to a whole number.
+    assert np.abs(found - squares.mean(axis=(1, 3))).max() <= 0.51
+
+
+def test_brightness_by_hand():
+    pixels = np.zeros((2, 4, 3), np.uint8)
+    pixels[0, 0], pixels[0, 1], pixels[0, 2], pixels[1, 3] = [255, 0, 0], [0, 255, 0], 255, 255
+    found = brightness(frozen(pixels), 1, 2)
+    np.testing.assert_allclose(found, [[255 * (0.299 + 0.587) / 4, 255 / 2]], rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(3, 224), (224, 100), (448, 224)])
+def test_brightness_is_averaged_over_whole_pixels_only(shape, photograph):
+    with pytest.raises(ValueError, match=f"expected divisors of 224 and 224, got {shape[0]}"):
+        brightness(photograph, *shape)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_correlations_are_those_of_numpy_and_scipy(kind):
+    pearsonr = pytest.importorskip("scipy.stats", reason="SciPy is not installed").pearsonr
+    image = 40 * random_array(14, 14, seed=1).astype(np.float64) + 120
+    maps = random_array(6, 14, 14).astype(kind)
+    maps[1] = image
+    maps[2] = -image
+    maps[3] = np.maximum(maps[3] + image / 100, 0)
+    maps[4] += 1000
+    maps[5] *= kind(1e-6)
+    found = correlations(frozen(maps), frozen(image))
+    assert found.shape == (6,)
+    for number, map_ in enumerate(maps.astype(np.float64)):
+        expected = np.corrcoef(map_.ravel(), image.ravel())[0, 1]
+        assert pearsonr(map_.ravel(), image.ravel()).statistic == pytest.approx(expected)
+        assert found[number] == pytest.approx(expected, abs=1e-4)
+    assert found[1] == pytest.approx(1, abs=1e-6)
+    assert found[2] == pytest.approx(-1, abs=1e-6)
+
+
+def test_nothing_correlates_with_a_constant():
+    maps, image = random_array(3, 8, 8).copy(), random_array(8, 8, seed=1)
+    maps[1] = 0
+    maps[2] = 4
+    found = correlations(maps, image)
+    assert found[0] != 0
+    assert found[1:].tolist() == [0, 0]
+    assert correlations(maps, np.full((8, 8), 7.0)).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["block1_conv1", "block3_conv4", "block5_conv4"])
+def test_a_profile_is_that_of_numpy_and_pillow(name, photograph, computed_maps):
+    maps = computed_maps[name].copy()
+    maps[[4, 9]] = 0
+    side = maps.shape[1]
+    grey = np.asarray(Image.fromarray(photograph).convert("L"), np.float64)
+    small = grey.reshape(side, 224 // side, side, 224 // side).mean(axis=(1, 3)).ravel()
+    expected = [
+        np.corrcoef(map_.ravel().astype(np.float64), small)[0, 1] if map_.any() else 0
+        for map_ in maps
+    ]
+    told = profile(frozen(maps), photograph)
+    assert told.active == pytest.approx((maps > 0).mean(), rel=1e-12)
+    assert told.silent == sum(not map_.any() for map_ in maps)
+    assert told.likeness == pytest.approx(max(expected), abs=1e-3)
+    assert expected[told.likest - 1] == pytest.approx(max(expected), abs=1e-3)
+
+
+def test_a_profile_by_hand():
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    pixels[:2, :2] = 200
+    maps = np.zeros((3, 2, 2), np.float32)
+    maps[1, 1, 1] = 5
+    maps[2, 0, 0] = 0.5
+    told = profile(frozen(maps), frozen(pixels))
+    assert (told.active, told.silent, told.likest) == (2 / 12, 1, 3)
+    assert told.likeness == pytest.approx(1)
+    assert {type(value) for value in vars(told).values()} == {int, float}
+
+
+def test_a_picture_in_one_colour_is_like_no_map():
+    told = profile(random_array(3, 7, 7), np.full((14, 14, 3), 90, np.uint8))
+    assert (told.likeness, told.likest) == (0, 1)
 
 
 def test_a_histogram_counts_every_value_once():

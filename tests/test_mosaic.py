@@ -320,6 +320,59 @@ def test_a_flat_tile_keeps_its_level_on_a_shared_scale():
     assert (scaled.levels == MIDDLE_LEVEL).all()
 
 
+@pytest.mark.parametrize("side", [0, 4, 2, 1])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_one_scale_a_tile_is_each_tile_alone_on_its_scale(side, kind):
+    tiles = random_tiles(9, 8)
+    tiles[3] = 0
+    tiles[4, 2, 2] = NAN
+    tiles[5, 7, 7] = INF
+    low = np.array([-1, -3, 0, 0, -2, -1, 5, 0.5, -1e-9], kind)
+    high = np.array([1, 3, 2, 0, 2, 1, 6, 0.5, 1e-9], kind)
+    limits = low.copy(), high.copy()
+    for array in (tiles, *limits):
+        array.setflags(write=False)
+    found = scale_tiles(tiles, limits, side)
+    assert (found.low.dtype, found.high.dtype) == (np.float32, np.float32)
+    for n in range(len(tiles)):
+        alone = scale_tiles(tiles[n : n + 1], (float(low[n]), float(high[n])), side)
+        for field in fields(ScaledTiles):
+            np.testing.assert_array_equal(
+                getattr(found, field.name)[n], getattr(alone, field.name)[0], err_msg=field.name
+            )
+    np.testing.assert_array_equal(limits[0], low)
+    np.testing.assert_array_equal(limits[1], high)
+
+
+def test_a_pair_of_tiles_on_their_common_scale_can_be_compared():
+    first, second = tile([0, 1], [2, 4]), tile([0, 2], [4, 8])
+    limits = np.array([0.0]), np.array([8.0])
+    left, right = (scale_tiles(tiles, limits).levels[0] for tiles in (first, second))
+    assert right[1, 1] == LAST_LEVEL
+    assert left[1, 1] == right[1, 0] == MIDDLE_LEVEL
+    assert left[0, 0] == right[0, 0] == FIRST_LEVEL
+
+
+def test_tiles_on_their_own_limits_are_tiles_on_their_own_scale():
+    tiles = random_tiles(20, 6)
+    found, own = scale_tiles(tiles, tile_limits(tiles)), scale_tiles(tiles)
+    for field in fields(ScaledTiles):
+        np.testing.assert_array_equal(getattr(found, field.name), getattr(own, field.name))
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_there_must_be_one_scale_a_tile(count):
+    tiles = random_tiles(3, 4)
+    ends = np.zeros(count), np.ones(count)
+    if count == 1:  # one for all, like two plain numbers
+        np.testing.assert_array_equal(
+            scale_tiles(tiles, ends).levels, scale_tiles(tiles, (0, 1)).levels
+        )
+        return
+    with pytest.raises(ValueError, match="broadcast"):
+        scale_tiles(tiles, ends)
+
+
 def test_limits_without_extent_leave_all_on_the_first_level():
     scaled = scale_tiles(tile([1, 2], [3, 4]), limits=(2, 2))
     assert (scaled.levels == FIRST_LEVEL).all()

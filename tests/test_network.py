@@ -3,13 +3,20 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 
 import numpy as np
 import pytest
 
 from vgg_viz.architecture import VGG19, Architecture
-from vgg_viz.network import Network, build_model, filter_colours, preprocess, tiles_first
+from vgg_viz.network import (
+    Network,
+    build_model,
+    filter_colours,
+    preprocess,
+    preprocess_wrongly,
+    tiles_first,
+)
 from vgg_viz.weights import UntrainedWeights
 
 REPOSITORY = Path(__file__).parents[1]
@@ -99,6 +106,22 @@ def test_the_input_is_blue_green_red_less_its_mean():
 def test_only_rgb_bytes_are_a_picture(pixels):
     with pytest.raises(ValueError, match=r"expected uint8 \(height, width, 3\), got"):
         preprocess(pixels)
+
+
+@pytest.mark.parametrize("shape", [(224, 224, 3), (2, 5, 3)])
+def test_the_wrong_input_is_the_pixels_over_255_red_first(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    before = pixels.copy()
+    pixels.setflags(write=False)
+    prepared = preprocess_wrongly(pixels)
+    assert (prepared.shape, prepared.dtype) == ((1, *shape), np.float32)
+    np.testing.assert_allclose(prepared[0], pixels.astype(np.float64) / 255, rtol=1e-6)
+    np.testing.assert_array_equal(pixels, before)
+
+
+def test_the_wrong_input_of_a_pixel_by_hand():
+    prepared = preprocess_wrongly(np.array([[[255, 51, 0]]], np.uint8))
+    np.testing.assert_allclose(prepared, [[[[1, 0.2, 0]]]], rtol=1e-6)
 
 
 # -- filters
@@ -278,6 +301,49 @@ def test_maps_come_tiles_first_after_relu_and_read_only(layer, maps):
     assert not maps[layer.name].flags.writeable
     with pytest.raises(ValueError, match="read-only"):
         maps[layer.name][0, 0, 0] = 1
+
+
+@pytest.mark.parametrize("name", ["block1_conv1", "block2_conv2", "block5_conv4"])
+def test_maps_of_a_wrong_input_are_what_keras_makes_of_pixels_over_255(
+    name, untrained_network, photograph, maps
+):
+    import keras
+
+    model = untrained_network.model
+    submodel = keras.Model(model.input, model.get_layer(name).output)
+    expected = submodel.predict_on_batch(photograph[None].astype(np.float32) / 255)[0]
+    found = untrained_network.feature_maps(photograph, name, preprocessing="rgb")
+    assert (found.shape, found.dtype) == (maps[name].shape, np.float32)
+    assert relative_error(found, expected.transpose(2, 0, 1)) <= 1e-5
+    assert not found.flags.writeable
+    assert relative_error(found, maps[name]) > 0.1
+
+
+def test_the_right_input_is_the_default(untrained_network, photograph, maps):
+    found = untrained_network.feature_maps(photograph, "block2_conv2", preprocessing="caffe")
+    assert relative_error(found, maps["block2_conv2"]) <= 1e-6
+
+
+@pytest.mark.parametrize("preprocessing", ["", "RGB", "tf", "torch", None])
+def test_there_is_no_other_preprocessing(preprocessing, tiny):
+    with pytest.raises(KeyError, match=f"^{preprocessing!r}$"):
+        tiny.feature_maps(random_pixels(8, 0), "block1_conv1", preprocessing)
+
+
+def test_compiled_passes_are_there_before_anybody_waits():
+    network = Network(TinyWeights(), TINY)
+    network.compile_passes(Event())
+    compiled = dict(network._passes)
+    assert set(compiled) == set(network._submodels)
+    pixels = random_pixels(8, 3)
+    first, second = tiny_maps(pixels)
+    every = network.all_maps(pixels)
+    np.testing.assert_allclose(every["block1_conv1"], first, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(every["block2_conv1"], second, rtol=1e-5, atol=1e-4)
+    for name in every:
+        network.feature_maps(pixels, name)
+    network.block_maps(pixels, [1, 2])
+    assert network._passes == compiled
 
 
 def test_the_picture_stays_as_it_is(untrained_network, photograph):

@@ -16,6 +16,9 @@ from vgg_viz.architecture import KERNEL_SIDE, POOL_SIDE, VGG19, Architecture, La
 from vgg_viz.network import MEAN_BGR, preprocess
 
 RELATIVE_TOLERANCE = 1e-4
+ORDERS = ("mean", "maximum", "variance", "active")
+# Brightness of RGB as people see it: ITU-R BT.601, which Pillow's mode "L" follows too.
+LUMA = (0.299, 0.587, 0.114)
 # Below this share of what was added up, a sum is what cancellation has left; see `Explanation`.
 CANCELLED = 0.01
 
@@ -105,7 +108,45 @@ class Statistics:
     minimum: np.ndarray
     maximum: np.ndarray
     mean: np.ndarray
+    variance: np.ndarray
     active: np.ndarray
+
+    @property
+    def silent(self) -> int:
+        """How many maps are nowhere above 0."""
+        return int(np.count_nonzero(self.active == 0))
+
+    def order(self, by: str) -> np.ndarray:
+        """The maps' indices, int ``(n,)``: as they are numbered, or the largest first.
+
+        Args:
+            by: ``"number"``, ``"mean"``, ``"maximum"``, ``"variance"`` or ``"active"``. Of equal
+                maps the one with the lower number comes first.
+
+        Raises:
+            ValueError: another word.
+        """
+        if by == "number":
+            return np.arange(len(self.mean))
+        if by not in ORDERS:
+            raise ValueError(f"expected one of number, {', '.join(ORDERS)}, got {by!r}")
+        return np.argsort(-getattr(self, by), kind="stable")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one layer makes of one picture, in three numbers.
+
+    ``active`` is the share of all positions of all maps that are above 0; ``silent`` the number of
+    maps that are nowhere; ``likeness`` how much of the photograph can still be recognised: the
+    largest correlation (at most 1) of a map with the photograph's brightness at the map's size, and
+    ``likest`` that map's number, from 1.
+    """
+
+    active: float
+    silent: int
+    likeness: float
+    likest: int
 
 
 def previous_conv(layer: Layer, architecture: Architecture = VGG19) -> Layer | None:
@@ -268,14 +309,58 @@ def statistics(maps: np.ndarray) -> Statistics:
     """
     if maps.ndim != 3:
         raise ValueError(f"expected maps (n, height, width), got shape {maps.shape}")
-    # One axis after the other: three times as quick as both at once on channels-last memory, and
-    # a float32 sum over 224 positions is 1e-5 exact at worst, one over 50,176 is not.
+    mean = _means(maps)
+    deviations = maps - mean.astype(maps.dtype)[:, None, None]
     return Statistics(
         minimum=maps.min(axis=1).min(axis=1),
         maximum=maps.max(axis=1).max(axis=1),
-        mean=maps.mean(axis=1).mean(axis=1, dtype=np.float64),
+        mean=mean,
+        variance=_means(np.square(deviations)),
         active=np.count_nonzero(maps > 0, axis=(1, 2)) / (maps.shape[1] * maps.shape[2]),
     )
+
+
+def profile(maps: np.ndarray, pixels: np.ndarray) -> Profile:
+    """Measure what a layer makes of a picture.
+
+    Args:
+        maps: the layer's maps of it, after ReLU, ``(n, h, w)``.
+        pixels: the picture, RGB uint8, its sides whole multiples of ``h`` and ``w``.
+    """
+    active = np.count_nonzero(maps > 0, axis=(1, 2))
+    likeness = correlations(maps, brightness(pixels, *maps.shape[1:]))
+    likest = int(likeness.argmax())
+    return Profile(
+        active=float(active.sum() / maps.size),
+        silent=int(np.count_nonzero(active == 0)),
+        likeness=float(likeness[likest]),
+        likest=likest + 1,
+    )
+
+
+def brightness(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The brightness of RGB pixels averaged down to ``(height, width)``, float64, 0 to 255.
+
+    Raises:
+        ValueError: the picture's sides are not whole multiples of these.
+    """
+    rows, columns = pixels.shape[:2]
+    if rows % height or columns % width:
+        raise ValueError(f"expected divisors of {rows} and {columns}, got {height} and {width}")
+    luma = pixels.astype(np.float64) @ np.array(LUMA)
+    return luma.reshape(height, rows // height, width, columns // width).mean(axis=(1, 3))
+
+
+def correlations(maps: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Pearson's correlation of every map ``(n, h, w)`` with an image ``(h, w)``: float64 ``(n,)``.
+
+    It is 0 where a map or the image is constant.
+    """
+    target = (image - image.mean()).astype(maps.dtype)
+    deviations = maps - _means(maps).astype(maps.dtype)[:, None, None]
+    together = _means(deviations * target)
+    apart = np.sqrt(_means(np.square(deviations)) * _means(np.square(target)[None]))
+    return np.divide(together, apart, out=np.zeros(len(maps)), where=apart > 0)
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
@@ -311,6 +396,13 @@ def pixel_colours(patch: np.ndarray) -> np.ndarray:
         raise ValueError(f"expected a patch (3, height, width), got shape {patch.shape}")
     colours = np.moveaxis(patch, 0, -1) + np.array(MEAN_BGR)
     return np.rint(colours[..., ::-1]).clip(0, 255).astype(np.uint8)
+
+
+def _means(maps: np.ndarray) -> np.ndarray:
+    """The mean of every map ``(n, h, w)``, float64 ``(n,)``."""
+    # One axis after the other: three times as quick as both at once on channels-last memory, and
+    # a float32 sum over 224 positions is 1e-5 exact at worst, one over 50,176 is not.
+    return maps.mean(axis=1).mean(axis=1, dtype=np.float64)
 
 
 def _patch(maps: np.ndarray, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:

@@ -34,7 +34,8 @@ MARK_COLOUR = (226, 70, 60)
 GAP = 4
 
 Colour = tuple[int, int, int]
-Limits = tuple[float, float]
+# A scale's two ends: for all tiles, or an array (n,) each, one end a tile.
+Limits = tuple[float | np.ndarray, float | np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -182,18 +183,15 @@ def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) 
 
     Args:
         tiles: float ``(n, h, w)``; left as it is.
-        limits: one scale for all tiles, ``(low, high)``; values beyond are clipped. ``None`` gives
-            every tile its own, from its smallest to its largest value; a flat tile then lies on
-            the first level, since stretching it would show nothing but rounding.
+        limits: one scale for all tiles, ``(low, high)``, or one a tile, two arrays ``(n,)``; values
+            beyond are clipped. ``None`` gives every tile its own, from its smallest to its largest
+            value; a flat tile then lies on the first level, since stretching it would show nothing
+            but rounding.
         side: average larger tiles down to this size (0: leave them).
     """
     tile_low, tile_high = tile_limits(tiles)
     flat = is_flat(tile_low, tile_high)
-    if limits is None:
-        low, high = tile_low, tile_high
-    else:
-        low = np.full(len(tiles), limits[0], np.float32)
-        high = np.full(len(tiles), limits[1], np.float32)
+    low, high = (np.full(len(tiles), end, np.float32) for end in limits or (tile_low, tile_high))
     span = np.where(is_flat(low, high), np.float32(np.inf), high - low)
     small = shrink(tiles, side) if side else tiles
     steps = np.float32(LEVELS - 1) / span

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from threading import Lock
-from typing import TYPE_CHECKING
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 # Keras: keras/src/applications/imagenet_utils.py, mode "caffe".
 MEAN_BGR = (103.939, 116.779, 123.68)
 
+# From here on a layer's maps are small, and nearly all of the time goes into what is before them.
+DEEP = 4
+
+# Keras' name for VGG's own, and the commonest mistake: see `preprocess` and `preprocess_wrongly`.
+Preprocessing = Literal["caffe", "rgb"]
+
+
+# Keras builds and traces with state of its own, which two networks at once would confuse.
+_keras = Lock()
+
 
 def preprocess(pixels: np.ndarray) -> np.ndarray:
     """Make the network's input, float32 (1, h, w, 3), of RGB pixels, uint8 (h, w, 3).
@@ -35,6 +45,14 @@ def preprocess(pixels: np.ndarray) -> np.ndarray:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"expected uint8 (height, width, 3), got {pixels.dtype} {pixels.shape}")
     return (pixels[None, :, :, ::-1] - np.array(MEAN_BGR, np.float32)).astype(np.float32)
+
+
+def preprocess_wrongly(pixels: np.ndarray) -> np.ndarray:
+    """Make the input that many other networks want, and VGG19 does not: RGB from 0 to 1.
+
+    Same shapes as `preprocess`; nothing fails with it, the maps are only not what was trained.
+    """
+    return (pixels[None] / np.float32(255)).astype(np.float32)
 
 
 def tiles_first(kernel: np.ndarray) -> np.ndarray:
@@ -92,16 +110,18 @@ class Network:
         """
         self.label = weights.label
         self.architecture = architecture
-        self.model = build_model(weights, architecture)
+        with _keras:
+            self.model = build_model(weights, architecture)
         names = [layer.name for layer in architecture.conv_layers]
         ends = [layer.name for layer in architecture.block_ends]
-        selections = [tuple(names), *((name,) for name in names)] + [
+        deep = tuple(layer.name for layer in architecture.conv_layers if layer.block >= DEEP)
+        selections = [tuple(names), *filter(None, [deep]), *((name,) for name in names)] + [
             tuple(ends[: n + 2]) for n in range(len(ends) - 1)
         ]
-        self._submodels = {selection: self._truncate(selection) for selection in selections}
+        with _keras:
+            self._submodels = {selection: self._truncate(selection) for selection in selections}
         self._passes: dict[tuple[str, ...], object] = {}
         self._summaries: dict[str, str] = {}
-        self._tracing = Lock()
 
     def submodel(self, layer_name: str) -> keras.Model:
         """The model from the input to that conv layer.
@@ -120,14 +140,17 @@ class Network:
             self._summaries[layer_name] = "\n".join(lines)
         return self._summaries[layer_name]
 
-    def feature_maps(self, pixels: np.ndarray, layer_name: str) -> np.ndarray:
+    def feature_maps(
+        self, pixels: np.ndarray, layer_name: str, preprocessing: Preprocessing = "caffe"
+    ) -> np.ndarray:
         """What a conv layer makes of a picture, after ReLU: float32 ``(maps, height, width)``.
 
         Args:
             pixels: RGB, uint8 (224, 224, 3).
             layer_name: one of the 16 conv layers.
+            preprocessing: ``"caffe"`` is VGG's own, ``"rgb"`` a mistake to learn from.
         """
-        return self._run((self.architecture.layer(layer_name).name,), pixels)[0]
+        return self._run((self.architecture.layer(layer_name).name,), pixels, preprocessing)[0]
 
     def block_maps(self, pixels: np.ndarray, blocks: Sequence[int]) -> dict[int, np.ndarray]:
         """The maps at the end of each of these blocks (1 to 5), from one forward pass.
@@ -142,10 +165,25 @@ class Network:
         maps = self._run(tuple(ends), pixels)
         return {block: maps[block - 1] for block in blocks}
 
+    def deep_maps(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """The maps of every conv layer from block `DEEP` on, from one forward pass; 8 MB in all."""
+        layers = self.architecture.conv_layers
+        names = tuple(layer.name for layer in layers if layer.block >= DEEP)
+        return dict(zip(names, self._run(names, pixels), strict=True))
+
     def all_maps(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """The maps of every conv layer under its name, from one forward pass; 59 MB in all."""
         names = tuple(layer.name for layer in self.architecture.conv_layers)
         return dict(zip(names, self._run(names, pixels), strict=True))
+
+    def compile_passes(self, stopped: Event) -> None:
+        """Compile the forward pass of every submodel, which takes 2 s, before anybody waits."""
+        for selection in self._submodels:
+            if stopped.is_set():
+                return
+            self._pass(selection)
+            # Whoever waits to compute comes first.
+            Event().wait(0.02)
 
     def _truncate(self, layer_names: tuple[str, ...]) -> keras.Model:
         import keras
@@ -155,10 +193,16 @@ class Network:
             self.model.input, outputs, name=f"{self.model.name}_to_{layer_names[-1]}"
         )
 
-    def _run(self, selection: tuple[str, ...], pixels: np.ndarray) -> list[np.ndarray]:
+    def _run(
+        self,
+        selection: tuple[str, ...],
+        pixels: np.ndarray,
+        preprocessing: Preprocessing = "caffe",
+    ) -> list[np.ndarray]:
         import tensorflow as tf
 
-        outputs = self._pass(selection)(tf.constant(preprocess(pixels)))
+        prepare = {"caffe": preprocess, "rgb": preprocess_wrongly}[preprocessing]
+        outputs = self._pass(selection)(tf.constant(prepare(pixels)))
         return [read_only(np.moveaxis(output.numpy()[0], -1, 0)) for output in outputs]
 
     def _pass(self, selection: tuple[str, ...]) -> object:
@@ -166,7 +210,7 @@ class Network:
         import tensorflow as tf
         from keras import tree
 
-        with self._tracing:
+        with _keras:
             if selection not in self._passes:
                 submodel = self._submodels[selection]
                 side = self.architecture.input_side
