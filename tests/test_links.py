@@ -1,0 +1,251 @@
+"""What a link may say: everything that can be written is read again, and nothing else."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vgg_viz.architecture import VGG19
+from vgg_viz.links import (
+    FIELDS,
+    MOST_PARTS,
+    Choice,
+    LinkError,
+    Number,
+    Several,
+    Switch,
+    read,
+    shortened,
+    write,
+)
+from vgg_viz.samples import SAMPLES
+
+SETTINGS = settings(derandomize=True, deadline=None, max_examples=200)
+EVERY_FIELD = pytest.mark.parametrize("name", FIELDS)
+
+TEXTS = st.text(max_size=60) | st.text("0123456789&=?#%;+/ \n\0１é\ud800", max_size=60)
+
+
+def values_of(field):
+    """All values that a control of this kind can have."""
+    if isinstance(field, Choice):
+        return list(field.options)
+    if isinstance(field, Several):
+        options = list(field.options)
+        chosen = [[n for i, n in enumerate(options) if bits >> i & 1] for bits in range(32)]
+        assert len(options) == 5
+        return [tuple(names) for names in chosen]
+    if isinstance(field, Switch):
+        return [False, True]
+    nothing = [None] if field.default is None else []
+    return [*nothing, *range(1, field.largest + 1)]
+
+
+def labels_of(field):
+    return list(field.options.values())
+
+
+PAGES = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(values_of(field)) for name, field in FIELDS.items()}
+)
+
+
+def without_defaults(values):
+    return {name: value for name, value in values.items() if value != FIELDS[name].default}
+
+
+# -- what is written is read
+
+
+@EVERY_FIELD
+def test_every_value_of_a_control_comes_back(name):
+    for value in values_of(FIELDS[name]):
+        link = write({name: value})
+        assert read(link) == without_defaults({name: value})
+        assert read(f"https://example.org/page?{link}#top") == read(link)
+        assert read(f"?{link}") == read(link)
+
+
+@given(PAGES)
+@SETTINGS
+def test_any_view_of_the_page_comes_back(values):
+    assert read(write(values)) == without_defaults(values)
+
+
+@EVERY_FIELD
+def test_a_default_is_left_out(name):
+    assert write({name: FIELDS[name].default}) == ""
+
+
+def test_a_link_by_hand():
+    values = {"view": "maps", "layer": "block3_conv1", "blocks": ("1", "5"), "beside": True}
+    link = write(values | {"maps": 9, "order": "number"})
+    assert link == (
+        "view=Feature+maps&layer=5+%C2%B7+block3_conv1&blocks=1&blocks=5&beside=true&maps=9"
+    )
+    assert read("view=Feature maps&layer=5 · block3_conv1&blocks=5&blocks=1") == {
+        "view": "maps",
+        "layer": "block3_conv1",
+        "blocks": ("1", "5"),
+    }
+
+
+def test_a_link_without_a_query_says_nothing():
+    for link in ("", "?", "#top", "https://example.org/", "https://example.org/?#top"):
+        assert read(link) == {}
+
+
+def test_no_block_at_all_is_a_choice_too():
+    assert write({"blocks": ()}) == "blocks="
+    assert read("blocks=") == {"blocks": ()}
+
+
+@pytest.mark.parametrize("name", [n for n, f in FIELDS.items() if isinstance(f, Choice | Several)])
+def test_a_label_and_a_values_own_name_say_the_same_in_any_case(name):
+    field = FIELDS[name]
+    for value, label in field.options.items():
+        wanted = (value,) if isinstance(field, Several) else value
+        for text in (value, label, value.upper(), label.lower()):
+            assert field.read([text]) == wanted
+
+
+def test_of_a_control_that_is_named_twice_the_last_counts():
+    assert read("maps=3&order=Mean&maps=5") == {"maps": 5, "order": "mean"}
+
+
+def test_a_switch_is_true_or_false_in_any_case():
+    assert read("beside=True&lecture=FALSE") == {"beside": True, "lecture": False}
+
+
+def test_a_number_may_have_noughts_in_front():
+    assert read("maps=007") == {"maps": 7}
+
+
+# -- nonsense
+
+WRONG_TEXTS = {
+    Choice: ["", "abc", "-1", "0", "99999", "NaN", "１２", "<script>alert(1)</script>", "a" * 5000],
+    Several: ["abc", "-1", "0", "6", "99999", "１", "1,2", "[1]", "../../etc/passwd", "\0"],
+    Switch: ["", "1", "0", "yes", "on", "truee", "ｔｒｕｅ", "None", "true\n", "a" * 5000],
+    Number: [
+        *["", " ", "abc", "-1", "0", "000000", "1.5", "1e3", "1_000", "NaN", "inf", "0x10", "１２"],
+        *["٣", "²", "1\n", " 1", "+1", "123456", "9" * 5000, "../../etc/passwd", "\0", "true"],
+    ],
+}
+NONSENSE_LINKS = [
+    "nonsense",
+    "javascript:alert(1)",
+    "nonsense=1",
+    "Layer=5",
+    "layer[]=5",
+    "=5",
+    "%00=1",
+    "maps=%F0%28",
+    "maps=3&%3Cscript%3E=1",
+    "tour=101",
+    "?" + "a" * 5000,
+    "?a=\n\x1b[31m\u202e",
+    "?\ud800=1",
+    "&".join(["maps=3"] * (MOST_PARTS + 1)),
+    "&" * MOST_PARTS,
+]
+
+
+def refused(link):
+    """The message of a link that is refused: one printable line, not too long."""
+    with pytest.raises(LinkError) as refusal:
+        read(link)
+    message = str(refusal.value)
+    assert message.isprintable()
+    assert "expected" in message
+    assert "got" in message
+    assert len(message) < 500
+    return message
+
+
+@EVERY_FIELD
+def test_a_value_that_a_control_has_not_is_refused(name):
+    field = FIELDS[name]
+    wrong = list(WRONG_TEXTS[type(field)])
+    if isinstance(field, Number):
+        wrong.append(str(field.largest + 1))
+    if isinstance(field, Choice):
+        wrong.append(f"{labels_of(field)[0]} ")
+    for text in wrong:
+        with pytest.raises(LinkError, match="expected"):
+            field.read([text])
+    assert refused(f"{name}=%3Cscript%3E").startswith(f"{name}: expected")
+
+
+@pytest.mark.parametrize("link", NONSENSE_LINKS, ids=lambda link: ascii(link[:20]))
+def test_a_link_of_nonsense_is_refused_in_one_line(link):
+    refused(link)
+
+
+def test_as_many_parts_as_a_link_may_have_are_read():
+    assert read("&".join(["maps=3"] * MOST_PARTS)) == {"maps": 3}
+
+
+@given(TEXTS)
+@SETTINGS
+def test_whatever_a_link_says_it_is_read_or_refused_in_one_line(text):
+    for link in (text, f"?{text}", f"?maps={text}", f"?blocks={text}&{text}=1"):
+        try:
+            values = read(link)
+        except LinkError:
+            refused(link)
+            continue
+        assert set(values) <= set(FIELDS)
+        assert read(write(values)) == without_defaults(values)
+
+
+def test_a_text_is_repeated_in_one_printable_line_of_40_letters():
+    assert shortened("abc") == "“abc”"
+    assert shortened("a" * 40) == f"“{'a' * 40}”"
+    assert shortened("a" * 41) == f"“{'a' * 39}…”"
+    assert shortened("a\nb\x1bc\ud800\u202e") == "“a\ufffdb\ufffdc\ufffd\ufffd”"
+
+
+# -- what there is
+
+
+def test_numbers_reach_as_far_as_the_network_does():
+    filters = {layer.filters for layer in VGG19.conv_layers}
+    channels = {layer.channels for layer in VGG19.conv_layers}
+    sides = {layer.output_shape[0] for layer in VGG19.conv_layers}
+    wanted = {
+        **dict.fromkeys(("filters", "maps", "block_maps", "channel"), max(filters)),
+        **dict.fromkeys(("channels", "filter_channel"), max(channels)),
+        **dict.fromkeys(("row", "column"), max(sides)),
+        **dict.fromkeys(("filter_page", "channel_page"), 32),
+        "tour": 100,
+    }
+    numbers = {name: field.largest for name, field in FIELDS.items() if isinstance(field, Number)}
+    assert numbers == wanted
+    assert (max(filters), max(channels), max(sides)) == (512, 512, 224)
+
+
+def test_choices_are_those_of_the_network_and_the_samples():
+    layers = [f"{number} · {layer.name}" for number, layer in enumerate(VGG19.conv_layers, 1)]
+    assert labels_of(FIELDS["layer"]) == layers
+    assert labels_of(FIELDS["blocks"]) == ["1", "2", "3", "4", "5"]
+    titles = [sample.title for sample in SAMPLES]
+    for name in ("picture", "other"):
+        assert labels_of(FIELDS[name]) == [*titles, "Robin", "Your own"]
+    assert FIELDS["picture"].default != FIELDS["other"].default
+
+
+@EVERY_FIELD
+def test_every_default_is_a_value_that_can_be_chosen(name):
+    assert FIELDS[name].default in values_of(FIELDS[name])
+
+
+def test_no_label_is_there_twice_nor_the_name_of_another_value():
+    for name, field in FIELDS.items():
+        if isinstance(field, Choice | Several):
+            words = [{value.casefold(), label.casefold()} for value, label in field.options.items()]
+            assert len(set().union(*words)) == sum(map(len, words)), name
+
+
+def test_the_fields_cannot_be_changed():
+    with pytest.raises(TypeError):
+        FIELDS["view"] = Switch()
