@@ -1,0 +1,531 @@
+"""Tours: what a file may say, what is said of a broken one, and whether the page's own is true."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from bisect import bisect_left
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from tests.weights_files import ReferenceWeights, reference_folder
+from vgg_viz import links
+from vgg_viz.architecture import VGG19
+from vgg_viz.images import load_picture
+from vgg_viz.network import Network
+from vgg_viz.samples import sample_bytes
+from vgg_viz.tours import BUILT_IN, Step, Tour, TourError, built_in, parse
+from vgg_viz.weights import UntrainedWeights
+
+TITLE = 'title = "A tour"\n'
+STEP = '[[step]]\ntitle = "A step"\ntext = "Some words."\npage = "?view=Blocks"\n'
+ASKED = STEP + 'question = "Why?"\nanswer = "Because."\n'
+
+
+# -- what a tour says
+
+
+def test_a_tour_is_its_title_and_its_steps():
+    step = Step("A step", "Some words.", {"view": "blocks"})
+    asked = Step("A step", "Some words.", {"view": "blocks"}, "Why?", "Because.")
+    assert parse(TITLE + STEP + ASKED) == Tour("A tour", (step, asked))
+
+
+def test_a_pages_link_is_what_is_behind_its_question_mark():
+    link = (
+        "https://example.org/page?view=Feature+maps&layer=3+%C2%B7+block2_conv1&maps=16&channel=7"
+    )
+    by_hand = "view=Feature maps&layer=3 · block2_conv1&maps=16&channel=7"
+    expected = {"view": "maps", "layer": "block2_conv1", "maps": 16, "channel": 7}
+    for page in (link, by_hand, "?" + by_hand):
+        tour = parse(TITLE + STEP.replace("?view=Blocks", page))
+        assert dict(tour.steps[0].page) == expected
+
+
+def test_the_link_of_the_page_as_it_is_first_shown_names_nothing():
+    tour = parse(TITLE + STEP.replace("?view=Blocks", "http://localhost:8501/"))
+    assert dict(tour.steps[0].page) == {}
+
+
+def test_what_belongs_to_the_visitor_is_left_out_of_a_step():
+    link = "?view=Blocks&tour=3&answer=true&lecture=true"
+    tour = parse(TITLE + STEP.replace("?view=Blocks", link))
+    assert dict(tour.steps[0].page) == {"view": "blocks"}
+
+
+def test_a_step_cannot_be_changed():
+    with pytest.raises(TypeError):
+        built_in().steps[0].page["view"] = "maps"
+
+
+def test_bytes_with_a_mark_in_front_and_lines_ended_as_on_windows_will_do():
+    text = TITLE + STEP + 'question = """Why?\nAnd how?"""\nanswer = "So."\n'
+    windows = b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()
+    assert parse(windows) == parse(text) == parse("\ufeff" + text)
+    assert parse(windows).steps[0].question == "Why?\nAnd how?"
+
+
+def test_steps_may_stand_in_a_list():
+    inline = '{title = "A step", text = "Some words.", page = "?view=Blocks"}'
+    assert parse(f"{TITLE}step = [\n{inline},\n]\n") == parse(TITLE + STEP)
+
+
+def test_as_much_as_is_allowed_is_read():
+    step = STEP.replace("A step", "t" * 120).replace("Some words.", "ä" * 200)
+    assert len(parse(TITLE + step * 100).steps) == 100
+    longest = ASKED.replace("Some words.", "x" * 1200).replace("Why?", "q" * 600)
+    assert len(parse(TITLE + longest + "\n" * 990).steps[0].text) == 1200
+
+
+# -- what is wrong with one
+
+
+def steps(count, last=""):
+    return TITLE + STEP * count + last
+
+
+BROKEN = {
+    "nothing": ("", 1, "expected a title of the tour, got none"),
+    "only a title": (TITLE, 1, "at least one [[step]]"),
+    "no title": (STEP, 1, "expected a title of the tour"),
+    "title a number": ("\n# a tour\ntitle = 7\n" + STEP, 3, "title: expected a text in quotes"),
+    "title empty": ('title = " "\n' + STEP, 1, "title: expected 1 to 120 characters, got 0"),
+    "title long": (f'title = "{"x" * 121}"\n{STEP}', 1, "got 121"),
+    "title of two lines": ('title = """\na\nb"""\n' + STEP, 1, "title: expected one line, got 2"),
+    "one pair of brackets": (TITLE + "\n" + STEP.replace("[[step]]", "[step]"), 3, "got a table"),
+    "step a text": (TITLE + 'step = "one"\n', 2, "expected [[step]] in two pairs of brackets"),
+    "dotted step": (TITLE + 'step.title = "one"\n', 2, "got a table"),
+    "step an empty list": (TITLE + "step = []\n", 1, "at least one [[step]]"),
+    "steps of numbers": (TITLE + "step = [\n 1,\n 2]\n", 3, "got a number"),
+    "misspelt at the top": ('titel = "x"\n' + STEP, 1, "expected title or step, got “titel”"),
+    "unknown at the top": (f'{TITLE}\nauthor = "me"\n{STEP}', 3, "got “author”"),
+    "unknown table": (steps(1, "\n[author]\nname = 1\n"), 7, "got “author”"),
+    "misspelt in a step": (steps(2, 'anwser = "x"\n'), 10, "or answer, got “anwser”"),
+    "dotted in a step": (
+        steps(2, 'page.view = "x"\n').replace('page = "?view=Blocks"\npage.view', "page.view"),
+        9,
+        "page: expected a text in quotes, got a table",
+    ),
+    "unknown key in quotes": (steps(1, '"b\\u0000\\nc" = 1\n'), 6, "got “b��c”"),
+    "no title in a step": (steps(1, STEP.replace('title = "A step"\n', "")), 6, "a title in the"),
+    "no text": (steps(1, "\n" + STEP.replace('text = "Some words."\n', "")), 7, "expected a text"),
+    "no page": (steps(1, '[[step]]\ntitle = "x"\ntext = "y"\n'), 6, "expected a page in the step"),
+    "text a list": (TITLE + STEP.replace('"Some words."', '["x"]'), 4, "got a list"),
+    "text a date": (TITLE + STEP.replace('"Some words."', "2020-02-02"), 4, "got a date or time"),
+    "text a switch": (TITLE + STEP.replace('"Some words."', "true"), 4, "got true or false"),
+    "text too long": (steps(1, STEP.replace("words", "x" * 1200)), 8, "expected 1 to 1,200"),
+    "question too long": (
+        TITLE + ASKED.replace("Why?", "x" * 601),
+        6,
+        "question: expected 1 to 600",
+    ),
+    "answer too long": (
+        TITLE + ASKED.replace("Because.", "x" * 601),
+        7,
+        "answer: expected 1 to 600",
+    ),
+    "answer empty": (TITLE + ASKED.replace("Because.", ""), 7, "answer: expected 1 to 600"),
+    "question alone": (steps(2, 'question = "x"\n'), 10, "expected an answer with the question"),
+    "answer alone": (steps(2, 'answer = "x"\n'), 10, "expected a question with the answer"),
+    "a picture": (TITLE + STEP.replace("words", "![x](http://a.b/c.png)"), 4, "without pictures"),
+    "a picture in an answer": (TITLE + ASKED.replace("Because", "![x]"), 7, "without pictures"),
+    "a control character in a value": (TITLE + STEP.replace("words", "\\u0007"), 4, "got U+0007"),
+    "a control character": (TITLE + STEP.replace("words", "\x1b[31m"), 4, "got U+001B"),
+    "a lone carriage return": (TITLE + STEP.replace("words", "a\rb"), 4, "got U+000D"),
+    "half a letter": (TITLE + STEP.replace("words", "\ud800"), 4, "got U+D800"),
+    "page unknown control": (TITLE + STEP.replace("view", "veiw"), 5, "got “veiw”"),
+    "page unknown view": (TITLE + STEP.replace("Blocks", "Block"), 5, "view: expected one of Arch"),
+    "page unknown layer": (
+        TITLE + STEP.replace("view=Blocks", "layer=17"),
+        5,
+        "page: layer: expected one of 1 · block1_conv1, 2 · block1_conv2, 3 · block2_conv1, …, "
+        "got “17”",
+    ),
+    "page no number": (
+        TITLE + STEP.replace("view=Blocks", "maps=all"),
+        5,
+        "from 1 to 512, got “all”",
+    ),
+    "page too large": (TITLE + STEP.replace("view=Blocks", "maps=513"), 5, "got “513”"),
+    "page of two lines": (TITLE + STEP.replace('"?view=Blocks"', '"""\na\nb"""'), 5, "one line"),
+    "page many controls": (
+        TITLE + STEP.replace("view=", "&view=" * 201),
+        5,
+        "at most 200 parts",
+    ),
+    "page empty": (TITLE + STEP.replace("?view=Blocks", ""), 5, "page: expected 1 to 2,000"),
+    "no quotes": ("# x\ntitle = Hello\n", 2, "texts stand in quotes"),
+    "no equals sign": (TITLE + "[[step]]\ntitle\n", 3, "expected TOML"),
+    "open quote": (TITLE + STEP.replace('words."', "words."), 4, "expected TOML"),
+    "open quotes in threes": (TITLE + 'x = """\na\nb\n', 4, "Unterminated string"),
+    "open list": (TITLE + "step = [\n", 2, "expected TOML, got an error (Invalid value)"),
+    "open bracket": (TITLE + "[[step]\n", 2, "expected TOML"),
+    "said twice": (steps(1, 'title = "again"\n'), 6, "Cannot overwrite a value"),
+    "not TOML": ("<html>\n", 1, "expected TOML"),
+    "wrong escape": (TITLE + STEP.replace("words", "\\words"), 4, "expected TOML"),
+    "nested deeply": (TITLE + "\nx = " + "[" * 5000, 3, "nested too deeply"),
+    "nested deeply over lines": (TITLE + "x = " + "[\n" * 3 + "[" * 5000, 5, "nested"),
+    "a number of many digits": (TITLE + "\nx = " + "9" * 5000, 3, "a value that cannot be read"),
+    "a key of many parts": (TITLE + "a." * 30_000 + "b = 1", 2, "full stops"),
+    "too many steps": (steps(101), 402, "expected at most 100 steps, got 101"),
+    "too many lines": (steps(1, "\n" * 1000), 1001, "expected at most 1,000 lines, got 1,005"),
+    "too much": (steps(1, "# " + "x" * 64_000), 6, "at most 64 kB"),
+    # What looks like a key or a step, but stands within a text, or in a list.
+    "a key in a text": (
+        f'{TITLE}[[step]]\ntitle = "x"\ntext = """\n[[step]]\npage = "?"\nquestion = 1\n"""\n'
+        'page = "?"\nquestion = 1\n',
+        10,
+        "question: expected a text in quotes, got a number",
+    ),
+    "a step in a text": (
+        f"{TITLE}[[step]]\ntitle = '''\"\"\"'''\ntext = '''\n[[step]]\n[[step]]'''\n"
+        "page = '?'\n[[step]]\n",
+        8,
+        "expected a title in the step",
+    ),
+    "a bracket in a comment": (f'{TITLE}# [ {{ """\n{STEP}oops = 1\n', 7, "got “oops”"),
+    "a bracket in a text": (f"{TITLE}{STEP.replace('words', '[{')}oops = 1\n", 6, "got “oops”"),
+    "five quotes at the end": (
+        f'{TITLE}[[step]]\ntitle = "x"\ntext = """say ""a""\\""""""\npage = "?"\noops = 1\n',
+        6,
+        "got “oops”",
+    ),
+    "in a list of steps": (
+        f'{TITLE}step = [\n  {{title = "a", text = "b", page = "?"}},\n\n  # the second\n'
+        '  {title = "a", text = """b\nc""", page = "?layer=0"},\n]\n',
+        6,
+        "page: layer",
+    ),
+    "above a text of many lines": (
+        TITLE + "[[step]]\ntitle = 1\ntext = '''" + "\n" * 50 + "'''\n",
+        3,
+        "title: expected a text in quotes",
+    ),
+    "a text that begins late": (
+        f'{TITLE}[[step]]\n# the title\n\ntitle = """\n\n\n"""\n',
+        5,
+        "title: expected 1 to 120",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "fragment"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_tour_ends_in_one_sentence_with_its_line(text, line, fragment):
+    with pytest.raises(TourError) as caught:
+        parse(text)
+    message = str(caught.value)
+    assert message.startswith(f"Line {line} of the tour: ")
+    assert caught.value.line == line
+    assert fragment in message
+    assert_one_sentence(message)
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "fragment"),
+    [
+        (TITLE.encode("utf-16"), 1, "expected text in UTF-8, got a byte 0xff"),
+        (f"{TITLE}# Käfer\n".encode("latin-1"), 2, "got a byte 0xe4"),
+        (b"\x89PNG\r\n\x1a\n", 1, "got a byte 0x89"),
+        (TITLE.encode() + b"\0", 2, "got U+0000"),
+        (b"\n" * 64_001, 64_001, "at most 64 kB"),
+    ],
+)
+def test_so_does_what_is_no_text(data, line, fragment):
+    with pytest.raises(TourError, match=re.escape(fragment)) as caught:
+        parse(data)
+    assert caught.value.line == line
+    assert_one_sentence(str(caught.value))
+
+
+def test_newer_pythons_say_the_line_of_an_error_apart_from_its_message(monkeypatch):
+    class NewerError(tomllib.TOMLDecodeError):
+        msg, lineno = "Illegal character '\\x01'", 2
+
+    def loads(text):
+        raise NewerError("Illegal character '\\x01' (somewhere)")
+
+    monkeypatch.setattr("vgg_viz.tours.tomllib.loads", loads)
+    with pytest.raises(TourError, match=r"^Line 2 of the tour: .*Illegal character '\\x01'\)\.$"):
+        parse(TITLE + STEP)
+
+
+def test_however_deeply_a_list_is_nested_it_ends_in_a_sentence():
+    def message(depth):
+        with pytest.raises(TourError) as caught:
+            parse(f"{TITLE}x = {'[' * depth}{']' * depth}\n{STEP}")
+        return str(caught.value)
+
+    deepest = bisect_left(range(2_000), True, key=lambda depth: "too deeply" in message(depth))
+    assert 100 < deepest < 2_000
+    # Where it can just be read, and where it just cannot: the same line, whatever is said of it.
+    for depth in range(deepest - 20, deepest + 20):
+        assert message(depth).startswith("Line 2 of the tour: expected ")
+
+
+def test_a_text_as_long_as_a_file_is_refused_with_its_line():
+    for quotes in ('"""', "'''"):
+        text = f"{TITLE}[[step]]\ntitle = 'x'\ntext = {quotes}{'word [[x]] ' * 5_000}\n{quotes}\n"
+        with pytest.raises(TourError, match=r"^Line 4 of the tour: text: expected 1 to 1,200"):
+            parse(text + "page = '?'\n")
+
+
+def assert_one_sentence(message):
+    assert re.fullmatch(r"Line [0-9]+ of the tour: .{10,200}\.", message)
+    assert message.isprintable()
+
+
+ORIGINAL = BUILT_IN.read_text("utf-8")
+PIECES = ['"', '"""', "'''", "[", "]", "{", "}", "=", "\n", "#", "\\", ".", "\r", "\0", "\ud800"]
+PIECES += ["[[step]]\n", "page = ", 'answer = ""', "x = [1,\n2]\n", "![", "é", "9" * 5000]
+
+
+@st.composite
+def mutated(draw):
+    """The built-in tour with a few parts cut out, doubled or put elsewhere."""
+    text = ORIGINAL
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(text)))
+        end = min(len(text), start + draw(st.sampled_from([0, 1, 2, 5, 40, 400])))
+        piece = draw(st.sampled_from([*PIECES, "", text[start:end] * 2]) | st.text(max_size=8))
+        text = text[:start] + piece + text[end:]
+    return text
+
+
+def assert_tour_or_sentence(text):
+    try:
+        tour = parse(text)
+    except TourError as error:
+        assert_one_sentence(str(error))
+        line = error.line
+    else:
+        assert isinstance(tour, Tour)
+        line = 1
+    lines = text.count(b"\n" if isinstance(text, bytes) else "\n") + 1
+    assert 1 <= line <= lines
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.integers(0, len(ORIGINAL)))
+@example(len(ORIGINAL))
+def test_a_tour_cut_off_anywhere_is_a_tour_or_a_sentence(length):
+    assert_tour_or_sentence(ORIGINAL[:length])
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(mutated())
+def test_a_tour_with_any_change_is_a_tour_or_a_sentence(text):
+    assert_tour_or_sentence(text)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.binary(max_size=200) | st.text(max_size=200))
+def test_so_is_anything_else(text):
+    assert_tour_or_sentence(text)
+
+
+# -- the documentation
+
+
+def test_the_example_in_the_documentation_is_a_tour():
+    words = (Path(__file__).parents[1] / "docs" / "tours.md").read_text("utf-8")
+    (example_file,) = re.findall(r"```toml\n(.*?)```", words, re.DOTALL)
+    tour = parse(example_file)
+    assert [step.title for step in tour.steps] == ["Stripes", "The same filter, another picture"]
+    assert "- So lists are possible." in tour.steps[1].text
+    with pytest.raises(TourError) as caught:
+        parse(example_file.replace('layer=3 · block2_conv1&maps=16"', 'layer=17"'))
+    quoted = re.search(r"> (Line 6 .*?)\n> (.*)\n", words)
+    assert f"{quoted[1]} {quoted[2]}" == str(caught.value)
+
+
+def test_reading_tours_needs_neither_streamlit_nor_numpy():
+    script = "import sys, vgg_viz.tours; vgg_viz.tours.built_in(); print(*sys.modules)"
+    command = [sys.executable, "-c", script]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "vgg_viz.tours" in loaded
+    assert {"streamlit", "numpy", "PIL", "tensorflow"} & set(loaded) == set()
+
+
+# -- the page's own tour
+
+
+def test_the_built_in_tour_is_about_ten_steps_with_questions():
+    tour = built_in()
+    assert tour == parse(BUILT_IN.read_bytes())
+    assert 8 <= len(tour.steps) <= 12
+    assert sum(bool(step.question) for step in tour.steps) >= 3
+    assert all(step.text.count(". ") <= 3 for step in tour.steps)
+
+
+@pytest.mark.parametrize("step", built_in().steps, ids=lambda step: step.title)
+def test_the_built_in_pages_are_within_their_layers(step):
+    assert step.page["view"] in links.VIEWS
+    if step.page["view"] not in ("filters", "maps"):
+        return
+    layer = VGG19.layer(step.page["layer"])
+    for key in ("maps", "filters", "channel"):
+        assert step.page.get(key, 1) <= layer.filters
+    assert step.page.get("channels", 1) <= layer.channels
+    # Few enough for a projector.
+    assert step.page.get("maps", 9) <= 16
+    # Whoever speaks of a map by its number must name the picture, and must show it.
+    named = [int(number) for number in re.findall(r"[Mm]ap (\d+)", step.answer + step.text)]
+    assert not named or "picture" in step.page
+    assert all(number <= step.page["maps"] for number in named)
+
+
+def test_every_view_is_shown_and_so_is_what_training_changed():
+    pages = [step.page for step in built_in().steps]
+    assert {page["view"] for page in pages} == set(links.VIEWS)
+    assert any(page.get("compare") == "network" for page in pages)
+
+
+def test_the_numbers_that_the_built_in_tour_names_are_the_plans():
+    words = " ".join(step.text + step.answer for step in built_in().steps)
+    first, eighth, last = (VGG19.conv_layers[index] for index in (0, 7, 15))
+    assert (len(VGG19.layers), len(VGG19.conv_layers), len(VGG19.blocks)) == (26, 16, 5)
+    assert (first.filters, first.parameters, first.channels) == (64, 1792, 3)
+    assert (eighth.receptive_field, eighth.channels) == (48, 256)
+    assert (last.output_shape, last.receptive_field > VGG19.input_side) == ((14, 14, 512), True)
+    for said in ("**26 layers**, 16", "**1,792.**", "48 × 48", "what 256 maps", "14 × 14", "512"):
+        assert said in words
+
+
+# -- whether it is true, measured without the page
+
+needs_weights = pytest.mark.skipif(
+    not ReferenceWeights().path.is_file(),
+    reason=f"there is no vgg19_blocks1-3.npz in {reference_folder()}",
+)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return Network(ReferenceWeights())
+
+
+def step_asking(words):
+    (step,) = (step for step in built_in().steps if words in step.question)
+    return step
+
+
+def answered(step):
+    """The map that the answer names first."""
+    return int(re.match(r"\*\*Map (\d+)\.\*\*", step.answer)[1])
+
+
+def shown(network, step):
+    """The picture as float RGB (224, 224, 3), and the maps that the step shows of it."""
+    pixels = load_picture(sample_bytes(step.page["picture"]))
+    maps = network.feature_maps(pixels, step.page["layer"])[: step.page["maps"]]
+    return pixels.astype(float), maps.astype(float)
+
+
+def edges(pixels):
+    """How brightness grows to the right and downwards, two arrays (224, 224)."""
+    brightness = pixels @ (0.299, 0.587, 0.114)
+    return [ndimage.sobel(brightness, axis) for axis in (1, 0)]
+
+
+def shrunk(values, side):
+    factor = len(values) // side
+    return values.reshape(side, factor, side, factor).mean(axis=(1, 3))
+
+
+def correlations(maps, pattern):
+    """Of each map with a pattern (224, 224); 0 for a map that is the same everywhere."""
+    small = shrunk(pattern, maps.shape[1]).ravel()
+    return np.array([np.corrcoef(one.ravel(), small)[0, 1] if np.ptp(one) else 0 for one in maps])
+
+
+def best(scores):
+    """The number of the map with the highest score, if it is so by a tenth at least."""
+    first, second = np.sort(scores)[:-3:-1]
+    assert first > 1.1 * max(second, 0)
+    return int(np.argmax(scores)) + 1
+
+
+@needs_weights
+def test_the_map_of_horizontal_edges_is_the_one(trained):
+    step = step_asking("horizontal")
+    pixels, maps = shown(trained, step)
+    rightwards, downwards = edges(pixels)
+    across, upright = (correlations(maps, abs(edge)) for edge in (downwards, rightwards))
+    assert answered(step) == best(across) == best(across - upright)
+    # Bright above and dark below: brightness falls downwards, and not the other way.
+    assert answered(step) == best(correlations(maps, (-downwards).clip(0)))
+    own = maps[answered(step) - 1]
+    assert own[downwards < -100].mean() > 5 * own[downwards > 100].mean()
+
+
+@needs_weights
+def test_the_map_of_vertical_edges_is_the_one(trained):
+    step = step_asking("vertical")
+    pixels, maps = shown(trained, step)
+    rightwards, downwards = edges(pixels)
+    upright, across = (correlations(maps, abs(edge)) for edge in (rightwards, downwards))
+    assert answered(step) == best(upright) == int(np.argmax(upright - across)) + 1
+    assert np.argsort(upright)[-2] + 1 == 11
+    # Bright on the left and dark on the right.
+    assert answered(step) == best(correlations(maps, -rightwards))
+    # The stripes that the text points at: the first and the third square of the first row.
+    first, third = (maps[:, 3:25, left : left + 22].mean(axis=(1, 2)) for left in (3, 59))
+    assert first[answered(step) - 1] > 5 * third[answered(step) - 1]
+    assert all(first[n] < 5 * third[n] for n in range(16) if n != answered(step) - 1 and third[n])
+
+
+@needs_weights
+def test_the_map_of_blue_is_the_one_and_the_other_is_deceived(trained):
+    step = step_asking("blue")
+    pixels, maps = shown(trained, step)
+    red, green, blue = np.moveaxis(pixels, -1, 0)
+    scores = correlations(maps, blue - (red + green) / 2)
+    assert answered(step) == best(scores) == 3
+    assert np.argsort(scores)[-2] + 1 == 5
+    # Places in the photograph, read off it: the wall, the collar with the shirt, the coat.
+    wall, coat = maps[:, 40:110, 180:220], maps[:, 195:215, 40:80]
+    shirt = maps[:, 120:190, 86:146][:, pixels[120:190, 86:146].min(axis=-1) > 220]
+    assert np.median(wall[2]) > 2 * np.median(shirt[2])
+    assert np.median(shirt[2]) < 1.1 * np.median(coat[2])
+    assert np.median(shirt[4]) > 0.9 * np.median(wall[4])
+
+
+# The cat's eyes, in pixels of the picture, read off it: top, bottom, left, right.
+EYES = ((64, 110, 67, 103), (82, 122, 147, 172))
+
+
+def in_eyes(side):
+    """Which positions of a map lie in which of the cat's eyes, two arrays (side, side)."""
+    y, x = (np.mgrid[:side, :side] + 0.5) * 224 / side
+    return [
+        (top <= y) & (y <= bottom) & (left <= x) & (x <= right) for top, bottom, left, right in EYES
+    ]
+
+
+@needs_weights
+def test_the_map_of_the_eyes_is_the_one(trained):
+    step = step_asking("both eyes")
+    _, maps = shown(trained, step)
+    one, other = in_eyes(maps.shape[1])
+    outside = maps[:, ~(one | other)].max(axis=1)
+    weaker = np.minimum(maps[:, one].max(axis=1), maps[:, other].max(axis=1))
+    assert answered(step) == best(weaker / outside)
+    assert answered(step) == best(maps[:, one | other].sum(axis=1) / maps.sum(axis=(1, 2)))
+    strongest = np.argsort(maps[answered(step) - 1], axis=None)[-20:]
+    assert (one | other).ravel()[strongest].all()
+
+
+def test_without_training_that_map_has_next_to_nothing_and_another_has_the_cat():
+    step = step_asking("untrained")
+    assert "such as map 8" in step.answer
+    assert "Map 6" in step.answer
+    pixels, maps = shown(Network(UntrainedWeights()), step)
+    lit = maps[5] > 0.2 * maps[5].max()
+    assert lit.mean() < 0.03
+    assert lit[1:-1, 1:-1].sum() < lit.sum() / 2
+    assert correlations(maps, pixels @ (0.299, 0.587, 0.114))[7] > 0.3
