@@ -1,0 +1,401 @@
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import colormaps
+from matplotlib.backends.backend_pdf import PdfFile, RendererPdf
+from PIL import Image
+from scipy import ndimage
+
+from vgg_viz import __version__, exports
+from vgg_viz.exports import (
+    Panel,
+    Sheet,
+    arrays_npz,
+    file_stem,
+    numbers_csv,
+    plain,
+    sheet_pdf,
+    sheet_png,
+    wrap,
+)
+
+STEPS = 238  # a scale has 239 levels
+LINK = "https://example.org/?view=maps&layer=" + "x" * 560
+CAPTION = [
+    "Layer: 1 · block1_conv1",
+    "Picture: Кошка, 猫, قطة, a $b$ costs $5_{^\\frac",
+    "a\nb\r\tc\x00\x1b[31m\u202e\udcff",
+    "Wort" * 300,
+    "VGG Viz 1.2.3",
+    LINK,
+]
+
+
+def panel(values, limits=None, colour_map="viridis", columns=3, heading="", titles=None):
+    values = np.asarray(values, np.float32)
+    values.setflags(write=False)
+    numbers = range(1, len(values) + 1)
+    titles = titles or [str(number) for number in numbers]
+    return Panel(heading, values, titles, numbers, limits, colour_map, columns)
+
+
+def sheet(*panels, title="A title", lines=("A line",)):
+    return Sheet(title, lines, panels)
+
+
+def whole_levels(count=5, side=7, seed=0):
+    """Tiles of whole numbers from 0 to 238, both of them in every tile: each is its level."""
+    values = np.random.default_rng(seed).integers(0, STEPS, (count, side, side), endpoint=True)
+    values[:, 0, 0], values[:, -1, -1] = 0, STEPS
+    return values
+
+
+def colours(levels, colour_map="viridis"):
+    """The colours of whole levels by Matplotlib alone, uint8."""
+    return colormaps[colour_map](np.linspace(0, 1, STEPS + 1), bytes=True)[levels][..., :3]
+
+
+def pixels(png):
+    with Image.open(io.BytesIO(png)) as image:
+        assert image.format == "PNG"
+        assert image.mode == "RGB"
+        return np.asarray(image)
+
+
+def laid_out(shown):
+    return exports._lay_out(shown, 1600, lettered=False)
+
+
+def coloured(picture):
+    """What is not grey in a picture: the boxes around it, row by row."""
+    hues = picture.max(axis=2) != picture.min(axis=2)
+    labels, _ = ndimage.label(hues)
+    boxes = sorted((box[0].start, box[1].start, box) for box in ndimage.find_objects(labels))
+    return [picture[box] for _, _, box in boxes]
+
+
+def blocks(part, side):
+    """A tile's pixels at its own size; every value must be a square of one colour."""
+    factor = part.shape[0] // side
+    assert part.shape[:2] == (factor * side, factor * side)
+    small = part[::factor, ::factor]
+    np.testing.assert_array_equal(small.repeat(factor, axis=0).repeat(factor, axis=1), part)
+    return small
+
+
+@pytest.mark.parametrize("width", [200, 1600])
+@pytest.mark.parametrize(("factor", "limits"), [(1, (0.0, STEPS)), (0.37, None)])
+def test_tiles_in_the_png_have_the_scales_colours(limits, factor, width):
+    levels = whole_levels()
+    parts = coloured(pixels(sheet_png(sheet(panel(levels * factor, limits)), width)))
+    if limits:
+        *parts, strip = parts
+        assert strip.shape[1] % (STEPS + 1) == 0
+    assert len(parts) == 5
+    for part, tile in zip(parts, levels, strict=True):
+        np.testing.assert_array_equal(blocks(part, 7), colours(tile))
+
+
+def test_large_tiles_are_averaged():
+    levels = whole_levels(count=1, side=4).repeat(200, axis=1).repeat(200, axis=2)
+    (part,) = coloured(pixels(sheet_png(sheet(panel(levels)), width=300)))
+    assert part.shape[0] < 800
+    np.testing.assert_array_equal(blocks(part, 4), colours(levels[0, ::200, ::200]))
+
+
+def test_a_scale_a_tile_is_drawn_without_a_legend():
+    levels = whole_levels(count=2)
+    factors = np.array([1, 5], np.float32)
+    limits = np.zeros(2, np.float32), STEPS * factors
+    parts = coloured(pixels(sheet_png(sheet(panel(levels * factors[:, None, None], limits)))))
+    assert len(parts) == 2
+    for part, tile in zip(parts, levels, strict=True):
+        np.testing.assert_array_equal(blocks(part, 7), colours(tile))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "strips"),
+    [
+        (None, None, 0),
+        ((0.0, 9.0), (0.0, 9.0), 1),
+        ((0.0, 9.0), (np.float32(0), np.float32(9)), 1),
+        ((0.0, 9.0), (-9.0, 9.0), 2),
+        (None, (-9.0, 9.0), 1),
+    ],
+)
+def test_panels_share_a_legend_where_they_share_a_scale(first, second, strips):
+    values = whole_levels(count=2) / 40
+    shown = sheet(panel(values, first, columns=2), panel(values, second, columns=2))
+    assert len(coloured(pixels(sheet_png(shown)))) == 4 + strips
+    grids, legends = np.split([part.left for part in laid_out(shown).pictures], [2])
+    assert list(legends) == list(grids)[2 - strips if first is None else 0 :][:strips]
+
+
+def test_flat_tiles_are_struck_through():
+    values = whole_levels(count=2)
+    values[1] = 3
+    first, second = coloured(pixels(sheet_png(sheet(panel(values)))))
+    np.testing.assert_array_equal(blocks(first, 7), colours(values[0]))
+    struck = (second == (226, 70, 60)).all(axis=2)
+    assert struck.diagonal().all()
+    assert (second[~struck] == colours(0)).all()
+
+
+def test_the_png_is_white_with_everything_inside_its_margins():
+    shown = sheet(panel(whole_levels()), title="Title " * 60, lines=CAPTION)
+    picture = pixels(sheet_png(shown, width=900))
+    margin = exports.MARGIN
+    frame = np.ones(picture.shape[:2], bool)
+    frame[margin:-margin, margin - 2 : -margin + 2] = False
+    assert (picture[frame] == 255).all()
+    assert (picture.max(axis=2) == picture.min(axis=2))[-200:].all()
+    assert (picture[-200:] < 80).any()
+
+
+def test_the_png_says_what_it_shows():
+    with Image.open(io.BytesIO(sheet_png(sheet(panel(whole_levels()), lines=CAPTION)))) as image:
+        texts = image.text
+    assert texts["Title"] == "A title"
+    assert texts["Software"] == f"VGG Viz {__version__}"
+    assert texts["Source"] == LINK
+    assert texts["Description"].splitlines()[1] == CAPTION[1]
+    assert texts["Description"].splitlines()[2] == "a b c��[31m��"
+    with Image.open(io.BytesIO(sheet_png(sheet(panel(whole_levels()))))) as image:
+        assert "Source" not in image.text
+
+
+def figure(shown):
+    return exports._figure(laid_out(shown))
+
+
+@pytest.mark.parametrize("width", [1100, 1400, 1600, 1900])
+def test_no_text_leaves_the_pdfs_margins_or_its_tile(width):
+    titles = [f"{number} · a long title of a tile" for number in range(1, 17)]
+    values = whole_levels(count=16)
+    shown = sheet(panel(values, (0.0, 9.0), columns=16, titles=titles), lines=CAPTION)
+    made = exports._figure(exports._lay_out(shown, width, lettered=False))
+    (axes,) = made.axes
+    width, height = made.get_size_inches()
+    file = PdfFile(io.BytesIO())
+    file.newPage(width * 72, height * 72)
+    renderer = RendererPdf(file, 72, height, width)
+    extents = [text.get_window_extent(renderer) for text in axes.texts]
+    to_points = axes.transData.transform
+    tiles = axes.images[0].get_extent()
+    left, right = to_points((tiles[0], 0))[0], to_points((tiles[1], 0))[0]
+    assert min(extent.x0 for extent in extents) >= left - 1
+    assert max(extent.x1 for extent in extents) <= right + 1
+    assert min(extent.y0 for extent in extents) > 0
+    assert max(extent.y1 for extent in extents) < made.bbox.height
+    row = [e for e, text in zip(extents, axes.texts, strict=True) if "tile" in text.get_text()]
+    assert len(row) == 16
+    assert all(before.x1 < after.x0 for before, after in pairwise(row))
+
+
+def test_pictures_in_the_pdf_are_not_resampled():
+    levels = whole_levels(count=2)
+    shown = sheet(panel(levels, (0.0, STEPS)))
+    (axes,) = figure(shown).axes
+    image, strip = axes.images
+    sizes = re.findall(rb"/Width (\d+)", sheet_pdf(shown))
+    assert sorted(map(int, sizes)) == sorted(part.get_array().shape[1] for part in (image, strip))
+    assert image.get_interpolation() == strip.get_interpolation() == "none"
+    for part, tile in zip(coloured(image.get_array()), levels, strict=True):
+        np.testing.assert_array_equal(blocks(part, 7), colours(tile))
+
+
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="poppler's pdftotext is not there")
+def test_words_in_the_pdf_can_be_selected():
+    lines = ["a $b$ costs $5_{^\\frac", "Кошка", "A" * 300]
+    shown = sheet(panel(whole_levels(), (-9.0, 9.0)), title="Title $x$", lines=lines)
+    command = ["pdftotext", "-layout", "-", "-"]
+    done = subprocess.run(command, input=sheet_pdf(shown), capture_output=True, check=True)
+    words = done.stdout.decode().split()
+    assert words[:5] == ["Title", "$x$", "1", "2", "3"]
+    for line in lines[:2]:
+        assert line in " ".join(words)
+    assert "".join(words).endswith(lines[-1])
+
+
+def test_the_pdf_has_its_fonts_and_metadata_and_no_date():
+    pdf = sheet_pdf(sheet(panel(whole_levels()), title="Title (1)", lines=CAPTION))
+    assert pdf.startswith(b"%PDF-")
+    assert b"/FontFile2" in pdf
+    assert b"/Type3" not in pdf
+    assert rb"/Title (Title \(1\))" in pdf
+    assert f"/Creator (VGG Viz {__version__})".encode() in pdf
+    assert b"/CreationDate" not in pdf
+    assert LINK.encode() in pdf
+
+
+@pytest.mark.parametrize(
+    ("count", "columns", "page"),
+    [(8, 8, (842, 595)), (16, 4, (595, 842)), (40, 2, (595, None))],
+)
+def test_the_page_follows_the_grid(count, columns, page):
+    pdf = sheet_pdf(sheet(panel(whole_levels(count), columns=columns)))
+    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", pdf)
+    width, height = (round(float(side)) for side in box.groups())
+    assert width == page[0]
+    assert height == page[1] or (page[1] is None and 842 < height < 14400)
+
+
+def test_pdfs_are_the_same_in_threads_and_in_another_process():
+    shown = [sheet(panel(whole_levels(seed=seed)), lines=CAPTION) for seed in range(4)]
+    before = dict(mpl.rcParams)
+    expected = [sheet_pdf(one) for one in shown]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(sheet_pdf, shown)) == expected
+    assert dict(mpl.rcParams) == before
+    script = (
+        "import sys; from tests.test_exports import *; "
+        "pdf = sheet_pdf(sheet(panel(whole_levels(seed=0)), lines=CAPTION)); "
+        "assert not {'streamlit', 'matplotlib.pyplot'} & set(sys.modules); "
+        "sys.stdout.buffer.write(pdf)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout == expected[0]
+
+
+def test_512_tiles_make_a_png_and_a_pdf():
+    shown = sheet(panel(np.random.default_rng(0).random((512, 14, 14)), columns=23))
+    assert pixels(sheet_png(shown)).shape[1] > 1200
+    assert sheet_pdf(shown).count(b"/Subtype /Image") == 1
+
+
+@pytest.mark.parametrize("width", [40, 100, 700])
+@pytest.mark.parametrize(
+    "words", ["", "a", "one two  three", "x" * 600, f"see {LINK} there", "猫" * 50]
+)
+def test_wrapping_loses_nothing_and_fits(words, width):
+    lines = wrap(words, lambda text: 9 * len(text), width)
+    assert all(9 * len(line) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == words.replace(" ", "")
+
+
+def test_words_break_between_words_where_they_can():
+    assert wrap("one two three", len, 7) == ["one two", "three"]
+    assert wrap("ab abcdefghij cd", len, 4) == ["ab", "abcd", "efgh", "ij", "cd"]
+    assert wrap("abc", len, 0) == ["a", "b", "c"]
+
+
+def test_arrays_come_back_as_they_were():
+    array = np.array([[0.1, -0.0, np.nan], [np.inf, 1e-45, 3]], np.float32)
+    arrays = {"maps": array, "numbers": np.arange(3)}
+    about = {"Picture": "Кошка “猫”", "link": LINK}
+    with np.load(io.BytesIO(arrays_npz(arrays, about)), allow_pickle=False) as file:
+        assert set(file) == {"maps", "numbers", "about"}
+        assert file["maps"].tobytes() == array.tobytes()
+        assert file["maps"].dtype == np.float32
+        np.testing.assert_array_equal(file["numbers"], arrays["numbers"])
+        assert json.loads(str(file["about"])) == about
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../a", "file", "about", "allow_pickle", "ä"])
+def test_names_that_an_npz_cannot_have_are_refused(name):
+    with pytest.raises(ValueError, match="expected array names"):
+        arrays_npz({name: np.zeros(1)}, {})
+
+
+def read_csv(panels):
+    text = numbers_csv(panels).decode("utf-8")
+    assert text.endswith("\r\n")
+    assert text.count("\n") == text.count("\r\n") == 1 + sum(len(p.values) for p in panels)
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_numbers_are_those_of_the_tiles():
+    values = np.random.default_rng(0).normal(size=(4, 14, 14)).astype(np.float32)
+    values[2] = 0
+    rows = read_csv([panel(values, heading="Maps")])
+    assert list(rows[0]) == [*exports.NUMBER_COLUMNS]
+    for index, (row, tile) in enumerate(zip(rows, values, strict=True)):
+        assert (row["panel"], row["number"], row["title"]) == (
+            "Maps",
+            f"{index + 1}",
+            f"{index + 1}",
+        )
+        assert np.float32(row["minimum"]) == tile.min()
+        assert np.float32(row["maximum"]) == tile.max()
+        exact = tile.astype(np.float64)
+        assert float(row["mean"]) == pytest.approx(exact.mean(), abs=1e-6)
+        assert float(row["variance"]) == pytest.approx(exact.var(), rel=1e-5)
+        assert float(row["active_share"]) == np.count_nonzero(tile > 0) / 196
+        assert row["silent"] == ("true" if index == 2 else "false")
+
+
+def test_panels_follow_one_another_in_the_csv():
+    first, second = panel(whole_levels(count=2), heading="猫, a"), panel(whole_levels(count=1))
+    assert [row["panel"] for row in read_csv([first, second])] == ["猫, a", "猫, a", "2"]
+
+
+@pytest.mark.parametrize(
+    ("title", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("-2+3", "'-2+3"),
+        ("\t=1", "'=1"),
+        ("\r\n=1", "'=1"),
+        ("-0.25", "-0.25"),
+        ("1 · 2", "1 · 2"),
+        ('"a", b', '"a", b'),
+    ],
+)
+def test_no_cell_is_a_formula(title, cell):
+    (row,) = read_csv([panel(whole_levels(count=1), titles=[title], heading=title)])
+    assert row["title"] == row["panel"] == cell
+    assert float(row["minimum"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "stem"),
+    [
+        ("5 · block3_conv1, Cat", "5-block3-conv1-Cat"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("Über Café", "Uber-Cafe"),
+        ("猫", "vgg-viz"),
+        ("", "vgg-viz"),
+        ("...", "vgg-viz"),
+        ("con", "vgg-viz-con"),
+        ("LPT1", "vgg-viz-LPT1"),
+        ("a" * 79 + " b", "a" * 79),
+        ("x" * 200, "x" * 80),
+    ],
+)
+def test_file_names_are_safe(words, stem):
+    assert file_stem(words) == stem
+
+
+def test_plain_words_are_one_printable_line():
+    assert plain(" a\u00a0b\n\nc\x00 · é猫\u202e ") == "a b c� · é猫�"
+
+
+@pytest.mark.parametrize(
+    ("values", "titles"),
+    [
+        (np.zeros((0, 3, 3)), []),
+        (np.zeros((1, 3, 4)), ["1"]),
+        (np.zeros((3, 3)), ["1", "2", "3"]),
+        (np.zeros((2, 3, 3)), ["1"]),
+    ],
+)
+def test_what_is_no_grid_is_refused(values, titles):
+    with pytest.raises(ValueError, match="expected"):
+        Panel("", values, titles, titles, None, "gray", 3)
+
+
+def test_a_sheet_without_panels_is_refused():
+    with pytest.raises(ValueError, match="expected at least one panel"):
+        sheet()

@@ -1,0 +1,314 @@
+import ast
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.weights_files import write_keras_weights
+from vgg_viz.exports import arrays_npz
+from vgg_viz.network import Network
+from vgg_viz.reproduction import (
+    FiltersRun,
+    MapsRun,
+    WeightsFile,
+    beside_script,
+    filters_script,
+    maps_script,
+)
+from vgg_viz.weights import UntrainedWeights
+
+# What a script may use: what comes with Keras and TensorFlow, and Python's own.
+ALLOWED = {"base64", "functools", "io", "pathlib", "sys", "keras", "numpy", "PIL"}
+NASTY = [
+    "a \"quoted\" and 'quoted' caption",
+    '"""\nimport os\nos.abort()\n"""',
+    "'''\rimport os\r\nos.abort()",
+    "\\",
+    "\\N{BULLET} \\x",
+    "-*- coding: no-such-encoding -*-",
+    "form\x0cfeed \x00 nul \x1b[31m \u2028 \u2029 \x85 \udcff \u202e",
+    "{0} {title} %s $x$",
+    "猫 Кошка 🐈",
+]
+
+
+def run(script, folder, *arguments):
+    """Run a script as its reader would, with nothing of this repository to be imported."""
+    path = folder / "script.py"
+    path.write_text(script, encoding="utf-8")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command = [sys.executable, "-I", str(path), *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    with np.load(folder / "reproduced.npz") as arrays:
+        return dict(arrays), done.stdout
+
+
+def assert_near(got, expected):
+    """Equal but for the order in which another way to run the same network may add up."""
+    assert got.dtype == np.float32
+    assert got.shape == expected.shape
+    assert np.abs(expected).max() > 0
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+def imports(script):
+    for node in ast.walk(ast.parse(script)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def calls(script, name):
+    """The calls of that function or method in a script."""
+    found = [node for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Call)]
+    return [call for call in found if ast.unparse(call.func).split(".")[-1] == name]
+
+
+@pytest.fixture
+def maps_run(photograph):
+    """A run of which a test changes what it is about."""
+
+    def make(**changes):
+        values = {
+            "name": "maps",
+            "network": "untrained",
+            "preprocessing": "caffe",
+            "pixels": photograph,
+            "layer_name": "block1_conv1",
+            "numbers": [1, 2],
+        }
+        return MapsRun(**(values | changes))
+
+    return make
+
+
+def test_nothing_of_ours_can_be_imported_where_the_scripts_run(tmp_path):
+    command = [sys.executable, "-I", "-c", "import vgg_viz"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "ModuleNotFoundError" in done.stderr
+
+
+def test_maps_are_those_of_the_untrained_network(tmp_path, maps_run, untrained_network, photograph):
+    mirrored = np.ascontiguousarray(photograph[:, ::-1])
+    numbers = {"early": [64, 1, 7], "late": list(range(1, 513)), "turned": [5]}
+    runs = [
+        maps_run(name="early", numbers=numbers["early"]),
+        maps_run(name="late", layer_name="block5_conv4", numbers=numbers["late"]),
+        maps_run(name="turned", layer_name="block3_conv2", numbers=[5], pixels=mirrored),
+        maps_run(name="early_rgb", preprocessing="rgb"),
+        maps_run(name="late_rgb", preprocessing="rgb", layer_name="block5_conv4"),
+    ]
+
+    def ours(pixels, layer_name, wanted):
+        return untrained_network.feature_maps(pixels, layer_name)[np.array(wanted) - 1]
+
+    def by_rgb(layer_name):
+        pixels = (photograph[None] / 255).astype(np.float32)
+        maps = untrained_network.submodel(layer_name).predict_on_batch(pixels)
+        return np.moveaxis(np.asarray(maps).reshape(maps[0].shape[-3:]), -1, 0)[:2]
+
+    expected = {
+        "early": ours(photograph, "block1_conv1", numbers["early"]),
+        "late": ours(photograph, "block5_conv4", numbers["late"]),
+        "turned": ours(mirrored, "block3_conv2", numbers["turned"]),
+        "early_rgb": by_rgb("block1_conv1"),
+        "late_rgb": by_rgb("block5_conv4"),
+    }
+    (tmp_path / "exported.npz").write_bytes(arrays_npz(expected, {}))
+    arrays, said = run(maps_script(runs), tmp_path, "exported.npz")
+
+    assert list(arrays) == list(expected)
+    for name, array in expected.items():
+        assert_near(arrays[name], array)
+    for line, (name, array) in zip(said.splitlines(), expected.items(), strict=True):
+        words, difference = line.split(": largest difference ")
+        assert words == f"{name} {array.shape}"
+        largest = np.abs(arrays[name].astype(np.float64) - array).max()
+        assert float(difference) == pytest.approx(largest, rel=1e-5)
+
+
+def test_filters_are_those_of_the_untrained_network(tmp_path, untrained_network):
+    runs = [
+        FiltersRun("first", "untrained", "block1_conv1", range(1, 65), [3, 1]),
+        FiltersRun("last", "untrained", "block5_conv4", [512, 1, 100], range(200, 210)),
+    ]
+    arrays, said = run(filters_script(runs), tmp_path)
+
+    kernel = UntrainedWeights().read
+    first = kernel("block1_conv1")[0].transpose(3, 2, 0, 1)[:, [2, 0]]
+    last = kernel("block5_conv4")[0].transpose(3, 2, 0, 1)[[511, 0, 99], 199:209]
+    np.testing.assert_array_equal(arrays["first"], first)
+    np.testing.assert_array_equal(arrays["last"], last)
+    assert said.splitlines() == ["first (64, 2, 3, 3)", "last (3, 10, 3, 3)"]
+
+
+def test_maps_are_those_of_a_weights_file_beside_the_script(tmp_path, maps_run, photograph):
+    weights = UntrainedWeights(seed=7)
+    name = 'it\'s a "file".h5'
+    write_keras_weights(tmp_path / name, weights)
+    script = maps_script([maps_run(network=WeightsFile(name), layer_name="block3_conv4")])
+
+    arrays, _ = run(script, tmp_path)
+    assert_near(arrays["maps"], Network(weights).feature_maps(photograph, "block3_conv4")[:2])
+
+
+def test_imagenet_is_keras_own(maps_run):
+    for script in (
+        maps_script([maps_run(network="imagenet")]),
+        filters_script([FiltersRun("filters", "imagenet", "block1_conv1", [1], [1])]),
+    ):
+        (call,) = calls(script, "VGG19")
+        assert ast.unparse(call.func) == "keras.applications.VGG19"
+        assert call.args == []
+        arguments = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        assert arguments == {
+            "weights": "imagenet",
+            "include_top": False,
+            "input_shape": (224, 224, 3),
+        }
+
+
+def test_only_what_comes_with_keras_is_imported(maps_run):
+    networks = ["imagenet", "untrained", WeightsFile("some.h5")]
+    runs = [maps_run(name=f"maps_{n}", network=network) for n, network in enumerate(networks)]
+    filters = [FiltersRun("f", network, "block1_conv1", [1], [1]) for network in networks[:1]]
+    for script in (maps_script(runs), filters_script(filters)):
+        assert set(imports(script)) <= ALLOWED
+
+
+def test_a_script_is_short(maps_run):
+    script = maps_script([maps_run(), maps_run(name="other", preprocessing="rgb")])
+    code = script[script.index("import base64") : script.index("PICTURES = [")]
+    assert len([line for line in code.splitlines() if line.strip()]) < 80
+    assert max(map(len, script.splitlines())) <= 100
+
+
+def test_a_script_says_where_it_comes_from(maps_run):
+    from vgg_viz import __version__
+
+    link = "http://localhost:8501/?view=maps&layer=1+%C2%B7+block1_conv1"
+    script = maps_script([maps_run()], caption=["block1_conv1", "Picture: Cat"], link=link)
+    for line in (f"# Written by VGG Viz {__version__}", "# Picture: Cat", f"# {link}"):
+        assert line in script.splitlines()
+
+
+@pytest.mark.parametrize("words", NASTY)
+def test_words_from_outside_change_nothing(maps_run, words):
+    filters = FiltersRun("f", "untrained", "block1_conv1", [1], [1])
+    for write, one in ((maps_script, maps_run()), (filters_script, filters)):
+        harmless = write([one])
+        script = write([one], caption=[words, words], link=words)
+        # As bytes: the file's encoding must not follow from the words either.
+        assert ast.dump(ast.parse(script.encode())) == ast.dump(ast.parse(harmless))
+        compile(script.encode(), "script.py", "exec")
+
+
+@pytest.mark.parametrize("words", NASTY)
+def test_a_file_name_from_outside_stays_a_string(maps_run, words):
+    network = WeightsFile(f"{words}.h5")
+    script = maps_script([maps_run(network=network)])
+    (call,) = calls(script, "from_file")
+    assert ast.literal_eval(call.args[0]) == beside_script(network.name)
+    assert script.isascii()
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("mine.h5", "mine.h5"),
+        ("mine.hdf5", "mine.hdf5"),
+        ("/some/folder/mine.h5", "mine.h5"),
+        ("C:\\folder\\mine.h5", "mine.h5"),
+        # Keras would read these in another way, or not at all.
+        ("mine.weights.h5", "mine.weights.h5.h5"),
+        ("mine", "mine.h5"),
+        ("imagenet", "imagenet.h5"),
+    ],
+)
+def test_the_weights_file_has_an_ending_that_keras_reads(name, beside):
+    assert beside_script(name) == beside
+
+
+def test_a_picture_used_twice_is_there_once(maps_run, photograph):
+    mirrored = np.ascontiguousarray(photograph[:, ::-1])
+    once = maps_script([maps_run(name="a"), maps_run(name="b", pixels=photograph.copy())])
+    twice = maps_script([maps_run(name="a"), maps_run(name="b", pixels=mirrored)])
+    assert once.count("iVBORw0KGgo") == 1
+    assert twice.count("iVBORw0KGgo") == 2
+
+
+def test_the_pictures_are_the_very_pixels(maps_run, photograph, tmp_path):
+    import base64
+
+    tree = ast.parse(maps_script([maps_run()]))
+    (pictures,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "PICTURES"
+    )
+    path = tmp_path / "picture.png"
+    path.write_bytes(base64.b64decode(ast.literal_eval(pictures)[0]))
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(np.asarray(image), photograph)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "written"),
+    [
+        (range(1, 65), "range(1, 65)"),
+        ([7], "range(7, 8)"),
+        ([2, 1], "[2, 1]"),
+        (np.array([5, 6]), "range(5, 7)"),
+        (np.array([5, 7]), "[5, 7]"),
+    ],
+)
+def test_numbers_are_a_range_where_they_can_be(maps_run, numbers, written):
+    (call,) = calls(maps_script([maps_run(numbers=numbers)]), "make_maps")
+    assert ast.unparse(call.args[-1]) == written
+
+
+def test_many_numbers_in_any_order(maps_run):
+    numbers = np.random.default_rng(0).permutation(512) + 1
+    script = maps_script([maps_run(layer_name="block5_conv4", numbers=numbers)])
+    (call,) = calls(script, "make_maps")
+    assert ast.literal_eval(call.args[-1]) == numbers.tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"numbers": [0]}, "expected numbers from 1 to 64"),
+        ({"numbers": [65]}, "expected numbers from 1 to 64"),
+        ({"numbers": []}, "expected numbers from 1 to 64"),
+        ({"pixels": np.zeros((224, 224), np.uint8)}, "expected a picture"),
+        ({"pixels": np.zeros((224, 224, 3), np.float32)}, "expected a picture"),
+        ({"preprocessing": "caffe()"}, "expected caffe or rgb"),
+        ({"network": "os.abort"}, "expected imagenet, untrained or a WeightsFile"),
+        ({"layer_name": "block1_pool"}, "expected a conv layer"),
+    ],
+)
+def test_what_cannot_be_made_is_said(maps_run, changes, message):
+    with pytest.raises(ValueError, match=message):
+        maps_run(**changes)
+
+
+@pytest.mark.parametrize("names", [[], ["a", "a"], ["no name"], ["about"], ['"']])
+def test_names_that_arrays_cannot_have_are_refused(maps_run, names):
+    with pytest.raises(ValueError, match="expected"):
+        maps_script([maps_run(name=name) for name in names])
+
+
+def test_filters_that_are_not_there_are_refused():
+    with pytest.raises(ValueError, match="from 1 to 3"):
+        FiltersRun("f", "untrained", "block1_conv1", [1], [4])
+    with pytest.raises(ValueError, match="from 1 to 64"):
+        FiltersRun("f", "untrained", "block1_conv1", [65], [1])
+    with pytest.raises(ValueError, match="WeightsFile"):
+        FiltersRun("f", "os.abort", "block1_conv1", [1], [1])
