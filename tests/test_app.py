@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from vgg_viz import weights
 from vgg_viz.architecture import VGG19
 from vgg_viz.downloads import DownloadError
+from vgg_viz.links import COLOUR_MAPS, PICTURES
 from vgg_viz.ui import diagram, picture
-from vgg_viz.ui.controls import COLOUR_MAPS
 from vgg_viz.ui.results import Work
 from vgg_viz.weights import UntrainedWeights, WeightsError, WeightsUnavailable
 
@@ -49,7 +49,8 @@ def texts(page: AppTest) -> str:
 
 
 def mosaics(page: AppTest) -> list:
-    return list(page.main.get("bidi_component"))
+    shown = page.main.get("bidi_component")
+    return [component for component in shown if component.key != "copy-link"]
 
 
 def choose(page: AppTest, key: str, value: object) -> AppTest:
@@ -250,7 +251,7 @@ def test_a_photo_from_the_camera_is_shown():
 
 def test_the_robin_is_fetched_when_asked_for(monkeypatch):
     robin = picture.PictureFile("robin", "Robin", "A robin", photo("brown", "JPEG"))
-    monkeypatch.setattr(picture, "robin_file", lambda: robin)
+    monkeypatch.setattr(picture, "robin_file", lambda key: robin)
     assert "Robin (stretched)" in texts(open_page(view="Feature maps", picture="Robin"))
 
 
@@ -275,9 +276,9 @@ def test_without_a_network_the_robin_is_a_plain_message_and_is_tried_once_a_choi
 
 def test_every_sample_and_both_sizes_can_be_chosen():
     page = open_page(view="Conclusion")
-    for name in list(picture.TITLES)[:8]:
+    for name in list(PICTURES)[:8]:
         choose(page, "picture", name)
-        assert picture.TITLES[name] in texts(page)
+        assert PICTURES[name] in texts(page)
     choose(page, "fit", "crop")
     assert "(cropped)" in texts(page)
 
@@ -313,7 +314,7 @@ def test_a_map_too_high_for_the_next_layer_is_cut_to_it():
 
 def test_the_inspector_leads_to_the_filter():
     page = open_page(view="Feature maps", layer="5 · block3_conv1", channel="100")
-    page.button(key="to-filter").click().run()
+    page.button(key="inspector-to-filter").click().run()
     assert not page.exception
     assert page.header[0].value == "Filters of block3_conv1"
     assert "Filters 97 to 100 of 100" in texts(page)

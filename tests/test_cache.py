@@ -83,20 +83,20 @@ def put(shelf, key, size):
 
 
 def test_a_value_is_computed_once_and_then_the_same_object():
-    shelf = Shelf(100)
+    shelf = Shelf(100, clock=lambda: 0.0)
     value = shelf.get("key", lambda: [1, 2], never_pause)
     assert value == [1, 2]
     assert shelf.get("key", lambda: pytest.fail("computed again"), never_pause) is value
 
 
 def test_none_is_a_value_like_any_other():
-    shelf = Shelf(100)
+    shelf = Shelf(100, clock=lambda: 0.0)
     assert shelf.get("key", lambda: None, never_pause) is None
     assert shelf.get("key", lambda: pytest.fail("computed again"), never_pause) is None
 
 
 def test_keys_do_not_share_values():
-    shelf = Shelf(100)
+    shelf = Shelf(100, clock=lambda: 0.0)
     values = [
         shelf.get(("maps", number), lambda n=number: str(n), never_pause) for number in (1, 2)
     ]
@@ -104,14 +104,14 @@ def test_keys_do_not_share_values():
 
 
 def test_values_are_kept_up_to_the_bound_exactly():
-    shelf = Shelf(100)
+    shelf = Shelf(100, clock=lambda: 0.0)
     assert all(put(shelf, key, 25) for key in "abcd")
     assert shelf.used_bytes == 100
     assert not any(put(shelf, key, 25) for key in "abcd")
 
 
 def test_one_byte_too_many_costs_the_oldest_value():
-    shelf = Shelf(100)
+    shelf = Shelf(100, clock=lambda: 0.0)
     for key in "abc":
         put(shelf, key, 30)
     put(shelf, "d", 11)
@@ -121,7 +121,7 @@ def test_one_byte_too_many_costs_the_oldest_value():
 
 
 def test_what_was_asked_for_last_stays_longest():
-    shelf = Shelf(90)
+    shelf = Shelf(90, clock=lambda: 0.0)
     for key in "abc":
         put(shelf, key, 30)
     assert not put(shelf, "a", 30)
@@ -131,7 +131,7 @@ def test_what_was_asked_for_last_stays_longest():
 
 
 def test_a_large_value_takes_the_place_of_several_small_ones():
-    shelf = Shelf(100)
+    shelf = Shelf(100, clock=lambda: 0.0)
     for key in "abcd":
         put(shelf, key, 25)
     put(shelf, "e", 60)
@@ -141,7 +141,7 @@ def test_a_large_value_takes_the_place_of_several_small_ones():
 
 
 def test_a_value_larger_than_the_bound_is_returned_but_not_kept():
-    shelf = Shelf(100)
+    shelf = Shelf(100, clock=lambda: 0.0)
     assert put(shelf, "large", 101)
     assert shelf.used_bytes == 0
     assert put(shelf, "large", 101)
@@ -149,11 +149,55 @@ def test_a_value_larger_than_the_bound_is_returned_but_not_kept():
     assert not put(shelf, "small", 100)
 
 
+@pytest.mark.parametrize(
+    ("bound", "kept"),
+    [(200, "abcd"), (100, "abcd"), (99, "acd"), (75, "acd"), (50, "ad"), (25, "a"), (24, "")],
+)
+def test_a_shelf_shrinks_to_what_was_used_last(bound, kept):
+    shelf = Shelf(100, clock=lambda: 0.0)
+    for key in "abcd":
+        put(shelf, key, 25)
+    assert not put(shelf, "a", 25)
+    # From the least lately used on: b, c, d, a.
+    shelf.shrink_to(bound)
+    assert shelf.used_bytes == 25 * len(kept) <= bound
+    for key in kept:
+        assert not put(shelf, key, 25)
+
+
+def test_a_shelf_may_be_emptied_and_filled_again_up_to_its_own_bound():
+    shelf = Shelf(100, clock=lambda: 0.0)
+    put(shelf, "a", 60)
+    shelf.shrink_to(0)
+    assert shelf.used_bytes == 0
+    assert put(shelf, "a", 60)
+    assert put(shelf, "b", 40)
+    assert shelf.used_bytes == 100
+    assert not put(shelf, "a", 60)
+
+
+def test_an_empty_shelf_can_shrink():
+    shelf = Shelf(100, clock=lambda: 0.0)
+    shelf.shrink_to(0)
+    assert shelf.used_bytes == 0
+
+
+def test_shrinking_leaves_a_computation_alone(threads):
+    shelf, computation = Shelf(100, clock=lambda: 0.0), Computation("value")
+    put(shelf, "a", 60)
+    computing = threads.submit(shelf.get, "key", computation, never_pause)
+    assert computation.started.wait(PATIENCE_SECONDS)
+    shelf.shrink_to(0)
+    computation.allowed.set()
+    assert computing.result(PATIENCE_SECONDS) == "value"
+    assert shelf.used_bytes == len("value")
+
+
 # -- many callers
 
 
 def test_concurrent_callers_share_one_computation(threads):
-    shelf, queue, value = Shelf(1000), Queue(), np.arange(3)
+    shelf, queue, value = Shelf(1000, clock=lambda: 0.0), Queue(), np.arange(3)
     computation = Computation(value)
     calls = [threads.submit(shelf.get, "key", computation, queue)]
     assert computation.started.wait(PATIENCE_SECONDS)
@@ -165,7 +209,7 @@ def test_concurrent_callers_share_one_computation(threads):
 
 
 def test_another_key_does_not_wait(threads):
-    shelf, computation = Shelf(1000), Computation("slow")
+    shelf, computation = Shelf(1000, clock=lambda: 0.0), Computation("slow")
     slow = threads.submit(shelf.get, "slow", computation, never_pause)
     assert computation.started.wait(PATIENCE_SECONDS)
     quick = threads.submit(shelf.get, "quick", lambda: "quick", never_pause)
@@ -176,7 +220,7 @@ def test_another_key_does_not_wait(threads):
 
 
 def test_a_caller_who_waits_gets_even_what_is_too_large_to_keep(threads):
-    shelf, queue = Shelf(10), Queue()
+    shelf, queue = Shelf(10, clock=lambda: 0.0), Queue()
     first, second = Computation(bytes(11)), Computation(bytes(11))
     second.allowed.set()
     calls = [threads.submit(shelf.get, "key", first, queue)]
@@ -192,7 +236,7 @@ def test_a_caller_who_waits_gets_even_what_is_too_large_to_keep(threads):
 
 
 def test_a_failure_is_raised_and_not_kept():
-    shelf = Shelf(100)
+    shelf = Shelf(100, clock=lambda: 0.0)
     with pytest.raises(ZeroDivisionError):
         shelf.get("key", lambda: 1 // 0, never_pause)
     assert shelf.used_bytes == 0
@@ -200,7 +244,7 @@ def test_a_failure_is_raised_and_not_kept():
 
 
 def test_who_waited_for_a_failure_tries_again(threads):
-    shelf, queue = Shelf(100), Queue()
+    shelf, queue = Shelf(100, clock=lambda: 0.0), Queue()
     failing, second = Computation(OSError("no memory")), Computation("value")
     second.allowed.set()
     failed = threads.submit(shelf.get, "key", failing, queue)
@@ -221,14 +265,14 @@ def test_a_run_that_ends_while_it_computes_leaves_the_key_free():
     def stop():
         raise StopRun
 
-    shelf = Shelf(100)
+    shelf = Shelf(100, clock=lambda: 0.0)
     with pytest.raises(StopRun):
         shelf.get("key", stop, never_pause)
     assert shelf.get("key", lambda: "value", never_pause) == "value"
 
 
 def test_who_gives_up_waiting_leaves_the_computation_alone(threads):
-    shelf, computation = Shelf(100), Computation("value")
+    shelf, computation = Shelf(100, clock=lambda: 0.0), Computation("value")
     computing = threads.submit(shelf.get, "key", computation, never_pause)
     assert computation.started.wait(PATIENCE_SECONDS)
     given_up = threads.submit(shelf.get, "key", computation, leave)
@@ -293,6 +337,140 @@ def test_who_fails_inside_leaves_the_turnstile_free(turnstile):
     assert enter(turnstile, never_pause) == "through"
 
 
+def in_line(turnstile, threads, passed, count):
+    """Let one in and make so many others wait, one after the other; all that is to be ended."""
+    inside = Computation("inside")
+    first = threads.submit(enter, turnstile, never_pause, inside)
+    assert inside.started.wait(PATIENCE_SECONDS)
+    others = []
+    for number in range(count):
+        queue = Queue()
+        go = threads.submit(enter, turnstile, queue, lambda number=number: passed.append(number))
+        queue.wait_for(1)
+        others.append(go)
+    return inside, first, others
+
+
+def end(inside, *calls):
+    inside.allowed.set()
+    for call in calls:
+        call.result(PATIENCE_SECONDS)
+
+
+def test_who_comes_first_is_served_first(turnstile, threads):
+    passed = []
+    inside, first, others = in_line(turnstile, threads, passed, 6)
+    assert passed == []
+    end(inside, first, *others)
+    assert passed == list(range(6))
+
+
+def test_who_comes_last_waits_for_all_who_are_in_line(turnstile, threads):
+    passed = []
+    inside, first, others = in_line(turnstile, threads, passed, 3)
+    queue = Queue()
+    last = threads.submit(enter, turnstile, queue, lambda: passed.append("last"))
+    queue.wait_for(1)
+    end(inside, first, last, *others)
+    assert passed == [0, 1, 2, "last"]
+
+
+class Leaving:
+    """A ``pause`` that reports who waits, and raises once it is told to."""
+
+    def __init__(self):
+        self.waits, self.told = Event(), Event()
+
+    def __call__(self):
+        self.waits.set()
+        assert self.told.wait(PATIENCE_SECONDS), "never told to leave"
+        raise SupersededError
+
+
+@pytest.mark.parametrize("before", [0, 2], ids=["first in line", "in the middle"])
+@pytest.mark.parametrize("after", [0, 2], ids=["last in line", "others behind"])
+def test_who_leaves_the_line_is_not_waited_for(before, after, turnstile, threads):
+    passed, pause = [], Leaving()
+    inside, first, others = in_line(turnstile, threads, passed, before)
+    left = threads.submit(enter, turnstile, pause, lambda: passed.append("who left"))
+    assert pause.waits.wait(PATIENCE_SECONDS)
+    for number in range(after):
+        queue = Queue()
+        others.append(
+            threads.submit(enter, turnstile, queue, lambda n=number: passed.append(before + n))
+        )
+        queue.wait_for(1)
+    pause.told.set()
+    with pytest.raises(SupersededError):
+        left.result(PATIENCE_SECONDS)
+    assert passed == []
+    end(inside, first, *others)
+    assert passed == list(range(before + after))
+    assert turnstile.turns == 1 + before + after
+    assert enter(turnstile, never_pause) == "through"
+
+
+def test_who_leaves_just_as_the_turn_comes_passes_it_on(turnstile, threads):
+    passed, pause = [], Leaving()
+    inside, first, _ = in_line(turnstile, threads, passed, 0)
+    left = threads.submit(enter, turnstile, pause)
+    assert pause.waits.wait(PATIENCE_SECONDS)
+    queue = Queue()
+    behind = threads.submit(enter, turnstile, queue)
+    queue.wait_for(1)
+    # The turn is given to one who is in `pause`, and will never take it.
+    end(inside, first)
+    assert not behind.done()
+    pause.told.set()
+    with pytest.raises(SupersededError):
+        left.result(PATIENCE_SECONDS)
+    assert behind.result(PATIENCE_SECONDS) == "through"
+
+
+def test_who_fails_inside_lets_the_next_pass(turnstile, threads):
+    inside, queue = Computation(OSError("no memory")), Queue()
+    failing = threads.submit(enter, turnstile, never_pause, inside)
+    assert inside.started.wait(PATIENCE_SECONDS)
+    behind = threads.submit(enter, turnstile, queue)
+    queue.wait_for(1)
+    inside.allowed.set()
+    with pytest.raises(OSError, match="no memory"):
+        failing.result(PATIENCE_SECONDS)
+    assert behind.result(PATIENCE_SECONDS) == "through"
+
+
+def test_turns_are_counted(turnstile):
+    assert turnstile.turns == 0
+    for count in range(1, 4):
+        enter(turnstile, never_pause)
+        assert turnstile.turns == count
+    with pytest.raises(ZeroDivisionError):
+        enter(turnstile, never_pause, lambda: 1 // 0)
+    assert turnstile.turns == 4
+
+
+def test_no_turn_is_lost_among_many(turnstile, threads):
+    together, most, served = [], [], []
+
+    def stay(number):
+        together.append(number)
+        most.append(len(together))
+        served.append(number)
+        together.remove(number)
+
+    def take_turns(thread):
+        queue = Queue()
+        for turn in range(25):
+            number = 25 * thread + turn
+            enter(turnstile, queue, lambda number=number: stay(number))
+
+    for call in [threads.submit(take_turns, thread) for thread in range(8)]:
+        call.result(3 * PATIENCE_SECONDS)
+    assert sorted(served) == list(range(200))
+    assert set(most) == {1}
+    assert turnstile.turns == 200
+
+
 # -- waiting
 
 
@@ -337,3 +515,22 @@ class Drawn:
 )
 def test_bytes_are_counted_through_whatever_holds_them(value, size):
     assert byte_count(value) == size
+
+
+def test_what_is_cheap_to_have_again_goes_before_what_was_used_longest_ago():
+    shelf = Shelf(100)
+    shelf.put("dear", b"d" * 40, seconds=0.16)
+    shelf.put("cheap", b"c" * 60, seconds=0.006)
+    shelf.put("new", b"n" * 50, seconds=0.05)
+    assert shelf.peek("cheap") is None
+    assert shelf.peek("dear")
+    assert shelf.peek("new")
+
+
+def test_what_nobody_uses_any_more_goes_in_the_end_however_dear_it_was():
+    shelf = Shelf(100)
+    shelf.put("dear", b"d" * 50, seconds=1.0)
+    for number in range(300):
+        shelf.put(number, b"n" * 50, seconds=0.01)
+    assert shelf.peek("dear") is None
+    assert shelf.used_bytes <= 100

@@ -154,7 +154,7 @@ def sent(maps: np.ndarray) -> bytes:
         shown, [str(number) for number in numbers], numbers, measure_maps(maps), key=None
     )
     frame = mosaics.Frame("grid", on_pick=lambda: None)
-    return mosaics.draw(tiles, None, "gray", "", frame).payload
+    return mosaics.draw(tiles, mosaics.OWN_SCALE, "", frame).payload
 
 
 def grid(maps: np.ndarray) -> bytes:

@@ -10,18 +10,40 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from typing import NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
+class Server(NamedTuple):
+    """A running server: where it is reached, and its process."""
+
+    address: str
+    process: subprocess.Popen
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @contextmanager
 def running_app(log: Path, script: str = "streamlit_app.py", **environment: str) -> Iterator[str]:
     """Run the app; yields its address once it answers that it is well."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with running_server(log, script, **environment) as server:
+        yield server.address
+
+
+@contextmanager
+def running_server(
+    log: Path, script: str = "streamlit_app.py", *, port: int | None = None, **environment: str
+) -> Iterator[Server]:
+    """Run the app; yields it once it answers that it is well. It may be killed meanwhile."""
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", script]
     options = ["--server.port", str(port), "--server.headless", "true"]
     with log.open("w") as output:
@@ -34,7 +56,7 @@ def running_app(log: Path, script: str = "streamlit_app.py", **environment: str)
         )
     try:
         wait_for_health(f"http://127.0.0.1:{port}", process)
-        yield f"http://127.0.0.1:{port}"
+        yield Server(f"http://127.0.0.1:{port}", process)
     finally:
         process.terminate()
         process.wait(timeout=30)

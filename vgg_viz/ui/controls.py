@@ -10,29 +10,28 @@ from typing import Literal
 import streamlit as st
 
 from vgg_viz.architecture import VGG19, Layer
+from vgg_viz.links import (
+    COLOUR_MAPS,
+    LAYERS,
+    NETWORKS,
+    ORDERS,
+    SCALES,
+    NetworkChoice,
+    Order,
+    PairScale,
+    Scale,
+)
+from vgg_viz.ui import address
 
-NetworkChoice = Literal["imagenet", "untrained"]
-Scale = Literal["own", "layer", "zero"]
-
-LAYERS = {layer.name: layer for layer in VGG19.conv_layers}
 BLOCKS = tuple(range(1, len(VGG19.blocks) + 1))
-COLOUR_MAPS = {
-    "gray": "Grey",
-    "viridis": "Viridis",
-    "magma": "Magma",
-    "cividis": "Cividis",
-    "gray_r": "Grey, inverted",
-}
 DIVERGING = "RdBu_r"
-SCALES: dict[Scale, str] = {"own": "Each tile", "layer": "Layer", "zero": "Around 0"}
-NETWORKS: dict[NetworkChoice, str] = {"imagenet": "ImageNet", "untrained": "Untrained"}
 
 
 @dataclass(frozen=True)
 class Appearance:
     """How tiles are coloured."""
 
-    scale: Scale
+    scale: Scale | PairScale
     colour_map: str
 
 
@@ -41,11 +40,11 @@ def layer() -> Layer:
     name = st.selectbox(
         "Layer",
         list(LAYERS),
-        format_func=lambda name: LAYERS[name].title,
+        format_func=LAYERS.get,
         key="layer",
         bind="query-params",
     )
-    return LAYERS[name]
+    return VGG19.layer(name)
 
 
 def one_of(
@@ -57,10 +56,11 @@ def one_of(
     label_visibility: Literal["visible", "collapsed"] = "visible",
 ) -> str:
     """Choose one of a few options, given with their labels; the first is the default."""
-    return st.segmented_control(
+    default = next(iter(options))
+    chosen = st.segmented_control(
         label,
         list(options),
-        default=next(iter(options)),
+        default=default,
         format_func=options.get,
         required=True,
         key=key,
@@ -69,20 +69,26 @@ def one_of(
         label_visibility=label_visibility,
         width="stretch",
     )
+    # Streamlit takes "?scale=" for a choice of nothing, required or not.
+    return chosen or default
 
 
-def count(label: str, key: str, largest: int, default: int) -> int:
-    """Choose a number from 1 to ``largest``; one chosen for a larger layer is cut to it."""
-    if st.session_state.get(key, 1) > largest:
-        st.session_state[key] = largest
-    return st.slider(
-        f"{label} (1 to {largest})",
-        1,
-        largest,
-        min(default, largest),
-        key=key,
+def order() -> Order:
+    """Choose the order of the maps."""
+    return st.selectbox(
+        "Order",
+        list(ORDERS),
+        format_func=ORDERS.get,
+        key="order",
         bind="query-params",
+        help="By **number**, as the layer has them, or those with the largest mean, maximum, "
+        "variance or share of active positions first. A map keeps its number.",
     )
+
+
+def count(label: str, key: str, largest: int) -> int:
+    """Choose a number from 1 to ``largest``; one chosen for a larger layer is cut to it."""
+    return st.slider(f"{label} (1 to {largest})", 1, largest, **address.tie(key, largest))
 
 
 def blocks() -> Sequence[int]:
@@ -108,16 +114,18 @@ def appearance(scales: Sequence[Scale]) -> Appearance:
         words += " · **Around 0** the same, with zero in the middle"
     options = {scale: SCALES[scale] for scale in scales}
     scale = one_of("Scale", "scale", options, help_text=words)
-    if scale == "zero":
-        return Appearance(scale, DIVERGING)
-    colour_map = st.selectbox(
+    return Appearance(scale, DIVERGING if scale == "zero" else colour_map())
+
+
+def colour_map() -> str:
+    """Choose the colour map."""
+    return st.selectbox(
         "Colours",
         list(COLOUR_MAPS),
         format_func=COLOUR_MAPS.get,
         key="colours",
         bind="query-params",
     )
-    return Appearance(scale, colour_map)
 
 
 def network() -> NetworkChoice:
@@ -136,10 +144,8 @@ def page(label: str, key: str, size: int, total: int) -> range:
     pages = -(-total // size)
     if pages == 1:
         return range(total)
-    if st.session_state.get(key, 1) > pages:
-        st.session_state[key] = pages
     heading = st.empty()
-    number = st.pagination(pages, key=key, bind="query-params")
+    number = st.pagination(pages, **address.tie(key, pages))
     shown = range((number - 1) * size, min(number * size, total))
     heading.caption(f"{label} {shown.start + 1} to {shown.stop} of {total}")
     return shown

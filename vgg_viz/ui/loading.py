@@ -1,22 +1,28 @@
 """Networks that load in the background, once for all viewers, while the page stays alive."""
 
+import atexit
 import gc
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 
 import streamlit as st
 
 from vgg_viz import weights
+from vgg_viz.links import NetworkChoice
 from vgg_viz.network import Network
 from vgg_viz.ui.cache import finished, wait_until
-from vgg_viz.ui.controls import NetworkChoice
 from vgg_viz.weights import Weights
 
 OnProgress = Callable[[int, int | None], None]
 
 MEGABYTE = 1_000_000
+
+SETTLING_SECONDS = 5.0
+
+_compiling = Lock()
+_ending = Event()
 
 
 class Loader:
@@ -29,6 +35,7 @@ class Loader:
         self._weights: Future[Weights] | None = None
         self._network: Future[Network] | None = None
         self._received: tuple[int, int | None] | None = None
+        self._gave_up = False
 
     def weights(self) -> "Future[Weights]":
         """The weights, being fetched from now on if they were not before."""
@@ -42,8 +49,18 @@ class Loader:
         weights_to_come = self.weights()
         with self._lock:
             if self._network is None:
-                self._network = in_background(partial(build, weights_to_come))
+                self._network = in_background(partial(build, weights_to_come, anew=self._gave_up))
+                self._network.add_done_callback(finish)
             return self._network
+
+    def fail(self, damaged: Weights, error: Exception) -> None:
+        """Take these weights for failed, and the network with them, if they are still in use."""
+        with self._lock:
+            loaded = self._weights
+            if loaded and loaded.done() and not loaded.exception() and loaded.result() is damaged:
+                self._gave_up = self._gave_up or self._network is not None
+                self._weights = self._network = Future()
+                self._weights.set_exception(error)
 
     def retry(self) -> None:
         """Forget a failure, so that the next who asks starts anew."""
@@ -67,8 +84,11 @@ class Loader:
         self._received = received, total
 
 
-def build(weights_to_come: "Future[Weights]") -> Network:
-    """Build the network, importing TensorFlow while the weights are still on their way."""
+def build(weights_to_come: "Future[Weights]", *, anew: bool = False) -> Network:
+    """Build the network, importing TensorFlow while the weights are still on their way.
+
+    ``anew`` lets go of one that was given up: frozen, it would stay in memory.
+    """
     # The two take seconds each, and neither needs the other. The import makes a million objects
     # and no garbage: looking for it meanwhile takes a sixth of the time.
     gc.disable()
@@ -77,11 +97,51 @@ def build(weights_to_come: "Future[Weights]") -> Network:
     finally:
         gc.enable()
     network = Network(weights_to_come.result())
-    # Streamlit collects all garbage after every script run, and TensorFlow's import leaves a
-    # million objects to look through: frozen, they cost nothing (334 ms a run before, 67 after).
+    leave_sessions_alone()
+    if anew:
+        gc.unfreeze()
+    freeze()
+    return network
+
+
+def finish(future: "Future[Network]") -> None:
+    """Compile a network's forward passes once the first who waits for it has it.
+
+    Otherwise whoever is first to look at a layer would wait for that, and all others behind.
+    """
+    # Not while the first page is being computed and drawn, which needs both of a machine's cores.
+    if future.exception() is None and not _ending.wait(SETTLING_SECONDS):
+        with _compiling:
+            future.result().compile_passes(_ending)
+        freeze()
+
+
+@atexit.register
+def end_compiling() -> None:
+    """Let the compiling come to its end: TensorFlow aborts a process that ends in the midst."""
+    _ending.set()
+    with _compiling:
+        pass
+
+
+def freeze() -> None:
+    """Collect all garbage, and leave what is there now out of every collection to come.
+
+    TensorFlow's import makes a million objects that stay: looking through them takes 270 ms.
+    """
     gc.collect()
     gc.freeze()
-    return network
+
+
+def leave_sessions_alone() -> None:
+    """Keep Streamlit from resetting Keras after every script run, whoever's it is.
+
+    Nothing here makes models during a run, so there is nothing to reset; but a reset collects all
+    garbage while every other viewer waits, 43 ms each, and that a hundred times a minute for 30.
+    """
+    import keras
+
+    keras.backend.clear_session = lambda *_, **__: None
 
 
 def in_background(work: Callable[[], object]) -> Future:

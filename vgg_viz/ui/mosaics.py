@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from vgg_viz.inspection import statistics
+from vgg_viz.inspection import Statistics, statistics
 from vgg_viz.mosaic import (
     Limits,
+    ScaledTiles,
     colour_levels,
     near_square,
     pack_tiles,
@@ -16,7 +17,7 @@ from vgg_viz.mosaic import (
     scale_tiles,
     tile_side,
 )
-from vgg_viz.ui import components
+from vgg_viz.ui import components, lecture, touring
 from vgg_viz.ui.controls import Appearance
 from vgg_viz.ui.results import Span, Work
 
@@ -29,25 +30,66 @@ LARGEST_TILE = 320  # CSS pixels, so that a few maps do not fill three screens
 class Tiles:
     """Tiles to be shown together.
 
-    ``values`` float ``(n, s, s)``; ``titles`` one a tile; ``numbers`` what a click on each tile
-    picks, from 1; ``span`` the whole layer's values; ``key`` says in a few plain values whose tiles
-    these are; ``rectified`` says whether they come after a ReLU, so that zero means silence.
+    ``source`` float ``(n, s, s)``, or what fetches it: a mosaic that is drawn needs no values;
+    ``titles`` one a tile; ``numbers`` what a click on each tile picks, from 1; ``span`` the whole
+    layer's values; ``key`` says in a few plain values whose tiles these are; ``rectified`` says
+    whether they come after a ReLU, so that zero means silence;
+    ``pair`` is each tile's scale, two float arrays ``(n,)``, where two grids are compared.
     """
 
-    values: np.ndarray
+    source: np.ndarray | Callable[[], np.ndarray]
     titles: Sequence[str]
     numbers: Sequence[int]
     span: Span
     key: Hashable
     rectified: bool = True
+    pair: Limits | None = None
+
+    @property
+    def values(self) -> np.ndarray:
+        """The tiles' values, float ``(n, s, s)``."""
+        return self.source() if callable(self.source) else self.source
 
     def limits(self, appearance: Appearance) -> Limits | None:
         """The scale to draw on: None where every tile has its own."""
-        if appearance.scale == "own":
-            return None
-        if appearance.scale == "layer":
-            return self.span.low, self.span.high
-        return -self.span.usual, self.span.usual
+        return {
+            "own": None,
+            "pair": self.pair,
+            "layer": (self.span.low, self.span.high),
+            "zero": (-self.span.usual, self.span.usual),
+        }[appearance.scale]
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A grid as it is shown: what an export is made of.
+
+    ``name`` is that of its array, ``shape`` the array's first axes where they are more than one,
+    ``columns`` 0 means near-square.
+    """
+
+    name: str
+    tiles: Tiles
+    appearance: Appearance
+    caption: str
+    columns: int = 0
+    heading: str = ""
+    shape: tuple[int, ...] = ()
+
+    @property
+    def array(self) -> np.ndarray:
+        """The values in the array's own shape."""
+        values = self.tiles.values
+        return values.reshape(*self.shape, *values.shape[1:]) if self.shape else values
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Tiles that only lack their colours: a tenth of the values that they were made of."""
+
+    scaled: ScaledTiles
+    columns: int
+    measured: Statistics
 
 
 @dataclass(frozen=True)
@@ -85,7 +127,9 @@ class Frame:
             "free": self.columns == 0,
             "smallest": self.smallest_tile,
             "follows": self.follows,
-            "tools": self.tools,
+            "tools": self.tools and not lecture.is_on() and not touring.is_on(),
+            "lecture": lecture.is_on(),
+            "fits": lecture.is_on() or touring.is_on(),
             "heads": list(self.heads),
         }
 
@@ -98,19 +142,25 @@ def show(
     frame: Frame,
 ) -> None:
     """Show tiles as one picture to point at, with its scale and caption under it."""
-    limits = tiles.limits(appearance)
+    size = (tiles.key, frame.columns, frame.width, appearance.scale)
     drawn: Drawn = work.drawn(
-        (tiles.key, caption, frame.columns, frame.width, appearance),
-        lambda: draw(tiles, limits, appearance.colour_map, caption, frame),
+        (size, caption, appearance.colour_map, lecture.is_on(), touring.is_on()),
+        lambda: paint(
+            work.kept(("prepared", size), lambda: prepare(tiles, appearance, frame)),
+            tiles,
+            appearance,
+            caption,
+            frame,
+        ),
     )
-    place(drawn, appearance, limits, frame)
-    st.caption(" · ".join(filter(None, [caption, scale_words(appearance, drawn.flat)])))
+    place(drawn, appearance, tiles.limits(appearance), frame)
+    # One line is as much as can be read from the back of a room.
+    st.caption(caption if lecture.is_on() else under(caption, appearance, drawn.flat))
 
 
 def show_anew(tiles: Tiles, appearance: Appearance, caption: str, frame: Frame) -> None:
     """Show tiles that are not worth keeping, since hardly anybody will look at the same again."""
-    limits = tiles.limits(appearance)
-    place(draw(tiles, limits, appearance.colour_map, caption, frame), appearance, limits, frame)
+    place(draw(tiles, appearance, caption, frame), appearance, tiles.limits(appearance), frame)
     if caption:
         st.caption(caption)
 
@@ -118,7 +168,7 @@ def show_anew(tiles: Tiles, appearance: Appearance, caption: str, frame: Frame) 
 def place(drawn: Drawn, appearance: Appearance, limits: Limits | None, frame: Frame) -> None:
     """Put a drawn mosaic on the page, with its scale under it."""
     components.mount("mosaic", frame.name, drawn.payload, frame.on_pick)
-    if limits:
+    if limits and appearance.scale != "pair" and not lecture.is_on():
         st.html(legend(appearance.colour_map, limits))
 
 
@@ -127,7 +177,7 @@ def show_colours(tiles: np.ndarray, titles: Sequence[str], caption: str, frame: 
     numbers = range(1, len(tiles) + 1)
     columns = near_square(len(tiles))
     values = tiles.reshape(len(tiles), tiles.shape[1], -1)
-    header = describe(titles, numbers, values, caption, rectified=False)
+    header = describe(titles, numbers, statistics(values), caption, rectified=False)
     header |= frame.header() | {"columns": columns, "side": tiles.shape[1]}
     header |= {"flat": [0] * len(tiles), "shown": caption}
     payload = components.pack(header, png(pack_tiles(tiles, columns)))
@@ -135,31 +185,45 @@ def show_colours(tiles: np.ndarray, titles: Sequence[str], caption: str, frame: 
     st.caption(caption)
 
 
-def draw(tiles: Tiles, limits: Limits | None, colour_map: str, caption: str, frame: Frame) -> Drawn:
-    """Draw tiles for the component: none larger than it is, since the browser enlarges sharply."""
-    columns = frame.columns or near_square(len(tiles.values))
-    side = min(tiles.values.shape[2], tile_side(tiles.values.shape[2], columns, frame.width))
-    scaled = scale_tiles(tiles.values, limits, side)
-    header = describe(tiles.titles, tiles.numbers, tiles.values, caption, rectified=tiles.rectified)
-    header |= frame.header() | {"columns": columns, "side": side}
+def draw(tiles: Tiles, appearance: Appearance, caption: str, frame: Frame) -> Drawn:
+    """Draw tiles for the component."""
+    return paint(prepare(tiles, appearance, frame), tiles, appearance, caption, frame)
+
+
+def prepare(tiles: Tiles, appearance: Appearance, frame: Frame) -> Prepared:
+    """Scale tiles for the component: none larger than it is, since the browser enlarges sharply."""
+    values = tiles.values
+    columns = frame.columns or near_square(len(values))
+    side = min(values.shape[2], tile_side(values.shape[2], columns, frame.width))
+    scaled = scale_tiles(values, tiles.limits(appearance), side)
+    return Prepared(scaled, columns, statistics(values))
+
+
+def paint(
+    prepared: Prepared, tiles: Tiles, appearance: Appearance, caption: str, frame: Frame
+) -> Drawn:
+    """Colour scaled tiles, and say of each what the component has to know."""
+    scaled, columns = prepared.scaled, prepared.columns
+    rectified = tiles.rectified
+    header = describe(tiles.titles, tiles.numbers, prepared.measured, caption, rectified=rectified)
+    header |= frame.header() | {"columns": columns, "side": scaled.levels.shape[2]}
     header |= {
         "flat": scaled.flat.astype(int).tolist(),
-        "shown": f"{caption} {colour_map} {limits}",
+        "shown": f"{caption} {appearance.colour_map} {appearance.scale}",
     }
-    picture = png(pack_tiles(scaled.levels, columns), colour_map)
+    picture = png(pack_tiles(scaled.levels, columns), appearance.colour_map)
     return Drawn(components.pack(header, picture), int(scaled.flat.sum()))
 
 
 def describe(
     titles: Sequence[str],
     numbers: Sequence[int],
-    values: np.ndarray,
+    measured: Statistics,
     caption: str,
     *,
     rectified: bool,
 ) -> dict[str, object]:
     """What the component says of the mosaic and of every tile."""
-    measured = statistics(values)
     return {
         "name": caption,
         "file": "".join(letter if letter.isalnum() else "-" for letter in caption),
@@ -177,10 +241,16 @@ def in_words(values: np.ndarray) -> list[str]:
     return [f"{value:.3g}".replace("-", "−") for value in values.tolist()]
 
 
+def under(caption: str, appearance: Appearance, flat: int) -> str:
+    """The line under a mosaic."""
+    return " · ".join(filter(None, [caption, scale_words(appearance, flat)]))
+
+
 def scale_words(appearance: Appearance, flat: int) -> str:
     """How to read the brightness, as the end of a caption."""
     words = {
         "own": "each tile on its own scale, smallest to largest value",
+        "pair": "the two tiles of a number on one scale",
         "layer": "one scale for the whole layer",
         "zero": "one scale for the whole layer, zero in the middle; a weight in 200 lies beyond",
     }[appearance.scale]

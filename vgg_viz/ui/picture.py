@@ -7,32 +7,25 @@ earlier without.
 from __future__ import annotations
 
 import base64
-import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vgg_viz.downloads import DownloadError, download
+from vgg_viz.downloads import DownloadError, download, private_folder
+from vgg_viz.links import FIELDS, FITS, OWN, PICTURES, ROBIN, SOURCES, Fit
 from vgg_viz.samples import SAMPLES, sample, sample_bytes, thumbnail_bytes
 from vgg_viz.ui import controls
 
 if TYPE_CHECKING:
     import numpy as np
-
-Fit = Literal["stretch", "crop"]
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 MAX_MEGABYTES = 20  # as vgg_viz.images has it
 ROBIN_URL = "https://machinelearningmastery.com/wp-content/uploads/2019/02/bird.jpg"
 ROBIN_ALT = "A robin, photographed by Chris Heald"
 
-ROBIN, OWN = "robin", "own"
-TITLES = {sample.name: sample.title for sample in SAMPLES} | {ROBIN: "Robin", OWN: "Your own"}
-
-SOURCES = {"upload": "Upload", "camera": "Camera"}
-FITS: dict[Fit, str] = {"stretch": "Stretched", "crop": "Cropped"}
 FIT_HELP = (
     "VGG19 takes 224 × 224 pixels. **Stretched** is what Keras' `load_img` does and the "
     "walkthrough shows: nearest pixels, aspect ratio not kept. **Cropped** keeps the aspect "
@@ -67,6 +60,21 @@ class PictureFile:
     data: bytes
 
 
+def choose_other() -> Picture:
+    """Show the choice of a second picture, to compare with, and return it."""
+    choice = st.selectbox(
+        "The other picture",
+        list(PICTURES),
+        list(PICTURES).index(FIELDS["other"].default),
+        format_func=PICTURES.get,
+        key="other",
+        bind="query-params",
+    )
+    file = own_upload("other_upload", "Your other picture") if choice == OWN else None
+    fit = st.session_state.get("fit") or FIELDS["fit"].default
+    return load(choice, file, fit, "other")
+
+
 def choose() -> Picture:
     """Show the sidebar's picture controls and return the picture chosen.
 
@@ -75,57 +83,76 @@ def choose() -> Picture:
     st.html(thumbnail_styles())
     choice = st.pills(
         "Picture",
-        list(TITLES),
+        list(PICTURES),
         default=SAMPLES[0].name,
-        format_func=TITLES.get,
+        format_func=PICTURES.get,
         required=True,
         key="picture",
         bind="query-params",
     )
+    # Streamlit takes "?picture=" for a choice of nothing, required or not.
+    choice = choice or FIELDS["picture"].default
     message = st.container()
     file = own_file() if choice == OWN else None
     fit = controls.one_of("Size", "fit", FITS, help_text=FIT_HELP)
     with message:
-        picture = load(choice, file, fit)
+        picture = load(choice, file, fit, "picture")
     st.image(picture.png, output_format="PNG", width="stretch", alt=picture.alt)
     st.caption(f"{picture.title}, as VGG19 sees it: 224 × 224 pixels")
     return picture
 
 
-def load(choice: str, own: PictureFile | None, fit: Fit) -> Picture:
-    """Decode the chosen picture; on failure say why and keep to the last one that was right."""
+def load(choice: str, own: PictureFile | None, fit: Fit, key: str) -> Picture:
+    """Decode the chosen picture; on failure say why and keep to the last one that was right.
+
+    ``key`` is that of the control with the choice.
+    """
     from vgg_viz.images import PictureError
 
-    last_good = st.session_state.get("last_good", sample_file(SAMPLES[0].name))
+    remembered = f"last_good_{key}"
+    last_good = st.session_state.get(remembered, sample_file(FIELDS[key].default))
     if choice != ROBIN:
-        st.session_state.pop("robin_failure", None)
+        st.session_state.pop(f"robin_failure_{key}", None)
     try:
-        file = own if choice == OWN else robin_file() if choice == ROBIN else sample_file(choice)
+        file = own if choice == OWN else robin_file(key) if choice == ROBIN else sample_file(choice)
         picture = open_file(file or last_good, fit)
     except (PictureError, DownloadError) as error:
         st.error(escape(str(error)), icon=":material/broken_image:")
         return open_file(last_good, fit)
-    st.session_state["last_good"] = file or last_good
+    st.session_state[remembered] = file or last_good
     return picture
 
 
 def own_file() -> PictureFile | None:
     """Show the upload and the camera; return the picture given, if there is one."""
     source = controls.one_of("From", "source", SOURCES, label_visibility="collapsed")
-    if source == "camera":
-        title = "Your photo"
-        given = st.camera_input("Take a photo", key="camera", label_visibility="collapsed")
-    else:
-        title = "Your picture"
-        given = st.file_uploader(
-            "A photo of yours",
-            type="image",
-            max_upload_size=MAX_MEGABYTES,
-            key="upload",
-            label_visibility="collapsed",
-        )
+    if source == "upload":
+        return own_upload("upload", "Your picture")
+    given = st.camera_input("Take a photo", key="camera", label_visibility="collapsed")
+    return given_file(given, "Your photo")
+
+
+def own_upload(key: str, title: str) -> PictureFile | None:
+    """Show the upload of a photo; return it, if there is one."""
+    given = st.file_uploader(
+        "A photo of yours",
+        type="image",
+        max_upload_size=MAX_MEGABYTES,
+        key=key,
+        label_visibility="collapsed",
+    )
+    return given_file(given, title)
+
+
+def given_file(given: UploadedFile | None, title: str) -> PictureFile | None:
+    """A visitor's own file, and who will see it."""
     st.caption("It stays with you: nobody else sees it, and a link to this page does not carry it.")
-    return PictureFile(given.file_id, title, title, given.getvalue()) if given else None
+    if given is None:
+        st.caption(
+            "None is here. If you gave one before the connection was lost, please give it again."
+        )
+        return None
+    return PictureFile(given.file_id, title, title, given.getvalue())
 
 
 @lru_cache(maxsize=len(SAMPLES))
@@ -158,7 +185,7 @@ def decoded(key: str, fit: Fit, _data: bytes) -> tuple[np.ndarray, bytes, str]:
     return pixels, png(pixels), digest(pixels)
 
 
-def robin_file() -> PictureFile:
+def robin_file(key: str) -> PictureFile:
     """The walkthrough's photograph, from its address; kept in the system's temporary folder.
 
     The site serves it in two sizes, so there is no one hash to hold it against: it is a picture
@@ -168,16 +195,16 @@ def robin_file() -> PictureFile:
         DownloadError: it could not be fetched; the next try comes when it is chosen anew, since a
             visitor who stays here would wait for it after every click.
     """
-    if "robin_failure" in st.session_state:
-        raise st.session_state["robin_failure"]
-    folder = Path(tempfile.gettempdir()) / "vgg_viz"
+    remembered = f"robin_failure_{key}"
+    if remembered in st.session_state:
+        raise st.session_state[remembered]
     try:
         with st.spinner("Fetching the robin…"):
-            path = download(ROBIN_URL, folder, "bird.jpg", md5=None, timeout=(5.0, 10.0))
+            path = download(ROBIN_URL, private_folder(), "bird.jpg", md5=None, timeout=(5.0, 10.0))
     except DownloadError as error:
-        st.session_state["robin_failure"] = error
+        st.session_state[remembered] = error
         raise
-    return PictureFile("robin", TITLES[ROBIN], ROBIN_ALT, path.read_bytes())
+    return PictureFile("robin", PICTURES[ROBIN], ROBIN_ALT, path.read_bytes())
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from vgg_viz.ui import lecture, touring
+
 STYLES = """
 <style>
 /* Mosaics and text share one column, no wider than either reads well at. */
@@ -42,6 +44,58 @@ STYLES = """
 """
 
 
+LECTURE = """
+<style>
+/* For the back of a room: no controls, large letters, black on white or white on black. */
+:root { font-size: 22px; }
+[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"], .st-key-view, .st-key-tour-start,
+.st-key-copy-link, .st-key-masthead h1, [data-testid="stHeader"] { display: none !important; }
+[data-testid="stMainBlockContainer"] { max-width: none; padding: 0.5rem 1rem; }
+[data-testid="stApp"] { background: GROUND; }
+[data-testid="stMain"] :is(h1, h2, h3, p, li, label):not(button *) { color: INK !important; }
+[data-testid="stCaptionContainer"] p {
+  font-size: 1rem; opacity: 1; white-space: nowrap; overflow: hidden; text-overflow: ellipsis;
+}
+[data-testid="stCaptionContainer"] { opacity: 1; text-align: center; }
+.st-key-masthead {
+  position: fixed; top: auto; bottom: 0.5rem; right: 1rem; z-index: 10; width: auto;
+  opacity: 0.4;
+}
+.st-key-masthead:is(:hover, :focus-within) { opacity: 1; }
+.st-key-lecture-heading { justify-content: center; }
+[data-testid="stMain"] h2 { padding: 0; text-align: center; }
+</style>
+"""
+
+
+TOUR = """
+<style>
+/* Room for the step and the grid on one screen: the page's name is known by now. */
+[data-testid="stMainBlockContainer"] { padding-top: 0.75rem; }
+[data-testid="stHeader"] { background: none; }
+[data-testid="stHeader"], [data-testid="stHeader"] * { pointer-events: none; }
+[data-testid="stHeader"] :is(button, button *) { pointer-events: auto; }
+.st-key-masthead h1 { display: none !important; }
+.st-key-masthead { position: absolute; top: 0.75rem; right: 3.5rem; z-index: 10; width: auto; }
+.st-key-tour-panel { padding: 0.75rem 1rem; gap: 0.25rem; }
+.st-key-tour-panel h3 { padding: 0 0 0.75rem; }
+.st-key-tour-panel [data-testid="stVerticalBlock"] { gap: 0.4rem; }
+[data-testid="stMain"] h2 { padding: 0; }
+@media (max-width: 900px) {
+  [data-testid="stMainBlockContainer"] { padding-top: 3.5rem; }
+  .st-key-masthead { position: static; }
+}
+</style>
+"""
+
+
 def apply() -> None:
     """Put the style sheet into the page."""
-    st.html(STYLES)
+    modes = TOUR * touring.is_on() + (lecture_styles() if lecture.is_on() else "")
+    st.html(STYLES + modes)
+
+
+def lecture_styles() -> str:
+    """The styles of lecture mode: black on white, or white on black in a dark theme."""
+    ink, ground = ("#fff", "#000") if st.context.theme.type == "dark" else ("#000", "#fff")
+    return LECTURE.replace("INK", ink).replace("GROUND", ground)

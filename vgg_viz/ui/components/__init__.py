@@ -29,9 +29,10 @@ def registered(name: str) -> Callable[..., object]:
     return st.components.v2.component(f"vgg_viz.{name}", html=html, css=css, js=js)
 
 
-def mount(name: str, key: str, payload: bytes, on_pick: Callable[[], None]) -> None:
+def mount(name: str, key: str, payload: bytes, on_pick: Callable[[], None] | None = None) -> None:
     """Show a component; ``on_pick`` is called when the visitor picks something in it."""
-    registered(name)(key=key, data=payload, on_picked_change=on_pick)
+    calls = {"on_picked_change": on_pick} if on_pick else {}
+    registered(name)(key=key, data=payload, **calls)
 
 
 def pack(header: Mapping[str, Any], *parts: bytes) -> bytes:

@@ -7,6 +7,8 @@
 const GAP = 4;
 const MARGIN = 4; // of the scroller, in mosaic.css
 const ZOOMS = [1, 1.5, 2, 3, 4];
+const LEGIBLE = 48; // CSS pixels
+const CAPTION = 76; // CSS pixels that a caption takes below a mosaic that fits the window
 const SELECT = "vgg-viz:select";
 
 export default function (component) {
@@ -36,6 +38,7 @@ class Mosaic {
     this.current = 0;
     this.listen(find);
     new ResizeObserver(() => this.draw()).observe(this.scroller);
+    window.addEventListener("resize", () => this.box.isConnected && this.draw());
     // The page's theme changes without a word to components: the colour of their text tells.
     this.box.addEventListener("transitionend", () => this.draw());
   }
@@ -76,14 +79,22 @@ class Mosaic {
 
   layOut() {
     const fullscreen = this.box.matches(":fullscreen");
-    const { columns, tile: fitting } = fullscreen ? this.fill() : this.fitWidth();
+    const { columns, tile: fitting } = this.fitted(fullscreen);
     const ratio = window.devicePixelRatio;
     const zoomed = Math.max(this.header.smallest, fitting) * ZOOMS[this.zoom];
     const tile = Math.floor(zoomed * ratio) / ratio;
-    const title = Math.ceil(strip(tile));
+    const title = Math.ceil(this.strip(tile));
     const head = this.header.heads.length ? title + 4 : 0;
     const rows = Math.ceil(this.count / columns);
     return { columns, rows, tile, title, head, width: tile + GAP, height: title + tile + GAP, ratio };
+  }
+
+  // To the screen where that is wanted, unless a grid whose columns mean something gets too small.
+  fitted(fullscreen) {
+    if (!fullscreen && !this.header.fits) return this.fitWidth();
+    const filling = this.fill(fullscreen);
+    const legible = fullscreen || this.header.free || filling.tile >= LEGIBLE;
+    return legible ? filling : this.fitWidth();
   }
 
   // As wide as the page has room for.
@@ -94,16 +105,30 @@ class Mosaic {
   }
 
   // As large as the screen has room for: columns that mean nothing may be more, then.
-  fill() {
+  fill(fullscreen) {
+    const room = fullscreen ? this.scroller.clientHeight : this.roomBelow();
     const choices = this.header.free ? this.count : this.header.columns;
     let best = { columns: this.header.columns, tile: 0 };
     for (let columns = this.header.columns; columns <= choices; columns++) {
       const wide = (this.scroller.clientWidth - 2 * MARGIN) / columns - GAP;
-      const high = (this.scroller.clientHeight - 2 * MARGIN) / Math.ceil(this.count / columns) - GAP;
-      const tile = Math.min(wide, high - strip(Math.min(wide, high)));
+      const high = (room - 2 * MARGIN) / Math.ceil(this.count / columns) - GAP;
+      const tile = Math.min(wide, high - this.strip(Math.min(wide, high)));
       if (tile > best.tile) best = { columns, tile };
     }
     return best;
+  }
+
+  // What the window has below the mosaic's top when the page is not scrolled, but not too little.
+  roomBelow() {
+    const page = document.querySelector('[data-testid="stMain"]');
+    const top = this.scroller.getBoundingClientRect().top + (page?.scrollTop ?? 0);
+    return Math.max(window.innerHeight - top - CAPTION, 0.4 * window.innerHeight);
+  }
+
+  // The height of a title above a tile of that size.
+  strip(tile) {
+    const [least, share, most] = this.header.lecture ? [16, 0.22, 34] : [11, 0.13, 22];
+    return Math.min(Math.max(least, tile * share), most) + 5;
   }
 
   corner(tile) {
@@ -286,11 +311,6 @@ class Mosaic {
   say(words) {
     this.said.textContent = words;
   }
-}
-
-// The height of a title above a tile of that size.
-function strip(tile) {
-  return Math.min(Math.max(11, tile * 0.13), 22) + 5;
 }
 
 function bold(words) {

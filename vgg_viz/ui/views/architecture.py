@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19, Layer, format_shape
-from vgg_viz.ui import controls, diagram, picture, selection
+from vgg_viz.ui import controls, diagram, lecture, picture, selection
 
 KINDS = {
     "input": "input",
@@ -27,7 +27,7 @@ def show(notice: DeltaGenerator) -> None:
         choice = controls.network()
     st.header("The architecture of VGG19")
     depths = ", ".join(str(depth) for depth, _ in VGG19.blocks[:-1])
-    st.markdown(
+    lecture.prose(
         f"A picture of 224 × 224 pixels passes through **five blocks** of {depths} and "
         f"{VGG19.blocks[-1][0]} convolutions. After each block a max pool halves the "
         f"width and the height; three dense layers then name the picture. "
@@ -36,6 +36,18 @@ def show(notice: DeltaGenerator) -> None:
     )
     seen = diagram.show(VGG19, partial(selection.open_layer, "diagram"))
     followed = st.container()
+    if not lecture.is_on():
+        show_tables(blocks)
+    if seen:
+        # Imported only now, so that all the rest is there before NumPy and TensorFlow are.
+        from vgg_viz.ui.views import strips
+
+        with followed:
+            strips.show(notice, chosen, choice)
+
+
+def show_tables(blocks: Collection[int]) -> None:
+    """Show all the numbers of the plan, and where they are from."""
     show_parameters()
     show_conv_layers(blocks)
     show_all_layers()
@@ -43,12 +55,6 @@ def show(notice: DeltaGenerator) -> None:
         "Simonyan and Zisserman, [Very Deep Convolutional Networks for Large-Scale Image "
         "Recognition](https://arxiv.org/abs/1409.1556), 2014; layer names as in Keras."
     )
-    if seen:
-        # Imported only now, so that all the rest is there before NumPy and TensorFlow are.
-        from vgg_viz.ui.views import strips
-
-        with followed:
-            strips.show(notice, chosen, choice)
 
 
 def show_parameters() -> None:

@@ -1,17 +1,19 @@
 """Blocks: the maps at the end of every block, from one forward pass."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.architecture import VGG19, Layer, format_shape
+from vgg_viz.architecture import VGG19, format_shape
+from vgg_viz.links import Order
 from vgg_viz.network import Network
-from vgg_viz.ui import controls, mosaics, picture, selection
+from vgg_viz.ui import controls, exporting, lecture, mosaics, picture, selection
 from vgg_viz.ui.picture import Picture
 from vgg_viz.ui.results import Work
-from vgg_viz.ui.views import maps as feature_maps
+from vgg_viz.ui.scenes import Scene
 
 LARGEST = max(layer.filters for layer in VGG19.block_ends)
 FEWEST_CHANNELS = min(layer.channels for layer in VGG19.block_ends)
@@ -22,12 +24,13 @@ def show(notice: DeltaGenerator) -> None:
     with st.sidebar:
         chosen = picture.choose()
         blocks = sorted(controls.blocks())
-        count = controls.count("Number of maps a block", "block_maps", LARGEST, 64)
+        count = controls.count("Number of maps a block", "block_maps", LARGEST)
         channel = filters_beside()
         appearance = controls.appearance(("own", "layer"))
+        order = controls.order()
         choice = controls.network()
     st.header("The end of every block")
-    st.markdown(
+    lecture.prose(
         "One model with five outputs, the last conv layer of each block, follows the picture from "
         "edges to abstractions in a single forward pass. **Click a map** to look into it."
     )
@@ -36,62 +39,78 @@ def show(notice: DeltaGenerator) -> None:
         return
     work = Work(choice, notice, st.empty())
     network = work.network()
-    maps = work.block_maps(network, chosen, blocks)
     for block in blocks:
-        show_block(work, network, chosen, maps, block, count, channel, appearance)
+        layer = VGG19.block_ends[block - 1]
+        read = partial(block_maps, work, network, chosen, blocks, block)
+        show_block(
+            Scene(work, network, chosen, layer, read=read), count, order, channel, appearance
+        )
+
+
+def block_maps(
+    work: Work, network: Network, chosen: Picture, blocks: Sequence[int], block: int
+) -> np.ndarray:
+    """A block's maps, from the one forward pass for all the blocks shown."""
+    return work.block_maps(network, chosen, blocks)[block]
 
 
 def filters_beside() -> int | None:
     """Choose whether to show filters too; return the number of the channel to show, or None."""
     if not st.toggle("Filters beside the maps", key="beside", bind="query-params"):
         return None
-    return controls.count("Channel of the filters", "filter_channel", FEWEST_CHANNELS, 1)
+    return controls.count("Channel of the filters", "filter_channel", FEWEST_CHANNELS)
 
 
 def show_block(
-    work: Work,
-    network: Network,
-    chosen: Picture,
-    maps: Mapping[int, np.ndarray],
-    block: int,
+    scene: Scene,
     count: int,
+    order: Order,
     channel: int | None,
     appearance: controls.Appearance,
 ) -> None:
     """Show one block's maps, and its filters beside them if a channel is given."""
-    layer = VGG19.block_ends[block - 1]
+    layer = scene.layer
     shown = min(count, layer.filters)
-    st.subheader(f"Block {block} · {layer.name}")
-    st.caption(
+    st.subheader(f"Block {layer.block} · {layer.name}")
+    lecture.note(
         f"Index {layer.index} in the model · output {format_shape(layer.output_shape)} · "
         f"receptive field {layer.receptive_field} pixels"
     )
-    tiles = feature_maps.map_tiles(network, chosen, layer, maps[block], shown)
-    caption = feature_maps.caption(network, chosen, layer, shown)
-    name = f"block-{block}"
+
+    def exhibits() -> list[mosaics.Exhibit]:
+        tiles = scene.tiles(scene.shown(order, shown))
+        return [mosaics.Exhibit("maps", tiles, appearance, scene.caption(shown, order))]
+
+    name = f"block-{layer.block}"
     frame = mosaics.Frame(name, selection.open_map(name, layer), follows=False)
-    if channel is None:
-        mosaics.show(work, tiles, appearance, caption, frame)
-        return
-    left, right = st.columns(2, gap="medium")
+    left, right = (st.container(), None) if channel is None else st.columns(2, gap="medium")
     with left:
-        mosaics.show(work, tiles, appearance, caption, frame)
-    with right:
-        show_filters(work, layer, channel, shown, appearance)
+        for exhibit in exhibits():
+            mosaics.show(scene.work, exhibit.tiles, appearance, exhibit.caption, frame)
+        exporting.offer(
+            name,
+            f"Feature maps of {layer.name}",
+            exhibits,
+            lambda: [scene.run("maps", scene.numbers(order, shown))],
+        )
+    if right:
+        with right:
+            show_filters(scene, channel, scene.numbers(order, shown), appearance)
 
 
 def show_filters(
-    work: Work, layer: Layer, channel: int, count: int, appearance: controls.Appearance
+    scene: Scene, channel: int, numbers: Sequence[int], appearance: controls.Appearance
 ) -> None:
-    """Show the kernels of one channel of a layer's first filters, in the order of their maps."""
-    weights = work.weights()
-    filters = work.filters(weights, layer.name)
+    """Show the kernels of one channel of these filters of a layer, in the order of their maps."""
+    layer = scene.layer
+    weights = scene.work.weights()
+    filters = scene.work.filters(weights, layer.name)
     tiles = mosaics.Tiles(
-        filters[:count, channel - 1],
-        [f"{number}-{channel}" for number in range(1, count + 1)],
-        range(1, count + 1),
-        work.filters_span(weights, layer.name),
-        ("kernels", weights.label, layer.name, channel),
+        filters[np.array(numbers) - 1, channel - 1],
+        [f"{number}-{channel}" for number in numbers],
+        numbers,
+        scene.work.filters_span(weights, layer.name),
+        ("kernels", weights.label, layer.name, channel, tuple(numbers)),
         rectified=False,
     )
     caption = (
@@ -100,4 +119,4 @@ def show_filters(
     )
     name = f"filters-{layer.block}"
     frame = mosaics.Frame(name, selection.open_map(name, layer), follows=False)
-    mosaics.show(work, tiles, appearance, caption, frame)
+    mosaics.show(scene.work, tiles, appearance, caption, frame)

@@ -9,9 +9,11 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.architecture import VGG19
 from vgg_viz.inspection import statistics
 from vgg_viz.network import Network
-from vgg_viz.ui import controls, mosaics, picture, selection
+from vgg_viz.ui import controls, lecture, mosaics, picture, selection
 from vgg_viz.ui.picture import Picture
 from vgg_viz.ui.results import Work, measure_maps
+from vgg_viz.ui.scenes import Scene
+from vgg_viz.ui.views import numbers
 
 SHOWN = 12
 WIDTH = 464  # pixels: four columns of 112, a whole fraction or multiple of every map's size
@@ -68,9 +70,17 @@ def show(notice: DeltaGenerator) -> None:
     st.header("What early and late layers show")
     work = Work(choice, notice, st.empty())
     network = work.network()
-    maps = work.block_maps(network, chosen, [lesson.block for lesson in LESSONS])
+    # First, since it makes the maps of the deepest layer as well.
+    work.profiles(network, chosen)
     for lesson in LESSONS:
-        show_lesson(work, network, chosen, lesson, maps[lesson.block])
+        maps = work.feature_maps(network, chosen, VGG19.block_ends[lesson.block - 1].name)
+        show_lesson(work, network, chosen, lesson, maps)
+    st.subheader("The same in numbers, for this picture")
+    lecture.prose(
+        "From layer to layer a value sees more of the picture, while the maps look less and less "
+        "like it. The bars are measured on the picture that you chose."
+    )
+    numbers.show_profiles(Scene(work, network, chosen, VGG19.conv_layers[-1]))
     st.subheader("In one sentence")
     st.markdown(
         "From left to right the network trades *where* and *what it looks like* for *what it is*: "
@@ -89,7 +99,8 @@ def show_lesson(
     words, shown = st.columns([2, 3], gap="large", vertical_alignment="center")
     untrained = network.label == "untrained"
     words.subheader(lesson.title)
-    words.markdown(lesson.untrained if untrained else lesson.trained)
+    with words:
+        lecture.prose(lesson.untrained if untrained else lesson.trained)
     strongest = np.sort(np.argsort(statistics(maps).mean)[::-1][:SHOWN])
     tiles = mosaics.Tiles(
         maps[strongest],

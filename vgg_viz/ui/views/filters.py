@@ -4,10 +4,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import Layer
-from vgg_viz.ui import controls, mosaics, selection
+from vgg_viz.links import PAGE_CHANNELS, PAGE_FILTERS
+from vgg_viz.reproduction import FiltersRun
+from vgg_viz.ui import controls, exporting, lecture, mosaics, selection
 from vgg_viz.ui.results import Work
 
-PAGE_CHANNELS = 16
 LARGEST_TILE = 88  # pixels: nine numbers do not need more, and eight rows fit a screen
 
 
@@ -15,12 +16,12 @@ def show(notice: DeltaGenerator) -> None:
     """Show the controls, then a page of filters: a row a filter, a column a channel."""
     with st.sidebar:
         layer = controls.layer()
-        filter_count = controls.count("Number of filters", "filters", layer.filters, 8)
-        channel_count = controls.count("Number of channels", "channels", layer.channels, 8)
+        filter_count = controls.count("Number of filters", "filters", layer.filters)
+        channel_count = controls.count("Number of channels", "channels", layer.channels)
         appearance = controls.appearance(("own", "layer", "zero"))
         choice = controls.network()
-    st.header(f"Filters of {layer.name}")
-    st.markdown(
+    lecture.heading(f"Filters of {layer.name}", layer)
+    lecture.prose(
         f"**{layer.filters} filters**, each with one 3 × 3 kernel for each of the "
         f"**{layer.channels} channels** of its input: {layer.filters * layer.channels:,} kernels. "
         f"A row is a filter, a column a channel; the title says *filter-channel*. **Click a "
@@ -28,7 +29,7 @@ def show(notice: DeltaGenerator) -> None:
     )
     left, right = st.columns(2)
     with left:
-        rows = controls.page("Filters", "filter_page", selection.PAGE_FILTERS, filter_count)
+        rows = controls.page("Filters", "filter_page", PAGE_FILTERS, filter_count)
     with right:
         columns = controls.page("Channels", "channel_page", PAGE_CHANNELS, channel_count)
     work = Work(choice, notice, st.empty())
@@ -61,6 +62,15 @@ def show_kernels(
         "kernels", selection.open_map("kernels", layer), len(columns), largest_tile=LARGEST_TILE
     )
     mosaics.show(work, tiles, appearance, caption, frame)
+    shape = (len(rows), len(columns))
+    exhibit = mosaics.Exhibit("filters", tiles, appearance, caption, len(columns), shape=shape)
+    numbers = [[index + 1 for index in indices] for indices in (rows, columns)]
+    exporting.offer(
+        "kernels",
+        f"Filters of {layer.name}",
+        lambda: [exhibit],
+        lambda: [FiltersRun("filters", work.script_network(), layer.name, *numbers)],
+    )
 
 
 def show_first_layer(
@@ -70,7 +80,7 @@ def show_first_layer(
     weights = work.weights()
     left, right = st.columns([2, 3], gap="large")
     with left:
-        st.markdown(
+        lecture.prose(
             "**Kernels.** Channels 1, 2 and 3 are blue, green and red: the order of VGG19's input."
         )
         show_kernels(work, layer, rows, columns, appearance)
@@ -83,7 +93,7 @@ def show_first_layer(
     )
     titles = [str(number) for number in range(1, layer.filters + 1)]
     with right:
-        st.markdown(
+        lecture.prose(
             "**As colours.** This layer looks at the picture itself, so a filter can be drawn in "
             "the colours it answers to; grey is no weight."
         )

@@ -1,15 +1,15 @@
 """Feature maps: what one conv layer makes of the picture."""
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import Layer, format_shape
+from vgg_viz.links import Order
 from vgg_viz.network import Network
-from vgg_viz.ui import controls, mosaics, picture, selection
-from vgg_viz.ui.picture import Picture
-from vgg_viz.ui.results import Work, measure_maps
-from vgg_viz.ui.views import inspector, origin
+from vgg_viz.ui import address, controls, exporting, lecture, mosaics, picture, selection
+from vgg_viz.ui.results import Work
+from vgg_viz.ui.scenes import Scene
+from vgg_viz.ui.views import comparison, inspector, numbers, origin
 
 
 def show(notice: DeltaGenerator) -> None:
@@ -17,49 +17,59 @@ def show(notice: DeltaGenerator) -> None:
     with st.sidebar:
         chosen = picture.choose()
         layer = controls.layer()
-        count = controls.count("Number of maps", "maps", layer.filters, 64)
-        appearance = controls.appearance(("own", "layer"))
+        count = controls.count("Number of maps", "maps", layer.filters)
+        compared = comparison.choose()
+        appearance = controls.appearance(("own", "layer")) if not compared else None
+        order = controls.order()
         choice = controls.network()
-    st.header(f"Feature maps of {layer.name}")
-    st.markdown(
+    lecture.heading(f"Feature maps of {layer.name}", layer)
+    lecture.prose(
         f"The layer lays each of its **{layer.filters} filters** over every position of what the "
         f"layers before it made of the picture. Each filter answers with one **feature map** of "
         f"**{format_shape(layer.output_shape[:2])}** positions: bright where it found what it "
         f"looks for, black where it did not."
     )
     work = Work(choice, notice, st.empty())
-    network = work.network()
-    maps = work.feature_maps(network, chosen, layer.name)
-    tiles = map_tiles(network, chosen, layer, maps, count)
+    scene = Scene(work, work.network(), chosen, layer)
+    if compared:
+        comparison.show(scene, compared, count, order, notice)
+    else:
+        show_maps(scene, count, order, appearance)
+    if not lecture.is_on():
+        numbers.show(scene)
+        show_submodel(scene.network, layer)
+
+
+def show_maps(scene: Scene, count: int, order: Order, appearance: controls.Appearance) -> None:
+    """Show the maps of a scene, and look into the one that was picked."""
+    layer = scene.layer
     frame = mosaics.Frame("maps-mosaic", selection.pick_channel("maps-mosaic", layer.filters))
-    words = caption(network, chosen, layer, count)
-    channel = selection.current(selection.CHANNEL, layer.filters)
-    grid, beside = st.columns([3, 2], gap="large") if channel else (st.container(), st.container())
+    channel = address.number_at(selection.CHANNEL, layer.filters)
+    beside = channel and not lecture.is_on()
+    grid, look = st.columns([3, 2], gap="large") if beside else (st.container(), st.container())
+
+    def exhibits() -> list[mosaics.Exhibit]:
+        shown = scene.shown(order, count)
+        caption = scene.caption(count, order)
+        return [mosaics.Exhibit("maps", scene.tiles(shown), appearance, caption)]
+
     with grid:
-        mosaics.show(work, tiles, appearance, words, frame)
-    with beside:
-        position = inspector.show(chosen, layer, maps, appearance)
-    if channel and position:
-        origin.show(work, network, chosen, layer, maps, channel, position)
-    show_submodel(network, layer)
-
-
-def map_tiles(
-    network: Network, chosen: Picture, layer: Layer, maps: np.ndarray, count: int
-) -> mosaics.Tiles:
-    """The first ``count`` maps of a layer, titled with their numbers."""
-    numbers = range(1, count + 1)
-    key = ("maps", network.label, chosen.digest, layer.name)
-    titles = [str(number) for number in numbers]
-    return mosaics.Tiles(maps[:count], titles, numbers, measure_maps(maps), key)
-
-
-def caption(network: Network, chosen: Picture, layer: Layer, count: int) -> str:
-    """What a reader must know of a mosaic of maps."""
-    return (
-        f"{layer.title} · {network.label} · {chosen.caption} · "
-        f"{count} of {layer.filters} maps shown · after ReLU"
-    )
+        for exhibit in exhibits():
+            mosaics.show(scene.work, exhibit.tiles, appearance, exhibit.caption, frame)
+        exporting.offer(
+            "maps",
+            f"Feature maps of {layer.name}",
+            exhibits,
+            lambda: [scene.run("maps", scene.numbers(order, count))],
+        )
+    if lecture.is_on():
+        return
+    with look:
+        chosen = inspector.choose(layer)
+        if chosen:
+            inspector.show(scene, *chosen, appearance)
+    if chosen and chosen[1]:
+        origin.show(scene, *chosen)
 
 
 def show_submodel(network: Network, layer: Layer) -> None:

@@ -8,11 +8,10 @@ import streamlit as st
 
 from vgg_viz import inspection
 from vgg_viz.architecture import Layer
-from vgg_viz.network import Network
 from vgg_viz.ui import components, mosaics, selection
 from vgg_viz.ui.controls import DIVERGING, Appearance
-from vgg_viz.ui.picture import Picture
-from vgg_viz.ui.results import Span, Work, measure_maps
+from vgg_viz.ui.results import Span, measure_maps
+from vgg_viz.ui.scenes import Scene
 from vgg_viz.ui.selection import Position
 
 STRONGEST = 8
@@ -42,17 +41,9 @@ class Value:
     explanation: inspection.Explanation
 
 
-def show(
-    work: Work,
-    network: Network,
-    chosen: Picture,
-    layer: Layer,
-    maps: np.ndarray,
-    channel: int,
-    position: Position,
-) -> None:
+def show(scene: Scene, channel: int, position: Position) -> None:
     """Take the value at a position of a map apart."""
-    value = trace(work, network, chosen, layer, maps, channel, position)
+    value = trace(scene, channel, position)
     st.subheader(
         f"Where the value at row {position[0] + 1}, column {position[1] + 1} of map {channel} "
         "comes from"
@@ -65,26 +56,19 @@ def show(
     show_kernels(value)
 
 
-def trace(
-    work: Work,
-    network: Network,
-    chosen: Picture,
-    layer: Layer,
-    maps: np.ndarray,
-    channel: int,
-    position: Position,
-) -> Value:
+def trace(scene: Scene, channel: int, position: Position) -> Value:
     """Gather what the value was made of, and do its arithmetic again."""
+    work, layer, chosen = scene.work, scene.layer, scene.picture
     weights = work.weights()
     kernel = work.filters(weights, layer.name)[channel - 1]
     bias = float(work.biases(weights, layer.name)[channel - 1])
     previous = inspection.previous_conv(layer)
-    before = work.feature_maps(network, chosen, previous.name) if previous else None
+    before = work.feature_maps(scene.network, chosen, previous.name) if previous else None
     inputs = inspection.layer_input(layer, chosen.pixels, before)
-    computed = float(maps[channel - 1][position])
+    computed = float(scene.map(channel)[position])
     explanation = inspection.explain(inputs, kernel, bias, computed, *position)
     return Value(
-        layer, channel, position, previous, before, inputs, kernel, network.label, explanation
+        layer, channel, position, previous, before, inputs, kernel, scene.network.label, explanation
     )
 
 

@@ -7,20 +7,17 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19
+from vgg_viz.links import NetworkChoice
 from vgg_viz.ui import components, mosaics, selection
-from vgg_viz.ui.controls import NetworkChoice
 from vgg_viz.ui.picture import Picture
-from vgg_viz.ui.results import Span, Work
-
-STRIP = 4  # maps a layer
-STRIP_SIDE = 56  # pixels: a whole fraction or multiple of every layer's maps
+from vgg_viz.ui.results import STRIP, STRIP_SIDE, Span, Work
 
 
 def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None:
     """Show the most active maps of every conv layer, a column a layer."""
     work = Work(choice, notice, st.empty())
     network = work.network()
-    overview = work.overview(network, chosen, STRIP, STRIP_SIDE)
+    overview = work.overview(network, chosen)
     tiles = mosaics.Tiles(
         # A column a layer: the mosaic's tiles go row by row.
         overview.maps.swapaxes(0, 1).reshape(-1, STRIP_SIDE, STRIP_SIDE),

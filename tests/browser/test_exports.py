@@ -1,0 +1,100 @@
+"""Exported files hold what is on the screen."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Download, Page
+
+from tests.browser.test_links import settle
+
+pytestmark = pytest.mark.browser
+
+# The tiles' values as they are painted, one RGB a tile's pixel, without gaps and titles.
+TILES = """(canvas) => {
+  const mosaic = canvas.getRootNode().mosaic ?? canvas.closest(".mosaic").parentNode.mosaic;
+  const picture = document.createElement("canvas");
+  [picture.width, picture.height] = [mosaic.bitmap.width, mosaic.bitmap.height];
+  const context = picture.getContext("2d");
+  context.drawImage(mosaic.bitmap, 0, 0);
+  const { data } = context.getImageData(0, 0, picture.width, picture.height);
+  return { width: picture.width, height: picture.height, data: [...data],
+           titles: mosaic.header.titles, columns: mosaic.header.columns, side: mosaic.header.side };
+}"""
+
+
+BUTTONS = [
+    "Picture with its caption (PNG)",
+    "Page to print (PDF)",
+    "Arrays for NumPy (NPZ)",
+    "Numbers, tile by tile (CSV)",
+    "Script for Keras alone (Python)",
+]
+
+
+def export(page: Page, button: str) -> Download:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).click()
+    return download.value
+
+
+@pytest.fixture
+def files(open_page) -> tuple[dict, dict[str, Path]]:
+    """The tiles on the screen, and all five files of them by their endings."""
+    page = open_page(
+        "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=9&order=Mean&scale=Layer&colours=Viridis"
+    )
+    settle(page)
+    shown = page.locator("canvas[data-shown]").evaluate(TILES)
+    caption = page.locator('[data-testid="stMain"] [data-testid="stCaptionContainer"]').first
+    shown["caption"] = caption.inner_text()
+    page.get_by_role("button", name="Export").click()
+    given = [export(page, button) for button in BUTTONS]
+    return shown, {Path(one.suggested_filename).suffix: Path(one.path()) for one in given}
+
+
+def test_the_files_are_what_is_on_the_screen(files):
+    shown, paths = files
+    assert set(paths) == {".png", ".pdf", ".npz", ".csv", ".py"}
+    with np.load(paths[".npz"]) as arrays:
+        maps, about = arrays["maps"], json.loads(str(arrays["about"]))
+    assert maps.shape == (9, 56, 56)
+    assert about["maps_titles"].split() == shown["titles"]
+    assert about["maps_caption"] in shown["caption"]
+    assert (np.diff(maps.mean(axis=(1, 2))) <= 0).all()
+
+    rows = list(csv.DictReader(io.StringIO(paths[".csv"].read_text(encoding="utf-8"))))
+    assert [row["number"] for row in rows] == shown["titles"]
+    np.testing.assert_allclose([float(row["maximum"]) for row in rows], maps.max(axis=(1, 2)))
+
+    painted = np.array(shown["data"], np.uint8).reshape(shown["height"], shown["width"], 4)
+    with Image.open(paths[".png"]) as picture:
+        assert about["maps_caption"] in picture.text["Description"]
+        assert "layer=5" in picture.text["Source"]
+        pixels = np.array(picture.convert("RGB"))
+    side = shown["side"]
+    for tile in range(9):
+        row, column = divmod(tile, shown["columns"])
+        on_screen = painted[row * side : (row + 1) * side, column * side : (column + 1) * side, :3]
+        assert contains(pixels, on_screen), f"tile {tile + 1} of the screen is not in the file"
+
+    assert paths[".pdf"].read_bytes().startswith(b"%PDF")
+    compile(paths[".py"].read_text(encoding="utf-8"), "script", "exec")
+
+
+def contains(picture: np.ndarray, tile: np.ndarray) -> bool:
+    """Whether the picture has the tile, enlarged by a whole factor, anywhere."""
+    for factor in range(1, 13):
+        large = tile.repeat(factor, axis=0).repeat(factor, axis=1)
+        height, width = large.shape[:2]
+        if height > picture.shape[0] or width > picture.shape[1]:
+            return False
+        starts = (picture[: -height + 1 or None, : -width + 1 or None] == large[0, 0]).all(axis=2)
+        for row, column in zip(*np.nonzero(starts), strict=True):
+            if np.array_equal(picture[row : row + height, column : column + width], large):
+                return True
+    return False

@@ -1,0 +1,113 @@
+"""Everything that the page shows is in its address, and an address shows the same page again."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from vgg_viz import links
+
+pytestmark = pytest.mark.browser
+
+# Links that between them set every control to something other than its default.
+LINKS = [
+    "view=Feature+maps&picture=Coffee&fit=Cropped&layer=4+%C2%B7+block2_conv2&maps=7&scale=Layer"
+    "&colours=Magma&order=Variance&network=Untrained&channel=9&row=100&column=20",
+    "view=Filters&layer=9+%C2%B7+block4_conv1&filters=40&channels=40&filter_page=2&channel_page=3",
+    "view=Blocks&blocks=2&blocks=4&block_maps=6&beside=true&filter_channel=5",
+    "view=Feature+maps&compare=Another+picture&other=Bricks&pair_scale=Layer&maps=4",
+    "view=Feature+maps&compare=Wrong+preprocessing&shown_as=Difference&maps=4",
+    "view=Feature+maps&picture=Your+own&source=Camera",
+    "view=Feature+maps&lecture=true&maps=9",
+    "tour=5&answer=true&view=Feature+maps&picture=Test+pattern&maps=16",
+]
+
+
+def settle(page: Page) -> None:
+    """Wait until the run is over and everything that it sent is drawn."""
+    page.wait_for_function(
+        """() => !document.querySelector('[data-testid="stSkeleton"]')
+        && document.querySelector('[data-test-script-state="notRunning"]')
+        && !document.querySelector('[data-stale="true"]')"""
+    )
+
+
+def words(page: Page) -> str:
+    """All that the page says, the sidebar included; what fades out is no part of it."""
+    settle(page)
+    return page.evaluate(
+        """() => [...document.querySelectorAll('[data-testid="stMain"], [data-testid="stSidebar"]')]
+        .map((part) => part.innerText.replace(/\\s+/g, " ")).join("\\n")"""
+    )
+
+
+def query(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def test_the_links_have_every_field():
+    values = [item for link in LINKS for item in links.read(link).items()]
+    changed = {key for key, value in values if value != links.FIELDS[key].default}
+    assert changed == set(links.FIELDS)
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_link_is_read_kept_and_opens_the_same_view_elsewhere(open_page, link):
+    first = open_page(link)
+    said = words(first)
+    assert query(first) == parse_qs(link)
+    # On the way of a visitor: the address as the page has it now, in another browser.
+    second = open_page(urlsplit(first.url).query)
+    assert words(second) == said
+    assert query(second) == query(first)
+
+
+def test_what_is_clicked_stands_in_the_address_and_a_default_does_not(open_page):
+    page = open_page("view=Feature+maps")
+    settle(page)
+    page.get_by_role("radio", name="Layer", exact=True).click()
+    expect(page).to_have_url(re.compile("scale=Layer"))
+    page.get_by_role("radio", name="Each tile").click()
+    expect(page).to_have_url(re.compile(r"^((?!scale).)*$"))
+    thumb = page.get_by_role("slider", name="Number of maps (1 to 64)")
+    thumb.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page).to_have_url(re.compile("maps=63"))
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"^((?!maps=).)*$"))
+
+
+def test_a_choice_outlives_a_visit_to_another_view(open_page):
+    page = open_page("view=Feature+maps&maps=5&channel=3")
+    said = words(page)
+    page.get_by_role("radio", name="Architecture").click()
+    expect(page.locator("h2").first).to_have_text("The architecture of VGG19")
+    page.get_by_role("radio", name="Feature maps").click()
+    expect(page.locator("h2").first).to_have_text("Feature maps of block1_conv1")
+    assert words(page) == said
+
+
+def test_copy_link_copies_the_address(open_page):
+    page = open_page("view=Feature+maps&maps=5", permissions=["clipboard-read", "clipboard-write"])
+    settle(page)
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("status").filter(has_text="Link copied.")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+
+
+def test_without_permission_the_link_is_there_to_be_copied_with_its_note(open_page):
+    page = open_page("view=Feature+maps&picture=Your+own")
+    settle(page)
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_text("It does not carry your own picture.")).to_be_visible()
+    assert page.get_by_label("Link to this view").input_value() == page.url
+
+
+def test_nonsense_in_all_values_is_the_default_page(open_page):
+    default = open_page("view=Feature+maps")
+    said = words(default)
+    keys = sorted(set(links.FIELDS) - {"view", "lecture"})
+    nonsense = "&".join(f"{key}=%3Cscript%3Ealert(1)%3C%2Fscript%3E" for key in keys)
+    assert words(open_page(f"view=Feature+maps&{nonsense}")) == said

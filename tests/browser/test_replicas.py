@@ -1,0 +1,328 @@
+"""Two replicas behind nginx, set up by docs/nginx.conf: one fails, and no view is lost."""
+
+import grp
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import settle
+from tests.browser.server import REPOSITORY, Server, free_port, running_server, wait_for_health
+from tests.weights_files import write_keras_weights
+from vgg_viz.weights import UntrainedWeights
+
+pytestmark = pytest.mark.browser
+
+CONFIGURATION = REPOSITORY / "docs" / "nginx.conf"
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+# What Debian's /etc/nginx/nginx.conf has around /etc/nginx/conf.d, for an ordinary user.
+AROUND = """
+daemon off;
+user {user} {group};
+error_log {folder}/error.log;
+pid {folder}/nginx.pid;
+events {{ worker_connections 768; }}
+http {{
+    include /etc/nginx/mime.types;
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/vgg-viz.conf;
+}}
+"""
+VIEW = (
+    "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=100&scale=Layer&picture=Coffee"
+    "&colours=Magma&order=Mean&channel=19&row=12&column=34"
+)
+OWN = "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=9&picture=Your+own"
+
+
+# The states of the page's connection, from now on.
+RECORD = """() => {
+    const app = document.querySelector("[data-test-connection-state]");
+    window.states = [];
+    new MutationObserver(() => window.states.push(app.dataset.testConnectionState)).observe(
+        app, { attributes: true, attributeFilter: ["data-test-connection-state"] });
+}"""
+LOST = "() => window.states.length > 0"
+BACK = "() => window.states.length > 1 && window.states.at(-1) === 'CONNECTED'"
+
+
+@dataclass
+class Site:
+    """Two replicas with nginx before them, each of which may be killed and started again."""
+
+    folder: Path
+    address: str
+    replicas: list[Server]
+    stack: ExitStack
+    nginx: subprocess.Popen | None = None
+
+    def start_replica(self, number: int) -> None:
+        """Start a replica, again if there was one, at the same address."""
+        weights = self.folder / "random.h5"
+        port = urlsplit(self.replicas[number].address).port if self.replicas[number:] else None
+        log = self.folder / f"replica-{number}.log"
+        server = running_server(log, port=port, VGG_VIZ_WEIGHTS=str(weights))
+        self.replicas[number : number + 1] = [self.stack.enter_context(server)]
+
+    def kill_replica(self, number: int) -> None:
+        """End a replica as a machine does that loses its power."""
+        self.replicas[number].process.kill()
+        self.replicas[number].process.wait(timeout=30)
+
+    def start_nginx(self) -> None:
+        """Start nginx."""
+        self.nginx = self.stack.enter_context(running_nginx(self))
+
+    def stop_nginx(self) -> None:
+        """Cut all connections."""
+        self.nginx.terminate()
+        self.nginx.wait(timeout=30)
+
+
+@contextmanager
+def running_nginx(site: Site) -> Iterator[subprocess.Popen]:
+    """Run nginx with docs/nginx.conf, in which only ports and the cache's folder are others."""
+    # Only root's nginx heeds this: its workers would be somebody who may not write here.
+    user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+    folder = site.folder
+    (folder / "vgg-viz.conf").write_text(configuration(site))
+    (folder / "nginx.conf").write_text(AROUND.format(folder=folder, user=user, group=group))
+    with (folder / "nginx.log").open("w") as output:
+        process = subprocess.Popen(
+            [NGINX, "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        try:
+            wait_for_health(site.address, process)
+        except RuntimeError as error:
+            error.add_note((folder / "nginx.log").read_text())
+            raise
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def configuration(site: Site) -> str:
+    text = CONFIGURATION.read_text()
+    places = {
+        "8501": str(urlsplit(site.replicas[0].address).port),
+        "8502": str(urlsplit(site.replicas[1].address).port),
+        "listen 80;": f"listen {urlsplit(site.address).netloc};",
+        "/var/cache/nginx-vgg-viz": f"{site.folder}/cache",
+    }
+    for place, ours in places.items():
+        assert place in text, f"expected {place} in {CONFIGURATION}"
+        text = text.replace(place, ours)
+    return text
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory) -> Iterator[Site]:
+    if NGINX is None:
+        pytest.skip("needs nginx: apt-get install nginx")
+    folder = tmp_path_factory.mktemp("site")
+    write_keras_weights(folder / "random.h5", UntrainedWeights(seed=7))
+    with ExitStack() as stack:
+        site = Site(folder, f"http://127.0.0.1:{free_port()}", [], stack)
+        for number in (0, 1):
+            site.start_replica(number)
+        site.start_nginx()
+        yield site
+
+
+@pytest.fixture
+def site(started) -> Site:
+    """The site with both replicas running, whatever the test before has done."""
+    for number, replica in enumerate(started.replicas):
+        if replica.process.poll() is not None:
+            started.start_replica(number)
+    if started.nginx.poll() is not None:
+        started.start_nginx()
+    return started
+
+
+@pytest.fixture
+def page(browser) -> Iterator[Page]:
+    """A page whose console may say that its connection was lost, as it will be."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    yield page
+    context.close()
+
+
+def open_view(page: Page, site: Site, query: str) -> None:
+    page.goto(f"{site.address}/?{query}")
+    settle(page)
+
+
+def viewers(replica: Server) -> int:
+    """How many pages are connected to a replica, as Streamlit itself counts them."""
+    with urllib.request.urlopen(f"{replica.address}/_stcore/metrics", timeout=10) as answer:
+        found = re.search(r"^active_sessions (\d+)", answer.read().decode(), re.MULTILINE)
+    return int(found[1])
+
+
+def serving(site: Site) -> int:
+    """The place, from 0, of the one replica that has a page."""
+    counts = [viewers(replica) for replica in site.replicas]
+    assert sorted(counts) == [0, 1]
+    return counts.index(1)
+
+
+def seen(page: Page) -> dict[str, object]:
+    """What of a view a visitor would miss: the address, the words and what was picked."""
+    main = page.locator('[data-testid="stMain"]')
+    picked = {name: field(page, name).input_value() for name in ("Map", "Row", "Column")}
+    return picked | {
+        "address": parse_qs(urlsplit(page.url).query),
+        "headings": main.locator("h2, h3").all_inner_texts(),
+        "captions": main.locator('[data-testid="stCaptionContainer"]').all_inner_texts(),
+        "picture": page.locator('[data-testid="stSidebar"] img').get_attribute("src"),
+    }
+
+
+def field(page: Page, name: str) -> Locator:
+    return page.get_by_role("spinbutton", name=name, exact=True)
+
+
+def give_picture(page: Page, name: str = "coffee.jpg") -> None:
+    page.locator('input[type="file"]').set_input_files(REPOSITORY / "assets" / name)
+    expect(page.locator('[data-testid="stMain"]')).to_contain_text("Your picture (stretched)")
+    settle(page)
+
+
+def choose_scale(page: Page, name: str, words: str) -> None:
+    page.get_by_role("radio", name=name, exact=True).click()
+    expect(page.locator('[data-testid="stMain"]')).to_contain_text(words)
+    settle(page)
+
+
+def test_a_page_comes_back_on_the_other_replica_with_the_same_view(site, page):
+    open_view(page, site, VIEW)
+    # Something that was set by hand, and that the first link has not said.
+    choose_scale(page, "Each tile", "each tile on its own scale")
+    before = seen(page)
+    assert [before[name] for name in ("Map", "Row", "Column")] == ["19", "12", "34"]
+    assert "Coffee (stretched) · 100 of 256 maps" in " ".join(before["captions"])
+    first = serving(site)
+    page.evaluate(RECORD)
+
+    site.kill_replica(first)
+    page.wait_for_function(BACK)
+    assert viewers(site.replicas[1 - first]) == 1
+    assert seen(page) == before
+    # The page shows what it has until it is used; only then has the other replica made it.
+    choose_scale(page, "Layer", "one scale for the whole layer")
+    choose_scale(page, "Each tile", "each tile on its own scale")
+    assert seen(page) == before
+
+    # The first comes back: the page stays where it is now, and its uploads go there.
+    site.start_replica(first)
+    assert serving(site) == 1 - first
+    open_view(page, site, OWN)
+    give_picture(page)
+    assert serving(site) == 1 - first
+
+
+def test_a_page_that_lost_its_connection_comes_back_with_the_same_view_and_picture(site, page):
+    open_view(page, site, f"{OWN}&channel=3&row=12&column=34")
+    give_picture(page)
+    before, first = seen(page), serving(site)
+    page.evaluate(RECORD)
+
+    site.stop_nginx()
+    page.wait_for_function(LOST)
+    site.start_nginx()
+    page.wait_for_function(BACK)
+    assert serving(site) == first
+    # The next click is answered as if nothing had been.
+    choose_scale(page, "Layer", "one scale for the whole layer")
+    choose_scale(page, "Each tile", "each tile on its own scale")
+    assert seen(page) == before
+
+
+def test_a_picture_of_ones_own_is_asked_for_again_on_the_other_replica(site, page):
+    open_view(page, site, OWN)
+    give_picture(page)
+    page.evaluate(RECORD)
+    site.kill_replica(serving(site))
+    page.wait_for_function(BACK)
+    choose_scale(page, "Layer", "one scale for the whole layer")
+    expect(page.locator('[data-testid="stMain"]')).not_to_contain_text("Your picture")
+    expect(page.locator('[data-testid="stSidebar"]')).to_contain_text("please give it again")
+    # Another one: Chromium takes the same file in the same field for no change.
+    give_picture(page, "raccoon.jpg")
+
+
+def test_new_visitors_go_to_both_replicas_and_stay(site):
+    # An nginx that has seen neither of them fail.
+    site.stop_nginx()
+    site.start_nginx()
+    chosen = []
+    for _ in range(4):
+        visitor = requests.Session()
+        visitor.get(site.address, timeout=30)
+        chosen.append(visitor.cookies["vgg_viz_replica"])
+        again = visitor.get(site.address, timeout=30)
+        assert "vgg_viz_replica" not in again.headers.get("Set-Cookie", "")
+    assert sorted(chosen) == ["1", "1", "2", "2"]
+
+
+def test_a_token_of_one_replica_is_good_for_the_other(site):
+    """So `server.cookieSecret` need not be shared: without a login nothing is signed with it."""
+    first, other = (replica.address for replica in site.replicas)
+    visitor = requests.Session()
+    visitor.get(f"{first}/_stcore/health", timeout=30)
+    token = visitor.cookies["_streamlit_xsrf"]
+    place = f"{other}/_stcore/upload_file/nobody/nothing"
+    assert visitor.put(place, timeout=30).status_code == 403
+    answer = visitor.put(place, headers={"X-Xsrftoken": token}, timeout=30)
+    assert answer.status_code == 400
+    assert "Invalid session_id" in answer.text
+
+
+def test_nginx_keeps_metrics_inside_and_refuses_foreign_pages(site):
+    assert requests.get(f"{site.address}/_stcore/metrics", timeout=30).status_code == 404
+    handshake = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Origin": "https://elsewhere.example",
+    }
+    stream = f"{site.address}/_stcore/stream"
+    assert requests.get(stream, headers=handshake, timeout=30).status_code == 403
+    own = handshake | {"Origin": site.address}
+    with requests.get(stream, headers=own, timeout=30, stream=True) as answer:
+        assert answer.status_code == 101
+
+
+def test_nginx_packs_and_keeps_streamlits_files(site):
+    page = requests.get(site.address, timeout=30)
+    script = re.search(r'src="\./(static/js/[^"]+)"', page.text)[1]
+    answers = [requests.get(f"{site.address}/{script}", timeout=30) for _ in range(2)]
+    for answer in answers:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answers[0].content == answers[1].content
+    assert any((site.folder / "cache").glob("*"))

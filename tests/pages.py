@@ -1,0 +1,90 @@
+"""The page as Streamlit's own AppTest opens it, and what stands on it."""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlencode
+
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from vgg_viz import weights
+from vgg_viz.weights import WeightsUnavailable
+
+
+def unavailable(*_, **__):
+    raise WeightsUnavailable(["There was no file.", "There was no network."])
+
+
+@contextmanager
+def weights_from(obtain) -> Iterator[None]:
+    """Let nobody reach for the real weights; the network that is loaded is kept meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(weights, "obtain", obtain)
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def open_page(**query: str | list[str]) -> AppTest:
+    """The page as a link with these parameters opens it."""
+    page = AppTest.from_file("../streamlit_app.py", default_timeout=120)
+    for key, value in query.items():
+        page.query_params[key] = value
+    return run(page)
+
+
+def run(page: AppTest) -> AppTest:
+    page.run()
+    assert not page.exception
+    return page
+
+
+def choose(page: AppTest, key: str, value: object) -> AppTest:
+    page.session_state[key] = value
+    return run(page)
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    page.button(key=key).click().run()
+    assert not page.exception
+    return page
+
+
+def link_of(page: AppTest) -> str:
+    """The page's address behind its question mark."""
+    given = {key: page.query_params[key] for key in page.query_params}
+    return urlencode(given, doseq=True)
+
+
+def texts(page: AppTest) -> str:
+    return "\n".join(element.value for element in [*page.markdown, *page.caption])
+
+
+def captions(page: AppTest) -> list[str]:
+    return [element.value for element in page.main.caption]
+
+
+def payloads(page: AppTest) -> dict[str, bytes]:
+    """What the page's own components got, under their names."""
+    return {part.key: part.proto.bytes for part in page.main.get("bidi_component")}
+
+
+def unpacked(payload: bytes) -> tuple[dict, bytes]:
+    """A component's header, and what stands behind it."""
+    length = int.from_bytes(payload[:4], "little")
+    return json.loads(payload[4 : 4 + length]), payload[4 + length :]
+
+
+def tiles_of(payload: bytes) -> tuple[dict, list[Image.Image]]:
+    """A mosaic's header, and its tiles as palette pictures."""
+    header, data = unpacked(payload)
+    picture, side, columns = Image.open(io.BytesIO(data)), header["side"], header["columns"]
+    corners = [divmod(index, columns) for index in range(len(header["titles"]))]
+    boxes = [(side * c, side * r, side * c + side, side * r + side) for r, c in corners]
+    return header, [picture.crop(box) for box in boxes]

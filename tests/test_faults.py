@@ -1,0 +1,702 @@
+"""Faults: processes killed, disks full, folders that cannot be written to, hosts that go away.
+
+Real processes and real signals where there are such: a program runs in a process of its own, with
+an environment that has next to nothing in it.
+"""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests import file_server
+from tests.file_server import FileServer, serve
+from tests.weights_files import write_hollow_weights, write_keras_weights
+from vgg_viz import weights
+from vgg_viz.downloads import DownloadError, StorageError, download, remove_strays
+from vgg_viz.ui.loading import loader
+from vgg_viz.weights import NOTOP_FILE, UntrainedWeights, WeightsUnavailable, obtain
+
+fcntl = pytest.importorskip("fcntl", reason="there are no POSIX signals and locks here")
+
+REPOSITORY = Path(__file__).parents[1]
+PIECE = bytes(range(256)) * 1024
+PATIENCE = 120  # seconds until a child that says nothing is given up
+
+# The weights file is a small one, so its MD5 is another; pooch waits 1 s and 2 s between tries.
+OBTAIN = """
+import sys
+from types import SimpleNamespace
+import pooch.core
+from vgg_viz import weights
+pooch.core.time = SimpleNamespace(sleep=lambda seconds: None)
+weights.KERAS_FILES = {weights.NOTOP_FILE: sys.argv[1]}
+def report(received, total):
+    print("received", received, flush=True)
+if len(sys.argv) > 2:
+    print("ready", flush=True)
+    sys.stdin.readline()
+try:
+    print("found", weights.obtain(on_progress=report).path, flush=True)
+except weights.WeightsUnavailable as error:
+    print("unavailable", *error.attempts, sep="\\n")
+"""
+
+# Computes until it is killed, and says where it is.
+COMPUTE = """
+import numpy as np
+from vgg_viz.network import Network
+from vgg_viz import weights
+stored = weights.obtain()
+class Told:
+    label = stored.label
+    def read(self, layer_name):
+        print("reading", layer_name, flush=True)
+        return stored.read(layer_name)
+network = Network(Told())
+pixels = np.full((224, 224, 3), 100, np.uint8)
+while True:
+    print("computing", flush=True)
+    maps = network.feature_maps(pixels, "block5_conv4")
+    print("computed", maps.shape == (512, 14, 14) and bool(np.isfinite(maps).all()), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory):
+    """The bytes of a sound weights file of 2 MB."""
+    path = tmp_path_factory.mktemp("hollow") / "hollow.h5"
+    write_hollow_weights(path)
+    return path.read_bytes() + PIECE * 8
+
+
+@pytest.fixture
+def md5(content, monkeypatch):
+    """Its MD5, which passes for that of Keras' file in this process."""
+    md5 = hashlib.md5(content).hexdigest()
+    monkeypatch.setattr(weights, "KERAS_FILES", {NOTOP_FILE: md5})
+    return md5
+
+
+@pytest.fixture
+def models(tmp_path):
+    folder = tmp_path / "keras" / "models"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def secluded(tmp_path, monkeypatch):
+    """This process, too, sees only the test's own folders, and does not wait between tries."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.delenv("VGG_VIZ_WEIGHTS", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "*")
+
+
+def environment(tmp_path, **more: str) -> dict[str, str]:
+    """All that a child process gets: no home folder, for one."""
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "KERAS_HOME": str(tmp_path / "keras"),
+        "TMPDIR": str(tmp_path / "temporary"),
+        "NO_PROXY": "*",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        **more,
+    }
+
+
+@contextmanager
+def child(program: str, *arguments: str, env: dict[str, str], before: tuple[str, ...] = ()):
+    """Run a program in a process of its own, killed at the end if it has not ended."""
+    command = [*before, sys.executable, "-c", program, *arguments]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=REPOSITORY, env=env, text=True, **pipes) as process:
+        guard = threading.Timer(PATIENCE, process.kill)
+        guard.start()
+        try:
+            yield process
+        finally:
+            guard.cancel()
+            process.kill()
+
+
+def output_of(program: str, *arguments: str, env, before=()) -> str:
+    with child(program, *arguments, env=env, before=before) as process:
+        output, errors = process.communicate()
+        assert process.returncode == 0, errors
+        assert "Traceback" not in errors
+        return output
+
+
+def wait_for_line(process: subprocess.Popen, start: str) -> str:
+    for line in process.stdout:
+        if line.startswith(start):
+            return line
+    raise AssertionError(f"ended without {start!r}: {process.stderr.read()}")
+
+
+def kill(process: subprocess.Popen) -> None:
+    process.kill()
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def said(raised: pytest.ExceptionInfo, tmp_path: Path) -> str:
+    """The last sentence of an error, if all of them are fit for visitors."""
+    attempts = getattr(raised.value, "attempts", (str(raised.value),))
+    for sentence in attempts:
+        assert re.fullmatch(r"\S.*\.", sentence)
+        assert str(tmp_path) not in sentence
+    return attempts[-1]
+
+
+# -- killed
+
+
+def test_after_a_killed_download_the_next_start_has_a_whole_file_and_nothing_else(
+    tmp_path, models, content, md5
+):
+    with serve(content, file_server.hold_half_way, file_server.send) as server:
+        env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
+        with child(OBTAIN, md5, env=env) as process:
+            wait_for_line(process, "received")
+            kill(process)
+        [left] = names(models)
+        assert left.startswith("vgg_viz-download-")
+        assert "found" in output_of(OBTAIN, md5, env=env)
+    assert names(models) == [NOTOP_FILE]
+    assert (models / NOTOP_FILE).read_bytes() == content
+
+
+def test_a_start_that_downloads_nothing_removes_strays_too_whatever_the_clock_says(
+    tmp_path, models, content, md5
+):
+    with serve(content, file_server.hold_half_way) as server:
+        env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
+        with child(OBTAIN, md5, env=env) as process:
+            wait_for_line(process, "received")
+            kill(process)
+    [stray] = models.iterdir()
+    for path in (stray, *stray.iterdir()):
+        os.utime(path, (4e9, 4e9))  # the year 2096
+    (models / NOTOP_FILE).write_bytes(content)
+    assert obtain().path == models / NOTOP_FILE
+    assert names(models) == [NOTOP_FILE]
+
+
+def test_a_download_that_is_going_on_is_left_alone(tmp_path, models, content, md5):
+    with serve(content, file_server.hold_half_way) as server:
+        env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
+        with child(OBTAIN, md5, env=env) as process:
+            wait_for_line(process, "received")
+            [busy] = models.iterdir()
+            for path in (busy, *busy.iterdir()):
+                os.utime(path, (0, 0))
+            before = names(busy)
+            remove_strays(models)
+            assert names(busy) == before
+            kill(process)
+        remove_strays(models)
+        assert names(models) == []
+
+
+def test_files_of_others_are_no_strays(models):
+    others = ["tmpabcdefgh", "vgg16.h5", "vgg_viz.txt", NOTOP_FILE + ".part"]
+    for name in others:
+        (models / name).write_bytes(b"somebody's")
+    remove_strays(models)
+    assert names(models) == sorted(others)
+    remove_strays(models / "absent")
+
+
+@pytest.mark.parametrize("moment", ["opened", "locked"])
+def test_a_workplace_taken_for_a_stray_before_it_is_locked_is_made_anew(
+    models, content, md5, monkeypatch, moment
+):
+    made, make, lock = [], tempfile.mkdtemp, fcntl.flock
+
+    def make_and_perhaps_lose(**keywords):
+        made.append(make(**keywords))
+        if moment == "opened" and len(made) == 1:
+            remove_strays(models)
+        return made[-1]
+
+    def perhaps_lose_and_lock(*arguments):
+        if moment == "locked" and len(made) == 1:
+            shutil.rmtree(made[0])
+        lock(*arguments)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_and_perhaps_lose)
+    monkeypatch.setattr(fcntl, "flock", perhaps_lose_and_lock)
+    with serve(content) as server:
+        download(server.url, models, "f", md5=md5)
+    assert len(made) == 2
+    assert names(models) == ["f"]
+
+
+def test_killed_while_loading_and_while_computing_the_next_start_is_clean(tmp_path, models):
+    path = tmp_path / "weights.h5"
+    write_keras_weights(path, UntrainedWeights(seed=20))
+    before = hashlib.md5(path.read_bytes()).hexdigest()
+    env = environment(tmp_path, VGG_VIZ_WEIGHTS=str(path))
+    for moment in ("reading block3_conv1", "computing"):
+        with child(COMPUTE, env=env) as process:
+            wait_for_line(process, moment)
+            kill(process)
+    with child(COMPUTE, env=env) as process:
+        assert wait_for_line(process, "computed") == "computed True\n"
+    assert hashlib.md5(path.read_bytes()).hexdigest() == before
+    assert names(models) == []
+    assert names(tmp_path) == ["keras", "temporary", "weights.h5"]
+
+
+# -- two at once
+
+
+def test_two_starts_at_once_end_with_one_whole_file(tmp_path, content, md5):
+    path = tmp_path / "keras" / "models" / NOTOP_FILE
+    seen, ended = [], threading.Event()
+
+    def watch():
+        while not ended.is_set():
+            if path.exists():
+                seen.append(path.read_bytes() == content)
+
+    with serve(content, file_server.send_slowly) as server:
+        env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
+        with child(OBTAIN, md5, "wait", env=env) as one, child(OBTAIN, md5, "wait", env=env) as two:
+            reader = threading.Thread(target=watch)
+            reader.start()
+            for process in (one, two):
+                wait_for_line(process, "ready")
+            for process in (one, two):
+                process.stdin.write("\n")
+                process.stdin.flush()
+            found = [wait_for_line(process, "found") for process in (one, two)]
+            ended.set()
+            reader.join()
+    assert found == [f"found {path}\n"] * 2
+    assert len(server.requests) in (1, 2)
+    assert all(seen)
+    assert path.read_bytes() == content
+    assert names(path.parent) == [NOTOP_FILE]
+
+
+# -- disks and folders
+
+
+def in_namespace(*commands: str) -> tuple[str, ...]:
+    """Mounts of its own for a child: the beginning of its command. Skips where there are none."""
+    before = ("unshare", "--mount", "--map-root-user", "sh", "-ec")
+    script = " && ".join([*commands, 'exec "$0" "$@"'])
+    if not shutil.which("unshare"):
+        pytest.skip("there is no unshare here to make mounts with")
+    tried = subprocess.run([*before, script, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"no mounts can be made here: {tried.stderr.strip()}")
+    return (*before, script)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"), [("size=1m", "No space left on device"), ("ro", "Read-only file system")]
+)
+def test_on_a_disk_that_is_full_or_read_only_the_file_goes_elsewhere(
+    tmp_path, models, content, md5, options, reason
+):
+    before = in_namespace(f"mount -t tmpfs -o {options} tmpfs {models}")
+    with serve(content) as server:
+        env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
+        with child(OBTAIN, md5, env=env, before=before) as process:
+            output, errors = process.communicate()
+    assert f"found {tmp_path}/temporary/vgg_viz-0/{NOTOP_FILE}" in output
+    assert f"could not be stored by the server: {reason}. ({models}: " in errors
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"), [("size=1m", "No space left on device"), ("ro", "Read-only file system")]
+)
+def test_where_all_disks_are_full_or_read_only_a_sentence_says_so(
+    tmp_path, models, content, md5, options, reason
+):
+    temporary = tmp_path / "temporary"
+    before = in_namespace(
+        f"mount -t tmpfs -o {options} tmpfs {models}",
+        f"mount -t tmpfs -o {options} tmpfs {temporary}",
+    )
+    with serve(content) as server:
+        env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
+        # Otherwise Python would find another folder for temporary files.
+        only = f"import tempfile\ntempfile.tempdir = '{temporary}'\n"
+        listing = f"\nfrom pathlib import Path\nprint('left', *Path('{models}').iterdir())"
+        output = output_of(only + OBTAIN + listing, md5, env=env, before=before)
+    assert f"{server.url} could not be stored by the server: {reason}.\nleft\n" in output
+    assert str(tmp_path) not in output
+
+
+def test_a_limit_on_the_size_of_files_is_said(tmp_path, models, content, md5):
+    limits = (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))\n"
+    )
+    with serve(content) as server:
+        env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
+        output = output_of(limits + OBTAIN, md5, env=env)
+    assert f"{server.url} could not be stored by the server: File too large." in output
+    assert names(models) == []
+
+
+def test_a_user_without_name_and_home_gets_the_weights(tmp_path, content, md5):
+    user = ("unshare", "--map-user=12345")
+    tried = subprocess.run([*user, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"no other user can be had here: {tried.stderr.strip()}")
+    with serve(content) as server:
+        env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
+        del env["KERAS_HOME"]
+        output = output_of(OBTAIN, md5, env=env, before=user)
+    assert f"found {tmp_path}/temporary/vgg_viz-12345/{NOTOP_FILE}" in output
+
+
+# -- the network
+
+
+NO_ROUTE = OSError(errno.EHOSTUNREACH, "No route to host")
+
+
+def failing(error: OSError):
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "reason"),
+    [
+        ("getaddrinfo", socket.gaierror(socket.EAI_AGAIN, "try again"), "name of its host was not"),
+        ("socket", OSError(errno.ENETUNREACH, "Network is unreachable"), "Network is unreachable"),
+        ("socket", NO_ROUTE, "No route to host"),
+    ],
+)
+def test_a_network_that_is_gone_is_a_sentence(
+    tmp_path, models, md5, monkeypatch, name, error, reason
+):
+    monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", "http://127.0.0.1/weights.h5")
+    monkeypatch.setattr(socket, name, failing(error))
+    with pytest.raises(WeightsUnavailable) as raised:
+        obtain()
+    assert reason in said(raised, tmp_path)
+    assert names(models) == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        (file_server.cut_off, "broke off before all"),
+        (file_server.hang_up, "could not be reached"),
+        (file_server.refuse, "HTTP 404 Not Found"),
+        (file_server.send_other_bytes, "expected a file with the MD5"),
+    ],
+)
+def test_a_server_that_goes_away_is_a_sentence(
+    tmp_path, models, content, md5, monkeypatch, behaviour, reason
+):
+    with serve(content, behaviour) as server:
+        monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", server.url)
+        with pytest.raises(WeightsUnavailable) as raised:
+            obtain()
+    assert reason in said(raised, tmp_path)
+    assert names(models) == []
+
+
+@contextmanager
+def encrypted(content: bytes, folder: Path, *days: str):
+    """A server whose certificate, its own authority, holds from today for so many days."""
+    if not shutil.which("openssl"):
+        pytest.skip("there is no openssl to make certificates with")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test"]
+    make += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    sign = ["openssl", "x509", "-in", certificate, "-signkey", key, "-out", certificate, *days]
+    for command in (make, sign):
+        subprocess.run(command, capture_output=True, check=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    class Encrypted(FileServer):
+        def get_request(self):
+            connection, address = self.socket.accept()
+            return context.wrap_socket(connection, server_side=True), address
+
+    with Encrypted(content, (file_server.send,)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"https://127.0.0.1:{server.server_port}/weights.h5", certificate
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("days", "trusted", "reason"),
+    [
+        ("-1", True, "certificate is not valid today (is the server's clock right?)"),
+        ("9", False, "could not prove its name (self-signed certificate)"),
+        ("9", True, None),
+    ],
+)
+def test_a_certificate_out_of_its_time_lets_one_think_of_the_clock(
+    tmp_path, models, content, md5, monkeypatch, days, trusted, reason
+):
+    with encrypted(content, tmp_path, "-days", days) as (url, certificate):
+        monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", url)
+        if trusted:
+            monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        if reason is None:
+            assert obtain().path == models / NOTOP_FILE
+            return
+        with pytest.raises(WeightsUnavailable) as raised:
+            obtain()
+    assert reason in said(raised, tmp_path).replace("self signed", "self-signed")
+    assert names(models) == []
+
+
+def test_certificates_that_the_host_has_lost_are_no_full_disk(tmp_path, models, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "absent.pem"))
+    with pytest.raises(DownloadError, match="could not be fetched by the server") as raised:
+        download("https://127.0.0.1/f", models, "f", md5=None, tries=1)
+    assert not isinstance(raised.value, StorageError)
+    said(raised, tmp_path)
+
+
+# -- the page
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A file of full size that passes for ImageNet's."""
+    path = tmp_path_factory.mktemp("trained") / "trained.h5"
+    write_keras_weights(path, UntrainedWeights(seed=20))
+    return path
+
+
+@pytest.fixture
+def fresh_caches():
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+def open_page(**query: str) -> AppTest:
+    page = AppTest.from_file("../streamlit_app.py", default_timeout=PATIENCE)
+    for key, value in {"network": "ImageNet", **query}.items():
+        page.query_params[key] = value
+    return checked(page.run())
+
+
+def checked(page: AppTest) -> AppTest:
+    assert not page.exception
+    assert not page.error
+    return page
+
+
+def texts(page: AppTest) -> str:
+    return "\n".join(element.value for element in [*page.markdown, *page.caption])
+
+
+def has_notice(page: AppTest) -> bool:
+    return "could not be had" in texts(page)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("cut off", "broke off before all"),
+        ("read-only", "could not be stored by the server: Read-only file system."),
+        ("no route", "could not be reached (No route to host)."),
+        ("wrong clock", "(is the server's clock right?)."),
+    ],
+)
+def test_a_fault_while_downloading_is_a_notice_on_a_working_page_and_retry_mends_it(
+    tmp_path, content, md5, monkeypatch, fresh_caches, fault, reason
+):
+    faults = {"cut off": (file_server.cut_off,) * 3}.get(fault, ())
+    with ExitStack() as stack:
+        server = stack.enter_context(serve(content, *faults, file_server.send))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", server.url)
+        if fault == "read-only":
+            patch.setattr(Path, "mkdir", failing(OSError(errno.EROFS, "Read-only file system")))
+        elif fault == "no route":
+            patch.setattr("urllib3.util.connection.create_connection", failing(NO_ROUTE))
+        elif fault == "wrong clock":
+            url, certificate = stack.enter_context(encrypted(content, tmp_path, "-days", "-1"))
+            patch.setenv("VGG_VIZ_WEIGHTS_URL", url)
+            patch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        page = open_page(view="Filters", layer="2 · block1_conv2")
+        assert has_notice(page)
+        assert "block1_conv2 · untrained" in texts(page)
+        assert reason in page.text[-1].value
+        for text in page.text:
+            assert re.fullmatch(r"\S.*\.", text.value)
+            assert str(tmp_path) not in text.value
+        patch.undo()
+        checked(page.button(key="retry").click().run())
+        assert not has_notice(page)
+        assert "block1_conv2 · ImageNet" in texts(page)
+
+
+def truncate(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+
+def overwrite_the_beginning(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(bytes(4096))
+
+
+def overwrite_the_numbers(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(bytes(2**20))
+
+
+def replace_by_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES = [truncate, overwrite_the_beginning, overwrite_the_numbers, Path.unlink]
+
+
+@pytest.fixture
+def good_start(tmp_path, models, trained, monkeypatch, fresh_caches):
+    """A weights file in Keras' folder, and no way to another one."""
+    md5 = hashlib.md5(trained.read_bytes()).hexdigest()
+    monkeypatch.setattr(weights, "KERAS_FILES", {NOTOP_FILE: md5})
+    monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", "http://127.0.0.1:9/nobody")
+    return Path(shutil.copy(trained, models / NOTOP_FILE))
+
+
+def mend(path: Path, trained: Path) -> None:
+    if path.is_dir():
+        path.rmdir()
+    shutil.copy(trained, path)
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, replace_by_a_folder])
+def test_filters_of_a_file_damaged_after_a_good_start(tmp_path, good_start, trained, damage):
+    page = open_page(view="Filters", layer="2 · block1_conv2")
+    assert "block1_conv2 · ImageNet" in texts(page)
+    damage(good_start)
+    checked(page.selectbox(key="layer").set_value("block3_conv1").run())
+    assert has_notice(page)
+    assert "block3_conv1 · untrained" in texts(page)
+    assert "· ImageNet ·" not in texts(page)
+    assert len(page.text) == 1
+    assert f"in {NOTOP_FILE}" in page.text[0].value
+    assert str(tmp_path) not in page.text[0].value
+
+    checked(page.button(key="retry").click().run())
+    assert has_notice(page)
+    assert str(tmp_path) not in "".join(text.value for text in page.text)
+
+    mend(good_start, trained)
+    checked(page.button(key="retry").click().run())
+    assert not has_notice(page)
+    assert "block3_conv1 · ImageNet" in texts(page)
+
+
+def test_the_origin_of_a_value_when_the_file_is_damaged_after_a_good_start(good_start, trained):
+    page = open_page(view="Feature maps", layer="3 · block2_conv1", channel="5")
+    assert "block2_conv1 · ImageNet" in texts(page)
+    model = weakref.ref(loader("imagenet").network().result().model)
+    truncate(good_start)
+    page.number_input(key="row").set_value(7)
+    checked(page.number_input(key="column").set_value(9).run())
+    assert has_notice(page)
+    assert "block2_conv1 · untrained" in texts(page)
+    assert "The two agree" in page.success[0].value
+
+    mend(good_start, trained)
+    checked(page.button(key="retry").click().run())
+    assert not has_notice(page)
+    assert "block2_conv1 · ImageNet" in texts(page)
+    assert "The two agree" in page.success[0].value
+    assert model() is None  # 80 MB that would stay
+
+
+def test_another_file_under_the_named_one_is_shown_after_retry(
+    tmp_path, good_start, trained, monkeypatch
+):
+    named = Path(shutil.copy(trained, tmp_path / "mine.h5"))
+    monkeypatch.setattr(weights, "KERAS_FILES", {})
+    monkeypatch.setenv("VGG_VIZ_WEIGHTS", str(named))
+    page = open_page(view="Filters", layer="2 · block1_conv2")
+    write_hollow_weights(named)
+    checked(page.selectbox(key="layer").set_value("block3_conv1").run())
+    assert has_notice(page)
+    with pytest.MonkeyPatch.context() as patch:
+        read = []
+        patch.setattr(weights.StoredWeights, "read", recorded(weights.StoredWeights.read, read))
+        checked(page.selectbox(key="layer").set_value("block1_conv2").run())
+        checked(page.button(key="retry").click().run())
+    assert "block1_conv2 · weights of mine.h5" in texts(page)
+    assert read == ["block1_conv2"]
+
+
+def recorded(read, names: list[str]):
+    def read_and_record(self, layer_name):
+        names.append(layer_name)
+        return read(self, layer_name)
+
+    return read_and_record
+
+
+def test_no_address_or_path_of_a_visitor_is_opened(tmp_path, monkeypatch, fresh_caches):
+    (tmp_path / "secret.h5").write_bytes(b"secret")
+    opened, told = [], [False]
+
+    def hook(event, arguments):
+        if event in ("open", "socket.connect") and told[0]:
+            opened.append(str(arguments))
+
+    sys.addaudithook(hook)
+    bait = str(tmp_path / "secret.h5")
+    keys = ["view", "layer", "picture", "other", "network", "colours", "tour", "url", "weights"]
+    with serve(b"bait") as server:
+        for value in (bait, f"file://{bait}", server.url):
+            told[0] = True
+            open_page(network="Untrained", **{key: value for key in keys if key != "network"})
+            told[0] = False
+    assert not server.requests
+    assert not [arguments for arguments in opened if "secret" in arguments]
+    assert opened

@@ -1,0 +1,283 @@
+"""Limits read from made-up machines, budgets, relief when it is due, and the footer."""
+
+import logging
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from vgg_viz import __version__
+from vgg_viz.ui import footer, memory
+from vgg_viz.ui.memory import LEAST, MEGABYTE, MOST, Relief, cache_bytes, limit_bytes
+
+GIBIBYTE = 2**30
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return root
+
+
+MACHINE = {"proc/meminfo": "MemFree: 100 kB\nMemTotal:        8388608 kB\nBuffers: 1 kB\n"}
+VERSION_2 = {"proc/self/cgroup": "0::/app/web\n"}
+VERSION_1 = {"proc/self/cgroup": "7:cpu:/\n4:memory:/docker/1f\n0::/\n"}
+
+MACHINES = {
+    "memory of the machine": ({}, 8 * GIBIBYTE),
+    "no limit, version 2": (
+        VERSION_2 | {"sys/fs/cgroup/app/web/memory.max": "max\n"},
+        8 * GIBIBYTE,
+    ),
+    "version 2": (VERSION_2 | {"sys/fs/cgroup/app/web/memory.max": "2147483648\n"}, 2 * GIBIBYTE),
+    "version 2, high below max": (
+        VERSION_2
+        | {"sys/fs/cgroup/app/web/memory.max": "2147483648\n"}
+        | {"sys/fs/cgroup/app/web/memory.high": "1073741824\n"},
+        GIBIBYTE,
+    ),
+    "version 2, the group around it has less": (
+        VERSION_2
+        | {"sys/fs/cgroup/app/web/memory.max": "2147483648\n"}
+        | {"sys/fs/cgroup/app/memory.max": "1073741824\n"},
+        GIBIBYTE,
+    ),
+    "version 2, in a container": (
+        {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "1073741824"},
+        GIBIBYTE,
+    ),
+    "version 2, the host's path in a container": (
+        VERSION_2 | {"sys/fs/cgroup/memory.max": "1073741824"},
+        GIBIBYTE,
+    ),
+    "version 1": (
+        VERSION_1 | {"sys/fs/cgroup/memory/docker/1f/memory.limit_in_bytes": "3221225472\n"},
+        3 * GIBIBYTE,
+    ),
+    "version 1, in a container": (
+        VERSION_1 | {"sys/fs/cgroup/memory/memory.limit_in_bytes": "3221225472\n"},
+        3 * GIBIBYTE,
+    ),
+    "no limit, version 1": (
+        VERSION_1 | {"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"},
+        8 * GIBIBYTE,
+    ),
+    "nonsense in the files": (
+        VERSION_2 | {"sys/fs/cgroup/app/web/memory.max": "-1\nx\n", "proc/self/status": "?"},
+        8 * GIBIBYTE,
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "expected"), MACHINES.values(), ids=MACHINES)
+def test_the_limit_is_the_least_of_what_the_machine_says(tmp_path, files, expected):
+    assert limit_bytes({}, write(tmp_path, MACHINE | files)) == expected
+
+
+def test_a_machine_that_says_nothing_has_no_known_limit(tmp_path):
+    assert limit_bytes({}, tmp_path) is None
+
+
+def test_the_variable_goes_before_everything_else(tmp_path):
+    assert limit_bytes({"VGG_VIZ_MEMORY_MB": " 1500 "}, write(tmp_path, MACHINE)) == 1500 * MEGABYTE
+
+
+@pytest.mark.parametrize("text", ["many", "-5", "0", "1.5", "2700 MB", "٣", "9" * 5000])
+def test_a_variable_that_is_no_number_of_megabytes_is_ignored_with_a_warning(
+    tmp_path, caplog, text
+):
+    with caplog.at_level(logging.WARNING):
+        assert limit_bytes({"VGG_VIZ_MEMORY_MB": text}, write(tmp_path, MACHINE)) == 8 * GIBIBYTE
+    assert "VGG_VIZ_MEMORY_MB: expected a number of megabytes" in caplog.text
+    assert len(caplog.text) < 300
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="compares with Linux' getconf")
+def test_this_machine_has_a_limit_that_is_no_more_than_its_memory():
+    memory_there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 0 < limit_bytes({}) <= memory_there
+
+
+def test_caches_are_full_size_with_plenty_of_memory_and_where_nothing_is_known():
+    assert cache_bytes(None) == cache_bytes(16 * GIBIBYTE) == MOST
+
+
+def test_caches_are_never_smaller_than_what_one_view_needs():
+    assert cache_bytes(1) == cache_bytes(500 * MEGABYTE) == LEAST
+    ends_of_blocks = sum(64 * 2**n * (224 // 2**n) ** 2 * 4 for n in range(4)) + 512 * 14**2 * 4
+    assert ends_of_blocks <= LEAST.values
+
+
+def test_caches_grow_with_the_limit_and_stay_within_it():
+    before = LEAST
+    for limit in range(600 * MEGABYTE, 3000 * MEGABYTE, 50 * MEGABYTE):
+        budgets = cache_bytes(limit)
+        for smaller, larger in zip(memory.sizes(before), memory.sizes(budgets), strict=True):
+            assert smaller <= larger
+        if budgets not in (LEAST, MOST):
+            room = memory.NEAR * limit - memory.WORKING_BYTES
+            assert sum(memory.sizes(budgets)) <= max(room, sum(memory.sizes(LEAST)))
+        before = budgets
+    assert before == MOST
+
+
+class Box:
+    """A cache of single bytes."""
+
+    def __init__(self, used_bytes: int) -> None:
+        self.used_bytes = used_bytes
+
+    def shrink_to(self, max_bytes: int) -> None:
+        self.used_bytes = min(self.used_bytes, max_bytes)
+
+
+def test_with_enough_memory_nothing_is_let_go():
+    box = Box(100)
+    assert not Relief(None).relieve(box)
+    assert not Relief(2**60).relieve(box)
+    assert box.used_bytes == 100
+
+
+def test_near_the_limit_every_cache_is_halved_and_memory_handed_back(monkeypatch):
+    handed_back = []
+    monkeypatch.setattr(memory, "give_back", lambda: handed_back.append(True))
+    boxes = Box(100), Box(30)
+    assert Relief(memory.resident_bytes()).relieve(*boxes)
+    assert [box.used_bytes for box in boxes] == [50, 15]
+    assert handed_back == [True]
+
+
+def test_relief_rests_between_two_attempts(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(memory, "monotonic", lambda: now[0])
+    relief, box = Relief(1), Box(100)
+    assert relief.relieve(box)
+    assert not relief.relieve(box)
+    now[0] += memory.PAUSE_SECONDS
+    assert relief.relieve(box)
+    assert box.used_bytes == 25
+
+
+def test_relief_that_fails_does_not_stay_shut(monkeypatch):
+    monkeypatch.setattr(memory, "give_back", lambda: 1 / 0)
+    relief = Relief(1)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            relief.relieve()
+
+
+def test_resident_memory_follows_an_array():
+    before = memory.resident_bytes()
+    array = np.ones(40 * MEGABYTE, np.uint8)
+    assert array.nbytes * 0.9 < memory.resident_bytes() - before < array.nbytes * 1.5
+    assert memory.peak_bytes() >= before + array.nbytes * 0.9
+
+
+def test_without_proc_the_most_so_far_is_told(tmp_path):
+    pytest.importorskip("resource", reason="Windows has no getrusage")
+    assert 10 * MEGABYTE < memory.resident_bytes(tmp_path) < 100 * GIBIBYTE
+
+
+GLIBC_ONLY = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc only")
+
+
+def resident_after(program: str) -> list[int]:
+    """What a fresh Python prints that runs that program with ``memory`` at hand."""
+    start = "from vgg_viz.ui import memory\n"
+    done = subprocess.run(
+        [sys.executable, "-c", start + program], capture_output=True, text=True, check=True
+    )
+    return [int(word) for word in done.stdout.split()]
+
+
+@GLIBC_ONLY
+def test_memory_between_small_things_that_stay_is_handed_back():
+    full, rest = resident_after(
+        "there = [bytearray(50_000) for _ in range(2000)]\n"
+        "print(memory.resident_bytes())\n"
+        "there = there[::20]\n"
+        "memory.give_back()\n"
+        "print(memory.resident_bytes())\n"
+    )
+    assert full - rest > 70 * MEGABYTE
+
+
+@GLIBC_ONLY
+def test_threads_share_two_heaps():
+    # A heap of a thread's own is a mapping of 64 MB of addresses.
+    program = (
+        "import threading\n"
+        "TAME\n"
+        "held, gate = [], threading.Barrier(9)\n"
+        "def work():\n"
+        "    gate.wait()\n"
+        "    held.append(bytearray(100_000))\n"
+        "    gate.wait()\n"
+        "    gate.wait()\n"
+        "threads = [threading.Thread(target=work) for _ in range(8)]\n"
+        "[thread.start() for thread in threads]\n"
+        "gate.wait(); gate.wait()\n"
+        "lines = memory.read_lines(memory.ROOT / 'proc/self/status')\n"
+        "print(next(line.split()[1] for line in lines if line.startswith('VmSize')))\n"
+        "gate.wait()\n"
+    )
+    many = resident_after(program.replace("TAME", "pass"))[0]
+    few = resident_after(program.replace("TAME", "assert memory.tame_allocator()"))[0]
+    assert many - few > 5 * 64 * 1024
+
+
+def page() -> None:
+    from vgg_viz.ui import footer
+
+    footer.show()
+
+
+def captions(**query: str) -> list[str]:
+    app = AppTest.from_function(page)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return [caption.value for caption in app.caption]
+
+
+def test_the_footer_has_the_version_and_no_more_unless_asked():
+    assert captions() == captions(view="Filters") == [f"VGG Viz {__version__}"]
+
+
+def test_the_footer_says_on_request_what_the_server_takes():
+    (line,) = captions(debug="")
+    assert line.startswith(f"VGG Viz {__version__} · memory ")
+
+
+def test_the_footer_tells_caches_and_forward_passes():
+    shelves = SimpleNamespace(
+        values=SimpleNamespace(used_bytes=53_400_000, max_bytes=134_217_728),
+        drawn=SimpleNamespace(used_bytes=3_000_000, max_bytes=33_554_432),
+        forward_pass=SimpleNamespace(turns=1017),
+    )
+    parts = footer.measured(SimpleNamespace(shelves=lambda: shelves))
+    assert parts[1:4] == [
+        "values 53 of 134 MB",
+        "drawings 3 of 34 MB",
+        "1,017 forward passes",
+    ]
+
+
+def test_the_footer_imports_nothing_that_the_first_page_can_do_without():
+    program = (
+        "import sys\n"
+        "from vgg_viz.ui import footer\n"
+        "import streamlit\n"
+        "footer.measured(None)\n"
+        "print(sum(name in sys.modules for name in ('numpy', 'PIL', 'vgg_viz.ui.results')))\n"
+    )
+    assert resident_after(program) == [0]

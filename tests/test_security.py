@@ -1,0 +1,170 @@
+"""What the source may do with what comes from outside: nothing but what is listed here."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGE = REPOSITORY / "vgg_viz"
+MODULES = [REPOSITORY / "streamlit_app.py", *sorted(PACKAGE.rglob("*.py"))]
+SERVED = [path for kind in ("js", "css", "html") for path in sorted(PACKAGE.rglob(f"*.{kind}"))]
+
+# HTML of our own: what stands in it, so that nothing from a visitor gets into it.
+HTML = {
+    ("ui/style.py", "STYLES + modes"): "three style sheets written there",
+    ("ui/picture.py", "thumbnail_styles()"): "our own thumbnails in base64",
+    ("ui/mosaics.py", "legend(appearance.colour_map, limits)"): "numbers that were formatted",
+    ("ui/components/__init__.py", "html"): "the files beside it",
+    ("ui/diagram.py", "svg(architecture)"): "the network's plan",
+}
+
+# What vgg_viz/ui does with files, and where the path comes from.
+UI_FILES = {
+    ("ui/components/__init__.py", "Path(__file__)"): "the package's own folder",
+    ("ui/components/__init__.py", "(FOLDER / f'{name}.{kind}').read_text(encoding='utf-8')"): (
+        "names of components, written in the source"
+    ),
+    ("ui/diagram.py", "(components.FOLDER / 'diagram.js').read_text(encoding='utf-8')"): "written",
+    ("ui/picture.py", "path.read_bytes()"): "what downloads.download has stored there",
+    ("ui/memory.py", "Path('/')"): "where /proc and /sys are",
+    ("ui/memory.py", "file.read_text(encoding='utf-8', errors='replace')"): (
+        "Linux' files about this process"
+    ),
+}
+# Which modules of the core touch files at all, and whose names they take.
+CORE_FILES = {
+    "downloads.py": "a folder and a name given by weights.py and ui/picture.py",
+    "weights.py": "the environment, which whoever runs the server sets",
+    "samples.py": "names out of its own table",
+    "tours.py": "the page's own tour; others come as bytes",
+    "exports.py": "Matplotlib's fonts",
+    "images.py": "bytes in memory",
+    "reproduction.py": "in the script that it writes, which runs at the visitor's",
+}
+FILE_CALLS = {
+    "open",
+    "Path",
+    "File",
+    "fromfile",
+    "imread",
+    "glob",
+    "iterdir",
+    "mkdtemp",
+} | {f"{verb}_{kind}" for verb in ("read", "write") for kind in ("text", "bytes")}
+
+NETWORK = {"requests", "urllib", "urllib3", "http", "socket", "pooch", "ftplib", "aiohttp", "httpx"}
+FETCHED = {"machinelearningmastery.com", "storage.googleapis.com"}
+CITED = {"arxiv.org", "distill.pub", "www.fatiando.org"}
+
+
+def nodes(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def calls(path: Path) -> Iterator[ast.Call]:
+    return (node for node in nodes(path) if isinstance(node, ast.Call))
+
+
+def name_of(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def place(path: Path) -> str:
+    folder = PACKAGE if path.is_relative_to(PACKAGE) else REPOSITORY
+    return path.relative_to(folder).as_posix()
+
+
+def html_given(call: ast.Call) -> list[str]:
+    """What a call is given as HTML."""
+    given = [word.value for word in call.keywords if word.arg == "html"]
+    is_html = isinstance(call.func, ast.Attribute) and call.func.attr == "html"
+    return [ast.unparse(value) for value in given + call.args[: int(is_html)]]
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in nodes(path):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+def test_html_is_our_own():
+    found = {
+        (place(path), given)
+        for path in MODULES
+        for call in calls(path)
+        for given in html_given(call)
+    }
+    assert found == set(HTML)
+
+
+def test_no_markdown_and_no_frame_may_bring_html():
+    for path in MODULES:
+        names = {name_of(call) for call in calls(path)}
+        words = {word.arg for call in calls(path) for word in call.keywords}
+        assert not {word for word in words if word and word.startswith("unsafe_allow")}, path
+        assert not names & {"iframe", "declare_component", "eval", "exec", "__import__"}, path
+
+
+def test_scripts_in_the_page_write_text_and_no_html():
+    assert len(SERVED) > 5
+    pattern = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function"
+    for path in SERVED:
+        assert not re.findall(pattern, path.read_text(encoding="utf-8")), path
+
+
+def test_files_are_opened_under_names_of_our_own_only():
+    found = {
+        (place(path), ast.unparse(call))
+        for path in MODULES
+        for call in calls(path)
+        if name_of(call) in FILE_CALLS
+    }
+    in_ui = {(where, call) for where, call in found if where.startswith("ui/")}
+    assert in_ui == set(UI_FILES)
+    assert {where for where, _ in found - in_ui} <= set(CORE_FILES)
+
+
+def test_only_downloads_opens_addresses():
+    for path in MODULES:
+        found = {name for name in imported(path) if name.split(".")[0] in NETWORK}
+        allowed = {"urllib.parse"} if place(path) != "downloads.py" else found
+        assert found <= allowed, path
+
+
+def test_downloads_are_those_listed_and_no_visitors():
+    found = {
+        (place(path), ast.unparse(call.args[0]))
+        for path in MODULES
+        for call in calls(path)
+        if name_of(call) == "download"
+    }
+    # `url` is Keras' address or the operator's; both are held against Keras' MD5.
+    assert found == {("weights.py", "url"), ("ui/picture.py", "ROBIN_URL")}
+    source = (PACKAGE / "weights.py").read_text(encoding="utf-8")
+    assert "url = environment.get(URL_VARIABLE) or NOTOP_URL" in source
+    assert "download(url, folder, NOTOP_FILE, md5=md5" in source
+
+
+def test_the_only_addresses_in_the_source_are_listed():
+    tours = sorted((REPOSITORY / "assets" / "tours").glob("*.toml"))
+    settings = [REPOSITORY / ".streamlit" / "config.toml"]
+    hosts = {
+        urlsplit(address).hostname
+        for path in [*MODULES, *SERVED, *tours, *settings]
+        for address in re.findall(r"(?:https?|wss?)://[\w.-]+", path.read_text(encoding="utf-8"))
+    }
+    assert hosts == FETCHED | CITED
+
+
+def test_streamlits_protection_is_on():
+    settings = (REPOSITORY / ".streamlit" / "config.toml").read_text(encoding="utf-8")
+    assert "enableXsrfProtection = true" in settings
+    assert "enableCORS = true" in settings
+    assert "enableStaticServing = false" in settings
+    assert 'showErrorDetails = "none"' in settings

@@ -1,0 +1,145 @@
+"""What is shown as files to take along, made when somebody asks for one."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from vgg_viz import __version__, exports
+from vgg_viz.links import COLOUR_MAPS, FIELDS
+from vgg_viz.mosaic import near_square
+from vgg_viz.reproduction import FiltersRun, MapsRun, filters_script, maps_script
+from vgg_viz.ui import address, lecture
+from vgg_viz.ui.mosaics import Exhibit, scale_words
+
+# How one looks at the page, not what is on it.
+NOT_CARRIED = ("tour", "answer", "lecture")
+
+
+@dataclass(frozen=True)
+class Export:
+    """What files are made of.
+
+    ``exhibits`` and ``runs`` are asked when a file is wanted, so that no array is held for one that
+    nobody wants; ``own_picture`` says whether the picture is the visitor's, and not in the link.
+    """
+
+    title: str
+    exhibits: Callable[[], Sequence[Exhibit]]
+    runs: Callable[[], Sequence[MapsRun | FiltersRun]]
+    link: str
+    own_picture: bool
+
+    def png(self) -> bytes:
+        """The grids as a picture, with all that a reader must know of them."""
+        return exports.sheet_png(self.sheet())
+
+    def pdf(self) -> bytes:
+        """The same as a page."""
+        return exports.sheet_pdf(self.sheet())
+
+    def npz(self) -> bytes:
+        """The values as they are, and words about them."""
+        shown = self.exhibits()
+        about = {"title": self.title, "version": __version__, "link": self.link}
+        for exhibit in shown:
+            about[f"{exhibit.name}_caption"] = exhibit.caption
+            about[f"{exhibit.name}_titles"] = " ".join(exhibit.tiles.titles)
+        return exports.arrays_npz({exhibit.name: exhibit.array for exhibit in shown}, about)
+
+    def csv(self) -> bytes:
+        """The numbers of every tile."""
+        return exports.numbers_csv([panel(exhibit) for exhibit in self.exhibits()])
+
+    def py(self) -> bytes:
+        """The script that makes the same arrays with Keras alone."""
+        runs = self.runs()
+        write = filters_script if isinstance(runs[0], FiltersRun) else maps_script
+        captions = [exhibit.caption for exhibit in self.exhibits()]
+        return write(runs, caption=captions, link=self.link).encode()
+
+    def sheet(self) -> exports.Sheet:
+        """The grids and their captions."""
+        shown = self.exhibits()
+        first = shown[0].appearance
+        colours = COLOUR_MAPS.get(first.colour_map, "Blue to red")
+        note = " · the picture is the viewer's own and not part of the link"
+        lines = [exhibit.caption for exhibit in shown]
+        lines.append(f"Scale: {scale_words(first, 0)} · colours: {colours}")
+        lines.append(f"VGG Viz {__version__}{note if self.own_picture else ''}")
+        lines += [self.link] if self.link else []
+        return exports.Sheet(self.title, lines, [panel(exhibit) for exhibit in shown])
+
+
+FILES: dict[str, tuple[str, Callable[[Export], bytes]]] = {
+    "png": ("Picture with its caption (PNG)", Export.png),
+    "pdf": ("Page to print (PDF)", Export.pdf),
+    "npz": ("Arrays for NumPy (NPZ)", Export.npz),
+    "csv": ("Numbers, tile by tile (CSV)", Export.csv),
+    "py": ("Script for Keras alone (Python)", Export.py),
+}
+
+
+def offer(
+    name: str,
+    title: str,
+    exhibits: Callable[[], Sequence[Exhibit]],
+    runs: Callable[[], Sequence[MapsRun | FiltersRun]],
+) -> None:
+    """Show the way to a grid's files, but in a lecture; ``name`` is another for every grid."""
+    if lecture.is_on():
+        return
+    with st.popover(
+        "Export", icon=":material/download:", key=f"export-{name}", on_change="rerun"
+    ) as opened:
+        if not opened.open:
+            return
+        own = address.shows_own_picture()
+        export = Export(title, exhibits, runs, link_to_view(), own)
+        stem = exports.file_stem(f"vgg-viz {title}")
+        for ending, (label, make) in FILES.items():
+            st.download_button(
+                label,
+                partial(in_file, make, export),
+                f"{stem}.{ending}",
+                key=f"export-{name}-{ending}",
+                on_click="ignore",
+                width="stretch",
+            )
+        if own:
+            st.caption("The link in them does not carry your own picture.")
+
+
+def in_file(make: Callable[[Export], bytes], export: Export) -> io.BytesIO:
+    """What was made, as Streamlit takes what is made on demand."""
+    return io.BytesIO(make(export))
+
+
+def link_to_view() -> str:
+    """The link to the view as it is."""
+    pairs = [
+        (key, value)
+        for key in FIELDS
+        if key in st.query_params and key not in NOT_CARRIED
+        for value in st.query_params.get_all(key)
+    ]
+    base = (st.context.url or "").split("?")[0]
+    return f"{base}?{urlencode(pairs)}" if pairs else base
+
+
+def panel(exhibit: Exhibit) -> exports.Panel:
+    """A grid as an export draws it, on the scale that it is shown on."""
+    tiles = exhibit.tiles
+    values = tiles.values
+    return exports.Panel(
+        exhibit.heading,
+        values,
+        tiles.titles,
+        tiles.numbers,
+        tiles.limits(exhibit.appearance),
+        exhibit.appearance.colour_map,
+        exhibit.columns or near_square(len(values)),
+    )

@@ -1,0 +1,243 @@
+"""How much memory the app may take, how much of it the caches, and what to do when it is short.
+
+Python, TensorFlow and the network need what they need; the caches take what is left, within these
+bounds (MB are millions of bytes):
+
+    what                                     at most               at least
+    maps and filters that were computed      VALUES   134 MB       34 MB: the maps of one picture
+                                                                   at the ends of all blocks
+    drawn mosaics                            DRAWN     34 MB        4 MB: a page of them
+    decoded pictures                         PICTURES  16 MB        2 MB: eight of them
+    all caches                                        184 MB       40 MB
+
+What the others need was measured in one process (Linux, 2 cores, TensorFlow 2.21, resident MB),
+with 60 pictures and six threads that ask for maps and draw them, as a server does; the columns
+differ in how many heaps glibc may give to threads:
+
+    after                                    as it is      two heaps (`tame_allocator`)
+    Python                                        10                10
+    Streamlit's modules                           46                46
+    TensorFlow's modules                         685               685
+    the network and its 22 submodels             800               801
+    the first maps                               836               829
+    the maps of all 16 layers of one picture     958               931
+    60 more passes, the caches full             1247              1066
+    96 passes                                      –              1060
+    300 passes                                  1355                 –
+    `malloc_trim(0)`, which takes 20 ms         1115               970
+    emptied caches, and again                   1015               833
+
+So a server with full caches takes about 1.1 GB, 0.18 GB of it the caches, and of the rest
+`WORKING_BYTES` are what it cannot do without.
+"""
+
+import ctypes
+import gc
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+from typing import Protocol
+
+VARIABLE = "VGG_VIZ_MEMORY_MB"
+MEGABYTE = 10**6
+
+WORKING_BYTES = 1000 * MEGABYTE  # Python, TensorFlow, the network and one forward pass
+NEAR = 0.85  # of the limit: from here on the app gives memory back
+PAUSE_SECONDS = 5.0  # between two attempts, since each takes a tenth of a second
+
+ROOT = Path("/")
+CGROUP_FILES = ("memory.max", "memory.high", "memory.limit_in_bytes")
+M_ARENA_MAX = -8  # as malloc.h has it
+ARENAS = 2
+
+log = logging.getLogger(__name__)
+
+
+class Shrinkable(Protocol):
+    """A cache that can be made to let go of what was used longest ago."""
+
+    @property
+    def used_bytes(self) -> int:
+        """The size of all that is kept."""
+
+    def shrink_to(self, max_bytes: int) -> None:
+        """Let values go until the rest has no more than that."""
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """How many bytes the computed values, the drawn mosaics and the decoded pictures may take."""
+
+    values: int
+    drawn: int
+    pictures: int
+
+
+MOST = Budgets(values=128 * 2**20, drawn=32 * 2**20, pictures=16 * MEGABYTE)
+LEAST = Budgets(values=32 * 2**20, drawn=4 * 2**20, pictures=2 * MEGABYTE)
+
+
+def cache_bytes(limit: int | None) -> Budgets:
+    """How large the caches may be where the process may take ``limit`` bytes; None: any."""
+    if limit is None:
+        return MOST
+    spare = NEAR * limit - WORKING_BYTES
+    share = min(1.0, max(0.0, spare / (MOST.values + MOST.drawn + MOST.pictures)))
+    pairs = zip(sizes(MOST), sizes(LEAST), strict=True)
+    return Budgets(*(max(int(share * most), least) for most, least in pairs))
+
+
+def sizes(budgets: Budgets) -> tuple[int, int, int]:
+    """The three sizes, in the order of the fields."""
+    return budgets.values, budgets.drawn, budgets.pictures
+
+
+def limit_bytes(environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> int | None:
+    """How many bytes this process may take; None if that is not known.
+
+    What ``VGG_VIZ_MEMORY_MB`` says, else the least of the control group's limits and of the
+    machine's memory. ``root`` is where ``proc`` and ``sys`` are looked for.
+    """
+    given = environment.get(VARIABLE, "").strip()
+    if given:
+        # Six digits: a terabyte. Python refuses to read a number of thousands of them.
+        if given.isascii() and given.isdigit() and len(given) <= 6 and int(given) > 0:
+            return int(given) * MEGABYTE
+        log.warning("%s: expected a number of megabytes, got %.40r; ignored", VARIABLE, given)
+    machine = machine_bytes(root)
+    limits = [machine] if machine else []
+    # A group without a limit says "max" or a number that no machine has.
+    limits += [limit for limit in cgroup_limits(root) if not machine or limit < machine]
+    return min(limits, default=None)
+
+
+def machine_bytes(root: Path = ROOT) -> int | None:
+    """The machine's memory; None if it does not say."""
+    for line in read_lines(root / "proc/meminfo"):
+        words = line.split()
+        if words[:1] == ["MemTotal:"] and len(words) > 1 and words[1].isdecimal():
+            return int(words[1]) * 1024
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if root == ROOT else None
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def cgroup_limits(root: Path = ROOT) -> Iterator[int]:
+    """The limits of the control group that this process is in, and of those around it.
+
+    Of version 2 (one tree) or 1 (a tree of its own for memory); see ``man 7 cgroups``.
+    """
+    mounted = root / "sys/fs/cgroup"
+    for line in read_lines(root / "proc/self/cgroup"):
+        number, kinds, path = [*line.split(":", 2), "", ""][:3]
+        if number != "0" and "memory" not in kinds.split(","):
+            continue
+        top = mounted if number == "0" else mounted / "memory"
+        group = top / path.lstrip("/")
+        # In a container the path may be the host's, and the group be mounted at the top.
+        for folder in {top, group, *(part for part in group.parents if top in part.parents)}:
+            yield from filter(None, (read_number(folder / name) for name in CGROUP_FILES))
+
+
+def read_number(file: Path) -> int | None:
+    """The positive number in a file; None if there is no such file, or something else in it."""
+    text = "".join(read_lines(file)).strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 and int(text) else None
+
+
+def read_lines(file: Path) -> list[str]:
+    """The lines of a small file; none if it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def resident_bytes(root: Path = ROOT) -> int:
+    """The memory that this process takes now; the most it has taken where there is no ``/proc``."""
+    fields = " ".join(read_lines(root / "proc/self/statm")).split()
+    if len(fields) > 1 and fields[1].isdecimal():
+        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+    return peak_bytes(root)
+
+
+def peak_bytes(root: Path = ROOT) -> int:
+    """The most memory that this process has taken so far; 0 if that is not known."""
+    for line in read_lines(root / "proc/self/status"):
+        words = line.split()
+        if words[:1] == ["VmHWM:"] and len(words) > 1 and words[1].isdecimal():
+            return int(words[1]) * 1024
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return 0  # Windows
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+class Relief:
+    """Gives memory back when it is nearly used up; one for the whole process."""
+
+    def __init__(self, limit: int | None) -> None:
+        """Watch over a limit in bytes; None: there is nothing to do."""
+        self.limit = limit
+        self._lock = Lock()
+        self._last = -PAUSE_SECONDS
+
+    def relieve(self, *shelves: Shrinkable) -> bool:
+        """Halve these caches and give memory back if it is nearly used up; whether it was.
+
+        To be called before something large is computed; costs 20 µs where there is enough.
+        """
+        if self.limit is None or resident_bytes() < NEAR * self.limit:
+            return False
+        # Whoever comes while another is at it has nothing to add.
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if monotonic() - self._last < PAUSE_SECONDS:
+                return False
+            for shelf in shelves:
+                shelf.shrink_to(shelf.used_bytes // 2)
+            give_back()
+            self._last = monotonic()
+            return True
+        finally:
+            self._lock.release()
+
+
+def give_back() -> None:
+    """Collect garbage, and hand what is free to the system."""
+    gc.collect()
+    trim()
+
+
+def trim() -> None:
+    """Hand the allocator's free pages to the system where it is glibc; takes 20 ms."""
+    library = glibc()
+    if library is not None:
+        library.malloc_trim(0)
+
+
+def tame_allocator() -> bool:
+    """Let all threads share two of glibc's heaps; whether it was told so. To be called first.
+
+    Streamlit runs every script in a thread of its own, and glibc gives threads up to eight heaps a
+    core, each with holes of its own. ``MALLOC_ARENA_MAX=2`` in the environment does the same.
+    """
+    library = glibc()
+    return library is not None and bool(library.mallopt(M_ARENA_MAX, ARENAS))
+
+
+def glibc() -> ctypes.CDLL | None:
+    """The C library, if it is glibc."""
+    if not sys.platform.startswith("linux"):
+        return None
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "gnu_get_libc_version") else None

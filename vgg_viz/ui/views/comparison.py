@@ -1,0 +1,214 @@
+"""Two grids of the same maps, side by side on one scale, or their difference."""
+
+from dataclasses import dataclass, replace
+from typing import get_args
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vgg_viz.links import (
+    COLOUR_MAPS,
+    COMPARISONS,
+    NETWORKS,
+    PAIR_SCALES,
+    SHOWN_AS,
+    Comparison,
+    NetworkChoice,
+    Order,
+)
+from vgg_viz.ui import controls, exporting, lecture, mosaics, picture, selection
+from vgg_viz.ui.controls import DIVERGING, Appearance
+from vgg_viz.ui.picture import Picture
+from vgg_viz.ui.results import Span, Work
+from vgg_viz.ui.scenes import Scene
+from vgg_viz.ui.views import inspector
+
+WIDTH = 560  # CSS pixels: half of the page
+
+LESSON = (
+    "**The field's commonest mistake.** VGG19 learned from pictures with **blue first** and the "
+    "**mean colour taken off**, values from −124 to 151. Many other networks want red first and "
+    "values from 0 to 1. Fed with those, VGG19 raises no error; it only sees next to no picture, "
+    "in wrong colours. On one scale next to nothing is left of the maps; on each tile's own scale "
+    "it shows that what is left has changed as well."
+)
+# Where a thing is compared with itself.
+SAME = {
+    "picture": "choose another picture in the sidebar.",
+    "network": "without weights there is only the untrained network.",
+}
+WORDS = {
+    "picture": "The same maps of **two pictures**.",
+    "network": "The same maps of the same picture in **two networks**: trained on ImageNet, and "
+    "with random numbers for filters. Their values differ in size, too: choose *Each tile* as the "
+    "scale to see what the smaller ones look like.",
+    "preprocessing": LESSON,
+}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a scene is compared with, and how that is shown; ``picture`` where it is another's."""
+
+    kind: Comparison
+    picture: Picture | None
+    shown_as: str
+    appearance: Appearance
+
+
+def choose() -> Compared | None:
+    """Show the choice of what to compare with; None for nothing."""
+    compared = st.selectbox(
+        "Compare with",
+        list(COMPARISONS),
+        format_func=COMPARISONS.get,
+        key="compare",
+        bind="query-params",
+    )
+    if compared == "none":
+        return None
+    other = picture.choose_other() if compared == "picture" else None
+    shown_as = controls.one_of("Shown as", "shown_as", SHOWN_AS)
+    scale = controls.one_of(
+        "Scale",
+        "pair_scale",
+        PAIR_SCALES,
+        help_text="**Each pair**: the two tiles of a number on one scale · **Layer**: one "
+        "scale for both grids · **Each tile**: each on its own, to compare patterns only",
+    )
+    colour_map = DIVERGING if shown_as == "difference" else controls.colour_map()
+    return Compared(compared, other, shown_as, Appearance(scale, colour_map))
+
+
+def show(
+    scene: Scene, compared: Compared, count: int, order: Order, notice: DeltaGenerator
+) -> None:
+    """Show the same maps of a scene and of another one."""
+    lecture.prose(WORDS[compared.kind])
+    other = other_scene(scene, compared, notice)
+    if other.key == scene.key:
+        st.info("Both are the same here: " + SAME[compared.kind], icon=":material/equal:")
+    exhibits = differences if compared.shown_as == "difference" else pairs
+
+    def make() -> list[mosaics.Exhibit]:
+        return exhibits(scene, other, count, order, compared.appearance)
+
+    place(scene, make())
+    numbers = scene.numbers(order, count)
+    exporting.offer(
+        "comparison",
+        f"Feature maps of {scene.layer.name} compared",
+        make,
+        lambda: [scene.run("this", numbers), other.run("other", numbers)],
+    )
+    if not lecture.is_on():
+        inspect(scene, other, compared.appearance)
+
+
+def other_scene(scene: Scene, compared: Compared, notice: DeltaGenerator) -> Scene:
+    """The scene to compare with."""
+    if compared.picture:
+        return replace(scene, picture=compared.picture)
+    if compared.kind == "preprocessing":
+        return replace(scene, preprocessing="rgb")
+    choices: tuple[NetworkChoice, ...] = get_args(NetworkChoice)
+    (choice,) = (choice for choice in choices if choice != scene.work.choice)
+    work = Work(choice, notice, scene.work.slot)
+    return replace(scene, work=work, network=work.network())
+
+
+def pairs(
+    scene: Scene, other: Scene, count: int, order: Order, appearance: Appearance
+) -> list[mosaics.Exhibit]:
+    """Both grids, the same maps in the same places."""
+    shown = scene.shown(order, count)
+    sides = [scene.tiles(shown), other.tiles(shown)]
+    span = Span(min(side.span.low for side in sides), max(side.span.high for side in sides))
+    measured = [side.statistics() for side in (scene, other)]
+    pair = (
+        np.minimum(*(numbers.minimum[shown] for numbers in measured)),
+        np.maximum(*(numbers.maximum[shown] for numbers in measured)),
+    )
+    both = (*scene.key, *other.key, int(count), order)
+    return [
+        mosaics.Exhibit(
+            name,
+            replace(tiles, span=span, pair=pair, key=(name, *both)),
+            appearance,
+            side.caption(count, order),
+            heading=heading,
+        )
+        for name, heading, side, tiles in zip(
+            ("this", "other"), headings(scene, other), (scene, other), sides, strict=True
+        )
+    ]
+
+
+def differences(
+    scene: Scene, other: Scene, count: int, order: Order, appearance: Appearance
+) -> list[mosaics.Exhibit]:
+    """The other maps minus this scene's, on scales that are symmetric about zero."""
+    shown = scene.shown(order, count)
+    tiles, others = scene.tiles(shown), other.tiles(shown)
+
+    def minus() -> np.ndarray:
+        return others.values - tiles.values
+
+    key = ("difference", tiles.key, others.key)
+    largest = scene.work.kept(("largest", key), lambda: np.abs(minus()).max(axis=(1, 2)))
+    most = float(largest.max())
+    heading = "Difference: {1} minus {0}".format(*headings(scene, other))
+    caption = (
+        f"{scene.layer.title} · {other.subject} minus {scene.subject} · {count} of "
+        f"{scene.layer.filters} maps shown · after ReLU · blue: less, red: more"
+    )
+    scale = "layer" if appearance.scale == "layer" else "pair"
+    grid = replace(
+        tiles,
+        source=minus,
+        span=Span(-most, most),
+        pair=(-largest, largest),
+        key=("difference", *scene.key, *other.key, int(count), order),
+        rectified=False,
+    )
+    return [
+        mosaics.Exhibit("difference", grid, Appearance(scale, DIVERGING), caption, heading=heading)
+    ]
+
+
+def headings(scene: Scene, other: Scene) -> tuple[str, str]:
+    """What the two sides are called: by what tells them apart."""
+    if scene.picture is not other.picture:
+        return scene.picture.title, other.picture.title
+    if scene.preprocessing != other.preprocessing:
+        return "Right: BGR − mean", "Wrong: RGB / 255"
+    # By what each of them is: without weights, both are untrained.
+    labels = (side.network.label for side in (scene, other))
+    return tuple(NETWORKS.get(label, label) for label in labels)
+
+
+def place(scene: Scene, exhibits: list[mosaics.Exhibit]) -> None:
+    """Show these grids beside each other."""
+    columns = st.columns(len(exhibits), gap="medium")
+    for column, exhibit in zip(columns, exhibits, strict=True):
+        name = f"compared-{exhibit.name}"
+        frame = mosaics.Frame(name, selection.pick_channel(name, scene.layer.filters), width=WIDTH)
+        with column:
+            st.subheader(exhibit.heading)
+            mosaics.show(scene.work, exhibit.tiles, exhibit.appearance, exhibit.caption, frame)
+
+
+def inspect(scene: Scene, other: Scene, appearance: Appearance) -> None:
+    """Look into the chosen map of both scenes."""
+    chosen = inspector.choose(scene.layer)
+    if chosen is None:
+        return
+    plain = Appearance("layer" if appearance.scale == "layer" else "own", "gray")
+    if appearance.colour_map in COLOUR_MAPS:
+        plain = replace(plain, colour_map=appearance.colour_map)
+    sides = zip(st.columns(2, gap="medium"), headings(scene, other), (scene, other), strict=True)
+    for index, (column, heading, side) in enumerate(sides):
+        with column:
+            st.markdown(f"**{heading}**")
+            inspector.show(side, *chosen, plain, name=f"inspector-{index}")
