@@ -1,6 +1,6 @@
 # make run, make test: from a fresh clone, with Python 3.11 to 3.13 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser bench lint clean
+.PHONY: help run test test-browser bench load audit lint clean
 
 # The first of these that the machine has; PYTHON=... chooses another.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3.13 python3 python,\
@@ -23,6 +23,12 @@ test-browser: $(VENV)/test.installed ## pass the tests in a real Chromium
 
 bench: $(VENV)/test.installed ## measure the speed; QUICK=1 only proves that it runs
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
+
+load: $(VENV)/test.installed ## let viewers loose on a server; QUICK=1 for a short run
+	$(BIN)/python -m tests.load $(if $(QUICK),--quick)
+
+audit: ## look for known vulnerabilities in the packages
+	.ci/run audit
 
 lint: $(VENV)/test.installed ## check the style
 	$(BIN)/ruff check .

@@ -1,0 +1,57 @@
+"""Print the load test's table and write it to ``build/load.md``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tests.load import phases
+from tests.load.phases import Phase
+from tests.load.report import targets, title, what_took, with_columns
+
+TARGET = Path(__file__).parents[2] / "build" / "load.md"
+VIEWERS = (1, 10, 30, 60)
+SECONDS = 120.0
+FURTHER_CHANGES = 2000
+
+
+def main() -> int:
+    """Run the phases, one after the other; the exit status is 1 if there was an error."""
+    options = parsed(sys.argv[1:])
+    outcomes = []
+    for phase in planned(options):
+        outcomes.append(phases.run(phase))
+        print(with_columns(outcomes[-1:]), file=sys.stderr)
+        for message, count in (outcomes[-1].log.errors + outcomes[-1].further.errors).items():
+            print(f"{count} times: {message}", file=sys.stderr)
+    text = "\n\n".join([title(), with_columns(outcomes), what_took(outcomes), targets(outcomes)])
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text(f"{text}\n")
+    print(text)
+    return int(any(outcome.errors for outcome in outcomes))
+
+
+def parsed(arguments: list[str]) -> argparse.Namespace:
+    """The command line's options."""
+    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="1 and 4 viewers for 10 seconds")
+    parser.add_argument("--viewers", type=int, nargs="+", help="how many at the same time")
+    parser.add_argument("--seconds", type=float, help="how long they stay")
+    parser.add_argument("--pictures", choices=("same", "own", "both"), default="both")
+    parser.add_argument("--interactions", type=int, help="further changes after the last phase")
+    return parser.parse_args(arguments)
+
+
+def planned(options: argparse.Namespace) -> list[Phase]:
+    """The phases that these options ask for."""
+    everything = not (options.quick or options.viewers)
+    viewers = options.viewers or ((1, 4) if options.quick else VIEWERS)
+    seconds = options.seconds or (10.0 if options.quick else SECONDS)
+    whose = {"same": (False,), "own": (True,), "both": (False, True)}[options.pictures]
+    further = options.interactions or (FURTHER_CHANGES if everything else 0)
+    plans = [Phase(count, seconds, own) for own in whose for count in viewers]
+    last = plans[-1]
+    return [*plans[:-1], Phase(last.viewers, last.seconds, last.own_pictures, further)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

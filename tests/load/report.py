@@ -1,0 +1,125 @@
+"""The load test's figures as Markdown."""
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from statistics import median
+
+from tests.load.phases import Outcome
+from tests.load.viewers import SECONDS_BETWEEN
+from vgg_viz.architecture import VGG19
+
+MEGABYTE = 10**6
+# What can be made of one picture: each layer's maps, those at the ends of the first blocks, all.
+SUBMODELS = len(VGG19.conv_layers) + len(VGG19.blocks) + 1
+COLUMNS = {
+    "Viewers": lambda outcome: str(outcome.phase.viewers),
+    "Picture": lambda outcome: "each their own" if outcome.phase.own_pictures else "the same",
+    "Requests": lambda outcome: f"{outcome.log.requests.total():,}",
+    "Changes": lambda outcome: f"{len(outcome.log.seconds):,}",
+    "Errors": lambda outcome: str(outcome.errors),
+    "Median": lambda outcome: in_seconds(share(outcome.log.seconds, 0.5)),
+    "95th percentile": lambda outcome: in_seconds(share(outcome.log.seconds, 0.95)),
+    "Worst": lambda outcome: in_seconds(share(outcome.log.seconds, 1)),
+    "Late": lambda outcome: str(outcome.log.late),
+    "First page, worst": lambda outcome: in_seconds(share(outcome.log.opened, 1)),
+    "Peak memory": lambda outcome: in_megabytes(outcome.peak),
+    "Memory at the end": lambda outcome: in_megabytes(outcome.resident),
+    "Forward passes": lambda outcome: "–" if outcome.passes is None else f"{outcome.passes:,}",
+    "Server": lambda outcome: f"{outcome.server_cores:.2f} cores",
+    "Client": lambda outcome: f"{outcome.client_cores:.2f} cores",
+}
+
+
+def title() -> str:
+    """What it was measured on and how."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("streamlit", "tensorflow"))
+    return (
+        f"{platform.system()} {platform.machine()}, {cores} cores for server and client, Python "
+        f"{platform.python_version()}, {packages}. Every viewer changes something every "
+        f"{SECONDS_BETWEEN:.0f} seconds; a change takes from its sending to the end of the "
+        "script's run with the mosaic there. *Late*: changes sent late, since the one before "
+        "had taken so long. A fresh server for every line, TensorFlow started before."
+    )
+
+
+def with_columns(outcomes: Sequence[Outcome]) -> str:
+    """A table with a line for every phase."""
+    rule = " | ".join("---" if name == "Picture" else "---:" for name in COLUMNS)
+    lines = [f"| {' | '.join(COLUMNS)} |", f"| {rule} |"]
+    for outcome in outcomes:
+        lines.append(f"| {' | '.join(write(outcome) for write in COLUMNS.values())} |")
+    return "\n".join(lines)
+
+
+def what_took(outcomes: Sequence[Outcome]) -> str:
+    """How long each kind of change took, in the phase with the most viewers."""
+    last = max(outcomes, key=lambda outcome: outcome.phase.viewers)
+    lines = [
+        f"By what was changed, {last.phase.viewers} viewers:",
+        "",
+        "| Widget | Changes | Median | 95th percentile | Worst |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for key, seconds in sorted(last.log.changes.items()):
+        times = " | ".join(in_seconds(share(seconds, part)) for part in (0.5, 0.95, 1))
+        lines.append(f"| {key} | {len(seconds):,} | {times} |")
+    return "\n".join(lines)
+
+
+def targets(outcomes: Sequence[Outcome]) -> str:
+    """What was to be reached, and whether it was."""
+    lines = [said(not any(outcome.errors for outcome in outcomes), "no error")]
+    for outcome in outcomes:
+        whose = "pictures of their own" if outcome.phase.own_pictures else "the same picture"
+        if not outcome.phase.own_pictures and outcome.passes is not None:
+            words = (
+                f"{outcome.phase.viewers} viewers, {whose}: {outcome.passes} forward passes, no "
+                f"more than the {SUBMODELS} that differ"
+            )
+            lines.append(said(outcome.passes <= SUBMODELS, words))
+        if outcome.phase.viewers == 30:
+            slow = share(outcome.log.seconds, 0.95)
+            words = f"30 viewers, {whose}: 95th percentile {in_seconds(slow)}, at most 1 s"
+            lines.append(said(slow <= 1, words))
+        if outcome.phase.viewers == 60 and outcome.phase.own_pictures:
+            words = f"60 viewers, {whose}: {in_megabytes(outcome.peak)}, at most 1,500 MB"
+            lines.append(said(outcome.peak <= 1500 * MEGABYTE, words))
+        if outcome.phase.further_changes:
+            more = outcome.resident_further / outcome.resident - 1 if outcome.resident else 0.0
+            words = (
+                f"{len(outcome.further.seconds):,} further changes: {more:+.1%} memory, from "
+                f"{in_megabytes(outcome.resident)} to {in_megabytes(outcome.resident_further)}, "
+                "less than +5 %"
+            )
+            lines.append(said(more < 0.05, words))
+    return "\n".join(lines)
+
+
+def said(met: bool, words: str) -> str:
+    """One target's line."""
+    return f"- {'met' if met else '**not met**'}: {words}"
+
+
+def share(values: Sequence[float], part: float) -> float:
+    """The smallest value that at least this part (0 to 1) of all do not exceed; NaN of none."""
+    if not values:
+        return float("nan")
+    if part == 0.5:
+        return median(values)
+    ordered = sorted(values)
+    return ordered[max(0, -int(-part * len(ordered) // 1) - 1)]
+
+
+def in_seconds(seconds: float) -> str:
+    """Seconds for people."""
+    if seconds != seconds:
+        return "–"
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def in_megabytes(count: int) -> str:
+    """Bytes for people, in units of a million; a dash for what could not be measured."""
+    return f"{count / MEGABYTE:,.0f} MB" if count else "–"

@@ -1,0 +1,133 @@
+"""What viewers do, and how long they wait for it."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+from time import perf_counter
+
+from tests.load import widgets
+from tests.load.page import Page, PageError
+from tests.load.photographs import photograph
+
+# How often, of a hundred changes, a viewer changes the widget of that key, where the page has it.
+MIX = {
+    "layer": 20,
+    "maps": 20,
+    "maps-mosaic": 15,
+    "scale": 15,
+    "colours": 10,
+    "view": 8,
+    "channel": 4,
+    "inspector": 4,
+    "filters": 10,
+    "channels": 5,
+    "filter_page": 5,
+    "channel_page": 5,
+    "block_maps": 20,
+}
+FIRST_VIEW = "view=Feature+maps"
+SECONDS_BETWEEN = 3.0
+JITTER = 1.0  # seconds: a change comes up to half of that earlier or later
+
+
+@dataclass
+class Log:
+    """What all viewers of a phase have seen; times in seconds."""
+
+    opened: list[float] = field(default_factory=list)
+    changes: dict[str, list[float]] = field(default_factory=dict)
+    late: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
+    received: int = 0
+
+    @property
+    def seconds(self) -> list[float]:
+        """How long each change took."""
+        return [seconds for one_key in self.changes.values() for seconds in one_key]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long viewers stay: so many seconds, or until so many changes have been made by all."""
+
+    seconds: float = 0.0
+    changes: int = 0
+
+
+class Viewer:
+    """One viewer with a page of their own."""
+
+    def __init__(self, address: str, number: int, log: Log, *, own_picture: bool) -> None:
+        """Prepare viewer number so-and-so, who always does the same."""
+        self.log = log
+        self.number = number
+        self.own_picture = own_picture
+        self.random = Random(number)
+        self.page = Page(address, FIRST_VIEW)
+        self.alive = False
+
+    async def open(self) -> None:
+        """Open the page, and give it a picture of one's own where that is wanted."""
+        try:
+            await self.page.__aenter__()
+            self.alive = True
+            seconds = await self.page.open()
+            if self.own_picture:
+                data = await asyncio.to_thread(photograph, self.number)
+                seconds += await self.page.set("picture", "Your own")
+                seconds += await self.page.upload("upload", f"{self.number}.jpg", data)
+            self.log.opened.append(seconds)
+        except Exception as error:
+            self._fail("opening", error)
+
+    async def stay(self, plan: Plan) -> None:
+        """Change something every 3 seconds until the plan is fulfilled."""
+        start = perf_counter()
+        due = start + self.random.uniform(0, SECONDS_BETWEEN)
+        while self.alive and not self._done(plan, start, due):
+            wait = due - perf_counter()
+            # Nobody clicks on before the page has followed, so a late change stays late.
+            self.log.late += wait < 0
+            await asyncio.sleep(max(0.0, wait))
+            await self._change()
+            due += SECONDS_BETWEEN + self.random.uniform(-0.5, 0.5) * JITTER
+            due = max(due, perf_counter())
+
+    async def leave(self) -> None:
+        """Close the page."""
+        self.log.requests.update(self.page.requests)
+        self.log.received += self.page.received
+        await self.page.__aexit__()
+
+    def _done(self, plan: Plan, start: float, due: float) -> bool:
+        if plan.changes:
+            return len(self.log.seconds) + sum(self.log.errors.values()) >= plan.changes
+        return due - start > plan.seconds
+
+    async def _change(self) -> None:
+        there = set(self.page.widgets) & set(MIX)
+        # After an error there may be nothing left to change: a person would reload the page.
+        key = choose_key(there, self.random) if there else "reloading"
+        try:
+            if not there:
+                self.log.changes.setdefault(key, []).append(await self.page.open())
+                return
+            widget, state = self.page.widgets[key], self.page.states.get(key)
+            value = widgets.another_value(widget, state, self.random)
+            seconds = await self.page.set(key, value)
+            self.log.changes.setdefault(key, []).append(seconds)
+        except Exception as error:  # whatever goes wrong with one viewer is an error of the page
+            self._fail(key, error)
+
+    def _fail(self, doing: str, error: Exception) -> None:
+        name = "" if isinstance(error, PageError) else f"{type(error).__name__}: "
+        self.log.errors[f"{doing}: {name}{error}"] += 1
+        self.alive = self.alive and "connection" not in str(error)
+
+
+def choose_key(there: set[str], random: Random) -> str:
+    """Which of the widgets that are there a viewer changes next."""
+    keys = [key for key in MIX if key in there]
+    return random.choices(keys, [MIX[key] for key in keys])[0]

@@ -1,0 +1,290 @@
+"""The load test's own parts, and a short visit to a real server."""
+
+import asyncio
+import io
+import math
+import os
+import subprocess
+import sys
+from random import Random
+
+import pytest
+from PIL import Image, ImageChops
+from streamlit.proto.Delta_pb2 import Delta
+from streamlit.proto.Element_pb2 import Element
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+
+from tests.load import phases, processes, report, widgets
+from tests.load.__main__ import parsed, planned
+from tests.load.page import Page, PageError
+from tests.load.phases import Outcome, Phase
+from tests.load.photographs import photograph
+from tests.load.viewers import MIX, Log, choose_key
+from tests.load.widgets import Widget
+from vgg_viz.ui import components
+
+ID = "$$ID-0123456789abcdef0123456789abcdef-"
+
+
+def widget(kind: str, **fields: object) -> Widget:
+    element = Element()
+    proto = getattr(element, kind)
+    options = fields.pop("options", [])
+    if kind == "button_group":
+        options = [type(proto).Option(content=label) for label in options]
+    proto.MergeFrom(type(proto)(id=f"{ID}key", **fields))
+    if options:
+        proto.options.extend(options)
+    return Widget(element, "")
+
+
+# What Chromium sends of these widgets when nothing has been touched.
+FIRST_STATES = {
+    "button group": (
+        widget("button_group", options=["Each tile", "Layer"], default=[1]),
+        {"string_array_value": {"data": ["Layer"]}},
+    ),
+    "button group set by the app": (
+        widget("button_group", options=["a", "b"], default=[1], set_value=True, raw_values=["a"]),
+        {"string_array_value": {"data": ["a"]}},
+    ),
+    "select box": (
+        widget("selectbox", options=["1 · block1_conv1", "2"], default=0),
+        {"string_value": "1 · block1_conv1"},
+    ),
+    "slider": (
+        widget("slider", default=[64], min=1, max=512),
+        {"double_array_value": {"data": [64]}},
+    ),
+    "slider set by the app": (
+        widget("slider", default=[64], value=[8], set_value=True),
+        {"double_array_value": {"data": [8]}},
+    ),
+    "empty number field": (widget("number_input", min=1, max=64), {}),
+    "number field set by the app": (
+        widget("number_input", value=3, set_value=True),
+        {"int_value": 3},
+    ),
+    "toggle": (widget("checkbox", default=True), {"bool_value": True}),
+    "pages": (widget("pagination", num_pages=4, default=1), {"int_value": 1}),
+}
+
+
+@pytest.mark.parametrize(("one", "expected"), FIRST_STATES.values(), ids=FIRST_STATES)
+def test_a_widget_comes_with_the_value_that_a_browser_would_send(one, expected):
+    assert widgets.first_state(one) == WidgetState(id=f"{ID}key", **expected)
+
+
+@pytest.mark.parametrize("kind", ["file_uploader", "bidi_component"])
+def test_a_browser_says_nothing_of_an_uploader_or_component_that_was_not_touched(kind):
+    assert widgets.first_state(widget(kind)) is None
+
+
+CHANGEABLE = {
+    "button_group": widget("button_group", options=["a", "b", "c"], default=[0]),
+    "selectbox": widget("selectbox", options=["a", "b"], default=0),
+    "slider": widget("slider", default=[64], min=1, max=512),
+    "slider at its end": widget("slider", default=[1], min=1, max=3),
+    "number_input": widget("number_input", min=1, max=512),
+    "checkbox": widget("checkbox"),
+    "pagination": widget("pagination", num_pages=4, default=1),
+}
+
+
+@pytest.mark.parametrize("one", CHANGEABLE.values(), ids=CHANGEABLE)
+def test_a_change_is_one_that_the_widget_allows(one):
+    random, now = Random(1), widgets.first_state(one)
+    for _ in range(50):
+        value = widgets.another_value(one, now, random)
+        changed = widgets.chosen(one, value)
+        if one.kind not in ("number_input", "pagination"):
+            assert changed != now
+        if one.kind in ("slider", "number_input"):
+            assert one.proto.min <= value <= one.proto.max
+        now = changed
+
+
+def test_a_click_is_sent_as_chromium_sends_it():
+    mosaic = widget("bidi_component", bytes=components.pack({"numbers": [7]}, b"picture"))
+    state = widgets.chosen(mosaic, widgets.another_value(mosaic, None, Random(1)))
+    assert state.id == f"$$STREAMLIT_INTERNAL_KEY_{ID}key__events"
+    assert state.json_trigger_value == '[{"event": "picked", "value": 7}]'
+
+
+def test_a_click_in_the_inspector_picks_a_position_of_the_map():
+    payload = components.pack({"height": 1, "width": 28})
+    picked = widgets.pick(payload, Random(1))
+    assert picked["row"] == 0
+    assert 0 <= picked["column"] < 28
+
+
+@pytest.mark.parametrize(
+    ("identifier", "key"),
+    [(f"{ID}maps-mosaic", "maps-mosaic"), (f"{ID}None", None), ("", None), ("other", None)],
+)
+def test_a_widget_is_found_by_the_key_that_the_app_gave_it(identifier, key):
+    element = Element()
+    element.slider.id = identifier
+    assert widgets.user_key(element) == key
+
+
+def delta(element: Element, **metadata: object) -> ForwardMsg:
+    message = ForwardMsg(delta=Delta(new_element=element), hash="h")
+    message.metadata.MergeFrom(type(message.metadata)(**metadata))
+    return message
+
+
+def shown_after(*messages: ForwardMsg) -> Page:
+    page = Page("http://127.0.0.1:1")
+    page._take(ForwardMsg(new_session={"config": {"max_cached_message_age": 2}}))
+    for message in messages:
+        page._take(page._whole(message))
+    return page
+
+
+def test_a_reference_stands_for_the_message_that_was_kept():
+    element = Element()
+    element.bidi_component.bytes = b"grid"
+    reference = ForwardMsg(ref_hash="h")
+    reference.metadata.delta_path.extend([0, 3])
+    page = shown_after(delta(element, cacheable=True), reference)
+    assert page.shown.grids == 2
+
+
+def test_a_reference_to_nothing_is_an_error():
+    with pytest.raises(PageError, match="expected a reference to a message that was kept"):
+        shown_after(ForwardMsg(ref_hash="h"))
+
+
+def test_messages_are_kept_for_as_many_runs_as_the_server_says():
+    page = shown_after(delta(Element(), cacheable=True))
+    there = []
+    for _ in range(4):
+        page._forget(whole_page=True)
+        there.append("h" in page._kept)
+    assert there == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("fields", "faults"),
+    [
+        ({"exception": {"message": "it broke"}}, 1),
+        ({"alert": {"body": "no picture", "format": 1}}, 1),
+        ({"alert": {"body": "careful", "format": 2}}, 1),
+        ({"alert": {"body": "choose a block", "format": 3}}, 0),
+        ({"markdown": {"body": "error"}}, 0),
+    ],
+)
+def test_exceptions_and_errors_on_the_page_are_noticed(fields, faults):
+    assert len(shown_after(delta(Element(**fields))).shown.faults) == faults
+
+
+def test_photographs_are_about_a_megabyte_and_each_another():
+    one, two = photograph(1), photograph(2)
+    assert photograph(1) == one
+    for data in (one, two):
+        assert 0.5e6 < len(data) < 2e6
+    pictures = [Image.open(io.BytesIO(data)).convert("RGB") for data in (one, two)]
+    assert ImageChops.difference(*pictures).getbbox() == (0, 0, *pictures[0].size)
+
+
+def test_the_mix_chooses_among_what_is_there_in_its_proportion():
+    random = Random(1)
+    keys = [choose_key({"maps", "view", "unheard of"}, random) for _ in range(2000)]
+    share = keys.count("maps") / len(keys)
+    assert set(keys) == {"maps", "view"}
+    assert abs(share - MIX["maps"] / (MIX["maps"] + MIX["view"])) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (
+            "--quick",
+            [Phase(1, 10, False), Phase(4, 10, False), Phase(1, 10, True), Phase(4, 10, True)],
+        ),
+        ("--viewers 30 --seconds 60 --pictures own", [Phase(30, 60, True)]),
+        ("--viewers 2 --pictures same --interactions 9", [Phase(2, 120, False, 9)]),
+    ],
+)
+def test_the_options_say_which_phases_there_are(arguments, expected):
+    assert planned(parsed(arguments.split())) == expected
+
+
+def test_without_options_everything_is_measured_and_memory_at_the_end():
+    plans = planned(parsed([]))
+    assert [plan.viewers for plan in plans] == [1, 10, 30, 60] * 2
+    assert [plan.further_changes for plan in plans] == [0] * 7 + [2000]
+    assert sum(plan.seconds for plan in plans) == 960
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"), [(0.5, 50.5), (0.95, 95), (1, 100), (0.001, 1)], ids=str
+)
+def test_percentiles_are_values_that_were_measured(part, expected):
+    assert report.share([*range(100, 0, -1)], part) == expected
+
+
+def test_there_is_no_percentile_of_nothing():
+    assert math.isnan(report.share([], 0.95))
+    assert report.in_seconds(report.share([], 0.95)) == "–"
+
+
+def outcome(viewers: int, seconds: list[float], *, own: bool = False, **fields: object) -> Outcome:
+    return Outcome(Phase(viewers, 60, own), log=Log(changes={"maps": seconds}), **fields)
+
+
+def test_targets_are_said_to_be_met_or_not():
+    good, slow = outcome(30, [0.2] * 99 + [5]), outcome(30, [1.2] * 100, own=True)
+    large = outcome(60, [0.1], own=True, peak=1600 * 10**6)
+    lines = report.targets([good, slow, large]).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["- met", "- met"] + ["- **not met**"] * 2
+
+
+@pytest.mark.parametrize(("passes", "met"), [(22, "- met"), (23, "- **not met**")])
+def test_one_picture_is_to_be_computed_once(passes, met):
+    last = report.targets([outcome(10, [0.1], passes=passes)]).splitlines()[-1]
+    assert last.startswith(f"{met}: 10 viewers, the same picture: {passes} forward passes")
+
+
+def test_the_number_of_forward_passes_is_read_from_the_footer():
+    assert phases.passes("VGG Viz 0.1.0 · 1,017 forward passes · 2 viewers") == 1017
+    assert phases.passes("VGG Viz 0.1.0") is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux' /proc")
+def test_the_memory_of_a_process_and_its_child_is_measured():
+    grow = "import sys; text = 'x' * 50_000_000; print('grown', flush=True); sys.stdin.read()"
+    program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grow!r}])"
+    command = [sys.executable, "-c", program]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True) as parent:
+        assert parent.stdout.readline() == "grown\n"
+        family = processes.descendants(parent.pid)
+        assert len(family) == 1
+        assert processes.memory(family) > 50_000_000
+        assert processes.memory(family, "VmHWM") >= processes.memory(family)
+        assert processes.processor_seconds(family) < 60
+        assert parent.pid in processes.descendants(os.getpid())
+        parent.communicate("")
+
+
+def test_a_viewer_with_a_picture_of_their_own_gets_maps_of_it():
+    """On a real server, the whole way: page, upload, a few changes, the footer's figures."""
+    done = phases.run(Phase(1, seconds=4, own_pictures=True))
+    assert done.log.errors == {}
+    assert done.log.seconds
+    assert done.log.requests["PUT"] == 1
+    assert done.log.requests["rerun_script"] >= 3 + len(done.log.seconds)
+    # The picture's maps alone are more than its messages without a mosaic.
+    assert done.log.received > 200_000
+
+
+def test_another_server_that_says_no_is_an_error(tmp_path):
+    async def visit() -> None:
+        async with Page("http://127.0.0.1:1") as page:
+            await page.open()
+
+    with pytest.raises(PageError, match="expected an answer to GET /_stcore/health"):
+        asyncio.run(visit())
