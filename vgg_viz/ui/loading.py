@@ -35,7 +35,7 @@ class Loader:
         self._weights: Future[Weights] | None = None
         self._network: Future[Network] | None = None
         self._received: tuple[int, int | None] | None = None
-        self._gave_up = False
+        self._given_up = Event()
 
     def weights(self) -> "Future[Weights]":
         """The weights, being fetched from now on if they were not before."""
@@ -49,8 +49,8 @@ class Loader:
         weights_to_come = self.weights()
         with self._lock:
             if self._network is None:
-                self._network = in_background(partial(build, weights_to_come, anew=self._gave_up))
-                self._network.add_done_callback(finish)
+                self._network = in_background(partial(build, weights_to_come))
+                self._network.add_done_callback(partial(finish, self._given_up))
             return self._network
 
     def fail(self, damaged: Weights, error: Exception) -> None:
@@ -58,7 +58,9 @@ class Loader:
         with self._lock:
             loaded = self._weights
             if loaded and loaded.done() and not loaded.exception() and loaded.result() is damaged:
-                self._gave_up = self._gave_up or self._network is not None
+                # Whoever compiles it lets go of it, or its 80 MB would stay.
+                self._given_up.set()
+                self._given_up = Event()
                 self._weights = self._network = Future()
                 self._weights.set_exception(error)
 
@@ -84,11 +86,8 @@ class Loader:
         self._received = received, total
 
 
-def build(weights_to_come: "Future[Weights]", *, anew: bool = False) -> Network:
-    """Build the network, importing TensorFlow while the weights are still on their way.
-
-    ``anew`` lets go of one that was given up: frozen, it would stay in memory.
-    """
+def build(weights_to_come: "Future[Weights]") -> Network:
+    """Build the network, importing TensorFlow while the weights are still on their way."""
     # The two take seconds each, and neither needs the other. The import makes a million objects
     # and no garbage: looking for it meanwhile takes a sixth of the time.
     gc.disable()
@@ -98,21 +97,19 @@ def build(weights_to_come: "Future[Weights]", *, anew: bool = False) -> Network:
         gc.enable()
     network = Network(weights_to_come.result())
     leave_sessions_alone()
-    if anew:
-        gc.unfreeze()
     freeze()
     return network
 
 
-def finish(future: "Future[Network]") -> None:
+def finish(given_up: Event, future: "Future[Network]") -> None:
     """Compile a network's forward passes once the first who waits for it has it.
 
     Otherwise whoever is first to look at a layer would wait for that, and all others behind.
     """
     # Not while the first page is being computed and drawn, which needs both of a machine's cores.
-    if future.exception() is None and not _ending.wait(SETTLING_SECONDS):
+    if future.exception() is None and not given_up.wait(SETTLING_SECONDS):
         with _compiling:
-            future.result().compile_passes(_ending)
+            future.result().compile_passes(lambda: given_up.is_set() or _ending.is_set())
         freeze()
 
 
@@ -129,6 +126,8 @@ def freeze() -> None:
 
     TensorFlow's import makes a million objects that stay: looking through them takes 270 ms.
     """
+    # A network that was given up since is among what was frozen before.
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
 
