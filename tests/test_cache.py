@@ -5,7 +5,8 @@ from threading import Event, Semaphore, local
 import numpy as np
 import pytest
 
-from vgg_viz.ui.cache import Shelf, Turnstile, byte_count, wait_until
+from vgg_viz.ui import cache
+from vgg_viz.ui.cache import Shelf, Turnstile, byte_count, wait_until, working_seconds
 
 PATIENCE_SECONDS = 20  # how long a broken cache may keep a test waiting
 
@@ -77,6 +78,19 @@ def put(shelf, key, size):
 
     assert len(shelf.get(key, compute, never_pause)) == size
     return bool(computed)
+
+
+def is_kept(shelf, key):
+    """Whether the shelf has a value of that key."""
+
+    def refuse():
+        raise LookupError
+
+    try:
+        shelf.get(key, refuse, never_pause)
+    except LookupError:
+        return False
+    return True
 
 
 # -- the bound
@@ -522,9 +536,9 @@ def test_what_is_cheap_to_have_again_goes_before_what_was_used_longest_ago():
     shelf.put("dear", b"d" * 40, seconds=0.16)
     shelf.put("cheap", b"c" * 60, seconds=0.006)
     shelf.put("new", b"n" * 50, seconds=0.05)
-    assert shelf.peek("cheap") is None
-    assert shelf.peek("dear")
-    assert shelf.peek("new")
+    assert not is_kept(shelf, "cheap")
+    assert is_kept(shelf, "dear")
+    assert is_kept(shelf, "new")
 
 
 def test_what_nobody_uses_any_more_goes_in_the_end_however_dear_it_was():
@@ -532,5 +546,46 @@ def test_what_nobody_uses_any_more_goes_in_the_end_however_dear_it_was():
     shelf.put("dear", b"d" * 50, seconds=1.0)
     for number in range(300):
         shelf.put(number, b"n" * 50, seconds=0.01)
-    assert shelf.peek("dear") is None
     assert shelf.used_bytes <= 100
+    assert not is_kept(shelf, "dear")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time that the cache goes by, in a list of one."""
+    now = [100.0]
+    monkeypatch.setattr(cache, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_waiting_for_others_is_no_work(clock):
+    def one_more_second():
+        clock[0] += 1
+        return clock[0] >= 107
+
+    start = working_seconds()
+    clock[0] += 2
+    wait_until(one_more_second, lambda: None)
+    clock[0] += 3
+    assert working_seconds() - start == 5
+
+
+def test_who_leaves_a_queue_has_waited_all_the_same(clock):
+    def leave_after_a_second():
+        clock[0] += 1
+        leave()
+
+    start = working_seconds()
+    with pytest.raises(SupersededError):
+        wait_until(lambda: False, leave_after_a_second)
+    assert working_seconds() == start
+
+
+def test_one_threads_waiting_is_anothers_work(clock, threads):
+    def done():
+        clock[0] += 1
+        return True
+
+    start = working_seconds()
+    threads.submit(wait_until, done, lambda: None).result(PATIENCE_SECONDS)
+    assert working_seconds() - start == 1

@@ -1,9 +1,8 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations
 from pathlib import Path
-from threading import Barrier, Event
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -13,8 +12,10 @@ from vgg_viz.network import (
     Network,
     build_model,
     filter_colours,
+    network_input,
     preprocess,
     preprocess_wrongly,
+    selections,
     tiles_first,
 )
 from vgg_viz.weights import UntrainedWeights
@@ -201,9 +202,10 @@ def test_a_tiny_networks_maps_by_hand(tiny, seed):
 def test_a_tiny_networks_blocks_by_hand(tiny):
     pixels = random_pixels(8, 5)
     first, second = tiny_maps(pixels)
-    maps = tiny.block_maps(pixels, [1, 2])
-    np.testing.assert_allclose(maps[1], first, rtol=1e-5, atol=1e-4)
-    np.testing.assert_allclose(maps[2], second, rtol=1e-5, atol=1e-4)
+    maps, source = tiny.run(("block1_conv1", "block1_pool"), network_input(pixels))
+    np.testing.assert_allclose(maps, first, rtol=1e-5, atol=1e-4)
+    maps, _ = tiny.run(("block2_conv1", "block2_pool"), source)
+    np.testing.assert_allclose(maps, second, rtol=1e-5, atol=1e-4)
 
 
 def test_a_network_bears_its_weights_label_and_its_plan(tiny):
@@ -332,25 +334,35 @@ def test_there_is_no_other_preprocessing(preprocessing, tiny):
 
 def test_compiled_passes_are_there_before_anybody_waits():
     network = Network(TinyWeights(), TINY)
-    network.compile_passes(Event())
+    network.compile_passes(lambda: False)
     compiled = dict(network._passes)
-    assert set(compiled) == set(network._submodels)
+    assert set(compiled) == set(selections(TINY))
     pixels = random_pixels(8, 3)
-    first, second = tiny_maps(pixels)
-    every = network.all_maps(pixels)
-    np.testing.assert_allclose(every["block1_conv1"], first, rtol=1e-5, atol=1e-4)
-    np.testing.assert_allclose(every["block2_conv1"], second, rtol=1e-5, atol=1e-4)
-    for name in every:
+    for name in ("block1_conv1", "block2_conv1"):
         network.feature_maps(pixels, name)
-    network.block_maps(pixels, [1, 2])
+    network.run(("block1_conv1", "block1_pool"), network_input(pixels))
     assert network._passes == compiled
+
+
+def test_compiling_stops_when_it_is_told_to():
+    network, told = Network(TinyWeights(), TINY), []
+
+    def stopped():
+        told.append(True)
+        return len(told) > 2
+
+    network.compile_passes(stopped)
+    assert len(network._passes) == 2
 
 
 def test_the_picture_stays_as_it_is(untrained_network, photograph):
     pixels = photograph.copy()
     untrained_network.feature_maps(pixels, "block1_conv1")
-    untrained_network.block_maps(pixels, [1])
     np.testing.assert_array_equal(pixels, photograph)
+    source = network_input(pixels)
+    before = source.copy()
+    untrained_network.run(("block1_conv2", "block1_pool"), source)
+    np.testing.assert_array_equal(source, before)
 
 
 def convolved(maps, kernel, bias):
@@ -431,27 +443,62 @@ def test_the_summary_is_keras_own_up_to_that_layer(untrained_network):
     assert f"Total params: {1_792 + 36_928 + 73_856:,}" in summary
 
 
-# -- blocks
-
-SUBSETS = [
-    *(blocks for count in range(1, 6) for blocks in combinations(range(1, 6), count)),
-    (5, 1),
-    (3, 2),
-]
+# -- block by block
 
 
-@pytest.mark.parametrize("blocks", SUBSETS, ids=lambda blocks: "".join(map(str, blocks)))
-def test_any_blocks_maps_are_those_of_their_last_layers(
-    blocks, untrained_network, photograph, maps
+def test_the_input_of_the_first_block_is_tiles_first(photograph):
+    for preprocessing, prepare in (("caffe", preprocess), ("rgb", preprocess_wrongly)):
+        source = network_input(photograph, preprocessing)
+        np.testing.assert_array_equal(source, prepare(photograph)[0].transpose(2, 0, 1))
+        assert not source.flags.writeable
+
+
+def test_what_can_be_had_together():
+    found = list(selections(VGG19))
+    assert len(found) == len(set(found)) == 16 + 3 * 5
+    assert all(len({name.split("_")[0] for name in names}) == 1 for names in found)
+    assert [names for names in found if len(names) == 1 and "conv" in names[0]] == [
+        (name,) for name in CONV_LAYERS
+    ]
+    assert ("block3_conv4", "block3_pool") in found
+    assert ("block2_conv1", "block2_conv2", "block2_pool") in found
+    assert list(selections(TINY)) == [
+        ("block1_conv1",),
+        ("block1_pool",),
+        ("block1_conv1", "block1_pool"),
+        ("block2_conv1",),
+        ("block2_pool",),
+        ("block2_conv1", "block2_pool"),
+    ]
+
+
+def in_block(block):
+    return [name for name in CONV_LAYERS if name.startswith(f"block{block}_")]
+
+
+@pytest.mark.parametrize("wanted", ["the end", "all"])
+def test_block_by_block_all_maps_come_from_one_forward_pass(
+    wanted, untrained_network, photograph, maps, numpy_maps
 ):
-    ends = {1: "block1_conv2", 2: "block2_conv2"} | {n: f"block{n}_conv4" for n in (3, 4, 5)}
-    block_maps = untrained_network.block_maps(photograph, blocks)
-    assert tuple(block_maps) == blocks
-    for block, values in block_maps.items():
-        expected = maps[ends[block]]
-        assert (values.shape, values.dtype) == (expected.shape, np.float32)
-        assert relative_error(values, expected) <= 1e-5
-        assert not values.flags.writeable
+    source = network_input(photograph)
+    for block in range(1, 6):
+        names = in_block(block) if wanted == "all" else in_block(block)[-1:]
+        *found, source = untrained_network.run((*names, f"block{block}_pool"), source)
+        for name, values in zip(names, found, strict=True):
+            assert (values.shape, values.dtype) == (maps[name].shape, np.float32)
+            assert relative_error(values, maps[name]) <= 1e-5
+            assert not values.flags.writeable
+        expected = pooled(numpy_maps[names[-1]]).transpose(2, 0, 1)
+        assert (source.shape, source.dtype) == (expected.shape, np.float32)
+        assert relative_error(source, expected) <= 1e-4
+
+
+@pytest.mark.parametrize(
+    "names", [(), ("block1_conv2", "block1_conv1"), ("block1_conv1", "block2_conv1"), ("fc1",)]
+)
+def test_what_is_no_selection_is_a_key_error(names, untrained_network, photograph):
+    with pytest.raises(KeyError):
+        untrained_network.run(names, network_input(photograph))
 
 
 # -- errors
@@ -497,7 +544,7 @@ def test_the_first_calls_may_come_from_four_threads_at_once(attempt):
         lambda: network.feature_maps(pictures[0], "block1_conv1"),
         lambda: network.feature_maps(pictures[1], "block2_conv1"),
         lambda: network.feature_maps(pictures[2], "block2_conv1"),
-        lambda: network.block_maps(pictures[3], [2])[2],
+        lambda: network.feature_maps(pictures[3], "block2_conv1"),
     )
     for number, (maps, depth) in enumerate(zip(results, (0, 1, 1, 1), strict=True)):
         expected = tiny_maps(pictures[number])[depth]

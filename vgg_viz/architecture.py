@@ -96,6 +96,11 @@ class Architecture:
             for block in range(1, len(self.blocks) + 1)
         )
 
+    @cached_property
+    def pools(self) -> tuple[Layer, ...]:
+        """The max pool that closes each block."""
+        return tuple(layer for layer in self.layers if layer.kind == "pool")
+
     @property
     def parameters(self) -> int:
         """All weights and biases of the network."""

@@ -23,7 +23,7 @@ from tests.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.architecture import VGG19
 from vgg_viz.images import load_picture
 from vgg_viz.mosaic import mosaic, near_square, png
-from vgg_viz.network import Network, preprocess, tiles_first
+from vgg_viz.network import Network, network_input, preprocess, tiles_first
 from vgg_viz.samples import SAMPLES, sample_bytes
 from vgg_viz.ui import mosaics
 from vgg_viz.ui.mosaics import PAGE_WIDTH
@@ -31,7 +31,6 @@ from vgg_viz.ui.results import measure_maps
 from vgg_viz.ui.views.filters import LARGEST_TILE
 from vgg_viz.weights import UntrainedWeights, Weights
 
-BLOCKS = range(1, 6)
 BLOCK_MAPS = 64
 MAXIMUM_BYTES = 10**6
 LAST = VGG19.conv_layers[-1].name
@@ -142,8 +141,11 @@ def bare_passes(network: Network, batch: np.ndarray) -> dict[str, Callable[[], n
 
 def block_grids(network: Network, pixels: np.ndarray) -> list[bytes]:
     """What the view Blocks sends for its five mosaics, with the controls as they come."""
-    maps = network.block_maps(pixels, BLOCKS)
-    return [sent(maps[block]) for block in BLOCKS]
+    source, grids = network_input(pixels), []
+    for end, pool in zip(VGG19.block_ends, VGG19.pools, strict=True):
+        maps, source = network.run((end.name, pool.name), source)
+        grids.append(sent(maps))
+    return grids
 
 
 def sent(maps: np.ndarray) -> bytes:

@@ -1,9 +1,9 @@
 """What the views ask for: weights, networks and maps, computed once and shared by all viewers."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,12 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz import inspection
 from vgg_viz.architecture import VGG19
 from vgg_viz.links import NetworkChoice
-from vgg_viz.mosaic import enlarge, shrink
-from vgg_viz.network import DEEP, Network, Preprocessing, filter_colours, tiles_first
+from vgg_viz.network import Network, Preprocessing, filter_colours, tiles_first
 from vgg_viz.reproduction import ScriptNetwork, WeightsFile
 from vgg_viz.ui.cache import Shelf, Turnstile
 from vgg_viz.ui.loading import Loader, loader, wait_for
-from vgg_viz.ui.memory import Relief, cache_bytes, limit_bytes, trim
+from vgg_viz.ui.memory import Relief, cache_bytes, limit_bytes
+from vgg_viz.ui.passage import Overview, Passage
 from vgg_viz.ui.picture import Picture
 from vgg_viz.weights import (
     IMAGENET_LABEL,
@@ -28,11 +28,6 @@ from vgg_viz.weights import (
     WeightsError,
     WeightsUnavailable,
 )
-
-STRIP = 4  # maps a layer, of those that follow a picture through all layers
-STRIP_SIDE = 56  # pixels: a whole fraction or multiple of every layer's maps
-
-TIDY_TURNS = 4  # forward passes
 
 
 @dataclass(frozen=True)
@@ -52,11 +47,6 @@ class Shelves:
     def relieve(self) -> None:
         """Make room if memory is nearly used up."""
         self.relief.relieve(self.values, self.drawn)
-
-    def tidy(self) -> None:
-        """Hand free memory back now and then: passes leave 150 MB of it in pieces."""
-        if self.forward_pass.turns % TIDY_TURNS == 0:
-            trim()
 
 
 @st.cache_resource(show_spinner=False)
@@ -80,25 +70,6 @@ class Span:
     usual: float = 0.0
 
 
-@dataclass(frozen=True)
-class Overview:
-    """The most active maps of every conv layer, all of one size.
-
-    ``maps`` float32 (layers, count, side, side); ``numbers`` int (layers, count), from 1.
-    """
-
-    maps: np.ndarray
-    numbers: np.ndarray
-
-
-@dataclass(frozen=True)
-class Whole:
-    """What all layers make of a picture; ``profiles`` has one a conv layer."""
-
-    overview: Overview
-    profiles: tuple[inspection.Profile, ...]
-
-
 class Work:
     """What one run of the page may ask for, and the places where it says how that goes.
 
@@ -111,6 +82,7 @@ class Work:
         self.notice = notice
         self.slot = slot
         self._said_so = False
+        self._held: dict[Hashable, np.ndarray] | None = None
         self._loader = loader(choice)
 
     def weights(self) -> Weights:
@@ -155,44 +127,45 @@ class Work:
         preprocessing: Preprocessing = "caffe",
     ) -> np.ndarray:
         """A layer's maps of a picture, float32 ``(maps, height, width)``."""
-        key = maps_key(network, picture, layer_name, preprocessing)
-        if preprocessing == "caffe" and VGG19.layer(layer_name).block >= DEEP:
-            return self._value(key, lambda: self._deep_maps(network, picture, key, layer_name))
-        return self._value(
-            key, lambda: self._pass(network.feature_maps, picture, layer_name, preprocessing)
-        )
+        key = (network.label, picture.digest, layer_name, preprocessing)
+        if self._held is not None and key in self._held:
+            return self._held[key]
+        maps = self._passage(network, picture, preprocessing).maps(VGG19.layer(layer_name))
+        if self._held is not None:
+            self._held[key] = maps
+        return maps
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Keep hold of all maps that are asked for meanwhile.
+
+        Where many look at pictures of their own, a layer's maps may be gone from the shelf between
+        measuring and drawing them. Not for longer than it takes: a run that waits in the queue
+        would wait with 13 MB in its hands.
+        """
+        self._held = {}
+        try:
+            yield
+        finally:
+            self._held = None
 
     def profiles(self, network: Network, picture: Picture) -> tuple[inspection.Profile, ...]:
         """What every conv layer makes of a picture in numbers."""
-        return self._whole(network, picture).profiles
+        return self._passage(network, picture).whole().profiles
 
     def overview(self, network: Network, picture: Picture) -> Overview:
-        """The `STRIP` most active maps of every conv layer."""
-        return self._whole(network, picture).overview
+        """The most active maps of every conv layer."""
+        return self._passage(network, picture).whole().overview
 
-    def _whole(self, network: Network, picture: Picture) -> Whole:
-        """What is worth knowing of all layers together, from one forward pass."""
-
-        def measure(pixels: np.ndarray) -> Whole:
-            maps = self._keep_deep(network, picture, network.all_maps)
-            profiles = tuple(inspection.profile(values, pixels) for values in maps.values())
-            return Whole(most_active(maps, STRIP, STRIP_SIDE), profiles)
-
-        key = ("whole", network.label, picture.digest)
-        return self._value(key, lambda: self._pass(measure, picture))
+    def _passage(
+        self, network: Network, picture: Picture, preprocessing: Preprocessing = "caffe"
+    ) -> Passage:
+        shelf = shelves().values
+        return Passage(shelf, self._value, self._in_turn, network, picture, preprocessing)
 
     def kept(self, key: Hashable, compute: Callable[[], Any]) -> Any:
         """Anything else that is worth keeping, under that key."""
         return self._value(key, compute)
-
-    def block_maps(
-        self, network: Network, picture: Picture, blocks: Sequence[int]
-    ) -> dict[int, np.ndarray]:
-        """The maps at the end of each of these blocks, from one forward pass."""
-        every = range(1, max(blocks) + 1)
-        key = ("blocks", network.label, picture.digest, max(blocks))
-        maps = self._value(key, lambda: self._pass(network.block_maps, picture, every))
-        return {block: maps[block] for block in blocks}
 
     def drawn(self, key: Hashable, draw: Callable[[], Any]) -> Any:
         """A drawn mosaic, kept under that key."""
@@ -213,41 +186,12 @@ class Work:
             self._said_so = False
         return value
 
-    def _pass(self, run: Callable[..., Any], picture: Picture, *what: object) -> Any:
+    def _in_turn(self, run: Callable[[], Any]) -> Any:
         shelves().relieve()
         with shelves().forward_pass.turn(self._pause):
-            result = run(picture.pixels, *what)
-        shelves().tidy()
+            result = run()
+        shelves().relief.tidy()
         return result
-
-    def _deep_maps(
-        self, network: Network, picture: Picture, key: Hashable, layer_name: str
-    ) -> np.ndarray:
-        """A deep layer's maps, from the pass that makes those of all of them."""
-
-        def run(pixels: np.ndarray) -> np.ndarray:
-            # Whoever had the turn before may have made them.
-            found = shelves().values.peek(key)
-            if found is not None:
-                return found
-            return self._keep_deep(network, picture, network.deep_maps)[layer_name]
-
-        return self._pass(run, picture)
-
-    def _keep_deep(
-        self,
-        network: Network,
-        picture: Picture,
-        run: Callable[[np.ndarray], Mapping[str, np.ndarray]],
-    ) -> Mapping[str, np.ndarray]:
-        """Make the maps of many layers, and keep those that are small and took long."""
-        start = perf_counter()
-        maps = run(picture.pixels)
-        seconds = perf_counter() - start
-        for name, values in maps.items():
-            if VGG19.layer(name).block >= DEEP:
-                shelves().values.put(maps_key(network, picture, name), values, seconds)
-        return maps
 
     def _read(self, weights: Weights, layer_name: str) -> LayerWeights:
         try:
@@ -277,24 +221,6 @@ class Work:
         # A file that was sound a moment ago may be damaged when it is read.
         attempts = error.attempts if isinstance(error, WeightsUnavailable) else [str(error)]
         explain(self.notice, attempts, failed)
-
-
-def maps_key(
-    network: Network, picture: Picture, layer_name: str, preprocessing: Preprocessing = "caffe"
-) -> Hashable:
-    """The name that a layer's maps of a picture are kept under."""
-    return "maps", network.label, picture.digest, layer_name, preprocessing
-
-
-def most_active(maps: Mapping[str, np.ndarray], count: int, side: int) -> Overview:
-    """Choose the maps with the highest mean of every layer, the most active first."""
-    shown, numbers = [], []
-    for values in maps.values():
-        order = np.argsort(-inspection.statistics(values).mean, kind="stable")[:count]
-        small = shrink(values[order], min(side, values.shape[1]))
-        shown.append(enlarge(small, side // small.shape[1]))
-        numbers.append(order + 1)
-    return Overview(np.stack(shown), np.stack(numbers))
 
 
 def measure_weights(filters: np.ndarray) -> Span:

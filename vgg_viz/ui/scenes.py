@@ -1,6 +1,6 @@
 """Scenes: what one layer of one network makes of one picture, and how a grid of it is read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,17 +19,13 @@ WRONG = "RGB / 255 instead of BGR − mean"
 
 @dataclass(frozen=True)
 class Scene:
-    """A layer's maps of a picture; they are fetched when asked for, and never held.
-
-    ``read`` fetches them where another forward pass than the layer's own has made them.
-    """
+    """A layer's maps of a picture; they are fetched when asked for, and never held."""
 
     work: Work
     network: Network
     picture: Picture
     layer: Layer
     preprocessing: Preprocessing = "caffe"
-    read: Callable[[], np.ndarray] | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -44,8 +40,6 @@ class Scene:
 
     def maps(self) -> np.ndarray:
         """The maps after ReLU, float32 ``(maps, height, width)``."""
-        if self.read:
-            return self.read()
         return self.work.feature_maps(
             self.network, self.picture, self.layer.name, self.preprocessing
         )

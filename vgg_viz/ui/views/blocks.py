@@ -1,7 +1,6 @@
 """Blocks: the maps at the end of every block, from one forward pass."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -9,9 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19, format_shape
 from vgg_viz.links import Order
-from vgg_viz.network import Network
 from vgg_viz.ui import controls, exporting, lecture, mosaics, picture, selection
-from vgg_viz.ui.picture import Picture
 from vgg_viz.ui.results import Work
 from vgg_viz.ui.scenes import Scene
 
@@ -31,8 +28,8 @@ def show(notice: DeltaGenerator) -> None:
         choice = controls.network()
     st.header("The end of every block")
     lecture.prose(
-        "One model with five outputs, the last conv layer of each block, follows the picture from "
-        "edges to abstractions in a single forward pass. **Click a map** to look into it."
+        "The last conv layer of each block, all from one forward pass through the model: follow "
+        "the picture from edges to abstractions. **Click a map** to look into it."
     )
     if not blocks:
         st.info("Choose at least one block in the sidebar.", icon=":material/arrow_back:")
@@ -41,17 +38,7 @@ def show(notice: DeltaGenerator) -> None:
     network = work.network()
     for block in blocks:
         layer = VGG19.block_ends[block - 1]
-        read = partial(block_maps, work, network, chosen, blocks, block)
-        show_block(
-            Scene(work, network, chosen, layer, read=read), count, order, channel, appearance
-        )
-
-
-def block_maps(
-    work: Work, network: Network, chosen: Picture, blocks: Sequence[int], block: int
-) -> np.ndarray:
-    """A block's maps, from the one forward pass for all the blocks shown."""
-    return work.block_maps(network, chosen, blocks)[block]
+        show_block(Scene(work, network, chosen, layer), count, order, channel, appearance)
 
 
 def filters_beside() -> int | None:
@@ -85,8 +72,9 @@ def show_block(
     frame = mosaics.Frame(name, selection.open_map(name, layer), follows=False)
     left, right = (st.container(), None) if channel is None else st.columns(2, gap="medium")
     with left:
-        for exhibit in exhibits():
-            mosaics.show(scene.work, exhibit.tiles, appearance, exhibit.caption, frame)
+        with scene.work.holding():
+            for exhibit in exhibits():
+                mosaics.show(scene.work, exhibit.tiles, appearance, exhibit.caption, frame)
         exporting.offer(
             name,
             f"Feature maps of {layer.name}",

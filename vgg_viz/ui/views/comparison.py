@@ -94,7 +94,8 @@ def show(
     def make() -> list[mosaics.Exhibit]:
         return exhibits(scene, other, count, order, compared.appearance)
 
-    place(scene, make())
+    with scene.work.holding(), other.work.holding():
+        place(scene, make())
     numbers = scene.numbers(order, count)
     exporting.offer(
         "comparison",

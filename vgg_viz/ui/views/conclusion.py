@@ -7,11 +7,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19
-from vgg_viz.inspection import statistics
-from vgg_viz.network import Network
 from vgg_viz.ui import controls, lecture, mosaics, picture, selection
-from vgg_viz.ui.picture import Picture
-from vgg_viz.ui.results import Work, measure_maps
+from vgg_viz.ui.results import Work
 from vgg_viz.ui.scenes import Scene
 from vgg_viz.ui.views import numbers
 
@@ -70,11 +67,10 @@ def show(notice: DeltaGenerator) -> None:
     st.header("What early and late layers show")
     work = Work(choice, notice, st.empty())
     network = work.network()
-    # First, since it makes the maps of the deepest layer as well.
+    # First, since it makes what every block works on.
     work.profiles(network, chosen)
     for lesson in LESSONS:
-        maps = work.feature_maps(network, chosen, VGG19.block_ends[lesson.block - 1].name)
-        show_lesson(work, network, chosen, lesson, maps)
+        show_lesson(Scene(work, network, chosen, VGG19.block_ends[lesson.block - 1]), lesson)
     st.subheader("The same in numbers, for this picture")
     lecture.prose(
         "From layer to layer a value sees more of the picture, while the maps look less and less "
@@ -91,31 +87,22 @@ def show(notice: DeltaGenerator) -> None:
     )
 
 
-def show_lesson(
-    work: Work, network: Network, chosen: Picture, lesson: Lesson, maps: np.ndarray
-) -> None:
+def show_lesson(scene: Scene, lesson: Lesson) -> None:
     """Show a lesson's words beside the maps of its block that answer most to the picture."""
-    layer = VGG19.block_ends[lesson.block - 1]
+    layer = scene.layer
     words, shown = st.columns([2, 3], gap="large", vertical_alignment="center")
-    untrained = network.label == "untrained"
+    untrained = scene.network.label == "untrained"
     words.subheader(lesson.title)
     with words:
         lecture.prose(lesson.untrained if untrained else lesson.trained)
-    strongest = np.sort(np.argsort(statistics(maps).mean)[::-1][:SHOWN])
-    tiles = mosaics.Tiles(
-        maps[strongest],
-        [str(index + 1) for index in strongest],
-        [int(index) + 1 for index in strongest],
-        measure_maps(maps),
-        ("strongest", network.label, chosen.digest, layer.name),
-    )
     caption = (
-        f"{layer.title} · {network.label} · {chosen.caption} · the {SHOWN} maps with the highest "
-        f"mean, of {layer.filters} · after ReLU"
+        f"{layer.title} · {scene.subject} · the {SHOWN} maps with the highest mean, of "
+        f"{layer.filters} · after ReLU"
     )
     name = f"lesson-{lesson.block}"
     frame = mosaics.Frame(
         name, selection.open_map(name, layer), width=WIDTH, largest_tile=112, follows=False
     )
-    with shown:
-        mosaics.show(work, tiles, mosaics.OWN_SCALE, caption, frame)
+    with shown, scene.work.holding():
+        tiles = scene.tiles(np.sort(scene.shown("mean", SHOWN)))
+        mosaics.show(scene.work, tiles, mosaics.OWN_SCALE, caption, frame)

@@ -53,21 +53,22 @@ def show_maps(scene: Scene, count: int, order: Order, appearance: controls.Appea
         caption = scene.caption(count, order)
         return [mosaics.Exhibit("maps", scene.tiles(shown), appearance, caption)]
 
-    with grid:
-        for exhibit in exhibits():
-            mosaics.show(scene.work, exhibit.tiles, appearance, exhibit.caption, frame)
-        exporting.offer(
-            "maps",
-            f"Feature maps of {layer.name}",
-            exhibits,
-            lambda: [scene.run("maps", scene.numbers(order, count))],
-        )
-    if lecture.is_on():
-        return
-    with look:
-        chosen = inspector.choose(layer)
-        if chosen:
-            inspector.show(scene, *chosen, appearance)
+    with scene.work.holding():
+        with grid:
+            for exhibit in exhibits():
+                mosaics.show(scene.work, exhibit.tiles, appearance, exhibit.caption, frame)
+            exporting.offer(
+                "maps",
+                f"Feature maps of {layer.name}",
+                exhibits,
+                lambda: [scene.run("maps", scene.numbers(order, count))],
+            )
+        if lecture.is_on():
+            return
+        with look:
+            chosen = inspector.choose(layer)
+            if chosen:
+                inspector.show(scene, *chosen, appearance)
     if chosen and chosen[1]:
         origin.show(scene, *chosen)
 

@@ -9,8 +9,9 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.architecture import VGG19
 from vgg_viz.links import NetworkChoice
 from vgg_viz.ui import components, mosaics, selection
+from vgg_viz.ui.passage import STRIP, STRIP_SIDE
 from vgg_viz.ui.picture import Picture
-from vgg_viz.ui.results import STRIP, STRIP_SIDE, Span, Work
+from vgg_viz.ui.results import Span, Work
 
 
 def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None:

@@ -1,0 +1,177 @@
+"""A picture on its way through a network: what is run, what is kept, what is in hand."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from vgg_viz import inspection
+from vgg_viz.architecture import VGG19
+from vgg_viz.ui.cache import Shelf
+from vgg_viz.ui.passage import STRIP, STRIP_SIDE, Passage, most_active
+
+LAYERS = {layer.name: layer for layer in VGG19.conv_layers}
+EVERYTHING = 200 * 2**20
+
+
+class Recorded:
+    """A network that notes what it is asked to run, and whose turn it was then."""
+
+    def __init__(self, network):
+        self.label = network.label
+        self.runs = []
+        self.turns = 0
+        self.inside = False
+        self._network = network
+
+    def run(self, layer_names, source):
+        assert self.inside, "expected the network to run in turn only"
+        self.runs.append(tuple(layer_names))
+        return self._network.run(layer_names, source)
+
+    def in_turn(self, run):
+        assert not self.inside, "expected one turn at a time"
+        self.turns += 1
+        self.inside = True
+        try:
+            return run()
+        finally:
+            self.inside = False
+
+
+@pytest.fixture
+def network(untrained_network):
+    return Recorded(untrained_network)
+
+
+@pytest.fixture
+def start(network, photograph):
+    """Send the photograph on its way, with that much room to keep things."""
+
+    def send(max_bytes=EVERYTHING, preprocessing="caffe", digest="photograph"):
+        shelf = Shelf(max_bytes)
+        picture = SimpleNamespace(pixels=photograph, digest=digest)
+        ask = lambda key, compute: shelf.get(key, compute, pytest.fail)  # noqa: E731
+        return Passage(shelf, ask, network.in_turn, network, picture, preprocessing)
+
+    return send
+
+
+def pools(*blocks):
+    return [(f"block{block}_pool",) for block in blocks]
+
+
+@pytest.mark.parametrize("preprocessing", ["caffe", "rgb"])
+@pytest.mark.parametrize("name", ["block1_conv1", "block1_conv2", "block3_conv2", "block5_conv4"])
+def test_maps_are_those_of_the_network(name, preprocessing, start, untrained_network, photograph):
+    found = start(preprocessing=preprocessing).maps(LAYERS[name])
+    expected = untrained_network.feature_maps(photograph, name, preprocessing)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4 * expected.max())
+    assert not found.flags.writeable
+
+
+def test_a_deep_layer_takes_one_turn_and_each_block_before_it_once(start, network):
+    start().maps(LAYERS["block4_conv2"])
+    assert network.runs == [*pools(1, 2, 3), ("block4_conv2",)]
+    assert network.turns == 1
+
+
+def test_another_layer_begins_where_its_block_begins(start, network):
+    passage = start()
+    passage.maps(LAYERS["block4_conv2"])
+    network.runs.clear()
+    passage.maps(LAYERS["block4_conv3"])
+    assert network.runs == [("block4_conv3",)]
+    passage.maps(LAYERS["block2_conv1"])
+    assert network.runs[1:] == [("block2_conv1",)]
+    passage.maps(LAYERS["block4_conv2"])
+    assert len(network.runs) == 2
+
+
+def test_the_ends_of_all_blocks_take_one_forward_pass(start, network):
+    passage = start()
+    for end in VGG19.block_ends:
+        passage.maps(end)
+    assert network.runs == [
+        (end.name, pool.name) for end, pool in zip(VGG19.block_ends, VGG19.pools, strict=True)
+    ]
+
+
+def test_what_all_layers_make_of_a_picture_takes_one_turn_and_one_forward_pass(start, network):
+    passage = start()
+    whole = passage.whole()
+    assert network.turns == 1
+    convolutions = [name for names in network.runs for name in names if "conv" in name]
+    assert convolutions == list(LAYERS)
+    assert passage.whole() is whole
+    network.runs.clear()
+    passage.maps(LAYERS["block5_conv4"])
+    assert network.runs == [("block5_conv4", "block5_pool")]
+
+
+def test_the_numbers_of_all_layers_are_those_of_each(start, untrained_network, photograph):
+    whole = start().whole()
+    for index, name in enumerate(LAYERS):
+        maps = untrained_network.feature_maps(photograph, name)
+        expected = inspection.profile(maps, photograph)
+        found = whole.profiles[index]
+        assert (found.silent, found.likest) == (expected.silent, expected.likest)
+        assert found.active == pytest.approx(expected.active, abs=1e-5)
+        assert found.likeness == pytest.approx(expected.likeness, abs=1e-5)
+        strongest = np.argsort(-maps.mean(axis=(1, 2)), kind="stable")[:STRIP] + 1
+        np.testing.assert_array_equal(whole.overview.numbers[index], strongest)
+    assert whole.overview.maps.shape == (16, STRIP, STRIP_SIDE, STRIP_SIDE)
+
+
+def test_the_most_active_maps_are_averaged_or_enlarged_to_one_size():
+    large, small = np.zeros((3, 4, 4), np.float32), np.zeros((3, 1, 1), np.float32)
+    large[0, :2, :2], large[2] = 8, 4
+    small[:, 0, 0] = [1, 3, 2]
+    overview = most_active([large, small], count=2, side=2)
+    np.testing.assert_array_equal(overview.numbers, [[3, 1], [2, 3]])
+    np.testing.assert_array_equal(overview.maps[0], [[[4, 4], [4, 4]], [[8, 0], [0, 0]]])
+    np.testing.assert_array_equal(overview.maps[1], [[[3, 3], [3, 3]], [[2, 2], [2, 2]]])
+
+
+def test_without_any_room_all_is_right_and_made_anew(start, network, untrained_network, photograph):
+    passage = start(max_bytes=0)
+    for _ in range(2):
+        found = passage.maps(LAYERS["block3_conv1"])
+        expected = untrained_network.feature_maps(photograph, "block3_conv1")
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4 * expected.max())
+    assert network.runs == [*pools(1, 2), ("block3_conv1",)] * 2
+    passage.whole()
+
+
+def test_pictures_networks_and_preprocessings_are_kept_apart(start, network):
+    passage = start()
+    passage.maps(LAYERS["block2_conv1"])
+    for other in (start(preprocessing="rgb"), start(digest="another picture")):
+        # On the same shelf, as on the page.
+        found = Passage(
+            passage.shelf,
+            lambda key, compute: passage.shelf.get(key, compute, pytest.fail),
+            network.in_turn,
+            network,
+            other.picture,
+            other.preprocessing,
+        )
+        network.runs.clear()
+        found.maps(LAYERS["block2_conv1"])
+        assert network.runs == [*pools(1), ("block2_conv1",)]
+
+
+def test_what_a_later_block_works_on_stays_when_room_is_short(start, network):
+    passage = start(max_bytes=16 * 2**20)
+    passage.maps(LAYERS["block5_conv1"])
+    passage.maps(LAYERS["block1_conv1"])  # 12.8 MB
+    passage.maps(LAYERS["block1_conv2"])
+    network.runs.clear()
+    passage.maps(LAYERS["block5_conv2"])
+    assert network.runs == [("block5_conv2",)]
+
+
+def test_the_first_blocks_input_is_not_kept(start):
+    passage = start()
+    passage.maps(LAYERS["block1_conv1"])
+    assert passage.shelf.used_bytes == 64 * 224 * 224 * 4
