@@ -1,14 +1,18 @@
 """The page as Streamlit's own AppTest opens it, and what stands on it."""
 
+import gc
 import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FunctionType, ModuleType
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
 import streamlit as st
 from PIL import Image
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.testing.v1 import AppTest
 
 from vgg_viz import weights
@@ -88,3 +92,29 @@ def tiles_of(payload: bytes) -> tuple[dict, list[Image.Image]]:
     corners = [divmod(index, columns) for index in range(len(header["titles"]))]
     boxes = [(side * c, side * r, side * c + side, side * r + side) for r, c in corners]
     return header, [picture.crop(box) for box in boxes]
+
+
+def held_bytes(page: AppTest) -> int:
+    """The bytes of all arrays and files that the viewer's session holds, in its callbacks too.
+
+    Files as Streamlit keeps them are left out.
+    """
+    state = page._session_state._state
+    todo: list[object] = [state._old_state, state._new_session_state]
+    todo += state._new_widget_state.widget_metadata.values()
+    seen, total = set(), 0
+    while todo:
+        one = todo.pop()
+        if id(one) in seen or isinstance(one, UploadedFile | ModuleType | type):
+            continue
+        seen.add(id(one))
+        if isinstance(one, np.ndarray):
+            total += one.nbytes
+            continue
+        if isinstance(one, bytes):
+            total += len(one)
+            continue
+        # Of a function what it closes over, not the module that it is from.
+        is_function = isinstance(one, FunctionType)
+        todo += (one.__closure__ or ()) if is_function else gc.get_referents(one)
+    return total

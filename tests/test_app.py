@@ -250,7 +250,7 @@ def test_a_photo_from_the_camera_is_shown():
 
 
 def test_the_robin_is_fetched_when_asked_for(monkeypatch):
-    robin = picture.PictureFile("robin", "Robin", "A robin", photo("brown", "JPEG"))
+    robin = picture.PictureFile("robin", "Robin", "A robin", lambda: photo("brown", "JPEG"))
     monkeypatch.setattr(picture, "robin_file", lambda key: robin)
     assert "Robin (stretched)" in texts(open_page(view="Feature maps", picture="Robin"))
 

@@ -19,6 +19,7 @@ from tests import hostile
 from tests.pages import (
     captions,
     choose,
+    held_bytes,
     link_of,
     open_page,
     payloads,
@@ -975,3 +976,22 @@ def test_hostile_uploads_end_in_a_picture_or_one_sentence_on_the_page():
             # Neither the file's own words nor its name.
             assert "<b>" not in page.error[0].value
             assert "passwd" not in page.error[0].value
+
+
+def noise(side):
+    """A photograph that no format makes small, as PNG."""
+    pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_session_holds_neither_the_maps_nor_the_file_of_its_picture():
+    page = open_page(**MAPS, picture="Your own", channel="5", row="7", column="9")
+    data = noise(900)  # 2.4 MB
+    page.file_uploader(key="upload").upload("noise.png", data, "image/png").run()
+    assert not page.exception
+    assert "Your picture" in texts(page)
+    assert "strongest contributors" in texts(page)
+    # The layer before has 6.4 MB of maps; the picture's pixels and its PNG are 0.3 MB.
+    assert held_bytes(page) < 1_000_000

@@ -7,8 +7,9 @@ earlier without.
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -17,12 +18,14 @@ from vgg_viz.downloads import DownloadError, download, private_folder
 from vgg_viz.links import FIELDS, FITS, OWN, PICTURES, ROBIN, SOURCES, Fit
 from vgg_viz.samples import SAMPLES, sample, sample_bytes, thumbnail_bytes
 from vgg_viz.ui import controls
+from vgg_viz.ui.memory import cache_bytes, limit_bytes
 
 if TYPE_CHECKING:
     import numpy as np
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 MAX_MEGABYTES = 20  # as vgg_viz.images has it
+DECODED_BYTES = 250_000  # pixels and PNG
 ROBIN_URL = "https://machinelearningmastery.com/wp-content/uploads/2019/02/bird.jpg"
 ROBIN_ALT = "A robin, photographed by Chris Heald"
 
@@ -52,12 +55,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A picture file as it was given; ``key`` is another for every file."""
+    """A picture file; ``key`` is another for every file, ``read`` returns its bytes."""
 
     key: str
     title: str
     alt: str
-    data: bytes
+    read: Callable[[], bytes]
 
 
 def choose_other() -> Picture:
@@ -110,16 +113,19 @@ def load(choice: str, own: PictureFile | None, fit: Fit, key: str) -> Picture:
     from vgg_viz.images import PictureError
 
     remembered = f"last_good_{key}"
-    last_good = st.session_state.get(remembered, sample_file(FIELDS[key].default))
+    last_good = st.session_state.get(remembered, partial(open_file, default_file(key)))
     if choice != ROBIN:
         st.session_state.pop(f"robin_failure_{key}", None)
     try:
         file = own if choice == OWN else robin_file(key) if choice == ROBIN else sample_file(choice)
-        picture = open_file(file or last_good, fit)
+        picture = open_file(file, fit) if file else last_good(fit)
     except (PictureError, DownloadError) as error:
         st.error(escape(str(error)), icon=":material/broken_image:")
-        return open_file(last_good, fit)
-    st.session_state[remembered] = file or last_good
+        return last_good(fit)
+    if file:
+        # Of one's own only the pixels: Streamlit has the file already, of up to 20 MB a visitor.
+        again = partial(open_file, file) if file is not own else lambda _: picture
+        st.session_state[remembered] = again
     return picture
 
 
@@ -152,14 +158,19 @@ def given_file(given: UploadedFile | None, title: str) -> PictureFile | None:
             "None is here. If you gave one before the connection was lost, please give it again."
         )
         return None
-    return PictureFile(given.file_id, title, title, given.getvalue())
+    return PictureFile(given.file_id, title, title, given.getvalue)
 
 
 @lru_cache(maxsize=len(SAMPLES))
 def sample_file(name: str) -> PictureFile:
     """One of the samples."""
     chosen = sample(name)
-    return PictureFile(f"sample {name}", chosen.title, chosen.alt, sample_bytes(name))
+    return PictureFile(f"sample {name}", chosen.title, chosen.alt, partial(sample_bytes, name))
+
+
+def default_file(key: str) -> PictureFile:
+    """The sample that the picture control of that key begins with."""
+    return sample_file(FIELDS[key].default)
 
 
 def open_file(file: PictureFile, fit: Fit) -> Picture:
@@ -168,12 +179,12 @@ def open_file(file: PictureFile, fit: Fit) -> Picture:
     Raises:
         PictureError: the bytes are not a picture that is accepted.
     """
-    return Picture(file.title, file.alt, *decoded(file.key, fit, file.data), fit)
+    return Picture(file.title, file.alt, *decoded(file.key, fit, file.read), fit)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def decoded(key: str, fit: Fit, _data: bytes) -> tuple[np.ndarray, bytes, str]:
-    """The pixels of the picture file with that key, as PNG, and their digest; 250 kB in all.
+@st.cache_data(max_entries=cache_bytes(limit_bytes()).pictures // DECODED_BYTES, show_spinner=False)
+def decoded(key: str, fit: Fit, _read: Callable[[], bytes]) -> tuple[np.ndarray, bytes, str]:
+    """The pixels of the picture file with that key, as PNG, and their digest.
 
     The bytes are not looked at to find the result again: hashing a large photo takes longer than
     all the rest of a run.
@@ -181,7 +192,7 @@ def decoded(key: str, fit: Fit, _data: bytes) -> tuple[np.ndarray, bytes, str]:
     from vgg_viz.images import digest, load_picture
     from vgg_viz.mosaic import png
 
-    pixels = load_picture(_data, fit)
+    pixels = load_picture(_read(), fit)
     return pixels, png(pixels), digest(pixels)
 
 
@@ -204,7 +215,7 @@ def robin_file(key: str) -> PictureFile:
     except DownloadError as error:
         st.session_state[remembered] = error
         raise
-    return PictureFile("robin", PICTURES[ROBIN], ROBIN_ALT, path.read_bytes())
+    return PictureFile("robin", PICTURES[ROBIN], ROBIN_ALT, path.read_bytes)
 
 
 @lru_cache(maxsize=1)

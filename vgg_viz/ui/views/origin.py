@@ -1,5 +1,6 @@
 """Where one value of a map comes from: patch, filter, products, bias, sum, ReLU."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -135,7 +136,7 @@ def show_contributors(value: Value, previous: Layer) -> None:
     tiles = mosaics.Tiles(value.inputs[order], titles, numbers, measure_maps(value.inputs), "")
     frame = mosaics.Frame(
         "contributors",
-        partial(walk_back, value),
+        partial(walk_back, previous.name, sources(value, order), value.layer.channels),
         columns=8,
         largest_tile=112,
         smallest_tile=64,
@@ -148,16 +149,25 @@ def show_contributors(value: Value, previous: Layer) -> None:
         st.bar_chart(contributions, x_label="channel (from 0)", y_label="contribution", height=220)
 
 
-def walk_back(value: Value) -> None:
-    """Go to the clicked contributor's map in the layer before, at its largest product."""
-    number = components.picked_number("contributors", value.layer.channels)
-    if number is None or value.previous is None:
-        return
-    kernel = value.kernel[number - 1]
-    source = inspection.source_position(
-        value.layer, value.before, kernel, number - 1, *value.position
-    )
-    selection.choose(number, source, layer=value.previous.name)
+def sources(value: Value, channels: Sequence[int]) -> dict[int, Position | None]:
+    """Where in the layer before, of each of these input channels, the largest product comes from.
+
+    Found before anybody clicks: a callback that did it then would hold the maps, up to 25 MB, as
+    long as the viewer stays.
+    """
+    return {
+        channel: inspection.source_position(
+            value.layer, value.before, value.kernel[channel], channel, *value.position
+        )
+        for channel in channels
+    }
+
+
+def walk_back(layer_name: str, positions: Mapping[int, Position | None], largest: int) -> None:
+    """Go to the clicked contributor's map in that layer, at its position."""
+    number = components.picked_number("contributors", largest)
+    if number is not None and number - 1 in positions:
+        selection.choose(number, positions[number - 1], layer=layer_name)
 
 
 def show_arithmetic(value: Value, order: range | list[int], names: tuple | list) -> None:
