@@ -215,7 +215,7 @@ def robin_file(key: str) -> PictureFile:
     except DownloadError as error:
         st.session_state[remembered] = error
         raise
-    return PictureFile("robin", PICTURES[ROBIN], ROBIN_ALT, path.read_bytes)
+    return PictureFile("robin", PICTURES[ROBIN], ROBIN_ALT, lambda: path.read_bytes())
 
 
 @lru_cache(maxsize=1)
