@@ -13,6 +13,11 @@ def is_on() -> bool:
     return st.query_params.get(KEY, "").casefold() == "true"
 
 
+def caption(words: str, in_short: str) -> str:
+    """A caption: one line in lecture mode, which can be read from the back of a room."""
+    return in_short if is_on() else words
+
+
 def prose(words: str) -> None:
     """Show words that explain, except in a lecture or on a tour, which explain themselves."""
     if not is_on() and not touring.is_on():

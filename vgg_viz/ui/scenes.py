@@ -77,11 +77,8 @@ class Scene:
 
     def caption(self, count: int, order: Order) -> str:
         """What a reader must know of a mosaic of so many of the maps, in that order."""
-        if lecture.is_on():
-            return self.short_caption(count)
-        return (
-            f"{self.layer.title} · {self.subject} · {count_words(self, count, order)} · after ReLU"
-        )
+        words = f"{self.layer.title} · {self.subject} · {count_words(self, count, order)}"
+        return lecture.caption(f"{words} · after ReLU", self.short_caption(count))
 
     def short_caption(self, count: int) -> str:
         """What can be read from the back of a room, in one line."""

@@ -57,11 +57,18 @@ LECTURE = """
   font-size: 1rem; opacity: 1; white-space: nowrap; overflow: hidden; text-overflow: ellipsis;
 }
 [data-testid="stCaptionContainer"] { opacity: 1; text-align: center; }
-.st-key-masthead {
-  position: fixed; top: auto; bottom: 0.5rem; right: 1rem; z-index: 10; width: auto;
-  opacity: 0.4;
+.st-key-masthead { position: static; }
+@media (max-width: 640px) {
+  [data-testid="stCaptionContainer"] p { white-space: normal; }
 }
-.st-key-masthead:is(:hover, :focus-within) { opacity: 1; }
+@media (min-width: 1100px) {
+  .st-key-masthead {
+    position: fixed; top: 1.25rem; right: 1rem; z-index: 10; width: auto; opacity: 0.4;
+  }
+  .st-key-masthead:is(:hover, :focus-within) { opacity: 1; }
+  /* Where a tour's step takes the top. */
+  body:has(.st-key-tour-panel) .st-key-masthead { top: auto; bottom: 0.5rem; }
+}
 .st-key-lecture-heading { justify-content: center; }
 [data-testid="stMain"] h2 { padding: 0; text-align: center; }
 </style>

@@ -1,7 +1,7 @@
 // A mosaic to point at: one picture of all tiles, drawn tile by tile so that each stays sharp.
 //
 // What Python sends is one array of bytes: the header's length (four bytes, little-endian), the
-// header (JSON: see mosaic_component/__init__.py), then a PNG with the tiles side by side, without
+// header (JSON: see vgg_viz/ui/mosaics.py), then a PNG with the tiles side by side, without
 // gaps. Titles are written here, in the page's own type and colour.
 
 const GAP = 4;
@@ -71,6 +71,7 @@ class Mosaic {
     this.current = Math.min(this.current, this.count - 1);
     this.grid.setAttribute("aria-label", header.name);
     this.tools.hidden = !header.tools;
+    this.box.classList.toggle("lecture", header.lecture);
     this.draw();
     this.select(window.vggVizSelected);
   }
@@ -122,7 +123,7 @@ class Mosaic {
   roomBelow() {
     const page = document.querySelector('[data-testid="stMain"]');
     const top = this.scroller.getBoundingClientRect().top + (page?.scrollTop ?? 0);
-    return Math.max(window.innerHeight - top - CAPTION, 0.4 * window.innerHeight);
+    return Math.max(window.innerHeight - top - CAPTION, 0.3 * window.innerHeight);
   }
 
   // The height of a title above a tile of that size.

@@ -101,9 +101,10 @@ def show_filters(
         ("kernels", weights.label, layer.name, channel, tuple(numbers)),
         rectified=False,
     )
-    caption = (
-        f"{layer.title} · {weights.label} · the filters of these maps, channel {channel} of "
-        f"{layer.channels}"
+    share = f"channel {channel} of {layer.channels}"
+    caption = lecture.caption(
+        f"{layer.title} · {weights.label} · the filters of these maps, {share}",
+        f"{weights.label} · filters, {share}",
     )
     name = f"filters-{layer.block}"
     frame = mosaics.Frame(name, selection.open_map(name, layer), follows=False)

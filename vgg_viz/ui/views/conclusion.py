@@ -90,14 +90,17 @@ def show(notice: DeltaGenerator) -> None:
 def show_lesson(scene: Scene, lesson: Lesson) -> None:
     """Show a lesson's words beside the maps of its block that answer most to the picture."""
     layer = scene.layer
-    words, shown = st.columns([2, 3], gap="large", vertical_alignment="center")
+    words, shown = (
+        (st.container(), st.container()) if lecture.is_on() else st.columns([2, 3], gap="large")
+    )
     untrained = scene.network.label == "untrained"
     words.subheader(lesson.title)
     with words:
         lecture.prose(lesson.untrained if untrained else lesson.trained)
-    caption = (
+    caption = lecture.caption(
         f"{layer.title} · {scene.subject} · the {SHOWN} maps with the highest mean, of "
-        f"{layer.filters} · after ReLU"
+        f"{layer.filters} · after ReLU",
+        f"{layer.name} · {scene.short_caption(SHOWN)}",
     )
     name = f"lesson-{lesson.block}"
     frame = mosaics.Frame(

@@ -54,9 +54,11 @@ def show_kernels(
         ("kernels", weights.label, layer.name, rows, columns),
         rectified=False,
     )
-    caption = (
-        f"{layer.title} · {weights.label} · {len(rows)} of {layer.filters} filters and "
-        f"{len(columns)} of {layer.channels} channels shown"
+    shares = (
+        f"{len(rows)} of {layer.filters} filters and {len(columns)} of {layer.channels} channels"
+    )
+    caption = lecture.caption(
+        f"{layer.title} · {weights.label} · {shares} shown", f"{weights.label} · {shares}"
     )
     frame = mosaics.Frame(
         "kernels", selection.open_map("kernels", layer), len(columns), largest_tile=LARGEST_TILE
@@ -85,8 +87,9 @@ def show_first_layer(
         )
         show_kernels(work, layer, rows, columns, appearance)
     colours = work.filter_colours(weights, layer.name)
-    caption = (
-        f"{layer.title} · {weights.label} · all {layer.filters} filters, each on its own scale"
+    caption = lecture.caption(
+        f"{layer.title} · {weights.label} · all {layer.filters} filters, each on its own scale",
+        f"{weights.label} · all {layer.filters} filters",
     )
     frame = mosaics.Frame(
         "filter-colours", selection.open_map("filter-colours", layer), largest_tile=LARGEST_TILE
