@@ -206,6 +206,10 @@ def test_the_mix_chooses_among_what_is_there_in_its_proportion():
         ),
         ("--viewers 30 --seconds 60 --pictures own", [Phase(30, 60, True)]),
         ("--viewers 2 --pictures same --interactions 9", [Phase(2, 120, False, 9)]),
+        (
+            "--viewers 2 --pictures same --replicas 1 2 --interactions 9",
+            [Phase(2, 120, False), Phase(2, 120, False, 9, replicas=2)],
+        ),
     ],
 )
 def test_the_options_say_which_phases_there_are(arguments, expected):
@@ -242,7 +246,21 @@ def test_targets_are_said_to_be_met_or_not():
     assert [line.split(":")[0] for line in lines] == ["- met", "- met"] + ["- **not met**"] * 2
 
 
-@pytest.mark.parametrize(("passes", "met"), [(22, "- met"), (23, "- **not met**")])
+def test_how_many_viewers_are_held_is_said_where_one_and_two_servers_were_tried():
+    def tried(viewers: int, replicas: int, seconds: float) -> Outcome:
+        phase = Phase(viewers, 60, False, replicas=replicas)
+        return Outcome(phase, log=Log(changes={"maps": [seconds]}))
+
+    one = [tried(60, 1, 0.5), tried(90, 1, 1.1)]
+    assert report.held(one) == []
+    two = [tried(60, 2, 0.4), tried(90, 2, 0.9), tried(120, 2, 1.2)]
+    two[1].log.errors["something"] = 1
+    first, second = report.held([*one, *two])
+    assert first.startswith("- 1 server, picture: the same: 60 viewers")
+    assert second.startswith("- 2 servers, picture: the same: 60 viewers")
+
+
+@pytest.mark.parametrize(("passes", "met"), [(17, "- met"), (18, "- **not met**")])
 def test_one_picture_is_to_be_computed_once(passes, met):
     last = report.targets([outcome(10, [0.1], passes=passes)]).splitlines()[-1]
     assert last.startswith(f"{met}: 10 viewers, the same picture: {passes} forward passes")

@@ -1,14 +1,10 @@
 """Two replicas behind nginx, set up by docs/nginx.conf: one fails, and no view is lost."""
 
-import grp
-import os
-import pwd
 import re
-import shutil
 import subprocess
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -18,32 +14,13 @@ import requests
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import settle
-from tests.browser.server import REPOSITORY, Server, free_port, running_server, wait_for_health
+from tests.browser.nginx import NGINX, running_nginx
+from tests.browser.server import REPOSITORY, Server, free_port, running_server
 from tests.weights_files import write_keras_weights
 from vgg_viz.weights import UntrainedWeights
 
 pytestmark = pytest.mark.browser
 
-CONFIGURATION = REPOSITORY / "docs" / "nginx.conf"
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-# What Debian's /etc/nginx/nginx.conf has around /etc/nginx/conf.d, for an ordinary user.
-AROUND = """
-daemon off;
-user {user} {group};
-error_log {folder}/error.log;
-pid {folder}/nginx.pid;
-events {{ worker_connections 768; }}
-http {{
-    include /etc/nginx/mime.types;
-    access_log {folder}/access.log;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/vgg-viz.conf;
-}}
-"""
 VIEW = (
     "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=100&scale=Layer&picture=Coffee"
     "&colours=Magma&order=Mean&channel=19&row=12&column=34"
@@ -87,52 +64,14 @@ class Site:
 
     def start_nginx(self) -> None:
         """Start nginx."""
-        self.nginx = self.stack.enter_context(running_nginx(self))
+        addresses = [replica.address for replica in self.replicas]
+        nginx = running_nginx(self.folder, self.address, addresses)
+        self.nginx = self.stack.enter_context(nginx)
 
     def stop_nginx(self) -> None:
         """Cut all connections."""
         self.nginx.terminate()
         self.nginx.wait(timeout=30)
-
-
-@contextmanager
-def running_nginx(site: Site) -> Iterator[subprocess.Popen]:
-    """Run nginx with docs/nginx.conf, in which only ports and the cache's folder are others."""
-    # Only root's nginx heeds this: its workers would be somebody who may not write here.
-    user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
-    folder = site.folder
-    (folder / "vgg-viz.conf").write_text(configuration(site))
-    (folder / "nginx.conf").write_text(AROUND.format(folder=folder, user=user, group=group))
-    with (folder / "nginx.log").open("w") as output:
-        process = subprocess.Popen(
-            [NGINX, "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        try:
-            wait_for_health(site.address, process)
-        except RuntimeError as error:
-            error.add_note((folder / "nginx.log").read_text())
-            raise
-        yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def configuration(site: Site) -> str:
-    text = CONFIGURATION.read_text()
-    places = {
-        "8501": str(urlsplit(site.replicas[0].address).port),
-        "8502": str(urlsplit(site.replicas[1].address).port),
-        "listen 80;": f"listen {urlsplit(site.address).netloc};",
-        "/var/cache/nginx-vgg-viz": f"{site.folder}/cache",
-    }
-    for place, ours in places.items():
-        assert place in text, f"expected {place} in {CONFIGURATION}"
-        text = text.replace(place, ours)
-    return text
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tests.load import phases
@@ -37,6 +38,9 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--viewers", type=int, nargs="+", help="how many at the same time")
     parser.add_argument("--seconds", type=float, help="how long they stay")
     parser.add_argument("--pictures", choices=("same", "own", "both"), default="both")
+    parser.add_argument(
+        "--replicas", type=int, nargs="+", choices=(1, 2), help="one server, two behind nginx"
+    )
     parser.add_argument("--interactions", type=int, help="further changes after the last phase")
     return parser.parse_args(arguments)
 
@@ -48,9 +52,13 @@ def planned(options: argparse.Namespace) -> list[Phase]:
     seconds = options.seconds or (10.0 if options.quick else SECONDS)
     whose = {"same": (False,), "own": (True,), "both": (False, True)}[options.pictures]
     further = options.interactions or (FURTHER_CHANGES if everything else 0)
-    plans = [Phase(count, seconds, own) for own in whose for count in viewers]
-    last = plans[-1]
-    return [*plans[:-1], Phase(last.viewers, last.seconds, last.own_pictures, further)]
+    plans = [
+        Phase(count, seconds, own, replicas=replicas)
+        for replicas in options.replicas or (1,)
+        for own in whose
+        for count in viewers
+    ]
+    return [*plans[:-1], replace(plans[-1], further_changes=further)]
 
 
 if __name__ == "__main__":

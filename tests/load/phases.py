@@ -4,14 +4,16 @@ import asyncio
 import os
 import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
+from typing import NamedTuple
 
-from tests.browser.server import running_app
+from tests.browser.nginx import running_nginx
+from tests.browser.server import free_port, running_app
 from tests.load import processes
 from tests.load.page import Page, PageError
 from tests.load.viewers import FIRST_VIEW, Log, Plan, Viewer
@@ -25,12 +27,16 @@ GRACE_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class Phase:
-    """So many viewers for so many seconds, and so many changes more."""
+    """So many viewers for so many seconds, and so many changes more.
+
+    ``replicas``: one server, or two behind nginx.
+    """
 
     viewers: int
     seconds: float
     own_pictures: bool
     further_changes: int = 0
+    replicas: int = 1
 
     @property
     def bound(self) -> float:
@@ -53,7 +59,6 @@ class Outcome:
     passes: int | None = None
     server_cores: float = 0.0
     client_cores: float = 0.0
-    footer: str = ""
 
     @property
     def errors(self) -> int:
@@ -85,47 +90,65 @@ class Watch:
         return int(median(self.resident[-10:]))
 
 
+class Site(NamedTuple):
+    """Where viewers go, and where the servers are that answer there."""
+
+    address: str
+    replicas: Sequence[str]
+
+
 @contextmanager
-def server() -> Iterator[str]:
-    """A fresh server with a weights file of full size."""
-    with tempfile.TemporaryDirectory() as name:
+def site(replicas: int = 1) -> Iterator[Site]:
+    """A fresh server with a weights file of full size, or two of them behind nginx."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         weights = folder / "random.h5"
         write_keras_weights(weights, UntrainedWeights(seed=7))
-        with running_app(folder / "server.log", VGG_VIZ_WEIGHTS=str(weights)) as address:
-            yield address
+        addresses = [
+            stack.enter_context(
+                running_app(folder / f"server-{number}.log", VGG_VIZ_WEIGHTS=str(weights))
+            )
+            for number in range(replicas)
+        ]
+        if replicas == 1:
+            yield Site(addresses[0], addresses)
+            return
+        address = f"http://127.0.0.1:{free_port()}"
+        stack.enter_context(running_nginx(folder, address, addresses))
+        yield Site(address, addresses)
 
 
 def run(phase: Phase) -> Outcome:
-    """Run a phase on a server of its own; it ends by itself, well or not."""
+    """Run a phase on servers of its own; it ends by itself, well or not."""
     outcome = Outcome(phase)
-    with server() as address:
-        asyncio.run(_bounded(address, phase, outcome))
+    with site(phase.replicas) as where:
+        asyncio.run(_bounded(where, phase, outcome))
     return outcome
 
 
-async def _bounded(address: str, phase: Phase, outcome: Outcome) -> None:
+async def _bounded(where: Site, phase: Phase, outcome: Outcome) -> None:
     watch = Watch()
     watching = asyncio.create_task(watch.go_on())
     try:
         async with asyncio.timeout(phase.bound):
-            await _visits(address, phase, outcome, watch)
+            await _visits(where, phase, outcome, watch)
     except TimeoutError:
         outcome.log.errors[f"expected the phase to end within {phase.bound:.0f} s"] += 1
     finally:
         watching.cancel()
         outcome.peak = watch.peak
     with suppress(PageError, OSError):
-        outcome.footer = await footer(address)
-        outcome.passes = passes(outcome.footer)
+        found = [passes(await footer(address)) for address in where.replicas]
+        outcome.passes = None if None in found else sum(found)
 
 
-async def _visits(address: str, phase: Phase, outcome: Outcome, watch: Watch) -> None:
+async def _visits(where: Site, phase: Phase, outcome: Outcome, watch: Watch) -> None:
     # TensorFlow's start is no part of what is measured.
-    async with Page(address, FIRST_VIEW) as first:
-        await first.open()
+    for address in where.replicas:
+        async with Page(address, FIRST_VIEW) as first:
+            await first.open()
     viewers = [
-        Viewer(address, number, outcome.log, own_picture=phase.own_pictures)
+        Viewer(where.address, number, outcome.log, own_picture=phase.own_pictures)
         for number in range(phase.viewers)
     ]
     try:

@@ -11,10 +11,11 @@ from tests.load.viewers import SECONDS_BETWEEN
 from vgg_viz.architecture import VGG19
 
 MEGABYTE = 10**6
-# What can be made of one picture: each layer's maps, those at the ends of the first blocks, all.
-SUBMODELS = len(VGG19.conv_layers) + len(VGG19.blocks) + 1
+# What can be made of one picture: the maps of each layer, and what all of them show together.
+TURNS = len(VGG19.conv_layers) + 1
 COLUMNS = {
     "Viewers": lambda outcome: str(outcome.phase.viewers),
+    "Servers": lambda outcome: str(outcome.phase.replicas),
     "Picture": lambda outcome: "each their own" if outcome.phase.own_pictures else "the same",
     "Requests": lambda outcome: f"{outcome.log.requests.total():,}",
     "Changes": lambda outcome: f"{len(outcome.log.seconds):,}",
@@ -56,9 +57,10 @@ def with_columns(outcomes: Sequence[Outcome]) -> str:
 
 def what_took(outcomes: Sequence[Outcome]) -> str:
     """How long each kind of change took, in the phase with the most viewers."""
-    last = max(outcomes, key=lambda outcome: outcome.phase.viewers)
+    last = max(outcomes, key=lambda outcome: (outcome.phase.viewers, outcome.phase.own_pictures))
+    whose = COLUMNS["Picture"](last)
     lines = [
-        f"By what was changed, {last.phase.viewers} viewers:",
+        f"By what was changed, {last.phase.viewers} viewers, picture: {whose}:",
         "",
         "| Widget | Changes | Median | 95th percentile | Worst |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -77,9 +79,9 @@ def targets(outcomes: Sequence[Outcome]) -> str:
         if not outcome.phase.own_pictures and outcome.passes is not None:
             words = (
                 f"{outcome.phase.viewers} viewers, {whose}: {outcome.passes} forward passes, no "
-                f"more than the {SUBMODELS} that differ"
+                f"more than the {TURNS * outcome.phase.replicas} that differ"
             )
-            lines.append(said(outcome.passes <= SUBMODELS, words))
+            lines.append(said(outcome.passes <= TURNS * outcome.phase.replicas, words))
         if outcome.phase.viewers == 30:
             slow = share(outcome.log.seconds, 0.95)
             words = f"30 viewers, {whose}: 95th percentile {in_seconds(slow)}, at most 1 s"
@@ -95,7 +97,32 @@ def targets(outcomes: Sequence[Outcome]) -> str:
                 "less than +5 %"
             )
             lines.append(said(more < 0.05, words))
-    return "\n".join(lines)
+    return "\n".join([*lines, *held(outcomes)])
+
+
+def held(outcomes: Sequence[Outcome]) -> list[str]:
+    """How many viewers one server held and how many two did, where both were tried."""
+    kinds = sorted({(outcome.phase.own_pictures, outcome.phase.replicas) for outcome in outcomes})
+    if len({replicas for _, replicas in kinds}) == 1:
+        return []
+    lines = []
+    for own, replicas in kinds:
+        alike = [
+            outcome
+            for outcome in outcomes
+            if (outcome.phase.own_pictures, outcome.phase.replicas) == (own, replicas)
+        ]
+        most = max((outcome.phase.viewers for outcome in alike if is_quick(outcome)), default=0)
+        lines.append(
+            f"- {replicas} server{'s' * (replicas > 1)}, picture: {COLUMNS['Picture'](alike[0])}: "
+            f"{most} viewers, the most tried that had no error and a 95th percentile of 1 s"
+        )
+    return lines
+
+
+def is_quick(outcome: Outcome) -> bool:
+    """Whether all went well, and nearly all changes within a second."""
+    return not outcome.errors and share(outcome.log.seconds, 0.95) <= 1
 
 
 def said(met: bool, words: str) -> str:

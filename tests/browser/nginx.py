@@ -1,0 +1,77 @@
+"""nginx before two replicas, with the configuration that hosts are told to use."""
+
+import grp
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.browser.server import REPOSITORY, wait_for_health
+
+CONFIGURATION = REPOSITORY / "docs" / "nginx.conf"
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+# What Debian's /etc/nginx/nginx.conf has around /etc/nginx/conf.d, for an ordinary user.
+AROUND = """
+daemon off;
+user {user} {group};
+error_log {folder}/error.log;
+pid {folder}/nginx.pid;
+events {{ worker_connections 768; }}
+http {{
+    include /etc/nginx/mime.types;
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/vgg-viz.conf;
+}}
+"""
+
+
+@contextmanager
+def running_nginx(
+    folder: Path, address: str, replicas: Sequence[str]
+) -> Iterator[subprocess.Popen]:
+    """Run nginx at that address, before replicas at those two, with its files in that folder."""
+    # Only root's nginx heeds this: its workers would be somebody who may not write here.
+    user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+    (folder / "vgg-viz.conf").write_text(configuration(folder, address, replicas))
+    (folder / "nginx.conf").write_text(AROUND.format(folder=folder, user=user, group=group))
+    with (folder / "nginx.log").open("w") as output:
+        process = subprocess.Popen(
+            [NGINX, "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        try:
+            wait_for_health(address, process)
+        except RuntimeError as error:
+            error.add_note((folder / "nginx.log").read_text())
+            raise
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def configuration(folder: Path, address: str, replicas: Sequence[str]) -> str:
+    """docs/nginx.conf, in which only ports and the cache's folder are others."""
+    first, second = (str(urlsplit(replica).port) for replica in replicas)
+    places = {
+        "8501": first,
+        "8502": second,
+        "listen 80;": f"listen {urlsplit(address).netloc};",
+        "/var/cache/nginx-vgg-viz": f"{folder}/cache",
+    }
+    text = CONFIGURATION.read_text()
+    for place, ours in places.items():
+        assert place in text, f"expected {place} in {CONFIGURATION}"
+        text = text.replace(place, ours)
+    return text
