@@ -389,6 +389,31 @@ def test_who_comes_last_waits_for_all_who_are_in_line(turnstile, threads):
     assert passed == [0, 1, 2, "last"]
 
 
+def test_who_came_first_need_not_wait_again_for_those_who_came_later(turnstile, threads):
+    queue, order = Queue(), []
+    gate = Event()
+
+    def pass_through(name, since):
+        with turnstile.turn(queue, since):
+            order.append(name)
+
+    def hold():
+        with turnstile.turn(queue):
+            gate.wait(PATIENCE_SECONDS)
+
+    inside = threads.submit(hold)
+    while not turnstile.turns:
+        Event().wait(0.001)
+    later = []
+    for name, since in (("second", 2.0), ("third", 3.0), ("first, again", 1.0)):
+        later.append(threads.submit(pass_through, name, since))
+        queue.wait_for(1)
+    gate.set()
+    for one in [inside, *later]:
+        one.result(PATIENCE_SECONDS)
+    assert order == ["first, again", "second", "third"]
+
+
 class Leaving:
     """A ``pause`` that reports who waits, and raises once it is told to."""
 

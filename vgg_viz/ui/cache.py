@@ -1,10 +1,11 @@
 """What viewers share: results that are computed once and kept within a bound of bytes."""
 
-from collections import deque
+from bisect import insort
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from threading import Event, Lock, local
 from time import perf_counter
 from typing import Any
@@ -132,31 +133,47 @@ class Shelf:
 class Turnstile:
     """One at a time, since two forward passes at once are no faster and take twice the memory.
 
-    Who comes first is served first: a lock would let a newcomer pass those who wait.
+    Who came first is served first, also for the second turn and the third: a run that needs five
+    of them would otherwise wait for everybody else five times.
     """
 
     def __init__(self) -> None:
         """Make a turnstile that is free."""
         self._lock = Lock()
-        self._queue: deque[Event] = deque()
+        self._waiting: list[tuple[float, int, Event]] = []
+        self._inside: Event | None = None
+        self._arrivals = count()
         self.turns = 0
 
     @contextmanager
-    def turn(self, pause: Pause) -> Iterator[None]:
-        """Wait for the turn; ``pause`` is called meanwhile and may raise, to leave the queue."""
+    def turn(self, pause: Pause, since: float | None = None) -> Iterator[None]:
+        """Wait for the turn, and have it.
+
+        Args:
+            pause: called meanwhile; may raise, to leave the queue.
+            since: when the one who waits came, by `perf_counter`; now if not given.
+        """
         mine = Event()
+        place = (perf_counter() if since is None else since, next(self._arrivals), mine)
         with self._lock:
-            self._queue.append(mine)
-            self._queue[0].set()
+            insort(self._waiting, place)
+            self._let_in()
         try:
             wait_until(lambda: mine.wait(SLICE_SECONDS), pause)
             self.turns += 1
             yield
         finally:
             with self._lock:
-                self._queue.remove(mine)
-                if self._queue:
-                    self._queue[0].set()
+                if self._inside is mine:
+                    self._inside = None
+                else:
+                    self._waiting.remove(place)
+                self._let_in()
+
+    def _let_in(self) -> None:
+        if self._inside is None and self._waiting:
+            *_, self._inside = self._waiting.pop(0)
+            self._inside.set()
 
 
 def finished(future: Future) -> bool:

@@ -79,7 +79,7 @@ class Budgets:
     pictures: int
 
 
-MOST = Budgets(values=128 * 2**20, drawn=32 * 2**20, pictures=16 * MEGABYTE)
+MOST = Budgets(values=112 * 2**20, drawn=48 * 2**20, pictures=16 * MEGABYTE)
 LEAST = Budgets(values=32 * 2**20, drawn=4 * 2**20, pictures=2 * MEGABYTE)
 
 
@@ -87,10 +87,11 @@ def cache_bytes(limit: int | None) -> Budgets:
     """How large the caches may be where the process may take ``limit`` bytes; None: any."""
     if limit is None:
         return MOST
+    least, most = sizes(LEAST), sizes(MOST)
     spare = NEAR * limit - WORKING_BYTES
-    share = min(1.0, max(0.0, spare / (MOST.values + MOST.drawn + MOST.pictures)))
-    pairs = zip(sizes(MOST), sizes(LEAST), strict=True)
-    return Budgets(*(max(int(share * most), least) for most, least in pairs))
+    share = min(1.0, max(0.0, (spare - sum(least)) / (sum(most) - sum(least))))
+    pairs = zip(least, most, strict=True)
+    return Budgets(*(smaller + int(share * (larger - smaller)) for smaller, larger in pairs))
 
 
 def sizes(budgets: Budgets) -> tuple[int, int, int]:

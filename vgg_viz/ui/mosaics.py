@@ -146,7 +146,7 @@ def show(
     drawn: Drawn = work.drawn(
         (size, caption, appearance.colour_map, lecture.is_on(), touring.is_on()),
         lambda: paint(
-            work.kept(("prepared", size), lambda: prepare(tiles, appearance, frame)),
+            work.drawn(("prepared", size), lambda: prepare(tiles, appearance, frame)),
             tiles,
             appearance,
             caption,

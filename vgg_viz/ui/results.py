@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz import inspection
 from vgg_viz.architecture import VGG19
 from vgg_viz.links import NetworkChoice
-from vgg_viz.network import Network, Preprocessing, filter_colours, tiles_first
+from vgg_viz.network import Network, Preprocessing, filter_colours, read_only, tiles_first
 from vgg_viz.reproduction import ScriptNetwork, WeightsFile
 from vgg_viz.ui.cache import Shelf, Turnstile
 from vgg_viz.ui.loading import Loader, loader, wait_for
@@ -82,6 +83,7 @@ class Work:
         self.notice = notice
         self.slot = slot
         self._said_so = False
+        self._since = perf_counter()
         self._held: dict[Hashable, np.ndarray] | None = None
         self._loader = loader(choice)
 
@@ -100,10 +102,16 @@ class Work:
             return "untrained"
         return "imagenet" if weights.label == IMAGENET_LABEL else WeightsFile(weights.path.name)
 
-    def filters(self, weights: Weights, layer_name: str) -> np.ndarray:
-        """A layer's filters, float32 ``(filters, channels, 3, 3)``."""
-        key = ("filters", weights.label, layer_name)
-        return self._value(key, lambda: tiles_first(self._read(weights, layer_name)[0]))
+    def kernels(
+        self, weights: Weights, layer_name: str, filters: Sequence[int], channels: Sequence[int]
+    ) -> np.ndarray:
+        """The kernels of these filters and channels of a layer, given by their indices.
+
+        Float32 ``(filters, channels, 3, 3)``.
+        """
+        key = ("kernels", weights.label, layer_name, tuple(filters), tuple(channels))
+        which = np.ix_(filters, channels)
+        return self._value(key, lambda: read_only(self._filters(weights, layer_name)[which]))
 
     def biases(self, weights: Weights, layer_name: str) -> np.ndarray:
         """A layer's biases, float32 ``(filters,)``."""
@@ -113,11 +121,17 @@ class Work:
     def filters_span(self, weights: Weights, layer_name: str) -> Span:
         """How far a layer's weights reach."""
         key = ("filters span", weights.label, layer_name)
-        return self._value(key, lambda: measure_weights(self.filters(weights, layer_name)))
+        return self._value(key, lambda: measure_weights(self._filters(weights, layer_name)))
 
     def filter_colours(self, weights: Weights, layer_name: str) -> np.ndarray:
         """The first layer's filters as colours, uint8 ``(filters, 3, 3, 3)``."""
-        return filter_colours(self.filters(weights, layer_name))
+        key = ("filter colours", weights.label, layer_name)
+        return self._value(key, lambda: filter_colours(self._filters(weights, layer_name)))
+
+    def _filters(self, weights: Weights, layer_name: str) -> np.ndarray:
+        # Not kept: all layers' have 80 MB, for which the maps of a picture would go.
+        key = ("filters", weights.label, layer_name)
+        return self._hold(key, lambda: tiles_first(self._read(weights, layer_name)[0]))
 
     def feature_maps(
         self,
@@ -128,16 +142,12 @@ class Work:
     ) -> np.ndarray:
         """A layer's maps of a picture, float32 ``(maps, height, width)``."""
         key = (network.label, picture.digest, layer_name, preprocessing)
-        if self._held is not None and key in self._held:
-            return self._held[key]
-        maps = self._passage(network, picture, preprocessing).maps(VGG19.layer(layer_name))
-        if self._held is not None:
-            self._held[key] = maps
-        return maps
+        passage = self._passage(network, picture, preprocessing)
+        return self._hold(key, lambda: passage.maps(VGG19.layer(layer_name)))
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Keep hold of all maps that are asked for meanwhile.
+        """Keep hold of all maps, and of all filters of a layer, that are asked for meanwhile.
 
         Where many look at pictures of their own, a layer's maps may be gone from the shelf between
         measuring and drawing them. Not for longer than it takes: a run that waits in the queue
@@ -148,6 +158,13 @@ class Work:
             yield
         finally:
             self._held = None
+
+    def _hold(self, key: Hashable, fetch: Callable[[], np.ndarray]) -> np.ndarray:
+        if self._held is None:
+            return fetch()
+        if key not in self._held:
+            self._held[key] = fetch()
+        return self._held[key]
 
     def profiles(self, network: Network, picture: Picture) -> tuple[inspection.Profile, ...]:
         """What every conv layer makes of a picture in numbers."""
@@ -168,7 +185,10 @@ class Work:
         return self._value(key, compute)
 
     def drawn(self, key: Hashable, draw: Callable[[], Any]) -> Any:
-        """A drawn mosaic, kept under that key."""
+        """A mosaic, or one that only lacks its colours, kept under that key.
+
+        Apart from the maps: there are hundreds of ways to draw a layer's.
+        """
         return self._from(shelves().drawn, key, draw)
 
     def _pause(self) -> None:
@@ -188,7 +208,7 @@ class Work:
 
     def _in_turn(self, run: Callable[[], Any]) -> Any:
         shelves().relieve()
-        with shelves().forward_pass.turn(self._pause):
+        with shelves().forward_pass.turn(self._pause, self._since):
             result = run()
         shelves().relief.tidy()
         return result

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -92,12 +91,15 @@ def show_filters(
     """Show the kernels of one channel of these filters of a layer, in the order of their maps."""
     layer = scene.layer
     weights = scene.work.weights()
-    filters = scene.work.filters(weights, layer.name)
+    with scene.work.holding():
+        indices = [number - 1 for number in numbers]
+        kernels = scene.work.kernels(weights, layer.name, indices, [channel - 1])
+        span = scene.work.filters_span(weights, layer.name)
     tiles = mosaics.Tiles(
-        filters[np.array(numbers) - 1, channel - 1],
+        kernels[:, 0],
         [f"{number}-{channel}" for number in numbers],
         numbers,
-        scene.work.filters_span(weights, layer.name),
+        span,
         ("kernels", weights.label, layer.name, channel, tuple(numbers)),
         rectified=False,
     )

@@ -44,13 +44,14 @@ def show_kernels(
 ) -> None:
     """Show these filters and channels of a layer as one mosaic."""
     weights = work.weights()
-    filters = work.filters(weights, layer.name)
-    shown = filters[rows.start : rows.stop, columns.start : columns.stop]
+    with work.holding():
+        shown = work.kernels(weights, layer.name, rows, columns)
+        span = work.filters_span(weights, layer.name)
     tiles = mosaics.Tiles(
-        shown.reshape(-1, *filters.shape[2:]),
+        shown.reshape(-1, *shown.shape[2:]),
         [f"{row + 1}-{column + 1}" for row in rows for column in columns],
         [row + 1 for row in rows for _ in columns],
-        work.filters_span(weights, layer.name),
+        span,
         ("kernels", weights.label, layer.name, rows, columns),
         rectified=False,
     )

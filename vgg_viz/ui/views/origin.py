@@ -61,7 +61,7 @@ def trace(scene: Scene, channel: int, position: Position) -> Value:
     """Gather what the value was made of, and do its arithmetic again."""
     work, layer, chosen = scene.work, scene.layer, scene.picture
     weights = work.weights()
-    kernel = work.filters(weights, layer.name)[channel - 1]
+    kernel = work.kernels(weights, layer.name, [channel - 1], range(layer.channels))[0]
     bias = float(work.biases(weights, layer.name)[channel - 1])
     previous = inspection.previous_conv(layer)
     before = work.feature_maps(scene.network, chosen, previous.name) if previous else None
