@@ -94,6 +94,18 @@ def refuse(handler: Handler, content: bytes) -> None:
     handler.send_error(404)
 
 
+def send_on_to(address: str) -> Behaviour:
+    """A behaviour: the file is said to stand at that address."""
+
+    def send_on(handler: Handler, content: bytes) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", address)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return send_on
+
+
 def hang_up(handler: Handler, content: bytes) -> None:
     """Close the connection without a word."""
 

@@ -274,6 +274,29 @@ def test_without_a_network_the_robin_is_a_plain_message_and_is_tried_once_a_choi
     assert "Coffee (stretched)" in texts(page)
 
 
+def test_what_came_in_the_robins_place_is_let_go(monkeypatch, tmp_path):
+    picture.decoded.clear()
+    monkeypatch.setattr(picture, "private_folder", lambda: tmp_path)
+    came = [b"<html>Just a moment</html>", photo("brown", "JPEG")]
+
+    def fetch(url, folder, name, **_):
+        if not (folder / name).exists():
+            (folder / name).write_bytes(came.pop(0))
+        return folder / name
+
+    monkeypatch.setattr(picture, "download", fetch)
+    page = open_page(view="Feature maps", picture="Robin")
+    assert "please choose" in page.error[0].value
+    assert "Cat (stretched)" in texts(page)
+    choose(page, "maps", 4)
+    assert page.error
+    assert len(came) == 1
+    choose(page, "picture", "coffee")
+    choose(page, "picture", "robin")
+    assert not page.error
+    assert "Robin (stretched)" in texts(page)
+
+
 def test_every_sample_and_both_sizes_can_be_chosen():
     page = open_page(view="Conclusion")
     for name in list(PICTURES)[:8]:

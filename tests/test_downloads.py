@@ -314,3 +314,34 @@ def test_where_no_file_can_be_written_at_all_there_is_no_private_folder(tmp_path
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "absent")])
     with pytest.raises(StorageError, match="no place for temporary files"):
         private_folder()
+
+
+def test_another_host_is_trusted_with_an_md5_only(tmp_path):
+    with serve(CONTENT) as other, serve(b"", file_server.send_on_to(other.url)) as server:
+        with pytest.raises(DownloadError, match="sent us on to another one, which is not trusted"):
+            download(server.url, tmp_path, "f", md5=None, tries=1)
+        assert not other.requests
+        assert not list(tmp_path.iterdir())
+        path = download(server.url, tmp_path, "f", md5=MD5, tries=1)
+    assert path.read_bytes() == CONTENT
+    assert len(other.requests) == 1
+
+
+def test_the_same_host_may_send_on(tmp_path):
+    with serve(CONTENT, file_server.send_on_to("/elsewhere.bin"), file_server.send) as server:
+        path = download(server.url, tmp_path, "f", md5=None, tries=1)
+    assert path.read_bytes() == CONTENT
+    assert server.requests == ["/weights.h5", "/elsewhere.bin"]
+
+
+@pytest.mark.parametrize("behaviour", [file_server.send, file_server.send_unannounced])
+def test_a_file_larger_than_it_may_be_is_given_up(tmp_path, behaviour):
+    with (
+        serve(bytes(4 * 2**20), behaviour) as server,
+        pytest.raises(DownloadError, match="a file of at most 1 MB, got more"),
+    ):
+        download(server.url, tmp_path, "f", md5=None, tries=1, max_bytes=2**20)
+    assert not list(tmp_path.iterdir())
+    with serve(bytes(2**20), behaviour) as server:
+        download(server.url, tmp_path, "f", md5=None, tries=1, max_bytes=2**20)
+    assert (tmp_path / "f").stat().st_size == 2**20

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import urljoin, urlsplit
 
 try:
     import fcntl
@@ -46,6 +47,10 @@ class StorageError(DownloadError):
     """A folder that the file cannot be stored in; another folder may do."""
 
 
+class _RefusedError(ValueError):
+    """A file that is not taken; the message is the end of a sentence for a visitor."""
+
+
 def download(
     url: str,
     folder: Path,
@@ -55,6 +60,7 @@ def download(
     on_progress: ProgressCallback | None = None,
     timeout: tuple[float, float] = (10.0, 30.0),
     tries: int = 3,
+    max_bytes: int | None = None,
 ) -> Path:
     """Download ``url`` to ``folder / file_name`` and return that path.
 
@@ -67,11 +73,12 @@ def download(
         folder: where the file is to stand.
         file_name: its name there.
         md5: the expected MD5 as 32 hexadecimal digits; ``None`` takes any bytes, as long as all
-            of those that the server announced have come.
+            of those that the server announced have come, and from this host.
         on_progress: called with the bytes received and the bytes expected (``None`` if the server
             does not say) as they grow; a new try starts again from 0.
         timeout: seconds to wait for the connection, and for each further piece of data.
         tries: how often to try, at most.
+        max_bytes: how large the file may be, to a quarter of a megabyte; any size if not given.
 
     Raises:
         StorageError: the folder cannot be written to, or is full.
@@ -80,7 +87,7 @@ def download(
     from requests.exceptions import RequestException
 
     handled_by_caller = sys.exception()
-    transfer = _Transfer(on_progress, timeout)
+    transfer = _Transfer(on_progress, timeout, max_bytes, checked=md5 is not None)
     try:
         if not _is_there(folder / file_name, md5):
             remove_strays(folder)
@@ -224,9 +231,18 @@ class _Transfer:
     ``md5`` that of a transfer that went through.
     """
 
-    def __init__(self, on_progress: ProgressCallback | None, timeout: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        on_progress: ProgressCallback | None,
+        timeout: tuple[float, float],
+        max_bytes: int | None,
+        *,
+        checked: bool,
+    ) -> None:
         self.on_progress = on_progress
         self.timeout = timeout
+        self.max_bytes = max_bytes
+        self.checked = checked
         self.received = 0
         self.total: int | None = None
         self.md5: str | None = None
@@ -243,15 +259,33 @@ class _Transfer:
                 chunk_size=CHUNK_BYTES,
                 timeout=self.timeout,
                 headers={"Accept-Encoding": "identity"},
-                hooks={"response": lambda response, **_: responses.enter_context(response)},
+                hooks={"response": lambda response, **_: self._look_at(response, responses)},
             )
             fetch(url, output_file, store)
         self.md5 = pooch.file_hash(output_file, alg="md5")
 
+    def _look_at(self, response: Any, responses: ExitStack) -> None:
+        """Have an answer closed in the end, and refuse one that leads to another host.
+
+        Only where no MD5 says that the right file has come, from wherever.
+        """
+        responses.enter_context(response)
+        target = urljoin(response.url, response.headers.get("Location", ""))
+        moved = urlsplit(target).netloc != urlsplit(response.url).netloc
+        if response.is_redirect and moved and not self.checked:
+            raise _RefusedError("its host sent us on to another one, which is not trusted")
+
     def update(self, size: int) -> None:
-        """Count ``size`` more bytes; pooch counts the last, smaller chunk as a whole one."""
+        """Count ``size`` more bytes; pooch counts the last, smaller chunk as a whole one.
+
+        Raises:
+            _RefusedError: there are more than there may be.
+        """
         received = self.received + size
         self.received = min(received, self.total) if self.total else received
+        if self.max_bytes and self.received >= self.max_bytes + CHUNK_BYTES:
+            size = f"{self.max_bytes / 2**20:.3g} MB"
+            raise _RefusedError(f"expected a file of at most {size}, got more")
         if self.on_progress:
             self.on_progress(self.received, self.total or None)
 
@@ -268,6 +302,8 @@ def _reason(
     """Why a download failed, as the end of a sentence."""
     from requests import exceptions
 
+    if isinstance(error, _RefusedError):
+        return str(error)
     if transfer.md5:
         return f"expected a file with the MD5 {md5}, got one with the MD5 {transfer.md5}"
     if isinstance(error, exceptions.HTTPError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 MAX_MEGABYTES = 20  # as vgg_viz.images has it
-DECODED_BYTES = 250_000  # pixels and PNG
+DECODED_BYTES = 301_056  # pixels, and as many again for a PNG that cannot be packed
 ROBIN_URL = "https://machinelearningmastery.com/wp-content/uploads/2019/02/bird.jpg"
+ROBIN_NAME = "bird.jpg"
 ROBIN_ALT = "A robin, photographed by Chris Heald"
 
 FIT_HELP = (
@@ -121,12 +123,24 @@ def load(choice: str, own: PictureFile | None, fit: Fit, key: str) -> Picture:
         picture = open_file(file, fit) if file else last_good(fit)
     except (PictureError, DownloadError) as error:
         st.error(escape(str(error)), icon=":material/broken_image:")
-        return last_good(fit)
+        if choice == ROBIN:
+            give_robin_up(key, error)
+        return fall_back(last_good, fit, key)
     if file:
         # Of one's own only the pixels: Streamlit has the file already, of up to 20 MB a visitor.
         again = partial(open_file, file) if file is not own else lambda _: picture
         st.session_state[remembered] = again
     return picture
+
+
+def fall_back(last_good: Callable[[Fit], Picture], fit: Fit, key: str) -> Picture:
+    """The last picture that was right, or where that is gone as well, the first sample."""
+    from vgg_viz.images import PictureError
+
+    try:
+        return last_good(fit)
+    except (PictureError, DownloadError):
+        return open_file(default_file(key), fit)
 
 
 def own_file() -> PictureFile | None:
@@ -158,7 +172,8 @@ def given_file(given: UploadedFile | None, title: str) -> PictureFile | None:
             "None is here. If you gave one before the connection was lost, please give it again."
         )
         return None
-    return PictureFile(given.file_id, title, title, given.getvalue)
+    # A browser may say any id, that of a sample, too.
+    return PictureFile(f"own {given.file_id}", title, title, given.getvalue)
 
 
 @lru_cache(maxsize=len(SAMPLES))
@@ -203,19 +218,40 @@ def robin_file(key: str) -> PictureFile:
     like any upload, and decoded with the same care.
 
     Raises:
-        DownloadError: it could not be fetched; the next try comes when it is chosen anew, since a
-            visitor who stays here would wait for it after every click.
+        DownloadError: it could not be fetched.
     """
     remembered = f"robin_failure_{key}"
     if remembered in st.session_state:
         raise st.session_state[remembered]
-    try:
-        with st.spinner("Fetching the robin…"):
-            path = download(ROBIN_URL, private_folder(), "bird.jpg", md5=None, timeout=(5.0, 10.0))
-    except DownloadError as error:
-        st.session_state[remembered] = error
-        raise
-    return PictureFile("robin", PICTURES[ROBIN], ROBIN_ALT, lambda: path.read_bytes())
+    with st.spinner("Fetching the robin…"):
+        path = download(
+            ROBIN_URL,
+            private_folder(),
+            ROBIN_NAME,
+            md5=None,
+            timeout=(5.0, 10.0),
+            max_bytes=MAX_MEGABYTES * 2**20,
+        )
+
+    def read() -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise DownloadError(
+                "The robin is not there any more; please choose it anew."
+            ) from error
+
+    return PictureFile("robin", PICTURES[ROBIN], ROBIN_ALT, read)
+
+
+def give_robin_up(key: str, error: Exception) -> None:
+    """Let go of what came in the robin's place; the next try comes when it is chosen anew.
+
+    A visitor who stays here would else wait for it after every click.
+    """
+    st.session_state[f"robin_failure_{key}"] = error
+    with suppress(DownloadError, OSError):
+        (private_folder() / ROBIN_NAME).unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=1)
