@@ -14,6 +14,7 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -31,9 +32,8 @@ START = '''"""{title} of VGG19, made again with Keras alone.
     python THIS_FILE                 writes the arrays to reproduced.npz
     python THIS_FILE exported.npz    and says how far they are from the exported ones
 
-With Keras 3.15 and TensorFlow 2.21 on the same processor the arrays were those of VGG Viz, bit by
-bit. Another processor, a GPU or another version may add up in another order: the last digits then
-differ.
+With Keras 3.15 and TensorFlow 2.21 on the same processor the arrays are those of VGG Viz. Another
+processor, a GPU or another version may add up in another order: the last digits then differ.
 """
 
 '''
@@ -107,7 +107,7 @@ def main():
     exported = np.load(sys.argv[1]) if len(sys.argv) > 1 else None
     for name, array in arrays.items():
         print(name, array.shape, end="")
-        if exported is not None:
+        if exported is not None and name in exported:
             difference = np.abs(array.astype("float64") - exported[name]).max()
             print(f": largest difference {difference:g}", end="")
         print()
@@ -182,11 +182,18 @@ class FiltersRun:
         _check_numbers(self.channels, layer.channels)
 
 
-def maps_script(runs: Sequence[MapsRun], *, caption: Sequence[str] = (), link: str = "") -> str:
+def maps_script(
+    runs: Sequence[MapsRun],
+    *,
+    caption: Sequence[str] = (),
+    link: str = "",
+    difference: str = "",
+) -> str:
     """Write the script that makes these arrays of feature maps, float32 ``(maps, h, w)``.
 
     Args:
         runs: one an array.
+        difference: the name of one array more, the second run's minus the first's; none if empty.
         caption: what the arrays are, in lines of words; may come from outside.
         link: the view that they are shown in; may come from outside, too.
 
@@ -194,6 +201,7 @@ def maps_script(runs: Sequence[MapsRun], *, caption: Sequence[str] = (), link: s
         ValueError: there is no run, or an array's name cannot be used or is there twice.
     """
     _check_names(runs)
+    minus = f"arrays[{runs[1].name!a}] - arrays[{runs[0].name!a}]" if difference else ""
     pictures: dict[bytes, int] = {}
     calls = {}
     for run in runs:
@@ -209,6 +217,7 @@ def maps_script(runs: Sequence[MapsRun], *, caption: Sequence[str] = (), link: s
         [*_network_functions(runs), *preprocessings, MAKE_MAPS, MAIN],
         calls,
         list(pictures),
+        {difference: minus} if difference else {},
     )
 
 
@@ -240,6 +249,7 @@ def _script(
     functions: Sequence[str],
     calls: Mapping[str, str],
     pictures: Sequence[bytes],
+    further: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Put a script together: imports, functions, what is to be made, and the pictures last."""
     imports = [*(f"import {module}" for module in modules)]
@@ -249,7 +259,10 @@ def _script(
     if pictures:
         imports.append("from PIL import Image")
     entries = "".join(f"        {name!a}: {call},\n" for name, call in calls.items())
-    make_arrays = f"\ndef make_arrays():\n    return {{\n{entries}    }}\n"
+    lines = "".join(f"    arrays[{name!a}] = {value}\n" for name, value in further.items())
+    make_arrays = (
+        f"\ndef make_arrays():\n    arrays = {{\n{entries}    }}\n{lines}    return arrays\n"
+    )
     parts = [start + "\n".join(imports) + "\n", *functions, make_arrays]
     if pictures:
         parts.append(_pictures(pictures))

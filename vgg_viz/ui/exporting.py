@@ -56,10 +56,14 @@ class Export:
 
     def py(self) -> bytes:
         """The script that makes the same arrays with Keras alone."""
-        runs = self.runs()
-        write = filters_script if isinstance(runs[0], FiltersRun) else maps_script
-        captions = [exhibit.caption for exhibit in self.exhibits()]
-        return write(runs, caption=captions, link=self.link).encode()
+        runs, shown = self.runs(), self.exhibits()
+        captions = [exhibit.caption for exhibit in shown]
+        if isinstance(runs[0], FiltersRun):
+            return filters_script(runs, caption=captions, link=self.link).encode()
+        # Of two runs that are shown as one grid it is the difference.
+        name = shown[0].name if len(runs) > len(shown) else ""
+        script = maps_script(runs, caption=captions, link=self.link, difference=name)
+        return script.encode()
 
     def sheet(self) -> exports.Sheet:
         """The grids and their captions."""
