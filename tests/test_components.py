@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pytest
 import streamlit as st
+from hypothesis import given
+from hypothesis import strategies as some
 
 from vgg_viz.ui import components
 
@@ -13,6 +15,14 @@ NONSENSE = [
     None, "", "3", "<script>", True, False, 0, -1, 65, 10**30, 2.5, math.nan, math.inf, -math.inf,
     [], [3], {}, {"row": 3}, b"3", object(),
 ]  # fmt: skip
+
+
+# Whatever JSON can hold, and what a Python program may put in its place.
+ANYTHING = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats() | some.text() | some.binary(),
+    lambda part: some.lists(part) | some.dictionaries(some.text() | some.just("row"), part),
+)
+ROW_AND_COLUMN = some.fixed_dictionaries({"row": ANYTHING, "column": ANYTHING})
 
 
 @pytest.fixture
@@ -70,3 +80,20 @@ def test_a_payload_can_be_taken_apart_again():
     assert json.loads(payload[4 : 4 + length]) == {"title": "Karte ä", "count": 6}
     assert np.array_equal(np.frombuffer(payload, "<f4", 6, 4 + length), values)
     assert payload.endswith(b"rest")
+
+
+@given(ANYTHING)
+def test_whatever_a_browser_sends_is_a_tile_of_the_mosaic_or_nothing(sent):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(st, "session_state", {"mosaic": sent, "grid": {"picked": sent}})
+        for key in ("mosaic", "grid"):
+            number = components.picked_number(key, 64)
+            assert number is None or (type(number) is int and 1 <= number <= 64)
+
+
+@given(ANYTHING | ROW_AND_COLUMN)
+def test_whatever_a_browser_sends_is_a_position_of_the_map_or_nothing(sent):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(st, "session_state", {"inspector": {"picked": sent}})
+        position = components.picked_position("inspector", 14, 28)
+        assert position is None or (0 <= position[0] < 14 and 0 <= position[1] < 28)

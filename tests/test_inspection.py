@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vgg_viz import inspection
 from vgg_viz.architecture import VGG19, Architecture
 from vgg_viz.inspection import (
     ORDERS,
@@ -881,3 +882,18 @@ def test_looking_into_a_number_needs_neither_tensorflow_nor_streamlit():
     command = [sys.executable, "-c", program]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("values", [1, 60, 2**20], ids=["a row", "three rows", "all at once"])
+def test_numbers_are_the_same_strip_by_strip(values, monkeypatch):
+    random = np.random.default_rng(5)
+    maps = random.standard_normal((2, 10, 10)).astype(np.float32)
+    image = random.standard_normal((10, 10))
+    monkeypatch.setattr(inspection, "STRIP_VALUES", values)
+    rows = [index for strip in inspection.strips(maps) for index in range(10)[strip]]
+    assert rows == list(range(10))
+    measured = inspection.statistics(maps)
+    np.testing.assert_allclose(measured.variance, maps.var(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_array_equal(measured.active, (maps > 0).mean(axis=(1, 2)))
+    expected = [np.corrcoef(map_.ravel(), image.ravel())[0, 1] for map_ in maps]
+    np.testing.assert_allclose(inspection.correlations(maps, image), expected, atol=1e-6)

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from random import Random
+from types import SimpleNamespace
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -27,8 +28,11 @@ from tests.pages import (
     texts,
     tiles_of,
     unavailable,
+    unpacked,
     weights_from,
 )
+from tests.test_reproduction import assert_near
+from tests.test_reproduction import run as run_script
 from vgg_viz import exports, images, samples, tours
 from vgg_viz.architecture import VGG19
 from vgg_viz.links import (
@@ -43,7 +47,7 @@ from vgg_viz.links import (
     write,
 )
 from vgg_viz.mosaic import FIRST_LEVEL, LEVELS
-from vgg_viz.ui import exporting, loading, touring
+from vgg_viz.ui import exporting, loading, picture, touring
 from vgg_viz.weights import UntrainedWeights
 
 LAYER = VGG19.layer("block3_conv1")
@@ -715,10 +719,28 @@ def test_the_files_of_a_difference_are_the_difference(offered, truth):
     np.testing.assert_array_equal(arrays["difference"], other[:9] - this[:9], strict=True)
     assert "Raccoon (stretched) minus ImageNet · Cat (stretched)" in about["difference_caption"]
     assert_numbers(export, [(arrays["difference"], range(1, 10))])
-    ast.parse(export.py())
     picture = np.asarray(Image.open(io.BytesIO(export.png())).convert("RGB")).astype(int)
     assert (picture[..., 0] - picture[..., 2]).max() > 50  # red
     assert (picture[..., 2] - picture[..., 0]).max() > 50  # blue
+
+
+@pytest.mark.parametrize(
+    ("shown_as", "names"),
+    [("Side by side", ["this", "other"]), ("Difference", ["difference"])],
+)
+def test_the_script_of_a_comparison_makes_the_arrays_of_its_file(
+    shown_as, names, offered, tmp_path
+):
+    query = MAPS | {"maps": "9", "network": "Untrained", "compare": "Another picture"}
+    (export,) = offered(**query, shown_as=shown_as).values()
+    file = tmp_path / "exported.npz"
+    file.write_bytes(export.npz())
+    arrays, _ = arrays_of(export)
+    assert list(arrays) == names
+    made, said = run_script(export.py().decode(), tmp_path, file)
+    for name, array in arrays.items():
+        assert_near(made[name], array)
+        assert f"{name} (9, 56, 56): largest difference" in said
 
 
 @pytest.mark.parametrize("layer", [VGG19.conv_layers[0], LAYER], ids=lambda layer: layer.name)
@@ -995,3 +1017,23 @@ def test_a_session_holds_neither_the_maps_nor_the_file_of_its_picture():
     assert "strongest contributors" in texts(page)
     # The layer before has 6.4 MB of maps; the picture's pixels and its PNG are 0.3 MB.
     assert held_bytes(page) < 1_000_000
+
+
+def test_an_upload_under_a_samples_name_is_not_that_sample():
+    # A browser may name its file as it likes; what it is known by must not be a sample's key.
+    for name in ("bricks", "coffee"):
+        given = SimpleNamespace(file_id=f"sample {name}", getvalue=lambda: noise(224))
+        own = picture.given_file(given, "Your picture")
+        strange = picture.open_file(own, "stretch")
+        sample = picture.open_file(picture.sample_file(name), "stretch")
+        assert strange.digest != sample.digest
+        assert sample.digest == images.digest(images.load_picture(samples.sample_bytes(name)))
+
+
+def test_a_mosaic_of_another_view_is_not_taken_for_this_views():
+    layer = VGG19.block_ends[2]
+    for _ in range(2):
+        in_blocks = open_page(view="Blocks", blocks="3", channel="5")
+        in_maps = open_page(view="Feature maps", layer=layer.title, channel="5")
+        assert not unpacked(payloads(in_blocks)["block-3"])[0]["follows"]
+        assert unpacked(payloads(in_maps)["maps-mosaic"])[0]["follows"]

@@ -1,5 +1,6 @@
 """A picture on its way through a network: what is run, what is kept, what is in hand."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -146,13 +147,20 @@ def test_without_any_room_all_is_right_and_made_anew(start, network, untrained_n
 def test_pictures_networks_and_preprocessings_are_kept_apart(start, network):
     passage = start()
     passage.maps(LAYERS["block2_conv1"])
-    for other in (start(preprocessing="rgb"), start(digest="another picture")):
+    another = Recorded(network._network)
+    another.label, another.in_turn, another.runs = "another", network.in_turn, network.runs
+    another.inside = True
+    for other in (
+        start(preprocessing="rgb"),
+        start(digest="another picture"),
+        replace(start(), network=another),
+    ):
         # On the same shelf, as on the page.
         found = Passage(
             passage.shelf,
             lambda key, compute: passage.shelf.get(key, compute, pytest.fail),
             network.in_turn,
-            network,
+            other.network,
             other.picture,
             other.preprocessing,
         )

@@ -167,4 +167,5 @@ def test_streamlits_protection_is_on():
     assert "enableXsrfProtection = true" in settings
     assert "enableCORS = true" in settings
     assert "enableStaticServing = false" in settings
+    assert "gatherUsageStats = false" in settings
     assert 'showErrorDetails = "none"' in settings

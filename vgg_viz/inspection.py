@@ -20,7 +20,7 @@ RELATIVE_TOLERANCE = 1e-4
 ORDERS = ("mean", "maximum", "variance", "active")
 # Brightness of RGB as people see it: ITU-R BT.601, which Pillow's mode "L" follows too.
 LUMA = (0.299, 0.587, 0.114)
-STRIP_VALUES = 2**17
+STRIP_VALUES = 2**17  # half a megabyte of float32, which a core's own cache holds
 # Below this share of what was added up, a sum is what cancellation has left; see `Explanation`.
 CANCELLED = 0.01
 

@@ -34,12 +34,29 @@ def settle(page: Page) -> None:
 
 
 def words(page: Page) -> str:
-    """All that the page says, the sidebar included; what fades out is no part of it."""
+    """All that the page says and shows, the sidebar included; what fades out is no part of it."""
     settle(page)
     return page.evaluate(
-        """() => [...document.querySelectorAll('[data-testid="stMain"], [data-testid="stSidebar"]')]
-        .map((part) => part.innerText.replace(/\\s+/g, " ")).join("\\n")"""
+        """() => {
+        const parts = '[data-testid="stMain"], [data-testid="stSidebar"]';
+        const all = (what) => [...document.querySelectorAll(parts)].flatMap(
+            (part) => [...part.querySelectorAll(what)]);
+        const said = [...document.querySelectorAll(parts)]
+            .map((part) => part.innerText.replace(/\\s+/g, " "));
+        const fields = all("input").map((field) => `${field.ariaLabel}: ${field.value}`);
+        const chosen = all('[aria-checked="true"]').map((choice) => choice.innerText);
+        return [...said, ...fields, ...chosen].join("\\n");
+        }"""
     )
+
+
+def grids(page: Page) -> list[str]:
+    """The mosaics as they are drawn, pixel by pixel."""
+    canvases = page.locator('[data-testid="stMain"] .grid canvas')
+    # A canvas that nothing was drawn to has the size that HTML gives it.
+    for canvas in canvases.all():
+        expect(canvas).not_to_have_js_property("width", 300)
+    return canvases.evaluate_all("(all) => all.map((canvas) => canvas.toDataURL())")
 
 
 def query(page: Page) -> dict[str, list[str]]:
@@ -60,6 +77,7 @@ def test_a_link_is_read_kept_and_opens_the_same_view_elsewhere(open_page, link):
     # On the way of a visitor: the address as the page has it now, in another browser.
     second = open_page(urlsplit(first.url).query)
     assert words(second) == said
+    assert grids(second) == grids(first)
     assert query(second) == query(first)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.server import REPOSITORY
 from tests.browser.test_links import settle
 from vgg_viz import links
 from vgg_viz.tours import built_in
@@ -33,7 +34,8 @@ def title(page: Page):
     return page.locator(f"{PANEL} h3")
 
 
-def test_the_tour_is_played_by_arrow_keys_from_start_to_end(open_page, tmp_path):
+def test_the_tour_is_played_by_arrow_keys_from_start_to_end(open_page):
+    """Leaves a picture of every step in ``build/tour``, for somebody to look at."""
     page = open_page()
     settle(page)
     page.get_by_role("button", name="Tour").click()
@@ -41,6 +43,7 @@ def test_the_tour_is_played_by_arrow_keys_from_start_to_end(open_page, tmp_path)
     for number, step in enumerate(steps, start=1):
         expect(title(page)).to_have_text(f"{number} of {len(steps)} · {step.title}")
         settle(page)
+        page.screenshot(path=REPOSITORY / "build" / "tour" / f"{number:02}.png")
         expect(page.locator('[data-testid="stException"]')).to_have_count(0)
         expect(page.get_by_role("radio", name=links.VIEWS[step.page["view"]])).to_be_checked()
         shown = links.read(page.url)

@@ -37,6 +37,11 @@ class Entry:
     priority: float = 0.0
 
 
+def set_aside(seconds: float) -> None:
+    """Have this thread's `working_seconds` leave out what was counted elsewhere already."""
+    _waits.seconds = getattr(_waits, "seconds", 0.0) + seconds
+
+
 class Shelf:
     """A cache bounded in bytes, which lets go of what is cheapest to have again, byte by byte.
 
@@ -195,7 +200,7 @@ def wait_until(done: Callable[[], bool], pause: Pause) -> None:
         while not done():
             pause()
     finally:
-        _waits.seconds = getattr(_waits, "seconds", 0.0) + perf_counter() - start
+        set_aside(perf_counter() - start)
 
 
 def byte_count(value: Any) -> int:

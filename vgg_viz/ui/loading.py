@@ -110,7 +110,9 @@ def finish(given_up: Event, future: "Future[Network]") -> None:
     if future.exception() is None and not given_up.wait(SETTLING_SECONDS):
         with _compiling:
             future.result().compile_passes(lambda: given_up.is_set() or _ending.is_set())
-        freeze()
+        # One that was given up meanwhile would be kept by that, since it is still in hand here.
+        if not given_up.is_set():
+            freeze()
 
 
 @atexit.register

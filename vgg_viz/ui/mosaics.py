@@ -120,6 +120,12 @@ class Frame:
     smallest_tile: int = 4
     heads: Sequence[str] = ()
 
+    @property
+    def look(self) -> Hashable:
+        """What of it the component is told, and so what drawn mosaics differ in."""
+        sizes = (self.largest_tile, self.smallest_tile)
+        return (*sizes, self.follows, self.tools, tuple(self.heads))
+
     def header(self) -> dict[str, object]:
         """What the component needs to know of it."""
         return {
@@ -144,7 +150,7 @@ def show(
     """Show tiles as one picture to point at, with its scale and caption under it."""
     size = (tiles.key, frame.columns, frame.width, appearance.scale)
     drawn: Drawn = work.drawn(
-        (size, caption, appearance.colour_map, lecture.is_on(), touring.is_on()),
+        (size, frame.look, caption, appearance.colour_map, lecture.is_on(), touring.is_on()),
         lambda: paint(
             work.drawn(("prepared", size), lambda: prepare(tiles, appearance, frame)),
             tiles,

@@ -2,7 +2,7 @@
 
 What a block works on is kept beside the maps: it is small, and any layer of the block can be had
 from it again in a fraction of the time that the whole way takes. So viewers with pictures of their
-own need not hold all their maps, and no step keeps others waiting for long.
+own need not hold all their maps, and few turns take as long as a whole forward pass.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -15,7 +15,7 @@ from vgg_viz import inspection
 from vgg_viz.architecture import VGG19, Layer
 from vgg_viz.mosaic import enlarge, shrink
 from vgg_viz.network import Network, Preprocessing, network_input
-from vgg_viz.ui.cache import Shelf, working_seconds
+from vgg_viz.ui.cache import Shelf, set_aside, working_seconds
 from vgg_viz.ui.picture import Picture
 
 STRIP = 4  # maps a layer, of those that follow a picture through all layers
@@ -100,18 +100,25 @@ class Passage:
         pool = VGG19.pools[block - 2].name
         # Not waited for, as a value is: whoever has the turn is the only one to make it.
         kept = self.shelf.peek(self._key(pool))
-        return self._run((pool,), block - 1)[0] if kept is None else kept
+        if kept is not None:
+            return kept
+        start = working_seconds()
+        (made,) = self._run((pool,), block - 1)
+        # Kept at a price of its own, it is no part of that of the maps made from it.
+        set_aside(working_seconds() - start)
+        return made
 
     def _run(self, layer_names: tuple[str, ...], block: int) -> list[np.ndarray]:
         """Run a step that ends with the block's pool, and keep what that makes."""
         source = self._source(block)
         start = working_seconds()
         outputs = self.network.run(layer_names, source)
-        self.shelf.put(self._key(layer_names[-1]), outputs[-1], working_seconds() - start)
+        if block < len(VGG19.blocks):
+            self.shelf.put(self._key(layer_names[-1]), outputs[-1], working_seconds() - start)
         return outputs
 
     def _key(self, name: str) -> Hashable:
-        return ("maps", name, self.network.label, self.picture.digest, self.preprocessing)
+        return ("passage", name, self.network.label, self.picture.digest, self.preprocessing)
 
 
 def most_active(maps: Sequence[np.ndarray], count: int, side: int) -> Overview:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.errors import NoSessionContext
 
 from vgg_viz import inspection
 from vgg_viz.architecture import VGG19
@@ -160,11 +161,12 @@ class Work:
             self._held = None
 
     def _hold(self, key: Hashable, fetch: Callable[[], np.ndarray]) -> np.ndarray:
-        if self._held is None:
+        held = self._held  # an export asks from another thread, and the run may end meanwhile
+        if held is None:
             return fetch()
-        if key not in self._held:
-            self._held[key] = fetch()
-        return self._held[key]
+        if key not in held:
+            held[key] = fetch()
+        return held[key]
 
     def profiles(self, network: Network, picture: Picture) -> tuple[inspection.Profile, ...]:
         """What every conv layer makes of a picture in numbers."""
@@ -193,8 +195,9 @@ class Work:
 
     def _pause(self) -> None:
         # Any st call would do: a run that a newer one has superseded ends there.
-        self.slot.caption("Another picture is being computed…")
-        self._said_so = True
+        with suppress(NoSessionContext):  # an export is made outside of runs
+            self.slot.caption("Another picture is being computed…")
+            self._said_so = True
 
     def _value(self, key: Hashable, compute: Callable[[], Any]) -> Any:
         return self._from(shelves().values, key, compute)
@@ -209,6 +212,9 @@ class Work:
     def _in_turn(self, run: Callable[[], Any]) -> Any:
         shelves().relieve()
         with shelves().forward_pass.turn(self._pause, self._since):
+            # One that was superseded while it waited ends here, before it computes.
+            with suppress(NoSessionContext):
+                self.slot.empty()
             result = run()
         shelves().relief.tidy()
         return result

@@ -94,8 +94,7 @@ def show(
     def make() -> list[mosaics.Exhibit]:
         return exhibits(scene, other, count, order, compared.appearance)
 
-    with scene.work.holding(), other.work.holding():
-        place(scene, make())
+    place(scene, make())
     numbers = scene.numbers(order, count)
     exporting.offer(
         "comparison",
@@ -160,9 +159,11 @@ def differences(
     largest = scene.work.kept(("largest", key), lambda: np.abs(minus()).max(axis=(1, 2)))
     most = float(largest.max())
     heading = "Difference: {1} minus {0}".format(*headings(scene, other))
-    caption = (
+    networks = ", ".join(dict.fromkeys(side.network.label for side in (scene, other)))
+    caption = lecture.caption(
         f"{scene.layer.title} · {other.subject} minus {scene.subject} · {count} of "
-        f"{scene.layer.filters} maps shown · after ReLU · blue: less, red: more"
+        f"{scene.layer.filters} maps shown · after ReLU · blue: less, red: more",
+        f"{networks} · {count} of {scene.layer.filters} maps · blue: less, red: more",
     )
     scale = "layer" if appearance.scale == "layer" else "pair"
     grid = replace(

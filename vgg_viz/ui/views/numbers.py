@@ -7,6 +7,7 @@ import streamlit as st
 
 from vgg_viz.architecture import VGG19
 from vgg_viz.inspection import Profile, histogram
+from vgg_viz.ui import lecture
 from vgg_viz.ui.scenes import Scene
 
 HEIGHT = 190  # pixels
@@ -96,12 +97,14 @@ def show_profiles(scene: Scene) -> None:
             st.markdown(f"**{title}**, {unit}")
             st.vega_lite_chart(layer_plot(rows, field, title, number_format), width="stretch")
     first, last = profiles[0], profiles[-1]
-    st.caption(
+    caption = lecture.caption(
         f"All 16 conv layers · {scene.subject} · *Still recognisable* is the largest correlation "
         f"of a map with the photograph's brightness, both at the map's size: {first.likeness:.2f} "
         f"in {VGG19.conv_layers[0].name} (map {first.likest}), {last.likeness:.2f} in "
-        f"{VGG19.conv_layers[-1].name} (map {last.likest})"
+        f"{VGG19.conv_layers[-1].name} (map {last.likest})",
+        f"{scene.network.label} · {scene.picture.title} · all 16 conv layers",
     )
+    st.caption(caption)
 
 
 def row(number: int, name: str, field: int, profile: Profile) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19
 from vgg_viz.links import NetworkChoice
-from vgg_viz.ui import components, mosaics, selection
+from vgg_viz.ui import components, lecture, mosaics, selection
 from vgg_viz.ui.passage import STRIP, STRIP_SIDE
 from vgg_viz.ui.picture import Picture
 from vgg_viz.ui.results import Span, Work
@@ -35,9 +35,10 @@ def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None
         follows=False,
         heads=[f"{layer.block}.{layer.name[-1]}" for layer in VGG19.conv_layers],
     )
-    words = (
+    words = lecture.caption(
         f"{network.label} · {chosen.caption} · the {STRIP} most active maps of every conv layer, "
-        "block1_conv1 on the left, block5_conv4 on the right; click one to look into it"
+        "block1_conv1 on the left, block5_conv4 on the right; click one to look into it",
+        f"{network.label} · {chosen.title} · the {STRIP} most active maps of every layer",
     )
     mosaics.show(work, tiles, mosaics.OWN_SCALE, words, frame)
 
