@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -234,6 +235,20 @@ def test_threads_share_two_heaps():
     assert many - few > 5 * 64 * 1024
 
 
+def test_the_table_of_all_bounds_is_true():
+    rows = re.findall(r"(VALUES|DRAWN|PICTURES|all caches) +(\d+) MB +(\d+) MB", memory.__doc__)
+    written = {name: (int(most), int(least)) for name, most, least in rows}
+    for name, most, least in zip(
+        ("VALUES", "DRAWN", "PICTURES"),
+        memory.sizes(memory.MOST),
+        memory.sizes(memory.LEAST),
+        strict=True,
+    ):
+        assert written[name] == (round(most / 1e6), round(least / 1e6))
+    sums = (sum(memory.sizes(bounds)) for bounds in (memory.MOST, memory.LEAST))
+    assert written["all caches"] == tuple(round(total / 1e6) for total in sums)
+
+
 def page() -> None:
     from vgg_viz.ui import footer
 
@@ -260,14 +275,14 @@ def test_the_footer_says_on_request_what_the_server_takes():
 
 def test_the_footer_tells_caches_and_forward_passes():
     shelves = SimpleNamespace(
-        values=SimpleNamespace(used_bytes=53_400_000, max_bytes=134_217_728),
-        drawn=SimpleNamespace(used_bytes=3_000_000, max_bytes=33_554_432),
+        values=SimpleNamespace(used_bytes=53_400_000, max_bytes=117_440_512),
+        drawn=SimpleNamespace(used_bytes=3_000_000, max_bytes=50_331_648),
         forward_pass=SimpleNamespace(turns=1017),
     )
     parts = footer.measured(SimpleNamespace(shelves=lambda: shelves))
     assert parts[1:4] == [
-        "values 53 of 134 MB",
-        "drawings 3 of 34 MB",
+        "values 53 of 117 MB",
+        "drawings 3 of 50 MB",
         "1,017 forward passes",
     ]
 

@@ -17,7 +17,7 @@ COLUMNS = {
     "Viewers": lambda outcome: str(outcome.phase.viewers),
     "Servers": lambda outcome: str(outcome.phase.replicas),
     "Picture": lambda outcome: "each their own" if outcome.phase.own_pictures else "the same",
-    "Requests": lambda outcome: f"{outcome.log.requests.total():,}",
+    "Requests": lambda outcome: f"{(outcome.log.requests + outcome.further.requests).total():,}",
     "Changes": lambda outcome: f"{len(outcome.log.seconds):,}",
     "Errors": lambda outcome: str(outcome.errors),
     "Median": lambda outcome: in_seconds(share(outcome.log.seconds, 0.5)),
@@ -87,8 +87,9 @@ def targets(outcomes: Sequence[Outcome]) -> str:
             words = f"30 viewers, {whose}: 95th percentile {in_seconds(slow)}, at most 1 s"
             lines.append(said(slow <= 1, words))
         if outcome.phase.viewers == 60 and outcome.phase.own_pictures:
-            words = f"60 viewers, {whose}: {in_megabytes(outcome.peak)}, at most 1,500 MB"
-            lines.append(said(outcome.peak <= 1500 * MEGABYTE, words))
+            bound = 1500 * MEGABYTE * outcome.phase.replicas
+            words = f"60 viewers, {whose}: {in_megabytes(outcome.peak)}, at most"
+            lines.append(said(outcome.peak <= bound, f"{words} {in_megabytes(bound)}"))
         if outcome.phase.further_changes:
             more = outcome.resident_further / outcome.resident - 1 if outcome.resident else 0.0
             words = (

@@ -4,31 +4,28 @@ Python, TensorFlow and the network need what they need; the caches take what is 
 bounds (MB are millions of bytes):
 
     what                                     at most               at least
-    maps and filters that were computed      VALUES   134 MB       34 MB: the maps of one picture
+    maps and numbers that were computed      VALUES   117 MB       34 MB: the maps of one picture
                                                                    at the ends of all blocks
-    drawn mosaics                            DRAWN     34 MB        4 MB: a page of them
-    decoded pictures                         PICTURES  16 MB        2 MB: eight of them
+    mosaics, drawn and half drawn            DRAWN     50 MB        4 MB: a page of them
+    decoded pictures                         PICTURES  16 MB        2 MB: six of them
     all caches                                        184 MB       40 MB
 
-What the others need was measured in one process (Linux, 2 cores, TensorFlow 2.21, resident MB),
-with 60 pictures and six threads that ask for maps and draw them, as a server does; the columns
-differ in how many heaps glibc may give to threads:
+The maps of one picture in all 16 layers have 59 MB, what its blocks work on 6 MB more: a picture
+that all look at is computed once. Whole layers' filters, 80 MB together, are not kept.
 
-    after                                    as it is      two heaps (`tame_allocator`)
-    Python                                        10                10
-    Streamlit's modules                           46                46
-    TensorFlow's modules                         685               685
-    the network and its 22 submodels             800               801
-    the first maps                               836               829
-    the maps of all 16 layers of one picture     958               931
-    60 more passes, the caches full             1247              1066
-    96 passes                                      –              1060
-    300 passes                                  1355                 –
-    `malloc_trim(0)`, which takes 20 ms         1115               970
-    emptied caches, and again                   1015               833
+Not in these bounds is what Streamlit holds of a visitor: the file that was uploaded, of up to
+20 MB, for as long as the page is open and two minutes more, and 0.3 MB for the session itself.
 
-So a server with full caches takes about 1.1 GB, 0.18 GB of it the caches, and of the rest
-`WORKING_BYTES` are what it cannot do without.
+What all of it takes was measured with `make load` (Linux, 2 cores, TensorFlow 2.21, resident MB):
+
+    the server before its first page                                     56
+    TensorFlow, the network, one viewer's first maps                    854
+    one viewer for two minutes, at most                                 978
+    60 viewers of one picture, at most                                1,121
+    60 viewers, each with a picture of 1 MB of their own, at most     1,441
+
+So `WORKING_BYTES` are what a server cannot do without, its caches aside. Two of glibc's heaps for
+all threads, and free pages handed back once a second, keep it at that (`tame_allocator`, `trim`).
 """
 
 import ctypes
@@ -60,7 +57,7 @@ log = logging.getLogger(__name__)
 
 
 class Shrinkable(Protocol):
-    """A cache that can be made to let go of what was used longest ago."""
+    """A cache that can be made to let go of what is cheapest to have again."""
 
     @property
     def used_bytes(self) -> int:
