@@ -1037,3 +1037,15 @@ def test_a_mosaic_of_another_view_is_not_taken_for_this_views():
         in_maps = open_page(view="Feature maps", layer=layer.title, channel="5")
         assert not unpacked(payloads(in_blocks)["block-3"])[0]["follows"]
         assert unpacked(payloads(in_maps)["maps-mosaic"])[0]["follows"]
+
+
+def test_a_number_stays_that_a_browser_has_not_heard_of_yet():
+    page = open_page(**MAPS, channel="12")
+    # What a browser sends that clicked on before the run which set the field had come so far.
+    page.session_state["channel"] = None
+    choose(page, "scale", "layer")
+    assert "**Map 12**" in texts(page)
+    page.number_input(key="channel").set_value(None).run()
+    assert not page.exception
+    assert "channel" not in page.query_params
+    assert "**Map" not in texts(page)

@@ -81,9 +81,12 @@ def shows_own_picture() -> bool:
 def number_at(key: str, largest: int) -> int | None:
     """The number chosen under that key, cut to ``largest``; None if there is none.
 
-    Read from the address where its control was not on the page a moment ago.
+    Read from the address where its control was not on the page a moment ago, or says nothing: a
+    browser whose click was followed at once by another one has not heard of the number yet, while
+    whoever empties the field empties the address, too.
     """
-    value = st.session_state.get(key, st.query_params.get(key))
+    value = st.session_state.get(key)
+    value = st.query_params.get(key) if value is None else value
     # Five digits: a link may hold any number, and Python refuses to read one of thousands.
     number = int(value) if isinstance(value, int) or re.fullmatch(r"[0-9]{1,5}", str(value)) else 0
     return min(number, largest) if number >= 1 else None
