@@ -129,20 +129,17 @@ class Network:
     """
 
     def __init__(self, weights: Weights, architecture: Architecture = VGG19) -> None:
-        """Build the model and every submodel.
+        """Build the model; submodels are cut from it when first wanted.
 
-        All of them now, not when first wanted: Streamlit resets Keras' global state after every
-        script run, whoever's it is.
+        All 47 take 60 ms, for which the first page would wait. Streamlit must not reset Keras'
+        global state meanwhile: see `vgg_viz.ui.loading.leave_sessions_alone`.
         """
         self.label = weights.label
         self.architecture = architecture
         with _keras:
             self.model = build_model(weights, architecture)
-            self._submodels = {
-                layer.name: self._cut(self.model.input, (layer.name,))
-                for layer in architecture.conv_layers
-            }
-            self._steps = {names: self._step(names) for names in selections(architecture)}
+        self._selections = frozenset(selections(architecture))
+        self._submodels: dict[str, keras.Model] = {}
         self._passes: dict[tuple[str, ...], object] = {}
         self._summaries: dict[str, str] = {}
 
@@ -152,7 +149,11 @@ class Network:
         Raises:
             KeyError: there is no such conv layer.
         """
-        return self._submodels[self._conv_layer(layer_name).name]
+        name = self._conv_layer(layer_name).name
+        with _keras:
+            if name not in self._submodels:
+                self._submodels[name] = self._cut(self.model.input, (name,))
+            return self._submodels[name]
 
     def summary(self, layer_name: str) -> str:
         """Keras' own summary of the submodel that ends in that layer."""
@@ -198,7 +199,7 @@ class Network:
 
     def compile_passes(self, stopped: Callable[[], bool]) -> None:
         """Compile every step's forward pass, which takes 2 s, before anybody waits for one."""
-        for selection in self._steps:
+        for selection in selections(self.architecture):
             if stopped():
                 return
             self._pass(selection)
@@ -230,9 +231,11 @@ class Network:
         import tensorflow as tf
         from keras import tree
 
+        if selection not in self._selections:
+            raise KeyError(f"expected layers that are wanted together, got {selection}")
         with _keras:
             if selection not in self._passes:
-                step = self._steps[selection]
+                step = self._step(selection)
                 signature = [tf.TensorSpec(step.input.shape, tf.float32)]
                 compiled = tf.function(lambda x: tree.flatten(step(x, training=False)), signature)
                 self._passes[selection] = compiled.get_concrete_function()
