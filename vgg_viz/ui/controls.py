@@ -37,14 +37,21 @@ class Appearance:
 
 def layer() -> Layer:
     """Choose one of the 16 conv layers."""
-    name = st.selectbox(
-        "Layer",
-        list(LAYERS),
-        format_func=LAYERS.get,
-        key="layer",
+    return VGG19.layer(one_of_many("Layer", "layer", LAYERS))
+
+
+def one_of_many(
+    label: str, key: str, options: Mapping[str, str], *, help_text: str | None = None
+) -> str:
+    """Choose one of options that are too many for a row; the first is the default."""
+    return st.selectbox(
+        label,
+        list(options),
+        format_func=options.get,
+        key=key,
         bind="query-params",
+        help=help_text,
     )
-    return VGG19.layer(name)
 
 
 def one_of(
@@ -75,15 +82,11 @@ def one_of(
 
 def order() -> Order:
     """Choose the order of the maps."""
-    return st.selectbox(
-        "Order",
-        list(ORDERS),
-        format_func=ORDERS.get,
-        key="order",
-        bind="query-params",
-        help="By **number**, as the layer has them, or those with the largest mean, maximum, "
-        "variance or share of active positions first. A map keeps its number.",
+    words = (
+        "By **number**, as the layer has them, or those with the largest mean, maximum, variance "
+        "or share of active positions first. A map keeps its number."
     )
+    return one_of_many("Order", "order", ORDERS, help_text=words)
 
 
 def count(label: str, key: str, largest: int) -> int:
@@ -119,13 +122,7 @@ def appearance(scales: Sequence[Scale]) -> Appearance:
 
 def colour_map() -> str:
     """Choose the colour map."""
-    return st.selectbox(
-        "Colours",
-        list(COLOUR_MAPS),
-        format_func=COLOUR_MAPS.get,
-        key="colours",
-        bind="query-params",
-    )
+    return one_of_many("Colours", "colours", COLOUR_MAPS)
 
 
 def network() -> NetworkChoice:

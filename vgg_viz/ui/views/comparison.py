@@ -59,13 +59,7 @@ class Compared:
 
 def choose() -> Compared | None:
     """Show the choice of what to compare with; None for nothing."""
-    compared = st.selectbox(
-        "Compare with",
-        list(COMPARISONS),
-        format_func=COMPARISONS.get,
-        key="compare",
-        bind="query-params",
-    )
+    compared = controls.one_of_many("Compare with", "compare", COMPARISONS)
     if compared == "none":
         return None
     other = picture.choose_other() if compared == "picture" else None
