@@ -1,3 +1,5 @@
+import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -575,3 +577,38 @@ def test_importing_the_module_does_not_import_tensorflow():
     command = [sys.executable, "-c", program]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
+
+
+# -- Keras' own settings
+
+
+def write_other_settings(folder, backend):
+    """A ``keras.json`` of somebody who uses Keras for something else."""
+    settings = {"image_data_format": "channels_first", "floatx": "float16", "backend": backend}
+    (folder / "keras.json").write_text(json.dumps({**settings, "epsilon": 1e-5}))
+
+
+MAKE_MAPS = """
+import sys
+import numpy as np
+from vgg_viz.network import Network
+from vgg_viz.weights import UntrainedWeights
+network = Network(UntrainedWeights())
+np.save(sys.argv[2], network.feature_maps(np.load(sys.argv[1]), "block2_conv1"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("named", "in_file"), [("torch", "tensorflow"), ("jax", "torch"), (None, "jax")]
+)
+def test_settings_of_the_machines_keras_change_nothing(named, in_file, tmp_path, photograph, maps):
+    write_other_settings(tmp_path, in_file)
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path)}
+    environment.pop("KERAS_BACKEND", None)
+    environment |= {"KERAS_BACKEND": named} if named else {}
+    picture, found = tmp_path / "picture.npy", tmp_path / "maps.npy"
+    np.save(picture, photograph)
+    command = [sys.executable, "-c", MAKE_MAPS, str(picture), str(found)]
+    subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, check=True)
+    assert np.load(found).dtype == np.float32
+    assert relative_error(np.load(found), maps["block2_conv1"]) <= 1e-6

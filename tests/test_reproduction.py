@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.test_network import write_other_settings
 from tests.weights_files import write_keras_weights
 from vgg_viz.exports import arrays_npz
 from vgg_viz.network import Network
@@ -21,7 +22,7 @@ from vgg_viz.reproduction import (
 from vgg_viz.weights import UntrainedWeights
 
 # What a script may use: what comes with Keras and TensorFlow, and Python's own.
-ALLOWED = {"base64", "functools", "io", "pathlib", "sys", "keras", "numpy", "PIL"}
+ALLOWED = {"base64", "functools", "io", "os", "pathlib", "sys", "keras", "numpy", "PIL"}
 NASTY = [
     "a \"quoted\" and 'quoted' caption",
     '"""\nimport os\nos.abort()\n"""',
@@ -35,11 +36,12 @@ NASTY = [
 ]
 
 
-def run(script, folder, *arguments):
+def run(script, folder, *arguments, **settings):
     """Run a script as its reader would, with nothing of this repository to be imported."""
     path = folder / "script.py"
     path.write_text(script, encoding="utf-8")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment |= settings
     command = [sys.executable, "-I", str(path), *map(str, arguments)]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
@@ -157,6 +159,16 @@ def test_maps_are_those_of_a_weights_file_beside_the_script(tmp_path, maps_run, 
 
     arrays, _ = run(script, tmp_path)
     assert_near(arrays["maps"], Network(weights).feature_maps(photograph, "block3_conv4")[:2])
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_settings_of_the_readers_own_keras_change_nothing(
+    tmp_path, maps_run, untrained_network, photograph, backend
+):
+    write_other_settings(tmp_path, backend)
+    script = maps_script([maps_run(layer_name="block2_conv1")])
+    arrays, _ = run(script, tmp_path, KERAS_HOME=str(tmp_path), KERAS_BACKEND=backend)
+    assert_near(arrays["maps"], untrained_network.feature_maps(photograph, "block2_conv1")[:2])
 
 
 def test_imagenet_is_keras_own(maps_run):

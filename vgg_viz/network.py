@@ -14,9 +14,11 @@ from there any of the block's layers takes 5 to 65 ms in place of up to 170.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from threading import Event, Lock
+from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -38,6 +40,21 @@ Preprocessing = Literal["caffe", "rgb"]
 
 # Keras builds and traces with state of its own, which two networks at once would confuse.
 _keras = Lock()
+
+
+def import_keras() -> ModuleType:
+    """Keras on TensorFlow, channels last and in single precision, whatever its user has set.
+
+    A machine may have another backend, layout or precision in ``keras.json`` or, for the backend,
+    in ``KERAS_BACKEND``. To be called in place of every other first import of Keras.
+    """
+    # Read once, at the import.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    import keras
+
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    return keras
 
 
 def preprocess(pixels: np.ndarray) -> np.ndarray:
@@ -92,8 +109,7 @@ def build_model(weights: Weights, architecture: Architecture = VGG19) -> keras.M
 
     Layer indices and names are those of ``architecture.layers``, and so those of Keras.
     """
-    import keras
-
+    keras = import_keras()
     side = architecture.input_side
     # The kernels are overwritten at once: zeros spare 80 MB of random numbers.
     conv = partial(keras.layers.Conv2D, kernel_size=3, padding="same", kernel_initializer="zeros")
@@ -131,8 +147,8 @@ class Network:
     def __init__(self, weights: Weights, architecture: Architecture = VGG19) -> None:
         """Build the model; submodels are cut from it when first wanted.
 
-        All 47 take 60 ms, for which the first page would wait. Streamlit must not reset Keras'
-        global state meanwhile: see `vgg_viz.ui.loading.leave_sessions_alone`.
+        All 47 take 60 ms, for which the first page would wait. Nobody may reset Keras' global
+        state from now on: see `vgg_viz.ui.loading.leave_sessions_alone`.
         """
         self.label = weights.label
         self.architecture = architecture

@@ -113,6 +113,13 @@ def main():
         print()
 """
 
+# Keras' own settings may be others, in keras.json or, for the backend, in the environment.
+BACKEND = 'os.environ["KERAS_BACKEND"] = "tensorflow"'
+LAYOUT = """
+keras.config.set_image_data_format("channels_last")
+keras.config.set_floatx("float32")
+"""
+
 NETWORKS = {"imagenet": IMAGENET, "untrained": UNTRAINED}
 PREPROCESSINGS: dict[Preprocessing, str] = {"caffe": CAFFE, "rgb": RGB}
 
@@ -213,7 +220,7 @@ def maps_script(
     preprocessings = [code for name, code in PREPROCESSINGS.items() if name in used]
     return _script(
         _start("Feature maps", caption, link),
-        ["base64", "functools", "io", "sys"],
+        ["base64", "functools", "io", "os", "sys"],
         [*_network_functions(runs), *preprocessings, MAKE_MAPS, MAIN],
         calls,
         list(pictures),
@@ -236,7 +243,7 @@ def filters_script(
         calls[run.name] = _call("read_filters", arguments)
     return _script(
         _start("Filters", caption, link),
-        ["functools", "sys"],
+        ["functools", "os", "sys"],
         [*_network_functions(runs), READ_FILTERS, MAIN],
         calls,
         [],
@@ -255,7 +262,7 @@ def _script(
     imports = [*(f"import {module}" for module in modules)]
     if FROM_FILE in functions:
         imports.append("from pathlib import Path")
-    imports += ["", "import keras", "import numpy as np"]
+    imports += ["", BACKEND, "", "import keras", "import numpy as np"]
     if pictures:
         imports.append("from PIL import Image")
     entries = "".join(f"        {name!a}: {call},\n" for name, call in calls.items())
@@ -263,7 +270,7 @@ def _script(
     make_arrays = (
         f"\ndef make_arrays():\n    arrays = {{\n{entries}    }}\n{lines}    return arrays\n"
     )
-    parts = [start + "\n".join(imports) + "\n", *functions, make_arrays]
+    parts = [start + "\n".join(imports) + "\n" + LAYOUT, *functions, make_arrays]
     if pictures:
         parts.append(_pictures(pictures))
     return "\n".join([*parts, '\nif __name__ == "__main__":\n    main()\n'])

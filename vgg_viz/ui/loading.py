@@ -11,7 +11,7 @@ import streamlit as st
 
 from vgg_viz import weights
 from vgg_viz.links import NetworkChoice
-from vgg_viz.network import Network
+from vgg_viz.network import Network, import_keras
 from vgg_viz.ui.cache import finished, wait_until
 from vgg_viz.weights import Weights
 
@@ -92,11 +92,11 @@ def build(weights_to_come: "Future[Weights]") -> Network:
     # and no garbage: looking for it meanwhile takes a sixth of the time.
     gc.disable()
     try:
-        import tensorflow as tf  # noqa: F401
+        import_keras()
     finally:
         gc.enable()
-    network = Network(weights_to_come.result())
     leave_sessions_alone()
+    network = Network(weights_to_come.result())
     freeze()
     return network
 
@@ -137,12 +137,12 @@ def freeze() -> None:
 def leave_sessions_alone() -> None:
     """Keep Streamlit from resetting Keras after every script run, whoever's it is.
 
-    Nothing here makes models during a run, so there is nothing to reset; but a reset collects all
-    garbage while every other viewer waits, 43 ms each, and that a hundred times a minute for 30.
+    To be called before the first network is built. A network is built and its submodels are cut
+    while other viewers' runs end, and a reset would take away the state that Keras does this with.
+    It would also collect all garbage while everybody waits: 43 ms, a hundred times a minute for 30
+    viewers.
     """
-    import keras
-
-    keras.backend.clear_session = lambda *_, **__: None
+    import_keras().backend.clear_session = lambda *_, **__: None
 
 
 def in_background(work: Callable[[], object]) -> Future:
