@@ -18,6 +18,7 @@ class FileServer(ThreadingHTTPServer):
         self.content = content
         self.behaviours = behaviours
         self.requests: list[str] = []
+        self.ranges: list[str | None] = []
         self.released = threading.Event()
         self.counting = threading.Lock()
 
@@ -25,9 +26,10 @@ class FileServer(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/weights.h5"
 
-    def next_behaviour(self, path: str) -> "Behaviour":
+    def next_behaviour(self, path: str, wanted: str | None) -> "Behaviour":
         with self.counting:
             self.requests.append(path)
+            self.ranges.append(wanted)
             return self.behaviours[min(len(self.requests), len(self.behaviours)) - 1]
 
     def handle_error(self, request, client_address) -> None:
@@ -38,7 +40,8 @@ class Handler(BaseHTTPRequestHandler):
     server: FileServer
 
     def do_GET(self) -> None:
-        self.server.next_behaviour(self.path)(self, self.server.content)
+        behaviour = self.server.next_behaviour(self.path, self.headers["Range"])
+        behaviour(self, self.server.content)
 
     def log_message(self, *arguments) -> None:
         """Keep the test's output clean."""
@@ -56,6 +59,19 @@ Behaviour = Callable[[Handler, bytes], None]
 def send(handler: Handler, content: bytes) -> None:
     handler.announce(len(content))
     handler.wfile.write(content)
+
+
+def send_the_rest(handler: Handler, content: bytes) -> None:
+    """Send what the request's range asks for, or that there is nothing there."""
+    start = int((handler.headers["Range"] or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+    if start >= len(content):
+        handler.send_error(416)
+        return
+    handler.send_response(206)
+    handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+    handler.send_header("Content-Length", str(len(content) - start))
+    handler.end_headers()
+    handler.wfile.write(content[start:])
 
 
 def send_unannounced(handler: Handler, content: bytes) -> None:
@@ -84,6 +100,11 @@ def hold_half_way(handler: Handler, content: bytes) -> None:
     cut_off(handler, content)
     handler.wfile.flush()
     handler.server.released.wait(60)
+
+
+def ask_to_sign_in(handler: Handler, content: bytes) -> None:
+    """Send a page, as a hotel's network does for whatever is asked for."""
+    send(handler, b"<html>Please sign in</html>")
 
 
 def hang(handler: Handler, content: bytes) -> None:

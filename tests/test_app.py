@@ -1,6 +1,7 @@
 """Every view and every control, through Streamlit's own AppTest; pictures are out of its reach."""
 
 import io
+from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -13,7 +14,7 @@ from vgg_viz.downloads import DownloadError
 from vgg_viz.links import COLOUR_MAPS, PICTURES
 from vgg_viz.ui import diagram, picture
 from vgg_viz.ui.results import Work
-from vgg_viz.weights import UntrainedWeights, WeightsError, WeightsUnavailable
+from vgg_viz.weights import StoredWeights, UntrainedWeights, WeightsError, WeightsUnavailable
 
 VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]
 
@@ -190,6 +191,39 @@ def test_without_weights_the_page_says_so_and_works_on_untrained():
     assert [text.value for text in page.text] == ["There was no file.", "There was no network."]
     assert "block1_conv1 · untrained" in texts(page)
     assert "· ImageNet ·" not in texts(page)
+
+
+def test_without_weights_the_page_says_how_to_bring_them_by_hand():
+    page = open_page(view="Filters", network="ImageNet")
+    said = texts(page)
+    assert "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5 (80 MB)" in said
+    assert "Then press **Retry**" in said
+    for host in ("storage.googleapis.com/tensorflow", "github.com/fchollet"):
+        assert f"https://{host}" in said
+    assert page.button(key="retry").label == "Retry"
+
+
+SENTENCE = "The file named by VGG_VIZ_WEIGHTS was not taken: expected VGG19 weights in mine.h5."
+
+
+@pytest.mark.parametrize(
+    ("view", "program"), [("Filters", ""), ("Feature maps", "import keras"), ("Conclusion", "")]
+)
+def test_a_file_of_the_hosts_that_could_not_be_used_is_named_once(monkeypatch, view, program):
+    said = f"{SENTENCE}\nThese lines:\n\n{program}" if program else SENTENCE
+    monkeypatch.setattr(StoredWeights, "read", lambda self, name: UntrainedWeights().read(name))
+    taken = StoredWeights(Path("keras.h5"), "ImageNet", passed_over=(said,))
+    st.cache_resource.clear()
+    monkeypatch.setattr(weights, "obtain", lambda **_: taken)
+    page = open_page(view=view, network="ImageNet")
+    assert "could not be used" in texts(page)
+    assert "could not be had" not in texts(page)
+    assert "· ImageNet" in texts(page)
+    assert [text.value.partition("\n")[0] for text in page.text] == [SENTENCE]
+    if program:
+        assert program in [code.value for code in page.code]
+    assert "could not be used" not in texts(choose(page, "network", "untrained"))
+    st.cache_resource.clear()
 
 
 def test_a_file_that_turns_out_damaged_is_a_notice_too(monkeypatch):

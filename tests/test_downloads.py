@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pooch
@@ -207,17 +208,15 @@ def test_a_folder_that_cannot_be_made_is_said_without_a_request(tmp_path):
 
 
 def test_a_full_disk_is_said_once_and_leaves_nothing(tmp_path, monkeypatch):
-    class FullDisk:
-        def __init__(self, *arguments):
-            pass
-
+    class FullDisk(io.BytesIO):
         def write(self, data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        def close(self):
-            pass
+    def open_on_full_disk(path, *arguments, **keywords):
+        return FullDisk() if path.name == "partial" else open_path(path, *arguments, **keywords)
 
-    monkeypatch.setattr("pooch.downloaders.open", FullDisk, raising=False)
+    open_path = Path.open
+    monkeypatch.setattr(Path, "open", open_on_full_disk)
     with serve(CONTENT) as server, pytest.raises(StorageError, match="No space left on device"):
         download(server.url, tmp_path, "f", md5=MD5)
     assert len(server.requests) == 1
@@ -345,3 +344,108 @@ def test_a_file_larger_than_it_may_be_is_given_up(tmp_path, behaviour):
     with serve(bytes(2**20), behaviour) as server:
         download(server.url, tmp_path, "f", md5=None, tries=1, max_bytes=2**20)
     assert (tmp_path / "f").stat().st_size == 2**20
+
+
+# -- cut off and gone on with
+
+
+def test_a_download_that_was_cut_off_goes_on_where_it_was(tmp_path):
+    reports = []
+    with serve(CONTENT, file_server.cut_off, file_server.send_the_rest) as server:
+        path = download(
+            server.url, tmp_path, "f", md5=MD5, on_progress=lambda *report: reports.append(report)
+        )
+    assert path.read_bytes() == CONTENT
+    assert server.ranges == [None, f"bytes={len(CONTENT) // 2}-"]
+    assert reports == sorted(reports)
+    assert {total for _, total in reports} == {len(CONTENT)}
+    assert reports[-1][0] == len(CONTENT)
+
+
+def test_without_an_md5_nobody_knows_whether_it_is_still_the_same_file(tmp_path):
+    with serve(CONTENT, file_server.cut_off, file_server.send_the_rest) as server:
+        assert download(server.url, tmp_path, "f", md5=None).read_bytes() == CONTENT
+    assert server.ranges == [None, None]
+
+
+@pytest.mark.parametrize(
+    "answer", [file_server.ask_to_sign_in, file_server.refuse, file_server.hang_up]
+)
+def test_an_answer_that_is_not_the_file_does_not_cost_what_has_come(tmp_path, answer):
+    with serve(CONTENT, file_server.cut_off, answer, file_server.send_the_rest) as server:
+        assert download(server.url, tmp_path, "f", md5=MD5).read_bytes() == CONTENT
+    half = f"bytes={len(CONTENT) // 2}-"
+    assert server.ranges == [None, half, half]
+
+
+def other_half(handler, content):
+    file_server.cut_off(handler, bytes(len(content)))
+
+
+def test_half_of_another_file_is_let_go(tmp_path):
+    with serve(CONTENT, other_half, file_server.send_the_rest) as server:
+        assert download(server.url, tmp_path, "f", md5=MD5).read_bytes() == CONTENT
+    assert server.ranges == [None, f"bytes={len(CONTENT) // 2}-", None]
+
+
+def longer(handler, content):
+    file_server.cut_off(handler, bytes(4 * len(content)))
+
+
+def test_more_than_there_is_of_the_file_is_let_go(tmp_path):
+    with serve(CONTENT, longer, file_server.send_the_rest) as server:
+        assert download(server.url, tmp_path, "f", md5=MD5).read_bytes() == CONTENT
+    assert server.ranges == [None, f"bytes={2 * len(CONTENT)}-", None]
+
+
+# -- several addresses
+
+
+@pytest.mark.parametrize(
+    ("failure", "timeout"),
+    [
+        (file_server.refuse, USUAL),
+        (file_server.hang_up, USUAL),
+        (file_server.hang, (10.0, 1.0)),
+        (file_server.send_other_bytes, USUAL),
+        (file_server.ask_to_sign_in, USUAL),
+    ],
+)
+def test_where_one_address_fails_the_next_is_asked(tmp_path, failure, timeout, waits):
+    with serve(CONTENT, failure) as first, serve(CONTENT) as second:
+        urls = [first.url, second.url]
+        path = download(urls, tmp_path, "f", md5=MD5, timeout=timeout)
+    assert path.read_bytes() == CONTENT
+    assert len(first.requests) == len(second.requests) == 1
+    assert waits == [1]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_next_address_goes_on_where_the_first_was_cut_off_and_the_bar_with_it(tmp_path):
+    reports = []
+    with (
+        serve(CONTENT, file_server.cut_off) as first,
+        serve(CONTENT, file_server.send_the_rest) as second,
+    ):
+        urls = [first.url, second.url]
+        download(urls, tmp_path, "f", md5=MD5, on_progress=lambda *got: reports.append(got))
+    assert (tmp_path / "f").read_bytes() == CONTENT
+    assert second.ranges == [f"bytes={len(CONTENT) // 2}-"]
+    assert reports == sorted(reports)
+    assert {total for _, total in reports} == {len(CONTENT)}
+
+
+def test_what_fails_at_every_address_is_said_of_each(tmp_path, closed_port):
+    closed = f"http://127.0.0.1:{closed_port}/weights.h5"
+    with (
+        serve(CONTENT, file_server.refuse) as server,
+        pytest.raises(DownloadError) as raised,
+    ):
+        download([closed, server.url], tmp_path, "f", md5=MD5)
+    first, second = raised.value.sentences
+    assert first.startswith(f"{closed} was tried 3 times, but its host could not be reached (")
+    assert second == (
+        f"{server.url} was tried 3 times, but expected a file, got the answer HTTP 404 Not Found."
+    )
+    assert str(raised.value) == f"{first} {second}"
+    assert list(tmp_path.iterdir()) == []

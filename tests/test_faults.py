@@ -20,34 +20,39 @@ import weakref
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests import file_server
+from tests.company_proxy import company_proxy
 from tests.file_server import FileServer, serve
-from tests.weights_files import write_hollow_weights, write_keras_weights
+from tests.weights_files import pass_for_keras, write_hollow_weights, write_keras_weights
 from vgg_viz import weights
 from vgg_viz.downloads import DownloadError, StorageError, download, remove_strays
 from vgg_viz.ui import loading
 from vgg_viz.ui.loading import loader
-from vgg_viz.weights import NOTOP_FILE, UntrainedWeights, WeightsUnavailable, obtain
+from vgg_viz.weights import NOTOP, UntrainedWeights, WeightsUnavailable, obtain
 
 fcntl = pytest.importorskip("fcntl", reason="there are no POSIX signals and locks here")
 
 REPOSITORY = Path(__file__).parents[1]
 PIECE = bytes(range(256)) * 1024
+NOTOP_FILE = NOTOP.name
 PATIENCE = 120  # seconds until a child that says nothing is given up
 
 # The weights file is a small one, so its MD5 is another; pooch waits 1 s and 2 s between tries.
 OBTAIN = """
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 import pooch.core
 from vgg_viz import weights
 pooch.core.time = SimpleNamespace(sleep=lambda seconds: None)
-weights.KERAS_FILES = {weights.NOTOP_FILE: sys.argv[1]}
+weights.NOTOP = replace(weights.NOTOP, md5=sys.argv[1])
+weights.KERAS_FILES = (weights.NOTOP,)
 def report(received, total):
     print("received", received, flush=True)
 if len(sys.argv) > 2:
@@ -91,7 +96,7 @@ def content(tmp_path_factory):
 def md5(content, monkeypatch):
     """Its MD5, which passes for that of Keras' file in this process."""
     md5 = hashlib.md5(content).hexdigest()
-    monkeypatch.setattr(weights, "KERAS_FILES", {NOTOP_FILE: md5})
+    pass_for_keras(monkeypatch, md5)
     return md5
 
 
@@ -489,6 +494,74 @@ def test_a_certificate_out_of_its_time_lets_one_think_of_the_clock(
     assert names(models) == []
 
 
+GOOGLE, GITHUB = (urlsplit(address).hostname for address in weights.ADDRESSES)
+
+
+@pytest.fixture
+def through_proxy(tmp_path, content, md5, monkeypatch):
+    """Have everything go through a company's proxy, whose authority is trusted, or not."""
+
+    @contextmanager
+    def go(*, trusted=True, **options):
+        with company_proxy(content, tmp_path, (GOOGLE, GITHUB), **options) as (proxy, authority):
+            for name in ("NO_PROXY", "no_proxy", "VGG_VIZ_WEIGHTS_URL"):
+                monkeypatch.delenv(name, raising=False)
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+            if trusted:
+                monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+            yield proxy
+
+    return go
+
+
+def test_the_weights_come_through_a_companys_proxy(models, content, through_proxy):
+    with through_proxy() as proxy:
+        assert obtain().path == models / NOTOP_FILE
+    assert proxy.connected == [GOOGLE]
+    assert (models / NOTOP_FILE).read_bytes() == content
+
+
+def test_what_the_proxy_blocks_comes_from_the_other_address(models, content, through_proxy):
+    with through_proxy(blocked=[GOOGLE]) as proxy:
+        assert obtain().path == models / NOTOP_FILE
+    assert proxy.connected == [GOOGLE, GITHUB]
+    assert (models / NOTOP_FILE).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"trusted": False}, "its host could not prove its name (unable to get local issuer"),
+        ({"blocked": [GOOGLE, GITHUB]}, "the server's proxy did not lead there (Tunnel connection"),
+        ({"behaviour": file_server.ask_to_sign_in}, "expected a file with the MD5"),
+    ],
+)
+def test_what_a_proxy_keeps_back_is_said_of_both_addresses(
+    tmp_path, models, through_proxy, options, reason
+):
+    with through_proxy(**options) as proxy, pytest.raises(WeightsUnavailable) as raised:
+        obtain()
+    assert proxy.connected == [GOOGLE, GITHUB] * 3
+    said(raised, tmp_path)
+    for sentence, host in zip(raised.value.attempts[-2:], (GOOGLE, GITHUB), strict=True):
+        assert sentence.startswith(f"https://{host}/")
+        assert f"was tried 3 times, but {reason}" in sentence
+    assert names(models) == []
+
+
+def test_a_proxy_that_is_not_there_is_said(tmp_path, models, md5, monkeypatch):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:secret@127.0.0.1:{port}")
+    with pytest.raises(WeightsUnavailable) as raised:
+        obtain()
+    assert "the server's proxy did not lead there (Connection refused)" in said(raised, tmp_path)
+    assert "secret" not in str(raised.value)
+
+
 def test_certificates_that_the_host_has_lost_are_no_full_disk(tmp_path, models, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "absent.pem"))
     with pytest.raises(DownloadError, match="could not be fetched by the server") as raised:
@@ -601,8 +674,7 @@ DAMAGES = [truncate, overwrite_the_beginning, overwrite_the_numbers, Path.unlink
 @pytest.fixture
 def good_start(tmp_path, models, trained, monkeypatch, fresh_caches):
     """A weights file in Keras' folder, and no way to another one."""
-    md5 = hashlib.md5(trained.read_bytes()).hexdigest()
-    monkeypatch.setattr(weights, "KERAS_FILES", {NOTOP_FILE: md5})
+    pass_for_keras(monkeypatch, hashlib.md5(trained.read_bytes()).hexdigest())
     monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", "http://127.0.0.1:9/nobody")
     return Path(shutil.copy(trained, models / NOTOP_FILE))
 
@@ -668,7 +740,7 @@ def test_another_file_under_the_named_one_is_shown_after_retry(
     tmp_path, good_start, trained, monkeypatch
 ):
     named = Path(shutil.copy(trained, tmp_path / "mine.h5"))
-    monkeypatch.setattr(weights, "KERAS_FILES", {})
+    monkeypatch.setattr(weights, "KERAS_FILES", ())
     monkeypatch.setenv("VGG_VIZ_WEIGHTS", str(named))
     page = open_page(view="Filters", layer="2 · block1_conv2")
     write_hollow_weights(named)

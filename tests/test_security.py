@@ -55,7 +55,7 @@ FILE_CALLS = {
 } | {f"{verb}_{kind}" for verb in ("read", "write") for kind in ("text", "bytes")}
 
 NETWORK = {"requests", "urllib", "urllib3", "http", "socket", "pooch", "ftplib", "aiohttp", "httpx"}
-FETCHED = {"machinelearningmastery.com", "storage.googleapis.com"}
+FETCHED = {"machinelearningmastery.com", "storage.googleapis.com", "github.com"}
 CITED = {"arxiv.org", "distill.pub", "www.fatiando.org"}
 
 
@@ -144,11 +144,11 @@ def test_downloads_are_those_listed_and_no_visitors():
         for call in calls(path)
         if name_of(call) == "download"
     }
-    # `url` is Keras' address or the operator's; both are held against Keras' MD5.
-    assert found == {("weights.py", "url"), ("ui/picture.py", "ROBIN_URL")}
+    # `urls` are Keras' addresses or the operator's; all are held against Keras' MD5.
+    assert found == {("weights.py", "urls"), ("ui/picture.py", "ROBIN_URL")}
     source = (PACKAGE / "weights.py").read_text(encoding="utf-8")
-    assert "url = environment.get(URL_VARIABLE) or NOTOP_URL" in source
-    assert "download(url, folder, NOTOP_FILE, md5=md5" in source
+    assert "urls = file.addresses(environment)" in source
+    assert "md5=file.md5" in source
 
 
 def test_the_only_addresses_in_the_source_are_listed():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from tests.file_server import serve
 from tests.weights_files import (
     NEW_NAMES,
     ReferenceWeights,
+    pass_for_keras,
     reference_folder,
     write_hollow_weights,
     write_keras_weights,
@@ -27,8 +29,11 @@ from tests.weights_files import (
 from vgg_viz import weights
 from vgg_viz.architecture import VGG19
 from vgg_viz.downloads import private_folder
+from vgg_viz.network import import_keras
 from vgg_viz.weights import (
-    NOTOP_FILE,
+    FULL,
+    KERAS_FILES,
+    NOTOP,
     StoredWeights,
     UntrainedWeights,
     WeightsError,
@@ -38,7 +43,7 @@ from vgg_viz.weights import (
 )
 
 REPOSITORY = Path(__file__).parents[1]
-FULL_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels.h5"
+NOTOP_FILE, FULL_FILE = NOTOP.name, FULL.name
 CONV_LAYERS = [layer.name for layer in VGG19.conv_layers]
 
 
@@ -62,8 +67,7 @@ def hollow_path(tmp_path_factory):
 def content(hollow_path, monkeypatch):
     """The bytes of a weights file, small, that passes as Keras' notop file."""
     content = hollow_path.read_bytes()
-    md5 = hashlib.md5(content).hexdigest()
-    monkeypatch.setitem(weights.KERAS_FILES, NOTOP_FILE, md5)
+    pass_for_keras(monkeypatch, hashlib.md5(content).hexdigest())
     return content
 
 
@@ -284,6 +288,126 @@ def test_other_numbers_in_a_sound_file_are_noticed(tmp_path, hollow_path):
     assert np.all(stored.read("block1_conv1")[1] == -1)
 
 
+# -- numbers that are none
+
+
+def with_number(path, hollow_path, name, number, kind=np.float32):
+    """A hollow file in which one number of that array is this one."""
+    path.write_bytes(hollow_path.read_bytes())
+    with h5py.File(path, "a") as file:
+        numbers = file[name][()].astype(kind)
+        numbers.flat[numbers.size // 2] = number
+        del file[name]
+        file[name] = numbers
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "kind", "where"),
+    [
+        ("block1_conv1/block1_conv1_W_1:0", np.nan, np.float32, "kernel of block1_conv1"),
+        ("block5_conv4/block5_conv4_b_1:0", np.inf, np.float32, "bias of block5_conv4"),
+        ("block2_conv2/block2_conv2_b_1:0", -np.inf, np.float16, "bias of block2_conv2"),
+        ("block2_conv2/block2_conv2_b_1:0", 1e39, np.float64, "bias of block2_conv2"),
+    ],
+)
+def test_numbers_that_are_none_are_refused_with_their_layer(
+    tmp_path, hollow_path, name, number, kind, where
+):
+    path = with_number(tmp_path / "weights.h5", hollow_path, name, number, kind)
+    with pytest.raises(WeightsError, match=f"expected numbers in the {where}, got 1 of ") as said:
+        open_weights(path)
+    assert "infinite or none (NaN)" in str(said.value)
+
+
+def test_large_numbers_that_are_some_are_read(tmp_path, hollow_path):
+    name = "block1_conv1/block1_conv1_b_1:0"
+    path = with_number(tmp_path / "weights.h5", hollow_path, name, 1e38)
+    assert open_weights(path).read("block1_conv1")[1].max() == np.float32(1e38)
+
+
+# -- files of Keras 3, and networks inside others
+
+
+@pytest.fixture(scope="module")
+def keras_files(tmp_path_factory):
+    """VGG19 as Keras 3 writes it: alone and inside a classifier of somebody's, in every format."""
+    keras = import_keras()
+    folder = tmp_path_factory.mktemp("keras")
+    vgg19 = keras.applications.VGG19(include_top=False, weights=None, input_shape=(224, 224, 3))
+    for name in CONV_LAYERS:
+        vgg19.get_layer(name).set_weights(UntrainedWeights(seed=3).read(name))
+    pooled = keras.layers.GlobalAveragePooling2D()
+    inside = keras.Sequential([keras.Input((224, 224, 3)), vgg19, pooled, keras.layers.Dense(2)])
+    for name, model in (("alone", vgg19), ("inside", inside)):
+        for save, ending in ((model.save, "keras"), (model.save, "h5")):
+            save(folder / f"{name}.{ending}")
+        model.save_weights(folder / f"{name}.weights.h5")
+    head = keras.layers.Dense(2)(pooled(vgg19.output))
+    keras.Model(vgg19.input, head).save(folder / "with its own head.h5")
+    return folder
+
+
+def is_seed_3(stored):
+    return all(
+        np.array_equal(array, expected)
+        for name in (CONV_LAYERS[0], CONV_LAYERS[-1])
+        for array, expected in zip(
+            stored.read(name), UntrainedWeights(seed=3).read(name), strict=True
+        )
+    )
+
+
+@pytest.mark.parametrize("name", ["alone.h5", "with its own head.h5"])
+def test_what_keras_3_writes_in_the_old_layout_is_read(keras_files, name):
+    assert is_seed_3(open_weights(keras_files / name))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("alone.keras", r"in alone\.keras: got a model in Keras 3's own format"),
+        ("alone.weights.h5", r"Keras 1 and 2, got that of Keras 3's \.weights\.h5"),
+        ("inside.h5", "expected the layer block1_conv1, got it inside the layer vgg19, a model of"),
+        ("inside.keras", "Keras 3's own format"),
+    ],
+)
+def test_other_files_are_refused_with_three_lines_that_convert_them(
+    keras_files, name, reason, monkeypatch
+):
+    monkeypatch.chdir(keras_files)
+    while True:
+        with pytest.raises(WeightsError, match=reason) as refused:
+            open_weights(Path(name))
+        lines = refused.value.conversion.splitlines()
+        assert len(lines) == 3
+        before = set(Path().iterdir())
+        exec(refused.value.conversion, {})
+        (made,) = set(Path().iterdir()) - before
+        if name != "inside.keras":
+            break
+        # Out of its archive it is a network inside another one: a second step of the same kind.
+        name, reason = made.name, "inside the layer vgg19"
+    assert is_seed_3(open_weights(made))
+    made.unlink()
+
+
+def test_the_host_reads_the_three_lines_on_the_page(keras_files, environment):
+    named = {"VGG_VIZ_WEIGHTS": str(keras_files / "alone.weights.h5")}
+    with pytest.raises(WeightsUnavailable) as raised:
+        obtain({**environment, **named})
+    sentence, _, *program = raised.value.attempts[0].partition("\n")
+    assert sentence.endswith("got that of Keras 3's .weights.h5.")
+    assert "model.load_weights('alone.weights.h5'); model.save('alone-vgg19.h5')" in program[0]
+
+
+def test_an_archive_of_something_else_is_not_called_keras(tmp_path):
+    np.savez(tmp_path / "weights.npz", a=np.zeros(3))
+    with pytest.raises(WeightsError, match="file signature not found") as said:
+        open_weights(tmp_path / "weights.npz")
+    assert not said.value.conversion
+
+
 # -- untrained
 
 
@@ -353,17 +477,33 @@ def test_a_named_file_that_cannot_be_used_is_passed_over_with_a_warning(
     assert (record.name, record.levelno) == ("vgg_viz.weights", logging.WARNING)
     assert "The file named by VGG_VIZ_WEIGHTS was not taken" in record.message
     assert reason in record.message
+    # What the log says, but for the folder, is for the page as well.
+    [sentence] = found.passed_over
+    assert record.message == f"{sentence} ({tmp_path / name})"
+    assert str(tmp_path) not in sentence
 
 
-@pytest.mark.parametrize("name", [NOTOP_FILE, FULL_FILE])
+def test_nothing_is_passed_over_where_nothing_is_named(environment, models, content):
+    (models / NOTOP_FILE).write_bytes(content)
+    assert obtain(environment).passed_over == ()
+    assert obtain({**environment, "VGG_VIZ_WEIGHTS": ""}).passed_over == ()
+
+
+def test_what_is_passed_over_is_said_of_a_download_too(environment, content, tmp_path):
+    with serve(content) as server:
+        there = {"VGG_VIZ_WEIGHTS": str(tmp_path / "absent.h5"), "VGG_VIZ_WEIGHTS_URL": server.url}
+        found = obtain({**environment, **there})
+    assert "absent.h5" in found.passed_over[0]
+
+
+@pytest.mark.parametrize("file", KERAS_FILES, ids=lambda file: file.name)
 def test_what_keras_has_on_disk_is_taken_by_its_md5(
-    environment, models, content, monkeypatch, name
+    environment, models, content, monkeypatch, file
 ):
-    monkeypatch.setattr(
-        weights, "KERAS_FILES", {NOTOP_FILE: "", name: hashlib.md5(content).hexdigest()}
-    )
-    (models / name).write_bytes(content)
-    assert obtain(environment) == StoredWeights(models / name, "ImageNet")
+    here = replace(file, md5=hashlib.md5(content).hexdigest())
+    monkeypatch.setattr(weights, "KERAS_FILES", (here,))
+    (models / file.name).write_bytes(content)
+    assert obtain(environment) == StoredWeights(models / file.name, "ImageNet")
 
 
 def test_keras_folder_is_in_the_home_folder_if_not_said_otherwise(
@@ -425,11 +565,28 @@ def test_the_download_goes_to_keras_folder_and_is_found_there_again(environment,
     assert obtain(environment) == found
 
 
-def test_without_a_mirror_the_address_is_that_of_keras(environment, content, monkeypatch):
-    with serve(content) as server:
-        monkeypatch.setattr(weights, "NOTOP_URL", server.url)
-        assert filled(obtain({**environment, "VGG_VIZ_WEIGHTS_URL": ""}).path)
-    assert len(server.requests) == 1
+def test_without_a_mirror_the_addresses_are_those_of_keras(environment, content, monkeypatch):
+    reports = []
+    with (
+        serve(content, file_server.cut_off) as newer,
+        serve(content, file_server.send_the_rest) as older,
+    ):
+        folders = [server.url.removesuffix("weights.h5") for server in (newer, older)]
+        monkeypatch.setattr(weights, "ADDRESSES", tuple(folders))
+        there = {**environment, "VGG_VIZ_WEIGHTS_URL": ""}
+        found = obtain(there, on_progress=lambda *report: reports.append(report))
+    assert filled(found.path)
+    assert newer.requests == older.requests == [f"/{NOTOP_FILE}"]
+    assert reports == sorted(reports)
+    assert reports[-1] == (len(content), len(content))
+
+
+def test_a_mirror_is_asked_alone(environment, content, monkeypatch):
+    with serve(content) as keras, serve(content, file_server.refuse) as mirror:
+        monkeypatch.setattr(weights, "ADDRESSES", (keras.url, keras.url))
+        with pytest.raises(WeightsUnavailable, match="404"):
+            obtain({**environment, "VGG_VIZ_WEIGHTS_URL": mirror.url})
+    assert not keras.requests
 
 
 def test_a_mirror_with_other_bytes_is_refused(environment, models, content):
@@ -438,7 +595,7 @@ def test_a_mirror_with_other_bytes_is_refused(environment, models, content):
         pytest.raises(WeightsUnavailable) as raised,
     ):
         obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url})
-    md5 = weights.KERAS_FILES[NOTOP_FILE]
+    md5 = weights.NOTOP.md5
     assert f"but expected a file with the MD5 {md5}, got one with" in raised.value.attempts[-1]
     assert list(models.iterdir()) == []
 
@@ -497,11 +654,28 @@ def test_where_nothing_is_all_attempts_are_told(environment, tmp_path):
 def test_names_and_md5s_are_those_of_keras():
     keras = Path(find_spec("keras").origin).parent
     text = (keras / "src" / "applications" / "vgg19.py").read_text()
-    for name, md5 in weights.KERAS_FILES.items():
-        assert f'"{name}"' in text
-        assert f'file_hash="{md5}"' in text
     joined = re.sub(r'"\s+"', "", text)
-    assert f'"{weights.NOTOP_URL}"' in joined
+    for file in KERAS_FILES:
+        assert f'"{file.name}"' in text
+        assert f'file_hash="{file.md5}"' in text
+        address, older = file.addresses({})
+        assert f'"{address}"' in joined
+        assert older == f"{weights.ADDRESSES[1]}{file.name}"
+
+
+@pytest.mark.parametrize(
+    ("environment", "folder"),
+    [
+        ({}, "the folder .keras/models in the home folder of the server's user"),
+        ({"KERAS_HOME": ""}, "the folder .keras/models in the home folder of the server's user"),
+        ({"KERAS_HOME": "/srv/x"}, "the folder models in the one that KERAS_HOME names on the"),
+    ],
+)
+def test_how_a_file_is_brought_by_hand_is_said_without_a_path(environment, folder):
+    words = NOTOP.by_hand(environment)
+    assert words.startswith(f"Put the file {NOTOP_FILE} (80 MB) into {folder}")
+    assert "/srv" not in words
+    assert "(575 MB)" in FULL.by_hand(environment)
 
 
 def test_the_reference_weights_can_be_written_and_read(tmp_path):

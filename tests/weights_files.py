@@ -6,11 +6,14 @@
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 
+from vgg_viz import weights
 from vgg_viz.architecture import VGG19, Layer
 from vgg_viz.weights import LayerWeights, UntrainedWeights, Weights
 
@@ -42,11 +45,18 @@ class ReferenceWeights:
             return arrays[f"{layer_name}/kernel"], arrays[f"{layer_name}/bias"]
 
 
-def write_keras_weights(path: Path, weights: Weights) -> None:
+def pass_for_keras(patch: pytest.MonkeyPatch, md5: str) -> None:
+    """Take a file with that MD5 for Keras' own without the dense layers."""
+    notop = replace(weights.NOTOP, md5=md5)
+    patch.setattr(weights, "NOTOP", notop)
+    patch.setattr(weights, "KERAS_FILES", (notop, weights.FULL))
+
+
+def write_keras_weights(path: Path, network: Weights) -> None:
     """Write the weights of all conv layers (80 MB) as Keras' own notop file has them."""
 
     def create(group: h5py.Group, names: tuple[str, str], layer: Layer) -> None:
-        for name, array in zip(names, weights.read(layer.name), strict=True):
+        for name, array in zip(names, network.read(layer.name), strict=True):
             group.create_dataset(name, data=array)
 
     _write(path, create)

@@ -1,8 +1,9 @@
 """Files from listed addresses: whole and checked, or not there at all.
 
 pooch does the work (https://www.fatiando.org/pooch): it compares the MD5 and tries again, waiting
-1 s and then 1 s longer each time. What is added here is the time-outs, the progress, an error that
-a visitor can read, and that nothing stays of a download that was killed: it is written in a
+1 s and then 1 s longer each time. What is added here is further addresses, taken in turns, the
+time-outs, the progress, an error that a visitor can read, and that what has come of a file with a
+known MD5 need not come again. Nothing stays of a download that was killed: it is written in a
 workplace, a folder of its own beside where the file is to stand, which is locked as long as its
 process lives. pooch and requests are imported by the first download, so that importing this module
 costs nothing.
@@ -18,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
@@ -32,15 +34,20 @@ ProgressCallback = Callable[[int, int | None], None]
 CHUNK_BYTES = 256 * 1024
 WORKPLACE = "vgg_viz-download-"
 LOCK = "lock"
+PARTIAL = "partial"
 
 _log = logging.getLogger(__name__)
 
 
 class DownloadError(Exception):
-    """A file that could not be downloaded; the message is one sentence for a visitor.
+    """A file that could not be downloaded: a sentence for a visitor on each address.
 
-    It names no folder of the server's: that stands in the log.
+    They name no folder of the server's: that stands in the log.
     """
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences = sentences
 
 
 class StorageError(DownloadError):
@@ -52,7 +59,7 @@ class _RefusedError(ValueError):
 
 
 def download(
-    url: str,
+    urls: str | Sequence[str],
     folder: Path,
     file_name: str,
     *,
@@ -62,22 +69,23 @@ def download(
     tries: int = 3,
     max_bytes: int | None = None,
 ) -> Path:
-    """Download ``url`` to ``folder / file_name`` and return that path.
+    """Download a file to ``folder / file_name`` and return that path.
 
     The folder is made if need be. A file that is already there under this name is kept, without
     any request, if its MD5 agrees or none is given, and replaced otherwise: at once, so that nobody
     who reads it meanwhile sees a part of it. Several processes may do this at the same time.
 
     Args:
-        url: an http or https address.
+        urls: an http or https address, or several where the same file is to be had; each failure
+            leads to the next one, and in the end to the first again.
         folder: where the file is to stand.
         file_name: its name there.
         md5: the expected MD5 as 32 hexadecimal digits; ``None`` takes any bytes, as long as all
             of those that the server announced have come, and from this host.
         on_progress: called with the bytes received and the bytes expected (``None`` if the server
-            does not say) as they grow; a new try starts again from 0.
+            does not say) as they grow; a try that has to begin anew starts again from 0.
         timeout: seconds to wait for the connection, and for each further piece of data.
-        tries: how often to try, at most.
+        tries: how often to try each address, at most.
         max_bytes: how large the file may be, to a quarter of a megabyte; any size if not given.
 
     Raises:
@@ -86,24 +94,22 @@ def download(
     """
     from requests.exceptions import RequestException
 
-    handled_by_caller = sys.exception()
-    transfer = _Transfer(on_progress, timeout, max_bytes, checked=md5 is not None)
+    addresses = [urls] if isinstance(urls, str) else list(urls)
+    transfer = _Transfer(addresses, on_progress, timeout, max_bytes, md5)
     try:
         if not _is_there(folder / file_name, md5):
             remove_strays(folder)
-            _fetch(url, folder, file_name, md5, transfer, tries)
+            _fetch(folder, file_name, transfer, tries * len(addresses))
         return folder / file_name
     except (RequestException, ValueError) as error:
-        causes = tuple(_causes(error, handled_by_caller))
-        times = "once" if tries == 1 else f"{tries} times"
-        sentence = f"was tried {times}, but {_reason(error, causes, transfer, md5)}."
-        raise _told(DownloadError, f"{_without_secrets(url)} {sentence}", folder, error) from error
+        raise _told(DownloadError, transfer.sentences(), folder, error) from error
     except OSError as error:
         # Only the system's own words: others may name a file.
         kind, what = (StorageError, "stored") if error.errno else (DownloadError, "fetched")
         reason = error.strerror or "its log says why"
-        sentence = f"{_without_secrets(url)} could not be {what} by the server: {reason}."
-        raise _told(kind, sentence, folder, error) from error
+        address = _without_secrets(transfer.address)
+        sentence = f"{address} could not be {what} by the server: {reason}."
+        raise _told(kind, [sentence], folder, error) from error
 
 
 def remove_strays(folder: Path) -> None:
@@ -140,29 +146,28 @@ def private_folder() -> Path:
     except OSError as error:
         reason = error.strerror or "there is no folder for them"
         sentence = f"The server has no place for temporary files: {reason}."
-        raise _told(StorageError, sentence, Path(), error) from error
+        raise _told(StorageError, [sentence], Path(), error) from error
     writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if not stat.S_ISDIR(found.st_mode) or (user is not None and (found.st_uid != user or writable)):
         reason = f"expected a folder that only user {user} can write to"
         sentence = "The server's folder for temporary files is not its own."
-        raise _told(StorageError, sentence, folder, reason)
+        raise _told(StorageError, [sentence], folder, reason)
     return folder
 
 
-def _fetch(
-    url: str, folder: Path, file_name: str, md5: str | None, transfer: "_Transfer", tries: int
-) -> None:
+def _fetch(folder: Path, file_name: str, transfer: "_Transfer", tries: int) -> None:
     """Download in a workplace, and put the file in its place when it is whole."""
     import pooch
 
     pooch.get_logger().setLevel(logging.ERROR)
     folder.mkdir(parents=True, exist_ok=True)
     with _workplace(folder) as workplace:
+        transfer.partial = workplace / PARTIAL
         store = pooch.create(
             workplace,
             base_url="",
-            registry={file_name: f"md5:{md5}" if md5 else None},
-            urls={file_name: url},
+            registry={file_name: f"md5:{transfer.md5}" if transfer.md5 else None},
+            urls={file_name: transfer.address},
             retry_if_failed=tries - 1,
         )
         Path(store.fetch(file_name, downloader=transfer)).replace(folder / file_name)
@@ -218,62 +223,131 @@ def _lock(workplace: Path) -> BinaryIO | None:
     return None
 
 
-def _told(kind: type[DownloadError], sentence: str, folder: Path, error: object) -> DownloadError:
+def _told(
+    kind: type[DownloadError], sentences: Sequence[str], folder: Path, error: object
+) -> DownloadError:
     """The error for a visitor, with all that the host should know in the log."""
-    _log.warning("%s (%s: %s)", sentence, folder, error)
-    return kind(sentence)
+    told = kind(*sentences)
+    _log.warning("%s (%s: %s)", told, folder, error)
+    return told
 
 
 class _Transfer:
     """One download as pooch wants it: its downloader and, at once, its progress bar.
 
-    ``total`` is the announced size in bytes, 0 if unknown, and ``None`` before the server answers;
-    ``md5`` that of a transfer that went through.
+    ``address`` is that of the try going on, ``total`` the announced size in bytes, 0 if unknown,
+    and ``None`` before the server answers; ``partial`` is where the bytes are gathered.
     """
 
     def __init__(
         self,
+        addresses: Sequence[str],
         on_progress: ProgressCallback | None,
         timeout: tuple[float, float],
         max_bytes: int | None,
-        *,
-        checked: bool,
+        md5: str | None,
     ) -> None:
+        self.address = addresses[0]
         self.on_progress = on_progress
         self.timeout = timeout
         self.max_bytes = max_bytes
-        self.checked = checked
-        self.received = 0
-        self.total: int | None = None
-        self.md5: str | None = None
+        self.md5 = md5
+        self.partial = Path()
+        self.received = self.start = 0
+        self._announced: int | None = None
+        self._turns = cycle(addresses)
+        self._failures: dict[str, list[str]] = {}
+        self._handled_by_caller = sys.exception()
+
+    @property
+    def total(self) -> int | None:
+        return self._announced and self.start + self._announced
+
+    @total.setter
+    def total(self, announced: int) -> None:
+        """Pooch tells how much this answer brings."""
+        self._announced = announced
 
     def __call__(self, url: str, output_file: str, store: Any) -> None:
-        """Write what stands at ``url`` to ``output_file``."""
+        """Write the file to ``output_file``, from the address whose turn it is."""
+        from requests.exceptions import RequestException
+
+        self.address = next(self._turns)
+        try:
+            self._receive(store)
+            self._check()
+            self.partial.replace(output_file)
+        except (RequestException, ValueError) as error:
+            causes = tuple(_causes(error, self._handled_by_caller))
+            self._failures.setdefault(self.address, []).append(_reason(error, causes, self))
+            raise
+
+    def sentences(self) -> list[str]:
+        """What was tried, an address each, and why it failed the last time."""
+        sentences = []
+        for address, reasons in self._failures.items():
+            times = "once" if len(reasons) == 1 else f"{len(reasons)} times"
+            sentences.append(f"{_without_secrets(address)} was tried {times}, but {reasons[-1]}.")
+        return sentences
+
+    def _receive(self, store: Any) -> None:
+        """Gather the bytes, from where the try before was cut off."""
         import pooch
 
-        self.received, self.total, self.md5 = 0, None, None
+        self._announced = None
+        headers = {"Accept-Encoding": "identity"}
         # pooch leaves a response open when a transfer fails: the hook hands it over to be closed.
-        with ExitStack() as responses:
+        with self.partial.open("ab") as file, ExitStack() as responses:
+            self._begin_at(file, file.tell() if self.md5 else 0)
+            if self.start:
+                headers["Range"] = f"bytes={self.start}-"
+
+            def look_at(response: Any, **_: object) -> None:
+                responses.enter_context(response)
+                self._look_at(response, file)
+
             fetch = pooch.HTTPDownloader(
                 progressbar=self,
                 chunk_size=CHUNK_BYTES,
                 timeout=self.timeout,
-                headers={"Accept-Encoding": "identity"},
-                hooks={"response": lambda response, **_: self._look_at(response, responses)},
+                headers=headers,
+                hooks={"response": look_at},
             )
-            fetch(url, output_file, store)
-        self.md5 = pooch.file_hash(output_file, alg="md5")
+            fetch(self.address, file, store)
 
-    def _look_at(self, response: Any, responses: ExitStack) -> None:
-        """Have an answer closed in the end, and refuse one that leads to another host.
+    def _begin_at(self, file: BinaryIO, start: int) -> None:
+        """Keep what was gathered up to there, and expect what follows it."""
+        file.truncate(start)
+        self.start = self.received = start
 
-        Only where no MD5 says that the right file has come, from wherever.
+    def _look_at(self, response: Any, file: BinaryIO) -> None:
+        """See whether an answer goes on where we are, and refuse one that leads to another host.
+
+        The latter only where no MD5 says that the right file has come, from wherever.
         """
-        responses.enter_context(response)
-        target = urljoin(response.url, response.headers.get("Location", ""))
-        moved = urlsplit(target).netloc != urlsplit(response.url).netloc
-        if response.is_redirect and moved and not self.checked:
-            raise _RefusedError("its host sent us on to another one, which is not trusted")
+        if response.is_redirect:
+            target = urljoin(response.url, response.headers.get("Location", ""))
+            moved = urlsplit(target).netloc != urlsplit(response.url).netloc
+            if moved and not self.md5:
+                raise _RefusedError("its host sent us on to another one, which is not trusted")
+        elif response.status_code == 416:  # there is nothing from there on: it is another file
+            self._begin_at(file, 0)
+        elif response.ok and not _continues(response, self.start):
+            size = int(response.headers.get("Content-Length") or self.start)
+            if size < self.start:
+                raise _RefusedError(f"expected a file, got an answer of {size:,} bytes")
+            self._begin_at(file, 0)
+
+    def _check(self) -> None:
+        """Let go of what has another MD5 than it should have: the next try begins anew."""
+        import pooch
+
+        found = pooch.file_hash(str(self.partial), alg="md5")
+        if self.md5 and found != self.md5:
+            self.partial.unlink()
+            raise _RefusedError(
+                f"expected a file with the MD5 {self.md5}, got one with the MD5 {found}"
+            )
 
     def update(self, size: int) -> None:
         """Count ``size`` more bytes; pooch counts the last, smaller chunk as a whole one.
@@ -296,21 +370,25 @@ class _Transfer:
         """Do nothing: there is nothing to close."""
 
 
-def _reason(
-    error: Exception, causes: Sequence[BaseException], transfer: _Transfer, md5: str | None
-) -> str:
+def _continues(response: Any, start: int) -> bool:
+    """Whether an answer brings a file from that byte on."""
+    brought = response.headers.get("Content-Range", "")
+    return response.status_code == 206 and brought.startswith(f"bytes {start}-")
+
+
+def _reason(error: Exception, causes: Sequence[BaseException], transfer: _Transfer) -> str:
     """Why a download failed, as the end of a sentence."""
     from requests import exceptions
 
     if isinstance(error, _RefusedError):
         return str(error)
-    if transfer.md5:
-        return f"expected a file with the MD5 {md5}, got one with the MD5 {transfer.md5}"
     if isinstance(error, exceptions.HTTPError):
         answer = error.response
         return f"expected a file, got the answer HTTP {answer.status_code} {answer.reason}"
     if isinstance(error, ValueError):
         return "expected an http or https address with a host that answers in HTTP"
+    if isinstance(error, exceptions.ProxyError):
+        return f"the server's proxy did not lead there ({_words(causes[-1])})"
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return "the name of its host was not found (is there a network?)"
     if isinstance(error, exceptions.SSLError):
@@ -322,7 +400,12 @@ def _reason(
     if transfer.total is not None:
         expected = f"all {transfer.total:,} bytes" if transfer.total else "the whole file"
         return f"the connection broke off before {expected} had come"
-    return f"its host could not be reached ({getattr(causes[-1], 'strerror', None) or causes[-1]})"
+    return f"its host could not be reached ({_words(causes[-1])})"
+
+
+def _words(error: BaseException) -> str:
+    """What an error says, in the system's words if it is the system's."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _distrust(causes: Sequence[BaseException]) -> str:
@@ -346,7 +429,9 @@ def _causes(error: BaseException | None, end: BaseException | None) -> Iterator[
     """
     while error is not None and error is not end:
         yield error
-        error = error.__cause__ or error.__context__
+        # Of an encrypted connection through a proxy, urllib3 only wraps what was wrong.
+        wrapped = next((part for part in error.args if isinstance(part, BaseException)), None)
+        error = error.__cause__ or wrapped or error.__context__
 
 
 def _without_secrets(url: str) -> str:

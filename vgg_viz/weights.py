@@ -10,10 +10,10 @@ Nothing heavy is imported with this module: h5py and pooch come with the first u
 import hashlib
 import logging
 import os
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -35,30 +35,94 @@ if TYPE_CHECKING:
 
 LayerWeights = tuple[np.ndarray, np.ndarray]
 
-# Names, MD5s and address as in keras/src/applications/vgg19.py.
-NOTOP_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
-KERAS_FILES = {
-    NOTOP_FILE: "253f8cb515780f3b799900260a226db6",
-    "vgg19_weights_tf_dim_ordering_tf_kernels.h5": "cbe5617147190e668d6c5d5026f83318",
-}
-NOTOP_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg19/{NOTOP_FILE}"
+# Where Keras has its files (keras/src/applications/vgg19.py), and where it had them first.
+ADDRESSES = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/",
+    "https://github.com/fchollet/deep-learning-models/releases/download/v0.1/",
+)
 
 PATH_VARIABLE = "VGG_VIZ_WEIGHTS"
-URL_VARIABLE = "VGG_VIZ_WEIGHTS_URL"
+KERAS_VARIABLE = "KERAS_HOME"
 
 IMAGENET_LABEL = "ImageNet"
+
+
+@dataclass(frozen=True)
+class KerasFile:
+    """A weights file that Keras distributes: its name, how to know it, and its size in bytes.
+
+    ``mirror`` is the environment variable in which a host names an address of its own for it.
+    """
+
+    name: str
+    md5: str
+    size: int
+    mirror: str
+
+    def addresses(self, environment: Mapping[str, str]) -> tuple[str, ...]:
+        """Where it is to be had: from the host's own address alone, if there is one."""
+        own = environment.get(self.mirror)
+        return (own,) if own else tuple(f"{address}{self.name}" for address in ADDRESSES)
+
+    def by_hand(self, environment: Mapping[str, str]) -> str:
+        """How somebody brings it to the server who has it from elsewhere, in words."""
+        if environment.get(KERAS_VARIABLE):
+            folder = f"the folder models in the one that {KERAS_VARIABLE} names on the server"
+        else:
+            folder = "the folder .keras/models in the home folder of the server's user"
+        return f"Put the file {self.name} ({self.size / 1e6:.0f} MB) into {folder}."
+
+
+# Names and MD5s as in keras/src/applications/vgg19.py.
+NOTOP = KerasFile(
+    "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    "253f8cb515780f3b799900260a226db6",
+    80_134_624,
+    "VGG_VIZ_WEIGHTS_URL",
+)
+FULL = KerasFile(
+    "vgg19_weights_tf_dim_ordering_tf_kernels.h5",
+    "cbe5617147190e668d6c5d5026f83318",
+    574_710_816,
+    "VGG_VIZ_FULL_WEIGHTS_URL",
+)
+KERAS_FILES = (NOTOP, FULL)
+
+# How to make a file that is read here, with Keras 3, of one that is not.
+CONVERSIONS = {
+    "model": """import keras
+model = keras.saving.load_model({name!a}, compile=False)
+model.save({new!a})""",
+    "weights": """import keras
+model = keras.applications.VGG19(include_top=False, weights=None)  # or yours
+model.load_weights({name!a}); model.save({new!a})""",
+    "nested": """import keras
+model = keras.saving.load_model({name!a}, compile=False)
+model.get_layer({layer!a}).save({new!a})""",
+}
+
+# What h5py raises for a damaged file, on whichever page of it the damage is.
+DAMAGES = (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError)
 
 _log = logging.getLogger(__name__)
 
 
 class WeightsError(ValueError):
-    """A file that is not a VGG19 weights file, or is damaged; names the file, not its folder."""
+    """A file that is not a VGG19 weights file, or is damaged; names the file, not its folder.
+
+    ``conversion`` is a program of three lines that makes one of it, where there is one.
+    """
+
+    def __init__(self, message: str, conversion: str = "") -> None:
+        super().__init__(message)
+        self.conversion = conversion
 
 
 class WeightsUnavailable(Exception):
     """No weights could be had; ``attempts`` says in a sentence each what was tried and failed.
 
     The sentences are for visitors: they name no folder of the server's. That stands in the log.
+    After one there may be a program, in lines of its own.
     """
 
     def __init__(self, attempts: Sequence[str]) -> None:
@@ -95,12 +159,14 @@ class StoredWeights:
     """Weights in an HDF5 file; nothing of it is held in memory.
 
     ``label`` is "ImageNet" only for the files that Keras distributes. ``seal`` is the file as it
-    was found: HDF5 does not notice other numbers in the place of the weights.
+    was found: HDF5 does not notice other numbers in the place of the weights. ``passed_over`` says,
+    for visitors, why the file that the host has named was not taken, if there is one.
     """
 
     path: Path
     label: str
     seal: Seal | None = field(default=None, compare=False, repr=False)
+    passed_over: tuple[str, ...] = field(default=(), compare=False)
 
     def read(self, layer_name: str) -> LayerWeights:
         """Read one conv layer from the file.
@@ -166,11 +232,11 @@ def obtain(
     """Find the weights, or download them.
 
     Tried in this order: the file that ``VGG_VIZ_WEIGHTS`` names; the files that Keras, or an
-    earlier download, left on this disk, if their MD5 agrees; Keras' notop file from its address,
-    or from ``VGG_VIZ_WEIGHTS_URL``. The download is stored where Keras looks for it
-    (``$KERAS_HOME/models``, else ``~/.keras/models``), or, where that cannot be written to, among
-    the system's temporary files. What cannot be used is logged as a warning and passed over. What
-    killed downloads have left in these folders is removed first.
+    earlier download, left on this disk, if their MD5 agrees; Keras' notop file from the addresses
+    that it is to be had from, or from ``VGG_VIZ_WEIGHTS_URL``. The download is stored where Keras
+    looks for it (``$KERAS_HOME/models``, else ``~/.keras/models``), or, where that cannot be
+    written to, among the system's temporary files. What cannot be used is logged as a warning and
+    passed over. What killed downloads have left in these folders is removed first.
 
     Args:
         environment: the environment variables.
@@ -179,21 +245,29 @@ def obtain(
     Raises:
         WeightsUnavailable: none of it led to weights.
     """
-    attempts: tuple[str, ...] = ()
     folders = _folders(environment)
     for folder in folders:
         remove_strays(folder)
-    downloaded = partial(_downloaded, on_progress=on_progress)
-    for source in (_named, partial(_on_disk, folders), partial(downloaded, folders)):
+    passed_over: tuple[str, ...] = ()
+    if named := environment.get(PATH_VARIABLE):
         try:
-            return source(environment)
+            return _named(Path(named))
         except WeightsUnavailable as error:
-            attempts += error.attempts
-    raise WeightsUnavailable(attempts)
+            passed_over = error.attempts
+    attempts = passed_over or (f"The environment variable {PATH_VARIABLE} names no file.",)
+    try:
+        return replace(_on_disk(folders), passed_over=passed_over)
+    except WeightsUnavailable as error:
+        attempts += error.attempts
+    try:
+        found = _downloaded(NOTOP, folders, environment, on_progress)
+        return replace(found, passed_over=passed_over)
+    except WeightsUnavailable as error:
+        raise WeightsUnavailable(attempts + error.attempts) from error
 
 
 def open_weights(path: Path) -> StoredWeights:
-    """The weights in a file, once every conv layer was seen in it with its right shapes.
+    """The weights in a file, once all conv layers were seen in it: right shapes, finite numbers.
 
     Raises:
         WeightsError: the file cannot be read, or is not a VGG19 weights file.
@@ -204,63 +278,68 @@ def open_weights(path: Path) -> StoredWeights:
         raise WeightsError(
             f"expected a VGG19 weights file in {path.name}, got: {error.strerror}"
         ) from error
+    if any(seal.md5 == file.md5 for file in KERAS_FILES):
+        return StoredWeights(path, IMAGENET_LABEL, seal)
     with _hdf5_layers(path) as layers:
         for layer in VGG19.conv_layers:
-            _arrays(layers, layer)
-    label = IMAGENET_LABEL if seal.md5 in KERAS_FILES.values() else f"weights of {path.name}"
-    return StoredWeights(path, label, seal)
+            _check_finite(layer, _arrays(layers, layer))
+    return StoredWeights(path, f"weights of {path.name}", seal)
 
 
-def _named(environment: Mapping[str, str]) -> StoredWeights:
+def _named(path: Path) -> StoredWeights:
     """The file that the host has named; a file that cannot be used is worth a warning."""
-    path = environment.get(PATH_VARIABLE)
-    if not path:
-        raise WeightsUnavailable([f"The environment variable {PATH_VARIABLE} names no file."])
     try:
-        return open_weights(Path(path))
+        return open_weights(path)
     except WeightsError as error:
-        sentence = f"The file named by {PATH_VARIABLE} was not taken: {error}."
-        raise WeightsUnavailable([_noted(sentence, Path(path))]) from error
+        sentence = _noted(f"The file named by {PATH_VARIABLE} was not taken: {error}.", path)
+        program = f"\nThese three lines convert it:\n\n{error.conversion}"
+        raise WeightsUnavailable([sentence + program * bool(error.conversion)]) from error
 
 
-def _on_disk(folders: Sequence[Path], environment: Mapping[str, str]) -> StoredWeights:
+def _on_disk(folders: Sequence[Path]) -> StoredWeights:
     """The files of Keras; one whose MD5 differs may be a download that was broken off."""
     attempts = []
-    for folder, (name, md5) in product(folders, KERAS_FILES.items()):
-        path = folder / name
+    for folder, file in product(folders, KERAS_FILES):
+        path = folder / file.name
         try:
             seal = _seal(path)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            attempts.append(_noted(f"{name} could not be read: {error.strerror}.", path))
+            attempts.append(_noted(f"{file.name} could not be read: {error.strerror}.", path))
             continue
-        if seal.md5 == md5:
+        if seal.md5 == file.md5:
             return StoredWeights(path, IMAGENET_LABEL, seal)
-        sentence = f"{name} was not taken: expected the MD5 {md5}, got {seal.md5}."
+        sentence = f"{file.name} was not taken: expected the MD5 {file.md5}, got {seal.md5}."
         attempts.append(_noted(sentence, path))
     nothing = "There are no VGG19 weights of Keras on the server's disk."
     raise WeightsUnavailable(attempts or [nothing])
 
 
 def _downloaded(
+    file: KerasFile,
     folders: Sequence[Path],
     environment: Mapping[str, str],
-    *,
     on_progress: ProgressCallback | None,
 ) -> StoredWeights:
-    """The notop file, downloaded to the first folder that takes it."""
-    url = environment.get(URL_VARIABLE) or NOTOP_URL
-    md5 = KERAS_FILES[NOTOP_FILE]
-    attempts = []
+    """A file of Keras, downloaded to the first folder that takes it."""
+    urls = file.addresses(environment)
+    attempts: list[str] = []
     for folder in folders:
         try:
-            path = download(url, folder, NOTOP_FILE, md5=md5, on_progress=on_progress)
-            return _on_disk([path.parent], environment)
+            path = download(
+                urls,
+                folder,
+                file.name,
+                md5=file.md5,
+                on_progress=on_progress,
+                max_bytes=file.size,
+            )
+            return _on_disk([path.parent])
         except StorageError as error:
-            attempts.append(str(error))
+            attempts += error.sentences
         except DownloadError as error:
-            attempts.append(str(error))
+            attempts += error.sentences
             break
     nowhere = "There is no folder on the server that the weights could be stored in."
     raise WeightsUnavailable(dict.fromkeys(attempts) or [nowhere])
@@ -271,7 +350,7 @@ def _folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
     folders = []
     # In a container, a user may have no home.
     with suppress(RuntimeError):
-        keras = Path(environment.get("KERAS_HOME") or "~/.keras").expanduser()
+        keras = Path(environment.get(KERAS_VARIABLE) or "~/.keras").expanduser()
         folders.append(keras / "models")
     with suppress(StorageError):
         folders.append(private_folder())
@@ -312,13 +391,52 @@ def _hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
     import h5py
 
     try:
+        if not h5py.is_hdf5(path) and _is_keras_archive(path):
+            raise WeightsError("got a model in Keras 3's own format", _conversion("model", path))
         with h5py.File(path, "r") as file:
-            yield file.get("model_weights", file)
+            layers = file.get("model_weights", file)
+            _check_layout(layers, path)
+            yield layers
     except WeightsError as error:
-        raise WeightsError(f"expected VGG19 weights in {path.name}: {error}") from error
-    except (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        message = f"expected VGG19 weights in {path.name}: {error}"
+        raise WeightsError(message, error.conversion) from error
+    except (*DAMAGES, zipfile.BadZipFile) as error:
         reason = str(error).replace(str(path), path.name)
         raise WeightsError(f"expected VGG19 weights in {path.name}, got: {reason}") from error
+
+
+def _is_keras_archive(path: Path) -> bool:
+    """Whether that is a model as Keras 3 saves it, a ``.keras`` file."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return "model.weights.h5" in archive.namelist()
+
+
+def _check_layout(layers: "h5py.Group", path: Path) -> None:
+    """Refuse what Keras writes as well, but in another layout, or with VGG19 inside a layer."""
+    if "layers" in layers and "layer_names" not in layers.attrs:
+        raise WeightsError(
+            "expected the HDF5 layout of Keras 1 and 2, got that of Keras 3's .weights.h5",
+            _conversion("weights", path),
+        )
+    first = VGG19.conv_layers[0].name
+    names = _names(layers, "layer_names")
+    if first in names:
+        return
+    for name in names:
+        inside = _names(layers[name], "weight_names")
+        if any(first in weight for weight in inside):
+            raise WeightsError(
+                f"expected the layer {first}, got it inside the layer {name}, a model of its own",
+                _conversion("nested", path, name),
+            )
+
+
+def _conversion(kind: str, path: Path, layer: str = "") -> str:
+    """The program that makes, of a file of that kind, one that can be read."""
+    new = f"{path.name.split('.')[0]}-vgg19.h5"
+    return CONVERSIONS[kind].format(name=path.name, new=new, layer=layer)
 
 
 def _arrays(layers: "h5py.Group", layer: Layer) -> tuple["h5py.Dataset", "h5py.Dataset"]:
@@ -336,6 +454,18 @@ def _arrays(layers: "h5py.Group", layer: Layer) -> tuple["h5py.Dataset", "h5py.D
             f"{format_shape(expected[1])}, got {' and '.join(shapes) or 'nothing'}"
         )
     return arrays
+
+
+def _check_finite(layer: Layer, arrays: tuple["h5py.Dataset", "h5py.Dataset"]) -> None:
+    """Refuse numbers that are none, or too large for single precision: maps of them are blank."""
+    for name, array in zip(("kernel", "bias"), arrays, strict=True):
+        numbers = array.astype(np.float32)[()]
+        wrong = numbers.size - np.count_nonzero(np.isfinite(numbers))
+        if wrong:
+            raise WeightsError(
+                f"expected numbers in the {name} of {layer.name}, got {wrong:,} of "
+                f"{numbers.size:,} that are infinite or none (NaN)"
+            )
 
 
 def _names(group: Any, attribute: str) -> list[str]:

@@ -44,6 +44,12 @@ class Loader:
                 self._weights = in_background(partial(self._source, self._note_progress))
             return self._weights
 
+    def found(self) -> Weights | None:
+        """The weights, if they have been had by now."""
+        future = self._weights
+        had = future is not None and future.done() and not future.exception()
+        return future.result() if had else None
+
     def network(self) -> "Future[Network]":
         """The network, being built from now on if it was not before; TensorFlow is imported."""
         weights_to_come = self.weights()

@@ -1,5 +1,6 @@
 """What the views ask for: weights, networks and maps, computed once and shared by all viewers."""
 
+import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from vgg_viz.ui.passage import Overview, Passage
 from vgg_viz.ui.picture import Picture
 from vgg_viz.weights import (
     IMAGENET_LABEL,
+    NOTOP,
     LayerWeights,
     StoredWeights,
     Weights,
@@ -84,6 +86,7 @@ class Work:
         self.notice = notice
         self.slot = slot
         self._said_so = False
+        self._told_what_was_passed_over = False
         self._since = perf_counter()
         self._held: dict[Hashable, np.ndarray] | None = None
         self._loader = loader(choice)
@@ -236,9 +239,16 @@ class Work:
         wait_for(future, self._loader, self.slot)
         error = future.exception()
         if error is None:
+            self._tell_what_was_passed_over()
             return future.result()
         self._fall_back(error)
         return self._loaded(wanted)
+
+    def _tell_what_was_passed_over(self) -> None:
+        passed_over = getattr(self._loader.found(), "passed_over", ())
+        if passed_over and not self._told_what_was_passed_over:
+            self._told_what_was_passed_over = True
+            tell_what_was_passed_over(self.notice, passed_over)
 
     def _fall_back(self, error: BaseException) -> None:
         failed, self._loader = self._loader, loader("untrained")
@@ -273,7 +283,29 @@ def explain(notice: DeltaGenerator, attempts: Sequence[str], failed: Loader) -> 
             "an **untrained** VGG19, whose filters are random numbers; every caption says so."
         )
         with st.expander("What was tried"):
-            for attempt in attempts:
-                # As text: addresses and paths must not be read as Markdown.
-                st.text(attempt)
+            show_attempts(attempts)
+        with st.expander("How to bring the file by hand"):
+            st.markdown(NOTOP.by_hand(os.environ) + " Then press **Retry**. It is to be had from:")
+            for address in NOTOP.addresses({}):
+                st.markdown(address)
         st.button("Retry", icon=":material/refresh:", key="retry", on_click=failed.retry)
+
+
+def tell_what_was_passed_over(notice: DeltaGenerator, sentences: Sequence[str]) -> None:
+    """Say which file the host has named that is not what is shown, and why not."""
+    with notice.container(border=True, key="passed-over-notice"):
+        st.markdown(
+            ":material/rule: **The weights that this server was to show could not be used.** The "
+            f"page shows those of **{IMAGENET_LABEL}** in their place."
+        )
+        show_attempts(sentences)
+
+
+def show_attempts(attempts: Sequence[str]) -> None:
+    """Show these sentences, and the program that may follow one."""
+    for attempt in attempts:
+        words, _, program = attempt.partition("\n\n")
+        # As text: addresses and paths must not be read as Markdown.
+        st.text(words)
+        if program:
+            st.code(program, language="python")

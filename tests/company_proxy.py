@@ -1,0 +1,105 @@
+"""A proxy as companies have it: all must go through it, and it signs for every host itself."""
+
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.file_server import Behaviour, Handler, send
+
+
+class Proxy(ThreadingHTTPServer):
+    """Answers in the name of whatever host is asked for, but for the blocked ones."""
+
+    daemon_threads = False
+
+    def __init__(
+        self, content: bytes, tls: ssl.SSLContext, blocked: Sequence[str], behaviour: Behaviour
+    ) -> None:
+        super().__init__(("127.0.0.1", 0), ProxyHandler)
+        self.content = content
+        self.tls = tls
+        self.blocked = blocked
+        self.behaviour = behaviour
+        self.connected: list[str] = []
+        self.released = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def next_behaviour(self, path: str, wanted: str | None) -> Behaviour:
+        return self.behaviour
+
+    def handle_error(self, request, client_address) -> None:
+        """Say nothing: clients that do not trust the proxy go away in the middle."""
+
+
+class ProxyHandler(Handler):
+    server: Proxy
+
+    def do_CONNECT(self) -> None:
+        host = self.path.partition(":")[0]
+        self.server.connected.append(host)
+        if host in self.server.blocked:
+            self.send_error(403)
+            return
+        self.send_response(200)
+        self.end_headers()
+        self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
+        self.close_connection = False
+
+    def finish(self) -> None:
+        super().finish()
+        self.connection.close()
+
+
+@contextmanager
+def company_proxy(
+    content: bytes,
+    folder: Path,
+    hosts: Sequence[str],
+    *,
+    blocked: Sequence[str] = (),
+    behaviour: Behaviour = send,
+) -> Iterator[tuple[Proxy, Path]]:
+    """A proxy that serves ``content`` for these hosts, and its authority's certificate."""
+    authority, certificate, key = certify(folder, hosts)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    with Proxy(content, tls, blocked, behaviour) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield proxy, authority
+        finally:
+            proxy.released.set()
+            proxy.shutdown()
+            thread.join()
+
+
+def certify(folder: Path, hosts: Sequence[str]) -> tuple[Path, Path, Path]:
+    """Make an authority's certificate, and one that it signs for these hosts, with its key."""
+    if not shutil.which("openssl"):
+        pytest.skip("there is no openssl to make certificates with")
+    authority, authority_key = folder / "authority.pem", folder / "authority.key"
+    certificate, key, request = folder / "proxy.pem", folder / "proxy.key", folder / "proxy.csr"
+    names = ",".join(f"DNS:{host}" for host in hosts)
+    new_key, days = ["-newkey", "rsa:2048", "-nodes"], ["-days", "9"]
+    made = ["req", *new_key, "-x509", *days, "-subj", "/CN=A company"]
+    asked = ["req", *new_key, "-subj", "/CN=its proxy", "-addext", f"subjectAltName={names}"]
+    signed = ["x509", "-req", *days, "-copy_extensions", "copy", "-CAcreateserial"]
+    for command in (
+        [*made, "-keyout", authority_key, "-out", authority],
+        [*asked, "-keyout", key, "-out", request],
+        [*signed, "-CA", authority, "-CAkey", authority_key, "-in", request, "-out", certificate],
+    ):
+        subprocess.run(["openssl", *command], capture_output=True, check=True)
+    return authority, certificate, key
