@@ -1,6 +1,10 @@
 """Networks that load in the background, while other viewers' runs come to their ends."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
 from streamlit.runtime.scriptrunner import script_runner
@@ -8,6 +12,29 @@ from streamlit.runtime.scriptrunner import script_runner
 from vgg_viz.network import import_keras
 from vgg_viz.ui import loading
 from vgg_viz.weights import UntrainedWeights
+
+REPOSITORY = Path(__file__).parents[1]
+
+# Ends as soon as the compiling has begun, which goes on when the process is on its way out.
+END_WHILE_COMPILING = """
+import threading
+from vgg_viz.network import Network
+from vgg_viz.ui import loading
+from vgg_viz.weights import UntrainedWeights
+
+begun = threading.Event()
+compile_pass = Network._pass
+
+def compile_when_the_end_has_come(*arguments):
+    begun.set()
+    threading.main_thread().join()
+    return compile_pass(*arguments)
+
+Network._pass = compile_when_the_end_has_come
+loading.SETTLING_SECONDS = 0.0
+network = loading.Loader(lambda on_progress: UntrainedWeights()).network()
+begun.wait()
+"""
 
 
 class InterruptedWeights(UntrainedWeights):
@@ -33,6 +60,14 @@ def test_no_run_that_ends_resets_keras_while_a_network_is_built(monkeypatch):
     to_come.set_result(weights)
     network = loading.build(to_come)
     assert weights.counters == [*range(1, 2 * len(network.architecture.conv_layers) + 1)]
+
+
+def test_a_process_may_end_while_passes_are_compiled():
+    command = [sys.executable, "-c", END_WHILE_COMPILING]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
 
 
 @pytest.fixture(autouse=True)

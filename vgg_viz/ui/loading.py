@@ -101,6 +101,8 @@ def build(weights_to_come: "Future[Weights]") -> Network:
         import_keras()
     finally:
         gc.enable()
+    # What was registered last runs first: before Keras takes down what it compiles with.
+    atexit.register(end_compiling)
     leave_sessions_alone()
     network = Network(weights_to_come.result())
     freeze()
@@ -121,7 +123,6 @@ def finish(given_up: Event, future: "Future[Network]") -> None:
             freeze()
 
 
-@atexit.register
 def end_compiling() -> None:
     """Let the compiling come to its end: TensorFlow aborts a process that ends in the midst."""
     _ending.set()
