@@ -1,6 +1,6 @@
 # make run, make test: from a fresh clone, with Python 3.11 to 3.13 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser bench load audit lint clean
+.PHONY: help run test test-browser test-engines bench load audit lint clean
 
 # The first of these that the machine has; PYTHON=... chooses another.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3.13 python3 python,\
@@ -20,6 +20,9 @@ test: $(VENV)/test.installed ## pass the tests
 
 test-browser: $(VENV)/test.installed ## pass the tests in a real Chromium
 	$(BIN)/python -m pytest -m browser tests/browser
+
+test-engines: $(VENV)/test.installed ## take a short walk in Firefox and WebKit
+	$(BIN)/python -m pytest -m browser tests/engines
 
 bench: $(VENV)/test.installed ## measure the speed; QUICK=1 only proves that it runs
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)

@@ -1,0 +1,197 @@
+"""The page in one of the engines: what a visitor sees of it and does with it.
+
+Everything is found by what the page shows; the names of its parts stand here and nowhere else.
+"""
+
+import base64
+import io
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from PIL import Image
+
+from tests.engines.webdriver import ELEMENT, Send, eventually
+
+VIEW = '.st-key-view [role="radio"], .st-key-view button'
+PICTURE = ".st-key-picture button"
+GRID = ".st-key-maps-mosaic >>> .grid:has(canvas[data-shown])"
+GRIDS = '[data-testid="stMain"] >>> .grid canvas[data-shown]'
+INSPECTED = ".st-key-inspector >>> .inspector[data-shown]"
+STAGE = ".st-key-inspector >>> .stage"
+STAGES = ".st-key-inspector >>> .stage canvas"
+SAVE = ".st-key-maps-mosaic >>> .save"
+FULL_SCREEN = ".st-key-maps-mosaic >>> .fullscreen"
+HEADING, SUBHEADING = "h2", "h3"
+CAPTION = '[data-testid="stCaptionContainer"]'
+SIDEBAR = '[data-testid="stSidebar"]'
+AGREED = '[data-testid="stAlertContentSuccess"]'
+UPLOAD = '[data-testid="stFileUploader"] input[type="file"]'
+LECTURE = ".st-key-lecture-switch button"
+
+ARROW_RIGHT, ARROW_LEFT = "\ue014", "\ue012"
+
+# A selector may step into the parts that are the page's own: ">>>" is such a step.
+FINDING = """
+const all = (selector) => {
+  const [outer, inner] = selector.split(" >>> ");
+  const parts = '[data-testid="stBidiComponentIsolated"]';
+  const found = [...document.querySelectorAll(outer)];
+  if (!inner) return found;
+  const hosts = found.flatMap((each) => [...each.querySelectorAll(parts)]);
+  return hosts.flatMap((host) => [...(host.shadowRoot?.querySelectorAll(inner) ?? [])]);
+};
+const visible = (element) => element.checkVisibility() && element.getBoundingClientRect().width > 0;
+const shown = (selector) => all(selector).filter(visible);
+"""
+
+# Idle, and every picture and grid of the page is there.
+SETTLED = """
+return document.querySelector("h2") && !document.querySelector('[data-stale="true"]')
+  && document.querySelector('[data-test-script-state="notRunning"]')
+  && [...document.images].every((image) => image.complete && image.naturalWidth);
+"""
+
+# The box of an element in the window, where it is the same two frames later.
+RESTING = """
+const [selector, words] = arguments;
+const frame = () => new Promise(requestAnimationFrame);
+const box = () => {
+  const one = shown(selector).find((each) => each.innerText.includes(words));
+  one?.scrollIntoView({ block: "center", behavior: "instant" });
+  return JSON.stringify(one?.getBoundingClientRect() ?? null);
+};
+const before = box();
+return frame().then(frame).then(() => box() === before && JSON.parse(before));
+"""
+
+# What goes wrong in the page, from the moment that it is there. That a layout has taken two rounds,
+# as that of a grid that follows its column may, is no fault, but is told as if it were one.
+LISTENING = """
+window.wentWrong = [];
+window.addEventListener("error", ({ message }) => {
+  if (!message.startsWith("ResizeObserver loop")) wentWrong.push(message);
+});
+window.addEventListener("unhandledrejection", (event) => wentWrong.push(String(event.reason)));
+const error = console.error;
+console.error = (...words) => { wentWrong.push(words.join(" ")); error(...words); };
+"""
+
+
+class Page:
+    """A page of the app in a browser that takes WebDriver's commands."""
+
+    def __init__(self, send: Send, app: str, downloads: Path) -> None:
+        self.send, self.app, self.downloads = send, app, downloads
+
+    def open(self, query: str = "") -> None:
+        """Go to a link, and wait until all of it is there."""
+        self.run("window.isLeft = true")
+        self.send("Navigate", {"url": f"{self.app}/?{query}"})
+        self.until(f"if (window.isLeft) return false; {LISTENING} return true")
+        self.settle()
+
+    def run(self, script: str, *arguments: object) -> object:
+        """What a script returns."""
+        return self.send("ExecuteScript", {"script": FINDING + script, "args": list(arguments)})
+
+    def until(self, script: str, *arguments: object) -> object:
+        """Wait until a script returns something that is true; return that."""
+
+        def attempt() -> object:
+            return self.run(script, *arguments) or False
+
+        try:
+            return eventually(attempt)
+        except TimeoutError as error:
+            raise AssertionError(f"expected {script} of {arguments}; {self.texts('h1')}") from error
+
+    def settle(self) -> None:
+        """Wait until the server has said all and the browser has shown it."""
+        self.until(SETTLED)
+
+    def until_shown(self, selector: str, words: str = "") -> None:
+        """Wait until such an element with these words is on the page."""
+        self.until(
+            "return shown(arguments[0]).some((each) => each.innerText.includes(arguments[1]))",
+            selector,
+            words,
+        )
+
+    def until_gone(self, selector: str) -> None:
+        """Wait until no such element is on the page."""
+        self.until("return !shown(arguments[0]).length", selector)
+
+    def texts(self, selector: str) -> list[str]:
+        """The words of such elements."""
+        return self.run("return shown(arguments[0]).map((each) => each.innerText)", selector)
+
+    def box(self, selector: str, words: str = "") -> dict[str, float]:
+        """Where the first such element with these words comes to rest in the window."""
+        return self.until(RESTING, selector, words)
+
+    def click(self, selector: str, words: str = "", at: tuple[float, float] = (0.5, 0.5)) -> None:
+        """Click on an element, at these shares of its width and height."""
+        box = self.box(selector, words)
+        x, y = box["x"] + at[0] * box["width"], box["y"] + at[1] * box["height"]
+        pointer = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}}
+        steps = [
+            {"type": "pointerMove", "x": round(x), "y": round(y), "origin": "viewport"},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0},
+        ]
+        self.send("PerformActions", {"actions": [{**pointer, "actions": steps}]})
+
+    def press(self, key: str) -> None:
+        """Press a key."""
+        steps = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
+        keys = {"type": "key", "id": "keyboard", "actions": steps}
+        self.send("PerformActions", {"actions": [keys]})
+
+    def back(self) -> None:
+        """Press the browser's Back."""
+        self.send("Back", {})
+
+    def give(self, file: Path) -> None:
+        """Choose a file to upload."""
+        chooser = self.until("return all(arguments[0])[0]", UPLOAD)
+        self.send("ElementSendKeys", {"id": chooser[ELEMENT], "text": str(file)})
+
+    def downloaded(self) -> Image.Image:
+        """The one picture that was saved, once all of it is there."""
+
+        def attempt() -> Image.Image:
+            (file,) = self.downloads.glob("*.png")
+            picture = Image.open(io.BytesIO(file.read_bytes()))
+            picture.load()
+            return picture
+
+        return eventually(attempt)
+
+    def painted(self, selector: str) -> list[bool]:
+        """Whether there is a picture on each of such canvases, and not one colour."""
+        return self.run(
+            """
+            return shown(arguments[0]).map((canvas) => {
+              const { width, height } = canvas;
+              const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+              return new Set(pixels.filter((_, index) => index % 4 === 0)).size > 16;
+            });
+            """,
+            selector,
+        )
+
+    @property
+    def address(self) -> dict[str, str]:
+        """What the page's address says."""
+        query = urlsplit(self.run("return location.href")).query
+        return {name: values[-1] for name, values in parse_qs(query).items()}
+
+    @property
+    def errors(self) -> list[str]:
+        """What went wrong in the page."""
+        return self.run("return window.wentWrong ?? []")
+
+    def screenshot(self, file: Path) -> None:
+        """Write a picture of what the window shows."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(base64.b64decode(self.send("TakeScreenshot", {"full": False})))

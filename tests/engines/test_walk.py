@@ -1,0 +1,89 @@
+"""A short walk over the page in the engines that are not Chromium."""
+
+import numpy as np
+import pytest
+
+from tests.browser.server import REPOSITORY
+from tests.engines import page as parts
+from tests.engines.page import Page
+
+pytestmark = pytest.mark.browser
+
+MAPS = "view=Feature+maps&layer=5+%C2%B7+block3_conv1"
+
+
+def test_every_view_is_shown(page: Page):
+    page.open()
+    for view, heading, grids in [
+        ("Filters", "Filters of block1_conv1", 1),
+        ("Feature maps", "Feature maps of block1_conv1", 1),
+        ("Blocks", "The end of every block", 5),
+        ("Conclusion", "What early and late layers show", 1),
+        ("Architecture", "The architecture of VGG19", 1),
+    ]:
+        page.click(parts.VIEW, view)
+        page.until_shown(parts.HEADING, heading)
+        page.until("return shown(arguments[0]).length >= arguments[1]", parts.GRIDS, grids)
+        page.settle()
+        assert all(page.painted(parts.GRIDS)), view
+
+
+def test_a_click_on_a_map_and_on_a_position_is_explained(page: Page):
+    page.open(MAPS)
+    page.click(parts.GRID, at=(2.5 / 8, 2.6 / 8))
+    page.until_shown(parts.INSPECTED)
+    page.settle()
+    assert page.address["channel"] == "19"
+    assert page.painted(parts.STAGES) == [True, True]
+    page.click(parts.STAGE, at=(0.51, 0.51))
+    page.until_shown(parts.SUBHEADING, "row 29, column 29 of map 19")
+    page.until_shown(parts.AGREED, "agree")
+    page.settle()
+    assert page.address["row"] == page.address["column"] == "29"
+
+
+def test_a_picture_of_ones_own_is_taken(page: Page):
+    page.open(MAPS)
+    page.click(parts.PICTURE, "Your own")
+    page.give(REPOSITORY / "assets" / "coffee.jpg")
+    page.until_shown(parts.CAPTION, "Your picture")
+    page.settle()
+    assert page.painted(parts.GRIDS) == [True]
+
+
+def test_a_saved_picture_is_the_grid(page: Page):
+    page.open(MAPS)
+    page.click(parts.SAVE)
+    saved = page.downloaded()
+    width, height = page.run(
+        "const [canvas] = shown(arguments[0]); return [canvas.width, canvas.height]", parts.GRIDS
+    )
+    assert saved.size == (width, height)
+    assert np.asarray(saved.convert("L")).std() > 10
+
+
+def test_a_grid_fills_the_screen_and_can_be_pointed_at_there(page: Page):
+    page.open(MAPS)
+    before = page.box(parts.GRID)
+    page.click(parts.FULL_SCREEN)
+    page.until("return document.fullscreenElement")
+    page.until(
+        "return shown(arguments[0])[0]?.getBoundingClientRect().width > arguments[1]",
+        parts.GRID,
+        before["width"],
+    )
+    page.click(parts.GRID, at=(0.02, 0.1))
+    page.until_shown(parts.INSPECTED)
+    assert page.address["channel"] == "1"
+
+
+def test_in_lecture_mode_the_arrow_keys_go_from_layer_to_layer(page: Page):
+    page.open(MAPS)
+    page.click(parts.LECTURE)
+    page.until_gone(parts.SIDEBAR)
+    page.settle()
+    for arrow, layer in [(parts.ARROW_RIGHT, "block3_conv2"), (parts.ARROW_LEFT, "block3_conv1")]:
+        page.press(arrow)
+        page.until_shown(parts.HEADING, f"Feature maps of {layer}")
+        page.settle()
+        assert page.painted(parts.GRIDS) == [True]
