@@ -4,14 +4,15 @@ from importlib import import_module
 
 import streamlit as st
 
-from vgg_viz.ui import footer, masthead, process, style, touring
+from vgg_viz.ui import footer, masthead, mishap, process, style, touring
 
 process.prepare()
 # Not a picture for an icon: Streamlit would import NumPy and Pillow before the title.
 st.set_page_config(page_title="VGG Viz", page_icon="🔬", layout="wide")
-view = masthead.show()
-style.apply()
-touring.show()
-# Only the chosen view is imported, so that the page is there before NumPy and what builds on it.
-import_module(f"vgg_viz.ui.views.{view}").show(st.container())
-footer.show()
+with mishap.told():
+    view = masthead.show()
+    style.apply()
+    touring.show()
+    # Only the chosen view is imported: the page is there before NumPy and what builds on it.
+    import_module(f"vgg_viz.ui.views.{view}").show(st.container())
+    footer.show()
