@@ -1,3 +1,4 @@
+import codecs
 import csv
 import io
 import json
@@ -6,7 +7,9 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
@@ -28,6 +31,7 @@ from vgg_viz.exports import (
     sheet_png,
     wrap,
 )
+from vgg_viz.inspection import statistics
 
 STEPS = 238  # a scale has 239 levels
 LINK = "https://example.org/?view=maps&layer=" + "x" * 560
@@ -46,7 +50,7 @@ def panel(values, limits=None, colour_map="viridis", columns=3, heading="", titl
     values.setflags(write=False)
     numbers = range(1, len(values) + 1)
     titles = titles or [str(number) for number in numbers]
-    return Panel(heading, values, titles, numbers, limits, colour_map, columns)
+    return Panel(heading, values, titles, {"map": numbers}, limits, colour_map, columns)
 
 
 def sheet(*panels, title="A title", lines=("A line",)):
@@ -139,6 +143,29 @@ def test_panels_share_a_legend_where_they_share_a_scale(first, second, strips):
     assert len(coloured(pixels(sheet_png(shown)))) == 4 + strips
     grids, legends = np.split([part.left for part in laid_out(shown).pictures], [2])
     assert list(legends) == list(grids)[2 - strips if first is None else 0 :][:strips]
+
+
+@pytest.mark.parametrize("scale", ["one", "each tile's"])
+def test_a_difference_has_its_heading_and_a_scale_around_zero(scale):
+    values = (whole_levels(count=2) - STEPS / 2) / 10
+    largest = np.abs(values).max(axis=(1, 2)).astype(np.float32)
+    most = float(largest.max())
+    limits = (-most, most) if scale == "one" else (-largest, largest)
+    heading = "Difference: Coffee minus Cat"
+    shown = sheet(panel(values, limits, "RdBu_r", heading=heading))
+    layout = laid_out(shown)
+    words = [text.words for text in layout.texts]
+    assert words[:2] == ["A title", heading]
+    grid, strip = layout.pictures
+    assert strip.top > grid.top + len(grid.pixels)
+    levels = strip.pixels[len(strip.pixels) // 2, 1:-1]
+    assert (levels[0] == colours(0, "RdBu_r")).all()
+    assert (levels[len(levels) // 2] == colours(STEPS // 2, "RdBu_r")).all()
+    ends = [f"{-most:.3g}", "0", f"{most:.3g}"]
+    assert words[-4:-1] == (ends if scale == "one" else ["−largest", "0", "each tile's largest"])
+    by_place = sorted(layout.texts[-4:-1], key=lambda text: text.left)
+    assert [text.words for text in by_place] == words[-4:-1]
+    assert len(coloured(pixels(sheet_png(shown)))) >= 2
 
 
 def test_flat_tiles_are_struck_through():
@@ -298,7 +325,26 @@ def test_arrays_come_back_as_they_were():
         assert file["maps"].tobytes() == array.tobytes()
         assert file["maps"].dtype == np.float32
         np.testing.assert_array_equal(file["numbers"], arrays["numbers"])
-        assert json.loads(str(file["about"])) == about
+        assert json.loads(str(file["about"])) == {
+            **about,
+            "arrays": {
+                "maps": "axis 0 2 × axis 1 3, float32",
+                "numbers": "axis 0 3, int64",
+            },
+        }
+
+
+def test_the_arrays_axes_are_named_in_the_file():
+    arrays = {"maps": np.zeros((9, 56, 56), np.float32), "filters": np.zeros((8, 3, 3, 3))}
+    axes = {
+        "maps": ["map", "row", "column"],
+        "filters": ["filter", "channel", "row", "column"],
+    }
+    with np.load(io.BytesIO(arrays_npz(arrays, {}, axes))) as file:
+        assert json.loads(str(file["about"]))["arrays"] == {
+            "maps": "map 9 × row 56 × column 56, float32",
+            "filters": "filter 8 × channel 3 × row 3 × column 3, float64",
+        }
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../a", "file", "about", "allow_pickle", "ä"])
@@ -308,7 +354,9 @@ def test_names_that_an_npz_cannot_have_are_refused(name):
 
 
 def read_csv(panels):
-    text = numbers_csv(panels).decode("utf-8")
+    data = numbers_csv(panels)
+    assert data.startswith(codecs.BOM_UTF8)
+    text = data.decode("utf-8-sig")
     assert text.endswith("\r\n")
     assert text.count("\n") == text.count("\r\n") == 1 + sum(len(p.values) for p in panels)
     return list(csv.DictReader(io.StringIO(text, newline="")))
@@ -318,20 +366,130 @@ def test_numbers_are_those_of_the_tiles():
     values = np.random.default_rng(0).normal(size=(4, 14, 14)).astype(np.float32)
     values[2] = 0
     rows = read_csv([panel(values, heading="Maps")])
-    assert list(rows[0]) == [*exports.NUMBER_COLUMNS]
+    assert list(rows[0]) == ["panel", "map", *exports.MEASURED]
     for index, (row, tile) in enumerate(zip(rows, values, strict=True)):
-        assert (row["panel"], row["number"], row["title"]) == (
-            "Maps",
-            f"{index + 1}",
-            f"{index + 1}",
-        )
+        assert (row["panel"], row["map"]) == ("Maps", f"{index + 1}")
         assert np.float32(row["minimum"]) == tile.min()
         assert np.float32(row["maximum"]) == tile.max()
         exact = tile.astype(np.float64)
         assert float(row["mean"]) == pytest.approx(exact.mean(), abs=1e-6)
         assert float(row["variance"]) == pytest.approx(exact.var(), rel=1e-5)
         assert float(row["active_share"]) == np.count_nonzero(tile > 0) / 196
-        assert row["silent"] == ("true" if index == 2 else "false")
+        assert row["silent"] == ("yes" if index == 2 else "no")
+
+
+def test_kernels_have_a_column_for_the_filter_and_one_for_the_channel():
+    shown = panel(whole_levels(count=2), titles=["12-3", "1-1"])
+    shown = replace(shown, numbers={"filter": (12, 1), "channel": (3, 1)})
+    rows = read_csv([shown])
+    assert list(rows[0]) == ["panel", "filter", "channel", *exports.MEASURED]
+    assert [(row["filter"], row["channel"]) for row in rows] == [("12", "3"), ("1", "1")]
+    assert "12-3" not in numbers_csv([shown]).decode()
+
+
+def test_panels_that_are_numbered_otherwise_are_refused():
+    maps = panel(whole_levels(count=1))
+    with pytest.raises(ValueError, match="numbered alike"):
+        numbers_csv([maps, replace(maps, numbers={"filter": (1,), "channel": (1,)})])
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (np.float32(0), "0"),
+        (np.float32(-0.0), "0"),
+        (np.float32(1.5), "15E-1"),
+        (np.float32(-3.25), "-325E-2"),
+        (np.float32(0.1), "1E-1"),
+        (np.float32(1e-45), "1E-45"),
+        (np.float32(238), "238"),
+        (np.float32(1500), "1500"),
+        (np.float32(3.4e38), "34E37"),
+        (np.float64(1) / 3, "3333333333333333E-16"),
+        (np.float64(2) ** 60, "1152921504606847000"),
+        (np.float32(np.nan), "nan"),
+    ],
+)
+def test_numbers_have_no_decimal_point_and_lose_nothing(value, written):
+    assert exports._number(value) == written
+    np.testing.assert_array_equal(type(value)(written), value)
+
+
+# -- a spreadsheet program's view
+
+
+SPREADSHEET = shutil.which("soffice")
+TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+
+
+def opened(data, folder, locale):
+    """The cells of a CSV file as LibreOffice takes them in that locale: kinds and values."""
+    path, profile = folder / "numbers.csv", folder / "profile"
+    path.write_bytes(data)
+    settings = (
+        '<oor:items xmlns:oor="http://openoffice.org/2001/registry">'
+        '<item oor:path="/org.openoffice.Setup/L10N"><prop oor:name="ooSetupSystemLocale" '
+        f'oor:op="fuse"><value>{locale}</value></prop></item></oor:items>'
+    )
+    (profile / "user").mkdir(parents=True)
+    (profile / "user" / "registrymodifications.xcu").write_text(settings)
+    # Comma, quotation mark, UTF-8, all lines, in the program's own language, and what could be a
+    # date is one, as in Excel.
+    taken_in = "CSV:44,34,76,1,,0,false,true"
+    command = [SPREADSHEET, f"-env:UserInstallation={profile.as_uri()}", "--headless"]
+    command += [f"--infilter={taken_in}", "--convert-to", "fods", "--outdir", folder, path]
+    subprocess.run(command, capture_output=True, check=True, timeout=120)
+    rows = ElementTree.parse(folder / "numbers.fods").getroot().iter(f"{TABLE}table-row")
+    return [[cell_of(cell) for cell in row for _ in range(repeats(cell))] for row in rows]
+
+
+def repeats(cell):
+    return int(cell.get(f"{TABLE}number-columns-repeated", "1"))
+
+
+def cell_of(cell):
+    kind = cell.get(f"{OFFICE}value-type")
+    words = "".join(cell.itertext()).strip()
+    return kind, float(cell.get(f"{OFFICE}value")) if kind == "float" else words
+
+
+@pytest.mark.skipif(not SPREADSHEET, reason="LibreOffice (libreoffice-calc) is not there")
+@pytest.mark.parametrize("locale", ["de-DE", "en-US"])
+def test_a_spreadsheet_reads_what_was_written_in_any_language(locale, tmp_path):
+    values = np.random.default_rng(0).normal(size=(3, 4, 4)).astype(np.float32)
+    values[1] = [[1.5, 1.234, 12.345, 3.1]] * 4
+    values[2] = -1
+    shown = panel(values, heading="Right: BGR − mean · Кошка")
+    shown = replace(shown, numbers={"filter": (1, 12, 3), "channel": (1, 3, 12)})
+    header, *rows = opened(numbers_csv([shown]), tmp_path, locale)
+    assert header == [
+        ("string", name) for name in ("panel", "filter", "channel", *exports.MEASURED)
+    ]
+    found = statistics(values)
+    columns = (found.minimum, found.maximum, found.mean, found.variance, found.active)
+    assert len(rows) == 3
+    for index, (row, numbers) in enumerate(zip(rows, [(1, 1), (12, 3), (3, 12)], strict=True)):
+        assert row[0] == ("string", "Right: BGR − mean · Кошка")
+        measured = [float(str(column[index])) for column in columns]
+        assert row[1:-1] == [("float", pytest.approx(n, rel=1e-14)) for n in (*numbers, *measured)]
+        assert row[-1] == ("string", "no" if (values[index] > 0).any() else "yes")
+
+
+@pytest.mark.skipif(not SPREADSHEET, reason="LibreOffice (libreoffice-calc) is not there")
+@pytest.mark.parametrize(
+    ("locale", "cell", "taken_for"),
+    [
+        ("de-DE", "12.345", ("float", 12345)),
+        ("de-DE", "1.5", ("string", "1.5")),
+        ("de-DE", "1.2.", ("date", None)),
+        ("en-US", "12/3", ("date", None)),
+        ("en-US", "true", ("boolean", "TRUE")),
+    ],
+)
+def test_what_spreadsheets_take_for_something_else_would_be_seen(locale, cell, taken_for, tmp_path):
+    ((kind, value),) = opened(cell.encode(), tmp_path, locale)[0]
+    assert (kind, None if kind == "date" else value) == taken_for
 
 
 def test_panels_follow_one_another_in_the_csv():
@@ -354,8 +512,8 @@ def test_panels_follow_one_another_in_the_csv():
     ],
 )
 def test_no_cell_is_a_formula(title, cell):
-    (row,) = read_csv([panel(whole_levels(count=1), titles=[title], heading=title)])
-    assert row["title"] == row["panel"] == cell
+    (row,) = read_csv([panel(whole_levels(count=1), heading=title)])
+    assert row["panel"] == cell
     assert float(row["minimum"]) == 0
 
 
@@ -393,7 +551,7 @@ def test_plain_words_are_one_printable_line():
 )
 def test_what_is_no_grid_is_refused(values, titles):
     with pytest.raises(ValueError, match="expected"):
-        Panel("", values, titles, titles, None, "gray", 3)
+        Panel("", values, titles, {"map": titles}, None, "gray", 3)
 
 
 def test_a_sheet_without_panels_is_refused():

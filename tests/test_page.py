@@ -629,9 +629,13 @@ def arrays_of(export):
         return arrays, json.loads(str(file["about"]))
 
 
+def csv_rows(export):
+    return list(csv.DictReader(io.StringIO(export.csv().decode("utf-8-sig"), newline="")))
+
+
 def assert_numbers(export, expected):
     """The CSV has NumPy's numbers of these arrays (n, s, s), with these numbers."""
-    rows = list(csv.DictReader(io.StringIO(export.csv().decode(), newline="")))
+    rows = csv_rows(export)
     assert len(rows) == sum(len(numbers) for _, numbers in expected)
     wanted = [
         (number, map_)
@@ -640,13 +644,13 @@ def assert_numbers(export, expected):
     ]
     for row, (number, map_) in zip(rows, wanted, strict=True):
         values = map_.astype(np.float64)
-        assert int(row["number"]) == number
+        assert int(row.get("map") or row["filter"]) == number
         assert np.float32(row["minimum"]) == map_.min()
         assert np.float32(row["maximum"]) == map_.max()
         assert float(row["mean"]) == pytest.approx(values.mean(), rel=1e-4, abs=1e-6)
         assert float(row["variance"]) == pytest.approx(values.var(), rel=1e-3, abs=1e-9)
         assert float(row["active_share"]) == pytest.approx((values > 0).mean())
-        assert row["silent"] == ("false" if (values > 0).any() else "true")
+        assert row["silent"] == ("no" if (values > 0).any() else "yes")
 
 
 def assert_files(export, caption):
@@ -676,6 +680,7 @@ def test_the_files_of_maps_are_those_that_are_shown(offered, truth):
     caption = f"{LAYER.title} · ImageNet · Cat (stretched) · 9 of 256 maps shown, the largest mean"
     assert about["maps_caption"].startswith(caption)
     assert about["link"] == export.link
+    assert about["arrays"] == {"maps": "map 9 × row 56 × column 56, float32"}
     assert_numbers(export, [(arrays["maps"], numbers)])
     script = assert_files(export, caption)
     assert f"[{', '.join(map(str, numbers))}]" in script
@@ -684,8 +689,8 @@ def test_the_files_of_maps_are_those_that_are_shown(offered, truth):
 
 def test_silent_maps_are_told_in_the_numbers(offered, truth):
     (export,) = offered(**MAPS, maps="256").values()
-    rows = list(csv.DictReader(io.StringIO(export.csv().decode(), newline="")))
-    assert [int(row["number"]) for row in rows if row["silent"] == "true"] == silent(
+    rows = csv_rows(export)
+    assert [int(row["map"]) for row in rows if row["silent"] == "yes"] == silent(
         truth.maps(LAYER.name)
     )
 
@@ -753,6 +758,11 @@ def test_the_files_of_filters_are_their_kernels(layer, offered):
     assert about["filters_titles"].split()[:2] == ["17-1", "17-2"]
     numbers = [number for number in range(17, 21) for _ in range(channels)]
     assert_numbers(export, [(arrays["filters"].reshape(-1, 3, 3), numbers)])
+    shown = [int(row["channel"]) for row in csv_rows(export)]
+    assert shown == [*range(1, channels + 1)] * 4
+    assert (
+        about["arrays"]["filters"] == f"filter 4 × channel {channels} × row 3 × column 3, float32"
+    )
     script = assert_files(export, f"{layer.title} · ImageNet · 4 of {layer.filters} filters")
     assert "range(17, 21)" in script
 

@@ -3,10 +3,10 @@
 A sheet is one grid, or two side by side, with its caption set in the picture:
 
     Title
-    Heading            Heading            only where there are two panels
+    Heading            Heading            where the panels have one
     [1] [2] [3] [4]    [1] [2] [3] [4]
     [5] [6] [7] [8]    [5] [6] [7] [8]
-    low --- 0 --- high                    where a panel has one scale
+    low --- 0 --- high                    where a panel has one scale, or each tile one around 0
     Caption, line by line, wrapped to the sheet's width
 
 It is laid out once, in pixels; the PDF is that layout fitted to a page, with its words as text.
@@ -20,9 +20,11 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -45,10 +47,7 @@ OUTLINE_SIZE = 1000  # pixels: so large that rounding to whole ones does not mat
 FRAME_GREY = 128
 A4 = (595.28, 841.89)  # points
 LONGEST_PAGE = 14400  # points: what PDF viewers take at most, ISO 32000-1, annex C
-NUMBER_COLUMNS = (
-    *("panel", "number", "title"),
-    *("minimum", "maximum", "mean", "variance", "active_share", "silent"),
-)
+MEASURED = ("minimum", "maximum", "mean", "variance", "active_share", "silent")
 # Windows opens a device for a file of such a name, whatever its ending.
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 # np.savez has parameters of these names; "about" is the file's description.
@@ -63,8 +62,9 @@ _pdf_lock = Lock()
 class Panel:
     """One grid of tiles.
 
-    ``values`` float32 ``(n, s, s)``; ``titles`` and ``numbers`` one a tile, ``numbers`` counted
-    from 1; ``limits`` as for `mosaic.scale_tiles`; ``colour_map`` one of Matplotlib's names.
+    ``values`` float32 ``(n, s, s)``; ``titles`` one a tile; ``numbers`` says whose tile each is, in
+    numbers from 1: ``{"map": (1, 2)}``, of kernels ``{"filter": (1, 1), "channel": (1, 2)}``;
+    ``limits`` as for `mosaic.scale_tiles`; ``colour_map`` one of Matplotlib's names.
 
     Raises:
         ValueError: there is no tile, tiles are not square, or not one title and number a tile.
@@ -73,7 +73,7 @@ class Panel:
     heading: str
     values: np.ndarray
     titles: Sequence[str]
-    numbers: Sequence[int]
+    numbers: Mapping[str, Sequence[int]]
     limits: Limits | None
     colour_map: str
     columns: int
@@ -83,11 +83,10 @@ class Panel:
         shape = self.values.shape
         if len(shape) != 3 or shape[1] != shape[2] or 0 in shape:
             raise ValueError(f"expected square tiles (n, s, s), at least one, got shape {shape}")
-        if not len(self.titles) == len(self.numbers) == len(self.values):
-            raise ValueError(
-                f"expected {len(self.values)} titles and numbers, "
-                f"got {len(self.titles)} and {len(self.numbers)}"
-            )
+        counts = [len(self.titles), *map(len, self.numbers.values())]
+        if not self.numbers or set(counts) != {len(self.values)}:
+            words = " and ".join(map(str, counts))
+            raise ValueError(f"expected {len(self.values)} titles and numbers, got {words}")
 
     @property
     def scale(self) -> tuple[float, float] | None:
@@ -95,6 +94,15 @@ class Panel:
         if self.limits is None or np.ndim(self.limits[0]) or np.ndim(self.limits[1]):
             return None
         return float(self.limits[0]), float(self.limits[1])
+
+    @property
+    def scale_labels(self) -> tuple[str, str, str] | None:
+        """What stands at the scale's low end, its middle and its high end, if it can be drawn."""
+        if self.scale:
+            low, high = self.scale
+            return f"{low:.3g}", "0" if low < 0 and low == -high else "", f"{high:.3g}"
+        around_zero = self.limits is not None and np.array_equal(-self.limits[0], self.limits[1])
+        return ("−largest", "0", "each tile's largest") if around_zero else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,10 +215,17 @@ def sheet_pdf(sheet: Sheet) -> bytes:
     return buffer.getvalue()
 
 
-def arrays_npz(arrays: Mapping[str, np.ndarray], about: Mapping[str, str]) -> bytes:
+def arrays_npz(
+    arrays: Mapping[str, np.ndarray],
+    about: Mapping[str, str],
+    axes: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> bytes:
     """Pack arrays as they are, and words about them, as NPZ bytes.
 
     The words are one JSON object under ``about``: ``json.loads(str(numpy.load(...)["about"]))``.
+    Its ``arrays`` says of each array what its axes are (as given in ``axes``), how long they are,
+    and of what type it is.
+
     Compressed, since it halves the file (64 maps of 224 x 224, half of them zeros: 6 in place of
     13 MB) and takes 0.4 s; zlib's stronger levels take five times as long for nothing.
 
@@ -218,9 +233,18 @@ def arrays_npz(arrays: Mapping[str, np.ndarray], about: Mapping[str, str]) -> by
         ValueError: a name is no Python identifier, or is taken.
     """
     check_array_names(arrays)
+    described = {name: _described(array, axes.get(name, ())) for name, array in arrays.items()}
+    words = json.dumps({**about, "arrays": described})
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays, about=np.array(json.dumps(dict(about))))
+    np.savez_compressed(buffer, **arrays, about=np.array(words))
     return buffer.getvalue()
+
+
+def _described(array: np.ndarray, axes: Sequence[str]) -> str:
+    """An array's axes and type in words: ``"map 9 × row 56 × column 56, float32"``."""
+    names = axes or [f"axis {number}" for number in range(array.ndim)]
+    sizes = [f"{name} {size}" for name, size in zip(names, array.shape, strict=True)]
+    return f"{' × '.join(sizes)}, {array.dtype}"
 
 
 def check_array_names(names: Iterable[str]) -> None:
@@ -234,23 +258,45 @@ def check_array_names(names: Iterable[str]) -> None:
 
 
 def numbers_csv(panels: Sequence[Panel]) -> bytes:
-    """Write the numbers of every tile as CSV bytes, UTF-8, as RFC 4180 has it.
+    """Write the numbers of every tile as CSV bytes that spreadsheet programs read everywhere.
 
-    ``active_share`` is the share of positions above 0, ``silent`` whether there is none. Every
-    number is written with as many digits as give it back exactly.
+    As RFC 4180 has it, in UTF-8 with the mark that Excel knows it by. ``active_share`` is the share
+    of positions above 0, ``silent`` whether there is none.
+
+    Raises:
+        ValueError: the panels' tiles are not of one kind.
     """
+    kinds = {tuple(panel.numbers) for panel in panels}
+    if len(kinds) != 1:
+        raise ValueError(f"expected panels whose tiles are numbered alike, got {sorted(kinds)}")
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
-    writer.writerow(NUMBER_COLUMNS)
+    writer.writerow(["panel", *kinds.pop(), *MEASURED])
     for position, panel in enumerate(panels, start=1):
-        numbers = statistics(panel.values)
-        columns = (numbers.minimum, numbers.maximum, numbers.mean, numbers.variance, numbers.active)
+        found = statistics(panel.values)
+        columns = (found.minimum, found.maximum, found.mean, found.variance, found.active)
         name = _cell(panel.heading) or position
-        for index, (number, title) in enumerate(zip(panel.numbers, panel.titles, strict=True)):
-            silent = "true" if numbers.active[index] == 0 else "false"
-            cells = (str(column[index]) for column in columns)
-            writer.writerow([name, number, _cell(title), *cells, silent])
-    return buffer.getvalue().encode()
+        for index, numbers in enumerate(zip(*panel.numbers.values(), strict=True)):
+            silent = "no" if found.active[index] else "yes"
+            writer.writerow([name, *numbers, *(_number(each[index]) for each in columns), silent])
+    return buffer.getvalue().encode("utf-8-sig")
+
+
+def _number(value: np.floating) -> str:
+    """A number with as many digits as give it back exactly, without a decimal point: ``15E-1``.
+
+    1.5 is the first of May to a German spreadsheet, and 1.234 more than a thousand; a whole number
+    with an exponent is the same to all.
+    """
+    if not np.isfinite(value):
+        return str(value)
+    if not value:
+        return "0"
+    sign, digits, exponent = Decimal(str(value)).normalize().as_tuple()
+    whole = "".join(map(str, digits))
+    if 0 <= exponent <= 6:
+        whole, exponent = whole + "0" * exponent, 0
+    return f"{'-' * sign}{whole}" + (f"E{exponent}" if exponent else "")
 
 
 def file_stem(words: str) -> str:
@@ -382,7 +428,7 @@ def _place_panels(
     for panel in drawn[:-1]:
         lefts.append(lefts[-1] + panel.pixels.shape[1] + MARGIN)
     texts: list[_Text] = []
-    if len(drawn) > 1:
+    if any(panel.panel.heading for panel in drawn):
         for left, panel in zip(lefts, drawn, strict=True):
             width = panel.pixels.shape[1]
             texts += _paragraph(panel.panel.heading, (left, top), width, size, bold=True)
@@ -409,31 +455,31 @@ def _moved(text: _Text, left: int, top: int) -> _Text:
 def _scales(
     drawn: Sequence[_DrawnPanel], lefts: Sequence[int], top: float, size: float
 ) -> list[tuple[_Picture, list[_Text]]]:
-    """A scale under every panel that has one scale for all tiles, unless the first has the same."""
+    """A scale under every panel that has one to draw, unless the first has the same."""
     scales = {}
     for left, panel in zip(lefts, (panel.panel for panel in drawn), strict=True):
-        key = panel.scale, panel.colour_map
-        if panel.scale and key not in scales:
-            scales[key] = _scale(panel.scale, panel.colour_map, (left, round(top)), size)
+        labels = panel.scale_labels
+        key = panel.scale, labels, panel.colour_map
+        if labels and key not in scales:
+            scales[key] = _scale(labels, panel.colour_map, (left, round(top)), size)
     return list(scales.values())
 
 
 def _scale(
-    limits: tuple[float, float], colour_map: str, corner: tuple[int, int], size: float
+    labels: tuple[str, str, str], colour_map: str, corner: tuple[int, int], size: float
 ) -> tuple[_Picture, list[_Text]]:
-    """The strip of all levels in a grey frame, with its two ends and a middle of 0 in figures."""
+    """The strip of all levels in a grey frame, with words at its low end, middle and high end."""
     factor = max(1, round(14 * size / mosaic.LEVELS))
     levels = mosaic.colour_levels(colour_map)[None].repeat(factor, axis=1)
     strip = np.pad(levels.repeat(round(size), axis=0), ((1, 1), (1, 1), (0, 0)))
     strip[[0, -1]] = strip[:, [0, -1]] = FRAME_GREY
     left, top = corner
-    low, high = limits
-    middle = [("0", 0.5, "m")] if low < 0 and low == -high else []
-    labels = [(f"{low:.3g}", 0, "l"), *middle, (f"{high:.3g}", 1, "r")]
+    places: tuple[tuple[float, Anchor], ...] = ((0, "l"), (0.5, "m"), (1, "r"))
     baseline = top + strip.shape[0] + size * 1.1
     texts = [
         _Text(left + share * strip.shape[1], baseline, size, words, anchor=anchor)
-        for words, share, anchor in labels
+        for words, (share, anchor) in zip(labels, places, strict=True)
+        if words
     ]
     return _Picture(left, top, strip), texts
 

@@ -67,8 +67,8 @@ def test_the_files_are_what_is_on_the_screen(files):
     assert about["maps_caption"] in shown["caption"]
     assert (np.diff(maps.mean(axis=(1, 2))) <= 0).all()
 
-    rows = list(csv.DictReader(io.StringIO(paths[".csv"].read_text(encoding="utf-8"))))
-    assert [row["number"] for row in rows] == shown["titles"]
+    rows = list(csv.DictReader(io.StringIO(paths[".csv"].read_text(encoding="utf-8-sig"))))
+    assert [row["map"] for row in rows] == shown["titles"]
     np.testing.assert_allclose([float(row["maximum"]) for row in rows], maps.max(axis=(1, 2)))
 
     painted = np.array(shown["data"], np.uint8).reshape(shown["height"], shown["width"], 4)

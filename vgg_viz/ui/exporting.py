@@ -48,7 +48,9 @@ class Export:
         for exhibit in shown:
             about[f"{exhibit.name}_caption"] = exhibit.caption
             about[f"{exhibit.name}_titles"] = " ".join(exhibit.tiles.titles)
-        return exports.arrays_npz({exhibit.name: exhibit.array for exhibit in shown}, about)
+        arrays = {exhibit.name: exhibit.array for exhibit in shown}
+        axes = {exhibit.name: [*exhibit.numbered_axes, "row", "column"] for exhibit in shown}
+        return exports.arrays_npz(arrays, about, axes)
 
     def csv(self) -> bytes:
         """The numbers of every tile."""
@@ -87,6 +89,12 @@ FILES: dict[str, tuple[str, Callable[[Export], bytes]]] = {
 }
 
 
+HELP = {
+    "csv": "For spreadsheets in every language: separated by commas, and no number has a decimal "
+    "point (15E-1 is 1.5). Where Excel makes one column of it: *Data → From Text/CSV*."
+}
+
+
 def offer(
     name: str,
     title: str,
@@ -111,6 +119,7 @@ def offer(
                 f"{stem}.{ending}",
                 key=f"export-{name}-{ending}",
                 on_click="ignore",
+                help=HELP.get(ending),
                 width="stretch",
             )
         if own:
@@ -142,7 +151,7 @@ def panel(exhibit: Exhibit) -> exports.Panel:
         exhibit.heading,
         values,
         tiles.titles,
-        tiles.numbers,
+        exhibit.tile_numbers,
         tiles.limits(exhibit.appearance),
         exhibit.appearance.colour_map,
         exhibit.columns or near_square(len(values)),

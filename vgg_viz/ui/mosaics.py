@@ -1,7 +1,8 @@
 """Mosaics on the page: drawn once, kept, shown with their scale and what a reader must know."""
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 import streamlit as st
@@ -64,8 +65,8 @@ class Tiles:
 class Exhibit:
     """A grid as it is shown: what an export is made of.
 
-    ``name`` is that of its array, ``shape`` the array's first axes where they are more than one,
-    ``columns`` 0 means near-square.
+    ``name`` is that of its array, ``axes`` names the array's first axes with the numbers, from 1,
+    that stand along each, where that is not one of maps; ``columns`` 0 means near-square.
     """
 
     name: str
@@ -74,13 +75,24 @@ class Exhibit:
     caption: str
     columns: int = 0
     heading: str = ""
-    shape: tuple[int, ...] = ()
+    axes: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def array(self) -> np.ndarray:
         """The values in the array's own shape."""
         values = self.tiles.values
-        return values.reshape(*self.shape, *values.shape[1:]) if self.shape else values
+        return values.reshape(*map(len, self.numbered_axes.values()), *values.shape[1:])
+
+    @property
+    def numbered_axes(self) -> Mapping[str, Sequence[int]]:
+        """The array's first axes, with the numbers that stand along each."""
+        return self.axes or {"map": self.tiles.numbers}
+
+    @property
+    def tile_numbers(self) -> Mapping[str, Sequence[int]]:
+        """Whose tile each is, a number for each of these axes."""
+        tiles = zip(*product(*self.numbered_axes.values()), strict=True)
+        return dict(zip(self.numbered_axes, tiles, strict=True))
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,9 @@ def show_kernels(
         "kernels", selection.open_map("kernels", layer), len(columns), largest_tile=LARGEST_TILE
     )
     mosaics.show(work, tiles, appearance, caption, frame)
-    shape = (len(rows), len(columns))
-    exhibit = mosaics.Exhibit("filters", tiles, appearance, caption, len(columns), shape=shape)
     numbers = [[index + 1 for index in indices] for indices in (rows, columns)]
+    axes = dict(zip(("filter", "channel"), numbers, strict=True))
+    exhibit = mosaics.Exhibit("filters", tiles, appearance, caption, len(columns), axes=axes)
     exporting.offer(
         "kernels",
         f"Filters of {layer.name}",
