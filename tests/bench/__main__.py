@@ -36,9 +36,12 @@ def measured(effort: Effort) -> Iterator[Row]:
     """All rows, one after the other."""
     yield from pictures.rows(effort)
     try:
-        from tests.bench import visits
+        from tests.bench import moves, visits
+        from tests.bench.place import open_place
 
-        yield from visits.rows(effort)
+        with open_place() as place:
+            yield from moves.rows(place, effort)
+            yield from visits.rows(place, effort)
     except (NotRun, ModuleNotFoundError) as reason:
         yield Row("Everything in a browser", f"not run: {reason}")
 

@@ -27,6 +27,36 @@ window.shownGrid = () => {
 };
 """
 
+# What a visitor does, and what of the page tells that it is done.
+ACTS = """
+const part = (key, selector) => document
+  .querySelector(`.st-key-${key} [data-testid="stBidiComponentIsolated"]`)
+  ?.shadowRoot?.querySelector(selector);
+const words = (selector) =>
+  [...document.querySelectorAll(selector)].map((each) => each.innerText).join(" ") || null;
+const press = (selector) => {
+  const control = document.querySelector(selector);
+  control.focus();
+  control.click();
+};
+const key = (where, key) => {
+  const control = where.nodeType ? where : document.querySelector(where);
+  control.focus();
+  for (const type of ["keydown", "keyup"])
+    control.dispatchEvent(
+      new KeyboardEvent(type, { key, code: key, bubbles: true, cancelable: true, composed: true }));
+};
+const pointAt = (type, key, selector, x, y) => {
+  const one = part(key, selector);
+  const box = one.getBoundingClientRect();
+  const at = { clientX: box.left + x * box.width, clientY: box.top + y * box.height };
+  one.dispatchEvent(new PointerEvent(type, { ...at, bubbles: true, composed: true }));
+};
+Object.assign(window, { part, words, press, key, pointAt });
+"""
+
+OTHER_SCALE = "press('.st-key-scale [role=radio][aria-checked=false]')"
+
 TITLE = """[...document.querySelectorAll('[data-testid="stMain"] h1')].some(
     (title) => title.checkVisibility() && title.innerText.trim() !== "")"""
 SIDEBAR = """[...document.querySelectorAll('[data-testid="stSidebar"] label')].some(
@@ -41,19 +71,18 @@ window.shownAt = new Promise((resolve) => {
 });
 """
 
-# Milliseconds from an event of the page to the frame after another grid than before is painted.
-MOVE = """
-async ([selector, key]) => {
+# Milliseconds from an event of the page to the frame after something else than before is shown.
+CHANGE = """
+async () => {
   const frame = () => new Promise(requestAnimationFrame);
-  const control = document.querySelector(selector);
-  control.focus();
-  const before = shownGrid();
+  const shown = () => %(shown)s;
+  const before = shown();
   const start = performance.now();
-  if (key) {
-    for (const type of ["keydown", "keyup"])
-      control.dispatchEvent(new KeyboardEvent(type, { key, bubbles: true, cancelable: true }));
-  } else control.click();
-  while ([before, null].includes(shownGrid())) await frame();
+  %(act)s;
+  do {
+    await frame();
+    if (performance.now() > start + 30_000) throw Error(`still ${before} after half a minute`);
+  } while ([before, null, undefined].includes(shown()));
   await frame();
   return performance.now() - start;
 }
@@ -84,7 +113,7 @@ def new_page(browser: Browser) -> Iterator[Page]:
     with browser.new_context(viewport=VIEWPORT) as context:
         page = context.new_page()
         page.set_default_timeout(LOADING_MILLISECONDS)
-        page.add_init_script(GRID)
+        page.add_init_script(GRID + ACTS)
         yield page
 
 
@@ -108,11 +137,16 @@ def seconds_until(browser: Browser, url: str, condition: str) -> float:
         return page.evaluate("window.shownAt") / 1000
 
 
-def seconds_to_new_grid(page: Page, selector: str, key: str | None = None) -> float:
-    """From a click on a control, or a key pressed on it, to another grid in sight."""
-    seconds = page.evaluate(MOVE, [selector, key]) / 1000
+def seconds_until_changed(page: Page, act: str, shown: str) -> float:
+    """From an act to the frame after something else is shown, both in JavaScript."""
+    seconds = page.evaluate(CHANGE % {"act": act, "shown": shown}) / 1000
     wait_until_idle(page)
     return seconds
+
+
+def shown_in(key: str, selector: str, what: str) -> str:
+    """The JavaScript for what an element of one of the page's own components has, or null."""
+    return f"part({key!r}, {selector!r})?.{what} ?? null"
 
 
 def wait_until_idle(page: Page) -> None:
