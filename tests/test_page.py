@@ -349,6 +349,17 @@ def test_the_layers_numbers_are_there_when_they_are_opened(truth):
     assert f"The largest value is {maps.max():.4g}." in said
 
 
+def test_every_channels_contribution_is_there_when_it_is_opened():
+    page = open_page(**MAPS, channel="5", row="7", column="9")
+    assert not page.get("vega_lite_chart")
+    choose(page, "contributions", True)
+    (chart,) = page.get("vega_lite_chart")
+    values = pa.ipc.open_stream(chart.proto.datasets[0].data.data).read_all()["value"].to_numpy()
+    assert len(values) == 128
+    products = float(page.metric[0].value.replace("−", "-").replace(",", ""))
+    assert values.sum() == pytest.approx(products, rel=0.01)
+
+
 def test_the_conclusion_follows_the_picture_through_all_16_layers(truth):
     page = open_page(view="Conclusion")
     plots = [rows_of(chart) for chart in page.get("vega_lite_chart")]

@@ -145,8 +145,13 @@ def show_contributors(value: Value, previous: Layer) -> None:
     words = f"{len(order)} of {value.layer.channels} input channels: number and contribution"
     mosaics.show_anew(tiles, mosaics.OWN_SCALE, words, frame)
     show_arithmetic(value, order, [str(number) for number in numbers])
-    with st.expander(f"What each of the {value.layer.channels} channels contributes"):
-        st.bar_chart(contributions, x_label="channel (from 0)", y_label="contribution", height=220)
+    title = f"What each of the {value.layer.channels} channels contributes"
+    # Checking and sending a chart takes a third of a run: it is made for those who open it.
+    with st.expander(title, key="contributions", on_change="rerun") as opened:
+        if opened.open:
+            st.bar_chart(
+                contributions, x_label="channel (from 0)", y_label="contribution", height=220
+            )
 
 
 def sources(value: Value, channels: Sequence[int]) -> dict[int, Position | None]:
