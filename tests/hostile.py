@@ -17,6 +17,9 @@ from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageCms
+from pillow_heif import register_heif_opener
+
+register_heif_opener()  # for writing
 
 MAX_BYTES = 20 * 2**20
 SIDE = 224
@@ -33,6 +36,8 @@ EXTENSIONS = {
     "GIF": "gif",
     "BMP": "bmp",
     "TIFF": "tif",
+    "AVIF": "avif",
+    "HEIF": "heic",
 }
 STORED = {  # how an upright picture is stored under each EXIF orientation (EXIF 2.3, 4.6.4 A)
     1: lambda pixels: pixels,
@@ -199,6 +204,17 @@ def lossless_jpeg(width, height):
     parts = [jpeg_segment(0xC3, frame), jpeg_segment(0xC4, b"\0\x01" + bytes(16))]
     parts += [jpeg_segment(0xDA, b"\x01\x01\0\x01\0\0"), bytes((width * height + 7) // 8)]
     return b"\xff\xd8" + b"".join(parts) + b"\xff\xd9"
+
+
+def flat_jpeg(width, height):
+    """A sequential JPEG of three whole channels of which every block is as the one before."""
+    frame = struct.pack(">BHHB", 8, height, width, 3) + b"\x01\x11\0\x02\x11\0\x03\x11\0"
+    parts = [jpeg_segment(0xDB, b"\0" + bytes([1] * 64)), jpeg_segment(0xC0, frame)]
+    # The only codes, "0" each, are no difference and the end of the block.
+    parts += [jpeg_segment(0xC4, kind + b"\x01" + bytes(16)) for kind in (b"\0", b"\x10")]
+    parts += [jpeg_segment(0xDA, b"\x03\x01\0\x02\0\x03\0\0\x3f\0")]
+    blocks = 3 * -(-width // 8) * -(-height // 8)
+    return b"\xff\xd8" + b"".join(parts) + bytes(blocks // 4 + 1) + b"\xff\xd9"
 
 
 def scans_jpeg(width, height, scans):
@@ -435,7 +451,8 @@ def animations():
     )
     control = struct.pack(">IIIIIHHBB", 0, 9_999, 9_999, 0, 0, 1, 1, 0, 0)
     chunks = (png_chunk(b"acTL", struct.pack(">II", 1, 0)), png_chunk(b"fcTL", control))
-    yield refused("apng-frame-larger-than-the-picture", solid_png(3, 3, bytes(RED), *chunks))
+    # The animation is not looked at, only the picture before it.
+    yield picture("apng-frame-larger-than-the-picture", solid_png(3, 3, bytes(RED), *chunks), RED)
 
 
 def transparency():
@@ -537,7 +554,7 @@ def profiles():
             data = encode(image, file_format, icc_profile=profile)
             yield picture(f"profile-{name}-{file_format}", data, RED)
     huge = encode(image, "JPEG", icc_profile=srgb.ljust(10 * 2**20, b"\0"))
-    yield refused("profile-of-10-megabytes", huge, extension="jpg")
+    yield picture("profile-of-10-megabytes", huge, RED, extension="jpg", tolerance=4)
     large = encode(image, "JPEG", icc_profile=srgb.ljust(5 * 2**20, b"\0"))
     yield picture("profile-of-5-megabytes", large, RED, extension="jpg", tolerance=4)
     bomb = png_chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(50 * 2**20), 1))
@@ -595,10 +612,17 @@ def limits():
     yield picture("png-at-the-limit-and-19-megabytes-more", heavy, (77,) * 3)
     yield picture("jpeg-progressive-cmyk-at-the-limit", cmyk, (77,) * 3, tolerance=4)
     grey = plain(77, (3_000, 3_000), "L")
-    data = with_jpeg_size(encode(grey, "JPEG"), 8_001, 6_250)
+    data = with_jpeg_size(encode(grey, "JPEG"), 15_000, 10_001)
     yield refused("jpeg-above-the-limit", data, extension="jpg")
-    data = with_jpeg_size(encode(grey, "JPEG", progressive=True), 5_001, 5_000)
+    for name, size in (("at-the-limit", (15_000, 10_000)), ("50-megapixel-phone", (8_160, 6_144))):
+        data = flat_jpeg(*size)
+        yield picture(f"jpeg-in-colour-{name}", data, (128,) * 3, extension="jpg", tolerance=4)
+    data = scans_jpeg(5_000, 6_667, 1)
     yield refused("jpeg-progressive-above-the-limit", data, extension="jpg")
+    data = scans_jpeg(5_000, 6_666, 90)
+    yield picture("jpeg-progressive-33-megapixels", data, (128,) * 3, extension="jpg", tolerance=4)
+    data = encode(plain(77, (8_160, 6_144), "L"), "JPEG", progressive=True)
+    yield picture("jpeg-progressive-50-megapixels-of-grey", data, (77,) * 3, tolerance=4)
     large = plain((77, 77, 77), (4_096, 3_051))
     yield picture("webp-12-megapixels", encode(large, "WEBP", method=0), (77,) * 3, tolerance=4)
     data = encode(large.convert("RGBA"), "WEBP", lossless=True, method=0, exif=b"Exif\0\0" + exif)
@@ -616,6 +640,13 @@ def limits():
             yield picture(
                 f"tiff-12-megapixels-{compression}-{orientation}", data, (77,) * 3, extension="tif"
             )
+    yield from deep_limits()
+    for file_format, size in (("AVIF", (4_096, 3_050)), ("HEIF", (5_712, 4_284))):
+        data = encode(plain((77, 77, 77), size), file_format, quality=10, speed=10)
+        name = f"{file_format.lower()}-as-large-as-telephones-make-them"
+        yield picture(name, data, (77,) * 3, extension=EXTENSIONS[file_format], tolerance=4)
+    data = encode(plain(size=(5_000, 2_501)), "AVIF", quality=10, speed=10)
+    yield refused("avif-above-the-limit", data, extension="avif")
     float_grey = Image.fromarray(np.full((3_000, 4_096), 77, np.float32))
     data = encode(float_grey, "TIFF", compression="tiff_adobe_deflate")
     yield picture("tiff-12-megapixels-of-floats", data, (77,) * 3, extension="tif")
@@ -628,6 +659,59 @@ def limits():
     small = encode(plain(), "PNG")
     yield picture("exactly-20-megabytes", small.ljust(MAX_BYTES, b"\0"), RED)
     yield refused("one-byte-above-20-megabytes", small.ljust(MAX_BYTES + 1, b"\0"))
+
+
+def deep_limits():
+    """Numbers of more than 8 bits, as many as there may be."""
+    for colour, name, levels in (
+        *((0, "grey", [2_000]), (4, "la", [2_000, 65_535])),
+        *((2, "rgb", [2_000] * 3), (6, "rgba", [2_000] * 3 + [65_535])),
+    ):
+        pixel = struct.pack(f">{len(levels)}H", *levels)
+        data = solid_png(8_000, 5_000, pixel, bits=16, colour_type=colour)
+        yield picture(f"png-of-16-bits-at-the-limit-{name}", data, (8,) * 3)
+    for name, options in {
+        "rgba-of-16-bits": {"bits": 16, "channels": 4},
+        "rgba-of-16-bits-in-planes": {"bits": 16, "channels": 4, "separate": True},
+        "five-channels-in-planes": {"bits": 16, "channels": 5, "separate": True},
+        "floats-of-64-bits": {"bits": 64, "kind": 3},
+        "12-bits": {"bits": 12},
+    }.items():
+        data = deep_tiff(4_096, 3_050, **options)
+        yield picture(f"tiff-at-the-limit-{name}", data, BLACK, extension="tif")
+    data = deep_tiff(4_096, 3_050, bits=32, channels=4, kind=3)
+    yield refused("tiff-of-too-many-numbers", data, extension="tif")
+    many = grey_tiff_tags(16, 16, tag277=2**31, tag258=16)
+    yield refused("tiff-of-two-thousand-million-channels", tiff(many, bytes(64)), extension="tif")
+
+
+def deep_tiff(width, height, *, bits, channels=1, kind=1, separate=False):
+    """A deflated TIFF in one strip, or one a plane, of opaque black where four channels are."""
+    planes = channels if separate else 1
+    row = bytes(width * bits * channels // planes // 8)
+    if channels == 4 and not separate:
+        row = (bytes(3 * bits // 8) + b"\xff" * (bits // 8)) * width
+    packer = zlib.compressobj(1)
+    body = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    start = 8 + 8 * planes
+    blocks = [struct.pack(f"<{planes}L", *[start] * planes)]
+    blocks += [struct.pack(f"<{planes}L", *[len(body)] * planes), body]
+    photometric = 2 if channels == 4 else 1
+    tags = {258: bits, 262: photometric, 277: channels, 284: 2 if separate else 1, 339: kind}
+    entries = grey_tiff_tags(
+        *(width, height),
+        compression=8,
+        offset=8 if separate else start,
+        length=8 + 4 * planes if separate else len(body),
+        **{f"tag{tag}": value for tag, value in tags.items()},
+    )
+    entries = [
+        (tag, type_, planes if tag in (273, 279) else count, value)
+        for tag, type_, count, value in entries
+    ]
+    if channels == 4 and not separate:
+        entries.append((338, 3, 1, 2))
+    return tiff(entries, *blocks)
 
 
 # --- attacks ----------------------------------------------------------------------------------
@@ -851,12 +935,13 @@ def other_lies():
 
 
 def truncated():
-    """Cut at every tenth of each format: what is left is no picture, or all of it was there."""
+    """Cut at every tenth of each format: with most rows there it may be shown, else it is not."""
     for file_format, extension in EXTENSIONS.items():
         data = encode(noise(), file_format)
         for tenth in range(1, 10):
             cut = data[: len(data) * tenth // 10]
-            yield refused(f"{extension}-cut-at-{tenth}0-percent", cut, extension=extension)
+            maker = refused if tenth < 5 or file_format in ("WEBP", "AVIF", "HEIF") else either
+            yield maker(f"{extension}-cut-at-{tenth}0-percent", cut, extension=extension)
     data = encode(noise(), "JPEG", progressive=True)
     yield either("jpeg-progressive-cut", data[: len(data) // 2], extension="jpg")
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw, ImageFile
 
-from vgg_viz import images, samples
+from vgg_viz import images, picture_decoding, samples
 from vgg_viz.images import PictureError, decode, digest, fit, load_picture
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -91,9 +91,9 @@ def test_other_formats_come_back_closely(file_format):
     assert_shows_corners(found)
 
 
-@pytest.mark.parametrize("file_format", ["PPM", "TGA", "ICO", "EPS", "PCX", "JPEG2000"])
-def test_other_kinds_of_picture_are_refused(file_format):
-    with pytest.raises(PictureError, match="not a picture"):
+@pytest.mark.parametrize("file_format", ["PPM", "ICO", "EPS", "PCX", "JPEG2000"])
+def test_other_kinds_of_picture_are_refused_by_their_name(file_format):
+    with pytest.raises(PictureError, match="of a kind that cannot be shown here: please save or"):
         decode(encode(noise(), file_format))
 
 
@@ -231,7 +231,7 @@ def test_sixteen_bit_colour_png():
         ([0.0, 51.0, 200.0], [0, 51, 200]),
         ([0.0, 12_850.0, 60_000.0], [0, 50, 233]),
         ([0.0, 20_000.0, 100_000.0], [0, 51, 255]),
-        ([-2.0, -1.0, 3.0], [0, 1, 5]),
+        ([-2.0, -1.0, 3.0], [0, 51, 255]),
         ([np.nan, np.inf, 0.2], [0, 0, 51]),
         ([-3e38, 0.0, 3e38], [0, 128, 255]),
     ],
@@ -435,11 +435,17 @@ def test_what_is_no_picture_is_refused_in_one_sentence(content):
 
 def assert_one_helpful_sentence(error):
     message = str(error)
-    for word in ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "20 MB", "50 megapixels"):
-        assert word in message
+    assert ": please " in message
     assert message.endswith(".")
     assert ". " not in message
     assert "\n" not in message
+
+
+def test_what_is_no_picture_is_told_what_is_one():
+    with pytest.raises(PictureError) as caught:
+        decode(b"Dear diary")
+    for word in ("JPEG", "PNG", "WebP", "AVIF", "GIF", "BMP", "TIFF", "20 MB", "150 megapixels"):
+        assert word in str(caught.value)
 
 
 def test_empty_file():
@@ -468,7 +474,7 @@ def test_the_limit_of_bytes_itself_is_accepted():
         (60_000, 60_000, "3,600.0"),
         (12_000, 10_000, "120.0"),
         (7_072, 7_072, "50.1"),
-        (50_000_001, 1, "50.1"),
+        (40_000_001, 1, "40.1"),
     ],
 )
 def test_too_many_pixels_are_refused_before_decoding(monkeypatch, width, height, figure, strict):
@@ -494,26 +500,26 @@ def test_memory_error_is_said(monkeypatch):
     assert_one_helpful_sentence(caught.value)
 
 
+STRIPS = {"format": "TIFF", "tiffinfo": {278: 4}}
 TRUNCATED = {
     "JPEG": {},
     "progressive": {"format": "JPEG", "progressive": True},
     "PNG": {},
     "WEBP": {},
-    "GIF": {},
+    "GIF": {"interlace": 0},
     "BMP": {},
     "TIFF": {},
-    "deflated TIFF": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
-    "TIFF in LZW": {"format": "TIFF", "compression": "tiff_lzw"},
+    "deflated TIFF": STRIPS | {"compression": "tiff_adobe_deflate"},
+    "TIFF in LZW": STRIPS | {"compression": "tiff_lzw"},
 }
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("kind", TRUNCATED)
-def test_cut_off_file_is_refused_or_complete(kind):
+def test_cut_off_file_shows_the_rows_that_are_there_or_is_refused(kind):
     options = dict(TRUNCATED[kind])
     data = encode(noise(), options.pop("format", kind), **options)
     whole = colours(data)
-    refused = 0
+    refused, shown = 0, 0
     for length in range(1, len(data), max(1, len(data) // 60)):
         try:
             found = colours(data[:length])
@@ -521,8 +527,25 @@ def test_cut_off_file_is_refused_or_complete(kind):
             assert_one_helpful_sentence(error)
             refused += 1
         else:
-            np.testing.assert_array_equal(found, whole, err_msg=f"{length} of {len(data)} bytes")
-    assert refused >= 50
+            shown += 1
+            assert_rows_or_grey(found, whole, kind)
+    assert refused >= 10
+    assert refused + shown >= 60
+    # There is no decoder of parts of a WebP; libtiff writes the directory behind the pixels.
+    hopeless = kind in ("WEBP", "deflated TIFF", "TIFF in LZW")
+    assert shown == 0 if hopeless else shown >= 10
+
+
+def assert_rows_or_grey(found, whole, kind):
+    """Each row as in the whole picture, or grey; or, where only details are missing, near it."""
+    if kind == "progressive":
+        assert np.abs(found.mean(axis=(0, 1)) - whole.mean(axis=(0, 1))).max() < 5
+        return
+    right = np.abs(found - whole).max(axis=(1, 2)) == 0
+    grey = (found == 128).all(axis=(1, 2))
+    # The last rows that came may be there in part; a JPEG's blocks are 16 rows high.
+    assert (~right & ~grey).sum() <= (18 if kind == "JPEG" else 1)
+    assert (~grey).mean() > 0.48
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
@@ -546,20 +569,20 @@ def test_damaged_bytes_end_as_a_picture_or_a_picture_error(kind):
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
 def test_large_picture_comes_at_half_scale(monkeypatch, file_format):
-    monkeypatch.setattr(images, "FULL_SCALE_PIXELS", 32 * 48 - 1)
+    monkeypatch.setattr(picture_decoding, "FULL_SCALE_PIXELS", 32 * 48 - 1)
     found = colours(encode(Image.fromarray(CORNERS), file_format))
     assert found.shape == (16, 24, 3)
     assert_shows_corners(found)
 
 
 def test_large_jpeg_is_never_whole_in_memory(monkeypatch):
-    monkeypatch.setattr(images, "FULL_SCALE_PIXELS", 32 * 48 - 1)
+    monkeypatch.setattr(picture_decoding, "FULL_SCALE_PIXELS", 32 * 48 - 1)
     monkeypatch.setattr(Image.Image, "resize", lambda *_: pytest.fail("decoded whole, then shrunk"))
     assert decode(encode(Image.fromarray(CORNERS), "JPEG")).size == (24, 16)
 
 
 def test_large_picture_is_turned_and_keeps_its_profile(monkeypatch):
-    monkeypatch.setattr(images, "FULL_SCALE_PIXELS", 32 * 48 - 1)
+    monkeypatch.setattr(picture_decoding, "FULL_SCALE_PIXELS", 32 * 48 - 1)
     exif = Image.Exif()
     exif[0x0112] = 6
     stored = Image.fromarray(np.ascontiguousarray(ORIENTED[6](CORNERS)))
@@ -571,7 +594,7 @@ def test_large_picture_is_turned_and_keeps_its_profile(monkeypatch):
 
 
 def test_twelve_megapixel_camera_stays_at_full_scale():
-    assert images.FULL_SCALE_PIXELS >= 4032 * 3024
+    assert picture_decoding.FULL_SCALE_PIXELS >= 4032 * 3024
 
 
 # --- the network's input ----------------------------------------------------------------------
