@@ -3,10 +3,10 @@
 import gc
 import io
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FunctionType, ModuleType
-from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -14,8 +14,11 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Element
 
 from vgg_viz import weights
+from vgg_viz.links import FIELDS
+from vgg_viz.ui.state import values
 from vgg_viz.weights import WeightsUnavailable
 
 
@@ -50,7 +53,32 @@ def run(page: AppTest) -> AppTest:
 
 
 def choose(page: AppTest, key: str, value: object) -> AppTest:
-    page.session_state[key] = value
+    """The page after somebody chose that value, in whatever way."""
+    if key in FIELDS:
+        view = page.session_state[values.KEY]
+        view.wished |= {key: value}
+        view.changed = True
+        view.fit()
+    else:
+        page.session_state[key] = value
+    return run(page)
+
+
+def shown(page: AppTest, key: str) -> object:
+    """The value that the page shows of the field of that name."""
+    return page.session_state[values.KEY].shown[key]
+
+
+def widget(page: AppTest, kind: str, name: str) -> Element:
+    """The widget that shows the value of that name."""
+    (found,) = (one for one in page.get(kind) if re.fullmatch(f"{name}(-[0-9]+)*", one.key or ""))
+    return found
+
+
+def upload(page: AppTest, data: bytes, name: str = "photo.png") -> AppTest:
+    """The page after somebody gave that file as their own picture."""
+    (uploader,) = (one for one in page.file_uploader if one.key.startswith("own-upload-"))
+    uploader.upload(name, data, "image/png")
     return run(page)
 
 
@@ -61,9 +89,8 @@ def press(page: AppTest, key: str) -> AppTest:
 
 
 def link_of(page: AppTest) -> str:
-    """The page's address behind its question mark."""
-    given = {key: page.query_params[key] for key in page.query_params}
-    return urlencode(given, doseq=True)
+    """The page's address behind its question mark, as *Copy link* copies it."""
+    return unpacked(payloads(page)["copy-link"])[0]["address"]
 
 
 def texts(page: AppTest) -> str:

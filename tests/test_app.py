@@ -8,6 +8,8 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from tests import pages
+from tests.pages import choose, upload
 from vgg_viz import weights
 from vgg_viz.architecture import VGG19
 from vgg_viz.downloads import DownloadError
@@ -37,12 +39,7 @@ def unavailable(*_, **__):
 
 def open_page(**query: str) -> AppTest:
     """The page as a link with these parameters opens it, on the untrained network."""
-    page = AppTest.from_file("../streamlit_app.py", default_timeout=120)
-    for key, value in {"network": "Untrained", **query}.items():
-        page.query_params[key] = value
-    page.run()
-    assert not page.exception
-    return page
+    return pages.open_page(**{"network": "Untrained", **query})
 
 
 def texts(page: AppTest) -> str:
@@ -52,13 +49,6 @@ def texts(page: AppTest) -> str:
 def mosaics(page: AppTest) -> list:
     shown = page.main.get("bidi_component")
     return [component for component in shown if component.key != "copy-link"]
-
-
-def choose(page: AppTest, key: str, value: object) -> AppTest:
-    page.session_state[key] = value
-    page.run()
-    assert not page.exception
-    return page
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -90,7 +80,7 @@ def test_architecture_lists_the_layers_of_the_chosen_blocks():
     for layer in VGG19.layers:
         assert f"`{layer.name}`" in everything
     assert "143,667,240" in everything
-    some = texts(choose(page, "blocks", [2]))
+    some = texts(choose(page, "blocks", ("2",)))
     assert some.count("`block2_conv1`") == 2
     assert some.count("`block3_conv1`") == 1
 
@@ -163,7 +153,7 @@ def test_all_pages_of_a_large_layer_can_be_reached():
 
 
 def test_blocks_show_any_choice_with_any_number_and_filters_beside():
-    page = choose(open_page(view="Blocks"), "blocks", [2, 5])
+    page = choose(open_page(view="Blocks"), "blocks", ("2", "5"))
     names = [element.value for element in page.subheader]
     assert names == ["Block 2 · block2_conv2", "Block 5 · block5_conv4"]
     choose(page, "block_maps", 100)
@@ -171,7 +161,7 @@ def test_blocks_show_any_choice_with_any_number_and_filters_beside():
     before = len(mosaics(page))
     choose(page, "beside", True)
     assert len(mosaics(page)) == before + 2
-    choose(page, "blocks", [])
+    choose(page, "blocks", ())
     assert "at least one block" in page.info[0].value
 
 
@@ -181,6 +171,7 @@ def test_nonsense_in_the_link_falls_back_to_the_default(key):
     query = {"view": "Feature maps", key: "<script>alert(1)</script>"}
     page = open_page(**query)
     assert not page.error
+    assert f"{key}\\: expected" in page.warning[0].value
     if key != "view":
         assert texts(page) == texts(sound)
 
@@ -265,11 +256,9 @@ def photo(colour: str, file_format: str = "PNG") -> bytes:
 def test_an_uploaded_picture_is_shown_and_a_broken_one_leaves_the_view_as_it_was():
     page = open_page(view="Feature maps", picture="Your own")
     assert "Cat (stretched)" in texts(page)
-    page.file_uploader(key="upload").upload("red.png", photo("red"), "image/png").run()
-    assert not page.exception
+    upload(page, photo("red"))
     assert "Your picture (stretched)" in texts(page)
-    page.file_uploader(key="upload").upload("bad.png", photo("blue")[:80], "image/png").run()
-    assert not page.exception
+    upload(page, photo("blue")[:80])
     assert len(page.error) == 1
     assert "please send the file again" in page.error[0].value
     assert "Your picture (stretched)" in texts(page)

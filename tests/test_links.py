@@ -217,7 +217,7 @@ def test_numbers_reach_as_far_as_the_network_does():
         **dict.fromkeys(("channels", "filter_channel"), max(channels)),
         **dict.fromkeys(("row", "column"), max(sides)),
         **dict.fromkeys(("filter_page", "channel_page"), 32),
-        "tour": 100,
+        **dict.fromkeys(("tour", "own_tour"), 100),
     }
     numbers = {name: field.largest for name, field in FIELDS.items() if isinstance(field, Number)}
     assert numbers == wanted

@@ -112,10 +112,14 @@ class Several:
 
 @dataclass(frozen=True)
 class Number:
-    """A whole number from 1 to ``largest``, or none where that is the default."""
+    """A whole number from 1 to ``largest``, or none where that is the default.
+
+    ``counts`` says whether one that is too large means as many as there are.
+    """
 
     largest: int
     default: int | None = None
+    counts: bool = True
 
     def read(self, texts: Sequence[str]) -> int:
         """The number."""
@@ -125,6 +129,11 @@ class Number:
         if not 1 <= number <= self.largest:
             raise LinkError(f"expected a number from 1 to {self.largest}, got {shortened(text)}")
         return number
+
+    def cut(self, text: str) -> str:
+        """The same text, or the largest number where it says a larger one."""
+        larger = self.counts and re.fullmatch(r"[0-9]{1,5}", text) and int(text) > self.largest
+        return str(self.largest) if larger else text
 
     def write(self, value: Value) -> tuple[str, ...]:
         """The number's digits."""
@@ -157,6 +166,10 @@ SIDE = VGG19.input_side
 PAGE_FILTERS = PAGE_CHANNELS = 16
 MOST_STEPS = 100
 MOST_PARTS = 200
+FEWEST_CHANNELS = min(layer.channels for layer in VGG19.block_ends)
+
+# What Streamlit, this page's foot and those who count visitors have in an address.
+OTHERS = re.compile("(?i)embed|embed_options|debug|utm_.*|fbclid|gclid")
 
 FIELDS: Mapping[str, Field] = MappingProxyType(
     {
@@ -186,7 +199,8 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "row": Number(SIDE),
         "column": Number(SIDE),
         "lecture": Switch(),
-        "tour": Number(MOST_STEPS),
+        "tour": Number(MOST_STEPS, counts=False),
+        "own_tour": Number(MOST_STEPS),
         "answer": Switch(),
     }
 )
@@ -198,21 +212,50 @@ def read(link: str) -> dict[str, Value]:
     Raises:
         LinkError: it names a control that the page has not, or a value that the control has not.
     """
+    values, problems = understand(parts(link))
+    if problems:
+        raise LinkError(problems[0])
+    return values
+
+
+def parts(link: str) -> dict[str, list[str]]:
+    """The texts of each name in a link, or in the part of one behind its question mark.
+
+    Raises:
+        LinkError: there are more than any link of the page has.
+    """
     texts: dict[str, list[str]] = {}
     address, mark, query = link.split("#", 1)[0].partition("?")
     if not mark and "://" not in address:
         query = address
     for key, text in fields(query):
         texts.setdefault(key, []).append(text)
+    return texts
+
+
+def understand(
+    texts: Mapping[str, Sequence[str]], *, cuts: bool = False
+) -> tuple[dict[str, Value], list[str]]:
+    """What the parts of a link say, a value a field named, and a sentence on each that says none.
+
+    What the page's host and those who pass links on write into them is left alone. ``cuts`` takes a
+    number that is too large for the largest, as it would be for a smaller layer.
+    """
     values: dict[str, Value] = {}
+    problems: list[str] = []
     for key, given in texts.items():
-        if key not in FIELDS:
-            raise LinkError(f"expected a control of the page, got {shortened(key)}")
+        field = FIELDS.get(key)
+        if field is None:
+            if not OTHERS.fullmatch(key):
+                problems.append(f"expected a control of the page, got {shortened(key)}")
+            continue
+        if cuts and isinstance(field, Number):
+            given = [field.cut(given[-1])]
         try:
-            values[key] = FIELDS[key].read(given)
+            values[key] = field.read(given)
         except LinkError as error:
-            raise LinkError(f"{key}: {error}") from None
-    return values
+            problems.append(f"{key}: {error}")
+    return values, problems
 
 
 def fields(query: str) -> list[tuple[str, str]]:
@@ -227,15 +270,84 @@ def fields(query: str) -> list[tuple[str, str]]:
         raise LinkError(f"expected at most {MOST_PARTS} parts, got more") from error
 
 
+def largest(key: str, values: Mapping[str, Value]) -> int | None:
+    """How large the number of that name may be beside these values: most depend on the layer.
+
+    None for what is no number.
+    """
+    field = FIELDS[key]
+    if not isinstance(field, Number):
+        return None
+    layer = VGG19.layer(str(values.get("layer", FIELDS["layer"].default)))
+    height, width, filters = layer.output_shape
+    limits = {
+        "filters": filters,
+        "channels": layer.channels,
+        "maps": filters,
+        "channel": filters,
+        "row": height,
+        "column": width,
+        "filter_channel": FEWEST_CHANNELS,
+    }
+    counted = {
+        "filter_page": ("filters", PAGE_FILTERS),
+        "channel_page": ("channels", PAGE_CHANNELS),
+    }
+    if key in counted:
+        count, size = counted[key]
+        number = min(int(values.get(count) or FIELDS[count].default), limits[count])
+        return -(-number // size)
+    return limits.get(key, field.largest)
+
+
+def fitted(values: Mapping[str, Value]) -> dict[str, Value]:
+    """These values as the page shows them, all fields named.
+
+    Numbers are cut to the layer, and a choice that the view does not offer is its default; there is
+    no position without a map.
+    """
+    whole = {key: values.get(key, field.default) for key, field in FIELDS.items()}
+    for key, field in FIELDS.items():
+        number = whole[key]
+        if isinstance(field, Number) and number is not None:
+            whole[key] = min(int(number), largest(key, whole))
+    if whole["scale"] not in scales_of(str(whole["view"])):
+        whole["scale"] = FIELDS["scale"].default
+    if whole["channel"] is None:
+        whole["row"] = whole["column"] = None
+    return whole
+
+
+def scales_of(view: str) -> tuple[Scale, ...]:
+    """The scales that a view offers: only weights lie around zero, maps come after a ReLU."""
+    return ("own", "layer", "zero") if view == "filters" else ("own", "layer")
+
+
+def address(values: Mapping[str, Value]) -> dict[str, list[str]]:
+    """The parts of the shortest link to a view of the page; a default is left out."""
+    shown = fitted(values)
+    # The largest number of a small layer may be what is left of a larger default.
+    usual = fitted({key: shown[key] for key in ("view", "layer")})
+    return {
+        key: list(FIELDS[key].write(value))
+        for key, value in shown.items()
+        if value != (FIELDS[key].default if key in ("view", "layer") else usual[key])
+    }
+
+
 def write(values: Mapping[str, Value]) -> str:
     """The part of a link behind its question mark that says these values, defaults left out."""
-    parts = [
-        f"{key}={quote_plus(text)}"
+    named = {
+        key: FIELDS[key].write(value)
         for key, value in values.items()
         if value != FIELDS[key].default
-        for text in FIELDS[key].write(value)
-    ]
-    return "&".join(parts)
+    }
+    return encode(named)
+
+
+def encode(named: Mapping[str, Sequence[str]]) -> str:
+    """The part of a link behind its question mark that has these parts."""
+    return "&".join(f"{key}={quote_plus(text)}" for key, texts in named.items() for text in texts)
 
 
 def shortened(text: str) -> str:

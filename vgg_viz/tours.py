@@ -31,7 +31,7 @@ LONGEST = {"title": 120, "text": 1_200, "page": 2_000, "question": 600, "answer"
 ONE_LINE = ("title", "page")
 REQUIRED = ("title", "text", "page")
 # What a visitor does with a tour is no part of a step, but a pasted link may have it.
-LEFT_OUT = ("tour", "answer", "lecture")
+LEFT_OUT = ("tour", "own_tour", "answer", "lecture")
 
 LONGEST_LIST = 60  # letters of a list of options in a message
 

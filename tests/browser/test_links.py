@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.reading import settle, words
 from vgg_viz import links
 
 pytestmark = pytest.mark.browser
@@ -16,38 +17,12 @@ LINKS = [
     "&colours=Magma&order=Variance&network=Untrained&channel=9&row=100&column=20",
     "view=Filters&layer=9+%C2%B7+block4_conv1&filters=40&channels=40&filter_page=2&channel_page=3",
     "view=Blocks&blocks=2&blocks=4&block_maps=6&beside=true&filter_channel=5",
-    "view=Feature+maps&compare=Another+picture&other=Bricks&pair_scale=Layer&maps=4",
+    "view=Feature+maps&compare=Another+picture&other=Bricks&pair_scale=Layer&maps=4&own_tour=3",
     "view=Feature+maps&compare=Wrong+preprocessing&shown_as=Difference&maps=4",
     "view=Feature+maps&picture=Your+own&source=Camera",
     "view=Feature+maps&lecture=true&maps=9",
     "tour=5&answer=true&view=Feature+maps&picture=Test+pattern&maps=16",
 ]
-
-
-def settle(page: Page) -> None:
-    """Wait until the run is over and everything that it sent is drawn."""
-    page.wait_for_function(
-        """() => !document.querySelector('[data-testid="stSkeleton"]')
-        && document.querySelector('[data-test-script-state="notRunning"]')
-        && !document.querySelector('[data-stale="true"]')"""
-    )
-
-
-def words(page: Page) -> str:
-    """All that the page says and shows, the sidebar included; what fades out is no part of it."""
-    settle(page)
-    return page.evaluate(
-        """() => {
-        const parts = '[data-testid="stMain"], [data-testid="stSidebar"]';
-        const all = (what) => [...document.querySelectorAll(parts)].flatMap(
-            (part) => [...part.querySelectorAll(what)]);
-        const said = [...document.querySelectorAll(parts)]
-            .map((part) => part.innerText.replace(/\\s+/g, " "));
-        const fields = all("input").map((field) => `${field.ariaLabel}: ${field.value}`);
-        const chosen = all('[aria-checked="true"]').map((choice) => choice.innerText);
-        return [...said, ...fields, ...chosen].join("\\n");
-        }"""
-    )
 
 
 def grids(page: Page) -> list[str]:
@@ -128,4 +103,9 @@ def test_nonsense_in_all_values_is_the_default_page(open_page):
     said = words(default)
     keys = sorted(set(links.FIELDS) - {"view", "lecture"})
     nonsense = "&".join(f"{key}=%3Cscript%3Ealert(1)%3C%2Fscript%3E" for key in keys)
-    assert words(open_page(f"view=Feature+maps&{nonsense}")) == said
+    page = open_page(f"view=Feature+maps&{nonsense}")
+    settle(page)
+    warning = page.get_by_test_id("stAlert")
+    expect(warning).to_contain_text("Not all of this link was understood")
+    warning.evaluate("(element) => element.remove()")
+    assert words(page) == said

@@ -26,6 +26,7 @@ MIX = {
     "channel_page": 5,
     "block_maps": 20,
 }
+UPLOADER = "own-upload-picture-0"
 FIRST_VIEW = "view=Feature+maps"
 SECONDS_BETWEEN = 3.0
 JITTER = 1.0  # seconds: a change comes up to half of that earlier or later
@@ -77,7 +78,7 @@ class Viewer:
             if self.own_picture:
                 data = await asyncio.to_thread(photograph, self.number)
                 seconds += await self.page.set("picture", "Your own")
-                seconds += await self.page.upload("upload", f"{self.number}.jpg", data)
+                seconds += await self.page.upload(UPLOADER, f"{self.number}.jpg", data)
             self.log.opened.append(seconds)
         except Exception as error:
             self._fail("opening", error)

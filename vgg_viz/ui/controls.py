@@ -1,6 +1,6 @@
 """The sidebar's controls. A view calls those that it uses; the others are not shown.
 
-Every control is tied to the URL under its key, so that a link shows the same view.
+Every control shows one of the view's values and changes it; `vgg_viz.ui.state` owns them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ import streamlit as st
 
 from vgg_viz.architecture import VGG19, Layer
 from vgg_viz.links import (
+    BLOCKS,
     COLOUR_MAPS,
     LAYERS,
     NETWORKS,
@@ -21,9 +22,8 @@ from vgg_viz.links import (
     PairScale,
     Scale,
 )
-from vgg_viz.ui import address
+from vgg_viz.ui import state
 
-BLOCKS = tuple(range(1, len(VGG19.blocks) + 1))
 DIVERGING = "RdBu_r"
 
 
@@ -45,12 +45,7 @@ def one_of_many(
 ) -> str:
     """Choose one of options that are too many for a row; the first is the default."""
     return st.selectbox(
-        label,
-        list(options),
-        format_func=options.get,
-        key=key,
-        bind="query-params",
-        help=help_text,
+        label, list(options), format_func=options.get, help=help_text, **state.tie(key)
     )
 
 
@@ -62,22 +57,17 @@ def one_of(
     help_text: str | None = None,
     label_visibility: Literal["visible", "collapsed"] = "visible",
 ) -> str:
-    """Choose one of a few options, given with their labels; the first is the default."""
-    default = next(iter(options))
-    chosen = st.segmented_control(
+    """Choose one of a few options, given with their labels."""
+    return st.segmented_control(
         label,
         list(options),
-        default=default,
         format_func=options.get,
         required=True,
-        key=key,
-        bind="query-params",
         help=help_text,
         label_visibility=label_visibility,
         width="stretch",
+        **state.tie(key),
     )
-    # Streamlit takes "?scale=" for a choice of nothing, required or not.
-    return chosen or default
 
 
 def order() -> Order:
@@ -91,20 +81,15 @@ def order() -> Order:
 
 def count(label: str, key: str, largest: int) -> int:
     """Choose a number from 1 to ``largest``; one chosen for a larger layer is cut to it."""
-    return st.slider(f"{label} (1 to {largest})", 1, largest, **address.tie(key, largest))
+    return st.slider(f"{label} (1 to {largest})", 1, largest, **state.tie(key))
 
 
 def blocks() -> Sequence[int]:
     """Choose any of the five blocks."""
-    return st.segmented_control(
-        "Blocks",
-        BLOCKS,
-        selection_mode="multi",
-        default=BLOCKS,
-        key="blocks",
-        bind="query-params",
-        width="stretch",
+    chosen = st.segmented_control(
+        "Blocks", list(BLOCKS), selection_mode="multi", width="stretch", **state.tie("blocks")
     )
+    return [int(block) for block in chosen]
 
 
 def appearance(scales: Sequence[Scale]) -> Appearance:
@@ -142,7 +127,7 @@ def page(label: str, key: str, size: int, total: int) -> range:
     if pages == 1:
         return range(total)
     heading = st.empty()
-    number = st.pagination(pages, **address.tie(key, pages))
+    number = st.pagination(pages, **state.tie(key))
     shown = range((number - 1) * size, min(number * size, total))
     heading.caption(f"{label} {shown.start + 1} to {shown.stop} of {total}")
     return shown

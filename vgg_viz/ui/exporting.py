@@ -4,19 +4,18 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlencode
 
 import streamlit as st
 
 from vgg_viz import __version__, exports
-from vgg_viz.links import COLOUR_MAPS, FIELDS
+from vgg_viz.links import COLOUR_MAPS
 from vgg_viz.mosaic import near_square
 from vgg_viz.reproduction import FiltersRun, MapsRun, filters_script, maps_script
-from vgg_viz.ui import address, lecture
+from vgg_viz.ui import lecture, state
 from vgg_viz.ui.mosaics import Exhibit, scale_words
 
 # How one looks at the page, not what is on it.
-NOT_CARRIED = ("tour", "answer", "lecture")
+NOT_CARRIED = ("tour", "own_tour", "answer", "lecture")
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def offer(
     ) as opened:
         if not opened.open:
             return
-        own = address.shows_own_picture()
+        own = state.shows_own_picture()
         export = Export(title, exhibits, runs, link_to_view(), own)
         stem = exports.file_stem(f"vgg-viz {title}")
         for ending, (label, make) in FILES.items():
@@ -133,14 +132,9 @@ def in_file(make: Callable[[Export], bytes], export: Export) -> io.BytesIO:
 
 def link_to_view() -> str:
     """The link to the view as it is."""
-    pairs = [
-        (key, value)
-        for key in FIELDS
-        if key in st.query_params and key not in NOT_CARRIED
-        for value in st.query_params.get_all(key)
-    ]
+    parts = state.link(without=NOT_CARRIED)
     base = (st.context.url or "").split("?")[0]
-    return f"{base}?{urlencode(pairs)}" if pairs else base
+    return f"{base}?{parts}" if parts else base
 
 
 def panel(exhibit: Exhibit) -> exports.Panel:

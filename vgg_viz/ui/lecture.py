@@ -3,14 +3,14 @@
 import streamlit as st
 
 from vgg_viz.architecture import VGG19, Layer
-from vgg_viz.ui import address, touring
+from vgg_viz.ui import state, touring
 
 KEY = "lecture"
 
 
 def is_on() -> bool:
     """Whether the page is in lecture mode."""
-    return st.query_params.get(KEY, "").casefold() == "true"
+    return state.is_on(KEY)
 
 
 def caption(words: str, in_short: str) -> str:
@@ -59,7 +59,7 @@ def step_button(key: str, name: str, icon: str, arrow: str, layer: Layer, step: 
 
 def go(number: int) -> None:
     """Go to the conv layer of that number."""
-    address.put("layer", VGG19.conv_layers[number - 1].name)
+    state.change({"layer": VGG19.conv_layers[number - 1].name})
 
 
 def switch() -> None:
@@ -70,4 +70,4 @@ def switch() -> None:
 
 def turn() -> None:
     """Turn lecture mode on or off."""
-    address.put(KEY, not is_on())
+    state.change({KEY: not is_on()})

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from vgg_viz.links import FIELDS, VIEWS
-from vgg_viz.ui import address, components, lecture, touring
+from vgg_viz.links import VIEWS
+from vgg_viz.ui import components, controls, lecture, state, touring
 
 
 def show() -> str:
     """Show the top of the page; return the chosen view."""
-    touring.arrive()
+    if state.arrive():
+        touring.arrive()
     with st.container(
         horizontal=True,
         horizontal_alignment="distribute",
@@ -19,23 +20,24 @@ def show() -> str:
         with st.container(horizontal=True, width="content", key="page-tools"):
             touring.switch()
             lecture.switch()
-            copy_link()
-    view = st.segmented_control(
-        "View",
-        list(VIEWS),
-        default="architecture",
-        format_func=VIEWS.get,
-        required=True,
-        key="view",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    # Streamlit takes "?view=" for a choice of nothing, required or not.
-    return view or FIELDS["view"].default
+            address()
+    with st.container(key="view-choice"):
+        view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
+    show_problems()
+    return view
 
 
-def copy_link() -> None:
+def address() -> None:
     """Show the button that copies the address, and says what it does not carry."""
-    own_picture = address.shows_own_picture()
+    own_picture = state.shows_own_picture()
     missing = ["your own picture"] * own_picture + ["your own tour"] * touring.is_own()
-    components.mount("link", "copy-link", components.pack({"missing": " or ".join(missing)}))
+    words = {"missing": " or ".join(missing), "address": state.link()}
+    components.mount("address", "copy-link", components.pack(words))
+
+
+def show_problems() -> None:
+    """Say what of the link was not understood."""
+    problems = state.problems()
+    if problems:
+        words = " · ".join(touring.as_text(problem) for problem in problems)
+        st.warning(f"Not all of this link was understood: {words}.", icon=":material/link_off:")

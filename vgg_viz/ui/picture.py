@@ -18,12 +18,11 @@ import streamlit as st
 from vgg_viz.downloads import DownloadError, download, private_folder
 from vgg_viz.links import FIELDS, FITS, OWN, PICTURES, ROBIN, SOURCES, Fit
 from vgg_viz.samples import SAMPLES, sample, sample_bytes, thumbnail_bytes
-from vgg_viz.ui import controls
+from vgg_viz.ui import controls, state
 from vgg_viz.ui.memory import cache_bytes, limit_bytes
 
 if TYPE_CHECKING:
     import numpy as np
-    from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 MAX_MEGABYTES = 20  # as vgg_viz.images has it
 DECODED_BYTES = 301_056  # pixels, and as many again for a PNG that cannot be packed
@@ -65,19 +64,30 @@ class PictureFile:
     read: Callable[[], bytes]
 
 
+class Own:
+    """A picture that a visitor gave, kept as long as they stay: small, and none of its file."""
+
+    def __init__(self, title: str, data: bytes) -> None:
+        """Decode a file's bytes at both sizes.
+
+        Raises:
+            PictureError: they are not a picture that is accepted.
+        """
+        self.title = title
+        self._made = {fit: Picture(title, title, *decode(data, fit), fit) for fit in FITS}
+        self.thumbnail = thumbnail(self._made["crop"].pixels)
+
+    def open(self, fit: Fit) -> Picture:
+        """The picture, brought to its size in that way."""
+        return self._made[fit]
+
+
 def choose_other() -> Picture:
     """Show the choice of a second picture, to compare with, and return it."""
-    choice = st.selectbox(
-        "The other picture",
-        list(PICTURES),
-        list(PICTURES).index(FIELDS["other"].default),
-        format_func=PICTURES.get,
-        key="other",
-        bind="query-params",
-    )
-    file = own_upload("other_upload", "Your other picture") if choice == OWN else None
-    fit = st.session_state.get("fit") or FIELDS["fit"].default
-    return load(choice, file, fit, "other")
+    choice = controls.one_of_many("The other picture", "other", PICTURES)
+    if choice == OWN:
+        take_own("other", "Your other picture", cameras=False)
+    return load(choice, str(state.value("fit")), "other")
 
 
 def choose() -> Picture:
@@ -85,30 +95,28 @@ def choose() -> Picture:
 
     Where the chosen one cannot be had, the controls say why and the last good one is returned.
     """
-    st.html(thumbnail_styles())
-    choice = st.pills(
-        "Picture",
-        list(PICTURES),
-        default=SAMPLES[0].name,
-        format_func=PICTURES.get,
-        required=True,
-        key="picture",
-        bind="query-params",
-    )
-    # Streamlit takes "?picture=" for a choice of nothing, required or not.
-    choice = choice or FIELDS["picture"].default
+    st.html(thumbnail_styles() + own_thumbnail_style())
+    with st.container(key="picture-choice"):
+        choice = st.pills(
+            "Picture",
+            list(PICTURES),
+            format_func=PICTURES.get,
+            required=True,
+            **state.tie("picture"),
+        )
     message = st.container()
-    file = own_file() if choice == OWN else None
+    if choice == OWN:
+        take_own("picture", "Your picture")
     fit = controls.one_of("Size", "fit", FITS, help_text=FIT_HELP)
     with message:
-        picture = load(choice, file, fit, "picture")
+        picture = load(choice, fit, "picture")
     st.image(picture.png, output_format="PNG", width="stretch", alt=picture.alt)
     st.caption(f"{picture.title}, as VGG19 sees it: 224 × 224 pixels")
     return picture
 
 
-def load(choice: str, own: PictureFile | None, fit: Fit, key: str) -> Picture:
-    """Decode the chosen picture; on failure say why and keep to the last one that was right.
+def load(choice: str, fit: Fit, key: str) -> Picture:
+    """The chosen picture; on failure say why and keep to the last one that was right.
 
     ``key`` is that of the control with the choice.
     """
@@ -119,18 +127,30 @@ def load(choice: str, own: PictureFile | None, fit: Fit, key: str) -> Picture:
     if choice != ROBIN:
         st.session_state.pop(f"robin_failure_{key}", None)
     try:
-        file = own if choice == OWN else robin_file(key) if choice == ROBIN else sample_file(choice)
-        picture = open_file(file, fit) if file else last_good(fit)
+        opened = opener(choice, key)
+        picture = opened(fit) if opened else last_good(fit)
     except (PictureError, DownloadError) as error:
         st.error(escape(str(error)), icon=":material/broken_image:")
         if choice == ROBIN:
             give_robin_up(key, error)
         return fall_back(last_good, fit, key)
-    if file:
-        # Of one's own only the pixels: Streamlit has the file already, of up to 20 MB a visitor.
-        again = partial(open_file, file) if file is not own else lambda _: picture
-        st.session_state[remembered] = again
+    if opened:
+        st.session_state[remembered] = opened
+    elif choice == OWN:
+        st.caption(f"Until there is one, the page shows *{escape(picture.title)}*.")
     return picture
+
+
+def opener(choice: str, key: str) -> Callable[[Fit], Picture] | None:
+    """What opens the chosen picture; None where the visitor has given none of their own yet.
+
+    Raises:
+        DownloadError: it could not be fetched.
+    """
+    if choice == OWN:
+        own = owned(key)
+        return own.open if own else None
+    return partial(open_file, robin_file(key) if choice == ROBIN else sample_file(choice))
 
 
 def fall_back(last_good: Callable[[Fit], Picture], fit: Fit, key: str) -> Picture:
@@ -143,37 +163,86 @@ def fall_back(last_good: Callable[[Fit], Picture], fit: Fit, key: str) -> Pictur
         return open_file(default_file(key), fit)
 
 
-def own_file() -> PictureFile | None:
-    """Show the upload and the camera; return the picture given, if there is one."""
-    source = controls.one_of("From", "source", SOURCES, label_visibility="collapsed")
-    if source == "upload":
-        return own_upload("upload", "Your picture")
-    given = st.camera_input("Take a photo", key="camera", label_visibility="collapsed")
-    return given_file(given, "Your photo")
+# -- the visitor's own
 
 
-def own_upload(key: str, title: str) -> PictureFile | None:
-    """Show the upload of a photo; return it, if there is one."""
-    given = st.file_uploader(
-        "A photo of yours",
-        type="image",
-        max_upload_size=MAX_MEGABYTES,
-        key=key,
-        label_visibility="collapsed",
-    )
-    return given_file(given, title)
+def owned(key: str) -> Own | None:
+    """The picture that the visitor gave under that control, if there is one."""
+    return st.session_state.get(f"own-{key}")
 
 
-def given_file(given: UploadedFile | None, title: str) -> PictureFile | None:
-    """A visitor's own file, and who will see it."""
-    st.caption("It stays with you: nobody else sees it, and a link to this page does not carry it.")
-    if given is None:
-        st.caption(
-            "None is here. If you gave one before the connection was lost, please give it again."
+def take_own(key: str, title: str, *, cameras: bool = True) -> None:
+    """Show what a visitor gives a picture with, and what became of the last one that was given."""
+    upload = f"own-upload-{key}-{st.session_state.get(f'own-count-{key}', 0)}"
+    if (
+        not cameras
+        or controls.one_of("From", "source", SOURCES, label_visibility="collapsed") == "upload"
+    ):
+        st.file_uploader(
+            "Another photo of yours" if owned(key) else "A photo of yours",
+            type="image",
+            max_upload_size=MAX_MEGABYTES,
+            key=upload,
+            label_visibility="collapsed",
+            on_change=take,
+            args=(key, upload, title),
         )
-        return None
-    # A browser may say any id, that of a sample, too.
-    return PictureFile(f"own {given.file_id}", title, title, given.getvalue)
+    else:
+        st.camera_input(
+            "Take a photo",
+            key="camera",
+            label_visibility="collapsed",
+            on_change=take,
+            args=(key, "camera", "Your photo"),
+        )
+    problem = st.session_state.get(f"own-problem-{key}")
+    if problem:
+        st.error(escape(problem), icon=":material/broken_image:")
+    st.caption(own_words(key))
+    if owned(key):
+        st.button(
+            "Remove it",
+            key=f"own-remove-{key}",
+            icon=":material/delete:",
+            on_click=remove,
+            args=(key,),
+        )
+
+
+def own_words(key: str) -> str:
+    """Who sees the visitor's picture, and where it has gone if it was there before."""
+    if owned(key) or state.was_chosen(key):
+        return "It stays with you: nobody else sees it, and a link to this page does not carry it."
+    return (
+        "A picture of one’s own is not part of a link, and is gone when the page is loaded anew or "
+        "the connection was lost for long. If it was yours, please give it again."
+    )
+
+
+def take(key: str, widget: str, title: str) -> None:
+    """Keep the picture that was just given, or remember what is wrong with it."""
+    from vgg_viz.images import PictureError
+
+    given = st.session_state.get(widget)
+    if given is None:
+        return
+    st.session_state.pop(f"own-problem-{key}", None)
+    try:
+        st.session_state[f"own-{key}"] = Own(title, given.getvalue())
+    except PictureError as error:
+        st.session_state[f"own-problem-{key}"] = str(error)
+    # The next upload is another widget, so that Streamlit lets go of this one's file.
+    st.session_state[f"own-count-{key}"] = st.session_state.get(f"own-count-{key}", 0) + 1
+
+
+def remove(key: str) -> None:
+    """Let go of the visitor's picture, and show a sample in its place."""
+    for name in (f"own-{key}", f"own-problem-{key}", f"last_good_{key}"):
+        st.session_state.pop(name, None)
+    state.change({key: FIELDS[key].default})
+
+
+# -- samples and the robin
 
 
 @lru_cache(maxsize=len(SAMPLES))
@@ -204,10 +273,19 @@ def decoded(key: str, fit: Fit, _read: Callable[[], bytes]) -> tuple[np.ndarray,
     The bytes are not looked at to find the result again: hashing a large photo takes longer than
     all the rest of a run.
     """
+    return decode(_read(), fit)
+
+
+def decode(data: bytes, fit: Fit) -> tuple[np.ndarray, bytes, str]:
+    """The pixels of a picture file's bytes, as PNG, and their digest.
+
+    Raises:
+        PictureError: they are not a picture that is accepted.
+    """
     from vgg_viz.images import digest, load_picture
     from vgg_viz.mosaic import png
 
-    pixels = load_picture(_read(), fit)
+    pixels = load_picture(data, fit)
     return pixels, png(pixels), digest(pixels)
 
 
@@ -254,16 +332,36 @@ def give_robin_up(key: str, error: Exception) -> None:
         (private_folder() / ROBIN_NAME).unlink(missing_ok=True)
 
 
+def thumbnail(pixels: np.ndarray) -> bytes:
+    """A picture, RGB uint8 (224, 224, 3), small enough for the choice of one, as PNG."""
+    from vgg_viz.mosaic import png
+
+    return png(pixels[2::4, 2::4])
+
+
 @lru_cache(maxsize=1)
 def thumbnail_styles() -> str:
     """The style sheet that turns the picture choice into thumbnails; all of it our own."""
     pictures = [
-        f".st-key-picture button:nth-of-type({number})"
+        f".st-key-picture-choice button:nth-of-type({number})"
         "{background-image:url(data:image/jpeg;base64,"
         f"{base64.b64encode(thumbnail_bytes(sample.name)).decode()})}}"
         for number, sample in enumerate(SAMPLES, start=1)
     ]
     return f"<style>{''.join(pictures)}</style>"
+
+
+def own_thumbnail_style() -> str:
+    """The same for the visitor's own picture, if there is one."""
+    own = owned("picture")
+    if own is None:
+        return ""
+    place = f".st-key-picture-choice button:nth-of-type({list(PICTURES).index(OWN) + 1})"
+    data = base64.b64encode(own.thumbnail).decode()
+    return (
+        f"<style>{place}{{background-image:url(data:image/png;base64,{data})}}"
+        f"{place} p{{opacity:0}}</style>"
+    )
 
 
 def escape(text: str) -> str:

@@ -1,6 +1,6 @@
 """What the visitor has picked: a map or filter of the layer, and a position in it.
 
-Both are number fields, tied to the URL like every control; clicks only set them.
+Both are number fields as well; clicks only set them.
 """
 
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from functools import partial
 import streamlit as st
 
 from vgg_viz.architecture import VGG19, Layer
-from vgg_viz.links import FIELDS, PAGE_FILTERS
-from vgg_viz.ui import address, components
+from vgg_viz.links import PAGE_FILTERS, Value
+from vgg_viz.ui import components, state
 
 Position = tuple[int, int]
 
@@ -38,20 +38,19 @@ def pick_position(inspector: str, layer: Layer) -> Callable[[], None]:
 def _pick_position(inspector: str, height: int, width: int) -> None:
     position = components.picked_position(inspector, height, width)
     if position is not None:
-        address.put(ROW, position[0] + 1)
-        address.put(COLUMN, position[1] + 1)
+        state.change({ROW: position[0] + 1, COLUMN: position[1] + 1})
 
 
 def choose(channel: int, position: Position | None = None, layer: str = "", view: str = "") -> None:
     """Go to a channel, and perhaps to a position in it (from 0), another layer or another view."""
-    address.put(CHANNEL, channel)
+    changes: dict[str, Value] = {CHANNEL: channel}
     if position is not None:
-        address.put(ROW, position[0] + 1)
-        address.put(COLUMN, position[1] + 1)
+        changes |= {ROW: position[0] + 1, COLUMN: position[1] + 1}
     if layer:
-        address.put("layer", layer)
+        changes["layer"] = layer
     if view:
-        st.session_state["view"] = view
+        changes["view"] = view
+    state.change(changes)
 
 
 def open_map(mosaic: str, layer: Layer) -> Callable[[], None]:
@@ -70,18 +69,17 @@ def open_layer(diagram: str) -> None:
     number = components.picked_number(diagram, len(VGG19.conv_layers))
     if number is not None:
         layer = VGG19.conv_layers[number - 1]
-        address.put("layer", layer.name)
-        st.session_state["view"] = "maps"
+        state.change({"layer": layer.name, "view": "maps"})
 
 
 def open_filter(channel: int) -> None:
     """Show that filter in the Filters view, on its page."""
-    address.put("filters", max(channel, FIELDS["filters"].default))
-    address.put("filter_page", (channel - 1) // PAGE_FILTERS + 1)
-    st.session_state["view"] = "filters"
+    filters = max(channel, state.number("filters"))
+    page = (channel - 1) // PAGE_FILTERS + 1
+    state.change({"filters": filters, "filter_page": page, "view": "filters"})
 
 
 def field(label: str, key: str, largest: int) -> int | None:
     """Show a number field from 1 to ``largest`` that may be empty; return its number."""
-    tie = address.tie(key, largest)
-    return st.number_input(label, 1, largest, value=None, placeholder=f"1–{largest}", **tie)
+    placeholder = f"1–{largest}"
+    return st.number_input(label, 1, largest, value=None, placeholder=placeholder, **state.tie(key))

@@ -22,24 +22,24 @@ STYLES = """
 }
 .legend div { flex: 0 0 100%; height: 0.9rem; border-radius: 0.2rem; }
 @media (max-width: 640px) {
-  .st-key-view button { padding-inline: 0.42rem; }
-  .st-key-view button p { font-size: 0.82rem; }
+  .st-key-view-choice button { padding-inline: 0.42rem; }
+  .st-key-view-choice button p { font-size: 0.82rem; }
   [data-testid="stMain"] h1 { font-size: 1.6rem; }
 }
 
 /* The choice of a picture: thumbnails; the samples' names are left to screen readers. */
-.st-key-picture [role="radiogroup"] {
+.st-key-picture-choice [role="radiogroup"] {
   display: grid; grid-template-columns: repeat(5, 1fr); gap: 0.4rem;
 }
-.st-key-picture button {
+.st-key-picture-choice button {
   width: 100%; aspect-ratio: 1; height: auto; padding: 0; border-radius: 0.4rem;
   background-size: cover; background-position: center;
 }
-.st-key-picture button[aria-checked="true"] {
+.st-key-picture-choice button[aria-checked="true"] {
   outline: 3px solid var(--st-primary-color); outline-offset: 1px;
 }
-.st-key-picture button:nth-of-type(-n+8) p { opacity: 0; }
-.st-key-picture button p { font-size: 0.8rem; line-height: 1.1; white-space: normal; }
+.st-key-picture-choice button:nth-of-type(-n+8) p { opacity: 0; }
+.st-key-picture-choice button p { font-size: 0.8rem; line-height: 1.1; white-space: normal; }
 </style>
 """
 
@@ -48,8 +48,10 @@ LECTURE = """
 <style>
 /* For the back of a room: no controls, large letters, black on white or white on black. */
 :root { font-size: 22px; }
-[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"], .st-key-view, .st-key-tour-start,
-.st-key-copy-link, .st-key-masthead h1, [data-testid="stHeader"] { display: none !important; }
+[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"], .st-key-view-choice,
+.st-key-tour-start, .st-key-copy-link, .st-key-masthead h1, [data-testid="stHeader"] {
+  display: none !important;
+}
 [data-testid="stMainBlockContainer"] { max-width: none; padding: 0.5rem 1rem; }
 [data-testid="stApp"] { background: GROUND; }
 [data-testid="stMain"] :is(h1, h2, h3, p, li, label):not(button *) { color: INK !important; }

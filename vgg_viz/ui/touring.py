@@ -2,15 +2,16 @@
 
 import streamlit as st
 
-from vgg_viz.links import FIELDS, MOST_STEPS, LinkError
+from vgg_viz.links import FIELDS, Value
 from vgg_viz.tours import Step, Tour, TourError, built_in, parse
-from vgg_viz.ui import address
+from vgg_viz.ui import state
 
-STEP, ANSWER = "tour", "answer"
-OWN_TOUR, OWN_PLACE = "own_tour", "own_tour_place"
+STEP, OWN_STEP, ANSWER = "tour", "own_tour", "answer"
+WAY = (STEP, OWN_STEP, ANSWER)
+OWN_TOUR = "opened-tour"
 
-# What a step leaves to the visitor unless it names it; the last three are the tour's own way.
-KEPT = ("picture", "source", "fit", "lecture", STEP, ANSWER)
+# What the visitor has chosen, and gets again after a step that shows another picture.
+LENT = ("picture", "source", "fit")
 
 
 def is_on() -> bool:
@@ -20,36 +21,38 @@ def is_on() -> bool:
 
 def is_own() -> bool:
     """Whether the visitor is on a tour of their own, from a file."""
-    return OWN_PLACE in st.session_state
+    return state.number(OWN_STEP) is not None and OWN_TOUR in st.session_state
 
 
 def place() -> tuple[Tour, int, bool] | None:
     """The tour, the step (from 0) and whether its answer is shown; None outside of a tour.
 
-    That of the page's own tour is in the address; that of a tour from a file is not, since nobody
-    else has the file.
+    A step of a tour from a file means nothing to who does not have the file.
     """
-    if is_own():
-        tour = st.session_state[OWN_TOUR]
-        step, answered = st.session_state[OWN_PLACE]
-        return tour, step, answered
-    try:
-        step = FIELDS[STEP].read([st.query_params[STEP]])
-    except (KeyError, LinkError):
+    own = is_own()
+    step = state.number(OWN_STEP if own else STEP)
+    if step is None:
         return None
-    tour = built_in()
-    answered = st.query_params.get(ANSWER) == "true"
-    return tour, min(step, len(tour.steps)) - 1, answered
+    tour = st.session_state[OWN_TOUR] if own else built_in()
+    return tour, min(step, len(tour.steps)) - 1, state.is_on(ANSWER)
 
 
 def arrive() -> None:
-    """Set the page where a link named the tour's step and nothing else."""
-    alone = set(st.query_params) <= {STEP, ANSWER, "lecture"}
+    """Understand an address that was taken over: what of it a step of a tour has set.
+
+    Where it named the step and nothing else, the page is set as the step says.
+    """
     now = place()
-    if alone and now and not st.session_state.get("arrived"):
-        tour, number, _ = now
-        apply(tour.steps[number])
-    st.session_state["arrived"] = True
+    if now is None:
+        return
+    tour, number, _ = now
+    step = tour.steps[number]
+    if set(state.named()) <= {*WAY, "lecture"}:
+        state.complete(page_of(step), lent=lent_by(step))
+    else:
+        state.complete(
+            {}, lent={key: one for key, one in lent_by(step).items() if state.value(key) == one}
+        )
 
 
 def switch() -> None:
@@ -135,42 +138,47 @@ def open_file() -> None:
     except TourError as error:
         st.session_state["tour-problem"] = str(error)
         return
-    leave()
     st.session_state[OWN_TOUR] = tour
-    st.session_state[OWN_PLACE] = (0, False)
-    apply(tour.steps[0])
+    state.change(
+        {STEP: None, OWN_STEP: 1, ANSWER: False} | page_of(tour.steps[0]),
+        lent=lent_by(tour.steps[0]),
+    )
 
 
 def forget_own() -> None:
     """Go back to the page's own tour."""
-    st.session_state.pop(OWN_PLACE, None)
-    go(0)
+    step = built_in().steps[0]
+    state.change({STEP: 1, OWN_STEP: None, ANSWER: False} | page_of(step), lent=lent_by(step))
 
 
 def go(number: int, answered: bool = False) -> None:
     """Go to a step, and set the page as it says, or show the answer of the one that is there."""
-    tour = st.session_state[OWN_TOUR] if is_own() else built_in()
-    if is_own():
-        st.session_state[OWN_PLACE] = (number, answered)
+    own = is_own()
+    tour = st.session_state[OWN_TOUR] if own else built_in()
+    way = {OWN_STEP if own else STEP: number + 1, ANSWER: answered}
+    if answered:
+        state.change(way)
     else:
-        address.put(STEP, min(number + 1, MOST_STEPS))
-        address.put(ANSWER, answered)
-    if not answered:
-        apply(tour.steps[number])
+        step = tour.steps[number]
+        state.change(way | page_of(step), lent=lent_by(step))
 
 
 def leave() -> None:
-    """Leave the tour; the page stays as it is."""
-    st.session_state.pop(OWN_PLACE, None)
-    address.put(STEP, None)
-    address.put(ANSWER, False)
+    """Leave the tour; the page stays as it is, with the picture that the visitor chose."""
+    state.change({STEP: None, OWN_STEP: None, ANSWER: False}, lent={})
 
 
-def apply(step: Step) -> None:
-    """Set the page as a step says: what it does not name has its default."""
-    for key, field in FIELDS.items():
-        if key in step.page or key not in KEPT:
-            address.put(key, step.page.get(key, field.default))
+def page_of(step: Step) -> dict[str, Value]:
+    """What a step sets: all but the picture, the lecture and the way through the tour itself."""
+    theirs = (*LENT, *WAY, "lecture")
+    return {
+        key: step.page.get(key, field.default) for key, field in FIELDS.items() if key not in theirs
+    }
+
+
+def lent_by(step: Step) -> dict[str, Value]:
+    """The picture that a step names, in place of the visitor's."""
+    return {key: step.page[key] for key in LENT if key in step.page}
 
 
 def as_text(words: str) -> str:

@@ -6,13 +6,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19, format_shape
-from vgg_viz.links import Order
-from vgg_viz.ui import controls, exporting, lecture, mosaics, picture, selection
+from vgg_viz.links import FEWEST_CHANNELS, Order
+from vgg_viz.ui import controls, exporting, lecture, mosaics, picture, selection, state
 from vgg_viz.ui.results import Work
 from vgg_viz.ui.scenes import Scene
 
 LARGEST = max(layer.filters for layer in VGG19.block_ends)
-FEWEST_CHANNELS = min(layer.channels for layer in VGG19.block_ends)
 
 
 def show(notice: DeltaGenerator) -> None:
@@ -42,7 +41,7 @@ def show(notice: DeltaGenerator) -> None:
 
 def filters_beside() -> int | None:
     """Choose whether to show filters too; return the number of the channel to show, or None."""
-    if not st.toggle("Filters beside the maps", key="beside", bind="query-params"):
+    if not st.toggle("Filters beside the maps", **state.tie("beside")):
         return None
     return controls.count("Channel of the filters", "filter_channel", FEWEST_CHANNELS)
 

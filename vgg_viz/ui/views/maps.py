@@ -6,7 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.architecture import Layer, format_shape
 from vgg_viz.links import Order
 from vgg_viz.network import Network
-from vgg_viz.ui import address, controls, exporting, lecture, mosaics, picture, selection
+from vgg_viz.ui import controls, exporting, lecture, mosaics, picture, selection, state
 from vgg_viz.ui.results import Work
 from vgg_viz.ui.scenes import Scene
 from vgg_viz.ui.views import comparison, inspector, numbers, origin
@@ -44,7 +44,7 @@ def show_maps(scene: Scene, count: int, order: Order, appearance: controls.Appea
     """Show the maps of a scene, and look into the one that was picked."""
     layer = scene.layer
     frame = mosaics.Frame("maps-mosaic", selection.pick_channel("maps-mosaic", layer.filters))
-    channel = address.number_at(selection.CHANNEL, layer.filters)
+    channel = state.number(selection.CHANNEL)
     beside = channel and not lecture.is_on()
     grid, look = st.columns([3, 2], gap="large") if beside else (st.container(), st.container())
 

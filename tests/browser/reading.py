@@ -1,0 +1,38 @@
+"""What a page says, and when it has come to rest."""
+
+from playwright.sync_api import Page, TimeoutError
+
+AT_REST = """() => !document.querySelector('[data-testid="stSkeleton"]')
+    && document.querySelector('[data-test-script-state="notRunning"]')
+    && !document.querySelector('[data-stale="true"]')"""
+# The sidebar's own button is there only while the pointer is near.
+WORDS = """() => {
+    const parts = '[data-testid="stMain"], [data-testid="stSidebar"]';
+    const all = (what) => [...document.querySelectorAll(parts)].flatMap(
+        (part) => [...part.querySelectorAll(what)]);
+    const said = [...document.querySelectorAll(parts)].map((part) =>
+        part.innerText.replace("keyboard_double_arrow_left", "").replace(/\\s+/g, " ").trim());
+    const fields = all("input").map((field) => `${field.ariaLabel}: ${field.value}`);
+    const chosen = all('[aria-checked="true"]').map((choice) => choice.innerText);
+    return [...said, ...fields, ...chosen].join("\\n");
+}"""
+
+
+def settle(page: Page) -> None:
+    """Wait until the run is over and everything that it sent is drawn."""
+    page.wait_for_function(AT_REST)
+
+
+def words(page: Page) -> str:
+    """All that the page says and shows, the sidebar included; what fades out is no part of it."""
+    settle(page)
+    return page.evaluate(WORDS)
+
+
+def wait_for_words(page: Page, wanted: str) -> None:
+    """Wait until the page is at rest and says that; the message has what it says instead."""
+    script = f"(wanted) => ({AT_REST})() && ({WORDS})() === wanted"
+    try:
+        page.wait_for_function(script, arg=wanted, timeout=20_000)
+    except TimeoutError:
+        assert words(page) == wanted

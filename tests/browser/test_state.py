@@ -1,0 +1,330 @@
+"""Page, address, Copy link, Back, Forward and reload agree, however a value was set."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.reading import settle, wait_for_words, words
+from vgg_viz import links
+from vgg_viz.links import FIELDS
+
+pytestmark = pytest.mark.browser
+
+Action = Callable[[Page], None]
+FIFTH = links.LAYERS["block3_conv1"]
+SIXTEENTH = links.LAYERS["block5_conv4"]
+
+
+def radio(name: str) -> Action:
+    """Choose that one of a few."""
+    return lambda page: page.get_by_role("radio", name=name, exact=True).first.click()
+
+
+def option(label: str, name: str) -> Action:
+    """Choose that one of many."""
+
+    def choose(page: Page) -> None:
+        page.get_by_role("combobox", name=re.compile(f"(^|, ?|\\. ){re.escape(label)}")).click()
+        page.get_by_role("option", name=name, exact=True).click()
+
+    return choose
+
+
+def slide(label: str, key: str) -> Action:
+    """Press that key on a slider."""
+
+    def press(page: Page) -> None:
+        page.get_by_role("slider", name=re.compile(f"^{label}")).focus()
+        page.keyboard.press(key)
+
+    return press
+
+
+def fill(label: str, number: str) -> Action:
+    """Write that number into a field."""
+
+    def write(page: Page) -> None:
+        field = page.get_by_role("spinbutton", name=label, exact=True)
+        field.fill(number)
+        field.press("Enter")
+
+    return write
+
+
+def button(name: str) -> Action:
+    """Press the button of that name."""
+    return lambda page: page.get_by_role("button", name=name).first.click()
+
+
+def key(name: str) -> Action:
+    """Press that key, wherever the focus is."""
+    return lambda page: page.keyboard.press(name)
+
+
+def pill(name: str) -> Action:
+    """Choose that block, or no longer."""
+    return lambda page: page.get_by_role("button", name=name, exact=True).first.click()
+
+
+def switch(name: str) -> Action:
+    """Turn that on or off."""
+    return lambda page: page.get_by_text(name, exact=True).click()
+
+
+def tile(mosaic: str, column: int, row: int = 0) -> Action:
+    """Click the tile at that place of a mosaic."""
+
+    def click(page: Page) -> None:
+        canvas = page.locator(f".st-key-{mosaic} .grid canvas")
+        expect(canvas).not_to_have_js_property("width", 300)
+        where = canvas.evaluate(
+            """(canvas, [column, row]) => {
+            const root = canvas.getRootNode();
+            const selected = root.querySelector(".hovered");
+            const box = canvas.getBoundingClientRect();
+            const grid = root.querySelector(".grid");
+            return [box.width, box.height];
+            }""",
+            [column, row],
+        )
+        assert where[0] > 0
+        canvas.click(position={"x": 30 + column * 75, "y": 45 + row * 90})
+
+    return click
+
+
+def position(page: Page) -> None:
+    """Click a position of the inspected map."""
+    expect(page.locator(".st-key-inspector .inspector[data-shown]")).to_be_visible()
+    page.locator(".st-key-inspector .stage").first.click(position={"x": 40, "y": 60})
+
+
+# What is set, from which view on, by which action.
+BY_CONTROL = {
+    "view": ("view=Feature+maps&maps=4", radio("Filters"), "filters"),
+    "picture": ("view=Feature+maps&maps=4", radio("Coffee"), "coffee"),
+    "fit": ("view=Feature+maps&maps=4", radio("Cropped"), "crop"),
+    "source": ("view=Feature+maps&maps=4&picture=Your+own", radio("Camera"), "camera"),
+    "layer": ("view=Feature+maps&maps=4", option("Layer", FIFTH), "block3_conv1"),
+    "filters": ("view=Filters", slide("Number of filters", "ArrowLeft"), 7),
+    "channels": (f"view=Filters&layer={FIFTH}", slide("Number of channels", "ArrowLeft"), 7),
+    "maps": ("view=Feature+maps&maps=4", slide("Number of maps", "ArrowRight"), 5),
+    "blocks": ("view=Blocks&block_maps=4", pill("3"), ("1", "2", "4", "5")),
+    "block_maps": ("view=Blocks&block_maps=4", slide("Number of maps", "ArrowRight"), 5),
+    "beside": ("view=Blocks&block_maps=4", switch("Filters beside the maps"), True),
+    "filter_channel": (
+        "view=Blocks&block_maps=4&beside=true",
+        slide("Channel of the filters", "ArrowRight"),
+        2,
+    ),
+    "scale": ("view=Filters", radio("Around 0"), "zero"),
+    "colours": ("view=Feature+maps&maps=4", option("Colours", "Magma"), "magma"),
+    "order": ("view=Feature+maps&maps=4", option("Order", "Variance"), "variance"),
+    "network": ("view=Feature+maps&maps=4", radio("Untrained"), "untrained"),
+    "compare": ("view=Feature+maps&maps=4", option("Compare with", "Another picture"), "picture"),
+    "other": (
+        "view=Feature+maps&maps=4&compare=Another+picture",
+        option("The other picture", "Bricks"),
+        "bricks",
+    ),
+    "shown_as": (
+        "view=Feature+maps&maps=4&compare=Another+picture",
+        radio("Difference"),
+        "difference",
+    ),
+    "pair_scale": ("view=Feature+maps&maps=4&compare=Another+picture", radio("Layer"), "layer"),
+    "channel": ("view=Feature+maps&maps=4", fill("Map", "3"), 3),
+    "row": ("view=Feature+maps&maps=4&channel=3", fill("Row", "30"), 30),
+    "column": ("view=Feature+maps&maps=4&channel=3&row=5", fill("Column", "40"), 40),
+    "lecture": ("view=Feature+maps&maps=4", button("Lecture mode"), True),
+    "tour": ("view=Feature+maps&maps=4", button("Tour"), 1),
+    "answer": ("tour=2", button("Answer"), True),
+}
+BY_CLICK = {
+    "a map": ("view=Feature+maps&maps=4", tile("maps-mosaic", 0), {"channel": 1}),
+    "a position": (
+        f"view=Feature+maps&maps=4&layer={SIXTEENTH}&channel=3",
+        position,
+        {"row": ..., "column": ...},
+    ),
+    "a map of a block": (
+        "view=Blocks&block_maps=4&blocks=3",
+        tile("block-3", 0),
+        {"view": "maps", "layer": "block3_conv4", "channel": 1},
+    ),
+    "its filter": (
+        f"view=Feature+maps&maps=4&layer={FIFTH}&channel=33",
+        button("Its filter"),
+        {"view": "filters", "filters": 33, "filter_page": 3},
+    ),
+    "the next layer": (
+        "view=Feature+maps&maps=4&lecture=true",
+        key("ArrowRight"),
+        {"layer": "block1_conv2"},
+    ),
+    "a step of the tour": (
+        "tour=3",
+        button("Next"),
+        {"tour": 4, "picture": "bricks", "layer": "block1_conv2"},
+    ),
+    "the tour's end": ("tour=4", button("Leave tour"), {"tour": None, "layer": "block1_conv2"}),
+}
+ACTIONS = {name: (link, act, {name: value}) for name, (link, act, value) in BY_CONTROL.items()}
+ACTIONS |= BY_CLICK
+
+
+def said(page: Page) -> dict:
+    """What the address says."""
+    return {key: field.default for key, field in FIELDS.items()} | links.read(page.url)
+
+
+def copied(page: Page) -> str:
+    """What *Copy link* copies."""
+    page.locator(".st-key-copy-link button").evaluate("(button) => button.click()")
+    page.wait_for_function(
+        "() => navigator.clipboard.readText().then((text) => text === location.href)"
+    )
+    return page.evaluate("navigator.clipboard.readText()")
+
+
+def entries(page: Page) -> int:
+    return page.evaluate("history.length")
+
+
+def wait_for_change(page: Page, before: str) -> None:
+    page.wait_for_function("(before) => location.href !== before", arg=before)
+    settle(page)
+
+
+def test_every_value_of_the_address_is_set_by_a_control():
+    # A tour from a file is opened from its file: test_tour has that.
+    assert set(FIELDS) - set(BY_CONTROL) == {"filter_page", "channel_page", "own_tour"}
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_one_action_is_one_step_and_everything_agrees_on_it(open_page, name):
+    link, act, wanted = ACTIONS[name]
+    page = open_page(link, permissions=["clipboard-read", "clipboard-write"])
+    before, steps, address = words(page), entries(page), page.url
+    act(page)
+    wait_for_change(page, address)
+    after, there = words(page), page.url
+    for key_, value in wanted.items():
+        assert said(page)[key_] == value or value is ..., key_
+    assert entries(page) == steps + 1
+    assert copied(page) == there
+    page.go_back()
+    page.wait_for_url(address)
+    wait_for_words(page, before)
+    page.go_forward()
+    page.wait_for_url(there)
+    wait_for_words(page, after)
+    page.reload()
+    wait_for_words(page, after)
+    assert entries(page) == steps + 1
+
+
+def test_what_a_small_layer_cuts_is_there_again_in_a_large_one(open_page):
+    page = open_page(f"view=Feature+maps&layer={links.LAYERS['block3_conv4']}&maps=200")
+    settle(page)
+    for layer, maps in (("block1_conv1", 64), ("block3_conv4", 200)):
+        before = page.url
+        option("Layer", links.LAYERS[layer])(page)
+        wait_for_change(page, before)
+        slider = page.get_by_role("slider", name=re.compile("^Number of maps"))
+        expect(slider).to_have_js_property("value", str(maps))
+        assert said(page)["maps"] == maps
+
+
+def test_a_position_is_cut_to_a_smaller_layer_in_the_address_too(open_page):
+    page = open_page("view=Feature+maps&channel=3&row=200&column=100")
+    before = page.url
+    option("Layer", SIXTEENTH)(page)
+    wait_for_change(page, before)
+    for name in ("Row", "Column"):
+        expect(page.get_by_role("spinbutton", name=name, exact=True)).to_have_value("14")
+    assert [said(page)[key_] for key_ in ("channel", "row", "column")] == [3, 14, 14]
+
+
+def test_a_scale_that_a_view_does_not_have_is_kept_for_the_view_that_has(open_page):
+    page = open_page("view=Filters&scale=Around+0")
+    chosen = page.locator('[aria-checked="true"]', has_text=re.compile("^(Each tile|Around 0)$"))
+    for view, label in (("Feature maps", "Each tile"), ("Filters", "Around 0")):
+        before = page.url
+        radio(view)(page)
+        wait_for_change(page, before)
+        expect(chosen).to_have_text(label)
+        assert said(page)["scale"] == ("zero" if view == "Filters" else "own")
+
+
+def test_whoever_empties_the_map_empties_all_that_hangs_on_it(open_page):
+    page = open_page("view=Feature+maps&maps=4&channel=3&row=20&column=10")
+    expect(page.locator(".st-key-maps-mosaic .selected")).to_be_visible()
+    before = page.url
+    fill("Map", "")(page)
+    wait_for_change(page, before)
+    assert urlsplit(page.url).query == "view=Feature+maps&maps=4"
+    expect(page.locator(".st-key-maps-mosaic .selected")).to_be_hidden()
+
+
+@pytest.mark.parametrize("link", ["view=maps", "view=maps&layer=block3_conv4", "view=MAPS&layer=5"])
+def test_what_a_person_would_type_is_understood_or_said_not_to_be(open_page, link):
+    page = open_page(link)
+    expect(page.locator("h2").first).to_contain_text("Feature maps of block")
+    warning = page.get_by_text("Not all of this link was understood")
+    expect(warning).to_have_count(1 if link.endswith("=5") else 0)
+
+
+@pytest.mark.parametrize(
+    ("link", "field", "name", "last"),
+    [
+        ("view=Feature+maps&maps=4&channel=3", "spinbutton", "Map", 23),
+        ("view=Feature+maps&maps=4", "slider", "Number of maps", 24),
+        ("view=Blocks&block_maps=4&blocks=5", "slider", "Number of maps", 24),
+    ],
+)
+def test_no_step_of_a_held_key_is_lost_and_all_are_one_step_back(
+    open_page, link, field, name, last
+):
+    page = open_page(link)
+    settle(page)
+    before, steps = page.url, entries(page)
+    control = page.get_by_role(field, name=re.compile(f"^{name}")).first
+    control.focus()
+    arrow = "ArrowUp" if field == "spinbutton" else "ArrowRight"
+    for _ in range(20):
+        page.keyboard.down(arrow)
+    page.keyboard.up(arrow)
+    expect(control).to_have_js_property("value", str(last))
+    page.wait_for_url(re.compile(f"={last}(&|$)"))
+    settle(page)
+    expect(control).to_have_js_property("value", str(last))
+    assert entries(page) == steps + 1
+    page.go_back()
+    page.wait_for_url(before)
+
+
+def test_no_press_of_the_lectures_arrows_is_lost(open_page):
+    page = open_page("view=Feature+maps&maps=4&lecture=true")
+    settle(page)
+    for number in range(2, 17):
+        page.keyboard.press("ArrowRight")
+        if number % 5 == 0:
+            expect(page.locator("h2").first).to_contain_text(list(links.LAYERS)[number - 1])
+    expect(page.locator("h2").first).to_contain_text("block5_conv4")
+    assert said(page)["layer"] == "block5_conv4"
+
+
+def test_a_click_is_not_undone_by_the_next_one(open_page):
+    # The browser has not heard of the map when it sends the next click.
+    page = open_page("view=Feature+maps&maps=4")
+    settle(page)
+    tile("maps-mosaic", 0)(page)
+    radio("Layer")(page)
+    page.wait_for_url(re.compile("scale=Layer"))
+    settle(page)
+    assert (said(page)["channel"], said(page)["scale"]) == (1, "layer")
+    expect(page.get_by_role("spinbutton", name="Map", exact=True)).to_have_value("1")

@@ -1,0 +1,85 @@
+// The page's address: copies it, and makes one step of the history of one action of the visitor.
+//
+// The server says every new address, and Streamlit makes each a step of the browser's history. But
+// a slider that is dragged or a key that is held, or pressed again at once, is one action.
+
+const SECONDS = 6; // that the word on what was copied stays
+const PAUSE = 1000; // milliseconds after which the same control is used anew
+const STEPPING_KEYS = /^(Arrow|Page|Home|End)/;
+const STEPPING_PARTS = '[role="slider"], [data-testid="stSlider"], [data-testid^="stNumberInputStep"]';
+const OTHERS = ["embed", "embed_options", "debug"];
+
+let tidied = false;
+let stepping = false;
+let last = { names: "", time: -PAUSE };
+
+export default function (component) {
+  const { data, parentElement } = component;
+  const length = new DataView(data.buffer, data.byteOffset).getUint32(0, true);
+  const { address, missing } = JSON.parse(new TextDecoder().decode(data.subarray(4, 4 + length)));
+  tidy(address);
+  const said = parentElement.querySelector(".said");
+  parentElement.querySelector("button").onclick = () => copy(said, link(address), missing);
+  const listening = new AbortController();
+  const options = { capture: true, signal: listening.signal };
+  window.addEventListener("keydown", (event) => (stepping = STEPPING_KEYS.test(event.key)), options);
+  window.addEventListener("pointerdown", (event) => (stepping = isStepper(event)), options);
+  window.history.pushState = pushOrReplace;
+  return () => {
+    listening.abort();
+    delete window.history.pushState; // and the browser's own is there again
+  };
+}
+
+// The link as it was opened may say the same in other words, or more than can be shown.
+function tidy(address) {
+  if (tidied) return;
+  tidied = true;
+  if (window.location.href !== link(address))
+    window.history.replaceState(window.history.state, "", link(address));
+}
+
+function link(address) {
+  const url = new URL(window.location.href);
+  const parts = new URLSearchParams(address);
+  for (const name of OTHERS)
+    for (const value of url.searchParams.getAll(name)) parts.append(name, value);
+  url.search = parts;
+  return url.href;
+}
+
+function isStepper(event) {
+  return event.composedPath().some((part) => part.matches?.(STEPPING_PARTS));
+}
+
+function pushOrReplace(state, title, url) {
+  const names = changedNames(window.location.search, new URL(url, window.location.href).search);
+  const goesOn = stepping && names === last.names && performance.now() - last.time < PAUSE;
+  last = { names, time: performance.now() };
+  const method = goesOn ? "replaceState" : "pushState";
+  History.prototype[method].call(window.history, state, title, url);
+}
+
+function changedNames(before, after) {
+  const [old, now] = [new URLSearchParams(before), new URLSearchParams(after)];
+  const names = new Set([...old.keys(), ...now.keys()]);
+  const differs = (name) => `${old.getAll(name)}` !== `${now.getAll(name)}`;
+  return [...names].filter(differs).sort().join();
+}
+
+async function copy(said, address, missing) {
+  const note = missing ? ` It does not carry ${missing}.` : "";
+  try {
+    await navigator.clipboard.writeText(address);
+    said.textContent = `Link copied.${note}`;
+  } catch {
+    // Without https, or without permission: the visitor copies it.
+    const field = Object.assign(document.createElement("input"), { value: address, readOnly: true });
+    field.setAttribute("aria-label", "Link to this view");
+    said.replaceChildren(`Copy this link:${note}`, field);
+    field.select();
+  }
+  said.hidden = false;
+  clearTimeout(said.timer);
+  if (!said.querySelector("input")) said.timer = setTimeout(() => (said.hidden = true), 1000 * SECONDS);
+}

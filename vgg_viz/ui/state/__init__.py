@@ -1,0 +1,39 @@
+"""What the visitor looks at: one owner of the view's values, told to widgets and address.
+
+state.arrive()                      at the start of a run, before anything is shown
+state.value("layer")                what the page shows, cut to what it can show
+state.change({"layer": "…"})        in a callback: all that one action of the visitor changes
+st.slider(…, **state.tie("maps"))   a widget that shows a value and changes it
+"""
+
+from vgg_viz.ui.state.values import (
+    arrive,
+    change,
+    complete,
+    is_on,
+    link,
+    named,
+    number,
+    problems,
+    shows_own_picture,
+    tie,
+    value,
+    was_chosen,
+    wished,
+)
+
+__all__ = [
+    "arrive",
+    "change",
+    "complete",
+    "is_on",
+    "link",
+    "named",
+    "number",
+    "problems",
+    "shows_own_picture",
+    "tie",
+    "value",
+    "was_chosen",
+    "wished",
+]

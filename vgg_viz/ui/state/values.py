@@ -1,0 +1,268 @@
+"""The view's values, kept once for each visitor; widgets, address and history are told of them.
+
+    link, Back, Forward --> adopt --+
+    widget, click, key --> change --+--> values --> fitted --> widgets, address, views
+
+What was wished for stays as it was said: a layer with fewer maps shows as many as it has, and the
+next larger one shows again what was asked for. Everything else, the address included, is told
+what is shown. A tour's step lends the page a picture; the visitor's own choice comes back after it.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+from typing import TypedDict
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from vgg_viz import links
+from vgg_viz.links import FIELDS, OWN, LinkError, Several, Value
+
+KEY = "view-values"
+KEPT = "debug"  # in the address, for whoever hosts the page
+RECENT = 20  # addresses that a browser may still name when it does not know the newest
+
+
+@dataclass
+class View:
+    """One visitor's values.
+
+    wished: what was said last.
+    lent: what a step of a tour shows instead.
+    before: what was wished for before the address was taken over.
+    shown: what the page makes of all that.
+    address: what says it, as far as the browser knows or will know.
+    told: the addresses that a browser may still believe in, the newest last.
+    chosen: the names of what was changed since the address was taken over.
+    changed: whether anything was changed since the last run.
+    problems: what was not understood of the address.
+    editions: how often the page, not its widget, changed the value of a name, or its range.
+    widgets: the keys of its last two widgets.
+    """
+
+    wished: dict[str, Value] = field(default_factory=dict)
+    lent: dict[str, Value] = field(default_factory=dict)
+    before: dict[str, Value] = field(default_factory=dict)
+    shown: dict[str, Value] = field(default_factory=partial(links.fitted, {}))
+    address: str = ""
+    told: list[str] = field(default_factory=list)
+    chosen: set[str] = field(default_factory=set)
+    changed: bool = False
+    problems: list[str] = field(default_factory=list)
+    editions: dict[str, int] = field(default_factory=dict)
+    widgets: dict[str, list[str]] = field(default_factory=dict)
+
+    def fit(self, said: Mapping[str, Value] = MappingProxyType({})) -> None:
+        """Work out what is shown; ``said`` is what a widget shows already."""
+        before, self.shown = self.shown, links.fitted(self.wished | self.lent)
+        for key, now in self.shown.items():
+            ranges = [links.largest(key, values) for values in (before, self.shown)]
+            if self.told and (now != said.get(key, before[key]) or ranges[0] != ranges[1]):
+                self.editions[key] = self.editions.get(key, 0) + 1
+        self.address = links.encode(links.address(self.shown))
+
+    def tell(self, address: str) -> None:
+        """Note that the browser has that address, or will have it."""
+        self.address = address
+        self.told = [*[one for one in self.told if one != address], address][-RECENT:]
+
+
+class Tie(TypedDict):
+    """What ties a widget to a value: arguments for any of Streamlit's."""
+
+    key: str
+    on_change: Callable[[str, str], None]
+    args: tuple[str, str]
+
+
+def arrive() -> bool:
+    """Begin a run: take over a new address, and tell the browser of new values.
+
+    To be called before anything is shown. Returns whether an address was taken over: at the first
+    visit, and where Back, Forward or the page around this one brought another.
+    """
+    view = _view()
+    given = links.encode(_given())
+    # A browser that has not heard of the last change yet names an address of before.
+    adopts = not view.told or _went_through_history() or not (view.changed or given in view.told)
+    if adopts:
+        _adopt(view)
+        # Left as it came: to write it anew would be a step of the history that nobody made.
+        view.tell(given)
+    elif given != view.address:
+        _publish(view)
+    view.changed = False
+    return adopts
+
+
+def value(key: str) -> Value:
+    """What the page shows of the field of that name."""
+    return _view().shown[key]
+
+
+def number(key: str) -> int | None:
+    """The number that the page shows under that name, or None."""
+    shown = value(key)
+    return None if shown is None else int(shown)  # type: ignore[arg-type]
+
+
+def is_on(key: str) -> bool:
+    """Whether the switch of that name is on."""
+    return bool(value(key))
+
+
+def wished(key: str) -> Value:
+    """What the visitor asked for last, whatever a step of a tour shows instead."""
+    return _view().wished.get(key, FIELDS[key].default)
+
+
+def was_chosen(key: str) -> bool:
+    """Whether the visitor has chosen that value here, rather than come to it by an address."""
+    return key in _view().chosen
+
+
+def shows_own_picture() -> bool:
+    """Whether the page shows a picture of the visitor's own, which no link carries."""
+    other = value("other") if value("compare") == "picture" else None
+    return OWN in (value("picture"), other)
+
+
+def problems() -> list[str]:
+    """What was not understood of the address, a sentence each, until something is changed."""
+    return _view().problems
+
+
+def link(*, without: Collection[str] = ()) -> str:
+    """The part of a link behind its question mark that shows what the page shows."""
+    parts = links.address(_view().shown)
+    return links.encode({key: texts for key, texts in parts.items() if key not in without})
+
+
+def change(changes: Mapping[str, Value], *, lent: Mapping[str, Value] | None = None) -> None:
+    """Change values: all that one action of the visitor changes, which is one step of the history.
+
+    To be called in a callback. ``lent`` is what a step of a tour shows in place of what the visitor
+    chose: nothing is lent any more where it is empty, what was lent stays where it is None.
+    """
+    _change(changes, lent, said={})
+
+
+def named() -> Collection[str]:
+    """The names that the address which was taken over last has said something of."""
+    return tuple(_view().wished)
+
+
+def complete(values: Mapping[str, Value], *, lent: Mapping[str, Value]) -> None:
+    """Complete an address that was just taken over by what the step of a tour in it means.
+
+    What the step lends was not chosen by the visitor, whose choice is what it was before.
+    """
+    view = _view()
+    view.wished = view.wished | dict(values)
+    for key in lent:
+        view.wished[key] = view.before.get(key, FIELDS[key].default)
+    view.lent = dict(lent)
+    told = view.address
+    view.fit()
+    view.address = told
+
+
+def tie(key: str) -> Tie:
+    """Tie a widget to the value of that name.
+
+    A value that the page has changed itself gets a new widget, as one with another range does: a
+    browser that has not heard of the change yet goes on to send what the old one shows, and that
+    must not be taken for what the visitor wants. What a widget has said itself is not sent back to
+    it: by then the next key may have made more of it.
+    """
+    view = _view()
+    edition = view.editions.get(key, 0)
+    own = f"{key}-{edition}" if edition else key
+    _remember(view.widgets.setdefault(key, []), own)
+    held = _held(view.shown[key])
+    if own not in st.session_state or st.session_state[own] != held:
+        st.session_state[own] = held
+    return {"key": own, "on_change": _take, "args": (key, own)}
+
+
+def _remember(widgets: list[str], own: str) -> None:
+    """Note a widget's key, and let go of those of before; the last one may still be heard of."""
+    if own in widgets:
+        widgets.remove(own)
+    widgets.append(own)
+    for old in widgets[:-2]:
+        st.session_state.pop(old, None)
+    del widgets[:-2]
+
+
+def _held(shown: Value) -> object:
+    """A value as widgets hold it."""
+    return list(shown) if isinstance(shown, tuple) else shown
+
+
+def _take(key: str, own: str) -> None:
+    """Take over what was just chosen in a widget."""
+    if own not in st.session_state:
+        return  # a browser may send what it likes
+    chosen, field_ = st.session_state[own], FIELDS[key]
+    if isinstance(field_, Several):
+        chosen = tuple(name for name in field_.options if name in chosen)
+    elif chosen is None:
+        # Streamlit lets a required choice be taken back; an emptied number is none.
+        chosen = field_.default
+    _change(
+        {key: chosen}, None, said={key: chosen} if _held(chosen) == st.session_state[own] else {}
+    )
+
+
+def _change(
+    changes: Mapping[str, Value], lent: Mapping[str, Value] | None, said: Mapping[str, Value]
+) -> None:
+    view = _view()
+    view.lent = {key: one for key, one in view.lent.items() if key not in changes}
+    if lent is not None:
+        view.lent = dict(lent)
+    view.wished = view.wished | dict(changes)
+    if view.wished.get("channel") is None:
+        view.wished |= {"row": None, "column": None}
+    view.chosen |= set(changes)
+    view.changed = True
+    view.problems = []
+    view.fit(said)
+
+
+def _view() -> View:
+    if KEY not in st.session_state:
+        st.session_state[KEY] = View()
+    return st.session_state[KEY]
+
+
+def _given() -> dict[str, list[str]]:
+    """What the browser's address says, what is not ours left out."""
+    return {key: st.query_params.get_all(key) for key in st.query_params if key != KEPT}
+
+
+def _went_through_history() -> bool:
+    context = get_script_run_ctx()
+    return context is not None and getattr(context, "is_history_navigation", False)
+
+
+def _adopt(view: View) -> None:
+    """Take over the address whole: what it does not name has its default."""
+    try:
+        texts = links.parts(links.encode(_given()))
+        said, view.problems = links.understand(texts, cuts=True)
+    except LinkError as error:
+        said, view.problems = {}, [str(error)]
+    view.before, view.wished, view.lent, view.chosen = view.wished, said, {}, set()
+    view.fit()
+
+
+def _publish(view: View) -> None:
+    """Write what is shown into the address, which is one step of the history."""
+    address = links.address(view.shown)
+    kept = {KEPT: st.query_params.get_all(KEPT)} if KEPT in st.query_params else {}
+    st.query_params.from_dict(address | kept)
+    view.tell(links.encode(address))
