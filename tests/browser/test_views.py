@@ -54,6 +54,26 @@ def test_the_views_follow_each_other_by_click_and_the_url_follows(open_page):
         assert_sound(page)
 
 
+def test_a_view_that_was_seen_is_not_sent_again(open_page):
+    page = open_page(settled=False)
+    received = []
+    page.on(
+        "websocket",
+        lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))),
+    )
+    page.reload()
+    sizes = []
+    for view in ("Blocks", "Feature maps", "Filters", "Conclusion", "Blocks"):
+        received.clear()
+        page.get_by_role("radio", name=view).click()
+        expect(page).to_have_url(re.compile(rf"view={re.escape(quote_plus(view))}"))
+        expect(page.locator("canvas[data-shown]").first).to_be_visible()
+        settle(page)
+        sizes.append(sum(received))
+    assert sizes[0] > 1_000_000
+    assert sizes[-1] < 100_000
+
+
 def test_a_link_restores_layer_count_scale_and_picture(open_page):
     page = open_page(
         "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=100&scale=Layer&picture=Coffee"
