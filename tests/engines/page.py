@@ -151,6 +151,10 @@ class Page:
         """Press the browser's Back."""
         self.send("Back", {})
 
+    def forward(self) -> None:
+        """Press the browser's Forward."""
+        self.send("Forward", {})
+
     def give(self, file: Path) -> None:
         """Choose a file to upload."""
         chooser = self.until("return all(arguments[0])[0]", UPLOAD)

@@ -42,6 +42,33 @@ def test_a_click_on_a_map_and_on_a_position_is_explained(page: Page):
     assert page.address["row"] == page.address["column"] == "29"
 
 
+def test_back_and_forward_go_from_what_was_shown_to_what_was_shown(page: Page):
+    page.open(MAPS)
+    page.click(parts.GRID, at=(2.5 / 8, 2.6 / 8))
+    page.until_shown(parts.INSPECTED)
+    page.settle()
+    page.click(parts.STAGE, at=(0.51, 0.51))
+    page.until_shown(parts.SUBHEADING, "row 29, column 29 of map 19")
+    page.settle()
+    page.click(parts.VIEW, "Filters")
+    page.until_shown(parts.HEADING, "Filters of block3_conv1")
+    page.settle()
+    page.back()
+    page.until_shown(parts.SUBHEADING, "row 29, column 29 of map 19")
+    page.settle()
+    assert page.address["row"] == "29"
+    page.back()
+    page.until_gone(parts.AGREED)
+    page.until_shown(parts.INSPECTED)
+    assert "row" not in page.address
+    page.back()
+    page.until_gone(parts.INSPECTED)
+    assert "channel" not in page.address
+    page.forward()
+    page.until_shown(parts.INSPECTED)
+    assert page.address["channel"] == "19"
+
+
 def test_a_picture_of_ones_own_is_taken(page: Page):
     page.open(MAPS)
     page.click(parts.PICTURE, "Your own")

@@ -33,6 +33,7 @@ PATHS = {
     "SetWindowRect": ("POST", "window/rect"),
     "Navigate": ("POST", "url"),
     "Back": ("POST", "back"),
+    "Forward": ("POST", "forward"),
     "ExecuteScript": ("POST", "execute/sync"),
     "PerformActions": ("POST", "actions"),
     "ElementSendKeys": ("POST", "element/{id}/value"),
