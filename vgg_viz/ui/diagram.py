@@ -63,7 +63,7 @@ def svg(architecture: Architecture) -> str:
     axis = f'<line x1="{MARGIN}" x2="{width - MARGIN:.0f}" y1="{MIDDLE}" y2="{MIDDLE}"/>'
     name = f"{architecture.name}: {len(architecture.conv_layers)} convolutions in five blocks"
     return (
-        f'<div class="diagram"><svg viewBox="0 0 {width:.0f} {HEIGHT}" role="img" '
+        f'<div class="diagram"><svg viewBox="0 0 {width:.0f} {HEIGHT}" role="group" '
         f'aria-label="{escape(name)}, then three dense layers">{axis}{"".join(parts)}'
         f"{legend()}</svg></div>"
     )
@@ -98,7 +98,7 @@ def bar(layer: Layer, left: float) -> Iterator[str]:
     words = escape(tooltip(layer))
     button = (
         f'<g role="button" tabindex="0" data-layer="{layer.conv_number}" '
-        f'aria-label="Open {escape(layer.name)}">'
+        f'aria-label="{layer.name[-1]}: open {escape(layer.name)}">'
         if layer.kind == "conv"
         else "<g>"
     )

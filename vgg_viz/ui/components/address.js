@@ -20,15 +20,23 @@ export default function (component) {
   tidy(address);
   const said = parentElement.querySelector(".said");
   parentElement.querySelector("button").onclick = () => copy(said, link(address), missing);
+  // Called anew with all new data; only what has left the page is cleaned up.
+  parentElement.listening ??= listen();
+  return () => setTimeout(() => parentElement.isConnected || stop(parentElement.listening));
+}
+
+function stop(listening) {
+  listening.abort();
+  delete window.history.pushState; // and the browser's own is there again
+}
+
+function listen() {
   const listening = new AbortController();
   const options = { capture: true, signal: listening.signal };
   window.addEventListener("keydown", (event) => (stepping = STEPPING_KEYS.test(event.key)), options);
   window.addEventListener("pointerdown", (event) => (stepping = isStepper(event)), options);
   window.history.pushState = pushOrReplace;
-  return () => {
-    listening.abort();
-    delete window.history.pushState; // and the browser's own is there again
-  };
+  return listening;
 }
 
 // The link as it was opened may say the same in other words, or more than can be shown.

@@ -7,7 +7,9 @@
 const GAP = 4;
 const MARGIN = 4; // of the scroller, in mosaic.css
 const ZOOMS = [1, 1.5, 2, 3, 4];
-const LEGIBLE = 48; // CSS pixels
+const LEGIBLE = 32; // CSS pixels
+const MOST_PIXELS = 16_777_216; // of a canvas: beyond that iOS shows nothing
+const SAVING = 60_000; // milliseconds that a browser may take to save a picture
 const CAPTION = 76; // CSS pixels that a caption takes below a mosaic that fits the window
 const SELECT = "vgg-viz:select";
 
@@ -16,9 +18,8 @@ export default function (component) {
   const mosaic = parentElement.mosaic ?? (parentElement.mosaic = new Mosaic(parentElement));
   mosaic.pick = (tile) => setTriggerValue("picked", mosaic.header.numbers[tile]);
   mosaic.receive(data);
-  const onSelect = ({ detail }) => mosaic.select(detail);
-  window.addEventListener(SELECT, onSelect);
-  return () => window.removeEventListener(SELECT, onSelect);
+  // Called anew with all new data; only what has left the page is let go.
+  return () => setTimeout(() => parentElement.isConnected || mosaic.leave(parentElement));
 }
 
 class Mosaic {
@@ -30,26 +31,49 @@ class Mosaic {
     this.canvas = find("canvas");
     this.tip = find(".tip");
     this.said = find(".said");
+    this.announced = find(".announced");
+    this.caption = find(".caption");
     this.tools = find(".tools");
     this.outlines = Object.fromEntries(
       ["hovered", "focused", "selected"].map((name) => [name, find(`.${name}`)]),
     );
     this.zoom = 0;
     this.current = 0;
+    find(".fullscreen").hidden = !this.box.requestFullscreen;
     this.listen(find);
-    new ResizeObserver(() => this.draw()).observe(this.scroller);
-    window.addEventListener("resize", () => this.box.isConnected && this.draw());
-    // The page's theme changes without a word to components: the colour of their text tells.
-    this.box.addEventListener("transitionend", () => this.draw());
+    this.listenOutside();
+  }
+
+  // Whatever hangs on the page outside of the component would keep it in memory for good.
+  listenOutside() {
+    this.stay = new AbortController();
+    const { signal } = this.stay;
+    this.observer = new ResizeObserver(() => this.draw());
+    this.observer.observe(this.scroller);
+    window.addEventListener("resize", () => this.draw(), { signal });
+    window.addEventListener(SELECT, ({ detail }) => this.select(detail), { signal });
+  }
+
+  leave(root) {
+    this.stay.abort();
+    this.observer.disconnect();
+    this.bitmap?.close();
+    this.bitmap = this.bytes = null;
+    // Browsers keep the pixels of a canvas for a while after the page has let go of it.
+    this.canvas.width = this.canvas.height = 0;
+    if (root.mosaic === this) root.mosaic = null;
   }
 
   listen(find) {
+    // The page's theme changes without a word to components: the colour of their text tells.
+    this.box.addEventListener("transitionend", () => this.draw());
     this.grid.addEventListener("pointermove", (event) => this.hover(this.tileAt(event)));
     this.grid.addEventListener("pointerleave", () => this.hover(null));
     this.grid.addEventListener("click", (event) => this.choose(this.tileAt(event)));
     this.grid.addEventListener("keydown", (event) => this.press(event));
-    this.grid.addEventListener("focus", () => this.show("focused", this.current));
+    this.grid.addEventListener("focus", () => this.enter());
     this.grid.addEventListener("blur", () => this.hover(null));
+    this.grid.addEventListener("pointerdown", () => (this.byKeyboard = false));
     find(".zoom-in").addEventListener("click", () => this.changeZoom(1));
     find(".zoom-out").addEventListener("click", () => this.changeZoom(-1));
     find(".fullscreen").addEventListener("click", () => this.toggleFullscreen());
@@ -64,16 +88,21 @@ class Mosaic {
     const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
     const picture = new Blob([bytes.subarray(4 + length)], { type: "image/png" });
     const bitmap = await createImageBitmap(picture);
-    if (bytes !== this.bytes) return; // a newer mosaic has come meanwhile
+    if (bytes !== this.bytes) return bitmap.close(); // a newer mosaic has come meanwhile
     this.bitmap?.close();
     [this.header, this.bitmap] = [header, bitmap];
     this.count = header.titles.length;
     this.current = Math.min(this.current, this.count - 1);
     this.grid.setAttribute("aria-label", header.name);
+    this.caption.textContent = header.name;
     this.tools.hidden = !header.tools;
     this.box.classList.toggle("lecture", header.lecture);
     this.draw();
     this.select(window.vggVizSelected);
+    // Under a pointer that rests, or where the keyboard is, there is another map now.
+    const pointed = this.hovered ?? null;
+    if (pointed !== null) this.hover(pointed < this.count ? pointed : null);
+    this.name(this.current);
   }
 
   // --- geometry, all in CSS pixels -------------------------------------------------------------
@@ -81,21 +110,22 @@ class Mosaic {
   layOut() {
     const fullscreen = this.box.matches(":fullscreen");
     const { columns, tile: fitting } = this.fitted(fullscreen);
-    const ratio = window.devicePixelRatio;
     const zoomed = Math.max(this.header.smallest, fitting) * ZOOMS[this.zoom];
-    const tile = Math.floor(zoomed * ratio) / ratio;
+    const tile = Math.floor(zoomed * window.devicePixelRatio) / window.devicePixelRatio;
     const title = Math.ceil(this.strip(tile));
     const head = this.header.heads.length ? title + 4 : 0;
     const rows = Math.ceil(this.count / columns);
-    return { columns, rows, tile, title, head, width: tile + GAP, height: title + tile + GAP, ratio };
+    const [width, height] = [tile + GAP, title + tile + GAP];
+    const most = Math.sqrt(MOST_PIXELS / (columns * width * (head + rows * height)));
+    const ratio = Math.min(window.devicePixelRatio, most);
+    return { columns, rows, tile, title, head, width, height, ratio };
   }
 
-  // To the screen where that is wanted, unless a grid whose columns mean something gets too small.
+  // To the screen where that is wanted, unless tiles get too small, as in a page that is zoomed in.
   fitted(fullscreen) {
     if (!fullscreen && !this.header.fits) return this.fitWidth();
     const filling = this.fill(fullscreen);
-    const legible = fullscreen || this.header.free || filling.tile >= LEGIBLE;
-    return legible ? filling : this.fitWidth();
+    return fullscreen || filling.tile >= LEGIBLE ? filling : this.fitWidth();
   }
 
   // As wide as the page has room for.
@@ -154,8 +184,8 @@ class Mosaic {
     this.layout = this.layOut();
     const { columns, rows, width, height, head, ratio } = this.layout;
     const [across, down] = [columns * width - GAP, head + rows * height - GAP];
-    this.canvas.width = Math.round(across * ratio);
-    this.canvas.height = Math.round(down * ratio);
+    this.canvas.width = Math.floor(across * ratio);
+    this.canvas.height = Math.floor(down * ratio);
     Object.assign(this.canvas.style, { width: `${across}px`, height: `${down}px` });
     Object.assign(this.grid.style, { width: `${across}px`, height: `${down}px` });
     this.paint(this.canvas.getContext("2d"), getComputedStyle(this.box));
@@ -176,10 +206,13 @@ class Mosaic {
       context.fillText(head, column * this.layout.width + tile / 2, title - 4, tile);
     });
     for (let index = 0; index < this.count; index++) {
+      context.strokeStyle = style.getPropertyValue("--st-border-color");
+      context.lineWidth = 1;
       const [left, top] = this.corner(index);
       const column = index % this.header.columns;
       const row = Math.floor(index / this.header.columns);
       context.drawImage(this.bitmap, column * side, row * side, side, side, left, top, tile, tile);
+      context.strokeRect(left - 0.5, top - 0.5, tile + 1, tile + 1); // black tiles on a dark page
       context.fillText(this.header.titles[index], left + tile / 2, top - 4, tile);
       if (this.header.flat[index]) this.strike(context, left, top, tile);
     }
@@ -227,14 +260,25 @@ class Mosaic {
     return lines.join("\n");
   }
 
-  focus(tile) {
-    this.current = tile;
+  enter() {
+    this.byKeyboard = this.grid.matches(":focus-visible");
+    if (this.header) this.name(this.current);
+  }
+
+  // What a screen reader says of the tile where the keyboard is.
+  name(tile) {
     this.show("focused", tile);
     const option = this.outlines.focused;
     option.setAttribute("aria-label", `${this.header.titles[tile]}. ${this.numbersOf(tile)}`);
     option.setAttribute("aria-selected", String(tile === this.selected));
     this.grid.setAttribute("aria-activedescendant", option.id);
-    option.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  focus(tile) {
+    this.current = tile;
+    this.byKeyboard = true;
+    this.name(tile);
+    this.outlines.focused.scrollIntoView({ block: "nearest", inline: "nearest" });
     this.hover(tile);
   }
 
@@ -242,7 +286,8 @@ class Mosaic {
     if (tile === null) return;
     this.current = tile;
     this.show("selected", tile);
-    this.show("focused", tile);
+    this.name(tile);
+    this.announced.textContent = `${this.header.titles[tile]} is chosen`;
     this.pick(tile);
   }
 
@@ -255,10 +300,12 @@ class Mosaic {
   press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !this.layout) return;
     const { columns } = this.layout;
+    // In a lecture the arrows are the page's, unless the keyboard has come here.
+    if (this.header.fits && !this.byKeyboard) return;
     const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
     const ends = { Home: 0, End: this.count - 1 };
     if (event.key === "Enter" || event.key === " ") this.choose(this.current);
-    else if (event.key === "Escape") this.hover(null);
+    else if (event.key === "Escape") this.grid.blur();
     else if (event.key in ends) this.focus(ends[event.key]);
     else if (event.key in steps) {
       const tile = this.current + steps[event.key];
@@ -277,8 +324,11 @@ class Mosaic {
   }
 
   async toggleFullscreen() {
-    if (document.fullscreenElement) await document.exitFullscreen();
-    else await this.box.requestFullscreen().catch(() => this.say("Full screen is not allowed here"));
+    try {
+      await (document.fullscreenElement ? document.exitFullscreen() : this.box.requestFullscreen());
+    } catch {
+      this.say("Full screen is not allowed here");
+    }
   }
 
   picture() {
@@ -305,7 +355,7 @@ class Mosaic {
     link.href = URL.createObjectURL(await this.picture());
     link.download = `${this.header.file}.png`;
     link.click();
-    URL.revokeObjectURL(link.href);
+    setTimeout(() => URL.revokeObjectURL(link.href), SAVING);
     this.say("Saved");
   }
 
