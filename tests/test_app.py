@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
 from PIL import Image
@@ -262,6 +263,37 @@ def test_an_uploaded_picture_is_shown_and_a_broken_one_leaves_the_view_as_it_was
     assert len(page.error) == 1
     assert "please send the file again" in page.error[0].value
     assert "Your picture (stretched)" in texts(page)
+
+
+def deep_grey() -> bytes:
+    """A 16-bit TIFF that uses little of it: 1,000 to 1,400."""
+    values = np.tile(np.linspace(1000, 1400, 300), (200, 1)).astype("<u2")
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, "TIFF")
+    return buffer.getvalue()
+
+
+def test_a_deep_grey_is_stretched_and_can_be_seen_as_stored():
+    page = open_page(view="Conclusion", picture="Your own")
+    upload(page, photo("red"), "red.png")
+    assert not [toggle for toggle in page.toggle if toggle.label == "As stored"]
+    upload(page, deep_grey(), "deep.tif")
+    stretched = "values from 1,000 to 1,400 stretched to black and white"
+    assert f"Your picture (stretched, {stretched})" in texts(page)
+    assert stretched in page.sidebar.caption[-1].value.replace("\\", "")
+    choose(page, "fit", "crop")
+    choose(page, "stored", True)
+    stored = "values from 0 to 65,535 as black and white"
+    assert f"Your picture (cropped, {stored})" in texts(page)
+    assert stretched not in texts(page)
+
+
+def test_the_other_picture_has_the_switch_where_only_it_is_stretched():
+    page = open_page(view="Feature maps", maps="4", compare="Another picture", other="Your own")
+    upload(page, deep_grey(), "deep.tif")
+    assert [toggle.label for toggle in page.toggle] == ["As stored"]
+    choose(page, "stored", True)
+    assert "values from 0 to 65,535 as black and white" in texts(page)
 
 
 def test_a_photo_from_the_camera_is_shown():

@@ -860,9 +860,10 @@ def test_the_pages_controls_offer_what_a_link_may_say():
                 assert control.proto.max <= field.largest, name
             if name not in query and name != "channels":  # a layer may have fewer than 8
                 assert shown(page, name) == field.default, name
-    # Pages of filters have a control that AppTest does not know; the others are buttons.
+    # Pages of filters have a control that AppTest does not know; "stored" is there for pictures
+    # that can be stretched (test_app has one); the others are buttons.
     assert set(FIELDS) - seen == {
-        *("filter_page", "channel_page", "lecture", "tour", "own_tour", "answer")
+        *("filter_page", "channel_page", "stored", "lecture", "tour", "own_tour", "answer")
     }
 
 
@@ -923,7 +924,7 @@ MATTERS = {
         ("other", "shown_as", "pair_scale", "colours", "row", "column"),
     ),
     "a value": ({**MAPS, "channel": "3", "maps": "4"}, ("row", "column")),
-    "own picture": ({"view": "Conclusion", "picture": "Your own"}, ("source", "network")),
+    "own picture": ({"view": "Conclusion", "picture": "Your own"}, ("source", "stored", "network")),
     "filters": ({"view": "Filters"}, ("layer", "filters", "channels", "scale", "colours")),
     "pages": (
         {"view": "Filters", "layer": LAYER.title, "filters": "256", "channels": "128"},

@@ -177,6 +177,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "picture": Choice(PICTURES),
         "source": Choice(SOURCES),
         "fit": Choice(FITS),
+        "stored": Switch(),
         "layer": Choice(LAYERS),
         "filters": Number(MOST_FILTERS, 8),
         "channels": Number(MOST_CHANNELS, 8),

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
@@ -24,8 +25,17 @@ from vgg_viz.ui.memory import cache_bytes, limit_bytes
 if TYPE_CHECKING:
     import numpy as np
 
+    from vgg_viz.images import Photograph
+
 MAX_MEGABYTES = 20  # as vgg_viz.images has it
 DECODED_BYTES = 301_056  # pixels, and as many again for a PNG that cannot be packed
+# Kinds of file listed one by one, not "image/*", with which iPhones send HEIC as it is: a JPEG is
+# smaller to decode. An extension beside MIME types brings no check of names by the server, and lets
+# a HEIC be chosen where browsers know no MIME type for it.
+UPLOADED = (
+    *("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/bmp"),
+    *("image/tiff", ".heic", ".heif"),
+)
 ROBIN_URL = "https://machinelearningmastery.com/wp-content/uploads/2019/02/bird.jpg"
 ROBIN_NAME = "bird.jpg"
 ROBIN_ALT = "A robin, photographed by Chris Heald"
@@ -35,6 +45,17 @@ FIT_HELP = (
     "walkthrough shows: nearest pixels, aspect ratio not kept. **Cropped** keeps the aspect "
     "ratio, cuts the sides off and resizes smoothly."
 )
+STORED_HELP = (
+    "The values of this picture are a small part of what its file could hold, so they are "
+    "stretched: the least is black, the largest white. **As stored** shows them as they are."
+)
+
+
+class Look(NamedTuple):
+    """How a picture is brought to its size, and whether its values stay as they are stored."""
+
+    fit: Fit
+    as_stored: bool
 
 
 @dataclass(frozen=True)
@@ -47,11 +68,13 @@ class Picture:
     png: bytes
     digest: str
     fit: Fit
+    notes: tuple[str, ...] = ()
+    stretchable: bool = False
 
     @property
     def caption(self) -> str:
-        """The picture's name and how it was brought to its size."""
-        return f"{self.title} ({FITS[self.fit].lower()})"
+        """The picture's name, how it was brought to its size and what else was made of it."""
+        return f"{self.title} ({', '.join((FITS[self.fit].lower(), *self.notes))})"
 
 
 @dataclass(frozen=True)
@@ -68,26 +91,33 @@ class Own:
     """A picture that a visitor gave, kept as long as they stay: small, and none of its file."""
 
     def __init__(self, title: str, data: bytes) -> None:
-        """Decode a file's bytes at both sizes.
+        """Decode a file's bytes, once for all looks.
 
         Raises:
             PictureError: they are not a picture that is accepted.
         """
-        self.title = title
-        self._made = {fit: Picture(title, title, *decode(data, fit), fit) for fit in FITS}
-        self.thumbnail = thumbnail(self._made["crop"].pixels)
+        from vgg_viz.images import read_picture
 
-    def open(self, fit: Fit) -> Picture:
-        """The picture, brought to its size in that way."""
-        return self._made[fit]
+        photograph = read_picture(data)
+        self.title, self.stretchable = title, photograph.stretchable
+        looks = [Look(*look) for look in product(FITS, {False, self.stretchable})]
+        self._made = {look: picture_of(photograph, title, title, look) for look in looks}
+        self.thumbnail = thumbnail(self._made[Look("crop", as_stored=False)].pixels)
+
+    def open(self, look: Look) -> Picture:
+        """The picture with that look."""
+        return self._made[Look(look.fit, look.as_stored and self.stretchable)]
 
 
-def choose_other() -> Picture:
-    """Show the choice of a second picture, to compare with, and return it."""
+def choose_other(beside: Picture) -> Picture:
+    """Show the choice of a second picture, to compare with the one ``beside``, and return it."""
     choice = controls.one_of_many("The other picture", "other", PICTURES)
     if choice == OWN:
         take_own("other", "Your other picture", cameras=False)
-    return load(choice, str(state.value("fit")), "other")
+    other = load(choice, look(), "other")
+    if other.stretchable and not beside.stretchable:  # else the switch is there already
+        choose_as_stored()
+    return other
 
 
 def choose() -> Picture:
@@ -107,15 +137,28 @@ def choose() -> Picture:
     message = st.container()
     if choice == OWN:
         take_own("picture", "Your picture")
-    fit = controls.one_of("Size", "fit", FITS, help_text=FIT_HELP)
+    controls.one_of("Size", "fit", FITS, help_text=FIT_HELP)
     with message:
-        picture = load(choice, fit, "picture")
+        picture = load(choice, look(), "picture")
+    if picture.stretchable:
+        choose_as_stored()
     st.image(picture.png, output_format="PNG", width="stretch", alt=picture.alt)
-    st.caption(f"{picture.title}, as VGG19 sees it: 224 × 224 pixels")
+    seen = f"{picture.title}, as VGG19 sees it: 224 × 224 pixels"
+    st.caption(escape("; ".join((seen, *picture.notes))))
     return picture
 
 
-def load(choice: str, fit: Fit, key: str) -> Picture:
+def look() -> Look:
+    """The look that is chosen for all pictures."""
+    return Look(state.value("fit"), state.is_on("stored"))
+
+
+def choose_as_stored() -> None:
+    """Choose whether values stay as they are stored."""
+    st.toggle("As stored", help=STORED_HELP, **state.tie("stored"))
+
+
+def load(choice: str, wanted: Look, key: str) -> Picture:
     """The chosen picture; on failure say why and keep to the last one that was right.
 
     ``key`` is that of the control with the choice.
@@ -128,12 +171,12 @@ def load(choice: str, fit: Fit, key: str) -> Picture:
         st.session_state.pop(f"robin_failure_{key}", None)
     try:
         opened = opener(choice, key)
-        picture = opened(fit) if opened else last_good(fit)
+        picture = opened(wanted) if opened else last_good(wanted)
     except (PictureError, DownloadError) as error:
         st.error(escape(str(error)), icon=":material/broken_image:")
         if choice == ROBIN:
             give_robin_up(key, error)
-        return fall_back(last_good, fit, key)
+        return fall_back(last_good, wanted, key)
     if opened:
         st.session_state[remembered] = opened
     elif choice == OWN:
@@ -141,7 +184,7 @@ def load(choice: str, fit: Fit, key: str) -> Picture:
     return picture
 
 
-def opener(choice: str, key: str) -> Callable[[Fit], Picture] | None:
+def opener(choice: str, key: str) -> Callable[[Look], Picture] | None:
     """What opens the chosen picture; None where the visitor has given none of their own yet.
 
     Raises:
@@ -153,14 +196,14 @@ def opener(choice: str, key: str) -> Callable[[Fit], Picture] | None:
     return partial(open_file, robin_file(key) if choice == ROBIN else sample_file(choice))
 
 
-def fall_back(last_good: Callable[[Fit], Picture], fit: Fit, key: str) -> Picture:
+def fall_back(last_good: Callable[[Look], Picture], wanted: Look, key: str) -> Picture:
     """The last picture that was right, or where that is gone as well, the first sample."""
     from vgg_viz.images import PictureError
 
     try:
-        return last_good(fit)
+        return last_good(wanted)
     except (PictureError, DownloadError):
-        return open_file(default_file(key), fit)
+        return open_file(default_file(key), wanted)
 
 
 # -- the visitor's own
@@ -180,7 +223,7 @@ def take_own(key: str, title: str, *, cameras: bool = True) -> None:
     ):
         st.file_uploader(
             "Another photo of yours" if owned(key) else "A photo of yours",
-            type="image",
+            type=UPLOADED,
             max_upload_size=MAX_MEGABYTES,
             key=upload,
             label_visibility="collapsed",
@@ -190,6 +233,7 @@ def take_own(key: str, title: str, *, cameras: bool = True) -> None:
     else:
         st.camera_input(
             "Take a photo",
+            resolution="480p",  # the widget's own 240 x 180 are fewer than VGG19's 224 x 224
             key="camera",
             label_visibility="collapsed",
             on_change=take,
@@ -257,36 +301,40 @@ def default_file(key: str) -> PictureFile:
     return sample_file(FIELDS[key].default)
 
 
-def open_file(file: PictureFile, fit: Fit) -> Picture:
+def open_file(file: PictureFile, wanted: Look) -> Picture:
     """Decode a picture file.
 
     Raises:
         PictureError: the bytes are not a picture that is accepted.
     """
-    return Picture(file.title, file.alt, *decoded(file.key, fit, file.read), fit)
+    pixels, data, digest, notes = decoded(file.key, wanted.fit, file.read)
+    return Picture(file.title, file.alt, pixels, data, digest, wanted.fit, notes)
 
 
 @st.cache_data(max_entries=cache_bytes(limit_bytes()).pictures // DECODED_BYTES, show_spinner=False)
-def decoded(key: str, fit: Fit, _read: Callable[[], bytes]) -> tuple[np.ndarray, bytes, str]:
-    """The pixels of the picture file with that key, as PNG, and their digest.
+def decoded(
+    key: str, fit: Fit, _read: Callable[[], bytes]
+) -> tuple[np.ndarray, bytes, str, tuple[str, ...]]:
+    """The pixels of the picture file with that key, as PNG, their digest, and what to say of them.
 
     The bytes are not looked at to find the result again: hashing a large photo takes longer than
     all the rest of a run.
     """
-    return decode(_read(), fit)
+    from vgg_viz.images import read_picture
+
+    made = picture_of(read_picture(_read()), "", "", Look(fit, as_stored=False))
+    return made.pixels, made.png, made.digest, made.notes
 
 
-def decode(data: bytes, fit: Fit) -> tuple[np.ndarray, bytes, str]:
-    """The pixels of a picture file's bytes, as PNG, and their digest.
-
-    Raises:
-        PictureError: they are not a picture that is accepted.
-    """
-    from vgg_viz.images import digest, load_picture
+def picture_of(photograph: Photograph, title: str, alt: str, look: Look) -> Picture:
+    """A decoded photograph with that look."""
+    from vgg_viz.images import digest
     from vgg_viz.mosaic import png
 
-    pixels = load_picture(data, fit)
-    return pixels, png(pixels), digest(pixels)
+    pixels = photograph.pixels(look.fit, as_stored=look.as_stored)
+    notes = photograph.notes(as_stored=look.as_stored)
+    name, data, offers = digest(pixels), png(pixels), photograph.stretchable
+    return Picture(title, alt, pixels, data, name, look.fit, notes, offers)
 
 
 def robin_file(key: str) -> PictureFile:

@@ -40,6 +40,21 @@ STYLES = """
 }
 .st-key-picture-choice button:nth-of-type(-n+8) p { opacity: 0; }
 .st-key-picture-choice button p { font-size: 0.8rem; line-height: 1.1; white-space: normal; }
+
+/* What may be uploaded, in words instead of MIME types; and what to do where it was something else,
+   which a browser does not even send. */
+[class*="st-key-own-upload-"] [data-testid="stFileUploaderDropzoneInstructions"] span {
+  display: none;
+}
+[class*="st-key-own-upload-"] [data-testid="stFileUploaderDropzoneInstructions"]::after {
+  content: "JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or HEIC of at most 20 MB";
+  font-size: 0.875rem; line-height: 1.3;
+}
+[class*="st-key-own-upload-"]:has([data-testid="stFileChip"][aria-invalid="true"])::after {
+  content: "This file is not taken: please choose a picture (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF "
+    "or HEIC) of at most 20 MB.";
+  display: block; margin-top: 0.5rem; font-size: 0.95rem; line-height: 1.4;
+}
 </style>
 """
 

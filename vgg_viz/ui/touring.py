@@ -11,7 +11,7 @@ WAY = (STEP, OWN_STEP, ANSWER)
 OWN_TOUR = "opened-tour"
 
 # What the visitor has chosen, and gets again after a step that shows another picture.
-LENT = ("picture", "source", "fit")
+LENT = ("picture", "source", "fit", "stored")
 
 
 def is_on() -> bool:

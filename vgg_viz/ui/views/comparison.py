@@ -57,12 +57,12 @@ class Compared:
     appearance: Appearance
 
 
-def choose() -> Compared | None:
-    """Show the choice of what to compare with; None for nothing."""
+def choose(chosen: Picture) -> Compared | None:
+    """Show the choice of what to compare the chosen picture with; None for nothing."""
     compared = controls.one_of_many("Compare with", "compare", COMPARISONS)
     if compared == "none":
         return None
-    other = picture.choose_other() if compared == "picture" else None
+    other = picture.choose_other(chosen) if compared == "picture" else None
     shown_as = controls.one_of("Shown as", "shown_as", SHOWN_AS)
     scale = controls.one_of(
         "Scale",

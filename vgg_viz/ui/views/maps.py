@@ -18,7 +18,7 @@ def show(notice: DeltaGenerator) -> None:
         chosen = picture.choose()
         layer = controls.layer()
         count = controls.count("Number of maps", "maps", layer.filters)
-        compared = comparison.choose()
+        compared = comparison.choose(chosen)
         appearance = controls.appearance(("own", "layer")) if not compared else None
         order = controls.order()
         choice = controls.network()

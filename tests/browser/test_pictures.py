@@ -1,0 +1,99 @@
+"""Pictures that people bring, as a browser sends them: what may be chosen, what becomes of it."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import settle
+from tests.browser.server import CHROMIUM, CHROMIUM_OPTIONS
+from tests.test_picture_kinds import KINDS
+from vgg_viz import links
+from vgg_viz.picture_limits import MAX_BYTES
+
+UPLOAD = '[data-testid="stFileUploader"] input[type="file"]'
+OWN = "view=Architecture&picture=Your+own"
+DEEP = next(kind.data for kind in KINDS if kind.name == "1,000 to 1,400")
+HEIC = next(kind.data for kind in KINDS if kind.name == "HEIF")
+
+
+def give(page: Page, name: str, kind: str, data: bytes) -> None:
+    page.locator(UPLOAD).set_input_files({"name": name, "mimeType": kind, "buffer": data})
+
+
+def caption(page: Page) -> Locator:
+    captions = page.locator('[data-testid="stSidebar"] [data-testid="stCaptionContainer"]')
+    return captions.filter(has_text="as VGG19 sees it")
+
+
+def after(page: Page) -> list[str]:
+    """What the style sheet says behind the uploads and within them."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll(
+              '[class*="st-key-own-upload-"], [data-testid="stFileUploaderDropzoneInstructions"]')]
+            .map((part) => getComputedStyle(part, "::after").content)
+            .filter((content) => content !== "none")"""
+    )
+
+
+def test_iphones_are_asked_for_jpegs_and_computers_may_send_heic(open_page):
+    page = open_page(OWN)
+    kinds = page.locator(UPLOAD).get_attribute("accept").split(",")
+    assert {"image/jpeg", "image/png", "image/webp", "image/avif", "image/tiff"} <= set(kinds)
+    # Of these WebKit would take HEIC as it is.
+    assert not {"image/*", "image/heic", "image/heif"} & set(kinds)
+    assert ".heic" in kinds
+    assert f"at most {MAX_BYTES // 2**20} MB" in after(page)[0]
+    give(page, "IMG_0001.HEIC", "", HEIC)
+    expect(caption(page)).to_contain_text("Your picture, as VGG19 sees it")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("paper.pdf", "application/pdf"), ("film.mov", "video/quicktime")]
+)
+def test_what_is_no_picture_is_answered_with_a_sentence(open_page, name, kind):
+    page = open_page(OWN)
+    assert not any("not taken" in words for words in after(page))
+    give(page, name, kind, b"%PDF-1.7" if name == "paper.pdf" else b"\0\0\0\x14ftypqt  ")
+    expect(page.locator('[data-testid="stFileChip"][aria-invalid="true"]')).to_be_visible()
+    assert any("not taken: please choose a picture (JPEG" in words for words in after(page))
+    # Under the name of a picture it comes to the server, which knows it by its content.
+    page.reload()
+    settle(page)
+    give(page, "photo.jpg", "image/jpeg", b"%PDF-1.7\n" + bytes(99))
+    alert = page.locator('[data-testid="stSidebar"] [data-testid="stAlert"]')
+    expect(alert).to_contain_text("The file is a PDF, not a picture: please choose another JPEG")
+
+
+def test_as_stored_is_offered_where_it_does_something_and_is_one_step(open_page):
+    page = open_page(OWN)
+    switch = page.locator('[data-testid="stSidebar"]').get_by_text("As stored", exact=True)
+    expect(switch).to_have_count(0)
+    give(page, "deep.tif", "image/tiff", DEEP)
+    expect(caption(page)).to_contain_text("1,000 to 1,400 stretched to black and white")
+    settle(page)
+    steps = page.evaluate("history.length")
+    switch.click()
+    expect(caption(page)).to_contain_text("0 to 65,535 as black and white")
+    page.wait_for_function("() => location.search.includes('stored=true')")
+    assert links.read(page.url)["stored"] is True
+    assert page.evaluate("history.length") == steps + 1
+    page.go_back()
+    expect(caption(page)).to_contain_text("1,000 to 1,400 stretched to black and white")
+
+
+def test_the_camera_takes_twice_what_the_network_sees(browser, app):
+    fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    chromium = browser.browser_type.launch(
+        executable_path=CHROMIUM, args=[*CHROMIUM_OPTIONS, *fake]
+    )
+    page = chromium.new_context(permissions=["camera"]).new_page()
+    page.goto(f"{app}/?{OWN}&source=Camera")
+    settle(page)
+    page.get_by_role("button", name=re.compile("Take")).click()
+    taken = page.locator('[data-testid="stCameraInput"] img')
+    expect(taken).to_be_visible()
+    sides = taken.evaluate("(image) => [image.naturalWidth, image.naturalHeight]")
+    assert min(sides) >= 448
+    expect(caption(page)).to_contain_text("Your photo, as VGG19 sees it")
+    chromium.close()
