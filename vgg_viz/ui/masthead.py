@@ -21,6 +21,7 @@ def show() -> str:
             touring.switch()
             lecture.switch()
             address()
+    components.mount("dropping", "dropping", b"")
     with st.container(key="view-choice"):
         view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
     show_problems()

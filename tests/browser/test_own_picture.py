@@ -1,0 +1,117 @@
+"""A visitor's own picture is kept, whatever comes between, and is theirs to remove."""
+
+import io
+import re
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.reading import settle
+
+pytestmark = pytest.mark.browser
+
+LINK = "view=Feature+maps&maps=4"
+
+
+def photo(colour: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (300, 200), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def give(page: Page, data: bytes) -> None:
+    """Choose one's own picture, and give that file."""
+    choose(page, "Your own")
+    uploader = page.locator('[class*="st-key-own-upload-picture"] input[type=file]')
+    uploader.set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": data})
+    shows(page, "Your picture")
+
+
+def choose(page: Page, name: str) -> None:
+    page.get_by_role("radio", name=name, exact=True).click()
+
+
+def shows(page: Page, title: str) -> None:
+    """The page shows the picture of that title, in the sidebar and in what is made of it."""
+    sidebar = page.get_by_test_id("stSidebar")
+    expect(sidebar.get_by_text(f"{title}, as VGG19 sees it")).to_be_visible()
+    expect(page.get_by_text(re.compile(rf"· {title} \(stretched")).first).to_be_visible()
+
+
+def test_it_is_there_again_after_a_sample_and_after_another_view(open_page):
+    page = open_page(LINK)
+    give(page, photo("red"))
+    choose(page, "Coffee")
+    shows(page, "Coffee")
+    choose(page, "Your own")
+    shows(page, "Your picture")
+    for view, heading in (("Filters", "Filters of"), ("Feature maps", "Feature maps of")):
+        choose(page, view)
+        expect(page.locator("h2").first).to_contain_text(heading)
+    shows(page, "Your picture")
+    choose(page, "Cropped")
+    expect(page.get_by_text("Your picture (cropped)").first).to_be_visible()
+
+
+def test_a_first_visitor_is_not_told_of_a_connection_that_was_lost(open_page):
+    page = open_page(LINK)
+    choose(page, "Your own")
+    expect(page.get_by_text("nobody else sees it")).to_be_visible()
+    expect(page.get_by_text("connection")).to_have_count(0)
+    page.reload()
+    expect(page.get_by_text("If it was yours, please give it again.")).to_be_visible()
+
+
+def test_it_stands_among_the_pictures_and_can_be_removed(open_page):
+    page = open_page(LINK)
+    own = page.get_by_role("radio", name="Your own", exact=True)
+    expect(own).to_have_css("background-image", "none")
+    give(page, photo("red"))
+    expect(own).to_have_css("background-image", re.compile("^url"))
+    page.get_by_role("button", name="Remove it").click()
+    shows(page, "Cat")
+    expect(own).to_have_css("background-image", "none")
+    choose(page, "Your own")
+    expect(page.get_by_text("Until there is one, the page shows Cat")).to_be_visible()
+
+
+def test_a_tour_gives_the_picture_back(open_page):
+    page = open_page(LINK)
+    give(page, photo("red"))
+    page.get_by_role("button", name="Tour", exact=False).first.click()
+    expect(page.get_by_role("heading", name="1 of")).to_be_visible()
+    for number in (2, 3, 4):
+        for _ in range(2):
+            if page.get_by_role("heading", name=f"{number} of").count():
+                break
+            page.locator(".st-key-tour-next button").click()
+            settle(page)
+        expect(page.get_by_role("heading", name=f"{number} of")).to_be_visible()
+    shows(page, "Bricks")
+    page.locator(".st-key-tour-back button").click()
+    expect(page.get_by_role("heading", name="3 of")).to_be_visible()
+    shows(page, "Your picture")
+    page.locator(".st-key-tour-next button").click()
+    shows(page, "Bricks")
+    page.get_by_role("button", name="Leave tour").click()
+    shows(page, "Your picture")
+
+
+def test_a_file_that_is_dropped_anywhere_is_taken(open_page):
+    page = open_page(LINK)
+    settle(page)
+    data = list(photo("red"))
+    prevented = page.evaluate(
+        """(data) => {
+        const files = new DataTransfer();
+        files.items.add(new File([new Uint8Array(data)], "mine.png", { type: "image/png" }));
+        const drop = (kind) => new DragEvent(
+            kind, { dataTransfer: files, bubbles: true, cancelable: true, composed: true });
+        const where = document.querySelector("h2");
+        return ["dragover", "drop"].map((kind) => !where.dispatchEvent(drop(kind)));
+        }""",
+        data,
+    )
+    assert prevented == [True, True]
+    shows(page, "Your picture")
