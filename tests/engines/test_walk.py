@@ -69,13 +69,18 @@ def test_back_and_forward_go_from_what_was_shown_to_what_was_shown(page: Page):
     assert page.address["channel"] == "19"
 
 
-def test_a_picture_of_ones_own_is_taken(page: Page):
+def test_a_picture_of_ones_own_is_taken_and_kept(page: Page):
     page.open(MAPS)
     page.click(parts.PICTURE, "Your own")
     page.give(REPOSITORY / "assets" / "coffee.jpg")
     page.until_shown(parts.CAPTION, "Your picture")
     page.settle()
     assert page.painted(parts.GRIDS) == [True]
+    page.click(parts.PICTURE, "Raccoon")
+    page.until_shown(parts.CAPTION, "Raccoon")
+    page.settle()
+    page.click(parts.PICTURE, "Your own")
+    page.until_shown(parts.CAPTION, "Your picture")
 
 
 def test_a_saved_picture_is_the_grid(page: Page):
