@@ -4,15 +4,18 @@ from importlib import import_module
 
 import streamlit as st
 
-from vgg_viz.ui import footer, masthead, mishap, process, style, touring
+from vgg_viz.links import VIEWS
+from vgg_viz.ui import footer, keys, masthead, mishap, process, style, touring
 
 process.prepare()
 # Not a picture for an icon: Streamlit would import NumPy and Pillow before the title.
 st.set_page_config(page_title="VGG Viz", page_icon="🔬", layout="wide")
 with mishap.told():
     view = masthead.show()
+    st.set_page_config(page_title=f"{VIEWS[view]} · VGG Viz")
     style.apply()
-    touring.show()
-    # Only the chosen view is imported: the page is there before NumPy and what builds on it.
-    import_module(f"vgg_viz.ui.views.{view}").show(st.container())
+    keys.listen()
+    with touring.stage(view, masthead.tools):
+        # Only the chosen view is imported: the page is there before NumPy and what builds on it.
+        import_module(f"vgg_viz.ui.views.{view}").show(st.container())
     footer.show()

@@ -101,9 +101,13 @@ def captions(page: AppTest) -> list[str]:
     return [element.value for element in page.main.caption]
 
 
+UNSEEN = ("keys", "dropping")  # components that only listen
+
+
 def payloads(page: AppTest) -> dict[str, bytes]:
-    """What the page's own components got, under their names."""
-    return {part.key: part.proto.bytes for part in page.main.get("bidi_component")}
+    """What the page's own components got to draw, under their names."""
+    parts = page.main.get("bidi_component")
+    return {part.key: part.proto.bytes for part in parts if part.key not in UNSEEN}
 
 
 def unpacked(payload: bytes) -> tuple[dict, bytes]:

@@ -19,7 +19,7 @@ from vgg_viz.architecture import VGG19
 from vgg_viz.images import load_picture
 from vgg_viz.network import Network
 from vgg_viz.samples import sample_bytes
-from vgg_viz.tours import BUILT_IN, Step, Tour, TourError, built_in, parse
+from vgg_viz.tours import BUILT_IN, Step, Tour, TourError, Words, built_in, parse, said
 from vgg_viz.weights import UntrainedWeights
 
 TITLE = 'title = "A tour"\n'
@@ -31,8 +31,8 @@ ASKED = STEP + 'question = "Why?"\nanswer = "Because."\n'
 
 
 def test_a_tour_is_its_title_and_its_steps():
-    step = Step("A step", "Some words.", {"view": "blocks"})
-    asked = Step("A step", "Some words.", {"view": "blocks"}, "Why?", "Because.")
+    step = Step("A step", {"view": "blocks"}, Words("Some words."))
+    asked = Step("A step", {"view": "blocks"}, Words("Some words.", "Why?", "Because."))
     assert parse(TITLE + STEP + ASKED) == Tour("A tour", (step, asked))
 
 
@@ -67,7 +67,7 @@ def test_bytes_with_a_mark_in_front_and_lines_ended_as_on_windows_will_do():
     text = TITLE + STEP + 'question = """Why?\nAnd how?"""\nanswer = "So."\n'
     windows = b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()
     assert parse(windows) == parse(text) == parse("\ufeff" + text)
-    assert parse(windows).steps[0].question == "Why?\nAnd how?"
+    assert parse(windows).steps[0].words.question == "Why?\nAnd how?"
 
 
 def test_steps_may_stand_in_a_list():
@@ -79,10 +79,33 @@ def test_as_much_as_is_allowed_is_read():
     step = STEP.replace("A step", "t" * 120).replace("Some words.", "ä" * 200)
     assert len(parse(TITLE + step * 100).steps) == 100
     longest = ASKED.replace("Some words.", "x" * 1200).replace("Why?", "q" * 600)
-    assert len(parse(TITLE + longest + "\n" * 990).steps[0].text) == 1200
+    assert len(parse(TITLE + longest + "\n" * 990).steps[0].words.text) == 1200
+
+
+def test_words_hold_of_the_network_that_they_name_and_others_have_their_own():
+    own = '[step.untrained]\ntext = "Nothing learned."\nquestion = "What?"\nanswer = "No."\n'
+    named = ASKED + 'network = "imagenet"\noutlined = [3, 64]\n'
+    (step,) = parse(TITLE + named + own + "outlined = [1]\n").steps
+    words = Words("Some words.", "Why?", "Because.", (3, 64))
+    untrained = Words("Nothing learned.", "What?", "No.", (1,))
+    assert step == Step("A step", {"view": "blocks"}, words, "imagenet", untrained)
+    assert said(step, "imagenet") == said(step, None) == (words, True)
+    assert said(step, "untrained") == (untrained, True)
+    assert said(step, "file") == (words, False)
+
+
+def test_without_words_of_its_own_another_network_leaves_the_question_without_its_answer():
+    (step,) = parse(TITLE + ASKED + 'network = "Untrained"\n').steps
+    assert said(step, "untrained") == (step.words, True)
+    assert said(step, "imagenet") == said(step, "file") == (step.words, False)
+    (step,) = parse(TITLE + ASKED).steps
+    assert {said(step, shown)[1] for shown in ("imagenet", "untrained", "file", None)} == {True}
 
 
 # -- what is wrong with one
+
+
+TOUR, FIRST, SECOND = "The tour", "Step 1 of the tour", "Step 2 of the tour"
 
 
 def steps(count, last=""):
@@ -90,155 +113,283 @@ def steps(count, last=""):
 
 
 BROKEN = {
-    "nothing": ("", 1, "expected a title of the tour, got none"),
-    "only a title": (TITLE, 1, "at least one [[step]]"),
-    "no title": (STEP, 1, "expected a title of the tour"),
-    "title a number": ("\n# a tour\ntitle = 7\n" + STEP, 3, "title: expected a text in quotes"),
-    "title empty": ('title = " "\n' + STEP, 1, "title: expected 1 to 120 characters, got 0"),
-    "title long": (f'title = "{"x" * 121}"\n{STEP}', 1, "got 121"),
-    "title of two lines": ('title = """\na\nb"""\n' + STEP, 1, "title: expected one line, got 2"),
-    "one pair of brackets": (TITLE + "\n" + STEP.replace("[[step]]", "[step]"), 3, "got a table"),
-    "step a text": (TITLE + 'step = "one"\n', 2, "expected [[step]] in two pairs of brackets"),
-    "dotted step": (TITLE + 'step.title = "one"\n', 2, "got a table"),
-    "step an empty list": (TITLE + "step = []\n", 1, "at least one [[step]]"),
-    "steps of numbers": (TITLE + "step = [\n 1,\n 2]\n", 3, "got a number"),
-    "misspelt at the top": ('titel = "x"\n' + STEP, 1, "expected title or step, got “titel”"),
-    "unknown at the top": (f'{TITLE}\nauthor = "me"\n{STEP}', 3, "got “author”"),
-    "unknown table": (steps(1, "\n[author]\nname = 1\n"), 7, "got “author”"),
-    "misspelt in a step": (steps(2, 'anwser = "x"\n'), 10, "or answer, got “anwser”"),
+    "nothing": ("", TOUR, "title: expected a text in quotes, got none"),
+    "only a title": (TITLE, TOUR, "at least one [[step]]"),
+    "no title": (STEP, TOUR, "title: expected a text"),
+    "title a number": ("\n# a tour\ntitle = 7\n" + STEP, TOUR, "title: expected a text in quotes"),
+    "title empty": ('title = " "\n' + STEP, TOUR, "title: expected 1 to 120 characters, got 0"),
+    "title long": (f'title = "{"x" * 121}"\n{STEP}', TOUR, "got 121"),
+    "title of two lines": (
+        'title = """\na\nb"""\n' + STEP,
+        TOUR,
+        "title: expected one line, got 2",
+    ),
+    "one pair of brackets": (
+        TITLE + "\n" + STEP.replace("[[step]]", "[step]"),
+        TOUR,
+        "got a table",
+    ),
+    "step a text": (TITLE + 'step = "one"\n', TOUR, "expected [[step]] in two pairs of brackets"),
+    "dotted step": (TITLE + 'step.title = "one"\n', TOUR, "got a table"),
+    "step an empty list": (TITLE + "step = []\n", TOUR, "at least one [[step]]"),
+    "steps of numbers": (TITLE + "step = [\n 1,\n 2]\n", FIRST, "got a number"),
+    "misspelt at the top": ('titel = "x"\n' + STEP, TOUR, "expected title or step, got “titel”"),
+    "unknown at the top": (f'{TITLE}\nauthor = "me"\n{STEP}', TOUR, "got “author”"),
+    "unknown table": (steps(1, "\n[author]\nname = 1\n"), TOUR, "got “author”"),
+    "misspelt in a step": (steps(2, 'anwser = "x"\n'), SECOND, "or untrained, got “anwser”"),
     "dotted in a step": (
         steps(2, 'page.view = "x"\n').replace('page = "?view=Blocks"\npage.view', "page.view"),
-        9,
+        SECOND,
         "page: expected a text in quotes, got a table",
     ),
-    "unknown key in quotes": (steps(1, '"b\\u0000\\nc" = 1\n'), 6, "got “b��c”"),
-    "no title in a step": (steps(1, STEP.replace('title = "A step"\n', "")), 6, "a title in the"),
-    "no text": (steps(1, "\n" + STEP.replace('text = "Some words."\n', "")), 7, "expected a text"),
-    "no page": (steps(1, '[[step]]\ntitle = "x"\ntext = "y"\n'), 6, "expected a page in the step"),
-    "text a list": (TITLE + STEP.replace('"Some words."', '["x"]'), 4, "got a list"),
-    "text a date": (TITLE + STEP.replace('"Some words."', "2020-02-02"), 4, "got a date or time"),
-    "text a switch": (TITLE + STEP.replace('"Some words."', "true"), 4, "got true or false"),
-    "text too long": (steps(1, STEP.replace("words", "x" * 1200)), 8, "expected 1 to 1,200"),
+    "unknown key in quotes": (steps(1, '"b\\u0000\\nc" = 1\n'), FIRST, "got “b��c”"),
+    "no title in a step": (
+        steps(1, STEP.replace('title = "A step"\n', "")),
+        SECOND,
+        "title: expected a text",
+    ),
+    "no text": (
+        steps(1, "\n" + STEP.replace('text = "Some words."\n', "")),
+        SECOND,
+        "expected a text",
+    ),
+    "no page": (steps(1, '[[step]]\ntitle = "x"\ntext = "y"\n'), SECOND, "page: expected a text"),
+    "text a list": (TITLE + STEP.replace('"Some words."', '["x"]'), FIRST, "got a list"),
+    "text a date": (
+        TITLE + STEP.replace('"Some words."', "2020-02-02"),
+        FIRST,
+        "got a date or time",
+    ),
+    "text a switch": (TITLE + STEP.replace('"Some words."', "true"), FIRST, "got true or false"),
+    "text too long": (steps(1, STEP.replace("words", "x" * 1200)), SECOND, "expected 1 to 1,200"),
     "question too long": (
         TITLE + ASKED.replace("Why?", "x" * 601),
-        6,
+        FIRST,
         "question: expected 1 to 600",
     ),
     "answer too long": (
         TITLE + ASKED.replace("Because.", "x" * 601),
-        7,
+        FIRST,
         "answer: expected 1 to 600",
     ),
-    "answer empty": (TITLE + ASKED.replace("Because.", ""), 7, "answer: expected 1 to 600"),
-    "question alone": (steps(2, 'question = "x"\n'), 10, "expected an answer with the question"),
-    "answer alone": (steps(2, 'answer = "x"\n'), 10, "expected a question with the answer"),
-    "a picture": (TITLE + STEP.replace("words", "![x](http://a.b/c.png)"), 4, "without pictures"),
-    "a picture in an answer": (TITLE + ASKED.replace("Because", "![x]"), 7, "without pictures"),
-    "a control character in a value": (TITLE + STEP.replace("words", "\\u0007"), 4, "got U+0007"),
-    "a control character": (TITLE + STEP.replace("words", "\x1b[31m"), 4, "got U+001B"),
-    "a lone carriage return": (TITLE + STEP.replace("words", "a\rb"), 4, "got U+000D"),
-    "half a letter": (TITLE + STEP.replace("words", "\ud800"), 4, "got U+D800"),
-    "page unknown control": (TITLE + STEP.replace("view", "veiw"), 5, "got “veiw”"),
-    "page unknown view": (TITLE + STEP.replace("Blocks", "Block"), 5, "view: expected one of Arch"),
+    "answer empty": (TITLE + ASKED.replace("Because.", ""), FIRST, "answer: expected 1 to 600"),
+    "question alone": (
+        steps(2, 'question = "x"\n'),
+        SECOND,
+        "expected an answer with the question",
+    ),
+    "answer alone": (steps(2, 'answer = "x"\n'), SECOND, "expected a question with the answer"),
+    "a picture": (
+        TITLE + STEP.replace("words", "![x](http://a.b/c.png)"),
+        FIRST,
+        "without pictures",
+    ),
+    "a picture in an answer": (TITLE + ASKED.replace("Because", "![x]"), FIRST, "without pictures"),
+    "a control character in a value": (
+        TITLE + STEP.replace("words", "\\u0007"),
+        FIRST,
+        "got U+0007",
+    ),
+    "a control character": (
+        TITLE + STEP.replace("words", "\x1b[31m"),
+        "Line 4 of the tour",
+        "got U+001B",
+    ),
+    "a lone carriage return": (
+        TITLE + STEP.replace("words", "a\rb"),
+        "Line 4 of the tour",
+        "got U+000D",
+    ),
+    "half a letter": (TITLE + STEP.replace("words", "\ud800"), "Line 4 of the tour", "got U+D800"),
+    "page unknown control": (TITLE + STEP.replace("view", "veiw"), FIRST, "got “veiw”"),
+    "page unknown view": (
+        TITLE + STEP.replace("Blocks", "Block"),
+        FIRST,
+        "view: expected one of Arch",
+    ),
     "page unknown layer": (
         TITLE + STEP.replace("view=Blocks", "layer=17"),
-        5,
+        FIRST,
         "page: layer: expected one of 1 · block1_conv1, 2 · block1_conv2, 3 · block2_conv1, …, "
         "got “17”",
     ),
     "page no number": (
         TITLE + STEP.replace("view=Blocks", "maps=all"),
-        5,
+        FIRST,
         "from 1 to 512, got “all”",
     ),
-    "page too large": (TITLE + STEP.replace("view=Blocks", "maps=513"), 5, "got “513”"),
-    "page of two lines": (TITLE + STEP.replace('"?view=Blocks"', '"""\na\nb"""'), 5, "one line"),
+    "page too large": (TITLE + STEP.replace("view=Blocks", "maps=513"), FIRST, "got “513”"),
+    "page of two lines": (
+        TITLE + STEP.replace('"?view=Blocks"', '"""\na\nb"""'),
+        FIRST,
+        "one line",
+    ),
     "page many controls": (
         TITLE + STEP.replace("view=", "&view=" * 201),
-        5,
+        FIRST,
         "at most 200 parts",
     ),
-    "page empty": (TITLE + STEP.replace("?view=Blocks", ""), 5, "page: expected 1 to 2,000"),
-    "no quotes": ("# x\ntitle = Hello\n", 2, "texts stand in quotes"),
-    "no equals sign": (TITLE + "[[step]]\ntitle\n", 3, "expected TOML"),
-    "open quote": (TITLE + STEP.replace('words."', "words."), 4, "expected TOML"),
-    "open quotes in threes": (TITLE + 'x = """\na\nb\n', 4, "Unterminated string"),
-    "open list": (TITLE + "step = [\n", 2, "expected TOML, got an error (Invalid value)"),
-    "open bracket": (TITLE + "[[step]\n", 2, "expected TOML"),
-    "said twice": (steps(1, 'title = "again"\n'), 6, "Cannot overwrite a value"),
-    "not TOML": ("<html>\n", 1, "expected TOML"),
-    "wrong escape": (TITLE + STEP.replace("words", "\\words"), 4, "expected TOML"),
-    "nested deeply": (TITLE + "\nx = " + "[" * 5000, 3, "nested too deeply"),
-    "nested deeply over lines": (TITLE + "x = " + "[\n" * 3 + "[" * 5000, 5, "nested"),
-    "a number of many digits": (TITLE + "\nx = " + "9" * 5000, 3, "a value that cannot be read"),
-    "a key of many parts": (TITLE + "a." * 30_000 + "b = 1", 2, "full stops"),
-    "too many steps": (steps(101), 402, "expected at most 100 steps, got 101"),
-    "too many lines": (steps(1, "\n" * 1000), 1001, "expected at most 1,000 lines, got 1,005"),
-    "too much": (steps(1, "# " + "x" * 64_000), 6, "at most 64 kB"),
+    "page empty": (TITLE + STEP.replace("?view=Blocks", ""), FIRST, "page: expected 1 to 2,000"),
+    "no quotes": ("# x\ntitle = Hello\n", "Line 2 of the tour", "texts stand in quotes"),
+    "no equals sign": (TITLE + "[[step]]\ntitle\n", "Line 3 of the tour", "expected TOML"),
+    "open quote": (
+        TITLE + STEP.replace('words."', "words."),
+        "Line 4 of the tour",
+        "expected TOML",
+    ),
+    "open quotes in threes": (
+        TITLE + 'x = """\na\nb\n',
+        "Line 4 of the tour",
+        "Unterminated string",
+    ),
+    "open list": (
+        TITLE + "step = [\n",
+        "Line 2 of the tour",
+        "expected TOML, got an error (Invalid value)",
+    ),
+    "open bracket": (TITLE + "[[step]\n", "Line 2 of the tour", "expected TOML"),
+    "said twice": (steps(1, 'title = "again"\n'), "Line 6 of the tour", "Cannot overwrite a value"),
+    "not TOML": ("<html>\n", "Line 1 of the tour", "expected TOML"),
+    "wrong escape": (
+        TITLE + STEP.replace("words", "\\words"),
+        "Line 4 of the tour",
+        "expected TOML",
+    ),
+    "nested deeply": (TITLE + "\nx = " + "[" * 5000, TOUR, "nested too deeply"),
+    "nested deeply over lines": (TITLE + "x = " + "[\n" * 3 + "[" * 5000, TOUR, "nested"),
+    "a number of many digits": (TITLE + "\nx = " + "9" * 5000, TOUR, "a value that cannot be read"),
+    "a key of many parts": (TITLE + "a." * 30_000 + "b = 1", "Line 2 of the tour", "full stops"),
+    "too many steps": (steps(101), TOUR, "expected at most 100 steps, got 101"),
+    "too many lines": (steps(1, "\n" * 1000), TOUR, "expected at most 1,000 lines, got 1,005"),
+    "too much": (steps(1, "# " + "x" * 64_000), TOUR, "at most 64 kB"),
     # What looks like a key or a step, but stands within a text, or in a list.
     "a key in a text": (
         f'{TITLE}[[step]]\ntitle = "x"\ntext = """\n[[step]]\npage = "?"\nquestion = 1\n"""\n'
         'page = "?"\nquestion = 1\n',
-        10,
+        FIRST,
         "question: expected a text in quotes, got a number",
     ),
     "a step in a text": (
         f"{TITLE}[[step]]\ntitle = '''\"\"\"'''\ntext = '''\n[[step]]\n[[step]]'''\n"
         "page = '?'\n[[step]]\n",
-        8,
-        "expected a title in the step",
+        SECOND,
+        "title: expected a text",
     ),
-    "a bracket in a comment": (f'{TITLE}# [ {{ """\n{STEP}oops = 1\n', 7, "got “oops”"),
-    "a bracket in a text": (f"{TITLE}{STEP.replace('words', '[{')}oops = 1\n", 6, "got “oops”"),
+    "a bracket in a comment": (f'{TITLE}# [ {{ """\n{STEP}oops = 1\n', FIRST, "got “oops”"),
+    "a bracket in a text": (f"{TITLE}{STEP.replace('words', '[{')}oops = 1\n", FIRST, "got “oops”"),
     "five quotes at the end": (
         f'{TITLE}[[step]]\ntitle = "x"\ntext = """say ""a""\\""""""\npage = "?"\noops = 1\n',
-        6,
+        FIRST,
         "got “oops”",
     ),
     "in a list of steps": (
         f'{TITLE}step = [\n  {{title = "a", text = "b", page = "?"}},\n\n  # the second\n'
         '  {title = "a", text = """b\nc""", page = "?layer=0"},\n]\n',
-        6,
+        SECOND,
         "page: layer",
     ),
     "above a text of many lines": (
         TITLE + "[[step]]\ntitle = 1\ntext = '''" + "\n" * 50 + "'''\n",
-        3,
+        FIRST,
         "title: expected a text in quotes",
     ),
     "a text that begins late": (
         f'{TITLE}[[step]]\n# the title\n\ntitle = """\n\n\n"""\n',
-        5,
+        FIRST,
         "title: expected 1 to 120",
+    ),
+    "no words for the untrained": (
+        TITLE + STEP + "[step.untrained]\n",
+        FIRST,
+        "untrained: text: exp",
+    ),
+    "words that are none": (
+        TITLE + STEP + "untrained = 1\n",
+        FIRST,
+        "untrained: expected a table of",
+    ),
+    "a page among the words": (
+        TITLE + STEP + '[step.untrained]\ntext = "x"\npage = "?"\n',
+        FIRST,
+        "untrained: expected text, question, answer or outlined, got “page”",
+    ),
+    "an answer of its own alone": (
+        TITLE + ASKED + '[step.untrained]\ntext = "x"\nanswer = "y"\n',
+        FIRST,
+        "untrained: answer: expected a question with the answer",
+    ),
+    "another network": (
+        TITLE + STEP + 'network = "ResNet"\n',
+        FIRST,
+        "network: expected one of ImageNet, Untrained, got “ResNet”",
+    ),
+    "network a number": (TITLE + STEP + "network = 19\n", FIRST, "network: expected a text"),
+    "outlined without an answer": (
+        TITLE + STEP + "outlined = [1]\n",
+        FIRST,
+        "outlined: expected an",
+    ),
+    "outlined a number": (TITLE + ASKED + "outlined = 1\n", FIRST, "outlined: expected a list"),
+    "outlined nothing": (
+        TITLE + ASKED + "outlined = []\n",
+        FIRST,
+        "outlined: expected 1 to 16 num",
+    ),
+    "outlined many": (TITLE + ASKED + f"outlined = {[1] * 17}\n", FIRST, "numbers, got 17"),
+    "outlined a text": (
+        TITLE + ASKED + 'outlined = ["1"]\n',
+        FIRST,
+        "outlined: expected numbers, got",
+    ),
+    "outlined a switch": (TITLE + ASKED + "outlined = [true]\n", FIRST, "got true or false"),
+    "outlined a fraction": (
+        TITLE + ASKED + "outlined = [1.5]\n",
+        FIRST,
+        "outlined: expected numbers",
+    ),
+    "outlined none of the layer's": (TITLE + ASKED + "outlined = [65]\n", FIRST, "to 64, got “65”"),
+    "outlined of thousands of digits": (
+        TITLE + ASKED + f"outlined = [{'9' * 4000}]\n",
+        FIRST,
+        "from 1 to 64, got a larger one",
+    ),
+    "a map that the layer has not": (
+        TITLE + STEP.replace("view=Blocks", "layer=2 · block1_conv2&channel=65"),
+        FIRST,
+        "page: channel: expected 1 to 64 in block1_conv2, got 65",
+    ),
+    "a place that the layer has not": (
+        TITLE + STEP.replace("view=Blocks", "layer=16 · block5_conv4&channel=1&row=15"),
+        FIRST,
+        "page: row: expected 1 to 14 in block5_conv4, got 15",
     ),
 }
 
 
-@pytest.mark.parametrize(("text", "line", "fragment"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_tour_ends_in_one_sentence_with_its_line(text, line, fragment):
+@pytest.mark.parametrize(("text", "where", "fragment"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_tour_ends_in_one_sentence_that_says_where(text, where, fragment):
     with pytest.raises(TourError) as caught:
         parse(text)
     message = str(caught.value)
-    assert message.startswith(f"Line {line} of the tour: ")
-    assert caught.value.line == line
+    assert message.startswith(f"{where}: ")
     assert fragment in message
     assert_one_sentence(message)
 
 
 @pytest.mark.parametrize(
-    ("data", "line", "fragment"),
+    ("data", "where", "fragment"),
     [
-        (TITLE.encode("utf-16"), 1, "expected text in UTF-8, got a byte 0xff"),
-        (f"{TITLE}# Käfer\n".encode("latin-1"), 2, "got a byte 0xe4"),
-        (b"\x89PNG\r\n\x1a\n", 1, "got a byte 0x89"),
-        (TITLE.encode() + b"\0", 2, "got U+0000"),
-        (b"\n" * 64_001, 64_001, "at most 64 kB"),
+        (TITLE.encode("utf-16"), "Line 1 of the tour", "expected text in UTF-8, got a byte 0xff"),
+        (f"{TITLE}# Käfer\n".encode("latin-1"), "Line 2 of the tour", "got a byte 0xe4"),
+        (b"\x89PNG\r\n\x1a\n", "Line 1 of the tour", "got a byte 0x89"),
+        (TITLE.encode() + b"\0", "Line 2 of the tour", "got U+0000"),
+        (b"\n" * 64_001, TOUR, "at most 64 kB"),
     ],
 )
-def test_so_does_what_is_no_text(data, line, fragment):
+def test_so_does_what_is_no_text(data, where, fragment):
     with pytest.raises(TourError, match=re.escape(fragment)) as caught:
         parse(data)
-    assert caught.value.line == line
+    assert str(caught.value).startswith(f"{where}: ")
     assert_one_sentence(str(caught.value))
 
 
@@ -262,20 +413,21 @@ def test_however_deeply_a_list_is_nested_it_ends_in_a_sentence():
 
     deepest = bisect_left(range(2_000), True, key=lambda depth: "too deeply" in message(depth))
     assert 100 < deepest < 2_000
-    # Where it can just be read, and where it just cannot: the same line, whatever is said of it.
+    # Where it can just be read, and where it just cannot: a sentence, whatever it says.
     for depth in range(deepest - 20, deepest + 20):
-        assert message(depth).startswith("Line 2 of the tour: expected ")
+        assert message(depth).startswith("The tour: expected ")
 
 
-def test_a_text_as_long_as_a_file_is_refused_with_its_line():
+def test_a_text_as_long_as_a_file_is_refused_with_its_step():
     for quotes in ('"""', "'''"):
         text = f"{TITLE}[[step]]\ntitle = 'x'\ntext = {quotes}{'word [[x]] ' * 5_000}\n{quotes}\n"
-        with pytest.raises(TourError, match=r"^Line 4 of the tour: text: expected 1 to 1,200"):
+        with pytest.raises(TourError, match=r"^Step 1 of the tour: text: expected 1 to 1,200"):
             parse(text + "page = '?'\n")
 
 
 def assert_one_sentence(message):
-    assert re.fullmatch(r"Line [0-9]+ of the tour: .{10,200}\.", message)
+    where = "(The tour|(Step|Line) [0-9]+ of the tour)"
+    assert re.fullmatch(f"{where}: .{{10,200}}\\.", message)
     assert message.isprintable()
 
 
@@ -301,12 +453,11 @@ def assert_tour_or_sentence(text):
         tour = parse(text)
     except TourError as error:
         assert_one_sentence(str(error))
-        line = error.line
+        found = re.match("Line ([0-9]+)", str(error))
+        line = int(found[1]) if found else 1
+        assert 1 <= line <= text.count(b"\n" if isinstance(text, bytes) else "\n") + 1
     else:
         assert isinstance(tour, Tour)
-        line = 1
-    lines = text.count(b"\n" if isinstance(text, bytes) else "\n") + 1
-    assert 1 <= line <= lines
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -336,10 +487,11 @@ def test_the_example_in_the_documentation_is_a_tour():
     (example_file,) = re.findall(r"```toml\n(.*?)```", words, re.DOTALL)
     tour = parse(example_file)
     assert [step.title for step in tour.steps] == ["Stripes", "The same filter, another picture"]
-    assert "- So lists are possible." in tour.steps[1].text
+    assert "- So lists are possible." in tour.steps[1].words.text
+    assert tour.steps[0].untrained
     with pytest.raises(TourError) as caught:
         parse(example_file.replace('layer=3 · block2_conv1&maps=16"', 'layer=17"'))
-    quoted = re.search(r"> (Line 6 .*?)\n> (.*)\n", words)
+    quoted = re.search(r"> (Step 1 .*?)\n> (.*)\n", words)
     assert f"{quoted[1]} {quoted[2]}" == str(caught.value)
 
 
@@ -358,8 +510,28 @@ def test_the_built_in_tour_is_about_ten_steps_with_questions():
     tour = built_in()
     assert tour == parse(BUILT_IN.read_bytes())
     assert 8 <= len(tour.steps) <= 12
-    assert sum(bool(step.question) for step in tour.steps) >= 3
-    assert all(step.text.count(". ") <= 3 for step in tour.steps)
+    assert sum(bool(step.words.question) for step in tour.steps) >= 3
+    assert all(words.text.count(". ") <= 4 for step in tour.steps for words in all_words(step))
+
+
+def all_words(step):
+    return [words for words in (step.words, step.untrained) if words]
+
+
+@pytest.mark.parametrize("step", built_in().steps, ids=lambda step: step.title)
+def test_what_is_said_of_trained_filters_is_not_said_of_others(step):
+    told = [words.text + words.question + words.answer for words in all_words(step)]
+    for said_of, words in zip((step.network, "untrained"), told, strict=False):
+        assert not re.search(r"[Mm]ap \d|\blearned\b", words) or said_of
+    assert (step.network == "imagenet") == bool(step.untrained)
+    # The answer outlines what it names, and nothing else.
+    for words in all_words(step):
+        assert sorted(set(named_in(words.answer))) >= sorted(words.outlined)
+        assert bool(named_in(words.answer)) == bool(words.outlined)
+
+
+def named_in(words):
+    return [int(number) for number in re.findall(r"[Mm]ap (\d+)", words)]
 
 
 @pytest.mark.parametrize("step", built_in().steps, ids=lambda step: step.title)
@@ -374,9 +546,10 @@ def test_the_built_in_pages_are_within_their_layers(step):
     # Few enough for a projector.
     assert step.page.get("maps", 9) <= 16
     # Whoever speaks of a map by its number must name the picture, and must show it.
-    named = [int(number) for number in re.findall(r"[Mm]ap (\d+)", step.answer + step.text)]
-    assert not named or "picture" in step.page
-    assert all(number <= step.page["maps"] for number in named)
+    for words in all_words(step):
+        named = named_in(words.answer + words.text)
+        assert not named or "picture" in step.page
+        assert all(number <= step.page["maps"] for number in named)
 
 
 def test_every_view_is_shown_and_so_is_what_training_changed():
@@ -386,14 +559,14 @@ def test_every_view_is_shown_and_so_is_what_training_changed():
 
 
 def test_the_numbers_that_the_built_in_tour_names_are_the_plans():
-    words = " ".join(step.text + step.answer for step in built_in().steps)
+    words = " ".join(step.words.text + step.words.answer for step in built_in().steps)
     first, eighth, last = (VGG19.conv_layers[index] for index in (0, 7, 15))
     assert (len(VGG19.layers), len(VGG19.conv_layers), len(VGG19.blocks)) == (26, 16, 5)
     assert (first.filters, first.parameters, first.channels) == (64, 1792, 3)
     assert (eighth.receptive_field, eighth.channels) == (48, 256)
     assert (last.output_shape, last.receptive_field > VGG19.input_side) == ((14, 14, 512), True)
-    for said in ("**26 layers**, 16", "**1,792.**", "48 × 48", "what 256 maps", "14 × 14", "512"):
-        assert said in words
+    for part in ("**26 layers**, 16", "**1,792.**", "48 × 48", "what 256 maps", "14 × 14", "512"):
+        assert part in words
 
 
 # -- whether it is true, measured without the page
@@ -410,13 +583,13 @@ def trained():
 
 
 def step_asking(words):
-    (step,) = (step for step in built_in().steps if words in step.question)
+    (step,) = (step for step in built_in().steps if words in step.words.question)
     return step
 
 
 def answered(step):
     """The map that the answer names first."""
-    return int(re.match(r"\*\*Map (\d+)\.\*\*", step.answer)[1])
+    return int(re.match(r"\*\*Map (\d+)\.\*\*", step.words.answer)[1])
 
 
 def shown(network, step):
@@ -520,12 +693,53 @@ def test_the_map_of_the_eyes_is_the_one(trained):
     assert (one | other).ravel()[strongest].all()
 
 
-def test_without_training_that_map_has_next_to_nothing_and_another_has_the_cat():
-    step = step_asking("untrained")
-    assert "such as map 8" in step.answer
-    assert "Map 6" in step.answer
-    pixels, maps = shown(Network(UntrainedWeights()), step)
+@pytest.fixture(scope="module")
+def untrained():
+    return Network(UntrainedWeights())
+
+
+def test_without_training_one_map_keeps_the_short_joints_by_chance(untrained):
+    step = step_asking("horizontal")
+    pixels, maps = shown(untrained, step)
+    rightwards, downwards = edges(pixels)
+    across, upright = (correlations(maps, abs(edge)) for edge in (downwards, rightwards))
+    assert step.untrained.outlined == (best(across - upright),) == (best(across),) == (15,)
+
+
+def test_without_training_no_map_follows_one_direction_alone(untrained):
+    pixels, maps = shown(untrained, step_asking("vertical"))
+    upright, _ = (correlations(maps, abs(edge)) for edge in edges(pixels))
+    # As the trained network's does: 0.75, five times as bright in one square as in the other.
+    assert upright.max() < 0.6
+    first, third = (maps[:, 3:25, left : left + 22].mean(axis=(1, 2)) for left in (3, 59))
+    bright = upright > 0.4
+    assert (first[bright] < 5 * third[bright]).all()
+
+
+def test_without_training_the_wall_is_black_in_one_map_and_grey_in_another(untrained):
+    step = step_asking("blue")
+    assert "black in map 1 and grey in map 12" in step.untrained.text
+    _, maps = shown(untrained, step)
+    wall = np.median(maps[:, 40:110, 180:220], axis=(1, 2)) / maps.max(axis=(1, 2))
+    assert wall[0] == 0
+    assert 0.1 < wall[11] < 0.5
+
+
+@pytest.mark.parametrize("asked", ["both eyes", "untrained"])
+def test_without_training_that_map_has_next_to_nothing_and_another_has_the_cat(untrained, asked):
+    step = step_asking(asked)
+    assert step.untrained.outlined == (6, 8)
+    pixels, maps = shown(untrained, step)
     lit = maps[5] > 0.2 * maps[5].max()
     assert lit.mean() < 0.03
     assert lit[1:-1, 1:-1].sum() < lit.sum() / 2
     assert correlations(maps, pixels @ (0.299, 0.587, 0.114))[7] > 0.3
+    # No map has the eyes, and little else.
+    one, other = in_eyes(maps.shape[1])
+    assert (maps[:, one | other].sum(axis=1) / maps.sum(axis=(1, 2))).max() < 0.25
+
+
+def test_what_training_changed_speaks_of_the_same_two_maps():
+    step = step_asking("untrained")
+    assert "such as map 8" in step.words.answer
+    assert step.words.outlined == (6, 8)

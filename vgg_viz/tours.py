@@ -3,20 +3,20 @@
 A tour is a TOML file; `docs/tours.md` says how to write one. Files come from strangers: they are
 bounded before they are read, and whatever is wrong ends as a `TourError` with one sentence.
 
-    file -- parse --> Tour(title, steps) -- the page shows --> steps[n].page, .text, .question, ...
+    file -- parse --> Tour(title, steps) -- the page shows --> steps[n].page
+                                            said(steps[n], network) --> .text, .question, ...
 """
 
 import re
 import tomllib
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal
 
 from vgg_viz import links
-from vgg_viz.links import LinkError, Value, shortened
+from vgg_viz.links import FIELDS, NETWORKS, Choice, LinkError, NetworkChoice, Value, shortened
 from vgg_viz.samples import ASSETS
 
 BUILT_IN = ASSETS / "tours" / "walkthrough.toml"
@@ -24,35 +24,60 @@ BUILT_IN = ASSETS / "tours" / "walkthrough.toml"
 MOST_BYTES = 64_000
 MOST_LINES = 1_000
 MOST_STEPS = links.MOST_STEPS
+MOST_OUTLINED = 16
 # tomllib takes a time that grows with the square of a dotted key's parts: minutes for 64 kB of it.
 MOST_DOTS = 100
 
-LONGEST = {"title": 120, "text": 1_200, "page": 2_000, "question": 600, "answer": 600}
-ONE_LINE = ("title", "page")
-REQUIRED = ("title", "text", "page")
+LONGEST = {
+    "title": 120,
+    "text": 1_200,
+    "page": 2_000,
+    "question": 600,
+    "answer": 600,
+    "network": 40,
+}
+ONE_LINE = ("title", "page", "network")
+WORDS = ("text", "question", "answer", "outlined")
+STEP = ("title", "page", "network", *WORDS, "untrained")
 # What a visitor does with a tour is no part of a step, but a pasted link may have it.
 LEFT_OUT = ("tour", "own_tour", "answer", "lecture")
+# What depends on the layer, and would be another map or place where it were cut to it.
+OF_THE_LAYER = ("channel", "row", "column", "filter_page", "channel_page")
 
 LONGEST_LIST = 60  # letters of a list of options in a message
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
-Path = tuple[str | int, ...]
 Document = Mapping[str, object]
+Shown = NetworkChoice | Literal["file"]
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a step says, in Markdown; ``question`` and ``answer`` are both empty if it asks nothing.
+
+    ``outlined`` are the numbers of the maps, or filters, that the answer names.
+    """
+
+    text: str
+    question: str = ""
+    answer: str = ""
+    outlined: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step: the controls that its link names, and what is said; texts are Markdown.
+    """One step: the controls that its link names, and what is said.
 
-    A step with a ``question`` has an ``answer`` too; both are empty where it asks nothing.
+    ``network`` is the one of which the words hold, None where they hold of any; ``untrained`` are
+    words of their own for the untrained network.
     """
 
     title: str
-    text: str
     page: Mapping[str, Value]
-    question: str = ""
-    answer: str = ""
+    words: Words
+    network: NetworkChoice | None = None
+    untrained: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -64,19 +89,18 @@ class Tour:
 
 
 class TourError(ValueError):
-    """A file that is no tour; the message is one sentence for the visitor, with the line."""
+    """A file that is no tour; the message is one sentence for the visitor.
 
-    def __init__(self, line: int, problem: str) -> None:
-        super().__init__(f"Line {line} of the tour: {problem}.")
-        self.line = line
+    It says where: in which step under which key, or, of what is no TOML, in which line.
+    """
+
+    def __init__(self, problem: str, *, step: int | None = None, line: int | None = None) -> None:
+        where = f"Step {step} of the tour" if step else f"Line {line} of the tour" if line else ""
+        super().__init__(f"{where or 'The tour'}: {problem}.")
 
 
 class _Misfit(Exception):
-    """Valid TOML that is no tour; ``path`` leads to what does not fit, or to what lacks it."""
-
-    def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(problem)
-        self.path = path
+    """Valid TOML that is no tour; the message is the key and what is wrong with it."""
 
 
 @lru_cache(maxsize=1)
@@ -89,14 +113,27 @@ def parse(text: str | bytes) -> Tour:
     """Read a tour file's text, or its bytes in UTF-8.
 
     Raises:
-        TourError: it is too large, no TOML, or no tour; the message has the line.
+        TourError: it is too large, no TOML, or no tour.
     """
-    source = _bounded(_decoded(text))
-    document = _document(source)
+    document = _document(_bounded(_decoded(text)))
     try:
-        return _tour(document)
+        _refuse_unknown(document, ("title", "step"))
+        title = _text(document, "title")
+        steps = _steps(document.get("step", []))
     except _Misfit as misfit:
-        raise TourError(_line_of(source, misfit.path), str(misfit)) from None
+        raise TourError(str(misfit)) from None
+    return Tour(title, tuple(_numbered(step, number) for number, step in enumerate(steps, 1)))
+
+
+def said(step: Step, shown: Shown | None) -> tuple[Words, bool]:
+    """What a step may say of the network that is shown, and whether its answer holds there.
+
+    ``shown`` is None where no network is. Where the words were written for another network, the
+    question stays and its answer does not hold.
+    """
+    if shown == "untrained" and step.untrained:
+        return step.untrained, True
+    return step.words, step.network in (None, shown) or shown is None
 
 
 # -- the text
@@ -106,14 +143,13 @@ def _decoded(text: str | bytes) -> str:
     """The text without a byte order mark, its lines ended by line feeds alone."""
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if len(data) > MOST_BYTES:
-        line = data[:MOST_BYTES].count(b"\n") + 1
-        raise TourError(line, f"expected a file of at most {MOST_BYTES // 1000} kB, got more")
+        raise TourError(f"expected a file of at most {MOST_BYTES // 1000} kB, got more")
     try:
         decoded = text if isinstance(text, str) else data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         problem = f"expected text in UTF-8, got a byte {data[error.start]:#04x}"
-        raise TourError(line, problem) from None
+        raise TourError(problem, line=line) from None
     return decoded.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
@@ -121,13 +157,14 @@ def _bounded(source: str) -> str:
     """The same text, if it is not too much and has no control characters."""
     lines = source.removesuffix("\n").split("\n")
     if len(lines) > MOST_LINES:
-        problem = f"expected at most {MOST_LINES:,} lines, got {len(lines):,}"
-        raise TourError(MOST_LINES + 1, problem)
+        raise TourError(f"expected at most {MOST_LINES:,} lines, got {len(lines):,}")
     for number, line in enumerate(lines, start=1):
         if found := CONTROL.search(line):
-            raise TourError(number, f"expected no control characters, got {_code(found[0])}")
+            problem = f"expected no control characters, got {_code(found[0])}"
+            raise TourError(problem, line=number)
         if line.count(".") > MOST_DOTS:
-            raise TourError(number, f"expected at most {MOST_DOTS} full stops in a line, got more")
+            problem = f"expected at most {MOST_DOTS} full stops in a line, got more"
+            raise TourError(problem, line=number)
     return source
 
 
@@ -147,14 +184,13 @@ def _document(source: str) -> Document:
     try:
         return tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
-        raise TourError(*_syntax_problem(source, error)) from None
+        line, problem = _syntax_problem(source, error)
+        raise TourError(problem, line=line) from None
     except RecursionError:
-        line = _first_line(source, lambda prefix: _fails(prefix, RecursionError))
-        raise TourError(line, "expected texts and steps, got lists nested too deeply") from None
+        raise TourError("expected texts and steps, got lists nested too deeply") from None
     except ValueError:
         # A number of thousands of digits, say: what Python, not TOML, refuses to read.
-        line = _first_line(source, lambda prefix: _fails(prefix, ValueError))
-        raise TourError(line, "expected a text, got a value that cannot be read") from None
+        raise TourError("expected texts, got a value that cannot be read") from None
 
 
 def _syntax_problem(source: str, error: tomllib.TOMLDecodeError) -> tuple[int, str]:
@@ -171,130 +207,101 @@ def _syntax_problem(source: str, error: tomllib.TOMLDecodeError) -> tuple[int, s
     return min(line, last), f"expected TOML, got an error ({printable}{hint})"
 
 
-def _first_line(source: str, holds: Callable[[str], bool]) -> int:
-    """The first line after which the text holds what it holds from then on."""
-    lines = source.split("\n")
-    ends = range(1, len(lines))  # the last line is known to hold it
-    return bisect_left(ends, True, key=lambda end: holds("\n".join(lines[:end]))) + 1
-
-
-def _fails(source: str, kind: type[Exception]) -> bool:
-    """Whether reading ends in that kind of error, a mere syntax error aside."""
-    try:
-        tomllib.loads(source)
-    except Exception as error:
-        return isinstance(error, kind) and not isinstance(error, tomllib.TOMLDecodeError)
-    return False
-
-
-# -- the line of a part of a document
-
-# In valid TOML nothing else can hold a bracket or end a line. Strings in threes may end in up to
-# five quotes, the first two of which are their own.
-TOKEN = re.compile(
-    r'''"""(?:[^"\\]|\\.|"{1,2}(?!"))*"{3,5}|\'\'\'(?:[^']|'{1,2}(?!'))*'{3,5}'''
-    r"""|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|\#[^\n]*|[\[\]{}\n]""",
-    re.DOTALL,
-)
-
-
-def _line_of(source: str, path: Path) -> int:
-    """The line where the part of a valid document begins to which that path leads."""
-    text = source if source.endswith("\n") else source + "\n"
-    cuts = list(_cuts(text))
-    if not path:
-        return 1
-    found = bisect_left(
-        cuts[:-1], True, key=lambda cut: _holds(text[: cut.end] + cut.closing, path)
-    )
-    return cuts[found - 1].line + 1 if found else 1
-
-
-class _Cut(NamedTuple):
-    """A place where a document may be cut off: behind a line, at ``end``, with what closes it."""
-
-    line: int
-    end: int
-    closing: str
-
-
-def _cuts(text: str) -> Iterator[_Cut]:
-    """Where a valid document may be cut off so that what is left of it is valid as well.
-
-    That is at every line's end outside strings; lists that are open there are to be closed.
-    """
-    line, open_brackets = 1, ""
-    for token in TOKEN.finditer(text):
-        if token[0] in ("[", "{"):
-            open_brackets += token[0]
-        elif token[0] in ("]", "}"):
-            open_brackets = open_brackets[:-1]
-        elif token[0] == "\n" and "{" not in open_brackets:
-            yield _Cut(line, token.end(), "]" * len(open_brackets))
-        line += token[0].count("\n")
-
-
-def _holds(source: str, path: Path) -> bool:
-    """Whether that path leads anywhere in a document."""
-    try:
-        part: object = tomllib.loads(source)
-        for key in path:
-            part = part[key]  # type: ignore[index]
-    except (KeyError, IndexError, TypeError):
-        return False
-    except RecursionError:
-        # Nested just as deeply as can be read, and called from further within than at first.
-        return True
-    return True
-
-
 # -- the tour
 
 
-def _tour(document: Document) -> Tour:
-    _refuse_unknown(document, ("title", "step"), ())
-    title = _text(document, "title", ())
-    steps = document.get("step", [])
+def _steps(steps: object) -> Sequence[object]:
     if not isinstance(steps, list):
-        raise _Misfit(("step",), f"expected [[step]] in two pairs of brackets, got {_kind(steps)}")
+        raise _Misfit(f"step: expected [[step]] in two pairs of brackets, got {_kind(steps)}")
     if not steps:
-        raise _Misfit((), "expected at least one [[step]], got none")
+        raise _Misfit("expected at least one [[step]], got none")
     if len(steps) > MOST_STEPS:
-        problem = f"expected at most {MOST_STEPS} steps, got {len(steps)}"
-        raise _Misfit(("step", MOST_STEPS), problem)
-    return Tour(title, tuple(_step(step, ("step", index)) for index, step in enumerate(steps)))
+        raise _Misfit(f"expected at most {MOST_STEPS} steps, got {len(steps)}")
+    return steps
 
 
-def _step(step: object, path: Path) -> Step:
-    if not isinstance(step, dict):
-        raise _Misfit(path, f"expected a step with {_listed(REQUIRED)}, got {_kind(step)}")
-    _refuse_unknown(step, tuple(LONGEST), path)
-    texts = {key: _text(step, key, path) for key in LONGEST if key in step or key in REQUIRED}
+def _numbered(step: object, number: int) -> Step:
+    """The step of that number, from 1."""
+    try:
+        return _step(_table(step, "a step"))
+    except _Misfit as misfit:
+        raise TourError(str(misfit), step=number) from None
+
+
+def _step(step: Document) -> Step:
+    _refuse_unknown(step, STEP)
+    title, page = _text(step, "title"), _page(_text(step, "page"))
+    words = _words(step, page)
+    network = _network(_text(step, "network")) if "network" in step else None
+    untrained = None
+    if "untrained" in step:
+        try:
+            table = _table(step["untrained"], "a table of words")
+            _refuse_unknown(table, WORDS)
+            untrained = _words(table, page)
+        except _Misfit as misfit:
+            raise _Misfit(f"untrained: {misfit}") from None
+    return Step(title, page, words, network, untrained)
+
+
+def _words(table: Document, page: Mapping[str, Value]) -> Words:
+    texts = {key: _text(table, key) for key in WORDS[:3] if key in table or key == "text"}
     if "question" in texts and "answer" not in texts:
-        raise _Misfit((*path, "question"), "expected an answer with the question, got none")
+        raise _Misfit("question: expected an answer with the question, got none")
     if "answer" in texts and "question" not in texts:
-        raise _Misfit((*path, "answer"), "expected a question with the answer, got none")
-    page = _page(texts.pop("page"), (*path, "page"))
-    return Step(page=page, **texts)  # type: ignore[arg-type]
+        raise _Misfit("answer: expected a question with the answer, got none")
+    if "outlined" not in table:
+        return Words(**texts)
+    if "answer" not in texts:
+        raise _Misfit("outlined: expected an answer that names these numbers, got none")
+    return Words(**texts, outlined=_outlined(table["outlined"], page))
 
 
-def _refuse_unknown(table: Document, known: tuple[str, ...], path: Path) -> None:
+def _outlined(numbers: object, page: Mapping[str, Value]) -> tuple[int, ...]:
+    if not isinstance(numbers, list):
+        raise _Misfit(f"outlined: expected a list of numbers, got {_kind(numbers)}")
+    if not 1 <= len(numbers) <= MOST_OUTLINED:
+        raise _Misfit(f"outlined: expected 1 to {MOST_OUTLINED} numbers, got {len(numbers)}")
+    largest = links.largest("channel", page)
+    for number in numbers:
+        # True is an int to Python.
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise _Misfit(f"outlined: expected numbers, got {_kind(number)}")
+        if not 1 <= number <= largest:
+            got = shortened(str(number)) if abs(number) < 10**6 else "a larger one"
+            raise _Misfit(f"outlined: expected numbers from 1 to {largest}, got {got}")
+    return tuple(numbers)
+
+
+def _network(text: str) -> NetworkChoice:
+    try:
+        return Choice(NETWORKS).read([text])
+    except LinkError as error:
+        raise _Misfit(f"network: {error}") from None
+
+
+def _table(value: object, what: str) -> Document:
+    if not isinstance(value, dict):
+        raise _Misfit(f"expected {what}, got {_kind(value)}")
+    return value
+
+
+def _refuse_unknown(table: Document, known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
-            raise _Misfit((*path, key), f"expected {_listed(known, 'or')}, got {shortened(key)}")
+            raise _Misfit(f"expected {_listed(known)}, got {shortened(key)}")
 
 
-def _text(table: Document, key: str, path: Path) -> str:
+def _text(table: Document, key: str) -> str:
     """A table's text under that key, without the white space around it."""
     if key not in table:
-        where = "in the step" if path else "of the tour"
-        raise _Misfit(path, f"expected a {key} {where}, got none")
+        raise _Misfit(f"{key}: expected a text in quotes, got none")
     text = table[key]
     if not isinstance(text, str):
-        raise _Misfit((*path, key), f"{key}: expected a text in quotes, got {_kind(text)}")
+        raise _Misfit(f"{key}: expected a text in quotes, got {_kind(text)}")
     text = text.replace("\r\n", "\n").strip()
     if problem := _problem(text, key):
-        raise _Misfit((*path, key), f"{key}: {problem}")
+        raise _Misfit(f"{key}: {problem}")
     return text
 
 
@@ -312,11 +319,20 @@ def _problem(text: str, key: str) -> str:
     return ""
 
 
-def _page(link: str, path: Path) -> Mapping[str, Value]:
+def _page(link: str) -> Mapping[str, Value]:
+    """The controls that a link names, each within what the layer has.
+
+    The page would cut a map's number to the layer's, and the words would be of another map.
+    """
     try:
         values = links.read(link)
     except LinkError as error:
-        raise _Misfit(path, f"page: {_with_fewer_options(str(error))}") from None
+        raise _Misfit(f"page: {_with_fewer_options(str(error))}") from None
+    for key in OF_THE_LAYER:
+        number, largest = values.get(key), links.largest(key, values)
+        if number is not None and number > largest:
+            layer = values.get("layer", FIELDS["layer"].default)
+            raise _Misfit(f"page: {key}: expected 1 to {largest} in {layer}, got {number}")
     kept = {key: value for key, value in values.items() if key not in LEFT_OUT}
     return MappingProxyType(kept)
 
@@ -329,9 +345,9 @@ def _with_fewer_options(message: str) -> str:
     return f"{found[1]}{found[2][:LONGEST_LIST].rsplit(', ', 1)[0]}, …{found[3]}"
 
 
-def _listed(words: tuple[str, ...], joint: str = "and") -> str:
-    """Words as a sentence has them: ``"title, text and page"``."""
-    return f"{', '.join(words[:-1])} {joint} {words[-1]}"
+def _listed(words: tuple[str, ...]) -> str:
+    """Words as a sentence has them: ``"title, text or page"``."""
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _kind(value: object) -> str:

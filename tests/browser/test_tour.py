@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.server import REPOSITORY
+from tests.browser.server import REPOSITORY, running_app
 from tests.browser.test_links import settle
+from tests.weights_files import write_keras_weights
 from vgg_viz import links
+from vgg_viz.samples import sample
 from vgg_viz.tours import built_in
+from vgg_viz.weights import UntrainedWeights
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +38,6 @@ def title(page: Page):
 
 
 def test_the_tour_is_played_by_arrow_keys_from_start_to_end(open_page):
-    """Leaves a picture of every step in ``build/tour``, for somebody to look at."""
     page = open_page()
     settle(page)
     page.get_by_role("button", name="Tour").click()
@@ -43,14 +45,13 @@ def test_the_tour_is_played_by_arrow_keys_from_start_to_end(open_page):
     for number, step in enumerate(steps, start=1):
         expect(title(page)).to_have_text(f"{number} of {len(steps)} · {step.title}")
         settle(page)
-        page.screenshot(path=REPOSITORY / "build" / "tour" / f"{number:02}.png")
         expect(page.locator('[data-testid="stException"]')).to_have_count(0)
         expect(page.get_by_role("radio", name=links.VIEWS[step.page["view"]])).to_be_checked()
         shown = links.read(page.url)
         for key, value in step.page.items():
             assert shown.get(key, links.FIELDS[key].default) == value, (number, key)
-        if step.question:
-            expect(page.locator(PANEL)).to_contain_text(step.question[:40])
+        if step.words.question:
+            expect(page.locator(PANEL)).to_contain_text(step.words.question[:40])
             expect(page.locator(f'{PANEL} [data-testid="stAlert"]')).to_have_count(0)
             page.keyboard.press("ArrowRight")
             expect(page.locator(f'{PANEL} [data-testid="stAlert"]')).to_be_visible()
@@ -75,14 +76,249 @@ def test_back_and_leaving_keep_what_is_shown(open_page):
     assert "tour" not in page.url
 
 
-def test_the_grid_and_the_question_are_on_one_screen(open_page):
-    page = open_page("tour=5")
-    expect(title(page)).to_contain_text("5 of 11")
+@pytest.fixture(scope="module")
+def imagenets(tmp_path_factory):
+    """The address of an app that takes a file of random weights for ImageNet's."""
+    folder = tmp_path_factory.mktemp("imagenet")
+    weights = folder / "random.h5"
+    write_keras_weights(weights, UntrainedWeights(seed=7))
+    environment = {"VGG_VIZ_WEIGHTS": str(weights), "PYTHONPATH": str(REPOSITORY)}
+    script = "tests/browser/as_imagenet.py"
+    with running_app(folder / "server.log", script, **environment) as address:
+        yield address
+
+
+def fits(page: Page) -> bool:
+    """Whether a step's panel, its grids and the network's plan are on the screen, whole."""
+    shown = page.locator(f"{PANEL}, canvas[data-shown], .st-key-diagram svg")
+    boxes = [part.bounding_box() for part in shown.all() if part.is_visible()]
+    return len(boxes) > 1 and all(
+        box["y"] + box["height"] <= 720 and box["x"] + box["width"] <= 1280 for box in boxes
+    )
+
+
+@pytest.mark.parametrize("lecture", ["false", "true"])
+def test_every_step_fits_one_screen_with_its_answer(open_page, imagenets, lecture):
+    """Leaves a picture of every step in ``build/tour``, for somebody to look at."""
+    page = open_page(f"tour=1&lecture={lecture}", imagenets)
+    listening(page)
+    steps = built_in().steps
+    alert = page.locator(f'{PANEL} [data-testid="stAlert"]')
+    for number, step in enumerate(steps, start=1):
+        expect(title(page)).to_have_text(f"{number} of {len(steps)} · {step.title}")
+        for answered in range(2 if step.words.question else 1):
+            expect(alert).to_have_count(answered)
+            settle(page)
+            expect(page.locator("canvas[data-shown], .st-key-diagram svg").first).to_be_visible()
+            name = f"{number:02}{'-lecture' * (lecture == 'true')}{'-answer' * answered}"
+            page.screenshot(path=REPOSITORY / "build" / "tour" / f"{name}.png")
+            assert fits(page), name
+            page.keyboard.press("PageDown")
+    expect(page.locator(PANEL)).to_have_count(0)
+
+
+def test_an_answer_moves_no_grid(open_page, imagenets):
+    page = open_page("tour=4", imagenets)
+    listening(page)
     grid = page.locator("canvas[data-shown]")
     expect(grid).to_be_visible()
     settle(page)
-    box = grid.bounding_box()
-    assert box["y"] + box["height"] <= 720
+    before = grid.bounding_box()
+    page.keyboard.press("PageDown")
+    expect(page.locator(f'{PANEL} [data-testid="stAlert"]')).to_contain_text("Map 10.")
+    settle(page)
+    assert grid.bounding_box() == before
+
+
+def listening(page: Page) -> None:
+    """Wait until the page listens to keys."""
+    page.locator(".st-key-keys [data-listening]").wait_for(state="attached")
+
+
+def test_a_clickers_keys_go_on_and_back(open_page):
+    page = open_page("tour=2")
+    listening(page)
+    expect(title(page)).to_contain_text("2 of 11")
+    page.keyboard.press("PageDown")
+    expect(page.locator(f'{PANEL} [data-testid="stAlert"]')).to_be_visible()
+    page.keyboard.press("PageDown")
+    expect(title(page)).to_contain_text("3 of 11")
+    settle(page)
+    page.keyboard.press("PageUp")
+    expect(title(page)).to_contain_text("2 of 11")
+    settle(page)
+    page.keyboard.press("PageUp")
+    expect(title(page)).to_contain_text("1 of 11")
+    settle(page)
+    # There is nothing before: neither a step nor a scroll.
+    page.keyboard.press("PageUp")
+    expect(title(page)).to_contain_text("1 of 11")
+    # In a field the keys are the field's.
+    page.keyboard.press("ArrowRight")
+    expect(title(page)).to_contain_text("2 of 11")
+    settle(page)
+    page.get_by_role("slider").first.focus()
+    page.keyboard.press("PageDown")
+    settle(page)
+    expect(page.locator(f'{PANEL} [data-testid="stAlert"]')).to_have_count(0)
+
+
+def test_keys_in_a_lecture(open_page):
+    layer = "layer=7+%C2%B7+block3_conv3"
+    page = open_page(f"view=Feature+maps&{layer}&maps=16&lecture=true")
+    listening(page)
+    heading = page.locator("h2")
+    page.keyboard.press("PageDown")
+    expect(heading).to_have_text("Feature maps of block3_conv4")
+    settle(page)
+    page.keyboard.press("PageUp")
+    expect(heading).to_have_text("Feature maps of block3_conv3")
+    settle(page)
+    page.keyboard.press("Escape")
+    expect(page.locator('[data-testid="stSidebar"]')).to_be_visible()
+    expect(page.get_by_role("button", name="Lecture mode")).to_be_visible()
+    settle(page)
+    assert "lecture" not in links.read(page.url)
+    # Outside of a lecture Esc is nobody's, and the clicker's keys scroll.
+    page.keyboard.press("Escape")
+    page.keyboard.press("PageDown")
+    page.wait_for_function(SCROLLED)
+    expect(heading).to_have_text("Feature maps of block3_conv3")
+
+
+SCROLLED = "() => document.querySelector('[data-testid=\"stMain\"]').scrollTop > 0"
+AT_TOP = "() => document.querySelector('[data-testid=\"stMain\"]').scrollTop === 0"
+
+
+@pytest.mark.parametrize("key", ["PageDown", " ", "End", "ArrowDown"])
+def test_the_keyboard_alone_scrolls_the_page(open_page, key):
+    page = open_page("view=Blocks")
+    listening(page)
+    assert page.evaluate("document.activeElement === document.body")
+    page.wait_for_function(AT_TOP)
+    page.keyboard.press(key)
+    page.wait_for_function(SCROLLED)
+    page.keyboard.press("Home")
+    page.wait_for_function(AT_TOP)
+
+
+def test_a_lectures_view_picture_and_number_are_changed_without_leaving_it(open_page):
+    page = open_page("view=Feature+maps&maps=16&lecture=true")
+    listening(page)
+    sidebar = page.locator('[data-testid="stSidebar"]')
+    grid = page.locator("canvas[data-shown]")
+    expect(grid).to_be_visible()
+    before = grid.bounding_box()
+    expect(sidebar).to_be_hidden()
+    page.keyboard.press("m")
+    expect(sidebar).to_be_visible()
+    assert grid.bounding_box() == before  # the grid stays as it is beneath them
+    page.get_by_role("radio", name="Coffee").click()
+    expect(page.locator('[data-testid="stMain"]')).to_contain_text("Coffee · 16 of 64 maps")
+    settle(page)
+    page.get_by_role("slider").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator('[data-testid="stMain"]')).to_contain_text("Coffee · 17 of 64 maps")
+    settle(page)
+    page.get_by_role("radio", name="Blocks").click()
+    expect(page.locator("h2")).to_have_text("The end of every block")
+    settle(page)
+    page.get_by_role("button", name="Close controls").click()
+    expect(sidebar).to_be_hidden()
+    assert links.read(page.url)["lecture"] is True
+    page.keyboard.press("m")
+    expect(sidebar).to_be_visible()
+    page.locator("h2").focus()
+    page.keyboard.press("Escape")
+    expect(sidebar).to_be_hidden()
+    settle(page)
+    assert links.read(page.url)["lecture"] is True
+
+
+def test_esc_closes_what_is_open_first(open_page):
+    page = open_page("view=Feature+maps&maps=16&lecture=true")
+    listening(page)
+    page.keyboard.press("m")
+    page.locator('[data-testid="stSidebar"]').get_by_role("combobox", name="Layer").click()
+    expect(page.get_by_role("listbox").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("option")).to_have_count(0)
+    expect(page.locator('[data-testid="stSidebar"]')).to_be_visible()
+
+
+@pytest.mark.parametrize("query", ["view=Feature+maps&maps=64", "view=Filters", "tour=4", "tour=8"])
+@pytest.mark.parametrize("width", [1100, 1280, 1920])
+def test_nothing_lies_over_a_lectures_words(open_page, query, width):
+    size = {"width": width, "height": 720}
+    page = open_page(f"{query}&lecture=true&answer=true", viewport=size)
+    expect(page.locator("canvas[data-shown]").first).to_be_visible()
+    settle(page)
+    tools = page.locator(".st-key-page-tools button").all()
+    boxes = [one.bounding_box() for one in tools if one.is_visible()]
+    assert len(boxes) >= 2
+    words = page.locator(
+        '[data-testid="stMain"] :is(h2, h3, [data-testid="stCaptionContainer"]), canvas'
+    )
+    for part in words.all():
+        for box in boxes:
+            assert not overlap(box, part.bounding_box()), part
+
+
+def overlap(one, other):
+    if other is None:
+        return False
+    return all(
+        one[start] < other[start] + other[size] and other[start] < one[start] + one[size]
+        for start, size in (("x", "width"), ("y", "height"))
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("lecture", ["true", "false"])
+def test_the_buttons_of_tour_and_lecture_can_be_read(open_page, scheme, lecture):
+    page = open_page(f"tour=2&lecture={lecture}", color_scheme=scheme)
+    for name in ("tour-next", "tour-back", "tour-leave", "lecture-switch"):
+        words, ground = page.locator(f".st-key-{name} button").evaluate(
+            """button => {
+              const seen = (element) => {
+                const colour = getComputedStyle(element).backgroundColor;
+                return /, 0\\)$/.test(colour) ? seen(element.parentElement) : colour;
+              };
+              return [getComputedStyle(button.querySelector("p")).color, seen(button)];
+            }"""
+        )
+        assert contrast(words, ground) >= 4.5, (name, words, ground)
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours as WCAG 2 has it."""
+
+    def luminance(colour: str) -> float:
+        shares = [int(part) / 255 for part in re.findall(r"[0-9]+", colour)[:3]]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("lecture", ["true", "false"])
+def test_the_photograph_that_a_step_speaks_of_is_in_sight(open_page, lecture):
+    page = open_page(f"tour=6&lecture={lecture}")
+    expect(page.locator("canvas[data-shown]")).to_be_visible()
+    settle(page)
+    photographs = page.get_by_alt_text(sample("hopper").alt).all()
+    seen = [one.bounding_box() for one in photographs if one.is_visible()]
+    assert len(seen) == 1
+    assert seen[0]["width"] > 100
+    assert seen[0]["y"] + seen[0]["height"] <= 720
+
+
+def test_the_browsers_tab_names_the_view(open_page):
+    page = open_page("view=Blocks")
+    expect(page).to_have_title("Blocks · VGG Viz")
+    page.get_by_role("radio", name="Feature maps").click()
+    expect(page).to_have_title("Feature maps · VGG Viz")
 
 
 def test_a_tour_from_a_file_and_a_broken_one(open_page, tmp_path):
@@ -94,7 +330,7 @@ def test_a_tour_from_a_file_and_a_broken_one(open_page, tmp_path):
     page.get_by_role("button", name="Another tour").click()
     chooser = page.locator('[data-testid="stFileUploader"] input[type="file"]')
     chooser.set_input_files(broken)
-    alert = page.locator('[data-testid="stAlert"]').filter(has_text="Line 7 of the tour")
+    alert = page.locator('[data-testid="stAlert"]').filter(has_text="Step 1 of the tour")
     expect(alert).to_contain_text("block9_conv9")
     expect(title(page)).to_contain_text("2 of 11")
     chooser.set_input_files(good)

@@ -30,6 +30,7 @@ KINDS = {
 STYLES = """
 .diagram { overflow-x: auto; }
 svg { display: block; min-width: 860px; width: 100%; height: auto; font-family: var(--st-font); }
+@media print { svg { min-width: 0; } }
 text { fill: var(--st-text-color); font-size: 13px; text-anchor: middle; }
 text.small { font-size: 12px; opacity: 0.85; }
 text.on { fill: var(--st-background-color); font-size: 11.5px; font-weight: 600; }

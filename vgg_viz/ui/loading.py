@@ -50,6 +50,16 @@ class Loader:
         had = future is not None and future.done() and not future.exception()
         return future.result() if had else None
 
+    def label(self) -> str | None:
+        """Which network the page shows for this one, untrained where its weights failed.
+
+        None where that is not known yet, or nobody has asked for it.
+        """
+        future = self._weights
+        if future is None or not future.done():
+            return None
+        return weights.UntrainedWeights.label if future.exception() else future.result().label
+
     def network(self) -> "Future[Network]":
         """The network, being built from now on if it was not before; TensorFlow is imported."""
         weights_to_come = self.weights()

@@ -17,15 +17,23 @@ def show() -> str:
         key="masthead",
     ):
         st.title("VGG Viz: look inside VGG19", width="content")
-        with st.container(horizontal=True, width="content", key="page-tools"):
-            touring.switch()
-            lecture.switch()
-            address()
+        # In a lecture's tour they stand with the step's words, and not over what is looked at.
+        if not (lecture.is_on() and touring.is_on()):
+            tools()
     components.mount("dropping", "dropping", b"")
     with st.container(key="view-choice"):
         view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
     show_problems()
     return view
+
+
+def tools() -> None:
+    """Show what concerns the whole page."""
+    with st.container(horizontal=True, width="content", key="page-tools"):
+        touring.switch()
+        lecture.menu()
+        lecture.switch()
+        address()
 
 
 def address() -> None:

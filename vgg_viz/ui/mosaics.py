@@ -136,7 +136,12 @@ class Frame:
     def look(self) -> Hashable:
         """What of it the component is told, and so what drawn mosaics differ in."""
         sizes = (self.largest_tile, self.smallest_tile)
-        return (*sizes, self.follows, self.tools, tuple(self.heads))
+        return (*sizes, self.follows, self.tools, tuple(self.heads), self.outlined)
+
+    @property
+    def outlined(self) -> tuple[int, ...]:
+        """The numbers whose tiles an answer of the tour names."""
+        return touring.outlined() if self.follows else ()
 
     def header(self) -> dict[str, object]:
         """What the component needs to know of it."""
@@ -149,6 +154,7 @@ class Frame:
             "lecture": lecture.is_on(),
             "fits": lecture.is_on() or touring.is_on(),
             "heads": list(self.heads),
+            "outlined": list(self.outlined),
         }
 
 

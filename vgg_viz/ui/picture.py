@@ -158,6 +158,12 @@ def choose_as_stored() -> None:
     st.toggle("As stored", help=STORED_HELP, **state.tie("stored"))
 
 
+def current() -> Picture:
+    """The picture that the page shows, as its controls found it last."""
+    first = partial(open_file, default_file("picture"))
+    return fall_back(st.session_state.get("last_good_picture", first), look(), "picture")
+
+
 def load(choice: str, wanted: Look, key: str) -> Picture:
     """The chosen picture; on failure say why and keep to the last one that was right.
 

@@ -6,21 +6,30 @@ from vgg_viz.ui import lecture, touring
 
 STYLES = """
 <style>
+/* The theme's colours, which Streamlit gives to components only; they follow a change of theme. */
+[data-testid="stApp"] {
+  --ground: light-dark(#ffffff, #10161c); --ink: light-dark(#16212b, #e9eff4);
+  --primary: light-dark(#0f6e74, #3fb8b0);
+}
 /* Mosaics and text share one column, no wider than either reads well at. */
 [data-testid="stMainBlockContainer"] { max-width: 1160px; margin-inline: auto; }
 [data-testid="stMainBlockContainer"] table { font-variant-numeric: tabular-nums; width: 100%; }
 [data-testid="stMarkdownContainer"]:has(> table) { overflow-x: auto; }
 [data-testid="stMarkdownContainer"] :is(td, th) { white-space: nowrap; }
-[data-testid="stCaptionContainer"] {
-  font-size: 0.95rem; color: var(--st-text-color); opacity: 0.8;
-}
+[data-testid="stCaptionContainer"] { font-size: 0.95rem; color: var(--ink); opacity: 0.8; }
 /* A mosaic's corner tiles are as square as the others. */
 [data-testid="stMain"] [data-testid="stImage"] img { border-radius: 0; }
+/* On the dark theme's bright teal white would be hard to read. */
+[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primary"] * {
+  color: var(--ground) !important;
+}
 .legend {
   display: flex; flex-wrap: wrap; justify-content: space-between; max-width: 24rem;
   font-variant-numeric: tabular-nums;
 }
 .legend div { flex: 0 0 100%; height: 0.9rem; border-radius: 0.2rem; }
+:is(.st-key-keys, .st-key-dropping) { position: absolute; }
+[data-testid="stMain"]:focus-visible { outline: none; }
 @media (max-width: 640px) {
   .st-key-view-choice button { padding-inline: 0.42rem; }
   .st-key-view-choice button p { font-size: 0.82rem; }
@@ -36,7 +45,7 @@ STYLES = """
   background-size: cover; background-position: center;
 }
 .st-key-picture-choice button[aria-checked="true"] {
-  outline: 3px solid var(--st-primary-color); outline-offset: 1px;
+  outline: 3px solid var(--primary); outline-offset: 1px;
 }
 .st-key-picture-choice button:nth-of-type(-n+8) p { opacity: 0; }
 .st-key-picture-choice button p { font-size: 0.8rem; line-height: 1.1; white-space: normal; }
@@ -55,6 +64,64 @@ STYLES = """
     "or HEIC) of at most 20 MB.";
   display: block; margin-top: 0.5rem; font-size: 0.95rem; line-height: 1.4;
 }
+
+/* On paper: what the view shows, dark on white, and nothing to press. */
+@media print {
+  @page { margin: 12mm; }
+  body, [data-testid="stApp"], [data-testid="stApp"] :is(div, section, main, header) {
+    background-color: #fff !important;
+  }
+  [data-testid="stApp"] { color-scheme: light !important; --ground: #fff; --ink: #000; }
+  .stBidiComponent > div {
+    --st-text-color: #000 !important; --st-background-color: #fff !important;
+    --st-secondary-background-color: #eee !important; --st-border-color: #bbb !important;
+  }
+  [data-testid="stApp"], [data-testid="stAppViewContainer"], [data-testid="stMain"] {
+    position: static !important; display: block !important; overflow: visible !important;
+    height: auto !important;
+  }
+  /* Pages break between blocks, not between the parts of a flexible box. */
+  [data-testid="stMain"] :is([data-testid="stVerticalBlock"], [data-testid="stLayoutWrapper"]) {
+    display: block !important; position: static !important;
+  }
+  [data-testid="stMain"] [data-testid="stElementContainer"] { margin-bottom: 0.6rem; }
+  [data-testid="stMain"] :is(h1, h2, h3, p, li, label, td, th, span, code, div, a) {
+    color: #000 !important;
+  }
+  [data-testid="stMain"] :is(code, pre) { background: none !important; }
+  [data-testid="stMainBlockContainer"] { max-width: none; padding: 0; }
+  [data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stStatusWidget"],
+  [data-testid="stApp"] [data-testid="stMain"] :is(
+    .st-key-page-tools, .st-key-view-choice, .st-key-inspector-fields, .st-key-tour-ways, .stButton,
+    .stDownloadButton, [data-testid="stPopover"], [data-testid="stPagination"],
+    [data-testid="stExpander"]:has(details:not([open]))
+  ) { display: none !important; }
+  /* What stands above a picture stays with it. */
+  [data-testid="stElementContainer"]:is(
+    :has(h1, h2, h3), :has(+ [data-testid="stElementContainer"] .stBidiComponent),
+    :has(+ [data-testid="stLayoutWrapper"] .stBidiComponent)
+  ) { break-after: avoid; }
+  :is(tr, svg, img), .stBidiComponent, [data-testid="stVegaLiteChart"],
+  [data-testid="stElementContainer"], [data-testid="stHorizontalBlock"] { break-inside: avoid; }
+  [data-testid="stElementContainer"]:has(table) { break-inside: auto; }
+  .st-key-tour-beside > * > [data-testid="stHorizontalBlock"] {
+    display: block; break-inside: auto;
+  }
+  [data-testid="stMarkdownContainer"]:has(> table) { overflow: visible; }
+  [data-testid="stMainBlockContainer"] table { font-size: 8.5pt; }
+  [data-testid="stMarkdownContainer"] :is(td, th) { padding: 2px 6px; }
+  .legend div { print-color-adjust: exact; }
+}
+</style>
+"""
+
+
+DARK_ON_PAPER = """
+<style>
+/* Charts are drawn in the theme's colours: what is light becomes dark, and hues stay. */
+@media print {
+  [data-testid="stVegaLiteChart"] :is(canvas, svg) { filter: invert(1) hue-rotate(180deg); }
+}
 </style>
 """
 
@@ -63,31 +130,85 @@ LECTURE = """
 <style>
 /* For the back of a room: no controls, large letters, black on white or white on black. */
 :root { font-size: 22px; }
+[data-testid="stApp"] {
+  --ground: light-dark(#fff, #000); --ink: light-dark(#000, #fff); background: var(--ground);
+}
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"], .st-key-view-choice,
 .st-key-tour-start, .st-key-copy-link, .st-key-masthead h1, [data-testid="stHeader"] {
   display: none !important;
 }
-[data-testid="stMainBlockContainer"] { max-width: none; padding: 0.5rem 1rem; }
-[data-testid="stApp"] { background: GROUND; }
-[data-testid="stMain"] :is(h1, h2, h3, p, li, label):not(button *) { color: INK !important; }
-[data-testid="stCaptionContainer"] p {
-  font-size: 1rem; opacity: 1; white-space: nowrap; overflow: hidden; text-overflow: ellipsis;
+/* What is not shown leaves no gap. */
+[data-testid="stLayoutWrapper"]:has(> :is(.st-key-view-choice, .st-key-masthead)) {
+  display: contents;
 }
+[data-testid="stMainBlockContainer"] { max-width: none; padding: 0.5rem 1rem; }
+[data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 0.5rem; }
+[data-testid="stMain"] :is(h1, h2, h3, p, li, label):not(button *) { color: var(--ink) !important; }
+[data-testid="stCaptionContainer"] p { font-size: 1rem; opacity: 1; }
 [data-testid="stCaptionContainer"] { opacity: 1; text-align: center; }
+/* What a lecturer needs now and then: small and without frames, but legible, and over nothing. */
+.st-key-page-tools { gap: 0 0.5rem; }
+.st-key-page-tools button {
+  border-color: transparent; background: none; color: var(--ink); padding: 0 0.3rem;
+  min-height: 1.5rem;
+}
+.st-key-page-tools button:is(:hover, :focus-visible) { border-color: var(--ink); }
+.st-key-page-tools button :is(p, span, kbd) { font-size: 0.75rem; color: var(--ink); }
 .st-key-masthead { position: static; }
-@media (max-width: 640px) {
-  [data-testid="stCaptionContainer"] p { white-space: normal; }
+@media (min-width: 641px) {
+  /* One line, but in columns. */
+  [data-testid="stCaptionContainer"] p {
+    white-space: nowrap; overflow: hidden; text-overflow: ellipsis;
+  }
+  [data-testid="stColumn"] [data-testid="stCaptionContainer"] p { white-space: normal; }
 }
 @media (min-width: 1100px) {
-  .st-key-masthead {
-    position: fixed; top: 1.25rem; right: 1rem; z-index: 10; width: auto; opacity: 0.4;
-  }
-  .st-key-masthead:is(:hover, :focus-within) { opacity: 1; }
-  /* Where a tour's step takes the top. */
-  body:has(.st-key-tour-panel) .st-key-masthead { top: auto; bottom: 0.5rem; }
+  .st-key-masthead { position: absolute; top: 0.5rem; right: 1rem; z-index: 10; width: auto; }
+  .st-key-previous-layer button p, .st-key-next-layer button p { font-size: 0; }
 }
 .st-key-lecture-heading { justify-content: center; }
+/* A tour's step has the tools. */
+body:has(.st-key-tour-panel) .st-key-masthead, [class*="st-key-tour-above"] h2 {
+  display: none;
+}
+.st-key-tour-panel :is(p, li):not(button *, [data-testid="stCaptionContainer"] *) {
+  font-size: 0.9rem; line-height: 1.35;
+}
+@media (min-width: 901px) {
+  /* Room for the answer, which would else push the grid down. */
+  .st-key-tour-above-asking .st-key-tour-panel { min-height: 12.5rem; }
+}
 [data-testid="stMain"] h2 { padding: 0; text-align: center; }
+</style>
+"""
+
+
+MENU = """
+<style>
+/* The page's controls over a lecture's grid, which stays as it is beneath them. */
+[data-testid="stSidebar"] {
+  display: block !important; visibility: visible !important; position: fixed !important;
+  inset: 0 auto 0 0; z-index: 30; width: 14rem !important; min-width: 0 !important;
+  transform: none !important; box-shadow: 0 0 2rem rgba(0, 0, 0, 0.45);
+}
+[data-testid="stSidebarContent"] { width: 100% !important; }
+[data-testid="stSidebarHeader"] { display: none; }
+[data-testid="stSidebarUserContent"] { padding: 1rem; zoom: 0.73; }
+[data-testid="stSidebar"] [data-testid="stCaptionContainer"] p { white-space: normal; }
+.st-key-view-choice {
+  display: block !important; position: fixed; top: 0; left: 14rem; right: 0; z-index: 31;
+  width: auto; max-width: none; padding: 0.4rem 9rem 0.4rem 0.4rem; background: var(--ground);
+  box-shadow: 0 0 2rem rgba(0, 0, 0, 0.45);
+}
+.st-key-view-choice button { padding-inline: 0.3rem; }
+.st-key-lecture-menu { position: fixed; top: 0.6rem; right: 0.5rem; z-index: 32; width: auto; }
+/* Else the button would be beneath the controls, with what it stands in. */
+.st-key-masthead { z-index: auto !important; }
+.st-key-tour-panel { position: static !important; }
+@media (max-width: 900px) {
+  [data-testid="stSidebar"] { top: 4rem; }
+  .st-key-view-choice { left: 0; }
+}
 </style>
 """
 
@@ -101,13 +222,31 @@ TOUR = """
 [data-testid="stHeader"] :is(button, button *) { pointer-events: auto; }
 .st-key-masthead h1 { display: none !important; }
 .st-key-masthead { position: absolute; top: 0.75rem; right: 3.5rem; z-index: 10; width: auto; }
-.st-key-tour-panel { padding: 0.75rem 1rem; gap: 0.25rem; }
-.st-key-tour-panel h3 { padding: 0 0 0.75rem; }
+.st-key-tour-panel { padding: 0.75rem 1rem; gap: 0.6rem; }
+.st-key-tour-panel h3 { padding: 0 0 0.4rem; }
 .st-key-tour-panel [data-testid="stVerticalBlock"] { gap: 0.4rem; }
+.st-key-tour-panel [data-testid="stAlertContainer"] { padding: 0.6rem 0.8rem; }
+.st-key-tour-panel [data-testid="stCaptionContainer"] { text-align: start; }
+.st-key-tour-panel [data-testid="stCaptionContainer"] p { white-space: normal; font-size: 0.85em; }
+.st-key-tour-photograph img { max-width: 8rem !important; margin-inline: auto; }
 [data-testid="stMain"] h2 { padding: 0; }
+@media (min-width: 769px) {
+  /* Where the sidebar shows the photograph. */
+  body:has([data-testid="stSidebar"][data-collapsed="false"]):not(:has(.st-key-lecture-menu))
+    .st-key-tour-photograph { display: none; }
+}
+@media (min-width: 901px) {
+  .st-key-view-choice { max-width: calc(100% - 25rem); }
+  .st-key-view-choice button { padding-inline: 0.3rem; }
+  /* Beside a grid that is longer than the window, the step stays in sight. */
+  .st-key-tour-beside .st-key-tour-panel { position: sticky; top: 0.5rem; }
+}
 @media (max-width: 900px) {
   [data-testid="stMainBlockContainer"] { padding-top: 3.5rem; }
   .st-key-masthead { position: static; }
+  .st-key-tour-beside > div > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {
+    min-width: 100%;
+  }
 }
 </style>
 """
@@ -115,11 +254,6 @@ TOUR = """
 
 def apply() -> None:
     """Put the style sheet into the page."""
-    modes = TOUR * touring.is_on() + (lecture_styles() if lecture.is_on() else "")
-    st.html(STYLES + modes)
-
-
-def lecture_styles() -> str:
-    """The styles of lecture mode: black on white, or white on black in a dark theme."""
-    ink, ground = ("#fff", "#000") if st.context.theme.type == "dark" else ("#000", "#fff")
-    return LECTURE.replace("INK", ink).replace("GROUND", ground)
+    modes = [TOUR] * touring.is_on() + [LECTURE] * lecture.is_on() + [MENU] * lecture.menu_is_open()
+    dark = [DARK_ON_PAPER] * (st.context.theme.type == "dark")
+    st.html("".join([STYLES, *dark, *modes]))

@@ -52,6 +52,8 @@ class Mosaic {
     this.observer.observe(this.scroller);
     window.addEventListener("resize", () => this.draw(), { signal });
     window.addEventListener(SELECT, ({ detail }) => this.select(detail), { signal });
+    window.addEventListener("beforeprint", () => this.print(true), { signal });
+    window.addEventListener("afterprint", () => this.print(false), { signal });
   }
 
   leave(root) {
@@ -199,7 +201,7 @@ class Mosaic {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.imageSmoothingEnabled = side > tile * ratio;
     context.imageSmoothingQuality = "high";
-    context.fillStyle = style.color;
+    context.fillStyle = this.onPaper ? "#000" : style.color;
     context.textAlign = "center";
     context.font = `500 ${title - 5}px ${style.fontFamily}`;
     this.header.heads.forEach((head, column) => {
@@ -216,6 +218,26 @@ class Mosaic {
       context.fillText(this.header.titles[index], left + tile / 2, top - 4, tile);
       if (this.header.flat[index]) this.strike(context, left, top, tile);
     }
+    for (let index = 0; index < this.count; index++) {
+      const named = this.header.outlined.includes(this.header.numbers[index]);
+      if (named || (this.onPaper && index === this.selected)) this.frame(context, style, index);
+    }
+  }
+
+  // What an answer of the tour names: to be seen from the back of a room, on any tile.
+  frame(context, style, index) {
+    const { tile } = this.layout;
+    const [left, top] = this.corner(index);
+    context.strokeStyle = style.getPropertyValue("--st-orange-color");
+    context.lineWidth = Math.min(6, Math.max(4, tile / 20));
+    const inset = context.lineWidth / 2 - 2; // two pixels of it lie in the gap
+    context.strokeRect(left + inset, top + inset, tile - 2 * inset, tile - 2 * inset);
+  }
+
+  // Paper is white whatever the theme, and outlines are not where the picture is made to fit it.
+  print(onPaper) {
+    this.onPaper = onPaper;
+    this.draw();
   }
 
   strike(context, left, top, tile) {

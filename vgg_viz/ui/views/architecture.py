@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19, Layer, format_shape
-from vgg_viz.ui import controls, diagram, lecture, picture, selection
+from vgg_viz.ui import controls, diagram, lecture, picture, selection, touring
 
 KINDS = {
     "input": "input",
@@ -38,7 +38,8 @@ def show(notice: DeltaGenerator) -> None:
     followed = st.container()
     if not lecture.is_on():
         show_tables(blocks)
-    if seen:
+    # A tour's step on the plan is no place for the maps, for which there is no room.
+    if seen and not touring.is_on():
         # Imported only now, so that all the rest is there before NumPy and TensorFlow are.
         from vgg_viz.ui.views import strips
 
@@ -58,7 +59,7 @@ def show_tables(blocks: Collection[int]) -> None:
 
 
 def show_parameters() -> None:
-    """Show how many numbers the network has learned, and where they are."""
+    """Show how many numbers the network can learn, and where they are."""
     dense = VGG19.parameters - VGG19.conv_parameters
     for column, (label, value) in zip(
         st.columns(3),

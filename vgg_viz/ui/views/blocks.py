@@ -11,6 +11,7 @@ from vgg_viz.ui import controls, exporting, lecture, mosaics, picture, selection
 from vgg_viz.ui.results import Work
 from vgg_viz.ui.scenes import Scene
 
+MOST_ABREAST = 16
 LARGEST = max(layer.filters for layer in VGG19.block_ends)
 
 
@@ -34,9 +35,15 @@ def show(notice: DeltaGenerator) -> None:
         return
     work = Work(choice, notice, st.empty())
     network = work.network()
-    for block in blocks:
-        layer = VGG19.block_ends[block - 1]
-        show_block(Scene(work, network, chosen, layer), count, order, channel, appearance)
+    # A few maps each: all blocks beside each other, on one screen.
+    abreast = lecture.in_short() and count <= MOST_ABREAST and channel is None
+    places = st.columns(len(blocks)) if abreast else [st.container() for _ in blocks]
+    for place, block in zip(places, blocks, strict=True):
+        scene = Scene(work, network, chosen, VGG19.block_ends[block - 1])
+        with place:
+            show_block(scene, count, order, channel, appearance, abreast=abreast)
+    if abreast:
+        st.caption(f"{network.label} · {chosen.title}")
 
 
 def filters_beside() -> int | None:
@@ -52,19 +59,27 @@ def show_block(
     order: Order,
     channel: int | None,
     appearance: controls.Appearance,
+    *,
+    abreast: bool,
 ) -> None:
     """Show one block's maps, and its filters beside them if a channel is given."""
     layer = scene.layer
     shown = min(count, layer.filters)
-    st.subheader(f"Block {layer.block} · {layer.name}")
-    lecture.note(
-        f"Index {layer.index} in the model · output {format_shape(layer.output_shape)} · "
-        f"receptive field {layer.receptive_field} pixels"
-    )
+    if abreast:
+        st.markdown(f"**Block {layer.block}** · {format_shape(layer.output_shape[:2])}")
+    else:
+        st.subheader(f"Block {layer.block} · {layer.name}")
+        lecture.note(
+            f"Index {layer.index} in the model · output {format_shape(layer.output_shape)} · "
+            f"receptive field {layer.receptive_field} pixels"
+        )
 
     def exhibits() -> list[mosaics.Exhibit]:
         tiles = scene.tiles(scene.shown(order, shown))
-        return [mosaics.Exhibit("maps", tiles, appearance, scene.caption(shown, order))]
+        caption = scene.caption(shown, order)
+        if abreast:
+            caption = f"{layer.name} · {shown} of {layer.filters}"
+        return [mosaics.Exhibit("maps", tiles, appearance, caption)]
 
     name = f"block-{layer.block}"
     frame = mosaics.Frame(name, selection.open_map(name, layer), follows=False)
@@ -73,12 +88,13 @@ def show_block(
         with scene.work.holding():
             for exhibit in exhibits():
                 mosaics.show(scene.work, exhibit.tiles, appearance, exhibit.caption, frame)
-        exporting.offer(
-            name,
-            f"Feature maps of {layer.name}",
-            exhibits,
-            lambda: [scene.run("maps", scene.numbers(order, shown))],
-        )
+        if not abreast:
+            exporting.offer(
+                name,
+                f"Feature maps of {layer.name}",
+                exhibits,
+                lambda: [scene.run("maps", scene.numbers(order, shown))],
+            )
     if right:
         with right:
             show_filters(scene, channel, scene.numbers(order, shown), appearance)

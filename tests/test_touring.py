@@ -1,0 +1,185 @@
+"""A tour's step says what is true of the network that is shown, and outlines what it names."""
+
+import pytest
+
+from tests.pages import (
+    captions,
+    choose,
+    link_of,
+    open_page,
+    payloads,
+    press,
+    shown,
+    tiles_of,
+    unavailable,
+    unpacked,
+    weights_from,
+)
+from vgg_viz import tours
+from vgg_viz.links import read
+from vgg_viz.ui.state import values
+from vgg_viz.weights import UntrainedWeights
+
+STEPS = tours.built_in().steps
+EDGES, TRAINING, LAST = 4, 10, 11  # steps that have words of their own for the untrained network
+
+
+class Weights(UntrainedWeights):
+    """Any network under that name."""
+
+    def __init__(self, label):
+        super().__init__(seed=3)
+        object.__setattr__(self, "label", label)
+
+
+@pytest.fixture(scope="module")
+def network(request):
+    """The page finds a network of that label, or none."""
+    with weights_from(lambda **_: Weights(request.param) if request.param else unavailable()):
+        yield
+
+
+def with_network(label):
+    """A test with it; all tests with the same one share it."""
+    return pytest.mark.parametrize("network", [label], indirect=True, scope="module")
+
+
+pytestmark = pytest.mark.usefixtures("network")
+IMAGENET, FILE, NOTHING = (
+    with_network(label) for label in ("ImageNet", "weights of *mine*.h5", "")
+)
+
+
+def words(page):
+    return "\n".join(part.value for part in page.main.markdown)
+
+
+def outlined(page):
+    return {
+        key: unpacked(payload)[0]["outlined"]
+        for key, payload in payloads(page).items()
+        if key in ("maps-mosaic", "compared-this", "compared-other")
+    }
+
+
+@IMAGENET
+def test_with_imagenets_weights_the_answer_outlines_the_map_that_it_names():
+    page = open_page(tour=str(EDGES))
+    assert STEPS[EDGES - 1].words.text in words(page)
+    assert outlined(page) == {"maps-mosaic": []}
+    press(page, "tour-next")
+    assert page.success[0].value == STEPS[EDGES - 1].words.answer
+    assert outlined(page) == {"maps-mosaic": [10]}
+    press(page, "tour-next")
+    assert outlined(page) == {"maps-mosaic": []}
+    page = open_page(tour=str(TRAINING), answer="true")
+    assert outlined(page) == {"compared-this": [6, 8], "compared-other": [6, 8]}
+
+
+@NOTHING
+@pytest.mark.parametrize("number", [n for n, step in enumerate(STEPS, 1) if step.untrained])
+def test_without_weights_nothing_is_said_of_filters_that_are_not_shown(number):
+    step = STEPS[number - 1]
+    page = open_page(tour=str(number), answer="true")
+    assert step.untrained.text in words(page)
+    assert step.words.text not in [part.value for part in page.main.markdown]
+    assert any("**untrained** network, which is shown here" in said for said in captions(page))
+    told = [part.value for part in page.success]
+    assert told == [step.untrained.answer] * bool(step.untrained.answer)
+    assert all(numbers == list(step.untrained.outlined) for numbers in outlined(page).values())
+
+
+@IMAGENET
+def test_so_it_is_for_who_chooses_the_untrained_network():
+    page = open_page(tour=str(EDGES), answer="true")
+    choose(page, "network", "untrained")
+    step = STEPS[EDGES - 1]
+    assert step.untrained.text in words(page)
+    assert page.success[0].value == step.untrained.answer
+    assert outlined(page) == {"maps-mosaic": [15]}
+    # The next step sets the page anew.
+    press(page, "tour-next")
+    assert STEPS[EDGES].words.text in words(page)
+
+
+@IMAGENET
+def test_where_two_networks_are_compared_either_may_come_first():
+    page = open_page(tour=str(TRAINING), answer="true")
+    choose(page, "network", "untrained")
+    assert page.success[0].value == STEPS[TRAINING - 1].words.answer
+
+
+@FILE
+def test_of_a_named_file_the_question_is_asked_and_the_answer_left_out():
+    page = open_page(tour=str(EDGES))
+    step = STEPS[EDGES - 1]
+    assert step.words.text in words(page)
+    assert step.words.question in words(page)
+    note = "Said of ImageNet’s network. Shown here: weights of \\*mine\\*\\.h5."
+    assert note in captions(page)
+    press(page, "tour-next")
+    assert not page.success
+    assert "The answer holds for ImageNet’s network only." in page.info[0].value
+    assert outlined(page) == {"maps-mosaic": []}
+    press(page, "tour-next")
+    assert read(link_of(page))["tour"] == EDGES + 1
+
+
+@FILE
+def test_what_holds_of_any_network_is_said_of_a_file_too():
+    page = open_page(tour="2", answer="true")
+    assert page.success[0].value == STEPS[1].words.answer
+    assert not any("Said of" in said for said in captions(page))
+
+
+@IMAGENET
+@pytest.mark.parametrize(
+    ("key", "other"), [("layer", "block3_conv1"), ("picture", "coffee"), ("order", "mean")]
+)
+def test_who_changes_what_a_step_is_about_is_told_and_led_back(key, other):
+    page = open_page(tour=str(EDGES), answer="true")
+    assert "tour-again" not in [button.key for button in page.button]
+    page.session_state[values.KEY].lent = {}
+    choose(page, key, other)
+    told = "This step is about **Feature maps · 2 · block1_conv2 · Bricks**."
+    assert any(told in said for said in captions(page))
+    assert outlined(page) == {"maps-mosaic": []}
+    press(page, "tour-again")
+    assert shown(page, key) != other
+    assert "tour-again" not in [button.key for button in page.button]
+
+
+@IMAGENET
+def test_how_much_is_shown_and_in_what_colours_is_the_visitors():
+    page = open_page(tour=str(EDGES), answer="true")
+    choose(page, "maps", 64)
+    choose(page, "colours", "viridis")
+    assert "tour-again" not in [button.key for button in page.button]
+    assert outlined(page) == {"maps-mosaic": [10]}
+
+
+@IMAGENET
+def test_a_tours_blocks_and_lessons_stand_beside_each_other():
+    page = open_page(tour="8")
+    heights = [tiles_of(payloads(page)[f"block-{block}"])[0]["columns"] for block in range(1, 6)]
+    assert heights == [3] * 5
+    titles = [column.markdown[0].value for column in page.main.columns if column.markdown]
+    assert [title for title in titles if title.startswith("**Block ")] == [
+        f"**Block {block}** · {side} × {side}"
+        for block, side in enumerate((224, 112, 56, 28, 14), start=1)
+    ]
+    assert not [part.key for part in page.get("popover") if "export" in str(part.key)]
+
+
+CONCLUSION = {"view": "Conclusion"}
+
+
+@FILE
+def test_the_conclusion_says_of_which_network_it_speaks():
+    page = open_page(**CONCLUSION)
+    assert any("seen in ImageNet’s network" in said for said in captions(page))
+    choose(page, "network", "untrained")
+    assert not any("seen in ImageNet’s network" in said for said in captions(page))
+    titles = " ".join(part.value for part in page.subheader)
+    assert "meaning, not appearance" not in titles
+    assert "without meaning" in titles
