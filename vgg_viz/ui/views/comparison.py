@@ -40,9 +40,9 @@ SAME = {
 }
 WORDS = {
     "picture": "The same maps of **two pictures**.",
-    "network": "The same maps of the same picture in **two networks**: trained on ImageNet, and "
-    "with random numbers for filters. Their values differ in size, too: choose *Each tile* as the "
-    "scale to see what the smaller ones look like.",
+    "network": "The same maps of the same picture in **two networks**: one as it was trained, and "
+    "one with random numbers for filters. Their values differ in size, too: choose *Each tile* as "
+    "the scale to see what the smaller ones look like.",
     "preprocessing": LESSON,
 }
 

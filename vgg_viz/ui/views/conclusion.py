@@ -11,9 +11,18 @@ from vgg_viz.ui import controls, lecture, mosaics, picture, selection
 from vgg_viz.ui.results import Work
 from vgg_viz.ui.scenes import Scene
 from vgg_viz.ui.views import numbers
+from vgg_viz.weights import IMAGENET_LABEL, UntrainedWeights
 
 SHOWN = 12
 WIDTH = 464  # pixels: four columns of 112, a whole fraction or multiple of every map's size
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is said of one block's maps."""
+
+    title: str
+    words: str
 
 
 @dataclass(frozen=True)
@@ -21,40 +30,55 @@ class Lesson:
     """What one block teaches, with a trained network and with an untrained one."""
 
     block: int
-    title: str
-    trained: str
-    untrained: str
+    trained: Said
+    untrained: Said
 
 
 LESSONS = (
     Lesson(
         1,
-        "Early layers see edges and colours",
-        "After two convolutions the picture is still there, at full size. Each map has picked out "
-        "one simple thing: an edge that runs one way, light against dark, one colour against "
-        "another. Such features are useful for any picture at all.",
-        "After two convolutions the picture is still there, at full size. Random filters, too, "
-        "blur it or bring out edges: at this depth training has not made much of a difference yet.",
+        Said(
+            "Early layers see edges and colours",
+            "After two convolutions the picture is still there, at full size. Each map has picked "
+            "out one simple thing: an edge that runs one way, light against dark, one colour "
+            "against another. Such features are useful for any picture at all.",
+        ),
+        Said(
+            "Early layers: edges by chance",
+            "After two convolutions the picture is still there, at full size. Random filters, "
+            "too, blur it or bring out edges: at this depth training has not made much of a "
+            "difference yet.",
+        ),
     ),
     Lesson(
         3,
-        "Middle layers see textures and small parts",
-        "A value now depends on 48 × 48 pixels. The outline can still be made out, but the maps "
-        "answer to combinations: fur, stripes, grids, corners, a rounded edge. Many stay dark, "
-        "since what they look for is not in this picture.",
-        "A value now depends on 48 × 48 pixels. Without training the maps look alike: mixtures "
-        "of everything before them, none of which has come to stand for anything.",
+        Said(
+            "Middle layers see textures and small parts",
+            "A value now depends on 48 × 48 pixels. The outline can still be made out, but the "
+            "maps answer to combinations: fur, stripes, grids, corners, a rounded edge. Many stay "
+            "dark, since what they look for is not in this picture.",
+        ),
+        Said(
+            "Middle layers: mixtures of everything",
+            "A value now depends on 48 × 48 pixels. Without training the maps look alike: "
+            "mixtures of everything before them, none of which has come to stand for anything.",
+        ),
     ),
     Lesson(
         5,
-        "Late layers see meaning, not appearance",
-        "What is left are 14 × 14 positions, each of which has seen nearly the whole picture. "
-        "Few places light up, and they no longer look like anything: the maps say *that* "
-        "something is there rather than what it looks like. People can hardly read them, but it "
-        "is from these that the last layers name the picture.",
-        "What is left are 14 × 14 positions. They are as coarse as in a trained network, but here "
-        "nothing was learned: this is noise that the picture has shaped, and no class could be "
-        "read from it.",
+        Said(
+            "Late layers see meaning, not appearance",
+            "What is left are 14 × 14 positions, each of which has seen nearly the whole picture. "
+            "Few places light up, and they no longer look like anything: the maps say *that* "
+            "something is there rather than what it looks like. People can hardly read them, but "
+            "it is from these that the last layers name the picture.",
+        ),
+        Said(
+            "Late layers: coarse, and without meaning",
+            "What is left are 14 × 14 positions. They are as coarse as in a trained network, but "
+            "here nothing was learned: this is noise that the picture has shaped, and no class "
+            "could be read from it.",
+        ),
     ),
 )
 
@@ -67,10 +91,18 @@ def show(notice: DeltaGenerator) -> None:
     st.header("What early and late layers show")
     work = Work(choice, notice, st.empty())
     network = work.network()
+    if network.label not in (IMAGENET_LABEL, UntrainedWeights.label):
+        lecture.note(
+            "What is said here was seen in ImageNet’s network; of the one that is shown, "
+            f"{picture.escape(network.label)}, it may not be true."
+        )
     # First, since it makes what every block works on.
     work.profiles(network, chosen)
-    for lesson in LESSONS:
-        show_lesson(Scene(work, network, chosen, VGG19.block_ends[lesson.block - 1]), lesson)
+    # Without their words, all on one screen.
+    places = st.columns(len(LESSONS)) if lecture.in_short() else [st.container() for _ in LESSONS]
+    for place, lesson in zip(places, LESSONS, strict=True):
+        with place:
+            show_lesson(Scene(work, network, chosen, VGG19.block_ends[lesson.block - 1]), lesson)
     st.subheader("The same in numbers, for this picture")
     lecture.prose(
         "From layer to layer a value sees more of the picture, while the maps look less and less "
@@ -81,7 +113,7 @@ def show(notice: DeltaGenerator) -> None:
     st.markdown(
         "From left to right the network trades *where* and *what it looks like* for *what it is*: "
         "maps get smaller and more numerous, answers rarer and more particular."
-        if network.label != "untrained"
+        if network.label != UntrainedWeights.label
         else "Depth alone makes maps small and coarse; it takes **training** to make them mean "
         "something. Switch the network to ImageNet to compare."
     )
@@ -90,18 +122,19 @@ def show(notice: DeltaGenerator) -> None:
 def show_lesson(scene: Scene, lesson: Lesson) -> None:
     """Show a lesson's words beside the maps of its block that answer most to the picture."""
     layer = scene.layer
-    words, shown = (
-        (st.container(), st.container()) if lecture.is_on() else st.columns([2, 3], gap="large")
-    )
-    untrained = scene.network.label == "untrained"
-    words.subheader(lesson.title)
+    told = lesson.untrained if scene.network.label == UntrainedWeights.label else lesson.trained
+    if lecture.in_short():
+        words = shown = st.container()
+        caption = f"{layer.name} · {scene.short_caption(SHOWN)}"
+    else:
+        words, shown = st.columns([2, 3], gap="large")
+        caption = (
+            f"{layer.title} · {scene.subject} · the {SHOWN} maps with the highest mean, of "
+            f"{layer.filters} · after ReLU"
+        )
+    words.subheader(told.title)
     with words:
-        lecture.prose(lesson.untrained if untrained else lesson.trained)
-    caption = lecture.caption(
-        f"{layer.title} · {scene.subject} · the {SHOWN} maps with the highest mean, of "
-        f"{layer.filters} · after ReLU",
-        f"{layer.name} · {scene.short_caption(SHOWN)}",
-    )
+        lecture.prose(told.words)
     name = f"lesson-{lesson.block}"
     frame = mosaics.Frame(
         name, selection.open_map(name, layer), width=WIDTH, largest_tile=112, follows=False

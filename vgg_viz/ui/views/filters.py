@@ -1,4 +1,4 @@
-"""Filters: the numbers that the network learned, drawn as tiles of 3 x 3."""
+"""Filters: the numbers that a network learns, drawn as tiles of 3 x 3."""
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
