@@ -1,0 +1,74 @@
+"""The page on paper: all of what the view shows, dark on white, and nothing to press."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import settle
+
+pytestmark = pytest.mark.browser
+
+# What A4 and Letter have between margins of 12 mm, in CSS pixels.
+PAPERS = {"A4": (703, 1032), "Letter": (725, 965)}
+
+VIEWS = {
+    "Architecture": "view=Architecture",
+    "Filters": "view=Filters",
+    "Feature maps": "view=Feature+maps&maps=64",
+    "Comparison": "view=Feature+maps&maps=16&compare=The+other+network",
+    "Blocks": "view=Blocks&block_maps=16",
+    "Conclusion": "view=Conclusion",
+    "Tour": "tour=4&answer=true",
+    "Lecture": "view=Feature+maps&maps=16&lecture=true",
+}
+
+SEEN = """() => {
+  const shown = (element) => element.getClientRects().length > 0;
+  const boxes = [];
+  const walk = (root) => {
+    for (const element of root.querySelectorAll("*")) {
+      if (element.matches("canvas, svg[role], table, h1, h2, h3, p") && shown(element)) {
+        const { left, right, height } = element.getBoundingClientRect();
+        boxes.push({ name: element.tagName, left, right, height });
+      }
+      if (element.shadowRoot) walk(element.shadowRoot);
+    }
+  };
+  walk(document.querySelector('[data-testid="stMain"]'));
+  return boxes;
+}"""
+
+
+@pytest.mark.parametrize("query", VIEWS.values(), ids=VIEWS)
+def test_nothing_is_cut_and_nothing_is_there_to_press(open_page, query):
+    page = open_page(query, color_scheme="dark")
+    expect(page.locator("canvas[data-shown], .st-key-diagram svg").first).to_be_visible()
+    settle(page)
+    page.emulate_media(media="print")
+    for width, height in PAPERS.values():
+        page.set_viewport_size({"width": width, "height": height})
+        for box in page.evaluate(SEEN):
+            assert box["left"] >= -1, box
+            assert box["right"] <= width + 1, box
+            # A picture fits one page, with what stands above it.
+            assert box["name"] not in ("canvas", "CANVAS") or box["height"] <= 0.7 * height, box
+    for gone in ("stSidebar", "stHeader", "stButton", "stPopover"):
+        assert not [one for one in page.get_by_test_id(gone).all() if one.is_visible()], gone
+    main = page.get_by_test_id("stMain")
+    expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
+    expect(main.locator("h2, h3").locator("visible=true").first).to_have_css(
+        "color", "rgb(0, 0, 0)"
+    )
+
+
+def test_what_is_printed_has_few_pages(open_page):
+    page = open_page("view=Blocks&block_maps=16", color_scheme="dark")
+    expect(page.locator("canvas[data-shown]")).to_have_count(5)
+    settle(page)
+    for paper in PAPERS:
+        pdf = page.pdf(format=paper, print_background=True)
+        # One a block: each with its heading, its maps and its caption.
+        assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 5
+    # The page is as it was.
+    expect(page.get_by_test_id("stSidebar")).to_be_visible()
