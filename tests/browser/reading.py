@@ -1,5 +1,7 @@
 """What a page says, and when it has come to rest."""
 
+from difflib import unified_diff
+
 from playwright.sync_api import Page, TimeoutError
 
 AT_REST = """() => !document.querySelector('[data-testid="stSkeleton"]')
@@ -35,4 +37,5 @@ def wait_for_words(page: Page, wanted: str) -> None:
     try:
         page.wait_for_function(script, arg=wanted, timeout=20_000)
     except TimeoutError:
-        assert words(page) == wanted
+        differences = unified_diff(wanted.split(), words(page).split(), "wanted", "said", n=1)
+        raise AssertionError(" ".join(differences)) from None

@@ -28,8 +28,8 @@ def option(label: str, name: str) -> Action:
 
     def choose(page: Page) -> None:
         box = page.get_by_role("combobox", name=label, exact=True)
-        box.fill(name)
-        box.press("Enter")
+        box.press("ArrowDown")
+        page.get_by_role("option", name=name, exact=True).click()
 
     return choose
 
@@ -81,17 +81,6 @@ def tile(mosaic: str, column: int, row: int = 0) -> Action:
     def click(page: Page) -> None:
         canvas = page.locator(f".st-key-{mosaic} .grid canvas")
         expect(canvas).not_to_have_js_property("width", 300)
-        where = canvas.evaluate(
-            """(canvas, [column, row]) => {
-            const root = canvas.getRootNode();
-            const selected = root.querySelector(".hovered");
-            const box = canvas.getBoundingClientRect();
-            const grid = root.querySelector(".grid");
-            return [box.width, box.height];
-            }""",
-            [column, row],
-        )
-        assert where[0] > 0
         canvas.click(position={"x": 30 + column * 75, "y": 45 + row * 90})
 
     return click
@@ -309,14 +298,12 @@ def test_no_step_of_a_held_key_is_lost_and_all_are_one_step_back(
     page.wait_for_url(before)
 
 
-def test_no_press_of_the_lectures_arrows_is_lost(open_page):
+def test_the_lectures_arrows_go_through_all_layers(open_page):
     page = open_page("view=Feature+maps&maps=4&lecture=true")
     settle(page)
-    for number in range(2, 17):
+    for layer in list(links.LAYERS)[1:]:
         page.keyboard.press("ArrowRight")
-        if number % 5 == 0:
-            expect(page.locator("h2").first).to_contain_text(list(links.LAYERS)[number - 1])
-    expect(page.locator("h2").first).to_contain_text("block5_conv4")
+        expect(page.locator("h2").first).to_contain_text(layer)
     assert said(page)["layer"] == "block5_conv4"
 
 

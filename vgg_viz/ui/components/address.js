@@ -4,14 +4,16 @@
 // a slider that is dragged or a key that is held, or pressed again at once, is one action.
 
 const SECONDS = 6; // that the word on what was copied stays
-const PAUSE = 1000; // milliseconds after which the same control is used anew
+const PAUSE = 1000; // milliseconds between two presses after which a control is used anew
 const STEPPING_KEYS = /^(Arrow|Page|Home|End)/;
 const STEPPING_PARTS = '[role="slider"], [data-testid="stSlider"], [data-testid^="stNumberInputStep"]';
 const OTHERS = ["embed", "embed_options", "debug"];
 
 let tidied = false;
 let stepping = false;
-let last = { names: "", time: -PAUSE };
+let pressed = -PAUSE;
+let action = 0;
+let last = { names: "", action: -1 };
 
 export default function (component) {
   const { data, parentElement } = component;
@@ -33,8 +35,8 @@ function stop(listening) {
 function listen() {
   const listening = new AbortController();
   const options = { capture: true, signal: listening.signal };
-  window.addEventListener("keydown", (event) => (stepping = STEPPING_KEYS.test(event.key)), options);
-  window.addEventListener("pointerdown", (event) => (stepping = isStepper(event)), options);
+  window.addEventListener("keydown", (event) => note(STEPPING_KEYS.test(event.key)), options);
+  window.addEventListener("pointerdown", (event) => note(isStepper(event)), options);
   window.history.pushState = pushOrReplace;
   return listening;
 }
@@ -56,14 +58,20 @@ function link(address) {
   return url.href;
 }
 
+// Whatever comes of it comes later, from the server: time counts between presses only.
+function note(steps) {
+  if (!steps || !stepping || performance.now() - pressed > PAUSE) action += 1;
+  [stepping, pressed] = [steps, performance.now()];
+}
+
 function isStepper(event) {
   return event.composedPath().some((part) => part.matches?.(STEPPING_PARTS));
 }
 
 function pushOrReplace(state, title, url) {
   const names = changedNames(window.location.search, new URL(url, window.location.href).search);
-  const goesOn = stepping && names === last.names && performance.now() - last.time < PAUSE;
-  last = { names, time: performance.now() };
+  const goesOn = stepping && names === last.names && action === last.action;
+  last = { names, action };
   const method = goesOn ? "replaceState" : "pushState";
   History.prototype[method].call(window.history, state, title, url);
 }
