@@ -4,6 +4,7 @@
 same bytes come out every time.
 """
 
+import base64
 import gzip
 import io
 import pickle
@@ -75,6 +76,21 @@ FILE_NAMES = (
     "picture",
     " .png ",
     "photo.jpg.exe",
+)
+
+
+# A grey HEIC of 24 megapixels, as pillow-heif packs it in ten seconds: deflated, in base 85.
+LARGE_HEIC = (
+    "c-"
+    "muNV30{GsVvAy%}izhg51nBLl8SRGck>UfiWUCwIq=N0u(b+a*CjAhJwuG5(YG&l$nzcHpIn&fe{FSfUyQbGcbs0"
+    "014&H%)B%(7bGeQ<fJk|c^PHNh9D+iL1sxVT*-~hf}#Q-"
+    "y)&~QIUh(@0hKv3GJ}LBfE8`|!0_kqj~@&S{LBeJ9TE<VJdFSUgA_1>R4{|kmR(E^i9ks`Cq_mznFS1+IvAYU??o"
+    "?pvSjBDjtm0@pfEFtU{Fi~YGHF>JW$vy1hhyvIX|Z;FFB_ID9X#g)&LX|$t*5Nh59alfk9vokReczS&<16VdmiA0"
+    "8-+a1-"
+    "Y;Q1cnJqBNH<VP`N>FN+K})#8fmG*9bVYRd3S{S?)L2s^sNmI5pKOWM$A&uc=yisRb+af2=i^&^3Ah^%6A^KZo!F"
+    "8W_vWpshd?V+90gV64am>Kn?mi3XmZKz%a}Xb?|<2dHmmv;+0cET@4xD`?=(t_JFxxq=2}E~9~&OKD){HX4|DV2H"
+    "T$Jq^tKK?5_N(!k75)Hjonb!a$Kl=?;rQr}2P>KiFdeIpgAZ=@sjjf|wek-"
+    "kI1<3q#9Q0g1$JtSg$)W|_?WaOxkBg{zeAz|cbjE@>QYUHSq!_vrT0P<6w)B"
 )
 
 
@@ -264,6 +280,12 @@ def gif(width, height, *blocks, frame=None):
     left, top, wide, high = frame or (0, 0, 4, 4)
     image = image[:1] + struct.pack("<HHHH", left, top, wide, high) + image[9:]
     return screen + table + b"".join(blocks) + image
+
+
+def with_container_size(data, size):
+    """The same AVIF or HEIC whose header (its box "ispe") tells another size."""
+    place = data.index(b"ispe") + 8
+    return data[:place] + struct.pack(">II", *size) + data[place + 8 :]
 
 
 def riff(*chunks):
@@ -641,12 +663,15 @@ def limits():
                 f"tiff-12-megapixels-{compression}-{orientation}", data, (77,) * 3, extension="tif"
             )
     yield from deep_limits()
-    for file_format, size in (("AVIF", (4_096, 3_050)), ("HEIF", (5_712, 4_284))):
-        data = encode(plain((77, 77, 77), size), file_format, quality=10, speed=10)
-        name = f"{file_format.lower()}-as-large-as-telephones-make-them"
-        yield picture(name, data, (77,) * 3, extension=EXTENSIONS[file_format], tolerance=4)
-    data = encode(plain(size=(5_000, 2_501)), "AVIF", quality=10, speed=10)
-    yield refused("avif-above-the-limit", data, extension="avif")
+    data = encode(plain((77, 77, 77), (4_096, 3_050)), "AVIF", quality=10, speed=10)
+    yield picture("avif-12-megapixels", data, (77,) * 3, extension="avif", tolerance=4)
+    data = zlib.decompress(base64.b85decode(LARGE_HEIC))
+    yield picture("heic-24-megapixels", data, (77,) * 3, extension="heic", tolerance=4)
+    for name, size in (("avif", (5_000, 2_501)), ("heic", (5_000, 5_001))):
+        small = encode(plain(size=(64, 64)), {"heic": "HEIF"}.get(name, "AVIF"))
+        yield refused(f"{name}-above-the-limit", with_container_size(small, size), extension=name)
+    lie = with_container_size(data, (64, 64))
+    yield refused("heic-larger-than-it-says", lie, extension="heic")
     float_grey = Image.fromarray(np.full((3_000, 4_096), 77, np.float32))
     data = encode(float_grey, "TIFF", compression="tiff_adobe_deflate")
     yield picture("tiff-12-megapixels-of-floats", data, (77,) * 3, extension="tif")

@@ -40,7 +40,7 @@ CORE_FILES = {
     "samples.py": "names out of its own table",
     "tours.py": "the page's own tour; others come as bytes",
     "exports.py": "Matplotlib's fonts",
-    "images.py": "bytes in memory",
+    "picture_decoding.py": "bytes in memory",
     "reproduction.py": "in the script that it writes, which runs at the visitor's",
 }
 FILE_CALLS = {

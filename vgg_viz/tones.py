@@ -111,17 +111,26 @@ def _known(samples: Samples, part: slice) -> np.ndarray:
 def eight_bits(samples: Samples, tones: Tones) -> np.ndarray:
     """Numbers as colours over white, uint8 (height, width, 1 or 3); what is no number is black."""
     shown = np.empty(samples.values.shape, np.uint8)
+    floats = samples.values.dtype.kind == "f"
+    # What has 16 bits is exact enough in floats of 32.
+    exact = np.float32 if samples.values.itemsize <= 2 else np.float64
+    black, factor = exact(tones.black), exact(1 / (tones.width or 1.0))
     for row, values in enumerate(samples.values):
-        # A row at a time: floats of 64 bits for all would take eight times the picture's memory.
-        known = np.where(np.isfinite(values), values, tones.black).astype(np.float64)
-        light = np.clip((known - tones.black) * (1 / (tones.width or 1.0)), 0, 1)
+        # A row at a time: floats for all would take several times the picture's memory.
+        known = np.where(np.isfinite(values), values, black) if floats else values
+        light = np.clip((known.astype(exact) - black) * factor, 0, 1)
         if samples.inverted:
             light = 1 - light
         if samples.alpha is not None:
-            alpha = np.clip(samples.alpha[row][:, np.newaxis] / samples.alpha_white, 0, 1)
-            light = light * (1 if samples.premultiplied else alpha) + 1 - alpha
-        shown[row] = np.rint(np.clip(light, 0, 1) * 255)
+            light = _on_white(light, samples, row)
+        shown[row] = np.rint(light * 255)
     return shown
+
+
+def _on_white(light: np.ndarray, samples: Samples, row: int) -> np.ndarray:
+    """A row's light (0 to 1) over white, as its alpha says."""
+    alpha = np.clip(samples.alpha[row][:, np.newaxis] / samples.alpha_white, 0, 1)
+    return np.clip(light * (1 if samples.premultiplied else alpha) + 1 - alpha, 0, 1)
 
 
 def _number(value: float) -> str:
