@@ -9,11 +9,11 @@ const OPEN =
   "[role=dialog], [role=menu], [role=listbox], [data-testid=stPopoverBody], [data-baseweb=popover]";
 
 export default function ({ data, parentElement }) {
-  // Called with all new data, while what it returns is called once, at the end.
   const keys = (parentElement.keys ??= new Keys());
   keys.buttons = data;
   parentElement.querySelector("span").dataset.listening = Object.keys(data).join(" ");
-  return () => keys.leave();
+  // Called anew with all new data; only what has left the page is let go.
+  return () => setTimeout(() => parentElement.isConnected || keys.leave());
 }
 
 class Keys {
