@@ -29,7 +29,7 @@ KINDS = {
 
 STYLES = """
 .diagram { overflow-x: auto; }
-svg { display: block; min-width: 860px; width: 100%; height: auto; font-family: var(--st-font); }
+svg { display: block; min-width: 720px; width: 100%; height: auto; font-family: var(--st-font); }
 @media print { svg { min-width: 0; } }
 text { fill: var(--st-text-color); font-size: 13px; text-anchor: middle; }
 text.small { font-size: 12px; opacity: 0.85; }

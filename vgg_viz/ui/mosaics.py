@@ -119,7 +119,8 @@ class Frame:
     ``name`` is the component's key on the page; ``on_pick`` is called after a click, ``columns`` 0
     means near-square, ``width`` is about how wide the mosaic will be, in CSS pixels; ``follows``
     says whether the chosen channel is outlined, ``tools`` whether there are buttons above;
-    ``heads`` are titles above the columns, if there are any.
+    ``heads`` are titles above the columns, if there are any; ``label`` is what a screen reader
+    calls a mosaic without a caption.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Frame:
     tools: bool = True
     smallest_tile: int = 4
     heads: Sequence[str] = ()
+    label: str = ""
 
     @property
     def look(self) -> Hashable:
@@ -232,6 +234,7 @@ def paint(
     header = describe(tiles.titles, tiles.numbers, prepared.measured, caption, rectified=rectified)
     header |= frame.header() | {"columns": columns, "side": scaled.levels.shape[2]}
     header |= {
+        "name": caption or frame.label,
         "flat": scaled.flat.astype(int).tolist(),
         "shown": f"{caption} {appearance.colour_map} {appearance.scale}",
     }

@@ -8,6 +8,7 @@ const GAP = 4;
 const MARGIN = 4; // of the scroller, in mosaic.css
 const ZOOMS = [1, 1.5, 2, 3, 4];
 const LEGIBLE = 32; // CSS pixels
+const LOW = 500; // CSS pixels: a window in which no grid can both fit and be seen
 const MOST_PIXELS = 16_777_216; // of a canvas: beyond that iOS shows nothing
 const SAVING = 60_000; // milliseconds that a browser may take to save a picture
 const CAPTION = 76; // CSS pixels that a caption takes below a mosaic that fits the window
@@ -127,7 +128,8 @@ class Mosaic {
   fitted(fullscreen) {
     if (!fullscreen && !this.header.fits) return this.fitWidth();
     const filling = this.fill(fullscreen);
-    return fullscreen || filling.tile >= LEGIBLE ? filling : this.fitWidth();
+    const legible = window.innerHeight >= LOW && filling.tile >= LEGIBLE;
+    return fullscreen || legible ? filling : this.fitWidth();
   }
 
   // As wide as the page has room for.
@@ -139,23 +141,33 @@ class Mosaic {
 
   // As large as the screen has room for: columns that mean nothing may be more, then.
   fill(fullscreen) {
-    const room = fullscreen ? this.scroller.clientHeight : this.roomBelow();
+    const { clientWidth, clientHeight } = this.scroller;
+    const room = fullscreen ? clientHeight : this.roomBelow();
+    const across = fullscreen ? clientWidth : this.roomAcross();
     const choices = this.header.free ? this.count : this.header.columns;
     let best = { columns: this.header.columns, tile: 0 };
     for (let columns = this.header.columns; columns <= choices; columns++) {
-      const wide = (this.scroller.clientWidth - 2 * MARGIN) / columns - GAP;
+      const wide = (across - 2 * MARGIN) / columns - GAP;
       const high = (room - 2 * MARGIN) / Math.ceil(this.count / columns) - GAP;
       const tile = Math.min(wide, high - this.strip(Math.min(wide, high)));
       if (tile > best.tile) best = { columns, tile };
     }
-    return best;
+    const most = Math.floor((clientWidth - 2 * MARGIN) / (best.tile + GAP) + 0.01); // rounding
+    if (most >= best.columns) return best;
+    return this.header.free && most ? { columns: most, tile: best.tile } : this.fitWidth();
   }
 
   // What the window has below the mosaic's top when the page is not scrolled, but not too little.
   roomBelow() {
     const page = document.querySelector('[data-testid="stMain"]');
     const top = this.scroller.getBoundingClientRect().top + (page?.scrollTop ?? 0);
-    return Math.max(window.innerHeight - top - CAPTION, 0.3 * window.innerHeight);
+    // Who zooms in wants larger tiles: what grows around them takes nothing from them.
+    const room = window.innerHeight - (top + CAPTION) / zoomOfPage();
+    return Math.max(room, 0.3 * window.innerHeight);
+  }
+
+  roomAcross() {
+    return window.innerWidth - (window.innerWidth - this.scroller.clientWidth) / zoomOfPage();
   }
 
   // The height of a title above a tile of that size.
@@ -384,6 +396,12 @@ class Mosaic {
   say(words) {
     this.said.textContent = words;
   }
+}
+
+// How far the visitor has zoomed in; a window that is wide for another reason is none.
+function zoomOfPage() {
+  const wider = window.outerWidth / window.innerWidth;
+  return Math.max(1, Math.min(wider, window.devicePixelRatio));
 }
 
 function bold(words) {

@@ -21,6 +21,13 @@ COLUMNS = 16
 LARGEST_TILE = 64  # CSS pixels
 SIGNED = Appearance("zero", DIVERGING)
 BGR = ("blue", "green", "red")
+# What a screen reader calls the grids that have no caption.
+LABELS = {
+    "patch": "The patch, channel by channel",
+    "kernel": "The filter's kernels, channel by channel",
+    "products": "The products, channel by channel",
+    "own-kernels": "The filter's kernels, strongest channels first",
+}
 
 
 @dataclass(frozen=True)
@@ -202,6 +209,7 @@ def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
         largest_tile=LARGEST_TILE,
         follows=False,
         tools=False,
+        label=LABELS[name],
     )
     mosaics.show_anew(tiles, SIGNED, "", frame)
 

@@ -1,0 +1,197 @@
+"""The mosaic in lectures, zoomed in, in full screen, and in browsers that lack or refuse things."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import settle
+from tests.browser.test_pointing import LAYER, grid, tile_centre
+
+pytestmark = pytest.mark.browser
+
+MOSAIC = ".st-key-maps-mosaic"
+LECTURE = "view=Feature+maps&layer=4+%C2%B7+block2_conv2&maps=16&lecture=true"
+KERNELS = "view=Filters&layer=5+%C2%B7+block3_conv1&lecture=true"
+MOST_PIXELS = 16_777_216
+LACKING = "delete Element.prototype.requestFullscreen;"
+REFUSING = "Element.prototype.requestFullscreen = () => { throw new TypeError('not here'); };"
+KEEPING = """
+    window.revoked = 0;
+    const revoke = URL.revokeObjectURL;
+    URL.revokeObjectURL = (address) => { window.revoked++; revoke.call(URL, address); };
+"""
+
+
+def tile_side(mosaic: Locator) -> float:
+    """A tile's side in the pixels of the screen."""
+    return mosaic.evaluate("""(grid) => {
+        let part = grid;
+        while (!part.mosaic) part = part.parentNode;
+        return part.mosaic.layout.tile * devicePixelRatio;
+    }""")
+
+
+def heading(page: Page) -> Locator:
+    return page.locator("h2")
+
+
+def test_arrows_stay_the_pages_after_a_click_in_a_lecture(open_page):
+    page = open_page(LECTURE)
+    mosaic = grid(page)
+    mosaic.click(position={"x": 40, "y": 60})
+    settle(page)
+    page.keyboard.press("ArrowRight")
+    expect(heading(page)).to_contain_text("block3_conv1")
+
+
+def test_who_came_by_keyboard_moves_with_the_arrows_until_escape(open_page):
+    page = open_page(LECTURE)
+    mosaic = grid(page)
+    page.get_by_role("button", name="Next layer").focus()
+    page.keyboard.press("Tab")
+    expect(mosaic).to_be_focused()
+    # Named before any key: a screen reader says where one is.
+    option = page.locator(f"{MOSAIC} .focused")
+    expect(option).to_have_attribute("aria-label", re.compile(r"^1\. min"))
+    page.keyboard.press("ArrowRight")
+    expect(option).to_have_attribute("aria-label", re.compile(r"^2\. min"))
+    expect(heading(page)).to_contain_text("block2_conv2")
+    page.keyboard.press("Escape")
+    expect(mosaic).not_to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(heading(page)).to_contain_text("block3_conv1")
+
+
+def test_a_choice_is_announced(open_page):
+    page = open_page(LAYER)
+    mosaic = grid(page)
+    mosaic.click(position=tile_centre(mosaic, 18))
+    announced = page.locator(f'{MOSAIC} [role="status"].announced')
+    expect(announced).to_have_text("19 is chosen")
+
+
+def test_the_tip_under_a_resting_pointer_tells_the_new_layers_numbers(open_page):
+    page = open_page(LECTURE)
+    mosaic = grid(page)
+    mosaic.hover(position={"x": 40, "y": 60})
+    tip = page.locator(f"{MOSAIC} .tip")
+    before = tip.inner_text()
+    page.keyboard.press("ArrowRight")
+    expect(heading(page)).to_contain_text("block3_conv1")
+    expect(tip).not_to_have_text(before)
+    expect(tip).to_be_visible()
+
+
+@pytest.mark.parametrize(("place", "zoom"), [(LECTURE, 1.25), (LECTURE, 2), ("tour=5", 2)])
+def test_tiles_do_not_shrink_when_one_zooms_in(open_page, place, zoom):
+    whole = tile_side(grid(open_page(place)))
+    # As a browser does it: fewer, larger pixels in a window of the same size.
+    page = open_page(
+        place,
+        settled=False,
+        viewport={"width": int(1280 / zoom), "height": int(720 / zoom)},
+        device_scale_factor=zoom,
+    )
+    page.add_init_script("Object.defineProperty(window, 'outerWidth', { get: () => 1280 });")
+    page.reload()
+    settle(page)
+    # The sidebar, where there is one, takes a little more of the window.
+    assert tile_side(grid(page)) >= 0.95 * whole
+
+
+def test_all_rows_of_filters_are_seen_in_a_lecture(open_page):
+    box = grid(open_page(KERNELS), "kernels").bounding_box()
+    assert box["y"] + box["height"] <= 720
+
+
+def test_full_screen_has_its_caption(open_page):
+    page = open_page(LAYER)
+    grid(page)
+    caption = page.locator(f"{MOSAIC} .caption")
+    expect(caption).to_be_hidden()
+    page.locator(f"{MOSAIC} .fullscreen").click()
+    expect(caption).to_be_visible()
+    expect(caption).to_contain_text("block3_conv1")
+    page.wait_for_function(
+        "(caption) => caption.getBoundingClientRect().bottom <= window.innerHeight",
+        arg=caption.element_handle(),
+    )
+
+
+def test_without_full_screen_the_rest_works(open_page):
+    page = open_page(LAYER, settled=False)
+    page.add_init_script(LACKING)
+    page.reload()
+    mosaic = grid(page)
+    expect(page.locator(f"{MOSAIC} .fullscreen")).to_be_hidden()
+    mosaic.click(position={"x": 30, "y": 45})
+    expect(page).to_have_url(re.compile(r"channel=1\b"))
+
+
+def test_full_screen_that_is_refused_is_said(open_page):
+    page = open_page(LAYER, settled=False)
+    page.add_init_script(REFUSING)
+    page.reload()
+    grid(page)
+    page.locator(f"{MOSAIC} .fullscreen").click()
+    expect(page.locator(f"{MOSAIC} .said")).to_have_text("Full screen is not allowed here")
+
+
+def test_no_canvas_is_larger_than_a_phone_can_show(open_page):
+    page = open_page(
+        f"{LAYER}&maps=256", viewport={"width": 390, "height": 844}, device_scale_factor=3
+    )
+    canvas = grid(page).locator("canvas")
+    narrow = canvas.evaluate("(canvas) => canvas.width")
+    for _ in range(4):
+        page.locator(f"{MOSAIC} .zoom-in").click()
+    page.wait_for_function(
+        "([canvas, narrow]) => canvas.width > narrow", arg=[canvas.element_handle(), narrow]
+    )
+    width, height = canvas.evaluate("(canvas) => [canvas.width, canvas.height]")
+    assert 0.9 * MOST_PIXELS < width * height <= MOST_PIXELS
+
+
+def test_a_saved_pictures_address_lives_on_after_the_click(open_page):
+    page = open_page(LAYER, settled=False)
+    page.add_init_script(KEEPING)
+    page.reload()
+    grid(page)
+    with page.expect_download():
+        page.locator(f"{MOSAIC} .save").click()
+    expect(page.locator(f"{MOSAIC} .said")).to_have_text("Saved")
+    assert page.evaluate("window.revoked") == 0
+
+
+def test_titles_and_edges_follow_a_theme_that_is_switched(open_page):
+    page = open_page(LAYER, color_scheme="light")
+    canvas = grid(page).locator("canvas")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        """(canvas) => {
+            // Titles are the only things here that are as light as that.
+            const context = canvas.getContext("2d");
+            const { data } = context.getImageData(0, 0, canvas.width, 14);
+            for (let i = 0; i < data.length; i += 4)
+                if (data[i + 3] > 200 && data[i] > 200) return true;
+        }""",
+        arg=canvas.element_handle(),
+    )
+
+
+def test_the_whole_diagram_is_seen_on_a_laptop(open_page):
+    page = open_page()
+    diagram = page.locator(".st-key-diagram .diagram")
+    expect(diagram).to_be_visible()
+    shown, drawn = diagram.evaluate("(diagram) => [diagram.clientWidth, diagram.scrollWidth]")
+    assert drawn <= shown
+
+
+def test_tips_and_legends_say_numbers_as_people_do(open_page):
+    page = open_page(LAYER + "&scale=Layer")
+    mosaic = grid(page)
+    for tile in (0, 10, 18):
+        mosaic.hover(position=tile_centre(mosaic, tile))
+        expect(page.locator(f"{MOSAIC} .tip")).not_to_contain_text(re.compile(r"\de[+-]?\d"))
+    expect(page.locator(".legend")).not_to_contain_text(re.compile(r"\de[+-]?\d"))
