@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, StopException
 
-from tests.pages import open_page, texts, unavailable, weights_from
+from tests.pages import choose, open_page, shown, texts, unavailable, upload, weights_from
 from vgg_viz import samples
 from vgg_viz.ui import lecture, masthead, mishap, process, touring
 from vgg_viz.ui.views import filters, maps
@@ -30,7 +30,7 @@ def seen(page):
 
 
 @pytest.mark.parametrize(
-    "place", [(masthead, "copy_link"), (touring, "show"), (filters, "show_first_layer")]
+    "place", [(masthead, "address"), (touring, "show"), (filters, "show_first_layer")]
 )
 def test_an_error_of_the_page_is_a_sentence_on_it_and_whole_in_the_log(monkeypatch, caplog, place):
     with monkeypatch.context() as patch:
@@ -49,7 +49,7 @@ def test_an_error_of_the_page_is_a_sentence_on_it_and_whole_in_the_log(monkeypat
 
 def test_the_view_is_as_it_was_when_the_error_is_over(monkeypatch):
     page = open_page(view="Filters", network="Untrained", filters="12", channels="2")
-    page.selectbox(key="colours").set_value("magma").run()
+    choose(page, "colours", "magma")
     before = texts(page)
     with monkeypatch.context() as patch:
         # Before any of the view's controls.
@@ -61,13 +61,12 @@ def test_the_view_is_as_it_was_when_the_error_is_over(monkeypatch):
     assert not page.exception
     assert texts(page) == before
     assert [slider.value for slider in page.slider] == [12, 2]
-    assert page.selectbox(key="colours").value == "magma"
+    assert shown(page, "colours") == "magma"
 
 
 def test_a_picture_of_ones_own_is_still_there_when_the_error_is_over(monkeypatch):
     page = open_page(view="Feature maps", network="Untrained", picture="Your own")
-    photo = samples.sample_bytes("coffee")
-    page.file_uploader(key="upload").upload("mine.jpg", photo, "image/jpeg").run()
+    upload(page, samples.sample_bytes("coffee"))
     assert "Your picture (stretched)" in texts(page)
     with monkeypatch.context() as patch:
         patch.setattr(maps.picture, "choose", fail)
@@ -76,14 +75,13 @@ def test_a_picture_of_ones_own_is_still_there_when_the_error_is_over(monkeypatch
     page.button(key="try-again").click().run()
     assert not page.exception
     assert "Your picture (stretched)" in texts(page)
-    assert page.file_uploader(key="upload").value.name == "mine.jpg"
 
 
 def test_an_error_in_a_callback_is_told_on_the_page_as_it_was(monkeypatch, caplog):
     page = open_page(view="Filters", network="Untrained")
     before = texts(page)
     with monkeypatch.context() as patch:
-        patch.setattr(lecture.address, "put", fail)
+        patch.setattr(lecture.state, "change", fail)
         page.button(key="lecture-switch").click().run()
     assert not page.exception
     assert seen(page) == [mishap.WHAT_TO_TRY]
@@ -92,7 +90,7 @@ def test_an_error_in_a_callback_is_told_on_the_page_as_it_was(monkeypatch, caplo
     assert record.exc_info[0] is UnexpectedError
     page.button(key="lecture-switch").click().run()
     assert not page.error
-    assert lecture.KEY in page.query_params
+    assert shown(page, "lecture")
 
 
 def test_an_error_that_streamlit_catches_itself_is_the_same_sentence(monkeypatch):
@@ -100,9 +98,9 @@ def test_an_error_that_streamlit_catches_itself_is_the_same_sentence(monkeypatch
     # As a fragment's: it never comes to the page.
     monkeypatch.setattr(mishap, "told", fail)
     page.run()
-    [shown] = page.exception
-    assert shown.value == mishap.WHAT_TO_TRY.replace("**", "")
-    assert not shown.stack_trace
+    [told] = page.exception
+    assert told.value == mishap.WHAT_TO_TRY.replace("**", "")
+    assert not told.stack_trace
 
 
 @pytest.mark.parametrize("way", [RerunException(None), StopException(), FragmentHandledException()])

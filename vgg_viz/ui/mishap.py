@@ -40,8 +40,6 @@ def told() -> Iterator[None]:
         _log.exception("The page could not be made.")
         st.error(WHAT_TO_TRY, icon=ICON)
         st.button("Try again", icon=":material/refresh:", key="try-again")
-        # A run that ends by itself would forget the controls that it has not come to.
-        st.stop()
 
 
 def prepare() -> None:
