@@ -218,6 +218,56 @@ def test_a_file_of_the_hosts_that_could_not_be_used_is_named_once(monkeypatch, v
     st.cache_resource.clear()
 
 
+def switch(page):
+    """What the switch of the network offers, and what it shows as chosen."""
+    (found,) = (one for one in page.sidebar.get("button_group") if one.label == "Network")
+    return found.options, found.value
+
+
+def test_without_weights_the_switch_shows_what_is_in_use_and_choosing_imagenet_tries_again(
+    monkeypatch,
+):
+    page = open_page(view="Filters", network="ImageNet")
+    assert switch(page) == (["ImageNet", "Untrained"], "untrained")
+    assert "· untrained ·" in texts(page)
+    again = page.button_group(key="network-in-use")
+    again.set_value("imagenet").run()
+    assert not page.exception
+    assert switch(page)[1] == "untrained"
+    assert "could not be had" in texts(page)
+    monkeypatch.setattr(weights, "obtain", lambda **_: Arrived())
+    page.button_group(key="network-in-use").set_value("imagenet").run()
+    assert not page.exception
+    assert switch(page) == (["ImageNet", "Untrained"], "imagenet")
+    assert "· ImageNet ·" in texts(page)
+    st.cache_resource.clear()
+
+
+class Arrived(UntrainedWeights):
+    label = "ImageNet"
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("mine.h5", "mine\\.h5"),
+        ("my *best* vgg19 of 12-3.h5", "my \\*best\\*…2\\-3\\.h5"),
+    ],
+)
+def test_the_hosts_file_stands_on_the_switch_by_its_name(monkeypatch, tmp_path, name, called):
+    st.cache_resource.clear()
+    monkeypatch.setattr(StoredWeights, "read", lambda self, name: UntrainedWeights().read(name))
+    given = StoredWeights(tmp_path / name, f"weights of {name}")
+    monkeypatch.setattr(weights, "obtain", lambda **_: given)
+    page = open_page(view="Filters", network="ImageNet")
+    assert switch(page) == ([called, "Untrained"], "imagenet")
+    assert f"weights of {name}" in texts(page)
+    page = choose(page, "network", "untrained")
+    assert switch(page) == ([called, "Untrained"], "untrained")
+    assert "· untrained ·" in texts(page)
+    st.cache_resource.clear()
+
+
 def test_a_file_that_turns_out_damaged_is_a_notice_too(monkeypatch):
     class Damaged:
         label = "ImageNet"

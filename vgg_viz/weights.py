@@ -45,6 +45,7 @@ PATH_VARIABLE = "VGG_VIZ_WEIGHTS"
 KERAS_VARIABLE = "KERAS_HOME"
 
 IMAGENET_LABEL = "ImageNet"
+FILE_LABEL = "weights of "
 
 
 @dataclass(frozen=True)
@@ -283,7 +284,7 @@ def open_weights(path: Path) -> StoredWeights:
     with _hdf5_layers(path) as layers:
         for layer in VGG19.conv_layers:
             _check_finite(layer, _arrays(layers, layer))
-    return StoredWeights(path, f"weights of {path.name}", seal)
+    return StoredWeights(path, FILE_LABEL + path.name, seal)
 
 
 def _named(path: Path) -> StoredWeights:

@@ -3,6 +3,8 @@
 Every control shows one of the view's values and changes it; `vgg_viz.ui.state` owns them.
 """
 
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -25,6 +27,9 @@ from vgg_viz.links import (
 from vgg_viz.ui import state
 
 DIVERGING = "RdBu_r"
+LOADING = "vgg_viz.ui.loading"
+IN_USE = "network-in-use"
+LONGEST_NAME = 16
 
 
 @dataclass(frozen=True)
@@ -111,14 +116,50 @@ def colour_map() -> str:
 
 
 def network() -> NetworkChoice:
-    """Choose which network's weights to look at."""
+    """Choose which network's weights to look at; the trained one is called what it is."""
+    loading = sys.modules.get(LOADING)  # not imported here: the first page stands before NumPy
+    name = loading.trained() if loading else NETWORKS["imagenet"]
+    if name == "untrained":
+        return network_without_weights()
+    words = "trained on 1.2 million photographs"
+    if name != NETWORKS["imagenet"]:
+        name, words = shortened(name), "the weights that this server was told to show"
     return one_of(
         "Network",
         "network",
-        NETWORKS,
-        help_text="**ImageNet**: trained on 1.2 million photographs. **Untrained**: the same "
-        "network with random numbers for filters, to see what training did.",
+        NETWORKS | {"imagenet": name},
+        help_text=f"**{name}**: {words}. **Untrained**: the same network with random numbers for "
+        "filters, to see what training did.",
     )
+
+
+def network_without_weights() -> NetworkChoice:
+    """Show that it is the untrained network, since there is no other; return which is wanted."""
+    st.session_state[IN_USE] = "untrained"
+    st.segmented_control(
+        "Network",
+        list(NETWORKS),
+        format_func=NETWORKS.get,
+        required=True,
+        key=IN_USE,
+        width="stretch",
+        help="The weights of **ImageNet** could not be had. Choosing it tries again.",
+        on_change=try_again,
+    )
+    return state.value("network")
+
+
+def try_again() -> None:
+    """Look for the trained network's weights anew."""
+    sys.modules[LOADING].loader("imagenet").retry()
+    state.change({"network": "imagenet"})
+
+
+def shortened(name: str) -> str:
+    """A file's name that half a sidebar has room for, with all signs of Markdown escaped."""
+    if len(name) > LONGEST_NAME:
+        name = f"{name[: LONGEST_NAME - 7]}…{name[-6:]}"
+    return re.sub(r"([!-/:-@[-`{-~])", r"\\\1", name)
 
 
 def page(label: str, key: str, size: int, total: int) -> range:

@@ -19,7 +19,7 @@ from vgg_viz.links import NetworkChoice
 from vgg_viz.network import Network, Preprocessing, filter_colours, read_only, tiles_first
 from vgg_viz.reproduction import ScriptNetwork, WeightsFile
 from vgg_viz.ui.cache import Shelf, Turnstile
-from vgg_viz.ui.loading import Loader, loader, wait_for
+from vgg_viz.ui.loading import Loader, loader, trained, wait_for
 from vgg_viz.ui.memory import Relief, cache_bytes, limit_bytes
 from vgg_viz.ui.passage import Overview, Passage
 from vgg_viz.ui.picture import Picture
@@ -90,6 +90,7 @@ class Work:
         self._since = perf_counter()
         self._held: dict[Hashable, np.ndarray] | None = None
         self._loader = loader(choice)
+        self._name = trained()
 
     def weights(self) -> Weights:
         """The chosen network's weights, or the untrained ones, with a notice, if it has none."""
@@ -237,6 +238,8 @@ class Work:
     def _loaded(self, wanted: Callable[[Loader], Future]) -> Any:
         future = wanted(self._loader)
         wait_for(future, self._loader, self.slot)
+        if trained() != self._name:
+            st.rerun()  # for the switch in the sidebar, which shows what is in use
         error = future.exception()
         if error is None:
             self._tell_what_was_passed_over()
