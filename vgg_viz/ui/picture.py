@@ -19,7 +19,7 @@ import streamlit as st
 from vgg_viz.downloads import DownloadError, download, private_folder
 from vgg_viz.links import FIELDS, FITS, OWN, PICTURES, ROBIN, SOURCES, Fit
 from vgg_viz.samples import SAMPLES, sample, sample_bytes, thumbnail_bytes
-from vgg_viz.ui import controls, state
+from vgg_viz.ui import controls, state, uploads
 from vgg_viz.ui.memory import cache_bytes, limit_bytes
 
 if TYPE_CHECKING:
@@ -245,6 +245,7 @@ def take_own(key: str, title: str, *, cameras: bool = True) -> None:
             on_change=take,
             args=(key, "camera", "Your photo"),
         )
+    uploads.warn(key)
     problem = st.session_state.get(f"own-problem-{key}")
     if problem:
         st.error(escape(problem), icon=":material/broken_image:")

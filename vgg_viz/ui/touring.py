@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz import links
 from vgg_viz.links import FIELDS, Value
 from vgg_viz.tours import Shown, Step, Tour, TourError, Words, built_in, parse, said
-from vgg_viz.ui import state
+from vgg_viz.ui import state, uploads
 
 STEP, OWN_STEP, ANSWER = "tour", "own_tour", "answer"
 WAY = (STEP, OWN_STEP, ANSWER)
@@ -228,6 +228,7 @@ def show_opening() -> None:
         on_change=open_file,
         help="How to write one: docs/tours.md in the project.",
     )
+    uploads.warn("tour")
     if "tour-problem" in st.session_state:
         st.error(as_text(st.session_state["tour-problem"]), icon=":material/error:")
     if is_own():

@@ -1,0 +1,66 @@
+"""The page inside another site's page, where browsers keep its cookie back."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.server import REPOSITORY
+from tests.file_server import serve
+
+pytestmark = pytest.mark.browser
+
+PHOTO = REPOSITORY / "assets" / "coffee.jpg"
+OWN = "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=4&picture=Your+own&network=Untrained"
+REFUSED = "A file cannot be given here"
+
+
+@pytest.fixture
+def visit(browser):
+    """Open an address, whatever errors it prints: a refused upload is one."""
+    context = browser.new_context()
+
+    def open_one(address: str) -> Page:
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(address)
+        return page
+
+    yield open_one
+    context.close()
+
+
+def give_photo(page) -> None:
+    page.locator('input[type="file"]').set_input_files(PHOTO)
+
+
+def main(page):
+    return page.locator('[data-testid="stMain"]')
+
+
+def test_in_a_foreign_frame_the_page_says_where_a_file_can_be_given(visit, app):
+    # Another name for this machine: another site.
+    page_address = f"{app.replace('127.0.0.1', 'localhost')}/?{OWN}"
+    around = f"<!doctype html><iframe src='{page_address}' width=1200 height=700></iframe>"
+    with serve(around.encode()) as moodle:
+        page = visit(moodle.url)
+        frame = page.frame_locator("iframe")
+        expect(main(frame)).to_contain_text("Cat (stretched)")
+        warning = frame.locator('[data-testid="stSidebar"]').get_by_text(REFUSED)
+        expect(warning).to_be_visible()
+        give_photo(frame)
+        expect(frame.locator('[data-testid="stSidebar"]')).to_contain_text("status code 403")
+        expect(main(frame)).to_contain_text("Cat (stretched)")
+
+        with page.expect_popup() as opened:
+            frame.get_by_role("link", name="Open in a tab").click()
+        tab = opened.value
+        expect(main(tab)).to_contain_text("Cat (stretched)")
+        assert tab.url == page_address
+        expect(tab.get_by_text(REFUSED)).to_have_count(0)
+        give_photo(tab)
+        expect(main(tab)).to_contain_text("Your picture (stretched)")
+
+
+def test_in_a_tab_of_its_own_the_page_says_nothing_of_it(visit, app):
+    page = visit(f"{app}/?{OWN}")
+    expect(main(page)).to_contain_text("Cat (stretched)")
+    expect(page.get_by_text(REFUSED)).to_have_count(0)
