@@ -18,6 +18,7 @@ from typing import Any
 import streamlit as st
 
 FOLDER = Path(__file__).parent
+ON_EVERY_PAGE = "address"  # what concerns the whole page comes with it
 
 
 @lru_cache(maxsize=8)
@@ -26,6 +27,8 @@ def registered(name: str) -> Callable[..., object]:
     html, css, js = (
         (FOLDER / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
+    if name == ON_EVERY_PAGE:
+        js += (FOLDER / "translation.js").read_text(encoding="utf-8")
     return st.components.v2.component(f"vgg_viz.{name}", html=html, css=css, js=js)
 
 

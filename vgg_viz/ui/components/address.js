@@ -20,6 +20,7 @@ export default function (component) {
   const length = new DataView(data.buffer, data.byteOffset).getUint32(0, true);
   const { address, missing } = JSON.parse(new TextDecoder().decode(data.subarray(4, 4 + length)));
   tidy(address);
+  surviveTranslation();
   const said = parentElement.querySelector(".said");
   parentElement.querySelector("button").onclick = () => copy(said, link(address), missing);
   // Called anew with all new data; only what has left the page is cleaned up.

@@ -1,0 +1,69 @@
+"""The page while the browser translates it: text nodes are not where React has left them."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import settle
+
+pytestmark = pytest.mark.browser
+
+# As browsers do it: <font> elements in the place of text nodes, at once and of all that comes. The
+# "translation" is capital letters. Google's puts its element in first and takes the text out then.
+TRANSLATE = """(way) => {
+  const taken = "script, style, font, textarea, [translate=no], .notranslate";
+  const translate = (root) => {
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    const found = root.nodeType === Node.TEXT_NODE ? [root] : [];
+    while (walker.nextNode()) found.push(walker.currentNode);
+    for (const text of found) {
+      const around = text.parentElement;
+      if (!around || around.closest(taken) || !text.nodeValue.trim()) continue;
+      const words = document.createElement("font");
+      words.append(document.createElement("font"));
+      words.firstChild.textContent = text.nodeValue.toUpperCase();
+      if (way === "at once") { text.replaceWith(words); continue; }
+      text.before(words);
+      text.remove();
+    }
+  };
+  translate(document.body);
+  new MutationObserver((records) => records.forEach(({ addedNodes }) =>
+    addedNodes.forEach((node) => node.isConnected && translate(node))
+  )).observe(document.body, { childList: true, subtree: true });
+}"""
+
+
+def go_to(page: Page, view: str, heading: str) -> None:
+    page.locator(".st-key-view").get_by_role("radio").filter(has_text=view).click()
+    expect(page.locator("h2")).to_have_text(heading)
+    settle(page)
+
+
+@pytest.mark.parametrize("way", ["at once", "in two steps"])
+def test_a_translated_page_goes_on_and_says_what_it_shows(open_page, way):
+    page = open_page("view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=9")
+    page.evaluate(TRANSLATE, way)
+    heading, caption = page.locator("h2"), page.locator('[data-testid="stMain"] p')
+    expect(heading).to_have_text("FEATURE MAPS OF BLOCK3_CONV1")
+
+    page.locator(".st-key-layer").get_by_role("combobox").click()
+    page.get_by_role("option").filter(has_text="BLOCK4_CONV1").click()
+    expect(heading).to_have_text("FEATURE MAPS OF BLOCK4_CONV1")
+    expect(caption.filter(has_text="9 OF 512 MAPS SHOWN")).to_have_count(1)
+
+    page.locator("canvas").first.click(position={"x": 120, "y": 120})
+    expect(caption.filter(has_text="MAP 1").first).to_be_visible()
+
+    page.locator(".st-key-scale").get_by_role("radio").filter(has_text="LAYER").click()
+    expect(caption.filter(has_text="ONE SCALE FOR THE WHOLE LAYER").first).to_be_visible()
+
+    go_to(page, "FILTERS", "FILTERS OF BLOCK4_CONV1")
+    go_to(page, "BLOCKS", "THE END OF EVERY BLOCK")
+    go_to(page, "CONCLUSION", "WHAT EARLY AND LATE LAYERS SHOW")
+    go_to(page, "FEATURE MAPS", "FEATURE MAPS OF BLOCK4_CONV1")
+    page.locator(".st-key-lecture-switch button").click()
+    expect(page.locator(".st-key-lecture-switch button")).to_contain_text("LEAVE")
+    page.locator(".st-key-lecture-switch button").click()
+    expect(page.locator(".st-key-lecture-switch button")).to_contain_text("LECTURE MODE")
+    page.locator(".st-key-tour-start button").click()
+    expect(page.locator("h3").first).to_contain_text("1 OF ")
