@@ -14,7 +14,7 @@ SERVED = [path for kind in ("js", "css", "html") for path in sorted(PACKAGE.rglo
 # HTML of our own: what stands in it, so that nothing from a visitor gets into it.
 HTML = {
     ("ui/style.py", "STYLES + modes"): "three style sheets written there",
-    ("ui/picture.py", "thumbnail_styles()"): "our own thumbnails in base64",
+    ("ui/picture.py", "thumbnail_styles() + own_thumbnail_style()"): "thumbnails in base64",
     ("ui/mosaics.py", "legend(appearance.colour_map, limits)"): "numbers that were formatted",
     ("ui/components/__init__.py", "html"): "the files beside it",
     ("ui/diagram.py", "svg(architecture)"): "the network's plan",
@@ -25,6 +25,9 @@ UI_FILES = {
     ("ui/components/__init__.py", "Path(__file__)"): "the package's own folder",
     ("ui/components/__init__.py", "(FOLDER / f'{name}.{kind}').read_text(encoding='utf-8')"): (
         "names of components, written in the source"
+    ),
+    ("ui/components/__init__.py", "(FOLDER / 'translation.js').read_text(encoding='utf-8')"): (
+        "written in the source"
     ),
     ("ui/diagram.py", "(components.FOLDER / 'diagram.js').read_text(encoding='utf-8')"): "written",
     ("ui/picture.py", "path.read_bytes()"): "what downloads.download has stored there",

@@ -34,7 +34,7 @@ TRANSLATE = """(way) => {
 
 
 def go_to(page: Page, view: str, heading: str) -> None:
-    page.locator(".st-key-view").get_by_role("radio").filter(has_text=view).click()
+    page.locator(".st-key-view-choice").get_by_role("radio").filter(has_text=view).click()
     expect(page.locator("h2")).to_have_text(heading)
     settle(page)
 
@@ -42,19 +42,22 @@ def go_to(page: Page, view: str, heading: str) -> None:
 @pytest.mark.parametrize("way", ["at once", "in two steps"])
 def test_a_translated_page_goes_on_and_says_what_it_shows(open_page, way):
     page = open_page("view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=9")
+    # With this button comes what the page survives by.
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
     page.evaluate(TRANSLATE, way)
     heading, caption = page.locator("h2"), page.locator('[data-testid="stMain"] p')
     expect(heading).to_have_text("FEATURE MAPS OF BLOCK3_CONV1")
 
-    page.locator(".st-key-layer").get_by_role("combobox").click()
+    page.locator('[class*="st-key-layer"]').get_by_role("combobox").click()
     page.get_by_role("option").filter(has_text="BLOCK4_CONV1").click()
     expect(heading).to_have_text("FEATURE MAPS OF BLOCK4_CONV1")
-    expect(caption.filter(has_text="9 OF 512 MAPS SHOWN")).to_have_count(1)
+    expect(caption.filter(has_text="9 OF 512 MAPS SHOWN").first).to_be_visible()
+    expect(caption.filter(has_text="9 OF 256 MAPS SHOWN")).to_have_count(0)
 
     page.locator("canvas").first.click(position={"x": 120, "y": 120})
     expect(caption.filter(has_text="MAP 1").first).to_be_visible()
 
-    page.locator(".st-key-scale").get_by_role("radio").filter(has_text="LAYER").click()
+    page.locator('[class*="st-key-scale"]').get_by_role("radio").filter(has_text="LAYER").click()
     expect(caption.filter(has_text="ONE SCALE FOR THE WHOLE LAYER").first).to_be_visible()
 
     go_to(page, "FILTERS", "FILTERS OF BLOCK4_CONV1")

@@ -4,21 +4,24 @@
 // are then translated like any that come.
 
 const standIns = new WeakMap();
-const observer = new MutationObserver(note);
+const placing = new MutationObserver(noteStandIns);
+// Another observer: one that watches the page as well would drop a node that has just left it.
+const writing = new MutationObserver((records) => records.forEach(({ target }) => putBack(target)));
 
 function surviveTranslation() {
-  observer.observe(document.body, { childList: true, subtree: true });
+  // With what is written: React may be quicker than the note of where a node has gone.
+  placing.observe(document.body, { childList: true, characterData: true, subtree: true });
 }
 
-function note(records) {
-  for (const { type, target, removedNodes, addedNodes, previousSibling, nextSibling } of records) {
-    if (type === "characterData") putBack(target);
+function noteStandIns(records) {
+  for (const { target, removedNodes, addedNodes, previousSibling, nextSibling } of records) {
+    putBack(target);
     const near = [...addedNodes, previousSibling, nextSibling];
     const standIn = near.find((node) => node?.nodeName === "FONT");
     for (const node of standIn ? removedNodes : []) {
       if (node.nodeType !== Node.TEXT_NODE || node.isConnected) continue;
       standIns.set(node, standIn);
-      observer.observe(node, { characterData: true });
+      writing.observe(node, { characterData: true });
       askFirst();
     }
   }
@@ -37,7 +40,7 @@ function askFirst() {
   for (const name of ["removeChild", "insertBefore"]) {
     const method = Node.prototype[name];
     Node.prototype[name] = function (...nodes) {
-      note(observer.takeRecords());
+      noteStandIns(placing.takeRecords());
       nodes.forEach(putBack);
       return method.apply(this, nodes);
     };
