@@ -30,7 +30,7 @@ def seen(page):
 
 
 @pytest.mark.parametrize(
-    "place", [(masthead, "address"), (touring, "show"), (filters, "show_first_layer")]
+    "place", [(masthead, "address"), (touring, "stage"), (filters, "show_first_layer")]
 )
 def test_an_error_of_the_page_is_a_sentence_on_it_and_whole_in_the_log(monkeypatch, caplog, place):
     with monkeypatch.context() as patch:

@@ -44,14 +44,6 @@ class Loader:
                 self._weights = in_background(partial(self._source, self._note_progress))
             return self._weights
 
-    def name(self) -> str:
-        """What its weights are called, as far as that is known."""
-        future = self._weights
-        if future is None or not future.done():
-            return weights.IMAGENET_LABEL
-        found = self.found() or weights.UntrainedWeights()
-        return found.label.removeprefix(weights.FILE_LABEL)
-
     def found(self) -> Weights | None:
         """The weights, if they have been had by now."""
         future = self._weights
@@ -193,8 +185,9 @@ def loader(choice: NetworkChoice) -> Loader:
 
 
 def trained() -> str:
-    """What is shown where the trained network is chosen: "untrained" where there are no weights."""
-    return loader("imagenet").name()
+    """What the trained network is called, as far as is known: "untrained" if it has no weights."""
+    label = loader("imagenet").label() or weights.IMAGENET_LABEL
+    return label.removeprefix(weights.FILE_LABEL)
 
 
 def wait_for(future: Future, source: Loader, slot: "st.delta_generator.DeltaGenerator") -> None:
