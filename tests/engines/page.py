@@ -16,9 +16,8 @@ VIEW = '.st-key-view [role="radio"], .st-key-view button'
 PICTURE = ".st-key-picture button"
 GRID = ".st-key-maps-mosaic >>> .grid:has(canvas[data-shown])"
 GRIDS = '[data-testid="stMain"] >>> .grid canvas[data-shown]'
-INSPECTED = ".st-key-inspector >>> .inspector[data-shown]"
-STAGE = ".st-key-inspector >>> .stage"
-STAGES = ".st-key-inspector >>> .stage canvas"
+MAP = ".st-key-inspector >>> canvas.map"  # the chosen one
+INSPECTOR = ".st-key-inspector >>> .stage canvas"  # and the photograph beside it
 SAVE = ".st-key-maps-mosaic >>> .save"
 FULL_SCREEN = ".st-key-maps-mosaic >>> .fullscreen"
 HEADING, SUBHEADING = "h2", "h3"
@@ -62,6 +61,17 @@ const box = () => {
 };
 const before = box();
 return frame().then(frame).then(() => box() === before && JSON.parse(before));
+"""
+
+PAINTED = """
+const [selector, count] = arguments;
+const isPainted = (canvas) => {
+  const { width, height } = canvas;
+  const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  return new Set(pixels.filter((_, index) => index % 4 === 0)).size > 16;
+};
+const canvases = shown(selector);
+return canvases.length >= count && canvases.every(isPainted);
 """
 
 # What goes wrong in the page, from the moment that it is there. That a layout has taken two rounds,
@@ -171,18 +181,13 @@ class Page:
 
         return eventually(attempt)
 
-    def painted(self, selector: str) -> list[bool]:
-        """Whether there is a picture on each of such canvases, and not one colour."""
-        return self.run(
-            """
-            return shown(arguments[0]).map((canvas) => {
-              const { width, height } = canvas;
-              const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
-              return new Set(pixels.filter((_, index) => index % 4 === 0)).size > 16;
-            });
-            """,
-            selector,
-        )
+    def until_painted(self, selector: str, count: int = 1) -> None:
+        """Wait until there are so many of such canvases, each with a picture and not one colour."""
+        self.until(PAINTED, selector, count)
+
+    def until_address(self, **fields: str | None) -> None:
+        """Wait until the page's address says that of these fields; None is nothing."""
+        eventually(lambda: {name: self.address.get(name) for name in fields} == fields)
 
     @property
     def address(self) -> dict[str, str]:
