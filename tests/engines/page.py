@@ -74,6 +74,9 @@ const canvases = shown(selector);
 return canvases.length >= count && canvases.every(isPainted);
 """
 
+# A window that leaves the full screen by itself resizes under the next page's first click.
+LEAVING = "window.isLeft = true; return document.fullscreenElement && document.exitFullscreen()"
+
 # What goes wrong in the page, from the moment that it is there. That a layout has taken two rounds,
 # as that of a grid that follows its column may, is no fault, but is told as if it were one.
 LISTENING = """
@@ -95,7 +98,7 @@ class Page:
 
     def open(self, query: str = "") -> None:
         """Go to a link, and wait until all of it is there."""
-        self.run("window.isLeft = true")
+        self.run(LEAVING)
         self.send("Navigate", {"url": f"{self.app}/?{query}"})
         self.until(f"if (window.isLeft) return false; {LISTENING} return true")
         self.settle()

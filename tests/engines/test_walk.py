@@ -106,6 +106,8 @@ def test_a_grid_fills_the_screen_and_can_be_pointed_at_there(page: Page):
 
 def test_in_lecture_mode_the_arrow_keys_go_from_layer_to_layer(page: Page):
     page.open(MAPS)
+    page.until_painted(parts.GRIDS)
+    page.settle()
     page.click(parts.LECTURE)
     page.until_gone(parts.SIDEBAR)
     page.settle()
