@@ -1,0 +1,60 @@
+"""Everybody can use the page: no rule of axe-core is broken, in any view, light or dark."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import settle
+
+pytestmark = pytest.mark.browser
+
+MAPS = "view=Feature+maps&layer=5+%C2%B7+block3_conv1"
+PLACES = {
+    "architecture": "view=Architecture",
+    "filters": "view=Filters",
+    "maps": MAPS,
+    "position": f"{MAPS}&channel=12&row=7&column=9",
+    "blocks": "view=Blocks",
+    "conclusion": "view=Conclusion",
+    "tour": "tour=5&answer=true",
+    "lecture": f"{MAPS}&lecture=true",
+}
+# Experimental, and so not asked by axe unless told to.
+ALSO = {"rules": {"label-content-name-mismatch": {"enabled": True}}}
+
+
+def broken(page: Page) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The rules that are broken, with the selector of what breaks them, and what axe says of it."""
+    for violation in Axe().run(page, options=ALSO).response["violations"]:
+        for node in violation["nodes"]:
+            # Within a component there is a selector for it and one for the place in it.
+            yield violation["id"], " ".join(flat(node["target"])), node
+
+
+def flat(parts: list[Any]) -> Iterator[str]:
+    for part in parts:
+        yield from [part] if isinstance(part, str) else flat(part)
+
+
+def come_to_rest(page: Page) -> None:
+    """Wait until nothing fades in or out any more, which would look pale to axe."""
+    settle(page)
+    page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running')")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_rule_is_broken(open_page, place):
+    page = open_page(PLACES[place], color_scheme="light")
+    expect(page.locator("canvas[data-shown]").first).to_be_visible()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator('[data-testid="stApp"]')).to_have_css("color-scheme", scheme)
+        come_to_rest(page)
+        found = [
+            f"{rule}: {selector}: {node['failureSummary']}\n{node['html'][:200]}"
+            for rule, selector, node in broken(page)
+        ]
+        assert not found, "\n\n".join([scheme, *found])
