@@ -19,7 +19,7 @@ from matplotlib.backends.backend_pdf import PdfFile, RendererPdf
 from PIL import Image
 from scipy import ndimage
 
-from vgg_viz import __version__, exports
+from vgg_viz import __version__, exports, figures
 from vgg_viz.exports import (
     Panel,
     Sheet,
@@ -161,7 +161,7 @@ def test_a_difference_has_its_heading_and_a_scale_around_zero(scale):
     levels = strip.pixels[len(strip.pixels) // 2, 1:-1]
     assert (levels[0] == colours(0, "RdBu_r")).all()
     assert (levels[len(levels) // 2] == colours(STEPS // 2, "RdBu_r")).all()
-    ends = [f"{-most:.3g}", "0", f"{most:.3g}"]
+    ends = [figures.figure(-most, 3), "0", figures.figure(most, 3)]
     assert words[-4:-1] == (ends if scale == "one" else ["−largest", "0", "each tile's largest"])
     by_place = sorted(layout.texts[-4:-1], key=lambda text: text.left)
     assert [text.words for text in by_place] == words[-4:-1]

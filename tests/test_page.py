@@ -49,7 +49,7 @@ from vgg_viz.links import (
     write,
 )
 from vgg_viz.mosaic import FIRST_LEVEL, LEVELS
-from vgg_viz.ui import exporting, loading, touring
+from vgg_viz.ui import exporting, loading, mosaics, touring
 from vgg_viz.weights import UntrainedWeights
 
 LAYER = VGG19.layer("block3_conv1")
@@ -1076,3 +1076,9 @@ def test_who_empties_the_map_has_no_position_either():
     assert "**Map" not in texts(page)
     choose(page, "channel", 12)
     assert [shown(page, name) for name in ("channel", "row", "column")] == [12, None, None]
+
+
+def test_tips_and_scales_say_numbers_as_people_do():
+    assert mosaics.in_words(np.array([4237.2, -0.00001234, 0.0])) == ["4,240", "−0.0000123", "0"]
+    strip = mosaics.legend("gray", (0.0, 12345.0))
+    assert "<span>0</span><span>12,300</span>" in strip

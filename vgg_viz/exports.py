@@ -32,6 +32,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from vgg_viz import __version__, mosaic
+from vgg_viz.figures import figure
 from vgg_viz.inspection import statistics
 from vgg_viz.mosaic import Limits
 
@@ -100,7 +101,7 @@ class Panel:
         """What stands at the scale's low end, its middle and its high end, if it can be drawn."""
         if self.scale:
             low, high = self.scale
-            return f"{low:.3g}", "0" if low < 0 and low == -high else "", f"{high:.3g}"
+            return figure(low, 3), "0" if low < 0 and low == -high else "", figure(high, 3)
         around_zero = self.limits is not None and np.array_equal(-self.limits[0], self.limits[1])
         return ("−largest", "0", "each tile's largest") if around_zero else None
 

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import streamlit as st
 
+from vgg_viz.figures import figure
 from vgg_viz.inspection import Statistics, statistics
 from vgg_viz.mosaic import (
     Limits,
@@ -24,6 +25,7 @@ from vgg_viz.ui.results import Span, Work
 
 PAGE_WIDTH = 960  # pixels: what a laptop's page has for a mosaic beside the sidebar
 OWN_SCALE = Appearance("own", "gray")
+DIGITS = 3  # significant ones, of the numbers of tiles and scales
 LARGEST_TILE = 320  # CSS pixels, so that a few maps do not fill three screens
 
 
@@ -265,7 +267,7 @@ def describe(
 
 def in_words(values: np.ndarray) -> list[str]:
     """Numbers as people read them."""
-    return [f"{value:.3g}".replace("-", "−") for value in values.tolist()]
+    return [figure(value, DIGITS) for value in values.tolist()]
 
 
 def under(caption: str, appearance: Appearance, flat: int) -> str:
@@ -290,9 +292,9 @@ def legend(colour_map: str, limits: Limits) -> str:
     """The scale as a strip of its colours between its two limits, HTML of our own numbers only."""
     stops = colour_levels(colour_map)[:: len(colour_levels(colour_map)) // 14]
     colours = ", ".join("rgb({},{},{})".format(*stop) for stop in stops.tolist())
-    low, high = (f"{limit:.3g}" for limit in limits)
+    low, high = (figure(limit, DIGITS) for limit in limits)
     middle = "<span>0</span>" if limits[0] < 0 and limits[0] == -limits[1] else ""
     return (
         f'<div class="legend"><div style="background: linear-gradient(90deg, {colours})"></div>'
-        f"<span>{low.replace('-', '−')}</span>{middle}<span>{high}</span></div>"
+        f"<span>{low}</span>{middle}<span>{high}</span></div>"
     )

@@ -1,0 +1,34 @@
+"""Numbers as people read them."""
+
+import math
+
+import pytest
+
+from vgg_viz.figures import figure, signed
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "words"),
+    [
+        (4240.2, 4, "4,240"),
+        (-4240.2, 3, "−4,240"),
+        (12345678.0, 4, "12,350,000"),
+        (0.0, 4, "0"),
+        (-0.0, 4, "0"),
+        (130.0, 4, "130"),
+        (0.0001234567, 4, "0.0001235"),
+        (1.2e-6, 2, "0.0000012"),
+        (9.9996, 4, "10"),
+        (0.5, 4, "0.5"),
+        (1e-20, 4, "0"),
+        (math.nan, 4, "nan"),
+        (-math.inf, 4, "−inf"),
+    ],
+)
+def test_a_number_has_no_power_of_ten(value, digits, words):
+    assert figure(value, digits) == words
+
+
+def test_a_sign_is_written():
+    assert signed(3.14159, 3) == "+3.14"
+    assert signed(-3.14159, 3) == "−3.14"

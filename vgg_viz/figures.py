@@ -1,0 +1,27 @@
+"""Numbers as people read them."""
+
+import math
+
+MOST_DECIMALS = 12
+
+
+def figure(value: float, digits: int = 4) -> str:
+    """A number with so many significant digits, thousands set off, never as a power of ten.
+
+    >>> figure(-4240.2), figure(0.0001234567), figure(130.0)
+    ('−4,240', '0.0001235', '130')
+    """
+    if not math.isfinite(value):
+        return str(value).replace("-", "−")
+    rounded = round(float(f"{value:.{digits}g}"), MOST_DECIMALS) + 0.0  # no "-0"
+    decimals = digits - 1 - math.floor(math.log10(abs(rounded))) if rounded else 0
+    text = f"{rounded:,.{min(max(decimals, 0), MOST_DECIMALS)}f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text.replace("-", "−")
+
+
+def signed(value: float, digits: int = 4) -> str:
+    """The same with its sign, a plus as well."""
+    words = figure(value, digits)
+    return words if words.startswith("−") else f"+{words}"
