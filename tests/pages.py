@@ -116,6 +116,11 @@ def unpacked(payload: bytes) -> tuple[dict, bytes]:
     return json.loads(payload[4 : 4 + length]), payload[4 + length :]
 
 
+def inspected(page: AppTest, name: str = "inspector") -> dict:
+    """What that inspector was told."""
+    return unpacked(payloads(page)[name])[0]
+
+
 def tiles_of(payload: bytes) -> tuple[dict, list[Image.Image]]:
     """A mosaic's header, and its tiles as palette pictures."""
     header, data = unpacked(payload)

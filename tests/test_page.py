@@ -20,6 +20,7 @@ from tests.pages import (
     captions,
     choose,
     held_bytes,
+    inspected,
     link_of,
     open_page,
     payloads,
@@ -37,6 +38,7 @@ from tests.test_reproduction import assert_near
 from tests.test_reproduction import run as run_script
 from vgg_viz import exports, images, samples, tours
 from vgg_viz.architecture import VGG19
+from vgg_viz.figures import figure
 from vgg_viz.links import (
     FIELDS,
     NETWORKS,
@@ -185,12 +187,13 @@ def test_a_clicked_tile_is_the_map_of_its_number():
     page = open_page(**MAPS, order="Mean", maps="4")
     number = tiles_of(payloads(page)["maps-mosaic"])[0]["numbers"][0]
     choose(page, "channel", number)
-    assert f"**Map {number}**" in texts(page)
-    assert "number **1** by mean" in texts(page)
+    assert inspected(page)["channel"] == number
+    assert "number 1 by mean" in inspected(page)["measured"]
 
 
 # -- comparisons
 
+INSPECTORS = ("inspector-0", "inspector-1")
 COMPARED = {
     "picture": ("Cat", "Raccoon"),
     "network": ("ImageNet", "Untrained"),
@@ -243,7 +246,7 @@ def test_two_grids_show_the_same_maps_on_common_scales(kind, truth):
     for scale, limits in ends.items():
         choose(page, "pair_scale", scale)
         shown = payloads(page)
-        assert set(shown) == {"copy-link", "compared-this", "compared-other"}
+        assert set(shown) == {"copy-link", "compared-this", "compared-other", *INSPECTORS}
         for name, maps in (("compared-this", this), ("compared-other", other)):
             header, tiles = tiles_of(shown[name])
             assert header["numbers"] == numbers
@@ -265,7 +268,8 @@ def test_a_difference_is_the_other_less_this_around_zero(kind, truth):
     assert values.min() < 0 < values.max()
     for scale, most in (("pair", largest), ("layer", largest.max()), ("own", largest)):
         choose(page, "pair_scale", scale)
-        assert set(payloads(page)) == {"copy-link", "compared-difference"}
+        assert shown(page, "pair_scale") == ("pair" if scale == "own" else scale)
+        assert set(payloads(page)) == {"copy-link", "compared-difference", *INSPECTORS}
         header, tiles = tiles_of(payloads(page)["compared-difference"])
         assert header["numbers"] == list(range(1, 10))
         assert_shown(tiles, values, -most, most)
@@ -277,15 +281,30 @@ def test_a_difference_is_the_other_less_this_around_zero(kind, truth):
 
 
 @pytest.mark.parametrize("kind", COMPARED)
+@pytest.mark.parametrize("layer", ["block1_conv1", "block3_conv1"])
+def test_a_value_of_either_side_is_taken_apart(kind, layer):
+    title = VGG19.layer(layer).title
+    place = {"layer": title, "channel": "12", "row": "1", "column": "9", "maps": "9"}
+    page = open_page(view="Feature maps", compare=FIELDS["compare"].options[kind], **place)
+    for name in INSPECTORS:
+        assert "after ReLU" in inspected(page, name)["sum"]
+        page.session_state["inspector-clicked"] = name
+        run_page(page)
+        assert "The two agree" in page.success[0].value
+        assert not page.error
+
+
+@pytest.mark.parametrize("kind", COMPARED)
 def test_a_map_of_both_sides_is_inspected_side_by_side(kind, truth):
     page = compare(kind, channel="12")
-    assert {"inspector-0", "inspector-1"} <= set(payloads(page))
+    assert set(payloads(page)) >= set(INSPECTORS)
     bold = [part.value for part in page.main.markdown if part.value.startswith("**")]
     assert [f"**{heading}**" for heading in COMPARED[kind]] == [
         words for words in bold if words.strip("*") in COMPARED[kind]
     ]
-    for maps in both(truth, kind):
-        assert f"from {maps[11].min():.4g} to {maps[11].max():.4g}" in texts(page)
+    for name, maps in zip(INSPECTORS, both(truth, kind), strict=True):
+        reach = f"from {figure(maps[11].min())} to {figure(maps[11].max())}"
+        assert reach in inspected(page, name)["measured"]
 
 
 def test_a_picture_is_the_same_as_itself():
@@ -409,7 +428,7 @@ def test_a_lecture_has_the_pictures_and_next_to_no_words(view):
     assert not page.number_input
     assert not page.expander
     assert "copy-link" in payloads(page)
-    assert set(payloads(page)) == shown - {"inspector"}
+    assert set(payloads(page)) == shown
     assert len(texts(page)) < words
     assert [part.key for part in page.sidebar.get("button_group")]
     press(page, "lecture-switch")
@@ -895,6 +914,8 @@ def test_a_link_sets_all_controls_that_are_on_the_page(seed):
     values["view"] = ("maps", "blocks", "filters")[seed % 3]
     if values["view"] != "filters" and values["scale"] == "zero":
         values["scale"] = "layer"
+    if values["shown_as"] == "difference" and values["pair_scale"] == "own":
+        values["pair_scale"] = "layer"
     page = open_page(**parse_qs(write(values), keep_blank_values=True))
     there = controls_of(page)
     assert len(there) >= 5
@@ -1069,11 +1090,11 @@ def test_a_mosaic_of_another_view_is_not_taken_for_this_views():
 
 def test_who_empties_the_map_has_no_position_either():
     page = open_page(**MAPS, channel="12", row="3", column="4")
-    assert "**Map 12**" in texts(page)
+    assert inspected(page)["channel"] == 12
     page.number_input(key="channel").set_value(None)
     run_page(page)
     assert not {"channel", "row", "column"} & set(read(link_of(page)))
-    assert "**Map" not in texts(page)
+    assert inspected(page)["channel"] is None
     choose(page, "channel", 12)
     assert [shown(page, name) for name in ("channel", "row", "column")] == [12, None, None]
 

@@ -314,6 +314,9 @@ def fitted(values: Mapping[str, Value]) -> dict[str, Value]:
             whole[key] = min(int(number), largest(key, whole))
     if whole["scale"] not in scales_of(str(whole["view"])):
         whole["scale"] = FIELDS["scale"].default
+    # A difference is one tile a pair.
+    if whole["shown_as"] == "difference" and whole["pair_scale"] == "own":
+        whole["pair_scale"] = FIELDS["pair_scale"].default
     if whole["channel"] is None:
         whole["row"] = whole["column"] = None
     return whole

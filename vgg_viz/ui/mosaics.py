@@ -20,7 +20,7 @@ from vgg_viz.mosaic import (
     tile_side,
 )
 from vgg_viz.ui import components, lecture, touring
-from vgg_viz.ui.controls import Appearance
+from vgg_viz.ui.controls import DIVERGING, Appearance
 from vgg_viz.ui.results import Span, Work
 
 PAGE_WIDTH = 960  # pixels: what a laptop's page has for a mosaic beside the sidebar
@@ -277,10 +277,16 @@ def under(caption: str, appearance: Appearance, flat: int) -> str:
 
 def scale_words(appearance: Appearance, flat: int) -> str:
     """How to read the brightness, as the end of a caption."""
+    # Colours with a middle, on a scale of two: a difference.
+    minus = appearance.colour_map == DIVERGING
     words = {
         "own": "each tile on its own scale, smallest to largest value",
-        "pair": "the two tiles of a number on one scale",
-        "layer": "one scale for the whole layer",
+        "pair": "each tile on its own scale, zero in the middle"
+        if minus
+        else "the two tiles of a number on one scale",
+        "layer": "one scale for all tiles, zero in the middle"
+        if minus
+        else "one scale for the whole layer",
         "zero": "one scale for the whole layer, zero in the middle; a weight in 200 lies beyond",
     }[appearance.scale]
     if flat:

@@ -33,6 +33,11 @@ class Scene:
         return (self.network.label, self.picture.digest, self.layer.name, self.preprocessing)
 
     @property
+    def subject_key(self) -> tuple[str, ...]:
+        """Whose maps these are, in whatever layer."""
+        return (self.network.label, self.picture.digest, self.preprocessing)
+
+    @property
     def subject(self) -> str:
         """The network and the picture, as captions name them."""
         wrong = [WRONG] if self.preprocessing == "rgb" else []

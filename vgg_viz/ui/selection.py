@@ -53,6 +53,11 @@ def choose(channel: int, position: Position | None = None, layer: str = "", view
     state.change(changes)
 
 
+def let_go() -> None:
+    """Choose no map any more."""
+    state.change({CHANNEL: None})
+
+
 def open_map(mosaic: str, layer: Layer) -> Callable[[], None]:
     """A callback: show the map that was clicked in that mosaic in the Feature maps view."""
     return partial(_open_map, mosaic, layer.name, layer.filters)

@@ -12,7 +12,9 @@ STYLES = """
   --primary: light-dark(#0f6e74, #3fb8b0);
 }
 /* Mosaics and text share one column, no wider than either reads well at. */
-[data-testid="stMainBlockContainer"] { max-width: 1160px; margin-inline: auto; }
+[data-testid="stMainBlockContainer"] {
+  max-width: 1160px; margin-inline: auto; padding-inline: clamp(1rem, 3vw, 5rem);
+}
 [data-testid="stMainBlockContainer"] table { font-variant-numeric: tabular-nums; width: 100%; }
 [data-testid="stMarkdownContainer"]:has(> table) { overflow-x: auto; }
 [data-testid="stMarkdownContainer"] :is(td, th) { white-space: nowrap; }
@@ -121,6 +123,44 @@ DARK_ON_PAPER = """
 /* Charts are drawn in the theme's colours: what is light becomes dark, and hues stay. */
 @media print {
   [data-testid="stVegaLiteChart"] :is(canvas, svg) { filter: invert(1) hue-rotate(180deg); }
+}
+</style>
+"""
+
+
+ROOM = """
+<style>
+/* The maps, and the panel that looks into one of them: it stays in sight while the maps scroll. */
+.st-key-maps-room [data-testid="stColumn"]:first-child { flex: 1 1 0; }
+.st-key-maps-room [data-testid="stColumn"]:last-child { flex: 0 0 clamp(320px, 38%, 27rem); }
+.st-key-maps-photo { display: none; }
+.st-key-inspector-fields [data-testid^="stNumberInputStep"] { display: none; }
+.st-key-inspector-fields { max-width: 24rem; }
+.st-key-inspector-fields input { padding-inline: 0.5rem 0; }
+.st-key-origin { scroll-margin-top: 4rem; }
+@media (min-width: 641px) {
+  .st-key-maps-room [data-testid="stColumn"]:last-child {
+    position: sticky; top: 3.75rem; align-self: flex-start; max-height: calc(100dvh - 4.25rem);
+    overflow: hidden auto; scrollbar-width: thin; padding: 4px; margin: -4px;
+  }
+}
+@media (max-width: 640px) {
+  .st-key-maps-room [data-testid="stColumn"] { flex: 1 1 100% !important; }
+  .st-key-maps-photo { display: flex; }
+}
+@media print {
+  .st-key-maps-room [data-testid="stColumn"]:last-child {
+    position: static; max-height: none; overflow: visible;
+  }
+}
+</style>
+"""
+
+ROOM_IN_A_LECTURE = """
+<style>
+/* No bar above, and nothing to scroll to. */
+.st-key-maps-room [data-testid="stColumn"]:last-child {
+  flex-basis: 38%; max-height: none !important; top: 0;
 }
 </style>
 """
@@ -254,6 +294,10 @@ TOUR = """
 
 def apply() -> None:
     """Put the style sheet into the page."""
-    modes = [TOUR] * touring.is_on() + [LECTURE] * lecture.is_on() + [MENU] * lecture.menu_is_open()
+    modes = (
+        [TOUR] * touring.is_on()
+        + [LECTURE, ROOM_IN_A_LECTURE] * lecture.is_on()
+        + [MENU] * lecture.menu_is_open()
+    )
     dark = [DARK_ON_PAPER] * (st.context.theme.type == "dark")
-    st.html("".join([STYLES, *dark, *modes]))
+    st.html("".join([STYLES, ROOM, *dark, *modes]))

@@ -1,105 +1,246 @@
-// One map, large, and what each of its positions sees of the photograph.
+// One map, large, and what each of its positions sees of the photograph; the photograph alone as
+// long as no map is chosen.
 //
 // What Python sends is one array of bytes: the header's length (four bytes, little-endian), the
-// header (JSON: see components/__init__.py), the map (float32, little-endian), the colour map
-// (levels x RGB), then the photograph as PNG.
+// header (JSON: see vgg_viz/ui/views/inspector.py), the map (float32, little-endian), the colour
+// map (levels x RGB), then the photograph as PNG.
 
 const INPUT = 224;
+const LEAST_MAP = 320; // CSS pixels, as far as there are so many
+const LEAST_PHOTO = 150;
+const LEAST_WORDS = 140; // beside the photograph
+const LECTURE_SHARE = 0.62; // of the height, for the map
+const SELECT = "vgg-viz:select";
+const POINT = "vgg-viz:point";
+const RETURN = "vgg-viz:return";
+const STRENGTH = "vgg-viz:strength";
+const PARTS = [
+  "title", "trail", "return", "map-stage", "map", "point", "chosen", "photo-stage", "photo", "field",
+  "reading", "sum", "explain", "blend", "strength", "note", "numbers", "measured", "histogram",
+  "histogram-words",
+];
+
+const shown = new Set(); // every inspector of the page
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const inspector = parentElement.inspector ?? (parentElement.inspector = new Inspector(parentElement));
-  inspector.pick = (row, column) => setTriggerValue("picked", { row, column });
+  inspector.send = (what) => setTriggerValue("picked", what);
   inspector.receive(data);
-  // Every mosaic on the page outlines the map that is inspected.
-  window.vggVizSelected = inspector.header.channel;
-  window.dispatchEvent(new CustomEvent("vgg-viz:select", { detail: inspector.header.channel }));
+  // Called anew with all new data; only what has left the page is let go.
+  return () => setTimeout(() => parentElement.isConnected || inspector.release(parentElement));
 }
 
 class Inspector {
   constructor(root) {
-    const find = (name) => root.querySelector(name);
-    this.root = find(".inspector");
-    for (const name of ["map", "photo", "histogram", "point", "chosen", "field", "reading", "strength"])
-      this[name] = find(`.${name}`);
-    this.words = find(".histogram-words");
-    this.mapStage = this.map.parentElement;
-    this.strength.value = localStorage.getItem("vgg-viz:strength") ?? 50;
+    this.root = root.querySelector(".inspector");
+    this.parts = Object.fromEntries(PARTS.map((name) => [name, root.querySelector(`.${name}`)]));
+    this.parts.strength.value = recalled(STRENGTH) ?? 35;
+    this.gone = new AbortController();
+    shown.add(this);
     this.listen();
-    new ResizeObserver(() => this.header && this.drawHistogram()).observe(this.histogram);
+    this.observer = new ResizeObserver(() => this.fit());
+    this.observer.observe(this.root);
+  }
+
+  // Everything outside goes with the component; canvases are emptied, or they stay in memory.
+  release(root) {
+    delete root.inspector;
+    this.gone.abort();
+    this.observer.disconnect();
+    this.bitmap?.close();
+    this.bitmap = this.bytes = null;
+    for (const name of ["map", "photo", "histogram"]) this.parts[name].width = this.parts[name].height = 0;
+    shown.delete(this);
+    const [other] = shown;
+    announce(other?.header?.channel ?? null);
   }
 
   listen() {
-    for (const canvas of [this.map, this.photo]) {
-      canvas.parentElement.addEventListener("pointermove", (event) => this.hover(event, canvas));
-      canvas.parentElement.addEventListener("pointerleave", () => this.rest());
-      canvas.parentElement.addEventListener("click", (event) => {
-        this.pick(...this.positionAt(event, canvas));
-      });
-    }
-    this.mapStage.addEventListener("keydown", (event) => this.press(event));
-    this.strength.addEventListener("input", () => {
-      localStorage.setItem("vgg-viz:strength", this.strength.value);
+    const { strength, numbers, explain } = this.parts;
+    this.on("map-stage", "keydown", (event) => this.press(event));
+    for (const name of ["map", "photo"]) this.listenTo(name);
+    strength.addEventListener("input", () => {
+      remember(STRENGTH, strength.value);
       this.drawPhoto();
     });
+    numbers.addEventListener("toggle", () => this.drawHistogram());
+    explain.addEventListener("click", () => element(".st-key-origin")?.scrollIntoView());
+    this.on("return", "click", () => window.dispatchEvent(new CustomEvent(RETURN)));
+    // The page's theme changes without a word to components: the colour of their text tells.
+    this.root.addEventListener("transitionend", () => this.drawHistogram());
+    const outside = { signal: this.gone.signal };
+    window.addEventListener("resize", () => this.fit(), outside);
+    window.addEventListener(POINT, ({ detail }) => this.follow(detail), outside);
+    window.addEventListener("keydown", (event) => this.close(event), { ...outside, capture: true });
+  }
+
+  on(name, event, act) {
+    this.parts[name].addEventListener(event, act);
+  }
+
+  listenTo(name) {
+    const stage = `${name}-stage`;
+    for (const event of ["pointerdown", "pointermove"])
+      this.on(stage, event, (event) => this.hasMap() && this.point(...this.positionAt(event, name)));
+    // A finger leaves when it is lifted: what it showed last stays to be read.
+    this.on(stage, "pointerleave", ({ pointerType }) => pointerType === "touch" || this.rest());
+    this.on(stage, "click", (event) => this.hasMap() && this.pick(...this.positionAt(event, name)));
+  }
+
+  hasMap() {
+    return Boolean(this.header?.channel);
   }
 
   async receive(bytes) {
     if (bytes === this.bytes) return;
     this.bytes = bytes;
     const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+    const before = this.header;
     this.header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-    const { height, width, channel, title } = this.header;
+    const { height, width, levels } = this.header;
     let start = 4 + length;
     const take = (size) => bytes.slice(start, (start += size));
     this.values = new Float32Array(take(4 * height * width).buffer);
-    this.colours = take(3 * this.header.levels);
-    this.mapStage.setAttribute("aria-label", `${title}: arrow keys move, Enter explains a value`);
-    this.drawMap();
-    this.drawHistogram();
+    this.colours = take(3 * levels);
+    this.write();
+    this.fit();
+    if (this.hasMap()) this.drawMap();
     this.rest();
+    announce(this.header.channel);
+    if (before && before.reveal[0] !== this.header.reveal[0]) this.reveal();
     const photo = await createImageBitmap(new Blob([take(bytes.length - start)], { type: "image/png" }));
-    if (bytes !== this.bytes) return;
+    if (bytes !== this.bytes) return photo.close();
+    this.bitmap?.close();
     this.bitmap = photo;
     this.drawPhoto();
-    this.root.dataset.shown = `${channel}`;
+    this.root.dataset.shown = `${this.header.channel ?? "photo"}`;
+  }
+
+  // --- words -----------------------------------------------------------------------------------
+
+  write() {
+    const { title, note, sum, measured, lecture, photo } = this.header;
+    const { parts } = this;
+    const chosen = this.hasMap();
+    this.root.classList.toggle("photo-only", !chosen);
+    this.root.classList.toggle("lecture", lecture);
+    parts.title.textContent = title;
+    parts["map-stage"].setAttribute("aria-label", `${title}: arrow keys move, Enter explains a value`);
+    parts.photo.setAttribute("aria-label", photo);
+    parts["map-stage"].hidden = parts.blend.hidden = !chosen;
+    parts.numbers.hidden = !chosen || lecture;
+    parts.measured.textContent = measured;
+    parts.sum.textContent = sum;
+    parts.sum.hidden = !sum;
+    parts.explain.hidden = !sum || lecture;
+    parts.note.textContent = note;
+    parts.note.hidden = !note;
+    this.writeTrail();
+  }
+
+  writeTrail() {
+    const { trail } = this.header;
+    const stops = this.parts.trail.querySelector("ol");
+    while (stops.children.length > trail.length) stops.lastChild.remove();
+    trail.forEach((words, index) => {
+      const button = stops.children[index]?.firstChild ?? this.newStop(stops, index);
+      button.textContent = words;
+      button.toggleAttribute("aria-current", index === trail.length - 1);
+    });
+    // Its end says what the title does, and there is no room for both.
+    this.parts.title.hidden = trail.length > 0;
+    this.parts.trail.hidden = !trail.length;
+    this.parts.trail.scrollTop = this.parts.trail.scrollHeight;
+  }
+
+  newStop(stops, index) {
+    const button = Object.assign(document.createElement("button"), { type: "button" });
+    button.addEventListener("click", () => this.send({ stop: index }));
+    stops.appendChild(document.createElement("li")).append(button);
+    return button;
+  }
+
+  // --- sizes -----------------------------------------------------------------------------------
+
+  // As large as is in sight at once, map and photograph together.
+  fit() {
+    const { top: at, width: wide } = this.root.getBoundingClientRect();
+    if (!this.header || !wide) return;
+    const top = this.top();
+    const below = top > 0.6 * window.innerHeight;
+    this.parts.return.hidden = !below || !this.hasMap();
+    const stage = this.parts[this.hasMap() ? "map-stage" : "photo-stage"];
+    const head = stage.getBoundingClientRect().top - at;
+    // Where it begins below the maps it is scrolled to, to just below the page's own bar.
+    const room = window.innerHeight - (below ? 64 : top) - head - 16;
+    const least = Math.min(LEAST_MAP, wide);
+    const most = this.header.lecture ? LECTURE_SHARE * room : room - LEAST_PHOTO - 8;
+    const map = clamp(most, least, wide);
+    const beside = clamp(room - map - 8, LEAST_PHOTO, wide - LEAST_WORDS);
+    const photo = this.hasMap() ? beside : clamp(room - 90, least, wide);
+    this.root.style.setProperty("--map", `${Math.floor(map)}px`);
+    this.root.style.setProperty("--photo", `${Math.floor(photo)}px`);
+    this.drawHistogram();
+  }
+
+  // Where it begins when nothing is scrolled; a panel that stays in sight is further down, then.
+  top() {
+    const panel = this.root.getRootNode().host.closest('[data-testid="stColumn"]');
+    const row = panel?.parentElement.getBoundingClientRect();
+    const at = this.root.getBoundingClientRect().top;
+    const stays = panel && getComputedStyle(panel).position === "sticky";
+    const top = stays ? row.top + at - panel.getBoundingClientRect().top + panel.scrollTop : at;
+    return top + (element('[data-testid="stMain"]')?.scrollTop ?? 0);
+  }
+
+  // What the visitor has just chosen comes into sight, if it is not: below the maps, or beside them.
+  reveal() {
+    const box = this.parts["map-stage"].getBoundingClientRect();
+    const inSight = box.top >= 0 && box.bottom <= window.innerHeight && box.height > 0;
+    if (!this.parts.return.hidden) inSight || this.root.scrollIntoView();
+    else if (!inSight || this.header.reveal[1]) element('[data-testid="stMain"]')?.scrollTo(0, 0);
   }
 
   // --- drawing ---------------------------------------------------------------------------------
 
   drawMap() {
-    const { height, width, low, high } = this.header;
+    const { height, width, low, high, levels } = this.header;
+    const { map } = this.parts;
     const pixels = new ImageData(width, height);
-    const last = this.header.levels - 1;
+    const last = levels - 1;
     const scale = high > low ? last / (high - low) : 0;
     this.values.forEach((value, index) => {
-      const level = 3 * Math.round(Math.min(Math.max((value - low) * scale, 0), last));
+      const level = 3 * Math.round(clamp((value - low) * scale, 0, last));
       pixels.data.set([...this.colours.subarray(level, level + 3), 255], 4 * index);
     });
-    [this.map.width, this.map.height] = [width, height];
-    this.map.getContext("2d").putImageData(pixels, 0, 0);
+    [map.width, map.height] = [width, height];
+    map.getContext("2d").putImageData(pixels, 0, 0);
   }
 
   drawPhoto() {
     if (!this.bitmap) return;
-    [this.photo.width, this.photo.height] = [2 * INPUT, 2 * INPUT];
-    const context = this.photo.getContext("2d");
+    const { photo, map, strength } = this.parts;
+    [photo.width, photo.height] = [2 * INPUT, 2 * INPUT];
+    const context = photo.getContext("2d");
     context.drawImage(this.bitmap, 0, 0, 2 * INPUT, 2 * INPUT);
-    context.globalAlpha = this.strength.value / 100;
+    if (!this.hasMap()) return;
+    context.globalAlpha = strength.value / 100;
     context.imageSmoothingEnabled = false;
     const { offset, stride, height } = this.header;
     // Position 0 is centred on `offset`, so the map covers the picture from offset - stride / 2 on.
     const start = 2 * (offset + 0.5 - stride / 2);
-    context.drawImage(this.map, start, start, 2 * stride * height, 2 * stride * height);
+    context.drawImage(map, start, start, 2 * stride * height, 2 * stride * height);
   }
 
   drawHistogram() {
-    const { clientWidth: width, clientHeight: height } = this.histogram;
-    if (!width) return;
+    const canvas = this.parts.histogram;
+    const { clientWidth: width, clientHeight: height } = canvas;
+    if (!width || !this.hasMap()) return;
     const { counts, edges } = this.header.histogram;
     const ratio = window.devicePixelRatio;
-    [this.histogram.width, this.histogram.height] = [width * ratio, height * ratio];
-    const context = this.histogram.getContext("2d");
+    [canvas.width, canvas.height] = [width * ratio, height * ratio];
+    const context = canvas.getContext("2d");
     const style = getComputedStyle(this.root);
     context.scale(ratio, ratio);
     context.fillStyle = style.getPropertyValue("--st-primary-color");
@@ -111,48 +252,66 @@ class Inspector {
     });
     context.fillStyle = style.color;
     context.fillRect(0, height - 1, width, 1);
-    this.words.textContent =
+    const words =
       `Histogram of the values from ${short(edges[0])} to ${short(edges.at(-1))}; ` +
       `a bar's height is the root of its count, so that rare values show.`;
-    this.histogram.setAttribute("aria-label", this.words.textContent);
+    this.parts["histogram-words"].textContent = words;
+    canvas.setAttribute("aria-label", words);
   }
 
   // --- pointing --------------------------------------------------------------------------------
 
-  positionAt(event, canvas) {
+  positionAt(event, name) {
     const { height, width, offset, stride } = this.header;
-    const box = canvas.getBoundingClientRect();
+    const box = this.parts[name].getBoundingClientRect();
     const share = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width];
     const on = (part, size) => {
-      const place = canvas === this.map ? part * size : (part * INPUT - 0.5 - offset) / stride + 0.5;
-      return Math.min(Math.max(Math.floor(place), 0), size - 1);
+      const place = name === "map" ? part * size : (part * INPUT - 0.5 - offset) / stride + 0.5;
+      return clamp(Math.floor(place), 0, size - 1);
     };
     return [on(share[0], height), on(share[1], width)];
   }
 
-  hover(event, canvas) {
-    if (this.header) this.point_at(...this.positionAt(event, canvas));
+  pick(row, column) {
+    this.send({ row, column });
+  }
+
+  point(row, column) {
+    this.mark(row, column);
+    window.dispatchEvent(new CustomEvent(POINT, { detail: { from: this, row, column } }));
   }
 
   rest() {
-    const { row, column } = this.header ?? {};
-    this.place(this.chosen, row, column);
-    this.point.hidden = true;
-    if (row === null || row === undefined) {
-      this.field.hidden = true;
-      this.reading.textContent =
-        "Point at the map to see what a position sees of the photograph; click to see where its value comes from.";
-    } else this.tell(row, column);
-    this.at = [row ?? 0, column ?? 0];
+    this.unmark();
+    window.dispatchEvent(new CustomEvent(POINT, { detail: { from: this } }));
   }
 
-  point_at(row, column) {
+  // Of two maps that are compared, both point at the same position.
+  follow({ from, row, column }) {
+    if (from === this || !this.hasMap()) return;
+    const { height, width } = this.header;
+    if (row < height && column < width) this.mark(row, column);
+    else this.unmark();
+  }
+
+  mark(row, column) {
     this.at = [row, column];
-    this.place(this.point, row, column);
+    this.place("point", row, column);
     this.tell(row, column);
   }
 
-  place(mark, row, column) {
+  unmark() {
+    const { row, column } = this.header;
+    this.place("chosen", row, column);
+    this.parts.point.hidden = true;
+    this.at = [row ?? 0, column ?? 0];
+    if (this.hasMap() && row !== null) return this.tell(row, column);
+    this.parts.field.hidden = true;
+    this.parts.reading.textContent = this.header.hint;
+  }
+
+  place(name, row, column) {
+    const mark = this.parts[name];
     mark.hidden = row === null || row === undefined;
     if (mark.hidden) return;
     const { height, width } = this.header;
@@ -163,31 +322,33 @@ class Inspector {
   }
 
   tell(row, column) {
-    const { offset, stride, receptive_field: side, width } = this.header;
-    const first = (place) => offset + place * stride - (side - 1) / 2;
-    const window_ = { top: first(row), left: first(column) };
-    window_.bottom = window_.top + side;
-    window_.right = window_.left + side;
-    const inside = Object.fromEntries(
-      Object.entries(window_).map(([edge, place]) => [edge, Math.min(Math.max(place, 0), INPUT)]),
+    const { receptive_field: side, width } = this.header;
+    const whole = this.fieldAt(row, column);
+    const seen = Object.fromEntries(
+      Object.entries(whole).map(([edge, place]) => [edge, clamp(place, 0, INPUT)]),
     );
-    let clipped = false;
-    for (const edge of Object.keys(window_)) {
-      const cut = inside[edge] !== window_[edge];
-      clipped ||= cut;
-      this.field.dataset[edge] = cut ? "cut" : "";
-    }
+    const cut = Object.keys(whole).filter((edge) => seen[edge] !== whole[edge]);
+    const { field } = this.parts;
+    for (const edge of Object.keys(whole)) field.dataset[edge] = cut.includes(edge) ? "cut" : "";
     const percent = (pixels) => `${(100 * pixels) / INPUT}%`;
-    Object.assign(this.field.style, {
-      top: percent(inside.top), left: percent(inside.left),
-      height: percent(inside.bottom - inside.top), width: percent(inside.right - inside.left),
+    Object.assign(field.style, {
+      top: percent(seen.top), left: percent(seen.left),
+      height: percent(seen.bottom - seen.top), width: percent(seen.right - seen.left),
     });
-    this.field.hidden = false;
-    const value = this.values[row * width + column];
-    this.reading.textContent =
-      `Row ${row + 1}, column ${column + 1}: ${short(value)}. It sees rows ${inside.top + 1} to ` +
-      `${inside.bottom} and columns ${inside.left + 1} to ${inside.right} of the picture` +
-      (clipped ? `: its ${side} × ${side} pixels are cut off at the border.` : `, ${side} × ${side} pixels.`);
+    field.hidden = false;
+    this.parts.reading.textContent =
+      `Row ${row + 1}, column ${column + 1}: ${short(this.values[row * width + column])}. ` +
+      `It sees rows ${seen.top + 1} to ${seen.bottom} and columns ${seen.left + 1} to ${seen.right} ` +
+      (cut.length
+        ? `of the picture: its ${side} × ${side} pixels are cut off at the border.`
+        : `of the picture, ${side} × ${side} pixels.`);
+  }
+
+  fieldAt(row, column) {
+    const { offset, stride, receptive_field: side } = this.header;
+    const first = (place) => offset + place * stride - (side - 1) / 2;
+    const [top, left] = [first(row), first(column)];
+    return { top, left, bottom: top + side, right: left + side };
   }
 
   press(event) {
@@ -197,14 +358,53 @@ class Inspector {
     else if (event.key in steps) {
       const { height, width } = this.header;
       const [down, right] = steps[event.key];
-      const within = (place, size) => Math.min(Math.max(place, 0), size - 1);
-      this.point_at(within(row + down, height), within(column + right, width));
+      this.point(clamp(row + down, 0, height - 1), clamp(column + right, 0, width - 1));
     } else return;
     event.preventDefault();
     event.stopPropagation();
   }
+
+  // In a lecture the map goes as it came; before anything else hears of the key.
+  close(event) {
+    if (event.key !== "Escape" || !this.header?.lecture || !this.hasMap()) return;
+    if (document.fullscreenElement) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    this.send("closed");
+  }
+}
+
+// Every mosaic on the page outlines the map that is inspected.
+function announce(channel) {
+  window.vggVizSelected = channel;
+  window.dispatchEvent(new CustomEvent(SELECT, { detail: channel }));
+}
+
+function element(selector) {
+  return document.querySelector(selector);
+}
+
+function clamp(value, least, most) {
+  return Math.max(Math.min(value, most), least);
 }
 
 function short(value) {
-  return Number(value.toPrecision(4)).toString().replace("-", "−");
+  return value.toLocaleString("en-US", { maximumSignificantDigits: 4 }).replace("-", "−");
+}
+
+// Where cookies are blocked, a browser throws at the mere mention of its storage.
+function recalled(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+function remember(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // Then it is forgotten.
+  }
 }

@@ -13,6 +13,7 @@ const MOST_PIXELS = 16_777_216; // of a canvas: beyond that iOS shows nothing
 const SAVING = 60_000; // milliseconds that a browser may take to save a picture
 const CAPTION = 76; // CSS pixels that a caption takes below a mosaic that fits the window
 const SELECT = "vgg-viz:select";
+const RETURN = "vgg-viz:return";
 
 export default function (component) {
   const { data, key, parentElement, setTriggerValue } = component;
@@ -55,6 +56,7 @@ class Mosaic {
     window.addEventListener(SELECT, ({ detail }) => this.select(detail), { signal });
     window.addEventListener("beforeprint", () => this.print(true), { signal });
     window.addEventListener("afterprint", () => this.print(false), { signal });
+    window.addEventListener(RETURN, () => this.comeBack(), { signal });
   }
 
   leave(root) {
@@ -329,6 +331,14 @@ class Mosaic {
     const tile = this.header?.follows ? this.header.numbers.indexOf(number) : -1;
     this.show("selected", tile < 0 ? null : tile);
     if (tile >= 0) this.current = tile;
+  }
+
+  // From the inspector, where that is not beside the mosaic.
+  comeBack() {
+    if (!this.header?.follows) return;
+    const tile = this.outlines.selected;
+    (tile.hidden ? this.grid : tile).scrollIntoView({ block: tile.hidden ? "start" : "center" });
+    this.grid.focus({ preventScroll: true });
   }
 
   press(event) {

@@ -1,5 +1,6 @@
 """Two grids of the same maps, side by side on one scale, or their difference."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -16,15 +17,19 @@ from vgg_viz.links import (
     Comparison,
     NetworkChoice,
     Order,
+    PairScale,
 )
-from vgg_viz.ui import controls, exporting, lecture, mosaics, picture, selection
+from vgg_viz.ui import controls, exporting, lecture, mosaics, picture
 from vgg_viz.ui.controls import DIVERGING, Appearance
 from vgg_viz.ui.picture import Picture
 from vgg_viz.ui.results import Span, Work
 from vgg_viz.ui.scenes import Scene
-from vgg_viz.ui.views import inspector
+from vgg_viz.ui.views import inspector, origin
+
+Sides = tuple[Scene, Scene]
 
 WIDTH = 560  # CSS pixels: half of the page
+INSPECTORS = ("inspector-0", "inspector-1")
 
 LESSON = (
     "**The field's commonest mistake.** VGG19 learned from pictures with **blue first** and the "
@@ -64,15 +69,23 @@ def choose(chosen: Picture) -> Compared | None:
         return None
     other = picture.choose_other(chosen) if compared == "picture" else None
     shown_as = controls.one_of("Shown as", "shown_as", SHOWN_AS)
-    scale = controls.one_of(
-        "Scale",
-        "pair_scale",
-        PAIR_SCALES,
-        help_text="**Each pair**: the two tiles of a number on one scale · **Layer**: one "
-        "scale for both grids · **Each tile**: each on its own, to compare patterns only",
-    )
+    scale = choose_scale(shown_as)
     colour_map = DIVERGING if shown_as == "difference" else controls.colour_map()
     return Compared(compared, other, shown_as, Appearance(scale, colour_map))
+
+
+def choose_scale(shown_as: str) -> PairScale:
+    """Choose the scale; a difference is one tile a pair, so that it has no third."""
+    if shown_as == "difference":
+        scales = {scale: PAIR_SCALES[scale] for scale in ("pair", "layer")}
+        words = "**Each pair**: every difference on its own scale · **Layer**: one scale for all"
+    else:
+        scales = PAIR_SCALES
+        words = (
+            "**Each pair**: the two tiles of a number on one scale · **Layer**: one "
+            "scale for both grids · **Each tile**: each on its own, to compare patterns only"
+        )
+    return controls.one_of("Scale", "pair_scale", scales, help_text=words)
 
 
 def show(
@@ -96,8 +109,8 @@ def show(
         make,
         lambda: [scene.run("this", numbers), other.run("other", numbers)],
     )
-    if not lecture.is_on():
-        inspect(scene, other, compared.appearance)
+    if not lecture.is_on() or inspector.current():
+        inspect((scene, other), compared.appearance, scene.numbers(order, count))
 
 
 def other_scene(scene: Scene, compared: Compared, notice: DeltaGenerator) -> Scene:
@@ -189,22 +202,44 @@ def place(scene: Scene, exhibits: list[mosaics.Exhibit]) -> None:
     columns = st.columns(len(exhibits), gap="medium")
     for column, exhibit in zip(columns, exhibits, strict=True):
         name = f"compared-{exhibit.name}"
-        frame = mosaics.Frame(name, selection.pick_channel(name, scene.layer.filters), width=WIDTH)
+        frame = mosaics.Frame(name, inspector.pick_map(name, scene.layer), width=WIDTH)
         with column:
             st.subheader(exhibit.heading)
             mosaics.show(scene.work, exhibit.tiles, exhibit.appearance, exhibit.caption, frame)
 
 
-def inspect(scene: Scene, other: Scene, appearance: Appearance) -> None:
-    """Look into the chosen map of both scenes."""
-    chosen = inspector.choose(scene.layer)
-    if chosen is None:
-        return
+def inspect(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:
+    """Look into the chosen map of both scenes, and take a value of one of them apart."""
     plain = Appearance("layer" if appearance.scale == "layer" else "own", "gray")
     if appearance.colour_map in COLOUR_MAPS:
         plain = replace(plain, colour_map=appearance.colour_map)
-    sides = zip(st.columns(2, gap="medium"), headings(scene, other), (scene, other), strict=True)
-    for index, (column, heading, side) in enumerate(sides):
-        with column:
+    place = st.container()
+    chosen = inspector.choose(sides[0].layer)
+    with place:
+        columns = st.columns(2, gap="medium")
+    values = []
+    for column, name, heading, side in zip(
+        columns, INSPECTORS, headings(*sides), sides, strict=True
+    ):
+        with column, side.work.holding():
             st.markdown(f"**{heading}**")
-            inspector.show(side, *chosen, plain, name=f"inspector-{index}")
+            values.append(inspector.look_into(side, chosen, plain, name, shown))
+    if lecture.is_on() or chosen is None:
+        return
+    inspector.offer_filter(sides[0], chosen.channel)
+    if chosen.position:
+        take_apart(values, headings(*sides))
+
+
+def take_apart(values: Sequence[origin.Value | None], names: Sequence[str]) -> None:
+    """Show what one of two values was made of: of the one that was clicked, or is chosen here."""
+    if st.session_state.get(inspector.CLICKED) not in INSPECTORS:
+        st.session_state[inspector.CLICKED] = INSPECTORS[0]
+    clicked = st.segmented_control(
+        "The arithmetic of",
+        INSPECTORS,
+        format_func=dict(zip(INSPECTORS, names, strict=True)).get,
+        required=True,
+        key=inspector.CLICKED,
+    )
+    origin.show(values[INSPECTORS.index(clicked)])

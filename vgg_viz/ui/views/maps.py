@@ -6,10 +6,13 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.architecture import Layer, format_shape
 from vgg_viz.links import Order
 from vgg_viz.network import Network
-from vgg_viz.ui import controls, exporting, lecture, mosaics, picture, selection, state
+from vgg_viz.ui import controls, exporting, lecture, mosaics, picture
+from vgg_viz.ui.controls import Appearance
 from vgg_viz.ui.results import Work
 from vgg_viz.ui.scenes import Scene
 from vgg_viz.ui.views import comparison, inspector, numbers, origin
+
+GRID = "maps-mosaic"
 
 
 def show(notice: DeltaGenerator) -> None:
@@ -22,16 +25,10 @@ def show(notice: DeltaGenerator) -> None:
         appearance = controls.appearance(("own", "layer")) if not compared else None
         order = controls.order()
         choice = controls.network()
-    lecture.heading(f"Feature maps of {layer.name}", layer)
-    lecture.prose(
-        f"The layer lays each of its **{layer.filters} filters** over every position of what the "
-        f"layers before it made of the picture. Each filter answers with one **feature map** of "
-        f"**{format_shape(layer.output_shape[:2])}** positions: bright where it found what it "
-        f"looks for, black where it did not."
-    )
     work = Work(choice, notice, st.empty())
     scene = Scene(work, work.network(), chosen, layer)
     if compared:
+        introduce(layer)
         comparison.show(scene, compared, count, order, notice)
     else:
         show_maps(scene, count, order, appearance)
@@ -40,37 +37,73 @@ def show(notice: DeltaGenerator) -> None:
         show_submodel(scene.network, layer)
 
 
-def show_maps(scene: Scene, count: int, order: Order, appearance: controls.Appearance) -> None:
-    """Show the maps of a scene, and look into the one that was picked."""
-    layer = scene.layer
-    frame = mosaics.Frame("maps-mosaic", selection.pick_channel("maps-mosaic", layer.filters))
-    channel = state.number(selection.CHANNEL)
-    beside = channel and not lecture.is_on()
-    grid, look = st.columns([3, 2], gap="large") if beside else (st.container(), st.container())
+def introduce(layer: Layer) -> None:
+    """Show the heading, and what maps are."""
+    lecture.heading(f"Feature maps of {layer.name}", layer)
+    lecture.prose(
+        f"Each of its **{layer.filters} filters**, laid over every position of what the layers "
+        f"before it made of the picture, answers with a **feature map** of "
+        f"**{format_shape(layer.output_shape[:2])}** positions: bright where it found what it "
+        f"looks for. **Click a map** to look into it."
+    )
+
+
+def show_maps(scene: Scene, count: int, order: Order, appearance: Appearance) -> None:
+    """Show the maps of a scene and, beside them, the one that was picked."""
+    top = st.container()
+    with st.container(key="maps-room"):
+        grid, panel = st.columns([3, 2], gap="medium")
+    # In a lecture the heading has the way to the other layers beside it.
+    with top if lecture.is_on() else grid:
+        introduce(scene.layer)
+    with scene.work.holding():
+        with grid:
+            show_photograph(scene.picture)
+            show_grid(scene, count, order, appearance)
+        with panel:
+            traced = look_into(scene, count, order, appearance)
+    if traced and not lecture.is_on():
+        origin.show(traced)
+
+
+def show_photograph(chosen: picture.Picture) -> None:
+    """Show the photograph above the maps, where a screen has no room for it beside them."""
+    with st.container(key="maps-photo", horizontal=True, vertical_alignment="center"):
+        st.image(chosen.png, output_format="PNG", width=88, alt=chosen.alt)
+        st.markdown(f"{picture.escape(chosen.title)}, as VGG19 sees it")
+
+
+def show_grid(scene: Scene, count: int, order: Order, appearance: Appearance) -> None:
+    """Show the maps of a scene, and the way to their files."""
+    frame = mosaics.Frame(GRID, inspector.pick_map(GRID, scene.layer))
 
     def exhibits() -> list[mosaics.Exhibit]:
         shown = scene.shown(order, count)
         caption = scene.caption(count, order)
         return [mosaics.Exhibit("maps", scene.tiles(shown), appearance, caption)]
 
-    with scene.work.holding():
-        with grid:
-            for exhibit in exhibits():
-                mosaics.show(scene.work, exhibit.tiles, appearance, exhibit.caption, frame)
-            exporting.offer(
-                "maps",
-                f"Feature maps of {layer.name}",
-                exhibits,
-                lambda: [scene.run("maps", scene.numbers(order, count))],
-            )
-        if lecture.is_on():
-            return
-        with look:
-            chosen = inspector.choose(layer)
-            if chosen:
-                inspector.show(scene, *chosen, appearance)
-    if chosen and chosen[1]:
-        origin.show(scene, *chosen)
+    for exhibit in exhibits():
+        mosaics.show(scene.work, exhibit.tiles, appearance, exhibit.caption, frame)
+    exporting.offer(
+        "maps",
+        f"Feature maps of {scene.layer.name}",
+        exhibits,
+        lambda: [scene.run("maps", scene.numbers(order, count))],
+    )
+
+
+def look_into(
+    scene: Scene, count: int, order: Order, appearance: Appearance
+) -> origin.Value | None:
+    """Show the inspector; return what the chosen value was made of, if one is chosen."""
+    place = st.container()
+    chosen = inspector.choose(scene.layer)
+    with place:
+        shown = scene.numbers(order, count)
+        traced = inspector.look_into(scene, chosen, appearance, shown=shown)
+    if chosen and not lecture.is_on():
+        inspector.offer_filter(scene, chosen.channel)
+    return traced
 
 
 def show_submodel(network: Network, layer: Layer) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.architecture import VGG19
+from vgg_viz.figures import figure
 from vgg_viz.inspection import Profile, histogram
 from vgg_viz.ui import lecture
 from vgg_viz.ui.scenes import Scene
@@ -38,7 +39,7 @@ def show_histogram(scene: Scene) -> None:
     st.markdown(
         f"**{total:,} values**, {zeros / total:.0%} of them zero after ReLU. "
         f"{measured.silent} of {scene.layer.filters} maps are silent on this picture: nowhere "
-        f"above zero. The largest value is {measured.maximum.max():.4g}."
+        f"above zero. The largest value is {figure(measured.maximum.max())}."
     )
     rows = [
         {"from": float(low), "to": float(high), "values": int(count)}
@@ -60,6 +61,7 @@ def histogram_plot(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """A bar a step of values."""
     return {
         "height": HEIGHT,
+        "description": "How many values of the layer are how large",
         "data": {"values": rows},
         "mark": {"type": "bar", "tooltip": True, "binSpacing": 1},
         "encoding": {
@@ -75,7 +77,7 @@ def histogram_plot(rows: list[dict[str, Any]]) -> dict[str, Any]:
                 "type": "quantitative",
                 "scale": {"type": "symlog"},
                 "title": "how many",
-                "axis": {"values": [10**power for power in range(8)], "format": "~s"},
+                "axis": {"values": [0, *(10**power for power in range(8))], "format": ",d"},
             },
         },
     }
@@ -127,6 +129,7 @@ def layer_plot(
     number_format = ".0%" if number_format == "%" else number_format
     return {
         "height": HEIGHT,
+        "description": f"{title}, layer by layer",
         "data": {"values": rows},
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
         "encoding": {

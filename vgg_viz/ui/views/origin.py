@@ -1,6 +1,6 @@
 """Where one value of a map comes from: patch, filter, products, bias, sum, ReLU."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,11 +9,14 @@ import streamlit as st
 
 from vgg_viz import inspection
 from vgg_viz.architecture import Layer
-from vgg_viz.ui import components, mosaics, selection
+from vgg_viz.figures import figure, signed
+from vgg_viz.network import network_input
+from vgg_viz.ui import components, mosaics, trail
 from vgg_viz.ui.controls import DIVERGING, Appearance
 from vgg_viz.ui.results import Span, measure_maps
 from vgg_viz.ui.scenes import Scene
 from vgg_viz.ui.selection import Position
+from vgg_viz.ui.trail import Stop
 
 STRONGEST = 8
 KERNELS_SHOWN = 48
@@ -28,6 +31,16 @@ LABELS = {
     "products": "The products, channel by channel",
     "own-kernels": "The filter's kernels, strongest channels first",
 }
+RIGHT_PIXELS = (
+    "This layer looks at the picture itself. Before it, the pixels were turned from RGB to "
+    "**BGR** and the **mean colour** of ImageNet's pictures (103.939, 116.779, 123.68) was "
+    "taken off: a channel is positive where the picture is brighter than usual. Beyond the "
+    "border there are zeros, which stand for that mean colour."
+)
+WRONG_PIXELS = (
+    "This layer looks at the picture itself, which was prepared wrongly: in the order **RGB**, and "
+    "divided by 255. Nothing is larger than 1, and the zeros beyond the border stand for black."
+)
 
 
 @dataclass(frozen=True)
@@ -38,46 +51,59 @@ class Value:
     ``previous`` to it, if there is one; ``kernel`` (channels, 3, 3) is the filter.
     """
 
-    layer: Layer
+    scene: Scene
     channel: int
     position: Position
     previous: Layer | None
     before: np.ndarray | None
     inputs: np.ndarray
     kernel: np.ndarray
-    label: str
     explanation: inspection.Explanation
 
+    @property
+    def layer(self) -> Layer:
+        """The layer that made it."""
+        return self.scene.layer
 
-def show(scene: Scene, channel: int, position: Position) -> None:
-    """Take the value at a position of a map apart."""
-    value = trace(scene, channel, position)
-    st.subheader(
-        f"Where the value at row {position[0] + 1}, column {position[1] + 1} of map {channel} "
-        "comes from"
-    )
-    show_sum(value)
-    if value.previous is None:
-        show_pixels(value)
-    else:
-        show_contributors(value, value.previous)
-    show_kernels(value)
+
+def show(value: Value) -> None:
+    """Take a value apart."""
+    row, column = value.position
+    with st.container(key="origin"):
+        st.subheader(
+            f"Where the value at row {row + 1}, column {column + 1} of map {value.channel} "
+            "comes from"
+        )
+        show_sum(value)
+        if value.previous is None:
+            show_pixels(value)
+        else:
+            show_contributors(value, value.previous)
+        show_kernels(value)
 
 
 def trace(scene: Scene, channel: int, position: Position) -> Value:
     """Gather what the value was made of, and do its arithmetic again."""
-    work, layer, chosen = scene.work, scene.layer, scene.picture
+    work, layer = scene.work, scene.layer
     weights = work.weights()
     kernel = work.kernels(weights, layer.name, [channel - 1], range(layer.channels))[0]
     bias = float(work.biases(weights, layer.name)[channel - 1])
     previous = inspection.previous_conv(layer)
-    before = work.feature_maps(scene.network, chosen, previous.name) if previous else None
-    inputs = inspection.layer_input(layer, chosen.pixels, before)
+    before, inputs = worked_on(scene, previous)
     computed = float(scene.map(channel)[position])
     explanation = inspection.explain(inputs, kernel, bias, computed, *position)
-    return Value(
-        layer, channel, position, previous, before, inputs, kernel, scene.network.label, explanation
+    return Value(scene, channel, position, previous, before, inputs, kernel, explanation)
+
+
+def worked_on(scene: Scene, previous: Layer | None) -> tuple[np.ndarray | None, np.ndarray]:
+    """The maps of the conv layer before, if there is one, and what the layer makes its own of."""
+    pixels = scene.picture.pixels
+    if previous is None:
+        return None, network_input(pixels, scene.preprocessing)
+    before = scene.work.feature_maps(
+        scene.network, scene.picture, previous.name, scene.preprocessing
     )
+    return before, inspection.layer_input(scene.layer, pixels, before)
 
 
 def show_sum(value: Value) -> None:
@@ -97,31 +123,35 @@ def show_sum(value: Value) -> None:
     ]
     with st.container(horizontal=True, gap="large"):
         for label, number in steps:
-            st.metric(label, f"{number:.5g}".replace("-", "−"), width="content")
+            st.metric(label, figure(number, 5), width="content")
     difference = abs(explanation.result - explanation.computed)
     if explanation.agrees:
-        rounding = f"they differ by {difference:.1e}, the rounding of float32"
+        rounding = f"they differ by {figure(difference, 2)}, the rounding of float32"
         words = f"The two agree: {rounding if difference else 'to the last digit'}."
         st.success(words, icon=":material/check:")
     else:
-        st.error(f"The two differ by {difference:.1e}, more than rounding explains.")
+        st.error(f"The two differ by {figure(difference, 2)}, more than rounding explains.")
 
 
 def show_pixels(value: Value) -> None:
     """Show the first layer's patch in the picture's own colours, and the arithmetic on it."""
-    st.markdown(
-        "This layer looks at the picture itself. Before it, the pixels were turned from RGB to "
-        "**BGR** and the **mean colour** of ImageNet's pictures (103.939, 116.779, 123.68) was "
-        "taken off: a channel is positive where the picture is brighter than usual. Beyond the "
-        "border there are zeros, which stand for that mean colour."
-    )
+    right = value.scene.preprocessing == "caffe"
+    st.markdown(RIGHT_PIXELS if right else WRONG_PIXELS)
     patch, arithmetic = st.columns([1, 3])
     with patch:
-        colours = inspection.pixel_colours(value.explanation.patch)
         frame = mosaics.Frame("pixels", ignore, largest_tile=150, follows=False, tools=False)
+        colours = pixel_colours(value)
         mosaics.show_colours(colours[None], [""], "The patch, in its own colours", frame)
     with arithmetic:
-        show_arithmetic(value, range(3), BGR)
+        show_arithmetic(value, range(3), BGR if right else BGR[::-1])
+
+
+def pixel_colours(value: Value) -> np.ndarray:
+    """The patch of the picture that the first layer's filter lies on, RGB uint8 (3, 3, 3)."""
+    patch = value.explanation.patch
+    if value.scene.preprocessing == "caffe":
+        return inspection.pixel_colours(patch)
+    return np.rint(255 * np.moveaxis(patch, 0, -1)).astype(np.uint8)
 
 
 def show_contributors(value: Value, previous: Layer) -> None:
@@ -138,12 +168,17 @@ def show_contributors(value: Value, previous: Layer) -> None:
         "**Click one to walk back** to where its largest product comes from."
     )
     contributions = value.explanation.contributions
-    titles = [f"{index + 1}: {contributions[index]:+.3g}".replace("-", "−") for index in order]
+    titles = [f"{index + 1}: {signed(contributions[index], 3)}" for index in order]
     numbers = [index + 1 for index in order]
     tiles = mosaics.Tiles(value.inputs[order], titles, numbers, measure_maps(value.inputs), "")
     frame = mosaics.Frame(
         "contributors",
-        partial(walk_back, previous.name, sources(value, order), value.layer.channels),
+        partial(
+            walk_back,
+            Stop(value.layer.name, value.channel, value.position),
+            stops(value, previous, order),
+            value.scene.subject_key,
+        ),
         columns=8,
         largest_tile=112,
         smallest_tile=64,
@@ -161,25 +196,28 @@ def show_contributors(value: Value, previous: Layer) -> None:
             )
 
 
-def sources(value: Value, channels: Sequence[int]) -> dict[int, Position | None]:
+def stops(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int, Stop]:
     """Where in the layer before, of each of these input channels, the largest product comes from.
 
-    Found before anybody clicks: a callback that did it then would hold the maps, up to 25 MB, as
-    long as the viewer stays.
+    By the channels' numbers, from 1. Found before anybody clicks: a callback that did it then would
+    hold the maps, up to 25 MB, as long as the viewer stays.
     """
-    return {
-        channel: inspection.source_position(
-            value.layer, value.before, value.kernel[channel], channel, *value.position
+    found = {}
+    for channel in channels:
+        kernel = value.kernel[channel]
+        position = inspection.source_position(
+            value.layer, value.before, kernel, channel, *value.position
         )
-        for channel in channels
-    }
+        if position:
+            found[channel + 1] = Stop(previous.name, channel + 1, position)
+    return found
 
 
-def walk_back(layer_name: str, positions: Mapping[int, Position | None], largest: int) -> None:
-    """Go to the clicked contributor's map in that layer, at its position."""
-    number = components.picked_number("contributors", largest)
-    if number is not None and number - 1 in positions:
-        selection.choose(number, positions[number - 1], layer=layer_name)
+def walk_back(here: Stop, there: Mapping[int, Stop], about: Hashable) -> None:
+    """Go to the clicked contributor's map in the layer before, at its position."""
+    number = components.picked_number("contributors", max(there, default=0))
+    if number in there:
+        trail.walk(here, there[number], about)
 
 
 def show_arithmetic(value: Value, order: range | list[int], names: tuple | list) -> None:
@@ -219,8 +257,9 @@ def show_kernels(value: Value) -> None:
     strength = np.sqrt((value.kernel**2).sum(axis=(1, 2)))
     order = np.argsort(-strength, kind="stable")[:KERNELS_SHOWN].tolist()
     st.markdown(
-        f"**The kernels of filter {value.channel}** of {value.layer.title} ({value.label}), "
-        f"strongest channels first: {len(order)} of {value.layer.channels}."
+        f"**The kernels of filter {value.channel}** of {value.layer.title} "
+        f"({value.scene.network.label}), strongest channels first: {len(order)} of "
+        f"{value.layer.channels}."
     )
     show_signed("own-kernels", value.kernel[order], [str(index + 1) for index in order])
 

@@ -1,0 +1,299 @@
+"""Looking into a map: the result of every click is in sight, on a laptop and on a phone."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import settle
+from tests.browser.test_pointing import LAYER, grid, tile_centre
+
+pytestmark = pytest.mark.browser
+
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+    "device_scale_factor": 3,
+}
+LAPTOPS = [{"width": 1280, "height": 720}, {"width": 1366, "height": 768}]
+
+
+def part(page: Page, name: str, inspector: str = "inspector") -> Locator:
+    return page.locator(f".st-key-{inspector} .{name}")
+
+
+def looked_into(page: Page, number: int, inspector: str = "inspector") -> None:
+    """Wait until the inspector shows that map."""
+    expect(part(page, f'inspector[data-shown="{number}"]', inspector)).to_be_visible()
+    settle(page)
+
+
+def assert_in_sight(*things: Locator) -> None:
+    for thing in things:
+        expect(thing).to_be_in_viewport(ratio=0.999)
+
+
+def scroll(page: Page, top: int) -> None:
+    page.locator('[data-testid="stMain"]').evaluate("(main, top) => main.scrollTo(0, top)", top)
+
+
+def scrolled(page: Page) -> float:
+    return page.locator('[data-testid="stMain"]').evaluate("(main) => main.scrollTop")
+
+
+# -- on a laptop
+
+
+@pytest.mark.parametrize("viewport", LAPTOPS, ids=lambda size: str(size["width"]))
+def test_a_clicked_map_and_its_photograph_are_in_sight_and_large(open_page, viewport):
+    page = open_page(LAYER, viewport=viewport)
+    mosaic = grid(page)
+    assert_in_sight(part(page, "photo-stage"))
+    expect(part(page, "reading")).to_contain_text("Click a map")
+    mosaic.click(position=tile_centre(mosaic, 11))
+    looked_into(page, 12)
+    assert part(page, "map-stage").bounding_box()["width"] >= 320
+    assert part(page, "photo-stage").bounding_box()["width"] >= 150
+    assert_in_sight(part(page, "map-stage"), part(page, "photo-stage"))
+    part(page, "map-stage").click(position={"x": 100, "y": 100})
+    expect(part(page, "sum")).to_contain_text("after ReLU")
+    assert_in_sight(
+        part(page, "map-stage"), part(page, "photo-stage"), part(page, "field"), part(page, "sum")
+    )
+
+
+def test_the_first_choice_moves_nothing_and_takes_nothing(open_page):
+    """Zoom, the grid's place and size, and the keyboard's focus are what they were."""
+    page = open_page(LAYER)
+    mosaic = grid(page)
+    page.locator(".st-key-maps-mosaic .zoom-in").click()
+    mosaic.evaluate("(grid) => (grid.marked = true)")
+    mosaic.focus()
+    page.keyboard.press("ArrowRight")
+    before = mosaic.bounding_box()
+    page.keyboard.press("Enter")
+    looked_into(page, 2)
+    assert mosaic.evaluate("(grid) => grid.marked")
+    assert mosaic.bounding_box() == before
+    assert mosaic.evaluate("(grid) => grid.getRootNode().activeElement === grid")
+
+
+def test_full_screen_outlives_the_first_choice(open_page):
+    page = open_page(LAYER)
+    mosaic = grid(page)
+    page.locator(".st-key-maps-mosaic .fullscreen").click()
+    page.wait_for_function("document.fullscreenElement !== null")
+    mosaic.click(position={"x": 30, "y": 45})
+    expect(page).to_have_url(re.compile(r"channel=1\b"))
+    settle(page)
+    assert page.evaluate("document.fullscreenElement !== null")
+
+
+def test_the_panel_stays_while_the_maps_scroll(open_page):
+    page = open_page(f"{LAYER}&channel=12")
+    looked_into(page, 12)
+    scroll(page, 250)
+    assert_in_sight(part(page, "map-stage"), part(page, "photo-stage"))
+    mosaic = grid(page)
+    mosaic.click(position=tile_centre(mosaic, 43))
+    looked_into(page, 44)
+    assert scrolled(page) == 250
+
+
+def test_the_details_of_a_sum_are_one_click_away(open_page):
+    page = open_page(f"{LAYER}&channel=12&row=20&column=30")
+    looked_into(page, 12)
+    part(page, "explain").click()
+    assert_in_sight(page.locator("h3", has_text="Where the value at row 20, column 30"))
+
+
+def test_walking_back_leads_to_heading_and_map_with_a_trail_that_can_be_clicked(open_page):
+    page = open_page(f"{LAYER}&channel=7&row=29&column=29")
+    looked_into(page, 7)
+    expect(part(page, "trail")).to_be_hidden()
+    stops = ["block3_conv1 7 (29, 29)"]
+    for layer in ("block2_conv2", "block2_conv1"):
+        contributors = grid(page, "contributors")
+        contributors.click(position={"x": 40, "y": 60})
+        expect(page.locator("h2")).to_have_text(f"Feature maps of {layer}")
+        settle(page)
+        assert_in_sight(page.locator("h2"), part(page, "map-stage"), part(page, "photo-stage"))
+        last = part(page, "trail li").last
+        expect(last).to_have_text(re.compile(rf"^{layer} \d+ \(\d+, \d+\)$"))
+        stops.append(last.text_content())
+        expect(part(page, "trail li")).to_have_text(stops)
+    part(page, "trail button").nth(1).click()
+    expect(page.locator("h2")).to_have_text("Feature maps of block2_conv2")
+    expect(part(page, "trail li")).to_have_text(stops[:2])
+    settle(page)
+    page.go_back()
+    expect(page.locator("h2")).to_have_text("Feature maps of block2_conv1")
+    expect(part(page, "trail li")).to_have_text(stops)
+
+
+def test_a_trail_is_none_of_a_place_that_was_not_walked_to(open_page):
+    page = open_page(f"{LAYER}&channel=7&row=29&column=29")
+    looked_into(page, 7)
+    grid(page, "contributors").click(position={"x": 40, "y": 60})
+    expect(part(page, "trail li")).to_have_count(2)
+    settle(page)
+    part(page, "map-stage").click(position={"x": 10, "y": 10})
+    expect(part(page, "trail")).to_be_hidden()
+
+
+def test_a_map_that_is_not_among_those_shown_is_said(open_page):
+    page = open_page(f"{LAYER}&channel=200")
+    looked_into(page, 200)
+    expect(part(page, "note")).to_contain_text("Map 200 is not among the 64 maps shown")
+
+
+def test_fields_show_their_numbers_where_the_page_is_narrow(open_page):
+    page = open_page(
+        f"{LAYER}&channel=112&row=20&column=30", viewport={"width": 1024, "height": 720}
+    )
+    looked_into(page, 112)
+    for name in ("Map", "Row", "Column"):
+        field = page.get_by_role("spinbutton", name=name)
+        room = field.evaluate(
+            """(field) => {
+                const context = document.createElement("canvas").getContext("2d");
+                const style = getComputedStyle(field);
+                context.font = style.font;
+                const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+                return field.clientWidth - padding - context.measureText("224").width;
+            }"""
+        )
+        assert room >= 0
+
+
+# -- on a phone
+
+
+def test_on_a_phone_a_tap_brings_the_map_into_sight_and_a_button_leads_back(open_page):
+    page = open_page(LAYER, **PHONE)
+    mosaic = grid(page)
+    assert_in_sight(page.locator(".st-key-maps-photo img"))
+    mosaic.tap(position=tile_centre(mosaic, 34))
+    looked_into(page, 35)
+    assert_in_sight(part(page, "map-stage"), part(page, "photo-stage"))
+    stage = part(page, "map-stage")
+    stage.tap(position={"x": 100, "y": 100})
+    expect(part(page, "sum")).to_contain_text("after ReLU")
+    settle(page)
+    assert_in_sight(stage, part(page, "field"), part(page, "sum"))
+    part(page, "return").tap()
+    assert_in_sight(page.locator(".st-key-maps-mosaic .selected"))
+
+
+def test_a_finger_dragged_over_the_map_shows_the_field(open_page):
+    page = open_page(f"{LAYER}&channel=12", **PHONE)
+    looked_into(page, 12)
+    stage = part(page, "map-stage")
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    touch = page.context.new_cdp_session(page)
+    for kind, share in [("touchStart", 0.2), ("touchMove", 0.4), ("touchMove", 0.51)]:
+        place = {"x": box["x"] + share * box["width"], "y": box["y"] + share * box["height"]}
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [place]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(part(page, "reading")).to_contain_text("Row 29, column 29")
+    expect(part(page, "field")).to_be_visible()
+    assert stage.bounding_box() == box
+
+
+# -- in a lecture
+
+
+def test_in_a_lecture_a_map_opens_and_closes_beside_the_grid(open_page):
+    page = open_page(f"{LAYER}&lecture=true")
+    mosaic = grid(page)
+    assert_in_sight(mosaic, part(page, "photo-stage"))
+    first = {"x": 30, "y": 45}
+    mosaic.click(position=first)
+    looked_into(page, 1)
+    assert_in_sight(mosaic, part(page, "map-stage"), part(page, "photo-stage"))
+    part(page, "map-stage").hover(position={"x": 100, "y": 100})
+    assert_in_sight(part(page, "field"))
+    page.keyboard.press("Escape")
+    expect(part(page, 'inspector[data-shown="photo"]')).to_be_visible()
+    expect(page).not_to_have_url(re.compile("channel="))
+    mosaic.click(position=first)
+    looked_into(page, 1)
+    mosaic.click(position=first)
+    expect(part(page, 'inspector[data-shown="photo"]')).to_be_visible()
+    expect(page.locator(".st-key-maps-mosaic .selected")).to_be_hidden()
+
+
+# -- two maps side by side
+
+
+def test_two_inspectors_point_together_and_a_click_explains_the_value_of_either(open_page):
+    page = open_page(f"{LAYER}&compare=Another+picture&channel=12")
+    for name in ("inspector-0", "inspector-1"):
+        looked_into(page, 12, name)
+    stage = part(page, "map-stage", "inspector-1")
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    centre = {"x": 0.51 * box["width"], "y": 0.51 * box["height"]}
+    stage.hover(position=centre)
+    for name in ("inspector-0", "inspector-1"):
+        expect(part(page, "reading", name)).to_contain_text("Row 29, column 29")
+        expect(part(page, "point", name)).to_be_visible()
+    stage.click(position=centre)
+    for name in ("inspector-0", "inspector-1"):
+        expect(part(page, "sum", name)).to_contain_text("after ReLU")
+    expect(page.locator("h3", has_text="Where the value at row 29")).to_be_visible()
+    settle(page)
+    expect(page.get_by_role("radio", name="Raccoon").last).to_be_checked()
+
+
+def test_a_difference_has_two_scales(open_page):
+    page = open_page(f"{LAYER}&compare=Another+picture&shown_as=Difference")
+    scales = page.locator('[data-testid="stSidebar"] [role="radiogroup"]', has_text="Each pair")
+    expect(scales.get_by_role("radio")).to_have_text(["Each pair", "Layer"])
+    captions = page.locator('[data-testid="stMain"] [data-testid="stCaptionContainer"]')
+    expect(captions.first).to_contain_text("each tile on its own scale, zero in the middle")
+
+
+# -- whatever happens
+
+
+def test_storage_that_throws_breaks_nothing(open_page):
+    page = open_page(settled=False)
+    page.add_init_script(
+        """Object.defineProperty(
+            window, "localStorage", { get() { throw new Error("blocked"); } })"""
+    )
+    page.goto(f"{page.url.split('?')[0]}?{LAYER}&channel=12")
+    looked_into(page, 12)
+    part(page, "strength").fill("80")
+    expect(part(page, "photo")).to_be_visible()
+
+
+def test_what_the_inspector_adds_to_the_page_goes_with_it(open_page):
+    page = open_page(f"{LAYER}&channel=12", settled=False)
+    page.add_init_script(
+        """(() => {
+            window.counts = {};
+            const { addEventListener, removeEventListener } = EventTarget.prototype;
+            const count = (name, by) => (window.counts[name] = (window.counts[name] ?? 0) + by);
+            EventTarget.prototype.addEventListener = function (name, listener, options) {
+                if (this === window && name.startsWith("vgg-viz:point")) {
+                    count(name, 1);
+                    options?.signal?.addEventListener("abort", () => count(name, -1));
+                }
+                return addEventListener.call(this, name, listener, options);
+            };
+        })()"""
+    )
+    page.reload()
+    looked_into(page, 12)
+    for _ in range(3):
+        page.get_by_role("radio", name="Architecture").click()
+        expect(page.locator("h2")).not_to_contain_text("Feature maps")
+        settle(page)
+        page.wait_for_function("window.counts['vgg-viz:point'] === 0 && !window.vggVizSelected")
+        page.get_by_role("radio", name="Feature maps").click()
+        looked_into(page, 12)
+        assert page.evaluate("window.counts['vgg-viz:point']") == 1
