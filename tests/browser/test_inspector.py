@@ -167,6 +167,24 @@ def test_fields_show_their_numbers_where_the_page_is_narrow(open_page):
         assert room >= 0
 
 
+def test_a_new_view_opens_at_its_top(open_page):
+    page = open_page()
+    strips = grid(page, "overview")
+    strips.scroll_into_view_if_needed()
+    assert scrolled(page) > 200
+    box = strips.bounding_box()
+    strips.click(position={"x": box["width"] * 0.5, "y": box["height"] * 0.5})
+    expect(page.locator("h2")).to_contain_text("Feature maps of")
+    settle(page)
+    assert scrolled(page) == 0
+    assert_in_sight(page.locator("h2"), part(page, "map-stage"))
+    scroll(page, 300)
+    page.get_by_role("radio", name="Conclusion").click()
+    expect(page.locator("h2").first).not_to_contain_text("Feature maps")
+    settle(page)
+    assert scrolled(page) == 0
+
+
 # -- on a phone
 
 

@@ -10,6 +10,7 @@ const STEPPING_PARTS = '[role="slider"], [data-testid="stSlider"], [data-testid^
 const OTHERS = ["embed", "embed_options", "debug"];
 
 let tidied = false;
+let view;
 let stepping = false;
 let pressed = -PAUSE;
 let action = 0;
@@ -20,6 +21,7 @@ export default function (component) {
   const length = new DataView(data.buffer, data.byteOffset).getUint32(0, true);
   const { address, missing } = JSON.parse(new TextDecoder().decode(data.subarray(4, 4 + length)));
   tidy(address);
+  openAtItsTop(address);
   surviveTranslation();
   const said = parentElement.querySelector(".said");
   parentElement.querySelector("button").onclick = () => copy(said, link(address), missing);
@@ -48,6 +50,14 @@ function tidy(address) {
   tidied = true;
   if (window.location.href !== link(address))
     window.history.replaceState(window.history.state, "", link(address));
+}
+
+// Streamlit leaves the page where it was scrolled to, whatever it shows now.
+function openAtItsTop(address) {
+  const before = view;
+  view = new URLSearchParams(address).get("view");
+  if (before === undefined || before === view) return;
+  document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
 }
 
 function link(address) {
