@@ -1,5 +1,6 @@
 """Everybody can use the page: no rule of axe-core is broken, in any view, light or dark."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,3 +59,11 @@ def test_no_rule_is_broken(open_page, place):
             for rule, selector, node in broken(page)
         ]
         assert not found, "\n\n".join([scheme, *found])
+
+
+def test_charts_have_names(open_page):
+    page = open_page(PLACES["conclusion"])
+    charts = page.locator('[data-testid="stVegaLiteChart"]')
+    expect(charts.first).to_be_visible()
+    for chart in charts.all():
+        expect(chart).to_have_attribute("aria-label", re.compile(", layer by layer$"))

@@ -15,6 +15,12 @@ LECTURE = "view=Feature+maps&layer=4+%C2%B7+block2_conv2&maps=16&lecture=true"
 KERNELS = "view=Filters&layer=5+%C2%B7+block3_conv1&lecture=true"
 MOST_PIXELS = 16_777_216
 LACKING = "delete Element.prototype.requestFullscreen;"
+WITHOUT_STORAGE = """
+    for (const name of ["localStorage", "sessionStorage"])
+        Object.defineProperty(window, name, {
+            get() { throw new DOMException("no storage", "SecurityError"); },
+        });
+"""
 REFUSING = "Element.prototype.requestFullscreen = () => { throw new TypeError('not here'); };"
 KEEPING = """
     window.revoked = 0;
@@ -125,6 +131,16 @@ def test_without_full_screen_the_rest_works(open_page):
     page.reload()
     mosaic = grid(page)
     expect(page.locator(f"{MOSAIC} .fullscreen")).to_be_hidden()
+    mosaic.click(position={"x": 30, "y": 45})
+    expect(page).to_have_url(re.compile(r"channel=1\b"))
+
+
+def test_where_cookies_are_blocked_the_rest_works(open_page):
+    page = open_page(LAYER, settled=False)
+    page.add_init_script(WITHOUT_STORAGE)
+    page.goto(f"{page.url.split('?')[0]}?{LAYER}&channel=7")
+    mosaic = grid(page)
+    expect(page.locator(".st-key-inspector .inspector[data-shown]")).to_be_visible()
     mosaic.click(position={"x": 30, "y": 45})
     expect(page).to_have_url(re.compile(r"channel=1\b"))
 

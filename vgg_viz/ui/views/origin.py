@@ -192,7 +192,11 @@ def show_contributors(value: Value, previous: Layer) -> None:
     with st.expander(title, key="contributions", on_change="rerun") as opened:
         if opened.open:
             st.bar_chart(
-                contributions, x_label="channel (from 0)", y_label="contribution", height=220
+                contributions,
+                x_label="channel (from 0)",
+                y_label="contribution",
+                height=220,
+                alt="How much each input channel adds or takes away",
             )
 
 
