@@ -263,7 +263,7 @@ def test_the_pictures_are_the_very_pixels(maps_run, photograph, tmp_path):
     (pictures,) = (
         node.value
         for node in tree.body
-        if isinstance(node, ast.Assign) and node.targets[0].id == "PICTURES"
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PICTURES"
     )
     path = tmp_path / "picture.png"
     path.write_bytes(base64.b64decode(ast.literal_eval(pictures)[0]))

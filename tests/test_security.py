@@ -13,7 +13,7 @@ SERVED = [path for kind in ("js", "css", "html") for path in sorted(PACKAGE.rglo
 
 # HTML of our own: what stands in it, so that nothing from a visitor gets into it.
 HTML = {
-    ("ui/style.py", "''.join([STYLES, *dark, *modes])"): "style sheets written there",
+    ("ui/style.py", "''.join([STYLES, ROOM, *dark, *modes])"): "style sheets written there",
     ("ui/picture.py", "thumbnail_styles() + own_thumbnail_style()"): "thumbnails in base64",
     ("ui/mosaics.py", "legend(appearance.colour_map, limits)"): "numbers that were formatted",
     ("ui/components/__init__.py", "html"): "the files beside it",

@@ -11,6 +11,8 @@ from tests.test_picture_kinds import KINDS
 from vgg_viz import links
 from vgg_viz.picture_limits import MAX_BYTES
 
+pytestmark = pytest.mark.browser
+
 UPLOAD = '[data-testid="stFileUploader"] input[type="file"]'
 OWN = "view=Architecture&picture=Your+own"
 DEEP = next(kind.data for kind in KINDS if kind.name == "1,000 to 1,400")
