@@ -71,7 +71,7 @@ def shown(page: AppTest, key: str) -> object:
 
 def widget(page: AppTest, kind: str, name: str) -> Element:
     """The widget that shows the value of that name."""
-    (found,) = (one for one in page.get(kind) if re.fullmatch(f"{name}(-[0-9]+)*", one.key or ""))
+    (found,) = (one for one in page.get(kind) if re.fullmatch(f"{name}(@[0-9]+)?", one.key or ""))
     return found
 
 

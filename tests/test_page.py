@@ -32,6 +32,7 @@ from tests.pages import (
     unpacked,
     upload,
     weights_from,
+    widget,
 )
 from tests.pages import run as run_page
 from tests.test_reproduction import assert_near
@@ -1103,3 +1104,15 @@ def test_tips_and_scales_say_numbers_as_people_do():
     assert mosaics.in_words(np.array([4237.2, -0.00001234, 0.0])) == ["4,240", "−0.0000123", "0"]
     strip = mosaics.legend("gray", (0.0, 12345.0))
     assert "<span>0</span><span>12,300</span>" in strip
+
+
+def test_no_widget_has_the_key_of_a_grid():
+    page = open_page(view="Filters")
+    for layer in list(VGG19.conv_layers)[1:6]:  # so that each number's widget is made anew
+        choose(page, "layer", layer.name)
+    choose(page, "view", "blocks")
+    choose(page, "beside", True)
+    choose(page, "view", "filters")
+    assert widget(page, "slider", "filters").value == 8
+    choose(page, "view", "blocks")
+    assert "filters-3" in payloads(page)

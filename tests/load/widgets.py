@@ -34,10 +34,13 @@ class Widget(NamedTuple):
 
 
 def user_key(element: Element) -> str | None:
-    """The key that the app gave the widget; None if the element is no widget with a key."""
+    """The key that the app gave the widget; None if the element is no widget with a key.
+
+    Behind an "@" the page counts how often it has put a new widget in a widget's place.
+    """
     proto = getattr(element, element.WhichOneof("type") or "empty")
     match = re.fullmatch(r"\$\$ID-[0-9a-f]+-(.+)", getattr(proto, "id", ""))
-    return match[1] if match and match[1] != "None" else None
+    return match[1].split("@")[0] if match and match[1] != "None" else None
 
 
 def first_state(widget: Widget) -> WidgetState | None:

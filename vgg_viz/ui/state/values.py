@@ -179,7 +179,8 @@ def tie(key: str) -> Tie:
     """
     view = _view()
     edition = view.editions.get(key, 0)
-    own = f"{key}-{edition}" if edition else key
+    # No other key has this sign: "filters-3" is a grid of the Blocks view.
+    own = f"{key}@{edition}" if edition else key
     _remember(view.widgets.setdefault(key, []), own)
     held = _held(view.shown[key])
     if own not in st.session_state or st.session_state[own] != held:
