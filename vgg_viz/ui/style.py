@@ -135,7 +135,8 @@ ROOM = """
 .st-key-maps-room [data-testid="stColumn"]:last-child { flex: 0 0 clamp(320px, 38%, 27rem); }
 .st-key-maps-photo { display: none; }
 .st-key-inspector-fields [data-testid^="stNumberInputStep"] { display: none; }
-.st-key-inspector-fields { max-width: 24rem; }
+.st-key-inspector-fields { max-width: 24rem; flex-wrap: nowrap; }
+.st-key-inspector-fields > * { min-width: 0 !important; }
 .st-key-inspector-fields input { padding-inline: 0.5rem 0; }
 .st-key-origin { scroll-margin-top: 4rem; }
 @media (min-width: 641px) {

@@ -77,7 +77,11 @@ def histogram_plot(rows: list[dict[str, Any]]) -> dict[str, Any]:
                 "type": "quantitative",
                 "scale": {"type": "symlog"},
                 "title": "how many",
-                "axis": {"values": [0, *(10**power for power in range(8))], "format": ",d"},
+                "axis": {
+                    "values": [0, *(10**power for power in range(1, 8))],
+                    "format": ",d",
+                    "labelOverlap": False,
+                },
             },
         },
     }
