@@ -35,7 +35,7 @@ def wait_for_words(page: Page, wanted: str) -> None:
     """Wait until the page is at rest and says that; the message has what it says instead."""
     script = f"(wanted) => ({AT_REST})() && ({WORDS})() === wanted"
     try:
-        page.wait_for_function(script, arg=wanted, timeout=20_000)
+        page.wait_for_function(script, arg=wanted, timeout=60_000)
     except TimeoutError:
         differences = unified_diff(wanted.split(), words(page).split(), "wanted", "said", n=1)
         raise AssertionError(" ".join(differences)) from None

@@ -45,6 +45,12 @@ def test_iphones_are_asked_for_jpegs_and_computers_may_send_heic(open_page):
     # Of these WebKit would take HEIC as it is.
     assert not {"image/*", "image/heic", "image/heif"} & set(kinds)
     assert ".heic" in kinds
+    page.wait_for_function(
+        """() => getComputedStyle(document.querySelector('[class*="st-key-own-upload-"]') ??
+              document.body, "::after").content.includes("at most")
+            || [...document.querySelectorAll('[data-testid="stFileUploaderDropzoneInstructions"]')]
+                .some((part) => getComputedStyle(part, "::after").content.includes("at most"))"""
+    )
     assert f"at most {MAX_BYTES // 2**20} MB" in after(page)[0]
     give(page, "IMG_0001.HEIC", "", HEIC)
     expect(caption(page)).to_contain_text("Your picture, as VGG19 sees it")

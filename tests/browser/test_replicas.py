@@ -32,11 +32,18 @@ OWN = "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=9&picture=Your+own"
 RECORD = """() => {
     const app = document.querySelector("[data-test-connection-state]");
     window.states = [];
-    new MutationObserver(() => window.states.push(app.dataset.testConnectionState)).observe(
-        app, { attributes: true, attributeFilter: ["data-test-connection-state"] });
+    new MutationObserver(() => window.states.push(
+        `${app.dataset.testConnectionState} ${app.dataset.testScriptState}`)).observe(
+        app, { attributes: true,
+               attributeFilter: ["data-test-connection-state", "data-test-script-state"] });
 }"""
-LOST = "() => window.states.length > 0"
-BACK = "() => window.states.length > 1 && window.states.at(-1) === 'CONNECTED'"
+LOST = "() => window.states.some((state) => !state.startsWith('CONNECTED'))"
+# Connected again, and the page has run there.
+BACK = """() => {
+    const lost = window.states.findIndex((state) => !state.startsWith("CONNECTED"));
+    const since = lost < 0 ? [] : window.states.slice(lost);
+    return since.includes("CONNECTED running") && since.at(-1) === "CONNECTED notRunning";
+}"""
 
 
 @dataclass
@@ -170,7 +177,6 @@ def test_a_page_comes_back_on_the_other_replica_with_the_same_view(site, page):
     page.wait_for_function(BACK)
     assert viewers(site.replicas[1 - first]) == 1
     assert seen(page) == before
-    # The page shows what it has until it is used; only then has the other replica made it.
     choose_scale(page, "Layer", "one scale for the whole layer")
     choose_scale(page, "Each tile", "each tile on its own scale")
     assert seen(page) == before

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 from tests.browser.reading import settle, wait_for_words, words
 from vgg_viz import links
@@ -28,8 +29,15 @@ def option(label: str, name: str) -> Action:
 
     def choose(page: Page) -> None:
         box = page.get_by_role("combobox", name=label, exact=True)
-        box.press("ArrowDown")
-        page.get_by_role("option", name=name, exact=True).click()
+        # A list closes when the sidebar scrolls to its box.
+        box.scroll_into_view_if_needed()
+        wanted = page.get_by_role("option", name=name, exact=True)
+        for _ in range(5):
+            box.press("ArrowDown")
+            with suppress(TimeoutError):
+                wanted.click(timeout=3_000)
+                return
+        raise AssertionError(f"expected {name} among the options of {label}")
 
     return choose
 
@@ -184,6 +192,11 @@ def entries(page: Page) -> int:
     return page.evaluate("history.length")
 
 
+def wait_until_tidy(page: Page) -> None:
+    """Wait until the address is written as the page writes it, and changes are watched."""
+    page.wait_for_function("() => Object.hasOwn(history, 'pushState')")
+
+
 def wait_for_change(page: Page, before: str) -> None:
     page.wait_for_function("(before) => location.href !== before", arg=before)
     settle(page)
@@ -199,6 +212,7 @@ def test_every_value_of_the_address_is_set_by_a_control():
 def test_one_action_is_one_step_and_everything_agrees_on_it(open_page, name):
     link, act, wanted = ACTIONS[name]
     page = open_page(link, permissions=["clipboard-read", "clipboard-write"])
+    wait_until_tidy(page)
     before, steps, address = words(page), entries(page), page.url
     act(page)
     wait_for_change(page, address)
@@ -304,6 +318,7 @@ def test_the_lectures_arrows_go_through_all_layers(open_page):
     for layer in list(links.LAYERS)[1:]:
         page.keyboard.press("ArrowRight")
         expect(page.locator("h2").first).to_contain_text(layer)
+        settle(page)
     assert said(page)["layer"] == "block5_conv4"
 
 

@@ -41,7 +41,11 @@ def address() -> None:
     own_picture = state.shows_own_picture()
     missing = ["your own picture"] * own_picture + ["your own tour"] * touring.is_own()
     words = {"missing": " or ".join(missing), "address": state.link()}
-    components.mount("address", "copy-link", components.pack(words))
+    components.mount("address", "copy-link", components.pack(words), come_back)
+
+
+def come_back() -> None:
+    """Do nothing: the run alone tells a server that is new to the page what it shows."""
 
 
 def show_problems() -> None:

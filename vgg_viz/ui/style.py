@@ -150,8 +150,10 @@ ROOM = """
   .st-key-maps-photo { display: flex; }
 }
 @media print {
+  .st-key-maps-room [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
+  .st-key-maps-room [data-testid="stColumn"] { flex: 1 1 100% !important; }
   .st-key-maps-room [data-testid="stColumn"]:last-child {
-    position: static; max-height: none; overflow: visible;
+    position: static; max-width: 20rem; max-height: none; overflow: visible;
   }
 }
 </style>

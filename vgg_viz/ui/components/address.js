@@ -25,8 +25,9 @@ export default function (component) {
   surviveTranslation();
   const said = parentElement.querySelector(".said");
   parentElement.querySelector("button").onclick = () => copy(said, link(address), missing);
+  parentElement.comeBack = () => component.setTriggerValue("picked", performance.now());
   // Called anew with all new data; only what has left the page is cleaned up.
-  parentElement.listening ??= listen();
+  parentElement.listening ??= listen(parentElement);
   return () => setTimeout(() => parentElement.isConnected || stop(parentElement.listening));
 }
 
@@ -35,8 +36,9 @@ function stop(listening) {
   delete window.history.pushState; // and the browser's own is there again
 }
 
-function listen() {
+function listen(parentElement) {
   const listening = new AbortController();
+  watchConnection(parentElement, listening.signal);
   const options = { capture: true, signal: listening.signal };
   window.addEventListener("keydown", (event) => note(STEPPING_KEYS.test(event.key)), options);
   window.addEventListener("pointerdown", (event) => note(isStepper(event)), options);
@@ -67,6 +69,20 @@ function link(address) {
     for (const value of url.searchParams.getAll(name)) parts.append(name, value);
   url.search = parts;
   return url.href;
+}
+
+// Another server than the one that was lost knows nothing of the page until it has run: a click on
+// it would be the first that it hears of a control.
+function watchConnection(parentElement, signal) {
+  const app = document.querySelector("[data-test-connection-state]");
+  const connected = () => app.dataset.testConnectionState === "CONNECTED";
+  let lost = false;
+  const observer = new MutationObserver(() => {
+    if (lost && connected()) parentElement.comeBack();
+    lost = !connected();
+  });
+  observer.observe(app, { attributes: true, attributeFilter: ["data-test-connection-state"] });
+  signal.addEventListener("abort", () => observer.disconnect());
 }
 
 // Whatever comes of it comes later, from the server: time counts between presses only.
