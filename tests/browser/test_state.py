@@ -332,3 +332,18 @@ def test_a_click_is_not_undone_by_the_next_one(open_page):
     settle(page)
     assert (said(page)["channel"], said(page)["scale"]) == (1, "layer")
     expect(page.get_by_role("spinbutton", name="Map", exact=True)).to_have_value("1")
+
+
+def test_the_history_is_watched_wherever_the_button_that_copies_stands(open_page):
+    page = open_page("tour=4")
+    wait_until_tidy(page)
+    page.evaluate("() => { window.first = history.pushState; }")
+    page.keyboard.press("l")  # the page's tools go into the step's panel
+    expect(page.locator(".st-key-tour-panel .st-key-copy-link")).to_be_attached()
+    page.wait_for_function(
+        "() => Object.hasOwn(history, 'pushState') && history.pushState !== first"
+    )
+    settle(page)
+    # What the other one leaves behind is tidied up in a turn of its own.
+    page.evaluate("() => new Promise((resolve) => setTimeout(resolve))")
+    assert page.evaluate("() => Object.hasOwn(history, 'pushState')")

@@ -28,12 +28,7 @@ export default function (component) {
   parentElement.comeBack = () => component.setTriggerValue("picked", performance.now());
   // Called anew with all new data; only what has left the page is cleaned up.
   parentElement.listening ??= listen(parentElement);
-  return () => setTimeout(() => parentElement.isConnected || stop(parentElement.listening));
-}
-
-function stop(listening) {
-  listening.abort();
-  delete window.history.pushState; // and the browser's own is there again
+  return () => setTimeout(() => parentElement.isConnected || parentElement.listening.abort());
 }
 
 function listen(parentElement) {
@@ -42,7 +37,12 @@ function listen(parentElement) {
   const options = { capture: true, signal: listening.signal };
   window.addEventListener("keydown", (event) => note(STEPPING_KEYS.test(event.key)), options);
   window.addEventListener("pointerdown", (event) => note(isStepper(event)), options);
-  window.history.pushState = pushOrReplace;
+  // Its own: where the button moves in the page, the next one is there before this one goes.
+  const watched = (...step) => pushOrReplace(...step);
+  window.history.pushState = watched;
+  listening.signal.addEventListener("abort", () => {
+    if (window.history.pushState === watched) delete window.history.pushState;
+  });
   return listening;
 }
 
