@@ -23,6 +23,7 @@ from vgg_viz.links import (
     Order,
     PairScale,
     Scale,
+    scales_of,
 )
 from vgg_viz.ui import state
 
@@ -97,8 +98,9 @@ def blocks() -> Sequence[int]:
     return [int(block) for block in chosen]
 
 
-def appearance(scales: Sequence[Scale]) -> Appearance:
-    """Choose the scale and the colour map."""
+def appearance() -> Appearance:
+    """Choose the scale, of those that the view offers, and the colour map."""
+    scales = scales_of(str(state.value("view")))
     words = (
         "**Each tile** from its smallest value to its largest · **Layer** one scale for all "
         "tiles of the layer, so that they can be compared"

@@ -5,6 +5,8 @@ import streamlit as st
 from vgg_viz.links import VIEWS
 from vgg_viz.ui import components, controls, lecture, state, touring
 
+MOST_PROBLEMS = 3  # of a link that are told one by one
+
 
 def show() -> str:
     """Show the top of the page; return the chosen view."""
@@ -52,5 +54,7 @@ def show_problems() -> None:
     """Say what of the link was not understood."""
     problems = state.problems()
     if problems:
-        words = " · ".join(touring.as_text(problem) for problem in problems)
+        told = [touring.as_text(problem) for problem in problems[:MOST_PROBLEMS]]
+        more = len(problems) - len(told)
+        words = " · ".join([*told, f"and {more} more"] if more else told)
         st.warning(f"Not all of this link was understood: {words}.", icon=":material/link_off:")

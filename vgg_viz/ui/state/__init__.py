@@ -19,7 +19,6 @@ from vgg_viz.ui.state.values import (
     tie,
     value,
     was_chosen,
-    wished,
 )
 
 __all__ = [
@@ -35,5 +34,4 @@ __all__ = [
     "tie",
     "value",
     "was_chosen",
-    "wished",
 ]

@@ -113,11 +113,6 @@ def is_on(key: str) -> bool:
     return bool(value(key))
 
 
-def wished(key: str) -> Value:
-    """What the visitor asked for last, whatever a step of a tour shows instead."""
-    return _view().wished.get(key, FIELDS[key].default)
-
-
 def was_chosen(key: str) -> bool:
     """Whether the visitor has chosen that value here, rather than come to it by an address."""
     return key in _view().chosen

@@ -22,7 +22,7 @@ def show(notice: DeltaGenerator) -> None:
         blocks = sorted(controls.blocks())
         count = controls.count("Number of maps a block", "block_maps", LARGEST)
         channel = filters_beside()
-        appearance = controls.appearance(("own", "layer"))
+        appearance = controls.appearance()
         order = controls.order()
         choice = controls.network()
     st.header("The end of every block")

@@ -18,7 +18,7 @@ def show(notice: DeltaGenerator) -> None:
         layer = controls.layer()
         filter_count = controls.count("Number of filters", "filters", layer.filters)
         channel_count = controls.count("Number of channels", "channels", layer.channels)
-        appearance = controls.appearance(("own", "layer", "zero"))
+        appearance = controls.appearance()
         choice = controls.network()
     lecture.heading(f"Filters of {layer.name}", layer)
     lecture.prose(

@@ -22,7 +22,7 @@ def show(notice: DeltaGenerator) -> None:
         layer = controls.layer()
         count = controls.count("Number of maps", "maps", layer.filters)
         compared = comparison.choose(chosen)
-        appearance = controls.appearance(("own", "layer")) if not compared else None
+        appearance = controls.appearance() if not compared else None
         order = controls.order()
         choice = controls.network()
     work = Work(choice, notice, st.empty())
