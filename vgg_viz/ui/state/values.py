@@ -39,7 +39,7 @@ class View:
     changed: whether anything was changed since the last run.
     problems: what was not understood of the address.
     editions: how often the page, not its widget, changed the value of a name, or its range.
-    widgets: the keys of its last two widgets.
+    widgets: its last two widgets' keys, and what each of them shows.
     """
 
     wished: dict[str, Value] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class View:
     changed: bool = False
     problems: list[str] = field(default_factory=list)
     editions: dict[str, int] = field(default_factory=dict)
-    widgets: dict[str, list[str]] = field(default_factory=dict)
+    widgets: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def fit(self, said: Mapping[str, Value] = MappingProxyType({})) -> None:
         """Work out what is shown; ``said`` is what a widget shows already."""
@@ -176,21 +176,20 @@ def tie(key: str) -> Tie:
     edition = view.editions.get(key, 0)
     # No other key has this sign: "filters-3" is a grid of the Blocks view.
     own = f"{key}@{edition}" if edition else key
-    _remember(view.widgets.setdefault(key, []), own)
     held = _held(view.shown[key])
+    _remember(view.widgets.setdefault(key, {}), own, held)
     if own not in st.session_state or st.session_state[own] != held:
         st.session_state[own] = held
     return {"key": own, "on_change": _take, "args": (key, own)}
 
 
-def _remember(widgets: list[str], own: str) -> None:
-    """Note a widget's key, and let go of those of before; the last one may still be heard of."""
-    if own in widgets:
-        widgets.remove(own)
-    widgets.append(own)
-    for old in widgets[:-2]:
+def _remember(widgets: dict[str, object], own: str, held: object) -> None:
+    """Note what a widget shows, and let go of those of before but the last."""
+    widgets.pop(own, None)
+    widgets[own] = held
+    for old in list(widgets)[:-2]:
+        del widgets[old]
         st.session_state.pop(old, None)
-    del widgets[:-2]
 
 
 def _held(shown: Value) -> object:
@@ -199,18 +198,22 @@ def _held(shown: Value) -> object:
 
 
 def _take(key: str, own: str) -> None:
-    """Take over what was just chosen in a widget."""
-    if own not in st.session_state:
-        return  # a browser may send what it likes
-    chosen, field_ = st.session_state[own], FIELDS[key]
+    """Take over what was just chosen in a widget.
+
+    A browser that has not heard of a widget's end goes on to say what it showed, which Streamlit,
+    for whom it is gone, takes for a change.
+    """
+    widgets, chosen = _view().widgets.get(key, {}), st.session_state.get(own)
+    if own not in widgets or widgets[own] == chosen:
+        return
+    widgets[own] = chosen
+    value_, field_ = chosen, FIELDS[key]
     if isinstance(field_, Several):
-        chosen = tuple(name for name in field_.options if name in chosen)
+        value_ = tuple(name for name in field_.options if name in chosen)
     elif chosen is None:
         # Streamlit lets a required choice be taken back; an emptied number is none.
-        chosen = field_.default
-    _change(
-        {key: chosen}, None, said={key: chosen} if _held(chosen) == st.session_state[own] else {}
-    )
+        value_ = field_.default
+    _change({key: value_}, None, said={key: value_} if _held(value_) == chosen else {})
 
 
 def _change(
