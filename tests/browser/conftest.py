@@ -61,7 +61,7 @@ def open_page(browser: Browser, app: str) -> Iterator[Callable[..., Page]]:
 
 def settle(page: Page) -> None:
     """Wait until the script has run and every picture on the page is there."""
-    page.wait_for_selector("h2")
+    page.wait_for_selector("h2", state="attached")  # some steps of a tour have none to be seen
     page.wait_for_function(
         """() => document.querySelector('[data-test-script-state="notRunning"]')
             && !document.querySelector('[data-stale="true"]')

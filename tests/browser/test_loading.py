@@ -23,7 +23,7 @@ def test_all_viewers_see_the_download_and_architecture_works(open_page, tmp_path
                 bar = page.locator('[data-testid="stProgress"]')
                 expect(bar).to_contain_text("Downloading the weights of VGG19")
             second.get_by_role("radio", name="Architecture").click()
-            expect(second.locator("h2")).to_have_text("The architecture of VGG19")
+            expect(second.locator("h2")).to_have_text(["The architecture of VGG19"])
             files.released.set()
             notice = first.locator(".st-key-weights-notice")
             expect(notice).to_contain_text("could not be had")

@@ -179,7 +179,7 @@ def test_a_contributor_leads_back_a_layer(open_page):
     page = open_page(f"{LAYER}&channel=7&row=29&column=29")
     contributors = grid(page, "contributors")
     contributors.click(position={"x": 40, "y": 60})
-    expect(page.locator("h2")).to_have_text("Feature maps of block2_conv2")
+    expect(page.locator("h2")).to_have_text(["Feature maps of block2_conv2"])
     settle(page)
     expect(page).to_have_url(re.compile(r"layer=4\+"))
     expect(page.locator("h3")).to_contain_text("Where the value at row")
@@ -189,21 +189,21 @@ def test_a_filter_leads_to_its_map_and_back(open_page):
     page = open_page("view=Filters&layer=5+%C2%B7+block3_conv1")
     kernels = grid(page, "kernels")
     kernels.click(position=tile_centre(kernels, 8 * 4))
-    expect(page.locator("h2")).to_have_text("Feature maps of block3_conv1")
+    expect(page.locator("h2")).to_have_text(["Feature maps of block3_conv1"])
     expect(page.get_by_role("spinbutton", name="Map")).to_have_value("5")
     page.get_by_role("button", name="Its filter: 5").click()
-    expect(page.locator("h2")).to_have_text("Filters of block3_conv1")
+    expect(page.locator("h2")).to_have_text(["Filters of block3_conv1"])
 
 
 def test_the_diagram_and_the_strips_open_a_layer(open_page):
     page = open_page()
     page.get_by_role("button", name="Open block2_conv2").click()
-    expect(page.locator("h2")).to_have_text("Feature maps of block2_conv2")
+    expect(page.locator("h2")).to_have_text(["Feature maps of block2_conv2"])
     page.get_by_role("radio", name="Architecture").click()
     strips = grid(page, "overview")
     box = strips.bounding_box()
     strips.click(position={"x": box["width"] * 15.5 / 16, "y": box["height"] * 0.5})
-    expect(page.locator("h2")).to_have_text("Feature maps of block5_conv4")
+    expect(page.locator("h2")).to_have_text(["Feature maps of block5_conv4"])
     expect(page).to_have_url(re.compile(r"channel=\d+"))
 
 

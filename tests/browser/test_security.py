@@ -148,7 +148,7 @@ def test_an_address_with_a_script_in_it_is_only_words(open_page, view):
 
 def test_a_view_with_a_script_in_it_is_the_first_view(open_page):
     page = open_page(f"view={quote(SCRIPT)}")
-    expect(page.locator("h2")).to_have_text("The architecture of VGG19")
+    expect(page.locator("h2")).to_have_text(["The architecture of VGG19"])
     assert_unharmed(page)
 
 

@@ -170,10 +170,10 @@ def test_keys_in_a_lecture(open_page):
     listening(page)
     heading = page.locator("h2")
     page.keyboard.press("PageDown")
-    expect(heading).to_have_text("Feature maps of block3_conv4")
+    expect(heading).to_have_text(["Feature maps of block3_conv4"])
     settle(page)
     page.keyboard.press("PageUp")
-    expect(heading).to_have_text("Feature maps of block3_conv3")
+    expect(heading).to_have_text(["Feature maps of block3_conv3"])
     settle(page)
     page.keyboard.press("Escape")
     expect(page.locator('[data-testid="stSidebar"]')).to_be_visible()
@@ -184,7 +184,7 @@ def test_keys_in_a_lecture(open_page):
     page.keyboard.press("Escape")
     page.keyboard.press("PageDown")
     page.wait_for_function(SCROLLED)
-    expect(heading).to_have_text("Feature maps of block3_conv3")
+    expect(heading).to_have_text(["Feature maps of block3_conv3"])
 
 
 SCROLLED = "() => document.querySelector('[data-testid=\"stMain\"]').scrollTop > 0"
@@ -222,7 +222,7 @@ def test_a_lectures_view_picture_and_number_are_changed_without_leaving_it(open_
     expect(page.locator('[data-testid="stMain"]')).to_contain_text("Coffee · 17 of 64 maps")
     settle(page)
     page.get_by_role("radio", name="Blocks").click()
-    expect(page.locator("h2")).to_have_text("The end of every block")
+    expect(page.locator("h2")).to_have_text(["The end of every block"])
     settle(page)
     page.get_by_role("button", name="Close controls").click()
     expect(sidebar).to_be_hidden()
@@ -353,10 +353,10 @@ def test_lecture_mode_by_its_key_and_layers_by_arrow_keys(open_page):
     expect(page.locator("h1")).to_be_hidden()
     settle(page)
     page.keyboard.press("ArrowRight")
-    expect(page.locator("h2")).to_have_text("Feature maps of block3_conv4")
+    expect(page.locator("h2")).to_have_text(["Feature maps of block3_conv4"])
     settle(page)
     page.keyboard.press("ArrowLeft")
-    expect(page.locator("h2")).to_have_text("Feature maps of block3_conv3")
+    expect(page.locator("h2")).to_have_text(["Feature maps of block3_conv3"])
     settle(page)
     # All of it on one screen, in letters of 16 pixels at least.
     caption = page.locator('[data-testid="stMain"] [data-testid="stCaptionContainer"]')

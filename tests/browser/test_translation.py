@@ -35,7 +35,7 @@ TRANSLATE = """(way) => {
 
 def go_to(page: Page, view: str, heading: str) -> None:
     page.locator(".st-key-view-choice").get_by_role("radio").filter(has_text=view).click()
-    expect(page.locator("h2")).to_have_text(heading)
+    expect(page.locator("h2")).to_have_text([heading])
     settle(page)
 
 
@@ -46,11 +46,11 @@ def test_a_translated_page_goes_on_and_says_what_it_shows(open_page, way):
     expect(page.get_by_role("button", name="Copy link")).to_be_visible()
     page.evaluate(TRANSLATE, way)
     heading, caption = page.locator("h2"), page.locator('[data-testid="stMain"] p')
-    expect(heading).to_have_text("FEATURE MAPS OF BLOCK3_CONV1")
+    expect(heading).to_have_text(["FEATURE MAPS OF BLOCK3_CONV1"])
 
     page.locator('[class*="st-key-layer"]').get_by_role("combobox").click()
     page.get_by_role("option").filter(has_text="BLOCK4_CONV1").click()
-    expect(heading).to_have_text("FEATURE MAPS OF BLOCK4_CONV1")
+    expect(heading).to_have_text(["FEATURE MAPS OF BLOCK4_CONV1"])
     expect(caption.filter(has_text="9 OF 512 MAPS SHOWN").first).to_be_visible()
     expect(caption.filter(has_text="9 OF 256 MAPS SHOWN")).to_have_count(0)
 

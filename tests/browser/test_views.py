@@ -113,4 +113,4 @@ def test_layer_by_keyboard(open_page):
     page = open_page("view=Filters")
     page.get_by_role("combobox", name="Layer").click()
     page.get_by_role("option", name="2 · block1_conv2").click()
-    expect(page.locator("h2")).to_have_text("Filters of block1_conv2")
+    expect(page.locator("h2")).to_have_text(["Filters of block1_conv2"])
