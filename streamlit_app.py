@@ -5,7 +5,9 @@ from importlib import import_module
 import streamlit as st
 
 from vgg_viz.links import VIEWS
-from vgg_viz.ui import footer, keys, masthead, mishap, process, style, touring
+from vgg_viz.ui.page import errors as mishap
+from vgg_viz.ui.page import footer, keys, masthead, process, style
+from vgg_viz.ui.page import tour as touring
 
 process.prepare()
 # Not a picture for an icon: Streamlit would import NumPy and Pillow before the title.

@@ -15,8 +15,8 @@ from vgg_viz import weights
 from vgg_viz.architecture import VGG19
 from vgg_viz.downloads import DownloadError
 from vgg_viz.links import COLOUR_MAPS, PICTURES
-from vgg_viz.ui import diagram, picture
-from vgg_viz.ui.results import Work
+from vgg_viz.serving.results import Work
+from vgg_viz.ui.widgets import diagram, picture
 from vgg_viz.weights import StoredWeights, UntrainedWeights, WeightsError, WeightsUnavailable
 
 VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]

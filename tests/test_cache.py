@@ -5,8 +5,8 @@ from threading import Event, Semaphore, local
 import numpy as np
 import pytest
 
-from vgg_viz.ui import cache
-from vgg_viz.ui.cache import Shelf, Turnstile, byte_count, wait_until, working_seconds
+from vgg_viz.serving import cache
+from vgg_viz.serving.cache import Shelf, Turnstile, byte_count, wait_until, working_seconds
 
 PATIENCE_SECONDS = 20  # how long a broken cache may keep a test waiting
 

@@ -9,7 +9,7 @@ import streamlit as st
 from hypothesis import given
 from hypothesis import strategies as some
 
-from vgg_viz.ui import components
+from vgg_viz.ui.widgets import components
 
 NONSENSE = [
     None, "", "3", "<script>", True, False, 0, -1, 65, 10**30, 2.5, math.nan, math.inf, -math.inf,

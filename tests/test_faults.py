@@ -32,8 +32,8 @@ from tests.file_server import FileServer, serve
 from tests.weights_files import pass_for_keras, write_hollow_weights, write_keras_weights
 from vgg_viz import weights
 from vgg_viz.downloads import DownloadError, StorageError, download, remove_strays
-from vgg_viz.ui import loading
-from vgg_viz.ui.loading import loader
+from vgg_viz.serving import loading
+from vgg_viz.serving.loading import loader
 from vgg_viz.weights import NOTOP, UntrainedWeights, WeightsUnavailable, obtain
 
 fcntl = pytest.importorskip("fcntl", reason="there are no POSIX signals and locks here")

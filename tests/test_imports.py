@@ -16,10 +16,12 @@ HEAVY = "numpy", "PIL", "tensorflow", "keras", "h5py", "pooch", "matplotlib"
     [
         # Streamlit itself imports some of these with its own elements, hence not by them.
         ("vgg_viz.architecture, vgg_viz.samples, vgg_viz.downloads", HEAVY),
-        ("vgg_viz.ui.picture, vgg_viz.ui.controls, vgg_viz.ui.diagram", HEAVY),
+        ("vgg_viz.ui.widgets.picture, vgg_viz.ui.widgets.controls", HEAVY),
+        ("vgg_viz.ui.widgets.diagram", HEAVY),
         ("vgg_viz.ui.views.architecture", HEAVY),
         ("vgg_viz.links, vgg_viz.tours", HEAVY),
-        ("vgg_viz.ui.masthead, vgg_viz.ui.touring, vgg_viz.ui.lecture, vgg_viz.ui.state", HEAVY),
+        ("vgg_viz.ui.page.masthead, vgg_viz.ui.page.tour, vgg_viz.ui.page.lecture", HEAVY),
+        ("vgg_viz.ui.state", HEAVY),
         ("vgg_viz.exports, vgg_viz.reproduction", HEAVY[2:]),
         ("vgg_viz.ui.views.maps, vgg_viz.ui.views.blocks", HEAVY[2:]),
         ("vgg_viz.ui.views.filters, vgg_viz.ui.views.conclusion", HEAVY[2:]),

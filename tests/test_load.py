@@ -22,7 +22,7 @@ from tests.load.phases import Outcome, Phase
 from tests.load.photographs import photograph
 from tests.load.viewers import MIX, Log, choose_key
 from tests.load.widgets import Widget
-from vgg_viz.ui import components
+from vgg_viz.ui.widgets import components
 
 ID = "$$ID-0123456789abcdef0123456789abcdef-"
 

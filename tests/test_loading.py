@@ -10,7 +10,7 @@ import pytest
 from streamlit.runtime.scriptrunner import script_runner
 
 from vgg_viz.network import import_keras
-from vgg_viz.ui import loading
+from vgg_viz.serving import loading
 from vgg_viz.weights import UntrainedWeights
 
 REPOSITORY = Path(__file__).parents[1]
@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).parents[1]
 END_WHILE_COMPILING = """
 import threading
 from vgg_viz.network import Network
-from vgg_viz.ui import loading
+from vgg_viz.serving import loading
 from vgg_viz.weights import UntrainedWeights
 
 begun = threading.Event()

@@ -14,8 +14,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from vgg_viz import __version__
-from vgg_viz.ui import footer, memory
-from vgg_viz.ui.memory import LEAST, MEGABYTE, MOST, Relief, cache_bytes, limit_bytes
+from vgg_viz.serving import memory
+from vgg_viz.serving.memory import LEAST, MEGABYTE, MOST, Relief, cache_bytes, limit_bytes
+from vgg_viz.ui.page import footer
 
 GIBIBYTE = 2**30
 
@@ -192,7 +193,7 @@ GLIBC_ONLY = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc
 
 def resident_after(program: str) -> list[int]:
     """What a fresh Python prints that runs that program with ``memory`` at hand."""
-    start = "from vgg_viz.ui import memory\n"
+    start = "from vgg_viz.serving import memory\n"
     done = subprocess.run(
         [sys.executable, "-c", start + program], capture_output=True, text=True, check=True
     )
@@ -250,7 +251,7 @@ def test_the_table_of_all_bounds_is_true():
 
 
 def page() -> None:
-    from vgg_viz.ui import footer
+    from vgg_viz.ui.page import footer
 
     footer.show()
 
@@ -290,9 +291,9 @@ def test_the_footer_tells_caches_and_forward_passes():
 def test_the_footer_imports_nothing_that_the_first_page_can_do_without():
     program = (
         "import sys\n"
-        "from vgg_viz.ui import footer\n"
+        "from vgg_viz.ui.page import footer\n"
         "import streamlit\n"
         "footer.measured(None)\n"
-        "print(sum(name in sys.modules for name in ('numpy', 'PIL', 'vgg_viz.ui.results')))\n"
+        "print(sum(name in sys.modules for name in ('numpy', 'PIL', 'vgg_viz.serving.results')))\n"
     )
     assert resident_after(program) == [0]

@@ -7,7 +7,9 @@ from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, Stop
 
 from tests.pages import choose, open_page, shown, texts, unavailable, upload, weights_from
 from vgg_viz import samples
-from vgg_viz.ui import lecture, masthead, mishap, process, touring
+from vgg_viz.ui.page import errors as mishap
+from vgg_viz.ui.page import lecture, masthead, process
+from vgg_viz.ui.page import tour as touring
 from vgg_viz.ui.views import filters, maps
 
 

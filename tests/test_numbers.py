@@ -1,6 +1,6 @@
 """The plots of a layer's numbers."""
 
-from vgg_viz.ui.views import numbers
+from vgg_viz.ui.parts import charts as numbers
 
 
 def test_the_histograms_axis_has_whole_numbers_all_of_them_lettered():

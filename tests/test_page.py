@@ -52,7 +52,10 @@ from vgg_viz.links import (
     write,
 )
 from vgg_viz.mosaic import FIRST_LEVEL, LEVELS
-from vgg_viz.ui import exporting, loading, mosaics, touring
+from vgg_viz.serving import loading
+from vgg_viz.ui.page import tour as touring
+from vgg_viz.ui.widgets import export_menu as exporting
+from vgg_viz.ui.widgets import grid as mosaics
 from vgg_viz.weights import UntrainedWeights
 
 LAYER = VGG19.layer("block3_conv1")

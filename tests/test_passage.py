@@ -8,8 +8,8 @@ import pytest
 
 from vgg_viz import inspection
 from vgg_viz.architecture import VGG19
-from vgg_viz.ui.cache import Shelf
-from vgg_viz.ui.passage import STRIP, STRIP_SIDE, Passage, most_active
+from vgg_viz.serving.cache import Shelf
+from vgg_viz.serving.forward import STRIP, STRIP_SIDE, Passage, most_active
 
 LAYERS = {layer.name: layer for layer in VGG19.conv_layers}
 EVERYTHING = 200 * 2**20

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import streamlit as st
 
-from vgg_viz.ui.results import Work
+from vgg_viz.serving.results import Work
 from vgg_viz.weights import UntrainedWeights
 
 

@@ -3,8 +3,8 @@
 import pytest
 import streamlit as st
 
-from vgg_viz.ui import selection, trail
-from vgg_viz.ui.trail import Stop
+from vgg_viz.ui.state import selection, trail
+from vgg_viz.ui.state.trail import Stop
 
 ABOUT = ("network", "picture")
 FIRST = Stop("block3_conv1", 7, (28, 28))

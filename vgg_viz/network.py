@@ -148,7 +148,7 @@ class Network:
         """Build the model; submodels are cut from it when first wanted.
 
         All 47 take 60 ms, for which the first page would wait. Nobody may reset Keras' global
-        state from now on: see `vgg_viz.ui.loading.leave_sessions_alone`.
+        state from now on: see `vgg_viz.serving.loading.leave_sessions_alone`.
         """
         self.label = weights.label
         self.architecture = architecture

@@ -25,10 +25,10 @@ from vgg_viz.images import load_picture
 from vgg_viz.mosaic import mosaic, near_square, png
 from vgg_viz.network import Network, network_input, preprocess, tiles_first
 from vgg_viz.samples import SAMPLES, sample_bytes
-from vgg_viz.ui import mosaics
-from vgg_viz.ui.mosaics import PAGE_WIDTH
-from vgg_viz.ui.results import measure_maps
+from vgg_viz.serving.results import measure_maps
 from vgg_viz.ui.views.filters import LARGEST_TILE
+from vgg_viz.ui.widgets import grid as mosaics
+from vgg_viz.ui.widgets.grid import PAGE_WIDTH
 from vgg_viz.weights import UntrainedWeights, Weights
 
 BLOCK_MAPS = 64

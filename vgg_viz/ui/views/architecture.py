@@ -7,7 +7,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19, Layer, format_shape
-from vgg_viz.ui import controls, diagram, lecture, picture, selection, touring
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.page import tour as touring
+from vgg_viz.ui.state import selection
+from vgg_viz.ui.widgets import controls, diagram, picture
 
 KINDS = {
     "input": "input",
@@ -41,7 +44,7 @@ def show(notice: DeltaGenerator) -> None:
     # A tour's step on the plan is no place for the maps, for which there is no room.
     if seen and not touring.is_on():
         # Imported only now, so that all the rest is there before NumPy and TensorFlow are.
-        from vgg_viz.ui.views import strips
+        from vgg_viz.ui.parts import overview as strips
 
         with followed:
             strips.show(notice, chosen, choice)

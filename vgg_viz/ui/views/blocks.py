@@ -7,9 +7,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19, format_shape
 from vgg_viz.links import FEWEST_CHANNELS, Order
-from vgg_viz.ui import controls, exporting, lecture, mosaics, picture, selection, state
-from vgg_viz.ui.results import Work
-from vgg_viz.ui.scenes import Scene
+from vgg_viz.serving.results import Work
+from vgg_viz.ui import state
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.parts.layer_maps import Scene
+from vgg_viz.ui.state import selection
+from vgg_viz.ui.widgets import controls, picture
+from vgg_viz.ui.widgets import export_menu as exporting
+from vgg_viz.ui.widgets import grid as mosaics
 
 MOST_ABREAST = 16
 LARGEST = max(layer.filters for layer in VGG19.block_ends)

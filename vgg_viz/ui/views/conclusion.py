@@ -7,10 +7,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19
-from vgg_viz.ui import controls, lecture, mosaics, picture, selection
-from vgg_viz.ui.results import Work
-from vgg_viz.ui.scenes import Scene
-from vgg_viz.ui.views import numbers
+from vgg_viz.serving.results import Work
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.parts import charts as numbers
+from vgg_viz.ui.parts.layer_maps import Scene
+from vgg_viz.ui.state import selection
+from vgg_viz.ui.widgets import controls, picture
+from vgg_viz.ui.widgets import grid as mosaics
 from vgg_viz.weights import IMAGENET_LABEL, UntrainedWeights
 
 SHOWN = 12

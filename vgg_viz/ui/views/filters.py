@@ -6,8 +6,12 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.architecture import Layer
 from vgg_viz.links import PAGE_CHANNELS, PAGE_FILTERS
 from vgg_viz.reproduction import FiltersRun
-from vgg_viz.ui import controls, exporting, lecture, mosaics, selection
-from vgg_viz.ui.results import Work
+from vgg_viz.serving.results import Work
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.state import selection
+from vgg_viz.ui.widgets import controls
+from vgg_viz.ui.widgets import export_menu as exporting
+from vgg_viz.ui.widgets import grid as mosaics
 
 LARGEST_TILE = 88  # pixels: nine numbers do not need more, and eight rows fit a screen
 

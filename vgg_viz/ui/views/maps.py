@@ -6,11 +6,16 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.architecture import Layer, format_shape
 from vgg_viz.links import Order
 from vgg_viz.network import Network
-from vgg_viz.ui import controls, exporting, lecture, mosaics, picture
-from vgg_viz.ui.controls import Appearance
-from vgg_viz.ui.results import Work
-from vgg_viz.ui.scenes import Scene
-from vgg_viz.ui.views import comparison, inspector, numbers, origin
+from vgg_viz.serving.results import Work
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.parts import arithmetic as origin
+from vgg_viz.ui.parts import charts as numbers
+from vgg_viz.ui.parts import comparison, inspector
+from vgg_viz.ui.parts.layer_maps import Scene
+from vgg_viz.ui.widgets import controls, picture
+from vgg_viz.ui.widgets import export_menu as exporting
+from vgg_viz.ui.widgets import grid as mosaics
+from vgg_viz.ui.widgets.controls import Appearance
 
 GRID = "maps-mosaic"
 

@@ -11,12 +11,14 @@ from vgg_viz import inspection
 from vgg_viz.architecture import Layer
 from vgg_viz.figures import figure, signed
 from vgg_viz.network import network_input
-from vgg_viz.ui import components, mosaics, trail
-from vgg_viz.ui.controls import DIVERGING, Appearance
-from vgg_viz.ui.results import Span, measure_maps
-from vgg_viz.ui.scenes import Scene
-from vgg_viz.ui.selection import Position
-from vgg_viz.ui.trail import Stop
+from vgg_viz.serving.results import Span, measure_maps
+from vgg_viz.ui.parts.layer_maps import Scene
+from vgg_viz.ui.state import trail
+from vgg_viz.ui.state.selection import Position
+from vgg_viz.ui.state.trail import Stop
+from vgg_viz.ui.widgets import components
+from vgg_viz.ui.widgets import grid as mosaics
+from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 
 STRONGEST = 8
 KERNELS_SHOWN = 48

@@ -10,9 +10,10 @@ from vgg_viz.inspection import Statistics, statistics
 from vgg_viz.links import ORDERS, Order
 from vgg_viz.network import Network, Preprocessing
 from vgg_viz.reproduction import MapsRun
-from vgg_viz.ui import lecture, mosaics
-from vgg_viz.ui.picture import Picture
-from vgg_viz.ui.results import Work, span_of
+from vgg_viz.serving.results import Work, span_of
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.widgets import grid as mosaics
+from vgg_viz.ui.widgets.picture import Picture
 
 WRONG = "RGB / 255 instead of BGR − mean"
 

@@ -19,8 +19,9 @@ import streamlit as st
 from vgg_viz.downloads import DownloadError, download, private_folder
 from vgg_viz.links import FIELDS, FITS, OWN, PICTURES, ROBIN, SOURCES, Fit
 from vgg_viz.samples import SAMPLES, sample, sample_bytes, thumbnail_bytes
-from vgg_viz.ui import controls, state, uploads
-from vgg_viz.ui.memory import cache_bytes, limit_bytes
+from vgg_viz.serving.memory import cache_bytes, limit_bytes
+from vgg_viz.ui import state
+from vgg_viz.ui.widgets import controls, uploads
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from vgg_viz.architecture import VGG19, Layer
-from vgg_viz.ui import state, touring
+from vgg_viz.ui import state
+from vgg_viz.ui.page import tour as touring
 
 KEY = "lecture"
 MENU = "lecture-menu-open"

@@ -1,7 +1,7 @@
 // A mosaic to point at: one picture of all tiles, drawn tile by tile so that each stays sharp.
 //
 // What Python sends is one array of bytes: the header's length (four bytes, little-endian), the
-// header (JSON: see vgg_viz/ui/mosaics.py), then a PNG with the tiles side by side, without
+// header (JSON: see vgg_viz/ui/widgets/grid.py), then a PNG with the tiles side by side, without
 // gaps. Titles are written here, in the page's own type and colour.
 
 const GAP = 4;

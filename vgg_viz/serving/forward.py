@@ -15,8 +15,8 @@ from vgg_viz import inspection
 from vgg_viz.architecture import VGG19, Layer
 from vgg_viz.mosaic import enlarge, shrink
 from vgg_viz.network import Network, Preprocessing, network_input
-from vgg_viz.ui.cache import Shelf, set_aside, working_seconds
-from vgg_viz.ui.picture import Picture
+from vgg_viz.serving.cache import Shelf, set_aside, working_seconds
+from vgg_viz.ui.widgets.picture import Picture
 
 STRIP = 4  # maps a layer, of those that follow a picture through all layers
 STRIP_SIDE = 56  # pixels: a whole fraction or multiple of every layer's maps

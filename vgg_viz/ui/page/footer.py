@@ -7,10 +7,10 @@ import streamlit as st
 from streamlit.runtime import Runtime, exists
 
 from vgg_viz import __version__
-from vgg_viz.ui import lecture
+from vgg_viz.ui.page import lecture
 
 PARAMETER = "debug"
-RESULTS = "vgg_viz.ui.results"
+RESULTS = "vgg_viz.serving.results"
 
 
 def show() -> None:
@@ -27,7 +27,7 @@ def measured(results: ModuleType | None) -> list[str]:
 
     ``results`` is the module that has the shelves, or None where no view has needed it so far.
     """
-    from vgg_viz.ui import memory
+    from vgg_viz.serving import memory
 
     limit = memory.limit_bytes()
     parts = [

@@ -1,4 +1,4 @@
-// Keys for the whole page: each presses a button of the page's, see vgg_viz/ui/keys.py; and those
+// Keys for the whole page: each presses a button of the page's, see vgg_viz/ui/page/keys.py; and those
 // that scroll, which go to nobody while nothing is focused, since it is an inner element that scrolls.
 
 const SCROLLING = new Set([" ", "PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown"]);

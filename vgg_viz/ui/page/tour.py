@@ -11,7 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz import links
 from vgg_viz.links import FIELDS, Value
 from vgg_viz.tours import Shown, Step, Tour, TourError, Words, built_in, parse, said
-from vgg_viz.ui import state, uploads
+from vgg_viz.ui import state
+from vgg_viz.ui.widgets import uploads
 
 STEP, OWN_STEP, ANSWER = "tour", "own_tour", "answer"
 WAY = (STEP, OWN_STEP, ANSWER)
@@ -127,7 +128,7 @@ class Panel:
         """Show what is known once the view is there."""
         self.show(network_shown(), settled=True)
         if view in OF_A_PICTURE:
-            from vgg_viz.ui import picture
+            from vgg_viz.ui.widgets import picture
 
             shown = picture.current()
             self.photograph.image(shown.png, output_format="PNG", width="stretch", alt=shown.alt)
@@ -330,7 +331,7 @@ def outlined() -> tuple[int, ...]:
 def network_shown() -> str | None:
     """The label of the network that is shown, of the first where there are two; None: not known."""
     # Imported by whatever view has a network; NumPy and the rest come with it.
-    loading = sys.modules.get("vgg_viz.ui.loading")
+    loading = sys.modules.get("vgg_viz.serving.loading")
     if loading is None or state.value("view") not in (*BESIDE, *OF_A_PICTURE):
         return None
     compared = state.value("view") == "maps" and state.value("compare") == "network"
@@ -346,6 +347,6 @@ def kind_of(label: str | None) -> Shown | None:
 
 def as_text(words: str) -> str:
     """Words from outside as Markdown that shows them as they are."""
-    from vgg_viz.ui.picture import escape
+    from vgg_viz.ui.widgets.picture import escape
 
     return escape(words)

@@ -8,8 +8,8 @@ import streamlit as st
 from vgg_viz.architecture import VGG19
 from vgg_viz.figures import figure
 from vgg_viz.inspection import Profile, histogram
-from vgg_viz.ui import lecture
-from vgg_viz.ui.scenes import Scene
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.parts.layer_maps import Scene
 
 HEIGHT = 190  # pixels
 

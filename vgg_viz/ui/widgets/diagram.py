@@ -9,7 +9,7 @@ from itertools import groupby
 import streamlit as st
 
 from vgg_viz.architecture import Architecture, Layer
-from vgg_viz.ui import components
+from vgg_viz.ui.widgets import components
 
 HEIGHT = 330
 MIDDLE = 150

@@ -3,7 +3,10 @@
 import streamlit as st
 
 from vgg_viz.links import VIEWS
-from vgg_viz.ui import components, controls, lecture, state, touring
+from vgg_viz.ui import state
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.page import tour as touring
+from vgg_viz.ui.widgets import components, controls
 
 MOST_PROBLEMS = 3  # of a link that are told one by one
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from vgg_viz.ui import selection
-from vgg_viz.ui.selection import Position
+from vgg_viz.ui.state import selection
+from vgg_viz.ui.state.selection import Position
 
 KEY = "trail"
 REVEALED = "revealed"

@@ -2,7 +2,7 @@
 // long as no map is chosen.
 //
 // What Python sends is one array of bytes: the header's length (four bytes, little-endian), the
-// header (JSON: see vgg_viz/ui/views/inspector.py), the map (float32, little-endian), the colour
+// header (JSON: see vgg_viz/ui/parts/inspector.py), the map (float32, little-endian), the colour
 // map (levels x RGB), then the photograph as PNG.
 
 const INPUT = 224;

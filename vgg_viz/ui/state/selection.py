@@ -10,7 +10,8 @@ import streamlit as st
 
 from vgg_viz.architecture import VGG19, Layer
 from vgg_viz.links import PAGE_FILTERS, Value
-from vgg_viz.ui import components, state
+from vgg_viz.ui import state
+from vgg_viz.ui.widgets import components
 
 Position = tuple[int, int]
 

@@ -18,11 +18,11 @@ from vgg_viz.architecture import VGG19
 from vgg_viz.links import NetworkChoice
 from vgg_viz.network import Network, Preprocessing, filter_colours, read_only, tiles_first
 from vgg_viz.reproduction import ScriptNetwork, WeightsFile
-from vgg_viz.ui.cache import Shelf, Turnstile
-from vgg_viz.ui.loading import Loader, loader, trained, wait_for
-from vgg_viz.ui.memory import Relief, cache_bytes, limit_bytes
-from vgg_viz.ui.passage import Overview, Passage
-from vgg_viz.ui.picture import Picture
+from vgg_viz.serving.cache import Shelf, Turnstile
+from vgg_viz.serving.forward import Overview, Passage
+from vgg_viz.serving.loading import Loader, loader, trained, wait_for
+from vgg_viz.serving.memory import Relief, cache_bytes, limit_bytes
+from vgg_viz.ui.widgets.picture import Picture
 from vgg_viz.weights import (
     IMAGENET_LABEL,
     NOTOP,
@@ -55,7 +55,7 @@ class Shelves:
 
 @st.cache_resource(show_spinner=False)
 def shelves() -> Shelves:
-    """The one set of shelves; `vgg_viz.ui.memory` says how large they are, and why."""
+    """The one set of shelves; `vgg_viz.serving.memory` says how large they are, and why."""
     limit = limit_bytes()
     budgets = cache_bytes(limit)
     return Shelves(Shelf(budgets.values), Shelf(budgets.drawn), Turnstile(), Relief(limit))

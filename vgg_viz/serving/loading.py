@@ -12,7 +12,7 @@ import streamlit as st
 from vgg_viz import weights
 from vgg_viz.links import NetworkChoice
 from vgg_viz.network import Network, import_keras
-from vgg_viz.ui.cache import finished, wait_until
+from vgg_viz.serving.cache import finished, wait_until
 from vgg_viz.weights import Weights
 
 OnProgress = Callable[[int, int | None], None]

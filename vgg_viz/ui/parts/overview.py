@@ -8,10 +8,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19
 from vgg_viz.links import NetworkChoice
-from vgg_viz.ui import components, lecture, mosaics, selection
-from vgg_viz.ui.passage import STRIP, STRIP_SIDE
-from vgg_viz.ui.picture import Picture
-from vgg_viz.ui.results import Span, Work
+from vgg_viz.serving.forward import STRIP, STRIP_SIDE
+from vgg_viz.serving.results import Span, Work
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.state import selection
+from vgg_viz.ui.widgets import components
+from vgg_viz.ui.widgets import grid as mosaics
+from vgg_viz.ui.widgets.picture import Picture
 
 
 def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None:

@@ -15,13 +15,16 @@ from vgg_viz import inspection
 from vgg_viz.architecture import Layer
 from vgg_viz.figures import figure, signed
 from vgg_viz.mosaic import colour_levels
-from vgg_viz.ui import components, lecture, selection, state, trail
-from vgg_viz.ui.controls import Appearance
-from vgg_viz.ui.results import measure_maps, span_of
-from vgg_viz.ui.scenes import Scene
-from vgg_viz.ui.selection import Position
-from vgg_viz.ui.trail import Stop
-from vgg_viz.ui.views import origin
+from vgg_viz.serving.results import measure_maps, span_of
+from vgg_viz.ui import state
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.parts import arithmetic as origin
+from vgg_viz.ui.parts.layer_maps import Scene
+from vgg_viz.ui.state import selection, trail
+from vgg_viz.ui.state.selection import Position
+from vgg_viz.ui.state.trail import Stop
+from vgg_viz.ui.widgets import components
+from vgg_viz.ui.widgets.controls import Appearance
 
 CLICKED = "inspector-clicked"
 HINT = "Click a map to look into it here: large, and over the photograph."

@@ -19,9 +19,11 @@ from vgg_viz.mosaic import (
     scale_tiles,
     tile_side,
 )
-from vgg_viz.ui import components, lecture, touring
-from vgg_viz.ui.controls import DIVERGING, Appearance
-from vgg_viz.ui.results import Span, Work
+from vgg_viz.serving.results import Span, Work
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.page import tour as touring
+from vgg_viz.ui.widgets import components
+from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 
 PAGE_WIDTH = 960  # pixels: what a laptop's page has for a mosaic beside the sidebar
 OWN_SCALE = Appearance("own", "gray")

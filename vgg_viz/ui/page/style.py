@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from vgg_viz.ui import lecture, touring
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.page import tour as touring
 
 STYLES = """
 <style>

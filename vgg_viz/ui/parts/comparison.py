@@ -19,12 +19,16 @@ from vgg_viz.links import (
     Order,
     PairScale,
 )
-from vgg_viz.ui import controls, exporting, lecture, mosaics, picture
-from vgg_viz.ui.controls import DIVERGING, Appearance
-from vgg_viz.ui.picture import Picture
-from vgg_viz.ui.results import Span, Work
-from vgg_viz.ui.scenes import Scene
-from vgg_viz.ui.views import inspector, origin
+from vgg_viz.serving.results import Span, Work
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.parts import arithmetic as origin
+from vgg_viz.ui.parts import inspector
+from vgg_viz.ui.parts.layer_maps import Scene
+from vgg_viz.ui.widgets import controls, picture
+from vgg_viz.ui.widgets import export_menu as exporting
+from vgg_viz.ui.widgets import grid as mosaics
+from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
+from vgg_viz.ui.widgets.picture import Picture
 
 Sides = tuple[Scene, Scene]
 

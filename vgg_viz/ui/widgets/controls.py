@@ -28,7 +28,7 @@ from vgg_viz.links import (
 from vgg_viz.ui import state
 
 DIVERGING = "RdBu_r"
-LOADING = "vgg_viz.ui.loading"
+LOADING = "vgg_viz.serving.loading"
 IN_USE = "network-in-use"
 LONGEST_NAME = 16
 

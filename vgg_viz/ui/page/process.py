@@ -6,7 +6,8 @@ from contextlib import suppress
 from functools import lru_cache
 
 from vgg_viz.downloads import StorageError, private_folder
-from vgg_viz.ui import memory, mishap
+from vgg_viz.serving import memory
+from vgg_viz.ui.page import errors as mishap
 
 # Python's own 5 ms are long beside what a viewer's message takes: the event loop, which has to run
 # for every one of them, would wait that long behind each thread that computes.

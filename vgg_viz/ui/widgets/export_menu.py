@@ -11,8 +11,9 @@ from vgg_viz import __version__, exports
 from vgg_viz.links import COLOUR_MAPS
 from vgg_viz.mosaic import near_square
 from vgg_viz.reproduction import FiltersRun, MapsRun, filters_script, maps_script
-from vgg_viz.ui import lecture, state
-from vgg_viz.ui.mosaics import Exhibit, scale_words
+from vgg_viz.ui import state
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.widgets.grid import Exhibit, scale_words
 
 # How one looks at the page, not what is on it.
 NOT_CARRIED = ("tour", "own_tour", "answer", "lecture")

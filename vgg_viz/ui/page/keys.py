@@ -3,7 +3,9 @@
 Streamlit ties one key to a button, and its Esc would work in fields and open menus as well.
 """
 
-from vgg_viz.ui import components, lecture, touring
+from vgg_viz.ui.page import lecture
+from vgg_viz.ui.page import tour as touring
+from vgg_viz.ui.widgets import components
 
 
 def listen() -> None:
