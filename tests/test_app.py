@@ -15,8 +15,8 @@ from vgg_viz import weights
 from vgg_viz.architecture import VGG19
 from vgg_viz.downloads import DownloadError
 from vgg_viz.links import COLOUR_MAPS, PICTURES
-from vgg_viz.serving.results import Work
 from vgg_viz.ui.widgets import diagram, picture
+from vgg_viz.ui.widgets import network as networks
 from vgg_viz.weights import StoredWeights, UntrainedWeights, WeightsError, WeightsUnavailable
 
 VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]
@@ -88,7 +88,7 @@ def test_architecture_lists_the_layers_of_the_chosen_blocks():
 
 
 def test_architecture_is_all_there_before_a_network_is(monkeypatch):
-    monkeypatch.setattr(Work, "network", lambda self: pytest.fail("loads a network"))
+    monkeypatch.setattr(networks, "_load", lambda *_: pytest.fail("loads a network"))
     page = open_page(view="Architecture", network="ImageNet")
     assert len(mosaics(page)) == 1  # the diagram
     for layer in VGG19.layers:

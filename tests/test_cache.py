@@ -5,8 +5,9 @@ from threading import Event, Semaphore, local
 import numpy as np
 import pytest
 
-from vgg_viz.serving import cache
-from vgg_viz.serving.cache import Shelf, Turnstile, byte_count, wait_until, working_seconds
+from vgg_viz.serving import waiting
+from vgg_viz.serving.cache import Cache, byte_count
+from vgg_viz.serving.waiting import Turns, wait_until, working_seconds
 
 PATIENCE_SECONDS = 20  # how long a broken cache may keep a test waiting
 
@@ -68,7 +69,7 @@ def threads():
         yield pool
 
 
-def put(shelf, key, size):
+def put(cache, key, size):
     """Ask for a value of that many bytes; whether it had to be computed."""
     computed = []
 
@@ -76,18 +77,18 @@ def put(shelf, key, size):
         computed.append(key)
         return bytes(size)
 
-    assert len(shelf.get(key, compute, never_pause)) == size
+    assert len(cache.get(key, compute, never_pause)) == size
     return bool(computed)
 
 
-def is_kept(shelf, key):
-    """Whether the shelf has a value of that key."""
+def is_kept(cache, key):
+    """Whether the cache has a value of that key."""
 
     def refuse():
         raise LookupError
 
     try:
-        shelf.get(key, refuse, never_pause)
+        cache.get(key, refuse, never_pause)
     except LookupError:
         return False
     return True
@@ -97,70 +98,70 @@ def is_kept(shelf, key):
 
 
 def test_a_value_is_computed_once_and_then_the_same_object():
-    shelf = Shelf(100, clock=lambda: 0.0)
-    value = shelf.get("key", lambda: [1, 2], never_pause)
+    cache = Cache(100, clock=lambda: 0.0)
+    value = cache.get("key", lambda: [1, 2], never_pause)
     assert value == [1, 2]
-    assert shelf.get("key", lambda: pytest.fail("computed again"), never_pause) is value
+    assert cache.get("key", lambda: pytest.fail("computed again"), never_pause) is value
 
 
 def test_none_is_a_value_like_any_other():
-    shelf = Shelf(100, clock=lambda: 0.0)
-    assert shelf.get("key", lambda: None, never_pause) is None
-    assert shelf.get("key", lambda: pytest.fail("computed again"), never_pause) is None
+    cache = Cache(100, clock=lambda: 0.0)
+    assert cache.get("key", lambda: None, never_pause) is None
+    assert cache.get("key", lambda: pytest.fail("computed again"), never_pause) is None
 
 
 def test_keys_do_not_share_values():
-    shelf = Shelf(100, clock=lambda: 0.0)
+    cache = Cache(100, clock=lambda: 0.0)
     values = [
-        shelf.get(("maps", number), lambda n=number: str(n), never_pause) for number in (1, 2)
+        cache.get(("maps", number), lambda n=number: str(n), never_pause) for number in (1, 2)
     ]
     assert values == ["1", "2"]
 
 
 def test_values_are_kept_up_to_the_bound_exactly():
-    shelf = Shelf(100, clock=lambda: 0.0)
-    assert all(put(shelf, key, 25) for key in "abcd")
-    assert shelf.used_bytes == 100
-    assert not any(put(shelf, key, 25) for key in "abcd")
+    cache = Cache(100, clock=lambda: 0.0)
+    assert all(put(cache, key, 25) for key in "abcd")
+    assert cache.used_bytes == 100
+    assert not any(put(cache, key, 25) for key in "abcd")
 
 
 def test_one_byte_too_many_costs_the_oldest_value():
-    shelf = Shelf(100, clock=lambda: 0.0)
+    cache = Cache(100, clock=lambda: 0.0)
     for key in "abc":
-        put(shelf, key, 30)
-    put(shelf, "d", 11)
-    assert shelf.used_bytes == 71
-    assert [put(shelf, key, 30) for key in "bc"] == [False, False]
-    assert put(shelf, "a", 30)
+        put(cache, key, 30)
+    put(cache, "d", 11)
+    assert cache.used_bytes == 71
+    assert [put(cache, key, 30) for key in "bc"] == [False, False]
+    assert put(cache, "a", 30)
 
 
 def test_what_was_asked_for_last_stays_longest():
-    shelf = Shelf(90, clock=lambda: 0.0)
+    cache = Cache(90, clock=lambda: 0.0)
     for key in "abc":
-        put(shelf, key, 30)
-    assert not put(shelf, "a", 30)
-    put(shelf, "d", 30)
-    assert [put(shelf, key, 30) for key in "acd"] == [False, False, False]
-    assert put(shelf, "b", 30)
+        put(cache, key, 30)
+    assert not put(cache, "a", 30)
+    put(cache, "d", 30)
+    assert [put(cache, key, 30) for key in "acd"] == [False, False, False]
+    assert put(cache, "b", 30)
 
 
 def test_a_large_value_takes_the_place_of_several_small_ones():
-    shelf = Shelf(100, clock=lambda: 0.0)
+    cache = Cache(100, clock=lambda: 0.0)
     for key in "abcd":
-        put(shelf, key, 25)
-    put(shelf, "e", 60)
-    assert shelf.used_bytes == 85
-    assert not put(shelf, "d", 25)
-    assert not put(shelf, "e", 60)
+        put(cache, key, 25)
+    put(cache, "e", 60)
+    assert cache.used_bytes == 85
+    assert not put(cache, "d", 25)
+    assert not put(cache, "e", 60)
 
 
 def test_a_value_larger_than_the_bound_is_returned_but_not_kept():
-    shelf = Shelf(100, clock=lambda: 0.0)
-    assert put(shelf, "large", 101)
-    assert shelf.used_bytes == 0
-    assert put(shelf, "large", 101)
-    assert put(shelf, "small", 100)
-    assert not put(shelf, "small", 100)
+    cache = Cache(100, clock=lambda: 0.0)
+    assert put(cache, "large", 101)
+    assert cache.used_bytes == 0
+    assert put(cache, "large", 101)
+    assert put(cache, "small", 100)
+    assert not put(cache, "small", 100)
 
 
 @pytest.mark.parametrize(
@@ -168,54 +169,54 @@ def test_a_value_larger_than_the_bound_is_returned_but_not_kept():
     [(200, "abcd"), (100, "abcd"), (99, "acd"), (75, "acd"), (50, "ad"), (25, "a"), (24, "")],
 )
 def test_a_shelf_shrinks_to_what_was_used_last(bound, kept):
-    shelf = Shelf(100, clock=lambda: 0.0)
+    cache = Cache(100, clock=lambda: 0.0)
     for key in "abcd":
-        put(shelf, key, 25)
-    assert not put(shelf, "a", 25)
+        put(cache, key, 25)
+    assert not put(cache, "a", 25)
     # From the least lately used on: b, c, d, a.
-    shelf.shrink_to(bound)
-    assert shelf.used_bytes == 25 * len(kept) <= bound
+    cache.shrink_to(bound)
+    assert cache.used_bytes == 25 * len(kept) <= bound
     for key in kept:
-        assert not put(shelf, key, 25)
+        assert not put(cache, key, 25)
 
 
 def test_a_shelf_may_be_emptied_and_filled_again_up_to_its_own_bound():
-    shelf = Shelf(100, clock=lambda: 0.0)
-    put(shelf, "a", 60)
-    shelf.shrink_to(0)
-    assert shelf.used_bytes == 0
-    assert put(shelf, "a", 60)
-    assert put(shelf, "b", 40)
-    assert shelf.used_bytes == 100
-    assert not put(shelf, "a", 60)
+    cache = Cache(100, clock=lambda: 0.0)
+    put(cache, "a", 60)
+    cache.shrink_to(0)
+    assert cache.used_bytes == 0
+    assert put(cache, "a", 60)
+    assert put(cache, "b", 40)
+    assert cache.used_bytes == 100
+    assert not put(cache, "a", 60)
 
 
 def test_an_empty_shelf_can_shrink():
-    shelf = Shelf(100, clock=lambda: 0.0)
-    shelf.shrink_to(0)
-    assert shelf.used_bytes == 0
+    cache = Cache(100, clock=lambda: 0.0)
+    cache.shrink_to(0)
+    assert cache.used_bytes == 0
 
 
 def test_shrinking_leaves_a_computation_alone(threads):
-    shelf, computation = Shelf(100, clock=lambda: 0.0), Computation("value")
-    put(shelf, "a", 60)
-    computing = threads.submit(shelf.get, "key", computation, never_pause)
+    cache, computation = Cache(100, clock=lambda: 0.0), Computation("value")
+    put(cache, "a", 60)
+    computing = threads.submit(cache.get, "key", computation, never_pause)
     assert computation.started.wait(PATIENCE_SECONDS)
-    shelf.shrink_to(0)
+    cache.shrink_to(0)
     computation.allowed.set()
     assert computing.result(PATIENCE_SECONDS) == "value"
-    assert shelf.used_bytes == len("value")
+    assert cache.used_bytes == len("value")
 
 
 # -- many callers
 
 
 def test_concurrent_callers_share_one_computation(threads):
-    shelf, queue, value = Shelf(1000, clock=lambda: 0.0), Queue(), np.arange(3)
+    cache, queue, value = Cache(1000, clock=lambda: 0.0), Queue(), np.arange(3)
     computation = Computation(value)
-    calls = [threads.submit(shelf.get, "key", computation, queue)]
+    calls = [threads.submit(cache.get, "key", computation, queue)]
     assert computation.started.wait(PATIENCE_SECONDS)
-    calls += [threads.submit(shelf.get, "key", computation, queue) for _ in range(7)]
+    calls += [threads.submit(cache.get, "key", computation, queue) for _ in range(7)]
     queue.wait_for(7)
     computation.allowed.set()
     assert all(call.result(PATIENCE_SECONDS) is value for call in calls)
@@ -223,47 +224,47 @@ def test_concurrent_callers_share_one_computation(threads):
 
 
 def test_another_key_does_not_wait(threads):
-    shelf, computation = Shelf(1000, clock=lambda: 0.0), Computation("slow")
-    slow = threads.submit(shelf.get, "slow", computation, never_pause)
+    cache, computation = Cache(1000, clock=lambda: 0.0), Computation("slow")
+    slow = threads.submit(cache.get, "slow", computation, never_pause)
     assert computation.started.wait(PATIENCE_SECONDS)
-    quick = threads.submit(shelf.get, "quick", lambda: "quick", never_pause)
+    quick = threads.submit(cache.get, "quick", lambda: "quick", never_pause)
     assert quick.result(PATIENCE_SECONDS) == "quick"
-    assert shelf.used_bytes == len("quick")
+    assert cache.used_bytes == len("quick")
     computation.allowed.set()
     assert slow.result(PATIENCE_SECONDS) == "slow"
 
 
 def test_a_caller_who_waits_gets_even_what_is_too_large_to_keep(threads):
-    shelf, queue = Shelf(10, clock=lambda: 0.0), Queue()
+    cache, queue = Cache(10, clock=lambda: 0.0), Queue()
     first, second = Computation(bytes(11)), Computation(bytes(11))
     second.allowed.set()
-    calls = [threads.submit(shelf.get, "key", first, queue)]
+    calls = [threads.submit(cache.get, "key", first, queue)]
     assert first.started.wait(PATIENCE_SECONDS)
-    calls.append(threads.submit(shelf.get, "key", second, queue))
+    calls.append(threads.submit(cache.get, "key", second, queue))
     queue.wait_for(1)
     first.allowed.set()
     assert [len(call.result(PATIENCE_SECONDS)) for call in calls] == [11, 11]
-    assert shelf.used_bytes == 0
+    assert cache.used_bytes == 0
 
 
 # -- failures
 
 
 def test_a_failure_is_raised_and_not_kept():
-    shelf = Shelf(100, clock=lambda: 0.0)
+    cache = Cache(100, clock=lambda: 0.0)
     with pytest.raises(ZeroDivisionError):
-        shelf.get("key", lambda: 1 // 0, never_pause)
-    assert shelf.used_bytes == 0
-    assert shelf.get("key", lambda: "value", never_pause) == "value"
+        cache.get("key", lambda: 1 // 0, never_pause)
+    assert cache.used_bytes == 0
+    assert cache.get("key", lambda: "value", never_pause) == "value"
 
 
 def test_who_waited_for_a_failure_tries_again(threads):
-    shelf, queue = Shelf(100, clock=lambda: 0.0), Queue()
+    cache, queue = Cache(100, clock=lambda: 0.0), Queue()
     failing, second = Computation(OSError("no memory")), Computation("value")
     second.allowed.set()
-    failed = threads.submit(shelf.get, "key", failing, queue)
+    failed = threads.submit(cache.get, "key", failing, queue)
     assert failing.started.wait(PATIENCE_SECONDS)
-    waiting = [threads.submit(shelf.get, "key", second, queue) for _ in range(3)]
+    waiting = [threads.submit(cache.get, "key", second, queue) for _ in range(3)]
     queue.wait_for(3)
     failing.allowed.set()
     with pytest.raises(OSError, match="no memory"):
@@ -279,49 +280,49 @@ def test_a_run_that_ends_while_it_computes_leaves_the_key_free():
     def stop():
         raise StopRun
 
-    shelf = Shelf(100, clock=lambda: 0.0)
+    cache = Cache(100, clock=lambda: 0.0)
     with pytest.raises(StopRun):
-        shelf.get("key", stop, never_pause)
-    assert shelf.get("key", lambda: "value", never_pause) == "value"
+        cache.get("key", stop, never_pause)
+    assert cache.get("key", lambda: "value", never_pause) == "value"
 
 
 def test_who_gives_up_waiting_leaves_the_computation_alone(threads):
-    shelf, computation = Shelf(100, clock=lambda: 0.0), Computation("value")
-    computing = threads.submit(shelf.get, "key", computation, never_pause)
+    cache, computation = Cache(100, clock=lambda: 0.0), Computation("value")
+    computing = threads.submit(cache.get, "key", computation, never_pause)
     assert computation.started.wait(PATIENCE_SECONDS)
-    given_up = threads.submit(shelf.get, "key", computation, leave)
+    given_up = threads.submit(cache.get, "key", computation, leave)
     with pytest.raises(SupersededError):
         given_up.result(PATIENCE_SECONDS)
     assert not computing.done()
     computation.allowed.set()
     assert computing.result(PATIENCE_SECONDS) == "value"
-    assert shelf.get("key", computation, never_pause) == "value"
+    assert cache.get("key", computation, never_pause) == "value"
     assert computation.runs == 1
 
 
-# -- the turnstile
+# -- the turns
 
 
 @pytest.fixture
-def turnstile():
-    return Turnstile()
+def turns():
+    return Turns()
 
 
-def enter(turnstile, pause, stay=None):
-    with turnstile.turn(pause):
+def enter(turns, pause, stay=None):
+    with turns.turn(pause):
         return stay() if stay else "through"
 
 
-def test_a_free_turnstile_is_passed_at_once(turnstile):
-    assert [enter(turnstile, never_pause) for _ in range(3)] == ["through"] * 3
+def test_a_free_turnstile_is_passed_at_once(turns):
+    assert [enter(turns, never_pause) for _ in range(3)] == ["through"] * 3
 
 
-def test_only_one_is_inside_at_a_time(turnstile, threads):
+def test_only_one_is_inside_at_a_time(turns, threads):
     queue, inside, next_inside = Queue(), Computation("first"), Computation("second")
     next_inside.allowed.set()
-    first = threads.submit(enter, turnstile, queue, inside)
+    first = threads.submit(enter, turns, queue, inside)
     assert inside.started.wait(PATIENCE_SECONDS)
-    others = [threads.submit(enter, turnstile, queue, next_inside) for _ in range(3)]
+    others = [threads.submit(enter, turns, queue, next_inside) for _ in range(3)]
     queue.wait_for(3)
     assert next_inside.runs == 0
     inside.allowed.set()
@@ -329,15 +330,15 @@ def test_only_one_is_inside_at_a_time(turnstile, threads):
     assert [other.result(PATIENCE_SECONDS) for other in others] == ["second"] * 3
 
 
-def test_who_leaves_the_queue_lets_the_others_pass(turnstile, threads):
+def test_who_leaves_the_queue_lets_the_others_pass(turns, threads):
     queue, inside = Queue(), Computation("first")
-    first = threads.submit(enter, turnstile, queue, inside)
+    first = threads.submit(enter, turns, queue, inside)
     assert inside.started.wait(PATIENCE_SECONDS)
-    left = threads.submit(enter, turnstile, leave)
+    left = threads.submit(enter, turns, leave)
     with pytest.raises(SupersededError):
         left.result(PATIENCE_SECONDS)
-    # Leaving the queue is not leaving the turnstile: the first one is still inside.
-    second = threads.submit(enter, turnstile, queue)
+    # Leaving the queue is not leaving the turns: the first one is still inside.
+    second = threads.submit(enter, turns, queue)
     queue.wait_for(1)
     assert not second.done()
     inside.allowed.set()
@@ -345,21 +346,21 @@ def test_who_leaves_the_queue_lets_the_others_pass(turnstile, threads):
     assert second.result(PATIENCE_SECONDS) == "through"
 
 
-def test_who_fails_inside_leaves_the_turnstile_free(turnstile):
+def test_who_fails_inside_leaves_the_turnstile_free(turns):
     with pytest.raises(ZeroDivisionError):
-        enter(turnstile, never_pause, lambda: 1 // 0)
-    assert enter(turnstile, never_pause) == "through"
+        enter(turns, never_pause, lambda: 1 // 0)
+    assert enter(turns, never_pause) == "through"
 
 
-def in_line(turnstile, threads, passed, count):
+def in_line(turns, threads, passed, count):
     """Let one in and make so many others wait, one after the other; all that is to be ended."""
     inside = Computation("inside")
-    first = threads.submit(enter, turnstile, never_pause, inside)
+    first = threads.submit(enter, turns, never_pause, inside)
     assert inside.started.wait(PATIENCE_SECONDS)
     others = []
     for number in range(count):
         queue = Queue()
-        go = threads.submit(enter, turnstile, queue, lambda number=number: passed.append(number))
+        go = threads.submit(enter, turns, queue, lambda number=number: passed.append(number))
         queue.wait_for(1)
         others.append(go)
     return inside, first, others
@@ -371,38 +372,38 @@ def end(inside, *calls):
         call.result(PATIENCE_SECONDS)
 
 
-def test_who_comes_first_is_served_first(turnstile, threads):
+def test_who_comes_first_is_served_first(turns, threads):
     passed = []
-    inside, first, others = in_line(turnstile, threads, passed, 6)
+    inside, first, others = in_line(turns, threads, passed, 6)
     assert passed == []
     end(inside, first, *others)
     assert passed == list(range(6))
 
 
-def test_who_comes_last_waits_for_all_who_are_in_line(turnstile, threads):
+def test_who_comes_last_waits_for_all_who_are_in_line(turns, threads):
     passed = []
-    inside, first, others = in_line(turnstile, threads, passed, 3)
+    inside, first, others = in_line(turns, threads, passed, 3)
     queue = Queue()
-    last = threads.submit(enter, turnstile, queue, lambda: passed.append("last"))
+    last = threads.submit(enter, turns, queue, lambda: passed.append("last"))
     queue.wait_for(1)
     end(inside, first, last, *others)
     assert passed == [0, 1, 2, "last"]
 
 
-def test_who_came_first_need_not_wait_again_for_those_who_came_later(turnstile, threads):
+def test_who_came_first_need_not_wait_again_for_those_who_came_later(turns, threads):
     queue, order = Queue(), []
     gate = Event()
 
     def pass_through(name, since):
-        with turnstile.turn(queue, since):
+        with turns.turn(queue, since):
             order.append(name)
 
     def hold():
-        with turnstile.turn(queue):
+        with turns.turn(queue):
             gate.wait(PATIENCE_SECONDS)
 
     inside = threads.submit(hold)
-    while not turnstile.turns:
+    while not turns.taken:
         Event().wait(0.001)
     later = []
     for name, since in (("second", 2.0), ("third", 3.0), ("first, again", 1.0)):
@@ -428,15 +429,15 @@ class Leaving:
 
 @pytest.mark.parametrize("before", [0, 2], ids=["first in line", "in the middle"])
 @pytest.mark.parametrize("after", [0, 2], ids=["last in line", "others behind"])
-def test_who_leaves_the_line_is_not_waited_for(before, after, turnstile, threads):
+def test_who_leaves_the_line_is_not_waited_for(before, after, turns, threads):
     passed, pause = [], Leaving()
-    inside, first, others = in_line(turnstile, threads, passed, before)
-    left = threads.submit(enter, turnstile, pause, lambda: passed.append("who left"))
+    inside, first, others = in_line(turns, threads, passed, before)
+    left = threads.submit(enter, turns, pause, lambda: passed.append("who left"))
     assert pause.waits.wait(PATIENCE_SECONDS)
     for number in range(after):
         queue = Queue()
         others.append(
-            threads.submit(enter, turnstile, queue, lambda n=number: passed.append(before + n))
+            threads.submit(enter, turns, queue, lambda n=number: passed.append(before + n))
         )
         queue.wait_for(1)
     pause.told.set()
@@ -445,17 +446,17 @@ def test_who_leaves_the_line_is_not_waited_for(before, after, turnstile, threads
     assert passed == []
     end(inside, first, *others)
     assert passed == list(range(before + after))
-    assert turnstile.turns == 1 + before + after
-    assert enter(turnstile, never_pause) == "through"
+    assert turns.taken == 1 + before + after
+    assert enter(turns, never_pause) == "through"
 
 
-def test_who_leaves_just_as_the_turn_comes_passes_it_on(turnstile, threads):
+def test_who_leaves_just_as_the_turn_comes_passes_it_on(turns, threads):
     passed, pause = [], Leaving()
-    inside, first, _ = in_line(turnstile, threads, passed, 0)
-    left = threads.submit(enter, turnstile, pause)
+    inside, first, _ = in_line(turns, threads, passed, 0)
+    left = threads.submit(enter, turns, pause)
     assert pause.waits.wait(PATIENCE_SECONDS)
     queue = Queue()
-    behind = threads.submit(enter, turnstile, queue)
+    behind = threads.submit(enter, turns, queue)
     queue.wait_for(1)
     # The turn is given to one who is in `pause`, and will never take it.
     end(inside, first)
@@ -466,11 +467,11 @@ def test_who_leaves_just_as_the_turn_comes_passes_it_on(turnstile, threads):
     assert behind.result(PATIENCE_SECONDS) == "through"
 
 
-def test_who_fails_inside_lets_the_next_pass(turnstile, threads):
+def test_who_fails_inside_lets_the_next_pass(turns, threads):
     inside, queue = Computation(OSError("no memory")), Queue()
-    failing = threads.submit(enter, turnstile, never_pause, inside)
+    failing = threads.submit(enter, turns, never_pause, inside)
     assert inside.started.wait(PATIENCE_SECONDS)
-    behind = threads.submit(enter, turnstile, queue)
+    behind = threads.submit(enter, turns, queue)
     queue.wait_for(1)
     inside.allowed.set()
     with pytest.raises(OSError, match="no memory"):
@@ -478,17 +479,17 @@ def test_who_fails_inside_lets_the_next_pass(turnstile, threads):
     assert behind.result(PATIENCE_SECONDS) == "through"
 
 
-def test_turns_are_counted(turnstile):
-    assert turnstile.turns == 0
+def test_turns_are_counted(turns):
+    assert turns.taken == 0
     for count in range(1, 4):
-        enter(turnstile, never_pause)
-        assert turnstile.turns == count
+        enter(turns, never_pause)
+        assert turns.taken == count
     with pytest.raises(ZeroDivisionError):
-        enter(turnstile, never_pause, lambda: 1 // 0)
-    assert turnstile.turns == 4
+        enter(turns, never_pause, lambda: 1 // 0)
+    assert turns.taken == 4
 
 
-def test_no_turn_is_lost_among_many(turnstile, threads):
+def test_no_turn_is_lost_among_many(turns, threads):
     together, most, served = [], [], []
 
     def stay(number):
@@ -501,13 +502,13 @@ def test_no_turn_is_lost_among_many(turnstile, threads):
         queue = Queue()
         for turn in range(25):
             number = 25 * thread + turn
-            enter(turnstile, queue, lambda number=number: stay(number))
+            enter(turns, queue, lambda number=number: stay(number))
 
     for call in [threads.submit(take_turns, thread) for thread in range(8)]:
         call.result(3 * PATIENCE_SECONDS)
     assert sorted(served) == list(range(200))
     assert set(most) == {1}
-    assert turnstile.turns == 200
+    assert turns.taken == 200
 
 
 # -- waiting
@@ -556,31 +557,74 @@ def test_bytes_are_counted_through_whatever_holds_them(value, size):
     assert byte_count(value) == size
 
 
-def test_what_is_cheap_to_have_again_goes_before_what_was_used_longest_ago():
-    shelf = Shelf(100)
-    shelf.put("dear", b"d" * 40, seconds=0.16)
-    shelf.put("cheap", b"c" * 60, seconds=0.006)
-    shelf.put("new", b"n" * 50, seconds=0.05)
-    assert not is_kept(shelf, "cheap")
-    assert is_kept(shelf, "dear")
-    assert is_kept(shelf, "new")
-
-
-def test_what_nobody_uses_any_more_goes_in_the_end_however_dear_it_was():
-    shelf = Shelf(100)
-    shelf.put("dear", b"d" * 50, seconds=1.0)
-    for number in range(300):
-        shelf.put(number, b"n" * 50, seconds=0.01)
-    assert shelf.used_bytes <= 100
-    assert not is_kept(shelf, "dear")
-
-
 @pytest.fixture
 def clock(monkeypatch):
     """The time that the cache goes by, in a list of one."""
     now = [100.0]
-    monkeypatch.setattr(cache, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(waiting, "perf_counter", lambda: now[0])
     return now
+
+
+def take(cache, clock, key, value, seconds):
+    """Ask for a value that takes so many seconds."""
+
+    def compute():
+        clock[0] += seconds
+        return value
+
+    return cache.get(key, compute, never_pause)
+
+
+def test_what_is_cheap_to_have_again_goes_before_what_was_used_longest_ago(clock):
+    cache = Cache(100)
+    take(cache, clock, "dear", b"d" * 40, seconds=0.16)
+    take(cache, clock, "cheap", b"c" * 60, seconds=0.006)
+    take(cache, clock, "new", b"n" * 50, seconds=0.05)
+    assert not is_kept(cache, "cheap")
+    assert is_kept(cache, "dear")
+    assert is_kept(cache, "new")
+
+
+def test_what_nobody_uses_any_more_goes_in_the_end_however_dear_it_was(clock):
+    cache = Cache(100)
+    take(cache, clock, "dear", b"d" * 50, seconds=1.0)
+    for number in range(300):
+        take(cache, clock, number, b"n" * 50, seconds=0.01)
+    assert cache.used_bytes <= 100
+    assert not is_kept(cache, "dear")
+
+
+def test_a_value_is_not_charged_with_what_is_kept_on_the_way_to_it(clock):
+    cache, elsewhere = Cache(100), Cache(1000)
+
+    def statistic():
+        take(elsewhere, clock, "maps", b"m" * 500, seconds=8.0)
+        clock[0] += 0.001
+        return b"s" * 50
+
+    cache.get("statistic", statistic, never_pause)
+    take(cache, clock, "dear", b"d" * 50, seconds=0.5)
+    take(cache, clock, "new", b"n" * 50, seconds=0.5)
+    assert not is_kept(cache, "statistic")
+    assert is_kept(cache, "dear")
+
+
+def test_of_two_values_made_at_once_both_are_worth_what_they_took(clock):
+    cache = Cache(100)
+
+    def both():
+        clock[0] += 1.0
+        return b"f" * 40, b"s" * 40
+
+    def first():
+        return cache.keep_second("second", both)
+
+    assert cache.get("first", first, never_pause) == b"f" * 40
+    take(cache, clock, "cheap", b"c" * 20, seconds=0.01)
+    take(cache, clock, "new", b"n" * 20, seconds=0.01)
+    assert not is_kept(cache, "cheap")
+    assert is_kept(cache, "first")
+    assert cache.get("second", lambda: pytest.fail("is kept"), never_pause) == b"s" * 40
 
 
 def test_waiting_for_others_is_no_work(clock):

@@ -9,6 +9,7 @@ import streamlit as st
 from hypothesis import given
 from hypothesis import strategies as some
 
+from vgg_viz.ui.state import picked
 from vgg_viz.ui.widgets import components
 
 NONSENSE = [
@@ -38,13 +39,13 @@ def send(monkeypatch):
 @pytest.mark.parametrize("sent", NONSENSE, ids=repr)
 def test_a_number_that_is_none_changes_nothing(send, sent):
     send(sent)
-    assert components.picked_number("mosaic", 64) is None
+    assert picked.number("mosaic", 64) is None
 
 
 @pytest.mark.parametrize("sent", [1, 64, 64.0])
 def test_a_sound_number_counts(send, sent):
     send(sent)
-    number = components.picked_number("mosaic", 64)
+    number = picked.number("mosaic", 64)
     assert number == sent
     assert type(number) is int
 
@@ -53,23 +54,23 @@ def test_a_sound_number_counts(send, sent):
 @pytest.mark.parametrize("sent", [value for value in NONSENSE if value != 0], ids=repr)
 def test_a_position_with_a_part_that_is_none_changes_nothing(send, part, sent):
     send({"row": 3, "column": 4} | {part: sent})
-    assert components.picked_position("mosaic", 14, 14) is None
+    assert picked.position("mosaic", 14, 14) is None
 
 
 @pytest.mark.parametrize("sent", NONSENSE, ids=repr)
 def test_a_position_that_is_none_changes_nothing(send, sent):
     send(sent)
-    assert components.picked_position("mosaic", 14, 14) is None
+    assert picked.position("mosaic", 14, 14) is None
 
 
 def test_a_sound_position_counts(send):
     send({"row": 0, "column": 13})
-    assert components.picked_position("mosaic", 14, 14) == (0, 13)
+    assert picked.position("mosaic", 14, 14) == (0, 13)
 
 
 def test_before_anything_is_picked_there_is_nothing(monkeypatch):
     monkeypatch.setattr(st, "session_state", {})
-    assert components.picked_number("mosaic", 64) is None
+    assert picked.number("mosaic", 64) is None
 
 
 def test_a_payload_can_be_taken_apart_again():
@@ -87,7 +88,7 @@ def test_whatever_a_browser_sends_is_a_tile_of_the_mosaic_or_nothing(sent):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(st, "session_state", {"mosaic": sent, "grid": {"picked": sent}})
         for key in ("mosaic", "grid"):
-            number = components.picked_number(key, 64)
+            number = picked.number(key, 64)
             assert number is None or (type(number) is int and 1 <= number <= 64)
 
 
@@ -95,5 +96,5 @@ def test_whatever_a_browser_sends_is_a_tile_of_the_mosaic_or_nothing(sent):
 def test_whatever_a_browser_sends_is_a_position_of_the_map_or_nothing(sent):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(st, "session_state", {"inspector": {"picked": sent}})
-        position = components.picked_position("inspector", 14, 28)
+        position = picked.position("inspector", 14, 28)
         assert position is None or (0 <= position[0] < 14 and 0 <= position[1] < 28)

@@ -31,7 +31,7 @@ from vgg_viz.exports import (
     sheet_png,
     wrap,
 )
-from vgg_viz.inspection import statistics
+from vgg_viz.measures import statistics
 
 STEPS = 238  # a scale has 239 levels
 LINK = "https://example.org/?view=maps&layer=" + "x" * 560

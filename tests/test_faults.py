@@ -33,7 +33,7 @@ from tests.weights_files import pass_for_keras, write_hollow_weights, write_kera
 from vgg_viz import weights
 from vgg_viz.downloads import DownloadError, StorageError, download, remove_strays
 from vgg_viz.serving import loading
-from vgg_viz.serving.loading import loader
+from vgg_viz.ui.state.shared import shared
 from vgg_viz.weights import NOTOP, UntrainedWeights, WeightsUnavailable, obtain
 
 fcntl = pytest.importorskip("fcntl", reason="there are no POSIX signals and locks here")
@@ -715,7 +715,7 @@ def test_the_origin_of_a_value_when_the_file_is_damaged_after_a_good_start(
     monkeypatch.setattr(loading, "SETTLING_SECONDS", 0.0)
     page = open_page(view="Feature maps", layer="3 · block2_conv1", channel="5")
     assert "block2_conv1 · ImageNet" in texts(page)
-    model = weakref.ref(loader("imagenet").network().result().model)
+    model = weakref.ref(shared().loaders["imagenet"].network().result().model)
     truncate(good_start)
     page.number_input(key="row").set_value(7)
     checked(page.number_input(key="column").set_value(9).run())

@@ -20,7 +20,7 @@ HEAVY = "numpy", "PIL", "tensorflow", "keras", "h5py", "pooch", "matplotlib"
         ("vgg_viz.ui.widgets.diagram", HEAVY),
         ("vgg_viz.ui.views.architecture", HEAVY),
         ("vgg_viz.links, vgg_viz.tours", HEAVY),
-        ("vgg_viz.ui.page.masthead, vgg_viz.ui.page.tour, vgg_viz.ui.page.lecture", HEAVY),
+        ("vgg_viz.ui.page.masthead, vgg_viz.ui.page.tour_panel, vgg_viz.ui.page.lecture", HEAVY),
         ("vgg_viz.ui.state", HEAVY),
         ("vgg_viz.exports, vgg_viz.reproduction", HEAVY[2:]),
         ("vgg_viz.ui.views.maps, vgg_viz.ui.views.blocks", HEAVY[2:]),

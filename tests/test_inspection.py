@@ -8,24 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vgg_viz import inspection
+from vgg_viz import measures
 from vgg_viz.architecture import VGG19, Architecture
-from vgg_viz.inspection import (
-    ORDERS,
+from vgg_viz.explanation import (
     Window,
-    brightness,
-    correlations,
     explain,
-    histogram,
     layer_input,
     pixel_colours,
     previous_conv,
-    profile,
-    ranks,
     receptive_field,
     source_position,
-    statistics,
 )
+from vgg_viz.measures import ORDERS, brightness, correlations, histogram, profile, ranks, statistics
 from vgg_viz.network import build_model, preprocess, tiles_first
 from vgg_viz.weights import UntrainedWeights
 
@@ -878,7 +872,9 @@ def test_an_explanation_cannot_be_changed():
 
 def test_looking_into_a_number_needs_neither_tensorflow_nor_streamlit():
     heavy = {"tensorflow", "keras", "streamlit", "matplotlib", "h5py"}
-    program = f"import sys, vgg_viz.inspection; print(*{heavy} & set(sys.modules))"
+    program = (
+        f"import sys, vgg_viz.explanation, vgg_viz.measures; print(*{heavy} & set(sys.modules))"
+    )
     command = [sys.executable, "-c", program]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
@@ -889,11 +885,11 @@ def test_numbers_are_the_same_strip_by_strip(values, monkeypatch):
     random = np.random.default_rng(5)
     maps = random.standard_normal((2, 10, 10)).astype(np.float32)
     image = random.standard_normal((10, 10))
-    monkeypatch.setattr(inspection, "STRIP_VALUES", values)
-    rows = [index for strip in inspection.strips(maps) for index in range(10)[strip]]
+    monkeypatch.setattr(measures, "STRIP_VALUES", values)
+    rows = [index for strip in measures.strips(maps) for index in range(10)[strip]]
     assert rows == list(range(10))
-    measured = inspection.statistics(maps)
+    measured = measures.statistics(maps)
     np.testing.assert_allclose(measured.variance, maps.var(axis=(1, 2)), rtol=1e-5)
     np.testing.assert_array_equal(measured.active, (maps > 0).mean(axis=(1, 2)))
     expected = [np.corrcoef(map_.ravel(), image.ravel())[0, 1] for map_ in maps]
-    np.testing.assert_allclose(inspection.correlations(maps, image), expected, atol=1e-6)
+    np.testing.assert_allclose(measures.correlations(maps, image), expected, atol=1e-6)

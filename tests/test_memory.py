@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from vgg_viz import __version__
 from vgg_viz.serving import memory
-from vgg_viz.serving.memory import LEAST, MEGABYTE, MOST, Relief, cache_bytes, limit_bytes
+from vgg_viz.serving.memory import LEAST, MEGABYTE, MOST, MemoryGuard, cache_bytes, limit_bytes
 from vgg_viz.ui.page import footer
 
 GIBIBYTE = 2**30
@@ -143,8 +143,8 @@ class Box:
 
 def test_with_enough_memory_nothing_is_let_go():
     box = Box(100)
-    assert not Relief(None).relieve(box)
-    assert not Relief(2**60).relieve(box)
+    assert not MemoryGuard(None).give_back_if_short(box)
+    assert not MemoryGuard(2**60).give_back_if_short(box)
     assert box.used_bytes == 100
 
 
@@ -152,7 +152,7 @@ def test_near_the_limit_every_cache_is_halved_and_memory_handed_back(monkeypatch
     handed_back = []
     monkeypatch.setattr(memory, "give_back", lambda: handed_back.append(True))
     boxes = Box(100), Box(30)
-    assert Relief(memory.resident_bytes()).relieve(*boxes)
+    assert MemoryGuard(memory.resident_bytes()).give_back_if_short(*boxes)
     assert [box.used_bytes for box in boxes] == [50, 15]
     assert handed_back == [True]
 
@@ -160,20 +160,20 @@ def test_near_the_limit_every_cache_is_halved_and_memory_handed_back(monkeypatch
 def test_relief_rests_between_two_attempts(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(memory, "monotonic", lambda: now[0])
-    relief, box = Relief(1), Box(100)
-    assert relief.relieve(box)
-    assert not relief.relieve(box)
+    guard, box = MemoryGuard(1), Box(100)
+    assert guard.give_back_if_short(box)
+    assert not guard.give_back_if_short(box)
     now[0] += memory.PAUSE_SECONDS
-    assert relief.relieve(box)
+    assert guard.give_back_if_short(box)
     assert box.used_bytes == 25
 
 
 def test_relief_that_fails_does_not_stay_shut(monkeypatch):
     monkeypatch.setattr(memory, "give_back", lambda: 1 / 0)
-    relief = Relief(1)
+    guard = MemoryGuard(1)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            relief.relieve()
+            guard.give_back_if_short()
 
 
 def test_resident_memory_follows_an_array():
@@ -275,12 +275,12 @@ def test_the_footer_says_on_request_what_the_server_takes():
 
 
 def test_the_footer_tells_caches_and_forward_passes():
-    shelves = SimpleNamespace(
+    shared = SimpleNamespace(
         values=SimpleNamespace(used_bytes=53_400_000, max_bytes=117_440_512),
         drawn=SimpleNamespace(used_bytes=3_000_000, max_bytes=50_331_648),
-        forward_pass=SimpleNamespace(turns=1017),
+        turns=SimpleNamespace(taken=1017),
     )
-    parts = footer.measured(SimpleNamespace(shelves=lambda: shelves))
+    parts = footer.measured(shared)
     assert parts[1:4] == [
         "values 53 of 117 MB",
         "drawings 3 of 50 MB",

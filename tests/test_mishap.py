@@ -7,9 +7,8 @@ from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, Stop
 
 from tests.pages import choose, open_page, shown, texts, unavailable, upload, weights_from
 from vgg_viz import samples
-from vgg_viz.ui.page import errors as mishap
-from vgg_viz.ui.page import lecture, masthead, process
-from vgg_viz.ui.page import tour as touring
+from vgg_viz.ui.page import errors, masthead, process, tour_panel
+from vgg_viz.ui.state import mode
 from vgg_viz.ui.views import filters, maps
 
 
@@ -32,15 +31,15 @@ def seen(page):
 
 
 @pytest.mark.parametrize(
-    "place", [(masthead, "address"), (touring, "stage"), (filters, "show_first_layer")]
+    "place", [(masthead, "address"), (tour_panel, "stage"), (filters, "show_first_layer")]
 )
 def test_an_error_of_the_page_is_a_sentence_on_it_and_whole_in_the_log(monkeypatch, caplog, place):
     with monkeypatch.context() as patch:
         patch.setattr(*place, fail)
         page = open_page(view="Filters", network="Untrained")
-    assert seen(page) == [mishap.WHAT_TO_TRY]
+    assert seen(page) == [errors.WHAT_TO_TRY]
     assert "secret" not in texts(page)
-    [record] = [record for record in caplog.records if record.name == mishap.__name__]
+    [record] = [record for record in caplog.records if record.name == errors.__name__]
     assert record.exc_info[0] is UnexpectedError
     assert "/srv/secret" in caplog.text
     page.button(key="try-again").click().run()
@@ -57,7 +56,7 @@ def test_the_view_is_as_it_was_when_the_error_is_over(monkeypatch):
         # Before any of the view's controls.
         patch.setattr(filters.controls, "layer", fail)
         page.run()
-        assert seen(page) == [mishap.WHAT_TO_TRY]
+        assert seen(page) == [errors.WHAT_TO_TRY]
         assert not page.slider
     page.button(key="try-again").click().run()
     assert not page.exception
@@ -73,7 +72,7 @@ def test_a_picture_of_ones_own_is_still_there_when_the_error_is_over(monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(maps.picture, "choose", fail)
         page.run()
-        assert seen(page) == [mishap.WHAT_TO_TRY]
+        assert seen(page) == [errors.WHAT_TO_TRY]
     page.button(key="try-again").click().run()
     assert not page.exception
     assert "Your picture (stretched)" in texts(page)
@@ -83,12 +82,12 @@ def test_an_error_in_a_callback_is_told_on_the_page_as_it_was(monkeypatch, caplo
     page = open_page(view="Filters", network="Untrained")
     before = texts(page)
     with monkeypatch.context() as patch:
-        patch.setattr(lecture.state, "change", fail)
+        patch.setattr(mode.state, "change", fail)
         page.button(key="lecture-switch").click().run()
     assert not page.exception
-    assert seen(page) == [mishap.WHAT_TO_TRY]
+    assert seen(page) == [errors.WHAT_TO_TRY]
     assert texts(page) == before
-    [record] = [record for record in caplog.records if record.name == mishap.__name__]
+    [record] = [record for record in caplog.records if record.name == errors.__name__]
     assert record.exc_info[0] is UnexpectedError
     page.button(key="lecture-switch").click().run()
     assert not page.error
@@ -98,18 +97,18 @@ def test_an_error_in_a_callback_is_told_on_the_page_as_it_was(monkeypatch, caplo
 def test_an_error_that_streamlit_catches_itself_is_the_same_sentence(monkeypatch):
     page = open_page(view="Filters", network="Untrained")
     # As a fragment's: it never comes to the page.
-    monkeypatch.setattr(mishap, "told", fail)
+    monkeypatch.setattr(errors, "told", fail)
     page.run()
     [told] = page.exception
-    assert told.value == mishap.WHAT_TO_TRY.replace("**", "")
+    assert told.value == errors.WHAT_TO_TRY.replace("**", "")
     assert not told.stack_trace
 
 
 @pytest.mark.parametrize("way", [RerunException(None), StopException(), FragmentHandledException()])
 def test_what_streamlit_ends_runs_with_passes(way, caplog):
-    with pytest.raises(type(way)), mishap.told():
+    with pytest.raises(type(way)), errors.told():
         raise way
-    assert not [record for record in caplog.records if record.name == mishap.__name__]
+    assert not [record for record in caplog.records if record.name == errors.__name__]
 
 
 @pytest.mark.parametrize(
@@ -117,21 +116,21 @@ def test_what_streamlit_ends_runs_with_passes(way, caplog):
     [(False, "none"), ("false", "none"), ("none", "none"), ("full", "full")],
 )
 def test_a_host_that_shows_where_in_the_source_errors_were_is_set_right(set_to, afterwards):
-    before = st.get_option(mishap.SHOWN)
+    before = st.get_option(errors.SHOWN)
     try:
-        st.set_option(mishap.SHOWN, set_to)
+        st.set_option(errors.SHOWN, set_to)
         process.prepare.cache_clear()
         process.prepare()
-        assert st.get_option(mishap.SHOWN) == afterwards
+        assert st.get_option(errors.SHOWN) == afterwards
     finally:
-        st.set_option(mishap.SHOWN, before)
+        st.set_option(errors.SHOWN, before)
 
 
 def test_who_develops_the_page_sees_the_error_itself():
-    before = st.get_option(mishap.SHOWN)
+    before = st.get_option(errors.SHOWN)
     try:
-        st.set_option(mishap.SHOWN, "full")
-        with pytest.raises(UnexpectedError), mishap.told():
+        st.set_option(errors.SHOWN, "full")
+        with pytest.raises(UnexpectedError), errors.told():
             fail()
     finally:
-        st.set_option(mishap.SHOWN, before)
+        st.set_option(errors.SHOWN, before)

@@ -52,10 +52,9 @@ from vgg_viz.links import (
     write,
 )
 from vgg_viz.mosaic import FIRST_LEVEL, LEVELS
-from vgg_viz.serving import loading
-from vgg_viz.ui.page import tour as touring
-from vgg_viz.ui.widgets import export_menu as exporting
-from vgg_viz.ui.widgets import grid as mosaics
+from vgg_viz.ui.state import tour_steps
+from vgg_viz.ui.state.shared import shared
+from vgg_viz.ui.widgets import export_menu, grid
 from vgg_viz.weights import UntrainedWeights
 
 LAYER = VGG19.layer("block3_conv1")
@@ -92,7 +91,7 @@ class Truth:
     raccoon: np.ndarray
 
     def maps(self, layer_name, pixels=None, network="imagenet", preprocessing="caffe"):
-        built = loading.loader(network).network().result()
+        built = shared().loaders[network].network().result()
         pixels = self.cat if pixels is None else pixels
         return built.feature_maps(pixels, layer_name, preprocessing)
 
@@ -333,7 +332,7 @@ def test_without_weights_both_networks_are_the_same_and_are_called_so(choice):
             page = choose(page, "shown_as", "difference")
             assert "· ImageNet ·" not in texts(page)
     finally:
-        loading.loader.clear()
+        shared.clear()
 
 
 def test_the_other_network_of_the_untrained_one_is_the_trained_one(truth):
@@ -494,7 +493,7 @@ def assert_at(page: AppTest, number: int, steps=STEPS):
     # Where the control is tied to the address, that says it as well.
     told = read(link_of(page))
     for key, field in FIELDS.items():
-        if key not in (*touring.WAY, *touring.LENT, "lecture", "channels"):
+        if key not in (*tour_steps.WAY, *tour_steps.LENT, "lecture", "channels"):
             assert told.get(key, field.default) == step.page.get(key, field.default), key
 
 
@@ -647,15 +646,15 @@ def offered(monkeypatch):
     """Open a page and get what its exports are made of, under their names."""
     found = {}
 
-    def offer(name, title, exhibits, runs):
-        found[name] = exporting.Export(title, exhibits, runs, "https://example.org/?maps=9", False)
+    def offer(name, title, grids, runs):
+        found[name] = export_menu.Export(title, grids, runs, "https://example.org/?maps=9", False)
 
     def open_and_catch(**query):
         found.clear()
         open_page(**query)
         return dict(found)
 
-    monkeypatch.setattr(exporting, "offer", offer)
+    monkeypatch.setattr(export_menu, "offer", offer)
     return open_and_catch
 
 
@@ -832,12 +831,12 @@ def test_no_file_is_made_before_somebody_asks_for_it(query, name, monkeypatch):
     for maker in ("sheet_png", "sheet_pdf", "arrays_npz", "numbers_csv"):
         monkeypatch.setattr(exports, maker, partial(pytest.fail, f"{maker} was called"))
     for maker in ("maps_script", "filters_script"):
-        monkeypatch.setattr(exporting, maker, partial(pytest.fail, f"{maker} was called"))
+        monkeypatch.setattr(export_menu, maker, partial(pytest.fail, f"{maker} was called"))
     page = open_page(**query)
     assert not page.get("download_button")
     choose(page, f"export-{name}", True)
     assert [button.label for button in page.get("download_button")] == [
-        label for label, _ in exporting.FILES.values()
+        label for label, _ in export_menu.FILES.values()
     ]
     assert not [line for line in captions(page) if "your own picture" in line]
 
@@ -1104,8 +1103,8 @@ def test_who_empties_the_map_has_no_position_either():
 
 
 def test_tips_and_scales_say_numbers_as_people_do():
-    assert mosaics.in_words(np.array([4237.2, -0.00001234, 0.0])) == ["4,240", "−0.0000123", "0"]
-    strip = mosaics.legend("gray", (0.0, 12345.0))
+    assert grid.in_words(np.array([4237.2, -0.00001234, 0.0])) == ["4,240", "−0.0000123", "0"]
+    strip = grid.legend("gray", (0.0, 12345.0))
     assert "<span>0</span><span>12,300</span>" in strip
 
 

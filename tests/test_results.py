@@ -4,14 +4,24 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import streamlit as st
 
-from vgg_viz.serving.results import Work
-from vgg_viz.weights import UntrainedWeights
+from vgg_viz.serving.loading import Loader
+from vgg_viz.serving.results import Results
+from vgg_viz.serving.shared import Shared
+from vgg_viz.weights import UntrainedWeights, WeightsError
 
 
 class SupersededError(Exception):
     """What Streamlit's own calls raise in a run that a newer one has superseded."""
+
+
+class Superseded:
+    """A run that a newer one has superseded while it waited."""
+
+    since = 0.0
+
+    def end_if_superseded(self):
+        raise SupersededError
 
 
 class Counted(UntrainedWeights):
@@ -29,50 +39,84 @@ class Counted(UntrainedWeights):
 
 
 @pytest.fixture
-def work():
-    st.cache_resource.clear()
-    slot = SimpleNamespace(empty=lambda: None, caption=lambda words: None)
-    yield Work("untrained", None, slot)
-    st.cache_resource.clear()
+def shared():
+    return Shared(limit=None)
 
 
-def test_a_run_that_was_superseded_while_it_waited_computes_nothing(work):
-    def leave():
-        raise SupersededError
+@pytest.fixture
+def results(shared):
+    return Results(shared)
 
+
+def test_a_run_that_was_superseded_while_it_waited_computes_nothing(shared):
     ran = []
-    work.slot.empty, stay = leave, work.slot.empty
+    run = Superseded()
+    run.pause = run.go_on = lambda: None
     with pytest.raises(SupersededError):
-        work._in_turn(lambda: ran.append("the superseded one"))
-    work.slot.empty = stay
-    work._in_turn(lambda: ran.append("the next one"))
+        Results(shared, run).computed("key", ran.append, "the superseded one")
+    Results(shared).computed("key", ran.append, "the next one")
     assert ran == ["the next one"]
 
 
-def test_an_export_has_its_turn_outside_of_any_run(work):
-    work.slot = st.empty()
-    assert work._in_turn(lambda: 7) == 7
+def test_an_export_has_its_turn_outside_of_any_run(shared):
+    run = Superseded()
+    assert Results(shared, run).for_export().computed("key", int, "7") == 7
 
 
-def test_the_kernels_of_a_page_are_kept_and_the_layers_filters_are_not(work):
+def test_networks_of_one_label_share_nothing(results):
+    found = [
+        results.kernels(UntrainedWeights(seed=seed), "block1_conv1", [0], [0]) for seed in (1, 2)
+    ]
+    assert not np.array_equal(*found)
+
+
+def test_a_file_that_is_damaged_later_ends_the_run_and_is_given_up(shared):
+    class Damaged(UntrainedWeights):
+        def read(self, layer_name):
+            raise WeightsError("expected a sound file, got a damaged one")
+
+    damaged = Damaged()
+    shared.loaders["imagenet"] = Loader(lambda on_progress: damaged)
+    assert shared.loaders["imagenet"].weights().result() is damaged
+    run = SimpleNamespace(since=0.0, pause=None, go_on=None, end_if_superseded=None, started=0)
+    run.start_again = lambda: setattr(run, "started", run.started + 1)
+    with pytest.raises(WeightsError):
+        Results(shared, run).biases(damaged, "block1_conv1")
+    assert run.started == 1
+    assert isinstance(shared.loaders["imagenet"].weights().exception(), WeightsError)
+
+
+def test_the_kernels_of_a_page_are_kept_and_the_layers_filters_are_not(results):
     weights = Counted()
     kernel = UntrainedWeights().read("block2_conv1")[0].transpose(3, 2, 0, 1)
     for _ in range(2):
-        found = work.kernels(weights, "block2_conv1", range(16, 20), [5, 3])
+        found = results.kernels(weights, "block2_conv1", range(16, 20), [5, 3])
         np.testing.assert_array_equal(found, kernel[16:20][:, [5, 3]])
     assert not found.flags.writeable
     assert len(weights.reads) == 1
-    work.kernels(weights, "block2_conv1", range(20, 24), [5, 3])
+    results.kernels(weights, "block2_conv1", range(20, 24), [5, 3])
     assert len(weights.reads) == 2
 
 
-def test_what_is_held_is_read_once_and_let_go(work):
+def test_what_is_held_is_read_once_and_let_go(results):
     weights = Counted()
-    with work.holding():
-        work.kernels(weights, "block3_conv1", range(4), range(4))
-        work.filters_span(weights, "block3_conv1")
+    with results.holding():
+        results.kernels(weights, "block3_conv1", range(4), range(4))
+        results.filters_span(weights, "block3_conv1")
         assert len(weights.reads) == 1
-    assert work._held is None
-    with pytest.raises(SupersededError), work.holding():
-        raise SupersededError
-    assert work._held is None
+    results.kernels(weights, "block3_conv1", range(4, 8), range(4))
+    assert len(weights.reads) == 2
+
+
+def test_what_was_held_is_let_go_where_the_run_ends_meanwhile(results):
+    weights = Counted()
+
+    def look():
+        with results.holding():
+            results.kernels(weights, "block3_conv1", range(4), range(4))
+            raise SupersededError
+
+    with pytest.raises(SupersededError):
+        look()
+    results.filters_span(weights, "block3_conv1")
+    assert len(weights.reads) == 2

@@ -33,7 +33,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from vgg_viz import __version__, mosaic
 from vgg_viz.figures import figure
-from vgg_viz.inspection import statistics
+from vgg_viz.measures import statistics
 from vgg_viz.mosaic import Limits
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from there any of the block's layers takes 5 to 65 ms in place of up to 170.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from threading import Event, Lock
 from types import ModuleType
@@ -150,7 +150,7 @@ class Network:
         All 47 take 60 ms, for which the first page would wait. Nobody may reset Keras' global
         state from now on: see `vgg_viz.serving.loading.leave_sessions_alone`.
         """
-        self.label = weights.label
+        self.weights = weights
         self.architecture = architecture
         with _keras:
             self.model = build_model(weights, architecture)
@@ -158,6 +158,16 @@ class Network:
         self._submodels: dict[str, keras.Model] = {}
         self._passes: dict[tuple[str, ...], object] = {}
         self._summaries: dict[str, str] = {}
+
+    @property
+    def label(self) -> str:
+        """What it is called in captions; two networks may share it."""
+        return self.weights.label
+
+    @property
+    def identity(self) -> Hashable:
+        """What tells it from all others: equal for networks of the same weights only."""
+        return self.weights.identity
 
     def submodel(self, layer_name: str) -> keras.Model:
         """The model from the input to that conv layer.

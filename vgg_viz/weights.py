@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -139,6 +139,11 @@ class Weights(Protocol):
         """Which network these weights make, as a picture's caption names it."""
         ...
 
+    @property
+    def identity(self) -> Hashable:
+        """What tells these weights from all others, of the same label as well."""
+        ...
+
     def read(self, layer_name: str) -> LayerWeights:
         """One conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32."""
         ...
@@ -168,6 +173,11 @@ class StoredWeights:
     label: str
     seal: Seal | None = field(default=None, compare=False, repr=False)
     passed_over: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def identity(self) -> Hashable:
+        """The contents where they are known, else the place."""
+        return self.seal.md5 if self.seal else self.path
 
     def read(self, layer_name: str) -> LayerWeights:
         """Read one conv layer from the file.
@@ -210,6 +220,11 @@ class UntrainedWeights:
 
     label: ClassVar[str] = "untrained"
     seed: int = 19
+
+    @property
+    def identity(self) -> Hashable:
+        """What the random numbers follow from."""
+        return (self.label, self.seed)
 
     def read(self, layer_name: str) -> LayerWeights:
         """Draw one conv layer: kernel (3, 3, channels, filters) and bias (filters,), float32.

@@ -25,10 +25,9 @@ from vgg_viz.images import load_picture
 from vgg_viz.mosaic import mosaic, near_square, png
 from vgg_viz.network import Network, network_input, preprocess, tiles_first
 from vgg_viz.samples import SAMPLES, sample_bytes
-from vgg_viz.serving.results import measure_maps
+from vgg_viz.serving.results import span_of_maps
 from vgg_viz.ui.views.filters import LARGEST_TILE
-from vgg_viz.ui.widgets import grid as mosaics
-from vgg_viz.ui.widgets.grid import PAGE_WIDTH
+from vgg_viz.ui.widgets.grid import PAGE_WIDTH, Grid, Place, draw, scale, tell
 from vgg_viz.weights import UntrainedWeights, Weights
 
 BLOCK_MAPS = 64
@@ -152,11 +151,10 @@ def sent(maps: np.ndarray) -> bytes:
     """A mosaic of a layer's first maps as its component takes it: a header, then a PNG."""
     shown = maps[:BLOCK_MAPS]
     numbers = range(1, len(shown) + 1)
-    tiles = mosaics.Tiles(
-        shown, [str(number) for number in numbers], numbers, measure_maps(maps), key=None
-    )
-    frame = mosaics.Frame("grid", on_pick=lambda: None)
-    return mosaics.draw(tiles, mosaics.OWN_SCALE, "", frame).payload
+    titles = [str(number) for number in numbers]
+    tiles, place = Grid(shown, titles, numbers, span_of_maps(maps), ""), Place("grid", print)
+    payload, _ = draw(tiles, tell(tiles, place), *scale(tiles, place))
+    return payload
 
 
 def grid(maps: np.ndarray) -> bytes:

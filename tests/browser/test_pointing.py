@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import settle
 from vgg_viz.architecture import VGG19
-from vgg_viz.inspection import receptive_field
+from vgg_viz.explanation import receptive_field
 
 pytestmark = pytest.mark.browser
 

@@ -1,35 +1,22 @@
-"""What viewers share: results that are computed once and kept within a bound of bytes."""
+"""A cache bounded in bytes: what one viewer has had computed, all others get at once."""
 
-from bisect import insort
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
-from threading import Event, Lock, local
-from time import perf_counter
-from typing import Any
+from threading import Lock
+from typing import Any, TypeVar
 
 import numpy as np
 
-SLICE_SECONDS = 0.2  # how soon a run that nobody waits for any more leaves a queue
+from vgg_viz.serving.waiting import Pause, finished, leave_out, wait_until, working_seconds
 
-Pause = Callable[[], None]
-
-_waits = local()
-
-
-def working_seconds() -> float:
-    """A clock for this thread that stands still while it waits for others in `wait_until`.
-
-    What a value costs is the work, not the queue before it.
-    """
-    return perf_counter() - getattr(_waits, "seconds", 0.0)
+Value = TypeVar("Value")
+Other = TypeVar("Other")
 
 
 @dataclass
 class Entry:
-    """A value on a shelf: its size, the seconds that it took, and the priority that it stays at."""
+    """A value in a cache: its size, the seconds that it took, and the priority it stays at."""
 
     value: Any
     size: int
@@ -37,12 +24,7 @@ class Entry:
     priority: float = 0.0
 
 
-def set_aside(seconds: float) -> None:
-    """Have this thread's `working_seconds` leave out what was counted elsewhere already."""
-    _waits.seconds = getattr(_waits, "seconds", 0.0) + seconds
-
-
-class Shelf:
+class Cache:
     """A cache bounded in bytes, which lets go of what is cheapest to have again, byte by byte.
 
     13 MB of the first layer's maps take 3 ms, the 0.4 MB that the last block works on 75: going by
@@ -50,17 +32,20 @@ class Shelf:
     GreedyDual-Size (Cao and Irani, "Cost-Aware WWW Proxy Caching Algorithms", 1997): a value's
     priority is its seconds a byte, above that of what went last, so that what nobody uses ages.
 
+    What a value costs is measured here, and is its own: neither the wait for others nor what was
+    computed on the way to it and is kept, in whatever cache, under a key of its own.
+
     Streamlit's own caches either copy on every hit (``cache_data``) or count entries whatever
     their size (``cache_resource``), and let nobody go who waits for a value.
     """
 
     def __init__(self, max_bytes: int, clock: Callable[[], float] = working_seconds) -> None:
-        """Make an empty shelf for values of ``max_bytes`` together; ``clock`` counts seconds."""
+        """Make an empty cache for values of ``max_bytes`` together; ``clock`` counts seconds."""
         self.max_bytes = max_bytes
         self._clock = clock
         self._entries: dict[Hashable, Entry] = {}
         self._floor = 0.0
-        self._running: dict[Hashable, Future] = {}
+        self._running: dict[Hashable, Future[None]] = {}
         self._lock = Lock()
 
     @property
@@ -74,11 +59,11 @@ class Shelf:
         with self._lock:
             self._drop(max_bytes)
 
-    def get(self, key: Hashable, compute: Callable[[], Any], pause: Pause) -> Any:
+    def get(self, key: Hashable, compute: Callable[[], Value], pause: Pause) -> Value:
         """Return the value of that key, computed at most once at a time for all who ask.
 
         Args:
-            key: names the value.
+            key: names the value; whoever asks for it computes the same.
             compute: makes it; where it raises, nothing is kept and the next who asks tries again.
             pause: called now and then while another thread computes the value; it may raise, to
                 give up waiting.
@@ -86,29 +71,37 @@ class Shelf:
         while True:
             with self._lock:
                 if key in self._entries:
-                    return self._used(key)
+                    kept: Value = self._used(key)
+                    return kept
                 running = self._running.get(key)
                 if running is None:
                     self._running[key] = mine = Future()
                     break
             wait_until(lambda running=running: finished(running), pause)
         try:
-            start = self._clock()
-            value = compute()
-            self.put(key, value, self._clock() - start)
+            value, seconds = self._timed(compute)
+            self._keep(key, value, seconds)
+            leave_out(seconds)  # of what is made from it
             return value
         finally:
             with self._lock:
                 del self._running[key]
             mine.set_result(None)
 
-    def peek(self, key: Hashable) -> Any:
-        """The value of that key if it is kept, else None."""
-        with self._lock:
-            return self._used(key) if key in self._entries else None
+    def keep_second(self, key: Hashable, compute: Callable[[], tuple[Value, Other]]) -> Value:
+        """Compute two values at once, keep the second under that key, and return the first.
 
-    def put(self, key: Hashable, value: Any, seconds: float) -> None:
-        """Keep a value that took so many seconds to compute."""
+        Each is worth the time that both took.
+        """
+        (value, other), seconds = self._timed(compute)
+        self._keep(key, other, seconds)
+        return value
+
+    def _timed(self, compute: Callable[[], Value]) -> tuple[Value, float]:
+        start = self._clock()
+        return compute(), self._clock() - start
+
+    def _keep(self, key: Hashable, value: object, seconds: float) -> None:
         size = byte_count(value)
         if size > self.max_bytes:
             return  # or all the others would go for one that goes as well
@@ -135,75 +128,7 @@ class Shelf:
             total -= entry.size
 
 
-class Turnstile:
-    """One at a time, since two forward passes at once are no faster and take twice the memory.
-
-    Who came first is served first, also for the second turn and the third: a run that needs five
-    of them would otherwise wait for everybody else five times.
-    """
-
-    def __init__(self) -> None:
-        """Make a turnstile that is free."""
-        self._lock = Lock()
-        self._waiting: list[tuple[float, int, Event]] = []
-        self._inside: Event | None = None
-        self._arrivals = count()
-        self.turns = 0
-
-    @contextmanager
-    def turn(self, pause: Pause, since: float | None = None) -> Iterator[None]:
-        """Wait for the turn, and have it.
-
-        Args:
-            pause: called meanwhile; may raise, to leave the queue.
-            since: when the one who waits came, by `perf_counter`; now if not given.
-        """
-        mine = Event()
-        place = (perf_counter() if since is None else since, next(self._arrivals), mine)
-        with self._lock:
-            insort(self._waiting, place)
-            self._let_in()
-        try:
-            wait_until(lambda: mine.wait(SLICE_SECONDS), pause)
-            self.turns += 1
-            yield
-        finally:
-            with self._lock:
-                if self._inside is mine:
-                    self._inside = None
-                else:
-                    self._waiting.remove(place)
-                self._let_in()
-
-    def _let_in(self) -> None:
-        if self._inside is None and self._waiting:
-            *_, self._inside = self._waiting.pop(0)
-            self._inside.set()
-
-
-def finished(future: Future) -> bool:
-    """Wait a slice of time for a future; whether it is done, well or not."""
-    try:
-        future.exception(timeout=SLICE_SECONDS)
-    except TimeoutError:
-        return False
-    return True
-
-
-def wait_until(done: Callable[[], bool], pause: Pause) -> None:
-    """Call ``done``, which waits a slice of time, until it is true, pausing in between.
-
-    A Streamlit run that was superseded ends at its next ``st`` call: that is what ``pause`` is for.
-    """
-    start = perf_counter()
-    try:
-        while not done():
-            pause()
-    finally:
-        set_aside(perf_counter() - start)
-
-
-def byte_count(value: Any) -> int:
+def byte_count(value: object) -> int:
     """The size of arrays and bytes, alone or in a dict, list, tuple or object's fields."""
     if isinstance(value, np.ndarray):
         return value.nbytes

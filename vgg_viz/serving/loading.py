@@ -7,12 +7,8 @@ from concurrent.futures import Future
 from functools import partial
 from threading import Event, Lock, Thread
 
-import streamlit as st
-
 from vgg_viz import weights
-from vgg_viz.links import NetworkChoice
 from vgg_viz.network import Network, import_keras
-from vgg_viz.serving.cache import finished, wait_until
 from vgg_viz.weights import Weights
 
 OnProgress = Callable[[int, int | None], None]
@@ -174,34 +170,3 @@ def in_background(work: Callable[[], object]) -> Future:
 
     Thread(target=run, daemon=True).start()
     return future
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def loader(choice: NetworkChoice) -> Loader:
-    """The one loader of that network."""
-    if choice == "untrained":
-        return Loader(lambda on_progress: weights.UntrainedWeights())
-    return Loader(lambda on_progress: weights.obtain(on_progress=on_progress))
-
-
-def trained() -> str:
-    """What the trained network is called, as far as is known: "untrained" if it has no weights."""
-    label = loader("imagenet").label() or weights.IMAGENET_LABEL
-    return label.removeprefix(weights.FILE_LABEL)
-
-
-def wait_for(future: Future, source: Loader, slot: "st.delta_generator.DeltaGenerator") -> None:
-    """Show how far the loading is, in that slot, until the future is done, well or not."""
-    shown = []
-
-    def show_stage() -> None:
-        shown.append(True)
-        text, share = source.stage()
-        if share is None:
-            slot.status(text, state="running")
-        else:
-            slot.progress(share, text)
-
-    wait_until(lambda: finished(future), show_stage)
-    if shown:
-        slot.empty()

@@ -180,7 +180,7 @@ def peak_bytes(root: Path = ROOT) -> int:
     return most if sys.platform == "darwin" else most * 1024
 
 
-class Relief:
+class MemoryGuard:
     """Gives memory back when it is nearly used up; one for the whole process."""
 
     def __init__(self, limit: int | None) -> None:
@@ -190,7 +190,7 @@ class Relief:
         self._last = -PAUSE_SECONDS
         self._tidied = -TIDY_SECONDS
 
-    def relieve(self, *shelves: Shrinkable) -> bool:
+    def give_back_if_short(self, *caches: Shrinkable) -> bool:
         """Halve these caches and give memory back if it is nearly used up; whether it was.
 
         To be called before something large is computed; costs 20 µs where there is enough.
@@ -203,8 +203,8 @@ class Relief:
         try:
             if monotonic() - self._last < PAUSE_SECONDS:
                 return False
-            for shelf in shelves:
-                shelf.shrink_to(shelf.used_bytes // 2)
+            for cache in caches:
+                cache.shrink_to(cache.used_bytes // 2)
             give_back()
             self._last = monotonic()
             return True

@@ -3,8 +3,7 @@
 Streamlit ties one key to a button, and its Esc would work in fields and open menus as well.
 """
 
-from vgg_viz.ui.page import lecture
-from vgg_viz.ui.page import tour as touring
+from vgg_viz.ui.state import mode
 from vgg_viz.ui.widgets import components
 
 
@@ -19,10 +18,10 @@ def bindings() -> dict[str, str]:
     A clicker's keys do what the arrow keys do: they go through the tour, else through the layers.
     """
     pressed: dict[str, str] = {}
-    if touring.is_on():
+    if mode.on_tour():
         pressed |= {"PageDown": "tour-next", "PageUp": "tour-back"}
-    elif lecture.is_on():
+    elif mode.in_lecture():
         pressed |= {"PageDown": "next-layer", "PageUp": "previous-layer"}
-    if lecture.is_on():
-        pressed["Escape"] = "lecture-menu" if lecture.menu_is_open() else "lecture-switch"
+    if mode.in_lecture():
+        pressed["Escape"] = "lecture-menu" if mode.controls_are_open() else "lecture-switch"
     return pressed

@@ -4,9 +4,10 @@ import streamlit as st
 
 from vgg_viz.links import VIEWS
 from vgg_viz.ui import state
-from vgg_viz.ui.page import lecture
-from vgg_viz.ui.page import tour as touring
+from vgg_viz.ui.page import lecture, tour_panel
+from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import components, controls
+from vgg_viz.ui.widgets.words import escape
 
 MOST_PROBLEMS = 3  # of a link that are told one by one
 
@@ -14,7 +15,7 @@ MOST_PROBLEMS = 3  # of a link that are told one by one
 def show() -> str:
     """Show the top of the page; return the chosen view."""
     if state.arrive():
-        touring.arrive()
+        tour_steps.arrive()
     with st.container(
         horizontal=True,
         horizontal_alignment="distribute",
@@ -23,7 +24,7 @@ def show() -> str:
     ):
         st.title("VGG Viz: look inside VGG19", width="content")
         # In a lecture's tour they stand with the step's words, and not over what is looked at.
-        if not (lecture.is_on() and touring.is_on()):
+        if not (mode.in_lecture() and mode.on_tour()):
             tools()
     components.mount("dropping", "dropping", b"")
     with st.container(key="view-choice"):
@@ -35,7 +36,7 @@ def show() -> str:
 def tools() -> None:
     """Show what concerns the whole page."""
     with st.container(horizontal=True, width="content", key="page-tools"):
-        touring.switch()
+        tour_panel.switch()
         lecture.menu()
         lecture.switch()
         address()
@@ -44,7 +45,7 @@ def tools() -> None:
 def address() -> None:
     """Show the button that copies the address, and says what it does not carry."""
     own_picture = state.shows_own_picture()
-    missing = ["your own picture"] * own_picture + ["your own tour"] * touring.is_own()
+    missing = ["your own picture"] * own_picture + ["your own tour"] * tour_steps.is_own()
     words = {"missing": " or ".join(missing), "address": state.link()}
     components.mount("address", "copy-link", components.pack(words), come_back)
 
@@ -57,7 +58,7 @@ def show_problems() -> None:
     """Say what of the link was not understood."""
     problems = state.problems()
     if problems:
-        told = [touring.as_text(problem) for problem in problems[:MOST_PROBLEMS]]
+        told = [escape(problem) for problem in problems[:MOST_PROBLEMS]]
         more = len(problems) - len(told)
         words = " · ".join([*told, f"and {more} more"] if more else told)
         st.warning(f"Not all of this link was understood: {words}.", icon=":material/link_off:")

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from vgg_viz.downloads import StorageError, private_folder
 from vgg_viz.serving import memory
-from vgg_viz.ui.page import errors as mishap
+from vgg_viz.ui.page import errors
 
 # Python's own 5 ms are long beside what a viewer's message takes: the event loop, which has to run
 # for every one of them, would wait that long behind each thread that computes.
@@ -20,7 +20,7 @@ def prepare() -> None:
     memory.tame_allocator()
     sys.setswitchinterval(SWITCH_SECONDS)
     keep_to_own_folder()
-    mishap.prepare()
+    errors.prepare()
 
 
 def keep_to_own_folder() -> None:

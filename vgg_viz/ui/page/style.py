@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from vgg_viz.ui.page import lecture
-from vgg_viz.ui.page import tour as touring
+from vgg_viz.ui.state import mode
 
 STYLES = """
 <style>
@@ -299,9 +298,9 @@ TOUR = """
 def apply() -> None:
     """Put the style sheet into the page."""
     modes = (
-        [TOUR] * touring.is_on()
-        + [LECTURE, ROOM_IN_A_LECTURE] * lecture.is_on()
-        + [MENU] * lecture.menu_is_open()
+        [TOUR] * mode.on_tour()
+        + [LECTURE, ROOM_IN_A_LECTURE] * mode.in_lecture()
+        + [MENU] * mode.controls_are_open()
     )
     dark = [DARK_ON_PAPER] * (st.context.theme.type == "dark")
     st.html("".join([STYLES, ROOM, *dark, *modes]))

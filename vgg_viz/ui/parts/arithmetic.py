@@ -1,23 +1,23 @@
 """Where one value of a map comes from: patch, filter, products, bias, sum, ReLU."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from vgg_viz import inspection
+from vgg_viz import explanation as arithmetic
 from vgg_viz.architecture import Layer
+from vgg_viz.explanation import Explanation
 from vgg_viz.figures import figure, signed
 from vgg_viz.network import network_input
-from vgg_viz.serving.results import Span, measure_maps
-from vgg_viz.ui.parts.layer_maps import Scene
-from vgg_viz.ui.state import trail
+from vgg_viz.serving.results import Span, span_of_maps
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.state import picked, walk
 from vgg_viz.ui.state.selection import Position
-from vgg_viz.ui.state.trail import Stop
-from vgg_viz.ui.widgets import components
-from vgg_viz.ui.widgets import grid as mosaics
+from vgg_viz.ui.state.walk import Stop
+from vgg_viz.ui.widgets import grid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 
 STRONGEST = 8
@@ -53,19 +53,19 @@ class Value:
     ``previous`` to it, if there is one; ``kernel`` (channels, 3, 3) is the filter.
     """
 
-    scene: Scene
+    maps: LayerMaps
     channel: int
     position: Position
     previous: Layer | None
     before: np.ndarray | None
     inputs: np.ndarray
     kernel: np.ndarray
-    explanation: inspection.Explanation
+    explanation: Explanation
 
     @property
     def layer(self) -> Layer:
         """The layer that made it."""
-        return self.scene.layer
+        return self.maps.layer
 
 
 def show(value: Value) -> None:
@@ -84,28 +84,25 @@ def show(value: Value) -> None:
         show_kernels(value)
 
 
-def trace(scene: Scene, channel: int, position: Position) -> Value:
+def trace(maps: LayerMaps, channel: int, position: Position) -> Value:
     """Gather what the value was made of, and do its arithmetic again."""
-    work, layer = scene.work, scene.layer
-    weights = work.weights()
-    kernel = work.kernels(weights, layer.name, [channel - 1], range(layer.channels))[0]
-    bias = float(work.biases(weights, layer.name)[channel - 1])
-    previous = inspection.previous_conv(layer)
-    before, inputs = worked_on(scene, previous)
-    computed = float(scene.map(channel)[position])
-    explanation = inspection.explain(inputs, kernel, bias, computed, *position)
-    return Value(scene, channel, position, previous, before, inputs, kernel, explanation)
+    results, weights, layer = maps.results, maps.network.weights, maps.layer
+    kernel = results.kernels(weights, layer.name, [channel - 1], range(layer.channels))[0]
+    bias = float(results.biases(weights, layer.name)[channel - 1])
+    previous = arithmetic.previous_conv(layer)
+    before, inputs = worked_on(maps, previous)
+    computed = float(maps.map(channel)[position])
+    explained = arithmetic.explain(inputs, kernel, bias, computed, *position)
+    return Value(maps, channel, position, previous, before, inputs, kernel, explained)
 
 
-def worked_on(scene: Scene, previous: Layer | None) -> tuple[np.ndarray | None, np.ndarray]:
+def worked_on(maps: LayerMaps, previous: Layer | None) -> tuple[np.ndarray | None, np.ndarray]:
     """The maps of the conv layer before, if there is one, and what the layer makes its own of."""
-    pixels = scene.picture.pixels
+    pixels = maps.picture.pixels
     if previous is None:
-        return None, network_input(pixels, scene.preprocessing)
-    before = scene.work.feature_maps(
-        scene.network, scene.picture, previous.name, scene.preprocessing
-    )
-    return before, inspection.layer_input(scene.layer, pixels, before)
+        return None, network_input(pixels, maps.preprocessing)
+    before = replace(maps, layer=previous).values()
+    return before, arithmetic.layer_input(maps.layer, pixels, before)
 
 
 def show_sum(value: Value) -> None:
@@ -137,13 +134,13 @@ def show_sum(value: Value) -> None:
 
 def show_pixels(value: Value) -> None:
     """Show the first layer's patch in the picture's own colours, and the arithmetic on it."""
-    right = value.scene.preprocessing == "caffe"
+    right = value.maps.preprocessing == "caffe"
     st.markdown(RIGHT_PIXELS if right else WRONG_PIXELS)
     patch, arithmetic = st.columns([1, 3])
     with patch:
-        frame = mosaics.Frame("pixels", ignore, largest_tile=150, follows=False, tools=False)
+        place = grid.Place("pixels", ignore, largest_tile=150, follows=False, tools=False)
         colours = pixel_colours(value)
-        mosaics.show_colours(colours[None], [""], "The patch, in its own colours", frame)
+        grid.show_colours(colours[None], [""], "The patch, in its own colours", place)
     with arithmetic:
         show_arithmetic(value, range(3), BGR if right else BGR[::-1])
 
@@ -151,8 +148,8 @@ def show_pixels(value: Value) -> None:
 def pixel_colours(value: Value) -> np.ndarray:
     """The patch of the picture that the first layer's filter lies on, RGB uint8 (3, 3, 3)."""
     patch = value.explanation.patch
-    if value.scene.preprocessing == "caffe":
-        return inspection.pixel_colours(patch)
+    if value.maps.preprocessing == "caffe":
+        return arithmetic.pixel_colours(patch)
     return np.rint(255 * np.moveaxis(patch, 0, -1)).astype(np.uint8)
 
 
@@ -172,22 +169,25 @@ def show_contributors(value: Value, previous: Layer) -> None:
     contributions = value.explanation.contributions
     titles = [f"{index + 1}: {signed(contributions[index], 3)}" for index in order]
     numbers = [index + 1 for index in order]
-    tiles = mosaics.Tiles(value.inputs[order], titles, numbers, measure_maps(value.inputs), "")
-    frame = mosaics.Frame(
-        "contributors",
-        partial(
-            walk_back,
-            Stop(value.layer.name, value.channel, value.position),
-            stops(value, previous, order),
-            value.scene.subject_key,
-        ),
+    here = Stop(value.layer.name, value.channel, value.position)
+    words = f"{len(order)} of {value.layer.channels} input channels: number and contribution"
+    tiles = grid.Grid(
+        value.inputs[order],
+        titles,
+        numbers,
+        span_of_maps(value.inputs),
+        "",
+        caption=words,
         columns=8,
+    )
+    place = grid.Place(
+        "contributors",
+        partial(walk_back, here, stops(value, previous, order), value.maps.subject_key),
         largest_tile=112,
         smallest_tile=64,
         follows=False,
     )
-    words = f"{len(order)} of {value.layer.channels} input channels: number and contribution"
-    mosaics.show_anew(tiles, mosaics.OWN_SCALE, words, frame)
+    grid.show_anew(tiles, place)
     show_arithmetic(value, order, [str(number) for number in numbers])
     title = f"What each of the {value.layer.channels} channels contributes"
     # Checking and sending a chart takes a third of a run: it is made for those who open it.
@@ -211,7 +211,7 @@ def stops(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int, S
     found = {}
     for channel in channels:
         kernel = value.kernel[channel]
-        position = inspection.source_position(
+        position = arithmetic.source_position(
             value.layer, value.before, kernel, channel, *value.position
         )
         if position:
@@ -221,9 +221,9 @@ def stops(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int, S
 
 def walk_back(here: Stop, there: Mapping[int, Stop], about: Hashable) -> None:
     """Go to the clicked contributor's map in the layer before, at its position."""
-    number = components.picked_number("contributors", max(there, default=0))
+    number = picked.number("contributors", max(there, default=0))
     if number in there:
-        trail.walk(here, there[number], about)
+        walk.on(here, there[number], about)
 
 
 def show_arithmetic(value: Value, order: range | list[int], names: tuple | list) -> None:
@@ -243,19 +243,20 @@ def show_arithmetic(value: Value, order: range | list[int], names: tuple | list)
 def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
     """Show 3 x 3 tiles in one row or two, on one scale around zero."""
     largest = float(np.abs(values).max())
-    numbers = range(1, len(values) + 1)
-    span = Span(-largest, largest, largest)
-    tiles = mosaics.Tiles(values, titles, numbers, span, "", rectified=False)
-    frame = mosaics.Frame(
-        name,
-        ignore,
-        min(COLUMNS, len(values)),
-        largest_tile=LARGEST_TILE,
-        follows=False,
-        tools=False,
-        label=LABELS[name],
+    tiles = grid.Grid(
+        values,
+        titles,
+        range(1, len(values) + 1),
+        Span(-largest, largest, largest),
+        "",
+        SIGNED,
+        columns=min(COLUMNS, len(values)),
+        rectified=False,
     )
-    mosaics.show_anew(tiles, SIGNED, "", frame)
+    place = grid.Place(
+        name, ignore, largest_tile=LARGEST_TILE, follows=False, tools=False, label=LABELS[name]
+    )
+    grid.show_anew(tiles, place)
 
 
 def show_kernels(value: Value) -> None:
@@ -264,7 +265,7 @@ def show_kernels(value: Value) -> None:
     order = np.argsort(-strength, kind="stable")[:KERNELS_SHOWN].tolist()
     st.markdown(
         f"**The kernels of filter {value.channel}** of {value.layer.title} "
-        f"({value.scene.network.label}), strongest channels first: {len(order)} of "
+        f"({value.maps.network.label}), strongest channels first: {len(order)} of "
         f"{value.layer.channels}."
     )
     show_signed("own-kernels", value.kernel[order], [str(index + 1) for index in order])

@@ -1,4 +1,4 @@
-"""Numbers: a layer's values, and what becomes of a picture over all 16 layers."""
+"""Charts: a layer's values, and what becomes of a picture over all 16 layers."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ import streamlit as st
 
 from vgg_viz.architecture import VGG19
 from vgg_viz.figures import figure
-from vgg_viz.inspection import Profile, histogram
-from vgg_viz.ui.page import lecture
-from vgg_viz.ui.parts.layer_maps import Scene
+from vgg_viz.measures import Profile, histogram
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.widgets import words
 
 HEIGHT = 190  # pixels
 
@@ -21,24 +21,24 @@ PLOTS = (
 )
 
 
-def show(scene: Scene) -> None:
+def show_layer(maps: LayerMaps) -> None:
     """Show the layer's histogram, for those who open it."""
-    title = f"The values of {scene.layer.name} in numbers"
+    title = f"The values of {maps.layer.name} in numbers"
     with st.expander(title, key="numbers", on_change="rerun") as opened:
         if opened.open:
-            show_histogram(scene)
+            show_histogram(maps)
 
 
-def show_histogram(scene: Scene) -> None:
+def show_histogram(maps: LayerMaps) -> None:
     """Show how many of a layer's values, of all its maps together, are how large."""
-    measured = scene.statistics()
-    values = scene.work.kept(("histogram", *scene.key), lambda: layer_histogram(scene.maps()))
-    counts, edges = values
+    measured = maps.statistics()
+    key = ("histogram", *maps.key)
+    counts, edges = maps.results.kept(key, lambda: layer_histogram(maps.values()))
     total = int(counts.sum())
     zeros = total * (1 - measured.active.mean())
     st.markdown(
         f"**{total:,} values**, {zeros / total:.0%} of them zero after ReLU. "
-        f"{measured.silent} of {scene.layer.filters} maps are silent on this picture: nowhere "
+        f"{measured.silent} of {maps.layer.filters} maps are silent on this picture: nowhere "
         f"above zero. The largest value is {figure(measured.maximum.max())}."
     )
     rows = [
@@ -47,7 +47,7 @@ def show_histogram(scene: Scene) -> None:
     ]
     st.vega_lite_chart(histogram_plot(rows), width="stretch")
     st.caption(
-        f"{scene.layer.title} · {scene.subject} · after ReLU, zero and above; the bars' scale is "
+        f"{maps.layer.title} · {maps.subject} · after ReLU, zero and above; the bars' scale is "
         "logarithmic, so that rare values show"
     )
 
@@ -87,9 +87,9 @@ def histogram_plot(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def show_profiles(scene: Scene) -> None:
+def show_profiles(maps: LayerMaps) -> None:
     """Show what becomes of the picture from layer to layer, in three plots."""
-    profiles = scene.work.profiles(scene.network, scene.picture)
+    profiles = maps.results.overview(maps.network, maps.picture).profiles
     rows = [
         row(number, layer.name, layer.receptive_field, profile)
         for number, (layer, profile) in enumerate(
@@ -103,12 +103,12 @@ def show_profiles(scene: Scene) -> None:
             st.markdown(f"**{title}**, {unit}")
             st.vega_lite_chart(layer_plot(rows, field, title, number_format), width="stretch")
     first, last = profiles[0], profiles[-1]
-    caption = lecture.caption(
-        f"All 16 conv layers · {scene.subject} · *Still recognisable* is the largest correlation "
+    caption = words.caption(
+        f"All 16 conv layers · {maps.subject} · *Still recognisable* is the largest correlation "
         f"of a map with the photograph's brightness, both at the map's size: {first.likeness:.2f} "
         f"in {VGG19.conv_layers[0].name} (map {first.likest}), {last.likeness:.2f} in "
         f"{VGG19.conv_layers[-1].name} (map {last.likest})",
-        f"{scene.network.label} · {scene.picture.title} · all 16 conv layers",
+        f"{maps.network.label} · {maps.picture.title} · all 16 conv layers",
     )
     st.caption(caption)
 

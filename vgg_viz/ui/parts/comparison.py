@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -19,21 +20,23 @@ from vgg_viz.links import (
     Order,
     PairScale,
 )
-from vgg_viz.serving.results import Span, Work
-from vgg_viz.ui.page import lecture
-from vgg_viz.ui.parts import arithmetic as origin
-from vgg_viz.ui.parts import inspector
-from vgg_viz.ui.parts.layer_maps import Scene
-from vgg_viz.ui.widgets import controls, picture
-from vgg_viz.ui.widgets import export_menu as exporting
-from vgg_viz.ui.widgets import grid as mosaics
+from vgg_viz.picture import Picture
+from vgg_viz.reproduction import MapsRun
+from vgg_viz.serving.results import Span
+from vgg_viz.ui import state
+from vgg_viz.ui.parts import arithmetic, inspector
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.state import mode, selection
+from vgg_viz.ui.widgets import controls, export_menu, grid, picture, words
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
-from vgg_viz.ui.widgets.picture import Picture
+from vgg_viz.ui.widgets.grid import Grid
+from vgg_viz.ui.widgets.network import load_network
 
-Sides = tuple[Scene, Scene]
+Sides = tuple[LayerMaps, LayerMaps]
 
 WIDTH = 560  # CSS pixels: half of the page
 INSPECTORS = ("inspector-0", "inspector-1")
+NAMES = ("this", "other")  # of the arrays in an export
 
 LESSON = (
     "**The field's commonest mistake.** VGG19 learned from pictures with **blue first** and the "
@@ -58,7 +61,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Compared:
-    """What a scene is compared with, and how that is shown; ``picture`` where it is another's."""
+    """What maps are compared with, and how that is shown; ``picture`` where it is another's."""
 
     kind: Comparison
     picture: Picture | None
@@ -82,160 +85,167 @@ def choose_scale(shown_as: str) -> PairScale:
     """Choose the scale; a difference is one tile a pair, so that it has no third."""
     if shown_as == "difference":
         scales = {scale: PAIR_SCALES[scale] for scale in ("pair", "layer")}
-        words = "**Each pair**: every difference on its own scale · **Layer**: one scale for all"
+        help_text = (
+            "**Each pair**: every difference on its own scale · **Layer**: one scale for all"
+        )
     else:
         scales = PAIR_SCALES
-        words = (
+        help_text = (
             "**Each pair**: the two tiles of a number on one scale · **Layer**: one "
             "scale for both grids · **Each tile**: each on its own, to compare patterns only"
         )
-    return controls.one_of("Scale", "pair_scale", scales, help_text=words)
+    return controls.one_of("Scale", "pair_scale", scales, help_text=help_text)
 
 
 def show(
-    scene: Scene, compared: Compared, count: int, order: Order, notice: DeltaGenerator
+    maps: LayerMaps, compared: Compared, count: int, order: Order, notice: DeltaGenerator
 ) -> None:
-    """Show the same maps of a scene and of another one."""
-    lecture.prose(WORDS[compared.kind])
-    other = other_scene(scene, compared, notice)
-    if other.key == scene.key:
+    """Show the same maps twice: these, and those that they are compared with."""
+    words.prose(WORDS[compared.kind])
+    sides = maps, other_side(maps, compared, notice)
+    if sides[0].key == sides[1].key:
         st.info("Both are the same here: " + SAME[compared.kind], icon=":material/equal:")
-    exhibits = differences if compared.shown_as == "difference" else pairs
-
-    def make() -> list[mosaics.Exhibit]:
-        return exhibits(scene, other, count, order, compared.appearance)
-
-    place(scene, make())
-    numbers = scene.numbers(order, count)
-    exporting.offer(
+    make = differences if compared.shown_as == "difference" else pairs
+    place(sides, make(sides, count, order, compared.appearance))
+    exported = maps.for_export(), sides[1].for_export()
+    export_menu.offer(
         "comparison",
-        f"Feature maps of {scene.layer.name} compared",
-        make,
-        lambda: [scene.run("this", numbers), other.run("other", numbers)],
+        f"Feature maps of {maps.layer.name} compared",
+        partial(make, exported, count, order, compared.appearance),
+        partial(script_runs, exported, count, order),
     )
-    if not lecture.is_on() or inspector.current():
-        inspect((scene, other), compared.appearance, scene.numbers(order, count))
+    if not mode.in_lecture() or selection.current():
+        inspect(sides, compared.appearance, maps.numbers(order, count))
 
 
-def other_scene(scene: Scene, compared: Compared, notice: DeltaGenerator) -> Scene:
-    """The scene to compare with."""
+def script_runs(sides: Sides, count: int, order: Order) -> list[MapsRun]:
+    """How a script of one's own makes both sides: the same maps, in the first one's order."""
+    numbers = sides[0].numbers(order, count)
+    return [side.script_run(name, numbers) for name, side in zip(NAMES, sides, strict=True)]
+
+
+def other_side(maps: LayerMaps, compared: Compared, notice: DeltaGenerator) -> LayerMaps:
+    """The maps to compare with."""
     if compared.picture:
-        return replace(scene, picture=compared.picture)
+        return replace(maps, picture=compared.picture)
     if compared.kind == "preprocessing":
-        return replace(scene, preprocessing="rgb")
+        return replace(maps, preprocessing="rgb")
     choices: tuple[NetworkChoice, ...] = get_args(NetworkChoice)
-    (choice,) = (choice for choice in choices if choice != scene.work.choice)
-    work = Work(choice, notice, scene.work.slot)
-    return replace(scene, work=work, network=work.network())
+    (choice,) = (choice for choice in choices if choice != state.value("network"))
+    return replace(maps, network=load_network(choice, notice))
 
 
-def pairs(
-    scene: Scene, other: Scene, count: int, order: Order, appearance: Appearance
-) -> list[mosaics.Exhibit]:
+def pairs(sides: Sides, count: int, order: Order, appearance: Appearance) -> list[Grid]:
     """Both grids, the same maps in the same places."""
-    shown = scene.shown(order, count)
-    sides = [scene.tiles(shown), other.tiles(shown)]
-    span = Span(min(side.span.low for side in sides), max(side.span.high for side in sides))
-    measured = [side.statistics() for side in (scene, other)]
+    numbers = sides[0].numbers(order, count)
+    grids = [side.grid(numbers, appearance) for side in sides]
+    span = Span(min(one.span.low for one in grids), max(one.span.high for one in grids))
+    measured = [side.statistics() for side in sides]
+    shown = np.array(numbers) - 1
     pair = (
-        np.minimum(*(numbers.minimum[shown] for numbers in measured)),
-        np.maximum(*(numbers.maximum[shown] for numbers in measured)),
+        np.minimum(*(statistics.minimum[shown] for statistics in measured)),
+        np.maximum(*(statistics.maximum[shown] for statistics in measured)),
     )
-    both = (*scene.key, *other.key, int(count), order)
     return [
-        mosaics.Exhibit(
-            name,
-            replace(tiles, span=span, pair=pair, key=(name, *both)),
-            appearance,
-            side.caption(count, order),
+        replace(
+            one,
+            name=name,
+            span=span,
+            pair=pair,
+            key=(name, *(one.key for one in grids)),
+            caption=side.caption(count, order),
             heading=heading,
         )
-        for name, heading, side, tiles in zip(
-            ("this", "other"), headings(scene, other), (scene, other), sides, strict=True
-        )
+        for one, name, side, heading in zip(grids, NAMES, sides, headings(sides), strict=True)
     ]
 
 
-def differences(
-    scene: Scene, other: Scene, count: int, order: Order, appearance: Appearance
-) -> list[mosaics.Exhibit]:
-    """The other maps minus this scene's, on scales that are symmetric about zero."""
-    shown = scene.shown(order, count)
-    tiles, others = scene.tiles(shown), other.tiles(shown)
+def differences(sides: Sides, count: int, order: Order, appearance: Appearance) -> list[Grid]:
+    """The other maps minus these, on scales that are symmetric about zero."""
+    maps, other = sides
+    numbers = maps.numbers(order, count)
+    these, others = maps.grid(numbers), other.grid(numbers)
 
     def minus() -> np.ndarray:
-        return others.values - tiles.values
+        return others.values - these.values
 
-    key = ("difference", tiles.key, others.key)
-    largest = scene.work.kept(("largest", key), lambda: np.abs(minus()).max(axis=(1, 2)))
+    key = ("difference", these.key, others.key)
+    largest = maps.results.kept(("largest", key), lambda: np.abs(minus()).max(axis=(1, 2)))
     most = float(largest.max())
-    heading = "Difference: {1} minus {0}".format(*headings(scene, other))
-    networks = ", ".join(dict.fromkeys(side.network.label for side in (scene, other)))
-    caption = lecture.caption(
-        f"{scene.layer.title} · {other.subject} minus {scene.subject} · {count} of "
-        f"{scene.layer.filters} maps shown · after ReLU · blue: less, red: more",
-        f"{networks} · {count} of {scene.layer.filters} maps · blue: less, red: more",
-    )
     scale = "layer" if appearance.scale == "layer" else "pair"
-    grid = replace(
-        tiles,
+    difference = replace(
+        these,
         source=minus,
         span=Span(-most, most),
         pair=(-largest, largest),
-        key=("difference", *scene.key, *other.key, int(count), order),
+        key=key,
+        appearance=Appearance(scale, DIVERGING),
+        caption=difference_words(sides, count),
+        name="difference",
+        heading="Difference: {1} minus {0}".format(*headings(sides)),
         rectified=False,
     )
-    return [
-        mosaics.Exhibit("difference", grid, Appearance(scale, DIVERGING), caption, heading=heading)
-    ]
+    return [difference]
 
 
-def headings(scene: Scene, other: Scene) -> tuple[str, str]:
+def difference_words(sides: Sides, count: int) -> str:
+    """What a reader must know of a difference."""
+    maps, other = sides
+    networks = ", ".join(dict.fromkeys(side.network.label for side in sides))
+    return words.caption(
+        f"{maps.layer.title} · {other.subject} minus {maps.subject} · {count} of "
+        f"{maps.layer.filters} maps shown · after ReLU · blue: less, red: more",
+        f"{networks} · {count} of {maps.layer.filters} maps · blue: less, red: more",
+    )
+
+
+def headings(sides: Sides) -> tuple[str, str]:
     """What the two sides are called: by what tells them apart."""
-    if scene.picture is not other.picture:
-        return scene.picture.title, other.picture.title
-    if scene.preprocessing != other.preprocessing:
+    maps, other = sides
+    if maps.picture is not other.picture:
+        return maps.picture.title, other.picture.title
+    if maps.preprocessing != other.preprocessing:
         return "Right: BGR − mean", "Wrong: RGB / 255"
     # By what each of them is: without weights, both are untrained.
-    labels = (side.network.label for side in (scene, other))
-    return tuple(NETWORKS.get(label, label) for label in labels)
+    this, that = (side.network.label for side in sides)
+    return NETWORKS.get(this, this), NETWORKS.get(that, that)  # type: ignore[call-overload]
 
 
-def place(scene: Scene, exhibits: list[mosaics.Exhibit]) -> None:
+def place(sides: Sides, grids: Sequence[Grid]) -> None:
     """Show these grids beside each other."""
-    columns = st.columns(len(exhibits), gap="medium")
-    for column, exhibit in zip(columns, exhibits, strict=True):
-        name = f"compared-{exhibit.name}"
-        frame = mosaics.Frame(name, inspector.pick_map(name, scene.layer), width=WIDTH)
+    columns = st.columns(len(grids), gap="medium")
+    for column, one in zip(columns, grids, strict=True):
+        name = f"compared-{one.name}"
         with column:
-            st.subheader(exhibit.heading)
-            mosaics.show(scene.work, exhibit.tiles, exhibit.appearance, exhibit.caption, frame)
+            st.subheader(one.heading)
+            where = grid.Place(name, inspector.pick_map(name, sides[0].layer), width=WIDTH)
+            grid.show(sides[0].results, one, where)
 
 
 def inspect(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:
-    """Look into the chosen map of both scenes, and take a value of one of them apart."""
+    """Look into the chosen map of both sides, and take a value of one of them apart."""
     plain = Appearance("layer" if appearance.scale == "layer" else "own", "gray")
     if appearance.colour_map in COLOUR_MAPS:
         plain = replace(plain, colour_map=appearance.colour_map)
-    place = st.container()
+    above = st.container()
     chosen = inspector.choose(sides[0].layer)
-    with place:
+    with above:
         columns = st.columns(2, gap="medium")
     values = []
     for column, name, heading, side in zip(
-        columns, INSPECTORS, headings(*sides), sides, strict=True
+        columns, INSPECTORS, headings(sides), sides, strict=True
     ):
-        with column, side.work.holding():
+        with column, side.results.holding():
             st.markdown(f"**{heading}**")
             values.append(inspector.look_into(side, chosen, plain, name, shown))
-    if lecture.is_on() or chosen is None:
+    if mode.in_lecture() or chosen is None:
         return
     inspector.offer_filter(sides[0], chosen.channel)
     if chosen.position:
-        take_apart(values, headings(*sides))
+        take_apart(values, headings(sides))
 
 
-def take_apart(values: Sequence[origin.Value | None], names: Sequence[str]) -> None:
+def take_apart(values: Sequence[arithmetic.Value | None], names: Sequence[str]) -> None:
     """Show what one of two values was made of: of the one that was clicked, or is chosen here."""
     if st.session_state.get(inspector.CLICKED) not in INSPECTORS:
         st.session_state[inspector.CLICKED] = INSPECTORS[0]
@@ -246,4 +256,6 @@ def take_apart(values: Sequence[origin.Value | None], names: Sequence[str]) -> N
         required=True,
         key=inspector.CLICKED,
     )
-    origin.show(values[INSPECTORS.index(clicked)])
+    value = values[INSPECTORS.index(clicked)]
+    if value:
+        arithmetic.show(value)

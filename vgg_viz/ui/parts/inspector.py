@@ -6,24 +6,23 @@ map is chosen.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 
-from vgg_viz import inspection
+from vgg_viz import measures
 from vgg_viz.architecture import Layer
+from vgg_viz.explanation import Explanation
 from vgg_viz.figures import figure, signed
 from vgg_viz.mosaic import colour_levels
-from vgg_viz.serving.results import measure_maps, span_of
+from vgg_viz.serving.results import span_of, span_of_maps
 from vgg_viz.ui import state
-from vgg_viz.ui.page import lecture
-from vgg_viz.ui.parts import arithmetic as origin
-from vgg_viz.ui.parts.layer_maps import Scene
-from vgg_viz.ui.state import selection, trail
-from vgg_viz.ui.state.selection import Position
-from vgg_viz.ui.state.trail import Stop
-from vgg_viz.ui.widgets import components
+from vgg_viz.ui.parts import arithmetic
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.state import mode, picked, selection, walk
+from vgg_viz.ui.state.selection import Chosen
+from vgg_viz.ui.state.walk import Stop
+from vgg_viz.ui.widgets import components, controls
 from vgg_viz.ui.widgets.controls import Appearance
 
 CLICKED = "inspector-clicked"
@@ -34,31 +33,15 @@ POINT_HINT = (
 )
 
 
-class Chosen(NamedTuple):
-    """A map, from 1, and a position in it, from 0, if there is one."""
-
-    channel: int
-    position: Position | None = None
-
-
 def choose(layer: Layer) -> Chosen | None:
     """Show the number fields, but in a lecture; return what is chosen, if anything is."""
     height, width, filters = layer.output_shape
-    if not lecture.is_on():
+    if not mode.in_lecture():
         with st.container(key="inspector-fields", horizontal=True, gap="small"):
-            if selection.field("Map", selection.CHANNEL, filters):
-                selection.field("Row", selection.ROW, height)
-                selection.field("Column", selection.COLUMN, width)
-    return current()
-
-
-def current() -> Chosen | None:
-    """What is chosen, whether there are fields for it or not."""
-    names = (selection.CHANNEL, selection.ROW, selection.COLUMN)
-    channel, row, column = map(state.number, names)
-    if channel is None:
-        return None
-    return Chosen(channel, (row - 1, column - 1) if row and column else None)
+            if controls.number("Map", selection.CHANNEL, filters):
+                controls.number("Row", selection.ROW, height)
+                controls.number("Column", selection.COLUMN, width)
+    return selection.current()
 
 
 def pick_map(mosaic: str, layer: Layer) -> Callable[[], None]:
@@ -67,28 +50,28 @@ def pick_map(mosaic: str, layer: Layer) -> Callable[[], None]:
 
 
 def _pick_map(mosaic: str, largest: int) -> None:
-    number = components.picked_number(mosaic, largest)
+    number = picked.number(mosaic, largest)
     if number is None:
         return
     # In a lecture a map is closed as it was opened.
-    if lecture.is_on() and number == state.number(selection.CHANNEL):
+    if mode.in_lecture() and number == state.number(selection.CHANNEL):
         selection.let_go()
         return
     selection.choose(number)
-    trail.reveal()
+    walk.reveal()
 
 
 def look_into(
-    scene: Scene,
+    maps: LayerMaps,
     chosen: Chosen | None,
     appearance: Appearance,
     name: str = "inspector",
     shown: Sequence[int] = (),
-) -> origin.Value | None:
-    """Show a map of a scene, or the photograph as long as none is chosen.
+) -> arithmetic.Value | None:
+    """Show one of these maps, or the photograph as long as none is chosen.
 
     Args:
-        scene: whose map it is.
+        maps: those of which it is one.
         chosen: the map, and perhaps a position in it.
         appearance: its colours, and whether it is on its own scale or its layer's.
         name: the component's key on the page.
@@ -97,68 +80,71 @@ def look_into(
     Returns:
         What the value at the chosen position was made of, if there is one.
     """
-    stops = way(scene, chosen)
-    traced = origin.trace(scene, *chosen) if chosen and chosen.position else None
-    header, values, colours = looked_into(scene, chosen, appearance)
+    stops = way(maps, chosen)
+    traced = None
+    if chosen and chosen.position:
+        traced = arithmetic.trace(maps, chosen.channel, chosen.position)
+    header, values, colours = looked_into(maps, chosen, appearance)
     header |= {
-        "lecture": lecture.is_on(),
-        "photo": f"{scene.picture.alt}, as VGG19 sees it",
-        "trail": trail.words(stops),
+        "lecture": mode.in_lecture(),
+        "photo": f"{maps.picture.alt}, as VGG19 sees it",
+        "trail": walk.words(stops),
         "sum": sum_words(traced.explanation) if traced else "",
         "note": missing_words(chosen, shown),
-        "reveal": trail.revealed(),
+        "reveal": walk.revealed(),
     }
-    payload = components.pack(header, values.tobytes(), colours.tobytes(), scene.picture.png)
-    components.mount("inspector", name, payload, partial(take, name, scene.layer, stops))
+    payload = components.pack(header, values.tobytes(), colours.tobytes(), maps.picture.png)
+    components.mount("inspector", name, payload, partial(take, name, maps.layer, stops))
     return traced
 
 
 def take(name: str, layer: Layer, stops: Sequence[Stop]) -> None:
     """A callback's work: a position, a stop of the way here, or the map's end was picked."""
-    sent = components.picked(name)
+    sent = picked.sent(name)
     if sent == "closed":
         selection.let_go()
         return
     if isinstance(sent, Mapping) and "stop" in sent:
-        index = components.whole_number(sent["stop"], 0, len(stops) - 1)
+        index = picked.whole_number(sent["stop"], 0, len(stops) - 1)
         if index is not None:
-            trail.go(stops[index])
+            walk.go(stops[index])
         return
     st.session_state[CLICKED] = name
-    selection.pick_position(name, layer)()
+    selection.pick_position(name, layer)
 
 
-def way(scene: Scene, chosen: Chosen | None) -> list[Stop]:
+def way(maps: LayerMaps, chosen: Chosen | None) -> list[Stop]:
     """The way that was walked to what is chosen."""
     if chosen is None or chosen.position is None:
         return []
-    return trail.to(Stop(scene.layer.name, *chosen), scene.subject_key)
+    stop = Stop(maps.layer.name, chosen.channel, chosen.position)
+    return walk.to(stop, maps.subject_key)
 
 
 def looked_into(
-    scene: Scene, chosen: Chosen | None, appearance: Appearance
+    maps: LayerMaps, chosen: Chosen | None, appearance: Appearance
 ) -> tuple[dict[str, object], np.ndarray, np.ndarray]:
     """What the component has to know of the map, its values, and the colours of its levels."""
     colours = colour_levels(appearance.colour_map)
     header: dict[str, object] = {"levels": len(colours), "channel": None, "height": 0, "width": 0}
     header |= {"row": None, "column": None, "measured": ""}
     if chosen is None:
-        title = f"{scene.picture.title}, as VGG19 sees it"
+        title = f"{maps.picture.title}, as VGG19 sees it"
         return header | {"title": title, "hint": HINT}, np.empty(0, "<f4"), colours
-    values = scene.map(chosen.channel)
-    header |= describe(scene, chosen.channel, values, appearance)
+    values = maps.map(chosen.channel)
+    header |= describe(maps, chosen.channel, values, appearance)
     if chosen.position:
         header |= dict(zip(("row", "column"), chosen.position, strict=True))
     return header, values, colours
 
 
 def describe(
-    scene: Scene, channel: int, values: np.ndarray, appearance: Appearance
+    maps: LayerMaps, channel: int, values: np.ndarray, appearance: Appearance
 ) -> dict[str, object]:
     """A map in words and numbers."""
-    layer = scene.layer
-    span = span_of(scene.statistics()) if appearance.scale == "layer" else measure_maps(values)
-    counts, edges = inspection.histogram(values)
+    layer = maps.layer
+    span = span_of(maps.statistics()) if appearance.scale == "layer" else span_of_maps(values)
+    counts, edges = measures.histogram(values)
     return {
         "title": f"Map {channel} of {layer.name}",
         "hint": POINT_HINT,
@@ -170,15 +156,15 @@ def describe(
         "offset": layer.offset,
         "stride": layer.stride,
         "receptive_field": layer.receptive_field,
-        "measured": numbers(scene.statistics(), channel),
+        "measured": numbers(maps.statistics(), channel),
         "histogram": {"counts": counts.tolist(), "edges": edges.tolist()},
     }
 
 
-def numbers(measured: inspection.Statistics, channel: int) -> str:
+def numbers(measured: measures.Statistics, channel: int) -> str:
     """A map's numbers and its ranks in the layer."""
     index = channel - 1
-    by_mean, by_maximum = inspection.ranks(measured.mean), inspection.ranks(measured.maximum)
+    by_mean, by_maximum = measures.ranks(measured.mean), measures.ranks(measured.maximum)
     return (
         f"Map {channel}: from {figure(measured.minimum[index])} to "
         f"{figure(measured.maximum[index])}, mean {figure(measured.mean[index])}, active at "
@@ -187,11 +173,11 @@ def numbers(measured: inspection.Statistics, channel: int) -> str:
     )
 
 
-def sum_words(explanation: inspection.Explanation) -> str:
+def sum_words(explained: Explanation) -> str:
     """The arithmetic of a value in one line."""
-    products = figure(explanation.contributions.sum())
-    bias = signed(explanation.bias).replace("−", "− ").replace("+", "+ ")
-    total, result = figure(explanation.total), figure(explanation.result)
+    products = figure(explained.contributions.sum())
+    bias = signed(explained.bias).replace("−", "− ").replace("+", "+ ")
+    total, result = figure(explained.total), figure(explained.result)
     return f"Products {products} {bias} bias = {total}; after ReLU {result}."
 
 
@@ -205,10 +191,10 @@ def missing_words(chosen: Chosen | None, shown: Sequence[int]) -> str:
     )
 
 
-def offer_filter(scene: Scene, channel: int, name: str = "inspector") -> None:
+def offer_filter(maps: LayerMaps, channel: int, name: str = "inspector") -> None:
     """Show the way to the filter that made the map."""
     st.button(
-        f"Its filter: {channel} of {scene.layer.name}",
+        f"Its filter: {channel} of {maps.layer.name}",
         icon=":material/grid_on:",
         key=f"{name}-to-filter",
         on_click=selection.open_filter,

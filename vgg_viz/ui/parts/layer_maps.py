@@ -1,102 +1,121 @@
-"""Scenes: what one layer of one network makes of one picture, and how a grid of it is read."""
+"""A layer's maps of a picture: fetched, measured, ordered, and made into a grid of tiles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vgg_viz.architecture import Layer
-from vgg_viz.inspection import Statistics, statistics
 from vgg_viz.links import ORDERS, Order
+from vgg_viz.measures import Statistics, statistics
 from vgg_viz.network import Network, Preprocessing
-from vgg_viz.reproduction import MapsRun
-from vgg_viz.serving.results import Work, span_of
-from vgg_viz.ui.page import lecture
-from vgg_viz.ui.widgets import grid as mosaics
-from vgg_viz.ui.widgets.picture import Picture
+from vgg_viz.picture import Picture
+from vgg_viz.reproduction import MapsRun, ScriptNetwork, WeightsFile
+from vgg_viz.serving.results import Results, span_of
+from vgg_viz.ui.widgets.controls import Appearance
+from vgg_viz.ui.widgets.grid import OWN_SCALE, Grid
+from vgg_viz.ui.widgets.words import caption
+from vgg_viz.weights import IMAGENET_LABEL, StoredWeights, Weights
 
 WRONG = "RGB / 255 instead of BGR − mean"
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A layer's maps of a picture; they are fetched when asked for, and never held."""
+class LayerMaps:
+    """What a layer of a network makes of a picture; fetched when asked for, and never held."""
 
-    work: Work
+    results: Results
     network: Network
     picture: Picture
     layer: Layer
     preprocessing: Preprocessing = "caffe"
 
-    @property
-    def key(self) -> tuple[str, ...]:
-        """Whose maps these are."""
-        return (self.network.label, self.picture.digest, self.layer.name, self.preprocessing)
+    def for_export(self) -> "LayerMaps":
+        """The same for what is made outside of runs."""
+        return replace(self, results=self.results.for_export())
 
     @property
-    def subject_key(self) -> tuple[str, ...]:
+    def key(self) -> tuple[object, ...]:
+        """Whose maps these are."""
+        return (*self.subject_key, self.layer.name)
+
+    @property
+    def subject_key(self) -> tuple[object, ...]:
         """Whose maps these are, in whatever layer."""
-        return (self.network.label, self.picture.digest, self.preprocessing)
+        return (self.network.identity, self.picture.digest, self.preprocessing)
 
     @property
     def subject(self) -> str:
         """The network and the picture, as captions name them."""
-        wrong = [WRONG] if self.preprocessing == "rgb" else []
-        return " · ".join([self.network.label, self.picture.caption, *wrong])
+        return " · ".join([self.network.label, self.picture.caption, *self._wrong])
 
-    def maps(self) -> np.ndarray:
+    @property
+    def _wrong(self) -> list[str]:
+        return [WRONG] if self.preprocessing == "rgb" else []
+
+    def values(self) -> np.ndarray:
         """The maps after ReLU, float32 ``(maps, height, width)``."""
-        return self.work.feature_maps(
+        return self.results.feature_maps(
             self.network, self.picture, self.layer.name, self.preprocessing
         )
 
     def map(self, number: int) -> np.ndarray:
         """The map of that number, float32 ``(height, width)``."""
         key = ("map", *self.key, number)
-        return self.work.kept(key, lambda: np.ascontiguousarray(self.maps()[number - 1], "<f4"))
+        return self.results.kept(
+            key, lambda: np.ascontiguousarray(self.values()[number - 1], "<f4")
+        )
 
     def statistics(self) -> Statistics:
         """The maps' numbers."""
-        return self.work.kept(("statistics", *self.key), lambda: statistics(self.maps()))
-
-    def shown(self, order: Order, count: int) -> np.ndarray:
-        """The indices of the first ``count`` maps in that order."""
-        return self.statistics().order(order)[:count]
+        key = ("statistics", *self.key)
+        return self.results.kept(key, lambda: statistics(self.values()))
 
     def numbers(self, order: Order, count: int) -> list[int]:
         """The numbers of the first ``count`` maps in that order, from 1."""
-        return [int(index) + 1 for index in self.shown(order, count)]
+        return [int(index) + 1 for index in self.statistics().order(order)[:count]]
 
-    def tiles(self, shown: np.ndarray) -> mosaics.Tiles:
-        """The maps of these indices as tiles, titled with their numbers."""
-        numbers = [int(index) + 1 for index in shown]
-        in_order = numbers == list(range(1, len(numbers) + 1))
+    def grid(self, numbers: Sequence[int], appearance: Appearance = OWN_SCALE) -> Grid:
+        """The maps of these numbers as tiles."""
+        in_order = list(numbers) == list(range(1, len(numbers) + 1))
         # A slice where it will do: picking one by one copies.
-        which = slice(len(numbers)) if in_order else shown
-        return mosaics.Tiles(
-            lambda: self.maps()[which],
+        which = slice(len(numbers)) if in_order else np.array(numbers) - 1
+        return Grid(
+            lambda: self.values()[which],
             [str(number) for number in numbers],
             numbers,
             span_of(self.statistics()),
             ("maps", *self.key, len(numbers) if in_order else tuple(numbers)),
+            appearance,
         )
+
+    def ordered_grid(self, order: Order, count: int, appearance: Appearance) -> Grid:
+        """The first ``count`` maps in that order as tiles, with all that one must know of them."""
+        grid = self.grid(self.numbers(order, count), appearance)
+        return replace(grid, caption=self.caption(count, order))
 
     def caption(self, count: int, order: Order) -> str:
         """What a reader must know of a mosaic of so many of the maps, in that order."""
-        words = f"{self.layer.title} · {self.subject} · {count_words(self, count, order)}"
-        return lecture.caption(f"{words} · after ReLU", self.short_caption(count))
+        words = f"{self.layer.title} · {self.subject} · {self._count_words(count, order)}"
+        return caption(f"{words} · after ReLU", self.short_caption(count))
 
     def short_caption(self, count: int) -> str:
         """What can be read from the back of a room, in one line."""
-        wrong = [WRONG] if self.preprocessing == "rgb" else []
         of = f"{count} of {self.layer.filters} maps"
-        return " · ".join([self.network.label, self.picture.title, *wrong, of])
+        return " · ".join([self.network.label, self.picture.title, *self._wrong, of])
 
-    def run(self, name: str, numbers: Sequence[int]) -> MapsRun:
+    def _count_words(self, count: int, order: Order) -> str:
+        """How many maps are shown, in what order, and how many are silent."""
+        words = f"{count} of {self.layer.filters} maps shown"
+        if order != "number":
+            words += f", the largest {ORDERS[order].lower()} first"
+        return f"{words}, {self.statistics().silent} silent on this picture"
+
+    def script_run(self, name: str, numbers: Sequence[int]) -> MapsRun:
         """How a script of one's own makes the maps of these numbers."""
         return MapsRun(
             name,
-            self.work.script_network(),
+            script_network(self.network.weights),
             self.preprocessing,
             self.picture.pixels,
             self.layer.name,
@@ -104,9 +123,8 @@ class Scene:
         )
 
 
-def count_words(scene: Scene, count: int, order: Order) -> str:
-    """How many maps are shown, in what order, and how many are silent."""
-    words = f"{count} of {scene.layer.filters} maps shown"
-    if order != "number":
-        words += f", the largest {ORDERS[order].lower()} first"
-    return f"{words}, {scene.statistics().silent} silent on this picture"
+def script_network(weights: Weights) -> ScriptNetwork:
+    """The network as a script of one's own builds it."""
+    if not isinstance(weights, StoredWeights):
+        return "untrained"
+    return "imagenet" if weights.label == IMAGENET_LABEL else WeightsFile(weights.path.name)

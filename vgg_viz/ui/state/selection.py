@@ -1,43 +1,42 @@
-"""What the visitor has picked: a map or filter of the layer, and a position in it.
+"""What the visitor has chosen: a map or filter of the layer, and a position in it.
 
 Both are number fields as well; clicks only set them.
 """
 
 from collections.abc import Callable
 from functools import partial
-
-import streamlit as st
+from typing import NamedTuple
 
 from vgg_viz.architecture import VGG19, Layer
 from vgg_viz.links import PAGE_FILTERS, Value
 from vgg_viz.ui import state
-from vgg_viz.ui.widgets import components
+from vgg_viz.ui.state import picked
 
 Position = tuple[int, int]
-
 
 CHANNEL = "channel"
 ROW, COLUMN = "row", "column"
 
 
-def pick_channel(mosaic: str, largest: int) -> Callable[[], None]:
-    """A callback: take the number that was clicked in that mosaic as the channel."""
-    return partial(_pick_channel, mosaic, largest)
+class Chosen(NamedTuple):
+    """A map, from 1, and a position in it, from 0, if there is one."""
+
+    channel: int
+    position: Position | None = None
 
 
-def _pick_channel(mosaic: str, largest: int) -> None:
-    number = components.picked_number(mosaic, largest)
-    if number is not None:
-        choose(number)
+def current() -> Chosen | None:
+    """What is chosen, whether there are fields for it or not."""
+    channel, row, column = map(state.number, (CHANNEL, ROW, COLUMN))
+    if channel is None:
+        return None
+    return Chosen(channel, (row - 1, column - 1) if row and column else None)
 
 
-def pick_position(inspector: str, layer: Layer) -> Callable[[], None]:
-    """A callback: take the position that was clicked in that inspector."""
-    return partial(_pick_position, inspector, *layer.output_shape[:2])
-
-
-def _pick_position(inspector: str, height: int, width: int) -> None:
-    position = components.picked_position(inspector, height, width)
+def pick_position(inspector: str, layer: Layer) -> None:
+    """A callback's work: take the position that was clicked in that inspector."""
+    height, width, _ = layer.output_shape
+    position = picked.position(inspector, height, width)
     if position is not None:
         state.change({ROW: position[0] + 1, COLUMN: position[1] + 1})
 
@@ -65,14 +64,14 @@ def open_map(mosaic: str, layer: Layer) -> Callable[[], None]:
 
 
 def _open_map(mosaic: str, layer_name: str, largest: int) -> None:
-    number = components.picked_number(mosaic, largest)
+    number = picked.number(mosaic, largest)
     if number is not None:
         choose(number, layer=layer_name, view="maps")
 
 
 def open_layer(diagram: str) -> None:
     """A callback's work: show the layer that was clicked in the diagram, in Feature maps."""
-    number = components.picked_number(diagram, len(VGG19.conv_layers))
+    number = picked.number(diagram, len(VGG19.conv_layers))
     if number is not None:
         layer = VGG19.conv_layers[number - 1]
         state.change({"layer": layer.name, "view": "maps"})
@@ -80,12 +79,6 @@ def open_layer(diagram: str) -> None:
 
 def open_filter(channel: int) -> None:
     """Show that filter in the Filters view, on its page."""
-    filters = max(channel, state.number("filters"))
+    filters = max(channel, state.number("filters") or 0)
     page = (channel - 1) // PAGE_FILTERS + 1
     state.change({"filters": filters, "filter_page": page, "view": "filters"})
-
-
-def field(label: str, key: str, largest: int) -> int | None:
-    """Show a number field from 1 to ``largest`` that may be empty; return its number."""
-    placeholder = f"1–{largest}"
-    return st.number_input(label, 1, largest, value=None, placeholder=placeholder, **state.tie(key))

@@ -7,10 +7,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19, Layer, format_shape
-from vgg_viz.ui.page import lecture
-from vgg_viz.ui.page import tour as touring
-from vgg_viz.ui.state import selection
-from vgg_viz.ui.widgets import controls, diagram, picture
+from vgg_viz.ui.state import mode, selection
+from vgg_viz.ui.widgets import controls, diagram, picture, words
 
 KINDS = {
     "input": "input",
@@ -30,7 +28,7 @@ def show(notice: DeltaGenerator) -> None:
         choice = controls.network()
     st.header("The architecture of VGG19")
     depths = ", ".join(str(depth) for depth, _ in VGG19.blocks[:-1])
-    lecture.prose(
+    words.prose(
         f"A picture of 224 × 224 pixels passes through **five blocks** of {depths} and "
         f"{VGG19.blocks[-1][0]} convolutions. After each block a max pool halves the "
         f"width and the height; three dense layers then name the picture. "
@@ -39,15 +37,15 @@ def show(notice: DeltaGenerator) -> None:
     )
     seen = diagram.show(VGG19, partial(selection.open_layer, "diagram"))
     followed = st.container()
-    if not lecture.is_on():
+    if not mode.in_lecture():
         show_tables(blocks)
     # A tour's step on the plan is no place for the maps, for which there is no room.
-    if seen and not touring.is_on():
+    if seen and not mode.on_tour():
         # Imported only now, so that all the rest is there before NumPy and TensorFlow are.
-        from vgg_viz.ui.parts import overview as strips
+        from vgg_viz.ui.parts import overview
 
         with followed:
-            strips.show(notice, chosen, choice)
+            overview.show(notice, chosen, choice)
 
 
 def show_tables(blocks: Collection[int]) -> None:

@@ -1,19 +1,17 @@
 """Conclusion: what early and late layers show, each sentence beside the picture that shows it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19
-from vgg_viz.serving.results import Work
-from vgg_viz.ui.page import lecture
-from vgg_viz.ui.parts import charts as numbers
-from vgg_viz.ui.parts.layer_maps import Scene
-from vgg_viz.ui.state import selection
-from vgg_viz.ui.widgets import controls, picture
-from vgg_viz.ui.widgets import grid as mosaics
+from vgg_viz.ui.parts import charts
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.state import mode, selection
+from vgg_viz.ui.state.shared import results
+from vgg_viz.ui.widgets import controls, grid, picture, words
+from vgg_viz.ui.widgets.network import load_network
 from vgg_viz.weights import IMAGENET_LABEL, UntrainedWeights
 
 SHOWN = 12
@@ -92,26 +90,26 @@ def show(notice: DeltaGenerator) -> None:
         chosen = picture.choose()
         choice = controls.network()
     st.header("What early and late layers show")
-    work = Work(choice, notice, st.empty())
-    network = work.network()
+    found, network = results(), load_network(choice, notice)
     if network.label not in (IMAGENET_LABEL, UntrainedWeights.label):
-        lecture.note(
+        words.note(
             "What is said here was seen in ImageNet’s network; of the one that is shown, "
-            f"{picture.escape(network.label)}, it may not be true."
+            f"{words.escape(network.label)}, it may not be true."
         )
     # First, since it makes what every block works on.
-    work.profiles(network, chosen)
+    found.overview(network, chosen)
     # Without their words, all on one screen.
-    places = st.columns(len(LESSONS)) if lecture.in_short() else [st.container() for _ in LESSONS]
+    places = st.columns(len(LESSONS)) if mode.is_explained() else [st.container() for _ in LESSONS]
     for place, lesson in zip(places, LESSONS, strict=True):
         with place:
-            show_lesson(Scene(work, network, chosen, VGG19.block_ends[lesson.block - 1]), lesson)
+            end = VGG19.block_ends[lesson.block - 1]
+            show_lesson(LayerMaps(found, network, chosen, end), lesson)
     st.subheader("The same in numbers, for this picture")
-    lecture.prose(
+    words.prose(
         "From layer to layer a value sees more of the picture, while the maps look less and less "
         "like it. The bars are measured on the picture that you chose."
     )
-    numbers.show_profiles(Scene(work, network, chosen, VGG19.conv_layers[-1]))
+    charts.show_profiles(LayerMaps(found, network, chosen, VGG19.conv_layers[-1]))
     st.subheader("In one sentence")
     st.markdown(
         "From left to right the network trades *where* and *what it looks like* for *what it is*: "
@@ -122,26 +120,26 @@ def show(notice: DeltaGenerator) -> None:
     )
 
 
-def show_lesson(scene: Scene, lesson: Lesson) -> None:
+def show_lesson(maps: LayerMaps, lesson: Lesson) -> None:
     """Show a lesson's words beside the maps of its block that answer most to the picture."""
-    layer = scene.layer
-    told = lesson.untrained if scene.network.label == UntrainedWeights.label else lesson.trained
-    if lecture.in_short():
-        words = shown = st.container()
-        caption = f"{layer.name} · {scene.short_caption(SHOWN)}"
+    layer = maps.layer
+    told = lesson.untrained if maps.network.label == UntrainedWeights.label else lesson.trained
+    if mode.is_explained():
+        left = right = st.container()
+        caption = f"{layer.name} · {maps.short_caption(SHOWN)}"
     else:
-        words, shown = st.columns([2, 3], gap="large")
+        left, right = st.columns([2, 3], gap="large")
         caption = (
-            f"{layer.title} · {scene.subject} · the {SHOWN} maps with the highest mean, of "
+            f"{layer.title} · {maps.subject} · the {SHOWN} maps with the highest mean, of "
             f"{layer.filters} · after ReLU"
         )
-    words.subheader(told.title)
-    with words:
-        lecture.prose(told.words)
+    with left:
+        st.subheader(told.title)
+        words.prose(told.words)
     name = f"lesson-{lesson.block}"
-    frame = mosaics.Frame(
+    place = grid.Place(
         name, selection.open_map(name, layer), width=WIDTH, largest_tile=112, follows=False
     )
-    with shown, scene.work.holding():
-        tiles = scene.tiles(np.sort(scene.shown("mean", SHOWN)))
-        mosaics.show(scene.work, tiles, mosaics.OWN_SCALE, caption, frame)
+    with right, maps.results.holding():
+        tiles = maps.grid(sorted(maps.numbers("mean", SHOWN)))
+        grid.show(maps.results, replace(tiles, caption=caption), place)

@@ -6,12 +6,13 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.architecture import Layer
 from vgg_viz.links import PAGE_CHANNELS, PAGE_FILTERS
 from vgg_viz.reproduction import FiltersRun
-from vgg_viz.serving.results import Work
-from vgg_viz.ui.page import lecture
+from vgg_viz.serving.results import Results
+from vgg_viz.ui.parts.layer_maps import script_network
 from vgg_viz.ui.state import selection
-from vgg_viz.ui.widgets import controls
-from vgg_viz.ui.widgets import export_menu as exporting
-from vgg_viz.ui.widgets import grid as mosaics
+from vgg_viz.ui.state.shared import results
+from vgg_viz.ui.widgets import controls, export_menu, grid, words
+from vgg_viz.ui.widgets.network import load_weights
+from vgg_viz.weights import Weights
 
 LARGEST_TILE = 88  # pixels: nine numbers do not need more, and eight rows fit a screen
 
@@ -24,8 +25,8 @@ def show(notice: DeltaGenerator) -> None:
         channel_count = controls.count("Number of channels", "channels", layer.channels)
         appearance = controls.appearance()
         choice = controls.network()
-    lecture.heading(f"Filters of {layer.name}", layer)
-    lecture.prose(
+    words.heading(f"Filters of {layer.name}", layer)
+    words.prose(
         f"**{layer.filters} filters**, each with one 3 × 3 kernel for each of the "
         f"**{layer.channels} channels** of its input: {layer.filters * layer.channels:,} kernels. "
         f"A row is a filter, a column a channel; the title says *filter-channel*. **Click a "
@@ -36,73 +37,97 @@ def show(notice: DeltaGenerator) -> None:
         rows = controls.page("Filters", "filter_page", PAGE_FILTERS, filter_count)
     with right:
         columns = controls.page("Channels", "channel_page", PAGE_CHANNELS, channel_count)
-    work = Work(choice, notice, st.empty())
+    found = results()
+    weights = load_weights(choice, notice)
     if layer.channels == 3:
-        show_first_layer(work, layer, rows, columns, appearance)
+        show_first_layer(found, weights, layer, rows, columns, appearance)
     else:
-        show_kernels(work, layer, rows, columns, appearance)
+        show_kernels(found, weights, layer, rows, columns, appearance)
 
 
 def show_kernels(
-    work: Work, layer: Layer, rows: range, columns: range, appearance: controls.Appearance
+    found: Results,
+    weights: Weights,
+    layer: Layer,
+    rows: range,
+    columns: range,
+    appearance: controls.Appearance,
 ) -> None:
     """Show these filters and channels of a layer as one mosaic."""
-    weights = work.weights()
-    with work.holding():
-        shown = work.kernels(weights, layer.name, rows, columns)
-        span = work.filters_span(weights, layer.name)
-    tiles = mosaics.Tiles(
-        shown.reshape(-1, *shown.shape[2:]),
-        [f"{row + 1}-{column + 1}" for row in rows for column in columns],
-        [row + 1 for row in rows for _ in columns],
-        span,
-        ("kernels", weights.label, layer.name, rows, columns),
-        rectified=False,
+    kernels = kernel_grid(found, weights, layer, rows, columns, appearance)
+    place = grid.Place("kernels", selection.open_map("kernels", layer), largest_tile=LARGEST_TILE)
+    grid.show(found, kernels, place)
+    network, numbers = script_network(weights), [*kernels.axes.values()]
+    export_menu.offer(
+        "kernels",
+        f"Filters of {layer.name}",
+        lambda: [kernels],
+        lambda: [FiltersRun(kernels.name, network, layer.name, *numbers)],
     )
+
+
+def kernel_grid(
+    found: Results,
+    weights: Weights,
+    layer: Layer,
+    rows: range,
+    columns: range,
+    appearance: controls.Appearance,
+) -> grid.Grid:
+    """These filters, a row each, and channels, a column each, of a layer as tiles."""
+    with found.holding():
+        kernels = found.kernels(weights, layer.name, rows, columns)
+        span = found.filters_span(weights, layer.name)
     shares = (
         f"{len(rows)} of {layer.filters} filters and {len(columns)} of {layer.channels} channels"
     )
-    caption = lecture.caption(
+    caption = words.caption(
         f"{layer.title} · {weights.label} · {shares} shown", f"{weights.label} · {shares}"
     )
-    frame = mosaics.Frame(
-        "kernels", selection.open_map("kernels", layer), len(columns), largest_tile=LARGEST_TILE
-    )
-    mosaics.show(work, tiles, appearance, caption, frame)
-    numbers = [[index + 1 for index in indices] for indices in (rows, columns)]
-    axes = dict(zip(("filter", "channel"), numbers, strict=True))
-    exhibit = mosaics.Exhibit("filters", tiles, appearance, caption, len(columns), axes=axes)
-    exporting.offer(
-        "kernels",
-        f"Filters of {layer.name}",
-        lambda: [exhibit],
-        lambda: [FiltersRun("filters", work.script_network(), layer.name, *numbers)],
+    return grid.Grid(
+        kernels.reshape(-1, *kernels.shape[2:]),
+        [f"{row + 1}-{column + 1}" for row in rows for column in columns],
+        [row + 1 for row in rows for _ in columns],
+        span,
+        ("kernels", weights.identity, layer.name, rows, columns),
+        appearance,
+        caption,
+        name="filters",
+        columns=len(columns),
+        axes={
+            "filter": [index + 1 for index in rows],
+            "channel": [index + 1 for index in columns],
+        },
+        rectified=False,
     )
 
 
 def show_first_layer(
-    work: Work, layer: Layer, rows: range, columns: range, appearance: controls.Appearance
+    found: Results,
+    weights: Weights,
+    layer: Layer,
+    rows: range,
+    columns: range,
+    appearance: controls.Appearance,
 ) -> None:
     """Show the first layer's kernels and, beside them, its filters as colours."""
-    weights = work.weights()
     left, right = st.columns([2, 3], gap="large")
     with left:
-        lecture.prose(
+        words.prose(
             "**Kernels.** Channels 1, 2 and 3 are blue, green and red: the order of VGG19's input."
         )
-        show_kernels(work, layer, rows, columns, appearance)
-    colours = work.filter_colours(weights, layer.name)
-    caption = lecture.caption(
+        show_kernels(found, weights, layer, rows, columns, appearance)
+    colours = found.filter_colours(weights, layer.name)
+    caption = words.caption(
         f"{layer.title} · {weights.label} · all {layer.filters} filters, each on its own scale",
         f"{weights.label} · all {layer.filters} filters",
     )
-    frame = mosaics.Frame(
-        "filter-colours", selection.open_map("filter-colours", layer), largest_tile=LARGEST_TILE
-    )
+    on_pick = selection.open_map("filter-colours", layer)
+    place = grid.Place("filter-colours", on_pick, largest_tile=LARGEST_TILE)
     titles = [str(number) for number in range(1, layer.filters + 1)]
     with right:
-        lecture.prose(
+        words.prose(
             "**As colours.** This layer looks at the picture itself, so a filter can be drawn in "
             "the colours it answers to; grey is no weight."
         )
-        mosaics.show_colours(colours, titles, caption, frame)
+        grid.show_colours(colours, titles, caption, place)

@@ -6,16 +6,14 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.architecture import Layer, format_shape
 from vgg_viz.links import Order
 from vgg_viz.network import Network
-from vgg_viz.serving.results import Work
-from vgg_viz.ui.page import lecture
-from vgg_viz.ui.parts import arithmetic as origin
-from vgg_viz.ui.parts import charts as numbers
-from vgg_viz.ui.parts import comparison, inspector
-from vgg_viz.ui.parts.layer_maps import Scene
-from vgg_viz.ui.widgets import controls, picture
-from vgg_viz.ui.widgets import export_menu as exporting
-from vgg_viz.ui.widgets import grid as mosaics
+from vgg_viz.picture import Picture
+from vgg_viz.ui.parts import arithmetic, charts, comparison, inspector
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.state import mode
+from vgg_viz.ui.state.shared import results
+from vgg_viz.ui.widgets import controls, export_menu, grid, picture, words
 from vgg_viz.ui.widgets.controls import Appearance
+from vgg_viz.ui.widgets.network import load_network
 
 GRID = "maps-mosaic"
 
@@ -30,22 +28,21 @@ def show(notice: DeltaGenerator) -> None:
         appearance = controls.appearance() if not compared else None
         order = controls.order()
         choice = controls.network()
-    work = Work(choice, notice, st.empty())
-    scene = Scene(work, work.network(), chosen, layer)
+    maps = LayerMaps(results(), load_network(choice, notice), chosen, layer)
     if compared:
         introduce(layer)
-        comparison.show(scene, compared, count, order, notice)
+        comparison.show(maps, compared, count, order, notice)
     else:
-        show_maps(scene, count, order, appearance)
-    if not lecture.is_on():
-        numbers.show(scene)
-        show_submodel(scene.network, layer)
+        show_maps(maps, count, order, appearance)
+    if not mode.in_lecture():
+        charts.show_layer(maps)
+        show_submodel(maps.network, layer)
 
 
 def introduce(layer: Layer) -> None:
     """Show the heading, and what maps are."""
-    lecture.heading(f"Feature maps of {layer.name}", layer)
-    lecture.prose(
+    words.heading(f"Feature maps of {layer.name}", layer)
+    words.prose(
         f"Each of its **{layer.filters} filters**, laid over every position of what the layers "
         f"before it made of the picture, answers with a **feature map** of "
         f"**{format_shape(layer.output_shape[:2])}** positions: bright where it found what it "
@@ -53,61 +50,55 @@ def introduce(layer: Layer) -> None:
     )
 
 
-def show_maps(scene: Scene, count: int, order: Order, appearance: Appearance) -> None:
-    """Show the maps of a scene and, beside them, the one that was picked."""
+def show_maps(maps: LayerMaps, count: int, order: Order, appearance: Appearance) -> None:
+    """Show maps and, beside them, the one that was picked."""
     top = st.container()
     with st.container(key="maps-room"):
-        grid, panel = st.columns([3, 2], gap="medium")
+        left, panel = st.columns([3, 2], gap="medium")
     # In a lecture the heading has the way to the other layers beside it.
-    with top if lecture.is_on() else grid:
-        introduce(scene.layer)
-    with scene.work.holding():
-        with grid:
-            show_photograph(scene.picture)
-            show_grid(scene, count, order, appearance)
+    with top if mode.in_lecture() else left:
+        introduce(maps.layer)
+    with maps.results.holding():
+        with left:
+            show_photograph(maps.picture)
+            show_grid(maps, count, order, appearance)
         with panel:
-            traced = look_into(scene, count, order, appearance)
-    if traced and not lecture.is_on():
-        origin.show(traced)
+            traced = look_into(maps, count, order, appearance)
+    if traced and not mode.in_lecture():
+        arithmetic.show(traced)
 
 
-def show_photograph(chosen: picture.Picture) -> None:
+def show_photograph(chosen: Picture) -> None:
     """Show the photograph above the maps, where a screen has no room for it beside them."""
     with st.container(key="maps-photo", horizontal=True, vertical_alignment="center"):
         st.image(chosen.png, output_format="PNG", width=88, alt=chosen.alt)
-        st.markdown(f"{picture.escape(chosen.title)}, as VGG19 sees it")
+        st.markdown(f"{words.escape(chosen.title)}, as VGG19 sees it")
 
 
-def show_grid(scene: Scene, count: int, order: Order, appearance: Appearance) -> None:
-    """Show the maps of a scene, and the way to their files."""
-    frame = mosaics.Frame(GRID, inspector.pick_map(GRID, scene.layer))
-
-    def exhibits() -> list[mosaics.Exhibit]:
-        shown = scene.shown(order, count)
-        caption = scene.caption(count, order)
-        return [mosaics.Exhibit("maps", scene.tiles(shown), appearance, caption)]
-
-    for exhibit in exhibits():
-        mosaics.show(scene.work, exhibit.tiles, appearance, exhibit.caption, frame)
-    exporting.offer(
+def show_grid(maps: LayerMaps, count: int, order: Order, appearance: Appearance) -> None:
+    """Show the grid of maps, and the way to its files."""
+    place = grid.Place(GRID, inspector.pick_map(GRID, maps.layer))
+    grid.show(maps.results, maps.ordered_grid(order, count, appearance), place)
+    exported = maps.for_export()
+    export_menu.offer(
         "maps",
-        f"Feature maps of {scene.layer.name}",
-        exhibits,
-        lambda: [scene.run("maps", scene.numbers(order, count))],
+        f"Feature maps of {maps.layer.name}",
+        lambda: [exported.ordered_grid(order, count, appearance)],
+        lambda: [exported.script_run("maps", exported.numbers(order, count))],
     )
 
 
 def look_into(
-    scene: Scene, count: int, order: Order, appearance: Appearance
-) -> origin.Value | None:
+    maps: LayerMaps, count: int, order: Order, appearance: Appearance
+) -> arithmetic.Value | None:
     """Show the inspector; return what the chosen value was made of, if one is chosen."""
-    place = st.container()
-    chosen = inspector.choose(scene.layer)
-    with place:
-        shown = scene.numbers(order, count)
-        traced = inspector.look_into(scene, chosen, appearance, shown=shown)
-    if chosen and not lecture.is_on():
-        inspector.offer_filter(scene, chosen.channel)
+    above = st.container()
+    chosen = inspector.choose(maps.layer)
+    with above:
+        shown = maps.numbers(order, count)
+        traced = inspector.look_into(maps, chosen, appearance, shown=shown)
+    if chosen and not mode.in_lecture():
+        inspector.offer_filter(maps, chosen.channel)
     return traced
 
 

@@ -4,7 +4,6 @@ Every control shows one of the view's values and changes it; `vgg_viz.ui.state` 
 """
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -26,9 +25,9 @@ from vgg_viz.links import (
     scales_of,
 )
 from vgg_viz.ui import state
+from vgg_viz.ui.state import shared
 
 DIVERGING = "RdBu_r"
-LOADING = "vgg_viz.serving.loading"
 IN_USE = "network-in-use"
 LONGEST_NAME = 16
 
@@ -90,6 +89,13 @@ def count(label: str, key: str, largest: int) -> int:
     return st.slider(f"{label} (1 to {largest})", 1, largest, **state.tie(key))
 
 
+def number(label: str, key: str, largest: int) -> int | None:
+    """Show a number field from 1 to ``largest`` that may be empty; return its number."""
+    return st.number_input(
+        label, 1, largest, value=None, placeholder=f"1–{largest}", **state.tie(key)
+    )
+
+
 def blocks() -> Sequence[int]:
     """Choose any of the five blocks."""
     chosen = st.segmented_control(
@@ -119,8 +125,7 @@ def colour_map() -> str:
 
 def network() -> NetworkChoice:
     """Choose which network's weights to look at; the trained one is called what it is."""
-    loading = sys.modules.get(LOADING)  # not imported here: the first page stands before NumPy
-    name = loading.trained() if loading else NETWORKS["imagenet"]
+    name = shared.trained_name()
     if name == "untrained":
         return network_without_weights()
     words = "trained on 1.2 million photographs"
@@ -153,7 +158,7 @@ def network_without_weights() -> NetworkChoice:
 
 def try_again() -> None:
     """Look for the trained network's weights anew."""
-    sys.modules[LOADING].loader("imagenet").retry()
+    shared.try_again()
     state.change({"network": "imagenet"})
 
 

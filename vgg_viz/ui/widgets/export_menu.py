@@ -9,11 +9,10 @@ import streamlit as st
 
 from vgg_viz import __version__, exports
 from vgg_viz.links import COLOUR_MAPS
-from vgg_viz.mosaic import near_square
 from vgg_viz.reproduction import FiltersRun, MapsRun, filters_script, maps_script
 from vgg_viz.ui import state
-from vgg_viz.ui.page import lecture
-from vgg_viz.ui.widgets.grid import Exhibit, scale_words
+from vgg_viz.ui.state import mode
+from vgg_viz.ui.widgets.grid import Grid, scale_words
 
 # How one looks at the page, not what is on it.
 NOT_CARRIED = ("tour", "own_tour", "answer", "lecture")
@@ -23,12 +22,12 @@ NOT_CARRIED = ("tour", "own_tour", "answer", "lecture")
 class Export:
     """What files are made of.
 
-    ``exhibits`` and ``runs`` are asked when a file is wanted, so that no array is held for one that
+    ``grids`` and ``runs`` are asked when a file is wanted, so that no array is held for one that
     nobody wants; ``own_picture`` says whether the picture is the visitor's, and not in the link.
     """
 
     title: str
-    exhibits: Callable[[], Sequence[Exhibit]]
+    grids: Callable[[], Sequence[Grid]]
     runs: Callable[[], Sequence[MapsRun | FiltersRun]]
     link: str
     own_picture: bool
@@ -43,23 +42,23 @@ class Export:
 
     def npz(self) -> bytes:
         """The values as they are, and words about them."""
-        shown = self.exhibits()
+        shown = self.grids()
         about = {"title": self.title, "version": __version__, "link": self.link}
-        for exhibit in shown:
-            about[f"{exhibit.name}_caption"] = exhibit.caption
-            about[f"{exhibit.name}_titles"] = " ".join(exhibit.tiles.titles)
-        arrays = {exhibit.name: exhibit.array for exhibit in shown}
-        axes = {exhibit.name: [*exhibit.numbered_axes, "row", "column"] for exhibit in shown}
+        for grid in shown:
+            about[f"{grid.name}_caption"] = grid.caption
+            about[f"{grid.name}_titles"] = " ".join(grid.titles)
+        arrays = {grid.name: grid.array for grid in shown}
+        axes = {grid.name: [*grid.numbered_axes, "row", "column"] for grid in shown}
         return exports.arrays_npz(arrays, about, axes)
 
     def csv(self) -> bytes:
         """The numbers of every tile."""
-        return exports.numbers_csv([panel(exhibit) for exhibit in self.exhibits()])
+        return exports.numbers_csv([panel(grid) for grid in self.grids()])
 
     def py(self) -> bytes:
         """The script that makes the same arrays with Keras alone."""
-        runs, shown = self.runs(), self.exhibits()
-        captions = [exhibit.caption for exhibit in shown]
+        runs, shown = self.runs(), self.grids()
+        captions = [grid.caption for grid in shown]
         if isinstance(runs[0], FiltersRun):
             return filters_script(runs, caption=captions, link=self.link).encode()
         # Of two runs that are shown as one grid it is the difference.
@@ -69,15 +68,15 @@ class Export:
 
     def sheet(self) -> exports.Sheet:
         """The grids and their captions."""
-        shown = self.exhibits()
+        shown = self.grids()
         first = shown[0].appearance
         colours = COLOUR_MAPS.get(first.colour_map, "Blue to red")
         note = " · the picture is the viewer's own and not part of the link"
-        lines = [exhibit.caption for exhibit in shown]
+        lines = [grid.caption for grid in shown]
         lines.append(f"Scale: {scale_words(first, 0)} · colours: {colours}")
         lines.append(f"VGG Viz {__version__}{note if self.own_picture else ''}")
         lines += [self.link] if self.link else []
-        return exports.Sheet(self.title, lines, [panel(exhibit) for exhibit in shown])
+        return exports.Sheet(self.title, lines, [panel(grid) for grid in shown])
 
 
 FILES: dict[str, tuple[str, Callable[[Export], bytes]]] = {
@@ -98,11 +97,11 @@ HELP = {
 def offer(
     name: str,
     title: str,
-    exhibits: Callable[[], Sequence[Exhibit]],
+    grids: Callable[[], Sequence[Grid]],
     runs: Callable[[], Sequence[MapsRun | FiltersRun]],
 ) -> None:
     """Show the way to a grid's files, but in a lecture; ``name`` is another for every grid."""
-    if lecture.is_on():
+    if mode.in_lecture():
         return
     with st.popover(
         "Export", icon=":material/download:", key=f"export-{name}", on_change="rerun"
@@ -110,7 +109,7 @@ def offer(
         if not opened.open:
             return
         own = state.shows_own_picture()
-        export = Export(title, exhibits, runs, link_to_view(), own)
+        export = Export(title, grids, runs, link_to_view(), own)
         stem = exports.file_stem(f"vgg-viz {title}")
         for ending, (label, make) in FILES.items():
             st.download_button(
@@ -138,16 +137,14 @@ def link_to_view() -> str:
     return f"{base}?{parts}" if parts else base
 
 
-def panel(exhibit: Exhibit) -> exports.Panel:
+def panel(grid: Grid) -> exports.Panel:
     """A grid as an export draws it, on the scale that it is shown on."""
-    tiles = exhibit.tiles
-    values = tiles.values
     return exports.Panel(
-        exhibit.heading,
-        values,
-        tiles.titles,
-        exhibit.tile_numbers,
-        tiles.limits(exhibit.appearance),
-        exhibit.appearance.colour_map,
-        exhibit.columns or near_square(len(values)),
+        grid.heading,
+        grid.values,
+        grid.titles,
+        grid.tile_numbers,
+        grid.limits,
+        grid.appearance.colour_map,
+        grid.filled_columns,
     )

@@ -18,10 +18,12 @@ import streamlit as st
 
 from vgg_viz.downloads import DownloadError, download, private_folder
 from vgg_viz.links import FIELDS, FITS, OWN, PICTURES, ROBIN, SOURCES, Fit
+from vgg_viz.picture import Picture
 from vgg_viz.samples import SAMPLES, sample, sample_bytes, thumbnail_bytes
 from vgg_viz.serving.memory import cache_bytes, limit_bytes
 from vgg_viz.ui import state
 from vgg_viz.ui.widgets import controls, uploads
+from vgg_viz.ui.widgets.words import escape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,25 +59,6 @@ class Look(NamedTuple):
 
     fit: Fit
     as_stored: bool
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture as the network sees it: RGB uint8 (224, 224, 3), and the same as PNG bytes."""
-
-    title: str
-    alt: str
-    pixels: np.ndarray
-    png: bytes
-    digest: str
-    fit: Fit
-    notes: tuple[str, ...] = ()
-    stretchable: bool = False
-
-    @property
-    def caption(self) -> str:
-        """The picture's name, how it was brought to its size and what else was made of it."""
-        return f"{self.title} ({', '.join((FITS[self.fit].lower(), *self.notes))})"
 
 
 @dataclass(frozen=True)
@@ -417,11 +400,4 @@ def own_thumbnail_style() -> str:
     return (
         f"<style>{place}{{background-image:url(data:image/png;base64,{data})}}"
         f"{place} p{{opacity:0}}</style>"
-    )
-
-
-def escape(text: str) -> str:
-    """The text with everything that Markdown would take for its own escaped."""
-    return "".join(
-        f"\\{letter}" if letter in "\\`*_{}[]<>()#+-.!|~:$" else letter for letter in text
     )

@@ -5,8 +5,7 @@ which the browser keeps by its hash, so that nothing is sent twice:
 
     header's length (uint32, little-endian) | header (JSON) | arrays and pictures
 
-What comes back is a message from a browser, so whatever somebody likes to send: `picked_number`
-and `picked_position` take what is sound and turn the rest into None.
+What comes back is a message from a browser: see `vgg_viz.ui.state.picked`.
 """
 
 import json
@@ -44,32 +43,3 @@ def pack(header: Mapping[str, Any], *parts: bytes) -> bytes:
     # Padded, so that the arrays behind it are aligned.
     encoded += b" " * (-len(encoded) % 4)
     return b"".join([len(encoded).to_bytes(4, "little"), encoded, *parts])
-
-
-def picked(key: str) -> Any:
-    """What the component of that key has just sent, unchecked; None if nothing."""
-    state = st.session_state.get(key)
-    return state.get("picked") if isinstance(state, Mapping) else None
-
-
-def picked_number(key: str, largest: int) -> int | None:
-    """The number from 1 to ``largest`` that the visitor picked; None if it is not one."""
-    return whole_number(picked(key), 1, largest)
-
-
-def picked_position(key: str, height: int, width: int) -> tuple[int, int] | None:
-    """The position, row and column from 0, that the visitor picked; None if it is not one."""
-    sent = picked(key)
-    if not isinstance(sent, Mapping):
-        return None
-    row = whole_number(sent.get("row"), 0, height - 1)
-    column = whole_number(sent.get("column"), 0, width - 1)
-    return None if row is None or column is None else (row, column)
-
-
-def whole_number(value: Any, smallest: int, largest: int) -> int | None:
-    """The value if it is a whole number within these bounds, else None."""
-    # JSON knows one kind of number: 3.0 is as whole as 3. True is an int to Python.
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        return None
-    return int(value) if smallest <= value <= largest and value == int(value) else None

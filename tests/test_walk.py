@@ -3,8 +3,8 @@
 import pytest
 import streamlit as st
 
-from vgg_viz.ui.state import selection, trail
-from vgg_viz.ui.state.trail import Stop
+from vgg_viz.ui.state import selection, walk
+from vgg_viz.ui.state.walk import Stop
 
 ABOUT = ("network", "picture")
 FIRST = Stop("block3_conv1", 7, (28, 28))
@@ -27,44 +27,44 @@ def went(monkeypatch):
 
 
 def test_a_place_is_no_way():
-    assert trail.to(FIRST, ABOUT) == [FIRST]
-    assert trail.words([FIRST]) == []
+    assert walk.to(FIRST, ABOUT) == [FIRST]
+    assert walk.words([FIRST]) == []
 
 
 def test_a_way_is_as_long_as_what_was_walked(went):
-    trail.walk(FIRST, SECOND, ABOUT)
-    trail.walk(SECOND, THIRD, ABOUT)
+    walk.on(FIRST, SECOND, ABOUT)
+    walk.on(SECOND, THIRD, ABOUT)
     assert went == [SECOND, THIRD]
-    assert trail.to(THIRD, ABOUT) == [FIRST, SECOND, THIRD]
-    assert trail.words(trail.to(SECOND, ABOUT)) == [
+    assert walk.to(THIRD, ABOUT) == [FIRST, SECOND, THIRD]
+    assert walk.words(walk.to(SECOND, ABOUT)) == [
         "block3_conv1 7 (29, 29)",
         "block2_conv2 12 (58, 57)",
     ]
 
 
 def test_back_is_an_earlier_place_of_the_same_way():
-    trail.walk(FIRST, SECOND, ABOUT)
-    assert trail.to(FIRST, ABOUT) == [FIRST]
-    assert trail.to(SECOND, ABOUT) == [FIRST, SECOND]
+    walk.on(FIRST, SECOND, ABOUT)
+    assert walk.to(FIRST, ABOUT) == [FIRST]
+    assert walk.to(SECOND, ABOUT) == [FIRST, SECOND]
 
 
 def test_who_walks_on_from_an_earlier_place_has_another_way():
-    trail.walk(FIRST, SECOND, ABOUT)
-    trail.walk(SECOND, THIRD, ABOUT)
-    trail.walk(FIRST, ELSEWHERE, ABOUT)
-    assert trail.to(ELSEWHERE, ABOUT) == [FIRST, ELSEWHERE]
-    assert trail.to(THIRD, ABOUT) == [THIRD]
+    walk.on(FIRST, SECOND, ABOUT)
+    walk.on(SECOND, THIRD, ABOUT)
+    walk.on(FIRST, ELSEWHERE, ABOUT)
+    assert walk.to(ELSEWHERE, ABOUT) == [FIRST, ELSEWHERE]
+    assert walk.to(THIRD, ABOUT) == [THIRD]
 
 
 def test_no_way_leads_to_another_place_picture_or_network():
-    trail.walk(FIRST, SECOND, ABOUT)
-    assert trail.to(ELSEWHERE, ABOUT) == [ELSEWHERE]
-    assert trail.to(SECOND, ("network", "another picture")) == [SECOND]
+    walk.on(FIRST, SECOND, ABOUT)
+    assert walk.to(ELSEWHERE, ABOUT) == [ELSEWHERE]
+    assert walk.to(SECOND, ("network", "another picture")) == [SECOND]
 
 
 def test_a_walk_leads_to_the_top_and_a_choice_into_sight():
-    assert trail.revealed() == (0, False)
-    trail.walk(FIRST, SECOND, ABOUT)
-    assert trail.revealed() == (1, True)
-    trail.reveal()
-    assert trail.revealed() == (2, False)
+    assert walk.revealed() == (0, False)
+    walk.on(FIRST, SECOND, ABOUT)
+    assert walk.revealed() == (1, True)
+    walk.reveal()
+    assert walk.revealed() == (2, False)

@@ -1,59 +1,89 @@
 """A picture on its way through a network: what is run, what is kept, what is in hand."""
 
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from vgg_viz import inspection
+from vgg_viz import measures
 from vgg_viz.architecture import VGG19
-from vgg_viz.serving.cache import Shelf
-from vgg_viz.serving.forward import STRIP, STRIP_SIDE, Passage, most_active
+from vgg_viz.serving.cache import Cache
+from vgg_viz.serving.forward_pass import STRIP, STRIP_SIDE, most_active
+from vgg_viz.serving.results import Results
+from vgg_viz.serving.shared import Shared
+from vgg_viz.serving.waiting import Turns
 
 LAYERS = {layer.name: layer for layer in VGG19.conv_layers}
 EVERYTHING = 200 * 2**20
 
 
-class Recorded:
-    """A network that notes what it is asked to run, and whose turn it was then."""
+class RecordedTurns(Turns):
+    """Turns that know whether somebody has one."""
 
-    def __init__(self, network):
-        self.label = network.label
+    inside = False
+
+    @contextmanager
+    def turn(self, pause, since=None):
+        assert not self.inside, "expected one turn at a time"
+        with super().turn(pause, since):
+            self.inside = True
+            try:
+                yield
+            finally:
+                self.inside = False
+
+
+class Recorded:
+    """A network that notes what it is asked to run, in turn only."""
+
+    def __init__(self, network, turns, identity="recorded"):
+        self.label, self.identity = network.label, identity
         self.runs = []
-        self.turns = 0
-        self.inside = False
-        self._network = network
+        self._network, self._turns = network, turns
 
     def run(self, layer_names, source):
-        assert self.inside, "expected the network to run in turn only"
+        assert self._turns.inside, "expected the network to run in turn only"
         self.runs.append(tuple(layer_names))
         return self._network.run(layer_names, source)
 
-    def in_turn(self, run):
-        assert not self.inside, "expected one turn at a time"
-        self.turns += 1
-        self.inside = True
-        try:
-            return run()
-        finally:
-            self.inside = False
+
+@dataclass
+class Way:
+    """A picture's way through a network, as the page asks for it."""
+
+    results: Results
+    network: Recorded
+    picture: SimpleNamespace
+    preprocessing: str
+
+    def maps(self, layer):
+        return self.results.feature_maps(self.network, self.picture, layer.name, self.preprocessing)
+
+    def whole(self):
+        return self.results.overview(self.network, self.picture)
 
 
 @pytest.fixture
-def network(untrained_network):
-    return Recorded(untrained_network)
+def turns():
+    return RecordedTurns()
 
 
 @pytest.fixture
-def start(network, photograph):
+def network(untrained_network, turns):
+    return Recorded(untrained_network, turns)
+
+
+@pytest.fixture
+def start(network, photograph, turns):
     """Send the photograph on its way, with that much room to keep things."""
 
-    def send(max_bytes=EVERYTHING, preprocessing="caffe", digest="photograph"):
-        shelf = Shelf(max_bytes)
-        picture = SimpleNamespace(pixels=photograph, digest=digest)
-        ask = lambda key, compute: shelf.get(key, compute, pytest.fail)  # noqa: E731
-        return Passage(shelf, ask, network.in_turn, network, picture, preprocessing)
+    def send(max_bytes=EVERYTHING, preprocessing="caffe"):
+        shared = Shared(limit=None)
+        shared.values, shared.turns = Cache(max_bytes), turns
+        picture = SimpleNamespace(pixels=photograph, digest="photograph")
+        return Way(Results(shared), network, picture, preprocessing)
 
     return send
 
@@ -71,10 +101,10 @@ def test_maps_are_those_of_the_network(name, preprocessing, start, untrained_net
     assert not found.flags.writeable
 
 
-def test_a_deep_layer_takes_one_turn_and_each_block_before_it_once(start, network):
+def test_a_deep_layer_takes_one_turn_and_each_block_before_it_once(start, network, turns):
     start().maps(LAYERS["block4_conv2"])
     assert network.runs == [*pools(1, 2, 3), ("block4_conv2",)]
-    assert network.turns == 1
+    assert turns.taken == 1
 
 
 def test_another_layer_begins_where_its_block_begins(start, network):
@@ -98,10 +128,12 @@ def test_the_ends_of_all_blocks_take_one_forward_pass(start, network):
     ]
 
 
-def test_what_all_layers_make_of_a_picture_takes_one_turn_and_one_forward_pass(start, network):
+def test_what_all_layers_make_of_a_picture_takes_one_turn_and_one_forward_pass(
+    start, network, turns
+):
     passage = start()
     whole = passage.whole()
-    assert network.turns == 1
+    assert turns.taken == 1
     convolutions = [name for names in network.runs for name in names if "conv" in name]
     assert convolutions == list(LAYERS)
     assert passage.whole() is whole
@@ -114,24 +146,24 @@ def test_the_numbers_of_all_layers_are_those_of_each(start, untrained_network, p
     whole = start().whole()
     for index, name in enumerate(LAYERS):
         maps = untrained_network.feature_maps(photograph, name)
-        expected = inspection.profile(maps, photograph)
+        expected = measures.profile(maps, photograph)
         found = whole.profiles[index]
         assert (found.silent, found.likest) == (expected.silent, expected.likest)
         assert found.active == pytest.approx(expected.active, abs=1e-5)
         assert found.likeness == pytest.approx(expected.likeness, abs=1e-5)
         strongest = np.argsort(-maps.mean(axis=(1, 2)), kind="stable")[:STRIP] + 1
-        np.testing.assert_array_equal(whole.overview.numbers[index], strongest)
-    assert whole.overview.maps.shape == (16, STRIP, STRIP_SIDE, STRIP_SIDE)
+        np.testing.assert_array_equal(whole.numbers[index], strongest)
+    assert whole.maps.shape == (16, STRIP, STRIP_SIDE, STRIP_SIDE)
 
 
 def test_the_most_active_maps_are_averaged_or_enlarged_to_one_size():
     large, small = np.zeros((3, 4, 4), np.float32), np.zeros((3, 1, 1), np.float32)
     large[0, :2, :2], large[2] = 8, 4
     small[:, 0, 0] = [1, 3, 2]
-    overview = most_active([large, small], count=2, side=2)
-    np.testing.assert_array_equal(overview.numbers, [[3, 1], [2, 3]])
-    np.testing.assert_array_equal(overview.maps[0], [[[4, 4], [4, 4]], [[8, 0], [0, 0]]])
-    np.testing.assert_array_equal(overview.maps[1], [[[3, 3], [3, 3]], [[2, 2], [2, 2]]])
+    maps, numbers = most_active([large, small], count=2, side=2)
+    np.testing.assert_array_equal(numbers, [[3, 1], [2, 3]])
+    np.testing.assert_array_equal(maps[0], [[[4, 4], [4, 4]], [[8, 0], [0, 0]]])
+    np.testing.assert_array_equal(maps[1], [[[3, 3], [3, 3]], [[2, 2], [2, 2]]])
 
 
 def test_without_any_room_all_is_right_and_made_anew(start, network, untrained_network, photograph):
@@ -144,29 +176,20 @@ def test_without_any_room_all_is_right_and_made_anew(start, network, untrained_n
     passage.whole()
 
 
-def test_pictures_networks_and_preprocessings_are_kept_apart(start, network):
+def test_pictures_networks_and_preprocessings_are_kept_apart(start, turns, untrained_network):
     passage = start()
     passage.maps(LAYERS["block2_conv1"])
-    another = Recorded(network._network)
-    another.label, another.in_turn, another.runs = "another", network.in_turn, network.runs
-    another.inside = True
+    elsewhere = SimpleNamespace(pixels=passage.picture.pixels, digest="another picture")
+    # Of the same label: it is not by that that networks are told apart.
+    another = Recorded(untrained_network, turns, identity="another")
     for other in (
-        start(preprocessing="rgb"),
-        start(digest="another picture"),
-        replace(start(), network=another),
+        replace(passage, preprocessing="rgb"),
+        replace(passage, picture=elsewhere),
+        replace(passage, network=another),
     ):
-        # On the same shelf, as on the page.
-        found = Passage(
-            passage.shelf,
-            lambda key, compute: passage.shelf.get(key, compute, pytest.fail),
-            network.in_turn,
-            other.network,
-            other.picture,
-            other.preprocessing,
-        )
-        network.runs.clear()
-        found.maps(LAYERS["block2_conv1"])
-        assert network.runs == [*pools(1), ("block2_conv1",)]
+        other.network.runs.clear()
+        other.maps(LAYERS["block2_conv1"])
+        assert other.network.runs == [*pools(1), ("block2_conv1",)]
 
 
 def test_what_a_later_block_works_on_stays_when_room_is_short(start, network):
@@ -182,4 +205,4 @@ def test_what_a_later_block_works_on_stays_when_room_is_short(start, network):
 def test_the_first_blocks_input_is_not_kept(start):
     passage = start()
     passage.maps(LAYERS["block1_conv1"])
-    assert passage.shelf.used_bytes == 64 * 224 * 224 * 4
+    assert passage.results.shared.values.used_bytes == 64 * 224 * 224 * 4

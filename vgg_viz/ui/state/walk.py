@@ -12,7 +12,7 @@ import streamlit as st
 from vgg_viz.ui.state import selection
 from vgg_viz.ui.state.selection import Position
 
-KEY = "trail"
+KEY = "walk"
 REVEALED = "revealed"
 
 
@@ -35,10 +35,10 @@ def to(here: Stop, about: Hashable) -> list[Stop]:
     walked_in, stops = st.session_state.get(KEY, (None, []))
     if walked_in != about or here not in stops:
         return [here]
-    return stops[: stops.index(here) + 1]
+    return list(stops[: stops.index(here) + 1])
 
 
-def walk(here: Stop, there: Stop, about: Hashable) -> None:
+def on(here: Stop, there: Stop, about: Hashable) -> None:
     """A callback's work: go a step back, from this stop to that one."""
     st.session_state[KEY] = (about, [*to(here, about), there])
     go(there)
@@ -52,13 +52,14 @@ def go(stop: Stop) -> None:
 
 def reveal(*, walked: bool = False) -> None:
     """Let the browser bring what was chosen into sight, wherever the visitor has scrolled to."""
-    times, _ = st.session_state.get(REVEALED, (0, False))
+    times, _ = revealed()
     st.session_state[REVEALED] = (times + 1, walked)
 
 
 def revealed() -> tuple[int, bool]:
     """How often something was to be brought into sight, and whether by walking back the last."""
-    return st.session_state.get(REVEALED, (0, False))
+    times, walked = st.session_state.get(REVEALED, (0, False))
+    return times, walked
 
 
 def words(stops: Sequence[Stop]) -> list[str]:

@@ -1,0 +1,37 @@
+"""A picture as the page shows it and as the network sees it.
+
+Without what decodes pictures: the page's first controls stand before that is imported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vgg_viz.links import FITS, Fit
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as the network sees it: RGB uint8 (224, 224, 3), and the same as PNG bytes.
+
+    ``digest`` is that of the pixels, ``notes`` are what was made of them, ``stretchable`` says
+    whether their values could also be shown as they are stored.
+    """
+
+    title: str
+    alt: str
+    pixels: np.ndarray
+    png: bytes
+    digest: str
+    fit: Fit
+    notes: tuple[str, ...] = ()
+    stretchable: bool = False
+
+    @property
+    def caption(self) -> str:
+        """The picture's name, how it was brought to its size and what else was made of it."""
+        return f"{self.title} ({', '.join((FITS[self.fit].lower(), *self.notes))})"

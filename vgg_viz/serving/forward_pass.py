@@ -1,0 +1,114 @@
+"""A picture on its way through a network, block by block; every step is taken once and kept.
+
+What a block works on is kept beside the maps: it is small, and any layer of the block can be had
+from it again in a fraction of the time that the whole way takes. So viewers with pictures of their
+own need not hold all their maps, and few turns take as long as a whole forward pass.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from vgg_viz.architecture import VGG19, Layer
+from vgg_viz.measures import Profile, means, profile
+from vgg_viz.mosaic import enlarge, shrink
+from vgg_viz.network import Network, Preprocessing, network_input
+from vgg_viz.picture import Picture
+from vgg_viz.serving.cache import Cache
+from vgg_viz.serving.waiting import go_on
+
+STRIP = 4  # maps a layer, of those that follow a picture through all layers
+STRIP_SIDE = 56  # pixels: a whole fraction or multiple of every layer's maps
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What conv layers make of a picture, in their most active maps and in numbers.
+
+    ``maps`` float32 (layers, count, side, side); ``numbers`` int (layers, count), from 1;
+    ``profiles`` one a layer.
+    """
+
+    maps: np.ndarray
+    numbers: np.ndarray
+    profiles: tuple[Profile, ...]
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """One picture's way through one network; to be taken by one thread at a time, in its turn.
+
+    What blocks work on is kept in the ``cache``, all else is for the caller to keep.
+    """
+
+    cache: Cache
+    network: Network
+    picture: Picture
+    preprocessing: Preprocessing = "caffe"
+
+    def key(self, name: str) -> Hashable:
+        """What is kept under that name, of this picture in this network."""
+        return (name, self.network.identity, self.picture.digest, self.preprocessing)
+
+    def maps(self, layer: Layer) -> np.ndarray:
+        """A conv layer's maps, float32 ``(maps, height, width)``."""
+        if layer in VGG19.block_ends:
+            return self._to_the_end(layer.block, [layer.name])[0]
+        return self.network.run((layer.name,), self._source(layer.block))[0]
+
+    def overview(self) -> Overview:
+        """What is worth knowing of all conv layers together."""
+        parts = [self._survey(block) for block in range(1, len(VGG19.blocks) + 1)]
+        return Overview(
+            np.concatenate([part.maps for part in parts]),
+            np.concatenate([part.numbers for part in parts]),
+            tuple(profile for part in parts for profile in part.profiles),
+        )
+
+    def _survey(self, block: int) -> Overview:
+        """The same of one block; its maps, up to 26 MB, are let go before the next one's come."""
+        names = [layer.name for layer in VGG19.conv_layers if layer.block == block]
+        maps = self._to_the_end(block, names)
+        profiles = tuple(profile(values, self.picture.pixels) for values in maps)
+        return Overview(*most_active(maps, STRIP, STRIP_SIDE), profiles)
+
+    def _to_the_end(self, block: int, layer_names: Sequence[str]) -> list[np.ndarray]:
+        """The maps of these layers, the block's last among them; keeps the next block's input."""
+        pool = VGG19.pools[block - 1].name
+        source = self._source(block)
+        if block == len(VGG19.blocks):
+            return self.network.run((*layer_names, pool), source)[:-1]
+
+        def both() -> tuple[list[np.ndarray], np.ndarray]:
+            *maps, pooled = self.network.run((*layer_names, pool), source)
+            return maps, pooled
+
+        return self.cache.keep_second(self.key(pool), both)
+
+    def _source(self, block: int) -> np.ndarray:
+        """What a block works on, float32 ``(channels, height, width)``."""
+        if block == 1:
+            return network_input(self.picture.pixels, self.preprocessing)
+        # Nobody else makes it meanwhile: whoever has the turn is the only one.
+        pool = VGG19.pools[block - 2].name
+        return self.cache.get(self.key(pool), partial(self._pooled, block - 1), go_on)
+
+    def _pooled(self, block: int) -> np.ndarray:
+        """What the pool at a block's end makes."""
+        return self.network.run((VGG19.pools[block - 1].name,), self._source(block))[0]
+
+
+def most_active(maps: Sequence[np.ndarray], count: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the maps with the highest mean of every layer, the most active first.
+
+    Returns them, float32 ``(layers, count, side, side)``, and their numbers, from 1.
+    """
+    shown, numbers = [], []
+    for values in maps:
+        order = np.argsort(-means(values), kind="stable")[:count]
+        small = shrink(values[order], min(side, values.shape[1]))
+        shown.append(enlarge(small, side // small.shape[1]))
+        numbers.append(order + 1)
+    return np.stack(shown), np.stack(numbers)
