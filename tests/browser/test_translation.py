@@ -1,9 +1,12 @@
 """The page while the browser translates it: text nodes are not where React has left them."""
 
+from itertools import product
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import settle
+from vgg_viz.ui.widgets import components
 
 pytestmark = pytest.mark.browser
 
@@ -39,12 +42,79 @@ def go_to(page: Page, view: str, heading: str) -> None:
     settle(page)
 
 
-@pytest.mark.parametrize("way", ["at once", "in two steps"])
-def test_a_translated_page_goes_on_and_says_what_it_shows(open_page, way):
+# A browser that begins to translate, our script that begins, a React that knows its text node: what
+# React does last must be seen, whatever came before it. A heading for each thing that it may do.
+IN_EVERY_ORDER = """async ([orders, translate, ours]) => {
+  const rest = async () => { for (let turn = 0; turn < 20; turn++) await null; };
+  const heading = ({ document }) => {
+    const made = document.body.appendChild(document.createElement("h2"));
+    const text = made.appendChild(document.createTextNode("at first"));
+    const fiber = { child: { tag: 6, stateNode: text } };
+    made["__reactFiber$some"] = { child: null, alternate: { child: { child: fiber.child } } };
+    return { made, text, write: (words) => (text.nodeValue = words) };
+  };
+  const ends = {
+    "WORDS AT LAST": ({ write }) => write("words at last"),
+    "": ({ made, text }) => made.removeChild(text),
+    "BEFORE LATER": ({ made, text, write }) => {
+      made.insertBefore(made.ownerDocument.createTextNode("before "), text);
+      write("later");
+    },
+  };
+  const played = async (way, order) => {
+    const frame = document.body.appendChild(document.createElement("iframe"));
+    const world = frame.contentWindow;
+    const headings = Object.keys(ends).map(() => heading(world));
+    const steps = {
+      translates: () => world.eval(translate)(way),
+      survives: world.eval(`(() => { ${ours}; return surviveTranslation; })()`),
+      writes: (place) => headings.forEach(({ write }) => write(`words ${place}`)),
+    };
+    // Only where it rests are observers called.
+    for (const [place, step] of order.entries())
+      if (step === "rests") await rest(); else steps[step](place);
+    await rest();
+    const outcomes = Object.entries(ends).map(([wanted, end], place) => {
+      try { end(headings[place]); } catch (error) { return () => [wanted, `${error}`]; }
+      return () => [wanted, headings[place].made.textContent];
+    });
+    await rest();
+    const said = outcomes.map((outcome) => outcome());
+    frame.remove();
+    return said.filter(([wanted, words]) => words !== wanted).map((one) => [way, ...order, ...one]);
+  };
+  const wrong = [];
+  for (const order of orders)
+    for (const way of ["at once", "in two steps"]) wrong.push(...await played(way, order));
+  return wrong;
+}"""
+
+
+def orders() -> list[list[str]]:
+    """What may come before React's last step, in every order; each begins once, or again."""
+    steps = product(["translates", "survives", "writes", "rests"], repeat=4)
+    return [[*order] for order in steps if order.count("translates") == 1 and "survives" in order]
+
+
+def test_in_whatever_order_things_come_what_react_writes_last_is_seen(browser: Browser):
+    page = browser.new_page()
+    ours = (components.FOLDER / "translation.js").read_text(encoding="utf-8")
+    wrong = page.evaluate(IN_EVERY_ORDER, [orders(), f"({TRANSLATE})", ours])
+    page.close()
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("way", "when"), [("at once", "while it loads"), ("in two steps", "when it is there")]
+)
+def test_a_translated_page_goes_on_and_says_what_it_shows(open_page, way, when):
     page = open_page("view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=9")
-    # With this button comes what the page survives by.
-    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
-    page.evaluate(TRANSLATE, way)
+    if when == "while it loads":
+        page.add_init_script(f"addEventListener('DOMContentLoaded', () => ({TRANSLATE})('{way}'))")
+        page.reload()
+        settle(page)
+    else:
+        page.evaluate(TRANSLATE, way)
     heading, caption = page.locator("h2"), page.locator('[data-testid="stMain"] p')
     expect(heading).to_have_text(["FEATURE MAPS OF BLOCK3_CONV1"])
 
