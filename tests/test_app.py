@@ -9,8 +9,8 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from tests import pages
-from tests.pages import choose, inspected, upload
+from tests.support import pages
+from tests.support.pages import choose, inspected, upload
 from vgg_viz import weights
 from vgg_viz.architecture import VGG19
 from vgg_viz.downloads import DownloadError

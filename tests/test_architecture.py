@@ -1,13 +1,12 @@
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from tests.support import REPOSITORY
 from vgg_viz.architecture import VGG19, Architecture, format_shape
 
-REPOSITORY = Path(__file__).parents[1]
 LAYER_COUNT = 26
 CLASSES = {
     "input": "InputLayer",

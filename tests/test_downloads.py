@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pooch
 import pytest
 
-from tests import file_server
-from tests.file_server import serve
+from tests.support import file_server
+from tests.support.file_server import serve
 from vgg_viz.downloads import DownloadError, StorageError, download, private_folder
 
 CONTENT = bytes(range(256)) * 4096

@@ -26,10 +26,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from tests import file_server
-from tests.company_proxy import company_proxy
-from tests.file_server import FileServer, serve
-from tests.weights_files import pass_for_keras, write_hollow_weights, write_keras_weights
+from tests.support import REPOSITORY, file_server
+from tests.support.company_proxy import company_proxy
+from tests.support.file_server import FileServer, serve
+from tests.support.weights_files import pass_for_keras, write_hollow_weights, write_keras_weights
 from vgg_viz import weights
 from vgg_viz.downloads import DownloadError, StorageError, download, remove_strays
 from vgg_viz.serving import loading
@@ -38,7 +38,6 @@ from vgg_viz.weights import NOTOP, UntrainedWeights, WeightsUnavailable, obtain
 
 fcntl = pytest.importorskip("fcntl", reason="there are no POSIX signals and locks here")
 
-REPOSITORY = Path(__file__).parents[1]
 PIECE = bytes(range(256)) * 1024
 NOTOP_FILE = NOTOP.name
 PATIENCE = 120  # seconds until a child that says nothing is given up
@@ -589,7 +588,7 @@ def fresh_caches():
 
 
 def open_page(**query: str) -> AppTest:
-    page = AppTest.from_file("../streamlit_app.py", default_timeout=PATIENCE)
+    page = AppTest.from_file(REPOSITORY / "streamlit_app.py", default_timeout=PATIENCE)
     for key, value in {"network": "ImageNet", **query}.items():
         page.query_params[key] = value
     return checked(page.run())

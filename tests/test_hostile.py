@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests import hostile
+from tests.support import hostile
 from vgg_viz import images, picture_decoding, picture_limits
 from vgg_viz.images import PictureError, load_picture, read_picture
 

@@ -2,12 +2,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support import REPOSITORY
 from vgg_viz import measures
 from vgg_viz.architecture import VGG19, Architecture
 from vgg_viz.explanation import (
@@ -23,7 +23,6 @@ from vgg_viz.measures import ORDERS, brightness, correlations, histogram, profil
 from vgg_viz.network import build_model, preprocess, tiles_first
 from vgg_viz.weights import UntrainedWeights
 
-REPOSITORY = Path(__file__).parents[1]
 CONV_LAYERS = pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
 
 # Small enough to be gone through by hand: 8 x 8 maps, then 4 x 4 ones.

@@ -3,12 +3,12 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 
 import numpy as np
 import pytest
 
+from tests.support import REPOSITORY
 from vgg_viz.architecture import VGG19, Architecture
 from vgg_viz.network import (
     Network,
@@ -22,7 +22,6 @@ from vgg_viz.network import (
 )
 from vgg_viz.weights import UntrainedWeights
 
-REPOSITORY = Path(__file__).parents[1]
 CONV_LAYERS = [layer.name for layer in VGG19.conv_layers]
 TINY = Architecture("Tiny", blocks=((1, 2), (1, 3)), dense=(), input_side=8)
 MEAN_RED, MEAN_GREEN, MEAN_BLUE = 123.68, 116.779, 103.939

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from tests import hostile
-from tests.pages import (
+from tests.support import hostile
+from tests.support.pages import (
     captions,
     choose,
     held_bytes,
@@ -34,7 +34,7 @@ from tests.pages import (
     weights_from,
     widget,
 )
-from tests.pages import run as run_page
+from tests.support.pages import run as run_page
 from tests.test_reproduction import assert_near
 from tests.test_reproduction import run as run_script
 from vgg_viz import exports, images, samples, tours

@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from tests.hostile import QUARTERS, encode, jpeg_segment, png, png_chunk, with_jpeg_segments
+from tests.support.hostile import QUARTERS, encode, jpeg_segment, png, png_chunk, with_jpeg_segments
 from tests.test_images import (
     EXCHANGED_PRIMARIES,
     SRGB_PRIMARIES,

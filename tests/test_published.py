@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.weights_files import ReferenceWeights, reference_folder
+from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.images import load_picture
 from vgg_viz.mosaic import Grid, mosaic, png
 from vgg_viz.network import Network, tiles_first

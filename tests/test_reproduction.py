@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.weights_files import write_keras_weights
 from tests.test_network import write_other_settings
-from tests.weights_files import write_keras_weights
 from vgg_viz.exports import arrays_npz
 from vgg_viz.network import Network
 from vgg_viz.reproduction import (

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from tests.support import REPOSITORY
+
 PACKAGE = REPOSITORY / "vgg_viz"
 MODULES = [REPOSITORY / "streamlit_app.py", *sorted(PACKAGE.rglob("*.py"))]
 SERVED = [path for kind in ("js", "css", "html") for path in sorted(PACKAGE.rglob(f"*.{kind}"))]

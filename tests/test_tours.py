@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tomllib
 from bisect import bisect_left
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from tests.weights_files import ReferenceWeights, reference_folder
+from tests.support import REPOSITORY
+from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz import links
 from vgg_viz.architecture import VGG19
 from vgg_viz.images import load_picture
@@ -483,7 +483,7 @@ def test_so_is_anything_else(text):
 
 
 def test_the_example_in_the_documentation_is_a_tour():
-    words = (Path(__file__).parents[1] / "docs" / "tours.md").read_text("utf-8")
+    words = (REPOSITORY / "docs" / "tours.md").read_text("utf-8")
     (example_file,) = re.findall(r"```toml\n(.*?)```", words, re.DOTALL)
     tour = parse(example_file)
     assert [step.title for step in tour.steps] == ["Stripes", "The same filter, another picture"]

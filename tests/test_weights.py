@@ -16,9 +16,9 @@ import h5py
 import numpy as np
 import pytest
 
-from tests import file_server
-from tests.file_server import serve
-from tests.weights_files import (
+from tests.support import REPOSITORY, file_server
+from tests.support.file_server import serve
+from tests.support.weights_files import (
     NEW_NAMES,
     ReferenceWeights,
     pass_for_keras,
@@ -42,7 +42,6 @@ from vgg_viz.weights import (
     open_weights,
 )
 
-REPOSITORY = Path(__file__).parents[1]
 NOTOP_FILE, FULL_FILE = NOTOP.name, FULL.name
 CONV_LAYERS = [layer.name for layer in VGG19.conv_layers]
 
@@ -680,9 +679,11 @@ def test_how_a_file_is_brought_by_hand_is_said_without_a_path(environment, folde
 
 def test_the_reference_weights_can_be_written_and_read(tmp_path):
     if not (reference_folder() / "vgg19_blocks1-3.npz").exists():
-        pytest.skip("the reference data are absent: see tests/weights_files.py")
+        pytest.skip("the reference data are absent: see tests/support/weights_files.py")
     path = tmp_path / "reference.h5"
-    subprocess.run([sys.executable, "-m", "tests.weights_files", path], cwd=REPOSITORY, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "tests.support.weights_files", path], cwd=REPOSITORY, check=True
+    )
     stored = open_weights(path)
     assert stored.label == "weights of reference.h5"
     for name in ("block1_conv1", "block3_conv4", "block4_conv1"):

@@ -6,12 +6,12 @@ import platform
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
-from pathlib import Path
 
 from tests.bench import pictures
 from tests.bench.measure import QUICK, Effort, NotRun, Row, table
+from tests.support import REPOSITORY
 
-TARGET = Path(__file__).parents[2] / "build" / "bench.md"
+TARGET = REPOSITORY / "build" / "bench.md"
 PACKAGES = ("tensorflow", "keras", "streamlit", "matplotlib", "numpy")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.bench.measure import NotRun
-from tests.browser.server import CHROMIUM, CHROMIUM_OPTIONS
+from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS
 
 LOADING_MILLISECONDS = 60_000
 VIEWPORT = {"width": 1366, "height": 768}

@@ -19,7 +19,7 @@ from tests.bench.measure import (
     timed,
     within,
 )
-from tests.weights_files import ReferenceWeights, reference_folder
+from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.architecture import VGG19
 from vgg_viz.images import load_picture
 from vgg_viz.mosaic import mosaic, near_square, png

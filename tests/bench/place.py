@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page
 from scipy.ndimage import gaussian_filter
 
 from tests.bench import browser as pages
-from tests.browser.server import running_app
-from tests.weights_files import write_keras_weights
+from tests.support.server import running_app
+from tests.support.weights_files import write_keras_weights
 from vgg_viz.architecture import VGG19
 from vgg_viz.mosaic import mosaic, png
 from vgg_viz.weights import PATH_VARIABLE, UntrainedWeights

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from tests.bench import browser as pages
 from tests.bench.measure import Effort, NotRun, Row, attempt, bounded, interleaved, within
 from tests.bench.place import Place
-from tests.browser.server import REPOSITORY
+from tests.support import REPOSITORY
 from vgg_viz.architecture import VGG19
 
 RESIDENT_BYTES = 1.1e9

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.server import CHROMIUM, CHROMIUM_OPTIONS, running_app
-from tests.weights_files import write_keras_weights
+from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS, running_app
+from tests.support.weights_files import write_keras_weights
 from vgg_viz.weights import UntrainedWeights
 
 # The first to want a network waits for TensorFlow.

@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.server import REPOSITORY
-from tests.file_server import serve
+from tests.support import REPOSITORY
+from tests.support.file_server import serve
 
 pytestmark = pytest.mark.browser
 

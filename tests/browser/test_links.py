@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.reading import settle, words
+from tests.support.reading import settle, words
 from vgg_viz import links
 
 pytestmark = pytest.mark.browser

@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.server import running_app
-from tests.file_server import hold_half_way, refuse, serve
+from tests.support.file_server import hold_half_way, refuse, serve
+from tests.support.server import running_app
 
 pytestmark = pytest.mark.browser
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.reading import settle
+from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
 

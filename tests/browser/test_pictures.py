@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import settle
-from tests.browser.server import CHROMIUM, CHROMIUM_OPTIONS
+from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS
 from tests.test_picture_kinds import KINDS
 from vgg_viz import links
 from vgg_viz.picture_limits import MAX_BYTES

@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.browser.conftest import settle
-from tests.browser.server import REPOSITORY
+from tests.support import REPOSITORY
 from vgg_viz.links import FIELDS
 
 pytestmark = pytest.mark.browser

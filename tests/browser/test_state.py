@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, TimeoutError, expect
 
-from tests.browser.reading import settle, wait_for_words, words
+from tests.support.reading import settle, wait_for_words, words
 from vgg_viz import links
 from vgg_viz.links import FIELDS
 

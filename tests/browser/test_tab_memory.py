@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page
 
-from tests.browser.reading import settle
+from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
 

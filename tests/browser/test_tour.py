@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.server import REPOSITORY, running_app
 from tests.browser.test_links import settle
-from tests.weights_files import write_keras_weights
+from tests.support import REPOSITORY
+from tests.support.server import running_app
+from tests.support.weights_files import write_keras_weights
 from vgg_viz import links
 from vgg_viz.samples import sample
 from vgg_viz.tours import built_in
@@ -84,7 +85,7 @@ def imagenets(tmp_path_factory):
     weights = folder / "random.h5"
     write_keras_weights(weights, UntrainedWeights(seed=7))
     environment = {"VGG_VIZ_WEIGHTS": str(weights), "PYTHONPATH": str(REPOSITORY)}
-    script = "tests/browser/as_imagenet.py"
+    script = "tests/support/as_imagenet.py"
     with running_app(folder / "server.log", script, **environment) as address:
         yield address
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browser.conftest import app  # noqa: F401
-from tests.browser.server import REPOSITORY
 from tests.engines import webdriver
 from tests.engines.page import Page
+from tests.support import REPOSITORY
 
 ENGINES = {"firefox": webdriver.firefox, "webkit": webdriver.webkit}
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.browser.server import REPOSITORY
 from tests.engines import page as parts
 from tests.engines.page import Page
+from tests.support import REPOSITORY
 
 pytestmark = pytest.mark.browser
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
-from tests.browser.server import free_port
+from tests.support.server import free_port
 
 Send = Callable[[str, dict], object]
 

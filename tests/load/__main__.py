@@ -3,13 +3,13 @@
 import argparse
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 from tests.load import phases
 from tests.load.phases import Phase
 from tests.load.report import targets, title, what_took, with_columns
+from tests.support import REPOSITORY
 
-TARGET = Path(__file__).parents[2] / "build" / "load.md"
+TARGET = REPOSITORY / "build" / "load.md"
 VIEWERS = (1, 10, 30, 60)
 SECONDS = 120.0
 FURTHER_CHANGES = 2000

@@ -12,12 +12,12 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import NamedTuple
 
-from tests.browser.nginx import running_nginx
-from tests.browser.server import free_port, running_app
 from tests.load import processes
 from tests.load.page import Page, PageError
 from tests.load.viewers import FIRST_VIEW, Log, Plan, Viewer
-from tests.weights_files import write_keras_weights
+from tests.support.nginx import running_nginx
+from tests.support.server import free_port, running_app
+from tests.support.weights_files import write_keras_weights
 from vgg_viz.weights import UntrainedWeights
 
 SAMPLE_SECONDS = 0.5

@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, StopException
 
-from tests.pages import choose, open_page, shown, texts, unavailable, upload, weights_from
+from tests.support.pages import choose, open_page, shown, texts, unavailable, upload, weights_from
 from vgg_viz import samples
 from vgg_viz.ui.page import errors, masthead, process, tour_panel
 from vgg_viz.ui.state import mode

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.browser.server import REPOSITORY, wait_for_health
+from tests.support import REPOSITORY
+from tests.support.server import wait_for_health
 
 CONFIGURATION = REPOSITORY / "docs" / "nginx.conf"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")

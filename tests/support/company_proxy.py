@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.file_server import Behaviour, Handler, send
+from tests.support.file_server import Behaviour, Handler, send
 
 
 class Proxy(ThreadingHTTPServer):

@@ -1,6 +1,7 @@
 """Weights files in Keras' old HDF5 layout, for tests and for looking.
 
-``python -m tests.weights_files OUT.h5`` writes one with the reference weights in blocks 1 to 3.
+``python -m tests.support.weights_files OUT.h5`` writes one with the reference weights in blocks
+1 to 3.
 """
 
 import os
@@ -13,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.support import REPOSITORY
 from vgg_viz import weights
 from vgg_viz.architecture import VGG19, Layer
 from vgg_viz.weights import LayerWeights, UntrainedWeights, Weights
@@ -25,7 +27,7 @@ CreateArrays = Callable[[h5py.Group, tuple[str, str], Layer], None]
 
 def reference_folder() -> Path:
     """Where the reference data stand, if they do: ``$VGG_VIZ_REFERENCE``, or beside the project."""
-    beside = Path(__file__).parents[2] / "shared" / "reference"
+    beside = REPOSITORY.parent / "shared" / "reference"
     return Path(os.environ.get("VGG_VIZ_REFERENCE") or beside)
 
 

@@ -16,6 +16,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Element
 
+from tests.support import REPOSITORY
 from vgg_viz import weights
 from vgg_viz.links import FIELDS
 from vgg_viz.ui.state import values
@@ -40,7 +41,7 @@ def weights_from(obtain) -> Iterator[None]:
 
 def open_page(**query: str | list[str]) -> AppTest:
     """The page as a link with these parameters opens it."""
-    page = AppTest.from_file("../streamlit_app.py", default_timeout=120)
+    page = AppTest.from_file(REPOSITORY / "streamlit_app.py", default_timeout=120)
     for key, value in query.items():
         page.query_params[key] = value
     return run(page)

@@ -4,16 +4,14 @@ import os
 import subprocess
 import sys
 from concurrent.futures import Future
-from pathlib import Path
 
 import pytest
 from streamlit.runtime.scriptrunner import script_runner
 
+from tests.support import REPOSITORY
 from vgg_viz.network import import_keras
 from vgg_viz.serving import loading
 from vgg_viz.weights import UntrainedWeights
-
-REPOSITORY = Path(__file__).parents[1]
 
 # Ends as soon as the compiling has begun, which goes on when the process is on its way out.
 END_WHILE_COMPILING = """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pages import (
+from tests.support.pages import (
     captions,
     choose,
     link_of,
