@@ -15,8 +15,8 @@ from vgg_viz import weights
 from vgg_viz.architecture import VGG19
 from vgg_viz.downloads import DownloadError
 from vgg_viz.links import COLOUR_MAPS, PICTURES
-from vgg_viz.ui.widgets import diagram, picture
-from vgg_viz.ui.widgets import network as networks
+from vgg_viz.ui.widgets import chosen_network as networks
+from vgg_viz.ui.widgets import diagram, picture_chooser
 from vgg_viz.weights import StoredWeights, UntrainedWeights, WeightsError, WeightsUnavailable
 
 VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]
@@ -356,8 +356,8 @@ def test_a_photo_from_the_camera_is_shown():
 
 
 def test_the_robin_is_fetched_when_asked_for(monkeypatch):
-    robin = picture.PictureFile("robin", "Robin", "A robin", lambda: photo("brown", "JPEG"))
-    monkeypatch.setattr(picture, "robin_file", lambda key: robin)
+    robin = picture_chooser.PictureFile("robin", "Robin", "A robin", lambda: photo("brown", "JPEG"))
+    monkeypatch.setattr(picture_chooser, "robin_file", lambda key: robin)
     assert "Robin (stretched)" in texts(open_page(view="Feature maps", picture="Robin"))
 
 
@@ -368,7 +368,7 @@ def test_without_a_network_the_robin_is_a_plain_message_and_is_tried_once_a_choi
         tries.append(1)
         raise DownloadError("The picture was tried 3 times, but there is no network.")
 
-    monkeypatch.setattr(picture, "download", no_network)
+    monkeypatch.setattr(picture_chooser, "download", no_network)
     page = open_page(view="Feature maps", picture="Robin")
     choose(page, "maps", 4)
     assert "no network" in page.error[0].value.replace("\\", "")
@@ -381,8 +381,8 @@ def test_without_a_network_the_robin_is_a_plain_message_and_is_tried_once_a_choi
 
 
 def test_what_came_in_the_robins_place_is_let_go(monkeypatch, tmp_path):
-    picture.decoded.clear()
-    monkeypatch.setattr(picture, "private_folder", lambda: tmp_path)
+    picture_chooser.decoded.clear()
+    monkeypatch.setattr(picture_chooser, "private_folder", lambda: tmp_path)
     came = [b"<html>Just a moment</html>", photo("brown", "JPEG")]
 
     def fetch(url, folder, name, **_):
@@ -390,7 +390,7 @@ def test_what_came_in_the_robins_place_is_let_go(monkeypatch, tmp_path):
             (folder / name).write_bytes(came.pop(0))
         return folder / name
 
-    monkeypatch.setattr(picture, "download", fetch)
+    monkeypatch.setattr(picture_chooser, "download", fetch)
     page = open_page(view="Feature maps", picture="Robin")
     assert "please choose" in page.error[0].value
     assert "Cat (stretched)" in texts(page)

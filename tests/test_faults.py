@@ -33,7 +33,7 @@ from tests.support.weights_files import pass_for_keras, write_hollow_weights, wr
 from vgg_viz import weights
 from vgg_viz.downloads import DownloadError, StorageError, download, remove_strays
 from vgg_viz.serving import loading
-from vgg_viz.ui.state.shared import shared
+from vgg_viz.ui.state.serving import shared
 from vgg_viz.weights import NOTOP, UntrainedWeights, WeightsUnavailable, obtain
 
 fcntl = pytest.importorskip("fcntl", reason="there are no POSIX signals and locks here")

@@ -16,7 +16,7 @@ HEAVY = "numpy", "PIL", "tensorflow", "keras", "h5py", "pooch", "matplotlib"
     [
         # Streamlit itself imports some of these with its own elements, hence not by them.
         ("vgg_viz.architecture, vgg_viz.samples, vgg_viz.downloads", HEAVY),
-        ("vgg_viz.ui.widgets.picture, vgg_viz.ui.widgets.controls", HEAVY),
+        ("vgg_viz.ui.widgets.picture_chooser, vgg_viz.ui.widgets.controls", HEAVY),
         ("vgg_viz.ui.widgets.diagram", HEAVY),
         ("vgg_viz.ui.views.architecture", HEAVY),
         ("vgg_viz.links, vgg_viz.tours", HEAVY),

@@ -15,15 +15,13 @@ from vgg_viz.mosaic import (
     LEVELS,
     MARK,
     MARK_COLOUR,
-    Grid,
     ScaledTiles,
+    TileLayout,
     arrange,
     colour_levels,
     diagonal,
     draw,
-    draw_colours,
     enlarge,
-    grid_for,
     is_flat,
     letter,
     mosaic,
@@ -31,6 +29,7 @@ from vgg_viz.mosaic import (
     png,
     scale_tiles,
     shrink,
+    tile_layout,
     tile_limits,
     tile_side,
     title_mask,
@@ -72,7 +71,7 @@ def test_the_palette_is_full_and_its_scale_has_a_middle():
 
 
 def test_a_grid_by_hand():
-    grid = Grid(count=5, columns=3, tile_height=10, tile_width=20, title_height=7, gap=2)
+    grid = TileLayout(count=5, columns=3, tile_height=10, tile_width=20, title_height=7, gap=2)
     assert (grid.rows, grid.cell_height, grid.cell_width) == (2, 19, 22)
     assert grid.size == (3 * 20 + 2 * 2, 2 * (7 + 10) + 2)
     corners = [grid.corner(index) for index in range(5)]
@@ -82,7 +81,7 @@ def test_a_grid_by_hand():
 @pytest.mark.parametrize("index", [-1, 5, 100])
 def test_there_is_no_corner_of_a_tile_that_is_not_there(index):
     with pytest.raises(IndexError, match=f"expected a tile from 0 to 4, got {index}"):
-        Grid(5, 3, 1, 1).corner(index)
+        TileLayout(5, 3, 1, 1).corner(index)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +143,7 @@ def test_tile_side_is_the_nearest_multiple_or_fraction(side, width):
 
 def test_tiles_are_arranged_row_by_row_and_the_last_row_may_be_short():
     tiles = np.arange(1, 13, dtype=np.uint8).reshape(3, 2, 2)
-    canvas = arrange(tiles, Grid(3, 2, 2, 2, title_height=1, gap=1))
+    canvas = arrange(tiles, TileLayout(3, 2, 2, 2, title_height=1, gap=1))
     expected = [
         [0, 0, 0, 0, 0],
         [1, 2, 0, 5, 6],
@@ -159,7 +158,7 @@ def test_tiles_are_arranged_row_by_row_and_the_last_row_may_be_short():
 
 def test_tiles_need_not_be_square_nor_the_background_zero():
     tiles = np.arange(1, 13, dtype=np.uint8).reshape(4, 1, 3)
-    canvas = arrange(tiles, Grid(4, 2, 1, 3, gap=1), background=99)
+    canvas = arrange(tiles, TileLayout(4, 2, 1, 3, gap=1), background=99)
     expected = [
         [1, 2, 3, 99, 4, 5, 6],
         [99, 99, 99, 99, 99, 99, 99],
@@ -169,20 +168,20 @@ def test_tiles_need_not_be_square_nor_the_background_zero():
 
 
 def test_a_single_tile_has_no_gap():
-    canvas = arrange(np.full((1, 2, 2), 5, np.uint8), Grid(1, 1, 2, 2))
+    canvas = arrange(np.full((1, 2, 2), 5, np.uint8), TileLayout(1, 1, 2, 2))
     np.testing.assert_array_equal(canvas, [[5, 5], [5, 5]])
 
 
 def test_colour_tiles_are_arranged_with_their_colours():
     tiles = np.arange(1, 7, dtype=np.uint8).reshape(2, 1, 1, 3)
-    canvas = arrange(tiles, Grid(2, 1, 1, 1, gap=1))
+    canvas = arrange(tiles, TileLayout(2, 1, 1, 1, gap=1))
     np.testing.assert_array_equal(canvas, [[[1, 2, 3]], [[0, 0, 0]], [[4, 5, 6]]])
 
 
 @pytest.mark.parametrize("shape", [(2, 2, 2), (4, 2, 2), (3, 2, 3), (3, 3, 2)])
 def test_tiles_for_another_grid_are_refused(shape):
     with pytest.raises(ValueError, match=r"expected tiles \(3, 2, 2\), got \("):
-        arrange(np.zeros(shape, np.uint8), Grid(3, 2, 2, 2))
+        arrange(np.zeros(shape, np.uint8), TileLayout(3, 2, 2, 2))
 
 
 # -- sizes
@@ -466,7 +465,7 @@ def test_every_tile_of_every_count_is_found_at_its_corner(columns):
     for count in range(1, 513):
         scaled = numbered_levels(count)
         canvas = draw(scaled, [""] * count, columns or near_square(count))
-        grid = grid_for(scaled.levels, columns or near_square(count))
+        grid = tile_layout(scaled.levels, columns or near_square(count))
         assert canvas.shape == grid.size[::-1]
         for index in range(count):
             left, top = grid.corner(index)
@@ -476,14 +475,14 @@ def test_every_tile_of_every_count_is_found_at_its_corner(columns):
 
 
 def test_fewer_tiles_than_columns_take_no_room_for_more():
-    grid = grid_for(np.zeros((3, 5, 7), np.uint8), columns=8)
+    grid = tile_layout(np.zeros((3, 5, 7), np.uint8), columns=8)
     assert (grid.count, grid.columns, grid.tile_height, grid.tile_width) == (3, 3, 5, 7)
 
 
 def test_tiles_are_drawn_larger_by_a_whole_factor():
     scaled = numbered_levels(3)
     canvas = draw(scaled, ["", "", ""], columns=2, side=12)
-    grid = Grid(3, 2, 12, 12, title_height=grid_for(np.zeros((3, 12, 12)), 2).title_height)
+    grid = TileLayout(3, 2, 12, 12, title_height=tile_layout(np.zeros((3, 12, 12)), 2).title_height)
     assert canvas.shape == grid.size[::-1]
     for index in range(3):
         left, top = grid.corner(index)
@@ -512,7 +511,7 @@ def test_a_mosaic_shows_every_tiles_values(count, side, columns, drawn_side, lim
     factor = max(1, drawn_side // side)
     shown_side = min(side, drawn_side)
     group = side // shown_side
-    grid = grid_for(np.zeros((count, drawn_side, drawn_side)), columns)
+    grid = tile_layout(np.zeros((count, drawn_side, drawn_side)), columns)
     assert canvas.shape == grid.size[::-1]
     blocks = tiles.astype(np.float64).reshape(count, shown_side, group, shown_side, group)
     shown = blocks.mean(axis=(2, 4))
@@ -575,7 +574,7 @@ def trimmed(mask):
 @pytest.mark.parametrize("pattern", ["{}", "{}-1"])
 def test_every_title_stands_in_the_middle_above_its_own_tile(width, pattern):
     titles = [pattern.format(number) for number in range(1, 26)]
-    grid = grid_for(np.zeros((25, 5, width)), columns=6)
+    grid = tile_layout(np.zeros((25, 5, width)), columns=6)
     canvas = letter(titles, grid)
     assert canvas.shape == grid.size[::-1]
     size = grid.title_height - 5
@@ -596,7 +595,7 @@ def test_every_title_stands_in_the_middle_above_its_own_tile(width, pattern):
 
 
 def test_a_title_too_long_for_its_tile_is_cut_there():
-    grid = grid_for(np.zeros((2, 5, 10)), columns=2)
+    grid = tile_layout(np.zeros((2, 5, 10)), columns=2)
     canvas = letter(["123456", ""], grid)
     assert canvas[:, :10].any(axis=0)[-3:].any()
     assert not canvas[:, 10:].any()
@@ -606,8 +605,6 @@ def test_a_title_too_long_for_its_tile_is_cut_there():
 def test_there_must_be_one_title_a_tile(count):
     with pytest.raises(ValueError, match=f"expected 3 titles, got {count}"):
         draw(numbered_levels(3), ["x"] * count, columns=2)
-    with pytest.raises(ValueError, match=f"expected 3 titles, got {count}"):
-        draw_colours(np.zeros((3, 2, 2, 3), np.uint8), ["x"] * count, 2, (0, 0, 0))
 
 
 @pytest.mark.parametrize("title", ["1", "128", "512", "3-1", "64-12", "block3_conv1"])
@@ -631,7 +628,7 @@ def test_titles_and_tiles_are_drawn_on_one_canvas():
     titles = ["1", "2", "3"]
     scaled = numbered_levels(3, side=20)
     canvas = draw(scaled, titles, columns=2)
-    grid = grid_for(scaled.levels, 2)
+    grid = tile_layout(scaled.levels, 2)
     np.testing.assert_array_equal(
         canvas, arrange(scaled.levels, grid) + letter(titles, grid), strict=True
     )
@@ -702,27 +699,6 @@ def test_an_rgba_canvas_is_encoded_as_it_is():
     np.testing.assert_array_equal(decode(png(canvas)), canvas)
 
 
-def test_colour_tiles_are_opaque_on_a_clear_background():
-    tiles = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 3), dtype=np.uint8)
-    ink = (1, 2, 3)
-    canvas = draw_colours(tiles, ["1", "2", "3"], 2, ink)
-    picture = decode(png(canvas)).copy()
-    np.testing.assert_array_equal(picture, canvas)
-    grid = grid_for(tiles, 2)
-    strength = letter(["1", "2", "3"], grid)
-    inked = strength > 0
-    assert (picture[inked, :3] == ink).all()
-    np.testing.assert_array_equal(picture[inked, 3], 17 * strength[inked])
-    picture[inked] = 0
-    for index in range(3):
-        left, top = grid.corner(index)
-        drawn = picture[top : top + 12, left : left + 12]
-        np.testing.assert_array_equal(drawn[..., :3], tiles[index])
-        assert (drawn[..., 3] == 255).all()
-        drawn[:] = 0
-    assert not picture.any(), "something beside tiles and titles"
-
-
 # -- inputs
 
 
@@ -772,13 +748,3 @@ def test_levels_and_canvas_may_be_read_only_and_stay_as_they_are():
     drawn = canvas.copy()
     png(canvas)
     np.testing.assert_array_equal(canvas, drawn)
-
-
-def test_colour_tiles_may_be_read_only_and_stay_as_they_are():
-    tiles = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 3), dtype=np.uint8)
-    before = tiles.copy()
-    tiles.setflags(write=False)
-    canvas = draw_colours(tiles, ["1", "2", "3"], 2, (0, 0, 0))
-    np.testing.assert_array_equal(tiles, before)
-    canvas.setflags(write=False)
-    png(canvas)

@@ -17,7 +17,7 @@ from vgg_viz.network import (
     network_input,
     preprocess,
     preprocess_wrongly,
-    selections,
+    steps,
     tiles_first,
 )
 from vgg_viz.weights import UntrainedWeights
@@ -337,7 +337,7 @@ def test_compiled_passes_are_there_before_anybody_waits():
     network = Network(TinyWeights(), TINY)
     network.compile_passes(lambda: False)
     compiled = dict(network._passes)
-    assert set(compiled) == set(selections(TINY))
+    assert set(compiled) == set(steps(TINY))
     pixels = random_pixels(8, 3)
     for name in ("block1_conv1", "block2_conv1"):
         network.feature_maps(pixels, name)
@@ -455,7 +455,7 @@ def test_the_input_of_the_first_block_is_tiles_first(photograph):
 
 
 def test_what_can_be_had_together():
-    found = list(selections(VGG19))
+    found = list(steps(VGG19))
     assert len(found) == len(set(found)) == 16 + 3 * 5
     assert all(len({name.split("_")[0] for name in names}) == 1 for names in found)
     assert [names for names in found if len(names) == 1 and "conv" in names[0]] == [
@@ -463,7 +463,7 @@ def test_what_can_be_had_together():
     ]
     assert ("block3_conv4", "block3_pool") in found
     assert ("block2_conv1", "block2_conv2", "block2_pool") in found
-    assert list(selections(TINY)) == [
+    assert list(steps(TINY)) == [
         ("block1_conv1",),
         ("block1_pool",),
         ("block1_conv1", "block1_pool"),
@@ -497,7 +497,7 @@ def test_block_by_block_all_maps_come_from_one_forward_pass(
 @pytest.mark.parametrize(
     "names", [(), ("block1_conv2", "block1_conv1"), ("block1_conv1", "block2_conv1"), ("fc1",)]
 )
-def test_what_is_no_selection_is_a_key_error(names, untrained_network, photograph):
+def test_what_is_no_step_is_a_key_error(names, untrained_network, photograph):
     with pytest.raises(KeyError):
         untrained_network.run(names, network_input(photograph))
 

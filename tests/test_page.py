@@ -53,7 +53,7 @@ from vgg_viz.links import (
 )
 from vgg_viz.mosaic import FIRST_LEVEL, LEVELS
 from vgg_viz.ui.state import tour_steps
-from vgg_viz.ui.state.shared import shared
+from vgg_viz.ui.state.serving import shared
 from vgg_viz.ui.widgets import export_menu, grid
 from vgg_viz.weights import UntrainedWeights
 

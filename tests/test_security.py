@@ -14,8 +14,11 @@ SERVED = [path for kind in ("js", "css", "html") for path in sorted(PACKAGE.rglo
 
 # HTML of our own: what stands in it, so that nothing from a visitor gets into it.
 HTML = {
-    ("ui/page/style.py", "''.join([STYLES, ROOM, *dark, *modes])"): "style sheets written there",
-    ("ui/widgets/picture.py", "thumbnail_styles() + own_thumbnail_style()"): "thumbnails in base64",
+    ("ui/page/style.py", "f'<style>{sheets}</style>'"): "the style sheets beside it",
+    (
+        "ui/widgets/picture_chooser.py",
+        "thumbnail_styles() + own_thumbnail_style()",
+    ): "thumbnails in base64",
     ("ui/widgets/grid.py", "legend(appearance.colour_map, limits)"): "numbers that were formatted",
     ("ui/widgets/components/__init__.py", "html"): "the files beside it",
     ("ui/widgets/diagram.py", "svg(architecture)"): "the network's plan",
@@ -23,6 +26,10 @@ HTML = {
 
 # What vgg_viz/ui does with files, and where the path comes from.
 UI_FILES = {
+    ("ui/page/style.py", "Path(__file__)"): "the package's own folder",
+    ("ui/page/style.py", "(FOLDER / f'{name}.css').read_text(encoding='utf-8')"): (
+        "names of style sheets, written in the source"
+    ),
     ("ui/widgets/components/__init__.py", "Path(__file__)"): "the package's own folder",
     (
         "ui/widgets/components/__init__.py",
@@ -36,11 +43,14 @@ UI_FILES = {
         "ui/widgets/diagram.py",
         "(components.FOLDER / 'diagram.js').read_text(encoding='utf-8')",
     ): "written",
-    ("ui/widgets/picture.py", "path.read_bytes()"): "what downloads.download has stored there",
+    (
+        "ui/widgets/picture_chooser.py",
+        "path.read_bytes()",
+    ): "what downloads.download has stored there",
 }
 # Which modules of the core touch files at all, and whose names they take.
 CORE_FILES = {
-    "downloads.py": "a folder and a name given by weights.py and ui/widgets/picture.py",
+    "downloads.py": "a folder and a name given by weights.py and ui/widgets/picture_chooser.py",
     "weights.py": "the environment, which whoever runs the server sets",
     "samples.py": "names out of its own table",
     "serving/memory.py": "Linux' files about this process",
@@ -151,7 +161,7 @@ def test_downloads_are_those_listed_and_no_visitors():
         if name_of(call) == "download"
     }
     # `urls` are Keras' addresses or the operator's; all are held against Keras' MD5.
-    assert found == {("weights.py", "urls"), ("ui/widgets/picture.py", "ROBIN_URL")}
+    assert found == {("weights.py", "urls"), ("ui/widgets/picture_chooser.py", "ROBIN_URL")}
     source = (PACKAGE / "weights.py").read_text(encoding="utf-8")
     assert "urls = file.addresses(environment)" in source
     assert "md5=file.md5" in source

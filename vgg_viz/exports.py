@@ -395,12 +395,12 @@ def _draw_panel(panel: Panel, width: int, *, lettered: bool) -> _DrawnPanel:
     shown = words if lettered else [" "] * len(words)
     canvas, _ = mosaic.mosaic(panel.values, shown, columns, width, panel.limits)
     side = mosaic.tile_side(panel.values.shape[2], columns, width)
-    grid = mosaic.grid_for(np.empty((len(words), side, side), bool), columns)
+    grid = mosaic.tile_layout(np.empty((len(words), side, side), bool), columns)
     titles = [] if lettered else _titles(words, grid)
     return _DrawnPanel(panel, _colours(panel.colour_map)[canvas], titles)
 
 
-def _titles(words: Sequence[str], grid: mosaic.Grid) -> list[_Text]:
+def _titles(words: Sequence[str], grid: mosaic.TileLayout) -> list[_Text]:
     """Titles as text, centred above their tiles, all of a size at which the longest fits."""
     size = mosaic.font_size(grid.tile_width)
     longest = max(_length(_drawable(title), 100) for title in words) / 100

@@ -39,7 +39,7 @@ Limits = tuple[float | np.ndarray, float | np.ndarray]
 
 
 @dataclass(frozen=True)
-class Grid:
+class TileLayout:
     """Where every tile of a mosaic lies, in pixels from the picture's top left corner."""
 
     count: int
@@ -205,7 +205,7 @@ def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) 
     return ScaledTiles(levels, low, high, flat)
 
 
-def arrange(tiles: np.ndarray, grid: Grid, background: int = BACKGROUND) -> np.ndarray:
+def arrange(tiles: np.ndarray, grid: TileLayout, background: int = BACKGROUND) -> np.ndarray:
     """Lay tiles ``(n, h, w)`` or ``(n, h, w, colours)`` out on one canvas.
 
     Raises:
@@ -232,7 +232,7 @@ def arrange(tiles: np.ndarray, grid: Grid, background: int = BACKGROUND) -> np.n
 def pack_tiles(tiles: np.ndarray, columns: int) -> np.ndarray:
     """Lay tiles ``(n, h, w)`` or ``(n, h, w, 3)`` side by side, without gaps and titles."""
     count, height, width = tiles.shape[:3]
-    return arrange(tiles, Grid(count, min(columns, count), height, width, gap=0))
+    return arrange(tiles, TileLayout(count, min(columns, count), height, width, gap=0))
 
 
 def draw(scaled: ScaledTiles, titles: Sequence[str], columns: int, side: int = 0) -> np.ndarray:
@@ -244,28 +244,16 @@ def draw(scaled: ScaledTiles, titles: Sequence[str], columns: int, side: int = 0
     factor = max(1, side // scaled.levels.shape[2])
     tiles = enlarge(scaled.levels, factor)
     tiles = np.where(scaled.flat[:, None, None] & diagonal(*tiles.shape[1:]), np.uint8(MARK), tiles)
-    grid = grid_for(tiles, columns)
+    grid = tile_layout(tiles, columns)
     canvas = arrange(tiles, grid)
     lettering = letter(titles, grid)
     return np.where(lettering > 0, lettering, canvas)
 
 
-def draw_colours(tiles: np.ndarray, titles: Sequence[str], columns: int, ink: Colour) -> np.ndarray:
-    """Draw colour tiles, uint8 ``(n, h, w, 3)``, with their titles as RGBA, uint8 ``(h, w, 4)``."""
-    grid = grid_for(tiles, columns)
-    opaque = np.concatenate([tiles, np.full((*tiles.shape[:3], 1), 255, np.uint8)], axis=3)
-    canvas = arrange(opaque, grid)
-    lettering = letter(titles, grid)
-    inked = lettering > 0
-    canvas[inked, :3] = ink
-    canvas[inked, 3] = lettering[inked] * (255 // INK_STEPS)
-    return canvas
-
-
-def grid_for(tiles: np.ndarray, columns: int) -> Grid:
+def tile_layout(tiles: np.ndarray, columns: int) -> TileLayout:
     """The grid for tiles ``(n, h, w, ...)``, with a title strip in proportion to their width."""
     height, width = tiles.shape[1:3]
-    return Grid(len(tiles), min(columns, len(tiles)), height, width, font_size(width) + 5)
+    return TileLayout(len(tiles), min(columns, len(tiles)), height, width, font_size(width) + 5)
 
 
 def font_size(tile_width: int) -> int:
@@ -279,7 +267,7 @@ def diagonal(height: int, width: int) -> np.ndarray:
     return np.abs(rows * width - columns * height) <= max(height, width)
 
 
-def letter(titles: Sequence[str], grid: Grid) -> np.ndarray:
+def letter(titles: Sequence[str], grid: TileLayout) -> np.ndarray:
     """Write every title above its tile: 0, or how much ink (1 to ``INK_STEPS``), uint8 ``(h, w)``.
 
     Raises:

@@ -15,7 +15,7 @@ from there any of the block's layers takes 5 to 65 ms in place of up to 170.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from threading import Event, Lock
 from types import ModuleType
@@ -125,17 +125,19 @@ def build_model(weights: Weights, architecture: Architecture = VGG19) -> keras.M
     return model
 
 
-def selections(architecture: Architecture) -> Iterator[tuple[str, ...]]:
-    """The layers whose outputs are wanted together; those of one selection are of one block.
+def steps(architecture: Architecture) -> list[tuple[str, ...]]:
+    """Every step that a picture may take: the names of layers whose outputs are had at once.
 
-    Any conv layer alone; what a block hands on to the next; the same with the maps at the block's
-    end; and the same with all of the block's maps.
+    A step begins with a block's input and stays in the block. Of a block of two layers these are
+    ``(conv1,)  (conv2,)  (pool,)  (conv2, pool)  (conv1, conv2, pool)``: any conv layer alone, the
+    next block's input alone, with the maps at the block's end, and with all of the block's maps.
     """
+    found: list[tuple[str, ...]] = []
     for end, pool in zip(architecture.block_ends, architecture.pools, strict=True):
         names = [layer.name for layer in architecture.conv_layers if layer.block == end.block]
-        yield from ((name,) for name in names)
-        # A block of one layer has nothing before its end.
-        yield from dict.fromkeys([(pool.name,), (end.name, pool.name), (*names, pool.name)])
+        found += [(name,) for name in names]
+        found += [(pool.name,), (end.name, pool.name), (*names, pool.name)]
+    return list(dict.fromkeys(found))  # in a block of one layer two of them are the same
 
 
 class Network:
@@ -154,7 +156,7 @@ class Network:
         self.architecture = architecture
         with _keras:
             self.model = build_model(weights, architecture)
-        self._selections = frozenset(selections(architecture))
+        self._steps = frozenset(steps(architecture))
         self._submodels: dict[str, keras.Model] = {}
         self._passes: dict[tuple[str, ...], object] = {}
         self._summaries: dict[str, str] = {}
@@ -210,11 +212,11 @@ class Network:
         """What layers of one block make of the block's input: float32 ``(maps, height, width)``.
 
         Args:
-            layer_names: one of the `selections`; a pool's output is the next block's input.
+            layer_names: one of the `steps`; a pool's output is the next block's input.
             source: float32 ``(channels, height, width)``.
 
         Raises:
-            KeyError: there is no such selection.
+            KeyError: there is no such step.
         """
         import tensorflow as tf
 
@@ -225,10 +227,10 @@ class Network:
 
     def compile_passes(self, stopped: Callable[[], bool]) -> None:
         """Compile every step's forward pass, which takes 2 s, before anybody waits for one."""
-        for selection in selections(self.architecture):
+        for step in steps(self.architecture):
             if stopped():
                 return
-            self._pass(selection)
+            self._pass(step)
             # Whoever waits to compute comes first.
             Event().wait(0.02)
 
@@ -238,7 +240,7 @@ class Network:
             raise KeyError(f"expected a conv layer of {self.architecture.name}, got {name!r}")
         return layer
 
-    def _step(self, layer_names: tuple[str, ...]) -> keras.Model:
+    def _cut_step(self, layer_names: tuple[str, ...]) -> keras.Model:
         """The submodel from the input of these layers' block to them."""
         block = self.architecture.layer(layer_names[0]).block
         if block == 1:
@@ -252,20 +254,20 @@ class Network:
         outputs = [self.model.get_layer(name).output for name in layer_names]
         return keras.Model(source, outputs, name=f"{self.model.name}_to_{layer_names[-1]}")
 
-    def _pass(self, selection: tuple[str, ...]) -> object:
+    def _pass(self, step: tuple[str, ...]) -> object:
         """The compiled forward pass of a step: a fifth quicker than ``predict_on_batch``."""
         import tensorflow as tf
         from keras import tree
 
-        if selection not in self._selections:
-            raise KeyError(f"expected layers that are wanted together, got {selection}")
+        if step not in self._steps:
+            raise KeyError(f"expected layers that are wanted together, got {step}")
         with _keras:
-            if selection not in self._passes:
-                step = self._step(selection)
-                signature = [tf.TensorSpec(step.input.shape, tf.float32)]
-                compiled = tf.function(lambda x: tree.flatten(step(x, training=False)), signature)
-                self._passes[selection] = compiled.get_concrete_function()
-            return self._passes[selection]
+            if step not in self._passes:
+                model = self._cut_step(step)
+                signature = [tf.TensorSpec(model.input.shape, tf.float32)]
+                compiled = tf.function(lambda x: tree.flatten(model(x, training=False)), signature)
+                self._passes[step] = compiled.get_concrete_function()
+            return self._passes[step]
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -70,7 +70,7 @@ def test_a_picture_of_ones_own_is_still_there_when_the_error_is_over(monkeypatch
     upload(page, samples.sample_bytes("coffee"))
     assert "Your picture (stretched)" in texts(page)
     with monkeypatch.context() as patch:
-        patch.setattr(maps.picture, "choose", fail)
+        patch.setattr(maps.picture_chooser, "choose", fail)
         page.run()
         assert seen(page) == [errors.WHAT_TO_TRY]
     page.button(key="try-again").click().run()

@@ -91,9 +91,9 @@ class Panel:
         """Show what is known once the view is there."""
         self.show(network_shown(), settled=True)
         if view in OF_A_PICTURE:
-            from vgg_viz.ui.widgets import picture
+            from vgg_viz.ui.widgets import picture_chooser
 
-            shown = picture.current()
+            shown = picture_chooser.current()
             self.photograph.image(shown.png, output_format="PNG", width="stretch", alt=shown.alt)
 
 

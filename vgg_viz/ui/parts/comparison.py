@@ -27,10 +27,10 @@ from vgg_viz.ui import state
 from vgg_viz.ui.parts import arithmetic, inspector
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection
-from vgg_viz.ui.widgets import controls, export_menu, grid, picture, words
+from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, words
+from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid
-from vgg_viz.ui.widgets.network import load_network
 
 Sides = tuple[LayerMaps, LayerMaps]
 
@@ -74,7 +74,7 @@ def choose(chosen: Picture) -> Compared | None:
     compared = controls.one_of_many("Compare with", "compare", COMPARISONS)
     if compared == "none":
         return None
-    other = picture.choose_other(chosen) if compared == "picture" else None
+    other = picture_chooser.choose_other(chosen) if compared == "picture" else None
     shown_as = controls.one_of("Shown as", "shown_as", SHOWN_AS)
     scale = choose_scale(shown_as)
     colour_map = DIVERGING if shown_as == "difference" else controls.colour_map()

@@ -11,9 +11,9 @@ from vgg_viz.picture import Picture
 from vgg_viz.serving.forward_pass import STRIP, STRIP_SIDE
 from vgg_viz.serving.results import span_of_maps
 from vgg_viz.ui.state import picked, selection
-from vgg_viz.ui.state.shared import results
+from vgg_viz.ui.state.serving import results
 from vgg_viz.ui.widgets import grid, words
-from vgg_viz.ui.widgets.network import load_network
+from vgg_viz.ui.widgets.chosen_network import load_network
 
 
 def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None:

@@ -3,11 +3,12 @@
 state.arrive()                      at the start of a run, before anything is shown
 state.value("layer")                what the page shows, cut to what it can show
 state.change({"layer": "…"})        in a callback: all that one action of the visitor changes
-st.slider(…, **state.tie("maps"))   a widget that shows a value and changes it
+st.slider(…, **state.bind("maps"))   a widget that shows a value and changes it
 """
 
 from vgg_viz.ui.state.values import (
     arrive,
+    bind,
     change,
     complete,
     is_on,
@@ -16,13 +17,13 @@ from vgg_viz.ui.state.values import (
     number,
     problems,
     shows_own_picture,
-    tie,
     value,
     was_chosen,
 )
 
 __all__ = [
     "arrive",
+    "bind",
     "change",
     "complete",
     "is_on",
@@ -31,7 +32,6 @@ __all__ = [
     "number",
     "problems",
     "shows_own_picture",
-    "tie",
     "value",
     "was_chosen",
 ]

@@ -69,7 +69,7 @@ class View:
         self.told = [*[one for one in self.told if one != address], address][-RECENT:]
 
 
-class Tie(TypedDict):
+class Binding(TypedDict):
     """What ties a widget to a value: arguments for any of Streamlit's."""
 
     key: str
@@ -164,8 +164,8 @@ def complete(values: Mapping[str, Value], *, lent: Mapping[str, Value]) -> None:
     view.address = told
 
 
-def tie(key: str) -> Tie:
-    """Tie a widget to the value of that name.
+def bind(key: str) -> Binding:
+    """Binding a widget to the value of that name.
 
     A value that the page has changed itself gets a new widget, as one with another range does: a
     browser that has not heard of the change yet goes on to send what the old one shows, and that

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import VGG19, Layer, format_shape
 from vgg_viz.ui.state import mode, selection
-from vgg_viz.ui.widgets import controls, diagram, picture, words
+from vgg_viz.ui.widgets import controls, diagram, picture_chooser, words
 
 KINDS = {
     "input": "input",
@@ -22,7 +22,7 @@ KINDS = {
 def show(notice: DeltaGenerator) -> None:
     """Show the diagram, the conv layers of the chosen blocks, and the table of all layers."""
     with st.sidebar:
-        chosen = picture.choose()
+        chosen = picture_chooser.choose()
         blocks = controls.blocks()
         st.caption("The table of conv layers shows these blocks.")
         choice = controls.network()

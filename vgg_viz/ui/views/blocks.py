@@ -11,9 +11,9 @@ from vgg_viz.links import FEWEST_CHANNELS, Order
 from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection
-from vgg_viz.ui.state.shared import results
-from vgg_viz.ui.widgets import controls, export_menu, grid, picture, words
-from vgg_viz.ui.widgets.network import load_network
+from vgg_viz.ui.state.serving import results
+from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, words
+from vgg_viz.ui.widgets.chosen_network import load_network
 
 MOST_ABREAST = 16
 LARGEST = max(layer.filters for layer in VGG19.block_ends)
@@ -22,7 +22,7 @@ LARGEST = max(layer.filters for layer in VGG19.block_ends)
 def show(notice: DeltaGenerator) -> None:
     """Show the controls, then one mosaic a block."""
     with st.sidebar:
-        chosen = picture.choose()
+        chosen = picture_chooser.choose()
         blocks = sorted(controls.blocks())
         count = controls.count("Number of maps a block", "block_maps", LARGEST)
         channel = filters_beside()
@@ -51,7 +51,7 @@ def show(notice: DeltaGenerator) -> None:
 
 def filters_beside() -> int | None:
     """Choose whether to show filters too; return the number of the channel to show, or None."""
-    if not st.toggle("Filters beside the maps", **state.tie("beside")):
+    if not st.toggle("Filters beside the maps", **state.bind("beside")):
         return None
     return controls.count("Channel of the filters", "filter_channel", FEWEST_CHANNELS)
 

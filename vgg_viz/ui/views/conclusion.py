@@ -9,9 +9,9 @@ from vgg_viz.architecture import VGG19
 from vgg_viz.ui.parts import charts
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection
-from vgg_viz.ui.state.shared import results
-from vgg_viz.ui.widgets import controls, grid, picture, words
-from vgg_viz.ui.widgets.network import load_network
+from vgg_viz.ui.state.serving import results
+from vgg_viz.ui.widgets import controls, grid, picture_chooser, words
+from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.weights import IMAGENET_LABEL, UntrainedWeights
 
 SHOWN = 12
@@ -87,7 +87,7 @@ LESSONS = (
 def show(notice: DeltaGenerator) -> None:
     """Show the controls, then one lesson after the other."""
     with st.sidebar:
-        chosen = picture.choose()
+        chosen = picture_chooser.choose()
         choice = controls.network()
     st.header("What early and late layers show")
     found, network = results(), load_network(choice, notice)

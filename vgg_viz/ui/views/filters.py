@@ -9,9 +9,9 @@ from vgg_viz.reproduction import FiltersRun
 from vgg_viz.serving.results import Results
 from vgg_viz.ui.parts.layer_maps import script_network
 from vgg_viz.ui.state import selection
-from vgg_viz.ui.state.shared import results
+from vgg_viz.ui.state.serving import results
 from vgg_viz.ui.widgets import controls, export_menu, grid, words
-from vgg_viz.ui.widgets.network import load_weights
+from vgg_viz.ui.widgets.chosen_network import load_weights
 from vgg_viz.weights import Weights
 
 LARGEST_TILE = 88  # pixels: nine numbers do not need more, and eight rows fit a screen

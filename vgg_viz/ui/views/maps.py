@@ -10,10 +10,10 @@ from vgg_viz.picture import Picture
 from vgg_viz.ui.parts import arithmetic, charts, comparison, inspector
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.state.shared import results
-from vgg_viz.ui.widgets import controls, export_menu, grid, picture, words
+from vgg_viz.ui.state.serving import results
+from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, words
+from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.ui.widgets.controls import Appearance
-from vgg_viz.ui.widgets.network import load_network
 
 GRID = "maps-mosaic"
 
@@ -21,7 +21,7 @@ GRID = "maps-mosaic"
 def show(notice: DeltaGenerator) -> None:
     """Show the controls, then the maps of the chosen layer."""
     with st.sidebar:
-        chosen = picture.choose()
+        chosen = picture_chooser.choose()
         layer = controls.layer()
         count = controls.count("Number of maps", "maps", layer.filters)
         compared = comparison.choose(chosen)

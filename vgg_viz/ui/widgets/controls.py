@@ -25,7 +25,7 @@ from vgg_viz.links import (
     scales_of,
 )
 from vgg_viz.ui import state
-from vgg_viz.ui.state import shared
+from vgg_viz.ui.state import serving
 
 DIVERGING = "RdBu_r"
 IN_USE = "network-in-use"
@@ -50,7 +50,7 @@ def one_of_many(
 ) -> str:
     """Choose one of options that are too many for a row; the first is the default."""
     return st.selectbox(
-        label, list(options), format_func=options.get, help=help_text, **state.tie(key)
+        label, list(options), format_func=options.get, help=help_text, **state.bind(key)
     )
 
 
@@ -71,7 +71,7 @@ def one_of(
         help=help_text,
         label_visibility=label_visibility,
         width="stretch",
-        **state.tie(key),
+        **state.bind(key),
     )
 
 
@@ -86,20 +86,20 @@ def order() -> Order:
 
 def count(label: str, key: str, largest: int) -> int:
     """Choose a number from 1 to ``largest``; one chosen for a larger layer is cut to it."""
-    return st.slider(f"{label} (1 to {largest})", 1, largest, **state.tie(key))
+    return st.slider(f"{label} (1 to {largest})", 1, largest, **state.bind(key))
 
 
 def number(label: str, key: str, largest: int) -> int | None:
     """Show a number field from 1 to ``largest`` that may be empty; return its number."""
     return st.number_input(
-        label, 1, largest, value=None, placeholder=f"1–{largest}", **state.tie(key)
+        label, 1, largest, value=None, placeholder=f"1–{largest}", **state.bind(key)
     )
 
 
 def blocks() -> Sequence[int]:
     """Choose any of the five blocks."""
     chosen = st.segmented_control(
-        "Blocks", list(BLOCKS), selection_mode="multi", width="stretch", **state.tie("blocks")
+        "Blocks", list(BLOCKS), selection_mode="multi", width="stretch", **state.bind("blocks")
     )
     return [int(block) for block in chosen]
 
@@ -125,7 +125,7 @@ def colour_map() -> str:
 
 def network() -> NetworkChoice:
     """Choose which network's weights to look at; the trained one is called what it is."""
-    name = shared.trained_name()
+    name = serving.trained_name()
     if name == "untrained":
         return network_without_weights()
     words = "trained on 1.2 million photographs"
@@ -158,7 +158,7 @@ def network_without_weights() -> NetworkChoice:
 
 def try_again() -> None:
     """Look for the trained network's weights anew."""
-    shared.try_again()
+    serving.try_again()
     state.change({"network": "imagenet"})
 
 
@@ -175,7 +175,7 @@ def page(label: str, key: str, size: int, total: int) -> range:
     if pages == 1:
         return range(total)
     heading = st.empty()
-    number = st.pagination(pages, **state.tie(key))
+    number = st.pagination(pages, **state.bind(key))
     shown = range((number - 1) * size, min(number * size, total))
     heading.caption(f"{label} {shown.start + 1} to {shown.stop} of {total}")
     return shown

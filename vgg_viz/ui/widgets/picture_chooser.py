@@ -116,7 +116,7 @@ def choose() -> Picture:
             list(PICTURES),
             format_func=PICTURES.get,
             required=True,
-            **state.tie("picture"),
+            **state.bind("picture"),
         )
     message = st.container()
     if choice == OWN:
@@ -139,7 +139,7 @@ def look() -> Look:
 
 def choose_as_stored() -> None:
     """Choose whether values stay as they are stored."""
-    st.toggle("As stored", help=STORED_HELP, **state.tie("stored"))
+    st.toggle("As stored", help=STORED_HELP, **state.bind("stored"))
 
 
 def current() -> Picture:

@@ -12,7 +12,7 @@ from vgg_viz.links import NetworkChoice
 from vgg_viz.network import Network
 from vgg_viz.serving.loading import Loader
 from vgg_viz.serving.waiting import finished, wait_until
-from vgg_viz.ui.state.shared import shared
+from vgg_viz.ui.state.serving import shared
 from vgg_viz.weights import (
     IMAGENET_LABEL,
     NOTOP,
