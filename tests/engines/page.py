@@ -43,9 +43,12 @@ const visible = (element) => element.checkVisibility() && element.getBoundingCli
 const shown = (selector) => all(selector).filter(visible);
 """
 
-# Idle, and every picture and grid of the page is there.
+# Idle, every picture and grid of the page is there, and so is its style sheet, which lays them out:
+# it may come after them, since browsers fetch what shows it only when it is wanted.
 SETTLED = """
+const app = document.querySelector('[data-testid="stApp"]');
 return document.querySelector("h2") && !document.querySelector('[data-stale="true"]')
+  && getComputedStyle(app).getPropertyValue("--ground")
   && document.querySelector('[data-test-script-state="notRunning"]')
   && [...document.images].every((image) => image.complete && image.naturalWidth);
 """
