@@ -85,3 +85,9 @@ def test_every_view_is_a_module_and_nothing_else_stands_among_them():
 def test_all_modules_are_in_a_room():
     assert {room(path) for path in MODULES} == set(ROOMS)
     assert {path.name for path in (PACKAGE / "ui").glob("*.py")} == {"__init__.py"}
+
+
+def test_whoever_takes_over_finds_every_module():
+    guide = (PACKAGE.parent / "docs" / "contributing.md").read_text(encoding="utf-8")
+    names = {path.name for path in MODULES} - {"__init__.py"}
+    assert {name for name in names if f"{name}`" not in guide} == set()

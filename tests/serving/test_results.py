@@ -51,7 +51,7 @@ def results(shared):
 def test_a_run_that_was_superseded_while_it_waited_computes_nothing(shared):
     ran = []
     run = Superseded()
-    run.pause = run.go_on = lambda: None
+    run.pause = run.waited = lambda: None
     with pytest.raises(SupersededError):
         Results(shared, run).computed("key", ran.append, "the superseded one")
     Results(shared).computed("key", ran.append, "the next one")
@@ -78,7 +78,7 @@ def test_a_file_that_is_damaged_later_ends_the_run_and_is_given_up(shared):
     damaged = Damaged()
     shared.loaders["imagenet"] = Loader(lambda on_progress: damaged)
     assert shared.loaders["imagenet"].weights().result() is damaged
-    run = SimpleNamespace(since=0.0, pause=None, go_on=None, end_if_superseded=None, started=0)
+    run = SimpleNamespace(since=0.0, pause=None, waited=None, end_if_superseded=None, started=0)
     run.start_again = lambda: setattr(run, "started", run.started + 1)
     with pytest.raises(WeightsError):
         Results(shared, run).biases(damaged, "block1_conv1")

@@ -17,7 +17,7 @@ from vgg_viz.mosaic import enlarge, shrink
 from vgg_viz.network import Network, Preprocessing, network_input
 from vgg_viz.picture import Picture
 from vgg_viz.serving.cache import Cache
-from vgg_viz.serving.waiting import go_on
+from vgg_viz.serving.waiting import keep_waiting
 
 STRIP = 4  # maps a layer, of those that follow a picture through all layers
 STRIP_SIDE = 56  # pixels: a whole fraction or multiple of every layer's maps
@@ -93,7 +93,7 @@ class ForwardPass:
             return network_input(self.picture.pixels, self.preprocessing)
         # Nobody else makes it meanwhile: whoever has the turn is the only one.
         pool = VGG19.pools[block - 2].name
-        return self.cache.get(self.key(pool), partial(self._pooled, block - 1), go_on)
+        return self.cache.get(self.key(pool), partial(self._pooled, block - 1), keep_waiting)
 
     def _pooled(self, block: int) -> np.ndarray:
         """What the pool at a block's end makes."""

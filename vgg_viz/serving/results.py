@@ -15,7 +15,7 @@ from vgg_viz.picture import Picture
 from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.forward_pass import ForwardPass, Overview
 from vgg_viz.serving.shared import Shared
-from vgg_viz.serving.waiting import go_on
+from vgg_viz.serving.waiting import keep_waiting
 from vgg_viz.weights import LayerWeights, Weights, WeightsError
 
 Value = TypeVar("Value")
@@ -32,7 +32,7 @@ class Run(Protocol):
     def pause(self) -> None:
         """Say that it waits, and end it here if another one has superseded it."""
 
-    def go_on(self) -> None:
+    def waited(self) -> None:
         """Say so no more."""
 
     def end_if_superseded(self) -> None:
@@ -149,15 +149,15 @@ class Results:
         return held
 
     def _from(self, cache: Cache, key: Hashable, compute: Callable[[], Value]) -> Value:
-        value = cache.get(key, compute, self.run.pause if self.run else go_on)
+        value = cache.get(key, compute, self.run.pause if self.run else keep_waiting)
         if self.run:
-            self.run.go_on()
+            self.run.waited()
         return value
 
     def _in_turn(self, run: Callable[..., Value], *arguments: object) -> Value:
         shared, waiting = self.shared, self.run
         shared.make_room()
-        pause, since = (waiting.pause, waiting.since) if waiting else (go_on, None)
+        pause, since = (waiting.pause, waiting.since) if waiting else (keep_waiting, None)
         with shared.turns.turn(pause, since):
             if waiting:
                 waiting.end_if_superseded()

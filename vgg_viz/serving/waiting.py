@@ -48,7 +48,7 @@ def finished(future: Future[object]) -> bool:
     return True
 
 
-def go_on() -> None:
+def keep_waiting() -> None:
     """A pause in which nothing is done: for who is not to be stopped."""
 
 

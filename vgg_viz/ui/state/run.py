@@ -23,7 +23,7 @@ class PageRun:
         self._slot.caption("Another picture is being computed…")
         self._said_so = True
 
-    def go_on(self) -> None:
+    def waited(self) -> None:
         """Say so no more."""
         if self._said_so:
             self._slot.empty()
