@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -59,7 +60,8 @@ class Way:
     preprocessing: str
 
     def maps(self, layer):
-        return self.results.feature_maps(self.network, self.picture, layer.name, self.preprocessing)
+        forward = self.results.forward_pass(self.network, self.picture, self.preprocessing)
+        return self.results.computed(forward.key(layer.name), partial(forward.maps, layer))
 
     def whole(self):
         return self.results.overview(self.network, self.picture)

@@ -53,14 +53,14 @@ def test_a_run_that_was_superseded_while_it_waited_computes_nothing(shared):
     run = Superseded()
     run.pause = run.waited = lambda: None
     with pytest.raises(SupersededError):
-        Results(shared, run).computed("key", ran.append, "the superseded one")
-    Results(shared).computed("key", ran.append, "the next one")
+        Results(shared, run).computed("key", lambda: ran.append("the superseded one"))
+    Results(shared).computed("key", lambda: ran.append("the next one"))
     assert ran == ["the next one"]
 
 
 def test_an_export_has_its_turn_outside_of_any_run(shared):
     run = Superseded()
-    assert Results(shared, run).for_export().computed("key", int, "7") == 7
+    assert Results(shared, run).for_export().computed("key", lambda: 7) == 7
 
 
 def test_networks_of_one_label_share_nothing(results):

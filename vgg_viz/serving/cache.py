@@ -79,7 +79,9 @@ class Cache:
                     break
             wait_until(lambda running=running: finished(running), pause)
         try:
-            value, seconds = self._timed(compute)
+            start = self._clock()
+            value = compute()
+            seconds = self._clock() - start
             self._keep(key, value, seconds)
             leave_out(seconds)  # of what is made from it
             return value
@@ -93,13 +95,10 @@ class Cache:
 
         Each is worth the time that both took.
         """
-        (value, other), seconds = self._timed(compute)
-        self._keep(key, other, seconds)
-        return value
-
-    def _timed(self, compute: Callable[[], Value]) -> tuple[Value, float]:
         start = self._clock()
-        return compute(), self._clock() - start
+        value, other = compute()
+        self._keep(key, other, self._clock() - start)
+        return value
 
     def _keep(self, key: Hashable, value: object, seconds: float) -> None:
         size = byte_count(value)

@@ -8,14 +8,11 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from vgg_viz.architecture import VGG19
 from vgg_viz.measures import Statistics
 from vgg_viz.network import Network, Preprocessing, filter_colours, read_only, tiles_first
 from vgg_viz.picture import Picture
-from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.forward_pass import ForwardPass, Overview
 from vgg_viz.serving.shared import Shared
-from vgg_viz.serving.waiting import keep_waiting
 from vgg_viz.weights import LayerWeights, Weights, WeightsError
 
 Value = TypeVar("Value")
@@ -94,37 +91,42 @@ class Results:
         key = ("filter colours", weights.identity, layer_name)
         return self.kept(key, lambda: filter_colours(self._filters(weights, layer_name)))
 
-    def feature_maps(
-        self,
-        network: Network,
-        picture: Picture,
-        layer_name: str,
-        preprocessing: Preprocessing = "caffe",
-    ) -> np.ndarray:
-        """A layer's maps of a picture, float32 ``(maps, height, width)``."""
-        forward = ForwardPass(self.shared.values, network, picture, preprocessing)
-        key = forward.key(layer_name)
-        return self._hold(key, partial(self.computed, key, forward.maps, VGG19.layer(layer_name)))
+    def forward_pass(
+        self, network: Network, picture: Picture, preprocessing: Preprocessing = "caffe"
+    ) -> ForwardPass:
+        """A picture's way through a network, each step of which is to be `computed`."""
+        return ForwardPass(self.shared.values, network, picture, preprocessing)
 
     def overview(self, network: Network, picture: Picture) -> Overview:
         """What every conv layer makes of a picture: its most active maps, and numbers."""
-        forward = ForwardPass(self.shared.values, network, picture)
+        forward = self.forward_pass(network, picture)
         return self.computed(forward.key("overview"), forward.overview)
 
-    def computed(self, key: Hashable, run: Callable[..., Value], *arguments: object) -> Value:
-        """What needs the network: computed in this run's turn, and kept under that key."""
-        return self.kept(key, partial(self._in_turn, run, *arguments))
+    def computed(self, key: Hashable, run: Callable[[], Value]) -> Value:
+        """What needs the network: computed in this run's turn, kept under that key, and held."""
+        if self._held is not None and key in self._held:
+            held: Value = self._held[key]
+            return held
+        value = self.shared.values.get(key, partial(self._in_turn, run), self._pause)
+        self._waited()
+        if self._held is not None:
+            self._held[key] = value
+        return value
 
     def kept(self, key: Hashable, compute: Callable[[], Value]) -> Value:
         """Anything else that is worth keeping, under that key."""
-        return self._from(self.shared.values, key, compute)
+        value = self.shared.values.get(key, compute, self._pause)
+        self._waited()
+        return value
 
     def drawn(self, key: Hashable, draw: Callable[[], Value]) -> Value:
         """A mosaic, or one that only lacks its colours, kept under that key.
 
         Apart from the maps: there are hundreds of ways to draw a layer's.
         """
-        return self._from(self.shared.drawn, key, draw)
+        value = self.shared.drawn.get(key, draw, self._pause)
+        self._waited()
+        return value
 
     @contextmanager
     def holding(self) -> Iterator[None]:
@@ -140,35 +142,34 @@ class Results:
         finally:
             self._held = None
 
-    def _hold(self, key: Hashable, fetch: Callable[[], Value]) -> Value:
-        if self._held is None:
-            return fetch()
-        if key not in self._held:
-            self._held[key] = fetch()
-        held: Value = self._held[key]
-        return held
+    def _pause(self) -> None:
+        if self.run:
+            self.run.pause()
 
-    def _from(self, cache: Cache, key: Hashable, compute: Callable[[], Value]) -> Value:
-        value = cache.get(key, compute, self.run.pause if self.run else keep_waiting)
+    def _waited(self) -> None:
         if self.run:
             self.run.waited()
-        return value
 
-    def _in_turn(self, run: Callable[..., Value], *arguments: object) -> Value:
-        shared, waiting = self.shared, self.run
+    def _in_turn(self, run: Callable[[], Value]) -> Value:
+        shared = self.shared
         shared.make_room()
-        pause, since = (waiting.pause, waiting.since) if waiting else (keep_waiting, None)
-        with shared.turns.turn(pause, since):
-            if waiting:
-                waiting.end_if_superseded()
-            result = run(*arguments)
+        with shared.turns.turn(self._pause, self.run.since if self.run else None):
+            if self.run:
+                self.run.end_if_superseded()
+            result = run()
         shared.memory.tidy()
         return result
 
     def _filters(self, weights: Weights, layer_name: str) -> np.ndarray:
-        # Not kept: all layers' have 80 MB, for which the maps of a picture would go.
+        """A layer's filters: held, but not kept, since all layers' have 80 MB."""
         key = ("filters", weights.identity, layer_name)
-        return self._hold(key, lambda: tiles_first(self._read(weights, layer_name)[0]))
+        if self._held is not None and key in self._held:
+            held: np.ndarray = self._held[key]
+            return held
+        filters = tiles_first(self._read(weights, layer_name)[0])
+        if self._held is not None:
+            self._held[key] = filters
+        return filters
 
     def _read(self, weights: Weights, layer_name: str) -> LayerWeights:
         try:

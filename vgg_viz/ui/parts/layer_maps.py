@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -55,9 +56,9 @@ class LayerMaps:
 
     def values(self) -> np.ndarray:
         """The maps after ReLU, float32 ``(maps, height, width)``."""
-        return self.results.feature_maps(
-            self.network, self.picture, self.layer.name, self.preprocessing
-        )
+        forward = self.results.forward_pass(self.network, self.picture, self.preprocessing)
+        key = forward.key(self.layer.name)
+        return self.results.computed(key, partial(forward.maps, self.layer))
 
     def map(self, number: int) -> np.ndarray:
         """The map of that number, float32 ``(height, width)``."""
