@@ -1,6 +1,6 @@
 # make run, make test: from a fresh clone, with Python 3.11 to 3.13 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser test-engines bench load audit lint clean
+.PHONY: help run dev test test-browser test-engines bench load audit format lint typecheck clean
 
 # The first of these that the machine has; PYTHON=... chooses another.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3.13 python3 python,\
@@ -14,6 +14,12 @@ help: ## say what can be made
 
 run: $(VENV)/app.installed ## start the dashboard
 	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
+
+# .streamlit/config.toml is for visitors; what a developer wants in its place stands here.
+dev: $(VENV)/app.installed ## start it for development: reloads on change, shows errors in full
+	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT) \
+		--server.fileWatcherType auto --server.runOnSave true \
+		--client.showErrorDetails full --client.toolbarMode developer
 
 test: $(VENV)/test.installed ## pass the tests
 	$(BIN)/python -m pytest -m "not browser"
@@ -33,9 +39,16 @@ load: $(VENV)/test.installed ## let viewers loose on a server; QUICK=1 for a sho
 audit: ## look for known vulnerabilities in the packages
 	.ci/run audit
 
+format: $(VENV)/test.installed ## mend the style, as far as a program can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
 lint: $(VENV)/test.installed ## check the style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+typecheck: $(VENV)/test.installed ## check the types
+	$(BIN)/mypy
 
 clean: ## remove what make has made
 	rm -rf $(VENV) build
