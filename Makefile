@@ -1,6 +1,7 @@
 # make run, make test: from a fresh clone, with Python 3.11 to 3.13 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-browser test-engines bench load audit format lint typecheck clean
+.PHONY: help run dev test test-js test-browser test-engines bench load audit format lint lint-js \
+	typecheck clean
 
 # The first of these that the machine has; PYTHON=... chooses another.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3.13 python3 python,\
@@ -8,6 +9,8 @@ PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3.13 python3 py
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
+NODE := $(shell command -v node)
+ESLINT := build/eslint-9.39.1
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +26,9 @@ dev: $(VENV)/app.installed ## start it for development: reloads on change, shows
 
 test: $(VENV)/test.installed ## pass the tests
 	$(BIN)/python -m pytest -m "not browser"
+
+test-js: ## pass the tests of the JavaScript, where there is Node
+	$(if $(NODE),$(NODE) --test tests/javascript/*.test.mjs,@echo "Tests of the JavaScript skipped: there is no Node.")
 
 test-browser: $(VENV)/test.installed ## pass the tests in a real Chromium
 	$(BIN)/python -m pytest -m browser tests/browser
@@ -43,9 +49,20 @@ format: $(VENV)/test.installed ## mend the style, as far as a program can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lint: $(VENV)/test.installed ## check the style
+lint: $(VENV)/test.installed lint-js ## check the style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-js: ## check the style of the JavaScript, where there is Node and ESLint can be had
+	$(if $(NODE),@$(check_javascript),@echo "Style of the JavaScript not checked: there is no Node.")
+
+define check_javascript
+for script in vgg_viz/ui/widgets/components/*.js; do $(NODE) --check $$script || exit 1; done; \
+if test -x $(ESLINT)/node_modules/.bin/eslint || npm install --silent --no-save --no-package-lock \
+  --prefix $(ESLINT) eslint@$(ESLINT:build/eslint-%=%); then \
+  $(ESLINT)/node_modules/.bin/eslint --config tests/javascript/eslint.config.mjs vgg_viz tests; \
+else echo "ESLint skipped: it could not be installed."; fi
+endef
 
 typecheck: $(VENV)/test.installed ## check the types
 	$(BIN)/mypy

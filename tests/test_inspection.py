@@ -11,12 +11,11 @@ from tests.support import REPOSITORY
 from vgg_viz import measures
 from vgg_viz.architecture import VGG19, Architecture
 from vgg_viz.explanation import (
-    Window,
     explain,
     layer_input,
     pixel_colours,
     previous_conv,
-    receptive_field,
+    receptive_fields,
     source_position,
 )
 from vgg_viz.measures import ORDERS, brightness, correlations, histogram, profile, ranks, statistics
@@ -103,7 +102,7 @@ def test_only_a_conv_layer_can_be_looked_into(name, photograph):
     for call in (
         lambda: previous_conv(layer),
         lambda: layer_input(layer, photograph, None),
-        lambda: receptive_field(layer, 0, 0),
+        lambda: receptive_fields(layer),
         lambda: source_position(layer, None, np.ones((3, 3)), 0, 0, 0),
     ):
         with pytest.raises(ValueError, match=f"expected a conv layer, got {name}"):
@@ -352,18 +351,6 @@ def test_the_thin_network_has_the_geometry_of_vgg19():
         )
 
 
-@pytest.fixture(scope="module")
-def seen_windows():
-    """For every conv layer int (4, h, w): top, left, bottom and right of all positions' fields."""
-    windows = {}
-    for layer in VGG19.conv_layers:
-        side = layer.output_shape[0]
-        fields = [receptive_field(layer, *at).seen for at in product(range(side), repeat=2)]
-        edges = [(field.top, field.left, field.bottom, field.right) for field in fields]
-        windows[layer.name] = np.array(edges).T.reshape(4, side, side)
-    return windows
-
-
 def pixels_to_change():
     """Corners, borders, the neighbours of a pool's edges, and some anywhere."""
     chosen = [*product((0, 223), repeat=2), (0, 100), (223, 17), (64, 0), (159, 223)]
@@ -372,61 +359,42 @@ def pixels_to_change():
 
 
 @pytest.mark.parametrize("pixel", pixels_to_change(), ids=str)
-def test_a_pixel_changes_the_values_whose_fields_it_lies_in_and_no_others(
-    pixel, thin_network, seen_windows
-):
+def test_a_pixel_changes_the_values_whose_fields_it_lies_in_and_no_others(pixel, thin_network):
     """On a black picture the one lit pixel is all there is: a value is 0 unless it sees it."""
     row, column = pixel
     picture = np.zeros((1, 224, 224, 3), np.float32)
     picture[0, row, column] = 1
     for name, maps in thin_network(picture).items():
-        top, left, bottom, right = seen_windows[name]
-        inside = (top <= row) & (row < bottom) & (left <= column) & (column < right)
-        np.testing.assert_array_equal(maps[0] > 0, inside, err_msg=name)
+        first, end = np.array(receptive_fields(VGG19.layer(name))).T
+        rows, columns = ((first <= place) & (place < end) for place in pixel)
+        np.testing.assert_array_equal(maps[0] > 0, np.outer(rows, columns), err_msg=name)
 
 
 @CONV_LAYERS
-def test_the_whole_field_is_a_square_of_the_known_side(layer):
-    last = layer.output_shape[0] - 1
-    for row, column in [(0, 0), (0, last), (last // 2, last // 3), (last, last)]:
-        whole = receptive_field(layer, row, column).whole
-        assert whole.bottom - whole.top == whole.right - whole.left == layer.receptive_field
-
-
-@CONV_LAYERS
-def test_neighbouring_whole_fields_are_a_stride_apart(layer):
-    here, there = receptive_field(layer, 0, 3).whole, receptive_field(layer, 1, 5).whole
-    assert there.top - here.top == layer.stride
-    assert there.left - here.left == 2 * layer.stride
-
-
-def test_a_field_in_the_middle_is_seen_whole():
-    field = receptive_field(VGG19.layer("block1_conv2"), 10, 20)
-    assert field.whole == field.seen == Window(top=8, left=18, bottom=13, right=23)
-    assert not field.clipped
+def test_every_position_has_a_field_of_the_known_side_a_stride_from_the_next(layer):
+    fields = receptive_fields(layer)
+    assert len(fields) == layer.output_shape[0]
+    assert {end - first for first, end in fields} == {layer.receptive_field}
+    assert set(np.diff([first for first, _ in fields]).tolist()) == {layer.stride}
 
 
 @pytest.mark.parametrize(
-    ("name", "row", "column", "whole", "seen"),
+    ("name", "position", "field"),
     [
-        ("block1_conv1", 0, 5, (-1, 4, 2, 7), (0, 4, 2, 7)),
-        ("block1_conv1", 223, 223, (222, 222, 225, 225), (222, 222, 224, 224)),
-        ("block1_conv2", 3, 0, (1, -2, 6, 3), (1, 0, 6, 3)),
-        ("block2_conv1", 50, 111, (96, 218, 106, 228), (96, 218, 106, 224)),
-        ("block5_conv4", 7, 7, (-6, -6, 246, 246), (0, 0, 224, 224)),
+        ("block1_conv1", 0, (-1, 2)),
+        ("block1_conv1", 223, (222, 225)),
+        ("block1_conv2", 10, (8, 13)),
+        ("block2_conv1", 50, (96, 106)),
+        ("block5_conv4", 7, (-6, 246)),
     ],
 )
-def test_a_field_is_clipped_at_the_border(name, row, column, whole, seen):
-    field = receptive_field(VGG19.layer(name), row, column)
-    assert field.whole == Window(*whole)
-    assert field.seen == Window(*seen)
-    assert field.clipped
+def test_a_field_may_reach_beyond_the_border(name, position, field):
+    assert receptive_fields(VGG19.layer(name))[position] == field
 
 
 def test_a_field_is_told_in_plain_numbers():
-    field = receptive_field(VGG19.conv_layers[3], np.int64(3), np.int32(4))
-    assert {type(number) for number in vars(field.whole).values()} == {int}
-    assert {type(number) for number in vars(field.seen).values()} == {int}
+    fields = receptive_fields(VGG19.conv_layers[3])
+    assert {type(number) for field in fields for number in field} == {int}
 
 
 # -- one layer back
@@ -542,8 +510,6 @@ def test_a_position_outside_is_refused_everywhere(row, column):
     expected = f"row from 0 to 3 and a column from 0 to 3, got {row} and {column}"
     layer = SMALL.conv_layers[2]
     with pytest.raises(IndexError, match=expected):
-        receptive_field(layer, row, column)
-    with pytest.raises(IndexError, match=expected):
         explain(np.ones((5, 4, 4)), np.ones((5, 3, 3)), 0, 0, row, column)
     with pytest.raises(IndexError, match=expected):
         source_position(layer, np.ones((5, 4, 4)), np.ones((3, 3)), 0, row, column, SMALL)
@@ -551,8 +517,6 @@ def test_a_position_outside_is_refused_everywhere(row, column):
 
 @pytest.mark.parametrize("bad", [1.5, float("nan"), "1", None])
 def test_a_position_that_is_not_a_whole_number_is_refused(bad):
-    with pytest.raises(TypeError):
-        receptive_field(VGG19.conv_layers[0], bad, 0)
     with pytest.raises(TypeError):
         explain(np.ones((1, 4, 4)), np.ones((1, 3, 3)), 0, 0, 0, bad)
 

@@ -37,12 +37,8 @@ UI_FILES = {
     ): ("names of components, written in the source"),
     (
         "ui/widgets/components/__init__.py",
-        "(FOLDER / 'translation.js').read_text(encoding='utf-8')",
-    ): ("written in the source"),
-    (
-        "ui/widgets/diagram.py",
-        "(components.FOLDER / 'diagram.js').read_text(encoding='utf-8')",
-    ): "written",
+        "(FOLDER / f'{name}.js').read_text(encoding='utf-8')",
+    ): ("names of components and of what they import, written in the source"),
     (
         "ui/widgets/picture_chooser.py",
         "path.read_bytes()",

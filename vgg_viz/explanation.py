@@ -20,33 +20,6 @@ RELATIVE_TOLERANCE = 1e-4
 CANCELLED = 0.01
 
 
-@dataclass(frozen=True)
-class Window:
-    """A rectangle of input pixels: rows ``top`` to ``bottom - 1``, columns likewise."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-
-@dataclass(frozen=True)
-class ReceptiveField:
-    """The input pixels that one position depends on.
-
-    ``whole`` is the rectangle as if the picture had no border, ``seen`` the part of it that lies on
-    the picture; beyond, the network has nothing but the zeros of its padding.
-    """
-
-    whole: Window
-    seen: Window
-
-    @property
-    def clipped(self) -> bool:
-        """Whether the picture's border cuts the field."""
-        return self.seen != self.whole
-
-
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """One number of a conv layer, taken apart.
@@ -137,26 +110,20 @@ def layer_input(
     return maps.astype(np.float32, copy=False)
 
 
-def receptive_field(layer: Layer, row: int, column: int) -> ReceptiveField:
-    """The input pixels that a position of a conv layer's maps depends on.
+def receptive_fields(layer: Layer) -> list[tuple[int, int]]:
+    """What a conv layer's maps see of the picture along one side, the other side being the same.
 
-    Exact for pictures whose side all the pools divide evenly, as 224 is.
+    For every position the first input pixel that it depends on and the one after the last. Beyond
+    the picture's border, where a field may begin or end, the network has nothing but the zeros of
+    its padding. Exact for pictures whose side all the pools divide evenly, as 224 is.
 
     Raises:
         ValueError: the layer is not a conv layer.
-        IndexError: there is no such position.
     """
     _check_conv(layer)
-    rows, columns, _ = layer.output_shape
-    row, column = _position(row, column, rows, columns)
-    first = layer.offset - (layer.receptive_field - 1) / 2
-    top, left = int(first + row * layer.stride), int(first + column * layer.stride)
-    bottom, right = top + layer.receptive_field, left + layer.receptive_field
-    height, width = rows * layer.stride, columns * layer.stride
-    return ReceptiveField(
-        whole=Window(top, left, bottom, right),
-        seen=Window(max(top, 0), max(left, 0), min(bottom, height), min(right, width)),
-    )
+    first = int(layer.offset - (layer.receptive_field - 1) / 2)
+    starts = [first + position * layer.stride for position in range(layer.output_shape[0])]
+    return [(start, start + layer.receptive_field) for start in starts]
 
 
 def explain(

@@ -402,7 +402,7 @@ def _draw_panel(panel: Panel, width: int, *, lettered: bool) -> _DrawnPanel:
 
 def _titles(words: Sequence[str], grid: mosaic.TileLayout) -> list[_Text]:
     """Titles as text, centred above their tiles, all of a size at which the longest fits."""
-    size = mosaic.font_size(grid.tile_width)
+    size = mosaic.LETTERING.size(grid.tile_width)
     longest = max(_length(_drawable(title), 100) for title in words) / 100
     fitting = min(size, grid.tile_width / longest) if longest else size
     texts = []

@@ -19,6 +19,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFont
@@ -32,7 +33,22 @@ LEVELS = 256 - FIRST_LEVEL  # an odd number: zero is the very middle of a symmet
 
 MARK_COLOUR = (226, 70, 60)
 GAP = 4
+TITLE_SPACE = 5  # pixels around a title's letters
 
+
+class Lettering(NamedTuple):
+    """How high a title's letters are: a share of the tile's width, within bounds, in pixels."""
+
+    least: float = 11
+    share: float = 0.13
+    most: float = 22
+
+    def size(self, tile_width: int) -> int:
+        """The height of the letters, in whole pixels, for tiles of that width."""
+        return round(min(max(self.least, tile_width * self.share), self.most))
+
+
+LETTERING = Lettering()
 Colour = tuple[int, int, int]
 # A scale's two ends: for all tiles, or an array (n,) each, one end a tile.
 Limits = tuple[float | np.ndarray, float | np.ndarray]
@@ -253,12 +269,8 @@ def draw(scaled: ScaledTiles, titles: Sequence[str], columns: int, side: int = 0
 def tile_layout(tiles: np.ndarray, columns: int) -> TileLayout:
     """The grid for tiles ``(n, h, w, ...)``, with a title strip in proportion to their width."""
     height, width = tiles.shape[1:3]
-    return TileLayout(len(tiles), min(columns, len(tiles)), height, width, font_size(width) + 5)
-
-
-def font_size(tile_width: int) -> int:
-    """The height of a title's letters, in pixels, for tiles of that width."""
-    return min(max(11, round(tile_width * 0.13)), 20)
+    title_height = LETTERING.size(width) + TITLE_SPACE
+    return TileLayout(len(tiles), min(columns, len(tiles)), height, width, title_height)
 
 
 def diagonal(height: int, width: int) -> np.ndarray:
@@ -277,7 +289,7 @@ def letter(titles: Sequence[str], grid: TileLayout) -> np.ndarray:
         raise ValueError(f"expected {grid.count} titles, got {len(titles)}")
     width, height = grid.size
     canvas = np.zeros((height, width), np.uint8)
-    size = font_size(grid.tile_width)
+    size = LETTERING.size(grid.tile_width)
     for index, title in enumerate(titles):
         left, bottom = grid.corner(index)
         text = title_mask(title, size)[:, : grid.tile_width]

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import settle
 from vgg_viz.architecture import VGG19
-from vgg_viz.explanation import receptive_field
+from vgg_viz.explanation import receptive_fields
 
 pytestmark = pytest.mark.browser
 
@@ -169,9 +169,13 @@ def test_the_receptive_field_is_the_one_that_the_core_computes(open_page, name):
             "y": (row + 0.5) * box["height"] / side,
         }
         stage.hover(position=centre)
-        seen = receptive_field(layer, row, column).seen
+        fields = receptive_fields(layer)
+        rows, columns = (
+            f"{max(first, 0) + 1} to {min(end, 224)}"
+            for first, end in (fields[row], fields[column])
+        )
         expect(page.locator(".st-key-inspector .reading")).to_contain_text(
-            f"sees rows {seen.top + 1} to {seen.bottom} and columns {seen.left + 1} to {seen.right}"
+            f"sees rows {rows} and columns {columns}"
         )
 
 

@@ -98,7 +98,7 @@ def orders() -> list[list[str]]:
 
 def test_in_whatever_order_things_come_what_react_writes_last_is_seen(browser: Browser):
     page = browser.new_page()
-    ours = (components.FOLDER / "translation.js").read_text(encoding="utf-8")
+    ours = components.imported("translation", "surviveTranslation")
     wrong = page.evaluate(IN_EVERY_ORDER, [orders(), f"({TRANSLATE})", ours])
     page.close()
     assert wrong == []

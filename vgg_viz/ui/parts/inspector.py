@@ -11,8 +11,8 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz import measures
-from vgg_viz.architecture import Layer
-from vgg_viz.explanation import Explanation
+from vgg_viz.architecture import VGG19, Layer
+from vgg_viz.explanation import Explanation, receptive_fields
 from vgg_viz.figures import figure, signed
 from vgg_viz.mosaic import colour_levels
 from vgg_viz.serving.results import span_of, span_of_maps
@@ -127,7 +127,7 @@ def looked_into(
     """What the component has to know of the map, its values, and the colours of its levels."""
     colours = colour_levels(appearance.colour_map)
     header: dict[str, object] = {"levels": len(colours), "channel": None, "height": 0, "width": 0}
-    header |= {"row": None, "column": None, "measured": ""}
+    header |= {"row": None, "column": None, "measured": "", "input": VGG19.input_side}
     if chosen is None:
         title = f"{maps.picture.title}, as VGG19 sees it"
         return header | {"title": title, "hint": HINT}, np.empty(0, "<f4"), colours
@@ -155,7 +155,7 @@ def describe(
         "high": span.high,
         "offset": layer.offset,
         "stride": layer.stride,
-        "receptive_field": layer.receptive_field,
+        "fields": receptive_fields(layer),
         "measured": numbers(maps.statistics(), channel),
         "histogram": {"counts": counts.tolist(), "edges": edges.tolist()},
     }

@@ -151,9 +151,8 @@ def text(x: float, y: float, words: str, style: str) -> str:
 @lru_cache(maxsize=1)
 def registered(architecture: Architecture) -> Callable[..., object]:
     """The diagram as a component, registered once."""
-    script = (components.FOLDER / "diagram.js").read_text(encoding="utf-8")
     return st.components.v2.component(
-        "vgg_viz.diagram", html=svg(architecture), css=STYLES, js=script
+        "vgg_viz.diagram", html=svg(architecture), css=STYLES, js=components.script("diagram")
     )
 
 

@@ -16,6 +16,11 @@ import streamlit as st
 from vgg_viz.figures import figure
 from vgg_viz.measures import Statistics, statistics
 from vgg_viz.mosaic import (
+    GAP,
+    LETTERING,
+    MARK_COLOUR,
+    TITLE_SPACE,
+    Lettering,
     Limits,
     ScaledTiles,
     colour_levels,
@@ -34,6 +39,7 @@ PAGE_WIDTH = 960  # pixels: what a laptop's page has for a mosaic beside the sid
 OWN_SCALE = Appearance("own", "gray")
 DIGITS = 3  # significant ones, of the numbers of tiles and scales
 LARGEST_TILE = 320  # CSS pixels, so that a few maps do not fill three screens
+LETTERING_IN_A_LECTURE = Lettering(16, 0.22, 34)
 
 
 @dataclass(frozen=True)
@@ -181,6 +187,10 @@ def tell(grid: Grid, place: Place) -> dict[str, object]:
         "tools": place.tools and not lecture and not tour,
         "lecture": lecture,
         "fits": lecture or tour,
+        "gap": GAP,
+        "letters": (LETTERING_IN_A_LECTURE if lecture else LETTERING)._asdict(),
+        "space": TITLE_SPACE,
+        "mark": "rgb({}, {}, {})".format(*MARK_COLOUR),
         "shown": f"{grid.caption} {grid.appearance.colour_map} {grid.appearance.scale}",
     }
 

@@ -381,23 +381,18 @@ def thumbnail(pixels: np.ndarray) -> bytes:
 @lru_cache(maxsize=1)
 def thumbnail_styles() -> str:
     """The style sheet that turns the picture choice into thumbnails; all of it our own."""
-    pictures = [
-        f".st-key-picture-choice button:nth-of-type({number})"
-        "{background-image:url(data:image/jpeg;base64,"
-        f"{base64.b64encode(thumbnail_bytes(sample.name)).decode()})}}"
-        for number, sample in enumerate(SAMPLES, start=1)
-    ]
-    return f"<style>{''.join(pictures)}</style>"
+    samples = [thumbnail_style(one.name, "jpeg", thumbnail_bytes(one.name)) for one in SAMPLES]
+    return f"<style>{''.join(samples)}</style>"
 
 
 def own_thumbnail_style() -> str:
     """The same for the visitor's own picture, if there is one."""
     own = owned("picture")
-    if own is None:
-        return ""
-    place = f".st-key-picture-choice button:nth-of-type({list(PICTURES).index(OWN) + 1})"
-    data = base64.b64encode(own.thumbnail).decode()
-    return (
-        f"<style>{place}{{background-image:url(data:image/png;base64,{data})}}"
-        f"{place} p{{opacity:0}}</style>"
-    )
+    return f"<style>{thumbnail_style(OWN, 'png', own.thumbnail)}</style>" if own else ""
+
+
+def thumbnail_style(choice: str, kind: str, data: bytes) -> str:
+    """The rules that show a picture in the place of its choice's name, left to screen readers."""
+    button = f".st-key-picture-choice button:nth-of-type({list(PICTURES).index(choice) + 1})"
+    url = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    return f"{button}{{background-image:url({url})}}{button} p{{opacity:0}}"

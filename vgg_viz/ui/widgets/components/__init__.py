@@ -1,7 +1,8 @@
 """Our own components: what Python sends them, and what comes back.
 
-Each is plain HTML, CSS and JavaScript beside this file. A component gets one array of bytes,
-which the browser keeps by its hash, so that nothing is sent twice:
+Each is plain HTML, CSS and JavaScript beside this file; what a script imports from its neighbours
+is put into it here, since Streamlit takes a component's script as one piece. A component gets one
+array of bytes, which the browser keeps by its hash, so that nothing is sent twice:
 
     header's length (uint32, little-endian) | header (JSON) | arrays and pictures
 
@@ -9,6 +10,7 @@ What comes back is a message from a browser: see `vgg_viz.ui.state.picked`.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -17,18 +19,31 @@ from typing import Any
 import streamlit as st
 
 FOLDER = Path(__file__).parent
-ON_EVERY_PAGE = "address"  # what concerns the whole page comes with it
+IMPORT = re.compile(
+    r'^import \{ (?P<names>[\w, ]+) \} from "\./(?P<module>\w+)\.js";$', re.MULTILINE
+)
+EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 @lru_cache(maxsize=8)
 def registered(name: str) -> Callable[..., object]:
     """The component with that name, from its HTML, CSS and JavaScript; registered once."""
-    html, css, js = (
-        (FOLDER / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+    html, css = (
+        (FOLDER / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css")
     )
-    if name == ON_EVERY_PAGE:
-        js += (FOLDER / "translation.js").read_text(encoding="utf-8")
-    return st.components.v2.component(f"vgg_viz.{name}", html=html, css=css, js=js)
+    return st.components.v2.component(f"vgg_viz.{name}", html=html, css=css, js=script(name))
+
+
+def script(name: str) -> str:
+    """The component's JavaScript, with what it imports in the place of its imports."""
+    text = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
+    return IMPORT.sub(lambda found: imported(found["module"], found["names"]), text)
+
+
+def imported(module: str, names: str) -> str:
+    """What a script imports of another: from a scope of its own, so that no other names meet."""
+    scope = EXPORT.sub("", script(module))
+    return f"const {{ {names} }} = (() => {{\n{scope}\nreturn {{ {names} }};\n}})();"
 
 
 def mount(name: str, key: str, payload: bytes, on_pick: Callable[[], None] | None = None) -> None:

@@ -3,23 +3,22 @@
 // The server says every new address, and Streamlit makes each a step of the browser's history. But
 // a slider that is dragged or a key that is held, or pressed again at once, is one action.
 
+import { unpack } from "./shared.js";
+import { Steps } from "./steps.js";
+import { surviveTranslation } from "./translation.js";
+
 const SECONDS = 6; // that the word on what was copied stays
-const PAUSE = 1000; // milliseconds between two presses after which a control is used anew
 const STEPPING_KEYS = /^(Arrow|Page|Home|End)/;
 const STEPPING_PARTS = '[role="slider"], [data-testid="stSlider"], [data-testid^="stNumberInputStep"]';
 const OTHERS = ["embed", "embed_options", "debug"];
 
+const steps = new Steps();
 let tidied = false;
 let view;
-let stepping = false;
-let pressed = -PAUSE;
-let action = 0;
-let last = { names: "", action: -1 };
 
 export default function (component) {
   const { data, parentElement } = component;
-  const length = new DataView(data.buffer, data.byteOffset).getUint32(0, true);
-  const { address, missing } = JSON.parse(new TextDecoder().decode(data.subarray(4, 4 + length)));
+  const { address, missing } = unpack(data).header;
   tidy(address);
   openAtItsTop(address);
   surviveTranslation();
@@ -35,8 +34,8 @@ function listen(parentElement) {
   const listening = new AbortController();
   watchConnection(parentElement, listening.signal);
   const options = { capture: true, signal: listening.signal };
-  window.addEventListener("keydown", (event) => note(STEPPING_KEYS.test(event.key)), options);
-  window.addEventListener("pointerdown", (event) => note(isStepper(event)), options);
+  window.addEventListener("keydown", ({ key }) => steps.press(STEPPING_KEYS.test(key), performance.now()), options);
+  window.addEventListener("pointerdown", (event) => steps.press(isStepper(event), performance.now()), options);
   // Its own: where the button moves in the page, the next one is there before this one goes.
   const watched = (...step) => pushOrReplace(...step);
   window.history.pushState = watched;
@@ -85,29 +84,14 @@ function watchConnection(parentElement, signal) {
   signal.addEventListener("abort", () => observer.disconnect());
 }
 
-// Whatever comes of it comes later, from the server: time counts between presses only.
-function note(steps) {
-  if (!steps || !stepping || performance.now() - pressed > PAUSE) action += 1;
-  [stepping, pressed] = [steps, performance.now()];
-}
-
 function isStepper(event) {
   return event.composedPath().some((part) => part.matches?.(STEPPING_PARTS));
 }
 
 function pushOrReplace(state, title, url) {
-  const names = changedNames(window.location.search, new URL(url, window.location.href).search);
-  const goesOn = stepping && names === last.names && action === last.action;
-  last = { names, action };
-  const method = goesOn ? "replaceState" : "pushState";
+  const search = new URL(url, window.location.href).search;
+  const method = steps.goOn(window.location.search, search) ? "replaceState" : "pushState";
   History.prototype[method].call(window.history, state, title, url);
-}
-
-function changedNames(before, after) {
-  const [old, now] = [new URLSearchParams(before), new URLSearchParams(after)];
-  const names = new Set([...old.keys(), ...now.keys()]);
-  const differs = (name) => `${old.getAll(name)}` !== `${now.getAll(name)}`;
-  return [...names].filter(differs).sort().join();
 }
 
 async function copy(said, address, missing) {

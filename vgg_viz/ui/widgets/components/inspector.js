@@ -1,11 +1,12 @@
 // One map, large, and what each of its positions sees of the photograph; the photograph alone as
 // long as no map is chosen.
 //
-// What Python sends is one array of bytes: the header's length (four bytes, little-endian), the
-// header (JSON: see vgg_viz/ui/parts/inspector.py), the map (float32, little-endian), the colour
-// map (levels x RGB), then the photograph as PNG.
+// What Python sends: the header (see vgg_viz/ui/parts/inspector.py), the map (float32,
+// little-endian), the colour map (levels x RGB), then the photograph as PNG.
 
-const INPUT = 224;
+import { fieldAt, fieldInWords } from "./fields.js";
+import { clamp, figure, unpack } from "./shared.js";
+
 const LEAST_MAP = 320; // CSS pixels, as far as there are so many
 const LEAST_PHOTO = 150;
 const LEAST_WORDS = 140; // beside the photograph
@@ -81,8 +82,8 @@ class Inspector {
 
   listenTo(name) {
     const stage = `${name}-stage`;
-    for (const event of ["pointerdown", "pointermove"])
-      this.on(stage, event, (event) => this.hasMap() && this.point(...this.positionAt(event, name)));
+    for (const moved of ["pointerdown", "pointermove"])
+      this.on(stage, moved, (event) => this.hasMap() && this.point(...this.positionAt(event, name)));
     // A finger leaves when it is lifted: what it showed last stays to be read.
     this.on(stage, "pointerleave", ({ pointerType }) => pointerType === "touch" || this.rest());
     this.on(stage, "click", (event) => this.hasMap() && this.pick(...this.positionAt(event, name)));
@@ -95,12 +96,12 @@ class Inspector {
   async receive(bytes) {
     if (bytes === this.bytes) return;
     this.bytes = bytes;
-    const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
     const before = this.header;
-    this.header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-    const { height, width, levels } = this.header;
-    let start = 4 + length;
-    const take = (size) => bytes.slice(start, (start += size));
+    const { header, rest } = unpack(bytes);
+    this.header = header;
+    const { height, width, levels } = header;
+    let start = 0;
+    const take = (size) => rest.slice(start, (start += size));
     this.values = new Float32Array(take(4 * height * width).buffer);
     this.colours = take(3 * levels);
     this.write();
@@ -109,7 +110,7 @@ class Inspector {
     this.rest();
     announce(this.header.channel);
     if (before && before.reveal[0] !== this.header.reveal[0]) this.reveal();
-    const photo = await createImageBitmap(new Blob([take(bytes.length - start)], { type: "image/png" }));
+    const photo = await createImageBitmap(new Blob([take(rest.length - start)], { type: "image/png" }));
     if (bytes !== this.bytes) return photo.close();
     this.bitmap?.close();
     this.bitmap = photo;
@@ -221,9 +222,10 @@ class Inspector {
   drawPhoto() {
     if (!this.bitmap) return;
     const { photo, map, strength } = this.parts;
-    [photo.width, photo.height] = [2 * INPUT, 2 * INPUT];
+    const side = 2 * this.header.input;
+    [photo.width, photo.height] = [side, side];
     const context = photo.getContext("2d");
-    context.drawImage(this.bitmap, 0, 0, 2 * INPUT, 2 * INPUT);
+    context.drawImage(this.bitmap, 0, 0, side, side);
     if (!this.hasMap()) return;
     context.globalAlpha = strength.value / 100;
     context.imageSmoothingEnabled = false;
@@ -253,7 +255,7 @@ class Inspector {
     context.fillStyle = style.color;
     context.fillRect(0, height - 1, width, 1);
     const words =
-      `Histogram of the values from ${short(edges[0])} to ${short(edges.at(-1))}; ` +
+      `Histogram of the values from ${figure(edges[0])} to ${figure(edges.at(-1))}; ` +
       `a bar's height is the root of its count, so that rare values show.`;
     this.parts["histogram-words"].textContent = words;
     canvas.setAttribute("aria-label", words);
@@ -262,11 +264,11 @@ class Inspector {
   // --- pointing --------------------------------------------------------------------------------
 
   positionAt(event, name) {
-    const { height, width, offset, stride } = this.header;
+    const { height, width, offset, stride, input } = this.header;
     const box = this.parts[name].getBoundingClientRect();
     const share = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width];
     const on = (part, size) => {
-      const place = name === "map" ? part * size : (part * INPUT - 0.5 - offset) / stride + 0.5;
+      const place = name === "map" ? part * size : (part * input - 0.5 - offset) / stride + 0.5;
       return clamp(Math.floor(place), 0, size - 1);
     };
     return [on(share[0], height), on(share[1], width)];
@@ -322,33 +324,19 @@ class Inspector {
   }
 
   tell(row, column) {
-    const { receptive_field: side, width } = this.header;
-    const whole = this.fieldAt(row, column);
-    const seen = Object.fromEntries(
-      Object.entries(whole).map(([edge, place]) => [edge, clamp(place, 0, INPUT)]),
-    );
-    const cut = Object.keys(whole).filter((edge) => seen[edge] !== whole[edge]);
-    const { field } = this.parts;
+    const { width, input } = this.header;
+    const found = fieldAt(this.header, row, column);
+    const { whole, seen, cut } = found;
+    const { field, reading } = this.parts;
     for (const edge of Object.keys(whole)) field.dataset[edge] = cut.includes(edge) ? "cut" : "";
-    const percent = (pixels) => `${(100 * pixels) / INPUT}%`;
+    const percent = (pixels) => `${(100 * pixels) / input}%`;
     Object.assign(field.style, {
       top: percent(seen.top), left: percent(seen.left),
       height: percent(seen.bottom - seen.top), width: percent(seen.right - seen.left),
     });
     field.hidden = false;
-    this.parts.reading.textContent =
-      `Row ${row + 1}, column ${column + 1}: ${short(this.values[row * width + column])}. ` +
-      `It sees rows ${seen.top + 1} to ${seen.bottom} and columns ${seen.left + 1} to ${seen.right} ` +
-      (cut.length
-        ? `of the picture: its ${side} × ${side} pixels are cut off at the border.`
-        : `of the picture, ${side} × ${side} pixels.`);
-  }
-
-  fieldAt(row, column) {
-    const { offset, stride, receptive_field: side } = this.header;
-    const first = (place) => offset + place * stride - (side - 1) / 2;
-    const [top, left] = [first(row), first(column)];
-    return { top, left, bottom: top + side, right: left + side };
+    const value = figure(this.values[row * width + column]);
+    reading.textContent = `Row ${row + 1}, column ${column + 1}: ${value}. ${fieldInWords(found)}`;
   }
 
   press(event) {
@@ -382,14 +370,6 @@ function announce(channel) {
 
 function element(selector) {
   return document.querySelector(selector);
-}
-
-function clamp(value, least, most) {
-  return Math.max(Math.min(value, most), least);
-}
-
-function short(value) {
-  return value.toLocaleString("en-US", { maximumSignificantDigits: 4 }).replace("-", "−");
 }
 
 // Where cookies are blocked, a browser throws at the mere mention of its storage.

@@ -1,22 +1,21 @@
 // A mosaic to point at: one picture of all tiles, drawn tile by tile so that each stays sharp.
 //
-// What Python sends is one array of bytes: the header's length (four bytes, little-endian), the
-// header (JSON: see vgg_viz/ui/widgets/grid.py), then a PNG with the tiles side by side, without
-// gaps. Titles are written here, in the page's own type and colour.
+// What Python sends: the header (see vgg_viz/ui/widgets/grid.py), then a PNG with the tiles side by
+// side, without gaps. Titles are written here, in the page's own type and colour.
 
-const GAP = 4;
-const MARGIN = 4; // of the scroller, in mosaic.css
+import { corner, fill, fitWidth, layOut, tileAt } from "./layout.js";
+import { clamp, unpack } from "./shared.js";
+
 const ZOOMS = [1, 1.5, 2, 3, 4];
 const LEGIBLE = 32; // CSS pixels
 const LOW = 500; // CSS pixels: a window in which no grid can both fit and be seen
-const MOST_PIXELS = 16_777_216; // of a canvas: beyond that iOS shows nothing
 const SAVING = 60_000; // milliseconds that a browser may take to save a picture
 const CAPTION = 76; // CSS pixels that a caption takes below a mosaic that fits the window
 const SELECT = "vgg-viz:select";
 const RETURN = "vgg-viz:return";
 
 export default function (component) {
-  const { data, key, parentElement, setTriggerValue } = component;
+  const { data, parentElement, setTriggerValue } = component;
   const mosaic = parentElement.mosaic ?? (parentElement.mosaic = new Mosaic(parentElement));
   mosaic.pick = (tile) => setTriggerValue("picked", mosaic.header.numbers[tile]);
   mosaic.receive(data);
@@ -89,10 +88,8 @@ class Mosaic {
   async receive(bytes) {
     if (bytes === this.bytes) return;
     this.bytes = bytes;
-    const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-    const picture = new Blob([bytes.subarray(4 + length)], { type: "image/png" });
-    const bitmap = await createImageBitmap(picture);
+    const { header, rest } = unpack(bytes);
+    const bitmap = await createImageBitmap(new Blob([rest], { type: "image/png" }));
     if (bytes !== this.bytes) return bitmap.close(); // a newer mosaic has come meanwhile
     this.bitmap?.close();
     [this.header, this.bitmap] = [header, bitmap];
@@ -113,50 +110,20 @@ class Mosaic {
   // --- geometry, all in CSS pixels -------------------------------------------------------------
 
   layOut() {
-    const fullscreen = this.box.matches(":fullscreen");
-    const { columns, tile: fitting } = this.fitted(fullscreen);
-    const zoomed = Math.max(this.header.smallest, fitting) * ZOOMS[this.zoom];
-    const tile = Math.floor(zoomed * window.devicePixelRatio) / window.devicePixelRatio;
-    const title = Math.ceil(this.strip(tile));
-    const head = this.header.heads.length ? title + 4 : 0;
-    const rows = Math.ceil(this.count / columns);
-    const [width, height] = [tile + GAP, title + tile + GAP];
-    const most = Math.sqrt(MOST_PIXELS / (columns * width * (head + rows * height)));
-    const ratio = Math.min(window.devicePixelRatio, most);
-    return { columns, rows, tile, title, head, width, height, ratio };
+    const fitting = this.fitted(this.box.matches(":fullscreen"));
+    const tile = Math.max(this.header.smallest, fitting.tile) * ZOOMS[this.zoom];
+    return layOut(this.header, this.count, { ...fitting, tile }, window.devicePixelRatio);
   }
 
   // To the screen where that is wanted, unless tiles get too small, as in a page that is zoomed in.
   fitted(fullscreen) {
-    if (!fullscreen && !this.header.fits) return this.fitWidth();
-    const filling = this.fill(fullscreen);
+    const { clientWidth: width, clientHeight: height } = this.scroller;
+    const wide = fitWidth(this.header, width);
+    if (!fullscreen && !this.header.fits) return wide;
+    const [across, down] = fullscreen ? [width, height] : [this.roomAcross(), this.roomBelow()];
+    const filling = fill(this.header, this.count, { across, down, width });
     const legible = window.innerHeight >= LOW && filling.tile >= LEGIBLE;
-    return fullscreen || legible ? filling : this.fitWidth();
-  }
-
-  // As wide as the page has room for.
-  fitWidth() {
-    const { columns, largest } = this.header;
-    const tile = (this.scroller.clientWidth - 2 * MARGIN) / columns - GAP;
-    return { columns, tile: Math.min(tile, largest) };
-  }
-
-  // As large as the screen has room for: columns that mean nothing may be more, then.
-  fill(fullscreen) {
-    const { clientWidth, clientHeight } = this.scroller;
-    const room = fullscreen ? clientHeight : this.roomBelow();
-    const across = fullscreen ? clientWidth : this.roomAcross();
-    const choices = this.header.free ? this.count : this.header.columns;
-    let best = { columns: this.header.columns, tile: 0 };
-    for (let columns = this.header.columns; columns <= choices; columns++) {
-      const wide = (across - 2 * MARGIN) / columns - GAP;
-      const high = (room - 2 * MARGIN) / Math.ceil(this.count / columns) - GAP;
-      const tile = Math.min(wide, high - this.strip(Math.min(wide, high)));
-      if (tile > best.tile) best = { columns, tile };
-    }
-    const most = Math.floor((clientWidth - 2 * MARGIN) / (best.tile + GAP) + 0.01); // rounding
-    if (most >= best.columns) return best;
-    return this.header.free && most ? { columns: most, tile: best.tile } : this.fitWidth();
+    return fullscreen || legible ? filling : wide;
   }
 
   // What the window has below the mosaic's top when the page is not scrolled, but not too little.
@@ -172,25 +139,9 @@ class Mosaic {
     return window.innerWidth - (window.innerWidth - this.scroller.clientWidth) / zoomOfPage();
   }
 
-  // The height of a title above a tile of that size.
-  strip(tile) {
-    const [least, share, most] = this.header.lecture ? [16, 0.22, 34] : [11, 0.13, 22];
-    return Math.min(Math.max(least, tile * share), most) + 5;
-  }
-
-  corner(tile) {
-    const { columns, width, height, title, head } = this.layout;
-    return [(tile % columns) * width, head + Math.floor(tile / columns) * height + title];
-  }
-
   tileAt(event) {
-    if (!this.layout) return null;
     const box = this.canvas.getBoundingClientRect();
-    const column = Math.floor((event.clientX - box.left) / this.layout.width);
-    const row = Math.floor((event.clientY - box.top - this.layout.head) / this.layout.height);
-    const tile = row * this.layout.columns + column;
-    const inside = column >= 0 && column < this.layout.columns && row >= 0 && tile < this.count;
-    return inside ? tile : null;
+    return this.layout ? tileAt(this.layout, event.clientX - box.left, event.clientY - box.top) : null;
   }
 
   // --- drawing ---------------------------------------------------------------------------------
@@ -199,7 +150,8 @@ class Mosaic {
     if (!this.bitmap || !this.scroller.clientWidth) return;
     this.layout = this.layOut();
     const { columns, rows, width, height, head, ratio } = this.layout;
-    const [across, down] = [columns * width - GAP, head + rows * height - GAP];
+    const { gap } = this.header;
+    const [across, down] = [columns * width - gap, head + rows * height - gap];
     this.canvas.width = Math.floor(across * ratio);
     this.canvas.height = Math.floor(down * ratio);
     Object.assign(this.canvas.style, { width: `${across}px`, height: `${down}px` });
@@ -211,20 +163,20 @@ class Mosaic {
 
   paint(context, style) {
     const { ratio, tile, title } = this.layout;
-    const side = this.header.side;
+    const { side, space } = this.header;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.imageSmoothingEnabled = side > tile * ratio;
     context.imageSmoothingQuality = "high";
     context.fillStyle = this.onPaper ? "#000" : style.color;
     context.textAlign = "center";
-    context.font = `500 ${title - 5}px ${style.fontFamily}`;
+    context.font = `500 ${title - space}px ${style.fontFamily}`;
     this.header.heads.forEach((head, column) => {
       context.fillText(head, column * this.layout.width + tile / 2, title - 4, tile);
     });
     for (let index = 0; index < this.count; index++) {
       context.strokeStyle = style.getPropertyValue("--st-border-color");
       context.lineWidth = 1;
-      const [left, top] = this.corner(index);
+      const [left, top] = corner(this.layout, index);
       const column = index % this.header.columns;
       const row = Math.floor(index / this.header.columns);
       context.drawImage(this.bitmap, column * side, row * side, side, side, left, top, tile, tile);
@@ -241,7 +193,7 @@ class Mosaic {
   // What an answer of the tour names: to be seen from the back of a room, on any tile.
   frame(context, style, index) {
     const { tile } = this.layout;
-    const [left, top] = this.corner(index);
+    const [left, top] = corner(this.layout, index);
     context.strokeStyle = style.getPropertyValue("--st-orange-color");
     context.lineWidth = Math.min(6, Math.max(4, tile / 20));
     const inset = context.lineWidth / 2 - 2; // two pixels of it lie in the gap
@@ -255,7 +207,7 @@ class Mosaic {
   }
 
   strike(context, left, top, tile) {
-    context.strokeStyle = "rgb(226, 70, 60)";
+    context.strokeStyle = this.header.mark;
     context.lineWidth = Math.max(1.5, tile / 40);
     context.beginPath();
     context.moveTo(left, top);
@@ -268,7 +220,7 @@ class Mosaic {
     this[name] = tile;
     outline.hidden = tile === null || tile === undefined || tile >= this.count;
     if (outline.hidden || !this.layout) return;
-    const [left, top] = this.corner(tile);
+    const [left, top] = corner(this.layout, tile);
     const size = `${this.layout.tile}px`;
     Object.assign(outline.style, { left: `${left}px`, top: `${top}px`, width: size, height: size });
   }
@@ -362,7 +314,7 @@ class Mosaic {
   // --- tools -----------------------------------------------------------------------------------
 
   changeZoom(step) {
-    this.zoom = Math.min(Math.max(this.zoom + step, 0), ZOOMS.length - 1);
+    this.zoom = clamp(this.zoom + step, 0, ZOOMS.length - 1);
     this.draw();
     this.say(this.zoom ? `${ZOOMS[this.zoom]} times as large` : "");
   }

@@ -12,7 +12,8 @@ const placing = new MutationObserver(noteStandIns);
 const writing = new MutationObserver((records) => records.forEach(({ target }) => putBack(target)));
 
 let surviving = false;
-function surviveTranslation() {
+
+export function surviveTranslation() {
   // To observe the page once more would lose what was written into a node that has just left it.
   if (surviving) return;
   surviving = true;
