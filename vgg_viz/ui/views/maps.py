@@ -71,7 +71,8 @@ def show_maps(maps: LayerMaps, count: int, order: Order, appearance: Appearance)
 def show_photograph(chosen: Picture) -> None:
     """Show the photograph above the maps, where a screen has no room for it beside them."""
     with st.container(key="maps-photo", horizontal=True, vertical_alignment="center"):
-        st.image(chosen.png, output_format="PNG", width=88, alt=chosen.alt)
+        # Its style sheet makes it smaller: Streamlit would decode, shrink and encode it every run.
+        st.image(chosen.png, output_format="PNG", width="content", alt=chosen.alt)
         st.markdown(f"{words.escape(chosen.title)}, as VGG19 sees it")
 
 
