@@ -209,3 +209,14 @@ def test_the_architecture_needs_neither_tensorflow_nor_weights(module, heavy):
     command = [sys.executable, "-c", program]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
+
+
+def test_conv_layers_and_blocks_by_name():
+    layer = VGG19.conv_layer("block3_conv2")
+    assert layer is VGG19.conv_layers[5]
+    assert [VGG19.block_of(name) for name in ("block3_conv2", "block3_pool")] == [3, 3]
+    with pytest.raises(KeyError, match="expected a conv layer of VGG19, got 'block3_pool'"):
+        VGG19.conv_layer("block3_pool")
+    for name in ("input", "flatten", "fc1"):
+        with pytest.raises(KeyError, match="expected a layer of one of VGG19's blocks"):
+            VGG19.block_of(name)

@@ -66,6 +66,24 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class SpatialLayer(Layer):
+    """A layer of a block, whose positions lie over the picture: a convolution or a pool."""
+
+    block: int
+    receptive_field: int = 0
+    stride: int = 0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class ConvLayer(SpatialLayer):
+    """A conv layer: it also has filters, and a number among its like."""
+
+    kernel_shape: tuple[int, int, int, int] = (0, 0, 0, 0)
+    conv_number: int = 0
+
+
+@dataclass(frozen=True)
 class Architecture:
     """A VGG: blocks of 3 x 3 convolutions, each closed by a 2 x 2 max pool, then dense layers.
 
@@ -84,12 +102,12 @@ class Architecture:
         return convolutional + tuple(self._dense_layers(convolutional[-1]))
 
     @cached_property
-    def conv_layers(self) -> tuple[Layer, ...]:
+    def conv_layers(self) -> tuple[ConvLayer, ...]:
         """The conv layers alone; the layer of number ``n`` (1 to 16) stands at ``n - 1``."""
-        return tuple(layer for layer in self.layers if layer.kind == "conv")
+        return tuple(layer for layer in self.layers if isinstance(layer, ConvLayer))
 
     @cached_property
-    def block_ends(self) -> tuple[Layer, ...]:
+    def block_ends(self) -> tuple[ConvLayer, ...]:
         """The last conv layer of every block."""
         return tuple(
             [layer for layer in self.conv_layers if layer.block == block][-1]
@@ -97,9 +115,13 @@ class Architecture:
         )
 
     @cached_property
-    def pools(self) -> tuple[Layer, ...]:
+    def pools(self) -> tuple[SpatialLayer, ...]:
         """The max pool that closes each block."""
-        return tuple(layer for layer in self.layers if layer.kind == "pool")
+        return tuple(
+            layer
+            for layer in self.layers
+            if isinstance(layer, SpatialLayer) and layer.kind == "pool"
+        )
 
     @property
     def parameters(self) -> int:
@@ -122,6 +144,28 @@ class Architecture:
                 return layer
         raise KeyError(f"expected a layer of {self.name}, got {name!r}")
 
+    def conv_layer(self, name: str) -> ConvLayer:
+        """The conv layer of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        layer = self.layer(name)
+        if not isinstance(layer, ConvLayer):
+            raise KeyError(f"expected a conv layer of {self.name}, got {name!r}")
+        return layer
+
+    def block_of(self, name: str) -> int:
+        """The block, from 1, that a conv layer or a pool is in.
+
+        Raises:
+            KeyError: there is no such layer, or it is in no block.
+        """
+        layer = self.layer(name)
+        if not isinstance(layer, SpatialLayer):
+            raise KeyError(f"expected a layer of one of {self.name}'s blocks, got {name!r}")
+        return layer.block
+
     def _convolutional_layers(self) -> Iterator[Layer]:
         """The input, the conv and the pool layers.
 
@@ -137,7 +181,7 @@ class Architecture:
                 index, conv_number = index + 1, conv_number + 1
                 field += (KERNEL_SIDE - 1) * stride
                 kernel_shape = (KERNEL_SIDE, KERNEL_SIDE, channels, filters)
-                yield Layer(
+                yield ConvLayer(
                     index,
                     f"block{block}_conv{position}",
                     "conv",
@@ -155,7 +199,7 @@ class Architecture:
             field += (POOL_SIDE - 1) * stride
             offset += (POOL_SIDE - 1) * stride / 2
             stride *= POOL_SIDE
-            yield Layer(
+            yield SpatialLayer(
                 index,
                 f"block{block}_pool",
                 "pool",

@@ -358,8 +358,8 @@ class _Transfer:
         received = self.received + size
         self.received = min(received, self.total) if self.total else received
         if self.max_bytes and self.received >= self.max_bytes + CHUNK_BYTES:
-            size = f"{self.max_bytes / 2**20:.3g} MB"
-            raise _RefusedError(f"expected a file of at most {size}, got more")
+            most = f"{self.max_bytes / 2**20:.3g} MB"
+            raise _RefusedError(f"expected a file of at most {most}, got more")
         if self.on_progress:
             self.on_progress(self.received, self.total or None)
 
@@ -373,7 +373,7 @@ class _Transfer:
 def _continues(response: Any, start: int) -> bool:
     """Whether an answer brings a file from that byte on."""
     brought = response.headers.get("Content-Range", "")
-    return response.status_code == 206 and brought.startswith(f"bytes {start}-")
+    return bool(response.status_code == 206) and str(brought).startswith(f"bytes {start}-")
 
 
 def _reason(error: Exception, causes: Sequence[BaseException], transfer: _Transfer) -> str:
@@ -382,7 +382,7 @@ def _reason(error: Exception, causes: Sequence[BaseException], transfer: _Transf
 
     if isinstance(error, _RefusedError):
         return str(error)
-    if isinstance(error, exceptions.HTTPError):
+    if isinstance(error, exceptions.HTTPError) and error.response is not None:
         answer = error.response
         return f"expected a file, got the answer HTTP {answer.status_code} {answer.reason}"
     if isinstance(error, ValueError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vgg_viz.architecture import KERNEL_SIDE, POOL_SIDE, VGG19, Architecture, Layer
+from vgg_viz.architecture import KERNEL_SIDE, POOL_SIDE, VGG19, Architecture, ConvLayer, Layer
 from vgg_viz.network import MEAN_BGR, preprocess
 
 RELATIVE_TOLERANCE = 1e-4
@@ -71,14 +71,14 @@ class Explanation:
         return order[signs > 0][:count], order[signs < 0][::-1][:count]
 
 
-def previous_conv(layer: Layer, architecture: Architecture = VGG19) -> Layer | None:
+def previous_conv(layer: Layer, architecture: Architecture = VGG19) -> ConvLayer | None:
     """The conv layer before a conv layer; ``None`` before the first.
 
     Raises:
         ValueError: the layer is not a conv layer.
     """
-    _check_conv(layer)
-    return architecture.conv_layers[layer.conv_number - 2] if layer.conv_number > 1 else None
+    number = _conv(layer).conv_number
+    return architecture.conv_layers[number - 2] if number > 1 else None
 
 
 def layer_input(
@@ -105,9 +105,10 @@ def layer_input(
     previous = previous_conv(layer, architecture)
     if previous is None:
         return np.moveaxis(preprocess(pixels)[0], -1, 0)
-    _check_maps(previous, previous_maps)
+    previous_maps = _checked(previous, previous_maps)
     maps = _pool(previous_maps) if previous.block != layer.block else previous_maps
-    return maps.astype(np.float32, copy=False)
+    single: np.ndarray = maps.astype(np.float32, copy=False)
+    return single
 
 
 def receptive_fields(layer: Layer) -> list[tuple[int, int]]:
@@ -120,7 +121,7 @@ def receptive_fields(layer: Layer) -> list[tuple[int, int]]:
     Raises:
         ValueError: the layer is not a conv layer.
     """
-    _check_conv(layer)
+    layer = _conv(layer)
     first = int(layer.offset - (layer.receptive_field - 1) / 2)
     starts = [first + position * layer.stride for position in range(layer.output_shape[0])]
     return [(start, start + layer.receptive_field) for start in starts]
@@ -205,8 +206,7 @@ def source_position(
         raise ValueError(f"expected a kernel {(KERNEL_SIDE, KERNEL_SIDE)}, got {kernel.shape}")
     if previous is None:
         return None
-    _check_maps(previous, previous_maps)
-    source = previous_maps[channel : channel + 1]
+    source = _checked(previous, previous_maps)[channel : channel + 1]
     pooled = previous.block != layer.block
     patch, _ = _patch(_pool(source) if pooled else source, row, column)
     products = np.abs(patch[0].astype(np.float64) * kernel)
@@ -229,7 +229,8 @@ def pixel_colours(patch: np.ndarray) -> np.ndarray:
     if patch.ndim != 3 or len(patch) != 3:
         raise ValueError(f"expected a patch (3, height, width), got shape {patch.shape}")
     colours = np.moveaxis(patch, 0, -1) + np.array(MEAN_BGR)
-    return np.rint(colours[..., ::-1]).clip(0, 255).astype(np.uint8)
+    shown: np.ndarray = np.rint(colours[..., ::-1]).clip(0, 255).astype(np.uint8)
+    return shown
 
 
 def _patch(maps: np.ndarray, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
@@ -247,7 +248,8 @@ def _pool(maps: np.ndarray) -> np.ndarray:
     height, width = (side // POOL_SIDE * POOL_SIDE for side in maps.shape[1:])
     top, bottom = (maps[:, start:height:POOL_SIDE, :width] for start in range(POOL_SIDE))
     rows = np.maximum(top, bottom)
-    return np.maximum(rows[:, :, ::POOL_SIDE], rows[:, :, 1::POOL_SIDE])
+    pooled: np.ndarray = np.maximum(rows[:, :, ::POOL_SIDE], rows[:, :, 1::POOL_SIDE])
+    return pooled
 
 
 def _before_pool(map_: np.ndarray, row: int, column: int) -> tuple[int, int]:
@@ -263,16 +265,18 @@ def _largest(values: np.ndarray) -> tuple[int, int]:
     return int(row), int(column)
 
 
-def _check_conv(layer: Layer) -> None:
-    if layer.kind != "conv":
+def _conv(layer: Layer) -> ConvLayer:
+    if not isinstance(layer, ConvLayer):
         raise ValueError(f"expected a conv layer, got {layer.name} ({layer.kind})")
+    return layer
 
 
-def _check_maps(layer: Layer, maps: np.ndarray | None) -> None:
+def _checked(layer: Layer, maps: np.ndarray | None) -> np.ndarray:
     height, width, filters = layer.output_shape
     got = None if maps is None else maps.shape
-    if got != (filters, height, width):
+    if maps is None or got != (filters, height, width):
         raise ValueError(f"expected maps of {layer.name}, {(filters, height, width)}, got {got}")
+    return maps
 
 
 def _position(row: int, column: int, height: int, width: int) -> tuple[int, int]:

@@ -25,7 +25,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -212,7 +212,9 @@ def sheet_pdf(sheet: Sheet) -> bytes:
     # Matplotlib's settings are global: one PDF at a time. Type 42 is TrueType as it is.
     with _pdf_lock, rc_context({"pdf.fonttype": 42, "pdf.use14corefonts": False}):
         figure = _figure(layout)
-        FigureCanvasPdf(figure).print_pdf(buffer, metadata=metadata)
+        FigureCanvasPdf(figure).print_pdf(  # type: ignore[no-untyped-call]
+            buffer, metadata=metadata
+        )
     return buffer.getvalue()
 
 
@@ -237,7 +239,9 @@ def arrays_npz(
     described = {name: _described(array, axes.get(name, ())) for name, array in arrays.items()}
     words = json.dumps({**about, "arrays": described})
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays, about=np.array(words))
+    # As one dictionary: to NumPy's types any keyword may be its own, the switch `allow_pickle`.
+    content: dict[str, Any] = {**arrays, "about": np.array(words)}
+    np.savez_compressed(buffer, **content)
     return buffer.getvalue()
 
 
@@ -295,7 +299,7 @@ def _number(value: np.floating) -> str:
         return "0"
     sign, digits, exponent = Decimal(str(value)).normalize().as_tuple()
     whole = "".join(map(str, digits))
-    if 0 <= exponent <= 6:
+    if isinstance(exponent, int) and 0 <= exponent <= 6:
         whole, exponent = whole + "0" * exponent, 0
     return f"{'-' * sign}{whole}" + (f"E{exponent}" if exponent else "")
 

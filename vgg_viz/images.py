@@ -158,7 +158,7 @@ def fit(image: Image.Image, how: Fit = "stretch") -> np.ndarray:
 def digest(pixels: np.ndarray) -> str:
     """A short name for exactly these pixels in this shape and type: 32 hexadecimal digits."""
     content = hashlib.blake2b(f"{pixels.shape} {pixels.dtype.str}".encode(), digest_size=16)
-    content.update(np.ascontiguousarray(pixels))
+    content.update(np.ascontiguousarray(pixels).data)
     return content.hexdigest()
 
 

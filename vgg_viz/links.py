@@ -8,13 +8,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl, quote_plus
 
 from vgg_viz.architecture import VGG19
 from vgg_viz.samples import SAMPLES
 
 Value = str | int | bool | tuple[str, ...] | None
+Name = TypeVar("Name", bound=str)
 
 NetworkChoice = Literal["imagenet", "untrained"]
 Scale = Literal["own", "layer", "zero"]
@@ -68,17 +69,17 @@ class LinkError(ValueError):
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Generic[Name]):
     """One of a few values, each with its label; the first is the default unless one is named."""
 
-    options: Mapping[str, str]
-    default: str = ""
+    options: Mapping[Name, str]
+    default: Name = ""  # type: ignore[assignment]  # the first option takes its place
 
     def __post_init__(self) -> None:
         """Take the first option for a default that is not given."""
         object.__setattr__(self, "default", self.default or next(iter(self.options)))
 
-    def read(self, texts: Sequence[str]) -> str:
+    def read(self, texts: Sequence[str]) -> Name:
         """The value of that label; a value's own name will do as well."""
         text = texts[-1]
         for value, label in self.options.items():
@@ -89,7 +90,8 @@ class Choice:
 
     def write(self, value: Value) -> tuple[str, ...]:
         """That value's label."""
-        return (self.options[str(value)],)
+        labels: Mapping[Any, str] = self.options
+        return (labels[value],)
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ class Switch:
         return (str(bool(value)).lower(),)
 
 
-Field = Choice | Several | Number | Switch
+Field = Choice[Any] | Several | Number | Switch
 
 MOST_FILTERS = max(layer.filters for layer in VGG19.conv_layers)
 MOST_CHANNELS = max(layer.channels for layer in VGG19.conv_layers)
@@ -296,7 +298,8 @@ def largest(key: str, values: Mapping[str, Value]) -> int | None:
     }
     if key in counted:
         count, size = counted[key]
-        number = min(int(values.get(count) or FIELDS[count].default), limits[count])
+        asked = values.get(count) or FIELDS[count].default
+        number = min(asked, limits[count]) if isinstance(asked, int) else limits[count]
         return -(-number // size)
     return limits.get(key, field.largest)
 
@@ -308,10 +311,10 @@ def fitted(values: Mapping[str, Value]) -> dict[str, Value]:
     no position without a map.
     """
     whole = {key: values.get(key, field.default) for key, field in FIELDS.items()}
-    for key, field in FIELDS.items():
+    for key in FIELDS:
         number = whole[key]
-        if isinstance(field, Number) and number is not None:
-            whole[key] = min(int(number), largest(key, whole))
+        if isinstance(number, int) and (most := largest(key, whole)) is not None:
+            whole[key] = min(number, most)
     if whole["scale"] not in scales_of(str(whole["view"])):
         whole["scale"] = FIELDS["scale"].default
     # A difference is one tile a pair.

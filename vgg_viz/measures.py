@@ -87,14 +87,17 @@ def statistics(maps: np.ndarray) -> Statistics:
 
 def means(maps: np.ndarray) -> np.ndarray:
     """The mean of every map ``(n, h, w)``, float64 ``(n,)``."""
-    return sums(maps) / (maps.shape[1] * maps.shape[2])
+    positions: int = maps.shape[1] * maps.shape[2]
+    mean: np.ndarray = sums(maps) / positions
+    return mean
 
 
 def sums(maps: np.ndarray) -> np.ndarray:
     """The sum of every map ``(n, h, w)``, float64 ``(n,)``."""
     # One axis after the other: three times as quick as both at once on channels-last memory, and
     # a float32 sum over 224 positions is 1e-5 exact at worst, one over 50,176 is not.
-    return maps.sum(axis=1).sum(axis=1, dtype=np.float64)
+    each: np.ndarray = maps.sum(axis=1).sum(axis=1, dtype=np.float64)
+    return each
 
 
 def strips(maps: np.ndarray) -> Iterator[slice]:
@@ -136,7 +139,9 @@ def brightness(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     if rows % height or columns % width:
         raise ValueError(f"expected divisors of {rows} and {columns}, got {height} and {width}")
     luma = pixels.astype(np.float64) @ np.array(LUMA)
-    return luma.reshape(height, rows // height, width, columns // width).mean(axis=(1, 3))
+    parts = luma.reshape(height, rows // height, width, columns // width)
+    averaged: np.ndarray = parts.mean(axis=(1, 3))
+    return averaged
 
 
 def correlations(maps: np.ndarray, image: np.ndarray) -> np.ndarray:
@@ -152,7 +157,9 @@ def correlations(maps: np.ndarray, image: np.ndarray) -> np.ndarray:
         together += sums(deviations * target[rows])
         squares += sums(np.square(deviations))
     apart = np.sqrt(squares * sums(np.square(target)[None]))
-    return np.divide(together, apart, out=np.zeros(len(maps)), where=apart > 0)
+    likeness = np.zeros(len(maps))
+    np.divide(together, apart, out=likeness, where=apart > 0)
+    return likeness
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
@@ -160,7 +167,8 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
     Equal values share the better rank, so that all dead maps stand together.
     """
-    return 1 + np.count_nonzero(values[None, :] > values[:, None], axis=1)
+    larger: np.ndarray = np.count_nonzero(values[None, :] > values[:, None], axis=1)
+    return larger + 1
 
 
 def histogram(map_: np.ndarray, bins: int = 40) -> tuple[np.ndarray, np.ndarray]:

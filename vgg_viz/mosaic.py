@@ -19,7 +19,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from PIL import Image, ImageFont
@@ -149,7 +149,8 @@ def tile_side(side: int, columns: int, width: int) -> int:
     wanted = max(1, width // columns - GAP)
     multiples = range(side, max(wanted, side) + side, side)
     fractions = (side // divisor for divisor in range(2, side + 1) if side % divisor == 0)
-    return min((*multiples, *fractions), key=lambda size: abs(math.log(size / wanted)))
+    sizes: list[int] = [*multiples, *fractions]
+    return min(sizes, key=lambda size: abs(math.log(size / wanted)))
 
 
 def shrink(tiles: np.ndarray, side: int) -> np.ndarray:
@@ -191,7 +192,8 @@ def tile_limits(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def is_flat(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Whether tiles with these limits are constant but for the rounding of float32."""
     largest = np.maximum(np.abs(low), np.abs(high))
-    return (high - low) <= 4 * np.finfo(np.float32).eps * largest
+    flat: np.ndarray = (high - low) <= 4 * np.finfo(np.float32).eps * largest
+    return flat
 
 
 def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) -> ScaledTiles:
@@ -276,7 +278,8 @@ def tile_layout(tiles: np.ndarray, columns: int) -> TileLayout:
 def diagonal(height: int, width: int) -> np.ndarray:
     """The stroke that marks a flat tile, bool ``(height, width)``."""
     rows, columns = np.ogrid[:height, :width]
-    return np.abs(rows * width - columns * height) <= max(height, width)
+    stroke: np.ndarray = np.abs(rows * width - columns * height) <= max(height, width)
+    return stroke
 
 
 def letter(titles: Sequence[str], grid: TileLayout) -> np.ndarray:
@@ -314,7 +317,8 @@ def title_mask(title: str, size: int) -> np.ndarray:
 @lru_cache(maxsize=16)
 def title_font(size: int) -> ImageFont.FreeTypeFont:
     """Pillow's own font, so that a mosaic looks the same on every machine."""
-    return ImageFont.load_default(size)
+    # Pillow's packages have FreeType; without it there would be an `ImageFont.ImageFont`.
+    return cast("ImageFont.FreeTypeFont", ImageFont.load_default(size))
 
 
 @lru_cache(maxsize=64)

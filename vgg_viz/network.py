@@ -19,11 +19,11 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from threading import Event, Lock
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vgg_viz.architecture import VGG19, Architecture, Layer
+from vgg_viz.architecture import VGG19, Architecture
 from vgg_viz.weights import Weights
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ MEAN_BGR = (103.939, 116.779, 123.68)
 # Keras' name for VGG's own, and the commonest mistake: see `preprocess` and `preprocess_wrongly`.
 Preprocessing = Literal["caffe", "rgb"]
 
+# A step's forward pass, from a tensor to tensors; TensorFlow has no types.
+Pass = Callable[[object], Sequence[Any]]
 
 # Keras builds and traces with state of its own, which two networks at once would confuse.
 _keras = Lock()
@@ -54,7 +56,8 @@ def import_keras() -> ModuleType:
 
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
-    return keras
+    module: ModuleType = keras
+    return module
 
 
 def preprocess(pixels: np.ndarray) -> np.ndarray:
@@ -158,7 +161,7 @@ class Network:
             self.model = build_model(weights, architecture)
         self._steps = frozenset(steps(architecture))
         self._submodels: dict[str, keras.Model] = {}
-        self._passes: dict[tuple[str, ...], object] = {}
+        self._passes: dict[tuple[str, ...], Pass] = {}
         self._summaries: dict[str, str] = {}
 
     @property
@@ -177,7 +180,7 @@ class Network:
         Raises:
             KeyError: there is no such conv layer.
         """
-        name = self._conv_layer(layer_name).name
+        name = self.architecture.conv_layer(layer_name).name
         with _keras:
             if name not in self._submodels:
                 self._submodels[name] = self._cut(self.model.input, (name,))
@@ -202,7 +205,7 @@ class Network:
             layer_name: one of the 16 conv layers.
             preprocessing: as for `network_input`.
         """
-        layer = self._conv_layer(layer_name)
+        layer = self.architecture.conv_layer(layer_name)
         source = network_input(pixels, preprocessing)
         for pool in self.architecture.pools[: layer.block - 1]:
             (source,) = self.run((pool.name,), source)
@@ -234,15 +237,9 @@ class Network:
             # Whoever waits to compute comes first.
             Event().wait(0.02)
 
-    def _conv_layer(self, name: str) -> Layer:
-        layer = self.architecture.layer(name)
-        if layer.kind != "conv":
-            raise KeyError(f"expected a conv layer of {self.architecture.name}, got {name!r}")
-        return layer
-
     def _cut_step(self, layer_names: tuple[str, ...]) -> keras.Model:
         """The submodel from the input of these layers' block to them."""
-        block = self.architecture.layer(layer_names[0]).block
+        block = self.architecture.block_of(layer_names[0])
         if block == 1:
             return self._cut(self.model.input, layer_names)
         before = self.architecture.pools[block - 2]
@@ -254,7 +251,7 @@ class Network:
         outputs = [self.model.get_layer(name).output for name in layer_names]
         return keras.Model(source, outputs, name=f"{self.model.name}_to_{layer_names[-1]}")
 
-    def _pass(self, step: tuple[str, ...]) -> object:
+    def _pass(self, step: tuple[str, ...]) -> Pass:
         """The compiled forward pass of a step: a fifth quicker than ``predict_on_batch``."""
         import tensorflow as tf
         from keras import tree

@@ -1,6 +1,7 @@
 """A picture as its file has it -> an upright picture in sRGB: depth, alpha, profile, direction."""
 
 import io
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageChops
@@ -35,11 +36,13 @@ def upright_rgb(stored: Stored, *, as_stored: bool = False) -> Image.Image:
 
 def _eight_bits(stored: Stored, *, as_stored: bool) -> Image.Image:
     """The picture itself, or its numbers as ``"L"`` or ``"RGB"``."""
-    if stored.samples is None:
+    if stored.image is not None:
         return stored.image
-    scales = stored.scales
+    samples, scales = stored.samples, stored.scales
+    if samples is None or scales is None:
+        raise ValueError("expected a picture or numbers, got neither")
     levels = (scales.stretched or scales.stored) if not as_stored else scales.stored
-    shown = tones.eight_bits(stored.samples, levels)
+    shown = tones.eight_bits(samples, levels)
     return Image.fromarray(shown[:, :, 0] if shown.shape[2] == 1 else shown)
 
 
@@ -91,16 +94,17 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         return None
     # A profile that moves no value by more than rounding is sRGB: keep the file's own values.
-    return None if _differ_by_rounding(converted, image.convert("RGB")) else converted
+    same = converted is None or _differ_by_rounding(converted, image.convert("RGB"))
+    return None if same else converted
 
 
 def _differ_by_rounding(first: Image.Image, second: Image.Image) -> bool:
     """Whether no value of two RGB pictures differs by more than 1."""
     # A channel at a time, for the sake of memory.
-    return all(
-        ImageChops.difference(first.getchannel(name), second.getchannel(name)).getextrema()[1] <= 1
-        for name in "RGB"
+    apart = (
+        ImageChops.difference(first.getchannel(name), second.getchannel(name)) for name in "RGB"
     )
+    return all(cast("tuple[int, int]", each.getextrema())[1] <= 1 for each in apart)
 
 
 def _profile_mode(image_mode: str, colour_space: str) -> str | None:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from vgg_viz import picture_files, tiff
 from vgg_viz.picture_limits import (
@@ -77,7 +77,7 @@ class Stored:
     def notes(self, *, as_stored: bool) -> tuple[str, ...]:
         """What the file could not tell, or is not shown of it."""
         tone = self.scales.note(as_stored=as_stored) if self.scales else None
-        missing = ()
+        missing: tuple[str, ...] = ()
         if self.coarse or (self.rows and self.rows.interlaced):
             missing = ("cut off: fine details are missing",)
         elif self.rows:
@@ -179,7 +179,7 @@ def _sixteen_bit_png(data: bytes, colour: int) -> tuple[Image.Image, Rows | None
     halves = []
     for unpacker in unpackers:
 
-        def prepare(image: Image.Image, unpacker: str = unpacker) -> None:
+        def prepare(image: ImageFile.ImageFile, unpacker: str = unpacker) -> None:
             image.tile = [image.tile[0]._replace(args=unpacker)]
 
         image, rows = _pixels(data, "PNG", prepare, scale)
@@ -257,7 +257,7 @@ def _set_up_heif() -> None:
     register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
-def _open(data: bytes, kind: str) -> Image.Image:
+def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
     """The picture before it is decoded: its size, its kind and what else is in its header."""
     _set_up_pillow()
     if kind == "HEIF":
@@ -276,7 +276,7 @@ def _open(data: bytes, kind: str) -> Image.Image:
 def _pixels(
     data: bytes,
     kind: str,
-    prepare: Callable[[Image.Image], None] = lambda _: None,
+    prepare: Callable[[ImageFile.ImageFile], None] = lambda _: None,
     scale: int | None = None,
 ) -> tuple[Image.Image, Rows | None]:
     """A file's first frame, decoded, and its rows where not all of them are there.
@@ -309,8 +309,8 @@ def _pixels(
 
 
 def _as_far_as_it_goes(
-    data: bytes, kind: str, prepare: Callable[[Image.Image], None]
-) -> tuple[Image.Image, Rows | None]:
+    data: bytes, kind: str, prepare: Callable[[ImageFile.ImageFile], None]
+) -> tuple[ImageFile.ImageFile, Rows | None]:
     """The rows of a damaged file up to where its decoder gives up, and which they are."""
     image = _open(data, kind)
     prepare(image)
@@ -320,10 +320,10 @@ def _as_far_as_it_goes(
         value = 0
     elif kind == "GIF":
         value = image.info.get("transparency", value)  # with which Pillow fills it
-    # A GIF says it to its decoder only.
-    interlaced = image.tile[0].args[1] if kind == "GIF" else image.info.get("interlace")
-    untouched = Image.core.fill(image.mode, (1, 1), value)
-    image.im = Image.core.fill(image.mode, image.size, value)
+    interlaced = _interlaced(image, kind)
+    fill = Image.core.fill  # type: ignore[attr-defined]
+    untouched = fill(image.mode, (1, 1), value)
+    image.im = fill(image.mode, image.size, value)
     try:
         image.load()
     except (MemoryError, PictureError):
@@ -333,7 +333,15 @@ def _as_far_as_it_goes(
     present = _touched_rows(image, np.asarray(Image.Image()._new(untouched)))
     if present.mean() <= MOST:
         raise _too_little(kind, float(present.mean()))
-    return image, None if present.all() else Rows(present, bool(interlaced))
+    return image, None if present.all() else Rows(present, interlaced)
+
+
+def _interlaced(image: ImageFile.ImageFile, kind: str) -> bool:
+    """Whether the rows of a picture that is not yet decoded come in several turns."""
+    if kind != "GIF":
+        return bool(image.info.get("interlace"))
+    arguments = image.tile[0].args  # A GIF says it to its decoder only.
+    return isinstance(arguments, tuple) and bool(arguments[1])
 
 
 def _touched_rows(image: Image.Image, untouched: np.ndarray | np.uint8) -> np.ndarray:

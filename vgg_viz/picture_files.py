@@ -181,7 +181,8 @@ def _first_scans(scans: list[bytes]) -> int:
 def _coefficient_bytes(width: int, height: int, frame: bytes) -> int:
     """What libjpeg keeps of a picture whose scans it must put together: 2 bytes a sample."""
     sampling = [(byte >> 4 or 1, byte & 15 or 1) for byte in frame[7::3]] or [(1, 1)]
-    most_across, most_down = (max(side) for side in zip(*sampling, strict=True))
+    most_across = max(across for across, _ in sampling)
+    most_down = max(down for _, down in sampling)
     samples = sum(across * down for across, down in sampling) / (most_across * most_down)
     return round(2 * width * height * samples)
 

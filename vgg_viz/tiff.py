@@ -37,7 +37,7 @@ PLANAR, PREDICTOR, COLOUR_MAP, TILE_WIDTH, TILE_LENGTH = 284, 317, 320, 322, 323
 TILE_OFFSETS, TILE_BYTES, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT = 324, 325, 330, 338, 339
 JPEG_TABLES, YCBCR_FRACTIONS, YCBCR_NUMBERS = 347, (529, 532), (530, 531)
 PROFILE, DNG_VERSION = 34675, 50706
-_WIDE = (WIDTH, LENGTH, ROWS, STRIP_OFFSETS, STRIP_BYTES)
+_WIDE: tuple[int, ...] = (WIDTH, LENGTH, ROWS, STRIP_OFFSETS, STRIP_BYTES)
 _WIDE += (TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_BYTES)
 _OPAQUE = (PROFILE, JPEG_TABLES)
 _OPTIONAL = (PROFILE, ORIENTATION, SUB_IFDS, *YCBCR_FRACTIONS, *YCBCR_NUMBERS)
@@ -261,7 +261,12 @@ class Directory:
         width = self.row_bytes(self.stored_width, channels)
         if width * self.height > MAX_SAMPLE_BYTES:
             raise self._too_many_numbers(channels)
-        tags = {WIDTH: (width,), LENGTH: (self.height,), BITS: (8,), PHOTOMETRIC: (1,)}
+        tags: dict[int, Sequence[int]] = {
+            WIDTH: (width,),
+            LENGTH: (self.height,),
+            BITS: (8,),
+            PHOTOMETRIC: (1,),
+        }
         tags |= {COMPRESSION: (self.compression,), FILL_ORDER: (self.number(FILL_ORDER, 1),)}
         count = -(-self.height // down) * (-(-self.width // across))
         part = slice(None) if band is None else slice(band * count, (band + 1) * count)
@@ -341,7 +346,7 @@ class _Unpacking:
 
     def _floats(self, part: np.ndarray) -> np.ndarray:
         """Undo the floating-point predictor: differences of bytes, the most telling bytes first."""
-        size = self.type.itemsize
+        size = self.result.itemsize
         steps = part.reshape(len(part), -1, self.channels)
         summed = np.cumsum(steps, axis=1, dtype=np.uint8)
         planes = summed.reshape(len(part), size, -1)
@@ -354,7 +359,7 @@ class _Unpacking:
         if bits == 24:
             places = (0, 8, 16) if self.tiff.order == "<" else (16, 8, 0)
             parts = rows.reshape(len(rows), count, 3).astype(np.uint32)
-            values = sum(parts[:, :, n] << place for n, place in enumerate(places))
+            values: np.ndarray = (parts << np.array(places, np.uint32)).sum(axis=2, dtype=np.uint32)
         else:
             single = np.unpackbits(rows, axis=1)[:, : count * bits]
             single = single.reshape(len(rows), count, bits)
@@ -373,7 +378,7 @@ def _by_rows(
         yield slice(top, bottom), unpack(rows)
 
 
-def _tags(data: bytes, order: str) -> tuple[dict[int, Sequence], int]:
+def _tags(data: bytes, order: str) -> tuple[dict[int, Sequence[int]], int]:
     """The wanted tags of the first directory with their values, and the number of pages."""
     big = b"+" in data[2:4]
     number, entry, start_at = ("Q", "HHQ8s", 8) if big else ("L", "HHL4s", 4)
@@ -382,7 +387,7 @@ def _tags(data: bytes, order: str) -> tuple[dict[int, Sequence], int]:
         entries, place = _entries(data, order, start, big=big)
     except struct.error as error:
         raise cut_off("The TIFF is cut off or damaged before its table of contents") from error
-    tags: dict[int, Sequence] = {}
+    tags: dict[int, Sequence[int]] = {}
     size = struct.calcsize(order + entry)
     table = data[place : place + entries * size]
     if len(table) < entries * size:
@@ -439,7 +444,7 @@ def _pages(data: bytes, order: str, start: int, *, big: bool) -> int:
     return len(seen)
 
 
-def _written(data: bytes, order: str, tags: Mapping[int, Sequence]) -> bytes:
+def _written(data: bytes, order: str, tags: Mapping[int, Sequence[int]]) -> bytes:
     """The file's data behind another header, with a directory of those tags at its end."""
     body, entries = bytearray(len(data) % 2), []
     for tag, values in sorted(tags.items()):
@@ -455,7 +460,7 @@ def _written(data: bytes, order: str, tags: Mapping[int, Sequence]) -> bytes:
     return b"".join((head, memoryview(data)[8:], body, table))
 
 
-def _packed(tag: int, values: Sequence, order: str) -> tuple[int, int, bytes]:
+def _packed(tag: int, values: Sequence[int], order: str) -> tuple[int, int, bytes]:
     """The type, the count and the bytes of a tag's values."""
     if tag == JPEG_TABLES:
         return 7, len(values), bytes(values)

@@ -113,24 +113,25 @@ def eight_bits(samples: Samples, tones: Tones) -> np.ndarray:
     shown = np.empty(samples.values.shape, np.uint8)
     floats = samples.values.dtype.kind == "f"
     # What has 16 bits is exact enough in floats of 32.
-    exact = np.float32 if samples.values.itemsize <= 2 else np.float64
-    black, factor = exact(tones.black), exact(1 / (tones.width or 1.0))
+    exact = np.dtype(np.float32 if samples.values.itemsize <= 2 else np.float64)
+    black, factor = exact.type(tones.black), exact.type(1 / (tones.width or 1.0))
     for row, values in enumerate(samples.values):
         # A row at a time: floats for all would take several times the picture's memory.
         known = np.where(np.isfinite(values), values, black) if floats else values
-        light = np.clip((known.astype(exact) - black) * factor, 0, 1)
+        light: np.ndarray = np.clip((known.astype(exact) - black) * factor, 0, 1)
         if samples.inverted:
             light = 1 - light
         if samples.alpha is not None:
-            light = _on_white(light, samples, row)
+            light = _on_white(light, samples.alpha[row], samples)
         shown[row] = np.rint(light * 255)
     return shown
 
 
-def _on_white(light: np.ndarray, samples: Samples, row: int) -> np.ndarray:
+def _on_white(light: np.ndarray, alpha: np.ndarray, samples: Samples) -> np.ndarray:
     """A row's light (0 to 1) over white, as its alpha says."""
-    alpha = np.clip(samples.alpha[row][:, np.newaxis] / samples.alpha_white, 0, 1)
-    return np.clip(light * (1 if samples.premultiplied else alpha) + 1 - alpha, 0, 1)
+    share = np.clip(alpha[:, np.newaxis] / samples.alpha_white, 0, 1)
+    over: np.ndarray = np.clip(light * (1 if samples.premultiplied else share) + 1 - share, 0, 1)
+    return over
 
 
 def _number(value: float) -> str:

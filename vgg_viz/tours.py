@@ -10,7 +10,7 @@ bounded before they are read, and whatever is wrong ends as a `TourError` with o
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
@@ -250,11 +250,12 @@ def _words(table: Document, page: Mapping[str, Value]) -> Words:
         raise _Misfit("question: expected an answer with the question, got none")
     if "answer" in texts and "question" not in texts:
         raise _Misfit("answer: expected a question with the answer, got none")
+    words = Words(texts["text"], texts.get("question", ""), texts.get("answer", ""))
     if "outlined" not in table:
-        return Words(**texts)
+        return words
     if "answer" not in texts:
         raise _Misfit("outlined: expected an answer that names these numbers, got none")
-    return Words(**texts, outlined=_outlined(table["outlined"], page))
+    return replace(words, outlined=_outlined(table["outlined"], page))
 
 
 def _outlined(numbers: object, page: Mapping[str, Value]) -> tuple[int, ...]:
@@ -267,7 +268,7 @@ def _outlined(numbers: object, page: Mapping[str, Value]) -> tuple[int, ...]:
         # True is an int to Python.
         if isinstance(number, bool) or not isinstance(number, int):
             raise _Misfit(f"outlined: expected numbers, got {_kind(number)}")
-        if not 1 <= number <= largest:
+        if largest is None or not 1 <= number <= largest:
             got = shortened(str(number)) if abs(number) < 10**6 else "a larger one"
             raise _Misfit(f"outlined: expected numbers from 1 to {largest}, got {got}")
     return tuple(numbers)
@@ -330,7 +331,7 @@ def _page(link: str) -> Mapping[str, Value]:
         raise _Misfit(f"page: {_with_fewer_options(str(error))}") from None
     for key in OF_THE_LAYER:
         number, largest = values.get(key), links.largest(key, values)
-        if number is not None and number > largest:
+        if isinstance(number, int) and largest is not None and number > largest:
             layer = values.get("layer", FIELDS["layer"].default)
             raise _Misfit(f"page: {key}: expected 1 to {largest} in {layer}, got {number}")
     kept = {key: value for key, value in values.items() if key not in LEFT_OUT}

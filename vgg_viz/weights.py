@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from vgg_viz.architecture import KERNEL_SIDE, VGG19, Layer, format_shape
+from vgg_viz.architecture import KERNEL_SIDE, VGG19, ConvLayer, Layer, format_shape
 from vgg_viz.downloads import (
     DownloadError,
     ProgressCallback,
@@ -358,7 +358,7 @@ def _downloaded(
             attempts += error.sentences
             break
     nowhere = "There is no folder on the server that the weights could be stored in."
-    raise WeightsUnavailable(dict.fromkeys(attempts) or [nowhere])
+    raise WeightsUnavailable(list(dict.fromkeys(attempts)) or [nowhere])
 
 
 def _folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
@@ -390,9 +390,9 @@ def _stamp(found: os.stat_result) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _conv_layer(name: str) -> Layer:
+def _conv_layer(name: str) -> ConvLayer:
     layer = VGG19.layer(name)
-    if layer.kind != "conv":
+    if not isinstance(layer, ConvLayer):
         raise ValueError(f"expected a conv layer, got {name} ({layer.kind})")
     return layer
 
@@ -455,19 +455,19 @@ def _conversion(kind: str, path: Path, layer: str = "") -> str:
     return CONVERSIONS[kind].format(name=path.name, new=new, layer=layer)
 
 
-def _arrays(layers: "h5py.Group", layer: Layer) -> tuple["h5py.Dataset", "h5py.Dataset"]:
+def _arrays(layers: "h5py.Group", layer: ConvLayer) -> tuple["h5py.Dataset", "h5py.Dataset"]:
     """A conv layer's kernel and bias, unread but of the right shapes."""
     names = _names(layers, "layer_names")
     if layer.name not in names:
         raise WeightsError(f"expected a layer {layer.name}, got {', '.join(names) or 'none'}")
     group = layers[layer.name]
     arrays = tuple(group[name] for name in _names(group, "weight_names"))
-    expected = [layer.kernel_shape, (layer.filters,)]
-    if [array.shape for array in arrays] != expected:
+    kernel, bias = layer.kernel_shape, (layer.filters,)
+    if [array.shape for array in arrays] != [kernel, bias]:
         shapes = [format_shape(array.shape) for array in arrays]
         raise WeightsError(
-            f"expected {layer.name} to hold a kernel of {format_shape(expected[0])} and a bias of "
-            f"{format_shape(expected[1])}, got {' and '.join(shapes) or 'nothing'}"
+            f"expected {layer.name} to hold a kernel of {format_shape(kernel)} and a bias of "
+            f"{format_shape(bias)}, got {' and '.join(shapes) or 'nothing'}"
         )
     return arrays
 

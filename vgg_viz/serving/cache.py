@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -75,9 +76,10 @@ class Cache:
                     return kept
                 running = self._running.get(key)
                 if running is None:
-                    self._running[key] = mine = Future()
+                    mine: Future[None] = Future()
+                    self._running[key] = mine
                     break
-            wait_until(lambda running=running: finished(running), pause)
+            wait_until(partial(finished, running), pause)
         try:
             start = self._clock()
             value = compute()

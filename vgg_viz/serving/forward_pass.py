@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from vgg_viz.architecture import VGG19, Layer
+from vgg_viz.architecture import VGG19, ConvLayer
 from vgg_viz.measures import Profile, means, profile
 from vgg_viz.mosaic import enlarge, shrink
 from vgg_viz.network import Network, Preprocessing, network_input
@@ -52,7 +52,7 @@ class ForwardPass:
         """What is kept under that name, of this picture in this network."""
         return (name, self.network.identity, self.picture.digest, self.preprocessing)
 
-    def maps(self, layer: Layer) -> np.ndarray:
+    def maps(self, layer: ConvLayer) -> np.ndarray:
         """A conv layer's maps, float32 ``(maps, height, width)``."""
         if layer in VGG19.block_ends:
             return self._to_the_end(layer.block, [layer.name])[0]

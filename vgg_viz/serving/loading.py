@@ -6,12 +6,15 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from threading import Event, Lock, Thread
+from typing import Any, TypeVar
 
 from vgg_viz import weights
 from vgg_viz.network import Network, import_keras
 from vgg_viz.weights import Weights
 
 OnProgress = Callable[[int, int | None], None]
+
+Value = TypeVar("Value")
 
 MEGABYTE = 1_000_000
 
@@ -43,8 +46,9 @@ class Loader:
     def found(self) -> Weights | None:
         """The weights, if they have been had by now."""
         future = self._weights
-        had = future is not None and future.done() and not future.exception()
-        return future.result() if had else None
+        if future is None or not future.done() or future.exception():
+            return None
+        return future.result()
 
     def label(self) -> str | None:
         """Which network the page shows for this one, untrained where its weights failed.
@@ -73,8 +77,7 @@ class Loader:
                 # Whoever compiles it lets go of it, or its 80 MB would stay.
                 self._given_up.set()
                 self._given_up = Event()
-                self._weights = self._network = Future()
-                self._weights.set_exception(error)
+                self._weights, self._network = failed(error), failed(error)
 
     def retry(self) -> None:
         """Forget a failure, so that the next who asks starts anew."""
@@ -158,9 +161,9 @@ def leave_sessions_alone() -> None:
     import_keras().backend.clear_session = lambda *_, **__: None
 
 
-def in_background(work: Callable[[], object]) -> Future:
+def in_background(work: Callable[[], Value]) -> Future[Value]:
     """Run that in a thread of its own, one that does not keep a stopping server waiting."""
-    future: Future = Future()
+    future: Future[Value] = Future()
 
     def run() -> None:
         try:
@@ -169,4 +172,11 @@ def in_background(work: Callable[[], object]) -> Future:
             future.set_exception(error)
 
     Thread(target=run, daemon=True).start()
+    return future
+
+
+def failed(error: Exception) -> Future[Any]:
+    """What should have come, and has ended in that error."""
+    future: Future[Any] = Future()
+    future.set_exception(error)
     return future

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import count
 from threading import Event, Lock, local
 from time import perf_counter
+from typing import Any
 
 SLICE_SECONDS = 0.2  # how soon a run that nobody waits for any more leaves a queue
 
@@ -39,7 +40,7 @@ def wait_until(done: Callable[[], bool], pause: Pause) -> None:
         leave_out(perf_counter() - start)
 
 
-def finished(future: Future[object]) -> bool:
+def finished(future: Future[Any]) -> bool:
     """Wait a slice of time for a future; whether it is done, well or not."""
     try:
         future.exception(timeout=SLICE_SECONDS)
