@@ -7,16 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from vgg_viz import __version__
 from vgg_viz.serving import memory
 from vgg_viz.serving.memory import LEAST, MEGABYTE, MOST, MemoryGuard, cache_bytes, limit_bytes
-from vgg_viz.ui.page import footer
 
 GIBIBYTE = 2**30
 
@@ -248,52 +244,3 @@ def test_the_table_of_all_bounds_is_true():
         assert written[name] == (round(most / 1e6), round(least / 1e6))
     sums = (sum(memory.sizes(bounds)) for bounds in (memory.MOST, memory.LEAST))
     assert written["all caches"] == tuple(round(total / 1e6) for total in sums)
-
-
-def page() -> None:
-    from vgg_viz.ui.page import footer
-
-    footer.show()
-
-
-def captions(**query: str) -> list[str]:
-    app = AppTest.from_function(page)
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return [caption.value for caption in app.caption]
-
-
-def test_the_footer_has_the_version_and_no_more_unless_asked():
-    assert captions() == captions(view="Filters") == [f"VGG Viz {__version__}"]
-
-
-def test_the_footer_says_on_request_what_the_server_takes():
-    (line,) = captions(debug="")
-    assert line.startswith(f"VGG Viz {__version__} · memory ")
-
-
-def test_the_footer_tells_caches_and_forward_passes():
-    shared = SimpleNamespace(
-        values=SimpleNamespace(used_bytes=53_400_000, max_bytes=117_440_512),
-        drawn=SimpleNamespace(used_bytes=3_000_000, max_bytes=50_331_648),
-        turns=SimpleNamespace(taken=1017),
-    )
-    parts = footer.measured(shared)
-    assert parts[1:4] == [
-        "values 53 of 117 MB",
-        "drawings 3 of 50 MB",
-        "1,017 forward passes",
-    ]
-
-
-def test_the_footer_imports_nothing_that_the_first_page_can_do_without():
-    program = (
-        "import sys\n"
-        "from vgg_viz.ui.page import footer\n"
-        "import streamlit\n"
-        "footer.measured(None)\n"
-        "print(sum(name in sys.modules for name in ('numpy', 'PIL', 'vgg_viz.serving.results')))\n"
-    )
-    assert resident_after(program) == [0]

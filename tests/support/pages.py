@@ -4,13 +4,13 @@ import gc
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from types import FunctionType, ModuleType
 
 import numpy as np
+import pyarrow as pa
 import pytest
-import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.testing.v1 import AppTest
@@ -19,8 +19,13 @@ from streamlit.testing.v1.element_tree import Element
 from tests.support import REPOSITORY
 from vgg_viz import weights
 from vgg_viz.links import FIELDS
+from vgg_viz.serving.loading import Loader
+from vgg_viz.serving.shared import trained
 from vgg_viz.ui.state import values
-from vgg_viz.weights import WeightsUnavailable
+from vgg_viz.ui.state.serving import shared
+from vgg_viz.weights import Weights, WeightsUnavailable
+
+KEPT: dict[Hashable, Loader] = {}
 
 
 def unavailable(*_, **__):
@@ -28,15 +33,27 @@ def unavailable(*_, **__):
 
 
 @contextmanager
-def weights_from(obtain) -> Iterator[None]:
-    """Let nobody reach for the real weights; the network that is loaded is kept meanwhile."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(weights, "obtain", obtain)
-        st.cache_resource.clear()
-        st.cache_data.clear()
+def network_of(given: Weights) -> Iterator[None]:
+    """Let the page have these weights for the trained network's, which is built only once."""
+    with loaded_by(KEPT.setdefault(given.identity, Loader(lambda _: given))):
         yield
-    st.cache_resource.clear()
-    st.cache_data.clear()
+
+
+@contextmanager
+def weights_from(obtain: Callable[..., Weights]) -> Iterator[None]:
+    """Let the page look there for the trained network's weights, as if for the first time."""
+    with pytest.MonkeyPatch.context() as patch, loaded_by(Loader(trained)):
+        patch.setattr(weights, "obtain", obtain)
+        yield
+
+
+@contextmanager
+def loaded_by(loader: Loader) -> Iterator[None]:
+    """Let that one load the trained network; what was computed stays, since networks differ."""
+    loaders = shared().loaders
+    before, loaders["imagenet"] = loaders["imagenet"], loader
+    yield
+    loaders["imagenet"] = before
 
 
 def open_page(**query: str | list[str]) -> AppTest:
@@ -115,6 +132,17 @@ def unpacked(payload: bytes) -> tuple[dict, bytes]:
     """A component's header, and what stands behind it."""
     length = int.from_bytes(payload[:4], "little")
     return json.loads(payload[4 : 4 + length]), payload[4 + length :]
+
+
+def mosaics(page: AppTest) -> list[Element]:
+    """The grids and diagrams on the page."""
+    others = (*UNSEEN, "copy-link", "inspector")
+    return [part for part in page.main.get("bidi_component") if part.key not in others]
+
+
+def rows_of(chart: Element) -> dict[str, list]:
+    """A plot's rows, column by column."""
+    return pa.ipc.open_stream(chart.proto.data.data).read_all().to_pydict()
 
 
 def inspected(page: AppTest, name: str = "inspector") -> dict:

@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, StopException
 
-from tests.support.pages import choose, open_page, shown, texts, unavailable, upload, weights_from
+from tests.support.pages import choose, open_page, shown, texts, upload
 from vgg_viz import samples
 from vgg_viz.ui.page import errors, masthead, process, tour_panel
 from vgg_viz.ui.state import mode
@@ -14,12 +14,6 @@ from vgg_viz.ui.views import filters, maps
 
 class UnexpectedError(Exception):
     """Nobody has thought of it."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_real_weights():
-    with weights_from(unavailable):
-        yield
 
 
 def fail(*_, **__):

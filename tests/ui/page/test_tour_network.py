@@ -6,6 +6,7 @@ from tests.support.pages import (
     captions,
     choose,
     link_of,
+    network_of,
     open_page,
     payloads,
     press,
@@ -15,39 +16,30 @@ from tests.support.pages import (
     unpacked,
     weights_from,
 )
+from tests.support.truth import OfAFile
 from vgg_viz import tours
 from vgg_viz.links import read
 from vgg_viz.ui.state import values
-from vgg_viz.weights import UntrainedWeights
 
 STEPS = tours.built_in().steps
 EDGES, TRAINING, LAST = 4, 10, 11  # steps that have words of their own for the untrained network
 
 
-class Weights(UntrainedWeights):
-    """Any network under that name."""
-
-    def __init__(self, label):
-        super().__init__(seed=3)
-        object.__setattr__(self, "label", label)
-
-
-@pytest.fixture(scope="module")
-def network(request):
-    """The page finds a network of that label, or none."""
-    with weights_from(lambda **_: Weights(request.param) if request.param else unavailable()):
+@pytest.fixture
+def of_a_file():
+    """The page finds another network than ImageNet's."""
+    with network_of(OfAFile()):
         yield
 
 
-def with_network(label):
-    """A test with it; all tests with the same one share it."""
-    return pytest.mark.parametrize("network", [label], indirect=True, scope="module")
+@pytest.fixture
+def nothing():
+    """The page finds none."""
+    with weights_from(unavailable):
+        yield
 
 
-pytestmark = pytest.mark.usefixtures("network")
-IMAGENET, FILE, NOTHING = (
-    with_network(label) for label in ("ImageNet", "weights of *mine*.h5", "")
-)
+FILE, NOTHING = map(pytest.mark.usefixtures, ("of_a_file", "nothing"))
 
 
 def words(page):
@@ -62,7 +54,6 @@ def outlined(page):
     }
 
 
-@IMAGENET
 def test_with_imagenets_weights_the_answer_outlines_the_map_that_it_names():
     page = open_page(tour=str(EDGES))
     assert STEPS[EDGES - 1].words.text in words(page)
@@ -89,7 +80,6 @@ def test_without_weights_nothing_is_said_of_filters_that_are_not_shown(number):
     assert all(numbers == list(step.untrained.outlined) for numbers in outlined(page).values())
 
 
-@IMAGENET
 def test_so_it_is_for_who_chooses_the_untrained_network():
     page = open_page(tour=str(EDGES), answer="true")
     choose(page, "network", "untrained")
@@ -102,7 +92,6 @@ def test_so_it_is_for_who_chooses_the_untrained_network():
     assert STEPS[EDGES].words.text in words(page)
 
 
-@IMAGENET
 def test_where_two_networks_are_compared_either_may_come_first():
     page = open_page(tour=str(TRAINING), answer="true")
     choose(page, "network", "untrained")
@@ -132,7 +121,6 @@ def test_what_holds_of_any_network_is_said_of_a_file_too():
     assert not any("Said of" in said for said in captions(page))
 
 
-@IMAGENET
 @pytest.mark.parametrize(
     ("key", "other"), [("layer", "block3_conv1"), ("picture", "coffee"), ("order", "mean")]
 )
@@ -149,7 +137,6 @@ def test_who_changes_what_a_step_is_about_is_told_and_led_back(key, other):
     assert "tour-again" not in [button.key for button in page.button]
 
 
-@IMAGENET
 def test_how_much_is_shown_and_in_what_colours_is_the_visitors():
     page = open_page(tour=str(EDGES), answer="true")
     choose(page, "maps", 64)
@@ -158,7 +145,6 @@ def test_how_much_is_shown_and_in_what_colours_is_the_visitors():
     assert outlined(page) == {"maps-mosaic": [10]}
 
 
-@IMAGENET
 def test_a_tours_blocks_and_lessons_stand_beside_each_other():
     page = open_page(tour="8")
     heights = [tiles_of(payloads(page)[f"block-{block}"])[0]["columns"] for block in range(1, 6)]
@@ -169,17 +155,3 @@ def test_a_tours_blocks_and_lessons_stand_beside_each_other():
         for block, side in enumerate((224, 112, 56, 28, 14), start=1)
     ]
     assert not [part.key for part in page.get("popover") if "export" in str(part.key)]
-
-
-CONCLUSION = {"view": "Conclusion"}
-
-
-@FILE
-def test_the_conclusion_says_of_which_network_it_speaks():
-    page = open_page(**CONCLUSION)
-    assert any("seen in ImageNet’s network" in said for said in captions(page))
-    choose(page, "network", "untrained")
-    assert not any("seen in ImageNet’s network" in said for said in captions(page))
-    titles = " ".join(part.value for part in page.subheader)
-    assert "meaning, not appearance" not in titles
-    assert "without meaning" in titles

@@ -1,0 +1,137 @@
+"""What the page must show: computed here, of what its own networks make of pictures."""
+
+import numpy as np
+
+from tests.support.pages import (
+    payloads,
+)
+from vgg_viz import images, samples
+from vgg_viz.architecture import VGG19
+from vgg_viz.links import (
+    FIELDS,
+)
+from vgg_viz.mosaic import FIRST_LEVEL, LEVELS
+from vgg_viz.ui.state.serving import shared
+from vgg_viz.weights import UntrainedWeights
+
+LAYER = VGG19.layer("block3_conv1")
+NEVER_ACTIVE = (2, 7, 100)  # the numbers of that layer's maps that no picture wakes
+MAPS = {"view": "Feature maps", "layer": LAYER.title}
+GAP = 1.01  # levels: what rounding may do
+
+
+class StandIn(UntrainedWeights):
+    """Another network than the untrained one, with three filters that are never active."""
+
+    label = "ImageNet"
+    identity = "stand-in"
+
+    def read(self, layer_name):
+        kernel, bias = super().read(layer_name)
+        random = np.random.default_rng(VGG19.layer(layer_name).index)
+        bias = random.standard_normal(bias.shape, dtype=np.float32)
+        if layer_name == LAYER.name:
+            bias[np.array(NEVER_ACTIVE) - 1] = -1e9
+        return kernel[..., ::-1].copy(), bias
+
+
+class OfAFile(StandIn):
+    """The same, from a file of the host's."""
+
+    label = "weights of *mine*.h5"
+    identity = "of a file"
+
+
+class Truth:
+    """What the page's own networks make of pictures; the networks have tests of their own."""
+
+    def __init__(self):
+        names = ("cat", "raccoon")
+        self.pictures = {name: images.load_picture(samples.sample_bytes(name)) for name in names}
+        self.known = {}
+
+    def maps(self, layer_name, picture="cat", network="imagenet", preprocessing="caffe"):
+        """A layer's maps of a picture, float32 (n, h, w), by the stand-in or the untrained one."""
+        asked = (layer_name, picture, network, preprocessing)
+        if asked not in self.known:
+            built = shared().loaders[network].network().result()
+            maps = built.feature_maps(self.pictures[picture], layer_name, preprocessing)
+            self.known[asked] = maps
+        return self.known[asked]
+
+
+MEASURES = {
+    "number": lambda maps: -np.arange(len(maps)),
+    "mean": lambda maps: maps.mean(axis=(1, 2), dtype=np.float64),
+    "maximum": lambda maps: maps.max(axis=(1, 2)),
+    "variance": lambda maps: maps.astype(np.float64).var(axis=(1, 2)),
+    "active": lambda maps: (maps > 0).mean(axis=(1, 2)),
+}
+
+
+def ordered(maps, order, count):
+    """The numbers, from 1, of the first maps in that order."""
+    return (np.argsort(-MEASURES[order](maps), kind="stable")[:count] + 1).tolist()
+
+
+def silent(maps):
+    """The numbers of the maps that are nowhere above zero."""
+    return [number for number, map_ in enumerate(maps, start=1) if not (map_ > 0).any()]
+
+
+def assert_shown(tiles, values, low=None, high=None):
+    """These tiles show these values (n, s, s), from ``low`` to ``high``, or each on its own."""
+    low = values.min(axis=(1, 2)) if low is None else np.broadcast_to(low, len(values))
+    high = values.max(axis=(1, 2)) if high is None else np.broadcast_to(high, len(values))
+    assert len(tiles) == len(values)
+    for tile, map_, least, most in zip(tiles, values, low, high, strict=True):
+        levels = np.asarray(tile, np.float64) - FIRST_LEVEL
+        share = (map_ - least) / (most - least) if most > least else np.zeros_like(map_)
+        assert np.abs(levels - share * (LEVELS - 1)).max() <= GAP
+
+
+COMPARED = {
+    "picture": ("Cat", "Raccoon"),
+    "network": ("ImageNet", "Untrained"),
+    "preprocessing": ("Right: BGR − mean", "Wrong: RGB / 255"),
+}
+SUBJECTS = {
+    "picture": ("ImageNet · Cat (stretched)", "ImageNet · Raccoon (stretched)"),
+    "network": ("ImageNet · Cat (stretched)", "untrained · Cat (stretched)"),
+    "preprocessing": (
+        "ImageNet · Cat (stretched)",
+        "ImageNet · Cat (stretched) · RGB / 255 instead of BGR − mean",
+    ),
+}
+
+
+def both(truth, kind):
+    other = {
+        "picture": {"picture": "raccoon"},
+        "network": {"network": "untrained"},
+        "preprocessing": {"preprocessing": "rgb"},
+    }[kind]
+    return truth.maps(LAYER.name), truth.maps(LAYER.name, **other)
+
+
+CONTROLS = ("selectbox", "button_group", "slider", "number_input", "toggle")
+
+
+def controls_of(page):
+    """The controls of a page that a link may set, under their names."""
+    every = [part for kind in CONTROLS for part in page.get(kind)]
+    return {part.key: part for part in every if part.key in FIELDS}
+
+
+WORDS = ("title", "header", "subheader", "markdown", "caption", "info", "text", "success", "code")
+
+
+def fingerprint(page):
+    """All that a page shows and all that its controls hold."""
+    words = [(part.type, part.value) for kind in WORDS for part in page.get(kind)]
+    held_now = {name: page.session_state[name] for name in controls_of(page)}
+    for name, value in held_now.items():
+        # Streamlit takes `?view=` for a choice of nothing; the page is then that of the default.
+        if value is None:
+            held_now[name] = FIELDS[name].default
+    return words, held_now, payloads(page)

@@ -1,0 +1,78 @@
+"""Lecture mode: the pictures, one line, and buttons from layer to layer."""
+
+import pytest
+
+from tests.support.pages import (
+    captions,
+    choose,
+    link_of,
+    open_page,
+    payloads,
+    press,
+    shown,
+    texts,
+    tiles_of,
+)
+from tests.support.truth import LAYER, MAPS
+from vgg_viz.architecture import VGG19
+from vgg_viz.links import (
+    read,
+)
+
+
+@pytest.mark.parametrize(
+    "view", ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]
+)
+def test_a_lecture_has_the_pictures_and_next_to_no_words(view):
+    page = open_page(view=view, layer=LAYER.title, channel="3")
+    shown, words = set(payloads(page)), len(texts(page))
+    assert "export-" in str([part.key for part in page.get("popover")]) or view in (
+        "Architecture",
+        "Conclusion",
+    )
+    press(page, "lecture-switch")
+    assert read(link_of(page))["lecture"] is True
+    assert not page.get("popover")
+    assert not page.number_input
+    assert not page.expander
+    assert "copy-link" in payloads(page)
+    assert set(payloads(page)) == shown
+    assert len(texts(page)) < words
+    assert [part.key for part in page.sidebar.get("button_group")]
+    press(page, "lecture-switch")
+    assert "lecture" not in page.query_params
+    assert len(texts(page)) == words
+
+
+def test_a_lecture_has_one_line_under_a_grid():
+    page = open_page(**MAPS, maps="9", lecture="true")
+    assert captions(page) == ["ImageNet · Cat · 9 of 256 maps"]
+    assert tiles_of(payloads(page)["maps-mosaic"])[0]["tools"] is False
+    choose(page, "compare", "preprocessing")
+    assert captions(page) == [
+        "ImageNet · Cat · 9 of 256 maps",
+        "ImageNet · Cat · RGB / 255 instead of BGR − mean · 9 of 256 maps",
+    ]
+
+
+@pytest.mark.parametrize("view", ["Filters", "Feature maps"])
+def test_a_lectures_buttons_go_from_layer_to_layer(view):
+    page = open_page(view=view, lecture="true", layer=VGG19.conv_layers[14].title)
+    press(page, "next-layer")
+    assert page.header[0].value.endswith("block5_conv4")
+    assert page.button(key="next-layer").disabled
+    assert not page.button(key="previous-layer").disabled
+    press(page, "previous-layer")
+    press(page, "previous-layer")
+    assert page.header[0].value.endswith("block5_conv2")
+    assert read(link_of(page))["layer"] == "block5_conv2"
+    choose(page, "layer", "block1_conv1")
+    assert page.button(key="previous-layer").disabled
+    press(page, "next-layer")
+    assert shown(page, "layer") == "block1_conv2"
+
+
+def test_outside_of_a_lecture_there_are_no_buttons_for_layers():
+    keys = [button.key for button in open_page(**MAPS).button]
+    assert "next-layer" not in keys
+    assert "previous-layer" not in keys

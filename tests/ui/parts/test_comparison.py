@@ -1,0 +1,152 @@
+"""Two pictures, networks or preprocessings beside each other, and their difference."""
+
+import numpy as np
+import pytest
+
+from tests.support.pages import (
+    captions,
+    choose,
+    inspected,
+    open_page,
+    payloads,
+    shown,
+    texts,
+    tiles_of,
+    unavailable,
+    weights_from,
+)
+from tests.support.pages import run as run_page
+from tests.support.truth import COMPARED, LAYER, MAPS, SUBJECTS, assert_shown, both, ordered
+from vgg_viz.architecture import VGG19
+from vgg_viz.figures import figure
+from vgg_viz.links import (
+    FIELDS,
+    NETWORKS,
+)
+
+INSPECTORS = ("inspector-0", "inspector-1")
+
+
+def compare(kind, **more):
+    return open_page(**MAPS, maps="9", compare=FIELDS["compare"].options[kind], **more)
+
+
+@pytest.mark.parametrize("kind", COMPARED)
+def test_two_grids_show_the_same_maps_on_common_scales(kind, truth):
+    this, other = both(truth, kind)
+    page = compare(kind, order="Maximum")
+    numbers = ordered(this, "maximum", 9)
+    this, other = this[np.array(numbers) - 1], other[np.array(numbers) - 1]
+    whole = both(truth, kind)
+    ends = {
+        "pair": [
+            np.minimum(this.min(axis=(1, 2)), other.min(axis=(1, 2))),
+            np.maximum(this.max(axis=(1, 2)), other.max(axis=(1, 2))),
+        ],
+        "layer": [min(maps.min() for maps in whole), max(maps.max() for maps in whole)],
+        "own": [None, None],
+    }
+    words = {
+        "pair": "the two tiles of a number on one scale",
+        "layer": "one scale for the whole layer",
+        "own": "each tile on its own scale",
+    }
+    assert [heading.value for heading in page.main.subheader] == list(COMPARED[kind])
+    for scale, limits in ends.items():
+        choose(page, "pair_scale", scale)
+        shown = payloads(page)
+        assert set(shown) == {"copy-link", "compared-this", "compared-other", *INSPECTORS}
+        for name, maps in (("compared-this", this), ("compared-other", other)):
+            header, tiles = tiles_of(shown[name])
+            assert header["numbers"] == numbers
+            assert_shown(tiles, maps, *limits)
+        said = [line for line in captions(page) if line.startswith(LAYER.title)]
+        assert len(said) == 2
+        for line, subject in zip(said, SUBJECTS[kind], strict=True):
+            assert f"{LAYER.title} · {subject} · 9 of 256 maps shown" in line
+            assert words[scale] in line
+    assert not page.info
+
+
+@pytest.mark.parametrize("kind", COMPARED)
+def test_a_difference_is_the_other_less_this_around_zero(kind, truth):
+    this, other = both(truth, kind)
+    page = compare(kind, shown_as="Difference")
+    values = other[:9] - this[:9]
+    largest = np.abs(values).max(axis=(1, 2))
+    assert values.min() < 0 < values.max()
+    for scale, most in (("pair", largest), ("layer", largest.max()), ("own", largest)):
+        choose(page, "pair_scale", scale)
+        assert shown(page, "pair_scale") == ("pair" if scale == "own" else scale)
+        assert set(payloads(page)) == {"copy-link", "compared-difference", *INSPECTORS}
+        header, tiles = tiles_of(payloads(page)["compared-difference"])
+        assert header["numbers"] == list(range(1, 10))
+        assert_shown(tiles, values, -most, most)
+    first, second = COMPARED[kind]
+    assert [part.value for part in page.main.subheader] == [f"Difference: {second} minus {first}"]
+    first, second = SUBJECTS[kind]
+    assert f"{LAYER.title} · {second} minus {first} · 9 of 256 maps shown" in texts(page)
+    assert "blue: less, red: more" in texts(page)
+
+
+@pytest.mark.parametrize("kind", COMPARED)
+@pytest.mark.parametrize("layer", ["block1_conv1", "block3_conv1"])
+def test_a_value_of_either_side_is_taken_apart(kind, layer):
+    title = VGG19.layer(layer).title
+    place = {"layer": title, "channel": "12", "row": "1", "column": "9", "maps": "9"}
+    page = open_page(view="Feature maps", compare=FIELDS["compare"].options[kind], **place)
+    for name in INSPECTORS:
+        assert "after ReLU" in inspected(page, name)["sum"]
+        page.session_state["inspector-clicked"] = name
+        run_page(page)
+        assert "The two agree" in page.success[0].value
+        assert not page.error
+
+
+@pytest.mark.parametrize("kind", COMPARED)
+def test_a_map_of_both_sides_is_inspected_side_by_side(kind, truth):
+    page = compare(kind, channel="12")
+    assert set(payloads(page)) >= set(INSPECTORS)
+    bold = [part.value for part in page.main.markdown if part.value.startswith("**")]
+    assert [f"**{heading}**" for heading in COMPARED[kind]] == [
+        words for words in bold if words.strip("*") in COMPARED[kind]
+    ]
+    for name, maps in zip(INSPECTORS, both(truth, kind), strict=True):
+        reach = f"from {figure(maps[11].min())} to {figure(maps[11].max())}"
+        assert reach in inspected(page, name)["measured"]
+
+
+def test_a_picture_is_the_same_as_itself():
+    page = choose(compare("picture"), "other", "cat")
+    assert "Both are the same here" in page.info[0].value
+    assert "another picture" in page.info[0].value
+    choose(page, "shown_as", "difference")
+    header, _ = tiles_of(payloads(page)["compared-difference"])
+    assert header["flat"] == [1] * 9
+    choose(page, "other", "coffee")
+    assert not page.info
+
+
+@pytest.mark.parametrize("choice", NETWORKS)
+def test_without_weights_both_networks_are_the_same_and_are_called_so(choice):
+    with weights_from(unavailable):
+        page = compare("network", network=NETWORKS[choice])
+        assert "only the untrained network" in page.info[0].value
+        assert [part.value for part in page.main.subheader] == ["Untrained", "Untrained"]
+        assert "· ImageNet ·" not in texts(page)
+        page = choose(page, "shown_as", "difference")
+        assert "· ImageNet ·" not in texts(page)
+
+
+def test_the_other_network_of_the_untrained_one_is_the_trained_one(truth):
+    page = compare("network", network="Untrained")
+    assert [part.value for part in page.main.subheader] == ["Untrained", "ImageNet"]
+    this, other = reversed(both(truth, "network"))
+    assert_shown(
+        tiles_of(payloads(choose(page, "pair_scale", "own"))["compared-this"])[1], this[:9]
+    )
+    assert_shown(tiles_of(payloads(page)["compared-other"])[1], other[:9])
+
+
+def test_wrong_preprocessing_comes_with_its_lesson():
+    assert "commonest mistake" in texts(compare("preprocessing"))

@@ -1,0 +1,71 @@
+"""The inspector and the arithmetic of a value."""
+
+import pyarrow as pa
+import pytest
+
+from tests.support.pages import choose, inspected, link_of, mosaics, open_page, shown, texts
+from tests.support.pages import run as run_page
+from tests.support.truth import MAPS
+from vgg_viz.architecture import VGG19
+from vgg_viz.links import (
+    read,
+)
+
+
+def test_a_chosen_map_is_inspected():
+    page = open_page(view="Feature maps", layer="5 · block3_conv1", channel="12")
+    assert inspected(page)["title"] == "Map 12 of block3_conv1"
+    assert len(mosaics(page)) == 1
+    assert not page.subheader
+    page.number_input(key="row").set_value(56)
+    page.number_input(key="column").set_value(1).run()
+    assert not page.exception
+    assert "row 56, column 1 of map 12" in page.subheader[0].value
+    assert "The two agree" in page.success[0].value
+    assert len(page.metric) == 5
+
+
+@pytest.mark.parametrize("layer", [VGG19.conv_layers[0], *VGG19.conv_layers[1::3]], ids=str)
+def test_the_value_at_a_corner_of_any_layer_is_explained(layer):
+    page = open_page(
+        view="Feature maps", layer=layer.title, channel=str(layer.filters), row="1", column="1"
+    )
+    assert "The two agree" in page.success[0].value
+    assert not page.error
+
+
+def test_a_map_too_high_for_the_next_layer_is_cut_to_it():
+    page = open_page(view="Feature maps", layer="16 · block5_conv4", channel="500", row="14")
+    page.selectbox(key="layer").set_value("block1_conv1").run()
+    assert not page.exception
+    assert inspected(page)["channel"] == 64
+
+
+def test_the_inspector_leads_to_the_filter():
+    page = open_page(view="Feature maps", layer="5 · block3_conv1", channel="100")
+    page.button(key="inspector-to-filter").click().run()
+    assert not page.exception
+    assert page.header[0].value == "Filters of block3_conv1"
+    assert "Filters 97 to 100 of 100" in texts(page)
+
+
+def test_every_channels_contribution_is_there_when_it_is_opened():
+    page = open_page(**MAPS, channel="5", row="7", column="9")
+    assert not page.get("vega_lite_chart")
+    choose(page, "contributions", True)
+    (chart,) = page.get("vega_lite_chart")
+    values = pa.ipc.open_stream(chart.proto.datasets[0].data.data).read_all()["value"].to_numpy()
+    assert len(values) == 128
+    products = float(page.metric[0].value.replace("−", "-").replace(",", ""))
+    assert values.sum() == pytest.approx(products, rel=0.01)
+
+
+def test_who_empties_the_map_has_no_position_either():
+    page = open_page(**MAPS, channel="12", row="3", column="4")
+    assert inspected(page)["channel"] == 12
+    page.number_input(key="channel").set_value(None)
+    run_page(page)
+    assert not {"channel", "row", "column"} & set(read(link_of(page)))
+    assert inspected(page)["channel"] is None
+    choose(page, "channel", 12)
+    assert [shown(page, name) for name in ("channel", "row", "column")] == [12, None, None]

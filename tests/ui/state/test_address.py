@@ -1,0 +1,213 @@
+"""What an address sets on the page, and what becomes of nonsense in it."""
+
+from random import Random
+from urllib.parse import parse_qs
+
+import pytest
+
+from tests.support.pages import link_of, open_page, press, shown, texts
+from tests.support.truth import LAYER, MAPS, controls_of, fingerprint
+from vgg_viz import samples
+from vgg_viz.links import (
+    FIELDS,
+    Choice,
+    LinkError,
+    Number,
+    Several,
+    write,
+)
+
+EVERY_CONTROL = (
+    {"view": "Architecture"},
+    {"view": "Filters", "layer": "10 · block4_conv2", "filters": "512", "channels": "512"},
+    {**MAPS, "compare": "Another picture", "channel": "3", "picture": "Your own"},
+    {**MAPS},
+    {"view": "Blocks", "beside": "true"},
+    {"view": "Conclusion"},
+)
+
+
+def test_the_pages_controls_offer_what_a_link_may_say():
+    seen = set()
+    for query in EVERY_CONTROL:
+        page = open_page(**query)
+        for name, control in controls_of(page).items():
+            field = FIELDS[name]
+            seen.add(name)
+            if isinstance(field, Choice | Several):
+                labels = list(field.options.values())
+                # A view leaves out what has no meaning in it, such as a scale around zero.
+                assert control.options == labels[: len(control.options)], name
+                assert len(labels) - len(control.options) <= (name == "scale"), name
+            elif isinstance(field, Number):
+                assert control.proto.min == 1, name
+                assert control.proto.max <= field.largest, name
+            if name not in query and name != "channels":  # a layer may have fewer than 8
+                assert shown(page, name) == field.default, name
+    # Pages of filters have a control that AppTest does not know; "stored" is there for pictures
+    # that can be stretched (test_app has one); the others are buttons.
+    assert set(FIELDS) - seen == {
+        *("filter_page", "channel_page", "stored", "lecture", "tour", "own_tour", "answer")
+    }
+
+
+def held(value):
+    """A link's value as the page's widgets hold it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def linked(random, names):
+    """A value for each of these controls."""
+    values = {}
+    for name in names:
+        field = FIELDS[name]
+        if isinstance(field, Choice):
+            values[name] = random.choice([*field.options])
+        elif isinstance(field, Several):
+            values[name] = tuple(option for option in field.options if random.random() < 0.5)
+        elif isinstance(field, Number):
+            values[name] = random.randint(1, min(14, field.largest))
+        else:
+            values[name] = random.random() < 0.5
+    return values
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_link_sets_all_controls_that_are_on_the_page(seed):
+    random = Random(seed)
+    names = [
+        name for name in FIELDS if name not in ("tour", "own_tour", "answer", "lecture", "source")
+    ]
+    values = linked(random, names)
+    for name in ("picture", "other"):
+        values[name] = random.choice([sample.name for sample in samples.SAMPLES])
+    values["view"] = ("maps", "blocks", "filters")[seed % 3]
+    if values["view"] != "filters" and values["scale"] == "zero":
+        values["scale"] = "layer"
+    if values["shown_as"] == "difference" and values["pair_scale"] == "own":
+        values["pair_scale"] = "layer"
+    page = open_page(**parse_qs(write(values), keep_blank_values=True))
+    there = controls_of(page)
+    assert len(there) >= 5
+    for name, control in there.items():
+        value = held(values[name])
+        if isinstance(FIELDS[name], Number):
+            value = min(value, control.proto.max)  # the layer's own
+        assert page.session_state[name] == value, name
+
+
+NONSENSE = (
+    *("", "abc", "-1", "0", "1e9", "NaN", "１２", "<script>alert(1)</script>", "../../etc/passwd"),
+    *("%00", "a" * 5000, ["abc", "-1"], "[1, 2]"),
+)
+# Every control in a view where it matters; what makes it matter there is said rightly.
+MATTERS = {
+    "architecture": ({}, ("view", "picture", "fit", "lecture", "tour", "answer")),
+    "maps": (
+        {"view": "Feature maps"},
+        (
+            *("picture", "fit", "layer", "maps", "compare", "scale", "colours", "order"),
+            *("network", "channel", "tour", "lecture"),
+        ),
+    ),
+    "compared": (
+        {**MAPS, "compare": "Another picture", "channel": "3"},
+        ("other", "shown_as", "pair_scale", "colours", "row", "column"),
+    ),
+    "a value": ({**MAPS, "channel": "3", "maps": "4"}, ("row", "column")),
+    "own picture": ({"view": "Conclusion", "picture": "Your own"}, ("source", "stored", "network")),
+    "filters": ({"view": "Filters"}, ("layer", "filters", "channels", "scale", "colours")),
+    "pages": (
+        {"view": "Filters", "layer": LAYER.title, "filters": "256", "channels": "128"},
+        ("filter_page", "channel_page", "network"),
+    ),
+    "blocks": (
+        {"view": "Blocks", "beside": "true"},
+        ("blocks", "block_maps", "filter_channel", "scale", "colours", "order"),
+    ),
+    "beside": ({"view": "Blocks", "blocks": "5"}, ("beside", "answer")),
+    "tour": ({"tour": "2"}, ("answer", "own_tour")),
+}
+
+
+def is_nonsense(name, given):
+    try:
+        FIELDS[name].read([given] if isinstance(given, str) else given)
+    except LinkError:
+        return True
+    return False
+
+
+def test_every_control_is_given_nonsense_where_it_matters():
+    assert {name for _, names in MATTERS.values() for name in names} == set(FIELDS)
+
+
+@pytest.mark.parametrize("where", MATTERS)
+def test_nonsense_in_the_address_is_as_if_nothing_were_said(where):
+    base, names = MATTERS[where]
+    sound = fingerprint(open_page(**base))
+    for turn in range(len(NONSENSE)):
+        given = {name: NONSENSE[(turn + place) % len(NONSENSE)] for place, name in enumerate(names)}
+        given = {name: value for name, value in given.items() if is_nonsense(name, value)}
+        page = open_page(**base, **given)
+        assert not page.error, given
+        assert bool(page.warning) == bool(given), given
+        assert fingerprint(page) == sound, given
+
+
+@pytest.mark.parametrize(
+    ("base", "name", "most"),
+    [
+        ({"view": "Filters"}, "filters", 64),
+        ({"view": "Filters"}, "channels", 3),
+        ({"view": "Feature maps"}, "maps", 64),
+        ({"view": "Feature maps"}, "channel", 64),
+        ({"view": "Blocks", "blocks": "5"}, "block_maps", 512),
+        ({"view": "Blocks", "blocks": "5", "beside": "true"}, "filter_channel", 64),
+        ({"view": "Feature maps", "layer": "16 · block5_conv4", "channel": "3"}, "row", 14),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_number_that_is_too_large_is_cut_to_the_largest(base, name, most):
+    page = open_page(**base, **{name: "99999"})
+    assert controls_of(page)[name].value == most
+    assert not page.error
+
+
+def test_what_the_page_has_no_control_for_is_left_alone():
+    strange = {"x": "1", "layer[]": "5", "VIEW": "Blocks"}
+    page = open_page(**strange)
+    assert fingerprint(page) == fingerprint(open_page())
+    assert all(f"“{name}”" in page.warning[0].value.replace("\\", "") for name in strange)
+    # What Streamlit and those who pass links on put into them is no business of the visitor's.
+    assert not open_page(utm_source="<script>", fbclid="1", embed="true").warning
+
+
+def test_a_repeated_control_with_one_right_value_is_no_accident():
+    page = open_page(view="Feature maps", maps=["abc", "5"], layer=["nonsense", LAYER.title])
+    assert not page.error
+    assert shown(page, "maps") in (5, 64)
+    assert shown(page, "layer") in ("block1_conv1", LAYER.name)
+
+
+def test_what_a_widget_that_is_gone_goes_on_to_say_is_no_choice():
+    page = open_page(view="Feature maps", maps="4")
+    # What a browser sends that has not heard yet of what the click has changed.
+    late = page._tree.get_widget_states()
+    press(page, "tour-start")
+    assert link_of(page) == "tour=1"
+    for _ in range(2):
+        page._run(late)
+        assert not page.exception
+        assert link_of(page) == "tour=1"
+
+
+@pytest.mark.parametrize("key", ["view", "layer", "maps", "scale", "colours", "picture", "fit"])
+def test_nonsense_in_the_link_falls_back_to_the_default(key):
+    sound = open_page(view="Feature maps")
+    query = {"view": "Feature maps", key: "<script>alert(1)</script>"}
+    page = open_page(**query)
+    assert not page.error
+    assert f"{key}\\: expected" in page.warning[0].value
+    if key != "view":
+        assert texts(page) == texts(sound)

@@ -1,0 +1,12 @@
+"""The Filters view: all of a large layer, page by page."""
+
+from tests.support.pages import choose, open_page, texts
+
+
+def test_all_pages_of_a_large_layer_can_be_reached():
+    page = open_page(view="Filters", layer="10 · block4_conv2", filters="512", channels="512")
+    assert "Filters 1 to 16 of 512" in texts(page)
+    choose(page, "filter_page", 32)
+    choose(page, "channel_page", 32)
+    assert "Filters 497 to 512 of 512" in texts(page)
+    assert "Channels 497 to 512 of 512" in texts(page)

@@ -1,0 +1,83 @@
+"""What all views have in common: links, controls, scales, colours, every layer."""
+
+import pytest
+
+from tests.support.pages import choose, mosaics, open_page, payloads, texts, unpacked, widget
+from vgg_viz.architecture import VGG19
+from vgg_viz.links import COLOUR_MAPS
+
+VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_opens_from_its_link_without_a_notice(view):
+    page = open_page(view=view, network="Untrained")
+    assert not page.error
+    assert not page.warning
+    assert page.header
+    assert len(mosaics(page)) > 0
+    if view in VIEWS[1:]:
+        assert "untrained" in texts(page)
+
+
+def test_a_control_that_the_view_does_not_use_is_not_shown():
+    def labels(view):
+        sidebar = open_page(view=view).sidebar
+        return [element.label for element in [*sidebar.selectbox, *sidebar.slider]]
+
+    assert labels("Architecture") == []
+    assert "Number of filters (1 to 64)" in labels("Filters")
+    assert "Number of maps (1 to 64)" not in labels("Filters")
+    assert "Number of maps (1 to 64)" in labels("Feature maps")
+    assert labels("Conclusion") == []
+
+
+@pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
+def test_every_layer_has_filters_and_maps(layer):
+    filters = open_page(view="Filters", layer=layer.title)
+    assert f"8 of {layer.filters} filters" in texts(filters)
+    assert f"{min(8, layer.channels)} of {layer.channels} channels" in texts(filters)
+    maps = open_page(view="Feature maps", layer=layer.title)
+    assert f"64 of {layer.filters} maps shown" in texts(maps)
+    assert layer.name in maps.code[0].value
+
+
+@pytest.mark.parametrize(
+    ("view", "scale", "words"),
+    [
+        ("Filters", "own", "own scale"),
+        ("Filters", "layer", "one scale for the whole layer"),
+        ("Filters", "zero", "zero in the middle"),
+        ("Feature maps", "layer", "one scale for the whole layer"),
+    ],
+)
+def test_the_caption_says_the_scale(view, scale, words):
+    assert words in texts(choose(open_page(view=view), "scale", scale))
+
+
+def test_every_colour_map_draws():
+    page = open_page(view="Feature maps")
+    for name in COLOUR_MAPS:
+        choose(page, "colours", name)
+        assert len(mosaics(page)) == 1
+
+
+def test_a_mosaic_of_another_view_is_not_taken_for_this_views():
+    layer = VGG19.block_ends[2]
+    for _ in range(2):
+        in_blocks = open_page(view="Blocks", blocks="3", channel="5")
+        in_maps = open_page(view="Feature maps", layer=layer.title, channel="5")
+        assert not unpacked(payloads(in_blocks)["block-3"])[0]["follows"]
+        assert unpacked(payloads(in_maps)["maps-mosaic"])[0]["follows"]
+
+
+def test_no_widget_has_the_key_of_a_grid():
+    page = open_page(view="Filters")
+    for layer in list(VGG19.conv_layers)[1:6]:  # so that each number's widget is made anew
+        choose(page, "layer", layer.name)
+    choose(page, "view", "blocks")
+    choose(page, "beside", True)
+    choose(page, "view", "filters")
+    assert widget(page, "slider", "filters").value == 8
+    choose(page, "view", "blocks")
+    assert "filters-3" in payloads(page)

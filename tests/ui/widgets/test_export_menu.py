@@ -1,0 +1,227 @@
+"""Files to take along: the arrays, numbers, pictures and scripts of what is shown."""
+
+import ast
+import csv
+import io
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.pages import captions, choose, open_page
+from tests.support.truth import COMPARED, LAYER, MAPS, SUBJECTS, StandIn, both, ordered, silent
+from tests.test_reproduction import assert_near
+from tests.test_reproduction import run as run_script
+from vgg_viz import exports
+from vgg_viz.architecture import VGG19
+from vgg_viz.links import (
+    FIELDS,
+)
+from vgg_viz.ui.widgets import export_menu
+
+
+@pytest.fixture
+def offered(monkeypatch):
+    """Open a page and get what its exports are made of, under their names."""
+    found = {}
+
+    def offer(name, title, grids, runs):
+        found[name] = export_menu.Export(title, grids, runs, "https://example.org/?maps=9", False)
+
+    def open_and_catch(**query):
+        found.clear()
+        open_page(**query)
+        return dict(found)
+
+    monkeypatch.setattr(export_menu, "offer", offer)
+    return open_and_catch
+
+
+def arrays_of(export):
+    with np.load(io.BytesIO(export.npz())) as file:
+        arrays = {name: file[name] for name in file.files if name != "about"}
+        return arrays, json.loads(str(file["about"]))
+
+
+def csv_rows(export):
+    return list(csv.DictReader(io.StringIO(export.csv().decode("utf-8-sig"), newline="")))
+
+
+def assert_numbers(export, expected):
+    """The CSV has NumPy's numbers of these arrays (n, s, s), with these numbers."""
+    rows = csv_rows(export)
+    assert len(rows) == sum(len(numbers) for _, numbers in expected)
+    wanted = [
+        (number, map_)
+        for maps, numbers in expected
+        for number, map_ in zip(numbers, maps, strict=True)
+    ]
+    for row, (number, map_) in zip(rows, wanted, strict=True):
+        values = map_.astype(np.float64)
+        assert int(row.get("map") or row["filter"]) == number
+        assert np.float32(row["minimum"]) == map_.min()
+        assert np.float32(row["maximum"]) == map_.max()
+        assert float(row["mean"]) == pytest.approx(values.mean(), rel=1e-4, abs=1e-6)
+        assert float(row["variance"]) == pytest.approx(values.var(), rel=1e-3, abs=1e-9)
+        assert float(row["active_share"]) == pytest.approx((values > 0).mean())
+        assert row["silent"] == ("no" if (values > 0).any() else "yes")
+
+
+def assert_files(export, caption):
+    """The picture, the page and the script of an export say what it is."""
+    picture = Image.open(io.BytesIO(export.png()))
+    assert 800 <= picture.width <= 2400
+    assert np.unique(np.asarray(picture.convert("L"))).size > 20
+    assert picture.text["Title"] == export.title
+    assert picture.text["Description"].startswith(caption)
+    assert picture.text["Source"] == export.link
+    assert export.pdf().startswith(b"%PDF-")
+    script = export.py().decode()
+    ast.parse(script)
+    assert caption.split(" · 9 of")[0] in script
+    assert export.link in script
+    return script
+
+
+def test_the_files_of_maps_are_those_that_are_shown(offered, truth):
+    maps = truth.maps(LAYER.name)
+    numbers = ordered(maps, "mean", 9)
+    (export,) = offered(**MAPS, maps="9", order="Mean").values()
+    arrays, about = arrays_of(export)
+    assert list(arrays) == ["maps"]
+    np.testing.assert_array_equal(arrays["maps"], maps[np.array(numbers) - 1], strict=True)
+    assert about["maps_titles"].split() == [str(number) for number in numbers]
+    caption = f"{LAYER.title} · ImageNet · Cat (stretched) · 9 of 256 maps shown, the largest mean"
+    assert about["maps_caption"].startswith(caption)
+    assert about["link"] == export.link
+    assert about["arrays"] == {"maps": "map 9 × row 56 × column 56, float32"}
+    assert_numbers(export, [(arrays["maps"], numbers)])
+    script = assert_files(export, caption)
+    assert f"[{', '.join(map(str, numbers))}]" in script
+    assert "'block3_conv1'" in script
+
+
+def test_silent_maps_are_told_in_the_numbers(offered, truth):
+    (export,) = offered(**MAPS, maps="256").values()
+    rows = csv_rows(export)
+    assert [int(row["map"]) for row in rows if row["silent"] == "yes"] == silent(
+        truth.maps(LAYER.name)
+    )
+
+
+@pytest.mark.parametrize("kind", COMPARED)
+def test_the_files_of_a_comparison_are_both_sides(kind, offered, truth):
+    query = MAPS | {"maps": "9", "order": "Variance", "compare": FIELDS["compare"].options[kind]}
+    (export,) = offered(**query).values()
+    maps, others = both(truth, kind)
+    numbers = ordered(maps, "variance", 9)
+    sides = [side[np.array(numbers) - 1] for side in (maps, others)]
+    arrays, about = arrays_of(export)
+    assert list(arrays) == ["this", "other"]
+    for array, side in zip(arrays.values(), sides, strict=True):
+        np.testing.assert_array_equal(array, side, strict=True)
+    for name, subject in zip(arrays, SUBJECTS[kind], strict=True):
+        assert f" · {subject} · 9 of 256 maps shown" in about[f"{name}_caption"]
+    assert_numbers(export, [(side, numbers) for side in sides])
+    script = assert_files(export, f"{LAYER.title} · {SUBJECTS[kind][0]} · 9 of 256")
+    assert SUBJECTS[kind][1] in script
+    assert "'this': make_maps(" in script
+    assert "'other': make_maps(" in script
+    assert ("def rgb(" in script) == (kind == "preprocessing")
+
+
+def test_the_files_of_a_difference_are_the_difference(offered, truth):
+    query = MAPS | {"maps": "9", "compare": "Another picture", "shown_as": "Difference"}
+    (export,) = offered(**query).values()
+    this, other = both(truth, "picture")
+    arrays, about = arrays_of(export)
+    np.testing.assert_array_equal(arrays["difference"], other[:9] - this[:9], strict=True)
+    assert "Raccoon (stretched) minus ImageNet · Cat (stretched)" in about["difference_caption"]
+    assert_numbers(export, [(arrays["difference"], range(1, 10))])
+    picture = np.asarray(Image.open(io.BytesIO(export.png())).convert("RGB")).astype(int)
+    assert (picture[..., 0] - picture[..., 2]).max() > 50  # red
+    assert (picture[..., 2] - picture[..., 0]).max() > 50  # blue
+
+
+@pytest.mark.parametrize(
+    ("shown_as", "names"),
+    [("Side by side", ["this", "other"]), ("Difference", ["difference"])],
+)
+def test_the_script_of_a_comparison_makes_the_arrays_of_its_file(
+    shown_as, names, offered, tmp_path
+):
+    query = MAPS | {"maps": "9", "network": "Untrained", "compare": "Another picture"}
+    (export,) = offered(**query, shown_as=shown_as).values()
+    file = tmp_path / "exported.npz"
+    file.write_bytes(export.npz())
+    arrays, _ = arrays_of(export)
+    assert list(arrays) == names
+    made, said = run_script(export.py().decode(), tmp_path, file)
+    for name, array in arrays.items():
+        assert_near(made[name], array)
+        assert f"{name} (9, 56, 56): largest difference" in said
+
+
+@pytest.mark.parametrize("layer", [VGG19.conv_layers[0], LAYER], ids=lambda layer: layer.name)
+def test_the_files_of_filters_are_their_kernels(layer, offered):
+    (export,) = offered(view="Filters", layer=layer.title, filters="20", filter_page="2").values()
+    kernel = StandIn().read(layer.name)[0].transpose(3, 2, 0, 1)
+    channels = min(8, layer.channels)
+    arrays, about = arrays_of(export)
+    np.testing.assert_array_equal(arrays["filters"], kernel[16:20, :channels], strict=True)
+    assert about["filters_titles"].split()[:2] == ["17-1", "17-2"]
+    numbers = [number for number in range(17, 21) for _ in range(channels)]
+    assert_numbers(export, [(arrays["filters"].reshape(-1, 3, 3), numbers)])
+    shown = [int(row["channel"]) for row in csv_rows(export)]
+    assert shown == [*range(1, channels + 1)] * 4
+    assert (
+        about["arrays"]["filters"] == f"filter 4 × channel {channels} × row 3 × column 3, float32"
+    )
+    script = assert_files(export, f"{layer.title} · ImageNet · 4 of {layer.filters} filters")
+    assert "range(17, 21)" in script
+
+
+def test_the_files_of_blocks_are_each_blocks_maps(offered, truth):
+    found = offered(view="Blocks", blocks=["2", "5"], block_maps="9", order="Mean")
+    assert list(found) == ["block-2", "block-5"]
+    for block, export in zip((2, 5), found.values(), strict=True):
+        layer = VGG19.block_ends[block - 1]
+        maps = truth.maps(layer.name)
+        numbers = ordered(maps, "mean", 9)
+        arrays, _ = arrays_of(export)
+        np.testing.assert_allclose(
+            arrays["maps"], maps[np.array(numbers) - 1], rtol=1e-4, atol=1e-4
+        )
+        assert_numbers(export, [(arrays["maps"], numbers)])
+        assert_files(export, f"{layer.title} · ImageNet · Cat (stretched) · 9 of {layer.filters}")
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        (MAPS, "maps"),
+        (MAPS | {"compare": "Wrong preprocessing"}, "comparison"),
+        ({"view": "Filters"}, "kernels"),
+        ({"view": "Blocks", "blocks": "3"}, "block-3"),
+    ],
+    ids=["maps", "comparison", "kernels", "block"],
+)
+def test_no_file_is_made_before_somebody_asks_for_it(query, name, monkeypatch):
+    for maker in ("sheet_png", "sheet_pdf", "arrays_npz", "numbers_csv"):
+        monkeypatch.setattr(exports, maker, partial(pytest.fail, f"{maker} was called"))
+    for maker in ("maps_script", "filters_script"):
+        monkeypatch.setattr(export_menu, maker, partial(pytest.fail, f"{maker} was called"))
+    page = open_page(**query)
+    assert not page.get("download_button")
+    choose(page, f"export-{name}", True)
+    assert [button.label for button in page.get("download_button")] == [
+        label for label, _ in export_menu.FILES.values()
+    ]
+    assert not [line for line in captions(page) if "your own picture" in line]
+
+
+def test_with_ones_own_picture_the_files_say_what_their_link_lacks():
+    page = choose(open_page(**MAPS, picture="Your own"), "export-maps", True)
+    assert "The link in them does not carry your own picture." in captions(page)

@@ -1,0 +1,171 @@
+"""The picture: samples, the robin, one's own by upload or camera."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from tests.support import hostile
+from tests.support.pages import choose, held_bytes, open_page, payloads, texts, upload
+from tests.support.truth import MAPS
+from vgg_viz.downloads import DownloadError
+from vgg_viz.links import PICTURES
+from vgg_viz.ui.widgets import picture_chooser
+
+
+def photo(colour: str, file_format: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (300, 200), colour).save(buffer, file_format)
+    return buffer.getvalue()
+
+
+def deep_grey() -> bytes:
+    """A 16-bit TIFF that uses little of it: 1,000 to 1,400."""
+    values = np.tile(np.linspace(1000, 1400, 300), (200, 1)).astype("<u2")
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, "TIFF")
+    return buffer.getvalue()
+
+
+def test_an_uploaded_picture_is_shown_and_a_broken_one_leaves_the_view_as_it_was():
+    page = open_page(view="Feature maps", picture="Your own")
+    assert "Cat (stretched)" in texts(page)
+    upload(page, photo("red"))
+    assert "Your picture (stretched)" in texts(page)
+    upload(page, photo("blue")[:80])
+    assert len(page.error) == 1
+    assert "please send the file again" in page.error[0].value
+    assert "Your picture (stretched)" in texts(page)
+
+
+def test_a_deep_grey_is_stretched_and_can_be_seen_as_stored():
+    page = open_page(view="Feature maps", picture="Your own")
+    upload(page, photo("red"), "red.png")
+    assert not [toggle for toggle in page.toggle if toggle.label == "As stored"]
+    upload(page, deep_grey(), "deep.tif")
+    stretched = "values from 1,000 to 1,400 stretched to black and white"
+    assert f"Your picture (stretched, {stretched})" in texts(page)
+    assert stretched in page.sidebar.caption[-1].value.replace("\\", "")
+    choose(page, "fit", "crop")
+    choose(page, "stored", True)
+    stored = "values from 0 to 65,535 as black and white"
+    assert f"Your picture (cropped, {stored})" in texts(page)
+    assert stretched not in texts(page)
+
+
+def test_the_other_picture_has_the_switch_where_only_it_is_stretched():
+    page = open_page(view="Feature maps", maps="4", compare="Another picture", other="Your own")
+    upload(page, deep_grey(), "deep.tif")
+    assert [toggle.label for toggle in page.toggle] == ["As stored"]
+    choose(page, "stored", True)
+    assert "values from 0 to 65,535 as black and white" in texts(page)
+
+
+def test_a_photo_from_the_camera_is_shown():
+    page = open_page(view="Feature maps", picture="Your own")
+    choose(page, "source", "camera")
+    page.camera_input(key="camera").upload("photo.jpg", photo("green", "JPEG"), "image/jpeg").run()
+    assert not page.exception
+    assert "Your photo (stretched)" in texts(page)
+
+
+def test_the_robin_is_fetched_when_asked_for(monkeypatch):
+    robin = picture_chooser.PictureFile("robin", "Robin", "A robin", lambda: photo("brown", "JPEG"))
+    monkeypatch.setattr(picture_chooser, "robin_file", lambda key: robin)
+    assert "Robin (stretched)" in texts(open_page(view="Feature maps", picture="Robin"))
+
+
+def test_without_a_network_the_robin_is_a_plain_message_and_is_tried_once_a_choice(monkeypatch):
+    tries = []
+
+    def no_network(*_, **__):
+        tries.append(1)
+        raise DownloadError("The picture was tried 3 times, but there is no network.")
+
+    monkeypatch.setattr(picture_chooser, "download", no_network)
+    page = open_page(view="Feature maps", picture="Robin")
+    choose(page, "maps", 4)
+    assert "no network" in page.error[0].value.replace("\\", "")
+    assert "Cat (stretched)" in texts(page)
+    assert len(tries) == 1
+    choose(page, "picture", "coffee")
+    choose(page, "picture", "robin")
+    assert len(tries) == 2
+    assert "Coffee (stretched)" in texts(page)
+
+
+def test_what_came_in_the_robins_place_is_let_go(monkeypatch, tmp_path):
+    picture_chooser.decoded.clear()
+    monkeypatch.setattr(picture_chooser, "private_folder", lambda: tmp_path)
+    came = [b"<html>Just a moment</html>", photo("brown", "JPEG")]
+
+    def fetch(url, folder, name, **_):
+        if not (folder / name).exists():
+            (folder / name).write_bytes(came.pop(0))
+        return folder / name
+
+    monkeypatch.setattr(picture_chooser, "download", fetch)
+    page = open_page(view="Feature maps", picture="Robin")
+    assert "please choose" in page.error[0].value
+    assert "Cat (stretched)" in texts(page)
+    choose(page, "maps", 4)
+    assert page.error
+    assert len(came) == 1
+    choose(page, "picture", "coffee")
+    choose(page, "picture", "robin")
+    assert not page.error
+    assert "Robin (stretched)" in texts(page)
+
+
+def test_every_sample_and_both_sizes_can_be_chosen():
+    page = open_page(view="Feature maps")
+    for name in list(PICTURES)[:8]:
+        choose(page, "picture", name)
+        assert PICTURES[name] in texts(page)
+    choose(page, "fit", "crop")
+    assert "(cropped)" in texts(page)
+
+
+def test_hostile_uploads_end_in_a_picture_or_one_sentence_on_the_page():
+    page = open_page(view="Architecture", picture="Your own")
+    for file in [*hostile.strange_names(), *hostile.corpus()[::20]]:
+        if set(file.file_name) & {"\ud800", "\0"}:
+            continue  # no UTF-8, or refused by Streamlit before any script runs
+        upload(page, file.data, file.file_name or "file")
+        assert len(page.error) <= 1, file.name
+        if file.outcome == "picture":
+            assert not page.error, file.name
+        elif file.outcome == "refused":
+            assert ": please " in page.error[0].value.replace("\\", ""), file.name
+            assert "\n" not in page.error[0].value
+            # Neither the file's own words nor its name.
+            assert "<b>" not in page.error[0].value
+            assert "passwd" not in page.error[0].value
+
+
+def noise(side):
+    """A photograph that no format makes small, as PNG."""
+    pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_session_holds_neither_the_maps_nor_the_file_of_its_picture():
+    page = open_page(**MAPS, picture="Your own", channel="5", row="7", column="9")
+    data = noise(900)  # 2.4 MB
+    upload(page, data)
+    assert "Your picture" in texts(page)
+    assert "strongest contributors" in texts(page)
+    # The layer before has 6.4 MB of maps; the picture's pixels and its PNG are 0.3 MB.
+    assert held_bytes(page) < 1_000_000
+
+
+def test_an_upload_under_a_samples_name_is_not_that_sample():
+    page = open_page(**MAPS, picture="Bricks", maps="1")
+    bricks = payloads(page)["maps-mosaic"]
+    choose(page, "picture", "own")
+    upload(page, noise(224), "sample bricks")
+    assert "Your picture" in texts(page)
+    assert payloads(page)["maps-mosaic"] != bricks
+    assert payloads(choose(page, "picture", "bricks"))["maps-mosaic"] == bricks
