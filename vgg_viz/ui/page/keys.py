@@ -1,10 +1,10 @@
-"""The page's keys beyond those that Streamlit ties to buttons: clickers' keys, Esc, scrolling.
+"""The page's keys beyond those that Streamlit ties to buttons, and the list of all of them."""
 
-Streamlit ties one key to a button, and its Esc would work in fields and open menus as well.
-"""
+import streamlit as st
 
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.widgets import components
+from vgg_viz.ui.widgets import components, key_list
+from vgg_viz.ui.widgets.key_list import LECTURE, PAGE, TOUR
 
 
 def listen() -> None:
@@ -17,11 +17,20 @@ def bindings() -> dict[str, str]:
 
     A clicker's keys do what the arrow keys do: they go through the tour, else through the layers.
     """
-    pressed: dict[str, str] = {}
-    if mode.on_tour():
-        pressed |= {"PageDown": "tour-next", "PageUp": "tour-back"}
-    elif mode.in_lecture():
-        pressed |= {"PageDown": "next-layer", "PageUp": "previous-layer"}
-    if mode.in_lecture():
-        pressed["Escape"] = "lecture-menu" if mode.controls_are_open() else "lecture-switch"
+    places = [PAGE, *[LECTURE] * mode.in_lecture(), *[TOUR] * mode.on_tour()]
+    pressed = key_list.pressed(places)
+    if mode.controls_are_open():
+        pressed["Escape"] = "lecture-menu"
     return pressed
+
+
+def button() -> None:
+    """Show the button that opens the list; in a lecture and beside a tour its key alone does."""
+    if st.button("Keys", key="key-list", icon=":material/keyboard:"):
+        tell()
+
+
+@st.dialog("Keys")
+def tell() -> None:
+    """Show the list, over the page."""
+    st.markdown(key_list.in_words())

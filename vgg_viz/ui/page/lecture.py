@@ -3,6 +3,7 @@
 import streamlit as st
 
 from vgg_viz.ui.state import mode
+from vgg_viz.ui.widgets.key_list import shortcut
 
 
 def switch() -> None:
@@ -13,7 +14,7 @@ def switch() -> None:
         label,
         key="lecture-switch",
         icon=f":material/{icon}:",
-        shortcut="L",
+        shortcut=shortcut("lecture-switch"),
         on_click=mode.turn_lecture,
     )
 
@@ -25,6 +26,6 @@ def menu() -> None:
             "Close controls" if mode.controls_are_open() else "Controls",
             key="lecture-menu",
             icon=":material/tune:",
-            shortcut="M",
+            shortcut=shortcut("lecture-menu"),
             on_click=mode.turn_controls,
         )

@@ -4,7 +4,7 @@ import streamlit as st
 
 from vgg_viz.links import VIEWS
 from vgg_viz.ui import state
-from vgg_viz.ui.page import lecture, tour_panel
+from vgg_viz.ui.page import keys, lecture, tour_panel
 from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import components, controls
 from vgg_viz.ui.widgets.words import escape
@@ -40,6 +40,7 @@ def tools() -> None:
         lecture.menu()
         lecture.switch()
         address()
+        keys.button()
 
 
 def address() -> None:

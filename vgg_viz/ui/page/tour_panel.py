@@ -27,6 +27,7 @@ from vgg_viz.ui.state.tour_steps import (
     strays,
 )
 from vgg_viz.ui.widgets import uploads
+from vgg_viz.ui.widgets.key_list import shortcut
 from vgg_viz.ui.widgets.words import escape
 
 # Views whose grid can do with less than the page's width: the words stand beside it, so that an
@@ -164,7 +165,7 @@ def show_ways(tour: Tour, number: int, answered: bool) -> None:
         st.button(
             "Back",
             key="tour-back",
-            shortcut="Left",
+            shortcut=shortcut("tour-back"),
             width="stretch",
             disabled=number == 0,
             on_click=back,
@@ -173,7 +174,7 @@ def show_ways(tour: Tour, number: int, answered: bool) -> None:
             "Answer" if asks else "Finish" if last else "Next",
             key="tour-next",
             type="primary",
-            shortcut="Right",
+            shortcut=shortcut("tour-next"),
             width="stretch",
             on_click=forward,
         )

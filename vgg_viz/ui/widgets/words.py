@@ -5,6 +5,7 @@ import streamlit as st
 from vgg_viz.architecture import VGG19, Layer
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
+from vgg_viz.ui.widgets.key_list import shortcut
 
 
 def caption(words: str, in_short: str) -> str:
@@ -31,19 +32,19 @@ def heading(words: str, layer: Layer) -> None:
         st.header(words)
         return
     with st.container(horizontal=True, vertical_alignment="center", key="lecture-heading"):
-        step_button("previous-layer", "Layer before", ":material/chevron_left:", "Left", layer, -1)
+        step_button("previous-layer", "Layer before", ":material/chevron_left:", layer, -1)
         st.header(words, width="content")
-        step_button("next-layer", "Next layer", ":material/chevron_right:", "Right", layer, 1)
+        step_button("next-layer", "Next layer", ":material/chevron_right:", layer, 1)
 
 
-def step_button(key: str, name: str, icon: str, arrow: str, layer: Layer, step: int) -> None:
+def step_button(key: str, name: str, icon: str, layer: Layer, step: int) -> None:
     """Show the button, with its arrow key, that goes so many layers on."""
     st.button(
         name,
         key=key,
         icon=icon,
         type="tertiary",
-        shortcut=arrow,
+        shortcut=shortcut(key),
         disabled=not 1 <= layer.conv_number + step <= len(VGG19.conv_layers),
         on_click=go,
         args=(step,),

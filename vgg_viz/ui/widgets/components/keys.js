@@ -35,7 +35,7 @@ class Keys {
 
   press(event) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.shiftKey || event.composedPath()[0].closest?.(FIELDS)) return;
+    if ((event.shiftKey && event.key !== "?") || event.composedPath()[0].closest?.(FIELDS)) return;
     const button = document.querySelector(`.st-key-${this.buttons[event.key]} button`);
     if (button) this.pressButton(button, event);
     else if (SCROLLING.has(event.key)) giveToPage();

@@ -1,0 +1,57 @@
+"""The list of keys: by its button and by its key, on any screen, in a lecture too."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from vgg_viz.ui.widgets.key_list import PLACES
+
+pytestmark = pytest.mark.browser
+
+
+def expect_list(page: Page) -> None:
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name="Keys")).to_be_visible()
+    for place in PLACES:
+        expect(dialog.get_by_text(place, exact=True)).to_be_visible()
+    sideways = "box => box.scrollWidth > box.clientWidth || box.getBoundingClientRect().left < 0"
+    assert not dialog.evaluate(sideways)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_button_and_the_key_open_the_list(open_page, width, scheme):
+    size = {"width": width, "height": 720}
+    page = open_page("view=Filters", viewport=size, color_scheme=scheme)
+    page.get_by_role("button", name="Keys").click()
+    expect_list(page)
+    page.keyboard.press("?")
+    expect_list(page)
+
+
+def test_in_a_lecture_the_key_alone_opens_the_list_and_esc_closes_no_more(open_page):
+    page = open_page("view=Filters&lecture=true")
+    expect(page.get_by_role("button", name="Leave")).to_be_visible()
+    expect(page.get_by_role("button", name="Keys")).to_have_count(0)
+    page.keyboard.press("?")
+    expect_list(page)
+    expect(page.get_by_role("button", name="Leave")).to_be_visible()
+
+
+def test_on_a_tour_the_views_are_covered_by_nothing_and_the_key_opens_the_list(open_page):
+    page = open_page("tour=2")
+    last = page.locator(".st-key-view-choice").get_by_role("radio").last.bounding_box()
+    tools = page.locator(".st-key-page-tools").bounding_box()
+    assert last["x"] + last["width"] <= tools["x"]
+    page.keyboard.press("?")
+    expect_list(page)
+
+
+def test_a_question_mark_in_a_field_is_a_question_mark(open_page):
+    page = open_page("view=Feature+maps&maps=4")
+    field = page.get_by_role("combobox", name="Layer")
+    field.click()
+    field.press_sequentially("?")
+    expect(field).to_have_value("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_have_count(0)
