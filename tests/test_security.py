@@ -2,11 +2,13 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.support import REPOSITORY
+from vgg_viz.picture_limits import MAX_MEGABYTES
 
 PACKAGE = REPOSITORY / "vgg_viz"
 MODULES = [REPOSITORY / "streamlit_app.py", *sorted(PACKAGE.rglob("*.py"))]
@@ -181,3 +183,16 @@ def test_streamlits_protection_is_on():
     assert "enableStaticServing = false" in settings
     assert "gatherUsageStats = false" in settings
     assert 'showErrorDetails = "none"' in settings
+
+
+def test_the_limit_of_uploads_is_the_same_wherever_it_must_be_written_again():
+    settings = tomllib.loads(
+        (REPOSITORY / ".streamlit" / "config.toml").read_text(encoding="utf-8")
+    )
+    assert settings["server"]["maxUploadSize"] == MAX_MEGABYTES
+    words = (PACKAGE / "ui/page/styles/page.css").read_text(encoding="utf-8")
+    assert set(re.findall(r"at most (\d+) MB", words)) == {str(MAX_MEGABYTES)}
+    nginx = (REPOSITORY / "docs" / "nginx.conf").read_text(encoding="utf-8")
+    # What surrounds a file in a request takes room as well.
+    (passed,) = re.findall(r"client_max_body_size (\d+)m;", nginx)
+    assert MAX_MEGABYTES < int(passed) <= MAX_MEGABYTES + 5

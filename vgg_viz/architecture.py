@@ -15,6 +15,15 @@ from typing import Literal
 
 LayerKind = Literal["input", "conv", "pool", "flatten", "dense"]
 
+# What a reader calls them.
+KINDS: dict[LayerKind, str] = {
+    "input": "input",
+    "conv": "convolution",
+    "pool": "max pool",
+    "flatten": "flatten",
+    "dense": "dense",
+}
+
 KERNEL_SIDE = 3
 POOL_SIDE = 2
 

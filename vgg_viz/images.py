@@ -15,11 +15,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from vgg_viz.architecture import VGG19
+from vgg_viz.links import Fit
 from vgg_viz.picture_colours import upright_rgb
 from vgg_viz.picture_decoding import load
 from vgg_viz.picture_limits import (
@@ -33,13 +35,19 @@ from vgg_viz.picture_limits import (
 )
 
 __all__ = [
-    *("Fit", "Photograph", "PictureError", "SIDE"),
-    *("decode", "digest", "fit", "load_picture", "read_picture", "thumbnail"),
+    "SIDE",
+    "Fit",
+    "Photograph",
+    "PictureError",
+    "decode",
+    "digest",
+    "fit",
+    "load_picture",
+    "read_picture",
+    "thumbnail",
 ]
 
-Fit = Literal["stretch", "crop"]
-
-SIDE = 224
+SIDE = VGG19.input_side
 
 _decoding = threading.Lock()
 

@@ -170,6 +170,10 @@ MOST_STEPS = 100
 MOST_PARTS = 200
 FEWEST_CHANNELS = min(layer.channels for layer in VGG19.block_ends)
 
+# How the page is gone through, and not what is looked at: of no concern to a link that is to show
+# the same again.
+OF_THE_VISIT = ("tour", "own_tour", "answer", "lecture")
+
 # What Streamlit, this page's foot and those who count visitors have in an address.
 OTHERS = re.compile("(?i)embed|embed_options|debug|utm_.*|fbclid|gclid")
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-ORDERS = ("mean", "maximum", "variance", "active")
+from vgg_viz.links import ORDERS
+
 # Brightness of RGB as people see it: ITU-R BT.601, which Pillow's mode "L" follows too.
 LUMA = (0.299, 0.587, 0.114)
 STRIP_VALUES = 2**17  # half a megabyte of float32, which a core's own cache holds
@@ -42,7 +43,7 @@ class Statistics:
         if by == "number":
             return np.arange(len(self.mean))
         if by not in ORDERS:
-            raise ValueError(f"expected one of number, {', '.join(ORDERS)}, got {by!r}")
+            raise ValueError(f"expected one of {', '.join(ORDERS)}, got {by!r}")
         return np.argsort(-getattr(self, by), kind="stable")
 
 

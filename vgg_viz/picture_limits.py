@@ -6,7 +6,9 @@ however many come at once. Every other number here follows from it, or bounds th
 
 import math
 
-MAX_BYTES = 20 * 2**20
+# Also in .streamlit/config.toml, and in words in the style sheet; a test holds them together.
+MAX_MEGABYTES = 20
+MAX_BYTES = MAX_MEGABYTES * 2**20
 MAX_MEMORY = 260 * 10**6
 # The most pixels that each format can have within that memory.
 PIXEL_LIMITS = {
@@ -45,7 +47,7 @@ WANTED = (
     f"please choose a JPEG of at most {MAX_PIXELS / 10**6:g} megapixels, a PNG or GIF of at most "
     f"{PIXEL_LIMITS['PNG'] / 10**6:g}, a progressive JPEG or HEIC of at "
     f"most {PIXEL_LIMITS['progressive JPEG'] / 10**6:g} or a WebP, AVIF, BMP or TIFF of at most "
-    f"{PIXEL_LIMITS['TIFF'] / 10**6:g}, and of at most {MAX_BYTES // 2**20} MB."
+    f"{PIXEL_LIMITS['TIFF'] / 10**6:g}, and of at most {MAX_MEGABYTES} MB."
 )
 # For files of which no other size would help.
 ANOTHER = "please choose another JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF."

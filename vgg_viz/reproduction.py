@@ -23,8 +23,7 @@ from PIL import Image
 from vgg_viz import __version__
 from vgg_viz.architecture import VGG19
 from vgg_viz.exports import check_array_names, plain
-
-Preprocessing = Literal["caffe", "rgb"]
+from vgg_viz.network import Preprocessing
 
 START = '''"""{title} of VGG19, made again with Keras alone.
 

@@ -16,7 +16,16 @@ from types import MappingProxyType
 from typing import Literal
 
 from vgg_viz import links
-from vgg_viz.links import FIELDS, NETWORKS, Choice, LinkError, NetworkChoice, Value, shortened
+from vgg_viz.links import (
+    FIELDS,
+    NETWORKS,
+    OF_THE_VISIT,
+    Choice,
+    LinkError,
+    NetworkChoice,
+    Value,
+    shortened,
+)
 from vgg_viz.samples import ASSETS
 
 BUILT_IN = ASSETS / "tours" / "walkthrough.toml"
@@ -39,8 +48,6 @@ LONGEST = {
 ONE_LINE = ("title", "page", "network")
 WORDS = ("text", "question", "answer", "outlined")
 STEP = ("title", "page", "network", *WORDS, "untrained")
-# What a visitor does with a tour is no part of a step, but a pasted link may have it.
-LEFT_OUT = ("tour", "own_tour", "answer", "lecture")
 # What depends on the layer, and would be another map or place where it were cut to it.
 OF_THE_LAYER = ("channel", "row", "column", "filter_page", "channel_page")
 
@@ -334,7 +341,8 @@ def _page(link: str) -> Mapping[str, Value]:
         if isinstance(number, int) and largest is not None and number > largest:
             layer = values.get("layer", FIELDS["layer"].default)
             raise _Misfit(f"page: {key}: expected 1 to {largest} in {layer}, got {number}")
-    kept = {key: value for key, value in values.items() if key not in LEFT_OUT}
+    # What a visitor does with a tour is no part of a step, but a pasted link may have it.
+    kept = {key: value for key, value in values.items() if key not in OF_THE_VISIT}
     return MappingProxyType(kept)
 
 

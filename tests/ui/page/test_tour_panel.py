@@ -8,6 +8,7 @@ from tests.support.truth import LAYER, fingerprint
 from vgg_viz import tours
 from vgg_viz.links import (
     FIELDS,
+    OF_THE_VISIT,
     read,
 )
 from vgg_viz.ui.state import tour_steps
@@ -25,7 +26,7 @@ def assert_at(page: AppTest, number: int, steps=STEPS):
     # Where the control is tied to the address, that says it as well.
     told = read(link_of(page))
     for key, field in FIELDS.items():
-        if key not in (*tour_steps.WAY, *tour_steps.LENT, "lecture", "channels"):
+        if key not in (*OF_THE_VISIT, *tour_steps.LENT, "channels"):
             assert told.get(key, field.default) == step.page.get(key, field.default), key
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
+from typing import Any
 
 import streamlit as st
 from streamlit.elements import exception
@@ -49,9 +50,12 @@ def prepare() -> None:
     """
     if str(st.get_option(SHOWN)).casefold() == "false":
         st.set_option(SHOWN, "none")
-    exception._GENERIC_UNCAUGHT_EXCEPTION_TEXT = WHAT_TO_TRY.replace("**", "")
+    words = WHAT_TO_TRY.replace("**", "")
+    exception._GENERIC_UNCAUGHT_EXCEPTION_TEXT = words  # type: ignore[misc]
     if SessionState.on_script_will_rerun is _run_callbacks:
-        SessionState.on_script_will_rerun = _run_callbacks_and_go_on
+        SessionState.on_script_will_rerun = (  # type: ignore[method-assign]
+            _run_callbacks_and_go_on  # type: ignore[assignment]
+        )
 
 
 # Streamlit would leave an empty page where a callback has failed.
@@ -59,7 +63,7 @@ _run_callbacks = SessionState.on_script_will_rerun
 
 
 @wraps(_run_callbacks)
-def _run_callbacks_and_go_on(state: SessionState, *arguments: object, **keywords: object) -> None:
+def _run_callbacks_and_go_on(state: SessionState, *arguments: Any, **keywords: Any) -> None:
     try:
         _run_callbacks(state, *arguments, **keywords)
     except Exception:

@@ -58,7 +58,8 @@ def viewer_count() -> int | None:
         return None
     # Streamlit has no public way to ask.
     manager = getattr(Runtime.instance(), "_session_mgr", None)
-    return manager.num_active_sessions() if hasattr(manager, "num_active_sessions") else None
+    count_sessions = getattr(manager, "num_active_sessions", None)
+    return int(count_sessions()) if count_sessions else None
 
 
 def megabytes(size: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz import explanation as arithmetic
-from vgg_viz.architecture import Layer
+from vgg_viz.architecture import ConvLayer, Layer
 from vgg_viz.explanation import Explanation
 from vgg_viz.figures import figure, signed
 from vgg_viz.network import network_input
@@ -96,7 +96,7 @@ def trace(maps: LayerMaps, channel: int, position: Position) -> Value:
     return Value(maps, channel, position, previous, before, inputs, kernel, explained)
 
 
-def worked_on(maps: LayerMaps, previous: Layer | None) -> tuple[np.ndarray | None, np.ndarray]:
+def worked_on(maps: LayerMaps, previous: ConvLayer | None) -> tuple[np.ndarray | None, np.ndarray]:
     """The maps of the conv layer before, if there is one, and what the layer makes its own of."""
     pixels = maps.picture.pixels
     if previous is None:
@@ -150,7 +150,8 @@ def pixel_colours(value: Value) -> np.ndarray:
     patch = value.explanation.patch
     if value.maps.preprocessing == "caffe":
         return arithmetic.pixel_colours(patch)
-    return np.rint(255 * np.moveaxis(patch, 0, -1)).astype(np.uint8)
+    colours: np.ndarray = np.rint(255 * np.moveaxis(patch, 0, -1)).astype(np.uint8)
+    return colours
 
 
 def show_contributors(value: Value, previous: Layer) -> None:
@@ -222,11 +223,11 @@ def stops(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int, S
 def walk_back(here: Stop, there: Mapping[int, Stop], about: Hashable) -> None:
     """Go to the clicked contributor's map in the layer before, at its position."""
     number = picked.number("contributors", max(there, default=0))
-    if number in there:
+    if number is not None and number in there:
         walk.on(here, there[number], about)
 
 
-def show_arithmetic(value: Value, order: range | list[int], names: tuple | list) -> None:
+def show_arithmetic(value: Value, order: range | list[int], names: Sequence[str]) -> None:
     """Show, channel by channel, the patch, the filter's kernel, and their products."""
     channels = list(order)
     explanation = value.explanation

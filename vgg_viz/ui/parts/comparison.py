@@ -83,13 +83,13 @@ def choose(chosen: Picture) -> Compared | None:
 
 def choose_scale(shown_as: str) -> PairScale:
     """Choose the scale; a difference is one tile a pair, so that it has no third."""
+    scales = PAIR_SCALES
     if shown_as == "difference":
-        scales = {scale: PAIR_SCALES[scale] for scale in ("pair", "layer")}
+        scales = {scale: label for scale, label in scales.items() if scale != "own"}
         help_text = (
             "**Each pair**: every difference on its own scale · **Layer**: one scale for all"
         )
     else:
-        scales = PAIR_SCALES
         help_text = (
             "**Each pair**: the two tiles of a number on one scale · **Layer**: one "
             "scale for both grids · **Each tile**: each on its own, to compare patterns only"
@@ -167,12 +167,13 @@ def differences(sides: Sides, count: int, order: Order, appearance: Appearance) 
     these, others = maps.grid(numbers), other.grid(numbers)
 
     def minus() -> np.ndarray:
-        return others.values - these.values
+        apart: np.ndarray = others.values - these.values
+        return apart
 
     key = ("difference", these.key, others.key)
     largest = maps.results.kept(("largest", key), lambda: np.abs(minus()).max(axis=(1, 2)))
     most = float(largest.max())
-    scale = "layer" if appearance.scale == "layer" else "pair"
+    scale: PairScale = "layer" if appearance.scale == "layer" else "pair"
     difference = replace(
         these,
         source=minus,
@@ -252,7 +253,7 @@ def take_apart(values: Sequence[arithmetic.Value | None], names: Sequence[str]) 
     clicked = st.segmented_control(
         "The arithmetic of",
         INSPECTORS,
-        format_func=dict(zip(INSPECTORS, names, strict=True)).get,
+        format_func=dict(zip(INSPECTORS, names, strict=True)).__getitem__,
         required=True,
         key=inspector.CLICKED,
     )

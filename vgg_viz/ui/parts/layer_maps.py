@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from vgg_viz.architecture import Layer
+from vgg_viz.architecture import ConvLayer
 from vgg_viz.links import ORDERS, Order
 from vgg_viz.measures import Statistics, statistics
 from vgg_viz.network import Network, Preprocessing
@@ -28,7 +28,7 @@ class LayerMaps:
     results: Results
     network: Network
     picture: Picture
-    layer: Layer
+    layer: ConvLayer
     preprocessing: Preprocessing = "caffe"
 
     def for_export(self) -> "LayerMaps":

@@ -9,7 +9,6 @@ from vgg_viz.ui import state
 from vgg_viz.ui.state.serving import label_of
 
 STEP, OWN_STEP, ANSWER = "tour", "own_tour", "answer"
-WAY = (STEP, OWN_STEP, ANSWER)
 OWN_TOUR = "opened-tour"
 
 # What the visitor has chosen, and gets again after a step that shows another picture.
@@ -50,7 +49,7 @@ def arrive() -> None:
         return
     tour, number, _ = now
     step = tour.steps[number]
-    if set(state.named()) <= {*WAY, "lecture"}:
+    if set(state.named()) <= set(links.OF_THE_VISIT):
         state.complete(page_of(step), lent=lent_by(step))
     else:
         state.complete(
@@ -107,7 +106,7 @@ def leave() -> None:
 
 def page_of(step: Step) -> dict[str, Value]:
     """What a step sets: all but the picture, the lecture and the way through the tour itself."""
-    theirs = (*LENT, *WAY, "lecture")
+    theirs = (*LENT, *links.OF_THE_VISIT)
     return {
         key: step.page.get(key, field.default) for key, field in FIELDS.items() if key not in theirs
     }
@@ -141,7 +140,7 @@ def network_shown() -> str | None:
     if state.value("view") not in (*OF_A_LAYER, *OF_A_PICTURE):
         return None
     compared = state.value("view") == "maps" and state.value("compare") == "network"
-    return label_of("imagenet" if compared else state.value("network"))
+    return label_of("imagenet" if compared else state.choice("network", links.NETWORKS))
 
 
 def kind_of(label: str | None) -> Shown | None:

@@ -18,7 +18,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vgg_viz import links
-from vgg_viz.links import FIELDS, OWN, LinkError, Several, Value
+from vgg_viz.links import FIELDS, OWN, LinkError, Name, Several, Value
 
 KEY = "view-values"
 KEPT = "debug"  # in the address, for whoever hosts the page
@@ -102,10 +102,16 @@ def value(key: str) -> Value:
     return _view().shown[key]
 
 
+def choice(key: str, options: Mapping[Name, str]) -> Name:
+    """The one of these options that the page shows of the field of that name."""
+    shown = value(key)
+    return next(option for option in options if option == shown)
+
+
 def number(key: str) -> int | None:
     """The number that the page shows under that name, or None."""
     shown = value(key)
-    return None if shown is None else int(shown)  # type: ignore[arg-type]
+    return shown if isinstance(shown, int) else None
 
 
 def is_on(key: str) -> bool:
@@ -209,7 +215,7 @@ def _take(key: str, own: str) -> None:
     widgets[own] = chosen
     value_, field_ = chosen, FIELDS[key]
     if isinstance(field_, Several):
-        value_ = tuple(name for name in field_.options if name in chosen)
+        value_ = tuple(name for name in field_.options if name in (chosen or ()))
     elif chosen is None:
         # Streamlit lets a required choice be taken back; an emptied number is none.
         value_ = field_.default
@@ -235,7 +241,8 @@ def _change(
 def _view() -> View:
     if KEY not in st.session_state:
         st.session_state[KEY] = View()
-    return st.session_state[KEY]
+    view: View = st.session_state[KEY]
+    return view
 
 
 def _given() -> dict[str, list[str]]:

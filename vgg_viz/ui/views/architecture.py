@@ -6,17 +6,9 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.architecture import VGG19, Layer, format_shape
+from vgg_viz.architecture import KINDS, VGG19, Layer, format_shape
 from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.widgets import controls, diagram, picture_chooser, words
-
-KINDS = {
-    "input": "input",
-    "conv": "convolution",
-    "pool": "max pool",
-    "flatten": "flatten",
-    "dense": "dense",
-}
 
 
 def show(notice: DeltaGenerator) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.architecture import Layer, format_shape
+from vgg_viz.architecture import ConvLayer, format_shape
 from vgg_viz.links import Order
 from vgg_viz.network import Network
 from vgg_viz.picture import Picture
@@ -25,7 +25,7 @@ def show(notice: DeltaGenerator) -> None:
         layer = controls.layer()
         count = controls.count("Number of maps", "maps", layer.filters)
         compared = comparison.choose(chosen)
-        appearance = controls.appearance() if not compared else None
+        appearance = compared.appearance if compared else controls.appearance()
         order = controls.order()
         choice = controls.network()
     maps = LayerMaps(results(), load_network(choice, notice), chosen, layer)
@@ -39,7 +39,7 @@ def show(notice: DeltaGenerator) -> None:
         show_submodel(maps.network, layer)
 
 
-def introduce(layer: Layer) -> None:
+def introduce(layer: ConvLayer) -> None:
     """Show the heading, and what maps are."""
     words.heading(f"Feature maps of {layer.name}", layer)
     words.prose(
@@ -103,7 +103,7 @@ def look_into(
     return traced
 
 
-def show_submodel(network: Network, layer: Layer) -> None:
+def show_submodel(network: Network, layer: ConvLayer) -> None:
     """Show the truncated model that made the maps."""
     height, width, maps = layer.output_shape
     st.markdown(

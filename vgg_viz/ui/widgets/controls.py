@@ -10,7 +10,7 @@ from typing import Literal
 
 import streamlit as st
 
-from vgg_viz.architecture import VGG19, Layer
+from vgg_viz.architecture import VGG19, ConvLayer
 from vgg_viz.links import (
     BLOCKS,
     COLOUR_MAPS,
@@ -18,6 +18,7 @@ from vgg_viz.links import (
     NETWORKS,
     ORDERS,
     SCALES,
+    Name,
     NetworkChoice,
     Order,
     PairScale,
@@ -40,39 +41,40 @@ class Appearance:
     colour_map: str
 
 
-def layer() -> Layer:
+def layer() -> ConvLayer:
     """Choose one of the 16 conv layers."""
-    return VGG19.layer(one_of_many("Layer", "layer", LAYERS))
+    return VGG19.conv_layer(one_of_many("Layer", "layer", LAYERS))
 
 
 def one_of_many(
-    label: str, key: str, options: Mapping[str, str], *, help_text: str | None = None
-) -> str:
+    label: str, key: str, options: Mapping[Name, str], *, help_text: str | None = None
+) -> Name:
     """Choose one of options that are too many for a row; the first is the default."""
-    return st.selectbox(
-        label, list(options), format_func=options.get, help=help_text, **state.bind(key)
-    )
+    labels = options.__getitem__
+    st.selectbox(label, list(options), format_func=labels, help=help_text, **state.bind(key))
+    return state.choice(key, options)
 
 
 def one_of(
     label: str,
     key: str,
-    options: Mapping[str, str],
+    options: Mapping[Name, str],
     *,
     help_text: str | None = None,
     label_visibility: Literal["visible", "collapsed"] = "visible",
-) -> str:
+) -> Name:
     """Choose one of a few options, given with their labels."""
-    return st.segmented_control(
+    st.segmented_control(
         label,
         list(options),
-        format_func=options.get,
+        format_func=options.__getitem__,
         required=True,
         help=help_text,
         label_visibility=label_visibility,
         width="stretch",
         **state.bind(key),
     )
+    return state.choice(key, options)
 
 
 def order() -> Order:
@@ -131,10 +133,11 @@ def network() -> NetworkChoice:
     words = "trained on 1.2 million photographs"
     if name != NETWORKS["imagenet"]:
         name, words = shortened(name), "the weights that this server was told to show"
+    labels: dict[NetworkChoice, str] = {**NETWORKS, "imagenet": name}
     return one_of(
         "Network",
         "network",
-        NETWORKS | {"imagenet": name},
+        labels,
         help_text=f"**{name}**: {words}. **Untrained**: the same network with random numbers for "
         "filters, to see what training did.",
     )
@@ -146,14 +149,14 @@ def network_without_weights() -> NetworkChoice:
     st.segmented_control(
         "Network",
         list(NETWORKS),
-        format_func=NETWORKS.get,
+        format_func=NETWORKS.__getitem__,
         required=True,
         key=IN_USE,
         width="stretch",
         help="The weights of **ImageNet** could not be had. Choosing it tries again.",
         on_change=try_again,
     )
-    return state.value("network")
+    return state.choice("network", NETWORKS)
 
 
 def try_again() -> None:

@@ -1,14 +1,14 @@
 """The network drawn as SVG from its plan, in the page's own colours, light and dark."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from html import escape
 from itertools import groupby
 
 import streamlit as st
 
-from vgg_viz.architecture import Architecture, Layer
+from vgg_viz.architecture import KERNEL_SIDE, KINDS, POOL_SIDE, Architecture, Layer, LayerKind
 from vgg_viz.ui.widgets import components
 
 HEIGHT = 330
@@ -19,12 +19,17 @@ GROUP_GAP = 26
 
 SEEN = "diagram-seen"
 
-KINDS = {
-    "input": ("picture", "--st-gray-color"),
-    "conv": ("convolution 3 × 3, ReLU", "--st-primary-color"),
-    "pool": ("max pool 2 × 2", "--st-orange-color"),
-    "flatten": ("flatten", "--st-gray-color"),
-    "dense": ("dense", "--st-violet-color"),
+COLOURS: dict[LayerKind, str] = {
+    "input": "--st-gray-color",
+    "conv": "--st-primary-color",
+    "pool": "--st-orange-color",
+    "flatten": "--st-gray-color",
+    "dense": "--st-violet-color",
+}
+LEGEND: dict[LayerKind, str] = {
+    "conv": f"{KINDS['conv']} {KERNEL_SIDE} × {KERNEL_SIDE}, ReLU",
+    "pool": f"{KINDS['pool']} {POOL_SIDE} × {POOL_SIDE}",
+    "dense": KINDS["dense"],
 }
 
 STYLES = """
@@ -95,7 +100,7 @@ def bar(layer: Layer, left: float) -> Iterator[str]:
     """One layer, with its place in its block written on it."""
     width, height = bar_size(layer)
     top = MIDDLE - height / 2
-    colour = KINDS[layer.kind][1]
+    colour = COLOURS[layer.kind]
     words = escape(tooltip(layer))
     button = (
         f'<g role="button" tabindex="0" data-layer="{layer.conv_number}" '
@@ -133,11 +138,10 @@ def size_labels(layers: list[Layer]) -> list[str]:
 def legend() -> str:
     """The meaning of the colours."""
     parts, left = [], MARGIN - 6
-    for kind in ("conv", "pool", "dense"):
-        words, colour = KINDS[kind]
+    for kind, words in LEGEND.items():
         parts.append(
             f'<rect x="{left}" y="{HEIGHT - 14}" width="12" height="12" rx="2" '
-            f'style="fill:var({colour})"/>' + text(left + 18, HEIGHT - 3, words, "key")
+            f'style="fill:var({COLOURS[kind]})"/>' + text(left + 18, HEIGHT - 3, words, "key")
         )
         left += 40 + 7 * len(words)
     return "".join(parts)
@@ -149,7 +153,7 @@ def text(x: float, y: float, words: str, style: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def registered(architecture: Architecture) -> Callable[..., object]:
+def registered(architecture: Architecture) -> Callable[..., Mapping[str, object]]:
     """The diagram as a component, registered once."""
     return st.components.v2.component(
         "vgg_viz.diagram", html=svg(architecture), css=STYLES, js=components.script("diagram")
@@ -167,7 +171,7 @@ def show(architecture: Architecture, on_pick: Callable[[], None]) -> bool:
     # What it says is lost with the view, and not said again: hence a note of our own.
     if state.get("painted"):
         note_seen()
-    return st.session_state.get(SEEN, False)
+    return bool(st.session_state.get(SEEN))
 
 
 def note_seen() -> None:

@@ -8,14 +8,13 @@ from functools import partial
 import streamlit as st
 
 from vgg_viz import __version__, exports
-from vgg_viz.links import COLOUR_MAPS
+from vgg_viz.links import COLOUR_MAPS, OF_THE_VISIT
 from vgg_viz.reproduction import FiltersRun, MapsRun, filters_script, maps_script
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.widgets.grid import Grid, scale_words
 
 # How one looks at the page, not what is on it.
-NOT_CARRIED = ("tour", "own_tour", "answer", "lecture")
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,13 @@ class Export:
         """The script that makes the same arrays with Keras alone."""
         runs, shown = self.runs(), self.grids()
         captions = [grid.caption for grid in shown]
-        if isinstance(runs[0], FiltersRun):
-            return filters_script(runs, caption=captions, link=self.link).encode()
+        of_filters = [run for run in runs if isinstance(run, FiltersRun)]
+        if of_filters:
+            return filters_script(of_filters, caption=captions, link=self.link).encode()
+        of_maps = [run for run in runs if isinstance(run, MapsRun)]
         # Of two runs that are shown as one grid it is the difference.
         name = shown[0].name if len(runs) > len(shown) else ""
-        script = maps_script(runs, caption=captions, link=self.link, difference=name)
+        script = maps_script(of_maps, caption=captions, link=self.link, difference=name)
         return script.encode()
 
     def sheet(self) -> exports.Sheet:
@@ -132,7 +133,7 @@ def in_file(make: Callable[[Export], bytes], export: Export) -> io.BytesIO:
 
 def link_to_view() -> str:
     """The link to the view as it is."""
-    parts = state.link(without=NOT_CARRIED)
+    parts = state.link(without=OF_THE_VISIT)
     base = (st.context.url or "").split("?")[0]
     return f"{base}?{parts}" if parts else base
 

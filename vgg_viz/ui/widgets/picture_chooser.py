@@ -19,6 +19,7 @@ import streamlit as st
 from vgg_viz.downloads import DownloadError, download, private_folder
 from vgg_viz.links import FIELDS, FITS, OWN, PICTURES, ROBIN, SOURCES, Fit
 from vgg_viz.picture import Picture
+from vgg_viz.picture_limits import MAX_BYTES, MAX_MEGABYTES
 from vgg_viz.samples import SAMPLES, sample, sample_bytes, thumbnail_bytes
 from vgg_viz.serving.memory import cache_bytes, limit_bytes
 from vgg_viz.ui import state
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from vgg_viz.images import Photograph
 
-MAX_MEGABYTES = 20  # as vgg_viz.images has it
 DECODED_BYTES = 301_056  # pixels, and as many again for a PNG that cannot be packed
 # Kinds of file listed one by one, not "image/*", with which iPhones send HEIC as it is: a JPEG is
 # smaller to decode. An extension beside MIME types brings no check of names by the server, and lets
@@ -111,13 +111,14 @@ def choose() -> Picture:
     """
     st.html(thumbnail_styles() + own_thumbnail_style())
     with st.container(key="picture-choice"):
-        choice = st.pills(
+        st.pills(
             "Picture",
             list(PICTURES),
-            format_func=PICTURES.get,
+            format_func=PICTURES.__getitem__,
             required=True,
             **state.bind("picture"),
         )
+        choice = state.choice("picture", PICTURES)
     message = st.container()
     if choice == OWN:
         take_own("picture", "Your picture")
@@ -134,7 +135,7 @@ def choose() -> Picture:
 
 def look() -> Look:
     """The look that is chosen for all pictures."""
-    return Look(state.value("fit"), state.is_on("stored"))
+    return Look(state.choice("fit", FITS), state.is_on("stored"))
 
 
 def choose_as_stored() -> None:
@@ -347,7 +348,7 @@ def robin_file(key: str) -> PictureFile:
             ROBIN_NAME,
             md5=None,
             timeout=(5.0, 10.0),
-            max_bytes=MAX_MEGABYTES * 2**20,
+            max_bytes=MAX_BYTES,
         )
 
     def read() -> bytes:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vgg_viz.architecture import VGG19, Layer
+from vgg_viz.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.widgets.key_list import shortcut
@@ -25,7 +25,7 @@ def note(words: str) -> None:
         st.caption(words)
 
 
-def heading(words: str, layer: Layer) -> None:
+def heading(words: str, layer: ConvLayer) -> None:
     """Show the heading of a layer's view; in lecture mode with the way to the next layer."""
     # The way through a tour is that of its steps.
     if not mode.in_lecture() or mode.on_tour():
@@ -37,7 +37,7 @@ def heading(words: str, layer: Layer) -> None:
         step_button("next-layer", "Next layer", ":material/chevron_right:", layer, 1)
 
 
-def step_button(key: str, name: str, icon: str, layer: Layer, step: int) -> None:
+def step_button(key: str, name: str, icon: str, layer: ConvLayer, step: int) -> None:
     """Show the button, with its arrow key, that goes so many layers on."""
     st.button(
         name,
@@ -53,7 +53,7 @@ def step_button(key: str, name: str, icon: str, layer: Layer, step: int) -> None
 
 def go(step: int) -> None:
     """Go so many conv layers on from where the page is, as far as there are any."""
-    number = VGG19.layer(str(state.value("layer"))).conv_number + step
+    number = VGG19.conv_layer(str(state.value("layer"))).conv_number + step
     if 1 <= number <= len(VGG19.conv_layers):
         state.change({"layer": VGG19.conv_layers[number - 1].name})
 
