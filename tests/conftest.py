@@ -2,8 +2,10 @@ import os
 
 import pytest
 
+from tests.support.maps import BiasedWeights, all_layers
 from vgg_viz import images, samples
-from vgg_viz.network import Network
+from vgg_viz.architecture import VGG19
+from vgg_viz.network import Network, build_model, preprocess
 from vgg_viz.weights import UntrainedWeights
 
 # Before the first import of TensorFlow: no reports about the machine it finds.
@@ -22,3 +24,9 @@ def photograph():
     pixels = images.load_picture(samples.sample_bytes("cat"))
     pixels.setflags(write=False)
     return pixels
+
+
+@pytest.fixture(scope="session")
+def computed_maps(photograph):
+    """What a network with biases makes of a photograph: layer name -> maps, float32 (n, h, w)."""
+    return all_layers(build_model(BiasedWeights()), VGG19)(preprocess(photograph))

@@ -11,7 +11,7 @@ from vgg_viz.ui.state import picked
 
 NONSENSE = [
     None, "", "3", "<script>", True, False, 0, -1, 65, 10**30, 2.5, math.nan, math.inf, -math.inf,
-    [], [3], {}, {"row": 3}, b"3", object(),
+    [], [3], {}, {"row": 3}, b"3", object,
 ]  # fmt: skip
 # Whatever JSON can hold, and what a Python program may put in its place.
 ANYTHING = some.recursive(

@@ -1,0 +1,39 @@
+"""Maps to measure and to take apart, which nobody can write to."""
+
+import numpy as np
+
+from vgg_viz.architecture import VGG19
+from vgg_viz.weights import UntrainedWeights
+
+
+class BiasedWeights(UntrainedWeights):
+    """Untrained weights with biases that count."""
+
+    def read(self, layer_name):
+        kernel, bias = super().read(layer_name)
+        random = np.random.default_rng(VGG19.layer(layer_name).index)
+        return kernel, random.standard_normal(bias.shape, dtype=np.float32)
+
+
+def all_layers(model, architecture):
+    """A function from the network's input (1, h, w, 3) to the maps of all its conv layers."""
+    import keras
+
+    names = [layer.name for layer in architecture.conv_layers]
+    outputs = keras.Model(model.input, [model.get_layer(name).output for name in names])
+
+    def run(batch):
+        maps = [np.moveaxis(array[0], -1, 0) for array in outputs.predict_on_batch(batch)]
+        return dict(zip(names, map(frozen, maps), strict=True))
+
+    return run
+
+
+def frozen(array):
+    """Whoever writes to it fails."""
+    array.setflags(write=False)
+    return array
+
+
+def random_array(*shape, seed=0):
+    return frozen(np.random.default_rng(seed).standard_normal(shape, dtype=np.float32))
