@@ -25,7 +25,7 @@ dev: $(VENV)/app.installed ## start it for development: reloads on change, shows
 		--client.showErrorDetails full --client.toolbarMode developer
 
 test: $(VENV)/test.installed ## pass the tests
-	$(BIN)/python -m pytest -m "not browser"
+	$(BIN)/python -m pytest -m "not browser and not load" -n 2 --dist loadfile
 
 test-js: ## pass the tests of the JavaScript, where there is Node
 	$(if $(NODE),$(NODE) --test tests/javascript/*.test.mjs,@echo "Tests of the JavaScript skipped: there is no Node.")
@@ -40,6 +40,7 @@ bench: $(VENV)/test.installed ## measure the speed; QUICK=1 only proves that it 
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 
 load: $(VENV)/test.installed ## let viewers loose on a server; QUICK=1 for a short run
+	$(BIN)/python -m pytest -m load tests/load
 	$(BIN)/python -m tests.load $(if $(QUICK),--quick)
 
 audit: ## look for known vulnerabilities in the packages

@@ -24,6 +24,8 @@ from tests.load.viewers import MIX, Log, choose_key
 from tests.load.widgets import Widget
 from vgg_viz.ui.widgets import components
 
+pytestmark = pytest.mark.load
+
 ID = "$$ID-0123456789abcdef0123456789abcdef-"
 
 
