@@ -233,3 +233,9 @@ def test_there_is_a_pause_after_each_attempt_that_was_not_the_last():
 
     wait_until(done, lambda: events.append("pause"))
     assert events == ["done?", "pause", "done?", "pause", "done?"]
+
+
+def test_who_asks_for_a_turn_within_a_turn_is_told_so_and_waits_for_nobody(turns):
+    with turns.turn(never_pause), pytest.raises(RuntimeError, match="one turn at a time"):
+        enter(turns, never_pause)
+    assert enter(turns, never_pause) == "through"

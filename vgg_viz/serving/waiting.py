@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from itertools import count
-from threading import Event, Lock, local
+from threading import Event, Lock, get_ident, local
 from time import perf_counter
 from typing import Any
 
@@ -66,6 +66,7 @@ class Turns:
         self._waiting: list[tuple[float, int, Event]] = []
         self._inside: Event | None = None
         self._arrivals = count()
+        self._thread: int | None = None  # whose turn it is
         self.taken = 0
 
     @contextmanager
@@ -75,7 +76,12 @@ class Turns:
         Args:
             pause: called meanwhile; may raise, to leave the queue.
             since: when the one who waits came, by `perf_counter`; now if not given.
+
+        Raises:
+            RuntimeError: this thread has its turn already, and would wait for itself for ever.
         """
+        if self._thread == get_ident():
+            raise RuntimeError("expected one turn at a time, got another one within it")
         mine = Event()
         place = (perf_counter() if since is None else since, next(self._arrivals), mine)
         with self._lock:
@@ -83,12 +89,12 @@ class Turns:
             self._let_in()
         try:
             wait_until(lambda: mine.wait(SLICE_SECONDS), pause)
-            self.taken += 1
+            self.taken, self._thread = self.taken + 1, get_ident()
             yield
         finally:
             with self._lock:
                 if self._inside is mine:
-                    self._inside = None
+                    self._inside = self._thread = None
                 else:
                     self._waiting.remove(place)
                 self._let_in()
