@@ -45,7 +45,7 @@ def test_the_pages_controls_offer_what_a_link_may_say():
             if name not in query and name != "channels":  # a layer may have fewer than 8
                 assert shown(page, name) == field.default, name
     # Pages of filters have a control that AppTest does not know; "stored" is there for pictures
-    # that can be stretched (test_app has one); the others are buttons.
+    # that can be stretched (test_picture_chooser has one); the others are buttons.
     assert set(FIELDS) - seen == {
         *("filter_page", "channel_page", "stored", "lecture", "tour", "own_tour", "answer")
     }
