@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.images import load_picture
-from vgg_viz.mosaic import Layout, mosaic, png
+from vgg_viz.mosaic import TileLayout, mosaic, png
 from vgg_viz.network import Network, tiles_first
 
 LAYER = "block1_conv2"
@@ -70,7 +70,7 @@ def drawn_tiles(tiles, columns, side):
     picture = Image.open(io.BytesIO(png(canvas))).convert("RGBA").convert("L")
     rows = -(-len(tiles) // columns)
     strip = (picture.height + 4) // rows - side - 4
-    grid = Layout(len(tiles), columns, side, side, strip)
+    grid = TileLayout(len(tiles), columns, side, side, strip)
     assert picture.size == grid.size
     corners = [grid.corner(index) for index in range(len(tiles))]
     return [picture.crop((left, top, left + side, top + side)) for left, top in corners]
