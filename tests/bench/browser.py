@@ -88,6 +88,34 @@ async () => {
 }
 """
 
+# When messages go out to the server and come in from it, in a page that is opened after this.
+SOCKET = """
+window.sent = [];
+window.received = [];
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (data) {
+  window.sent.push(performance.now());
+  return send.call(this, data);
+};
+window.WebSocket = class extends WebSocket {
+  constructor(...settings) {
+    super(...settings);
+    this.addEventListener("message", () => window.received.push(performance.now()));
+  }
+};
+"""
+
+# Milliseconds from an event of the page to what came of it, stage by stage.
+STAGES = """
+async () => {
+  const start = performance.now();
+  const after = (times) => times.filter((time) => time >= start).map((time) => time - start);
+  const total = await (%s)();
+  const received = after(window.received).filter((time) => time <= total);
+  return [after(window.sent)[0], received[0], received.at(-1), total, received.length];
+}
+"""
+
 IDLE = """() => document.querySelector('[data-test-script-state="notRunning"]')
     && !document.querySelector('[data-stale="true"]') && shownGrid()"""
 
@@ -142,6 +170,16 @@ def seconds_until_changed(page: Page, act: str, shown: str) -> float:
     seconds = page.evaluate(CHANGE % {"act": act, "shown": shown}) / 1000
     wait_until_idle(page)
     return seconds
+
+
+def stages_until_changed(page: Page, act: str, shown: str) -> list[float]:
+    """Seconds from an act to each stage of what comes of it, and the number of messages.
+
+    The request goes out, the first answer is there, the last one, something else is shown.
+    """
+    *stages, messages = page.evaluate(STAGES % (CHANGE % {"act": act, "shown": shown}))
+    wait_until_idle(page)
+    return [*(milliseconds / 1000 for milliseconds in stages), messages]
 
 
 def shown_in(key: str, selector: str, what: str) -> str:

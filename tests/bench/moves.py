@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 
 from tests.bench import browser as pages
 from tests.bench.browser import OTHER_SCALE, shown_in
-from tests.bench.measure import Effort, Row, attempt, durations, interleaved, middle
+from tests.bench.measure import Effort, Row, attempt, duration, durations, interleaved, middle
 from tests.bench.place import Place
 from vgg_viz.architecture import VGG19
 from vgg_viz.links import VIEWS
@@ -118,8 +118,10 @@ def rows(place: Place, effort: Effort) -> Iterator[Row]:
     with open_visit(place) as visit:
         for move in MOVES:
             yield attempt(move.what, lambda move=move: measure(visit, move, effort))
+        what = "Scale clicked: where the time goes"
+        yield attempt(what, lambda what=what: stages(visit, what, effort))
         what = "Scale clicked to a grid drawn anew from cached maps"
-        yield attempt(what, lambda: scale_new(visit, what, effort))
+        yield attempt(what, lambda what=what: scale_new(visit, what, effort))
 
 
 def measure(visit: Visit, move: Move, effort: Effort) -> Row:
@@ -133,6 +135,29 @@ def measure(visit: Visit, move: Move, effort: Effort) -> Row:
     interleaved(2 * len(move.acts), clocks)
     seconds = interleaved(effort.moves, clocks)
     return row_of(f"{move.what}, seen before", seconds, move.at_most)
+
+
+def stages(visit: Visit, what: str, effort: Effort) -> Row:
+    """When what is sent, there and shown after a click on Scale, in the median."""
+    found: dict[str, list[list[float]]] = {"plain": [], "ours": []}
+    for page in (visit.page, visit.plain):
+        page.add_init_script(pages.SOCKET)
+    visit.open({})
+    visit.plain.reload()
+    pages.wait_until_idle(visit.plain)
+    for _ in range(effort.moves + 2):
+        for name, page in (("plain", visit.plain), ("ours", visit.page)):
+            found[name].append(pages.stages_until_changed(page, OTHER_SCALE, "shownGrid()"))
+    return Row(what, ours=in_stages(found["ours"][2:]), baseline=in_stages(found["plain"][2:]))
+
+
+def in_stages(found: Sequence[Sequence[float]]) -> str:
+    """The stages of moves, in words."""
+    sent, first, last, shown, messages = (middle(times) for times in zip(*found, strict=True))
+    return (
+        f"sent after {duration(sent)}, first answer {duration(first)}, last of {messages:.0f} "
+        f"messages {duration(last)}, shown {duration(shown)}"
+    )
 
 
 def scale_new(visit: Visit, what: str, effort: Effort) -> Row:

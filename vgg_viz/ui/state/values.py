@@ -171,7 +171,7 @@ def complete(values: Mapping[str, Value], *, lent: Mapping[str, Value]) -> None:
 
 
 def bind(key: str) -> Binding:
-    """Binding a widget to the value of that name.
+    """Bind a widget to the value of that name.
 
     A value that the page has changed itself gets a new widget, as one with another range does: a
     browser that has not heard of the change yet goes on to send what the old one shows, and that
