@@ -9,6 +9,7 @@ PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3.13 python3 py
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
+WORKERS ?= 2
 NODE := $(shell command -v node)
 ESLINT := build/eslint-9.39.1
 
@@ -25,7 +26,7 @@ dev: $(VENV)/app.installed ## start it for development: reloads on change, shows
 		--client.showErrorDetails full --client.toolbarMode developer
 
 test: $(VENV)/test.installed ## pass the tests
-	$(BIN)/python -m pytest -m "not browser and not load" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not browser and not load" -n $(WORKERS) --dist loadfile
 
 test-js: ## pass the tests of the JavaScript, where there is Node
 	$(if $(NODE),$(NODE) --test tests/javascript/*.test.mjs,@echo "Tests of the JavaScript skipped: there is no Node.")

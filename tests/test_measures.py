@@ -93,7 +93,7 @@ def ordered_by_hand(values):
     return sorted(range(len(values)), key=lambda index: -values[index])
 
 
-@pytest.mark.parametrize("by", ORDERS)
+@pytest.mark.parametrize("by", sorted({*ORDERS} - {"number"}))
 def test_an_order_is_that_of_sorting_by_the_number_it_is_named_for(by):
     maps = np.maximum(random_array(40, 6, 6) + random_array(40, 1, 1, seed=1), 0)
     maps[[3, 17, 30]] = 0

@@ -67,3 +67,8 @@ def settle(page: Page) -> None:
             && !document.querySelector('[data-stale="true"]')
             && [...document.images].every((image) => image.complete && image.naturalWidth)"""
     )
+
+
+def listening(page: Page) -> None:
+    """Wait until the page listens to keys."""
+    page.locator(".st-key-keys [data-listening]").wait_for(state="attached")

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import listening
 from vgg_viz.ui.widgets.key_list import PLACES
 
 pytestmark = pytest.mark.browser
@@ -26,6 +27,7 @@ def test_the_button_and_the_key_open_the_list(open_page, width, scheme):
     page = open_page("view=Filters", viewport=size, color_scheme=scheme)
     page.get_by_role("button", name="Keys").click()
     expect_list(page)
+    listening(page)
     page.keyboard.press("?")
     expect_list(page)
 
@@ -34,6 +36,7 @@ def test_in_a_lecture_the_key_alone_opens_the_list_and_esc_closes_no_more(open_p
     page = open_page("view=Filters&lecture=true")
     expect(page.get_by_role("button", name="Leave")).to_be_visible()
     expect(page.get_by_role("button", name="Keys")).to_have_count(0)
+    listening(page)
     page.keyboard.press("?")
     expect_list(page)
     expect(page.get_by_role("button", name="Leave")).to_be_visible()
@@ -44,6 +47,7 @@ def test_on_a_tour_the_views_are_covered_by_nothing_and_the_key_opens_the_list(o
     last = page.locator(".st-key-view-choice").get_by_role("radio").last.bounding_box()
     tools = page.locator(".st-key-page-tools").bounding_box()
     assert last["x"] + last["width"] <= tools["x"]
+    listening(page)
     page.keyboard.press("?")
     expect_list(page)
 

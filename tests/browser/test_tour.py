@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import listening
 from tests.browser.test_links import settle
 from tests.support import REPOSITORY
 from tests.support.server import running_app
@@ -130,11 +131,6 @@ def test_an_answer_moves_no_grid(open_page, imagenets):
     expect(page.locator(f'{PANEL} [data-testid="stAlert"]')).to_contain_text("Map 10.")
     settle(page)
     assert grid.bounding_box() == before
-
-
-def listening(page: Page) -> None:
-    """Wait until the page listens to keys."""
-    page.locator(".st-key-keys [data-listening]").wait_for(state="attached")
 
 
 def test_a_clickers_keys_go_on_and_back(open_page):
