@@ -384,4 +384,6 @@ def test_lecture_mode_has_the_highest_contrast(open_page, scheme):
 
 def test_the_guide_for_lecturers_is_where_the_page_says():
     assert Path("docs/tours.md").exists()
-    assert re.search(r"docs/tours\.md", Path("vgg_viz/ui/page/tour_panel.py").read_text(encoding="utf-8"))
+    assert re.search(
+        r"docs/tours\.md", Path("vgg_viz/ui/page/tour_panel.py").read_text(encoding="utf-8")
+    )
