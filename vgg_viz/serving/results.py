@@ -104,14 +104,11 @@ class Results:
 
     def computed(self, key: Hashable, run: Callable[[], Value]) -> Value:
         """What needs the network: computed in this run's turn, kept under that key, and held."""
-        if self._held is not None and key in self._held:
-            held: Value = self._held[key]
-            return held
-        value = self.shared.values.get(key, partial(self._in_turn, run), self._pause)
-        self._waited()
-        if self._held is not None:
-            self._held[key] = value
-        return value
+        held: dict[Hashable, Value] = {} if self._held is None else self._held
+        if key not in held:
+            held[key] = self.shared.values.get(key, partial(self._in_turn, run), self._pause)
+            self._waited()
+        return held[key]
 
     def kept(self, key: Hashable, compute: Callable[[], Value]) -> Value:
         """Anything else that is worth keeping, under that key."""
@@ -163,13 +160,10 @@ class Results:
     def _filters(self, weights: Weights, layer_name: str) -> np.ndarray:
         """A layer's filters: held, but not kept, since all layers' have 80 MB."""
         key = ("filters", weights.identity, layer_name)
-        if self._held is not None and key in self._held:
-            held: np.ndarray = self._held[key]
-            return held
-        filters = tiles_first(self._read(weights, layer_name)[0])
-        if self._held is not None:
-            self._held[key] = filters
-        return filters
+        held: dict[Hashable, np.ndarray] = {} if self._held is None else self._held
+        if key not in held:
+            held[key] = tiles_first(self._read(weights, layer_name)[0])
+        return held[key]
 
     def _read(self, weights: Weights, layer_name: str) -> LayerWeights:
         try:

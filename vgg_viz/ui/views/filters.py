@@ -39,22 +39,15 @@ def show(notice: DeltaGenerator) -> None:
         columns = controls.page("Channels", "channel_page", PAGE_CHANNELS, channel_count)
     found = results()
     weights = load_weights(choice, notice)
-    if layer.channels == 3:
-        show_first_layer(found, weights, layer, rows, columns, appearance)
-    else:
-        show_kernels(found, weights, layer, rows, columns, appearance)
-
-
-def show_kernels(
-    found: Results,
-    weights: Weights,
-    layer: Layer,
-    rows: range,
-    columns: range,
-    appearance: controls.Appearance,
-) -> None:
-    """Show these filters and channels of a layer as one mosaic."""
     kernels = kernel_grid(found, weights, layer, rows, columns, appearance)
+    if layer.channels == 3:
+        show_first_layer(found, weights, layer, kernels)
+    else:
+        show_kernels(found, weights, layer, kernels)
+
+
+def show_kernels(found: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
+    """Show these kernels of a layer as one mosaic, and the way to their files."""
     place = grid.Place("kernels", selection.open_map("kernels", layer), largest_tile=LARGEST_TILE)
     grid.show(found, kernels, place)
     network, numbers = script_network(weights), [*kernels.axes.values()]
@@ -102,21 +95,14 @@ def kernel_grid(
     )
 
 
-def show_first_layer(
-    found: Results,
-    weights: Weights,
-    layer: Layer,
-    rows: range,
-    columns: range,
-    appearance: controls.Appearance,
-) -> None:
+def show_first_layer(found: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
     """Show the first layer's kernels and, beside them, its filters as colours."""
     left, right = st.columns([2, 3], gap="large")
     with left:
         words.prose(
             "**Kernels.** Channels 1, 2 and 3 are blue, green and red: the order of VGG19's input."
         )
-        show_kernels(found, weights, layer, rows, columns, appearance)
+        show_kernels(found, weights, layer, kernels)
     colours = found.filter_colours(weights, layer.name)
     caption = words.caption(
         f"{layer.title} · {weights.label} · all {layer.filters} filters, each on its own scale",

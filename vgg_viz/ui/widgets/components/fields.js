@@ -1,5 +1,5 @@
 // What the positions of a map see of the picture. `fields` are the first and the last but one input
-// pixel of each position's receptive field along one side (vgg_viz/inspection.py).
+// pixel of each position's receptive field along one side (vgg_viz/explanation.py).
 
 import { clamp } from "./shared.js";
 
