@@ -13,22 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw, ImageFile
 
+from tests.support.hostile import STORED
 from vgg_viz import images, picture_decoding, samples
 from vgg_viz.images import PictureError, decode, digest, fit, load_picture
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 # The four corners differ, so that every turn and mirroring shows.
 CORNERS = np.array([[RED, GREEN], [BLUE, WHITE]], np.uint8).repeat(16, axis=0).repeat(24, axis=1)
-ORIENTED = {
-    1: lambda pixels: pixels,
-    2: lambda pixels: pixels[:, ::-1],
-    3: lambda pixels: pixels[::-1, ::-1],
-    4: lambda pixels: pixels[::-1],
-    5: lambda pixels: pixels.transpose(1, 0, 2),
-    6: lambda pixels: np.rot90(pixels, 1),
-    7: lambda pixels: np.rot90(pixels, 2).transpose(1, 0, 2),
-    8: lambda pixels: np.rot90(pixels, -1),
-}
 
 
 def encode(image, file_format, **options):
@@ -97,12 +88,12 @@ def test_other_kinds_of_picture_are_refused_by_their_name(file_format):
         decode(encode(noise(), file_format))
 
 
-@pytest.mark.parametrize("orientation", ORIENTED)
+@pytest.mark.parametrize("orientation", STORED)
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_every_exif_orientation_gives_the_same_picture(file_format, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    stored = Image.fromarray(np.ascontiguousarray(ORIENTED[orientation](CORNERS)))
+    stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](CORNERS)))
     found = colours(encode(stored, file_format, exif=exif))
     assert found.shape == CORNERS.shape
     assert_shows_corners(found)
@@ -585,7 +576,7 @@ def test_large_picture_is_turned_and_keeps_its_profile(monkeypatch):
     monkeypatch.setattr(picture_decoding, "FULL_SCALE_PIXELS", 32 * 48 - 1)
     exif = Image.Exif()
     exif[0x0112] = 6
-    stored = Image.fromarray(np.ascontiguousarray(ORIENTED[6](CORNERS)))
+    stored = Image.fromarray(np.ascontiguousarray(STORED[6](CORNERS)))
     for file_format in ("JPEG", "PNG", "TIFF", "WEBP"):
         profile = matrix_profile(**EXCHANGED_PRIMARIES)
         found = colours(encode(stored, file_format, exif=exif, icc_profile=profile))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.support.reading import settle
 from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS, running_app
 from tests.support.weights_files import write_keras_weights
 from vgg_viz.weights import UntrainedWeights
@@ -57,18 +58,3 @@ def open_page(browser: Browser, app: str) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert errors == []
-
-
-def settle(page: Page) -> None:
-    """Wait until the script has run and every picture on the page is there."""
-    page.wait_for_selector("h2", state="attached")  # some steps of a tour have none to be seen
-    page.wait_for_function(
-        """() => document.querySelector('[data-test-script-state="notRunning"]')
-            && !document.querySelector('[data-stale="true"]')
-            && [...document.images].every((image) => image.complete && image.naturalWidth)"""
-    )
-
-
-def listening(page: Page) -> None:
-    """Wait until the page listens to keys."""
-    page.locator(".st-key-keys [data-listening]").wait_for(state="attached")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Download, Page
 
-from tests.browser.test_links import settle
+from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
 

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import settle
 from tests.browser.test_pointing import LAYER, grid, tile_centre
+from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
 

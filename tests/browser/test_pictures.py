@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import settle
+from tests.support.reading import settle
 from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS
 from tests.test_picture_kinds import KINDS
 from vgg_viz import links

@@ -6,7 +6,7 @@ from urllib.parse import quote_plus
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import settle
+from tests.support.reading import settle
 from vgg_viz.architecture import VGG19
 from vgg_viz.explanation import receptive_fields
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settle
+from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
 

@@ -13,9 +13,9 @@ import pytest
 import requests
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import settle
 from tests.support import REPOSITORY
 from tests.support.nginx import NGINX, running_nginx
+from tests.support.reading import settle
 from tests.support.server import Server, free_port, running_server
 from tests.support.weights_files import write_keras_weights
 from vgg_viz.weights import UntrainedWeights

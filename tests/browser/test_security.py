@@ -10,8 +10,8 @@ from playwright.sync_api import Page, Request, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.browser.conftest import settle
 from tests.support import REPOSITORY
+from tests.support.reading import settle
 from vgg_viz.links import FIELDS
 
 pytestmark = pytest.mark.browser

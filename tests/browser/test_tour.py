@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import listening
-from tests.browser.test_links import settle
 from tests.support import REPOSITORY
+from tests.support.reading import listening, settle
 from tests.support.server import running_app
 from tests.support.weights_files import write_keras_weights
 from vgg_viz import links

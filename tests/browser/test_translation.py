@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import settle
+from tests.support.reading import settle
 from vgg_viz.ui.widgets import components
 
 pytestmark = pytest.mark.browser

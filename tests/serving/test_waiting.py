@@ -25,7 +25,7 @@ def enter(turns, pause, stay=None):
         return stay() if stay else "through"
 
 
-def test_a_free_turnstile_is_passed_at_once(turns):
+def test_a_free_turn_is_had_at_once(turns):
     assert [enter(turns, never_pause) for _ in range(3)] == ["through"] * 3
 
 
@@ -58,7 +58,7 @@ def test_who_leaves_the_queue_lets_the_others_pass(turns, threads):
     assert second.result(PATIENCE_SECONDS) == "through"
 
 
-def test_who_fails_inside_leaves_the_turnstile_free(turns):
+def test_who_fails_inside_leaves_the_turn_free(turns):
     with pytest.raises(ZeroDivisionError):
         enter(turns, never_pause, lambda: 1 // 0)
     assert enter(turns, never_pause) == "through"

@@ -4,9 +4,12 @@ from difflib import unified_diff
 
 from playwright.sync_api import Page, TimeoutError
 
-AT_REST = """() => !document.querySelector('[data-testid="stSkeleton"]')
+# Some steps of a tour have a heading that is not to be seen.
+AT_REST = """() => document.querySelector("h2")
+    && !document.querySelector('[data-testid="stSkeleton"]')
     && document.querySelector('[data-test-script-state="notRunning"]')
-    && !document.querySelector('[data-stale="true"]')"""
+    && !document.querySelector('[data-stale="true"]')
+    && [...document.images].every((image) => image.complete && image.naturalWidth)"""
 # The sidebar's own button is there only while the pointer is near.
 WORDS = """() => {
     const parts = '[data-testid="stMain"], [data-testid="stSidebar"]';
@@ -21,8 +24,13 @@ WORDS = """() => {
 
 
 def settle(page: Page) -> None:
-    """Wait until the run is over and everything that it sent is drawn."""
+    """Wait until the run is over and everything that it sent is drawn, pictures too."""
     page.wait_for_function(AT_REST)
+
+
+def listening(page: Page) -> None:
+    """Wait until the page listens to keys."""
+    page.locator(".st-key-keys [data-listening]").wait_for(state="attached")
 
 
 def words(page: Page) -> str:
