@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import listening
+from tests.support.reading import listening
 from vgg_viz.ui.widgets.key_list import PLACES
 
 pytestmark = pytest.mark.browser
@@ -50,6 +50,19 @@ def test_on_a_tour_the_views_are_covered_by_nothing_and_the_key_opens_the_list(o
     listening(page)
     page.keyboard.press("?")
     expect_list(page)
+
+
+@pytest.mark.parametrize("query", ["view=Filters", "tour=4"])
+@pytest.mark.parametrize("width", [390, 360])
+def test_on_a_phone_the_tools_and_the_views_stand_in_one_row_each(open_page, query, width):
+    page = open_page(query, viewport={"width": width, "height": 720})
+    tools = page.locator(".st-key-page-tools").get_by_role("button")
+    views = page.locator(".st-key-view-choice").get_by_role("radio")
+    for row in (tools, views):
+        boxes = [one.bounding_box() for one in row.all()]
+        assert len(boxes) >= 4
+        assert len({box["y"] for box in boxes}) == 1
+        assert max(box["x"] + box["width"] for box in boxes) <= width
 
 
 def test_a_question_mark_in_a_field_is_a_question_mark(open_page):

@@ -29,6 +29,13 @@ def test_without_weights_the_page_says_so_and_works_on_untrained():
     assert "· ImageNet ·" not in texts(page)
 
 
+def test_in_a_lecture_a_sentence_on_it_leaves_the_room_to_the_grid():
+    page = open_page(view="Feature maps", network="ImageNet", lecture="true")
+    assert "could not be had" in texts(page)
+    assert not page.text
+    assert "retry" not in [button.key for button in page.button]
+
+
 def test_without_weights_the_page_says_how_to_bring_them_by_hand():
     page = open_page(view="Filters", network="ImageNet")
     said = texts(page)

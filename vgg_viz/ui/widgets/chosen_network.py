@@ -12,6 +12,7 @@ from vgg_viz.links import NetworkChoice
 from vgg_viz.network import Network
 from vgg_viz.serving.loading import Loader
 from vgg_viz.serving.waiting import finished, wait_until
+from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.serving import shared
 from vgg_viz.weights import (
     IMAGENET_LABEL,
@@ -81,6 +82,8 @@ def explain(notice: DeltaGenerator, attempts: Sequence[str], failed: Loader) -> 
             ":material/cloud_off: **ImageNet's weights could not be had.** The page works on with "
             "an **untrained** VGG19, whose filters are random numbers; every caption says so."
         )
+        if mode.in_lecture():
+            return  # no room for what only who runs the server can mend
         with st.expander("What was tried"):
             show_attempts(attempts)
         with st.expander("How to bring the file by hand"):
@@ -99,7 +102,8 @@ def tell_what_was_passed_over(notice: DeltaGenerator, sentences: Sequence[str]) 
             ":material/rule: **The weights that this server was to show could not be used.** The "
             f"page shows those of **{IMAGENET_LABEL}** in their place."
         )
-        show_attempts(sentences)
+        if not mode.in_lecture():
+            show_attempts(sentences)
 
 
 def show_attempts(attempts: Sequence[str]) -> None:
