@@ -148,7 +148,7 @@ def test_near_the_limit_every_cache_is_halved_and_memory_handed_back(monkeypatch
     handed_back = []
     monkeypatch.setattr(memory, "give_back", lambda: handed_back.append(True))
     boxes = Box(100), Box(30)
-    assert MemoryGuard(memory.resident_bytes()).give_back_if_short(*boxes)
+    assert MemoryGuard(memory.taken_bytes()).give_back_if_short(*boxes)
     assert [box.used_bytes for box in boxes] == [50, 15]
     assert handed_back == [True]
 
@@ -172,22 +172,62 @@ def test_relief_that_fails_does_not_stay_shut(monkeypatch):
             guard.give_back_if_short()
 
 
-def test_resident_memory_follows_an_array():
-    before = memory.resident_bytes()
+def test_memory_follows_an_array():
+    before = memory.resident_bytes(), memory.taken_bytes()
     array = np.ones(40 * MEGABYTE, np.uint8)
-    assert array.nbytes * 0.9 < memory.resident_bytes() - before < array.nbytes * 1.5
-    assert memory.peak_bytes() >= before + array.nbytes * 0.9
+    after = memory.resident_bytes(), memory.taken_bytes()
+    for earlier, later in zip(before, after, strict=True):
+        assert array.nbytes * 0.9 < later - earlier < array.nbytes * 1.5
+    assert memory.peak_bytes() >= before[0] + array.nbytes * 0.9
 
 
 def test_without_proc_the_most_so_far_is_told(tmp_path):
     pytest.importorskip("resource", reason="Windows has no getrusage")
     assert 10 * MEGABYTE < memory.resident_bytes(tmp_path) < 100 * GIBIBYTE
+    assert memory.taken_bytes(tmp_path) == memory.resident_bytes(tmp_path)
+
+
+PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+STATUS = "Name:\tpython\nVmHWM:\t 900 kB\nVmRSS:\t 800 kB\nRssFile:\t 500 kB\nThreads:\t9\n"
+
+
+@pytest.mark.skipif(not PAGE, reason="Windows has no pages to count in")
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (STATUS + "RssAnon:\t 200 kB\nRssShmem:\t 100 kB\n", 200 * 1024),
+        (STATUS, 7 * PAGE),
+        (STATUS + "RssAnon:\t many kB\n", 7 * PAGE),
+    ],
+)
+def test_pages_of_files_are_left_out_where_the_system_tells_them_apart(tmp_path, status, expected):
+    write(tmp_path, {"proc/self/status": status, "proc/self/statm": "99 7 5 1 0 2 0\n"})
+    assert memory.taken_bytes(tmp_path) == expected
+    assert memory.peak_bytes(tmp_path) == 900 * 1024
+
+
+@pytest.mark.skipif("RssAnon" not in memory.read_status(), reason="the system does not tell")
+def test_a_mapped_file_is_not_counted_and_memory_of_our_own_is(tmp_path):
+    (tmp_path / "large").write_bytes(b"")
+    os.truncate(tmp_path / "large", 300 * MEGABYTE)
+    before, mapped, resident, filled = printed_by(
+        "import numpy as np\n"
+        "print(memory.taken_bytes())\n"
+        f"there = np.memmap({str(tmp_path / 'large')!r}, np.uint8, 'r')\n"
+        "assert there[::4096].sum() == 0\n"
+        "print(memory.taken_bytes(), memory.resident_bytes())\n"
+        "own = np.ones(100 * memory.MEGABYTE, np.uint8)\n"
+        "print(memory.taken_bytes())\n"
+    )
+    assert resident - before > 290 * MEGABYTE  # the file was there
+    assert abs(mapped - before) < 5 * MEGABYTE
+    assert 95 * MEGABYTE < filled - mapped < 110 * MEGABYTE
 
 
 GLIBC_ONLY = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc only")
 
 
-def resident_after(program: str) -> list[int]:
+def printed_by(program: str) -> list[int]:
     """What a fresh Python prints that runs that program with ``memory`` at hand."""
     start = "from vgg_viz.serving import memory\n"
     done = subprocess.run(
@@ -198,12 +238,12 @@ def resident_after(program: str) -> list[int]:
 
 @GLIBC_ONLY
 def test_memory_between_small_things_that_stay_is_handed_back():
-    full, rest = resident_after(
+    full, rest = printed_by(
         "there = [bytearray(50_000) for _ in range(2000)]\n"
-        "print(memory.resident_bytes())\n"
+        "print(memory.taken_bytes())\n"
         "there = there[::20]\n"
         "memory.give_back()\n"
-        "print(memory.resident_bytes())\n"
+        "print(memory.taken_bytes())\n"
     )
     assert full - rest > 70 * MEGABYTE
 
@@ -227,8 +267,8 @@ def test_threads_share_two_heaps():
         "print(next(line.split()[1] for line in lines if line.startswith('VmSize')))\n"
         "gate.wait()\n"
     )
-    many = resident_after(program.replace("TAME", "pass"))[0]
-    few = resident_after(program.replace("TAME", "assert memory.tame_allocator()"))[0]
+    many = printed_by(program.replace("TAME", "pass"))[0]
+    few = printed_by(program.replace("TAME", "assert memory.tame_allocator()"))[0]
     assert many - few > 5 * 64 * 1024
 
 

@@ -1,5 +1,6 @@
 """The footer: the version, and on request what the server takes."""
 
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -31,7 +32,13 @@ def test_the_footer_has_the_version_and_no_more_unless_asked():
 
 def test_the_footer_says_on_request_what_the_server_takes():
     (line,) = captions(debug="")
-    assert line.startswith(f"VGG Viz {__version__} · memory ")
+    number = r"[\d,]+"
+    assert re.match(
+        re.escape(f"VGG Viz {__version__}")
+        + rf" · memory {number}( of {number})? MB"
+        + rf" · with mapped files {number} MB, at most {number} MB",
+        line,
+    )
 
 
 def test_the_footer_tells_caches_and_forward_passes():
@@ -41,7 +48,7 @@ def test_the_footer_tells_caches_and_forward_passes():
         turns=SimpleNamespace(taken=1017),
     )
     parts = footer.measured(shared)
-    assert parts[1:4] == [
+    assert parts[2:5] == [
         "values 53 of 117 MB",
         "drawings 3 of 50 MB",
         "1,017 forward passes",

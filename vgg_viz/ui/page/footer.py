@@ -32,9 +32,11 @@ def measured(shared: Shared | None) -> list[str]:
     ``shared`` is what viewers share, or None where no view has needed it so far.
     """
     limit = memory.limit_bytes()
+    of_limit = f" of {megabytes(limit)}" if limit else ""
     parts = [
-        f"memory {megabytes(memory.resident_bytes())} MB, at most {megabytes(memory.peak_bytes())}"
-        + (f" of {megabytes(limit)} MB" if limit else " MB")
+        f"memory {megabytes(memory.taken_bytes())}{of_limit} MB",
+        f"with mapped files {megabytes(memory.resident_bytes())} MB, "
+        f"at most {megabytes(memory.peak_bytes())} MB",
     ]
     if shared is not None:
         parts += used(shared)
