@@ -93,6 +93,23 @@ class ConvLayer(SpatialLayer):
 
 
 @dataclass(frozen=True)
+class DenseLayer(Layer):
+    """A dense layer: each of its units depends on all of its inputs."""
+
+    inputs: int = 0
+
+    @property
+    def units(self) -> int:
+        """How many numbers it makes."""
+        return self.output_shape[0]
+
+    @property
+    def matrix_shape(self) -> tuple[int, int]:
+        """The shape of its kernel, as Keras has it: inputs first."""
+        return self.inputs, self.units
+
+
+@dataclass(frozen=True)
 class Architecture:
     """A VGG: blocks of 3 x 3 convolutions, each closed by a 2 x 2 max pool, then dense layers.
 
@@ -131,6 +148,16 @@ class Architecture:
             for layer in self.layers
             if isinstance(layer, SpatialLayer) and layer.kind == "pool"
         )
+
+    @cached_property
+    def dense_layers(self) -> tuple[DenseLayer, ...]:
+        """The dense layers, the last of which has a unit a class."""
+        return tuple(layer for layer in self.layers if isinstance(layer, DenseLayer))
+
+    @property
+    def classes(self) -> int:
+        """How many classes it tells apart."""
+        return self.dense_layers[-1].units
 
     @property
     def parameters(self) -> int:
@@ -225,7 +252,8 @@ class Architecture:
         units = height * width * channels
         yield Layer(last.index + 1, "flatten", "flatten", None, (units,), 0)
         for index, (name, outputs) in enumerate(self.dense, start=last.index + 2):
-            yield Layer(index, name, "dense", None, (outputs,), units * outputs + outputs)
+            parameters = units * outputs + outputs
+            yield DenseLayer(index, name, "dense", None, (outputs,), parameters, inputs=units)
             units = outputs
 
 

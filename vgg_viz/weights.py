@@ -20,7 +20,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from vgg_viz.architecture import KERNEL_SIDE, VGG19, ConvLayer, Layer, format_shape
+from vgg_viz.architecture import (
+    KERNEL_SIDE,
+    VGG19,
+    ConvLayer,
+    DenseLayer,
+    format_shape,
+)
 from vgg_viz.downloads import (
     DownloadError,
     ProgressCallback,
@@ -194,16 +200,22 @@ class StoredWeights:
         """
         layer = _conv_layer(layer_name)
         try:
-            with _hdf5_layers(self.path) as layers:
-                kernel, bias = (array.astype(np.float32)[()] for array in _arrays(layers, layer))
+            with hdf5_layers(self.path) as layers:
+                kernel, bias = (array.astype(np.float32)[()] for array in arrays_of(layers, layer))
                 # After reading, so that what was read is what is compared.
-                self._compare_with_seal()
+                self.check_unchanged()
         except WeightsError as error:
             _log.warning("%s: %s", self.path, str(error))  # a kept record must not hold frames
             raise
         return kernel, bias
 
-    def _compare_with_seal(self) -> None:
+    def check_unchanged(self) -> None:
+        """See that the file still holds what it did when it was found.
+
+        Raises:
+            OSError: it is gone.
+            WeightsError: it holds something else.
+        """
         if self.seal is None or _stamp(self.path.stat()) == self.seal.stamp:
             return
         if _seal(self.path).md5 != self.seal.md5:
@@ -296,9 +308,10 @@ def open_weights(path: Path) -> StoredWeights:
         ) from error
     if any(seal.md5 == file.md5 for file in KERAS_FILES):
         return StoredWeights(path, IMAGENET_LABEL, seal)
-    with _hdf5_layers(path) as layers:
+    with hdf5_layers(path) as layers:
         for layer in VGG19.conv_layers:
-            _check_finite(layer, _arrays(layers, layer))
+            for name, array in zip(("kernel", "bias"), arrays_of(layers, layer), strict=True):
+                check_finite(layer.name, name, array.astype(np.float32)[()])
     return StoredWeights(path, FILE_LABEL + path.name, seal)
 
 
@@ -398,21 +411,28 @@ def _conv_layer(name: str) -> ConvLayer:
 
 
 @contextmanager
-def _hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
+def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
     """The group with a group for each layer, in the layout of Keras 1 and 2.
 
-    Whatever a damaged file makes h5py raise, here or in the body, becomes a ``WeightsError`` with
-    the file's name, but not its folder.
+    Raises:
+        WeightsError: the file is damaged, here or in the body, or of another layout.
     """
     import h5py
 
-    try:
+    with damage_told(path):
         if not h5py.is_hdf5(path) and _is_keras_archive(path):
             raise WeightsError("got a model in Keras 3's own format", _conversion("model", path))
         with h5py.File(path, "r") as file:
             layers = file.get("model_weights", file)
             _check_layout(layers, path)
             yield layers
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Make of whatever a damaged file raises a ``WeightsError``, with its name, but no folder."""
+    try:
+        yield
     except WeightsError as error:
         message = f"expected VGG19 weights in {path.name}: {error}"
         raise WeightsError(message, error.conversion) from error
@@ -455,14 +475,21 @@ def _conversion(kind: str, path: Path, layer: str = "") -> str:
     return CONVERSIONS[kind].format(name=path.name, new=new, layer=layer)
 
 
-def _arrays(layers: "h5py.Group", layer: ConvLayer) -> tuple["h5py.Dataset", "h5py.Dataset"]:
-    """A conv layer's kernel and bias, unread but of the right shapes."""
+def arrays_of(
+    layers: "h5py.Group", layer: ConvLayer | DenseLayer
+) -> tuple["h5py.Dataset", "h5py.Dataset"]:
+    """A layer's kernel and bias, unread but of the right shapes.
+
+    Raises:
+        WeightsError: there are none, or they have other shapes.
+    """
     names = _names(layers, "layer_names")
     if layer.name not in names:
         raise WeightsError(f"expected a layer {layer.name}, got {', '.join(names) or 'none'}")
     group = layers[layer.name]
     arrays = tuple(group[name] for name in _names(group, "weight_names"))
-    kernel, bias = layer.kernel_shape, (layer.filters,)
+    kernel = layer.matrix_shape if isinstance(layer, DenseLayer) else layer.kernel_shape
+    bias = layer.output_shape[-1:]
     if [array.shape for array in arrays] != [kernel, bias]:
         shapes = [format_shape(array.shape) for array in arrays]
         raise WeightsError(
@@ -472,16 +499,18 @@ def _arrays(layers: "h5py.Group", layer: ConvLayer) -> tuple["h5py.Dataset", "h5
     return arrays
 
 
-def _check_finite(layer: Layer, arrays: tuple["h5py.Dataset", "h5py.Dataset"]) -> None:
-    """Refuse numbers that are none, or too large for single precision: maps of them are blank."""
-    for name, array in zip(("kernel", "bias"), arrays, strict=True):
-        numbers = array.astype(np.float32)[()]
-        wrong = numbers.size - np.count_nonzero(np.isfinite(numbers))
-        if wrong:
-            raise WeightsError(
-                f"expected numbers in the {name} of {layer.name}, got {wrong:,} of "
-                f"{numbers.size:,} that are infinite or none (NaN)"
-            )
+def check_finite(layer_name: str, name: str, numbers: np.ndarray) -> None:
+    """Refuse numbers that are none, or too large for single precision: maps of them are blank.
+
+    Raises:
+        WeightsError: there are some, in what is called so of that layer.
+    """
+    wrong = numbers.size - np.count_nonzero(np.isfinite(numbers))
+    if wrong:
+        raise WeightsError(
+            f"expected numbers in the {name} of {layer_name}, got {wrong:,} of "
+            f"{numbers.size:,} that are infinite or none (NaN)"
+        )
 
 
 def _names(group: Any, attribute: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Weights files in Keras' old HDF5 layout, for tests and for looking.
 
 ``python -m tests.support.weights_files OUT.h5`` writes one with the reference weights in blocks
-1 to 3.
+1 to 3, and seeded dense layers.
 """
 
 import os
@@ -16,11 +16,14 @@ import pytest
 
 from tests.support import REPOSITORY
 from vgg_viz import weights
-from vgg_viz.architecture import VGG19, Layer
+from vgg_viz.architecture import VGG19, DenseLayer, Layer
+from vgg_viz.dense import SLAB_ROWS, DenseWeights, UntrainedDense, slab_count
 from vgg_viz.weights import LayerWeights, UntrainedWeights, Weights
 
 OLD_NAMES = ("{layer}_W_1:0", "{layer}_b_1:0")
 NEW_NAMES = ("{layer}/kernel:0", "{layer}/bias:0")
+
+CONVOLUTIONAL = ("input", "conv", "pool")
 
 CreateArrays = Callable[[h5py.Group, tuple[str, str], Layer], None]
 
@@ -64,6 +67,38 @@ def write_keras_weights(path: Path, network: Weights) -> None:
     _write(path, create)
 
 
+def write_full_weights(path: Path, network: Weights, dense: DenseWeights | None = None) -> None:
+    """Write all layers (575 MB) as Keras' own full file has them.
+
+    Without dense layers to write there is a hole in the file for theirs, which takes no room on the
+    disk and reads as zeros.
+    """
+
+    def create(group: h5py.Group, names: tuple[str, str], layer: Layer) -> None:
+        if not isinstance(layer, DenseLayer):
+            for name, array in zip(names, network.read(layer.name), strict=True):
+                group.create_dataset(name, data=array)
+            return
+        kernel = create_hole(group, names[0], layer.matrix_shape)
+        bias = create_hole(group, names[1], (layer.units,))
+        if dense:
+            bias[...] = dense.bias(layer)
+            for index in range(slab_count(layer)):
+                kernel[index * SLAB_ROWS : (index + 1) * SLAB_ROWS] = dense.slab(layer, index)
+
+    _write(path, create, kinds=(*CONVOLUTIONAL, "flatten", "dense"))
+
+
+def create_hole(group: h5py.Group, name: str, shape: tuple[int, ...]) -> h5py.Dataset:
+    """An array in one piece that has its place in the file, and nothing written to it."""
+    settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    settings.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    settings.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    space = h5py.h5s.create_simple(shape)
+    h5py.h5d.create(group.id, name.encode(), h5py.h5t.IEEE_F32LE, space, settings)
+    return group[name]
+
+
 def write_hollow_weights(
     path: Path,
     *,
@@ -97,16 +132,17 @@ def _write(
     names: tuple[str, str] = OLD_NAMES,
     as_text: bool = False,
     group: str = "/",
+    kinds: tuple[str, ...] = CONVOLUTIONAL,
 ) -> None:
-    layers = [layer for layer in VGG19.layers if layer.kind in ("input", "conv", "pool")]
+    layers = [layer for layer in VGG19.layers if layer.kind in kinds]
     with h5py.File(path, "w") as file:
         root = file.require_group(group)
         _set_names(root, "layer_names", [layer.name for layer in layers], as_text=as_text)
         for layer in layers:
             layer_group = root.create_group(layer.name)
-            own = [name.format(layer=layer.name) for name in names if layer.kind == "conv"]
+            own = [name.format(layer=layer.name) for name in names if layer.parameters]
             _set_names(layer_group, "weight_names", own, as_text=as_text)
-            if layer.kind == "conv":
+            if layer.parameters:
                 create(layer_group, (own[0], own[1]), layer)
 
 
@@ -116,4 +152,4 @@ def _set_names(group: h5py.Group, attribute: str, names: list[str], *, as_text: 
 
 
 if __name__ == "__main__":
-    write_keras_weights(Path(sys.argv[1]), ReferenceWeights())
+    write_full_weights(Path(sys.argv[1]), ReferenceWeights(), UntrainedDense(19))
