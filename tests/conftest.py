@@ -1,4 +1,5 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -30,3 +31,9 @@ def photograph():
 def computed_maps(photograph):
     """What a network with biases makes of a photograph: layer name -> maps, float32 (n, h, w)."""
     return all_layers(build_model(BiasedWeights()), VGG19)(preprocess(photograph))
+
+
+@pytest.fixture
+def threads():
+    with ThreadPoolExecutor(12) as pool:
+        yield pool

@@ -31,10 +31,11 @@ from tests.support.company_proxy import company_proxy
 from tests.support.file_server import FileServer, serve
 from tests.support.weights_files import pass_for_keras, write_hollow_weights, write_keras_weights
 from vgg_viz import weights
-from vgg_viz.downloads import DownloadError, StorageError, download, remove_strays
+from vgg_viz.downloads import DownloadError, StorageError, download
 from vgg_viz.serving import loading
 from vgg_viz.ui.state.serving import shared
 from vgg_viz.weights import NOTOP, UntrainedWeights, WeightsUnavailable, obtain
+from vgg_viz.workplaces import remove_strays
 
 fcntl = pytest.importorskip("fcntl", reason="there are no POSIX signals and locks here")
 

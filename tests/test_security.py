@@ -49,6 +49,7 @@ UI_FILES = {
 # Which modules of the core touch files at all, and whose names they take.
 CORE_FILES = {
     "downloads.py": "a folder and a name given by weights.py and ui/widgets/picture_chooser.py",
+    "workplaces.py": "a folder and a name given by downloads.py",
     "weights.py": "the environment, which whoever runs the server sets",
     "samples.py": "names out of its own table",
     "serving/memory.py": "Linux' files about this process",

@@ -3,13 +3,13 @@
 pooch does the work (https://www.fatiando.org/pooch): it compares the MD5 and tries again, waiting
 1 s and then 1 s longer each time. What is added here is further addresses, taken in turns, the
 time-outs, the progress, an error that a visitor can read, and that what has come of a file with a
-known MD5 need not come again. Nothing stays of a download that was killed: it is written in a
-workplace, a folder of its own beside where the file is to stand, which is locked as long as its
-process lives. pooch and requests are imported by the first download, so that importing this module
-costs nothing.
+known MD5 need not come again. Nothing stays of a download that was killed, except of a large one
+what the next goes on with: `vgg_viz.workplaces`. pooch and requests are imported by the first
+download, so that importing this module costs nothing.
 """
 
 import logging
+import math
 import os
 import re
 import shutil
@@ -18,23 +18,24 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from itertools import cycle
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks: there, strays are left alone
-    fcntl = None  # type: ignore[assignment]
+from vgg_viz.workplaces import (
+    PARTIAL,
+    forget,
+    gathered,
+    kept_workplace,
+    new_workplace,
+    remove_strays,
+)
 
 ProgressCallback = Callable[[int, int | None], None]
 
 CHUNK_BYTES = 256 * 1024
-WORKPLACE = "vgg_viz-download-"
-LOCK = "lock"
-PARTIAL = "partial"
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ def download(
     timeout: tuple[float, float] = (10.0, 30.0),
     tries: int = 3,
     max_bytes: int | None = None,
+    resumable_bytes: int | None = None,
 ) -> Path:
     """Download a file to ``folder / file_name`` and return that path.
 
@@ -87,6 +89,10 @@ def download(
         timeout: seconds to wait for the connection, and for each further piece of data.
         tries: how often to try each address, at most.
         max_bytes: how large the file may be, to a quarter of a megabyte; any size if not given.
+        resumable_bytes: how large the file is, if it is so large, and its MD5 known, that what has
+            come of it is to be kept where this attempt fails or is killed: the next one goes on
+            from there. Nothing is asked for where the disk has no room for the rest. Of several
+            who want the file at the same time, one has it sent, and the others wait for it.
 
     Raises:
         StorageError: the folder cannot be written to, or is full.
@@ -95,11 +101,15 @@ def download(
     from requests.exceptions import RequestException
 
     addresses = [urls] if isinstance(urls, str) else list(urls)
-    transfer = _Transfer(addresses, on_progress, timeout, max_bytes, md5)
+    transfer = _Transfer(
+        addresses, on_progress, timeout, max_bytes or resumable_bytes, md5, resumable_bytes
+    )
     try:
         if not _is_there(folder / file_name, md5):
             remove_strays(folder)
             _fetch(folder, file_name, transfer, tries * len(addresses))
+        if resumable_bytes:
+            forget(folder, file_name)  # where the file was brought by hand meanwhile
         return folder / file_name
     except (RequestException, ValueError) as error:
         raise _told(DownloadError, transfer.sentences(), folder, error) from error
@@ -110,21 +120,6 @@ def download(
         address = _without_secrets(transfer.address)
         sentence = f"{address} could not be {what} by the server: {reason}."
         raise _told(kind, [sentence], folder, error) from error
-
-
-def remove_strays(folder: Path) -> None:
-    """Remove what downloads to that folder have left whose process was killed.
-
-    A download that is going on holds a lock, which the system takes back with the process, so
-    neither clocks nor process numbers matter. What cannot be removed is left.
-    """
-    if fcntl is None:
-        return
-    with suppress(OSError):
-        for workplace in folder.glob(f"{WORKPLACE}*"):
-            with suppress(OSError), (workplace / LOCK).open("ab") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(workplace)
 
 
 def private_folder() -> Path:
@@ -161,8 +156,13 @@ def _fetch(folder: Path, file_name: str, transfer: "_Transfer", tries: int) -> N
 
     pooch.get_logger().setLevel(logging.ERROR)
     folder.mkdir(parents=True, exist_ok=True)
-    with _workplace(folder) as workplace:
+    with _workplace(folder, file_name, transfer) as workplace:
         transfer.partial = workplace / PARTIAL
+        if transfer.size:
+            if _is_there(folder / file_name, transfer.md5):
+                return  # by now: others have had it sent
+            _check_room(workplace, file_name, transfer.size)
+            transfer.tell(gathered(workplace))
         store = pooch.create(
             workplace,
             base_url="",
@@ -173,54 +173,28 @@ def _fetch(folder: Path, file_name: str, transfer: "_Transfer", tries: int) -> N
         Path(store.fetch(file_name, downloader=transfer)).replace(folder / file_name)
 
 
+def _workplace(folder: Path, file_name: str, transfer: "_Transfer") -> AbstractContextManager[Path]:
+    if transfer.size and transfer.md5:
+        return kept_workplace(folder, file_name, transfer.tell)
+    return new_workplace(folder)
+
+
+def _check_room(workplace: Path, file_name: str, size: int) -> None:
+    """See whether the rest of a file of that size has room on the disk."""
+    needed = size - gathered(workplace)
+    free = shutil.disk_usage(workplace).free
+    if free < needed:
+        sentence = (
+            f"The server's disk has no room for {file_name}: {math.ceil(needed / 1e6):,} MB are "
+            f"needed, and {math.floor(free / 1e6):,} MB are free."
+        )
+        raise _told(StorageError, [sentence], workplace.parent, "nothing was asked for")
+
+
 def _is_there(path: Path, md5: str | None) -> bool:
     import pooch
 
     return path.exists() and (md5 is None or pooch.file_hash(str(path), alg="md5") == md5)
-
-
-@contextmanager
-def _workplace(folder: Path) -> Iterator[Path]:
-    """A new folder in that folder for one download, locked meanwhile and removed at its end."""
-    workplace, lock = _claim(folder)
-    try:
-        yield workplace
-    finally:
-        lock.close()
-        shutil.rmtree(workplace, ignore_errors=True)
-
-
-def _claim(folder: Path) -> tuple[Path, BinaryIO]:
-    """Make a workplace and lock it; return both."""
-    while True:
-        workplace = Path(tempfile.mkdtemp(prefix=WORKPLACE, dir=folder))
-        try:
-            lock = _lock(workplace)
-        except OSError:
-            shutil.rmtree(workplace, ignore_errors=True)
-            raise
-        if lock:
-            return workplace, lock
-
-
-def _lock(workplace: Path) -> BinaryIO | None:
-    """Lock a new workplace; None if it was taken for a stray in the moment before."""
-    try:
-        lock = (workplace / LOCK).open("ab")
-    except FileNotFoundError:
-        return None
-    try:
-        if fcntl is not None:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        ours = (workplace / LOCK).exists()
-    except BlockingIOError:
-        ours = False
-    except OSError:  # a file system without locks, where nothing can be taken for a stray
-        ours = True
-    if ours:
-        return lock
-    lock.close()
-    return None
 
 
 def _told(
@@ -236,7 +210,8 @@ class _Transfer:
     """One download as pooch wants it: its downloader and, at once, its progress bar.
 
     ``address`` is that of the try going on, ``total`` the announced size in bytes, 0 if unknown,
-    and ``None`` before the server answers; ``partial`` is where the bytes are gathered.
+    and ``None`` before the server answers; ``partial`` is where the bytes are gathered, and
+    ``size`` how many they will be, where that is known before.
     """
 
     def __init__(
@@ -246,12 +221,14 @@ class _Transfer:
         timeout: tuple[float, float],
         max_bytes: int | None,
         md5: str | None,
+        size: int | None = None,
     ) -> None:
         self.address = addresses[0]
         self.on_progress = on_progress
         self.timeout = timeout
         self.max_bytes = max_bytes
         self.md5 = md5
+        self.size = size
         self.partial = Path()
         self.received = self.start = 0
         self._announced: int | None = None
@@ -274,13 +251,24 @@ class _Transfer:
 
         self.address = next(self._turns)
         try:
-            self._receive(store)
+            # All of it may have come before whoever had it sent was killed.
+            if not self.size or gathered(self.partial.parent) != self.size:
+                self._receive(store)
             self._check()
             self.partial.replace(output_file)
         except (RequestException, ValueError) as error:
             causes = tuple(_causes(error, self._handled_by_caller))
             self._failures.setdefault(self.address, []).append(_reason(error, causes, self))
             raise
+        except OSError as error:
+            if error.errno:  # the disk is full, perhaps of this
+                self.partial.unlink(missing_ok=True)
+            raise
+
+    def tell(self, gathered: int) -> None:
+        """Tell how much has been gathered, here or by others, before anything is asked for."""
+        if self.on_progress and gathered:
+            self.on_progress(gathered, self.size)
 
     def sentences(self) -> list[str]:
         """What was tried, an address each, and why it failed the last time."""
@@ -298,7 +286,8 @@ class _Transfer:
         headers = {"Accept-Encoding": "identity"}
         # pooch leaves a response open when a transfer fails: the hook hands it over to be closed.
         with self.partial.open("ab") as file, ExitStack() as responses:
-            self._begin_at(file, file.tell() if self.md5 else 0)
+            goes_on = self.md5 and not (self.size and file.tell() > self.size)
+            self._begin_at(file, file.tell() if goes_on else 0)
             if self.start:
                 headers["Range"] = f"bytes={self.start}-"
 

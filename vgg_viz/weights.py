@@ -33,8 +33,8 @@ from vgg_viz.downloads import (
     StorageError,
     download,
     private_folder,
-    remove_strays,
 )
+from vgg_viz.workplaces import remove_strays
 
 if TYPE_CHECKING:
     import h5py
