@@ -162,10 +162,23 @@ def test_a_difference_has_its_heading_and_a_scale_around_zero(scale):
     assert (levels[0] == colours(0, "RdBu_r")).all()
     assert (levels[len(levels) // 2] == colours(STEPS // 2, "RdBu_r")).all()
     ends = [figures.figure(-most, 3), "0", figures.figure(most, 3)]
-    assert words[-4:-1] == (ends if scale == "one" else ["−largest", "0", "each tile's largest"])
+    assert words[-4:-1] == (ends if scale == "one" else ["−largest", "0", "largest"])
     by_place = sorted(layout.texts[-4:-1], key=lambda text: text.left)
     assert [text.words for text in by_place] == words[-4:-1]
     assert len(coloured(pixels(sheet_png(shown)))) >= 2
+
+
+def test_the_words_of_a_scale_stand_beside_each_other():
+    values = (whole_levels(count=2) - STEPS / 2) / 10
+    largest = np.abs(values).max(axis=(1, 2)).astype(np.float32)
+    for limits in ((-largest, largest), (-12345.0, 12345.0)):
+        texts = laid_out(sheet(panel(values, limits, "RdBu_r"))).texts[-4:-1]
+        parts = []
+        for text in sorted(texts, key=lambda text: text.left):
+            width = exports._length(text.words, text.size)
+            start = text.left - width * {"l": 0, "m": 0.5, "r": 1}[text.anchor]
+            parts.append((start, start + width))
+        assert all(before[1] < after[0] for before, after in pairwise(parts))
 
 
 def test_flat_tiles_are_struck_through():

@@ -103,7 +103,7 @@ class Panel:
             low, high = self.scale
             return figure(low, 3), "0" if low < 0 and low == -high else "", figure(high, 3)
         around_zero = self.limits is not None and np.array_equal(-self.limits[0], self.limits[1])
-        return ("−largest", "0", "each tile's largest") if around_zero else None
+        return ("−largest", "0", "largest") if around_zero else None
 
 
 @dataclass(frozen=True, eq=False)
