@@ -181,6 +181,54 @@ def test_the_words_of_a_scale_stand_beside_each_other():
         assert all(before[1] < after[0] for before, after in pairwise(parts))
 
 
+def photographed(seed=0):
+    """Three tiles of 14 x 14, each on its own scale around 0, the last flat; and a photograph."""
+    random = np.random.default_rng(seed)
+    values = random.standard_normal((3, 14, 14)).astype(np.float32)
+    values[2] = 0
+    largest = np.abs(values).max(axis=(1, 2))
+    return values, (-largest, largest), random.integers(0, 256, (196, 196, 3), dtype=np.uint8)
+
+
+def over(photograph, values, largest):
+    """Values over a photograph, float, by what the colours are to say."""
+    grey = 70 + photograph @ [0.299, 0.587, 0.114] / 255 * 155
+    colour = colormaps["RdBu_r"]((values / largest + 1) / 2)[..., :3] * 255
+    share = 0.75 * np.abs(values / largest)[..., None]
+    factor = len(photograph) // len(values)
+    colour, share = (each.repeat(factor, 0).repeat(factor, 1) for each in (colour, share))
+    return grey[..., None] * (1 - share) + colour * share
+
+
+@pytest.mark.parametrize("lettered", [True, False], ids=["PNG", "PDF"])
+def test_tiles_over_a_photograph_cover_it_by_their_values(lettered):
+    values, limits, photograph = photographed()
+    before = photograph.copy()
+    shown = replace(panel(values, limits, "RdBu_r", columns=2), photograph=photograph)
+    picture = exports._draw_panel(shown, 400, lettered=lettered).pixels
+    corners = [divmod(index, 2) for index in range(3)]
+    height = picture.shape[0] // 2 + 2
+    tiles = [picture[:, 200 * c :][height * r :][: height - 4][-196:, :196] for r, c in corners]
+    for tile, one, largest in zip(tiles[:2], values, limits[1], strict=False):
+        assert np.abs(tile - over(photograph, one, largest)).max() <= 4  # a step of the scale
+    struck = (tiles[2] == (226, 70, 60)).all(axis=2)
+    assert struck.diagonal().all()
+    grey = np.rint(70 + photograph @ [0.299, 0.587, 0.114] / 255 * 155)[..., None]
+    np.testing.assert_array_equal(tiles[2][~struck], grey.repeat(3, axis=2)[~struck])
+    np.testing.assert_array_equal(photograph, before)
+
+
+def test_the_scale_of_tiles_over_a_photograph_is_tinted_grey():
+    values, limits, photograph = photographed()
+    shown = replace(panel(values, limits, "RdBu_r"), photograph=photograph)
+    grid, strip = laid_out(sheet(shown, panel(values, limits, "RdBu_r"))).pictures[::2]
+    row = strip.pixels[len(strip.pixels) // 2, 1:-1]
+    assert row[len(row) // 2].tolist() == [147] * 3
+    dark_red = np.array(colormaps["RdBu_r"](1.0)[:3]) * 255
+    assert np.abs(row[-1] - (0.75 * dark_red + 0.25 * 147.5)).max() <= 1
+    assert grid.top < strip.top
+
+
 def test_flat_tiles_are_struck_through():
     values = whole_levels(count=2)
     values[1] = 3

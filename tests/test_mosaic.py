@@ -22,7 +22,9 @@ from vgg_viz.mosaic import (
     diagonal,
     draw,
     enlarge,
+    grey,
     is_flat,
+    lay_over,
     letter,
     mosaic,
     near_square,
@@ -32,6 +34,8 @@ from vgg_viz.mosaic import (
     tile_layout,
     tile_limits,
     tile_side,
+    tint,
+    tinted_levels,
     title_mask,
 )
 
@@ -664,7 +668,96 @@ def test_an_unknown_colour_map_is_an_error():
         colour_levels("no-such-map")
 
 
+# -- over a photograph
+
+
+def test_a_photograph_under_tiles_is_grey_without_black_and_white():
+    photograph = np.array([[[0, 0, 0], [255] * 3, [255, 0, 0], [0, 100, 200]]], np.uint8)
+    # 70 + 155 * 0.299 = 116.3; 70 + 155 * (58.7 + 22.8) / 255 = 119.5
+    np.testing.assert_array_equal(grey(photograph), np.array([[70, 225, 116, 120]], np.uint8))
+
+
+def test_a_place_is_tinted_by_its_value_and_covers_by_its_size():
+    scaled = scale_tiles(tile([0, 4], [-4, 2]), limits=(-4, 4))
+    tints = tint(scaled, "RdBu_r")[0]
+    # 0.75 * 255 = 191.25; the level nearest to 2 is 120 of 238 above -4: 2.017, half of 4.
+    np.testing.assert_array_equal(tints[..., 3], [[0, 191], [191, 96]])
+    colours = matplotlib.colormaps["RdBu_r"](np.array([[119, 238], [0, 179]]) / 238, bytes=True)
+    np.testing.assert_array_equal(tints[..., :3], colours[..., :3])
+
+
+def test_what_covers_is_the_distance_from_zero_on_any_scale():
+    above = tint(scale_tiles(tile([0, 119], [238, 500]), limits=(0, 238)), "viridis")
+    np.testing.assert_array_equal(above[0, ..., 3], [[0, 96], [191, 191]])
+    lopsided = tint(scale_tiles(tile([-1, 0], [2, 5]), limits=(-1, 5)), "viridis")
+    # Zero lies between two levels of 6 / 238.
+    np.testing.assert_allclose(lopsided[0, ..., 3], [[38, 0], [76, 191]], atol=1)
+
+
+@pytest.mark.parametrize("value", [0, 5])
+@pytest.mark.parametrize("limits", [None, (-5.0, 5.0), (np.zeros(1), np.zeros(1))])
+def test_a_flat_tile_lets_all_of_the_photograph_through(value, limits):
+    tints = tint(scale_tiles(np.full((1, 3, 3), value, np.float32), limits), "RdBu_r")
+    assert (tints[..., 3] == 0).all()
+
+
+def test_what_is_no_number_is_marked_and_opaque_over_a_photograph():
+    tints = tint(scale_tiles(tile([NAN, 0], [1, -1]), limits=(-1, 1)), "RdBu_r")
+    assert tints[0, 0, 0].tolist() == [*MARK_COLOUR, 255]
+    np.testing.assert_array_equal(tints[0, ..., 3], [[255, 0], [191, 191]])
+
+
+def test_tints_are_laid_over_a_picture_in_sharp_squares():
+    clear, full, fifth = [9, 9, 9, 0], [1, 2, 3, 255], [200, 100, 0, 51]
+    tints = np.array([[[clear, full], [fifth, clear]]], np.uint8)
+    under = np.array([[10, 20, 30, 40], [50, 60, 70, 80], [100] * 4, [200] * 4], np.uint8)
+    weak = [[120, 100, 80], [200, 180, 160]]  # 0.8 * 100 + 0.2 * 200, ...
+    expected = [
+        [[10] * 3, [20] * 3, [1, 2, 3], [1, 2, 3]],
+        [[50] * 3, [60] * 3, [1, 2, 3], [1, 2, 3]],
+        [weak[0], weak[0], [100] * 3, [100] * 3],
+        [weak[1], weak[1], [200] * 3, [200] * 3],
+    ]
+    tiles = lay_over(tints, under, 4)
+    np.testing.assert_array_equal(tiles, np.array([expected], np.uint8), strict=True)
+
+
+def test_the_picture_is_brought_to_the_tiles_size():
+    tints = np.zeros((2, 2, 2, 4), np.uint8)
+    tiles = lay_over(tints, np.full((3, 3), 77, np.uint8), 10)
+    np.testing.assert_array_equal(tiles, np.full((2, 10, 10, 3), 77, np.uint8), strict=True)
+
+
+def test_a_tinted_scale_is_grey_at_zero_and_strongest_at_its_ends():
+    levels = tinted_levels("RdBu_r", -3, 3).astype(int)
+    assert levels.shape == (LEVELS, 3)
+    assert levels[LEVELS // 2].tolist() == [147] * 3
+    ends = colour_levels("RdBu_r")[[0, -1]] * 0.75 + 147 * 0.25
+    np.testing.assert_allclose(levels[[0, -1]], ends, atol=1)
+
+
+def test_tiles_and_photographs_may_be_read_only_and_stay_as_they_are():
+    scaled = scale_tiles(tile([0, NAN], [-4, 2]), limits=(-4, 4))
+    photograph = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    tints, under = tint(scaled, "RdBu_r"), grey(photograph)
+    arrays = [scaled.levels, scaled.low, scaled.high, scaled.flat, photograph, tints, under]
+    before = [array.copy() for array in arrays]
+    for array in arrays:
+        array.setflags(write=False)
+    lay_over(tint(scaled, "RdBu_r"), grey(photograph), 4)
+    lay_over(tints, under, 4)
+    for array, kept in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, kept)
+
+
 # -- PNG
+
+
+def test_grey_levels_are_encoded_as_they_are():
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    picture = decode(png(levels, None))
+    np.testing.assert_array_equal(picture[..., :3], levels[..., None].repeat(3, axis=2))
+    assert (picture[..., 3] == 255).all()
 
 
 @pytest.mark.parametrize("colour_map", ["gray", "viridis", "RdBu_r"])

@@ -21,7 +21,10 @@ HTML = {
         "ui/widgets/picture_chooser.py",
         "thumbnail_styles() + own_thumbnail_style()",
     ): "thumbnails in base64",
-    ("ui/widgets/grid.py", "legend(appearance.colour_map, limits)"): "numbers that were formatted",
+    (
+        "ui/widgets/grid.py",
+        "legend(appearance.colour_map, limits, tinted=tinted)",
+    ): "numbers that were formatted",
     ("ui/widgets/components/__init__.py", "html"): "the files beside it",
     ("ui/widgets/diagram.py", "svg(architecture)"): "the network's plan",
 }

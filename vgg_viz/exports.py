@@ -65,7 +65,8 @@ class Panel:
 
     ``values`` float32 ``(n, s, s)``; ``titles`` one a tile; ``numbers`` says whose tile each is, in
     numbers from 1: ``{"map": (1, 2)}``, of kernels ``{"filter": (1, 1), "channel": (1, 2)}``;
-    ``limits`` as for `mosaic.scale_tiles`; ``colour_map`` one of Matplotlib's names.
+    ``limits`` as for `mosaic.scale_tiles`; ``colour_map`` one of Matplotlib's names;
+    ``photograph`` what lies under every tile, RGB uint8 ``(h, h, 3)``, if anything does.
 
     Raises:
         ValueError: there is no tile, tiles are not square, or not one title and number a tile.
@@ -78,6 +79,7 @@ class Panel:
     limits: Limits | None
     colour_map: str
     columns: int
+    photograph: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts belong together."""
@@ -104,6 +106,13 @@ class Panel:
             return figure(low, 3), "0" if low < 0 and low == -high else "", figure(high, 3)
         around_zero = self.limits is not None and np.array_equal(-self.limits[0], self.limits[1])
         return ("−largest", "0", "largest") if around_zero else None
+
+    @property
+    def scale_colours(self) -> np.ndarray:
+        """The colours of all levels as they look in the tiles, uint8 ``(LEVELS, 3)``."""
+        if self.photograph is None:
+            return mosaic.colour_levels(self.colour_map)
+        return mosaic.tinted_levels(self.colour_map, *(self.scale or (-1, 1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -397,11 +406,17 @@ def _draw_panel(panel: Panel, width: int, *, lettered: bool) -> _DrawnPanel:
     columns = min(panel.columns, len(panel.values))
     words = [plain(title) for title in panel.titles]
     shown = words if lettered else [" "] * len(words)
-    canvas, _ = mosaic.mosaic(panel.values, shown, columns, width, panel.limits)
+    canvas, scaled = mosaic.mosaic(panel.values, shown, columns, width, panel.limits)
     side = mosaic.tile_side(panel.values.shape[2], columns, width)
     grid = mosaic.tile_layout(np.empty((len(words), side, side), bool), columns)
     titles = [] if lettered else _titles(words, grid)
-    return _DrawnPanel(panel, _colours(panel.colour_map)[canvas], titles)
+    pixels = _colours(panel.colour_map)[canvas]
+    if panel.photograph is not None:
+        tints = mosaic.tint(scaled, panel.colour_map)
+        tiles = mosaic.lay_over(tints, mosaic.grey(panel.photograph), side)
+        levels = canvas >= mosaic.FIRST_LEVEL  # all but letters, marks and what lies between
+        pixels = np.where(levels[..., None], mosaic.arrange(tiles, grid), pixels)
+    return _DrawnPanel(panel, pixels, titles)
 
 
 def _titles(words: Sequence[str], grid: mosaic.TileLayout) -> list[_Text]:
@@ -464,18 +479,18 @@ def _scales(
     scales = {}
     for left, panel in zip(lefts, (panel.panel for panel in drawn), strict=True):
         labels = panel.scale_labels
-        key = panel.scale, labels, panel.colour_map
+        key = panel.scale, labels, panel.colour_map, panel.photograph is None
         if labels and key not in scales:
-            scales[key] = _scale(labels, panel.colour_map, (left, round(top)), size)
+            scales[key] = _scale(labels, panel.scale_colours, (left, round(top)), size)
     return list(scales.values())
 
 
 def _scale(
-    labels: tuple[str, str, str], colour_map: str, corner: tuple[int, int], size: float
+    labels: tuple[str, str, str], colours: np.ndarray, corner: tuple[int, int], size: float
 ) -> tuple[_Picture, list[_Text]]:
     """The strip of all levels in a grey frame, with words at its low end, middle and high end."""
     factor = max(1, round(14 * size / mosaic.LEVELS))
-    levels = mosaic.colour_levels(colour_map)[None].repeat(factor, axis=1)
+    levels = colours[None].repeat(factor, axis=1)
     strip = np.pad(levels.repeat(round(size), axis=0), ((1, 1), (1, 1), (0, 0)))
     strip[[0, -1]] = strip[:, [0, -1]] = FRAME_GREY
     left, top = corner

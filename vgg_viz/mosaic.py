@@ -12,6 +12,11 @@ colour map costs the same, and the page's background and text colour are just pa
     | 4  | 5  |
     | ## | ## |
     +----+----+
+
+Where tiles lie over a photograph, each place is tinted the more, the further its value is from 0:
+
+    levels (n, h, w) -- tint --> RGBA (n, h, w, 4) --+
+    photograph -- grey ----------> grey levels ------+-- lay_over --> RGB (n, side, side, 3)
 """
 
 import io
@@ -32,6 +37,8 @@ FIRST_LEVEL = MARK + 1
 LEVELS = 256 - FIRST_LEVEL  # an odd number: zero is the very middle of a symmetric scale
 
 MARK_COLOUR = (226, 70, 60)
+COVER = 0.75  # what the strongest values hide of a photograph under them
+GREYS = (70, 225)  # its black and its white: colours are to be told from both
 GAP = 4
 TITLE_SPACE = 5  # pixels around a title's letters
 
@@ -332,14 +339,77 @@ def colour_levels(colour_map: str) -> np.ndarray:
     return colours
 
 
-def png(canvas: np.ndarray, colour_map: str = "gray", ink: Colour = (0, 0, 0)) -> bytes:
+def grey(photograph: np.ndarray) -> np.ndarray:
+    """A photograph, RGB uint8 ``(h, w, 3)``, as it lies under tiles: its luma, in ``GREYS``.
+
+    Uint8 ``(h, w)``; the weights are those of ITU-R BT.601.
+    """
+    dark, light = GREYS
+    luma = photograph @ np.array([0.299, 0.587, 0.114])
+    levels: np.ndarray = np.rint(dark + luma * ((light - dark) / 255)).astype(np.uint8)
+    return levels
+
+
+def tint(scaled: ScaledTiles, colour_map: str) -> np.ndarray:
+    """The colour of every place of tiles over a photograph, RGBA uint8 ``(n, h, w, 4)``.
+
+    It is the less transparent, the further the value is from 0: up to ``COVER`` at the end of the
+    scale that is further from it. A flat tile is clear; what is no number is marked, and opaque.
+    """
+    marked = scaled.levels == MARK
+    shares = _strength(scaled)
+    shares[scaled.flat] = 0
+    colours = np.concatenate([np.zeros((FIRST_LEVEL, 3), np.uint8), colour_levels(colour_map)])
+    tinted = np.empty((*scaled.levels.shape, 4), np.uint8)
+    tinted[..., :3] = np.where(marked[..., None], MARK_COLOUR, colours[scaled.levels])
+    tinted[..., 3] = np.where(marked, 255, np.rint(shares * (255 * COVER)))
+    return tinted
+
+
+def _strength(scaled: ScaledTiles) -> np.ndarray:
+    """How far every value is from 0, from 0 to 1 at the scale's end, float ``(n, h, w)``."""
+    low, high = (end.astype(np.float64)[:, None, None] for end in (scaled.low, scaled.high))
+    largest = np.maximum(np.abs(low), np.abs(high))
+    position = (scaled.levels.astype(np.float64) - FIRST_LEVEL) / (LEVELS - 1)
+    strength: np.ndarray = np.abs(low + position * (high - low))
+    strength /= np.where(largest > 0, largest, np.inf)
+    return strength
+
+
+def lay_over(tints: np.ndarray, under: np.ndarray, side: int) -> np.ndarray:
+    """Lay tints, RGBA uint8 ``(n, s, s, 4)``, over one grey picture, uint8 ``(h, h)``.
+
+    RGB uint8 ``(n, side, side, 3)``: places are enlarged sharply, the picture smoothly; ``side`` is
+    a whole multiple of ``s``.
+    """
+    picture = Image.fromarray(under).resize((side, side), Image.Resampling.BICUBIC).convert("RGB")
+    tiles = np.empty((len(tints), side, side, 3), np.uint8)
+    for tile, tinted in zip(tiles, tints, strict=True):
+        places = Image.fromarray(tinted).resize((side, side), Image.Resampling.NEAREST)
+        mixed = Image.composite(places.convert("RGB"), picture, places.getchannel("A"))
+        tile[:] = np.asarray(mixed)
+    return tiles
+
+
+def tinted_levels(colour_map: str, low: float, high: float) -> np.ndarray:
+    """The colours of a scale as they look over middle grey, uint8 ``(LEVELS, 3)``."""
+    levels = np.arange(FIRST_LEVEL, FIRST_LEVEL + LEVELS, dtype=np.uint8)[None, None]
+    ends = (np.array([end], np.float32) for end in (low, high))
+    scaled = ScaledTiles(levels, next(ends), next(ends), np.array([False]))
+    tints = tint(scaled, colour_map)
+    middle = Image.new("RGBA", (LEVELS, 1), (sum(GREYS) // 2,) * 3)
+    return np.asarray(Image.alpha_composite(middle, Image.fromarray(tints[0])))[0, :, :3]
+
+
+def png(canvas: np.ndarray, colour_map: str | None = "gray", ink: Colour = (0, 0, 0)) -> bytes:
     """Encode a canvas, palette entries ``(h, w)``, RGB or RGBA ``(h, w, 3 or 4)``, as PNG bytes.
 
+    Without a colour map, ``(h, w)`` are plain grey levels.
     Compression is zlib's quickest: the next level takes three times as long for a tenth less.
     """
     image = Image.fromarray(canvas)
     options: dict[str, object] = {"compress_level": 1}
-    if canvas.ndim == 2:
+    if canvas.ndim == 2 and colour_map:
         # A palette picture has no other way in than "L" with a palette put on.
         image.putpalette(palette(colour_map, ink))
         options["transparency"] = transparency()

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  MARGIN, corner, fill, fitWidth, layOut, tileAt, titleHeight,
+  MARGIN, corner, fill, fitWidth, layOut, placeAt, placeBeside, placeBox, tileAt, titleHeight,
 } from "../../vgg_viz/ui/widgets/components/layout.js";
 
 const HEADER = {
@@ -75,4 +75,36 @@ test("every tile is found at each of its corners, and none in the gaps' end or b
     for (const [x, y] of [[-1, 20], [20, -1], [4 * layout.width, layout.head], [20, 1e4]])
       assert.equal(tileAt(layout, x, y), null);
   }
+});
+
+test("every place of a tile is found all over its square, and none above or beside the tile", () => {
+  const layout = layOut({ ...HEADER, heads: ["a"] }, 10, { columns: 4, tile: 56 }, 1);
+  for (const tile of [0, 3, 9]) {
+    const [left, top] = corner(layout, tile);
+    for (let row = 0; row < 14; row++)
+      for (let column = 0; column < 14; column++)
+        for (const [x, y] of [[0, 0], [3.9, 3.9]]) {
+          const found = placeAt(layout, tile, 14, left + 4 * column + x, top + 4 * row + y);
+          assert.deepEqual(found, { row, column });
+        }
+    for (const [x, y] of [[-1, 9], [9, -1], [57, 9], [9, 57]])
+      assert.equal(placeAt(layout, tile, 14, left + x, top + y), null);
+  }
+});
+
+test("a tile without places has none", () => {
+  const layout = layOut(HEADER, 1, { columns: 1, tile: 56 }, 1);
+  assert.equal(placeAt(layout, 0, 0, 20, 40), null);
+});
+
+test("a place's square lies where the place is found", () => {
+  assert.deepEqual(placeBox({ tile: 56 }, 14, { row: 2, column: 13 }), { left: 52, top: 8, side: 4 });
+});
+
+test("from place to place one begins in the middle and stays in the tile", () => {
+  assert.deepEqual(placeBeside(null, [0, 1], 14), { row: 7, column: 7 });
+  assert.deepEqual(placeBeside({ row: 7, column: 7 }, [0, 1], 14), { row: 7, column: 8 });
+  assert.deepEqual(placeBeside({ row: 7, column: 7 }, [-1, 0], 14), { row: 6, column: 7 });
+  assert.deepEqual(placeBeside({ row: 13, column: 0 }, [1, 0], 14), { row: 13, column: 0 });
+  assert.deepEqual(placeBeside({ row: 13, column: 0 }, [0, -1], 14), { row: 13, column: 0 });
 });

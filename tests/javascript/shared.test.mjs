@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { clamp, figure, unpack } from "../../vgg_viz/ui/widgets/components/shared.js";
+import { clamp, cut, figure, unpack } from "../../vgg_viz/ui/widgets/components/shared.js";
 
 // As Python packs it: four bytes of length, a header padded to a multiple of four, what follows it.
 function packed(header, rest, before = 0) {
@@ -25,6 +25,14 @@ test("a payload may begin anywhere in its memory, and have nothing behind its he
   const { header, rest } = unpack(packed({ one: 1 }, [], 13));
   assert.deepEqual(header, { one: 1 });
   assert.equal(rest.length, 0);
+});
+
+test("pieces behind each other are each at the start of their memory", () => {
+  const all = new Uint8Array([9, 9, 1, 2, 3, 0, 0, 128, 63]).subarray(2);
+  const [first, none, last] = cut(all, [3, 0, 4]);
+  assert.deepEqual([...first], [1, 2, 3]);
+  assert.equal(none.length, 0);
+  assert.deepEqual([...new Float32Array(last.buffer)], [1]);
 });
 
 test("a value is kept within its bounds, of which the least wins", () => {

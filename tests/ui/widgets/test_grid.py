@@ -1,11 +1,96 @@
-"""What a grid says of its numbers."""
+"""What a grid says of its numbers, and what the browser gets of tiles over a photograph."""
+
+import io
+from dataclasses import replace
 
 import numpy as np
+import pytest
+from PIL import Image
 
+from tests.support.pages import unpacked
+from vgg_viz import exports
+from vgg_viz.exports import Panel
+from vgg_viz.mosaic import pack_tiles
+from vgg_viz.serving.results import Span
 from vgg_viz.ui.widgets import grid
+from vgg_viz.ui.widgets.controls import Appearance
 
 
 def test_tips_and_scales_say_numbers_as_people_do():
     assert grid.in_words(np.array([4237.2, -0.00001234, 0.0])) == ["4,240", "−0.0000123", "0"]
     strip = grid.legend("gray", (0.0, 12345.0))
     assert "<span>0</span><span>12,300</span>" in strip
+
+
+def test_the_scale_over_a_photograph_is_grey_at_zero():
+    assert "rgb(147,147,147)" in grid.legend("RdBu_r", (-2.0, 2.0), tinted=True)
+    assert "rgb(147,147,147)" not in grid.legend("RdBu_r", (-2.0, 2.0))
+
+
+def over_photograph(count: int, side: int = 14) -> grid.Grid:
+    """Noise, which is the least that can be compressed, over noise."""
+    random = np.random.default_rng(count)
+    values = random.standard_normal((count, side, side)).astype(np.float32)
+    largest = np.abs(values).max(axis=(1, 2))
+    return grid.Grid(
+        values,
+        [f"Class {number}" for number in range(count)],
+        range(1, count + 1),
+        Span(float(values.min()), float(values.max())),
+        ("evidence", count),
+        Appearance("pair", "RdBu_r"),
+        columns=2,
+        pair=(-largest, largest),
+        photograph=random.integers(0, 256, (196, 196, 3), dtype=np.uint8),
+    )
+
+
+def drawn(shown: grid.Grid) -> tuple[dict, list[bytes]]:
+    """The header that the component gets, and the parts behind it."""
+    payload, _ = grid.draw(shown, {}, *grid.scale(shown, grid.Place("evidence", lambda: None)))
+    header, rest = unpacked(payload)
+    ends = np.cumsum(header["parts"]).tolist()
+    assert ends[-1] == len(rest)
+    return header, [rest[end - size : end] for end, size in zip(ends, header["parts"], strict=True)]
+
+
+def test_tiles_over_a_photograph_come_with_it_and_with_the_values_of_their_places():
+    shown = over_photograph(3)
+    header, (tiles, photograph, values) = drawn(shown)
+    assert header["places"] == 14
+    np.testing.assert_array_equal(np.frombuffer(values, "<f4").reshape(3, 14, 14), shown.values)
+    assert Image.open(io.BytesIO(tiles)).size == (2 * 14, 2 * 14)
+    assert Image.open(io.BytesIO(photograph)).size == (196, 196)
+
+
+def test_the_page_shows_what_the_exports_show():
+    shown = over_photograph(2)
+    _, (tiles, photograph, _) = drawn(shown)
+    under, places = (Image.open(io.BytesIO(part)) for part in (photograph, tiles))
+    page = Image.new("RGBA", (2 * 196, 196))
+    for left in (0, 196):
+        page.paste(under.convert("RGBA"), (left, 0))
+    page.alpha_composite(places.resize(page.size, Image.Resampling.NEAREST))
+
+    numbers = {"class": range(2)}
+    panel = Panel("", shown.values, "ab", numbers, shown.limits, "RdBu_r", 2, shown.photograph)
+    sheet = exports._draw_panel(panel, 400, lettered=False).pixels[-196:]
+    both = pack_tiles(np.stack([sheet[:, :196], sheet[:, -196:]]), 2)
+    difference = np.abs(np.asarray(page)[..., :3].astype(int) - both)
+    assert difference.max() <= 1  # rounding
+
+
+@pytest.mark.parametrize("side", [17, 28])
+def test_tiles_of_many_places_come_without_their_values(side):
+    header, parts = drawn(over_photograph(1, side))
+    assert (header["places"], parts[2]) == (0, b"")
+
+
+def test_tiles_without_a_photograph_are_one_picture():
+    header, parts = drawn(replace(over_photograph(2), photograph=None))
+    assert (header["places"], len(parts)) == (0, 1)
+
+
+@pytest.mark.parametrize(("count", "most"), [(1, 60_000), (12, 400_000)])
+def test_what_the_browser_gets_is_small(count, most):
+    assert sum(drawn(over_photograph(count))[0]["parts"]) < most

@@ -74,7 +74,8 @@ class Export:
         colours = COLOUR_MAPS.get(first.colour_map, "Blue to red")
         note = " · the picture is the viewer's own and not part of the link"
         lines = [grid.caption for grid in shown]
-        lines.append(f"Scale: {scale_words(first, 0)} · colours: {colours}")
+        tinted = shown[0].photograph is not None
+        lines.append(f"Scale: {scale_words(first, 0, tinted=tinted)} · colours: {colours}")
         lines.append(f"VGG Viz {__version__}{note if self.own_picture else ''}")
         lines += [self.link] if self.link else []
         return exports.Sheet(self.title, lines, [panel(grid) for grid in shown])
@@ -148,4 +149,5 @@ def panel(grid: Grid) -> exports.Panel:
         grid.limits,
         grid.appearance.colour_map,
         grid.filled_columns,
+        grid.photograph,
     )

@@ -24,11 +24,14 @@ from vgg_viz.mosaic import (
     Limits,
     ScaledTiles,
     colour_levels,
+    grey,
     near_square,
     pack_tiles,
     png,
     scale_tiles,
     tile_side,
+    tint,
+    tinted_levels,
 )
 from vgg_viz.serving.results import Results, Span
 from vgg_viz.ui.state import mode, tour_steps
@@ -39,6 +42,7 @@ PAGE_WIDTH = 960  # pixels: what a laptop's page has for a mosaic beside the sid
 OWN_SCALE = Appearance("own", "gray")
 DIGITS = 3  # significant ones, of the numbers of tiles and scales
 LARGEST_TILE = 320  # CSS pixels, so that a few maps do not fill three screens
+MOST_PLACES = 16  # a side, of tiles whose every value is told
 LETTERING_IN_A_LECTURE = Lettering(16, 0.22, 34)
 
 
@@ -60,6 +64,8 @@ class Grid:
         one of maps.
     rectified: whether they come after a ReLU, so that zero means silence.
     pair: each tile's scale, two float arrays ``(n,)``, where two grids are compared.
+    photograph: what lies under every tile, RGB uint8 ``(224, 224, 3)``, if anything does; the key
+        says whose it is.
     """
 
     source: np.ndarray | Callable[[], np.ndarray]
@@ -75,6 +81,7 @@ class Grid:
     axes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     rectified: bool = True
     pair: Limits | None = None
+    photograph: np.ndarray | None = None
 
     @property
     def values(self) -> np.ndarray:
@@ -162,8 +169,9 @@ def show_colours(tiles: np.ndarray, titles: Sequence[str], caption: str, place: 
     values = tiles.reshape(len(tiles), tiles.shape[1], -1)
     numbers = range(1, len(tiles) + 1)
     grid = Grid(values, titles, numbers, Span(0, 255), "", caption=caption, rectified=False)
-    told = tell(grid, place) | {"side": tiles.shape[1], "flat": [0] * len(tiles)}
     picture = png(pack_tiles(tiles, grid.filled_columns))
+    told = tell(grid, place) | {"side": tiles.shape[1], "flat": [0] * len(tiles)}
+    told |= {"parts": [len(picture)], "places": 0}
     payload = components.pack(told | measured_words(grid, statistics(values)), picture)
     components.mount("mosaic", place.name, payload, place.on_pick)
     st.caption(caption)
@@ -223,8 +231,25 @@ def draw(
         "side": scaled.levels.shape[2],
         "flat": scaled.flat.astype(int).tolist(),
     }
-    picture = png(pack_tiles(scaled.levels, grid.filled_columns), grid.appearance.colour_map)
-    return components.pack(header, picture), int(scaled.flat.sum())
+    parts = parts_of(grid, scaled)
+    header |= {"parts": [len(part) for part in parts], "places": places(grid)}
+    return components.pack(header, *parts), int(scaled.flat.sum())
+
+
+def parts_of(grid: Grid, scaled: ScaledTiles) -> list[bytes]:
+    """The tiles' picture; of tiles over a photograph, that too, and the values of their places."""
+    colour_map, columns = grid.appearance.colour_map, grid.filled_columns
+    if grid.photograph is None:
+        return [png(pack_tiles(scaled.levels, columns), colour_map)]
+    tiles = png(pack_tiles(tint(scaled, colour_map), columns))
+    values = grid.values.astype("<f4").tobytes() if places(grid) else b""
+    return [tiles, png(grey(grid.photograph), None), values]
+
+
+def places(grid: Grid) -> int:
+    """How many places a side a tile has of which each is told when it is pointed at; 0 for none."""
+    side = grid.values.shape[2] if grid.photograph is not None else 0
+    return side if side <= MOST_PLACES else 0
 
 
 def mount(payload: bytes, grid: Grid, place: Place) -> None:
@@ -232,7 +257,8 @@ def mount(payload: bytes, grid: Grid, place: Place) -> None:
     components.mount("mosaic", place.name, payload, place.on_pick)
     appearance, limits = grid.appearance, grid.limits
     if limits and appearance.scale != "pair" and not mode.in_lecture():
-        st.html(legend(appearance.colour_map, limits))
+        tinted = grid.photograph is not None
+        st.html(legend(appearance.colour_map, limits, tinted=tinted))
 
 
 def measured_words(grid: Grid, measured: Statistics) -> dict[str, object]:
@@ -253,11 +279,15 @@ def in_words(values: np.ndarray) -> list[str]:
 
 def under(grid: Grid, flat: int) -> str:
     """The line under a grid."""
-    return " · ".join(filter(None, [grid.caption, scale_words(grid.appearance, flat)]))
+    words = scale_words(grid.appearance, flat, tinted=grid.photograph is not None)
+    return " · ".join(filter(None, [grid.caption, words]))
 
 
-def scale_words(appearance: Appearance, flat: int) -> str:
-    """How to read the brightness, as the end of a caption."""
+def scale_words(appearance: Appearance, flat: int, *, tinted: bool = False) -> str:
+    """How to read the brightness, as the end of a caption.
+
+    ``tinted`` says that the tiles lie over a photograph.
+    """
     # Colours with a middle, on a scale of two: a difference.
     minus = appearance.colour_map == DIVERGING
     words = {
@@ -270,16 +300,20 @@ def scale_words(appearance: Appearance, flat: int) -> str:
         else "one scale for the whole layer",
         "zero": "one scale for the whole layer, zero in the middle; a weight in 200 lies beyond",
     }[appearance.scale]
+    if tinted:
+        words += " · the nearer to zero, the more of the photograph is seen"
     if flat:
         words += f" · {flat} constant {'tile is' if flat == 1 else 'tiles are'} struck through"
     return words
 
 
-def legend(colour_map: str, limits: Limits) -> str:
+def legend(colour_map: str, limits: Limits, *, tinted: bool = False) -> str:
     """The scale as a strip of its colours between its two limits, HTML of our own numbers only."""
-    stops = colour_levels(colour_map)[:: len(colour_levels(colour_map)) // 14]
+    ends = [float(limit) for limit in limits]
+    levels = tinted_levels(colour_map, *ends) if tinted else colour_levels(colour_map)
+    stops = levels[:: len(levels) // 14]
     colours = ", ".join("rgb({},{},{})".format(*stop) for stop in stops.tolist())
-    low, high = (figure(float(limit), DIGITS) for limit in limits)
+    low, high = (figure(end, DIGITS) for end in ends)
     middle = "<span>0</span>" if limits[0] < 0 and limits[0] == -limits[1] else ""
     return (
         f'<div class="legend"><div style="background: linear-gradient(90deg, {colours})"></div>'

@@ -49,7 +49,7 @@ KEYS = (
     Key(LECTURE, ("Escape",), "close the map, then the controls; then leave", "lecture-switch"),
     Key(TOUR, ("ArrowRight", "PageDown"), "the answer, or the next step", "tour-next"),
     Key(TOUR, ("ArrowLeft", "PageUp"), "the step before", "tour-back"),
-    Key(GRID, ARROWS, "from tile to tile"),
+    Key(GRID, ARROWS, "from tile to tile; over a photograph, with Shift, from place to place"),
     Key(GRID, ("Home", "End"), "the first and the last tile"),
     Key(GRID, ("Enter", " "), "choose the tile"),
     Key(GRID, ("Escape",), "leave the grid"),

@@ -55,3 +55,24 @@ export function tileAt({ count, columns, width, height, head }, x, y) {
   const tile = row * columns + column;
   return column >= 0 && column < columns && row >= 0 && tile < count ? tile : null;
 }
+
+// The place there within a tile of `places` a side, from 0; on the title and in the gap there is none.
+export function placeAt(layout, tile, places, x, y) {
+  const [left, top] = corner(layout, tile);
+  const [row, column] = [y - top, x - left].map((from) => Math.floor((from / layout.tile) * places));
+  const inside = [row, column].every((at) => at >= 0 && at < places);
+  return inside ? { row, column } : null;
+}
+
+// The place beside that one, or itself at the tile's edge; without one, the middle.
+export function placeBeside(place, [down, across], places) {
+  const { row, column } = place ?? { row: places >> 1, column: places >> 1 };
+  const within = (at) => clamp(at, 0, places - 1);
+  return place ? { row: within(row + down), column: within(column + across) } : { row, column };
+}
+
+// A place's square, from its tile's corner.
+export function placeBox({ tile }, places, { row, column }) {
+  const side = tile / places;
+  return { left: column * side, top: row * side, side };
+}

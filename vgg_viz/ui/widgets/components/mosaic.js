@@ -1,12 +1,14 @@
 // A mosaic to point at: one picture of all tiles, drawn tile by tile so that each stays sharp.
 //
 // What Python sends: the header (see vgg_viz/ui/widgets/grid.py), then a PNG with the tiles side by
-// side, without gaps. Titles are written here, in the page's own type and colour.
+// side, without gaps. Tiles over a photograph are transparent; behind them come its PNG and, of small
+// tiles, their values, float32. Titles are written here, in the page's own type and colour.
 
-import { corner, fill, fitWidth, layOut, tileAt } from "./layout.js";
-import { clamp, unpack } from "./shared.js";
+import { corner, fill, fitWidth, layOut, placeAt, placeBeside, placeBox, tileAt } from "./layout.js";
+import { clamp, cut, figure, unpack } from "./shared.js";
 
 const ZOOMS = [1, 1.5, 2, 3, 4];
+const BELOW = 0.24; // of a letter's height, which "g" and "y" take below the line
 const LEGIBLE = 32; // CSS pixels
 const LOW = 500; // CSS pixels: a window in which no grid can both fit and be seen
 const SAVING = 60_000; // milliseconds that a browser may take to save a picture
@@ -31,6 +33,7 @@ class Mosaic {
     this.scroller = find(".scroller");
     this.canvas = find("canvas");
     this.tip = find(".tip");
+    this.pointed = find(".pointed");
     this.said = find(".said");
     this.announced = find(".announced");
     this.caption = find(".caption");
@@ -40,6 +43,7 @@ class Mosaic {
     );
     this.zoom = 0;
     this.current = 0;
+    this.place = null;
     find(".fullscreen").hidden = !this.box.requestFullscreen;
     this.listen(find);
     this.listenOutside();
@@ -61,19 +65,25 @@ class Mosaic {
   leave(root) {
     this.stay.abort();
     this.observer.disconnect();
-    this.bitmap?.close();
-    this.bitmap = this.bytes = null;
+    this.release();
+    this.bytes = null;
     // Browsers keep the pixels of a canvas for a while after the page has let go of it.
     this.canvas.width = this.canvas.height = 0;
     if (root.mosaic === this) root.mosaic = null;
   }
 
+  release() {
+    this.bitmap?.close();
+    this.photograph?.close();
+    this.bitmap = this.photograph = null;
+  }
+
   listen(find) {
     // The page's theme changes without a word to components: the colour of their text tells.
     this.box.addEventListener("transitionend", () => this.draw());
-    this.grid.addEventListener("pointermove", (event) => this.hover(this.tileAt(event)));
+    this.grid.addEventListener("pointermove", (event) => this.point(event));
     this.grid.addEventListener("pointerleave", () => this.hover(null));
-    this.grid.addEventListener("click", (event) => this.choose(this.tileAt(event)));
+    this.grid.addEventListener("click", (event) => this.click(event));
     this.grid.addEventListener("keydown", (event) => this.press(event));
     this.grid.addEventListener("focus", () => this.enter());
     this.grid.addEventListener("blur", () => this.hover(null));
@@ -89,10 +99,13 @@ class Mosaic {
     if (bytes === this.bytes) return;
     this.bytes = bytes;
     const { header, rest } = unpack(bytes);
-    const bitmap = await createImageBitmap(new Blob([rest], { type: "image/png" }));
-    if (bytes !== this.bytes) return bitmap.close(); // a newer mosaic has come meanwhile
-    this.bitmap?.close();
-    [this.header, this.bitmap] = [header, bitmap];
+    const [tiles, under, values] = cut(rest, header.parts);
+    const [bitmap, photograph] = await Promise.all([decoded(tiles), under ? decoded(under) : null]);
+    // A newer mosaic has come meanwhile.
+    if (bytes !== this.bytes) return [bitmap, photograph].forEach((picture) => picture?.close());
+    this.release();
+    Object.assign(this, { header, bitmap, photograph });
+    this.values = new Float32Array(values?.buffer ?? 0);
     this.count = header.titles.length;
     this.current = Math.min(this.current, this.count - 1);
     this.grid.setAttribute("aria-label", header.name);
@@ -103,7 +116,8 @@ class Mosaic {
     this.select(window.vggVizSelected);
     // Under a pointer that rests, or where the keyboard is, there is another map now.
     const pointed = this.hovered ?? null;
-    if (pointed !== null) this.hover(pointed < this.count ? pointed : null);
+    const place = header.places > Math.max(this.place?.row, this.place?.column) ? this.place : null;
+    if (pointed !== null) this.hover(pointed < this.count ? pointed : null, place);
     this.name(this.current);
   }
 
@@ -139,9 +153,13 @@ class Mosaic {
     return window.innerWidth - (window.innerWidth - this.scroller.clientWidth) / zoomOfPage();
   }
 
-  tileAt(event) {
+  // The tile there, or null; and of tiles whose values are known, the place in it.
+  at(event) {
+    if (!this.layout) return [null, null];
     const box = this.canvas.getBoundingClientRect();
-    return this.layout ? tileAt(this.layout, event.clientX - box.left, event.clientY - box.top) : null;
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const tile = tileAt(this.layout, x, y);
+    return [tile, tile === null ? null : placeAt(this.layout, tile, this.header.places, x, y)];
   }
 
   // --- drawing ---------------------------------------------------------------------------------
@@ -158,36 +176,45 @@ class Mosaic {
     Object.assign(this.grid.style, { width: `${across}px`, height: `${down}px` });
     this.paint(this.canvas.getContext("2d"), getComputedStyle(this.box));
     for (const name of Object.keys(this.outlines)) this.show(name, this[name]);
+    this.showPlace();
     this.canvas.dataset.shown = this.header.shown;
   }
 
   paint(context, style) {
     const { ratio, tile, title } = this.layout;
-    const { side, space } = this.header;
+    const { space } = this.header;
+    const below = Math.max(4, (title - space) * BELOW);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.imageSmoothingEnabled = side > tile * ratio;
     context.imageSmoothingQuality = "high";
     context.fillStyle = this.onPaper ? "#000" : style.color;
     context.textAlign = "center";
     context.font = `500 ${title - space}px ${style.fontFamily}`;
     this.header.heads.forEach((head, column) => {
-      context.fillText(head, column * this.layout.width + tile / 2, title - 4, tile);
+      context.fillText(head, column * this.layout.width + tile / 2, title - below, tile);
     });
     for (let index = 0; index < this.count; index++) {
       context.strokeStyle = style.getPropertyValue("--st-border-color");
       context.lineWidth = 1;
       const [left, top] = corner(this.layout, index);
-      const column = index % this.header.columns;
-      const row = Math.floor(index / this.header.columns);
-      context.drawImage(this.bitmap, column * side, row * side, side, side, left, top, tile, tile);
+      this.drawTile(context, index, left, top);
       context.strokeRect(left - 0.5, top - 0.5, tile + 1, tile + 1); // black tiles on a dark page
-      context.fillText(this.header.titles[index], left + tile / 2, top - 4, tile);
+      context.fillText(this.header.titles[index], left + tile / 2, top - below, tile);
       if (this.header.flat[index]) this.strike(context, left, top, tile);
     }
     for (let index = 0; index < this.count; index++) {
       const named = this.header.outlined.includes(this.header.numbers[index]);
       if (named || (this.onPaper && index === this.selected)) this.frame(context, style, index);
     }
+  }
+
+  drawTile(context, index, left, top) {
+    const { ratio, tile } = this.layout;
+    const { side, columns } = this.header;
+    context.imageSmoothingEnabled = true;
+    if (this.photograph) context.drawImage(this.photograph, left, top, tile, tile);
+    context.imageSmoothingEnabled = side > tile * ratio;
+    const [x, y] = [(index % columns) * side, Math.floor(index / columns) * side];
+    context.drawImage(this.bitmap, x, y, side, side, left, top, tile, tile);
   }
 
   // What an answer of the tour names: to be seen from the back of a room, on any tile.
@@ -225,13 +252,37 @@ class Mosaic {
     Object.assign(outline.style, { left: `${left}px`, top: `${top}px`, width: size, height: size });
   }
 
+  showPlace() {
+    const tile = this.hovered ?? null;
+    this.pointed.hidden = !this.place || tile === null || tile >= this.count;
+    if (this.pointed.hidden || !this.layout) return;
+    const [left, top] = corner(this.layout, tile);
+    const box = placeBox(this.layout, this.header.places, this.place);
+    const size = `${box.side}px`;
+    const corners = { left: `${left + box.left}px`, top: `${top + box.top}px` };
+    Object.assign(this.pointed.style, { ...corners, width: size, height: size });
+  }
+
   // --- pointing --------------------------------------------------------------------------------
 
-  hover(tile) {
+  point(event) {
+    this.hover(...this.at(event));
+  }
+
+  click(event) {
+    this.choose(this.at(event)[0]);
+    // A finger leaves when it is lifted: what it pointed at stays to be read.
+    if (this.header?.places) this.point(event);
+  }
+
+  hover(tile, place = null) {
+    this.place = place;
     this.show("hovered", tile);
+    this.showPlace();
     this.tip.hidden = tile === null;
     if (tile === null) return;
-    this.tip.replaceChildren(bold(this.header.titles[tile]), `\n${this.numbersOf(tile)}`);
+    const words = [place ? this.valueAt(tile, place) : [], this.numbersOf(tile)].flat();
+    this.tip.replaceChildren(bold(this.header.titles[tile]), `\n${words.join("\n")}`);
     const grid = this.outlines.hovered.getBoundingClientRect();
     const box = this.box.getBoundingClientRect();
     const left = Math.min(grid.left - box.left, box.width - this.tip.offsetWidth - 4);
@@ -239,6 +290,12 @@ class Mosaic {
     const fits = grid.bottom + 6 + this.tip.offsetHeight < window.innerHeight;
     const top = fits ? below : grid.top - box.top - this.tip.offsetHeight - 24;
     Object.assign(this.tip.style, { left: `${Math.max(0, left)}px`, top: `${top}px` });
+  }
+
+  valueAt(tile, { row, column }) {
+    const { places } = this.header;
+    const value = figure(this.values[(tile * places + row) * places + column]);
+    return `Row ${row + 1}, column ${column + 1}: ${value}`;
   }
 
   numbersOf(tile) {
@@ -270,6 +327,15 @@ class Mosaic {
     this.hover(tile);
   }
 
+  // From place to place within the tile where the keyboard is.
+  walk(step) {
+    const from = this.hovered === this.current ? this.place : null;
+    const place = placeBeside(from, step, this.header.places);
+    this.byKeyboard = true;
+    this.hover(this.current, place);
+    this.announced.textContent = this.valueAt(this.current, place);
+  }
+
   choose(tile) {
     if (tile === null) return;
     this.current = tile;
@@ -298,13 +364,15 @@ class Mosaic {
     const { columns } = this.layout;
     // In a lecture the arrows are the page's, unless the keyboard has come here.
     if (this.header.fits && !this.byKeyboard) return;
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
+    const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
     const ends = { Home: 0, End: this.count - 1 };
     if (event.key === "Enter" || event.key === " ") this.choose(this.current);
     else if (event.key === "Escape") this.grid.blur();
     else if (event.key in ends) this.focus(ends[event.key]);
+    else if (event.key in steps && event.shiftKey && this.header.places) this.walk(steps[event.key]);
     else if (event.key in steps) {
-      const tile = this.current + steps[event.key];
+      const [down, across] = steps[event.key];
+      const tile = this.current + down * columns + across;
       if (tile >= 0 && tile < this.count) this.focus(tile);
     } else return;
     event.preventDefault();
@@ -364,6 +432,10 @@ class Mosaic {
 function zoomOfPage() {
   const wider = window.outerWidth / window.innerWidth;
   return Math.max(1, Math.min(wider, window.devicePixelRatio));
+}
+
+function decoded(picture) {
+  return createImageBitmap(new Blob([picture], { type: "image/png" }));
 }
 
 function bold(words) {

@@ -7,6 +7,12 @@ export function unpack(bytes) {
   return { header, rest: bytes.subarray(4 + length) };
 }
 
+// What stands one behind the other, apart: pieces of these lengths, each at the start of its memory.
+export function cut(bytes, lengths) {
+  let end = 0;
+  return lengths.map((length) => bytes.slice(end, (end += length)));
+}
+
 export function clamp(value, least, most) {
   return Math.max(Math.min(value, most), least);
 }
