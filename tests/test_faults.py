@@ -30,7 +30,7 @@ from tests.support import REPOSITORY, file_server
 from tests.support.company_proxy import company_proxy
 from tests.support.file_server import FileServer, serve
 from tests.support.weights_files import pass_for_keras, write_hollow_weights, write_keras_weights
-from vgg_viz import weights
+from vgg_viz import keras_files, weights
 from vgg_viz.downloads import DownloadError, StorageError, download
 from vgg_viz.serving import loading
 from vgg_viz.ui.state.serving import shared
@@ -494,7 +494,7 @@ def test_a_certificate_out_of_its_time_lets_one_think_of_the_clock(
     assert names(models) == []
 
 
-GOOGLE, GITHUB = (urlsplit(address).hostname for address in weights.ADDRESSES)
+GOOGLE, GITHUB = (urlsplit(address).hostname for address in keras_files.ADDRESSES)
 
 
 @pytest.fixture

@@ -51,9 +51,11 @@ UI_FILES = {
 }
 # Which modules of the core touch files at all, and whose names they take.
 CORE_FILES = {
-    "downloads.py": "a folder and a name given by weights.py and ui/widgets/picture_chooser.py",
+    "keras_files.py": "the environment, and names of its own",
+    "downloads.py": "a folder and a name given by keras_files.py and ui/widgets/picture_chooser.py",
     "workplaces.py": "a folder and a name given by downloads.py",
     "weights.py": "the environment, which whoever runs the server sets",
+    "dense.py": "the file that weights.py has found",
     "samples.py": "names out of its own table",
     "serving/memory.py": "Linux' files about this process",
     "tours.py": "the page's own tour; others come as bytes",
@@ -74,7 +76,7 @@ FILE_CALLS = {
 
 NETWORK = {"requests", "urllib", "urllib3", "http", "socket", "pooch", "ftplib", "aiohttp", "httpx"}
 FETCHED = {"machinelearningmastery.com", "storage.googleapis.com", "github.com"}
-CITED = {"arxiv.org", "distill.pub", "www.fatiando.org"}
+CITED = {"arxiv.org", "doi.org", "distill.pub", "www.fatiando.org"}
 
 
 def nodes(path: Path) -> Iterator[ast.AST]:
@@ -163,8 +165,8 @@ def test_downloads_are_those_listed_and_no_visitors():
         if name_of(call) == "download"
     }
     # `urls` are Keras' addresses or the operator's; all are held against Keras' MD5.
-    assert found == {("weights.py", "urls"), ("ui/widgets/picture_chooser.py", "ROBIN_URL")}
-    source = (PACKAGE / "weights.py").read_text(encoding="utf-8")
+    assert found == {("keras_files.py", "urls"), ("ui/widgets/picture_chooser.py", "ROBIN_URL")}
+    source = (PACKAGE / "keras_files.py").read_text(encoding="utf-8")
     assert "urls = file.addresses(environment)" in source
     assert "md5=file.md5" in source
 

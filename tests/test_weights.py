@@ -2,6 +2,7 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,13 +23,15 @@ from tests.support.weights_files import (
     NEW_NAMES,
     ReferenceWeights,
     pass_for_keras,
+    pass_for_the_full_file,
     reference_folder,
     write_hollow_weights,
     write_keras_weights,
 )
-from vgg_viz import weights
+from vgg_viz import keras_files, weights
 from vgg_viz.architecture import VGG19
-from vgg_viz.downloads import private_folder
+from vgg_viz.downloads import CHUNK_BYTES, private_folder
+from vgg_viz.keras_files import free_bytes
 from vgg_viz.network import import_keras
 from vgg_viz.weights import (
     FULL,
@@ -38,7 +41,10 @@ from vgg_viz.weights import (
     UntrainedWeights,
     WeightsError,
     WeightsUnavailable,
+    fetch_full,
+    find_full,
     obtain,
+    offer_full,
     open_weights,
 )
 
@@ -329,7 +335,7 @@ def test_large_numbers_that_are_some_are_read(tmp_path, hollow_path):
 
 
 @pytest.fixture(scope="module")
-def keras_files(tmp_path_factory):
+def saved_by_keras(tmp_path_factory):
     """VGG19 as Keras 3 writes it: alone and inside a classifier of somebody's, in every format."""
     keras = import_keras()
     folder = tmp_path_factory.mktemp("keras")
@@ -358,8 +364,8 @@ def is_seed_3(stored):
 
 
 @pytest.mark.parametrize("name", ["alone.h5", "with its own head.h5"])
-def test_what_keras_3_writes_in_the_old_layout_is_read(keras_files, name):
-    assert is_seed_3(open_weights(keras_files / name))
+def test_what_keras_3_writes_in_the_old_layout_is_read(saved_by_keras, name):
+    assert is_seed_3(open_weights(saved_by_keras / name))
 
 
 @pytest.mark.parametrize(
@@ -372,9 +378,9 @@ def test_what_keras_3_writes_in_the_old_layout_is_read(keras_files, name):
     ],
 )
 def test_other_files_are_refused_with_three_lines_that_convert_them(
-    keras_files, name, reason, monkeypatch
+    saved_by_keras, name, reason, monkeypatch
 ):
-    monkeypatch.chdir(keras_files)
+    monkeypatch.chdir(saved_by_keras)
     while True:
         with pytest.raises(WeightsError, match=reason) as refused:
             open_weights(Path(name))
@@ -391,8 +397,8 @@ def test_other_files_are_refused_with_three_lines_that_convert_them(
     made.unlink()
 
 
-def test_the_host_reads_the_three_lines_on_the_page(keras_files, environment):
-    named = {"VGG_VIZ_WEIGHTS": str(keras_files / "alone.weights.h5")}
+def test_the_host_reads_the_three_lines_on_the_page(saved_by_keras, environment):
+    named = {"VGG_VIZ_WEIGHTS": str(saved_by_keras / "alone.weights.h5")}
     with pytest.raises(WeightsUnavailable) as raised:
         obtain({**environment, **named})
     sentence, _, *program = raised.value.attempts[0].partition("\n")
@@ -505,6 +511,18 @@ def test_what_keras_has_on_disk_is_taken_by_its_md5(
     assert obtain(environment) == StoredWeights(models / file.name, "ImageNet")
 
 
+def test_where_the_full_file_is_there_the_small_one_is_not_fetched(
+    environment, models, content, monkeypatch
+):
+    pass_for_the_full_file(monkeypatch, content + b"full")
+    (models / FULL_FILE).write_bytes(content + b"full")
+    with serve(content) as server:
+        found = obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url})
+    assert found == StoredWeights(models / FULL_FILE, "ImageNet")
+    assert filled(found.path)
+    assert server.requests == []
+
+
 def test_keras_folder_is_in_the_home_folder_if_not_said_otherwise(
     content, tmp_path, monkeypatch, environment
 ):
@@ -571,7 +589,7 @@ def test_without_a_mirror_the_addresses_are_those_of_keras(environment, content,
         serve(content, file_server.send_the_rest) as older,
     ):
         folders = [server.url.removesuffix("weights.h5") for server in (newer, older)]
-        monkeypatch.setattr(weights, "ADDRESSES", tuple(folders))
+        monkeypatch.setattr(keras_files, "ADDRESSES", tuple(folders))
         there = {**environment, "VGG_VIZ_WEIGHTS_URL": ""}
         found = obtain(there, on_progress=lambda *report: reports.append(report))
     assert filled(found.path)
@@ -582,7 +600,7 @@ def test_without_a_mirror_the_addresses_are_those_of_keras(environment, content,
 
 def test_a_mirror_is_asked_alone(environment, content, monkeypatch):
     with serve(content) as keras, serve(content, file_server.refuse) as mirror:
-        monkeypatch.setattr(weights, "ADDRESSES", (keras.url, keras.url))
+        monkeypatch.setattr(keras_files, "ADDRESSES", (keras.url, keras.url))
         with pytest.raises(WeightsUnavailable, match="404"):
             obtain({**environment, "VGG_VIZ_WEIGHTS_URL": mirror.url})
     assert not keras.requests
@@ -647,6 +665,158 @@ def test_where_nothing_is_all_attempts_are_told(environment, tmp_path):
     assert download.endswith("(Connection refused).")
 
 
+# -- the full file
+
+
+@pytest.fixture
+def full_content(content, monkeypatch):
+    """The bytes of a file that passes as Keras' full one, small all the same."""
+    full_content = content + bytes(range(256)) * 8192
+    pass_for_the_full_file(monkeypatch, full_content)
+    return full_content
+
+
+def test_the_full_file_is_found_by_its_md5_alone(environment, models, full_content):
+    assert find_full(environment) is None
+    (models / FULL_FILE).write_bytes(full_content[:-1])
+    assert find_full(environment) is None
+    (models / NOTOP_FILE).write_bytes(full_content)
+    assert find_full(environment) is None
+    (private_folder() / FULL_FILE).write_bytes(full_content)
+    assert find_full(environment) == StoredWeights(private_folder() / FULL_FILE, "ImageNet")
+    (models / FULL_FILE).write_bytes(full_content)
+    found = find_full(environment)
+    assert found == StoredWeights(models / FULL_FILE, "ImageNet")
+    assert found.seal.md5 == found.identity == hashlib.md5(full_content).hexdigest()
+
+
+def test_the_full_file_is_fetched_from_the_hosts_own_address(environment, models, full_content):
+    reports = []
+    with serve(full_content, file_server.send_slowly) as server:
+        there = {**environment, "VGG_VIZ_FULL_WEIGHTS_URL": server.url}
+        found = fetch_full(there, on_progress=lambda *report: reports.append(report))
+        assert fetch_full(there) == found  # which is there by now
+    assert server.requests == ["/weights.h5"]
+    assert found == StoredWeights(models / FULL_FILE, "ImageNet") == find_full(environment)
+    assert reports == sorted(reports)
+    assert reports[-1] == (len(full_content), len(full_content))
+    assert [path.name for path in models.iterdir()] == [FULL_FILE]
+
+
+def test_the_full_file_is_at_keras_two_addresses(environment, full_content, monkeypatch):
+    with (
+        serve(full_content, file_server.cut_off) as newer,
+        serve(full_content, file_server.send_the_rest) as older,
+    ):
+        urls = tuple(server.url.removesuffix("weights.h5") for server in (newer, older))
+        monkeypatch.setattr(keras_files, "ADDRESSES", urls)
+        found = fetch_full(environment)
+    assert found.path.read_bytes() == full_content
+    assert newer.requests == older.requests == [f"/{FULL_FILE}"]
+
+
+def test_the_next_attempt_goes_on_and_a_start_in_between_changes_nothing(
+    environment, models, content, full_content
+):
+    half = len(full_content) // 2
+    (models / NOTOP_FILE).write_bytes(content)
+    with serve(full_content, *[file_server.cut_off] * 3, file_server.send_the_rest) as server:
+        there = {**environment, "VGG_VIZ_FULL_WEIGHTS_URL": server.url}
+        with pytest.raises(WeightsUnavailable, match="broke off before all") as raised:
+            fetch_full(there)
+        assert str(models) not in str(raised.value)
+        kept = offer_full(there).kept_bytes
+        assert half - CHUNK_BYTES < kept <= half
+        assert obtain(there).path == models / NOTOP_FILE
+        assert find_full(there) is None
+        assert fetch_full(there).path.read_bytes() == full_content
+    assert server.ranges == [None, *[f"bytes={kept}-"] * 3]
+
+
+def test_other_bytes_are_refused(environment, models, full_content):
+    with (
+        serve(full_content, file_server.send_other_bytes) as server,
+        pytest.raises(WeightsUnavailable, match="expected a file with the MD5"),
+    ):
+        fetch_full({**environment, "VGG_VIZ_FULL_WEIGHTS_URL": server.url})
+    assert list(models.iterdir()) == []
+
+
+def with_room(monkeypatch, rooms):
+    """Let the disks of these folders, of what is below them too, have that many bytes free."""
+
+    def disk_usage(path):
+        free = next(free for folder, free in rooms.items() if path.is_relative_to(folder))
+        return SimpleNamespace(free=free)
+
+    monkeypatch.setattr("shutil.disk_usage", disk_usage)
+
+
+@pytest.mark.parametrize(("more", "chosen"), [(0, "keras"), (-1, "temporary")])
+def test_the_full_file_goes_to_the_first_folder_with_room(
+    environment, models, full_content, monkeypatch, tmp_path, more, chosen
+):
+    with_room(monkeypatch, {models: len(full_content) + more, tmp_path: 10**9})
+    offered = offer_full(environment)
+    assert offered.fits
+    words = {"keras": "the folder models in the one that", "temporary": "a folder of its own among"}
+    assert words[chosen] in offered.sentence
+    with serve(full_content) as server:
+        found = fetch_full({**environment, "VGG_VIZ_FULL_WEIGHTS_URL": server.url})
+    assert found.path.is_relative_to(tmp_path / chosen)
+    assert len(server.requests) == 1
+
+
+def test_where_no_folder_has_room_that_is_said_and_nothing_asked_for(
+    environment, models, full_content, monkeypatch, tmp_path
+):
+    with_room(monkeypatch, {models: 1_234_567, tmp_path: 2_000_000})
+    offered = offer_full(environment)
+    assert not offered.fits
+    assert offered.sentence == (
+        f"{FULL_FILE} (2 MB) goes to a folder of its own among the server's temporary files, where "
+        "only 2 MB are free, which is too little."
+    )
+    with serve(full_content) as server, pytest.raises(WeightsUnavailable) as raised:
+        fetch_full({**environment, "VGG_VIZ_FULL_WEIGHTS_URL": server.url})
+    assert raised.value.attempts == tuple(
+        f"The server's disk has no room for {FULL_FILE}: 3 MB are needed, and {free} MB are free."
+        for free in (1, 2)
+    )
+    assert server.requests == []
+    assert list(models.iterdir()) == []
+
+
+def test_what_is_offered_is_said_without_a_path(environment, models, monkeypatch, tmp_path):
+    with_room(monkeypatch, {tmp_path: 12_345_678_901})
+    assert offer_full(environment).sentence == (
+        f"{FULL_FILE} (575 MB) goes to the folder models in the one that KERAS_HOME names on the "
+        "server, where 12,345 MB are free."
+    )
+    kept = models / f"vgg_viz-download-of-{FULL_FILE}"
+    kept.mkdir()
+    (kept / "partial").write_bytes(b"")
+    os.truncate(kept / "partial", 300_000_000)
+    assert offer_full(environment).sentence.endswith(" 300 MB of it have come already.")
+    with_room(monkeypatch, {tmp_path: 274_710_816})
+    assert offer_full(environment).fits
+    with_room(monkeypatch, {tmp_path: 274_710_815})
+    assert not offer_full(environment).fits
+
+
+def test_a_folder_that_is_not_there_yet_has_the_room_of_its_disk(tmp_path):
+    free = shutil.disk_usage(tmp_path).free
+    assert abs(free_bytes(tmp_path / "not" / "there") - free) < 10**9
+    assert free_bytes(Path("/proc/self")) == 0
+
+
+def test_without_any_folder_that_is_said(monkeypatch):
+    monkeypatch.setattr(keras_files, "_places", lambda environment: [])
+    offered = offer_full({})
+    assert not offered.fits
+    assert offered.sentence.startswith("There is no folder on the server that ")
+
+
 # -- against others
 
 
@@ -659,7 +829,7 @@ def test_names_and_md5s_are_those_of_keras():
         assert f'file_hash="{file.md5}"' in text
         address, older = file.addresses({})
         assert f'"{address}"' in joined
-        assert older == f"{weights.ADDRESSES[1]}{file.name}"
+        assert older == f"{keras_files.ADDRESSES[1]}{file.name}"
 
 
 @pytest.mark.parametrize(

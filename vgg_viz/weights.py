@@ -1,20 +1,18 @@
-"""Where the weights come from: found, downloaded, verified, and read one layer at a time.
+"""The weights: which are taken, and how one layer of them is read.
 
 The pre-trained weights are those of Simonyan and Zisserman, https://arxiv.org/abs/1409.1556, as
-Keras distributes them (keras/src/applications/vgg19.py). Only the convolutions are needed, so the
-80 MB file without the dense layers ("notop") is enough; the full one (574 MB) does as well.
+Keras distributes them (keras/src/applications/vgg19.py). For the convolutions the 80 MB file
+without the dense layers ("notop") is enough; the full one (574 MB) does as well.
 
 Nothing heavy is imported with this module: h5py and pooch come with the first use.
 """
 
-import hashlib
 import logging
 import os
 import zipfile
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -27,12 +25,21 @@ from vgg_viz.architecture import (
     DenseLayer,
     format_shape,
 )
-from vgg_viz.downloads import (
-    DownloadError,
-    ProgressCallback,
-    StorageError,
-    download,
-    private_folder,
+from vgg_viz.downloads import ProgressCallback
+from vgg_viz.keras_files import (
+    FULL,
+    KERAS_FILES,
+    NOTOP,
+    FileUnavailable,
+    FoundFile,
+    Offer,
+    Seal,
+    fetch,
+    find,
+    folders,
+    offer,
+    seal_of,
+    stamp_of,
 )
 from vgg_viz.workplaces import remove_strays
 
@@ -41,59 +48,11 @@ if TYPE_CHECKING:
 
 LayerWeights = tuple[np.ndarray, np.ndarray]
 
-# Where Keras has its files (keras/src/applications/vgg19.py), and where it had them first.
-ADDRESSES = (
-    "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/",
-    "https://github.com/fchollet/deep-learning-models/releases/download/v0.1/",
-)
-
 PATH_VARIABLE = "VGG_VIZ_WEIGHTS"
-KERAS_VARIABLE = "KERAS_HOME"
 
 IMAGENET_LABEL = "ImageNet"
 FILE_LABEL = "weights of "
 
-
-@dataclass(frozen=True)
-class KerasFile:
-    """A weights file that Keras distributes: its name, how to know it, and its size in bytes.
-
-    ``mirror`` is the environment variable in which a host names an address of its own for it.
-    """
-
-    name: str
-    md5: str
-    size: int
-    mirror: str
-
-    def addresses(self, environment: Mapping[str, str]) -> tuple[str, ...]:
-        """Where it is to be had: from the host's own address alone, if there is one."""
-        own = environment.get(self.mirror)
-        return (own,) if own else tuple(f"{address}{self.name}" for address in ADDRESSES)
-
-    def by_hand(self, environment: Mapping[str, str]) -> str:
-        """How somebody brings it to the server who has it from elsewhere, in words."""
-        if environment.get(KERAS_VARIABLE):
-            folder = f"the folder models in the one that {KERAS_VARIABLE} names on the server"
-        else:
-            folder = "the folder .keras/models in the home folder of the server's user"
-        return f"Put the file {self.name} ({self.size / 1e6:.0f} MB) into {folder}."
-
-
-# Names and MD5s as in keras/src/applications/vgg19.py.
-NOTOP = KerasFile(
-    "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    "253f8cb515780f3b799900260a226db6",
-    80_134_624,
-    "VGG_VIZ_WEIGHTS_URL",
-)
-FULL = KerasFile(
-    "vgg19_weights_tf_dim_ordering_tf_kernels.h5",
-    "cbe5617147190e668d6c5d5026f83318",
-    574_710_816,
-    "VGG_VIZ_FULL_WEIGHTS_URL",
-)
-KERAS_FILES = (NOTOP, FULL)
 
 # How to make a file that is read here, with Keras 3, of one that is not.
 CONVERSIONS = {
@@ -125,16 +84,11 @@ class WeightsError(ValueError):
         self.conversion = conversion
 
 
-class WeightsUnavailable(Exception):
-    """No weights could be had; ``attempts`` says in a sentence each what was tried and failed.
+class WeightsUnavailable(FileUnavailable):
+    """No weights could be had; after a sentence of ``attempts`` there may be a program.
 
-    The sentences are for visitors: they name no folder of the server's. That stands in the log.
-    After one there may be a program, in lines of its own.
+    It has lines of its own, and converts the file.
     """
-
-    def __init__(self, attempts: Sequence[str]) -> None:
-        super().__init__(" ".join(attempts))
-        self.attempts = tuple(attempts)
 
 
 class Weights(Protocol):
@@ -153,17 +107,6 @@ class Weights(Protocol):
     def read(self, layer_name: str) -> LayerWeights:
         """One conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32."""
         ...
-
-
-@dataclass(frozen=True)
-class Seal:
-    """A file as it was: the MD5 of its contents, and what the system changes with these.
-
-    ``stamp`` holds device, inode, size and the times of change: equal stamps, equal contents.
-    """
-
-    md5: str
-    stamp: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -216,9 +159,9 @@ class StoredWeights:
             OSError: it is gone.
             WeightsError: it holds something else.
         """
-        if self.seal is None or _stamp(self.path.stat()) == self.seal.stamp:
+        if self.seal is None or stamp_of(self.path.stat()) == self.seal.stamp:
             return
-        if _seal(self.path).md5 != self.seal.md5:
+        if seal_of(self.path).md5 != self.seal.md5:
             raise WeightsError("expected the contents that it had when it was found, got others")
 
 
@@ -273,8 +216,8 @@ def obtain(
     Raises:
         WeightsUnavailable: none of it led to weights.
     """
-    folders = _folders(environment)
-    for folder in folders:
+    where = folders(environment)
+    for folder in where:
         remove_strays(folder)
     passed_over: tuple[str, ...] = ()
     if named := environment.get(PATH_VARIABLE):
@@ -284,14 +227,52 @@ def obtain(
             passed_over = error.attempts
     attempts = passed_over or (f"The environment variable {PATH_VARIABLE} names no file.",)
     try:
-        return replace(_on_disk(folders), passed_over=passed_over)
-    except WeightsUnavailable as error:
-        attempts += error.attempts
+        return replace(_of_keras(find(KERAS_FILES, where)), passed_over=passed_over)
+    except FileUnavailable as error:
+        nothing = "There are no VGG19 weights of Keras on the server's disk."
+        attempts += error.attempts or (nothing,)
     try:
-        found = _downloaded(NOTOP, folders, environment, on_progress)
-        return replace(found, passed_over=passed_over)
-    except WeightsUnavailable as error:
+        found = fetch(NOTOP, environment, on_progress)
+        return replace(_of_keras(found), passed_over=passed_over)
+    except FileUnavailable as error:
         raise WeightsUnavailable(attempts + error.attempts) from error
+
+
+def find_full(environment: Mapping[str, str] = os.environ) -> StoredWeights | None:
+    """Keras' file of the whole network, if it is on this disk: all 574 MB are read to see that."""
+    try:
+        return _of_keras(find([FULL], folders(environment)))
+    except FileUnavailable:
+        return None
+
+
+def fetch_full(
+    environment: Mapping[str, str] = os.environ, *, on_progress: ProgressCallback | None = None
+) -> StoredWeights:
+    """Keras' file of the whole network, downloaded to where `find_full` finds it.
+
+    From the same two addresses as the small one, or from ``VGG_VIZ_FULL_WEIGHTS_URL``. What had
+    come when an earlier attempt broke off, or was killed, is not asked for again.
+
+    Args:
+        environment: the environment variables.
+        on_progress: called with the bytes received and the bytes expected; first with those of an
+            earlier attempt.
+
+    Raises:
+        WeightsUnavailable: it did not come, or no disk has room for it.
+    """
+    try:
+        return find_full(environment) or _of_keras(
+            fetch(FULL, environment, on_progress, resumable=True)
+        )
+    except FileUnavailable as error:
+        raise WeightsUnavailable(error.attempts) from error
+
+
+def offer_full(environment: Mapping[str, str] = os.environ) -> Offer:
+    """What it would take to fetch Keras' file of the whole network, for who is to decide that."""
+    return offer(FULL, environment)
 
 
 def open_weights(path: Path) -> StoredWeights:
@@ -301,7 +282,7 @@ def open_weights(path: Path) -> StoredWeights:
         WeightsError: the file cannot be read, or is not a VGG19 weights file.
     """
     try:
-        seal = _seal(path)
+        seal = seal_of(path)
     except OSError as error:
         raise WeightsError(
             f"expected a VGG19 weights file in {path.name}, got: {error.strerror}"
@@ -320,87 +301,14 @@ def _named(path: Path) -> StoredWeights:
     try:
         return open_weights(path)
     except WeightsError as error:
-        sentence = _noted(f"The file named by {PATH_VARIABLE} was not taken: {error}.", path)
+        sentence = f"The file named by {PATH_VARIABLE} was not taken: {error}."
+        _log.warning("%s (%s)", sentence, path)
         program = f"\nThese three lines convert it:\n\n{error.conversion}"
         raise WeightsUnavailable([sentence + program * bool(error.conversion)]) from error
 
 
-def _on_disk(folders: Sequence[Path]) -> StoredWeights:
-    """The files of Keras; one whose MD5 differs may be a download that was broken off."""
-    attempts = []
-    for folder, file in product(folders, KERAS_FILES):
-        path = folder / file.name
-        try:
-            seal = _seal(path)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            attempts.append(_noted(f"{file.name} could not be read: {error.strerror}.", path))
-            continue
-        if seal.md5 == file.md5:
-            return StoredWeights(path, IMAGENET_LABEL, seal)
-        sentence = f"{file.name} was not taken: expected the MD5 {file.md5}, got {seal.md5}."
-        attempts.append(_noted(sentence, path))
-    nothing = "There are no VGG19 weights of Keras on the server's disk."
-    raise WeightsUnavailable(attempts or [nothing])
-
-
-def _downloaded(
-    file: KerasFile,
-    folders: Sequence[Path],
-    environment: Mapping[str, str],
-    on_progress: ProgressCallback | None,
-) -> StoredWeights:
-    """A file of Keras, downloaded to the first folder that takes it."""
-    urls = file.addresses(environment)
-    attempts: list[str] = []
-    for folder in folders:
-        try:
-            path = download(
-                urls,
-                folder,
-                file.name,
-                md5=file.md5,
-                on_progress=on_progress,
-                max_bytes=file.size,
-            )
-            return _on_disk([path.parent])
-        except StorageError as error:
-            attempts += error.sentences
-        except DownloadError as error:
-            attempts += error.sentences
-            break
-    nowhere = "There is no folder on the server that the weights could be stored in."
-    raise WeightsUnavailable(list(dict.fromkeys(attempts)) or [nowhere])
-
-
-def _folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where weights may be stored: the cache folder of Keras, then one of our own."""
-    folders = []
-    # In a container, a user may have no home.
-    with suppress(RuntimeError):
-        keras = Path(environment.get(KERAS_VARIABLE) or "~/.keras").expanduser()
-        folders.append(keras / "models")
-    with suppress(StorageError):
-        folders.append(private_folder())
-    return tuple(folders)
-
-
-def _noted(sentence: str, path: Path) -> str:
-    """A sentence for visitors, once the log has it with the file's path."""
-    _log.warning("%s (%s)", sentence, path)
-    return sentence
-
-
-def _seal(path: Path) -> Seal:
-    with path.open("rb") as file:
-        stamp = _stamp(os.fstat(file.fileno()))
-        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    return Seal(md5, stamp)
-
-
-def _stamp(found: os.stat_result) -> tuple[int, ...]:
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+def _of_keras(found: FoundFile) -> StoredWeights:
+    return StoredWeights(found.path, IMAGENET_LABEL, found.seal)
 
 
 def _conv_layer(name: str) -> ConvLayer:

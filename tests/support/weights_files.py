@@ -4,6 +4,7 @@
 1 to 3, and seeded dense layers.
 """
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable
@@ -55,6 +56,13 @@ def pass_for_keras(patch: pytest.MonkeyPatch, md5: str) -> None:
     notop = replace(weights.NOTOP, md5=md5)
     patch.setattr(weights, "NOTOP", notop)
     patch.setattr(weights, "KERAS_FILES", (notop, weights.FULL))
+
+
+def pass_for_the_full_file(patch: pytest.MonkeyPatch, content: bytes) -> None:
+    """Take a file of that content, and its size, for Keras' own with all layers."""
+    full = replace(weights.FULL, md5=hashlib.md5(content).hexdigest(), size=len(content))
+    patch.setattr(weights, "FULL", full)
+    patch.setattr(weights, "KERAS_FILES", (weights.NOTOP, full))
 
 
 def write_keras_weights(path: Path, network: Weights) -> None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz.keras_files import NOTOP
 from vgg_viz.links import NetworkChoice
 from vgg_viz.network import Network
 from vgg_viz.serving.loading import Loader
@@ -16,7 +17,6 @@ from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.serving import shared
 from vgg_viz.weights import (
     IMAGENET_LABEL,
-    NOTOP,
     Weights,
     WeightsError,
     WeightsUnavailable,
