@@ -51,6 +51,7 @@ UI_FILES = {
 }
 # Which modules of the core touch files at all, and whose names they take.
 CORE_FILES = {
+    "class_names.py": "the environment, and what keras_files.py has found",
     "keras_files.py": "the environment, and names of its own",
     "downloads.py": "a folder and a name given by keras_files.py and ui/widgets/picture_chooser.py",
     "workplaces.py": "a folder and a name given by downloads.py",
@@ -75,7 +76,7 @@ FILE_CALLS = {
 } | {f"{verb}_{kind}" for verb in ("read", "write") for kind in ("text", "bytes")}
 
 NETWORK = {"requests", "urllib", "urllib3", "http", "socket", "pooch", "ftplib", "aiohttp", "httpx"}
-FETCHED = {"machinelearningmastery.com", "storage.googleapis.com", "github.com"}
+FETCHED = {"machinelearningmastery.com", "storage.googleapis.com", "github.com", "s3.amazonaws.com"}
 CITED = {"arxiv.org", "doi.org", "distill.pub", "www.fatiando.org"}
 
 
