@@ -27,6 +27,11 @@ def keras_list() -> bytes:
     return json.dumps({str(index): list(entry(index)) for index in range(1000)}).encode()
 
 
+def host_list() -> bytes:
+    """The same as a host may name it: a text file."""
+    return "\n".join(" ".join(entry(index)) for index in range(1000)).encode()
+
+
 def pass_for_keras_list(patch: pytest.MonkeyPatch, content: bytes) -> None:
     """Take a file of that content for Keras' own."""
     md5 = hashlib.md5(content).hexdigest()

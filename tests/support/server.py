@@ -13,6 +13,7 @@ from threading import Event
 from typing import NamedTuple
 
 from tests.support import REPOSITORY
+from tests.support.class_lists import host_list
 
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -46,6 +47,8 @@ def running_server(
     """Run the app; yields it once it answers that it is well. It may be killed meanwhile."""
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", script]
+    names = log.with_name("class_names.txt")  # which need no network
+    names.write_bytes(host_list())
     options = ["--server.port", str(port), "--server.headless", "true"]
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -53,7 +56,7 @@ def running_server(
             cwd=REPOSITORY,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
+            env={**os.environ, "VGG_VIZ_CLASS_NAMES": str(names), **environment},
         )
     try:
         wait_for_health(f"http://127.0.0.1:{port}", process)

@@ -25,6 +25,7 @@ OLD_NAMES = ("{layer}_W_1:0", "{layer}_b_1:0")
 NEW_NAMES = ("{layer}/kernel:0", "{layer}/bias:0")
 
 CONVOLUTIONAL = ("input", "conv", "pool")
+ALL_KINDS = (*CONVOLUTIONAL, "flatten", "dense")
 
 CreateArrays = Callable[[h5py.Group, tuple[str, str], Layer], None]
 
@@ -94,7 +95,22 @@ def write_full_weights(path: Path, network: Weights, dense: DenseWeights | None 
             for index in range(slab_count(layer)):
                 kernel[index * SLAB_ROWS : (index + 1) * SLAB_ROWS] = dense.slab(layer, index)
 
-    _write(path, create, kinds=(*CONVOLUTIONAL, "flatten", "dense"))
+    _write(path, create, kinds=ALL_KINDS)
+
+
+def write_hollow_full_weights(path: Path) -> None:
+    """Write a file of a few kB with all layers in full size, as `write_hollow_weights` does.
+
+    Kernels are filled with the layer's index, biases with minus that.
+    """
+
+    def create(group: h5py.Group, names: tuple[str, str], layer: Layer) -> None:
+        is_dense = isinstance(layer, DenseLayer)
+        shape = layer.matrix_shape if is_dense else layer.kernel_shape
+        group.create_dataset(names[0], shape, np.float32, fillvalue=layer.index)
+        group.create_dataset(names[1], shape[-1:], np.float32, fillvalue=-layer.index)
+
+    _write(path, create, kinds=ALL_KINDS)
 
 
 def create_hole(group: h5py.Group, name: str, shape: tuple[int, ...]) -> h5py.Dataset:

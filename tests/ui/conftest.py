@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.class_lists import host_list
 from tests.support.pages import network_of
 from tests.support.truth import StandIn, Truth
 
@@ -12,6 +13,16 @@ from tests.support.truth import StandIn, Truth
 def stand_in() -> Iterator[None]:
     """What the page shows for ImageNet's network; tests may put another one in its place."""
     with network_of(StandIn()):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def names_of_classes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Names that need no network."""
+    path = tmp_path_factory.mktemp("names") / "names.txt"
+    path.write_bytes(host_list())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VGG_VIZ_CLASS_NAMES", str(path))
         yield
 
 

@@ -5,6 +5,7 @@ from typing import get_args
 
 from vgg_viz import weights
 from vgg_viz.links import NetworkChoice
+from vgg_viz.serving.answering import DenseLoader
 from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.loading import Loader, OnProgress
 from vgg_viz.serving.memory import MemoryGuard, cache_bytes
@@ -22,6 +23,7 @@ class Shared:
         self.drawn = Cache(budgets.drawn)
         self.turns = Turns()
         self.memory = MemoryGuard(limit)
+        self.dense = DenseLoader()
         self.loaders = {choice: Loader(SOURCES[choice]) for choice in get_args(NetworkChoice)}
 
     def make_room(self) -> None:
