@@ -9,13 +9,17 @@ from PIL import Image
 
 from tests.support.weights_files import write_keras_weights
 from tests.test_network import write_other_settings
+from vgg_viz import classes, reproduction
+from vgg_viz.dense import UntrainedDense
 from vgg_viz.exports import arrays_npz
 from vgg_viz.network import Network
 from vgg_viz.reproduction import (
+    EvidenceRun,
     FiltersRun,
     MapsRun,
     WeightsFile,
     beside_script,
+    evidence_script,
     filters_script,
     maps_script,
 )
@@ -23,6 +27,8 @@ from vgg_viz.weights import UntrainedWeights
 
 # What a script may use: what comes with Keras and TensorFlow, and Python's own.
 ALLOWED = {"base64", "functools", "io", "os", "pathlib", "sys", "keras", "numpy", "PIL"}
+ALLOWED_FOR_EVIDENCE = ALLOWED | {"tensorflow"}
+METHODS = ["away", "gradcam", "hirescam", "layercam"]
 NASTY = [
     "a \"quoted\" and 'quoted' caption",
     '"""\nimport os\nos.abort()\n"""',
@@ -91,6 +97,37 @@ def maps_run(photograph):
     return make
 
 
+@pytest.fixture
+def evidence_run(photograph):
+    """The same for evidence."""
+
+    def make(**changes):
+        values = {
+            "name": "evidence",
+            "network": "untrained",
+            "preprocessing": "caffe",
+            "pixels": photograph,
+            "method": "gradcam",
+            "classes": [281, 3],
+        }
+        return EvidenceRun(**(values | changes))
+
+    return make
+
+
+class HeldDense(UntrainedDense):
+    """The untrained dense layers, drawn once: 494 MB for as long as a test takes."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self._slabs = {}
+
+    def slab(self, layer, index):
+        if (layer, index) not in self._slabs:
+            self._slabs[layer, index] = super().slab(layer, index)
+        return self._slabs[layer, index]
+
+
 def test_nothing_of_ours_can_be_imported_where_the_scripts_run(tmp_path):
     command = [sys.executable, "-I", "-c", "import vgg_viz"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
@@ -134,6 +171,91 @@ def test_maps_are_those_of_the_untrained_network(tmp_path, maps_run, untrained_n
         assert words == f"{name} {array.shape}"
         largest = np.abs(arrays[name].astype(np.float64) - array).max()
         assert float(difference) == pytest.approx(largest, rel=1e-5)
+
+
+def test_evidence_is_that_of_the_untrained_network(
+    tmp_path, evidence_run, untrained_network, photograph
+):
+    """All methods in one run, since it builds a network of 574 MB."""
+    runs = [evidence_run(name=method, method=method) for method in METHODS]
+    arrays, said = run(evidence_script(runs, difference="difference"), tmp_path)
+
+    maps = untrained_network.feature_maps(photograph, "block5_conv4")
+    dense = HeldDense(UntrainedWeights().seed)
+    answer = classes.answer(dense, maps)
+    assert_near(arrays["logits"], answer.logits)
+    expected = [
+        f"class {number}: {answer.probabilities[number]:.2%}" for number in answer.most_likely(5)
+    ]
+    assert said.splitlines()[:5] == expected
+    gradients = [classes.gradient(dense, maps, answer, number).values for number in (281, 3)]
+    for method, cam in classes.CAMS.items():
+        assert_near(arrays[method], np.stack([cam(maps, values) for values in gradients]))
+    away = (answer.logits - classes.without_places(dense, maps))[..., [281, 3]].transpose(2, 0, 1)
+    # A difference of two logits is as exact as they are.
+    rounding = 3e-6 * np.abs(answer.logits).max()
+    assert np.abs(away).max(axis=(1, 2)).min() > 100 * rounding
+    np.testing.assert_allclose(arrays["away"], away, rtol=0, atol=rounding)
+    np.testing.assert_array_equal(arrays["difference"], arrays["gradcam"] - arrays["away"])
+
+
+def test_evidence_in_several_networks_has_the_logits_of_each(evidence_run, photograph):
+    mirrored = np.ascontiguousarray(photograph[:, ::-1])
+    runs = [
+        evidence_run(name="this"),
+        evidence_run(name="same", method="away"),
+        evidence_run(name="other", network=WeightsFile("some.h5")),
+        evidence_run(name="turned", pixels=mirrored),
+        evidence_run(name="wrong", preprocessing="rgb"),
+    ]
+    text = evidence_script(runs)
+    arguments = [ast.unparse(call).split("(", 1)[1] for call in calls(text, "answer")]
+    assert arguments == [
+        "untrained(), caffe, PICTURES[0])",
+        "from_file('some.h5'), caffe, PICTURES[0])",
+        "untrained(), caffe, PICTURES[1])",
+        "untrained(), rgb, PICTURES[0])",
+    ]
+    for name in ("this", "other", "turned", "wrong"):
+        assert f"'{name}_logits': answer(" in text
+    assert "'same_logits'" not in text
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_script_of_evidence_has_the_functions_that_it_needs(evidence_run, method):
+    text = evidence_script([evidence_run(method=method)])
+    names = {node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
+    used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    assert names & {"without_places", *METHODS} == {method.replace("away", "without_places")}
+    assert names - {"main"} <= used
+    assert ("import tensorflow" in text) == (method != "away")
+
+
+def test_scripts_of_evidence_have_the_whole_network(evidence_run):
+    networks = ["imagenet", "untrained", WeightsFile("some.h5")]
+    weights = []
+    for network in networks:
+        text = evidence_script([evidence_run(network=network)])
+        assert set(imports(text)) <= ALLOWED_FOR_EVIDENCE
+        assert max(map(len, text.splitlines())) <= 100
+        (call,) = calls(text, "VGG19")
+        arguments = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        weights.append(arguments.pop("weights"))
+        assert arguments == {"classifier_activation": None}
+    assert weights == ["imagenet", None, None]
+    (call,) = calls(text, "load_weights")
+    assert ast.literal_eval(call.keywords[0].value) is True
+
+
+def test_each_kind_of_run_has_its_script(maps_run, evidence_run):
+    filters = FiltersRun("f", "untrained", "block1_conv1", [1], [1])
+    words = {"caption": ["Some words"], "link": "https://example.org/"}
+    assert reproduction.script([filters], **words) == filters_script([filters], **words)
+    for make, write in ((maps_run, maps_script), (evidence_run, evidence_script)):
+        runs = [make(name="this"), make(name="other")]
+        expected = write(runs, difference="minus", **words)
+        assert reproduction.script(runs, difference="minus", **words) == expected
+        assert "arrays['minus'] = arrays['other'] - arrays['this']" in expected
 
 
 def test_filters_are_those_of_the_untrained_network(tmp_path, untrained_network):
@@ -212,9 +334,10 @@ def test_a_script_says_where_it_comes_from(maps_run):
 
 
 @pytest.mark.parametrize("words", NASTY)
-def test_words_from_outside_change_nothing(maps_run, words):
+def test_words_from_outside_change_nothing(maps_run, evidence_run, words):
     filters = FiltersRun("f", "untrained", "block1_conv1", [1], [1])
-    for write, one in ((maps_script, maps_run()), (filters_script, filters)):
+    for one in (maps_run(), filters, evidence_run()):
+        write = reproduction.script
         harmless = write([one])
         script = write([one], caption=[words, words], link=words)
         # As bytes: the file's encoding must not follow from the words either.
@@ -309,6 +432,29 @@ def test_many_numbers_in_any_order(maps_run):
 def test_what_cannot_be_made_is_said(maps_run, changes, message):
     with pytest.raises(ValueError, match=message):
         maps_run(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": [1000]}, "expected numbers from 0 to 999"),
+        ({"classes": [-1]}, "expected numbers from 0 to 999"),
+        ({"classes": []}, "expected numbers from 0 to 999"),
+        ({"method": "smoothgrad"}, "expected away, gradcam, hirescam, layercam"),
+        ({"pixels": np.zeros((224, 224), np.uint8)}, "expected a picture"),
+        ({"preprocessing": "caffe()"}, "expected caffe or rgb"),
+        ({"network": "os.abort"}, "expected imagenet, untrained or a WeightsFile"),
+    ],
+)
+def test_what_cannot_be_said_of_classes_is_said(evidence_run, changes, message):
+    with pytest.raises(ValueError, match=message):
+        evidence_run(**changes)
+
+
+@pytest.mark.parametrize("names", [["logits"], ["a", "a"], []])
+def test_names_that_evidence_cannot_have_are_refused(evidence_run, names):
+    with pytest.raises(ValueError, match="its own name"):
+        evidence_script([evidence_run(name=name) for name in names])
 
 
 @pytest.mark.parametrize("names", [[], ["a", "a"], ["no name"], ["about"], ['"']])

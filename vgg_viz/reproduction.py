@@ -1,6 +1,6 @@
 """What is shown -> a Python script that makes the same arrays with Keras alone.
 
-A script is one file: a few functions, what is to be made (``make_arrays``) and, for feature maps,
+A script is one file: a few functions, what is to be made (``make_arrays``) and, but for filters,
 the pictures as the network saw them. It needs Keras with TensorFlow, NumPy and Pillow, nothing of
 ours, and writes its arrays to ``reproduced.npz`` under the names they have in the exported NPZ.
 
@@ -15,13 +15,14 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from PIL import Image
 
 from vgg_viz import __version__
 from vgg_viz.architecture import VGG19
+from vgg_viz.classes import Method
 from vgg_viz.exports import check_array_names, plain
 from vgg_viz.network import Preprocessing
 
@@ -70,6 +71,47 @@ def from_file(name):
     return model
 '''
 
+WHOLE_IMAGENET = '''
+@functools.cache
+def imagenet():
+    """All of VGG19, without the softmax, with ImageNet's weights, downloaded once (575 MB)."""
+    return keras.applications.VGG19(weights="imagenet", classifier_activation=None)
+'''
+
+WHOLE_UNTRAINED = '''
+@functools.cache
+def untrained():
+    """All of VGG19, without the softmax, with seeded random kernels and biases of zero."""
+    model = keras.applications.VGG19(weights=None, classifier_activation=None)
+    for index, layer in enumerate(model.layers):
+        if layer.weights:
+            kernel = random_kernel(index, tuple(layer.kernel.shape))
+            layer.set_weights([kernel, np.zeros(kernel.shape[-1], np.float32)])
+    return model
+
+
+def random_kernel(index, shape):
+    """A layer's kernel (He et al., 2015); a dense layer's is drawn 512 rows at a time."""
+    if len(shape) == 4:  # (3, 3, channels, filters)
+        kernel = np.random.default_rng([19, index]).standard_normal(shape, np.float32)
+    else:  # (inputs, units)
+        kernel = np.empty(shape, np.float32)
+        for part, rows in enumerate(kernel.reshape(-1, 512, shape[1])):
+            random = np.random.default_rng([19, index, part])
+            rows[:] = random.standard_normal(rows.shape, np.float32)
+    kernel *= np.float32(np.sqrt(2 / np.prod(shape[:-1])))
+    return kernel
+'''
+
+WHOLE_FROM_FILE = '''
+@functools.cache
+def from_file(name):
+    """All of VGG19, without the softmax, with the weights of a file beside this script."""
+    model = keras.applications.VGG19(weights=None, classifier_activation=None)
+    model.load_weights(Path(__file__).parent / name, by_name=True)
+    return model
+'''
+
 CAFFE = '''
 def caffe(pixels):
     """What VGG19 was trained with: blue, green, red, the mean of ImageNet taken off."""
@@ -89,6 +131,81 @@ def make_maps(model, preprocess, picture, layer, numbers):
     submodel = keras.Model(model.input, model.get_layer(layer).output)
     output = submodel.predict_on_batch(preprocess(pixels)[None])[0]
     return np.moveaxis(output, -1, 0)[np.array(numbers) - 1]
+'''
+
+HALVES = '''
+@functools.cache
+def halves(model):
+    """The network up to block5_conv4's ReLU, and from there to the logits."""
+    maps = model.get_layer("block5_conv4").output
+    return keras.Model(model.input, maps), keras.Model(maps, model.output)
+
+
+def last_maps(model, preprocess, picture):
+    """The maps of block5_conv4 after its ReLU, (14, 14, 512)."""
+    pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture))))
+    before, _ = halves(model)
+    return before.predict_on_batch(preprocess(pixels)[None])[0]
+'''
+
+ANSWER = '''
+def answer(model, preprocess, picture):
+    """The 1,000 logits, before the softmax; says which five classes are the most likely."""
+    _, after = halves(model)
+    logits = after.predict_on_batch(last_maps(model, preprocess, picture)[None])[0]
+    powers = np.exp(logits.astype("float64") - logits.max())
+    for number in np.argsort(-logits, kind="stable")[:5]:
+        print(f"class {number}: {powers[number] / powers.sum():.2%}")
+    return logits
+'''
+
+WITHOUT_PLACES = '''
+def without_places(model, preprocess, picture, classes):
+    """The logits minus those with each place of all maps set to 0, (classes, 14, 14)."""
+    _, after = halves(model)
+    maps = last_maps(model, preprocess, picture)
+    whole = after.predict_on_batch(maps[None])[0]
+    evidence = np.empty((len(classes), 14, 14), np.float32)
+    for row in range(14):
+        without = maps[None].repeat(14, axis=0)
+        for column in range(14):
+            without[column, row, column] = 0
+        difference = whole - after.predict_on_batch(without)
+        evidence[:, row] = difference[:, np.array(classes)].T
+    return evidence
+'''
+
+ACTIVATION_MAPS = '''
+def activation_maps(model, preprocess, picture, method, classes):
+    """What a method makes of the maps and each class's gradients, (classes, 14, 14)."""
+    _, after = halves(model)
+    maps = last_maps(model, preprocess, picture)
+    values = tf.constant(maps[None])
+    evidence = []
+    for number in classes:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            logit = after(values)[0, number]
+        evidence.append(method(maps, tape.gradient(logit, values)[0].numpy()))
+    return np.stack(evidence)
+'''
+
+GRADCAM = '''
+def gradcam(maps, gradients):
+    """Selvaraju et al. (2017), without their ReLU: each map times its mean gradient."""
+    return (maps * gradients.mean(axis=(0, 1))).sum(axis=-1)
+'''
+
+HIRESCAM = '''
+def hirescam(maps, gradients):
+    """Draelos and Carin (2020): each value times its own gradient."""
+    return (maps * gradients).sum(axis=-1)
+'''
+
+LAYERCAM = '''
+def layercam(maps, gradients):
+    """Jiang et al. (2021): each value times its own gradient where that is positive."""
+    return (maps * np.maximum(gradients, 0)).sum(axis=-1)
 '''
 
 READ_FILTERS = '''
@@ -119,7 +236,14 @@ keras.config.set_image_data_format("channels_last")
 keras.config.set_floatx("float32")
 """
 
-NETWORKS = {"imagenet": IMAGENET, "untrained": UNTRAINED}
+NETWORKS = {"imagenet": IMAGENET, "untrained": UNTRAINED, "file": FROM_FILE}
+WHOLE_NETWORKS = {
+    "imagenet": WHOLE_IMAGENET,
+    "untrained": WHOLE_UNTRAINED,
+    "file": WHOLE_FROM_FILE,
+}
+CAMS = {"gradcam": GRADCAM, "hirescam": HIRESCAM, "layercam": LAYERCAM}
+CLASSES = VGG19.dense_layers[-1].units
 PREPROCESSINGS: dict[Preprocessing, str] = {"caffe": CAFFE, "rgb": RGB}
 
 
@@ -154,12 +278,7 @@ class MapsRun:
 
     def __post_init__(self) -> None:
         """Check what the script could not."""
-        expected = (VGG19.input_side, VGG19.input_side, 3)
-        if self.pixels.dtype != np.uint8 or self.pixels.shape != expected:
-            got = f"{self.pixels.dtype} {self.pixels.shape}"
-            raise ValueError(f"expected a picture, uint8 {expected}, got {got}")
-        if self.preprocessing not in ("caffe", "rgb"):
-            raise ValueError(f"expected caffe or rgb, got {self.preprocessing!r}")
+        _check_picture(self.pixels, self.preprocessing)
         _check_network(self.network)
         _check_numbers(self.numbers, VGG19.layer(self.layer_name).filters)
 
@@ -188,6 +307,54 @@ class FiltersRun:
         _check_numbers(self.channels, layer.channels)
 
 
+@dataclass(frozen=True, eq=False)
+class EvidenceRun:
+    """One array of evidence for classes: what each place of block5_conv4 brings to their logits.
+
+    ``method`` is ``"away"`` (the logit minus that without the place), ``"gradcam"``, ``"hirescam"``
+    or ``"layercam"``, ``classes`` are numbers from 0 to 999, in the array's order; the rest is as
+    for a `MapsRun`.
+
+    Raises:
+        ValueError: a picture of another shape, no such method, or no such classes.
+    """
+
+    name: str
+    network: ScriptNetwork
+    preprocessing: Preprocessing
+    pixels: np.ndarray
+    method: Method
+    classes: Sequence[int]
+
+    def __post_init__(self) -> None:
+        """Check what the script could not."""
+        _check_picture(self.pixels, self.preprocessing)
+        _check_network(self.network)
+        if self.method not in get_args(Method):
+            raise ValueError(f"expected {', '.join(get_args(Method))}, got {self.method!r}")
+        _check_numbers(self.classes, CLASSES - 1, least=0)
+
+
+Run = MapsRun | FiltersRun | EvidenceRun
+
+
+def script(
+    runs: Sequence[Run], *, caption: Sequence[str] = (), link: str = "", difference: str = ""
+) -> str:
+    """Write the script that makes the arrays of these runs, all of one kind.
+
+    The arguments and errors are those of `maps_script`; filters have no difference.
+    """
+    of_filters = [run for run in runs if isinstance(run, FiltersRun)]
+    if of_filters:
+        return filters_script(of_filters, caption=caption, link=link)
+    evidence = [run for run in runs if isinstance(run, EvidenceRun)]
+    if evidence:
+        return evidence_script(evidence, caption=caption, link=link, difference=difference)
+    of_maps = [run for run in runs if isinstance(run, MapsRun)]
+    return maps_script(of_maps, caption=caption, link=link, difference=difference)
+
+
 def maps_script(
     runs: Sequence[MapsRun],
     *,
@@ -206,24 +373,57 @@ def maps_script(
     Raises:
         ValueError: there is no run, or an array's name cannot be used or is there twice.
     """
-    _check_names(runs)
-    minus = f"arrays[{runs[1].name!a}] - arrays[{runs[0].name!a}]" if difference else ""
+    _check_names([run.name for run in runs])
     pictures: dict[bytes, int] = {}
     calls = {}
     for run in runs:
-        index = pictures.setdefault(_base64_png(run.pixels), len(pictures))
-        arguments = [run.preprocessing, f"PICTURES[{index}]"]
-        arguments += [ascii(run.layer_name), _numbers(run.numbers)]
-        calls[run.name] = _call("make_maps", [_network(run.network), *arguments])
-    used = {run.preprocessing for run in runs}
-    preprocessings = [code for name, code in PREPROCESSINGS.items() if name in used]
+        arguments = [*_input(run, pictures), ascii(run.layer_name), _numbers(run.numbers)]
+        calls[run.name] = _call("make_maps", arguments)
     return _script(
         _start("Feature maps", caption, link),
         ["base64", "functools", "io", "os", "sys"],
-        [*_network_functions(runs), *preprocessings, MAKE_MAPS, MAIN],
+        [*_network_functions(runs), *_preprocessing_functions(runs), MAKE_MAPS, MAIN],
         calls,
         list(pictures),
-        {difference: minus} if difference else {},
+        _difference(runs, difference),
+    )
+
+
+def evidence_script(
+    runs: Sequence[EvidenceRun],
+    *,
+    caption: Sequence[str] = (),
+    link: str = "",
+    difference: str = "",
+) -> str:
+    """Write the script that makes these arrays of evidence, float32 ``(classes, 14, 14)``.
+
+    It makes the 1,000 logits as well: ``logits``, or one array for each picture in each network,
+    named after its first run. The arguments and errors are those of `maps_script`.
+    """
+    pictures: dict[bytes, int] = {}
+    calls, answers = {}, dict[str, str]()
+    for run in runs:
+        seen = _input(run, pictures)
+        method = [] if run.method == "away" else [run.method]
+        function = "activation_maps" if method else "without_places"
+        calls[run.name] = _call(function, [*seen, *method, _numbers(run.classes)])
+        answers.setdefault(_call("answer", seen), f"{run.name}_logits")
+    if len(answers) == 1:
+        answers = dict.fromkeys(answers, "logits")
+    _check_names([run.name for run in runs] + list(answers.values()))
+    return _script(
+        _start("Evidence for classes", caption, link),
+        ["base64", "functools", "io", "os", "sys"],
+        [
+            *_network_functions(runs, WHOLE_NETWORKS),
+            *_preprocessing_functions(runs),
+            *_evidence_functions(runs),
+            MAIN,
+        ],
+        calls | {name: call for call, name in answers.items()},
+        list(pictures),
+        _difference(runs, difference),
     )
 
 
@@ -234,7 +434,7 @@ def filters_script(
 
     The arguments and errors are those of `maps_script`.
     """
-    _check_names(runs)
+    _check_names([run.name for run in runs])
     calls = {}
     for run in runs:
         numbers = [_numbers(run.filters), _numbers(run.channels)]
@@ -259,9 +459,11 @@ def _script(
 ) -> str:
     """Put a script together: imports, functions, what is to be made, and the pictures last."""
     imports = [*(f"import {module}" for module in modules)]
-    if FROM_FILE in functions:
+    if FROM_FILE in functions or WHOLE_FROM_FILE in functions:
         imports.append("from pathlib import Path")
     imports += ["", BACKEND, "", "import keras", "import numpy as np"]
+    if ACTIVATION_MAPS in functions:
+        imports.append("import tensorflow as tf")
     if pictures:
         imports.append("from PIL import Image")
     entries = "".join(f"        {name!a}: {call},\n" for name, call in calls.items())
@@ -301,12 +503,36 @@ def beside_script(name: str) -> str:
     return name if read else f"{name}.h5"
 
 
-def _network_functions(runs: Sequence[MapsRun | FiltersRun]) -> list[str]:
+def _network_functions(
+    runs: Sequence[Run], functions: Mapping[str, str] = MappingProxyType(NETWORKS)
+) -> list[str]:
     """The functions that build the networks of these runs, each once."""
     networks = [run.network for run in runs]
-    functions = [code for name, code in NETWORKS.items() if name in networks]
-    files = any(isinstance(network, WeightsFile) for network in networks)
-    return [*functions, FROM_FILE] if files else functions
+    used = {"file" if isinstance(network, WeightsFile) else network for network in networks}
+    return [code for name, code in functions.items() if name in used]
+
+
+def _preprocessing_functions(runs: Sequence[MapsRun | EvidenceRun]) -> list[str]:
+    used = {run.preprocessing for run in runs}
+    return [code for name, code in PREPROCESSINGS.items() if name in used]
+
+
+def _evidence_functions(runs: Sequence[EvidenceRun]) -> list[str]:
+    used = {run.method for run in runs}
+    cams = [code for name, code in CAMS.items() if name in used]
+    away = [WITHOUT_PLACES] if "away" in used else []
+    return [HALVES, ANSWER, *away, *([ACTIVATION_MAPS] if cams else []), *cams]
+
+
+def _input(run: MapsRun | EvidenceRun, pictures: dict[bytes, int]) -> list[str]:
+    """The first arguments: network, preprocessing, picture; a new picture joins ``pictures``."""
+    index = pictures.setdefault(_base64_png(run.pixels), len(pictures))
+    return [_network(run.network), run.preprocessing, f"PICTURES[{index}]"]
+
+
+def _difference(runs: Sequence[MapsRun | EvidenceRun], name: str) -> dict[str, str]:
+    """One array more, if it has a name: the second run's minus the first's."""
+    return {name: f"arrays[{runs[1].name!a}] - arrays[{runs[0].name!a}]"} if name else {}
 
 
 def _call(function: str, arguments: Sequence[str]) -> str:
@@ -338,18 +564,26 @@ def _pictures(pictures: Sequence[bytes]) -> str:
     return f"\n# The pictures as the network saw them: PNG in base64.\nPICTURES = [\n{entries}]\n"
 
 
+def _check_picture(pixels: np.ndarray, preprocessing: Preprocessing) -> None:
+    expected = (VGG19.input_side, VGG19.input_side, 3)
+    if pixels.dtype != np.uint8 or pixels.shape != expected:
+        got = f"{pixels.dtype} {pixels.shape}"
+        raise ValueError(f"expected a picture, uint8 {expected}, got {got}")
+    if preprocessing not in PREPROCESSINGS:
+        raise ValueError(f"expected caffe or rgb, got {preprocessing!r}")
+
+
 def _check_network(network: ScriptNetwork) -> None:
-    if not isinstance(network, WeightsFile) and network not in NETWORKS:
-        raise ValueError(f"expected {', '.join(NETWORKS)} or a WeightsFile, got {network!r}")
+    if not isinstance(network, WeightsFile) and network not in ("imagenet", "untrained"):
+        raise ValueError(f"expected imagenet, untrained or a WeightsFile, got {network!r}")
 
 
-def _check_names(runs: Sequence[MapsRun | FiltersRun]) -> None:
-    names = [run.name for run in runs]
+def _check_names(names: Sequence[str]) -> None:
     if not names or len(set(names)) < len(names):
         raise ValueError(f"expected one array or more, each of its own name, got {names}")
     check_array_names(names)
 
 
-def _check_numbers(numbers: Sequence[int], most: int) -> None:
-    if not len(numbers) or not set(numbers) <= set(range(1, most + 1)):
-        raise ValueError(f"expected numbers from 1 to {most}, got {list(numbers)}")
+def _check_numbers(numbers: Sequence[int], most: int, least: int = 1) -> None:
+    if not len(numbers) or not set(numbers) <= set(range(least, most + 1)):
+        raise ValueError(f"expected numbers from {least} to {most}, got {list(numbers)}")

@@ -19,7 +19,11 @@ from vgg_viz.architecture import VGG19
 from vgg_viz.links import (
     FIELDS,
 )
+from vgg_viz.reproduction import EvidenceRun
+from vgg_viz.serving.results import Span
 from vgg_viz.ui.widgets import export_menu
+from vgg_viz.ui.widgets.controls import Appearance
+from vgg_viz.ui.widgets.grid import Grid
 
 
 @pytest.fixture
@@ -183,6 +187,34 @@ def test_the_files_of_filters_are_their_kernels(layer, offered):
     assert "range(17, 21)" in script
 
 
+def test_the_files_of_evidence_lie_over_the_photograph(photograph):
+    values = np.random.default_rng(0).standard_normal((2, 14, 14)).astype(np.float32)
+    shown = Grid(
+        values,
+        ["Grad-CAM · tabby", "Grad-CAM · tench"],
+        [281, 0],
+        Span(-3, 3),
+        "evidence",
+        Appearance("layer", "RdBu_r"),
+        "Evidence · block5_conv4",
+        name="evidence",
+        axes={"class": [281, 0]},
+        photograph=photograph,
+    )
+    runs = [EvidenceRun("evidence", "untrained", "caffe", photograph, "gradcam", [281, 0])]
+    export = export_menu.Export("Evidence", lambda: [shown], lambda: runs, "https://a.org/", False)
+    arrays, about = arrays_of(export)
+    np.testing.assert_array_equal(arrays["evidence"], values, strict=True)
+    assert about["arrays"]["evidence"] == "class 2 × row 14 × column 14, float32"
+    assert about["evidence_titles"] == "Grad-CAM · tabby, Grad-CAM · tench"
+    assert [row["class"] for row in csv_rows(export)] == ["281", "0"]
+    script = assert_files(export, "Evidence · block5_conv4")
+    assert "'evidence': activation_maps(" in script
+    assert "the more of the photograph is seen" in export.sheet().lines[1]
+    (panel,) = export.sheet().panels
+    assert panel.photograph is photograph
+
+
 def test_the_files_of_blocks_are_each_blocks_maps(offered, truth):
     found = offered(view="Blocks", blocks=["2", "5"], block_maps="9", order="Mean")
     assert list(found) == ["block-2", "block-5"]
@@ -211,8 +243,7 @@ def test_the_files_of_blocks_are_each_blocks_maps(offered, truth):
 def test_no_file_is_made_before_somebody_asks_for_it(query, name, monkeypatch):
     for maker in ("sheet_png", "sheet_pdf", "arrays_npz", "numbers_csv"):
         monkeypatch.setattr(exports, maker, partial(pytest.fail, f"{maker} was called"))
-    for maker in ("maps_script", "filters_script"):
-        monkeypatch.setattr(export_menu, maker, partial(pytest.fail, f"{maker} was called"))
+    monkeypatch.setattr(export_menu, "script", partial(pytest.fail, "script was called"))
     page = open_page(**query)
     assert not page.get("download_button")
     choose(page, f"export-{name}", True)

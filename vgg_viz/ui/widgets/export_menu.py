@@ -9,7 +9,7 @@ import streamlit as st
 
 from vgg_viz import __version__, exports
 from vgg_viz.links import COLOUR_MAPS, OF_THE_VISIT
-from vgg_viz.reproduction import FiltersRun, MapsRun, filters_script, maps_script
+from vgg_viz.reproduction import Run, script
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.widgets.grid import Grid, scale_words
@@ -27,7 +27,7 @@ class Export:
 
     title: str
     grids: Callable[[], Sequence[Grid]]
-    runs: Callable[[], Sequence[MapsRun | FiltersRun]]
+    runs: Callable[[], Sequence[Run]]
     link: str
     own_picture: bool
 
@@ -45,7 +45,8 @@ class Export:
         about = {"title": self.title, "version": __version__, "link": self.link}
         for grid in shown:
             about[f"{grid.name}_caption"] = grid.caption
-            about[f"{grid.name}_titles"] = " ".join(grid.titles)
+            worded = any(" " in title for title in grid.titles)
+            about[f"{grid.name}_titles"] = (", " if worded else " ").join(grid.titles)
         arrays = {grid.name: grid.array for grid in shown}
         axes = {grid.name: [*grid.numbered_axes, "row", "column"] for grid in shown}
         return exports.arrays_npz(arrays, about, axes)
@@ -58,14 +59,9 @@ class Export:
         """The script that makes the same arrays with Keras alone."""
         runs, shown = self.runs(), self.grids()
         captions = [grid.caption for grid in shown]
-        of_filters = [run for run in runs if isinstance(run, FiltersRun)]
-        if of_filters:
-            return filters_script(of_filters, caption=captions, link=self.link).encode()
-        of_maps = [run for run in runs if isinstance(run, MapsRun)]
         # Of two runs that are shown as one grid it is the difference.
         name = shown[0].name if len(runs) > len(shown) else ""
-        script = maps_script(of_maps, caption=captions, link=self.link, difference=name)
-        return script.encode()
+        return script(runs, caption=captions, link=self.link, difference=name).encode()
 
     def sheet(self) -> exports.Sheet:
         """The grids and their captions."""
@@ -100,7 +96,7 @@ def offer(
     name: str,
     title: str,
     grids: Callable[[], Sequence[Grid]],
-    runs: Callable[[], Sequence[MapsRun | FiltersRun]],
+    runs: Callable[[], Sequence[Run]],
 ) -> None:
     """Show the way to a grid's files, but in a lecture; ``name`` is another for every grid."""
     if mode.in_lecture():
