@@ -1,10 +1,10 @@
 """Files from listed addresses: whole and checked, or not there at all.
 
-pooch does the work (https://www.fatiando.org/pooch): it compares the MD5 and tries again, waiting
+pooch does the work (https://www.fatiando.org/pooch): it has the file sent and tries again, waiting
 1 s and then 1 s longer each time. What is added here is further addresses, taken in turns, the
-time-outs, the progress, an error that a visitor can read, and that what has come of a file with a
-known MD5 need not come again. Nothing stays of a download that was killed, except of a large one
-what the next goes on with: `vgg_viz.workplaces`. pooch and requests are imported by the first
+time-outs, the progress, an error that a visitor can read, the MD5, and that what has come of a file
+with a known one need not come again. Nothing stays of a download that was killed, except of a large
+one what the next goes on with: `vgg_viz.workplaces`. pooch and requests are imported by the first
 download, so that importing this module costs nothing.
 """
 
@@ -166,7 +166,7 @@ def _fetch(folder: Path, file_name: str, transfer: "_Transfer", tries: int) -> N
         store = pooch.create(
             workplace,
             base_url="",
-            registry={file_name: f"md5:{transfer.md5}" if transfer.md5 else None},
+            registry={file_name: None},  # the transfer compares the MD5 itself
             urls={file_name: transfer.address},
             retry_if_failed=tries - 1,
         )
