@@ -34,7 +34,7 @@ from vgg_viz import keras_files, weights
 from vgg_viz.downloads import DownloadError, StorageError, download
 from vgg_viz.serving import loading
 from vgg_viz.ui.state.serving import shared
-from vgg_viz.weights import NOTOP, UntrainedWeights, WeightsUnavailable, obtain
+from vgg_viz.weights import FULL, NOTOP, UntrainedWeights, WeightsUnavailable, obtain
 from vgg_viz.workplaces import remove_strays
 
 fcntl = pytest.importorskip("fcntl", reason="there are no POSIX signals and locks here")
@@ -60,6 +60,18 @@ if len(sys.argv) > 2:
     sys.stdin.readline()
 try:
     print("found", weights.obtain(on_progress=report).path, flush=True)
+except weights.WeightsUnavailable as error:
+    print("unavailable", *error.attempts, sep="\\n")
+"""
+
+# The same for the full file, which is said to be what the small one is.
+FETCH_FULL = """
+import sys
+from dataclasses import replace
+from vgg_viz import weights
+weights.FULL = replace(weights.FULL, md5=sys.argv[1], size=int(sys.argv[2]))
+try:
+    print("found", weights.fetch_full().path, flush=True)
 except weights.WeightsUnavailable as error:
     print("unavailable", *error.attempts, sep="\\n")
 """
@@ -362,6 +374,35 @@ def test_where_all_disks_are_full_or_read_only_a_sentence_says_so(
         output = output_of(only + OBTAIN + listing, md5, env=env, before=before)
     assert f"{server.url} could not be stored by the server: {reason}.\nleft\n" in output
     assert str(tmp_path) not in output
+
+
+def test_where_a_disk_has_too_little_room_the_full_file_goes_elsewhere_without_trying(
+    tmp_path, models, content, md5
+):
+    before = in_namespace(f"mount -t tmpfs -o size=1m tmpfs {models}")
+    with serve(content) as server:
+        env = environment(tmp_path, VGG_VIZ_FULL_WEIGHTS_URL=server.url)
+        output = output_of(FETCH_FULL, md5, str(len(content)), env=env, before=before)
+    assert output == f"found {tmp_path}/temporary/vgg_viz-0/{FULL.name}\n"
+    assert len(server.requests) == 1
+
+
+def test_where_no_disk_has_room_a_sentence_says_so_and_nothing_is_asked_for(
+    tmp_path, models, content, md5
+):
+    temporary = tmp_path / "temporary"
+    before = in_namespace(
+        f"mount -t tmpfs -o size=1m tmpfs {models}",
+        f"mount -t tmpfs -o size=1m tmpfs {temporary}",
+    )
+    with serve(content) as server:
+        env = environment(tmp_path, VGG_VIZ_FULL_WEIGHTS_URL=server.url)
+        # Otherwise Python would find another folder for temporary files.
+        only = f"import tempfile\ntempfile.tempdir = '{temporary}'\n"
+        output = output_of(only + FETCH_FULL, md5, str(len(content)), env=env, before=before)
+    sentence = f"no room for {FULL.name}: 3 MB are needed, and 1 MB are free."
+    assert output == f"unavailable\nThe server's disk has {sentence}\n"
+    assert not server.requests
 
 
 def test_a_limit_on_the_size_of_files_is_said(tmp_path, models, content, md5):
