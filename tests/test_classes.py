@@ -112,30 +112,32 @@ def without(maps: np.ndarray, gone: list[tuple]) -> np.ndarray:
     return copies
 
 
-def test_taking_away_a_place_is_the_network_run_without_it(dense, keras_head, maps):
+def test_taking_away_a_place_is_the_network_run_without_it(dense, keras_head, maps, found):
     gone = [(0, 0), (0, 13), (13, 0), (6, 7), (7, 6), (13, 13)]
     expected = np.asarray(keras_head(without(maps, gone)))
-    found = classes.without_places(dense, maps)
-    assert found.shape == (14, 14, 1000)
+    lost = classes.lost_without_places(dense, maps)
+    assert lost.shape == (14, 14, 1000)
     for place, logits in zip(gone, expected, strict=True):
-        np.testing.assert_allclose(found[place], logits, atol=1e-4 * np.abs(logits).max())
+        left = found.logits - lost[place]
+        np.testing.assert_allclose(left, logits, atol=1e-4 * np.abs(logits).max())
 
 
-def test_taking_away_a_map_is_the_network_run_without_it(dense, keras_head, maps):
+def test_taking_away_a_map_is_the_network_run_without_it(dense, keras_head, maps, found):
     numbers = [0, 1, 137, 511]
     gone = [(slice(None), slice(None), number) for number in numbers]
     expected = np.asarray(keras_head(without(maps, gone)))
-    found = classes.without_channels(dense, maps)
-    assert found.shape == (512, 1000)
-    np.testing.assert_allclose(found[numbers], expected, atol=1e-4 * np.abs(expected).max())
+    lost = classes.lost_without_maps(dense, maps)
+    assert lost.shape == (512, 1000)
+    left = found.logits - lost[numbers]
+    np.testing.assert_allclose(left, expected, atol=1e-4 * np.abs(expected).max())
 
 
-def test_a_place_that_nothing_is_taken_from_changes_nothing(dense, maps):
+def test_where_nothing_is_there_is_nothing_to_lose(dense, maps):
     silent = maps.copy()
     silent[:, 3, 4] = 0
-    found = classes.without_places(dense, silent)
-    whole = classes.answer(dense, silent).logits
-    np.testing.assert_allclose(found[3, 4], whole, atol=1e-4 * np.abs(whole).max())
+    silent[7] = 0
+    assert not classes.lost_without_places(dense, silent)[3, 4].any()
+    assert not classes.lost_without_maps(dense, silent)[7].any()
 
 
 def test_the_gradients_are_those_of_tensorflow(keras_head, maps, gradient):
@@ -182,7 +184,7 @@ def test_the_first_largest_in_reading_order_gets_the_gradient():
 
 def test_nothing_changes_its_input(dense, maps, found):
     before = maps.copy()
-    for work in (classes.answer, classes.without_places, classes.without_channels):
+    for work in (classes.answer, classes.lost_without_places, classes.lost_without_maps):
         work(dense, maps)
     classes.gradient(dense, maps, found, 0)
     assert (maps == before).all()

@@ -13,7 +13,7 @@ moves with all the other classes.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from vgg_viz.architecture import POOL_SIDE, VGG19, DenseLayer
 from vgg_viz.dense import SLAB_ROWS, DenseWeights, slab_count
 
 Method = Literal["away", "gradcam", "hirescam", "layercam"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 FC1, FC2, PREDICTIONS = VGG19.dense_layers
 LAST = VGG19.block_ends[-1]
@@ -70,8 +71,8 @@ def answer(dense: DenseWeights, maps: np.ndarray) -> Answer:
     return Answer(logits[0], first[0], second[0])
 
 
-def without_places(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
-    """The logits with all maps set to zero at one place, float32 (14, 14, 1000), for each place.
+def lost_without_places(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
+    """What every logit loses with all maps set to zero at a place, float32 (14, 14, 1000).
 
     A place is one of four that the max pool chooses from: without it, another one may stand in.
     """
@@ -85,19 +86,19 @@ def without_places(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
         row, column = (POOL_SIDE * part for part in divmod(index, maps.shape[2] // POOL_SIDE))
         corner = less[row : row + POOL_SIDE, column : column + POOL_SIDE]
         corner[...] = (away @ slab).reshape(corner.shape)
-    return _logits_without(dense, full, less)
+    return _lost(dense, full, less.reshape(-1, FC1.units)).reshape(*maps.shape[1:], -1)
 
 
-def without_channels(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
-    """The logits with one map set to zero, float32 (512, 1000), for each map."""
+def lost_without_maps(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
+    """What every logit loses with one map set to zero, float32 (512, 1000)."""
     full = np.array(dense.bias(FC1))
     less = np.zeros((len(maps), FC1.units), np.float32)
+    products = np.empty_like(less)
     for index, present in enumerate(places(pool(maps))):
         slab = dense.slab(FC1, index)
         full += present @ slab
-        active = np.flatnonzero(present)
-        less[active] += present[active, None] * slab[active]
-    return _logits_without(dense, full, less)
+        less += np.multiply(slab, present[:, None], out=products)
+    return _lost(dense, full, less)
 
 
 def gradient(dense: DenseWeights, maps: np.ndarray, found: Answer, class_index: int) -> Gradient:
@@ -214,10 +215,14 @@ def dense_input(dense: DenseWeights, layer: DenseLayer, gradients: np.ndarray) -
     )
 
 
-def _logits_without(dense: DenseWeights, full: np.ndarray, less: np.ndarray) -> np.ndarray:
-    """The logits where fc1 lacks what each row of ``less``, ``(…, 4096)``, says; ``(…, 1000)``."""
-    _, logits = _from_first(dense, full - less.reshape(-1, FC1.units))
-    return logits.reshape(*less.shape[:-1], -1)
+def _lost(dense: DenseWeights, full: np.ndarray, less: np.ndarray) -> np.ndarray:
+    """What the logits lose where fc1's values ``full`` lack a row of ``less``, ``(n, 1000)``."""
+    some = less.any(axis=1)
+    # All in one product: another one may round otherwise.
+    _, logits = _from_first(dense, np.concatenate([full[None], full - less[some]]))
+    lost = np.zeros((len(less), PREDICTIONS.units), np.float32)
+    lost[some] = logits[0] - logits[1:]
+    return lost
 
 
 def _from_first(dense: DenseWeights, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,6 +23,8 @@ PairScale = Literal["pair", "layer", "own"]
 Order = Literal["number", "mean", "maximum", "variance", "active"]
 Comparison = Literal["none", "picture", "network", "preprocessing"]
 Fit = Literal["stretch", "crop"]
+EvidenceChoice = Literal["away", "gradcam", "hirescam", "layercam", "all"]
+Side = Literal["for", "against"]
 
 ROBIN, OWN = "robin", "own"
 
@@ -31,6 +33,7 @@ VIEWS = {
     "filters": "Filters",
     "maps": "Feature maps",
     "blocks": "Blocks",
+    "classes": "Classes",
     "conclusion": "Conclusion",
 }
 PICTURES = {sample.name: sample.title for sample in SAMPLES} | {ROBIN: "Robin", OWN: "Your own"}
@@ -61,6 +64,14 @@ COMPARISONS: dict[Comparison, str] = {
     "preprocessing": "Wrong preprocessing",
 }
 PAIR_SCALES: dict[PairScale, str] = {"pair": "Each pair", "layer": "Layer", "own": "Each tile"}
+EVIDENCE: dict[EvidenceChoice, str] = {
+    "away": "Taking away",
+    "gradcam": "Grad-CAM",
+    "hirescam": "HiResCAM",
+    "layercam": "LayerCAM",
+    "all": "All four",
+}
+SIDES: dict[Side, str] = {"for": "For it", "against": "Against it"}
 SHOWN_AS = {"side": "Side by side", "difference": "Difference"}
 
 
@@ -114,7 +125,7 @@ class Several:
 
 @dataclass(frozen=True)
 class Number:
-    """A whole number from 1 to ``largest``, or none where that is the default.
+    """A whole number from ``smallest`` to ``largest``, or none where that is the default.
 
     ``counts`` says whether one that is too large means as many as there are.
     """
@@ -122,14 +133,16 @@ class Number:
     largest: int
     default: int | None = None
     counts: bool = True
+    smallest: int = 1
 
     def read(self, texts: Sequence[str]) -> int:
         """The number."""
         # Five digits: a link may hold any number, and Python refuses to read one of thousands.
         text = texts[-1]
-        number = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else 0
-        if not 1 <= number <= self.largest:
-            raise LinkError(f"expected a number from 1 to {self.largest}, got {shortened(text)}")
+        number = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else -1
+        if not self.smallest <= number <= self.largest:
+            bounds = f"from {self.smallest} to {self.largest}"
+            raise LinkError(f"expected a number {bounds}, got {shortened(text)}")
         return number
 
     def cut(self, text: str) -> str:
@@ -168,6 +181,9 @@ SIDE = VGG19.input_side
 PAGE_FILTERS = PAGE_CHANNELS = 16
 MOST_STEPS = 100
 MOST_PARTS = 200
+MOST_ANSWERS = 20
+# By Keras' numbers, which begin with 0. None: the most likely one, and none to compare it with.
+CLASS = Number(VGG19.classes - 1, counts=False, smallest=0)
 FEWEST_CHANNELS = min(layer.channels for layer in VGG19.block_ends)
 
 # How the page is gone through, and not what is looked at: of no concern to a link that is to show
@@ -194,6 +210,12 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "block_maps": Number(MOST_FILTERS, 64),
         "beside": Switch(),
         "filter_channel": Number(MOST_CHANNELS, 1),
+        "answers": Number(MOST_ANSWERS, 5),
+        "class": CLASS,
+        "against": CLASS,
+        "evidence": Choice(EVIDENCE),
+        "counting": Number(VGG19.block_ends[-1].filters, 16),
+        "side": Choice(SIDES),
         "scale": Choice(SCALES),
         "colours": Choice(COLOUR_MAPS),
         "order": Choice(ORDERS),

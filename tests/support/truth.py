@@ -1,12 +1,15 @@
 """What the page must show: computed here, of what its own networks make of pictures."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from tests.support.pages import (
     payloads,
 )
 from vgg_viz import images, samples
-from vgg_viz.architecture import VGG19
+from vgg_viz.architecture import VGG19, DenseLayer
+from vgg_viz.dense import SLAB_ROWS
 from vgg_viz.links import (
     FIELDS,
 )
@@ -135,3 +138,15 @@ def fingerprint(page):
         if value is None:
             held_now[name] = FIELDS[name].default
     return words, held_now, payloads(page)
+
+
+@lru_cache
+def cheap_rows(units: int) -> np.ndarray:
+    """Rows of a kernel, drawn once."""
+    random = np.random.default_rng(units)
+    return random.standard_normal((SLAB_ROWS, units), dtype=np.float32) / 50
+
+
+def cheap_slab(_: object, layer: DenseLayer, index: int) -> np.ndarray:
+    """What stands in for `UntrainedDense.slab`, which draws 124 million numbers a reading."""
+    return np.roll(cheap_rows(layer.units), 37 * index, axis=1)

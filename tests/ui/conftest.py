@@ -6,7 +6,8 @@ import pytest
 
 from tests.support.class_lists import host_list
 from tests.support.pages import network_of
-from tests.support.truth import StandIn, Truth
+from tests.support.truth import StandIn, Truth, cheap_slab
+from vgg_viz.dense import UntrainedDense
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +25,12 @@ def names_of_classes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VGG_VIZ_CLASS_NAMES", str(path))
         yield
+
+
+@pytest.fixture(autouse=True)
+def quick_dense(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dense layers that cost next to nothing: what is seen of them is computed from them."""
+    monkeypatch.setattr(UntrainedDense, "slab", cheap_slab)
 
 
 @pytest.fixture(scope="session")

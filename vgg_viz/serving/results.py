@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from vgg_viz.dense import DenseWeights, WatchedDense
 from vgg_viz.measures import Statistics
 from vgg_viz.network import Network, Preprocessing, filter_colours, read_only, tiles_first
 from vgg_viz.picture import Picture
@@ -31,6 +32,9 @@ class Run(Protocol):
 
     def waited(self) -> None:
         """Say so no more."""
+
+    def reading(self, share: float) -> None:
+        """Say how much is read of what is read now, 0 to 1, and end it here if superseded."""
 
     def end_if_superseded(self) -> None:
         """End it here if another one has superseded it: nobody waits for what it would compute."""
@@ -110,6 +114,18 @@ class Results:
             self._waited()
         return held[key]
 
+    def read_through(
+        self, key: Hashable, dense: DenseWeights, compute: Callable[[DenseWeights], Value]
+    ) -> Value:
+        """What takes a whole reading of the dense layers, kept under that key.
+
+        One at a time, but apart from the forward passes, which need not wait for a cold disk.
+        """
+        work = partial(self._read_in_turn, dense, compute)
+        value = self.shared.values.get(key, work, self._pause)
+        self._waited()
+        return value
+
     def kept(self, key: Hashable, compute: Callable[[], Value]) -> Value:
         """Anything else that is worth keeping, under that key."""
         value = self.shared.values.get(key, compute, self._pause)
@@ -156,6 +172,17 @@ class Results:
             result = run()
         shared.memory.tidy()
         return result
+
+    def _read_in_turn(self, dense: DenseWeights, compute: Callable[[DenseWeights], Value]) -> Value:
+        with self.shared.readings.turn(self._pause, self.run.since if self.run else None):
+            try:
+                return compute(WatchedDense(dense, self.run.reading) if self.run else dense)
+            except WeightsError as error:
+                # Sound when it was found, and damaged since: the run then says so.
+                self.shared.dense.give_up(dense, error)
+                if self.run:
+                    self.run.start_again()
+                raise
 
     def _filters(self, weights: Weights, layer_name: str) -> np.ndarray:
         """A layer's filters: held, but not kept, since all layers' have 80 MB."""

@@ -22,6 +22,7 @@ class Shared:
         self.values = Cache(budgets.values)
         self.drawn = Cache(budgets.drawn)
         self.turns = Turns()
+        self.readings = Turns()
         self.memory = MemoryGuard(limit)
         self.dense = DenseLoader()
         self.loaders = {choice: Loader(SOURCES[choice]) for choice in get_args(NetworkChoice)}

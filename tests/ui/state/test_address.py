@@ -126,6 +126,10 @@ MATTERS = {
         ("blocks", "block_maps", "filter_channel", "scale", "colours", "order"),
     ),
     "beside": ({"view": "Blocks", "blocks": "5"}, ("beside", "answer")),
+    "classes": (
+        {"view": "Classes"},
+        ("answers", "class", "against", "evidence", "counting", "side", "compare", "network"),
+    ),
     "tour": ({"tour": "2"}, ("answer", "own_tour")),
 }
 

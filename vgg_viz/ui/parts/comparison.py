@@ -70,15 +70,23 @@ class Compared:
 
 
 def choose(chosen: Picture) -> Compared | None:
-    """Show the choice of what to compare the chosen picture with; None for nothing."""
-    compared = controls.one_of_many("Compare with", "compare", COMPARISONS)
-    if compared == "none":
+    """Show the choice of what to compare maps of the chosen picture with; None for nothing."""
+    compared = choose_what(chosen)
+    if compared is None:
         return None
-    other = picture_chooser.choose_other(chosen) if compared == "picture" else None
     shown_as = controls.one_of("Shown as", "shown_as", SHOWN_AS)
     scale = choose_scale(shown_as)
     colour_map = DIVERGING if shown_as == "difference" else controls.colour_map()
-    return Compared(compared, other, shown_as, Appearance(scale, colour_map))
+    return replace(compared, shown_as=shown_as, appearance=Appearance(scale, colour_map))
+
+
+def choose_what(chosen: Picture) -> Compared | None:
+    """Show the choice of what to compare the chosen picture with, side by side; None: nothing."""
+    kind = controls.one_of_many("Compare with", "compare", COMPARISONS)
+    if kind == "none":
+        return None
+    other = picture_chooser.choose_other(chosen) if kind == "picture" else None
+    return Compared(kind, other, "side", grid.OWN_SCALE)
 
 
 def choose_scale(shown_as: str) -> PairScale:
@@ -103,8 +111,7 @@ def show(
     """Show the same maps twice: these, and those that they are compared with."""
     words.prose(WORDS[compared.kind])
     sides = maps, other_side(maps, compared, notice)
-    if sides[0].key == sides[1].key:
-        st.info("Both are the same here: " + SAME[compared.kind], icon=":material/equal:")
+    tell_if_same(sides, compared)
     make = differences if compared.shown_as == "difference" else pairs
     place(sides, make(sides, count, order, compared.appearance))
     exported = maps.for_export(), sides[1].for_export()
@@ -116,6 +123,12 @@ def show(
     )
     if not mode.in_lecture() or selection.current():
         inspect(sides, compared.appearance, maps.numbers(order, count))
+
+
+def tell_if_same(sides: Sides, compared: Compared) -> None:
+    """Say so where something is compared with itself."""
+    if sides[0].key == sides[1].key:
+        st.info("Both are the same here: " + SAME[compared.kind], icon=":material/equal:")
 
 
 def script_runs(sides: Sides, count: int, order: Order) -> list[MapsRun]:

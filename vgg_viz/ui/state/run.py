@@ -8,6 +8,8 @@ from time import perf_counter
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz.serving.waiting import SLICE_SECONDS
+
 
 class PageRun:
     """One run of the page; ``slot`` is the place where it says that it waits."""
@@ -17,6 +19,7 @@ class PageRun:
         self.since = perf_counter()
         self._slot = slot
         self._said_so = False
+        self._told = self.since
 
     def pause(self) -> None:
         """Say that it waits, and end it here if another one has superseded it."""
@@ -28,6 +31,19 @@ class PageRun:
         if self._said_so:
             self._slot.empty()
             self._said_so = False
+
+    def reading(self, share: float) -> None:
+        """Say how much is read of what is read now, 0 to 1, and end it here if superseded.
+
+        Not at each of a hundred words of a reading that takes no time.
+        """
+        now = perf_counter()
+        if share == 0:
+            self._told = now
+        elif now - self._told > SLICE_SECONDS:
+            self._told = now
+            self._slot.progress(share, "Reading the dense layers…")
+            self._said_so = True
 
     def end_if_superseded(self) -> None:
         """End it here if another one has superseded it: nobody waits for what it would compute."""

@@ -15,7 +15,7 @@ OWN_TOUR = "opened-tour"
 LENT = ("picture", "source", "fit", "stored")
 
 OF_A_LAYER = ("filters", "maps")
-OF_A_PICTURE = ("maps", "blocks", "conclusion")
+OF_A_PICTURE = ("maps", "blocks", "classes", "conclusion")
 # What words are about; how much of it is shown, and in what colours, does not matter to them.
 ABOUT = ("view", "picture", "layer", "order", "compare", "other", "shown_as")
 KINDS: dict[str, Shown] = {"ImageNet": "imagenet", "untrained": "untrained"}  # by their labels

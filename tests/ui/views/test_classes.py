@@ -1,0 +1,130 @@
+"""The Classes view: the answer, what speaks for a class, and the maps that count."""
+
+import numpy as np
+import pytest
+
+from tests.support.pages import choose, open_page, payloads, shown, texts, unpacked
+from tests.support.truth import COMPARED, Truth
+from vgg_viz import classes
+from vgg_viz.classes import Answer
+from vgg_viz.dense import UntrainedDense
+from vgg_viz.figures import figure, signed
+from vgg_viz.links import EVIDENCE
+from vgg_viz.ui.widgets.words import escape
+
+LAST = "block5_conv4"
+CLASSES = {"view": "Classes"}
+
+
+def listed(page, name="classes-0"):
+    return unpacked(payloads(page)[name])[0]["rows"]
+
+
+def evidence_of(page, name="evidence-0"):
+    """The header of the evidence, and its values, float32 (n, 14, 14)."""
+    header, rest = unpacked(payloads(page)[name])
+    values = rest[sum(header["parts"][:2]) :]
+    return header, np.frombuffer(values, "<f4").reshape(-1, 14, 14)
+
+
+def answered(truth: Truth, **other: str) -> tuple[np.ndarray, Answer]:
+    maps = truth.maps(LAST, **other)
+    return maps, classes.answer(UntrainedDense(19), maps)
+
+
+def test_the_most_likely_classes_stand_with_probability_and_logit(truth):
+    _, found = answered(truth)
+    rows = listed(open_page(**CLASSES, answers="7"))
+    order = np.argsort(-found.logits)[:7]
+    assert [row["number"] for row in rows] == order.tolist()
+    shares = [row["share"] for row in rows]
+    np.testing.assert_allclose(shares, found.probabilities[order], rtol=1e-4)
+    assert [row["logit"] for row in rows] == [signed(float(found.logits[i])) for i in order]
+    assert [row["chosen"] for row in rows] == [True] + 6 * [False]
+
+
+def test_a_chosen_class_is_listed_wherever_it_stands(truth):
+    _, found = answered(truth)
+    least = int(found.logits.argmin())
+    rows = listed(open_page(**CLASSES, **{"class": str(least)}))
+    assert [row["number"] for row in rows][5:] == [least]
+    assert rows[5]["chosen"]
+    assert rows[5]["probability"] == "< 0.1%"
+
+
+@pytest.mark.parametrize("method", classes.METHODS)
+def test_evidence_is_that_of_the_method(truth, method):
+    maps, found = answered(truth)
+    dense = UntrainedDense(19)
+    gradients = classes.gradient(dense, maps, found, 7).values
+    expected = (
+        classes.lost_without_places(dense, maps)[:, :, 7]
+        if method == "away"
+        else classes.CAMS[method](maps, gradients)
+    )
+    page = open_page(**CLASSES, **{"class": "7"}, evidence=EVIDENCE[method])
+    header, values = evidence_of(page)
+    np.testing.assert_allclose(values[0], expected, atol=1e-4 * np.abs(expected).max())
+    assert header["titles"] == ["made up 7"]
+
+
+def test_two_classes_stand_beside_their_difference(truth):
+    page = open_page(**CLASSES, **{"class": "7"}, against="3", evidence="All four")
+    header, values = evidence_of(page)
+    assert header["heads"] == ["made up 7", "made up 3", "Difference"]
+    assert header["titles"][::3] == ["Taking away", "Grad-CAM", "HiResCAM", "LayerCAM"]
+    np.testing.assert_allclose(values[2::3], values[::3] - values[1::3], atol=1e-5)
+
+
+def test_places_and_biases_add_up_to_the_logit_on_the_page(truth):
+    _, found = answered(truth)
+    words = texts(open_page(**CLASSES, **{"class": "7"}, evidence="HiResCAM"))
+    logit = figure(float(found.logits[7]))
+    assert f"together {logit}; the network's logit is {logit}." in words.replace("\\", "")
+
+
+@pytest.mark.parametrize("side", ["For it", "Against it"])
+def test_the_maps_that_count_are_ranked_by_what_taking_them_away_does(truth, side):
+    maps, _ = answered(truth)
+    effects = classes.lost_without_maps(UntrainedDense(19), maps)[:, 7]
+    signs = effects if side == "For it" else -effects
+    page = open_page(**CLASSES, **{"class": "7"}, side=side, counting="9")
+    header, _ = unpacked(payloads(page)["counting-0"])
+    numbers = (np.argsort(-signs, kind="stable")[:9] + 1).tolist()
+    assert header["numbers"] == numbers
+    assert header["titles"][0].startswith(f"{numbers[0]} · {'+' if side == 'For it' else '−'}")
+
+
+@pytest.mark.parametrize("kind", COMPARED)
+def test_two_answers_stand_beside_each_other(truth, kind):
+    other = {
+        "picture": {"picture": "raccoon"},
+        "network": {"network": "untrained"},
+        "preprocessing": {"preprocessing": "rgb"},
+    }[kind]
+    page = choose(open_page(**CLASSES, other="Raccoon"), "compare", kind)
+    for name, (_, found) in {
+        "classes-0": answered(truth),
+        "classes-1": answered(truth, **other),
+    }.items():
+        rows = listed(page, name)[:5]
+        assert [row["number"] for row in rows] == found.most_likely(5)
+    assert all(f"**{escape(name)}**" in texts(page) for name in COMPARED[kind])
+
+
+def test_a_silent_picture_has_nothing_that_speaks_for_a_class(monkeypatch):
+    """Maps of zeros: no division by nothing, and a sentence."""
+    monkeypatch.setattr(
+        "vgg_viz.ui.parts.layer_maps.LayerMaps.values",
+        lambda self: np.zeros(self.layer.output_shape[::-1], np.float32),
+    )
+    page = open_page(**CLASSES, picture="Coffee", **{"class": "7"}, evidence="All four")
+    assert "nothing here speaks for made up 7" in texts(page)
+    assert "No map speaks for it" in page.info[0].value
+
+
+def test_a_class_of_a_link_that_is_none_is_the_likeliest():
+    page = open_page(**CLASSES, **{"class": "1000"})
+    assert page.warning
+    assert shown(page, "class") is None
+    assert listed(page)[0]["chosen"]
