@@ -178,7 +178,8 @@ def test_evidence_is_that_of_the_untrained_network(
 ):
     """All methods in one run, since it builds a network of 574 MB."""
     runs = [evidence_run(name=method, method=method) for method in METHODS]
-    arrays, said = run(evidence_script(runs, difference="difference"), tmp_path)
+    runs.append(evidence_run(name="both", difference=True))
+    arrays, said = run(evidence_script(runs), tmp_path)
 
     maps = untrained_network.feature_maps(photograph, "block5_conv4")
     dense = HeldDense(UntrainedWeights().seed)
@@ -191,12 +192,13 @@ def test_evidence_is_that_of_the_untrained_network(
     gradients = [classes.gradient(dense, maps, answer, number).values for number in (281, 3)]
     for method, cam in classes.CAMS.items():
         assert_near(arrays[method], np.stack([cam(maps, values) for values in gradients]))
-    away = (answer.logits - classes.without_places(dense, maps))[..., [281, 3]].transpose(2, 0, 1)
+    away = classes.lost_without_places(dense, maps)[..., [281, 3]].transpose(2, 0, 1)
     # A difference of two logits is as exact as they are.
     rounding = 3e-6 * np.abs(answer.logits).max()
     assert np.abs(away).max(axis=(1, 2)).min() > 100 * rounding
     np.testing.assert_allclose(arrays["away"], away, rtol=0, atol=rounding)
-    np.testing.assert_array_equal(arrays["difference"], arrays["gradcam"] - arrays["away"])
+    first, second = arrays["gradcam"]
+    np.testing.assert_array_equal(arrays["both"], [first, second, first - second])
 
 
 def test_evidence_in_several_networks_has_the_logits_of_each(evidence_run, photograph):
@@ -251,11 +253,12 @@ def test_each_kind_of_run_has_its_script(maps_run, evidence_run):
     filters = FiltersRun("f", "untrained", "block1_conv1", [1], [1])
     words = {"caption": ["Some words"], "link": "https://example.org/"}
     assert reproduction.script([filters], **words) == filters_script([filters], **words)
-    for make, write in ((maps_run, maps_script), (evidence_run, evidence_script)):
-        runs = [make(name="this"), make(name="other")]
-        expected = write(runs, difference="minus", **words)
-        assert reproduction.script(runs, difference="minus", **words) == expected
-        assert "arrays['minus'] = arrays['other'] - arrays['this']" in expected
+    evidence = [evidence_run()]
+    assert reproduction.script(evidence, **words) == evidence_script(evidence, **words)
+    maps = [maps_run(name="this"), maps_run(name="other")]
+    expected = maps_script(maps, difference="minus", **words)
+    assert reproduction.script(maps, difference="minus", **words) == expected
+    assert "arrays['minus'] = arrays['other'] - arrays['this']" in expected
 
 
 def test_filters_are_those_of_the_untrained_network(tmp_path, untrained_network):
@@ -440,6 +443,7 @@ def test_what_cannot_be_made_is_said(maps_run, changes, message):
         ({"classes": [1000]}, "expected numbers from 0 to 999"),
         ({"classes": [-1]}, "expected numbers from 0 to 999"),
         ({"classes": []}, "expected numbers from 0 to 999"),
+        ({"classes": [1], "difference": True}, "expected two classes for a difference"),
         ({"method": "smoothgrad"}, "expected away, gradcam, hirescam, layercam"),
         ({"pixels": np.zeros((224, 224), np.uint8)}, "expected a picture"),
         ({"preprocessing": "caffe()"}, "expected caffe or rgb"),

@@ -208,6 +208,12 @@ def layercam(maps, gradients):
     return (maps * np.maximum(gradients, 0)).sum(axis=-1)
 '''
 
+WITH_DIFFERENCE = '''
+def with_difference(evidence):
+    """The same for two classes, and the first one's minus the second's, (3, 14, 14)."""
+    return np.concatenate([evidence, evidence[:1] - evidence[1:]])
+'''
+
 READ_FILTERS = '''
 def read_filters(model, layer, filters, channels):
     """The kernels of these filters and channels (numbers from 1), (filters, channels, 3, 3)."""
@@ -312,8 +318,9 @@ class EvidenceRun:
     """One array of evidence for classes: what each place of block5_conv4 brings to their logits.
 
     ``method`` is ``"away"`` (the logit minus that without the place), ``"gradcam"``, ``"hirescam"``
-    or ``"layercam"``, ``classes`` are numbers from 0 to 999, in the array's order; the rest is as
-    for a `MapsRun`.
+    or ``"layercam"``, ``classes`` are numbers from 0 to 999, in the array's order; with
+    ``difference`` there is one more, that of the first class minus that of the second. The rest is
+    as for a `MapsRun`.
 
     Raises:
         ValueError: a picture of another shape, no such method, or no such classes.
@@ -325,6 +332,7 @@ class EvidenceRun:
     pixels: np.ndarray
     method: Method
     classes: Sequence[int]
+    difference: bool = False
 
     def __post_init__(self) -> None:
         """Check what the script could not."""
@@ -333,6 +341,8 @@ class EvidenceRun:
         if self.method not in get_args(Method):
             raise ValueError(f"expected {', '.join(get_args(Method))}, got {self.method!r}")
         _check_numbers(self.classes, CLASSES - 1, least=0)
+        if self.difference and len(self.classes) != 2:
+            raise ValueError(f"expected two classes for a difference, got {list(self.classes)}")
 
 
 Run = MapsRun | FiltersRun | EvidenceRun
@@ -343,14 +353,14 @@ def script(
 ) -> str:
     """Write the script that makes the arrays of these runs, all of one kind.
 
-    The arguments and errors are those of `maps_script`; filters have no difference.
+    The arguments and errors are those of `maps_script`; only maps have that difference.
     """
     of_filters = [run for run in runs if isinstance(run, FiltersRun)]
     if of_filters:
         return filters_script(of_filters, caption=caption, link=link)
     evidence = [run for run in runs if isinstance(run, EvidenceRun)]
     if evidence:
-        return evidence_script(evidence, caption=caption, link=link, difference=difference)
+        return evidence_script(evidence, caption=caption, link=link)
     of_maps = [run for run in runs if isinstance(run, MapsRun)]
     return maps_script(of_maps, caption=caption, link=link, difference=difference)
 
@@ -390,11 +400,7 @@ def maps_script(
 
 
 def evidence_script(
-    runs: Sequence[EvidenceRun],
-    *,
-    caption: Sequence[str] = (),
-    link: str = "",
-    difference: str = "",
+    runs: Sequence[EvidenceRun], *, caption: Sequence[str] = (), link: str = ""
 ) -> str:
     """Write the script that makes these arrays of evidence, float32 ``(classes, 14, 14)``.
 
@@ -407,7 +413,8 @@ def evidence_script(
         seen = _input(run, pictures)
         method = [] if run.method == "away" else [run.method]
         function = "activation_maps" if method else "without_places"
-        calls[run.name] = _call(function, [*seen, *method, _numbers(run.classes)])
+        call = _call(function, [*seen, *method, _numbers(run.classes)])
+        calls[run.name] = f"with_difference({call})" if run.difference else call
         answers.setdefault(_call("answer", seen), f"{run.name}_logits")
     if len(answers) == 1:
         answers = dict.fromkeys(answers, "logits")
@@ -423,7 +430,6 @@ def evidence_script(
         ],
         calls | {name: call for call, name in answers.items()},
         list(pictures),
-        _difference(runs, difference),
     )
 
 
@@ -519,9 +525,10 @@ def _preprocessing_functions(runs: Sequence[MapsRun | EvidenceRun]) -> list[str]
 
 def _evidence_functions(runs: Sequence[EvidenceRun]) -> list[str]:
     used = {run.method for run in runs}
+    last = [WITH_DIFFERENCE] if any(run.difference for run in runs) else []
     cams = [code for name, code in CAMS.items() if name in used]
     away = [WITHOUT_PLACES] if "away" in used else []
-    return [HALVES, ANSWER, *away, *([ACTIVATION_MAPS] if cams else []), *cams]
+    return [HALVES, ANSWER, *away, *([ACTIVATION_MAPS] if cams else []), *cams, *last]
 
 
 def _input(run: MapsRun | EvidenceRun, pictures: dict[bytes, int]) -> list[str]:
@@ -530,7 +537,7 @@ def _input(run: MapsRun | EvidenceRun, pictures: dict[bytes, int]) -> list[str]:
     return [_network(run.network), run.preprocessing, f"PICTURES[{index}]"]
 
 
-def _difference(runs: Sequence[MapsRun | EvidenceRun], name: str) -> dict[str, str]:
+def _difference(runs: Sequence[MapsRun], name: str) -> dict[str, str]:
     """One array more, if it has a name: the second run's minus the first's."""
     return {name: f"arrays[{runs[1].name!a}] - arrays[{runs[0].name!a}]"} if name else {}
 

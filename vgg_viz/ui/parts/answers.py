@@ -12,8 +12,9 @@ from vgg_viz.classes import Answer, Gradient, Method
 from vgg_viz.dense import DenseWeights
 from vgg_viz.figures import signed
 from vgg_viz.links import EVIDENCE, Side
+from vgg_viz.reproduction import EvidenceRun
 from vgg_viz.serving.results import Span
-from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
 from vgg_viz.ui.state.selection import Position
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid
@@ -94,35 +95,46 @@ class Answers:
         effects: np.ndarray = lost[:, subject.chosen]
         return effects if subject.against is None else effects - lost[:, subject.against]
 
-    def evidence_grids(self, method: Method, subject: Subject) -> list[Grid]:
-        """The evidence for a class over the photograph: one tile, on a scale around zero.
+    def evidence_by(self, method: Method, subject: Subject) -> Grid:
+        """The evidence for a class over the photograph, on a scale around zero.
 
-        Where there is another class, two grids more on the same scale: its evidence, and the
-        difference.
+        Where there is another class, its evidence and the difference as well, on the same scale.
         """
-        shown = [self.evidence(method, index) for index in subject.classes]
+        tiles = [self.evidence(method, index) for index in subject.classes]
         names = [self.names.name(index) for index in subject.classes]
-        if len(shown) > 1:
-            shown.append(shown[0] - shown[1])
+        if subject.against is not None:
+            tiles.append(tiles[0] - tiles[1])
             names.append(f"{names[0]} − {names[1]}")
-        largest = np.abs(np.stack(shown)).max(keepdims=True).reshape(1)
-        return [
-            Grid(
-                values[None],
-                [name],
-                [1],
-                Span(float(values.min()), float(values.max())),
-                ("evidence", *self.key, method, *subject.classes, array),
-                SIGNED,
-                self.caption(f"{EVIDENCE[method]} · {name}"),
-                name=array,
-                heading=f"{EVIDENCE[method]} · {name}",
-                rectified=False,
-                pair=(-largest, largest),
-                photograph=self.maps.picture.pixels,
-            )
-            for values, name, array in zip(shown, names, array_names(method), strict=False)
-        ]
+        values = np.stack(tiles)
+        largest = np.full(len(tiles), np.abs(values).max())
+        return Grid(
+            values,
+            names,
+            range(1, len(tiles) + 1),
+            Span(float(values.min()), float(values.max())),
+            ("evidence", *self.key, method, *subject.classes),
+            SIGNED,
+            self.evidence_words([method], subject),
+            name=method,
+            heading=EVIDENCE[method],
+            columns=len(tiles),
+            axes={"tile": range(1, len(tiles) + 1)},
+            rectified=False,
+            pair=(-largest, largest),
+            photograph=self.maps.picture.pixels,
+        )
+
+    def evidence_run(self, method: Method, subject: Subject) -> EvidenceRun:
+        """How a script of one's own makes the same array."""
+        return EvidenceRun(
+            method,
+            script_network(self.maps.network.weights),
+            self.maps.preprocessing,
+            self.maps.picture.pixels,
+            method,
+            subject.classes,
+            difference=subject.against is not None,
+        )
 
     def counting(self, subject: Subject, side: Side, count: int) -> list[int]:
         """The numbers, from 1, of the maps that speak most for a class, or most against it."""
@@ -157,19 +169,19 @@ class Answers:
         return found
 
     def evidence_grid(self, methods: Sequence[Method], subject: Subject) -> Grid:
-        """All that `evidence_grids` has by these methods in one grid, a row a method."""
-        rows = [self.evidence_grids(method, subject) for method in methods]
-        grids = [grid for row in rows for grid in row]
+        """The evidence by all of these methods in one grid, a row a method."""
+        grids = [self.evidence_by(method, subject) for method in methods]
+        if len(grids) == 1:
+            return grids[0]
         limits = [grid.pair for grid in grids if grid.pair]
-        titles = [EVIDENCE[method] for method, row in zip(methods, rows, strict=True) for _ in row]
         return replace(
             grids[0],
             source=np.concatenate([grid.values for grid in grids]),
-            titles=titles if len(methods) > 1 else [grid.titles[0] for grid in grids],
-            numbers=range(1, len(grids) + 1),
+            titles=[grid.heading for grid in grids for _ in grid.titles],
+            numbers=range(1, sum(len(grid.titles) for grid in grids) + 1),
             key=tuple(grid.key for grid in grids),
             # Of one class alone, four methods are a square.
-            columns=len(rows[0]) if subject.against is not None else 0,
+            columns=grids[0].columns if subject.against is not None else 0,
             pair=(
                 np.concatenate([low for low, _ in limits]),
                 np.concatenate([high for _, high in limits]),

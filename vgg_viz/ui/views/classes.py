@@ -233,6 +233,13 @@ def show_places(name: str, answers: Answers, subject: Subject, methods: Sequence
         heads=answers.evidence_heads(methods, subject),
     )
     grid.show(answers.maps.results, answers.evidence_grid(methods, subject), place)
+    exported = answers.for_export()
+    export_menu.offer(
+        f"evidence-{name}",
+        f"Evidence for {answers.words(subject)}",
+        lambda: [exported.evidence_by(method, subject) for method in methods],
+        lambda: [exported.evidence_run(method, subject) for method in methods],
+    )
 
 
 def show_counting(answers: Sides, subject: Subject, side: Side, count: int) -> None:
