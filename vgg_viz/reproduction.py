@@ -20,237 +20,13 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image
 
-from vgg_viz import __version__
+from vgg_viz import __version__, script_code
 from vgg_viz.architecture import VGG19
 from vgg_viz.classes import Method
 from vgg_viz.exports import check_array_names, plain
 from vgg_viz.network import Preprocessing
 
-START = '''"""{title} of VGG19, made again with Keras alone.
-
-    pip install keras tensorflow pillow
-    python THIS_FILE                 writes the arrays to reproduced.npz
-    python THIS_FILE exported.npz    and says how far they are from the exported ones
-
-With Keras 3.15 and TensorFlow 2.21 on the same processor the arrays are those of VGG Viz. Another
-processor, a GPU or another version may add up in another order: the last digits then differ.
-"""
-
-'''
-
-IMAGENET = '''
-@functools.cache
-def imagenet():
-    """VGG19 with the weights of ImageNet, which Keras downloads once (80 MB)."""
-    return keras.applications.VGG19(
-        weights="imagenet", include_top=False, input_shape=(224, 224, 3)
-    )
-'''
-
-UNTRAINED = '''
-@functools.cache
-def untrained():
-    """VGG19 with seeded random kernels (He et al., 2015) and biases of zero."""
-    model = keras.applications.VGG19(weights=None, include_top=False, input_shape=(224, 224, 3))
-    for index, layer in enumerate(model.layers):
-        if layer.weights:
-            shape = tuple(layer.kernel.shape)  # (3, 3, channels, filters)
-            random = np.random.default_rng([19, index])
-            kernel = random.standard_normal(shape, np.float32)
-            kernel *= np.float32(np.sqrt(2 / (9 * shape[2])))
-            layer.set_weights([kernel, np.zeros(shape[3], np.float32)])
-    return model
-'''
-
-FROM_FILE = '''
-@functools.cache
-def from_file(name):
-    """VGG19 with the weights of a file, which must lie beside this script under that name."""
-    model = keras.applications.VGG19(weights=None, include_top=False, input_shape=(224, 224, 3))
-    model.load_weights(Path(__file__).parent / name, by_name=True)
-    return model
-'''
-
-WHOLE_IMAGENET = '''
-@functools.cache
-def imagenet():
-    """All of VGG19, without the softmax, with ImageNet's weights, downloaded once (575 MB)."""
-    return keras.applications.VGG19(weights="imagenet", classifier_activation=None)
-'''
-
-WHOLE_UNTRAINED = '''
-@functools.cache
-def untrained():
-    """All of VGG19, without the softmax, with seeded random kernels and biases of zero."""
-    model = keras.applications.VGG19(weights=None, classifier_activation=None)
-    for index, layer in enumerate(model.layers):
-        if layer.weights:
-            kernel = random_kernel(index, tuple(layer.kernel.shape))
-            layer.set_weights([kernel, np.zeros(kernel.shape[-1], np.float32)])
-    return model
-
-
-def random_kernel(index, shape):
-    """A layer's kernel (He et al., 2015); a dense layer's is drawn 512 rows at a time."""
-    if len(shape) == 4:  # (3, 3, channels, filters)
-        kernel = np.random.default_rng([19, index]).standard_normal(shape, np.float32)
-    else:  # (inputs, units)
-        kernel = np.empty(shape, np.float32)
-        for part, rows in enumerate(kernel.reshape(-1, 512, shape[1])):
-            random = np.random.default_rng([19, index, part])
-            rows[:] = random.standard_normal(rows.shape, np.float32)
-    kernel *= np.float32(np.sqrt(2 / np.prod(shape[:-1])))
-    return kernel
-'''
-
-WHOLE_FROM_FILE = '''
-@functools.cache
-def from_file(name):
-    """All of VGG19, without the softmax, with the weights of a file beside this script."""
-    model = keras.applications.VGG19(weights=None, classifier_activation=None)
-    model.load_weights(Path(__file__).parent / name, by_name=True)
-    return model
-'''
-
-CAFFE = '''
-def caffe(pixels):
-    """What VGG19 was trained with: blue, green, red, the mean of ImageNet taken off."""
-    return keras.applications.vgg19.preprocess_input(pixels.astype("float32"))
-'''
-
-RGB = '''
-def rgb(pixels):
-    """What VGG19 was not trained with: red, green, blue, from 0 to 1."""
-    return pixels / np.float32(255)
-'''
-
-MAKE_MAPS = '''
-def make_maps(model, preprocess, picture, layer, numbers):
-    """The maps of these numbers (from 1) after the layer's ReLU, (maps, height, width)."""
-    pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture))))
-    submodel = keras.Model(model.input, model.get_layer(layer).output)
-    output = submodel.predict_on_batch(preprocess(pixels)[None])[0]
-    return np.moveaxis(output, -1, 0)[np.array(numbers) - 1]
-'''
-
-HALVES = '''
-@functools.cache
-def halves(model):
-    """The network up to block5_conv4's ReLU, and from there to the logits."""
-    maps = model.get_layer("block5_conv4").output
-    return keras.Model(model.input, maps), keras.Model(maps, model.output)
-
-
-def last_maps(model, preprocess, picture):
-    """The maps of block5_conv4 after its ReLU, (14, 14, 512)."""
-    pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture))))
-    before, _ = halves(model)
-    return before.predict_on_batch(preprocess(pixels)[None])[0]
-'''
-
-ANSWER = '''
-def answer(model, preprocess, picture):
-    """The 1,000 logits, before the softmax; says which five classes are the most likely."""
-    _, after = halves(model)
-    logits = after.predict_on_batch(last_maps(model, preprocess, picture)[None])[0]
-    powers = np.exp(logits.astype("float64") - logits.max())
-    for number in np.argsort(-logits, kind="stable")[:5]:
-        print(f"class {number}: {powers[number] / powers.sum():.2%}")
-    return logits
-'''
-
-WITHOUT_PLACES = '''
-def without_places(model, preprocess, picture, classes):
-    """The logits minus those with each place of all maps set to 0, (classes, 14, 14)."""
-    _, after = halves(model)
-    maps = last_maps(model, preprocess, picture)
-    whole = after.predict_on_batch(maps[None])[0]
-    evidence = np.empty((len(classes), 14, 14), np.float32)
-    for row in range(14):
-        without = maps[None].repeat(14, axis=0)
-        for column in range(14):
-            without[column, row, column] = 0
-        difference = whole - after.predict_on_batch(without)
-        evidence[:, row] = difference[:, np.array(classes)].T
-    return evidence
-'''
-
-ACTIVATION_MAPS = '''
-def activation_maps(model, preprocess, picture, method, classes):
-    """What a method makes of the maps and each class's gradients, (classes, 14, 14)."""
-    _, after = halves(model)
-    maps = last_maps(model, preprocess, picture)
-    values = tf.constant(maps[None])
-    evidence = []
-    for number in classes:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(values)
-            logit = after(values)[0, number]
-        evidence.append(method(maps, tape.gradient(logit, values)[0].numpy()))
-    return np.stack(evidence)
-'''
-
-GRADCAM = '''
-def gradcam(maps, gradients):
-    """Selvaraju et al. (2017), without their ReLU: each map times its mean gradient."""
-    return (maps * gradients.mean(axis=(0, 1))).sum(axis=-1)
-'''
-
-HIRESCAM = '''
-def hirescam(maps, gradients):
-    """Draelos and Carin (2020): each value times its own gradient."""
-    return (maps * gradients).sum(axis=-1)
-'''
-
-LAYERCAM = '''
-def layercam(maps, gradients):
-    """Jiang et al. (2021): each value times its own gradient where that is positive."""
-    return (maps * np.maximum(gradients, 0)).sum(axis=-1)
-'''
-
-WITH_DIFFERENCE = '''
-def with_difference(evidence):
-    """The same for two classes, and the first one's minus the second's, (3, 14, 14)."""
-    return np.concatenate([evidence, evidence[:1] - evidence[1:]])
-'''
-
-READ_FILTERS = '''
-def read_filters(model, layer, filters, channels):
-    """The kernels of these filters and channels (numbers from 1), (filters, channels, 3, 3)."""
-    kernel = model.get_layer(layer).get_weights()[0]  # (3, 3, channels, filters)
-    kernel = kernel.transpose(3, 2, 0, 1)
-    return kernel[np.array(filters) - 1][:, np.array(channels) - 1]
-'''
-
-MAIN = """
-def main():
-    arrays = make_arrays()
-    np.savez("reproduced.npz", **arrays)
-    exported = np.load(sys.argv[1]) if len(sys.argv) > 1 else None
-    for name, array in arrays.items():
-        print(name, array.shape, end="")
-        if exported is not None and name in exported:
-            difference = np.abs(array.astype("float64") - exported[name]).max()
-            print(f": largest difference {difference:g}", end="")
-        print()
-"""
-
-# Keras' own settings may be others, in keras.json or, for the backend, in the environment.
-BACKEND = 'os.environ["KERAS_BACKEND"] = "tensorflow"'
-LAYOUT = """
-keras.config.set_image_data_format("channels_last")
-keras.config.set_floatx("float32")
-"""
-
-NETWORKS = {"imagenet": IMAGENET, "untrained": UNTRAINED, "file": FROM_FILE}
-WHOLE_NETWORKS = {
-    "imagenet": WHOLE_IMAGENET,
-    "untrained": WHOLE_UNTRAINED,
-    "file": WHOLE_FROM_FILE,
-}
-CAMS = {"gradcam": GRADCAM, "hirescam": HIRESCAM, "layercam": LAYERCAM}
 CLASSES = VGG19.dense_layers[-1].units
-PREPROCESSINGS: dict[Preprocessing, str] = {"caffe": CAFFE, "rgb": RGB}
 
 
 @dataclass(frozen=True)
@@ -392,7 +168,7 @@ def maps_script(
     return _script(
         _start("Feature maps", caption, link),
         ["base64", "functools", "io", "os", "sys"],
-        [*_network_functions(runs), *_preprocessing_functions(runs), MAKE_MAPS, MAIN],
+        [*_network_functions(runs), *_preprocessing_functions(runs), script_code.MAKE_MAPS],
         calls,
         list(pictures),
         _difference(runs, difference),
@@ -423,10 +199,9 @@ def evidence_script(
         _start("Evidence for classes", caption, link),
         ["base64", "functools", "io", "os", "sys"],
         [
-            *_network_functions(runs, WHOLE_NETWORKS),
+            *_network_functions(runs, script_code.WHOLE_NETWORKS),
             *_preprocessing_functions(runs),
             *_evidence_functions(runs),
-            MAIN,
         ],
         calls | {name: call for call, name in answers.items()},
         list(pictures),
@@ -449,7 +224,7 @@ def filters_script(
     return _script(
         _start("Filters", caption, link),
         ["functools", "os", "sys"],
-        [*_network_functions(runs), READ_FILTERS, MAIN],
+        [*_network_functions(runs), script_code.READ_FILTERS],
         calls,
         [],
     )
@@ -465,10 +240,10 @@ def _script(
 ) -> str:
     """Put a script together: imports, functions, what is to be made, and the pictures last."""
     imports = [*(f"import {module}" for module in modules)]
-    if FROM_FILE in functions or WHOLE_FROM_FILE in functions:
+    if script_code.FROM_FILE in functions or script_code.WHOLE_FROM_FILE in functions:
         imports.append("from pathlib import Path")
-    imports += ["", BACKEND, "", "import keras", "import numpy as np"]
-    if ACTIVATION_MAPS in functions:
+    imports += ["", script_code.BACKEND, "", "import keras", "import numpy as np"]
+    if script_code.ACTIVATION_MAPS in functions:
         imports.append("import tensorflow as tf")
     if pictures:
         imports.append("from PIL import Image")
@@ -477,7 +252,8 @@ def _script(
     make_arrays = (
         f"\ndef make_arrays():\n    arrays = {{\n{entries}    }}\n{lines}    return arrays\n"
     )
-    parts = [start + "\n".join(imports) + "\n" + LAYOUT, *functions, make_arrays]
+    beginning = start + "\n".join(imports) + "\n" + script_code.LAYOUT
+    parts = [beginning, *functions, script_code.MAIN, make_arrays]
     if pictures:
         parts.append(_pictures(pictures))
     return "\n".join([*parts, '\nif __name__ == "__main__":\n    main()\n'])
@@ -488,7 +264,7 @@ def _start(title: str, caption: Sequence[str], link: str) -> str:
     # The docstring comes first: in a file's first two lines a comment may set its encoding.
     lines = [f"Written by VGG Viz {__version__}", *caption, link]
     comments = [f"# {plain(line)}" for line in lines if plain(line)]
-    return START.format(title=title) + "\n".join(comments) + "\n\n"
+    return script_code.START.format(title=title) + "\n".join(comments) + "\n\n"
 
 
 def _network(network: ScriptNetwork) -> str:
@@ -510,7 +286,7 @@ def beside_script(name: str) -> str:
 
 
 def _network_functions(
-    runs: Sequence[Run], functions: Mapping[str, str] = MappingProxyType(NETWORKS)
+    runs: Sequence[Run], functions: Mapping[str, str] = MappingProxyType(script_code.NETWORKS)
 ) -> list[str]:
     """The functions that build the networks of these runs, each once."""
     networks = [run.network for run in runs]
@@ -520,15 +296,17 @@ def _network_functions(
 
 def _preprocessing_functions(runs: Sequence[MapsRun | EvidenceRun]) -> list[str]:
     used = {run.preprocessing for run in runs}
-    return [code for name, code in PREPROCESSINGS.items() if name in used]
+    return [code for name, code in script_code.PREPROCESSINGS.items() if name in used]
 
 
 def _evidence_functions(runs: Sequence[EvidenceRun]) -> list[str]:
     used = {run.method for run in runs}
-    last = [WITH_DIFFERENCE] if any(run.difference for run in runs) else []
-    cams = [code for name, code in CAMS.items() if name in used]
-    away = [WITHOUT_PLACES] if "away" in used else []
-    return [HALVES, ANSWER, *away, *([ACTIVATION_MAPS] if cams else []), *cams, *last]
+    cams = [code for name, code in script_code.CAMS.items() if name in used]
+    functions = [script_code.HALVES, script_code.ANSWER]
+    functions += [script_code.WITHOUT_PLACES] if "away" in used else []
+    functions += [script_code.ACTIVATION_MAPS, *cams] if cams else []
+    differs = any(run.difference for run in runs)
+    return [*functions, script_code.WITH_DIFFERENCE] if differs else functions
 
 
 def _input(run: MapsRun | EvidenceRun, pictures: dict[bytes, int]) -> list[str]:
@@ -576,7 +354,7 @@ def _check_picture(pixels: np.ndarray, preprocessing: Preprocessing) -> None:
     if pixels.dtype != np.uint8 or pixels.shape != expected:
         got = f"{pixels.dtype} {pixels.shape}"
         raise ValueError(f"expected a picture, uint8 {expected}, got {got}")
-    if preprocessing not in PREPROCESSINGS:
+    if preprocessing not in script_code.PREPROCESSINGS:
         raise ValueError(f"expected caffe or rgb, got {preprocessing!r}")
 
 
