@@ -214,7 +214,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "class": CLASS,
         "against": CLASS,
         "evidence": Choice(EVIDENCE),
-        "counting": Number(VGG19.block_ends[-1].filters, 16),
+        "counting": Number(VGG19.block_ends[-1].filters, 8),
         "side": Choice(SIDES),
         "scale": Choice(SCALES),
         "colours": Choice(COLOUR_MAPS),

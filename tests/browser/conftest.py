@@ -8,7 +8,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.reading import settle
 from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS, running_app
-from tests.support.weights_files import write_keras_weights
+from tests.support.truth import CheapDense
+from tests.support.weights_files import write_full_weights
 from vgg_viz.weights import UntrainedWeights
 
 # The first to want a network waits for TensorFlow.
@@ -30,9 +31,10 @@ def app(tmp_path_factory) -> Iterator[str]:
     """The address of an app that has found a weights file of full size."""
     folder = tmp_path_factory.mktemp("app")
     weights = folder / "random.h5"
-    write_keras_weights(weights, UntrainedWeights(seed=7))
+    write_full_weights(weights, UntrainedWeights(seed=7), CheapDense(7))
     with running_app(folder / "server.log", VGG_VIZ_WEIGHTS=str(weights)) as address:
         yield address
+    weights.unlink()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ PLACES = {
     "maps": MAPS,
     "position": f"{MAPS}&channel=12&row=7&column=9",
     "blocks": "view=Blocks",
+    "classes": "view=Classes&against=3",
     "conclusion": "view=Conclusion",
     "tour": "tour=5&answer=true",
     "lecture": f"{MAPS}&lecture=true",

@@ -138,8 +138,16 @@ BY_CONTROL = {
     "row": ("view=Feature+maps&maps=4&channel=3", fill("Row", "30"), 30),
     "column": ("view=Feature+maps&maps=4&channel=3&row=5", fill("Column", "40"), 40),
     "answers": ("view=Classes&counting=4", slide("Number of classes", "ArrowRight"), 6),
-    "class": ("view=Classes&counting=4", option("Evidence for", "class 3"), 3),
-    "against": ("view=Classes&counting=4", option("rather than", "class 4"), 4),
+    "class": (
+        "view=Classes&counting=4",
+        option("Evidence for", "made up 3 · n90000003 · class 3"),
+        3,
+    ),
+    "against": (
+        "view=Classes&counting=4",
+        option("rather than", "made up 4 · n90000004 · class 4"),
+        4,
+    ),
     "evidence": ("view=Classes&counting=4", option("Evidence by", "Grad-CAM"), "gradcam"),
     "counting": ("view=Classes&counting=4", slide("Maps that count", "ArrowRight"), 5),
     "side": ("view=Classes&counting=4", radio("Against it"), "against"),

@@ -10,7 +10,7 @@ from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
 
-VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]
+VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Classes", "Conclusion"]
 LOOKS = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},

@@ -9,7 +9,7 @@ from tests.support.pages import (
 )
 from vgg_viz import images, samples
 from vgg_viz.architecture import VGG19, DenseLayer
-from vgg_viz.dense import SLAB_ROWS
+from vgg_viz.dense import SLAB_ROWS, UntrainedDense
 from vgg_viz.links import (
     FIELDS,
 )
@@ -145,6 +145,16 @@ def cheap_rows(units: int) -> np.ndarray:
     """Rows of a kernel, drawn once."""
     random = np.random.default_rng(units)
     return random.standard_normal((SLAB_ROWS, units), dtype=np.float32) / 50
+
+
+class CheapDense(UntrainedDense):
+    """Dense layers that cost next to nothing, and have biases as trained ones do."""
+
+    def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
+        return cheap_slab(self, layer, index)
+
+    def bias(self, layer: DenseLayer) -> np.ndarray:
+        return np.linspace(-1, 1, layer.units, dtype=np.float32)
 
 
 def cheap_slab(_: object, layer: DenseLayer, index: int) -> np.ndarray:

@@ -33,7 +33,7 @@ from vgg_viz.ui.widgets.chosen_network import load_network
 
 LAST = VGG19.block_ends[-1]
 LARGEST_TILE = 448  # CSS pixels: twice the photograph
-ABREAST = 8  # maps that count
+ABREAST = 4  # maps that count: their titles have two numbers
 HALF = 560  # CSS pixels: what two pictures have beside each other
 
 Sides = Sequence[tuple[str, Answers]]  # with what each is called, where there are two
@@ -250,13 +250,10 @@ def show_counting(answers: Sides, subject: Subject, side: Side, count: int) -> N
         "these change the logit most. **Click one** to look into it where it is strongest, and to "
         "walk back from there, layer by layer, to the pixels."
     )
-    columns = ABREAST // len(answers)
-    abreast(answers, partial(show_maps, subject=subject, side=side, count=count, columns=columns))
+    abreast(answers, partial(show_maps, subject=subject, side=side, count=count))
 
 
-def show_maps(
-    name: str, answers: Answers, subject: Subject, side: Side, count: int, columns: int
-) -> None:
+def show_maps(name: str, answers: Answers, subject: Subject, side: Side, count: int) -> None:
     """Show the maps that count for one answer, and the way to their files."""
     numbers = answers.counting(subject, side, count)
     if not numbers:
@@ -266,11 +263,10 @@ def show_maps(
     place = grid.Place(
         key,
         partial(open_map, key, answers.peaks(numbers)),
-        largest_tile=160,
-        smallest_tile=56,
+        largest_tile=200,
         follows=False,
     )
-    tiles = answers.counting_grid(subject, side, numbers, min(columns, len(numbers)))
+    tiles = answers.counting_grid(subject, side, numbers, min(ABREAST, len(numbers)))
     grid.show(answers.maps.results, tiles, place)
     exported = answers.for_export()
     export_menu.offer(
