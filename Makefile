@@ -1,7 +1,7 @@
 # make run, make test: from a fresh clone, with Python 3.11 to 3.13 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-js test-browser test-engines bench load audit format lint lint-js \
-	typecheck clean
+.PHONY: help run dev test test-real test-js test-browser test-engines bench load audit format lint \
+	lint-js typecheck clean
 
 # The first of these that the machine has; PYTHON=... chooses another.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3.13 python3 python,\
@@ -26,7 +26,10 @@ dev: $(VENV)/app.installed ## start it for development: reloads on change, shows
 		--client.showErrorDetails full --client.toolbarMode developer
 
 test: $(VENV)/test.installed ## pass the tests
-	$(BIN)/python -m pytest -m "not browser and not load" -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -m "not browser and not load and not real" -n $(WORKERS) --dist loadfile
+
+test-real: $(VENV)/test.installed ## compare with Keras on its real full file, which VGG_VIZ_WEIGHTS names
+	$(BIN)/python -m pytest -m real tests/test_real_weights.py
 
 test-js: ## pass the tests of the JavaScript, where there is Node
 	$(if $(NODE),$(NODE) --test tests/javascript/*.test.mjs,@echo "Tests of the JavaScript skipped: there is no Node.")

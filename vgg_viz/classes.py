@@ -85,7 +85,8 @@ def lost_without_places(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
         full += present @ slab
         row, column = (POOL_SIDE * part for part in divmod(index, maps.shape[2] // POOL_SIDE))
         corner = less[row : row + POOL_SIDE, column : column + POOL_SIDE]
-        corner[...] = (away @ slab).reshape(corner.shape)
+        # Row by row: for four, BLAS would first copy the slab into a layout of its own.
+        corner[...] = np.reshape([one @ slab for one in away], corner.shape)
     return _lost(dense, full, less.reshape(-1, FC1.units)).reshape(*maps.shape[1:], -1)
 
 
@@ -219,7 +220,9 @@ def _lost(dense: DenseWeights, full: np.ndarray, less: np.ndarray) -> np.ndarray
     """What the logits lose where fc1's values ``full`` lack a row of ``less``, ``(n, 1000)``."""
     some = less.any(axis=1)
     # All in one product: another one may round otherwise.
-    _, logits = _from_first(dense, np.concatenate([full[None], full - less[some]]))
+    first = np.concatenate([full[None], less[some]])
+    np.subtract(full, first[1:], out=first[1:])
+    _, logits = _from_first(dense, first)
     lost = np.zeros((len(less), PREDICTIONS.units), np.float32)
     lost[some] = logits[0] - logits[1:]
     return lost

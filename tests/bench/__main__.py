@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from tests.bench import pictures
+from tests.bench import answers, pictures
 from tests.bench.measure import QUICK, Effort, NotRun, Row, table
 from tests.support import REPOSITORY
 
@@ -35,6 +35,7 @@ def main() -> int:
 def measured(effort: Effort) -> Iterator[Row]:
     """All rows, one after the other."""
     yield from pictures.rows(effort)
+    yield from answers.rows(effort)
     try:
         from tests.bench import moves, visits
         from tests.bench.place import open_place
