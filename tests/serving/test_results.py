@@ -5,6 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.support.truth import CheapDense
+from vgg_viz import dense as dense_module
+from vgg_viz.architecture import VGG19
+from vgg_viz.dense import SLABS
 from vgg_viz.serving.loading import Loader
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
@@ -120,3 +124,66 @@ def test_what_was_held_is_let_go_where_the_run_ends_meanwhile(results):
         look()
     results.filters_span(weights, "block3_conv1")
     assert len(weights.reads) == 2
+
+
+class Reading:
+    """A run that notes how far a reading is, and is superseded at the second word."""
+
+    since = 0.0
+
+    def __init__(self):
+        self.shares = []
+        self.started_again = False
+
+    def pause(self):
+        """Nobody waits here."""
+
+    def waited(self):
+        """Nobody waits here."""
+
+    def reading(self, share):
+        self.shares.append(share)
+        if len(self.shares) > 1:
+            raise SupersededError
+
+    def start_again(self):
+        self.started_again = True
+
+
+def read_two(dense):
+    """The sums of two slabs."""
+    (layer,) = VGG19.dense_layers[-1:]
+    return [float(dense.slab(layer, index).sum()) for index in range(2)]
+
+
+def test_a_reading_that_was_superseded_ends_and_the_next_one_is_whole(shared):
+    run, dense = Reading(), CheapDense(7)
+    with pytest.raises(SupersededError):
+        Results(shared, run).read_through("key", dense, read_two)
+    assert run.shares == [0, 1 / SLABS]
+    expected = read_two(dense)
+    assert Results(shared).read_through("key", dense, read_two) == expected
+    # It is kept: nothing is read any more.
+    assert Results(shared).read_through("key", None, read_two) == expected
+
+
+def test_dense_layers_that_are_damaged_later_are_given_up_and_the_run_begins_anew(
+    shared, monkeypatch
+):
+    class Damaged(CheapDense):
+        def slab(self, layer, index):
+            raise WeightsError("expected 5 bytes, got 4")
+
+    damaged, run = Damaged(7), Reading()
+    monkeypatch.setattr(dense_module, "open_dense", lambda weights: damaged)
+    assert shared.dense.weights_for(UntrainedWeights()).result() is damaged
+    with pytest.raises(WeightsError):
+        Results(shared, run).read_through("key", damaged, read_two)
+    assert run.started_again
+    with pytest.raises(WeightsError, match="expected 5 bytes, got 4"):
+        shared.dense.weights_for(UntrainedWeights()).result()
+
+
+def test_a_reading_does_not_wait_for_the_forward_passes_of_others(shared):
+    with shared.turns.turn(pause=lambda: None):
+        assert Results(shared).read_through("key", CheapDense(7), read_two)
