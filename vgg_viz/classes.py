@@ -40,6 +40,11 @@ class Answer:
     second: np.ndarray
 
     @property
+    def is_sound(self) -> bool:
+        """Whether all logits are numbers: weights that are too large make values beyond float32."""
+        return bool(np.isfinite(self.logits).all())
+
+    @property
     def probabilities(self) -> np.ndarray:
         """The softmax of the logits, float64 (1000,)."""
         powers = np.exp(self.logits.astype(np.float64) - self.logits.max())

@@ -128,3 +128,12 @@ def test_a_class_of_a_link_that_is_none_is_the_likeliest():
     assert page.warning
     assert shown(page, "class") is None
     assert listed(page)[0]["chosen"]
+
+
+def test_an_answer_that_is_no_number_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(
+        UntrainedDense, "bias", lambda self, layer: np.full(layer.units, np.inf, np.float32)
+    )
+    page = open_page(**CLASSES, picture="Bricks")
+    assert "no number" in page.warning[0].value
+    assert "classes-0" not in payloads(page)

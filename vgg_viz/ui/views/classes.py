@@ -38,6 +38,11 @@ HALF = 560  # CSS pixels: what two pictures have beside each other
 
 Sides = Sequence[tuple[str, Answers]]  # with what each is called, where there are two
 
+UNSOUND = (
+    "The network's answer is no number: with these weights, values grow beyond what single "
+    "precision can hold."
+)
+
 # How each method is to be read.
 READING: dict[Method, str] = {
     "away": "**Taking away** is exact: the network is run again without what all maps say at a "
@@ -77,6 +82,9 @@ def show(notice: DeltaGenerator) -> None:
     answers = answered(sides_of(maps, compared, notice), names)
     if not answers:
         show_dense_layers()
+        return
+    if not all(one.answer().is_sound for _, one in answers):
+        st.warning(UNSOUND, icon=":material/error:")
         return
     subject = subject_of(answers[0][1])
     if mode.is_explained() and len(answers) == 1:
