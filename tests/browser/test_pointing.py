@@ -217,3 +217,61 @@ def test_on_a_phone_a_tap_selects(open_page):
     assert mosaic.bounding_box()["width"] <= 390
     mosaic.tap(position=tile_centre(mosaic, 1))
     expect(page).to_have_url(re.compile(r"channel=2\b"))
+
+
+EVIDENCE = "view=Classes&class=281&against=3"
+# The tip at each place of a tile of three, one after the other, as a pointer finds them.
+ALL_PLACES = """([grid, tip]) => {
+    const box = grid.querySelector("canvas").getBoundingClientRect();
+    const tile = box.width / 3;
+    const said = [];
+    for (let row = 0; row < 14; row++)
+        for (let column = 0; column < 14; column++) {
+            const clientX = box.left + tile + ((column + 0.5) * tile) / 14;
+            const clientY = box.bottom - ((13.5 - row) * tile) / 14;
+            grid.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY }));
+            said.push(tip.innerText);
+        }
+    return said;
+}"""
+
+
+def test_tiles_over_the_photograph_tell_the_value_at_every_place(open_page):
+    page = open_page(EVIDENCE)
+    mosaic = grid(page, "evidence-0")
+    tip = page.locator(".st-key-evidence-0 .tip")
+    said = page.evaluate(ALL_PLACES, [mosaic.element_handle(), tip.element_handle()])
+    places = [re.search(r"Row (\d+), column (\d+): (.+)", words).groups() for words in said]
+    each = range(1, 15)
+    expected = [(row, column) for row in each for column in each]
+    assert [(int(row), int(column)) for row, column, _ in places] == expected
+    values = [float(value.replace("−", "-")) for *_, value in places]
+    ends = re.search(r"min (\S+)\s+max (\S+)", said[0]).groups()
+    told = [float(end.replace("−", "-")) for end in ends]
+    assert [min(values), max(values)] == pytest.approx(told, abs=0.01)
+    assert len(set(values)) > 100
+
+
+def test_the_keyboard_walks_from_place_to_place(open_page):
+    page = open_page(EVIDENCE)
+    grid(page, "evidence-0").focus()
+    page.keyboard.press("ArrowRight")
+    announced = page.locator(".st-key-evidence-0 .announced")
+    for key, place in [("Right", "8, column 8"), ("Up", "7, column 8"), ("Left", "7, column 7")]:
+        page.keyboard.press(f"Shift+Arrow{key}")
+        expect(announced).to_have_text(re.compile(rf"^Row {place}: −?\d"))
+    expect(page.locator(".st-key-evidence-0 .pointed")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".st-key-evidence-0 .pointed")).to_be_hidden()
+
+
+def test_the_value_is_to_be_seen_where_a_tile_fills_the_window(open_page):
+    size = {"width": 1600, "height": 900}
+    page = open_page("view=Classes&lecture=true", viewport=size)
+    mosaic = grid(page, "evidence-0")
+    side = mosaic.bounding_box()["width"]
+    for share in (0.1, 0.9):
+        mosaic.hover(position={"x": side * share, "y": side * share})
+        box = page.locator(".st-key-evidence-0 .tip").bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= page.viewport_size["height"]

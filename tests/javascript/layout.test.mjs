@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  MARGIN, corner, fill, fitWidth, layOut, placeAt, placeBeside, placeBox, tileAt, titleHeight,
+  MARGIN, corner, fill, fitWidth, indexOf, layOut, placeAt, placeBeside, placeBox, tileAt, titleHeight,
 } from "../../vgg_viz/ui/widgets/components/layout.js";
 
 const HEADER = {
@@ -107,4 +107,12 @@ test("from place to place one begins in the middle and stays in the tile", () =>
   assert.deepEqual(placeBeside({ row: 7, column: 7 }, [-1, 0], 14), { row: 6, column: 7 });
   assert.deepEqual(placeBeside({ row: 13, column: 0 }, [1, 0], 14), { row: 13, column: 0 });
   assert.deepEqual(placeBeside({ row: 13, column: 0 }, [0, -1], 14), { row: 13, column: 0 });
+});
+
+test("values stand tile by tile and row by row", () => {
+  const found = [];
+  for (let tile = 0; tile < 2; tile++)
+    for (let row = 0; row < 3; row++)
+      for (let column = 0; column < 3; column++) found.push(indexOf(3, tile, { row, column }));
+  assert.deepEqual(found, [...Array(18).keys()]);
 });

@@ -71,6 +71,11 @@ export function placeBeside(place, [down, across], places) {
   return place ? { row: within(row + down), column: within(column + across) } : { row, column };
 }
 
+// Where a place's value stands among those of all tiles, tile by tile and row by row.
+export function indexOf(places, tile, { row, column }) {
+  return (tile * places + row) * places + column;
+}
+
 // A place's square, from its tile's corner.
 export function placeBox({ tile }, places, { row, column }) {
   const side = tile / places;

@@ -4,7 +4,7 @@
 // side, without gaps. Tiles over a photograph are transparent; behind them come its PNG and, of small
 // tiles, their values, float32. Titles are written here, in the page's own type and colour.
 
-import { corner, fill, fitWidth, layOut, placeAt, placeBeside, placeBox, tileAt } from "./layout.js";
+import { corner, fill, fitWidth, indexOf, layOut, placeAt, placeBeside, placeBox, tileAt } from "./layout.js";
 import { clamp, cut, figure, unpack } from "./shared.js";
 
 const ZOOMS = [1, 1.5, 2, 3, 4];
@@ -283,19 +283,24 @@ class Mosaic {
     if (tile === null) return;
     const words = [place ? this.valueAt(tile, place) : [], this.numbersOf(tile)].flat();
     this.tip.replaceChildren(bold(this.header.titles[tile]), `\n${words.join("\n")}`);
-    const grid = this.outlines.hovered.getBoundingClientRect();
+    this.putTip(place ? [this.outlines.hovered, this.pointed] : [this.outlines.hovered]);
+  }
+
+  // Below the tile, or above it; where the window has no room for that, at the place in it.
+  putTip(anchors) {
+    const { offsetHeight: height, offsetWidth: width } = this.tip;
+    const fits = ({ bottom }) => bottom + 6 + height < window.innerHeight;
+    const rooms = anchors.map((anchor) => anchor.getBoundingClientRect());
+    const room = rooms.find((one) => fits(one) || one.top > height + 24) ?? rooms[0];
     const box = this.box.getBoundingClientRect();
-    const left = Math.min(grid.left - box.left, box.width - this.tip.offsetWidth - 4);
-    const below = grid.bottom - box.top + 6;
-    const fits = grid.bottom + 6 + this.tip.offsetHeight < window.innerHeight;
-    const top = fits ? below : grid.top - box.top - this.tip.offsetHeight - 24;
+    const left = Math.min(room.left - box.left, box.width - width - 4);
+    const top = (fits(room) ? room.bottom + 6 : room.top - height - 24) - box.top;
     Object.assign(this.tip.style, { left: `${Math.max(0, left)}px`, top: `${top}px` });
   }
 
-  valueAt(tile, { row, column }) {
-    const { places } = this.header;
-    const value = figure(this.values[(tile * places + row) * places + column]);
-    return `Row ${row + 1}, column ${column + 1}: ${value}`;
+  valueAt(tile, place) {
+    const value = figure(this.values[indexOf(this.header.places, tile, place)]);
+    return `Row ${place.row + 1}, column ${place.column + 1}: ${value}`;
   }
 
   numbersOf(tile) {
