@@ -22,6 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -32,6 +33,7 @@ from tests.support.file_server import FileServer, serve
 from tests.support.weights_files import pass_for_keras, write_hollow_weights, write_keras_weights
 from vgg_viz import keras_files, weights
 from vgg_viz.downloads import DownloadError, StorageError, download
+from vgg_viz.network import Network
 from vgg_viz.serving import loading
 from vgg_viz.ui.state.serving import shared
 from vgg_viz.weights import FULL, NOTOP, UntrainedWeights, WeightsUnavailable, obtain
@@ -277,17 +279,23 @@ def test_a_workplace_taken_for_a_stray_before_it_is_locked_is_made_anew(
     assert names(models) == ["f"]
 
 
-def test_killed_while_loading_and_while_computing_the_next_start_is_clean(tmp_path, models):
+def test_killed_while_loading_and_while_computing_the_next_start_is_clean(
+    tmp_path, models, monkeypatch
+):
     path = tmp_path / "weights.h5"
     write_keras_weights(path, UntrainedWeights(seed=20))
     before = hashlib.md5(path.read_bytes()).hexdigest()
     env = environment(tmp_path, VGG_VIZ_WEIGHTS=str(path))
-    for moment in ("reading block3_conv1", "computing"):
-        with child(COMPUTE, env=env) as process:
-            wait_for_line(process, moment)
-            kill(process)
+    with child(COMPUTE, env=env) as process:
+        wait_for_line(process, "reading block3_conv1")
+        kill(process)
     with child(COMPUTE, env=env) as process:
         assert wait_for_line(process, "computed") == "computed True\n"
+        wait_for_line(process, "computing")
+        kill(process)
+    monkeypatch.setenv("VGG_VIZ_WEIGHTS", str(path))
+    pixels = np.full((224, 224, 3), 100, np.uint8)
+    assert Network(obtain()).feature_maps(pixels, "block5_conv4").shape == (512, 14, 14)
     assert hashlib.md5(path.read_bytes()).hexdigest() == before
     assert names(models) == []
     assert names(tmp_path) == ["keras", "temporary", "weights.h5"]

@@ -612,9 +612,7 @@ np.save(sys.argv[2], network.feature_maps(np.load(sys.argv[1]), "block2_conv1"))
 """
 
 
-@pytest.mark.parametrize(
-    ("named", "in_file"), [("torch", "tensorflow"), ("jax", "torch"), (None, "jax")]
-)
+@pytest.mark.parametrize(("named", "in_file"), [("torch", "jax"), (None, "torch")])
 def test_settings_of_the_machines_keras_change_nothing(named, in_file, tmp_path, photograph, maps):
     write_other_settings(tmp_path, in_file)
     environment = {**os.environ, "KERAS_HOME": str(tmp_path)}
