@@ -22,8 +22,6 @@ from vgg_viz.ui.widgets.words import caption
 
 Value = TypeVar("Value")
 
-SIGNED = Appearance("pair", DIVERGING)
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -106,21 +104,20 @@ class Answers:
             tiles.append(tiles[0] - tiles[1])
             names.append(f"{names[0]} − {names[1]}")
         values = np.stack(tiles)
-        largest = np.full(len(tiles), np.abs(values).max())
+        largest = float(np.abs(values).max())
         return Grid(
             values,
             names,
             range(1, len(tiles) + 1),
-            Span(float(values.min()), float(values.max())),
+            Span(-largest, largest),
             ("evidence", *self.key, method, *subject.classes),
-            SIGNED,
+            Appearance("layer", DIVERGING),
             self.evidence_words([method], subject),
             name=method,
             heading=EVIDENCE[method],
             columns=len(tiles),
             axes={"tile": range(1, len(tiles) + 1)},
             rectified=False,
-            pair=(-largest, largest),
             photograph=self.maps.picture.pixels,
         )
 
@@ -173,7 +170,8 @@ class Answers:
         grids = [self.evidence_by(method, subject) for method in methods]
         if len(grids) == 1:
             return grids[0]
-        limits = [grid.pair for grid in grids if grid.pair]
+        # Each method has units of its own.
+        largest = np.array([grid.span.high for grid in grids for _ in grid.titles])
         return replace(
             grids[0],
             source=np.concatenate([grid.values for grid in grids]),
@@ -182,10 +180,8 @@ class Answers:
             key=tuple(grid.key for grid in grids),
             # Of one class alone, four methods are a square.
             columns=grids[0].columns if subject.against is not None else 0,
-            pair=(
-                np.concatenate([low for low, _ in limits]),
-                np.concatenate([high for _, high in limits]),
-            ),
+            appearance=Appearance("pair", DIVERGING),
+            pair=(-largest, largest),
             caption=self.evidence_words(methods, subject),
         )
 
@@ -214,8 +210,3 @@ class Answers:
 
     def _read(self, name: Hashable, compute: Callable[[DenseWeights], Value]) -> Value:
         return self.maps.results.read_through((name, *self.key), self.dense, compute)
-
-
-def array_names(method: Method) -> tuple[str, str, str]:
-    """What the arrays of a method are called in files."""
-    return method, f"{method}_against", f"{method}_difference"
