@@ -18,6 +18,8 @@ VIEWS = {
     "Feature maps": "view=Feature+maps&maps=64",
     "Comparison": "view=Feature+maps&maps=16&compare=The+other+network",
     "Blocks": "view=Blocks&block_maps=16",
+    "Classes": "view=Classes&counting=8&class=7&against=3&evidence=All+four",
+    "Two answers": "view=Classes&counting=8&compare=Another+picture",
     "Conclusion": "view=Conclusion",
     "Tour": "tour=4&answer=true",
     "Lecture": "view=Feature+maps&maps=16&lecture=true",
