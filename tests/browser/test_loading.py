@@ -32,8 +32,8 @@ def test_all_viewers_see_the_download_and_architecture_works(open_page, tmp_path
             expect(first.locator('[data-testid="stProgress"]')).to_have_count(0)
             expect(notice).to_contain_text("could not be had")
             # A page whose server has gone would print errors.
-            first.context.close()
-            second.context.close()
+            first.close()
+            second.close()
 
 
 def open_unsettled(open_page, address):

@@ -309,7 +309,7 @@ def test_no_step_of_a_held_key_is_lost_and_all_are_one_step_back(
     open_page, link, field, name, last
 ):
     page = open_page(link)
-    settle(page)
+    wait_until_tidy(page)
     before, steps = page.url, entries(page)
     control = page.get_by_role(field, name=re.compile(f"^{name}")).first
     control.focus()
