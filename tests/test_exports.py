@@ -484,24 +484,59 @@ TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 
 
-def opened(data, folder, locale):
-    """The cells of a CSV file as LibreOffice takes them in that locale: kinds and values."""
-    path, profile = folder / "numbers.csv", folder / "profile"
-    path.write_bytes(data)
+def odd_numbers():
+    """The numbers of three tiles, among them such as could be taken for something else."""
+    values = np.random.default_rng(0).normal(size=(3, 4, 4)).astype(np.float32)
+    values[1] = [[1.5, 1.234, 12.345, 3.1]] * 4
+    values[2] = -1
+    shown = panel(values, heading="Right: BGR − mean · Кошка")
+    return replace(shown, numbers={"filter": (1, 12, 3), "channel": (1, 3, 12)})
+
+
+TAKEN_FOR = [
+    ("de-DE", "12.345", ("float", 12345)),
+    ("de-DE", "1.5", ("string", "1.5")),
+    ("de-DE", "1.2.", ("date", None)),
+    ("en-US", "12/3", ("date", None)),
+    ("en-US", "true", ("boolean", "TRUE")),
+]
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """Locale -> file -> its cells as LibreOffice takes them there: kinds and values."""
+    if not SPREADSHEET:
+        pytest.skip("LibreOffice (libreoffice-calc) is not there")
+    files = {cell: cell.encode() for _, cell, _ in TAKEN_FOR}
+    files["odd numbers"] = numbers_csv([odd_numbers()])
+    locales = ("de-DE", "en-US")
+    return {locale: open_all(files, tmp_path_factory.mktemp(locale), locale) for locale in locales}
+
+
+def open_all(files, folder, locale):
+    """All files in one start, which is what takes time."""
+    paths = {name: folder / f"{number}.csv" for number, name in enumerate(files)}
+    for name, path in paths.items():
+        path.write_bytes(files[name])
     settings = (
         '<oor:items xmlns:oor="http://openoffice.org/2001/registry">'
         '<item oor:path="/org.openoffice.Setup/L10N"><prop oor:name="ooSetupSystemLocale" '
         f'oor:op="fuse"><value>{locale}</value></prop></item></oor:items>'
     )
+    profile = folder / "profile"
     (profile / "user").mkdir(parents=True)
     (profile / "user" / "registrymodifications.xcu").write_text(settings)
     # Comma, quotation mark, UTF-8, all lines, in the program's own language, and what could be a
     # date is one, as in Excel.
     taken_in = "CSV:44,34,76,1,,0,false,true"
     command = [SPREADSHEET, f"-env:UserInstallation={profile.as_uri()}", "--headless"]
-    command += [f"--infilter={taken_in}", "--convert-to", "fods", "--outdir", folder, path]
-    subprocess.run(command, capture_output=True, check=True, timeout=120)
-    rows = ElementTree.parse(folder / "numbers.fods").getroot().iter(f"{TABLE}table-row")
+    command += [f"--infilter={taken_in}", "--convert-to", "fods", "--outdir", folder]
+    subprocess.run([*command, *paths.values()], capture_output=True, check=True, timeout=120)
+    return {name: cells_of(path.with_suffix(".fods")) for name, path in paths.items()}
+
+
+def cells_of(path):
+    rows = ElementTree.parse(path).getroot().iter(f"{TABLE}table-row")
     return [[cell_of(cell) for cell in row for _ in range(repeats(cell))] for row in rows]
 
 
@@ -515,15 +550,10 @@ def cell_of(cell):
     return kind, float(cell.get(f"{OFFICE}value")) if kind == "float" else words
 
 
-@pytest.mark.skipif(not SPREADSHEET, reason="LibreOffice (libreoffice-calc) is not there")
 @pytest.mark.parametrize("locale", ["de-DE", "en-US"])
-def test_a_spreadsheet_reads_what_was_written_in_any_language(locale, tmp_path):
-    values = np.random.default_rng(0).normal(size=(3, 4, 4)).astype(np.float32)
-    values[1] = [[1.5, 1.234, 12.345, 3.1]] * 4
-    values[2] = -1
-    shown = panel(values, heading="Right: BGR − mean · Кошка")
-    shown = replace(shown, numbers={"filter": (1, 12, 3), "channel": (1, 3, 12)})
-    header, *rows = opened(numbers_csv([shown]), tmp_path, locale)
+def test_a_spreadsheet_reads_what_was_written_in_any_language(locale, opened):
+    values = odd_numbers().values
+    header, *rows = opened[locale]["odd numbers"]
     assert header == [
         ("string", name) for name in ("panel", "filter", "channel", *exports.MEASURED)
     ]
@@ -537,19 +567,9 @@ def test_a_spreadsheet_reads_what_was_written_in_any_language(locale, tmp_path):
         assert row[-1] == ("string", "no" if (values[index] > 0).any() else "yes")
 
 
-@pytest.mark.skipif(not SPREADSHEET, reason="LibreOffice (libreoffice-calc) is not there")
-@pytest.mark.parametrize(
-    ("locale", "cell", "taken_for"),
-    [
-        ("de-DE", "12.345", ("float", 12345)),
-        ("de-DE", "1.5", ("string", "1.5")),
-        ("de-DE", "1.2.", ("date", None)),
-        ("en-US", "12/3", ("date", None)),
-        ("en-US", "true", ("boolean", "TRUE")),
-    ],
-)
-def test_what_spreadsheets_take_for_something_else_would_be_seen(locale, cell, taken_for, tmp_path):
-    ((kind, value),) = opened(cell.encode(), tmp_path, locale)[0]
+@pytest.mark.parametrize(("locale", "cell", "taken_for"), TAKEN_FOR)
+def test_what_spreadsheets_take_for_something_else_would_be_seen(locale, cell, taken_for, opened):
+    ((kind, value),) = opened[locale][cell][0]
     assert (kind, None if kind == "date" else value) == taken_for
 
 
