@@ -601,8 +601,19 @@ def test_every_title_stands_in_the_middle_above_its_own_tile(width, pattern):
 def test_a_title_too_long_for_its_tile_is_cut_there():
     grid = tile_layout(np.zeros((2, 5, 10)), columns=2)
     canvas = letter(["123456", ""], grid)
-    assert canvas[:, :10].any(axis=0)[-3:].any()
+    assert canvas[:, :10].any()
     assert not canvas[:, 10:].any()
+
+
+def test_as_much_of_a_long_title_is_written_as_fits_with_an_ellipsis():
+    title = "Chesapeake Bay retriever"
+    grid = tile_layout(np.zeros((1, 5, 80)), columns=1)
+    canvas = letter([title], grid)[: grid.title_height]
+    beginnings = [f"{title[:count].rstrip()}…" for count in range(1, len(title))]
+    masks = [title_mask(beginning, grid.title_height - 5) for beginning in beginnings]
+    fitting = [mask for mask in masks if mask.shape[1] <= grid.tile_width]
+    assert 0 < len(fitting) < len(masks)
+    np.testing.assert_array_equal(trimmed(canvas), trimmed(fitting[-1]))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4, 100])

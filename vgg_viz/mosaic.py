@@ -302,7 +302,7 @@ def letter(titles: Sequence[str], grid: TileLayout) -> np.ndarray:
     size = LETTERING.size(grid.tile_width)
     for index, title in enumerate(titles):
         left, bottom = grid.corner(index)
-        text = title_mask(title, size)[:, : grid.tile_width]
+        text = fitting_mask(title, size, grid.tile_width)
         left += (grid.tile_width - text.shape[1]) // 2
         top = bottom - text.shape[0]
         canvas[top:bottom, left : left + text.shape[1]] = text
@@ -310,6 +310,15 @@ def letter(titles: Sequence[str], grid: TileLayout) -> np.ndarray:
 
 
 @lru_cache(maxsize=4096)
+def fitting_mask(title: str, size: int, width: int) -> np.ndarray:
+    """A title's letters as far as they fit, with an ellipsis where some are left out."""
+    mask = title_mask(title, size)
+    while mask.shape[1] > width and len(title) > 1:
+        title = title.removesuffix("…")[:-1].rstrip() + "…"
+        mask = title_mask(title, size)
+    return mask[:, :width]
+
+
 def title_mask(title: str, size: int) -> np.ndarray:
     """Render one line of text: ink from 0 to ``INK_STEPS``, uint8 ``(size + 4, width)``."""
     # The anchor "ls" is the left end of the base line: titles of all shapes then line up.

@@ -217,3 +217,11 @@ def test_a_lecture_has_the_answer_and_its_evidence_on_one_screen(open_page):
     expect(rows(page).nth(1)).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("l")
     expect(heading(page)).to_have_text(f"What speaks for made up {number}")
+
+
+def test_a_long_list_leaves_a_lectures_evidence_where_it_is(open_page):
+    canvas = [
+        grid(open_page(f"{FEW}&lecture=true&answers={count}"), "evidence-0").locator("canvas")
+        for count in (5, 20)
+    ]
+    assert canvas[0].bounding_box() == canvas[1].bounding_box()

@@ -34,6 +34,7 @@ pytestmark = pytest.mark.browser
 CLASSES = "view=Classes&counting=4"
 TRIES = 3
 ANSWERED = "What speaks for"
+MARKED = "*a* `b` <b>c</b> [d](e) $f$ $g$ :red[h] ~~i~~"  # as a class may be called
 
 
 @pytest.fixture
@@ -142,9 +143,11 @@ def test_names_come_later_and_a_file_that_was_cut_ends_nothing(open_page, tmp_pa
         expect(page.get_by_test_id("stMain")).to_contain_text(
             "The file names.txt, named by VGG_VIZ_CLASS_NAMES, was not taken: No such file"
         )
-        names.write_bytes(host_list())
+        names.write_bytes(host_list().replace(b"made_up_7\n", f"{MARKED}\n".encode()))
         page.get_by_role("button", name="Retry").click()
-        expect(page.locator("h3").first).to_have_text("What speaks for made up 7")
+        expect(page.locator("h3").first).to_have_text(f"What speaks for {MARKED}")
+        caption = page.get_by_test_id("stMain").get_by_test_id("stCaptionContainer").nth(1)
+        expect(caption).to_contain_text(f"What speaks for {MARKED}, before")
         expect(page.get_by_text("The classes are told by number")).to_have_count(0)
 
         # It is mapped: reading beyond its new end would end the process.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.support.pages import choose, open_page, payloads, shown, texts, unpacked
+from tests.support.pages import captions, choose, open_page, payloads, shown, texts, unpacked
 from tests.support.truth import COMPARED, Truth
 from vgg_viz import classes
 from vgg_viz.classes import Answer
@@ -74,6 +74,10 @@ def test_two_classes_stand_beside_their_difference(truth):
     assert header["heads"] == ["made up 7", "made up 3", "Difference"]
     assert header["titles"][::3] == ["Taking away", "Grad-CAM", "HiResCAM", "LayerCAM"]
     np.testing.assert_allclose(values[2::3], values[::3] - values[1::3], atol=1e-5)
+    assert any("each method on a scale of its own" in words for words in captions(page))
+    one = open_page(**CLASSES, **{"class": "7"}, against="3")
+    assert evidence_of(one)[0]["titles"] == ["made up 7", "made up 3", "Difference"]
+    assert any("one scale for all tiles" in words for words in captions(one))
 
 
 def test_places_and_biases_add_up_to_the_logit_on_the_page(truth):

@@ -102,7 +102,7 @@ class Answers:
         names = [self.names.name(index) for index in subject.classes]
         if subject.against is not None:
             tiles.append(tiles[0] - tiles[1])
-            names.append(f"{names[0]} − {names[1]}")
+            names.append("Difference")
         values = np.stack(tiles)
         largest = float(np.abs(values).max())
         return Grid(

@@ -157,7 +157,8 @@ def show_on_one_screen(
     answers: Answers, subject: Subject, count: int, methods: Sequence[Method]
 ) -> None:
     """Show the evidence beside the list: without words there is room for both."""
-    left, right = st.columns(2, gap="large", vertical_alignment="center")
+    # A long list must not push the picture down.
+    left, right = st.columns(2, gap="large")
     with left:
         show_places("0", answers, subject, methods)
     with right:
@@ -182,7 +183,8 @@ def show_list(name: str, answers: Answers, subject: Subject, count: int) -> None
     label = f"What {answers.maps.network.label} takes {answers.maps.picture.title} for"
     found = answers.answer()
     class_list.show(f"classes-{name}", label, found, answers.names, subject.chosen, count)
-    st.caption(answers.caption(f"The {count} most likely of {VGG19.classes:,} classes"))
+    line = answers.caption(f"The {count} most likely of {VGG19.classes:,} classes")
+    st.caption(words.escape_marks(line))
 
 
 def show_evidence(answers: Sides, subject: Subject, methods: Sequence[Method]) -> None:

@@ -71,7 +71,8 @@ class Export:
         note = " · the picture is the viewer's own and not part of the link"
         lines = [grid.caption for grid in shown]
         tinted = shown[0].photograph is not None
-        lines.append(f"Scale: {scale_words(first, 0, tinted=tinted)} · colours: {colours}")
+        scale = scale_words(first, 0, tinted=tinted, several=len(shown) > 1)
+        lines.append(f"Scale: {scale} · colours: {colours}")
         lines.append(f"VGG Viz {__version__}{note if self.own_picture else ''}")
         lines += [self.link] if self.link else []
         return exports.Sheet(self.title, lines, [panel(grid) for grid in shown])

@@ -37,6 +37,7 @@ from vgg_viz.serving.results import Results, Span
 from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import components
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
+from vgg_viz.ui.widgets.words import escape_marks
 
 PAGE_WIDTH = 960  # pixels: what a laptop's page has for a mosaic beside the sidebar
 OWN_SCALE = Appearance("own", "gray")
@@ -153,7 +154,7 @@ def show(results: Results, grid: Grid, place: Place) -> None:
     payload, flat = results.drawn((grid.key, place.width, json.dumps(told)), draw)
     mount(payload, grid, place)
     # One line is as much as can be read from the back of a room.
-    st.caption(grid.caption if mode.in_lecture() else under(grid, flat))
+    st.caption(escape_marks(grid.caption if mode.in_lecture() else under(grid, flat)))
 
 
 def show_anew(grid: Grid, place: Place) -> None:
@@ -161,7 +162,7 @@ def show_anew(grid: Grid, place: Place) -> None:
     payload, _ = draw(grid, tell(grid, place), *scale(grid, place))
     mount(payload, grid, place)
     if grid.caption:
-        st.caption(grid.caption)
+        st.caption(escape_marks(grid.caption))
 
 
 def show_colours(tiles: np.ndarray, titles: Sequence[str], caption: str, place: Place) -> None:
@@ -283,10 +284,13 @@ def under(grid: Grid, flat: int) -> str:
     return " · ".join(filter(None, [grid.caption, words]))
 
 
-def scale_words(appearance: Appearance, flat: int, *, tinted: bool = False) -> str:
+def scale_words(
+    appearance: Appearance, flat: int, *, tinted: bool = False, several: bool = False
+) -> str:
     """How to read the brightness, as the end of a caption.
 
-    ``tinted`` says that the tiles lie over a photograph.
+    ``tinted`` says that the tiles lie over a photograph, ``several`` that each grid of these has
+    a scale of its own.
     """
     # Colours with a middle, on a scale of two: a difference.
     minus = appearance.colour_map == DIVERGING
@@ -300,6 +304,8 @@ def scale_words(appearance: Appearance, flat: int, *, tinted: bool = False) -> s
         else "one scale for the whole layer",
         "zero": "one scale for the whole layer, zero in the middle; a weight in 200 lies beyond",
     }[appearance.scale]
+    if tinted and (several or appearance.scale == "pair"):
+        words = "each method on a scale of its own, zero in the middle"
     if tinted:
         words += " · the nearer to zero, the more of the photograph is seen"
     if flat:

@@ -1,5 +1,7 @@
 """What the page says beside its pictures: all, or in a lecture only what can be read there."""
 
+import re
+
 import streamlit as st
 
 from vgg_viz.architecture import VGG19, ConvLayer
@@ -63,3 +65,12 @@ def escape(text: str) -> str:
     return "".join(
         f"\\{letter}" if letter in "\\`*_{}[]<>()#+-.!|~:$" else letter for letter in text
     )
+
+
+def escape_marks(text: str) -> str:
+    """The text with what Markdown would take for marks escaped, and nothing else.
+
+    For a line of text, as captions are: signs that begin a list or a heading stay as they are, and
+    so does an underscore within a word.
+    """
+    return re.sub(r"[\\`*\[\]<>$~]|(?<!\w)_|_(?!\w)|:(?=\w)", r"\\\g<0>", text)

@@ -13,6 +13,7 @@ const LEGIBLE = 32; // CSS pixels
 const LOW = 500; // CSS pixels: a window in which no grid can both fit and be seen
 const SAVING = 60_000; // milliseconds that a browser may take to save a picture
 const CAPTION = 76; // CSS pixels that a caption takes below a mosaic that fits the window
+const SQUEEZE = 1.3; // times a tile's width, which a title may have that is squeezed to fit
 const SELECT = "vgg-viz:select";
 const RETURN = "vgg-viz:return";
 
@@ -190,7 +191,7 @@ class Mosaic {
     context.textAlign = "center";
     context.font = `500 ${title - space}px ${style.fontFamily}`;
     this.header.heads.forEach((head, column) => {
-      context.fillText(head, column * this.layout.width + tile / 2, title - below, tile);
+      write(context, head, column * this.layout.width + tile / 2, title - below, tile);
     });
     for (let index = 0; index < this.count; index++) {
       context.strokeStyle = style.getPropertyValue("--st-border-color");
@@ -198,7 +199,7 @@ class Mosaic {
       const [left, top] = corner(this.layout, index);
       this.drawTile(context, index, left, top);
       context.strokeRect(left - 0.5, top - 0.5, tile + 1, tile + 1); // black tiles on a dark page
-      context.fillText(this.header.titles[index], left + tile / 2, top - below, tile);
+      write(context, this.header.titles[index], left + tile / 2, top - below, tile);
       if (this.header.flat[index]) this.strike(context, left, top, tile);
     }
     for (let index = 0; index < this.count; index++) {
@@ -447,4 +448,13 @@ function bold(words) {
   const element = document.createElement("b");
   element.textContent = words;
   return element;
+}
+
+// Squeezed a little if need be; of what is longer still, the beginning.
+function write(context, words, x, y, width) {
+  let text = words;
+  while (text.length > 1 && context.measureText(text).width > SQUEEZE * width) {
+    text = `${text.replace(/…$/, "").slice(0, -1).trimEnd()}…`;
+  }
+  context.fillText(text, x, y, width);
 }
