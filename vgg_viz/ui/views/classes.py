@@ -92,7 +92,8 @@ def show(notice: DeltaGenerator) -> None:
     else:
         show_lists(answers, subject, count)
         show_evidence(answers, subject, methods)
-    show_counting(answers, subject, side, counting)
+    if not mode.on_tour():  # whose steps fit one screen
+        show_counting(answers, subject, side, counting)
     if not mode.is_explained():
         with st.expander("How the answer is made of the last maps"):
             show_dense_layers()
