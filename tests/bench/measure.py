@@ -27,9 +27,13 @@ class Effort:
     maps: int = 512
     filters: int = 16
     layers: int = 16
+    samples: int | None = None  # all
+    warming_up: int = 2  # how often every act of a move is made before it is measured
 
 
-QUICK = Effort(drawings=1, passes=1, moves=1, starts=1, maps=4, filters=2, layers=2)
+QUICK = Effort(
+    drawings=1, passes=1, moves=1, starts=1, maps=4, filters=2, layers=2, samples=1, warming_up=1
+)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def rows(effort: Effort) -> Iterator[Row]:
     yield attempt(f"{effort.maps} maps as one picture", lambda: many_maps(network, effort))
     yield attempt("16 × 16 filters as one picture", lambda: many_filters(effort))
     yield attempt("New picture to five block grids", lambda: new_picture(network, effort))
-    yield from page_weights(network)
+    yield from page_weights(network, effort)
 
 
 def best_weights() -> Weights:
@@ -93,13 +93,14 @@ def new_picture(network: Network, effort: Effort) -> Row:
     return within(what, seconds[quickest], seconds["ours"], at_most=1.5, note=quickest)
 
 
-def page_weights(network: Network) -> Iterator[Row]:
+def page_weights(network: Network, effort: Effort) -> Iterator[Row]:
     """The bytes of the five block grids together, as the page sends them: headers and PNGs.
 
     Rows for the largest sample and for the walkthrough's bird, where that is to be had; those of
     the other samples are only printed.
     """
-    totals = {sample.title: page_weight(network, sample_bytes(sample.name)) for sample in SAMPLES}
+    samples = SAMPLES[: effort.samples]
+    totals = {sample.title: page_weight(network, sample_bytes(sample.name)) for sample in samples}
     for title, total in totals.items():
         print(f"  five block grids, {title}: {total:,} bytes", file=sys.stderr)
     largest = max(totals, key=totals.__getitem__)
