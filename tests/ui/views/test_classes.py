@@ -52,6 +52,12 @@ def test_a_chosen_class_is_listed_wherever_it_stands(truth):
     assert rows[5]["probability"] == "< 0.1%"
 
 
+def test_a_lecture_has_room_for_names_alone_and_for_more_where_two_are_the_same():
+    rows = listed(open_page(**CLASSES, lecture="true", **{"class": "134"}))
+    assert {row["name"]: row["detail"] for row in rows}["crane"] == "n02012849 · class 134"
+    assert [row["detail"] for row in rows if row["name"] != "crane"] == 5 * [""]
+
+
 @pytest.mark.parametrize("method", classes.METHODS)
 def test_evidence_is_that_of_the_method(truth, method):
     maps, found = answered(truth)

@@ -73,7 +73,7 @@ def show(notice: DeltaGenerator) -> None:
         choice = controls.network()
     st.header("What VGG19 takes the picture for")
     words.prose(
-        "Three dense layers make a number for each of 1,000 classes of the last maps, the "
+        "Three dense layers make of the last maps a number for each of 1,000 classes, the "
         "**logits**; the softmax turns them into probabilities. VGG19 **must choose** one of its "
         "1,000: there is no *none of these*. **Click a class** to see what speaks for it."
     )

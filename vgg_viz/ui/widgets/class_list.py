@@ -45,12 +45,20 @@ def row(answer: Answer, names: ClassNames, index: int, chosen: bool) -> dict[str
     return {
         "number": index,
         "name": name,
-        "detail": names.label(index).removeprefix(name).strip(" ·"),
+        "detail": detail(names, index),
         "share": share,
         "probability": percentage(share),
         "logit": signed(float(answer.logits[index])),
         "chosen": chosen,
     }
+
+
+def detail(names: ClassNames, index: int) -> str:
+    """What stands behind a class' name; in a lecture only where that name stands twice."""
+    name = names.name(index)
+    if mode.in_lecture() and names.names.count(name) < 2:
+        return ""
+    return names.label(index).removeprefix(name).strip(" ·")
 
 
 def percentage(share: float) -> str:
