@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 from tests.support import REPOSITORY
 from tests.support.reading import listening, settle
 from tests.support.server import running_app
-from tests.support.weights_files import write_keras_weights
+from tests.support.truth import CheapDense
+from tests.support.weights_files import write_full_weights
 from vgg_viz import links
 from vgg_viz.samples import sample
 from vgg_viz.tours import built_in
@@ -84,11 +85,12 @@ def imagenets(tmp_path_factory):
     """The address of an app that takes a file of random weights for ImageNet's."""
     folder = tmp_path_factory.mktemp("imagenet")
     weights = folder / "random.h5"
-    write_keras_weights(weights, UntrainedWeights(seed=7))
+    write_full_weights(weights, UntrainedWeights(seed=7), CheapDense(7))
     environment = {"VGG_VIZ_WEIGHTS": str(weights), "PYTHONPATH": str(REPOSITORY)}
     script = "tests/support/as_imagenet.py"
     with running_app(folder / "server.log", script, **environment) as address:
         yield address
+    weights.unlink()
 
 
 def fits(page: Page) -> bool:
