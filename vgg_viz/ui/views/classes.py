@@ -1,13 +1,13 @@
 """Classes: what the network takes the picture for, and which places and maps say so."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.architecture import VGG19, format_shape
+from vgg_viz.architecture import VGG19, DenseLayer, format_shape
 from vgg_viz.class_names import ClassNames
 from vgg_viz.classes import METHODS, Method
 from vgg_viz.figures import figure, signed
@@ -119,19 +119,15 @@ def sides_of(
 def answered(sides: Sequence[tuple[str, LayerMaps]], names: ClassNames) -> Sides:
     """The answers of those sides whose dense layers are to be had: none without the first one's.
 
-    The page says what is missing, once.
+    The page says what is missing.
     """
     answers: list[tuple[str, Answers]] = []
-    missing: set[Hashable] = set()
     for heading, maps in sides:
-        weights = maps.network.weights
-        dense = None if weights.identity in missing else chosen_dense.load_dense(weights)
+        dense = chosen_dense.load_dense(maps.network.weights)
         if dense:
             answers.append((heading, Answers(maps, dense, names)))
-        elif answers:
-            missing.add(weights.identity)
-        else:
-            return []
+        elif not answers:
+            break
     return answers
 
 
@@ -301,11 +297,7 @@ def ignore() -> None:
 
 def show_dense_layers() -> None:
     """Show how the dense layers are built, and what they need."""
-    rows = [
-        f"| `{layer.name}` | {layer.inputs:,} → {layer.units:,} | {layer.parameters:,} | "
-        f"{4 * layer.parameters / 1e6:,.0f} MB | {'softmax' if layer.units == 1000 else 'ReLU'} |"
-        for layer in VGG19.dense_layers
-    ]
+    rows = [dense_row(layer) for layer in VGG19.dense_layers]
     head = (
         "| Layer | Numbers in → out | Parameters | Size | Then |\n| :-- | :-- | --: | --: | :-- |"
     )
@@ -314,3 +306,11 @@ def show_dense_layers() -> None:
         "in one row; each unit of a dense layer adds up all of its inputs, each times a number "
         "that was learned.\n\n" + "\n".join([head, *rows])
     )
+
+
+def dense_row(layer: DenseLayer) -> str:
+    """A dense layer's row in the table."""
+    then = "softmax" if layer is VGG19.dense_layers[-1] else "ReLU"
+    size = f"{4 * layer.parameters / 1e6:,.0f} MB"
+    shape = f"{layer.inputs:,} → {layer.units:,}"
+    return f"| `{layer.name}` | {shape} | {layer.parameters:,} | {size} | {then} |"

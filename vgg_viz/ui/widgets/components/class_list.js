@@ -30,7 +30,7 @@ function fill(row, { number, name, detail, share, probability, logit, chosen }, 
   const [cell, bar, ...numbers] = row.cells;
   const button = cell.firstChild;
   const small = Object.assign(document.createElement("small"), { textContent: detail });
-  button.replaceChildren(name, " ", small);
+  button.replaceChildren(`${name} `, small);
   button.setAttribute("aria-pressed", String(chosen));
   button.title = `What speaks for ${name}?`;
   button.onclick = () => setTriggerValue("picked", number);
