@@ -76,6 +76,17 @@ def test_it_stands_among_the_pictures_and_can_be_removed(open_page):
     expect(page.get_by_text("Until there is one, the page shows Cat")).to_be_visible()
 
 
+def go_on(page):
+    """Press the button that goes on, and wait until the tour says something else."""
+    settle(page)
+    said = page.locator(".st-key-tour-panel").inner_text()
+    page.locator(".st-key-tour-next button").click()
+    page.wait_for_function(
+        "(said) => document.querySelector('.st-key-tour-panel').innerText !== said", arg=said
+    )
+    settle(page)
+
+
 def test_a_tour_gives_the_picture_back(open_page):
     page = open_page(LINK)
     give(page, photo("red"))
@@ -85,8 +96,7 @@ def test_a_tour_gives_the_picture_back(open_page):
         for _ in range(2):
             if page.get_by_role("heading", name=f"{number} of").count():
                 break
-            page.locator(".st-key-tour-next button").click()
-            settle(page)
+            go_on(page)
         expect(page.get_by_role("heading", name=f"{number} of")).to_be_visible()
     shows(page, "Bricks")
     page.locator(".st-key-tour-back button").click()
