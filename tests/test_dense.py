@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.weights_files import write_full_weights
-from vgg_viz import dense
+from vgg_viz import dense, weights
 from vgg_viz.architecture import VGG19
 from vgg_viz.dense import SLAB_ROWS, SLABS, StoredDense, UntrainedDense, WatchedDense
 from vgg_viz.weights import (
@@ -147,6 +147,28 @@ def test_a_file_that_is_replaced_by_another_is_an_error(copy):
     other.replace(copy)
     with pytest.raises(WeightsError, match="expected the contents that it had"):
         found.slab(FC1, 0)
+
+
+def test_a_file_that_was_only_touched_is_read_once_to_see_that(copy, monkeypatch):
+    found, read = stored(copy), []
+    seal_of = weights.seal_of
+    monkeypatch.setattr(weights, "seal_of", lambda path: read.append(path) or seal_of(path))
+    copy.touch()
+    for index in range(3):
+        found.slab(FC1, index)
+    assert read == [copy]
+
+
+def test_a_file_in_pieces_that_is_replaced_is_an_error(copy):
+    with h5py.File(copy, "r+") as file:
+        group = file["predictions"]
+        del group["predictions_W_1:0"]
+        group.create_dataset("predictions_W_1:0", PREDICTIONS.matrix_shape, "f4", chunks=(64, 1000))
+    found = stored(copy)
+    with h5py.File(copy, "r+") as file:
+        file["predictions/predictions_W_1:0"][0] = 1
+    with pytest.raises(WeightsError, match="expected the contents that it had"):
+        found.slab(PREDICTIONS, 0)
 
 
 def test_a_file_that_is_gone_is_an_error(copy):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import numpy as np
 
 from vgg_viz.architecture import VGG19, DenseLayer
+from vgg_viz.keras_files import stamp_of
 from vgg_viz.weights import (
     IMAGENET_LABEL,
     StoredWeights,
@@ -103,6 +104,7 @@ class StoredDense:
             WeightsError: it has none, or they are damaged.
         """
         self._weights = weights
+        self._stamp = weights.seal.stamp if weights.seal else None
         self._biases: dict[str, np.ndarray] = {}
         self._mapped: dict[str, np.ndarray | None] = {}
         with hdf5_layers(weights.path) as layers:
@@ -134,20 +136,27 @@ class StoredDense:
         """
         rows = slice(index * SLAB_ROWS, (index + 1) * SLAB_ROWS)
         kernel = self._mapped[layer.name]
+        with damage_told(self._weights.path):
+            self._check_unchanged()
         if kernel is None:
             with hdf5_layers(self._weights.path) as layers:
                 read: np.ndarray = arrays_of(layers, layer)[0].astype(np.float32)[rows]
                 return read
-        with damage_told(self._weights.path):
-            self._weights.check_unchanged()
-            expected, size = len(self._file), self._file.size()
-            if size < expected:
-                raise WeightsError(f"expected {expected:,} bytes, got {size:,}")
         return kernel[rows].astype(np.float32, copy=False)
 
     def bias(self, layer: DenseLayer) -> np.ndarray:
         """A layer's biases, float32 ``(units,)``."""
         return self._biases[layer.name]
+
+    def _check_unchanged(self) -> None:
+        stamp = stamp_of(self._weights.path.stat())
+        # One that was only touched is read once to see that, and not before each slab.
+        if stamp != self._stamp:
+            self._weights.check_unchanged()
+            self._stamp = stamp
+        expected, size = len(self._file), self._file.size()
+        if size < expected:
+            raise WeightsError(f"expected {expected:,} bytes, got {size:,}")
 
     def _check_finite(self) -> None:
         for layer in VGG19.dense_layers:

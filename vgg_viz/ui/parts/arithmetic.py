@@ -138,7 +138,7 @@ def show_pixels(value: Value) -> None:
     st.markdown(RIGHT_PIXELS if right else WRONG_PIXELS)
     patch, arithmetic = st.columns([1, 3])
     with patch:
-        place = grid.Place("pixels", ignore, largest_tile=150, follows=False, tools=False)
+        place = grid.Place("pixels", grid.ignore, largest_tile=150, follows=False, tools=False)
         colours = pixel_colours(value)
         grid.show_colours(colours[None], [""], "The patch, in its own colours", place)
     with arithmetic:
@@ -255,7 +255,7 @@ def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
         rectified=False,
     )
     place = grid.Place(
-        name, ignore, largest_tile=LARGEST_TILE, follows=False, tools=False, label=LABELS[name]
+        name, grid.ignore, largest_tile=LARGEST_TILE, follows=False, tools=False, label=LABELS[name]
     )
     grid.show_anew(tiles, place)
 
@@ -270,7 +270,3 @@ def show_kernels(value: Value) -> None:
         f"{value.layer.channels}."
     )
     show_signed("own-kernels", value.kernel[order], [str(index + 1) for index in order])
-
-
-def ignore() -> None:
-    """Do nothing: there is nowhere to go from these tiles."""

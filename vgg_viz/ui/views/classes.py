@@ -233,7 +233,7 @@ def show_places(name: str, answers: Answers, subject: Subject, methods: Sequence
     """Show the evidence over the photograph, its sum, and the way to its files."""
     place = grid.Place(
         f"evidence-{name}",
-        ignore,
+        grid.ignore,
         width=HALF,
         largest_tile=LARGEST_TILE,
         follows=False,
@@ -289,10 +289,6 @@ def open_map(key: str, peaks: Mapping[int, Position]) -> None:
     number = picked.number(key, LAST.filters)
     if number is not None and number in peaks:
         selection.choose(number, peaks[number], layer=LAST.name, view="maps")
-
-
-def ignore() -> None:
-    """Do nothing: evidence leads nowhere."""
 
 
 def show_dense_layers() -> None:

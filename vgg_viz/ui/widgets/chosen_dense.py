@@ -8,21 +8,21 @@ import streamlit as st
 from vgg_viz.class_names import NUMBERED, ClassNames
 from vgg_viz.dense import DenseWeights
 from vgg_viz.serving.answering import FullFileMissing
-from vgg_viz.serving.waiting import finished, wait_until
+from vgg_viz.serving.waiting import finished, keep_waiting, wait_until
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.serving import shared
 from vgg_viz.weights import Weights, WeightsError, offer_full
 
 POLLING_SECONDS = 0.5
-PATIENCE = 10  # slices of 0.2 s to wait for names: without them the page works as well
+PATIENCE = 2  # slices of 0.2 s that a run waits for names, which come by themselves later
 
 
 def load_names() -> ClassNames:
     """The names of the classes; only numbers while they are on their way, or not to be had."""
     future = shared().dense.names()
     slices = iter(range(PATIENCE))
-    wait_until(lambda: finished(future) or next(slices, None) is None, ignore)
+    wait_until(lambda: finished(future) or next(slices, None) is None, keep_waiting)
     if not future.done():
         with st.sidebar:
             watch_names()
@@ -127,7 +127,3 @@ def tell(sentence: str) -> None:
             st.button(
                 "Retry", icon=":material/refresh:", key="retry-dense", on_click=shared().dense.retry
             )
-
-
-def ignore() -> None:
-    """Do nothing while waiting: nothing is to be said of it."""

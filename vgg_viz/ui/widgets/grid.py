@@ -325,3 +325,7 @@ def legend(colour_map: str, limits: Limits, *, tinted: bool = False) -> str:
         f'<div class="legend"><div style="background: linear-gradient(90deg, {colours})"></div>'
         f"<span>{low}</span>{middle}<span>{high}</span></div>"
     )
+
+
+def ignore() -> None:
+    """Do nothing after a click: there is nowhere to go from these tiles."""
