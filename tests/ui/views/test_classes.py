@@ -1,7 +1,10 @@
 """The Classes view: the answer, what speaks for a class, and the maps that count."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.pages import captions, choose, open_page, payloads, shown, texts, unpacked
 from tests.support.truth import COMPARED, Truth
@@ -80,10 +83,28 @@ def test_two_classes_stand_beside_their_difference(truth):
     assert header["heads"] == ["made up 7", "made up 3", "Difference"]
     assert header["titles"][::3] == ["Taking away", "Grad-CAM", "HiResCAM", "LayerCAM"]
     np.testing.assert_allclose(values[2::3], values[::3] - values[1::3], atol=1e-5)
-    assert any("each method on a scale of its own" in words for words in captions(page))
+    own = "each method, and each difference, on a scale of its own"
+    assert any(own in words for words in captions(page))
     one = open_page(**CLASSES, **{"class": "7"}, against="3")
     assert evidence_of(one)[0]["titles"] == ["made up 7", "made up 3", "Difference"]
-    assert any("one scale for all tiles" in words for words in captions(one))
+    assert any(own in words for words in captions(one))
+    alone = open_page(**CLASSES, **{"class": "7"})
+    assert any("one scale for all tiles" in words for words in captions(alone))
+
+
+def test_a_difference_is_on_a_scale_of_its_own():
+    """So that it is seen where two classes have much in common."""
+    page = open_page(**CLASSES, **{"class": "7"}, against="3", evidence="LayerCAM")
+    header, values = evidence_of(page)
+    _, rest = unpacked(payloads(page)["evidence-0"])
+    tinted = np.asarray(Image.open(io.BytesIO(rest[: header["parts"][0]])).convert("RGBA"))
+    shares = tinted.reshape(14, 3, 14, 4)[..., 3].max(axis=(0, 2)) / 255
+    largest = np.abs(values).max(axis=(1, 2))
+    both = largest[:2].max()
+    expected = 0.75 * np.array([largest[0] / both, largest[1] / both, 1])
+    np.testing.assert_allclose(shares, expected, atol=0.02)
+    assert largest[2] < both
+    assert "and each difference, on a scale of its own" in texts(page)
 
 
 def test_places_and_biases_add_up_to_the_logit_on_the_page(truth):

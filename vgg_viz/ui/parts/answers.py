@@ -96,7 +96,8 @@ class Answers:
     def evidence_by(self, method: Method, subject: Subject) -> Grid:
         """The evidence for a class over the photograph, on a scale around zero.
 
-        Where there is another class, its evidence and the difference as well, on the same scale.
+        Where there is another class, its evidence on the same scale, and the difference on one of
+        its own: two classes may have much in common.
         """
         tiles = [self.evidence(method, index) for index in subject.classes]
         names = [self.names.name(index) for index in subject.classes]
@@ -104,20 +105,23 @@ class Answers:
             tiles.append(tiles[0] - tiles[1])
             names.append("Difference")
         values = np.stack(tiles)
-        largest = float(np.abs(values).max())
+        largest = np.abs(values).max(axis=(1, 2))
+        classes_largest = float(largest[: len(subject.classes)].max())
+        largest[: len(subject.classes)] = classes_largest
         return Grid(
             values,
             names,
             range(1, len(tiles) + 1),
-            Span(-largest, largest),
+            Span(-classes_largest, classes_largest),
             ("evidence", *self.key, method, *subject.classes),
-            Appearance("layer", DIVERGING),
+            Appearance("layer" if subject.against is None else "pair", DIVERGING),
             self.evidence_words([method], subject),
             name=method,
             heading=EVIDENCE[method],
             columns=len(tiles),
             axes={"tile": range(1, len(tiles) + 1)},
             rectified=False,
+            pair=(-largest, largest),
             photograph=self.maps.picture.pixels,
         )
 
@@ -171,7 +175,7 @@ class Answers:
         if len(grids) == 1:
             return grids[0]
         # Each method has units of its own.
-        largest = np.array([grid.span.high for grid in grids for _ in grid.titles])
+        largest = np.concatenate([grid.pair[1] for grid in grids if grid.pair])
         return replace(
             grids[0],
             source=np.concatenate([grid.values for grid in grids]),

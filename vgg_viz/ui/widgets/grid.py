@@ -305,7 +305,7 @@ def scale_words(
         "zero": "one scale for the whole layer, zero in the middle; a weight in 200 lies beyond",
     }[appearance.scale]
     if tinted and (several or appearance.scale == "pair"):
-        words = "each method on a scale of its own, zero in the middle"
+        words = "each method, and each difference, on a scale of its own, zero in the middle"
     if tinted:
         words += " · the nearer to zero, the more of the photograph is seen"
     if flat:
