@@ -25,6 +25,8 @@ Comparison = Literal["none", "picture", "network", "preprocessing"]
 Fit = Literal["stretch", "crop"]
 EvidenceChoice = Literal["away", "gradcam", "hirescam", "layercam", "all"]
 Side = Literal["for", "against"]
+Excitation = Literal["patches", "made"]
+Recipe = Literal["recipe", "plain"]
 
 ROBIN, OWN = "robin", "own"
 
@@ -32,6 +34,7 @@ VIEWS = {
     "architecture": "Architecture",
     "filters": "Filters",
     "maps": "Feature maps",
+    "excites": "What excites it",
     "blocks": "Blocks",
     "classes": "Classes",
     "conclusion": "Conclusion",
@@ -72,6 +75,8 @@ EVIDENCE: dict[EvidenceChoice, str] = {
     "all": "All four",
 }
 SIDES: dict[Side, str] = {"for": "For it", "against": "Against it"}
+EXCITATIONS: dict[Excitation, str] = {"patches": "Patches", "made": "Made"}
+RECIPES: dict[Recipe, str] = {"recipe": "With the recipe", "plain": "Plain pixels"}
 SHOWN_AS = {"side": "Side by side", "difference": "Difference"}
 
 
@@ -182,6 +187,7 @@ PAGE_FILTERS = PAGE_CHANNELS = 16
 MOST_STEPS = 100
 MOST_PARTS = 200
 MOST_ANSWERS = 20
+MOST_SEEDS = 9999
 # By Keras' numbers, which begin with 0. None: the most likely one, and none to compare it with.
 CLASS = Number(VGG19.classes - 1, counts=False, smallest=0)
 FEWEST_CHANNELS = min(layer.channels for layer in VGG19.block_ends)
@@ -206,6 +212,11 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "filter_page": Number(MOST_FILTERS // PAGE_FILTERS, 1),
         "channel_page": Number(MOST_CHANNELS // PAGE_CHANNELS, 1),
         "maps": Number(MOST_FILTERS, 64),
+        "excited_by": Choice(EXCITATIONS),
+        "made": Number(MOST_FILTERS, 16),
+        "recipe": Choice(RECIPES),
+        "seed": Number(MOST_SEEDS, 1, counts=False),
+        "paste": Switch(),
         "blocks": Several(BLOCKS, tuple(BLOCKS)),
         "block_maps": Number(MOST_FILTERS, 64),
         "beside": Switch(),
@@ -313,6 +324,7 @@ def largest(key: str, values: Mapping[str, Value]) -> int | None:
         "filters": filters,
         "channels": layer.channels,
         "maps": filters,
+        "made": filters,
         "channel": filters,
         "row": height,
         "column": width,
@@ -343,6 +355,8 @@ def fitted(values: Mapping[str, Value]) -> dict[str, Value]:
             whole[key] = min(number, most)
     if whole["scale"] not in scales_of(str(whole["view"])):
         whole["scale"] = FIELDS["scale"].default
+    if whole["compare"] not in comparisons_of(str(whole["view"])):
+        whole["compare"] = FIELDS["compare"].default
     # A difference is one tile a pair.
     if whole["shown_as"] == "difference" and whole["pair_scale"] == "own":
         whole["pair_scale"] = FIELDS["pair_scale"].default
@@ -354,6 +368,11 @@ def fitted(values: Mapping[str, Value]) -> dict[str, Value]:
 def scales_of(view: str) -> tuple[Scale, ...]:
     """The scales that a view offers: only weights lie around zero, maps come after a ReLU."""
     return ("own", "layer", "zero") if view == "filters" else ("own", "layer")
+
+
+def comparisons_of(view: str) -> tuple[Comparison, ...]:
+    """What a view can be compared with: patches are of all pictures at hand, and prepared right."""
+    return ("none", "network") if view == "excites" else tuple(COMPARISONS)
 
 
 def address(values: Mapping[str, Value]) -> dict[str, list[str]]:

@@ -18,6 +18,8 @@ PLACES = {
     "filters": "view=Filters",
     "maps": MAPS,
     "position": f"{MAPS}&channel=12&row=7&column=9",
+    "excites": "view=What+excites+it&channel=12",
+    "made": "view=What+excites+it&excited_by=Made&made=2&channel=2&paste=true",
     "blocks": "view=Blocks",
     "classes": "view=Classes&against=3",
     "conclusion": "view=Conclusion",

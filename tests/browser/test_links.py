@@ -21,6 +21,7 @@ LINKS = [
     "view=Feature+maps&compare=Wrong+preprocessing&shown_as=Difference&maps=4",
     "view=Feature+maps&picture=Your+own&source=Camera",
     "view=Feature+maps&lecture=true&maps=9",
+    "view=What+excites+it&excited_by=Made&made=2&recipe=Plain+pixels&seed=7&channel=2&paste=true",
     "view=Classes&answers=7&class=285&against=0&evidence=HiResCAM&counting=5&side=Against+it",
     "tour=5&answer=true&view=Feature+maps&picture=Test+pattern&maps=16",
 ]

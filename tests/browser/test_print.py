@@ -17,6 +17,7 @@ VIEWS = {
     "Filters": "view=Filters",
     "Feature maps": "view=Feature+maps&maps=64",
     "Comparison": "view=Feature+maps&maps=16&compare=The+other+network",
+    "What excites it": "view=What+excites+it&channel=12",
     "Blocks": "view=Blocks&block_maps=16",
     "Classes": "view=Classes&counting=8&class=7&against=3&evidence=All+four",
     "Two answers": "view=Classes&counting=8&compare=Another+picture",

@@ -101,6 +101,9 @@ def position(page: Page) -> None:
 
 
 # What is set, from which view on, by which action.
+EXCITES = "view=What+excites+it"
+MADE = f"{EXCITES}&excited_by=Made&made=2"
+
 BY_CONTROL = {
     "view": ("view=Feature+maps&maps=4", radio("Filters"), "filters"),
     "picture": ("view=Feature+maps&maps=4", radio("Coffee"), "coffee"),
@@ -137,6 +140,11 @@ BY_CONTROL = {
     "channel": ("view=Feature+maps&maps=4", fill("Map", "3"), 3),
     "row": ("view=Feature+maps&maps=4&channel=3", fill("Row", "30"), 30),
     "column": ("view=Feature+maps&maps=4&channel=3&row=5", fill("Column", "40"), 40),
+    "excited_by": (f"{EXCITES}&maps=4", radio("Made"), "made"),
+    "made": (MADE, slide("Number of made pictures", "ArrowRight"), 3),
+    "recipe": (MADE, radio("Plain pixels"), "plain"),
+    "seed": (MADE, fill("Seed", "3"), 3),
+    "paste": (f"{MADE}&channel=2", switch("Paste it into my picture"), True),
     "answers": ("view=Classes&counting=4", slide("Number of classes", "ArrowRight"), 6),
     "class": (
         "view=Classes&counting=4",

@@ -10,7 +10,15 @@ from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
 
-VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Classes", "Conclusion"]
+VIEWS = [
+    "Architecture",
+    "Filters",
+    "Feature maps",
+    "What excites it",
+    "Blocks",
+    "Classes",
+    "Conclusion",
+]
 LOOKS = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},

@@ -11,7 +11,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.links import (
     COLOUR_MAPS,
-    COMPARISONS,
     NETWORKS,
     PAIR_SCALES,
     SHOWN_AS,
@@ -82,7 +81,7 @@ def choose(chosen: Picture) -> Compared | None:
 
 def choose_what(chosen: Picture) -> Compared | None:
     """Show the choice of what to compare the chosen picture with, side by side; None: nothing."""
-    kind = controls.one_of_many("Compare with", "compare", COMPARISONS)
+    kind = controls.comparison()
     if kind == "none":
         return None
     other = picture_chooser.choose_other(chosen) if kind == "picture" else None

@@ -14,15 +14,18 @@ from vgg_viz.architecture import VGG19, ConvLayer
 from vgg_viz.links import (
     BLOCKS,
     COLOUR_MAPS,
+    COMPARISONS,
     LAYERS,
     NETWORKS,
     ORDERS,
     SCALES,
+    Comparison,
     Name,
     NetworkChoice,
     Order,
     PairScale,
     Scale,
+    comparisons_of,
     scales_of,
 )
 from vgg_viz.ui import state
@@ -123,6 +126,13 @@ def appearance() -> Appearance:
 def colour_map() -> str:
     """Choose the colour map."""
     return one_of_many("Colours", "colours", COLOUR_MAPS)
+
+
+def comparison() -> Comparison:
+    """Choose what to compare with, of what the view offers."""
+    offered = comparisons_of(str(state.value("view")))
+    options = {kind: COMPARISONS[kind] for kind in offered}
+    return one_of_many("Compare with", "compare", options)
 
 
 def network() -> NetworkChoice:
