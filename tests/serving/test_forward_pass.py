@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vgg_viz import measures
+from vgg_viz import measures, patches
 from vgg_viz.architecture import VGG19
 from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.forward_pass import STRIP, STRIP_SIDE, most_active
@@ -25,9 +25,14 @@ class RecordedTurns(Turns):
 
     inside = False
 
+    def __init__(self):
+        super().__init__()
+        self.since = []
+
     @contextmanager
     def turn(self, pause, since=None):
         assert not self.inside, "expected one turn at a time"
+        self.since.append(since)
         with super().turn(pause, since):
             self.inside = True
             try:
@@ -65,6 +70,9 @@ class Way:
 
     def whole(self):
         return self.results.overview(self.network, self.picture)
+
+    def peaks(self):
+        return self.results.peaks(self.network, self.picture)
 
 
 @pytest.fixture
@@ -156,6 +164,49 @@ def test_the_numbers_of_all_layers_are_those_of_each(start, untrained_network, p
         strongest = np.argsort(-maps.mean(axis=(1, 2)), kind="stable")[:STRIP] + 1
         np.testing.assert_array_equal(whole.numbers[index], strongest)
     assert whole.maps.shape == (16, STRIP, STRIP_SIDE, STRIP_SIDE)
+
+
+def test_the_peaks_of_all_layers_are_those_of_each(start, untrained_network, photograph):
+    found = start().peaks()
+    for one, (name, layer) in zip(found, LAYERS.items(), strict=True):
+        maps = untrained_network.feature_maps(photograph, name)
+        np.testing.assert_allclose(one.values[:, 0], maps.max(axis=(1, 2)), rtol=1e-5)
+        expected = patches.peaks(maps, layer)
+        np.testing.assert_allclose(one.values, expected.values, rtol=1e-5)
+        assert (one.places == expected.places).mean() > 0.999
+
+
+def test_peaks_alone_take_one_turn_and_one_forward_pass_and_leave_nothing_else(
+    start, network, turns
+):
+    passage = start()
+    found = passage.peaks()
+    assert turns.taken == 1
+    assert [name for names in network.runs for name in names if "conv" in name] == list(LAYERS)
+    channels = sum(layer.filters for layer in LAYERS.values())
+    assert passage.results.shared.values.used_bytes == channels * 2 * (4 + 2 + 2)
+    assert passage.peaks() is found
+
+
+def test_peaks_come_with_the_pass_that_shows_all_layers(start, network):
+    passage = start()
+    passage.whole()
+    network.runs.clear()
+    found = passage.peaks()
+    assert network.runs == []
+    for one, alone in zip(found, start().peaks(), strict=True):
+        np.testing.assert_array_equal(one.values, alone.values)
+        np.testing.assert_array_equal(one.places, alone.places)
+
+
+def test_who_looks_through_many_pictures_comes_after_all_who_came_meanwhile(start, turns):
+    passage = start()
+    passage.results.run = SimpleNamespace(
+        since=-1.0, pause=lambda: None, waited=lambda: None, end_if_superseded=lambda: None
+    )
+    passage.maps(LAYERS["block1_conv1"])
+    passage.peaks()
+    assert turns.since == [-1.0, None]
 
 
 def test_the_most_active_maps_are_averaged_or_enlarged_to_one_size():

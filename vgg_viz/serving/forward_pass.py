@@ -15,12 +15,14 @@ from vgg_viz.architecture import VGG19, ConvLayer
 from vgg_viz.measures import Profile, means, profile
 from vgg_viz.mosaic import enlarge, shrink
 from vgg_viz.network import Network, Preprocessing, network_input
+from vgg_viz.patches import Peaks, peaks
 from vgg_viz.picture import Picture
 from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.waiting import keep_waiting
 
 STRIP = 4  # maps a layer, of those that follow a picture through all layers
 STRIP_SIDE = 56  # pixels: a whole fraction or multiple of every layer's maps
+PEAKS = "peaks"  # what they are kept under
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Overview:
 class ForwardPass:
     """One picture's way through one network; to be taken by one thread at a time, in its turn.
 
-    What blocks work on is kept in the ``cache``, all else is for the caller to keep.
+    What blocks work on is kept in the ``cache``, and peaks where they are by the way; all else is
+    for the caller to keep.
     """
 
     cache: Cache
@@ -59,20 +62,40 @@ class ForwardPass:
         return self.network.run((layer.name,), self._source(layer.block))[0]
 
     def overview(self) -> Overview:
-        """What is worth knowing of all conv layers together."""
-        parts = [self._survey(block) for block in range(1, len(VGG19.blocks) + 1)]
-        return Overview(
-            np.concatenate([part.maps for part in parts]),
-            np.concatenate([part.numbers for part in parts]),
-            tuple(profile for part in parts for profile in part.profiles),
-        )
+        """What is worth knowing of all conv layers together; keeps their peaks as well."""
+        return self.cache.keep_second(self.key(PEAKS), self._surveyed)
 
-    def _survey(self, block: int) -> Overview:
+    def peaks(self) -> tuple[Peaks, ...]:
+        """Where each conv layer's channels answer most.
+
+        Nothing is kept on the way: of many pictures that are looked through, most will not be
+        looked at.
+        """
+        source, found = network_input(self.picture.pixels, self.preprocessing), list[Peaks]()
+        for block, pool in enumerate(VGG19.pools, start=1):
+            layers = layers_of(block)
+            names = [layer.name for layer in layers]
+            *maps, source = self.network.run((*names, pool.name), source)
+            found += map(peaks, maps, layers)
+        return tuple(found)
+
+    def _surveyed(self) -> tuple[Overview, tuple[Peaks, ...]]:
+        parts = [self._survey(block) for block in range(1, len(VGG19.blocks) + 1)]
+        overviews = [overview for overview, _ in parts]
+        whole = Overview(
+            np.concatenate([part.maps for part in overviews]),
+            np.concatenate([part.numbers for part in overviews]),
+            tuple(profile for part in overviews for profile in part.profiles),
+        )
+        return whole, tuple(one for _, found in parts for one in found)
+
+    def _survey(self, block: int) -> tuple[Overview, list[Peaks]]:
         """The same of one block; its maps, up to 26 MB, are let go before the next one's come."""
-        names = [layer.name for layer in VGG19.conv_layers if layer.block == block]
-        maps = self._to_the_end(block, names)
+        layers = layers_of(block)
+        maps = self._to_the_end(block, [layer.name for layer in layers])
         profiles = tuple(profile(values, self.picture.pixels) for values in maps)
-        return Overview(*most_active(maps, STRIP, STRIP_SIDE), profiles)
+        overview = Overview(*most_active(maps, STRIP, STRIP_SIDE), profiles)
+        return overview, list(map(peaks, maps, layers))
 
     def _to_the_end(self, block: int, layer_names: Sequence[str]) -> list[np.ndarray]:
         """The maps of these layers, the block's last among them; keeps the next block's input."""
@@ -98,6 +121,11 @@ class ForwardPass:
     def _pooled(self, block: int) -> np.ndarray:
         """What the pool at a block's end makes."""
         return self.network.run((VGG19.pools[block - 1].name,), self._source(block))[0]
+
+
+def layers_of(block: int) -> list[ConvLayer]:
+    """The conv layers of a block."""
+    return [layer for layer in VGG19.conv_layers if layer.block == block]
 
 
 def most_active(maps: Sequence[np.ndarray], count: int, side: int) -> tuple[np.ndarray, np.ndarray]:

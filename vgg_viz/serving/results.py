@@ -11,8 +11,9 @@ import numpy as np
 from vgg_viz.dense import DenseWeights, WatchedDense
 from vgg_viz.measures import Statistics
 from vgg_viz.network import Network, Preprocessing, filter_colours, read_only, tiles_first
+from vgg_viz.patches import Peaks
 from vgg_viz.picture import Picture
-from vgg_viz.serving.forward_pass import ForwardPass, Overview
+from vgg_viz.serving.forward_pass import PEAKS, ForwardPass, Overview
 from vgg_viz.serving.shared import Shared
 from vgg_viz.weights import LayerWeights, Weights, WeightsError
 
@@ -106,6 +107,17 @@ class Results:
         forward = self.forward_pass(network, picture)
         return self.computed(forward.key("overview"), forward.overview)
 
+    def peaks(self, network: Network, picture: Picture) -> tuple[Peaks, ...]:
+        """Where the channels of every conv layer answer most to a picture.
+
+        For one of many pictures: whoever came meanwhile, since the run began, comes first.
+        """
+        forward = self.forward_pass(network, picture)
+        work = partial(self._in_turn, forward.peaks, patient=True)
+        found = self.shared.values.get(forward.key(PEAKS), work, self._pause)
+        self._waited()
+        return found
+
     def computed(self, key: Hashable, run: Callable[[], Value]) -> Value:
         """What needs the network: computed in this run's turn, kept under that key, and held."""
         held: dict[Hashable, Value] = {} if self._held is None else self._held
@@ -163,10 +175,11 @@ class Results:
         if self.run:
             self.run.waited()
 
-    def _in_turn(self, run: Callable[[], Value]) -> Value:
+    def _in_turn(self, run: Callable[[], Value], *, patient: bool = False) -> Value:
         shared = self.shared
         shared.make_room()
-        with shared.turns.turn(self._pause, self.run.since if self.run else None):
+        since = self.run.since if self.run and not patient else None
+        with shared.turns.turn(self._pause, since):
             if self.run:
                 self.run.end_if_superseded()
             result = run()
