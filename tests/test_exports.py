@@ -21,8 +21,8 @@ from scipy import ndimage
 
 from vgg_viz import __version__, exports, figures
 from vgg_viz.exports import (
-    Panel,
     Sheet,
+    ValuesPanel,
     arrays_npz,
     file_stem,
     numbers_csv,
@@ -50,7 +50,15 @@ def panel(values, limits=None, colour_map="viridis", columns=3, heading="", titl
     values.setflags(write=False)
     numbers = range(1, len(values) + 1)
     titles = titles or [str(number) for number in numbers]
-    return Panel(heading, values, titles, {"map": numbers}, limits, colour_map, columns)
+    return ValuesPanel(
+        heading,
+        titles,
+        {"map": numbers},
+        columns,
+        values=values,
+        limits=limits,
+        colour_map=colour_map,
+    )
 
 
 def sheet(*panels, title="A title", lines=("A line",)):
@@ -632,7 +640,7 @@ def test_plain_words_are_one_printable_line():
 )
 def test_what_is_no_grid_is_refused(values, titles):
     with pytest.raises(ValueError, match="expected"):
-        Panel("", values, titles, {"map": titles}, None, "gray", 3)
+        panel(values, titles=titles)
 
 
 def test_a_sheet_without_panels_is_refused():

@@ -17,6 +17,7 @@ import io
 import json
 import re
 import unicodedata
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -54,65 +55,182 @@ DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 # np.savez has parameters of these names; "about" is the file's description.
 RESERVED_NAMES = ("file", "allow_pickle", "about")
 
+# One a tile, in numbers or words.
+Figures = Sequence[float | int | str] | np.ndarray
 Anchor = Literal["l", "m", "r"]
 
 _pdf_lock = Lock()
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
-    """One grid of tiles.
+class Panel(ABC):
+    """One grid of tiles, whatever is in them.
 
-    ``values`` float32 ``(n, s, s)``; ``titles`` one a tile; ``numbers`` says whose tile each is, in
-    numbers from 1: ``{"map": (1, 2)}``, of kernels ``{"filter": (1, 1), "channel": (1, 2)}``;
-    ``limits`` as for `mosaic.scale_tiles`; ``colour_map`` one of Matplotlib's names;
-    ``photograph`` what lies under every tile, RGB uint8 ``(h, h, 3)``, if anything does.
+    ``titles`` one a tile; ``numbers`` says whose tile each is, in numbers from 1: ``{"map": (1,
+    2)}``, of kernels ``{"filter": (1, 1), "channel": (1, 2)}``.
 
     Raises:
-        ValueError: there is no tile, tiles are not square, or not one title and number a tile.
+        ValueError: there is no tile, or not one title and number a tile.
     """
 
     heading: str
-    values: np.ndarray
     titles: Sequence[str]
     numbers: Mapping[str, Sequence[int]]
-    limits: Limits | None
-    colour_map: str
     columns: int
-    photograph: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts belong together."""
+        counts = [len(self.titles), *map(len, self.numbers.values())]
+        if not self.numbers or set(counts) != {self.count} or not self.count:
+            words = " and ".join(map(str, counts))
+            raise ValueError(f"expected {self.count} titles and numbers, got {words}")
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """How many tiles there are."""
+
+    def drawn_side(self, side: int, width: int) -> int:
+        """The side to draw tiles of that side at, ``width`` pixels being there for all."""
+        return mosaic.tile_side(side, min(self.columns, self.count), width)
+
+    @abstractmethod
+    def drawn(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
+        """The tiles under these titles about ``width`` pixels wide, and how wide a tile is then.
+
+        RGB, uint8 ``(h, w, 3)``, on white.
+        """
+
+    @property
+    @abstractmethod
+    def scale(self) -> "Scale | None":
+        """The scale to draw under the tiles."""
+
+    @abstractmethod
+    def measured(self) -> Mapping[str, Sequence[str]]:
+        """The tiles' numbers in cells of a table: columns with a cell a tile, under their names."""
+
+
+class Scale(NamedTuple):
+    """What stands at a scale's low end, its middle and its high end, and its levels' colours.
+
+    ``colours`` uint8 ``(LEVELS, 3)``, as they look in the tiles.
+    """
+
+    labels: tuple[str, str, str]
+    colours: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ValuesPanel(Panel):
+    """Tiles of values, each coloured by a scale.
+
+    ``values`` float32 ``(n, s, s)``; ``limits`` as for `mosaic.scale_tiles`; ``colour_map`` one of
+    Matplotlib's names; ``photograph`` what lies under every tile, RGB uint8 ``(h, h, 3)``, if
+    anything does.
+
+    Raises:
+        ValueError: as for a `Panel`, or tiles are not square.
+    """
+
+    values: np.ndarray
+    limits: Limits | None
+    colour_map: str
+    photograph: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the tiles are some."""
         shape = self.values.shape
         if len(shape) != 3 or shape[1] != shape[2] or 0 in shape:
             raise ValueError(f"expected square tiles (n, s, s), at least one, got shape {shape}")
-        counts = [len(self.titles), *map(len, self.numbers.values())]
-        if not self.numbers or set(counts) != {len(self.values)}:
-            words = " and ".join(map(str, counts))
-            raise ValueError(f"expected {len(self.values)} titles and numbers, got {words}")
+        super().__post_init__()
 
     @property
-    def scale(self) -> tuple[float, float] | None:
+    def count(self) -> int:
+        """How many tiles there are."""
+        return len(self.values)
+
+    def drawn(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
+        """Draw the tiles in the colours of their scale, over the photograph if there is one."""
+        side = self.drawn_side(self.values.shape[2], width)
+        scaled = mosaic.scale_tiles(self.values, self.limits, side)
+        canvas = mosaic.draw(scaled, titles, self.columns, side)
+        if self.photograph is None:
+            return _colours(self.colour_map)[canvas], side
+        tints = mosaic.tint(scaled, self.colour_map)
+        tiles = mosaic.lay_over(tints, mosaic.grey(self.photograph), side)
+        return _filled(canvas, tiles, self.columns), side
+
+    @property
+    def one_scale(self) -> tuple[float, float] | None:
         """The one scale of all tiles, ``(low, high)``; ``None`` where every tile has its own."""
         if self.limits is None or np.ndim(self.limits[0]) or np.ndim(self.limits[1]):
             return None
         return float(self.limits[0]), float(self.limits[1])
 
     @property
-    def scale_labels(self) -> tuple[str, str, str] | None:
-        """What stands at the scale's low end, its middle and its high end, if it can be drawn."""
-        if self.scale:
-            low, high = self.scale
+    def scale(self) -> Scale | None:
+        """That of all tiles, or, where each has one around zero, what they have in common."""
+        labels = self._scale_labels
+        if labels is None:
+            return None
+        if self.photograph is None:
+            return Scale(labels, mosaic.colour_levels(self.colour_map))
+        ends = self.one_scale or (-1, 1)
+        return Scale(labels, mosaic.tinted_levels(self.colour_map, *ends))
+
+    @property
+    def _scale_labels(self) -> tuple[str, str, str] | None:
+        if self.one_scale:
+            low, high = self.one_scale
             return figure(low, 3), "0" if low < 0 and low == -high else "", figure(high, 3)
         around_zero = self.limits is not None and np.array_equal(-self.limits[0], self.limits[1])
         return ("−largest", "0", "largest") if around_zero else None
 
+    def measured(self) -> Mapping[str, Sequence[str]]:
+        """``active_share`` is the share of positions above 0, ``silent`` whether there is none."""
+        found = statistics(self.values)
+        columns = (found.minimum, found.maximum, found.mean, found.variance, found.active)
+        silent = ["no" if share else "yes" for share in found.active]
+        return dict(zip(MEASURED, [*(_cells(column) for column in columns), silent], strict=True))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ColourPanel(Panel):
+    """Tiles that are pictures.
+
+    ``tiles`` fetches them, one by one if there are many: uint8 ``(s, s, 3)`` each; ``empty`` bool
+    ``(n,)`` says which have none, and are struck through; ``figures`` are their numbers, or words,
+    one a tile under each name.
+    """
+
+    tiles: Callable[[], Iterable[np.ndarray]]
+    empty: np.ndarray
+    figures: Mapping[str, Figures]
+
     @property
-    def scale_colours(self) -> np.ndarray:
-        """The colours of all levels as they look in the tiles, uint8 ``(LEVELS, 3)``."""
-        if self.photograph is None:
-            return mosaic.colour_levels(self.colour_map)
-        return mosaic.tinted_levels(self.colour_map, *(self.scale or (-1, 1)))
+    def count(self) -> int:
+        """How many tiles there are."""
+        return len(self.empty)
+
+    def drawn(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
+        """Draw the tiles as they are, enlarged or shrunk."""
+        tiles = mosaic.colour_tiles(self.tiles(), partial(self.drawn_side, width=width))
+        tiles[self.empty] = 255
+        levels = np.full(tiles.shape[:3], mosaic.FIRST_LEVEL, np.uint8)
+        nothing = np.zeros(self.count, np.float32)
+        scaled = mosaic.ScaledTiles(levels, nothing, nothing, self.empty)
+        canvas = mosaic.draw(scaled, titles, self.columns)
+        return _filled(canvas, tiles, self.columns), tiles.shape[1]
+
+    @property
+    def scale(self) -> None:
+        """Colours are what they are."""
+        return None
+
+    def measured(self) -> Mapping[str, Sequence[str]]:
+        """The figures."""
+        return {name: _cells(column) for name, column in self.figures.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +376,8 @@ def _described(array: np.ndarray, axes: Sequence[str]) -> str:
     """An array's axes and type in words: ``"map 9 × row 56 × column 56, float32"``."""
     names = axes or [f"axis {number}" for number in range(array.ndim)]
     sizes = [f"{name} {size}" for name, size in zip(names, array.shape, strict=True)]
-    return f"{' × '.join(sizes)}, {array.dtype}"
+    kind = "text" if array.dtype.kind == "U" else array.dtype
+    return f"{' × '.join(sizes)}, {kind}"
 
 
 def check_array_names(names: Iterable[str]) -> None:
@@ -274,29 +393,36 @@ def check_array_names(names: Iterable[str]) -> None:
 def numbers_csv(panels: Sequence[Panel]) -> bytes:
     """Write the numbers of every tile as CSV bytes that spreadsheet programs read everywhere.
 
-    As RFC 4180 has it, in UTF-8 with the mark that Excel knows it by. ``active_share`` is the share
-    of positions above 0, ``silent`` whether there is none.
+    As RFC 4180 has it, in UTF-8 with the mark that Excel knows it by.
 
     Raises:
         ValueError: the panels' tiles are not of one kind.
     """
-    kinds = {tuple(panel.numbers) for panel in panels}
-    if len(kinds) != 1:
-        raise ValueError(f"expected panels whose tiles are numbered alike, got {sorted(kinds)}")
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
-    writer.writerow(["panel", *kinds.pop(), *MEASURED])
+    head: list[str] = []
     for position, panel in enumerate(panels, start=1):
-        found = statistics(panel.values)
-        columns = (found.minimum, found.maximum, found.mean, found.variance, found.active)
-        name = _cell(panel.heading) or position
-        for index, numbers in enumerate(zip(*panel.numbers.values(), strict=True)):
-            silent = "no" if found.active[index] else "yes"
-            writer.writerow([name, *numbers, *(_number(each[index]) for each in columns), silent])
+        measured = panel.measured()
+        names = ["panel", *panel.numbers, *measured]
+        if not head:
+            writer.writerow(head := names)
+        if names != head:
+            words = f"{', '.join(head)} and {', '.join(names)}"
+            raise ValueError(f"expected panels whose tiles are numbered alike, got {words}")
+        name = _cell(panel.heading) or str(position)
+        writer.writerows(
+            [name, *cells]
+            for cells in zip(*panel.numbers.values(), *measured.values(), strict=True)
+        )
     return buffer.getvalue().encode("utf-8-sig")
 
 
-def _number(value: np.floating) -> str:
+def _cells(values: Figures) -> list[str]:
+    """Numbers and words as a spreadsheet takes them."""
+    return [_cell(value) if isinstance(value, str) else _number(value) for value in values]
+
+
+def _number(value: float) -> str:
     """A number with as many digits as give it back exactly, without a decimal point: ``15E-1``.
 
     1.5 is the first of May to a German spreadsheet, and 1.234 more than a thousand; a whole number
@@ -403,20 +529,18 @@ def _lay_out(sheet: Sheet, width: int, *, lettered: bool) -> _Layout:
 
 def _draw_panel(panel: Panel, width: int, *, lettered: bool) -> _DrawnPanel:
     """Draw a panel's tiles about ``width`` pixels wide, with or without their titles."""
-    columns = min(panel.columns, len(panel.values))
     words = [plain(title) for title in panel.titles]
     shown = words if lettered else [" "] * len(words)
-    canvas, scaled = mosaic.mosaic(panel.values, shown, columns, width, panel.limits)
-    side = mosaic.tile_side(panel.values.shape[2], columns, width)
-    grid = mosaic.tile_layout(np.empty((len(words), side, side), bool), columns)
-    titles = [] if lettered else _titles(words, grid)
-    pixels = _colours(panel.colour_map)[canvas]
-    if panel.photograph is not None:
-        tints = mosaic.tint(scaled, panel.colour_map)
-        tiles = mosaic.lay_over(tints, mosaic.grey(panel.photograph), side)
-        levels = canvas >= mosaic.FIRST_LEVEL  # all but letters, marks and what lies between
-        pixels = np.where(levels[..., None], mosaic.arrange(tiles, grid), pixels)
-    return _DrawnPanel(panel, pixels, titles)
+    pixels, side = panel.drawn(shown, width)
+    grid = mosaic.tile_layout(np.empty((len(words), side, side), bool), panel.columns)
+    return _DrawnPanel(panel, pixels, [] if lettered else _titles(words, grid))
+
+
+def _filled(canvas: np.ndarray, tiles: np.ndarray, columns: int) -> np.ndarray:
+    """A drawn canvas with pictures, RGB uint8 ``(n, s, s, 3)``, in the places of its tiles."""
+    levels = canvas >= mosaic.FIRST_LEVEL  # all but letters, marks and what lies between
+    pictures = mosaic.arrange(tiles, mosaic.tile_layout(tiles, columns))
+    return np.where(levels[..., None], pictures, _colours("gray")[canvas])
 
 
 def _titles(words: Sequence[str], grid: mosaic.TileLayout) -> list[_Text]:
@@ -476,21 +600,18 @@ def _scales(
     drawn: Sequence[_DrawnPanel], lefts: Sequence[int], top: float, size: float
 ) -> list[tuple[_Picture, list[_Text]]]:
     """A scale under every panel that has one to draw, unless the first has the same."""
-    scales = {}
+    scales = dict[tuple[object, ...], tuple[_Picture, list[_Text]]]()
     for left, panel in zip(lefts, (panel.panel for panel in drawn), strict=True):
-        labels = panel.scale_labels
-        key = panel.scale, labels, panel.colour_map, panel.photograph is None
-        if labels and key not in scales:
-            scales[key] = _scale(labels, panel.scale_colours, (left, round(top)), size)
+        if scale := panel.scale:
+            key = scale.labels, scale.colours.tobytes()
+            scales.setdefault(key, _scale(scale, (left, round(top)), size))
     return list(scales.values())
 
 
-def _scale(
-    labels: tuple[str, str, str], colours: np.ndarray, corner: tuple[int, int], size: float
-) -> tuple[_Picture, list[_Text]]:
+def _scale(scale: Scale, corner: tuple[int, int], size: float) -> tuple[_Picture, list[_Text]]:
     """The strip of all levels in a grey frame, with words at its low end, middle and high end."""
     factor = max(1, round(14 * size / mosaic.LEVELS))
-    levels = colours[None].repeat(factor, axis=1)
+    levels = scale.colours[None].repeat(factor, axis=1)
     strip = np.pad(levels.repeat(round(size), axis=0), ((1, 1), (1, 1), (0, 0)))
     strip[[0, -1]] = strip[:, [0, -1]] = FRAME_GREY
     left, top = corner
@@ -498,7 +619,7 @@ def _scale(
     baseline = top + strip.shape[0] + size * 1.1
     texts = [
         _Text(left + share * strip.shape[1], baseline, size, words, anchor=anchor)
-        for words, (share, anchor) in zip(labels, places, strict=True)
+        for words, (share, anchor) in zip(scale.labels, places, strict=True)
         if words
     ]
     return _Picture(left, top, strip), texts

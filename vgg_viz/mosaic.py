@@ -21,7 +21,7 @@ Where tiles lie over a photograph, each place is tinted the more, the further it
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, cast
@@ -179,6 +179,36 @@ def shrink(tiles: np.ndarray, side: int) -> np.ndarray:
 def enlarge(tiles: np.ndarray, factor: int) -> np.ndarray:
     """Repeat every pixel of tiles ``(n, h, w, ...)`` ``factor`` times each way."""
     return tiles if factor == 1 else tiles.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def colour_tiles(tiles: Iterable[np.ndarray], side: Callable[[int], int]) -> np.ndarray:
+    """Colour tiles of one size, uint8 ``(s, s, 3)`` each, in one array, at the size ``side(s)``.
+
+    Only what they come to is held, not the tiles: some hundreds of large ones have 100 MB.
+    """
+    return np.stack([at_side(tile, side(len(tile))) for tile in tiles])
+
+
+def at_side(picture: np.ndarray, side: int) -> np.ndarray:
+    """A colour tile, uint8 ``(s, s, 3)``, at another size: enlarged sharply, shrunk smoothly.
+
+    Raises:
+        ValueError: it is no such tile, or ``side`` is no whole multiple or fraction of its side.
+    """
+    if (
+        picture.dtype != np.uint8
+        or picture.ndim != 3
+        or picture.shape != (len(picture),) * 2 + (3,)
+    ):
+        raise ValueError(f"expected uint8 (s, s, 3), got {picture.dtype} {picture.shape}")
+    factor, rest = divmod(side, len(picture))
+    if factor and rest:
+        raise ValueError(f"expected a multiple of {len(picture)}, got {side}")
+    if factor:
+        larger: np.ndarray = enlarge(picture[None], factor)[0]
+        return larger
+    smaller: np.ndarray = np.rint(shrink(picture[None].astype(np.float32), side)[0])
+    return smaller.astype(np.uint8)
 
 
 def tile_limits(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

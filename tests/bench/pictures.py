@@ -27,7 +27,7 @@ from vgg_viz.network import Network, network_input, preprocess, tiles_first
 from vgg_viz.samples import SAMPLES, sample_bytes
 from vgg_viz.serving.results import span_of_maps
 from vgg_viz.ui.views.filters import LARGEST_TILE
-from vgg_viz.ui.widgets.grid import PAGE_WIDTH, Grid, Place, draw, scale, tell
+from vgg_viz.ui.widgets.grid import PAGE_WIDTH, Grid, Place, draw, tell
 from vgg_viz.weights import UntrainedWeights, Weights
 
 BLOCK_MAPS = 64
@@ -153,8 +153,8 @@ def sent(maps: np.ndarray) -> bytes:
     shown = maps[:BLOCK_MAPS]
     numbers = range(1, len(shown) + 1)
     titles = [str(number) for number in numbers]
-    tiles, place = Grid(shown, titles, numbers, span_of_maps(maps), ""), Place("grid", print)
-    payload, _ = draw(tiles, tell(tiles, place), *scale(tiles, place))
+    tiles, place = Grid(shown, titles, numbers, "", span=span_of_maps(maps)), Place("grid", print)
+    payload, _ = draw(tiles, place, tell(tiles, place), lambda _, compute: compute())
     return payload
 
 

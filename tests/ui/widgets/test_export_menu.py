@@ -170,7 +170,8 @@ def test_the_script_of_a_comparison_makes_the_arrays_of_its_file(
 
 @pytest.mark.parametrize("layer", [VGG19.conv_layers[0], LAYER], ids=lambda layer: layer.name)
 def test_the_files_of_filters_are_their_kernels(layer, offered):
-    (export,) = offered(view="Filters", layer=layer.title, filters="20", filter_page="2").values()
+    found = offered(view="Filters", layer=layer.title, filters="20", filter_page="2")
+    export = found["kernels"]
     kernel = StandIn().read(layer.name)[0].transpose(3, 2, 0, 1)
     channels = min(8, layer.channels)
     arrays, about = arrays_of(export)
@@ -187,18 +188,39 @@ def test_the_files_of_filters_are_their_kernels(layer, offered):
     assert "range(17, 21)" in script
 
 
+def test_the_files_of_filters_as_colours_are_pictures_and_what_full_colour_is_worth(offered):
+    layer = VGG19.conv_layers[0]
+    export = offered(view="Filters", layer=layer.title)["filter-colours"]
+    kernel = StandIn().read(layer.name)[0]  # height, width, blue to red, filters
+    arrays, about = arrays_of(export)
+    largest = arrays["colours_largest_weight"]
+    np.testing.assert_array_equal(largest, np.abs(kernel).max(axis=(0, 1, 2)), strict=True)
+    shown = (arrays["colours"][..., ::-1] / 127.5 - 1) * largest[:, None, None, None]
+    np.testing.assert_allclose(shown, np.moveaxis(kernel, -1, 0), atol=largest.max() / 250)
+    assert about["arrays"] == {
+        "colours": "filter 64 × row 3 × column 3 × colour 3, uint8",
+        "colours_largest_weight": "filter 64, float32",
+    }
+    rows = csv_rows(export)
+    assert list(rows[0]) == ["panel", "filter", "largest_weight"]
+    assert [int(row["filter"]) for row in rows] == [*range(1, 65)]
+    assert [np.float32(row["largest_weight"]) for row in rows] == largest.tolist()
+    script = assert_files(export, f"{layer.title} · ImageNet · all 64 filters")
+    assert "range(1, 65)" in script
+
+
 def test_the_files_of_evidence_lie_over_the_photograph(photograph):
     values = np.random.default_rng(0).standard_normal((2, 14, 14)).astype(np.float32)
     shown = Grid(
         values,
         ["Grad-CAM · tabby", "Grad-CAM · tench"],
         [281, 0],
-        Span(-3, 3),
         "evidence",
-        Appearance("layer", "RdBu_r"),
         "Evidence · block5_conv4",
         name="evidence",
         axes={"class": [281, 0]},
+        span=Span(-3, 3),
+        appearance=Appearance("layer", "RdBu_r"),
         photograph=photograph,
     )
     runs = [EvidenceRun("evidence", "untrained", "caffe", photograph, "gradcam", [281, 0])]

@@ -9,7 +9,6 @@ from PIL import Image
 
 from tests.support.pages import unpacked
 from vgg_viz import exports
-from vgg_viz.exports import Panel
 from vgg_viz.mosaic import pack_tiles
 from vgg_viz.serving.results import Span
 from vgg_viz.ui.widgets import grid
@@ -36,10 +35,10 @@ def over_photograph(count: int, side: int = 14) -> grid.Grid:
         values,
         [f"Class {number}" for number in range(count)],
         range(1, count + 1),
-        Span(float(values.min()), float(values.max())),
         ("evidence", count),
-        Appearance("pair", "RdBu_r"),
         columns=2,
+        span=Span(float(values.min()), float(values.max())),
+        appearance=Appearance("pair", "RdBu_r"),
         pair=(-largest, largest),
         photograph=random.integers(0, 256, (196, 196, 3), dtype=np.uint8),
     )
@@ -47,7 +46,8 @@ def over_photograph(count: int, side: int = 14) -> grid.Grid:
 
 def drawn(shown: grid.Grid) -> tuple[dict, list[bytes]]:
     """The header that the component gets, and the parts behind it."""
-    payload, _ = grid.draw(shown, {}, *grid.scale(shown, grid.Place("evidence", lambda: None)))
+    place = grid.Place("evidence", lambda: None)
+    payload, _ = grid.draw(shown, place, {}, lambda _, compute: compute())
     header, rest = unpacked(payload)
     ends = np.cumsum(header["parts"]).tolist()
     assert ends[-1] == len(rest)
@@ -72,9 +72,7 @@ def test_the_page_shows_what_the_exports_show():
         page.paste(under.convert("RGBA"), (left, 0))
     page.alpha_composite(places.resize(page.size, Image.Resampling.NEAREST))
 
-    numbers = {"class": range(2)}
-    panel = Panel("", shown.values, "ab", numbers, shown.limits, "RdBu_r", 2, shown.photograph)
-    sheet = exports._draw_panel(panel, 400, lettered=False).pixels[-196:]
+    sheet = exports._draw_panel(shown.exported(), 400, lettered=False).pixels[-196:]
     both = pack_tiles(np.stack([sheet[:, :196], sheet[:, -196:]]), 2)
     difference = np.abs(np.asarray(page)[..., :3].astype(int) - both)
     assert difference.max() <= 1  # rounding

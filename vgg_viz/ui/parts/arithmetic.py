@@ -18,6 +18,7 @@ from vgg_viz.ui.state import picked, walk
 from vgg_viz.ui.state.selection import Position
 from vgg_viz.ui.state.walk import Stop
 from vgg_viz.ui.widgets import grid
+from vgg_viz.ui.widgets.colour_grid import ColourGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 
 STRONGEST = 8
@@ -138,11 +139,19 @@ def show_pixels(value: Value) -> None:
     st.markdown(RIGHT_PIXELS if right else WRONG_PIXELS)
     patch, arithmetic = st.columns([1, 3])
     with patch:
-        place = grid.Place("pixels", grid.ignore, largest_tile=150, follows=False, tools=False)
-        colours = pixel_colours(value)
-        grid.show_colours(colours[None], [""], "The patch, in its own colours", place)
+        show_patch(pixel_colours(value))
     with arithmetic:
         show_arithmetic(value, range(3), BGR if right else BGR[::-1])
+
+
+def show_patch(pixels: np.ndarray) -> None:
+    """Show a patch of the picture, RGB uint8 ``(3, 3, 3)``."""
+    red, green, blue = pixels[1, 1].tolist()
+    told = [f"In the middle: red {red}, green {green}, blue {blue}"]
+    words = "The patch, in its own colours"
+    colours = ColourGrid(pixels[None], [""], [1], "", words, told=[told])
+    place = grid.Place("pixels", grid.ignore, largest_tile=150, follows=False, tools=False)
+    grid.show_anew(colours, place)
 
 
 def pixel_colours(value: Value) -> np.ndarray:
@@ -176,10 +185,10 @@ def show_contributors(value: Value, previous: Layer) -> None:
         value.inputs[order],
         titles,
         numbers,
-        span_of_maps(value.inputs),
         "",
         caption=words,
         columns=8,
+        span=span_of_maps(value.inputs),
     )
     place = grid.Place(
         "contributors",
@@ -248,10 +257,10 @@ def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
         values,
         titles,
         range(1, len(values) + 1),
-        Span(-largest, largest, largest),
         "",
-        SIGNED,
         columns=min(COLUMNS, len(values)),
+        span=Span(-largest, largest, largest),
+        appearance=SIGNED,
         rectified=False,
     )
     place = grid.Place(

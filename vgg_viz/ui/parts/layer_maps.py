@@ -85,9 +85,9 @@ class LayerMaps:
             lambda: self.values()[which],
             [str(number) for number in numbers],
             numbers,
-            span_of(self.statistics()),
             ("maps", *self.key, len(numbers) if in_order else tuple(numbers)),
-            appearance,
+            span=span_of(self.statistics()),
+            appearance=appearance,
         )
 
     def ordered_grid(self, order: Order, count: int, appearance: Appearance) -> Grid:

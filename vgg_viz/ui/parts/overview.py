@@ -31,10 +31,10 @@ def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None
         overview.maps.swapaxes(0, 1).reshape(-1, STRIP_SIDE, STRIP_SIDE),
         [str(number) for number in overview.numbers.T.flat],
         range(1, overview.numbers.size + 1),
-        span_of_maps(overview.maps),
         ("overview", network.identity, chosen.digest),
         caption=caption,
         columns=len(VGG19.conv_layers),
+        span=span_of_maps(overview.maps),
     )
     place = grid.Place(
         "overview",

@@ -123,10 +123,10 @@ def show_filters(
         kernels[:, 0],
         [f"{number}-{channel}" for number in numbers],
         numbers,
-        span,
         ("kernels", weights.identity, layer.name, channel, tuple(numbers)),
-        appearance,
         caption,
+        span=span,
+        appearance=appearance,
         rectified=False,
     )
     name = f"filters-{layer.block}"

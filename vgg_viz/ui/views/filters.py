@@ -1,9 +1,11 @@
 """Filters: the numbers that a network learns, drawn as tiles of 3 x 3."""
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import Layer
+from vgg_viz.figures import figure
 from vgg_viz.links import PAGE_CHANNELS, PAGE_FILTERS
 from vgg_viz.reproduction import FiltersRun
 from vgg_viz.serving.results import Results
@@ -12,6 +14,7 @@ from vgg_viz.ui.state import selection
 from vgg_viz.ui.state.serving import results
 from vgg_viz.ui.widgets import controls, export_menu, grid, words
 from vgg_viz.ui.widgets.chosen_network import load_weights
+from vgg_viz.ui.widgets.colour_grid import ColourGrid
 from vgg_viz.weights import Weights
 
 LARGEST_TILE = 88  # pixels: nine numbers do not need more, and eight rows fit a screen
@@ -81,9 +84,7 @@ def kernel_grid(
         kernels.reshape(-1, *kernels.shape[2:]),
         [f"{row + 1}-{column + 1}" for row in rows for column in columns],
         [row + 1 for row in rows for _ in columns],
-        span,
         ("kernels", weights.identity, layer.name, rows, columns),
-        appearance,
         caption,
         name="filters",
         columns=len(columns),
@@ -91,6 +92,8 @@ def kernel_grid(
             "filter": [index + 1 for index in rows],
             "channel": [index + 1 for index in columns],
         },
+        span=span,
+        appearance=appearance,
         rectified=False,
     )
 
@@ -103,17 +106,51 @@ def show_first_layer(found: Results, weights: Weights, layer: Layer, kernels: gr
             "**Kernels.** Channels 1, 2 and 3 are blue, green and red: the order of VGG19's input."
         )
         show_kernels(found, weights, layer, kernels)
-    colours = found.filter_colours(weights, layer.name)
-    caption = words.caption(
-        f"{layer.title} · {weights.label} · all {layer.filters} filters, each on its own scale",
-        f"{weights.label} · all {layer.filters} filters",
-    )
-    on_pick = selection.open_map("filter-colours", layer)
-    place = grid.Place("filter-colours", on_pick, largest_tile=LARGEST_TILE)
-    titles = [str(number) for number in range(1, layer.filters + 1)]
     with right:
         words.prose(
             "**As colours.** This layer looks at the picture itself, so a filter can be drawn in "
             "the colours it answers to; grey is no weight."
         )
-        grid.show_colours(colours, titles, caption, place)
+        show_colours(found, weights, layer)
+
+
+def show_colours(found: Results, weights: Weights, layer: Layer) -> None:
+    """Show the first layer's filters as colours, and the way to their files."""
+    colours = colour_grid(found, weights, layer)
+    on_pick = selection.open_map("filter-colours", layer)
+    place = grid.Place("filter-colours", on_pick, largest_tile=LARGEST_TILE)
+    grid.show(found, colours, place)
+    network, numbers = script_network(weights), range(1, layer.filters + 1)
+    export_menu.offer(
+        "filter-colours",
+        f"Filters of {layer.name} as colours",
+        lambda: [colours],
+        lambda: [FiltersRun("filters", network, layer.name, numbers, range(1, 4))],
+    )
+
+
+def colour_grid(found: Results, weights: Weights, layer: Layer) -> ColourGrid:
+    """All filters of the first layer, each in the colours that it answers to."""
+    numbers = range(1, layer.filters + 1)
+    largest = largest_weights(found, weights, layer)
+    return ColourGrid(
+        found.filter_colours(weights, layer.name),
+        [str(number) for number in numbers],
+        numbers,
+        ("filter colours", weights.identity, layer.name),
+        words.caption(
+            f"{layer.title} · {weights.label} · all {layer.filters} filters, each on its own scale",
+            f"{weights.label} · all {layer.filters} filters",
+        ),
+        name="colours",
+        axes={"filter": numbers},
+        told=[[f"grey is 0, full colour ±{figure(weight, 3)}"] for weight in largest.tolist()],
+        figures={"largest_weight": largest},
+    )
+
+
+def largest_weights(found: Results, weights: Weights, layer: Layer) -> np.ndarray:
+    """What full colour is worth in each filter: its largest weight, float32 ``(filters,)``."""
+    kernels = found.kernels(weights, layer.name, range(layer.filters), range(layer.channels))
+    largest: np.ndarray = np.abs(kernels).max(axis=(1, 2, 3))
+    return largest

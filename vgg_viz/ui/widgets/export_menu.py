@@ -8,11 +8,11 @@ from functools import partial
 import streamlit as st
 
 from vgg_viz import __version__, exports
-from vgg_viz.links import COLOUR_MAPS, OF_THE_VISIT
+from vgg_viz.links import OF_THE_VISIT
 from vgg_viz.reproduction import Run, script
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.widgets.grid import Grid, scale_words
+from vgg_viz.ui.widgets.grid import Tiles
 
 # How one looks at the page, not what is on it.
 
@@ -26,7 +26,7 @@ class Export:
     """
 
     title: str
-    grids: Callable[[], Sequence[Grid]]
+    grids: Callable[[], Sequence[Tiles]]
     runs: Callable[[], Sequence[Run]]
     link: str
     own_picture: bool
@@ -47,13 +47,14 @@ class Export:
             about[f"{grid.name}_caption"] = grid.caption
             worded = any(" " in title for title in grid.titles)
             about[f"{grid.name}_titles"] = (", " if worded else " ").join(grid.titles)
-        arrays = {grid.name: grid.array for grid in shown}
-        axes = {grid.name: [*grid.numbered_axes, "row", "column"] for grid in shown}
+        found = {name: both for grid in shown for name, both in grid.arrays().items()}
+        arrays = {name: array for name, (array, _) in found.items()}
+        axes = {name: axes for name, (_, axes) in found.items()}
         return exports.arrays_npz(arrays, about, axes)
 
     def csv(self) -> bytes:
         """The numbers of every tile."""
-        return exports.numbers_csv([panel(grid) for grid in self.grids()])
+        return exports.numbers_csv([grid.exported() for grid in self.grids()])
 
     def py(self) -> bytes:
         """The script that makes the same arrays with Keras alone."""
@@ -66,16 +67,12 @@ class Export:
     def sheet(self) -> exports.Sheet:
         """The grids and their captions."""
         shown = self.grids()
-        first = shown[0].appearance
-        colours = COLOUR_MAPS.get(first.colour_map, "Blue to red")
         note = " · the picture is the viewer's own and not part of the link"
         lines = [grid.caption for grid in shown]
-        tinted = shown[0].photograph is not None
-        scale = scale_words(first, 0, tinted=tinted, several=len(shown) > 1)
-        lines.append(f"Scale: {scale} · colours: {colours}")
+        lines += filter(None, [shown[0].in_print(several=len(shown) > 1)])
         lines.append(f"VGG Viz {__version__}{note if self.own_picture else ''}")
         lines += [self.link] if self.link else []
-        return exports.Sheet(self.title, lines, [panel(grid) for grid in shown])
+        return exports.Sheet(self.title, lines, [grid.exported() for grid in shown])
 
 
 FILES: dict[str, tuple[str, Callable[[Export], bytes]]] = {
@@ -96,7 +93,7 @@ HELP = {
 def offer(
     name: str,
     title: str,
-    grids: Callable[[], Sequence[Grid]],
+    grids: Callable[[], Sequence[Tiles]],
     runs: Callable[[], Sequence[Run]],
 ) -> None:
     """Show the way to a grid's files, but in a lecture; ``name`` is another for every grid."""
@@ -134,17 +131,3 @@ def link_to_view() -> str:
     parts = state.link(without=OF_THE_VISIT)
     base = (st.context.url or "").split("?")[0]
     return f"{base}?{parts}" if parts else base
-
-
-def panel(grid: Grid) -> exports.Panel:
-    """A grid as an export draws it, on the scale that it is shown on."""
-    return exports.Panel(
-        grid.heading,
-        grid.values,
-        grid.titles,
-        grid.tile_numbers,
-        grid.limits,
-        grid.appearance.colour_map,
-        grid.filled_columns,
-        grid.photograph,
-    )

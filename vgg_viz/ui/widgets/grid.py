@@ -5,15 +5,19 @@ Place: where and how -+                                        that follows from
 """
 
 import json
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from vgg_viz import exports
 from vgg_viz.figures import figure
+from vgg_viz.links import COLOUR_MAPS
 from vgg_viz.measures import Statistics, statistics
 from vgg_viz.mosaic import (
     GAP,
@@ -47,53 +51,45 @@ MOST_PLACES = 16  # a side, of tiles whose every value is told
 LETTERING_IN_A_LECTURE = Lettering(16, 0.22, 34)
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Tiles that are shown, or exported, together.
+Kept = Callable[[Hashable, Callable[[], Any]], Any]  # what was computed under a key, or is now
 
-    source: float ``(n, s, s)``, or what fetches it: a mosaic that is drawn needs no values.
+
+@dataclass(frozen=True)
+class Tiles(ABC):
+    """Tiles that are shown, or exported, together: values on a scale, or pictures in colour.
+
+    source: the tiles, in one array or one by one, or what fetches them: a mosaic that is drawn
+        needs none.
     titles: one a tile.
     numbers: what a click on each tile picks, from 1.
-    span: how far the whole layer's values reach.
     key: says in a few plain values whose tiles these are.
-    appearance: their colours and their scale.
     caption: what a reader must know of them.
     name: that of their array in an export.
     heading: what stands above them where there are several grids.
     columns: 0 means near-square.
     axes: the array's first axes with the numbers, from 1, that stand along each, where that is not
         one of maps.
-    rectified: whether they come after a ReLU, so that zero means silence.
-    pair: each tile's scale, two float arrays ``(n,)``, where two grids are compared.
-    photograph: what lies under every tile, RGB uint8 ``(224, 224, 3)``, if anything does; the key
-        says whose it is.
     """
 
-    source: np.ndarray | Callable[[], np.ndarray]
+    source: Iterable[np.ndarray] | Callable[[], Iterable[np.ndarray]]
     titles: Sequence[str]
     numbers: Sequence[int]
-    span: Span
     key: Hashable
-    appearance: Appearance = OWN_SCALE
     caption: str = ""
     name: str = "maps"
     heading: str = ""
     columns: int = 0
     axes: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    rectified: bool = True
-    pair: Limits | None = None
-    photograph: np.ndarray | None = None
 
-    @property
-    def values(self) -> np.ndarray:
-        """The tiles' values, float ``(n, s, s)``."""
+    def each(self) -> Iterable[np.ndarray]:
+        """The tiles as they are, one by one if they are fetched like that."""
         return self.source() if callable(self.source) else self.source
 
     @property
-    def array(self) -> np.ndarray:
-        """The values in the array's own shape."""
-        values = self.values
-        return values.reshape(*map(len, self.numbered_axes.values()), *values.shape[1:])
+    def values(self) -> np.ndarray:
+        """The tiles in one array, of which they are the first axis."""
+        tiles = self.each()
+        return tiles if isinstance(tiles, np.ndarray) else np.stack(list(tiles))
 
     @property
     def numbered_axes(self) -> Mapping[str, Sequence[int]]:
@@ -107,6 +103,66 @@ class Grid:
         return dict(zip(self.numbered_axes, tiles, strict=True))
 
     @property
+    def filled_columns(self) -> int:
+        """How many columns it is drawn in."""
+        return self.columns or near_square(len(self.titles))
+
+    def in_shape(self, values: np.ndarray) -> np.ndarray:
+        """An array with something for each tile, in the numbered axes in place of its first."""
+        return values.reshape(*map(len, self.numbered_axes.values()), *values.shape[1:])
+
+    def drawn_side(self, side: int, width: int) -> int:
+        """The side to send tiles of that side at: no larger, since the browser enlarges sharply."""
+        return min(side, tile_side(side, self.filled_columns, width))
+
+    @abstractmethod
+    def known(self) -> dict[str, Any]:
+        """What the component is told of tiles of this kind before they are looked at."""
+
+    @abstractmethod
+    def drawn(self, width: int, kept: Kept) -> tuple[dict[str, Any], list[bytes]]:
+        """Draw the tiles for a mosaic about that wide: the rest of the header, and the parts."""
+
+    @abstractmethod
+    def reading(self, struck: int) -> str:
+        """How to read them, the end of a caption, where so many of them are struck through."""
+
+    @abstractmethod
+    def in_print(self, *, several: bool) -> str:
+        """The same as a line of an export; ``several`` says that there are more such grids."""
+
+    @abstractmethod
+    def legend(self) -> str:
+        """The scale under them, HTML; empty where there is none."""
+
+    @abstractmethod
+    def exported(self) -> exports.Panel:
+        """What pictures and tables of them are made of."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
+        """What there is to take along, under its names, with the names of its axes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid(Tiles):
+    """Tiles of values, float ``(n, s, s)``, each of which is coloured by a scale.
+
+    span: how far the whole layer's values reach.
+    appearance: their colours and their scale.
+    rectified: whether they come after a ReLU, so that zero means silence.
+    pair: each tile's scale, two float arrays ``(n,)``, where two grids are compared.
+    photograph: what lies under every tile, RGB uint8 ``(224, 224, 3)``, if anything does; the key
+        says whose it is.
+    """
+
+    span: Span
+    appearance: Appearance = OWN_SCALE
+    rectified: bool = True
+    pair: Limits | None = None
+    photograph: np.ndarray | None = None
+
+    @property
     def limits(self) -> Limits | None:
         """The scale to draw on: None where every tile has its own."""
         return {
@@ -116,10 +172,87 @@ class Grid:
             "zero": (-self.span.usual, self.span.usual),
         }[self.appearance.scale]
 
+    def known(self) -> dict[str, Any]:
+        """What the canvas says that it shows."""
+        return {"shown": f"{self.caption} {self.appearance.colour_map} {self.appearance.scale}"}
+
+    def drawn(self, width: int, kept: Kept) -> tuple[dict[str, Any], list[bytes]]:
+        """Colour the tiles, of which all but the colours may be kept."""
+        key = ("scaled", self.key, self.filled_columns, width, self.appearance.scale)
+        scaled, measured = kept(key, partial(self._scaled, width))
+        header = {
+            "lines": self._measured_words(measured),
+            "side": scaled.levels.shape[2],
+            "flat": scaled.flat.astype(int).tolist(),
+            "places": self._places,
+        }
+        return header, self._parts(scaled)
+
+    def _scaled(self, width: int) -> tuple[ScaledTiles, Statistics]:
+        """Tiles that only lack their colours, a tenth of their values, and their numbers."""
+        values = self.values
+        side = self.drawn_side(values.shape[2], width)
+        return scale_tiles(values, self.limits, side), statistics(values)
+
+    def _parts(self, scaled: ScaledTiles) -> list[bytes]:
+        """The tiles' picture; over a photograph, that too, and the values of their places."""
+        colour_map, columns = self.appearance.colour_map, self.filled_columns
+        if self.photograph is None:
+            return [png(pack_tiles(scaled.levels, columns), colour_map)]
+        tiles = png(pack_tiles(tint(scaled, colour_map), columns))
+        values = self.values.astype("<f4").tobytes() if self._places else b""
+        return [tiles, png(grey(self.photograph), None), values]
+
     @property
-    def filled_columns(self) -> int:
-        """How many columns it is drawn in."""
-        return self.columns or near_square(len(self.titles))
+    def _places(self) -> int:
+        """How many places a side a tile has of which each is told when pointed at; 0 for none."""
+        side = self.values.shape[2] if self.photograph is not None else 0
+        return side if side <= MOST_PLACES else 0
+
+    def _measured_words(self, measured: Statistics) -> list[str]:
+        """The numbers of every tile, as people read them."""
+        columns = [measured.minimum, measured.maximum, measured.mean]
+        rows = zip(*map(in_words, columns), measured.active.tolist(), strict=True)
+        active = "\nactive at {:.0%} of positions" if self.rectified else ""
+        return [
+            f"min {low}   max {high}\nmean {mean}{active.format(share)}"
+            for low, high, mean, share in rows
+        ]
+
+    def reading(self, struck: int) -> str:
+        """How to read the brightness."""
+        return scale_words(self.appearance, struck, tinted=self.photograph is not None)
+
+    def in_print(self, *, several: bool) -> str:
+        """How to read the brightness, and which colours these are."""
+        tinted = self.photograph is not None
+        scale = scale_words(self.appearance, 0, tinted=tinted, several=several)
+        colours = COLOUR_MAPS.get(self.appearance.colour_map, "Blue to red")
+        return f"Scale: {scale} · colours: {colours}"
+
+    def legend(self) -> str:
+        """The scale, where all tiles have one."""
+        if not self.limits or self.appearance.scale == "pair":
+            return ""
+        tinted = self.photograph is not None
+        return legend(self.appearance.colour_map, self.limits, tinted=tinted)
+
+    def exported(self) -> exports.Panel:
+        """The values, on the scale that they are shown on."""
+        return exports.ValuesPanel(
+            self.heading,
+            self.titles,
+            self.tile_numbers,
+            self.filled_columns,
+            values=self.values,
+            limits=self.limits,
+            colour_map=self.appearance.colour_map,
+            photograph=self.photograph,
+        )
+
+    def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
+        """The values."""
+        return {self.name: (self.in_shape(self.values), [*self.numbered_axes, "row", "column"])}
 
 
 @dataclass(frozen=True)
@@ -147,38 +280,25 @@ class Place:
     label: str = ""
 
 
-def show(results: Results, grid: Grid, place: Place) -> None:
+def show(results: Results, grid: Tiles, place: Place) -> None:
     """Show a grid as one picture to point at, with its scale and caption under it."""
     told = tell(grid, place)
-    draw = partial(_draw_kept, results, grid, place, told)
-    payload, flat = results.drawn((grid.key, place.width, json.dumps(told)), draw)
+    key = (grid.key, place.width, json.dumps(told))
+    payload, struck = results.drawn(key, partial(draw, grid, place, told, results.drawn))
     mount(payload, grid, place)
     # One line is as much as can be read from the back of a room.
-    st.caption(escape_marks(grid.caption if mode.in_lecture() else under(grid, flat)))
+    st.caption(escape_marks(grid.caption if mode.in_lecture() else under(grid, struck)))
 
 
-def show_anew(grid: Grid, place: Place) -> None:
+def show_anew(grid: Tiles, place: Place) -> None:
     """Show a grid that is not worth keeping, since hardly anybody will look at the same again."""
-    payload, _ = draw(grid, tell(grid, place), *scale(grid, place))
+    payload, _ = draw(grid, place, tell(grid, place), lambda _, compute: compute())
     mount(payload, grid, place)
     if grid.caption:
         st.caption(escape_marks(grid.caption))
 
 
-def show_colours(tiles: np.ndarray, titles: Sequence[str], caption: str, place: Place) -> None:
-    """Show colour tiles, uint8 ``(n, s, s, 3)``, as one near-square picture."""
-    values = tiles.reshape(len(tiles), tiles.shape[1], -1)
-    numbers = range(1, len(tiles) + 1)
-    grid = Grid(values, titles, numbers, Span(0, 255), "", caption=caption, rectified=False)
-    picture = png(pack_tiles(tiles, grid.filled_columns))
-    told = tell(grid, place) | {"side": tiles.shape[1], "flat": [0] * len(tiles)}
-    told |= {"parts": [len(picture)], "places": 0}
-    payload = components.pack(told | measured_words(grid, statistics(values)), picture)
-    components.mount("mosaic", place.name, payload, place.on_pick)
-    st.caption(caption)
-
-
-def tell(grid: Grid, place: Place) -> dict[str, object]:
+def tell(grid: Tiles, place: Place) -> dict[str, object]:
     """What the component is told of a grid before its values are looked at, in plain values."""
     lecture, tour = mode.in_lecture(), mode.on_tour()
     return {
@@ -200,77 +320,23 @@ def tell(grid: Grid, place: Place) -> dict[str, object]:
         "letters": (LETTERING_IN_A_LECTURE if lecture else LETTERING)._asdict(),
         "space": TITLE_SPACE,
         "mark": "rgb({}, {}, {})".format(*MARK_COLOUR),
-        "shown": f"{grid.caption} {grid.appearance.colour_map} {grid.appearance.scale}",
+        **grid.known(),
     }
 
 
-def _draw_kept(
-    results: Results, grid: Grid, place: Place, told: Mapping[str, object]
-) -> tuple[bytes, int]:
-    """Draw a grid of which all but the colours may have been drawn before."""
-    key = ("scaled", grid.key, grid.filled_columns, place.width, grid.appearance.scale)
-    return draw(grid, told, *results.drawn(key, partial(scale, grid, place)))
+def draw(grid: Tiles, place: Place, told: Mapping[str, object], kept: Kept) -> tuple[bytes, int]:
+    """Draw a grid; returns what the component takes, and how many tiles are struck through."""
+    drawn, parts = grid.drawn(place.width, kept)
+    header = {**told, **drawn, "parts": [len(part) for part in parts]}
+    return components.pack(header, *parts), sum(header["flat"])
 
 
-def scale(grid: Grid, place: Place) -> tuple[ScaledTiles, Statistics]:
-    """Tiles that only lack their colours, a tenth of the values they are made of, and numbers.
-
-    None is larger than its values, since the browser enlarges sharply.
-    """
-    values = grid.values
-    side = min(values.shape[2], tile_side(values.shape[2], grid.filled_columns, place.width))
-    return scale_tiles(values, grid.limits, side), statistics(values)
-
-
-def draw(
-    grid: Grid, told: Mapping[str, object], scaled: ScaledTiles, measured: Statistics
-) -> tuple[bytes, int]:
-    """Colour scaled tiles; returns what the component takes, and how many tiles are flat."""
-    header = {
-        **told,
-        **measured_words(grid, measured),
-        "side": scaled.levels.shape[2],
-        "flat": scaled.flat.astype(int).tolist(),
-    }
-    parts = parts_of(grid, scaled)
-    header |= {"parts": [len(part) for part in parts], "places": places(grid)}
-    return components.pack(header, *parts), int(scaled.flat.sum())
-
-
-def parts_of(grid: Grid, scaled: ScaledTiles) -> list[bytes]:
-    """The tiles' picture; of tiles over a photograph, that too, and the values of their places."""
-    colour_map, columns = grid.appearance.colour_map, grid.filled_columns
-    if grid.photograph is None:
-        return [png(pack_tiles(scaled.levels, columns), colour_map)]
-    tiles = png(pack_tiles(tint(scaled, colour_map), columns))
-    values = grid.values.astype("<f4").tobytes() if places(grid) else b""
-    return [tiles, png(grey(grid.photograph), None), values]
-
-
-def places(grid: Grid) -> int:
-    """How many places a side a tile has of which each is told when it is pointed at; 0 for none."""
-    side = grid.values.shape[2] if grid.photograph is not None else 0
-    return side if side <= MOST_PLACES else 0
-
-
-def mount(payload: bytes, grid: Grid, place: Place) -> None:
+def mount(payload: bytes, grid: Tiles, place: Place) -> None:
     """Put a drawn grid on the page, with its scale under it."""
     components.mount("mosaic", place.name, payload, place.on_pick)
-    appearance, limits = grid.appearance, grid.limits
-    if limits and appearance.scale != "pair" and not mode.in_lecture():
-        tinted = grid.photograph is not None
-        st.html(legend(appearance.colour_map, limits, tinted=tinted))
-
-
-def measured_words(grid: Grid, measured: Statistics) -> dict[str, object]:
-    """The numbers of every tile, as people read them."""
-    shares = [f"{share:.0%}" for share in measured.active.tolist()]
-    return {
-        "minimum": in_words(measured.minimum),
-        "maximum": in_words(measured.maximum),
-        "mean": in_words(measured.mean),
-        "active": shares if grid.rectified else [],
-    }
+    scale = "" if mode.in_lecture() else grid.legend()
+    if scale:
+        st.html(scale)
 
 
 def in_words(values: np.ndarray) -> list[str]:
@@ -278,10 +344,9 @@ def in_words(values: np.ndarray) -> list[str]:
     return [figure(value, DIGITS) for value in values.tolist()]
 
 
-def under(grid: Grid, flat: int) -> str:
+def under(grid: Tiles, struck: int) -> str:
     """The line under a grid."""
-    words = scale_words(grid.appearance, flat, tinted=grid.photograph is not None)
-    return " · ".join(filter(None, [grid.caption, words]))
+    return " · ".join(filter(None, [grid.caption, grid.reading(struck)]))
 
 
 def scale_words(

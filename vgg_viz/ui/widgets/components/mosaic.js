@@ -282,8 +282,8 @@ class Mosaic {
     this.showPlace();
     this.tip.hidden = tile === null;
     if (tile === null) return;
-    const words = [place ? this.valueAt(tile, place) : [], this.numbersOf(tile)].flat();
-    this.tip.replaceChildren(bold(this.header.titles[tile]), `\n${words.join("\n")}`);
+    const words = [place ? this.valueAt(tile, place) : "", this.header.lines[tile]].filter(Boolean);
+    this.tip.replaceChildren(bold(this.header.titles[tile]), `\n${words.join("\n")}`.trimEnd());
     this.putTip(place ? [this.outlines.hovered, this.pointed] : [this.outlines.hovered]);
   }
 
@@ -304,13 +304,6 @@ class Mosaic {
     return `Row ${place.row + 1}, column ${place.column + 1}: ${value}`;
   }
 
-  numbersOf(tile) {
-    const { minimum, maximum, mean, active } = this.header;
-    const lines = [`min ${minimum[tile]}   max ${maximum[tile]}`, `mean ${mean[tile]}`];
-    if (active.length) lines.push(`active at ${active[tile]} of positions`);
-    return lines.join("\n");
-  }
-
   enter() {
     this.byKeyboard = this.grid.matches(":focus-visible");
     if (this.header) this.name(this.current);
@@ -320,7 +313,7 @@ class Mosaic {
   name(tile) {
     this.show("focused", tile);
     const option = this.outlines.focused;
-    option.setAttribute("aria-label", `${this.header.titles[tile]}. ${this.numbersOf(tile)}`);
+    option.setAttribute("aria-label", `${this.header.titles[tile]}. ${this.header.lines[tile]}`);
     option.setAttribute("aria-selected", String(tile === this.selected));
     this.grid.setAttribute("aria-activedescendant", option.id);
   }
