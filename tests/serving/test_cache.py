@@ -111,6 +111,18 @@ def test_a_value_larger_than_the_bound_is_returned_but_not_kept():
     assert not put(cache, "small", 100)
 
 
+def test_what_came_about_elsewhere_is_kept_and_seen_without_being_computed():
+    cache = Cache(100, clock=lambda: 0.0)
+    assert cache.peek("a") is None
+    cache.keep("a", bytes(30), seconds=1.0)
+    cache.keep("b", bytes(30), seconds=1.0)
+    assert len(cache.peek("a")) == 30  # who looks uses it
+    assert not put(cache, "b", 30)
+    assert cache.peek("a")
+    put(cache, "c", 70)
+    assert (cache.peek("a"), cache.peek("b")) == (bytes(30), None)
+
+
 @pytest.mark.parametrize(
     ("bound", "kept"),
     [(200, "abcd"), (100, "abcd"), (99, "acd"), (75, "acd"), (50, "ad"), (25, "a"), (24, "")],

@@ -235,6 +235,13 @@ def test_there_is_a_pause_after_each_attempt_that_was_not_the_last():
     assert events == ["done?", "pause", "done?", "pause", "done?"]
 
 
+def test_the_turns_are_busy_while_somebody_is_inside(turns):
+    assert not turns.busy
+    with turns.turn(never_pause):
+        assert turns.busy
+    assert not turns.busy
+
+
 def test_who_asks_for_a_turn_within_a_turn_is_told_so_and_waits_for_nobody(turns):
     with turns.turn(never_pause), pytest.raises(RuntimeError, match="one turn at a time"):
         enter(turns, never_pause)

@@ -84,13 +84,18 @@ class Cache:
             start = self._clock()
             value = compute()
             seconds = self._clock() - start
-            self._keep(key, value, seconds)
+            self.keep(key, value, seconds)
             leave_out(seconds)  # of what is made from it
             return value
         finally:
             with self._lock:
                 del self._running[key]
             mine.set_result(None)
+
+    def peek(self, key: Hashable) -> Any:
+        """The value of that key if it is kept, else None: it is neither computed nor waited for."""
+        with self._lock:
+            return self._used(key) if key in self._entries else None
 
     def keep_second(self, key: Hashable, compute: Callable[[], tuple[Value, Other]]) -> Value:
         """Compute two values at once, keep the second under that key, and return the first.
@@ -99,10 +104,11 @@ class Cache:
         """
         start = self._clock()
         value, other = compute()
-        self._keep(key, other, self._clock() - start)
+        self.keep(key, other, self._clock() - start)
         return value
 
-    def _keep(self, key: Hashable, value: object, seconds: float) -> None:
+    def keep(self, key: Hashable, value: object, seconds: float) -> None:
+        """Keep a value that costs so many seconds to have again."""
         size = byte_count(value)
         if size > self.max_bytes:
             return  # or all the others would go for one that goes as well

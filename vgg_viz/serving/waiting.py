@@ -99,6 +99,12 @@ class Turns:
                     self._waiting.remove(place)
                 self._let_in()
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody has the turn, or waits for it."""
+        with self._lock:
+            return self._inside is not None
+
     def _let_in(self) -> None:
         if self._inside is None and self._waiting:
             *_, self._inside = self._waiting.pop(0)
