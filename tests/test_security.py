@@ -55,6 +55,7 @@ CORE_FILES = {
     "keras_files.py": "the environment, and names of its own",
     "downloads.py": "a folder and a name given by keras_files.py and ui/widgets/picture_chooser.py",
     "workplaces.py": "a folder and a name given by downloads.py",
+    "made_store.py": "a folder beside what weights.py has found, and names of layers and numbers",
     "weights.py": "the environment, which whoever runs the server sets",
     "dense.py": "the file that weights.py has found",
     "samples.py": "names out of its own table",
