@@ -8,6 +8,7 @@ from vgg_viz.links import NetworkChoice
 from vgg_viz.serving.answering import DenseLoader
 from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.loading import Loader, OnProgress
+from vgg_viz.serving.making import Maker
 from vgg_viz.serving.memory import MemoryGuard, cache_bytes
 from vgg_viz.serving.waiting import Turns
 from vgg_viz.weights import Weights, WeightsError
@@ -24,6 +25,7 @@ class Shared:
         self.turns = Turns()
         self.readings = Turns()
         self.memory = MemoryGuard(limit)
+        self.maker = Maker(self.values, self.turns, self.make_room, self.memory.tidy)
         self.dense = DenseLoader()
         self.loaders = {choice: Loader(SOURCES[choice]) for choice in get_args(NetworkChoice)}
 
@@ -36,6 +38,7 @@ class Shared:
         for loader in self.loaders.values():
             # The error itself is not kept: through its traceback it would hold the network.
             loader.fail(damaged, WeightsError(str(error)))
+        self.maker.give_up(damaged)
 
     def trained_name(self) -> str:
         """What the trained network is called, as far as is known.

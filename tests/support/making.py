@@ -1,0 +1,101 @@
+"""Pictures made by nobody: what stands in for `vgg_viz.visualisation.Making`, without TensorFlow.
+
+    maker = Maker(cache, turns, making=Workshop().making, batch_size=four)
+    maker.look(Subject(network_of("mine"), layer, seed, "recipe"), channels)
+
+A picture follows from layer, channel, seed and recipe, and its colours grow with the steps.
+"""
+
+import zlib
+from threading import Lock
+from types import SimpleNamespace
+
+import numpy as np
+
+from vgg_viz.visualisation import MadePicture
+
+SIDE = 8
+STEPS = 5
+
+
+class StandInNetwork:
+    """What passes for a network, as far as a maker looks at it."""
+
+    def __init__(self, weights):
+        self.weights = weights
+        self.identity, self.label = weights.identity, weights.label
+
+
+def network_of(identity):
+    """One of weights that are known by that, and by nothing else."""
+    return StandInNetwork(SimpleNamespace(identity=identity, label=identity))
+
+
+def four(layer):
+    """How many are made together."""
+    return 4
+
+
+def colour(layer, channel, seed, recipe):
+    """The brightest that a finished picture gets, 1 to 255."""
+    return zlib.crc32(f"{layer.name} {channel} {seed} {recipe}".encode()) % 255 + 1
+
+
+def picture(layer, channel, seed, recipe, step=STEPS):
+    """What a picture is after so many steps: brighter from its left to its right."""
+    bright = colour(layer, channel, seed, recipe) * step // STEPS
+    pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
+    pixels[...] = np.linspace(0, bright, SIDE).astype(np.uint8)[None, :, None]
+    return pixels
+
+
+class Workshop:
+    """Notes all that is made; ``before_unit(making)`` is called before every unit of work."""
+
+    def __init__(self, before_unit=lambda making: None, steps=STEPS):
+        self.begun = []
+        self.units = []
+        self.before_unit = before_unit
+        self.steps = steps
+        self._lock = Lock()
+
+    def making(self, network, layer, channels, seed, recipe):
+        making = StandInMaking(self, network, layer, channels, seed, recipe)
+        with self._lock:
+            self.begun.append((layer.name, *channels))
+        return making
+
+
+class StandInMaking:
+    """The same interface as ``Making``; a unit of work is a step."""
+
+    def __init__(self, workshop, network, layer, channels, seed, recipe):
+        self.workshop = workshop
+        self.network, self.layer, self.seed, self.recipe = network, layer, seed, recipe
+        self.channels = tuple(channels)
+        self.step, self.steps = 0, workshop.steps
+        self.values = np.zeros(len(self.channels))
+
+    @property
+    def finished(self):
+        return self.step == self.steps
+
+    def advance(self):
+        assert not self.finished, "was finished already"
+        self.workshop.before_unit(self)
+        self.workshop.units.append((self.layer.name, *self.channels))
+        self.step += 1
+        self.values = self.values + np.array(self.channels, float)
+
+    def pictures(self):
+        return np.stack([self._picture(channel) for channel in self.channels])
+
+    def results(self):
+        assert self.finished, "is not finished yet"
+        return [
+            MadePicture(self._picture(channel), float(value), self.steps)
+            for channel, value in zip(self.channels, self.values, strict=True)
+        ]
+
+    def _picture(self, channel):
+        return picture(self.layer, channel, self.seed, self.recipe, self.step * STEPS // self.steps)
