@@ -1,6 +1,6 @@
 # make run, make test: from a fresh clone, with Python 3.11 to 3.13 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-real test-js test-browser test-engines bench load audit format lint \
+.PHONY: help run dev atlas test test-real test-js test-browser test-engines bench load audit format lint \
 	lint-js typecheck clean
 
 # The first of these that the machine has; PYTHON=... chooses another.
@@ -24,6 +24,9 @@ dev: $(VENV)/app.installed ## start it for development: reloads on change, shows
 	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT) \
 		--server.fileWatcherType auto --server.runOnSave true \
 		--client.showErrorDetails full --client.toolbarMode developer
+
+atlas: $(VENV)/app.installed ## make what excites every channel in advance; LAYERS="block3_conv4 …"
+	$(BIN)/python -m vgg_viz.atlas $(LAYERS)
 
 test: $(VENV)/test.installed ## pass the tests
 	$(BIN)/python -m pytest -m "not browser and not load and not real" -n $(WORKERS) --dist loadfile
