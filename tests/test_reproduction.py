@@ -9,7 +9,8 @@ from PIL import Image
 
 from tests.support.weights_files import write_keras_weights
 from tests.test_network import write_other_settings
-from vgg_viz import classes, reproduction
+from vgg_viz import classes, patches, reproduction
+from vgg_viz.architecture import VGG19
 from vgg_viz.dense import UntrainedDense
 from vgg_viz.exports import arrays_npz
 from vgg_viz.network import Network
@@ -17,11 +18,13 @@ from vgg_viz.reproduction import (
     EvidenceRun,
     FiltersRun,
     MapsRun,
+    PatchesRun,
     WeightsFile,
     beside_script,
     evidence_script,
     filters_script,
     maps_script,
+    patches_script,
 )
 from vgg_viz.weights import UntrainedWeights
 
@@ -131,6 +134,51 @@ class HeldDense(UntrainedDense):
         if (layer, index) not in self._slabs:
             self._slabs[layer, index] = super().slab(layer, index)
         return self._slabs[layer, index]
+
+
+def test_patches_are_the_strongest_over_all_pictures(tmp_path, untrained_network, photograph):
+    pictures = [photograph, np.ascontiguousarray(photograph[::-1]), photograph // 3]
+    dark = np.zeros((224, 224, 3), np.uint8)
+    runs = [
+        PatchesRun("early", "untrained", pictures, "block1_conv2", range(1, 65)),
+        PatchesRun("late", "untrained", pictures, "block4_conv1", [7, 300], 9),
+        # On one colour most channels are silent but at the border, some there as well.
+        PatchesRun("dark", "untrained", [dark], "block1_conv1", range(1, 65)),
+    ]
+    text = patches_script(runs, caption=NASTY, link="https://example.org/?view=Patches")
+    assert set(imports(text)) <= ALLOWED
+    arrays, _ = run(text, tmp_path)
+    assert list(arrays) == [*("early", "early_value", "late", "late_value", "dark", "dark_value")]
+    for made in runs:
+        layer = VGG19.conv_layer(made.layer_name)
+        maps = [untrained_network.feature_maps(pixels, layer.name) for pixels in made.pictures]
+        found = patches.strongest([patches.peaks(each, layer) for each in maps], made.each)
+        # Of the dark picture all channels but the silent ones are compared.
+        shown = [spots for number in made.channels if (spots := found[number - 1])]
+        heard = arrays[f"{made.name}_value"] > 0
+        expected = [
+            (spot.value, patches.patch(made.pictures[spot.picture], layer, spot.row, spot.column))
+            for spots in shown
+            for spot in spots
+        ]
+        assert_near(
+            arrays[f"{made.name}_value"][heard], np.array([one for one, _ in expected], "f4")
+        )
+        np.testing.assert_array_equal(arrays[made.name][heard], [one for _, one in expected])
+        assert not arrays[made.name][~heard].any()
+    assert (arrays["dark_value"] == 0).any()
+    assert 8 < len(arrays["late"]) <= 12
+
+
+def test_what_is_no_run_of_patches_is_refused(photograph):
+    for pictures, channels, each in (
+        ([], [1], 1),
+        ([photograph[:5]], [1], 1),
+        ([photograph], [65], 1),
+        ([photograph], [1], 0),
+    ):
+        with pytest.raises(ValueError, match="expected"):
+            PatchesRun("patches", "untrained", pictures, "block1_conv1", channels, each)
 
 
 def test_nothing_of_ours_can_be_imported_where_the_scripts_run(tmp_path):

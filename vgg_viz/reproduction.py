@@ -23,8 +23,10 @@ from PIL import Image
 from vgg_viz import __version__, script_code
 from vgg_viz.architecture import VGG19
 from vgg_viz.classes import Method
+from vgg_viz.explanation import receptive_fields
 from vgg_viz.exports import check_array_names, plain
 from vgg_viz.network import Preprocessing
+from vgg_viz.patches import distance
 
 CLASSES = VGG19.dense_layers[-1].units
 
@@ -121,7 +123,36 @@ class EvidenceRun:
             raise ValueError(f"expected two classes for a difference, got {list(self.classes)}")
 
 
-Run = MapsRun | FiltersRun | EvidenceRun
+@dataclass(frozen=True, eq=False)
+class PatchesRun:
+    """One array of patches, uint8 ``(n, side, side, 3)``, and one of the maps' values there.
+
+    Of each of these channels (numbers from 1) of a layer the ``each`` places where it is strongest
+    over all of these pictures, one a picture first: see `vgg_viz.patches.strongest`. One that has
+    fewer has fewer patches; one that is silent on all of them has a black one, whose value is 0.
+
+    Raises:
+        ValueError: pictures of another shape, or none, or no such channels.
+    """
+
+    name: str
+    network: ScriptNetwork
+    pictures: Sequence[np.ndarray]
+    layer_name: str
+    channels: Sequence[int]
+    each: int = 1
+
+    def __post_init__(self) -> None:
+        """Check what the script could not."""
+        for pixels in self.pictures:
+            _check_picture(pixels, "caffe")
+        _check_network(self.network)
+        _check_numbers(self.channels, VGG19.layer(self.layer_name).filters)
+        if not self.pictures or self.each < 1:
+            raise ValueError(f"expected pictures, and 1 patch or more, got {self.each}")
+
+
+Run = MapsRun | FiltersRun | EvidenceRun | PatchesRun
 
 
 def script(
@@ -137,6 +168,9 @@ def script(
     evidence = [run for run in runs if isinstance(run, EvidenceRun)]
     if evidence:
         return evidence_script(evidence, caption=caption, link=link)
+    of_patches = [run for run in runs if isinstance(run, PatchesRun)]
+    if of_patches:
+        return patches_script(of_patches, caption=caption, link=link)
     of_maps = [run for run in runs if isinstance(run, MapsRun)]
     return maps_script(of_maps, caption=caption, link=link, difference=difference)
 
@@ -204,6 +238,30 @@ def evidence_script(
             *_evidence_functions(runs),
         ],
         calls | {name: call for call, name in answers.items()},
+        list(pictures),
+    )
+
+
+def patches_script(
+    runs: Sequence[PatchesRun], *, caption: Sequence[str] = (), link: str = ""
+) -> str:
+    """Write the script that makes these arrays of patches, and of each the values: ``NAME_value``.
+
+    The arguments and errors are those of `maps_script`.
+    """
+    pictures: dict[bytes, int] = {}
+    calls = {}
+    for run in runs:
+        seen = [pictures.setdefault(_base64_png(one), len(pictures)) for one in run.pictures]
+        arguments = [_network(run.network), *_places(run), f"pictures={_tuple(seen)}"]
+        calls[run.name] = _call("patches", [*arguments, *_geometry(run)])
+        calls[f"{run.name}_value"] = _call("values", arguments)
+    _check_names(list(calls))
+    return _script(
+        _start("The strongest patches", caption, link),
+        ["base64", "functools", "io", "os", "sys"],
+        [*_network_functions(runs), script_code.CAFFE, script_code.STRONGEST_PATCHES],
+        calls,
         list(pictures),
     )
 
@@ -315,6 +373,24 @@ def _input(run: MapsRun | EvidenceRun, pictures: dict[bytes, int]) -> list[str]:
     return [_network(run.network), run.preprocessing, f"PICTURES[{index}]"]
 
 
+def _places(run: PatchesRun) -> list[str]:
+    """What says which places are wanted."""
+    layer = VGG19.conv_layer(run.layer_name)
+    return [
+        ascii(layer.name),
+        _tuple(run.channels),
+        f"each={run.each}",
+        f"apart={distance(layer)}",
+    ]
+
+
+def _geometry(run: PatchesRun) -> list[str]:
+    """What a place of the layer's maps sees of a picture."""
+    layer = VGG19.conv_layer(run.layer_name)
+    first = receptive_fields(layer)[0][0]
+    return [f"first={first}", f"stride={layer.stride}", f"side={layer.receptive_field}"]
+
+
 def _difference(runs: Sequence[MapsRun], name: str) -> dict[str, str]:
     """One array more, if it has a name: the second run's minus the first's."""
     return {name: f"arrays[{runs[1].name!a}] - arrays[{runs[0].name!a}]"} if name else {}
@@ -333,6 +409,11 @@ def _numbers(numbers: Sequence[int]) -> str:
         return f"range({first}, {last + 1})"
     listed = ", ".join(str(int(number)) for number in numbers)
     return "\n".join(textwrap.wrap(f"[{listed}]", 80, subsequent_indent=" "))
+
+
+def _tuple(numbers: Sequence[int]) -> str:
+    """The same in what a cache can have for a key."""
+    return _numbers(numbers).replace("[", "(").replace("]", ")")
 
 
 def _base64_png(pixels: np.ndarray) -> bytes:

@@ -201,6 +201,65 @@ def read_filters(model, layer, filters, channels):
     return kernel[np.array(filters) - 1][:, np.array(channels) - 1]
 '''
 
+STRONGEST_PATCHES = '''
+def decoded(number):
+    """One of the pictures, RGB (224, 224, 3)."""
+    return np.array(Image.open(io.BytesIO(base64.b64decode(PICTURES[number]))))
+
+
+def two_strongest(values, apart):
+    """A map's strongest place and the strongest away from it: value, row and column of each."""
+    left, found = values.copy(), []
+    for _ in range(2):
+        row, column = map(int, np.unravel_index(left.argmax(), left.shape))
+        found.append((float(left[row, column]), row, column))
+        rows, columns = (slice(max(0, n - apart + 1), n + apart) for n in (row, column))
+        left[rows, columns] = 0
+    return found
+
+
+@functools.cache
+def strongest(model, layer, channels, each, apart, pictures):
+    """Where each channel (from 1) is strongest over all pictures: value, row, column, picture.
+
+    One a picture first, then the second ones; none where the channel is silent.
+    """
+    submodel = keras.Model(model.input, model.get_layer(layer).output)
+    places = {channel: ([], []) for channel in channels}
+    for picture in pictures:
+        maps = submodel.predict_on_batch(caffe(decoded(picture))[None])[0]
+        for channel in channels:
+            both = two_strongest(maps[:, :, channel - 1], apart)
+            for kind, place in zip(places[channel], both):
+                kind.append((*place, picture))
+    found = []
+    for kinds in places.values():
+        ordered = [place for kind in kinds for place in sorted(kind, key=lambda one: -one[0])]
+        some = [place for place in ordered if place[0] > 0][:each]
+        found += some or [(0.0, 0, 0, None)]
+    return found
+
+
+def patches(model, layer, channels, each, apart, pictures, first, stride, side):
+    """What these places see of the pictures, (n, side, side, 3): their receptive fields."""
+    cut_out = []
+    for _, row, column, picture in strongest(model, layer, channels, each, apart, pictures):
+        if picture is None:
+            cut_out.append(np.zeros((side, side, 3), np.uint8))
+            continue
+        framed = np.full((224 + 2 * side, 224 + 2 * side, 3), (124, 117, 104), np.uint8)
+        framed[side:-side, side:-side] = decoded(picture)  # beyond it the mean of ImageNet
+        rows, columns = (side + first + stride * n for n in (row, column))
+        cut_out.append(framed[rows : rows + side, columns : columns + side])
+    return np.stack(cut_out)
+
+
+def values(model, layer, channels, each, apart, pictures):
+    """The maps' values at these places, after the layer's ReLU."""
+    places = strongest(model, layer, channels, each, apart, pictures)
+    return np.array([value for value, *_ in places], np.float32)
+'''
+
 MAIN = """
 def main():
     arrays = make_arrays()
