@@ -133,7 +133,7 @@ MATTERS = {
         ("excited_by", "layer", "maps", "channel", "compare", "network"),
     ),
     "made": (
-        {"view": "What excites it", "excited_by": "Made", "made": "2", "channel": "2"},
+        {"view": "What excites it", "excited_by": "Made", "channel": "2"},
         ("made", "recipe", "seed", "paste", "excited_by"),
     ),
     "blocks": (
