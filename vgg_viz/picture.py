@@ -6,12 +6,24 @@ Without what decodes pictures: the page's first controls stand before that is im
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from vgg_viz.links import FITS, Fit
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+class Seen(Protocol):
+    """What a network needs of a picture: RGB uint8 (224, 224, 3), and their digest."""
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The pixels, which may be decoded only now."""
+
+    @property
+    def digest(self) -> str:
+        """What tells them from all others."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from vgg_viz.measures import Profile, means, profile
 from vgg_viz.mosaic import enlarge, shrink
 from vgg_viz.network import Network, Preprocessing, network_input
 from vgg_viz.patches import Peaks, peaks
-from vgg_viz.picture import Picture
+from vgg_viz.picture import Seen
 from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.waiting import keep_waiting
 
@@ -48,7 +48,7 @@ class ForwardPass:
 
     cache: Cache
     network: Network
-    picture: Picture
+    picture: Seen
     preprocessing: Preprocessing = "caffe"
 
     def key(self, name: str) -> Hashable:

@@ -12,7 +12,7 @@ from vgg_viz.dense import DenseWeights, WatchedDense
 from vgg_viz.measures import Statistics
 from vgg_viz.network import Network, Preprocessing, filter_colours, read_only, tiles_first
 from vgg_viz.patches import Peaks
-from vgg_viz.picture import Picture
+from vgg_viz.picture import Seen
 from vgg_viz.serving.forward_pass import PEAKS, ForwardPass, Overview
 from vgg_viz.serving.shared import Shared
 from vgg_viz.weights import LayerWeights, Weights, WeightsError
@@ -97,17 +97,17 @@ class Results:
         return self.kept(key, lambda: filter_colours(self._filters(weights, layer_name)))
 
     def forward_pass(
-        self, network: Network, picture: Picture, preprocessing: Preprocessing = "caffe"
+        self, network: Network, picture: Seen, preprocessing: Preprocessing = "caffe"
     ) -> ForwardPass:
         """A picture's way through a network, each step of which is to be `computed`."""
         return ForwardPass(self.shared.values, network, picture, preprocessing)
 
-    def overview(self, network: Network, picture: Picture) -> Overview:
+    def overview(self, network: Network, picture: Seen) -> Overview:
         """What every conv layer makes of a picture: its most active maps, and numbers."""
         forward = self.forward_pass(network, picture)
         return self.computed(forward.key("overview"), forward.overview)
 
-    def peaks(self, network: Network, picture: Picture) -> tuple[Peaks, ...]:
+    def peaks(self, network: Network, picture: Seen) -> tuple[Peaks, ...]:
         """Where the channels of every conv layer answer most to a picture.
 
         For one of many pictures: whoever came meanwhile, since the run began, comes first.

@@ -19,6 +19,7 @@ from vgg_viz.links import (
     Order,
     PairScale,
 )
+from vgg_viz.network import Network
 from vgg_viz.picture import Picture
 from vgg_viz.reproduction import MapsRun
 from vgg_viz.serving.results import Span
@@ -127,7 +128,12 @@ def show(
 def tell_if_same(sides: Sides, compared: Compared) -> None:
     """Say so where something is compared with itself."""
     if sides[0].key == sides[1].key:
-        st.info("Both are the same here: " + SAME[compared.kind], icon=":material/equal:")
+        tell_same(compared.kind)
+
+
+def tell_same(kind: Comparison) -> None:
+    """Say that something is compared with itself, and what to do."""
+    st.info("Both are the same here: " + SAME[kind], icon=":material/equal:")
 
 
 def script_runs(sides: Sides, count: int, order: Order) -> list[MapsRun]:
@@ -142,9 +148,14 @@ def other_side(maps: LayerMaps, compared: Compared, notice: DeltaGenerator) -> L
         return replace(maps, picture=compared.picture)
     if compared.kind == "preprocessing":
         return replace(maps, preprocessing="rgb")
+    return replace(maps, network=load_other_network(notice))
+
+
+def load_other_network(notice: DeltaGenerator) -> Network:
+    """The network that is not chosen."""
     choices: tuple[NetworkChoice, ...] = get_args(NetworkChoice)
     (choice,) = (choice for choice in choices if choice != state.value("network"))
-    return replace(maps, network=load_network(choice, notice))
+    return load_network(choice, notice)
 
 
 def pairs(sides: Sides, count: int, order: Order, appearance: Appearance) -> list[Grid]:
@@ -220,8 +231,13 @@ def headings(sides: Sides) -> tuple[str, str]:
     if maps.preprocessing != other.preprocessing:
         return "Right: BGR − mean", "Wrong: RGB / 255"
     # By what each of them is: without weights, both are untrained.
-    this, that = (side.network.label for side in sides)
-    return NETWORKS.get(this, this), NETWORKS.get(that, that)  # type: ignore[call-overload]
+    return network_name(maps.network), network_name(other.network)
+
+
+def network_name(network: Network) -> str:
+    """What a network is called above what it shows."""
+    name: str = NETWORKS.get(network.label, network.label)  # type: ignore[call-overload]
+    return name
 
 
 def place(sides: Sides, grids: Sequence[Grid]) -> None:

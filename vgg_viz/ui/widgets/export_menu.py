@@ -95,8 +95,14 @@ def offer(
     title: str,
     grids: Callable[[], Sequence[Tiles]],
     runs: Callable[[], Sequence[Run]],
+    *,
+    own_picture: bool = False,
 ) -> None:
-    """Show the way to a grid's files, but in a lecture; ``name`` is another for every grid."""
+    """Show the way to a grid's files, but in a lecture; ``name`` is another for every grid.
+
+    ``own_picture`` says that a picture of the visitor's own is in it though the page is about
+    another.
+    """
     if mode.in_lecture():
         return
     with st.popover(
@@ -104,7 +110,7 @@ def offer(
     ) as opened:
         if not opened.open:
             return
-        own = state.shows_own_picture()
+        own = own_picture or state.shows_own_picture()
         export = Export(title, grids, runs, link_to_view(), own)
         stem = exports.file_stem(f"vgg-viz {title}")
         for ending, (label, make) in FILES.items():

@@ -7,11 +7,12 @@ earlier without.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
@@ -74,7 +75,14 @@ class PictureFile:
 class Own:
     """A picture that a visitor gave, kept as long as they stay: small, and none of its file."""
 
-    def __init__(self, title: str, data: bytes) -> None:
+    def __init__(self, title: str, made: Mapping[Look, Picture]) -> None:
+        """Keep the picture with each of these looks, both fits among them."""
+        self.title, self._made = title, made
+        self.stretchable = any(look.as_stored for look in made)
+        self.thumbnail = thumbnail(made[Look("crop", as_stored=False)].pixels)
+
+    @classmethod
+    def of_file(cls, title: str, data: bytes) -> Own:
         """Decode a file's bytes, once for all looks.
 
         Raises:
@@ -83,10 +91,8 @@ class Own:
         from vgg_viz.images import read_picture
 
         photograph = read_picture(data)
-        self.title, self.stretchable = title, photograph.stretchable
-        looks = [Look(*look) for look in product(FITS, {False, self.stretchable})]
-        self._made = {look: picture_of(photograph, title, title, look) for look in looks}
-        self.thumbnail = thumbnail(self._made[Look("crop", as_stored=False)].pixels)
+        looks = [Look(*look) for look in product(FITS, {False, photograph.stretchable})]
+        return cls(title, {look: picture_of(photograph, title, title, look) for look in looks})
 
     def open(self, look: Look) -> Picture:
         """The picture with that look."""
@@ -264,11 +270,16 @@ def take(key: str, widget: str, title: str) -> None:
         return
     st.session_state.pop(f"own-problem-{key}", None)
     try:
-        st.session_state[f"own-{key}"] = Own(title, given.getvalue())
+        st.session_state[f"own-{key}"] = Own.of_file(title, given.getvalue())
     except PictureError as error:
         st.session_state[f"own-problem-{key}"] = str(error)
     # The next upload is another widget, so that Streamlit lets go of this one's file.
     st.session_state[f"own-count-{key}"] = st.session_state.get(f"own-count-{key}", 0) + 1
+
+
+def give(key: str, own: Own) -> None:
+    """Take a picture for the visitor's own that they gave elsewhere on the page."""
+    st.session_state[f"own-{key}"] = own
 
 
 def remove(key: str) -> None:
@@ -350,6 +361,19 @@ def robin_file(key: str) -> PictureFile:
             timeout=(5.0, 10.0),
             max_bytes=MAX_BYTES,
         )
+    return robin_at(path)
+
+
+def robin_if_fetched() -> PictureFile | None:
+    """The same where somebody has had it fetched already."""
+    with suppress(DownloadError, OSError):
+        path = private_folder() / ROBIN_NAME
+        return robin_at(path) if path.is_file() else None
+    return None
+
+
+def robin_at(path: Path) -> PictureFile:
+    """The robin in that file."""
 
     def read() -> bytes:
         try:

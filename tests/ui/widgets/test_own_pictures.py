@@ -1,0 +1,160 @@
+"""Several pictures of one's own: how many, how small, and what is said of the others."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.pages import held_bytes, open_page, press, run, texts
+from vgg_viz import images
+from vgg_viz.links import FITS
+from vgg_viz.samples import SAMPLES
+from vgg_viz.ui.parts import at_hand
+from vgg_viz.ui.widgets import own_pictures
+
+EXCITES = {"view": "What excites it", "maps": "4"}
+
+
+@pytest.fixture(autouse=True)
+def one_sample(monkeypatch):
+    """Next to no pictures but the visitor's own."""
+    monkeypatch.setattr(at_hand, "SAMPLES", SAMPLES[:1])
+    monkeypatch.setattr(at_hand.picture_chooser, "robin_if_fetched", lambda: None)
+
+
+def file_of(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def noise(number, side=230):
+    return file_of(np.random.default_rng(number).integers(0, 256, (side, side, 3), dtype=np.uint8))
+
+
+def plain(number):
+    return file_of(np.full((20, 30, 3), (number, 200 - number, 40), np.uint8))
+
+
+def give(page, files):
+    """The page after somebody gave these files together, a name and bytes each."""
+    (uploader,) = (one for one in page.file_uploader if one.key.startswith("own-upload-several-"))
+    for name, data in files:
+        uploader.upload(name, data, "image/png")
+    return run(page)
+
+
+class File:
+    """A file as Streamlit hands it over."""
+
+    def __init__(self, name, data):
+        self.name, self.file_id, self.data = name, name, data
+
+    def getvalue(self):
+        return self.data
+
+
+@pytest.fixture
+def session(monkeypatch):
+    """A session without a page."""
+    held = {}
+    monkeypatch.setattr(own_pictures.st, "session_state", held)
+    return held
+
+
+def take(files):
+    own_pictures.take([File(name, data) for name, data in files])
+
+
+def test_pictures_are_looked_through_with_the_others_and_gone_when_removed():
+    page = give(open_page(**EXCITES), [("one.png", plain(1)), ("two.png", plain(2))])
+    assert "strongest of 3 pictures of this page" in texts(page)
+    assert "2 pictures of yours" in "".join(one.value for one in page.sidebar.caption)
+    assert not page.error
+    # Nobody else has them.
+    assert "strongest of 1 pictures of this page" in texts(open_page(**EXCITES))
+    press(page, "own-several-remove")
+    assert "strongest of 1 pictures of this page" in texts(page)
+
+
+def test_a_broken_file_is_named_and_the_others_stay():
+    files = [("good.png", plain(3)), ("bad <b>.png", plain(4)[:60]), ("fine.png", plain(5))]
+    page = give(open_page(**EXCITES), files)
+    (error,) = page.error
+    assert error.value.replace("\\", "") == "No picture that can be read here: “bad <b>”."
+    assert "strongest of 3 pictures of this page" in texts(page)
+
+
+def test_the_twenty_first_is_refused_with_how_many_were_taken(session):
+    take([(f"{number}.png", plain(number)) for number in range(22)])
+    assert len(own_pictures.kept()) == 20
+    assert session[own_pictures.PROBLEM].startswith(
+        "20 of these 22 were taken: there is room for 20"
+    )
+    take([("another.png", plain(100))])
+    assert len(own_pictures.kept()) == 20
+    assert session[own_pictures.PROBLEM].startswith("0 of these 1 were taken")
+
+
+def test_they_take_less_than_four_megabytes_whatever_they_show(session):
+    take([(f"{number}.png", noise(number)) for number in range(20)])
+    sizes = [picture.size for picture in own_pictures.kept()]
+    assert sum(sizes) < 4_000_000
+    # What no format makes small is two times 150 kB; one more would not have fitted.
+    assert 4_000_000 - sum(sizes) < max(sizes)
+    assert f"{len(sizes)} of these 20 were taken" in session[own_pictures.PROBLEM]
+
+
+def test_a_session_holds_its_pictures_and_none_of_their_files():
+    page = open_page(**EXCITES)
+    before = held_bytes(page)
+    give(page, [(f"{number}.png", noise(number, 500)) for number in range(3)])
+    small = sum(one.size for one in page.session_state[own_pictures.KEPT])
+    assert held_bytes(page) - before < small + 100_000
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_what_is_kept_is_what_the_network_would_have_seen(fit):
+    data = noise(7, 300)
+    expected = images.read_picture(data)
+    picture = own_pictures.small("x.png", data).open(fit)
+    np.testing.assert_array_equal(picture.pixels, expected.pixels(fit))
+    assert picture.digest == images.digest(expected.pixels(fit))
+    own = own_pictures.small("x.png", data).as_own()
+    for look in (own_pictures.Look(fit, as_stored=False), own_pictures.Look(fit, as_stored=True)):
+        np.testing.assert_array_equal(own.open(look).pixels, expected.pixels(fit))
+
+
+def test_a_run_that_was_superseded_goes_on_where_it_was(session, monkeypatch):
+    files = [File(f"{number}.png", plain(number)) for number in range(4)]
+    decoded = []
+
+    class Superseded(Exception):
+        pass
+
+    def small(name, data):
+        decoded.append(name)
+        if len(decoded) == 3:
+            raise Superseded
+        return whole(name, data)
+
+    whole = own_pictures.small
+    monkeypatch.setattr(own_pictures, "small", small)
+    with pytest.raises(Superseded):
+        own_pictures.take(files)
+    own_pictures.take(files)
+    assert decoded == ["0.png", "1.png", "2.png", "2.png", "3.png"]
+    assert [one.title for one in own_pictures.kept()] == ["0", "1", "2", "3"]
+
+
+def test_the_same_picture_twice_is_one(session):
+    take([("a.png", plain(1)), ("b.png", plain(1))])
+    assert [one.title for one in own_pictures.kept()] == ["a"]
+
+
+def test_names_are_printable_and_short():
+    assert own_pictures.title_of("IMG_2034.jpeg") == "IMG_2034"
+    assert own_pictures.title_of("a\u202eb\n.png") == "a b"
+    assert own_pictures.title_of("\n.png") == "Yours"
+    assert len(own_pictures.title_of("x" * 300)) == 24
