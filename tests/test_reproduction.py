@@ -318,6 +318,7 @@ def test_filters_are_those_of_the_untrained_network(tmp_path, untrained_network)
     runs = [
         FiltersRun("first", "untrained", "block1_conv1", range(1, 65), [3, 1]),
         FiltersRun("last", "untrained", "block5_conv4", [512, 1, 100], range(200, 210)),
+        FiltersRun("colours", "untrained", "block1_conv1", [64, 2], [1, 2, 3], as_colours=True),
     ]
     arrays, said = run(filters_script(runs), tmp_path)
 
@@ -326,7 +327,12 @@ def test_filters_are_those_of_the_untrained_network(tmp_path, untrained_network)
     last = kernel("block5_conv4")[0].transpose(3, 2, 0, 1)[[511, 0, 99], 199:209]
     np.testing.assert_array_equal(arrays["first"], first)
     np.testing.assert_array_equal(arrays["last"], last)
-    assert said.splitlines() == ["first (64, 2, 3, 3)", "last (3, 10, 3, 3)"]
+    for picture, number in zip(arrays["colours"], [64, 2], strict=True):
+        weights = kernel("block1_conv1")[0][..., ::-1, number - 1]  # height, width, red to blue
+        assert picture.dtype == np.uint8
+        np.testing.assert_allclose(picture / 127.5 - 1, weights / np.abs(weights).max(), atol=0.005)
+    shapes = ["first (64, 2, 3, 3)", "last (3, 10, 3, 3)", "colours (2, 3, 3, 3)"]
+    assert said.splitlines() == shapes
 
 
 def test_maps_are_those_of_a_weights_file_beside_the_script(tmp_path, maps_run, photograph):
@@ -513,6 +519,8 @@ def test_names_that_arrays_cannot_have_are_refused(maps_run, names):
 def test_filters_that_are_not_there_are_refused():
     with pytest.raises(ValueError, match="from 1 to 3"):
         FiltersRun("f", "untrained", "block1_conv1", [1], [4])
+    with pytest.raises(ValueError, match="channels 1, 2 and 3"):
+        FiltersRun("f", "untrained", "block1_conv2", [1], [3, 2, 1], as_colours=True)
     with pytest.raises(ValueError, match="from 1 to 64"):
         FiltersRun("f", "untrained", "block1_conv1", [65], [1])
     with pytest.raises(ValueError, match="WeightsFile"):

@@ -71,10 +71,12 @@ class MapsRun:
 class FiltersRun:
     """One array of kernels, ``(filters, channels, 3, 3)``, of one layer of one network.
 
-    ``name`` is the array's; ``filters`` and ``channels`` are numbers, from 1, in its order.
+    ``name`` is the array's; ``filters`` and ``channels`` are numbers, from 1, in its order. With
+    ``as_colours`` it has pictures, uint8 ``(filters, 3, 3, 3)``, as
+    `vgg_viz.network.filter_colours` makes them of all three channels.
 
     Raises:
-        ValueError: numbers that the layer has no filters or channels of.
+        ValueError: numbers that the layer has no filters or channels of, or too few for colours.
     """
 
     name: str
@@ -82,6 +84,7 @@ class FiltersRun:
     layer_name: str
     filters: Sequence[int]
     channels: Sequence[int]
+    as_colours: bool = False
 
     def __post_init__(self) -> None:
         """Check what the script could not."""
@@ -89,6 +92,8 @@ class FiltersRun:
         _check_network(self.network)
         _check_numbers(self.filters, layer.filters)
         _check_numbers(self.channels, layer.channels)
+        if self.as_colours and list(self.channels) != [1, 2, 3]:
+            raise ValueError(f"expected channels 1, 2 and 3, got {list(self.channels)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,11 +283,13 @@ def filters_script(
     for run in runs:
         numbers = [_numbers(run.filters), _numbers(run.channels)]
         arguments = [_network(run.network), ascii(run.layer_name), *numbers]
-        calls[run.name] = _call("read_filters", arguments)
+        call = _call("read_filters", arguments)
+        calls[run.name] = f"as_colours({call})" if run.as_colours else call
+    colours = [script_code.AS_COLOURS] if any(run.as_colours for run in runs) else []
     return _script(
         _start("Filters", caption, link),
         ["functools", "os", "sys"],
-        [*_network_functions(runs), script_code.READ_FILTERS],
+        [*_network_functions(runs), script_code.READ_FILTERS, *colours],
         calls,
         [],
     )

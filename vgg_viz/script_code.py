@@ -260,6 +260,14 @@ def values(model, layer, channels, each, apart, pictures):
     return np.array([value for value, *_ in places], np.float32)
 '''
 
+AS_COLOURS = '''
+def as_colours(filters):
+    """Filters of blue, green and red as RGB pictures, each on its own scale, zero at mid-grey."""
+    colours = np.moveaxis(filters[:, ::-1], 1, -1)
+    largest = np.abs(colours).max(axis=(1, 2, 3), keepdims=True)
+    return np.rint(127.5 + 127.5 * colours / np.where(largest > 0, largest, 1)).astype("uint8")
+'''
+
 MAIN = """
 def main():
     arrays = make_arrays()

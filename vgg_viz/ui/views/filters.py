@@ -53,12 +53,12 @@ def show_kernels(found: Results, weights: Weights, layer: Layer, kernels: grid.G
     """Show these kernels of a layer as one mosaic, and the way to their files."""
     place = grid.Place("kernels", selection.open_map("kernels", layer), largest_tile=LARGEST_TILE)
     grid.show(found, kernels, place)
-    network, numbers = script_network(weights), [*kernels.axes.values()]
+    network, (filters, channels) = script_network(weights), kernels.axes.values()
     export_menu.offer(
         "kernels",
         f"Filters of {layer.name}",
         lambda: [kernels],
-        lambda: [FiltersRun(kernels.name, network, layer.name, *numbers)],
+        lambda: [FiltersRun(kernels.name, network, layer.name, filters, channels)],
     )
 
 
@@ -120,12 +120,13 @@ def show_colours(found: Results, weights: Weights, layer: Layer) -> None:
     on_pick = selection.open_map("filter-colours", layer)
     place = grid.Place("filter-colours", on_pick, largest_tile=LARGEST_TILE)
     grid.show(found, colours, place)
-    network, numbers = script_network(weights), range(1, layer.filters + 1)
+    network, channels = script_network(weights), range(1, layer.channels + 1)
+    run = FiltersRun(colours.name, network, layer.name, colours.numbers, channels, as_colours=True)
     export_menu.offer(
         "filter-colours",
         f"Filters of {layer.name} as colours",
         lambda: [colours],
-        lambda: [FiltersRun("filters", network, layer.name, numbers, range(1, 4))],
+        lambda: [run],
     )
 
 

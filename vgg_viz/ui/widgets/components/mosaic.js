@@ -282,8 +282,10 @@ class Mosaic {
     this.showPlace();
     this.tip.hidden = tile === null;
     if (tile === null) return;
-    const words = [place ? this.valueAt(tile, place) : "", this.header.lines[tile]].filter(Boolean);
-    this.tip.replaceChildren(bold(this.header.titles[tile]), `\n${words.join("\n")}`.trimEnd());
+    const { titles, lines } = this.header;
+    const [title, ...said] = [titles[tile], place && this.valueAt(tile, place), lines[tile]];
+    const below = said.filter(Boolean).join("\n");
+    this.tip.replaceChildren(bold(title), title && below && "\n", below);
     this.putTip(place ? [this.outlines.hovered, this.pointed] : [this.outlines.hovered]);
   }
 
@@ -313,7 +315,8 @@ class Mosaic {
   name(tile) {
     this.show("focused", tile);
     const option = this.outlines.focused;
-    option.setAttribute("aria-label", `${this.header.titles[tile]}. ${this.header.lines[tile]}`);
+    const { titles, lines } = this.header;
+    option.setAttribute("aria-label", [titles[tile], lines[tile]].filter(Boolean).join(". "));
     option.setAttribute("aria-selected", String(tile === this.selected));
     this.grid.setAttribute("aria-activedescendant", option.id);
   }
