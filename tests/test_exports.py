@@ -21,6 +21,7 @@ from scipy import ndimage
 
 from vgg_viz import __version__, exports, figures
 from vgg_viz.exports import (
+    ColourPanel,
     Sheet,
     ValuesPanel,
     arrays_npz,
@@ -427,7 +428,7 @@ def read_csv(panels):
     assert data.startswith(codecs.BOM_UTF8)
     text = data.decode("utf-8-sig")
     assert text.endswith("\r\n")
-    assert text.count("\n") == text.count("\r\n") == 1 + sum(len(p.values) for p in panels)
+    assert text.count("\n") == text.count("\r\n") == 1 + sum(len(p.titles) for p in panels)
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
@@ -454,6 +455,80 @@ def test_kernels_have_a_column_for_the_filter_and_one_for_the_channel():
     assert list(rows[0]) == ["panel", "filter", "channel", *exports.MEASURED]
     assert [(row["filter"], row["channel"]) for row in rows] == [("12", "3"), ("1", "1")]
     assert "12-3" not in numbers_csv([shown]).decode()
+
+
+def pictures(count=3, side=7, seed=0):
+    """Colour tiles without any grey, which is what stands around them."""
+    tiles = np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+    tiles[..., 0] = tiles[..., 1] // 2 + 90
+    tiles[..., 2] = tiles[..., 0] ^ 1
+    return tiles
+
+
+def colour_panel(tiles, empty=(), columns=2, **figures):
+    numbers = range(1, len(tiles) + 1)
+    return ColourPanel(
+        "",
+        [str(number) for number in numbers],
+        {"map": numbers},
+        columns,
+        tiles=lambda: iter(tiles),
+        empty=np.isin(np.arange(len(tiles)), list(empty)),
+        figures=figures,
+    )
+
+
+@pytest.mark.parametrize("lettered", [True, False], ids=["PNG", "PDF"])
+def test_pictures_are_drawn_in_their_own_colours_and_where_there_is_none_a_stroke(lettered):
+    tiles = pictures()
+    picture = exports._draw_panel(colour_panel(tiles, [1]), 200, lettered=lettered).pixels
+    step = picture.shape[0] // 2 + 2  # from one row's top to the next one's
+    above, third = picture[: step - 4][-98:], picture[-98:, :98]
+    first, second = above[:, :98], above[:, -98:]
+    np.testing.assert_array_equal(blocks(first, 7), tiles[0])
+    np.testing.assert_array_equal(blocks(third, 7), tiles[2])
+    struck = (second == (226, 70, 60)).all(axis=2)
+    assert struck.diagonal().all()
+    assert struck.mean() < 0.1
+    assert (second[~struck] == 255).all()
+
+
+def test_large_pictures_are_averaged():
+    (tile,) = pictures(1, 4)
+    large = tile.repeat(200, axis=0).repeat(200, axis=1)
+    drawn = exports._draw_panel(colour_panel([large]), 300, lettered=False).pixels
+    assert drawn.shape[1] < 800
+    np.testing.assert_array_equal(blocks(drawn[-drawn.shape[1] :], 4), tile)
+
+
+def test_pictures_are_files_without_a_scale():
+    shown = sheet(colour_panel(pictures()), lines=CAPTION)
+    assert len(laid_out(shown).pictures) == 1
+    assert len(coloured(pixels(sheet_png(shown)))) == 3
+    assert sheet_pdf(shown).startswith(b"%PDF-")
+
+
+def test_the_table_of_pictures_has_their_figures():
+    value = np.array([0.1, 2.5, np.nan], np.float32)
+    shown = colour_panel(pictures(), value=value, row=[7, 0, 12], picture=["=A1", "Cat, b", ""])
+    rows = read_csv([shown])
+    assert list(rows[0]) == ["panel", "map", "value", "row", "picture"]
+    assert [row["value"] for row in rows] == ["1E-1", "25E-1", "nan"]
+    assert [row["row"] for row in rows] == ["7", "0", "12"]
+    assert [row["picture"] for row in rows] == ["'=A1", "Cat, b", ""]
+
+
+def test_values_and_pictures_are_not_of_one_table():
+    with pytest.raises(ValueError, match="numbered alike"):
+        numbers_csv([panel(whole_levels(count=1)), colour_panel(pictures(1))])
+
+
+def test_pictures_without_a_title_each_are_refused():
+    shown = colour_panel(pictures())
+    with pytest.raises(ValueError, match="expected 3 titles"):
+        replace(shown, titles=["1", "2"])
+    with pytest.raises(ValueError, match="expected 0 titles"):
+        colour_panel([])
 
 
 def test_panels_that_are_numbered_otherwise_are_refused():

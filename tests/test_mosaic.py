@@ -18,6 +18,7 @@ from vgg_viz.mosaic import (
     ScaledTiles,
     TileLayout,
     arrange,
+    at_side,
     colour_levels,
     diagonal,
     draw,
@@ -852,3 +853,32 @@ def test_levels_and_canvas_may_be_read_only_and_stay_as_they_are():
     drawn = canvas.copy()
     png(canvas)
     np.testing.assert_array_equal(canvas, drawn)
+
+
+def test_colour_tiles_are_enlarged_sharply_and_shrunk_smoothly():
+    picture = np.random.default_rng(0).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    picture.setflags(write=False)
+    large = at_side(picture, 36)
+    np.testing.assert_array_equal(large, np.kron(picture, np.ones((3, 3, 1), np.uint8)))
+    small = at_side(picture, 4)
+    for row, column in np.ndindex(4, 4):
+        part = picture[3 * row :, 3 * column :][:3, :3]
+        np.testing.assert_allclose(small[row, column], part.mean(axis=(0, 1)), atol=0.5001)
+    assert large.dtype == small.dtype == np.uint8
+    np.testing.assert_array_equal(at_side(picture, 12), picture)
+
+
+@pytest.mark.parametrize(
+    ("picture", "side"),
+    [
+        (np.zeros((4, 4, 3), np.float32), 4),
+        (np.zeros((4, 5, 3), np.uint8), 4),
+        (np.zeros((4, 4), np.uint8), 4),
+        (np.zeros((4, 4, 4), np.uint8), 4),
+        (np.zeros((4, 4, 3), np.uint8), 6),
+        (np.zeros((4, 4, 3), np.uint8), 3),
+    ],
+)
+def test_what_is_no_colour_tile_or_fits_no_size_is_refused(picture, side):
+    with pytest.raises(ValueError, match="expected"):
+        at_side(picture, side)

@@ -3,16 +3,22 @@
 import re
 from urllib.parse import quote_plus
 
+import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.reading import settle
 from vgg_viz.architecture import VGG19
 from vgg_viz.explanation import receptive_fields
+from vgg_viz.figures import figure
 
 pytestmark = pytest.mark.browser
 
 LAYER = "view=Feature+maps&layer=5+%C2%B7+block3_conv1"
+PIXEL = """(canvas, [x, y]) => {
+    const ratio = canvas.width / canvas.getBoundingClientRect().width;
+    return [...canvas.getContext("2d").getImageData(x * ratio, y * ratio, 1, 1).data];
+}"""
 
 
 def grid(page: Page, key: str = "maps-mosaic") -> Locator:
@@ -86,6 +92,31 @@ def test_the_keyboard_moves_and_selects(open_page):
     expect(option).to_be_visible()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"channel=9\b"))
+
+
+def test_pictures_are_pointed_at_walked_through_and_exported_like_maps(open_page):
+    page = open_page("view=Filters&layer=1+%C2%B7+block1_conv1")
+    mosaic = grid(page, "filter-colours")
+    mosaic.hover(position=tile_centre(mosaic, 10))
+    tip = page.locator(".st-key-filter-colours .tip")
+    expect(tip).to_have_text(re.compile(r"^11\s+grey is 0, full colour ±0\.\d+$"))
+    mosaic.focus()
+    page.keyboard.press("End")
+    option = page.locator(".st-key-filter-colours .focused")
+    expect(option).to_have_attribute("aria-label", re.compile(r"^64\. grey is 0, full colour ±"))
+
+    page.get_by_role("button", name="Export").last.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Arrays for NumPy (NPZ)").click()
+    with np.load(download.value.path()) as arrays:
+        colours, largest = arrays["colours"], arrays["colours_largest_weight"]
+    middle = tile_centre(mosaic, 10)
+    painted = mosaic.locator("canvas").evaluate(PIXEL, [middle["x"], middle["y"]])
+    assert painted == [*colours[10, 1, 1].tolist(), 255]
+    expect(option).to_have_attribute("aria-label", re.compile(re.escape(figure(largest[63], 3))))
+
+    mosaic.click(position=tile_centre(mosaic, 10))
+    expect(page).to_have_url(re.compile(r"view=Feature.maps.*channel=11\b"))
 
 
 def test_fullscreen_and_zoom_keep_hover_and_click(open_page):

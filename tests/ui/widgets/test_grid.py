@@ -92,3 +92,16 @@ def test_tiles_without_a_photograph_are_one_picture():
 @pytest.mark.parametrize(("count", "most"), [(1, 60_000), (12, 400_000)])
 def test_what_the_browser_gets_is_small(count, most):
     assert sum(drawn(over_photograph(count))[0]["parts"]) < most
+
+
+def test_the_tip_says_each_tiles_numbers():
+    values = np.array([[[0, 1], [2, 5]], [[0, 0], [0, 0]]], np.float32)
+    shown = grid.Grid(values, ["1", "2"], [1, 2], "key", span=Span(0, 5))
+    header, _ = drawn(shown)
+    numbers = ["min 0   max 5\nmean 2", "min 0   max 0\nmean 0"]
+    shares = ["75%", "0%"]
+    assert header["lines"] == [
+        f"{words}\nactive at {share} of positions"
+        for words, share in zip(numbers, shares, strict=True)
+    ]
+    assert drawn(replace(shown, rectified=False))[0]["lines"] == numbers

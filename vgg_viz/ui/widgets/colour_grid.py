@@ -49,7 +49,8 @@ class ColourGrid(Tiles):
         """What the strokes mean."""
         if not struck:
             return ""
-        return f"{struck} {'tile' if struck == 1 else 'tiles'} without a picture struck through"
+        tiles, are = ("tile", "is") if struck == 1 else ("tiles", "are")
+        return f"{struck} {tiles} without a picture {are} struck through"
 
     def in_print(self, *, several: bool) -> str:
         """What the strokes mean."""
