@@ -88,7 +88,8 @@ def test_the_caption_says_of_what_these_are_the_strongest(maps):
 
 def test_a_link_that_names_a_channel_opens_it(maps):
     page = open_page(**EXCITES, maps="4", channel="9")
-    assert "Channel 9 of block3_conv1" in texts(page)
+    chosen = unpacked(payloads(page)["chosen-channel"])[0]
+    assert (chosen["channel"], chosen["title"]) == (9, "Channel 9 of block3_conv1")
     header, tiles = tiles_of(payloads(page)["nine"])
     best = maps[:, 8].max(axis=(1, 2))
     order = np.argsort(-best, kind="stable")

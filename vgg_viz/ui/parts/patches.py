@@ -20,7 +20,7 @@ from vgg_viz.ui.parts import at_hand, comparison, inspector
 from vgg_viz.ui.parts.at_hand import AtHand
 from vgg_viz.ui.parts.layer_maps import script_network
 from vgg_viz.ui.state import mode, picked, selection
-from vgg_viz.ui.widgets import controls, export_menu, grid, words
+from vgg_viz.ui.widgets import chosen_channel, export_menu, grid, words
 from vgg_viz.ui.widgets.colour_grid import ColourGrid
 from vgg_viz.ui.widgets.grid import Place
 
@@ -143,7 +143,7 @@ class Patches:
         first = ", the first ones each of another picture" if count > 1 else ""
         return words.caption(
             f"{of} · {self.network.label} · {self.origin}{first}",
-            f"Strongest of {len(self.pictures)} pictures of this page",
+            f"Strongest of {len(self.pictures)} pictures",
         )
 
     def positions(self, spots: Sequence[Spot]) -> str:
@@ -157,7 +157,9 @@ class Patches:
     @property
     def origin(self) -> str:
         """Over what these are the strongest."""
-        return f"strongest of {len(self.pictures)} pictures of this page, not of ImageNet"
+        own = sum(picture.choice == OWN for picture in self.pictures)
+        whose = f", {own} of them yours" if own else " of this page"
+        return f"strongest of {len(self.pictures)} pictures{whose}, not of ImageNet"
 
     def script_run(self, name: str, channels: Sequence[int], each: int) -> PatchesRun:
         """How a script of one's own finds and cuts out the same."""
@@ -199,7 +201,7 @@ def show_one(results: Results, patches: Patches, count: int) -> None:
         show_grid(results, patches, count, GRIDS[0])
         offer(GRIDS[0], [patches], lambda: [patches.grid(count)], range(1, count + 1), 1)
     with panel:
-        channel = choose_channel(patches.layer)
+        channel = chosen_channel.choose(patches.layer)
         show_nine(results, patches, channel, NINES[0])
 
 
@@ -213,7 +215,7 @@ def show_pair(results: Results, sides: Sequence[Patches], count: int) -> None:
             st.subheader(heading)
             show_grid(results, patches, count, name, HALF)
     offer(GRIDS[0], sides, lambda: both(sides, count), range(1, count + 1), 1)
-    channel = choose_channel(sides[0].layer)
+    channel = chosen_channel.choose(sides[0].layer)
     for name, patches, column in zip(NINES, sides, columns(), strict=True):
         with column:
             show_nine(results, patches, channel, name)
@@ -240,21 +242,11 @@ def show_grid(
     grid.show(results, patches.grid(count), place)
 
 
-def choose_channel(layer: ConvLayer) -> int | None:
-    """Show the number field, but in a lecture; return the channel that is chosen, if one is."""
-    if not mode.in_lecture():
-        with st.container(key="inspector-fields", horizontal=True):
-            controls.number("Channel", selection.CHANNEL, layer.filters)
-    chosen = selection.current()
-    return chosen.channel if chosen else None
-
-
 def show_nine(results: Results, patches: Patches, channel: int | None, name: str) -> None:
     """Show the strongest patches of a channel, or say how to choose one."""
     if channel is None:
         words.note(HINT)
         return
-    st.markdown(f"**Channel {channel} of {patches.layer.name}**")
     spots = patches.of(channel)
     if not spots:
         st.info("Silent on all of these pictures.", icon=":material/volume_off:")

@@ -161,7 +161,7 @@ def problem(given: Sequence[File], fates: Sequence[str]) -> str:
 def sentences(given: Sequence[File], fates: Sequence[str]) -> Iterator[str]:
     """The same, one by one."""
     broken = [
-        title_of(file.name) for file, fate in zip(given, fates, strict=True) if fate == "broken"
+        printable(file.name) for file, fate in zip(given, fates, strict=True) if fate == "broken"
     ]
     if broken:
         named = ", ".join(f"“{name}”" for name in broken[:NAMED])
@@ -202,12 +202,14 @@ def small_of(title: str, pictures: Mapping[Fit, Picture]) -> Small:
 
 
 def title_of(name: str) -> str:
-    """What a picture is called after its file: printable, and short enough for a tile."""
-    stem = name.rsplit(".", 1)[0] or name
-    printable = "".join(letter if letter.isprintable() else " " for letter in stem).strip()
-    if len(printable) > LONGEST_NAME:
-        printable = f"{printable[: LONGEST_NAME - 1]}…"
-    return printable or "Yours"
+    """What a picture is called after its file, without its ending."""
+    return printable(name.rpartition(".")[0] or name) or "Yours"
+
+
+def printable(name: str) -> str:
+    """A file's name in printable letters, so many that a tile has room for them."""
+    letters = "".join(letter if letter.isprintable() else " " for letter in name).strip()
+    return letters if len(letters) <= LONGEST_NAME else f"{letters[: LONGEST_NAME - 1]}…"
 
 
 def packed(pixels: np.ndarray) -> bytes:
