@@ -6,7 +6,7 @@ import pytest
 from tests.support.maps import BiasedWeights, all_layers
 from vgg_viz import images, samples
 from vgg_viz.architecture import VGG19
-from vgg_viz.network import Network, build_model, preprocess
+from vgg_viz.network import Network, preprocess
 from vgg_viz.weights import UntrainedWeights
 
 # Before the first import of TensorFlow: no reports about the machine it finds.
@@ -20,6 +20,12 @@ def untrained_network():
 
 
 @pytest.fixture(scope="session")
+def biased_network():
+    """The same with biases that count."""
+    return Network(BiasedWeights())
+
+
+@pytest.fixture(scope="session")
 def photograph():
     """A photograph as the network's input, uint8 (224, 224, 3); nobody may write to it."""
     pixels = images.load_picture(samples.sample_bytes("cat"))
@@ -28,9 +34,9 @@ def photograph():
 
 
 @pytest.fixture(scope="session")
-def computed_maps(photograph):
+def computed_maps(biased_network, photograph):
     """What a network with biases makes of a photograph: layer name -> maps, float32 (n, h, w)."""
-    return all_layers(build_model(BiasedWeights()), VGG19)(preprocess(photograph))
+    return all_layers(biased_network.model, VGG19)(preprocess(photograph))
 
 
 @pytest.fixture

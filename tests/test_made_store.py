@@ -171,6 +171,11 @@ def test_a_damaged_file_is_not_shown_and_goes(store, folder, damage):
     assert same(store.read(SERIES, 5), made())
 
 
+def test_a_picture_larger_than_any_is_not_decoded(store):
+    store.save(SERIES, {5: made(side=513)})
+    assert store.read(SERIES, 5) is None
+
+
 def test_any_byte_that_is_another_is_seen_or_counts_for_nothing(store, folder):
     store.save(SERIES, {5: made(side=8)})
     path = the_file(folder)

@@ -17,15 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vgg_viz.architecture import POOL_SIDE, VGG19, Architecture, ConvLayer, SpatialLayer
-from vgg_viz.network import MEAN_BGR, network_input
+from vgg_viz.network import MEAN_BGR, MEAN_COLOUR, network_input
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from vgg_viz.network import Network
-
-# The mean of ImageNet's training pictures as a pixel: what the network takes next to zero for.
-MEAN_COLOUR = tuple(round(mean) for mean in reversed(MEAN_BGR))
 
 
 class Interval(NamedTuple):
@@ -121,9 +118,14 @@ class FieldPass:
     """
 
     def __init__(self, network: Network, layer: ConvLayer, side: int) -> None:
-        """Prepare for pictures of ``side`` pixels, not more than the layer's receptive field."""
-        if not 1 <= side <= layer.receptive_field:
-            raise ValueError(f"expected 1 to {layer.receptive_field} pixels, got {side}")
+        """Prepare for pictures of ``side`` pixels.
+
+        Raises:
+            ValueError: that is more than the value sees of the network's input.
+        """
+        seen = depends_on(layer, middle(layer), network.architecture)[0].length
+        if not 1 <= side <= seen:
+            raise ValueError(f"expected 1 to {seen} pixels, got {side}")
         self.network = network
         self.layer = layer
         self.side = side

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 # Mean of ImageNet's training pictures, in the order blue, green, red: that of the network's input.
 # Keras: keras/src/applications/imagenet_utils.py, mode "caffe".
 MEAN_BGR = (103.939, 116.779, 123.68)
+# The same as a pixel, red, green, blue: what the network takes next to zero for, as its padding is.
+MEAN_COLOUR = tuple(round(mean) for mean in reversed(MEAN_BGR))
 
 # Keras' name for VGG's own, and the commonest mistake: see `preprocess` and `preprocess_wrongly`.
 Preprocessing = Literal["caffe", "rgb"]

@@ -11,13 +11,10 @@ import numpy as np
 
 from vgg_viz.architecture import ConvLayer
 from vgg_viz.explanation import receptive_fields
-from vgg_viz.network import MEAN_BGR
+from vgg_viz.network import MEAN_COLOUR
 
 A_PICTURE = 2  # places of each picture that are known
 MOST = 9  # places of a channel, over all pictures
-
-# What the padding's zeros are to the network.
-MEAN_COLOUR = np.rint(MEAN_BGR[::-1]).astype(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +104,7 @@ def patch(pixels: np.ndarray, layer: ConvLayer, row: int, column: int) -> np.nda
     fields = receptive_fields(layer)
     (top, bottom), (left, right) = fields[row], fields[column]
     height, width = pixels.shape[:2]
-    seen = np.full((bottom - top, right - left, 3), MEAN_COLOUR)
+    seen = np.full((bottom - top, right - left, 3), MEAN_COLOUR, np.uint8)
     above, before = max(0, -top), max(0, -left)
     inside = pixels[max(0, top) : min(bottom, height), max(0, left) : min(right, width)]
     seen[above : above + inside.shape[0], before : before + inside.shape[1]] = inside

@@ -91,6 +91,14 @@ def test_room_in_a_batch_is_for_others_who_look_at_the_same_layer(wishes):
     assert make(wishes, 1.2) == ("block3_conv4", 5)
 
 
+def test_what_is_begun_is_in_no_other_batch(wishes):
+    want(wishes, EYES, tuple(range(1, 9)), 0.0)
+    wishes.next_batch(0.0)
+    want(wishes, EYES, (9,), 0.1)
+    wishes.settle(EYES, {8}, 0.2)
+    assert make(wishes, 0.3) == ("block3_conv4", 9, 5, 6, 7)
+
+
 def test_a_wish_that_nobody_looks_at_rests_and_makes_way(wishes):
     want(wishes, EYES, (1, 2), 0.0)
     begun = wishes.next_batch(0.0)

@@ -49,6 +49,9 @@ def running_server(
     command = [sys.executable, "-m", "streamlit", "run", script]
     names = log.with_name("class_names.txt")  # which need no network
     names.write_bytes(host_list())
+    own = {"VGG_VIZ_CLASS_NAMES": str(names)}
+    if "VGG_VIZ_WEIGHTS" in environment:  # then Keras' folder is for what the server makes
+        own["KERAS_HOME"] = str(log.with_name("keras"))
     options = ["--server.port", str(port), "--server.headless", "true"]
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -56,7 +59,7 @@ def running_server(
             cwd=REPOSITORY,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "VGG_VIZ_CLASS_NAMES": str(names), **environment},
+            env={**os.environ, **own, **environment},
         )
     try:
         wait_for_health(f"http://127.0.0.1:{port}", process)

@@ -18,6 +18,14 @@ def stand_in() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def keras_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One of the tests' own, so that pictures are kept nowhere else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def names_of_classes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Names that need no network."""
     path = tmp_path_factory.mktemp("names") / "names.txt"
