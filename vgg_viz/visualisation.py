@@ -22,6 +22,7 @@ from typing import Literal
 import numpy as np
 
 from vgg_viz.architecture import ConvLayer
+from vgg_viz.explanation import receptive_fields
 from vgg_viz.field import FieldPass
 from vgg_viz.network import Network, read_only
 
@@ -76,6 +77,22 @@ def batch_size(layer: ConvLayer) -> int:
     return TOGETHER[layer.block]
 
 
+def pasted(
+    pixels: np.ndarray, made: np.ndarray, layer: ConvLayer, row: int, column: int
+) -> np.ndarray:
+    """A picture, RGB uint8 ``(h, w, 3)``, with a made one in the middle of a position's field.
+
+    What reaches beyond the border is cut off. Rows and columns of the layer's map count from 0.
+    """
+    both = pixels.copy()
+    fields, beyond = receptive_fields(layer), (layer.receptive_field - len(made)) // 2
+    top, left = (fields[position][0] + beyond for position in (row, column))
+    seen = made[max(0, -top) :, max(0, -left) :]
+    part = both[max(0, top) : top + len(made), max(0, left) : left + len(made)]
+    part[:] = seen[: part.shape[0], : part.shape[1]]
+    return both
+
+
 class Making:
     """Pictures of some channels of a layer while they are made; used by one thread at a time."""
 
@@ -106,7 +123,7 @@ class Making:
         self.step = 0
         self.values = np.full(len(channels), -np.inf, np.float32)
         self._field = FieldPass(network, layer, picture_side(layer))
-        self._views = views([seed, layer.conv_number], self._field.side)
+        self._views = views([seed, layer.conv_number])
         parametrised = Frequencies if recipe == "recipe" else Pixels
         self._canvas = parametrised(self._field.side)
         begin = [self._canvas.begin([seed, layer.conv_number, one]) for one in channels]
@@ -169,7 +186,7 @@ class Pose:
     shift: tuple[float, float]
 
 
-def views(seed: Sequence[int], side: int) -> Generator[Pose, None, None]:
+def views(seed: Sequence[int]) -> Generator[Pose, None, None]:
     """A pose a step, the same for all channels."""
     random = np.random.default_rng(seed)
     while True:

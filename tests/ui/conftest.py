@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.class_lists import host_list
+from tests.support.making import finished_at_once
 from tests.support.pages import network_of
 from tests.support.truth import StandIn, Truth, cheap_slab
 from vgg_viz.dense import UntrainedDense
+from vgg_viz.serving.making import Maker
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +41,13 @@ def names_of_classes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 def quick_dense(monkeypatch: pytest.MonkeyPatch) -> None:
     """Dense layers that cost next to nothing: what is seen of them is computed from them."""
     monkeypatch.setattr(UntrainedDense, "slab", cheap_slab)
+
+
+@pytest.fixture(autouse=True)
+def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made pictures that are finished at once; tests of how they grow take their own."""
+    for name in ("look", "there"):
+        monkeypatch.setattr(Maker, name, finished_at_once)
 
 
 @pytest.fixture(scope="session")

@@ -134,7 +134,7 @@ MATTERS = {
     ),
     "made": (
         {"view": "What excites it", "excited_by": "Made", "channel": "2"},
-        ("made", "recipe", "seed", "paste", "excited_by"),
+        ("made", "recipe", "seed", "paste"),
     ),
     "blocks": (
         {"view": "Blocks", "beside": "true"},

@@ -130,6 +130,11 @@ def shows_own_picture() -> bool:
     return OWN in (value("picture"), other)
 
 
+def has_changed() -> bool:
+    """Whether something was changed that the address does not say yet."""
+    return _view().changed
+
+
 def problems() -> list[str]:
     """What was not understood of the address, a sentence each, until something is changed."""
     return _view().problems

@@ -8,33 +8,50 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.architecture import ConvLayer
 from vgg_viz.links import EXCITATIONS, MOST_SEEDS, RECIPES, NetworkChoice
 from vgg_viz.network import Network
+from vgg_viz.serving.making import Subject
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import comparison, patches
+from vgg_viz.ui.parts import comparison, made, pasted, patches
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.parts.made import Made
 from vgg_viz.ui.state.serving import results
 from vgg_viz.ui.widgets import controls, own_pictures, picture_chooser, words
 from vgg_viz.ui.widgets.chosen_network import load_network
+from vgg_viz.visualisation import picture_side
+
+WAYS = (
+    "**With the recipe**: climbing in spatial frequencies and in colours that do not go together "
+    "in photographs, while the picture is turned, scaled and shifted a little · **Plain pixels**: "
+    "each pixel by itself. Its values are higher still, and it shows why the recipe exists."
+)
+PASTING = "The chosen channel’s picture is put into the photograph, where you click."
 
 
 def show(notice: DeltaGenerator) -> None:
     """Show the controls, then what excites the channels of the chosen layer."""
     with st.sidebar:
-        picture_chooser.choose()
+        chosen = picture_chooser.choose()
         kind = controls.one_of("By", "excited_by", EXCITATIONS)
         layer = controls.layer()
         if kind == "patches":
             count = controls.count("Number of channels", "maps", layer.filters)
         else:
-            controls.count("Number of made pictures", "made", layer.filters)
-            controls.one_of("Made", "recipe", RECIPES)
-            controls.number("Seed", "seed", MOST_SEEDS)
-            st.toggle("Paste it into my picture", **state.bind("paste"))
+            count = controls.count("Number of made pictures", "made", layer.filters)
+            recipe = controls.one_of("Way", "recipe", RECIPES, help_text=WAYS)
+            seed = controls.number("Seed", "seed", MOST_SEEDS) or 1
+            pastes = st.toggle("Paste it into my picture", help=PASTING, **state.bind("paste"))
         compared = controls.comparison()
         choice = controls.network()
         if kind == "patches":
             own_pictures.choose()
     words.heading(f"What excites {layer.name}", layer)
+    networks = networks_of(choice, compared, notice)
     if kind == "patches":
-        show_patches(layer, count, networks_of(choice, compared, notice))
+        show_patches(layer, count, networks)
+        return
+    subjects = [Subject(network, layer, seed, recipe) for network in networks]
+    show_made(subjects, count)
+    if pastes:
+        pasted.show(LayerMaps(results(), networks[0], chosen, layer), subjects[0])
 
 
 def networks_of(choice: NetworkChoice, compared: str, notice: DeltaGenerator) -> Sequence[Network]:
@@ -53,3 +70,29 @@ def show_patches(layer: ConvLayer, count: int, networks: Sequence[Network]) -> N
     )
     found = results()
     patches.show(found, [patches.read(found, network, layer) for network in networks], count)
+
+
+def show_made(subjects: Sequence[Subject], count: int) -> None:
+    """Show pictures that are made for the channels, while they are made."""
+    layer, found = subjects[0].layer, results()
+    side = picture_side(layer)
+    words.prose(
+        f"For each channel a picture is looked for, from noise and uphill, that it answers to as "
+        f"strongly as can be: {side} × {side} pixels. It is **one of many**: another seed leads to "
+        "another one. People predict what a channel answers better from real patches than from "
+        "made pictures ([Borowski 2021](https://arxiv.org/abs/2010.12606): 92 and 82 %): look at "
+        "the **patches** first. Made as in [Olah 2017](https://distill.pub/2017/"
+        "feature-visualization)." + room_around(layer)
+    )
+    made.show([Made(one, patches.read(found, one.network, layer)) for one in subjects], count)
+
+
+def room_around(layer: ConvLayer) -> str:
+    """That the pictures are smaller than what the channels see, where they are."""
+    side, field = picture_side(layer), layer.receptive_field
+    if side == field:
+        return ""
+    return (
+        f" A position sees {field} × {field} pixels here; so that it does not take minutes, the "
+        "pictures are smaller, and what is around them has the mean colour."
+    )

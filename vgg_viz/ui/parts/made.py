@@ -1,0 +1,302 @@
+"""Made pictures: what channels answer to most as far as climbing finds it, while it is found."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from vgg_viz.architecture import ConvLayer
+from vgg_viz.figures import figure
+from vgg_viz.links import RECIPES
+from vgg_viz.network import MEAN_COLOUR
+from vgg_viz.patches import Spot, patch
+from vgg_viz.serving.making import Growing, Progress, Subject
+from vgg_viz.ui import state
+from vgg_viz.ui.parts import comparison, inspector, patches
+from vgg_viz.ui.parts.patches import Patches
+from vgg_viz.ui.state import mode
+from vgg_viz.ui.state.serving import results, shared
+from vgg_viz.ui.widgets import chosen_channel, grid, words
+from vgg_viz.ui.widgets.colour_grid import ColourGrid
+from vgg_viz.ui.widgets.grid import Place
+from vgg_viz.visualisation import picture_side
+
+GRIDS = ("made-grid", "made-grid-other")
+ONES = ("made-one", "made-one-other")
+STOPPED = "made-stopped"
+POLLING_SECONDS = 1.0
+NOT_BEGUN = 128  # grey
+HINT = "Click a picture to see it here, large, beside the channel's strongest patch."
+
+
+@dataclass(frozen=True)
+class Made:
+    """The pictures that are made for a layer's channels, and the patches they compare with."""
+
+    subject: Subject
+    patches: Patches
+
+    @property
+    def layer(self) -> ConvLayer:
+        """The channels' layer."""
+        return self.subject.layer
+
+    def progress(self, channels: Sequence[int], *, wanted: bool) -> Progress:
+        """What there is of these channels' pictures; the rest is made as long as it is wanted."""
+        maker = shared().maker
+        return (maker.look if wanted else maker.there)(self.subject, channels)
+
+    def strongest(self, channel: int) -> Spot | None:
+        """The channel's strongest patch; None where it is silent on all pictures."""
+        spots = self.patches.first[channel - 1]
+        return spots[0] if spots else None
+
+    def times(self, channel: int, value: float) -> str:
+        """How many times the value of the strongest patch that is: empty where there is none."""
+        spot = self.strongest(channel)
+        return f"{figure(value / spot.value, 2)}×" if spot and value > 0 else ""
+
+    def grid(self, channels: Sequence[int], progress: Progress) -> ColourGrid:
+        """The channels' pictures as they are, a tile each; grey where nothing is to be seen yet."""
+        seen = [progress.pictures.get(channel) for channel in channels]
+        done = sum(one is not None and one.finished for one in seen)
+        return ColourGrid(
+            partial(self._tiles, seen),
+            [self.title(*pair) for pair in zip(channels, seen, strict=True)],
+            channels,
+            ("made", self.subject.key, tuple(channels), tuple(one and one.step for one in seen)),
+            self.caption(len(channels), done),
+            name="made",
+            axes={"channel": channels},
+            told=[self.told(*pair) for pair in zip(channels, seen, strict=True)],
+            figures=self.figures(channels, progress.pictures),
+        )
+
+    def _tiles(self, seen: Sequence[Growing | None]) -> np.ndarray:
+        side = picture_side(self.layer)
+        grey = np.full((side, side, 3), NOT_BEGUN, np.uint8)
+        return np.stack([grey if one is None else one.pixels for one in seen])
+
+    def figures(
+        self, channels: Sequence[int], seen: Mapping[int, Growing]
+    ) -> dict[str, Sequence[float]]:
+        """The numbers of pictures: their values, those of the strongest patches, and the steps."""
+        spots = [self.strongest(channel) for channel in channels]
+        return {
+            "value": [seen[one].value if one in seen else 0.0 for one in channels],
+            "strongest_patch": [spot.value if spot else 0.0 for spot in spots],
+            "steps": [seen[one].step if one in seen else 0 for one in channels],
+        }
+
+    def title(self, channel: int, seen: Growing | None) -> str:
+        """A tile's title: the channel, the picture's value, and how many times the patch's."""
+        if seen is None:
+            return str(channel)
+        parts = [str(channel), figure(seen.value, 3), self.times(channel, seen.value)]
+        return " · ".join(filter(None, parts))
+
+    def told(self, channel: int, seen: Growing | None) -> list[str]:
+        """What is said of a tile."""
+        if seen is None:
+            return ["not begun"]
+        times, spot = self.times(channel, seen.value), self.strongest(channel)
+        lines = [f"{figure(seen.value)} before ReLU"]
+        if times and spot:
+            lines.append(f"{times} the strongest patch, {figure(spot.value)}")
+        elif spot is None:
+            lines.append("silent on all pictures of this page")
+        return lines if seen.finished else [*lines, f"step {seen.step} of {seen.steps}"]
+
+    def caption(self, count: int, done: int) -> str:
+        """What a reader must know of the grid."""
+        network, way = self.subject.network.label, RECIPES[self.subject.recipe].lower()
+        of = f"{count} of {self.layer.filters} channels"
+        under = f" · {done} finished" if done < count else ""
+        return words.caption(
+            f"{self.layer.title} · {network} · {of}{under} · made by optimisation, {way}, seed "
+            f"{self.subject.seed} · number, value before ReLU, times the strongest patch of "
+            f"{len(self.patches.pictures)} pictures of this page",
+            f"{network} · {of} · made by optimisation, {way}",
+        )
+
+    def beside_patch(self, channel: int, seen: Growing) -> ColourGrid:
+        """A picture in its field, and the strongest patch, side by side."""
+        tiles, titles = [in_field(self.layer, seen.pixels)], [f"Made · {figure(seen.value)}"]
+        told, spot = [self.told(channel, seen)], self.strongest(channel)
+        if spot:
+            picture = self.patches.pictures[spot.picture]
+            tiles.append(patch(picture.pixels, self.layer, spot.row, spot.column))
+            titles.append(f"Strongest patch · {figure(spot.value)}")
+            told.append([f"{figure(spot.value)} on {picture.title}"])
+        numbers = range(1, len(tiles) + 1)
+        of = f"Channel {channel} of {self.layer.name}"
+        return ColourGrid(
+            tiles,
+            titles,
+            numbers,
+            ("beside", self.subject.key, channel, seen.step, self.patches.key),
+            words.caption(f"{of} · {self.subject.network.label}", of),
+            columns=len(tiles),
+            axes={"tile": numbers},
+            told=told,
+        )
+
+
+def in_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:
+    """A made picture as the network saw it: where its field is larger, in the mean colour."""
+    side = layer.receptive_field
+    seen = np.full((side, side, 3), MEAN_COLOUR, np.uint8)
+    first = (side - len(pixels)) // 2
+    which = slice(first, first + len(pixels))
+    seen[which, which] = pixels
+    return seen
+
+
+def show(sides: Sequence[Made], count: int) -> None:
+    """Show the first so many channels' pictures of one network or two, growing while they grow."""
+    if len(sides) > 1 and sides[0].subject.key == sides[1].subject.key:
+        comparison.tell_same("network")
+    channels = range(1, count + 1)
+    wanted = not is_stopped(sides, channels)
+    live = wanted and not is_complete(sides, channels)
+    every = POLLING_SECONDS if live else None
+    st.fragment(show_growing, run_every=every)(sides, channels, live=live)
+
+
+def show_growing(sides: Sequence[Made], channels: Sequence[int], *, live: bool) -> None:
+    """Show pictures as they are, again and again as long as they grow."""
+    # What is clicked in here concerns the whole page, as does that there is no more to come.
+    stopped = is_stopped(sides, channels)
+    if state.has_changed() or (live and (stopped or is_complete(sides, channels))):
+        st.rerun()
+    show_progress(sides, channels, stopped=stopped)
+    if len(sides) > 1:
+        show_pair(sides, channels, wanted=not stopped)
+    else:
+        show_one(sides[0], channels, wanted=not stopped)
+
+
+def all_channels(channels: Sequence[int]) -> list[int]:
+    """What is made: the channel that is chosen first, and those of the grid."""
+    chosen = state.number("channel")
+    return list(dict.fromkeys([*([chosen] if chosen else []), *channels]))
+
+
+def is_complete(sides: Sequence[Made], channels: Sequence[int]) -> bool:
+    """Whether nothing more is to come."""
+    wanted = all_channels(channels)
+    return all(made.progress(wanted, wanted=False).complete for made in sides)
+
+
+def job(sides: Sequence[Made], channels: Sequence[int]) -> Hashable:
+    """What is made here, in plain values."""
+    return tuple(made.subject.key for made in sides), tuple(all_channels(channels))
+
+
+def is_stopped(sides: Sequence[Made], channels: Sequence[int]) -> bool:
+    """Whether this visitor wants no more of what is made here."""
+    return st.session_state.get(STOPPED) == job(sides, channels)
+
+
+def turn(sides: Sequence[Made], channels: Sequence[int]) -> None:
+    """A callback's work: stop, or go on."""
+    stopped = is_stopped(sides, channels)
+    st.session_state[STOPPED] = None if stopped else job(sides, channels)
+
+
+def show_progress(sides: Sequence[Made], channels: Sequence[int], *, stopped: bool) -> None:
+    """Show how far it is, what is left, and the way to stop or go on."""
+    wanted = all_channels(channels)
+    found = [made.progress(wanted, wanted=not stopped) for made in sides]
+    for failure in dict.fromkeys(one.failure for one in found if one.failure):
+        st.warning(words.escape_marks(failure), icon=":material/error:")
+    if all(one.complete for one in found):
+        return
+    growing = [one.pictures[channel] for one in found for channel in one.pictures]
+    share = sum(one.step / one.steps for one in growing) / (len(wanted) * len(sides))
+    left = [one.seconds_left for one in found if one.seconds_left is not None]
+    with st.container(key="made-progress", horizontal=True, vertical_alignment="center"):
+        said = "Stopped" if stopped else f"Making pictures{time_left(max(left, default=None))}"
+        st.progress(min(share, 1.0), said)
+        st.button(
+            "Go on" if stopped else "Stop",
+            icon=":material/play_arrow:" if stopped else ":material/stop:",
+            key="made-turn",
+            on_click=turn,
+            args=(sides, channels),
+        )
+
+
+def time_left(seconds: float | None) -> str:
+    """What is left, in words."""
+    if seconds is None:
+        return "…"
+    if seconds < 90:
+        return f": about {max(1, round(seconds))} s left"
+    return f": about {round(seconds / 60)} minutes left"
+
+
+def show_one(made: Made, channels: Sequence[int], *, wanted: bool) -> None:
+    """Show one network's pictures and, beside them, the one that was picked."""
+    with st.container(key="maps-room"):
+        alone = mode.in_lecture() and state.number("channel") is None
+        left, panel = [st.container()] * 2 if alone else st.columns([3, 2], gap="medium")
+    with left:
+        show_grid(made, channels, GRIDS[0], wanted=wanted)
+    with panel:
+        channel = chosen_channel.choose(made.layer)
+        show_chosen(made, channel, ONES[0], wanted=wanted)
+
+
+def show_pair(sides: Sequence[Made], channels: Sequence[int], *, wanted: bool) -> None:
+    """Show the same channels of two networks side by side, and the chosen one's of both."""
+    for name, made, column in zip(GRIDS, sides, patches.columns(), strict=True):
+        with column:
+            st.subheader(comparison.network_name(made.subject.network))
+            show_grid(made, channels, name, patches.HALF, wanted=wanted)
+    channel = chosen_channel.choose(sides[0].layer)
+    for name, made, column in zip(ONES, sides, patches.columns(), strict=True):
+        with column:
+            show_chosen(made, channel, name, wanted=wanted)
+
+
+def show_grid(
+    made: Made,
+    channels: Sequence[int],
+    name: str,
+    width: int = grid.PAGE_WIDTH,
+    *,
+    wanted: bool,
+) -> None:
+    """Show a picture a channel; a click chooses the channel."""
+    tiles = made.grid(channels, made.progress(all_channels(channels), wanted=wanted))
+    place = Place(name, inspector.pick_map(name, made.layer), width=width)
+    grid.show(results(), tiles, place)
+
+
+def show_chosen(made: Made, channel: int | None, name: str, *, wanted: bool) -> None:
+    """Show the chosen channel's picture beside its strongest patch, or say how to choose one."""
+    if channel is None:
+        words.note(HINT)
+        return
+    seen = made.progress([channel], wanted=wanted).pictures.get(channel)
+    if seen is None:
+        words.note("Its picture is not begun yet.")
+        return
+    place = Place(name, grid.ignore, width=patches.PANEL, follows=False, tools=False)
+    grid.show(results(), made.beside_patch(channel, seen), place)
+    if not mode.in_lecture():
+        st.markdown(sentence(made, channel, seen))
+
+
+def sentence(made: Made, channel: int, seen: Growing) -> str:
+    """A picture's value against that of the strongest patch, in words."""
+    value = f"The made picture's value before ReLU is **{figure(seen.value)}**"
+    spot, times = made.strongest(channel), made.times(channel, seen.value)
+    if spot is None:
+        return f"{value}. On all pictures of this page the channel is silent."
+    title = words.escape(made.patches.pictures[spot.picture].title)
+    patched = f"its strongest patch's, on {title}, **{figure(spot.value)}**"
+    return f"{value}; {patched}" + (f": **{times}** as much." if times else ".")
