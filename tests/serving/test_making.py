@@ -24,7 +24,7 @@ from vgg_viz.serving.making import TOO_LITTLE_MEMORY, Maker, Subject
 from vgg_viz.serving.shared import Shared
 from vgg_viz.serving.waiting import Turns
 from vgg_viz.serving.wishes import FORGET_SECONDS, REST_SECONDS
-from vgg_viz.visualisation import MadePicture
+from vgg_viz.visualisation import MadePicture, Making
 from vgg_viz.weights import UntrainedWeights, WeightsError
 
 NETWORK = network_of("mine")
@@ -572,3 +572,21 @@ def test_a_process_that_ends_waits_for_the_unit_and_begins_no_other():
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["unit 0", "Keras is taken down"]
     assert "Traceback" not in done.stderr
+
+
+# -- with the network itself
+
+
+def test_real_pictures_are_those_that_are_made_without_anybody_looking(untrained_network, store):
+    layer = VGG19.conv_layer("block1_conv1")
+    subject = Subject(untrained_network, layer, 3, "plain")
+    alone = Making(untrained_network, layer, (5, 9), 3, "plain")
+    while not alone.finished:
+        alone.advance()
+    for _ in range(2):  # made, and found on the disk at the next start
+        maker = Maker(Cache(2**20), Turns(), store_of=lambda weights: store)
+        progress = look_until_complete(maker, subject, (5, 9))
+        for channel, expected in zip((5, 9), alone.results(), strict=True):
+            found = progress.pictures[channel]
+            np.testing.assert_array_equal(found.pixels, expected.pixels)
+            assert (found.value, found.step) == (expected.value, expected.steps)
