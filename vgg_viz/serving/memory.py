@@ -14,7 +14,8 @@ The maps of one picture in all 16 layers have 59 MB, what its blocks work on 6 M
 that all look at is computed once. Whole layers' filters, 80 MB together, are not kept.
 
 Not in these bounds is what Streamlit holds of a visitor: the file that was uploaded, of up to
-20 MB, for as long as the page is open and two minutes more, and 0.3 MB for the session itself.
+20 MB, for as long as the page is open and two minutes more, and 0.3 MB for the session itself; of
+up to 20 pictures that were given together 4 MB at most, and their files until they are read.
 
 What all of it takes was measured with `make load` (Linux, 2 cores, TensorFlow 2.21, resident MB):
 

@@ -1,0 +1,90 @@
+"""What excites it, as visitors use it: from a channel to its patches, and from one to its place."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_inspector import PHONE
+from tests.browser.test_own_picture import photo
+from tests.browser.test_pointing import grid
+from tests.support.reading import settle
+from vgg_viz import links
+
+pytestmark = pytest.mark.browser
+
+# 3 x 3 tiles, of channels as of a channel's patches.
+EXCITES = "view=What+excites+it&layer=5+%C2%B7+block3_conv1&maps=9"
+
+
+def click_tile(page: Page, name: str, tile: int) -> None:
+    mosaic = grid(page, name)
+    mosaic.scroll_into_view_if_needed()
+    box = mosaic.bounding_box()
+    row, column = divmod(tile, 3)
+    spot = {"x": (column + 0.5) * box["width"] / 3, "y": (row + 0.6) * box["height"] / 3}
+    mosaic.click(position=spot)
+
+
+def lines(page: Page, name: str) -> list[str]:
+    """What is said of each tile of a mosaic."""
+    return grid(page, name).evaluate("(grid) => grid.getRootNode().mosaic.header.lines")
+
+
+def name_of_channel(page: Page, channel: int) -> None:
+    name = page.locator(".st-key-chosen-channel .title")
+    expect(name).to_have_text(f"Channel {channel} of block3_conv1")
+    settle(page)
+
+
+def test_a_click_leads_to_a_channels_patches_and_from_one_to_its_place_and_back(open_page):
+    page = open_page(EXCITES)
+    click_tile(page, "patches", 4)
+    name_of_channel(page, 5)
+    said = lines(page, "nine")[1]
+    value, title, row, column = re.match(r"(\S+) on (.+)\nrow (\d+), column (\d+)", said).groups()
+    click_tile(page, "nine", 1)
+    reading = page.locator(".st-key-inspector .reading")
+    expect(reading).to_contain_text(f"Row {row}, column {column}: {value}.")
+    there = links.read(page.url)
+    assert there["view"] == "maps"
+    assert links.PICTURES[there.get("picture", "cat")] == title
+    assert (there["channel"], there["row"], there["column"]) == (5, int(row), int(column))
+    page.go_back()
+    name_of_channel(page, 5)
+    assert lines(page, "nine")[1] == said
+    expect(page.locator(".st-key-patches .selected")).to_be_visible()
+
+
+def test_on_a_phone_the_channel_comes_into_sight_and_there_is_a_way_back(open_page):
+    page = open_page(EXCITES, **PHONE)
+    click_tile(page, "patches", 0)
+    name_of_channel(page, 1)
+    expect(grid(page, "nine")).to_be_in_viewport()
+    page.get_by_role("button", name="Back to the channels").click()
+    expect(page.locator(".st-key-patches .selected")).to_be_in_viewport()
+
+
+def test_pictures_given_together_are_looked_through_and_become_ones_own(open_page):
+    page = open_page(f"{EXCITES}&channel=5")
+    files = [
+        {"name": f"{colour}.png", "mimeType": "image/png", "buffer": photo(colour)}
+        for colour in ("red", "green", "blue")
+    ]
+    files.append({"name": "words.png", "mimeType": "image/png", "buffer": b"words"})
+    uploader = page.locator('[class*="st-key-own-upload-several"] input[type=file]')
+    uploader.set_input_files(files)
+    expect(page.get_by_text("strongest of 11 pictures, 3 of them yours").first).to_be_visible()
+    expect(page.get_by_text("No picture that can be read here: “words.png”.")).to_be_visible()
+    settle(page)
+    said = lines(page, "nine")
+    mine = next(tile for tile, line in enumerate(said) if re.search(" on (red|green|blue)", line))
+    colour = re.search(" on (red|green|blue)", said[mine])[1]
+    click_tile(page, "nine", mine)
+    expect(page.get_by_text(f"{colour}, as VGG19 sees it").first).to_be_visible()
+    assert links.read(page.url)["picture"] == links.OWN
+    page.get_by_role("radio", name="What excites it", exact=True).click()
+    # It is the visitor's own now, and is looked through once.
+    expect(page.get_by_text("strongest of 11 pictures, 3 of them yours").first).to_be_visible()
+    page.get_by_role("button", name="Remove them").click()
+    expect(page.get_by_text("strongest of 9 pictures, 1 of them yours").first).to_be_visible()
