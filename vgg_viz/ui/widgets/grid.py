@@ -89,7 +89,14 @@ class Tiles(ABC):
     def values(self) -> np.ndarray:
         """The tiles in one array, of which they are the first axis."""
         tiles = self.each()
-        return tiles if isinstance(tiles, np.ndarray) else np.stack(list(tiles))
+        if isinstance(tiles, np.ndarray):
+            return tiles
+        # Each into its place: some hundreds of large ones have 100 MB, and would twice.
+        for index, tile in enumerate(tiles):
+            if index == 0:
+                together = np.empty((len(self.titles), *tile.shape), tile.dtype)
+            together[index] = tile
+        return together
 
     @property
     def numbered_axes(self) -> Mapping[str, Sequence[int]]:
