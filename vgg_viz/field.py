@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vgg_viz.architecture import POOL_SIDE, VGG19, Architecture, ConvLayer, SpatialLayer
+from vgg_viz.explanation import receptive_fields
 from vgg_viz.network import MEAN_BGR, MEAN_COLOUR, network_input
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def stages(layer: ConvLayer, side: int, plan: Architecture = VGG19) -> tuple[Int
     Returns where the picture lies, along one side of the network's input, and the layers.
     """
     needed = depends_on(layer, middle(layer), plan)
-    first = needed[0].start + (needed[0].length - side) // 2
+    # In the middle of the whole field, even where that reaches beyond the border.
+    first = receptive_fields(layer)[middle(layer)][0] + (layer.receptive_field - side) // 2
     place = reached = have = Interval(first, first + side)
     way = []
     for spatial, within in zip(plan.layers[1:], needed[1:], strict=False):
@@ -121,11 +123,14 @@ class FieldPass:
         """Prepare for pictures of ``side`` pixels.
 
         Raises:
-            ValueError: that is more than the value sees of the network's input.
+            ValueError: that is none, or more than what lies in the middle of the value's field
+                and within the network's input.
         """
-        seen = depends_on(layer, middle(layer), network.architecture)[0].length
-        if not 1 <= side <= seen:
-            raise ValueError(f"expected 1 to {seen} pixels, got {side}")
+        start, stop = receptive_fields(layer)[middle(layer)]
+        beyond = max(0, -start, stop - network.architecture.input_side)
+        largest = stop - start - 2 * beyond
+        if not 1 <= side <= largest:
+            raise ValueError(f"expected 1 to {largest} pixels, got {side}")
         self.network = network
         self.layer = layer
         self.side = side
