@@ -18,7 +18,7 @@ from vgg_viz import links
 from vgg_viz.architecture import VGG19
 from vgg_viz.images import load_picture
 from vgg_viz.network import Network
-from vgg_viz.samples import sample_bytes
+from vgg_viz.samples import SAMPLES, sample_bytes
 from vgg_viz.tours import BUILT_IN, Step, Tour, TourError, Words, built_in, parse, said
 from vgg_viz.weights import UntrainedWeights
 
@@ -509,7 +509,7 @@ def test_reading_tours_needs_neither_streamlit_nor_numpy():
 def test_the_built_in_tour_is_about_ten_steps_with_questions():
     tour = built_in()
     assert tour == parse(BUILT_IN.read_bytes())
-    assert 8 <= len(tour.steps) <= 12
+    assert 8 <= len(tour.steps) <= 14
     assert sum(bool(step.words.question) for step in tour.steps) >= 3
     assert all(words.text.count(". ") <= 4 for step in tour.steps for words in all_words(step))
 
@@ -537,7 +537,7 @@ def named_in(words):
 @pytest.mark.parametrize("step", built_in().steps, ids=lambda step: step.title)
 def test_the_built_in_pages_are_within_their_layers(step):
     assert step.page["view"] in links.VIEWS
-    if step.page["view"] not in ("filters", "maps"):
+    if step.page["view"] not in ("filters", "maps", "excites"):
         return
     layer = VGG19.layer(step.page["layer"])
     for key in ("maps", "filters", "channel"):
@@ -723,6 +723,22 @@ def test_without_training_the_wall_is_black_in_one_map_and_grey_in_another(untra
     wall = np.median(maps[:, 40:110, 180:220], axis=(1, 2)) / maps.max(axis=(1, 2))
     assert wall[0] == 0
     assert 0.1 < wall[11] < 0.5
+
+
+@needs_weights
+def test_a_badge_and_a_cup_excite_the_map_of_the_eyes_more_than_eyes_do(trained):
+    step = step_asking("look for eyes")
+    layer = VGG19.conv_layer(step.page["layer"])
+    names = [sample.name for sample in SAMPLES]
+    pictures = [load_picture(sample_bytes(name)) for name in names]
+    maps = [
+        trained.feature_maps(pixels, layer.name)[step.page["channel"] - 1] for pixels in pictures
+    ]
+    order = np.argsort([-one.max() for one in maps])
+    assert [names[index] for index in order[:4]] == ["astronaut", "coffee", "cat", "raccoon"]
+    cats = maps[names.index("cat")]
+    one, other = in_eyes(len(cats))
+    assert (one | other)[np.unravel_index(cats.argmax(), cats.shape)]
 
 
 @pytest.mark.parametrize("asked", ["both eyes", "untrained"])

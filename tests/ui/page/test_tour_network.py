@@ -22,7 +22,7 @@ from vgg_viz.links import read
 from vgg_viz.ui.state import values
 
 STEPS = tours.built_in().steps
-EDGES, TRAINING, LAST = 4, 11, 12  # steps that have words of their own for the untrained network
+EDGES, TRAINING, LAST = 4, 13, 14  # steps that have words of their own for the untrained network
 
 
 @pytest.fixture

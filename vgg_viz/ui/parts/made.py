@@ -94,7 +94,9 @@ class Made:
         """A tile's title: the channel, the picture's value, and how many times the patch's."""
         if seen is None:
             return str(channel)
-        parts = [str(channel), figure(seen.value, 3), self.times(channel, seen.value)]
+        # Large letters leave room for two of them.
+        value = "" if mode.in_lecture() else figure(seen.value, 3)
+        parts = [str(channel), value, self.times(channel, seen.value)]
         return " · ".join(filter(None, parts))
 
     def told(self, channel: int, seen: Growing | None) -> list[str]:
