@@ -21,10 +21,7 @@ HTML = {
         "ui/widgets/picture_chooser.py",
         "thumbnail_styles() + own_thumbnail_style()",
     ): "thumbnails in base64",
-    (
-        "ui/widgets/grid.py",
-        "legend(appearance.colour_map, limits, tinted=tinted)",
-    ): "numbers that were formatted",
+    ("ui/widgets/grid.py", "scale"): "a grid's legend: numbers that were formatted",
     ("ui/widgets/components/__init__.py", "html"): "the files beside it",
     ("ui/widgets/diagram.py", "svg(architecture)"): "the network's plan",
 }
@@ -44,6 +41,11 @@ UI_FILES = {
         "ui/widgets/components/__init__.py",
         "(FOLDER / f'{name}.js').read_text(encoding='utf-8')",
     ): ("names of components and of what they import, written in the source"),
+    ("ui/parts/at_hand.py", "given.open(look)"): "no file: a picture in the session",
+    ("ui/parts/at_hand.py", "self.open()"): "no file: a picture at hand",
+    ("ui/widgets/own_pictures.py", "own.open(Look(fit, as_stored=False))"): "the same",
+    ("ui/widgets/own_pictures.py", "self.open(fit)"): "the same",
+    ("ui/widgets/own_pictures.py", "Image.open(io.BytesIO(data))"): "bytes of our own making",
     (
         "ui/widgets/picture_chooser.py",
         "path.read_bytes()",

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.pages import choose, open_page, texts, unavailable, weights_from
 from vgg_viz import weights
+from vgg_viz.ui.widgets.words import escape_marks
 from vgg_viz.weights import StoredWeights, UntrainedWeights, WeightsError
 
 
@@ -104,7 +105,7 @@ def test_the_hosts_file_stands_on_the_switch_by_its_name(monkeypatch, tmp_path, 
     monkeypatch.setattr(weights, "obtain", lambda **_: given)
     page = open_page(view="Filters", network="ImageNet")
     assert switch(page) == ([called, "Untrained"], "imagenet")
-    assert f"weights of {name}" in texts(page)
+    assert f"weights of {escape_marks(name)}" in texts(page)
     page = choose(page, "network", "untrained")
     assert switch(page) == ([called, "Untrained"], "untrained")
     assert "· untrained ·" in texts(page)
