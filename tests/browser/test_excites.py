@@ -65,6 +65,22 @@ def test_on_a_phone_the_channel_comes_into_sight_and_there_is_a_way_back(open_pa
     expect(page.locator(".st-key-patches .selected")).to_be_in_viewport()
 
 
+def test_pictures_dropped_together_are_given_together(open_page):
+    page = open_page(EXCITES)
+    dispatch = """(files, kind) => {
+        const data = new DataTransfer();
+        for (const [name, bytes] of files) {
+            data.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+        }
+        return !document.querySelector("h2").dispatchEvent(new DragEvent(
+            kind, { dataTransfer: data, bubbles: true, cancelable: true, composed: true }));
+    }"""
+    files = [[f"{colour}.png", [*photo(colour)]] for colour in ("red", "green")]
+    page.wait_for_function(f"(files) => ({dispatch})(files, 'dragover')", arg=files)
+    assert page.evaluate(f"(files) => ({dispatch})(files, 'drop')", files)
+    expect(page.get_by_text("strongest of 10 pictures, 2 of them yours").first).to_be_visible()
+
+
 def test_pictures_given_together_are_looked_through_and_become_ones_own(open_page):
     page = open_page(f"{EXCITES}&channel=5")
     files = [
