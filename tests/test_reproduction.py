@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.support.weights_files import write_keras_weights
 from tests.test_network import write_other_settings
-from vgg_viz import classes, patches, reproduction
+from vgg_viz import classes, patches, reproduction, visualisation
 from vgg_viz.architecture import VGG19
 from vgg_viz.dense import UntrainedDense
 from vgg_viz.exports import arrays_npz
@@ -17,12 +17,14 @@ from vgg_viz.network import Network
 from vgg_viz.reproduction import (
     EvidenceRun,
     FiltersRun,
+    MadeRun,
     MapsRun,
     PatchesRun,
     WeightsFile,
     beside_script,
     evidence_script,
     filters_script,
+    made_script,
     maps_script,
     patches_script,
 )
@@ -181,6 +183,77 @@ def test_what_is_no_run_of_patches_is_refused(photograph):
             PatchesRun("patches", "untrained", pictures, "block1_conv1", channels, each)
 
 
+def test_made_pictures_are_those_of_the_same_seed(tmp_path, untrained_network, monkeypatch):
+    monkeypatch.setattr(visualisation, "STEPS", {1: 12, 2: 6, 3: 3, 4: 2, 5: 2})
+    runs = [
+        MadeRun("first", "untrained", "block1_conv1", [64, 3], 5, "plain"),
+        MadeRun("early", "untrained", "block2_conv1", range(3, 21), 0, "recipe"),
+        MadeRun("even", "untrained", "block1_conv2", [9], 2**31, "recipe"),
+        MadeRun("later", "untrained", "block3_conv2", [200], 5, "recipe"),
+        MadeRun("last", "untrained", "block5_conv3", [7], 5, "recipe"),
+    ]
+    text = made_script(runs, caption=NASTY, link="https://example.org/?view=Made")
+    assert set(imports(text)) <= ALLOWED | {"tensorflow"}
+    assert max(map(len, text.splitlines())) <= 100
+    arrays, _ = run(text, tmp_path)
+    assert list(arrays) == [name for one in runs for name in (one.name, f"{one.name}_value")]
+    for one in runs:
+        layer = VGG19.conv_layer(one.layer_name)
+        making = visualisation.Making(untrained_network, layer, one.channels, one.seed, one.recipe)
+        while not making.finished:
+            making.advance()
+        pictures, values = arrays[one.name], arrays[f"{one.name}_value"]
+        assert (pictures.dtype, values.dtype) == (np.uint8, np.float32)
+        expected = np.stack([result.pixels for result in making.results()])
+        if layer.block < 5:
+            np.testing.assert_array_equal(pictures, expected)
+        # In block 5 the script adds up in another order.
+        assert np.abs(pictures.astype(int) - expected).max() <= 2
+        claimed = np.array([result.value for result in making.results()], np.float32)
+        np.testing.assert_allclose(values, claimed, rtol=1e-3)
+
+
+def test_a_script_of_made_pictures_has_what_it_needs():
+    networks = ["imagenet", "untrained", WeightsFile("some.h5")]
+    for network in networks:
+        for recipe, canvas in (("recipe", "Frequencies"), ("plain", "Pixels")):
+            text = made_script([MadeRun("made", network, "block4_conv1", [1], 0, recipe)])
+            tree = ast.parse(text)
+            names = {one.name for one in tree.body if hasattr(one, "name")}
+            used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            assert names & {"Frequencies", "Pixels"} == {canvas}
+            assert names - {"main"} <= used
+            (call, _) = calls(text, "make_pictures")
+            settings = {one.arg: one.value for one in call.keywords}
+            # What is not smaller than its field lies amid nothing.
+            assert set(settings) == {"side", "seeds", "steps", "together"}
+            assert ast.literal_eval(settings["steps"]) == visualisation.STEPS[4]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"channels": [65]}, "expected numbers from 1 to 64"),
+        ({"channels": []}, "expected numbers from 1 to 64"),
+        ({"seed": -1}, "expected a seed from 0, got -1"),
+        ({"recipe": "os.abort"}, "expected recipe or plain, got 'os.abort'"),
+        ({"network": "os.abort"}, "expected imagenet, untrained or a WeightsFile"),
+        ({"layer_name": "block1_pool"}, "expected a conv layer"),
+    ],
+)
+def test_pictures_that_cannot_be_made_are_refused(changes, message):
+    values = {
+        "name": "made",
+        "network": "untrained",
+        "layer_name": "block1_conv1",
+        "channels": [1],
+        "seed": 0,
+        "recipe": "recipe",
+    }
+    with pytest.raises(ValueError, match=message):
+        MadeRun(**(values | changes))
+
+
 def test_nothing_of_ours_can_be_imported_where_the_scripts_run(tmp_path):
     command = [sys.executable, "-I", "-c", "import vgg_viz"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
@@ -308,6 +381,8 @@ def test_each_kind_of_run_has_its_script(maps_run, evidence_run):
     assert reproduction.script([filters], **words) == filters_script([filters], **words)
     evidence = [evidence_run()]
     assert reproduction.script(evidence, **words) == evidence_script(evidence, **words)
+    made = [MadeRun("m", "untrained", "block1_conv1", [1], 0, "plain")]
+    assert reproduction.script(made, **words) == made_script(made, **words)
     maps = [maps_run(name="this"), maps_run(name="other")]
     expected = maps_script(maps, difference="minus", **words)
     assert reproduction.script(maps, difference="minus", **words) == expected
@@ -388,7 +463,8 @@ def test_a_script_says_where_it_comes_from(maps_run):
 @pytest.mark.parametrize("words", NASTY)
 def test_words_from_outside_change_nothing(maps_run, evidence_run, words):
     filters = FiltersRun("f", "untrained", "block1_conv1", [1], [1])
-    for one in (maps_run(), filters, evidence_run()):
+    made = MadeRun("m", "untrained", "block1_conv1", [1], 0, "recipe")
+    for one in (maps_run(), filters, evidence_run(), made):
         write = reproduction.script
         harmless = write([one])
         script = write([one], caption=[words, words], link=words)

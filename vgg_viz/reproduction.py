@@ -20,13 +20,15 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image
 
-from vgg_viz import __version__, script_code
+from vgg_viz import __version__, script_code, visualisation
 from vgg_viz.architecture import VGG19
 from vgg_viz.classes import Method
 from vgg_viz.explanation import receptive_fields
 from vgg_viz.exports import check_array_names, plain
+from vgg_viz.field import middle
 from vgg_viz.network import Preprocessing
 from vgg_viz.patches import distance
+from vgg_viz.visualisation import Recipe, batch_size, picture_side
 
 CLASSES = VGG19.dense_layers[-1].units
 
@@ -157,7 +159,35 @@ class PatchesRun:
             raise ValueError(f"expected pictures, and 1 patch or more, got {self.each}")
 
 
-Run = MapsRun | FiltersRun | EvidenceRun | PatchesRun
+@dataclass(frozen=True)
+class MadeRun:
+    """One array of made pictures, uint8 ``(n, side, side, 3)``, and one of their values.
+
+    Of each of these channels (numbers from 1) of a layer that which `vgg_viz.visualisation.Making`
+    makes from this seed.
+
+    Raises:
+        ValueError: no such channels, seed or recipe.
+    """
+
+    name: str
+    network: ScriptNetwork
+    layer_name: str
+    channels: Sequence[int]
+    seed: int
+    recipe: Recipe
+
+    def __post_init__(self) -> None:
+        """Check what the script could not."""
+        _check_network(self.network)
+        _check_numbers(self.channels, VGG19.layer(self.layer_name).filters)
+        if self.seed < 0:
+            raise ValueError(f"expected a seed from 0, got {self.seed}")
+        if self.recipe not in get_args(Recipe):
+            raise ValueError(f"expected {' or '.join(get_args(Recipe))}, got {self.recipe!r}")
+
+
+Run = MapsRun | FiltersRun | EvidenceRun | PatchesRun | MadeRun
 
 
 def script(
@@ -176,6 +206,9 @@ def script(
     of_patches = [run for run in runs if isinstance(run, PatchesRun)]
     if of_patches:
         return patches_script(of_patches, caption=caption, link=link)
+    made = [run for run in runs if isinstance(run, MadeRun)]
+    if made:
+        return made_script(made, caption=caption, link=link)
     of_maps = [run for run in runs if isinstance(run, MapsRun)]
     return maps_script(of_maps, caption=caption, link=link, difference=difference)
 
@@ -271,6 +304,27 @@ def patches_script(
     )
 
 
+def made_script(runs: Sequence[MadeRun], *, caption: Sequence[str] = (), link: str = "") -> str:
+    """Write the script that makes these pictures, and of each the values: ``NAME_value``.
+
+    The arguments and errors are those of `maps_script`.
+    """
+    calls: dict[str, str] = {}
+    for run in runs:
+        call = _call("make_pictures", _climbing(run))
+        calls |= {run.name: f"{call}[0]", f"{run.name}_value": f"{call}[1]"}
+    _check_names(list(calls))
+    used = {run.recipe for run in runs}
+    canvases = [code for recipe, code in script_code.CANVASES.items() if recipe in used]
+    return _script(
+        _start("Made pictures", caption, link, further=script_code.MADE_FURTHER),
+        ["functools", "os", "sys"],
+        [*_network_functions(runs), script_code.MAKE_PICTURES, *canvases],
+        calls,
+        [],
+    )
+
+
 def filters_script(
     runs: Sequence[FiltersRun], *, caption: Sequence[str] = (), link: str = ""
 ) -> str:
@@ -308,7 +362,7 @@ def _script(
     if script_code.FROM_FILE in functions or script_code.WHOLE_FROM_FILE in functions:
         imports.append("from pathlib import Path")
     imports += ["", script_code.BACKEND, "", "import keras", "import numpy as np"]
-    if script_code.ACTIVATION_MAPS in functions:
+    if any("tf." in function for function in functions):
         imports.append("import tensorflow as tf")
     if pictures:
         imports.append("from PIL import Image")
@@ -324,12 +378,12 @@ def _script(
     return "\n".join([*parts, '\nif __name__ == "__main__":\n    main()\n'])
 
 
-def _start(title: str, caption: Sequence[str], link: str) -> str:
+def _start(title: str, caption: Sequence[str], link: str, *, further: str = "") -> str:
     """The docstring, in words of our own, and the words from outside as comments."""
     # The docstring comes first: in a file's first two lines a comment may set its encoding.
     lines = [f"Written by VGG Viz {__version__}", *caption, link]
     comments = [f"# {plain(line)}" for line in lines if plain(line)]
-    return script_code.START.format(title=title) + "\n".join(comments) + "\n\n"
+    return script_code.START.format(title=title, further=further) + "\n".join(comments) + "\n\n"
 
 
 def _network(network: ScriptNetwork) -> str:
@@ -396,6 +450,27 @@ def _geometry(run: PatchesRun) -> list[str]:
     layer = VGG19.conv_layer(run.layer_name)
     first = receptive_fields(layer)[0][0]
     return [f"first={first}", f"stride={layer.stride}", f"side={layer.receptive_field}"]
+
+
+def _climbing(run: MadeRun) -> list[str]:
+    """What says which pictures are made, and how."""
+    layer = VGG19.conv_layer(run.layer_name)
+    side = picture_side(layer)
+    canvas = {"recipe": "Frequencies", "plain": "Pixels"}[run.recipe]
+    arguments = [
+        _network(run.network),
+        ascii(layer.name),
+        _tuple(run.channels),
+        canvas,
+        f"side={side}",
+        f"seeds=({int(run.seed)}, {layer.conv_number})",
+        f"steps={visualisation.STEPS[layer.block]}",
+        f"together={batch_size(layer)}",
+    ]
+    if side < layer.receptive_field:
+        first = receptive_fields(layer)[middle(layer)][0] + (layer.receptive_field - side) // 2
+        arguments += [f"first={first}", f"place={middle(layer)}"]
+    return arguments
 
 
 def _difference(runs: Sequence[MapsRun], name: str) -> dict[str, str]:

@@ -4,6 +4,7 @@
 """
 
 from vgg_viz.network import Preprocessing
+from vgg_viz.visualisation import Recipe
 
 START = '''"""{title} of VGG19, made again with Keras alone.
 
@@ -13,7 +14,7 @@ START = '''"""{title} of VGG19, made again with Keras alone.
 
 With Keras 3.15 and TensorFlow 2.21 on the same processor the arrays are those of VGG Viz. Another
 processor, a GPU or another version may add up in another order: the last digits then differ.
-"""
+{further}"""
 
 '''
 
@@ -268,6 +269,183 @@ def as_colours(filters):
     return np.rint(127.5 + 127.5 * colours / np.where(largest > 0, largest, 1)).astype("uint8")
 '''
 
+# Said of made pictures beside what START says.
+MADE_FURTHER = """
+Climbing makes that larger from step to step: such pictures are alike, and not the same. In block 5,
+where VGG Viz runs the network over a part of its input and this script over all of it, they differ
+so on any processor; a picture takes a minute or two there.
+"""
+
+MAKE_PICTURES = '''
+MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
+
+
+def answers(model, layer, channels, x, amid):
+    """What a channel (from 1) for each picture answers in its map's middle, before the ReLU."""
+    if amid:  # a picture that is smaller than the channel's field lies amid the mean colour
+        around = np.full((224, 224, 3), (104, 117, 124), np.float32) - MEAN_BGR
+        first, end = amid["first"], amid["first"] + x.shape[1]
+        around[first:end, first:end] = 0
+        x = tf.pad(x, [(0, 0), (first, 224 - end), (first, 224 - end), (0, 0)]) + around
+    padding = "SAME" if amid else "VALID"  # nothing around: of a whole field 3 x 3 are left
+    for step in model.layers[1:]:
+        if step.name == layer:
+            break
+        if "pool" in step.name:
+            x = tf.nn.max_pool2d(x, 2, 2, "VALID")
+        else:
+            x = tf.nn.relu(tf.nn.conv2d(x, step.kernel.value, 1, padding) + step.bias.value)
+    if amid:
+        near = slice(amid["place"] - 1, amid["place"] + 2)
+        x = x[:, near, near]
+    which = np.array(channels) - 1
+    kernels = tf.transpose(tf.gather(step.kernel.value, which, axis=3), (3, 0, 1, 2))
+    return tf.reduce_sum(x * kernels, axis=(1, 2, 3)) + tf.gather(step.bias.value, which)
+
+
+def values_and_slopes(model, layer, channels, pictures, amid):
+    """The answers to pictures, RGB (n, side, side, 3), and how they change with each pixel."""
+    x = tf.constant((pictures[..., ::-1] - MEAN_BGR).astype("float32"))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        values = answers(model, layer, channels, x, amid)
+    return values.numpy(), tape.gradient(values, x).numpy()[..., ::-1]
+
+
+def squashed(numbers):
+    """Any numbers as colours from 0 to 255."""
+    return (255 / (1 + np.exp(-numbers))).astype("float32")
+
+
+def unsquashed(colours, slopes):
+    """The slopes of these colours' numbers."""
+    shares = colours / 255
+    return slopes * (255 * shares * (1 - shares))
+
+
+@functools.cache
+def make_pictures(model, layer, channels, kind, side, seeds, steps, together, first=0, place=0):
+    """A picture for each channel, uint8 (n, side, side, 3), and what it is answered to, (n,).
+
+    Climbed to with Adam (Kingma and Ba, 2015), so many channels at a time.
+    """
+    amid = {"first": first, "place": place} if place else None
+    canvas, pictures, found = kind(side), [], []
+    for begin in range(0, len(channels), together):
+        some = channels[begin : begin + together]
+        numbers = np.stack([canvas.begin([*seeds, channel]) for channel in some])
+        mean, square = np.zeros_like(numbers), np.zeros_like(numbers)
+        random = np.random.default_rng(seeds)  # the same views for all channels
+        for step in range(1, steps + 1):
+            colours = canvas.colours(numbers)
+            seen, back = canvas.view(colours, random)
+            _, slopes = values_and_slopes(model, layer, some, seen, amid)
+            slopes = canvas.back(colours, back(slopes))
+            mean = 0.9 * mean + (1 - 0.9) * slopes
+            square = 0.999 * square + (1 - 0.999) * slopes**2
+            speed = np.sqrt(square / (1 - 0.999**step)) + 1e-8
+            numbers = (numbers + 0.05 * (mean / (1 - 0.9**step)) / speed).astype("float32")
+        pixels = np.rint(canvas.middle(canvas.colours(numbers))).astype("uint8")
+        values, _ = values_and_slopes(model, layer, some, pixels.astype("float32"), amid)
+        pictures.append(pixels)
+        found.append(values)
+        print(f"{layer}: {begin + len(some)} of {len(channels)} pictures")
+    return np.concatenate(pictures), np.concatenate(found)
+'''
+
+FREQUENCIES = '''
+# How the colours of photographs vary together: a column an independent direction.
+COLOURS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
+COLOURS /= np.linalg.norm(COLOURS, axis=0).max()
+
+
+class Frequencies:
+    """A canvas of waves, seen turned, scaled and shifted a little (Olah et al., 2017)."""
+
+    def __init__(self, side):
+        self.side = side
+        self.wide = wide = side + 2 * int(np.ceil(0.25 * side / 2))
+        frequencies = np.hypot(np.fft.fftfreq(wide)[:, None], np.fft.rfftfreq(wide))
+        self.scale = wide / np.maximum(frequencies, 1 / wide) / 4
+        self.times = np.full(frequencies.shape[1], 2.0)  # in the whole spectrum
+        self.times[[0, -1] if wide % 2 == 0 else [0]] = 1
+
+    def begin(self, seed):
+        shape = (3, *self.scale.shape, 2)
+        return np.random.default_rng(seed).normal(0, 0.01, shape).astype("float32")
+
+    def colours(self, numbers):
+        spectrum = (numbers[..., 0] + 1j * numbers[..., 1]) * self.scale
+        waves = np.fft.irfft2(spectrum, (self.wide, self.wide))
+        return squashed(np.moveaxis(waves, 1, -1) @ COLOURS.T)
+
+    def back(self, colours, slopes):
+        """The slopes of the numbers, of those of the canvases' colours."""
+        spectrum = np.fft.rfft2(np.moveaxis(unsquashed(colours, slopes) @ COLOURS, -1, 1))
+        spectrum *= self.scale * self.times / self.wide**2
+        return np.stack([spectrum.real, spectrum.imag], axis=-1)
+
+    def view(self, colours, random):
+        """What is seen of canvases, and the way back, from its slopes to the canvases'."""
+        turn, scale = random.uniform(-np.deg2rad(10), np.deg2rad(10)), random.uniform(0.9, 1.1)
+        shifts = 0.25 * self.side * random.uniform(-0.5, 0.5, 2)
+        steps = scale * (np.arange(self.side) - (self.side - 1) / 2)
+        sine, cosine = np.sin(turn), np.cos(turn)
+        middle, last = (self.wide - 1) / 2, self.wide - 1
+        rows = middle + shifts[0] + cosine * steps[:, None] - sine * steps
+        columns = middle + shifts[1] + sine * steps[:, None] + cosine * steps
+        # Bilinear interpolation: four places, and the share of each.
+        rows, columns = rows.clip(0, last), columns.clip(0, last)
+        top, left = (np.minimum(n.astype(int), last - 1) for n in (rows, columns))
+        down, right = rows - top, columns - left
+        places = [(top + y) * self.wide + left + x for y in (0, 1) for x in (0, 1)]
+        places = np.stack([one.ravel() for one in places])
+        shares = [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
+        shares = np.stack([one.ravel() for one in shares]).astype("float32")
+        flat = colours.reshape(len(colours), -1, 3)
+        seen = sum(flat[:, place] * share[:, None] for place, share in zip(places, shares))
+
+        def back(slopes):
+            parts = slopes.reshape(len(slopes), -1, 3)
+            found = np.empty_like(flat)
+            for picture, colour in np.ndindex(len(slopes), 3):
+                spread = (shares * parts[picture, :, colour]).ravel()
+                found[picture, :, colour] = np.bincount(places.ravel(), spread, self.wide**2)
+            return found.reshape(colours.shape)
+
+        return seen.reshape(-1, self.side, self.side, 3), back
+
+    def middle(self, colours):
+        which = slice((self.wide - self.side) // 2, (self.wide + self.side) // 2)
+        return colours[:, which, which]
+'''
+
+PIXELS = '''
+class Pixels:
+    """A canvas that is the picture, pixel by pixel, and is seen as it is."""
+
+    def __init__(self, side):
+        self.side = side
+
+    def begin(self, seed):
+        shape = (self.side, self.side, 3)
+        return np.random.default_rng(seed).normal(0, 0.01, shape).astype("float32")
+
+    def colours(self, numbers):
+        return squashed(numbers)
+
+    def back(self, colours, slopes):
+        """The slopes of the numbers, of those of the colours."""
+        return unsquashed(colours, slopes)
+
+    def view(self, colours, random):
+        """What is seen, and the way back."""
+        return colours, lambda slopes: slopes
+
+    def middle(self, colours):
+        return colours
+'''
+
 MAIN = """
 def main():
     arrays = make_arrays()
@@ -294,5 +472,6 @@ WHOLE_NETWORKS = {
     "untrained": WHOLE_UNTRAINED,
     "file": WHOLE_FROM_FILE,
 }
+CANVASES: dict[Recipe, str] = {"recipe": FREQUENCIES, "plain": PIXELS}
 CAMS = {"gradcam": GRADCAM, "hirescam": HIRESCAM, "layercam": LAYERCAM}
 PREPROCESSINGS: dict[Preprocessing, str] = {"caffe": CAFFE, "rgb": RGB}
