@@ -1,7 +1,7 @@
 """Made pictures: what channels answer to most as far as climbing finds it, while it is found."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,20 +12,22 @@ from vgg_viz.figures import figure
 from vgg_viz.links import RECIPES
 from vgg_viz.network import MEAN_COLOUR
 from vgg_viz.patches import Spot, patch
+from vgg_viz.reproduction import MadeRun
 from vgg_viz.serving.making import Growing, Progress, Subject
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, inspector, patches
+from vgg_viz.ui.parts.layer_maps import script_network
 from vgg_viz.ui.parts.patches import Patches
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.serving import results, shared
-from vgg_viz.ui.widgets import chosen_channel, grid, words
+from vgg_viz.ui.widgets import chosen_channel, components, export_menu, grid, words
 from vgg_viz.ui.widgets.colour_grid import ColourGrid
 from vgg_viz.ui.widgets.grid import Place
 from vgg_viz.visualisation import picture_side
 
 GRIDS = ("made-grid", "made-grid-other")
 ONES = ("made-one", "made-one-other")
-STOPPED = "made-stopped"
+STOPPED, WATCHED = "made-stopped", "made-watched"
 POLLING_SECONDS = 1.0
 NOT_BEGUN = 128  # grey
 HINT = "Click a picture to see it here, large, beside the channel's strongest patch."
@@ -130,7 +132,7 @@ class Made:
         if spot:
             picture = self.patches.pictures[spot.picture]
             tiles.append(patch(picture.pixels, self.layer, spot.row, spot.column))
-            titles.append(f"Strongest patch · {figure(spot.value)}")
+            titles.append(f"Patch · {figure(spot.value)}")
             told.append([f"{figure(spot.value)} on {picture.title}"])
         numbers = range(1, len(tiles) + 1)
         of = f"Channel {channel} of {self.layer.name}"
@@ -144,6 +146,12 @@ class Made:
             axes={"tile": numbers},
             told=told,
         )
+
+    def script_run(self, name: str, channels: Sequence[int]) -> MadeRun:
+        """How a script of one's own makes the same pictures."""
+        network = script_network(self.subject.network.weights)
+        subject = self.subject
+        return MadeRun(name, network, self.layer.name, list(channels), subject.seed, subject.recipe)
 
 
 def in_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:
@@ -161,10 +169,10 @@ def show(sides: Sequence[Made], count: int) -> None:
     if len(sides) > 1 and sides[0].subject.key == sides[1].subject.key:
         comparison.tell_same("network")
     channels = range(1, count + 1)
-    wanted = not is_stopped(sides, channels)
-    live = wanted and not is_complete(sides, channels)
-    every = POLLING_SECONDS if live else None
-    st.fragment(show_growing, run_every=every)(sides, channels, live=live)
+    live = not is_stopped(sides, channels) and not is_complete(sides, channels)
+    st.fragment(show_growing)(sides, channels, live=live)
+    if not live:
+        offer(sides, channels)
 
 
 def show_growing(sides: Sequence[Made], channels: Sequence[int], *, live: bool) -> None:
@@ -178,6 +186,14 @@ def show_growing(sides: Sequence[Made], channels: Sequence[int], *, live: bool) 
         show_pair(sides, channels, wanted=not stopped)
     else:
         show_one(sides[0], channels, wanted=not stopped)
+    if live:
+        look_again()
+
+
+def look_again() -> None:
+    """Have the browser run this part of the page again after a while."""
+    payload = components.pack({"seconds": POLLING_SECONDS})
+    components.mount("pulse", "made-pulse", payload, grid.ignore)
 
 
 def all_channels(channels: Sequence[int]) -> list[int]:
@@ -187,14 +203,15 @@ def all_channels(channels: Sequence[int]) -> list[int]:
 
 
 def is_complete(sides: Sequence[Made], channels: Sequence[int]) -> bool:
-    """Whether nothing more is to come."""
+    """Whether nothing more is to come for who wants it."""
     wanted = all_channels(channels)
-    return all(made.progress(wanted, wanted=False).complete for made in sides)
+    # Asked like this, since only who wants a picture is told that it cannot be made.
+    return all(made.progress(wanted, wanted=True).complete for made in sides)
 
 
 def job(sides: Sequence[Made], channels: Sequence[int]) -> Hashable:
-    """What is made here, in plain values."""
-    return tuple(made.subject.key for made in sides), tuple(all_channels(channels))
+    """What is made here, in whatever order, in plain values."""
+    return tuple(made.subject.key for made in sides), frozenset(all_channels(channels))
 
 
 def is_stopped(sides: Sequence[Made], channels: Sequence[int]) -> bool:
@@ -215,7 +232,9 @@ def show_progress(sides: Sequence[Made], channels: Sequence[int], *, stopped: bo
     for failure in dict.fromkeys(one.failure for one in found if one.failure):
         st.warning(words.escape_marks(failure), icon=":material/error:")
     if all(one.complete for one in found):
+        show_finished(sides, channels)
         return
+    st.session_state[WATCHED] = job(sides, channels)
     growing = [one.pictures[channel] for one in found for channel in one.pictures]
     share = sum(one.step / one.steps for one in growing) / (len(wanted) * len(sides))
     left = [one.seconds_left for one in found if one.seconds_left is not None]
@@ -229,6 +248,13 @@ def show_progress(sides: Sequence[Made], channels: Sequence[int], *, stopped: bo
             on_click=turn,
             args=(sides, channels),
         )
+
+
+def show_finished(sides: Sequence[Made], channels: Sequence[int]) -> None:
+    """Say so to who has watched, in the same place, so that nothing moves under the pointer."""
+    if st.session_state.get(WATCHED) == job(sides, channels):
+        with st.container(key="made-progress", horizontal=True, vertical_alignment="center"):
+            st.caption("Finished.")
 
 
 def time_left(seconds: float | None) -> str:
@@ -302,3 +328,33 @@ def sentence(made: Made, channel: int, seen: Growing) -> str:
     title = words.escape(made.patches.pictures[spot.picture].title)
     patched = f"its strongest patch's, on {title}, **{figure(spot.value)}**"
     return f"{value}; {patched}" + (f": **{times}** as much." if times else ".")
+
+
+def offer(sides: Sequence[Made], channels: Sequence[int]) -> None:
+    """Show the way to the files of what is finished."""
+    found = [made.progress(channels, wanted=False).pictures for made in sides]
+    finished = [
+        channel
+        for channel in channels
+        if all(channel in one and one[channel].finished for one in found)
+    ]
+    if not finished:
+        return
+    names = comparison.NAMES if len(sides) > 1 else ["made"]
+
+    def grids() -> list[ColourGrid]:
+        return [
+            replace(
+                made.grid(finished, made.progress(finished, wanted=False)),
+                name=name,
+                heading=comparison.network_name(made.subject.network) if len(sides) > 1 else "",
+            )
+            for made, name in zip(sides, names, strict=True)
+        ]
+
+    export_menu.offer(
+        "made",
+        f"Pictures made for channels of {sides[0].layer.name}",
+        grids,
+        lambda: [made.script_run(name, finished) for made, name in zip(sides, names, strict=True)],
+    )
