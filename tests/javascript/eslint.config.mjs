@@ -5,9 +5,9 @@ const names = (words, access = "readonly") =>
 
 const BROWSER = names(`
   AbortController Blob ClipboardItem CustomEvent DataTransfer Event History ImageData
-  MutationObserver Node ResizeObserver URL URLSearchParams TextDecoder clearTimeout
+  MutationObserver Node ResizeObserver URL URLSearchParams TextDecoder clearInterval clearTimeout
   createImageBitmap document getComputedStyle localStorage navigator performance
-  requestAnimationFrame setTimeout window
+  requestAnimationFrame setInterval setTimeout window
 `);
 const NODE = names("TextEncoder");
 
