@@ -14,6 +14,7 @@ from tests.support.making import STEPS, Workshop, four, network_of, picture
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz import atlas
 from vgg_viz.architecture import VGG19
+from vgg_viz.links import MOST_SEEDS
 from vgg_viz.made_store import FOLDER, MadeStore, Series
 from vgg_viz.weights import WeightsUnavailable
 
@@ -92,6 +93,13 @@ def test_a_layer_that_there_is_not_is_said(name, sentence, capsys):
     with pytest.raises(SystemExit):
         atlas.parser().parse_args([name])
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", ["0", "-1", "1e3", "100000000", "1.5", "one"])
+def test_a_seed_that_no_link_may_name_is_said(seed, capsys):
+    with pytest.raises(SystemExit):
+        atlas.parser().parse_args([f"--seed={seed}"])
+    assert f"expected a number from 1 to {MOST_SEEDS}, got “{seed}”" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("terminal", [True, False])

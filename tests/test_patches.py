@@ -7,7 +7,17 @@ from tests.support.maps import BiasedWeights, frozen
 from vgg_viz.architecture import VGG19
 from vgg_viz.explanation import receptive_fields
 from vgg_viz.network import import_keras, preprocess
-from vgg_viz.patches import Peaks, Spot, distance, patch, peaks, strongest
+from vgg_viz.patches import (
+    MOST,
+    Peaks,
+    Spot,
+    distance,
+    filled_up,
+    patch,
+    peaks,
+    peaks_of,
+    strongest,
+)
 
 LAYERS = {layer.name: layer for layer in VGG19.conv_layers}
 SIDE = VGG19.input_side
@@ -15,11 +25,11 @@ SIDE = VGG19.input_side
 UNCLIPPED = [layer.name for layer in VGG19.conv_layers if layer.receptive_field <= 200]
 
 
-def looked_through(map_, apart):
-    """The two strongest places of one map, by going through it as one reads."""
+def looked_through(map_, apart, most=2):
+    """The strongest places of one map, by going through it as one reads."""
     places = [(row, column) for row in range(len(map_)) for column in range(len(map_[0]))]
     found = []
-    for _ in range(2):
+    for _ in range(most):
         best, where = 0.0, (0, 0)
         for row, column in places:
             if map_[row][column] > best:
@@ -106,6 +116,55 @@ def test_the_second_of_a_picture_comes_before_one_on_which_the_channel_is_silent
 def test_every_channel_has_its_own_and_a_silent_one_none():
     found = [of((1, 0), (0, 0), (2, 1)), of((3, 2), (0, 0), (2, 0))]
     assert strongest(found) == [[Spot(1, 3, 0, 0)], [], [Spot(0, 2, 2, 0)]]
+
+
+def nine_of(maps, apart):
+    """One channel's nine places: a loop over its map of each picture, one a picture first."""
+    some = [
+        (min(nth, 2), -value, nth, picture, *place)
+        for picture, map_ in enumerate(maps)
+        for nth, (value, place) in enumerate(looked_through(map_.tolist(), apart, 9))
+        if value > 0
+    ]
+    return [(picture, -value, *place) for _, value, _, picture, *place in sorted(some)[:9]]
+
+
+@pytest.mark.parametrize("levels", [0, 3])
+@pytest.mark.parametrize("answering", [[], [3], [0, 6], [1, 2, 4, 7], [*range(8)]])
+def test_a_channel_that_is_silent_on_most_pictures_has_nine_patches_as_well(answering, levels):
+    layer = LAYERS["block4_conv3"]
+    side = layer.output_shape[0]
+    random = np.random.default_rng(len(answering))
+    maps = np.zeros((8, 5, side, side), np.float32)
+    for picture in answering:
+        values = random.random((5, side, side), dtype=np.float32)
+        maps[picture] = np.ceil(values * levels) if levels else values
+    maps[1:, 2] = 0  # channel 3 answers to the first picture at most
+    maps[1:4, 4, 8:] = 0  # channel 5 only at the top of some
+
+    def map_of(picture):
+        asked.append(picture)
+        return maps[picture, channel - 1]
+
+    found = [peaks(frozen(one), layer) for one in maps]
+    for channel in (1, 3, 5):
+        asked = []
+        of_channel = [peaks_of(one, channel) for one in found]
+        (spots,) = strongest(filled_up(of_channel, layer, map_of), MOST)
+        given = [(spot.picture, spot.value, spot.row, spot.column) for spot in spots]
+        assert given == nine_of(maps[:, channel - 1], distance(layer))
+        assert set(asked) <= set(answering)
+        assert len(set(asked)) == len(asked)
+
+
+def test_further_places_of_a_channel_are_away_from_all_others_and_silent_where_nothing_is_left():
+    layer = LAYERS["block5_conv1"]  # 14 x 14; places 3 apart are told apart
+    map_ = np.zeros((1, 14, 14), np.float32)
+    map_[0, 0, 0], map_[0, 0, 3], map_[0, 0, 6], map_[0, 2, 4], map_[0, 13, 13] = 9, 8, 7, 6, 5
+    map_[0, 13, 12] = np.inf
+    found = filled_up([peaks(map_, layer)], layer, lambda _: map_[0])
+    spots = [(spot.value, spot.row, spot.column) for spot in strongest(found, 9)[0]]
+    assert spots == [(9, 0, 0), (8, 0, 3), (7, 0, 6), (5, 13, 13)]
 
 
 @pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)

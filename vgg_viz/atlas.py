@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Any
 
 from vgg_viz.architecture import VGG19, ConvLayer
-from vgg_viz.links import FIELDS, RECIPES, Recipe
+from vgg_viz.links import FIELDS, RECIPES, LinkError, Recipe
 from vgg_viz.made_store import MadeStore, Series, store_of
 from vgg_viz.network import Network, import_keras
 from vgg_viz.visualisation import MadePicture, Making, batch_size
@@ -136,10 +136,23 @@ def parser() -> argparse.ArgumentParser:
         help=f"conv layers, {names[0]} to {names[-1]}; all of blocks 1 to 3 if none is given",
     )
     seed = FIELDS["seed"].default
-    asked.add_argument("--seed", type=int, default=seed, help=f"what they start from; {seed}")
+    asked.add_argument("--seed", type=seed_in, default=seed, help=f"what they start from; {seed}")
     asked.add_argument("--recipe", choices=tuple(RECIPES), default=FIELDS["recipe"].default)
     asked.add_argument("--untrained", action="store_true", help="of the untrained network")
     return asked
+
+
+def seed_in(text: str) -> int:
+    """The seed that a link may name as well.
+
+    Raises:
+        argparse.ArgumentTypeError: there is no such seed.
+    """
+    try:
+        FIELDS["seed"].read([text])
+    except LinkError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return int(text)
 
 
 def layer_named(name: str) -> ConvLayer:

@@ -3,7 +3,7 @@
 Plain arrays in, tiles first: maps ``(maps, height, width)``. Rows and columns count from 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -21,9 +21,10 @@ MOST = 9  # places of a channel, over all pictures
 class Peaks:
     """Where the channels of a layer answer most to one picture, the strongest place first.
 
-    ``values`` float32 (channels, 2), ``places`` int16 (channels, 2, 2): row and column. The second
-    place is the strongest of those that are at least `distance` rows or columns away from the
-    first. Where a map is silent the value is 0, and so is the place.
+    ``values`` float32 (channels, n), ``places`` int16 (channels, n, 2): row and column. Each
+    further place is the strongest of those that are at least `distance` rows or columns away from
+    all before it; `peaks` knows two, `all_peaks` up to nine. Where nothing above 0 is left the
+    value is 0, and so is the place.
     """
 
     values: np.ndarray
@@ -79,16 +80,57 @@ def peaks(maps: np.ndarray, layer: ConvLayer) -> Peaks:
     )
 
 
+def peaks_of(found: Peaks, channel: int) -> Peaks:
+    """One channel's, from 1."""
+    return Peaks(found.values[[channel - 1]], found.places[[channel - 1]])
+
+
+def all_peaks(map_: np.ndarray, layer: ConvLayer) -> Peaks:
+    """The nine strongest places of one map of a layer ``(h, w)``: those of one channel."""
+    left = np.nan_to_num(map_, nan=0.0, posinf=0.0, neginf=0.0)
+    near, found = distance(layer) - 1, []
+    for _ in range(MOST):
+        row, column = divmod(int(left.argmax()), left.shape[1])
+        found.append((left[row, column], row, column))
+        left[max(0, row - near) : row + near + 1, max(0, column - near) : column + near + 1] = 0
+    values, *places = np.array(found, np.float32).T
+    return Peaks(values[None], np.stack(places, axis=1)[None].astype(np.int16))
+
+
+def filled_up(
+    found: Sequence[Peaks], layer: ConvLayer, map_of: Callable[[int], np.ndarray]
+) -> list[Peaks]:
+    """One channel's peaks in several pictures, with further ones where two of each are not nine.
+
+    ``map_of`` gives the channel's map of the picture of that index; it is asked only for pictures
+    that may have a third place.
+    """
+    if sum(int((one.values > 0).sum()) for one in found) >= MOST:
+        return list(found)
+    none = MOST - A_PICTURE
+    return [
+        all_peaks(map_of(index), layer)
+        if one.values[0, -1] > 0
+        else Peaks(
+            np.pad(one.values, [(0, 0), (0, none)]), np.pad(one.places, [(0, 0), (0, none), (0, 0)])
+        )
+        for index, one in enumerate(found)
+    ]
+
+
 def strongest(found: Sequence[Peaks], count: int = 1) -> list[list[Spot]]:
     """The strongest places of every channel over several pictures, at most ``count`` a channel.
 
-    One a picture first, and then the second ones of pictures, the stronger first; of equal ones
-    that of the picture which comes first. A picture on which a channel is silent has none.
+    One a picture first, then the second ones of pictures, and then all further ones, the stronger
+    first; of equal ones that of the picture which comes first. A picture on which a channel is
+    silent has none. All peaks have as many places.
     """
-    # Of every channel the firsts of all pictures, in their order, and then the seconds.
-    values = np.stack([one.values[:, nth] for nth in range(A_PICTURE) for one in found], axis=1)
-    seconds = np.broadcast_to(np.arange(values.shape[1]) >= len(found), values.shape)
-    order = np.lexsort((-values, seconds, values <= 0), axis=1)[:, :count]
+    # Of every channel the firsts of all pictures, in their order, then the seconds, and so on.
+    known = found[0].values.shape[1]
+    values = np.stack([one.values[:, nth] for nth in range(known) for one in found], axis=1)
+    kinds = (np.arange(values.shape[1]) // len(found)).clip(max=A_PICTURE)
+    order = np.lexsort((-values, np.broadcast_to(kinds, values.shape), values <= 0), axis=1)
+    order = order[:, :count]
     return [
         [_spot(found, channel, index) for index in indices if values[channel, index] > 0]
         for channel, indices in enumerate(order.tolist())

@@ -208,10 +208,10 @@ def decoded(number):
     return np.array(Image.open(io.BytesIO(base64.b64decode(PICTURES[number]))))
 
 
-def two_strongest(values, apart):
-    """A map's strongest place and the strongest away from it: value, row and column of each."""
+def strongest_of(values, apart, most):
+    """A map's strongest places, each away from those before it: value, row and column."""
     left, found = values.copy(), []
-    for _ in range(2):
+    for _ in range(most):
         row, column = map(int, np.unravel_index(left.argmax(), left.shape))
         found.append((float(left[row, column]), row, column))
         rows, columns = (slice(max(0, n - apart + 1), n + apart) for n in (row, column))
@@ -223,19 +223,20 @@ def two_strongest(values, apart):
 def strongest(model, layer, channels, each, apart, pictures):
     """Where each channel (from 1) is strongest over all pictures: value, row, column, picture.
 
-    One a picture first, then the second ones; none where the channel is silent.
+    One a picture first, then the second ones, then all further ones; none where it is silent.
     """
     submodel = keras.Model(model.input, model.get_layer(layer).output)
-    places = {channel: ([], []) for channel in channels}
+    places = {channel: [] for channel in channels}
     for picture in pictures:
         maps = submodel.predict_on_batch(caffe(decoded(picture))[None])[0]
         for channel in channels:
-            both = two_strongest(maps[:, :, channel - 1], apart)
-            for kind, place in zip(places[channel], both):
-                kind.append((*place, picture))
+            of_map = strongest_of(maps[:, :, channel - 1], apart, each)
+            for number, (value, row, column) in enumerate(of_map):
+                order = (min(number, 2), -value, number)
+                places[channel].append((order, (value, row, column, picture)))
     found = []
-    for kinds in places.values():
-        ordered = [place for kind in kinds for place in sorted(kind, key=lambda one: -one[0])]
+    for of_channel in places.values():
+        ordered = [place for _, place in sorted(of_channel, key=lambda one: one[0])]
         some = [place for place in ordered if place[0] > 0][:each]
         found += some or [(0.0, 0, 0, None)]
     return found

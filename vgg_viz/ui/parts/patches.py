@@ -12,13 +12,13 @@ from vgg_viz.architecture import ConvLayer
 from vgg_viz.figures import figure
 from vgg_viz.links import OWN
 from vgg_viz.network import Network
-from vgg_viz.patches import MOST, Peaks, Spot, patch, strongest
+from vgg_viz.patches import MOST, Peaks, Spot, filled_up, patch, peaks_of, strongest
 from vgg_viz.reproduction import PatchesRun
 from vgg_viz.serving.results import Results
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import at_hand, comparison, inspector
 from vgg_viz.ui.parts.at_hand import AtHand
-from vgg_viz.ui.parts.layer_maps import script_network
+from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
 from vgg_viz.ui.state import mode, picked, selection
 from vgg_viz.ui.widgets import chosen_channel, export_menu, grid, words
 from vgg_viz.ui.widgets.colour_grid import ColourGrid
@@ -58,10 +58,18 @@ class Patches:
         """Where each channel is strongest: one place, or none where it is silent."""
         return strongest(self.found)
 
-    def of(self, channel: int) -> list[Spot]:
-        """The strongest places of one channel, from 1."""
-        one = [Peaks(each.values[[channel - 1]], each.places[[channel - 1]]) for each in self.found]
-        return strongest(one, MOST)[0]
+    def of(self, results: Results, channel: int) -> list[Spot]:
+        """The strongest places of one channel, from 1.
+
+        Where the channel is silent on most pictures, from its own maps of the others.
+        """
+        found = [peaks_of(each, channel) for each in self.found]
+
+        def map_of(index: int) -> np.ndarray:
+            picture = self.pictures[index].open()
+            return LayerMaps(results, self.network, picture, self.layer).map(channel)
+
+        return strongest(filled_up(found, self.layer, map_of), MOST)[0]
 
     def grid(self, count: int) -> ColourGrid:
         """The first so many channels, a tile each."""
@@ -70,9 +78,8 @@ class Patches:
         titles = [str(number) for number in numbers]
         return self._tiles(spots, titles, numbers, "channel", self.caption(count))
 
-    def nine(self, channel: int) -> ColourGrid:
+    def nine(self, channel: int, spots: Sequence[Spot]) -> ColourGrid:
         """The strongest patches of one channel, a tile each; it is not silent on all pictures."""
-        spots = self.of(channel)
         values = [figure(spot.value, 3) for spot in spots]
         # In a lecture's large letters a tile has room for one of the two.
         titles = [
@@ -134,7 +141,7 @@ class Patches:
         of = f"{count} of {self.layer.filters} channels"
         return words.caption(
             f"{self.layer.title} · {self.network.label} · {of} shown{asleep} · {self.origin}",
-            f"{self.network.label} · {of} · strongest of {len(self.pictures)} pictures",
+            f"{self.network.label} · {of} · strongest of {len(self.pictures)} pictures, not of ImageNet",
         )
 
     def nine_caption(self, channel: int, count: int) -> str:
@@ -143,7 +150,7 @@ class Patches:
         first = ", the first ones each of another picture" if count > 1 else ""
         return words.caption(
             f"{of} · {self.network.label} · {self.origin}{first}",
-            f"Strongest of {len(self.pictures)} pictures",
+            f"Strongest of {len(self.pictures)} pictures, not of ImageNet",
         )
 
     def positions(self, spots: Sequence[Spot]) -> str:
@@ -247,7 +254,7 @@ def show_nine(results: Results, patches: Patches, channel: int | None, name: str
     if channel is None:
         words.note(HINT)
         return
-    spots = patches.of(channel)
+    spots = patches.of(results, channel)
     if not spots:
         st.info("Silent on all of these pictures.", icon=":material/volume_off:")
         return
@@ -259,10 +266,10 @@ def show_nine(results: Results, patches: Patches, channel: int | None, name: str
         follows=False,
         tools=False,
     )
-    grid.show(results, patches.nine(channel), place)
+    grid.show(results, patches.nine(channel, spots), place)
     places = words.escape(patches.positions(spots))
     words.note(f"{places}. **Click a patch** to look into the map there.")
-    offer(name, [patches], lambda: [patches.nine(channel)], [channel], MOST)
+    offer(name, [patches], lambda: [patches.nine(channel, spots)], [channel], MOST)
 
 
 def open_patch(name: str, pictures: Sequence[AtHand], spots: Sequence[Spot]) -> None:
