@@ -141,7 +141,7 @@ class Patches:
         of = f"{count} of {self.layer.filters} channels"
         return words.caption(
             f"{self.layer.title} · {self.network.label} · {of} shown{asleep} · {self.origin}",
-            f"{self.network.label} · {of} · strongest of {len(self.pictures)} pictures, not of ImageNet",
+            f"{self.network.label} · {of} · {self.short_origin}",
         )
 
     def nine_caption(self, channel: int, count: int) -> str:
@@ -150,7 +150,7 @@ class Patches:
         first = ", the first ones each of another picture" if count > 1 else ""
         return words.caption(
             f"{of} · {self.network.label} · {self.origin}{first}",
-            f"Strongest of {len(self.pictures)} pictures, not of ImageNet",
+            f"S{self.short_origin[1:]}",
         )
 
     def positions(self, spots: Sequence[Spot]) -> str:
@@ -167,6 +167,11 @@ class Patches:
         own = sum(picture.choice == OWN for picture in self.pictures)
         whose = f", {own} of them yours" if own else " of this page"
         return f"strongest of {len(self.pictures)} pictures{whose}, not of ImageNet"
+
+    @property
+    def short_origin(self) -> str:
+        """The same in a lecture's line."""
+        return f"strongest of {len(self.pictures)} pictures, not of ImageNet"
 
     def script_run(self, name: str, channels: Sequence[int], each: int) -> PatchesRun:
         """How a script of one's own finds and cuts out the same."""
