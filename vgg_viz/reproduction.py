@@ -25,7 +25,7 @@ from vgg_viz.architecture import VGG19
 from vgg_viz.classes import Method
 from vgg_viz.explanation import receptive_fields
 from vgg_viz.exports import check_array_names, plain
-from vgg_viz.field import middle
+from vgg_viz.field import stages
 from vgg_viz.network import Preprocessing
 from vgg_viz.patches import distance
 from vgg_viz.visualisation import Recipe, batch_size, picture_side
@@ -468,8 +468,9 @@ def _climbing(run: MadeRun) -> list[str]:
         f"together={batch_size(layer)}",
     ]
     if side < layer.receptive_field:
-        first = receptive_fields(layer)[middle(layer)][0] + (layer.receptive_field - side) // 2
-        arguments += [f"first={first}", f"place={middle(layer)}"]
+        _, way = stages(layer, side)
+        reach = ", ".join(str((*stage.have, *stage.takes)) for stage in way)
+        arguments.append("\n".join(textwrap.wrap(f"reach=({reach})", 80, subsequent_indent=" ")))
     return arguments
 
 

@@ -272,44 +272,60 @@ def as_colours(filters):
 
 # Said of made pictures beside what START says.
 MADE_FURTHER = """
-Climbing makes that larger from step to step: such pictures are alike, and not the same. In block 5,
-where VGG Viz runs the network over a part of its input and this script over all of it, they differ
-so on any processor; a picture takes a minute or two there.
+Climbing makes that larger from step to step: the pictures are then of one kind, and not the same.
+A picture of block 4 takes ten seconds or more, one of block 5 half a minute.
 """
 
 MAKE_PICTURES = '''
 MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
 
 
-def answers(model, layer, channels, x, amid):
+def made(step, x, padding):
+    """What a layer makes of its input."""
+    if "pool" in step.name:
+        return tf.nn.max_pool2d(x, 2, 2, "VALID")
+    return tf.nn.relu(tf.nn.conv2d(x, step.kernel.value, 1, padding) + step.bias.value)
+
+
+@functools.cache
+def surroundings(model, reach):
+    """What lies around a picture amid the mean colour at each layer's input, and how far.
+
+    ``reach`` says for each layer from where to where the picture counts, and what is taken in.
+    """
+    maps = np.full((1, 224, 224, 3), (104, 117, 124), np.float32) - MEAN_BGR
+    found = []
+    for step, (first, end, start, stop) in zip(model.layers[1:], reach):
+        bordered = np.pad(maps[0], [(1, 1), (1, 1), (0, 0)])
+        ring = bordered[start + 1 : stop + 1, start + 1 : stop + 1].copy()
+        ring[first - start : end - start, first - start : end - start] = 0
+        found.append((ring, (first - start, stop - end)))
+        maps = made(step, maps, "SAME").numpy()
+    return found
+
+
+def answers(model, layer, channels, x, reach):
     """What a channel (from 1) for each picture answers in its map's middle, before the ReLU."""
-    if amid:  # a picture that is smaller than the channel's field lies amid the mean colour
-        around = np.full((224, 224, 3), (104, 117, 124), np.float32) - MEAN_BGR
-        first, end = amid["first"], amid["first"] + x.shape[1]
-        around[first:end, first:end] = 0
-        x = tf.pad(x, [(0, 0), (first, 224 - end), (first, 224 - end), (0, 0)]) + around
-    padding = "SAME" if amid else "VALID"  # nothing around: of a whole field 3 x 3 are left
-    for step in model.layers[1:]:
+    around = surroundings(model, reach)
+    for number, step in enumerate(model.layers[1:]):
+        if around and any(around[number][1]):
+            ring, margins = around[number]
+            x = tf.pad(x, [(0, 0), margins, margins, (0, 0)]) + ring
         if step.name == layer:
             break
-        if "pool" in step.name:
-            x = tf.nn.max_pool2d(x, 2, 2, "VALID")
-        else:
-            x = tf.nn.relu(tf.nn.conv2d(x, step.kernel.value, 1, padding) + step.bias.value)
-    if amid:
-        near = slice(amid["place"] - 1, amid["place"] + 2)
-        x = x[:, near, near]
+        x = made(step, x, "VALID")
+    # Of all that one value depends on 3 x 3 positions are left.
     which = np.array(channels) - 1
     kernels = tf.transpose(tf.gather(step.kernel.value, which, axis=3), (3, 0, 1, 2))
     return tf.reduce_sum(x * kernels, axis=(1, 2, 3)) + tf.gather(step.bias.value, which)
 
 
-def values_and_slopes(model, layer, channels, pictures, amid):
+def values_and_slopes(model, layer, channels, pictures, reach):
     """The answers to pictures, RGB (n, side, side, 3), and how they change with each pixel."""
     x = tf.constant((pictures[..., ::-1] - MEAN_BGR).astype("float32"))
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
-        values = answers(model, layer, channels, x, amid)
+        values = answers(model, layer, channels, x, reach)
     return values.numpy(), tape.gradient(values, x).numpy()[..., ::-1]
 
 
@@ -325,12 +341,11 @@ def unsquashed(colours, slopes):
 
 
 @functools.cache
-def make_pictures(model, layer, channels, kind, side, seeds, steps, together, first=0, place=0):
+def make_pictures(model, layer, channels, kind, side, seeds, steps, together, reach=()):
     """A picture for each channel, uint8 (n, side, side, 3), and what it is answered to, (n,).
 
     Climbed to with Adam (Kingma and Ba, 2015), so many channels at a time.
     """
-    amid = {"first": first, "place": place} if place else None
     canvas, pictures, found = kind(side), [], []
     for begin in range(0, len(channels), together):
         some = channels[begin : begin + together]
@@ -340,14 +355,14 @@ def make_pictures(model, layer, channels, kind, side, seeds, steps, together, fi
         for step in range(1, steps + 1):
             colours = canvas.colours(numbers)
             seen, back = canvas.view(colours, random)
-            _, slopes = values_and_slopes(model, layer, some, seen, amid)
+            _, slopes = values_and_slopes(model, layer, some, seen, reach)
             slopes = canvas.back(colours, back(slopes))
             mean = 0.9 * mean + (1 - 0.9) * slopes
             square = 0.999 * square + (1 - 0.999) * slopes**2
             speed = np.sqrt(square / (1 - 0.999**step)) + 1e-8
             numbers = (numbers + 0.05 * (mean / (1 - 0.9**step)) / speed).astype("float32")
         pixels = np.rint(canvas.middle(canvas.colours(numbers))).astype("uint8")
-        values, _ = values_and_slopes(model, layer, some, pixels.astype("float32"), amid)
+        values, _ = values_and_slopes(model, layer, some, pixels.astype("float32"), reach)
         pictures.append(pixels)
         found.append(values)
         print(f"{layer}: {begin + len(some)} of {len(channels)} pictures")
