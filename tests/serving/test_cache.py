@@ -298,14 +298,14 @@ def clock(monkeypatch):
     return now
 
 
-def take(cache, clock, key, value, seconds):
+def take(cache, clock, key, value, seconds, **options):
     """Ask for a value that takes so many seconds."""
 
     def compute():
         clock[0] += seconds
         return value
 
-    return cache.get(key, compute, never_pause)
+    return cache.get(key, compute, never_pause, **options)
 
 
 def test_what_is_cheap_to_have_again_goes_before_what_was_used_longest_ago(clock):
@@ -325,6 +325,15 @@ def test_what_nobody_uses_any_more_goes_in_the_end_however_dear_it_was(clock):
         take(cache, clock, number, b"n" * 50, seconds=0.01)
     assert cache.used_bytes <= 100
     assert not is_kept(cache, "dear")
+
+
+def test_what_is_passing_is_shared_but_pushes_nothing_out(clock):
+    cache = Cache(100)
+    take(cache, clock, "cheap", b"c" * 60, seconds=0.001)
+    for frame in range(9):
+        take(cache, clock, frame, b"f" * 30, seconds=5.0, passing=True)
+        assert is_kept(cache, frame)
+    assert is_kept(cache, "cheap")
 
 
 def test_a_value_is_not_charged_with_what_is_kept_on_the_way_to_it(clock):

@@ -144,12 +144,13 @@ class Results:
         self._waited()
         return value
 
-    def drawn(self, key: Hashable, draw: Callable[[], Value]) -> Value:
+    def drawn(self, key: Hashable, draw: Callable[[], Value], *, passing: bool = False) -> Value:
         """A mosaic, or one that only lacks its colours, kept under that key.
 
-        Apart from the maps: there are hundreds of ways to draw a layer's.
+        Apart from the maps: there are hundreds of ways to draw a layer's. One that is ``passing``
+        is wanted now by all who want it: it pushes nothing out.
         """
-        value = self.shared.drawn.get(key, draw, self._pause)
+        value = self.shared.drawn.get(key, draw, self._pause, passing=passing)
         self._waited()
         return value
 

@@ -26,6 +26,7 @@ from vgg_viz.architecture import VGG19
 from vgg_viz.patches import Peaks
 from vgg_viz.reproduction import MadeRun
 from vgg_viz.serving.making import Growing, Maker, Progress
+from vgg_viz.serving.results import Results
 from vgg_viz.ui.parts import at_hand, made
 from vgg_viz.ui.state.serving import shared
 from vgg_viz.ui.widgets import export_menu
@@ -199,6 +200,22 @@ def test_what_is_finished_is_not_looked_at_again(bench):
     assert not looks_again(page)
     assert " finished" not in caption_of(page)
     assert "times the strongest patch of 2 pictures of this page" in caption_of(page)
+
+
+def test_drawings_of_what_grows_push_nothing_else_out(bench, monkeypatch):
+    said, drawn = [], Results.drawn
+
+    def noted(results, key, draw, *, passing):
+        said.append(passing)
+        return drawn(results, key, draw, passing=passing)
+
+    monkeypatch.setattr(Results, "drawn", noted)
+    bench.step = 10
+    page = open_page(**MADE, channel="4")
+    assert said == [True, True]  # the grid and the chosen one's
+    bench.step = STEPS
+    run(page)
+    assert said[2:] == [False, False]
 
 
 def test_who_has_watched_is_told_the_end_where_the_progress_was(bench):
@@ -396,6 +413,7 @@ def test_in_a_lecture_there_is_the_grid_alone_until_a_channel_is_chosen(bench):
     assert len(page.main.columns) == 0
     assert caption_of(page) == "ImageNet · 4 of 64 channels · made by optimisation, with the recipe"
     assert len(choose(page, "channel", 4).main.columns) == 2
+    assert captions(page)[-1] == "4× the strongest patch"
 
 
 # -- pasted into the visitor's picture

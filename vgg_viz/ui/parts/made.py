@@ -72,6 +72,7 @@ class Made:
             self.caption(len(channels), done),
             name="made",
             axes={"channel": channels},
+            passing=done < len(channels),
             told=[self.told(*pair) for pair in zip(channels, seen, strict=True)],
             figures=self.figures(channels, progress.pictures),
         )
@@ -136,14 +137,19 @@ class Made:
             told.append([f"{figure(spot.value)} on {picture.title}"])
         numbers = range(1, len(tiles) + 1)
         of = f"Channel {channel} of {self.layer.name}"
+        times = self.times(channel, seen.value)
         return ColourGrid(
             tiles,
             titles,
             numbers,
             ("beside", self.subject.key, channel, seen.step, self.patches.key),
-            words.caption(f"{of} · {self.subject.network.label}", of),
+            words.caption(
+                f"{of} · {self.subject.network.label}",
+                f"{times} the strongest patch" if times else self.subject.network.label,
+            ),
             columns=len(tiles),
             axes={"tile": numbers},
+            passing=not seen.finished,
             told=told,
         )
 

@@ -69,6 +69,7 @@ class Tiles(ABC):
     columns: 0 means near-square.
     axes: the array's first axes with the numbers, from 1, that stand along each, where that is not
         one of maps.
+    passing: whether they are other ones in a moment.
     """
 
     source: Iterable[np.ndarray] | Callable[[], Iterable[np.ndarray]]
@@ -80,6 +81,7 @@ class Tiles(ABC):
     heading: str = ""
     columns: int = 0
     axes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    passing: bool = False
 
     def each(self) -> Iterable[np.ndarray]:
         """The tiles as they are, one by one if they are fetched like that."""
@@ -291,7 +293,8 @@ def show(results: Results, grid: Tiles, place: Place) -> None:
     """Show a grid as one picture to point at, with its scale and caption under it."""
     told = tell(grid, place)
     key = (grid.key, place.width, json.dumps(told))
-    payload, struck = results.drawn(key, partial(draw, grid, place, told, results.drawn))
+    work = partial(draw, grid, place, told, results.drawn)
+    payload, struck = results.drawn(key, work, passing=grid.passing)
     mount(payload, grid, place)
     # One line is as much as can be read from the back of a room.
     st.caption(escape_marks(grid.caption if mode.in_lecture() else under(grid, struck)))
