@@ -11,10 +11,15 @@ function packed(header) {
   return bytes;
 }
 
-test("the page looks again every so often, but not during a run", (context) => {
+test("the page looks again every so often, but not during a run, or unseen", (context) => {
   context.mock.timers.enable({ apis: ["setInterval"] });
-  let [running, looks] = [false, 0];
-  globalThis.document = { querySelector: () => (running ? {} : null) };
+  let [running, hidden, looks] = [false, false, 0];
+  globalThis.document = {
+    querySelector: () => (running ? {} : null),
+    get hidden() {
+      return hidden;
+    },
+  };
   const stop = pulse({ data: packed({ seconds: 2 }), setTriggerValue: () => looks++ });
   const after = (seconds) => {
     context.mock.timers.tick(1000 * seconds);
@@ -25,6 +30,10 @@ test("the page looks again every so often, but not during a run", (context) => {
   assert.equal(after(6), 2);
   running = false;
   assert.equal(after(2), 3);
-  stop();
+  hidden = true;
   assert.equal(after(6), 3);
+  hidden = false;
+  assert.equal(after(2), 4);
+  stop();
+  assert.equal(after(6), 4);
 });
