@@ -72,10 +72,19 @@ def test_pictures_are_looked_through_with_the_others_and_gone_when_removed():
     assert "strongest of 3 pictures, 2 of them yours, not" in texts(page)
     assert "2 pictures of yours" in "".join(one.value for one in page.sidebar.caption)
     assert not page.error
+    assert "Nobody else sees them" in page.sidebar.caption[-1].value
     # Nobody else has them.
     assert "strongest of 1 pictures of this page" in texts(open_page(**EXCITES))
     press(page, "own-several-remove")
     assert "strongest of 1 pictures of this page" in texts(page)
+
+
+def test_one_is_not_spoken_of_as_several():
+    page = give(open_page(**EXCITES), [("one.png", plain(1))])
+    (said,) = (one.value for one in page.sidebar.caption if "of yours" in one.value)
+    assert said.startswith("One picture of yours")
+    assert said.endswith("Nobody else sees it, and a link to this page does not carry it.")
+    assert "Remove it" in [one.label for one in page.sidebar.button]
 
 
 def test_a_broken_file_is_named_and_the_others_stay():
@@ -94,7 +103,7 @@ def test_the_twenty_first_is_refused_with_how_many_were_taken(session):
     )
     take([("another.png", plain(100))])
     assert len(own_pictures.kept()) == 20
-    assert session[own_pictures.PROBLEM].startswith("0 of these 1 were taken")
+    assert session[own_pictures.PROBLEM].startswith("This picture was not taken: there is")
 
 
 def test_they_take_no_more_than_there_is_room_for_whatever_they_show(session, monkeypatch):

@@ -90,13 +90,14 @@ def choose() -> None:
         st.error(escape(st.session_state[PROBLEM]), icon=":material/broken_image:")
     pictures = kept()
     if pictures:
-        what = "One picture" if len(pictures) == 1 else f"{len(pictures)} pictures"
+        one = len(pictures) == 1
+        what, them = ("One picture", "it") if one else (f"{len(pictures)} pictures", "them")
         st.caption(
-            f"{what} of yours, gone when the page is closed. Nobody else sees them, and a link to "
-            "this page does not carry them."
+            f"{what} of yours, gone when the page is closed. Nobody else sees {them}, and a link "
+            f"to this page does not carry {them}."
         )
         st.button(
-            "Remove them", key="own-several-remove", icon=":material/delete:", on_click=remove
+            f"Remove {them}", key="own-several-remove", icon=":material/delete:", on_click=remove
         )
 
 
@@ -169,8 +170,9 @@ def sentences(given: Sequence[File], fates: Sequence[str]) -> Iterator[str]:
         yield f"No picture that can be read here: {named}{more}."
     if "left" in fates:
         taken = fates.count("kept")
+        some = f"{taken} of these {len(given)} {'was' if taken == 1 else 'were'} taken"
         yield (
-            f"{taken} of these {len(given)} {'was' if taken == 1 else 'were'} taken: there is room "
+            f"{some if len(given) > 1 else 'This picture was not taken'}: there is room "
             f"for {MOST} pictures, or fewer of those that are hard to make small."
         )
 
