@@ -18,6 +18,7 @@ VIEWS = {
     "Feature maps": "view=Feature+maps&maps=64",
     "Comparison": "view=Feature+maps&maps=16&compare=The+other+network",
     "What excites it": "view=What+excites+it&channel=12",
+    "Two networks’ patches": "view=What+excites+it&maps=9&channel=12&compare=The+other+network",
     "Blocks": "view=Blocks&block_maps=16",
     "Classes": "view=Classes&counting=8&class=7&against=3&evidence=All+four",
     "Two answers": "view=Classes&counting=8&compare=Another+picture",

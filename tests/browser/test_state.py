@@ -170,6 +170,16 @@ BY_CLICK = {
         position,
         {"row": ..., "column": ...},
     ),
+    "a channel": (
+        f"{EXCITES}&maps=4&layer={FIFTH}",
+        tile("patches", 0),
+        {"view": "excites", "channel": 1},
+    ),
+    "a patch": (
+        f"{EXCITES}&maps=4&layer={FIFTH}&channel=1",
+        tile("nine", 0),
+        {"view": "maps", "channel": 1, "row": ..., "column": ...},
+    ),
     "a map of a block": (
         "view=Blocks&block_maps=4&blocks=3",
         tile("block-3", 0),
