@@ -139,8 +139,12 @@ def test_two_networks_stand_side_by_side(maps):
 def test_in_a_lecture_there_is_the_grid_alone_until_a_channel_is_chosen():
     page = open_page(**EXCITES, maps="4", lecture="true")
     assert [one for one in page.main.caption if "4 of 256 channels" in one.value]
+    assert texts(page).count("strongest of 2 pictures, not of ImageNet") == 1
     assert len(page.main.columns) == 0
     choose(page, "channel", 9)
+    # Beside the patches there is less room, and one of the two lines says it.
+    assert "channels · strongest of 2 pictures, not" not in texts(page)
+    assert "Strongest of 2 pictures, not of ImageNet" in texts(page)
     assert len(page.main.columns) == 2
     assert " · " not in "".join(tiles_of(payloads(page)["nine"])[0]["titles"])
 

@@ -141,7 +141,7 @@ class Patches:
         of = f"{count} of {self.layer.filters} channels"
         return words.caption(
             f"{self.layer.title} · {self.network.label} · {of} shown{asleep} · {self.origin}",
-            f"{self.network.label} · {of} · {self.short_origin}",
+            f"{self.network.label} · {of} · {self.short_origin if is_alone() else self.shortest}",
         )
 
     def nine_caption(self, channel: int, count: int) -> str:
@@ -171,7 +171,12 @@ class Patches:
     @property
     def short_origin(self) -> str:
         """The same in a lecture's line."""
-        return f"strongest of {len(self.pictures)} pictures, not of ImageNet"
+        return f"{self.shortest}, not of ImageNet"
+
+    @property
+    def shortest(self) -> str:
+        """The same where a lecture's line has less room."""
+        return f"strongest of {len(self.pictures)} pictures"
 
     def script_run(self, name: str, channels: Sequence[int], each: int) -> PatchesRun:
         """How a script of one's own finds and cuts out the same."""
@@ -207,7 +212,7 @@ def show_one(results: Results, patches: Patches, count: int) -> None:
     """Show one network's patches and, beside them, those of the channel that was picked."""
     with st.container(key="maps-room"):
         # In a lecture there is only the grid, as large as can be, until a channel is chosen.
-        alone = mode.in_lecture() and selection.current() is None
+        alone = mode.in_lecture() and is_alone()
         left, panel = [st.container()] * 2 if alone else st.columns([3, 2], gap="medium")
     with left:
         show_grid(results, patches, count, GRIDS[0])
@@ -231,6 +236,11 @@ def show_pair(results: Results, sides: Sequence[Patches], count: int) -> None:
     for name, patches, column in zip(NINES, sides, columns(), strict=True):
         with column:
             show_nine(results, patches, channel, name)
+
+
+def is_alone() -> bool:
+    """Whether the grid of a lecture has the page for itself."""
+    return selection.current() is None and state.value("compare") != "network"
 
 
 def columns() -> Sequence[DeltaGenerator]:

@@ -66,7 +66,8 @@ def show_patches(layer: ConvLayer, count: int, networks: Sequence[Network]) -> N
         f"For each of its **{layer.filters} channels**, the place where it answers most, over all "
         "pictures of this page and those that you add in the sidebar: a tile is what it sees there "
         f"of the picture, its receptive field of {layer.receptive_field} × "
-        f"{layer.receptive_field} pixels. **Click a tile** for the channel's strongest places."
+        f"{layer.receptive_field} pixels, and grey beyond the picture's border. **Click a tile** "
+        "for the channel's strongest places."
     )
     found = results()
     patches.show(found, [patches.read(found, network, layer) for network in networks], count)
