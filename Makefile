@@ -10,6 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
+# Which tests in Chromium, and where it is noted which of them failed.
+BROWSER ?= tests/browser
+LANE ?= browser
 NODE := $(shell command -v node)
 ESLINT := build/eslint-9.39.1
 
@@ -38,10 +41,10 @@ test-js: ## pass the tests of the JavaScript, where there is Node
 	$(if $(NODE),$(NODE) --test tests/javascript/*.test.mjs,@echo "Tests of the JavaScript skipped: there is no Node.")
 
 test-browser: $(VENV)/test.installed ## pass the tests in a real Chromium
-	$(BIN)/python -m pytest -m browser -o cache_dir=build/pytest-browser tests/browser
+	$(BIN)/python -m pytest -m browser -o cache_dir=build/pytest-$(LANE) $(BROWSER)
 
 test-engines: $(VENV)/test.installed ## take a short walk in Firefox and WebKit
-	$(BIN)/python -m pytest -m browser -o cache_dir=build/pytest-browser tests/engines
+	$(BIN)/python -m pytest -m browser -o cache_dir=build/pytest-engines tests/engines
 
 bench: $(VENV)/test.installed ## measure the speed; QUICK=1 only proves that it runs
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
