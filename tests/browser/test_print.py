@@ -16,6 +16,7 @@ VIEWS = {
     "Architecture": "view=Architecture",
     "Filters": "view=Filters",
     "Feature maps": "view=Feature+maps&maps=64",
+    "One map": "view=Feature+maps&maps=9&channel=5",
     "Comparison": "view=Feature+maps&maps=16&compare=The+other+network",
     "What excites it": "view=What+excites+it&channel=12",
     "Two networks’ patches": "view=What+excites+it&maps=9&channel=12&compare=The+other+network",
@@ -59,6 +60,8 @@ def test_nothing_is_cut_and_nothing_is_there_to_press(open_page, query):
             assert box["name"] not in ("canvas", "CANVAS") or box["height"] <= 0.7 * height, box
     for gone in ("stSidebar", "stHeader", "stButton", "stPopover"):
         assert not [one for one in page.get_by_test_id(gone).all() if one.is_visible()], gone
+    ways_back = page.get_by_role("button", name="Back to the")
+    assert not [one for one in ways_back.all() if one.is_visible()]
     main = page.get_by_test_id("stMain")
     expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
     expect(main.locator("h2, h3").locator("visible=true").first).to_have_css(
