@@ -514,6 +514,13 @@ def test_the_built_in_tour_is_about_ten_steps_with_questions():
     assert all(words.text.count(". ") <= 4 for step in tour.steps for words in all_words(step))
 
 
+def test_who_has_no_trained_network_is_asked_as_well_what_excites_a_map():
+    # The button says *Answer* where the step asks, whatever network is shown.
+    for step in built_in().steps:
+        if step.page["view"] == "excites" and step.untrained:
+            assert bool(step.untrained.question) == bool(step.words.question)
+
+
 def all_words(step):
     return [words for words in (step.words, step.untrained) if words]
 
