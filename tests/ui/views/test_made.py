@@ -199,7 +199,7 @@ def test_what_is_finished_is_not_looked_at_again(bench):
     assert buttons(page) == []
     assert not looks_again(page)
     assert " finished" not in caption_of(page)
-    assert "times the strongest patch of 2 pictures of this page" in caption_of(page)
+    assert "which is strongest of 2 pictures of this page, not of ImageNet" in caption_of(page)
 
 
 def test_drawings_of_what_grows_push_nothing_else_out(bench, monkeypatch):

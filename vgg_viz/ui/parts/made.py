@@ -121,8 +121,8 @@ class Made:
         under = f" · {done} finished" if done < count else ""
         return words.caption(
             f"{self.layer.title} · {network} · {of}{under} · made by optimisation, {way}, seed "
-            f"{self.subject.seed} · number, value before ReLU, times the strongest patch of "
-            f"{len(self.patches.pictures)} pictures of this page",
+            f"{self.subject.seed} · number, value before ReLU, times that of the patch which is "
+            f"{self.patches.origin}",
             f"{network} · {of} · made by optimisation, {way}",
         )
 
