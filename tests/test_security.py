@@ -43,6 +43,7 @@ UI_FILES = {
     ): ("names of components and of what they import, written in the source"),
     ("ui/parts/at_hand.py", "given.open(look)"): "no file: a picture in the session",
     ("ui/parts/at_hand.py", "self.open()"): "no file: a picture at hand",
+    ("ui/parts/patches.py", "self.pictures[index].open()"): "the same",
     ("ui/widgets/own_pictures.py", "own.open(Look(fit, as_stored=False))"): "the same",
     ("ui/widgets/own_pictures.py", "self.open(fit)"): "the same",
     ("ui/widgets/own_pictures.py", "Image.open(io.BytesIO(data))"): "bytes of our own making",

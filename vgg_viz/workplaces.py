@@ -163,7 +163,9 @@ def _claim(folder: Path) -> tuple[Path, BinaryIO]:
 def _claim_kept(workplace: Path, on_waiting: Callable[[int], None]) -> BinaryIO:
     """Make a workplace, if need be, and lock it once nobody else has it."""
     while True:
-        workplace.mkdir(mode=0o700, exist_ok=True)
+        # What is there may go at any moment, which `exist_ok` takes for something else being there.
+        with suppress(FileExistsError):
+            workplace.mkdir(mode=0o700)
         if lock := _lock(workplace):
             return lock
         on_waiting(gathered(workplace))
