@@ -175,7 +175,7 @@ def show(sides: Sequence[Made], count: int) -> None:
     if len(sides) > 1 and sides[0].subject.key == sides[1].subject.key:
         comparison.tell_same("network")
     channels = range(1, count + 1)
-    live = not is_stopped(sides, channels) and not is_complete(sides, channels)
+    live = is_live(sides, channels)
     st.fragment(show_growing)(sides, channels, live=live)
     if not live:
         offer(sides, channels)
@@ -183,10 +183,10 @@ def show(sides: Sequence[Made], count: int) -> None:
 
 def show_growing(sides: Sequence[Made], channels: Sequence[int], *, live: bool) -> None:
     """Show pictures as they are, again and again as long as they grow."""
-    # What is clicked in here concerns the whole page, as does that there is no more to come.
-    stopped = is_stopped(sides, channels)
-    if state.has_changed() or (live and (stopped or is_complete(sides, channels))):
+    # What is clicked in here concerns the whole page, as does whether more is to come.
+    if state.has_changed() or live != is_live(sides, channels):
         st.rerun()
+    stopped = is_stopped(sides, channels)
     show_progress(sides, channels, stopped=stopped)
     if len(sides) > 1:
         show_pair(sides, channels, wanted=not stopped)
@@ -206,6 +206,11 @@ def all_channels(channels: Sequence[int]) -> list[int]:
     """What is made: the channel that is chosen first, and those of the grid."""
     chosen = state.number("channel")
     return list(dict.fromkeys([*([chosen] if chosen else []), *channels]))
+
+
+def is_live(sides: Sequence[Made], channels: Sequence[int]) -> bool:
+    """Whether more is to come, and this visitor wants it."""
+    return not is_stopped(sides, channels) and not is_complete(sides, channels)
 
 
 def is_complete(sides: Sequence[Made], channels: Sequence[int]) -> bool:
