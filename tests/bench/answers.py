@@ -5,6 +5,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -135,23 +136,30 @@ def memory(path: Path) -> Row:
 def measure_memory(path: Path) -> int:
     """The bytes of anonymous memory that everything takes at most, in this process."""
     dense, maps = dense_of(path), last_maps()
-    before, most, done = anonymous_bytes(), [0], threading.Event()
+    with watching_memory() as taken:
+        found = classes.answer(dense, maps)
+        kept = [
+            classes.lost_without_places(dense, maps),
+            classes.lost_without_maps(dense, maps),
+            classes.gradient(dense, maps, found, CLASS).values,
+        ]
+    return max(taken) if kept else 0
+
+
+@contextmanager
+def watching_memory() -> Iterator[list[int]]:
+    """See now and then how much more anonymous memory this process has than now, in bytes."""
+    before, taken, done = anonymous_bytes(), [0], threading.Event()
 
     def watch() -> None:
         while not done.wait(POLLING_SECONDS):
-            most.append(anonymous_bytes())
+            taken.append(anonymous_bytes() - before)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    found = classes.answer(dense, maps)
-    kept = [
-        classes.lost_without_places(dense, maps),
-        classes.lost_without_maps(dense, maps),
-        classes.gradient(dense, maps, found, CLASS).values,
-    ]
+    yield taken
     done.set()
     watcher.join()
-    return max(most) - before if kept else 0
 
 
 def anonymous_bytes() -> int:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from tests.bench.answers import POLLING_SECONDS, STATUS, anonymous_bytes
+from tests.bench.answers import STATUS, watching_memory
 from tests.bench.measure import (
     Effort,
     NotRun,
@@ -132,23 +132,14 @@ def measure_memory() -> int:
     for _ in range(3):
         visit(shared, network)
     shared.memory.tidy()
-    before, most, done = anonymous_bytes(), [0], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(POLLING_SECONDS):
-            most.append(anonymous_bytes())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    for name in TIMED[2:]:
-        layer = VGG19.conv_layer(name)
-        making = Making(network, layer, range(1, batch_size(layer) + 1), 1, "recipe")
-        while making.step < 3:
-            making.advance()
-        making.pictures()
-    done.set()
-    watcher.join()
-    return max(most) - before
+    with watching_memory() as taken:
+        for name in TIMED[2:]:
+            layer = VGG19.conv_layer(name)
+            making = Making(network, layer, range(1, batch_size(layer) + 1), 1, "recipe")
+            while making.step < 3:
+                making.advance()
+            making.pictures()
+    return max(taken)
 
 
 def shared_for_making() -> Shared:

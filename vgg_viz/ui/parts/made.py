@@ -175,7 +175,7 @@ def show(sides: Sequence[Made], count: int) -> None:
     if len(sides) > 1 and sides[0].subject.key == sides[1].subject.key:
         comparison.tell_same("network")
     channels = range(1, count + 1)
-    live = is_live(sides, channels)
+    live = is_live(sides, channels, look(sides, channels))
     st.fragment(show_growing)(sides, channels, live=live)
     if not live:
         offer(sides, channels)
@@ -184,14 +184,14 @@ def show(sides: Sequence[Made], count: int) -> None:
 def show_growing(sides: Sequence[Made], channels: Sequence[int], *, live: bool) -> None:
     """Show pictures as they are, again and again as long as they grow."""
     # What is clicked in here concerns the whole page, as does whether more is to come.
-    if state.has_changed() or live != is_live(sides, channels):
+    found = look(sides, channels)
+    if state.has_changed() or live != is_live(sides, channels, found):
         st.rerun()
-    stopped = is_stopped(sides, channels)
-    show_progress(sides, channels, stopped=stopped)
+    show_progress(sides, channels, found)
     if len(sides) > 1:
-        show_pair(sides, channels, wanted=not stopped)
+        show_pair(sides, channels, found)
     else:
-        show_one(sides[0], channels, wanted=not stopped)
+        show_one(sides[0], channels, found[0])
     if live:
         look_again()
 
@@ -208,16 +208,15 @@ def all_channels(channels: Sequence[int]) -> list[int]:
     return list(dict.fromkeys([*([chosen] if chosen else []), *channels]))
 
 
-def is_live(sides: Sequence[Made], channels: Sequence[int]) -> bool:
+def look(sides: Sequence[Made], channels: Sequence[int]) -> list[Progress]:
+    """What there is of each side's pictures; the rest is made, unless this visitor has stopped."""
+    wanted = not is_stopped(sides, channels)
+    return [made.progress(all_channels(channels), wanted=wanted) for made in sides]
+
+
+def is_live(sides: Sequence[Made], channels: Sequence[int], found: Sequence[Progress]) -> bool:
     """Whether more is to come, and this visitor wants it."""
-    return not is_stopped(sides, channels) and not is_complete(sides, channels)
-
-
-def is_complete(sides: Sequence[Made], channels: Sequence[int]) -> bool:
-    """Whether nothing more is to come for who wants it."""
-    wanted = all_channels(channels)
-    # Asked like this, since only who wants a picture is told that it cannot be made.
-    return all(made.progress(wanted, wanted=True).complete for made in sides)
+    return not is_stopped(sides, channels) and not all(one.complete for one in found)
 
 
 def job(sides: Sequence[Made], channels: Sequence[int]) -> Hashable:
@@ -236,10 +235,11 @@ def turn(sides: Sequence[Made], channels: Sequence[int]) -> None:
     st.session_state[STOPPED] = None if stopped else job(sides, channels)
 
 
-def show_progress(sides: Sequence[Made], channels: Sequence[int], *, stopped: bool) -> None:
+def show_progress(
+    sides: Sequence[Made], channels: Sequence[int], found: Sequence[Progress]
+) -> None:
     """Show how far it is, what is left, and the way to stop or go on."""
-    wanted = all_channels(channels)
-    found = [made.progress(wanted, wanted=not stopped) for made in sides]
+    stopped = is_stopped(sides, channels)
     for failure in dict.fromkeys(one.failure for one in found if one.failure):
         st.warning(words.escape_marks(failure), icon=":material/error:")
     if all(one.complete for one in found):
@@ -247,7 +247,9 @@ def show_progress(sides: Sequence[Made], channels: Sequence[int], *, stopped: bo
         return
     st.session_state[WATCHED] = job(sides, channels)
     growing = [one.pictures[channel] for one in found for channel in one.pictures]
-    share = sum(one.step / one.steps for one in growing) / (len(wanted) * len(sides))
+    share = sum(one.step / one.steps for one in growing) / (
+        len(all_channels(channels)) * len(sides)
+    )
     left = [one.seconds_left for one in found if one.seconds_left is not None]
     with st.container(key="made-progress", horizontal=True, vertical_alignment="center"):
         said = "Stopped" if stopped else f"Making pictures{time_left(max(left, default=None))}"
@@ -277,50 +279,48 @@ def time_left(seconds: float | None) -> str:
     return f": about {round(seconds / 60)} minutes left"
 
 
-def show_one(made: Made, channels: Sequence[int], *, wanted: bool) -> None:
+def show_one(made: Made, channels: Sequence[int], found: Progress) -> None:
     """Show one network's pictures and, beside them, the one that was picked."""
     with st.container(key="maps-room"):
         alone = mode.in_lecture() and state.number("channel") is None
         left, panel = [st.container()] * 2 if alone else st.columns([3, 2], gap="medium")
     with left:
-        show_grid(made, channels, GRIDS[0], wanted=wanted)
+        show_grid(made, channels, found, GRIDS[0])
     with panel:
         channel = chosen_channel.choose(made.layer)
-        show_chosen(made, channel, ONES[0], wanted=wanted)
+        show_chosen(made, channel, found, ONES[0])
 
 
-def show_pair(sides: Sequence[Made], channels: Sequence[int], *, wanted: bool) -> None:
+def show_pair(sides: Sequence[Made], channels: Sequence[int], found: Sequence[Progress]) -> None:
     """Show the same channels of two networks side by side, and the chosen one's of both."""
-    for name, made, column in zip(GRIDS, sides, patches.columns(), strict=True):
+    for name, made, seen, column in zip(GRIDS, sides, found, patches.columns(), strict=True):
         with column:
             st.subheader(comparison.network_name(made.subject.network))
-            show_grid(made, channels, name, patches.HALF, wanted=wanted)
+            show_grid(made, channels, seen, name, patches.HALF)
     channel = chosen_channel.choose(sides[0].layer)
-    for name, made, column in zip(ONES, sides, patches.columns(), strict=True):
+    for name, made, seen, column in zip(ONES, sides, found, patches.columns(), strict=True):
         with column:
-            show_chosen(made, channel, name, wanted=wanted)
+            show_chosen(made, channel, seen, name)
 
 
 def show_grid(
     made: Made,
     channels: Sequence[int],
+    found: Progress,
     name: str,
     width: int = grid.PAGE_WIDTH,
-    *,
-    wanted: bool,
 ) -> None:
     """Show a picture a channel; a click chooses the channel."""
-    tiles = made.grid(channels, made.progress(all_channels(channels), wanted=wanted))
     place = Place(name, inspector.pick_map(name, made.layer), width=width)
-    grid.show(results(), tiles, place)
+    grid.show(results(), made.grid(channels, found), place)
 
 
-def show_chosen(made: Made, channel: int | None, name: str, *, wanted: bool) -> None:
+def show_chosen(made: Made, channel: int | None, found: Progress, name: str) -> None:
     """Show the chosen channel's picture beside its strongest patch, or say how to choose one."""
     if channel is None:
         words.note(HINT)
         return
-    seen = made.progress([channel], wanted=wanted).pictures.get(channel)
+    seen = found.pictures.get(channel)
     if seen is None:
         words.note("Its picture is not begun yet.")
         return
