@@ -4,19 +4,22 @@ The part of a map that a value depends on is small: 3 x 3 positions one layer be
 of the picture for block3_conv4. It is run with convolutions that add no border, so that exactly
 1 x 1 is left; beyond the picture's border there is the same zero at every layer as in the network.
 
-A picture that is smaller than the field lies in the middle of one of mean colour. Only what depends
-on it is run; what is around that is the same for all pictures, and computed once.
+    way_to                 the layers on the way to any value, and what each makes of what
+    surrounded -> Layers   one layer there, with what lies around what is looked at, and back
+
+`FieldPass` looks at pictures that are smaller than the field, in the middle of one of mean colour:
+only what depends on them is run, and what is around that is computed once for all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vgg_viz.architecture import POOL_SIDE, VGG19, Architecture, ConvLayer, SpatialLayer
+from vgg_viz.architecture import POOL_SIDE, VGG19, Architecture, ConvLayer, Layer, SpatialLayer
 from vgg_viz.explanation import receptive_fields
 from vgg_viz.network import MEAN_BGR, MEAN_COLOUR, network_input
 
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from vgg_viz.network import Network
+
+# What becomes at a ReLU of what comes back from behind, given what the ReLU made and what comes.
+Rule = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
 
 
 class Interval(NamedTuple):
@@ -46,19 +52,48 @@ class Interval(NamedTuple):
         return Interval(max(self.start, other.start), min(self.stop, other.stop))
 
 
+class Area(NamedTuple):
+    """Positions of a map, or pixels: which rows, and which columns."""
+
+    rows: Interval
+    columns: Interval
+
+    def within(self, other: Area) -> Area:
+        """Those that are in the other as well."""
+        return Area(self.rows.within(other.rows), self.columns.within(other.columns))
+
+    def seen_from(self, other: Area) -> tuple[slice, slice]:
+        """Where they lie in an array that begins where the other does."""
+        rows, columns = (
+            slice(mine.start - its.start, mine.stop - its.start)
+            for mine, its in zip(self, other, strict=True)
+        )
+        return rows, columns
+
+
 @dataclass(frozen=True)
 class Stage:
-    """One layer on the way to a value, along one side, the other side being the same.
+    """One layer on the way to a value.
 
-    have: what of the layer's input depends on the picture.
-    takes: what the layer is given.
-    makes: what it makes of that.
+    have: what of the layer's input is looked at.
+    makes: what it makes.
     """
 
     layer: SpatialLayer
-    have: Interval
-    takes: Interval
-    makes: Interval
+    have: Area
+    makes: Area
+
+    @property
+    def takes(self) -> Area:
+        """What it is given to make that of."""
+        return Area(*(needed(self.layer, side) for side in self.makes))
+
+    @property
+    def margins(self) -> list[list[int]]:
+        """How much of that lies around what is looked at: of the batch, rows, columns, channels."""
+        sides = zip(self.have, self.takes, strict=True)
+        around = [[have.start - takes.start, takes.stop - have.stop] for have, takes in sides]
+        return [[0, 0], *around, [0, 0]]
 
     @property
     def is_conv(self) -> bool:
@@ -66,19 +101,23 @@ class Stage:
         return isinstance(self.layer, ConvLayer)
 
 
+def needed(layer: Layer, makes: Interval) -> Interval:
+    """What a convolution or a pool needs to make these, along one side; may be beyond a border."""
+    if layer.kind == "conv":
+        return makes.grown()
+    return Interval(POOL_SIDE * makes.start, POOL_SIDE * makes.stop)
+
+
 def depends_on(layer: ConvLayer, position: int, plan: Architecture = VGG19) -> list[Interval]:
     """What a value depends on in the picture and in each layer up to its own, along one side.
 
     Within the picture: see `vgg_viz.explanation.receptive_fields` for what lies beyond.
     """
-    needed = [Interval(position, position + 1)]
+    found = [Interval(position, position + 1)]
     for after in plan.layers[layer.index : 0 : -1]:
-        start, stop = needed[0]
-        before = plan.layers[after.index - 1]
-        whole = Interval(0, before.output_shape[0])
-        wanted = needed[0].grown() if after.kind == "conv" else Interval(2 * start, 2 * stop)
-        needed.insert(0, wanted.within(whole))
-    return needed
+        whole = Interval(0, plan.layers[after.index - 1].output_shape[0])
+        found.insert(0, needed(after, found[0]).within(whole))
+    return found
 
 
 def middle(layer: ConvLayer) -> int:
@@ -86,30 +125,116 @@ def middle(layer: ConvLayer) -> int:
     return layer.output_shape[0] // 2
 
 
-def stages(layer: ConvLayer, side: int, plan: Architecture = VGG19) -> tuple[Interval, list[Stage]]:
+def way_to(layer: ConvLayer, row: int, column: int, plan: Architecture = VGG19) -> list[Stage]:
+    """The way from a whole picture to one value: the layers, and what each makes of what."""
+    sides = (depends_on(layer, row, plan), depends_on(layer, column, plan))
+    areas = [Area(*both) for both in zip(*sides, strict=True)]
+    spatial = [one for one in plan.layers[1:] if isinstance(one, SpatialLayer)]
+    return list(map(Stage, spatial, areas, areas[1:]))
+
+
+def stages(layer: ConvLayer, side: int, plan: Architecture = VGG19) -> list[Stage]:
     """The way from a picture of ``side`` pixels to the value in the middle of a layer's map.
 
-    Returns where the picture lies, along one side of the network's input, and the layers.
+    The picture lies in the middle of the value's field; what the stages have is what depends on it.
     """
-    needed = depends_on(layer, middle(layer), plan)
     # In the middle of the whole field, even where that reaches beyond the border.
     first = receptive_fields(layer)[middle(layer)][0] + (layer.receptive_field - side) // 2
-    place = reached = have = Interval(first, first + side)
+    reached = Interval(first, first + side)
     way = []
-    for spatial, within in zip(plan.layers[1:], needed[1:], strict=False):
-        if not isinstance(spatial, SpatialLayer):
-            raise ValueError(f"expected a conv layer, got {layer.name}")
-        if spatial.kind == "conv":
-            reached = reached.grown()
-            makes = reached.within(within)
-            takes = makes.grown()
+    for stage in way_to(layer, middle(layer), middle(layer), plan):
+        have = reached
+        if stage.is_conv:
+            reached = have.grown().within(stage.makes.rows)
         else:
-            reached = Interval(reached.start // POOL_SIDE, -(-reached.stop // POOL_SIDE))
-            makes = reached.within(within)
-            takes = Interval(POOL_SIDE * makes.start, POOL_SIDE * makes.stop)
-        way.append(Stage(spatial, have, takes, makes))
-        have = makes
-    return place, way
+            halves = Interval(have.start // POOL_SIDE, -(-have.stop // POOL_SIDE))
+            reached = halves.within(stage.makes.rows)
+        way.append(Stage(stage.layer, Area(have, have), Area(reached, reached)))
+    return way
+
+
+def relu_gradient(made: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """The gradient with respect to what a ReLU was given, of that to what it made."""
+    import tensorflow as tf
+
+    return tf.raw_ops.ReluGrad(gradients=gradient, features=made)
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What a network's layers do, one at a time, there and back.
+
+    By hand: a tape would compute the gradients of all kernels as well.
+    """
+
+    network: Network
+
+    def forward(self, stage: Stage, taken: tf.Tensor) -> tf.Tensor:
+        """What a layer makes of this, after its ReLU; or a pool."""
+        import tensorflow as tf
+
+        if not stage.is_conv:
+            return tf.nn.max_pool2d(taken, POOL_SIDE, POOL_SIDE, "VALID")
+        kernel, bias = self.weights(stage.layer)
+        return tf.nn.relu(tf.nn.conv2d(taken, kernel, 1, "VALID") + bias)
+
+    def value(
+        self, stage: Stage, taken: tf.Tensor, channels: Sequence[int]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """One value before the ReLU a picture, ``(n,)``, and its gradient as `back` returns it.
+
+        ``channels``: one a picture, from 1.
+        """
+        import tensorflow as tf
+
+        kernel, bias = self.weights(stage.layer)
+        which = [channel - 1 for channel in channels]
+        kernels = tf.transpose(tf.gather(kernel, which, axis=3), (3, 0, 1, 2))
+        values = tf.reduce_sum(taken * kernels, axis=(1, 2, 3)) + tf.gather(bias, which)
+        return values, inner(stage, kernels)
+
+    def before_relu(
+        self, stage: Stage, made: tf.Tensor, gradient: tf.Tensor, rule: Rule = relu_gradient
+    ) -> tf.Tensor:
+        """The gradient before a layer's ReLU, of that after it; a pool has none."""
+        return rule(made, gradient) if stage.is_conv else gradient
+
+    def back(
+        self, stage: Stage, taken: tf.Tensor, made: tf.Tensor, gradient: tf.Tensor
+    ) -> tf.Tensor:
+        """The gradient with respect to what a layer has, of that before its ReLU.
+
+        At a max pool the largest value gets it, the first in reading order if several are equal.
+        Only there it matters what was ``taken`` and ``made``.
+        """
+        import tensorflow as tf
+
+        if stage.is_conv:
+            kernel, _ = self.weights(stage.layer)
+            sides = [side.length for side in stage.takes]
+            whole = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=[len(gradient), *sides, kernel.shape[2]],
+                filter=kernel,
+                out_backprop=gradient,
+                strides=[1, 1, 1, 1],
+                padding="VALID",
+            )
+            return inner(stage, whole)
+        sides = [1, POOL_SIDE, POOL_SIDE, 1]
+        whole = tf.raw_ops.MaxPoolGrad(
+            orig_input=taken,
+            orig_output=made,
+            grad=gradient,
+            ksize=sides,
+            strides=sides,
+            padding="VALID",
+        )
+        return inner(stage, whole)
+
+    def weights(self, layer: SpatialLayer) -> tuple[tf.Tensor, tf.Tensor]:
+        """A conv layer's kernel, (3, 3, channels, filters), and its biases."""
+        built = self.network.model.get_layer(layer.name)
+        return built.kernel.value, built.bias.value
 
 
 class FieldPass:
@@ -134,7 +259,8 @@ class FieldPass:
         self.network = network
         self.layer = layer
         self.side = side
-        self.place, self.stages = stages(layer, side, network.architecture)
+        self.stages = stages(layer, side, network.architecture)
+        self._layers = Layers(network)
         self._around: dict[str, np.ndarray] | None = None
 
     def values(
@@ -157,16 +283,15 @@ class FieldPass:
         passed = []
         for stage in self.stages[:-1]:
             taken = surrounded(stage, x, around.get(stage.layer.name))
-            x = self._forward(stage, taken)
+            x = self._layers.forward(stage, taken)
             passed.append((taken, x))
             yield
         last = self.stages[-1]
         taken = surrounded(last, x, around.get(last.layer.name))
-        kernels, biases = self._filters(channels)
-        values = tf.reduce_sum(taken * kernels, axis=(1, 2, 3)) + biases
-        gradient = inner(last, kernels)
+        values, gradient = self._layers.value(last, taken, channels)
         for stage, (taken, made) in zip(self.stages[-2::-1], reversed(passed), strict=True):
-            gradient = inner(stage, self._back(stage, taken, made, gradient))
+            gradient = self._layers.before_relu(stage, made, gradient)
+            gradient = self._layers.back(stage, taken, made, gradient)
             yield
         return values.numpy(), gradient.numpy()[..., ::-1]
 
@@ -202,82 +327,30 @@ class FieldPass:
             yield
         return found
 
-    def _filters(self, channels: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor]:
-        """The kernels (n, 3, 3, channels) and the biases (n,) of these channels of the layer."""
-        import tensorflow as tf
 
-        kernel, bias = self._weights(self.layer)
-        which = [channel - 1 for channel in channels]
-        kernels = tf.transpose(tf.gather(kernel, which, axis=3), (3, 0, 1, 2))
-        return kernels, tf.gather(bias, which)
-
-    def _weights(self, layer: SpatialLayer) -> tuple[tf.Tensor, tf.Tensor]:
-        built = self.network.model.get_layer(layer.name)
-        return built.kernel.value, built.bias.value
-
-    def _forward(self, stage: Stage, taken: tf.Tensor) -> tf.Tensor:
-        """A layer after its ReLU, or a pool."""
-        import tensorflow as tf
-
-        if not stage.is_conv:
-            return tf.nn.max_pool2d(taken, POOL_SIDE, POOL_SIDE, "VALID")
-        kernel, bias = self._weights(stage.layer)
-        return tf.nn.relu(tf.nn.conv2d(taken, kernel, 1, "VALID") + bias)
-
-    def _back(
-        self, stage: Stage, taken: tf.Tensor, made: tf.Tensor, gradient: tf.Tensor
-    ) -> tf.Tensor:
-        """The gradient with respect to what a layer was given, of that to what it made."""
-        import tensorflow as tf
-
-        # By hand: a tape would compute the gradients of all kernels as well.
-        if not stage.is_conv:
-            sides = [1, POOL_SIDE, POOL_SIDE, 1]
-            return tf.raw_ops.MaxPoolGrad(
-                orig_input=taken,
-                orig_output=made,
-                grad=gradient,
-                ksize=sides,
-                strides=sides,
-                padding="VALID",
-            )
-        kernel, _ = self._weights(stage.layer)
-        return tf.raw_ops.Conv2DBackpropInput(
-            input_sizes=tf.shape(taken),
-            filter=kernel,
-            out_backprop=tf.raw_ops.ReluGrad(gradients=gradient, features=made),
-            strides=[1, 1, 1, 1],
-            padding="VALID",
-        )
-
-
-def surrounded(stage: Stage, have: tf.Tensor, around: np.ndarray | None) -> tf.Tensor:
-    """What a layer is given: what depends on the picture, in the middle of what does not."""
+def surrounded(stage: Stage, have: tf.Tensor, around: np.ndarray | None = None) -> tf.Tensor:
+    """What a layer is given: what is looked at, in the middle of what is not, or of zeros."""
     import tensorflow as tf
 
-    if around is None:
-        return have
-    side = [stage.have.start - stage.takes.start, stage.takes.stop - stage.have.stop]
-    return tf.pad(have, [[0, 0], side, side, [0, 0]]) + around
+    padded = have if stage.have == stage.takes else tf.pad(have, stage.margins)
+    return padded if around is None else padded + around
 
 
 def inner(stage: Stage, gradient: tf.Tensor) -> tf.Tensor:
-    """Of the gradient with respect to what a layer was given, that which the picture moves."""
-    first = stage.have.start - stage.takes.start
-    which = slice(first, first + stage.have.length)
-    return gradient[:, which, which]
+    """Of the gradient with respect to what a layer was given, that which is looked at."""
+    rows, columns = stage.have.seen_from(stage.takes)
+    return gradient[:, rows, columns]
 
 
 def ring(stage: Stage, maps: np.ndarray) -> np.ndarray:
-    """What lies around the middle, float32 ``(side, side, channels)``, of maps (channels, h, w).
+    """What lies around the middle, float32 ``(height, width, channels)``, of maps (channels, h, w).
 
     Zero beyond the maps' border, and in the middle.
     """
-    length, side = stage.takes.length, maps.shape[1]
-    found = np.zeros((length, length, len(maps)), np.float32)
-    seen = stage.takes.within(Interval(0, side))
-    whole, part = slice(*seen), slice(*(end - stage.takes.start for end in seen))
-    found[part, part] = np.moveaxis(maps[:, whole, whole], 0, -1)
-    middle_part = slice(*(end - stage.takes.start for end in stage.have))
-    found[middle_part, middle_part] = 0
+    takes, (height, width) = stage.takes, maps.shape[1:]
+    found = np.zeros((takes.rows.length, takes.columns.length, len(maps)), np.float32)
+    seen = takes.within(Area(Interval(0, height), Interval(0, width)))
+    rows, columns = (slice(*side) for side in seen)
+    found[seen.seen_from(takes)] = np.moveaxis(maps[:, rows, columns], 0, -1)
+    found[stage.have.seen_from(takes)] = 0
     return found
