@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.support.back_by_numpy import Whole, integrated
-from tests.support.maps import BiasedWeights, frozen
+from tests.support.maps import BiasedWeights
+from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
 from vgg_viz.architecture import VGG19, Architecture
 from vgg_viz.attribution import (
     NotFiniteError,
@@ -19,27 +20,9 @@ from vgg_viz.attribution import (
 from vgg_viz.network import Network, network_input
 
 METHODS = ("contribution", "gradient", "guided", "deconvnet")
-DEPTHS = [depth for depth, _ in VGG19.blocks]
-THIN = Architecture("thin", tuple(zip(DEPTHS, (4, 4, 5, 6, 6), strict=True)), (), input_side=48)
 # As large as the true one: only so there are fields in block 4 that no border cuts.
 LARGE = Architecture("large", THIN.blocks, (), input_side=224)
 HAND = Architecture("hand", ((1, 1), (1, 1)), (), input_side=4)
-
-
-class RandomWeights:
-    """Seeded random kernels and biases that count, for any plan."""
-
-    label = identity = "random"
-
-    def __init__(self, plan):
-        self.plan = plan
-
-    def read(self, layer_name):
-        layer = self.plan.layer(layer_name)
-        random = np.random.default_rng([5, layer.index])
-        kernel = random.standard_normal(layer.kernel_shape, dtype=np.float32)
-        kernel *= np.float32(np.sqrt(2 / (9 * layer.channels)))
-        return kernel, random.standard_normal(layer.filters, dtype=np.float32)
 
 
 class ByHand:
@@ -56,38 +39,9 @@ class ByHand:
         return kernel, np.array([100], np.float32)
 
 
-class Changed:
-    """Other weights, but for what a function makes of those of one layer."""
-
-    label = identity = "changed"
-
-    def __init__(self, weights, changes):
-        self.weights, self.changes = weights, changes
-
-    def read(self, layer_name):
-        kernel, bias = self.weights.read(layer_name)
-        return self.changes.get(layer_name, lambda *both: both)(kernel, bias)
-
-
 @pytest.fixture(scope="module")
 def thin_network():
     return Network(RandomWeights(THIN), THIN)
-
-
-def noise(side, seed=0):
-    random = np.random.default_rng([side, seed])
-    return frozen(random.integers(0, 256, (side, side, 3), dtype=np.uint8))
-
-
-def outcome(generator):
-    """What a generator returns, and in how many steps."""
-    steps = 0
-    while True:
-        try:
-            next(generator)
-        except StopIteration as stopped:
-            return stopped.value, steps
-        steps += 1
 
 
 def asked(network, pixels, question, preprocessing="caffe"):

@@ -139,7 +139,7 @@ def attribute(
         ValueError: there is no such value, or what it is asked of does not lie before it.
         NotFiniteError: numbers on the way are too large.
     """
-    way = _Way(network, question)
+    way = Way(network, question)
     source = network_input(pixels, preprocessing)
     end = yield from way.before(source)
     if question.method == "integrated":
@@ -153,7 +153,7 @@ def attribute(
     return found
 
 
-def _at_once(way: _Way, end: tf.Tensor) -> Generator[None, None, Attribution]:
+def _at_once(way: Way, end: tf.Tensor) -> Generator[None, None, Attribution]:
     """All methods that take the gradient at the picture alone."""
     question = way.question
     values, gradient, biases = yield from way.there_and_back(end, RULES[question.method])
@@ -163,7 +163,7 @@ def _at_once(way: _Way, end: tf.Tensor) -> Generator[None, None, Attribution]:
     return Attribution(_tiles(end * gradient), way.area, value, biases)
 
 
-def _integrated(way: _Way, begin: tf.Tensor, end: tf.Tensor) -> Generator[None, None, Attribution]:
+def _integrated(way: Way, begin: tf.Tensor, end: tf.Tensor) -> Generator[None, None, Attribution]:
     """Gradients along the straight line from one to the other, times their difference."""
     import tensorflow as tf
 
@@ -182,7 +182,7 @@ def _integrated(way: _Way, begin: tf.Tensor, end: tf.Tensor) -> Generator[None, 
     return Attribution(_tiles(mean * (end - begin)), way.area, value, base=base)
 
 
-class _Way:
+class Way:
     """The way from the picture to a value, cut where it is asked back to."""
 
     def __init__(self, network: Network, question: Question) -> None:
@@ -208,14 +208,15 @@ class _Way:
 
     def before(self, source: np.ndarray) -> Generator[None, None, tf.Tensor]:
         """What is looked at, ``(1, rows, columns, channels)``, of the network's input."""
-        import tensorflow as tf
-
-        rows, columns = (slice(*side) for side in self.seen)
-        x = tf.constant(np.moveaxis(source[:, rows, columns], 0, -1)[None])
+        x = _point(source, self.seen)
         for stage in self.first:
             x = self._layers.forward(stage, surrounded(stage, x))
             yield
         return x
+
+    def of_maps(self, maps: np.ndarray) -> tf.Tensor:
+        """What is looked at, of the whole layer's maps, ``(channels, height, width)``."""
+        return _point(maps, self.area)
 
     def value(self, points: tf.Tensor) -> Generator[None, None, float]:
         """The value where this is looked at."""
@@ -299,6 +300,14 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float | None:
         return None
     product = np.vdot(one.astype(np.float64) / lengths[0], other.astype(np.float64) / lengths[1])
     return float(product.clip(-1, 1))
+
+
+def _point(maps: np.ndarray, area: Area) -> tf.Tensor:
+    """That part of maps, ``(channels, height, width)``, as layers take it."""
+    import tensorflow as tf
+
+    rows, columns = (slice(*side) for side in area)
+    return tf.constant(np.moveaxis(maps[:, rows, columns], 0, -1)[None])
 
 
 def _tiles(numbers: tf.Tensor) -> np.ndarray:
