@@ -205,6 +205,7 @@ def test_a_case_worked_by_hand(method, wanted):
     assert found.value == pytest.approx(100 + 5 + 3 * 0 - 2 * 7 + 2 * 4, rel=1e-5)
     assert found.values.shape == (3, 4, 4)
     assert not found.values[[0, 2]].any()
+    assert not found.silent
     got = {place: found.values[1][place] / 255 for place in np.ndindex(4, 4)}
     assert {place: number for place, number in got.items() if number} == pytest.approx(wanted)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from vgg_viz.architecture import ConvLayer, Layer
+from vgg_viz.architecture import VGG19, Architecture, ConvLayer, Layer
 from vgg_viz.field import Area, Layers, Rule, Stage, relu_gradient, surrounded, way_to
 from vgg_viz.network import MEAN_BGR, Network, Preprocessing, network_input, read_only
 
@@ -119,6 +119,17 @@ class Attribution:
             return None
         row, column = np.unravel_index(sizes.argmax(), sizes.shape)
         return int(row) + self.area.rows.start, int(column) + self.area.columns.start
+
+
+def seen(question: Question, plan: Architecture = VGG19) -> Area:
+    """What the value depends on, of the maps or the pixels that it is asked back to.
+
+    Raises:
+        ValueError: there is no such value, or what it is asked of does not lie before it.
+    """
+    _check(question)
+    way = way_to(question.layer, question.row, question.column, plan)
+    return way[_back_to(question, plan.layers).index].have
 
 
 def attribute(

@@ -22,6 +22,8 @@ from PIL import Image
 
 from vgg_viz import __version__, script_code, visualisation
 from vgg_viz.architecture import VGG19
+from vgg_viz.attribution import Method as Attributing
+from vgg_viz.attribution import Question, seen
 from vgg_viz.classes import Method
 from vgg_viz.explanation import receptive_fields
 from vgg_viz.exports import check_array_names, plain
@@ -187,7 +189,38 @@ class MadeRun:
             raise ValueError(f"expected {' or '.join(get_args(Recipe))}, got {self.recipe!r}")
 
 
-Run = MapsRun | FiltersRun | EvidenceRun | PatchesRun | MadeRun
+@dataclass(frozen=True, eq=False)
+class AttributionRun:
+    """One array of what a value comes from, float32 ``(n, rows, columns)``.
+
+    It has these maps (``numbers`` from 1) of the layer that is asked ``back_to``, or blue, green
+    and red, at all places that the value depends on; with ``summed`` their sum, ``n`` being 1. The
+    rest is as for a `MapsRun`.
+
+    Raises:
+        ValueError: a picture of another shape, no such question, or no such maps.
+    """
+
+    name: str
+    network: ScriptNetwork
+    preprocessing: Preprocessing
+    pixels: np.ndarray
+    question: Question
+    numbers: Sequence[int]
+    summed: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what the script could not."""
+        _check_picture(self.pixels, self.preprocessing)
+        _check_network(self.network)
+        seen(self.question)
+        if self.question.method not in get_args(Attributing):
+            got = self.question.method
+            raise ValueError(f"expected {', '.join(get_args(Attributing))}, got {got!r}")
+        _check_numbers(self.numbers, VGG19.layer(self.question.back_to).output_shape[2])
+
+
+Run = MapsRun | FiltersRun | EvidenceRun | PatchesRun | MadeRun | AttributionRun
 
 
 def script(
@@ -209,6 +242,9 @@ def script(
     made = [run for run in runs if isinstance(run, MadeRun)]
     if made:
         return made_script(made, caption=caption, link=link)
+    attributed = [run for run in runs if isinstance(run, AttributionRun)]
+    if attributed:
+        return attribution_script(attributed, caption=caption, link=link)
     of_maps = [run for run in runs if isinstance(run, MapsRun)]
     return maps_script(of_maps, caption=caption, link=link, difference=difference)
 
@@ -325,6 +361,25 @@ def made_script(runs: Sequence[MadeRun], *, caption: Sequence[str] = (), link: s
     )
 
 
+def attribution_script(
+    runs: Sequence[AttributionRun], *, caption: Sequence[str] = (), link: str = ""
+) -> str:
+    """Write the script that makes these arrays of what values come from.
+
+    It says what they add up to as well. The arguments and errors are those of `maps_script`.
+    """
+    _check_names([run.name for run in runs])
+    pictures: dict[bytes, int] = {}
+    calls = {run.name: _call("attributed", [*_input(run, pictures), *_asked(run)]) for run in runs}
+    return _script(
+        _start("What a value comes from", caption, link),
+        ["base64", "functools", "io", "os", "sys"],
+        [*_network_functions(runs), *_preprocessing_functions(runs), script_code.ATTRIBUTE],
+        calls,
+        list(pictures),
+    )
+
+
 def filters_script(
     runs: Sequence[FiltersRun], *, caption: Sequence[str] = (), link: str = ""
 ) -> str:
@@ -413,7 +468,7 @@ def _network_functions(
     return [code for name, code in functions.items() if name in used]
 
 
-def _preprocessing_functions(runs: Sequence[MapsRun | EvidenceRun]) -> list[str]:
+def _preprocessing_functions(runs: Sequence[MapsRun | EvidenceRun | AttributionRun]) -> list[str]:
     used = {run.preprocessing for run in runs}
     return [code for name, code in script_code.PREPROCESSINGS.items() if name in used]
 
@@ -428,10 +483,26 @@ def _evidence_functions(runs: Sequence[EvidenceRun]) -> list[str]:
     return [*functions, script_code.WITH_DIFFERENCE] if differs else functions
 
 
-def _input(run: MapsRun | EvidenceRun, pictures: dict[bytes, int]) -> list[str]:
+def _input(run: MapsRun | EvidenceRun | AttributionRun, pictures: dict[bytes, int]) -> list[str]:
     """The first arguments: network, preprocessing, picture; a new picture joins ``pictures``."""
     index = pictures.setdefault(_base64_png(run.pixels), len(pictures))
     return [_network(run.network), run.preprocessing, f"PICTURES[{index}]"]
+
+
+def _asked(run: AttributionRun) -> list[str]:
+    """What says which value is asked back to where, and what is wanted of that."""
+    question, area = run.question, seen(run.question)
+    summed = ["summed=True"] if run.summed else []
+    return [
+        ascii(question.layer.name),
+        f"place=({question.channel}, {question.row + 1}, {question.column + 1})",
+        f"back_to={question.back_to!a}",
+        f"method={question.method!a}",
+        f"rows={tuple(area.rows)}",
+        f"columns={tuple(area.columns)}",
+        f"numbers={_numbers(run.numbers)}",
+        *summed,
+    ]
 
 
 def _places(run: PatchesRun) -> list[str]:

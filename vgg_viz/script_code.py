@@ -262,6 +262,82 @@ def values(model, layer, channels, each, apart, pictures):
     return np.array([value for value, *_ in places], np.float32)
 '''
 
+ATTRIBUTE = '''
+@tf.custom_gradient
+def guided(x):
+    """A ReLU as in guided backpropagation (Springenberg et al., 2014)."""
+    return tf.nn.relu(x), lambda g: tf.where((x > 0) & (g > 0), g, 0.0)
+
+
+@tf.custom_gradient
+def deconvnet(x):
+    """A ReLU as in the deconvnet (Zeiler and Fergus, 2013)."""
+    return tf.nn.relu(x), tf.nn.relu
+
+
+def there_and_back(model, start, x, layer, place, relu=tf.nn.relu):
+    """A value before its ReLU where the layer number ``start`` of the model makes ``x``.
+
+    And its gradient with respect to x, and what the biases on the way contribute.
+    """
+    end = model.layers.index(model.get_layer(layer))
+    steps = model.layers[start + 1 : end + 1]
+    biases = [tf.convert_to_tensor(step.bias) for step in steps if step.weights]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([x, biases])
+        y, left = x, iter(biases)
+        for step in steps:
+            if not step.weights:
+                y = tf.nn.max_pool2d(y, 2, 2, "VALID")
+                continue
+            made = tf.nn.conv2d(y, tf.convert_to_tensor(step.kernel), 1, "SAME") + next(left)
+            y = relu(made)
+        channel, row, column = place
+        value = made[0, row - 1, column - 1, channel - 1]
+    gradient, *by_bias = tape.gradient(value, [x, *biases])
+    shares = [float(tf.reduce_sum(one * two)) for one, two in zip(biases, by_bias)]
+    return float(value), gradient, sum(shares)
+
+
+def integrated(model, start, begin, x, layer, place):
+    """Integrated gradients (Sundararajan et al., 2017): Gauss-Legendre, 50 steps."""
+    total = tf.zeros_like(x)
+    for at, share in zip(*np.polynomial.legendre.leggauss(50)):
+        along = begin + np.float32((at + 1) / 2) * (x - begin)
+        total += np.float32(share / 2) * there_and_back(model, start, along, layer, place)[1]
+    return total * (x - begin)
+
+
+def attributed(
+    model, preprocess, picture, layer, place, back_to, method, rows, columns, numbers, summed=False
+):
+    """What the value at a place (channel, row, column, all from 1) of a layer comes from.
+
+    Of the layer ``back_to`` those maps (numbers from 1) and these rows and columns, which are all
+    that the value depends on; of the first layer, the input, blue, green and red.
+    """
+    start = 0 if back_to == "input" else model.layers.index(model.get_layer(back_to))
+    before = keras.Model(model.input, model.layers[start].output)
+    pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture))))
+    x = tf.convert_to_tensor(before(preprocess(pixels)[None]))
+    relu = {"guided": guided, "deconvnet": deconvnet}.get(method, tf.nn.relu)
+    value, found, biases = there_and_back(model, start, x, layer, place, relu)
+    if method == "contribution":
+        found = found * x
+        print(f"{float(tf.reduce_sum(found)):g} and biases {biases:g}: value {value:g}")
+    if method == "integrated":
+        # The mean colour of ImageNet's pictures, as the network's input has it.
+        mean = {"rgb": np.float32([123.68, 116.779, 103.939]) / 255}
+        colour = mean.get(preprocess.__name__, np.zeros(3, np.float32))
+        begin = tf.convert_to_tensor(before(np.broadcast_to(colour, (1, 224, 224, 3))))
+        found = integrated(model, start, begin, x, layer, place)
+        base = there_and_back(model, start, begin, layer, place)[0]
+        print(f"{float(tf.reduce_sum(found)):g} and {base:g} at the mean: value {value:g}")
+    maps = np.moveaxis(found.numpy()[0], -1, 0)[:, slice(*rows), slice(*columns)]
+    maps = maps[np.array(numbers) - 1]
+    return maps.sum(axis=0, keepdims=True) if summed else maps
+'''
+
 AS_COLOURS = '''
 def as_colours(filters):
     """Filters of blue, green and red as RGB pictures, each on its own scale, zero at mid-grey."""
