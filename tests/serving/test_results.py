@@ -5,12 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.support.threads import Queue
 from tests.support.truth import CheapDense
 from vgg_viz import dense as dense_module
 from vgg_viz.architecture import VGG19
 from vgg_viz.dense import SLABS
 from vgg_viz.serving.loading import Loader
-from vgg_viz.serving.results import Results
+from vgg_viz.serving.results import Results, take_steps
 from vgg_viz.serving.shared import Shared
 from vgg_viz.weights import UntrainedWeights, WeightsError
 
@@ -187,3 +188,114 @@ def test_dense_layers_that_are_damaged_later_are_given_up_and_the_run_begins_ane
 def test_a_reading_does_not_wait_for_the_forward_passes_of_others(shared):
     with shared.turns.turn(pause=lambda: None):
         assert Results(shared).read_through("key", CheapDense(7), read_two)
+
+
+class Going:
+    """A run that others may supersede, and that does not wait."""
+
+    since = 0.0
+
+    def __init__(self):
+        self.superseded = False
+
+    def pause(self):
+        """Nobody waits here."""
+
+    def waited(self):
+        """Nobody waits here."""
+
+    def end_if_superseded(self):
+        if self.superseded:
+            raise SupersededError
+
+
+@pytest.fixture
+def no_time(monkeypatch):
+    """A turn has one step."""
+    monkeypatch.setattr("vgg_viz.serving.results.TURN_SECONDS", 0)
+
+
+def test_between_steps_others_have_their_turn(shared, no_time):
+    run, turns = Going(), []
+
+    def work():
+        for step in range(3):
+            turns.append((step, shared.turns.busy))
+            yield
+        return "done"
+
+    before = shared.turns.taken
+    assert Results(shared, run).in_steps("key", work) == "done"
+    assert turns == [(0, True), (1, True), (2, True)]
+    assert shared.turns.taken == before + 4
+    assert not shared.turns.busy
+    # It is kept.
+    assert Results(shared, run).in_steps("key", None) == "done"
+
+
+def test_a_turn_has_the_steps_that_fit_into_its_time():
+    times = iter([0, 0.01, 0.03, 0.06, 1, 1.01, 1.02])
+    steps, found = [], []
+
+    def work():
+        for step in range(5):
+            steps.append(step)
+            yield
+        return "done"
+
+    begun = work()
+    take_steps(begun, found, times.__next__)
+    assert steps == [0, 1, 2]
+    assert found == []
+    take_steps(begun, found, times.__next__)
+    assert steps == [0, 1, 2, 3, 4]
+    assert found == ["done"]
+
+
+def test_a_superseded_run_ends_between_two_steps_and_the_next_one_begins_anew(shared, no_time):
+    run, steps = Going(), []
+
+    def work():
+        for step in range(3):
+            steps.append(step)
+            run.superseded = step == 1
+            yield
+        return "done"
+
+    with pytest.raises(SupersededError):
+        Results(shared, run).in_steps("key", work)
+    assert steps == [0, 1]
+    assert not shared.turns.busy
+    assert not shared.in_steps.busy
+    assert Results(shared).in_steps("key", work) == "done"
+    assert steps == [0, 1, 0, 1, 2]
+
+
+def test_who_comes_meanwhile_comes_before_the_next_step(shared, threads, no_time):
+    order, entered, queue = [], [], Queue()
+
+    def other():
+        with shared.turns.turn(queue):
+            order.append("other")
+
+    def work():
+        order.append(0)
+        entered.append(threads.submit(other))
+        queue.wait_for(1)
+        yield
+        order.append(1)
+
+    Results(shared, Going()).in_steps("key", work)
+    entered[0].result()
+    assert order == [0, "other", 1]
+
+
+def test_what_fails_in_a_step_is_told_and_lets_others_go_on(shared):
+    def work():
+        yield
+        raise ValueError("too large")
+
+    with pytest.raises(ValueError, match="too large"):
+        Results(shared, Going()).in_steps("key", work)
+    assert not shared.turns.busy
+    assert not shared.in_steps.busy

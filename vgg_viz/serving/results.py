@@ -1,9 +1,10 @@
 """What a run of the page, or an export, asks for: computed once and shared by all viewers."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -18,6 +19,8 @@ from vgg_viz.serving.shared import Shared
 from vgg_viz.weights import LayerWeights, Weights, WeightsError
 
 Value = TypeVar("Value")
+
+TURN_SECONDS = 0.05  # of a work in steps: how long others wait for it
 
 
 class Run(Protocol):
@@ -126,6 +129,16 @@ class Results:
             self._waited()
         return held[key]
 
+    def in_steps(self, key: Hashable, begin: Callable[[], Generator[None, None, Value]]) -> Value:
+        """What the network is gone through for more than once, kept under that key.
+
+        A turn has as many steps as fit into `TURN_SECONDS`. Between turns others have theirs, and
+        a run that was superseded ends.
+        """
+        value = self.shared.values.get(key, partial(self._step_by_step, begin), self._pause)
+        self._waited()
+        return value
+
     def read_through(
         self, key: Hashable, dense: DenseWeights, compute: Callable[[DenseWeights], Value]
     ) -> Value:
@@ -187,6 +200,14 @@ class Results:
         shared.memory.tidy()
         return result
 
+    def _step_by_step(self, begin: Callable[[], Generator[None, None, Value]]) -> Value:
+        # One at a time: each holds up to 100 MB, also while others have their turn.
+        with self.shared.in_steps.turn(self._pause, self.run.since if self.run else None):
+            work, found = begin(), list[Value]()
+            while not found:
+                self._in_turn(partial(take_steps, work, found), patient=True)
+            return found[0]
+
     def _read_in_turn(self, dense: DenseWeights, compute: Callable[[DenseWeights], Value]) -> Value:
         with self.shared.readings.turn(self._pause, self.run.since if self.run else None):
             try:
@@ -216,6 +237,22 @@ class Results:
             if self.run:
                 self.run.start_again()
             raise
+
+
+def take_steps(
+    work: Generator[None, None, Value],
+    found: list[Value],
+    clock: Callable[[], float] = perf_counter,
+) -> None:
+    """Take steps of a work for `TURN_SECONDS`, or until its value is ``found``."""
+    end = clock() + TURN_SECONDS
+    try:
+        while True:
+            next(work)
+            if clock() >= end:
+                return
+    except StopIteration as stopped:
+        found.append(stopped.value)
 
 
 def span_of_filters(filters: np.ndarray) -> Span:
