@@ -1,5 +1,6 @@
 """What a run of the page asks for: in turn, held as long as need be, a part of the filters."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -271,23 +272,45 @@ def test_a_superseded_run_ends_between_two_steps_and_the_next_one_begins_anew(sh
     assert steps == [0, 1, 0, 1, 2]
 
 
-def test_who_comes_meanwhile_comes_before_the_next_step(shared, threads, no_time):
-    order, entered, queue = [], [], Queue()
+def test_all_who_come_meanwhile_come_before_the_next_step(shared, threads, no_time):
+    order, entered, queue, run = [], [], Queue(), Going()
+    run.pause = queue
 
     def other():
         with shared.turns.turn(queue):
             order.append("other")
+            if order == [0, "other"]:
+                queue.wait_for(1)  # the work, for its next turn
 
     def work():
         order.append(0)
-        entered.append(threads.submit(other))
-        queue.wait_for(1)
+        entered.extend(threads.submit(other) for _ in range(2))
+        queue.wait_for(2)
         yield
         order.append(1)
 
-    Results(shared, Going()).in_steps("key", work)
+    Results(shared, run).in_steps("key", work)
+    assert [one.result() for one in entered] == [None, None]
+    assert order == [0, "other", "other", 1]
+
+
+def test_one_such_work_ends_before_the_next_one_begins(shared, threads, no_time):
+    order, entered, queue = [], [], Queue()
+
+    def work(name):
+        order.append(f"{name} begins")
+        if name == "first":
+            run = Going()
+            run.pause = queue
+            second = partial(Results(shared, run).in_steps, "second", partial(work, "second"))
+            entered.append(threads.submit(second))
+            queue.wait_for(1)
+        yield
+        order.append(f"{name} ends")
+
+    Results(shared, Going()).in_steps("first", partial(work, "first"))
     entered[0].result()
-    assert order == [0, "other", 1]
+    assert order == ["first begins", "first ends", "second begins", "second ends"]
 
 
 def test_what_fails_in_a_step_is_told_and_lets_others_go_on(shared):
