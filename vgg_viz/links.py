@@ -27,6 +27,7 @@ EvidenceChoice = Literal["away", "gradcam", "hirescam", "layercam", "all"]
 Side = Literal["for", "against"]
 Excitation = Literal["patches", "made"]
 Recipe = Literal["recipe", "plain"]
+Attributing = Literal["contribution", "gradient", "guided", "deconvnet", "integrated"]
 
 ROBIN, OWN = "robin", "own"
 
@@ -77,6 +78,15 @@ EVIDENCE: dict[EvidenceChoice, str] = {
 SIDES: dict[Side, str] = {"for": "For it", "against": "Against it"}
 EXCITATIONS: dict[Excitation, str] = {"patches": "Patches", "made": "Made"}
 RECIPES: dict[Recipe, str] = {"recipe": "With the recipe", "plain": "Plain pixels"}
+STEP, INPUT = "step", "input"
+BACK_TO = {STEP: "One layer", INPUT: "The pixels"} | LAYERS
+ATTRIBUTIONS: dict[Attributing, str] = {
+    "contribution": "Contribution",
+    "gradient": "Gradient",
+    "guided": "Guided backpropagation",
+    "deconvnet": "Deconvnet",
+    "integrated": "Integrated gradients",
+}
 SHOWN_AS = {"side": "Side by side", "difference": "Difference"}
 
 
@@ -238,6 +248,8 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "channel": Number(MOST_FILTERS),
         "row": Number(SIDE),
         "column": Number(SIDE),
+        "back_to": Choice(BACK_TO),
+        "attributed": Choice(ATTRIBUTIONS),
         "lecture": Switch(),
         "tour": Number(MOST_STEPS, counts=False),
         "own_tour": Number(MOST_STEPS),
@@ -360,6 +372,8 @@ def fitted(values: Mapping[str, Value]) -> dict[str, Value]:
     # A difference is one tile a pair.
     if whole["shown_as"] == "difference" and whole["pair_scale"] == "own":
         whole["pair_scale"] = FIELDS["pair_scale"].default
+    if whole["back_to"] not in backs_of(str(whole["layer"])):
+        whole["back_to"] = FIELDS["back_to"].default
     if whole["channel"] is None:
         whole["row"] = whole["column"] = None
     return whole
@@ -368,6 +382,13 @@ def fitted(values: Mapping[str, Value]) -> dict[str, Value]:
 def scales_of(view: str) -> tuple[Scale, ...]:
     """The scales that a view offers: only weights lie around zero, maps come after a ReLU."""
     return ("own", "layer", "zero") if view == "filters" else ("own", "layer")
+
+
+def backs_of(layer: str) -> tuple[str, ...]:
+    """How far back a value of that layer can be asked for."""
+    number = VGG19.conv_layer(layer).conv_number
+    earlier = [one.name for one in VGG19.conv_layers[: number - 1]]
+    return (STEP, *reversed(earlier), INPUT)
 
 
 def comparisons_of(view: str) -> tuple[Comparison, ...]:

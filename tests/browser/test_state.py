@@ -124,6 +124,16 @@ BY_CONTROL = {
     "scale": ("view=Filters", radio("Around 0"), "zero"),
     "colours": ("view=Feature+maps&maps=4", option("Colours", "Magma"), "magma"),
     "order": ("view=Feature+maps&maps=4", option("Order", "Variance"), "variance"),
+    "back_to": (
+        "view=Feature+maps&maps=4&channel=2&row=3&column=4",
+        option("Back to", "The pixels"),
+        "input",
+    ),
+    "attributed": (
+        "view=Feature+maps&maps=4&channel=2&row=3&column=4&back_to=The+pixels",
+        option("Method", "Gradient"),
+        "gradient",
+    ),
     "network": ("view=Feature+maps&maps=4", radio("Untrained"), "untrained"),
     "compare": ("view=Feature+maps&maps=4", option("Compare with", "Another picture"), "picture"),
     "other": (

@@ -122,6 +122,10 @@ MATTERS = {
         ("other", "shown_as", "pair_scale", "colours", "row", "column"),
     ),
     "a value": ({**MAPS, "channel": "3", "maps": "4"}, ("row", "column")),
+    "further back": (
+        {**MAPS, "channel": "3", "maps": "4", "row": "2", "column": "3", "back_to": "The pixels"},
+        ("back_to", "attributed"),
+    ),
     "own picture": ({"view": "Conclusion", "picture": "Your own"}, ("source", "stored", "network")),
     "filters": ({"view": "Filters"}, ("layer", "filters", "channels", "scale", "colours")),
     "pages": (

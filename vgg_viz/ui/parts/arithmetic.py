@@ -13,6 +13,7 @@ from vgg_viz.explanation import Explanation
 from vgg_viz.figures import figure, signed
 from vgg_viz.network import network_input
 from vgg_viz.serving.results import Span, span_of_maps
+from vgg_viz.ui.parts import attribution
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import picked, walk
 from vgg_viz.ui.state.selection import Position
@@ -83,6 +84,7 @@ def show(value: Value) -> None:
         else:
             show_contributors(value, value.previous)
         show_kernels(value)
+        attribution.show(value.maps, value.channel, value.position)
 
 
 def trace(maps: LayerMaps, channel: int, position: Position) -> Value:

@@ -1,0 +1,82 @@
+"""What a value comes from further back, on the page."""
+
+import numpy as np
+import pytest
+
+from tests.support.pages import choose, link_of, open_page, payloads, shown, texts, unpacked
+from tests.support.thin import outcome
+from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE
+from vgg_viz.attribution import Question, attribute
+from vgg_viz.links import ATTRIBUTIONS, BACK_TO, read
+from vgg_viz.ui.state.serving import shared as serving
+
+VALUE = {**MAPS, "channel": "5", "row": "1", "column": "9"}
+
+
+def asked(truth, back_to, method="contribution"):
+    """What the value on the page comes from, by the page's own network."""
+    network = serving().loaders["imagenet"].network().result()
+    question = Question(LAYER, 5, 0, 8, back_to, method)
+    return outcome(attribute(network, truth.pictures["cat"], question))[0]
+
+
+def tiles(page):
+    """What the component was told of the grid."""
+    return unpacked(payloads(page)["further-back"])[0]
+
+
+def number(text):
+    return float(text.replace("−", "-").replace(",", ""))
+
+
+def test_at_first_one_layer_is_far_enough():
+    page = open_page(**VALUE)
+    assert "further-back" not in payloads(page)
+    assert len(page.metric) == 5
+
+
+@pytest.mark.parametrize("back_to", ["The pixels", "1 · block1_conv1", "4 · block2_conv2"])
+def test_contributions_add_up_on_the_page(back_to, truth):
+    page = open_page(**VALUE, back_to=back_to)
+    total, biases, together, value = (number(one.value) for one in page.metric[5:])
+    assert together == pytest.approx(value, rel=1e-4)
+    assert total + biases == pytest.approx(value, rel=1e-3)
+    found = asked(truth, next(name for name, label in BACK_TO.items() if label == back_to))
+    assert value == pytest.approx(found.value, rel=1e-4)
+    # The first metrics are those of a single layer; the third is the sum before the ReLU.
+    assert number(page.metric[2].value) == pytest.approx(value, rel=1e-4)
+
+
+def test_a_layers_maps_are_ranked_by_what_they_bring(truth):
+    header = tiles(open_page(**VALUE, back_to="3 · block2_conv1"))
+    by_map = asked(truth, "block2_conv1").by_map
+    adding = [index + 1 for index in np.argsort(-by_map)[:12]]
+    taking = [index + 1 for index in np.argsort(by_map)[:12]]
+    assert header["numbers"] == adding + taking
+    assert [one.split(":")[0] for one in header["titles"]] == list(map(str, header["numbers"]))
+
+
+@pytest.mark.parametrize("method", ATTRIBUTIONS.values())
+@pytest.mark.parametrize("back_to", ["The pixels", "2 · block1_conv2"])
+def test_every_method_has_its_grid(method, back_to):
+    page = open_page(**VALUE, back_to=back_to, attributed=method)
+    assert tiles(page)["name"].startswith(f"{method} · ")
+    assert BACK_TO[read(link_of(page))["back_to"]] == back_to
+    sums = {"Contribution": 4, "Integrated gradients": 4}
+    assert len(page.metric) == 5 + sums.get(method, 0)
+
+
+def test_a_layer_that_comes_after_is_no_way_back():
+    page = open_page(**VALUE, back_to="2 · block1_conv2")
+    choose(page, "layer", "block1_conv2")
+    assert shown(page, "back_to") == "step"
+    assert "back_to" not in link_of(page)
+    assert shown(open_page(**VALUE, back_to="5 · block3_conv1"), "back_to") == "step"
+
+
+def test_a_value_that_is_silent_has_a_way_back_too():
+    page = open_page(**{**VALUE, "channel": str(NEVER_ACTIVE[0])}, back_to="The pixels")
+    total, biases, _, value = (number(one.value) for one in page.metric[5:])
+    assert value < 0
+    assert total + biases == pytest.approx(value, rel=1e-3)
+    assert "biases" in texts(page)
