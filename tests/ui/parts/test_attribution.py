@@ -80,3 +80,31 @@ def test_a_value_that_is_silent_has_a_way_back_too():
     assert value < 0
     assert total + biases == pytest.approx(value, rel=1e-3)
     assert "biases" in texts(page)
+
+
+@pytest.mark.parametrize(
+    ("method", "key"), [("Guided backpropagation", "open"), ("Gradient", "closed")]
+)
+def test_the_same_of_another_map_and_network_stands_beside_it(method, key, truth):
+    page = open_page(**VALUE, back_to="The pixels", attributed=method)
+    assert ("sanity" in payloads(page)) == (key == "open")
+    if key == "closed":
+        choose(page, "sanity-closed", True)
+    header = unpacked(payloads(page)["sanity"])[0]
+    there = truth.maps(LAYER.name)[:, 0, 8].copy()
+    there[4] = -1
+    other = int(there.argmax()) + 1
+    networks = [serving().loaders[name].network().result() for name in ("imagenet", "untrained")]
+    name = {"open": "guided", "closed": "gradient"}[key]
+    found = [
+        outcome(
+            attribute(network, truth.pictures["cat"], Question(LAYER, one, 0, 8, "input", name))
+        )[0].values.ravel()
+        for network, one in ((networks[0], 5), (networks[0], other), (networks[1], 5))
+    ]
+    wanted = [np.corrcoef(found[0], one)[0, 1] for one in found[1:]]
+    names = ["map 5", f"map {other}", "untrained"]
+    assert [title.split(":")[0] for title in header["titles"]] == names
+    shown_numbers = [number(title.split(":")[1]) for title in header["titles"][1:]]
+    assert shown_numbers == pytest.approx(wanted, abs=0.006)
+    assert "(Adebayo et al., 2018" in texts(page)

@@ -1,6 +1,6 @@
 """What a value comes from, further back than one layer: any earlier layer's maps, or the pixels."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.architecture import VGG19
-from vgg_viz.attribution import Attribution, NotFiniteError, Question, attribute
+from vgg_viz.attribution import Attribution, NotFiniteError, Question, attribute, correlation
 from vgg_viz.figures import figure, signed
 from vgg_viz.links import ATTRIBUTIONS, BACK_TO, INPUT, STEP, backs_of
 from vgg_viz.patches import patch
@@ -18,14 +18,18 @@ from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
 from vgg_viz.ui.state import picked, walk
 from vgg_viz.ui.state.walk import Stop
 from vgg_viz.ui.widgets import controls, export_menu, grid
+from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.ui.widgets.colour_grid import ColourGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid, Tiles
 
 NAME = "further-back"
 STRONGEST = 12  # maps that add most, and as many that take most away
-SIGNED = Appearance("zero", DIVERGING)
+SIGNED = Appearance("layer", DIVERGING)
+EACH_SIGNED = Appearance("pair", DIVERGING)
+MOST = 99.5  # percent of the numbers, which the scale has: a few large ones would make it pale
 AS_COLOURS = ("guided", "deconvnet")  # whose pictures their papers show in colours
+BEYOND = "one number in 200 lies beyond the scale"
 MEANT = {
     "contribution": "What is there times how strongly the value follows it. Together with the "
     "biases on the way, it is the value itself (Srinivas and Fleuret, 2019).",
@@ -84,7 +88,7 @@ class Traced:
             [""],
             [1],
             self.key,
-            caption=self.caption("pixels"),
+            caption=f"{self.caption('pixels')} · {BEYOND}",
             name="pixels",
             span=around_zero(values),
             appearance=SIGNED,
@@ -95,10 +99,8 @@ class Traced:
     def colours(self) -> ColourGrid:
         """The pixels' own colours, zero at mid-grey."""
         asked, found = self.question, self.found()
-        values = in_square(found.values[::-1], found, asked.layer.receptive_field)
-        largest = float(np.abs(values).max()) or 1.0
-        pixels = np.rint(127.5 + 127.5 * np.moveaxis(values, 0, -1) / largest).astype(np.uint8)
-        words = [f"from {figure(float(values.min()))} to {figure(float(values.max()))}"]
+        pixels = as_colours(found, asked.layer.receptive_field)
+        words = [extent(found)]
         caption = self.caption("pixels")
         return ColourGrid(pixels[None], [""], [1], self.key, caption, "pixels", told=[words])
 
@@ -113,7 +115,7 @@ class Traced:
             [f"{index + 1}: {signed(float(by_map[index]), 3)}" for index in order],
             [index + 1 for index in order],
             self.key,
-            caption=self.caption(f"{len(order)} of {len(by_map)} maps"),
+            caption=f"{self.caption(f'{len(order)} of {len(by_map)} maps')} · {BEYOND}",
             columns=8,
             span=around_zero(values),
             appearance=SIGNED,
@@ -128,6 +130,18 @@ class Traced:
             f"{asked.row + 1}, column {asked.column + 1} of map {asked.channel} of "
             f"{asked.layer.title} · {self.maps.subject}"
         )
+
+    def others(self) -> dict[str, "Traced"]:
+        """The same of another map that is strong there, and of a network that nobody trained."""
+        asked, maps = self.question, self.maps
+        there = maps.values()[:, asked.row, asked.column].copy()
+        there[asked.channel - 1] = -1
+        channel = int(there.argmax()) + 1
+        found = {f"map {channel}": replace(self, question=replace(asked, channel=channel))}
+        network = load_network("untrained", st.empty())
+        if network.identity != maps.network.identity:
+            found["untrained"] = replace(self, maps=replace(maps, network=network))
+        return found
 
     def stops(self) -> dict[int, Stop]:
         """Where each of the strongest maps brings most, by its number."""
@@ -182,6 +196,82 @@ def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
     exported = traced.for_export()
     title = f"What a value of {asked.layer.name} comes from"
     export_menu.offer(NAME, title, lambda: [exported.grid()], lambda: [exported.script_run()])
+    show_others(traced)
+
+
+def show_others(traced: Traced) -> None:
+    """Show what the same method makes of another map, and of another network, and how alike."""
+    asked = traced.question
+    edges = asked.method in AS_COLOURS
+    title = "The same for another map, and for an untrained network"
+    # A key each, so that it is open with some methods and closed with the others.
+    key = f"sanity-{'open' if edges else 'closed'}"
+    with st.expander(title, expanded=edges, key=key, on_change="rerun") as opened:
+        if not opened.open:
+            return
+        mine, others = traced.found(), traced.others()
+        found = {name: other.found() for name, other in others.items()}
+        alike = {name: correlation(mine.values, other.values) for name, other in found.items()}
+        titles = [f"map {asked.channel}", *(f"{name}: {share(alike[name])}" for name in found)]
+        st.markdown(alike_words(alike, edges=edges))
+        tiles = beside(traced, [mine, *found.values()], titles)
+        grid.show_anew(tiles, grid.Place("sanity", grid.ignore, largest_tile=200, follows=False))
+
+
+def beside(traced: Traced, found: Sequence[Attribution], titles: Sequence[str]) -> Tiles:
+    """What several values come from, a tile each, and each on its own scale."""
+    numbers, words = range(1, len(found) + 1), "Beside it their correlation with the first"
+    caption = f"{ATTRIBUTIONS[traced.question.method]} · {words}"
+    if traced.question.back_to == INPUT and traced.question.method in AS_COLOURS:
+        side = traced.question.layer.receptive_field
+        pictures = np.stack([as_colours(one, side) for one in found])
+        told = [[extent(one)] for one in found]
+        return ColourGrid(pictures, titles, numbers, "", caption, columns=len(found), told=told)
+    side = max(side.length for side in found[0].area)
+    places = [in_square(one.by_place[None].astype(np.float32), one, side)[0] for one in found]
+    largest = np.array([around_zero(one).high or 1.0 for one in places])
+    return Grid(
+        np.stack(places),
+        titles,
+        numbers,
+        "",
+        caption=caption,
+        columns=len(found),
+        span=around_zero(np.stack(places)),
+        appearance=EACH_SIGNED,
+        rectified=False,
+        pair=(-largest, largest),
+    )
+
+
+def alike_words(alike: Mapping[str, float | None], *, edges: bool) -> str:
+    """What it means that they are alike, or not."""
+    told = ", ".join(f"with **{name}** {share(number)}" for name, number in alike.items())
+    meant = (
+        "Where the pictures of different maps are alike, they show the photograph's edges more "
+        "than what a map looks for (Adebayo et al., 2018; Nie et al., 2018)."
+        if edges
+        else "The less alike they are, the more is said of this map alone (Adebayo et al., 2018)."
+    )
+    return f"Correlation {told}. {meant}"
+
+
+def share(number: float | None) -> str:
+    """A correlation as people read it."""
+    return "none, since one is constant" if number is None else f"{number:.2f}".replace("-", "−")
+
+
+def as_colours(found: Attribution, side: int) -> np.ndarray:
+    """Blue, green and red as a picture, RGB uint8 ``(side, side, 3)``, zero at mid-grey."""
+    values = np.moveaxis(in_square(found.values[::-1], found, side), 0, -1)
+    largest = float(np.abs(values).max()) or 1.0
+    pixels: np.ndarray = np.rint(127.5 + 127.5 * values / largest).astype(np.uint8)
+    return pixels
+
+
+def extent(found: Attribution) -> str:
+    """How far its numbers reach, in words."""
+    return f"from {figure(float(found.values.min()))} to {figure(float(found.values.max()))}"
 
 
 def choose(maps: LayerMaps, channel: int, position: tuple[int, int]) -> Question | None:
@@ -229,8 +319,9 @@ def in_square(values: np.ndarray, found: Attribution, side: int) -> np.ndarray:
 
 
 def around_zero(values: np.ndarray) -> Span:
-    """A span with zero in its middle."""
-    largest = float(np.abs(values).max())
+    """A span with zero in its middle, beyond which lies one number in 200."""
+    sizes = np.abs(values)
+    largest = float(np.percentile(sizes, MOST)) or float(sizes.max())
     return Span(-largest, largest, largest)
 
 
