@@ -387,8 +387,7 @@ def scales_of(view: str) -> tuple[Scale, ...]:
 def backs_of(layer: str) -> tuple[str, ...]:
     """How far back a value of that layer can be asked for."""
     number = VGG19.conv_layer(layer).conv_number
-    earlier = [one.name for one in VGG19.conv_layers[: number - 1]]
-    return (STEP, *reversed(earlier), INPUT)
+    return (STEP, INPUT, *(one.name for one in VGG19.conv_layers[: number - 1]))
 
 
 def comparisons_of(view: str) -> tuple[Comparison, ...]:

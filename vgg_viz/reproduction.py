@@ -539,8 +539,8 @@ def _climbing(run: MadeRun) -> list[str]:
         f"together={batch_size(layer)}",
     ]
     if side < layer.receptive_field:
-        _, way = stages(layer, side)
-        reach = ", ".join(str((*stage.have, *stage.takes)) for stage in way)
+        way = stages(layer, side)
+        reach = ", ".join(str((*stage.have.rows, *stage.takes.rows)) for stage in way)
         arguments.append("\n".join(textwrap.wrap(f"reach=({reach})", 80, subsequent_indent=" ")))
     return arguments
 

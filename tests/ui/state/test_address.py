@@ -14,6 +14,7 @@ from vgg_viz.links import (
     LinkError,
     Number,
     Several,
+    backs_of,
     encode,
     parts,
     understand,
@@ -25,6 +26,7 @@ EVERY_CONTROL = (
     {"view": "Filters", "layer": "10 · block4_conv2", "filters": "512", "channels": "512"},
     {**MAPS, "compare": "Another picture", "channel": "3", "picture": "Your own"},
     {**MAPS},
+    {**MAPS, "channel": "3", "row": "2", "column": "3", "back_to": "The pixels"},
     {"view": "What excites it"},
     {"view": "What excites it", "excited_by": "Made"},
     {"view": "Blocks", "beside": "true"},
@@ -44,7 +46,7 @@ def test_the_pages_controls_offer_what_a_link_may_say():
                 labels = list(field.options.values())
                 # A view leaves out what has no meaning in it, such as a scale around zero.
                 assert control.options == [one for one in labels if one in control.options], name
-                left_out = {"scale": 1, "compare": 2}.get(name, 0)
+                left_out = {"scale": 1, "compare": 2, "back_to": 12}.get(name, 0)
                 assert len(labels) - len(control.options) <= left_out, name
             elif isinstance(field, Number) and control.type != "selectbox":
                 assert control.proto.min == 1, name
@@ -93,6 +95,8 @@ def test_a_link_sets_all_controls_that_are_on_the_page(seed):
         values["scale"] = "layer"
     if values["shown_as"] == "difference" and values["pair_scale"] == "own":
         values["pair_scale"] = "layer"
+    if values["back_to"] not in backs_of(values["layer"]):
+        values["back_to"] = "step"
     page = open_page(**parse_qs(write(values), keep_blank_values=True))
     there = controls_of(page)
     assert len(there) >= 5
@@ -124,7 +128,11 @@ MATTERS = {
     "a value": ({**MAPS, "channel": "3", "maps": "4"}, ("row", "column")),
     "further back": (
         {**MAPS, "channel": "3", "maps": "4", "row": "2", "column": "3", "back_to": "The pixels"},
-        ("back_to", "attributed"),
+        ("attributed",),
+    ),
+    "no further back": (
+        {**MAPS, "channel": "3", "maps": "4", "row": "2", "column": "3"},
+        ("back_to",),
     ),
     "own picture": ({"view": "Conclusion", "picture": "Your own"}, ("source", "stored", "network")),
     "filters": ({"view": "Filters"}, ("layer", "filters", "channels", "scale", "colours")),
