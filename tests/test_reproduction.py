@@ -214,6 +214,7 @@ def test_what_values_come_from_is_that_of_the_untrained_network(
     text = attribution_script(runs, caption=NASTY, link="https://example.org/?view=Maps")
     assert set(imports(text)) <= ALLOWED | {"tensorflow"}
     arrays, said = run(text, tmp_path)
+    told = iter([float(line.split()[-1]) for line in said.splitlines() if "value " in line])
     for one in runs:
         found, _ = outcome(
             attribute(untrained_network, photograph, one.question, one.preprocessing)
@@ -228,7 +229,8 @@ def test_what_values_come_from_is_that_of_the_untrained_network(
             expected
         )
         if one.question.method in ("contribution", "integrated"):
-            assert f"value {found.value:g}"[:12] in said
+            assert next(told) == pytest.approx(found.value, rel=1e-3)
+    assert next(told, None) is None
 
 
 @pytest.mark.parametrize(
