@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import FunctionType, ModuleType
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Element
@@ -26,6 +28,9 @@ from vgg_viz.ui.state.serving import shared
 from vgg_viz.weights import Weights, WeightsUnavailable
 
 KEPT: dict[Hashable, Loader] = {}
+# For each page that is opened Streamlit looks through all that is installed, which would be most of
+# what a page costs here.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def unavailable(*_, **__):
