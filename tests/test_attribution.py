@@ -265,6 +265,14 @@ def test_each_layer_there_and_back_is_a_step_of_its_own(thin_network, pixels):
     assert outcome(attribute(thin_network, pixels, question))[1] == 2 + 2 * 2
 
 
+@pytest.mark.parametrize("method", ["guided", "integrated"])
+@pytest.mark.parametrize("back_to", ["input", "block1_conv2"])
+def test_steps_say_how_much_is_done(method, back_to, thin_network, pixels):
+    question = Question(THIN.conv_layer("block2_conv2"), 1, 3, 3, back_to, method)
+    shares = list(attribute(thin_network, pixels, question))
+    assert shares == [number / len(shares) for number in range(1, len(shares) + 1)]
+
+
 def test_a_value_of_biases_alone_says_that_nothing_speaks_for_it():
     weights = Changed(
         RandomWeights(THIN), {"block1_conv2": lambda kernel, bias: (kernel, bias - 1e6)}

@@ -9,13 +9,15 @@ the value (Srinivas and Fleuret, "Full-Gradient Representation", 2019). The othe
 of the field, as their papers have them: they differ in what becomes of a gradient at a ReLU, and
 integrated gradients take it at many points.
 
-Only what the value depends on is run. Each step of the generators is one layer's work.
+Only what the value depends on is run. Each step of the generators is one layer's work; those of
+`attribute` say how much of all is done, 0 to 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -137,8 +139,8 @@ def attribute(
     pixels: np.ndarray,
     question: Question,
     preprocessing: Preprocessing = "caffe",
-) -> Generator[None, None, Attribution]:
-    """Find what a value comes from.
+) -> Generator[float, None, Attribution]:
+    """Find what a value comes from; each step says how much is done, 0 to 1.
 
     Args:
         network: the network.
@@ -151,17 +153,37 @@ def attribute(
         NotFiniteError: numbers on the way are too large.
     """
     way = Way(network, question)
-    source = network_input(pixels, preprocessing)
-    end = yield from way.before(source)
-    if question.method == "integrated":
-        colour = mean_input(preprocessing)[:, None, None]
-        begin = yield from way.before(np.broadcast_to(colour, source.shape))
-        found = yield from _integrated(way, begin, end)
-    else:
-        found = yield from _at_once(way, end)
+    found = yield from _shares(_found(way, pixels, preprocessing), way.steps)
     if not (np.isfinite(found.value) and np.isfinite(found.values).all()):
         raise NotFiniteError("expected finite numbers on the way, got larger ones than float32 has")
     return found
+
+
+def _shares(
+    work: Generator[None, None, Attribution], steps: int
+) -> Generator[float, None, Attribution]:
+    """The same work, each step of which says how much is done."""
+    for done in count(1):
+        try:
+            next(work)
+        except StopIteration as stopped:
+            found: Attribution = stopped.value
+            break
+        yield done / steps
+    return found
+
+
+def _found(
+    way: Way, pixels: np.ndarray, preprocessing: Preprocessing
+) -> Generator[None, None, Attribution]:
+    """By whichever method is asked."""
+    source = network_input(pixels, preprocessing)
+    end = yield from way.before(source)
+    if way.question.method != "integrated":
+        return (yield from _at_once(way, end))
+    colour = mean_input(preprocessing)[:, None, None]
+    begin = yield from way.before(np.broadcast_to(colour, source.shape))
+    return (yield from _integrated(way, begin, end))
 
 
 def _at_once(way: Way, end: tf.Tensor) -> Generator[None, None, Attribution]:
@@ -180,10 +202,9 @@ def _integrated(way: Way, begin: tf.Tensor, end: tf.Tensor) -> Generator[None, N
 
     places, shares = np.polynomial.legendre.leggauss(POINTS)
     places, shares = (places + 1) / 2, shares / 2
-    together = max(1, TOGETHER // way.largest)
     mean = tf.zeros_like(end)
-    for first in range(0, POINTS, together):
-        which = slice(first, first + together)
+    for first in range(0, POINTS, way.together):
+        which = slice(first, first + way.together)
         along = tf.constant(places[which, None, None, None], tf.float32)
         share = tf.constant(shares[which, None, None, None], tf.float32)
         _, gradient, _ = yield from way.there_and_back(begin + along * (end - begin))
@@ -214,8 +235,18 @@ class Way:
         )
         self.area = whole[back_to.index].have
         self.seen = whole[0].have
-        self.largest = max(_numbers(stage) for stage in whole[back_to.index :])
+        largest = max(_numbers(stage) for stage in whole[back_to.index :])
+        self.together = max(1, TOGETHER // largest)  # points at once, of integrated gradients
         self._layers = Layers(network)
+
+    @property
+    def steps(self) -> int:
+        """How many `attribute` takes."""
+        if self.question.method != "integrated":
+            return len(self.first) + 2 * len(self.rest)
+        # There to both ends, and there and back for each group of points.
+        groups = -(-POINTS // self.together)
+        return 2 * (len(self.first) + (1 + groups) * len(self.rest))
 
     def before(self, source: np.ndarray) -> Generator[None, None, tf.Tensor]:
         """What is looked at, ``(1, rows, columns, channels)``, of the network's input."""

@@ -1,6 +1,7 @@
 """What a run of the page asks for: in turn, held as long as need be, a part of the filters."""
 
 from functools import partial
+from itertools import takewhile
 from types import SimpleNamespace
 
 import numpy as np
@@ -198,12 +199,16 @@ class Going:
 
     def __init__(self):
         self.superseded = False
+        self.said = []
 
     def pause(self):
         """Nobody waits here."""
 
     def waited(self):
-        """Nobody waits here."""
+        self.said.append("over")
+
+    def working(self, share):
+        self.said.append(share)
 
     def end_if_superseded(self):
         if self.superseded:
@@ -267,7 +272,7 @@ def test_a_superseded_run_ends_between_two_steps_and_the_next_one_begins_anew(sh
         Results(shared, run).in_steps("key", work)
     assert steps == [0, 1]
     assert not shared.turns.busy
-    assert not shared.in_steps.busy
+    assert not shared.short_works.busy
     assert Results(shared).in_steps("key", work) == "done"
     assert steps == [0, 1, 0, 1, 2]
 
@@ -313,12 +318,51 @@ def test_one_such_work_ends_before_the_next_one_begins(shared, threads, no_time)
     assert order == ["first begins", "first ends", "second begins", "second ends"]
 
 
+def test_what_is_long_lets_short_ones_pass_but_no_other_long_one(shared, threads, no_time):
+    order, entered, queue, run = [], [], Queue(), Going()
+    run.pause = queue
+
+    def begun(name, *, long):
+        results, work = Results(shared, run), partial(short, name)
+        return threads.submit(results.in_steps, name, work, long=long)
+
+    def short(name):
+        yield
+        order.append(name)
+
+    def work():
+        entered.append(begun("long too", long=True))
+        queue.wait_for(1)
+        entered.append(begun("short", long=False))
+        queue.wait_for(1)  # for its turn
+        yield from takewhile(lambda _: "short" not in order, range(10**5))
+        order.append("long")
+
+    Results(shared, Going()).in_steps("key", work, long=True)
+    assert [one.result() for one in entered] == [None, None]
+    assert order == ["short", "long", "long too"]
+
+
+def test_a_run_is_told_how_much_is_done_and_when_it_is_over(shared, no_time):
+    run = Going()
+
+    def work():
+        yield 0.25
+        yield 0.75
+        return "done"
+
+    Results(shared, run).in_steps("key", work)
+    assert run.said == [0, 0.25, 0.75, "over"]
+
+
 def test_what_fails_in_a_step_is_told_and_lets_others_go_on(shared):
     def work():
         yield
         raise ValueError("too large")
 
+    run = Going()
     with pytest.raises(ValueError, match="too large"):
-        Results(shared, Going()).in_steps("key", work)
+        Results(shared, run).in_steps("key", work)
+    assert run.said == [0, "over"]
     assert not shared.turns.busy
-    assert not shared.in_steps.busy
+    assert not shared.short_works.busy

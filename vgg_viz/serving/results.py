@@ -19,6 +19,7 @@ from vgg_viz.serving.shared import Shared
 from vgg_viz.weights import LayerWeights, Weights, WeightsError
 
 Value = TypeVar("Value")
+Begin = Callable[[], Generator[float | None, None, Value]]  # a work in steps
 
 TURN_SECONDS = 0.05  # of a work in steps: how long others wait for it
 
@@ -39,6 +40,9 @@ class Run(Protocol):
 
     def reading(self, share: float) -> None:
         """Say how much is read of what is read now, 0 to 1, and end it here if superseded."""
+
+    def working(self, share: float) -> None:
+        """Say how much is done of a long work, 0 to 1, and end it here if superseded."""
 
     def end_if_superseded(self) -> None:
         """End it here if another one has superseded it: nobody waits for what it would compute."""
@@ -129,15 +133,18 @@ class Results:
             self._waited()
         return held[key]
 
-    def in_steps(self, key: Hashable, begin: Callable[[], Generator[None, None, Value]]) -> Value:
+    def in_steps(self, key: Hashable, begin: Begin[Value], *, long: bool = False) -> Value:
         """What the network is gone through for more than once, kept under that key.
 
         A turn has as many steps as fit into `TURN_SECONDS`. Between turns others have theirs, and
-        a run that was superseded ends.
+        a run that was superseded ends. What takes ``long``, many times a forward pass, is on a way
+        of its own, so that nothing short waits for its end. Steps may say how much is done.
         """
-        value = self.shared.values.get(key, partial(self._step_by_step, begin), self._pause)
-        self._waited()
-        return value
+        work = partial(self._step_by_step, begin, long=long)
+        try:
+            return self.shared.values.get(key, work, self._pause)
+        finally:
+            self._waited()
 
     def read_through(
         self, key: Hashable, dense: DenseWeights, compute: Callable[[DenseWeights], Value]
@@ -200,12 +207,16 @@ class Results:
         shared.memory.tidy()
         return result
 
-    def _step_by_step(self, begin: Callable[[], Generator[None, None, Value]]) -> Value:
-        # One at a time: each holds up to 100 MB, also while others have their turn.
-        with self.shared.in_steps.turn(self._pause, self.run.since if self.run else None):
+    def _step_by_step(self, begin: Begin[Value], *, long: bool) -> Value:
+        # One of each kind: each holds up to 100 MB, also while others have their turn.
+        queue = self.shared.long_works if long else self.shared.short_works
+        with queue.turn(self._pause, self.run.since if self.run else None):
             work, found = begin(), list[Value]()
+            share: float | None = 0.0
             while not found:
-                self._in_turn(partial(take_steps, work, found), patient=True)
+                if self.run and share is not None:
+                    self.run.working(share)
+                share = self._in_turn(partial(take_steps, work, found), patient=True)
             return found[0]
 
     def _read_in_turn(self, dense: DenseWeights, compute: Callable[[DenseWeights], Value]) -> Value:
@@ -240,19 +251,23 @@ class Results:
 
 
 def take_steps(
-    work: Generator[None, None, Value],
+    work: Generator[float | None, None, Value],
     found: list[Value],
     clock: Callable[[], float] = perf_counter,
-) -> None:
-    """Take steps of a work for `TURN_SECONDS`, or until its value is ``found``."""
-    end = clock() + TURN_SECONDS
+) -> float | None:
+    """Take steps of a work for `TURN_SECONDS`, or until its value is ``found``.
+
+    Returns what the last step said: how much is done, if it is known.
+    """
+    end, share = clock() + TURN_SECONDS, None
     try:
         while True:
-            next(work)
+            share = next(work)
             if clock() >= end:
-                return
+                break
     except StopIteration as stopped:
         found.append(stopped.value)
+    return share
 
 
 def span_of_filters(filters: np.ndarray) -> Span:

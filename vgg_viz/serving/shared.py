@@ -24,7 +24,7 @@ class Shared:
         self.drawn = Cache(budgets.drawn)
         self.turns = Turns()
         self.readings = Turns()
-        self.in_steps = Turns()
+        self.short_works, self.long_works = Turns(), Turns()  # in steps, of which turns have some
         self.memory = MemoryGuard(limit)
         self.maker = Maker(self.values, self.turns, self.make_room, self.memory.tidy)
         self.dense = DenseLoader()

@@ -34,3 +34,23 @@ def test_a_long_reading_says_how_far_it_is_and_is_silent_when_it_is_over(clock):
     assert [call.args[0] for call in slot.progress.call_args_list] == [0.5]
     run.waited()
     slot.empty.assert_called_once()
+
+
+def test_a_long_work_keeps_its_progress_in_sight_also_where_a_superseded_run_would_end(clock):
+    slot = Mock()
+    run = PageRun(slot)
+    run.working(0)
+    run.end_if_superseded()
+    slot.empty.assert_called_once()
+    clock.return_value += 1
+    run.working(0.5)
+    shown = slot.progress.call_args
+    assert shown.args == (0.5, "Through the network and back: 50%")
+    run.pause()
+    run.end_if_superseded()
+    assert slot.progress.call_args_list == [shown, shown]
+    slot.empty.assert_called_once()
+    run.waited()
+    assert slot.empty.call_count == 2
+    run.end_if_superseded()
+    assert slot.progress.call_count == 2

@@ -68,7 +68,8 @@ class Traced:
         work = partial(
             attribute, maps.network, maps.picture.pixels, self.question, maps.preprocessing
         )
-        return maps.results.in_steps(self.key, work)
+        long = self.question.method == "integrated"
+        return maps.results.in_steps(self.key, work, long=long)
 
     def grid(self) -> Tiles:
         """The photograph under what its pixels bring, or the strongest of the layer's maps."""

@@ -20,6 +20,7 @@ class PageRun:
         self._slot = slot
         self._said_so = False
         self._told = self.since
+        self._progress: tuple[float, str] | None = None
 
     def pause(self) -> None:
         """Say that it waits, and end it here if another one has superseded it."""
@@ -28,6 +29,7 @@ class PageRun:
 
     def waited(self) -> None:
         """Say so no more."""
+        self._progress = None
         if self._said_so:
             self._slot.empty()
             self._said_so = False
@@ -37,19 +39,30 @@ class PageRun:
 
         Not at each of a hundred words of a reading that takes no time.
         """
-        now = perf_counter()
-        if share == 0:
-            self._told = now
-        elif now - self._told > SLICE_SECONDS:
-            self._told = now
-            self._slot.progress(share, "Reading the dense layers…")
-            self._said_so = True
+        self._go_on(share, "Reading the dense layers…")
+
+    def working(self, share: float) -> None:
+        """Say how much is done of a work that takes long, and end it here if superseded."""
+        self._go_on(share, f"Through the network and back: {share:.0%}")
 
     def end_if_superseded(self) -> None:
         """End it here if another one has superseded it: nobody waits for what it would compute."""
+        if self._progress:
+            # Only a call of Streamlit's ends it; the progress stays as it is.
+            self._slot.progress(*self._progress)
+            return
         self._slot.empty()
         self._said_so = False
 
     def start_again(self) -> None:
         """End it here, and begin another one in its place."""
         st.rerun()
+
+    def _go_on(self, share: float, words: str) -> None:
+        now = perf_counter()
+        if share == 0:
+            self._told, self._progress = now, None
+        elif now - self._told > SLICE_SECONDS:
+            self._told, self._progress = now, (share, words)
+            self._slot.progress(share, words)
+            self._said_so = True
