@@ -16,7 +16,11 @@ from vgg_viz.attribution import (
     correlation,
     cosine,
     mean_input,
+    reach,
+    seen,
 )
+from vgg_viz.explanation import receptive_fields
+from vgg_viz.field import Area, Interval
 from vgg_viz.network import Network, network_input
 
 METHODS = ("contribution", "gradient", "guided", "deconvnet")
@@ -37,6 +41,18 @@ class ByHand:
             return kernel, np.array([-10], np.float32)
         kernel[1:, 1:, 0, 0] = [[1, 3], [-2, 2]]
         return kernel, np.array([100], np.float32)
+
+
+@pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
+def test_a_value_reaches_beyond_the_border_as_far_as_it_would_see(layer):
+    fields = receptive_fields(layer)
+    last = len(fields) - 1
+    for row, column in ((0, last), (last // 2, 0), (1, last // 2)):
+        question = Question(layer, 1, row, column, "input")
+        whole = reach(question)
+        assert tuple(map(tuple, whole)) == (fields[row], fields[column])
+        picture = Interval(0, VGG19.input_side)
+        assert whole.within(Area(picture, picture)) == seen(question)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.support.weights_files import write_keras_weights
 from tests.test_network import write_other_settings
 from vgg_viz import classes, patches, reproduction, visualisation
 from vgg_viz.architecture import VGG19
-from vgg_viz.attribution import Question, attribute
+from vgg_viz.attribution import Question, attribute, reach
 from vgg_viz.dense import UntrainedDense
 from vgg_viz.exports import arrays_npz
 from vgg_viz.network import Network
@@ -185,6 +185,17 @@ def strongest(peaks, layer, maps, number, each):
     return patches.strongest(filled if each > 1 else one, each)[0]
 
 
+def around(found, question):
+    """What a value comes from, with zeros beyond the border, as far as it would see there."""
+    far = 300
+    side = VGG19.layer(question.back_to).output_shape[0] + 2 * far
+    framed = np.zeros((len(found.values), side, side), np.float32)
+    rows, columns = (slice(far + start, far + stop) for start, stop in found.area)
+    framed[:, rows, columns] = found.values
+    rows, columns = (slice(far + start, far + stop) for start, stop in reach(question))
+    return framed[:, rows, columns]
+
+
 def test_what_values_come_from_is_that_of_the_untrained_network(
     tmp_path, untrained_network, photograph
 ):
@@ -219,7 +230,7 @@ def test_what_values_come_from_is_that_of_the_untrained_network(
         found, _ = outcome(
             attribute(untrained_network, photograph, one.question, one.preprocessing)
         )
-        expected = found.values[np.array(one.numbers) - 1]
+        expected = around(found, one.question)[np.array(one.numbers) - 1]
         if one.summed:
             expected = expected.sum(axis=0, keepdims=True)
         assert arrays[one.name].shape == expected.shape

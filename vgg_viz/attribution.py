@@ -23,7 +23,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from vgg_viz.architecture import VGG19, Architecture, ConvLayer, Layer
-from vgg_viz.field import Area, Layers, Rule, Stage, relu_gradient, surrounded, way_to
+from vgg_viz.field import (
+    Area,
+    Interval,
+    Layers,
+    Rule,
+    Stage,
+    needed,
+    relu_gradient,
+    surrounded,
+    way_to,
+)
 from vgg_viz.network import MEAN_BGR, Network, Preprocessing, network_input, read_only
 
 if TYPE_CHECKING:
@@ -132,6 +142,22 @@ def seen(question: Question, plan: Architecture = VGG19) -> Area:
     _check(question)
     way = way_to(question.layer, question.row, question.column, plan)
     return way[_back_to(question, plan.layers).index].have
+
+
+def reach(question: Question, plan: Architecture = VGG19) -> Area:
+    """The same with what lies beyond the border, all zero: as wide for every value of a layer.
+
+    Raises:
+        ValueError: there is no such value, or what it is asked of does not lie before it.
+    """
+    _check(question)
+    back_to, sides = _back_to(question, plan.layers), []
+    for position in (question.row, question.column):
+        found = Interval(position, position + 1)
+        for after in plan.layers[question.layer.index : back_to.index : -1]:
+            found = needed(after, found)
+        sides.append(found)
+    return Area(*sides)
 
 
 def attribute(

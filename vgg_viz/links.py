@@ -250,6 +250,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "column": Number(SIDE),
         "back_to": Choice(BACK_TO),
         "attributed": Choice(ATTRIBUTIONS),
+        "sanity": Switch(),
         "lecture": Switch(),
         "tour": Number(MOST_STEPS, counts=False),
         "own_tour": Number(MOST_STEPS),

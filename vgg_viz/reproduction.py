@@ -23,7 +23,7 @@ from PIL import Image
 from vgg_viz import __version__, script_code, visualisation
 from vgg_viz.architecture import VGG19
 from vgg_viz.attribution import Method as Attributing
-from vgg_viz.attribution import Question, seen
+from vgg_viz.attribution import Question, reach
 from vgg_viz.classes import Method
 from vgg_viz.explanation import receptive_fields
 from vgg_viz.exports import check_array_names, plain
@@ -194,8 +194,8 @@ class AttributionRun:
     """One array of what a value comes from, float32 ``(n, rows, columns)``.
 
     It has these maps (``numbers`` from 1) of the layer that is asked ``back_to``, or blue, green
-    and red, at all places that the value depends on; with ``summed`` their sum, ``n`` being 1. The
-    rest is as for a `MapsRun`.
+    and red, at all places that the value depends on, and zeros beyond the border; with ``summed``
+    their sum, ``n`` being 1. The rest is as for a `MapsRun`.
 
     Raises:
         ValueError: a picture of another shape, no such question, or no such maps.
@@ -213,7 +213,7 @@ class AttributionRun:
         """Check what the script could not."""
         _check_picture(self.pixels, self.preprocessing)
         _check_network(self.network)
-        seen(self.question)
+        reach(self.question)
         if self.question.method not in get_args(Attributing):
             got = self.question.method
             raise ValueError(f"expected {', '.join(get_args(Attributing))}, got {got!r}")
@@ -491,7 +491,7 @@ def _input(run: MapsRun | EvidenceRun | AttributionRun, pictures: dict[bytes, in
 
 def _asked(run: AttributionRun) -> list[str]:
     """What says which value is asked back to where, and what is wanted of that."""
-    question, area = run.question, seen(run.question)
+    question, area = run.question, reach(run.question)
     summed = ["summed=True"] if run.summed else []
     return [
         ascii(question.layer.name),

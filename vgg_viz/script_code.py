@@ -308,6 +308,14 @@ def integrated(model, start, begin, x, layer, place):
     return total * (x - begin)
 
 
+def part(maps, rows, columns):
+    """These rows and columns of maps, from 0; beyond the border there are zeros."""
+    sides = zip(maps.shape[1:], (rows, columns))
+    (above, below), (before, behind) = [(max(0, -a), max(0, b - side)) for side, (a, b) in sides]
+    maps = np.pad(maps, [(0, 0), (above, below), (before, behind)])
+    return maps[:, rows[0] + above : rows[1] + above, columns[0] + before : columns[1] + before]
+
+
 def attributed(
     model, preprocess, picture, layer, place, back_to, method, rows, columns, numbers, summed=False
 ):
@@ -333,8 +341,7 @@ def attributed(
         found = integrated(model, start, begin, x, layer, place)
         base = there_and_back(model, start, begin, layer, place)[0]
         print(f"{float(tf.reduce_sum(found)):g} and {base:g} at the mean: value {value:g}")
-    maps = np.moveaxis(found.numpy()[0], -1, 0)[:, slice(*rows), slice(*columns)]
-    maps = maps[np.array(numbers) - 1]
+    maps = part(np.moveaxis(found.numpy()[0], -1, 0)[np.array(numbers) - 1], rows, columns)
     return maps.sum(axis=0, keepdims=True) if summed else maps
 '''
 

@@ -18,7 +18,7 @@ LINKS = [
     "view=Filters&layer=9+%C2%B7+block4_conv1&filters=40&channels=40&filter_page=2&channel_page=3",
     "view=Blocks&blocks=2&blocks=4&block_maps=6&beside=true&filter_channel=5",
     "view=Feature+maps&layer=4+%C2%B7+block2_conv2&maps=4&channel=9&row=7&column=2"
-    "&back_to=The+pixels&attributed=Gradient",
+    "&back_to=The+pixels&attributed=Gradient&sanity=true",
     "view=Feature+maps&compare=Another+picture&other=Bricks&pair_scale=Layer&maps=4&own_tour=3",
     "view=Feature+maps&compare=Wrong+preprocessing&shown_as=Difference&maps=4",
     "view=Feature+maps&picture=Your+own&source=Camera",

@@ -134,6 +134,11 @@ BY_CONTROL = {
         option("Method", "Gradient"),
         "gradient",
     ),
+    "sanity": (
+        "view=Feature+maps&maps=4&channel=2&row=3&column=4&back_to=The+pixels",
+        switch("The same for another map, and for an untrained network"),
+        True,
+    ),
     "network": ("view=Feature+maps&maps=4", radio("Untrained"), "untrained"),
     "compare": ("view=Feature+maps&maps=4", option("Compare with", "Another picture"), "picture"),
     "other": (

@@ -128,7 +128,7 @@ MATTERS = {
     "a value": ({**MAPS, "channel": "3", "maps": "4"}, ("row", "column")),
     "further back": (
         {**MAPS, "channel": "3", "maps": "4", "row": "2", "column": "3", "back_to": "The pixels"},
-        ("attributed",),
+        ("attributed", "sanity"),
     ),
     "no further back": (
         {**MAPS, "channel": "3", "maps": "4", "row": "2", "column": "3"},

@@ -13,7 +13,7 @@ from vgg_viz.explanation import Explanation
 from vgg_viz.figures import figure, signed
 from vgg_viz.network import network_input
 from vgg_viz.serving.results import Span, span_of_maps
-from vgg_viz.ui.parts import attribution
+from vgg_viz.ui.parts import further_back
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import picked, walk
 from vgg_viz.ui.state.selection import Position
@@ -79,12 +79,13 @@ def show(value: Value) -> None:
             "comes from"
         )
         show_sum(value)
+        strongest = show_contributors(value, value.previous) if value.previous else []
+        further_back.show(value.maps, value.channel, value.position)
         if value.previous is None:
             show_pixels(value)
-        else:
-            show_contributors(value, value.previous)
+        elif strongest:
+            show_products(value, strongest)
         show_kernels(value)
-        attribution.show(value.maps, value.channel, value.position)
 
 
 def trace(maps: LayerMaps, channel: int, position: Position) -> Value:
@@ -165,13 +166,13 @@ def pixel_colours(value: Value) -> np.ndarray:
     return colours
 
 
-def show_contributors(value: Value, previous: Layer) -> None:
-    """Show the input channels that weigh most, as maps to walk back to, and the arithmetic."""
+def show_contributors(value: Value, previous: Layer) -> list[int]:
+    """Show the input channels that weigh most, as maps to walk back to; return their indices."""
     adding, taking = value.explanation.strongest(STRONGEST)
     order = [*adding.tolist(), *taking.tolist()]
     if not order:
         st.markdown("No input channel adds anything here: all that the filter lies on is zero.")
-        return
+        return []
     pooled = " after its max pool" if value.before is not value.inputs else ""
     st.markdown(
         f"**The strongest contributors**: the {len(adding)} channels that add most, then the "
@@ -200,7 +201,13 @@ def show_contributors(value: Value, previous: Layer) -> None:
         follows=False,
     )
     grid.show_anew(tiles, place)
-    show_arithmetic(value, order, [str(number) for number in numbers])
+    return order
+
+
+def show_products(value: Value, order: list[int]) -> None:
+    """Show the arithmetic of these input channels, and what each of all contributes."""
+    contributions = value.explanation.contributions
+    show_arithmetic(value, order, [str(index + 1) for index in order])
     title = f"What each of the {value.layer.channels} channels contributes"
     # Checking and sending a chart takes a third of a run: it is made for those who open it.
     with st.expander(title, key="contributions", on_change="rerun") as opened:

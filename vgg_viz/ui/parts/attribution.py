@@ -1,47 +1,35 @@
 """What a value comes from, further back than one layer: any earlier layer's maps, or the pixels."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from vgg_viz.architecture import VGG19
-from vgg_viz.attribution import Attribution, NotFiniteError, Question, attribute, correlation
+from vgg_viz.attribution import Attribution, Question, attribute, reach
 from vgg_viz.figures import figure, signed
-from vgg_viz.links import ATTRIBUTIONS, BACK_TO, INPUT, STEP, backs_of
+from vgg_viz.links import ATTRIBUTIONS, BACK_TO, INPUT
 from vgg_viz.patches import patch
 from vgg_viz.reproduction import AttributionRun
 from vgg_viz.serving.results import Span
 from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
-from vgg_viz.ui.state import picked, walk
+from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.walk import Stop
-from vgg_viz.ui.widgets import controls, export_menu, grid
+from vgg_viz.ui.widgets import words
 from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.ui.widgets.colour_grid import ColourGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid, Tiles
 
-NAME = "further-back"
 STRONGEST = 12  # maps that add most, and as many that take most away
+COLUMNS, COLUMNS_IN_A_LECTURE = 8, 6  # where the map that is looked into stands beside them
 SIGNED = Appearance("layer", DIVERGING)
 EACH_SIGNED = Appearance("pair", DIVERGING)
 MOST = 99.5  # percent of the numbers, which the scale has: a few large ones would make it pale
 AS_COLOURS = ("guided", "deconvnet")  # whose pictures their papers show in colours
+WITH_A_SUM = ("contribution", "integrated")
 BEYOND = "one number in 200 lies beyond the scale"
-MEANT = {
-    "contribution": "What is there times how strongly the value follows it. Together with the "
-    "biases on the way, it is the value itself (Srinivas and Fleuret, 2019).",
-    "gradient": "How strongly the value follows a small change (Simonyan et al., 2013).",
-    "guided": "The gradient, without all that is negative on its way back (Springenberg et al., "
-    "2014). Such a picture shows the photograph's edges more than what this map looks for.",
-    "deconvnet": "What is positive on its way back, whether anything was active there or not "
-    "(Zeiler and Fergus, 2013). Such a picture shows the photograph's edges more than what this "
-    "map looks for.",
-    "integrated": "The gradient on the whole way from the mean colour to the photograph, times "
-    "their difference (Sundararajan et al., 2017), in 50 steps.",
-}
 
 
 @dataclass(frozen=True)
@@ -82,55 +70,90 @@ class Traced:
     def pixels_grid(self) -> Grid:
         """All colours together, over what the value sees of the photograph."""
         asked, found = self.question, self.found()
-        seen = patch(self.maps.picture.pixels, asked.layer, asked.row, asked.column)
-        values = in_square(found.by_place[None].astype(np.float32), found, len(seen))
+        values = in_square(found.by_place[None].astype(np.float32), found, asked)
         return Grid(
             values,
-            [""],
+            [self.title],
             [1],
             self.key,
-            caption=f"{self.caption('pixels')} · {BEYOND}",
+            caption=self.caption("pixels", BEYOND),
             name="pixels",
             span=around_zero(values),
             appearance=SIGNED,
             rectified=False,
-            photograph=seen,
+            photograph=self.photograph(),
         )
+
+    @property
+    def title(self) -> str:
+        """Which value it is."""
+        asked = self.question
+        return f"map {asked.channel}, row {asked.row + 1}, column {asked.column + 1}"
+
+    def photograph(self) -> np.ndarray:
+        """What the value sees of it, uint8 ``(side, side, 3)``."""
+        asked = self.question
+        return patch(self.maps.picture.pixels, asked.layer, asked.row, asked.column)
 
     def colours(self) -> ColourGrid:
         """The pixels' own colours, zero at mid-grey."""
-        asked, found = self.question, self.found()
-        pixels = as_colours(found, asked.layer.receptive_field)
-        words = [extent(found)]
-        caption = self.caption("pixels")
-        return ColourGrid(pixels[None], [""], [1], self.key, caption, "pixels", told=[words])
+        found = self.found()
+        return ColourGrid(
+            self.as_colours(found)[None],
+            [self.title],
+            [1],
+            self.key,
+            self.caption("pixels", "mid-grey: zero"),
+            "pixels",
+            told=[[extent(found)]],
+        )
+
+    def as_colours(self, found: Attribution) -> np.ndarray:
+        """What the three colours bring as a picture, RGB uint8 ``(side, side, 3)``."""
+        values = in_square(found.values, found, self.question)
+        rgb = values if self.maps.preprocessing == "rgb" else values[::-1]
+        largest = float(np.abs(rgb).max()) or 1.0
+        pixels: np.ndarray = np.rint(127.5 + 127.5 * np.moveaxis(rgb, 0, -1) / largest)
+        return pixels.astype(np.uint8)
 
     def maps_grid(self) -> Grid:
         """The maps that bring most, and those that take most away."""
         found = self.found()
         order, by_map = strongest(found), found.by_map
-        side = max(found.area.rows.length, found.area.columns.length)
-        values = in_square(found.values[order], found, side)
+        values = in_square(found.values[order], found, self.question)
         return Grid(
             values,
             [f"{index + 1}: {signed(float(by_map[index]), 3)}" for index in order],
             [index + 1 for index in order],
             self.key,
-            caption=f"{self.caption(f'{len(order)} of {len(by_map)} maps')} · {BEYOND}",
-            columns=8,
+            caption=self.caption(f"{len(order)} of {len(by_map)} maps", BEYOND),
+            columns=COLUMNS_IN_A_LECTURE if mode.is_explained() else COLUMNS,
             span=around_zero(values),
             appearance=SIGNED,
             rectified=False,
         )
 
-    def caption(self, what: str) -> str:
+    def caption(self, what: str, scale: str) -> str:
         """What a reader must know of the grid."""
         asked = self.question
-        return (
+        long = (
             f"{ATTRIBUTIONS[asked.method]} · {what} · {BACK_TO[asked.back_to]} · for row "
             f"{asked.row + 1}, column {asked.column + 1} of map {asked.channel} of "
-            f"{asked.layer.title} · {self.maps.subject}"
+            f"{asked.layer.title} · {self.maps.subject} · {scale}"
         )
+        return words.caption(long, self.short_caption())
+
+    def short_caption(self) -> str:
+        """What can be read from the back of a room."""
+        method, maps = ATTRIBUTIONS[self.question.method], self.maps
+        told = sum_words(self.question, self.found()) or f"{method}, back to {self.back_to}"
+        return f"{maps.network.label} · {maps.picture.title} · {told}"
+
+    @property
+    def back_to(self) -> str:
+        """Where it is asked back to, within a sentence."""
+        back_to = self.question.back_to
+        return "the pixels" if back_to == INPUT else back_to
 
     def others(self) -> dict[str, "Traced"]:
         """The same of another map that is strong there, and of a network that nobody trained."""
@@ -168,140 +191,9 @@ class Traced:
         )
 
 
-def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
-    """Show how far back one may go, and what the value comes from there."""
-    st.markdown("**Further back**: what the value comes from, through all layers between.")
-    asked = choose(maps, channel, position)
-    if asked is None:
-        return
-    traced = Traced(maps, asked)
-    st.markdown(MEANT[asked.method])
-    try:
-        found = traced.found()
-    except NotFiniteError:
-        st.warning("On the way back there are numbers too large to be added up.")
-        return
-    if found.silent:
-        st.info("Nothing that the value sees speaks for it or against it: it is its biases alone.")
-        return
-    if asked.back_to != INPUT and not strongest(found):
-        st.info("No map of that layer brings anything.")
-        return
-    show_sum(asked, found)
-    there = traced.stops() if asked.back_to != INPUT else {}
-    here = Stop(asked.layer.name, channel, position)
-    place = grid.Place(
-        NAME, partial(walk_back, here, there, maps.subject_key), largest_tile=320, follows=False
-    )
-    grid.show(maps.results, traced.grid(), place)
-    exported = traced.for_export()
-    title = f"What a value of {asked.layer.name} comes from"
-    export_menu.offer(NAME, title, lambda: [exported.grid()], lambda: [exported.script_run()])
-    show_others(traced)
-
-
-def show_others(traced: Traced) -> None:
-    """Show what the same method makes of another map, and of another network, and how alike."""
-    asked = traced.question
-    edges = asked.method in AS_COLOURS
-    title = "The same for another map, and for an untrained network"
-    # A key each, so that it is open with some methods and closed with the others.
-    key = f"sanity-{'open' if edges else 'closed'}"
-    with st.expander(title, expanded=edges, key=key, on_change="rerun") as opened:
-        if not opened.open:
-            return
-        mine, others = traced.found(), traced.others()
-        found = {name: other.found() for name, other in others.items()}
-        alike = {name: correlation(mine.values, other.values) for name, other in found.items()}
-        titles = [f"map {asked.channel}", *(f"{name}: {share(alike[name])}" for name in found)]
-        st.markdown(alike_words(alike, edges=edges))
-        tiles = beside(traced, [mine, *found.values()], titles)
-        grid.show_anew(tiles, grid.Place("sanity", grid.ignore, largest_tile=200, follows=False))
-
-
-def beside(traced: Traced, found: Sequence[Attribution], titles: Sequence[str]) -> Tiles:
-    """What several values come from, a tile each, and each on its own scale."""
-    numbers, words = range(1, len(found) + 1), "Beside it their correlation with the first"
-    caption = f"{ATTRIBUTIONS[traced.question.method]} · {words}"
-    if traced.question.back_to == INPUT and traced.question.method in AS_COLOURS:
-        side = traced.question.layer.receptive_field
-        pictures = np.stack([as_colours(one, side) for one in found])
-        told = [[extent(one)] for one in found]
-        return ColourGrid(pictures, titles, numbers, "", caption, columns=len(found), told=told)
-    side = max(side.length for side in found[0].area)
-    places = [in_square(one.by_place[None].astype(np.float32), one, side)[0] for one in found]
-    largest = np.array([around_zero(one).high or 1.0 for one in places])
-    return Grid(
-        np.stack(places),
-        titles,
-        numbers,
-        "",
-        caption=caption,
-        columns=len(found),
-        span=around_zero(np.stack(places)),
-        appearance=EACH_SIGNED,
-        rectified=False,
-        pair=(-largest, largest),
-    )
-
-
-def alike_words(alike: Mapping[str, float | None], *, edges: bool) -> str:
-    """What it means that they are alike, or not."""
-    told = ", ".join(f"with **{name}** {share(number)}" for name, number in alike.items())
-    meant = (
-        "Where the pictures of different maps are alike, they show the photograph's edges more "
-        "than what a map looks for (Adebayo et al., 2018; Nie et al., 2018)."
-        if edges
-        else "The less alike they are, the more is said of this map alone (Adebayo et al., 2018)."
-    )
-    return f"Correlation {told}. {meant}"
-
-
-def share(number: float | None) -> str:
-    """A correlation as people read it."""
-    return "none, since one is constant" if number is None else f"{number:.2f}".replace("-", "−")
-
-
-def as_colours(found: Attribution, side: int) -> np.ndarray:
-    """Blue, green and red as a picture, RGB uint8 ``(side, side, 3)``, zero at mid-grey."""
-    values = np.moveaxis(in_square(found.values[::-1], found, side), 0, -1)
-    largest = float(np.abs(values).max()) or 1.0
-    pixels: np.ndarray = np.rint(127.5 + 127.5 * values / largest).astype(np.uint8)
-    return pixels
-
-
 def extent(found: Attribution) -> str:
     """How far its numbers reach, in words."""
     return f"from {figure(float(found.values.min()))} to {figure(float(found.values.max()))}"
-
-
-def choose(maps: LayerMaps, channel: int, position: tuple[int, int]) -> Question | None:
-    """Show the two controls; nothing is asked as long as one layer is far enough."""
-    options = {name: BACK_TO[name] for name in backs_of(maps.layer.name)}
-    with st.container(horizontal=True, gap="small", key="attribution-fields"):
-        back_to = controls.one_of_many("Back to", "back_to", options)
-        if back_to == STEP:
-            return None
-        method = controls.one_of_many("Method", "attributed", ATTRIBUTIONS)
-    return Question(VGG19.conv_layer(maps.layer.name), channel, *position, back_to, method)
-
-
-def show_sum(asked: Question, found: Attribution) -> None:
-    """Show what all together add up to, where they add up to the value."""
-    what = "Pixels" if asked.back_to == INPUT else f"Maps of {asked.back_to}"
-    rest = {"contribution": "+ biases on the way", "integrated": "+ the mean colour's value"}
-    if asked.method not in rest:
-        return
-    biases = sum(found.biases.values())
-    steps = [
-        (what, found.total),
-        (rest[asked.method], biases if asked.method == "contribution" else found.base),
-        ("= sum", found.explained),
-        ("the network’s value, before ReLU", found.value),
-    ]
-    with st.container(horizontal=True, gap="large"):
-        for label, number in steps:
-            st.metric(label, figure(number, 5), width="content")
 
 
 def strongest(found: Attribution) -> list[int]:
@@ -310,13 +202,29 @@ def strongest(found: Attribution) -> list[int]:
     return [*adding.tolist(), *taking.tolist()]
 
 
-def in_square(values: np.ndarray, found: Attribution, side: int) -> np.ndarray:
+def sum_words(asked: Question, found: Attribution) -> str:
+    """What all adds up to, where it adds up to the value, in one line."""
+    if asked.method not in WITH_A_SUM:
+        return ""
+    what, rest = summands(asked, found)
+    together = figure(found.explained)
+    return f"{what}, {rest}, together {together}: the network’s value before its ReLU"
+
+
+def summands(asked: Question, found: Attribution) -> tuple[str, str]:
+    """What is looked at, and what is not, with what each brings."""
+    what = "pixels" if asked.back_to == INPUT else f"maps of {asked.back_to}"
+    rest, number = "biases", sum(found.biases.values())
+    if asked.method == "integrated":
+        rest, number = "a picture of the mean colour", found.base
+    return f"{what} {signed(found.total)}", f"{rest} {signed(number)}"
+
+
+def in_square(values: np.ndarray, found: Attribution, asked: Question) -> np.ndarray:
     """Values ``(n, rows, columns)`` in squares: what lies beyond the border is zero."""
-    margins = [(0, 0)]
-    for seen in found.area:
-        lacking = side - seen.length
-        margins.append((lacking, 0) if seen.start == 0 else (0, lacking))
-    return np.pad(values, margins)
+    sides = zip(found.area, reach(asked), strict=True)
+    margins = [(side.start - whole.start, whole.stop - side.stop) for side, whole in sides]
+    return np.pad(values, [(0, 0), *margins])
 
 
 def around_zero(values: np.ndarray) -> Span:
@@ -324,10 +232,3 @@ def around_zero(values: np.ndarray) -> Span:
     sizes = np.abs(values)
     largest = float(np.percentile(sizes, MOST)) or float(sizes.max())
     return Span(-largest, largest, largest)
-
-
-def walk_back(here: Stop, there: dict[int, Stop], about: Hashable) -> None:
-    """Go to the map that was clicked, where it brings most."""
-    number = picked.number(NAME, max(there, default=0))
-    if number is not None and number in there:
-        walk.on(here, there[number], about)

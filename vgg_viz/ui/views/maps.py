@@ -4,10 +4,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.architecture import ConvLayer, format_shape
+from vgg_viz.attribution import Question
 from vgg_viz.links import Order
 from vgg_viz.network import Network
 from vgg_viz.picture import Picture
-from vgg_viz.ui.parts import arithmetic, charts, comparison, inspector
+from vgg_viz.ui.parts import arithmetic, charts, comparison, further_back, inspector
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.serving import results
@@ -28,12 +29,13 @@ def show(notice: DeltaGenerator) -> None:
         appearance = compared.appearance if compared else controls.appearance()
         order = controls.order()
         choice = controls.network()
+    asked = further_back.choose_aside(layer.name)
     maps = LayerMaps(results(), load_network(choice, notice), chosen, layer)
     if compared:
         introduce(layer)
         comparison.show(maps, compared, count, order, notice)
     else:
-        show_maps(maps, count, order, appearance)
+        show_maps(maps, count, order, appearance, asked)
     if not mode.in_lecture():
         charts.show_layer(maps)
         show_submodel(maps.network, layer)
@@ -50,8 +52,10 @@ def introduce(layer: ConvLayer) -> None:
     )
 
 
-def show_maps(maps: LayerMaps, count: int, order: Order, appearance: Appearance) -> None:
-    """Show maps and, beside them, the one that was picked."""
+def show_maps(
+    maps: LayerMaps, count: int, order: Order, appearance: Appearance, asked: Question | None
+) -> None:
+    """Show maps, or what a value of theirs comes from, and beside them the one that was picked."""
     top = st.container()
     with st.container(key="maps-room"):
         left, panel = st.columns([3, 2], gap="medium")
@@ -61,7 +65,10 @@ def show_maps(maps: LayerMaps, count: int, order: Order, appearance: Appearance)
     with maps.results.holding():
         with left:
             show_photograph(maps.picture)
-            show_grid(maps, count, order, appearance)
+            if asked:
+                further_back.show_above(maps, asked)
+            else:
+                show_grid(maps, count, order, appearance)
         with panel:
             traced = look_into(maps, count, order, appearance)
     if traced and not mode.in_lecture():
