@@ -1,40 +1,25 @@
-"""Two grids of the same maps, side by side on one scale, or their difference."""
+"""The same maps of two pictures, of two networks, or of a picture prepared in two ways."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import get_args
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.links import (
-    COLOUR_MAPS,
-    NETWORKS,
-    PAIR_SCALES,
-    SHOWN_AS,
-    Comparison,
-    NetworkChoice,
-    Order,
-    PairScale,
-)
+from vgg_viz.links import COLOUR_MAPS, NETWORKS, Comparison, NetworkChoice, Order
 from vgg_viz.network import Network
 from vgg_viz.picture import Picture
-from vgg_viz.reproduction import MapsRun
-from vgg_viz.serving.results import Span
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import arithmetic, inspector
+from vgg_viz.ui.parts import arithmetic, inspector, pairs
 from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.parts.pairs import MINUS, Pair, Sides
 from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, words
 from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
-from vgg_viz.ui.widgets.grid import Grid
 
-Sides = tuple[LayerMaps, LayerMaps]
-
-WIDTH = 560  # CSS pixels: half of the page
 INSPECTORS = ("inspector-0", "inspector-1")
 NAMES = ("this", "other")  # of the arrays in an export
 
@@ -74,8 +59,7 @@ def choose(chosen: Picture) -> Compared | None:
     compared = choose_what(chosen)
     if compared is None:
         return None
-    shown_as = controls.one_of("Shown as", "shown_as", SHOWN_AS)
-    scale = choose_scale(shown_as)
+    shown_as, scale = pairs.choose()
     colour_map = DIVERGING if shown_as == "difference" else controls.colour_map()
     return replace(compared, shown_as=shown_as, appearance=Appearance(scale, colour_map))
 
@@ -89,22 +73,6 @@ def choose_what(chosen: Picture) -> Compared | None:
     return Compared(kind, other, "side", grid.OWN_SCALE)
 
 
-def choose_scale(shown_as: str) -> PairScale:
-    """Choose the scale; a difference is one tile a pair, so that it has no third."""
-    scales = PAIR_SCALES
-    if shown_as == "difference":
-        scales = {scale: label for scale, label in scales.items() if scale != "own"}
-        help_text = (
-            "**Each pair**: every difference on its own scale · **Layer**: one scale for all"
-        )
-    else:
-        help_text = (
-            "**Each pair**: the two tiles of a number on one scale · **Layer**: one "
-            "scale for both grids · **Each tile**: each on its own, to compare patterns only"
-        )
-    return controls.one_of("Scale", "pair_scale", scales, help_text=help_text)
-
-
 def show(
     maps: LayerMaps, compared: Compared, count: int, order: Order, notice: DeltaGenerator
 ) -> None:
@@ -112,17 +80,22 @@ def show(
     words.prose(WORDS[compared.kind])
     sides = maps, other_side(maps, compared, notice)
     tell_if_same(sides, compared)
-    make = differences if compared.shown_as == "difference" else pairs
-    place(sides, make(sides, count, order, compared.appearance))
+    pair = paired(sides, count, order)
+    pairs.show(
+        pair.grids(compared.shown_as, compared.appearance),
+        maps.results,
+        partial(inspector.pick_map, layer=maps.layer),
+        "compared",
+    )
     exported = maps.for_export(), sides[1].for_export()
     export_menu.offer(
         "comparison",
         f"Feature maps of {maps.layer.name} compared",
-        partial(make, exported, count, order, compared.appearance),
-        partial(script_runs, exported, count, order),
+        lambda: paired(exported, count, order).grids(compared.shown_as, compared.appearance),
+        lambda: paired(exported, count, order).script_runs(),
     )
     if not mode.in_lecture() or selection.current():
-        inspect(sides, compared.appearance, maps.numbers(order, count))
+        inspect(sides, compared.appearance, pair.numbers)
 
 
 def tell_if_same(sides: Sides, compared: Compared) -> None:
@@ -134,12 +107,6 @@ def tell_if_same(sides: Sides, compared: Compared) -> None:
 def tell_same(kind: Comparison) -> None:
     """Say that something is compared with itself, and what to do."""
     st.info("Both are the same here: " + SAME[kind], icon=":material/equal:")
-
-
-def script_runs(sides: Sides, count: int, order: Order) -> list[MapsRun]:
-    """How a script of one's own makes both sides: the same maps, in the first one's order."""
-    numbers = sides[0].numbers(order, count)
-    return [side.script_run(name, numbers) for name, side in zip(NAMES, sides, strict=True)]
 
 
 def other_side(maps: LayerMaps, compared: Compared, notice: DeltaGenerator) -> LayerMaps:
@@ -158,58 +125,11 @@ def load_other_network(notice: DeltaGenerator) -> Network:
     return load_network(choice, notice)
 
 
-def pairs(sides: Sides, count: int, order: Order, appearance: Appearance) -> list[Grid]:
-    """Both grids, the same maps in the same places."""
-    numbers = sides[0].numbers(order, count)
-    grids = [side.grid(numbers, appearance) for side in sides]
-    span = Span(min(one.span.low for one in grids), max(one.span.high for one in grids))
-    measured = [side.statistics() for side in sides]
-    shown = np.array(numbers) - 1
-    pair = (
-        np.minimum(*(statistics.minimum[shown] for statistics in measured)),
-        np.maximum(*(statistics.maximum[shown] for statistics in measured)),
-    )
-    return [
-        replace(
-            one,
-            name=name,
-            span=span,
-            pair=pair,
-            key=(name, *(one.key for one in grids)),
-            caption=side.caption(count, order),
-            heading=heading,
-        )
-        for one, name, side, heading in zip(grids, NAMES, sides, headings(sides), strict=True)
-    ]
-
-
-def differences(sides: Sides, count: int, order: Order, appearance: Appearance) -> list[Grid]:
-    """The other maps minus these, on scales that are symmetric about zero."""
-    maps, other = sides
-    numbers = maps.numbers(order, count)
-    these, others = maps.grid(numbers), other.grid(numbers)
-
-    def minus() -> np.ndarray:
-        apart: np.ndarray = others.values - these.values
-        return apart
-
-    key = ("difference", these.key, others.key)
-    largest = maps.results.kept(("largest", key), lambda: np.abs(minus()).max(axis=(1, 2)))
-    most = float(largest.max())
-    scale: PairScale = "layer" if appearance.scale == "layer" else "pair"
-    difference = replace(
-        these,
-        source=minus,
-        span=Span(-most, most),
-        pair=(-largest, largest),
-        key=key,
-        appearance=Appearance(scale, DIVERGING),
-        caption=difference_words(sides, count),
-        name="difference",
-        heading="Difference: {1} minus {0}".format(*headings(sides)),
-        rectified=False,
-    )
-    return [difference]
+def paired(sides: Sides, count: int, order: Order) -> Pair:
+    """The same maps of both, in the first one's order."""
+    apart = difference_words(sides, count)
+    captions = (*(side.caption(count, order) for side in sides), apart)
+    return Pair(sides, sides[0].numbers(order, count), headings(sides), captions, NAMES)
 
 
 def difference_words(sides: Sides, count: int) -> str:
@@ -218,8 +138,8 @@ def difference_words(sides: Sides, count: int) -> str:
     networks = ", ".join(dict.fromkeys(side.network.label for side in sides))
     return words.caption(
         f"{maps.layer.title} · {other.subject} minus {maps.subject} · {count} of "
-        f"{maps.layer.filters} maps shown · after ReLU · blue: less, red: more",
-        f"{networks} · {count} of {maps.layer.filters} maps · blue: less, red: more",
+        f"{maps.layer.filters} maps shown · after ReLU · {MINUS}",
+        f"{networks} · {count} of {maps.layer.filters} maps · {MINUS}",
     )
 
 
@@ -238,17 +158,6 @@ def network_name(network: Network) -> str:
     """What a network is called above what it shows."""
     name: str = NETWORKS.get(network.label, network.label)  # type: ignore[call-overload]
     return name
-
-
-def place(sides: Sides, grids: Sequence[Grid]) -> None:
-    """Show these grids beside each other."""
-    columns = st.columns(len(grids), gap="medium")
-    for column, one in zip(columns, grids, strict=True):
-        name = f"compared-{one.name}"
-        with column:
-            st.subheader(one.heading)
-            where = grid.Place(name, inspector.pick_map(name, sides[0].layer), width=WIDTH)
-            grid.show(sides[0].results, one, where)
 
 
 def inspect(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:
