@@ -24,6 +24,7 @@ from vgg_viz.reproduction import (
     MadeRun,
     MapsRun,
     PatchesRun,
+    SilencedRun,
     WeightsFile,
     attribution_script,
     beside_script,
@@ -33,6 +34,7 @@ from vgg_viz.reproduction import (
     maps_script,
     patches_script,
 )
+from vgg_viz.silencing import later_maps, silenced
 from vgg_viz.weights import UntrainedWeights
 
 # What a script may use: what comes with Keras and TensorFlow, and Python's own.
@@ -258,6 +260,65 @@ def test_what_is_no_run_of_attributions_is_refused(changes, numbers, photograph)
     question = replace(Question(VGG19.conv_layer("block2_conv1"), 1, 0, 0, "input"), **changes)
     with pytest.raises(ValueError, match="expected"):
         AttributionRun("pixels", "untrained", "caffe", photograph, question, numbers)
+
+
+def silenced_run(photograph, **changes):
+    """A run of which a test changes what it is about."""
+    values = {
+        "name": "without",
+        "network": "untrained",
+        "preprocessing": "caffe",
+        "pixels": photograph,
+        "layer_name": "block2_conv1",
+        "numbers": [5, 3, 128],
+        "silenced_in": "block1_conv2",
+        "silenced": (4, 17, 30),
+    }
+    return SilencedRun(**(values | changes))
+
+
+def test_maps_of_later_layers_are_made_without_those_that_are_silenced(
+    tmp_path, untrained_network, photograph
+):
+    runs = [
+        MapsRun("before", "untrained", "caffe", photograph, "block2_conv1", [5, 3, 128]),
+        silenced_run(photograph),
+        silenced_run(photograph, name="far", layer_name="block3_conv2", silenced=range(5, 6)),
+    ]
+    text = maps_script(runs, caption=NASTY, link="https://example.org/?silenced=4", difference="d")
+    assert set(imports(text)) <= ALLOWED
+    assert max(map(len, text.splitlines())) <= 100
+    arrays, _ = run(text, tmp_path)
+    assert list(arrays) == ["before", "without", "far", "d"]
+    source = VGG19.conv_layer("block1_conv2")
+    maps = untrained_network.feature_maps(photograph, source.name)
+    for one in runs[1:]:
+        quiet, wanted = silenced(maps, one.silenced), VGG19.conv_layer(one.layer_name)
+        found, _ = outcome(later_maps(untrained_network, source, quiet, wanted))
+        assert_near(arrays[one.name], found[np.array(one.numbers) - 1])
+    # The network that they are taken from stays as it is.
+    before = untrained_network.feature_maps(photograph, "block2_conv1")[[4, 2, 127]]
+    assert_near(arrays["before"], before)
+    assert np.abs(arrays["d"]).max() > 0.01 * np.abs(before).max()
+    np.testing.assert_array_equal(arrays["d"], arrays["without"] - arrays["before"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"silenced": []},
+        {"silenced": [65]},
+        {"silenced": [0]},
+        {"silenced_in": "block2_conv1"},
+        {"silenced_in": "block3_conv1"},
+        {"numbers": [129]},
+        {"network": "other"},
+    ],
+    ids=str,
+)
+def test_what_is_no_run_without_maps_is_refused(changes, photograph):
+    with pytest.raises(ValueError, match="expected"):
+        silenced_run(photograph, **changes)
 
 
 def test_what_is_no_run_of_patches_is_refused(photograph):

@@ -71,6 +71,28 @@ class MapsRun:
         _check_numbers(self.numbers, VGG19.layer(self.layer_name).filters)
 
 
+@dataclass(frozen=True, eq=False)
+class SilencedRun(MapsRun):
+    """One array of feature maps where maps of an earlier layer are silenced.
+
+    ``silenced`` are the numbers, from 1, of those maps of the layer ``silenced_in`` that are zero.
+
+    Raises:
+        ValueError: as for a `MapsRun`; no such maps, or the layer does not come before.
+    """
+
+    silenced_in: str
+    silenced: Sequence[int]
+
+    def __post_init__(self) -> None:
+        """Check what the script could not."""
+        super().__post_init__()
+        before, after = (VGG19.conv_layer(name) for name in (self.silenced_in, self.layer_name))
+        _check_numbers(self.silenced, before.filters)
+        if before.conv_number >= after.conv_number:
+            raise ValueError(f"expected a conv layer before {after.name}, got {before.name}")
+
+
 @dataclass(frozen=True)
 class FiltersRun:
     """One array of kernels, ``(filters, channels, 3, 3)``, of one layer of one network.
@@ -271,12 +293,19 @@ def maps_script(
     pictures: dict[bytes, int] = {}
     calls = {}
     for run in runs:
-        arguments = [*_input(run, pictures), ascii(run.layer_name), _numbers(run.numbers)]
+        network, *seen = _input(run, pictures)
+        arguments = [_silenced(run, network), *seen, ascii(run.layer_name), _numbers(run.numbers)]
         calls[run.name] = _call("make_maps", arguments)
+    quiet = [script_code.SILENCED] if any(isinstance(run, SilencedRun) for run in runs) else []
     return _script(
         _start("Feature maps", caption, link),
         ["base64", "functools", "io", "os", "sys"],
-        [*_network_functions(runs), *_preprocessing_functions(runs), script_code.MAKE_MAPS],
+        [
+            *_network_functions(runs),
+            *quiet,
+            *_preprocessing_functions(runs),
+            script_code.MAKE_MAPS,
+        ],
         calls,
         list(pictures),
         _difference(runs, difference),
@@ -487,6 +516,13 @@ def _input(run: MapsRun | EvidenceRun | AttributionRun, pictures: dict[bytes, in
     """The first arguments: network, preprocessing, picture; a new picture joins ``pictures``."""
     index = pictures.setdefault(_base64_png(run.pixels), len(pictures))
     return [_network(run.network), run.preprocessing, f"PICTURES[{index}]"]
+
+
+def _silenced(run: MapsRun, network: str) -> str:
+    """The same network, or one where maps are silenced."""
+    if not isinstance(run, SilencedRun):
+        return network
+    return f"silenced({network}, {run.silenced_in!a}, {_tuple(run.silenced)})"
 
 
 def _asked(run: AttributionRun) -> list[str]:

@@ -113,6 +113,19 @@ def make_maps(model, preprocess, picture, layer, numbers):
     return np.moveaxis(output, -1, 0)[np.array(numbers) - 1]
 '''
 
+SILENCED = '''
+@functools.cache
+def silenced(model, layer, numbers):
+    """The same network, where nothing makes these maps (numbers from 1) of a layer."""
+    quiet = keras.models.clone_model(model)
+    quiet.set_weights(model.get_weights())
+    which = np.array(numbers) - 1
+    kernel, bias = quiet.get_layer(layer).get_weights()
+    kernel[..., which], bias[which] = 0, 0
+    quiet.get_layer(layer).set_weights([kernel, bias])
+    return quiet
+'''
+
 HALVES = '''
 @functools.cache
 def halves(model):
