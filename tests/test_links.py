@@ -11,8 +11,11 @@ from vgg_viz.links import (
     Choice,
     LinkError,
     Number,
+    Numbers,
     Several,
     Switch,
+    fitted,
+    laters_of,
     read,
     shortened,
     write,
@@ -36,6 +39,9 @@ def values_of(field):
         return [tuple(names) for names in chosen]
     if isinstance(field, Switch):
         return [False, True]
+    if isinstance(field, Numbers):
+        several = tuple(range(1, 2 * field.most, 2))
+        return [(), (1,), (field.largest,), (4, 17, 30), several]
     nothing = [None] if field.default is None else []
     return [*nothing, *range(1, field.largest + 1)]
 
@@ -120,12 +126,40 @@ def test_a_number_may_have_noughts_in_front():
     assert read("maps=007") == {"maps": 7}
 
 
+@pytest.mark.parametrize(
+    "text", ["30,4,17", "4, 17, 30", "4 17 30", ",004,17,30,", "17,4,30,30,4", " 30 , 17  4 "]
+)
+def test_several_numbers_are_sorted_and_each_there_once(text):
+    assert FIELDS["silenced"].read([text]) == (4, 17, 30)
+    assert FIELDS["silenced"].read(["1", text]) == (4, 17, 30)
+
+
+def test_of_several_numbers_those_that_the_layer_has_are_left():
+    values = {"silenced": (4, 64, 65, 512)}
+    assert fitted(values)["silenced"] == (4, 64)
+    assert fitted(values | {"layer": "block5_conv1"})["silenced"] == (4, 64, 65, 512)
+    assert write({"silenced": (4, 64)}) == "silenced=4%2C64"
+
+
+def test_what_becomes_of_maps_is_seen_in_a_later_layer():
+    assert laters_of("block5_conv2") == ("next", "block5_conv3", "block5_conv4")
+    assert laters_of("block5_conv4") == ("next",)
+    for layer, seen_in in (("block2_conv1", "block2_conv2"), ("block1_conv1", "block5_conv4")):
+        assert fitted({"layer": layer, "seen_in": seen_in})["seen_in"] == seen_in
+        assert fitted({"layer": seen_in, "seen_in": seen_in})["seen_in"] == "next"
+
+
 # -- nonsense
 
 WRONG_TEXTS = {
     Choice: ["", "abc", "-1", "0", "99999", "NaN", "１２", "<script>alert(1)</script>", "a" * 5000],
     Several: ["abc", "-1", "0", "6", "99999", "１", "1,2", "[1]", "../../etc/passwd", "\0"],
     Switch: ["", "1", "0", "yes", "on", "truee", "ｔｒｕｅ", "None", "true\n", "a" * 5000],
+    Numbers: [
+        *["", " ", ",", "abc", "0", "-1", "0,3", "513", "4,513", "4;5", "4,,abc", "1e9", "NaN"],
+        *["１２", "4,²", "4\n5", "1.5", "9" * 5000, "[1, 2]", "1-3", "\0", "true"],
+        ",".join(map(str, range(1, 18))),
+    ],
     Number: [
         *["", " ", "abc", "-1", "1.5", "1e3", "1_000", "NaN", "inf", "0x10", "１２"],
         *["٣", "²", "1\n", " 1", "+1", "123456", "9" * 5000, "../../etc/passwd", "\0", "true"],
@@ -223,6 +257,7 @@ def test_numbers_reach_as_far_as_the_network_does():
     }
     numbers = {name: field.largest for name, field in FIELDS.items() if isinstance(field, Number)}
     assert numbers == wanted
+    assert (FIELDS["silenced"].largest, FIELDS["silenced"].most) == (max(filters), 16)
     assert (max(filters), max(channels), max(sides)) == (512, 512, 224)
 
 

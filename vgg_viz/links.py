@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote_plus
 from vgg_viz.architecture import VGG19
 from vgg_viz.samples import SAMPLES
 
-Value = str | int | bool | tuple[str, ...] | None
+Value = str | int | bool | tuple[str, ...] | tuple[int, ...] | None
 Name = TypeVar("Name", bound=str)
 
 NetworkChoice = Literal["imagenet", "untrained"]
@@ -87,6 +87,8 @@ ATTRIBUTIONS: dict[Attributing, str] = {
     "deconvnet": "Deconvnet",
     "integrated": "Integrated gradients",
 }
+NEXT = "next"
+SEEN_IN = {NEXT: "The next layer"} | LAYERS
 SHOWN_AS = {"side": "Side by side", "difference": "Difference"}
 
 
@@ -134,7 +136,8 @@ class Several:
 
     def write(self, value: Value) -> tuple[str, ...]:
         """Those values' labels; one empty text says that none is chosen."""
-        chosen = tuple(self.options[name] for name in value or ())  # type: ignore[union-attr]
+        labels: Mapping[Any, str] = self.options
+        chosen = tuple(labels[name] for name in value or ())  # type: ignore[union-attr]
         return chosen or ("",)
 
 
@@ -171,6 +174,31 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """Several whole numbers from 1 to ``largest``, ``most`` of them: sorted, each once."""
+
+    largest: int
+    most: int
+    default: tuple[int, ...] = ()
+
+    def read(self, texts: Sequence[str]) -> tuple[int, ...]:
+        """The numbers, between which there are commas or spaces."""
+        text = texts[-1]
+        parts = re.split("[ ,]+", text.strip(" ,"))
+        # Five digits, as of a single number.
+        sound = all(re.fullmatch(r"[0-9]{1,5}", part) for part in parts)
+        numbers = sorted({int(part) for part in parts}) if sound else [0]
+        if len(numbers) > self.most or not 1 <= numbers[0] <= numbers[-1] <= self.largest:
+            bounds = f"up to {self.most} numbers from 1 to {self.largest}"
+            raise LinkError(f"expected {bounds}, such as 4, 17, 30, got {shortened(text)}")
+        return tuple(numbers)
+
+    def write(self, value: Value) -> tuple[str, ...]:
+        """The numbers' digits."""
+        return (",".join(str(number) for number in value or ()),)  # type: ignore[union-attr]
+
+
+@dataclass(frozen=True)
 class Switch:
     """On or off."""
 
@@ -188,7 +216,7 @@ class Switch:
         return (str(bool(value)).lower(),)
 
 
-Field = Choice[Any] | Several | Number | Switch
+Field = Choice[Any] | Several | Number | Numbers | Switch
 
 MOST_FILTERS = max(layer.filters for layer in VGG19.conv_layers)
 MOST_CHANNELS = max(layer.channels for layer in VGG19.conv_layers)
@@ -198,6 +226,7 @@ MOST_STEPS = 100
 MOST_PARTS = 200
 MOST_ANSWERS = 20
 MOST_SEEDS = 9999
+MOST_SILENCED = 16
 # By Keras' numbers, which begin with 0. None: the most likely one, and none to compare it with.
 CLASS = Number(VGG19.classes - 1, counts=False, smallest=0)
 FEWEST_CHANNELS = min(layer.channels for layer in VGG19.block_ends)
@@ -251,6 +280,8 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "back_to": Choice(BACK_TO),
         "attributed": Choice(ATTRIBUTIONS),
         "sanity": Switch(),
+        "silenced": Numbers(MOST_FILTERS, MOST_SILENCED),
+        "seen_in": Choice(SEEN_IN),
         "lecture": Switch(),
         "tour": Number(MOST_STEPS, counts=False),
         "own_tour": Number(MOST_STEPS),
@@ -324,12 +355,12 @@ def fields(query: str) -> list[tuple[str, str]]:
 
 
 def largest(key: str, values: Mapping[str, Value]) -> int | None:
-    """How large the number of that name may be beside these values: most depend on the layer.
+    """How large numbers of that name may be beside these values: most depend on the layer.
 
     None for what is no number.
     """
     field = FIELDS[key]
-    if not isinstance(field, Number):
+    if not isinstance(field, Number | Numbers):
         return None
     layer = VGG19.layer(str(values.get("layer", FIELDS["layer"].default)))
     height, width, filters = layer.output_shape
@@ -339,6 +370,7 @@ def largest(key: str, values: Mapping[str, Value]) -> int | None:
         "maps": filters,
         "made": filters,
         "channel": filters,
+        "silenced": filters,
         "row": height,
         "column": width,
         "filter_channel": FEWEST_CHANNELS,
@@ -364,8 +396,12 @@ def fitted(values: Mapping[str, Value]) -> dict[str, Value]:
     whole = {key: values.get(key, field.default) for key, field in FIELDS.items()}
     for key in FIELDS:
         number = whole[key]
-        if isinstance(number, int) and (most := largest(key, whole)) is not None:
+        if (most := largest(key, whole)) is None:
+            continue
+        if isinstance(number, int):
             whole[key] = min(number, most)
+        elif isinstance(number, tuple):
+            whole[key] = tuple(int(one) for one in number if int(one) <= most)
     if whole["scale"] not in scales_of(str(whole["view"])):
         whole["scale"] = FIELDS["scale"].default
     if whole["compare"] not in comparisons_of(str(whole["view"])):
@@ -375,6 +411,8 @@ def fitted(values: Mapping[str, Value]) -> dict[str, Value]:
         whole["pair_scale"] = FIELDS["pair_scale"].default
     if whole["back_to"] not in backs_of(str(whole["layer"])):
         whole["back_to"] = FIELDS["back_to"].default
+    if whole["seen_in"] not in laters_of(str(whole["layer"])):
+        whole["seen_in"] = FIELDS["seen_in"].default
     if whole["channel"] is None:
         whole["row"] = whole["column"] = None
     return whole
@@ -389,6 +427,12 @@ def backs_of(layer: str) -> tuple[str, ...]:
     """How far back a value of that layer can be asked for."""
     number = VGG19.conv_layer(layer).conv_number
     return (STEP, INPUT, *(one.name for one in VGG19.conv_layers[: number - 1]))
+
+
+def laters_of(layer: str) -> tuple[str, ...]:
+    """Where it can be seen what becomes of that layer's maps."""
+    number = VGG19.conv_layer(layer).conv_number
+    return (NEXT, *(one.name for one in VGG19.conv_layers[number:]))
 
 
 def comparisons_of(view: str) -> tuple[Comparison, ...]:

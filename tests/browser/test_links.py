@@ -19,6 +19,8 @@ LINKS = [
     "view=Blocks&blocks=2&blocks=4&block_maps=6&beside=true&filter_channel=5",
     "view=Feature+maps&layer=4+%C2%B7+block2_conv2&maps=4&channel=9&row=7&column=2"
     "&back_to=The+pixels&attributed=Gradient&sanity=true",
+    "view=Feature+maps&layer=4+%C2%B7+block2_conv2&maps=4&silenced=4%2C17%2C30"
+    "&seen_in=9+%C2%B7+block4_conv1&shown_as=Difference",
     "view=Feature+maps&compare=Another+picture&other=Bricks&pair_scale=Layer&maps=4&own_tour=3",
     "view=Feature+maps&compare=Wrong+preprocessing&shown_as=Difference&maps=4",
     "view=Feature+maps&picture=Your+own&source=Camera",

@@ -63,6 +63,17 @@ def fill(label: str, number: str) -> Action:
     return write
 
 
+def write(label: str, text: str) -> Action:
+    """Write that into a field for more than one number."""
+
+    def type_in(page: Page) -> None:
+        field = page.get_by_role("textbox", name=label, exact=True)
+        field.fill(text)
+        field.press("Enter")
+
+    return type_in
+
+
 def button(name: str) -> Action:
     """Press the button of that name."""
     return lambda page: page.get_by_role("button", name=name).first.click()
@@ -139,6 +150,16 @@ BY_CONTROL = {
         switch("The same for another map, and for an untrained network"),
         True,
     ),
+    "silenced": (
+        "view=Feature+maps&maps=4&channel=2",
+        write("Silenced maps", "17, 4"),
+        (4, 17),
+    ),
+    "seen_in": (
+        f"view=Feature+maps&maps=4&layer={FIFTH}&silenced=4",
+        option("Seen in", "9 · block4_conv1"),
+        "block4_conv1",
+    ),
     "network": ("view=Feature+maps&maps=4", radio("Untrained"), "untrained"),
     "compare": ("view=Feature+maps&maps=4", option("Compare with", "Another picture"), "picture"),
     "other": (
@@ -179,6 +200,21 @@ BY_CONTROL = {
     "answer": ("tour=2", button("Answer"), True),
 }
 BY_CLICK = {
+    "the switch": (
+        "view=Feature+maps&maps=4&channel=3",
+        switch("Silence this map"),
+        {"silenced": (3,)},
+    ),
+    "a map that changes": (
+        f"view=Feature+maps&maps=4&layer={FIFTH}&silenced=4&channel=4",
+        tile("silenced-without", 0),
+        {"layer": "block3_conv2", "silenced": (), "channel": ..., "row": ..., "column": ...},
+    ),
+    "the layer, where maps are silenced": (
+        f"view=Feature+maps&maps=4&layer={FIFTH}&silenced=4%2C9&seen_in={SIXTEENTH}",
+        option("Layer", SIXTEENTH),
+        {"layer": "block5_conv4", "silenced": (), "seen_in": "next"},
+    ),
     "a map": ("view=Feature+maps&maps=4", tile("maps-mosaic", 0), {"channel": 1}),
     "a position": (
         f"view=Feature+maps&maps=4&layer={SIXTEENTH}&channel=3",

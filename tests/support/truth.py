@@ -117,7 +117,7 @@ def both(truth, kind):
     return truth.maps(LAYER.name), truth.maps(LAYER.name, **other)
 
 
-CONTROLS = ("selectbox", "button_group", "slider", "number_input", "toggle")
+CONTROLS = ("selectbox", "button_group", "slider", "number_input", "text_input", "toggle")
 
 
 def controls_of(page):

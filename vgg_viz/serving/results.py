@@ -140,11 +140,14 @@ class Results:
         a run that was superseded ends. What takes ``long``, many times a forward pass, is on a way
         of its own, so that nothing short waits for its end. Steps may say how much is done.
         """
-        work = partial(self._step_by_step, begin, long=long)
-        try:
-            return self.shared.values.get(key, work, self._pause)
-        finally:
-            self._waited()
+        held: dict[Hashable, Value] = {} if self._held is None else self._held
+        if key not in held:
+            work = partial(self._step_by_step, begin, long=long)
+            try:
+                held[key] = self.shared.values.get(key, work, self._pause)
+            finally:
+                self._waited()
+        return held[key]
 
     def read_through(
         self, key: Hashable, dense: DenseWeights, compute: Callable[[DenseWeights], Value]

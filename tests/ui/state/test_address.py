@@ -13,9 +13,11 @@ from vgg_viz.links import (
     Choice,
     LinkError,
     Number,
+    Numbers,
     Several,
     backs_of,
     encode,
+    laters_of,
     parts,
     understand,
     write,
@@ -27,6 +29,7 @@ EVERY_CONTROL = (
     {**MAPS, "compare": "Another picture", "channel": "3", "picture": "Your own"},
     {**MAPS},
     {**MAPS, "channel": "3", "row": "2", "column": "3", "back_to": "The pixels"},
+    {**MAPS, "silenced": "3"},
     {"view": "What excites it"},
     {"view": "What excites it", "excited_by": "Made"},
     {"view": "Blocks", "beside": "true"},
@@ -46,7 +49,7 @@ def test_the_pages_controls_offer_what_a_link_may_say():
                 labels = list(field.options.values())
                 # A view leaves out what has no meaning in it, such as a scale around zero.
                 assert control.options == [one for one in labels if one in control.options], name
-                left_out = {"scale": 1, "compare": 2, "back_to": 12}.get(name, 0)
+                left_out = {"scale": 1, "compare": 2, "back_to": 12, "seen_in": 5}.get(name, 0)
                 assert len(labels) - len(control.options) <= left_out, name
             elif isinstance(field, Number) and control.type != "selectbox":
                 assert control.proto.min == 1, name
@@ -60,8 +63,10 @@ def test_the_pages_controls_offer_what_a_link_may_say():
     }
 
 
-def held(value):
+def held(name, value):
     """A link's value as the page's widgets hold it."""
+    if isinstance(FIELDS[name], Numbers):
+        return ", ".join(map(str, value))
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -76,6 +81,8 @@ def linked(random, names):
             values[name] = tuple(option for option in field.options if random.random() < 0.5)
         elif isinstance(field, Number):
             values[name] = random.randint(1, min(14, field.largest))
+        elif isinstance(field, Numbers):
+            values[name] = tuple(sorted(random.sample(range(1, 65), random.randint(0, 3))))
         else:
             values[name] = random.random() < 0.5
     return values
@@ -97,11 +104,13 @@ def test_a_link_sets_all_controls_that_are_on_the_page(seed):
         values["pair_scale"] = "layer"
     if values["back_to"] not in backs_of(values["layer"]):
         values["back_to"] = "step"
+    if values["seen_in"] not in laters_of(values["layer"]):
+        values["seen_in"] = "next"
     page = open_page(**parse_qs(write(values), keep_blank_values=True))
     there = controls_of(page)
     assert len(there) >= 5
     for name, control in there.items():
-        value = held(values[name])
+        value = held(name, values[name])
         if isinstance(FIELDS[name], Number):
             value = min(value, control.proto.max)  # the layer's own
         assert page.session_state[name] == value, name
@@ -133,6 +142,11 @@ MATTERS = {
     "no further back": (
         {**MAPS, "channel": "3", "maps": "4", "row": "2", "column": "3"},
         ("back_to",),
+    ),
+    "silencing": ({**MAPS, "channel": "3", "maps": "4"}, ("silenced",)),
+    "silenced": (
+        {**MAPS, "maps": "4", "silenced": "3"},
+        ("seen_in", "shown_as", "pair_scale"),
     ),
     "own picture": ({"view": "Conclusion", "picture": "Your own"}, ("source", "stored", "network")),
     "filters": ({"view": "Filters"}, ("layer", "filters", "channels", "scale", "colours")),

@@ -11,16 +11,19 @@ import pytest
 from PIL import Image
 
 from tests.support.pages import captions, choose, open_page
+from tests.support.thin import outcome
 from tests.support.truth import COMPARED, LAYER, MAPS, SUBJECTS, StandIn, both, ordered, silent
 from tests.test_reproduction import assert_near
 from tests.test_reproduction import run as run_script
-from vgg_viz import exports
+from vgg_viz import exports, images, samples
 from vgg_viz.architecture import VGG19
 from vgg_viz.links import (
     FIELDS,
 )
 from vgg_viz.reproduction import EvidenceRun
 from vgg_viz.serving.results import Span
+from vgg_viz.silencing import later_maps, silenced
+from vgg_viz.ui.state.serving import shared
 from vgg_viz.ui.widgets import export_menu
 from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.ui.widgets.grid import Grid
@@ -134,6 +137,35 @@ def test_the_files_of_a_comparison_are_both_sides(kind, offered, truth):
     assert "'this': make_maps(" in script
     assert "'other': make_maps(" in script
     assert ("def rgb(" in script) == (kind == "preprocessing")
+
+
+@pytest.mark.parametrize("shown_as", ["Side by side", "Difference"])
+def test_the_files_of_what_changes_are_both_or_their_difference(shown_as, offered):
+    export = offered(**MAPS, maps="4", silenced="5,12", shown_as=shown_as)["silencing"]
+    arrays, about = arrays_of(export)
+    later = shared().loaders["imagenet"].network().result()
+    source, wanted = VGG19.conv_layer(LAYER.name), VGG19.conv_layer("block3_conv2")
+    maps = later.feature_maps(images.load_picture(samples.sample_bytes("cat")), source.name)
+    sides = [
+        outcome(later_maps(later, source, silenced(maps, numbers), wanted))[0]
+        for numbers in ([], [5, 12])
+    ]
+    numbers = [int(row["map"]) for row in csv_rows(export)][:16]
+    assert len(set(numbers)) == 16
+    before, without = (side[np.array(numbers) - 1] for side in sides)
+    if shown_as == "Difference":
+        assert_near(arrays.pop("difference"), without - before)
+    else:
+        assert_near(arrays.pop("before"), before)
+        assert_near(arrays.pop("without"), without)
+        caption = about["without_caption"]
+        assert "without maps 5 and 12 of block3_conv1 · number and mean change" in caption
+    assert not arrays
+    script = assert_files(export, "6 · block3_conv2 · ImageNet · Cat (stretched)")
+    assert "silenced(untrained(), 'block3_conv1', (5, 12))" in script
+    assert ("arrays['difference'] = arrays['without'] - arrays['before']" in script) == (
+        shown_as == "Difference"
+    )
 
 
 def test_the_files_of_a_difference_are_the_difference(offered, truth):

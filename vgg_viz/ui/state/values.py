@@ -9,7 +9,7 @@ what is shown. A tour's step lends the page a picture; the visitor's own choice 
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TypedDict
@@ -18,7 +18,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vgg_viz import links
-from vgg_viz.links import FIELDS, OWN, LinkError, Name, Several, Value
+from vgg_viz.links import FIELDS, OWN, LinkError, Name, Numbers, Several, Value
 
 KEY = "view-values"
 KEPT = "debug"  # in the address, for whoever hosts the page
@@ -38,6 +38,7 @@ class View:
     chosen: the names of what was changed since the address was taken over.
     changed: whether anything was changed since the last run.
     problems: what was not understood of the address.
+    mistyped: what was not understood of what was written into the field of a name.
     editions: how often the page, not its widget, changed the value of a name, or its range.
     widgets: its last two widgets' keys, and what each of them shows.
     """
@@ -51,6 +52,7 @@ class View:
     chosen: set[str] = field(default_factory=set)
     changed: bool = False
     problems: list[str] = field(default_factory=list)
+    mistyped: dict[str, str] = field(default_factory=dict)
     editions: dict[str, int] = field(default_factory=dict)
     widgets: dict[str, dict[str, object]] = field(default_factory=dict)
 
@@ -140,6 +142,11 @@ def problems() -> list[str]:
     return _view().problems
 
 
+def mistyped(key: str) -> str:
+    """What was not understood of what was just written there, a sentence, or nothing."""
+    return _view().mistyped.get(key, "")
+
+
 def link(*, without: Collection[str] = ()) -> str:
     """The part of a link behind its question mark that shows what the page shows."""
     parts = links.address(_view().shown)
@@ -187,7 +194,7 @@ def bind(key: str) -> Binding:
     edition = view.editions.get(key, 0)
     # No other key has this sign: "filters-3" is a grid of the Blocks view.
     own = f"{key}@{edition}" if edition else key
-    held = _held(view.shown[key])
+    held = _held(key, view.shown[key])
     _remember(view.widgets.setdefault(key, {}), own, held)
     if own not in st.session_state or st.session_state[own] != held:
         st.session_state[own] = held
@@ -203,8 +210,11 @@ def _remember(widgets: dict[str, object], own: str, held: object) -> None:
         st.session_state.pop(old, None)
 
 
-def _held(shown: Value) -> object:
+def _held(key: str, shown: Value) -> object:
     """A value as widgets hold it."""
+    field_ = FIELDS[key]
+    if isinstance(field_, Numbers):
+        return ", ".join(field_.write(shown)[0].split(","))
     return list(shown) if isinstance(shown, tuple) else shown
 
 
@@ -219,18 +229,37 @@ def _take(key: str, own: str) -> None:
         return
     widgets[own] = chosen
     value_, field_ = chosen, FIELDS[key]
+    if isinstance(field_, Numbers):
+        _write(key, field_, str(chosen or ""))
+        return
     if isinstance(field_, Several):
         value_ = tuple(name for name in field_.options if name in (chosen or ()))
     elif chosen is None:
         # Streamlit lets a required choice be taken back; an emptied number is none.
         value_ = field_.default
-    _change({key: value_}, None, said={key: value_} if _held(value_) == chosen else {})
+    _change({key: value_}, None, said={key: value_} if _held(key, value_) == chosen else {})
+
+
+def _write(key: str, field_: Numbers, text: str) -> None:
+    """Take over numbers that were just written, or say what is wrong with them."""
+    view = _view()
+    field_ = replace(field_, largest=links.largest(key, view.shown) or field_.largest)
+    try:
+        numbers = field_.read([text]) if text.strip() else field_.default
+    except LinkError as error:
+        view.mistyped = {key: str(error)}
+        return
+    _change({key: numbers}, None, said={key: numbers} if _held(key, numbers) == text else {})
 
 
 def _change(
     changes: Mapping[str, Value], lent: Mapping[str, Value] | None, said: Mapping[str, Value]
 ) -> None:
     view = _view()
+    if changes.get("layer", view.shown["layer"]) != view.shown["layer"]:
+        # Another layer's maps of these numbers are other maps.
+        let_go: dict[str, Value] = {"silenced": (), "seen_in": links.NEXT}
+        changes = let_go | dict(changes)
     view.lent = {key: one for key, one in view.lent.items() if key not in changes}
     if lent is not None:
         view.lent = dict(lent)
@@ -239,7 +268,7 @@ def _change(
         view.wished |= {"row": None, "column": None}
     view.chosen |= set(changes)
     view.changed = True
-    view.problems = []
+    view.problems, view.mistyped = [], {}
     view.fit(said)
 
 
@@ -268,6 +297,7 @@ def _adopt(view: View) -> None:
     except LinkError as error:
         said, view.problems = {}, [str(error)]
     view.before, view.wished, view.lent, view.chosen = view.wished, said, {}, set()
+    view.mistyped = {}
     view.fit()
 
 

@@ -8,7 +8,14 @@ from vgg_viz.attribution import Question
 from vgg_viz.links import Order
 from vgg_viz.network import Network
 from vgg_viz.picture import Picture
-from vgg_viz.ui.parts import arithmetic, charts, comparison, further_back, inspector
+from vgg_viz.ui.parts import (
+    arithmetic,
+    charts,
+    comparison,
+    further_back,
+    inspector,
+    silencing,
+)
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.serving import results
@@ -29,6 +36,8 @@ def show(notice: DeltaGenerator) -> None:
         appearance = compared.appearance if compared else controls.appearance()
         order = controls.order()
         choice = controls.network()
+        if not compared:
+            silencing.choose_aside(layer)
     asked = further_back.choose_aside(layer.name)
     maps = LayerMaps(results(), load_network(choice, notice), chosen, layer)
     if compared:
@@ -67,10 +76,11 @@ def show_maps(
             show_photograph(maps.picture)
             if asked:
                 further_back.show_above(maps, asked)
-            else:
+            elif not silencing.stands_in(maps):
                 show_grid(maps, count, order, appearance)
         with panel:
             traced = look_into(maps, count, order, appearance)
+    silencing.show(maps)
     if traced and not mode.in_lecture():
         arithmetic.show(traced)
 
@@ -86,7 +96,8 @@ def show_photograph(chosen: Picture) -> None:
 def show_grid(maps: LayerMaps, count: int, order: Order, appearance: Appearance) -> None:
     """Show the grid of maps, and the way to its files."""
     place = grid.Place(GRID, inspector.pick_map(GRID, maps.layer))
-    grid.show(maps.results, maps.ordered_grid(order, count, appearance), place)
+    tiles = silencing.marked(maps.ordered_grid(order, count, appearance))
+    grid.show(maps.results, tiles, place)
     exported = maps.for_export()
     export_menu.offer(
         "maps",
@@ -105,8 +116,13 @@ def look_into(
     with above:
         shown = maps.numbers(order, count)
         traced = inspector.look_into(maps, chosen, appearance, shown=shown)
-    if chosen and not mode.in_lecture():
-        inspector.offer_filter(maps, chosen.channel)
+    # In a lecture the sidebar has what silences maps.
+    if not mode.in_lecture():
+        with st.container(horizontal=True, vertical_alignment="center", key="inspector-ways"):
+            if chosen:
+                inspector.offer_filter(maps, chosen.channel)
+                silencing.show_switch()
+        silencing.show_field()
     return traced
 
 
