@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from tests.support import REPOSITORY
+from tests.support.thin import outcome
 from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz import links
 from vgg_viz.architecture import VGG19
+from vgg_viz.attribution import Question, attribute
 from vgg_viz.images import load_picture
 from vgg_viz.network import Network
 from vgg_viz.samples import SAMPLES, sample_bytes
@@ -509,7 +511,7 @@ def test_reading_tours_needs_neither_streamlit_nor_numpy():
 def test_the_built_in_tour_is_about_ten_steps_with_questions():
     tour = built_in()
     assert tour == parse(BUILT_IN.read_bytes())
-    assert 8 <= len(tour.steps) <= 14
+    assert 8 <= len(tour.steps) <= 15
     assert sum(bool(step.words.question) for step in tour.steps) >= 3
     assert all(words.text.count(". ") <= 4 for step in tour.steps for words in all_words(step))
 
@@ -685,6 +687,40 @@ def in_eyes(side):
     return [
         (top <= y) & (y <= bottom) & (left <= x) & (x <= right) for top, bottom, left, right in EYES
     ]
+
+
+@needs_weights
+def test_what_makes_a_value_is_as_the_tour_says(trained):
+    (step,) = (step for step in built_in().steps if step.page.get("attributed") == "guided")
+    page = step.page
+    layer, (row, column) = VGG19.conv_layer(page["layer"]), (page["row"] - 1, page["column"] - 1)
+    pixels, maps = shown(trained, step)
+    own = maps[page["channel"] - 1]
+    assert own[row, column] == own.max()
+    assert in_eyes(len(own))[1][row, column]
+    strong = trained.feature_maps(pixels.astype(np.uint8), layer.name)[:, row, column].copy()
+    strong[page["channel"] - 1] = -1
+    found = [
+        outcome(attribute(network, pixels.astype(np.uint8), question))[0]
+        for network in (trained, Network(UntrainedWeights()))
+        for question in (
+            Question(layer, page["channel"], row, column, "input", "guided"),
+            Question(layer, int(strong.argmax()) + 1, row, column, "input", "guided"),
+        )
+    ]
+    like = [np.corrcoef(found[0].values.ravel(), one.values.ravel())[0, 1] for one in found]
+    assert f"({like[1]:.2f})" in step.words.answer
+    # Much like the untrained network's, and there two maps' are all but the same.
+    assert like[2] > 0.6
+    assert np.corrcoef(found[2].values.ravel(), found[3].values.ravel())[0, 1] > 0.95
+    added = outcome(attribute(trained, pixels.astype(np.uint8), of_all_pixels(layer, page)))[0]
+    numbers = (f"{added.total:+,.0f}", f"{sum(added.biases.values()):+,.0f}", f"{added.value:,.0f}")
+    assert all(number in step.words.answer for number in numbers)
+
+
+def of_all_pixels(layer, page):
+    """What of the step's value comes from which pixels."""
+    return Question(layer, page["channel"], page["row"] - 1, page["column"] - 1, "input")
 
 
 @needs_weights

@@ -147,7 +147,7 @@ BY_CONTROL = {
     ),
     "sanity": (
         "view=Feature+maps&maps=4&channel=2&row=3&column=4&back_to=The+pixels",
-        switch("The same for another map, and for an untrained network"),
+        switch("The same for another map, and untrained"),
         True,
     ),
     "silenced": (

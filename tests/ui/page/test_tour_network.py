@@ -22,7 +22,7 @@ from vgg_viz.links import read
 from vgg_viz.ui.state import values
 
 STEPS = tours.built_in().steps
-EDGES, TRAINING, LAST = 4, 13, 14  # steps that have words of their own for the untrained network
+EDGES, TRAINING, LAST = 4, 14, 15  # steps that have words of their own for the untrained network
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_how_much_is_shown_and_in_what_colours_is_the_visitors():
 
 
 def test_a_tours_blocks_and_lessons_stand_beside_each_other():
-    page = open_page(tour="10")
+    page = open_page(tour="11")
     heights = [tiles_of(payloads(page)[f"block-{block}"])[0]["columns"] for block in range(1, 6)]
     assert heights == [3] * 5
     titles = [column.markdown[0].value for column in page.main.columns if column.markdown]

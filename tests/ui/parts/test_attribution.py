@@ -66,7 +66,7 @@ def test_a_layers_maps_are_ranked_by_what_they_bring(truth):
 @pytest.mark.parametrize("back_to", ["The pixels", "2 · block1_conv2"])
 def test_every_method_has_its_grid(method, back_to):
     page = open_page(**VALUE, back_to=back_to, attributed=method)
-    assert tiles(page)["name"].startswith(f"{method} · ")
+    assert tiles(page)["name"].startswith(f"{method}, back to ")
     assert BACK_TO[read(link_of(page))["back_to"]] == back_to
     sums = {"Contribution": 4, "Integrated gradients": 4}
     assert len(page.metric) == 5 + sums.get(method, 0)

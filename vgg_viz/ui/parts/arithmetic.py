@@ -124,7 +124,7 @@ def show_sum(value: Value) -> None:
         ("after ReLU", explanation.result),
         ("the network’s value", explanation.computed),
     ]
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="large", key="value-sum"):
         for label, number in steps:
             st.metric(label, figure(number, 5), width="content")
     difference = abs(explanation.result - explanation.computed)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from vgg_viz.attribution import Attribution, Question, attribute, reach
 from vgg_viz.figures import figure, signed
-from vgg_viz.links import ATTRIBUTIONS, BACK_TO, INPUT
+from vgg_viz.links import ATTRIBUTIONS, INPUT
 from vgg_viz.patches import patch
 from vgg_viz.reproduction import AttributionRun
 from vgg_viz.serving.results import Span
@@ -76,7 +76,7 @@ class Traced:
             [self.title],
             [1],
             self.key,
-            caption=self.caption("pixels", BEYOND),
+            caption=self.caption(BEYOND),
             name="pixels",
             span=around_zero(values),
             appearance=SIGNED,
@@ -103,7 +103,7 @@ class Traced:
             [self.title],
             [1],
             self.key,
-            self.caption("pixels", "mid-grey: zero"),
+            self.caption("mid-grey: zero"),
             "pixels",
             told=[[extent(found)]],
         )
@@ -126,20 +126,20 @@ class Traced:
             [f"{index + 1}: {signed(float(by_map[index]), 3)}" for index in order],
             [index + 1 for index in order],
             self.key,
-            caption=self.caption(f"{len(order)} of {len(by_map)} maps", BEYOND),
+            caption=self.caption(f"{len(order)} of {len(by_map)} maps · {BEYOND}"),
             columns=COLUMNS_IN_A_LECTURE if mode.is_explained() else COLUMNS,
             span=around_zero(values),
             appearance=SIGNED,
             rectified=False,
         )
 
-    def caption(self, what: str, scale: str) -> str:
-        """What a reader must know of the grid."""
+    def caption(self, rest: str) -> str:
+        """What a reader must know of the grid, whose ``rest`` is how to read it."""
         asked = self.question
         long = (
-            f"{ATTRIBUTIONS[asked.method]} · {what} · {BACK_TO[asked.back_to]} · for row "
-            f"{asked.row + 1}, column {asked.column + 1} of map {asked.channel} of "
-            f"{asked.layer.title} · {self.maps.subject} · {scale}"
+            f"{ATTRIBUTIONS[asked.method]}, back to {self.back_to}, for row {asked.row + 1}, "
+            f"column {asked.column + 1} of map {asked.channel} of {asked.layer.title} · "
+            f"{self.maps.subject} · {rest}"
         )
         return words.caption(long, self.short_caption())
 

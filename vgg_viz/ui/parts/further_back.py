@@ -55,7 +55,7 @@ OWN = (
     "The less alike they are, the more is said of **this map** alone ([Adebayo 2018]"
     "(https://arxiv.org/abs/1810.03292))."
 )
-CHECKED = "The same for another map, and for an untrained network"
+CHECKED = "The same for another map, and untrained"
 
 
 def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
@@ -154,7 +154,7 @@ def show_sum(traced: Traced) -> None:
         ("= sum", found.explained),
         ("the network’s value", found.value),
     ]
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="large", key="further-back-sum"):
         for label, number in steps:
             st.metric(label, figure(number, 5), width="content")
     tell_agreement(asked, found)

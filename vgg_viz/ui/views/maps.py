@@ -81,7 +81,7 @@ def show_maps(
         with panel:
             traced = look_into(maps, count, order, appearance)
     silencing.show(maps)
-    if traced and not mode.in_lecture():
+    if traced and not asked and not mode.in_lecture():
         arithmetic.show(traced)
 
 
