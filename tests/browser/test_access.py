@@ -18,6 +18,7 @@ PLACES = {
     "filters": "view=Filters",
     "maps": MAPS,
     "position": f"{MAPS}&channel=12&row=7&column=9",
+    "further back": f"{MAPS}&channel=12&row=7&column=9&back_to=The+pixels&sanity=true",
     "excites": "view=What+excites+it&channel=12",
     "two networks": "view=What+excites+it&maps=9&channel=12&compare=The+other+network",
     "made": "view=What+excites+it&excited_by=Made&made=2&channel=2&paste=true",

@@ -17,6 +17,8 @@ VIEWS = {
     "Filters": "view=Filters",
     "Feature maps": "view=Feature+maps&maps=64",
     "One map": "view=Feature+maps&maps=9&channel=5",
+    "Further back": "view=Feature+maps&maps=9&channel=5&row=9&column=9&back_to=The+pixels"
+    "&sanity=true",
     "Comparison": "view=Feature+maps&maps=16&compare=The+other+network",
     "What excites it": "view=What+excites+it&channel=12",
     "Two networks’ patches": "view=What+excites+it&maps=9&channel=12&compare=The+other+network",

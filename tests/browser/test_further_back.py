@@ -1,0 +1,79 @@
+"""What a value comes from, in a real Chromium: chosen, added up, walked, and in a lecture."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.support.reading import listening, settle
+from vgg_viz import links
+
+pytestmark = pytest.mark.browser
+
+VALUE = "view=Feature+maps&maps=4&layer=5+%C2%B7+block3_conv1&channel=7&row=20&column=31"
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    settle(page)
+
+
+def drawn(page: Page) -> Locator:
+    return page.locator(".st-key-further-back canvas[data-shown]")
+
+
+def sums(page: Page, key: str) -> list[float]:
+    shown = page.locator(f".st-key-{key} [data-testid='stMetricValue']").all_inner_texts()
+    return [float(text.replace("−", "-").replace(",", "")) for text in shown]
+
+
+def test_pixels_and_biases_add_up_to_the_value_and_back_undoes_each_choice(open_page):
+    page = open_page(VALUE)
+    expect(drawn(page)).to_have_count(0)
+    choose(page, "Back to", "The pixels")
+    expect(drawn(page)).to_have_count(1)
+    pixels, biases, together, value = sums(page, "further-back-sum")
+    assert together == pytest.approx(pixels + biases, rel=1e-3)
+    assert value == pytest.approx(together, rel=1e-4)
+    # What a single layer's products and bias add up to is the same value.
+    assert value == pytest.approx(sums(page, "value-sum")[2], rel=1e-4)
+    choose(page, "Method", "Guided backpropagation")
+    expect(page.locator(".st-key-further-back-tested canvas[data-shown]")).to_have_count(1)
+    expect(page.locator(".st-key-further-back-sum")).to_have_count(0)
+    page.go_back()
+    expect(page.locator(".st-key-further-back-sum")).to_have_count(1)
+    assert links.read(page.url)["back_to"] == "input"
+    page.go_back()
+    expect(drawn(page)).to_have_count(0)
+    page.go_forward()
+    settle(page)
+    assert sums(page, "further-back-sum") == [pixels, biases, together, value]
+
+
+def test_from_a_map_the_way_leads_to_where_it_brings_most_by_keyboard(open_page):
+    page = open_page(f"{VALUE}&back_to=2+%C2%B7+block1_conv2")
+    expect(drawn(page)).to_be_visible()
+    grid = page.locator(".st-key-further-back .grid")
+    grid.focus()
+    page.keyboard.press("ArrowRight")
+    named = grid.locator(".focused").get_attribute("aria-label")
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-inspector .trail")).to_contain_text("block3_conv1 7 (20, 31)")
+    there = links.read(page.url)
+    assert there["layer"] == "block1_conv2"
+    assert there["channel"] == int(re.match(r"\d+", named)[0])
+    assert {"row", "column"} <= set(there)
+
+
+def test_in_a_lecture_it_takes_the_place_of_the_maps_and_is_chosen_behind_m(open_page):
+    page = open_page(f"{VALUE}&lecture=true")
+    listening(page)
+    expect(page.locator(".st-key-maps-mosaic canvas[data-shown]")).to_be_visible()
+    page.keyboard.press("m")
+    choose(page, "Back to", "The pixels")
+    page.keyboard.press("Escape")
+    expect(page.locator(".st-key-maps-mosaic")).to_have_count(0)
+    expect(drawn(page)).to_be_in_viewport(ratio=0.999)
+    main = page.locator('[data-testid="stMain"]')
+    expect(main.get_by_text(re.compile("pixels .*, biases .*, together "))).to_be_visible()
