@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from tests.bench import answers, making, pictures
+from tests.bench import answers, attributing, making, pictures
 from tests.bench.measure import QUICK, Effort, NotRun, Row, table
 from tests.support import REPOSITORY
 
@@ -37,6 +37,7 @@ def measured(effort: Effort) -> Iterator[Row]:
     yield from pictures.rows(effort)
     yield from answers.rows(effort)
     yield from making.rows(effort)
+    yield from attributing.rows(effort)
     try:
         from tests.bench import moves, visits
         from tests.bench.place import open_place
