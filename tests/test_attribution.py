@@ -105,7 +105,9 @@ def test_every_method_is_numpys_at_corners_edges_and_in_the_middle(
         channel = number % layer.filters + 1
         for method in METHODS if number == 0 else METHODS[number % 4 :][:1]:
             wanted = whole.attributed(layer, channel, row, column, method)
-            for back_to in ("input", earlier[number % len(earlier)]):
+            # From one corner to a layer between as well, by one method or another.
+            between = number == 0 and method == METHODS[layer.conv_number % 4]
+            for back_to in ["input"] + between * [earlier[len(earlier) // 2]]:
                 question = Question(layer, channel, row, column, back_to, method)
                 found = asked(thin_network, pixels, question)
                 assert_near(on_map(found, wanted.values[back_to].shape), wanted.values[back_to])
@@ -139,10 +141,10 @@ def test_in_a_picture_of_full_size_too(name, row, column):
     assert off < 1e-2 * np.linalg.norm(wanted)
 
 
-@pytest.mark.parametrize(("row", "column", "left"), [(0, 0, 0), (3, 55, 192)])
-def test_with_all_of_the_true_layers_maps_too(row, column, left, biased_network):
+def test_with_all_of_the_true_layers_maps_too(biased_network):
     layer, pixels = VGG19.conv_layer("block3_conv2"), noise(224)
-    # What these values see lies in a corner of the picture.
+    # What this value sees lies in a corner of the picture.
+    row, column, left = 3, 55, 192
     cut = Architecture("cut", VGG19.blocks[:3], (), input_side=32)
     whole = Whole(cut, BiasedWeights(), network_input(pixels)[:, :32, left : left + 32])
     wanted = whole.attributed(cut.conv_layer(layer.name), 7, row, column - left // 4)
@@ -247,8 +249,10 @@ def test_in_a_constant_picture_the_first_of_equals_gets_it(grey, thin_network):
     assert_near(on_map(found, (3, 48, 48)), wanted)
 
 
-@pytest.mark.parametrize("back_to", ["input", "block1_conv2", "block2_conv2"])
-@pytest.mark.parametrize("preprocessing", ["caffe", "rgb"])
+@pytest.mark.parametrize(
+    ("back_to", "preprocessing"),
+    [("input", "caffe"), ("block1_conv2", "rgb"), ("block2_conv2", "caffe")],
+)
 def test_integrated_gradients_are_numpys(back_to, preprocessing, thin_network, pixels):
     layer, weights = THIN.conv_layer("block3_conv1"), RandomWeights(THIN)
     colour = {"caffe": (0, 0, 0), "rgb": (123.68 / 255, 116.779 / 255, 103.939 / 255)}
@@ -267,13 +271,17 @@ def test_integrated_gradients_are_numpys(back_to, preprocessing, thin_network, p
 
 
 def test_many_points_at_once_are_as_good_as_one_by_one(monkeypatch, thin_network, pixels):
-    question = Question(THIN.conv_layer("block2_conv2"), 1, 3, 3, "input", "integrated")
+    question = Question(THIN.conv_layer("block2_conv1"), 1, 3, 3, "input", "integrated")
     together, steps = outcome(attribute(thin_network, pixels, question))
+    # Four of the largest layer, whose maps these many places are looked at.
+    monkeypatch.setattr("vgg_viz.attribution.TOGETHER", 4 * 8 * 8 * 4)
+    some, more = outcome(attribute(thin_network, pixels, question))
     monkeypatch.setattr("vgg_viz.attribution.TOGETHER", 1)
     alone, many = outcome(attribute(thin_network, pixels, question))
     assert_near(together.values, alone.values, 1e-5)
-    # There and back through four layers, and there to both ends.
-    assert (steps, many) == (8 + 2 * 4, 50 * 8 + 2 * 4)
+    assert_near(some.values, alone.values, 1e-5)
+    # There and back through three layers, and there to both ends.
+    assert (steps, more, many) == (6 + 2 * 3, 13 * 6 + 2 * 3, 50 * 6 + 2 * 3)
 
 
 def test_each_layer_there_and_back_is_a_step_of_its_own(thin_network, pixels):

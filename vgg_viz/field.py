@@ -338,6 +338,8 @@ def surrounded(stage: Stage, have: tf.Tensor, around: np.ndarray | None = None) 
 
 def inner(stage: Stage, gradient: tf.Tensor) -> tf.Tensor:
     """Of the gradient with respect to what a layer was given, that which is looked at."""
+    if stage.have == stage.takes:
+        return gradient
     rows, columns = stage.have.seen_from(stage.takes)
     return gradient[:, rows, columns]
 
