@@ -267,7 +267,7 @@ def test_integrated_gradients_are_numpys(back_to, preprocessing, thin_network, p
     assert off < 2e-3 * np.linalg.norm(wanted)
     values = [end.before[layer.name][1, 6, 0] for end in ends]
     assert [found.base, found.value] == pytest.approx(values, rel=1e-4, abs=1e-4)
-    assert found.explained == pytest.approx(found.value, rel=0.05)
+    assert found.explained == pytest.approx(found.value, rel=0.05, abs=1e-6)
 
 
 def test_many_points_at_once_are_as_good_as_one_by_one(monkeypatch, thin_network, pixels):
@@ -309,19 +309,47 @@ def test_a_value_of_biases_alone_says_that_nothing_speaks_for_it():
     assert found.place(0) is None
 
 
-def test_numbers_too_large_for_float32_are_refused():
-    weights = Changed(
-        RandomWeights(THIN),
-        {
-            f"block1_conv{number}": lambda kernel, bias: (kernel * np.float32(1e30), bias)
-            for number in (1, 2)
-        },
-    )
-    network = Network(weights, THIN)
+def too_large(*layer_names):
+    """A network with weights that float32 has, but not what comes of them."""
+
+    def enlarged(kernel, bias):
+        return kernel * np.float32(1e30), bias * np.float32(0)
+
+    changes = dict.fromkeys(layer_names, enlarged)
+    return Network(Changed(RandomWeights(THIN), changes), THIN)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "layers", [("block1_conv1", "block1_conv2"), ("block1_conv2", "block2_conv1")]
+)
+def test_numbers_too_large_for_float32_are_refused_without_a_warning(layers):
+    network = too_large(*layers)
     for method in (*METHODS, "integrated"):
-        question = Question(THIN.conv_layer("block2_conv1"), 2, 5, 5, "input", method)
+        question = Question(THIN.conv_layer("block2_conv2"), 2, 5, 5, "input", method)
         with pytest.raises(NotFiniteError, match="finite"):
             asked(network, noise(48), question)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("method", [*METHODS, "integrated"])
+@pytest.mark.parametrize(("grey", "bias"), [(0, 0), (0, 1), (200, 0)])
+def test_of_one_colour_and_without_biases_there_is_an_answer_without_a_warning(method, grey, bias):
+    def biased(kernel, biases):
+        return kernel, biases * np.float32(bias)
+
+    changes = dict.fromkeys([layer.name for layer in THIN.conv_layers], biased)
+    network = Network(Changed(RandomWeights(THIN), changes), THIN)
+    pixels = np.full((48, 48, 3), grey, np.uint8)
+    question = Question(THIN.conv_layer("block2_conv2"), 1, 5, 5, "input", method)
+    found = asked(network, pixels, question, "rgb")
+    assert np.isfinite(found.values).all()
+    # Black is zero in this preprocessing, and nothing comes of it without biases.
+    assert (found.value == 0) == (grey == bias == 0)
+    if method in ("contribution", "integrated"):
+        assert found.explained == pytest.approx(found.value, rel=0.05, abs=1e-6)
+    if method == "contribution" and grey == 0:
+        assert found.silent
 
 
 def test_maps_and_places_are_ranked_by_all_that_they_contribute(thin_network, pixels):

@@ -6,7 +6,7 @@ import pytest
 from tests.support.maps import BiasedWeights
 from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
 from vgg_viz.architecture import VGG19
-from vgg_viz.attribution import Question, attribute
+from vgg_viz.attribution import NotFiniteError, Question, attribute
 from vgg_viz.network import Network, network_input
 from vgg_viz.silencing import change, changes, later_maps, lost, silenced
 
@@ -112,6 +112,23 @@ def test_changes_are_ranked_by_their_mean():
     assert found.before.tolist() == [1, 1, 1, 1]
     assert found.strongest(9).tolist() == [3, 0, 2]
     assert found.strongest(1).tolist() == [3]
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_too_large_for_float32_are_refused_without_a_warning():
+    def enlarged(kernel, bias):
+        return kernel * np.float32(1e30), bias
+
+    layer, weights = THIN.conv_layer("block1_conv2"), RandomWeights(THIN)
+    enlarging = dict.fromkeys(["block1_conv2", "block2_conv1"], enlarged)
+    network = Network(Changed(weights, enlarging), THIN)
+    maps = network.feature_maps(noise(48), layer.name)
+    assert np.isfinite(maps).all()
+    with pytest.raises(NotFiniteError, match="finite"):
+        outcome(changes(network, layer, maps, [1]))
+    question = Question(THIN.conv_layer("block2_conv2"), 1, 2, 2, layer.name)
+    with pytest.raises(NotFiniteError, match="finite"):
+        outcome(lost(network, maps, question, [1]))
 
 
 @pytest.mark.parametrize("numbers", [[0], [1, 6], [-1]])

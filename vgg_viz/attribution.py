@@ -180,9 +180,18 @@ def attribute(
     """
     way = Way(network, question)
     found = yield from _shares(_found(way, pixels, preprocessing), way.steps)
-    if not (np.isfinite(found.value) and np.isfinite(found.values).all()):
-        raise NotFiniteError("expected finite numbers on the way, got larger ones than float32 has")
+    check_finite(found.values, found.value, *found.biases.values(), found.base)
     return found
+
+
+def check_finite(*numbers: np.ndarray | float) -> None:
+    """Refuse numbers that are none, or infinite.
+
+    Raises:
+        NotFiniteError: there are such.
+    """
+    if not all(np.isfinite(some).all() for some in numbers):
+        raise NotFiniteError("expected finite numbers on the way, got larger ones than float32 has")
 
 
 def _shares(
@@ -387,7 +396,8 @@ def _contributed(gradient: tf.Tensor, bias: np.ndarray) -> float:
     import tensorflow as tf
 
     summed = tf.reduce_sum(gradient, axis=(0, 1, 2)).numpy()
-    return float(summed.astype(np.float64) @ bias)
+    with np.errstate(invalid="ignore"):  # what is not finite is refused at the end
+        return float(summed.astype(np.float64) @ bias)
 
 
 def _numbers(stage: Stage) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vgg_viz.architecture import ConvLayer
-from vgg_viz.attribution import Question, Way
+from vgg_viz.attribution import Question, Way, check_finite
 from vgg_viz.network import Network, read_only
 
 
@@ -79,6 +79,7 @@ def changes(
 
     Raises:
         ValueError: there are no such maps.
+        NotFiniteError: numbers on the way are too large.
     """
     plan, found = network.architecture, list[Change]()
     sides = [network.run_on(layer.name, one) for one in (maps, silenced(maps, numbers))]
@@ -93,7 +94,12 @@ def changes(
 
 
 def change(layer: ConvLayer, before: np.ndarray, now: np.ndarray) -> Change:
-    """How far a layer's maps are from those before, both ``(maps, height, width)``."""
+    """How far a layer's maps are from those before, both ``(maps, height, width)``.
+
+    Raises:
+        NotFiniteError: numbers are too large.
+    """
+    check_finite(before, now)
     mean, largest = np.empty(len(before)), np.empty(len(before))
     for index, (one, other) in enumerate(zip(before, now, strict=True)):
         difference = other.astype(np.float64) - one
@@ -118,10 +124,12 @@ def lost(
 
     Raises:
         ValueError: there is no such value, or there are no such maps.
+        NotFiniteError: numbers on the way are too large.
     """
     way = Way(network, question)
     whole = yield from way.value(way.of_maps(maps))
     rest = yield from way.value(way.of_maps(silenced(maps, numbers)))
+    check_finite(whole, rest)
     return whole - rest
 
 
