@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.attributed import array_of
 from tests.support.thin import outcome
 from tests.support.weights_files import write_keras_weights
 from tests.test_network import write_other_settings
 from vgg_viz import classes, patches, reproduction, visualisation
 from vgg_viz.architecture import VGG19
-from vgg_viz.attribution import Question, attribute, reach
+from vgg_viz.attribution import Question, attribute
 from vgg_viz.dense import UntrainedDense
 from vgg_viz.exports import arrays_npz
 from vgg_viz.network import Network
@@ -187,17 +188,6 @@ def strongest(peaks, layer, maps, number, each):
     return patches.strongest(filled if each > 1 else one, each)[0]
 
 
-def around(found, question):
-    """What a value comes from, with zeros beyond the border, as far as it would see there."""
-    far = 300
-    side = VGG19.layer(question.back_to).output_shape[0] + 2 * far
-    framed = np.zeros((len(found.values), side, side), np.float32)
-    rows, columns = (slice(far + start, far + stop) for start, stop in found.area)
-    framed[:, rows, columns] = found.values
-    rows, columns = (slice(far + start, far + stop) for start, stop in reach(question))
-    return framed[:, rows, columns]
-
-
 def test_what_values_come_from_is_that_of_the_untrained_network(
     tmp_path, untrained_network, photograph
 ):
@@ -208,6 +198,7 @@ def test_what_values_come_from_is_that_of_the_untrained_network(
         "slope": Question(layer, 3, 60, 50, "input", "gradient"),
         "guided": Question(layer, 3, 60, 50, "input", "guided"),
         "deconvnet": Question(layer, 3, 60, 50, "block1_conv1", "deconvnet"),
+        "colours": Question(layer, 3, 1, 111, "input", "deconvnet"),
         "integrated": Question(early, 5, 7, 0, "input", "integrated"),
         "wrong": Question(early, 5, 7, 0, "block1_conv1", "integrated"),
     }
@@ -221,6 +212,7 @@ def test_what_values_come_from_is_that_of_the_untrained_network(
             question,
             numbers.get(name, [1, 2, 3]),
             name == "pixels",
+            name == "colours",
         )
         for name, question in asked.items()
     ]
@@ -232,11 +224,9 @@ def test_what_values_come_from_is_that_of_the_untrained_network(
         found, _ = outcome(
             attribute(untrained_network, photograph, one.question, one.preprocessing)
         )
-        expected = around(found, one.question)[np.array(one.numbers) - 1]
-        if one.summed:
-            expected = expected.sum(axis=0, keepdims=True)
-        assert arrays[one.name].shape == expected.shape
-        off = np.linalg.norm(arrays[one.name] - expected)
+        expected = array_of(one, found)
+        assert (arrays[one.name].shape, arrays[one.name].dtype) == (expected.shape, expected.dtype)
+        off = np.linalg.norm(arrays[one.name] - expected.astype(np.float64))
         # Here or there a ReLU or a pool is undecided in float32, most of all on 50 steps.
         assert off < (1e-2 if one.question.method == "integrated" else 1e-4) * np.linalg.norm(
             expected

@@ -217,7 +217,8 @@ class AttributionRun:
 
     It has these maps (``numbers`` from 1) of the layer that is asked ``back_to``, or blue, green
     and red, at all places that the value depends on, and zeros beyond the border; with ``summed``
-    their sum, ``n`` being 1. The rest is as for a `MapsRun`.
+    their sum, ``n`` being 1; ``as_colours``, of blue, green and red in that order, RGB uint8 ``(1,
+    rows, columns, 3)`` with zero at mid-grey. The rest is as for a `MapsRun`.
 
     Raises:
         ValueError: a picture of another shape, no such question, or no such maps.
@@ -230,6 +231,7 @@ class AttributionRun:
     question: Question
     numbers: Sequence[int]
     summed: bool = False
+    as_colours: bool = False
 
     def __post_init__(self) -> None:
         """Check what the script could not."""
@@ -399,11 +401,19 @@ def attribution_script(
     """
     _check_names([run.name for run in runs])
     pictures: dict[bytes, int] = {}
-    calls = {run.name: _call("attributed", [*_input(run, pictures), *_asked(run)]) for run in runs}
+    calls = {}
+    for run in runs:
+        call = _call("attributed", [*_input(run, pictures), *_asked(run)])
+        calls[run.name] = f"as_colours({call}[None])" if run.as_colours else call
     return _script(
         _start("What a value comes from", caption, link),
         ["base64", "functools", "io", "os", "sys"],
-        [*_network_functions(runs), *_preprocessing_functions(runs), script_code.ATTRIBUTE],
+        [
+            *_network_functions(runs),
+            *_preprocessing_functions(runs),
+            script_code.ATTRIBUTE,
+            *_colour_functions(runs),
+        ],
         calls,
         list(pictures),
     )
@@ -423,14 +433,17 @@ def filters_script(
         arguments = [_network(run.network), ascii(run.layer_name), *numbers]
         call = _call("read_filters", arguments)
         calls[run.name] = f"as_colours({call})" if run.as_colours else call
-    colours = [script_code.AS_COLOURS] if any(run.as_colours for run in runs) else []
     return _script(
         _start("Filters", caption, link),
         ["functools", "os", "sys"],
-        [*_network_functions(runs), script_code.READ_FILTERS, *colours],
+        [*_network_functions(runs), script_code.READ_FILTERS, *_colour_functions(runs)],
         calls,
         [],
     )
+
+
+def _colour_functions(runs: Sequence[FiltersRun] | Sequence[AttributionRun]) -> list[str]:
+    return [script_code.AS_COLOURS] if any(run.as_colours for run in runs) else []
 
 
 def _script(

@@ -359,9 +359,9 @@ def attributed(
 '''
 
 AS_COLOURS = '''
-def as_colours(filters):
-    """Filters of blue, green and red as RGB pictures, each on its own scale, zero at mid-grey."""
-    colours = np.moveaxis(filters[:, ::-1], 1, -1)
+def as_colours(numbers):
+    """Those of blue, green and red as RGB pictures, each on its own scale, zero at mid-grey."""
+    colours = np.moveaxis(numbers[:, ::-1], 1, -1)
     largest = np.abs(colours).max(axis=(1, 2, 3), keepdims=True)
     return np.rint(127.5 + 127.5 * colours / np.where(largest > 0, largest, 1)).astype("uint8")
 '''

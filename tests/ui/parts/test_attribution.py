@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.support.attributed import array_of
 from tests.support.pages import choose, link_of, open_page, payloads, shown, texts, unpacked
 from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE
@@ -11,7 +12,11 @@ from vgg_viz.attribution import Attribution, Question, attribute, seen
 from vgg_viz.links import ATTRIBUTIONS, BACK_TO, read
 from vgg_viz.network import MEAN_COLOUR
 from vgg_viz.patches import patch
-from vgg_viz.ui.parts.attribution import in_square
+from vgg_viz.picture import Picture
+from vgg_viz.serving.results import Results
+from vgg_viz.serving.shared import Shared
+from vgg_viz.ui.parts.attribution import Traced, in_square
+from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state.serving import shared as serving
 
 TESTED = "further-back-tested"
@@ -132,3 +137,21 @@ def test_what_the_border_cuts_off_is_zero_and_the_rest_lies_over_its_pixels(plac
     np.testing.assert_array_equal(square[inside], photograph[inside])
     assert inside.sum() == found.values[0].size
     assert (photograph[~inside] == MEAN_COLOUR).all()
+
+
+@pytest.mark.parametrize("preprocessing", ["caffe", "rgb"])
+@pytest.mark.parametrize(
+    ("back_to", "method"),
+    [("input", "contribution"), ("input", "guided"), ("block1_conv2", "gradient")],
+)
+def test_the_export_has_the_very_array_that_its_script_makes(
+    back_to, method, preprocessing, biased_network, photograph
+):
+    """`array_of` is what scripts are held against in tests/test_reproduction.py."""
+    layer = VGG19.conv_layer("block2_conv1")
+    picture = Picture("Cat", "", photograph, b"", "cat", "crop")
+    maps = LayerMaps(Results(Shared(limit=None)), biased_network, picture, layer, preprocessing)
+    traced = Traced(maps, Question(layer, 5, 0, 111, back_to, method))
+    run, (name, (array, _)) = traced.script_run(), next(iter(traced.grid().arrays().items()))
+    assert run.name == name
+    np.testing.assert_allclose(array, array_of(run, traced.found()), rtol=1e-5, atol=1e-7)

@@ -177,7 +177,9 @@ class Traced:
     def script_run(self) -> AttributionRun:
         """How a script of one's own makes the same."""
         maps, pixels = self.maps, self.question.back_to == INPUT
-        numbers: Sequence[int] = [1, 2, 3]
+        colours = pixels and self.question.method in AS_COLOURS
+        # Blue, green and red: what the other preprocessing has in the opposite order.
+        numbers: Sequence[int] = [3, 2, 1] if maps.preprocessing == "rgb" else [1, 2, 3]
         if not pixels:
             numbers = [index + 1 for index in strongest(self.found())]
         return AttributionRun(
@@ -187,7 +189,8 @@ class Traced:
             maps.picture.pixels,
             self.question,
             numbers,
-            summed=pixels and self.question.method not in AS_COLOURS,
+            summed=pixels and not colours,
+            as_colours=colours,
         )
 
 
