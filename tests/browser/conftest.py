@@ -1,6 +1,12 @@
-"""A browser, a server with a weights file, and pages that fail on any error they print."""
+"""A browser, a server with a weights file, and pages that fail on any error they print.
+
+A page that is opened anew costs most of what a test does; one that goes from link to link costs a
+quarter of that. So `visit` is for what may have been elsewhere before, and `open_page` for what is
+about opening, needs a context of its own or leaves more behind than an address undoes.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -22,6 +28,21 @@ from vgg_viz.weights import UntrainedWeights
 # The first to want a network waits for TensorFlow.
 expect.set_options(timeout=60_000)
 LAPTOP = ViewportSize(width=1280, height=720)
+# As Back and Forward do it. A run that is over at once may never be seen to be running, but what
+# it shows is drawn with the first change.
+GO = """(query) => {
+    document.activeElement?.blur();
+    window.went = location.search === `?${query}`;
+    const observer = new MutationObserver(() => {
+        observer.disconnect();
+        window.went = true;
+    });
+    observer.observe(document.querySelector('[data-testid="stApp"]'), {
+        attributes: true, characterData: true, childList: true, subtree: true });
+    history.replaceState(history.state, "", `?${query}`);
+    dispatchEvent(new PopStateEvent("popstate", { state: history.state }));
+}"""
+MOST_STEPS = 40  # of a tab's history; browsers keep 50
 
 
 @pytest.fixture(scope="session")
@@ -58,22 +79,44 @@ def visitors(browser: Browser, app: str) -> Iterator[BrowserContext]:
     context.close()
 
 
+def forget(context: BrowserContext) -> None:
+    """Let a context know as little as that of somebody who has never been there."""
+    context.clear_cookies()
+    context.clear_permissions()
+    context.pages[0].evaluate("localStorage.clear()")
+
+
+def watch(page: Page, errors: list[str]) -> None:
+    """Note what errors a page prints."""
+    page.set_default_timeout(60_000)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+
+
+@pytest.fixture(scope="session")
+def contexts(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
+    """Where pages with options, or of other servers, are opened: as long as `visitors`."""
+    found: dict[str, BrowserContext] = {}
+    yield found
+    for context in found.values():
+        context.close()
+
+
 @pytest.fixture
 def open_page(
-    browser: Browser, app: str, visitors: BrowserContext
+    browser: Browser, app: str, visitors: BrowserContext, contexts: dict[str, BrowserContext]
 ) -> Iterator[Callable[..., Page]]:
     """Open a page of the app, as somebody who has never been there; none may print an error."""
     opened, errors = [], []
 
     def context_for(address: str, options: dict[str, object]) -> BrowserContext:
-        if options or address != app:
-            own = browser.new_context(reduced_motion="reduce", **options)
-            opened.append(own)
-            return own
-        visitors.clear_cookies()
-        visitors.clear_permissions()
-        visitors.pages[0].evaluate("localStorage.clear()")
-        return visitors
+        if not options and address == app:
+            return visitors
+        kind = f"{address} {sorted(options.items())}"
+        if kind not in contexts:
+            contexts[kind] = browser.new_context(reduced_motion="reduce", **options)
+            contexts[kind].new_page().goto(f"{address}/_stcore/health")
+        return contexts[kind]
 
     def open_one(
         query: str = "",
@@ -86,14 +129,13 @@ def open_page(
         **options: object,
     ) -> Page:
         context = context_for(address, options)
+        forget(context)
         context.grant_permissions(permissions)
         page = context.new_page()
         opened.append(page)
         page.set_viewport_size(viewport)
         page.emulate_media(color_scheme=color_scheme)
-        page.set_default_timeout(60_000)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+        watch(page, errors)
         page.goto(f"{address}/?{query}")
         if settled:
             settle(page)
@@ -102,4 +144,80 @@ def open_page(
     yield open_one
     for one in reversed(opened):
         one.close()
+    assert errors == []
+
+
+@dataclass
+class Tab:
+    """One that goes from link to link."""
+
+    address: str
+    context: BrowserContext
+    errors: list[str] = field(default_factory=list)
+    page: Page | None = None
+
+    def go(self, query: str, viewport: ViewportSize, color_scheme: str) -> Page:
+        """Bring it to a link on such a screen; it is opened if it is not, or has gone far."""
+        if self.page and self.page.evaluate("history.length") > MOST_STEPS:
+            self.close()
+        stands = self.page is not None
+        if self.page is None:
+            self.page = self.context.new_page()
+            watch(self.page, self.errors)
+        self.page.emulate_media(media="screen", color_scheme=color_scheme)
+        self.page.set_viewport_size(viewport)
+        if stands:
+            self.page.mouse.move(0, 0)
+            settle(self.page)
+            self.page.evaluate(GO, query)
+            self.page.wait_for_function("window.went")
+        else:
+            self.page.goto(f"{self.address}/?{query}")
+        settle(self.page)
+        return self.page
+
+    def close(self) -> None:
+        if self.page:
+            self.page.close()
+        self.page = None
+
+
+@pytest.fixture(scope="session")
+def tabs(app: str, visitors: BrowserContext) -> Iterator[list[Tab]]:
+    two = [Tab(app, visitors) for _ in range(2)]
+    yield two
+    for tab in two:
+        tab.close()
+
+
+@pytest.fixture
+def visit(request: pytest.FixtureRequest, tabs: list[Tab]) -> Iterator[Callable[..., Page]]:
+    """Bring a tab of the app to a link, as Back and Forward do; it may print no error."""
+    yield from visits(request, tabs[0])
+
+
+@pytest.fixture
+def visit_too(request: pytest.FixtureRequest, tabs: list[Tab]) -> Iterator[Callable[..., Page]]:
+    """Bring another visitor's tab to a link, which has its own session."""
+    yield from visits(request, tabs[1])
+
+
+def visits(request: pytest.FixtureRequest, tab: Tab) -> Iterator[Callable[..., Page]]:
+    failed = request.session.testsfailed
+
+    def go(
+        query: str = "",
+        *,
+        viewport: ViewportSize = LAPTOP,
+        color_scheme: str = "light",
+        permissions: Sequence[str] = (),
+    ) -> Page:
+        tab.context.clear_permissions()
+        tab.context.grant_permissions(permissions)
+        return tab.go(query, viewport, color_scheme)
+
+    yield go
+    errors, tab.errors[:] = [*tab.errors], []
+    if errors or request.session.testsfailed > failed:
+        tab.close()
     assert errors == []

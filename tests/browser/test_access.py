@@ -63,8 +63,8 @@ def come_to_rest(page: Page) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_no_rule_is_broken(open_page, place):
-    page = open_page(PLACES[place], color_scheme="light")
+def test_no_rule_is_broken(visit, place):
+    page = visit(PLACES[place])
     expect(page.locator("canvas[data-shown]").first).to_be_visible()
     for scheme in ASKED:
         page.emulate_media(color_scheme=scheme)
@@ -77,8 +77,8 @@ def test_no_rule_is_broken(open_page, place):
         assert not found, "\n\n".join([scheme, *found])
 
 
-def test_charts_have_names(open_page):
-    page = open_page(PLACES["conclusion"])
+def test_charts_have_names(visit):
+    page = visit(PLACES["conclusion"])
     charts = page.locator('[data-testid="stVegaLiteChart"]')
     expect(charts.first).to_be_visible()
     for chart in charts.all():

@@ -20,6 +20,7 @@ HEIC = next(kind.data for kind in KINDS if kind.name == "HEIF")
 
 
 def give(page: Page, name: str, kind: str, data: bytes) -> None:
+    settle(page)  # while one uploader takes the place of another, both are there
     page.locator(UPLOAD).set_input_files({"name": name, "mimeType": kind, "buffer": data})
 
 

@@ -48,8 +48,8 @@ SEEN = """() => {
 
 
 @pytest.mark.parametrize("query", VIEWS.values(), ids=VIEWS)
-def test_nothing_is_cut_and_nothing_is_there_to_press(open_page, query):
-    page = open_page(query, color_scheme="dark")
+def test_nothing_is_cut_and_nothing_is_there_to_press(visit, query):
+    page = visit(query, color_scheme="dark")
     expect(page.locator("canvas[data-shown], .st-key-diagram svg").first).to_be_visible()
     settle(page)
     page.emulate_media(media="print")
