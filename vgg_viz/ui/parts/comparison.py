@@ -127,9 +127,14 @@ def load_other_network(notice: DeltaGenerator) -> Network:
 
 def paired(sides: Sides, count: int, order: Order) -> Pair:
     """The same maps of both, in the first one's order."""
-    apart = difference_words(sides, count)
-    captions = (*(side.caption(count, order) for side in sides), apart)
-    return Pair(sides, sides[0].numbers(order, count), headings(sides), captions, NAMES)
+    this, other = headings(sides)
+    titles = (this, other, f"Difference: {other} minus {this}")
+    captions = (
+        sides[0].caption(count, order),
+        sides[1].caption(count, order),
+        difference_words(sides, count),
+    )
+    return Pair(sides, sides[0].numbers(order, count), titles, captions, NAMES)
 
 
 def difference_words(sides: Sides, count: int) -> str:

@@ -25,16 +25,16 @@ class Pair:
     """The same maps of two sides.
 
     numbers: which maps, from 1.
-    headings: what stands above each.
-    captions: what a reader must know of each, and of their difference.
+    headings: what stands above each grid, and above that of their difference.
+    captions: what a reader must know of these three.
     names: those of their arrays in an export.
     titles: what stands above the other side's tiles, and their difference's, if not the numbers.
     """
 
     sides: Sides
     numbers: Sequence[int]
-    headings: tuple[str, str]
-    captions: Sequence[str]
+    headings: tuple[str, str, str]
+    captions: tuple[str, str, str]
     names: tuple[str, str]
     titles: Sequence[str] = ()
 
@@ -66,7 +66,7 @@ class Pair:
                 heading=heading,
             )
             for one, name, caption, heading in zip(
-                grids, self.names, self.captions, self.headings, strict=False
+                grids, self.names, self.captions[:2], self.headings[:2], strict=True
             )
         ]
 
@@ -93,7 +93,7 @@ class Pair:
             appearance=Appearance(scale, DIVERGING),
             caption=self.captions[2],
             name="difference",
-            heading="Difference: {1} minus {0}".format(*self.headings),
+            heading=self.headings[2],
             rectified=False,
         )
 

@@ -1,23 +1,20 @@
 """Maps that are taken out of a layer on the page, and what becomes of the layers after it."""
 
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import streamlit as st
 
-from vgg_viz import silencing as core
 from vgg_viz.architecture import VGG19, ConvLayer
-from vgg_viz.attribution import NotFiniteError, Question, attribute
+from vgg_viz.attribution import NotFiniteError
 from vgg_viz.figures import figure
 from vgg_viz.links import COLOUR_MAPS, MOST_SILENCED, PAIR_SCALES, SEEN_IN, laters_of
-from vgg_viz.reproduction import SilencedRun
 from vgg_viz.silencing import Change
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import pairs
-from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
-from vgg_viz.ui.parts.pairs import MINUS, Pair
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.parts.silenced_maps import Silencing, few, named
 from vgg_viz.ui.state import mode, picked, selection, walk
 from vgg_viz.ui.state.walk import Stop
 from vgg_viz.ui.widgets import controls, export_menu, words
@@ -28,186 +25,15 @@ NUMBERS, SEEN = "silenced", "seen_in"
 SWITCHED = "silence-switched"
 SHOWN, SHOWN_IN_A_LECTURE = 16, 9  # maps that change most, as tiles
 TOLD = 3  # of each layer, in numbers
-NAMED = 6  # so many maps are told by their numbers where there is little room
-NAMES = ("before", "without")  # of the arrays in an export
 TOO_LARGE = (
     "With these weights numbers become too large for single precision: what changes cannot be said."
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class SilencedMaps(LayerMaps):
-    """What a later layer makes of a picture where these maps of the layer ``source`` are zero."""
-
-    source: ConvLayer
-    silenced: tuple[int, ...]
-
-    @property
-    def subject_key(self) -> tuple[object, ...]:
-        """Whose maps these are, in whatever layer."""
-        return (*super().subject_key, "without", self.source.name, self.silenced)
-
-    def values(self) -> np.ndarray:
-        """The maps after ReLU, float32 ``(maps, height, width)``."""
-
-        def begin() -> Generator[None, None, np.ndarray]:
-            before = LayerMaps(
-                self.results, self.network, self.picture, self.source, self.preprocessing
-            )
-            quiet = core.silenced(before.values(), self.silenced)
-            return core.later_maps(self.network, self.source, quiet, self.layer)
-
-        return self.results.in_steps(("later maps", *self.key), begin)
-
-    def script_run(self, name: str, numbers: Sequence[int]) -> SilencedRun:
-        """How a script of one's own makes the maps of these numbers."""
-        return SilencedRun(
-            name,
-            script_network(self.network.weights),
-            self.preprocessing,
-            self.picture.pixels,
-            self.layer.name,
-            numbers,
-            self.source.name,
-            self.silenced,
-        )
-
-
-@dataclass(frozen=True)
-class Loss:
-    """What a value of the next layer loses before its ReLU, and what silenced maps had brought."""
-
-    question: Question
-    value: float
-    contributed: float
-    lost: float
-
-
-@dataclass(frozen=True)
-class Silencing:
-    """These maps without some of them, by their numbers."""
-
-    maps: LayerMaps
-    numbers: tuple[int, ...]
-
-    def for_export(self) -> "Silencing":
-        """The same for what is made outside of runs."""
-        return replace(self, maps=self.maps.for_export())
-
-    @property
-    def key(self) -> Hashable:
-        """Which maps of what are silenced."""
-        return (*self.maps.key, self.numbers)
-
-    @property
-    def silent_already(self) -> list[int]:
-        """The numbers of those that are nowhere above zero anyway."""
-        largest = self.maps.statistics().maximum
-        return [number for number in self.numbers if largest[number - 1] == 0]
-
-    def changes(self) -> list[Change]:
-        """How far the maps of all later layers change.
-
-        Raises:
-            NotFiniteError: numbers on the way are too large.
-        """
-        maps = self.maps
-        found: list[Change] = maps.results.in_steps(
-            ("silencing", self.key),
-            lambda: core.changes(maps.network, maps.layer, maps.values(), self.numbers),
-        )
-        if not all(np.isfinite(one.mean).all() for one in found):
-            raise NotFiniteError("expected finite changes, got larger numbers than float32 has")
-        return found
-
-    def pair(self, changed: Change, count: int) -> Pair:
-        """The maps of a later layer that change most, as they were and without what is silenced."""
-        maps, later = self.maps, changed.layer
-        before = replace(maps, layer=later)
-        now = SilencedMaps(
-            maps.results,
-            maps.network,
-            maps.picture,
-            later,
-            maps.preprocessing,
-            source=maps.layer,
-            silenced=self.numbers,
-        )
-        order = changed.strongest(count).tolist()
-        shown = [index + 1 for index in order]
-        titles = [f"{index + 1}: {figure(float(changed.mean[index]), 2)}" for index in order]
-        headings = ("As it was", f"Without {few(self.numbers)}")
-        apart = f"without {few(self.numbers)} of {maps.layer.name}"
-        mean = "number and mean change"
-        subjects = ("", f"{apart} · {mean}", f"{apart} minus with it · {mean} · {MINUS}")
-        captions = [self._caption(later, len(shown), subject) for subject in subjects]
-        return Pair((before, now), shown, headings, captions, NAMES, titles)
-
-    def _caption(self, later: ConvLayer, count: int, subject: str) -> str:
-        of = f"{count} of {later.filters} maps"
-        parts = [later.title, self.maps.subject, subject, f"{of} shown, what changes most first"]
-        in_short = [later.name, self.maps.picture.title, of]
-        return words.caption(" · ".join(filter(None, [*parts, "after ReLU"])), " · ".join(in_short))
-
-    def stops(self, pair: Pair) -> dict[int, Stop]:
-        """Where each of these maps changes most, by its number."""
-        before, now = pair.sides
-
-        def find() -> list[tuple[int, int]]:
-            values = [side.grid(pair.numbers).values for side in (before, now)]
-            return [largest(other - one) for one, other in zip(*values, strict=True)]
-
-        places = before.results.kept(("places", now.key, tuple(pair.numbers)), find)
-        return {
-            number: Stop(now.layer.name, number, place)
-            for number, place in zip(pair.numbers, places, strict=True)
-        }
-
-    def loss(self, changed: Change) -> Loss:
-        """What happens to the value of the next layer that changes most.
-
-        Raises:
-            NotFiniteError: numbers on the way are too large.
-        """
-        maps, pair = self.maps, self.pair(changed, 1)
-        ((number, stop),) = self.stops(pair).items()
-        question = Question(changed.layer, number, *stop.position, maps.layer.name)
-
-        def begin() -> Generator[float | None, None, Loss]:
-            return self._loss(maps.values(), question)
-
-        return maps.results.in_steps(("loss", self.key), begin)
-
-    def _loss(self, values: np.ndarray, question: Question) -> Generator[float | None, None, Loss]:
-        maps, which = self.maps, np.array(self.numbers) - 1
-        found = yield from attribute(
-            maps.network, maps.picture.pixels, question, maps.preprocessing
-        )
-        lost = yield from core.lost(maps.network, values, question, self.numbers)
-        return Loss(question, found.value, float(found.by_map[which].sum()), lost)
-
-
-def largest(difference: np.ndarray) -> tuple[int, int]:
-    """Row and column of the largest of these, whatever their signs, from 0."""
-    row, column = np.unravel_index(np.abs(difference).argmax(), difference.shape)
-    return int(row), int(column)
 
 
 def silenced() -> tuple[int, ...]:
     """The numbers of the maps that are silenced."""
     numbers = state.value(NUMBERS)
     return tuple(map(int, numbers)) if isinstance(numbers, tuple) else ()
-
-
-def few(numbers: Sequence[int]) -> str:
-    """Maps by their numbers, or how many they are."""
-    return named(numbers) if len(numbers) <= NAMED else f"{len(numbers)} maps"
-
-
-def named(numbers: Sequence[int]) -> str:
-    """Maps by their numbers."""
-    *others, last = map(str, numbers)
-    return f"maps {', '.join(others)} and {last}" if others else f"map {last}"
 
 
 def choose_aside(layer: ConvLayer) -> None:
