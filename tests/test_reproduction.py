@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.support.attributed import array_of
+from tests.support.maps import BiasedWeights
 from tests.support.thin import outcome
 from tests.support.weights_files import write_keras_weights
 from tests.test_network import write_other_settings
@@ -256,7 +257,7 @@ def silenced_run(photograph, **changes):
     """A run of which a test changes what it is about."""
     values = {
         "name": "without",
-        "network": "untrained",
+        "network": WeightsFile("biased.h5"),
         "preprocessing": "caffe",
         "pixels": photograph,
         "layer_name": "block2_conv1",
@@ -268,10 +269,12 @@ def silenced_run(photograph, **changes):
 
 
 def test_maps_of_later_layers_are_made_without_those_that_are_silenced(
-    tmp_path, untrained_network, photograph
+    tmp_path, biased_network, photograph
 ):
+    file, numbers = WeightsFile("biased.h5"), [5, 3, 128]
+    write_keras_weights(tmp_path / file.name, BiasedWeights())
     runs = [
-        MapsRun("before", "untrained", "caffe", photograph, "block2_conv1", [5, 3, 128]),
+        MapsRun("before", file, "caffe", photograph, "block2_conv1", numbers),
         silenced_run(photograph),
         silenced_run(photograph, name="far", layer_name="block3_conv2", silenced=range(5, 6)),
     ]
@@ -281,13 +284,13 @@ def test_maps_of_later_layers_are_made_without_those_that_are_silenced(
     arrays, _ = run(text, tmp_path)
     assert list(arrays) == ["before", "without", "far", "d"]
     source = VGG19.conv_layer("block1_conv2")
-    maps = untrained_network.feature_maps(photograph, source.name)
+    maps = biased_network.feature_maps(photograph, source.name)
     for one in runs[1:]:
         quiet, wanted = silenced(maps, one.silenced), VGG19.conv_layer(one.layer_name)
-        found, _ = outcome(later_maps(untrained_network, source, quiet, wanted))
+        found, _ = outcome(later_maps(biased_network, source, quiet, wanted))
         assert_near(arrays[one.name], found[np.array(one.numbers) - 1])
     # The network that they are taken from stays as it is.
-    before = untrained_network.feature_maps(photograph, "block2_conv1")[[4, 2, 127]]
+    before = biased_network.feature_maps(photograph, "block2_conv1")[[4, 2, 127]]
     assert_near(arrays["before"], before)
     assert np.abs(arrays["d"]).max() > 0.01 * np.abs(before).max()
     np.testing.assert_array_equal(arrays["d"], arrays["without"] - arrays["before"])

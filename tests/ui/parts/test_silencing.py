@@ -22,9 +22,10 @@ from tests.support.pages import (
 from tests.support.thin import Changed
 from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn, assert_shown
 from vgg_viz.architecture import VGG19
-from vgg_viz.figures import figure
 from vgg_viz.links import LAYERS, read
 from vgg_viz.network import Network
+from vgg_viz.ui.parts.silenced_maps import largest
+from vgg_viz.ui.parts.silencing import percent
 
 NUMBERS = (5, 12)
 SILENCED = {**MAPS, "maps": "4", "silenced": "5,12"}
@@ -75,10 +76,10 @@ def test_every_later_layer_says_which_maps_change_most_and_by_how_much(truth, qu
         assert whole == (f"{share:.0%}" if share >= 0.01 else "<1%")
         found = re.findall(r"\*\*(\d+)\*\* by (\S+) \((\d+)%\)", told)
         assert [int(one) for one, *_ in found] == most(truth, quiet, layer, 3)
-        for one, by, percent in found:
+        for one, by, share in found:
             index = int(one) - 1
             assert number(by) == pytest.approx(mean[index], rel=0.01)
-            assert int(percent) == pytest.approx(100 * mean[index] / before[index], abs=0.51)
+            assert int(share) == pytest.approx(100 * mean[index] / before[index], abs=0.51)
 
 
 @pytest.mark.parametrize("seen_in", ["block3_conv2", "block4_conv1"])
@@ -164,6 +165,16 @@ def test_the_switch_takes_the_chosen_map_out_and_puts_it_back():
     choose(page, "silenced", (5, 30))
     assert page.toggle[0].value
     assert read(link_of(page))["silenced"] == (5, 30)
+
+
+def test_what_a_switch_goes_on_to_say_that_has_not_heard_of_a_change_is_no_choice():
+    page = open_page(**MAPS, maps="4", channel="12")
+    late = page._tree.get_widget_states()
+    choose(page, "silenced", (12,))
+    page._run(late)
+    assert not page.exception
+    assert read(link_of(page))["silenced"] == (12,)
+    assert page.toggle[0].value
 
 
 def test_at_most_16_are_silenced():
@@ -287,9 +298,11 @@ def test_sessions_hold_no_maps():
     assert held_bytes(open_page(**SILENCED)) < 500_000
 
 
-def test_shares_of_next_to_nothing_are_told():
-    from vgg_viz.ui.parts.silencing import percent
+def test_the_largest_change_has_either_sign():
+    assert largest(np.array([[1, 2, 0], [0, -3, 2.5]])) == (1, 1)
+    assert largest(np.array([[1, 4, 0], [0, -3, 2.5]])) == (0, 1)
 
+
+def test_shares_of_next_to_nothing_are_told():
     shares = [percent(*both) for both in ((0.0, 0.0), (2.0, 0.0), (0.1, 100), (3, 2))]
     assert shares == ["0%", "was silent", "<1%", "150%"]
-    assert figure(0.0) == "0"
