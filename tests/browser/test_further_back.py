@@ -72,7 +72,7 @@ def test_in_a_lecture_it_takes_the_place_of_the_maps_and_is_chosen_behind_m(open
     expect(page.locator(".st-key-maps-mosaic canvas[data-shown]")).to_be_visible()
     page.keyboard.press("m")
     choose(page, "Back to", "The pixels")
-    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Close controls").click()
     expect(page.locator(".st-key-maps-mosaic")).to_have_count(0)
     expect(drawn(page)).to_be_in_viewport(ratio=0.999)
     main = page.locator('[data-testid="stMain"]')
