@@ -47,6 +47,7 @@ def test_pixels_and_biases_add_up_to_the_value_and_back_undoes_each_choice(open_
     page.go_back()
     expect(drawn(page)).to_have_count(0)
     page.go_forward()
+    expect(drawn(page)).to_have_count(1)
     settle(page)
     assert sums(page, "further-back-sum") == [pixels, biases, together, value]
 
@@ -76,4 +77,4 @@ def test_in_a_lecture_it_takes_the_place_of_the_maps_and_is_chosen_behind_m(open
     expect(page.locator(".st-key-maps-mosaic")).to_have_count(0)
     expect(drawn(page)).to_be_in_viewport(ratio=0.999)
     main = page.locator('[data-testid="stMain"]')
-    expect(main.get_by_text(re.compile("pixels .*, biases .*, together "))).to_be_visible()
+    expect(main.get_by_text(re.compile("pixels .*, biases .*, together ")).first).to_be_visible()
