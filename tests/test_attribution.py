@@ -10,6 +10,7 @@ from tests.support.maps import BiasedWeights
 from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
 from vgg_viz.architecture import VGG19, Architecture
 from vgg_viz.attribution import (
+    Attribution,
     NotFiniteError,
     Question,
     attribute,
@@ -333,6 +334,28 @@ def test_numbers_too_large_for_float32_are_refused_without_a_warning(layers):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("method", [*METHODS, "integrated"])
+def test_so_are_values_whose_gradients_are_too_large(method):
+    factors = {"block1_conv1": 1e-25, "block1_conv2": 1e30, "block2_conv1": 1e10}
+
+    def times(factor):
+        return lambda kernel, bias: (kernel * np.float32(factor), bias * np.float32(0))
+
+    changes = {name: times(factor) for name, factor in factors.items()}
+    network = Network(Changed(RandomWeights(THIN), changes), THIN)
+    layer = THIN.conv_layer("block2_conv1")
+    assert np.isfinite(network.feature_maps(noise(48), layer.name)).all()
+    with pytest.raises(NotFiniteError, match="finite"):
+        asked(network, noise(48), Question(layer, 2, 5, 5, "block1_conv1", method))
+
+
+def test_so_is_what_biases_contribute(monkeypatch, thin_network, pixels):
+    monkeypatch.setattr("vgg_viz.attribution._contributed", lambda gradient, bias: np.inf)
+    with pytest.raises(NotFiniteError, match="finite"):
+        asked(thin_network, pixels, Question(THIN.conv_layer("block2_conv1"), 2, 5, 5, "input"))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("method", [*METHODS, "integrated"])
 @pytest.mark.parametrize(("grey", "bias"), [(0, 0), (0, 1), (200, 0)])
 def test_of_one_colour_and_without_biases_there_is_an_answer_without_a_warning(method, grey, bias):
     def biased(kernel, biases):
@@ -350,6 +373,18 @@ def test_of_one_colour_and_without_biases_there_is_an_answer_without_a_warning(m
         assert found.explained == pytest.approx(found.value, rel=0.05, abs=1e-6)
     if method == "contribution" and grey == 0:
         assert found.silent
+
+
+def test_what_cancels_out_is_not_silent():
+    area = Area(Interval(2, 3), Interval(0, 2))
+    values = np.array([[[1, -3]], [[-1, 3]]], np.float32)
+    found = Attribution(values, area, 7.0, {"block1_conv1": 2.0}, 5.0)
+    assert not found.silent
+    assert (found.total, found.explained) == (0, 7)
+    assert found.by_place.tolist() == [[0, 0]]
+    assert found.by_map.tolist() == [-2, 2]
+    assert [one.tolist() for one in found.strongest(3)] == [[1], [0]]
+    assert found.place(0) == found.place(1) == (2, 1)
 
 
 def test_maps_and_places_are_ranked_by_all_that_they_contribute(thin_network, pixels):
