@@ -286,6 +286,12 @@ def test_on_a_tour_it_does_too():
     assert "Seen in" in [one.label for one in page.sidebar.selectbox]
 
 
+def test_to_silence_a_map_is_no_part_of_a_step_that_does_not():
+    page = open_page(tour="5")
+    assert "You have changed the page" not in texts(page)
+    assert "You have changed the page" in texts(choose(page, "silenced", (4,)))
+
+
 def test_beside_another_picture_nothing_is_silenced():
     page = open_page(**SILENCED, compare="Another picture", channel="5")
     assert not grids(page)
