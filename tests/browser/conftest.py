@@ -32,7 +32,9 @@ LAPTOP = ViewportSize(width=1280, height=720)
 # it shows is drawn with the first change.
 GO = """(query) => {
     document.activeElement?.blur();
+    document.querySelector('[data-testid="stMain"]').scrollTo(0, 0);
     window.went = location.search === `?${query}`;
+    if (window.went) return;
     const observer = new MutationObserver(() => {
         observer.disconnect();
         window.went = true;
@@ -42,6 +44,7 @@ GO = """(query) => {
     history.replaceState(history.state, "", `?${query}`);
     dispatchEvent(new PopStateEvent("popstate", { state: history.state }));
 }"""
+NARROW = 768  # Streamlit closes its sidebar where a window is no wider, and leaves it so
 MOST_STEPS = 40  # of a tab's history; browsers keep 50
 
 
@@ -157,14 +160,14 @@ class Tab:
     page: Page | None = None
 
     def go(self, query: str, viewport: ViewportSize, color_scheme: str) -> Page:
-        """Bring it to a link on such a screen; it is opened if it is not, or has gone far."""
-        if self.page and self.page.evaluate("history.length") > MOST_STEPS:
+        """Bring it to a link on such a screen; it is opened anew if it has gone far."""
+        if self.page and not self._may_go_on(viewport):
             self.close()
         stands = self.page is not None
         if self.page is None:
             self.page = self.context.new_page()
             watch(self.page, self.errors)
-        self.page.emulate_media(media="screen", color_scheme=color_scheme)
+        self.page.emulate_media(media="null", color_scheme=color_scheme)
         self.page.set_viewport_size(viewport)
         if stands:
             self.page.mouse.move(0, 0)
@@ -175,6 +178,10 @@ class Tab:
             self.page.goto(f"{self.address}/?{query}")
         settle(self.page)
         return self.page
+
+    def _may_go_on(self, viewport: ViewportSize) -> bool:
+        widths = [size["width"] <= NARROW for size in (viewport, self.page.viewport_size)]
+        return widths[0] == widths[1] and self.page.evaluate("history.length") <= MOST_STEPS
 
     def close(self) -> None:
         if self.page:

@@ -46,8 +46,8 @@ def scrolled(page: Page) -> float:
 
 
 @pytest.mark.parametrize("viewport", LAPTOPS, ids=lambda size: str(size["width"]))
-def test_a_clicked_map_and_its_photograph_are_in_sight_and_large(open_page, viewport):
-    page = open_page(LAYER, viewport=viewport)
+def test_a_clicked_map_and_its_photograph_are_in_sight_and_large(visit, viewport):
+    page = visit(LAYER, viewport=viewport)
     mosaic = grid(page)
     assert_in_sight(part(page, "photo-stage"))
     expect(part(page, "reading")).to_contain_text("Click a map")
@@ -90,8 +90,8 @@ def test_full_screen_outlives_the_first_choice(open_page):
     assert page.evaluate("document.fullscreenElement !== null")
 
 
-def test_the_panel_stays_while_the_maps_scroll(open_page):
-    page = open_page(f"{LAYER}&channel=12")
+def test_the_panel_stays_while_the_maps_scroll(visit):
+    page = visit(f"{LAYER}&channel=12")
     looked_into(page, 12)
     scroll(page, 250)
     assert_in_sight(part(page, "map-stage"), part(page, "photo-stage"))
@@ -101,8 +101,8 @@ def test_the_panel_stays_while_the_maps_scroll(open_page):
     assert scrolled(page) == 250
 
 
-def test_the_details_of_a_sum_are_one_click_away(open_page):
-    page = open_page(f"{LAYER}&channel=12&row=20&column=30")
+def test_the_details_of_a_sum_are_one_click_away(visit):
+    page = visit(f"{LAYER}&channel=12&row=20&column=30")
     looked_into(page, 12)
     part(page, "explain").click()
     assert_in_sight(page.locator("h3", has_text="Where the value at row 20, column 30"))
@@ -142,16 +142,14 @@ def test_a_trail_is_none_of_a_place_that_was_not_walked_to(open_page):
     expect(part(page, "trail")).to_be_hidden()
 
 
-def test_a_map_that_is_not_among_those_shown_is_said(open_page):
-    page = open_page(f"{LAYER}&channel=200")
+def test_a_map_that_is_not_among_those_shown_is_said(visit):
+    page = visit(f"{LAYER}&channel=200")
     looked_into(page, 200)
     expect(part(page, "note")).to_contain_text("Map 200 is not among the 64 maps shown")
 
 
-def test_fields_show_their_numbers_where_the_page_is_narrow(open_page):
-    page = open_page(
-        f"{LAYER}&channel=112&row=20&column=30", viewport={"width": 1024, "height": 720}
-    )
+def test_fields_show_their_numbers_where_the_page_is_narrow(visit):
+    page = visit(f"{LAYER}&channel=112&row=20&column=30", viewport={"width": 1024, "height": 720})
     looked_into(page, 112)
     for name in ("Map", "Row", "Column"):
         field = page.get_by_role("spinbutton", name=name)
@@ -223,8 +221,8 @@ def test_a_finger_dragged_over_the_map_shows_the_field(open_page):
 # -- in a lecture
 
 
-def test_in_a_lecture_a_map_opens_and_closes_beside_the_grid(open_page):
-    page = open_page(f"{LAYER}&lecture=true")
+def test_in_a_lecture_a_map_opens_and_closes_beside_the_grid(visit):
+    page = visit(f"{LAYER}&lecture=true")
     mosaic = grid(page)
     assert_in_sight(mosaic, part(page, "photo-stage"))
     first = {"x": 30, "y": 45}
@@ -246,8 +244,8 @@ def test_in_a_lecture_a_map_opens_and_closes_beside_the_grid(open_page):
 # -- two maps side by side
 
 
-def test_two_inspectors_point_together_and_a_click_explains_the_value_of_either(open_page):
-    page = open_page(f"{LAYER}&compare=Another+picture&channel=12")
+def test_two_inspectors_point_together_and_a_click_explains_the_value_of_either(visit):
+    page = visit(f"{LAYER}&compare=Another+picture&channel=12")
     for name in ("inspector-0", "inspector-1"):
         looked_into(page, 12, name)
     stage = part(page, "map-stage", "inspector-1")
@@ -266,8 +264,8 @@ def test_two_inspectors_point_together_and_a_click_explains_the_value_of_either(
     expect(page.get_by_role("radio", name="Raccoon").last).to_be_checked()
 
 
-def test_a_difference_has_two_scales(open_page):
-    page = open_page(f"{LAYER}&compare=Another+picture&shown_as=Difference")
+def test_a_difference_has_two_scales(visit):
+    page = visit(f"{LAYER}&compare=Another+picture&shown_as=Difference")
     scales = page.locator('[data-testid="stSidebar"] [role="radiogroup"]', has_text="Each pair")
     expect(scales.get_by_role("radio")).to_have_text(["Each pair", "Layer"])
     captions = page.locator('[data-testid="stMain"] [data-testid="stCaptionContainer"]')

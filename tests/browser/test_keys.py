@@ -22,9 +22,9 @@ def expect_list(page: Page) -> None:
 
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_button_and_the_key_open_the_list(open_page, width, scheme):
+def test_the_button_and_the_key_open_the_list(visit, width, scheme):
     size = {"width": width, "height": 720}
-    page = open_page("view=Filters", viewport=size, color_scheme=scheme)
+    page = visit("view=Filters", viewport=size, color_scheme=scheme)
     page.get_by_role("button", name="Keys").click()
     expect_list(page)
     listening(page)
@@ -32,8 +32,8 @@ def test_the_button_and_the_key_open_the_list(open_page, width, scheme):
     expect_list(page)
 
 
-def test_in_a_lecture_the_key_alone_opens_the_list_and_esc_closes_no_more(open_page):
-    page = open_page("view=Filters&lecture=true")
+def test_in_a_lecture_the_key_alone_opens_the_list_and_esc_closes_no_more(visit):
+    page = visit("view=Filters&lecture=true")
     expect(page.get_by_role("button", name="Leave")).to_be_visible()
     expect(page.get_by_role("button", name="Keys")).to_have_count(0)
     listening(page)
@@ -42,8 +42,8 @@ def test_in_a_lecture_the_key_alone_opens_the_list_and_esc_closes_no_more(open_p
     expect(page.get_by_role("button", name="Leave")).to_be_visible()
 
 
-def test_on_a_tour_the_views_are_covered_by_nothing_and_the_key_opens_the_list(open_page):
-    page = open_page("tour=2")
+def test_on_a_tour_the_views_are_covered_by_nothing_and_the_key_opens_the_list(visit):
+    page = visit("tour=2")
     last = page.locator(".st-key-view-choice").get_by_role("radio").last.bounding_box()
     tools = page.locator(".st-key-page-tools").bounding_box()
     assert last["x"] + last["width"] <= tools["x"]
@@ -54,8 +54,8 @@ def test_on_a_tour_the_views_are_covered_by_nothing_and_the_key_opens_the_list(o
 
 @pytest.mark.parametrize("query", ["view=Filters", "tour=4"])
 @pytest.mark.parametrize("width", [390, 360])
-def test_on_a_phone_the_tools_stand_in_one_row_and_the_views_in_whole_ones(open_page, query, width):
-    page = open_page(query, viewport={"width": width, "height": 720})
+def test_on_a_phone_the_tools_stand_in_one_row_and_the_views_in_whole_ones(visit, query, width):
+    page = visit(query, viewport={"width": width, "height": 720})
     tools = page.locator(".st-key-page-tools").get_by_role("button")
     views = page.locator(".st-key-view-choice").get_by_role("radio")
     # The conclusion has the last row for itself.

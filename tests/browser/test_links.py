@@ -51,11 +51,12 @@ def test_the_links_have_every_field():
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_a_link_is_read_kept_and_opens_the_same_view_elsewhere(open_page, link):
+def test_a_link_is_read_kept_and_opens_the_same_view_elsewhere(visit, open_page, link):
     if "excited_by=Made" in link:
         # What is made while one looks is there at once for who comes later.
-        expect(open_page(link).locator(".st-key-made-progress")).to_have_text("Finished.")
-    first = open_page(link)
+        made = open_page(link, settled=False).locator(".st-key-made-progress")
+        expect(made).to_have_text("Finished.")
+    first = visit(link)
     said = words(first)
     assert query(first) == parse_qs(link)
     # On the way of a visitor: the address as the page has it now, in another browser.
@@ -65,8 +66,8 @@ def test_a_link_is_read_kept_and_opens_the_same_view_elsewhere(open_page, link):
     assert query(second) == query(first)
 
 
-def test_what_is_clicked_stands_in_the_address_and_a_default_does_not(open_page):
-    page = open_page("view=Feature+maps")
+def test_what_is_clicked_stands_in_the_address_and_a_default_does_not(visit):
+    page = visit("view=Feature+maps")
     settle(page)
     page.get_by_role("radio", name="Layer", exact=True).click()
     expect(page).to_have_url(re.compile("scale=Layer"))
@@ -80,8 +81,8 @@ def test_what_is_clicked_stands_in_the_address_and_a_default_does_not(open_page)
     expect(page).to_have_url(re.compile(r"^((?!maps=).)*$"))
 
 
-def test_a_choice_outlives_a_visit_to_another_view(open_page):
-    page = open_page("view=Feature+maps&maps=5&channel=3")
+def test_a_choice_outlives_a_visit_to_another_view(visit):
+    page = visit("view=Feature+maps&maps=5&channel=3")
     said = words(page)
     page.get_by_role("radio", name="Architecture").click()
     expect(page.locator("h2").first).to_have_text("The architecture of VGG19")
@@ -107,8 +108,8 @@ def test_without_permission_the_link_is_there_to_be_copied_with_its_note(open_pa
     assert page.get_by_label("Link to this view").input_value() == page.url
 
 
-def test_nonsense_in_all_values_is_the_default_page(open_page):
-    default = open_page("view=Feature+maps")
+def test_nonsense_in_all_values_is_the_default_page(visit, open_page):
+    default = visit("view=Feature+maps")
     said = words(default)
     keys = sorted(set(links.FIELDS) - {"view", "lecture"})
     nonsense = "&".join(f"{key}=%3Cscript%3Ealert(1)%3C%2Fscript%3E" for key in keys)

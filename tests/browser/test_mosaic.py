@@ -42,8 +42,8 @@ def heading(page: Page) -> Locator:
     return page.locator("h2")
 
 
-def test_arrows_stay_the_pages_after_a_click_in_a_lecture(open_page):
-    page = open_page(LECTURE)
+def test_arrows_stay_the_pages_after_a_click_in_a_lecture(visit):
+    page = visit(LECTURE)
     mosaic = grid(page)
     mosaic.click(position={"x": 40, "y": 60})
     settle(page)
@@ -69,16 +69,16 @@ def test_who_came_by_keyboard_moves_with_the_arrows_until_escape(open_page):
     expect(heading(page)).to_contain_text("block3_conv1")
 
 
-def test_a_choice_is_announced(open_page):
-    page = open_page(LAYER)
+def test_a_choice_is_announced(visit):
+    page = visit(LAYER)
     mosaic = grid(page)
     mosaic.click(position=tile_centre(mosaic, 18))
     announced = page.locator(f'{MOSAIC} [role="status"].announced')
     expect(announced).to_have_text("19 is chosen")
 
 
-def test_the_tip_under_a_resting_pointer_tells_the_new_layers_numbers(open_page):
-    page = open_page(LECTURE)
+def test_the_tip_under_a_resting_pointer_tells_the_new_layers_numbers(visit):
+    page = visit(LECTURE)
     mosaic = grid(page)
     mosaic.hover(position={"x": 40, "y": 60})
     tip = page.locator(f"{MOSAIC} .tip")
@@ -90,8 +90,8 @@ def test_the_tip_under_a_resting_pointer_tells_the_new_layers_numbers(open_page)
 
 
 @pytest.mark.parametrize(("place", "zoom"), [(LECTURE, 1.25), (LECTURE, 2), ("tour=5", 2)])
-def test_tiles_do_not_shrink_when_one_zooms_in(open_page, place, zoom):
-    whole = tile_side(grid(open_page(place)))
+def test_tiles_do_not_shrink_when_one_zooms_in(visit, open_page, place, zoom):
+    whole = tile_side(grid(visit(place)))
     # As a browser does it: fewer, larger pixels in a window of the same size.
     page = open_page(
         place,
@@ -106,8 +106,8 @@ def test_tiles_do_not_shrink_when_one_zooms_in(open_page, place, zoom):
     assert tile_side(grid(page)) >= 0.95 * whole
 
 
-def test_all_rows_of_filters_are_seen_in_a_lecture(open_page):
-    box = grid(open_page(KERNELS), "kernels").bounding_box()
+def test_all_rows_of_filters_are_seen_in_a_lecture(visit):
+    box = grid(visit(KERNELS), "kernels").bounding_box()
     assert box["y"] + box["height"] <= 720
 
 
@@ -180,8 +180,8 @@ def test_a_saved_pictures_address_lives_on_after_the_click(open_page):
     assert page.evaluate("window.revoked") == 0
 
 
-def test_titles_and_edges_follow_a_theme_that_is_switched(open_page):
-    page = open_page(LAYER, color_scheme="light")
+def test_titles_and_edges_follow_a_theme_that_is_switched(visit):
+    page = visit(LAYER, color_scheme="light")
     canvas = grid(page).locator("canvas")
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(
@@ -204,8 +204,8 @@ def test_the_whole_diagram_is_seen_on_a_laptop(open_page):
     assert drawn <= shown
 
 
-def test_tips_and_legends_say_numbers_as_people_do(open_page):
-    page = open_page(LAYER + "&scale=Layer")
+def test_tips_and_legends_say_numbers_as_people_do(visit):
+    page = visit(LAYER + "&scale=Layer")
     mosaic = grid(page)
     for tile in (0, 10, 18):
         mosaic.hover(position=tile_centre(mosaic, tile))

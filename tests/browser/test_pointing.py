@@ -34,8 +34,8 @@ def tile_centre(mosaic: Locator, tile: int, columns: int = 8) -> dict[str, float
     return {"x": (column + 0.5) * box["width"] / 8, "y": (row + 0.6) * box["height"] / 8}
 
 
-def test_hovering_tells_a_tiles_numbers_without_a_script_run(open_page):
-    page = open_page(LAYER)
+def test_hovering_tells_a_tiles_numbers_without_a_script_run(visit):
+    page = visit(LAYER)
     mosaic = grid(page)
     page.evaluate(
         """() => {
@@ -143,9 +143,9 @@ def test_fullscreen_and_zoom_keep_hover_and_click(open_page):
     expect(page).to_have_url(re.compile(r"channel=1\b"))
 
 
-def test_small_maps_are_drawn_sharp(open_page):
+def test_small_maps_are_drawn_sharp(visit):
     """Neighbouring pixels within one of the 14 x 14 positions of a map are of one colour."""
-    page = open_page("view=Feature+maps&layer=16+%C2%B7+block5_conv4&maps=4")
+    page = visit("view=Feature+maps&layer=16+%C2%B7+block5_conv4&maps=4")
     canvas = grid(page).locator("canvas")
     colours = canvas.evaluate(
         """(canvas) => {
@@ -170,8 +170,8 @@ def test_save_downloads_a_picture(open_page):
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
 
 
-def test_pointing_at_the_map_shows_what_it_sees_and_a_click_explains_it(open_page):
-    page = open_page(f"{LAYER}&channel=7")
+def test_pointing_at_the_map_shows_what_it_sees_and_a_click_explains_it(visit):
+    page = visit(f"{LAYER}&channel=7")
     stage = page.locator(".st-key-inspector .stage").first
     expect(page.locator(".st-key-inspector .inspector[data-shown]")).to_be_visible()
     box = stage.bounding_box()
@@ -188,9 +188,9 @@ def test_pointing_at_the_map_shows_what_it_sees_and_a_click_explains_it(open_pag
 
 
 @pytest.mark.parametrize("name", ["block1_conv2", "block3_conv3", "block5_conv4"])
-def test_the_receptive_field_is_the_one_that_the_core_computes(open_page, name):
+def test_the_receptive_field_is_the_one_that_the_core_computes(visit, name):
     layer = VGG19.layer(name)
-    page = open_page(f"view=Feature+maps&layer={quote_plus(layer.title)}&maps=4&channel=1")
+    page = visit(f"view=Feature+maps&layer={quote_plus(layer.title)}&maps=4&channel=1")
     expect(page.locator(".st-key-inspector .inspector[data-shown]")).to_be_visible()
     stage = page.locator(".st-key-inspector .stage").first
     box, side = stage.bounding_box(), layer.output_shape[0]
@@ -210,8 +210,8 @@ def test_the_receptive_field_is_the_one_that_the_core_computes(open_page, name):
         )
 
 
-def test_a_contributor_leads_back_a_layer(open_page):
-    page = open_page(f"{LAYER}&channel=7&row=29&column=29")
+def test_a_contributor_leads_back_a_layer(visit):
+    page = visit(f"{LAYER}&channel=7&row=29&column=29")
     contributors = grid(page, "contributors")
     contributors.click(position={"x": 40, "y": 60})
     expect(page.locator("h2")).to_have_text(["Feature maps of block2_conv2"])
@@ -220,8 +220,8 @@ def test_a_contributor_leads_back_a_layer(open_page):
     expect(page.locator("h3")).to_contain_text("Where the value at row")
 
 
-def test_a_filter_leads_to_its_map_and_back(open_page):
-    page = open_page("view=Filters&layer=5+%C2%B7+block3_conv1")
+def test_a_filter_leads_to_its_map_and_back(visit):
+    page = visit("view=Filters&layer=5+%C2%B7+block3_conv1")
     kernels = grid(page, "kernels")
     kernels.click(position=tile_centre(kernels, 8 * 4))
     expect(page.locator("h2")).to_have_text(["Feature maps of block3_conv1"])
@@ -267,8 +267,8 @@ ALL_PLACES = """([grid, tip]) => {
 }"""
 
 
-def test_tiles_over_the_photograph_tell_the_value_at_every_place(open_page):
-    page = open_page(EVIDENCE)
+def test_tiles_over_the_photograph_tell_the_value_at_every_place(visit):
+    page = visit(EVIDENCE)
     mosaic = grid(page, "evidence-0")
     tip = page.locator(".st-key-evidence-0 .tip")
     said = page.evaluate(ALL_PLACES, [mosaic.element_handle(), tip.element_handle()])
@@ -296,9 +296,9 @@ def test_the_keyboard_walks_from_place_to_place(open_page):
     expect(page.locator(".st-key-evidence-0 .pointed")).to_be_hidden()
 
 
-def test_the_value_is_to_be_seen_where_a_tile_fills_the_window(open_page):
+def test_the_value_is_to_be_seen_where_a_tile_fills_the_window(visit):
     size = {"width": 1600, "height": 900}
-    page = open_page("view=Classes&lecture=true", viewport=size)
+    page = visit("view=Classes&lecture=true", viewport=size)
     mosaic = grid(page, "evidence-0")
     side = mosaic.bounding_box()["width"]
     for share in (0.1, 0.9):

@@ -71,8 +71,8 @@ def test_nothing_is_cut_and_nothing_is_there_to_press(visit, query):
     )
 
 
-def test_what_is_printed_has_few_pages(open_page):
-    page = open_page("view=Blocks&block_maps=16", color_scheme="dark")
+def test_what_is_printed_has_few_pages(visit):
+    page = visit("view=Blocks&block_maps=16", color_scheme="dark")
     expect(page.locator("canvas[data-shown]")).to_have_count(5)
     settle(page)
     for paper in PAPERS:

@@ -139,10 +139,10 @@ def assert_unharmed(page: Page) -> None:
 
 
 @pytest.mark.parametrize("view", ["Architecture", "Filters", "Feature maps", "Blocks"])
-def test_an_address_with_a_script_in_it_is_only_words(open_page, view):
+def test_an_address_with_a_script_in_it_is_only_words(visit, view):
     names = [name for name in FIELDS if name not in ("view", "lecture")] + ["debug", "strange"]
     query = "&".join(f"{name}={quote(SCRIPT)}" for name in names)
-    page = open_page(f"view={quote(view)}&{query}&{quote(SCRIPT)}=1")
+    page = visit(f"view={quote(view)}&{query}&{quote(SCRIPT)}=1")
     assert_unharmed(page)
 
 

@@ -163,9 +163,9 @@ def test_a_clickers_keys_go_on_and_back(open_page):
     expect(page.locator(f'{PANEL} [data-testid="stAlert"]')).to_have_count(0)
 
 
-def test_keys_in_a_lecture(open_page):
+def test_keys_in_a_lecture(visit):
     layer = "layer=7+%C2%B7+block3_conv3"
-    page = open_page(f"view=Feature+maps&{layer}&maps=16&lecture=true")
+    page = visit(f"view=Feature+maps&{layer}&maps=16&lecture=true")
     listening(page)
     heading = page.locator("h2")
     page.keyboard.press("PageDown")
@@ -190,16 +190,16 @@ SCROLLED = "() => document.querySelector('[data-testid=\"stMain\"]').scrollTop >
 AT_TOP = "() => document.querySelector('[data-testid=\"stMain\"]').scrollTop === 0"
 
 
-@pytest.mark.parametrize("key", ["PageDown", " ", "End", "ArrowDown"])
-def test_the_keyboard_alone_scrolls_the_page(open_page, key):
+def test_the_keyboard_alone_scrolls_the_page(open_page):
     page = open_page("view=Blocks")
     listening(page)
     assert page.evaluate("document.activeElement === document.body")
     page.wait_for_function(AT_TOP)
-    page.keyboard.press(key)
-    page.wait_for_function(SCROLLED)
-    page.keyboard.press("Home")
-    page.wait_for_function(AT_TOP)
+    for key in ("PageDown", " ", "End", "ArrowDown"):
+        page.keyboard.press(key)
+        page.wait_for_function(SCROLLED)
+        page.keyboard.press("Home")
+        page.wait_for_function(AT_TOP)
 
 
 def test_a_lectures_view_picture_and_number_are_changed_without_leaving_it(open_page):
@@ -248,9 +248,9 @@ def test_esc_closes_what_is_open_first(open_page):
 
 @pytest.mark.parametrize("query", ["view=Feature+maps&maps=64", "view=Filters", "tour=4", "tour=8"])
 @pytest.mark.parametrize("width", [1100, 1280, 1920])
-def test_nothing_lies_over_a_lectures_words(open_page, query, width):
+def test_nothing_lies_over_a_lectures_words(visit, query, width):
     size = {"width": width, "height": 720}
-    page = open_page(f"{query}&lecture=true&answer=true", viewport=size)
+    page = visit(f"{query}&lecture=true&answer=true", viewport=size)
     expect(page.locator("canvas[data-shown]").first).to_be_visible()
     settle(page)
     tools = page.locator(".st-key-page-tools button").all()
@@ -275,8 +275,8 @@ def overlap(one, other):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("lecture", ["true", "false"])
-def test_the_buttons_of_tour_and_lecture_can_be_read(open_page, scheme, lecture):
-    page = open_page(f"tour=2&lecture={lecture}", color_scheme=scheme)
+def test_the_buttons_of_tour_and_lecture_can_be_read(visit, scheme, lecture):
+    page = visit(f"tour=2&lecture={lecture}", color_scheme=scheme)
     for name in ("tour-next", "tour-back", "tour-leave", "lecture-switch"):
         words, ground = page.locator(f".st-key-{name} button").evaluate(
             """button => {
@@ -303,8 +303,8 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("lecture", ["true", "false"])
-def test_the_photograph_that_a_step_speaks_of_is_in_sight(open_page, lecture):
-    page = open_page(f"tour=6&lecture={lecture}")
+def test_the_photograph_that_a_step_speaks_of_is_in_sight(visit, lecture):
+    page = visit(f"tour=6&lecture={lecture}")
     expect(page.locator("canvas[data-shown]")).to_be_visible()
     settle(page)
     photographs = page.get_by_alt_text(sample("hopper").alt).all()
@@ -314,8 +314,8 @@ def test_the_photograph_that_a_step_speaks_of_is_in_sight(open_page, lecture):
     assert seen[0]["y"] + seen[0]["height"] <= 720
 
 
-def test_the_browsers_tab_names_the_view(open_page):
-    page = open_page("view=Blocks")
+def test_the_browsers_tab_names_the_view(visit):
+    page = visit("view=Blocks")
     expect(page).to_have_title("Blocks · VGG Viz")
     page.get_by_role("radio", name="Feature maps").click()
     expect(page).to_have_title("Feature maps · VGG Viz")
@@ -344,8 +344,8 @@ def test_a_tour_from_a_file_and_a_broken_one(open_page, tmp_path):
     expect(title(page)).to_have_text("2 of 2 · The blocks")
 
 
-def test_lecture_mode_by_its_key_and_layers_by_arrow_keys(open_page):
-    page = open_page("view=Feature+maps&layer=7+%C2%B7+block3_conv3&maps=16")
+def test_lecture_mode_by_its_key_and_layers_by_arrow_keys(visit):
+    page = visit("view=Feature+maps&layer=7+%C2%B7+block3_conv3&maps=16")
     settle(page)
     page.keyboard.press("l")
     expect(page.locator('[data-testid="stSidebar"]')).to_be_hidden()
@@ -373,8 +373,8 @@ def test_lecture_mode_by_its_key_and_layers_by_arrow_keys(open_page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_lecture_mode_has_the_highest_contrast(open_page, scheme):
-    page = open_page("view=Feature+maps&lecture=true&maps=4", color_scheme=scheme)
+def test_lecture_mode_has_the_highest_contrast(visit, scheme):
+    page = visit("view=Feature+maps&lecture=true&maps=4", color_scheme=scheme)
     settle(page)
     ink, ground = ("rgb(0, 0, 0)", "rgb(255, 255, 255)")
     if scheme == "dark":

@@ -96,8 +96,8 @@ def test_a_link_restores_layer_count_scale_and_picture(open_page):
     expect(caption).to_contain_text("100 of 256 maps shown")
 
 
-def test_a_thumbnail_is_one_click(open_page):
-    page = open_page("view=Feature+maps")
+def test_a_thumbnail_is_one_click(visit):
+    page = visit("view=Feature+maps")
     page.get_by_role("radio", name="Raccoon").click()
     expect(page.locator('[data-testid="stMain"]')).to_contain_text("Raccoon (stretched)")
     settle(page)
@@ -118,8 +118,8 @@ def test_an_upload_is_shown_and_a_broken_one_is_one_sentence(open_page, tmp_path
     expect(alert).to_have_count(0)
 
 
-def test_layer_by_keyboard(open_page):
-    page = open_page("view=Filters")
+def test_layer_by_keyboard(visit):
+    page = visit("view=Filters")
     page.get_by_role("combobox", name="Layer").click()
     page.get_by_role("option", name="2 · block1_conv2").click()
     expect(page.locator("h2")).to_have_text(["Filters of block1_conv2"])

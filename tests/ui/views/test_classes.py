@@ -1,6 +1,7 @@
 """The Classes view: the answer, what speaks for a class, and the maps that count."""
 
 import io
+from functools import cache
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ def evidence_of(page, name="evidence-0"):
     return header, np.frombuffer(values, "<f4").reshape(-1, 14, 14)
 
 
+@cache
 def answered(truth: Truth, **other: str) -> tuple[np.ndarray, Answer]:
     maps = truth.maps(LAST, **other)
     return maps, classes.answer(UntrainedDense(19), maps)
