@@ -19,6 +19,7 @@ PLACES = {
     "maps": MAPS,
     "position": f"{MAPS}&channel=12&row=7&column=9",
     "further back": f"{MAPS}&channel=12&row=7&column=9&back_to=The+pixels&sanity=true",
+    "silenced": f"{MAPS}&channel=12&silenced=4%2C12",
     "excites": "view=What+excites+it&channel=12",
     "two networks": "view=What+excites+it&maps=9&channel=12&compare=The+other+network",
     "made": "view=What+excites+it&excited_by=Made&made=2&channel=2&paste=true",
