@@ -70,6 +70,8 @@ def show_field() -> None:
     problem = state.mistyped(NUMBERS)
     if problem:
         st.warning(words.escape(f"{problem[0].upper()}{problem[1:]}."))
+    if silenced() and not mode.is_explained():
+        st.caption("Which later maps change, and by how much, stands below.")
 
 
 def switch_key(channel: int, now: tuple[int, ...]) -> str:
