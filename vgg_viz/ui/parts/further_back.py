@@ -1,6 +1,7 @@
 """The way back from a value over many layers: how far, by which method, and how far to trust it."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -24,6 +25,7 @@ from vgg_viz.ui.parts.attribution import (
 )
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, picked, selection, walk
+from vgg_viz.ui.state.serving import results
 from vgg_viz.ui.state.walk import Stop
 from vgg_viz.ui.widgets import controls, export_menu, grid, words
 from vgg_viz.ui.widgets.colour_grid import ColourGrid
@@ -67,7 +69,8 @@ def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
     asked = choose(maps.layer.name, channel, position)
     if asked is None:
         return
-    traced = Traced(maps, asked)
+    # What takes long says here how far it is, and not above the maps.
+    traced = Traced(replace(maps, results=results()), asked)
     if not is_something(traced):
         return
     if asked.back_to == INPUT:
@@ -154,7 +157,7 @@ def show_sum(traced: Traced) -> None:
         ("= sum", found.explained),
         ("the network’s value", found.value),
     ]
-    with st.container(horizontal=True, gap="large", key="further-back-sum"):
+    with st.container(horizontal=True, gap="medium", key="further-back-sum"):
         for label, number in steps:
             st.metric(label, figure(number, 5), width="content")
     tell_agreement(asked, found)
