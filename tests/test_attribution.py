@@ -8,6 +8,7 @@ import pytest
 from tests.support.back_by_numpy import Whole, integrated
 from tests.support.maps import BiasedWeights
 from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
+from vgg_viz import attribution
 from vgg_viz.architecture import VGG19, Architecture
 from vgg_viz.attribution import (
     Attribution,
@@ -333,8 +334,9 @@ def test_numbers_too_large_for_float32_are_refused_without_a_warning(layers):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("method", [*METHODS, "integrated"])
-def test_so_are_values_whose_gradients_are_too_large(method):
+@pytest.mark.parametrize("back_to", ["block1_conv1", "input"])
+@pytest.mark.parametrize("method", ["contribution", "guided", "integrated"])
+def test_so_are_values_whose_gradients_are_too_large(method, back_to):
     factors = {"block1_conv1": 1e-25, "block1_conv2": 1e30, "block2_conv1": 1e10}
 
     def times(factor):
@@ -345,11 +347,16 @@ def test_so_are_values_whose_gradients_are_too_large(method):
     layer = THIN.conv_layer("block2_conv1")
     assert np.isfinite(network.feature_maps(noise(48), layer.name)).all()
     with pytest.raises(NotFiniteError, match="finite"):
-        asked(network, noise(48), Question(layer, 2, 5, 5, "block1_conv1", method))
+        asked(network, noise(48), Question(layer, 2, 5, 5, back_to, method))
 
 
+@pytest.mark.filterwarnings("error")
 def test_so_is_what_biases_contribute(monkeypatch, thin_network, pixels):
-    monkeypatch.setattr("vgg_viz.attribution._contributed", lambda gradient, bias: np.inf)
+    endless = np.full((1, 2, 2, 5), np.inf, np.float32)
+    contributed = attribution._contributed
+    monkeypatch.setattr(
+        attribution, "_contributed", lambda gradient, bias: contributed(endless, np.zeros(5))
+    )
     with pytest.raises(NotFiniteError, match="finite"):
         asked(thin_network, pixels, Question(THIN.conv_layer("block2_conv1"), 2, 5, 5, "input"))
 
