@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from tests.support.maps import all_layers
 from tests.support.pages import (
     choose,
     held_bytes,
@@ -23,9 +24,10 @@ from tests.support.thin import Changed
 from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn, assert_shown
 from vgg_viz.architecture import VGG19
 from vgg_viz.links import LAYERS, read
-from vgg_viz.network import Network
+from vgg_viz.network import Network, preprocess
 from vgg_viz.ui.parts.silenced_maps import largest
 from vgg_viz.ui.parts.silencing import percent
+from vgg_viz.ui.state.serving import shared
 
 NUMBERS = (5, 12)
 SILENCED = {**MAPS, "maps": "4", "silenced": "5,12"}
@@ -41,25 +43,33 @@ def mute(kernel, bias):
 
 
 @pytest.fixture(scope="module")
+def loud(truth):
+    """What each layer of the page's own network makes of the cat."""
+    with network_of(StandIn()):
+        network = shared().loaders["imagenet"].network().result()
+    return all_layers(network.model, VGG19)(preprocess(truth.pictures["cat"]))
+
+
+@pytest.fixture(scope="module")
 def quiet(truth):
-    """What each later layer of that network makes of the cat."""
+    """The same of a network where nothing makes these maps."""
     network = Network(Changed(StandIn(), {LAYER.name: mute}))
-    return {one.name: network.feature_maps(truth.pictures["cat"], one.name) for one in LATER}
+    return all_layers(network.model, VGG19)(preprocess(truth.pictures["cat"]))
 
 
 def number(text):
     return float(text.replace("−", "-").replace(",", ""))
 
 
-def apart(truth, quiet, layer):
+def apart(loud, quiet, layer):
     """How far each map is from what it was on the mean, and its mean before."""
-    before = truth.maps(layer.name).astype(np.float64)
+    before = loud[layer.name].astype(np.float64)
     return np.abs(quiet[layer.name] - before).mean(axis=(1, 2)), before.mean(axis=(1, 2))
 
 
-def most(truth, quiet, layer, count):
+def most(loud, quiet, layer, count):
     """The numbers of the maps that change most."""
-    mean, _ = apart(truth, quiet, layer)
+    mean, _ = apart(loud, quiet, layer)
     return (np.argsort(-mean, kind="stable")[:count] + 1).tolist()
 
 
@@ -67,15 +77,15 @@ def grids(page):
     return {name: tiles_of(data) for name, data in payloads(page).items() if "silenced-" in name}
 
 
-def test_every_later_layer_says_which_maps_change_most_and_by_how_much(truth, quiet):
+def test_every_later_layer_says_which_maps_change_most_and_by_how_much(loud, quiet):
     rows = re.findall(r"^\| (block\S+) \| (\S+) \| (.*) \|$", texts(open_page(**SILENCED)), re.M)
     assert [name for name, *_ in rows] == [one.name for one in LATER]
     for layer, (_, whole, told) in zip(LATER, rows, strict=True):
-        mean, before = apart(truth, quiet, layer)
+        mean, before = apart(loud, quiet, layer)
         share = mean.sum() / before.sum()
         assert whole == (f"{share:.0%}" if share >= 0.01 else "<1%")
         found = re.findall(r"\*\*(\d+)\*\* by (\S+) \((\d+)%\)", told)
-        assert [int(one) for one, *_ in found] == most(truth, quiet, layer, 3)
+        assert [int(one) for one, *_ in found] == most(loud, quiet, layer, 3)
         for one, by, share in found:
             index = int(one) - 1
             assert number(by) == pytest.approx(mean[index], rel=0.01)
@@ -83,12 +93,12 @@ def test_every_later_layer_says_which_maps_change_most_and_by_how_much(truth, qu
 
 
 @pytest.mark.parametrize("seen_in", ["block3_conv2", "block4_conv1"])
-def test_what_changes_most_is_shown_as_it_was_and_without(seen_in, truth, quiet):
+def test_what_changes_most_is_shown_as_it_was_and_without(seen_in, loud, quiet):
     layer = VGG19.conv_layer(seen_in)
     page = open_page(**SILENCED, seen_in=LAYERS[seen_in])
-    numbers = most(truth, quiet, layer, 16)
+    numbers = most(loud, quiet, layer, 16)
     which = np.array(numbers) - 1
-    sides = truth.maps(seen_in)[which], quiet[seen_in][which]
+    sides = loud[seen_in][which], quiet[seen_in][which]
     low, high = (
         (np.minimum(*(one.min(axis=(1, 2)) for one in sides))),
         (np.maximum(*(one.max(axis=(1, 2)) for one in sides))),
@@ -99,7 +109,7 @@ def test_what_changes_most_is_shown_as_it_was_and_without(seen_in, truth, quiet)
         assert header["numbers"] == numbers
         assert_shown(tiles, values, low, high)
         assert header["name"].startswith(f"{layer.title} · ImageNet · Cat (stretched) · ")
-    mean, _ = apart(truth, quiet, layer)
+    mean, _ = apart(loud, quiet, layer)
     for title, one in zip(found["silenced-without"][0]["titles"], numbers, strict=True):
         assert number(title.split(": ")[1]) == pytest.approx(mean[one - 1], rel=0.06)
     choose(page, "shown_as", "difference")
@@ -111,7 +121,7 @@ def test_what_changes_most_is_shown_as_it_was_and_without(seen_in, truth, quiet)
 
 
 @pytest.mark.parametrize("layer", ["block2_conv2", "block3_conv1", "block5_conv3"])
-def test_a_value_of_the_next_layer_loses_what_the_maps_had_contributed(layer, truth):
+def test_a_value_of_the_next_layer_loses_what_the_maps_had_contributed(layer, loud):
     page = open_page(
         view="Feature maps", maps="4", layer=VGG19.layer(layer).title, silenced="5,12,64"
     )
@@ -123,7 +133,7 @@ def test_a_value_of_the_next_layer_loses_what_the_maps_had_contributed(layer, tr
     ((name, *place, before, after),) = re.findall(told, texts(page))
     assert name == following
     channel, row, column = (int(one) - 1 for one in place)
-    value = float(truth.maps(following)[channel, row, column])
+    value = float(loud[following][channel, row, column])
     assert value == pytest.approx(max(0, number(before)), rel=1e-3)
     assert abs(number(before) - number(after)) == pytest.approx(lost, rel=0.01)
     # The labels say in which direction.
@@ -131,13 +141,13 @@ def test_a_value_of_the_next_layer_loses_what_the_maps_had_contributed(layer, tr
     assert [("gains" in page.metric[0].label), ("taken" in page.metric[1].label)] == [gains] * 2
 
 
-def test_that_value_is_the_one_that_changes_most(truth, quiet):
+def test_that_value_is_the_one_that_changes_most(loud, quiet):
     page, name = open_page(**SILENCED), LATER[0].name
     (channel, row, column) = map(
         int, *re.findall(r"that of map (\d+) at row (\d+), column (\d+)", texts(page))
     )
-    change = np.abs(quiet[name] - truth.maps(name))[channel - 1]
-    assert channel == most(truth, quiet, LATER[0], 1)[0]
+    change = np.abs(quiet[name] - loud[name])[channel - 1]
+    assert channel == most(loud, quiet, LATER[0], 1)[0]
     assert change[row - 1, column - 1] == pytest.approx(change.max(), rel=1e-4)
     assert number(page.metric[0].value) >= change.max() * 0.999
 
@@ -264,11 +274,11 @@ def test_numbers_that_are_too_large_end_in_a_sentence(lecture):
     assert not grids(page)
 
 
-def test_in_a_lecture_the_pair_stands_in_the_grids_place(truth, quiet):
+def test_in_a_lecture_the_pair_stands_in_the_grids_place(loud, quiet):
     page = open_page(**SILENCED, channel="5", lecture="true")
     assert "maps-mosaic" not in payloads(page)
     for header, _ in grids(page).values():
-        assert header["numbers"] == most(truth, quiet, LATER[0], 9)
+        assert header["numbers"] == most(loud, quiet, LATER[0], 9)
         assert header["name"] == "block3_conv2 · Cat · 9 of 256 maps"
     # What controls them is in the sidebar, which M opens.
     assert [one.label for one in page.sidebar.toggle] == ["Silence this map"]
