@@ -1,12 +1,25 @@
 """What a value comes from further back, on the page."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.attributed import array_of
-from tests.support.pages import choose, link_of, open_page, payloads, shown, texts, unpacked
+from tests.support.pages import (
+    choose,
+    link_of,
+    network_of,
+    open_page,
+    payloads,
+    shown,
+    texts,
+    unpacked,
+    upload,
+)
 from tests.support.thin import outcome
-from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE
+from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn
 from vgg_viz.architecture import VGG19
 from vgg_viz.attribution import Attribution, Question, attribute, seen
 from vgg_viz.links import ATTRIBUTIONS, BACK_TO, read
@@ -155,3 +168,52 @@ def test_the_export_has_the_very_array_that_its_script_makes(
     run, (name, (array, _)) = traced.script_run(), next(iter(traced.grid().arrays().items()))
     assert run.name == name
     np.testing.assert_allclose(array, array_of(run, traced.found()), rtol=1e-5, atol=1e-7)
+
+
+class Dead(StandIn):
+    """A network whose first layer answers to nothing: below zero everywhere."""
+
+    identity = "dead"
+
+    def read(self, layer_name):
+        kernel, bias = super().read(layer_name)
+        first = layer_name == "block1_conv1"
+        return (0 * kernel, bias - 10) if first else (kernel, bias)
+
+
+class Overflowing(StandIn):
+    identity = "far too large"
+
+    def read(self, layer_name):
+        kernel, bias = super().read(layer_name)
+        return (kernel * np.float32(1e20) if "conv2" in layer_name else kernel), bias
+
+
+@pytest.mark.parametrize("lecture", ["false", "true"])
+@pytest.mark.parametrize("back_to", ["The pixels", "1 · block1_conv1", "4 · block2_conv2"])
+def test_where_nothing_speaks_for_a_value_the_page_says_so(back_to, lecture):
+    with network_of(Dead()):
+        page = open_page(**VALUE, back_to=back_to, lecture=lecture)
+    # Beyond the dead layer there are biases, so that something is there again.
+    assert ("further-back" in payloads(page)) == (back_to == "4 · block2_conv2")
+    told = [one.value for one in page.info]
+    assert any("its biases alone" in one for one in told) == (back_to != "4 · block2_conv2")
+
+
+@pytest.mark.parametrize("method", ["Contribution", "Deconvnet"])
+def test_numbers_that_are_too_large_end_in_a_sentence(method):
+    with network_of(Overflowing()):
+        page = open_page(**VALUE, back_to="The pixels", attributed=method)
+    assert "too large to be added up" in page.warning[0].value
+    assert "further-back" not in payloads(page)
+
+
+@pytest.mark.parametrize("shade", [0, 255])
+def test_a_picture_of_one_colour_has_its_sum_too(shade):
+    page = open_page(**VALUE | {"picture": "Your own"}, back_to="The pixels", sanity="true")
+    buffer = BytesIO()
+    Image.new("RGB", (40, 30), (shade,) * 3).save(buffer, "PNG")
+    page = upload(page, buffer.getvalue())
+    total, biases, _, value = (number(one.value) for one in page.metric[5:])
+    assert total + biases == pytest.approx(value, rel=1e-3)
+    assert TESTED in payloads(page)
