@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.maps import BiasedWeights, frozen
+from tests.support.thin import outcome
 from vgg_viz.architecture import VGG19
 from vgg_viz.explanation import receptive_fields
 from vgg_viz.field import FieldPass, depends_on, middle
@@ -18,17 +19,6 @@ MEANS = [103.939, 116.779, 123.68]
 def noise(count, side, seed=0):
     random = np.random.default_rng([side, seed])
     return frozen(random.integers(0, 256, (count, side, side, 3)).astype(np.float32))
-
-
-def outcome(generator):
-    """What a generator returns, and in how many steps."""
-    steps = 0
-    while True:
-        try:
-            next(generator)
-        except StopIteration as stopped:
-            return stopped.value, steps
-        steps += 1
 
 
 def there_and_back(network, layer, pictures, channels):
