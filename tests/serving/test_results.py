@@ -115,6 +115,23 @@ def test_what_is_held_is_read_once_and_let_go(results):
     assert len(weights.reads) == 2
 
 
+def test_what_takes_steps_is_held_too(shared, results):
+    begun = []
+
+    def work():
+        begun.append(len(begun))
+        yield
+        return np.ones(3)
+
+    with results.holding():
+        results.in_steps("ones", work)
+        shared.values.shrink_to(0)  # as others' pictures would
+        results.in_steps("ones", work)
+        assert begun == [0]
+    results.in_steps("ones", work)
+    assert begun == [0, 1]
+
+
 def test_what_was_held_is_let_go_where_the_run_ends_meanwhile(results):
     weights = Counted()
 
