@@ -111,7 +111,7 @@ def test_what_changes_most_is_shown_as_it_was_and_without(seen_in, loud, quiet):
         assert header["name"].startswith(f"{layer.title} · ImageNet · Cat (stretched) · ")
     mean, _ = apart(loud, quiet, layer)
     for title, one in zip(found["silenced-without"][0]["titles"], numbers, strict=True):
-        assert number(title.split(": ")[1]) == pytest.approx(mean[one - 1], rel=0.06)
+        assert number(title.split(": ")[1]) == pytest.approx(mean[one - 1], rel=0.01)
     choose(page, "shown_as", "difference")
     ((header, tiles),) = grids(page).values()
     values = sides[1] - sides[0]

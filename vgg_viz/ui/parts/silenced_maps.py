@@ -105,7 +105,7 @@ class Silencing:
     def pair(self, changed: Change, count: int) -> Pair:
         """The maps of a later layer that change most, as they were and without what is silenced."""
         later, order = changed.layer, changed.strongest(count).tolist()
-        titles = [f"{index + 1}: {figure(float(changed.mean[index]), 2)}" for index in order]
+        titles = [f"{index + 1}: {figure(float(changed.mean[index]), 3)}" for index in order]
         without = f"Without {few(self.numbers)}"
         return Pair(
             (replace(self.maps, layer=later), self.without(later)),
