@@ -33,7 +33,11 @@ from vgg_viz.ui.widgets.grid import Grid, Tiles
 
 NAME = "further-back"
 FIELD, IN_A_LECTURE = 420, 900  # CSS pixels, of one tile at most
-AGREES = 1e-4  # of all that is added up, whatever its sign
+# How far a sum may be from the value, of all that is added up whatever its sign, and why it is.
+AGREES = {
+    "contribution": (1e-4, "the rounding of float32"),
+    "integrated": (1e-2, "what 50 steps leave"),
+}
 MEANT = {
     "contribution": "**What is there, times how strongly the value follows it.** Together with "
     "the biases on the way, it is the value itself ([Srinivas and Fleuret 2019]"
@@ -167,15 +171,14 @@ def tell_agreement(asked: Question, found: Attribution) -> None:
     """Say whether the sum is the network's value before its ReLU."""
     apart = abs(found.explained - found.value)
     all_there = float(np.abs(found.values).sum()) or 1.0
+    agree, why = AGREES[asked.method]
     difference = figure(apart, 2)
-    if apart <= AGREES * all_there:
+    if apart <= agree * all_there:
         told = sum_words(asked, found)
-        rounding = f" They differ by {difference}, the rounding of float32." if apart else ""
-        st.success(f"{told[0].upper()}{told[1:]}.{rounding}", icon=":material/check:")
-    elif asked.method == "integrated":
-        st.info(f"50 steps are not the whole way: the sum is {difference} away from the value.")
+        rest = f" They differ by {difference}, {why}." if apart else ""
+        st.success(f"{told[0].upper()}{told[1:]}.{rest}", icon=":material/check:")
     else:
-        st.error(f"The two differ by {difference}, more than rounding explains.")
+        st.error(f"The two differ by {difference}, more than {why} explains.")
 
 
 def show_grid(traced: Traced) -> None:
