@@ -136,9 +136,8 @@ def memory(effort: Effort) -> Row:
     taken = dict(line.rsplit(" ", 1) for line in ran.stdout.splitlines())
     ours = ", ".join(f"{what} {int(number) / 1e6:.0f} MB" for what, number in taken.items())
     most = max(map(int, taken.values()))
-    return bounded(
-        "anonymous memory that is taken at most", most, MEMORY_BYTES, ours, "100 MB each"
-    )
+    what = "anonymous memory that following a value back, and silencing, take at most"
+    return bounded(f"{what}, one after the other", most, MEMORY_BYTES, ours, "100 MB each")
 
 
 def measure_memory(deep: list[str], silenced: str) -> Iterator[tuple[str, int]]:
