@@ -1,5 +1,6 @@
 import ast
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,12 +14,12 @@ from tests.support.maps import BiasedWeights
 from tests.support.thin import outcome
 from tests.support.weights_files import write_keras_weights
 from tests.test_network import write_other_settings
-from vgg_viz import classes, patches, reproduction, visualisation
+from vgg_viz import classes, patches, reproduction, script_code, visualisation
 from vgg_viz.architecture import VGG19
 from vgg_viz.attribution import Question, attribute
 from vgg_viz.dense import UntrainedDense
 from vgg_viz.exports import arrays_npz
-from vgg_viz.network import Network
+from vgg_viz.network import Network, preprocess
 from vgg_viz.reproduction import (
     AttributionRun,
     EvidenceRun,
@@ -220,7 +221,7 @@ def test_what_values_come_from_is_that_of_the_untrained_network(
     text = attribution_script(runs, caption=NASTY, link="https://example.org/?view=Maps")
     assert set(imports(text)) <= ALLOWED | {"tensorflow"}
     arrays, said = run(text, tmp_path)
-    told = iter([float(line.split()[-1]) for line in said.splitlines() if "value " in line])
+    told = iter([line for line in said.splitlines() if "value " in line])
     for one in runs:
         found, _ = outcome(
             attribute(untrained_network, photograph, one.question, one.preprocessing)
@@ -233,8 +234,27 @@ def test_what_values_come_from_is_that_of_the_untrained_network(
             expected
         )
         if one.question.method in ("contribution", "integrated"):
-            assert next(told) == pytest.approx(found.value, rel=1e-3)
+            total, rest, value = re.findall(r"-?\d[\d.]*(?:e-?\d+)?", next(told))
+            assert float(total) == pytest.approx(found.total, rel=2e-2)
+            assert float(rest) == pytest.approx(found.base, rel=1e-3)  # there are no biases
+            assert float(value) == pytest.approx(found.value, rel=1e-3)
     assert next(told, None) is None
+
+
+def test_what_a_script_says_of_biases_is_what_they_contribute(biased_network, photograph):
+    import tensorflow as tf
+
+    functions = {"tf": tf, "np": np}
+    exec(script_code.ATTRIBUTE, functions)
+    x = tf.constant(preprocess(photograph))
+    value, _, biases = functions["there_and_back"](
+        biased_network.model, 0, x, "block2_conv2", (3, 1, 51)
+    )
+    question = Question(VGG19.conv_layer("block2_conv2"), 3, 0, 50, "input")
+    found, _ = outcome(attribute(biased_network, photograph, question))
+    assert value == pytest.approx(found.value, rel=1e-4)
+    assert biases == pytest.approx(sum(found.biases.values()), rel=1e-4)
+    assert abs(biases) > 0.1
 
 
 @pytest.mark.parametrize(
