@@ -34,6 +34,8 @@ GO = """(query) => {
     document.activeElement?.blur();
     document.querySelector('[data-testid="stMain"]').scrollTo(0, 0);
     window.went = location.search === `?${query}`;
+    // Whatever lay ahead after a step back is no more, so that steps can be counted.
+    History.prototype.pushState.call(history, history.state, "", `?${query}`);
     if (window.went) return;
     const observer = new MutationObserver(() => {
         observer.disconnect();
@@ -41,7 +43,6 @@ GO = """(query) => {
     });
     observer.observe(document.querySelector('[data-testid="stApp"]'), {
         attributes: true, characterData: true, childList: true, subtree: true });
-    history.replaceState(history.state, "", `?${query}`);
     dispatchEvent(new PopStateEvent("popstate", { state: history.state }));
 }"""
 NARROW = 768  # Streamlit closes its sidebar where a window is no wider, and leaves it so

@@ -295,16 +295,17 @@ def make_in_advance(open_page, link: str) -> None:
     """Have pictures made, which are there at once for who comes later, if that link shows any."""
     if links.read(link).get("excited_by") == "made":
         # Once there is no more to come, they may be taken along.
-        expect(open_page(link).get_by_role("button", name="Export")).to_be_visible()
+        page = open_page(link, settled=False)
+        expect(page.get_by_role("button", name="Export")).to_be_visible()
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_one_action_is_one_step_and_everything_agrees_on_it(open_page, name):
+def test_one_action_is_one_step_and_everything_agrees_on_it(open_page, visit, visit_too, name):
     link, act, wanted = ACTIONS[name]
     known = {key: value for key, value in wanted.items() if value is not ...}
     for address in (link, f"{link}&{links.write(known)}"):
         make_in_advance(open_page, address)
-    page = open_page(link, permissions=["clipboard-read", "clipboard-write"])
+    page = visit(link, permissions=["clipboard-read", "clipboard-write"])
     wait_until_tidy(page)
     before, steps, address = words(page), entries(page), page.url
     act(page)
@@ -320,13 +321,29 @@ def test_one_action_is_one_step_and_everything_agrees_on_it(open_page, name):
     page.go_forward()
     page.wait_for_url(there)
     wait_for_words(page, after)
+    assert entries(page) == steps + 1
+    # So it is for somebody else, who has the address alone; what a tour lends comes on top of what
+    # was chosen before, which is nothing on a page that is opened.
+    elsewhere = open_page if "tour=" in link + there else visit_too
+    wait_for_words(elsewhere(urlsplit(there).query), after)
+
+
+@pytest.mark.parametrize("name", ["view", "a map", "compare", "class", "a step of the tour"])
+def test_who_reloads_the_page_sees_the_same(open_page, name):
+    link, act, _ = ACTIONS[name]
+    page = open_page(link)
+    wait_until_tidy(page)
+    steps, address = entries(page), page.url
+    act(page)
+    wait_for_change(page, address)
+    after = words(page)
     page.reload()
     wait_for_words(page, after)
     assert entries(page) == steps + 1
 
 
-def test_what_a_small_layer_cuts_is_there_again_in_a_large_one(open_page):
-    page = open_page(f"view=Feature+maps&layer={links.LAYERS['block3_conv4']}&maps=200")
+def test_what_a_small_layer_cuts_is_there_again_in_a_large_one(visit):
+    page = visit(f"view=Feature+maps&layer={links.LAYERS['block3_conv4']}&maps=200")
     settle(page)
     for layer, maps in (("block1_conv1", 64), ("block3_conv4", 200)):
         before = page.url
@@ -337,8 +354,8 @@ def test_what_a_small_layer_cuts_is_there_again_in_a_large_one(open_page):
         assert said(page)["maps"] == maps
 
 
-def test_a_position_is_cut_to_a_smaller_layer_in_the_address_too(open_page):
-    page = open_page("view=Feature+maps&channel=3&row=200&column=100")
+def test_a_position_is_cut_to_a_smaller_layer_in_the_address_too(visit):
+    page = visit("view=Feature+maps&channel=3&row=200&column=100")
     before = page.url
     option("Layer", SIXTEENTH)(page)
     wait_for_change(page, before)
@@ -347,8 +364,8 @@ def test_a_position_is_cut_to_a_smaller_layer_in_the_address_too(open_page):
     assert [said(page)[key_] for key_ in ("channel", "row", "column")] == [3, 14, 14]
 
 
-def test_a_scale_that_a_view_does_not_have_is_kept_for_the_view_that_has(open_page):
-    page = open_page("view=Filters&scale=Around+0")
+def test_a_scale_that_a_view_does_not_have_is_kept_for_the_view_that_has(visit):
+    page = visit("view=Filters&scale=Around+0")
     chosen = page.locator('[aria-checked="true"]', has_text=re.compile("^(Each tile|Around 0)$"))
     for view, label in (("Feature maps", "Each tile"), ("Filters", "Around 0")):
         before = page.url
@@ -358,8 +375,8 @@ def test_a_scale_that_a_view_does_not_have_is_kept_for_the_view_that_has(open_pa
         assert said(page)["scale"] == ("zero" if view == "Filters" else "own")
 
 
-def test_whoever_empties_the_map_empties_all_that_hangs_on_it(open_page):
-    page = open_page("view=Feature+maps&maps=4&channel=3&row=20&column=10")
+def test_whoever_empties_the_map_empties_all_that_hangs_on_it(visit):
+    page = visit("view=Feature+maps&maps=4&channel=3&row=20&column=10")
     expect(page.locator(".st-key-maps-mosaic .selected")).to_be_visible()
     before = page.url
     fill("Map", "")(page)
@@ -405,8 +422,8 @@ def test_no_step_of_a_held_key_is_lost_and_all_are_one_step_back(
     page.wait_for_url(before)
 
 
-def test_the_lectures_arrows_go_through_all_layers(open_page):
-    page = open_page("view=Feature+maps&maps=4&lecture=true")
+def test_the_lectures_arrows_go_through_all_layers(visit):
+    page = visit("view=Feature+maps&maps=4&lecture=true")
     settle(page)
     for layer in list(links.LAYERS)[1:]:
         page.keyboard.press("ArrowRight")
@@ -415,9 +432,9 @@ def test_the_lectures_arrows_go_through_all_layers(open_page):
     assert said(page)["layer"] == "block5_conv4"
 
 
-def test_a_click_is_not_undone_by_the_next_one(open_page):
+def test_a_click_is_not_undone_by_the_next_one(visit):
     # The browser has not heard of the map when it sends the next click.
-    page = open_page("view=Feature+maps&maps=4")
+    page = visit("view=Feature+maps&maps=4")
     settle(page)
     tile("maps-mosaic", 0)(page)
     radio("Layer")(page)
