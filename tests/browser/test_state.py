@@ -35,7 +35,7 @@ def option(label: str, name: str) -> Action:
         for _ in range(5):
             box.press("ArrowDown")
             with suppress(TimeoutError):
-                wanted.click(timeout=3_000)
+                wanted.click(timeout=10_000)
                 return
         raise AssertionError(f"expected {name} among the options of {label}")
 
