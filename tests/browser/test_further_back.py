@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.test_state import option
 from tests.support.reading import listening, settle
 from vgg_viz import links
 
@@ -13,9 +14,8 @@ pytestmark = pytest.mark.browser
 VALUE = "view=Feature+maps&maps=4&layer=5+%C2%B7+block3_conv1&channel=7&row=20&column=31"
 
 
-def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=label).click()
-    page.get_by_role("option", name=option, exact=True).click()
+def choose(page: Page, label: str, name: str) -> None:
+    option(label, name)(page)
     settle(page)
 
 

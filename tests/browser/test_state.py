@@ -32,10 +32,10 @@ def option(label: str, name: str) -> Action:
         # A list closes when the sidebar scrolls to its box.
         box.scroll_into_view_if_needed()
         wanted = page.get_by_role("option", name=name, exact=True)
-        for _ in range(5):
+        for _ in range(10):
             box.press("ArrowDown")
             with suppress(TimeoutError):
-                wanted.click(timeout=10_000)
+                wanted.click(timeout=2_000)
                 return
         raise AssertionError(f"expected {name} among the options of {label}")
 
