@@ -172,6 +172,8 @@ class Tab:
         self.page.set_viewport_size(viewport)
         if stands:
             self.page.mouse.move(0, 0)
+            # Keys are for the page, as where nobody has been anywhere on it.
+            self.page.evaluate("document.activeElement.blur()")
             settle(self.page)
             self.page.evaluate(GO, query)
             self.page.wait_for_function("window.went")
