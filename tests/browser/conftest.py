@@ -165,6 +165,8 @@ class Tab:
         if self.page and not self._may_go_on(viewport):
             self.close()
         stands = self.page is not None
+        if stands:
+            self.page.bring_to_front()  # behind others it would be drawn once a second
         if self.page is None:
             self.page = self.context.new_page()
             watch(self.page, self.errors)
