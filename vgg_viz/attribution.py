@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Literal
 
@@ -89,17 +90,15 @@ class Attribution:
         """Whether nothing that is looked at speaks for the value or against it."""
         return not self.values.any()
 
-    @property
+    @cached_property
     def by_map(self) -> np.ndarray:
         """All of each map's places together, float64 ``(channels,)``."""
-        total: np.ndarray = self.values.sum(axis=(1, 2), dtype=np.float64)
-        return total
+        return read_only(self.values.sum(axis=(1, 2), dtype=np.float64))
 
-    @property
+    @cached_property
     def by_place(self) -> np.ndarray:
         """All maps together, or all colours, float64 ``(rows, columns)``."""
-        total: np.ndarray = self.values.sum(axis=0, dtype=np.float64)
-        return total
+        return read_only(self.values.sum(axis=0, dtype=np.float64))
 
     @property
     def total(self) -> float:

@@ -53,26 +53,15 @@ def slide(label: str, key: str) -> Action:
     return press
 
 
-def fill(label: str, number: str) -> Action:
-    """Write that number into a field."""
+def fill(label: str, text: str, role: str = "spinbutton") -> Action:
+    """Write that into a field, of one number unless told otherwise."""
 
     def write(page: Page) -> None:
-        field = page.get_by_role("spinbutton", name=label, exact=True)
-        field.fill(number)
-        field.press("Enter")
-
-    return write
-
-
-def write(label: str, text: str) -> Action:
-    """Write that into a field for more than one number."""
-
-    def type_in(page: Page) -> None:
-        field = page.get_by_role("textbox", name=label, exact=True)
+        field = page.get_by_role(role, name=label, exact=True)
         field.fill(text)
         field.press("Enter")
 
-    return type_in
+    return write
 
 
 def button(name: str) -> Action:
@@ -153,7 +142,7 @@ BY_CONTROL = {
     ),
     "silenced": (
         "view=Feature+maps&maps=4&channel=2",
-        write("Silenced maps", "17, 4"),
+        fill("Silenced maps", "17, 4", "textbox"),
         (4, 17),
     ),
     "seen_in": (

@@ -1,7 +1,6 @@
 """The way back from a value over many layers: how far, by which method, and how far to trust it."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -25,7 +24,6 @@ from vgg_viz.ui.parts.attribution import (
 )
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, picked, selection, walk
-from vgg_viz.ui.state.serving import results
 from vgg_viz.ui.state.walk import Stop
 from vgg_viz.ui.widgets import controls, export_menu, grid, words
 from vgg_viz.ui.widgets.colour_grid import ColourGrid
@@ -73,8 +71,7 @@ def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
     asked = choose(maps.layer.name, channel, position)
     if asked is None:
         return
-    # What takes long says here how far it is, and not above the maps.
-    traced = Traced(replace(maps, results=results()), asked)
+    traced = Traced(maps, asked)
     if not is_something(traced):
         return
     if asked.back_to == INPUT:
@@ -230,15 +227,24 @@ def show_beside(traced: Traced) -> None:
     """Show the value's picture, and beside it those that should not be like it."""
     asked, others = traced.question, traced.others()
     mine, found = traced.found(), {name: other.found() for name, other in others.items()}
-    alike = {name: correlation(mine.values, other.values) for name, other in found.items()}
+    alike = {
+        name: traced.maps.results.kept(
+            ("alike", traced.key, others[name].key),
+            partial(correlation, mine.values, other.values),
+        )
+        for name, other in found.items()
+    }
     titles = [f"map {asked.channel}", *(f"{name}: {share(alike[name])}" for name in found)]
     words.prose(alike_words(alike, edges=asked.method in AS_COLOURS))
-    tiles = beside(traced, [mine, *found.values()], titles)
+    key = ("tested", traced.key, *(other.key for other in others.values()))
+    tiles = beside(traced, [mine, *found.values()], titles, key)
     largest = IN_A_LECTURE if mode.is_explained() else 200
-    grid.show_anew(tiles, place("further-back-tested", largest))
+    grid.show(traced.maps.results, tiles, place("further-back-tested", largest))
 
 
-def beside(traced: Traced, found: Sequence[Attribution], titles: Sequence[str]) -> Tiles:
+def beside(
+    traced: Traced, found: Sequence[Attribution], titles: Sequence[str], key: Hashable
+) -> Tiles:
     """What several values come from, a tile each, and each on its own scale."""
     asked, numbers = traced.question, range(1, len(found) + 1)
     method = ATTRIBUTIONS[asked.method]
@@ -248,14 +254,14 @@ def beside(traced: Traced, found: Sequence[Attribution], titles: Sequence[str]) 
     if asked.back_to == INPUT and asked.method in AS_COLOURS:
         pictures = np.stack([traced.as_colours(one) for one in found])
         told = [[extent(one)] for one in found]
-        return ColourGrid(pictures, titles, numbers, "", caption, columns=columns, told=told)
+        return ColourGrid(pictures, titles, numbers, key, caption, columns=columns, told=told)
     places = [in_square(one.by_place[None].astype(np.float32), one, asked)[0] for one in found]
     largest = np.array([around_zero(one).high or 1.0 for one in places])
     return Grid(
         np.stack(places),
         titles,
         numbers,
-        "",
+        key,
         caption=caption,
         columns=columns,
         span=around_zero(np.stack(places)),

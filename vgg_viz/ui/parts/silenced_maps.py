@@ -11,7 +11,7 @@ from vgg_viz.attribution import Question, attribute
 from vgg_viz.figures import figure
 from vgg_viz.reproduction import SilencedRun
 from vgg_viz.silencing import Change
-from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
+from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.pairs import MINUS, Pair
 from vgg_viz.ui.state.walk import Stop
 from vgg_viz.ui.widgets import words
@@ -46,16 +46,8 @@ class SilencedMaps(LayerMaps):
 
     def script_run(self, name: str, numbers: Sequence[int]) -> SilencedRun:
         """How a script of one's own makes the maps of these numbers."""
-        return SilencedRun(
-            name,
-            script_network(self.network.weights),
-            self.preprocessing,
-            self.picture.pixels,
-            self.layer.name,
-            numbers,
-            self.source.name,
-            self.silenced,
-        )
+        run = super().script_run(name, numbers)
+        return SilencedRun(**vars(run), silenced_in=self.source.name, silenced=self.silenced)
 
 
 @dataclass(frozen=True)
