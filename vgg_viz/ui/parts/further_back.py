@@ -50,9 +50,8 @@ MEANT = {
     "steps, times their difference ([Sundararajan 2017](https://arxiv.org/abs/1703.01365)).",
 }
 EDGES = (
-    "Where the pictures of **different maps** are alike, or the untrained network’s is like the "
-    "trained one’s, such a picture shows the **photograph’s edges** more than what this map looks "
-    "for ([Adebayo 2018](https://arxiv.org/abs/1810.03292), [Nie 2018]"
+    "Where such pictures are alike, of **different maps** or even without training, they show the "
+    "**photograph’s edges** more than what this map looks for ([Adebayo 2018](https://arxiv.org/abs/1810.03292), [Nie 2018]"
     "(https://arxiv.org/abs/1805.07039))."
 )
 OWN = (
@@ -60,6 +59,7 @@ OWN = (
     "(https://arxiv.org/abs/1810.03292))."
 )
 CHECKED = "The same for another map, and untrained"
+ANOTHER = "The same for another map"  # where the network that is shown is the untrained one
 
 
 def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
@@ -203,9 +203,9 @@ def walk_back(here: Stop, there: Mapping[int, Stop], about: Hashable) -> None:
         walk.on(here, there[number], about)
 
 
-def switch_others() -> None:
+def switch_others(label: str = CHECKED) -> None:
     """Show the switch of what tests the method."""
-    st.toggle(CHECKED, **state.bind("sanity"))
+    st.toggle(label, **state.bind("sanity"))
 
 
 def are_others_shown(asked: Question) -> bool:
@@ -215,10 +215,11 @@ def are_others_shown(asked: Question) -> bool:
 
 def show_others(traced: Traced) -> None:
     """Show what the same method makes of another map, and of another network, and how alike."""
+    label = CHECKED if "untrained" in traced.others() else ANOTHER
     if traced.question.method in AS_COLOURS:
-        st.markdown(f"**{CHECKED}**")
+        st.markdown(f"**{label}**")
     else:
-        switch_others()
+        switch_others(label)
     if are_others_shown(traced.question):
         show_beside(traced)
 
