@@ -51,7 +51,8 @@ MEANT = {
 }
 EDGES = (
     "Where such pictures are alike, of **different maps** or even without training, they show the "
-    "**photograph’s edges** more than what this map looks for ([Adebayo 2018](https://arxiv.org/abs/1810.03292), [Nie 2018]"
+    "**photograph’s edges** more than what this map looks for ([Adebayo 2018]"
+    "(https://arxiv.org/abs/1810.03292), [Nie 2018]"
     "(https://arxiv.org/abs/1805.07039))."
 )
 OWN = (
@@ -59,7 +60,7 @@ OWN = (
     "(https://arxiv.org/abs/1810.03292))."
 )
 CHECKED = "The same for another map, and untrained"
-ANOTHER = "The same for another map"  # where the network that is shown is the untrained one
+ANOTHER = "The same for another map"  # of the untrained network itself
 
 
 def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
