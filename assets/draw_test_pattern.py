@@ -1,4 +1,4 @@
-"""Draw ``test-pattern.png``: gratings, checks, edges, a hue disc and a grey ramp on 4 x 4 cells.
+"""Draw ``test-pattern.png``: gratings, checks, edges, a hue disc and a gray ramp on 4 x 4 cells.
 
 Run as ``python assets/draw_test_pattern.py``; the same picture comes out every time.
 
@@ -9,7 +9,7 @@ Run as ``python assets/draw_test_pattern.py``; the same picture comes out every 
     +-----------+-----------+-----------+-----------+
     |       hue disc        |  checks   |   edges   |
     +                       +-----------+-----------+
-    |                       |       grey ramps      |
+    |                       |       gray ramps      |
     +-----------+-----------+-----------+-----------+
 """
 
@@ -28,20 +28,20 @@ RAMP_STEPS = 8
 
 def draw() -> Image.Image:
     """The test pattern, RGB, 448 x 448 pixels."""
-    grey = np.vstack(
+    gray = np.vstack(
         [
             np.hstack([grating(MIDDLE_PERIOD, degrees) for degrees in ORIENTATIONS]),
             np.hstack([grating(period, 0) for period in PERIODS]),
             np.hstack([np.zeros((2 * CELL, 2 * CELL)), lower_right()]),
         ]
     )
-    colour = np.repeat(grey[:, :, np.newaxis], 3, axis=2)
-    colour[2 * CELL :, : 2 * CELL] = hue_disc(2 * CELL)
-    return Image.fromarray(np.rint(colour * 255).astype(np.uint8))
+    color = np.repeat(gray[:, :, np.newaxis], 3, axis=2)
+    color[2 * CELL :, : 2 * CELL] = hue_disc(2 * CELL)
+    return Image.fromarray(np.rint(color * 255).astype(np.uint8))
 
 
 def lower_right() -> np.ndarray:
-    """Checks and edges above the grey ramps, values 0 to 1."""
+    """Checks and edges above the gray ramps, values 0 to 1."""
     return np.vstack([np.hstack([checks(), edges()]), ramps()])
 
 
@@ -60,7 +60,7 @@ def checks() -> np.ndarray:
 
 
 def edges() -> np.ndarray:
-    """A black square and a white disc on grey: straight and curved edges of both signs."""
+    """A black square and a white disc on gray: straight and curved edges of both signs."""
     y, x = np.mgrid[:CELL, :CELL] / CELL
     picture = np.full((CELL, CELL), 0.5)
     picture[(np.abs(x - 0.36) < 0.26) & (np.abs(y - 0.36) < 0.26)] = 0
@@ -77,7 +77,7 @@ def ramps() -> np.ndarray:
 
 
 def hue_disc(side: int) -> np.ndarray:
-    """All hues around a disc on grey, pale in the middle, full at the rim; RGB, values 0 to 1."""
+    """All hues around a disc on gray, pale in the middle, full at the rim; RGB, values 0 to 1."""
     y, x = np.mgrid[:side, :side] - (side - 1) / 2
     radius = np.hypot(x, y) / (0.46 * side)
     hue = np.arctan2(-y, x) / (2 * np.pi) * 6

@@ -32,7 +32,7 @@ HAND = Architecture("hand", ((1, 1), (1, 1)), (), input_side=4)
 
 
 class ByHand:
-    """The first layer takes the green of "rgb" times 255, minus 10; the second four neighbours."""
+    """The first layer takes the green of "rgb" times 255, minus 10; the second four neighbors."""
 
     label = identity = "by hand"
 
@@ -242,9 +242,9 @@ def test_at_the_layer_itself_its_relu_has_no_say(method):
     np.testing.assert_allclose(found.values[0], expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("grey", [0, 124, 255])
-def test_in_a_constant_picture_the_first_of_equals_gets_it(grey, thin_network):
-    pixels, layer = np.full((48, 48, 3), grey, np.uint8), THIN.conv_layer("block3_conv1")
+@pytest.mark.parametrize("gray", [0, 124, 255])
+def test_in_a_constant_picture_the_first_of_equals_gets_it(gray, thin_network):
+    pixels, layer = np.full((48, 48, 3), gray, np.uint8), THIN.conv_layer("block3_conv1")
     wanted = Whole(THIN, RandomWeights(THIN), network_input(pixels))
     wanted = wanted.attributed(layer, 1, 5, 6, "gradient").values["input"]
     found = asked(thin_network, pixels, Question(layer, 1, 5, 6, "input", "gradient"))
@@ -257,8 +257,8 @@ def test_in_a_constant_picture_the_first_of_equals_gets_it(grey, thin_network):
 )
 def test_integrated_gradients_are_numpys(back_to, preprocessing, thin_network, pixels):
     layer, weights = THIN.conv_layer("block3_conv1"), RandomWeights(THIN)
-    colour = {"caffe": (0, 0, 0), "rgb": (123.68 / 255, 116.779 / 255, 103.939 / 255)}
-    base = np.broadcast_to(np.array(colour[preprocessing])[:, None, None], (3, 48, 48))
+    color = {"caffe": (0, 0, 0), "rgb": (123.68 / 255, 116.779 / 255, 103.939 / 255)}
+    base = np.broadcast_to(np.array(color[preprocessing])[:, None, None], (3, 48, 48))
     ends = [Whole(THIN, weights, one) for one in (base, network_input(pixels, preprocessing))]
     maps = [end.made[back_to] for end in ends]
     wanted = integrated(THIN, weights, back_to, *maps, layer, 2, 6, 0)
@@ -363,22 +363,22 @@ def test_so_is_what_biases_contribute(monkeypatch, thin_network, pixels):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("method", [*METHODS, "integrated"])
-@pytest.mark.parametrize(("grey", "bias"), [(0, 0), (0, 1), (200, 0)])
-def test_of_one_colour_and_without_biases_there_is_an_answer_without_a_warning(method, grey, bias):
+@pytest.mark.parametrize(("gray", "bias"), [(0, 0), (0, 1), (200, 0)])
+def test_of_one_color_and_without_biases_there_is_an_answer_without_a_warning(method, gray, bias):
     def biased(kernel, biases):
         return kernel, biases * np.float32(bias)
 
     changes = dict.fromkeys([layer.name for layer in THIN.conv_layers], biased)
     network = Network(Changed(RandomWeights(THIN), changes), THIN)
-    pixels = np.full((48, 48, 3), grey, np.uint8)
+    pixels = np.full((48, 48, 3), gray, np.uint8)
     question = Question(THIN.conv_layer("block2_conv2"), 1, 5, 5, "input", method)
     found = asked(network, pixels, question, "rgb")
     assert np.isfinite(found.values).all()
     # Black is zero in this preprocessing, and nothing comes of it without biases.
-    assert (found.value == 0) == (grey == bias == 0)
+    assert (found.value == 0) == (gray == bias == 0)
     if method in ("contribution", "integrated"):
         assert found.explained == pytest.approx(found.value, rel=0.05, abs=1e-6)
-    if method == "contribution" and grey == 0:
+    if method == "contribution" and gray == 0:
         assert found.silent
 
 
@@ -438,7 +438,7 @@ def test_likeness_is_numpys():
     assert correlation(one, np.full_like(one, 7)) is None
 
 
-def test_the_mean_colour_is_that_of_the_input():
+def test_the_mean_color_is_that_of_the_input():
     pixels = np.full((1, 1, 3), (124, 117, 104), np.uint8)
     for preprocessing, most in (("caffe", 0.5), ("rgb", 0.002)):
         near = network_input(pixels, preprocessing)[:, 0, 0]

@@ -38,12 +38,12 @@ def closed_port():
 
 
 @pytest.mark.parametrize(
-    "behaviour", [file_server.send, file_server.send_slowly, file_server.send_unannounced]
+    "behavior", [file_server.send, file_server.send_slowly, file_server.send_unannounced]
 )
 @pytest.mark.parametrize("md5", [MD5, None])
-def test_a_file_arrives_whole_under_its_name_alone(tmp_path, behaviour, md5):
+def test_a_file_arrives_whole_under_its_name_alone(tmp_path, behavior, md5):
     folder = tmp_path / "new" / "folder"
-    with serve(CONTENT, behaviour) as server:
+    with serve(CONTENT, behavior) as server:
         path = download(server.url, folder, "file.bin", md5=md5)
     assert path == folder / "file.bin"
     assert path.read_bytes() == CONTENT
@@ -333,15 +333,15 @@ def test_the_same_host_may_send_on(tmp_path):
     assert server.requests == ["/weights.h5", "/elsewhere.bin"]
 
 
-@pytest.mark.parametrize("behaviour", [file_server.send, file_server.send_unannounced])
-def test_a_file_larger_than_it_may_be_is_given_up(tmp_path, behaviour):
+@pytest.mark.parametrize("behavior", [file_server.send, file_server.send_unannounced])
+def test_a_file_larger_than_it_may_be_is_given_up(tmp_path, behavior):
     with (
-        serve(bytes(4 * 2**20), behaviour) as server,
+        serve(bytes(4 * 2**20), behavior) as server,
         pytest.raises(DownloadError, match="a file of at most 1 MB, got more"),
     ):
         download(server.url, tmp_path, "f", md5=None, tries=1, max_bytes=2**20)
     assert not list(tmp_path.iterdir())
-    with serve(bytes(2**20), behaviour) as server:
+    with serve(bytes(2**20), behavior) as server:
         download(server.url, tmp_path, "f", md5=None, tries=1, max_bytes=2**20)
     assert (tmp_path / "f").stat().st_size == 2**20
 

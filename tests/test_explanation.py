@@ -14,7 +14,7 @@ from vgg_viz.architecture import VGG19, Architecture
 from vgg_viz.explanation import (
     explain,
     layer_input,
-    pixel_colours,
+    pixel_colors,
     previous_conv,
     receptive_fields,
     source_position,
@@ -74,8 +74,8 @@ def test_only_a_conv_layer_can_be_looked_into(name, photograph):
 def test_the_first_layer_works_on_the_preprocessed_picture(photograph):
     array = layer_input(VGG19.conv_layers[0], photograph, None)
     assert (array.dtype, array.shape) == (np.float32, (3, 224, 224))
-    for channel, (colour, mean) in enumerate([(2, 103.939), (1, 116.779), (0, 123.68)]):
-        expected = photograph[..., colour].astype(np.float64) - mean
+    for channel, (color, mean) in enumerate([(2, 103.939), (1, 116.779), (0, 123.68)]):
+        expected = photograph[..., color].astype(np.float64) - mean
         np.testing.assert_allclose(array[channel], expected, atol=1e-4)
 
 
@@ -314,7 +314,7 @@ def test_the_thin_network_has_the_geometry_of_vgg19():
 
 
 def pixels_to_change():
-    """Corners, borders, the neighbours of a pool's edges, and some anywhere."""
+    """Corners, borders, the neighbors of a pool's edges, and some anywhere."""
     chosen = [*product((0, 223), repeat=2), (0, 100), (223, 17), (64, 0), (159, 223)]
     chosen += [(111, 112), (112, 127), (15, 16), (16, 208), (207, 31)]
     return chosen + np.random.default_rng(3).integers(0, 224, (12, 2)).tolist()
@@ -483,34 +483,34 @@ def test_a_position_that_is_not_a_whole_number_is_refused(bad):
         explain(np.ones((1, 4, 4)), np.ones((1, 3, 3)), 0, 0, 0, bad)
 
 
-# -- the pixels' own colours
+# -- the pixels' own colors
 
 
 def test_a_patch_of_the_picture_shows_its_own_pixels(photograph):
     seen = layer_input(VGG19.conv_layers[0], photograph, None)
     for row, column in [(1, 1), (100, 57), (222, 222)]:
         told = explain(seen, np.ones((3, 3, 3)), 0, 0, row, column)
-        colours = pixel_colours(told.patch)
-        assert colours.dtype == np.uint8
+        colors = pixel_colors(told.patch)
+        assert colors.dtype == np.uint8
         expected = photograph[row - 1 : row + 2, column - 1 : column + 2]
-        np.testing.assert_array_equal(colours, expected)
+        np.testing.assert_array_equal(colors, expected)
 
 
-def test_every_colour_comes_back():
+def test_every_color_comes_back():
     values = np.arange(256, dtype=np.uint8)
     pixels = np.stack([values, values[::-1], np.roll(values, 100)], axis=-1)[None]
     patch = np.moveaxis(preprocess(pixels)[0], -1, 0)
-    np.testing.assert_array_equal(pixel_colours(frozen(patch)), pixels)
+    np.testing.assert_array_equal(pixel_colors(frozen(patch)), pixels)
 
 
-def test_padding_has_the_mean_colour():
-    assert pixel_colours(frozen(np.zeros((3, 1, 1), np.float32))).tolist() == [[[124, 117, 104]]]
+def test_padding_has_the_mean_color():
+    assert pixel_colors(frozen(np.zeros((3, 1, 1), np.float32))).tolist() == [[[124, 117, 104]]]
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (64, 3, 3), (1, 3, 3, 3)])
-def test_only_three_channels_have_colours(shape):
+def test_only_three_channels_have_colors(shape):
     with pytest.raises(ValueError, match=r"expected a patch \(3, height, width\), got shape \("):
-        pixel_colours(np.zeros(shape))
+        pixel_colors(np.zeros(shape))
 
 
 # -- nothing is changed, nothing heavy is imported
@@ -531,7 +531,7 @@ def test_inputs_are_left_as_they_were(photograph):
     ranks(statistics(maps).mean)
     histogram(maps[0])
     first = layer_input(VGG19.conv_layers[0], pixels, None)
-    pixel_colours(first)
+    pixel_colors(first)
     for array, copy in zip((maps, kernel, pixels), before, strict=True):
         np.testing.assert_array_equal(array, copy)
 

@@ -21,7 +21,7 @@ from scipy import ndimage
 
 from vgg_viz import __version__, exports, figures
 from vgg_viz.exports import (
-    ColourPanel,
+    ColorPanel,
     Sheet,
     ValuesPanel,
     arrays_npz,
@@ -46,7 +46,7 @@ CAPTION = [
 ]
 
 
-def panel(values, limits=None, colour_map="viridis", columns=3, heading="", titles=None):
+def panel(values, limits=None, color_map="viridis", columns=3, heading="", titles=None):
     values = np.asarray(values, np.float32)
     values.setflags(write=False)
     numbers = range(1, len(values) + 1)
@@ -58,7 +58,7 @@ def panel(values, limits=None, colour_map="viridis", columns=3, heading="", titl
         columns,
         values=values,
         limits=limits,
-        colour_map=colour_map,
+        color_map=color_map,
     )
 
 
@@ -73,9 +73,9 @@ def whole_levels(count=5, side=7, seed=0):
     return values
 
 
-def colours(levels, colour_map="viridis"):
-    """The colours of whole levels by Matplotlib alone, uint8."""
-    return colormaps[colour_map](np.linspace(0, 1, STEPS + 1), bytes=True)[levels][..., :3]
+def colors(levels, color_map="viridis"):
+    """The colors of whole levels by Matplotlib alone, uint8."""
+    return colormaps[color_map](np.linspace(0, 1, STEPS + 1), bytes=True)[levels][..., :3]
 
 
 def pixels(png):
@@ -89,8 +89,8 @@ def laid_out(shown):
     return exports._lay_out(shown, 1600, lettered=False)
 
 
-def coloured(picture):
-    """What is not grey in a picture: the boxes around it, row by row."""
+def colored(picture):
+    """What is not gray in a picture: the boxes around it, row by row."""
     hues = picture.max(axis=2) != picture.min(axis=2)
     labels, _ = ndimage.label(hues)
     boxes = sorted((box[0].start, box[1].start, box) for box in ndimage.find_objects(labels))
@@ -98,7 +98,7 @@ def coloured(picture):
 
 
 def blocks(part, side):
-    """A tile's pixels at its own size; every value must be a square of one colour."""
+    """A tile's pixels at its own size; every value must be a square of one color."""
     factor = part.shape[0] // side
     assert part.shape[:2] == (factor * side, factor * side)
     small = part[::factor, ::factor]
@@ -108,32 +108,32 @@ def blocks(part, side):
 
 @pytest.mark.parametrize("width", [200, 1600])
 @pytest.mark.parametrize(("factor", "limits"), [(1, (0.0, STEPS)), (0.37, None)])
-def test_tiles_in_the_png_have_the_scales_colours(limits, factor, width):
+def test_tiles_in_the_png_have_the_scales_colors(limits, factor, width):
     levels = whole_levels()
-    parts = coloured(pixels(sheet_png(sheet(panel(levels * factor, limits)), width)))
+    parts = colored(pixels(sheet_png(sheet(panel(levels * factor, limits)), width)))
     if limits:
         *parts, strip = parts
         assert strip.shape[1] % (STEPS + 1) == 0
     assert len(parts) == 5
     for part, tile in zip(parts, levels, strict=True):
-        np.testing.assert_array_equal(blocks(part, 7), colours(tile))
+        np.testing.assert_array_equal(blocks(part, 7), colors(tile))
 
 
 def test_large_tiles_are_averaged():
     levels = whole_levels(count=1, side=4).repeat(200, axis=1).repeat(200, axis=2)
-    (part,) = coloured(pixels(sheet_png(sheet(panel(levels)), width=300)))
+    (part,) = colored(pixels(sheet_png(sheet(panel(levels)), width=300)))
     assert part.shape[0] < 800
-    np.testing.assert_array_equal(blocks(part, 4), colours(levels[0, ::200, ::200]))
+    np.testing.assert_array_equal(blocks(part, 4), colors(levels[0, ::200, ::200]))
 
 
 def test_a_scale_a_tile_is_drawn_without_a_legend():
     levels = whole_levels(count=2)
     factors = np.array([1, 5], np.float32)
     limits = np.zeros(2, np.float32), STEPS * factors
-    parts = coloured(pixels(sheet_png(sheet(panel(levels * factors[:, None, None], limits)))))
+    parts = colored(pixels(sheet_png(sheet(panel(levels * factors[:, None, None], limits)))))
     assert len(parts) == 2
     for part, tile in zip(parts, levels, strict=True):
-        np.testing.assert_array_equal(blocks(part, 7), colours(tile))
+        np.testing.assert_array_equal(blocks(part, 7), colors(tile))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_scale_a_tile_is_drawn_without_a_legend():
 def test_panels_share_a_legend_where_they_share_a_scale(first, second, strips):
     values = whole_levels(count=2) / 40
     shown = sheet(panel(values, first, columns=2), panel(values, second, columns=2))
-    assert len(coloured(pixels(sheet_png(shown)))) == 4 + strips
+    assert len(colored(pixels(sheet_png(shown)))) == 4 + strips
     grids, legends = np.split([part.left for part in laid_out(shown).pictures], [2])
     assert list(legends) == list(grids)[2 - strips if first is None else 0 :][:strips]
 
@@ -168,13 +168,13 @@ def test_a_difference_has_its_heading_and_a_scale_around_zero(scale):
     grid, strip = layout.pictures
     assert strip.top > grid.top + len(grid.pixels)
     levels = strip.pixels[len(strip.pixels) // 2, 1:-1]
-    assert (levels[0] == colours(0, "RdBu_r")).all()
-    assert (levels[len(levels) // 2] == colours(STEPS // 2, "RdBu_r")).all()
+    assert (levels[0] == colors(0, "RdBu_r")).all()
+    assert (levels[len(levels) // 2] == colors(STEPS // 2, "RdBu_r")).all()
     ends = [figures.figure(-most, 3), "0", figures.figure(most, 3)]
     assert words[-4:-1] == (ends if scale == "one" else ["−largest", "0", "largest"])
     by_place = sorted(layout.texts[-4:-1], key=lambda text: text.left)
     assert [text.words for text in by_place] == words[-4:-1]
-    assert len(coloured(pixels(sheet_png(shown)))) >= 2
+    assert len(colored(pixels(sheet_png(shown)))) >= 2
 
 
 def test_the_words_of_a_scale_stand_beside_each_other():
@@ -200,13 +200,13 @@ def photographed(seed=0):
 
 
 def over(photograph, values, largest):
-    """Values over a photograph, float, by what the colours are to say."""
-    grey = 70 + photograph @ [0.299, 0.587, 0.114] / 255 * 155
-    colour = colormaps["RdBu_r"]((values / largest + 1) / 2)[..., :3] * 255
+    """Values over a photograph, float, by what the colors are to say."""
+    gray = 70 + photograph @ [0.299, 0.587, 0.114] / 255 * 155
+    color = colormaps["RdBu_r"]((values / largest + 1) / 2)[..., :3] * 255
     share = 0.75 * np.abs(values / largest)[..., None]
     factor = len(photograph) // len(values)
-    colour, share = (each.repeat(factor, 0).repeat(factor, 1) for each in (colour, share))
-    return grey[..., None] * (1 - share) + colour * share
+    color, share = (each.repeat(factor, 0).repeat(factor, 1) for each in (color, share))
+    return gray[..., None] * (1 - share) + color * share
 
 
 @pytest.mark.parametrize("lettered", [True, False], ids=["PNG", "PDF"])
@@ -222,12 +222,12 @@ def test_tiles_over_a_photograph_cover_it_by_their_values(lettered):
         assert np.abs(tile - over(photograph, one, largest)).max() <= 4  # a step of the scale
     struck = (tiles[2] == (226, 70, 60)).all(axis=2)
     assert struck.diagonal().all()
-    grey = np.rint(70 + photograph @ [0.299, 0.587, 0.114] / 255 * 155)[..., None]
-    np.testing.assert_array_equal(tiles[2][~struck], grey.repeat(3, axis=2)[~struck])
+    gray = np.rint(70 + photograph @ [0.299, 0.587, 0.114] / 255 * 155)[..., None]
+    np.testing.assert_array_equal(tiles[2][~struck], gray.repeat(3, axis=2)[~struck])
     np.testing.assert_array_equal(photograph, before)
 
 
-def test_the_scale_of_tiles_over_a_photograph_is_tinted_grey():
+def test_the_scale_of_tiles_over_a_photograph_is_tinted_gray():
     values, limits, photograph = photographed()
     shown = replace(panel(values, limits, "RdBu_r"), photograph=photograph)
     grid, strip = laid_out(sheet(shown, panel(values, limits, "RdBu_r"))).pictures[::2]
@@ -241,11 +241,11 @@ def test_the_scale_of_tiles_over_a_photograph_is_tinted_grey():
 def test_flat_tiles_are_struck_through():
     values = whole_levels(count=2)
     values[1] = 3
-    first, second = coloured(pixels(sheet_png(sheet(panel(values)))))
-    np.testing.assert_array_equal(blocks(first, 7), colours(values[0]))
+    first, second = colored(pixels(sheet_png(sheet(panel(values)))))
+    np.testing.assert_array_equal(blocks(first, 7), colors(values[0]))
     struck = (second == (226, 70, 60)).all(axis=2)
     assert struck.diagonal().all()
-    assert (second[~struck] == colours(0)).all()
+    assert (second[~struck] == colors(0)).all()
 
 
 def test_the_png_is_white_with_everything_inside_its_margins():
@@ -307,8 +307,8 @@ def test_pictures_in_the_pdf_are_not_resampled():
     sizes = re.findall(rb"/Width (\d+)", sheet_pdf(shown))
     assert sorted(map(int, sizes)) == sorted(part.get_array().shape[1] for part in (image, strip))
     assert image.get_interpolation() == strip.get_interpolation() == "none"
-    for part, tile in zip(coloured(image.get_array()), levels, strict=True):
-        np.testing.assert_array_equal(blocks(part, 7), colours(tile))
+    for part, tile in zip(colored(image.get_array()), levels, strict=True):
+        np.testing.assert_array_equal(blocks(part, 7), colors(tile))
 
 
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="poppler's pdftotext is not there")
@@ -458,16 +458,16 @@ def test_kernels_have_a_column_for_the_filter_and_one_for_the_channel():
 
 
 def pictures(count=3, side=7, seed=0):
-    """Colour tiles without any grey, which is what stands around them."""
+    """Color tiles without any gray, which is what stands around them."""
     tiles = np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
     tiles[..., 0] = tiles[..., 1] // 2 + 90
     tiles[..., 2] = tiles[..., 0] ^ 1
     return tiles
 
 
-def colour_panel(tiles, empty=(), columns=2, **figures):
+def color_panel(tiles, empty=(), columns=2, **figures):
     numbers = range(1, len(tiles) + 1)
-    return ColourPanel(
+    return ColorPanel(
         "",
         [str(number) for number in numbers],
         {"map": numbers},
@@ -479,9 +479,9 @@ def colour_panel(tiles, empty=(), columns=2, **figures):
 
 
 @pytest.mark.parametrize("lettered", [True, False], ids=["PNG", "PDF"])
-def test_pictures_are_drawn_in_their_own_colours_and_where_there_is_none_a_stroke(lettered):
+def test_pictures_are_drawn_in_their_own_colors_and_where_there_is_none_a_stroke(lettered):
     tiles = pictures()
-    picture = exports._draw_panel(colour_panel(tiles, [1]), 200, lettered=lettered).pixels
+    picture = exports._draw_panel(color_panel(tiles, [1]), 200, lettered=lettered).pixels
     step = picture.shape[0] // 2 + 2  # from one row's top to the next one's
     above, third = picture[: step - 4][-98:], picture[-98:, :98]
     first, second = above[:, :98], above[:, -98:]
@@ -496,21 +496,21 @@ def test_pictures_are_drawn_in_their_own_colours_and_where_there_is_none_a_strok
 def test_large_pictures_are_averaged():
     (tile,) = pictures(1, 4)
     large = tile.repeat(200, axis=0).repeat(200, axis=1)
-    drawn = exports._draw_panel(colour_panel([large]), 300, lettered=False).pixels
+    drawn = exports._draw_panel(color_panel([large]), 300, lettered=False).pixels
     assert drawn.shape[1] < 800
     np.testing.assert_array_equal(blocks(drawn[-drawn.shape[1] :], 4), tile)
 
 
 def test_pictures_are_files_without_a_scale():
-    shown = sheet(colour_panel(pictures()), lines=CAPTION)
+    shown = sheet(color_panel(pictures()), lines=CAPTION)
     assert len(laid_out(shown).pictures) == 1
-    assert len(coloured(pixels(sheet_png(shown)))) == 3
+    assert len(colored(pixels(sheet_png(shown)))) == 3
     assert sheet_pdf(shown).startswith(b"%PDF-")
 
 
 def test_the_table_of_pictures_has_their_figures():
     value = np.array([0.1, 2.5, np.nan], np.float32)
-    shown = colour_panel(pictures(), value=value, row=[7, 0, 12], picture=["=A1", "Cat, b", ""])
+    shown = color_panel(pictures(), value=value, row=[7, 0, 12], picture=["=A1", "Cat, b", ""])
     rows = read_csv([shown])
     assert list(rows[0]) == ["panel", "map", "value", "row", "picture"]
     assert [row["value"] for row in rows] == ["1E-1", "25E-1", "nan"]
@@ -520,15 +520,15 @@ def test_the_table_of_pictures_has_their_figures():
 
 def test_values_and_pictures_are_not_of_one_table():
     with pytest.raises(ValueError, match="numbered alike"):
-        numbers_csv([panel(whole_levels(count=1)), colour_panel(pictures(1))])
+        numbers_csv([panel(whole_levels(count=1)), color_panel(pictures(1))])
 
 
 def test_pictures_without_a_title_each_are_refused():
-    shown = colour_panel(pictures())
+    shown = color_panel(pictures())
     with pytest.raises(ValueError, match="expected 3 titles"):
         replace(shown, titles=["1", "2"])
     with pytest.raises(ValueError, match="expected 0 titles"):
-        colour_panel([])
+        color_panel([])
 
 
 def test_panels_that_are_numbered_otherwise_are_refused():

@@ -471,7 +471,7 @@ def test_a_network_that_is_gone_is_a_sentence(
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "reason"),
+    ("behavior", "reason"),
     [
         (file_server.cut_off, "broke off before all"),
         (file_server.hang_up, "could not be reached"),
@@ -480,9 +480,9 @@ def test_a_network_that_is_gone_is_a_sentence(
     ],
 )
 def test_a_server_that_goes_away_is_a_sentence(
-    tmp_path, models, content, md5, monkeypatch, behaviour, reason
+    tmp_path, models, content, md5, monkeypatch, behavior, reason
 ):
-    with serve(content, behaviour) as server:
+    with serve(content, behavior) as server:
         monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", server.url)
         with pytest.raises(WeightsUnavailable) as raised:
             obtain()
@@ -582,7 +582,7 @@ def test_what_the_proxy_blocks_comes_from_the_other_address(models, content, thr
     [
         ({"trusted": False}, "its host could not prove its name (unable to get local issuer"),
         ({"blocked": [GOOGLE, GITHUB]}, "the server's proxy did not lead there (Tunnel connection"),
-        ({"behaviour": file_server.ask_to_sign_in}, "expected a file with the MD5"),
+        ({"behavior": file_server.ask_to_sign_in}, "expected a file with the MD5"),
     ],
 )
 def test_what_a_proxy_keeps_back_is_said_of_both_addresses(
@@ -822,7 +822,7 @@ def test_no_address_or_path_of_a_visitor_is_opened(tmp_path, monkeypatch, fresh_
 
     sys.addaudithook(hook)
     bait = str(tmp_path / "secret.h5")
-    keys = ["view", "layer", "picture", "other", "network", "colours", "tour", "url", "weights"]
+    keys = ["view", "layer", "picture", "other", "network", "colors", "tour", "url", "weights"]
     with serve(b"bait") as server:
         for value in (bait, f"file://{bait}", server.url):
             told[0] = True

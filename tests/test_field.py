@@ -12,7 +12,7 @@ from vgg_viz.network import network_input, preprocess
 
 LAYERS = {layer.name: layer for layer in VGG19.conv_layers}
 SIDE = VGG19.input_side
-MEAN_COLOUR = (124, 117, 104)
+MEAN_COLOR = (124, 117, 104)
 MEANS = [103.939, 116.779, 123.68]
 
 
@@ -35,9 +35,9 @@ def first_seen(layer, side):
     return (start + stop - side) // 2
 
 
-def amid_mean_colour(picture, layer):
-    """A picture in the middle of a field, in a picture of mean colour, uint8."""
-    whole = np.full((SIDE, SIDE, 3), MEAN_COLOUR, np.uint8)
+def amid_mean_color(picture, layer):
+    """A picture in the middle of a field, in a picture of mean color, uint8."""
+    whole = np.full((SIDE, SIDE, 3), MEAN_COLOR, np.uint8)
     part = slice(first_seen(layer, len(picture)), first_seen(layer, len(picture)) + len(picture))
     whole[part, part] = picture
     return whole
@@ -86,7 +86,7 @@ def test_values_before_the_relu_are_those_of_numpy_alone(name, biased_network):
     np.testing.assert_allclose(values, wanted, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-# Fields of one block's layers have the same centre: what fits into the smallest lies in the middle
+# Fields of one block's layers have the same center: what fits into the smallest lies in the middle
 # of all, and one pass through the network makes all of their maps. The last two layers' fields
 # reach beyond the border.
 AMID = {
@@ -103,9 +103,9 @@ def test_every_layer_is_looked_at():
 
 
 @pytest.mark.parametrize(("side", "names"), AMID.values(), ids=lambda value: str(value))
-def test_a_value_is_the_networks_own_of_the_picture_amid_mean_colour(side, names, biased_network):
+def test_a_value_is_the_networks_own_of_the_picture_amid_mean_color(side, names, biased_network):
     (picture,) = noise(1, side)
-    whole = network_input(amid_mean_colour(picture, LAYERS[names[0]]))
+    whole = network_input(amid_mean_color(picture, LAYERS[names[0]]))
     for pool in VGG19.pools[: LAYERS[names[0]].block - 1]:
         (whole,) = biased_network.run((pool.name,), whole)
     for name in names:
@@ -121,7 +121,7 @@ def test_several_small_pictures_have_the_networks_own_values(side, biased_networ
     layer = LAYERS["block1_conv2"]
     pictures = noise(6, side)
     expected = [
-        biased_network.feature_maps(amid_mean_colour(picture, layer), layer.name)[
+        biased_network.feature_maps(amid_mean_color(picture, layer), layer.name)[
             channel, middle(layer), middle(layer)
         ]
         for channel, picture in enumerate(pictures)
@@ -151,7 +151,7 @@ def test_a_gradient_is_that_of_tensorflows_tape_through_the_whole_network(
     model, place = biased_network.submodel(name), middle(layer)
     channels, expected = [], []
     for picture in pictures:
-        seen = tf.constant(preprocess(amid_mean_colour(picture, layer)))
+        seen = tf.constant(preprocess(amid_mean_color(picture, layer)))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(seen)
             answers = model(seen)[0, place, place]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.support import REPOSITORY
-from tests.support.file_server import Behaviour, Handler, serve
+from tests.support.file_server import Behavior, Handler, serve
 from tests.support.weights_files import write_full_weights
 from vgg_viz import weights
 from vgg_viz.architecture import VGG19
@@ -44,8 +44,8 @@ print("most", max(most, memory.taken_bytes() - before), flush=True)
 """
 
 
-def send_file(path, share: float = 1.0) -> Behaviour:
-    """A behaviour: that file, from where the range begins; standing still after a share of it."""
+def send_file(path, share: float = 1.0) -> Behavior:
+    """A behavior: that file, from where the range begins; standing still after a share of it."""
 
     def send(handler: Handler, content: bytes) -> None:
         size = path.stat().st_size

@@ -318,7 +318,7 @@ def test_what_costs_too_much_is_refused_for_that_reason(corpus, name, words):
 @lru_cache(maxsize=1)
 def seeds():
     """Small right files of each format, with everything in them that decoders look at."""
-    image, frames = hostile.noise(33, 21), [hostile.plain(colour) for colour in ("red", "blue")]
+    image, frames = hostile.noise(33, 21), [hostile.plain(color) for color in ("red", "blue")]
     exif = b"Exif\0\0" + hostile.exif_bytes([(0x0112, 3, 1, 6), (0x8769, 4, 1, 40)])
     extras = {"exif": exif, "icc_profile": hostile.exchanged_profile()}
     found = {"JPEG": [hostile.encode(image, "JPEG", progressive=True)]}

@@ -33,12 +33,12 @@ def noise(height=40, width=60):
     return Image.fromarray(values)
 
 
-def colours(data):
+def colors(data):
     return np.asarray(decode(data)).astype(int)
 
 
 def assert_shows_corners(found, *, expected=CORNERS, tolerance=6):
-    """Compare the middle of each quarter, out of reach of JPEG's blurred colour edges."""
+    """Compare the middle of each quarter, out of reach of JPEG's blurred color edges."""
     height, width = len(found) // 2, len(found[0]) // 2
     assert height / width == len(CORNERS) / len(CORNERS[0])
     for row, column in np.ndindex(2, 2):
@@ -53,9 +53,9 @@ def png_chunk(kind, content):
     return struct.pack(">I", len(content)) + kind + content + checksum
 
 
-def png(width, height, bit_depth, colour_type, rows, *chunks):
+def png(width, height, bit_depth, color_type, rows, *chunks):
     """A PNG file made by hand: an oracle that owes nothing to Pillow's writer."""
-    header = struct.pack(">IIBBBBB", width, height, bit_depth, colour_type, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, bit_depth, color_type, 0, 0, 0)
     body = zlib.compress(b"".join(b"\0" + row for row in rows))
     parts = [png_chunk(b"IHDR", header), *chunks, png_chunk(b"IDAT", body), png_chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
@@ -67,17 +67,17 @@ def png(width, height, bit_depth, colour_type, rows, *chunks):
 @pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF"])
 def test_lossless_formats_come_back_exactly(file_format):
     image = noise()
-    np.testing.assert_array_equal(colours(encode(image, file_format)), np.asarray(image))
+    np.testing.assert_array_equal(colors(encode(image, file_format)), np.asarray(image))
 
 
 def test_lossless_webp_comes_back_exactly():
     image = noise()
-    np.testing.assert_array_equal(colours(encode(image, "WEBP", lossless=True)), np.asarray(image))
+    np.testing.assert_array_equal(colors(encode(image, "WEBP", lossless=True)), np.asarray(image))
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "MPO", "GIF"])
 def test_other_formats_come_back_closely(file_format):
-    found = colours(encode(Image.fromarray(CORNERS), file_format))
+    found = colors(encode(Image.fromarray(CORNERS), file_format))
     assert found.shape == CORNERS.shape
     assert_shows_corners(found)
 
@@ -94,7 +94,7 @@ def test_every_exif_orientation_gives_the_same_picture(file_format, orientation)
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](CORNERS)))
-    found = colours(encode(stored, file_format, exif=exif))
+    found = colors(encode(stored, file_format, exif=exif))
     assert found.shape == CORNERS.shape
     assert_shows_corners(found)
 
@@ -104,40 +104,40 @@ def test_every_exif_orientation_gives_the_same_picture(file_format, orientation)
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
 def test_broken_exif_does_not_cost_the_picture(file_format, exif):
     data = encode(Image.fromarray(CORNERS), file_format, exif=b"Exif\0\0" + exif)
-    assert_shows_corners(colours(data))
+    assert_shows_corners(colors(data))
 
 
 def test_animation_shows_its_first_frame():
-    frames = [Image.new("RGB", (20, 10), colour) for colour in (RED, GREEN, BLUE)]
+    frames = [Image.new("RGB", (20, 10), color) for color in (RED, GREEN, BLUE)]
     for file_format in ("GIF", "WEBP", "PNG"):
         data = encode(frames[0], file_format, save_all=True, append_images=frames[1:])
-        assert np.abs(colours(data) - RED).max() <= 2, file_format
+        assert np.abs(colors(data) - RED).max() <= 2, file_format
 
 
 def test_multi_page_tiff_shows_its_first_page():
     pages = [Image.new("RGB", (20, 10), BLUE), Image.new("RGB", (30, 30), RED)]
-    found = colours(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+    found = colors(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
     assert found.shape == (10, 20, 3)
     assert (found == BLUE).all()
 
 
-# --- what comes in: colours -------------------------------------------------------------------
+# --- what comes in: colors -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "TIFF"])
 def test_cmyk(file_format):
     # All but red absorbed: cyan 0, magenta and yellow full. Pillow's JPEGs are Adobe-inverted.
     data = encode(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), file_format)
-    assert np.abs(colours(data) - RED).max() <= 3
+    assert np.abs(colors(data) - RED).max() <= 3
     data = encode(Image.new("CMYK", (16, 16), (0, 0, 0, 0)), file_format)
-    assert np.abs(colours(data) - WHITE).max() <= 3
+    assert np.abs(colors(data) - WHITE).max() <= 3
 
 
 def test_palette():
     image = Image.new("P", (2, 1))
     image.putpalette([*RED, *BLUE])
     image.putdata([0, 1])
-    assert colours(encode(image, "PNG")).tolist() == [[list(RED), list(BLUE)]]
+    assert colors(encode(image, "PNG")).tolist() == [[list(RED), list(BLUE)]]
 
 
 @pytest.mark.parametrize(
@@ -148,71 +148,71 @@ def test_transparent_palette_entry_becomes_white(transparency):
     image.putpalette([*RED, *BLUE])
     image.putdata([0, 1])
     data = encode(image, "PNG", transparency=transparency)
-    assert colours(data).tolist() == [[list(RED), list(WHITE)]]
+    assert colors(data).tolist() == [[list(RED), list(WHITE)]]
 
 
 def test_transparent_gif_becomes_white():
     image = Image.new("P", (2, 1))
     image.putpalette([*RED, *BLUE])
     image.putdata([0, 1])
-    found = colours(encode(image, "GIF", transparency=1))
+    found = colors(encode(image, "GIF", transparency=1))
     assert found.tolist() == [[list(RED), list(WHITE)]]
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "WEBP", "TIFF"])
-def test_half_transparent_colour_is_half_white(file_format):
+def test_half_transparent_color_is_half_white(file_format):
     image = Image.new("RGBA", (8, 8), (255, 0, 0, 128))
     options = {"lossless": True} if file_format == "WEBP" else {}
     expected = (255, 127, 127)
-    assert np.abs(colours(encode(image, file_format, **options)) - expected).max() <= 1
+    assert np.abs(colors(encode(image, file_format, **options)) - expected).max() <= 1
 
 
-def test_fully_transparent_colour_is_white_whatever_lies_under_it():
-    assert (colours(encode(Image.new("RGBA", (4, 4), (9, 99, 9, 0)), "PNG")) == 255).all()
+def test_fully_transparent_color_is_white_whatever_lies_under_it():
+    assert (colors(encode(Image.new("RGBA", (4, 4), (9, 99, 9, 0)), "PNG")) == 255).all()
 
 
-def test_grey_with_alpha():
+def test_gray_with_alpha():
     image = Image.new("LA", (2, 1))
     image.putdata([(100, 255), (100, 0)])
-    assert colours(encode(image, "PNG")).tolist() == [[[100] * 3, [255] * 3]]
+    assert colors(encode(image, "PNG")).tolist() == [[[100] * 3, [255] * 3]]
 
 
-def test_colour_key_of_a_png_becomes_white():
+def test_color_key_of_a_png_becomes_white():
     key = png_chunk(b"tRNS", struct.pack(">HHH", 0, 0, 255))
     data = png(2, 1, 8, 2, [bytes([*RED, *BLUE])], key)
-    assert colours(data).tolist() == [[list(RED), list(WHITE)]]
+    assert colors(data).tolist() == [[list(RED), list(WHITE)]]
 
 
 def test_one_bit():
     image = Image.new("1", (2, 1))
     image.putdata([0, 255])
     for file_format in ("PNG", "TIFF", "BMP"):
-        assert colours(encode(image, file_format)).tolist() == [[[0] * 3, [255] * 3]]
+        assert colors(encode(image, file_format)).tolist() == [[[0] * 3, [255] * 3]]
 
 
-def test_eight_bit_grey():
+def test_eight_bit_gray():
     ramp = np.arange(256, dtype=np.uint8)[np.newaxis]
-    found = colours(encode(Image.fromarray(ramp), "PNG"))
+    found = colors(encode(Image.fromarray(ramp), "PNG"))
     np.testing.assert_array_equal(found, np.repeat(ramp[:, :, np.newaxis], 3, axis=2))
 
 
-def test_sixteen_bit_grey_png_is_scaled_and_not_clipped():
+def test_sixteen_bit_gray_png_is_scaled_and_not_clipped():
     values = [0, 257, 12_850, 32_896, 65_535]
     data = png(5, 1, 16, 0, [struct.pack(">5H", *values)])
-    assert colours(data)[0, :, 0].tolist() == [0, 1, 50, 128, 255]
+    assert colors(data)[0, :, 0].tolist() == [0, 1, 50, 128, 255]
 
 
 @pytest.mark.parametrize("mode", ["I;16", "I;16B"])
-def test_sixteen_bit_grey_tiff_is_scaled_in_either_byte_order(mode):
+def test_sixteen_bit_gray_tiff_is_scaled_in_either_byte_order(mode):
     kind = "<u2" if mode == "I;16" else ">u2"
     values = np.array([[0, 257, 12_850, 32_896, 65_535]], kind)
     image = Image.frombytes(mode, (5, 1), values.tobytes())
-    assert colours(encode(image, "TIFF"))[0, :, 0].tolist() == [0, 1, 50, 128, 255]
+    assert colors(encode(image, "TIFF"))[0, :, 0].tolist() == [0, 1, 50, 128, 255]
 
 
-def test_sixteen_bit_colour_png():
+def test_sixteen_bit_color_png():
     data = png(1, 1, 16, 2, [struct.pack(">3H", 65_535, 32_896, 257)])
-    assert np.abs(colours(data)[0, 0] - [255, 128, 1]).max() <= 1
+    assert np.abs(colors(data)[0, 0] - [255, 128, 1]).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_sixteen_bit_colour_png():
 )
 def test_floating_point_tiff(values, expected):
     data = encode(Image.fromarray(np.array([values], np.float32)), "TIFF")
-    assert np.abs(colours(data)[0, :, 0] - expected).max() <= 1
+    assert np.abs(colors(data)[0, :, 0] - expected).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -242,16 +242,16 @@ def test_floating_point_tiff(values, expected):
 )
 def test_thirty_two_bit_tiff(values, expected):
     data = encode(Image.fromarray(np.array([values], np.int32)), "TIFF")
-    assert colours(data)[0, :, 0].tolist() == expected
+    assert colors(data)[0, :, 0].tolist() == expected
 
 
 def test_ycbcr_and_lab_tiff():
     for mode in ("YCbCr", "LAB"):
         data = encode(Image.new("RGB", (16, 16), RED).convert(mode), "TIFF")
-        assert np.abs(colours(data) - RED).max() <= 6, mode
+        assert np.abs(colors(data) - RED).max() <= 6, mode
 
 
-# --- colour profiles --------------------------------------------------------------------------
+# --- color profiles --------------------------------------------------------------------------
 
 
 def icc_number(value):
@@ -271,7 +271,7 @@ def icc_table(curve):
     return b"curv\0\0\0\0" + struct.pack(">I", 1024) + levels.astype(">u2").tobytes()
 
 
-def icc_profile(colour_space, device, connection, tags):
+def icc_profile(color_space, device, connection, tags):
     """An ICC profile (version 2), written by hand."""
     white = (0.9642, 1.0, 0.8249)
     text = b"desc\0\0\0\0" + struct.pack(">I", 2) + b"x\0" + bytes(78)
@@ -280,7 +280,7 @@ def icc_profile(colour_space, device, connection, tags):
     for name, content in tags.items():
         table += name + struct.pack(">II", start + len(body), len(content))
         body += content + bytes(-len(content) % 4)
-    kinds = device + colour_space + connection
+    kinds = device + color_space + connection
     header = struct.pack(">I4xI", start + len(body), 0x02400000) + kinds + bytes(12) + b"acsp"
     header += bytes(28) + b"".join(map(icc_number, white))
     return header.ljust(128, b"\0") + table + body
@@ -294,7 +294,7 @@ def matrix_profile(*, red, green, blue, curve=None):
     return icc_profile(b"RGB ", b"mntr", b"XYZ ", tags)
 
 
-def grey_profile(gamma):
+def gray_profile(gamma):
     return icc_profile(b"GRAY", b"mntr", b"XYZ ", {b"kTRC": icc_curve(gamma)})
 
 
@@ -327,7 +327,7 @@ def test_profile_with_red_and_blue_exchanged_is_obeyed():
     image = Image.new("RGB", (8, 8), (255, 10, 0))
     for file_format in ("PNG", "JPEG", "TIFF", "WEBP"):
         data = encode(image, file_format, icc_profile=matrix_profile(**EXCHANGED_PRIMARIES))
-        found = colours(data)[4, 4]
+        found = colors(data)[4, 4]
         assert found[2] > 245, file_format
         assert found[0] < 40, file_format
 
@@ -337,13 +337,13 @@ def test_profile_applies_to_palette_and_transparent_pictures():
     image = Image.new("RGBA", (2, 1), (*RED, 255))
     image.putpixel((1, 0), (*RED, 0))
     for picture in (image, image.convert("P")):
-        found = colours(encode(picture, "PNG", icc_profile=profile))
+        found = colors(encode(picture, "PNG", icc_profile=profile))
         assert np.abs(found[0] - [BLUE, WHITE]).max() <= 20
 
 
 def test_linear_profile_brightens_as_the_srgb_curve_says():
     profile = matrix_profile(**SRGB_PRIMARIES, curve=icc_curve(1.0))
-    found = colours(encode(Image.new("RGB", (4, 4), (55, 55, 55)), "PNG", icc_profile=profile))
+    found = colors(encode(Image.new("RGB", (4, 4), (55, 55, 55)), "PNG", icc_profile=profile))
     expected = 255 * (1.055 * (55 / 255) ** (1 / 2.4) - 0.055)
     assert np.abs(found - expected).max() <= 2
 
@@ -356,14 +356,14 @@ def test_srgb_profile_leaves_every_value_alone(source):
         primaries = SRGB_PRIMARIES | {"red": (0.4362, 0.2225, 0.0139)}
         profile = matrix_profile(**primaries, curve=icc_table(srgb_light))
     image = noise(300, 400)
-    found = colours(encode(image, "PNG", icc_profile=profile))
+    found = colors(encode(image, "PNG", icc_profile=profile))
     np.testing.assert_array_equal(found, np.asarray(image))
 
 
 @pytest.mark.parametrize("mode", ["L", "LA"])
-def test_grey_profile(mode):
+def test_gray_profile(mode):
     image = Image.new("L", (4, 4), 55).convert(mode)
-    found = colours(encode(image, "PNG", icc_profile=grey_profile(1.0)))
+    found = colors(encode(image, "PNG", icc_profile=gray_profile(1.0)))
     expected = 255 * (1.055 * (55 / 255) ** (1 / 2.4) - 0.055)
     assert np.abs(found - expected).max() <= 2
 
@@ -373,7 +373,7 @@ def test_cmyk_profile(file_format):
     profile = cyan_only_profile()
     for inks, expected in [((0, 255, 255, 0), 255), ((255, 0, 0, 0), 0)]:
         image = Image.new("CMYK", (16, 16), inks)
-        found = colours(encode(image, file_format, icc_profile=profile))
+        found = colors(encode(image, file_format, icc_profile=profile))
         assert np.abs(found - expected).max() <= 3
 
 
@@ -381,7 +381,7 @@ def test_cmyk_profile(file_format):
 def test_broken_profile_is_passed_over(broken):
     profile = matrix_profile(**SRGB_PRIMARIES)[:300] if broken is None else broken
     image = noise()
-    found = colours(encode(image, "PNG", icc_profile=profile))
+    found = colors(encode(image, "PNG", icc_profile=profile))
     np.testing.assert_array_equal(found, np.asarray(image))
 
 
@@ -390,12 +390,12 @@ def test_broken_profile_is_passed_over(broken):
     [
         (Image.new("CMYK", (16, 16), (0, 255, 255, 0)), matrix_profile(**EXCHANGED_PRIMARIES)),
         (Image.new("RGB", (16, 16), RED), cyan_only_profile()),
-        (Image.new("RGB", (16, 16), RED), grey_profile(1.0)),
+        (Image.new("RGB", (16, 16), RED), gray_profile(1.0)),
     ],
-    ids=["RGB profile of a CMYK picture", "CMYK of RGB", "grey of RGB"],
+    ids=["RGB profile of a CMYK picture", "CMYK of RGB", "gray of RGB"],
 )
 def test_profile_for_another_kind_of_picture_is_passed_over(image, profile):
-    assert np.abs(colours(encode(image, "JPEG", icc_profile=profile)) - RED).max() <= 3
+    assert np.abs(colors(encode(image, "JPEG", icc_profile=profile)) - RED).max() <= 3
 
 
 # --- what is refused --------------------------------------------------------------------------
@@ -455,7 +455,7 @@ def test_too_many_bytes_are_refused_before_anything_is_opened(monkeypatch):
 def test_the_limit_of_bytes_itself_is_accepted():
     data = encode(Image.fromarray(CORNERS), "PNG")
     padded = data + bytes(images.MAX_BYTES - len(data))
-    np.testing.assert_array_equal(colours(padded), CORNERS)
+    np.testing.assert_array_equal(colors(padded), CORNERS)
 
 
 @pytest.mark.parametrize("strict", [False, True], ids=["warnings", "warnings as errors"])
@@ -509,17 +509,17 @@ TRUNCATED = {
 def test_cut_off_file_shows_the_rows_that_are_there_or_is_refused(kind):
     options = dict(TRUNCATED[kind])
     data = encode(noise(), options.pop("format", kind), **options)
-    whole = colours(data)
+    whole = colors(data)
     refused, shown = 0, 0
     for length in range(1, len(data), max(1, len(data) // 60)):
         try:
-            found = colours(data[:length])
+            found = colors(data[:length])
         except PictureError as error:
             assert_one_helpful_sentence(error)
             refused += 1
         else:
             shown += 1
-            assert_rows_or_grey(found, whole, kind)
+            assert_rows_or_gray(found, whole, kind)
     assert refused >= 10
     assert refused + shown >= 60
     # There is no decoder of parts of a WebP; libtiff writes the directory behind the pixels.
@@ -527,16 +527,16 @@ def test_cut_off_file_shows_the_rows_that_are_there_or_is_refused(kind):
     assert shown == 0 if hopeless else shown >= 10
 
 
-def assert_rows_or_grey(found, whole, kind):
-    """Each row as in the whole picture, or grey; or, where only details are missing, near it."""
+def assert_rows_or_gray(found, whole, kind):
+    """Each row as in the whole picture, or gray; or, where only details are missing, near it."""
     if kind == "progressive":
         assert np.abs(found.mean(axis=(0, 1)) - whole.mean(axis=(0, 1))).max() < 5
         return
     right = np.abs(found - whole).max(axis=(1, 2)) == 0
-    grey = (found == 128).all(axis=(1, 2))
+    gray = (found == 128).all(axis=(1, 2))
     # The last rows that came may be there in part; a JPEG's blocks are 16 rows high.
-    assert (~right & ~grey).sum() <= (18 if kind == "JPEG" else 1)
-    assert (~grey).mean() > 0.48
+    assert (~right & ~gray).sum() <= (18 if kind == "JPEG" else 1)
+    assert (~gray).mean() > 0.48
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
@@ -561,7 +561,7 @@ def test_damaged_bytes_end_as_a_picture_or_a_picture_error(kind):
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
 def test_large_picture_comes_at_half_scale(monkeypatch, file_format):
     monkeypatch.setattr(picture_decoding, "FULL_SCALE_PIXELS", 32 * 48 - 1)
-    found = colours(encode(Image.fromarray(CORNERS), file_format))
+    found = colors(encode(Image.fromarray(CORNERS), file_format))
     assert found.shape == (16, 24, 3)
     assert_shows_corners(found)
 
@@ -579,7 +579,7 @@ def test_large_picture_is_turned_and_keeps_its_profile(monkeypatch):
     stored = Image.fromarray(np.ascontiguousarray(STORED[6](CORNERS)))
     for file_format in ("JPEG", "PNG", "TIFF", "WEBP"):
         profile = matrix_profile(**EXCHANGED_PRIMARIES)
-        found = colours(encode(stored, file_format, exif=exif, icc_profile=profile))
+        found = colors(encode(stored, file_format, exif=exif, icc_profile=profile))
         assert found.shape == (16, 24, 3), file_format
         assert_shows_corners(found, expected=CORNERS[:, :, ::-1], tolerance=40)
 
@@ -708,7 +708,7 @@ def test_test_pattern_is_what_its_script_draws():
     specification.loader.exec_module(script)
     drawn = np.asarray(script.draw()).astype(int)
     # One level of tolerance: sines differ in the last bit from machine to machine.
-    assert np.abs(drawn - colours(samples.sample_bytes("test-pattern"))).max() <= 1
+    assert np.abs(drawn - colors(samples.sample_bytes("test-pattern"))).max() <= 1
 
 
 def test_thumbnail_is_the_middle_square_as_a_small_jpeg():
@@ -736,7 +736,7 @@ def test_importing_is_cheap():
 
 @pytest.mark.parametrize("sample", samples.SAMPLES, ids=lambda sample: sample.name)
 def test_the_thumbnail_of_a_sample_is_its_own(sample):
-    stored = colours(samples.thumbnail_bytes(sample.name))
-    made = colours(images.thumbnail(samples.sample_bytes(sample.name)))
+    stored = colors(samples.thumbnail_bytes(sample.name))
+    made = colors(images.thumbnail(samples.sample_bytes(sample.name)))
     # JPEG's encoders differ a little from version to version.
     assert np.abs(stored - made).mean() < 2

@@ -19,7 +19,7 @@ from tests.support.weights_files import write_hollow_weights
 from vgg_viz.architecture import VGG19
 from vgg_viz.keras_files import Seal
 from vgg_viz.made_store import FOLDER, MOST_BYTES, MadeStore, Series, store_of
-from vgg_viz.visualisation import MadePicture
+from vgg_viz.visualization import MadePicture
 from vgg_viz.weights import StoredWeights, UntrainedWeights, open_weights
 
 SERIES = Series("block3_conv4", 7, "recipe")

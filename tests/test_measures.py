@@ -131,8 +131,8 @@ def test_an_unknown_order_is_refused(by):
 @pytest.mark.parametrize("side", [224, 112, 56, 28, 14, 1])
 def test_brightness_is_pillows_averaged_over_squares(photograph, side):
     factor = 224 // side
-    grey = np.asarray(Image.fromarray(photograph).convert("L"), np.float64)
-    squares = grey.reshape(side, factor, side, factor)
+    gray = np.asarray(Image.fromarray(photograph).convert("L"), np.float64)
+    squares = gray.reshape(side, factor, side, factor)
     found = brightness(photograph, side, side)
     assert (found.shape, found.dtype) == ((side, side), np.float64)
     # Pillow rounds every pixel to a whole number.
@@ -187,8 +187,8 @@ def test_a_profile_is_that_of_numpy_and_pillow(name, photograph, computed_maps):
     maps = computed_maps[name].copy()
     maps[[4, 9]] = 0
     side = maps.shape[1]
-    grey = np.asarray(Image.fromarray(photograph).convert("L"), np.float64)
-    small = grey.reshape(side, 224 // side, side, 224 // side).mean(axis=(1, 3)).ravel()
+    gray = np.asarray(Image.fromarray(photograph).convert("L"), np.float64)
+    small = gray.reshape(side, 224 // side, side, 224 // side).mean(axis=(1, 3)).ravel()
     expected = [
         np.corrcoef(map_.ravel().astype(np.float64), small)[0, 1] if map_.any() else 0
         for map_ in maps
@@ -212,7 +212,7 @@ def test_a_profile_by_hand():
     assert {type(value) for value in vars(told).values()} == {int, float}
 
 
-def test_a_picture_in_one_colour_is_like_no_map():
+def test_a_picture_in_one_color_is_like_no_map():
     told = profile(random_array(3, 7, 7), np.full((14, 14, 3), 90, np.uint8))
     assert (told.likeness, told.likest) == (0, 1)
 
@@ -242,7 +242,7 @@ def test_a_constant_map_stands_in_the_middle_of_its_histogram(value):
     assert (np.diff(edges) > 0).all()
 
 
-def test_a_histogram_of_neighbouring_numbers_has_all_its_bins():
+def test_a_histogram_of_neighboring_numbers_has_all_its_bins():
     map_ = np.array([[1e8, np.nextafter(np.float32(1e8), np.float32(2e8))]], np.float32)
     counts, edges = histogram(map_)
     assert (counts[0], counts[-1], counts.sum()) == (1, 1, 2)

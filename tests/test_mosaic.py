@@ -14,16 +14,16 @@ from vgg_viz.mosaic import (
     INK_STEPS,
     LEVELS,
     MARK,
-    MARK_COLOUR,
+    MARK_COLOR,
     ScaledTiles,
     TileLayout,
     arrange,
     at_side,
-    colour_levels,
+    color_levels,
     diagonal,
     draw,
     enlarge,
-    grey,
+    gray,
     is_flat,
     lay_over,
     letter,
@@ -42,7 +42,7 @@ from vgg_viz.mosaic import (
 
 LAST_LEVEL = FIRST_LEVEL + LEVELS - 1
 MIDDLE_LEVEL = FIRST_LEVEL + (LEVELS - 1) // 2
-COLOUR_MAPS = ["gray", "viridis", "magma", "cividis", "gray_r", "RdBu_r"]
+COLOR_MAPS = ["gray", "viridis", "magma", "cividis", "gray_r", "RdBu_r"]
 NAN, INF = math.nan, math.inf
 
 
@@ -177,7 +177,7 @@ def test_a_single_tile_has_no_gap():
     np.testing.assert_array_equal(canvas, [[5, 5], [5, 5]])
 
 
-def test_colour_tiles_are_arranged_with_their_colours():
+def test_color_tiles_are_arranged_with_their_colors():
     tiles = np.arange(1, 7, dtype=np.uint8).reshape(2, 1, 1, 3)
     canvas = arrange(tiles, TileLayout(2, 1, 1, 1, gap=1))
     np.testing.assert_array_equal(canvas, [[[1, 2, 3]], [[0, 0, 0]], [[4, 5, 6]]])
@@ -233,7 +233,7 @@ def test_enlarging_repeats_every_pixel():
     np.testing.assert_array_equal(enlarge(tiles, 1), tiles, strict=True)
 
 
-def test_enlarging_keeps_colours_together():
+def test_enlarging_keeps_colors_together():
     tiles = np.array([[[[1, 2, 3], [4, 5, 6]]]], np.uint8)
     row = [[1, 2, 3], [1, 2, 3], [4, 5, 6], [4, 5, 6]]
     np.testing.assert_array_equal(enlarge(tiles, 2), [[row, row]])
@@ -650,43 +650,43 @@ def test_titles_and_tiles_are_drawn_on_one_canvas():
     )
 
 
-# -- colours
+# -- colors
 
 
-@pytest.mark.parametrize("name", COLOUR_MAPS)
-def test_colour_levels_are_matplotlibs(name):
-    colour_map = matplotlib.colormaps[name]
-    expected = [colour_map(level / (LEVELS - 1), bytes=True)[:3] for level in range(LEVELS)]
-    levels = colour_levels(name)
+@pytest.mark.parametrize("name", COLOR_MAPS)
+def test_color_levels_are_matplotlibs(name):
+    color_map = matplotlib.colormaps[name]
+    expected = [color_map(level / (LEVELS - 1), bytes=True)[:3] for level in range(LEVELS)]
+    levels = color_levels(name)
     np.testing.assert_array_equal(levels, np.array(expected, np.uint8), strict=True)
     assert not levels.flags.writeable
 
 
-def test_the_grey_scale_goes_evenly_from_black_to_white():
-    levels = colour_levels("gray")
+def test_the_gray_scale_goes_evenly_from_black_to_white():
+    levels = color_levels("gray")
     assert (levels[0].tolist(), levels[-1].tolist()) == ([0] * 3, [255] * 3)
     evenly = np.linspace(0, 255, LEVELS)[:, None]
     assert np.abs(levels - evenly).max() < 2
 
 
-def test_zero_is_colourless_on_the_diverging_map():
-    middle = colour_levels("RdBu_r")[MIDDLE_LEVEL - FIRST_LEVEL].astype(int)
+def test_zero_is_colorless_on_the_diverging_map():
+    middle = color_levels("RdBu_r")[MIDDLE_LEVEL - FIRST_LEVEL].astype(int)
     assert middle.min() > 240
     assert np.ptp(middle) <= 2
 
 
-def test_an_unknown_colour_map_is_an_error():
+def test_an_unknown_color_map_is_an_error():
     with pytest.raises(KeyError):
-        colour_levels("no-such-map")
+        color_levels("no-such-map")
 
 
 # -- over a photograph
 
 
-def test_a_photograph_under_tiles_is_grey_without_black_and_white():
+def test_a_photograph_under_tiles_is_gray_without_black_and_white():
     photograph = np.array([[[0, 0, 0], [255] * 3, [255, 0, 0], [0, 100, 200]]], np.uint8)
     # 70 + 155 * 0.299 = 116.3; 70 + 155 * (58.7 + 22.8) / 255 = 119.5
-    np.testing.assert_array_equal(grey(photograph), np.array([[70, 225, 116, 120]], np.uint8))
+    np.testing.assert_array_equal(gray(photograph), np.array([[70, 225, 116, 120]], np.uint8))
 
 
 def test_a_place_is_tinted_by_its_value_and_covers_by_its_size():
@@ -694,8 +694,8 @@ def test_a_place_is_tinted_by_its_value_and_covers_by_its_size():
     tints = tint(scaled, "RdBu_r")[0]
     # 0.75 * 255 = 191.25; the level nearest to 2 is 120 of 238 above -4: 2.017, half of 4.
     np.testing.assert_array_equal(tints[..., 3], [[0, 191], [191, 96]])
-    colours = matplotlib.colormaps["RdBu_r"](np.array([[119, 238], [0, 179]]) / 238, bytes=True)
-    np.testing.assert_array_equal(tints[..., :3], colours[..., :3])
+    colors = matplotlib.colormaps["RdBu_r"](np.array([[119, 238], [0, 179]]) / 238, bytes=True)
+    np.testing.assert_array_equal(tints[..., :3], colors[..., :3])
 
 
 def test_what_covers_is_the_distance_from_zero_on_any_scale():
@@ -715,7 +715,7 @@ def test_a_flat_tile_lets_all_of_the_photograph_through(value, limits):
 
 def test_what_is_no_number_is_marked_and_opaque_over_a_photograph():
     tints = tint(scale_tiles(tile([NAN, 0], [1, -1]), limits=(-1, 1)), "RdBu_r")
-    assert tints[0, 0, 0].tolist() == [*MARK_COLOUR, 255]
+    assert tints[0, 0, 0].tolist() == [*MARK_COLOR, 255]
     np.testing.assert_array_equal(tints[0, ..., 3], [[255, 0], [191, 191]])
 
 
@@ -740,23 +740,23 @@ def test_the_picture_is_brought_to_the_tiles_size():
     np.testing.assert_array_equal(tiles, np.full((2, 10, 10, 3), 77, np.uint8), strict=True)
 
 
-def test_a_tinted_scale_is_grey_at_zero_and_strongest_at_its_ends():
+def test_a_tinted_scale_is_gray_at_zero_and_strongest_at_its_ends():
     levels = tinted_levels("RdBu_r", -3, 3).astype(int)
     assert levels.shape == (LEVELS, 3)
     assert levels[LEVELS // 2].tolist() == [147] * 3
-    ends = colour_levels("RdBu_r")[[0, -1]] * 0.75 + 147 * 0.25
+    ends = color_levels("RdBu_r")[[0, -1]] * 0.75 + 147 * 0.25
     np.testing.assert_allclose(levels[[0, -1]], ends, atol=1)
 
 
 def test_tiles_and_photographs_may_be_read_only_and_stay_as_they_are():
     scaled = scale_tiles(tile([0, NAN], [-4, 2]), limits=(-4, 4))
     photograph = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    tints, under = tint(scaled, "RdBu_r"), grey(photograph)
+    tints, under = tint(scaled, "RdBu_r"), gray(photograph)
     arrays = [scaled.levels, scaled.low, scaled.high, scaled.flat, photograph, tints, under]
     before = [array.copy() for array in arrays]
     for array in arrays:
         array.setflags(write=False)
-    lay_over(tint(scaled, "RdBu_r"), grey(photograph), 4)
+    lay_over(tint(scaled, "RdBu_r"), gray(photograph), 4)
     lay_over(tints, under, 4)
     for array, kept in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, kept)
@@ -765,24 +765,24 @@ def test_tiles_and_photographs_may_be_read_only_and_stay_as_they_are():
 # -- PNG
 
 
-def test_grey_levels_are_encoded_as_they_are():
+def test_gray_levels_are_encoded_as_they_are():
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     picture = decode(png(levels, None))
     np.testing.assert_array_equal(picture[..., :3], levels[..., None].repeat(3, axis=2))
     assert (picture[..., 3] == 255).all()
 
 
-@pytest.mark.parametrize("colour_map", ["gray", "viridis", "RdBu_r"])
+@pytest.mark.parametrize("color_map", ["gray", "viridis", "RdBu_r"])
 @pytest.mark.parametrize("ink", [(22, 33, 43), (233, 239, 244)])
-def test_every_palette_entry_has_its_colour_in_the_file(colour_map, ink):
+def test_every_palette_entry_has_its_color_in_the_file(color_map, ink):
     canvas = np.arange(256, dtype=np.uint8).reshape(8, 32)
-    picture = decode(png(canvas, colour_map, ink)).reshape(256, 4).tolist()
+    picture = decode(png(canvas, color_map, ink)).reshape(256, 4).tolist()
     assert picture[BACKGROUND][3] == 0
     assert picture[INK:MARK] == [[*ink, 255 * step // 15] for step in range(1, INK_STEPS + 1)]
     assert picture[MARK - 1] == [*ink, 255]
-    assert picture[MARK] == [*MARK_COLOUR, 255]
-    colours = matplotlib.colormaps[colour_map](np.arange(LEVELS) / (LEVELS - 1), bytes=True)
-    assert picture[FIRST_LEVEL:] == colours.tolist()
+    assert picture[MARK] == [*MARK_COLOR, 255]
+    colors = matplotlib.colormaps[color_map](np.arange(LEVELS) / (LEVELS - 1), bytes=True)
+    assert picture[FIRST_LEVEL:] == colors.tolist()
 
 
 def test_a_mosaic_becomes_a_palette_picture_of_its_own_size():
@@ -855,7 +855,7 @@ def test_levels_and_canvas_may_be_read_only_and_stay_as_they_are():
     np.testing.assert_array_equal(canvas, drawn)
 
 
-def test_colour_tiles_are_enlarged_sharply_and_shrunk_smoothly():
+def test_color_tiles_are_enlarged_sharply_and_shrunk_smoothly():
     picture = np.random.default_rng(0).integers(0, 256, (12, 12, 3), dtype=np.uint8)
     picture.setflags(write=False)
     large = at_side(picture, 36)
@@ -879,6 +879,6 @@ def test_colour_tiles_are_enlarged_sharply_and_shrunk_smoothly():
         (np.zeros((4, 4, 3), np.uint8), 3),
     ],
 )
-def test_what_is_no_colour_tile_or_fits_no_size_is_refused(picture, side):
+def test_what_is_no_color_tile_or_fits_no_size_is_refused(picture, side):
     with pytest.raises(ValueError, match="expected"):
         at_side(picture, side)

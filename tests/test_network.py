@@ -13,7 +13,7 @@ from vgg_viz.architecture import VGG19, Architecture
 from vgg_viz.network import (
     Network,
     build_model,
-    filter_colours,
+    filter_colors,
     network_input,
     preprocess,
     preprocess_wrongly,
@@ -40,7 +40,7 @@ class TinyWeights:
         if layer_name == "block1_conv1":
             kernel, bias = np.zeros((3, 3, 3, 2), np.float32), np.array([0, -10], np.float32)
             kernel[1, 1, 2, 0] = 1  # red where it stands
-            kernel[1, 0, 0, 1] = 2  # twice the blue of the left neighbour, less 10
+            kernel[1, 0, 0, 1] = 2  # twice the blue of the left neighbor, less 10
         else:
             kernel, bias = np.zeros((3, 3, 2, 3), np.float32), np.array([0, 0, 7], np.float32)
             kernel[1, 1, :, 0] = 1  # both maps added
@@ -150,40 +150,40 @@ def test_a_small_kernel_by_hand():
     np.testing.assert_array_equal(tiles_first(kernel), expected)
 
 
-def test_filter_colours_are_red_green_blue_with_zero_at_mid_grey():
+def test_filter_colors_are_red_green_blue_with_zero_at_mid_gray():
     filters = np.zeros((1, 3, 3, 3), np.float32)
     filters[0, 2, 0, 1] = 4  # red, above the middle
     filters[0, 1, 1, 2] = -2  # green, right of it
     filters[0, 0, 2, 0] = -4  # blue, in the lower left corner
-    grey = [128, 128, 128]
+    gray = [128, 128, 128]
     expected = [
-        [grey, [255, 128, 128], grey],
-        [grey, grey, [128, 64, 128]],
-        [[128, 128, 0], grey, grey],
+        [gray, [255, 128, 128], gray],
+        [gray, gray, [128, 64, 128]],
+        [[128, 128, 0], gray, gray],
     ]
-    colours = filter_colours(filters)
-    np.testing.assert_array_equal(colours, np.array([expected], np.uint8), strict=True)
+    colors = filter_colors(filters)
+    np.testing.assert_array_equal(colors, np.array([expected], np.uint8), strict=True)
 
 
-def test_each_filters_colours_have_their_own_scale():
+def test_each_filters_colors_have_their_own_scale():
     filters = np.random.default_rng(0).standard_normal((4, 3, 3, 3), dtype=np.float32)
     scaled = filters * np.array([1, 1e-3, 1e3, 0], np.float32)[:, None, None, None]
-    colours = filter_colours(scaled)
-    np.testing.assert_array_equal(colours[:3], filter_colours(filters)[:3])
-    assert (colours[3] == 128).all()
+    colors = filter_colors(scaled)
+    np.testing.assert_array_equal(colors[:3], filter_colors(filters)[:3])
+    assert (colors[3] == 128).all()
 
 
-def test_making_colours_leaves_the_filters_as_they_are():
+def test_making_colors_leaves_the_filters_as_they_are():
     filters = tiles_first(UntrainedWeights().read("block1_conv1")[0])
     before = filters.copy()
-    assert filter_colours(filters).shape == (64, 3, 3, 3)
+    assert filter_colors(filters).shape == (64, 3, 3, 3)
     np.testing.assert_array_equal(filters, before)
 
 
 @pytest.mark.parametrize("shape", [(64, 64, 3, 3), (3, 3, 3), (2, 1, 3, 3)])
-def test_only_filters_of_three_channels_have_colours(shape):
+def test_only_filters_of_three_channels_have_colors(shape):
     with pytest.raises(ValueError, match="expected filters of 3 channels, got shape"):
-        filter_colours(np.zeros(shape, np.float32))
+        filter_colors(np.zeros(shape, np.float32))
 
 
 # -- a network small enough to be written down
@@ -225,19 +225,19 @@ def test_the_plans_receptive_field_is_what_the_network_answers_to():
 
     plan = Architecture("Ones", blocks=((2, 1), (1, 1), (1, 1)), dense=(), input_side=64)
     network = Network(Ones(), plan)
-    grey = np.full((64, 64, 3), 200, np.uint8)
+    gray = np.full((64, 64, 3), 200, np.uint8)
     for layer in plan.conv_layers:
         position = layer.output_shape[0] // 2
-        before = network.feature_maps(grey, layer.name)[0, position, position]
+        before = network.feature_maps(gray, layer.name)[0, position, position]
         answered = []
         for row in range(64):
-            brighter = grey.copy()
+            brighter = gray.copy()
             brighter[row] = 255
             after = network.feature_maps(brighter, layer.name)[0, position, position]
             if after != before:
                 answered.append(row)
-        centre = layer.offset + position * layer.stride
-        first = centre - (layer.receptive_field - 1) / 2
+        center = layer.offset + position * layer.stride
+        first = center - (layer.receptive_field - 1) / 2
         assert answered == [first + step for step in range(layer.receptive_field)], layer.name
 
 

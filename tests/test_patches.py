@@ -168,13 +168,13 @@ def test_further_places_of_a_channel_are_away_from_all_others_and_silent_where_n
 
 
 @pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
-def test_a_patch_is_cut_from_the_picture_in_a_frame_of_the_mean_colour(layer, photograph):
-    colour = (124, 117, 104)
-    frame = np.full((3 * SIDE, 3 * SIDE, 3), colour, np.uint8)
+def test_a_patch_is_cut_from_the_picture_in_a_frame_of_the_mean_color(layer, photograph):
+    color = (124, 117, 104)
+    frame = np.full((3 * SIDE, 3 * SIDE, 3), color, np.uint8)
     frame[SIDE : 2 * SIDE, SIDE : 2 * SIDE] = photograph
     last = layer.output_shape[0] - 1
     for row, column in [(0, 0), (last, 0), (last // 2, last), (1, last // 3)]:
-        # Position 0 is centred at `offset`, and each next one is a stride further.
+        # Position 0 is centered at `offset`, and each next one is a stride further.
         top, left = (
             SIDE + layer.offset + layer.stride * position - (layer.receptive_field - 1) / 2
             for position in (row, column)

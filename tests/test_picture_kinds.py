@@ -1,6 +1,6 @@
 """Kinds of picture that people bring: how each is made, and what must be seen of it.
 
-The colours are by hand; the TIFFs are written by ``tifffile``, whose writer owes nothing to what
+The colors are by hand; the TIFFs are written by ``tifffile``, whose writer owes nothing to what
 reads them here. Every row is a kind: whatever else is of that kind must come out in the same way.
 """
 
@@ -27,9 +27,9 @@ from vgg_viz.images import PictureError, decode, fit, read_picture
 ROWS, COLUMNS = 48, 64
 # From 0 to 1 in every row, so that each share of the range is as frequent as any other.
 RAMP = np.tile(np.linspace(0, 1, COLUMNS), (ROWS, 1))
-GREY = np.rint(255 * RAMP)
-COLOURS = np.stack([RAMP, RAMP[:, ::-1], np.full_like(RAMP, 0.5)], axis=2)
-RGB = np.rint(255 * COLOURS)
+GRAY = np.rint(255 * RAMP)
+COLORS = np.stack([RAMP, RAMP[:, ::-1], np.full_like(RAMP, 0.5)], axis=2)
+RGB = np.rint(255 * COLORS)
 ALPHA = np.where(np.arange(ROWS)[:, np.newaxis] < ROWS // 2, 1.0, 0.0) * np.ones_like(RAMP)
 
 
@@ -80,19 +80,19 @@ def tiff_of_bytes(body, bits, *, order="<", photometric=1, channels=1, compressi
     return head + body + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
 
 
-def deep_png(colour_type, values, *chunks):
+def deep_png(color_type, values, *chunks):
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     height, width = values.shape[:2]
-    return png(width, height, zlib.compress(rows), *chunks, bits=16, colour_type=colour_type)
+    return png(width, height, zlib.compress(rows), *chunks, bits=16, color_type=color_type)
 
 
 def stack(*bands):
     return np.stack(bands, axis=2)
 
 
-def over_white(colours, alpha):
-    colours = colours if colours.ndim == 3 else stack(colours, colours, colours)
-    return np.rint(colours * alpha[:, :, np.newaxis] + 255 * (1 - alpha[:, :, np.newaxis]))
+def over_white(colors, alpha):
+    colors = colors if colors.ndim == 3 else stack(colors, colors, colors)
+    return np.rint(colors * alpha[:, :, np.newaxis] + 255 * (1 - alpha[:, :, np.newaxis]))
 
 
 def tiled_floats(values, side):
@@ -118,7 +118,7 @@ def tiled_floats(values, side):
 
 @dataclass(frozen=True)
 class Kind:
-    """A file, the colours that must be seen (grey ones as one band), and what must be said."""
+    """A file, the colors that must be seen (gray ones as one band), and what must be said."""
 
     name: str
     data: bytes
@@ -128,7 +128,7 @@ class Kind:
     tolerance: int = 1
 
 
-def deep_greys():
+def deep_grays():
     stretched = "stretched to black and white"
     dark = {
         kind: np.rint(255 * scaled(least, most, "f8") / 65535).clip(0)
@@ -136,80 +136,80 @@ def deep_greys():
     }
     twelve = scaled(0, 4095, "u2")
     said = (f"values from 0 to 4,095 {stretched}",)
-    yield Kind("12 bits in 16", tiff(twelve), GREY, said, dark["12"])
-    yield Kind("12 bits in 16, big-endian", tiff(twelve, byteorder=">"), GREY, said, dark["12"])
-    yield Kind("12 bits in 16, PNG", deep_png(0, twelve), GREY, said, dark["12"])
+    yield Kind("12 bits in 16", tiff(twelve), GRAY, said, dark["12"])
+    yield Kind("12 bits in 16, big-endian", tiff(twelve, byteorder=">"), GRAY, said, dark["12"])
+    yield Kind("12 bits in 16, PNG", deep_png(0, twelve), GRAY, said, dark["12"])
     deflated = tiff(twelve, compression="zlib", predictor=True, rowsperstrip=7)
-    yield Kind("12 bits in 16, deflated with differences", deflated, GREY, said, dark["12"])
+    yield Kind("12 bits in 16, deflated with differences", deflated, GRAY, said, dark["12"])
     tiled = tiff(twelve, tile=(16, 16), compression="zlib", predictor=True)
-    yield Kind("12 bits in 16, in tiles with differences", tiled, GREY, said, dark["12"])
+    yield Kind("12 bits in 16, in tiles with differences", tiled, GRAY, said, dark["12"])
     big = tiff(twelve, bigtiff=True)
-    yield Kind("12 bits in 16, BigTIFF", big, GREY, said, dark["12"])
+    yield Kind("12 bits in 16, BigTIFF", big, GRAY, said, dark["12"])
     lzw = encode(Image.fromarray(twelve), "TIFF", compression="tiff_lzw", tiffinfo={317: 2})
-    yield Kind("12 bits in 16, LZW with differences", lzw, GREY, said, dark["12"])
+    yield Kind("12 bits in 16, LZW with differences", lzw, GRAY, said, dark["12"])
     bits = encode(Image.fromarray(twelve), "TIFF", compression="packbits")
-    yield Kind("12 bits in 16, PackBits", bits, GREY, said, dark["12"])
+    yield Kind("12 bits in 16, PackBits", bits, GRAY, said, dark["12"])
     said = (f"values from 0 to 16,383 {stretched}",)
-    yield Kind("14 bits in 16", tiff(scaled(0, 16383, "u2")), GREY, said, dark["14"])
+    yield Kind("14 bits in 16", tiff(scaled(0, 16383, "u2")), GRAY, said, dark["14"])
     narrow = scaled(1000, 1400, "u2")
     said = (f"values from 1,000 to 1,400 {stretched}",)
-    yield Kind("1,000 to 1,400", tiff(narrow), GREY, said, dark["narrow"])
+    yield Kind("1,000 to 1,400", tiff(narrow), GRAY, said, dark["narrow"])
     hot = with_hot_pixels(narrow, 65535, 0)
-    shown = with_hot_pixels(GREY, 255, 0)
+    shown = with_hot_pixels(GRAY, 255, 0)
     plain = with_hot_pixels(dark["narrow"], 255, 0)
     yield Kind("1,000 to 1,400 with hot and dead pixels", tiff(hot), shown, said, plain)
-    yield Kind("16 bits in full", tiff(scaled(0, 65535, "u2")), GREY)
-    yield Kind("16 bits in full, PNG", deep_png(0, scaled(0, 65535, "u2")), GREY)
+    yield Kind("16 bits in full", tiff(scaled(0, 65535, "u2")), GRAY)
+    yield Kind("16 bits in full, PNG", deep_png(0, scaled(0, 65535, "u2")), GRAY)
     said = (f"values from \N{MINUS SIGN}1,000 to 800 {stretched}",)
     stored = np.rint(255 * 1800 * RAMP / (65535 + 1000))
     for kind in ("i2", "i4", "f4", "f8"):
-        yield Kind(f"a CT of {kind}", tiff(scaled(-1000, 800, kind)), GREY, said, stored)
+        yield Kind(f"a CT of {kind}", tiff(scaled(-1000, 800, kind)), GRAY, said, stored)
     hot = with_hot_pixels(scaled(-1000, 800, "i4"), 2_000_000_000)
     stored = np.where(hot == 2_000_000_000, 255, 0)
-    yield Kind("a CT with hot pixels", tiff(hot), with_hot_pixels(GREY, 255), said, stored)
+    yield Kind("a CT with hot pixels", tiff(hot), with_hot_pixels(GRAY, 255), said, stored)
     said = (f"values from 0 to 1.2 {stretched}",)
     thermal = np.rint(np.clip(scaled(0, 1.2, "f8"), 0, None))
-    yield Kind("floats from 0 to 1.2", tiff(scaled(0, 1.2, "f4")), GREY, said, thermal)
+    yield Kind("floats from 0 to 1.2", tiff(scaled(0, 1.2, "f4")), GRAY, said, thermal)
     said = (f"values from 22.5 to 31.5 {stretched}",)
     stored = np.rint(scaled(22.5, 31.5, "f8"))
-    yield Kind("temperatures", tiff(scaled(22.5, 31.5, "f4")), GREY, said, stored)
-    yield Kind("floats of 64 bits", tiff(scaled(22.5, 31.5, "f8")), GREY, said, stored)
-    yield Kind("floats of 16 bits", tiff(scaled(22.5, 31.5, "f2")), GREY, said, stored)
+    yield Kind("temperatures", tiff(scaled(22.5, 31.5, "f4")), GRAY, said, stored)
+    yield Kind("floats of 64 bits", tiff(scaled(22.5, 31.5, "f8")), GRAY, said, stored)
+    yield Kind("floats of 16 bits", tiff(scaled(22.5, 31.5, "f2")), GRAY, said, stored)
     values = scaled(22.5, 31.5, "f4")
     written = {"compression": "tiff_adobe_deflate", "tiffinfo": {317: 3}}
     data = encode(Image.fromarray(values), "TIFF", **written)
-    yield Kind("floats with differences", data, GREY, said, stored)
+    yield Kind("floats with differences", data, GRAY, said, stored)
     for order in "<>":
         body = zlib.compress(float_differences(values))
         data = tiff_of_bytes(body, 32, order=order, compression=8, others={339: 3, 317: 3})
-        yield Kind(f"floats with differences by hand {order}", data, GREY, said, stored)
+        yield Kind(f"floats with differences by hand {order}", data, GRAY, said, stored)
     data = tiled_floats(values, 48)
-    yield Kind("floats with differences in tiles", data, GREY, said, stored)
-    yield Kind("floats from 0 to 1", tiff(scaled(0, 1, "f4")), GREY)
-    yield Kind("floats from 0 to 255", tiff(scaled(0, 255, "f4")), GREY)
+    yield Kind("floats with differences in tiles", data, GRAY, said, stored)
+    yield Kind("floats from 0 to 1", tiff(scaled(0, 1, "f4")), GRAY)
+    yield Kind("floats from 0 to 255", tiff(scaled(0, 255, "f4")), GRAY)
     holes = scaled(0, 1, "f4")
     holes[3, 5], holes[4, 6] = np.nan, np.inf
-    seen = GREY.copy()
+    seen = GRAY.copy()
     seen[3, 5] = seen[4, 6] = 0
     yield Kind("floats with holes", tiff(holes), seen)
     said = ("values from 0 to 100,000 as black and white",)
-    yield Kind("32 bits", tiff(scaled(0, 100_000, "u4")), GREY, said)
+    yield Kind("32 bits", tiff(scaled(0, 100_000, "u4")), GRAY, said)
     for bits, said in ((10, ()), (12, ()), (14, ())):
         values = scaled(0, 2**bits - 1, "u2")
         for order in "<>":
             data = tiff_of_bytes(packed(values, bits), bits, order=order)
-            yield Kind(f"packed {bits} bits {order}", data, GREY, said)
+            yield Kind(f"packed {bits} bits {order}", data, GRAY, said)
     body = zlib.compress(packed(scaled(0, 4095, "u2"), 12))
-    yield Kind("packed 12 bits, deflated", tiff_of_bytes(body, 12, compression=8), GREY)
+    yield Kind("packed 12 bits, deflated", tiff_of_bytes(body, 12, compression=8), GRAY)
     low = tiff_of_bytes(packed(scaled(100, 500, "u2"), 12), 12)
     said = (f"values from 100 to 500 {stretched}",)
-    yield Kind("packed 12 bits, few used", low, GREY, said, np.rint(scaled(100, 500, "f8") / 16.06))
+    yield Kind("packed 12 bits, few used", low, GRAY, said, np.rint(scaled(100, 500, "f8") / 16.06))
     constant = tiff(np.full((ROWS, COLUMNS), 1000, "u2"))
     yield Kind("all the same", constant, np.full((ROWS, COLUMNS), 4))
 
 
 def white_is_zero():
-    turned = 255 - GREY
+    turned = 255 - GRAY
     for bits in (1, 2, 4, 8, 12):
         values = scaled(0, 2**bits - 1, "u2")
         seen = 255 - np.rint(values * (255 / (2**bits - 1)))
@@ -230,17 +230,17 @@ def white_is_zero():
     yield Kind("white is zero, a CT", data, turned, said, stored)
 
 
-def deep_colours():
-    wide, halves = scaled(0, 65535, "u2", COLOURS), ALPHA
+def deep_colors():
+    wide, halves = scaled(0, 65535, "u2", COLORS), ALPHA
     alpha = scaled(0, 65535, "u2", ALPHA)
     rgba, la = np.dstack([wide, alpha]), np.dstack([scaled(0, 65535, "u2"), alpha])
     yield Kind("RGB of 16 bits", tiff(wide, photometric="rgb"), RGB)
     yield Kind("RGB of 16 bits, PNG", deep_png(2, wide), RGB)
     yield Kind("RGBA of 16 bits, PNG", deep_png(6, rgba), over_white(RGB, halves))
-    yield Kind("LA of 16 bits, PNG", deep_png(4, la), over_white(GREY, halves))
+    yield Kind("LA of 16 bits, PNG", deep_png(4, la), over_white(GRAY, halves))
     for name, values, photometric, seen in (
         ("RGBA", rgba, "rgb", over_white(RGB, halves)),
-        ("LA", la, "minisblack", over_white(GREY, halves)),
+        ("LA", la, "minisblack", over_white(GRAY, halves)),
     ):
         for order in "<>":
             data = tiff(
@@ -253,38 +253,38 @@ def deep_colours():
     premultiplied = (rgba * ALPHA[:, :, np.newaxis]).astype("u2")
     data = tiff(premultiplied, photometric="rgb", extrasamples=["assocalpha"])
     yield Kind("RGBA of 16 bits, multiplied", data, over_white(RGB, halves))
-    yield Kind("float RGB", tiff(COLOURS.astype("f4"), photometric="rgb"), RGB)
-    apart = tiff(COLOURS.transpose(2, 0, 1).astype("f4"), photometric="rgb", planarconfig=2)
+    yield Kind("float RGB", tiff(COLORS.astype("f4"), photometric="rgb"), RGB)
+    apart = tiff(COLORS.transpose(2, 0, 1).astype("f4"), photometric="rgb", planarconfig=2)
     yield Kind("float RGB in planes", apart, RGB)
-    floats = np.dstack([COLOURS, ALPHA]).astype("f4")
+    floats = np.dstack([COLORS, ALPHA]).astype("f4")
     data = tiff(floats, photometric="rgb", extrasamples=["unassalpha"])
     yield Kind("float RGBA", data, over_white(RGB, halves))
     said = ("values from 0 to 4,095 stretched to black and white",)
-    dark = np.rint(255 * scaled(0, 4095, "f8", COLOURS) / 65535)
-    twelve = scaled(0, 4095, "u2", COLOURS)
+    dark = np.rint(255 * scaled(0, 4095, "f8", COLORS) / 65535)
+    twelve = scaled(0, 4095, "u2", COLORS)
     yield Kind("RGB of 12 bits in 16", tiff(twelve, photometric="rgb"), RGB, said, dark)
     yield Kind("RGB of 12 bits in 16, PNG", deep_png(2, twelve), RGB, said, dark)
     data = tiff(twelve, photometric="rgb", compression="zlib", predictor=True, tile=(16, 32))
     yield Kind("RGB of 12 bits in 16, tiles with differences", data, RGB, said, dark)
     key = png_chunk(b"tRNS", struct.pack(">H", 65535))
-    seen = GREY.copy()
-    yield Kind("16-bit PNG with a transparent grey", deep_png(0, wide[:, :, 0], key), seen)
+    seen = GRAY.copy()
+    yield Kind("16-bit PNG with a transparent gray", deep_png(0, wide[:, :, 0], key), seen)
     key = png_chunk(b"tRNS", struct.pack(">3H", *wide[0, 0]))
     seen = RGB.copy()
     seen[:, 0] = 255
-    yield Kind("16-bit PNG with a transparent colour", deep_png(2, wide, key), seen)
+    yield Kind("16-bit PNG with a transparent color", deep_png(2, wide, key), seen)
 
 
 def channels():
-    eight = np.rint(255 * np.dstack([COLOURS, RAMP, RAMP])).astype("u1")
+    eight = np.rint(255 * np.dstack([COLORS, RAMP, RAMP])).astype("u1")
     said = ("the first three of 5 channels",)
     options = {"planarconfig": 1}
     yield Kind("five channels", tiff(eight, **options), RGB, said)
     apart = tiff(eight.transpose(2, 0, 1), planarconfig=2)
     yield Kind("five channels in planes", apart, RGB, said)
     yield Kind("five channels, RGB first", tiff(eight, photometric="rgb", **options), RGB, said)
-    deep = scaled(200, 3000, "u2", np.dstack([COLOURS, RAMP, RAMP]))
-    stored = np.rint(255 * scaled(200, 3000, "f8", COLOURS) / 65535)
+    deep = scaled(200, 3000, "u2", np.dstack([COLORS, RAMP, RAMP]))
+    stored = np.rint(255 * scaled(200, 3000, "f8", COLORS) / 65535)
     both = ("values from 200 to 3,000 stretched to black and white", *said)
     yield Kind("five channels of 16 bits", tiff(deep, **options), RGB, both, stored)
     data = tiff(eight[:, :, :2], extrasamples=["unspecified"], **options)
@@ -294,7 +294,7 @@ def channels():
     yield Kind("three channels that are no RGB", data, RGB, said)
     data = tiff(np.stack([eight[:, :, 0]] * 4))
     yield Kind("four pages", data, RGB[:, :, 0], ("the first of 4 pages",))
-    zeros = np.dstack([np.rint(255 * COLOURS), np.zeros_like(RAMP)]).astype("u1")
+    zeros = np.dstack([np.rint(255 * COLORS), np.zeros_like(RAMP)]).astype("u1")
     file = io.BytesIO(tiff(zeros, photometric="rgb", extrasamples=["unspecified"]))
     said = ("the first three of 4 channels",)
     yield Kind("RGB and a fourth of unknown meaning", file.getvalue(), RGB, said)
@@ -326,7 +326,7 @@ def bmp_with_alpha(values):
 
 
 def bmp_with_profile(values, profile):
-    """A BMP of version 5 with a colour profile behind its pixels."""
+    """A BMP of version 5 with a color profile behind its pixels."""
     height, width = values.shape[:2]
     body = values[::-1, :, ::-1].astype("u1").tobytes()
     head = b"BM" + struct.pack("<IHHI", 138 + len(body) + len(profile), 0, 0, 138)
@@ -383,12 +383,12 @@ def profiles():
         yield Kind(f"Display P3, {file_format}", data, seen, tolerance=6)
 
 
-def display_p3_as_srgb(colour):
+def display_p3_as_srgb(color):
     """By the matrices of both spaces to XYZ (D50), with the profile's exponent of 2.2."""
     p3 = np.array([[0.51512, 0.29198, 0.1571], [0.2412, 0.69225, 0.06657]])
     p3 = np.vstack([p3, [-0.00105, 0.04189, 0.78407]])
     srgb = np.array([SRGB_PRIMARIES[name] for name in ("red", "green", "blue")]).T
-    light = np.linalg.solve(srgb, p3 @ (np.array(colour) / 255) ** 2.2)
+    light = np.linalg.solve(srgb, p3 @ (np.array(color) / 255) ** 2.2)
     levels = np.linspace(0, 1, 4096)
     return np.rint(255 * np.interp(light, [srgb_light(level) for level in levels], levels))
 
@@ -470,7 +470,7 @@ def sound_files():
 KINDS = [
     kind
     for group in (
-        *(deep_greys, white_is_zero, deep_colours, channels, transparency),
+        *(deep_grays, white_is_zero, deep_colors, channels, transparency),
         *(cmyk, profiles, telephones, sound_files),
     )
     for kind in group()
@@ -480,13 +480,13 @@ KINDS = [
 def assert_seen(found, expected, tolerance):
     expected = expected if expected.ndim == 3 else stack(expected, expected, expected)
     wrong = np.abs(found.astype(int) - expected) > tolerance
-    # Lossy formats blur the edges of colours.
+    # Lossy formats blur the edges of colors.
     share = 0 if tolerance <= 2 else 0.12
     assert wrong.any(axis=2).mean() <= share, (found[24, ::9], expected[24, ::9])
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_every_kind_is_seen_in_its_colours(kind):
+def test_every_kind_is_seen_in_its_colors(kind):
     assert_seen(np.asarray(decode(kind.data)), kind.seen, kind.tolerance)
     photograph = read_picture(kind.data)
     assert photograph.notes() == kind.said
@@ -544,19 +544,19 @@ CUT = {
 
 
 @pytest.mark.parametrize("kind", CUT)
-def test_most_rows_are_shown_the_rest_is_grey_and_it_is_said(kind):
+def test_most_rows_are_shown_the_rest_is_gray_and_it_is_said(kind):
     data = CUT[kind]
     whole = np.asarray(decode(data)).astype(int)
     cut = data[: len(data) * 3 // 4]
     found = np.asarray(decode(cut)).astype(int)
     right = (found == whole).all(axis=(1, 2))
-    grey = (found == 128).all(axis=(1, 2))
+    gray = (found == 128).all(axis=(1, 2))
     assert 0.6 < right.mean() < 0.85
-    # A JPEG's blocks are 16 rows high, and their colours reach into the next ones.
-    assert (~right & ~grey).sum() <= (18 if kind == "JPEG" else 1)
+    # A JPEG's blocks are 16 rows high, and their colors reach into the next ones.
+    assert (~right & ~gray).sum() <= (18 if kind == "JPEG" else 1)
     (note,) = read_picture(cut).notes()
     percent = int(note.removeprefix("cut off: ").partition("%")[0])
-    assert percent == pytest.approx(100 * grey.mean(), abs=1)
+    assert percent == pytest.approx(100 * gray.mean(), abs=1)
     with pytest.raises(PictureError, match=r"Only \d+% of the|is cut off or damaged"):
         decode(data[: len(data) // 3])
 
@@ -584,7 +584,7 @@ def test_of_a_progressive_jpeg_details_are_missing():
     assert np.abs(np.asarray(decode(cut)).astype(int) - np.asarray(image)).mean() < 12
 
 
-def test_turned_pictures_are_grey_where_they_are_missing():
+def test_turned_pictures_are_gray_where_they_are_missing():
     exif = Image.Exif()
     exif[0x0112] = 3
     data = encode(NOISE, "JPEG", exif=exif)

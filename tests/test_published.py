@@ -39,7 +39,7 @@ def runs(flags, least=30):
 
 
 def published_tiles(file_name, rows, columns):
-    """A figure's tiles, row by row, with their frames: grey from 0 to 255, (n, h, w).
+    """A figure's tiles, row by row, with their frames: gray from 0 to 255, (n, h, w).
 
     Titles are lower than 30 pixels, and so fall through. The boxes differ by a pixel; what the
     larger ones have too much, at their right and lower edge, is left out.
@@ -47,14 +47,14 @@ def published_tiles(file_name, rows, columns):
     figure = Image.open(reference_folder() / file_name).convert("RGBA")
     paper = Image.new("RGBA", figure.size, "white")
     paper.alpha_composite(figure)
-    grey = np.asarray(paper.convert("L"))
-    printed = grey < 250
+    gray = np.asarray(paper.convert("L"))
+    printed = gray < 250
     tops, lefts = runs(printed.any(axis=1)), runs(printed.any(axis=0))
     assert (len(tops), len(lefts)) == (rows, columns)
     height, width = (min(end - first for first, end in ends) for ends in (tops, lefts))
     return np.array(
         [
-            grey[top : top + height, left : left + width]
+            gray[top : top + height, left : left + width]
             for (top, _), (left, _) in product(tops, lefts)
         ]
     )
@@ -64,7 +64,7 @@ def published_tiles(file_name, rows, columns):
 
 
 def drawn_tiles(tiles, columns, side):
-    """The tiles that the app's own mosaic shows: drawn, encoded, decoded, cut out in grey."""
+    """The tiles that the app's own mosaic shows: drawn, encoded, decoded, cut out in gray."""
     titles = [str(number) for number in range(1, len(tiles) + 1)]
     canvas, _ = mosaic(tiles, titles, columns, columns * (side + 4))
     picture = Image.open(io.BytesIO(png(canvas))).convert("RGBA").convert("L")
@@ -86,7 +86,7 @@ def maps():
 
 @pytest.fixture(scope="module")
 def filters():
-    """The tiles of all filters, 64 for each of 64 channels, as 3 x 3 values of grey."""
+    """The tiles of all filters, 64 for each of 64 channels, as 3 x 3 values of gray."""
     values = tiles_first(ReferenceWeights().read(LAYER)[0]).reshape(-1, 3, 3)
     tiles = drawn_tiles(values, 64, 3)
     return np.array([np.asarray(tile) for tile in tiles]).reshape(64, 64, 3, 3)
@@ -156,7 +156,7 @@ def test_every_published_map_is_like_our_map_of_its_number_and_no_other(
 
 
 def test_every_published_filter_is_like_ours_of_its_number_and_no_other(filters):
-    # A row a filter, a column a channel; each of the nine values is read at its square's centre.
+    # A row a filter, a column a channel; each of the nine values is read at its square's center.
     published = np.array(
         [
             np.asarray(Image.fromarray(tile[1:-1, 1:-1]).resize((3, 3), Image.Resampling.NEAREST))
@@ -167,7 +167,7 @@ def test_every_published_filter_is_like_ours_of_its_number_and_no_other(filters)
     fits = correlations(published, filters.reshape(-1, 3, 3))
     np.testing.assert_array_equal(fits.argmax(axis=1), own)
     assert fits[range(20), own].min() > 0.999
-    # Not only alike but equally bright, so on the same scale, to the rounding of 256 greys.
+    # Not only alike but equally bright, so on the same scale, to the rounding of 256 grays.
     np.testing.assert_allclose(
         filters[:5, :4].reshape(published.shape).astype(int), published, rtol=0, atol=3
     )

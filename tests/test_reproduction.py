@@ -14,7 +14,7 @@ from tests.support.maps import BiasedWeights
 from tests.support.thin import outcome
 from tests.support.weights_files import write_keras_weights
 from tests.test_network import write_other_settings
-from vgg_viz import classes, patches, reproduction, script_code, visualisation
+from vgg_viz import classes, patches, reproduction, script_code, visualization
 from vgg_viz.architecture import VGG19
 from vgg_viz.attribution import Question, attribute
 from vgg_viz.dense import UntrainedDense
@@ -154,7 +154,7 @@ def test_patches_are_the_strongest_over_all_pictures(tmp_path, untrained_network
     runs = [
         PatchesRun("early", "untrained", pictures, "block1_conv2", range(1, 65)),
         PatchesRun("late", "untrained", pictures, "block4_conv1", [7, 300], 9),
-        # On one colour most channels are silent but at the border, some there as well.
+        # On one color most channels are silent but at the border, some there as well.
         PatchesRun("dark", "untrained", [dark], "block1_conv1", range(1, 65)),
     ]
     text = patches_script(runs, caption=NASTY, link="https://example.org/?view=Patches")
@@ -200,7 +200,7 @@ def test_what_values_come_from_is_that_of_the_untrained_network(
         "slope": Question(layer, 3, 60, 50, "input", "gradient"),
         "guided": Question(layer, 3, 60, 50, "input", "guided"),
         "deconvnet": Question(layer, 3, 60, 50, "block1_conv1", "deconvnet"),
-        "colours": Question(layer, 3, 1, 111, "input", "deconvnet"),
+        "colors": Question(layer, 3, 1, 111, "input", "deconvnet"),
         "integrated": Question(early, 5, 7, 0, "input", "integrated"),
         "wrong": Question(early, 5, 7, 0, "block1_conv1", "integrated"),
     }
@@ -214,7 +214,7 @@ def test_what_values_come_from_is_that_of_the_untrained_network(
             question,
             numbers.get(name, [1, 2, 3]),
             name == "pixels",
-            name == "colours",
+            name == "colors",
         )
         for name, question in asked.items()
     ]
@@ -346,7 +346,7 @@ def test_what_is_no_run_of_patches_is_refused(photograph):
 
 
 def test_made_pictures_are_those_of_the_same_seed(tmp_path, untrained_network, monkeypatch):
-    monkeypatch.setattr(visualisation, "STEPS", {1: 12, 2: 6, 3: 3, 4: 2, 5: 2})
+    monkeypatch.setattr(visualization, "STEPS", {1: 12, 2: 6, 3: 3, 4: 2, 5: 2})
     runs = [
         MadeRun("first", "untrained", "block1_conv1", [64, 3], 5, "plain"),
         MadeRun("early", "untrained", "block2_conv1", range(3, 21), 0, "recipe"),
@@ -361,7 +361,7 @@ def test_made_pictures_are_those_of_the_same_seed(tmp_path, untrained_network, m
     assert list(arrays) == [name for one in runs for name in (one.name, f"{one.name}_value")]
     for one in runs:
         layer = VGG19.conv_layer(one.layer_name)
-        making = visualisation.Making(untrained_network, layer, one.channels, one.seed, one.recipe)
+        making = visualization.Making(untrained_network, layer, one.channels, one.seed, one.recipe)
         while not making.finished:
             making.advance()
         pictures, values = arrays[one.name], arrays[f"{one.name}_value"]
@@ -386,7 +386,7 @@ def test_a_script_of_made_pictures_has_what_it_needs():
             settings = {one.arg: one.value for one in call.keywords}
             # What is not smaller than its field lies amid nothing.
             assert set(settings) == {"side", "seeds", "steps", "together"}
-            assert ast.literal_eval(settings["steps"]) == visualisation.STEPS[4]
+            assert ast.literal_eval(settings["steps"]) == visualization.STEPS[4]
 
 
 @pytest.mark.parametrize(
@@ -552,7 +552,7 @@ def test_filters_are_those_of_the_untrained_network(tmp_path, untrained_network)
     runs = [
         FiltersRun("first", "untrained", "block1_conv1", range(1, 65), [3, 1]),
         FiltersRun("last", "untrained", "block5_conv4", [512, 1, 100], range(200, 210)),
-        FiltersRun("colours", "untrained", "block1_conv1", [64, 2], [1, 2, 3], as_colours=True),
+        FiltersRun("colors", "untrained", "block1_conv1", [64, 2], [1, 2, 3], as_colors=True),
     ]
     arrays, said = run(filters_script(runs), tmp_path)
 
@@ -561,11 +561,11 @@ def test_filters_are_those_of_the_untrained_network(tmp_path, untrained_network)
     last = kernel("block5_conv4")[0].transpose(3, 2, 0, 1)[[511, 0, 99], 199:209]
     np.testing.assert_array_equal(arrays["first"], first)
     np.testing.assert_array_equal(arrays["last"], last)
-    for picture, number in zip(arrays["colours"], [64, 2], strict=True):
+    for picture, number in zip(arrays["colors"], [64, 2], strict=True):
         weights = kernel("block1_conv1")[0][..., ::-1, number - 1]  # height, width, red to blue
         assert picture.dtype == np.uint8
         np.testing.assert_allclose(picture / 127.5 - 1, weights / np.abs(weights).max(), atol=0.005)
-    shapes = ["first (64, 2, 3, 3)", "last (3, 10, 3, 3)", "colours (2, 3, 3, 3)"]
+    shapes = ["first (64, 2, 3, 3)", "last (3, 10, 3, 3)", "colors (2, 3, 3, 3)"]
     assert said.splitlines() == shapes
 
 
@@ -755,7 +755,7 @@ def test_filters_that_are_not_there_are_refused():
     with pytest.raises(ValueError, match="from 1 to 3"):
         FiltersRun("f", "untrained", "block1_conv1", [1], [4])
     with pytest.raises(ValueError, match="channels 1, 2 and 3"):
-        FiltersRun("f", "untrained", "block1_conv2", [1], [3, 2, 1], as_colours=True)
+        FiltersRun("f", "untrained", "block1_conv2", [1], [3, 2, 1], as_colors=True)
     with pytest.raises(ValueError, match="from 1 to 64"):
         FiltersRun("f", "untrained", "block1_conv1", [65], [1])
     with pytest.raises(ValueError, match="WeightsFile"):

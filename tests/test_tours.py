@@ -759,9 +759,9 @@ def test_without_training_no_map_follows_one_direction_alone(untrained):
     assert (first[bright] < 5 * third[bright]).all()
 
 
-def test_without_training_the_wall_is_black_in_one_map_and_grey_in_another(untrained):
+def test_without_training_the_wall_is_black_in_one_map_and_gray_in_another(untrained):
     step = step_asking("blue")
-    assert "black in map 1 and grey in map 12" in step.untrained.text
+    assert "black in map 1 and gray in map 12" in step.untrained.text
     _, maps = shown(untrained, step)
     wall = np.median(maps[:, 40:110, 180:220], axis=(1, 2)) / maps.max(axis=(1, 2))
     assert wall[0] == 0

@@ -34,8 +34,8 @@ class Layer:
 
     ``output_shape`` leaves the batch out: ``(height, width, channels)``, or ``(units,)`` after the
     flattening. ``receptive_field`` is the side, in input pixels, of the square that one position
-    of the output depends on; ``stride`` the distance in input pixels between two neighbouring
-    positions; ``offset`` the input pixel (a fraction where it falls between two) at the centre of
+    of the output depends on; ``stride`` the distance in input pixels between two neighboring
+    positions; ``offset`` the input pixel (a fraction where it falls between two) at the center of
     position 0's receptive field. All three are ``None`` from the flattening on, where every unit
     sees the whole picture.
     """

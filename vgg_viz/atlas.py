@@ -19,7 +19,7 @@ from vgg_viz.architecture import VGG19, ConvLayer
 from vgg_viz.links import FIELDS, RECIPES, LinkError, Recipe
 from vgg_viz.made_store import MadeStore, Series, store_of
 from vgg_viz.network import Network, import_keras
-from vgg_viz.visualisation import MadePicture, Making, batch_size
+from vgg_viz.visualization import MadePicture, Making, batch_size
 from vgg_viz.weights import UntrainedWeights, Weights, WeightsError, WeightsUnavailable, obtain
 
 DEFAULT_BLOCKS = (1, 2, 3)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 Method = Literal["contribution", "gradient", "guided", "deconvnet", "integrated"]
 
-POINTS = 50  # between the mean colour and the picture, of integrated gradients
+POINTS = 50  # between the mean color and the picture, of integrated gradients
 # Numbers of one layer at several points that are looked at together: as one whole layer has.
 TOGETHER = 2**22
 
@@ -75,7 +75,7 @@ class Attribution:
     area: where these places lie in the maps or in the picture.
     value: the value before its ReLU.
     biases: what the biases of each layer on the way contribute; of contributions only.
-    base: what the value would be if all looked at were of the mean colour; of integrated
+    base: what the value would be if all looked at were of the mean color; of integrated
         gradients only.
     """
 
@@ -97,7 +97,7 @@ class Attribution:
 
     @cached_property
     def by_place(self) -> np.ndarray:
-        """All maps together, or all colours, float64 ``(rows, columns)``."""
+        """All maps together, or all colors, float64 ``(rows, columns)``."""
         return read_only(self.values.sum(axis=0, dtype=np.float64))
 
     @property
@@ -215,8 +215,8 @@ def _found(
     end = yield from way.before(source)
     if way.question.method != "integrated":
         return (yield from _at_once(way, end))
-    colour = mean_input(preprocessing)[:, None, None]
-    begin = yield from way.before(np.broadcast_to(colour, source.shape))
+    color = mean_input(preprocessing)[:, None, None]
+    begin = yield from way.before(np.broadcast_to(color, source.shape))
     return (yield from _integrated(way, begin, end))
 
 
@@ -358,7 +358,7 @@ RULES: Mapping[Method, Rule] = {
 
 
 def mean_input(preprocessing: Preprocessing) -> np.ndarray:
-    """The mean colour of ImageNet's pictures as the network's input has it, float32 ``(3,)``."""
+    """The mean color of ImageNet's pictures as the network's input has it, float32 ``(3,)``."""
     if preprocessing == "caffe":
         return np.zeros(3, np.float32)
     return np.array(MEAN_BGR[::-1], np.float32) / np.float32(255)

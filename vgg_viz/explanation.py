@@ -217,10 +217,10 @@ def source_position(
     return _before_pool(source[0], row, column) if pooled else (row, column)
 
 
-def pixel_colours(patch: np.ndarray) -> np.ndarray:
+def pixel_colors(patch: np.ndarray) -> np.ndarray:
     """Turn a patch of the network's input, ``(3, h, w)``, back to RGB pixels, uint8 ``(h, w, 3)``.
 
-    Undoes `vgg_viz.network.preprocess`. The padding's zeros become the mean colour: that is what
+    Undoes `vgg_viz.network.preprocess`. The padding's zeros become the mean color: that is what
     the network takes them for.
 
     Raises:
@@ -228,8 +228,8 @@ def pixel_colours(patch: np.ndarray) -> np.ndarray:
     """
     if patch.ndim != 3 or len(patch) != 3:
         raise ValueError(f"expected a patch (3, height, width), got shape {patch.shape}")
-    colours = np.moveaxis(patch, 0, -1) + np.array(MEAN_BGR)
-    shown: np.ndarray = np.rint(colours[..., ::-1]).clip(0, 255).astype(np.uint8)
+    colors = np.moveaxis(patch, 0, -1) + np.array(MEAN_BGR)
+    shown: np.ndarray = np.rint(colors[..., ::-1]).clip(0, 255).astype(np.uint8)
     return shown
 
 

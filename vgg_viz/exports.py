@@ -46,7 +46,7 @@ MARGIN = 40
 SMALLEST_LETTERS = 12
 NARROWEST_PANEL = 400  # pixels: the strip of all levels stands under it, even at two thirds of it
 OUTLINE_SIZE = 1000  # pixels: so large that rounding to whole ones does not matter
-FRAME_GREY = 128
+FRAME_GRAY = 128
 A4 = (595.28, 841.89)  # points
 LONGEST_PAGE = 14400  # points: what PDF viewers take at most, ISO 32000-1, annex C
 MEASURED = ("minimum", "maximum", "mean", "variance", "active_share", "silent")
@@ -112,20 +112,20 @@ class Panel(ABC):
 
 
 class Scale(NamedTuple):
-    """What stands at a scale's low end, its middle and its high end, and its levels' colours.
+    """What stands at a scale's low end, its middle and its high end, and its levels' colors.
 
-    ``colours`` uint8 ``(LEVELS, 3)``, as they look in the tiles.
+    ``colors`` uint8 ``(LEVELS, 3)``, as they look in the tiles.
     """
 
     labels: tuple[str, str, str]
-    colours: np.ndarray
+    colors: np.ndarray
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ValuesPanel(Panel):
-    """Tiles of values, each coloured by a scale.
+    """Tiles of values, each colored by a scale.
 
-    ``values`` float32 ``(n, s, s)``; ``limits`` as for `mosaic.scale_tiles`; ``colour_map`` one of
+    ``values`` float32 ``(n, s, s)``; ``limits`` as for `mosaic.scale_tiles`; ``color_map`` one of
     Matplotlib's names; ``photograph`` what lies under every tile, RGB uint8 ``(h, h, 3)``, if
     anything does.
 
@@ -135,7 +135,7 @@ class ValuesPanel(Panel):
 
     values: np.ndarray
     limits: Limits | None
-    colour_map: str
+    color_map: str
     photograph: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -151,14 +151,14 @@ class ValuesPanel(Panel):
         return len(self.values)
 
     def drawn(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
-        """Draw the tiles in the colours of their scale, over the photograph if there is one."""
+        """Draw the tiles in the colors of their scale, over the photograph if there is one."""
         side = self.drawn_side(self.values.shape[2], width)
         scaled = mosaic.scale_tiles(self.values, self.limits, side)
         canvas = mosaic.draw(scaled, titles, self.columns, side)
         if self.photograph is None:
-            return _colours(self.colour_map)[canvas], side
-        tints = mosaic.tint(scaled, self.colour_map)
-        tiles = mosaic.lay_over(tints, mosaic.grey(self.photograph), side)
+            return _colors(self.color_map)[canvas], side
+        tints = mosaic.tint(scaled, self.color_map)
+        tiles = mosaic.lay_over(tints, mosaic.gray(self.photograph), side)
         return _filled(canvas, tiles, self.columns), side
 
     @property
@@ -175,9 +175,9 @@ class ValuesPanel(Panel):
         if labels is None:
             return None
         if self.photograph is None:
-            return Scale(labels, mosaic.colour_levels(self.colour_map))
+            return Scale(labels, mosaic.color_levels(self.color_map))
         ends = self.one_scale or (-1, 1)
-        return Scale(labels, mosaic.tinted_levels(self.colour_map, *ends))
+        return Scale(labels, mosaic.tinted_levels(self.color_map, *ends))
 
     @property
     def _scale_labels(self) -> tuple[str, str, str] | None:
@@ -196,7 +196,7 @@ class ValuesPanel(Panel):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class ColourPanel(Panel):
+class ColorPanel(Panel):
     """Tiles that are pictures.
 
     ``tiles`` fetches them, one by one if there are many: uint8 ``(s, s, 3)`` each; ``empty`` bool
@@ -215,7 +215,7 @@ class ColourPanel(Panel):
 
     def drawn(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
         """Draw the tiles as they are, enlarged or shrunk."""
-        tiles = mosaic.colour_tiles(self.tiles(), partial(self.drawn_side, width=width))
+        tiles = mosaic.color_tiles(self.tiles(), partial(self.drawn_side, width=width))
         tiles[self.empty] = 255
         levels = np.full(tiles.shape[:3], mosaic.FIRST_LEVEL, np.uint8)
         nothing = np.zeros(self.count, np.float32)
@@ -225,7 +225,7 @@ class ColourPanel(Panel):
 
     @property
     def scale(self) -> None:
-        """Colours are what they are."""
+        """Colors are what they are."""
         return None
 
     def measured(self) -> Mapping[str, Sequence[str]]:
@@ -302,7 +302,7 @@ def sheet_png(sheet: Sheet, width: int = 1600) -> bytes:
     """Draw a sheet about ``width`` pixels wide, black on white, as PNG bytes (RGB).
 
     Tiles are enlarged by a whole factor or averaged by whole fractions, so that the file has the
-    scale's own colours. Caption, version and link also stand in the file's text chunks.
+    scale's own colors. Caption, version and link also stand in the file's text chunks.
     """
     layout = _lay_out(sheet, width, lettered=True)
     image = Image.new("RGB", (layout.width, layout.height), "white")
@@ -540,11 +540,11 @@ def _filled(canvas: np.ndarray, tiles: np.ndarray, columns: int) -> np.ndarray:
     """A drawn canvas with pictures, RGB uint8 ``(n, s, s, 3)``, in the places of its tiles."""
     levels = canvas >= mosaic.FIRST_LEVEL  # all but letters, marks and what lies between
     pictures = mosaic.arrange(tiles, mosaic.tile_layout(tiles, columns))
-    return np.where(levels[..., None], pictures, _colours("gray")[canvas])
+    return np.where(levels[..., None], pictures, _colors("gray")[canvas])
 
 
 def _titles(words: Sequence[str], grid: mosaic.TileLayout) -> list[_Text]:
-    """Titles as text, centred above their tiles, all of a size at which the longest fits."""
+    """Titles as text, centered above their tiles, all of a size at which the longest fits."""
     size = mosaic.LETTERING.size(grid.tile_width)
     longest = max(_length(_drawable(title), 100) for title in words) / 100
     fitting = min(size, grid.tile_width / longest) if longest else size
@@ -556,12 +556,12 @@ def _titles(words: Sequence[str], grid: mosaic.TileLayout) -> list[_Text]:
 
 
 @lru_cache(maxsize=16)
-def _colours(colour_map: str) -> np.ndarray:
+def _colors(color_map: str) -> np.ndarray:
     """A mosaic's palette entries on white ground, RGB, uint8 ``(256, 3)``."""
-    colours = np.frombuffer(mosaic.palette(colour_map, (0, 0, 0)), np.uint8).reshape(-1, 3).copy()
+    colors = np.frombuffer(mosaic.palette(color_map, (0, 0, 0)), np.uint8).reshape(-1, 3).copy()
     ink = mosaic.transparency()
-    colours[: len(ink)] = 255 - np.frombuffer(ink, np.uint8)[:, None]
-    return colours
+    colors[: len(ink)] = 255 - np.frombuffer(ink, np.uint8)[:, None]
+    return colors
 
 
 def _place_panels(
@@ -603,17 +603,17 @@ def _scales(
     scales = dict[tuple[object, ...], tuple[_Picture, list[_Text]]]()
     for left, panel in zip(lefts, (panel.panel for panel in drawn), strict=True):
         if scale := panel.scale:
-            key = scale.labels, scale.colours.tobytes()
+            key = scale.labels, scale.colors.tobytes()
             scales.setdefault(key, _scale(scale, (left, round(top)), size))
     return list(scales.values())
 
 
 def _scale(scale: Scale, corner: tuple[int, int], size: float) -> tuple[_Picture, list[_Text]]:
-    """The strip of all levels in a grey frame, with words at its low end, middle and high end."""
+    """The strip of all levels in a gray frame, with words at its low end, middle and high end."""
     factor = max(1, round(14 * size / mosaic.LEVELS))
-    levels = scale.colours[None].repeat(factor, axis=1)
+    levels = scale.colors[None].repeat(factor, axis=1)
     strip = np.pad(levels.repeat(round(size), axis=0), ((1, 1), (1, 1), (0, 0)))
-    strip[[0, -1]] = strip[:, [0, -1]] = FRAME_GREY
+    strip[[0, -1]] = strip[:, [0, -1]] = FRAME_GRAY
     left, top = corner
     places: tuple[tuple[float, Anchor], ...] = ((0, "l"), (0.5, "m"), (1, "r"))
     baseline = top + strip.shape[0] + size * 1.1
@@ -694,7 +694,7 @@ def _figure(layout: _Layout) -> "Figure":
     width, height = _page(layout.width, layout.height)
     scale = min(width / layout.width, height / layout.height)
     figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-    # The axes have the layout's own pixels, its top left corner centred at the page's top.
+    # The axes have the layout's own pixels, its top left corner centered at the page's top.
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     left = (width / scale - layout.width) / 2

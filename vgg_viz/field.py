@@ -7,7 +7,7 @@ of the picture for block3_conv4. It is run with convolutions that add no border,
     way_to                 the layers on the way to any value, and what each makes of what
     surrounded -> Layers   one layer there, with what lies around what is looked at, and back
 
-`FieldPass` looks at pictures that are smaller than the field, in the middle of one of mean colour:
+`FieldPass` looks at pictures that are smaller than the field, in the middle of one of mean color:
 only what depends on them is run, and what is around that is computed once for all of them.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 
 from vgg_viz.architecture import POOL_SIDE, VGG19, Architecture, ConvLayer, Layer, SpatialLayer
 from vgg_viz.explanation import receptive_fields
-from vgg_viz.network import MEAN_BGR, MEAN_COLOUR, network_input
+from vgg_viz.network import MEAN_BGR, MEAN_COLOR, network_input
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -311,9 +311,9 @@ class FieldPass:
         return self._around
 
     def _mean_maps(self, blocks: int) -> Generator[None, None, dict[str, np.ndarray]]:
-        """What the first blocks make of a picture of mean colour, (maps, height, width) a layer."""
+        """What the first blocks make of a picture of mean color, (maps, height, width) a layer."""
         plan = self.network.architecture
-        pixels = np.full((plan.input_side, plan.input_side, 3), MEAN_COLOUR, np.uint8)
+        pixels = np.full((plan.input_side, plan.input_side, 3), MEAN_COLOR, np.uint8)
         source = network_input(pixels)
         found = {plan.layers[0].name: source}
         for block in range(1, blocks + 1):

@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 
 from vgg_viz.architecture import VGG19
 from vgg_viz.links import Fit
-from vgg_viz.picture_colours import upright_rgb
+from vgg_viz.picture_colors import upright_rgb
 from vgg_viz.picture_decoding import load
 from vgg_viz.picture_limits import (
     MAX_BYTES,
@@ -106,7 +106,7 @@ def decode(data: bytes, *, as_stored: bool = False) -> Image.Image:
 
     Of an animation or a multi-page file it is the first frame; what is transparent becomes white.
     A picture of more than ``FULL_SCALE_PIXELS`` comes at a half, a quarter or an eighth of its
-    width and height. Of one that is cut off, but has most of its rows, the rest is grey.
+    width and height. Of one that is cut off, but has most of its rows, the rest is gray.
 
     Raises:
         PictureError: the file is empty, too large, of another kind, cut off or damaged.
@@ -146,7 +146,7 @@ def _refusing(data: bytes) -> Iterator[None]:
 def fit(image: Image.Image, how: Fit = "stretch") -> np.ndarray:
     """An RGB picture as the network's input, uint8 ``(224, 224, 3)``, C-contiguous.
 
-    ``"stretch"`` is what ``keras.utils.load_img(target_size=(224, 224))`` does: nearest neighbour,
+    ``"stretch"`` is what ``keras.utils.load_img(target_size=(224, 224))`` does: nearest neighbor,
     the aspect ratio is not kept. ``"crop"`` keeps it: the middle square, resized smoothly.
 
     Raises:

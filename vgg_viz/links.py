@@ -46,12 +46,12 @@ FITS: dict[Fit, str] = {"stretch": "Stretched", "crop": "Cropped"}
 LAYERS = {layer.name: layer.title for layer in VGG19.conv_layers}
 BLOCKS = {str(block): str(block) for block in range(1, len(VGG19.blocks) + 1)}
 SCALES: dict[Scale, str] = {"own": "Each tile", "layer": "Layer", "zero": "Around 0"}
-COLOUR_MAPS = {
-    "gray": "Grey",
+COLOR_MAPS = {
+    "gray": "Gray",
     "viridis": "Viridis",
     "magma": "Magma",
     "cividis": "Cividis",
-    "gray_r": "Grey, inverted",
+    "gray_r": "Gray, inverted",
 }
 ORDERS: dict[Order, str] = {
     "number": "Number",
@@ -267,7 +267,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "counting": Number(VGG19.block_ends[-1].filters, 8),
         "side": Choice(SIDES),
         "scale": Choice(SCALES),
-        "colours": Choice(COLOUR_MAPS),
+        "colors": Choice(COLOR_MAPS),
         "order": Choice(ORDERS),
         "network": Choice(NETWORKS),
         "compare": Choice(COMPARISONS),

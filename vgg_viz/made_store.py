@@ -23,7 +23,7 @@ from vgg_viz.architecture import VGG19
 from vgg_viz.keras_files import folders
 from vgg_viz.links import Recipe
 from vgg_viz.network import read_only
-from vgg_viz.visualisation import VERSION, MadePicture
+from vgg_viz.visualization import VERSION, MadePicture
 from vgg_viz.weights import StoredWeights, UntrainedWeights, Weights
 from vgg_viz.workplaces import new_workplace, remove_strays
 

@@ -52,7 +52,7 @@ class Profile:
     """What one layer makes of one picture, in three numbers.
 
     ``active`` is the share of all positions of all maps that are above 0; ``silent`` the number of
-    maps that are nowhere; ``likeness`` how much of the photograph can still be recognised: the
+    maps that are nowhere; ``likeness`` how much of the photograph can still be recognized: the
     largest correlation (at most 1) of a map with the photograph's brightness at the map's size, and
     ``likest`` that map's number, from 1.
     """

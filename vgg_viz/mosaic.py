@@ -1,7 +1,7 @@
-"""Tiles -> one labelled picture.
+"""Tiles -> one labeled picture.
 
 A grid of maps or kernels is drawn as a single palette picture: one byte a pixel, so that any
-colour map costs the same, and the page's background and text colour are just palette entries.
+color map costs the same, and the page's background and text color are just palette entries.
 
     tiles (n, h, w) -- scale_tiles --> levels (n, h, w) -- draw --> picture -- png --> bytes
 
@@ -16,7 +16,7 @@ colour map costs the same, and the page's background and text colour are just pa
 Where tiles lie over a photograph, each place is tinted the more, the further its value is from 0:
 
     levels (n, h, w) -- tint --> RGBA (n, h, w, 4) --+
-    photograph -- grey ----------> grey levels ------+-- lay_over --> RGB (n, side, side, 3)
+    photograph -- gray ----------> gray levels ------+-- lay_over --> RGB (n, side, side, 3)
 """
 
 import io
@@ -36,9 +36,9 @@ MARK = INK + INK_STEPS
 FIRST_LEVEL = MARK + 1
 LEVELS = 256 - FIRST_LEVEL  # an odd number: zero is the very middle of a symmetric scale
 
-MARK_COLOUR = (226, 70, 60)
+MARK_COLOR = (226, 70, 60)
 COVER = 0.75  # what the strongest values hide of a photograph under them
-GREYS = (70, 225)  # its black and its white: colours are to be told from both
+GRAYS = (70, 225)  # its black and its white: colors are to be told from both
 GAP = 4
 TITLE_SPACE = 5  # pixels around a title's letters
 
@@ -56,7 +56,7 @@ class Lettering(NamedTuple):
 
 
 LETTERING = Lettering()
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 # A scale's two ends: for all tiles, or an array (n,) each, one end a tile.
 Limits = tuple[float | np.ndarray, float | np.ndarray]
 
@@ -181,8 +181,8 @@ def enlarge(tiles: np.ndarray, factor: int) -> np.ndarray:
     return tiles if factor == 1 else tiles.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
-def colour_tiles(tiles: Iterable[np.ndarray], side: Callable[[int], int]) -> np.ndarray:
-    """Colour tiles of one size, uint8 ``(s, s, 3)`` each, in one array, at the size ``side(s)``.
+def color_tiles(tiles: Iterable[np.ndarray], side: Callable[[int], int]) -> np.ndarray:
+    """Color tiles of one size, uint8 ``(s, s, 3)`` each, in one array, at the size ``side(s)``.
 
     Only what they come to is held, not the tiles: some hundreds of large ones have 100 MB.
     """
@@ -190,7 +190,7 @@ def colour_tiles(tiles: Iterable[np.ndarray], side: Callable[[int], int]) -> np.
 
 
 def at_side(picture: np.ndarray, side: int) -> np.ndarray:
-    """A colour tile, uint8 ``(s, s, 3)``, at another size: enlarged sharply, shrunk smoothly.
+    """A color tile, uint8 ``(s, s, 3)``, at another size: enlarged sharply, shrunk smoothly.
 
     Raises:
         ValueError: it is no such tile, or ``side`` is no whole multiple or fraction of its side.
@@ -261,7 +261,7 @@ def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) 
 
 
 def arrange(tiles: np.ndarray, grid: TileLayout, background: int = BACKGROUND) -> np.ndarray:
-    """Lay tiles ``(n, h, w)`` or ``(n, h, w, colours)`` out on one canvas.
+    """Lay tiles ``(n, h, w)`` or ``(n, h, w, colors)`` out on one canvas.
 
     Raises:
         ValueError: the tiles are not those that the grid was made for.
@@ -368,29 +368,29 @@ def title_font(size: int) -> ImageFont.FreeTypeFont:
 
 
 @lru_cache(maxsize=64)
-def colour_levels(colour_map: str) -> np.ndarray:
-    """Sample one of Matplotlib's colour maps at the scale's levels, uint8 ``(LEVELS, 3)``."""
+def color_levels(color_map: str) -> np.ndarray:
+    """Sample one of Matplotlib's color maps at the scale's levels, uint8 ``(LEVELS, 3)``."""
     # Imported here: Matplotlib takes a quarter of a second, which the first page need not wait for.
     from matplotlib import colormaps
 
-    colours = colormaps[colour_map](np.linspace(0, 1, LEVELS), bytes=True)[:, :3]
-    colours.setflags(write=False)
-    return colours
+    colors = colormaps[color_map](np.linspace(0, 1, LEVELS), bytes=True)[:, :3]
+    colors.setflags(write=False)
+    return colors
 
 
-def grey(photograph: np.ndarray) -> np.ndarray:
-    """A photograph, RGB uint8 ``(h, w, 3)``, as it lies under tiles: its luma, in ``GREYS``.
+def gray(photograph: np.ndarray) -> np.ndarray:
+    """A photograph, RGB uint8 ``(h, w, 3)``, as it lies under tiles: its luma, in ``GRAYS``.
 
     Uint8 ``(h, w)``; the weights are those of ITU-R BT.601.
     """
-    dark, light = GREYS
+    dark, light = GRAYS
     luma = photograph @ np.array([0.299, 0.587, 0.114])
     levels: np.ndarray = np.rint(dark + luma * ((light - dark) / 255)).astype(np.uint8)
     return levels
 
 
-def tint(scaled: ScaledTiles, colour_map: str) -> np.ndarray:
-    """The colour of every place of tiles over a photograph, RGBA uint8 ``(n, h, w, 4)``.
+def tint(scaled: ScaledTiles, color_map: str) -> np.ndarray:
+    """The color of every place of tiles over a photograph, RGBA uint8 ``(n, h, w, 4)``.
 
     It is the less transparent, the further the value is from 0: up to ``COVER`` at the end of the
     scale that is further from it. A flat tile is clear; what is no number is marked, and opaque.
@@ -398,9 +398,9 @@ def tint(scaled: ScaledTiles, colour_map: str) -> np.ndarray:
     marked = scaled.levels == MARK
     shares = _strength(scaled)
     shares[scaled.flat] = 0
-    colours = np.concatenate([np.zeros((FIRST_LEVEL, 3), np.uint8), colour_levels(colour_map)])
+    colors = np.concatenate([np.zeros((FIRST_LEVEL, 3), np.uint8), color_levels(color_map)])
     tinted = np.empty((*scaled.levels.shape, 4), np.uint8)
-    tinted[..., :3] = np.where(marked[..., None], MARK_COLOUR, colours[scaled.levels])
+    tinted[..., :3] = np.where(marked[..., None], MARK_COLOR, colors[scaled.levels])
     tinted[..., 3] = np.where(marked, 255, np.rint(shares * (255 * COVER)))
     return tinted
 
@@ -416,7 +416,7 @@ def _strength(scaled: ScaledTiles) -> np.ndarray:
 
 
 def lay_over(tints: np.ndarray, under: np.ndarray, side: int) -> np.ndarray:
-    """Lay tints, RGBA uint8 ``(n, s, s, 4)``, over one grey picture, uint8 ``(h, h)``.
+    """Lay tints, RGBA uint8 ``(n, s, s, 4)``, over one gray picture, uint8 ``(h, h)``.
 
     RGB uint8 ``(n, side, side, 3)``: places are enlarged sharply, the picture smoothly; ``side`` is
     a whole multiple of ``s``.
@@ -430,37 +430,37 @@ def lay_over(tints: np.ndarray, under: np.ndarray, side: int) -> np.ndarray:
     return tiles
 
 
-def tinted_levels(colour_map: str, low: float, high: float) -> np.ndarray:
-    """The colours of a scale as they look over middle grey, uint8 ``(LEVELS, 3)``."""
+def tinted_levels(color_map: str, low: float, high: float) -> np.ndarray:
+    """The colors of a scale as they look over middle gray, uint8 ``(LEVELS, 3)``."""
     levels = np.arange(FIRST_LEVEL, FIRST_LEVEL + LEVELS, dtype=np.uint8)[None, None]
     ends = (np.array([end], np.float32) for end in (low, high))
     scaled = ScaledTiles(levels, next(ends), next(ends), np.array([False]))
-    tints = tint(scaled, colour_map)
-    middle = Image.new("RGBA", (LEVELS, 1), (sum(GREYS) // 2,) * 3)
+    tints = tint(scaled, color_map)
+    middle = Image.new("RGBA", (LEVELS, 1), (sum(GRAYS) // 2,) * 3)
     return np.asarray(Image.alpha_composite(middle, Image.fromarray(tints[0])))[0, :, :3]
 
 
-def png(canvas: np.ndarray, colour_map: str | None = "gray", ink: Colour = (0, 0, 0)) -> bytes:
+def png(canvas: np.ndarray, color_map: str | None = "gray", ink: Color = (0, 0, 0)) -> bytes:
     """Encode a canvas, palette entries ``(h, w)``, RGB or RGBA ``(h, w, 3 or 4)``, as PNG bytes.
 
-    Without a colour map, ``(h, w)`` are plain grey levels.
+    Without a color map, ``(h, w)`` are plain gray levels.
     Compression is zlib's quickest: the next level takes three times as long for a tenth less.
     """
     image = Image.fromarray(canvas)
     options: dict[str, object] = {"compress_level": 1}
-    if canvas.ndim == 2 and colour_map:
+    if canvas.ndim == 2 and color_map:
         # A palette picture has no other way in than "L" with a palette put on.
-        image.putpalette(palette(colour_map, ink))
+        image.putpalette(palette(color_map, ink))
         options["transparency"] = transparency()
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", **options)
     return buffer.getvalue()
 
 
-def palette(colour_map: str, ink: Colour) -> bytes:
-    """The 256 colours of a canvas, RGB."""
-    fixed = np.array([(0, 0, 0), *[ink] * INK_STEPS, MARK_COLOUR], np.uint8)
-    return np.concatenate([fixed, colour_levels(colour_map)]).tobytes()
+def palette(color_map: str, ink: Color) -> bytes:
+    """The 256 colors of a canvas, RGB."""
+    fixed = np.array([(0, 0, 0), *[ink] * INK_STEPS, MARK_COLOR], np.uint8)
+    return np.concatenate([fixed, color_levels(color_map)]).tobytes()
 
 
 def transparency() -> bytes:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # Keras: keras/src/applications/imagenet_utils.py, mode "caffe".
 MEAN_BGR = (103.939, 116.779, 123.68)
 # The same as a pixel, red, green, blue: what the network takes next to zero for, as its padding is.
-MEAN_COLOUR = tuple(round(mean) for mean in reversed(MEAN_BGR))
+MEAN_COLOR = tuple(round(mean) for mean in reversed(MEAN_BGR))
 
 # Keras' name for VGG's own, and the commonest mistake: see `preprocess` and `preprocess_wrongly`.
 Preprocessing = Literal["caffe", "rgb"]
@@ -95,18 +95,18 @@ def tiles_first(kernel: np.ndarray) -> np.ndarray:
     return read_only(kernel.transpose(3, 2, 0, 1))
 
 
-def filter_colours(filters: np.ndarray) -> np.ndarray:
-    """Show the first layer's filters ``(filters, 3, 3, 3)`` as colours, uint8, of that shape.
+def filter_colors(filters: np.ndarray) -> np.ndarray:
+    """Show the first layer's filters ``(filters, 3, 3, 3)`` as colors, uint8, of that shape.
 
     The channels go from blue, green, red (the network's order) to red, green, blue on the last
-    axis. Each filter is on its own scale with zero at mid-grey, so that grey means "no weight" and
+    axis. Each filter is on its own scale with zero at mid-gray, so that gray means "no weight" and
     a hue means what the filter answers to.
     """
     if filters.ndim != 4 or filters.shape[1] != 3:
         raise ValueError(f"expected filters of 3 channels, got shape {filters.shape}")
-    colours = np.moveaxis(filters[:, ::-1], 1, -1)
-    largest = np.abs(colours).max(axis=(1, 2, 3), keepdims=True)
-    return np.rint(127.5 + 127.5 * colours / np.where(largest > 0, largest, 1)).astype(np.uint8)
+    colors = np.moveaxis(filters[:, ::-1], 1, -1)
+    largest = np.abs(colors).max(axis=(1, 2, 3), keepdims=True)
+    return np.rint(127.5 + 127.5 * colors / np.where(largest > 0, largest, 1)).astype(np.uint8)
 
 
 def build_model(weights: Weights, architecture: Architecture = VGG19) -> keras.Model:

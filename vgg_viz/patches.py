@@ -11,7 +11,7 @@ import numpy as np
 
 from vgg_viz.architecture import ConvLayer
 from vgg_viz.explanation import receptive_fields
-from vgg_viz.network import MEAN_COLOUR
+from vgg_viz.network import MEAN_COLOR
 
 A_PICTURE = 2  # places of each picture that are known
 MOST = 9  # places of a channel, over all pictures
@@ -140,13 +140,13 @@ def strongest(found: Sequence[Peaks], count: int = 1) -> list[list[Spot]]:
 def patch(pixels: np.ndarray, layer: ConvLayer, row: int, column: int) -> np.ndarray:
     """What a place of a layer's maps sees of a picture: uint8 ``(side, side, 3)``.
 
-    ``side`` is the layer's receptive field. Beyond the picture's border it is the mean colour,
+    ``side`` is the layer's receptive field. Beyond the picture's border it is the mean color,
     which to the network is 0, as its padding is.
     """
     fields = receptive_fields(layer)
     (top, bottom), (left, right) = fields[row], fields[column]
     height, width = pixels.shape[:2]
-    seen = np.full((bottom - top, right - left, 3), MEAN_COLOUR, np.uint8)
+    seen = np.full((bottom - top, right - left, 3), MEAN_COLOR, np.uint8)
     above, before = max(0, -top), max(0, -left)
     inside = pixels[max(0, top) : min(bottom, height), max(0, left) : min(right, width)]
     seen[above : above + inside.shape[0], before : before + inside.shape[1]] = inside

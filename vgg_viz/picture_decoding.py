@@ -51,7 +51,7 @@ class Rows(NamedTuple):
 
 @dataclass
 class Stored:
-    """A picture as its file has it: not yet turned, in the file's own colours and depth.
+    """A picture as its file has it: not yet turned, in the file's own colors and depth.
 
     It is either an ``image`` of 8 bits, or ``samples`` with the ``scales`` to show them by.
     """
@@ -82,7 +82,7 @@ class Stored:
             missing = ("cut off: fine details are missing",)
         elif self.rows:
             percent = max(1, round(100 * (1 - self.rows.present.mean())))
-            missing = (f"cut off: {percent}% of it are missing and grey",)
+            missing = (f"cut off: {percent}% of it are missing and gray",)
         return (*((tone,) if tone else ()), *self.remarks, *missing)
 
 
@@ -115,7 +115,7 @@ def _load_jpeg(data: bytes) -> Stored:
     plan = picture_files.jpeg_plan(data)
     if plan.stop is not None:
         if plan.buffered and not plan.coarse:
-            raise cut_off("The JPEG is cut off before all of its colours have come")
+            raise cut_off("The JPEG is cut off before all of its colors have come")
         data = data[: plan.stop] + b"\xff\xd9"
     data = picture_files.jpeg_essence(data)
 
@@ -136,9 +136,9 @@ def _load_jpeg(data: bytes) -> Stored:
 
 
 def _rows_before_the_filling(image: Image.Image) -> Rows | None:
-    """The rows of a JPEG that came; libjpeg makes the rest grey, as no coefficients mean."""
-    grey = 127 if image.mode == "CMYK" else 128  # Inks are stored the other way round.
-    present = _touched_rows(image, np.uint8(grey))
+    """The rows of a JPEG that came; libjpeg makes the rest gray, as no coefficients mean."""
+    gray = 127 if image.mode == "CMYK" else 128  # Inks are stored the other way round.
+    present = _touched_rows(image, np.uint8(gray))
     last = len(present) - int(np.argmax(present[::-1])) if present.any() else 0
     present = np.arange(len(present)) < last
     if present.mean() <= MOST:
@@ -148,31 +148,31 @@ def _rows_before_the_filling(image: Image.Image) -> Rows | None:
 
 def _load_png(data: bytes) -> Stored:
     data, profile = picture_files.png_essence(data)
-    depth, colour = data[24], data[25]
+    depth, color = data[24], data[25]
     if depth < 16:
         image, rows = _pixels(data, "PNG")
         return Stored(image, None, profile, _orientation(image), rows)
-    if colour == 0:
+    if color == 0:
         image, rows = _pixels(data, "PNG")
         values = np.array(image)[:, :, np.newaxis]
     else:
-        image, rows, values = _sixteen_bit_png(data, colour)
+        image, rows, values = _sixteen_bit_png(data, color)
     alpha, key = None, image.info.get("transparency")
-    if colour in (4, 6):
+    if color in (4, 6):
         values, alpha = values[:, :, :-1], values[:, :, -1]
     elif key is not None:
         alpha = (values != np.array(key, np.uint16)).any(axis=2)
-    alpha_white = 65535.0 if colour in (4, 6) else 1.0
+    alpha_white = 65535.0 if color in (4, 6) else 1.0
     samples = tiff.Samples(values, 65535.0, alpha, alpha_white)
     return Stored(None, samples, profile, _orientation(image), rows)
 
 
-def _sixteen_bit_png(data: bytes, colour: int) -> tuple[Image.Image, Rows | None, np.ndarray]:
-    """All 16 bits of a PNG with colours or alpha, of which Pillow gives the upper eight.
+def _sixteen_bit_png(data: bytes, color: int) -> tuple[Image.Image, Rows | None, np.ndarray]:
+    """All 16 bits of a PNG with colors or alpha, of which Pillow gives the upper eight.
 
-    Its unpacker for the other byte order gives the lower eight; grey with alpha are four bytes.
+    Its unpacker for the other byte order gives the lower eight; gray with alpha are four bytes.
     """
-    unpackers = {2: ("RGB;16B", "RGB;16L"), 4: ("RGBA",), 6: ("RGBA;16B", "RGBA;16L")}[colour]
+    unpackers = {2: ("RGB;16B", "RGB;16L"), 4: ("RGBA",), 6: ("RGBA;16B", "RGBA;16L")}[color]
     # A large one at half the usual scale: two of them are in memory together.
     scale = _scale(*struct.unpack_from(">II", data, 16))
     scale = 1 if scale == 1 else 2 * scale
@@ -184,7 +184,7 @@ def _sixteen_bit_png(data: bytes, colour: int) -> tuple[Image.Image, Rows | None
 
         image, rows = _pixels(data, "PNG", prepare, scale)
         halves.append(np.asarray(image))
-    if colour == 4:
+    if color == 4:
         halves = [halves[0][:, :, ::2], halves[0][:, :, 1::2]]
     values = halves[0].astype(np.uint16)
     values <<= 8
@@ -269,7 +269,7 @@ def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
         return Image.open(_Reader(data), formats=(kind,))
     except UnidentifiedImageError as error:
         if kind == "TIFF":
-            raise tiff.rare("its colours are stored in a rare way") from error
+            raise tiff.rare("its colors are stored in a rare way") from error
         raise cut_off(f"The {picture_files.NAMES[kind]} is cut off or damaged") from error
 
 
@@ -314,8 +314,8 @@ def _as_far_as_it_goes(
     """The rows of a damaged file up to where its decoder gives up, and which they are."""
     image = _open(data, kind)
     prepare(image)
-    colour = _UNTOUCHED[: len(image.getbands())]
-    value = colour[0] if len(colour) == 1 else colour
+    color = _UNTOUCHED[: len(image.getbands())]
+    value = color[0] if len(color) == 1 else color
     if image.mode == "1":
         value = 0
     elif kind == "GIF":

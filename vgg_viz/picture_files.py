@@ -321,7 +321,7 @@ def webp_essence(data: bytes) -> bytes:
 
 
 def bmp_profile(data: bytes) -> bytes | None:
-    """The colour profile within a BMP (of version 5), which Pillow passes over."""
+    """The color profile within a BMP (of version 5), which Pillow passes over."""
     if len(data) < 138 or data[14:18] != b"\x7c\0\0\0" or data[70:74] != b"DEBM":
         return None
     start, length = struct.unpack_from("<II", data, 126)

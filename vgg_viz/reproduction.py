@@ -20,7 +20,7 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image
 
-from vgg_viz import __version__, script_code, visualisation
+from vgg_viz import __version__, script_code, visualization
 from vgg_viz.architecture import VGG19
 from vgg_viz.attribution import Method as Attributing
 from vgg_viz.attribution import Question, reach
@@ -30,7 +30,7 @@ from vgg_viz.exports import check_array_names, plain
 from vgg_viz.field import stages
 from vgg_viz.network import Preprocessing
 from vgg_viz.patches import distance
-from vgg_viz.visualisation import Recipe, batch_size, picture_side
+from vgg_viz.visualization import Recipe, batch_size, picture_side
 
 CLASSES = VGG19.dense_layers[-1].units
 
@@ -98,11 +98,11 @@ class FiltersRun:
     """One array of kernels, ``(filters, channels, 3, 3)``, of one layer of one network.
 
     ``name`` is the array's; ``filters`` and ``channels`` are numbers, from 1, in its order. With
-    ``as_colours`` it has pictures, uint8 ``(filters, 3, 3, 3)``, as
-    `vgg_viz.network.filter_colours` makes them of all three channels.
+    ``as_colors`` it has pictures, uint8 ``(filters, 3, 3, 3)``, as
+    `vgg_viz.network.filter_colors` makes them of all three channels.
 
     Raises:
-        ValueError: numbers that the layer has no filters or channels of, or too few for colours.
+        ValueError: numbers that the layer has no filters or channels of, or too few for colors.
     """
 
     name: str
@@ -110,7 +110,7 @@ class FiltersRun:
     layer_name: str
     filters: Sequence[int]
     channels: Sequence[int]
-    as_colours: bool = False
+    as_colors: bool = False
 
     def __post_init__(self) -> None:
         """Check what the script could not."""
@@ -118,7 +118,7 @@ class FiltersRun:
         _check_network(self.network)
         _check_numbers(self.filters, layer.filters)
         _check_numbers(self.channels, layer.channels)
-        if self.as_colours and list(self.channels) != [1, 2, 3]:
+        if self.as_colors and list(self.channels) != [1, 2, 3]:
             raise ValueError(f"expected channels 1, 2 and 3, got {list(self.channels)}")
 
 
@@ -187,7 +187,7 @@ class PatchesRun:
 class MadeRun:
     """One array of made pictures, uint8 ``(n, side, side, 3)``, and one of their values.
 
-    Of each of these channels (numbers from 1) of a layer that which `vgg_viz.visualisation.Making`
+    Of each of these channels (numbers from 1) of a layer that which `vgg_viz.visualization.Making`
     makes from this seed.
 
     Raises:
@@ -217,8 +217,8 @@ class AttributionRun:
 
     It has these maps (``numbers`` from 1) of the layer that is asked ``back_to``, or blue, green
     and red, at all places that the value depends on, and zeros beyond the border; with ``summed``
-    their sum, ``n`` being 1; ``as_colours``, of blue, green and red in that order, RGB uint8 ``(1,
-    rows, columns, 3)`` with zero at mid-grey. The rest is as for a `MapsRun`.
+    their sum, ``n`` being 1; ``as_colors``, of blue, green and red in that order, RGB uint8 ``(1,
+    rows, columns, 3)`` with zero at mid-gray. The rest is as for a `MapsRun`.
 
     Raises:
         ValueError: a picture of another shape, no such question, or no such maps.
@@ -231,7 +231,7 @@ class AttributionRun:
     question: Question
     numbers: Sequence[int]
     summed: bool = False
-    as_colours: bool = False
+    as_colors: bool = False
 
     def __post_init__(self) -> None:
         """Check what the script could not."""
@@ -404,7 +404,7 @@ def attribution_script(
     calls = {}
     for run in runs:
         call = _call("attributed", [*_input(run, pictures), *_asked(run)])
-        calls[run.name] = f"as_colours({call}[None])" if run.as_colours else call
+        calls[run.name] = f"as_colors({call}[None])" if run.as_colors else call
     return _script(
         _start("What a value comes from", caption, link),
         ["base64", "functools", "io", "os", "sys"],
@@ -412,7 +412,7 @@ def attribution_script(
             *_network_functions(runs),
             *_preprocessing_functions(runs),
             script_code.ATTRIBUTE,
-            *_colour_functions(runs),
+            *_color_functions(runs),
         ],
         calls,
         list(pictures),
@@ -432,18 +432,18 @@ def filters_script(
         numbers = [_numbers(run.filters), _numbers(run.channels)]
         arguments = [_network(run.network), ascii(run.layer_name), *numbers]
         call = _call("read_filters", arguments)
-        calls[run.name] = f"as_colours({call})" if run.as_colours else call
+        calls[run.name] = f"as_colors({call})" if run.as_colors else call
     return _script(
         _start("Filters", caption, link),
         ["functools", "os", "sys"],
-        [*_network_functions(runs), script_code.READ_FILTERS, *_colour_functions(runs)],
+        [*_network_functions(runs), script_code.READ_FILTERS, *_color_functions(runs)],
         calls,
         [],
     )
 
 
-def _colour_functions(runs: Sequence[FiltersRun] | Sequence[AttributionRun]) -> list[str]:
-    return [script_code.AS_COLOURS] if any(run.as_colours for run in runs) else []
+def _color_functions(runs: Sequence[FiltersRun] | Sequence[AttributionRun]) -> list[str]:
+    return [script_code.AS_COLORS] if any(run.as_colors for run in runs) else []
 
 
 def _script(
@@ -584,7 +584,7 @@ def _climbing(run: MadeRun) -> list[str]:
         canvas,
         f"side={side}",
         f"seeds=({int(run.seed)}, {layer.conv_number})",
-        f"steps={visualisation.STEPS[layer.block]}",
+        f"steps={visualization.STEPS[layer.block]}",
         f"together={batch_size(layer)}",
     ]
     if side < layer.receptive_field:

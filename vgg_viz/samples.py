@@ -66,14 +66,14 @@ SAMPLES: tuple[Sample, ...] = (
     Sample(
         "bricks",
         "Bricks",
-        "Long grey bricks in upright rows, with pale joints",
+        "Long gray bricks in upright rows, with pale joints",
         "CC0Textures, CC0",
         "bricks.jpg",
     ),
     Sample(
         "test-pattern",
         "Test pattern",
-        "Stripes of several widths and directions, a disc of all hues, checks, edges, grey ramps",
+        "Stripes of several widths and directions, a disc of all hues, checks, edges, gray ramps",
         "Drawn for this page, CC0",
         "test-pattern.png",
     ),

@@ -4,7 +4,7 @@
 """
 
 from vgg_viz.network import Preprocessing
-from vgg_viz.visualisation import Recipe
+from vgg_viz.visualization import Recipe
 
 START = '''"""{title} of VGG19, made again with Keras alone.
 
@@ -347,10 +347,10 @@ def attributed(
         found = found * x
         print(f"{float(tf.reduce_sum(found)):g} and biases {biases:g}: value {value:g}")
     if method == "integrated":
-        # The mean colour of ImageNet's pictures, as the network's input has it.
+        # The mean color of ImageNet's pictures, as the network's input has it.
         mean = {"rgb": np.float32([123.68, 116.779, 103.939]) / 255}
-        colour = mean.get(preprocess.__name__, np.zeros(3, np.float32))
-        begin = tf.convert_to_tensor(before(np.broadcast_to(colour, (1, 224, 224, 3))))
+        color = mean.get(preprocess.__name__, np.zeros(3, np.float32))
+        begin = tf.convert_to_tensor(before(np.broadcast_to(color, (1, 224, 224, 3))))
         found = integrated(model, start, begin, x, layer, place)
         base = there_and_back(model, start, begin, layer, place)[0]
         print(f"{float(tf.reduce_sum(found)):g} and {base:g} at the mean: value {value:g}")
@@ -358,12 +358,12 @@ def attributed(
     return maps.sum(axis=0, keepdims=True) if summed else maps
 '''
 
-AS_COLOURS = '''
-def as_colours(numbers):
-    """Those of blue, green and red as RGB pictures, each on its own scale, zero at mid-grey."""
-    colours = np.moveaxis(numbers[:, ::-1], 1, -1)
-    largest = np.abs(colours).max(axis=(1, 2, 3), keepdims=True)
-    return np.rint(127.5 + 127.5 * colours / np.where(largest > 0, largest, 1)).astype("uint8")
+AS_COLORS = '''
+def as_colors(numbers):
+    """Those of blue, green and red as RGB pictures, each on its own scale, zero at mid-gray."""
+    colors = np.moveaxis(numbers[:, ::-1], 1, -1)
+    largest = np.abs(colors).max(axis=(1, 2, 3), keepdims=True)
+    return np.rint(127.5 + 127.5 * colors / np.where(largest > 0, largest, 1)).astype("uint8")
 '''
 
 # Said of made pictures beside what START says.
@@ -385,7 +385,7 @@ def made(step, x, padding):
 
 @functools.cache
 def surroundings(model, reach):
-    """What lies around a picture amid the mean colour at each layer's input, and how far.
+    """What lies around a picture amid the mean color at each layer's input, and how far.
 
     ``reach`` says for each layer from where to where the picture counts, and what is taken in.
     """
@@ -426,13 +426,13 @@ def values_and_slopes(model, layer, channels, pictures, reach):
 
 
 def squashed(numbers):
-    """Any numbers as colours from 0 to 255."""
+    """Any numbers as colors from 0 to 255."""
     return (255 / (1 + np.exp(-numbers))).astype("float32")
 
 
-def unsquashed(colours, slopes):
-    """The slopes of these colours' numbers."""
-    shares = colours / 255
+def unsquashed(colors, slopes):
+    """The slopes of these colors' numbers."""
+    shares = colors / 255
     return slopes * (255 * shares * (1 - shares))
 
 
@@ -449,15 +449,15 @@ def make_pictures(model, layer, channels, kind, side, seeds, steps, together, re
         mean, square = np.zeros_like(numbers), np.zeros_like(numbers)
         random = np.random.default_rng(seeds)  # the same views for all channels
         for step in range(1, steps + 1):
-            colours = canvas.colours(numbers)
-            seen, back = canvas.view(colours, random)
+            colors = canvas.colors(numbers)
+            seen, back = canvas.view(colors, random)
             _, slopes = values_and_slopes(model, layer, some, seen, reach)
-            slopes = canvas.back(colours, back(slopes))
+            slopes = canvas.back(colors, back(slopes))
             mean = 0.9 * mean + (1 - 0.9) * slopes
             square = 0.999 * square + (1 - 0.999) * slopes**2
             speed = np.sqrt(square / (1 - 0.999**step)) + 1e-8
             numbers = (numbers + 0.05 * (mean / (1 - 0.9**step)) / speed).astype("float32")
-        pixels = np.rint(canvas.middle(canvas.colours(numbers))).astype("uint8")
+        pixels = np.rint(canvas.middle(canvas.colors(numbers))).astype("uint8")
         values, _ = values_and_slopes(model, layer, some, pixels.astype("float32"), reach)
         pictures.append(pixels)
         found.append(values)
@@ -466,9 +466,9 @@ def make_pictures(model, layer, channels, kind, side, seeds, steps, together, re
 '''
 
 FREQUENCIES = '''
-# How the colours of photographs vary together: a column an independent direction.
-COLOURS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
-COLOURS /= np.linalg.norm(COLOURS, axis=0).max()
+# How the colors of photographs vary together: a column an independent direction.
+COLORS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
+COLORS /= np.linalg.norm(COLORS, axis=0).max()
 
 
 class Frequencies:
@@ -486,18 +486,18 @@ class Frequencies:
         shape = (3, *self.scale.shape, 2)
         return np.random.default_rng(seed).normal(0, 0.01, shape).astype("float32")
 
-    def colours(self, numbers):
+    def colors(self, numbers):
         spectrum = (numbers[..., 0] + 1j * numbers[..., 1]) * self.scale
         waves = np.fft.irfft2(spectrum, (self.wide, self.wide))
-        return squashed(np.moveaxis(waves, 1, -1) @ COLOURS.T)
+        return squashed(np.moveaxis(waves, 1, -1) @ COLORS.T)
 
-    def back(self, colours, slopes):
-        """The slopes of the numbers, of those of the canvases' colours."""
-        spectrum = np.fft.rfft2(np.moveaxis(unsquashed(colours, slopes) @ COLOURS, -1, 1))
+    def back(self, colors, slopes):
+        """The slopes of the numbers, of those of the canvases' colors."""
+        spectrum = np.fft.rfft2(np.moveaxis(unsquashed(colors, slopes) @ COLORS, -1, 1))
         spectrum *= self.scale * self.times / self.wide**2
         return np.stack([spectrum.real, spectrum.imag], axis=-1)
 
-    def view(self, colours, random):
+    def view(self, colors, random):
         """What is seen of canvases, and the way back, from its slopes to the canvases'."""
         turn, scale = random.uniform(-np.deg2rad(10), np.deg2rad(10)), random.uniform(0.9, 1.1)
         shifts = 0.25 * self.side * random.uniform(-0.5, 0.5, 2)
@@ -514,22 +514,22 @@ class Frequencies:
         places = np.stack([one.ravel() for one in places])
         shares = [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
         shares = np.stack([one.ravel() for one in shares]).astype("float32")
-        flat = colours.reshape(len(colours), -1, 3)
+        flat = colors.reshape(len(colors), -1, 3)
         seen = sum(flat[:, place] * share[:, None] for place, share in zip(places, shares))
 
         def back(slopes):
             parts = slopes.reshape(len(slopes), -1, 3)
             found = np.empty_like(flat)
-            for picture, colour in np.ndindex(len(slopes), 3):
-                spread = (shares * parts[picture, :, colour]).ravel()
-                found[picture, :, colour] = np.bincount(places.ravel(), spread, self.wide**2)
-            return found.reshape(colours.shape)
+            for picture, color in np.ndindex(len(slopes), 3):
+                spread = (shares * parts[picture, :, color]).ravel()
+                found[picture, :, color] = np.bincount(places.ravel(), spread, self.wide**2)
+            return found.reshape(colors.shape)
 
         return seen.reshape(-1, self.side, self.side, 3), back
 
-    def middle(self, colours):
+    def middle(self, colors):
         which = slice((self.wide - self.side) // 2, (self.wide + self.side) // 2)
-        return colours[:, which, which]
+        return colors[:, which, which]
 '''
 
 PIXELS = '''
@@ -543,19 +543,19 @@ class Pixels:
         shape = (self.side, self.side, 3)
         return np.random.default_rng(seed).normal(0, 0.01, shape).astype("float32")
 
-    def colours(self, numbers):
+    def colors(self, numbers):
         return squashed(numbers)
 
-    def back(self, colours, slopes):
-        """The slopes of the numbers, of those of the colours."""
-        return unsquashed(colours, slopes)
+    def back(self, colors, slopes):
+        """The slopes of the numbers, of those of the colors."""
+        return unsquashed(colors, slopes)
 
-    def view(self, colours, random):
+    def view(self, colors, random):
         """What is seen, and the way back."""
-        return colours, lambda slopes: slopes
+        return colors, lambda slopes: slopes
 
-    def middle(self, colours):
-        return colours
+    def middle(self, colors):
+        return colors
 '''
 
 MAIN = """

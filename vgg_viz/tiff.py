@@ -1,10 +1,10 @@
-"""TIFF: which of its many layouts a file has, and its numbers where they are not 8-bit colours.
+"""TIFF: which of its many layouts a file has, and its numbers where they are not 8-bit colors.
 
-Pillow takes only the layouts that it has a name for: no floating-point colour, no five channels, no
+Pillow takes only the layouts that it has a name for: no floating-point color, no five channels, no
 12 bits of either order, no white-is-zero of 16 bits, and it drops what it cannot hold. libtiff,
 within Pillow, undoes every compression all the same when the file says that it holds bytes. So the
 directory is read here, and written anew for Pillow: as it is for the layouts that Pillow knows,
-else as a grey picture of bytes, of which the numbers are then made as the file really has them.
+else as a gray picture of bytes, of which the numbers are then made as the file really has them.
 The directory is also where a small file can ask for much memory; that is seen before it is decoded.
 
 TIFF 6.0 (Adobe, 1992), its Technical Notes 1 (tiles) and 3 (floating-point predictor), and BigTIFF.
@@ -27,13 +27,13 @@ from vgg_viz.picture_limits import (
     refusal,
 )
 
-# The instruments that see most colours at once have some hundred channels.
+# The instruments that see most colors at once have some hundred channels.
 MAX_CHANNELS = 1_000
 _ADVICE = "please save it as an ordinary TIFF, a PNG or a JPEG, and choose that."
 # Tags, by their names in the specification.
 NEW_SUBFILE_TYPE, WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 FILL_ORDER, STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES = 266, 273, 274, 277, 278, 279
-PLANAR, PREDICTOR, COLOUR_MAP, TILE_WIDTH, TILE_LENGTH = 284, 317, 320, 322, 323
+PLANAR, PREDICTOR, COLOR_MAP, TILE_WIDTH, TILE_LENGTH = 284, 317, 320, 322, 323
 TILE_OFFSETS, TILE_BYTES, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT = 324, 325, 330, 338, 339
 JPEG_TABLES, YCBCR_FRACTIONS, YCBCR_NUMBERS = 347, (529, 532), (530, 531)
 PROFILE, DNG_VERSION = 34675, 50706
@@ -43,7 +43,7 @@ _OPAQUE = (PROFILE, JPEG_TABLES)
 _OPTIONAL = (PROFILE, ORIENTATION, SUB_IFDS, *YCBCR_FRACTIONS, *YCBCR_NUMBERS)
 _FOR_PILLOW = (
     *(WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, SAMPLES, ROWS),
-    *(STRIP_BYTES, PLANAR, PREDICTOR, COLOUR_MAP, TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS),
+    *(STRIP_BYTES, PLANAR, PREDICTOR, COLOR_MAP, TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS),
     *(TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES, *YCBCR_FRACTIONS, *YCBCR_NUMBERS),
 )
 _WANTED = {*_FOR_PILLOW, NEW_SUBFILE_TYPE, ORIENTATION, SUB_IFDS, PROFILE, DNG_VERSION}
@@ -59,7 +59,7 @@ _COMPRESSION_NAMES = {2: "as a fax", 3: "as a fax", 4: "as a fax", 6: "as JPEG o
 _COMPRESSION_NAMES |= {34925: "with LZMA", 50000: "with Zstandard", 50001: "as WebP"}
 _COMPRESSION_NAMES |= {50002: "as JPEG XL", 34712: "as JPEG 2000", 33003: "as JPEG 2000"}
 _COMPRESSION_NAMES |= {34887: "with LERC", 34676: "as logarithms", 34677: "as logarithms"}
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR_COLOURS, LAB = 0, 1, 2, 3, 5, 6, 8
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR_COLORS, LAB = 0, 1, 2, 3, 5, 6, 8
 UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4
 
 
@@ -117,7 +117,7 @@ class Directory:
 
     @property
     def profile(self) -> bytes | None:
-        """The colour profile."""
+        """The color profile."""
         return bytes(self.tags[PROFILE]) if PROFILE in self.tags else None
 
     def _check(self) -> None:
@@ -140,7 +140,7 @@ class Directory:
     @property
     def known_to_pillow(self) -> bool:
         """Whether Pillow makes the right 8-bit picture of it."""
-        if self.compression == JPEG or self.photometric in (PALETTE, CMYK, YCBCR_COLOURS, LAB):
+        if self.compression == JPEG or self.photometric in (PALETTE, CMYK, YCBCR_COLORS, LAB):
             return True
         if self.format not in (UNSIGNED, UNDEFINED) or self.separate or self.bits > 8:
             return False
@@ -157,15 +157,15 @@ class Directory:
         return _written(self.data, self.order, tags)
 
     def read_samples(self, decode: Callable[[bytes], Image.Image]) -> Samples:
-        """The numbers of the file; ``decode`` makes a picture of a TIFF of grey bytes.
+        """The numbers of the file; ``decode`` makes a picture of a TIFF of gray bytes.
 
         Raises:
             PictureError: the layout is of a rare kind, or there are too many numbers.
         """
         if self.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
-            raise rare("its colours are not grey, RGB or CMYK")
-        colours, alpha = self._channels()
-        wanted = colours if alpha is None else [*colours, alpha]
+            raise rare("its colors are not gray, RGB or CMYK")
+        colors, alpha = self._channels()
+        wanted = colors if alpha is None else [*colors, alpha]
         levels = self._levels(decode, wanted)
         whole = self.format in (UNSIGNED, UNDEFINED) and self.bits <= 16
         white = float(2**self.bits - 1) if whole else None
@@ -174,11 +174,11 @@ class Directory:
             transparency = None
         alpha_white = 1.0 if self.format == FLOAT else float(2**self.bits - 1)
         return Samples(
-            values=levels[:, :, : len(colours)],
+            values=levels[:, :, : len(colors)],
             white=white,
             alpha=transparency,
             alpha_white=alpha_white,
-            inverted=self.photometric == WHITE_IS_ZERO and len(colours) == 1,
+            inverted=self.photometric == WHITE_IS_ZERO and len(colors) == 1,
             premultiplied=alpha is not None and self._extras()[alpha - self._base] == 1,
         )
 
@@ -187,14 +187,14 @@ class Directory:
         """What of the file is not shown."""
         notes = []
         if self.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
-            colours, alpha = self._channels()
-            shown = len(colours) + (alpha is not None)
+            colors, alpha = self._channels()
+            shown = len(colors) + (alpha is not None)
             if shown < self.samples:
-                first = "first" if len(colours) == 1 else "first three"
+                first = "first" if len(colors) == 1 else "first three"
                 notes.append(f"the {first} of {self.samples} channels")
-            elif self.photometric != RGB and len(colours) == 3:
+            elif self.photometric != RGB and len(colors) == 3:
                 notes.append("its three channels as red, green and blue")
-        elif self.samples > {CMYK: 4, YCBCR_COLOURS: 3, LAB: 3}.get(self.photometric, 1):
+        elif self.samples > {CMYK: 4, YCBCR_COLORS: 3, LAB: 3}.get(self.photometric, 1):
             notes.append(f"without the further ones of its {self.samples} channels")
         if self.pages > 1:
             notes.append(f"the first of {self.pages} pages")
@@ -210,18 +210,18 @@ class Directory:
         return self.photometric == RGB and self.samples == 4 and EXTRA_SAMPLES not in self.tags
 
     def _extras(self) -> tuple[int, ...]:
-        """What each channel after the colours is: 1 and 2 are kinds of alpha, 0 is anything."""
+        """What each channel after the colors is: 1 and 2 are kinds of alpha, 0 is anything."""
         count = max(0, self.samples - self._base)
         told = tuple(self.tags.get(EXTRA_SAMPLES, (2,) if self.alpha_unsure else ()))[:count]
         return (*told, *(0,) * (count - len(told)))
 
     def _channels(self) -> tuple[list[int], int | None]:
-        """The numbers of the channels shown as colours, and of the one that is alpha."""
+        """The numbers of the channels shown as colors, and of the one that is alpha."""
         extras = self._extras()
         alpha = next((self._base + n for n, kind in enumerate(extras) if kind in (1, 2)), None)
         if self.photometric == RGB and self.samples >= 3:
             return [0, 1, 2], alpha
-        # Microscopes' channels are stored as a grey and others: three of them can be seen at once.
+        # Microscopes' channels are stored as a gray and others: three of them can be seen at once.
         several = alpha is None and self.samples >= 3
         return ([0, 1, 2], None) if several else ([0], alpha)
 
@@ -256,7 +256,7 @@ class Directory:
         return refusal(f"The TIFF holds {size / 10**6:,.0f} MB of numbers")
 
     def _as_bytes(self, channels: int, band: int | None = None) -> bytes:
-        """The file as a grey picture whose pixels are its bytes, row for row."""
+        """The file as a gray picture whose pixels are its bytes, row for row."""
         offsets, sizes, across, down = self._pieces()
         width = self.row_bytes(self.stored_width, channels)
         if width * self.height > MAX_SAMPLE_BYTES:

@@ -1,4 +1,4 @@
-"""Numbers of any type as 8-bit colours: which of them is black and which is white.
+"""Numbers of any type as 8-bit colors: which of them is black and which is white.
 
 Eight bits have a black and a white. Other numbers need not: a camera's 12 bits in a file of 16, a
 scanner's 1,000 to 1,400, the -1,000 to 3,000 of a CT and the temperatures of a thermal camera are
@@ -12,7 +12,7 @@ import numpy as np
 
 from vgg_viz.tiff import Samples
 
-# Greys that use less than half of their type are measurements; colours may be a night's photograph,
+# Grays that use less than half of their type are measurements; colors may be a night's photograph,
 # unless they fill no more than 14 of 16 bits.
 _SMALL_PART = {1: 0.5, 3: 0.26}
 # The darkest and the brightest pixels, which do not decide where they are far from all others.
@@ -109,7 +109,7 @@ def _known(samples: Samples, part: slice) -> np.ndarray:
 
 
 def eight_bits(samples: Samples, tones: Tones) -> np.ndarray:
-    """Numbers as colours over white, uint8 (height, width, 1 or 3); what is no number is black."""
+    """Numbers as colors over white, uint8 (height, width, 1 or 3); what is no number is black."""
     shown = np.empty(samples.values.shape, np.uint8)
     floats = samples.values.dtype.kind == "f"
     # What has 16 bits is exact enough in floats of 32.

@@ -28,7 +28,7 @@ from vgg_viz.network import Network
 from vgg_viz.serving.making import Maker, Subject
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
-from vgg_viz.visualisation import Making, batch_size
+from vgg_viz.visualization import Making, batch_size
 from vgg_viz.weights import UntrainedWeights
 
 TIMED = ("block1_conv1", "block2_conv2", "block3_conv4", "block4_conv4", "block5_conv4")

@@ -1,6 +1,6 @@
 """The way of the notebook walkthrough: one subplot a tile.
 
-As it draws them: grey, without ticks, a title a tile, ``tight_layout``. The quickest form of that:
+As it draws them: gray, without ticks, a title a tile, ``tight_layout``. The quickest form of that:
 a bare figure with the Agg canvas instead of pyplot's, the layout worked out once, and 72 dots an
 inch, as notebooks show figures, instead of the 100 of files.
 """

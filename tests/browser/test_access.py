@@ -29,7 +29,7 @@ PLACES = {
     "tour": "tour=5&answer=true",
     "lecture": f"{MAPS}&lecture=true",
 }
-# What axe is asked in each scheme. Only colours differ from one to the other.
+# What axe is asked in each scheme. Only colors differ from one to the other.
 ASKED = {
     # Experimental, and so not asked by axe unless told to.
     "light": {"rules": {"label-content-name-mismatch": {"enabled": True}}},

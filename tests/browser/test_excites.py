@@ -75,7 +75,7 @@ def test_pictures_dropped_together_are_given_together(open_page):
         return !document.querySelector("h2").dispatchEvent(new DragEvent(
             kind, { dataTransfer: data, bubbles: true, cancelable: true, composed: true }));
     }"""
-    files = [[f"{colour}.png", [*photo(colour)]] for colour in ("red", "green")]
+    files = [[f"{color}.png", [*photo(color)]] for color in ("red", "green")]
     page.wait_for_function(f"(files) => ({dispatch})(files, 'dragover')", arg=files)
     assert page.evaluate(f"(files) => ({dispatch})(files, 'drop')", files)
     expect(page.get_by_text("strongest of 10 pictures, 2 of them yours").first).to_be_visible()
@@ -84,8 +84,8 @@ def test_pictures_dropped_together_are_given_together(open_page):
 def test_pictures_given_together_are_looked_through_and_become_ones_own(open_page):
     page = open_page(f"{EXCITES}&channel=5")
     files = [
-        {"name": f"{colour}.png", "mimeType": "image/png", "buffer": photo(colour)}
-        for colour in ("red", "green", "blue")
+        {"name": f"{color}.png", "mimeType": "image/png", "buffer": photo(color)}
+        for color in ("red", "green", "blue")
     ]
     files.append({"name": "words.png", "mimeType": "image/png", "buffer": b"words"})
     uploader = page.locator('[class*="st-key-own-upload-several"] input[type=file]')
@@ -95,9 +95,9 @@ def test_pictures_given_together_are_looked_through_and_become_ones_own(open_pag
     settle(page)
     said = lines(page, "nine")
     mine = next(tile for tile, line in enumerate(said) if re.search(" on (red|green|blue)", line))
-    colour = re.search(" on (red|green|blue)", said[mine])[1]
+    color = re.search(" on (red|green|blue)", said[mine])[1]
     click_tile(page, "nine", mine)
-    expect(page.get_by_text(f"{colour}, as VGG19 sees it").first).to_be_visible()
+    expect(page.get_by_text(f"{color}, as VGG19 sees it").first).to_be_visible()
     assert links.read(page.url)["picture"] == links.OWN
     page.get_by_role("radio", name="What excites it", exact=True).click()
     # It is the visitor's own now, and is looked through once.

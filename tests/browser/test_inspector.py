@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_pointing import LAYER, grid, tile_centre
+from tests.browser.test_pointing import LAYER, grid, tile_center
 from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
@@ -51,7 +51,7 @@ def test_a_clicked_map_and_its_photograph_are_in_sight_and_large(visit, viewport
     mosaic = grid(page)
     assert_in_sight(part(page, "photo-stage"))
     expect(part(page, "reading")).to_contain_text("Click a map")
-    mosaic.click(position=tile_centre(mosaic, 11))
+    mosaic.click(position=tile_center(mosaic, 11))
     looked_into(page, 12)
     assert part(page, "map-stage").bounding_box()["width"] >= 320
     assert part(page, "photo-stage").bounding_box()["width"] >= 150
@@ -96,7 +96,7 @@ def test_the_panel_stays_while_the_maps_scroll(visit):
     scroll(page, 250)
     assert_in_sight(part(page, "map-stage"), part(page, "photo-stage"))
     mosaic = grid(page)
-    mosaic.click(position=tile_centre(mosaic, 43))
+    mosaic.click(position=tile_center(mosaic, 43))
     looked_into(page, 44)
     assert scrolled(page) == 250
 
@@ -190,7 +190,7 @@ def test_on_a_phone_a_tap_brings_the_map_into_sight_and_a_button_leads_back(open
     page = open_page(LAYER, **PHONE)
     mosaic = grid(page)
     assert_in_sight(page.locator(".st-key-maps-photo img"))
-    mosaic.tap(position=tile_centre(mosaic, 34))
+    mosaic.tap(position=tile_center(mosaic, 34))
     looked_into(page, 35)
     assert_in_sight(part(page, "map-stage"), part(page, "photo-stage"))
     stage = part(page, "map-stage")
@@ -251,12 +251,12 @@ def test_two_inspectors_point_together_and_a_click_explains_the_value_of_either(
     stage = part(page, "map-stage", "inspector-1")
     stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
-    centre = {"x": 0.51 * box["width"], "y": 0.51 * box["height"]}
-    stage.hover(position=centre)
+    center = {"x": 0.51 * box["width"], "y": 0.51 * box["height"]}
+    stage.hover(position=center)
     for name in ("inspector-0", "inspector-1"):
         expect(part(page, "reading", name)).to_contain_text("Row 29, column 29")
         expect(part(page, "point", name)).to_be_visible()
-    stage.click(position=centre)
+    stage.click(position=center)
     for name in ("inspector-0", "inspector-1"):
         expect(part(page, "sum", name)).to_contain_text("after ReLU")
     expect(page.locator("h3", has_text="Where the value at row 29")).to_be_visible()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 # Links that between them set every control to something other than its default.
 LINKS = [
     "view=Feature+maps&picture=Coffee&fit=Cropped&stored=true&layer=4+%C2%B7+block2_conv2&maps=7&scale=Layer"
-    "&colours=Magma&order=Variance&network=Untrained&channel=9&row=100&column=20",
+    "&colors=Magma&order=Variance&network=Untrained&channel=9&row=100&column=20",
     "view=Filters&layer=9+%C2%B7+block4_conv1&filters=40&channels=40&filter_page=2&channel_page=3",
     "view=Blocks&blocks=2&blocks=4&block_maps=6&beside=true&filter_channel=5",
     "view=Feature+maps&layer=4+%C2%B7+block2_conv2&maps=4&channel=9&row=7&column=2"

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_pointing import LAYER, grid, tile_centre
+from tests.browser.test_pointing import LAYER, grid, tile_center
 from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
@@ -72,7 +72,7 @@ def test_who_came_by_keyboard_moves_with_the_arrows_until_escape(open_page):
 def test_a_choice_is_announced(visit):
     page = visit(LAYER)
     mosaic = grid(page)
-    mosaic.click(position=tile_centre(mosaic, 18))
+    mosaic.click(position=tile_center(mosaic, 18))
     announced = page.locator(f'{MOSAIC} [role="status"].announced')
     expect(announced).to_have_text("19 is chosen")
 
@@ -208,6 +208,6 @@ def test_tips_and_legends_say_numbers_as_people_do(visit):
     page = visit(LAYER + "&scale=Layer")
     mosaic = grid(page)
     for tile in (0, 10, 18):
-        mosaic.hover(position=tile_centre(mosaic, tile))
+        mosaic.hover(position=tile_center(mosaic, tile))
         expect(page.locator(f"{MOSAIC} .tip")).not_to_contain_text(re.compile(r"\de[+-]?\d"))
     expect(page.locator(".legend")).not_to_contain_text(re.compile(r"\de[+-]?\d"))

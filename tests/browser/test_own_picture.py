@@ -14,9 +14,9 @@ pytestmark = pytest.mark.browser
 LINK = "view=Feature+maps&maps=4"
 
 
-def photo(colour: str) -> bytes:
+def photo(color: str) -> bytes:
     file = io.BytesIO()
-    Image.new("RGB", (300, 200), colour).save(file, "PNG")
+    Image.new("RGB", (300, 200), color).save(file, "PNG")
     return file.getvalue()
 
 

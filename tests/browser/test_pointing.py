@@ -27,7 +27,7 @@ def grid(page: Page, key: str = "maps-mosaic") -> Locator:
     return mosaic
 
 
-def tile_centre(mosaic: Locator, tile: int, columns: int = 8) -> dict[str, float]:
+def tile_center(mosaic: Locator, tile: int, columns: int = 8) -> dict[str, float]:
     """Where a tile of an 8 x 8 mosaic is, in the mosaic."""
     box = mosaic.bounding_box()
     row, column = divmod(tile, columns)
@@ -45,7 +45,7 @@ def test_hovering_tells_a_tiles_numbers_without_a_script_run(visit):
                 app, { attributes: true, attributeFilter: ["data-test-script-state"] });
         }"""
     )
-    mosaic.hover(position=tile_centre(mosaic, 10))
+    mosaic.hover(position=tile_center(mosaic, 10))
     tip = page.locator(".st-key-maps-mosaic .tip")
     expect(tip).to_be_visible()
     expect(tip).to_have_text(re.compile(r"^11\s+min .* max .*\s+mean .*\s+active at \d+% of"))
@@ -53,10 +53,10 @@ def test_hovering_tells_a_tiles_numbers_without_a_script_run(visit):
     assert page.evaluate("window.runs") == 0
 
 
-def test_a_click_selects_and_the_choice_survives_scale_colours_and_reload(open_page):
+def test_a_click_selects_and_the_choice_survives_scale_colors_and_reload(open_page):
     page = open_page(LAYER)
     mosaic = grid(page)
-    mosaic.click(position=tile_centre(mosaic, 18))
+    mosaic.click(position=tile_center(mosaic, 18))
     expect(page).to_have_url(re.compile(r"channel=19\b"))
     selected = page.locator(".st-key-maps-mosaic .selected")
     expect(selected).to_be_visible()
@@ -96,26 +96,26 @@ def test_the_keyboard_moves_and_selects(open_page):
 
 def test_pictures_are_pointed_at_walked_through_and_exported_like_maps(open_page):
     page = open_page("view=Filters&layer=1+%C2%B7+block1_conv1")
-    mosaic = grid(page, "filter-colours")
-    mosaic.hover(position=tile_centre(mosaic, 10))
-    tip = page.locator(".st-key-filter-colours .tip")
-    expect(tip).to_have_text(re.compile(r"^11\s+grey is 0, full colour ±0\.\d+$"))
+    mosaic = grid(page, "filter-colors")
+    mosaic.hover(position=tile_center(mosaic, 10))
+    tip = page.locator(".st-key-filter-colors .tip")
+    expect(tip).to_have_text(re.compile(r"^11\s+gray is 0, full color ±0\.\d+$"))
     mosaic.focus()
     page.keyboard.press("End")
-    option = page.locator(".st-key-filter-colours .focused")
-    expect(option).to_have_attribute("aria-label", re.compile(r"^64\. grey is 0, full colour ±"))
+    option = page.locator(".st-key-filter-colors .focused")
+    expect(option).to_have_attribute("aria-label", re.compile(r"^64\. gray is 0, full color ±"))
 
     page.get_by_role("button", name="Export").last.click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Arrays for NumPy (NPZ)").click()
     with np.load(download.value.path()) as arrays:
-        colours, largest = arrays["colours"], arrays["colours_largest_weight"]
-    middle = tile_centre(mosaic, 10)
+        colors, largest = arrays["colors"], arrays["colors_largest_weight"]
+    middle = tile_center(mosaic, 10)
     painted = mosaic.locator("canvas").evaluate(PIXEL, [middle["x"], middle["y"]])
-    assert painted == [*colours[10, 1, 1].tolist(), 255]
+    assert painted == [*colors[10, 1, 1].tolist(), 255]
     expect(option).to_have_attribute("aria-label", re.compile(re.escape(figure(largest[63], 3))))
 
-    mosaic.click(position=tile_centre(mosaic, 10))
+    mosaic.click(position=tile_center(mosaic, 10))
     expect(page).to_have_url(re.compile(r"view=Feature.maps.*channel=11\b"))
 
 
@@ -144,10 +144,10 @@ def test_fullscreen_and_zoom_keep_hover_and_click(open_page):
 
 
 def test_small_maps_are_drawn_sharp(visit):
-    """Neighbouring pixels within one of the 14 x 14 positions of a map are of one colour."""
+    """Neighboring pixels within one of the 14 x 14 positions of a map are of one color."""
     page = visit("view=Feature+maps&layer=16+%C2%B7+block5_conv4&maps=4")
     canvas = grid(page).locator("canvas")
-    colours = canvas.evaluate(
+    colors = canvas.evaluate(
         """(canvas) => {
             const context = canvas.getContext("2d");
             const tile = (canvas.width / 2 - 4) | 0;
@@ -157,8 +157,8 @@ def test_small_maps_are_drawn_sharp(visit):
             return [found.size, tile];
         }"""
     )
-    assert colours[1] > 200
-    assert colours[0] <= 14
+    assert colors[1] > 200
+    assert colors[0] <= 14
 
 
 def test_save_downloads_a_picture(open_page):
@@ -195,11 +195,11 @@ def test_the_receptive_field_is_the_one_that_the_core_computes(visit, name):
     stage = page.locator(".st-key-inspector .stage").first
     box, side = stage.bounding_box(), layer.output_shape[0]
     for row, column in [(0, 0), (side // 2, 1), (side // 3, side - 2)]:
-        centre = {
+        center = {
             "x": (column + 0.5) * box["width"] / side,
             "y": (row + 0.5) * box["height"] / side,
         }
-        stage.hover(position=centre)
+        stage.hover(position=center)
         fields = receptive_fields(layer)
         rows, columns = (
             f"{max(first, 0) + 1} to {min(end, 224)}"
@@ -223,7 +223,7 @@ def test_a_contributor_leads_back_a_layer(visit):
 def test_a_filter_leads_to_its_map_and_back(visit):
     page = visit("view=Filters&layer=5+%C2%B7+block3_conv1")
     kernels = grid(page, "kernels")
-    kernels.click(position=tile_centre(kernels, 8 * 4))
+    kernels.click(position=tile_center(kernels, 8 * 4))
     expect(page.locator("h2")).to_have_text(["Feature maps of block3_conv1"])
     expect(page.get_by_role("spinbutton", name="Map")).to_have_value("5")
     page.get_by_role("button", name="Its filter: 5").click()
@@ -246,7 +246,7 @@ def test_on_a_phone_a_tap_selects(open_page):
     page = open_page(LAYER, viewport={"width": 390, "height": 844}, has_touch=True)
     mosaic = grid(page)
     assert mosaic.bounding_box()["width"] <= 390
-    mosaic.tap(position=tile_centre(mosaic, 1))
+    mosaic.tap(position=tile_center(mosaic, 1))
     expect(page).to_have_url(re.compile(r"channel=2\b"))
 
 

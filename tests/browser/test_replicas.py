@@ -24,7 +24,7 @@ pytestmark = pytest.mark.browser
 
 VIEW = (
     "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=100&scale=Layer&picture=Coffee"
-    "&colours=Magma&order=Mean&channel=19&row=12&column=34"
+    "&colors=Magma&order=Mean&channel=19&row=12&column=34"
 )
 OWN = "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=9&picture=Your+own"
 

@@ -123,7 +123,7 @@ BY_CONTROL = {
         2,
     ),
     "scale": ("view=Filters", radio("Around 0"), "zero"),
-    "colours": ("view=Feature+maps&maps=4", option("Colours", "Magma"), "magma"),
+    "colors": ("view=Feature+maps&maps=4", option("Colors", "Magma"), "magma"),
     "order": ("view=Feature+maps&maps=4", option("Order", "Variance"), "variance"),
     "back_to": (
         "view=Feature+maps&maps=4&channel=2&row=3&column=4",

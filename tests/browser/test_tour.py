@@ -281,8 +281,8 @@ def test_the_buttons_of_tour_and_lecture_can_be_read(visit, scheme, lecture):
         words, ground = page.locator(f".st-key-{name} button").evaluate(
             """button => {
               const seen = (element) => {
-                const colour = getComputedStyle(element).backgroundColor;
-                return /, 0\\)$/.test(colour) ? seen(element.parentElement) : colour;
+                const color = getComputedStyle(element).backgroundColor;
+                return /, 0\\)$/.test(color) ? seen(element.parentElement) : color;
               };
               return [getComputedStyle(button.querySelector("p")).color, seen(button)];
             }"""
@@ -291,10 +291,10 @@ def test_the_buttons_of_tour_and_lecture_can_be_read(visit, scheme, lecture):
 
 
 def contrast(one: str, other: str) -> float:
-    """The contrast of two colours as WCAG 2 has it."""
+    """The contrast of two colors as WCAG 2 has it."""
 
-    def luminance(colour: str) -> float:
-        shares = [int(part) / 255 for part in re.findall(r"[0-9]+", colour)[:3]]
+    def luminance(color: str) -> float:
+        shares = [int(part) / 255 for part in re.findall(r"[0-9]+", color)[:3]]
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 

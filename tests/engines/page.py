@@ -188,7 +188,7 @@ class Page:
         return eventually(attempt)
 
     def until_painted(self, selector: str, count: int = 1) -> None:
-        """Wait until there are so many of such canvases, each with a picture and not one colour."""
+        """Wait until there are so many of such canvases, each with a picture and not one color."""
         self.until(PAINTED, selector, count)
 
     def until_address(self, **fields: str | None) -> None:

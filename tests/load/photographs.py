@@ -1,4 +1,4 @@
-"""Photographs to upload, each another: smooth colours with texture, about 1 MB as JPEG."""
+"""Photographs to upload, each another: smooth colors with texture, about 1 MB as JPEG."""
 
 import io
 

@@ -16,7 +16,7 @@ MIX = {
     "maps": 20,
     "maps-mosaic": 15,
     "scale": 15,
-    "colours": 10,
+    "colors": 10,
     "view": 8,
     "channel": 4,
     "inspector": 4,

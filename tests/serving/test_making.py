@@ -24,7 +24,7 @@ from vgg_viz.serving.making import TOO_LITTLE_MEMORY, Maker, Subject
 from vgg_viz.serving.shared import Shared
 from vgg_viz.serving.waiting import Turns
 from vgg_viz.serving.wishes import FORGET_SECONDS, REST_SECONDS
-from vgg_viz.visualisation import MadePicture, Making
+from vgg_viz.visualization import MadePicture, Making
 from vgg_viz.weights import UntrainedWeights, WeightsError
 
 NETWORK = network_of("mine")

@@ -11,9 +11,9 @@ FAR = 300  # further than any field reaches beyond a border
 def array_of(run, found):
     """The array of a run, for what its question finds."""
     values = around(found, run.question)[np.array(run.numbers) - 1]
-    if run.as_colours:
-        colours = np.moveaxis(values[::-1], 0, -1)
-        return np.rint(127.5 + 127.5 * colours / np.abs(colours).max()).astype(np.uint8)[None]
+    if run.as_colors:
+        colors = np.moveaxis(values[::-1], 0, -1)
+        return np.rint(127.5 + 127.5 * colors / np.abs(colors).max()).astype(np.uint8)[None]
     return values.sum(axis=0, keepdims=True) if run.summed else values
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.file_server import Behaviour, Handler, send
+from tests.support.file_server import Behavior, Handler, send
 
 
 class Proxy(ThreadingHTTPServer):
@@ -20,13 +20,13 @@ class Proxy(ThreadingHTTPServer):
     daemon_threads = False
 
     def __init__(
-        self, content: bytes, tls: ssl.SSLContext, blocked: Sequence[str], behaviour: Behaviour
+        self, content: bytes, tls: ssl.SSLContext, blocked: Sequence[str], behavior: Behavior
     ) -> None:
         super().__init__(("127.0.0.1", 0), ProxyHandler)
         self.content = content
         self.tls = tls
         self.blocked = blocked
-        self.behaviour = behaviour
+        self.behavior = behavior
         self.connected: list[str] = []
         self.released = threading.Event()
 
@@ -34,8 +34,8 @@ class Proxy(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def next_behaviour(self, path: str, wanted: str | None) -> Behaviour:
-        return self.behaviour
+    def next_behavior(self, path: str, wanted: str | None) -> Behavior:
+        return self.behavior
 
     def handle_error(self, request, client_address) -> None:
         """Say nothing: clients that do not trust the proxy go away in the middle."""
@@ -68,13 +68,13 @@ def company_proxy(
     hosts: Sequence[str],
     *,
     blocked: Sequence[str] = (),
-    behaviour: Behaviour = send,
+    behavior: Behavior = send,
 ) -> Iterator[tuple[Proxy, Path]]:
     """A proxy that serves ``content`` for these hosts, and its authority's certificate."""
     authority, certificate, key = certify(folder, hosts)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
-    with Proxy(content, tls, blocked, behaviour) as proxy:
+    with Proxy(content, tls, blocked, behavior) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -9,14 +9,14 @@ PIECES = 16
 
 
 class FileServer(ThreadingHTTPServer):
-    """Answers the first request as the first behaviour says, and so on; the last one stays."""
+    """Answers the first request as the first behavior says, and so on; the last one stays."""
 
     daemon_threads = False  # so that closing the server waits for the requests
 
-    def __init__(self, content: bytes, behaviours: tuple["Behaviour", ...]) -> None:
+    def __init__(self, content: bytes, behaviors: tuple["Behavior", ...]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.content = content
-        self.behaviours = behaviours
+        self.behaviors = behaviors
         self.requests: list[str] = []
         self.ranges: list[str | None] = []
         self.released = threading.Event()
@@ -26,11 +26,11 @@ class FileServer(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/weights.h5"
 
-    def next_behaviour(self, path: str, wanted: str | None) -> "Behaviour":
+    def next_behavior(self, path: str, wanted: str | None) -> "Behavior":
         with self.counting:
             self.requests.append(path)
             self.ranges.append(wanted)
-            return self.behaviours[min(len(self.requests), len(self.behaviours)) - 1]
+            return self.behaviors[min(len(self.requests), len(self.behaviors)) - 1]
 
     def handle_error(self, request, client_address) -> None:
         """Say nothing: clients that go away in the middle are what the tests are about."""
@@ -40,8 +40,8 @@ class Handler(BaseHTTPRequestHandler):
     server: FileServer
 
     def do_GET(self) -> None:
-        behaviour = self.server.next_behaviour(self.path, self.headers["Range"])
-        behaviour(self, self.server.content)
+        behavior = self.server.next_behavior(self.path, self.headers["Range"])
+        behavior(self, self.server.content)
 
     def log_message(self, *arguments) -> None:
         """Keep the test's output clean."""
@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-Behaviour = Callable[[Handler, bytes], None]
+Behavior = Callable[[Handler, bytes], None]
 
 
 def send(handler: Handler, content: bytes) -> None:
@@ -115,8 +115,8 @@ def refuse(handler: Handler, content: bytes) -> None:
     handler.send_error(404)
 
 
-def send_on_to(address: str) -> Behaviour:
-    """A behaviour: the file is said to stand at that address."""
+def send_on_to(address: str) -> Behavior:
+    """A behavior: the file is said to stand at that address."""
 
     def send_on(handler: Handler, content: bytes) -> None:
         handler.send_response(302)
@@ -132,9 +132,9 @@ def hang_up(handler: Handler, content: bytes) -> None:
 
 
 @contextmanager
-def serve(content: bytes, *behaviours: Behaviour) -> Iterator[FileServer]:
-    """Serve ``content`` while the context lasts, as the behaviours say."""
-    with FileServer(content, behaviours or (send,)) as server:
+def serve(content: bytes, *behaviors: Behavior) -> Iterator[FileServer]:
+    """Serve ``content`` while the context lasts, as the behaviors say."""
+    with FileServer(content, behaviors or (send,)) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

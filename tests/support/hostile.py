@@ -28,7 +28,7 @@ RED, GREEN, BLUE, WHITE, BLACK = (
     *((255, 0, 0), (0, 255, 0), (0, 0, 255)),
     *((255, 255, 255), (0, 0, 0)),
 )
-# Four quarters of another colour each, so that every turn and mirroring shows.
+# Four quarters of another color each, so that every turn and mirroring shows.
 QUARTERS = np.array([[RED, GREEN], [BLUE, WHITE]], np.uint8).repeat(16, axis=0).repeat(16, axis=1)
 EXTENSIONS = {
     "JPEG": "jpg",
@@ -79,7 +79,7 @@ FILE_NAMES = (
 )
 
 
-# A grey HEIC of 24 megapixels, as pillow-heif packs it in ten seconds: deflated, in base 85.
+# A gray HEIC of 24 megapixels, as pillow-heif packs it in ten seconds: deflated, in base 85.
 LARGE_HEIC = (
     "c-"
     "muNV30{GsVvAy%}izhg51nBLl8SRGck>UfiWUCwIq=N0u(b+a*CjAhJwuG5(YG&l$nzcHpIn&fe{FSfUyQbGcbs0"
@@ -99,7 +99,7 @@ class Hostile:
     """A file, and what is right to make of it.
 
     `pixels` is the answer, uint8 (224, 224, 3), where one is known without decoding the file; it
-    holds within `tolerance`, apart from the neighbourhood of edges.
+    holds within `tolerance`, apart from the neighborhood of edges.
     """
 
     name: str
@@ -125,16 +125,16 @@ def _corpus() -> tuple[Hostile, ...]:
         return tuple(file for group in groups for file in group())
 
 
-def shown(colour):
-    return np.full((SIDE, SIDE, 3), colour, np.uint8)
+def shown(color):
+    return np.full((SIDE, SIDE, 3), color, np.uint8)
 
 
 def shown_quarters():
     return QUARTERS.repeat(7, axis=0).repeat(7, axis=1)
 
 
-def picture(name, data, colour=None, *, extension="png", tolerance=2):
-    pixels = None if colour is None else shown(colour)
+def picture(name, data, color=None, *, extension="png", tolerance=2):
+    pixels = None if color is None else shown(color)
     return Hostile(name, f"{name}.{extension}", data, "picture", pixels, tolerance)
 
 
@@ -142,8 +142,8 @@ def refused(name, data, *, extension="png"):
     return Hostile(name, f"{name}.{extension}", data, "refused")
 
 
-def either(name, data, colour=None, *, extension="png", tolerance=2):
-    pixels = None if colour is None else shown(colour)
+def either(name, data, color=None, *, extension="png", tolerance=2):
+    pixels = None if color is None else shown(color)
     return Hostile(name, f"{name}.{extension}", data, "either", pixels, tolerance)
 
 
@@ -153,8 +153,8 @@ def encode(image, file_format, **options):
     return file.getvalue()
 
 
-def plain(colour=RED, size=(40, 30), mode="RGB"):
-    return Image.new(mode, size, colour)
+def plain(color=RED, size=(40, 30), mode="RGB"):
+    return Image.new(mode, size, color)
 
 
 def quarters():
@@ -174,8 +174,8 @@ def png_chunk(kind, content):
     return struct.pack(">I", len(content)) + kind + content + checksum
 
 
-def png(width, height, body, *chunks, bits=8, colour_type=2, interlace=0):
-    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, interlace)
+def png(width, height, body, *chunks, bits=8, color_type=2, interlace=0):
+    header = struct.pack(">IIBBBBB", width, height, bits, color_type, 0, 0, interlace)
     parts = [png_chunk(b"IHDR", header), *chunks, png_chunk(b"IDAT", body), png_chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
@@ -215,7 +215,7 @@ def icc_segments(size):
 
 
 def lossless_jpeg(width, height):
-    """A grey picture of which every pixel is as predicted: one bit each (ITU-T T.81, annex H)."""
+    """A gray picture of which every pixel is as predicted: one bit each (ITU-T T.81, annex H)."""
     frame = struct.pack(">BHHB", 8, height, width, 1) + b"\x01\x11\0"
     parts = [jpeg_segment(0xC3, frame), jpeg_segment(0xC4, b"\0\x01" + bytes(16))]
     parts += [jpeg_segment(0xDA, b"\x01\x01\0\x01\0\0"), bytes((width * height + 7) // 8)]
@@ -255,18 +255,18 @@ def tiff(tags, *blocks, order="<", start=None):
     return head + body + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
 
 
-def grey_tiff_tags(width, height, *, compression=1, offset=8, length=None, **others):
+def gray_tiff_tags(width, height, *, compression=1, offset=8, length=None, **others):
     tags = {256: width, 257: height, 258: 8, 259: compression, 262: 1, 273: offset, 277: 1}
     tags |= {278: height, 279: width * height if length is None else length}
     tags |= {int(tag.removeprefix("tag")): value for tag, value in others.items()}
     return [(tag, 4, 1, value) for tag, value in tags.items() if value is not None]
 
 
-def bmp(width, height, body, *, bits=24, compression=0, colours=0, palette=b"", header=40):
+def bmp(width, height, body, *, bits=24, compression=0, colors=0, palette=b"", header=40):
     offset = 14 + header + len(palette)
     head = b"BM" + struct.pack("<IHHI", offset + len(body), 0, 0, offset)
     head += struct.pack(
-        "<IiiHHIIiiII", header, width, height, 1, bits, compression, 0, 0, 0, colours, 0
+        "<IiiHHIIiiII", header, width, height, 1, bits, compression, 0, 0, 0, colors, 0
     )
     return head + bytes(header - 40) + palette + body
 
@@ -386,12 +386,12 @@ def formats():
         data = encode(Image.new("1", (40, 30), 1), "TIFF", compression=compression)
         yield refused(f"tiff-{compression}", data, extension="tif")
     line = b"\xff" * 300_000  # Every line of it is an error, which libtiff reports by itself.
-    tags = grey_tiff_tags(60, 65_000, compression=4, length=len(line), tag258=1)
+    tags = gray_tiff_tags(60, 65_000, compression=4, length=len(line), tag258=1)
     yield refused("tiff-fax-of-65000-errors", tiff(tags, line), extension="tif")
 
 
 def modes():
-    for mode, colour, expected in (
+    for mode, color, expected in (
         ("1", 1, WHITE),
         ("L", 77, (77,) * 3),
         ("LA", (77, 255), (77,) * 3),
@@ -399,8 +399,8 @@ def modes():
         ("RGBA", (*GREEN, 255), GREEN),
         ("I;16", 77 * 257, (77,) * 3),
     ):
-        yield picture(f"png-mode-{mode}", encode(plain(colour, mode=mode), "PNG"), expected)
-    for mode, colour, expected in (
+        yield picture(f"png-mode-{mode}", encode(plain(color, mode=mode), "PNG"), expected)
+    for mode, color, expected in (
         ("1", 1, WHITE),
         ("L", 77, (77,) * 3),
         ("LA", (77, 255), (77,) * 3),
@@ -413,7 +413,7 @@ def modes():
         ("I", 77, (77,) * 3),
         ("F", 0.5, (128,) * 3),
     ):
-        data = encode(plain(colour, mode=mode), "TIFF")
+        data = encode(plain(color, mode=mode), "TIFF")
         yield picture(f"tiff-mode-{mode}", data, expected, extension="tif")
     for mode in ("YCbCr", "LAB"):
         data = encode(plain().convert(mode), "TIFF")
@@ -427,21 +427,21 @@ def modes():
     yield picture("jpeg-mode-L", encode(plain(77, mode="L"), "JPEG"), (77,) * 3, extension="jpg")
     cmyk = plain((0, 255, 255, 0), mode="CMYK")
     yield picture("jpeg-mode-CMYK", encode(cmyk, "JPEG"), RED, extension="jpg", tolerance=4)
-    for mode, colour in (("1", 1), ("L", 255), ("RGBA", (*WHITE, 255))):
-        yield picture(f"bmp-mode-{mode}", encode(plain(colour, mode=mode), "BMP"), WHITE)
+    for mode, color in (("1", 1), ("L", 255), ("RGBA", (*WHITE, 255))):
+        yield picture(f"bmp-mode-{mode}", encode(plain(color, mode=mode), "BMP"), WHITE)
 
 
 def sixteen_bits_and_more():
     for bits in (1, 2, 4):
-        data = solid_png(16, 4, b"", bits=bits, colour_type=0)
+        data = solid_png(16, 4, b"", bits=bits, color_type=0)
         row = b"\0" + b"\xff" * (16 * bits // 8)
-        data = png(16, 4, zlib.compress(row * 4), bits=bits, colour_type=0)
-        yield picture(f"png-grey-{bits}-bit", data, WHITE)
+        data = png(16, 4, zlib.compress(row * 4), bits=bits, color_type=0)
+        yield picture(f"png-gray-{bits}-bit", data, WHITE)
     data = solid_png(3, 3, struct.pack(">3H", 65_535, 32_896, 257), bits=16)
     yield picture("png-rgb-16-bit", data, (255, 128, 1))
-    data = solid_png(3, 3, struct.pack(">4H", 65_535, 32_896, 257, 65_535), bits=16, colour_type=6)
+    data = solid_png(3, 3, struct.pack(">4H", 65_535, 32_896, 257, 65_535), bits=16, color_type=6)
     yield picture("png-rgba-16-bit", data, (255, 128, 1))
-    data = solid_png(3, 3, struct.pack(">2H", 32_896, 65_535), bits=16, colour_type=4)
+    data = solid_png(3, 3, struct.pack(">2H", 32_896, 65_535), bits=16, color_type=4)
     yield picture("png-la-16-bit", data, (128,) * 3)
     for name, value, expected in (
         ("nan", np.nan, 0),
@@ -457,7 +457,7 @@ def sixteen_bits_and_more():
 
 
 def animations():
-    frames = [plain(colour) for colour in (RED, GREEN, BLUE)]
+    frames = [plain(color) for color in (RED, GREEN, BLUE)]
     for file_format in ("GIF", "WEBP", "PNG", "TIFF", "MPO"):
         data = encode(frames[0], file_format, save_all=True, append_images=frames[1:])
         extension = EXTENSIONS.get(file_format, "jpg")
@@ -488,16 +488,16 @@ def transparency():
     data = encode(plain().quantize(2), "GIF", transparency=0)
     yield picture("transparent-gif", data, WHITE, extension="gif")
     key = png_chunk(b"tRNS", struct.pack(">HHH", *RED))
-    yield picture("png-colour-key", solid_png(4, 4, bytes(RED), key), WHITE)
-    yield either("png-colour-key-cut", solid_png(4, 4, bytes(RED), png_chunk(b"tRNS", b"\0")))
+    yield picture("png-color-key", solid_png(4, 4, bytes(RED), key), WHITE)
+    yield either("png-color-key-cut", solid_png(4, 4, bytes(RED), png_chunk(b"tRNS", b"\0")))
     table = png_chunk(b"PLTE", bytes(RED))
-    missing = solid_png(4, 4, b"\xc8", table, colour_type=3)
+    missing = solid_png(4, 4, b"\xc8", table, color_type=3)
     yield either("png-index-outside-the-palette", missing)
-    yield either("png-without-palette", solid_png(4, 4, b"\0", colour_type=3))
+    yield either("png-without-palette", solid_png(4, 4, b"\0", color_type=3))
     long = png_chunk(b"PLTE", bytes(RED) * 5_000)
-    yield either("png-palette-of-5000", solid_png(4, 4, b"\0", long, colour_type=3), RED)
+    yield either("png-palette-of-5000", solid_png(4, 4, b"\0", long, color_type=3), RED)
     alphas = png_chunk(b"tRNS", bytes(300))
-    yield either("png-300-alpha-values", solid_png(4, 4, b"\0", table, alphas, colour_type=3))
+    yield either("png-300-alpha-values", solid_png(4, 4, b"\0", table, alphas, color_type=3))
 
 
 def orientations():
@@ -566,7 +566,7 @@ def profiles():
         "cut": srgb[:300],
         "of-lab": lab,
         "lying-about-its-size": icc_profile(tags=[(b"wtpt", icc_numbers(1, 1, 1))], size=2**31),
-        "of-grey": icc_profile(space=b"GRAY"),
+        "of-gray": icc_profile(space=b"GRAY"),
         "of-cmyk": icc_profile(space=b"CMYK"),
         "without-tags": icc_profile(),
         "tags-beyond-its-end": icc_profile()[:128] + struct.pack(">I", 2**32 - 1) + bytes(64),
@@ -596,7 +596,7 @@ def shapes():
     for width, height in ((65_536, 1), (1, 65_536)):
         yield refused(f"png-{width}-by-{height}", encode(plain(size=(width, height)), "PNG"))
     tall = zlib.compress(bytes(2 * 49_000_000), 1)
-    yield refused("png-1-by-49-million", png(1, 49_000_000, tall, colour_type=0))
+    yield refused("png-1-by-49-million", png(1, 49_000_000, tall, color_type=0))
     for width, height in ((0, 10), (10, 0), (0, 0), (2**31 - 1, 2**31 - 1), (2**32 - 1, 1)):
         yield refused(f"png-says-{width}-by-{height}", png(width, height, zlib.compress(b"")))
 
@@ -604,10 +604,10 @@ def shapes():
 def limits():
     """Just at each format's limit of pixels, one above, and ordinary large photographs."""
     yield picture("png-at-the-limit", solid_png(8_000, 5_000, b"\x4d" * 3), (77,) * 3)
-    yield refused("png-above-the-limit", solid_png(8_000, 5_001, b"\x4d", colour_type=0))
+    yield refused("png-above-the-limit", solid_png(8_000, 5_001, b"\x4d", color_type=0))
     yield picture(
         "png-of-transparent-12-megapixels",
-        solid_png(4_032, 3_024, b"\x4d" * 4, colour_type=6),
+        solid_png(4_032, 3_024, b"\x4d" * 4, color_type=6),
         (201,) * 3,
     )
     exif = exif_bytes([(0x0112, 3, 1, 6)])
@@ -630,21 +630,21 @@ def limits():
     wide = zlib.compress("\U0001f431".encode() + b"x" * 1_000_000, 1)
     chunks = [png_chunk(b"iTXt", b"%d\0\x01\0\0\0" % number + wide) for number in range(4)]
     chunks.append(png_chunk(b"eXIf", exif.ljust(18_500_000, b"\1")))
-    heavy = solid_png(8_000, 5_000, b"\x4d" * 3 + b"\xff", *chunks, colour_type=6)
+    heavy = solid_png(8_000, 5_000, b"\x4d" * 3 + b"\xff", *chunks, color_type=6)
     yield picture("png-at-the-limit-and-19-megabytes-more", heavy, (77,) * 3)
     yield picture("jpeg-progressive-cmyk-at-the-limit", cmyk, (77,) * 3, tolerance=4)
-    grey = plain(77, (3_000, 3_000), "L")
-    data = with_jpeg_size(encode(grey, "JPEG"), 15_000, 10_001)
+    gray = plain(77, (3_000, 3_000), "L")
+    data = with_jpeg_size(encode(gray, "JPEG"), 15_000, 10_001)
     yield refused("jpeg-above-the-limit", data, extension="jpg")
     for name, size in (("at-the-limit", (15_000, 10_000)), ("50-megapixel-phone", (8_160, 6_144))):
         data = flat_jpeg(*size)
-        yield picture(f"jpeg-in-colour-{name}", data, (128,) * 3, extension="jpg", tolerance=4)
+        yield picture(f"jpeg-in-color-{name}", data, (128,) * 3, extension="jpg", tolerance=4)
     data = scans_jpeg(5_000, 6_667, 1)
     yield refused("jpeg-progressive-above-the-limit", data, extension="jpg")
     data = scans_jpeg(5_000, 6_666, 90)
     yield picture("jpeg-progressive-33-megapixels", data, (128,) * 3, extension="jpg", tolerance=4)
     data = encode(plain(77, (8_160, 6_144), "L"), "JPEG", progressive=True)
-    yield picture("jpeg-progressive-50-megapixels-of-grey", data, (77,) * 3, tolerance=4)
+    yield picture("jpeg-progressive-50-megapixels-of-gray", data, (77,) * 3, tolerance=4)
     large = plain((77, 77, 77), (4_096, 3_051))
     yield picture("webp-12-megapixels", encode(large, "WEBP", method=0), (77,) * 3, tolerance=4)
     data = encode(large.convert("RGBA"), "WEBP", lossless=True, method=0, exif=b"Exif\0\0" + exif)
@@ -672,11 +672,11 @@ def limits():
         yield refused(f"{name}-above-the-limit", with_container_size(small, size), extension=name)
     lie = with_container_size(data, (64, 64))
     yield refused("heic-larger-than-it-says", lie, extension="heic")
-    float_grey = Image.fromarray(np.full((3_000, 4_096), 77, np.float32))
-    data = encode(float_grey, "TIFF", compression="tiff_adobe_deflate")
+    float_gray = Image.fromarray(np.full((3_000, 4_096), 77, np.float32))
+    data = encode(float_gray, "TIFF", compression="tiff_adobe_deflate")
     yield picture("tiff-12-megapixels-of-floats", data, (77,) * 3, extension="tif")
     yield refused(
-        "tiff-above-the-limit", tiff(grey_tiff_tags(5_000, 2_501), bytes(64)), extension="tif"
+        "tiff-above-the-limit", tiff(gray_tiff_tags(5_000, 2_501), bytes(64)), extension="tif"
     )
     yield picture("bmp-12-megapixels", encode(plain(77, (4_000, 3_000), "L"), "BMP"), (77,) * 3)
     yield picture("gif-12-megapixels", encode(plain(77, (4_000, 3_000), "L"), "GIF"), (77,) * 3)
@@ -688,12 +688,12 @@ def limits():
 
 def deep_limits():
     """Numbers of more than 8 bits, as many as there may be."""
-    for colour, name, levels in (
-        *((0, "grey", [2_000]), (4, "la", [2_000, 65_535])),
+    for color, name, levels in (
+        *((0, "gray", [2_000]), (4, "la", [2_000, 65_535])),
         *((2, "rgb", [2_000] * 3), (6, "rgba", [2_000] * 3 + [65_535])),
     ):
         pixel = struct.pack(f">{len(levels)}H", *levels)
-        data = solid_png(8_000, 5_000, pixel, bits=16, colour_type=colour)
+        data = solid_png(8_000, 5_000, pixel, bits=16, color_type=color)
         yield picture(f"png-of-16-bits-at-the-limit-{name}", data, (8,) * 3)
     for name, options in {
         "rgba-of-16-bits": {"bits": 16, "channels": 4},
@@ -706,7 +706,7 @@ def deep_limits():
         yield picture(f"tiff-at-the-limit-{name}", data, BLACK, extension="tif")
     data = deep_tiff(4_096, 3_050, bits=32, channels=4, kind=3)
     yield refused("tiff-of-too-many-numbers", data, extension="tif")
-    many = grey_tiff_tags(16, 16, tag277=2**31, tag258=16)
+    many = gray_tiff_tags(16, 16, tag277=2**31, tag258=16)
     yield refused("tiff-of-two-thousand-million-channels", tiff(many, bytes(64)), extension="tif")
 
 
@@ -723,7 +723,7 @@ def deep_tiff(width, height, *, bits, channels=1, kind=1, separate=False):
     blocks += [struct.pack(f"<{planes}L", *[len(body)] * planes), body]
     photometric = 2 if channels == 4 else 1
     tags = {258: bits, 262: photometric, 277: channels, 284: 2 if separate else 1, 339: kind}
-    entries = grey_tiff_tags(
+    entries = gray_tiff_tags(
         *(width, height),
         compression=8,
         offset=8 if separate else start,
@@ -797,13 +797,13 @@ def bombs():
     )
     yield refused("webp-of-300000-empty-frames", frames, extension="webp")
     runs = (b"\x01\x00" * 6_000_000) + b"\0\x01"
-    grey = bytes(value for level in range(256) for value in (level, level, level, 0))
+    gray = bytes(value for level in range(256) for value in (level, level, level, 0))
     for bits, compression in ((8, 1), (4, 2)):
         data = bmp(
-            4_000, 3_000, runs, bits=bits, compression=compression, palette=grey[: 4 << bits]
+            4_000, 3_000, runs, bits=bits, compression=compression, palette=gray[: 4 << bits]
         )
         yield either(f"bmp-of-six-million-runs-{bits}-bit", data, extension="bmp")
-    data = bmp(4_000, 3_000, b"\xff\0" * 48_000, bits=8, compression=1, palette=grey)
+    data = bmp(4_000, 3_000, b"\xff\0" * 48_000, bits=8, compression=1, palette=gray)
     yield either("bmp-12-megapixels-in-runs", data, BLACK, extension="bmp")
 
 
@@ -864,42 +864,42 @@ def jpeg_tricks():
 
 
 def tiff_tricks():
-    grey = bytes([77]) * 256
-    yield picture("tiff-by-hand", tiff(grey_tiff_tags(16, 16), grey), (77,) * 3, extension="tif")
-    data = tiff(grey_tiff_tags(16, 16), grey, order=">")
+    gray = bytes([77]) * 256
+    yield picture("tiff-by-hand", tiff(gray_tiff_tags(16, 16), gray), (77,) * 3, extension="tif")
+    data = tiff(gray_tiff_tags(16, 16), gray, order=">")
     yield picture("tiff-big-endian", data, (77,) * 3, extension="tif")
     tiles = {"offset": None, "length": None, "tag322": 16, "tag323": 16, "tag324": 8, "tag325": 256}
-    tags = [tag for tag in grey_tiff_tags(16, 16, **tiles) if tag[0] not in (278, 279)]
-    yield picture("tiff-in-a-tile", tiff(tags, grey), (77,) * 3, extension="tif")
+    tags = [tag for tag in gray_tiff_tags(16, 16, **tiles) if tag[0] not in (278, 279)]
+    yield picture("tiff-in-a-tile", tiff(tags, gray), (77,) * 3, extension="tif")
     huge = [
         (tag, kind, count, 65_520 if tag in (322, 323) else value)
         for tag, kind, count, value in tags
     ]
-    yield either("tiff-giant-raw-tile", tiff(huge, grey), extension="tif")
+    yield either("tiff-giant-raw-tile", tiff(huge, gray), extension="tif")
     packed = zlib.compress(bytes(16_384**2), 1)
     giant = {322: 16_384, 323: 16_384, 259: 8, 325: len(packed)}
     data = tiff([(*tag[:3], giant.get(tag[0], tag[3])) for tag in tags], packed)
     yield refused("tiff-tile-bomb", data, extension="tif")
     strip = tiff(
-        grey_tiff_tags(16, 16, compression=8, length=len(packed), tag278=2**31 - 1), packed
+        gray_tiff_tags(16, 16, compression=8, length=len(packed), tag278=2**31 - 1), packed
     )
     yield either("tiff-strip-bomb", strip, extension="tif")
-    itself = tiff(grey_tiff_tags(16, 16), grey)
+    itself = tiff(gray_tiff_tags(16, 16), gray)
     yield either(
         "tiff-next-directory-is-itself", itself[:-4] + struct.pack("<L", 8 + 256), (77,) * 3
     )
-    yield refused("tiff-directory-in-its-header", tiff(grey_tiff_tags(16, 16), grey, start=1))
-    yield refused("tiff-directory-beyond-the-end", tiff(grey_tiff_tags(16, 16), grey, start=2**31))
+    yield refused("tiff-directory-in-its-header", tiff(gray_tiff_tags(16, 16), gray, start=1))
+    yield refused("tiff-directory-beyond-the-end", tiff(gray_tiff_tags(16, 16), gray, start=2**31))
     strips = struct.pack("<L", 8) * 4_000_000
     tags = [(273, 4, 4_000_000, 8), (279, 4, 4_000_000, 8)]
-    tags += [tag for tag in grey_tiff_tags(16, 16, tag278=1) if tag[0] not in (273, 279)]
+    tags += [tag for tag in gray_tiff_tags(16, 16, tag278=1) if tag[0] not in (273, 279)]
     yield refused("tiff-of-four-million-strips", tiff(tags, strips), extension="tif")
     rows = struct.pack("<L", 8) * 60_000
     tags = [(273, 4, 60_000, 8), (279, 4, 60_000, 8)]
-    tags += [tag for tag in grey_tiff_tags(4, 60_000, tag278=1) if tag[0] not in (273, 279)]
+    tags += [tag for tag in gray_tiff_tags(4, 60_000, tag278=1) if tag[0] not in (273, 279)]
     yield either("tiff-of-60000-strips", tiff(tags, rows), extension="tif")
-    many = [(tag, 4, 1, 7) for tag in range(1_000, 65_500)] + grey_tiff_tags(16, 16)
-    yield either("tiff-of-64500-tags", tiff(many, grey), extension="tif")
+    many = [(tag, 4, 1, 7) for tag in range(1_000, 65_500)] + gray_tiff_tags(16, 16)
+    yield either("tiff-of-64500-tags", tiff(many, gray), extension="tif")
     for name, tag, value in (
         ("planes", "tag277", 2**31),
         ("five-planes", "tag277", 5),
@@ -919,7 +919,7 @@ def tiff_tricks():
         ("strip-beyond-the-end", "tag273", 2**31),
         ("width-zero", "tag256", 0),
     ):
-        data = tiff(grey_tiff_tags(16, 16, **{tag: value}), grey)
+        data = tiff(gray_tiff_tags(16, 16, **{tag: value}), gray)
         yield either(f"tiff-{name}", data, extension="tif")
     big = b"II+\0" + struct.pack("<HHQQ", 8, 0, 16, 2**40) + bytes(100)
     yield refused("tiff-big-with-a-trillion-tags", big, extension="tif")
@@ -940,13 +940,13 @@ def other_lies():
     for compression, kind in ((4, "jpeg"), (5, "png")):
         data = bmp(40, 30, encode(plain(), kind.upper()), compression=compression)
         yield refused(f"bmp-around-a-{kind}", data, extension="bmp")
-    data = bmp(16, 16, bytes(256), bits=8, colours=2**31 - 1)
-    yield refused("bmp-two-thousand-million-colours", data, extension="bmp")
-    yield either("bmp-one-colour", bmp(16, 16, b"\xff" * 256, bits=8, colours=1, palette=bytes(4)))
+    data = bmp(16, 16, bytes(256), bits=8, colors=2**31 - 1)
+    yield refused("bmp-two-thousand-million-colors", data, extension="bmp")
+    yield either("bmp-one-color", bmp(16, 16, b"\xff" * 256, bits=8, colors=1, palette=bytes(4)))
     whole = solid_png(4, 4, bytes(RED))
     yield refused("png-wrong-checksum", whole[:29] + bytes(4) + whole[33:])
     yield refused("png-filter-9", png(4, 4, zlib.compress(b"\x09" + bytes(12) * 4)))
-    yield refused("png-of-no-such-kind", png(4, 4, zlib.compress(bytes(60)), colour_type=5))
+    yield refused("png-of-no-such-kind", png(4, 4, zlib.compress(bytes(60)), color_type=5))
     yield refused("png-chunk-of-4-gigabytes", b"\x89PNG\r\n\x1a\n\xff\xff\xff\xffIHDR" + bytes(64))
     yield either("webp-without-frames", riff((b"VP8X", bytes(10))), extension="webp")
     yield refused(

@@ -1,9 +1,9 @@
-"""Pictures made by nobody: what stands in for `vgg_viz.visualisation.Making`, without TensorFlow.
+"""Pictures made by nobody: what stands in for `vgg_viz.visualization.Making`, without TensorFlow.
 
     maker = Maker(cache, turns, making=Workshop().making, batch_size=four)
     maker.look(Subject(network_of("mine"), layer, seed, "recipe"), channels)
 
-A picture follows from layer, channel, seed and recipe, and its colours grow with the steps.
+A picture follows from layer, channel, seed and recipe, and its colors grow with the steps.
 """
 
 import zlib
@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from vgg_viz.serving.making import Growing, Progress
-from vgg_viz.visualisation import MadePicture, picture_side
+from vgg_viz.visualization import MadePicture, picture_side
 
 SIDE = 8
 STEPS = 5
@@ -37,25 +37,25 @@ def four(layer):
     return 4
 
 
-def colour(layer, channel, seed, recipe):
+def color(layer, channel, seed, recipe):
     """The brightest that a finished picture gets, 1 to 255."""
     return zlib.crc32(f"{layer.name} {channel} {seed} {recipe}".encode()) % 255 + 1
 
 
 def picture(layer, channel, seed, recipe, step=STEPS):
     """What a picture is after so many steps: brighter from its left to its right."""
-    bright = colour(layer, channel, seed, recipe) * step // STEPS
+    bright = color(layer, channel, seed, recipe) * step // STEPS
     pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
     pixels[...] = np.linspace(0, bright, SIDE).astype(np.uint8)[None, :, None]
     return pixels
 
 
 def finished_at_once(maker, subject, channels):
-    """What takes the place of ``Maker.look``: every picture is there, of one colour of its own."""
+    """What takes the place of ``Maker.look``: every picture is there, of one color of its own."""
     layer, side = subject.layer, picture_side(subject.layer)
     pictures = {}
     for channel in channels:
-        bright = colour(layer, channel, subject.seed, subject.recipe)
+        bright = color(layer, channel, subject.seed, subject.recipe)
         pixels = np.full((side, side, 3), bright, np.uint8)
         pictures[channel] = Growing(pixels, 10.0 * bright, STEPS, STEPS, finished=True)
     return Progress(pictures, complete=True)

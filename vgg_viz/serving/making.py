@@ -1,6 +1,6 @@
 """Pictures that excite channels, made in the background while somebody looks.
 
-`vgg_viz.visualisation` makes them in short units of work. Here it is seen to that they are made
+`vgg_viz.visualization` makes them in short units of work. Here it is seen to that they are made
 once for all who look, in nobody's way, and kept: a viewer says what is looked at, has at once what
 there is of it, and comes again. `vgg_viz.serving.wishes` says what is made next.
 """
@@ -25,7 +25,7 @@ from vgg_viz.serving.waiting import Turns, keep_waiting
 from vgg_viz.serving.wishes import REST_SECONDS, Batch, Wishes
 from vgg_viz.serving.wishes import Growing as Growing  # what is seen from outside
 from vgg_viz.serving.wishes import Subject as Subject
-from vgg_viz.visualisation import MadePicture, Making, batch_size
+from vgg_viz.visualization import MadePicture, Making, batch_size
 from vgg_viz.weights import Weights
 
 SHOW_SECONDS = 0.2  # between two looks at what is growing

@@ -11,7 +11,7 @@ import numpy as np
 
 from vgg_viz.dense import DenseWeights, WatchedDense
 from vgg_viz.measures import Statistics
-from vgg_viz.network import Network, Preprocessing, filter_colours, read_only, tiles_first
+from vgg_viz.network import Network, Preprocessing, filter_colors, read_only, tiles_first
 from vgg_viz.patches import Peaks
 from vgg_viz.picture import Seen
 from vgg_viz.serving.forward_pass import PEAKS, ForwardPass, Overview
@@ -98,10 +98,10 @@ class Results:
         key = ("filters span", weights.identity, layer_name)
         return self.kept(key, lambda: span_of_filters(self._filters(weights, layer_name)))
 
-    def filter_colours(self, weights: Weights, layer_name: str) -> np.ndarray:
-        """The first layer's filters as colours, uint8 ``(filters, 3, 3, 3)``."""
-        key = ("filter colours", weights.identity, layer_name)
-        return self.kept(key, lambda: filter_colours(self._filters(weights, layer_name)))
+    def filter_colors(self, weights: Weights, layer_name: str) -> np.ndarray:
+        """The first layer's filters as colors, uint8 ``(filters, 3, 3, 3)``."""
+        key = ("filter colors", weights.identity, layer_name)
+        return self.kept(key, lambda: filter_colors(self._filters(weights, layer_name)))
 
     def forward_pass(
         self, network: Network, picture: Seen, preprocessing: Preprocessing = "caffe"
@@ -168,7 +168,7 @@ class Results:
         return value
 
     def drawn(self, key: Hashable, draw: Callable[[], Value], *, passing: bool = False) -> Value:
-        """A mosaic, or one that only lacks its colours, kept under that key.
+        """A mosaic, or one that only lacks its colors, kept under that key.
 
         Apart from the maps: there are hundreds of ways to draw a layer's. One that is ``passing``
         is wanted now by all who want it: it pushes nothing out.

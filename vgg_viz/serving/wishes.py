@@ -18,7 +18,7 @@ from vgg_viz.architecture import ConvLayer
 from vgg_viz.links import Recipe
 from vgg_viz.made_store import Series
 from vgg_viz.network import Network
-from vgg_viz.visualisation import MadePicture, Making
+from vgg_viz.visualization import MadePicture, Making
 from vgg_viz.weights import Weights
 
 REST_SECONDS = 3.0  # without anybody looking, after which nothing is done for a wish

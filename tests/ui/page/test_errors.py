@@ -44,7 +44,7 @@ def test_an_error_of_the_page_is_a_sentence_on_it_and_whole_in_the_log(monkeypat
 
 def test_the_view_is_as_it_was_when_the_error_is_over(monkeypatch):
     page = open_page(view="Filters", network="Untrained", filters="12", channels="2")
-    choose(page, "colours", "magma")
+    choose(page, "colors", "magma")
     before = texts(page)
     with monkeypatch.context() as patch:
         # Before any of the view's controls.
@@ -56,7 +56,7 @@ def test_the_view_is_as_it_was_when_the_error_is_over(monkeypatch):
     assert not page.exception
     assert texts(page) == before
     assert [slider.value for slider in page.slider] == [12, 2]
-    assert shown(page, "colours") == "magma"
+    assert shown(page, "colors") == "magma"
 
 
 def test_a_picture_of_ones_own_is_still_there_when_the_error_is_over(monkeypatch):

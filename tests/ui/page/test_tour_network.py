@@ -137,10 +137,10 @@ def test_who_changes_what_a_step_is_about_is_told_and_led_back(key, other):
     assert "tour-again" not in [button.key for button in page.button]
 
 
-def test_how_much_is_shown_and_in_what_colours_is_the_visitors():
+def test_how_much_is_shown_and_in_what_colors_is_the_visitors():
     page = open_page(tour=str(EDGES), answer="true")
     choose(page, "maps", 64)
-    choose(page, "colours", "viridis")
+    choose(page, "colors", "viridis")
     assert "tour-again" not in [button.key for button in page.button]
     assert outlined(page) == {"maps-mosaic": [10]}
 

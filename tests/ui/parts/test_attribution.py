@@ -23,7 +23,7 @@ from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn
 from vgg_viz.architecture import VGG19
 from vgg_viz.attribution import Attribution, Question, attribute, seen
 from vgg_viz.links import ATTRIBUTIONS, BACK_TO, read
-from vgg_viz.network import MEAN_COLOUR
+from vgg_viz.network import MEAN_COLOR
 from vgg_viz.patches import patch
 from vgg_viz.picture import Picture
 from vgg_viz.serving.results import Results
@@ -149,7 +149,7 @@ def test_what_the_border_cuts_off_is_zero_and_the_rest_lies_over_its_pixels(plac
     inside = square.any(axis=-1)
     np.testing.assert_array_equal(square[inside], photograph[inside])
     assert inside.sum() == found.values[0].size
-    assert (photograph[~inside] == MEAN_COLOUR).all()
+    assert (photograph[~inside] == MEAN_COLOR).all()
 
 
 @pytest.mark.parametrize("preprocessing", ["caffe", "rgb"])
@@ -209,7 +209,7 @@ def test_numbers_that_are_too_large_end_in_a_sentence(method):
 
 
 @pytest.mark.parametrize("shade", [0, 255])
-def test_a_picture_of_one_colour_has_its_sum_too(shade):
+def test_a_picture_of_one_color_has_its_sum_too(shade):
     page = open_page(**VALUE | {"picture": "Your own"}, back_to="The pixels", sanity="true")
     buffer = BytesIO()
     Image.new("RGB", (40, 30), (shade,) * 3).save(buffer, "PNG")

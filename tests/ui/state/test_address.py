@@ -126,13 +126,13 @@ MATTERS = {
     "maps": (
         {"view": "Feature maps"},
         (
-            *("picture", "fit", "layer", "maps", "compare", "scale", "colours", "order"),
+            *("picture", "fit", "layer", "maps", "compare", "scale", "colors", "order"),
             *("network", "channel", "tour", "lecture"),
         ),
     ),
     "compared": (
         {**MAPS, "compare": "Another picture", "channel": "3"},
-        ("other", "shown_as", "pair_scale", "colours", "row", "column"),
+        ("other", "shown_as", "pair_scale", "colors", "row", "column"),
     ),
     "a value": ({**MAPS, "channel": "3", "maps": "4"}, ("row", "column")),
     "further back": (
@@ -149,7 +149,7 @@ MATTERS = {
         ("seen_in", "shown_as", "pair_scale"),
     ),
     "own picture": ({"view": "Conclusion", "picture": "Your own"}, ("source", "stored", "network")),
-    "filters": ({"view": "Filters"}, ("layer", "filters", "channels", "scale", "colours")),
+    "filters": ({"view": "Filters"}, ("layer", "filters", "channels", "scale", "colors")),
     "pages": (
         {"view": "Filters", "layer": LAYER.title, "filters": "256", "channels": "128"},
         ("filter_page", "channel_page", "network"),
@@ -164,7 +164,7 @@ MATTERS = {
     ),
     "blocks": (
         {"view": "Blocks", "beside": "true"},
-        ("blocks", "block_maps", "filter_channel", "scale", "colours", "order"),
+        ("blocks", "block_maps", "filter_channel", "scale", "colors", "order"),
     ),
     "beside": ({"view": "Blocks", "blocks": "5"}, ("beside", "answer")),
     "classes": (
@@ -258,7 +258,7 @@ def test_what_a_widget_that_is_gone_goes_on_to_say_is_no_choice():
         assert link_of(page) == "tour=1"
 
 
-@pytest.mark.parametrize("key", ["view", "layer", "maps", "scale", "colours", "picture", "fit"])
+@pytest.mark.parametrize("key", ["view", "layer", "maps", "scale", "colors", "picture", "fit"])
 def test_nonsense_in_the_link_falls_back_to_the_default(key):
     sound = open_page(view="Feature maps")
     query = {"view": "Feature maps", key: "<script>alert(1)</script>"}

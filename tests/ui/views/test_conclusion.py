@@ -23,7 +23,7 @@ def test_the_conclusion_follows_the_picture_through_all_16_layers(truth):
     page = open_page(view="Conclusion")
     plots = [rows_of(chart) for chart in page.get("vega_lite_chart")]
     assert len(plots) == 3
-    grey = np.asarray(Image.fromarray(truth.pictures["cat"]).convert("L"), np.float64)
+    gray = np.asarray(Image.fromarray(truth.pictures["cat"]).convert("L"), np.float64)
     for rows in plots:
         assert rows["number"] == list(range(1, 17))
         assert rows["layer"] == [layer.name for layer in VGG19.conv_layers]
@@ -31,7 +31,7 @@ def test_the_conclusion_follows_the_picture_through_all_16_layers(truth):
     for index, layer in enumerate(VGG19.conv_layers):
         maps = truth.maps(layer.name)
         side = maps.shape[1]
-        small = grey.reshape(side, 224 // side, side, 224 // side).mean(axis=(1, 3)).ravel()
+        small = gray.reshape(side, 224 // side, side, 224 // side).mean(axis=(1, 3)).ravel()
         live = maps.any(axis=(1, 2))
         like = correlations(maps[live], small)
         row = {name: values[index] for name, values in plots[0].items()}

@@ -38,7 +38,7 @@ AT_HAND = samples.SAMPLES[:2]
 MADE = {"view": "What excites it", "excited_by": "Made", "layer": LAYER.title, "made": "4"}
 SILENT = 3  # the number of a channel that no picture wakes
 STEPS = 40
-GREY = 128
+GRAY = 128
 
 
 def strongest(channel):
@@ -70,7 +70,7 @@ def pixels_of(name):
 
 
 def bright(channel, step):
-    """The colour of a channel's picture after so many steps."""
+    """The color of a channel's picture after so many steps."""
     return 20 * channel + step
 
 
@@ -153,7 +153,7 @@ def progress_of(page):
 
 def caption_of(page):
     """What stands under the grid."""
-    (said,) = (one for one in captions(page) if "made by optimisation" in one)
+    (said,) = (one for one in captions(page) if "made by optimization" in one)
     return said
 
 
@@ -161,12 +161,12 @@ def buttons(page):
     return [button.label for button in page.main.button if button.key == "made-turn"]
 
 
-def test_what_is_not_begun_is_grey_and_the_page_looks_again(bench):
+def test_what_is_not_begun_is_gray_and_the_page_looks_again(bench):
     page = open_page(**MADE)
     header, tiles = tiles_of(page)
     assert header["titles"] == ["1", "2", "3", "4"]
     assert header["lines"] == ["not begun"] * 4
-    assert all((tile == GREY).all() for tile in tiles)
+    assert all((tile == GRAY).all() for tile in tiles)
     assert progress_of(page) == ("Making pictures…", 0)
     assert buttons(page) == ["Stop"]
     assert looks_again(page)
@@ -411,7 +411,7 @@ def test_in_a_lecture_there_is_the_grid_alone_until_a_channel_is_chosen(bench):
     bench.step = STEPS
     page = open_page(**MADE, lecture="true")
     assert len(page.main.columns) == 0
-    assert caption_of(page) == "ImageNet · 4 of 64 channels · made by optimisation, with the recipe"
+    assert caption_of(page) == "ImageNet · 4 of 64 channels · made by optimization, with the recipe"
     assert len(choose(page, "channel", 4).main.columns) == 2
     assert captions(page)[-1] == "4× the strongest patch"
 
@@ -421,13 +421,13 @@ def test_in_a_lecture_there_is_the_grid_alone_until_a_channel_is_chosen(bench):
 PASTED = {**MADE, "paste": "true"}
 
 
-def framed(pixels, row, column, colour):
-    """The picture with a square of that colour around a pixel, as one paints it on a larger one."""
+def framed(pixels, row, column, color):
+    """The picture with a square of that color around a pixel, as one paints it on a larger one."""
     half = SIDE // 2
     larger = np.pad(pixels, ((SIDE, SIDE), (SIDE, SIDE), (0, 0)))
     middle = (SIDE + row, SIDE + column)
     top, left = (one - half for one in middle)
-    larger[top : top + SIDE, left : left + SIDE] = colour
+    larger[top : top + SIDE, left : left + SIDE] = color
     return larger[SIDE:-SIDE, SIDE:-SIDE]
 
 

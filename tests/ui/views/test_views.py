@@ -1,10 +1,10 @@
-"""What all views have in common: links, controls, scales, colours, every layer."""
+"""What all views have in common: links, controls, scales, colors, every layer."""
 
 import pytest
 
 from tests.support.pages import choose, mosaics, open_page, payloads, texts, unpacked, widget
 from vgg_viz.architecture import VGG19
-from vgg_viz.links import COLOUR_MAPS
+from vgg_viz.links import COLOR_MAPS
 
 VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]
 
@@ -55,10 +55,10 @@ def test_the_caption_says_the_scale(view, scale, words):
     assert words in texts(choose(open_page(view=view), "scale", scale))
 
 
-def test_every_colour_map_draws():
+def test_every_color_map_draws():
     page = open_page(view="Feature maps")
-    for name in COLOUR_MAPS:
-        choose(page, "colours", name)
+    for name in COLOR_MAPS:
+        choose(page, "colors", name)
         assert len(mosaics(page)) == 1
 
 

@@ -220,25 +220,25 @@ def test_the_files_of_filters_are_their_kernels(layer, offered):
     assert "range(17, 21)" in script
 
 
-def test_the_files_of_filters_as_colours_are_pictures_and_what_full_colour_is_worth(offered):
+def test_the_files_of_filters_as_colors_are_pictures_and_what_full_color_is_worth(offered):
     layer = VGG19.conv_layers[0]
-    export = offered(view="Filters", layer=layer.title)["filter-colours"]
+    export = offered(view="Filters", layer=layer.title)["filter-colors"]
     kernel = StandIn().read(layer.name)[0]  # height, width, blue to red, filters
     arrays, about = arrays_of(export)
-    largest = arrays["colours_largest_weight"]
+    largest = arrays["colors_largest_weight"]
     np.testing.assert_array_equal(largest, np.abs(kernel).max(axis=(0, 1, 2)), strict=True)
-    shown = (arrays["colours"][..., ::-1] / 127.5 - 1) * largest[:, None, None, None]
+    shown = (arrays["colors"][..., ::-1] / 127.5 - 1) * largest[:, None, None, None]
     np.testing.assert_allclose(shown, np.moveaxis(kernel, -1, 0), atol=largest.max() / 250)
     assert about["arrays"] == {
-        "colours": "filter 64 × row 3 × column 3 × colour 3, uint8",
-        "colours_largest_weight": "filter 64, float32",
+        "colors": "filter 64 × row 3 × column 3 × color 3, uint8",
+        "colors_largest_weight": "filter 64, float32",
     }
     rows = csv_rows(export)
     assert list(rows[0]) == ["panel", "filter", "largest_weight"]
     assert [int(row["filter"]) for row in rows] == [*range(1, 65)]
     assert [np.float32(row["largest_weight"]) for row in rows] == largest.tolist()
     script = assert_files(export, f"{layer.title} · ImageNet · all 64 filters")
-    assert "as_colours(read_filters(" in script
+    assert "as_colors(read_filters(" in script
 
 
 def test_the_files_of_evidence_lie_over_the_photograph(photograph):

@@ -21,7 +21,7 @@ def test_tips_and_scales_say_numbers_as_people_do():
     assert "<span>0</span><span>12,300</span>" in strip
 
 
-def test_the_scale_over_a_photograph_is_grey_at_zero():
+def test_the_scale_over_a_photograph_is_gray_at_zero():
     assert "rgb(147,147,147)" in grid.legend("RdBu_r", (-2.0, 2.0), tinted=True)
     assert "rgb(147,147,147)" not in grid.legend("RdBu_r", (-2.0, 2.0))
 

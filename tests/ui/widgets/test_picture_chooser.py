@@ -13,13 +13,13 @@ from vgg_viz.links import PICTURES
 from vgg_viz.ui.widgets import picture_chooser
 
 
-def photo(colour: str, file_format: str = "PNG") -> bytes:
+def photo(color: str, file_format: str = "PNG") -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (300, 200), colour).save(buffer, file_format)
+    Image.new("RGB", (300, 200), color).save(buffer, file_format)
     return buffer.getvalue()
 
 
-def deep_grey() -> bytes:
+def deep_gray() -> bytes:
     """A 16-bit TIFF that uses little of it: 1,000 to 1,400."""
     values = np.tile(np.linspace(1000, 1400, 300), (200, 1)).astype("<u2")
     buffer = io.BytesIO()
@@ -38,11 +38,11 @@ def test_an_uploaded_picture_is_shown_and_a_broken_one_leaves_the_view_as_it_was
     assert "Your picture (stretched)" in texts(page)
 
 
-def test_a_deep_grey_is_stretched_and_can_be_seen_as_stored():
+def test_a_deep_gray_is_stretched_and_can_be_seen_as_stored():
     page = open_page(view="Feature maps", picture="Your own")
     upload(page, photo("red"), "red.png")
     assert not [toggle for toggle in page.toggle if toggle.label == "As stored"]
-    upload(page, deep_grey(), "deep.tif")
+    upload(page, deep_gray(), "deep.tif")
     stretched = "values from 1,000 to 1,400 stretched to black and white"
     assert f"Your picture (stretched, {stretched})" in texts(page)
     assert stretched in page.sidebar.caption[-1].value.replace("\\", "")
@@ -55,7 +55,7 @@ def test_a_deep_grey_is_stretched_and_can_be_seen_as_stored():
 
 def test_the_other_picture_has_the_switch_where_only_it_is_stretched():
     page = open_page(view="Feature maps", maps="4", compare="Another picture", other="Your own")
-    upload(page, deep_grey(), "deep.tif")
+    upload(page, deep_gray(), "deep.tif")
     assert [toggle.label for toggle in page.toggle] == ["As stored"]
     choose(page, "stored", True)
     assert "values from 0 to 65,535 as black and white" in texts(page)

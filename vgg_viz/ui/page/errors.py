@@ -1,4 +1,4 @@
-"""The last line of defence: an error that nobody expected ends in a sentence with what to try."""
+"""The last line of defense: an error that nobody expected ends in a sentence with what to try."""
 
 import logging
 from collections.abc import Iterator

@@ -19,7 +19,7 @@ from vgg_viz.ui.state import picked, walk
 from vgg_viz.ui.state.selection import Position
 from vgg_viz.ui.state.walk import Stop
 from vgg_viz.ui.widgets import grid
-from vgg_viz.ui.widgets.colour_grid import ColourGrid
+from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 
 STRONGEST = 8
@@ -37,9 +37,9 @@ LABELS = {
 }
 RIGHT_PIXELS = (
     "This layer looks at the picture itself. Before it, the pixels were turned from RGB to "
-    "**BGR** and the **mean colour** of ImageNet's pictures (103.939, 116.779, 123.68) was "
+    "**BGR** and the **mean color** of ImageNet's pictures (103.939, 116.779, 123.68) was "
     "taken off: a channel is positive where the picture is brighter than usual. Beyond the "
-    "border there are zeros, which stand for that mean colour."
+    "border there are zeros, which stand for that mean color."
 )
 WRONG_PIXELS = (
     "This layer looks at the picture itself, which was prepared wrongly: in the order **RGB**, and "
@@ -137,12 +137,12 @@ def show_sum(value: Value) -> None:
 
 
 def show_pixels(value: Value) -> None:
-    """Show the first layer's patch in the picture's own colours, and the arithmetic on it."""
+    """Show the first layer's patch in the picture's own colors, and the arithmetic on it."""
     right = value.maps.preprocessing == "caffe"
     st.markdown(RIGHT_PIXELS if right else WRONG_PIXELS)
     patch, arithmetic = st.columns([1, 3])
     with patch:
-        show_patch(pixel_colours(value))
+        show_patch(pixel_colors(value))
     with arithmetic:
         show_arithmetic(value, range(3), BGR if right else BGR[::-1])
 
@@ -151,19 +151,19 @@ def show_patch(pixels: np.ndarray) -> None:
     """Show a patch of the picture, RGB uint8 ``(3, 3, 3)``."""
     red, green, blue = pixels[1, 1].tolist()
     told = [f"In the middle: red {red}, green {green}, blue {blue}"]
-    words = "The patch, in its own colours"
-    colours = ColourGrid(pixels[None], [""], [1], "", words, told=[told])
+    words = "The patch, in its own colors"
+    colors = ColorGrid(pixels[None], [""], [1], "", words, told=[told])
     place = grid.Place("pixels", grid.ignore, largest_tile=150, follows=False, tools=False)
-    grid.show_anew(colours, place)
+    grid.show_anew(colors, place)
 
 
-def pixel_colours(value: Value) -> np.ndarray:
+def pixel_colors(value: Value) -> np.ndarray:
     """The patch of the picture that the first layer's filter lies on, RGB uint8 (3, 3, 3)."""
     patch = value.explanation.patch
     if value.maps.preprocessing == "caffe":
-        return arithmetic.pixel_colours(patch)
-    colours: np.ndarray = np.rint(255 * np.moveaxis(patch, 0, -1)).astype(np.uint8)
-    return colours
+        return arithmetic.pixel_colors(patch)
+    colors: np.ndarray = np.rint(255 * np.moveaxis(patch, 0, -1)).astype(np.uint8)
+    return colors
 
 
 def show_contributors(value: Value, previous: Layer) -> list[int]:

@@ -18,7 +18,7 @@ from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.walk import Stop
 from vgg_viz.ui.widgets import words
 from vgg_viz.ui.widgets.chosen_network import load_network
-from vgg_viz.ui.widgets.colour_grid import ColourGrid
+from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid, Tiles
 
@@ -27,7 +27,7 @@ COLUMNS, COLUMNS_IN_A_LECTURE = 8, 6  # where the map that is looked into stands
 SIGNED = Appearance("layer", DIVERGING)
 EACH_SIGNED = Appearance("pair", DIVERGING)
 MOST = 99.5  # percent of the numbers, which the scale has: a few large ones would make it pale
-AS_COLOURS = ("guided", "deconvnet")  # whose pictures their papers show in colours
+AS_COLORS = ("guided", "deconvnet")  # whose pictures their papers show in colors
 WITH_A_SUM = ("contribution", "integrated")
 BEYOND = "one number in 200 lies beyond the scale"
 
@@ -63,12 +63,12 @@ class Traced:
         """The photograph under what its pixels bring, or the strongest of the layer's maps."""
         if self.question.back_to != INPUT:
             return self.maps_grid()
-        if self.question.method in AS_COLOURS:
-            return self.colours()
+        if self.question.method in AS_COLORS:
+            return self.colors()
         return self.pixels_grid()
 
     def pixels_grid(self) -> Grid:
-        """All colours together, over what the value sees of the photograph."""
+        """All colors together, over what the value sees of the photograph."""
         asked, found = self.question, self.found()
         values = in_square(found.by_place[None].astype(np.float32), found, asked)
         return Grid(
@@ -95,21 +95,21 @@ class Traced:
         asked = self.question
         return patch(self.maps.picture.pixels, asked.layer, asked.row, asked.column)
 
-    def colours(self) -> ColourGrid:
-        """The pixels' own colours, zero at mid-grey."""
+    def colors(self) -> ColorGrid:
+        """The pixels' own colors, zero at mid-gray."""
         found = self.found()
-        return ColourGrid(
-            self.as_colours(found)[None],
+        return ColorGrid(
+            self.as_colors(found)[None],
             [self.title],
             [1],
             self.key,
-            self.caption("mid-grey: zero"),
+            self.caption("mid-gray: zero"),
             "pixels",
             told=[[extent(found)]],
         )
 
-    def as_colours(self, found: Attribution) -> np.ndarray:
-        """What the three colours bring as a picture, RGB uint8 ``(side, side, 3)``."""
+    def as_colors(self, found: Attribution) -> np.ndarray:
+        """What the three colors bring as a picture, RGB uint8 ``(side, side, 3)``."""
         values = in_square(found.values, found, self.question)
         rgb = values if self.maps.preprocessing == "rgb" else values[::-1]
         largest = float(np.abs(rgb).max()) or 1.0
@@ -177,7 +177,7 @@ class Traced:
     def script_run(self) -> AttributionRun:
         """How a script of one's own makes the same."""
         maps, pixels = self.maps, self.question.back_to == INPUT
-        colours = pixels and self.question.method in AS_COLOURS
+        colors = pixels and self.question.method in AS_COLORS
         # Blue, green and red: what the other preprocessing has in the opposite order.
         numbers: Sequence[int] = [3, 2, 1] if maps.preprocessing == "rgb" else [1, 2, 3]
         if not pixels:
@@ -189,8 +189,8 @@ class Traced:
             maps.picture.pixels,
             self.question,
             numbers,
-            summed=pixels and not colours,
-            as_colours=colours,
+            summed=pixels and not colors,
+            as_colors=colors,
         )
 
 
@@ -219,7 +219,7 @@ def summands(asked: Question, found: Attribution) -> tuple[str, str]:
     what = "pixels" if asked.back_to == INPUT else f"maps of {asked.back_to}"
     rest, number = "biases", sum(found.biases.values())
     if asked.method == "integrated":
-        rest, number = "a picture of the mean colour", found.base
+        rest, number = "a picture of the mean color", found.base
     return f"{what} {signed(found.total)}", f"{rest} {signed(number)}"
 
 

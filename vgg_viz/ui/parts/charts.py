@@ -17,7 +17,7 @@ HEIGHT = 190  # pixels
 PLOTS = (
     ("active", "Active positions", "share above zero", "%"),
     ("field", "Receptive field", "pixels a side", "d"),
-    ("likeness", "Still recognisable", "largest correlation", ".2f"),
+    ("likeness", "Still recognizable", "largest correlation", ".2f"),
 )
 
 
@@ -104,7 +104,7 @@ def show_profiles(maps: LayerMaps) -> None:
             st.vega_lite_chart(layer_plot(rows, field, title, number_format), width="stretch")
     first, last = profiles[0], profiles[-1]
     caption = words.caption(
-        f"All 16 conv layers · {maps.subject} · *Still recognisable* is the largest correlation "
+        f"All 16 conv layers · {maps.subject} · *Still recognizable* is the largest correlation "
         f"of a map with the photograph's brightness, both at the map's size: {first.likeness:.2f} "
         f"in {VGG19.conv_layers[0].name} (map {first.likest}), {last.likeness:.2f} in "
         f"{VGG19.conv_layers[-1].name} (map {last.likest})",

@@ -8,7 +8,7 @@ from typing import get_args
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.links import COLOUR_MAPS, NETWORKS, Comparison, NetworkChoice, Order
+from vgg_viz.links import COLOR_MAPS, NETWORKS, Comparison, NetworkChoice, Order
 from vgg_viz.network import Network
 from vgg_viz.picture import Picture
 from vgg_viz.ui import state
@@ -25,9 +25,9 @@ NAMES = ("this", "other")  # of the arrays in an export
 
 LESSON = (
     "**The field's commonest mistake.** VGG19 learned from pictures with **blue first** and the "
-    "**mean colour taken off**, values from −124 to 151. Many other networks want red first and "
+    "**mean color taken off**, values from −124 to 151. Many other networks want red first and "
     "values from 0 to 1. Fed with those, VGG19 raises no error; it only sees next to no picture, "
-    "in wrong colours. On one scale next to nothing is left of the maps; on each tile's own scale "
+    "in wrong colors. On one scale next to nothing is left of the maps; on each tile's own scale "
     "it shows that what is left has changed as well."
 )
 # Where a thing is compared with itself.
@@ -60,8 +60,8 @@ def choose(chosen: Picture) -> Compared | None:
     if compared is None:
         return None
     shown_as, scale = pairs.choose()
-    colour_map = DIVERGING if shown_as == "difference" else controls.colour_map()
-    return replace(compared, shown_as=shown_as, appearance=Appearance(scale, colour_map))
+    color_map = DIVERGING if shown_as == "difference" else controls.color_map()
+    return replace(compared, shown_as=shown_as, appearance=Appearance(scale, color_map))
 
 
 def choose_what(chosen: Picture) -> Compared | None:
@@ -168,8 +168,8 @@ def network_name(network: Network) -> str:
 def inspect(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:
     """Look into the chosen map of both sides, and take a value of one of them apart."""
     plain = Appearance("layer" if appearance.scale == "layer" else "own", "gray")
-    if appearance.colour_map in COLOUR_MAPS:
-        plain = replace(plain, colour_map=appearance.colour_map)
+    if appearance.color_map in COLOR_MAPS:
+        plain = replace(plain, color_map=appearance.color_map)
     above = st.container()
     chosen = inspector.choose(sides[0].layer)
     with above:

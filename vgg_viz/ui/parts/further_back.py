@@ -12,7 +12,7 @@ from vgg_viz.figures import figure
 from vgg_viz.links import ATTRIBUTIONS, BACK_TO, INPUT, STEP, backs_of
 from vgg_viz.ui import state
 from vgg_viz.ui.parts.attribution import (
-    AS_COLOURS,
+    AS_COLORS,
     EACH_SIGNED,
     WITH_A_SUM,
     Traced,
@@ -26,7 +26,7 @@ from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, picked, selection, walk
 from vgg_viz.ui.state.walk import Stop
 from vgg_viz.ui.widgets import controls, export_menu, grid, words
-from vgg_viz.ui.widgets.colour_grid import ColourGrid
+from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.grid import Grid, Tiles
 
 NAME = "further-back"
@@ -46,7 +46,7 @@ MEANT = {
     "(https://arxiv.org/abs/1412.6806)).",
     "deconvnet": "**What is positive on its way back**, whether anything was active there or not "
     "([Zeiler and Fergus 2013](https://arxiv.org/abs/1311.2901)).",
-    "integrated": "**The gradient on the whole way** from the mean colour to the photograph, in 50 "
+    "integrated": "**The gradient on the whole way** from the mean color to the photograph, in 50 "
     "steps, times their difference ([Sundararajan 2017](https://arxiv.org/abs/1703.01365)).",
 }
 EDGES = (
@@ -103,7 +103,7 @@ def choose_aside(layer_name: str) -> Question | None:
         return None
     with st.sidebar:
         asked = choose(layer_name, chosen.channel, chosen.position)
-        if asked and asked.method not in AS_COLOURS:
+        if asked and asked.method not in AS_COLORS:
             switch_others()
     return asked
 
@@ -155,7 +155,7 @@ def show_sum(traced: Traced) -> None:
     exact = asked.method == "contribution"
     steps = [
         ("Pixels" if asked.back_to == INPUT else f"Maps of {asked.back_to}", found.total),
-        ("+ biases", biases) if exact else ("+ the mean colour’s value", found.base),
+        ("+ biases", biases) if exact else ("+ the mean color’s value", found.base),
         ("= sum", found.explained),
         ("the network’s value", found.value),
     ]
@@ -211,13 +211,13 @@ def switch_others(label: str = CHECKED) -> None:
 
 def are_others_shown(asked: Question) -> bool:
     """Whether what tests the method is shown: always, where it is known to fail."""
-    return asked.method in AS_COLOURS or state.is_on("sanity")
+    return asked.method in AS_COLORS or state.is_on("sanity")
 
 
 def show_others(traced: Traced) -> None:
     """Show what the same method makes of another map, and of another network, and how alike."""
     label = CHECKED if "untrained" in traced.others() else ANOTHER
-    if traced.question.method in AS_COLOURS:
+    if traced.question.method in AS_COLORS:
         st.markdown(f"**{label}**")
     else:
         switch_others(label)
@@ -237,7 +237,7 @@ def show_beside(traced: Traced) -> None:
         for name, other in found.items()
     }
     titles = [f"map {asked.channel}", *(f"{name}: {share(alike[name])}" for name in found)]
-    words.prose(alike_words(alike, edges=asked.method in AS_COLOURS))
+    words.prose(alike_words(alike, edges=asked.method in AS_COLORS))
     key = ("tested", traced.key, *(other.key for other in others.values()))
     tiles = beside(traced, [mine, *found.values()], titles, key)
     largest = IN_A_LECTURE if mode.is_explained() else 200
@@ -253,10 +253,10 @@ def beside(
     caption = f"{method}, back to {traced.back_to} · the numbers: correlation with the first"
     # In a lecture the maps beside them take half of the width.
     columns = 2 if mode.is_explained() else len(found)
-    if asked.back_to == INPUT and asked.method in AS_COLOURS:
-        pictures = np.stack([traced.as_colours(one) for one in found])
+    if asked.back_to == INPUT and asked.method in AS_COLORS:
+        pictures = np.stack([traced.as_colors(one) for one in found])
         told = [[extent(one)] for one in found]
-        return ColourGrid(pictures, titles, numbers, key, caption, columns=columns, told=told)
+        return ColorGrid(pictures, titles, numbers, key, caption, columns=columns, told=told)
     places = [in_square(one.by_place[None].astype(np.float32), one, asked)[0] for one in found]
     largest = np.array([around_zero(one).high or 1.0 for one in places])
     return Grid(

@@ -14,7 +14,7 @@ from vgg_viz import measures
 from vgg_viz.architecture import VGG19, Layer
 from vgg_viz.explanation import Explanation, receptive_fields
 from vgg_viz.figures import figure, signed
-from vgg_viz.mosaic import colour_levels
+from vgg_viz.mosaic import color_levels
 from vgg_viz.serving.results import span_of, span_of_maps
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import arithmetic
@@ -73,7 +73,7 @@ def look_into(
     Args:
         maps: those of which it is one.
         chosen: the map, and perhaps a position in it.
-        appearance: its colours, and whether it is on its own scale or its layer's.
+        appearance: its colors, and whether it is on its own scale or its layer's.
         name: the component's key on the page.
         shown: the numbers of the maps beside it.
 
@@ -84,7 +84,7 @@ def look_into(
     traced = None
     if chosen and chosen.position:
         traced = arithmetic.trace(maps, chosen.channel, chosen.position)
-    header, values, colours = looked_into(maps, chosen, appearance)
+    header, values, colors = looked_into(maps, chosen, appearance)
     header |= {
         "lecture": mode.in_lecture(),
         "photo": f"{maps.picture.alt}, as VGG19 sees it",
@@ -93,7 +93,7 @@ def look_into(
         "note": missing_words(chosen, shown),
         "reveal": walk.revealed(),
     }
-    payload = components.pack(header, values.tobytes(), colours.tobytes(), maps.picture.png)
+    payload = components.pack(header, values.tobytes(), colors.tobytes(), maps.picture.png)
     components.mount("inspector", name, payload, partial(take, name, maps.layer, stops))
     return traced
 
@@ -124,18 +124,18 @@ def way(maps: LayerMaps, chosen: Chosen | None) -> list[Stop]:
 def looked_into(
     maps: LayerMaps, chosen: Chosen | None, appearance: Appearance
 ) -> tuple[dict[str, object], np.ndarray, np.ndarray]:
-    """What the component has to know of the map, its values, and the colours of its levels."""
-    colours = colour_levels(appearance.colour_map)
-    header: dict[str, object] = {"levels": len(colours), "channel": None, "height": 0, "width": 0}
+    """What the component has to know of the map, its values, and the colors of its levels."""
+    colors = color_levels(appearance.color_map)
+    header: dict[str, object] = {"levels": len(colors), "channel": None, "height": 0, "width": 0}
     header |= {"row": None, "column": None, "measured": "", "input": VGG19.input_side}
     if chosen is None:
         title = f"{maps.picture.title}, as VGG19 sees it"
-        return header | {"title": title, "hint": HINT}, np.empty(0, "<f4"), colours
+        return header | {"title": title, "hint": HINT}, np.empty(0, "<f4"), colors
     values = maps.map(chosen.channel)
     header |= describe(maps, chosen.channel, values, appearance)
     if chosen.position:
         header |= dict(zip(("row", "column"), chosen.position, strict=True))
-    return header, values, colours
+    return header, values, colors
 
 
 def describe(

@@ -10,7 +10,7 @@ import streamlit as st
 from vgg_viz.architecture import ConvLayer
 from vgg_viz.figures import figure
 from vgg_viz.links import RECIPES
-from vgg_viz.network import MEAN_COLOUR
+from vgg_viz.network import MEAN_COLOR
 from vgg_viz.patches import Spot, patch
 from vgg_viz.reproduction import MadeRun
 from vgg_viz.serving.making import Growing, Progress, Subject
@@ -21,15 +21,15 @@ from vgg_viz.ui.parts.patches import Patches
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.serving import results, shared
 from vgg_viz.ui.widgets import chosen_channel, components, export_menu, grid, words
-from vgg_viz.ui.widgets.colour_grid import ColourGrid
+from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.grid import Place
-from vgg_viz.visualisation import picture_side
+from vgg_viz.visualization import picture_side
 
 GRIDS = ("made-grid", "made-grid-other")
 ONES = ("made-one", "made-one-other")
 STOPPED, WATCHED = "made-stopped", "made-watched"
 POLLING_SECONDS = 1.0
-NOT_BEGUN = 128  # grey
+NOT_BEGUN = 128  # gray
 HINT = "Click a picture to see it here, large, beside the channel's strongest patch."
 
 
@@ -60,11 +60,11 @@ class Made:
         spot = self.strongest(channel)
         return f"{figure(value / spot.value, 2)}×" if spot and value > 0 else ""
 
-    def grid(self, channels: Sequence[int], progress: Progress) -> ColourGrid:
-        """The channels' pictures as they are, a tile each; grey where nothing is to be seen yet."""
+    def grid(self, channels: Sequence[int], progress: Progress) -> ColorGrid:
+        """The channels' pictures as they are, a tile each; gray where nothing is to be seen yet."""
         seen = [progress.pictures.get(channel) for channel in channels]
         done = sum(one is not None and one.finished for one in seen)
-        return ColourGrid(
+        return ColorGrid(
             partial(self._tiles, seen),
             [self.title(*pair) for pair in zip(channels, seen, strict=True)],
             channels,
@@ -79,8 +79,8 @@ class Made:
 
     def _tiles(self, seen: Sequence[Growing | None]) -> np.ndarray:
         side = picture_side(self.layer)
-        grey = np.full((side, side, 3), NOT_BEGUN, np.uint8)
-        return np.stack([grey if one is None else one.pixels for one in seen])
+        gray = np.full((side, side, 3), NOT_BEGUN, np.uint8)
+        return np.stack([gray if one is None else one.pixels for one in seen])
 
     def figures(
         self, channels: Sequence[int], seen: Mapping[int, Growing]
@@ -120,13 +120,13 @@ class Made:
         of = f"{count} of {self.layer.filters} channels"
         under = f" · {done} finished" if done < count else ""
         return words.caption(
-            f"{self.layer.title} · {network} · {of}{under} · made by optimisation, {way}, seed "
+            f"{self.layer.title} · {network} · {of}{under} · made by optimization, {way}, seed "
             f"{self.subject.seed} · number, value before ReLU, times that of the patch which is "
             f"{self.patches.origin}",
-            f"{network} · {of} · made by optimisation, {way}",
+            f"{network} · {of} · made by optimization, {way}",
         )
 
-    def beside_patch(self, channel: int, seen: Growing) -> ColourGrid:
+    def beside_patch(self, channel: int, seen: Growing) -> ColorGrid:
         """A picture in its field, and the strongest patch, side by side."""
         tiles, titles = [in_field(self.layer, seen.pixels)], [f"Made · {figure(seen.value)}"]
         told, spot = [self.told(channel, seen)], self.strongest(channel)
@@ -138,7 +138,7 @@ class Made:
         numbers = range(1, len(tiles) + 1)
         of = f"Channel {channel} of {self.layer.name}"
         times = self.times(channel, seen.value)
-        return ColourGrid(
+        return ColorGrid(
             tiles,
             titles,
             numbers,
@@ -161,9 +161,9 @@ class Made:
 
 
 def in_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:
-    """A made picture as the network saw it: where its field is larger, in the mean colour."""
+    """A made picture as the network saw it: where its field is larger, in the mean color."""
     side = layer.receptive_field
-    seen = np.full((side, side, 3), MEAN_COLOUR, np.uint8)
+    seen = np.full((side, side, 3), MEAN_COLOR, np.uint8)
     first = (side - len(pixels)) // 2
     which = slice(first, first + len(pixels))
     seen[which, which] = pixels
@@ -353,7 +353,7 @@ def offer(sides: Sequence[Made], channels: Sequence[int]) -> None:
         return
     names = comparison.NAMES if len(sides) > 1 else ["made"]
 
-    def grids() -> list[ColourGrid]:
+    def grids() -> list[ColorGrid]:
         return [
             replace(
                 made.grid(finished, made.progress(finished, wanted=False)),

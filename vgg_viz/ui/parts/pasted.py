@@ -16,7 +16,7 @@ from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.state.selection import Chosen, Position
 from vgg_viz.ui.state.serving import shared
 from vgg_viz.ui.widgets import controls, grid, words
-from vgg_viz.visualisation import pasted
+from vgg_viz.visualization import pasted
 
 NAME = "pasted"
 

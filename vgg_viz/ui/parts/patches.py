@@ -21,7 +21,7 @@ from vgg_viz.ui.parts.at_hand import AtHand
 from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
 from vgg_viz.ui.state import mode, picked, selection
 from vgg_viz.ui.widgets import chosen_channel, export_menu, grid, words
-from vgg_viz.ui.widgets.colour_grid import ColourGrid
+from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.grid import Place
 
 GRIDS = ("patches", "patches-other")
@@ -71,14 +71,14 @@ class Patches:
 
         return strongest(filled_up(found, self.layer, map_of), MOST)[0]
 
-    def grid(self, count: int) -> ColourGrid:
+    def grid(self, count: int) -> ColorGrid:
         """The first so many channels, a tile each."""
         spots = [each[0] if each else None for each in self.first[:count]]
         numbers = range(1, count + 1)
         titles = [str(number) for number in numbers]
         return self._tiles(spots, titles, numbers, "channel", self.caption(count))
 
-    def nine(self, channel: int, spots: Sequence[Spot]) -> ColourGrid:
+    def nine(self, channel: int, spots: Sequence[Spot]) -> ColorGrid:
         """The strongest patches of one channel, a tile each; it is not silent on all pictures."""
         values = [figure(spot.value, 3) for spot in spots]
         # In a lecture's large letters a tile has room for one of the two.
@@ -97,8 +97,8 @@ class Patches:
         numbers: Sequence[int],
         axis: str,
         caption: str,
-    ) -> ColourGrid:
-        return ColourGrid(
+    ) -> ColorGrid:
+        return ColorGrid(
             partial(self.cut_out, spots),
             titles,
             numbers,
@@ -248,7 +248,7 @@ def columns() -> Sequence[DeltaGenerator]:
     return st.columns(2, gap="medium")
 
 
-def both(sides: Sequence[Patches], count: int) -> list[ColourGrid]:
+def both(sides: Sequence[Patches], count: int) -> list[ColorGrid]:
     """Two networks' grids, under names of their own."""
     return [
         replace(patches.grid(count), name=name, heading=comparison.network_name(patches.network))
@@ -300,7 +300,7 @@ def open_patch(name: str, pictures: Sequence[AtHand], spots: Sequence[Spot]) -> 
 def offer(
     name: str,
     sides: Sequence[Patches],
-    grids: Callable[[], Sequence[ColourGrid]],
+    grids: Callable[[], Sequence[ColorGrid]],
     channels: Sequence[int],
     each: int,
 ) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from vgg_viz.architecture import VGG19, ConvLayer
 from vgg_viz.attribution import NotFiniteError
 from vgg_viz.figures import figure
-from vgg_viz.links import COLOUR_MAPS, MOST_SILENCED, PAIR_SCALES, SEEN_IN, laters_of
+from vgg_viz.links import COLOR_MAPS, MOST_SILENCED, PAIR_SCALES, SEEN_IN, laters_of
 from vgg_viz.silencing import Change
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import pairs
@@ -196,9 +196,9 @@ def show_pair(here: Silencing, changed: Change, count: int) -> None:
 
 
 def look() -> Appearance:
-    """The colours of the layer's own grid, on the pair's scale."""
+    """The colors of the layer's own grid, on the pair's scale."""
     scale = state.choice("pair_scale", PAIR_SCALES)
-    return Appearance(scale, state.choice("colours", COLOUR_MAPS))
+    return Appearance(scale, state.choice("colors", COLOR_MAPS))
 
 
 def go_to(

@@ -16,7 +16,7 @@ LENT = ("picture", "source", "fit", "stored")
 
 OF_A_LAYER = ("filters", "maps", "excites")
 OF_A_PICTURE = ("maps", "blocks", "classes", "conclusion")
-# What words are about; how much of it is shown, and in what colours, does not matter to them.
+# What words are about; how much of it is shown, and in what colors, does not matter to them.
 ABOUT = (
     *("view", "picture", "layer", "order", "excited_by", "compare", "other", "shown_as"),
     *("silenced", "seen_in"),

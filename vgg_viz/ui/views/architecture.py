@@ -72,7 +72,7 @@ def show_conv_layers(blocks: Collection[int]) -> None:
     st.markdown(
         "A kernel's shape **(3, 3, in, out)** reads: 3 × 3 positions, over *in* channels of the "
         "layer's input, and *out* such filters, each of which makes one feature map. The first "
-        "layer has 3 channels because a picture has three colours. The **receptive field** is the "
+        "layer has 3 channels because a picture has three colors. The **receptive field** is the "
         "square of the picture, in pixels, that one value of the output depends on."
     )
     header = ["Number", "Index", "Name", "Kernel", "Output", "Receptive field", "Parameters"]

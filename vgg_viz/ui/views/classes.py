@@ -189,7 +189,7 @@ def show_evidence(answers: Sides, subject: Subject, methods: Sequence[Method]) -
     st.subheader(f"What speaks for {words.escape(answers[0][1].words(subject))}")
     words.prose(
         f"On the {format_shape(LAST.output_shape[:2])} places of {LAST.name}: **red** speaks for "
-        "it, **blue** against it, grey is nothing. It is the logit that is explained, not the "
+        "it, **blue** against it, gray is nothing. It is the logit that is explained, not the "
         "probability, which also moves with all other classes."
     )
     alone = len(answers) == len(methods) == len(subject.classes) == 1

@@ -39,9 +39,9 @@ LESSONS = (
     Lesson(
         1,
         Said(
-            "Early layers see edges and colours",
+            "Early layers see edges and colors",
             "After two convolutions the picture is still there, at full size. Each map has picked "
-            "out one simple thing: an edge that runs one way, light against dark, one colour "
+            "out one simple thing: an edge that runs one way, light against dark, one color "
             "against another. Such features are useful for any picture at all.",
         ),
         Said(

@@ -16,10 +16,10 @@ from vgg_viz.ui.parts.made import Made
 from vgg_viz.ui.state.serving import results
 from vgg_viz.ui.widgets import controls, own_pictures, picture_chooser, words
 from vgg_viz.ui.widgets.chosen_network import load_network
-from vgg_viz.visualisation import picture_side
+from vgg_viz.visualization import picture_side
 
 WAYS = (
-    "**With the recipe**: climbing in spatial frequencies and in colours that do not go together "
+    "**With the recipe**: climbing in spatial frequencies and in colors that do not go together "
     "in photographs, while the picture is turned, scaled and shifted a little · **Plain pixels**: "
     "each pixel by itself. Its values are higher still, and it shows why the recipe exists."
 )
@@ -66,7 +66,7 @@ def show_patches(layer: ConvLayer, count: int, networks: Sequence[Network]) -> N
         f"For each of its **{layer.filters} channels**, the place where it answers most, over all "
         "pictures of this page and those that you add in the sidebar: a tile is what it sees there "
         f"of the picture, its receptive field of {layer.receptive_field} × "
-        f"{layer.receptive_field} pixels, and grey beyond the picture's border. **Click a tile** "
+        f"{layer.receptive_field} pixels, and gray beyond the picture's border. **Click a tile** "
         "for the channel's strongest places."
     )
     found = results()
@@ -95,5 +95,5 @@ def room_around(layer: ConvLayer) -> str:
         return ""
     return (
         f" A position sees {field} × {field} pixels here; so that it does not take minutes, the "
-        "pictures are smaller, and what is around them has the mean colour."
+        "pictures are smaller, and what is around them has the mean color."
     )

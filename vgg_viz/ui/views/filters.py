@@ -14,7 +14,7 @@ from vgg_viz.ui.state import selection
 from vgg_viz.ui.state.serving import results
 from vgg_viz.ui.widgets import controls, export_menu, grid, words
 from vgg_viz.ui.widgets.chosen_network import load_weights
-from vgg_viz.ui.widgets.colour_grid import ColourGrid
+from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.weights import Weights
 
 LARGEST_TILE = 88  # pixels: nine numbers do not need more, and eight rows fit a screen
@@ -99,7 +99,7 @@ def kernel_grid(
 
 
 def show_first_layer(found: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
-    """Show the first layer's kernels and, beside them, its filters as colours."""
+    """Show the first layer's kernels and, beside them, its filters as colors."""
     left, right = st.columns([2, 3], gap="large")
     with left:
         words.prose(
@@ -108,50 +108,50 @@ def show_first_layer(found: Results, weights: Weights, layer: Layer, kernels: gr
         show_kernels(found, weights, layer, kernels)
     with right:
         words.prose(
-            "**As colours.** This layer looks at the picture itself, so a filter can be drawn in "
-            "the colours it answers to; grey is no weight."
+            "**As colors.** This layer looks at the picture itself, so a filter can be drawn in "
+            "the colors it answers to; gray is no weight."
         )
-        show_colours(found, weights, layer)
+        show_colors(found, weights, layer)
 
 
-def show_colours(found: Results, weights: Weights, layer: Layer) -> None:
-    """Show the first layer's filters as colours, and the way to their files."""
-    colours = colour_grid(found, weights, layer)
-    on_pick = selection.open_map("filter-colours", layer)
-    place = grid.Place("filter-colours", on_pick, largest_tile=LARGEST_TILE)
-    grid.show(found, colours, place)
+def show_colors(found: Results, weights: Weights, layer: Layer) -> None:
+    """Show the first layer's filters as colors, and the way to their files."""
+    colors = color_grid(found, weights, layer)
+    on_pick = selection.open_map("filter-colors", layer)
+    place = grid.Place("filter-colors", on_pick, largest_tile=LARGEST_TILE)
+    grid.show(found, colors, place)
     network, channels = script_network(weights), range(1, layer.channels + 1)
-    run = FiltersRun(colours.name, network, layer.name, colours.numbers, channels, as_colours=True)
+    run = FiltersRun(colors.name, network, layer.name, colors.numbers, channels, as_colors=True)
     export_menu.offer(
-        "filter-colours",
-        f"Filters of {layer.name} as colours",
-        lambda: [colours],
+        "filter-colors",
+        f"Filters of {layer.name} as colors",
+        lambda: [colors],
         lambda: [run],
     )
 
 
-def colour_grid(found: Results, weights: Weights, layer: Layer) -> ColourGrid:
-    """All filters of the first layer, each in the colours that it answers to."""
+def color_grid(found: Results, weights: Weights, layer: Layer) -> ColorGrid:
+    """All filters of the first layer, each in the colors that it answers to."""
     numbers = range(1, layer.filters + 1)
     largest = largest_weights(found, weights, layer)
-    return ColourGrid(
-        found.filter_colours(weights, layer.name),
+    return ColorGrid(
+        found.filter_colors(weights, layer.name),
         [str(number) for number in numbers],
         numbers,
-        ("filter colours", weights.identity, layer.name),
+        ("filter colors", weights.identity, layer.name),
         words.caption(
             f"{layer.title} · {weights.label} · all {layer.filters} filters, each on its own scale",
             f"{weights.label} · all {layer.filters} filters",
         ),
-        name="colours",
+        name="colors",
         axes={"filter": numbers},
-        told=[[f"grey is 0, full colour ±{figure(weight, 3)}"] for weight in largest.tolist()],
+        told=[[f"gray is 0, full color ±{figure(weight, 3)}"] for weight in largest.tolist()],
         figures={"largest_weight": largest},
     )
 
 
 def largest_weights(found: Results, weights: Weights, layer: Layer) -> np.ndarray:
-    """What full colour is worth in each filter: its largest weight, float32 ``(filters,)``."""
+    """What full color is worth in each filter: its largest weight, float32 ``(filters,)``."""
     kernels = found.kernels(weights, layer.name, range(layer.filters), range(layer.channels))
     largest: np.ndarray = np.abs(kernels).max(axis=(1, 2, 3))
     return largest

@@ -13,7 +13,7 @@ import streamlit as st
 from vgg_viz.architecture import VGG19, ConvLayer
 from vgg_viz.links import (
     BLOCKS,
-    COLOUR_MAPS,
+    COLOR_MAPS,
     COMPARISONS,
     LAYERS,
     NETWORKS,
@@ -38,10 +38,10 @@ LONGEST_NAME = 16
 
 @dataclass(frozen=True)
 class Appearance:
-    """How tiles are coloured."""
+    """How tiles are colored."""
 
     scale: Scale | PairScale
-    colour_map: str
+    color_map: str
 
 
 def layer() -> ConvLayer:
@@ -110,7 +110,7 @@ def blocks() -> Sequence[int]:
 
 
 def appearance() -> Appearance:
-    """Choose the scale, of those that the view offers, and the colour map."""
+    """Choose the scale, of those that the view offers, and the color map."""
     scales = scales_of(str(state.value("view")))
     words = (
         "**Each tile** from its smallest value to its largest · **Layer** one scale for all "
@@ -120,12 +120,12 @@ def appearance() -> Appearance:
         words += " · **Around 0** the same, with zero in the middle"
     options = {scale: SCALES[scale] for scale in scales}
     scale = one_of("Scale", "scale", options, help_text=words)
-    return Appearance(scale, DIVERGING if scale == "zero" else colour_map())
+    return Appearance(scale, DIVERGING if scale == "zero" else color_map())
 
 
-def colour_map() -> str:
-    """Choose the colour map."""
-    return one_of_many("Colours", "colours", COLOUR_MAPS)
+def color_map() -> str:
+    """Choose the color map."""
+    return one_of_many("Colors", "colors", COLOR_MAPS)
 
 
 def comparison() -> Comparison:

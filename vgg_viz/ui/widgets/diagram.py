@@ -1,4 +1,4 @@
-"""The network drawn as SVG from its plan, in the page's own colours, light and dark."""
+"""The network drawn as SVG from its plan, in the page's own colors, light and dark."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ GROUP_GAP = 26
 
 SEEN = "diagram-seen"
 
-COLOURS: dict[LayerKind, str] = {
+COLORS: dict[LayerKind, str] = {
     "input": "--st-gray-color",
     "conv": "--st-primary-color",
     "pool": "--st-orange-color",
@@ -100,7 +100,7 @@ def bar(layer: Layer, left: float) -> Iterator[str]:
     """One layer, with its place in its block written on it."""
     width, height = bar_size(layer)
     top = MIDDLE - height / 2
-    colour = COLOURS[layer.kind]
+    color = COLORS[layer.kind]
     words = escape(tooltip(layer))
     button = (
         f'<g role="button" tabindex="0" data-layer="{layer.conv_number}" '
@@ -110,7 +110,7 @@ def bar(layer: Layer, left: float) -> Iterator[str]:
     )
     yield (
         f'{button}<title>{words}</title><rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" '
-        f'height="{height:.1f}" rx="3" style="fill:var({colour})"/>'
+        f'height="{height:.1f}" rx="3" style="fill:var({color})"/>'
     )
     if layer.kind == "conv":
         yield text(left + width / 2, MIDDLE + 4, layer.name[-1], "on")
@@ -136,12 +136,12 @@ def size_labels(layers: list[Layer]) -> list[str]:
 
 
 def legend() -> str:
-    """The meaning of the colours."""
+    """The meaning of the colors."""
     parts, left = [], MARGIN - 6
     for kind, words in LEGEND.items():
         parts.append(
             f'<rect x="{left}" y="{HEIGHT - 14}" width="12" height="12" rx="2" '
-            f'style="fill:var({COLOURS[kind]})"/>' + text(left + 18, HEIGHT - 3, words, "key")
+            f'style="fill:var({COLORS[kind]})"/>' + text(left + 18, HEIGHT - 3, words, "key")
         )
         left += 40 + 7 * len(words)
     return "".join(parts)

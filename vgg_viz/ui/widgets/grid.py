@@ -17,18 +17,18 @@ import streamlit as st
 
 from vgg_viz import exports
 from vgg_viz.figures import figure
-from vgg_viz.links import COLOUR_MAPS
+from vgg_viz.links import COLOR_MAPS
 from vgg_viz.measures import Statistics, statistics
 from vgg_viz.mosaic import (
     GAP,
     LETTERING,
-    MARK_COLOUR,
+    MARK_COLOR,
     TITLE_SPACE,
     Lettering,
     Limits,
     ScaledTiles,
-    colour_levels,
-    grey,
+    color_levels,
+    gray,
     near_square,
     pack_tiles,
     png,
@@ -56,7 +56,7 @@ Kept = Callable[[Hashable, Callable[[], Any]], Any]  # what was computed under a
 
 @dataclass(frozen=True)
 class Tiles(ABC):
-    """Tiles that are shown, or exported, together: values on a scale, or pictures in colour.
+    """Tiles that are shown, or exported, together: values on a scale, or pictures in color.
 
     source: the tiles, in one array or one by one, or what fetches them: a mosaic that is drawn
         needs none.
@@ -155,10 +155,10 @@ class Tiles(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Grid(Tiles):
-    """Tiles of values, float ``(n, s, s)``, each of which is coloured by a scale.
+    """Tiles of values, float ``(n, s, s)``, each of which is colored by a scale.
 
     span: how far the whole layer's values reach.
-    appearance: their colours and their scale.
+    appearance: their colors and their scale.
     rectified: whether they come after a ReLU, so that zero means silence.
     pair: each tile's scale, two float arrays ``(n,)``, where two grids are compared.
     photograph: what lies under every tile, RGB uint8 ``(224, 224, 3)``, if anything does; the key
@@ -183,10 +183,10 @@ class Grid(Tiles):
 
     def known(self) -> dict[str, Any]:
         """What the canvas says that it shows."""
-        return {"shown": f"{self.caption} {self.appearance.colour_map} {self.appearance.scale}"}
+        return {"shown": f"{self.caption} {self.appearance.color_map} {self.appearance.scale}"}
 
     def drawn(self, width: int, kept: Kept) -> tuple[dict[str, Any], list[bytes]]:
-        """Colour the tiles, of which all but the colours may be kept."""
+        """Color the tiles, of which all but the colors may be kept."""
         key = ("scaled", self.key, self.filled_columns, width, self.appearance.scale)
         scaled, measured = kept(key, partial(self._scaled, width))
         header = {
@@ -198,19 +198,19 @@ class Grid(Tiles):
         return header, self._parts(scaled)
 
     def _scaled(self, width: int) -> tuple[ScaledTiles, Statistics]:
-        """Tiles that only lack their colours, a tenth of their values, and their numbers."""
+        """Tiles that only lack their colors, a tenth of their values, and their numbers."""
         values = self.values
         side = self.drawn_side(values.shape[2], width)
         return scale_tiles(values, self.limits, side), statistics(values)
 
     def _parts(self, scaled: ScaledTiles) -> list[bytes]:
         """The tiles' picture; over a photograph, that too, and the values of their places."""
-        colour_map, columns = self.appearance.colour_map, self.filled_columns
+        color_map, columns = self.appearance.color_map, self.filled_columns
         if self.photograph is None:
-            return [png(pack_tiles(scaled.levels, columns), colour_map)]
-        tiles = png(pack_tiles(tint(scaled, colour_map), columns))
+            return [png(pack_tiles(scaled.levels, columns), color_map)]
+        tiles = png(pack_tiles(tint(scaled, color_map), columns))
         values = self.values.astype("<f4").tobytes() if self._places else b""
-        return [tiles, png(grey(self.photograph), None), values]
+        return [tiles, png(gray(self.photograph), None), values]
 
     @property
     def _places(self) -> int:
@@ -233,18 +233,18 @@ class Grid(Tiles):
         return scale_words(self.appearance, struck, tinted=self.photograph is not None)
 
     def in_print(self, *, several: bool) -> str:
-        """How to read the brightness, and which colours these are."""
+        """How to read the brightness, and which colors these are."""
         tinted = self.photograph is not None
         scale = scale_words(self.appearance, 0, tinted=tinted, several=several)
-        colours = COLOUR_MAPS.get(self.appearance.colour_map, "Blue to red")
-        return f"Scale: {scale} · colours: {colours}"
+        colors = COLOR_MAPS.get(self.appearance.color_map, "Blue to red")
+        return f"Scale: {scale} · colors: {colors}"
 
     def legend(self) -> str:
         """The scale, where all tiles have one."""
         if not self.limits or self.appearance.scale == "pair":
             return ""
         tinted = self.photograph is not None
-        return legend(self.appearance.colour_map, self.limits, tinted=tinted)
+        return legend(self.appearance.color_map, self.limits, tinted=tinted)
 
     def exported(self) -> exports.Panel:
         """The values, on the scale that they are shown on."""
@@ -255,7 +255,7 @@ class Grid(Tiles):
             self.filled_columns,
             values=self.values,
             limits=self.limits,
-            colour_map=self.appearance.colour_map,
+            color_map=self.appearance.color_map,
             photograph=self.photograph,
         )
 
@@ -329,7 +329,7 @@ def tell(grid: Tiles, place: Place) -> dict[str, object]:
         "gap": GAP,
         "letters": (LETTERING_IN_A_LECTURE if lecture else LETTERING)._asdict(),
         "space": TITLE_SPACE,
-        "mark": "rgb({}, {}, {})".format(*MARK_COLOUR),
+        "mark": "rgb({}, {}, {})".format(*MARK_COLOR),
         **grid.known(),
     }
 
@@ -367,8 +367,8 @@ def scale_words(
     ``tinted`` says that the tiles lie over a photograph, ``several`` that each grid of these has
     a scale of its own.
     """
-    # Colours with a middle, on a scale of two: a difference.
-    minus = appearance.colour_map == DIVERGING
+    # Colors with a middle, on a scale of two: a difference.
+    minus = appearance.color_map == DIVERGING
     words = {
         "own": "each tile on its own scale, smallest to largest value",
         "pair": "each tile on its own scale, zero in the middle"
@@ -388,16 +388,16 @@ def scale_words(
     return words
 
 
-def legend(colour_map: str, limits: Limits, *, tinted: bool = False) -> str:
-    """The scale as a strip of its colours between its two limits, HTML of our own numbers only."""
+def legend(color_map: str, limits: Limits, *, tinted: bool = False) -> str:
+    """The scale as a strip of its colors between its two limits, HTML of our own numbers only."""
     ends = [float(limit) for limit in limits]
-    levels = tinted_levels(colour_map, *ends) if tinted else colour_levels(colour_map)
+    levels = tinted_levels(color_map, *ends) if tinted else color_levels(color_map)
     stops = levels[:: len(levels) // 14]
-    colours = ", ".join("rgb({},{},{})".format(*stop) for stop in stops.tolist())
+    colors = ", ".join("rgb({},{},{})".format(*stop) for stop in stops.tolist())
     low, high = (figure(end, DIGITS) for end in ends)
     middle = "<span>0</span>" if limits[0] < 0 and limits[0] == -limits[1] else ""
     return (
-        f'<div class="legend"><div style="background: linear-gradient(90deg, {colours})"></div>'
+        f'<div class="legend"><div style="background: linear-gradient(90deg, {colors})"></div>'
         f"<span>{low}</span>{middle}<span>{high}</span></div>"
     )
 

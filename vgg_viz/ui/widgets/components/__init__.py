@@ -1,6 +1,6 @@
 """Our own components: what Python sends them, and what comes back.
 
-Each is plain HTML, CSS and JavaScript beside this file; what a script imports from its neighbours
+Each is plain HTML, CSS and JavaScript beside this file; what a script imports from its neighbors
 is put into it here, since Streamlit takes a component's script as one piece. A component gets one
 array of bytes, which the browser keeps by its hash, so that nothing is sent twice:
 

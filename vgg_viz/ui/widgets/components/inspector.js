@@ -2,7 +2,7 @@
 // long as no map is chosen.
 //
 // What Python sends: the header (see vgg_viz/ui/parts/inspector.py), the map (float32,
-// little-endian), the colour map (levels x RGB), then the photograph as PNG.
+// little-endian), the color map (levels x RGB), then the photograph as PNG.
 
 import { fieldAt, fieldInWords } from "./fields.js";
 import { clamp, figure, unpack } from "./shared.js";
@@ -68,7 +68,7 @@ class Inspector {
     numbers.addEventListener("toggle", () => this.drawHistogram());
     explain.addEventListener("click", () => element(".st-key-origin")?.scrollIntoView());
     this.on("return", "click", () => window.dispatchEvent(new CustomEvent(RETURN)));
-    // The page's theme changes without a word to components: the colour of their text tells.
+    // The page's theme changes without a word to components: the color of their text tells.
     this.root.addEventListener("transitionend", () => this.drawHistogram());
     const outside = { signal: this.gone.signal };
     window.addEventListener("resize", () => this.fit(), outside);
@@ -103,7 +103,7 @@ class Inspector {
     let start = 0;
     const take = (size) => rest.slice(start, (start += size));
     this.values = new Float32Array(take(4 * height * width).buffer);
-    this.colours = take(3 * levels);
+    this.colors = take(3 * levels);
     this.write();
     this.fit();
     if (this.hasMap()) this.drawMap();
@@ -213,7 +213,7 @@ class Inspector {
     const scale = high > low ? last / (high - low) : 0;
     this.values.forEach((value, index) => {
       const level = 3 * Math.round(clamp((value - low) * scale, 0, last));
-      pixels.data.set([...this.colours.subarray(level, level + 3), 255], 4 * index);
+      pixels.data.set([...this.colors.subarray(level, level + 3), 255], 4 * index);
     });
     [map.width, map.height] = [width, height];
     map.getContext("2d").putImageData(pixels, 0, 0);
@@ -230,7 +230,7 @@ class Inspector {
     context.globalAlpha = strength.value / 100;
     context.imageSmoothingEnabled = false;
     const { offset, stride, height } = this.header;
-    // Position 0 is centred on `offset`, so the map covers the picture from offset - stride / 2 on.
+    // Position 0 is centered on `offset`, so the map covers the picture from offset - stride / 2 on.
     const start = 2 * (offset + 0.5 - stride / 2);
     context.drawImage(map, start, start, 2 * stride * height, 2 * stride * height);
   }

@@ -2,7 +2,7 @@
 //
 // What Python sends: the header (see vgg_viz/ui/widgets/grid.py), then a PNG with the tiles side by
 // side, without gaps. Tiles over a photograph are transparent; behind them come its PNG and, of small
-// tiles, their values, float32. Titles are written here, in the page's own type and colour.
+// tiles, their values, float32. Titles are written here, in the page's own type and color.
 
 import { corner, fill, fitWidth, indexOf, layOut, placeAt, placeBeside, placeBox, tileAt } from "./layout.js";
 import { clamp, cut, figure, unpack } from "./shared.js";
@@ -80,7 +80,7 @@ class Mosaic {
   }
 
   listen(find) {
-    // The page's theme changes without a word to components: the colour of their text tells.
+    // The page's theme changes without a word to components: the color of their text tells.
     this.box.addEventListener("transitionend", () => this.draw());
     this.grid.addEventListener("pointermove", (event) => this.point(event));
     this.grid.addEventListener("pointerleave", () => this.hover(null));

@@ -1,12 +1,12 @@
-"""Pictures made by optimisation: what a channel answers to most, as far as climbing finds it.
+"""Pictures made by optimization: what a channel answers to most, as far as climbing finds it.
 
-    numbers -- canvas --> colours -- crop --> picture -- FieldPass --> value
+    numbers -- canvas --> colors -- crop --> picture -- FieldPass --> value
        ^                                                                 |
        +---- Adam <---- all of it backwards <---- gradient --------------+
 
-Activation maximisation as in Olah, Mordvintsev and Schubert, "Feature Visualization" (2017),
+Activation maximization as in Olah, Mordvintsev and Schubert, "Feature Visualization" (2017),
 https://distill.pub/2017/feature-visualization. With the **recipe** the numbers are a canvas'
-spatial frequencies in colours that photographs do not correlate, and the network sees the canvas
+spatial frequencies in colors that photographs do not correlate, and the network sees the canvas
 turned, scaled and shifted a little, another way at each step. **Plain** numbers are the pixels.
 What is climbed is the value before the ReLU, so that a beginning that the channel is silent about
 is no problem.
@@ -47,10 +47,10 @@ DEVIATION = 0.01  # of the numbers that climbing begins with
 TURN = np.deg2rad(10)
 SCALES = (0.9, 1.1)
 
-# How the colours of ImageNet's photographs vary together (https://github.com/tensorflow/lucid):
+# How the colors of ImageNet's photographs vary together (https://github.com/tensorflow/lucid):
 # a column a direction that is independent of the others.
-COLOURS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
-COLOURS /= np.linalg.norm(COLOURS, axis=0).max()
+COLORS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
+COLORS /= np.linalg.norm(COLORS, axis=0).max()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class MadePicture:
     """A picture that was made for a channel.
 
     ``pixels`` RGB uint8 (side, side, 3); ``value``: that of the channel before its ReLU, where
-    these very pixels lie in the middle of the network's input and all around has the mean colour;
+    these very pixels lie in the middle of the network's input and all around has the mean color;
     ``steps``: how many were taken.
     """
 
@@ -125,8 +125,8 @@ class Making:
         self.values = np.full(len(channels), -np.inf, np.float32)
         self._field = FieldPass(network, layer, picture_side(layer))
         self._views = views([seed, layer.conv_number])
-        parametrised = Frequencies if recipe == "recipe" else Pixels
-        self._canvas = parametrised(self._field.side)
+        parametrized = Frequencies if recipe == "recipe" else Pixels
+        self._canvas = parametrized(self._field.side)
         begin = [self._canvas.begin([seed, layer.conv_number, one]) for one in channels]
         self._adam = Adam(np.stack(begin))
         self._results: list[MadePicture] = []
@@ -143,7 +143,7 @@ class Making:
 
     def pictures(self) -> np.ndarray:
         """The pictures as they are now, uint8 ``(n, side, side, 3)``."""
-        return rounded(self._canvas.middle(self._canvas.colours(self._adam.numbers)))
+        return rounded(self._canvas.middle(self._canvas.colors(self._adam.numbers)))
 
     def results(self) -> list[MadePicture]:
         """The pictures once they are finished.
@@ -171,11 +171,11 @@ class Making:
 
     def _uphill(self) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
         """The values as the network sees the canvases at this step, and their gradients."""
-        colours = self._canvas.colours(self._adam.numbers)
+        colors = self._canvas.colors(self._adam.numbers)
         view = self._canvas.view(next(self._views))
-        seen = view.of(colours)
+        seen = view.of(colors)
         values, gradient = yield from self._field.values(seen, self.channels)
-        return values, self._canvas.back(colours, view.back(gradient))
+        return values, self._canvas.back(colors, view.back(gradient))
 
 
 @dataclass(frozen=True)
@@ -232,15 +232,15 @@ class View:
         parts = gradient.reshape(count, -1, 3).transpose(0, 2, 1)
         places = self._places.ravel()
         found = np.empty((count, 3, size), gradient.dtype)
-        for picture, colour in np.ndindex(count, 3):
-            shares = (self._shares * parts[picture, colour]).ravel()
-            found[picture, colour] = np.bincount(places, shares, size)
+        for picture, color in np.ndindex(count, 3):
+            shares = (self._shares * parts[picture, color]).ravel()
+            found[picture, color] = np.bincount(places, shares, size)
         side = self._canvas_side
         return found.transpose(0, 2, 1).reshape(count, side, side, 3)
 
 
 class Frequencies:
-    """A canvas as the frequencies of three colours that do not go together in photographs."""
+    """A canvas as the frequencies of three colors that do not go together in photographs."""
 
     def __init__(self, side: int) -> None:
         """Make canvases for pictures of ``side`` pixels."""
@@ -263,35 +263,35 @@ class Frequencies:
         shape = (3, *self._scale.shape, 2)
         return random.normal(0, DEVIATION, shape).astype(np.float32)
 
-    def colours(self, numbers: np.ndarray) -> np.ndarray:
+    def colors(self, numbers: np.ndarray) -> np.ndarray:
         """The canvases, RGB from 0 to 255, float32 ``(n, canvas, canvas, 3)``."""
         spectrum = (numbers[..., 0] + 1j * numbers[..., 1]) * self._scale
         waves = np.fft.irfft2(spectrum, (self.canvas_side, self.canvas_side))
-        mixed = np.moveaxis(waves, 1, -1) @ COLOURS.T
+        mixed = np.moveaxis(waves, 1, -1) @ COLORS.T
         return squashed(mixed)
 
-    def back(self, colours: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    def back(self, colors: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """The gradient with respect to the numbers, of that with respect to the canvases."""
-        mixed = unsquashed(colours, gradient)
-        spectrum = np.fft.rfft2(np.moveaxis(mixed @ COLOURS, -1, 1))
+        mixed = unsquashed(colors, gradient)
+        spectrum = np.fft.rfft2(np.moveaxis(mixed @ COLORS, -1, 1))
         spectrum *= self._scale * self._times / self.canvas_side**2
         return np.stack([spectrum.real, spectrum.imag], axis=-1)
 
     def view(self, pose: Pose) -> View:
         """The canvas as it is seen in that pose."""
-        centre, margin = (self.canvas_side - 1) / 2, (CANVAS - 1) * self.side
+        center, margin = (self.canvas_side - 1) / 2, (CANVAS - 1) * self.side
         steps = pose.scale * (np.arange(self.side) - (self.side - 1) / 2)
         sine, cosine = np.sin(pose.turn), np.cos(pose.turn)
         down, right = steps[:, None], steps
-        rows = centre + margin * pose.shift[0] + cosine * down - sine * right
-        columns = centre + margin * pose.shift[1] + sine * down + cosine * right
+        rows = center + margin * pose.shift[0] + cosine * down - sine * right
+        columns = center + margin * pose.shift[1] + sine * down + cosine * right
         return View(rows, columns, self.canvas_side)
 
-    def middle(self, colours: np.ndarray) -> np.ndarray:
+    def middle(self, colors: np.ndarray) -> np.ndarray:
         """The canvases' middle, which is the picture."""
         first = (self.canvas_side - self.side) // 2
         which = slice(first, first + self.side)
-        return colours[:, which, which]
+        return colors[:, which, which]
 
 
 class Pixels:
@@ -306,13 +306,13 @@ class Pixels:
         random = np.random.default_rng(seed)
         return random.normal(0, DEVIATION, (self.side, self.side, 3)).astype(np.float32)
 
-    def colours(self, numbers: np.ndarray) -> np.ndarray:
+    def colors(self, numbers: np.ndarray) -> np.ndarray:
         """The canvases, RGB from 0 to 255, float32 ``(n, side, side, 3)``."""
         return squashed(numbers)
 
-    def back(self, colours: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    def back(self, colors: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """The gradient with respect to the numbers, of that with respect to the canvases."""
-        return unsquashed(colours, gradient)
+        return unsquashed(colors, gradient)
 
     def view(self, pose: Pose) -> View:
         """The canvas as it is, whatever the pose."""
@@ -320,13 +320,13 @@ class Pixels:
         rows, columns = np.meshgrid(steps, steps, indexing="ij")
         return View(rows, columns, self.side)
 
-    def middle(self, colours: np.ndarray) -> np.ndarray:
+    def middle(self, colors: np.ndarray) -> np.ndarray:
         """The whole."""
-        return colours
+        return colors
 
 
 class Adam:
-    """Climbs: the optimiser of Kingma and Ba, "Adam: A Method for Stochastic Optimization"."""
+    """Climbs: the optimizer of Kingma and Ba, "Adam: A Method for Stochastic Optimization"."""
 
     def __init__(self, numbers: np.ndarray) -> None:
         """Begin at these numbers, which are left as they are."""
@@ -347,19 +347,19 @@ class Adam:
 
 
 def squashed(numbers: np.ndarray) -> np.ndarray:
-    """Any numbers as colours from 0 to 255, float32."""
-    colours: np.ndarray = (255 / (1 + np.exp(-numbers))).astype(np.float32)
-    return colours
+    """Any numbers as colors from 0 to 255, float32."""
+    colors: np.ndarray = (255 / (1 + np.exp(-numbers))).astype(np.float32)
+    return colors
 
 
-def unsquashed(colours: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """The gradient with respect to numbers, of that with respect to their `squashed` colours."""
-    shares = colours / 255
+def unsquashed(colors: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """The gradient with respect to numbers, of that with respect to their `squashed` colors."""
+    shares = colors / 255
     changed: np.ndarray = gradient * (255 * shares * (1 - shares))
     return changed
 
 
-def rounded(colours: np.ndarray) -> np.ndarray:
-    """Colours from 0 to 255 as pixels, uint8."""
-    pixels: np.ndarray = np.rint(colours).astype(np.uint8)
+def rounded(colors: np.ndarray) -> np.ndarray:
+    """Colors from 0 to 255 as pixels, uint8."""
+    pixels: np.ndarray = np.rint(colors).astype(np.uint8)
     return pixels

@@ -1,4 +1,4 @@
-"""Grids whose tiles are pictures in their own colours, and not values on a scale."""
+"""Grids whose tiles are pictures in their own colors, and not values on a scale."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from vgg_viz import exports
-from vgg_viz.mosaic import colour_tiles, pack_tiles, png
+from vgg_viz.mosaic import color_tiles, pack_tiles, png
 from vgg_viz.ui.widgets.grid import Kept, Tiles
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColourGrid(Tiles):
+class ColorGrid(Tiles):
     """Tiles that are pictures, RGB uint8 ``(n, s, s, 3)``.
 
     told: the lines that the tip, and screen readers, say of each tile.
@@ -39,7 +39,7 @@ class ColourGrid(Tiles):
 
     def drawn(self, width: int, kept: Kept) -> tuple[dict[str, Any], list[bytes]]:
         """Put the pictures together, clear where there is none."""
-        tiles = colour_tiles(self.each(), partial(self.drawn_side, width=width))
+        tiles = color_tiles(self.each(), partial(self.drawn_side, width=width))
         clear = np.where(self.struck, 0, 255)[:, None, None, None]
         opacity = np.broadcast_to(clear.astype(np.uint8), (*tiles.shape[:3], 1))
         picture = pack_tiles(np.concatenate([tiles, opacity], axis=3), self.filled_columns)
@@ -57,12 +57,12 @@ class ColourGrid(Tiles):
         return self.reading(int(self.struck.sum()))
 
     def legend(self) -> str:
-        """Nothing: colours are what they are."""
+        """Nothing: colors are what they are."""
         return ""
 
-    def exported(self) -> exports.ColourPanel:
+    def exported(self) -> exports.ColorPanel:
         """The pictures and their figures."""
-        return exports.ColourPanel(
+        return exports.ColorPanel(
             self.heading,
             self.titles,
             self.tile_numbers,
@@ -75,7 +75,7 @@ class ColourGrid(Tiles):
     def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
         """The pictures, and each of their figures."""
         axes = list(self.numbered_axes)
-        pictures = (self.in_shape(self.values), [*axes, "row", "column", "colour"])
+        pictures = (self.in_shape(self.values), [*axes, "row", "column", "color"])
         figures = {
             f"{self.name}_{name}": (self.in_shape(np.asarray(column)), axes)
             for name, column in self.figures.items()

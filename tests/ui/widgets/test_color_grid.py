@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.support.pages import unpacked
 from vgg_viz.ui.widgets import grid
-from vgg_viz.ui.widgets.colour_grid import ColourGrid
+from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.export_menu import Export
 
 
@@ -17,14 +17,14 @@ def pictures(count: int, side: int) -> np.ndarray:
     return np.random.default_rng(side).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
 
 
-def colour_grid(source, count: int = 3, **more) -> ColourGrid:
+def color_grid(source, count: int = 3, **more) -> ColorGrid:
     numbers = range(11, 11 + count)
     titles = [str(number) for number in numbers]
     told = [[f"value {number}", f"Cat, row {number}"] for number in numbers]
-    return ColourGrid(source, titles, numbers, "key", "Nine of them", told=told, **more)
+    return ColorGrid(source, titles, numbers, "key", "Nine of them", told=told, **more)
 
 
-def drawn(shown: ColourGrid, width: int = 960) -> tuple[dict, list[np.ndarray], int]:
+def drawn(shown: ColorGrid, width: int = 960) -> tuple[dict, list[np.ndarray], int]:
     """What the component is told, the tiles that it gets, RGBA, and how many are struck through."""
     place = grid.Place("grid", grid.ignore, width=width)
     payload, struck = grid.draw(shown, place, grid.tell(shown, place), lambda _, compute: compute())
@@ -38,7 +38,7 @@ def drawn(shown: ColourGrid, width: int = 960) -> tuple[dict, list[np.ndarray], 
 
 def test_the_browser_gets_the_pictures_and_the_lines_of_each():
     tiles = pictures(3, 24)
-    header, shown, struck = drawn(colour_grid(tiles))
+    header, shown, struck = drawn(color_grid(tiles))
     np.testing.assert_array_equal([tile[..., :3] for tile in shown], tiles)
     assert all((tile[..., 3] == 255).all() for tile in shown)
     assert header["lines"] == [f"value {n}\nCat, row {n}" for n in (11, 12, 13)]
@@ -46,20 +46,20 @@ def test_the_browser_gets_the_pictures_and_the_lines_of_each():
 
 
 def test_what_has_no_picture_is_clear_and_struck_through():
-    empty = colour_grid(pictures(3, 24), empty=[False, True, False])
+    empty = color_grid(pictures(3, 24), empty=[False, True, False])
     header, shown, struck = drawn(empty)
     assert [tile[..., 3].min() for tile in shown] == [255, 0, 255]
     assert not shown[1][..., 3].any()
     assert (struck, header["flat"]) == (1, [0, 1, 0])
     assert grid.under(empty, struck) == "Nine of them · 1 tile without a picture is struck through"
     assert "2 tiles without a picture are" in grid.under(empty, 2)
-    assert grid.under(colour_grid(pictures(3, 24)), 0) == "Nine of them"
+    assert grid.under(color_grid(pictures(3, 24)), 0) == "Nine of them"
 
 
 @pytest.mark.parametrize(("side", "width", "sent"), [(120, 200, 120), (120, 122, 60), (7, 960, 7)])
 def test_pictures_are_sent_no_larger_than_they_are_shown(side, width, sent):
     tiles = pictures(2, side)
-    header, shown, _ = drawn(colour_grid(tiles, 2), width)
+    header, shown, _ = drawn(color_grid(tiles, 2), width)
     assert header["side"] == sent
     factor = side // sent
     means = tiles[0].reshape(sent, factor, sent, factor, 3).mean(axis=(1, 3))
@@ -68,7 +68,7 @@ def test_pictures_are_sent_no_larger_than_they_are_shown(side, width, sent):
 
 def test_pictures_may_be_fetched_one_by_one():
     tiles = pictures(3, 9)
-    one_by_one = colour_grid(lambda: iter(tiles))
+    one_by_one = color_grid(lambda: iter(tiles))
     _, shown, _ = drawn(one_by_one)
     np.testing.assert_array_equal([tile[..., :3] for tile in shown], tiles)
     np.testing.assert_array_equal(one_by_one.values, tiles, strict=True)
@@ -76,8 +76,8 @@ def test_pictures_may_be_fetched_one_by_one():
 
 def test_other_lines_are_another_mosaic():
     """What is kept goes by the key and by what is told, not by the pictures."""
-    place, one = grid.Place("grid", grid.ignore), colour_grid(pictures(1, 3), 1)
-    other = colour_grid(pictures(1, 3), 1, empty=[True])
+    place, one = grid.Place("grid", grid.ignore), color_grid(pictures(1, 3), 1)
+    other = color_grid(pictures(1, 3), 1, empty=[True])
     assert json.dumps(grid.tell(one, place)) != json.dumps(grid.tell(other, place))
 
 
@@ -85,23 +85,23 @@ def test_the_arrays_are_the_pictures_and_their_figures():
     tiles = pictures(4, 5)
     figures = {"value": np.arange(4, dtype=np.float32), "picture": ["Cat", "Dog", "Cat", ""]}
     axes = {"channel": [11, 12], "rank": [1, 2]}
-    shown = colour_grid(tiles, 4, name="patches", axes=axes, figures=figures)
+    shown = color_grid(tiles, 4, name="patches", axes=axes, figures=figures)
     file = Export("Patches", lambda: [shown], lambda: [], "", False).npz()
     with np.load(io.BytesIO(file), allow_pickle=False) as arrays:
         np.testing.assert_array_equal(arrays["patches"], tiles.reshape(2, 2, 5, 5, 3), strict=True)
         assert arrays["patches_value"].tolist() == [[0, 1], [2, 3]]
         assert arrays["patches_picture"].tolist() == [["Cat", "Dog"], ["Cat", ""]]
         assert json.loads(str(arrays["about"]))["arrays"] == {
-            "patches": "channel 2 × rank 2 × row 5 × column 5 × colour 3, uint8",
+            "patches": "channel 2 × rank 2 × row 5 × column 5 × color 3, uint8",
             "patches_value": "channel 2 × rank 2, float32",
             "patches_picture": "channel 2 × rank 2, text",
         }
 
 
 def test_a_sheet_of_pictures_says_what_a_stroke_means_and_no_scale():
-    shown = colour_grid(pictures(3, 5), empty=[True, False, True])
+    shown = color_grid(pictures(3, 5), empty=[True, False, True])
     lines = Export("Patches", lambda: [shown], lambda: [], "", False).sheet().lines
     assert lines[:2] == ["Nine of them", "2 tiles without a picture are struck through"]
-    whole = colour_grid(pictures(3, 5))
+    whole = color_grid(pictures(3, 5))
     lines = Export("Patches", lambda: [whole], lambda: [], "", False).sheet().lines
     assert lines[1].startswith("VGG Viz")

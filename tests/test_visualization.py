@@ -8,13 +8,13 @@ from scipy import ndimage, special
 
 from tests.support.maps import frozen
 from tests.support.weights_files import ReferenceWeights, reference_folder
-from tests.test_field import amid_mean_colour, by_numpy, outcome
-from vgg_viz import visualisation
+from tests.test_field import amid_mean_color, by_numpy, outcome
+from vgg_viz import visualization
 from vgg_viz.architecture import VGG19
 from vgg_viz.explanation import receptive_fields
 from vgg_viz.field import FieldPass
 from vgg_viz.network import Network, import_keras
-from vgg_viz.visualisation import (
+from vgg_viz.visualization import (
     Adam,
     Frequencies,
     Making,
@@ -45,7 +45,7 @@ def reference_network():
 
 @pytest.fixture
 def few_steps(monkeypatch):
-    monkeypatch.setattr(visualisation, "STEPS", {1: 3, 2: 3, 3: 3, 4: 2, 5: 1})
+    monkeypatch.setattr(visualization, "STEPS", {1: 3, 2: 3, 3: 3, 4: 2, 5: 1})
 
 
 def finished(network, name, channels, seed=0, recipe="recipe"):
@@ -116,7 +116,7 @@ def test_made_pictures_are_answered_to_more_than_a_photograph(reference_network,
         ("block5_conv4", "recipe"),
     ],
 )
-def test_a_claimed_value_is_the_networks_own_of_the_picture_amid_mean_colour(
+def test_a_claimed_value_is_the_networks_own_of_the_picture_amid_mean_color(
     name, recipe, biased_network, few_steps
 ):
     layer = LAYERS[name]
@@ -124,7 +124,7 @@ def test_a_claimed_value_is_the_networks_own_of_the_picture_amid_mean_colour(
     pixels, values = made(biased_network, name, channels, recipe=recipe)
     middle = layer.output_shape[0] // 2
     for picture, value, channel in zip(pixels, values, channels, strict=True):
-        maps = biased_network.feature_maps(amid_mean_colour(picture, layer), name)
+        maps = biased_network.feature_maps(amid_mean_color(picture, layer), name)
         expected = maps[channel - 1, middle, middle]
         assert value == pytest.approx(expected, rel=1e-4)
 
@@ -149,7 +149,7 @@ def test_what_is_pasted_beyond_the_border_is_cut_off(name, photograph):
     side, last = picture_side(layer), layer.output_shape[0] - 1
     picture = np.random.default_rng(side).integers(0, 256, (side, side, 3), np.uint8)
     for row, column in [(0, 0), (last, 0), (last // 2, last), (1, last // 3)]:
-        # Position 0 is centred at `offset`, and each next one is a stride further.
+        # Position 0 is centered at `offset`, and each next one is a stride further.
         top, left = (
             224 + int(layer.offset + layer.stride * position - (side - 1) / 2)
             for position in (row, column)
@@ -237,7 +237,7 @@ def test_channels_that_are_not_there_are_refused(channels, untrained_network):
 
 
 @pytest.mark.parametrize("side", [3, 4, 5, 10])
-def test_colours_are_sums_of_waves(side):
+def test_colors_are_sums_of_waves(side):
     canvas = Frequencies(side)
     (wide,) = {canvas.canvas_side}
     numbers = np.random.default_rng(side).normal(0, 0.3, (1, *canvas.begin([0]).shape))
@@ -255,15 +255,15 @@ def test_colours_are_sums_of_waves(side):
     mix = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
     mix /= np.sqrt((mix**2).sum(axis=0)).max()
     expected = 255 * special.expit(np.einsum("cd,dyx->yxc", mix, waves))
-    got = canvas.colours(numbers)
+    got = canvas.colors(numbers)
     assert got.dtype == np.float32
     np.testing.assert_allclose(got[0], expected, atol=1e-3)
 
 
 @pytest.fixture
-def exact_colours(monkeypatch):
-    """Colours in double precision: small differences would be lost in single ones."""
-    monkeypatch.setattr(visualisation, "squashed", lambda numbers: 255 * special.expit(numbers))
+def exact_colors(monkeypatch):
+    """Colors in double precision: small differences would be lost in single ones."""
+    monkeypatch.setattr(visualization, "squashed", lambda numbers: 255 * special.expit(numbers))
 
 
 def directions(shape, random):
@@ -276,18 +276,18 @@ def directions(shape, random):
 
 
 @pytest.mark.parametrize("side", [4, 5, 9])
-@pytest.mark.parametrize("parametrised", [Frequencies, Pixels])
-def test_what_leads_back_is_the_slope_of_what_leads_there(parametrised, side, exact_colours):
-    canvas = parametrised(side)
+@pytest.mark.parametrize("parametrized", [Frequencies, Pixels])
+def test_what_leads_back_is_the_slope_of_what_leads_there(parametrized, side, exact_colors):
+    canvas = parametrized(side)
     random = np.random.default_rng(side)
     numbers = random.normal(0, 0.1, (2, *canvas.begin([0]).shape))
     weight = random.standard_normal((2, side, side, 3))
     view = canvas.view(POSE)
 
     def value(numbers):
-        return (weight * view.of(canvas.colours(numbers))).sum()
+        return (weight * view.of(canvas.colors(numbers))).sum()
 
-    gradient = canvas.back(canvas.colours(numbers), view.back(weight))
+    gradient = canvas.back(canvas.colors(numbers), view.back(weight))
     assert gradient.shape == numbers.shape
     for direction in directions(numbers.shape, random):
         slope = (value(numbers + 1e-5 * direction) - value(numbers - 1e-5 * direction)) / 2e-5
@@ -295,27 +295,27 @@ def test_what_leads_back_is_the_slope_of_what_leads_there(parametrised, side, ex
         assert slope == pytest.approx((gradient * direction).sum(), rel=1e-6, abs=smallest)
 
 
-@pytest.mark.parametrize("parametrised", [Frequencies, Pixels])
+@pytest.mark.parametrize("parametrized", [Frequencies, Pixels])
 @pytest.mark.parametrize("pose", [POSE, Pose(-0.17, 1.1, (-0.5, 0.5))], ids=["one", "another"])
 @pytest.mark.parametrize("name", ["block1_conv1", "block1_conv2", "block2_conv1", "block3_conv2"])
 def test_finite_differences_through_all_of_it(
-    name, parametrised, pose, biased_network, exact_colours
+    name, parametrized, pose, biased_network, exact_colors
 ):
     """Through the network in NumPy, in double precision, where steps are too small for a ReLU."""
     layer, channel = LAYERS[name], 4
-    canvas = parametrised(layer.receptive_field)
+    canvas = parametrized(layer.receptive_field)
     random = np.random.default_rng(layer.index)
     numbers = random.normal(0, 0.05, (1, *canvas.begin([0]).shape))
     view = canvas.view(pose)
 
     def value(numbers):
-        return by_numpy(view.of(canvas.colours(numbers)), layer)[0, channel - 1]
+        return by_numpy(view.of(canvas.colors(numbers)), layer)[0, channel - 1]
 
-    colours = canvas.colours(numbers)
+    colors = canvas.colors(numbers)
     field = FieldPass(biased_network, layer, canvas.side)
-    (values, gradient), _ = outcome(field.values(view.of(colours), [channel]))
+    (values, gradient), _ = outcome(field.values(view.of(colors), [channel]))
     assert values[0] == pytest.approx(value(numbers), rel=1e-4)
-    slopes = canvas.back(colours, view.back(gradient))
+    slopes = canvas.back(colors, view.back(gradient))
     for direction in directions(numbers.shape, random):
         step = 1e-7 / np.abs(direction).max()
         climbed = value(numbers + step * direction) - value(numbers - step * direction)
@@ -324,14 +324,14 @@ def test_finite_differences_through_all_of_it(
         assert climbed / (2 * step) == expected
 
 
-def test_squashed_numbers_are_colours():
+def test_squashed_numbers_are_colors():
     numbers = np.linspace(-12, 12, 97)
-    colours = squashed(numbers)
-    assert colours.dtype == np.float32
-    np.testing.assert_allclose(colours, 255 * special.expit(numbers), rtol=1e-6)
+    colors = squashed(numbers)
+    assert colors.dtype == np.float32
+    np.testing.assert_allclose(colors, 255 * special.expit(numbers), rtol=1e-6)
     slope = 255 * special.expit(numbers) * special.expit(-numbers)
-    np.testing.assert_allclose(unsquashed(colours, np.ones(97)), slope, atol=1e-4)
-    # As far out as numbers ever get there is a colour still.
+    np.testing.assert_allclose(unsquashed(colors, np.ones(97)), slope, atol=1e-4)
+    # As far out as numbers ever get there is a color still.
     assert np.isfinite(squashed(np.array([-80.0, 80.0], np.float32))).all()
     assert rounded(np.array([0.2, 0.7, 254.6], np.float32)).tolist() == [0, 1, 255]
 
@@ -346,28 +346,28 @@ def test_a_view_is_scipys_bilinear_interpolation(side):
     rows, columns = frozen(random.uniform(-1, side, (2, 4, 4)))
     seen = View(rows, columns, side).of(canvases)
     for canvas, picture in zip(canvases, seen, strict=True):
-        for colour in range(3):
+        for color in range(3):
             expected = ndimage.map_coordinates(
-                canvas[..., colour], [rows, columns], order=1, mode="nearest"
+                canvas[..., color], [rows, columns], order=1, mode="nearest"
             )
-            np.testing.assert_allclose(picture[..., colour], expected, rtol=0, atol=1e-6)
+            np.testing.assert_allclose(picture[..., color], expected, rtol=0, atol=1e-6)
 
 
 def test_a_view_turns_scales_and_shifts_about_the_middle():
     canvas = Frequencies(8)
     assert canvas.canvas_side == 10
-    # The colour of a place says where it is.
+    # The color of a place says where it is.
     places = np.stack([*np.meshgrid(np.arange(10.0), np.arange(10.0), indexing="ij")], axis=-1)
-    colours = np.concatenate([places, np.zeros((10, 10, 1))], axis=-1)[None]
-    upright = canvas.view(Pose(0, 1, (0, 0))).of(colours)
-    np.testing.assert_allclose(upright, canvas.middle(colours))
-    shifted = canvas.view(Pose(0, 1, (0.5, -0.5))).of(colours)
+    colors = np.concatenate([places, np.zeros((10, 10, 1))], axis=-1)[None]
+    upright = canvas.view(Pose(0, 1, (0, 0))).of(colors)
+    np.testing.assert_allclose(upright, canvas.middle(colors))
+    shifted = canvas.view(Pose(0, 1, (0.5, -0.5))).of(colors)
     np.testing.assert_allclose(shifted - upright, np.broadcast_to([1, -1, 0], upright.shape))
-    turned = canvas.view(Pose(0.1, 0.9, (0, 0))).of(colours)[0, ..., :2] - 4.5
+    turned = canvas.view(Pose(0.1, 0.9, (0, 0))).of(colors)[0, ..., :2] - 4.5
     lengths = np.hypot(*turned.transpose(2, 0, 1)) / np.hypot(*(upright[0, ..., :2] - 4.5).T)
     np.testing.assert_allclose(lengths, 0.9, rtol=1e-6)
-    flat = Pixels(8).view(POSE).of(colours[:, :8, :8])
-    np.testing.assert_array_equal(flat, colours[:, :8, :8])
+    flat = Pixels(8).view(POSE).of(colors[:, :8, :8])
+    np.testing.assert_array_equal(flat, colors[:, :8, :8])
 
 
 def test_poses_are_of_the_seed_and_within_their_bounds():

@@ -23,7 +23,7 @@ _TURNS = {  # EXIF 2.3, 4.6.4 A
 
 
 def upright_rgb(stored: Stored, *, as_stored: bool = False) -> Image.Image:
-    """A stored picture as an upright sRGB one of mode ``"RGB"``, over white, missing rows grey."""
+    """A stored picture as an upright sRGB one of mode ``"RGB"``, over white, missing rows gray."""
     image = _eight_bits(stored, as_stored=as_stored)
     image = _on_white(image, alpha_unsure=stored.alpha_unsure)
     converted = _by_profile(image, stored.profile) if stored.profile else None
@@ -47,7 +47,7 @@ def _eight_bits(stored: Stored, *, as_stored: bool) -> Image.Image:
 
 
 def _with_missing(image: Image.Image, rows: Rows) -> Image.Image:
-    """The picture with missing rows grey; between others, each is like the one above."""
+    """The picture with missing rows gray; between others, each is like the one above."""
     pixels = np.array(image)
     if rows.interlaced:
         above = np.maximum.accumulate(np.where(rows.present, np.arange(len(pixels)), 0))
@@ -64,17 +64,17 @@ def _on_white(image: Image.Image, *, alpha_unsure: bool) -> Image.Image:
     """
     if not image.has_transparency_data:
         return image
-    colour = image if image.mode == "RGBA" else image.convert("RGBA")
-    alpha = colour.getchannel("A")
+    color = image if image.mode == "RGBA" else image.convert("RGBA")
+    alpha = color.getchannel("A")
     if alpha_unsure and alpha.getextrema() == (0, 0):
-        return colour.convert("RGB")
+        return color.convert("RGB")
     canvas = Image.new("L" if image.mode in ("1", "L", "LA") else "RGB", image.size, "white")
-    canvas.paste(colour, mask=alpha)
+    canvas.paste(color, mask=alpha)
     return canvas
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """The picture in sRGB, as its colour profile says; ``None`` where the profile is no use.
+    """The picture in sRGB, as its color profile says; ``None`` where the profile is no use.
 
     That is where it is broken, made for another kind of picture, or sRGB itself.
     """
@@ -107,12 +107,12 @@ def _differ_by_rounding(first: Image.Image, second: Image.Image) -> bool:
     return all(cast("tuple[int, int]", each.getextrema())[1] <= 1 for each in apart)
 
 
-def _profile_mode(image_mode: str, colour_space: str) -> str | None:
-    """The mode in which a profile of that colour space applies to such a picture, if it does."""
-    if colour_space == "CMYK" and image_mode == "CMYK":
+def _profile_mode(image_mode: str, color_space: str) -> str | None:
+    """The mode in which a profile of that color space applies to such a picture, if it does."""
+    if color_space == "CMYK" and image_mode == "CMYK":
         return "CMYK"
-    if colour_space == "GRAY" and image_mode in ("1", "L"):
+    if color_space == "GRAY" and image_mode in ("1", "L"):
         return "L"
-    if colour_space == "RGB" and image_mode not in ("CMYK", "LAB"):
+    if color_space == "RGB" and image_mode not in ("CMYK", "LAB"):
         return "RGB"
     return None
