@@ -35,7 +35,7 @@ test: $(VENV)/test.installed ## pass the tests
 	$(BIN)/python -m pytest -m "not browser and not load and not real" -n $(WORKERS) --dist loadfile
 
 test-real: $(VENV)/test.installed ## compare with Keras on its real full file, which VGG_VIZ_WEIGHTS names
-	$(BIN)/python -m pytest -m real tests/test_real_weights.py
+	$(BIN)/python -m pytest -m real tests/model/test_real_weights.py
 
 test-js: ## pass the tests of the JavaScript, where there is Node
 	$(if $(NODE),$(NODE) --test tests/javascript/*.test.mjs,@echo "Tests of the JavaScript skipped: there is no Node.")

@@ -4,18 +4,18 @@ from importlib import import_module
 
 import streamlit as st
 
-from vgg_viz.links import VIEWS
-from vgg_viz.ui.page import errors, footer, keys, masthead, process, style, tour_panel
+from vgg_viz.ui.page import errors, footer, header, keys, process, style, tour_panel
+from vgg_viz.views import VIEWS
 
 process.prepare()
 # Not a picture for an icon: Streamlit would import NumPy and Pillow before the title.
 st.set_page_config(page_title="VGG Viz", page_icon="🔬", layout="wide")
 with errors.told():
-    view = masthead.show()
-    st.set_page_config(page_title=f"{VIEWS[view]} · VGG Viz")
+    view = header.show()
+    st.set_page_config(page_title=f"{VIEWS[view].label} · VGG Viz")
     style.apply()
     keys.listen()
-    with tour_panel.stage(view, masthead.tools):
+    with tour_panel.stage(view, header.tools):
         # Only the chosen view is imported: the page is there before NumPy and what builds on it.
-        import_module(f"vgg_viz.ui.views.{view}").show(st.container())
+        import_module(f"vgg_viz.ui.views.{VIEWS[view].module}").show(st.container())
     footer.show()

@@ -4,10 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.maps import BiasedWeights, all_layers
-from vgg_viz import images, samples
-from vgg_viz.architecture import VGG19
-from vgg_viz.network import Network, preprocess
-from vgg_viz.weights import UntrainedWeights
+from vgg_viz import samples
+from vgg_viz.image_io import images
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.network import Network, preprocess
+from vgg_viz.model.weights import UntrainedWeights
 
 # Before the first import of TensorFlow: no reports about the machine it finds.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -13,10 +13,10 @@ from tests.support import REPOSITORY
 from tests.support.making import STEPS, Workshop, four, network_of, picture
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz import atlas
-from vgg_viz.architecture import VGG19
+from vgg_viz.interpretability.feature_visualization.image_store import FOLDER, MadeStore, Series
 from vgg_viz.links import MOST_SEEDS
-from vgg_viz.made_store import FOLDER, MadeStore, Series
-from vgg_viz.weights import WeightsUnavailable
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.weights import WeightsUnavailable
 
 FIRST, EYES = (VGG19.conv_layer(name) for name in ("block1_conv1", "block2_conv1"))
 NETWORK = network_of("mine")

@@ -31,13 +31,14 @@ from tests.support import REPOSITORY, file_server
 from tests.support.company_proxy import company_proxy
 from tests.support.file_server import FileServer, serve
 from tests.support.weights_files import pass_for_keras, write_hollow_weights, write_keras_weights
-from vgg_viz import keras_files, weights
-from vgg_viz.downloads import DownloadError, StorageError, download
-from vgg_viz.network import Network
+from vgg_viz.downloads import keras_files
+from vgg_viz.downloads.fetching import DownloadError, StorageError, download
+from vgg_viz.downloads.temporary_directories import remove_strays
+from vgg_viz.model import weights
+from vgg_viz.model.network import Network
+from vgg_viz.model.weights import FULL, NOTOP, UntrainedWeights, WeightsUnavailable, obtain
 from vgg_viz.serving import loading
-from vgg_viz.ui.state.serving import shared
-from vgg_viz.weights import FULL, NOTOP, UntrainedWeights, WeightsUnavailable, obtain
-from vgg_viz.workplaces import remove_strays
+from vgg_viz.ui.state.shared_instance import shared
 
 fcntl = pytest.importorskip("fcntl", reason="there are no POSIX signals and locks here")
 
@@ -51,7 +52,7 @@ import sys
 from dataclasses import replace
 from types import SimpleNamespace
 import pooch.core
-from vgg_viz import weights
+from vgg_viz.model import weights
 pooch.core.time = SimpleNamespace(sleep=lambda seconds: None)
 weights.NOTOP = replace(weights.NOTOP, md5=sys.argv[1])
 weights.KERAS_FILES = (weights.NOTOP,)
@@ -70,7 +71,7 @@ except weights.WeightsUnavailable as error:
 FETCH_FULL = """
 import sys
 from dataclasses import replace
-from vgg_viz import weights
+from vgg_viz.model import weights
 weights.FULL = replace(weights.FULL, md5=sys.argv[1], size=int(sys.argv[2]))
 try:
     print("found", weights.fetch_full().path, flush=True)
@@ -81,8 +82,8 @@ except weights.WeightsUnavailable as error:
 # Computes until it is killed, and says where it is.
 COMPUTE = """
 import numpy as np
-from vgg_viz.network import Network
-from vgg_viz import weights
+from vgg_viz.model.network import Network
+from vgg_viz.model import weights
 stored = weights.obtain()
 class Told:
     label = stored.label

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vgg_viz.architecture import VGG19
 from vgg_viz.links import (
     FIELDS,
     MOST_PARTS,
@@ -20,6 +19,7 @@ from vgg_viz.links import (
     shortened,
     write,
 )
+from vgg_viz.model.architecture import VGG19
 from vgg_viz.samples import SAMPLES
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=200)

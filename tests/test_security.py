@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.support import REPOSITORY
-from vgg_viz.picture_limits import MAX_MEGABYTES
+from vgg_viz.image_io.limits import MAX_MEGABYTES
 
 PACKAGE = REPOSITORY / "vgg_viz"
 MODULES = [REPOSITORY / "streamlit_app.py", *sorted(PACKAGE.rglob("*.py"))]
@@ -41,9 +41,9 @@ UI_FILES = {
         "ui/widgets/components/__init__.py",
         "(FOLDER / f'{name}.js').read_text(encoding='utf-8')",
     ): ("names of components and of what they import, written in the source"),
-    ("ui/parts/at_hand.py", "given.open(look)"): "no file: a picture in the session",
-    ("ui/parts/at_hand.py", "self.open()"): "no file: a picture at hand",
-    ("ui/parts/patches.py", "self.pictures[index].open()"): "the same",
+    ("ui/parts/available_images.py", "given.open(look)"): "no file: a picture in the session",
+    ("ui/parts/available_images.py", "self.open()"): "no file: a picture at hand",
+    ("ui/parts/patch_grids.py", "self.pictures[index].open()"): "the same",
     ("ui/widgets/own_pictures.py", "own.open(Look(fit, as_stored=False))"): "the same",
     ("ui/widgets/own_pictures.py", "self.open(fit)"): "the same",
     ("ui/widgets/own_pictures.py", "Image.open(io.BytesIO(data))"): "bytes of our own making",
@@ -54,19 +54,21 @@ UI_FILES = {
 }
 # Which modules of the core touch files at all, and whose names they take.
 CORE_FILES = {
-    "class_names.py": "the environment, and what keras_files.py has found",
-    "keras_files.py": "the environment, and names of its own",
-    "downloads.py": "a folder and a name given by keras_files.py and ui/widgets/picture_chooser.py",
-    "workplaces.py": "a folder and a name given by downloads.py",
-    "made_store.py": "a folder beside what weights.py has found, and names of layers and numbers",
-    "weights.py": "the environment, which whoever runs the server sets",
-    "dense.py": "the file that weights.py has found",
+    "model/class_names.py": "the environment, and what keras_files.py has found",
+    "downloads/keras_files.py": "the environment, and names of its own",
+    "downloads/fetching.py": "folders and names given by keras_files.py and picture_chooser.py",
+    "downloads/temporary_directories.py": "a folder and a name given by downloads.py",
+    "interpretability/feature_visualization/image_store.py": (
+        "a folder beside what weights.py has found, and names of layers and numbers"
+    ),
+    "model/weights.py": "the environment, which whoever runs the server sets",
+    "model/dense_layers.py": "the file that weights.py has found",
     "samples.py": "names out of its own table",
     "serving/memory.py": "Linux' files about this process",
     "tours.py": "the page's own tour; others come as bytes",
-    "exports.py": "Matplotlib's fonts",
-    "picture_decoding.py": "bytes in memory",
-    "reproduction.py": "in the script that it writes, which runs at the visitor's",
+    "export/sheets.py": "Matplotlib's fonts",
+    "image_io/decoding.py": "bytes in memory",
+    "export/scripts.py": "in the script that it writes, which runs at the visitor's",
 }
 FILE_CALLS = {
     "open",
@@ -158,7 +160,7 @@ def test_files_are_opened_under_names_of_our_own_only():
 def test_only_downloads_opens_addresses():
     for path in MODULES:
         found = {name for name in imported(path) if name.split(".")[0] in NETWORK}
-        allowed = {"urllib.parse"} if place(path) != "downloads.py" else found
+        allowed = {"urllib.parse"} if place(path) != "downloads/fetching.py" else found
         assert found <= allowed, path
 
 
@@ -170,8 +172,11 @@ def test_downloads_are_those_listed_and_no_visitors():
         if name_of(call) == "download"
     }
     # `urls` are Keras' addresses or the operator's; all are held against Keras' MD5.
-    assert found == {("keras_files.py", "urls"), ("ui/widgets/picture_chooser.py", "ROBIN_URL")}
-    source = (PACKAGE / "keras_files.py").read_text(encoding="utf-8")
+    assert found == {
+        ("downloads/keras_files.py", "urls"),
+        ("ui/widgets/picture_chooser.py", "ROBIN_URL"),
+    }
+    source = (PACKAGE / "downloads/keras_files.py").read_text(encoding="utf-8")
     assert "urls = file.addresses(environment)" in source
     assert "md5=file.md5" in source
 

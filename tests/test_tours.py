@@ -15,14 +15,14 @@ from scipy import ndimage
 from tests.support import REPOSITORY
 from tests.support.thin import outcome
 from tests.support.weights_files import ReferenceWeights, reference_folder
-from vgg_viz import links
-from vgg_viz.architecture import VGG19
-from vgg_viz.attribution import Question, attribute
-from vgg_viz.images import load_picture
-from vgg_viz.network import Network
+from vgg_viz.image_io.images import load_picture
+from vgg_viz.interpretability.attribution.attribution_pass import Question, attribute
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.network import Network
+from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.samples import SAMPLES, sample_bytes
 from vgg_viz.tours import BUILT_IN, Step, Tour, TourError, Words, built_in, parse, said
-from vgg_viz.weights import UntrainedWeights
+from vgg_viz.views import VIEWS
 
 TITLE = 'title = "A tour"\n'
 STEP = '[[step]]\ntitle = "A step"\ntext = "Some words."\npage = "?view=Blocks"\n'
@@ -545,7 +545,7 @@ def named_in(words):
 
 @pytest.mark.parametrize("step", built_in().steps, ids=lambda step: step.title)
 def test_the_built_in_pages_are_within_their_layers(step):
-    assert step.page["view"] in links.VIEWS
+    assert step.page["view"] in VIEWS
     if step.page["view"] not in ("filters", "maps", "excites"):
         return
     layer = VGG19.layer(step.page["layer"])
@@ -563,7 +563,7 @@ def test_the_built_in_pages_are_within_their_layers(step):
 
 def test_every_view_is_shown_and_so_is_what_training_changed():
     pages = [step.page for step in built_in().steps]
-    assert {page["view"] for page in pages} == set(links.VIEWS)
+    assert {page["view"] for page in pages} == set(VIEWS)
     assert any(page.get("compare") == "network" for page in pages)
 
 

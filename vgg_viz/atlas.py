@@ -15,12 +15,22 @@ from math import ceil, isfinite
 from time import monotonic
 from typing import Any
 
-from vgg_viz.architecture import VGG19, ConvLayer
+from vgg_viz.interpretability.feature_visualization.image_store import MadeStore, Series, store_of
+from vgg_viz.interpretability.feature_visualization.optimization import (
+    MadePicture,
+    Making,
+    batch_size,
+)
 from vgg_viz.links import FIELDS, RECIPES, LinkError, Recipe
-from vgg_viz.made_store import MadeStore, Series, store_of
-from vgg_viz.network import Network, import_keras
-from vgg_viz.visualization import MadePicture, Making, batch_size
-from vgg_viz.weights import UntrainedWeights, Weights, WeightsError, WeightsUnavailable, obtain
+from vgg_viz.model.architecture import VGG19, ConvLayer
+from vgg_viz.model.network import Network, import_keras
+from vgg_viz.model.weights import (
+    UntrainedWeights,
+    Weights,
+    WeightsError,
+    WeightsUnavailable,
+    obtain,
+)
 
 DEFAULT_BLOCKS = (1, 2, 3)
 INTERRUPTED = 130  # the exit status that shells give to Ctrl-C

@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl, quote_plus
 
-from vgg_viz.architecture import VGG19
+from vgg_viz.model.architecture import VGG19
 from vgg_viz.samples import SAMPLES
+from vgg_viz.views import VIEWS
 
 Value = str | int | bool | tuple[str, ...] | tuple[int, ...] | None
 Name = TypeVar("Name", bound=str)
@@ -31,15 +32,7 @@ Attributing = Literal["contribution", "gradient", "guided", "deconvnet", "integr
 
 ROBIN, OWN = "robin", "own"
 
-VIEWS = {
-    "architecture": "Architecture",
-    "filters": "Filters",
-    "maps": "Feature maps",
-    "excites": "What excites it",
-    "blocks": "Blocks",
-    "classes": "Classes",
-    "conclusion": "Conclusion",
-}
+VIEW_LABELS = {view.name: view.label for view in VIEWS.values()}
 PICTURES = {sample.name: sample.title for sample in SAMPLES} | {ROBIN: "Robin", OWN: "Your own"}
 SOURCES = {"upload": "Upload", "camera": "Camera"}
 FITS: dict[Fit, str] = {"stretch": "Stretched", "crop": "Cropped"}
@@ -240,7 +233,7 @@ OTHERS = re.compile("(?i)embed|embed_options|debug|utm_.*|fbclid|gclid")
 
 FIELDS: Mapping[str, Field] = MappingProxyType(
     {
-        "view": Choice(VIEWS),
+        "view": Choice(VIEW_LABELS),
         "picture": Choice(PICTURES),
         "source": Choice(SOURCES),
         "fit": Choice(FITS),

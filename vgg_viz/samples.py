@@ -102,7 +102,7 @@ def sample_bytes(name: str) -> bytes:
 
 
 def thumbnail_bytes(name: str) -> bytes:
-    """The sample of that name as a small square JPEG, as `vgg_viz.images.thumbnail` made it.
+    """The sample of that name as a small square JPEG, as `images.thumbnail` made it.
 
     Raises:
         KeyError: there is none.

@@ -26,11 +26,11 @@ from tests.bench.measure import (
 from tests.support import REPOSITORY
 from tests.support.truth import CheapDense
 from tests.support.weights_files import write_full_weights
-from vgg_viz import classes
-from vgg_viz.architecture import VGG19
-from vgg_viz.dense import SLAB_ROWS, DenseWeights, open_dense, slab_count
-from vgg_viz.network import import_keras
-from vgg_viz.weights import IMAGENET_LABEL, StoredWeights, UntrainedWeights
+from vgg_viz.interpretability.class_evidence import evidence
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.dense_layers import SLAB_ROWS, DenseWeights, open_dense, slab_count
+from vgg_viz.model.network import import_keras
+from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, UntrainedWeights
 
 CLASS = 285
 ANSWER_SECONDS, EVIDENCE_SECONDS = 0.05, 0.3
@@ -58,7 +58,7 @@ def answer(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort) -> 
     return limited(
         "block5_conv4's maps to the answer, beside Keras' dense layers in memory",
         lambda: head(batch).numpy(),
-        lambda: classes.answer(dense, maps),
+        lambda: evidence.answer(dense, maps),
         effort,
         ANSWER_SECONDS,
     )
@@ -72,7 +72,7 @@ def taking_away(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort
     return limited(
         "evidence by taking away each of 196 places, beside one batch of Keras' dense layers",
         lambda: head(batch).numpy(),
-        lambda: classes.lost_without_places(dense, maps),
+        lambda: evidence.lost_without_places(dense, maps),
         effort,
         EVIDENCE_SECONDS,
     )
@@ -83,19 +83,19 @@ def grad_cam(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort) -
     import tensorflow as tf
 
     source = tf.constant(np.moveaxis(maps, 0, -1)[None])
-    found = classes.answer(dense, maps)
+    found = evidence.answer(dense, maps)
 
     def tape() -> np.ndarray:
         with tf.GradientTape() as noted:
             noted.watch(source)
             logit = head(source)[0, CLASS]
         gradients = np.moveaxis(noted.gradient(logit, source).numpy()[0], -1, 0)
-        return classes.grad_cam(maps, gradients)
+        return evidence.grad_cam(maps, gradients)
 
     return limited(
         "evidence by Grad-CAM, beside TensorFlow's gradients",
         tape,
-        lambda: classes.grad_cam(maps, classes.gradient(dense, maps, found, CLASS).values),
+        lambda: evidence.grad_cam(maps, evidence.gradient(dense, maps, found, CLASS).values),
         effort,
         EVIDENCE_SECONDS,
     )
@@ -137,11 +137,11 @@ def measure_memory(path: Path) -> int:
     """The bytes of anonymous memory that everything takes at most, in this process."""
     dense, maps = dense_of(path), last_maps()
     with watching_memory() as taken:
-        found = classes.answer(dense, maps)
+        found = evidence.answer(dense, maps)
         kept = [
-            classes.lost_without_places(dense, maps),
-            classes.lost_without_maps(dense, maps),
-            classes.gradient(dense, maps, found, CLASS).values,
+            evidence.lost_without_places(dense, maps),
+            evidence.lost_without_maps(dense, maps),
+            evidence.gradient(dense, maps, found, CLASS).values,
         ]
     return max(taken) if kept else 0
 

@@ -26,13 +26,18 @@ from tests.bench.measure import (
 from tests.bench.pictures import LAST, cat
 from tests.support import REPOSITORY
 from tests.support.thin import outcome
-from vgg_viz.architecture import VGG19
-from vgg_viz.attribution import Attribution, Method, Question, attribute
-from vgg_viz.network import Network
+from vgg_viz.interpretability.ablation import changes
+from vgg_viz.interpretability.attribution.attribution_pass import (
+    Attribution,
+    Method,
+    Question,
+    attribute,
+)
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.network import Network
+from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
-from vgg_viz.silencing import changes
-from vgg_viz.weights import UntrainedWeights
 
 # Of values in the middle of these layers, back to the pixels: at most so many seconds.
 TIMED = {

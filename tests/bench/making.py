@@ -23,13 +23,13 @@ from tests.bench.measure import (
     middle,
 )
 from tests.support import REPOSITORY
-from vgg_viz.architecture import VGG19
-from vgg_viz.network import Network
-from vgg_viz.serving.making import Maker, Subject
+from vgg_viz.interpretability.feature_visualization.optimization import Making, batch_size
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.network import Network
+from vgg_viz.model.weights import UntrainedWeights
+from vgg_viz.serving.optimization_worker import Maker, Subject
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
-from vgg_viz.visualization import Making, batch_size
-from vgg_viz.weights import UntrainedWeights
 
 TIMED = ("block1_conv1", "block2_conv2", "block3_conv4", "block4_conv4", "block5_conv4")
 BESIDE = "block3_conv4"

@@ -16,8 +16,8 @@ from tests.bench import browser as pages
 from tests.bench.browser import OTHER_SCALE, shown_in
 from tests.bench.measure import Effort, Row, attempt, duration, durations, interleaved, middle
 from tests.bench.place import Place
-from vgg_viz.architecture import VGG19
-from vgg_viz.links import VIEWS
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.views import VIEWS
 
 LAYER = VGG19.layer("block3_conv3").title
 CONTROL_SECONDS = 0.080  # a control of the grid moved

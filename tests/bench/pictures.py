@@ -20,15 +20,15 @@ from tests.bench.measure import (
     within,
 )
 from tests.support.weights_files import ReferenceWeights, reference_folder
-from vgg_viz.architecture import VGG19
-from vgg_viz.images import load_picture
-from vgg_viz.mosaic import mosaic, near_square, png
-from vgg_viz.network import Network, network_input, preprocess, tiles_first
+from vgg_viz.export.mosaic import mosaic, near_square, png
+from vgg_viz.image_io.images import load_picture
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.network import Network, network_input, preprocess, tiles_first
+from vgg_viz.model.weights import UntrainedWeights, Weights
 from vgg_viz.samples import SAMPLES, sample_bytes
 from vgg_viz.serving.results import span_of_maps
-from vgg_viz.ui.views.filters import LARGEST_TILE
+from vgg_viz.ui.views.filters_view import LARGEST_TILE
 from vgg_viz.ui.widgets.grid import PAGE_WIDTH, Grid, Place, draw, tell
-from vgg_viz.weights import UntrainedWeights, Weights
 
 BLOCK_MAPS = 64
 MAXIMUM_BYTES = 10**6

@@ -14,9 +14,9 @@ from scipy.ndimage import gaussian_filter
 from tests.bench import browser as pages
 from tests.support.server import running_app
 from tests.support.weights_files import write_keras_weights
-from vgg_viz.architecture import VGG19
-from vgg_viz.mosaic import mosaic, png
-from vgg_viz.weights import PATH_VARIABLE, UntrainedWeights
+from vgg_viz.export.mosaic import mosaic, png
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.weights import PATH_VARIABLE, UntrainedWeights
 
 TITLE_PAGE = 'import streamlit as st\n\nst.title("VGG Viz: look inside VGG19")\n'
 

@@ -11,7 +11,7 @@ from tests.bench import browser as pages
 from tests.bench.measure import Effort, NotRun, Row, attempt, bounded, interleaved, within
 from tests.bench.place import Place
 from tests.support import REPOSITORY
-from vgg_viz.architecture import VGG19
+from vgg_viz.model.architecture import VGG19
 
 RESIDENT_BYTES = 1.1e9
 

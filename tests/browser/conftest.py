@@ -23,7 +23,7 @@ from tests.support.reading import settle
 from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS, running_app
 from tests.support.truth import CheapDense
 from tests.support.weights_files import write_full_weights
-from vgg_viz.weights import UntrainedWeights
+from vgg_viz.model.weights import UntrainedWeights
 
 # The first to want a network waits for TensorFlow.
 expect.set_options(timeout=60_000)

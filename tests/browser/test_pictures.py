@@ -5,11 +5,11 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.image_io.test_picture_kinds import KINDS
 from tests.support.reading import settle
 from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS
-from tests.test_picture_kinds import KINDS
 from vgg_viz import links
-from vgg_viz.picture_limits import MAX_BYTES
+from vgg_viz.image_io.limits import MAX_BYTES
 
 pytestmark = pytest.mark.browser
 

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.reading import settle
-from vgg_viz.architecture import VGG19
-from vgg_viz.explanation import receptive_fields
-from vgg_viz.figures import figure
+from vgg_viz.export.number_format import figure
+from vgg_viz.interpretability.decomposition import receptive_fields
+from vgg_viz.model.architecture import VGG19
 
 pytestmark = pytest.mark.browser
 

@@ -18,7 +18,7 @@ from tests.support.nginx import NGINX, running_nginx
 from tests.support.reading import settle
 from tests.support.server import Server, free_port, running_server
 from tests.support.weights_files import write_keras_weights
-from vgg_viz.weights import UntrainedWeights
+from vgg_viz.model.weights import UntrainedWeights
 
 pytestmark = pytest.mark.browser
 

@@ -23,9 +23,9 @@ SERVED = [
     "/static/",
     "/media/",
     "/component/",
-    "/component/vgg_viz.mosaic/",
+    "/component/vgg_viz.export.mosaic/",
     "/_stcore/bidi-components/",
-    "/_stcore/bidi-components/vgg_viz.mosaic/",
+    "/_stcore/bidi-components/vgg_viz.export.mosaic/",
     "/_stcore/upload_file/",
     "/app/static/",
 ]

@@ -12,9 +12,9 @@ from tests.support.server import running_app
 from tests.support.truth import CheapDense
 from tests.support.weights_files import write_full_weights
 from vgg_viz import links
+from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.samples import sample
 from vgg_viz.tours import built_in
-from vgg_viz.weights import UntrainedWeights
 
 pytestmark = pytest.mark.browser
 
@@ -49,7 +49,7 @@ def test_the_tour_is_played_by_arrow_keys_from_start_to_end(open_page):
         expect(title(page)).to_have_text(f"{number} of {len(steps)} · {step.title}")
         settle(page)
         expect(page.locator('[data-testid="stException"]')).to_have_count(0)
-        expect(page.get_by_role("radio", name=links.VIEWS[step.page["view"]])).to_be_checked()
+        expect(page.get_by_role("radio", name=links.VIEW_LABELS[step.page["view"]])).to_be_checked()
         # What a layer has anyway, an address need not say.
         shown = links.fitted(links.read(page.url))
         for key, value in step.page.items():

@@ -18,7 +18,7 @@ from tests.load.viewers import FIRST_VIEW, Log, Plan, Viewer
 from tests.support.nginx import running_nginx
 from tests.support.server import free_port, running_app
 from tests.support.weights_files import write_keras_weights
-from vgg_viz.weights import UntrainedWeights
+from vgg_viz.model.weights import UntrainedWeights
 
 SAMPLE_SECONDS = 0.5
 ARRIVAL_SECONDS = 0.25  # between two viewers who open the page

@@ -8,7 +8,7 @@ from statistics import median
 
 from tests.load.phases import Outcome
 from tests.load.viewers import SECONDS_BETWEEN
-from vgg_viz.architecture import VGG19
+from vgg_viz.model.architecture import VGG19
 
 MEGABYTE = 10**6
 # What can be made of one picture: the maps of each layer, and what all of them show together.

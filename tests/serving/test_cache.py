@@ -11,9 +11,9 @@ from tests.support.threads import (
     leave,
     never_pause,
 )
-from vgg_viz.serving import waiting
+from vgg_viz.serving import locks
 from vgg_viz.serving.cache import Cache, byte_count
-from vgg_viz.serving.waiting import wait_until, working_seconds
+from vgg_viz.serving.locks import wait_until, working_seconds
 
 
 def put(cache, key, size):
@@ -223,12 +223,12 @@ def test_who_waited_for_a_failure_tries_again(threads):
     second.allowed.set()
     failed = threads.submit(cache.get, "key", failing, queue)
     assert failing.started.wait(PATIENCE_SECONDS)
-    waiting = [threads.submit(cache.get, "key", second, queue) for _ in range(3)]
+    calls = [threads.submit(cache.get, "key", second, queue) for _ in range(3)]
     queue.wait_for(3)
     failing.allowed.set()
     with pytest.raises(OSError, match="no memory"):
         failed.result(PATIENCE_SECONDS)
-    assert [call.result(PATIENCE_SECONDS) for call in waiting] == ["value"] * 3
+    assert [call.result(PATIENCE_SECONDS) for call in calls] == ["value"] * 3
     assert (failing.runs, second.runs) == (1, 1)
 
 
@@ -294,7 +294,7 @@ def test_bytes_are_counted_through_whatever_holds_them(value, size):
 def clock(monkeypatch):
     """The time that the cache goes by, in a list of one."""
     now = [100.0]
-    monkeypatch.setattr(waiting, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(locks, "perf_counter", lambda: now[0])
     return now
 
 

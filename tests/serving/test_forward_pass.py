@@ -8,13 +8,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vgg_viz import measures, patches
-from vgg_viz.architecture import VGG19
+from vgg_viz.interpretability import map_statistics
+from vgg_viz.interpretability.feature_visualization import top_patches
+from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.forward_pass import STRIP, STRIP_SIDE, most_active
+from vgg_viz.serving.locks import Turns
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
-from vgg_viz.serving.waiting import Turns
 
 LAYERS = {layer.name: layer for layer in VGG19.conv_layers}
 EVERYTHING = 200 * 2**20
@@ -156,7 +157,7 @@ def test_the_numbers_of_all_layers_are_those_of_each(start, untrained_network, p
     whole = start().whole()
     for index, name in enumerate(LAYERS):
         maps = untrained_network.feature_maps(photograph, name)
-        expected = measures.profile(maps, photograph)
+        expected = map_statistics.profile(maps, photograph)
         found = whole.profiles[index]
         assert (found.silent, found.likest) == (expected.silent, expected.likest)
         assert found.active == pytest.approx(expected.active, abs=1e-5)
@@ -171,7 +172,7 @@ def test_the_peaks_of_all_layers_are_those_of_each(start, untrained_network, pho
     for one, (name, layer) in zip(found, LAYERS.items(), strict=True):
         maps = untrained_network.feature_maps(photograph, name)
         np.testing.assert_allclose(one.values[:, 0], maps.max(axis=(1, 2)), rtol=1e-5)
-        expected = patches.peaks(maps, layer)
+        expected = top_patches.peaks(maps, layer)
         np.testing.assert_allclose(one.values, expected.values, rtol=1e-5)
         assert (one.places == expected.places).mean() > 0.999
 

@@ -9,16 +9,16 @@ import pytest
 from streamlit.runtime.scriptrunner import script_runner
 
 from tests.support import REPOSITORY
-from vgg_viz.network import import_keras
+from vgg_viz.model.network import import_keras
+from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.serving import loading
-from vgg_viz.weights import UntrainedWeights
 
 # Ends as soon as the compiling has begun, which goes on when the process is on its way out.
 END_WHILE_COMPILING = """
 import threading
-from vgg_viz.network import Network
+from vgg_viz.model.network import Network
 from vgg_viz.serving import loading
-from vgg_viz.weights import UntrainedWeights
+from vgg_viz.model.weights import UntrainedWeights
 
 begun = threading.Event()
 compile_pass = Network._pass

@@ -9,13 +9,13 @@ import pytest
 
 from tests.support.threads import Queue
 from tests.support.truth import CheapDense
-from vgg_viz import dense as dense_module
-from vgg_viz.architecture import VGG19
-from vgg_viz.dense import SLABS
+from vgg_viz.model import dense_layers as dense_module
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.dense_layers import SLABS
+from vgg_viz.model.weights import UntrainedWeights, WeightsError
 from vgg_viz.serving.loading import Loader
 from vgg_viz.serving.results import Results, take_steps
 from vgg_viz.serving.shared import Shared
-from vgg_viz.weights import UntrainedWeights, WeightsError
 
 
 class SupersededError(Exception):

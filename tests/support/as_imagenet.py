@@ -9,8 +9,8 @@ import runpy
 from dataclasses import replace
 from pathlib import Path
 
-from vgg_viz import weights
-from vgg_viz.serving import answering
+from vgg_viz.model import weights
+from vgg_viz.serving import background_files
 
 
 def taken_for_imagenets(path: Path) -> weights.StoredWeights:
@@ -22,7 +22,7 @@ def taken_for_imagenets(path: Path) -> weights.StoredWeights:
 def take_for_the_full_file(md5: str, size: str) -> None:
     """Take a file with that MD5 and size for Keras' own with all layers."""
     full = replace(weights.FULL, md5=md5, size=int(size))
-    weights.FULL = answering.FULL = full
+    weights.FULL = background_files.FULL = full
     weights.KERAS_FILES = weights.NOTOP, full
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from vgg_viz.architecture import VGG19
-from vgg_viz.attribution import reach
+from vgg_viz.interpretability.attribution.attribution_pass import reach
+from vgg_viz.model.architecture import VGG19
 
 FAR = 300  # further than any field reaches beyond a border
 

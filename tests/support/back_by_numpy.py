@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vgg_viz.architecture import SpatialLayer
+from vgg_viz.model.architecture import SpatialLayer
 
 POINTS = 50
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from vgg_viz import class_names
+from vgg_viz.model import class_names
 
 # Number, id and name as they stand in Keras' list; the others are made up.
 KNOWN = {

@@ -1,4 +1,4 @@
-"""Pictures made by nobody: what stands in for `vgg_viz.visualization.Making`, without TensorFlow.
+"""Pictures made by nobody: what stands in for `Making`, without TensorFlow.
 
     maker = Maker(cache, turns, making=Workshop().making, batch_size=four)
     maker.look(Subject(network_of("mine"), layer, seed, "recipe"), channels)
@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from vgg_viz.serving.making import Growing, Progress
-from vgg_viz.visualization import MadePicture, picture_side
+from vgg_viz.interpretability.feature_visualization.optimization import MadePicture, picture_side
+from vgg_viz.serving.optimization_worker import Growing, Progress
 
 SIDE = 8
 STEPS = 5

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from vgg_viz.architecture import VGG19
-from vgg_viz.weights import UntrainedWeights
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.weights import UntrainedWeights
 
 
 class BiasedWeights(UntrainedWeights):

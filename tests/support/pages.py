@@ -19,13 +19,13 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Element
 
 from tests.support import REPOSITORY
-from vgg_viz import weights
 from vgg_viz.links import FIELDS
+from vgg_viz.model import weights
+from vgg_viz.model.weights import Weights, WeightsUnavailable
 from vgg_viz.serving.loading import Loader
 from vgg_viz.serving.shared import trained
 from vgg_viz.ui.state import values
-from vgg_viz.ui.state.serving import shared
-from vgg_viz.weights import Weights, WeightsUnavailable
+from vgg_viz.ui.state.shared_instance import shared
 
 KEPT: dict[Hashable, Loader] = {}
 # For each page that is opened Streamlit looks through all that is installed, which would be most of

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.support.maps import frozen
-from vgg_viz.architecture import VGG19, Architecture
+from vgg_viz.model.architecture import VGG19, Architecture
 
 DEPTHS = [depth for depth, _ in VGG19.blocks]
 THIN = Architecture("thin", tuple(zip(DEPTHS, (4, 4, 5, 6, 6), strict=True)), (), input_side=48)

@@ -7,15 +7,16 @@ import numpy as np
 from tests.support.pages import (
     payloads,
 )
-from vgg_viz import images, samples
-from vgg_viz.architecture import VGG19, DenseLayer
-from vgg_viz.dense import SLAB_ROWS, UntrainedDense
+from vgg_viz import samples
+from vgg_viz.export.mosaic import FIRST_LEVEL, LEVELS
+from vgg_viz.image_io import images
 from vgg_viz.links import (
     FIELDS,
 )
-from vgg_viz.mosaic import FIRST_LEVEL, LEVELS
-from vgg_viz.ui.state.serving import shared
-from vgg_viz.weights import UntrainedWeights
+from vgg_viz.model.architecture import VGG19, DenseLayer
+from vgg_viz.model.dense_layers import SLAB_ROWS, UntrainedDense
+from vgg_viz.model.weights import UntrainedWeights
+from vgg_viz.ui.state.shared_instance import shared
 
 LAYER = VGG19.layer("block3_conv1")
 NEVER_ACTIVE = (2, 7, 100)  # the numbers of that layer's maps that no picture wakes

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from tests.support import REPOSITORY
-from vgg_viz import weights
-from vgg_viz.architecture import VGG19, DenseLayer, Layer
-from vgg_viz.dense import SLAB_ROWS, DenseWeights, UntrainedDense, slab_count
-from vgg_viz.weights import LayerWeights, UntrainedWeights, Weights
+from vgg_viz.model import weights
+from vgg_viz.model.architecture import VGG19, DenseLayer, Layer
+from vgg_viz.model.dense_layers import SLAB_ROWS, DenseWeights, UntrainedDense, slab_count
+from vgg_viz.model.weights import LayerWeights, UntrainedWeights, Weights
 
 OLD_NAMES = ("{layer}_W_1:0", "{layer}_b_1:0")
 NEW_NAMES = ("{layer}/kernel:0", "{layer}/bias:0")

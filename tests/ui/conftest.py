@@ -8,8 +8,8 @@ from tests.support.class_lists import host_list
 from tests.support.making import finished_at_once
 from tests.support.pages import network_of
 from tests.support.truth import StandIn, Truth, cheap_slab
-from vgg_viz.dense import UntrainedDense
-from vgg_viz.serving.making import Maker
+from vgg_viz.model.dense_layers import UntrainedDense
+from vgg_viz.serving.optimization_worker import Maker
 
 
 @pytest.fixture(autouse=True)

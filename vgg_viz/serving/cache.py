@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from vgg_viz.serving.waiting import Pause, finished, leave_out, wait_until, working_seconds
+from vgg_viz.serving.locks import Pause, finished, leave_out, wait_until, working_seconds
 
 Value = TypeVar("Value")
 Other = TypeVar("Other")

@@ -11,14 +11,14 @@ from functools import partial
 
 import numpy as np
 
-from vgg_viz.architecture import VGG19, ConvLayer
-from vgg_viz.measures import Profile, means, profile
-from vgg_viz.mosaic import enlarge, shrink
-from vgg_viz.network import Network, Preprocessing, network_input
-from vgg_viz.patches import Peaks, peaks
-from vgg_viz.picture import Seen
+from vgg_viz.export.mosaic import enlarge, shrink
+from vgg_viz.image_io.picture import Seen
+from vgg_viz.interpretability.feature_visualization.top_patches import Peaks, peaks
+from vgg_viz.interpretability.map_statistics import Profile, means, profile
+from vgg_viz.model.architecture import VGG19, ConvLayer
+from vgg_viz.model.network import Network, Preprocessing, network_input
 from vgg_viz.serving.cache import Cache
-from vgg_viz.serving.waiting import keep_waiting
+from vgg_viz.serving.locks import keep_waiting
 
 STRIP = 4  # maps a layer, of those that follow a picture through all layers
 STRIP_SIDE = 56  # pixels: a whole fraction or multiple of every layer's maps

@@ -8,9 +8,9 @@ from functools import partial
 from threading import Event, Lock, Thread
 from typing import Any, TypeVar
 
-from vgg_viz import weights
-from vgg_viz.network import Network, import_keras
-from vgg_viz.weights import Weights
+from vgg_viz.model import weights
+from vgg_viz.model.network import Network, import_keras
+from vgg_viz.model.weights import Weights
 
 OnProgress = Callable[[int, int | None], None]
 

@@ -28,7 +28,7 @@ What all of it takes was measured with `make load` (Linux, 2 cores, TensorFlow 2
 So `WORKING_BYTES` are what a server cannot do without, its caches aside. Two of glibc's heaps for
 all threads, and free pages handed back once a second, keep it at that (`tame_allocator`, `trim`).
 
-Making pictures (`vgg_viz.serving.making`) takes up to 140 MB more while somebody looks, measured
+Making pictures (`optimization_worker`) takes up to 140 MB more while somebody looks, measured
 with `make bench`; it has its turns like everybody else. Finished pictures are among the values.
 
 409 MB of the 854 are pages of files: TensorFlow's libraries. Like those of a mapped weights file

@@ -9,14 +9,14 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from vgg_viz.dense import DenseWeights, WatchedDense
-from vgg_viz.measures import Statistics
-from vgg_viz.network import Network, Preprocessing, filter_colors, read_only, tiles_first
-from vgg_viz.patches import Peaks
-from vgg_viz.picture import Seen
+from vgg_viz.image_io.picture import Seen
+from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
+from vgg_viz.interpretability.map_statistics import Statistics
+from vgg_viz.model.dense_layers import DenseWeights, WatchedDense
+from vgg_viz.model.network import Network, Preprocessing, filter_colors, read_only, tiles_first
+from vgg_viz.model.weights import LayerWeights, Weights, WeightsError
 from vgg_viz.serving.forward_pass import PEAKS, ForwardPass, Overview
 from vgg_viz.serving.shared import Shared
-from vgg_viz.weights import LayerWeights, Weights, WeightsError
 
 Value = TypeVar("Value")
 Begin = Callable[[], Generator[float | None, None, Value]]  # a work in steps

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import get_args
 
-from vgg_viz import weights
 from vgg_viz.links import NetworkChoice
-from vgg_viz.serving.answering import DenseLoader
+from vgg_viz.model import weights
+from vgg_viz.model.weights import Weights, WeightsError
+from vgg_viz.serving.background_files import DenseLoader
 from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.loading import Loader, OnProgress
-from vgg_viz.serving.making import Maker
+from vgg_viz.serving.locks import Turns
 from vgg_viz.serving.memory import MemoryGuard, cache_bytes
-from vgg_viz.serving.waiting import Turns
-from vgg_viz.weights import Weights, WeightsError
+from vgg_viz.serving.optimization_worker import Maker
 
 
 class Shared:

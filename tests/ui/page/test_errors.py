@@ -7,9 +7,9 @@ from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, Stop
 
 from tests.support.pages import choose, open_page, shown, texts, upload
 from vgg_viz import samples
-from vgg_viz.ui.page import errors, masthead, process, tour_panel
+from vgg_viz.ui.page import errors, header, process, tour_panel
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.views import filters, maps
+from vgg_viz.ui.views import filters_view, maps_view
 
 
 class UnexpectedError(Exception):
@@ -25,7 +25,7 @@ def seen(page):
 
 
 @pytest.mark.parametrize(
-    "place", [(masthead, "address"), (tour_panel, "stage"), (filters, "show_first_layer")]
+    "place", [(header, "address"), (tour_panel, "stage"), (filters_view, "show_first_layer")]
 )
 def test_an_error_of_the_page_is_a_sentence_on_it_and_whole_in_the_log(monkeypatch, caplog, place):
     with monkeypatch.context() as patch:
@@ -48,7 +48,7 @@ def test_the_view_is_as_it_was_when_the_error_is_over(monkeypatch):
     before = texts(page)
     with monkeypatch.context() as patch:
         # Before any of the view's controls.
-        patch.setattr(filters.controls, "layer", fail)
+        patch.setattr(filters_view.controls, "layer", fail)
         page.run()
         assert seen(page) == [errors.WHAT_TO_TRY]
         assert not page.slider
@@ -64,7 +64,7 @@ def test_a_picture_of_ones_own_is_still_there_when_the_error_is_over(monkeypatch
     upload(page, samples.sample_bytes("coffee"))
     assert "Your picture (stretched)" in texts(page)
     with monkeypatch.context() as patch:
-        patch.setattr(maps.picture_chooser, "choose", fail)
+        patch.setattr(maps_view.picture_chooser, "choose", fail)
         page.run()
         assert seen(page) == [errors.WHAT_TO_TRY]
     page.button(key="try-again").click().run()

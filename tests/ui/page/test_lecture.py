@@ -14,10 +14,10 @@ from tests.support.pages import (
     tiles_of,
 )
 from tests.support.truth import LAYER, MAPS
-from vgg_viz.architecture import VGG19
 from vgg_viz.links import (
     read,
 )
+from vgg_viz.model.architecture import VGG19
 
 
 @pytest.mark.parametrize(

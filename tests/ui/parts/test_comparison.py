@@ -17,12 +17,12 @@ from tests.support.pages import (
 )
 from tests.support.pages import run as run_page
 from tests.support.truth import COMPARED, LAYER, MAPS, SUBJECTS, assert_shown, both, ordered
-from vgg_viz.architecture import VGG19
-from vgg_viz.figures import figure
+from vgg_viz.export.number_format import figure
 from vgg_viz.links import (
     FIELDS,
     NETWORKS,
 )
+from vgg_viz.model.architecture import VGG19
 
 INSPECTORS = ("inspector-0", "inspector-1")
 

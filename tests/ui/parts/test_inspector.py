@@ -6,10 +6,10 @@ import pytest
 from tests.support.pages import choose, inspected, link_of, mosaics, open_page, shown, texts
 from tests.support.pages import run as run_page
 from tests.support.truth import MAPS
-from vgg_viz.architecture import VGG19
 from vgg_viz.links import (
     read,
 )
+from vgg_viz.model.architecture import VGG19
 
 
 def test_a_chosen_map_is_inspected():

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.pages import choose, open_page, texts, unavailable, weights_from
-from vgg_viz import weights
-from vgg_viz.ui.widgets.words import escape_marks
-from vgg_viz.weights import StoredWeights, UntrainedWeights, WeightsError
+from vgg_viz.model import weights
+from vgg_viz.model.weights import StoredWeights, UntrainedWeights, WeightsError
+from vgg_viz.ui.widgets.text_blocks import escape_marks
 
 
 @pytest.fixture(autouse=True)

@@ -10,20 +10,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.export.test_scripts import assert_near
+from tests.export.test_scripts import run as run_script
 from tests.support.pages import captions, choose, open_page
 from tests.support.thin import outcome
 from tests.support.truth import COMPARED, LAYER, MAPS, SUBJECTS, StandIn, both, ordered, silent
-from tests.test_reproduction import assert_near
-from tests.test_reproduction import run as run_script
-from vgg_viz import exports, images, samples
-from vgg_viz.architecture import VGG19
+from vgg_viz import samples
+from vgg_viz.export import sheets
+from vgg_viz.export.scripts import EvidenceRun
+from vgg_viz.image_io import images
+from vgg_viz.interpretability.ablation import later_maps, silenced
 from vgg_viz.links import (
     FIELDS,
 )
-from vgg_viz.reproduction import EvidenceRun
+from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.results import Span
-from vgg_viz.silencing import later_maps, silenced
-from vgg_viz.ui.state.serving import shared
+from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import export_menu
 from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.ui.widgets.grid import Grid
@@ -296,7 +298,7 @@ def test_the_files_of_blocks_are_each_blocks_maps(offered, truth):
 )
 def test_no_file_is_made_before_somebody_asks_for_it(query, name, monkeypatch):
     for maker in ("sheet_png", "sheet_pdf", "arrays_npz", "numbers_csv"):
-        monkeypatch.setattr(exports, maker, partial(pytest.fail, f"{maker} was called"))
+        monkeypatch.setattr(sheets, maker, partial(pytest.fail, f"{maker} was called"))
     monkeypatch.setattr(export_menu, "script", partial(pytest.fail, "script was called"))
     page = open_page(**query)
     assert not page.get("download_button")

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from tests.support.pages import unpacked
-from vgg_viz import exports
-from vgg_viz.mosaic import pack_tiles
+from vgg_viz.export import sheets
+from vgg_viz.export.mosaic import pack_tiles
 from vgg_viz.serving.results import Span
 from vgg_viz.ui.widgets import grid
 from vgg_viz.ui.widgets.controls import Appearance
@@ -72,7 +72,7 @@ def test_the_page_shows_what_the_exports_show():
         page.paste(under.convert("RGBA"), (left, 0))
     page.alpha_composite(places.resize(page.size, Image.Resampling.NEAREST))
 
-    sheet = exports._draw_panel(shown.exported(), 400, lettered=False).pixels[-196:]
+    sheet = sheets._draw_panel(shown.exported(), 400, lettered=False).pixels[-196:]
     both = pack_tiles(np.stack([sheet[:, :196], sheet[:, -196:]]), 2)
     difference = np.abs(np.asarray(page)[..., :3].astype(int) - both)
     assert difference.max() <= 1  # rounding

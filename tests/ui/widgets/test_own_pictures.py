@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from tests.support.pages import held_bytes, open_page, press, run, texts
-from vgg_viz import images
+from vgg_viz.image_io import images
 from vgg_viz.links import FITS
 from vgg_viz.samples import SAMPLES
-from vgg_viz.ui.parts import at_hand
+from vgg_viz.ui.parts import available_images
 from vgg_viz.ui.widgets import own_pictures
 
 EXCITES = {"view": "What excites it", "maps": "4"}
@@ -19,8 +19,8 @@ EXCITES = {"view": "What excites it", "maps": "4"}
 @pytest.fixture(autouse=True)
 def one_sample(monkeypatch):
     """Next to no pictures but the visitor's own."""
-    monkeypatch.setattr(at_hand, "SAMPLES", SAMPLES[:1])
-    monkeypatch.setattr(at_hand.picture_chooser, "robin_if_fetched", lambda: None)
+    monkeypatch.setattr(available_images, "SAMPLES", SAMPLES[:1])
+    monkeypatch.setattr(available_images.picture_chooser, "robin_if_fetched", lambda: None)
 
 
 def file_of(pixels):

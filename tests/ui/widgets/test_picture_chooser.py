@@ -8,7 +8,7 @@ from PIL import Image
 from tests.support import hostile
 from tests.support.pages import choose, held_bytes, open_page, payloads, texts, upload
 from tests.support.truth import MAPS
-from vgg_viz.downloads import DownloadError
+from vgg_viz.downloads.fetching import DownloadError
 from vgg_viz.links import PICTURES
 from vgg_viz.ui.widgets import picture_chooser
 

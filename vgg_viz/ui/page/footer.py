@@ -10,7 +10,7 @@ from streamlit.runtime import Runtime, exists
 from vgg_viz import __version__
 from vgg_viz.serving import memory
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.state.serving import shared_so_far
+from vgg_viz.ui.state.shared_instance import shared_so_far
 
 if TYPE_CHECKING:
     from vgg_viz.serving.shared import Shared

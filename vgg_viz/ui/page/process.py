@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from functools import lru_cache
 
-from vgg_viz.downloads import StorageError, private_folder
+from vgg_viz.downloads.fetching import StorageError, private_folder
 from vgg_viz.serving import memory
 from vgg_viz.ui.page import errors
 

@@ -29,7 +29,7 @@ from vgg_viz.ui.state.tour_steps import (
 )
 from vgg_viz.ui.widgets import uploads
 from vgg_viz.ui.widgets.key_list import shortcut
-from vgg_viz.ui.widgets.words import escape
+from vgg_viz.ui.widgets.text_blocks import escape
 
 # Views whose grid can do with less than the page's width: the words stand beside it, so that an
 # answer does not push it away.
@@ -147,7 +147,7 @@ def show_words(step: Step, words: Words, holds: bool, answer: str, label: str | 
 def show_way_back(step: Step, number: int) -> None:
     """Say what the words are about where the visitor has gone elsewhere, and lead back."""
     page = links.fitted({**page_of(step), **step.page})
-    about = [links.VIEWS[str(page["view"])]]
+    about = [links.VIEW_LABELS[str(page["view"])]]
     about += [links.LAYERS[str(page["layer"])]] * (page["view"] in BESIDE)
     about += [links.PICTURES[str(page["picture"])]] * ("picture" in step.page)
     st.caption(f"You have changed the page. This step is about **{' · '.join(about)}**.")

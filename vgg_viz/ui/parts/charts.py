@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from vgg_viz.architecture import VGG19
-from vgg_viz.figures import figure
-from vgg_viz.measures import Profile, histogram
+from vgg_viz.export.number_format import figure
+from vgg_viz.interpretability.map_statistics import Profile, histogram
+from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.widgets import words
+from vgg_viz.ui.widgets import text_blocks
 
 HEIGHT = 190  # pixels
 
@@ -103,7 +103,7 @@ def show_profiles(maps: LayerMaps) -> None:
             st.markdown(f"**{title}**, {unit}")
             st.vega_lite_chart(layer_plot(rows, field, title, number_format), width="stretch")
     first, last = profiles[0], profiles[-1]
-    caption = words.caption(
+    caption = text_blocks.caption(
         f"All 16 conv layers · {maps.subject} · *Still recognizable* is the largest correlation "
         f"of a map with the photograph's brightness, both at the map's size: {first.likeness:.2f} "
         f"in {VGG19.conv_layers[0].name} (map {first.likest}), {last.likeness:.2f} in "

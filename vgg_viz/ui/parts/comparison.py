@@ -8,15 +8,15 @@ from typing import get_args
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz.image_io.picture import Picture
 from vgg_viz.links import COLOR_MAPS, NETWORKS, Comparison, NetworkChoice, Order
-from vgg_viz.network import Network
-from vgg_viz.picture import Picture
+from vgg_viz.model.network import Network
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import arithmetic, inspector, pairs
+from vgg_viz.ui.parts import decomposition_section, inspector, pairs
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.pairs import MINUS, Pair, Sides
 from vgg_viz.ui.state import mode, selection
-from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, words
+from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 
@@ -77,7 +77,7 @@ def show(
     maps: LayerMaps, compared: Compared, count: int, order: Order, notice: DeltaGenerator
 ) -> None:
     """Show the same maps twice: these, and those that they are compared with."""
-    words.prose(WORDS[compared.kind])
+    text_blocks.prose(WORDS[compared.kind])
     sides = maps, other_side(maps, compared, notice)
     tell_if_same(sides, compared)
     pair = paired(sides, count, order)
@@ -141,7 +141,7 @@ def difference_words(sides: Sides, count: int) -> str:
     """What a reader must know of a difference."""
     maps, other = sides
     networks = ", ".join(dict.fromkeys(side.network.label for side in sides))
-    return words.caption(
+    return text_blocks.caption(
         f"{maps.layer.title} · {other.subject} minus {maps.subject} · {count} of "
         f"{maps.layer.filters} maps shown · after ReLU · {MINUS}",
         f"{networks} · {count} of {maps.layer.filters} maps · {MINUS}",
@@ -188,7 +188,7 @@ def inspect(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:
         take_apart(values, headings(sides))
 
 
-def take_apart(values: Sequence[arithmetic.Value | None], names: Sequence[str]) -> None:
+def take_apart(values: Sequence[decomposition_section.Value | None], names: Sequence[str]) -> None:
     """Show what one of two values was made of: of the one that was clicked, or is chosen here."""
     if st.session_state.get(inspector.CLICKED) not in INSPECTORS:
         st.session_state[inspector.CLICKED] = INSPECTORS[0]
@@ -201,4 +201,4 @@ def take_apart(values: Sequence[arithmetic.Value | None], names: Sequence[str]) 
     )
     value = values[INSPECTORS.index(clicked)]
     if value:
-        arithmetic.show(value)
+        decomposition_section.show(value)

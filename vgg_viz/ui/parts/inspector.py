@@ -10,18 +10,18 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from vgg_viz import measures
-from vgg_viz.architecture import VGG19, Layer
-from vgg_viz.explanation import Explanation, receptive_fields
-from vgg_viz.figures import figure, signed
-from vgg_viz.mosaic import color_levels
+from vgg_viz.export.mosaic import color_levels
+from vgg_viz.export.number_format import figure, signed
+from vgg_viz.interpretability import map_statistics
+from vgg_viz.interpretability.decomposition import Explanation, receptive_fields
+from vgg_viz.model.architecture import VGG19, Layer
 from vgg_viz.serving.results import span_of, span_of_maps
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import arithmetic
+from vgg_viz.ui.parts import decomposition_section
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.state import mode, picked, selection, walk
+from vgg_viz.ui.state import component_values, mode, selection, trail
 from vgg_viz.ui.state.selection import Chosen
-from vgg_viz.ui.state.walk import Stop
+from vgg_viz.ui.state.trail import Stop
 from vgg_viz.ui.widgets import components, controls
 from vgg_viz.ui.widgets.controls import Appearance
 
@@ -50,7 +50,7 @@ def pick_map(mosaic: str, layer: Layer) -> Callable[[], None]:
 
 
 def _pick_map(mosaic: str, largest: int) -> None:
-    number = picked.number(mosaic, largest)
+    number = component_values.number(mosaic, largest)
     if number is None:
         return
     # In a lecture a map is closed as it was opened.
@@ -58,7 +58,7 @@ def _pick_map(mosaic: str, largest: int) -> None:
         selection.let_go()
         return
     selection.choose(number)
-    walk.reveal()
+    trail.reveal()
 
 
 def look_into(
@@ -67,7 +67,7 @@ def look_into(
     appearance: Appearance,
     name: str = "inspector",
     shown: Sequence[int] = (),
-) -> arithmetic.Value | None:
+) -> decomposition_section.Value | None:
     """Show one of these maps, or the photograph as long as none is chosen.
 
     Args:
@@ -83,15 +83,15 @@ def look_into(
     stops = way(maps, chosen)
     traced = None
     if chosen and chosen.position:
-        traced = arithmetic.trace(maps, chosen.channel, chosen.position)
+        traced = decomposition_section.trace(maps, chosen.channel, chosen.position)
     header, values, colors = looked_into(maps, chosen, appearance)
     header |= {
         "lecture": mode.in_lecture(),
         "photo": f"{maps.picture.alt}, as VGG19 sees it",
-        "trail": walk.words(stops),
+        "trail": trail.words(stops),
         "sum": sum_words(traced.explanation) if traced else "",
         "note": missing_words(chosen, shown),
-        "reveal": walk.revealed(),
+        "reveal": trail.revealed(),
     }
     payload = components.pack(header, values.tobytes(), colors.tobytes(), maps.picture.png)
     components.mount("inspector", name, payload, partial(take, name, maps.layer, stops))
@@ -100,14 +100,14 @@ def look_into(
 
 def take(name: str, layer: Layer, stops: Sequence[Stop]) -> None:
     """A callback's work: a position, a stop of the way here, or the map's end was picked."""
-    sent = picked.sent(name)
+    sent = component_values.sent(name)
     if sent == "closed":
         selection.let_go()
         return
     if isinstance(sent, Mapping) and "stop" in sent:
-        index = picked.whole_number(sent["stop"], 0, len(stops) - 1)
+        index = component_values.whole_number(sent["stop"], 0, len(stops) - 1)
         if index is not None:
-            walk.go(stops[index])
+            trail.go(stops[index])
         return
     st.session_state[CLICKED] = name
     selection.pick_position(name, layer)
@@ -118,7 +118,7 @@ def way(maps: LayerMaps, chosen: Chosen | None) -> list[Stop]:
     if chosen is None or chosen.position is None:
         return []
     stop = Stop(maps.layer.name, chosen.channel, chosen.position)
-    return walk.to(stop, maps.subject_key)
+    return trail.to(stop, maps.subject_key)
 
 
 def looked_into(
@@ -144,7 +144,7 @@ def describe(
     """A map in words and numbers."""
     layer = maps.layer
     span = span_of(maps.statistics()) if appearance.scale == "layer" else span_of_maps(values)
-    counts, edges = measures.histogram(values)
+    counts, edges = map_statistics.histogram(values)
     return {
         "title": f"Map {channel} of {layer.name}",
         "hint": POINT_HINT,
@@ -161,10 +161,13 @@ def describe(
     }
 
 
-def numbers(measured: measures.Statistics, channel: int) -> str:
+def numbers(measured: map_statistics.Statistics, channel: int) -> str:
     """A map's numbers and its ranks in the layer."""
     index = channel - 1
-    by_mean, by_maximum = measures.ranks(measured.mean), measures.ranks(measured.maximum)
+    by_mean, by_maximum = (
+        map_statistics.ranks(measured.mean),
+        map_statistics.ranks(measured.maximum),
+    )
     return (
         f"Map {channel}: from {figure(measured.minimum[index])} to "
         f"{figure(measured.maximum[index])}, mean {figure(measured.mean[index])}, active at "

@@ -6,17 +6,17 @@ from functools import partial
 
 import numpy as np
 
-from vgg_viz.architecture import ConvLayer
+from vgg_viz.export.scripts import MapsRun, ScriptNetwork, WeightsFile
+from vgg_viz.image_io.picture import Picture
+from vgg_viz.interpretability.map_statistics import Statistics, statistics
 from vgg_viz.links import ORDERS, Order
-from vgg_viz.measures import Statistics, statistics
-from vgg_viz.network import Network, Preprocessing
-from vgg_viz.picture import Picture
-from vgg_viz.reproduction import MapsRun, ScriptNetwork, WeightsFile
+from vgg_viz.model.architecture import ConvLayer
+from vgg_viz.model.network import Network, Preprocessing
+from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, Weights
 from vgg_viz.serving.results import Results, span_of
 from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.ui.widgets.grid import OWN_SCALE, Grid
-from vgg_viz.ui.widgets.words import caption
-from vgg_viz.weights import IMAGENET_LABEL, StoredWeights, Weights
+from vgg_viz.ui.widgets.text_blocks import caption
 
 WRONG = "RGB / 255 instead of BGR − mean"
 

@@ -5,14 +5,14 @@ from functools import partial
 
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.architecture import VGG19
+from vgg_viz.image_io.picture import Picture
 from vgg_viz.links import NetworkChoice
-from vgg_viz.picture import Picture
+from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.forward_pass import STRIP, STRIP_SIDE
 from vgg_viz.serving.results import span_of_maps
-from vgg_viz.ui.state import picked, selection
-from vgg_viz.ui.state.serving import results
-from vgg_viz.ui.widgets import grid, words
+from vgg_viz.ui.state import component_values, selection
+from vgg_viz.ui.state.shared_instance import results
+from vgg_viz.ui.widgets import grid, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 
 
@@ -21,7 +21,7 @@ def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None
     found = results()
     network = load_network(choice, notice)
     overview = found.overview(network, chosen)
-    caption = words.caption(
+    caption = text_blocks.caption(
         f"{network.label} · {chosen.caption} · the {STRIP} most active maps of every conv layer, "
         "block1_conv1 on the left, block5_conv4 on the right; click one to look into it",
         f"{network.label} · {chosen.title} · the {STRIP} most active maps of every layer",
@@ -48,7 +48,7 @@ def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None
 
 def open_map(numbers: Sequence[int]) -> None:
     """Show the clicked map in the Feature maps view; ``numbers`` are the maps', tile by tile."""
-    tile = picked.number("overview", len(numbers))
+    tile = component_values.number("overview", len(numbers))
     if tile is not None:
         layer = VGG19.conv_layers[(tile - 1) % len(VGG19.conv_layers)]
         selection.choose(numbers[tile - 1], layer=layer.name, view="maps")

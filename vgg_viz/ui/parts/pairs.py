@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
+from vgg_viz.export.scripts import MapsRun
 from vgg_viz.links import PAIR_SCALES, SHOWN_AS, PairScale
-from vgg_viz.reproduction import MapsRun
 from vgg_viz.serving.results import Results, Span
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.widgets import controls, grid

@@ -8,7 +8,7 @@ from time import perf_counter
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.serving.waiting import SLICE_SECONDS
+from vgg_viz.serving.locks import SLICE_SECONDS
 
 
 class PageRun:

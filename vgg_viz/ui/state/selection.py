@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from vgg_viz.architecture import VGG19, Layer
 from vgg_viz.links import PAGE_FILTERS, Value
+from vgg_viz.model.architecture import VGG19, Layer
 from vgg_viz.ui import state
-from vgg_viz.ui.state import picked
+from vgg_viz.ui.state import component_values
 
 Position = tuple[int, int]
 
@@ -36,7 +36,7 @@ def current() -> Chosen | None:
 def pick_position(inspector: str, layer: Layer) -> None:
     """A callback's work: take the position that was clicked in that inspector."""
     height, width, _ = layer.output_shape
-    position = picked.position(inspector, height, width)
+    position = component_values.position(inspector, height, width)
     if position is not None:
         state.change({ROW: position[0] + 1, COLUMN: position[1] + 1})
 
@@ -64,14 +64,14 @@ def open_map(mosaic: str, layer: Layer) -> Callable[[], None]:
 
 
 def _open_map(mosaic: str, layer_name: str, largest: int) -> None:
-    number = picked.number(mosaic, largest)
+    number = component_values.number(mosaic, largest)
     if number is not None:
         choose(number, layer=layer_name, view="maps")
 
 
 def open_layer(diagram: str) -> None:
     """A callback's work: show the layer that was clicked in the diagram, in Feature maps."""
-    number = picked.number(diagram, len(VGG19.conv_layers))
+    number = component_values.number(diagram, len(VGG19.conv_layers))
     if number is not None:
         layer = VGG19.conv_layers[number - 1]
         state.change({"layer": layer.name, "view": "maps"})

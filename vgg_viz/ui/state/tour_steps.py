@@ -6,7 +6,7 @@ from vgg_viz import links
 from vgg_viz.links import FIELDS, Value
 from vgg_viz.tours import Shown, Step, Tour, built_in, said
 from vgg_viz.ui import state
-from vgg_viz.ui.state.serving import label_of
+from vgg_viz.ui.state.shared_instance import label_of
 
 STEP, OWN_STEP, ANSWER = "tour", "own_tour", "answer"
 OWN_TOUR = "opened-tour"

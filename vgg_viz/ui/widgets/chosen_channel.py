@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from vgg_viz.architecture import ConvLayer
-from vgg_viz.ui.state import mode, selection, walk
+from vgg_viz.model.architecture import ConvLayer
+from vgg_viz.ui.state import mode, selection, trail
 from vgg_viz.ui.widgets import components, controls
 
 
@@ -17,7 +17,7 @@ def choose(layer: ConvLayer) -> int | None:
             controls.number("Channel", selection.CHANNEL, layer.filters)
     chosen = selection.current()
     channel = chosen.channel if chosen else None
-    times, _ = walk.revealed()
+    times, _ = trail.revealed()
     title = f"Channel {channel} of {layer.name}" if channel else ""
     header = {"channel": channel, "title": title, "reveal": times}
     components.mount("channel", "chosen-channel", components.pack(header))

@@ -5,14 +5,14 @@ What takes a while is the server's and goes on whoever looks; the page shows how
 
 import streamlit as st
 
-from vgg_viz.class_names import NUMBERED, ClassNames
-from vgg_viz.dense import DenseWeights
-from vgg_viz.serving.answering import FullFileMissing
-from vgg_viz.serving.waiting import finished, keep_waiting, wait_until
+from vgg_viz.model.class_names import NUMBERED, ClassNames
+from vgg_viz.model.dense_layers import DenseWeights
+from vgg_viz.model.weights import Weights, WeightsError, offer_full
+from vgg_viz.serving.background_files import FullFileMissing
+from vgg_viz.serving.locks import finished, keep_waiting, wait_until
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.state.serving import shared
-from vgg_viz.weights import Weights, WeightsError, offer_full
+from vgg_viz.ui.state.shared_instance import shared
 
 POLLING_SECONDS = 0.5
 PATIENCE = 2  # slices of 0.2 s that a run waits for names, which come by themselves later

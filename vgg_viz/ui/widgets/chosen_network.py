@@ -8,19 +8,19 @@ from typing import TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.keras_files import NOTOP
+from vgg_viz.downloads.keras_files import NOTOP
 from vgg_viz.links import NetworkChoice
-from vgg_viz.network import Network
-from vgg_viz.serving.loading import Loader
-from vgg_viz.serving.waiting import finished, wait_until
-from vgg_viz.ui.state import mode
-from vgg_viz.ui.state.serving import shared
-from vgg_viz.weights import (
+from vgg_viz.model.network import Network
+from vgg_viz.model.weights import (
     IMAGENET_LABEL,
     Weights,
     WeightsError,
     WeightsUnavailable,
 )
+from vgg_viz.serving.loading import Loader
+from vgg_viz.serving.locks import finished, wait_until
+from vgg_viz.ui.state import mode
+from vgg_viz.ui.state.shared_instance import shared
 
 Loaded = TypeVar("Loaded")
 

@@ -5,12 +5,12 @@ from functools import partial
 
 import streamlit as st
 
-from vgg_viz.architecture import VGG19
-from vgg_viz.class_names import ClassNames
-from vgg_viz.classes import Answer
-from vgg_viz.figures import signed
+from vgg_viz.export.number_format import signed
+from vgg_viz.interpretability.class_evidence.evidence import Answer
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.class_names import ClassNames
 from vgg_viz.ui import state
-from vgg_viz.ui.state import mode, picked
+from vgg_viz.ui.state import component_values, mode
 from vgg_viz.ui.widgets import components
 
 CHOSEN = "class"
@@ -72,7 +72,7 @@ def pick(key: str) -> Callable[[], None]:
 
 
 def _pick(key: str) -> None:
-    number = picked.whole_number(picked.sent(key), 0, VGG19.classes - 1)
+    number = component_values.whole_number(component_values.sent(key), 0, VGG19.classes - 1)
     if number is not None:
         state.change({CHOSEN: number})
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from vgg_viz import exports
-from vgg_viz.mosaic import color_tiles, pack_tiles, png
+from vgg_viz.export import sheets
+from vgg_viz.export.mosaic import color_tiles, pack_tiles, png
 from vgg_viz.ui.widgets.grid import Kept, Tiles
 
 
@@ -23,7 +23,7 @@ class ColorGrid(Tiles):
     """
 
     told: Sequence[Sequence[str]]
-    figures: Mapping[str, exports.Figures] = field(default_factory=dict)
+    figures: Mapping[str, sheets.Figures] = field(default_factory=dict)
     empty: Sequence[bool] = ()
 
     @property
@@ -60,9 +60,9 @@ class ColorGrid(Tiles):
         """Nothing: colors are what they are."""
         return ""
 
-    def exported(self) -> exports.ColorPanel:
+    def exported(self) -> sheets.ColorPanel:
         """The pictures and their figures."""
-        return exports.ColorPanel(
+        return sheets.ColorPanel(
             self.heading,
             self.titles,
             self.tile_numbers,

@@ -10,7 +10,6 @@ from typing import Literal
 
 import streamlit as st
 
-from vgg_viz.architecture import VGG19, ConvLayer
 from vgg_viz.links import (
     BLOCKS,
     COLOR_MAPS,
@@ -28,8 +27,9 @@ from vgg_viz.links import (
     comparisons_of,
     scales_of,
 )
+from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
-from vgg_viz.ui.state import serving
+from vgg_viz.ui.state import shared_instance
 
 DIVERGING = "RdBu_r"
 IN_USE = "network-in-use"
@@ -137,7 +137,7 @@ def comparison() -> Comparison:
 
 def network() -> NetworkChoice:
     """Choose which network's weights to look at; the trained one is called what it is."""
-    name = serving.trained_name()
+    name = shared_instance.trained_name()
     if name == "untrained":
         return network_without_weights()
     words = "trained on 1.2 million photographs"
@@ -171,7 +171,7 @@ def network_without_weights() -> NetworkChoice:
 
 def try_again() -> None:
     """Look for the trained network's weights anew."""
-    serving.try_again()
+    shared_instance.try_again()
     state.change({"network": "imagenet"})
 
 

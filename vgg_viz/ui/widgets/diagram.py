@@ -8,7 +8,7 @@ from itertools import groupby
 
 import streamlit as st
 
-from vgg_viz.architecture import KERNEL_SIDE, KINDS, POOL_SIDE, Architecture, Layer, LayerKind
+from vgg_viz.model.architecture import KERNEL_SIDE, KINDS, POOL_SIDE, Architecture, Layer, LayerKind
 from vgg_viz.ui.widgets import components
 
 HEIGHT = 330

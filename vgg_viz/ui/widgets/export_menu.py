@@ -7,9 +7,10 @@ from functools import partial
 
 import streamlit as st
 
-from vgg_viz import __version__, exports
+from vgg_viz import __version__
+from vgg_viz.export import sheets
+from vgg_viz.export.scripts import Run, script
 from vgg_viz.links import OF_THE_VISIT
-from vgg_viz.reproduction import Run, script
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.widgets.grid import Tiles
@@ -33,11 +34,11 @@ class Export:
 
     def png(self) -> bytes:
         """The grids as a picture, with all that a reader must know of them."""
-        return exports.sheet_png(self.sheet())
+        return sheets.sheet_png(self.sheet())
 
     def pdf(self) -> bytes:
         """The same as a page."""
-        return exports.sheet_pdf(self.sheet())
+        return sheets.sheet_pdf(self.sheet())
 
     def npz(self) -> bytes:
         """The values as they are, and words about them."""
@@ -50,11 +51,11 @@ class Export:
         found = {name: both for grid in shown for name, both in grid.arrays().items()}
         arrays = {name: array for name, (array, _) in found.items()}
         axes = {name: axes for name, (_, axes) in found.items()}
-        return exports.arrays_npz(arrays, about, axes)
+        return sheets.arrays_npz(arrays, about, axes)
 
     def csv(self) -> bytes:
         """The numbers of every tile."""
-        return exports.numbers_csv([grid.exported() for grid in self.grids()])
+        return sheets.numbers_csv([grid.exported() for grid in self.grids()])
 
     def py(self) -> bytes:
         """The script that makes the same arrays with Keras alone."""
@@ -64,7 +65,7 @@ class Export:
         name = shown[0].name if len(runs) > len(shown) else ""
         return script(runs, caption=captions, link=self.link, difference=name).encode()
 
-    def sheet(self) -> exports.Sheet:
+    def sheet(self) -> sheets.Sheet:
         """The grids and their captions."""
         shown = self.grids()
         note = " · the picture is the viewer's own and not part of the link"
@@ -72,7 +73,7 @@ class Export:
         lines += filter(None, [shown[0].in_print(several=len(shown) > 1)])
         lines.append(f"VGG Viz {__version__}{note if self.own_picture else ''}")
         lines += [self.link] if self.link else []
-        return exports.Sheet(self.title, lines, [grid.exported() for grid in shown])
+        return sheets.Sheet(self.title, lines, [grid.exported() for grid in shown])
 
 
 FILES: dict[str, tuple[str, Callable[[Export], bytes]]] = {
@@ -112,7 +113,7 @@ def offer(
             return
         own = own_picture or state.shows_own_picture()
         export = Export(title, grids, runs, link_to_view(), own)
-        stem = exports.file_stem(f"vgg-viz {title}")
+        stem = sheets.file_stem(f"vgg-viz {title}")
         for ending, (label, make) in FILES.items():
             st.download_button(
                 label,

@@ -15,11 +15,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from vgg_viz import exports
-from vgg_viz.figures import figure
-from vgg_viz.links import COLOR_MAPS
-from vgg_viz.measures import Statistics, statistics
-from vgg_viz.mosaic import (
+from vgg_viz.export import sheets
+from vgg_viz.export.mosaic import (
     GAP,
     LETTERING,
     MARK_COLOR,
@@ -37,11 +34,14 @@ from vgg_viz.mosaic import (
     tint,
     tinted_levels,
 )
+from vgg_viz.export.number_format import figure
+from vgg_viz.interpretability.map_statistics import Statistics, statistics
+from vgg_viz.links import COLOR_MAPS
 from vgg_viz.serving.results import Results, Span
 from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import components
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
-from vgg_viz.ui.widgets.words import escape_marks
+from vgg_viz.ui.widgets.text_blocks import escape_marks
 
 PAGE_WIDTH = 960  # pixels: what a laptop's page has for a mosaic beside the sidebar
 OWN_SCALE = Appearance("own", "gray")
@@ -145,7 +145,7 @@ class Tiles(ABC):
         """The scale under them, HTML; empty where there is none."""
 
     @abstractmethod
-    def exported(self) -> exports.Panel:
+    def exported(self) -> sheets.Panel:
         """What pictures and tables of them are made of."""
 
     @abstractmethod
@@ -246,9 +246,9 @@ class Grid(Tiles):
         tinted = self.photograph is not None
         return legend(self.appearance.color_map, self.limits, tinted=tinted)
 
-    def exported(self) -> exports.Panel:
+    def exported(self) -> sheets.Panel:
         """The values, on the scale that they are shown on."""
-        return exports.ValuesPanel(
+        return sheets.ValuesPanel(
             self.heading,
             self.titles,
             self.tile_numbers,

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import streamlit as st
 
+from vgg_viz.image_io.limits import MAX_MEGABYTES
+from vgg_viz.image_io.picture import Picture
 from vgg_viz.links import FITS, Fit
-from vgg_viz.picture import Picture
-from vgg_viz.picture_limits import MAX_MEGABYTES
 from vgg_viz.ui.widgets import picture_chooser, uploads
 from vgg_viz.ui.widgets.picture_chooser import UPLOADED, Look, Own
-from vgg_viz.ui.widgets.words import escape
+from vgg_viz.ui.widgets.text_blocks import escape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +54,7 @@ class Small:
 
     def open(self, fit: Fit) -> Picture:
         """The picture at its full size."""
-        from vgg_viz.mosaic import png
+        from vgg_viz.export.mosaic import png
 
         pixels = unpacked(self.files[fit])
         title, digest = self.title, self.digests[fit]
@@ -107,7 +107,7 @@ def take(given: Sequence[File]) -> None:
     A run that ends on the way, since the visitor has gone on, has kept what it came to: the next
     one goes on from there.
     """
-    from vgg_viz.images import PictureError
+    from vgg_viz.image_io.images import PictureError
 
     seen: dict[str, str] = st.session_state.setdefault(SEEN, {})  # what became of each file
     slot = st.empty()
@@ -183,7 +183,7 @@ def small(name: str, data: bytes) -> Small:
     Raises:
         PictureError: they are not a picture that is accepted.
     """
-    from vgg_viz.images import read_picture
+    from vgg_viz.image_io.images import read_picture
 
     photograph, title = read_picture(data), title_of(name)
     looks = [Look(fit, as_stored=False) for fit in FITS]

@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
-from vgg_viz.downloads import DownloadError, download, private_folder
+from vgg_viz.downloads.fetching import DownloadError, download, private_folder
+from vgg_viz.image_io.limits import MAX_BYTES, MAX_MEGABYTES
+from vgg_viz.image_io.picture import Picture
 from vgg_viz.links import FIELDS, FITS, OWN, PICTURES, ROBIN, SOURCES, Fit
-from vgg_viz.picture import Picture
-from vgg_viz.picture_limits import MAX_BYTES, MAX_MEGABYTES
 from vgg_viz.samples import SAMPLES, sample, sample_bytes, thumbnail_bytes
 from vgg_viz.serving.memory import cache_bytes, limit_bytes
 from vgg_viz.ui import state
 from vgg_viz.ui.widgets import controls, uploads
-from vgg_viz.ui.widgets.words import escape
+from vgg_viz.ui.widgets.text_blocks import escape
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from vgg_viz.images import Photograph
+    from vgg_viz.image_io.images import Photograph
 
 DECODED_BYTES = 301_056  # pixels, and as many again for a PNG that cannot be packed
 # Kinds of file listed one by one, not "image/*", with which iPhones send HEIC as it is: a JPEG is
@@ -88,7 +88,7 @@ class Own:
         Raises:
             PictureError: they are not a picture that is accepted.
         """
-        from vgg_viz.images import read_picture
+        from vgg_viz.image_io.images import read_picture
 
         photograph = read_picture(data)
         looks = [Look(*look) for look in product(FITS, {False, photograph.stretchable})]
@@ -160,7 +160,7 @@ def load(choice: str, wanted: Look, key: str) -> Picture:
 
     ``key`` is that of the control with the choice.
     """
-    from vgg_viz.images import PictureError
+    from vgg_viz.image_io.images import PictureError
 
     remembered = f"last_good_{key}"
     last_good = st.session_state.get(remembered, partial(open_file, default_file(key)))
@@ -195,7 +195,7 @@ def opener(choice: str, key: str) -> Callable[[Look], Picture] | None:
 
 def fall_back(last_good: Callable[[Look], Picture], wanted: Look, key: str) -> Picture:
     """The last picture that was right, or where that is gone as well, the first sample."""
-    from vgg_viz.images import PictureError
+    from vgg_viz.image_io.images import PictureError
 
     try:
         return last_good(wanted)
@@ -263,7 +263,7 @@ def own_words(key: str) -> str:
 
 def take(key: str, widget: str, title: str) -> None:
     """Keep the picture that was just given, or remember what is wrong with it."""
-    from vgg_viz.images import PictureError
+    from vgg_viz.image_io.images import PictureError
 
     given = st.session_state.get(widget)
     if given is None:
@@ -323,7 +323,7 @@ def decoded(
     The bytes are not looked at to find the result again: hashing a large photo takes longer than
     all the rest of a run.
     """
-    from vgg_viz.images import read_picture
+    from vgg_viz.image_io.images import read_picture
 
     made = picture_of(read_picture(_read()), "", "", Look(fit, as_stored=False))
     return made.pixels, made.png, made.digest, made.notes
@@ -331,8 +331,8 @@ def decoded(
 
 def picture_of(photograph: Photograph, title: str, alt: str, look: Look) -> Picture:
     """A decoded photograph with that look."""
-    from vgg_viz.images import digest
-    from vgg_viz.mosaic import png
+    from vgg_viz.export.mosaic import png
+    from vgg_viz.image_io.images import digest
 
     pixels = photograph.pixels(look.fit, as_stored=look.as_stored)
     notes = photograph.notes(as_stored=look.as_stored)
@@ -398,7 +398,7 @@ def give_robin_up(key: str, error: Exception) -> None:
 
 def thumbnail(pixels: np.ndarray) -> bytes:
     """A picture, RGB uint8 (224, 224, 3), small enough for the choice of one, as PNG."""
-    from vgg_viz.mosaic import png
+    from vgg_viz.export.mosaic import png
 
     return png(pixels[2::4, 2::4])
 

@@ -6,7 +6,7 @@ array of bytes, which the browser keeps by its hash, so that nothing is sent twi
 
     header's length (uint32, little-endian) | header (JSON) | arrays and pictures
 
-What comes back is a message from a browser: see `vgg_viz.ui.state.picked`.
+What comes back is a message from a browser: see `vgg_viz.ui.state.component_values`.
 """
 
 import json

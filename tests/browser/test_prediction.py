@@ -1,0 +1,227 @@
+"""Classes, as visitors use it: what is clicked is answered, for every hand and on every screen."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.test_inspector import PHONE
+from tests.browser.test_pointing import grid
+from tests.support.reading import listening, settle, wait_for_words, words
+from vgg_viz import links
+from vgg_viz.export.number_format import figure
+
+pytestmark = pytest.mark.browser
+
+FEW = "view=Classes&counting=4"
+PLACES = 14
+
+
+def rows(page: Page, name: str = "classes-0") -> Locator:
+    return page.locator(f".st-key-{name}").get_by_role("button")
+
+
+def heading(page: Page) -> Locator:
+    return page.locator("h3").first
+
+
+def tip(page: Page, name: str) -> Locator:
+    return page.locator(f".st-key-{name} .tip")
+
+
+def said(page: Page) -> dict[str, object]:
+    """What the address says."""
+    return links.read(page.url)
+
+
+def evidence(page: Page, of: str = "", name: str = "evidence-0") -> list[float]:
+    """The values that the evidence for that class is drawn of, as the page has them."""
+    mosaic = grid(page, name)
+    expect(mosaic).to_have_attribute("aria-label", re.compile(rf"speaks for {of}\b"))
+    return mosaic.evaluate("(grid) => [...grid.getRootNode().mosaic.values]")
+
+
+def number_of(row: Locator) -> int:
+    """Which class a row is of, by its last words: "class 285"; in a lecture "made up 285"."""
+    return int(re.search(r"(?:class|made up) (\d+)$", row.inner_text().strip())[1])
+
+
+def look_into(page: Page, row: int) -> int:
+    """Click a row of the list; returns the class."""
+    number = number_of(rows(page).nth(row))
+    rows(page).nth(row).click()
+    expect(heading(page)).to_have_text(re.compile(rf"speaks for made up {number}\b"))
+    settle(page)
+    return number
+
+
+def test_a_click_on_a_class_shows_what_speaks_for_it_and_back_the_former(visit):
+    page = visit(FEW)
+    before, first = words(page), f"made up {number_of(rows(page).nth(0))}"
+    values = evidence(page, first)
+    number = look_into(page, 2)
+    assert said(page)["class"] == number
+    expect(rows(page).nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(rows(page).nth(0)).to_have_attribute("aria-pressed", "false")
+    assert evidence(page, f"made up {number}") != values
+    page.go_back()
+    wait_for_words(page, before)
+    assert evidence(page, first) == values
+    expect(rows(page).nth(0)).to_have_attribute("aria-pressed", "true")
+
+
+def test_by_keyboard_alone_a_class_is_chosen_and_the_focus_stays(visit):
+    page = visit(FEW)
+    page.get_by_role("radio", name="Classes").focus()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if rows(page).nth(1).evaluate("(row) => row.matches(':focus')"):
+            break
+    expect(rows(page).nth(1)).to_be_focused()
+    expect(rows(page).nth(1)).not_to_have_css("outline-style", "none")
+    for row, key in ((1, "Enter"), (2, "Space")):
+        number = number_of(rows(page).nth(row))
+        page.keyboard.press(key)
+        expect(heading(page)).to_have_text(re.compile(rf"speaks for made up {number}\b"))
+        settle(page)
+        assert said(page)["class"] == number
+        expect(rows(page).nth(row)).to_be_focused()
+        page.keyboard.press("Tab")
+
+
+def test_a_map_that_counts_leads_to_its_strongest_place_and_back_to_the_classes(visit):
+    page = visit(f"{FEW}&class=7")
+    before = words(page)
+    counting = grid(page, "counting-0")
+    counting.hover(position={"x": 300, "y": 120})
+    told = re.match(r"(\d+) · \+.*\nmin .* max (\S+)\n", tip(page, "counting-0").inner_text())
+    counting.click(position={"x": 300, "y": 120})
+    expect(page.locator("h2")).to_have_text(["Feature maps of block5_conv4"])
+    settle(page)
+    fields = [page.get_by_role("spinbutton", name=name) for name in ("Map", "Row", "Column")]
+    number, row, column = (int(one.input_value()) for one in fields)
+    assert number == int(told[1])
+    expect(heading(page)).to_contain_text(
+        f"Where the value at row {row}, column {column} of map {number} comes from"
+    )
+    # The largest of its map, in as many digits as the tile's tip has.
+    value = page.locator('[data-testid="stMetricValue"]').last.inner_text().replace(",", "")
+    assert figure(float(value), 3) == told[2]
+    grid(page, "contributors").click(position={"x": 40, "y": 60})
+    expect(page.locator("h2")).to_have_text(["Feature maps of block5_conv3"])
+    settle(page)
+    page.go_back()
+    expect(page.locator("h2")).to_have_text(["Feature maps of block5_conv4"])
+    settle(page)
+    page.go_back()
+    wait_for_words(page, before)
+
+
+def test_a_link_shows_another_visitor_the_same(visit, open_page):
+    page = visit(f"{FEW}&against=3&evidence=HiResCAM")
+    number = look_into(page, 1)
+    expect(heading(page)).to_have_text(f"What speaks for made up {number} rather than made up 3")
+    other = open_page(page.url.split("?")[1])
+    wait_for_words(other, words(page))
+    assert evidence(other) == evidence(page)
+    assert len(evidence(page)) == 3 * PLACES**2
+
+
+def test_two_pictures_stand_beside_each_other_for_the_same_class(visit):
+    page = visit(f"{FEW}&compare=Another+picture&other=Raccoon")
+    row = page.locator(".st-key-classes-1 button[aria-pressed=false]").last
+    number = number_of(row)
+    row.click()
+    expect(heading(page)).to_have_text(f"What speaks for made up {number}")
+    settle(page)
+    for index in (0, 1):
+        chosen = page.locator(f".st-key-classes-{index} [aria-pressed=true]")
+        expect(chosen).to_contain_text(re.compile(rf"class {number}$"))
+    values = [evidence(page, f"made up {number}", f"evidence-{index}") for index in (0, 1)]
+    assert values[0] != values[1]
+    boxes = [grid(page, f"evidence-{index}").bounding_box() for index in (0, 1)]
+    assert boxes[0]["y"] == boxes[1]["y"]
+    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+
+
+def test_pointing_at_a_place_tells_its_value_as_the_exported_file_has_it(open_page):
+    page = open_page(f"{FEW}&class=7&against=3&evidence=Grad-CAM")
+    page.locator(".st-key-export-evidence-0").get_by_role("button").first.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Arrays for NumPy (NPZ)").click()
+    with np.load(Path(download.value.path())) as arrays:
+        (values,) = (arrays[name] for name in arrays.files if arrays[name].ndim == 3)
+    page.keyboard.press("Escape")
+    mosaic = grid(page, "evidence-0")
+    box = mosaic.bounding_box()
+    tile, head = box["width"] / 3, box["height"] - box["width"] / 3
+    for index, row, column in ((0, 0, 0), (1, 4, 9), (2, 13, 13)):
+        across, down = ((place + 0.5) * tile / PLACES for place in (column, row))
+        mosaic.hover(position={"x": index * tile + across, "y": head + down})
+        value = figure(float(values[index, row, column]))
+        expect(tip(page, "evidence-0")).to_contain_text(
+            f"Row {row + 1}, column {column + 1}: {value}\n"
+        )
+    mosaic.focus()
+    page.keyboard.press("Home")
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(f"Shift+{key}")
+    expect(page.locator(".st-key-evidence-0 .announced")).to_have_text(
+        re.compile(r"^Row \d+, column \d+: \S+$")
+    )
+    spoken = page.locator(".st-key-evidence-0 .announced").inner_text()
+    row, column, value = re.match(r"Row (\d+), column (\d+): (\S+)$", spoken).groups()
+    assert value == figure(float(values[0, int(row) - 1, int(column) - 1]))
+
+
+SCREENS = {
+    "phone": PHONE,
+    "small laptop": {"viewport": {"width": 1024, "height": 600}},
+}
+WIDER = """() => {
+    const width = document.documentElement.clientWidth, found = [];
+    const look = (root) => root.querySelectorAll("*").forEach((part) => {
+        const { right } = part.getBoundingClientRect();
+        const seen = part.matches("canvas, img, table, td, button, h2, h3, p, input");
+        const closed = part.closest("details:not([open])");
+        if (seen && !closed && right > width + 1) found.push([part.tagName, right]);
+        if (part.shadowRoot) look(part.shadowRoot);
+    });
+    look(document.querySelector('[data-testid="stMain"]'));
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("lecture", ["false", "true"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_nothing_is_wider_than_the_page(open_page, screen, lecture):
+    query = f"{FEW}&class=7&against=3&evidence=All+four&lecture={lecture}"
+    page = open_page(query, **SCREENS[screen])
+    for name in ("evidence-0", "counting-0"):
+        grid(page, name)
+    assert page.evaluate(WIDER) == []
+
+
+def test_a_lecture_has_the_answer_and_its_evidence_on_one_screen(visit):
+    page = visit(f"{FEW}&lecture=true&answers=5")
+    listening(page)
+    for thing in (grid(page, "evidence-0").locator("canvas"), rows(page).last):
+        expect(thing).to_be_in_viewport(ratio=0.999)
+    number = number_of(rows(page).nth(1))
+    rows(page).nth(1).click()
+    page.wait_for_url(re.compile(rf"class={number}\b"))
+    settle(page)
+    expect(rows(page).nth(1)).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("l")
+    expect(heading(page)).to_have_text(f"What speaks for made up {number}")
+
+
+def test_a_long_list_leaves_a_lectures_evidence_where_it_is(visit):
+    boxes = []
+    for count in (5, 20):
+        page = visit(f"{FEW}&lecture=true&answers={count}")
+        expect(rows(page)).to_have_count(count)
+        boxes.append(grid(page, "evidence-0").locator("canvas").bounding_box())
+    assert boxes[0] == boxes[1]

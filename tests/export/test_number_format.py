@@ -1,0 +1,53 @@
+"""Numbers as people read them."""
+
+import json
+import math
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from vgg_viz.export.number_format import figure, signed
+from vgg_viz.ui.widgets import components
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "words"),
+    [
+        (4240.2, 4, "4,240"),
+        (-4240.2, 3, "−4,240"),
+        (12345678.0, 4, "12,350,000"),
+        (0.0, 4, "0"),
+        (-0.0, 4, "0"),
+        (130.0, 4, "130"),
+        (0.0001234567, 4, "0.0001235"),
+        (1.2e-6, 2, "0.0000012"),
+        (9.9996, 4, "10"),
+        (0.5, 4, "0.5"),
+        (1e-20, 4, "0"),
+        (math.nan, 4, "nan"),
+        (-math.inf, 4, "−inf"),
+    ],
+)
+def test_a_number_has_no_power_of_ten(value, digits, words):
+    assert figure(value, digits) == words
+
+
+def test_a_sign_is_written():
+    assert signed(3.14159, 3) == "+3.14"
+    assert signed(-3.14159, 3) == "−3.14"
+
+
+def test_the_page_says_a_number_as_python_does():
+    node = shutil.which("node")
+    if not node:
+        pytest.skip("needs Node")
+    random = np.random.default_rng(5)
+    # The page has float32 values.
+    values = random.standard_normal(2000) * 10 ** random.uniform(-14, 7, 2000)
+    values = [0.0, -0.0, 9.9996, 999.96, 1e-20, -1e-20, *values.astype(np.float32).tolist()]
+    words = f"process.stdout.write(JSON.stringify({json.dumps(values)}.map(figure)))"
+    script = f"{components.imported('shared', 'figure')}\n{words}"
+    said = subprocess.run([node, "-"], input=script, capture_output=True, text=True, check=True)
+    assert json.loads(said.stdout) == [figure(value) for value in values]

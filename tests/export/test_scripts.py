@@ -1,0 +1,767 @@
+import ast
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.model.test_network import write_other_settings
+from tests.support.attributed import array_of
+from tests.support.maps import BiasedWeights
+from tests.support.thin import outcome
+from tests.support.weights_files import write_keras_weights
+from vgg_viz.export import script_code, scripts
+from vgg_viz.export.scripts import (
+    AttributionRun,
+    EvidenceRun,
+    FiltersRun,
+    MadeRun,
+    MapsRun,
+    PatchesRun,
+    SilencedRun,
+    WeightsFile,
+    attribution_script,
+    beside_script,
+    evidence_script,
+    filters_script,
+    made_script,
+    maps_script,
+    patches_script,
+)
+from vgg_viz.export.sheets import arrays_npz
+from vgg_viz.interpretability.ablation import later_maps, silenced
+from vgg_viz.interpretability.attribution.attribution_pass import Question, attribute
+from vgg_viz.interpretability.class_evidence import evidence
+from vgg_viz.interpretability.feature_visualization import optimization, top_patches
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.dense_layers import UntrainedDense
+from vgg_viz.model.network import Network, preprocess
+from vgg_viz.model.weights import UntrainedWeights
+
+# What a script may use: what comes with Keras and TensorFlow, and Python's own.
+ALLOWED = {"base64", "functools", "io", "os", "pathlib", "sys", "keras", "numpy", "PIL"}
+ALLOWED_FOR_EVIDENCE = ALLOWED | {"tensorflow"}
+METHODS = ["away", "gradcam", "hirescam", "layercam"]
+NASTY = [
+    "a \"quoted\" and 'quoted' caption",
+    '"""\nimport os\nos.abort()\n"""',
+    "'''\rimport os\r\nos.abort()",
+    "\\",
+    "\\N{BULLET} \\x",
+    "-*- coding: no-such-encoding -*-",
+    "form\x0cfeed \x00 nul \x1b[31m \u2028 \u2029 \x85 \udcff \u202e",
+    "{0} {title} %s $x$",
+    "猫 Кошка 🐈",
+]
+
+
+def run(script, folder, *arguments, backend=None):
+    """Run a script as its reader would, with nothing of this repository to be imported.
+
+    A reader with another `backend` uses their Keras for something else.
+    """
+    path = folder / "script.py"
+    path.write_text(script, encoding="utf-8")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    if backend:
+        write_other_settings(folder, backend)
+        environment |= {"KERAS_HOME": str(folder), "KERAS_BACKEND": backend}
+    command = [sys.executable, "-I", str(path), *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    with np.load(folder / "reproduced.npz") as arrays:
+        return dict(arrays), done.stdout
+
+
+def assert_near(got, expected):
+    """Equal but for the order in which another way to run the same network may add up."""
+    assert got.dtype == np.float32
+    assert got.shape == expected.shape
+    assert np.abs(expected).max() > 0
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+def imports(script):
+    for node in ast.walk(ast.parse(script)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def calls(script, name):
+    """The calls of that function or method in a script."""
+    found = [node for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Call)]
+    return [call for call in found if ast.unparse(call.func).split(".")[-1] == name]
+
+
+@pytest.fixture
+def maps_run(photograph):
+    """A run of which a test changes what it is about."""
+
+    def make(**changes):
+        values = {
+            "name": "maps",
+            "network": "untrained",
+            "preprocessing": "caffe",
+            "pixels": photograph,
+            "layer_name": "block1_conv1",
+            "numbers": [1, 2],
+        }
+        return MapsRun(**(values | changes))
+
+    return make
+
+
+@pytest.fixture
+def evidence_run(photograph):
+    """The same for evidence."""
+
+    def make(**changes):
+        values = {
+            "name": "evidence",
+            "network": "untrained",
+            "preprocessing": "caffe",
+            "pixels": photograph,
+            "method": "gradcam",
+            "classes": [281, 3],
+        }
+        return EvidenceRun(**(values | changes))
+
+    return make
+
+
+class HeldDense(UntrainedDense):
+    """The untrained dense layers, drawn once: 494 MB for as long as a test takes."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self._slabs = {}
+
+    def slab(self, layer, index):
+        if (layer, index) not in self._slabs:
+            self._slabs[layer, index] = super().slab(layer, index)
+        return self._slabs[layer, index]
+
+
+def test_patches_are_the_strongest_over_all_pictures(tmp_path, untrained_network, photograph):
+    pictures = [photograph, np.ascontiguousarray(photograph[::-1]), photograph // 3]
+    dark = np.zeros((224, 224, 3), np.uint8)
+    runs = [
+        PatchesRun("early", "untrained", pictures, "block1_conv2", range(1, 65)),
+        PatchesRun("late", "untrained", pictures, "block4_conv1", [7, 300], 9),
+        # On one color most channels are silent but at the border, some there as well.
+        PatchesRun("dark", "untrained", [dark], "block1_conv1", range(1, 65)),
+    ]
+    text = patches_script(runs, caption=NASTY, link="https://example.org/?view=Patches")
+    assert set(imports(text)) <= ALLOWED
+    arrays, _ = run(text, tmp_path)
+    assert list(arrays) == [*("early", "early_value", "late", "late_value", "dark", "dark_value")]
+    for made in runs:
+        layer = VGG19.conv_layer(made.layer_name)
+        maps = [untrained_network.feature_maps(pixels, layer.name) for pixels in made.pictures]
+        peaks = [top_patches.peaks(each, layer) for each in maps]
+        found = [strongest(peaks, layer, maps, number, made.each) for number in made.channels]
+        # Of the dark picture all channels but the silent ones are compared.
+        shown = [spots for spots in found if spots]
+        heard = arrays[f"{made.name}_value"] > 0
+        expected = [
+            (
+                spot.value,
+                top_patches.patch(made.pictures[spot.picture], layer, spot.row, spot.column),
+            )
+            for spots in shown
+            for spot in spots
+        ]
+        assert_near(
+            arrays[f"{made.name}_value"][heard], np.array([one for one, _ in expected], "f4")
+        )
+        np.testing.assert_array_equal(arrays[made.name][heard], [one for _, one in expected])
+        assert not arrays[made.name][~heard].any()
+    assert (arrays["dark_value"] == 0).any()
+    assert len(arrays["late"]) == 18
+
+
+def strongest(peaks, layer, maps, number, each):
+    """What a channel answers to most, as the page has it."""
+    one = [top_patches.peaks_of(found, number) for found in peaks]
+    filled = top_patches.filled_up(one, layer, lambda picture: maps[picture][number - 1])
+    return top_patches.strongest(filled if each > 1 else one, each)[0]
+
+
+def test_what_values_come_from_is_that_of_the_untrained_network(
+    tmp_path, untrained_network, photograph
+):
+    early, layer = VGG19.conv_layer("block1_conv2"), VGG19.conv_layer("block2_conv2")
+    asked = {
+        "pixels": Question(layer, 3, 0, 50, "input"),
+        "maps": Question(layer, 100, 111, 111, "block1_conv2"),
+        "slope": Question(layer, 3, 60, 50, "input", "gradient"),
+        "guided": Question(layer, 3, 60, 50, "input", "guided"),
+        "deconvnet": Question(layer, 3, 60, 50, "block1_conv1", "deconvnet"),
+        "colors": Question(layer, 3, 1, 111, "input", "deconvnet"),
+        "integrated": Question(early, 5, 7, 0, "input", "integrated"),
+        "wrong": Question(early, 5, 7, 0, "block1_conv1", "integrated"),
+    }
+    numbers = {"maps": [5, 1, 64], "deconvnet": [9], "wrong": [2, 3]}
+    runs = [
+        AttributionRun(
+            name,
+            "untrained",
+            "rgb" if name == "wrong" else "caffe",
+            photograph,
+            question,
+            numbers.get(name, [1, 2, 3]),
+            name == "pixels",
+            name == "colors",
+        )
+        for name, question in asked.items()
+    ]
+    text = attribution_script(runs, caption=NASTY, link="https://example.org/?view=Maps")
+    assert set(imports(text)) <= ALLOWED | {"tensorflow"}
+    arrays, said = run(text, tmp_path)
+    told = iter([line for line in said.splitlines() if "value " in line])
+    for one in runs:
+        found, _ = outcome(
+            attribute(untrained_network, photograph, one.question, one.preprocessing)
+        )
+        expected = array_of(one, found)
+        assert (arrays[one.name].shape, arrays[one.name].dtype) == (expected.shape, expected.dtype)
+        off = np.linalg.norm(arrays[one.name] - expected.astype(np.float64))
+        # Here or there a ReLU or a pool is undecided in float32, most of all on 50 steps.
+        assert off < (1e-2 if one.question.method == "integrated" else 1e-4) * np.linalg.norm(
+            expected
+        )
+        if one.question.method in ("contribution", "integrated"):
+            total, rest, value = re.findall(r"-?\d[\d.]*(?:e-?\d+)?", next(told))
+            assert float(total) == pytest.approx(found.total, rel=2e-2)
+            assert float(rest) == pytest.approx(found.base, rel=1e-3)  # there are no biases
+            assert float(value) == pytest.approx(found.value, rel=1e-3)
+    assert next(told, None) is None
+
+
+def test_what_a_script_says_of_biases_is_what_they_contribute(biased_network, photograph):
+    import tensorflow as tf
+
+    functions = {"tf": tf, "np": np}
+    exec(script_code.ATTRIBUTE, functions)
+    x = tf.constant(preprocess(photograph))
+    value, _, biases = functions["there_and_back"](
+        biased_network.model, 0, x, "block2_conv2", (3, 1, 51)
+    )
+    question = Question(VGG19.conv_layer("block2_conv2"), 3, 0, 50, "input")
+    found, _ = outcome(attribute(biased_network, photograph, question))
+    assert value == pytest.approx(found.value, rel=1e-4)
+    assert biases == pytest.approx(sum(found.biases.values()), rel=1e-4)
+    assert abs(biases) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "numbers"),
+    [
+        ({"row": 112}, [1]),
+        ({"back_to": "block3_conv1"}, [1]),
+        ({"method": "saliency"}, [1]),
+        ({}, [4]),
+        ({}, []),
+    ],
+)
+def test_what_is_no_run_of_attributions_is_refused(changes, numbers, photograph):
+    question = replace(Question(VGG19.conv_layer("block2_conv1"), 1, 0, 0, "input"), **changes)
+    with pytest.raises(ValueError, match="expected"):
+        AttributionRun("pixels", "untrained", "caffe", photograph, question, numbers)
+
+
+def silenced_run(photograph, **changes):
+    """A run of which a test changes what it is about."""
+    values = {
+        "name": "without",
+        "network": WeightsFile("biased.h5"),
+        "preprocessing": "caffe",
+        "pixels": photograph,
+        "layer_name": "block2_conv1",
+        "numbers": [5, 3, 128],
+        "silenced_in": "block1_conv2",
+        "silenced": (4, 17, 30),
+    }
+    return SilencedRun(**(values | changes))
+
+
+def test_maps_of_later_layers_are_made_without_those_that_are_silenced(
+    tmp_path, biased_network, photograph
+):
+    file, numbers = WeightsFile("biased.h5"), [5, 3, 128]
+    write_keras_weights(tmp_path / file.name, BiasedWeights())
+    runs = [
+        MapsRun("before", file, "caffe", photograph, "block2_conv1", numbers),
+        silenced_run(photograph),
+        silenced_run(photograph, name="far", layer_name="block3_conv2", silenced=range(5, 6)),
+    ]
+    text = maps_script(runs, caption=NASTY, link="https://example.org/?silenced=4", difference="d")
+    assert set(imports(text)) <= ALLOWED
+    assert max(map(len, text.splitlines())) <= 100
+    arrays, _ = run(text, tmp_path)
+    assert list(arrays) == ["before", "without", "far", "d"]
+    source = VGG19.conv_layer("block1_conv2")
+    maps = biased_network.feature_maps(photograph, source.name)
+    for one in runs[1:]:
+        quiet, wanted = silenced(maps, one.silenced), VGG19.conv_layer(one.layer_name)
+        found, _ = outcome(later_maps(biased_network, source, quiet, wanted))
+        assert_near(arrays[one.name], found[np.array(one.numbers) - 1])
+    # The network that they are taken from stays as it is.
+    before = biased_network.feature_maps(photograph, "block2_conv1")[[4, 2, 127]]
+    assert_near(arrays["before"], before)
+    assert np.abs(arrays["d"]).max() > 0.01 * np.abs(before).max()
+    np.testing.assert_array_equal(arrays["d"], arrays["without"] - arrays["before"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"silenced": []},
+        {"silenced": [65]},
+        {"silenced": [0]},
+        {"silenced_in": "block2_conv1"},
+        {"silenced_in": "block3_conv1"},
+        {"numbers": [129]},
+        {"network": "other"},
+    ],
+    ids=str,
+)
+def test_what_is_no_run_without_maps_is_refused(changes, photograph):
+    with pytest.raises(ValueError, match="expected"):
+        silenced_run(photograph, **changes)
+
+
+def test_what_is_no_run_of_patches_is_refused(photograph):
+    for pictures, channels, each in (
+        ([], [1], 1),
+        ([photograph[:5]], [1], 1),
+        ([photograph], [65], 1),
+        ([photograph], [1], 0),
+    ):
+        with pytest.raises(ValueError, match="expected"):
+            PatchesRun("patches", "untrained", pictures, "block1_conv1", channels, each)
+
+
+def test_made_pictures_are_those_of_the_same_seed(tmp_path, untrained_network, monkeypatch):
+    monkeypatch.setattr(optimization, "STEPS", {1: 12, 2: 6, 3: 3, 4: 2, 5: 2})
+    runs = [
+        MadeRun("first", "untrained", "block1_conv1", [64, 3], 5, "plain"),
+        MadeRun("early", "untrained", "block2_conv1", range(3, 21), 0, "recipe"),
+        MadeRun("even", "untrained", "block1_conv2", [9], 2**31, "recipe"),
+        MadeRun("later", "untrained", "block3_conv2", [200], 5, "recipe"),
+        MadeRun("last", "untrained", "block5_conv3", [7], 5, "recipe"),
+    ]
+    text = made_script(runs, caption=NASTY, link="https://example.org/?view=Made")
+    assert set(imports(text)) <= ALLOWED | {"tensorflow"}
+    assert max(map(len, text.splitlines())) <= 100
+    arrays, _ = run(text, tmp_path)
+    assert list(arrays) == [name for one in runs for name in (one.name, f"{one.name}_value")]
+    for one in runs:
+        layer = VGG19.conv_layer(one.layer_name)
+        making = optimization.Making(untrained_network, layer, one.channels, one.seed, one.recipe)
+        while not making.finished:
+            making.advance()
+        pictures, values = arrays[one.name], arrays[f"{one.name}_value"]
+        assert (pictures.dtype, values.dtype) == (np.uint8, np.float32)
+        expected = np.stack([result.pixels for result in making.results()])
+        np.testing.assert_array_equal(pictures, expected)
+        claimed = np.array([result.value for result in making.results()], np.float32)
+        np.testing.assert_allclose(values, claimed, rtol=1e-5)
+
+
+def test_a_script_of_made_pictures_has_what_it_needs():
+    networks = ["imagenet", "untrained", WeightsFile("some.h5")]
+    for network in networks:
+        for recipe, canvas in (("recipe", "Frequencies"), ("plain", "Pixels")):
+            text = made_script([MadeRun("made", network, "block4_conv1", [1], 0, recipe)])
+            tree = ast.parse(text)
+            names = {one.name for one in tree.body if hasattr(one, "name")}
+            used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            assert names & {"Frequencies", "Pixels"} == {canvas}
+            assert names - {"main"} <= used
+            (call, _) = calls(text, "make_pictures")
+            settings = {one.arg: one.value for one in call.keywords}
+            # What is not smaller than its field lies amid nothing.
+            assert set(settings) == {"side", "seeds", "steps", "together"}
+            assert ast.literal_eval(settings["steps"]) == optimization.STEPS[4]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"channels": [65]}, "expected numbers from 1 to 64"),
+        ({"channels": []}, "expected numbers from 1 to 64"),
+        ({"seed": -1}, "expected a seed from 0, got -1"),
+        ({"recipe": "os.abort"}, "expected recipe or plain, got 'os.abort'"),
+        ({"network": "os.abort"}, "expected imagenet, untrained or a WeightsFile"),
+        ({"layer_name": "block1_pool"}, "expected a conv layer"),
+    ],
+)
+def test_pictures_that_cannot_be_made_are_refused(changes, message):
+    values = {
+        "name": "made",
+        "network": "untrained",
+        "layer_name": "block1_conv1",
+        "channels": [1],
+        "seed": 0,
+        "recipe": "recipe",
+    }
+    with pytest.raises(ValueError, match=message):
+        MadeRun(**(values | changes))
+
+
+def test_nothing_of_ours_can_be_imported_where_the_scripts_run(tmp_path):
+    command = [sys.executable, "-I", "-c", "import vgg_viz"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "ModuleNotFoundError" in done.stderr
+
+
+def test_maps_are_those_of_the_untrained_network(tmp_path, maps_run, untrained_network, photograph):
+    mirrored = np.ascontiguousarray(photograph[:, ::-1])
+    numbers = {"early": [64, 1, 7], "late": list(range(1, 513)), "turned": [5]}
+    runs = [
+        maps_run(name="early", numbers=numbers["early"]),
+        maps_run(name="late", layer_name="block5_conv4", numbers=numbers["late"]),
+        maps_run(name="turned", layer_name="block3_conv2", numbers=[5], pixels=mirrored),
+        maps_run(name="early_rgb", preprocessing="rgb"),
+        maps_run(name="late_rgb", preprocessing="rgb", layer_name="block5_conv4"),
+    ]
+
+    def ours(pixels, layer_name, wanted):
+        return untrained_network.feature_maps(pixels, layer_name)[np.array(wanted) - 1]
+
+    def by_rgb(layer_name):
+        pixels = (photograph[None] / 255).astype(np.float32)
+        maps = untrained_network.submodel(layer_name).predict_on_batch(pixels)
+        return np.moveaxis(np.asarray(maps).reshape(maps[0].shape[-3:]), -1, 0)[:2]
+
+    expected = {
+        "early": ours(photograph, "block1_conv1", numbers["early"]),
+        "late": ours(photograph, "block5_conv4", numbers["late"]),
+        "turned": ours(mirrored, "block3_conv2", numbers["turned"]),
+        "early_rgb": by_rgb("block1_conv1"),
+        "late_rgb": by_rgb("block5_conv4"),
+    }
+    (tmp_path / "exported.npz").write_bytes(arrays_npz(expected, {}))
+    arrays, said = run(maps_script(runs), tmp_path, "exported.npz", backend="torch")
+
+    assert list(arrays) == list(expected)
+    for name, array in expected.items():
+        assert_near(arrays[name], array)
+    for line, (name, array) in zip(said.splitlines(), expected.items(), strict=True):
+        words, difference = line.split(": largest difference ")
+        assert words == f"{name} {array.shape}"
+        largest = np.abs(arrays[name].astype(np.float64) - array).max()
+        assert float(difference) == pytest.approx(largest, rel=1e-5)
+
+
+def test_evidence_is_that_of_the_untrained_network(
+    tmp_path, evidence_run, untrained_network, photograph
+):
+    """All methods in one run, since it builds a network of 574 MB."""
+    runs = [evidence_run(name=method, method=method) for method in METHODS]
+    runs.append(evidence_run(name="both", difference=True))
+    arrays, said = run(evidence_script(runs), tmp_path)
+
+    maps = untrained_network.feature_maps(photograph, "block5_conv4")
+    dense = HeldDense(UntrainedWeights().seed)
+    answer = evidence.answer(dense, maps)
+    assert_near(arrays["logits"], answer.logits)
+    expected = [
+        f"class {number}: {answer.probabilities[number]:.2%}" for number in answer.most_likely(5)
+    ]
+    assert said.splitlines()[:5] == expected
+    gradients = [evidence.gradient(dense, maps, answer, number).values for number in (281, 3)]
+    for method, cam in evidence.CAMS.items():
+        assert_near(arrays[method], np.stack([cam(maps, values) for values in gradients]))
+    away = evidence.lost_without_places(dense, maps)[..., [281, 3]].transpose(2, 0, 1)
+    # A difference of two logits is as exact as they are.
+    rounding = 3e-6 * np.abs(answer.logits).max()
+    assert np.abs(away).max(axis=(1, 2)).min() > 100 * rounding
+    np.testing.assert_allclose(arrays["away"], away, rtol=0, atol=rounding)
+    first, second = arrays["gradcam"]
+    np.testing.assert_array_equal(arrays["both"], [first, second, first - second])
+
+
+def test_evidence_in_several_networks_has_the_logits_of_each(evidence_run, photograph):
+    mirrored = np.ascontiguousarray(photograph[:, ::-1])
+    runs = [
+        evidence_run(name="this"),
+        evidence_run(name="same", method="away"),
+        evidence_run(name="other", network=WeightsFile("some.h5")),
+        evidence_run(name="turned", pixels=mirrored),
+        evidence_run(name="wrong", preprocessing="rgb"),
+    ]
+    text = evidence_script(runs)
+    arguments = [ast.unparse(call).split("(", 1)[1] for call in calls(text, "answer")]
+    assert arguments == [
+        "untrained(), caffe, PICTURES[0])",
+        "from_file('some.h5'), caffe, PICTURES[0])",
+        "untrained(), caffe, PICTURES[1])",
+        "untrained(), rgb, PICTURES[0])",
+    ]
+    for name in ("this", "other", "turned", "wrong"):
+        assert f"'{name}_logits': answer(" in text
+    assert "'same_logits'" not in text
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_script_of_evidence_has_the_functions_that_it_needs(evidence_run, method):
+    text = evidence_script([evidence_run(method=method)])
+    names = {node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
+    used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    assert names & {"without_places", *METHODS} == {method.replace("away", "without_places")}
+    assert names - {"main"} <= used
+    assert ("import tensorflow" in text) == (method != "away")
+
+
+def test_scripts_of_evidence_have_the_whole_network(evidence_run):
+    networks = ["imagenet", "untrained", WeightsFile("some.h5")]
+    weights = []
+    for network in networks:
+        text = evidence_script([evidence_run(network=network)])
+        assert set(imports(text)) <= ALLOWED_FOR_EVIDENCE
+        assert max(map(len, text.splitlines())) <= 100
+        (call,) = calls(text, "VGG19")
+        arguments = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        weights.append(arguments.pop("weights"))
+        assert arguments == {"classifier_activation": None}
+    assert weights == ["imagenet", None, None]
+    (call,) = calls(text, "load_weights")
+    assert ast.literal_eval(call.keywords[0].value) is True
+
+
+def test_each_kind_of_run_has_its_script(maps_run, evidence_run):
+    filters = FiltersRun("f", "untrained", "block1_conv1", [1], [1])
+    words = {"caption": ["Some words"], "link": "https://example.org/"}
+    assert scripts.script([filters], **words) == filters_script([filters], **words)
+    runs = [evidence_run()]
+    assert scripts.script(runs, **words) == evidence_script(runs, **words)
+    made = [MadeRun("m", "untrained", "block1_conv1", [1], 0, "plain")]
+    assert scripts.script(made, **words) == made_script(made, **words)
+    maps = [maps_run(name="this"), maps_run(name="other")]
+    expected = maps_script(maps, difference="minus", **words)
+    assert scripts.script(maps, difference="minus", **words) == expected
+    assert "arrays['minus'] = arrays['other'] - arrays['this']" in expected
+
+
+def test_filters_are_those_of_the_untrained_network(tmp_path, untrained_network):
+    runs = [
+        FiltersRun("first", "untrained", "block1_conv1", range(1, 65), [3, 1]),
+        FiltersRun("last", "untrained", "block5_conv4", [512, 1, 100], range(200, 210)),
+        FiltersRun("colors", "untrained", "block1_conv1", [64, 2], [1, 2, 3], as_colors=True),
+    ]
+    arrays, said = run(filters_script(runs), tmp_path)
+
+    kernel = UntrainedWeights().read
+    first = kernel("block1_conv1")[0].transpose(3, 2, 0, 1)[:, [2, 0]]
+    last = kernel("block5_conv4")[0].transpose(3, 2, 0, 1)[[511, 0, 99], 199:209]
+    np.testing.assert_array_equal(arrays["first"], first)
+    np.testing.assert_array_equal(arrays["last"], last)
+    for picture, number in zip(arrays["colors"], [64, 2], strict=True):
+        weights = kernel("block1_conv1")[0][..., ::-1, number - 1]  # height, width, red to blue
+        assert picture.dtype == np.uint8
+        np.testing.assert_allclose(picture / 127.5 - 1, weights / np.abs(weights).max(), atol=0.005)
+    shapes = ["first (64, 2, 3, 3)", "last (3, 10, 3, 3)", "colors (2, 3, 3, 3)"]
+    assert said.splitlines() == shapes
+
+
+def test_maps_are_those_of_a_weights_file_beside_the_script(tmp_path, maps_run, photograph):
+    weights = UntrainedWeights(seed=7)
+    name = 'it\'s a "file".h5'
+    write_keras_weights(tmp_path / name, weights)
+    script = maps_script([maps_run(network=WeightsFile(name), layer_name="block3_conv4")])
+
+    arrays, _ = run(script, tmp_path, backend="jax")
+    assert_near(arrays["maps"], Network(weights).feature_maps(photograph, "block3_conv4")[:2])
+
+
+def test_imagenet_is_keras_own(maps_run):
+    for script in (
+        maps_script([maps_run(network="imagenet")]),
+        filters_script([FiltersRun("filters", "imagenet", "block1_conv1", [1], [1])]),
+    ):
+        (call,) = calls(script, "VGG19")
+        assert ast.unparse(call.func) == "keras.applications.VGG19"
+        assert call.args == []
+        arguments = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        assert arguments == {
+            "weights": "imagenet",
+            "include_top": False,
+            "input_shape": (224, 224, 3),
+        }
+
+
+def test_only_what_comes_with_keras_is_imported(maps_run):
+    networks = ["imagenet", "untrained", WeightsFile("some.h5")]
+    runs = [maps_run(name=f"maps_{n}", network=network) for n, network in enumerate(networks)]
+    filters = [FiltersRun("f", network, "block1_conv1", [1], [1]) for network in networks[:1]]
+    for script in (maps_script(runs), filters_script(filters)):
+        assert set(imports(script)) <= ALLOWED
+
+
+def test_a_script_is_short(maps_run):
+    script = maps_script([maps_run(), maps_run(name="other", preprocessing="rgb")])
+    code = script[script.index("import base64") : script.index("PICTURES = [")]
+    assert len([line for line in code.splitlines() if line.strip()]) < 80
+    assert max(map(len, script.splitlines())) <= 100
+
+
+def test_a_script_says_where_it_comes_from(maps_run):
+    from vgg_viz import __version__
+
+    link = "http://localhost:8501/?view=maps&layer=1+%C2%B7+block1_conv1"
+    script = maps_script([maps_run()], caption=["block1_conv1", "Picture: Cat"], link=link)
+    for line in (f"# Written by VGG Viz {__version__}", "# Picture: Cat", f"# {link}"):
+        assert line in script.splitlines()
+
+
+@pytest.mark.parametrize("words", NASTY)
+def test_words_from_outside_change_nothing(maps_run, evidence_run, words):
+    filters = FiltersRun("f", "untrained", "block1_conv1", [1], [1])
+    made = MadeRun("m", "untrained", "block1_conv1", [1], 0, "recipe")
+    for one in (maps_run(), filters, evidence_run(), made):
+        write = scripts.script
+        harmless = write([one])
+        script = write([one], caption=[words, words], link=words)
+        # As bytes: the file's encoding must not follow from the words either.
+        assert ast.dump(ast.parse(script.encode())) == ast.dump(ast.parse(harmless))
+        compile(script.encode(), "script.py", "exec")
+
+
+@pytest.mark.parametrize("words", NASTY)
+def test_a_file_name_from_outside_stays_a_string(maps_run, words):
+    network = WeightsFile(f"{words}.h5")
+    script = maps_script([maps_run(network=network)])
+    (call,) = calls(script, "from_file")
+    assert ast.literal_eval(call.args[0]) == beside_script(network.name)
+    assert script.isascii()
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("mine.h5", "mine.h5"),
+        ("mine.hdf5", "mine.hdf5"),
+        ("/some/folder/mine.h5", "mine.h5"),
+        ("C:\\folder\\mine.h5", "mine.h5"),
+        # Keras would read these in another way, or not at all.
+        ("mine.weights.h5", "mine.weights.h5.h5"),
+        ("mine", "mine.h5"),
+        ("imagenet", "imagenet.h5"),
+    ],
+)
+def test_the_weights_file_has_an_ending_that_keras_reads(name, beside):
+    assert beside_script(name) == beside
+
+
+def test_a_picture_used_twice_is_there_once(maps_run, photograph):
+    mirrored = np.ascontiguousarray(photograph[:, ::-1])
+    once = maps_script([maps_run(name="a"), maps_run(name="b", pixels=photograph.copy())])
+    twice = maps_script([maps_run(name="a"), maps_run(name="b", pixels=mirrored)])
+    assert once.count("iVBORw0KGgo") == 1
+    assert twice.count("iVBORw0KGgo") == 2
+
+
+def test_the_pictures_are_the_very_pixels(maps_run, photograph, tmp_path):
+    import base64
+
+    tree = ast.parse(maps_script([maps_run()]))
+    (pictures,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PICTURES"
+    )
+    path = tmp_path / "picture.png"
+    path.write_bytes(base64.b64decode(ast.literal_eval(pictures)[0]))
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(np.asarray(image), photograph)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "written"),
+    [
+        (range(1, 65), "range(1, 65)"),
+        ([7], "range(7, 8)"),
+        ([2, 1], "[2, 1]"),
+        (np.array([5, 6]), "range(5, 7)"),
+        (np.array([5, 7]), "[5, 7]"),
+    ],
+)
+def test_numbers_are_a_range_where_they_can_be(maps_run, numbers, written):
+    (call,) = calls(maps_script([maps_run(numbers=numbers)]), "make_maps")
+    assert ast.unparse(call.args[-1]) == written
+
+
+def test_many_numbers_in_any_order(maps_run):
+    numbers = np.random.default_rng(0).permutation(512) + 1
+    script = maps_script([maps_run(layer_name="block5_conv4", numbers=numbers)])
+    (call,) = calls(script, "make_maps")
+    assert ast.literal_eval(call.args[-1]) == numbers.tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"numbers": [0]}, "expected numbers from 1 to 64"),
+        ({"numbers": [65]}, "expected numbers from 1 to 64"),
+        ({"numbers": []}, "expected numbers from 1 to 64"),
+        ({"pixels": np.zeros((224, 224), np.uint8)}, "expected a picture"),
+        ({"pixels": np.zeros((224, 224, 3), np.float32)}, "expected a picture"),
+        ({"preprocessing": "caffe()"}, "expected caffe or rgb"),
+        ({"network": "os.abort"}, "expected imagenet, untrained or a WeightsFile"),
+        ({"layer_name": "block1_pool"}, "expected a conv layer"),
+    ],
+)
+def test_what_cannot_be_made_is_said(maps_run, changes, message):
+    with pytest.raises(ValueError, match=message):
+        maps_run(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": [1000]}, "expected numbers from 0 to 999"),
+        ({"classes": [-1]}, "expected numbers from 0 to 999"),
+        ({"classes": []}, "expected numbers from 0 to 999"),
+        ({"classes": [1], "difference": True}, "expected two classes for a difference"),
+        ({"method": "smoothgrad"}, "expected away, gradcam, hirescam, layercam"),
+        ({"pixels": np.zeros((224, 224), np.uint8)}, "expected a picture"),
+        ({"preprocessing": "caffe()"}, "expected caffe or rgb"),
+        ({"network": "os.abort"}, "expected imagenet, untrained or a WeightsFile"),
+    ],
+)
+def test_what_cannot_be_said_of_classes_is_said(evidence_run, changes, message):
+    with pytest.raises(ValueError, match=message):
+        evidence_run(**changes)
+
+
+@pytest.mark.parametrize("names", [["logits"], ["a", "a"], []])
+def test_names_that_evidence_cannot_have_are_refused(evidence_run, names):
+    with pytest.raises(ValueError, match="its own name"):
+        evidence_script([evidence_run(name=name) for name in names])
+
+
+@pytest.mark.parametrize("names", [[], ["a", "a"], ["no name"], ["about"], ['"']])
+def test_names_that_arrays_cannot_have_are_refused(maps_run, names):
+    with pytest.raises(ValueError, match="expected"):
+        maps_script([maps_run(name=name) for name in names])
+
+
+def test_filters_that_are_not_there_are_refused():
+    with pytest.raises(ValueError, match="from 1 to 3"):
+        FiltersRun("f", "untrained", "block1_conv1", [1], [4])
+    with pytest.raises(ValueError, match="channels 1, 2 and 3"):
+        FiltersRun("f", "untrained", "block1_conv2", [1], [3, 2, 1], as_colors=True)
+    with pytest.raises(ValueError, match="from 1 to 64"):
+        FiltersRun("f", "untrained", "block1_conv1", [65], [1])
+    with pytest.raises(ValueError, match="WeightsFile"):
+        FiltersRun("f", "os.abort", "block1_conv1", [1], [1])

@@ -1,0 +1,116 @@
+"""Keras' full file in its full size of 575 MB, most of them a hole in the file, served from here.
+
+The numbers are missing, not the bytes: it is sent, broken off, gone on with and checked as the real
+one is.
+"""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tests.support import REPOSITORY
+from tests.support.file_server import Behavior, Handler, serve
+from tests.support.weights_files import write_full_weights
+from vgg_viz.downloads.keras_files import FULL
+from vgg_viz.model import weights
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.weights import offer_full
+
+pytest.importorskip("fcntl", reason="there are no POSIX signals and locks here")
+
+MEGABYTE = 10**6
+
+# Says what it has received, and by how much its own memory has grown.
+FETCH = """
+import sys
+from dataclasses import replace
+from vgg_viz.model import weights
+from vgg_viz.serving import memory
+weights.FULL = replace(weights.FULL, md5=sys.argv[1], size=int(sys.argv[2]))
+before, most = memory.taken_bytes(), 0
+def note(received, expected):
+    global most
+    most = max(most, memory.taken_bytes() - before)
+    print("received", received, expected, flush=True)
+found = weights.fetch_full(on_progress=note)
+print("most", max(most, memory.taken_bytes() - before), flush=True)
+"""
+
+
+def send_file(path, share: float = 1.0) -> Behavior:
+    """A behavior: that file, from where the range begins; standing still after a share of it."""
+
+    def send(handler: Handler, content: bytes) -> None:
+        size = path.stat().st_size
+        start = int((handler.headers["Range"] or "bytes=0-").strip("bytes=-"))
+        handler.send_response(206)
+        handler.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        handler.send_header("Content-Length", str(size - start))
+        handler.end_headers()
+        handler.wfile.flush()
+        with path.open("rb") as file:
+            while start < int(size * share):
+                start += os.sendfile(handler.connection.fileno(), file.fileno(), start, 2**20)
+        if share < 1:
+            handler.server.released.wait(60)
+
+    return send
+
+
+@pytest.fixture
+def served(tmp_path):
+    """The file; it and what is fetched are removed at once, since together they have a gigabyte."""
+    path = tmp_path / "served.h5"
+    write_full_weights(path, SimpleNamespace(read=zeros))
+    assert abs(path.stat().st_size - FULL.size) < 10_000
+    yield path
+    for left in (path, *(tmp_path / "keras" / "models").iterdir()):
+        left.unlink()
+
+
+def zeros(layer_name):
+    layer = VGG19.conv_layer(layer_name)
+    return np.zeros(layer.kernel_shape, np.float32), np.zeros(layer.filters, np.float32)
+
+
+@pytest.mark.skipif(not hasattr(os, "sendfile"), reason="there is no sendfile here")
+def test_whoever_is_killed_half_way_is_followed_by_one_who_brings_the_rest(
+    served, tmp_path, monkeypatch
+):
+    with served.open("rb") as file:
+        full = replace(
+            FULL, md5=hashlib.file_digest(file, "md5").hexdigest(), size=served.stat().st_size
+        )
+    monkeypatch.setattr(weights, "FULL", full)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("NO_PROXY", "*")
+    with serve(b"", send_file(served, 0.6), send_file(served)) as server:
+        monkeypatch.setenv("VGG_VIZ_FULL_WEIGHTS_URL", server.url)
+        with fetching(full) as first:
+            for line in first.stdout:
+                if int(line.split()[1]) > full.size // 2:
+                    break
+            first.kill()
+            assert first.wait() == -signal.SIGKILL
+        kept = offer_full().kept_bytes
+        assert full.size // 2 < kept < full.size * 0.6
+        with fetching(full) as second:
+            first_line, *_, last_line = second.stdout
+            assert second.wait() == 0
+    assert first_line == f"received {kept} {full.size}\n"
+    assert server.ranges == [None, f"bytes={kept}-"]
+    assert int(last_line.removeprefix("most ")) < 60 * MEGABYTE
+    assert [path.name for path in (tmp_path / "keras" / "models").iterdir()] == [FULL.name]
+
+
+def fetching(full):
+    """A process that fetches the file."""
+    command = [sys.executable, "-c", FETCH, full.md5, str(full.size)]
+    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)

@@ -1,0 +1,224 @@
+"""What a value comes from further back, on the page."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.attributed import array_of
+from tests.support.pages import (
+    choose,
+    link_of,
+    network_of,
+    open_page,
+    payloads,
+    shown,
+    texts,
+    unpacked,
+    upload,
+)
+from tests.support.thin import outcome
+from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn
+from vgg_viz.image_io.picture import Picture
+from vgg_viz.interpretability.attribution.attribution_pass import (
+    Attribution,
+    Question,
+    attribute,
+    seen,
+)
+from vgg_viz.interpretability.feature_visualization.top_patches import patch
+from vgg_viz.links import ATTRIBUTIONS, BACK_TO, read
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.network import MEAN_COLOR
+from vgg_viz.serving.results import Results
+from vgg_viz.serving.shared import Shared
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.parts.value_attribution import Traced, in_square
+from vgg_viz.ui.state.shared_instance import shared as serving
+
+TESTED = "further-back-tested"
+VALUE = {**MAPS, "channel": "5", "row": "1", "column": "9"}
+
+
+def asked(truth, back_to, method="contribution"):
+    """What the value on the page comes from, by the page's own network."""
+    network = serving().loaders["imagenet"].network().result()
+    question = Question(LAYER, 5, 0, 8, back_to, method)
+    return outcome(attribute(network, truth.pictures["cat"], question))[0]
+
+
+def tiles(page):
+    """What the component was told of the grid."""
+    return unpacked(payloads(page)["further-back"])[0]
+
+
+def number(text):
+    return float(text.replace("−", "-").replace(",", ""))
+
+
+def test_at_first_one_layer_is_far_enough():
+    page = open_page(**VALUE)
+    assert "further-back" not in payloads(page)
+    assert len(page.metric) == 5
+
+
+@pytest.mark.parametrize("back_to", ["The pixels", "1 · block1_conv1", "4 · block2_conv2"])
+def test_contributions_add_up_on_the_page(back_to, truth):
+    page = open_page(**VALUE, back_to=back_to)
+    total, biases, together, value = (number(one.value) for one in page.metric[5:])
+    assert together == pytest.approx(value, rel=1e-4)
+    assert any("together" in one.value for one in page.success)
+    assert total + biases == pytest.approx(value, rel=1e-3)
+    found = asked(truth, next(name for name, label in BACK_TO.items() if label == back_to))
+    assert value == pytest.approx(found.value, rel=1e-4)
+    # The first metrics are those of a single layer; the third is the sum before the ReLU.
+    assert number(page.metric[2].value) == pytest.approx(value, rel=1e-4)
+
+
+def test_a_layers_maps_are_ranked_by_what_they_bring(truth):
+    header = tiles(open_page(**VALUE, back_to="3 · block2_conv1"))
+    by_map = asked(truth, "block2_conv1").by_map
+    adding = [index + 1 for index in np.argsort(-by_map)[:12]]
+    taking = [index + 1 for index in np.argsort(by_map)[:12]]
+    assert header["numbers"] == adding + taking
+    assert [one.split(":")[0] for one in header["titles"]] == list(map(str, header["numbers"]))
+
+
+@pytest.mark.parametrize("method", ATTRIBUTIONS.values())
+@pytest.mark.parametrize("back_to", ["The pixels", "2 · block1_conv2"])
+def test_every_method_has_its_grid(method, back_to):
+    page = open_page(**VALUE, back_to=back_to, attributed=method)
+    assert tiles(page)["name"].startswith(f"{method}, back to ")
+    assert BACK_TO[read(link_of(page))["back_to"]] == back_to
+    sums = {"Contribution": 4, "Integrated gradients": 4}
+    assert len(page.metric) == 5 + sums.get(method, 0)
+
+
+def test_a_layer_that_comes_after_is_no_way_back():
+    page = open_page(**VALUE, back_to="2 · block1_conv2")
+    choose(page, "layer", "block1_conv2")
+    assert shown(page, "back_to") == "step"
+    assert "back_to" not in link_of(page)
+    assert shown(open_page(**VALUE, back_to="5 · block3_conv1"), "back_to") == "step"
+
+
+def test_a_value_that_is_silent_has_a_way_back_too():
+    page = open_page(**{**VALUE, "channel": str(NEVER_ACTIVE[0])}, back_to="The pixels")
+    total, biases, _, value = (number(one.value) for one in page.metric[5:])
+    assert value < 0
+    assert total + biases == pytest.approx(value, rel=1e-3)
+    assert "biases" in texts(page)
+
+
+@pytest.mark.parametrize("method", ["Guided backpropagation", "Gradient"])
+def test_the_same_of_another_map_and_network_stands_beside_it(method, truth):
+    page = open_page(**VALUE, back_to="The pixels", attributed=method)
+    # Always, where a method is known to fail.
+    assert (TESTED in payloads(page)) == (method != "Gradient")
+    if method == "Gradient":
+        choose(page, "sanity", True)
+        assert read(link_of(page))["sanity"]
+    header = unpacked(payloads(page)[TESTED])[0]
+    there = truth.maps(LAYER.name)[:, 0, 8].copy()
+    there[4] = -1
+    other = int(there.argmax()) + 1
+    networks = [serving().loaders[name].network().result() for name in ("imagenet", "untrained")]
+    name = "gradient" if method == "Gradient" else "guided"
+    found = [
+        outcome(
+            attribute(network, truth.pictures["cat"], Question(LAYER, one, 0, 8, "input", name))
+        )[0].values.ravel()
+        for network, one in ((networks[0], 5), (networks[0], other), (networks[1], 5))
+    ]
+    wanted = [np.corrcoef(found[0], one)[0, 1] for one in found[1:]]
+    names = ["map 5", f"map {other}", "untrained"]
+    assert [title.split(":")[0] for title in header["titles"]] == names
+    shown_numbers = [number(title.split(":")[1]) for title in header["titles"][1:]]
+    assert shown_numbers == pytest.approx(wanted, abs=0.006)
+    assert "[Adebayo 2018]" in texts(page)
+    assert ("photograph’s edges" in texts(page)) == (method != "Gradient")
+
+
+@pytest.mark.parametrize("place", [(0, 0), (6, 7), (13, 2)])
+def test_what_the_border_cuts_off_is_zero_and_the_rest_lies_over_its_pixels(place):
+    layer = VGG19.conv_layer("block5_conv4")
+    question = Question(layer, 1, *place, "input")
+    # Every pixel's own number, so that it can be found again in the photograph.
+    picture = np.arange(3 * 224 * 224, dtype=np.int64).reshape(224, 224, 3) % 251 + 1
+    rows, columns = (slice(*side) for side in seen(question))
+    found = Attribution(np.moveaxis(picture, -1, 0)[:, rows, columns], seen(question), 0.0)
+    square = np.moveaxis(in_square(found.values, found, question), 0, -1)
+    photograph = patch(picture.astype(np.uint8), layer, *place)
+    assert square.shape == photograph.shape
+    inside = square.any(axis=-1)
+    np.testing.assert_array_equal(square[inside], photograph[inside])
+    assert inside.sum() == found.values[0].size
+    assert (photograph[~inside] == MEAN_COLOR).all()
+
+
+@pytest.mark.parametrize("preprocessing", ["caffe", "rgb"])
+@pytest.mark.parametrize(
+    ("back_to", "method"),
+    [("input", "contribution"), ("input", "guided"), ("block1_conv2", "gradient")],
+)
+def test_the_export_has_the_very_array_that_its_script_makes(
+    back_to, method, preprocessing, biased_network, photograph
+):
+    """`array_of` is what scripts are held against in tests/export/test_scripts.py."""
+    layer = VGG19.conv_layer("block2_conv1")
+    picture = Picture("Cat", "", photograph, b"", "cat", "crop")
+    maps = LayerMaps(Results(Shared(limit=None)), biased_network, picture, layer, preprocessing)
+    traced = Traced(maps, Question(layer, 5, 0, 111, back_to, method))
+    run, (name, (array, _)) = traced.script_run(), next(iter(traced.grid().arrays().items()))
+    assert run.name == name
+    np.testing.assert_allclose(array, array_of(run, traced.found()), rtol=1e-5, atol=1e-7)
+
+
+class Dead(StandIn):
+    """A network whose first layer answers to nothing: below zero everywhere."""
+
+    identity = "dead"
+
+    def read(self, layer_name):
+        kernel, bias = super().read(layer_name)
+        first = layer_name == "block1_conv1"
+        return (0 * kernel, bias - 10) if first else (kernel, bias)
+
+
+class Overflowing(StandIn):
+    identity = "far too large"
+
+    def read(self, layer_name):
+        kernel, bias = super().read(layer_name)
+        return (kernel * np.float32(1e20) if "conv2" in layer_name else kernel), bias
+
+
+@pytest.mark.parametrize("lecture", ["false", "true"])
+@pytest.mark.parametrize("back_to", ["The pixels", "1 · block1_conv1", "4 · block2_conv2"])
+def test_where_nothing_speaks_for_a_value_the_page_says_so(back_to, lecture):
+    with network_of(Dead()):
+        page = open_page(**VALUE, back_to=back_to, lecture=lecture)
+    # Beyond the dead layer there are biases, so that something is there again.
+    assert ("further-back" in payloads(page)) == (back_to == "4 · block2_conv2")
+    told = [one.value for one in page.info]
+    assert any("its biases alone" in one for one in told) == (back_to != "4 · block2_conv2")
+
+
+@pytest.mark.parametrize("method", ["Contribution", "Deconvnet"])
+def test_numbers_that_are_too_large_end_in_a_sentence(method):
+    with network_of(Overflowing()):
+        page = open_page(**VALUE, back_to="The pixels", attributed=method)
+    assert "too large to be added up" in page.warning[0].value
+    assert "further-back" not in payloads(page)
+
+
+@pytest.mark.parametrize("shade", [0, 255])
+def test_a_picture_of_one_color_has_its_sum_too(shade):
+    page = open_page(**VALUE | {"picture": "Your own"}, back_to="The pixels", sanity="true")
+    buffer = BytesIO()
+    Image.new("RGB", (40, 30), (shade,) * 3).save(buffer, "PNG")
+    page = upload(page, buffer.getvalue())
+    total, biases, _, value = (number(one.value) for one in page.metric[5:])
+    assert total + biases == pytest.approx(value, rel=1e-3)
+    assert TESTED in payloads(page)

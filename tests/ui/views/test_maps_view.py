@@ -1,0 +1,87 @@
+"""The Feature maps view: orders, silent maps, how many, and the layer's numbers."""
+
+import numpy as np
+import pytest
+
+from tests.support.pages import choose, inspected, open_page, payloads, rows_of, texts, tiles_of
+from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, assert_shown, ordered, silent
+from vgg_viz.links import (
+    ORDERS,
+)
+from vgg_viz.model.architecture import VGG19
+
+
+def test_tiles_follow_the_order_and_keep_their_numbers(truth):
+    maps = truth.maps(LAYER.name)
+    page = open_page(**MAPS, maps="24")
+    for order, label in ORDERS.items():
+        choose(page, "order", order)
+        header, tiles = tiles_of(payloads(page)["maps-mosaic"])
+        numbers = ordered(maps, order, 24)
+        assert header["numbers"] == numbers
+        assert header["titles"] == [str(number) for number in numbers]
+        assert_shown(tiles, maps[np.array(numbers) - 1])
+        first = "" if order == "number" else f", the largest {label.lower()} first"
+        words = f"24 of 256 maps shown{first}, {len(silent(maps))} silent on this picture"
+        assert words in texts(page)
+    assert len({tuple(ordered(maps, order, 24)) for order in ORDERS}) == len(ORDERS)
+
+
+def test_silent_maps_come_last_in_every_order_but_that_of_numbers(truth):
+    asleep = silent(truth.maps(LAYER.name))
+    assert set(NEVER_ACTIVE) < set(asleep)
+    page = open_page(**MAPS, maps="256")
+    for order in ORDERS:
+        header, _ = tiles_of(payloads(choose(page, "order", order))["maps-mosaic"])
+        last = header["numbers"][-len(asleep) :]
+        assert last == asleep or order == "number"
+        assert sorted(header["numbers"]) == list(range(1, 257))
+        flat = [
+            number for number, flag in zip(header["numbers"], header["flat"], strict=True) if flag
+        ]
+        assert flat == asleep
+
+
+@pytest.mark.parametrize("layer", ["block1_conv1", "block3_conv1", "block5_conv4"])
+def test_the_caption_counts_all_silent_maps_of_the_layer(layer, truth):
+    maps = truth.maps(layer)
+    page = open_page(view="Feature maps", layer=VGG19.layer(layer).title, maps="5")
+    assert f"5 of {len(maps)} maps shown, {len(silent(maps))} silent on this picture" in texts(page)
+
+
+def test_a_clicked_tile_is_the_map_of_its_number():
+    page = open_page(**MAPS, order="Mean", maps="4")
+    number = tiles_of(payloads(page)["maps-mosaic"])[0]["numbers"][0]
+    choose(page, "channel", number)
+    assert inspected(page)["channel"] == number
+    assert "number 1 by mean" in inspected(page)["measured"]
+
+
+def test_the_layers_numbers_are_there_when_they_are_opened(truth):
+    page = open_page(**MAPS)
+    assert not page.get("vega_lite_chart")
+    choose(page, "numbers", True)
+    maps = truth.maps(LAYER.name)
+    (chart,) = page.get("vega_lite_chart")
+    rows = rows_of(chart)
+    counts, edges = np.histogram(maps.astype(np.float64), bins=len(rows["values"]))
+    assert rows["values"] == counts.tolist()
+    np.testing.assert_allclose([*rows["from"], rows["to"][-1]], edges, rtol=1e-9, atol=1e-9)
+    said = texts(page)
+    assert f"**{maps.size:,} values**, {(maps == 0).mean():.0%} of them zero" in said
+    assert f"{len(silent(maps))} of 256 maps are silent on this picture" in said
+    assert f"The largest value is {maps.max():.4g}." in said
+
+
+@pytest.mark.parametrize("count", [1, 2, 37, 64])
+def test_exactly_as_many_maps_as_asked_for(count):
+    page = choose(open_page(view="Feature maps"), "maps", count)
+    assert f"{count} of 64 maps shown" in texts(page)
+
+
+def test_a_number_too_large_for_the_next_layer_is_cut_to_it():
+    page = open_page(view="Feature maps", layer="16 · block5_conv4", maps="512")
+    assert "512 of 512 maps shown" in texts(page)
+    page.selectbox(key="layer").set_value("block1_conv1").run()
+    assert not page.exception
+    assert "64 of 64 maps shown" in texts(page)

@@ -1,0 +1,172 @@
+"""The Classes view: the answer, what speaks for a class, and the maps that count."""
+
+import io
+from functools import cache
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.pages import captions, choose, open_page, payloads, shown, texts, unpacked
+from tests.support.truth import COMPARED, Truth
+from vgg_viz.export.number_format import figure, signed
+from vgg_viz.interpretability.class_evidence import evidence
+from vgg_viz.interpretability.class_evidence.evidence import Answer
+from vgg_viz.links import EVIDENCE
+from vgg_viz.model.dense_layers import UntrainedDense
+from vgg_viz.ui.widgets.text_blocks import escape
+
+LAST = "block5_conv4"
+CLASSES = {"view": "Classes"}
+
+
+def listed(page, name="classes-0"):
+    return unpacked(payloads(page)[name])[0]["rows"]
+
+
+def evidence_of(page, name="evidence-0"):
+    """The header of the evidence, and its values, float32 (n, 14, 14)."""
+    header, rest = unpacked(payloads(page)[name])
+    values = rest[sum(header["parts"][:2]) :]
+    return header, np.frombuffer(values, "<f4").reshape(-1, 14, 14)
+
+
+@cache
+def answered(truth: Truth, **other: str) -> tuple[np.ndarray, Answer]:
+    maps = truth.maps(LAST, **other)
+    return maps, evidence.answer(UntrainedDense(19), maps)
+
+
+def test_the_most_likely_classes_stand_with_probability_and_logit(truth):
+    _, found = answered(truth)
+    rows = listed(open_page(**CLASSES, answers="7"))
+    order = np.argsort(-found.logits)[:7]
+    assert [row["number"] for row in rows] == order.tolist()
+    shares = [row["share"] for row in rows]
+    np.testing.assert_allclose(shares, found.probabilities[order], rtol=1e-4)
+    assert [row["logit"] for row in rows] == [signed(float(found.logits[i])) for i in order]
+    assert [row["chosen"] for row in rows] == [True] + 6 * [False]
+
+
+def test_a_chosen_class_is_listed_wherever_it_stands(truth):
+    _, found = answered(truth)
+    least = int(found.logits.argmin())
+    rows = listed(open_page(**CLASSES, **{"class": str(least)}))
+    assert [row["number"] for row in rows][5:] == [least]
+    assert rows[5]["chosen"]
+    assert rows[5]["probability"] == "< 0.1%"
+
+
+def test_a_lecture_has_room_for_names_alone_and_for_more_where_two_are_the_same():
+    rows = listed(open_page(**CLASSES, lecture="true", **{"class": "134"}))
+    assert {row["name"]: row["detail"] for row in rows}["crane"] == "n02012849 · class 134"
+    assert [row["detail"] for row in rows if row["name"] != "crane"] == 5 * [""]
+
+
+@pytest.mark.parametrize("method", evidence.METHODS)
+def test_evidence_is_that_of_the_method(truth, method):
+    maps, found = answered(truth)
+    dense = UntrainedDense(19)
+    gradients = evidence.gradient(dense, maps, found, 7).values
+    expected = (
+        evidence.lost_without_places(dense, maps)[:, :, 7]
+        if method == "away"
+        else evidence.CAMS[method](maps, gradients)
+    )
+    page = open_page(**CLASSES, **{"class": "7"}, evidence=EVIDENCE[method])
+    header, values = evidence_of(page)
+    np.testing.assert_allclose(values[0], expected, atol=1e-4 * np.abs(expected).max())
+    assert header["titles"] == ["made up 7"]
+
+
+def test_two_classes_stand_beside_their_difference(truth):
+    page = open_page(**CLASSES, **{"class": "7"}, against="3", evidence="All four")
+    header, values = evidence_of(page)
+    assert header["heads"] == ["made up 7", "made up 3", "Difference"]
+    assert header["titles"][::3] == ["Taking away", "Grad-CAM", "HiResCAM", "LayerCAM"]
+    np.testing.assert_allclose(values[2::3], values[::3] - values[1::3], atol=1e-5)
+    own = "each method, and each difference, on a scale of its own"
+    assert any(own in words for words in captions(page))
+    one = open_page(**CLASSES, **{"class": "7"}, against="3")
+    assert evidence_of(one)[0]["titles"] == ["made up 7", "made up 3", "Difference"]
+    assert any(own in words for words in captions(one))
+    alone = open_page(**CLASSES, **{"class": "7"})
+    assert any("one scale for all tiles" in words for words in captions(alone))
+
+
+def test_a_difference_is_on_a_scale_of_its_own():
+    """So that it is seen where two classes have much in common."""
+    page = open_page(**CLASSES, **{"class": "7"}, against="3", evidence="LayerCAM")
+    header, values = evidence_of(page)
+    _, rest = unpacked(payloads(page)["evidence-0"])
+    tinted = np.asarray(Image.open(io.BytesIO(rest[: header["parts"][0]])).convert("RGBA"))
+    shares = tinted.reshape(14, 3, 14, 4)[..., 3].max(axis=(0, 2)) / 255
+    largest = np.abs(values).max(axis=(1, 2))
+    both = largest[:2].max()
+    expected = 0.75 * np.array([largest[0] / both, largest[1] / both, 1])
+    np.testing.assert_allclose(shares, expected, atol=0.02)
+    assert largest[2] < both
+    assert "and each difference, on a scale of its own" in texts(page)
+
+
+def test_places_and_biases_add_up_to_the_logit_on_the_page(truth):
+    _, found = answered(truth)
+    words = texts(open_page(**CLASSES, **{"class": "7"}, evidence="HiResCAM"))
+    logit = figure(float(found.logits[7]))
+    assert f"together {logit}; the network's logit is {logit}." in words.replace("\\", "")
+
+
+@pytest.mark.parametrize("side", ["For it", "Against it"])
+def test_the_maps_that_count_are_ranked_by_what_taking_them_away_does(truth, side):
+    maps, _ = answered(truth)
+    effects = evidence.lost_without_maps(UntrainedDense(19), maps)[:, 7]
+    signs = effects if side == "For it" else -effects
+    page = open_page(**CLASSES, **{"class": "7"}, side=side, counting="9")
+    header, _ = unpacked(payloads(page)["counting-0"])
+    numbers = (np.argsort(-signs, kind="stable")[:9] + 1).tolist()
+    assert header["numbers"] == numbers
+    assert header["titles"][0].startswith(f"{numbers[0]} · {'+' if side == 'For it' else '−'}")
+
+
+@pytest.mark.parametrize("kind", COMPARED)
+def test_two_answers_stand_beside_each_other(truth, kind):
+    other = {
+        "picture": {"picture": "raccoon"},
+        "network": {"network": "untrained"},
+        "preprocessing": {"preprocessing": "rgb"},
+    }[kind]
+    page = choose(open_page(**CLASSES, other="Raccoon"), "compare", kind)
+    for name, (_, found) in {
+        "classes-0": answered(truth),
+        "classes-1": answered(truth, **other),
+    }.items():
+        rows = listed(page, name)[:5]
+        assert [row["number"] for row in rows] == found.most_likely(5)
+    assert all(f"**{escape(name)}**" in texts(page) for name in COMPARED[kind])
+
+
+def test_a_silent_picture_has_nothing_that_speaks_for_a_class(monkeypatch):
+    """Maps of zeros: no division by nothing, and a sentence."""
+    monkeypatch.setattr(
+        "vgg_viz.ui.parts.layer_maps.LayerMaps.values",
+        lambda self: np.zeros(self.layer.output_shape[::-1], np.float32),
+    )
+    page = open_page(**CLASSES, picture="Coffee", **{"class": "7"}, evidence="All four")
+    assert "nothing here speaks for made up 7" in texts(page)
+    assert "No map speaks for it" in page.info[0].value
+
+
+def test_a_class_of_a_link_that_is_none_is_the_likeliest():
+    page = open_page(**CLASSES, **{"class": "1000"})
+    assert page.warning
+    assert shown(page, "class") is None
+    assert listed(page)[0]["chosen"]
+
+
+def test_an_answer_that_is_no_number_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(
+        UntrainedDense, "bias", lambda self, layer: np.full(layer.units, np.inf, np.float32)
+    )
+    page = open_page(**CLASSES, picture="Bricks")
+    assert "no number" in page.warning[0].value
+    assert "classes-0" not in payloads(page)

@@ -1,0 +1,1 @@
+"""Files from listed addresses: downloaded whole, checked, and found again."""

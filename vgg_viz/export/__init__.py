@@ -1,0 +1,1 @@
+"""Grids as pictures, files and scripts: mosaic, sheets, tables and Keras code."""

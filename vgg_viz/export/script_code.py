@@ -1,0 +1,589 @@
+"""The functions that scripts for Keras alone are put together from, as Python code.
+
+`vgg_viz.export.scripts` chooses those that a script needs.
+"""
+
+from vgg_viz.interpretability.feature_visualization.optimization import Recipe
+from vgg_viz.model.network import Preprocessing
+
+START = '''"""{title} of VGG19, made again with Keras alone.
+
+    pip install keras tensorflow pillow
+    python THIS_FILE                 writes the arrays to reproduced.npz
+    python THIS_FILE exported.npz    and says how far they are from the exported ones
+
+With Keras 3.15 and TensorFlow 2.21 on the same processor the arrays are those of VGG Viz. Another
+processor, a GPU or another version may add up in another order: the last digits then differ.
+{further}"""
+
+'''
+
+IMAGENET = '''
+@functools.cache
+def imagenet():
+    """VGG19 with the weights of ImageNet, which Keras downloads once (80 MB)."""
+    return keras.applications.VGG19(
+        weights="imagenet", include_top=False, input_shape=(224, 224, 3)
+    )
+'''
+
+UNTRAINED = '''
+@functools.cache
+def untrained():
+    """VGG19 with seeded random kernels (He et al., 2015) and biases of zero."""
+    model = keras.applications.VGG19(weights=None, include_top=False, input_shape=(224, 224, 3))
+    for index, layer in enumerate(model.layers):
+        if layer.weights:
+            shape = tuple(layer.kernel.shape)  # (3, 3, channels, filters)
+            random = np.random.default_rng([19, index])
+            kernel = random.standard_normal(shape, np.float32)
+            kernel *= np.float32(np.sqrt(2 / (9 * shape[2])))
+            layer.set_weights([kernel, np.zeros(shape[3], np.float32)])
+    return model
+'''
+
+FROM_FILE = '''
+@functools.cache
+def from_file(name):
+    """VGG19 with the weights of a file, which must lie beside this script under that name."""
+    model = keras.applications.VGG19(weights=None, include_top=False, input_shape=(224, 224, 3))
+    model.load_weights(Path(__file__).parent / name, by_name=True)
+    return model
+'''
+
+WHOLE_IMAGENET = '''
+@functools.cache
+def imagenet():
+    """All of VGG19, without the softmax, with ImageNet's weights, downloaded once (575 MB)."""
+    return keras.applications.VGG19(weights="imagenet", classifier_activation=None)
+'''
+
+WHOLE_UNTRAINED = '''
+@functools.cache
+def untrained():
+    """All of VGG19, without the softmax, with seeded random kernels and biases of zero."""
+    model = keras.applications.VGG19(weights=None, classifier_activation=None)
+    for index, layer in enumerate(model.layers):
+        if layer.weights:
+            kernel = random_kernel(index, tuple(layer.kernel.shape))
+            layer.set_weights([kernel, np.zeros(kernel.shape[-1], np.float32)])
+    return model
+
+
+def random_kernel(index, shape):
+    """A layer's kernel (He et al., 2015); a dense layer's is drawn 512 rows at a time."""
+    if len(shape) == 4:  # (3, 3, channels, filters)
+        kernel = np.random.default_rng([19, index]).standard_normal(shape, np.float32)
+    else:  # (inputs, units)
+        kernel = np.empty(shape, np.float32)
+        for part, rows in enumerate(kernel.reshape(-1, 512, shape[1])):
+            random = np.random.default_rng([19, index, part])
+            rows[:] = random.standard_normal(rows.shape, np.float32)
+    kernel *= np.float32(np.sqrt(2 / np.prod(shape[:-1])))
+    return kernel
+'''
+
+WHOLE_FROM_FILE = '''
+@functools.cache
+def from_file(name):
+    """All of VGG19, without the softmax, with the weights of a file beside this script."""
+    model = keras.applications.VGG19(weights=None, classifier_activation=None)
+    model.load_weights(Path(__file__).parent / name, by_name=True)
+    return model
+'''
+
+CAFFE = '''
+def caffe(pixels):
+    """What VGG19 was trained with: blue, green, red, the mean of ImageNet taken off."""
+    return keras.applications.vgg19.preprocess_input(pixels.astype("float32"))
+'''
+
+RGB = '''
+def rgb(pixels):
+    """What VGG19 was not trained with: red, green, blue, from 0 to 1."""
+    return pixels / np.float32(255)
+'''
+
+MAKE_MAPS = '''
+def make_maps(model, preprocess, picture, layer, numbers):
+    """The maps of these numbers (from 1) after the layer's ReLU, (maps, height, width)."""
+    pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture))))
+    submodel = keras.Model(model.input, model.get_layer(layer).output)
+    output = submodel.predict_on_batch(preprocess(pixels)[None])[0]
+    return np.moveaxis(output, -1, 0)[np.array(numbers) - 1]
+'''
+
+SILENCED = '''
+@functools.cache
+def silenced(model, layer, numbers):
+    """The same network, where nothing makes these maps (numbers from 1) of a layer."""
+    quiet = keras.models.clone_model(model)
+    quiet.set_weights(model.get_weights())
+    which = np.array(numbers) - 1
+    kernel, bias = quiet.get_layer(layer).get_weights()
+    kernel[..., which], bias[which] = 0, 0
+    quiet.get_layer(layer).set_weights([kernel, bias])
+    return quiet
+'''
+
+HALVES = '''
+@functools.cache
+def halves(model):
+    """The network up to block5_conv4's ReLU, and from there to the logits."""
+    maps = model.get_layer("block5_conv4").output
+    return keras.Model(model.input, maps), keras.Model(maps, model.output)
+
+
+def last_maps(model, preprocess, picture):
+    """The maps of block5_conv4 after its ReLU, (14, 14, 512)."""
+    pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture))))
+    before, _ = halves(model)
+    return before.predict_on_batch(preprocess(pixels)[None])[0]
+'''
+
+ANSWER = '''
+def answer(model, preprocess, picture):
+    """The 1,000 logits, before the softmax; says which five classes are the most likely."""
+    _, after = halves(model)
+    logits = after.predict_on_batch(last_maps(model, preprocess, picture)[None])[0]
+    powers = np.exp(logits.astype("float64") - logits.max())
+    for number in np.argsort(-logits, kind="stable")[:5]:
+        print(f"class {number}: {powers[number] / powers.sum():.2%}")
+    return logits
+'''
+
+WITHOUT_PLACES = '''
+def without_places(model, preprocess, picture, classes):
+    """The logits minus those with each place of all maps set to 0, (classes, 14, 14)."""
+    _, after = halves(model)
+    maps = last_maps(model, preprocess, picture)
+    whole = after.predict_on_batch(maps[None])[0]
+    evidence = np.empty((len(classes), 14, 14), np.float32)
+    for row in range(14):
+        without = maps[None].repeat(14, axis=0)
+        for column in range(14):
+            without[column, row, column] = 0
+        difference = whole - after.predict_on_batch(without)
+        evidence[:, row] = difference[:, np.array(classes)].T
+    return evidence
+'''
+
+ACTIVATION_MAPS = '''
+def activation_maps(model, preprocess, picture, method, classes):
+    """What a method makes of the maps and each class's gradients, (classes, 14, 14)."""
+    _, after = halves(model)
+    maps = last_maps(model, preprocess, picture)
+    values = tf.constant(maps[None])
+    evidence = []
+    for number in classes:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            logit = after(values)[0, number]
+        evidence.append(method(maps, tape.gradient(logit, values)[0].numpy()))
+    return np.stack(evidence)
+'''
+
+GRADCAM = '''
+def gradcam(maps, gradients):
+    """Selvaraju et al. (2017), without their ReLU: each map times its mean gradient."""
+    return (maps * gradients.mean(axis=(0, 1))).sum(axis=-1)
+'''
+
+HIRESCAM = '''
+def hirescam(maps, gradients):
+    """Draelos and Carin (2020): each value times its own gradient."""
+    return (maps * gradients).sum(axis=-1)
+'''
+
+LAYERCAM = '''
+def layercam(maps, gradients):
+    """Jiang et al. (2021): each value times its own gradient where that is positive."""
+    return (maps * np.maximum(gradients, 0)).sum(axis=-1)
+'''
+
+WITH_DIFFERENCE = '''
+def with_difference(evidence):
+    """The same for two classes, and the first one's minus the second's, (3, 14, 14)."""
+    return np.concatenate([evidence, evidence[:1] - evidence[1:]])
+'''
+
+READ_FILTERS = '''
+def read_filters(model, layer, filters, channels):
+    """The kernels of these filters and channels (numbers from 1), (filters, channels, 3, 3)."""
+    kernel = model.get_layer(layer).get_weights()[0]  # (3, 3, channels, filters)
+    kernel = kernel.transpose(3, 2, 0, 1)
+    return kernel[np.array(filters) - 1][:, np.array(channels) - 1]
+'''
+
+STRONGEST_PATCHES = '''
+def decoded(number):
+    """One of the pictures, RGB (224, 224, 3)."""
+    return np.array(Image.open(io.BytesIO(base64.b64decode(PICTURES[number]))))
+
+
+def strongest_of(values, apart, most):
+    """A map's strongest places, each away from those before it: value, row and column."""
+    left, found = values.copy(), []
+    for _ in range(most):
+        row, column = map(int, np.unravel_index(left.argmax(), left.shape))
+        found.append((float(left[row, column]), row, column))
+        rows, columns = (slice(max(0, n - apart + 1), n + apart) for n in (row, column))
+        left[rows, columns] = 0
+    return found
+
+
+@functools.cache
+def strongest(model, layer, channels, each, apart, pictures):
+    """Where each channel (from 1) is strongest over all pictures: value, row, column, picture.
+
+    One a picture first, then the second ones, then all further ones; none where it is silent.
+    """
+    submodel = keras.Model(model.input, model.get_layer(layer).output)
+    places = {channel: [] for channel in channels}
+    for picture in pictures:
+        maps = submodel.predict_on_batch(caffe(decoded(picture))[None])[0]
+        for channel in channels:
+            of_map = strongest_of(maps[:, :, channel - 1], apart, each)
+            for number, (value, row, column) in enumerate(of_map):
+                order = (min(number, 2), -value, number)
+                places[channel].append((order, (value, row, column, picture)))
+    found = []
+    for of_channel in places.values():
+        ordered = [place for _, place in sorted(of_channel, key=lambda one: one[0])]
+        some = [place for place in ordered if place[0] > 0][:each]
+        found += some or [(0.0, 0, 0, None)]
+    return found
+
+
+def patches(model, layer, channels, each, apart, pictures, first, stride, side):
+    """What these places see of the pictures, (n, side, side, 3): their receptive fields."""
+    cut_out = []
+    for _, row, column, picture in strongest(model, layer, channels, each, apart, pictures):
+        if picture is None:
+            cut_out.append(np.zeros((side, side, 3), np.uint8))
+            continue
+        framed = np.full((224 + 2 * side, 224 + 2 * side, 3), (124, 117, 104), np.uint8)
+        framed[side:-side, side:-side] = decoded(picture)  # beyond it the mean of ImageNet
+        rows, columns = (side + first + stride * n for n in (row, column))
+        cut_out.append(framed[rows : rows + side, columns : columns + side])
+    return np.stack(cut_out)
+
+
+def values(model, layer, channels, each, apart, pictures):
+    """The maps' values at these places, after the layer's ReLU."""
+    places = strongest(model, layer, channels, each, apart, pictures)
+    return np.array([value for value, *_ in places], np.float32)
+'''
+
+ATTRIBUTE = '''
+@tf.custom_gradient
+def guided(x):
+    """A ReLU as in guided backpropagation (Springenberg et al., 2014)."""
+    return tf.nn.relu(x), lambda g: tf.where((x > 0) & (g > 0), g, 0.0)
+
+
+@tf.custom_gradient
+def deconvnet(x):
+    """A ReLU as in the deconvnet (Zeiler and Fergus, 2013)."""
+    return tf.nn.relu(x), tf.nn.relu
+
+
+def there_and_back(model, start, x, layer, place, relu=tf.nn.relu):
+    """A value before its ReLU where the layer number ``start`` of the model makes ``x``.
+
+    And its gradient with respect to x, and what the biases on the way contribute.
+    """
+    end = model.layers.index(model.get_layer(layer))
+    steps = model.layers[start + 1 : end + 1]
+    biases = [tf.convert_to_tensor(step.bias) for step in steps if step.weights]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([x, biases])
+        y, left = x, iter(biases)
+        for step in steps:
+            if not step.weights:
+                y = tf.nn.max_pool2d(y, 2, 2, "VALID")
+                continue
+            made = tf.nn.conv2d(y, tf.convert_to_tensor(step.kernel), 1, "SAME") + next(left)
+            y = relu(made)
+        channel, row, column = place
+        value = made[0, row - 1, column - 1, channel - 1]
+    gradient, *by_bias = tape.gradient(value, [x, *biases])
+    shares = [float(tf.reduce_sum(one * two)) for one, two in zip(biases, by_bias)]
+    return float(value), gradient, sum(shares)
+
+
+def integrated(model, start, begin, x, layer, place):
+    """Integrated gradients (Sundararajan et al., 2017): Gauss-Legendre, 50 steps."""
+    total = tf.zeros_like(x)
+    for at, share in zip(*np.polynomial.legendre.leggauss(50)):
+        along = begin + np.float32((at + 1) / 2) * (x - begin)
+        total += np.float32(share / 2) * there_and_back(model, start, along, layer, place)[1]
+    return total * (x - begin)
+
+
+def part(maps, rows, columns):
+    """These rows and columns of maps, from 0; beyond the border there are zeros."""
+    sides = zip(maps.shape[1:], (rows, columns))
+    (above, below), (before, behind) = [(max(0, -a), max(0, b - side)) for side, (a, b) in sides]
+    maps = np.pad(maps, [(0, 0), (above, below), (before, behind)])
+    return maps[:, rows[0] + above : rows[1] + above, columns[0] + before : columns[1] + before]
+
+
+def attributed(
+    model, preprocess, picture, layer, place, back_to, method, rows, columns, numbers, summed=False
+):
+    """What the value at a place (channel, row, column, all from 1) of a layer comes from.
+
+    Of the layer ``back_to`` those maps (numbers from 1) and these rows and columns, which are all
+    that the value depends on; of the first layer, the input, blue, green and red.
+    """
+    start = 0 if back_to == "input" else model.layers.index(model.get_layer(back_to))
+    before = keras.Model(model.input, model.layers[start].output)
+    pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture))))
+    x = tf.convert_to_tensor(before(preprocess(pixels)[None]))
+    relu = {"guided": guided, "deconvnet": deconvnet}.get(method, tf.nn.relu)
+    value, found, biases = there_and_back(model, start, x, layer, place, relu)
+    if method == "contribution":
+        found = found * x
+        print(f"{float(tf.reduce_sum(found)):g} and biases {biases:g}: value {value:g}")
+    if method == "integrated":
+        # The mean color of ImageNet's pictures, as the network's input has it.
+        mean = {"rgb": np.float32([123.68, 116.779, 103.939]) / 255}
+        color = mean.get(preprocess.__name__, np.zeros(3, np.float32))
+        begin = tf.convert_to_tensor(before(np.broadcast_to(color, (1, 224, 224, 3))))
+        found = integrated(model, start, begin, x, layer, place)
+        base = there_and_back(model, start, begin, layer, place)[0]
+        print(f"{float(tf.reduce_sum(found)):g} and {base:g} at the mean: value {value:g}")
+    maps = part(np.moveaxis(found.numpy()[0], -1, 0)[np.array(numbers) - 1], rows, columns)
+    return maps.sum(axis=0, keepdims=True) if summed else maps
+'''
+
+AS_COLORS = '''
+def as_colors(numbers):
+    """Those of blue, green and red as RGB pictures, each on its own scale, zero at mid-gray."""
+    colors = np.moveaxis(numbers[:, ::-1], 1, -1)
+    largest = np.abs(colors).max(axis=(1, 2, 3), keepdims=True)
+    return np.rint(127.5 + 127.5 * colors / np.where(largest > 0, largest, 1)).astype("uint8")
+'''
+
+# Said of made pictures beside what START says.
+MADE_FURTHER = """
+Climbing makes that larger from step to step: the pictures are then of one kind, and not the same.
+A picture of block 4 takes ten seconds or more, one of block 5 half a minute.
+"""
+
+MAKE_PICTURES = '''
+MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
+
+
+def made(step, x, padding):
+    """What a layer makes of its input."""
+    if "pool" in step.name:
+        return tf.nn.max_pool2d(x, 2, 2, "VALID")
+    return tf.nn.relu(tf.nn.conv2d(x, step.kernel.value, 1, padding) + step.bias.value)
+
+
+@functools.cache
+def surroundings(model, reach):
+    """What lies around a picture amid the mean color at each layer's input, and how far.
+
+    ``reach`` says for each layer from where to where the picture counts, and what is taken in.
+    """
+    maps = np.full((1, 224, 224, 3), (104, 117, 124), np.float32) - MEAN_BGR
+    found = []
+    for step, (first, end, start, stop) in zip(model.layers[1:], reach):
+        bordered = np.pad(maps[0], [(1, 1), (1, 1), (0, 0)])
+        ring = bordered[start + 1 : stop + 1, start + 1 : stop + 1].copy()
+        ring[first - start : end - start, first - start : end - start] = 0
+        found.append((ring, (first - start, stop - end)))
+        maps = made(step, maps, "SAME").numpy()
+    return found
+
+
+def answers(model, layer, channels, x, reach):
+    """What a channel (from 1) for each picture answers in its map's middle, before the ReLU."""
+    around = surroundings(model, reach)
+    for number, step in enumerate(model.layers[1:]):
+        if around and any(around[number][1]):
+            ring, margins = around[number]
+            x = tf.pad(x, [(0, 0), margins, margins, (0, 0)]) + ring
+        if step.name == layer:
+            break
+        x = made(step, x, "VALID")
+    # Of all that one value depends on 3 x 3 positions are left.
+    which = np.array(channels) - 1
+    kernels = tf.transpose(tf.gather(step.kernel.value, which, axis=3), (3, 0, 1, 2))
+    return tf.reduce_sum(x * kernels, axis=(1, 2, 3)) + tf.gather(step.bias.value, which)
+
+
+def values_and_slopes(model, layer, channels, pictures, reach):
+    """The answers to pictures, RGB (n, side, side, 3), and how they change with each pixel."""
+    x = tf.constant((pictures[..., ::-1] - MEAN_BGR).astype("float32"))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        values = answers(model, layer, channels, x, reach)
+    return values.numpy(), tape.gradient(values, x).numpy()[..., ::-1]
+
+
+def squashed(numbers):
+    """Any numbers as colors from 0 to 255."""
+    return (255 / (1 + np.exp(-numbers))).astype("float32")
+
+
+def unsquashed(colors, slopes):
+    """The slopes of these colors' numbers."""
+    shares = colors / 255
+    return slopes * (255 * shares * (1 - shares))
+
+
+@functools.cache
+def make_pictures(model, layer, channels, kind, side, seeds, steps, together, reach=()):
+    """A picture for each channel, uint8 (n, side, side, 3), and what it is answered to, (n,).
+
+    Climbed to with Adam (Kingma and Ba, 2015), so many channels at a time.
+    """
+    canvas, pictures, found = kind(side), [], []
+    for begin in range(0, len(channels), together):
+        some = channels[begin : begin + together]
+        numbers = np.stack([canvas.begin([*seeds, channel]) for channel in some])
+        mean, square = np.zeros_like(numbers), np.zeros_like(numbers)
+        random = np.random.default_rng(seeds)  # the same views for all channels
+        for step in range(1, steps + 1):
+            colors = canvas.colors(numbers)
+            seen, back = canvas.view(colors, random)
+            _, slopes = values_and_slopes(model, layer, some, seen, reach)
+            slopes = canvas.back(colors, back(slopes))
+            mean = 0.9 * mean + (1 - 0.9) * slopes
+            square = 0.999 * square + (1 - 0.999) * slopes**2
+            speed = np.sqrt(square / (1 - 0.999**step)) + 1e-8
+            numbers = (numbers + 0.05 * (mean / (1 - 0.9**step)) / speed).astype("float32")
+        pixels = np.rint(canvas.middle(canvas.colors(numbers))).astype("uint8")
+        values, _ = values_and_slopes(model, layer, some, pixels.astype("float32"), reach)
+        pictures.append(pixels)
+        found.append(values)
+        print(f"{layer}: {begin + len(some)} of {len(channels)} pictures")
+    return np.concatenate(pictures), np.concatenate(found)
+'''
+
+FREQUENCIES = '''
+# How the colors of photographs vary together: a column an independent direction.
+COLORS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
+COLORS /= np.linalg.norm(COLORS, axis=0).max()
+
+
+class Frequencies:
+    """A canvas of waves, seen turned, scaled and shifted a little (Olah et al., 2017)."""
+
+    def __init__(self, side):
+        self.side = side
+        self.wide = wide = side + 2 * int(np.ceil(0.25 * side / 2))
+        frequencies = np.hypot(np.fft.fftfreq(wide)[:, None], np.fft.rfftfreq(wide))
+        self.scale = wide / np.maximum(frequencies, 1 / wide) / 4
+        self.times = np.full(frequencies.shape[1], 2.0)  # in the whole spectrum
+        self.times[[0, -1] if wide % 2 == 0 else [0]] = 1
+
+    def begin(self, seed):
+        shape = (3, *self.scale.shape, 2)
+        return np.random.default_rng(seed).normal(0, 0.01, shape).astype("float32")
+
+    def colors(self, numbers):
+        spectrum = (numbers[..., 0] + 1j * numbers[..., 1]) * self.scale
+        waves = np.fft.irfft2(spectrum, (self.wide, self.wide))
+        return squashed(np.moveaxis(waves, 1, -1) @ COLORS.T)
+
+    def back(self, colors, slopes):
+        """The slopes of the numbers, of those of the canvases' colors."""
+        spectrum = np.fft.rfft2(np.moveaxis(unsquashed(colors, slopes) @ COLORS, -1, 1))
+        spectrum *= self.scale * self.times / self.wide**2
+        return np.stack([spectrum.real, spectrum.imag], axis=-1)
+
+    def view(self, colors, random):
+        """What is seen of canvases, and the way back, from its slopes to the canvases'."""
+        turn, scale = random.uniform(-np.deg2rad(10), np.deg2rad(10)), random.uniform(0.9, 1.1)
+        shifts = 0.25 * self.side * random.uniform(-0.5, 0.5, 2)
+        steps = scale * (np.arange(self.side) - (self.side - 1) / 2)
+        sine, cosine = np.sin(turn), np.cos(turn)
+        middle, last = (self.wide - 1) / 2, self.wide - 1
+        rows = middle + shifts[0] + cosine * steps[:, None] - sine * steps
+        columns = middle + shifts[1] + sine * steps[:, None] + cosine * steps
+        # Bilinear interpolation: four places, and the share of each.
+        rows, columns = rows.clip(0, last), columns.clip(0, last)
+        top, left = (np.minimum(n.astype(int), last - 1) for n in (rows, columns))
+        down, right = rows - top, columns - left
+        places = [(top + y) * self.wide + left + x for y in (0, 1) for x in (0, 1)]
+        places = np.stack([one.ravel() for one in places])
+        shares = [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
+        shares = np.stack([one.ravel() for one in shares]).astype("float32")
+        flat = colors.reshape(len(colors), -1, 3)
+        seen = sum(flat[:, place] * share[:, None] for place, share in zip(places, shares))
+
+        def back(slopes):
+            parts = slopes.reshape(len(slopes), -1, 3)
+            found = np.empty_like(flat)
+            for picture, color in np.ndindex(len(slopes), 3):
+                spread = (shares * parts[picture, :, color]).ravel()
+                found[picture, :, color] = np.bincount(places.ravel(), spread, self.wide**2)
+            return found.reshape(colors.shape)
+
+        return seen.reshape(-1, self.side, self.side, 3), back
+
+    def middle(self, colors):
+        which = slice((self.wide - self.side) // 2, (self.wide + self.side) // 2)
+        return colors[:, which, which]
+'''
+
+PIXELS = '''
+class Pixels:
+    """A canvas that is the picture, pixel by pixel, and is seen as it is."""
+
+    def __init__(self, side):
+        self.side = side
+
+    def begin(self, seed):
+        shape = (self.side, self.side, 3)
+        return np.random.default_rng(seed).normal(0, 0.01, shape).astype("float32")
+
+    def colors(self, numbers):
+        return squashed(numbers)
+
+    def back(self, colors, slopes):
+        """The slopes of the numbers, of those of the colors."""
+        return unsquashed(colors, slopes)
+
+    def view(self, colors, random):
+        """What is seen, and the way back."""
+        return colors, lambda slopes: slopes
+
+    def middle(self, colors):
+        return colors
+'''
+
+MAIN = """
+def main():
+    arrays = make_arrays()
+    np.savez("reproduced.npz", **arrays)
+    exported = np.load(sys.argv[1]) if len(sys.argv) > 1 else None
+    for name, array in arrays.items():
+        print(name, array.shape, end="")
+        if exported is not None and name in exported:
+            difference = np.abs(array.astype("float64") - exported[name]).max()
+            print(f": largest difference {difference:g}", end="")
+        print()
+"""
+
+# Keras' own settings may be others, in keras.json or, for the backend, in the environment.
+BACKEND = 'os.environ["KERAS_BACKEND"] = "tensorflow"'
+LAYOUT = """
+keras.config.set_image_data_format("channels_last")
+keras.config.set_floatx("float32")
+"""
+
+NETWORKS = {"imagenet": IMAGENET, "untrained": UNTRAINED, "file": FROM_FILE}
+WHOLE_NETWORKS = {
+    "imagenet": WHOLE_IMAGENET,
+    "untrained": WHOLE_UNTRAINED,
+    "file": WHOLE_FROM_FILE,
+}
+CANVASES: dict[Recipe, str] = {"recipe": FREQUENCIES, "plain": PIXELS}
+CAMS = {"gradcam": GRADCAM, "hirescam": HIRESCAM, "layercam": LAYERCAM}
+PREPROCESSINGS: dict[Preprocessing, str] = {"caffe": CAFFE, "rgb": RGB}

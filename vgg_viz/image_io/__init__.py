@@ -1,0 +1,1 @@
+"""Image files of any kind, decoded to 224 × 224 RGB pixels."""

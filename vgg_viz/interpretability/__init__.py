@@ -1,0 +1,1 @@
+"""Methods that explain the network: plain functions on arrays."""

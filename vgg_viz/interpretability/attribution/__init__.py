@@ -1,0 +1,1 @@
+"""Attribution of one value to an earlier layer's maps or to the pixels."""

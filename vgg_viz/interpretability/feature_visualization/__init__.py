@@ -1,0 +1,1 @@
+"""Feature visualization: top-activating patches and optimized images."""

@@ -1,0 +1,157 @@
+"""Filters: the numbers that a network learns, drawn as tiles of 3 x 3."""
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vgg_viz.export.number_format import figure
+from vgg_viz.export.scripts import FiltersRun
+from vgg_viz.links import PAGE_CHANNELS, PAGE_FILTERS
+from vgg_viz.model.architecture import Layer
+from vgg_viz.model.weights import Weights
+from vgg_viz.serving.results import Results
+from vgg_viz.ui.parts.layer_maps import script_network
+from vgg_viz.ui.state import selection
+from vgg_viz.ui.state.shared_instance import results
+from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
+from vgg_viz.ui.widgets.chosen_network import load_weights
+from vgg_viz.ui.widgets.color_grid import ColorGrid
+
+LARGEST_TILE = 88  # pixels: nine numbers do not need more, and eight rows fit a screen
+
+
+def show(notice: DeltaGenerator) -> None:
+    """Show the controls, then a page of filters: a row a filter, a column a channel."""
+    with st.sidebar:
+        layer = controls.layer()
+        filter_count = controls.count("Number of filters", "filters", layer.filters)
+        channel_count = controls.count("Number of channels", "channels", layer.channels)
+        appearance = controls.appearance()
+        choice = controls.network()
+    text_blocks.heading(f"Filters of {layer.name}", layer)
+    text_blocks.prose(
+        f"**{layer.filters} filters**, each with one 3 × 3 kernel for each of the "
+        f"**{layer.channels} channels** of its input: {layer.filters * layer.channels:,} kernels. "
+        f"A row is a filter, a column a channel; the title says *filter-channel*. **Click a "
+        f"kernel** to see what its filter makes of a picture."
+    )
+    left, right = st.columns(2)
+    with left:
+        rows = controls.page("Filters", "filter_page", PAGE_FILTERS, filter_count)
+    with right:
+        columns = controls.page("Channels", "channel_page", PAGE_CHANNELS, channel_count)
+    found = results()
+    weights = load_weights(choice, notice)
+    kernels = kernel_grid(found, weights, layer, rows, columns, appearance)
+    if layer.channels == 3:
+        show_first_layer(found, weights, layer, kernels)
+    else:
+        show_kernels(found, weights, layer, kernels)
+
+
+def show_kernels(found: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
+    """Show these kernels of a layer as one mosaic, and the way to their files."""
+    place = grid.Place("kernels", selection.open_map("kernels", layer), largest_tile=LARGEST_TILE)
+    grid.show(found, kernels, place)
+    network, (filters, channels) = script_network(weights), kernels.axes.values()
+    export_menu.offer(
+        "kernels",
+        f"Filters of {layer.name}",
+        lambda: [kernels],
+        lambda: [FiltersRun(kernels.name, network, layer.name, filters, channels)],
+    )
+
+
+def kernel_grid(
+    found: Results,
+    weights: Weights,
+    layer: Layer,
+    rows: range,
+    columns: range,
+    appearance: controls.Appearance,
+) -> grid.Grid:
+    """These filters, a row each, and channels, a column each, of a layer as tiles."""
+    with found.holding():
+        kernels = found.kernels(weights, layer.name, rows, columns)
+        span = found.filters_span(weights, layer.name)
+    shares = (
+        f"{len(rows)} of {layer.filters} filters and {len(columns)} of {layer.channels} channels"
+    )
+    caption = text_blocks.caption(
+        f"{layer.title} · {weights.label} · {shares} shown", f"{weights.label} · {shares}"
+    )
+    return grid.Grid(
+        kernels.reshape(-1, *kernels.shape[2:]),
+        [f"{row + 1}-{column + 1}" for row in rows for column in columns],
+        [row + 1 for row in rows for _ in columns],
+        ("kernels", weights.identity, layer.name, rows, columns),
+        caption,
+        name="filters",
+        columns=len(columns),
+        axes={
+            "filter": [index + 1 for index in rows],
+            "channel": [index + 1 for index in columns],
+        },
+        span=span,
+        appearance=appearance,
+        rectified=False,
+    )
+
+
+def show_first_layer(found: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
+    """Show the first layer's kernels and, beside them, its filters as colors."""
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        text_blocks.prose(
+            "**Kernels.** Channels 1, 2 and 3 are blue, green and red: the order of VGG19's input."
+        )
+        show_kernels(found, weights, layer, kernels)
+    with right:
+        text_blocks.prose(
+            "**As colors.** This layer looks at the picture itself, so a filter can be drawn in "
+            "the colors it answers to; gray is no weight."
+        )
+        show_colors(found, weights, layer)
+
+
+def show_colors(found: Results, weights: Weights, layer: Layer) -> None:
+    """Show the first layer's filters as colors, and the way to their files."""
+    colors = color_grid(found, weights, layer)
+    on_pick = selection.open_map("filter-colors", layer)
+    place = grid.Place("filter-colors", on_pick, largest_tile=LARGEST_TILE)
+    grid.show(found, colors, place)
+    network, channels = script_network(weights), range(1, layer.channels + 1)
+    run = FiltersRun(colors.name, network, layer.name, colors.numbers, channels, as_colors=True)
+    export_menu.offer(
+        "filter-colors",
+        f"Filters of {layer.name} as colors",
+        lambda: [colors],
+        lambda: [run],
+    )
+
+
+def color_grid(found: Results, weights: Weights, layer: Layer) -> ColorGrid:
+    """All filters of the first layer, each in the colors that it answers to."""
+    numbers = range(1, layer.filters + 1)
+    largest = largest_weights(found, weights, layer)
+    return ColorGrid(
+        found.filter_colors(weights, layer.name),
+        [str(number) for number in numbers],
+        numbers,
+        ("filter colors", weights.identity, layer.name),
+        text_blocks.caption(
+            f"{layer.title} · {weights.label} · all {layer.filters} filters, each on its own scale",
+            f"{weights.label} · all {layer.filters} filters",
+        ),
+        name="colors",
+        axes={"filter": numbers},
+        told=[[f"gray is 0, full color ±{figure(weight, 3)}"] for weight in largest.tolist()],
+        figures={"largest_weight": largest},
+    )
+
+
+def largest_weights(found: Results, weights: Weights, layer: Layer) -> np.ndarray:
+    """What full color is worth in each filter: its largest weight, float32 ``(filters,)``."""
+    kernels = found.kernels(weights, layer.name, range(layer.filters), range(layer.channels))
+    largest: np.ndarray = np.abs(kernels).max(axis=(1, 2, 3))
+    return largest
