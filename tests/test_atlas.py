@@ -13,7 +13,7 @@ from tests.support import REPOSITORY
 from tests.support.making import STEPS, Workshop, four, network_of, picture
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz import atlas
-from vgg_viz.interpretability.feature_visualization.image_store import FOLDER, MadeStore, Series
+from vgg_viz.interpretability.feature_visualization.image_store import FOLDER, ImageStore, Series
 from vgg_viz.links import MOST_SEEDS
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.weights import WeightsUnavailable
@@ -24,7 +24,7 @@ NETWORK = network_of("mine")
 
 @pytest.fixture
 def store(tmp_path):
-    return MadeStore(tmp_path / FOLDER, "mine")
+    return ImageStore(tmp_path / FOLDER, "mine")
 
 
 def make(store, layers, workshop=None, tell=lambda *_: None, seed=1, recipe="recipe"):

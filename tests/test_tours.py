@@ -16,7 +16,7 @@ from tests.support import REPOSITORY
 from tests.support.thin import outcome
 from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.image_io.images import load_picture
-from vgg_viz.interpretability.attribution.attribution_pass import Question, attribute
+from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network
 from vgg_viz.model.weights import UntrainedWeights
@@ -704,8 +704,8 @@ def test_what_makes_a_value_is_as_the_tour_says(trained):
         outcome(attribute(network, pixels.astype(np.uint8), question))[0]
         for network in (trained, Network(UntrainedWeights()))
         for question in (
-            Question(layer, page["channel"], row, column, "input", "guided"),
-            Question(layer, int(strong.argmax()) + 1, row, column, "input", "guided"),
+            AttributionSpec(layer, page["channel"], row, column, "input", "guided"),
+            AttributionSpec(layer, int(strong.argmax()) + 1, row, column, "input", "guided"),
         )
     ]
     like = [np.corrcoef(found[0].values.ravel(), one.values.ravel())[0, 1] for one in found]
@@ -720,7 +720,7 @@ def test_what_makes_a_value_is_as_the_tour_says(trained):
 
 def of_all_pixels(layer, page):
     """What of the step's value comes from which pixels."""
-    return Question(layer, page["channel"], page["row"] - 1, page["column"] - 1, "input")
+    return AttributionSpec(layer, page["channel"], page["row"] - 1, page["column"] - 1, "input")
 
 
 @needs_weights

@@ -15,10 +15,10 @@ from math import ceil, isfinite
 from time import monotonic
 from typing import Any
 
-from vgg_viz.interpretability.feature_visualization.image_store import MadeStore, Series, store_of
+from vgg_viz.interpretability.feature_visualization.image_store import ImageStore, Series, store_of
 from vgg_viz.interpretability.feature_visualization.optimization import (
-    MadePicture,
-    Making,
+    OptimizationRun,
+    OptimizedImage,
     batch_size,
 )
 from vgg_viz.links import FIELDS, RECIPES, LinkError, Recipe
@@ -38,7 +38,7 @@ INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 # Called with the layer, how many of its channels are there, and the seconds that the others take.
 Tell = Callable[[ConvLayer, int, float], None]
 
-Make = Callable[[Network, ConvLayer, Sequence[int], int, Recipe], Making]
+Make = Callable[[Network, ConvLayer, Sequence[int], int, Recipe], OptimizationRun]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,14 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make(
-    store: MadeStore,
+    store: ImageStore,
     network: Network,
     layers: Sequence[ConvLayer],
     seed: int,
     recipe: Recipe,
     tell: Tell,
     *,
-    making: Make = Making,
+    making: Make = OptimizationRun,
     batch_size: Callable[[ConvLayer], int] = batch_size,
 ) -> None:
     """Make what is lacking of these layers' pictures.
@@ -95,7 +95,7 @@ def make(
             tell(layer, layer.filters - len(after), seconds)
 
 
-def made_by(batch: Making) -> Mapping[int, MadePicture]:
+def made_by(batch: OptimizationRun) -> Mapping[int, OptimizedImage]:
     """Make the pictures of a batch from the first step to the last, without any of no value."""
     while not batch.finished:
         batch.advance()

@@ -72,7 +72,7 @@ def taking_away(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort
     return limited(
         "evidence by taking away each of 196 places, beside one batch of Keras' dense layers",
         lambda: head(batch).numpy(),
-        lambda: evidence.lost_without_places(dense, maps),
+        lambda: evidence.logit_drop_by_position(dense, maps),
         effort,
         EVIDENCE_SECONDS,
     )
@@ -139,8 +139,8 @@ def measure_memory(path: Path) -> int:
     with watching_memory() as taken:
         found = evidence.answer(dense, maps)
         kept = [
-            evidence.lost_without_places(dense, maps),
-            evidence.lost_without_maps(dense, maps),
+            evidence.logit_drop_by_position(dense, maps),
+            evidence.logit_drop_by_map(dense, maps),
             evidence.gradient(dense, maps, found, CLASS).values,
         ]
     return max(taken) if kept else 0

@@ -29,8 +29,8 @@ from tests.support.thin import outcome
 from vgg_viz.interpretability.ablation import changes
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
+    AttributionSpec,
     Method,
-    Question,
     attribute,
 )
 from vgg_viz.model.architecture import VGG19
@@ -205,21 +205,21 @@ class SupersededError(Exception):
     """Ends what nobody waits for any more."""
 
 
-def question(layer_name: str, method: Method) -> Question:
+def question(layer_name: str, method: Method) -> AttributionSpec:
     """What the value in the middle of a map comes from, of the pixels."""
     layer = VGG19.conv_layer(layer_name)
     half = layer.output_shape[0] // 2
-    return Question(layer, 7, half, half, "input", method)
+    return AttributionSpec(layer, 7, half, half, "input", method)
 
 
-def asked(one: Question, network: Network) -> Generator[float, None, Attribution]:
+def asked(one: AttributionSpec, network: Network) -> Generator[float, None, Attribution]:
     """The work of that."""
     return attribute(network, cat(), one)
 
 
 def found(
     shared: Shared,
-    one: Question,
+    one: AttributionSpec,
     network: Network,
     key: Hashable = None,
     run: SimpleNamespace | None = None,

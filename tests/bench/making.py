@@ -23,11 +23,11 @@ from tests.bench.measure import (
     middle,
 )
 from tests.support import REPOSITORY
-from vgg_viz.interpretability.feature_visualization.optimization import Making, batch_size
+from vgg_viz.interpretability.feature_visualization.optimization import OptimizationRun, batch_size
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network
 from vgg_viz.model.weights import UntrainedWeights
-from vgg_viz.serving.optimization_worker import Maker, Subject
+from vgg_viz.serving.optimization_worker import OptimizationSpec, OptimizationWorker
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
 
@@ -55,7 +55,7 @@ def steps(network: Network, layer_name: str, effort: Effort) -> Row:
     """A step of a batch of pictures, and the longest unit of work in it."""
     layer = VGG19.conv_layer(layer_name)
     channels = range(1, batch_size(layer) + 1)
-    making = Making(network, layer, channels, 1, "recipe")
+    making = OptimizationRun(network, layer, channels, 1, "recipe")
     units, taken = [], []
     count = max(2, effort.passes // 3)
     while making.step < count:
@@ -135,7 +135,7 @@ def measure_memory() -> int:
     with watching_memory() as taken:
         for name in TIMED[2:]:
             layer = VGG19.conv_layer(name)
-            making = Making(network, layer, range(1, batch_size(layer) + 1), 1, "recipe")
+            making = OptimizationRun(network, layer, range(1, batch_size(layer) + 1), 1, "recipe")
             while making.step < 3:
                 making.advance()
             making.pictures()
@@ -145,7 +145,7 @@ def measure_memory() -> int:
 def shared_for_making() -> Shared:
     """What all viewers share, without anything being put on the disk."""
     shared = Shared(limit=None)
-    shared.maker = Maker(
+    shared.maker = OptimizationWorker(
         shared.values,
         shared.turns,
         shared.make_room,
@@ -155,9 +155,9 @@ def shared_for_making() -> Shared:
     return shared
 
 
-def subject_of(network: Network, layer_name: str) -> Subject:
+def subject_of(network: Network, layer_name: str) -> OptimizationSpec:
     """What is made."""
-    return Subject(network, VGG19.conv_layer(layer_name), 1, "recipe")
+    return OptimizationSpec(network, VGG19.conv_layer(layer_name), 1, "recipe")
 
 
 def visit(shared: Shared, network: Network) -> float:
@@ -175,7 +175,7 @@ def visit(shared: Shared, network: Network) -> float:
 
 
 @contextmanager
-def looking(maker: Maker, subject: Subject) -> Iterator[None]:
+def looking(maker: OptimizationWorker, subject: OptimizationSpec) -> Iterator[None]:
     """Have somebody look at a subject's first pictures meanwhile."""
     done = threading.Event()
 
@@ -193,13 +193,13 @@ def looking(maker: Maker, subject: Subject) -> Iterator[None]:
         thread.join()
 
 
-def wait_until_pictures_grow(maker: Maker, subject: Subject) -> None:
+def wait_until_pictures_grow(maker: OptimizationWorker, subject: OptimizationSpec) -> None:
     """Wait for the first step."""
     while not maker.there(subject, (1,)).pictures:
         threading.Event().wait(0.05)
 
 
-def look_until_complete(maker: Maker, subject: Subject) -> bool:
+def look_until_complete(maker: OptimizationWorker, subject: OptimizationSpec) -> bool:
     """Look as a page does until all is there; whether nothing failed."""
     while not (progress := maker.look(subject, tuple(range(1, 17)))).complete:
         threading.Event().wait(LOOK_SECONDS)

@@ -74,7 +74,7 @@ def switch(page: Page, view: str, mosaic: str) -> None:
     settle(page)
 
 
-def there_and_back(page: Page, times: int) -> None:
+def forward_backward(page: Page, times: int) -> None:
     for _ in range(times):
         switch(page, "Blocks", "block-5")
         switch(page, "Feature maps", "maps-mosaic")
@@ -84,10 +84,10 @@ def there_and_back(page: Page, times: int) -> None:
 def test_views_leave_nothing_behind(open_page, browser, device):
     page = open_page("view=Feature+maps&channel=3", **device)
     session = page.context.new_cdp_session(page)
-    there_and_back(page, 3)
+    forward_backward(page, 3)
     collect(session)
     before = (canvases(session), listeners(session), megabytes(browser))
-    there_and_back(page, SWITCHES // 2)
+    forward_backward(page, SWITCHES // 2)
     collect(session)
     after = (canvases(session), listeners(session), megabytes(browser))
     assert after[1] == before[1]

@@ -242,13 +242,13 @@ def test_a_file_with_another_md5_is_replaced_only_by_the_right_one(tmp_path):
 
 
 def test_what_stops_the_caller_goes_through_and_leaves_nothing(tmp_path):
-    class Stop(BaseException):
+    class TrailStep(BaseException):
         pass
 
     def stop(received, total):
-        raise Stop
+        raise TrailStep
 
-    with serve(CONTENT) as server, pytest.raises(Stop):
+    with serve(CONTENT) as server, pytest.raises(TrailStep):
         download(server.url, tmp_path, "file.bin", md5=MD5, on_progress=stop)
     assert len(server.requests) == 1
     assert list(tmp_path.iterdir()) == []

@@ -83,14 +83,14 @@ def test_attempts_that_break_off_again_and_again_bring_it_bit_by_bit(tmp_path):
 
 
 def test_what_stops_the_caller_does_not_cost_what_has_come(tmp_path):
-    class Stop(BaseException):
+    class TrailStep(BaseException):
         pass
 
     def stop(received, total):
         if received > HALF // 2:
-            raise Stop
+            raise TrailStep
 
-    with serve(CONTENT, file_server.send_slowly) as server, pytest.raises(Stop):
+    with serve(CONTENT, file_server.send_slowly) as server, pytest.raises(TrailStep):
         fetch(server, tmp_path, on_progress=stop)
     assert 0 < kept_bytes(tmp_path, "large.bin") < len(CONTENT)
     with serve(CONTENT, file_server.send_the_rest) as server:

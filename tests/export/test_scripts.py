@@ -16,13 +16,13 @@ from tests.support.thin import outcome
 from tests.support.weights_files import write_keras_weights
 from vgg_viz.export import script_code, scripts
 from vgg_viz.export.scripts import (
+    AblationRun,
     AttributionRun,
     EvidenceRun,
     FiltersRun,
-    MadeRun,
     MapsRun,
+    OptimizationScriptRun,
     PatchesRun,
-    SilencedRun,
     WeightsFile,
     attribution_script,
     beside_script,
@@ -34,7 +34,7 @@ from vgg_viz.export.scripts import (
 )
 from vgg_viz.export.sheets import arrays_npz
 from vgg_viz.interpretability.ablation import later_maps, silenced
-from vgg_viz.interpretability.attribution.attribution_pass import Question, attribute
+from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.feature_visualization import optimization, top_patches
 from vgg_viz.model.architecture import VGG19
@@ -200,14 +200,14 @@ def test_what_values_come_from_is_that_of_the_untrained_network(
 ):
     early, layer = VGG19.conv_layer("block1_conv2"), VGG19.conv_layer("block2_conv2")
     asked = {
-        "pixels": Question(layer, 3, 0, 50, "input"),
-        "maps": Question(layer, 100, 111, 111, "block1_conv2"),
-        "slope": Question(layer, 3, 60, 50, "input", "gradient"),
-        "guided": Question(layer, 3, 60, 50, "input", "guided"),
-        "deconvnet": Question(layer, 3, 60, 50, "block1_conv1", "deconvnet"),
-        "colors": Question(layer, 3, 1, 111, "input", "deconvnet"),
-        "integrated": Question(early, 5, 7, 0, "input", "integrated"),
-        "wrong": Question(early, 5, 7, 0, "block1_conv1", "integrated"),
+        "pixels": AttributionSpec(layer, 3, 0, 50, "input"),
+        "maps": AttributionSpec(layer, 100, 111, 111, "block1_conv2"),
+        "slope": AttributionSpec(layer, 3, 60, 50, "input", "gradient"),
+        "guided": AttributionSpec(layer, 3, 60, 50, "input", "guided"),
+        "deconvnet": AttributionSpec(layer, 3, 60, 50, "block1_conv1", "deconvnet"),
+        "colors": AttributionSpec(layer, 3, 1, 111, "input", "deconvnet"),
+        "integrated": AttributionSpec(early, 5, 7, 0, "input", "integrated"),
+        "wrong": AttributionSpec(early, 5, 7, 0, "block1_conv1", "integrated"),
     }
     numbers = {"maps": [5, 1, 64], "deconvnet": [9], "wrong": [2, 3]}
     runs = [
@@ -255,7 +255,7 @@ def test_what_a_script_says_of_biases_is_what_they_contribute(biased_network, ph
     value, _, biases = functions["there_and_back"](
         biased_network.model, 0, x, "block2_conv2", (3, 1, 51)
     )
-    question = Question(VGG19.conv_layer("block2_conv2"), 3, 0, 50, "input")
+    question = AttributionSpec(VGG19.conv_layer("block2_conv2"), 3, 0, 50, "input")
     found, _ = outcome(attribute(biased_network, photograph, question))
     assert value == pytest.approx(found.value, rel=1e-4)
     assert biases == pytest.approx(sum(found.biases.values()), rel=1e-4)
@@ -273,7 +273,9 @@ def test_what_a_script_says_of_biases_is_what_they_contribute(biased_network, ph
     ],
 )
 def test_what_is_no_run_of_attributions_is_refused(changes, numbers, photograph):
-    question = replace(Question(VGG19.conv_layer("block2_conv1"), 1, 0, 0, "input"), **changes)
+    question = replace(
+        AttributionSpec(VGG19.conv_layer("block2_conv1"), 1, 0, 0, "input"), **changes
+    )
     with pytest.raises(ValueError, match="expected"):
         AttributionRun("pixels", "untrained", "caffe", photograph, question, numbers)
 
@@ -290,7 +292,7 @@ def silenced_run(photograph, **changes):
         "silenced_in": "block1_conv2",
         "silenced": (4, 17, 30),
     }
-    return SilencedRun(**(values | changes))
+    return AblationRun(**(values | changes))
 
 
 def test_maps_of_later_layers_are_made_without_those_that_are_silenced(
@@ -353,11 +355,11 @@ def test_what_is_no_run_of_patches_is_refused(photograph):
 def test_made_pictures_are_those_of_the_same_seed(tmp_path, untrained_network, monkeypatch):
     monkeypatch.setattr(optimization, "STEPS", {1: 12, 2: 6, 3: 3, 4: 2, 5: 2})
     runs = [
-        MadeRun("first", "untrained", "block1_conv1", [64, 3], 5, "plain"),
-        MadeRun("early", "untrained", "block2_conv1", range(3, 21), 0, "recipe"),
-        MadeRun("even", "untrained", "block1_conv2", [9], 2**31, "recipe"),
-        MadeRun("later", "untrained", "block3_conv2", [200], 5, "recipe"),
-        MadeRun("last", "untrained", "block5_conv3", [7], 5, "recipe"),
+        OptimizationScriptRun("first", "untrained", "block1_conv1", [64, 3], 5, "plain"),
+        OptimizationScriptRun("early", "untrained", "block2_conv1", range(3, 21), 0, "recipe"),
+        OptimizationScriptRun("even", "untrained", "block1_conv2", [9], 2**31, "recipe"),
+        OptimizationScriptRun("later", "untrained", "block3_conv2", [200], 5, "recipe"),
+        OptimizationScriptRun("last", "untrained", "block5_conv3", [7], 5, "recipe"),
     ]
     text = made_script(runs, caption=NASTY, link="https://example.org/?view=Made")
     assert set(imports(text)) <= ALLOWED | {"tensorflow"}
@@ -366,7 +368,9 @@ def test_made_pictures_are_those_of_the_same_seed(tmp_path, untrained_network, m
     assert list(arrays) == [name for one in runs for name in (one.name, f"{one.name}_value")]
     for one in runs:
         layer = VGG19.conv_layer(one.layer_name)
-        making = optimization.Making(untrained_network, layer, one.channels, one.seed, one.recipe)
+        making = optimization.OptimizationRun(
+            untrained_network, layer, one.channels, one.seed, one.recipe
+        )
         while not making.finished:
             making.advance()
         pictures, values = arrays[one.name], arrays[f"{one.name}_value"]
@@ -381,7 +385,9 @@ def test_a_script_of_made_pictures_has_what_it_needs():
     networks = ["imagenet", "untrained", WeightsFile("some.h5")]
     for network in networks:
         for recipe, canvas in (("recipe", "Frequencies"), ("plain", "Pixels")):
-            text = made_script([MadeRun("made", network, "block4_conv1", [1], 0, recipe)])
+            text = made_script(
+                [OptimizationScriptRun("made", network, "block4_conv1", [1], 0, recipe)]
+            )
             tree = ast.parse(text)
             names = {one.name for one in tree.body if hasattr(one, "name")}
             used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -415,7 +421,7 @@ def test_pictures_that_cannot_be_made_are_refused(changes, message):
         "recipe": "recipe",
     }
     with pytest.raises(ValueError, match=message):
-        MadeRun(**(values | changes))
+        OptimizationScriptRun(**(values | changes))
 
 
 def test_nothing_of_ours_can_be_imported_where_the_scripts_run(tmp_path):
@@ -482,7 +488,7 @@ def test_evidence_is_that_of_the_untrained_network(
     gradients = [evidence.gradient(dense, maps, answer, number).values for number in (281, 3)]
     for method, cam in evidence.CAMS.items():
         assert_near(arrays[method], np.stack([cam(maps, values) for values in gradients]))
-    away = evidence.lost_without_places(dense, maps)[..., [281, 3]].transpose(2, 0, 1)
+    away = evidence.logit_drop_by_position(dense, maps)[..., [281, 3]].transpose(2, 0, 1)
     # A difference of two logits is as exact as they are.
     rounding = 3e-6 * np.abs(answer.logits).max()
     assert np.abs(away).max(axis=(1, 2)).min() > 100 * rounding
@@ -545,7 +551,7 @@ def test_each_kind_of_run_has_its_script(maps_run, evidence_run):
     assert scripts.script([filters], **words) == filters_script([filters], **words)
     runs = [evidence_run()]
     assert scripts.script(runs, **words) == evidence_script(runs, **words)
-    made = [MadeRun("m", "untrained", "block1_conv1", [1], 0, "plain")]
+    made = [OptimizationScriptRun("m", "untrained", "block1_conv1", [1], 0, "plain")]
     assert scripts.script(made, **words) == made_script(made, **words)
     maps = [maps_run(name="this"), maps_run(name="other")]
     expected = maps_script(maps, difference="minus", **words)
@@ -627,7 +633,7 @@ def test_a_script_says_where_it_comes_from(maps_run):
 @pytest.mark.parametrize("words", NASTY)
 def test_words_from_outside_change_nothing(maps_run, evidence_run, words):
     filters = FiltersRun("f", "untrained", "block1_conv1", [1], [1])
-    made = MadeRun("m", "untrained", "block1_conv1", [1], 0, "recipe")
+    made = OptimizationScriptRun("m", "untrained", "block1_conv1", [1], 0, "recipe")
     for one in (maps_run(), filters, evidence_run(), made):
         write = scripts.script
         harmless = write([one])

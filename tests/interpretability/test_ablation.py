@@ -7,8 +7,8 @@ from tests.support.maps import BiasedWeights
 from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
 from vgg_viz.interpretability.ablation import change, changes, later_maps, lost, silenced
 from vgg_viz.interpretability.attribution.attribution_pass import (
+    AttributionSpec,
     NotFiniteError,
-    Question,
     attribute,
 )
 from vgg_viz.model.architecture import VGG19
@@ -85,7 +85,7 @@ def test_nothing_silenced_changes_nothing_at_all(thin_network):
 def test_what_the_next_layer_loses_is_what_the_maps_contribute(name, row, column, thin_network):
     layer, pixels = THIN.conv_layer(name), noise(48)
     before = THIN.conv_layers[layer.conv_number - 2]
-    question = Question(layer, 2, row, column, before.name)
+    question = AttributionSpec(layer, 2, row, column, before.name)
     contributed, _ = outcome(attribute(thin_network, pixels, question))
     maps = thin_network.feature_maps(pixels, before.name)
     loss, _ = outcome(lost(thin_network, maps, question, [1, 3]))
@@ -100,7 +100,7 @@ def test_a_value_further_on_loses_what_the_silenced_network_lacks(thin_network):
     without = Network(mute(RandomWeights(THIN), "block2_conv1", [2]), THIN)
     both = [network.feature_maps(pixels, layer.name) for network in (thin_network, without)]
     channel, row, column = np.argwhere((both[0] > 0) & (both[1] > 0))[0].tolist()
-    question = Question(layer, channel + 1, row, column, "block2_conv1")
+    question = AttributionSpec(layer, channel + 1, row, column, "block2_conv1")
     loss, _ = outcome(lost(thin_network, maps, question, [2]))
     values = [float(one[channel, row, column]) for one in both]
     assert loss == pytest.approx(values[0] - values[1], rel=1e-4, abs=1e-5)
@@ -130,7 +130,7 @@ def test_numbers_too_large_for_float32_are_refused_without_a_warning():
     assert np.isfinite(maps).all()
     with pytest.raises(NotFiniteError, match="finite"):
         outcome(changes(network, layer, maps, [1]))
-    question = Question(THIN.conv_layer("block2_conv2"), 1, 2, 2, layer.name)
+    question = AttributionSpec(THIN.conv_layer("block2_conv2"), 1, 2, 2, layer.name)
     with pytest.raises(NotFiniteError, match="finite"):
         outcome(lost(network, maps, question, [1]))
 

@@ -11,8 +11,8 @@ from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
 from vgg_viz.interpretability.attribution import attribution_pass
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
+    AttributionSpec,
     NotFiniteError,
-    Question,
     attribute,
     correlation,
     cosine,
@@ -50,7 +50,7 @@ def test_a_value_reaches_beyond_the_border_as_far_as_it_would_see(layer):
     fields = receptive_fields(layer)
     last = len(fields) - 1
     for row, column in ((0, last), (last // 2, 0), (1, last // 2)):
-        question = Question(layer, 1, row, column, "input")
+        question = AttributionSpec(layer, 1, row, column, "input")
         whole = reach(question)
         assert tuple(map(tuple, whole)) == (fields[row], fields[column])
         picture = Interval(0, VGG19.input_side)
@@ -110,7 +110,7 @@ def test_every_method_is_numpys_at_corners_edges_and_in_the_middle(
             # From one corner to a layer between as well, by one method or another.
             between = number == 0 and method == METHODS[layer.conv_number % 4]
             for back_to in ["input"] + between * [earlier[len(earlier) // 2]]:
-                question = Question(layer, channel, row, column, back_to, method)
+                question = AttributionSpec(layer, channel, row, column, back_to, method)
                 found = asked(thin_network, pixels, question)
                 assert_near(on_map(found, wanted.values[back_to].shape), wanted.values[back_to])
                 assert found.value == pytest.approx(wanted.value, rel=1e-4, abs=1e-4)
@@ -120,7 +120,7 @@ def test_the_first_layers_values_come_from_the_pixels(thin_network, pixels, whol
     layer = THIN.conv_layers[0]
     for row, column in places(layer):
         wanted = whole.attributed(layer, 2, row, column)
-        found = asked(thin_network, pixels, Question(layer, 2, row, column, "input"))
+        found = asked(thin_network, pixels, AttributionSpec(layer, 2, row, column, "input"))
         assert_near(on_map(found, (3, 48, 48)), wanted.values["input"])
         assert found.biases == pytest.approx(wanted.biases)
         assert found.explained == pytest.approx(wanted.value, rel=1e-4)
@@ -137,7 +137,7 @@ def test_in_a_picture_of_full_size_too(name, row, column):
     )
     wanted = Whole(LARGE, RandomWeights(LARGE), network_input(pixels))
     wanted = wanted.attributed(layer, 3, row, column, "deconvnet").values["input"]
-    found = asked(network, pixels, Question(layer, 3, row, column, "input", "deconvnet"))
+    found = asked(network, pixels, AttributionSpec(layer, 3, row, column, "input", "deconvnet"))
     # Of so many pools one or the other is undecided in float32.
     off = np.linalg.norm(on_map(found, (3, 224, 224)) - wanted)
     assert off < 1e-2 * np.linalg.norm(wanted)
@@ -150,7 +150,7 @@ def test_with_all_of_the_true_layers_maps_too(biased_network):
     cut = Architecture("cut", VGG19.blocks[:3], (), input_side=32)
     whole = Whole(cut, BiasedWeights(), network_input(pixels)[:, :32, left : left + 32])
     wanted = whole.attributed(cut.conv_layer(layer.name), 7, row, column - left // 4)
-    found = asked(biased_network, pixels, Question(layer, 7, row, column, "input"))
+    found = asked(biased_network, pixels, AttributionSpec(layer, 7, row, column, "input"))
     assert_near(
         on_map(found, (3, 224, 224))[:, :32, left : left + 32], wanted.values["input"], 1e-4
     )
@@ -165,7 +165,7 @@ def test_contributions_and_biases_add_up_to_the_value_at_every_depth(
     wanted = whole.attributed(layer, 4, 1, 0)
     depths = ["input", *(one.name for one in THIN.conv_layers[: layer.conv_number - 1])]
     for depth, back_to in enumerate(depths):
-        found = asked(thin_network, pixels, Question(layer, 4, 1, 0, back_to))
+        found = asked(thin_network, pixels, AttributionSpec(layer, 4, 1, 0, back_to))
         assert found.explained == pytest.approx(wanted.value, rel=1e-4)
         assert found.total == pytest.approx(wanted.values[back_to].sum(), rel=1e-3, abs=1e-4)
         later = [one.name for one in THIN.conv_layers[depth : layer.conv_number]]
@@ -195,7 +195,7 @@ def test_the_value_is_the_networks_own(layer, biased_network, photograph, comput
     row = column = (layer.conv_number % 3) * (layer.output_shape[0] - 1) // 2
     channel = int(maps[:, row, column].argmax()) + 1
     back_to = VGG19.conv_layers[layer.conv_number - 2].name if layer.conv_number > 1 else "input"
-    found = asked(biased_network, photograph, Question(layer, channel, row, column, back_to))
+    found = asked(biased_network, photograph, AttributionSpec(layer, channel, row, column, back_to))
     assert found.value == pytest.approx(maps[channel - 1, row, column], rel=1e-4)
 
 
@@ -220,7 +220,7 @@ BY_HAND = {
 @pytest.mark.parametrize(("method", "wanted"), BY_HAND.items())
 def test_a_case_worked_by_hand(method, wanted):
     network, layer = Network(ByHand(), HAND), HAND.conv_layers[1]
-    question = Question(layer, 1, 0, 0, "input", method)
+    question = AttributionSpec(layer, 1, 0, 0, "input", method)
     found = asked(network, green(NUMBERS), question, "rgb")
     assert found.value == pytest.approx(100 + 5 + 3 * 0 - 2 * 7 + 2 * 4, rel=1e-5)
     assert found.values.shape == (3, 4, 4)
@@ -233,7 +233,7 @@ def test_a_case_worked_by_hand(method, wanted):
 @pytest.mark.parametrize("method", METHODS)
 def test_at_the_layer_itself_its_relu_has_no_say(method):
     network, layer = Network(ByHand(), HAND), HAND.conv_layers[1]
-    question = Question(layer, 1, 0, 0, "block1_conv1", method)
+    question = AttributionSpec(layer, 1, 0, 0, "block1_conv1", method)
     found = asked(network, green(NUMBERS), question, "rgb")
     expected = np.zeros((4, 4))
     times = [5, 0, 7, 4] if method == "contribution" else [1, 1, 1, 1]
@@ -247,7 +247,7 @@ def test_in_a_constant_picture_the_first_of_equals_gets_it(gray, thin_network):
     pixels, layer = np.full((48, 48, 3), gray, np.uint8), THIN.conv_layer("block3_conv1")
     wanted = Whole(THIN, RandomWeights(THIN), network_input(pixels))
     wanted = wanted.attributed(layer, 1, 5, 6, "gradient").values["input"]
-    found = asked(thin_network, pixels, Question(layer, 1, 5, 6, "input", "gradient"))
+    found = asked(thin_network, pixels, AttributionSpec(layer, 1, 5, 6, "input", "gradient"))
     assert_near(on_map(found, (3, 48, 48)), wanted)
 
 
@@ -262,7 +262,7 @@ def test_integrated_gradients_are_numpys(back_to, preprocessing, thin_network, p
     ends = [Whole(THIN, weights, one) for one in (base, network_input(pixels, preprocessing))]
     maps = [end.made[back_to] for end in ends]
     wanted = integrated(THIN, weights, back_to, *maps, layer, 2, 6, 0)
-    question = Question(layer, 2, 6, 0, back_to, "integrated")
+    question = AttributionSpec(layer, 2, 6, 0, back_to, "integrated")
     found = asked(thin_network, pixels, question, preprocessing)
     off = np.linalg.norm(on_map(found, wanted.shape) - wanted)
     # On the way a ReLU or a pool may be undecided in float32.
@@ -273,7 +273,7 @@ def test_integrated_gradients_are_numpys(back_to, preprocessing, thin_network, p
 
 
 def test_many_points_at_once_are_as_good_as_one_by_one(monkeypatch, thin_network, pixels):
-    question = Question(THIN.conv_layer("block2_conv1"), 1, 3, 3, "input", "integrated")
+    question = AttributionSpec(THIN.conv_layer("block2_conv1"), 1, 3, 3, "input", "integrated")
     together, steps = outcome(attribute(thin_network, pixels, question))
     # Four of the largest layer, whose maps these many places are looked at.
     monkeypatch.setattr(attribution_pass, "TOGETHER", 4 * 8 * 8 * 4)
@@ -287,14 +287,14 @@ def test_many_points_at_once_are_as_good_as_one_by_one(monkeypatch, thin_network
 
 
 def test_each_layer_there_and_back_is_a_step_of_its_own(thin_network, pixels):
-    question = Question(THIN.conv_layer("block2_conv2"), 1, 3, 3, "block1_conv2")
+    question = AttributionSpec(THIN.conv_layer("block2_conv2"), 1, 3, 3, "block1_conv2")
     assert outcome(attribute(thin_network, pixels, question))[1] == 2 + 2 * 2
 
 
 @pytest.mark.parametrize("method", ["guided", "integrated"])
 @pytest.mark.parametrize("back_to", ["input", "block1_conv2"])
 def test_steps_say_how_much_is_done(method, back_to, thin_network, pixels):
-    question = Question(THIN.conv_layer("block2_conv2"), 1, 3, 3, back_to, method)
+    question = AttributionSpec(THIN.conv_layer("block2_conv2"), 1, 3, 3, back_to, method)
     shares = list(attribute(thin_network, pixels, question))
     assert shares == [number / len(shares) for number in range(1, len(shares) + 1)]
 
@@ -304,7 +304,7 @@ def test_a_value_of_biases_alone_says_that_nothing_speaks_for_it():
         RandomWeights(THIN), {"block1_conv2": lambda kernel, bias: (kernel, bias - 1e6)}
     )
     layer = THIN.conv_layer("block2_conv1")
-    found = asked(Network(weights, THIN), noise(48), Question(layer, 2, 5, 5, "input"))
+    found = asked(Network(weights, THIN), noise(48), AttributionSpec(layer, 2, 5, 5, "input"))
     assert found.silent
     assert found.value == found.explained == pytest.approx(weights.read(layer.name)[1][1])
     assert [len(some) for some in found.strongest(3)] == [0, 0]
@@ -328,7 +328,7 @@ def too_large(*layer_names):
 def test_numbers_too_large_for_float32_are_refused_without_a_warning(layers):
     network = too_large(*layers)
     for method in (*METHODS, "integrated"):
-        question = Question(THIN.conv_layer("block2_conv2"), 2, 5, 5, "input", method)
+        question = AttributionSpec(THIN.conv_layer("block2_conv2"), 2, 5, 5, "input", method)
         with pytest.raises(NotFiniteError, match="finite"):
             asked(network, noise(48), question)
 
@@ -347,7 +347,7 @@ def test_so_are_values_whose_gradients_are_too_large(method, back_to):
     layer = THIN.conv_layer("block2_conv1")
     assert np.isfinite(network.feature_maps(noise(48), layer.name)).all()
     with pytest.raises(NotFiniteError, match="finite"):
-        asked(network, noise(48), Question(layer, 2, 5, 5, back_to, method))
+        asked(network, noise(48), AttributionSpec(layer, 2, 5, 5, back_to, method))
 
 
 @pytest.mark.filterwarnings("error")
@@ -358,7 +358,9 @@ def test_so_is_what_biases_contribute(monkeypatch, thin_network, pixels):
         attribution_pass, "_contributed", lambda gradient, bias: contributed(endless, np.zeros(5))
     )
     with pytest.raises(NotFiniteError, match="finite"):
-        asked(thin_network, pixels, Question(THIN.conv_layer("block2_conv1"), 2, 5, 5, "input"))
+        asked(
+            thin_network, pixels, AttributionSpec(THIN.conv_layer("block2_conv1"), 2, 5, 5, "input")
+        )
 
 
 @pytest.mark.filterwarnings("error")
@@ -371,7 +373,7 @@ def test_of_one_color_and_without_biases_there_is_an_answer_without_a_warning(me
     changes = dict.fromkeys([layer.name for layer in THIN.conv_layers], biased)
     network = Network(Changed(RandomWeights(THIN), changes), THIN)
     pixels = np.full((48, 48, 3), gray, np.uint8)
-    question = Question(THIN.conv_layer("block2_conv2"), 1, 5, 5, "input", method)
+    question = AttributionSpec(THIN.conv_layer("block2_conv2"), 1, 5, 5, "input", method)
     found = asked(network, pixels, question, "rgb")
     assert np.isfinite(found.values).all()
     # Black is zero in this preprocessing, and nothing comes of it without biases.
@@ -396,7 +398,7 @@ def test_what_cancels_out_is_not_silent():
 
 def test_maps_and_places_are_ranked_by_all_that_they_contribute(thin_network, pixels):
     layer = THIN.conv_layer("block4_conv1")
-    found = asked(thin_network, pixels, Question(layer, 3, 0, 2, "block3_conv4"))
+    found = asked(thin_network, pixels, AttributionSpec(layer, 3, 0, 2, "block3_conv4"))
     values = found.values.astype(np.float64)
     np.testing.assert_allclose(found.by_map, values.sum(axis=(1, 2)))
     np.testing.assert_allclose(found.by_place, values.sum(axis=0))
@@ -422,7 +424,7 @@ def test_maps_and_places_are_ranked_by_all_that_they_contribute(thin_network, pi
     ],
 )
 def test_what_is_no_question_is_refused(change, message, thin_network, pixels):
-    question = Question(THIN.conv_layer("block2_conv1"), 1, 0, 0, "input")
+    question = AttributionSpec(THIN.conv_layer("block2_conv1"), 1, 0, 0, "input")
     with pytest.raises(ValueError, match=message):
         asked(thin_network, pixels, replace(question, **change))
 

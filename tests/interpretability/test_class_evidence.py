@@ -74,12 +74,12 @@ def channels_last(maps: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def found(dense: Held, maps: np.ndarray) -> evidence.Answer:
+def found(dense: Held, maps: np.ndarray) -> evidence.Prediction:
     return evidence.answer(dense, maps)
 
 
 @pytest.fixture(scope="module")
-def gradient(dense: Held, maps: np.ndarray, found: evidence.Answer) -> evidence.Gradient:
+def gradient(dense: Held, maps: np.ndarray, found: evidence.Prediction) -> evidence.Gradient:
     return evidence.gradient(dense, maps, found, CLASS)
 
 
@@ -98,7 +98,7 @@ def test_the_probabilities_are_those_of_tensorflow(found):
 
 def test_large_logits_make_no_overflow():
     logits = np.array([5000, 4999, -5000], np.float32)
-    found = evidence.Answer(logits, logits, logits)
+    found = evidence.Prediction(logits, logits, logits)
     assert found.probabilities == pytest.approx(
         [1 / (1 + np.exp(-1)), np.exp(-1) / (1 + np.exp(-1)), 0]
     )
@@ -115,7 +115,7 @@ def without(maps: np.ndarray, gone: list[tuple]) -> np.ndarray:
 def test_taking_away_a_place_is_the_network_run_without_it(dense, keras_head, maps, found):
     gone = [(0, 0), (0, 13), (13, 0), (6, 7), (7, 6), (13, 13)]
     expected = np.asarray(keras_head(without(maps, gone)))
-    lost = evidence.lost_without_places(dense, maps)
+    lost = evidence.logit_drop_by_position(dense, maps)
     assert lost.shape == (14, 14, 1000)
     for place, logits in zip(gone, expected, strict=True):
         left = found.logits - lost[place]
@@ -126,7 +126,7 @@ def test_taking_away_a_map_is_the_network_run_without_it(dense, keras_head, maps
     numbers = [0, 1, 137, 511]
     gone = [(slice(None), slice(None), number) for number in numbers]
     expected = np.asarray(keras_head(without(maps, gone)))
-    lost = evidence.lost_without_maps(dense, maps)
+    lost = evidence.logit_drop_by_map(dense, maps)
     assert lost.shape == (512, 1000)
     left = found.logits - lost[numbers]
     np.testing.assert_allclose(left, expected, atol=1e-4 * np.abs(expected).max())
@@ -136,8 +136,8 @@ def test_where_nothing_is_there_is_nothing_to_lose(dense, maps):
     silent = maps.copy()
     silent[:, 3, 4] = 0
     silent[7] = 0
-    assert not evidence.lost_without_places(dense, silent)[3, 4].any()
-    assert not evidence.lost_without_maps(dense, silent)[7].any()
+    assert not evidence.logit_drop_by_position(dense, silent)[3, 4].any()
+    assert not evidence.logit_drop_by_map(dense, silent)[7].any()
 
 
 def test_the_gradients_are_those_of_tensorflow(keras_head, maps, gradient):
@@ -184,7 +184,7 @@ def test_the_first_largest_in_reading_order_gets_the_gradient():
 
 def test_nothing_changes_its_input(dense, maps, found):
     before = maps.copy()
-    for work in (evidence.answer, evidence.lost_without_places, evidence.lost_without_maps):
+    for work in (evidence.answer, evidence.logit_drop_by_position, evidence.logit_drop_by_map):
         work(dense, maps)
     evidence.gradient(dense, maps, found, 0)
     assert (maps == before).all()

@@ -20,11 +20,11 @@ from vgg_viz.downloads.keras_files import Seal
 from vgg_viz.interpretability.feature_visualization.image_store import (
     FOLDER,
     MOST_BYTES,
-    MadeStore,
+    ImageStore,
     Series,
     store_of,
 )
-from vgg_viz.interpretability.feature_visualization.optimization import MadePicture
+from vgg_viz.interpretability.feature_visualization.optimization import OptimizedImage
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.weights import StoredWeights, UntrainedWeights, open_weights
 
@@ -34,7 +34,7 @@ IDENTITY = "0123456789abcdef0123456789abcdef"
 
 def made(seed=0, side=48, value=12.345678901234567):
     random = np.random.default_rng(seed)
-    return MadePicture(random.integers(0, 256, (side, side, 3), np.uint8), value, 192)
+    return OptimizedImage(random.integers(0, 256, (side, side, 3), np.uint8), value, 192)
 
 
 def same(found, expected):
@@ -52,7 +52,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def store(folder):
-    return MadeStore(folder, IDENTITY)
+    return ImageStore(folder, IDENTITY)
 
 
 def the_file(folder):
@@ -66,7 +66,7 @@ def the_file(folder):
 def test_what_is_saved_is_there_at_the_next_start(store, folder):
     pictures = {1: made(1), 137: made(2, value=-0.1), 256: made(3, side=315)}
     store.save(SERIES, pictures)
-    again = MadeStore(folder, IDENTITY)
+    again = ImageStore(folder, IDENTITY)
     assert all(same(again.read(SERIES, number), picture) for number, picture in pictures.items())
     assert again.read(SERIES, 2) is None
 
@@ -82,8 +82,8 @@ def test_what_is_saved_is_there_at_the_next_start(store, folder):
     ],
 )
 def test_nothing_is_taken_for_something_else(folder, identity, series, channel):
-    MadeStore(folder, IDENTITY).save(SERIES, {5: made()})
-    other = MadeStore(folder, identity)
+    ImageStore(folder, IDENTITY).save(SERIES, {5: made()})
+    other = ImageStore(folder, identity)
     assert other.read(series, channel) is None
     # Nor if a file is put in its place.
     original = the_file(folder).read_bytes()
@@ -263,7 +263,7 @@ def test_a_full_disk_costs_nothing_that_is_there(store, folder, monkeypatch):
 
 def test_a_folder_that_cannot_be_written_to_is_said_and_can_be_read(tmp_path, store, folder):
     store.save(SERIES, {5: made()})
-    there = MadeStore(folder, IDENTITY)
+    there = ImageStore(folder, IDENTITY)
     path = the_file(folder)
     path.rename(tmp_path / path.name)
     folder.rmdir()
@@ -308,15 +308,15 @@ def ages(store, folder, numbers):
 
 def test_what_nobody_has_looked_at_for_longest_goes(folder):
     pictures = {number: made(number) for number in range(1, 6)}
-    MadeStore(folder, "another network").save(SERIES, {9: made(9)})
+    ImageStore(folder, "another network").save(SERIES, {9: made(9)})
     size = the_file(folder).stat().st_size
-    store = MadeStore(folder, IDENTITY, max_bytes=int(5.5 * size))
+    store = ImageStore(folder, IDENTITY, max_bytes=int(5.5 * size))
     store.save(SERIES, {number: pictures[number] for number in (1, 2, 3, 4)})
     ages(store, folder, [9, 1, 2, 3, 4])
     assert same(store.read(SERIES, 1), pictures[1])  # somebody looks
     store.save(SERIES, {5: pictures[5]})
     assert store.read(SERIES, 5)
-    assert MadeStore(folder, "another network").read(SERIES, 9) is None
+    assert ImageStore(folder, "another network").read(SERIES, 9) is None
     store.save(SERIES, {6: made(6)})
     there = [number for number in range(1, 7) if store.read(SERIES, number)]
     assert there == [1, 3, 4, 5, 6]

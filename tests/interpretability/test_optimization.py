@@ -14,7 +14,7 @@ from vgg_viz.interpretability.feature_visualization import optimization
 from vgg_viz.interpretability.feature_visualization.optimization import (
     Adam,
     Frequencies,
-    Making,
+    OptimizationRun,
     Pixels,
     Pose,
     View,
@@ -49,7 +49,7 @@ def few_steps(monkeypatch):
 
 
 def finished(network, name, channels, seed=0, recipe="recipe"):
-    making = Making(network, LAYERS[name], channels, seed, recipe)
+    making = OptimizationRun(network, LAYERS[name], channels, seed, recipe)
     while not making.finished:
         making.advance()
     return making
@@ -188,13 +188,15 @@ def test_every_layer_and_channel_begins_on_its_own(untrained_network):
         begun = [
             picture.tobytes()
             for name in ("block5_conv1", "block5_conv2")
-            for picture in Making(untrained_network, LAYERS[name], [2, 9], 0, recipe).pictures()
+            for picture in OptimizationRun(
+                untrained_network, LAYERS[name], [2, 9], 0, recipe
+            ).pictures()
         ]
         assert len(set(begun)) == 4
 
 
 def test_it_grows_before_ones_eyes(biased_network, few_steps):
-    making = Making(biased_network, LAYERS["block1_conv2"], [1, 2], 0, "recipe")
+    making = OptimizationRun(biased_network, LAYERS["block1_conv2"], [1, 2], 0, "recipe")
     assert (making.step, making.steps, making.finished) == (0, 3, False)
     seen, steps, values = [making.pictures()], [0], []
     assert seen[0].dtype == np.uint8
@@ -230,7 +232,7 @@ def test_a_picture_is_as_large_as_what_the_channel_sees_but_in_the_last_block():
 @pytest.mark.parametrize("channels", [[], [0], [65], [1, 65]])
 def test_channels_that_are_not_there_are_refused(channels, untrained_network):
     with pytest.raises(ValueError, match="expected channels from 1 to 64"):
-        Making(untrained_network, LAYERS["block1_conv1"], channels, 0, "recipe")
+        OptimizationRun(untrained_network, LAYERS["block1_conv1"], channels, 0, "recipe")
 
 
 # -- the way to the pixels and back

@@ -21,7 +21,7 @@ def noise(count, side, seed=0):
     return frozen(random.integers(0, 256, (count, side, side, 3)).astype(np.float32))
 
 
-def there_and_back(network, layer, pictures, channels):
+def forward_backward(network, layer, pictures, channels):
     field = FieldPass(network, layer, pictures.shape[1])
     (values, gradient), _ = outcome(field.values(pictures, channels))
     assert (values.dtype, values.shape) == (np.float32, (len(pictures),))
@@ -80,7 +80,7 @@ def test_values_before_the_relu_are_those_of_numpy_alone(name, biased_network):
     expected = by_numpy(pictures, layer)
     # Some that the ReLU would hide, and others.
     channels = [int(expected[0].argmin()) + 1, int(expected[1].argmax()) + 1, layer.filters]
-    values, _ = there_and_back(biased_network, layer, pictures, channels)
+    values, _ = forward_backward(biased_network, layer, pictures, channels)
     wanted = expected[np.arange(3), np.array(channels) - 1]
     assert wanted[0] < 0 < wanted[1]
     np.testing.assert_allclose(values, wanted, rtol=0, atol=1e-5 * np.abs(expected).max())
@@ -112,7 +112,7 @@ def test_a_value_is_the_networks_own_of_the_picture_amid_mean_color(side, names,
         layer = LAYERS[name]
         expected = biased_network.run((name,), whole)[0][:, middle(layer), middle(layer)]
         channel = int(expected.argmax()) + 1
-        values, _ = there_and_back(biased_network, layer, picture[None], [channel])
+        values, _ = forward_backward(biased_network, layer, picture[None], [channel])
         np.testing.assert_allclose(values, expected.max(), rtol=1e-4)
 
 
@@ -126,7 +126,7 @@ def test_several_small_pictures_have_the_networks_own_values(side, biased_networ
         ]
         for channel, picture in enumerate(pictures)
     ]
-    values, _ = there_and_back(biased_network, layer, pictures, range(1, 7))
+    values, _ = forward_backward(biased_network, layer, pictures, range(1, 7))
     assert 0 < np.count_nonzero(expected) < 6
     np.testing.assert_allclose(values.clip(0), expected, rtol=1e-4, atol=1e-3)
 
@@ -160,7 +160,7 @@ def test_a_gradient_is_that_of_tensorflows_tape_through_the_whole_network(
         first = first_seen(layer, side)
         whole = tape.gradient(strongest, seen).numpy()[0, :, :, ::-1]
         expected.append(whole[first : first + side, first : first + side])
-    _, gradient = there_and_back(biased_network, layer, pictures, channels)
+    _, gradient = forward_backward(biased_network, layer, pictures, channels)
     for got, wanted in zip(gradient, expected, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
 
@@ -170,7 +170,7 @@ def test_a_silent_channel_has_a_gradient_too(name, biased_network):
     layer = LAYERS[name]
     pictures = noise(1, layer.receptive_field)
     channel = int(by_numpy(pictures, layer)[0].argmin()) + 1
-    values, gradient = there_and_back(biased_network, layer, pictures, [channel])
+    values, gradient = forward_backward(biased_network, layer, pictures, [channel])
     # Uphill, by so little that it is the gradient that says how much.
     step = 0.01 * abs(values[0]) / np.square(gradient).sum()
     further = by_numpy(pictures + step * gradient, layer)[0, channel - 1]

@@ -113,7 +113,8 @@ def test_other_layouts_give_the_same_numbers(copy, options):
 
 def test_reading_a_whole_kernel_takes_no_memory_of_its_own(full_file):
     program = (
-        "import sys\nfrom pathlib import Path\nfrom vgg_viz import dense, weights\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from vgg_viz.model import dense_layers as dense, weights\n"
         "from vgg_viz.model.architecture import VGG19\n"
         "def anonymous():\n"
         "    lines = Path('/proc/self/status').read_text().splitlines()\n"

@@ -13,7 +13,7 @@ from vgg_viz.interpretability.feature_visualization import top_patches
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.forward_pass import STRIP, STRIP_SIDE, most_active
-from vgg_viz.serving.locks import Turns
+from vgg_viz.serving.locks import FairLock
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
 
@@ -21,7 +21,7 @@ LAYERS = {layer.name: layer for layer in VGG19.conv_layers}
 EVERYTHING = 200 * 2**20
 
 
-class RecordedTurns(Turns):
+class RecordedTurns(FairLock):
     """Turns that know whether somebody has one."""
 
     inside = False
@@ -31,10 +31,10 @@ class RecordedTurns(Turns):
         self.since = []
 
     @contextmanager
-    def turn(self, pause, since=None):
+    def hold(self, pause, since=None):
         assert not self.inside, "expected one turn at a time"
         self.since.append(since)
-        with super().turn(pause, since):
+        with super().hold(pause, since):
             self.inside = True
             try:
                 yield
@@ -57,7 +57,7 @@ class Recorded:
 
 
 @dataclass
-class Way:
+class AttributionPass:
     """A picture's way through a network, as the page asks for it."""
 
     results: Results
@@ -94,7 +94,7 @@ def start(network, photograph, turns):
         shared = Shared(limit=None)
         shared.values, shared.turns = Cache(max_bytes), turns
         picture = SimpleNamespace(pixels=photograph, digest="photograph")
-        return Way(Results(shared), network, picture, preprocessing)
+        return AttributionPass(Results(shared), network, picture, preprocessing)
 
     return send
 

@@ -12,16 +12,16 @@ from tests.support.threads import (
     leave,
     never_pause,
 )
-from vgg_viz.serving.locks import Turns, wait_until
+from vgg_viz.serving.locks import FairLock, wait_until
 
 
 @pytest.fixture
 def turns():
-    return Turns()
+    return FairLock()
 
 
 def enter(turns, pause, stay=None):
-    with turns.turn(pause):
+    with turns.hold(pause):
         return stay() if stay else "through"
 
 
@@ -107,11 +107,11 @@ def test_who_came_first_need_not_wait_again_for_those_who_came_later(turns, thre
     gate = Event()
 
     def pass_through(name, since):
-        with turns.turn(queue, since):
+        with turns.hold(queue, since):
             order.append(name)
 
     def hold():
-        with turns.turn(queue):
+        with turns.hold(queue):
             gate.wait(PATIENCE_SECONDS)
 
     inside = threads.submit(hold)
@@ -237,12 +237,12 @@ def test_there_is_a_pause_after_each_attempt_that_was_not_the_last():
 
 def test_the_turns_are_busy_while_somebody_is_inside(turns):
     assert not turns.busy
-    with turns.turn(never_pause):
+    with turns.hold(never_pause):
         assert turns.busy
     assert not turns.busy
 
 
 def test_who_asks_for_a_turn_within_a_turn_is_told_so_and_waits_for_nobody(turns):
-    with turns.turn(never_pause), pytest.raises(RuntimeError, match="one turn at a time"):
+    with turns.hold(never_pause), pytest.raises(RuntimeError, match="one turn at a time"):
         enter(turns, never_pause)
     assert enter(turns, never_pause) == "through"

@@ -15,21 +15,28 @@ import pytest
 from tests.support import REPOSITORY
 from tests.support.making import STEPS, StandInNetwork, Workshop, four, network_of, picture
 from tests.support.threads import PATIENCE_SECONDS, Queue
-from vgg_viz.interpretability.feature_visualization.image_store import MadeStore
-from vgg_viz.interpretability.feature_visualization.optimization import MadePicture, Making
+from vgg_viz.interpretability.feature_visualization.image_store import ImageStore
+from vgg_viz.interpretability.feature_visualization.optimization import (
+    OptimizationRun,
+    OptimizedImage,
+)
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.weights import UntrainedWeights, WeightsError
 from vgg_viz.serving import optimization_worker
 from vgg_viz.serving.background_files import UNEXPECTED
 from vgg_viz.serving.cache import Cache
-from vgg_viz.serving.locks import Turns
-from vgg_viz.serving.optimization_worker import TOO_LITTLE_MEMORY, Maker, Subject
+from vgg_viz.serving.locks import FairLock
+from vgg_viz.serving.optimization_worker import (
+    TOO_LITTLE_MEMORY,
+    OptimizationSpec,
+    OptimizationWorker,
+)
 from vgg_viz.serving.scheduler import FORGET_SECONDS, REST_SECONDS
 from vgg_viz.serving.shared import Shared
 
 NETWORK = network_of("mine")
 EYES, EDGES = (
-    Subject(NETWORK, VGG19.conv_layer(name), 0, "recipe")
+    OptimizationSpec(NETWORK, VGG19.conv_layer(name), 0, "recipe")
     for name in ("block3_conv4", "block1_conv1")
 )
 
@@ -79,9 +86,9 @@ def maker_with(clock):
 
     def build(workshop=None, values=None, turns=None, store=None, **others):
         workshop = workshop or Workshop()
-        maker = Maker(
+        maker = OptimizationWorker(
             values or Cache(2**20),
-            turns or Turns(),
+            turns or FairLock(),
             clock=lambda: clock.now,
             making=workshop.making,
             batch_size=four,
@@ -190,10 +197,10 @@ def test_what_is_finished_is_there_for_who_asks_for_others_as_well(maker_with):
 @pytest.mark.parametrize(
     "other",
     [
-        Subject(network_of("yours"), EYES.layer, 0, "recipe"),
-        Subject(NETWORK, VGG19.conv_layer("block3_conv3"), 0, "recipe"),
-        Subject(NETWORK, EYES.layer, 1, "recipe"),
-        Subject(NETWORK, EYES.layer, 0, "plain"),
+        OptimizationSpec(network_of("yours"), EYES.layer, 0, "recipe"),
+        OptimizationSpec(NETWORK, VGG19.conv_layer("block3_conv3"), 0, "recipe"),
+        OptimizationSpec(NETWORK, EYES.layer, 1, "recipe"),
+        OptimizationSpec(NETWORK, EYES.layer, 0, "plain"),
     ],
 )
 def test_another_subject_has_other_pictures(maker_with, other):
@@ -220,13 +227,13 @@ def test_who_only_asks_what_there_is_has_nothing_made(maker_with):
 
 @pytest.fixture
 def store(tmp_path):
-    return MadeStore(tmp_path / "made", "mine")
+    return ImageStore(tmp_path / "made", "mine")
 
 
 def test_after_a_restart_all_is_there_at_once(maker_with, store):
     look_until_complete(maker_with(store=store), EYES, (1, 2, 3))
     workshop = Workshop()
-    again = maker_with(workshop, store=MadeStore(store.folder, "mine"))
+    again = maker_with(workshop, store=ImageStore(store.folder, "mine"))
     assert are_finished(again.look(EYES, (2, 1)), EYES, (2, 1))
     assert again._thread is None
     assert workshop.begun == []
@@ -249,8 +256,8 @@ def test_what_another_process_has_made_meanwhile_is_not_made_again(maker_with, s
     channels = (1, 2, 3, 4, 5, 6)
     maker.look(EYES, channels)
     gate.wait_for_one()
-    there = MadePicture(picture(EYES.layer, 5, 0, "recipe"), 5.0 * STEPS, STEPS)
-    MadeStore(store.folder, "mine").save(EYES.series, {5: there})
+    there = OptimizedImage(picture(EYES.layer, 5, 0, "recipe"), 5.0 * STEPS, STEPS)
+    ImageStore(store.folder, "mine").save(EYES.series, {5: there})
     gate.let_all_through()
     assert are_finished(look_until_complete(maker, EYES, channels), EYES, channels)
     assert workshop.begun == [("block3_conv4", 1, 2, 3, 4), ("block3_conv4", 6)]
@@ -343,14 +350,14 @@ def test_others_forward_passes_come_first(maker_with, threads, monkeypatch):
     monkeypatch.setattr(
         optimization_worker, "MOST_ASIDE", 0
     )  # not even where it does not step aside
-    gate, turns, order = Gate(), Turns(), []
+    gate, turns, order = Gate(), FairLock(), []
     workshop = Workshop(gate)
     maker = maker_with(workshop, turns=turns)
     maker.look(EYES, (1,))
     gate.wait_for_one()  # a unit of work is under way
 
     def forward_pass(number, queue):
-        with turns.turn(queue):
+        with turns.hold(queue):
             order.append((number, len(workshop.units)))
 
     passes = []
@@ -367,7 +374,7 @@ def test_others_forward_passes_come_first(maker_with, threads, monkeypatch):
 
 def test_a_run_that_takes_turn_after_turn_waits_for_one_unit_only(maker_with, monkeypatch):
     monkeypatch.setattr(optimization_worker, "ASIDE_SECONDS", PATIENCE_SECONDS)
-    gate, turns = Gate(), Turns()
+    gate, turns = Gate(), FairLock()
     workshop = Workshop(gate)
     maker = maker_with(workshop, turns=turns)
     aside = Gate()
@@ -383,7 +390,7 @@ def test_a_run_that_takes_turn_after_turn_waits_for_one_unit_only(maker_with, mo
         units.append(len(workshop.units))
     aside.wait_for_one()
     for _ in range(4):  # the run's further turns: the maker stands aside
-        with turns.turn(lambda: None):
+        with turns.hold(lambda: None):
             units.append(len(workshop.units))
     assert units == [2] * 5
     aside.let_through()  # since others have had turns meanwhile
@@ -400,7 +407,7 @@ def threading_turn(turns, gate):
         queue()
         gate._may.release()
 
-    return turns.turn(pause)
+    return turns.hold(pause)
 
 
 def test_memory_is_seen_to_before_and_after(maker_with):
@@ -504,7 +511,7 @@ def test_where_no_value_is_a_number_nothing_is_gone_on_with(maker_with):
 def test_a_network_that_is_given_up_is_not_kept(clock):
     gate = Gate()
     shared = Shared(limit=None)
-    shared.maker = maker = Maker(
+    shared.maker = maker = OptimizationWorker(
         shared.values,
         shared.turns,
         clock=lambda: clock.now,
@@ -515,7 +522,7 @@ def test_a_network_that_is_given_up_is_not_kept(clock):
     weights = UntrainedWeights()
     network = StandInNetwork(weights)
     kept = weakref.ref(network)
-    maker.look(Subject(network, EYES.layer, 0, "recipe"), (1, 2))
+    maker.look(OptimizationSpec(network, EYES.layer, 0, "recipe"), (1, 2))
     del network
     gate.wait_for_one()
     gate.let_through(STEPS - 1)  # the last unit is under way
@@ -531,7 +538,7 @@ def test_a_network_is_not_kept_while_nobody_looks(maker_with, clock):
     maker = maker_with()
     network = network_of("mine")
     kept = weakref.ref(network)
-    look_until_complete(maker, Subject(network, EYES.layer, 0, "recipe"), (1, 2))
+    look_until_complete(maker, OptimizationSpec(network, EYES.layer, 0, "recipe"), (1, 2))
     del network
     wait_for(lambda: maker._thread is None)
     gc.collect()
@@ -582,12 +589,12 @@ def test_a_process_that_ends_waits_for_the_unit_and_begins_no_other():
 
 def test_real_pictures_are_those_that_are_made_without_anybody_looking(untrained_network, store):
     layer = VGG19.conv_layer("block1_conv1")
-    subject = Subject(untrained_network, layer, 3, "plain")
-    alone = Making(untrained_network, layer, (5, 9), 3, "plain")
+    subject = OptimizationSpec(untrained_network, layer, 3, "plain")
+    alone = OptimizationRun(untrained_network, layer, (5, 9), 3, "plain")
     while not alone.finished:
         alone.advance()
     for _ in range(2):  # made, and found on the disk at the next start
-        maker = Maker(Cache(2**20), Turns(), store_of=lambda weights: store)
+        maker = OptimizationWorker(Cache(2**20), FairLock(), store_of=lambda weights: store)
         progress = look_until_complete(maker, subject, (5, 9))
         for channel, expected in zip((5, 9), alone.results(), strict=True):
             found = progress.pictures[channel]

@@ -205,7 +205,7 @@ def test_dense_layers_that_are_damaged_later_are_given_up_and_the_run_begins_ane
 
 
 def test_a_reading_does_not_wait_for_the_forward_passes_of_others(shared):
-    with shared.turns.turn(pause=lambda: None):
+    with shared.turns.hold(pause=lambda: None):
         assert Results(shared).read_through("key", CheapDense(7), read_two)
 
 
@@ -299,7 +299,7 @@ def test_all_who_come_meanwhile_come_before_the_next_step(shared, threads, no_ti
     run.pause = queue
 
     def other():
-        with shared.turns.turn(queue):
+        with shared.turns.hold(queue):
             order.append("other")
             if order == [0, "other"]:
                 queue.wait_for(1)  # the work, for its next turn

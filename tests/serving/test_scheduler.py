@@ -5,18 +5,24 @@ import pytest
 from tests.support.making import StandInNetwork, four, network_of
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.weights import UntrainedWeights
-from vgg_viz.serving.scheduler import FORGET_SECONDS, MOST_BEGUN, REST_SECONDS, Subject, Wishes
+from vgg_viz.serving.scheduler import (
+    FORGET_SECONDS,
+    MOST_BEGUN,
+    REST_SECONDS,
+    OptimizationSpec,
+    Scheduler,
+)
 
 NETWORK = network_of("mine")
 EDGES, EYES, OTHER = (
-    Subject(NETWORK, VGG19.conv_layer(name), 0, "recipe")
+    OptimizationSpec(NETWORK, VGG19.conv_layer(name), 0, "recipe")
     for name in ("block1_conv1", "block3_conv4", "block2_conv1")
 )
 
 
 @pytest.fixture
 def wishes():
-    return Wishes(four)
+    return Scheduler(four)
 
 
 def want(wishes, subject, channels, now):
@@ -75,7 +81,7 @@ def test_what_two_want_is_made_once(wishes):
 
 
 def test_another_network_of_the_same_weights_is_no_other_wish(wishes):
-    again = Subject(network_of("mine"), EYES.layer, 0, "recipe")
+    again = OptimizationSpec(network_of("mine"), EYES.layer, 0, "recipe")
     want(wishes, EYES, (1, 2), 0.0)
     want(wishes, again, (2, 3), 0.1)
     assert make(wishes, 1.0) == ("block3_conv4", 1, 2, 3)
@@ -133,7 +139,7 @@ def test_what_was_begun_for_one_stays_for_another(wishes):
 def test_not_more_than_some_batches_rest(wishes):
     begun = []
     for seed in range(MOST_BEGUN + 2):
-        want(wishes, Subject(NETWORK, EYES.layer, seed, "recipe"), (1,), 5.0 * seed)
+        want(wishes, OptimizationSpec(NETWORK, EYES.layer, seed, "recipe"), (1,), 5.0 * seed)
         begun.append(wishes.next_batch(5.0 * seed))
         wishes.note(begun[-1], 0, 5, 5.0 * seed)
     assert wishes.batches == begun[-MOST_BEGUN:]
@@ -142,7 +148,7 @@ def test_not_more_than_some_batches_rest(wishes):
 def test_a_damaged_network_is_let_go(wishes):
     sound, damaged = UntrainedWeights(), UntrainedWeights(seed=3)
     for weights in (sound, damaged):
-        want(wishes, Subject(StandInNetwork(weights), EYES.layer, 0, "recipe"), (1,), 0.0)
+        want(wishes, OptimizationSpec(StandInNetwork(weights), EYES.layer, 0, "recipe"), (1,), 0.0)
         wishes.next_batch(0.0)
     wishes.forget(0.0, damaged)
     assert [batch.subject.network.weights for batch in wishes.batches] == [sound]

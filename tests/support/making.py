@@ -1,4 +1,4 @@
-"""Pictures made by nobody: what stands in for `Making`, without TensorFlow.
+"""Pictures made by nobody: what stands in for `OptimizationRun`, without TensorFlow.
 
     maker = Maker(cache, turns, making=Workshop().making, batch_size=four)
     maker.look(Subject(network_of("mine"), layer, seed, "recipe"), channels)
@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from vgg_viz.interpretability.feature_visualization.optimization import MadePicture, picture_side
-from vgg_viz.serving.optimization_worker import Growing, Progress
+from vgg_viz.interpretability.feature_visualization.optimization import OptimizedImage, picture_side
+from vgg_viz.serving.optimization_worker import Progress, Snapshot
 
 SIDE = 8
 STEPS = 5
@@ -51,13 +51,13 @@ def picture(layer, channel, seed, recipe, step=STEPS):
 
 
 def finished_at_once(maker, subject, channels):
-    """What takes the place of ``Maker.look``: every picture is there, of one color of its own."""
+    """Stand in for ``OptimizationWorker.look``: finished pictures, each of its own color."""
     layer, side = subject.layer, picture_side(subject.layer)
     pictures = {}
     for channel in channels:
         bright = color(layer, channel, subject.seed, subject.recipe)
         pixels = np.full((side, side, 3), bright, np.uint8)
-        pictures[channel] = Growing(pixels, 10.0 * bright, STEPS, STEPS, finished=True)
+        pictures[channel] = Snapshot(pixels, 10.0 * bright, STEPS, STEPS, finished=True)
     return Progress(pictures, complete=True)
 
 
@@ -79,7 +79,7 @@ class Workshop:
 
 
 class StandInMaking:
-    """The same interface as ``Making``; a unit of work is a step."""
+    """The same interface as ``OptimizationRun``; a unit of work is a step."""
 
     def __init__(self, workshop, network, layer, channels, seed, recipe):
         self.workshop = workshop
@@ -105,7 +105,7 @@ class StandInMaking:
     def results(self):
         assert self.finished, "is not finished yet"
         return [
-            MadePicture(self._picture(channel), float(value), self.steps)
+            OptimizedImage(self._picture(channel), float(value), self.steps)
             for channel, value in zip(self.channels, self.values, strict=True)
         ]
 

@@ -9,7 +9,7 @@ from tests.support.making import finished_at_once
 from tests.support.pages import network_of
 from tests.support.truth import StandIn, Truth, cheap_slab
 from vgg_viz.model.dense_layers import UntrainedDense
-from vgg_viz.serving.optimization_worker import Maker
+from vgg_viz.serving.optimization_worker import OptimizationWorker
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def quick_dense(monkeypatch: pytest.MonkeyPatch) -> None:
 def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Made pictures that are finished at once; tests of how they grow take their own."""
     for name in ("look", "there"):
-        monkeypatch.setattr(Maker, name, finished_at_once)
+        monkeypatch.setattr(OptimizationWorker, name, finished_at_once)
 
 
 @pytest.fixture(scope="session")

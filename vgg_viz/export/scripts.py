@@ -23,8 +23,8 @@ from PIL import Image
 from vgg_viz import __version__
 from vgg_viz.export import script_code
 from vgg_viz.export.sheets import check_array_names, plain
+from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, reach
 from vgg_viz.interpretability.attribution.attribution_pass import Method as Attributing
-from vgg_viz.interpretability.attribution.attribution_pass import Question, reach
 from vgg_viz.interpretability.class_evidence.evidence import Method
 from vgg_viz.interpretability.decomposition import receptive_fields
 from vgg_viz.interpretability.feature_visualization import optimization
@@ -78,7 +78,7 @@ class MapsRun:
 
 
 @dataclass(frozen=True, eq=False)
-class SilencedRun(MapsRun):
+class AblationRun(MapsRun):
     """One array of feature maps where maps of an earlier layer are silenced.
 
     ``silenced`` are the numbers, from 1, of those maps of the layer ``silenced_in`` that are zero.
@@ -190,10 +190,10 @@ class PatchesRun:
 
 
 @dataclass(frozen=True)
-class MadeRun:
+class OptimizationScriptRun:
     """One array of made pictures, uint8 ``(n, side, side, 3)``, and one of their values.
 
-    Of each of these channels (numbers from 1) of a layer that which `optimization.Making`
+    Of each of these channels (numbers from 1) of a layer that which `optimization.OptimizationRun`
     makes from this seed.
 
     Raises:
@@ -234,7 +234,7 @@ class AttributionRun:
     network: ScriptNetwork
     preprocessing: Preprocessing
     pixels: np.ndarray
-    question: Question
+    question: AttributionSpec
     numbers: Sequence[int]
     summed: bool = False
     as_colors: bool = False
@@ -250,7 +250,7 @@ class AttributionRun:
         _check_numbers(self.numbers, VGG19.layer(self.question.back_to).output_shape[2])
 
 
-Run = MapsRun | FiltersRun | EvidenceRun | PatchesRun | MadeRun | AttributionRun
+Run = MapsRun | FiltersRun | EvidenceRun | PatchesRun | OptimizationScriptRun | AttributionRun
 
 
 def script(
@@ -269,7 +269,7 @@ def script(
     of_patches = [run for run in runs if isinstance(run, PatchesRun)]
     if of_patches:
         return patches_script(of_patches, caption=caption, link=link)
-    made = [run for run in runs if isinstance(run, MadeRun)]
+    made = [run for run in runs if isinstance(run, OptimizationScriptRun)]
     if made:
         return made_script(made, caption=caption, link=link)
     attributed = [run for run in runs if isinstance(run, AttributionRun)]
@@ -304,7 +304,7 @@ def maps_script(
         network, *seen = _input(run, pictures)
         arguments = [_silenced(run, network), *seen, ascii(run.layer_name), _numbers(run.numbers)]
         calls[run.name] = _call("make_maps", arguments)
-    quiet = [script_code.SILENCED] if any(isinstance(run, SilencedRun) for run in runs) else []
+    quiet = [script_code.SILENCED] if any(isinstance(run, AblationRun) for run in runs) else []
     return _script(
         _start("Feature maps", caption, link),
         ["base64", "functools", "io", "os", "sys"],
@@ -377,7 +377,9 @@ def patches_script(
     )
 
 
-def made_script(runs: Sequence[MadeRun], *, caption: Sequence[str] = (), link: str = "") -> str:
+def made_script(
+    runs: Sequence[OptimizationScriptRun], *, caption: Sequence[str] = (), link: str = ""
+) -> str:
     """Write the script that makes these pictures, and of each the values: ``NAME_value``.
 
     The arguments and errors are those of `maps_script`.
@@ -539,7 +541,7 @@ def _input(run: MapsRun | EvidenceRun | AttributionRun, pictures: dict[bytes, in
 
 def _silenced(run: MapsRun, network: str) -> str:
     """The same network, or one where maps are silenced."""
-    if not isinstance(run, SilencedRun):
+    if not isinstance(run, AblationRun):
         return network
     return f"silenced({network}, {run.silenced_in!a}, {_tuple(run.silenced)})"
 
@@ -578,7 +580,7 @@ def _geometry(run: PatchesRun) -> list[str]:
     return [f"first={first}", f"stride={layer.stride}", f"side={layer.receptive_field}"]
 
 
-def _climbing(run: MadeRun) -> list[str]:
+def _climbing(run: OptimizationScriptRun) -> list[str]:
     """What says which pictures are made, and how."""
     layer = VGG19.conv_layer(run.layer_name)
     side = picture_side(layer)

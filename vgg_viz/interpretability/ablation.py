@@ -11,7 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vgg_viz.interpretability.attribution.attribution_pass import Question, Way, check_finite
+from vgg_viz.interpretability.attribution.attribution_pass import (
+    AttributionPass,
+    AttributionSpec,
+    check_finite,
+)
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network, read_only
 
@@ -109,7 +113,7 @@ def change(layer: ConvLayer, before: np.ndarray, now: np.ndarray) -> Change:
 
 
 def lost(
-    network: Network, maps: np.ndarray, question: Question, numbers: Sequence[int]
+    network: Network, maps: np.ndarray, question: AttributionSpec, numbers: Sequence[int]
 ) -> Generator[None, None, float]:
     """What a value loses before its ReLU if maps of an earlier layer are silenced.
 
@@ -126,7 +130,7 @@ def lost(
         ValueError: there is no such value, or there are no such maps.
         NotFiniteError: numbers on the way are too large.
     """
-    way = Way(network, question)
+    way = AttributionPass(network, question)
     whole = yield from way.value(way.of_maps(maps))
     rest = yield from way.value(way.of_maps(silenced(maps, numbers)))
     check_finite(whole, rest)

@@ -9,7 +9,7 @@ from threading import Event, Lock, get_ident, local
 from time import perf_counter
 from typing import Any
 
-SLICE_SECONDS = 0.2  # how soon a run that nobody waits for any more leaves a queue
+POLL_SECONDS = 0.2  # how soon a run that nobody waits for any more leaves a queue
 
 # Called between two slices; may raise, to give up waiting.
 Pause = Callable[[], None]
@@ -43,7 +43,7 @@ def wait_until(done: Callable[[], bool], pause: Pause) -> None:
 def finished(future: Future[Any]) -> bool:
     """Wait a slice of time for a future; whether it is done, well or not."""
     try:
-        future.exception(timeout=SLICE_SECONDS)
+        future.exception(timeout=POLL_SECONDS)
     except TimeoutError:
         return False
     return True
@@ -53,7 +53,7 @@ def keep_waiting() -> None:
     """A pause in which nothing is done: for who is not to be stopped."""
 
 
-class Turns:
+class FairLock:
     """One at a time, since two forward passes at once are no faster and take twice the memory.
 
     Who came first is served first, also for the second turn and the third: a run that needs five
@@ -70,7 +70,7 @@ class Turns:
         self.taken = 0
 
     @contextmanager
-    def turn(self, pause: Pause, since: float | None = None) -> Iterator[None]:
+    def hold(self, pause: Pause, since: float | None = None) -> Iterator[None]:
         """Wait for the turn, and have it.
 
         Args:
@@ -88,7 +88,7 @@ class Turns:
             insort(self._waiting, place)
             self._let_in()
         try:
-            wait_until(lambda: mine.wait(SLICE_SECONDS), pause)
+            wait_until(lambda: mine.wait(POLL_SECONDS), pause)
             self.taken, self._thread = self.taken + 1, get_ident()
             yield
         finally:

@@ -26,7 +26,8 @@ What all of it takes was measured with `make load` (Linux, 2 cores, TensorFlow 2
     60 viewers, each with a picture of 1 MB of their own, at most     1,441
 
 So `WORKING_BYTES` are what a server cannot do without, its caches aside. Two of glibc's heaps for
-all threads, and free pages handed back once a second, keep it at that (`tame_allocator`, `trim`).
+all threads, and free pages handed back once a second, keep it at that (`limit_malloc_arenas`,
+`trim`).
 
 Making pictures (`optimization_worker`) takes up to 140 MB more while somebody looks, measured
 with `make bench`; it has its turns like everybody else. Finished pictures are among the values.
@@ -266,7 +267,7 @@ def trim() -> None:
         library.malloc_trim(0)
 
 
-def tame_allocator() -> bool:
+def limit_malloc_arenas() -> bool:
     """Let all threads share two of glibc's heaps; whether it was told so. To be called first.
 
     Streamlit runs every script in a thread of its own, and glibc gives threads up to eight heaps a

@@ -15,10 +15,10 @@ from time import monotonic
 
 import numpy as np
 
-from vgg_viz.interpretability.feature_visualization.image_store import MadeStore, store_of
+from vgg_viz.interpretability.feature_visualization.image_store import ImageStore, store_of
 from vgg_viz.interpretability.feature_visualization.optimization import (
-    MadePicture,
-    Making,
+    OptimizationRun,
+    OptimizedImage,
     batch_size,
 )
 from vgg_viz.links import Recipe
@@ -27,10 +27,10 @@ from vgg_viz.model.network import Network, read_only
 from vgg_viz.model.weights import Weights
 from vgg_viz.serving.background_files import UNEXPECTED
 from vgg_viz.serving.cache import Cache
-from vgg_viz.serving.locks import Turns, keep_waiting
-from vgg_viz.serving.scheduler import REST_SECONDS, Batch, Wishes
-from vgg_viz.serving.scheduler import Growing as Growing  # what is seen from outside
-from vgg_viz.serving.scheduler import Subject as Subject
+from vgg_viz.serving.locks import FairLock, keep_waiting
+from vgg_viz.serving.scheduler import REST_SECONDS, Batch, Scheduler
+from vgg_viz.serving.scheduler import OptimizationSpec as OptimizationSpec
+from vgg_viz.serving.scheduler import Snapshot as Snapshot  # what is seen from outside
 
 SHOW_SECONDS = 0.2  # between two looks at what is growing
 LISTEN_SECONDS = 0.5  # how often a thread that rests sees to the time
@@ -61,7 +61,7 @@ class Progress:
     nothing more comes: every picture is finished, or cannot be made.
     """
 
-    pictures: Mapping[int, Growing]
+    pictures: Mapping[int, Snapshot]
     seconds_left: float | None = None
     failure: str = ""
     complete: bool = False
@@ -75,7 +75,7 @@ class Failure:
     told: float
 
 
-class Maker:
+class OptimizationWorker:
     """Makes what somebody looks at, once for all; may be used from any thread.
 
     It has a thread of its own only while something is lacking that somebody has looked at within
@@ -85,14 +85,16 @@ class Maker:
     def __init__(
         self,
         values: Cache,
-        turns: Turns,
+        turns: FairLock,
         make_room: Callable[[], object] = keep_waiting,
         tidy: Callable[[], object] = keep_waiting,
         *,
         clock: Callable[[], float] = monotonic,
-        making: Callable[[Network, ConvLayer, Sequence[int], int, Recipe], Making] = Making,
+        making: Callable[
+            [Network, ConvLayer, Sequence[int], int, Recipe], OptimizationRun
+        ] = OptimizationRun,
         batch_size: Callable[[ConvLayer], int] = batch_size,
-        store_of: Callable[[Weights], MadeStore | None] = store_of,
+        store_of: Callable[[Weights], ImageStore | None] = store_of,
     ) -> None:
         """Begin with nothing to do.
 
@@ -111,15 +113,15 @@ class Maker:
         self._clock = clock
         self._making = making
         self._store_of = store_of
-        self._stores: dict[Hashable, MadeStore | None] = {}
+        self._stores: dict[Hashable, ImageStore | None] = {}
         self._reading = Lock()
         self._changed = Condition()  # and the lock for what follows
-        self._wishes = Wishes(batch_size)
+        self._wishes = Scheduler(batch_size)
         self._failures: dict[Hashable, Failure] = {}
         self._thread: Thread | None = None
         self._taken = turns.taken
 
-    def look(self, subject: Subject, channels: Sequence[int]) -> Progress:
+    def look(self, subject: OptimizationSpec, channels: Sequence[int]) -> Progress:
         """Say that somebody looks at these channels, from 1, and return what there is of them.
 
         What is lacking is made as long as somebody comes again within `REST_SECONDS`; what was
@@ -136,13 +138,13 @@ class Maker:
                 self._start()
             return self._progress(subject, channels, found, failed)
 
-    def there(self, subject: Subject, channels: Sequence[int]) -> Progress:
+    def there(self, subject: OptimizationSpec, channels: Sequence[int]) -> Progress:
         """What there is of these channels, without anything being made for it."""
         found = self._finished(subject, channels, on_disk=True)
         with self._changed:
             return self._progress(subject, channels, found, {})
 
-    def retry(self, subject: Subject) -> None:
+    def retry(self, subject: OptimizationSpec) -> None:
         """Forget what has failed, so that the next who looks has it tried again."""
         with self._changed:
             for channel in range(1, subject.layer.filters + 1):
@@ -156,8 +158,8 @@ class Maker:
     # -- for who looks
 
     def _finished(
-        self, subject: Subject, channels: Iterable[int], *, on_disk: bool
-    ) -> dict[int, MadePicture]:
+        self, subject: OptimizationSpec, channels: Iterable[int], *, on_disk: bool
+    ) -> dict[int, OptimizedImage]:
         """The finished pictures among these, in memory or on the disk."""
         found = {}
         for channel in channels:
@@ -168,11 +170,11 @@ class Maker:
                 found[channel] = made
         return found
 
-    def _read(self, subject: Subject, channel: int) -> MadePicture | None:
+    def _read(self, subject: OptimizationSpec, channel: int) -> OptimizedImage | None:
         """A picture from the disk, read once for all who look for it at the same time."""
         key = subject.picture_key(channel)
         with self._reading:
-            made: MadePicture | None = self._values.peek(key)
+            made: OptimizedImage | None = self._values.peek(key)
             store = self._store(subject)
             if made is None and store is not None:
                 made = store.read(subject.series, channel)
@@ -180,14 +182,16 @@ class Maker:
                     self._values.keep(key, made, READING_SECONDS)
             return made
 
-    def _store(self, subject: Subject) -> MadeStore | None:
+    def _store(self, subject: OptimizationSpec) -> ImageStore | None:
         """Where pictures of this network are on the disk."""
         identity = subject.network.identity
         if identity not in self._stores:
             self._stores[identity] = self._store_of(subject.network.weights)
         return self._stores[identity]
 
-    def _tell(self, subject: Subject, channels: Iterable[int], now: float) -> dict[int, str]:
+    def _tell(
+        self, subject: OptimizationSpec, channels: Iterable[int], now: float
+    ) -> dict[int, str]:
         """Why some of these cannot be made; what nobody was told for a while is forgotten."""
         failed = {}
         for channel in channels:
@@ -202,9 +206,9 @@ class Maker:
 
     def _progress(
         self,
-        subject: Subject,
+        subject: OptimizationSpec,
         channels: Sequence[int],
-        found: Mapping[int, MadePicture],
+        found: Mapping[int, OptimizedImage],
         failed: Mapping[int, str],
     ) -> Progress:
         """What there is of these channels."""
@@ -215,7 +219,7 @@ class Maker:
             for channel, picture in batch.shown.items()
         }
         for channel, made in found.items():
-            seen[channel] = Growing(made.pixels, made.value, made.steps, made.steps, finished=True)
+            seen[channel] = Snapshot(made.pixels, made.value, made.steps, made.steps, finished=True)
         complete = all(channel in found or channel in failed for channel in channels)
         left = None if complete else self._wishes.seconds_left(subject, channels, self._clock())
         pictures = {channel: seen[channel] for channel in channels if channel in seen}
@@ -254,7 +258,7 @@ class Maker:
         try:
             if batch.making is not None or self._prepare(batch):
                 self._step_aside()
-                with self._turns.turn(keep_waiting, math.inf), _working:
+                with self._turns.hold(keep_waiting, math.inf), _working:
                     self._taken = self._turns.taken
                     if _ending.is_set():
                         return False
@@ -316,14 +320,14 @@ class Maker:
         elif making.step and batch.worked_at - batch.shown_at >= SHOW_SECONDS:
             self._show(batch, making)
 
-    def _show(self, batch: Batch, making: Making) -> None:
+    def _show(self, batch: Batch, making: OptimizationRun) -> None:
         """Have the pictures seen as they are now."""
         if not np.isfinite(making.values).any():
             raise FloatingPointError("expected values, got none that is a number")
         pictures = read_only(making.pictures())
         step, steps = making.step, making.steps
         batch.shown = {
-            channel: Growing(pixels, float(value), step, steps, finished=False)
+            channel: Snapshot(pixels, float(value), step, steps, finished=False)
             for channel, pixels, value in zip(batch.channels, pictures, making.values, strict=True)
         }
         batch.shown_at = batch.worked_at
@@ -333,7 +337,7 @@ class Maker:
         if batch not in self._wishes.batches or batch.making is None:
             return
         subject, layer = batch.subject, batch.subject.layer.name
-        made: dict[int, MadePicture] = {}
+        made: dict[int, OptimizedImage] = {}
         failed: dict[int, str] = {}
         for channel, picture, value in zip(
             batch.channels, batch.results, batch.making.values, strict=True
@@ -348,7 +352,7 @@ class Maker:
             self._values.keep(subject.picture_key(channel), picture, seconds)
         self._settle(batch, failed)
 
-    def _save(self, subject: Subject, made: Mapping[int, MadePicture]) -> bool:
+    def _save(self, subject: OptimizationSpec, made: Mapping[int, OptimizedImage]) -> bool:
         """Put pictures on the disk, if that can be; whether they are there."""
         store = self._store(subject)
         if store is None or not made:

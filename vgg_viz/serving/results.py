@@ -21,7 +21,7 @@ from vgg_viz.serving.shared import Shared
 Value = TypeVar("Value")
 Begin = Callable[[], Generator[float | None, None, Value]]  # a work in steps
 
-TURN_SECONDS = 0.05  # of a work in steps: how long others wait for it
+TIME_SLICE_SECONDS = 0.05  # of a work in steps: how long others wait for it
 
 
 class Run(Protocol):
@@ -136,9 +136,9 @@ class Results:
     def in_steps(self, key: Hashable, begin: Begin[Value], *, long: bool = False) -> Value:
         """What the network is gone through for more than once, kept under that key.
 
-        A turn has as many steps as fit into `TURN_SECONDS`. Between turns others have theirs, and
-        a run that was superseded ends. What takes ``long``, many times a forward pass, is on a way
-        of its own, so that nothing short waits for its end. Steps may say how much is done.
+        A turn has as many steps as fit into `TIME_SLICE_SECONDS`. Between turns others have theirs,
+        and a run that was superseded ends. What takes ``long``, many times a forward pass, is on a
+        way of its own, so that nothing short waits for its end. Steps may say how much is done.
         """
         held: dict[Hashable, Value] = {} if self._held is None else self._held
         if key not in held:
@@ -203,7 +203,7 @@ class Results:
         shared = self.shared
         shared.make_room()
         since = self.run.since if self.run and not patient else None
-        with shared.turns.turn(self._pause, since):
+        with shared.turns.hold(self._pause, since):
             if self.run:
                 self.run.end_if_superseded()
             result = run()
@@ -213,7 +213,7 @@ class Results:
     def _step_by_step(self, begin: Begin[Value], *, long: bool) -> Value:
         # One of each kind: each holds up to 100 MB, also while others have their turn.
         queue = self.shared.long_works if long else self.shared.short_works
-        with queue.turn(self._pause, self.run.since if self.run else None):
+        with queue.hold(self._pause, self.run.since if self.run else None):
             work, found = begin(), list[Value]()
             share: float | None = 0.0
             while not found:
@@ -223,7 +223,7 @@ class Results:
             return found[0]
 
     def _read_in_turn(self, dense: DenseWeights, compute: Callable[[DenseWeights], Value]) -> Value:
-        with self.shared.readings.turn(self._pause, self.run.since if self.run else None):
+        with self.shared.readings.hold(self._pause, self.run.since if self.run else None):
             try:
                 return compute(WatchedDense(dense, self.run.reading) if self.run else dense)
             except WeightsError as error:
@@ -258,11 +258,11 @@ def take_steps(
     found: list[Value],
     clock: Callable[[], float] = perf_counter,
 ) -> float | None:
-    """Take steps of a work for `TURN_SECONDS`, or until its value is ``found``.
+    """Take steps of a work for `TIME_SLICE_SECONDS`, or until its value is ``found``.
 
     Returns what the last step said: how much is done, if it is known.
     """
-    end, share = clock() + TURN_SECONDS, None
+    end, share = clock() + TIME_SLICE_SECONDS, None
     try:
         while True:
             share = next(work)

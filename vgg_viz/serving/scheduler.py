@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vgg_viz.interpretability.feature_visualization.image_store import Series
-from vgg_viz.interpretability.feature_visualization.optimization import MadePicture, Making
+from vgg_viz.interpretability.feature_visualization.optimization import (
+    OptimizationRun,
+    OptimizedImage,
+)
 from vgg_viz.links import Recipe
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
@@ -27,7 +30,7 @@ MOST_BEGUN = 4  # batches, all but one of which rest
 
 
 @dataclass(frozen=True)
-class Subject:
+class OptimizationSpec:
     """What is made: pictures that excite this layer's channels, from that start, in that way."""
 
     network: Network
@@ -51,7 +54,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Growing:
+class Snapshot:
     """A picture as it is now, RGB uint8 ``(side, side, 3)``, and its value before ReLU."""
 
     pixels: np.ndarray
@@ -62,13 +65,13 @@ class Growing:
 
 
 @dataclass
-class Wish:
+class Request:
     """What is lacking of the channels that somebody looks at.
 
     ``looked`` is when somebody did so last, ``since`` how long the wish has waited for its turn.
     """
 
-    subject: Subject
+    subject: OptimizationSpec
     lacking: Sequence[int]
     looked: float
     since: float
@@ -87,17 +90,17 @@ class Batch:
     where it says nothing of how long the next one takes.
     """
 
-    subject: Subject
+    subject: OptimizationSpec
     channels: Sequence[int]
     worked_at: float
-    making: Making | None = None
-    results: Sequence[MadePicture] = ()
-    shown: Mapping[int, Growing] = field(default_factory=dict)
+    making: OptimizationRun | None = None
+    results: Sequence[OptimizedImage] = ()
+    shown: Mapping[int, Snapshot] = field(default_factory=dict)
     shown_at: float = -math.inf
     step: int = 0
     stepped_at: float | None = None
 
-    def serves(self, subject: Subject, channels: Collection[int]) -> bool:
+    def serves(self, subject: OptimizationSpec, channels: Collection[int]) -> bool:
         """Whether it makes any of these channels."""
         return self.subject.key == subject.key and not {*self.channels}.isdisjoint(channels)
 
@@ -110,13 +113,13 @@ class Pace:
     seconds: float
 
 
-class Wishes:
+class Scheduler:
     """All wishes and all batches that are begun."""
 
     def __init__(self, batch_size: Callable[[ConvLayer], int]) -> None:
         """Begin with none; so many of a layer's channels are made together."""
         self._batch_size = batch_size
-        self._wishes: dict[Hashable, Wish] = {}
+        self._wishes: dict[Hashable, Request] = {}
         self._paces: dict[Hashable, Pace] = {}
         self.batches: list[Batch] = []
 
@@ -124,21 +127,21 @@ class Wishes:
         """Whether anybody has wished for anything that is lacking and not forgotten."""
         return bool(self._wishes)
 
-    def knows(self, subject: Subject, channels: Sequence[int]) -> bool:
+    def knows(self, subject: OptimizationSpec, channels: Sequence[int]) -> bool:
         """Whether somebody has looked at exactly these within the last minute or so."""
         return wish_key(subject, channels) in self._wishes
 
     def want(
-        self, subject: Subject, channels: Sequence[int], lacking: Sequence[int], now: float
+        self, subject: OptimizationSpec, channels: Sequence[int], lacking: Sequence[int], now: float
     ) -> None:
         """Note that somebody looks at these channels, some of which are lacking."""
         key = wish_key(subject, channels)
-        wish = self._wishes.setdefault(key, Wish(subject, lacking, now, now))
+        wish = self._wishes.setdefault(key, Request(subject, lacking, now, now))
         if not wish.is_watched(now):
             wish.since = now
         wish.looked, wish.lacking = now, lacking
 
-    def settle(self, subject: Subject, channels: Collection[int], now: float) -> None:
+    def settle(self, subject: OptimizationSpec, channels: Collection[int], now: float) -> None:
         """These are finished, or will never be: nobody need wait for them any more."""
         for wish in self._wishes.values():
             left = [channel for channel in wish.lacking if channel not in channels]
@@ -195,12 +198,14 @@ class Wishes:
         for batch in self.batches:
             batch.stepped_at = None
 
-    def seconds_each(self, subject: Subject) -> float:
+    def seconds_each(self, subject: OptimizationSpec) -> float:
         """What one of a subject's pictures takes; 0 if that is not known."""
         pace = self._paces.get(pace_key(subject), Pace(0, 0.0))
         return pace.steps * pace.seconds / self._batch_size(subject.layer)
 
-    def seconds_left(self, subject: Subject, channels: Sequence[int], now: float) -> float | None:
+    def seconds_left(
+        self, subject: OptimizationSpec, channels: Sequence[int], now: float
+    ) -> float | None:
         """How long until a wish is fulfilled, if all who look now go on; None if not known."""
         own = self._wishes.get(wish_key(subject, channels))
         if own is None or not own.lacking:
@@ -215,7 +220,7 @@ class Wishes:
         known = [each for each in seconds if each is not None]
         return sum(known) if len(known) == len(seconds) else None
 
-    def _left(self, subject: Subject, lacking: Iterable[int]) -> list[float | None]:
+    def _left(self, subject: OptimizationSpec, lacking: Iterable[int]) -> list[float | None]:
         """The seconds of each batch that has to be made for these, the begun ones first."""
         new = {*lacking}
         begun = [batch for batch in self.batches if batch.serves(subject, new)]
@@ -227,7 +232,9 @@ class Wishes:
         steps = [pace.steps - batch.step for batch in begun] + [pace.steps] * more
         return [pace.seconds * count for count in steps]
 
-    def _new_batch(self, subject: Subject, watched: Sequence[Wish], now: float) -> Batch:
+    def _new_batch(
+        self, subject: OptimizationSpec, watched: Sequence[Request], now: float
+    ) -> Batch:
         """A batch for the first of these wishes, and with room in it for others of its kind."""
         begun = {
             channel
@@ -244,11 +251,11 @@ class Wishes:
         return batch
 
 
-def wish_key(subject: Subject, channels: Sequence[int]) -> Hashable:
+def wish_key(subject: OptimizationSpec, channels: Sequence[int]) -> Hashable:
     """What tells one wish from another."""
     return (subject.key, tuple(channels))
 
 
-def pace_key(subject: Subject) -> Hashable:
+def pace_key(subject: OptimizationSpec) -> Hashable:
     """What takes the same time."""
     return (subject.layer.name, subject.recipe)

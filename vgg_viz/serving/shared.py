@@ -9,9 +9,9 @@ from vgg_viz.model.weights import Weights, WeightsError
 from vgg_viz.serving.background_files import DenseLoader
 from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.loading import Loader, OnProgress
-from vgg_viz.serving.locks import Turns
+from vgg_viz.serving.locks import FairLock
 from vgg_viz.serving.memory import MemoryGuard, cache_bytes
-from vgg_viz.serving.optimization_worker import Maker
+from vgg_viz.serving.optimization_worker import OptimizationWorker
 
 
 class Shared:
@@ -22,11 +22,14 @@ class Shared:
         budgets = cache_bytes(limit)
         self.values = Cache(budgets.values)
         self.drawn = Cache(budgets.drawn)
-        self.turns = Turns()
-        self.readings = Turns()
-        self.short_works, self.long_works = Turns(), Turns()  # in steps, of which turns have some
+        self.turns = FairLock()
+        self.readings = FairLock()
+        self.short_works, self.long_works = (
+            FairLock(),
+            FairLock(),
+        )  # in steps, of which turns have some
         self.memory = MemoryGuard(limit)
-        self.maker = Maker(self.values, self.turns, self.make_room, self.memory.tidy)
+        self.maker = OptimizationWorker(self.values, self.turns, self.make_room, self.memory.tidy)
         self.dense = DenseLoader()
         self.loaders = {choice: Loader(SOURCES[choice]) for choice in get_args(NetworkChoice)}
 

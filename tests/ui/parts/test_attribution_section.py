@@ -23,7 +23,7 @@ from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn
 from vgg_viz.image_io.picture import Picture
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
-    Question,
+    AttributionSpec,
     attribute,
     seen,
 )
@@ -34,7 +34,7 @@ from vgg_viz.model.network import MEAN_COLOR
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.parts.value_attribution import Traced, in_square
+from vgg_viz.ui.parts.value_attribution import ValueAttribution, in_square
 from vgg_viz.ui.state.shared_instance import shared as serving
 
 TESTED = "further-back-tested"
@@ -44,7 +44,7 @@ VALUE = {**MAPS, "channel": "5", "row": "1", "column": "9"}
 def asked(truth, back_to, method="contribution"):
     """What the value on the page comes from, by the page's own network."""
     network = serving().loaders["imagenet"].network().result()
-    question = Question(LAYER, 5, 0, 8, back_to, method)
+    question = AttributionSpec(LAYER, 5, 0, 8, back_to, method)
     return outcome(attribute(network, truth.pictures["cat"], question))[0]
 
 
@@ -127,7 +127,9 @@ def test_the_same_of_another_map_and_network_stands_beside_it(method, truth):
     name = "gradient" if method == "Gradient" else "guided"
     found = [
         outcome(
-            attribute(network, truth.pictures["cat"], Question(LAYER, one, 0, 8, "input", name))
+            attribute(
+                network, truth.pictures["cat"], AttributionSpec(LAYER, one, 0, 8, "input", name)
+            )
         )[0].values.ravel()
         for network, one in ((networks[0], 5), (networks[0], other), (networks[1], 5))
     ]
@@ -143,7 +145,7 @@ def test_the_same_of_another_map_and_network_stands_beside_it(method, truth):
 @pytest.mark.parametrize("place", [(0, 0), (6, 7), (13, 2)])
 def test_what_the_border_cuts_off_is_zero_and_the_rest_lies_over_its_pixels(place):
     layer = VGG19.conv_layer("block5_conv4")
-    question = Question(layer, 1, *place, "input")
+    question = AttributionSpec(layer, 1, *place, "input")
     # Every pixel's own number, so that it can be found again in the photograph.
     picture = np.arange(3 * 224 * 224, dtype=np.int64).reshape(224, 224, 3) % 251 + 1
     rows, columns = (slice(*side) for side in seen(question))
@@ -169,7 +171,7 @@ def test_the_export_has_the_very_array_that_its_script_makes(
     layer = VGG19.conv_layer("block2_conv1")
     picture = Picture("Cat", "", photograph, b"", "cat", "crop")
     maps = LayerMaps(Results(Shared(limit=None)), biased_network, picture, layer, preprocessing)
-    traced = Traced(maps, Question(layer, 5, 0, 111, back_to, method))
+    traced = ValueAttribution(maps, AttributionSpec(layer, 5, 0, 111, back_to, method))
     run, (name, (array, _)) = traced.script_run(), next(iter(traced.grid().arrays().items()))
     assert run.name == name
     np.testing.assert_allclose(array, array_of(run, traced.found()), rtol=1e-5, atol=1e-7)

@@ -4,22 +4,22 @@ import pytest
 import streamlit as st
 
 from vgg_viz.ui.state import selection, trail
-from vgg_viz.ui.state.trail import Stop
+from vgg_viz.ui.state.trail import TrailStep
 
 ABOUT = ("network", "picture")
-FIRST = Stop("block3_conv1", 7, (28, 28))
-SECOND = Stop("block2_conv2", 12, (57, 56))
-THIRD = Stop("block2_conv1", 3, (56, 57))
-ELSEWHERE = Stop("block2_conv2", 13, (0, 0))
+FIRST = TrailStep("block3_conv1", 7, (28, 28))
+SECOND = TrailStep("block2_conv2", 12, (57, 56))
+THIRD = TrailStep("block2_conv1", 3, (56, 57))
+ELSEWHERE = TrailStep("block2_conv2", 13, (0, 0))
 
 
 @pytest.fixture(autouse=True)
 def went(monkeypatch):
     """Where the visitor was sent, in a session of their own."""
-    places: list[Stop] = []
+    places: list[TrailStep] = []
 
     def go(channel, position, layer):
-        places.append(Stop(layer, channel, position))
+        places.append(TrailStep(layer, channel, position))
 
     monkeypatch.setattr(st, "session_state", {})
     monkeypatch.setattr(selection, "choose", go)

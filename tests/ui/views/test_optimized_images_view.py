@@ -22,11 +22,11 @@ from tests.support.pages import (
     unpacked,
 )
 from vgg_viz import samples
-from vgg_viz.export.scripts import MadeRun
+from vgg_viz.export.scripts import OptimizationScriptRun
 from vgg_viz.image_io import images
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.serving.optimization_worker import Growing, Maker, Progress
+from vgg_viz.serving.optimization_worker import OptimizationWorker, Progress, Snapshot
 from vgg_viz.serving.results import Results
 from vgg_viz.ui.parts import available_images, optimized_images
 from vgg_viz.ui.state.shared_instance import shared
@@ -104,7 +104,7 @@ class Workbench:
     def picture(self, channel):
         pixels = np.full((self.side, self.side, 3), bright(channel, self.step), np.uint8)
         value = 40.0 * channel * self.step / STEPS
-        return Growing(pixels, value, self.step, STEPS, finished=self.step == STEPS)
+        return Snapshot(pixels, value, self.step, STEPS, finished=self.step == STEPS)
 
     def asked(self):
         """Whose pictures were asked to be made since this was asked last."""
@@ -115,8 +115,8 @@ class Workbench:
 @pytest.fixture(autouse=True)
 def bench(monkeypatch):
     bench = Workbench()
-    monkeypatch.setattr(Maker, "look", lambda *asked: bench.look(*asked))
-    monkeypatch.setattr(Maker, "there", lambda *asked: bench.there(*asked))
+    monkeypatch.setattr(OptimizationWorker, "look", lambda *asked: bench.look(*asked))
+    monkeypatch.setattr(OptimizationWorker, "there", lambda *asked: bench.there(*asked))
     return bench
 
 
@@ -379,7 +379,9 @@ def test_what_is_finished_may_be_taken_along_with_the_script_that_makes_it(bench
     run(page)
     (export,) = offered
     (made_by,) = export.runs()
-    assert made_by == MadeRun("made", "untrained", LAYER.name, [1, 2, 3, 4], 7, "plain")
+    assert made_by == OptimizationScriptRun(
+        "made", "untrained", LAYER.name, [1, 2, 3, 4], 7, "plain"
+    )
     ast.parse(export.py())
     with np.load(io.BytesIO(export.npz())) as file:
         pixels = np.array([[[[bright(one, STEPS)] * 3] * SIDE] * SIDE for one in range(1, 5)])

@@ -11,7 +11,7 @@ from tests.support.pages import captions, choose, open_page, payloads, shown, te
 from tests.support.truth import COMPARED, Truth
 from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability.class_evidence import evidence
-from vgg_viz.interpretability.class_evidence.evidence import Answer
+from vgg_viz.interpretability.class_evidence.evidence import Prediction
 from vgg_viz.links import EVIDENCE
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.ui.widgets.text_blocks import escape
@@ -32,7 +32,7 @@ def evidence_of(page, name="evidence-0"):
 
 
 @cache
-def answered(truth: Truth, **other: str) -> tuple[np.ndarray, Answer]:
+def answered(truth: Truth, **other: str) -> tuple[np.ndarray, Prediction]:
     maps = truth.maps(LAST, **other)
     return maps, evidence.answer(UntrainedDense(19), maps)
 
@@ -69,7 +69,7 @@ def test_evidence_is_that_of_the_method(truth, method):
     dense = UntrainedDense(19)
     gradients = evidence.gradient(dense, maps, found, 7).values
     expected = (
-        evidence.lost_without_places(dense, maps)[:, :, 7]
+        evidence.logit_drop_by_position(dense, maps)[:, :, 7]
         if method == "away"
         else evidence.CAMS[method](maps, gradients)
     )
@@ -119,7 +119,7 @@ def test_places_and_biases_add_up_to_the_logit_on_the_page(truth):
 @pytest.mark.parametrize("side", ["For it", "Against it"])
 def test_the_maps_that_count_are_ranked_by_what_taking_them_away_does(truth, side):
     maps, _ = answered(truth)
-    effects = evidence.lost_without_maps(UntrainedDense(19), maps)[:, 7]
+    effects = evidence.logit_drop_by_map(UntrainedDense(19), maps)[:, 7]
     signs = effects if side == "For it" else -effects
     page = open_page(**CLASSES, **{"class": "7"}, side=side, counting="9")
     header, _ = unpacked(payloads(page)["counting-0"])

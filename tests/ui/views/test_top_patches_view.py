@@ -116,8 +116,8 @@ def test_a_click_on_a_patch_goes_to_its_place_in_its_picture(monkeypatch):
     monkeypatch.setattr(state, "change", changes.append)
     spots = [patch_grids.Spot(1, 5.0, 3, 4), patch_grids.Spot(0, 4.0, 0, 55)]
     pictures = [
-        available_images.AtHand("cat", "Cat", "a", Picture),
-        available_images.AtHand("coffee", "", "b", Picture),
+        available_images.AvailableImage("cat", "Cat", "a", Picture),
+        available_images.AvailableImage("coffee", "", "b", Picture),
     ]
     for sent in (1, 2, None):
         monkeypatch.setattr(component_values, "number", lambda _, most, sent=sent: sent)

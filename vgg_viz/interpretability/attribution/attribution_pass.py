@@ -52,7 +52,7 @@ class NotFiniteError(ValueError):
 
 
 @dataclass(frozen=True)
-class Question:
+class AttributionSpec:
     """What is asked of one value: ``channel`` from 1, ``row`` and ``column`` from 0.
 
     ``back_to`` is a conv layer before the value's own, or ``"input"``.
@@ -132,7 +132,7 @@ class Attribution:
         return int(row) + self.area.rows.start, int(column) + self.area.columns.start
 
 
-def seen(question: Question, plan: Architecture = VGG19) -> Area:
+def seen(question: AttributionSpec, plan: Architecture = VGG19) -> Area:
     """What the value depends on, of the maps or the pixels that it is asked back to.
 
     Raises:
@@ -143,7 +143,7 @@ def seen(question: Question, plan: Architecture = VGG19) -> Area:
     return way[_back_to(question, plan.layers).index].have
 
 
-def reach(question: Question, plan: Architecture = VGG19) -> Area:
+def reach(question: AttributionSpec, plan: Architecture = VGG19) -> Area:
     """The same with what lies beyond the border, all zero: as wide for every value of a layer.
 
     Raises:
@@ -162,7 +162,7 @@ def reach(question: Question, plan: Architecture = VGG19) -> Area:
 def attribute(
     network: Network,
     pixels: np.ndarray,
-    question: Question,
+    question: AttributionSpec,
     preprocessing: Preprocessing = "caffe",
 ) -> Generator[float, None, Attribution]:
     """Find what a value comes from; each step says how much is done, 0 to 1.
@@ -177,7 +177,7 @@ def attribute(
         ValueError: there is no such value, or what it is asked of does not lie before it.
         NotFiniteError: numbers on the way are too large.
     """
-    way = Way(network, question)
+    way = AttributionPass(network, question)
     found = yield from _shares(_found(way, pixels, preprocessing), way.steps)
     check_finite(found.values, found.value, *found.biases.values(), found.base)
     return found
@@ -208,7 +208,7 @@ def _shares(
 
 
 def _found(
-    way: Way, pixels: np.ndarray, preprocessing: Preprocessing
+    way: AttributionPass, pixels: np.ndarray, preprocessing: Preprocessing
 ) -> Generator[None, None, Attribution]:
     """By whichever method is asked."""
     source = network_input(pixels, preprocessing)
@@ -220,17 +220,19 @@ def _found(
     return (yield from _integrated(way, begin, end))
 
 
-def _at_once(way: Way, end: tf.Tensor) -> Generator[None, None, Attribution]:
+def _at_once(way: AttributionPass, end: tf.Tensor) -> Generator[None, None, Attribution]:
     """All methods that take the gradient at the picture alone."""
     question = way.question
-    values, gradient, biases = yield from way.there_and_back(end, RULES[question.method])
+    values, gradient, biases = yield from way.forward_backward(end, RULES[question.method])
     value = float(values[0])
     if question.method != "contribution":
         return Attribution(_tiles(gradient), way.area, value)
     return Attribution(_tiles(end * gradient), way.area, value, biases)
 
 
-def _integrated(way: Way, begin: tf.Tensor, end: tf.Tensor) -> Generator[None, None, Attribution]:
+def _integrated(
+    way: AttributionPass, begin: tf.Tensor, end: tf.Tensor
+) -> Generator[None, None, Attribution]:
     """Gradients along the straight line from one to the other, times their difference."""
     import tensorflow as tf
 
@@ -241,17 +243,17 @@ def _integrated(way: Way, begin: tf.Tensor, end: tf.Tensor) -> Generator[None, N
         which = slice(first, first + way.together)
         along = tf.constant(places[which, None, None, None], tf.float32)
         share = tf.constant(shares[which, None, None, None], tf.float32)
-        _, gradient, _ = yield from way.there_and_back(begin + along * (end - begin))
+        _, gradient, _ = yield from way.forward_backward(begin + along * (end - begin))
         mean += tf.reduce_sum(share * gradient, axis=0, keepdims=True)
     value = yield from way.value(end)
     base = yield from way.value(begin)
     return Attribution(_tiles(mean * (end - begin)), way.area, value, base=base)
 
 
-class Way:
+class AttributionPass:
     """The way from the picture to a value, cut where it is asked back to."""
 
-    def __init__(self, network: Network, question: Question) -> None:
+    def __init__(self, network: Network, question: AttributionSpec) -> None:
         """Find it.
 
         Raises:
@@ -302,7 +304,7 @@ class Way:
         values, _ = self._value(points)
         return float(values[0])
 
-    def there_and_back(
+    def forward_backward(
         self, points: tf.Tensor, rule: Rule = relu_gradient
     ) -> Generator[None, None, tuple[tf.Tensor, tf.Tensor, dict[str, float]]]:
         """The value at each of these points, the gradient there, and what biases contribute."""
@@ -405,7 +407,7 @@ def _numbers(stage: Stage) -> int:
     return rows.length * columns.length * stage.layer.output_shape[2]
 
 
-def _back_to(question: Question, layers: Sequence[Layer]) -> Layer:
+def _back_to(question: AttributionSpec, layers: Sequence[Layer]) -> Layer:
     for layer in layers[: question.layer.index]:
         if layer.name == question.back_to and layer.kind in ("input", "conv"):
             return layer
@@ -414,7 +416,7 @@ def _back_to(question: Question, layers: Sequence[Layer]) -> Layer:
     )
 
 
-def _check(question: Question) -> None:
+def _check(question: AttributionSpec) -> None:
     height, width, filters = question.layer.output_shape
     which = (question.channel, question.row, question.column)
     wanted = (range(1, filters + 1), range(height), range(width))

@@ -28,7 +28,7 @@ LAST = VGG19.block_ends[-1]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Prediction:
     """What the network says to a picture.
 
     ``logits`` float32 (1000,); ``first`` and ``second`` are fc1's and fc2's values before their
@@ -69,14 +69,14 @@ class Gradient:
     biases: float
 
 
-def answer(dense: DenseWeights, maps: np.ndarray) -> Answer:
+def answer(dense: DenseWeights, maps: np.ndarray) -> Prediction:
     """What the dense layers make of the last conv layer's maps, float32 (512, 14, 14)."""
     first = dense_output(dense, FC1, places(pool(maps)).reshape(1, -1))
     second, logits = _from_first(dense, first)
-    return Answer(logits[0], first[0], second[0])
+    return Prediction(logits[0], first[0], second[0])
 
 
-def lost_without_places(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
+def logit_drop_by_position(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
     """What every logit loses with all maps set to zero at a place, float32 (14, 14, 1000).
 
     A place is one of four that the max pool chooses from: without it, another one may stand in.
@@ -95,7 +95,7 @@ def lost_without_places(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
     return _lost(dense, full, less.reshape(-1, FC1.units)).reshape(*maps.shape[1:], -1)
 
 
-def lost_without_maps(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
+def logit_drop_by_map(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
     """What every logit loses with one map set to zero, float32 (512, 1000)."""
     full = np.array(dense.bias(FC1))
     less = np.zeros((len(maps), FC1.units), np.float32)
@@ -107,7 +107,9 @@ def lost_without_maps(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
     return _lost(dense, full, less)
 
 
-def gradient(dense: DenseWeights, maps: np.ndarray, found: Answer, class_index: int) -> Gradient:
+def gradient(
+    dense: DenseWeights, maps: np.ndarray, found: Prediction, class_index: int
+) -> Gradient:
     """How a class's logit changes with the maps that the answer was found for.
 
     At a max pool the first largest in reading order gets the gradient; at a ReLU, what is above

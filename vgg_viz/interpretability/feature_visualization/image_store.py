@@ -21,7 +21,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from vgg_viz.downloads.keras_files import folders
 from vgg_viz.downloads.temporary_directories import new_workplace, remove_strays
-from vgg_viz.interpretability.feature_visualization.optimization import VERSION, MadePicture
+from vgg_viz.interpretability.feature_visualization.optimization import VERSION, OptimizedImage
 from vgg_viz.links import Recipe
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import read_only
@@ -55,7 +55,7 @@ class Series:
     recipe: Recipe
 
 
-class MadeStore:
+class ImageStore:
     """The made pictures of one network in a folder, which need not be there yet.
 
     Several processes may use a folder at the same time.
@@ -74,7 +74,7 @@ class MadeStore:
         self._network = hashlib.sha256(repr(identity).encode()).hexdigest()
         self._tidied = False
 
-    def read(self, series: Series, channel: int) -> MadePicture | None:
+    def read(self, series: Series, channel: int) -> OptimizedImage | None:
         """The picture of a channel, from 1; None if there is none, or it is damaged."""
         path = self._path(series, channel)
         try:
@@ -92,7 +92,7 @@ class MadeStore:
             os.utime(path)  # somebody has looked at it
         return made
 
-    def save(self, series: Series, pictures: Mapping[int, MadePicture]) -> None:
+    def save(self, series: Series, pictures: Mapping[int, OptimizedImage]) -> None:
         """Keep the pictures of these channels, and let others go where there are too many.
 
         Raises:
@@ -153,7 +153,7 @@ class MadeStore:
             total -= size
 
 
-def store_of(weights: Weights, environment: Mapping[str, str] = os.environ) -> MadeStore | None:
+def store_of(weights: Weights, environment: Mapping[str, str] = os.environ) -> ImageStore | None:
     """Where pictures that are made of these weights are kept: beside them.
 
     Of untrained ones, which are in no file, in the first folder that files of Keras may be stored
@@ -161,19 +161,19 @@ def store_of(weights: Weights, environment: Mapping[str, str] = os.environ) -> M
     at the next start as well.
     """
     if isinstance(weights, StoredWeights):
-        return MadeStore(weights.path.parent / FOLDER, weights.identity) if weights.seal else None
+        return ImageStore(weights.path.parent / FOLDER, weights.identity) if weights.seal else None
     # Not what is derived from it, with other numbers perhaps.
     if type(weights) is not UntrainedWeights:
         return None
     for folder in folders(environment):
-        store = MadeStore(folder / FOLDER, weights.identity)
+        store = ImageStore(folder / FOLDER, weights.identity)
         with suppress(OSError):
             store.prepare()
             return store
     return None
 
 
-def _encoded(made: MadePicture, description: Mapping[str, str]) -> bytes:
+def _encoded(made: OptimizedImage, description: Mapping[str, str]) -> bytes:
     """A picture's file."""
     texts = {**description, "Value": repr(float(made.value)), "Steps": str(made.steps)}
     info = PngInfo()
@@ -185,7 +185,7 @@ def _encoded(made: MadePicture, description: Mapping[str, str]) -> bytes:
     return content.getvalue()
 
 
-def _decoded(content: bytes, description: Mapping[str, str]) -> MadePicture:
+def _decoded(content: bytes, description: Mapping[str, str]) -> OptimizedImage:
     """The picture in a file's content, if it shows that; else one of the `DAMAGES`."""
     if len(content) > LARGEST_FILE:
         raise ValueError("expected a small file")
@@ -198,7 +198,7 @@ def _decoded(content: bytes, description: Mapping[str, str]) -> MadePicture:
         raise ValueError("expected the contents that it was written with, got others")
     if {**texts, **description} != texts:
         raise ValueError("expected a picture of another subject")
-    return MadePicture(read_only(pixels), float(texts["Value"]), int(texts["Steps"]))
+    return OptimizedImage(read_only(pixels), float(texts["Value"]), int(texts["Steps"]))
 
 
 def _digest(texts: Mapping[str, str], pixels: np.ndarray) -> str:

@@ -54,7 +54,7 @@ COLORS /= np.linalg.norm(COLORS, axis=0).max()
 
 
 @dataclass(frozen=True, eq=False)
-class MadePicture:
+class OptimizedImage:
     """A picture that was made for a channel.
 
     ``pixels`` RGB uint8 (side, side, 3); ``value``: that of the channel before its ReLU, where
@@ -94,7 +94,7 @@ def pasted(
     return both
 
 
-class Making:
+class OptimizationRun:
     """Pictures of some channels of a layer while they are made; used by one thread at a time."""
 
     def __init__(
@@ -129,7 +129,7 @@ class Making:
         self._canvas = parametrized(self._field.side)
         begin = [self._canvas.begin([seed, layer.conv_number, one]) for one in channels]
         self._adam = Adam(np.stack(begin))
-        self._results: list[MadePicture] = []
+        self._results: list[OptimizedImage] = []
         self._work = self._climb()
 
     @property
@@ -145,7 +145,7 @@ class Making:
         """The pictures as they are now, uint8 ``(n, side, side, 3)``."""
         return rounded(self._canvas.middle(self._canvas.colors(self._adam.numbers)))
 
-    def results(self) -> list[MadePicture]:
+    def results(self) -> list[OptimizedImage]:
         """The pictures once they are finished.
 
         Raises:
@@ -165,7 +165,7 @@ class Making:
         values, _ = yield from self._field.values(pixels.astype(np.float32), self.channels)
         self.values = values
         self._results = [
-            MadePicture(read_only(picture), float(value), self.steps)
+            OptimizedImage(read_only(picture), float(value), self.steps)
             for picture, value in zip(pixels, values, strict=True)
         ]
 

@@ -17,7 +17,7 @@ SWITCH_SECONDS = 0.0005
 @lru_cache(maxsize=1)
 def prepare() -> None:
     """Set the process up; does nothing when called again."""
-    memory.tame_allocator()
+    memory.limit_malloc_arenas()
     sys.setswitchinterval(SWITCH_SECONDS)
     keep_to_own_folder()
     errors.prepare()

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vgg_viz.export.number_format import figure
-from vgg_viz.export.scripts import SilencedRun
+from vgg_viz.export.scripts import AblationRun
 from vgg_viz.interpretability import ablation
 from vgg_viz.interpretability.ablation import Change
-from vgg_viz.interpretability.attribution.attribution_pass import Question, attribute
+from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.pairs import MINUS, Pair
-from vgg_viz.ui.state.trail import Stop
+from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import text_blocks
 
 NAMED = 6  # so many maps are told by their numbers where there is little room
@@ -44,30 +44,30 @@ class SilencedMaps(LayerMaps):
 
         return self.results.in_steps(("later maps", *self.key), begin)
 
-    def script_run(self, name: str, numbers: Sequence[int]) -> SilencedRun:
+    def script_run(self, name: str, numbers: Sequence[int]) -> AblationRun:
         """How a script of one's own makes the maps of these numbers."""
         run = super().script_run(name, numbers)
-        return SilencedRun(**vars(run), silenced_in=self.source.name, silenced=self.silenced)
+        return AblationRun(**vars(run), silenced_in=self.source.name, silenced=self.silenced)
 
 
 @dataclass(frozen=True)
 class Loss:
     """What a value of the next layer loses before its ReLU, and what silenced maps had brought."""
 
-    question: Question
+    question: AttributionSpec
     value: float
     contributed: float
     lost: float
 
 
 @dataclass(frozen=True)
-class Silencing:
+class AblatedMaps:
     """These maps without some of them, by their numbers."""
 
     maps: LayerMaps
     numbers: tuple[int, ...]
 
-    def for_export(self) -> "Silencing":
+    def for_export(self) -> "AblatedMaps":
         """The same for what is made outside of runs."""
         return replace(self, maps=self.maps.for_export())
 
@@ -137,7 +137,7 @@ class Silencing:
             ),
         )
 
-    def stops(self, pair: Pair) -> dict[int, Stop]:
+    def stops(self, pair: Pair) -> dict[int, TrailStep]:
         """Where each of these maps changes most, by its number."""
         before, now = pair.sides
 
@@ -147,7 +147,7 @@ class Silencing:
 
         places = before.results.kept(("places", now.key, tuple(pair.numbers)), find)
         return {
-            number: Stop(now.layer.name, number, place)
+            number: TrailStep(now.layer.name, number, place)
             for number, place in zip(pair.numbers, places, strict=True)
         }
 
@@ -159,14 +159,16 @@ class Silencing:
         """
         maps, pair = self.maps, self.pair(changed, 1)
         ((number, stop),) = self.stops(pair).items()
-        question = Question(changed.layer, number, *stop.position, maps.layer.name)
+        question = AttributionSpec(changed.layer, number, *stop.position, maps.layer.name)
 
         def begin() -> Generator[float | None, None, Loss]:
             return self._loss(maps.values(), question)
 
         return maps.results.in_steps(("loss", self.key), begin)
 
-    def _loss(self, values: np.ndarray, question: Question) -> Generator[float | None, None, Loss]:
+    def _loss(
+        self, values: np.ndarray, question: AttributionSpec
+    ) -> Generator[float | None, None, Loss]:
         maps, which = self.maps, np.array(self.numbers) - 1
         found = yield from attribute(
             maps.network, maps.picture.pixels, question, maps.preprocessing

@@ -13,10 +13,10 @@ from vgg_viz.links import COLOR_MAPS, MOST_SILENCED, PAIR_SCALES, SEEN_IN, later
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import pairs
-from vgg_viz.ui.parts.ablated_maps import Silencing, few, named
+from vgg_viz.ui.parts.ablated_maps import AblatedMaps, few, named
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import component_values, mode, selection, trail
-from vgg_viz.ui.state.trail import Stop
+from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import controls, export_menu, text_blocks
 from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.ui.widgets.grid import Grid
@@ -115,7 +115,7 @@ def stands_in(maps: LayerMaps) -> bool:
     """Show what becomes of a later layer in the grid's place, if it is to stand there."""
     if not (mode.is_explained() and silenced()):
         return False
-    here = Silencing(maps, silenced())
+    here = AblatedMaps(maps, silenced())
     changes = told(here)
     if changes:
         show_pair(here, seen(here, changes), SHOWN_IN_A_LECTURE)
@@ -126,7 +126,7 @@ def show(maps: LayerMaps) -> None:
     """Show what becomes of all later layers without the silenced maps, if there are any."""
     if mode.is_explained() or not silenced():
         return
-    here = Silencing(maps, silenced())
+    here = AblatedMaps(maps, silenced())
     with st.container(key="silencing"):
         st.subheader(f"{maps.layer.name} without {few(here.numbers)}")
         changes = told(here)
@@ -144,7 +144,7 @@ def show(maps: LayerMaps) -> None:
         show_changes(changes)
 
 
-def told(here: Silencing) -> list[Change]:
+def told(here: AblatedMaps) -> list[Change]:
     """How far all later layers change; nothing, and one sentence, where there is nothing to see."""
     layer, silent = here.maps.layer, here.silent_already
     if layer is VGG19.conv_layers[-1]:
@@ -170,13 +170,13 @@ def told(here: Silencing) -> list[Change]:
     return changes
 
 
-def seen(here: Silencing, changes: Sequence[Change]) -> Change:
+def seen(here: AblatedMaps, changes: Sequence[Change]) -> Change:
     """The change of the layer that is looked at."""
     wanted = state.value(SEEN)
     return next((one for one in changes if one.layer.name == wanted), changes[0])
 
 
-def show_pair(here: Silencing, changed: Change, count: int) -> None:
+def show_pair(here: AblatedMaps, changed: Change, count: int) -> None:
     """Show the maps of a later layer that change most, twice or as a difference."""
     if not changed.mean.any():
         st.info(f"Nothing changes in {changed.layer.name}.")
@@ -202,7 +202,7 @@ def look() -> Appearance:
 
 
 def go_to(
-    there: Mapping[int, Stop], layer_name: str, about: Hashable, mosaic: str
+    there: Mapping[int, TrailStep], layer_name: str, about: Hashable, mosaic: str
 ) -> Callable[[], None]:
     """A callback: go to the map that was clicked, where it changes most."""
 
@@ -212,14 +212,14 @@ def go_to(
             return
         chosen = selection.current()
         if chosen and chosen.position:
-            trail.on(Stop(layer_name, *chosen), there[number], about)  # type: ignore[arg-type]
+            trail.on(TrailStep(layer_name, *chosen), there[number], about)  # type: ignore[arg-type]
         else:
             trail.go(there[number])
 
     return go
 
 
-def show_loss(here: Silencing, changed: Change) -> None:
+def show_loss(here: AblatedMaps, changed: Change) -> None:
     """Show what a value of the next layer loses, beside what the silenced maps had contributed."""
     if not changed.mean.any():
         return

@@ -9,8 +9,8 @@ import streamlit as st
 from vgg_viz.export.number_format import figure
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
+    AttributionSpec,
     NotFiniteError,
-    Question,
     correlation,
 )
 from vgg_viz.links import ATTRIBUTIONS, BACK_TO, INPUT, STEP, backs_of
@@ -21,7 +21,7 @@ from vgg_viz.ui.parts.value_attribution import (
     AS_COLORS,
     EACH_SIGNED,
     WITH_A_SUM,
-    Traced,
+    ValueAttribution,
     around_zero,
     extent,
     in_square,
@@ -29,7 +29,7 @@ from vgg_viz.ui.parts.value_attribution import (
     sum_words,
 )
 from vgg_viz.ui.state import component_values, mode, selection, trail
-from vgg_viz.ui.state.trail import Stop
+from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.grid import Grid, Tiles
@@ -77,7 +77,7 @@ def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
     asked = choose(maps.layer.name, channel, position)
     if asked is None:
         return
-    traced = Traced(maps, asked)
+    traced = ValueAttribution(maps, asked)
     if not is_something(traced):
         return
     if asked.back_to == INPUT:
@@ -98,7 +98,7 @@ def stands_above() -> bool:
     return mode.is_explained() and state.value("compare") == "none"
 
 
-def choose_aside(layer_name: str) -> Question | None:
+def choose_aside(layer_name: str) -> AttributionSpec | None:
     """Show the controls in the sidebar where it stands in place of the maps; what is asked there.
 
     None: nothing is.
@@ -113,9 +113,9 @@ def choose_aside(layer_name: str) -> Question | None:
     return asked
 
 
-def show_above(maps: LayerMaps, asked: Question) -> None:
+def show_above(maps: LayerMaps, asked: AttributionSpec) -> None:
     """Show what the value comes from in place of the maps, or beside it what tests the method."""
-    traced = Traced(maps, asked)
+    traced = ValueAttribution(maps, asked)
     if not is_something(traced):
         return
     if are_others_shown(asked):
@@ -124,7 +124,7 @@ def show_above(maps: LayerMaps, asked: Question) -> None:
         show_grid(traced)
 
 
-def choose(layer_name: str, channel: int, position: tuple[int, int]) -> Question | None:
+def choose(layer_name: str, channel: int, position: tuple[int, int]) -> AttributionSpec | None:
     """Show the two controls; nothing is asked as long as one layer is far enough."""
     options = {name: BACK_TO[name] for name in backs_of(layer_name)}
     with st.container(horizontal=True, gap="small", key="further-back-fields"):
@@ -132,10 +132,10 @@ def choose(layer_name: str, channel: int, position: tuple[int, int]) -> Question
         if back_to == STEP:
             return None
         method = controls.one_of_many("Method", "attributed", ATTRIBUTIONS)
-    return Question(VGG19.conv_layer(layer_name), channel, *position, back_to, method)
+    return AttributionSpec(VGG19.conv_layer(layer_name), channel, *position, back_to, method)
 
 
-def is_something(traced: Traced) -> bool:
+def is_something(traced: ValueAttribution) -> bool:
     """Whether there is anything to show; if not, say why."""
     try:
         found = traced.found()
@@ -151,7 +151,7 @@ def is_something(traced: Traced) -> bool:
     return True
 
 
-def show_sum(traced: Traced) -> None:
+def show_sum(traced: ValueAttribution) -> None:
     """Show what all together add up to, where they add up to the value."""
     asked, found = traced.question, traced.found()
     if asked.method not in WITH_A_SUM:
@@ -170,7 +170,7 @@ def show_sum(traced: Traced) -> None:
     tell_agreement(asked, found)
 
 
-def tell_agreement(asked: Question, found: Attribution) -> None:
+def tell_agreement(asked: AttributionSpec, found: Attribution) -> None:
     """Say whether the sum is the network's value before its ReLU."""
     apart = abs(found.explained - found.value)
     all_there = float(np.abs(found.values).sum()) or 1.0
@@ -184,11 +184,11 @@ def tell_agreement(asked: Question, found: Attribution) -> None:
         st.error(f"The two differ by {difference}, more than {why} explains.")
 
 
-def show_grid(traced: Traced) -> None:
+def show_grid(traced: ValueAttribution) -> None:
     """Show the photograph, or the layer's maps, and the way to the files."""
     asked, maps = traced.question, traced.maps
     there = traced.stops() if asked.back_to != INPUT else {}
-    here = Stop(asked.layer.name, asked.channel, (asked.row, asked.column))
+    here = TrailStep(asked.layer.name, asked.channel, (asked.row, asked.column))
     on_pick = partial(walk_back, here, there, maps.subject_key)
     largest = IN_A_LECTURE if mode.is_explained() else FIELD
     grid.show(maps.results, traced.grid(), place(NAME, largest, on_pick))
@@ -202,7 +202,7 @@ def place(name: str, largest: int, on_pick: Callable[[], None] = grid.ignore) ->
     return grid.Place(name, on_pick, largest_tile=largest, follows=False)
 
 
-def walk_back(here: Stop, there: Mapping[int, Stop], about: Hashable) -> None:
+def walk_back(here: TrailStep, there: Mapping[int, TrailStep], about: Hashable) -> None:
     """Go to the map that was clicked, where it brings most."""
     number = component_values.number(NAME, max(there, default=0))
     if number is not None and number in there:
@@ -214,12 +214,12 @@ def switch_others(label: str = CHECKED) -> None:
     st.toggle(label, **state.bind("sanity"))
 
 
-def are_others_shown(asked: Question) -> bool:
+def are_others_shown(asked: AttributionSpec) -> bool:
     """Whether what tests the method is shown: always, where it is known to fail."""
     return asked.method in AS_COLORS or state.is_on("sanity")
 
 
-def show_others(traced: Traced) -> None:
+def show_others(traced: ValueAttribution) -> None:
     """Show what the same method makes of another map, and of another network, and how alike."""
     label = CHECKED if "untrained" in traced.others() else ANOTHER
     if traced.question.method in AS_COLORS:
@@ -230,7 +230,7 @@ def show_others(traced: Traced) -> None:
         show_beside(traced)
 
 
-def show_beside(traced: Traced) -> None:
+def show_beside(traced: ValueAttribution) -> None:
     """Show the value's picture, and beside it those that should not be like it."""
     asked, others = traced.question, traced.others()
     mine, found = traced.found(), {name: other.found() for name, other in others.items()}
@@ -250,7 +250,7 @@ def show_beside(traced: Traced) -> None:
 
 
 def beside(
-    traced: Traced, found: Sequence[Attribution], titles: Sequence[str], key: Hashable
+    traced: ValueAttribution, found: Sequence[Attribution], titles: Sequence[str], key: Hashable
 ) -> Tiles:
     """What several values come from, a tile each, and each on its own scale."""
     asked, numbers = traced.question, range(1, len(found) + 1)

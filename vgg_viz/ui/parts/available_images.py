@@ -15,7 +15,7 @@ from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.links import OWN, ROBIN, Fit, Value
 from vgg_viz.model.network import Network
 from vgg_viz.samples import SAMPLES
-from vgg_viz.serving.locks import SLICE_SECONDS
+from vgg_viz.serving.locks import POLL_SECONDS
 from vgg_viz.serving.results import Results
 from vgg_viz.ui.widgets import own_pictures, picture_chooser
 from vgg_viz.ui.widgets.own_pictures import Small
@@ -23,7 +23,7 @@ from vgg_viz.ui.widgets.picture_chooser import Look, open_file, sample_file
 
 
 @dataclass(frozen=True)
-class AtHand:
+class AvailableImage:
     """A picture at hand, opened when its pixels are wanted.
 
     ``choice`` is what the picture control says of it, ``digest`` that of its pixels, ``given`` what
@@ -49,20 +49,20 @@ class AtHand:
         return {"picture": self.choice}
 
 
-def all_pictures() -> tuple[AtHand, ...]:
+def all_pictures() -> tuple[AvailableImage, ...]:
     """All pictures at hand, each once: samples, the robin, and the visitor's own."""
     look = picture_chooser.look()
-    found: dict[str, AtHand] = {}
+    found: dict[str, AvailableImage] = {}
     for one in (*samples(look), *robin(look), *own(look), *several(look.fit)):
         found.setdefault(one.digest, one)
     return tuple(found.values())
 
 
-def samples(look: Look) -> Iterator[AtHand]:
+def samples(look: Look) -> Iterator[AvailableImage]:
     """The pictures that come with the page."""
     for one in SAMPLES:
         opened = partial(open_file, sample_file(one.name), look)
-        yield AtHand(one.name, one.title, sample_digest(one.name, look.fit), opened)
+        yield AvailableImage(one.name, one.title, sample_digest(one.name, look.fit), opened)
 
 
 @lru_cache(maxsize=2 * len(SAMPLES))
@@ -71,7 +71,7 @@ def sample_digest(name: str, fit: Fit) -> str:
     return open_file(sample_file(name), Look(fit, as_stored=False)).digest
 
 
-def robin(look: Look) -> Iterator[AtHand]:
+def robin(look: Look) -> Iterator[AvailableImage]:
     """The robin, if somebody has had it fetched already."""
     file = picture_chooser.robin_if_fetched()
     if file is None:
@@ -80,24 +80,24 @@ def robin(look: Look) -> Iterator[AtHand]:
         picture = open_file(file, look)
     except (PictureError, DownloadError):
         return  # whoever chooses it is told
-    yield AtHand(ROBIN, file.title, picture.digest, partial(open_file, file, look))
+    yield AvailableImage(ROBIN, file.title, picture.digest, partial(open_file, file, look))
 
 
-def own(look: Look) -> Iterator[AtHand]:
+def own(look: Look) -> Iterator[AvailableImage]:
     """The visitor's own picture, if there is one."""
     given = picture_chooser.owned("picture")
     if given:
-        yield AtHand(OWN, given.title, given.open(look).digest, partial(given.open, look))
+        yield AvailableImage(OWN, given.title, given.open(look).digest, partial(given.open, look))
 
 
-def several(fit: Fit) -> Iterator[AtHand]:
+def several(fit: Fit) -> Iterator[AvailableImage]:
     """Those that the visitor gave together."""
     for one in own_pictures.kept():
-        yield AtHand(OWN, one.title, one.digests[fit], partial(one.open, fit), one)
+        yield AvailableImage(OWN, one.title, one.digests[fit], partial(one.open, fit), one)
 
 
 def look_through(
-    results: Results, network: Network, pictures: Sequence[AtHand]
+    results: Results, network: Network, pictures: Sequence[AvailableImage]
 ) -> list[tuple[Peaks, ...]]:
     """Where the channels of every conv layer answer most to each picture, in their order.
 
@@ -107,7 +107,7 @@ def look_through(
     slot, begun, found = st.empty(), perf_counter(), []
     for number, picture in enumerate(pictures):
         # What is there already takes no time, and no word.
-        if perf_counter() - begun > SLICE_SECONDS:
+        if perf_counter() - begun > POLL_SECONDS:
             words = f"{number} of {len(pictures)} pictures looked through"
             slot.progress(number / len(pictures), words)
         found.append(results.peaks(network, picture))

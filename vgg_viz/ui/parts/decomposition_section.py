@@ -17,7 +17,7 @@ from vgg_viz.ui.parts import attribution_section
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import component_values, trail
 from vgg_viz.ui.state.selection import Position
-from vgg_viz.ui.state.trail import Stop
+from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import grid
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
@@ -182,7 +182,7 @@ def show_contributors(value: Value, previous: Layer) -> list[int]:
     contributions = value.explanation.contributions
     titles = [f"{index + 1}: {signed(contributions[index], 3)}" for index in order]
     numbers = [index + 1 for index in order]
-    here = Stop(value.layer.name, value.channel, value.position)
+    here = TrailStep(value.layer.name, value.channel, value.position)
     words = f"{len(order)} of {value.layer.channels} input channels: number and contribution"
     tiles = grid.Grid(
         value.inputs[order],
@@ -221,7 +221,7 @@ def show_products(value: Value, order: list[int]) -> None:
             )
 
 
-def stops(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int, Stop]:
+def stops(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int, TrailStep]:
     """Where in the layer before, of each of these input channels, the largest product comes from.
 
     By the channels' numbers, from 1. Found before anybody clicks: a callback that did it then would
@@ -234,11 +234,11 @@ def stops(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int, S
             value.layer, value.before, kernel, channel, *value.position
         )
         if position:
-            found[channel + 1] = Stop(previous.name, channel + 1, position)
+            found[channel + 1] = TrailStep(previous.name, channel + 1, position)
     return found
 
 
-def walk_back(here: Stop, there: Mapping[int, Stop], about: Hashable) -> None:
+def walk_back(here: TrailStep, there: Mapping[int, TrailStep], about: Hashable) -> None:
     """Go to the clicked contributor's map in the layer before, at its position."""
     number = component_values.number("contributors", max(there, default=0))
     if number is not None and number in there:

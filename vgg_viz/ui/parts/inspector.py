@@ -21,7 +21,7 @@ from vgg_viz.ui.parts import decomposition_section
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import component_values, mode, selection, trail
 from vgg_viz.ui.state.selection import Chosen
-from vgg_viz.ui.state.trail import Stop
+from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import components, controls
 from vgg_viz.ui.widgets.controls import Appearance
 
@@ -98,7 +98,7 @@ def look_into(
     return traced
 
 
-def take(name: str, layer: Layer, stops: Sequence[Stop]) -> None:
+def take(name: str, layer: Layer, stops: Sequence[TrailStep]) -> None:
     """A callback's work: a position, a stop of the way here, or the map's end was picked."""
     sent = component_values.sent(name)
     if sent == "closed":
@@ -113,11 +113,11 @@ def take(name: str, layer: Layer, stops: Sequence[Stop]) -> None:
     selection.pick_position(name, layer)
 
 
-def way(maps: LayerMaps, chosen: Chosen | None) -> list[Stop]:
+def way(maps: LayerMaps, chosen: Chosen | None) -> list[TrailStep]:
     """The way that was walked to what is chosen."""
     if chosen is None or chosen.position is None:
         return []
-    stop = Stop(maps.layer.name, chosen.channel, chosen.position)
+    stop = TrailStep(maps.layer.name, chosen.channel, chosen.position)
     return trail.to(stop, maps.subject_key)
 
 

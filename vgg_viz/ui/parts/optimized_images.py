@@ -8,13 +8,13 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.export.number_format import figure
-from vgg_viz.export.scripts import MadeRun
+from vgg_viz.export.scripts import OptimizationScriptRun
 from vgg_viz.interpretability.feature_visualization.optimization import picture_side
 from vgg_viz.interpretability.feature_visualization.top_patches import Spot, patch
 from vgg_viz.links import RECIPES
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import MEAN_COLOR
-from vgg_viz.serving.optimization_worker import Growing, Progress, Subject
+from vgg_viz.serving.optimization_worker import OptimizationSpec, Progress, Snapshot
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, inspector, patch_grids
 from vgg_viz.ui.parts.layer_maps import script_network
@@ -34,10 +34,10 @@ HINT = "Click a picture to see it here, large, beside the channel's strongest pa
 
 
 @dataclass(frozen=True)
-class Made:
+class OptimizedImages:
     """The pictures that are made for a layer's channels, and the patches they compare with."""
 
-    subject: Subject
+    subject: OptimizationSpec
     patches: Patches
 
     @property
@@ -77,13 +77,13 @@ class Made:
             figures=self.figures(channels, progress.pictures),
         )
 
-    def _tiles(self, seen: Sequence[Growing | None]) -> np.ndarray:
+    def _tiles(self, seen: Sequence[Snapshot | None]) -> np.ndarray:
         side = picture_side(self.layer)
         gray = np.full((side, side, 3), NOT_BEGUN, np.uint8)
         return np.stack([gray if one is None else one.pixels for one in seen])
 
     def figures(
-        self, channels: Sequence[int], seen: Mapping[int, Growing]
+        self, channels: Sequence[int], seen: Mapping[int, Snapshot]
     ) -> dict[str, Sequence[float]]:
         """The numbers of pictures: their values, those of the strongest patches, and the steps."""
         spots = [self.strongest(channel) for channel in channels]
@@ -93,7 +93,7 @@ class Made:
             "steps": [seen[one].step if one in seen else 0 for one in channels],
         }
 
-    def title(self, channel: int, seen: Growing | None) -> str:
+    def title(self, channel: int, seen: Snapshot | None) -> str:
         """A tile's title: the channel, the picture's value, and how many times the patch's."""
         if seen is None:
             return str(channel)
@@ -102,7 +102,7 @@ class Made:
         parts = [str(channel), value, self.times(channel, seen.value)]
         return " · ".join(filter(None, parts))
 
-    def told(self, channel: int, seen: Growing | None) -> list[str]:
+    def told(self, channel: int, seen: Snapshot | None) -> list[str]:
         """What is said of a tile."""
         if seen is None:
             return ["not begun"]
@@ -126,7 +126,7 @@ class Made:
             f"{network} · {of} · made by optimization, {way}",
         )
 
-    def beside_patch(self, channel: int, seen: Growing) -> ColorGrid:
+    def beside_patch(self, channel: int, seen: Snapshot) -> ColorGrid:
         """A picture in its field, and the strongest patch, side by side."""
         tiles, titles = [in_field(self.layer, seen.pixels)], [f"Made · {figure(seen.value)}"]
         told, spot = [self.told(channel, seen)], self.strongest(channel)
@@ -153,11 +153,13 @@ class Made:
             told=told,
         )
 
-    def script_run(self, name: str, channels: Sequence[int]) -> MadeRun:
+    def script_run(self, name: str, channels: Sequence[int]) -> OptimizationScriptRun:
         """How a script of one's own makes the same pictures."""
         network = script_network(self.subject.network.weights)
         subject = self.subject
-        return MadeRun(name, network, self.layer.name, list(channels), subject.seed, subject.recipe)
+        return OptimizationScriptRun(
+            name, network, self.layer.name, list(channels), subject.seed, subject.recipe
+        )
 
 
 def in_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:
@@ -170,7 +172,7 @@ def in_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:
     return seen
 
 
-def show(sides: Sequence[Made], count: int) -> None:
+def show(sides: Sequence[OptimizedImages], count: int) -> None:
     """Show the first so many channels' pictures of one network or two, growing while they grow."""
     if len(sides) > 1 and sides[0].subject.key == sides[1].subject.key:
         comparison.tell_same("network")
@@ -181,7 +183,7 @@ def show(sides: Sequence[Made], count: int) -> None:
         offer(sides, channels)
 
 
-def show_growing(sides: Sequence[Made], channels: Sequence[int], *, live: bool) -> None:
+def show_growing(sides: Sequence[OptimizedImages], channels: Sequence[int], *, live: bool) -> None:
     """Show pictures as they are, again and again as long as they grow."""
     # What is clicked in here concerns the whole page, as does whether more is to come.
     found = look(sides, channels)
@@ -208,35 +210,37 @@ def all_channels(channels: Sequence[int]) -> list[int]:
     return list(dict.fromkeys([*([chosen] if chosen else []), *channels]))
 
 
-def look(sides: Sequence[Made], channels: Sequence[int]) -> list[Progress]:
+def look(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> list[Progress]:
     """What there is of each side's pictures; the rest is made, unless this visitor has stopped."""
     wanted = not is_stopped(sides, channels)
     return [made.progress(all_channels(channels), wanted=wanted) for made in sides]
 
 
-def is_live(sides: Sequence[Made], channels: Sequence[int], found: Sequence[Progress]) -> bool:
+def is_live(
+    sides: Sequence[OptimizedImages], channels: Sequence[int], found: Sequence[Progress]
+) -> bool:
     """Whether more is to come, and this visitor wants it."""
     return not is_stopped(sides, channels) and not all(one.complete for one in found)
 
 
-def job(sides: Sequence[Made], channels: Sequence[int]) -> Hashable:
+def job(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> Hashable:
     """What is made here, in whatever order, in plain values."""
     return tuple(made.subject.key for made in sides), frozenset(all_channels(channels))
 
 
-def is_stopped(sides: Sequence[Made], channels: Sequence[int]) -> bool:
+def is_stopped(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> bool:
     """Whether this visitor wants no more of what is made here."""
     return st.session_state.get(STOPPED) == job(sides, channels)
 
 
-def turn(sides: Sequence[Made], channels: Sequence[int]) -> None:
+def turn(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
     """A callback's work: stop, or go on."""
     stopped = is_stopped(sides, channels)
     st.session_state[STOPPED] = None if stopped else job(sides, channels)
 
 
 def show_progress(
-    sides: Sequence[Made], channels: Sequence[int], found: Sequence[Progress]
+    sides: Sequence[OptimizedImages], channels: Sequence[int], found: Sequence[Progress]
 ) -> None:
     """Show how far it is, what is left, and the way to stop or go on."""
     stopped = is_stopped(sides, channels)
@@ -263,7 +267,7 @@ def show_progress(
         )
 
 
-def show_finished(sides: Sequence[Made], channels: Sequence[int]) -> None:
+def show_finished(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
     """Say so to who has watched, in the same place, so that nothing moves under the pointer."""
     if st.session_state.get(WATCHED) == job(sides, channels):
         with st.container(key="made-progress", horizontal=True, vertical_alignment="center"):
@@ -279,7 +283,7 @@ def time_left(seconds: float | None) -> str:
     return f": about {round(seconds / 60)} minutes left"
 
 
-def show_one(made: Made, channels: Sequence[int], found: Progress) -> None:
+def show_one(made: OptimizedImages, channels: Sequence[int], found: Progress) -> None:
     """Show one network's pictures and, beside them, the one that was picked."""
     with st.container(key="maps-room"):
         alone = mode.in_lecture() and state.number("channel") is None
@@ -291,7 +295,9 @@ def show_one(made: Made, channels: Sequence[int], found: Progress) -> None:
         show_chosen(made, channel, found, ONES[0])
 
 
-def show_pair(sides: Sequence[Made], channels: Sequence[int], found: Sequence[Progress]) -> None:
+def show_pair(
+    sides: Sequence[OptimizedImages], channels: Sequence[int], found: Sequence[Progress]
+) -> None:
     """Show the same channels of two networks side by side, and the chosen one's of both."""
     for name, made, seen, column in zip(GRIDS, sides, found, patch_grids.columns(), strict=True):
         with column:
@@ -304,7 +310,7 @@ def show_pair(sides: Sequence[Made], channels: Sequence[int], found: Sequence[Pr
 
 
 def show_grid(
-    made: Made,
+    made: OptimizedImages,
     channels: Sequence[int],
     found: Progress,
     name: str,
@@ -315,7 +321,7 @@ def show_grid(
     grid.show(results(), made.grid(channels, found), place)
 
 
-def show_chosen(made: Made, channel: int | None, found: Progress, name: str) -> None:
+def show_chosen(made: OptimizedImages, channel: int | None, found: Progress, name: str) -> None:
     """Show the chosen channel's picture beside its strongest patch, or say how to choose one."""
     if channel is None:
         text_blocks.note(HINT)
@@ -330,7 +336,7 @@ def show_chosen(made: Made, channel: int | None, found: Progress, name: str) -> 
         st.markdown(sentence(made, channel, seen))
 
 
-def sentence(made: Made, channel: int, seen: Growing) -> str:
+def sentence(made: OptimizedImages, channel: int, seen: Snapshot) -> str:
     """A picture's value against that of the strongest patch, in words."""
     value = f"The made picture's value before ReLU is **{figure(seen.value)}**"
     spot, times = made.strongest(channel), made.times(channel, seen.value)
@@ -341,7 +347,7 @@ def sentence(made: Made, channel: int, seen: Growing) -> str:
     return f"{value}; {patched}" + (f": **{times}** as much." if times else ".")
 
 
-def offer(sides: Sequence[Made], channels: Sequence[int]) -> None:
+def offer(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
     """Show the way to the files of what is finished."""
     found = [made.progress(channels, wanted=False).pictures for made in sides]
     finished = [

@@ -10,7 +10,7 @@ from vgg_viz.image_io.images import digest
 from vgg_viz.image_io.picture import Picture
 from vgg_viz.interpretability.decomposition import receptive_fields
 from vgg_viz.interpretability.feature_visualization.optimization import pasted
-from vgg_viz.serving.optimization_worker import Growing, Subject
+from vgg_viz.serving.optimization_worker import OptimizationSpec, Snapshot
 from vgg_viz.ui.parts import inspector
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection
@@ -21,7 +21,7 @@ from vgg_viz.ui.widgets import controls, grid, text_blocks
 NAME = "pasted"
 
 
-def show(maps: LayerMaps, subject: Subject) -> None:
+def show(maps: LayerMaps, subject: OptimizationSpec) -> None:
     """Show the picture with that of the chosen channel in it, once that is made."""
     chosen = selection.current()
     if chosen is None:
@@ -34,7 +34,7 @@ def show(maps: LayerMaps, subject: Subject) -> None:
     show_both(maps, chosen.channel, made)
 
 
-def show_both(maps: LayerMaps, channel: int, made: Growing) -> None:
+def show_both(maps: LayerMaps, channel: int, made: Snapshot) -> None:
     """Show the picture with the made one in it, and the channel's map of both together."""
     title = text_blocks.escape(maps.picture.title)
     st.subheader(f"Pasted into {title}")
@@ -71,7 +71,7 @@ def choose_position(maps: LayerMaps) -> Position:
     return chosen.position if chosen and chosen.position else (height // 2, width // 2)
 
 
-def with_made(maps: LayerMaps, made: Growing, position: Position) -> Picture:
+def with_made(maps: LayerMaps, made: Snapshot, position: Position) -> Picture:
     """The photograph with the made picture in it."""
     pixels = pasted(maps.picture.pixels, made.pixels, maps.layer, *position)
     photograph = maps.picture
@@ -86,7 +86,7 @@ def with_made(maps: LayerMaps, made: Growing, position: Position) -> Picture:
     )
 
 
-def difference(maps: LayerMaps, made: Growing, position: Position) -> str:
+def difference(maps: LayerMaps, made: Snapshot, position: Position) -> str:
     """Why the value is another one than claimed, where it may be."""
     layer, side = maps.layer, len(made.pixels)
     if side < layer.receptive_field:

@@ -25,7 +25,7 @@ from vgg_viz.model.network import Network
 from vgg_viz.serving.results import Results
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import available_images, comparison, inspector
-from vgg_viz.ui.parts.available_images import AtHand
+from vgg_viz.ui.parts.available_images import AvailableImage
 from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
 from vgg_viz.ui.state import component_values, mode, selection
 from vgg_viz.ui.widgets import chosen_channel, export_menu, grid, text_blocks
@@ -52,7 +52,7 @@ class Patches:
 
     network: Network
     layer: ConvLayer
-    pictures: tuple[AtHand, ...]
+    pictures: tuple[AvailableImage, ...]
     found: tuple[Peaks, ...]
 
     @property
@@ -295,7 +295,7 @@ def show_nine(results: Results, patches: Patches, channel: int | None, name: str
     offer(name, [patches], lambda: [patches.nine(channel, spots)], [channel], MOST)
 
 
-def open_patch(name: str, pictures: Sequence[AtHand], spots: Sequence[Spot]) -> None:
+def open_patch(name: str, pictures: Sequence[AvailableImage], spots: Sequence[Spot]) -> None:
     """A callback's work: look into the map of the clicked patch, at its place in its picture."""
     number = component_values.number(name, len(spots))
     if number is None:

@@ -9,7 +9,7 @@ import numpy as np
 from vgg_viz.export.number_format import signed
 from vgg_viz.export.scripts import EvidenceRun
 from vgg_viz.interpretability.class_evidence import evidence
-from vgg_viz.interpretability.class_evidence.evidence import Answer, Gradient, Method
+from vgg_viz.interpretability.class_evidence.evidence import Gradient, Method, Prediction
 from vgg_viz.links import EVIDENCE, Side
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.dense_layers import DenseWeights
@@ -24,7 +24,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Subject:
+class ClassTarget:
     """What evidence is wanted for: a class, and perhaps another one that it is compared with."""
 
     chosen: int
@@ -37,7 +37,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """What a network answers to a picture; fetched when asked for, and never held.
 
     ``maps`` are those of the last conv layer.
@@ -47,7 +47,7 @@ class Answers:
     dense: DenseWeights
     names: ClassNames
 
-    def for_export(self) -> "Answers":
+    def for_export(self) -> "Predictions":
         """The same for what is made outside of runs."""
         return replace(self, maps=self.maps.for_export())
 
@@ -56,20 +56,20 @@ class Answers:
         """Whose answers these are."""
         return (*self.maps.key, self.dense.identity)
 
-    def answer(self) -> Answer:
+    def answer(self) -> Prediction:
         """The logits of all classes."""
         return self._read("answer", lambda dense: evidence.answer(dense, self.maps.values()))
 
-    def lost_without_places(self) -> np.ndarray:
+    def logit_drop_by_position(self) -> np.ndarray:
         """What the logits lose without each place, float32 ``(14, 14, 1000)``."""
         return self._read(
-            "places", lambda dense: evidence.lost_without_places(dense, self.maps.values())
+            "places", lambda dense: evidence.logit_drop_by_position(dense, self.maps.values())
         )
 
-    def lost_without_maps(self) -> np.ndarray:
+    def logit_drop_by_map(self) -> np.ndarray:
         """What the logits lose without each map, float32 ``(512, 1000)``."""
         return self._read(
-            "maps", lambda dense: evidence.lost_without_maps(dense, self.maps.values())
+            "maps", lambda dense: evidence.logit_drop_by_map(dense, self.maps.values())
         )
 
     def gradient(self, class_index: int) -> Gradient:
@@ -83,17 +83,17 @@ class Answers:
     def evidence(self, method: Method, class_index: int) -> np.ndarray:
         """How much each place speaks for a class, float32 (14, 14)."""
         if method == "away":
-            return self.lost_without_places()[:, :, class_index]
+            return self.logit_drop_by_position()[:, :, class_index]
         gradients = self.gradient(class_index).values
         return evidence.CAMS[method](self.maps.values(), gradients)
 
-    def effects(self, subject: Subject) -> np.ndarray:
+    def effects(self, subject: ClassTarget) -> np.ndarray:
         """How much each map speaks for a class, or for it rather than for another; (512,)."""
-        lost = self.lost_without_maps()
+        lost = self.logit_drop_by_map()
         effects: np.ndarray = lost[:, subject.chosen]
         return effects if subject.against is None else effects - lost[:, subject.against]
 
-    def evidence_by(self, method: Method, subject: Subject) -> Grid:
+    def evidence_by(self, method: Method, subject: ClassTarget) -> Grid:
         """The evidence for a class over the photograph, on a scale around zero.
 
         Where there is another class, its evidence on the same scale, and the difference on one of
@@ -125,7 +125,7 @@ class Answers:
             photograph=self.maps.picture.pixels,
         )
 
-    def evidence_run(self, method: Method, subject: Subject) -> EvidenceRun:
+    def evidence_run(self, method: Method, subject: ClassTarget) -> EvidenceRun:
         """How a script of one's own makes the same array."""
         return EvidenceRun(
             method,
@@ -137,7 +137,7 @@ class Answers:
             difference=subject.against is not None,
         )
 
-    def counting(self, subject: Subject, side: Side, count: int) -> list[int]:
+    def counting(self, subject: ClassTarget, side: Side, count: int) -> list[int]:
         """The numbers, from 1, of the maps that speak most for a class, or most against it."""
         effects = self.effects(subject)
         signs = effects if side == "for" else -effects
@@ -145,7 +145,7 @@ class Answers:
         return [int(index) + 1 for index in order if signs[index] > 0]
 
     def counting_grid(
-        self, subject: Subject, side: Side, numbers: Sequence[int], columns: int = 0
+        self, subject: ClassTarget, side: Side, numbers: Sequence[int], columns: int = 0
     ) -> Grid:
         """These maps as tiles, with what each of them does to the class."""
         effects = self.effects(subject)
@@ -169,7 +169,7 @@ class Answers:
             found[number] = (int(row), int(column))
         return found
 
-    def evidence_grid(self, methods: Sequence[Method], subject: Subject) -> Grid:
+    def evidence_grid(self, methods: Sequence[Method], subject: ClassTarget) -> Grid:
         """The evidence by all of these methods in one grid, a row a method."""
         grids = [self.evidence_by(method, subject) for method in methods]
         if len(grids) == 1:
@@ -189,18 +189,18 @@ class Answers:
             caption=self.evidence_words(methods, subject),
         )
 
-    def evidence_heads(self, methods: Sequence[Method], subject: Subject) -> list[str]:
+    def evidence_heads(self, methods: Sequence[Method], subject: ClassTarget) -> list[str]:
         """What stands above the columns, where the rows are methods."""
         several = len(methods) > 1 and subject.against is not None
         return [*map(self.names.name, subject.classes), "Difference"] if several else []
 
-    def evidence_words(self, methods: Sequence[Method], subject: Subject) -> str:
+    def evidence_words(self, methods: Sequence[Method], subject: ClassTarget) -> str:
         """What a reader must know of the evidence by these methods."""
         by = ", ".join(EVIDENCE[method] for method in methods)
         what = f"What speaks for {self.words(subject)}, before the softmax · {by}"
         return self.caption(f"{what} · blue: against, red: for")
 
-    def words(self, subject: Subject) -> str:
+    def words(self, subject: ClassTarget) -> str:
         """The class, or the class and the one that it is compared with."""
         return " rather than ".join(self.names.name(index) for index in subject.classes)
 

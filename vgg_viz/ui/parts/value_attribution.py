@@ -11,7 +11,7 @@ from vgg_viz.export.number_format import figure, signed
 from vgg_viz.export.scripts import AttributionRun
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
-    Question,
+    AttributionSpec,
     attribute,
     reach,
 )
@@ -20,7 +20,7 @@ from vgg_viz.links import ATTRIBUTIONS, INPUT
 from vgg_viz.serving.results import Span
 from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.state.trail import Stop
+from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.ui.widgets.color_grid import ColorGrid
@@ -38,13 +38,13 @@ BEYOND = "one number in 200 lies beyond the scale"
 
 
 @dataclass(frozen=True)
-class Traced:
+class ValueAttribution:
     """What one value of these maps comes from."""
 
     maps: LayerMaps
-    question: Question
+    question: AttributionSpec
 
-    def for_export(self) -> "Traced":
+    def for_export(self) -> "ValueAttribution":
         """The same for what is made outside of runs."""
         return replace(self, maps=self.maps.for_export())
 
@@ -160,7 +160,7 @@ class Traced:
         back_to = self.question.back_to
         return "the pixels" if back_to == INPUT else back_to
 
-    def others(self) -> dict[str, "Traced"]:
+    def others(self) -> dict[str, "ValueAttribution"]:
         """The same of another map that is strong there, and of a network that nobody trained."""
         asked, maps = self.question, self.maps
         there = maps.values()[:, asked.row, asked.column].copy()
@@ -172,12 +172,14 @@ class Traced:
             found["untrained"] = replace(self, maps=replace(maps, network=network))
         return found
 
-    def stops(self) -> dict[int, Stop]:
+    def stops(self) -> dict[int, TrailStep]:
         """Where each of the strongest maps brings most, by its number."""
         found = self.found()
         places = {index + 1: found.place(index) for index in strongest(found)}
         back_to = self.question.back_to
-        return {number: Stop(back_to, number, place) for number, place in places.items() if place}
+        return {
+            number: TrailStep(back_to, number, place) for number, place in places.items() if place
+        }
 
     def script_run(self) -> AttributionRun:
         """How a script of one's own makes the same."""
@@ -210,7 +212,7 @@ def strongest(found: Attribution) -> list[int]:
     return [*adding.tolist(), *taking.tolist()]
 
 
-def sum_words(asked: Question, found: Attribution) -> str:
+def sum_words(asked: AttributionSpec, found: Attribution) -> str:
     """What all adds up to, where it adds up to the value, in one line."""
     if asked.method not in WITH_A_SUM:
         return ""
@@ -219,7 +221,7 @@ def sum_words(asked: Question, found: Attribution) -> str:
     return f"{what}, {rest}, together {together}: the network’s value before its ReLU"
 
 
-def summands(asked: Question, found: Attribution) -> tuple[str, str]:
+def summands(asked: AttributionSpec, found: Attribution) -> tuple[str, str]:
     """What is looked at, and what is not, with what each brings."""
     what = "pixels" if asked.back_to == INPUT else f"maps of {asked.back_to}"
     rest, number = "biases", sum(found.biases.values())
@@ -228,7 +230,7 @@ def summands(asked: Question, found: Attribution) -> tuple[str, str]:
     return f"{what} {signed(found.total)}", f"{rest} {signed(number)}"
 
 
-def in_square(values: np.ndarray, found: Attribution, asked: Question) -> np.ndarray:
+def in_square(values: np.ndarray, found: Attribution, asked: AttributionSpec) -> np.ndarray:
     """Values ``(n, rows, columns)`` in squares: what lies beyond the border is zero."""
     sides = zip(found.area, reach(asked), strict=True)
     margins = [(side.start - whole.start, whole.stop - side.stop) for side, whole in sides]

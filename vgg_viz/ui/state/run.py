@@ -8,7 +8,7 @@ from time import perf_counter
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.serving.locks import SLICE_SECONDS
+from vgg_viz.serving.locks import POLL_SECONDS
 
 
 class PageRun:
@@ -62,7 +62,7 @@ class PageRun:
         now = perf_counter()
         if share == 0:
             self._told, self._progress = now, None
-        elif now - self._told > SLICE_SECONDS:
+        elif now - self._told > POLL_SECONDS:
             self._told, self._progress = now, (share, words)
             self._slot.progress(share, words)
             self._said_so = True

@@ -16,7 +16,7 @@ KEY = "walk"
 REVEALED = "revealed"
 
 
-class Stop(NamedTuple):
+class TrailStep(NamedTuple):
     """A value of a map: its layer, the map's number (from 1) and the position (from 0)."""
 
     layer: str
@@ -30,7 +30,7 @@ class Stop(NamedTuple):
         return f"{self.layer} {self.channel} ({row + 1}, {column + 1})"
 
 
-def to(here: Stop, about: Hashable) -> list[Stop]:
+def to(here: TrailStep, about: Hashable) -> list[TrailStep]:
     """The way to this stop, which is its end; only itself where no way was walked to it."""
     walked_in, stops = st.session_state.get(KEY, (None, []))
     if walked_in != about or here not in stops:
@@ -38,13 +38,13 @@ def to(here: Stop, about: Hashable) -> list[Stop]:
     return list(stops[: stops.index(here) + 1])
 
 
-def on(here: Stop, there: Stop, about: Hashable) -> None:
+def on(here: TrailStep, there: TrailStep, about: Hashable) -> None:
     """A callback's work: go a step back, from this stop to that one."""
     st.session_state[KEY] = (about, [*to(here, about), there])
     go(there)
 
 
-def go(stop: Stop) -> None:
+def go(stop: TrailStep) -> None:
     """A callback's work: go to a stop, and to the top of the page, where its map is."""
     selection.choose(stop.channel, stop.position, layer=stop.layer)
     reveal(walked=True)
@@ -62,6 +62,6 @@ def revealed() -> tuple[int, bool]:
     return times, walked
 
 
-def words(stops: Sequence[Stop]) -> list[str]:
+def words(stops: Sequence[TrailStep]) -> list[str]:
     """The way as it is shown: nothing where it is only a place."""
     return [stop.words for stop in stops] if len(stops) > 1 else []

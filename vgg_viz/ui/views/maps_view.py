@@ -4,7 +4,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.image_io.picture import Picture
-from vgg_viz.interpretability.attribution.attribution_pass import Question
+from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
 from vgg_viz.links import Order
 from vgg_viz.model.architecture import ConvLayer, format_shape
 from vgg_viz.model.network import Network
@@ -62,7 +62,7 @@ def introduce(layer: ConvLayer) -> None:
 
 
 def show_maps(
-    maps: LayerMaps, count: int, order: Order, appearance: Appearance, asked: Question | None
+    maps: LayerMaps, count: int, order: Order, appearance: Appearance, asked: AttributionSpec | None
 ) -> None:
     """Show maps, or what a value of theirs comes from, and beside them the one that was picked."""
     top = st.container()

@@ -16,7 +16,7 @@ from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison
 from vgg_viz.ui.parts.comparison import Compared
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.parts.predictions import Answers, Subject
+from vgg_viz.ui.parts.predictions import ClassTarget, Predictions
 from vgg_viz.ui.state import component_values, mode, selection
 from vgg_viz.ui.state.selection import Position
 from vgg_viz.ui.state.shared_instance import results
@@ -36,7 +36,7 @@ LARGEST_TILE = 448  # CSS pixels: twice the photograph
 ABREAST = 4  # maps that count: their titles have two numbers
 HALF = 560  # CSS pixels: what two pictures have beside each other
 
-Sides = Sequence[tuple[str, Answers]]  # with what each is called, where there are two
+Sides = Sequence[tuple[str, Predictions]]  # with what each is called, where there are two
 
 UNSOUND = (
     "The network's answer is no number: with these weights, values grow beyond what single "
@@ -121,26 +121,26 @@ def answered(sides: Sequence[tuple[str, LayerMaps]], names: ClassNames) -> Sides
 
     The page says what is missing.
     """
-    answers: list[tuple[str, Answers]] = []
+    answers: list[tuple[str, Predictions]] = []
     for heading, maps in sides:
         dense = chosen_dense.load_dense(maps.network.weights)
         if dense:
-            answers.append((heading, Answers(maps, dense, names)))
+            answers.append((heading, Predictions(maps, dense, names)))
         elif not answers:
             break
     return answers
 
 
-def subject_of(answers: Answers) -> Subject:
+def subject_of(answers: Predictions) -> ClassTarget:
     """The class that is looked into, the most likely one if none is chosen, and its rival."""
     chosen = state.number("class")
     if chosen is None:
         (chosen,) = answers.answer().most_likely(1)
     against = state.number("against")
-    return Subject(chosen, against if against != chosen else None)
+    return ClassTarget(chosen, against if against != chosen else None)
 
 
-def abreast(answers: Sides, show_one: Callable[[str, Answers], None]) -> None:
+def abreast(answers: Sides, show_one: Callable[[str, Predictions], None]) -> None:
     """Show something of every side in a column of its own; it is given a name for its widgets."""
     columns = st.columns(len(answers), gap="large")
     for index, (column, (heading, one)) in enumerate(zip(columns, answers, strict=True)):
@@ -151,7 +151,7 @@ def abreast(answers: Sides, show_one: Callable[[str, Answers], None]) -> None:
 
 
 def show_on_one_screen(
-    answers: Answers, subject: Subject, count: int, methods: Sequence[Method]
+    answers: Predictions, subject: ClassTarget, count: int, methods: Sequence[Method]
 ) -> None:
     """Show the evidence beside the list: without words there is room for both."""
     # A long list must not push the picture down.
@@ -162,7 +162,7 @@ def show_on_one_screen(
         show_list("0", answers, subject, count)
 
 
-def show_lists(answers: Sides, subject: Subject, count: int) -> None:
+def show_lists(answers: Sides, subject: ClassTarget, count: int) -> None:
     """Show the most likely classes; those of one picture beside it."""
     show_one = partial(show_list, subject=subject, count=count)
     if len(answers) > 1:
@@ -175,7 +175,7 @@ def show_lists(answers: Sides, subject: Subject, count: int) -> None:
             show_one("0", answers[0][1])
 
 
-def show_list(name: str, answers: Answers, subject: Subject, count: int) -> None:
+def show_list(name: str, answers: Predictions, subject: ClassTarget, count: int) -> None:
     """Show the most likely classes of one answer."""
     label = f"What {answers.maps.network.label} takes {answers.maps.picture.title} for"
     found = answers.answer()
@@ -184,7 +184,7 @@ def show_list(name: str, answers: Answers, subject: Subject, count: int) -> None
     st.caption(text_blocks.escape_marks(line))
 
 
-def show_evidence(answers: Sides, subject: Subject, methods: Sequence[Method]) -> None:
+def show_evidence(answers: Sides, subject: ClassTarget, methods: Sequence[Method]) -> None:
     """Show which places of the picture speak for the class, and which against it."""
     st.subheader(f"What speaks for {text_blocks.escape(answers[0][1].words(subject))}")
     text_blocks.prose(
@@ -201,7 +201,7 @@ def show_evidence(answers: Sides, subject: Subject, methods: Sequence[Method]) -
         show_reading(answers, subject, methods)
 
 
-def show_reading(answers: Sides, subject: Subject, methods: Sequence[Method]) -> None:
+def show_reading(answers: Sides, subject: ClassTarget, methods: Sequence[Method]) -> None:
     """Say how the evidence is to be read, and what it adds up to."""
     if mode.is_explained():
         return
@@ -212,7 +212,9 @@ def show_reading(answers: Sides, subject: Subject, methods: Sequence[Method]) ->
             st.markdown(f"{text_blocks.escape(heading)}: {sentence}" if heading else sentence)
 
 
-def sentences(answers: Answers, subject: Subject, methods: Sequence[Method]) -> Iterator[str]:
+def sentences(
+    answers: Predictions, subject: ClassTarget, methods: Sequence[Method]
+) -> Iterator[str]:
     """Where nothing speaks for a class, and what adds up to its logit."""
     for index in subject.classes:
         name = text_blocks.escape(answers.names.name(index))
@@ -229,7 +231,9 @@ def sentences(answers: Answers, subject: Subject, methods: Sequence[Method]) -> 
             )
 
 
-def show_places(name: str, answers: Answers, subject: Subject, methods: Sequence[Method]) -> None:
+def show_places(
+    name: str, answers: Predictions, subject: ClassTarget, methods: Sequence[Method]
+) -> None:
     """Show the evidence over the photograph, its sum, and the way to its files."""
     place = grid.Place(
         f"evidence-{name}",
@@ -249,7 +253,7 @@ def show_places(name: str, answers: Answers, subject: Subject, methods: Sequence
     )
 
 
-def show_counting(answers: Sides, subject: Subject, side: Side, count: int) -> None:
+def show_counting(answers: Sides, subject: ClassTarget, side: Side, count: int) -> None:
     """Show the maps without which the class's logit would be lowest, or highest."""
     st.subheader("Maps that count")
     text_blocks.prose(
@@ -260,7 +264,9 @@ def show_counting(answers: Sides, subject: Subject, side: Side, count: int) -> N
     abreast(answers, partial(show_maps, subject=subject, side=side, count=count))
 
 
-def show_maps(name: str, answers: Answers, subject: Subject, side: Side, count: int) -> None:
+def show_maps(
+    name: str, answers: Predictions, subject: ClassTarget, side: Side, count: int
+) -> None:
     """Show the maps that count for one answer, and the way to their files."""
     numbers = answers.counting(subject, side, count)
     if not numbers:

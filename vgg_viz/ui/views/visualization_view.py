@@ -9,11 +9,11 @@ from vgg_viz.interpretability.feature_visualization.optimization import picture_
 from vgg_viz.links import EXCITATIONS, MOST_SEEDS, RECIPES, NetworkChoice
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
-from vgg_viz.serving.optimization_worker import Subject
+from vgg_viz.serving.optimization_worker import OptimizationSpec
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, optimized_images, pasted_image, patch_grids
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.parts.optimized_images import Made
+from vgg_viz.ui.parts.optimized_images import OptimizedImages
 from vgg_viz.ui.state.shared_instance import results
 from vgg_viz.ui.widgets import controls, own_pictures, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
@@ -48,7 +48,7 @@ def show(notice: DeltaGenerator) -> None:
     if kind == "patches":
         show_patches(layer, count, networks)
         return
-    subjects = [Subject(network, layer, seed, recipe) for network in networks]
+    subjects = [OptimizationSpec(network, layer, seed, recipe) for network in networks]
     show_made(subjects, count)
     if pastes:
         pasted_image.show(LayerMaps(results(), networks[0], chosen, layer), subjects[0])
@@ -75,7 +75,7 @@ def show_patches(layer: ConvLayer, count: int, networks: Sequence[Network]) -> N
     )
 
 
-def show_made(subjects: Sequence[Subject], count: int) -> None:
+def show_made(subjects: Sequence[OptimizationSpec], count: int) -> None:
     """Show pictures that are made for the channels, while they are made."""
     layer, found = subjects[0].layer, results()
     side = picture_side(layer)
@@ -88,7 +88,8 @@ def show_made(subjects: Sequence[Subject], count: int) -> None:
         "feature-visualization)." + room_around(layer)
     )
     optimized_images.show(
-        [Made(one, patch_grids.read(found, one.network, layer)) for one in subjects], count
+        [OptimizedImages(one, patch_grids.read(found, one.network, layer)) for one in subjects],
+        count,
     )
 
 

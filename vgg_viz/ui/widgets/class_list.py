@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from vgg_viz.export.number_format import signed
-from vgg_viz.interpretability.class_evidence.evidence import Answer
+from vgg_viz.interpretability.class_evidence.evidence import Prediction
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.ui import state
@@ -16,7 +16,9 @@ from vgg_viz.ui.widgets import components
 CHOSEN = "class"
 
 
-def show(key: str, label: str, answer: Answer, names: ClassNames, chosen: int, count: int) -> None:
+def show(
+    key: str, label: str, answer: Prediction, names: ClassNames, chosen: int, count: int
+) -> None:
     """Show the ``count`` most likely classes as rows with bars; a click chooses one.
 
     Args:
@@ -38,7 +40,7 @@ def show(key: str, label: str, answer: Answer, names: ClassNames, chosen: int, c
     components.mount("class_list", key, components.pack(header), pick(key))
 
 
-def row(answer: Answer, names: ClassNames, index: int, chosen: bool) -> dict[str, object]:
+def row(answer: Prediction, names: ClassNames, index: int, chosen: bool) -> dict[str, object]:
     """What the component has to know of a class."""
     share = float(answer.probabilities[index])
     name = names.name(index)
