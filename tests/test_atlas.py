@@ -27,9 +27,11 @@ def store(tmp_path):
     return ImageStore(tmp_path / FOLDER, "mine")
 
 
-def make(store, layers, workshop=None, tell=lambda *_: None, seed=1, recipe="recipe"):
+def make(store, layers, workshop=None, tell=lambda *_: None, seed=1, parametrization="regularized"):
     workshop = workshop or Workshop()
-    atlas.make(store, NETWORK, layers, seed, recipe, tell, making=workshop.making, batch_size=four)
+    atlas.make(
+        store, NETWORK, layers, seed, parametrization, tell, making=workshop.making, batch_size=four
+    )
     return workshop
 
 
@@ -38,8 +40,8 @@ def test_all_channels_of_the_layers_are_made(store):
     make(store, [FIRST, EYES], tell=lambda layer, done, left: told.append((layer.name, done)))
     for layer in (FIRST, EYES):
         for channel in range(1, layer.filters + 1):
-            found = store.read(Series(layer.name, 1, "recipe"), channel)
-            np.testing.assert_array_equal(found.pixels, picture(layer, channel, 1, "recipe"))
+            found = store.read(Series(layer.name, 1, "regularized"), channel)
+            np.testing.assert_array_equal(found.pixels, picture(layer, channel, 1, "regularized"))
             assert (found.value, found.steps) == (STEPS * channel, STEPS)
     assert told[:3] == [("block1_conv1", 0), ("block1_conv1", 4), ("block1_conv1", 8)]
     assert told[-1] == ("block2_conv1", 128)
@@ -60,7 +62,7 @@ def test_what_is_there_is_not_made_again_and_what_is_damaged_is(store):
     assert len(begun) == 9
     assert make(store, [FIRST]).begun == []
     assert len(make(store, [FIRST], seed=2).begun) == 16
-    assert len(make(store, [FIRST], recipe="plain").begun) == 16
+    assert len(make(store, [FIRST], parametrization="pixels").begun) == 16
 
 
 def test_a_picture_without_a_value_is_not_kept(store):
@@ -68,7 +70,7 @@ def test_a_picture_without_a_value_is_not_kept(store):
         making.values = np.where(np.array(making.channels) == 2, np.nan, making.values)
 
     make(store, [FIRST], Workshop(spoil))
-    assert store.read(Series(FIRST.name, 1, "recipe"), 2) is None
+    assert store.read(Series(FIRST.name, 1, "regularized"), 2) is None
     assert len(list(store.folder.iterdir())) == 63
 
 
@@ -77,8 +79,8 @@ def test_who_asks_for_nothing_gets_the_first_three_blocks():
     assert [layer.name for layer in asked.layers] == [
         layer.name for layer in VGG19.conv_layers if layer.block <= 3
     ]
-    assert (asked.seed, asked.recipe) == (1, "recipe")
-    asked = atlas.parser().parse_args(["block4_conv2", "--seed", "7", "--recipe", "plain"])
+    assert (asked.seed, asked.parametrization) == (1, "regularized")
+    asked = atlas.parser().parse_args(["block4_conv2", "--seed", "7", "--recipe", "pixels"])
     assert (asked.layers, asked.seed) == ([VGG19.conv_layer("block4_conv2")], 7)
 
 

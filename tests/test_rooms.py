@@ -13,7 +13,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Each may import from those before it, and from itself.
 ROOMS = (
-    "",  # the core
+    "option",  # the one module of that name, and the version
+    "downloads",
+    "model",
+    "image_io",
+    "interpretability",
+    "export",
+    "",  # links, tours, samples, views
     "serving",
     "ui",  # nothing but the rooms in it
     "ui/state",
@@ -26,6 +32,8 @@ ROOMS = (
 
 def room(path: Path) -> str:
     """The room in which a module stands; a component's own folder is part of its room."""
+    if path in (PACKAGE / "option.py", PACKAGE / "__init__.py"):
+        return "option"
     folder = path.parent.relative_to(PACKAGE).as_posix().removeprefix(".")
     inside = [name for name in ROOMS if f"{folder}/".startswith(f"{name}/" * bool(name))]
     return max(inside, key=len)
@@ -70,7 +78,7 @@ def test_imports_go_one_way(path):
 def test_streamlit_is_in_the_page_only_and_threads_are_not_in_the_core(path):
     roots = {name.split(".")[0] for name in imported(path)}
     assert "streamlit" not in roots
-    if room(path) == "":
+    if ROOMS.index(room(path)) < ROOMS.index("serving"):
         # Locks may be: Keras and Matplotlib have state of their own, which threads would confuse.
         assert "concurrent" not in roots
         assert "Thread(" not in path.read_text(encoding="utf-8")
@@ -84,6 +92,19 @@ def test_every_view_is_a_module_and_nothing_else_stands_among_them():
 def test_all_modules_are_in_a_room():
     assert {room(path) for path in MODULES} == set(ROOMS)
     assert {path.name for path in (PACKAGE / "ui").glob("*.py")} == {"__init__.py"}
+
+
+def test_packages_of_the_core_have_a_docstring_and_at_most_nine_modules():
+    core = ROOMS[ROOMS.index("downloads") : ROOMS.index("")]
+    for package in (file.parent for name in core for file in (PACKAGE / name).rglob("__init__.py")):
+        inside = [*package.glob("[!_]*.py"), *package.glob("*/__init__.py")]
+        assert len(inside) <= 9, package
+        assert ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
+
+
+def test_no_two_modules_have_one_name():
+    names = [path.stem for path in MODULES if path.stem != "__init__"]
+    assert {name for name in names if names.count(name) > 1} == set()
 
 
 def test_whoever_takes_over_finds_every_module():

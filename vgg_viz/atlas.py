@@ -21,7 +21,11 @@ from vgg_viz.interpretability.feature_visualization.optimization import (
     OptimizedImage,
     batch_size,
 )
-from vgg_viz.links import FIELDS, RECIPES, LinkError, Recipe
+from vgg_viz.interpretability.feature_visualization.parametrizations import (
+    PARAMETRIZATIONS,
+    Parametrization,
+)
+from vgg_viz.links import FIELDS, LinkError
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.model.network import Network, import_keras
 from vgg_viz.model.weights import (
@@ -38,7 +42,7 @@ INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 # Called with the layer, how many of its channels are there, and the seconds that the others take.
 Tell = Callable[[ConvLayer, int, float], None]
 
-Make = Callable[[Network, ConvLayer, Sequence[int], int, Recipe], OptimizationRun]
+Make = Callable[[Network, ConvLayer, Sequence[int], int, Parametrization], OptimizationRun]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         store.prepare()
         print(f"{weights.label}: {store.folder}")
-        make(store, network_of(weights), asked.layers, asked.seed, asked.recipe, show)
+        make(store, network_of(weights), asked.layers, asked.seed, asked.parametrization, show)
     except KeyboardInterrupt:
         print("\nStopped. What is finished is kept, and the next atlas goes on from there.")
         return INTERRUPTED
@@ -70,7 +74,7 @@ def make(
     network: Network,
     layers: Sequence[ConvLayer],
     seed: int,
-    recipe: Recipe,
+    parametrization: Parametrization,
     tell: Tell,
     *,
     making: Make = OptimizationRun,
@@ -82,13 +86,13 @@ def make(
         OSError: they cannot be kept.
     """
     for layer in layers:
-        series = Series(layer.name, seed, recipe)
+        series = Series(layer.name, seed, parametrization)
         channels = range(1, layer.filters + 1)
         lacking = [channel for channel in channels if store.read(series, channel) is None]
         size, start = batch_size(layer), monotonic()
         tell(layer, layer.filters - len(lacking), 0.0)
         for first in range(0, len(lacking), size):
-            batch = making(network, layer, lacking[first : first + size], seed, recipe)
+            batch = making(network, layer, lacking[first : first + size], seed, parametrization)
             store.save(series, made_by(batch))
             after = lacking[first + size :]
             seconds = (monotonic() - start) / (first // size + 1) * ceil(len(after) / size)
@@ -147,9 +151,27 @@ def parser() -> argparse.ArgumentParser:
     )
     seed = FIELDS["seed"].default
     asked.add_argument("--seed", type=seed_in, default=seed, help=f"what they start from; {seed}")
-    asked.add_argument("--recipe", choices=tuple(RECIPES), default=FIELDS["recipe"].default)
+    asked.add_argument(
+        "--parametrization",
+        "--recipe",  # its name in earlier versions, as its values' are read
+        type=parametrization_in,
+        default=FIELDS["parametrization"].default,
+        metavar="{" + ",".join(PARAMETRIZATIONS) + "}",
+    )
     asked.add_argument("--untrained", action="store_true", help="of the untrained network")
     return asked
+
+
+def parametrization_in(text: str) -> str:
+    """Return the name of the parametrization that an argument means.
+
+    Raises:
+        argparse.ArgumentTypeError: there is none of that name.
+    """
+    try:
+        return str(FIELDS["parametrization"].read([text]))
+    except LinkError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def seed_in(text: str) -> int:

@@ -1,88 +1,71 @@
-"""What a link to the page may say: every control's name in the address, and its values.
+"""Links to the page: every control's name in the address, and its values.
 
-A view of the page is a handful of plain values. In the address a choice stands under its label
-(``layer=5 · block3_conv1``), a number as a number; what is not named there has its default.
+A view of the page is a handful of plain values. In the address a choice stands under its name
+(``layer=block3_conv1``), a number as a number; defaults are left out. Labels, and names of earlier
+versions, are still read.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal
 from urllib.parse import parse_qsl, quote_plus
 
+from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES, SCALES
+from vgg_viz.image_io.picture import FITS
+from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
+from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, SIDES
+from vgg_viz.interpretability.feature_visualization.parametrizations import (
+    EXAMPLES,
+    PARAMETRIZATIONS,
+)
+from vgg_viz.interpretability.map_orders import ORDERS
 from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.networks import NETWORKS
+from vgg_viz.option import Name, Option, by_name
 from vgg_viz.samples import SAMPLES
 from vgg_viz.views import VIEWS
 
 Value = str | int | bool | tuple[str, ...] | tuple[int, ...] | None
-Name = TypeVar("Name", bound=str)
 
-NetworkChoice = Literal["imagenet", "untrained"]
-Scale = Literal["own", "layer", "zero"]
-PairScale = Literal["pair", "layer", "own"]
-Order = Literal["number", "mean", "maximum", "variance", "active"]
 Comparison = Literal["none", "picture", "network", "preprocessing"]
-Fit = Literal["stretch", "crop"]
-EvidenceChoice = Literal["away", "gradcam", "hirescam", "layercam", "all"]
-Side = Literal["for", "against"]
-Excitation = Literal["patches", "made"]
-Recipe = Literal["recipe", "plain"]
-Attributing = Literal["contribution", "gradient", "guided", "deconvnet", "integrated"]
 
 ROBIN, OWN = "robin", "own"
-
-VIEW_LABELS = {view.name: view.label for view in VIEWS.values()}
-PICTURES = {sample.name: sample.title for sample in SAMPLES} | {ROBIN: "Robin", OWN: "Your own"}
-SOURCES = {"upload": "Upload", "camera": "Camera"}
-FITS: dict[Fit, str] = {"stretch": "Stretched", "crop": "Cropped"}
-LAYERS = {layer.name: layer.title for layer in VGG19.conv_layers}
-BLOCKS = {str(block): str(block) for block in range(1, len(VGG19.blocks) + 1)}
-SCALES: dict[Scale, str] = {"own": "Each tile", "layer": "Layer", "zero": "Around 0"}
-COLOR_MAPS = {
-    "gray": "Gray",
-    "viridis": "Viridis",
-    "magma": "Magma",
-    "cividis": "Cividis",
-    "gray_r": "Gray, inverted",
-}
-ORDERS: dict[Order, str] = {
-    "number": "Number",
-    "mean": "Mean",
-    "maximum": "Maximum",
-    "variance": "Variance",
-    "active": "Share of active positions",
-}
-NETWORKS: dict[NetworkChoice, str] = {"imagenet": "ImageNet", "untrained": "Untrained"}
-COMPARISONS: dict[Comparison, str] = {
-    "none": "Nothing",
-    "picture": "Another picture",
-    "network": "The other network",
-    "preprocessing": "Wrong preprocessing",
-}
-PAIR_SCALES: dict[PairScale, str] = {"pair": "Each pair", "layer": "Layer", "own": "Each tile"}
-EVIDENCE: dict[EvidenceChoice, str] = {
-    "away": "Taking away",
-    "gradcam": "Grad-CAM",
-    "hirescam": "HiResCAM",
-    "layercam": "LayerCAM",
-    "all": "All four",
-}
-SIDES: dict[Side, str] = {"for": "For it", "against": "Against it"}
-EXCITATIONS: dict[Excitation, str] = {"patches": "Patches", "made": "Made"}
-RECIPES: dict[Recipe, str] = {"recipe": "With the recipe", "plain": "Plain pixels"}
 STEP, INPUT = "step", "input"
-BACK_TO = {STEP: "One layer", INPUT: "The pixels"} | LAYERS
-ATTRIBUTIONS: dict[Attributing, str] = {
-    "contribution": "Contribution",
-    "gradient": "Gradient",
-    "guided": "Guided backpropagation",
-    "deconvnet": "Deconvnet",
-    "integrated": "Integrated gradients",
+NEXT, ALL = "next", "all"
+
+PICTURES: Mapping[str, Option] = by_name(
+    *(Option(sample.name, sample.title) for sample in SAMPLES),
+    Option(ROBIN, "Robin"),
+    Option(OWN, "Your own"),
+)
+SOURCES: Mapping[str, Option] = by_name(Option("upload", "Upload"), Option("camera", "Camera"))
+LAYERS: Mapping[str, Option] = by_name(
+    *(Option(layer.name, layer.title) for layer in VGG19.conv_layers)
+)
+BLOCKS: Mapping[str, Option] = by_name(
+    *(Option(str(block), str(block)) for block in range(1, len(VGG19.blocks) + 1))
+)
+COMPARISONS: Mapping[Comparison, Option] = by_name(
+    Option("none", "Nothing"),
+    Option("picture", "Another picture"),
+    Option("network", "The other network"),
+    Option("preprocessing", "Wrong preprocessing"),
+)
+SHOWN_AS: Mapping[str, Option] = by_name(
+    Option("side", "Side by side"), Option("difference", "Difference")
+)
+EVIDENCE: Mapping[str, Option] = {
+    **EVIDENCE_METHODS,
+    ALL: Option(ALL, "All methods", old=("All four",)),
 }
-NEXT = "next"
-SEEN_IN = {NEXT: "The next layer"} | LAYERS
-SHOWN_AS = {"side": "Side by side", "difference": "Difference"}
+BACK_TO: Mapping[str, Option] = {
+    STEP: Option(STEP, "One layer"),
+    INPUT: Option(INPUT, "The pixels"),
+    **LAYERS,
+}
+LATER_LAYERS: Mapping[str, Option] = {NEXT: Option(NEXT, "The next layer"), **LAYERS}
 
 
 class LinkError(ValueError):
@@ -91,9 +74,9 @@ class LinkError(ValueError):
 
 @dataclass(frozen=True)
 class Choice(Generic[Name]):
-    """One of a few values, each with its label; the first is the default unless one is named."""
+    """One of a few options; the first is the default unless one is named."""
 
-    options: Mapping[Name, str]
+    options: Mapping[Name, Option]
     default: Name = ""  # type: ignore[assignment]  # the first option takes its place
 
     def __post_init__(self) -> None:
@@ -101,36 +84,38 @@ class Choice(Generic[Name]):
         object.__setattr__(self, "default", self.default or next(iter(self.options)))
 
     def read(self, texts: Sequence[str]) -> Name:
-        """The value of that label; a value's own name will do as well."""
+        """Return the name of the option that a text means: by its name, its label or an old one.
+
+        Raises:
+            LinkError: no option has that name or label.
+        """
         text = texts[-1]
-        for value, label in self.options.items():
-            if text.casefold() in (value.casefold(), label.casefold()):
-                return value
-        labels = ", ".join(self.options.values())
-        raise LinkError(f"expected one of {labels}, got {shortened(text)}")
+        for name, option in self.options.items():
+            known = (str(name), option.label, *option.old)
+            if text.casefold() in map(str.casefold, known):
+                return name
+        raise LinkError(f"expected one of {', '.join(self.options)}, got {shortened(text)}")
 
     def write(self, value: Value) -> tuple[str, ...]:
-        """That value's label."""
-        labels: Mapping[Any, str] = self.options
-        return (labels[value],)
+        """Return the option's name, as an address has it."""
+        return (str(value),)
 
 
 @dataclass(frozen=True)
 class Several:
-    """Any of a few values, each with its label."""
+    """Any of a few options."""
 
-    options: Mapping[str, str]
+    options: Mapping[str, Option]
     default: tuple[str, ...]
 
     def read(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """The values of those labels, in the order of the options."""
+        """Return the options' names, in the order of the options."""
         chosen = {Choice(self.options).read([text]) for text in texts if text}
         return tuple(value for value in self.options if value in chosen)
 
     def write(self, value: Value) -> tuple[str, ...]:
-        """Those values' labels; one empty text says that none is chosen."""
-        labels: Mapping[Any, str] = self.options
-        chosen = tuple(labels[name] for name in value or ())  # type: ignore[union-attr]
+        """Return the options' names; one empty text says that none is chosen."""
+        chosen = tuple(str(name) for name in value or ())  # type: ignore[union-attr]
         return chosen or ("",)
 
 
@@ -217,9 +202,9 @@ SIDE = VGG19.input_side
 PAGE_FILTERS = PAGE_CHANNELS = 16
 MOST_STEPS = 100
 MOST_PARTS = 200
-MOST_ANSWERS = 20
+MOST_CLASSES = 20
 MOST_SEEDS = 9999
-MOST_SILENCED = 16
+MOST_ABLATED = 16
 # By Keras' numbers, which begin with 0. None: the most likely one, and none to compare it with.
 CLASS = Number(VGG19.classes - 1, counts=False, smallest=0)
 FEWEST_CHANNELS = min(layer.channels for layer in VGG19.block_ends)
@@ -233,7 +218,7 @@ OTHERS = re.compile("(?i)embed|embed_options|debug|utm_.*|fbclid|gclid")
 
 FIELDS: Mapping[str, Field] = MappingProxyType(
     {
-        "view": Choice(VIEW_LABELS),
+        "view": Choice(VIEWS),
         "picture": Choice(PICTURES),
         "source": Choice(SOURCES),
         "fit": Choice(FITS),
@@ -244,20 +229,20 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "filter_page": Number(MOST_FILTERS // PAGE_FILTERS, 1),
         "channel_page": Number(MOST_CHANNELS // PAGE_CHANNELS, 1),
         "maps": Number(MOST_FILTERS, 64),
-        "excited_by": Choice(EXCITATIONS),
-        "made": Number(MOST_FILTERS, 16),
-        "recipe": Choice(RECIPES),
+        "examples": Choice(EXAMPLES),
+        "images": Number(MOST_FILTERS, 16),
+        "parametrization": Choice(PARAMETRIZATIONS),
         "seed": Number(MOST_SEEDS, 1, counts=False),
         "paste": Switch(),
         "blocks": Several(BLOCKS, tuple(BLOCKS)),
         "block_maps": Number(MOST_FILTERS, 64),
         "beside": Switch(),
         "filter_channel": Number(MOST_CHANNELS, 1),
-        "answers": Number(MOST_ANSWERS, 5),
+        "classes": Number(MOST_CLASSES, 5),
         "class": CLASS,
         "against": CLASS,
         "evidence": Choice(EVIDENCE),
-        "counting": Number(VGG19.block_ends[-1].filters, 8),
+        "important_maps": Number(VGG19.block_ends[-1].filters, 8),
         "side": Choice(SIDES),
         "scale": Choice(SCALES),
         "colors": Choice(COLOR_MAPS),
@@ -271,16 +256,30 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "row": Number(SIDE),
         "column": Number(SIDE),
         "back_to": Choice(BACK_TO),
-        "attributed": Choice(ATTRIBUTIONS),
+        "attribution": Choice(ATTRIBUTION_METHODS),
         "sanity": Switch(),
-        "silenced": Numbers(MOST_FILTERS, MOST_SILENCED),
-        "seen_in": Choice(SEEN_IN),
+        "ablated": Numbers(MOST_FILTERS, MOST_ABLATED),
+        "later_layer": Choice(LATER_LAYERS),
         "lecture": Switch(),
         "tour": Number(MOST_STEPS, counts=False),
         "own_tour": Number(MOST_STEPS),
         "answer": Switch(),
     }
 )
+
+
+# Names of fields in links of earlier versions.
+OLD_FIELDS = {
+    "colours": "colors",
+    "excited_by": "examples",
+    "made": "images",
+    "recipe": "parametrization",
+    "answers": "classes",
+    "counting": "important_maps",
+    "attributed": "attribution",
+    "silenced": "ablated",
+    "seen_in": "later_layer",
+}
 
 
 def read(link: str) -> dict[str, Value]:
@@ -320,18 +319,21 @@ def understand(
     """
     values: dict[str, Value] = {}
     problems: list[str] = []
-    for key, given in texts.items():
+    for name, given in texts.items():
+        key = OLD_FIELDS.get(name, name)
         field = FIELDS.get(key)
         if field is None:
-            if not OTHERS.fullmatch(key):
-                problems.append(f"expected a control of the page, got {shortened(key)}")
+            if not OTHERS.fullmatch(name):
+                problems.append(f"expected a control of the page, got {shortened(name)}")
+            continue
+        if key != name and key in texts:  # a link that has both means the newer one
             continue
         if cuts and isinstance(field, Number):
             given = [field.cut(given[-1])]
         try:
             values[key] = field.read(given)
         except LinkError as error:
-            problems.append(f"{key}: {error}")
+            problems.append(f"{name}: {error}")
     return values, problems
 
 
@@ -361,9 +363,9 @@ def largest(key: str, values: Mapping[str, Value]) -> int | None:
         "filters": filters,
         "channels": layer.channels,
         "maps": filters,
-        "made": filters,
+        "images": filters,
         "channel": filters,
-        "silenced": filters,
+        "ablated": filters,
         "row": height,
         "column": width,
         "filter_channel": FEWEST_CHANNELS,
@@ -404,14 +406,14 @@ def fitted(values: Mapping[str, Value]) -> dict[str, Value]:
         whole["pair_scale"] = FIELDS["pair_scale"].default
     if whole["back_to"] not in backs_of(str(whole["layer"])):
         whole["back_to"] = FIELDS["back_to"].default
-    if whole["seen_in"] not in laters_of(str(whole["layer"])):
-        whole["seen_in"] = FIELDS["seen_in"].default
+    if whole["later_layer"] not in laters_of(str(whole["layer"])):
+        whole["later_layer"] = FIELDS["later_layer"].default
     if whole["channel"] is None:
         whole["row"] = whole["column"] = None
     return whole
 
 
-def scales_of(view: str) -> tuple[Scale, ...]:
+def scales_of(view: str) -> tuple[str, ...]:
     """The scales that a view offers: only weights lie around zero, maps come after a ReLU."""
     return ("own", "layer", "zero") if view == "filters" else ("own", "layer")
 
@@ -430,7 +432,7 @@ def laters_of(layer: str) -> tuple[str, ...]:
 
 def comparisons_of(view: str) -> tuple[Comparison, ...]:
     """What a view can be compared with: patches are of all pictures at hand, and prepared right."""
-    return ("none", "network") if view == "excites" else tuple(COMPARISONS)
+    return ("none", "network") if view == "visualization" else tuple(COMPARISONS)
 
 
 def address(values: Mapping[str, Value]) -> dict[str, list[str]]:

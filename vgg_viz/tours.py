@@ -16,16 +16,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from vgg_viz import links
-from vgg_viz.links import (
-    FIELDS,
-    NETWORKS,
-    OF_THE_VISIT,
-    Choice,
-    LinkError,
-    NetworkChoice,
-    Value,
-    shortened,
-)
+from vgg_viz.links import FIELDS, OF_THE_VISIT, Choice, LinkError, Value, shortened
+from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.samples import ASSETS
 
 BUILT_IN = ASSETS / "tours" / "walkthrough.toml"

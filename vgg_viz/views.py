@@ -1,26 +1,32 @@
 """Views of the page, one record each, in the order of the walkthrough."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from vgg_viz.option import Option, by_name
 
 
 @dataclass(frozen=True)
-class View:
-    """One view: its name in addresses, its label, and its module in ``vgg_viz.ui.views``."""
+class View(Option):
+    """One view of the page.
 
-    name: str
-    label: str
-    module: str
+    module: its module in ``vgg_viz.ui.views``, which has ``show(notice)``.
+    """
+
+    module: str = ""
 
 
-VIEWS = {
-    view.name: view
-    for view in (
-        View("architecture", "Architecture", "architecture_view"),
-        View("filters", "Filters", "filters_view"),
-        View("maps", "Feature maps", "maps_view"),
-        View("excites", "What excites it", "visualization_view"),
-        View("blocks", "Blocks", "blocks_view"),
-        View("classes", "Classes", "prediction_view"),
-        View("conclusion", "Conclusion", "conclusion_view"),
-    )
-}
+VIEWS: Mapping[str, View] = by_name(
+    View("architecture", "Architecture", module="architecture_view"),
+    View("filters", "Filters", module="filters_view"),
+    View("maps", "Feature maps", module="maps_view"),
+    View(
+        "visualization",
+        "Feature visualization",
+        old=("excites", "What excites it"),
+        module="visualization_view",
+    ),
+    View("blocks", "Blocks", module="blocks_view"),
+    View("prediction", "Prediction", old=("classes",), module="prediction_view"),
+    View("conclusion", "Conclusion", module="conclusion_view"),
+)

@@ -1,4 +1,4 @@
-"""What values come from, and what silenced maps change: speed, memory, and others beside it."""
+"""What values come from, and what ablated maps change: speed, memory, and others beside it."""
 
 import subprocess
 import sys
@@ -50,7 +50,7 @@ TIMED = {
 MEMORY_BYTES = 100 * 10**6
 SOME_STEPS = 100  # of integrated gradients from block5_conv4: three of the 50 points
 MUTED = (3, 7)  # maps
-SILENCED = ("block1_conv1", "block3_conv4")
+ABLATED = ("block1_conv1", "block3_conv4")
 LONGER_SECONDS = 0.5  # five turns, each of which waits for one of the others
 
 _fresh = count()
@@ -63,21 +63,23 @@ def rows(effort: Effort) -> Iterator[Row]:
     for name in list(TIMED)[: effort.layers]:
         yield attempt(f"Attribution from {name}", partial(at_once, network, name, effort))
         yield attempt(f"Integrated gradients, {name}", partial(many_points, network, name))
-    for name in SILENCED[-effort.layers :]:
-        yield attempt(f"Silencing {name}", partial(silencing, network, name, effort))
+    for name in ABLATED[-effort.layers :]:
+        yield attempt(f"Silencing {name}", partial(ablation, network, name, effort))
     yield attempt("A forward pass beside it", partial(beside, network, effort))
 
 
 def at_once(network: Network, layer_name: str, effort: Effort) -> Row:
     """Contribution and guided backpropagation, as the page has them, and once more from cache."""
-    shared, methods = shared_for_making(), ("contribution", "guided")
+    shared, methods = shared_for_making(), ("input_x_gradient", "guided_backpropagation")
     clocks = {
         method: timed(partial(found, shared, question(layer_name, method), network))
         for method in methods
     }
     interleaved(1, clocks)  # for warming up
     seconds = interleaved(effort.passes, clocks)
-    kept = timed(partial(found, shared, question(layer_name, "guided"), network, "kept"))
+    kept = timed(
+        partial(found, shared, question(layer_name, "guided_backpropagation"), network, "kept")
+    )
     again = [kept() for _ in range(2)][-1]
     ours = ", ".join(f"{method} {durations(seconds[method])}" for method in methods)
     most = max(middle(one) for one in seconds.values())
@@ -88,15 +90,17 @@ def at_once(network: Network, layer_name: str, effort: Effort) -> Row:
 
 def many_points(network: Network, layer_name: str) -> Row:
     """Integrated gradients: there and back at 50 points. Once, since it may take long."""
-    work = partial(found, shared_for_making(), question(layer_name, "integrated"), network)
+    work = partial(
+        found, shared_for_making(), question(layer_name, "integrated_gradients"), network
+    )
     seconds = timed(work)()
     bound = TIMED[layer_name]
     what = f"the same for {layer_name} by integrated gradients"
     return bounded(what, seconds, bound, duration(seconds), duration(bound))
 
 
-def silencing(network: Network, layer_name: str, effort: Effort) -> Row:
-    """How all later maps change if two are silenced, beside one forward pass from the pixels."""
+def ablation(network: Network, layer_name: str, effort: Effort) -> Row:
+    """How all later maps change if two are ablated, beside one forward pass from the pixels."""
     pixels, layer = cat(), VGG19.conv_layer(layer_name)
     maps = network.feature_maps(pixels, layer_name)
     clocks = {
@@ -106,7 +110,7 @@ def silencing(network: Network, layer_name: str, effort: Effort) -> Row:
     interleaved(1, clocks)  # for warming up
     seconds = interleaved(effort.passes, clocks)
     return Row(
-        f"how two silenced maps of {layer_name} change all later ones",
+        f"how two ablated maps of {layer_name} change all later ones",
         durations(seconds["ours"]),
         baseline=f"{durations(seconds['pass'])}, one forward pass",
         ratio=f"{middle(seconds['ours']) / middle(seconds['pass']):.2f} times",
@@ -136,28 +140,28 @@ def memory(effort: Effort) -> Row:
     if not STATUS.exists():
         raise NotRun("only Linux tells how much of a process' memory is anonymous")
     names = list(TIMED)[: effort.layers]
-    command = [sys.executable, "-m", "tests.bench.attributing", *names[-2:], SILENCED[0]]
+    command = [sys.executable, "-m", "tests.bench.attributing", *names[-2:], ABLATED[0]]
     ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     taken = dict(line.rsplit(" ", 1) for line in ran.stdout.splitlines())
     ours = ", ".join(f"{what} {int(number) / 1e6:.0f} MB" for what, number in taken.items())
     most = max(map(int, taken.values()))
-    what = "anonymous memory that following a value back, and silencing, take at most"
+    what = "anonymous memory that following a value back, and ablation, take at most"
     return bounded(f"{what}, one after the other", most, MEMORY_BYTES, ours, "100 MB each")
 
 
-def measure_memory(deep: list[str], silenced: str) -> Iterator[tuple[str, int]]:
+def measure_memory(deep: list[str], ablated: str) -> Iterator[tuple[str, int]]:
     """The bytes of anonymous memory that each takes at most, where the network is at work."""
     network, shared = Network(UntrainedWeights()), shared_for_making()
     for _ in range(3):
         visit(shared, network)
-    maps, layer = network.feature_maps(cat(), silenced), VGG19.conv_layer(silenced)
+    maps, layer = network.feature_maps(cat(), ablated), VGG19.conv_layer(ablated)
     works: dict[str, Generator[object, None, object]] = {
         **{
             f"{method}, {name}": asked(question(name, method), network)
-            for method in ("contribution", "integrated")
+            for method in ("input_x_gradient", "integrated_gradients")
             for name in deep
         },
-        f"silencing {silenced}": changes(network, layer, maps, MUTED),
+        f"ablation {ablated}": changes(network, layer, maps, MUTED),
     }
     for what, work in works.items():
         shared.memory.tidy()
@@ -189,7 +193,7 @@ def following_back(shared: Shared, network: Network) -> Iterator[None]:
     def look() -> None:
         with suppress(SupersededError):
             while True:
-                found(shared, question(LAST, "integrated"), network, run=run)
+                found(shared, question(LAST, "integrated_gradients"), network, run=run)
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -226,7 +230,7 @@ def found(
 ) -> Attribution:
     """What comes of it, anew if there is no key."""
     work = partial(asked, one, network)
-    long = one.method == "integrated"
+    long = one.method == "integrated_gradients"
     return Results(shared, run).in_steps(key or next(_fresh), work, long=long)
 
 

@@ -55,7 +55,7 @@ def steps(network: Network, layer_name: str, effort: Effort) -> Row:
     """A step of a batch of pictures, and the longest unit of work in it."""
     layer = VGG19.conv_layer(layer_name)
     channels = range(1, batch_size(layer) + 1)
-    making = OptimizationRun(network, layer, channels, 1, "recipe")
+    making = OptimizationRun(network, layer, channels, 1, "regularized")
     units, taken = [], []
     count = max(2, effort.passes // 3)
     while making.step < count:
@@ -135,7 +135,9 @@ def measure_memory() -> int:
     with watching_memory() as taken:
         for name in TIMED[2:]:
             layer = VGG19.conv_layer(name)
-            making = OptimizationRun(network, layer, range(1, batch_size(layer) + 1), 1, "recipe")
+            making = OptimizationRun(
+                network, layer, range(1, batch_size(layer) + 1), 1, "regularized"
+            )
             while making.step < 3:
                 making.advance()
             making.pictures()
@@ -157,7 +159,7 @@ def shared_for_making() -> Shared:
 
 def subject_of(network: Network, layer_name: str) -> OptimizationSpec:
     """What is made."""
-    return OptimizationSpec(network, VGG19.conv_layer(layer_name), 1, "recipe")
+    return OptimizationSpec(network, VGG19.conv_layer(layer_name), 1, "regularized")
 
 
 def visit(shared: Shared, network: Network) -> float:

@@ -12,20 +12,20 @@ from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
 
-MAPS = "view=Feature+maps&layer=5+%C2%B7+block3_conv1"
+MAPS = "view=maps&layer=block3_conv1"
 PLACES = {
-    "architecture": "view=Architecture",
-    "filters": "view=Filters",
+    "architecture": "view=architecture",
+    "filters": "view=filters",
     "maps": MAPS,
     "position": f"{MAPS}&channel=12&row=7&column=9",
-    "further back": f"{MAPS}&channel=12&row=7&column=9&back_to=The+pixels&sanity=true",
-    "silenced": f"{MAPS}&channel=12&silenced=4%2C12",
-    "excites": "view=What+excites+it&channel=12",
-    "two networks": "view=What+excites+it&maps=9&channel=12&compare=The+other+network",
-    "made": "view=What+excites+it&excited_by=Made&made=2&channel=2&paste=true",
-    "blocks": "view=Blocks",
-    "classes": "view=Classes&against=3",
-    "conclusion": "view=Conclusion",
+    "further back": f"{MAPS}&channel=12&row=7&column=9&back_to=input&sanity=true",
+    "ablated": f"{MAPS}&channel=12&ablated=4%2C12",
+    "excites": "view=visualization&channel=12",
+    "two networks": "view=visualization&maps=9&channel=12&compare=network",
+    "made": "view=visualization&examples=optimized&images=2&channel=2&paste=true",
+    "blocks": "view=blocks",
+    "classes": "view=prediction&against=3",
+    "conclusion": "view=conclusion",
     "tour": "tour=5&answer=true",
     "lecture": f"{MAPS}&lecture=true",
 }

@@ -11,7 +11,7 @@ from vgg_viz import links
 
 pytestmark = pytest.mark.browser
 
-VALUE = "view=Feature+maps&maps=4&layer=5+%C2%B7+block3_conv1&channel=7&row=20&column=31"
+VALUE = "view=maps&maps=4&layer=block3_conv1&channel=7&row=20&column=31"
 
 
 def choose(page: Page, label: str, name: str) -> None:
@@ -53,7 +53,7 @@ def test_pixels_and_biases_add_up_to_the_value_and_back_undoes_each_choice(open_
 
 
 def test_from_a_map_the_way_leads_to_where_it_brings_most_by_keyboard(open_page):
-    page = open_page(f"{VALUE}&back_to=2+%C2%B7+block1_conv2")
+    page = open_page(f"{VALUE}&back_to=block1_conv2")
     expect(drawn(page)).to_be_visible()
     grid = page.locator(".st-key-further-back .grid")
     grid.focus()

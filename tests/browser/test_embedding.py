@@ -9,7 +9,7 @@ from tests.support.file_server import serve
 pytestmark = pytest.mark.browser
 
 PHOTO = REPOSITORY / "assets" / "coffee.jpg"
-OWN = "view=Feature+maps&picture=Your+own&layer=5+%C2%B7+block3_conv1&maps=4&network=Untrained"
+OWN = "view=maps&picture=own&layer=block3_conv1&maps=4&network=untrained"
 REFUSED = "A file cannot be given here"
 
 

@@ -45,9 +45,7 @@ def export(page: Page, button: str) -> Download:
 @pytest.fixture
 def files(open_page) -> tuple[dict, dict[str, Path]]:
     """The tiles on the screen, and all five files of them by their endings."""
-    page = open_page(
-        "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=9&order=Mean&scale=Layer&colors=Viridis"
-    )
+    page = open_page("view=maps&layer=block3_conv1&maps=9&order=mean&scale=layer&colors=viridis")
     settle(page)
     shown = page.locator("canvas[data-shown]").evaluate(TILES)
     caption = page.locator('[data-testid="stMain"] [data-testid="stCaptionContainer"]').first

@@ -31,7 +31,7 @@ from vgg_viz.model.weights import UntrainedWeights
 
 pytestmark = pytest.mark.browser
 
-CLASSES = "view=Classes&counting=4"
+CLASSES = "view=prediction&important_maps=4"
 TRIES = 3
 ANSWERED = "What speaks for"
 MARKED = "*a* `b` <b>c</b> [d](e) $f$ $g$ :red[h] ~~i~~"  # as a class may be called

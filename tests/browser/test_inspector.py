@@ -245,7 +245,7 @@ def test_in_a_lecture_a_map_opens_and_closes_beside_the_grid(visit):
 
 
 def test_two_inspectors_point_together_and_a_click_explains_the_value_of_either(visit):
-    page = visit(f"{LAYER}&compare=Another+picture&channel=12")
+    page = visit(f"{LAYER}&compare=picture&channel=12")
     for name in ("inspector-0", "inspector-1"):
         looked_into(page, 12, name)
     stage = part(page, "map-stage", "inspector-1")
@@ -265,7 +265,7 @@ def test_two_inspectors_point_together_and_a_click_explains_the_value_of_either(
 
 
 def test_a_difference_has_two_scales(visit):
-    page = visit(f"{LAYER}&compare=Another+picture&shown_as=Difference")
+    page = visit(f"{LAYER}&compare=picture&shown_as=difference")
     scales = page.locator('[data-testid="stSidebar"] [role="radiogroup"]', has_text="Each pair")
     expect(scales.get_by_role("radio")).to_have_text(["Each pair", "Layer"])
     captions = page.locator('[data-testid="stMain"] [data-testid="stCaptionContainer"]')

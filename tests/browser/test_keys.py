@@ -24,7 +24,7 @@ def expect_list(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_button_and_the_key_open_the_list(visit, width, scheme):
     size = {"width": width, "height": 720}
-    page = visit("view=Filters", viewport=size, color_scheme=scheme)
+    page = visit("view=filters", viewport=size, color_scheme=scheme)
     page.get_by_role("button", name="Keys").click()
     expect_list(page)
     listening(page)
@@ -33,7 +33,7 @@ def test_the_button_and_the_key_open_the_list(visit, width, scheme):
 
 
 def test_in_a_lecture_the_key_alone_opens_the_list_and_esc_closes_no_more(visit):
-    page = visit("view=Filters&lecture=true")
+    page = visit("view=filters&lecture=true")
     expect(page.get_by_role("button", name="Leave")).to_be_visible()
     expect(page.get_by_role("button", name="Keys")).to_have_count(0)
     listening(page)
@@ -52,7 +52,7 @@ def test_on_a_tour_the_views_are_covered_by_nothing_and_the_key_opens_the_list(v
     expect_list(page)
 
 
-@pytest.mark.parametrize("query", ["view=Filters", "tour=4"])
+@pytest.mark.parametrize("query", ["view=filters", "tour=4"])
 @pytest.mark.parametrize("width", [390, 360])
 def test_on_a_phone_the_tools_stand_in_one_row_and_the_views_in_whole_ones(visit, query, width):
     page = visit(query, viewport={"width": width, "height": 720})
@@ -67,7 +67,7 @@ def test_on_a_phone_the_tools_stand_in_one_row_and_the_views_in_whole_ones(visit
 
 
 def test_a_question_mark_in_a_field_is_a_question_mark(open_page):
-    page = open_page("view=Feature+maps&maps=4")
+    page = open_page("view=maps&maps=4")
     field = page.get_by_role("combobox", name="Layer")
     field.click()
     field.press_sequentially("?")

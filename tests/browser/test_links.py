@@ -13,21 +13,21 @@ pytestmark = pytest.mark.browser
 
 # Links that between them set every control to something other than its default.
 LINKS = [
-    "view=Feature+maps&picture=Coffee&fit=Cropped&stored=true&layer=4+%C2%B7+block2_conv2&maps=7&scale=Layer"
-    "&colors=Magma&order=Variance&network=Untrained&channel=9&row=100&column=20",
-    "view=Filters&layer=9+%C2%B7+block4_conv1&filters=40&channels=40&filter_page=2&channel_page=3",
-    "view=Blocks&blocks=2&blocks=4&block_maps=6&beside=true&filter_channel=5",
-    "view=Feature+maps&layer=4+%C2%B7+block2_conv2&maps=4&channel=9&row=7&column=2"
-    "&back_to=The+pixels&attributed=Gradient&sanity=true",
-    "view=Feature+maps&layer=4+%C2%B7+block2_conv2&maps=4&silenced=4%2C17%2C30"
-    "&seen_in=9+%C2%B7+block4_conv1&shown_as=Difference",
-    "view=Feature+maps&compare=Another+picture&other=Bricks&pair_scale=Layer&maps=4&own_tour=3",
-    "view=Feature+maps&compare=Wrong+preprocessing&shown_as=Difference&maps=4",
-    "view=Feature+maps&picture=Your+own&source=Camera",
-    "view=Feature+maps&lecture=true&maps=9",
-    "view=What+excites+it&excited_by=Made&made=2&recipe=Plain+pixels&seed=7&channel=2&paste=true",
-    "view=Classes&answers=7&class=285&against=0&evidence=HiResCAM&counting=5&side=Against+it",
-    "tour=5&answer=true&view=Feature+maps&picture=Test+pattern&maps=16",
+    "view=maps&picture=Coffee&fit=crop&stored=true&layer=block2_conv2&maps=7&scale=layer"
+    "&colors=magma&order=variance&network=untrained&channel=9&row=100&column=20",
+    "view=filters&layer=block4_conv1&filters=40&channels=40&filter_page=2&channel_page=3",
+    "view=blocks&blocks=2&blocks=4&block_maps=6&beside=true&filter_channel=5",
+    "view=maps&layer=block2_conv2&maps=4&channel=9&row=7&column=2"
+    "&back_to=input&attribution=gradient&sanity=true",
+    "view=maps&layer=block2_conv2&maps=4&ablated=4%2C17%2C30"
+    "&later_layer=block4_conv1&shown_as=difference",
+    "view=maps&compare=picture&other=Bricks&pair_scale=layer&maps=4&own_tour=3",
+    "view=maps&compare=preprocessing&shown_as=difference&maps=4",
+    "view=maps&picture=own&source=camera",
+    "view=maps&lecture=true&maps=9",
+    "view=visualization&examples=optimized&images=2&parametrization=pixels&seed=7&channel=2&paste=true",
+    "view=prediction&classes=7&class=285&against=0&evidence=hirescam&important_maps=5&side=against",
+    "tour=5&answer=true&view=maps&picture=Test+pattern&maps=16",
 ]
 
 
@@ -67,10 +67,10 @@ def test_a_link_is_read_kept_and_opens_the_same_view_elsewhere(visit, open_page,
 
 
 def test_what_is_clicked_stands_in_the_address_and_a_default_does_not(visit):
-    page = visit("view=Feature+maps")
+    page = visit("view=maps")
     settle(page)
     page.get_by_role("radio", name="Layer", exact=True).click()
-    expect(page).to_have_url(re.compile("scale=Layer"))
+    expect(page).to_have_url(re.compile("scale=layer"))
     page.get_by_role("radio", name="Each tile").click()
     expect(page).to_have_url(re.compile(r"^((?!scale).)*$"))
     thumb = page.get_by_role("slider", name="Number of maps (1 to 64)")
@@ -82,7 +82,7 @@ def test_what_is_clicked_stands_in_the_address_and_a_default_does_not(visit):
 
 
 def test_a_choice_outlives_a_visit_to_another_view(visit):
-    page = visit("view=Feature+maps&maps=5&channel=3")
+    page = visit("view=maps&maps=5&channel=3")
     said = words(page)
     page.get_by_role("radio", name="Architecture").click()
     expect(page.locator("h2").first).to_have_text("The architecture of VGG19")
@@ -92,7 +92,7 @@ def test_a_choice_outlives_a_visit_to_another_view(visit):
 
 
 def test_copy_link_copies_the_address(open_page):
-    page = open_page("view=Feature+maps&maps=5", permissions=["clipboard-read", "clipboard-write"])
+    page = open_page("view=maps&maps=5", permissions=["clipboard-read", "clipboard-write"])
     settle(page)
     page.get_by_role("button", name="Copy link").click()
     expect(page.get_by_role("status").filter(has_text="Link copied.")).to_be_visible()
@@ -100,7 +100,7 @@ def test_copy_link_copies_the_address(open_page):
 
 
 def test_without_permission_the_link_is_there_to_be_copied_with_its_note(open_page):
-    page = open_page("view=Feature+maps&picture=Your+own")
+    page = open_page("view=maps&picture=own")
     settle(page)
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
     page.get_by_role("button", name="Copy link").click()
@@ -109,11 +109,11 @@ def test_without_permission_the_link_is_there_to_be_copied_with_its_note(open_pa
 
 
 def test_nonsense_in_all_values_is_the_default_page(visit, open_page):
-    default = visit("view=Feature+maps")
+    default = visit("view=maps")
     said = words(default)
     keys = sorted(set(links.FIELDS) - {"view", "lecture"})
     nonsense = "&".join(f"{key}=%3Cscript%3Ealert(1)%3C%2Fscript%3E" for key in keys)
-    page = open_page(f"view=Feature+maps&{nonsense}")
+    page = open_page(f"view=maps&{nonsense}")
     settle(page)
     warning = page.get_by_test_id("stAlert")
     expect(warning).to_contain_text("Not all of this link was understood")

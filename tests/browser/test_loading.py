@@ -37,4 +37,4 @@ def test_all_viewers_see_the_download_and_architecture_works(open_page, tmp_path
 
 
 def open_unsettled(open_page, address):
-    return open_page("view=Feature+maps", address=address, settled=False)
+    return open_page("view=maps", address=address, settled=False)

@@ -11,8 +11,8 @@ from tests.support.reading import settle
 pytestmark = pytest.mark.browser
 
 MOSAIC = ".st-key-maps-mosaic"
-LECTURE = "view=Feature+maps&layer=4+%C2%B7+block2_conv2&maps=16&lecture=true"
-KERNELS = "view=Filters&layer=5+%C2%B7+block3_conv1&lecture=true"
+LECTURE = "view=maps&layer=block2_conv2&maps=16&lecture=true"
+KERNELS = "view=filters&layer=block3_conv1&lecture=true"
 MOST_PIXELS = 16_777_216
 LACKING = "delete Element.prototype.requestFullscreen;"
 WITHOUT_STORAGE = """
@@ -205,7 +205,7 @@ def test_the_whole_diagram_is_seen_on_a_laptop(open_page):
 
 
 def test_tips_and_legends_say_numbers_as_people_do(visit):
-    page = visit(LAYER + "&scale=Layer")
+    page = visit(LAYER + "&scale=layer")
     mosaic = grid(page)
     for tile in (0, 10, 18):
         mosaic.hover(position=tile_center(mosaic, tile))

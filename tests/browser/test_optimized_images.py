@@ -10,9 +10,9 @@ from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
 
-MADE = "view=What+excites+it&excited_by=Made&made=4"  # 2 x 2 tiles
-QUICK = f"{MADE}&layer=4+%C2%B7+block2_conv2"
-LONG = f"{MADE}&layer=8+%C2%B7+block3_conv4"
+MADE = "view=visualization&examples=optimized&images=4"  # 2 x 2 tiles
+QUICK = f"{MADE}&layer=block2_conv2"
+LONG = f"{MADE}&layer=block3_conv4"
 STEP = """([grid, least]) => {
     const [line] = grid.getRootNode().mosaic.header.lines;
     const step = Number(line.match(/step (\\d+) of/)?.[1] ?? 0);
@@ -87,7 +87,7 @@ def test_a_number_that_is_typed_while_pictures_grow_stays(open_page):
 
 
 def test_where_one_points_the_map_has_the_value_that_is_claimed(open_page):
-    page = open_page(f"{QUICK}&made=1&channel=1&paste=true", settled=False)
+    page = open_page(f"{QUICK}&images=1&channel=1&paste=true", settled=False)
     inspector = page.locator(".st-key-pasted .map")
     expect(inspector).to_be_visible()
     settle(page)

@@ -11,7 +11,7 @@ from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
 
-LINK = "view=Feature+maps&maps=4"
+LINK = "view=maps&maps=4"
 
 
 def photo(color: str) -> bytes:

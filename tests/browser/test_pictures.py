@@ -14,7 +14,7 @@ from vgg_viz.image_io.limits import MAX_BYTES
 pytestmark = pytest.mark.browser
 
 UPLOAD = '[data-testid="stFileUploader"] input[type="file"]'
-OWN = "view=Architecture&picture=Your+own"
+OWN = "view=architecture&picture=own"
 DEEP = next(kind.data for kind in KINDS if kind.name == "1,000 to 1,400")
 HEIC = next(kind.data for kind in KINDS if kind.name == "HEIF")
 
@@ -97,7 +97,7 @@ def test_the_camera_takes_twice_what_the_network_sees(browser, app):
         executable_path=CHROMIUM, args=[*CHROMIUM_OPTIONS, *fake]
     )
     page = chromium.new_context(permissions=["camera"]).new_page()
-    page.goto(f"{app}/?{OWN}&source=Camera")
+    page.goto(f"{app}/?{OWN}&source=camera")
     settle(page)
     page.get_by_role("button", name=re.compile("Take")).click()
     taken = page.locator('[data-testid="stCameraInput"] img')

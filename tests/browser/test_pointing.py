@@ -14,7 +14,7 @@ from vgg_viz.model.architecture import VGG19
 
 pytestmark = pytest.mark.browser
 
-LAYER = "view=Feature+maps&layer=5+%C2%B7+block3_conv1"
+LAYER = "view=maps&layer=block3_conv1"
 PIXEL = """(canvas, [x, y]) => {
     const ratio = canvas.width / canvas.getBoundingClientRect().width;
     return [...canvas.getContext("2d").getImageData(x * ratio, y * ratio, 1, 1).data];
@@ -95,7 +95,7 @@ def test_the_keyboard_moves_and_selects(open_page):
 
 
 def test_pictures_are_pointed_at_walked_through_and_exported_like_maps(open_page):
-    page = open_page("view=Filters&layer=1+%C2%B7+block1_conv1")
+    page = open_page("view=filters&layer=block1_conv1")
     mosaic = grid(page, "filter-colors")
     mosaic.hover(position=tile_center(mosaic, 10))
     tip = page.locator(".st-key-filter-colors .tip")
@@ -145,7 +145,7 @@ def test_fullscreen_and_zoom_keep_hover_and_click(open_page):
 
 def test_small_maps_are_drawn_sharp(visit):
     """Neighboring pixels within one of the 14 x 14 positions of a map are of one color."""
-    page = visit("view=Feature+maps&layer=16+%C2%B7+block5_conv4&maps=4")
+    page = visit("view=maps&layer=block5_conv4&maps=4")
     canvas = grid(page).locator("canvas")
     colors = canvas.evaluate(
         """(canvas) => {
@@ -190,7 +190,7 @@ def test_pointing_at_the_map_shows_what_it_sees_and_a_click_explains_it(visit):
 @pytest.mark.parametrize("name", ["block1_conv2", "block3_conv3", "block5_conv4"])
 def test_the_receptive_field_is_the_one_that_the_core_computes(visit, name):
     layer = VGG19.layer(name)
-    page = visit(f"view=Feature+maps&layer={quote_plus(layer.title)}&maps=4&channel=1")
+    page = visit(f"view=maps&layer={quote_plus(layer.title)}&maps=4&channel=1")
     expect(page.locator(".st-key-inspector .inspector[data-shown]")).to_be_visible()
     stage = page.locator(".st-key-inspector .stage").first
     box, side = stage.bounding_box(), layer.output_shape[0]
@@ -221,7 +221,7 @@ def test_a_contributor_leads_back_a_layer(visit):
 
 
 def test_a_filter_leads_to_its_map_and_back(visit):
-    page = visit("view=Filters&layer=5+%C2%B7+block3_conv1")
+    page = visit("view=filters&layer=block3_conv1")
     kernels = grid(page, "kernels")
     kernels.click(position=tile_center(kernels, 8 * 4))
     expect(page.locator("h2")).to_have_text(["Feature maps of block3_conv1"])
@@ -250,7 +250,7 @@ def test_on_a_phone_a_tap_selects(open_page):
     expect(page).to_have_url(re.compile(r"channel=2\b"))
 
 
-EVIDENCE = "view=Classes&class=281&against=3"
+EVIDENCE = "view=prediction&class=281&against=3"
 # The tip at each place of a tile of three, one after the other, as a pointer finds them.
 ALL_PLACES = """([grid, tip]) => {
     const box = grid.querySelector("canvas").getBoundingClientRect();
@@ -298,7 +298,7 @@ def test_the_keyboard_walks_from_place_to_place(open_page):
 
 def test_the_value_is_to_be_seen_where_a_tile_fills_the_window(visit):
     size = {"width": 1600, "height": 900}
-    page = visit("view=Classes&lecture=true", viewport=size)
+    page = visit("view=prediction&lecture=true", viewport=size)
     mosaic = grid(page, "evidence-0")
     side = mosaic.bounding_box()["width"]
     for share in (0.1, 0.9):

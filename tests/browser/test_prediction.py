@@ -15,7 +15,7 @@ from vgg_viz.export.number_format import figure
 
 pytestmark = pytest.mark.browser
 
-FEW = "view=Classes&counting=4"
+FEW = "view=prediction&important_maps=4"
 PLACES = 14
 
 
@@ -120,7 +120,7 @@ def test_a_map_that_counts_leads_to_its_strongest_place_and_back_to_the_classes(
 
 
 def test_a_link_shows_another_visitor_the_same(visit, open_page):
-    page = visit(f"{FEW}&against=3&evidence=HiResCAM")
+    page = visit(f"{FEW}&against=3&evidence=hirescam")
     number = look_into(page, 1)
     expect(heading(page)).to_have_text(f"What speaks for made up {number} rather than made up 3")
     other = open_page(page.url.split("?")[1])
@@ -130,7 +130,7 @@ def test_a_link_shows_another_visitor_the_same(visit, open_page):
 
 
 def test_two_pictures_stand_beside_each_other_for_the_same_class(visit):
-    page = visit(f"{FEW}&compare=Another+picture&other=Raccoon")
+    page = visit(f"{FEW}&compare=picture&other=Raccoon")
     row = page.locator(".st-key-classes-1 button[aria-pressed=false]").last
     number = number_of(row)
     row.click()
@@ -147,7 +147,7 @@ def test_two_pictures_stand_beside_each_other_for_the_same_class(visit):
 
 
 def test_pointing_at_a_place_tells_its_value_as_the_exported_file_has_it(open_page):
-    page = open_page(f"{FEW}&class=7&against=3&evidence=Grad-CAM")
+    page = open_page(f"{FEW}&class=7&against=3&evidence=gradcam")
     page.locator(".st-key-export-evidence-0").get_by_role("button").first.click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Arrays for NumPy (NPZ)").click()
@@ -197,7 +197,7 @@ WIDER = """() => {
 @pytest.mark.parametrize("lecture", ["false", "true"])
 @pytest.mark.parametrize("screen", SCREENS)
 def test_nothing_is_wider_than_the_page(open_page, screen, lecture):
-    query = f"{FEW}&class=7&against=3&evidence=All+four&lecture={lecture}"
+    query = f"{FEW}&class=7&against=3&evidence=all&lecture={lecture}"
     page = open_page(query, **SCREENS[screen])
     for name in ("evidence-0", "counting-0"):
         grid(page, name)
@@ -205,7 +205,7 @@ def test_nothing_is_wider_than_the_page(open_page, screen, lecture):
 
 
 def test_a_lecture_has_the_answer_and_its_evidence_on_one_screen(visit):
-    page = visit(f"{FEW}&lecture=true&answers=5")
+    page = visit(f"{FEW}&lecture=true&classes=5")
     listening(page)
     for thing in (grid(page, "evidence-0").locator("canvas"), rows(page).last):
         expect(thing).to_be_in_viewport(ratio=0.999)
@@ -221,7 +221,7 @@ def test_a_lecture_has_the_answer_and_its_evidence_on_one_screen(visit):
 def test_a_long_list_leaves_a_lectures_evidence_where_it_is(visit):
     boxes = []
     for count in (5, 20):
-        page = visit(f"{FEW}&lecture=true&answers={count}")
+        page = visit(f"{FEW}&lecture=true&classes={count}")
         expect(rows(page)).to_have_count(count)
         boxes.append(grid(page, "evidence-0").locator("canvas").bounding_box())
     assert boxes[0] == boxes[1]

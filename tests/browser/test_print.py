@@ -13,21 +13,20 @@ pytestmark = pytest.mark.browser
 PAPERS = {"A4": (703, 1032), "Letter": (725, 965)}
 
 VIEWS = {
-    "Architecture": "view=Architecture",
-    "Filters": "view=Filters",
-    "Feature maps": "view=Feature+maps&maps=64",
-    "One map": "view=Feature+maps&maps=9&channel=5",
-    "Further back": "view=Feature+maps&maps=9&channel=5&row=9&column=9&back_to=The+pixels"
-    "&sanity=true",
-    "Comparison": "view=Feature+maps&maps=16&compare=The+other+network",
-    "What excites it": "view=What+excites+it&channel=12",
-    "Two networks’ patches": "view=What+excites+it&maps=9&channel=12&compare=The+other+network",
-    "Blocks": "view=Blocks&block_maps=16",
-    "Classes": "view=Classes&counting=8&class=7&against=3&evidence=All+four",
-    "Two answers": "view=Classes&counting=8&compare=Another+picture",
-    "Conclusion": "view=Conclusion",
+    "Architecture": "view=architecture",
+    "Filters": "view=filters",
+    "Feature maps": "view=maps&maps=64",
+    "One map": "view=maps&maps=9&channel=5",
+    "Further back": "view=maps&maps=9&channel=5&row=9&column=9&back_to=input&sanity=true",
+    "Comparison": "view=maps&maps=16&compare=network",
+    "What excites it": "view=visualization&channel=12",
+    "Two networks’ patches": "view=visualization&maps=9&channel=12&compare=network",
+    "Blocks": "view=blocks&block_maps=16",
+    "Classes": "view=prediction&important_maps=8&class=7&against=3&evidence=all",
+    "Two answers": "view=prediction&important_maps=8&compare=picture",
+    "Conclusion": "view=conclusion",
     "Tour": "tour=4&answer=true",
-    "Lecture": "view=Feature+maps&maps=16&lecture=true",
+    "Lecture": "view=maps&maps=16&lecture=true",
 }
 
 SEEN = """() => {
@@ -72,7 +71,7 @@ def test_nothing_is_cut_and_nothing_is_there_to_press(visit, query):
 
 
 def test_what_is_printed_has_few_pages(visit):
-    page = visit("view=Blocks&block_maps=16", color_scheme="dark")
+    page = visit("view=blocks&block_maps=16", color_scheme="dark")
     expect(page.locator("canvas[data-shown]")).to_have_count(5)
     settle(page)
     for paper in PAPERS:

@@ -23,10 +23,10 @@ from vgg_viz.model.weights import UntrainedWeights
 pytestmark = pytest.mark.browser
 
 VIEW = (
-    "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=100&scale=Layer&picture=Coffee"
-    "&colors=Magma&order=Mean&channel=19&row=12&column=34"
+    "view=maps&layer=block3_conv1&maps=100&scale=layer&picture=Coffee"
+    "&colors=magma&order=mean&channel=19&row=12&column=34"
 )
-OWN = "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=9&picture=Your+own"
+OWN = "view=maps&layer=block3_conv1&maps=9&picture=own"
 
 
 # The states of the page's connection, from now on.

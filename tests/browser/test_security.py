@@ -17,7 +17,7 @@ from vgg_viz.links import FIELDS
 pytestmark = pytest.mark.browser
 
 PHOTO = REPOSITORY / "assets" / "coffee.jpg"
-OWN = "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=4&picture=Your+own"
+OWN = "view=maps&layer=block3_conv1&maps=4&picture=own"
 SERVED = [
     "/",
     "/static/",

@@ -102,112 +102,116 @@ def position(page: Page) -> None:
 
 
 # What is set, from which view on, by which action.
-EXCITES = "view=What+excites+it"
-MADE = f"{EXCITES}&excited_by=Made&made=2"
+EXCITES = "view=visualization"
+MADE = f"{EXCITES}&examples=optimized&images=2"
 
 BY_CONTROL = {
-    "view": ("view=Feature+maps&maps=4", radio("Filters"), "filters"),
-    "picture": ("view=Feature+maps&maps=4", radio("Coffee"), "coffee"),
-    "fit": ("view=Feature+maps&maps=4", radio("Cropped"), "crop"),
-    "source": ("view=Feature+maps&maps=4&picture=Your+own", radio("Camera"), "camera"),
-    "layer": ("view=Feature+maps&maps=4", option("Layer", FIFTH), "block3_conv1"),
-    "filters": ("view=Filters", slide("Number of filters", "ArrowLeft"), 7),
-    "channels": (f"view=Filters&layer={FIFTH}", slide("Number of channels", "ArrowLeft"), 7),
-    "maps": ("view=Feature+maps&maps=4", slide("Number of maps", "ArrowRight"), 5),
-    "blocks": ("view=Blocks&block_maps=4", pill("3"), ("1", "2", "4", "5")),
-    "block_maps": ("view=Blocks&block_maps=4", slide("Number of maps", "ArrowRight"), 5),
-    "beside": ("view=Blocks&block_maps=4", switch("Filters beside the maps"), True),
+    "view": ("view=maps&maps=4", radio("Filters"), "filters"),
+    "picture": ("view=maps&maps=4", radio("Coffee"), "coffee"),
+    "fit": ("view=maps&maps=4", radio("Cropped"), "crop"),
+    "source": ("view=maps&maps=4&picture=own", radio("Camera"), "camera"),
+    "layer": ("view=maps&maps=4", option("Layer", FIFTH), "block3_conv1"),
+    "filters": ("view=filters", slide("Number of filters", "ArrowLeft"), 7),
+    "channels": (f"view=filters&layer={FIFTH}", slide("Number of channels", "ArrowLeft"), 7),
+    "maps": ("view=maps&maps=4", slide("Number of maps", "ArrowRight"), 5),
+    "blocks": ("view=blocks&block_maps=4", pill("3"), ("1", "2", "4", "5")),
+    "block_maps": ("view=blocks&block_maps=4", slide("Number of maps", "ArrowRight"), 5),
+    "beside": ("view=blocks&block_maps=4", switch("Filters beside the maps"), True),
     "filter_channel": (
-        "view=Blocks&block_maps=4&beside=true",
+        "view=blocks&block_maps=4&beside=true",
         slide("Channel of the filters", "ArrowRight"),
         2,
     ),
-    "scale": ("view=Filters", radio("Around 0"), "zero"),
-    "colors": ("view=Feature+maps&maps=4", option("Colors", "Magma"), "magma"),
-    "order": ("view=Feature+maps&maps=4", option("Order", "Variance"), "variance"),
+    "scale": ("view=filters", radio("Around 0"), "zero"),
+    "colors": ("view=maps&maps=4", option("Colors", "Magma"), "magma"),
+    "order": ("view=maps&maps=4", option("Order", "Variance"), "variance"),
     "back_to": (
-        "view=Feature+maps&maps=4&channel=2&row=3&column=4",
+        "view=maps&maps=4&channel=2&row=3&column=4",
         option("Back to", "The pixels"),
         "input",
     ),
-    "attributed": (
-        "view=Feature+maps&maps=4&channel=2&row=3&column=4&back_to=The+pixels",
+    "attribution": (
+        "view=maps&maps=4&channel=2&row=3&column=4&back_to=input",
         option("Method", "Gradient"),
         "gradient",
     ),
     "sanity": (
-        "view=Feature+maps&maps=4&channel=2&row=3&column=4&back_to=The+pixels",
+        "view=maps&maps=4&channel=2&row=3&column=4&back_to=input",
         switch("The same for another map, and untrained"),
         True,
     ),
-    "silenced": (
-        "view=Feature+maps&maps=4&channel=2",
-        fill("Silenced maps", "17, 4", "textbox"),
+    "ablated": (
+        "view=maps&maps=4&channel=2",
+        fill("Ablated maps", "17, 4", "textbox"),
         (4, 17),
     ),
-    "seen_in": (
-        f"view=Feature+maps&maps=4&layer={FIFTH}&silenced=4",
+    "later_layer": (
+        f"view=maps&maps=4&layer={FIFTH}&ablated=4",
         option("Seen in", "9 · block4_conv1"),
         "block4_conv1",
     ),
-    "network": ("view=Feature+maps&maps=4", radio("Untrained"), "untrained"),
-    "compare": ("view=Feature+maps&maps=4", option("Compare with", "Another picture"), "picture"),
+    "network": ("view=maps&maps=4", radio("Untrained"), "untrained"),
+    "compare": ("view=maps&maps=4", option("Compare with", "Another picture"), "picture"),
     "other": (
-        "view=Feature+maps&maps=4&compare=Another+picture",
+        "view=maps&maps=4&compare=picture",
         option("The other picture", "Bricks"),
         "bricks",
     ),
     "shown_as": (
-        "view=Feature+maps&maps=4&compare=Another+picture",
+        "view=maps&maps=4&compare=picture",
         radio("Difference"),
         "difference",
     ),
-    "pair_scale": ("view=Feature+maps&maps=4&compare=Another+picture", radio("Layer"), "layer"),
-    "channel": ("view=Feature+maps&maps=4", fill("Map", "3"), 3),
-    "row": ("view=Feature+maps&maps=4&channel=3", fill("Row", "30"), 30),
-    "column": ("view=Feature+maps&maps=4&channel=3&row=5", fill("Column", "40"), 40),
-    "excited_by": (f"{EXCITES}&maps=4", radio("Made"), "made"),
+    "pair_scale": ("view=maps&maps=4&compare=picture", radio("Layer"), "layer"),
+    "channel": ("view=maps&maps=4", fill("Map", "3"), 3),
+    "row": ("view=maps&maps=4&channel=3", fill("Row", "30"), 30),
+    "column": ("view=maps&maps=4&channel=3&row=5", fill("Column", "40"), 40),
+    "examples": (f"{EXCITES}&maps=4", radio("Made"), "made"),
     "made": (MADE, slide("Number of made pictures", "ArrowRight"), 3),
     "recipe": (MADE, radio("Plain pixels"), "plain"),
     "seed": (MADE, fill("Seed", "3"), 3),
     "paste": (f"{MADE}&channel=2", switch("Paste it into my picture"), True),
-    "answers": ("view=Classes&counting=4", slide("Number of classes", "ArrowRight"), 6),
+    "answers": ("view=prediction&important_maps=4", slide("Number of classes", "ArrowRight"), 6),
     "class": (
-        "view=Classes&counting=4",
+        "view=prediction&important_maps=4",
         option("Evidence for", "made up 3 · n90000003 · class 3"),
         3,
     ),
     "against": (
-        "view=Classes&counting=4",
+        "view=prediction&important_maps=4",
         option("rather than", "made up 4 · n90000004 · class 4"),
         4,
     ),
-    "evidence": ("view=Classes&counting=4", option("Evidence by", "Grad-CAM"), "gradcam"),
-    "counting": ("view=Classes&counting=4", slide("Maps that count", "ArrowRight"), 5),
-    "side": ("view=Classes&counting=4", radio("Against it"), "against"),
-    "lecture": ("view=Feature+maps&maps=4", button("Lecture mode"), True),
-    "tour": ("view=Feature+maps&maps=4", button("Tour"), 1),
+    "evidence": ("view=prediction&important_maps=4", option("Evidence by", "Grad-CAM"), "gradcam"),
+    "important_maps": (
+        "view=prediction&important_maps=4",
+        slide("Maps that count", "ArrowRight"),
+        5,
+    ),
+    "side": ("view=prediction&important_maps=4", radio("Against it"), "against"),
+    "lecture": ("view=maps&maps=4", button("Lecture mode"), True),
+    "tour": ("view=maps&maps=4", button("Tour"), 1),
     "answer": ("tour=2", button("Answer"), True),
 }
 BY_CLICK = {
     "the switch": (
-        "view=Feature+maps&maps=4&channel=3",
-        switch("Silence this map"),
-        {"silenced": (3,)},
+        "view=maps&maps=4&channel=3",
+        switch("Ablate this map"),
+        {"ablated": (3,)},
     ),
     "a map that changes": (
-        f"view=Feature+maps&maps=4&layer={FIFTH}&silenced=4&channel=4",
-        tile("silenced-without", 0),
-        {"layer": "block3_conv2", "silenced": (), "channel": ..., "row": ..., "column": ...},
+        f"view=maps&maps=4&layer={FIFTH}&ablated=4&channel=4",
+        tile("ablated-without", 0),
+        {"layer": "block3_conv2", "ablated": (), "channel": ..., "row": ..., "column": ...},
     ),
-    "the layer, where maps are silenced": (
-        f"view=Feature+maps&maps=4&layer={FIFTH}&silenced=4%2C9&seen_in={SIXTEENTH}",
+    "the layer, where maps are ablated": (
+        f"view=maps&maps=4&layer={FIFTH}&ablated=4%2C9&later_layer={SIXTEENTH}",
         option("Layer", SIXTEENTH),
-        {"layer": "block5_conv4", "silenced": (), "seen_in": "next"},
+        {"layer": "block5_conv4", "ablated": (), "later_layer": "next"},
     ),
-    "a map": ("view=Feature+maps&maps=4", tile("maps-mosaic", 0), {"channel": 1}),
+    "a map": ("view=maps&maps=4", tile("maps-mosaic", 0), {"channel": 1}),
     "a position": (
-        f"view=Feature+maps&maps=4&layer={SIXTEENTH}&channel=3",
+        f"view=maps&maps=4&layer={SIXTEENTH}&channel=3",
         position,
         {"row": ..., "column": ...},
     ),
@@ -222,17 +226,17 @@ BY_CLICK = {
         {"view": "maps", "channel": 1, "row": ..., "column": ...},
     ),
     "a map of a block": (
-        "view=Blocks&block_maps=4&blocks=3",
+        "view=blocks&block_maps=4&blocks=3",
         tile("block-3", 0),
         {"view": "maps", "layer": "block3_conv4", "channel": 1},
     ),
     "its filter": (
-        f"view=Feature+maps&maps=4&layer={FIFTH}&channel=33",
+        f"view=maps&maps=4&layer={FIFTH}&channel=33",
         button("Its filter"),
         {"view": "filters", "filters": 33, "filter_page": 3},
     ),
     "the next layer": (
-        "view=Feature+maps&maps=4&lecture=true",
+        "view=maps&maps=4&lecture=true",
         key("ArrowRight"),
         {"layer": "block1_conv2"},
     ),
@@ -283,7 +287,7 @@ def test_every_value_of_the_address_is_set_by_a_control():
 
 def make_in_advance(open_page, link: str) -> None:
     """Have pictures made, which are there at once for who comes later, if that link shows any."""
-    if links.read(link).get("excited_by") == "made":
+    if links.read(link).get("examples") == "made":
         # Once there is no more to come, they may be taken along.
         page = open_page(link, settled=False)
         expect(page.get_by_role("button", name="Export")).to_be_visible()
@@ -333,7 +337,7 @@ def test_who_reloads_the_page_sees_the_same(open_page, name):
 
 
 def test_what_a_small_layer_cuts_is_there_again_in_a_large_one(visit):
-    page = visit(f"view=Feature+maps&layer={links.LAYERS['block3_conv4']}&maps=200")
+    page = visit(f"view=maps&layer={links.LAYERS['block3_conv4']}&maps=200")
     settle(page)
     for layer, maps in (("block1_conv1", 64), ("block3_conv4", 200)):
         before = page.url
@@ -345,7 +349,7 @@ def test_what_a_small_layer_cuts_is_there_again_in_a_large_one(visit):
 
 
 def test_a_position_is_cut_to_a_smaller_layer_in_the_address_too(visit):
-    page = visit("view=Feature+maps&channel=3&row=200&column=100")
+    page = visit("view=maps&channel=3&row=200&column=100")
     before = page.url
     option("Layer", SIXTEENTH)(page)
     wait_for_change(page, before)
@@ -355,7 +359,7 @@ def test_a_position_is_cut_to_a_smaller_layer_in_the_address_too(visit):
 
 
 def test_a_scale_that_a_view_does_not_have_is_kept_for_the_view_that_has(visit):
-    page = visit("view=Filters&scale=Around+0")
+    page = visit("view=filters&scale=zero")
     chosen = page.locator('[aria-checked="true"]', has_text=re.compile("^(Each tile|Around 0)$"))
     for view, label in (("Feature maps", "Each tile"), ("Filters", "Around 0")):
         before = page.url
@@ -366,12 +370,12 @@ def test_a_scale_that_a_view_does_not_have_is_kept_for_the_view_that_has(visit):
 
 
 def test_whoever_empties_the_map_empties_all_that_hangs_on_it(visit):
-    page = visit("view=Feature+maps&maps=4&channel=3&row=20&column=10")
+    page = visit("view=maps&maps=4&channel=3&row=20&column=10")
     expect(page.locator(".st-key-maps-mosaic .selected")).to_be_visible()
     before = page.url
     fill("Map", "")(page)
     wait_for_change(page, before)
-    assert urlsplit(page.url).query == "view=Feature+maps&maps=4"
+    assert urlsplit(page.url).query == "view=maps&maps=4"
     expect(page.locator(".st-key-maps-mosaic .selected")).to_be_hidden()
 
 
@@ -386,9 +390,9 @@ def test_what_a_person_would_type_is_understood_or_said_not_to_be(open_page, lin
 @pytest.mark.parametrize(
     ("link", "field", "name", "last"),
     [
-        ("view=Feature+maps&maps=4&channel=3", "spinbutton", "Map", 23),
-        ("view=Feature+maps&maps=4", "slider", "Number of maps", 24),
-        ("view=Blocks&block_maps=4&blocks=5", "slider", "Number of maps", 24),
+        ("view=maps&maps=4&channel=3", "spinbutton", "Map", 23),
+        ("view=maps&maps=4", "slider", "Number of maps", 24),
+        ("view=blocks&block_maps=4&blocks=5", "slider", "Number of maps", 24),
     ],
 )
 def test_no_step_of_a_held_key_is_lost_and_all_are_one_step_back(
@@ -413,7 +417,7 @@ def test_no_step_of_a_held_key_is_lost_and_all_are_one_step_back(
 
 
 def test_the_lectures_arrows_go_through_all_layers(visit):
-    page = visit("view=Feature+maps&maps=4&lecture=true")
+    page = visit("view=maps&maps=4&lecture=true")
     settle(page)
     for layer in list(links.LAYERS)[1:]:
         page.keyboard.press("ArrowRight")
@@ -424,11 +428,11 @@ def test_the_lectures_arrows_go_through_all_layers(visit):
 
 def test_a_click_is_not_undone_by_the_next_one(visit):
     # The browser has not heard of the map when it sends the next click.
-    page = visit("view=Feature+maps&maps=4")
+    page = visit("view=maps&maps=4")
     settle(page)
     tile("maps-mosaic", 0)(page)
     radio("Layer")(page)
-    page.wait_for_url(re.compile("scale=Layer"))
+    page.wait_for_url(re.compile("scale=layer"))
     settle(page)
     assert (said(page)["channel"], said(page)["scale"]) == (1, "layer")
     expect(page.get_by_role("spinbutton", name="Map", exact=True)).to_have_value("1")

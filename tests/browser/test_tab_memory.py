@@ -82,7 +82,7 @@ def forward_backward(page: Page, times: int) -> None:
 
 @pytest.mark.parametrize("device", [LAPTOP, PHONE], ids=["laptop", "phone"])
 def test_views_leave_nothing_behind(open_page, browser, device):
-    page = open_page("view=Feature+maps&channel=3", **device)
+    page = open_page("view=maps&channel=3", **device)
     session = page.context.new_cdp_session(page)
     forward_backward(page, 3)
     collect(session)

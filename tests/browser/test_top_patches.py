@@ -14,7 +14,7 @@ from vgg_viz import links
 pytestmark = pytest.mark.browser
 
 # 3 x 3 tiles, of channels as of a channel's patches.
-EXCITES = "view=What+excites+it&layer=5+%C2%B7+block3_conv1&maps=9"
+EXCITES = "view=visualization&layer=block3_conv1&maps=9"
 
 
 def click_tile(page: Page, name: str, tile: int) -> None:
@@ -48,7 +48,7 @@ def test_a_click_leads_to_a_channels_patches_and_from_one_to_its_place_and_back(
     expect(reading).to_contain_text(f"Row {row}, column {column}: {value}.")
     there = links.read(page.url)
     assert there["view"] == "maps"
-    assert links.PICTURES[there.get("picture", "cat")] == title
+    assert links.PICTURES[there.get("picture", "cat")].label == title
     assert (there["channel"], there["row"], there["column"]) == (5, int(row), int(column))
     page.go_back()
     name_of_channel(page, 5)

@@ -32,7 +32,7 @@ page = "?view=Feature maps&layer=3 · block2_conv1&maps=4"
 [[step]]
 title = "The blocks"
 text = "And look again."
-page = "?view=Blocks&blocks=5"
+page = "?view=blocks&blocks=5"
 """
 
 
@@ -49,7 +49,7 @@ def test_the_tour_is_played_by_arrow_keys_from_start_to_end(open_page):
         expect(title(page)).to_have_text(f"{number} of {len(steps)} · {step.title}")
         settle(page)
         expect(page.locator('[data-testid="stException"]')).to_have_count(0)
-        expect(page.get_by_role("radio", name=links.VIEW_LABELS[step.page["view"]])).to_be_checked()
+        expect(page.get_by_role("radio", name=links.VIEWS[step.page["view"]])).to_be_checked()
         # What a layer has anyway, an address need not say.
         shown = links.fitted(links.read(page.url))
         for key, value in step.page.items():
@@ -164,8 +164,8 @@ def test_a_clickers_keys_go_on_and_back(open_page):
 
 
 def test_keys_in_a_lecture(visit):
-    layer = "layer=7+%C2%B7+block3_conv3"
-    page = visit(f"view=Feature+maps&{layer}&maps=16&lecture=true")
+    layer = "layer=block3_conv3"
+    page = visit(f"view=maps&{layer}&maps=16&lecture=true")
     listening(page)
     heading = page.locator("h2")
     page.keyboard.press("PageDown")
@@ -191,7 +191,7 @@ AT_TOP = "() => document.querySelector('[data-testid=\"stMain\"]').scrollTop ===
 
 
 def test_the_keyboard_alone_scrolls_the_page(open_page):
-    page = open_page("view=Blocks")
+    page = open_page("view=blocks")
     listening(page)
     assert page.evaluate("document.activeElement === document.body")
     page.wait_for_function(AT_TOP)
@@ -203,7 +203,7 @@ def test_the_keyboard_alone_scrolls_the_page(open_page):
 
 
 def test_a_lectures_view_picture_and_number_are_changed_without_leaving_it(open_page):
-    page = open_page("view=Feature+maps&maps=16&lecture=true")
+    page = open_page("view=maps&maps=16&lecture=true")
     listening(page)
     sidebar = page.locator('[data-testid="stSidebar"]')
     grid = page.locator("canvas[data-shown]")
@@ -236,7 +236,7 @@ def test_a_lectures_view_picture_and_number_are_changed_without_leaving_it(open_
 
 
 def test_esc_closes_what_is_open_first(open_page):
-    page = open_page("view=Feature+maps&maps=16&lecture=true")
+    page = open_page("view=maps&maps=16&lecture=true")
     listening(page)
     page.keyboard.press("m")
     page.locator('[data-testid="stSidebar"]').get_by_role("combobox", name="Layer").click()
@@ -246,7 +246,7 @@ def test_esc_closes_what_is_open_first(open_page):
     expect(page.locator('[data-testid="stSidebar"]')).to_be_visible()
 
 
-@pytest.mark.parametrize("query", ["view=Feature+maps&maps=64", "view=Filters", "tour=4", "tour=8"])
+@pytest.mark.parametrize("query", ["view=maps&maps=64", "view=filters", "tour=4", "tour=8"])
 @pytest.mark.parametrize("width", [1100, 1280, 1920])
 def test_nothing_lies_over_a_lectures_words(visit, query, width):
     size = {"width": width, "height": 720}
@@ -315,7 +315,7 @@ def test_the_photograph_that_a_step_speaks_of_is_in_sight(visit, lecture):
 
 
 def test_the_browsers_tab_names_the_view(visit):
-    page = visit("view=Blocks")
+    page = visit("view=blocks")
     expect(page).to_have_title("Blocks · VGG Viz")
     page.get_by_role("radio", name="Feature maps").click()
     expect(page).to_have_title("Feature maps · VGG Viz")
@@ -345,7 +345,7 @@ def test_a_tour_from_a_file_and_a_broken_one(open_page, tmp_path):
 
 
 def test_lecture_mode_by_its_key_and_layers_by_arrow_keys(visit):
-    page = visit("view=Feature+maps&layer=7+%C2%B7+block3_conv3&maps=16")
+    page = visit("view=maps&layer=block3_conv3&maps=16")
     settle(page)
     page.keyboard.press("l")
     expect(page.locator('[data-testid="stSidebar"]')).to_be_hidden()
@@ -374,7 +374,7 @@ def test_lecture_mode_by_its_key_and_layers_by_arrow_keys(visit):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_lecture_mode_has_the_highest_contrast(visit, scheme):
-    page = visit("view=Feature+maps&lecture=true&maps=4", color_scheme=scheme)
+    page = visit("view=maps&lecture=true&maps=4", color_scheme=scheme)
     settle(page)
     ink, ground = ("rgb(0, 0, 0)", "rgb(255, 255, 255)")
     if scheme == "dark":

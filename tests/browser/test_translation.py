@@ -108,7 +108,7 @@ def test_in_whatever_order_things_come_what_react_writes_last_is_seen(browser: B
     ("way", "when"), [("at once", "while it loads"), ("in two steps", "when it is there")]
 )
 def test_a_translated_page_goes_on_and_says_what_it_shows(open_page, way, when):
-    page = open_page("view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=9")
+    page = open_page("view=maps&layer=block3_conv1&maps=9")
     if when == "while it loads":
         page.add_init_script(f"addEventListener('DOMContentLoaded', () => ({TRANSLATE})('{way}'))")
         page.reload()

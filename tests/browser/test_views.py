@@ -83,9 +83,7 @@ def test_a_view_that_was_seen_is_not_sent_again(open_page):
 
 
 def test_a_link_restores_layer_count_scale_and_picture(open_page):
-    page = open_page(
-        "view=Feature+maps&layer=5+%C2%B7+block3_conv1&maps=100&scale=Layer&picture=Coffee"
-    )
+    page = open_page("view=maps&layer=block3_conv1&maps=100&scale=layer&picture=Coffee")
     caption = page.locator('[data-testid="stMain"] [data-testid="stCaptionContainer"]').first
     expect(caption).to_contain_text("5 · block3_conv1")
     expect(caption).to_contain_text("Coffee (stretched)")
@@ -97,7 +95,7 @@ def test_a_link_restores_layer_count_scale_and_picture(open_page):
 
 
 def test_a_thumbnail_is_one_click(visit):
-    page = visit("view=Feature+maps")
+    page = visit("view=maps")
     page.get_by_role("radio", name="Raccoon").click()
     expect(page.locator('[data-testid="stMain"]')).to_contain_text("Raccoon (stretched)")
     settle(page)
@@ -105,7 +103,7 @@ def test_a_thumbnail_is_one_click(visit):
 
 
 def test_an_upload_is_shown_and_a_broken_one_is_one_sentence(open_page, tmp_path):
-    page = open_page("view=Feature+maps&picture=Your+own")
+    page = open_page("view=maps&picture=own")
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8 not a photo")
     page.locator('input[type="file"]').set_input_files(broken)
@@ -119,7 +117,7 @@ def test_an_upload_is_shown_and_a_broken_one_is_one_sentence(open_page, tmp_path
 
 
 def test_layer_by_keyboard(visit):
-    page = visit("view=Filters")
+    page = visit("view=filters")
     page.get_by_role("combobox", name="Layer").click()
     page.get_by_role("option", name="2 · block1_conv2").click()
     expect(page.locator("h2")).to_have_text(["Filters of block1_conv2"])

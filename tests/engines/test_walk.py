@@ -9,7 +9,7 @@ from tests.support import REPOSITORY
 
 pytestmark = pytest.mark.browser
 
-MAPS = "view=Feature+maps&layer=5+%C2%B7+block3_conv1"
+MAPS = "view=maps&layer=block3_conv1"
 
 
 def test_every_view_is_shown(page: Page):

@@ -33,7 +33,7 @@ from vgg_viz.export.scripts import (
     patches_script,
 )
 from vgg_viz.export.sheets import arrays_npz
-from vgg_viz.interpretability.ablation import later_maps, silenced
+from vgg_viz.interpretability.ablation import ablated, later_maps
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.feature_visualization import optimization, top_patches
@@ -45,7 +45,7 @@ from vgg_viz.model.weights import UntrainedWeights
 # What a script may use: what comes with Keras and TensorFlow, and Python's own.
 ALLOWED = {"base64", "functools", "io", "os", "pathlib", "sys", "keras", "numpy", "PIL"}
 ALLOWED_FOR_EVIDENCE = ALLOWED | {"tensorflow"}
-METHODS = ["away", "gradcam", "hirescam", "layercam"]
+METHODS = ["ablation", "gradcam", "hirescam", "layercam"]
 NASTY = [
     "a \"quoted\" and 'quoted' caption",
     '"""\nimport os\nos.abort()\n"""',
@@ -203,11 +203,13 @@ def test_what_values_come_from_is_that_of_the_untrained_network(
         "pixels": AttributionSpec(layer, 3, 0, 50, "input"),
         "maps": AttributionSpec(layer, 100, 111, 111, "block1_conv2"),
         "slope": AttributionSpec(layer, 3, 60, 50, "input", "gradient"),
-        "guided": AttributionSpec(layer, 3, 60, 50, "input", "guided"),
+        "guided_backpropagation": AttributionSpec(
+            layer, 3, 60, 50, "input", "guided_backpropagation"
+        ),
         "deconvnet": AttributionSpec(layer, 3, 60, 50, "block1_conv1", "deconvnet"),
         "colors": AttributionSpec(layer, 3, 1, 111, "input", "deconvnet"),
-        "integrated": AttributionSpec(early, 5, 7, 0, "input", "integrated"),
-        "wrong": AttributionSpec(early, 5, 7, 0, "block1_conv1", "integrated"),
+        "integrated_gradients": AttributionSpec(early, 5, 7, 0, "input", "integrated_gradients"),
+        "wrong": AttributionSpec(early, 5, 7, 0, "block1_conv1", "integrated_gradients"),
     }
     numbers = {"maps": [5, 1, 64], "deconvnet": [9], "wrong": [2, 3]}
     runs = [
@@ -235,10 +237,10 @@ def test_what_values_come_from_is_that_of_the_untrained_network(
         assert (arrays[one.name].shape, arrays[one.name].dtype) == (expected.shape, expected.dtype)
         off = np.linalg.norm(arrays[one.name] - expected.astype(np.float64))
         # Here or there a ReLU or a pool is undecided in float32, most of all on 50 steps.
-        assert off < (1e-2 if one.question.method == "integrated" else 1e-4) * np.linalg.norm(
-            expected
-        )
-        if one.question.method in ("contribution", "integrated"):
+        assert off < (
+            1e-2 if one.question.method == "integrated_gradients" else 1e-4
+        ) * np.linalg.norm(expected)
+        if one.question.method in ("input_x_gradient", "integrated_gradients"):
             total, rest, value = re.findall(r"-?\d[\d.]*(?:e-?\d+)?", next(told))
             assert float(total) == pytest.approx(found.total, rel=2e-2)
             assert float(rest) == pytest.approx(found.base, rel=1e-3)  # there are no biases
@@ -280,7 +282,7 @@ def test_what_is_no_run_of_attributions_is_refused(changes, numbers, photograph)
         AttributionRun("pixels", "untrained", "caffe", photograph, question, numbers)
 
 
-def silenced_run(photograph, **changes):
+def ablated_run(photograph, **changes):
     """A run of which a test changes what it is about."""
     values = {
         "name": "without",
@@ -289,23 +291,23 @@ def silenced_run(photograph, **changes):
         "pixels": photograph,
         "layer_name": "block2_conv1",
         "numbers": [5, 3, 128],
-        "silenced_in": "block1_conv2",
-        "silenced": (4, 17, 30),
+        "ablated_in": "block1_conv2",
+        "ablated": (4, 17, 30),
     }
     return AblationRun(**(values | changes))
 
 
-def test_maps_of_later_layers_are_made_without_those_that_are_silenced(
+def test_maps_of_later_layers_are_made_without_those_that_are_ablated(
     tmp_path, biased_network, photograph
 ):
     file, numbers = WeightsFile("biased.h5"), [5, 3, 128]
     write_keras_weights(tmp_path / file.name, BiasedWeights())
     runs = [
         MapsRun("before", file, "caffe", photograph, "block2_conv1", numbers),
-        silenced_run(photograph),
-        silenced_run(photograph, name="far", layer_name="block3_conv2", silenced=range(5, 6)),
+        ablated_run(photograph),
+        ablated_run(photograph, name="far", layer_name="block3_conv2", ablated=range(5, 6)),
     ]
-    text = maps_script(runs, caption=NASTY, link="https://example.org/?silenced=4", difference="d")
+    text = maps_script(runs, caption=NASTY, link="https://example.org/?ablated=4", difference="d")
     assert set(imports(text)) <= ALLOWED
     assert max(map(len, text.splitlines())) <= 100
     arrays, _ = run(text, tmp_path)
@@ -313,7 +315,7 @@ def test_maps_of_later_layers_are_made_without_those_that_are_silenced(
     source = VGG19.conv_layer("block1_conv2")
     maps = biased_network.feature_maps(photograph, source.name)
     for one in runs[1:]:
-        quiet, wanted = silenced(maps, one.silenced), VGG19.conv_layer(one.layer_name)
+        quiet, wanted = ablated(maps, one.ablated), VGG19.conv_layer(one.layer_name)
         found, _ = outcome(later_maps(biased_network, source, quiet, wanted))
         assert_near(arrays[one.name], found[np.array(one.numbers) - 1])
     # The network that they are taken from stays as it is.
@@ -326,11 +328,11 @@ def test_maps_of_later_layers_are_made_without_those_that_are_silenced(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"silenced": []},
-        {"silenced": [65]},
-        {"silenced": [0]},
-        {"silenced_in": "block2_conv1"},
-        {"silenced_in": "block3_conv1"},
+        {"ablated": []},
+        {"ablated": [65]},
+        {"ablated": [0]},
+        {"ablated_in": "block2_conv1"},
+        {"ablated_in": "block3_conv1"},
         {"numbers": [129]},
         {"network": "other"},
     ],
@@ -338,7 +340,7 @@ def test_maps_of_later_layers_are_made_without_those_that_are_silenced(
 )
 def test_what_is_no_run_without_maps_is_refused(changes, photograph):
     with pytest.raises(ValueError, match="expected"):
-        silenced_run(photograph, **changes)
+        ablated_run(photograph, **changes)
 
 
 def test_what_is_no_run_of_patches_is_refused(photograph):
@@ -355,11 +357,11 @@ def test_what_is_no_run_of_patches_is_refused(photograph):
 def test_made_pictures_are_those_of_the_same_seed(tmp_path, untrained_network, monkeypatch):
     monkeypatch.setattr(optimization, "STEPS", {1: 12, 2: 6, 3: 3, 4: 2, 5: 2})
     runs = [
-        OptimizationScriptRun("first", "untrained", "block1_conv1", [64, 3], 5, "plain"),
-        OptimizationScriptRun("early", "untrained", "block2_conv1", range(3, 21), 0, "recipe"),
-        OptimizationScriptRun("even", "untrained", "block1_conv2", [9], 2**31, "recipe"),
-        OptimizationScriptRun("later", "untrained", "block3_conv2", [200], 5, "recipe"),
-        OptimizationScriptRun("last", "untrained", "block5_conv3", [7], 5, "recipe"),
+        OptimizationScriptRun("first", "untrained", "block1_conv1", [64, 3], 5, "pixels"),
+        OptimizationScriptRun("early", "untrained", "block2_conv1", range(3, 21), 0, "regularized"),
+        OptimizationScriptRun("even", "untrained", "block1_conv2", [9], 2**31, "regularized"),
+        OptimizationScriptRun("later", "untrained", "block3_conv2", [200], 5, "regularized"),
+        OptimizationScriptRun("last", "untrained", "block5_conv3", [7], 5, "regularized"),
     ]
     text = made_script(runs, caption=NASTY, link="https://example.org/?view=Made")
     assert set(imports(text)) <= ALLOWED | {"tensorflow"}
@@ -369,7 +371,7 @@ def test_made_pictures_are_those_of_the_same_seed(tmp_path, untrained_network, m
     for one in runs:
         layer = VGG19.conv_layer(one.layer_name)
         making = optimization.OptimizationRun(
-            untrained_network, layer, one.channels, one.seed, one.recipe
+            untrained_network, layer, one.channels, one.seed, one.parametrization
         )
         while not making.finished:
             making.advance()
@@ -384,9 +386,9 @@ def test_made_pictures_are_those_of_the_same_seed(tmp_path, untrained_network, m
 def test_a_script_of_made_pictures_has_what_it_needs():
     networks = ["imagenet", "untrained", WeightsFile("some.h5")]
     for network in networks:
-        for recipe, canvas in (("recipe", "Frequencies"), ("plain", "Pixels")):
+        for parametrization, canvas in (("regularized", "Frequencies"), ("pixels", "Pixels")):
             text = made_script(
-                [OptimizationScriptRun("made", network, "block4_conv1", [1], 0, recipe)]
+                [OptimizationScriptRun("made", network, "block4_conv1", [1], 0, parametrization)]
             )
             tree = ast.parse(text)
             names = {one.name for one in tree.body if hasattr(one, "name")}
@@ -406,7 +408,7 @@ def test_a_script_of_made_pictures_has_what_it_needs():
         ({"channels": [65]}, "expected numbers from 1 to 64"),
         ({"channels": []}, "expected numbers from 1 to 64"),
         ({"seed": -1}, "expected a seed from 0, got -1"),
-        ({"recipe": "os.abort"}, "expected recipe or plain, got 'os.abort'"),
+        ({"parametrization": "os.abort"}, "expected regularized or pixels, got 'os.abort'"),
         ({"network": "os.abort"}, "expected imagenet, untrained or a WeightsFile"),
         ({"layer_name": "block1_pool"}, "expected a conv layer"),
     ],
@@ -418,7 +420,7 @@ def test_pictures_that_cannot_be_made_are_refused(changes, message):
         "layer_name": "block1_conv1",
         "channels": [1],
         "seed": 0,
-        "recipe": "recipe",
+        "parametrization": "regularized",
     }
     with pytest.raises(ValueError, match=message):
         OptimizationScriptRun(**(values | changes))
@@ -492,7 +494,7 @@ def test_evidence_is_that_of_the_untrained_network(
     # A difference of two logits is as exact as they are.
     rounding = 3e-6 * np.abs(answer.logits).max()
     assert np.abs(away).max(axis=(1, 2)).min() > 100 * rounding
-    np.testing.assert_allclose(arrays["away"], away, rtol=0, atol=rounding)
+    np.testing.assert_allclose(arrays["ablation"], away, rtol=0, atol=rounding)
     first, second = arrays["gradcam"]
     np.testing.assert_array_equal(arrays["both"], [first, second, first - second])
 
@@ -501,7 +503,7 @@ def test_evidence_in_several_networks_has_the_logits_of_each(evidence_run, photo
     mirrored = np.ascontiguousarray(photograph[:, ::-1])
     runs = [
         evidence_run(name="this"),
-        evidence_run(name="same", method="away"),
+        evidence_run(name="same", method="ablation"),
         evidence_run(name="other", network=WeightsFile("some.h5")),
         evidence_run(name="turned", pixels=mirrored),
         evidence_run(name="wrong", preprocessing="rgb"),
@@ -524,9 +526,9 @@ def test_a_script_of_evidence_has_the_functions_that_it_needs(evidence_run, meth
     text = evidence_script([evidence_run(method=method)])
     names = {node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
     used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    assert names & {"without_places", *METHODS} == {method.replace("away", "without_places")}
+    assert names & {"without_places", *METHODS} == {method.replace("ablation", "without_places")}
     assert names - {"main"} <= used
-    assert ("import tensorflow" in text) == (method != "away")
+    assert ("import tensorflow" in text) == (method != "ablation")
 
 
 def test_scripts_of_evidence_have_the_whole_network(evidence_run):
@@ -551,7 +553,7 @@ def test_each_kind_of_run_has_its_script(maps_run, evidence_run):
     assert scripts.script([filters], **words) == filters_script([filters], **words)
     runs = [evidence_run()]
     assert scripts.script(runs, **words) == evidence_script(runs, **words)
-    made = [OptimizationScriptRun("m", "untrained", "block1_conv1", [1], 0, "plain")]
+    made = [OptimizationScriptRun("m", "untrained", "block1_conv1", [1], 0, "pixels")]
     assert scripts.script(made, **words) == made_script(made, **words)
     maps = [maps_run(name="this"), maps_run(name="other")]
     expected = maps_script(maps, difference="minus", **words)
@@ -624,7 +626,7 @@ def test_a_script_is_short(maps_run):
 def test_a_script_says_where_it_comes_from(maps_run):
     from vgg_viz import __version__
 
-    link = "http://localhost:8501/?view=maps&layer=1+%C2%B7+block1_conv1"
+    link = "http://localhost:8501/?view=maps&layer=block1_conv1"
     script = maps_script([maps_run()], caption=["block1_conv1", "Picture: Cat"], link=link)
     for line in (f"# Written by VGG Viz {__version__}", "# Picture: Cat", f"# {link}"):
         assert line in script.splitlines()
@@ -633,7 +635,7 @@ def test_a_script_says_where_it_comes_from(maps_run):
 @pytest.mark.parametrize("words", NASTY)
 def test_words_from_outside_change_nothing(maps_run, evidence_run, words):
     filters = FiltersRun("f", "untrained", "block1_conv1", [1], [1])
-    made = OptimizationScriptRun("m", "untrained", "block1_conv1", [1], 0, "recipe")
+    made = OptimizationScriptRun("m", "untrained", "block1_conv1", [1], 0, "regularized")
     for one in (maps_run(), filters, evidence_run(), made):
         write = scripts.script
         harmless = write([one])
@@ -739,7 +741,7 @@ def test_what_cannot_be_made_is_said(maps_run, changes, message):
         ({"classes": [-1]}, "expected numbers from 0 to 999"),
         ({"classes": []}, "expected numbers from 0 to 999"),
         ({"classes": [1], "difference": True}, "expected two classes for a difference"),
-        ({"method": "smoothgrad"}, "expected away, gradcam, hirescam, layercam"),
+        ({"method": "smoothgrad"}, "expected ablation, gradcam, hirescam, layercam"),
         ({"pixels": np.zeros((224, 224), np.uint8)}, "expected a picture"),
         ({"preprocessing": "caffe()"}, "expected caffe or rgb"),
         ({"network": "os.abort"}, "expected imagenet, untrained or a WeightsFile"),

@@ -1,11 +1,11 @@
-"""Silenced maps: against networks whose kernels and biases are zero, and against contributions."""
+"""Ablated maps: against networks whose kernels and biases are zero, and against contributions."""
 
 import numpy as np
 import pytest
 
 from tests.support.maps import BiasedWeights
 from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
-from vgg_viz.interpretability.ablation import change, changes, later_maps, lost, silenced
+from vgg_viz.interpretability.ablation import ablated, change, changes, later_maps, lost
 from vgg_viz.interpretability.attribution.attribution_pass import (
     AttributionSpec,
     NotFiniteError,
@@ -51,7 +51,7 @@ def test_all_later_maps_are_those_without_the_maps_kernels_and_biases(name, numb
     assert [one.layer for one in found] == list(later)
     for wanted, changed in zip(later, found, strict=True):
         expected = without.feature_maps(pixels, wanted.name)
-        quiet, _ = outcome(later_maps(thin_network, layer, silenced(maps, numbers), wanted))
+        quiet, _ = outcome(later_maps(thin_network, layer, ablated(maps, numbers), wanted))
         np.testing.assert_allclose(quiet, expected, rtol=1e-5, atol=1e-5)
         before = thin_network.feature_maps(pixels, wanted.name)
         difference = expected.astype(np.float64) - before
@@ -65,14 +65,14 @@ def test_all_later_maps_are_those_without_the_maps_kernels_and_biases(name, numb
 def test_so_are_those_of_the_true_network(biased_network, photograph, computed_maps):
     layer, numbers = VGG19.conv_layer("block4_conv3"), [7, 300]
     without = Network(mute(BiasedWeights(), layer.name, numbers))
-    quiet = silenced(computed_maps[layer.name], numbers)
+    quiet = ablated(computed_maps[layer.name], numbers)
     for wanted in VGG19.conv_layers[layer.conv_number :][:3]:
         expected = without.feature_maps(photograph, wanted.name)
         found, _ = outcome(later_maps(biased_network, layer, quiet, wanted))
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected.max())
 
 
-def test_nothing_silenced_changes_nothing_at_all(thin_network):
+def test_nothing_ablated_changes_nothing_at_all(thin_network):
     maps = thin_network.feature_maps(noise(48), "block2_conv1")
     found, steps = outcome(changes(thin_network, THIN.conv_layer("block2_conv1"), maps, []))
     assert all(not one.mean.any() and not len(one.strongest(5)) for one in found)
@@ -94,7 +94,7 @@ def test_what_the_next_layer_loses_is_what_the_maps_contribute(name, row, column
     assert abs(loss) > 1e-3
 
 
-def test_a_value_further_on_loses_what_the_silenced_network_lacks(thin_network):
+def test_a_value_further_on_loses_what_the_ablated_network_lacks(thin_network):
     pixels, layer = noise(48), THIN.conv_layer("block3_conv3")
     maps = thin_network.feature_maps(pixels, "block2_conv1")
     without = Network(mute(RandomWeights(THIN), "block2_conv1", [2]), THIN)
@@ -136,14 +136,14 @@ def test_numbers_too_large_for_float32_are_refused_without_a_warning():
 
 
 @pytest.mark.parametrize("numbers", [[0], [1, 6], [-1]])
-def test_maps_that_there_are_not_cannot_be_silenced(numbers):
+def test_maps_that_there_are_not_cannot_be_ablated(numbers):
     with pytest.raises(ValueError, match="expected maps from 1 to 5"):
-        silenced(np.ones((5, 2, 2), np.float32), numbers)
+        ablated(np.ones((5, 2, 2), np.float32), numbers)
 
 
 def test_the_maps_themselves_stay_as_they_are():
     maps = np.ones((3, 2, 2), np.float32)
-    quiet = silenced(maps, [2])
+    quiet = ablated(maps, [2])
     assert maps.all()
     assert quiet.any(axis=(1, 2)).tolist() == [True, False, True]
     assert not quiet.flags.writeable

@@ -25,7 +25,7 @@ from vgg_viz.interpretability.receptive_field import Area, Interval
 from vgg_viz.model.architecture import VGG19, Architecture
 from vgg_viz.model.network import Network, network_input
 
-METHODS = ("contribution", "gradient", "guided", "deconvnet")
+METHODS = ("input_x_gradient", "gradient", "guided_backpropagation", "deconvnet")
 # As large as the true one: only so there are fields in block 4 that no border cuts.
 LARGE = Architecture("large", THIN.blocks, (), input_side=224)
 HAND = Architecture("hand", ((1, 1), (1, 1)), (), input_side=4)
@@ -211,7 +211,7 @@ NUMBERS = [[5, 1, -1, -1], [5, 2, -1, -3], [0, 0, 4, 0], [7, 0, 0, 4]]
 BY_HAND = {
     "gradient": {(0, 0): 1, (3, 0): -2, (2, 2): 2},
     # What is negative on its way back is stopped.
-    "guided": {(0, 0): 1, (2, 2): 2},
+    "guided_backpropagation": {(0, 0): 1, (2, 2): 2},
     # And what was not active is let through.
     "deconvnet": {(0, 0): 1, (0, 2): 3, (2, 2): 2},
 }
@@ -236,7 +236,7 @@ def test_at_the_layer_itself_its_relu_has_no_say(method):
     question = AttributionSpec(layer, 1, 0, 0, "block1_conv1", method)
     found = asked(network, green(NUMBERS), question, "rgb")
     expected = np.zeros((4, 4))
-    times = [5, 0, 7, 4] if method == "contribution" else [1, 1, 1, 1]
+    times = [5, 0, 7, 4] if method == "input_x_gradient" else [1, 1, 1, 1]
     rows, columns = [0, 0, 3, 2], [0, 2, 0, 2]
     expected[rows, columns] = np.array(times) * [1, 3, -2, 2]
     np.testing.assert_allclose(found.values[0], expected, rtol=1e-5)
@@ -262,7 +262,7 @@ def test_integrated_gradients_are_numpys(back_to, preprocessing, thin_network, p
     ends = [Whole(THIN, weights, one) for one in (base, network_input(pixels, preprocessing))]
     maps = [end.made[back_to] for end in ends]
     wanted = integrated(THIN, weights, back_to, *maps, layer, 2, 6, 0)
-    question = AttributionSpec(layer, 2, 6, 0, back_to, "integrated")
+    question = AttributionSpec(layer, 2, 6, 0, back_to, "integrated_gradients")
     found = asked(thin_network, pixels, question, preprocessing)
     off = np.linalg.norm(on_map(found, wanted.shape) - wanted)
     # On the way a ReLU or a pool may be undecided in float32.
@@ -273,7 +273,9 @@ def test_integrated_gradients_are_numpys(back_to, preprocessing, thin_network, p
 
 
 def test_many_points_at_once_are_as_good_as_one_by_one(monkeypatch, thin_network, pixels):
-    question = AttributionSpec(THIN.conv_layer("block2_conv1"), 1, 3, 3, "input", "integrated")
+    question = AttributionSpec(
+        THIN.conv_layer("block2_conv1"), 1, 3, 3, "input", "integrated_gradients"
+    )
     together, steps = outcome(attribute(thin_network, pixels, question))
     # Four of the largest layer, whose maps these many places are looked at.
     monkeypatch.setattr(attribution_pass, "TOGETHER", 4 * 8 * 8 * 4)
@@ -291,7 +293,7 @@ def test_each_layer_there_and_back_is_a_step_of_its_own(thin_network, pixels):
     assert outcome(attribute(thin_network, pixels, question))[1] == 2 + 2 * 2
 
 
-@pytest.mark.parametrize("method", ["guided", "integrated"])
+@pytest.mark.parametrize("method", ["guided_backpropagation", "integrated_gradients"])
 @pytest.mark.parametrize("back_to", ["input", "block1_conv2"])
 def test_steps_say_how_much_is_done(method, back_to, thin_network, pixels):
     question = AttributionSpec(THIN.conv_layer("block2_conv2"), 1, 3, 3, back_to, method)
@@ -327,7 +329,7 @@ def too_large(*layer_names):
 )
 def test_numbers_too_large_for_float32_are_refused_without_a_warning(layers):
     network = too_large(*layers)
-    for method in (*METHODS, "integrated"):
+    for method in (*METHODS, "integrated_gradients"):
         question = AttributionSpec(THIN.conv_layer("block2_conv2"), 2, 5, 5, "input", method)
         with pytest.raises(NotFiniteError, match="finite"):
             asked(network, noise(48), question)
@@ -335,7 +337,9 @@ def test_numbers_too_large_for_float32_are_refused_without_a_warning(layers):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("back_to", ["block1_conv1", "input"])
-@pytest.mark.parametrize("method", ["contribution", "guided", "integrated"])
+@pytest.mark.parametrize(
+    "method", ["input_x_gradient", "guided_backpropagation", "integrated_gradients"]
+)
 def test_so_are_values_whose_gradients_are_too_large(method, back_to):
     factors = {"block1_conv1": 1e-25, "block1_conv2": 1e30, "block2_conv1": 1e10}
 
@@ -364,7 +368,7 @@ def test_so_is_what_biases_contribute(monkeypatch, thin_network, pixels):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("method", [*METHODS, "integrated"])
+@pytest.mark.parametrize("method", [*METHODS, "integrated_gradients"])
 @pytest.mark.parametrize(("gray", "bias"), [(0, 0), (0, 1), (200, 0)])
 def test_of_one_color_and_without_biases_there_is_an_answer_without_a_warning(method, gray, bias):
     def biased(kernel, biases):
@@ -378,9 +382,9 @@ def test_of_one_color_and_without_biases_there_is_an_answer_without_a_warning(me
     assert np.isfinite(found.values).all()
     # Black is zero in this preprocessing, and nothing comes of it without biases.
     assert (found.value == 0) == (gray == bias == 0)
-    if method in ("contribution", "integrated"):
+    if method in ("input_x_gradient", "integrated_gradients"):
         assert found.explained == pytest.approx(found.value, rel=0.05, abs=1e-6)
-    if method == "contribution" and gray == 0:
+    if method == "input_x_gradient" and gray == 0:
         assert found.silent
 
 

@@ -28,7 +28,7 @@ from vgg_viz.interpretability.feature_visualization.optimization import Optimize
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.weights import StoredWeights, UntrainedWeights, open_weights
 
-SERIES = Series("block3_conv4", 7, "recipe")
+SERIES = Series("block3_conv4", 7, "regularized")
 IDENTITY = "0123456789abcdef0123456789abcdef"
 
 
@@ -75,9 +75,9 @@ def test_what_is_saved_is_there_at_the_next_start(store, folder):
     ("identity", "series", "channel"),
     [
         ("another network", SERIES, 5),
-        (IDENTITY, Series("block3_conv3", 7, "recipe"), 5),
-        (IDENTITY, Series("block3_conv4", 8, "recipe"), 5),
-        (IDENTITY, Series("block3_conv4", 7, "plain"), 5),
+        (IDENTITY, Series("block3_conv3", 7, "regularized"), 5),
+        (IDENTITY, Series("block3_conv4", 8, "regularized"), 5),
+        (IDENTITY, Series("block3_conv4", 7, "pixels"), 5),
         (IDENTITY, SERIES, 6),
     ],
 )
@@ -215,14 +215,14 @@ import os, signal, sys
 from pathlib import Path
 import numpy as np
 from tests.interpretability.test_image_store import IDENTITY, SERIES, made
-from vgg_viz.interpretability.feature_visualization.image_store import MadeStore
+from vgg_viz.interpretability.feature_visualization.image_store import ImageStore
 
 def write_half(path, content):
     with path.open("wb", buffering=0) as file:
         file.write(content[: len(content) // 2])
     os.kill(os.getpid(), signal.SIGKILL)
 
-store = MadeStore(Path(sys.argv[1]), IDENTITY)
+store = ImageStore(Path(sys.argv[1]), IDENTITY)
 store.save(SERIES, {4: made(4)})
 store.save(SERIES, {5: made(5)})
 Path.write_bytes = write_half

@@ -48,8 +48,8 @@ def few_steps(monkeypatch):
     monkeypatch.setattr(optimization, "STEPS", {1: 3, 2: 3, 3: 3, 4: 2, 5: 1})
 
 
-def finished(network, name, channels, seed=0, recipe="recipe"):
-    making = OptimizationRun(network, LAYERS[name], channels, seed, recipe)
+def finished(network, name, channels, seed=0, parametrization="regularized"):
+    making = OptimizationRun(network, LAYERS[name], channels, seed, parametrization)
     while not making.finished:
         making.advance()
     return making
@@ -75,7 +75,7 @@ def largest_answers():
 
 def test_plain_pixels_reach_the_optimum_of_the_first_layer(reference_network):
     answers, best = largest_answers()
-    pixels, values = made(reference_network, "block1_conv1", range(1, 65), recipe="plain")
+    pixels, values = made(reference_network, "block1_conv1", range(1, 65), parametrization="pixels")
     np.testing.assert_array_less(np.abs(pixels - best), 2)
     np.testing.assert_allclose(values, answers, rtol=0.01)
 
@@ -107,21 +107,21 @@ def test_made_pictures_are_answered_to_more_than_a_photograph(reference_network,
 
 
 @pytest.mark.parametrize(
-    ("name", "recipe"),
+    ("name", "parametrization"),
     [
-        ("block1_conv1", "recipe"),
-        ("block1_conv2", "plain"),
-        ("block2_conv2", "recipe"),
-        ("block3_conv2", "plain"),
-        ("block5_conv4", "recipe"),
+        ("block1_conv1", "regularized"),
+        ("block1_conv2", "pixels"),
+        ("block2_conv2", "regularized"),
+        ("block3_conv2", "pixels"),
+        ("block5_conv4", "regularized"),
     ],
 )
 def test_a_claimed_value_is_the_networks_own_of_the_picture_amid_mean_color(
-    name, recipe, biased_network, few_steps
+    name, parametrization, biased_network, few_steps
 ):
     layer = LAYERS[name]
     channels = [7, 11] if layer.block < 4 else [7]  # not silent
-    pixels, values = made(biased_network, name, channels, recipe=recipe)
+    pixels, values = made(biased_network, name, channels, parametrization=parametrization)
     middle = layer.output_shape[0] // 2
     for picture, value, channel in zip(pixels, values, channels, strict=True):
         maps = biased_network.feature_maps(amid_mean_color(picture, layer), name)
@@ -164,39 +164,39 @@ def test_what_is_pasted_beyond_the_border_is_cut_off(name, photograph):
 # -- the same again
 
 
-@pytest.mark.parametrize("recipe", ["recipe", "plain"])
+@pytest.mark.parametrize("parametrization", ["regularized", "pixels"])
 @pytest.mark.parametrize("name", ["block1_conv2", "block3_conv1"])
 def test_the_same_seed_makes_the_same_bytes_in_any_company(
-    name, recipe, untrained_network, few_steps
+    name, parametrization, untrained_network, few_steps
 ):
     channels = [1, 5, 9, 40]
-    together, values = made(untrained_network, name, channels, 7, recipe)
-    again, _ = made(untrained_network, name, channels, 7, recipe)
+    together, values = made(untrained_network, name, channels, 7, parametrization)
+    again, _ = made(untrained_network, name, channels, 7, parametrization)
     np.testing.assert_array_equal(together, again)
-    turned, backwards = made(untrained_network, name, channels[::-1], 7, recipe)
+    turned, backwards = made(untrained_network, name, channels[::-1], 7, parametrization)
     np.testing.assert_array_equal(together, turned[::-1])
     np.testing.assert_array_equal(values, backwards[::-1])
-    alone, _ = made(untrained_network, name, [9], 7, recipe)
+    alone, _ = made(untrained_network, name, [9], 7, parametrization)
     np.testing.assert_array_equal(together[2], alone[0])
-    others, _ = made(untrained_network, name, channels, 8, recipe)
+    others, _ = made(untrained_network, name, channels, 8, parametrization)
     assert all(not np.array_equal(*pair) for pair in zip(together, others, strict=True))
 
 
 def test_every_layer_and_channel_begins_on_its_own(untrained_network):
     """Layers of block 5, whose pictures are of one size."""
-    for recipe in ("recipe", "plain"):
+    for parametrization in ("regularized", "pixels"):
         begun = [
             picture.tobytes()
             for name in ("block5_conv1", "block5_conv2")
             for picture in OptimizationRun(
-                untrained_network, LAYERS[name], [2, 9], 0, recipe
+                untrained_network, LAYERS[name], [2, 9], 0, parametrization
             ).pictures()
         ]
         assert len(set(begun)) == 4
 
 
 def test_it_grows_before_ones_eyes(biased_network, few_steps):
-    making = OptimizationRun(biased_network, LAYERS["block1_conv2"], [1, 2], 0, "recipe")
+    making = OptimizationRun(biased_network, LAYERS["block1_conv2"], [1, 2], 0, "regularized")
     assert (making.step, making.steps, making.finished) == (0, 3, False)
     seen, steps, values = [making.pictures()], [0], []
     assert seen[0].dtype == np.uint8
@@ -232,7 +232,7 @@ def test_a_picture_is_as_large_as_what_the_channel_sees_but_in_the_last_block():
 @pytest.mark.parametrize("channels", [[], [0], [65], [1, 65]])
 def test_channels_that_are_not_there_are_refused(channels, untrained_network):
     with pytest.raises(ValueError, match="expected channels from 1 to 64"):
-        OptimizationRun(untrained_network, LAYERS["block1_conv1"], channels, 0, "recipe")
+        OptimizationRun(untrained_network, LAYERS["block1_conv1"], channels, 0, "regularized")
 
 
 # -- the way to the pixels and back

@@ -27,7 +27,7 @@ MIX = {
     "block_maps": 20,
 }
 UPLOADER = "own-upload-picture-0"
-FIRST_VIEW = "view=Feature+maps"
+FIRST_VIEW = "view=maps"
 SECONDS_BETWEEN = 3.0
 JITTER = 1.0  # seconds: a change comes up to half of that earlier or later
 

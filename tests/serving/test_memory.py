@@ -268,7 +268,7 @@ def test_threads_share_two_heaps():
         "gate.wait()\n"
     )
     many = printed_by(program.replace("TAME", "pass"))[0]
-    few = printed_by(program.replace("TAME", "assert memory.tame_allocator()"))[0]
+    few = printed_by(program.replace("TAME", "assert memory.limit_malloc_arenas()"))[0]
     assert many - few > 5 * 64 * 1024
 
 

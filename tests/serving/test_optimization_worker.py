@@ -36,7 +36,7 @@ from vgg_viz.serving.shared import Shared
 
 NETWORK = network_of("mine")
 EYES, EDGES = (
-    OptimizationSpec(NETWORK, VGG19.conv_layer(name), 0, "recipe")
+    OptimizationSpec(NETWORK, VGG19.conv_layer(name), 0, "regularized")
     for name in ("block3_conv4", "block1_conv1")
 )
 
@@ -123,7 +123,7 @@ def look_until_complete(maker, subject, channels):
 def are_finished(progress, subject, channels):
     assert [*progress.pictures] == [*channels]
     for channel, found in progress.pictures.items():
-        expected = picture(subject.layer, channel, subject.seed, subject.recipe)
+        expected = picture(subject.layer, channel, subject.seed, subject.parametrization)
         np.testing.assert_array_equal(found.pixels, expected)
         assert not found.pixels.flags.writeable
         assert (found.value, found.step, found.steps) == (STEPS * channel, STEPS, STEPS)
@@ -158,7 +158,9 @@ def test_pictures_grow(maker_with, clock):
         growing = progress.pictures[6]
         assert (growing.step, growing.steps, growing.value) == (step, STEPS, 6 * step)
         assert not growing.finished
-        np.testing.assert_array_equal(growing.pixels, picture(EYES.layer, 6, 0, "recipe", step))
+        np.testing.assert_array_equal(
+            growing.pixels, picture(EYES.layer, 6, 0, "regularized", step)
+        )
 
 
 def test_how_long_it_takes_is_measured(maker_with, clock):
@@ -197,10 +199,10 @@ def test_what_is_finished_is_there_for_who_asks_for_others_as_well(maker_with):
 @pytest.mark.parametrize(
     "other",
     [
-        OptimizationSpec(network_of("yours"), EYES.layer, 0, "recipe"),
-        OptimizationSpec(NETWORK, VGG19.conv_layer("block3_conv3"), 0, "recipe"),
-        OptimizationSpec(NETWORK, EYES.layer, 1, "recipe"),
-        OptimizationSpec(NETWORK, EYES.layer, 0, "plain"),
+        OptimizationSpec(network_of("yours"), EYES.layer, 0, "regularized"),
+        OptimizationSpec(NETWORK, VGG19.conv_layer("block3_conv3"), 0, "regularized"),
+        OptimizationSpec(NETWORK, EYES.layer, 1, "regularized"),
+        OptimizationSpec(NETWORK, EYES.layer, 0, "pixels"),
     ],
 )
 def test_another_subject_has_other_pictures(maker_with, other):
@@ -256,7 +258,7 @@ def test_what_another_process_has_made_meanwhile_is_not_made_again(maker_with, s
     channels = (1, 2, 3, 4, 5, 6)
     maker.look(EYES, channels)
     gate.wait_for_one()
-    there = OptimizedImage(picture(EYES.layer, 5, 0, "recipe"), 5.0 * STEPS, STEPS)
+    there = OptimizedImage(picture(EYES.layer, 5, 0, "regularized"), 5.0 * STEPS, STEPS)
     ImageStore(store.folder, "mine").save(EYES.series, {5: there})
     gate.let_all_through()
     assert are_finished(look_until_complete(maker, EYES, channels), EYES, channels)
@@ -522,7 +524,7 @@ def test_a_network_that_is_given_up_is_not_kept(clock):
     weights = UntrainedWeights()
     network = StandInNetwork(weights)
     kept = weakref.ref(network)
-    maker.look(OptimizationSpec(network, EYES.layer, 0, "recipe"), (1, 2))
+    maker.look(OptimizationSpec(network, EYES.layer, 0, "regularized"), (1, 2))
     del network
     gate.wait_for_one()
     gate.let_through(STEPS - 1)  # the last unit is under way
@@ -538,7 +540,7 @@ def test_a_network_is_not_kept_while_nobody_looks(maker_with, clock):
     maker = maker_with()
     network = network_of("mine")
     kept = weakref.ref(network)
-    look_until_complete(maker, OptimizationSpec(network, EYES.layer, 0, "recipe"), (1, 2))
+    look_until_complete(maker, OptimizationSpec(network, EYES.layer, 0, "regularized"), (1, 2))
     del network
     wait_for(lambda: maker._thread is None)
     gc.collect()
@@ -551,8 +553,8 @@ import atexit, threading
 from tests.support.making import Workshop, four, network_of
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.cache import Cache
-from vgg_viz.serving.optimization_worker import Maker, Subject
-from vgg_viz.serving.locks import Turns
+from vgg_viz.serving.optimization_worker import OptimizationSpec, OptimizationWorker
+from vgg_viz.serving.locks import FairLock
 
 begun, ending = threading.Event(), threading.Event()
 
@@ -566,10 +568,11 @@ def take_down():
     thread.join(60)
 
 atexit.register(take_down)
-maker = Maker(
-    Cache(2**20), Turns(), making=Workshop(unit).making, batch_size=four, store_of=lambda _: None
+maker = OptimizationWorker(
+    Cache(2**20), FairLock(), making=Workshop(unit).making, batch_size=four, store_of=lambda _: None
 )
-maker.look(Subject(network_of("mine"), VGG19.conv_layer("block1_conv1"), 0, "recipe"), (1,))
+layer = VGG19.conv_layer("block1_conv1")
+maker.look(OptimizationSpec(network_of("mine"), layer, 0, "regularized"), (1,))
 thread = maker._thread
 begun.wait()
 atexit.register(ending.set)
@@ -589,8 +592,8 @@ def test_a_process_that_ends_waits_for_the_unit_and_begins_no_other():
 
 def test_real_pictures_are_those_that_are_made_without_anybody_looking(untrained_network, store):
     layer = VGG19.conv_layer("block1_conv1")
-    subject = OptimizationSpec(untrained_network, layer, 3, "plain")
-    alone = OptimizationRun(untrained_network, layer, (5, 9), 3, "plain")
+    subject = OptimizationSpec(untrained_network, layer, 3, "pixels")
+    alone = OptimizationRun(untrained_network, layer, (5, 9), 3, "pixels")
     while not alone.finished:
         alone.advance()
     for _ in range(2):  # made, and found on the disk at the next start

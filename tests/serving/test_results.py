@@ -235,7 +235,7 @@ class Going:
 @pytest.fixture
 def no_time(monkeypatch):
     """A turn has one step."""
-    monkeypatch.setattr("vgg_viz.serving.results.TURN_SECONDS", 0)
+    monkeypatch.setattr("vgg_viz.serving.results.TIME_SLICE_SECONDS", 0)
 
 
 def test_between_steps_others_have_their_turn(shared, no_time):

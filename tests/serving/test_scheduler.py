@@ -15,7 +15,7 @@ from vgg_viz.serving.scheduler import (
 
 NETWORK = network_of("mine")
 EDGES, EYES, OTHER = (
-    OptimizationSpec(NETWORK, VGG19.conv_layer(name), 0, "recipe")
+    OptimizationSpec(NETWORK, VGG19.conv_layer(name), 0, "regularized")
     for name in ("block1_conv1", "block3_conv4", "block2_conv1")
 )
 
@@ -81,7 +81,7 @@ def test_what_two_want_is_made_once(wishes):
 
 
 def test_another_network_of_the_same_weights_is_no_other_wish(wishes):
-    again = OptimizationSpec(network_of("mine"), EYES.layer, 0, "recipe")
+    again = OptimizationSpec(network_of("mine"), EYES.layer, 0, "regularized")
     want(wishes, EYES, (1, 2), 0.0)
     want(wishes, again, (2, 3), 0.1)
     assert make(wishes, 1.0) == ("block3_conv4", 1, 2, 3)
@@ -139,7 +139,7 @@ def test_what_was_begun_for_one_stays_for_another(wishes):
 def test_not_more_than_some_batches_rest(wishes):
     begun = []
     for seed in range(MOST_BEGUN + 2):
-        want(wishes, OptimizationSpec(NETWORK, EYES.layer, seed, "recipe"), (1,), 5.0 * seed)
+        want(wishes, OptimizationSpec(NETWORK, EYES.layer, seed, "regularized"), (1,), 5.0 * seed)
         begun.append(wishes.next_batch(5.0 * seed))
         wishes.note(begun[-1], 0, 5, 5.0 * seed)
     assert wishes.batches == begun[-MOST_BEGUN:]
@@ -148,7 +148,12 @@ def test_not_more_than_some_batches_rest(wishes):
 def test_a_damaged_network_is_let_go(wishes):
     sound, damaged = UntrainedWeights(), UntrainedWeights(seed=3)
     for weights in (sound, damaged):
-        want(wishes, OptimizationSpec(StandInNetwork(weights), EYES.layer, 0, "recipe"), (1,), 0.0)
+        want(
+            wishes,
+            OptimizationSpec(StandInNetwork(weights), EYES.layer, 0, "regularized"),
+            (1,),
+            0.0,
+        )
         wishes.next_batch(0.0)
     wishes.forget(0.0, damaged)
     assert [batch.subject.network.weights for batch in wishes.batches] == [sound]

@@ -1,7 +1,7 @@
 """A network there and back in float64 NumPy: whole maps with padding, nothing of TensorFlow's.
 
     whole = Whole(plan, weights, source)
-    attributed = whole.attributed(layer, channel, row, column, "guided")
+    attributed = whole.attributed(layer, channel, row, column, "guided_backpropagation")
     attributed.values["block1_conv2"], attributed.value, attributed.biases
 
 Where the program looks at fields alone, this goes through all of every map.
@@ -62,7 +62,7 @@ class Whole:
             least = min(least, gaps.min() / scale)
         return least
 
-    def attributed(self, layer, channel, row, column, method="contribution"):
+    def attributed(self, layer, channel, row, column, method="input_x_gradient"):
         """By contribution, gradient, guided or deconvnet; the channel's number is from 1."""
         value = self.before[layer.name][channel - 1, row, column]
         gradient = np.zeros_like(self.before[layer.name])
@@ -79,7 +79,7 @@ class Whole:
                 gradient = convolved_back(gradient, kernel)
             else:
                 gradient = pooled_back(self.made[source], gradient)
-            times = self.made[source] if method == "contribution" else 1
+            times = self.made[source] if method == "input_x_gradient" else 1
             values[source] = gradient * times
         return Attributed(float(value), values, biases)
 
@@ -97,7 +97,7 @@ def integrated(plan, weights, back_to, base, end, layer, channel, row, column):
 
 def through_relu(method, made, gradient):
     active, speaks = made > 0, gradient > 0
-    passed = {"guided": active & speaks, "deconvnet": speaks}.get(method, active)
+    passed = {"guided_backpropagation": active & speaks, "deconvnet": speaks}.get(method, active)
     return np.where(passed, gradient, 0)
 
 

@@ -1,9 +1,9 @@
 """Pictures made by nobody: what stands in for `OptimizationRun`, without TensorFlow.
 
-    maker = Maker(cache, turns, making=Workshop().making, batch_size=four)
-    maker.look(Subject(network_of("mine"), layer, seed, "recipe"), channels)
+    maker = OptimizationWorker(cache, turns, making=Workshop().making, batch_size=four)
+    maker.look(OptimizationSpec(network_of("mine"), layer, seed, "regularized"), channels)
 
-A picture follows from layer, channel, seed and recipe, and its colors grow with the steps.
+A picture follows from layer, channel, seed and parametrization, and its colors grow with the steps.
 """
 
 import zlib
@@ -37,14 +37,14 @@ def four(layer):
     return 4
 
 
-def color(layer, channel, seed, recipe):
+def color(layer, channel, seed, parametrization):
     """The brightest that a finished picture gets, 1 to 255."""
-    return zlib.crc32(f"{layer.name} {channel} {seed} {recipe}".encode()) % 255 + 1
+    return zlib.crc32(f"{layer.name} {channel} {seed} {parametrization}".encode()) % 255 + 1
 
 
-def picture(layer, channel, seed, recipe, step=STEPS):
+def picture(layer, channel, seed, parametrization, step=STEPS):
     """What a picture is after so many steps: brighter from its left to its right."""
-    bright = color(layer, channel, seed, recipe) * step // STEPS
+    bright = color(layer, channel, seed, parametrization) * step // STEPS
     pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
     pixels[...] = np.linspace(0, bright, SIDE).astype(np.uint8)[None, :, None]
     return pixels
@@ -55,7 +55,7 @@ def finished_at_once(maker, subject, channels):
     layer, side = subject.layer, picture_side(subject.layer)
     pictures = {}
     for channel in channels:
-        bright = color(layer, channel, subject.seed, subject.recipe)
+        bright = color(layer, channel, subject.seed, subject.parametrization)
         pixels = np.full((side, side, 3), bright, np.uint8)
         pictures[channel] = Snapshot(pixels, 10.0 * bright, STEPS, STEPS, finished=True)
     return Progress(pictures, complete=True)
@@ -71,8 +71,8 @@ class Workshop:
         self.steps = steps
         self._lock = Lock()
 
-    def making(self, network, layer, channels, seed, recipe):
-        making = StandInMaking(self, network, layer, channels, seed, recipe)
+    def making(self, network, layer, channels, seed, parametrization):
+        making = StandInMaking(self, network, layer, channels, seed, parametrization)
         with self._lock:
             self.begun.append((layer.name, *channels))
         return making
@@ -81,9 +81,14 @@ class Workshop:
 class StandInMaking:
     """The same interface as ``OptimizationRun``; a unit of work is a step."""
 
-    def __init__(self, workshop, network, layer, channels, seed, recipe):
+    def __init__(self, workshop, network, layer, channels, seed, parametrization):
         self.workshop = workshop
-        self.network, self.layer, self.seed, self.recipe = network, layer, seed, recipe
+        self.network, self.layer, self.seed, self.parametrization = (
+            network,
+            layer,
+            seed,
+            parametrization,
+        )
         self.channels = tuple(channels)
         self.step, self.steps = 0, workshop.steps
         self.values = np.zeros(len(self.channels))
@@ -110,4 +115,6 @@ class StandInMaking:
         ]
 
     def _picture(self, channel):
-        return picture(self.layer, channel, self.seed, self.recipe, self.step * STEPS // self.steps)
+        return picture(
+            self.layer, channel, self.seed, self.parametrization, self.step * STEPS // self.steps
+        )

@@ -10,9 +10,7 @@ from tests.support.pages import (
 from vgg_viz import samples
 from vgg_viz.export.mosaic import FIRST_LEVEL, LEVELS
 from vgg_viz.image_io import images
-from vgg_viz.links import (
-    FIELDS,
-)
+from vgg_viz.links import FIELDS
 from vgg_viz.model.architecture import VGG19, DenseLayer
 from vgg_viz.model.dense_layers import SLAB_ROWS, UntrainedDense
 from vgg_viz.model.weights import UntrainedWeights

@@ -3,7 +3,7 @@
 `vgg_viz.export.scripts` chooses those that a script needs.
 """
 
-from vgg_viz.interpretability.feature_visualization.optimization import Recipe
+from vgg_viz.interpretability.feature_visualization.parametrizations import Parametrization
 from vgg_viz.model.network import Preprocessing
 
 START = '''"""{title} of VGG19, made again with Keras alone.
@@ -113,9 +113,9 @@ def make_maps(model, preprocess, picture, layer, numbers):
     return np.moveaxis(output, -1, 0)[np.array(numbers) - 1]
 '''
 
-SILENCED = '''
+ABLATED = '''
 @functools.cache
-def silenced(model, layer, numbers):
+def ablated(model, layer, numbers):
     """The same network, where nothing makes these maps (numbers from 1) of a layer."""
     quiet = keras.models.clone_model(model)
     quiet.set_weights(model.get_weights())
@@ -341,12 +341,12 @@ def attributed(
     before = keras.Model(model.input, model.layers[start].output)
     pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture))))
     x = tf.convert_to_tensor(before(preprocess(pixels)[None]))
-    relu = {"guided": guided, "deconvnet": deconvnet}.get(method, tf.nn.relu)
+    relu = {"guided_backpropagation": guided, "deconvnet": deconvnet}.get(method, tf.nn.relu)
     value, found, biases = there_and_back(model, start, x, layer, place, relu)
-    if method == "contribution":
+    if method == "input_x_gradient":
         found = found * x
         print(f"{float(tf.reduce_sum(found)):g} and biases {biases:g}: value {value:g}")
-    if method == "integrated":
+    if method == "integrated_gradients":
         # The mean color of ImageNet's pictures, as the network's input has it.
         mean = {"rgb": np.float32([123.68, 116.779, 103.939]) / 255}
         color = mean.get(preprocess.__name__, np.zeros(3, np.float32))
@@ -584,6 +584,6 @@ WHOLE_NETWORKS = {
     "untrained": WHOLE_UNTRAINED,
     "file": WHOLE_FROM_FILE,
 }
-CANVASES: dict[Recipe, str] = {"recipe": FREQUENCIES, "plain": PIXELS}
+CANVASES: dict[Parametrization, str] = {"regularized": FREQUENCIES, "pixels": PIXELS}
 CAMS = {"gradcam": GRADCAM, "hirescam": HIRESCAM, "layercam": LAYERCAM}
 PREPROCESSINGS: dict[Preprocessing, str] = {"caffe": CAFFE, "rgb": RGB}

@@ -15,7 +15,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -24,14 +24,14 @@ from vgg_viz import __version__
 from vgg_viz.export import script_code
 from vgg_viz.export.sheets import check_array_names, plain
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, reach
-from vgg_viz.interpretability.attribution.attribution_pass import Method as Attributing
-from vgg_viz.interpretability.class_evidence.evidence import Method
+from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
+from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
 from vgg_viz.interpretability.decomposition import receptive_fields
 from vgg_viz.interpretability.feature_visualization import optimization
-from vgg_viz.interpretability.feature_visualization.optimization import (
-    Recipe,
-    batch_size,
-    picture_side,
+from vgg_viz.interpretability.feature_visualization.optimization import batch_size, picture_side
+from vgg_viz.interpretability.feature_visualization.parametrizations import (
+    PARAMETRIZATIONS,
+    Parametrization,
 )
 from vgg_viz.interpretability.feature_visualization.top_patches import distance
 from vgg_viz.interpretability.receptive_field import stages
@@ -79,22 +79,22 @@ class MapsRun:
 
 @dataclass(frozen=True, eq=False)
 class AblationRun(MapsRun):
-    """One array of feature maps where maps of an earlier layer are silenced.
+    """One array of feature maps where maps of an earlier layer are ablated.
 
-    ``silenced`` are the numbers, from 1, of those maps of the layer ``silenced_in`` that are zero.
+    ``ablated`` are the numbers, from 1, of those maps of the layer ``ablated_in`` that are zero.
 
     Raises:
         ValueError: as for a `MapsRun`; no such maps, or the layer does not come before.
     """
 
-    silenced_in: str
-    silenced: Sequence[int]
+    ablated_in: str
+    ablated: Sequence[int]
 
     def __post_init__(self) -> None:
         """Check what the script could not."""
         super().__post_init__()
-        before, after = (VGG19.conv_layer(name) for name in (self.silenced_in, self.layer_name))
-        _check_numbers(self.silenced, before.filters)
+        before, after = (VGG19.conv_layer(name) for name in (self.ablated_in, self.layer_name))
+        _check_numbers(self.ablated, before.filters)
         if before.conv_number >= after.conv_number:
             raise ValueError(f"expected a conv layer before {after.name}, got {before.name}")
 
@@ -132,10 +132,10 @@ class FiltersRun:
 class EvidenceRun:
     """One array of evidence for classes: what each place of block5_conv4 brings to their logits.
 
-    ``method`` is ``"away"`` (the logit minus that without the place), ``"gradcam"``, ``"hirescam"``
-    or ``"layercam"``, ``classes`` are numbers from 0 to 999, in the array's order; with
-    ``difference`` there is one more, that of the first class minus that of the second. The rest is
-    as for a `MapsRun`.
+    ``method`` is ``"ablation"`` (the logit minus that without the place), ``"gradcam"``,
+    ``"hirescam"`` or ``"layercam"``, ``classes`` are numbers from 0 to 999, in the array's order;
+    with ``difference`` there is one more, that of the first class minus that of the second. The
+    rest is as for a `MapsRun`.
 
     Raises:
         ValueError: a picture of another shape, no such method, or no such classes.
@@ -145,7 +145,7 @@ class EvidenceRun:
     network: ScriptNetwork
     preprocessing: Preprocessing
     pixels: np.ndarray
-    method: Method
+    method: str
     classes: Sequence[int]
     difference: bool = False
 
@@ -153,8 +153,8 @@ class EvidenceRun:
         """Check what the script could not."""
         _check_picture(self.pixels, self.preprocessing)
         _check_network(self.network)
-        if self.method not in get_args(Method):
-            raise ValueError(f"expected {', '.join(get_args(Method))}, got {self.method!r}")
+        if self.method not in EVIDENCE_METHODS:
+            raise ValueError(f"expected {', '.join(EVIDENCE_METHODS)}, got {self.method!r}")
         _check_numbers(self.classes, CLASSES - 1, least=0)
         if self.difference and len(self.classes) != 2:
             raise ValueError(f"expected two classes for a difference, got {list(self.classes)}")
@@ -205,7 +205,7 @@ class OptimizationScriptRun:
     layer_name: str
     channels: Sequence[int]
     seed: int
-    recipe: Recipe
+    parametrization: Parametrization
 
     def __post_init__(self) -> None:
         """Check what the script could not."""
@@ -213,8 +213,10 @@ class OptimizationScriptRun:
         _check_numbers(self.channels, VGG19.layer(self.layer_name).filters)
         if self.seed < 0:
             raise ValueError(f"expected a seed from 0, got {self.seed}")
-        if self.recipe not in get_args(Recipe):
-            raise ValueError(f"expected {' or '.join(get_args(Recipe))}, got {self.recipe!r}")
+        if self.parametrization not in PARAMETRIZATIONS:
+            raise ValueError(
+                f"expected {' or '.join(PARAMETRIZATIONS)}, got {self.parametrization!r}"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,9 +246,9 @@ class AttributionRun:
         _check_picture(self.pixels, self.preprocessing)
         _check_network(self.network)
         reach(self.question)
-        if self.question.method not in get_args(Attributing):
+        if self.question.method not in ATTRIBUTION_METHODS:
             got = self.question.method
-            raise ValueError(f"expected {', '.join(get_args(Attributing))}, got {got!r}")
+            raise ValueError(f"expected {', '.join(ATTRIBUTION_METHODS)}, got {got!r}")
         _check_numbers(self.numbers, VGG19.layer(self.question.back_to).output_shape[2])
 
 
@@ -302,9 +304,9 @@ def maps_script(
     calls = {}
     for run in runs:
         network, *seen = _input(run, pictures)
-        arguments = [_silenced(run, network), *seen, ascii(run.layer_name), _numbers(run.numbers)]
+        arguments = [_ablated(run, network), *seen, ascii(run.layer_name), _numbers(run.numbers)]
         calls[run.name] = _call("make_maps", arguments)
-    quiet = [script_code.SILENCED] if any(isinstance(run, AblationRun) for run in runs) else []
+    quiet = [script_code.ABLATED] if any(isinstance(run, AblationRun) for run in runs) else []
     return _script(
         _start("Feature maps", caption, link),
         ["base64", "functools", "io", "os", "sys"],
@@ -332,7 +334,7 @@ def evidence_script(
     calls, answers = {}, dict[str, str]()
     for run in runs:
         seen = _input(run, pictures)
-        method = [] if run.method == "away" else [run.method]
+        method = [] if run.method == "ablation" else [run.method]
         function = "activation_maps" if method else "without_places"
         call = _call(function, [*seen, *method, _numbers(run.classes)])
         calls[run.name] = f"with_difference({call})" if run.difference else call
@@ -389,8 +391,10 @@ def made_script(
         call = _call("make_pictures", _climbing(run))
         calls |= {run.name: f"{call}[0]", f"{run.name}_value": f"{call}[1]"}
     _check_names(list(calls))
-    used = {run.recipe for run in runs}
-    canvases = [code for recipe, code in script_code.CANVASES.items() if recipe in used]
+    used = {run.parametrization for run in runs}
+    canvases = [
+        code for parametrization, code in script_code.CANVASES.items() if parametrization in used
+    ]
     return _script(
         _start("Made pictures", caption, link, further=script_code.MADE_FURTHER),
         ["functools", "os", "sys"],
@@ -527,7 +531,7 @@ def _evidence_functions(runs: Sequence[EvidenceRun]) -> list[str]:
     used = {run.method for run in runs}
     cams = [code for name, code in script_code.CAMS.items() if name in used]
     functions = [script_code.HALVES, script_code.ANSWER]
-    functions += [script_code.WITHOUT_PLACES] if "away" in used else []
+    functions += [script_code.WITHOUT_PLACES] if "ablation" in used else []
     functions += [script_code.ACTIVATION_MAPS, *cams] if cams else []
     differs = any(run.difference for run in runs)
     return [*functions, script_code.WITH_DIFFERENCE] if differs else functions
@@ -539,11 +543,11 @@ def _input(run: MapsRun | EvidenceRun | AttributionRun, pictures: dict[bytes, in
     return [_network(run.network), run.preprocessing, f"PICTURES[{index}]"]
 
 
-def _silenced(run: MapsRun, network: str) -> str:
-    """The same network, or one where maps are silenced."""
+def _ablated(run: MapsRun, network: str) -> str:
+    """The same network, or one where maps are ablated."""
     if not isinstance(run, AblationRun):
         return network
-    return f"silenced({network}, {run.silenced_in!a}, {_tuple(run.silenced)})"
+    return f"ablated({network}, {run.ablated_in!a}, {_tuple(run.ablated)})"
 
 
 def _asked(run: AttributionRun) -> list[str]:
@@ -584,7 +588,7 @@ def _climbing(run: OptimizationScriptRun) -> list[str]:
     """What says which pictures are made, and how."""
     layer = VGG19.conv_layer(run.layer_name)
     side = picture_side(layer)
-    canvas = {"recipe": "Frequencies", "plain": "Pixels"}[run.recipe]
+    canvas = {"regularized": "Frequencies", "pixels": "Pixels"}[run.parametrization]
     arguments = [
         _network(run.network),
         ascii(layer.name),

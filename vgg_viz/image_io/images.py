@@ -31,7 +31,7 @@ from vgg_viz.image_io.limits import (
     tenths,
     too_many_pixels,
 )
-from vgg_viz.links import Fit
+from vgg_viz.image_io.picture import Fit
 from vgg_viz.model.architecture import VGG19
 
 __all__ = [

@@ -5,13 +5,18 @@ Without what decodes pictures: the page's first controls stand before that is im
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from vgg_viz.links import FITS, Fit
+from vgg_viz.option import Option, by_name
 
 if TYPE_CHECKING:
     import numpy as np
+
+Fit = Literal["stretch", "crop"]
+
+FITS: Mapping[Fit, Option] = by_name(Option("stretch", "Stretched"), Option("crop", "Cropped"))
 
 
 class Seen(Protocol):
@@ -46,4 +51,4 @@ class Picture:
     @property
     def caption(self) -> str:
         """The picture's name, how it was brought to its size and what else was made of it."""
-        return f"{self.title} ({', '.join((FITS[self.fit].lower(), *self.notes))})"
+        return f"{self.title} ({', '.join((FITS[self.fit].label.lower(), *self.notes))})"

@@ -1,6 +1,6 @@
 """Maps taken out of a layer, and what becomes of the layers after it.
 
-    maps -- silenced --> maps with zeros -- the network from there on --> later layers' maps
+    maps -- ablated --> maps with zeros -- the network from there on --> later layers' maps
 
 Plain arrays, tiles first. What is run is the network's own, from the layer on, with and without
 these maps: a later map that does not depend on them changes by nothing at all.
@@ -39,7 +39,7 @@ class Change:
         return order[self.mean[order] > 0][:count]
 
 
-def silenced(maps: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
+def ablated(maps: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
     """The same maps, ``(maps, height, width)``, those of these numbers (from 1) all zero.
 
     Raises:
@@ -71,7 +71,7 @@ def later_maps(
 def changes(
     network: Network, layer: ConvLayer, maps: np.ndarray, numbers: Sequence[int]
 ) -> Generator[None, None, list[Change]]:
-    """How far the maps of all later layers change if those of these numbers are silenced.
+    """How far the maps of all later layers change if those of these numbers are ablated.
 
     Each step is a block's work.
 
@@ -79,14 +79,14 @@ def changes(
         network: the network.
         layer: one of its conv layers.
         maps: what that makes of the picture, float32 ``(maps, height, width)``.
-        numbers: which of them are silenced, from 1.
+        numbers: which of them are ablated, from 1.
 
     Raises:
         ValueError: there are no such maps.
         NotFiniteError: numbers on the way are too large.
     """
     plan, found = network.architecture, list[Change]()
-    sides = [network.run_on(layer.name, one) for one in (maps, silenced(maps, numbers))]
+    sides = [network.run_on(layer.name, one) for one in (maps, ablated(maps, numbers))]
     for block in range(layer.block, len(plan.blocks) + 1):
         if block > layer.block:
             yield
@@ -115,7 +115,7 @@ def change(layer: ConvLayer, before: np.ndarray, now: np.ndarray) -> Change:
 def lost(
     network: Network, maps: np.ndarray, question: AttributionSpec, numbers: Sequence[int]
 ) -> Generator[None, None, float]:
-    """What a value loses before its ReLU if maps of an earlier layer are silenced.
+    """What a value loses before its ReLU if maps of an earlier layer are ablated.
 
     In the next conv layer that is what these maps contribute; further on, the network answers to
     what is missing, and the two differ.
@@ -124,7 +124,7 @@ def lost(
         network: the network.
         maps: those of the layer that is asked ``back_to``, float32 ``(maps, height, width)``.
         question: which value; its method does not matter.
-        numbers: which maps are silenced, from 1.
+        numbers: which maps are ablated, from 1.
 
     Raises:
         ValueError: there is no such value, or there are no such maps.
@@ -132,7 +132,7 @@ def lost(
     """
     way = AttributionPass(network, question)
     whole = yield from way.value(way.of_maps(maps))
-    rest = yield from way.value(way.of_maps(silenced(maps, numbers)))
+    rest = yield from way.value(way.of_maps(ablated(maps, numbers)))
     check_finite(whole, rest)
     return whole - rest
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vgg_viz.links import ORDERS
+from vgg_viz.interpretability.map_orders import ORDERS
 
 # Brightness of RGB as people see it: ITU-R BT.601, which Pillow's mode "L" follows too.
 LUMA = (0.299, 0.587, 0.114)

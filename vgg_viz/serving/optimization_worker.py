@@ -21,7 +21,7 @@ from vgg_viz.interpretability.feature_visualization.optimization import (
     OptimizedImage,
     batch_size,
 )
-from vgg_viz.links import Recipe
+from vgg_viz.interpretability.feature_visualization.parametrizations import Parametrization
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network, read_only
 from vgg_viz.model.weights import Weights
@@ -91,7 +91,7 @@ class OptimizationWorker:
         *,
         clock: Callable[[], float] = monotonic,
         making: Callable[
-            [Network, ConvLayer, Sequence[int], int, Recipe], OptimizationRun
+            [Network, ConvLayer, Sequence[int], int, Parametrization], OptimizationRun
         ] = OptimizationRun,
         batch_size: Callable[[ConvLayer], int] = batch_size,
         store_of: Callable[[Weights], ImageStore | None] = store_of,
@@ -308,7 +308,11 @@ class OptimizationWorker:
         subject = batch.subject
         if batch.making is None:
             batch.making = self._making(
-                subject.network, subject.layer, batch.channels, subject.seed, subject.recipe
+                subject.network,
+                subject.layer,
+                batch.channels,
+                subject.seed,
+                subject.parametrization,
             )
             return
         making = batch.making

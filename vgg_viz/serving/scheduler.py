@@ -19,7 +19,7 @@ from vgg_viz.interpretability.feature_visualization.optimization import (
     OptimizationRun,
     OptimizedImage,
 )
-from vgg_viz.links import Recipe
+from vgg_viz.interpretability.feature_visualization.parametrizations import Parametrization
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
 from vgg_viz.model.weights import Weights
@@ -36,17 +36,17 @@ class OptimizationSpec:
     network: Network
     layer: ConvLayer
     seed: int
-    recipe: Recipe
+    parametrization: Parametrization
 
     @property
     def key(self) -> Hashable:
         """What the pictures follow from, their channels aside."""
-        return (self.network.identity, self.layer.name, self.seed, self.recipe)
+        return (self.network.identity, self.layer.name, self.seed, self.parametrization)
 
     @property
     def series(self) -> Series:
         """The same as a network's store has it."""
-        return Series(self.layer.name, self.seed, self.recipe)
+        return Series(self.layer.name, self.seed, self.parametrization)
 
     def picture_key(self, channel: int) -> Hashable:
         """What the finished picture of a channel is kept under."""
@@ -258,4 +258,4 @@ def wish_key(subject: OptimizationSpec, channels: Sequence[int]) -> Hashable:
 
 def pace_key(subject: OptimizationSpec) -> Hashable:
     """What takes the same time."""
-    return (subject.layer.name, subject.recipe)
+    return (subject.layer.name, subject.parametrization)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import get_args
 
-from vgg_viz.links import NetworkChoice
 from vgg_viz.model import weights
+from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.model.weights import Weights, WeightsError
 from vgg_viz.serving.background_files import DenseLoader
 from vgg_viz.serving.cache import Cache

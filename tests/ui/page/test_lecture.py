@@ -14,9 +14,7 @@ from tests.support.pages import (
     tiles_of,
 )
 from tests.support.truth import LAYER, MAPS
-from vgg_viz.links import (
-    read,
-)
+from vgg_viz.links import read
 from vgg_viz.model.architecture import VGG19
 
 

@@ -6,11 +6,7 @@ from streamlit.testing.v1 import AppTest
 from tests.support.pages import choose, link_of, open_page, payloads, press, shown, tiles_of
 from tests.support.truth import LAYER, fingerprint
 from vgg_viz import tours
-from vgg_viz.links import (
-    FIELDS,
-    OF_THE_VISIT,
-    read,
-)
+from vgg_viz.links import FIELDS, OF_THE_VISIT, read
 from vgg_viz.ui.state import tour_steps
 
 STEPS = tours.built_in().steps
@@ -103,12 +99,12 @@ title = "My own"
 [[step]]
 title = "First [one](https://example.org) of *two*"
 text = "Look **here**."
-page = "?view=Blocks&blocks=2&block_maps=4"
+page = "?view=blocks&blocks=2&block_maps=4"
 
 [[step]]
 title = "Second"
 text = "And there."
-page = "?view=Filters&layer=3"
+page = "?view=filters&layer=3"
 question = "Why?"
 answer = "Because."
 """.replace("layer=3", f"layer={LAYER.title}")

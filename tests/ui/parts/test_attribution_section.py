@@ -27,8 +27,9 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     attribute,
     seen,
 )
+from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.feature_visualization.top_patches import patch
-from vgg_viz.links import ATTRIBUTIONS, BACK_TO, read
+from vgg_viz.links import BACK_TO, read
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import MEAN_COLOR
 from vgg_viz.serving.results import Results
@@ -41,7 +42,7 @@ TESTED = "further-back-tested"
 VALUE = {**MAPS, "channel": "5", "row": "1", "column": "9"}
 
 
-def asked(truth, back_to, method="contribution"):
+def asked(truth, back_to, method="input_x_gradient"):
     """What the value on the page comes from, by the page's own network."""
     network = serving().loaders["imagenet"].network().result()
     question = AttributionSpec(LAYER, 5, 0, 8, back_to, method)
@@ -70,7 +71,7 @@ def test_contributions_add_up_on_the_page(back_to, truth):
     assert together == pytest.approx(value, rel=1e-4)
     assert any("together" in one.value for one in page.success)
     assert total + biases == pytest.approx(value, rel=1e-3)
-    found = asked(truth, next(name for name, label in BACK_TO.items() if label == back_to))
+    found = asked(truth, next(name for name, option in BACK_TO.items() if option.label == back_to))
     assert value == pytest.approx(found.value, rel=1e-4)
     # The first metrics are those of a single layer; the third is the sum before the ReLU.
     assert number(page.metric[2].value) == pytest.approx(value, rel=1e-4)
@@ -85,13 +86,13 @@ def test_a_layers_maps_are_ranked_by_what_they_bring(truth):
     assert [one.split(":")[0] for one in header["titles"]] == list(map(str, header["numbers"]))
 
 
-@pytest.mark.parametrize("method", ATTRIBUTIONS.values())
+@pytest.mark.parametrize("method", [method.label for method in ATTRIBUTION_METHODS.values()])
 @pytest.mark.parametrize("back_to", ["The pixels", "2 · block1_conv2"])
 def test_every_method_has_its_grid(method, back_to):
     page = open_page(**VALUE, back_to=back_to, attributed=method)
     assert tiles(page)["name"].startswith(f"{method}, back to ")
-    assert BACK_TO[read(link_of(page))["back_to"]] == back_to
-    sums = {"Contribution": 4, "Integrated gradients": 4}
+    assert BACK_TO[read(link_of(page))["back_to"]].label == back_to
+    sums = {"Input × gradient": 4, "Integrated gradients": 4}
     assert len(page.metric) == 5 + sums.get(method, 0)
 
 
@@ -124,7 +125,7 @@ def test_the_same_of_another_map_and_network_stands_beside_it(method, truth):
     there[4] = -1
     other = int(there.argmax()) + 1
     networks = [serving().loaders[name].network().result() for name in ("imagenet", "untrained")]
-    name = "gradient" if method == "Gradient" else "guided"
+    name = "gradient" if method == "Gradient" else "guided_backpropagation"
     found = [
         outcome(
             attribute(
@@ -162,7 +163,11 @@ def test_what_the_border_cuts_off_is_zero_and_the_rest_lies_over_its_pixels(plac
 @pytest.mark.parametrize("preprocessing", ["caffe", "rgb"])
 @pytest.mark.parametrize(
     ("back_to", "method"),
-    [("input", "contribution"), ("input", "guided"), ("block1_conv2", "gradient")],
+    [
+        ("input", "input_x_gradient"),
+        ("input", "guided_backpropagation"),
+        ("block1_conv2", "gradient"),
+    ],
 )
 def test_the_export_has_the_very_array_that_its_script_makes(
     back_to, method, preprocessing, biased_network, photograph
@@ -207,7 +212,7 @@ def test_where_nothing_speaks_for_a_value_the_page_says_so(back_to, lecture):
     assert any("its biases alone" in one for one in told) == (back_to != "4 · block2_conv2")
 
 
-@pytest.mark.parametrize("method", ["Contribution", "Deconvnet"])
+@pytest.mark.parametrize("method", ["Input × gradient", "Deconvnet"])
 def test_numbers_that_are_too_large_end_in_a_sentence(method):
     with network_of(Overflowing()):
         page = open_page(**VALUE, back_to="The pixels", attributed=method)

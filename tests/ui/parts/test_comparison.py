@@ -18,17 +18,14 @@ from tests.support.pages import (
 from tests.support.pages import run as run_page
 from tests.support.truth import COMPARED, LAYER, MAPS, SUBJECTS, assert_shown, both, ordered
 from vgg_viz.export.number_format import figure
-from vgg_viz.links import (
-    FIELDS,
-    NETWORKS,
-)
 from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.networks import NETWORKS
 
 INSPECTORS = ("inspector-0", "inspector-1")
 
 
 def compare(kind, **more):
-    return open_page(**MAPS, maps="9", compare=FIELDS["compare"].options[kind], **more)
+    return open_page(**MAPS, maps="9", compare=kind, **more)
 
 
 @pytest.mark.parametrize("kind", COMPARED)
@@ -94,7 +91,7 @@ def test_a_difference_is_the_other_less_this_around_zero(kind, truth):
 def test_a_value_of_either_side_is_taken_apart(kind, layer):
     title = VGG19.layer(layer).title
     place = {"layer": title, "channel": "12", "row": "1", "column": "9", "maps": "9"}
-    page = open_page(view="Feature maps", compare=FIELDS["compare"].options[kind], **place)
+    page = open_page(view="Feature maps", compare=kind, **place)
     for name in INSPECTORS:
         assert "after ReLU" in inspected(page, name)["sum"]
         page.session_state["inspector-clicked"] = name
@@ -130,7 +127,7 @@ def test_a_picture_is_the_same_as_itself():
 @pytest.mark.parametrize("choice", NETWORKS)
 def test_without_weights_both_networks_are_the_same_and_are_called_so(choice):
     with weights_from(unavailable):
-        page = compare("network", network=NETWORKS[choice])
+        page = compare("network", network=choice)
         assert "only the untrained network" in page.info[0].value
         assert [part.value for part in page.main.subheader] == ["Untrained", "Untrained"]
         assert "· ImageNet ·" not in texts(page)

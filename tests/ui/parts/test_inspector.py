@@ -6,9 +6,7 @@ import pytest
 from tests.support.pages import choose, inspected, link_of, mosaics, open_page, shown, texts
 from tests.support.pages import run as run_page
 from tests.support.truth import MAPS
-from vgg_viz.links import (
-    read,
-)
+from vgg_viz.links import read
 from vgg_viz.model.architecture import VGG19
 
 

@@ -29,9 +29,9 @@ EVERY_CONTROL = (
     {**MAPS, "compare": "Another picture", "channel": "3", "picture": "Your own"},
     {**MAPS},
     {**MAPS, "channel": "3", "row": "2", "column": "3", "back_to": "The pixels"},
-    {**MAPS, "silenced": "3"},
+    {**MAPS, "ablated": "3"},
     {"view": "What excites it"},
-    {"view": "What excites it", "excited_by": "Made"},
+    {"view": "What excites it", "examples": "Made"},
     {"view": "Blocks", "beside": "true"},
     {"view": "Classes"},
     {"view": "Conclusion"},
@@ -46,10 +46,10 @@ def test_the_pages_controls_offer_what_a_link_may_say():
             field = FIELDS[name]
             seen.add(name)
             if isinstance(field, Choice | Several):
-                labels = list(field.options.values())
+                labels = [option.label for option in field.options.values()]
                 # A view leaves out what has no meaning in it, such as a scale around zero.
                 assert control.options == [one for one in labels if one in control.options], name
-                left_out = {"scale": 1, "compare": 2, "back_to": 12, "seen_in": 5}.get(name, 0)
+                left_out = {"scale": 1, "compare": 2, "back_to": 12, "later_layer": 5}.get(name, 0)
                 assert len(labels) - len(control.options) <= left_out, name
             elif isinstance(field, Number) and control.type != "selectbox":
                 assert control.proto.min == 1, name
@@ -104,8 +104,8 @@ def test_a_link_sets_all_controls_that_are_on_the_page(seed):
         values["pair_scale"] = "layer"
     if values["back_to"] not in backs_of(values["layer"]):
         values["back_to"] = "step"
-    if values["seen_in"] not in laters_of(values["layer"]):
-        values["seen_in"] = "next"
+    if values["later_layer"] not in laters_of(values["layer"]):
+        values["later_layer"] = "next"
     page = open_page(**parse_qs(write(values), keep_blank_values=True))
     there = controls_of(page)
     assert len(there) >= 5
@@ -137,16 +137,16 @@ MATTERS = {
     "a value": ({**MAPS, "channel": "3", "maps": "4"}, ("row", "column")),
     "further back": (
         {**MAPS, "channel": "3", "maps": "4", "row": "2", "column": "3", "back_to": "The pixels"},
-        ("attributed", "sanity"),
+        ("attribution", "sanity"),
     ),
     "no further back": (
         {**MAPS, "channel": "3", "maps": "4", "row": "2", "column": "3"},
         ("back_to",),
     ),
-    "silencing": ({**MAPS, "channel": "3", "maps": "4"}, ("silenced",)),
-    "silenced": (
-        {**MAPS, "maps": "4", "silenced": "3"},
-        ("seen_in", "shown_as", "pair_scale"),
+    "ablation": ({**MAPS, "channel": "3", "maps": "4"}, ("ablated",)),
+    "ablated": (
+        {**MAPS, "maps": "4", "ablated": "3"},
+        ("later_layer", "shown_as", "pair_scale"),
     ),
     "own picture": ({"view": "Conclusion", "picture": "Your own"}, ("source", "stored", "network")),
     "filters": ({"view": "Filters"}, ("layer", "filters", "channels", "scale", "colors")),
@@ -156,11 +156,11 @@ MATTERS = {
     ),
     "patches": (
         {"view": "What excites it"},
-        ("excited_by", "layer", "maps", "channel", "compare", "network"),
+        ("examples", "layer", "maps", "channel", "compare", "network"),
     ),
-    "made": (
-        {"view": "What excites it", "excited_by": "Made", "channel": "2"},
-        ("made", "recipe", "seed", "paste"),
+    "optimized": (
+        {"view": "What excites it", "examples": "Made", "channel": "2"},
+        ("images", "parametrization", "seed", "paste"),
     ),
     "blocks": (
         {"view": "Blocks", "beside": "true"},
@@ -169,7 +169,7 @@ MATTERS = {
     "beside": ({"view": "Blocks", "blocks": "5"}, ("beside", "answer")),
     "classes": (
         {"view": "Classes"},
-        ("answers", "class", "against", "evidence", "counting", "side", "compare", "network"),
+        ("classes", "class", "against", "evidence", "important_maps", "side", "compare", "network"),
     ),
     "tour": ({"tour": "2"}, ("answer", "own_tour")),
 }

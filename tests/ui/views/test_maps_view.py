@@ -5,16 +5,15 @@ import pytest
 
 from tests.support.pages import choose, inspected, open_page, payloads, rows_of, texts, tiles_of
 from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, assert_shown, ordered, silent
-from vgg_viz.links import (
-    ORDERS,
-)
+from vgg_viz.interpretability.map_orders import ORDERS
 from vgg_viz.model.architecture import VGG19
 
 
 def test_tiles_follow_the_order_and_keep_their_numbers(truth):
     maps = truth.maps(LAYER.name)
     page = open_page(**MAPS, maps="24")
-    for order, label in ORDERS.items():
+    for order, option in ORDERS.items():
+        label = option.label
         choose(page, "order", order)
         header, tiles = tiles_of(payloads(page)["maps-mosaic"])
         numbers = ordered(maps, order, 24)

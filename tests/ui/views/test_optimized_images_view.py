@@ -36,7 +36,7 @@ from vgg_viz.ui.widgets.export_menu import Export
 LAYER = VGG19.layer("block1_conv2")
 SIDE = LAYER.receptive_field
 AT_HAND = samples.SAMPLES[:2]
-MADE = {"view": "What excites it", "excited_by": "Made", "layer": LAYER.title, "made": "4"}
+MADE = {"view": "What excites it", "examples": "Made", "layer": LAYER.title, "made": "4"}
 SILENT = 3  # the number of a channel that no picture wakes
 STEPS = 40
 GRAY = 128
@@ -276,17 +276,21 @@ def test_what_is_left_in_words(seconds, words):
 def test_network_layer_seed_and_way_are_those_of_the_controls(bench):
     page = open_page(**MADE)
     ((subject, channels), *_) = bench.asked()
-    assert (subject.network.label, subject.layer, subject.seed, subject.recipe) == (
+    assert (subject.network.label, subject.layer, subject.seed, subject.parametrization) == (
         "ImageNet",
         LAYER,
         1,
-        "recipe",
+        "regularized",
     )
     assert channels == [1, 2, 3, 4]
-    for changed, value in {"seed": 7, "recipe": "plain", "network": "untrained"}.items():
+    for changed, value in {"seed": 7, "parametrization": "pixels", "network": "untrained"}.items():
         choose(page, changed, value)
     subject, _ = bench.asked()[-1]
-    assert (subject.network.label, subject.seed, subject.recipe) == ("untrained", 7, "plain")
+    assert (subject.network.label, subject.seed, subject.parametrization) == (
+        "untrained",
+        7,
+        "pixels",
+    )
     assert "untrained · 4 of 64" in caption_of(page)
     assert "plain pixels, seed 7" in caption_of(page)
 
@@ -373,14 +377,14 @@ def offered(monkeypatch):
 
 def test_what_is_finished_may_be_taken_along_with_the_script_that_makes_it(bench, offered):
     bench.step = 10
-    page = open_page(**MADE, seed="7", recipe="Plain pixels", network="Untrained")
+    page = open_page(**MADE, seed="7", parametrization="Plain pixels", network="Untrained")
     assert not offered
     bench.step = STEPS
     run(page)
     (export,) = offered
     (made_by,) = export.runs()
     assert made_by == OptimizationScriptRun(
-        "made", "untrained", LAYER.name, [1, 2, 3, 4], 7, "plain"
+        "made", "untrained", LAYER.name, [1, 2, 3, 4], 7, "pixels"
     )
     ast.parse(export.py())
     with np.load(io.BytesIO(export.npz())) as file:
@@ -414,7 +418,7 @@ def test_in_a_lecture_there_is_the_grid_alone_until_a_channel_is_chosen(bench):
     bench.step = STEPS
     page = open_page(**MADE, lecture="true")
     assert len(page.main.columns) == 0
-    assert caption_of(page) == "ImageNet · 4 of 64 channels · made by optimization, with the recipe"
+    assert caption_of(page) == "ImageNet · 4 of 64 channels · made by optimization, regularized"
     assert len(choose(page, "channel", 4).main.columns) == 2
     assert captions(page)[-1] == "4× the strongest patch"
 

@@ -12,7 +12,7 @@ from tests.support.truth import COMPARED, Truth
 from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.evidence import Prediction
-from vgg_viz.links import EVIDENCE
+from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.ui.widgets.text_blocks import escape
 
@@ -63,17 +63,17 @@ def test_a_lecture_has_room_for_names_alone_and_for_more_where_two_are_the_same(
     assert [row["detail"] for row in rows if row["name"] != "crane"] == 5 * [""]
 
 
-@pytest.mark.parametrize("method", evidence.METHODS)
+@pytest.mark.parametrize("method", EVIDENCE_METHODS)
 def test_evidence_is_that_of_the_method(truth, method):
     maps, found = answered(truth)
     dense = UntrainedDense(19)
     gradients = evidence.gradient(dense, maps, found, 7).values
     expected = (
         evidence.logit_drop_by_position(dense, maps)[:, :, 7]
-        if method == "away"
+        if method == "ablation"
         else evidence.CAMS[method](maps, gradients)
     )
-    page = open_page(**CLASSES, **{"class": "7"}, evidence=EVIDENCE[method])
+    page = open_page(**CLASSES, **{"class": "7"}, evidence=method)
     header, values = evidence_of(page)
     np.testing.assert_allclose(values[0], expected, atol=1e-4 * np.abs(expected).max())
     assert header["titles"] == ["made up 7"]
@@ -83,7 +83,7 @@ def test_two_classes_stand_beside_their_difference(truth):
     page = open_page(**CLASSES, **{"class": "7"}, against="3", evidence="All four")
     header, values = evidence_of(page)
     assert header["heads"] == ["made up 7", "made up 3", "Difference"]
-    assert header["titles"][::3] == ["Taking away", "Grad-CAM", "HiResCAM", "LayerCAM"]
+    assert header["titles"][::3] == ["Ablation", "Grad-CAM", "HiResCAM", "LayerCAM"]
     np.testing.assert_allclose(values[2::3], values[::3] - values[1::3], atol=1e-5)
     own = "each method, and each difference, on a scale of its own"
     assert any(own in words for words in captions(page))

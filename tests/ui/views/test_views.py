@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.pages import choose, mosaics, open_page, payloads, texts, unpacked, widget
-from vgg_viz.links import COLOR_MAPS
+from vgg_viz.export.appearance import COLOR_MAPS
 from vgg_viz.model.architecture import VGG19
 
 VIEWS = ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]

@@ -19,10 +19,7 @@ from vgg_viz import samples
 from vgg_viz.export import sheets
 from vgg_viz.export.scripts import EvidenceRun
 from vgg_viz.image_io import images
-from vgg_viz.interpretability.ablation import later_maps, silenced
-from vgg_viz.links import (
-    FIELDS,
-)
+from vgg_viz.interpretability.ablation import ablated, later_maps
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.results import Span
 from vgg_viz.ui.state.shared_instance import shared
@@ -122,7 +119,7 @@ def test_silent_maps_are_told_in_the_numbers(offered, truth):
 
 @pytest.mark.parametrize("kind", COMPARED)
 def test_the_files_of_a_comparison_are_both_sides(kind, offered, truth):
-    query = MAPS | {"maps": "9", "order": "Variance", "compare": FIELDS["compare"].options[kind]}
+    query = MAPS | {"maps": "9", "order": "Variance", "compare": kind}
     (export,) = offered(**query).values()
     maps, others = both(truth, kind)
     numbers = ordered(maps, "variance", 9)
@@ -143,13 +140,13 @@ def test_the_files_of_a_comparison_are_both_sides(kind, offered, truth):
 
 @pytest.mark.parametrize("shown_as", ["Side by side", "Difference"])
 def test_the_files_of_what_changes_are_both_or_their_difference(shown_as, offered):
-    export = offered(**MAPS, maps="4", silenced="5,12", shown_as=shown_as)["silencing"]
+    export = offered(**MAPS, maps="4", ablated="5,12", shown_as=shown_as)["ablation"]
     arrays, about = arrays_of(export)
     later = shared().loaders["imagenet"].network().result()
     source, wanted = VGG19.conv_layer(LAYER.name), VGG19.conv_layer("block3_conv2")
     maps = later.feature_maps(images.load_picture(samples.sample_bytes("cat")), source.name)
     sides = [
-        outcome(later_maps(later, source, silenced(maps, numbers), wanted))[0]
+        outcome(later_maps(later, source, ablated(maps, numbers), wanted))[0]
         for numbers in ([], [5, 12])
     ]
     numbers = [int(row["map"]) for row in csv_rows(export)][:16]
@@ -164,7 +161,7 @@ def test_the_files_of_what_changes_are_both_or_their_difference(shown_as, offere
         assert "without maps 5 and 12 of block3_conv1 · number and mean change" in caption
     assert not arrays
     script = assert_files(export, "6 · block3_conv2 · ImageNet · Cat (stretched)")
-    assert "silenced(untrained(), 'block3_conv1', (5, 12))" in script
+    assert "ablated(untrained(), 'block3_conv1', (5, 12))" in script
     assert ("arrays['difference'] = arrays['without'] - arrays['before']" in script) == (
         shown_as == "Difference"
     )

@@ -121,7 +121,7 @@ def test_every_sample_and_both_sizes_can_be_chosen():
     page = open_page(view="Feature maps")
     for name in list(PICTURES)[:8]:
         choose(page, "picture", name)
-        assert PICTURES[name] in texts(page)
+        assert PICTURES[name].label in texts(page)
     choose(page, "fit", "crop")
     assert "(cropped)" in texts(page)
 

@@ -19,7 +19,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -40,7 +40,6 @@ from vgg_viz.model.network import MEAN_BGR, Network, Preprocessing, network_inpu
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Method = Literal["contribution", "gradient", "guided", "deconvnet", "integrated"]
 
 POINTS = 50  # between the mean color and the picture, of integrated gradients
 # Numbers of one layer at several points that are looked at together: as one whole layer has.
@@ -63,7 +62,7 @@ class AttributionSpec:
     row: int
     column: int
     back_to: str
-    method: Method = "contribution"
+    method: str = "input_x_gradient"
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +212,7 @@ def _found(
     """By whichever method is asked."""
     source = network_input(pixels, preprocessing)
     end = yield from way.before(source)
-    if way.question.method != "integrated":
+    if way.question.method != "integrated_gradients":
         return (yield from _at_once(way, end))
     color = mean_input(preprocessing)[:, None, None]
     begin = yield from way.before(np.broadcast_to(color, source.shape))
@@ -225,7 +224,7 @@ def _at_once(way: AttributionPass, end: tf.Tensor) -> Generator[None, None, Attr
     question = way.question
     values, gradient, biases = yield from way.forward_backward(end, RULES[question.method])
     value = float(values[0])
-    if question.method != "contribution":
+    if question.method != "input_x_gradient":
         return Attribution(_tiles(gradient), way.area, value)
     return Attribution(_tiles(end * gradient), way.area, value, biases)
 
@@ -278,7 +277,7 @@ class AttributionPass:
     @property
     def steps(self) -> int:
         """How many `attribute` takes."""
-        if self.question.method != "integrated":
+        if self.question.method != "integrated_gradients":
             return len(self.first) + 2 * len(self.rest)
         # There to both ends, and there and back for each group of points.
         groups = -(-POINTS // self.together)
@@ -351,10 +350,10 @@ def deconvnet(made: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
     return tf.nn.relu(gradient)
 
 
-RULES: Mapping[Method, Rule] = {
-    "contribution": relu_gradient,
+RULES: Mapping[str, Rule] = {
+    "input_x_gradient": relu_gradient,
     "gradient": relu_gradient,
-    "guided": guided,
+    "guided_backpropagation": guided,
     "deconvnet": deconvnet,
 }
 

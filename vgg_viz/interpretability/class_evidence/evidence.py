@@ -13,15 +13,11 @@ moves with all the other classes.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 
 from vgg_viz.model.architecture import POOL_SIDE, VGG19, DenseLayer
 from vgg_viz.model.dense_layers import SLAB_ROWS, DenseWeights, slab_count
-
-Method = Literal["away", "gradcam", "hirescam", "layercam"]
-METHODS: tuple[Method, ...] = get_args(Method)
 
 FC1, FC2, PREDICTIONS = VGG19.dense_layers
 LAST = VGG19.block_ends[-1]
@@ -154,7 +150,7 @@ def layer_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     return cam
 
 
-CAMS: Mapping[Method, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+CAMS: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "gradcam": grad_cam,
     "hirescam": hires_cam,
     "layercam": layer_cam,

@@ -22,7 +22,7 @@ from PIL.PngImagePlugin import PngInfo
 from vgg_viz.downloads.keras_files import folders
 from vgg_viz.downloads.temporary_directories import new_workplace, remove_strays
 from vgg_viz.interpretability.feature_visualization.optimization import VERSION, OptimizedImage
-from vgg_viz.links import Recipe
+from vgg_viz.interpretability.feature_visualization.parametrizations import Parametrization
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import read_only
 from vgg_viz.model.weights import StoredWeights, UntrainedWeights, Weights
@@ -52,7 +52,7 @@ class Series:
 
     layer_name: str
     seed: int
-    recipe: Recipe
+    parametrization: Parametrization
 
 
 class ImageStore:
@@ -123,7 +123,13 @@ class ImageStore:
     def _path(self, series: Series, channel: int) -> Path:
         """Where the picture of a channel stands."""
         layer = VGG19.conv_layer(series.layer_name)
-        parts = (self._network[:16], layer.name, f"{channel:03}", series.recipe, series.seed)
+        parts = (
+            self._network[:16],
+            layer.name,
+            f"{channel:03}",
+            series.parametrization,
+            series.seed,
+        )
         return self.folder / f"{'-'.join(map(str, parts))}-v{VERSION}.png"
 
     def _description(self, series: Series, channel: int) -> dict[str, str]:
@@ -133,7 +139,7 @@ class ImageStore:
             "Network": self._network,
             "Layer": series.layer_name,
             "Channel": str(channel),
-            "Recipe": f"{series.recipe}, version {VERSION}",
+            "Parametrization": f"{series.parametrization}, version {VERSION}",
             "Seed": str(series.seed),
         }
 

@@ -17,22 +17,20 @@ pictures that are made together with it: the same seed gives the same bytes on o
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from vgg_viz.interpretability.decomposition import receptive_fields
+from vgg_viz.interpretability.feature_visualization.parametrizations import Parametrization
 from vgg_viz.interpretability.receptive_field import FieldPass
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network, read_only
-
-Recipe = Literal["recipe", "plain"]
 
 VERSION = 1  # of all that follows: another one makes other pictures
 
 # How many steps are taken, and how many channels are made together, in each block. On two cores a
 # picture of block 4 takes 10 s, one of block 5 30 s. In block 1 they are cheap: the first layer's
-# best pixels are at 0 or 255, and 192 steps stay 3 % of the value away, with the recipe 12 %.
+# best pixels are at 0 or 255, and 192 steps stay 3 % of the value away, regularized 12 %.
 STEPS = {1: 384, 2: 192, 3: 192, 4: 96, 5: 72}
 TOGETHER = {1: 16, 2: 16, 3: 16, 4: 2, 5: 1}
 
@@ -103,7 +101,7 @@ class OptimizationRun:
         layer: ConvLayer,
         channels: Sequence[int],
         seed: int,
-        recipe: Recipe,
+        parametrization: Parametrization,
     ) -> None:
         """Begin, without any work so far.
 
@@ -112,7 +110,7 @@ class OptimizationRun:
             layer: one of its conv layers.
             channels: numbers, from 1.
             seed: another one leads to other pictures.
-            recipe: with the recipe, or plain pixels.
+            parametrization: with the parametrization, or plain pixels.
 
         Raises:
             ValueError: the layer has no such channel.
@@ -125,7 +123,7 @@ class OptimizationRun:
         self.values = np.full(len(channels), -np.inf, np.float32)
         self._field = FieldPass(network, layer, picture_side(layer))
         self._views = views([seed, layer.conv_number])
-        parametrized = Frequencies if recipe == "recipe" else Pixels
+        parametrized = Frequencies if parametrization == "regularized" else Pixels
         self._canvas = parametrized(self._field.side)
         begin = [self._canvas.begin([seed, layer.conv_number, one]) for one in channels]
         self._adam = Adam(np.stack(begin))

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from vgg_viz.links import VIEW_LABELS
 from vgg_viz.ui import state
 from vgg_viz.ui.page import keys, lecture, tour_panel
 from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import components, controls
 from vgg_viz.ui.widgets.text_blocks import escape
+from vgg_viz.views import VIEWS
 
 MOST_PROBLEMS = 3  # of a link that are told one by one
 
@@ -28,7 +28,7 @@ def show() -> str:
             tools()
     components.mount("dropping", "dropping", b"")
     with st.container(key="view-choice"):
-        view = controls.one_of("View", "view", VIEW_LABELS, label_visibility="collapsed")
+        view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
     show_problems()
     return view
 

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz import links
-from vgg_viz.links import NetworkChoice
+from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.tours import Step, Tour, TourError, Words, parse, said
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.tour_steps import (
@@ -30,6 +30,7 @@ from vgg_viz.ui.state.tour_steps import (
 from vgg_viz.ui.widgets import uploads
 from vgg_viz.ui.widgets.key_list import shortcut
 from vgg_viz.ui.widgets.text_blocks import escape
+from vgg_viz.views import VIEWS
 
 # Views whose grid can do with less than the page's width: the words stand beside it, so that an
 # answer does not push it away.
@@ -147,9 +148,9 @@ def show_words(step: Step, words: Words, holds: bool, answer: str, label: str | 
 def show_way_back(step: Step, number: int) -> None:
     """Say what the words are about where the visitor has gone elsewhere, and lead back."""
     page = links.fitted({**page_of(step), **step.page})
-    about = [links.VIEW_LABELS[str(page["view"])]]
-    about += [links.LAYERS[str(page["layer"])]] * (page["view"] in BESIDE)
-    about += [links.PICTURES[str(page["picture"])]] * ("picture" in step.page)
+    about = [VIEWS[str(page["view"])].label]
+    about += [links.LAYERS[str(page["layer"])].label] * (page["view"] in BESIDE)
+    about += [links.PICTURES[str(page["picture"])].label] * ("picture" in step.page)
     st.caption(f"You have changed the page. This step is about **{' · '.join(about)}**.")
     st.button(
         "Show that again",

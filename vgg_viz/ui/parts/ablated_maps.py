@@ -25,12 +25,12 @@ class SilencedMaps(LayerMaps):
     """What a later layer makes of a picture where these maps of the layer ``source`` are zero."""
 
     source: ConvLayer
-    silenced: tuple[int, ...]
+    ablated: tuple[int, ...]
 
     @property
     def subject_key(self) -> tuple[object, ...]:
         """Whose maps these are, in whatever layer."""
-        return (*super().subject_key, "without", self.source.name, self.silenced)
+        return (*super().subject_key, "without", self.source.name, self.ablated)
 
     def values(self) -> np.ndarray:
         """The maps after ReLU, float32 ``(maps, height, width)``."""
@@ -39,7 +39,7 @@ class SilencedMaps(LayerMaps):
             before = LayerMaps(
                 self.results, self.network, self.picture, self.source, self.preprocessing
             )
-            quiet = ablation.silenced(before.values(), self.silenced)
+            quiet = ablation.ablated(before.values(), self.ablated)
             return ablation.later_maps(self.network, self.source, quiet, self.layer)
 
         return self.results.in_steps(("later maps", *self.key), begin)
@@ -47,12 +47,12 @@ class SilencedMaps(LayerMaps):
     def script_run(self, name: str, numbers: Sequence[int]) -> AblationRun:
         """How a script of one's own makes the maps of these numbers."""
         run = super().script_run(name, numbers)
-        return AblationRun(**vars(run), silenced_in=self.source.name, silenced=self.silenced)
+        return AblationRun(**vars(run), ablated_in=self.source.name, ablated=self.ablated)
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What a value of the next layer loses before its ReLU, and what silenced maps had brought."""
+    """What a value of the next layer loses before its ReLU, and what ablated maps had brought."""
 
     question: AttributionSpec
     value: float
@@ -73,7 +73,7 @@ class AblatedMaps:
 
     @property
     def key(self) -> Hashable:
-        """Which maps of what are silenced."""
+        """Which maps of what are ablated."""
         return (*self.maps.key, self.numbers)
 
     @property
@@ -90,12 +90,12 @@ class AblatedMaps:
         """
         maps = self.maps
         return maps.results.in_steps(
-            ("silencing", self.key),
+            ("ablation", self.key),
             lambda: ablation.changes(maps.network, maps.layer, maps.values(), self.numbers),
         )
 
     def pair(self, changed: Change, count: int) -> Pair:
-        """The maps of a later layer that change most, as they were and without what is silenced."""
+        """The maps of a later layer that change most, as they were and without what is ablated."""
         later, order = changed.layer, changed.strongest(count).tolist()
         titles = [f"{index + 1}: {figure(float(changed.mean[index]), 3)}" for index in order]
         without = f"Without {few(self.numbers)}"
@@ -109,7 +109,7 @@ class AblatedMaps:
         )
 
     def without(self, later: ConvLayer) -> SilencedMaps:
-        """What a later layer makes without what is silenced."""
+        """What a later layer makes without what is ablated."""
         maps = self.maps
         return SilencedMaps(
             maps.results,
@@ -118,7 +118,7 @@ class AblatedMaps:
             later,
             maps.preprocessing,
             source=maps.layer,
-            silenced=self.numbers,
+            ablated=self.numbers,
         )
 
     def captions(self, later: ConvLayer, count: int) -> tuple[str, str, str]:

@@ -6,10 +6,11 @@ from functools import partial
 
 import streamlit as st
 
+from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES
 from vgg_viz.export.number_format import figure
 from vgg_viz.interpretability.ablation import Change
 from vgg_viz.interpretability.attribution.attribution_pass import NotFiniteError
-from vgg_viz.links import COLOR_MAPS, MOST_SILENCED, PAIR_SCALES, SEEN_IN, laters_of
+from vgg_viz.links import LATER_LAYERS, MOST_ABLATED, laters_of
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import pairs
@@ -21,8 +22,8 @@ from vgg_viz.ui.widgets import controls, export_menu, text_blocks
 from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.ui.widgets.grid import Grid
 
-NUMBERS, SEEN = "silenced", "seen_in"
-SWITCHED = "silence-switched"
+NUMBERS, SEEN = "ablated", "later_layer"
+SWITCHED = "ablate-switched"
 SHOWN, SHOWN_IN_A_LECTURE = 16, 9  # maps that change most, as tiles
 TOLD = 3  # of each layer, in numbers
 TOO_LARGE = (
@@ -30,8 +31,8 @@ TOO_LARGE = (
 )
 
 
-def silenced() -> tuple[int, ...]:
-    """The numbers of the maps that are silenced."""
+def ablated() -> tuple[int, ...]:
+    """The numbers of the maps that are ablated."""
     numbers = state.value(NUMBERS)
     return tuple(map(int, numbers)) if isinstance(numbers, tuple) else ()
 
@@ -41,36 +42,36 @@ def choose_aside(layer: ConvLayer) -> None:
     if mode.in_lecture():
         show_switch()
         show_field()
-    if mode.is_explained() and silenced():
+    if mode.is_explained() and ablated():
         choose_seen(layer)
 
 
 def show_switch() -> None:
-    """Show the switch that silences the chosen map, if one is chosen."""
-    now, chosen = silenced(), selection.current()
+    """Show the switch that ablates the chosen map, if one is chosen."""
+    now, chosen = ablated(), selection.current()
     if chosen is None:
         return
     key = switch_key(chosen.channel, now)
     st.session_state[key] = chosen.channel in now
     st.toggle(
-        "Silence this map",
+        "Ablate this map",
         key=key,
         on_change=turn,
         args=(key, chosen.channel),
-        disabled=len(now) >= MOST_SILENCED and chosen.channel not in now,
+        disabled=len(now) >= MOST_ABLATED and chosen.channel not in now,
         help="Takes it out: it is zero everywhere, and the layers after it run on without it.",
     )
 
 
 def show_field() -> None:
-    """Show the field that silences several maps, once one is chosen or silenced."""
-    if selection.current() is None and not silenced():
+    """Show the field that ablates several maps, once one is chosen or ablated."""
+    if selection.current() is None and not ablated():
         return
-    st.text_input("Silenced maps", placeholder="such as 4, 17, 30", **state.bind(NUMBERS))
+    st.text_input("Ablated maps", placeholder="such as 4, 17, 30", **state.bind(NUMBERS))
     problem = state.mistyped(NUMBERS)
     if problem:
         st.warning(text_blocks.escape(f"{problem[0].upper()}{problem[1:]}."))
-    if silenced() and not mode.is_explained():
+    if ablated() and not mode.is_explained():
         st.caption("Which later maps change, and by how much, stands below.")
 
 
@@ -82,12 +83,12 @@ def switch_key(channel: int, now: tuple[int, ...]) -> str:
     told, edition = st.session_state.get(SWITCHED, (now, 0))
     edition += told != now
     st.session_state[SWITCHED] = (now, edition)
-    return f"silence-{channel}-{edition}"
+    return f"ablate-{channel}-{edition}"
 
 
 def turn(key: str, channel: int) -> None:
-    """A callback's work: silence that map, or no longer, as its switch says."""
-    now = silenced()
+    """A callback's work: ablate that map, or no longer, as its switch says."""
+    now = ablated()
     wanted = set(now) | {channel} if st.session_state.get(key) else set(now) - {channel}
     numbers = tuple(sorted(wanted))
     if key != switch_key(channel, now) or numbers == now:
@@ -98,24 +99,24 @@ def turn(key: str, channel: int) -> None:
 
 def choose_seen(layer: ConvLayer) -> None:
     """Show in which later layer, and how, what changes is seen."""
-    options = {name: SEEN_IN[name] for name in laters_of(layer.name)}
+    options = {name: LATER_LAYERS[name] for name in laters_of(layer.name)}
     if len(options) > 1:
         controls.one_of_many("Seen in", SEEN, options)
         pairs.choose()
 
 
 def marked(tiles: Grid) -> Grid:
-    """The layer's own maps, of which those that are silenced say so."""
-    now = silenced()
+    """The layer's own maps, of which those that are ablated say so."""
+    now = ablated()
     both = zip(tiles.numbers, tiles.titles, strict=True)
     return replace(tiles, titles=[f"{title} ✕" if n in now else title for n, title in both])
 
 
 def stands_in(maps: LayerMaps) -> bool:
     """Show what becomes of a later layer in the grid's place, if it is to stand there."""
-    if not (mode.is_explained() and silenced()):
+    if not (mode.is_explained() and ablated()):
         return False
-    here = AblatedMaps(maps, silenced())
+    here = AblatedMaps(maps, ablated())
     changes = told(here)
     if changes:
         show_pair(here, seen(here, changes), SHOWN_IN_A_LECTURE)
@@ -123,11 +124,11 @@ def stands_in(maps: LayerMaps) -> bool:
 
 
 def show(maps: LayerMaps) -> None:
-    """Show what becomes of all later layers without the silenced maps, if there are any."""
-    if mode.is_explained() or not silenced():
+    """Show what becomes of all later layers without the ablated maps, if there are any."""
+    if mode.is_explained() or not ablated():
         return
-    here = AblatedMaps(maps, silenced())
-    with st.container(key="silencing"):
+    here = AblatedMaps(maps, ablated())
+    with st.container(key="ablation"):
         st.subheader(f"{maps.layer.name} without {few(here.numbers)}")
         changes = told(here)
         if not changes:
@@ -137,7 +138,7 @@ def show(maps: LayerMaps) -> None:
             "everywhere, and the layers after it run again. **Click a map** to go to where it "
             "changes most."
         )
-        with st.container(horizontal=True, gap="small", key="silencing-fields"):
+        with st.container(horizontal=True, gap="small", key="ablation-fields"):
             choose_seen(maps.layer)
         show_pair(here, seen(here, changes), SHOWN)
         show_loss(here, changes[0])
@@ -188,7 +189,7 @@ def show_pair(here: AblatedMaps, changed: Change, count: int) -> None:
     pairs.show(grids, here.maps.results, on_pick, NUMBERS, follows=False)
     exported = here.for_export()
     export_menu.offer(
-        "silencing",
+        "ablation",
         f"{changed.layer.name} without {few(here.numbers)} of {here.maps.layer.name}",
         lambda: exported.pair(changed, count).grids(shown_as, appearance),
         lambda: exported.pair(changed, count).script_runs(),
@@ -220,7 +221,7 @@ def go_to(
 
 
 def show_loss(here: AblatedMaps, changed: Change) -> None:
-    """Show what a value of the next layer loses, beside what the silenced maps had contributed."""
+    """Show what a value of the next layer loses, beside what the ablated maps had contributed."""
     if not changed.mean.any():
         return
     try:

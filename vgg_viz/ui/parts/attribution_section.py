@@ -13,7 +13,8 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     NotFiniteError,
     correlation,
 )
-from vgg_viz.links import ATTRIBUTIONS, BACK_TO, INPUT, STEP, backs_of
+from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
+from vgg_viz.links import BACK_TO, INPUT, STEP, backs_of
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -38,21 +39,21 @@ NAME = "further-back"
 FIELD, IN_A_LECTURE = 420, 900  # CSS pixels, of one tile at most
 # How far a sum may be from the value, of all that is added up whatever its sign, and why it is.
 AGREES = {
-    "contribution": (1e-4, "the rounding of float32"),
-    "integrated": (1e-2, "what 50 steps leave"),
+    "input_x_gradient": (1e-4, "the rounding of float32"),
+    "integrated_gradients": (1e-2, "what 50 steps leave"),
 }
 MEANT = {
-    "contribution": "**What is there, times how strongly the value follows it.** Together with "
+    "input_x_gradient": "**What is there, times how strongly the value follows it.** Together with "
     "the biases on the way, it is the value itself ([Srinivas and Fleuret 2019]"
     "(https://arxiv.org/abs/1905.00780)).",
     "gradient": "**How strongly the value follows** a small change there ([Simonyan 2013]"
     "(https://arxiv.org/abs/1312.6034)). It says nothing of how much is there.",
-    "guided": "**The gradient, without all that is negative** on its way back ([Springenberg 2014]"
-    "(https://arxiv.org/abs/1412.6806)).",
+    "guided_backpropagation": "**The gradient, without all that is negative** on its way "
+    "back ([Springenberg 2014](https://arxiv.org/abs/1412.6806)).",
     "deconvnet": "**What is positive on its way back**, whether anything was active there or not "
     "([Zeiler and Fergus 2013](https://arxiv.org/abs/1311.2901)).",
-    "integrated": "**The gradient on the whole way** from the mean color to the photograph, in 50 "
-    "steps, times their difference ([Sundararajan 2017](https://arxiv.org/abs/1703.01365)).",
+    "integrated_gradients": "**The gradient on the whole way** from the mean color to the "
+    "photograph, in 50 steps, times their difference ([Sundararajan 2017](https://arxiv.org/abs/1703.01365)).",
 }
 EDGES = (
     "Where such pictures are alike, of **different maps** or even without training, they show the "
@@ -131,7 +132,7 @@ def choose(layer_name: str, channel: int, position: tuple[int, int]) -> Attribut
         back_to = controls.one_of_many("Back to", "back_to", options)
         if back_to == STEP:
             return None
-        method = controls.one_of_many("Method", "attributed", ATTRIBUTIONS)
+        method = controls.one_of_many("Method", "attribution", ATTRIBUTION_METHODS)
     return AttributionSpec(VGG19.conv_layer(layer_name), channel, *position, back_to, method)
 
 
@@ -157,7 +158,7 @@ def show_sum(traced: ValueAttribution) -> None:
     if asked.method not in WITH_A_SUM:
         return
     biases = sum(found.biases.values())
-    exact = asked.method == "contribution"
+    exact = asked.method == "input_x_gradient"
     steps = [
         ("Pixels" if asked.back_to == INPUT else f"Maps of {asked.back_to}", found.total),
         ("+ biases", biases) if exact else ("+ the mean color’s value", found.base),
@@ -254,7 +255,7 @@ def beside(
 ) -> Tiles:
     """What several values come from, a tile each, and each on its own scale."""
     asked, numbers = traced.question, range(1, len(found) + 1)
-    method = ATTRIBUTIONS[asked.method]
+    method = ATTRIBUTION_METHODS[asked.method].label
     caption = f"{method}, back to {traced.back_to} · the numbers: correlation with the first"
     # In a lecture the maps beside them take half of the width.
     columns = 2 if mode.is_explained() else len(found)

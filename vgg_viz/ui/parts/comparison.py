@@ -8,9 +8,11 @@ from typing import get_args
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz.export.appearance import COLOR_MAPS
 from vgg_viz.image_io.picture import Picture
-from vgg_viz.links import COLOR_MAPS, NETWORKS, Comparison, NetworkChoice, Order
+from vgg_viz.links import Comparison
 from vgg_viz.model.network import Network
+from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import decomposition_section, inspector, pairs
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -74,7 +76,7 @@ def choose_what(chosen: Picture) -> Compared | None:
 
 
 def show(
-    maps: LayerMaps, compared: Compared, count: int, order: Order, notice: DeltaGenerator
+    maps: LayerMaps, compared: Compared, count: int, order: str, notice: DeltaGenerator
 ) -> None:
     """Show the same maps twice: these, and those that they are compared with."""
     text_blocks.prose(WORDS[compared.kind])
@@ -125,7 +127,7 @@ def load_other_network(notice: DeltaGenerator) -> Network:
     return load_network(choice, notice)
 
 
-def paired(sides: Sides, count: int, order: Order) -> Pair:
+def paired(sides: Sides, count: int, order: str) -> Pair:
     """The same maps of both, in the first one's order."""
     this, other = headings(sides)
     titles = (this, other, f"Difference: {other} minus {this}")
@@ -161,8 +163,8 @@ def headings(sides: Sides) -> tuple[str, str]:
 
 def network_name(network: Network) -> str:
     """What a network is called above what it shows."""
-    name: str = NETWORKS.get(network.label, network.label)  # type: ignore[call-overload]
-    return name
+    known = NETWORKS.get(network.label)  # type: ignore[call-overload]
+    return known.label if known else network.label
 
 
 def inspect(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:

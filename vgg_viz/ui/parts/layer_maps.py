@@ -8,8 +8,8 @@ import numpy as np
 
 from vgg_viz.export.scripts import MapsRun, ScriptNetwork, WeightsFile
 from vgg_viz.image_io.picture import Picture
+from vgg_viz.interpretability.map_orders import ORDERS
 from vgg_viz.interpretability.map_statistics import Statistics, statistics
-from vgg_viz.links import ORDERS, Order
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network, Preprocessing
 from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, Weights
@@ -72,7 +72,7 @@ class LayerMaps:
         key = ("statistics", *self.key)
         return self.results.kept(key, lambda: statistics(self.values()))
 
-    def numbers(self, order: Order, count: int) -> list[int]:
+    def numbers(self, order: str, count: int) -> list[int]:
         """The numbers of the first ``count`` maps in that order, from 1."""
         return [int(index) + 1 for index in self.statistics().order(order)[:count]]
 
@@ -90,12 +90,12 @@ class LayerMaps:
             appearance=appearance,
         )
 
-    def ordered_grid(self, order: Order, count: int, appearance: Appearance) -> Grid:
+    def ordered_grid(self, order: str, count: int, appearance: Appearance) -> Grid:
         """The first ``count`` maps in that order as tiles, with all that one must know of them."""
         grid = self.grid(self.numbers(order, count), appearance)
         return replace(grid, caption=self.caption(count, order))
 
-    def caption(self, count: int, order: Order) -> str:
+    def caption(self, count: int, order: str) -> str:
         """What a reader must know of a mosaic of so many of the maps, in that order."""
         words = f"{self.layer.title} · {self.subject} · {self._count_words(count, order)}"
         return caption(f"{words} · after ReLU", self.short_caption(count))
@@ -105,11 +105,11 @@ class LayerMaps:
         of = f"{count} of {self.layer.filters} maps"
         return " · ".join([self.network.label, self.picture.title, *self._wrong, of])
 
-    def _count_words(self, count: int, order: Order) -> str:
+    def _count_words(self, count: int, order: str) -> str:
         """How many maps are shown, in what order, and how many are silent."""
         words = f"{count} of {self.layer.filters} maps shown"
         if order != "number":
-            words += f", the largest {ORDERS[order].lower()} first"
+            words += f", the largest {ORDERS[order].label.lower()} first"
         return f"{words}, {self.statistics().silent} silent on this picture"
 
     def script_run(self, name: str, numbers: Sequence[int]) -> MapsRun:

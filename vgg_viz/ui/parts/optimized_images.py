@@ -10,8 +10,8 @@ import streamlit as st
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.scripts import OptimizationScriptRun
 from vgg_viz.interpretability.feature_visualization.optimization import picture_side
+from vgg_viz.interpretability.feature_visualization.parametrizations import PARAMETRIZATIONS
 from vgg_viz.interpretability.feature_visualization.top_patches import Spot, patch
-from vgg_viz.links import RECIPES
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import MEAN_COLOR
 from vgg_viz.serving.optimization_worker import OptimizationSpec, Progress, Snapshot
@@ -116,7 +116,10 @@ class OptimizedImages:
 
     def caption(self, count: int, done: int) -> str:
         """What a reader must know of the grid."""
-        network, way = self.subject.network.label, RECIPES[self.subject.recipe].lower()
+        network, way = (
+            self.subject.network.label,
+            PARAMETRIZATIONS[self.subject.parametrization].label.lower(),
+        )
         of = f"{count} of {self.layer.filters} channels"
         under = f" · {done} finished" if done < count else ""
         return text_blocks.caption(
@@ -158,7 +161,7 @@ class OptimizedImages:
         network = script_network(self.subject.network.weights)
         subject = self.subject
         return OptimizationScriptRun(
-            name, network, self.layer.name, list(channels), subject.seed, subject.recipe
+            name, network, self.layer.name, list(channels), subject.seed, subject.parametrization
         )
 
 

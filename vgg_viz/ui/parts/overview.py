@@ -6,8 +6,8 @@ from functools import partial
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.image_io.picture import Picture
-from vgg_viz.links import NetworkChoice
 from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.serving.forward_pass import STRIP, STRIP_SIDE
 from vgg_viz.serving.results import span_of_maps
 from vgg_viz.ui.state import component_values, selection

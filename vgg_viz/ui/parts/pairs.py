@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
+from vgg_viz.export.appearance import PAIR_SCALES
 from vgg_viz.export.scripts import MapsRun
-from vgg_viz.links import PAIR_SCALES, SHOWN_AS, PairScale
+from vgg_viz.links import SHOWN_AS
 from vgg_viz.serving.results import Results, Span
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.widgets import controls, grid
@@ -82,7 +83,7 @@ class Pair:
         results = self.sides[0].results
         largest = results.kept(("largest", key), lambda: np.abs(minus()).max(axis=(1, 2)))
         most = float(largest.max())
-        scale: PairScale = "layer" if appearance.scale == "layer" else "pair"
+        scale: str = "layer" if appearance.scale == "layer" else "pair"
         return replace(
             these,
             source=minus,
@@ -103,13 +104,13 @@ class Pair:
         return [side.script_run(name, self.numbers) for name, side in both]
 
 
-def choose() -> tuple[str, PairScale]:
+def choose() -> tuple[str, str]:
     """Choose how a pair is shown, and on which scale."""
     shown_as = controls.one_of("Shown as", "shown_as", SHOWN_AS)
     return shown_as, choose_scale(shown_as)
 
 
-def choose_scale(shown_as: str) -> PairScale:
+def choose_scale(shown_as: str) -> str:
     """Choose the scale; a difference is one tile a pair, so that it has no third."""
     scales = PAIR_SCALES
     if shown_as == "difference":

@@ -9,8 +9,9 @@ import numpy as np
 from vgg_viz.export.number_format import signed
 from vgg_viz.export.scripts import EvidenceRun
 from vgg_viz.interpretability.class_evidence import evidence
-from vgg_viz.interpretability.class_evidence.evidence import Gradient, Method, Prediction
-from vgg_viz.links import EVIDENCE, Side
+from vgg_viz.interpretability.class_evidence.evidence import Gradient, Prediction
+from vgg_viz.interpretability.class_evidence.evidence_methods import Side
+from vgg_viz.links import EVIDENCE
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.dense_layers import DenseWeights
 from vgg_viz.serving.results import Span
@@ -80,9 +81,9 @@ class Predictions:
             lambda dense: evidence.gradient(dense, self.maps.values(), found, class_index),
         )
 
-    def evidence(self, method: Method, class_index: int) -> np.ndarray:
+    def evidence(self, method: str, class_index: int) -> np.ndarray:
         """How much each place speaks for a class, float32 (14, 14)."""
-        if method == "away":
+        if method == "ablation":
             return self.logit_drop_by_position()[:, :, class_index]
         gradients = self.gradient(class_index).values
         return evidence.CAMS[method](self.maps.values(), gradients)
@@ -93,7 +94,7 @@ class Predictions:
         effects: np.ndarray = lost[:, subject.chosen]
         return effects if subject.against is None else effects - lost[:, subject.against]
 
-    def evidence_by(self, method: Method, subject: ClassTarget) -> Grid:
+    def evidence_by(self, method: str, subject: ClassTarget) -> Grid:
         """The evidence for a class over the photograph, on a scale around zero.
 
         Where there is another class, its evidence on the same scale, and the difference on one of
@@ -115,7 +116,7 @@ class Predictions:
             ("evidence", *self.key, method, *subject.classes),
             self.evidence_words([method], subject),
             name=method,
-            heading=EVIDENCE[method],
+            heading=EVIDENCE[method].label,
             columns=len(tiles),
             axes={"tile": range(1, len(tiles) + 1)},
             span=Span(-classes_largest, classes_largest),
@@ -125,7 +126,7 @@ class Predictions:
             photograph=self.maps.picture.pixels,
         )
 
-    def evidence_run(self, method: Method, subject: ClassTarget) -> EvidenceRun:
+    def evidence_run(self, method: str, subject: ClassTarget) -> EvidenceRun:
         """How a script of one's own makes the same array."""
         return EvidenceRun(
             method,
@@ -155,7 +156,7 @@ class Predictions:
         return replace(
             grid,
             titles=[f"{number} · {signed(float(effects[number - 1]))}" for number in numbers],
-            key=("counting", *self.key, tuple(numbers), *subject.classes, side),
+            key=("important_maps", *self.key, tuple(numbers), *subject.classes, side),
             caption=self.caption(words),
             columns=columns,
         )
@@ -169,7 +170,7 @@ class Predictions:
             found[number] = (int(row), int(column))
         return found
 
-    def evidence_grid(self, methods: Sequence[Method], subject: ClassTarget) -> Grid:
+    def evidence_grid(self, methods: Sequence[str], subject: ClassTarget) -> Grid:
         """The evidence by all of these methods in one grid, a row a method."""
         grids = [self.evidence_by(method, subject) for method in methods]
         if len(grids) == 1:
@@ -189,14 +190,14 @@ class Predictions:
             caption=self.evidence_words(methods, subject),
         )
 
-    def evidence_heads(self, methods: Sequence[Method], subject: ClassTarget) -> list[str]:
+    def evidence_heads(self, methods: Sequence[str], subject: ClassTarget) -> list[str]:
         """What stands above the columns, where the rows are methods."""
         several = len(methods) > 1 and subject.against is not None
         return [*map(self.names.name, subject.classes), "Difference"] if several else []
 
-    def evidence_words(self, methods: Sequence[Method], subject: ClassTarget) -> str:
+    def evidence_words(self, methods: Sequence[str], subject: ClassTarget) -> str:
         """What a reader must know of the evidence by these methods."""
-        by = ", ".join(EVIDENCE[method] for method in methods)
+        by = ", ".join(EVIDENCE[method].label for method in methods)
         what = f"What speaks for {self.words(subject)}, before the softmax · {by}"
         return self.caption(f"{what} · blue: against, red: for")
 

@@ -15,8 +15,9 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     attribute,
     reach,
 )
+from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.feature_visualization.top_patches import patch
-from vgg_viz.links import ATTRIBUTIONS, INPUT
+from vgg_viz.links import INPUT
 from vgg_viz.serving.results import Span
 from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
 from vgg_viz.ui.state import mode
@@ -32,8 +33,8 @@ COLUMNS, COLUMNS_IN_A_LECTURE = 8, 6  # where the map that is looked into stands
 SIGNED = Appearance("layer", DIVERGING)
 EACH_SIGNED = Appearance("pair", DIVERGING)
 MOST = 99.5  # percent of the numbers, which the scale has: a few large ones would make it pale
-AS_COLORS = ("guided", "deconvnet")  # whose pictures their papers show in colors
-WITH_A_SUM = ("contribution", "integrated")
+AS_COLORS = ("guided_backpropagation", "deconvnet")  # whose pictures their papers show in colors
+WITH_A_SUM = ("input_x_gradient", "integrated_gradients")
 BEYOND = "one number in 200 lies beyond the scale"
 
 
@@ -61,7 +62,7 @@ class ValueAttribution:
         work = partial(
             attribute, maps.network, maps.picture.pixels, self.question, maps.preprocessing
         )
-        long = self.question.method == "integrated"
+        long = self.question.method == "integrated_gradients"
         return maps.results.in_steps(self.key, work, long=long)
 
     def grid(self) -> Tiles:
@@ -141,8 +142,9 @@ class ValueAttribution:
     def caption(self, rest: str) -> str:
         """What a reader must know of the grid, whose ``rest`` is how to read it."""
         asked = self.question
+        method = ATTRIBUTION_METHODS[asked.method].label
         long = (
-            f"{ATTRIBUTIONS[asked.method]}, back to {self.back_to}, for row {asked.row + 1}, "
+            f"{method}, back to {self.back_to}, for row {asked.row + 1}, "
             f"column {asked.column + 1} of map {asked.channel} of {asked.layer.title} · "
             f"{self.maps.subject} · {rest}"
         )
@@ -150,7 +152,7 @@ class ValueAttribution:
 
     def short_caption(self) -> str:
         """What can be read from the back of a room."""
-        method, maps = ATTRIBUTIONS[self.question.method], self.maps
+        method, maps = ATTRIBUTION_METHODS[self.question.method].label, self.maps
         told = sum_words(self.question, self.found()) or f"{method}, back to {self.back_to}"
         return f"{maps.network.label} · {maps.picture.title} · {told}"
 
@@ -225,7 +227,7 @@ def summands(asked: AttributionSpec, found: Attribution) -> tuple[str, str]:
     """What is looked at, and what is not, with what each brings."""
     what = "pixels" if asked.back_to == INPUT else f"maps of {asked.back_to}"
     rest, number = "biases", sum(found.biases.values())
-    if asked.method == "integrated":
+    if asked.method == "integrated_gradients":
         rest, number = "a picture of the mean color", found.base
     return f"{what} {signed(found.total)}", f"{rest} {signed(number)}"
 

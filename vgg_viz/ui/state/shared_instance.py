@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vgg_viz.links import NETWORKS, NetworkChoice
+from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.serving.memory import limit_bytes
 from vgg_viz.ui.state.run import PageRun
 
@@ -44,7 +44,7 @@ def results() -> Results:
 def trained_name() -> str:
     """What the trained network is called, as far as is known: "untrained" if there is none."""
     known = shared_so_far()
-    return known.trained_name() if known else NETWORKS["imagenet"]
+    return known.trained_name() if known else NETWORKS["imagenet"].label
 
 
 def label_of(choice: NetworkChoice) -> str | None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from vgg_viz import links
 from vgg_viz.links import FIELDS, Value
+from vgg_viz.model.networks import NETWORKS
 from vgg_viz.tours import Shown, Step, Tour, built_in, said
 from vgg_viz.ui import state
 from vgg_viz.ui.state.shared_instance import label_of
@@ -14,12 +15,12 @@ OWN_TOUR = "opened-tour"
 # What the visitor has chosen, and gets again after a step that shows another picture.
 LENT = ("picture", "source", "fit", "stored")
 
-OF_A_LAYER = ("filters", "maps", "excites")
-OF_A_PICTURE = ("maps", "blocks", "classes", "conclusion")
+OF_A_LAYER = ("filters", "maps", "visualization")
+OF_A_PICTURE = ("maps", "blocks", "prediction", "conclusion")
 # What words are about; how much of it is shown, and in what colors, does not matter to them.
 ABOUT = (
-    *("view", "picture", "layer", "order", "excited_by", "compare", "other", "shown_as"),
-    *("silenced", "seen_in"),
+    *("view", "picture", "layer", "order", "examples", "compare", "other", "shown_as"),
+    *("ablated", "later_layer"),
 )
 KINDS: dict[str, Shown] = {"ImageNet": "imagenet", "untrained": "untrained"}  # by their labels
 
@@ -143,7 +144,7 @@ def network_shown() -> str | None:
     if state.value("view") not in (*OF_A_LAYER, *OF_A_PICTURE):
         return None
     compared = state.value("view") == "maps" and state.value("compare") == "network"
-    return label_of("imagenet" if compared else state.choice("network", links.NETWORKS))
+    return label_of("imagenet" if compared else state.choice("network", NETWORKS))
 
 
 def kind_of(label: str | None) -> Shown | None:

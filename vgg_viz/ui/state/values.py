@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vgg_viz import links
-from vgg_viz.links import FIELDS, OWN, LinkError, Name, Numbers, Several, Value
+from vgg_viz.links import FIELDS, OWN, LinkError, Numbers, Several, Value
+from vgg_viz.option import Name
 
 KEY = "view-values"
 KEPT = "debug"  # in the address, for whoever hosts the page
@@ -104,7 +105,7 @@ def value(key: str) -> Value:
     return _view().shown[key]
 
 
-def choice(key: str, options: Mapping[Name, str]) -> Name:
+def choice(key: str, options: Mapping[Name, Any]) -> Name:
     """The one of these options that the page shows of the field of that name."""
     shown = value(key)
     return next(option for option in options if option == shown)
@@ -258,7 +259,7 @@ def _change(
     view = _view()
     if changes.get("layer", view.shown["layer"]) != view.shown["layer"]:
         # Another layer's maps of these numbers are other maps.
-        let_go: dict[str, Value] = {"silenced": (), "seen_in": links.NEXT}
+        let_go: dict[str, Value] = {"ablated": (), "later_layer": links.NEXT}
         changes = let_go | dict(changes)
     view.lent = {key: one for key, one in view.lent.items() if key not in changes}
     if lent is not None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.links import FEWEST_CHANNELS, Order
+from vgg_viz.links import FEWEST_CHANNELS
 from vgg_viz.model.architecture import VGG19, format_shape
 from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -59,7 +59,7 @@ def filters_beside() -> int | None:
 def show_block(
     maps: LayerMaps,
     count: int,
-    order: Order,
+    order: str,
     channel: int | None,
     appearance: controls.Appearance,
     *,
@@ -85,7 +85,7 @@ def show_block(
 
 
 def show_maps(
-    maps: LayerMaps, count: int, order: Order, appearance: controls.Appearance, *, abreast: bool
+    maps: LayerMaps, count: int, order: str, appearance: controls.Appearance, *, abreast: bool
 ) -> None:
     """Show the grid of a block's maps, and the way to its files."""
     layer, name = maps.layer, f"block-{maps.layer.block}"

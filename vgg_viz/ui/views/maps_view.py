@@ -5,7 +5,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.image_io.picture import Picture
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
-from vgg_viz.links import Order
 from vgg_viz.model.architecture import ConvLayer, format_shape
 from vgg_viz.model.network import Network
 from vgg_viz.ui.parts import (
@@ -62,7 +61,7 @@ def introduce(layer: ConvLayer) -> None:
 
 
 def show_maps(
-    maps: LayerMaps, count: int, order: Order, appearance: Appearance, asked: AttributionSpec | None
+    maps: LayerMaps, count: int, order: str, appearance: Appearance, asked: AttributionSpec | None
 ) -> None:
     """Show maps, or what a value of theirs comes from, and beside them the one that was picked."""
     top = st.container()
@@ -93,7 +92,7 @@ def show_photograph(chosen: Picture) -> None:
         st.markdown(f"{text_blocks.escape(chosen.title)}, as VGG19 sees it")
 
 
-def show_grid(maps: LayerMaps, count: int, order: Order, appearance: Appearance) -> None:
+def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -> None:
     """Show the grid of maps, and the way to its files."""
     place = grid.Place(GRID, inspector.pick_map(GRID, maps.layer))
     tiles = ablation_section.marked(maps.ordered_grid(order, count, appearance))
@@ -108,7 +107,7 @@ def show_grid(maps: LayerMaps, count: int, order: Order, appearance: Appearance)
 
 
 def look_into(
-    maps: LayerMaps, count: int, order: Order, appearance: Appearance
+    maps: LayerMaps, count: int, order: str, appearance: Appearance
 ) -> decomposition_section.Value | None:
     """Show the inspector; return what the chosen value was made of, if one is chosen."""
     above = st.container()
@@ -116,7 +115,7 @@ def look_into(
     with above:
         shown = maps.numbers(order, count)
         traced = inspector.look_into(maps, chosen, appearance, shown=shown)
-    # In a lecture the sidebar has what silences maps.
+    # In a lecture the sidebar has what ablates maps.
     if not mode.in_lecture():
         with st.container(horizontal=True, vertical_alignment="center", key="inspector-ways"):
             if chosen:

@@ -8,8 +8,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure, signed
-from vgg_viz.interpretability.class_evidence.evidence import METHODS, Method
-from vgg_viz.links import EVIDENCE, MOST_ANSWERS, SIDES, Side
+from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, SIDES, Side
+from vgg_viz.links import EVIDENCE, MOST_CLASSES
 from vgg_viz.model.architecture import VGG19, DenseLayer, format_shape
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.ui import state
@@ -44,8 +44,8 @@ UNSOUND = (
 )
 
 # How each method is to be read.
-READING: dict[Method, str] = {
-    "away": "**Taking away** is exact: the network is run again without what all maps say at a "
+READING: dict[str, str] = {
+    "ablation": "**Taking away** is exact: the network is run again without what all maps say at a "
     "place, and its logit is so much lower. Two places together may count for more, or less, than "
     "both alone.",
     "gradcam": "**Grad-CAM** ([Selvaraju 2017](https://arxiv.org/abs/1610.02391)) adds up the "
@@ -64,11 +64,11 @@ def show(notice: DeltaGenerator) -> None:
     with st.sidebar:
         chosen = picture_chooser.choose()
         compared = comparison.choose_what(chosen)
-        count = controls.count("Number of classes", "answers", MOST_ANSWERS)
+        count = controls.count("Number of classes", "classes", MOST_CLASSES)
         class_list.choose("Evidence for", "class", names, "the most likely class")
         class_list.choose("rather than", "against", names, "nothing else")
         methods = choose_methods()
-        counting = controls.count("Maps that count", "counting", LAST.filters)
+        counting = controls.count("Maps that count", "important_maps", LAST.filters)
         side = controls.one_of("Maps that speak", "side", SIDES)
         choice = controls.network()
     st.header("What VGG19 takes the picture for")
@@ -99,10 +99,10 @@ def show(notice: DeltaGenerator) -> None:
             show_dense_layers()
 
 
-def choose_methods() -> Sequence[Method]:
+def choose_methods() -> Sequence[str]:
     """Choose by which method evidence is looked for, or all."""
     chosen = controls.one_of_many("Evidence by", "evidence", EVIDENCE)
-    return METHODS if chosen == "all" else [chosen]
+    return tuple(EVIDENCE_METHODS) if chosen == "all" else [chosen]
 
 
 def sides_of(
@@ -151,7 +151,7 @@ def abreast(answers: Sides, show_one: Callable[[str, Predictions], None]) -> Non
 
 
 def show_on_one_screen(
-    answers: Predictions, subject: ClassTarget, count: int, methods: Sequence[Method]
+    answers: Predictions, subject: ClassTarget, count: int, methods: Sequence[str]
 ) -> None:
     """Show the evidence beside the list: without words there is room for both."""
     # A long list must not push the picture down.
@@ -184,7 +184,7 @@ def show_list(name: str, answers: Predictions, subject: ClassTarget, count: int)
     st.caption(text_blocks.escape_marks(line))
 
 
-def show_evidence(answers: Sides, subject: ClassTarget, methods: Sequence[Method]) -> None:
+def show_evidence(answers: Sides, subject: ClassTarget, methods: Sequence[str]) -> None:
     """Show which places of the picture speak for the class, and which against it."""
     st.subheader(f"What speaks for {text_blocks.escape(answers[0][1].words(subject))}")
     text_blocks.prose(
@@ -201,7 +201,7 @@ def show_evidence(answers: Sides, subject: ClassTarget, methods: Sequence[Method
         show_reading(answers, subject, methods)
 
 
-def show_reading(answers: Sides, subject: ClassTarget, methods: Sequence[Method]) -> None:
+def show_reading(answers: Sides, subject: ClassTarget, methods: Sequence[str]) -> None:
     """Say how the evidence is to be read, and what it adds up to."""
     if mode.is_explained():
         return
@@ -212,15 +212,13 @@ def show_reading(answers: Sides, subject: ClassTarget, methods: Sequence[Method]
             st.markdown(f"{text_blocks.escape(heading)}: {sentence}" if heading else sentence)
 
 
-def sentences(
-    answers: Predictions, subject: ClassTarget, methods: Sequence[Method]
-) -> Iterator[str]:
+def sentences(answers: Predictions, subject: ClassTarget, methods: Sequence[str]) -> Iterator[str]:
     """Where nothing speaks for a class, and what adds up to its logit."""
     for index in subject.classes:
         name = text_blocks.escape(answers.names.name(index))
         for method in methods:
             if not (answers.evidence(method, index) > 0).any():
-                yield f"By {EVIDENCE[method]}, **nothing here speaks for {name}**."
+                yield f"By {EVIDENCE[method].label}, **nothing here speaks for {name}**."
         if "hirescam" in methods:
             places = float(answers.evidence("hirescam", index).sum(dtype=np.float64))
             biases = answers.gradient(index).biases
@@ -232,7 +230,7 @@ def sentences(
 
 
 def show_places(
-    name: str, answers: Predictions, subject: ClassTarget, methods: Sequence[Method]
+    name: str, answers: Predictions, subject: ClassTarget, methods: Sequence[str]
 ) -> None:
     """Show the evidence over the photograph, its sum, and the way to its files."""
     place = grid.Place(
@@ -270,7 +268,7 @@ def show_maps(
     """Show the maps that count for one answer, and the way to their files."""
     numbers = answers.counting(subject, side, count)
     if not numbers:
-        st.info(f"No map speaks {SIDES[side].lower()}.", icon=":material/balance:")
+        st.info(f"No map speaks {side} it.", icon=":material/balance:")
         return
     key = f"counting-{name}"
     place = grid.Place(

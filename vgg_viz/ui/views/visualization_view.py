@@ -6,9 +6,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.interpretability.feature_visualization.optimization import picture_side
-from vgg_viz.links import EXCITATIONS, MOST_SEEDS, RECIPES, NetworkChoice
+from vgg_viz.interpretability.feature_visualization.parametrizations import (
+    EXAMPLES,
+    PARAMETRIZATIONS,
+)
+from vgg_viz.links import MOST_SEEDS
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
+from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.serving.optimization_worker import OptimizationSpec
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, optimized_images, pasted_image, patch_grids
@@ -21,7 +26,7 @@ from vgg_viz.ui.widgets.chosen_network import load_network
 WAYS = (
     "**With the recipe**: climbing in spatial frequencies and in colors that do not go together "
     "in photographs, while the picture is turned, scaled and shifted a little · **Plain pixels**: "
-    "each pixel by itself. Its values are higher still, and it shows why the recipe exists."
+    "each pixel by itself. Its values are higher still, and it shows why regularization exists."
 )
 PASTING = "The chosen channel’s picture is put into the photograph, where you click."
 
@@ -30,13 +35,15 @@ def show(notice: DeltaGenerator) -> None:
     """Show the controls, then what excites the channels of the chosen layer."""
     with st.sidebar:
         chosen = picture_chooser.choose()
-        kind = controls.one_of("By", "excited_by", EXCITATIONS)
+        kind = controls.one_of("By", "examples", EXAMPLES)
         layer = controls.layer()
         if kind == "patches":
             count = controls.count("Number of channels", "maps", layer.filters)
         else:
-            count = controls.count("Number of made pictures", "made", layer.filters)
-            recipe = controls.one_of("Way", "recipe", RECIPES, help_text=WAYS)
+            count = controls.count("Number of made pictures", "images", layer.filters)
+            parametrization = controls.one_of(
+                "Way", "parametrization", PARAMETRIZATIONS, help_text=WAYS
+            )
             seed = controls.number("Seed", "seed", MOST_SEEDS) or 1
             pastes = st.toggle("Paste it into my picture", help=PASTING, **state.bind("paste"))
         compared = controls.comparison()
@@ -48,7 +55,7 @@ def show(notice: DeltaGenerator) -> None:
     if kind == "patches":
         show_patches(layer, count, networks)
         return
-    subjects = [OptimizationSpec(network, layer, seed, recipe) for network in networks]
+    subjects = [OptimizationSpec(network, layer, seed, parametrization) for network in networks]
     show_made(subjects, count)
     if pastes:
         pasted_image.show(LayerMaps(results(), networks[0], chosen, layer), subjects[0])

@@ -9,8 +9,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.downloads.keras_files import NOTOP
-from vgg_viz.links import NetworkChoice
 from vgg_viz.model.network import Network
+from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.model.weights import (
     IMAGENET_LABEL,
     Weights,

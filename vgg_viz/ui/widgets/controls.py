@@ -5,29 +5,17 @@ Every control shows one of the view's values and changes it; `vgg_viz.ui.state` 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import streamlit as st
 
-from vgg_viz.links import (
-    BLOCKS,
-    COLOR_MAPS,
-    COMPARISONS,
-    LAYERS,
-    NETWORKS,
-    ORDERS,
-    SCALES,
-    Comparison,
-    Name,
-    NetworkChoice,
-    Order,
-    PairScale,
-    Scale,
-    comparisons_of,
-    scales_of,
-)
+from vgg_viz.export.appearance import COLOR_MAPS, SCALES
+from vgg_viz.interpretability.map_orders import ORDERS
+from vgg_viz.links import BLOCKS, COMPARISONS, LAYERS, Comparison, comparisons_of, scales_of
 from vgg_viz.model.architecture import VGG19, ConvLayer
+from vgg_viz.model.networks import NETWORKS, NetworkChoice
+from vgg_viz.option import Name, Option, labels
 from vgg_viz.ui import state
 from vgg_viz.ui.state import shared_instance
 
@@ -40,7 +28,7 @@ LONGEST_NAME = 16
 class Appearance:
     """How tiles are colored."""
 
-    scale: Scale | PairScale
+    scale: str
     color_map: str
 
 
@@ -50,18 +38,18 @@ def layer() -> ConvLayer:
 
 
 def one_of_many(
-    label: str, key: str, options: Mapping[Name, str], *, help_text: str | None = None
+    label: str, key: str, options: Mapping[Name, Option], *, help_text: str | None = None
 ) -> Name:
     """Choose one of options that are too many for a row; the first is the default."""
-    labels = options.__getitem__
-    st.selectbox(label, list(options), format_func=labels, help=help_text, **state.bind(key))
+    label_of = labels(options).__getitem__
+    st.selectbox(label, list(options), format_func=label_of, help=help_text, **state.bind(key))
     return state.choice(key, options)
 
 
 def one_of(
     label: str,
     key: str,
-    options: Mapping[Name, str],
+    options: Mapping[Name, Option],
     *,
     help_text: str | None = None,
     label_visibility: Literal["visible", "collapsed"] = "visible",
@@ -70,7 +58,7 @@ def one_of(
     st.segmented_control(
         label,
         list(options),
-        format_func=options.__getitem__,
+        format_func=labels(options).__getitem__,
         required=True,
         help=help_text,
         label_visibility=label_visibility,
@@ -80,7 +68,7 @@ def one_of(
     return state.choice(key, options)
 
 
-def order() -> Order:
+def order() -> str:
     """Choose the order of the maps."""
     words = (
         "By **number**, as the layer has them, or those with the largest mean, maximum, variance "
@@ -141,13 +129,14 @@ def network() -> NetworkChoice:
     if name == "untrained":
         return network_without_weights()
     words = "trained on 1.2 million photographs"
-    if name != NETWORKS["imagenet"]:
+    if name != NETWORKS["imagenet"].label:
         name, words = shortened(name), "the weights that this server was told to show"
-    labels: dict[NetworkChoice, str] = {**NETWORKS, "imagenet": name}
+    trained = replace(NETWORKS["imagenet"], label=name)
+    options: dict[NetworkChoice, Option] = {**NETWORKS, "imagenet": trained}
     return one_of(
         "Network",
         "network",
-        labels,
+        options,
         help_text=f"**{name}**: {words}. **Untrained**: the same network with random numbers for "
         "filters, to see what training did.",
     )
@@ -159,7 +148,7 @@ def network_without_weights() -> NetworkChoice:
     st.segmented_control(
         "Network",
         list(NETWORKS),
-        format_func=NETWORKS.__getitem__,
+        format_func=labels(NETWORKS).__getitem__,
         required=True,
         key=IN_USE,
         width="stretch",

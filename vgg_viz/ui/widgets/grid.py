@@ -16,6 +16,7 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.export import sheets
+from vgg_viz.export.appearance import COLOR_MAPS
 from vgg_viz.export.mosaic import (
     GAP,
     LETTERING,
@@ -36,7 +37,6 @@ from vgg_viz.export.mosaic import (
 )
 from vgg_viz.export.number_format import figure
 from vgg_viz.interpretability.map_statistics import Statistics, statistics
-from vgg_viz.links import COLOR_MAPS
 from vgg_viz.serving.results import Results, Span
 from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import components
@@ -159,7 +159,7 @@ class Grid(Tiles):
 
     span: how far the whole layer's values reach.
     appearance: their colors and their scale.
-    rectified: whether they come after a ReLU, so that zero means silence.
+    rectified: whether they come after a ReLU, so that zero means ablate.
     pair: each tile's scale, two float arrays ``(n,)``, where two grids are compared.
     photograph: what lies under every tile, RGB uint8 ``(224, 224, 3)``, if anything does; the key
         says whose it is.
@@ -236,7 +236,8 @@ class Grid(Tiles):
         """How to read the brightness, and which colors these are."""
         tinted = self.photograph is not None
         scale = scale_words(self.appearance, 0, tinted=tinted, several=several)
-        colors = COLOR_MAPS.get(self.appearance.color_map, "Blue to red")
+        known = COLOR_MAPS.get(self.appearance.color_map)
+        colors = known.label if known else "Blue to red"
         return f"Scale: {scale} · colors: {colors}"
 
     def legend(self) -> str:

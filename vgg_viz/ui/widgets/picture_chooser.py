@@ -19,8 +19,9 @@ import streamlit as st
 
 from vgg_viz.downloads.fetching import DownloadError, download, private_folder
 from vgg_viz.image_io.limits import MAX_BYTES, MAX_MEGABYTES
-from vgg_viz.image_io.picture import Picture
-from vgg_viz.links import FIELDS, FITS, OWN, PICTURES, ROBIN, SOURCES, Fit
+from vgg_viz.image_io.picture import FITS, Fit, Picture
+from vgg_viz.links import FIELDS, OWN, PICTURES, ROBIN, SOURCES
+from vgg_viz.option import labels
 from vgg_viz.samples import SAMPLES, sample, sample_bytes, thumbnail_bytes
 from vgg_viz.serving.memory import cache_bytes, limit_bytes
 from vgg_viz.ui import state
@@ -120,7 +121,7 @@ def choose() -> Picture:
         st.pills(
             "Picture",
             list(PICTURES),
-            format_func=PICTURES.__getitem__,
+            format_func=labels(PICTURES).__getitem__,
             required=True,
             **state.bind("picture"),
         )
@@ -383,7 +384,7 @@ def robin_at(path: Path) -> PictureFile:
                 "The robin is not there any more; please choose it anew."
             ) from error
 
-    return PictureFile("robin", PICTURES[ROBIN], ROBIN_ALT, read)
+    return PictureFile("robin", PICTURES[ROBIN].label, ROBIN_ALT, read)
 
 
 def give_robin_up(key: str, error: Exception) -> None:
