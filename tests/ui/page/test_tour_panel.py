@@ -148,7 +148,7 @@ def test_from_ones_own_tour_there_is_a_way_back_to_the_pages():
         (b"title = ", "Line 1 of the tour"),
         (b"\xff\xfe", "Line 1 of the tour"),
         (OWN.replace("block_maps=4", "block_maps=4000").encode(), "Step 1 of the tour"),
-        (OWN.replace("Filters", "<script>alert(1)</script>").encode(), "Step 2 of the tour"),
+        (OWN.replace("=filters", "=<script>alert(1)</script>").encode(), "Step 2 of the tour"),
         (b"a" * 70_000, "The tour"),
     ],
     ids=["syntax", "encoding", "number", "view", "size"],
