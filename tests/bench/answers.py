@@ -26,7 +26,7 @@ from tests.bench.measure import (
 from tests.support import REPOSITORY
 from tests.support.truth import CheapDense
 from tests.support.weights_files import write_full_weights
-from vgg_viz.interpretability.class_evidence import evidence
+from vgg_viz.interpretability.class_evidence import class_activation_maps, evidence
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import SLAB_ROWS, DenseWeights, open_dense, slab_count
 from vgg_viz.model.network import import_keras
@@ -58,7 +58,7 @@ def answer(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort) -> 
     return limited(
         "block5_conv4's maps to the answer, beside Keras' dense layers in memory",
         lambda: head(batch).numpy(),
-        lambda: evidence.answer(dense, maps),
+        lambda: evidence.predict(dense, maps),
         effort,
         ANSWER_SECONDS,
     )
@@ -83,19 +83,21 @@ def grad_cam(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort) -
     import tensorflow as tf
 
     source = tf.constant(np.moveaxis(maps, 0, -1)[None])
-    found = evidence.answer(dense, maps)
+    found = evidence.predict(dense, maps)
 
     def tape() -> np.ndarray:
         with tf.GradientTape() as noted:
             noted.watch(source)
             logit = head(source)[0, CLASS]
         gradients = np.moveaxis(noted.gradient(logit, source).numpy()[0], -1, 0)
-        return evidence.grad_cam(maps, gradients)
+        return class_activation_maps.grad_cam(maps, gradients)
 
     return limited(
         "evidence by Grad-CAM, beside TensorFlow's gradients",
         tape,
-        lambda: evidence.grad_cam(maps, evidence.gradient(dense, maps, found, CLASS).values),
+        lambda: class_activation_maps.grad_cam(
+            maps, evidence.logit_gradient(dense, maps, found, CLASS).values
+        ),
         effort,
         EVIDENCE_SECONDS,
     )
@@ -137,11 +139,11 @@ def measure_memory(path: Path) -> int:
     """The bytes of anonymous memory that everything takes at most, in this process."""
     dense, maps = dense_of(path), last_maps()
     with watching_memory() as taken:
-        found = evidence.answer(dense, maps)
+        found = evidence.predict(dense, maps)
         kept = [
             evidence.logit_drop_by_position(dense, maps),
             evidence.logit_drop_by_map(dense, maps),
-            evidence.gradient(dense, maps, found, CLASS).values,
+            evidence.logit_gradient(dense, maps, found, CLASS).values,
         ]
     return max(taken) if kept else 0
 

@@ -36,16 +36,17 @@ from vgg_viz.export.sheets import arrays_npz
 from vgg_viz.interpretability.ablation import ablated, later_maps
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.interpretability.class_evidence import evidence
+from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
 from vgg_viz.interpretability.feature_visualization import optimization, top_patches
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.model.network import Network, preprocess
 from vgg_viz.model.weights import UntrainedWeights
+from vgg_viz.option import resolve
 
 # What a script may use: what comes with Keras and TensorFlow, and Python's own.
 ALLOWED = {"base64", "functools", "io", "os", "pathlib", "sys", "keras", "numpy", "PIL"}
 ALLOWED_FOR_EVIDENCE = ALLOWED | {"tensorflow"}
-METHODS = ["ablation", "gradcam", "hirescam", "layercam"]
 NASTY = [
     "a \"quoted\" and 'quoted' caption",
     '"""\nimport os\nos.abort()\n"""',
@@ -475,21 +476,22 @@ def test_evidence_is_that_of_the_untrained_network(
     tmp_path, evidence_run, untrained_network, photograph
 ):
     """All methods in one run, since it builds a network of 574 MB."""
-    runs = [evidence_run(name=method, method=method) for method in METHODS]
+    runs = [evidence_run(name=method, method=method) for method in EVIDENCE_METHODS]
     runs.append(evidence_run(name="both", difference=True))
     arrays, said = run(evidence_script(runs), tmp_path)
 
     maps = untrained_network.feature_maps(photograph, "block5_conv4")
     dense = HeldDense(UntrainedWeights().seed)
-    answer = evidence.answer(dense, maps)
+    answer = evidence.predict(dense, maps)
     assert_near(arrays["logits"], answer.logits)
     expected = [
         f"class {number}: {answer.probabilities[number]:.2%}" for number in answer.most_likely(5)
     ]
     assert said.splitlines()[:5] == expected
-    gradients = [evidence.gradient(dense, maps, answer, number).values for number in (281, 3)]
-    for method, cam in evidence.CAMS.items():
-        assert_near(arrays[method], np.stack([cam(maps, values) for values in gradients]))
+    gradients = [evidence.logit_gradient(dense, maps, answer, number).values for number in (281, 3)]
+    for method in (one for one in EVIDENCE_METHODS.values() if one.function):
+        expected = [resolve(method.function)(maps, values) for values in gradients]
+        assert_near(arrays[method.name], np.stack(expected))
     away = evidence.logit_drop_by_position(dense, maps)[..., [281, 3]].transpose(2, 0, 1)
     # A difference of two logits is as exact as they are.
     rounding = 3e-6 * np.abs(answer.logits).max()
@@ -521,12 +523,14 @@ def test_evidence_in_several_networks_has_the_logits_of_each(evidence_run, photo
     assert "'same_logits'" not in text
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EVIDENCE_METHODS)
 def test_a_script_of_evidence_has_the_functions_that_it_needs(evidence_run, method):
     text = evidence_script([evidence_run(method=method)])
     names = {node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
     used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    assert names & {"without_places", *METHODS} == {method.replace("ablation", "without_places")}
+    assert names & {"without_places", *EVIDENCE_METHODS} == {
+        method.replace("ablation", "without_places")
+    }
     assert names - {"main"} <= used
     assert ("import tensorflow" in text) == (method != "ablation")
 

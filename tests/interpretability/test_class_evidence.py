@@ -1,4 +1,4 @@
-"""The answer and its evidence against Keras' own layers and TensorFlow's gradients."""
+"""Logits, ablations, gradients and class activation maps against Keras and TensorFlow."""
 
 from collections.abc import Callable
 
@@ -6,50 +6,64 @@ import numpy as np
 import pytest
 
 from vgg_viz.interpretability.class_evidence import evidence
+from vgg_viz.interpretability.class_evidence.evidence_methods import (
+    EVIDENCE_METHODS,
+    EvidenceMethod,
+)
 from vgg_viz.model.architecture import VGG19, DenseLayer
 from vgg_viz.model.dense_layers import UntrainedDense, slab_count
 from vgg_viz.model.network import import_keras
+from vgg_viz.option import resolve
 
 SEED = 19
 CLASS = 285
 
+# Two maps and gradients of 2 x 2; the mean gradients are 1 and -1.
+SMALL_MAPS = np.array([[[1, 2], [0, 4]], [[0, 1], [3, 0]]], np.float32)
+SMALL_GRADIENTS = np.array([[[1, -1], [2, 2]], [[-4, -2], [1, 1]]], np.float32)
+BY_HAND = {
+    "gradcam": [[1, 1], [-3, 4]],
+    "hirescam": [[1, -4], [3, 8]],
+    "layercam": [[1, 0], [3, 8]],
+}
 
-class Biased(UntrainedDense):
-    """Untrained dense layers with biases that are not zero, as a trained network has them."""
+
+class BiasedDense(UntrainedDense):
+    """Untrained dense layers with nonzero biases, like a trained network's."""
 
     def bias(self, layer: DenseLayer) -> np.ndarray:
         random = np.random.default_rng([self._seed, layer.index])
         return random.normal(0, 0.1, layer.units).astype(np.float32)
 
 
-class Held(Biased):
-    """The same, drawn once: so that a test does not draw 124 million numbers each time."""
+class CachedDense(BiasedDense):
+    """Biased dense layers held in memory, to draw their 124 million weights only once."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
-        self._held: dict[tuple[str, int], np.ndarray] = {}
+        self._slabs: dict[tuple[str, int], np.ndarray] = {}
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
         key = (layer.name, index)
-        if key not in self._held:
-            self._held[key] = super().slab(layer, index)
-        return self._held[key]
+        if key not in self._slabs:
+            self._slabs[key] = super().slab(layer, index)
+        return self._slabs[key]
 
 
 @pytest.fixture(scope="module")
-def dense() -> Held:
-    return Held(SEED)
+def dense() -> CachedDense:
+    return CachedDense(SEED)
 
 
 @pytest.fixture(scope="module")
 def maps() -> np.ndarray:
-    """Maps as after a ReLU: half of the values zero, many ties in the pool's windows."""
+    """Random maps after ReLU: half of the values zero, with many ties in the pooling windows."""
     return np.maximum(np.random.default_rng(1).normal(0, 2, (512, 14, 14)), 0).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
-def keras_head(dense: Held) -> Callable[[object], object]:
-    """Keras' own layers from the last conv layer's maps, channels last, to the logits."""
+def keras_head(dense: CachedDense) -> Callable[[object], object]:
+    """Keras model from the last conv layer's maps, channels last, to the logits."""
     keras = import_keras()
     layers = keras.layers
     units = dict(VGG19.dense)
@@ -74,73 +88,75 @@ def channels_last(maps: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def found(dense: Held, maps: np.ndarray) -> evidence.Prediction:
-    return evidence.answer(dense, maps)
+def prediction(dense: CachedDense, maps: np.ndarray) -> evidence.Prediction:
+    return evidence.predict(dense, maps)
 
 
 @pytest.fixture(scope="module")
-def gradient(dense: Held, maps: np.ndarray, found: evidence.Prediction) -> evidence.Gradient:
-    return evidence.gradient(dense, maps, found, CLASS)
+def gradient(
+    dense: CachedDense, maps: np.ndarray, prediction: evidence.Prediction
+) -> evidence.LogitGradient:
+    return evidence.logit_gradient(dense, maps, prediction, CLASS)
 
 
-def test_the_logits_are_those_of_keras(found, keras_head, maps):
+def test_logits_match_keras(prediction, keras_head, maps):
     expected = np.asarray(keras_head(channels_last(maps)))[0]
-    np.testing.assert_allclose(found.logits, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(prediction.logits, expected, atol=1e-4 * np.abs(expected).max())
 
 
-def test_the_probabilities_are_those_of_tensorflow(found):
+def test_probabilities_match_tensorflow(prediction):
     import tensorflow as tf
 
-    expected = tf.nn.softmax(found.logits.astype(np.float64)).numpy()
-    np.testing.assert_allclose(found.probabilities, expected, rtol=1e-12)
-    assert found.most_likely(5) == np.argsort(-expected)[:5].tolist()
+    expected = tf.nn.softmax(prediction.logits.astype(np.float64)).numpy()
+    np.testing.assert_allclose(prediction.probabilities, expected, rtol=1e-12)
+    assert prediction.most_likely(5) == np.argsort(-expected)[:5].tolist()
 
 
-def test_large_logits_make_no_overflow():
+def test_large_logits_do_not_overflow_the_softmax():
     logits = np.array([5000, 4999, -5000], np.float32)
-    found = evidence.Prediction(logits, logits, logits)
-    assert found.probabilities == pytest.approx(
+    prediction = evidence.Prediction(logits, logits, logits)
+    assert prediction.probabilities == pytest.approx(
         [1 / (1 + np.exp(-1)), np.exp(-1) / (1 + np.exp(-1)), 0]
     )
 
 
-def without(maps: np.ndarray, gone: list[tuple]) -> np.ndarray:
-    """The maps without what each of these indices names, channels last, one after the other."""
-    copies = np.repeat(channels_last(maps), len(gone), axis=0)
-    for copy, index in zip(copies, gone, strict=True):
+def ablated_batch(maps: np.ndarray, indices: list[tuple]) -> np.ndarray:
+    """Return one copy of the maps per index, channels last, with zeros at that index."""
+    batch = np.repeat(channels_last(maps), len(indices), axis=0)
+    for copy, index in zip(batch, indices, strict=True):
         copy[index] = 0
-    return copies
+    return batch
 
 
-def test_taking_away_a_place_is_the_network_run_without_it(dense, keras_head, maps, found):
-    gone = [(0, 0), (0, 13), (13, 0), (6, 7), (7, 6), (13, 13)]
-    expected = np.asarray(keras_head(without(maps, gone)))
-    lost = evidence.logit_drop_by_position(dense, maps)
-    assert lost.shape == (14, 14, 1000)
-    for place, logits in zip(gone, expected, strict=True):
-        left = found.logits - lost[place]
-        np.testing.assert_allclose(left, logits, atol=1e-4 * np.abs(logits).max())
+def test_ablating_a_position_matches_a_rerun_by_keras(dense, keras_head, maps, prediction):
+    positions = [(0, 0), (0, 13), (13, 0), (6, 7), (7, 6), (13, 13)]
+    expected = np.asarray(keras_head(ablated_batch(maps, positions)))
+    drop = evidence.logit_drop_by_position(dense, maps)
+    assert drop.shape == (14, 14, 1000)
+    for position, logits in zip(positions, expected, strict=True):
+        ablated = prediction.logits - drop[position]
+        np.testing.assert_allclose(ablated, logits, atol=1e-4 * np.abs(logits).max())
 
 
-def test_taking_away_a_map_is_the_network_run_without_it(dense, keras_head, maps, found):
+def test_ablating_a_map_matches_a_rerun_by_keras(dense, keras_head, maps, prediction):
     numbers = [0, 1, 137, 511]
-    gone = [(slice(None), slice(None), number) for number in numbers]
-    expected = np.asarray(keras_head(without(maps, gone)))
-    lost = evidence.logit_drop_by_map(dense, maps)
-    assert lost.shape == (512, 1000)
-    left = found.logits - lost[numbers]
-    np.testing.assert_allclose(left, expected, atol=1e-4 * np.abs(expected).max())
+    indices = [(slice(None), slice(None), number) for number in numbers]
+    expected = np.asarray(keras_head(ablated_batch(maps, indices)))
+    drop = evidence.logit_drop_by_map(dense, maps)
+    assert drop.shape == (512, 1000)
+    ablated = prediction.logits - drop[numbers]
+    np.testing.assert_allclose(ablated, expected, atol=1e-4 * np.abs(expected).max())
 
 
-def test_where_nothing_is_there_is_nothing_to_lose(dense, maps):
-    silent = maps.copy()
-    silent[:, 3, 4] = 0
-    silent[7] = 0
-    assert not evidence.logit_drop_by_position(dense, silent)[3, 4].any()
-    assert not evidence.logit_drop_by_map(dense, silent)[7].any()
+def test_ablating_zeros_changes_no_logit(dense, maps):
+    zeroed = maps.copy()
+    zeroed[:, 3, 4] = 0
+    zeroed[7] = 0
+    assert not evidence.logit_drop_by_position(dense, zeroed)[3, 4].any()
+    assert not evidence.logit_drop_by_map(dense, zeroed)[7].any()
 
 
-def test_the_gradients_are_those_of_tensorflow(keras_head, maps, gradient):
+def test_gradients_match_tensorflow(keras_head, maps, gradient):
     import tensorflow as tf
 
     source = tf.constant(channels_last(maps))
@@ -148,43 +164,46 @@ def test_the_gradients_are_those_of_tensorflow(keras_head, maps, gradient):
         tape.watch(source)
         logit = keras_head(source)[0, CLASS]
     expected = np.moveaxis(tape.gradient(logit, source).numpy()[0], -1, 0)
-    # Where all four values of a window are zero, it is a matter of taste which one gets it.
-    tied = np.repeat(np.repeat(evidence.pool(maps) == 0, 2, axis=1), 2, axis=2)
+    # Where a pooling window is all zero, implementations may choose any of its values.
+    tied = np.repeat(np.repeat(evidence.max_pool(maps) == 0, 2, axis=1), 2, axis=2)
     largest = np.abs(expected).max()
     np.testing.assert_allclose(gradient.values[~tied], expected[~tied], atol=1e-4 * largest)
     sums = [evidence.windows(values).sum(axis=-1) for values in (gradient.values, expected)]
     np.testing.assert_allclose(*sums, atol=1e-4 * largest)
 
 
-def test_activation_times_gradient_and_the_biases_make_the_logit(maps, found, gradient):
-    products = evidence.hires_cam(maps, gradient.values).sum(dtype=np.float64)
-    assert products + gradient.biases == pytest.approx(found.logits[CLASS], rel=1e-4)
-    assert gradient.biases != 0
+def test_activation_times_gradient_and_bias_terms_sum_to_the_logit(maps, prediction, gradient):
+    products = resolve(EVIDENCE_METHODS["hirescam"].function)(maps, gradient.values)
+    total = products.sum(dtype=np.float64) + gradient.bias_terms
+    assert total == pytest.approx(prediction.logits[CLASS], rel=1e-4)
+    assert gradient.bias_terms != 0
 
 
-def test_the_cams_as_worked_by_hand():
-    maps = np.array([[[1, 2], [0, 4]], [[0, 1], [3, 0]]], np.float32)
-    gradients = np.array([[[1, -1], [2, 2]], [[-4, -2], [1, 1]]], np.float32)
-    # The means of the gradients are 1 and -1.
-    assert evidence.grad_cam(maps, gradients).tolist() == [[1, 1], [-3, 4]]
-    assert evidence.hires_cam(maps, gradients).tolist() == [[1, -4], [3, 8]]
-    assert evidence.layer_cam(maps, gradients).tolist() == [[1, 0], [3, 8]]
+@pytest.mark.parametrize(
+    "method",
+    [method for method in EVIDENCE_METHODS.values() if method.function],
+    ids=lambda method: method.name,
+)
+def test_class_activation_maps_match_values_worked_by_hand(method: EvidenceMethod):
+    evidence_map = resolve(method.function)(SMALL_MAPS, SMALL_GRADIENTS)
+    assert evidence_map.tolist() == BY_HAND[method.name]
+    assert method.paper in method.help
 
 
-def test_what_the_pool_loses_as_worked_by_hand():
+def test_pooled_drops_match_values_worked_by_hand():
     maps = np.array([[[5, 3], [5, 0]], [[7, 0], [0, 0]]], np.float32)
-    # Of the first map two fives: one stands in for the other. Of the second the only value.
-    assert evidence.places_lost(maps).tolist() == [[[0, 7], [0, 0], [0, 0], [0, 0]]]
+    # The first map's window holds two fives, so ablating one changes nothing.
+    assert evidence.pooled_drop(maps).tolist() == [[[0, 7], [0, 0], [0, 0], [0, 0]]]
 
 
-def test_the_first_largest_in_reading_order_gets_the_gradient():
+def test_first_maximum_in_reading_order_receives_the_gradient():
     maps = np.array([[[1, 5], [5, 0]]], np.float32)
     assert evidence.unpool(maps, np.array([[2]], np.float32)).tolist() == [[[0, 2], [0, 0]]]
 
 
-def test_nothing_changes_its_input(dense, maps, found):
+def test_inputs_are_not_modified(dense, maps, prediction):
     before = maps.copy()
-    for work in (evidence.answer, evidence.logit_drop_by_position, evidence.logit_drop_by_map):
-        work(dense, maps)
-    evidence.gradient(dense, maps, found, 0)
+    for compute in (evidence.predict, evidence.logit_drop_by_position, evidence.logit_drop_by_map):
+        compute(dense, maps)
+    evidence.logit_gradient(dense, maps, prediction, 0)
     assert (maps == before).all()

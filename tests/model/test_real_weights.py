@@ -49,7 +49,7 @@ def test_the_first_classes_of_every_sample_are_those_of_keras(sample, full, netw
     (expected,) = vgg19.decode_predictions(keras_model.predict(batch, verbose=0), top=FIRST)
 
     maps = network.feature_maps(pixels, "block5_conv4")
-    found, names = evidence.answer(open_dense(full), maps), class_names.obtain()
+    found, names = evidence.predict(open_dense(full), maps), class_names.obtain()
     numbers = found.most_likely(FIRST)
     assert [names.wordnet_id(number) for number in numbers] == [one[0] for one in expected]
     probabilities = [float(one[2]) for one in expected]

@@ -14,6 +14,7 @@ from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.evidence import Prediction
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
 from vgg_viz.model.dense_layers import UntrainedDense
+from vgg_viz.option import resolve
 from vgg_viz.ui.widgets.text_blocks import escape
 
 LAST = "block5_conv4"
@@ -34,7 +35,7 @@ def evidence_of(page, name="evidence-0"):
 @cache
 def answered(truth: Truth, **other: str) -> tuple[np.ndarray, Prediction]:
     maps = truth.maps(LAST, **other)
-    return maps, evidence.answer(UntrainedDense(19), maps)
+    return maps, evidence.predict(UntrainedDense(19), maps)
 
 
 def test_the_most_likely_classes_stand_with_probability_and_logit(truth):
@@ -67,11 +68,12 @@ def test_a_lecture_has_room_for_names_alone_and_for_more_where_two_are_the_same(
 def test_evidence_is_that_of_the_method(truth, method):
     maps, found = answered(truth)
     dense = UntrainedDense(19)
-    gradients = evidence.gradient(dense, maps, found, 7).values
+    gradients = evidence.logit_gradient(dense, maps, found, 7).values
+    function = EVIDENCE_METHODS[method].function
     expected = (
-        evidence.logit_drop_by_position(dense, maps)[:, :, 7]
-        if method == "ablation"
-        else evidence.CAMS[method](maps, gradients)
+        resolve(function)(maps, gradients)
+        if function
+        else evidence.logit_drop_by_position(dense, maps)[:, :, 7]
     )
     page = open_page(**CLASSES, **{"class": "7"}, evidence=method)
     header, values = evidence_of(page)

@@ -1,17 +1,16 @@
-"""From the last conv layer's maps to the 1,000 classes, and back: the answer and its evidence.
+"""Logits of the 1,000 classes from the last conv layer's maps, their ablations and gradients.
 
-    maps (512, 14, 14) -- max pool --> 49 places of 512 -- fc1 --> 4,096 -- fc2 --> 4,096 -->
+    maps (512, 14, 14) -- max pool --> 49 positions × 512 -- fc1 --> 4,096 -- fc2 --> 4,096 -->
     1,000 logits -- softmax --> probabilities
 
-The dense layers are read slab by slab (`dense_layers`); a slab of fc1's kernel is what one place
-of the pool is multiplied by. So one pass over its 411 MB gives what every place and every channel
-brings to fc1, and with it the answer without each of them.
+The dense layers' weights are read in slabs (`dense_layers`). A slab of fc1's kernel multiplies one
+position of the pool, so one pass over its 411 MB yields the prediction and the effect of every
+position or map.
 
-All that is said of a class is said of its logit, the value before the softmax: a probability also
-moves with all the other classes.
+Evidence is measured on a class's logit, not its probability: a probability also depends on all
+other classes.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,186 +24,167 @@ LAST = VGG19.block_ends[-1]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network says to a picture.
+    """Output of the dense layers for one image.
 
-    ``logits`` float32 (1000,); ``first`` and ``second`` are fc1's and fc2's values before their
-    ReLU, float32 (4096,).
+    logits: float32 ``(1000,)``.
+    fc1, fc2: the hidden layers' values before ReLU, float32 ``(4096,)``.
     """
 
     logits: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
+    fc1: np.ndarray
+    fc2: np.ndarray
 
     @property
-    def is_sound(self) -> bool:
-        """Whether all logits are numbers: weights that are too large make values beyond float32."""
+    def is_finite(self) -> bool:
+        """Whether all logits are finite; very large weights overflow float32."""
         return bool(np.isfinite(self.logits).all())
 
     @property
     def probabilities(self) -> np.ndarray:
-        """The softmax of the logits, float64 (1000,)."""
-        powers = np.exp(self.logits.astype(np.float64) - self.logits.max())
-        shares: np.ndarray = powers / powers.sum()
-        return shares
+        """Softmax of the logits, float64 ``(1000,)``."""
+        exponentials = np.exp(self.logits.astype(np.float64) - self.logits.max())
+        probabilities: np.ndarray = exponentials / exponentials.sum()
+        return probabilities
 
     def most_likely(self, count: int) -> list[int]:
-        """The classes of the largest logits, largest first; of equal ones the first number."""
+        """Return the classes with the largest logits, in decreasing order; ties by number."""
         order = np.argsort(-self.logits, kind="stable")
         return [int(index) for index in order[:count]]
 
 
 @dataclass(frozen=True)
-class Gradient:
-    """How a class's logit changes with the last conv layer's maps, float32 (512, 14, 14).
+class LogitGradient:
+    """Gradient of a class's logit with respect to the last conv layer's maps.
 
-    ``biases`` is what the dense layers' biases add to the logit: the network is linear around a
-    picture, so that activation times gradient and these make the logit, exactly.
+    values: float32 ``(512, 14, 14)``.
+    bias_terms: the dense layers' biases, each times its gradient, summed. The sum of activation ×
+        gradient plus these is the logit, because the network is linear around an image.
     """
 
     values: np.ndarray
-    biases: float
+    bias_terms: float
 
 
-def answer(dense: DenseWeights, maps: np.ndarray) -> Prediction:
-    """What the dense layers make of the last conv layer's maps, float32 (512, 14, 14)."""
-    first = dense_output(dense, FC1, places(pool(maps)).reshape(1, -1))
-    second, logits = _from_first(dense, first)
-    return Prediction(logits[0], first[0], second[0])
+def predict(dense: DenseWeights, maps: np.ndarray) -> Prediction:
+    """Compute the logits from the last conv layer's maps, float32 ``(512, 14, 14)``."""
+    fc1 = dense_output(dense, FC1, by_position(max_pool(maps)).reshape(1, -1))
+    fc2, logits = _from_fc1(dense, fc1)
+    return Prediction(logits[0], fc1[0], fc2[0])
 
 
 def logit_drop_by_position(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
-    """What every logit loses with all maps set to zero at a place, float32 (14, 14, 1000).
+    """Compute how much each logit drops when all maps are set to zero at one position.
 
-    A place is one of four that the max pool chooses from: without it, another one may stand in.
+    The max pool chooses among four positions, so that another may take the ablated one's place.
+
+    Returns:
+        Float32 ``(14, 14, 1000)``.
     """
-    whole = places(pool(maps))
-    lost = places_lost(maps)
-    full = np.array(dense.bias(FC1))
-    less = np.empty((*maps.shape[1:], FC1.units), np.float32)
-    for index, (present, away) in enumerate(zip(whole, lost, strict=True)):
+    pooled = by_position(max_pool(maps))
+    drops = pooled_drop(maps)
+    fc1 = np.array(dense.bias(FC1))
+    fc1_drop = np.empty((*maps.shape[1:], FC1.units), np.float32)
+    for index, (position, position_drops) in enumerate(zip(pooled, drops, strict=True)):
         slab = dense.slab(FC1, index)
-        full += present @ slab
+        fc1 += position @ slab
         row, column = (POOL_SIDE * part for part in divmod(index, maps.shape[2] // POOL_SIDE))
-        corner = less[row : row + POOL_SIDE, column : column + POOL_SIDE]
-        # Row by row: for four, BLAS would first copy the slab into a layout of its own.
-        corner[...] = np.reshape([one @ slab for one in away], corner.shape)
-    return _lost(dense, full, less.reshape(-1, FC1.units)).reshape(*maps.shape[1:], -1)
+        window = fc1_drop[row : row + POOL_SIDE, column : column + POOL_SIDE]
+        # One row at a time: for a product of four rows, BLAS would first copy the whole slab.
+        window[...] = np.reshape([drop @ slab for drop in position_drops], window.shape)
+    logit_drop = _logit_drop(dense, fc1, fc1_drop.reshape(-1, FC1.units))
+    return logit_drop.reshape(*maps.shape[1:], -1)
 
 
 def logit_drop_by_map(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
-    """What every logit loses with one map set to zero, float32 (512, 1000)."""
-    full = np.array(dense.bias(FC1))
-    less = np.zeros((len(maps), FC1.units), np.float32)
-    products = np.empty_like(less)
-    for index, present in enumerate(places(pool(maps))):
+    """Compute how much each logit drops when one map is set to zero, float32 ``(512, 1000)``."""
+    fc1 = np.array(dense.bias(FC1))
+    fc1_drop = np.zeros((len(maps), FC1.units), np.float32)
+    products = np.empty_like(fc1_drop)
+    for index, position in enumerate(by_position(max_pool(maps))):
         slab = dense.slab(FC1, index)
-        full += present @ slab
-        less += np.multiply(slab, present[:, None], out=products)
-    return _lost(dense, full, less)
+        fc1 += position @ slab
+        fc1_drop += np.multiply(slab, position[:, None], out=products)
+    return _logit_drop(dense, fc1, fc1_drop)
 
 
-def gradient(
-    dense: DenseWeights, maps: np.ndarray, found: Prediction, class_index: int
-) -> Gradient:
-    """How a class's logit changes with the maps that the answer was found for.
+def logit_gradient(
+    dense: DenseWeights, maps: np.ndarray, prediction: Prediction, class_index: int
+) -> LogitGradient:
+    """Compute the gradient of a class's logit with respect to the last conv layer's maps.
 
-    At a max pool the first largest in reading order gets the gradient; at a ReLU, what is above
-    zero lets it pass.
+    The first largest value of a pooling window, in reading order, receives its gradient.
+
+    Args:
+        dense: weights of the dense layers.
+        maps: float32 ``(512, 14, 14)``.
+        prediction: what `predict` returned for these maps.
+        class_index: class from 0 to 999.
     """
-    after = np.concatenate(
-        [dense.slab(PREDICTIONS, index)[:, class_index] for index in range(slab_count(PREDICTIONS))]
-    )
-    second = after * (found.second > 0)
-    first = dense_input(dense, FC2, second) * (found.first > 0)
-    pooled = dense_input(dense, FC1, first).reshape(-1, SLAB_ROWS)
-    biases = dense.bias(PREDICTIONS)[class_index].astype(np.float64)
-    biases += dense.bias(FC2) @ second.astype(np.float64)
-    biases += dense.bias(FC1) @ first.astype(np.float64)
-    return Gradient(unpool(maps, pooled), float(biases))
+    slabs = (dense.slab(PREDICTIONS, index) for index in range(slab_count(PREDICTIONS)))
+    fc2 = np.concatenate([slab[:, class_index] for slab in slabs]) * (prediction.fc2 > 0)
+    fc1 = dense_input_gradient(dense, FC2, fc2) * (prediction.fc1 > 0)
+    pooled = dense_input_gradient(dense, FC1, fc1).reshape(-1, SLAB_ROWS)
+    bias_terms = dense.bias(PREDICTIONS)[class_index].astype(np.float64)
+    bias_terms += dense.bias(FC2) @ fc2.astype(np.float64)
+    bias_terms += dense.bias(FC1) @ fc1.astype(np.float64)
+    return LogitGradient(unpool(maps, pooled), float(bias_terms))
 
 
-def grad_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Each map times its mean gradient, all added up, float32 (h, w), before the paper's ReLU.
+def max_pool(maps: np.ndarray) -> np.ndarray:
+    """Compute the 2 × 2 max pool, float32 ``(maps, h / 2, w / 2)``.
 
-    Selvaraju et al., "Grad-CAM" (2017), https://arxiv.org/abs/1610.02391.
+    >>> max_pool(np.array([[[1, 5], [2, 0]]], np.float32)).tolist()
+    [[[5.0]]]
     """
-    cam: np.ndarray = np.tensordot(gradients.mean(axis=(1, 2)), maps, 1)
-    return cam
-
-
-def hires_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Each value times its own gradient, all maps added up, float32 (h, w).
-
-    Draelos and Carin, "HiResCAM" (2020), https://arxiv.org/abs/2011.08891.
-    """
-    cam: np.ndarray = (maps * gradients).sum(axis=0)
-    return cam
-
-
-def layer_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Each value times its own gradient where that is positive, float32 (h, w), never negative.
-
-    Jiang et al., "LayerCAM" (2021), https://doi.org/10.1109/TIP.2021.3089943.
-    """
-    cam: np.ndarray = (maps * np.maximum(gradients, 0)).sum(axis=0)
-    return cam
-
-
-CAMS: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "gradcam": grad_cam,
-    "hirescam": hires_cam,
-    "layercam": layer_cam,
-}
-
-
-def pool(maps: np.ndarray) -> np.ndarray:
-    """The largest of each 2 x 2 values, float32 ``(maps, h / 2, w / 2)``."""
     largest: np.ndarray = windows(maps).max(axis=-1)
     return largest
 
 
 def windows(maps: np.ndarray) -> np.ndarray:
-    """The 2 x 2 values that each place of the max pool chooses from, ``(maps, h/2, w/2, 4)``."""
+    """Return the max pool's 2 × 2 windows, ``(maps, h / 2, w / 2, 4)``."""
     count, height, width = maps.shape
     parts = maps.reshape(count, height // POOL_SIDE, POOL_SIDE, width // POOL_SIDE, POOL_SIDE)
     return parts.transpose(0, 1, 3, 2, 4).reshape(*parts.shape[:2], parts.shape[3], -1)
 
 
-def places(pooled: np.ndarray) -> np.ndarray:
-    """Maps, ``(maps, h, w)``, as fc1 takes them: place by place, ``(h * w, maps)``."""
+def by_position(pooled: np.ndarray) -> np.ndarray:
+    """Reorder pooled maps ``(maps, h, w)`` as fc1 reads them: ``(h * w, maps)``."""
     return np.ascontiguousarray(pooled.reshape(len(pooled), -1).T)
 
 
-def places_lost(maps: np.ndarray) -> np.ndarray:
-    """What the pool loses without each of the values that it chooses from.
+def pooled_drop(maps: np.ndarray) -> np.ndarray:
+    """Compute how much each pooled value drops when one value of its window is set to zero.
 
-    Float32 ``(places of the pool, 4, maps)``, never negative: another of the four may stand in.
+    Returns:
+        Float32 ``(pooled positions, 4, maps)``, not negative; zero where another value of the
+        window is as large.
     """
     parts = windows(maps)
-    # A value that is taken away is zero, and after a ReLU none is less.
-    others = [np.delete(parts, gone, axis=-1).max(axis=-1) for gone in range(parts.shape[-1])]
-    lost = parts.max(axis=-1)[None] - np.maximum(np.stack(others), 0)
-    return np.ascontiguousarray(lost.transpose(2, 3, 0, 1).reshape(-1, *lost.shape[:2]))
+    others = [np.delete(parts, ablated, axis=-1).max(axis=-1) for ablated in range(parts.shape[-1])]
+    # The ablated value is zero, and no other value is below zero after the ReLU.
+    drops = parts.max(axis=-1)[None] - np.maximum(np.stack(others), 0)
+    return np.ascontiguousarray(drops.transpose(2, 3, 0, 1).reshape(-1, *drops.shape[:2]))
 
 
 def unpool(maps: np.ndarray, pooled: np.ndarray) -> np.ndarray:
-    """Bring what belongs to the pool's places, ``(places, maps)``, to the values it chose.
+    """Route gradients of pooled values, ``(positions, maps)``, to the values that were chosen.
 
-    Float32 of the shape of the maps; zero where another value was chosen.
+    Returns:
+        Float32 of the shape of ``maps``, zero for all other values.
     """
     count, height, width = maps.shape
     rows, columns = height // POOL_SIDE, width // POOL_SIDE
-    first = windows(maps).argmax(axis=-1)
-    result = np.zeros(maps.shape, np.float32)
-    channel, row, column = np.indices(first.shape)
-    down, right = np.divmod(first, POOL_SIDE)
+    chosen = windows(maps).argmax(axis=-1)
+    gradients = np.zeros(maps.shape, np.float32)
+    channel, row, column = np.indices(chosen.shape)
+    down, right = np.divmod(chosen, POOL_SIDE)
     values = pooled.T.reshape(count, rows, columns)
-    result[channel, POOL_SIDE * row + down, POOL_SIDE * column + right] = values
-    return result
+    gradients[channel, POOL_SIDE * row + down, POOL_SIDE * column + right] = values
+    return gradients
 
 
 def dense_output(dense: DenseWeights, layer: DenseLayer, inputs: np.ndarray) -> np.ndarray:
-    """A dense layer's values before what follows it, float32 ``(n, units)``, of ``(n, inputs)``."""
+    """Compute a dense layer before its activation: ``(n, inputs)`` to float32 ``(n, units)``."""
     outputs = np.tile(dense.bias(layer), (len(inputs), 1))
     for index in range(slab_count(layer)):
         rows = slice(index * SLAB_ROWS, (index + 1) * SLAB_ROWS)
@@ -212,26 +192,28 @@ def dense_output(dense: DenseWeights, layer: DenseLayer, inputs: np.ndarray) -> 
     return outputs
 
 
-def dense_input(dense: DenseWeights, layer: DenseLayer, gradients: np.ndarray) -> np.ndarray:
-    """The gradients at a dense layer's inputs, float32 ``(inputs,)``, of those at its units."""
+def dense_input_gradient(
+    dense: DenseWeights, layer: DenseLayer, gradients: np.ndarray
+) -> np.ndarray:
+    """Compute the gradient at a dense layer's inputs from that at its units, both float32."""
     return np.concatenate(
         [dense.slab(layer, index) @ gradients for index in range(slab_count(layer))]
     )
 
 
-def _lost(dense: DenseWeights, full: np.ndarray, less: np.ndarray) -> np.ndarray:
-    """What the logits lose where fc1's values ``full`` lack a row of ``less``, ``(n, 1000)``."""
-    some = less.any(axis=1)
-    # All in one product: another one may round otherwise.
-    first = np.concatenate([full[None], less[some]])
-    np.subtract(full, first[1:], out=first[1:])
-    _, logits = _from_first(dense, first)
-    lost = np.zeros((len(less), PREDICTIONS.units), np.float32)
-    lost[some] = logits[0] - logits[1:]
-    return lost
+def _logit_drop(dense: DenseWeights, fc1: np.ndarray, fc1_drop: np.ndarray) -> np.ndarray:
+    """Compute the drop of all logits, ``(n, 1000)``, for each row of drops of fc1's values."""
+    changed = fc1_drop.any(axis=1)
+    # In one product with the unablated values: products of other sizes may round differently.
+    rows = np.concatenate([fc1[None], fc1_drop[changed]])
+    np.subtract(fc1, rows[1:], out=rows[1:])
+    _, logits = _from_fc1(dense, rows)
+    logit_drop = np.zeros((len(fc1_drop), PREDICTIONS.units), np.float32)
+    logit_drop[changed] = logits[0] - logits[1:]
+    return logit_drop
 
 
-def _from_first(dense: DenseWeights, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What fc2 and the last layer make of fc1's values before their ReLU, ``(n, 4096)``."""
-    second = dense_output(dense, FC2, np.maximum(first, 0))
-    return second, dense_output(dense, PREDICTIONS, np.maximum(second, 0))
+def _from_fc1(dense: DenseWeights, fc1: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute fc2 and the logits from fc1's values before ReLU, ``(n, 4096)``."""
+    fc2 = dense_output(dense, FC2, np.maximum(fc1, 0))
+    return fc2, dense_output(dense, PREDICTIONS, np.maximum(fc2, 0))

@@ -12,23 +12,55 @@ SIDES: Mapping[Side, Option] = by_name(
     Option("for", "For", old=("For it",)), Option("against", "Against", old=("Against it",))
 )
 
+GRAD_CAM = "https://arxiv.org/abs/1610.02391"
+HIRES_CAM = "https://arxiv.org/abs/2011.08891"
+LAYER_CAM = "https://doi.org/10.1109/TIP.2021.3089943"
+_MODULE = "vgg_viz.interpretability.class_evidence.class_activation_maps"
+
 
 @dataclass(frozen=True)
 class EvidenceMethod(Option):
-    """One method that shows the evidence for a class.
+    """A method that shows the evidence for a class.
 
-    function: place of the function (maps, gradients) -> class activation map; none for ablation,
+    paper: address of its paper.
+    function: place of the function (maps, gradients) -> class activation map; empty for ablation,
         which needs no gradient.
     """
 
+    paper: str = ""
     function: str = ""
 
 
-_MODULE = "vgg_viz.interpretability.class_evidence.evidence"
-
 EVIDENCE_METHODS: Mapping[str, EvidenceMethod] = by_name(
-    EvidenceMethod("ablation", "Ablation", old=("away", "Taking away")),
-    EvidenceMethod("gradcam", "Grad-CAM", function=f"{_MODULE}:grad_cam"),
-    EvidenceMethod("hirescam", "HiResCAM", function=f"{_MODULE}:hires_cam"),
-    EvidenceMethod("layercam", "LayerCAM", function=f"{_MODULE}:layer_cam"),
+    EvidenceMethod(
+        "ablation",
+        "Ablation",
+        "**Ablation** sets all maps to zero at one position, reruns the rest of the network and "
+        "shows how much the logit drops. The effects of two positions need not add up.",
+        old=("away", "Taking away"),
+    ),
+    EvidenceMethod(
+        "gradcam",
+        "Grad-CAM",
+        f"**Grad-CAM** ([Selvaraju et al. 2017]({GRAD_CAM})) weights each map by its mean gradient "
+        "and adds the maps up. The paper keeps positive values only; here both signs are shown.",
+        paper=GRAD_CAM,
+        function=f"{_MODULE}:grad_cam",
+    ),
+    EvidenceMethod(
+        "hirescam",
+        "HiResCAM",
+        f"**HiResCAM** ([Draelos and Carin 2020]({HIRES_CAM})) multiplies each value by its own "
+        "gradient and adds the maps up. All positions and the bias terms sum to the logit.",
+        paper=HIRES_CAM,
+        function=f"{_MODULE}:hires_cam",
+    ),
+    EvidenceMethod(
+        "layercam",
+        "LayerCAM",
+        f"**LayerCAM** ([Jiang et al. 2021]({LAYER_CAM})) is HiResCAM with positive gradients "
+        "only, so it never shows evidence against a class.",
+        paper=LAYER_CAM,
+        function=f"{_MODULE}:layer_cam",
+    ),
 )

@@ -9,11 +9,12 @@ import numpy as np
 from vgg_viz.export.number_format import signed
 from vgg_viz.export.scripts import EvidenceRun
 from vgg_viz.interpretability.class_evidence import evidence
-from vgg_viz.interpretability.class_evidence.evidence import Gradient, Prediction
-from vgg_viz.interpretability.class_evidence.evidence_methods import Side
+from vgg_viz.interpretability.class_evidence.evidence import LogitGradient, Prediction
+from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, Side
 from vgg_viz.links import EVIDENCE
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.dense_layers import DenseWeights
+from vgg_viz.option import resolve
 from vgg_viz.serving.results import Span
 from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
 from vgg_viz.ui.state.selection import Position
@@ -59,7 +60,7 @@ class Predictions:
 
     def answer(self) -> Prediction:
         """The logits of all classes."""
-        return self._read("answer", lambda dense: evidence.answer(dense, self.maps.values()))
+        return self._read("answer", lambda dense: evidence.predict(dense, self.maps.values()))
 
     def logit_drop_by_position(self) -> np.ndarray:
         """What the logits lose without each place, float32 ``(14, 14, 1000)``."""
@@ -73,20 +74,22 @@ class Predictions:
             "maps", lambda dense: evidence.logit_drop_by_map(dense, self.maps.values())
         )
 
-    def gradient(self, class_index: int) -> Gradient:
+    def gradient(self, class_index: int) -> LogitGradient:
         """How the class's logit changes with the maps."""
         found = self.answer()
         return self._read(
             ("gradient", class_index),
-            lambda dense: evidence.gradient(dense, self.maps.values(), found, class_index),
+            lambda dense: evidence.logit_gradient(dense, self.maps.values(), found, class_index),
         )
 
     def evidence(self, method: str, class_index: int) -> np.ndarray:
         """How much each place speaks for a class, float32 (14, 14)."""
-        if method == "ablation":
+        function = EVIDENCE_METHODS[method].function
+        if not function:
             return self.logit_drop_by_position()[:, :, class_index]
         gradients = self.gradient(class_index).values
-        return evidence.CAMS[method](self.maps.values(), gradients)
+        evidence_map: np.ndarray = resolve(function)(self.maps.values(), gradients)
+        return evidence_map
 
     def effects(self, subject: ClassTarget) -> np.ndarray:
         """How much each map speaks for a class, or for it rather than for another; (512,)."""

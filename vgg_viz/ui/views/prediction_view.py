@@ -83,7 +83,7 @@ def show(notice: DeltaGenerator) -> None:
     if not answers:
         show_dense_layers()
         return
-    if not all(one.answer().is_sound for _, one in answers):
+    if not all(one.answer().is_finite for _, one in answers):
         st.warning(UNSOUND, icon=":material/error:")
         return
     subject = subject_of(answers[0][1])
@@ -221,7 +221,7 @@ def sentences(answers: Predictions, subject: ClassTarget, methods: Sequence[str]
                 yield f"By {EVIDENCE[method].label}, **nothing here speaks for {name}**."
         if "hirescam" in methods:
             places = float(answers.evidence("hirescam", index).sum(dtype=np.float64))
-            biases = answers.gradient(index).biases
+            biases = answers.gradient(index).bias_terms
             logit = float(answers.answer().logits[index])
             yield (
                 f"**{name}**: places {signed(places)}, biases {signed(biases)}, together "

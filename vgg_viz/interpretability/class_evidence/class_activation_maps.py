@@ -1,0 +1,39 @@
+"""Class activation maps (CAMs): one function a method, named by its record in `evidence_methods`.
+
+Each takes a conv layer's maps and the gradient of a class's logit with respect to them, both
+float32 ``(maps, height, width)``, and returns a float32 array ``(height, width)``.
+"""
+
+import numpy as np
+
+
+def grad_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Sum the maps, each weighted by its mean gradient, without the paper's final ReLU.
+
+    Selvaraju et al., "Grad-CAM" (2017), https://arxiv.org/abs/1610.02391.
+
+    >>> maps = np.array([[[1, 2]], [[0, 1]]], np.float32)
+    >>> gradients = np.array([[[1, 3]], [[-1, 1]]], np.float32)
+    >>> grad_cam(maps, gradients).tolist()
+    [[2.0, 4.0]]
+    """
+    cam: np.ndarray = np.tensordot(gradients.mean(axis=(1, 2)), maps, 1)
+    return cam
+
+
+def hires_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Sum activation × gradient over the maps.
+
+    Draelos and Carin, "HiResCAM" (2020), https://arxiv.org/abs/2011.08891.
+    """
+    cam: np.ndarray = (maps * gradients).sum(axis=0)
+    return cam
+
+
+def layer_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Sum activation × positive gradient over the maps; never negative after a ReLU.
+
+    Jiang et al., "LayerCAM" (2021), https://doi.org/10.1109/TIP.2021.3089943.
+    """
+    cam: np.ndarray = (maps * np.maximum(gradients, 0)).sum(axis=0)
+    return cam
