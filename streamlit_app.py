@@ -10,7 +10,7 @@ from vgg_viz.views import VIEWS
 process.prepare()
 # Not a picture for an icon: Streamlit would import NumPy and Pillow before the title.
 st.set_page_config(page_title="VGG Viz", page_icon="🔬", layout="wide")
-with errors.told():
+with errors.error_boundary():
     view = header.show()
     st.set_page_config(page_title=f"{VIEWS[view].label} · VGG Viz")
     style.apply()

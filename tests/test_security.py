@@ -44,7 +44,7 @@ UI_FILES = {
     ("ui/parts/available_images.py", "given.open(look)"): "no file: a picture in the session",
     ("ui/parts/available_images.py", "self.open()"): "no file: a picture at hand",
     ("ui/parts/patch_grids.py", "self.pictures[index].open()"): "the same",
-    ("ui/widgets/own_pictures.py", "own.open(Look(fit, as_stored=False))"): "the same",
+    ("ui/widgets/own_pictures.py", "own.open(PictureOptions(fit, as_stored=False))"): "the same",
     ("ui/widgets/own_pictures.py", "self.open(fit)"): "the same",
     ("ui/widgets/own_pictures.py", "Image.open(io.BytesIO(data))"): "bytes of our own making",
     (

@@ -28,7 +28,7 @@ from vgg_viz.model.weights import UntrainedWeights, Weights
 from vgg_viz.samples import SAMPLES, sample_bytes
 from vgg_viz.serving.results import span_of_maps
 from vgg_viz.ui.views.filters_view import LARGEST_TILE
-from vgg_viz.ui.widgets.grid import PAGE_WIDTH, Grid, Place, draw, tell
+from vgg_viz.ui.widgets.grid import PAGE_WIDTH, Grid, Placement, draw, metadata
 
 BLOCK_MAPS = 64
 MAXIMUM_BYTES = 10**6
@@ -153,8 +153,11 @@ def sent(maps: np.ndarray) -> bytes:
     shown = maps[:BLOCK_MAPS]
     numbers = range(1, len(shown) + 1)
     titles = [str(number) for number in numbers]
-    tiles, place = Grid(shown, titles, numbers, "", span=span_of_maps(maps)), Place("grid", print)
-    payload, _ = draw(tiles, place, tell(tiles, place), lambda _, compute: compute())
+    tiles, place = (
+        Grid(shown, titles, numbers, "", value_range=span_of_maps(maps)),
+        Placement("grid", print),
+    )
+    payload, _ = draw(tiles, place, metadata(tiles, place), lambda _, compute: compute())
     return payload
 
 

@@ -79,7 +79,7 @@ def choose(page: AppTest, key: str, value: object) -> AppTest:
     """The page after somebody chose that value, in whatever way."""
     if key in FIELDS:
         view = page.session_state[values.KEY]
-        view.wished |= {key: value}
+        view.requested |= {key: value}
         view.changed = True
         view.fit()
     else:
@@ -89,7 +89,7 @@ def choose(page: AppTest, key: str, value: object) -> AppTest:
 
 def shown(page: AppTest, key: str) -> object:
     """The value that the page shows of the field of that name."""
-    return page.session_state[values.KEY].shown[key]
+    return page.session_state[values.KEY].effective[key]
 
 
 def widget(page: AppTest, kind: str, name: str) -> Element:

@@ -91,7 +91,7 @@ def test_an_error_in_a_callback_is_told_on_the_page_as_it_was(monkeypatch, caplo
 def test_an_error_that_streamlit_catches_itself_is_the_same_sentence(monkeypatch):
     page = open_page(view="Filters", network="Untrained")
     # As a fragment's: it never comes to the page.
-    monkeypatch.setattr(errors, "told", fail)
+    monkeypatch.setattr(errors, "error_boundary", fail)
     page.run()
     [told] = page.exception
     assert told.value == errors.WHAT_TO_TRY.replace("**", "")
@@ -100,7 +100,7 @@ def test_an_error_that_streamlit_catches_itself_is_the_same_sentence(monkeypatch
 
 @pytest.mark.parametrize("way", [RerunException(None), StopException(), FragmentHandledException()])
 def test_what_streamlit_ends_runs_with_passes(way, caplog):
-    with pytest.raises(type(way)), errors.told():
+    with pytest.raises(type(way)), errors.error_boundary():
         raise way
     assert not [record for record in caplog.records if record.name == errors.__name__]
 
@@ -124,7 +124,7 @@ def test_who_develops_the_page_sees_the_error_itself():
     before = st.get_option(errors.SHOWN)
     try:
         st.set_option(errors.SHOWN, "full")
-        with pytest.raises(UnexpectedError), errors.told():
+        with pytest.raises(UnexpectedError), errors.error_boundary():
             fail()
     finally:
         st.set_option(errors.SHOWN, before)

@@ -48,8 +48,8 @@ def words(page):
 
 def outlined(page):
     return {
-        key: unpacked(payload)[0]["outlined"]
-        for key, payload in payloads(page).items()
+        key: unpacked(data)[0]["outlined"]
+        for key, data in payloads(page).items()
         if key in ("maps-mosaic", "compared-this", "compared-other")
     }
 
@@ -127,7 +127,7 @@ def test_what_holds_of_any_network_is_said_of_a_file_too():
 def test_who_changes_what_a_step_is_about_is_told_and_led_back(key, other):
     page = open_page(tour=str(EDGES), answer="true")
     assert "tour-again" not in [button.key for button in page.button]
-    page.session_state[values.KEY].lent = {}
+    page.session_state[values.KEY].overrides = {}
     choose(page, key, other)
     told = "This step is about **Feature maps · 2 · block1_conv2 · Bricks**."
     assert any(told in said for said in captions(page))

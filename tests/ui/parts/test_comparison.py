@@ -44,7 +44,7 @@ def test_two_grids_show_the_same_maps_on_common_scales(kind, truth):
         "own": [None, None],
     }
     words = {
-        "pair": "the two tiles of a number on one scale",
+        "pair": "one scale for both tiles of a pair",
         "layer": "one scale for the whole layer",
         "own": "each tile on its own scale",
     }

@@ -28,43 +28,43 @@ def went(monkeypatch):
 
 def test_a_place_is_no_way():
     assert trail.to(FIRST, ABOUT) == [FIRST]
-    assert trail.words([FIRST]) == []
+    assert trail.labels([FIRST]) == []
 
 
 def test_a_way_is_as_long_as_what_was_walked(went):
-    trail.on(FIRST, SECOND, ABOUT)
-    trail.on(SECOND, THIRD, ABOUT)
+    trail.extend(FIRST, SECOND, ABOUT)
+    trail.extend(SECOND, THIRD, ABOUT)
     assert went == [SECOND, THIRD]
     assert trail.to(THIRD, ABOUT) == [FIRST, SECOND, THIRD]
-    assert trail.words(trail.to(SECOND, ABOUT)) == [
+    assert trail.labels(trail.to(SECOND, ABOUT)) == [
         "block3_conv1 7 (29, 29)",
         "block2_conv2 12 (58, 57)",
     ]
 
 
 def test_back_is_an_earlier_place_of_the_same_way():
-    trail.on(FIRST, SECOND, ABOUT)
+    trail.extend(FIRST, SECOND, ABOUT)
     assert trail.to(FIRST, ABOUT) == [FIRST]
     assert trail.to(SECOND, ABOUT) == [FIRST, SECOND]
 
 
 def test_who_walks_on_from_an_earlier_place_has_another_way():
-    trail.on(FIRST, SECOND, ABOUT)
-    trail.on(SECOND, THIRD, ABOUT)
-    trail.on(FIRST, ELSEWHERE, ABOUT)
+    trail.extend(FIRST, SECOND, ABOUT)
+    trail.extend(SECOND, THIRD, ABOUT)
+    trail.extend(FIRST, ELSEWHERE, ABOUT)
     assert trail.to(ELSEWHERE, ABOUT) == [FIRST, ELSEWHERE]
     assert trail.to(THIRD, ABOUT) == [THIRD]
 
 
 def test_no_way_leads_to_another_place_picture_or_network():
-    trail.on(FIRST, SECOND, ABOUT)
+    trail.extend(FIRST, SECOND, ABOUT)
     assert trail.to(ELSEWHERE, ABOUT) == [ELSEWHERE]
     assert trail.to(SECOND, ("network", "another picture")) == [SECOND]
 
 
 def test_a_walk_leads_to_the_top_and_a_choice_into_sight():
     assert trail.revealed() == (0, False)
-    trail.on(FIRST, SECOND, ABOUT)
+    trail.extend(FIRST, SECOND, ABOUT)
     assert trail.revealed() == (1, True)
     trail.reveal()
     assert trail.revealed() == (2, False)

@@ -42,9 +42,9 @@ def seen(pixels, row, column):
     return framed[top : top + SIDE, left : left + SIDE]
 
 
-def tiles_of(payload):
+def tiles_of(data):
     """A mosaic's header, and its tiles, RGBA."""
-    header, data = unpacked(payload)
+    header, data = unpacked(data)
     picture = np.asarray(Image.open(io.BytesIO(data)))
     side, columns = header["side"], header["columns"]
     corners = [divmod(index, columns) for index in range(len(header["titles"]))]

@@ -21,14 +21,16 @@ def color_grid(source, count: int = 3, **more) -> ColorGrid:
     numbers = range(11, 11 + count)
     titles = [str(number) for number in numbers]
     told = [[f"value {number}", f"Cat, row {number}"] for number in numbers]
-    return ColorGrid(source, titles, numbers, "key", "Nine of them", told=told, **more)
+    return ColorGrid(source, titles, numbers, "key", "Nine of them", tooltips=told, **more)
 
 
 def drawn(shown: ColorGrid, width: int = 960) -> tuple[dict, list[np.ndarray], int]:
     """What the component is told, the tiles that it gets, RGBA, and how many are struck through."""
-    place = grid.Place("grid", grid.ignore, width=width)
-    payload, struck = grid.draw(shown, place, grid.tell(shown, place), lambda _, compute: compute())
-    header, rest = unpacked(payload)
+    place = grid.Placement("grid", grid.ignore, width=width)
+    data, struck = grid.draw(
+        shown, place, grid.metadata(shown, place), lambda _, compute: compute()
+    )
+    header, rest = unpacked(data)
     assert header["parts"] == [len(rest)]
     packed = np.asarray(Image.open(io.BytesIO(rest)))
     side, columns = header["side"], header["columns"]
@@ -42,7 +44,7 @@ def test_the_browser_gets_the_pictures_and_the_lines_of_each():
     np.testing.assert_array_equal([tile[..., :3] for tile in shown], tiles)
     assert all((tile[..., 3] == 255).all() for tile in shown)
     assert header["lines"] == [f"value {n}\nCat, row {n}" for n in (11, 12, 13)]
-    assert (struck, header["flat"], header["places"]) == (0, [0, 0, 0], 0)
+    assert (struck, header["flat"], header["positions"]) == (0, [0, 0, 0], 0)
 
 
 def test_what_has_no_picture_is_clear_and_struck_through():
@@ -51,9 +53,12 @@ def test_what_has_no_picture_is_clear_and_struck_through():
     assert [tile[..., 3].min() for tile in shown] == [255, 0, 255]
     assert not shown[1][..., 3].any()
     assert (struck, header["flat"]) == (1, [0, 1, 0])
-    assert grid.under(empty, struck) == "Nine of them · 1 tile without a picture is struck through"
-    assert "2 tiles without a picture are" in grid.under(empty, 2)
-    assert grid.under(color_grid(pictures(3, 24)), 0) == "Nine of them"
+    assert (
+        grid.full_caption(empty, struck)
+        == "Nine of them · 1 tile without a picture is struck through"
+    )
+    assert "2 tiles without a picture are" in grid.full_caption(empty, 2)
+    assert grid.full_caption(color_grid(pictures(3, 24)), 0) == "Nine of them"
 
 
 @pytest.mark.parametrize(("side", "width", "sent"), [(120, 200, 120), (120, 122, 60), (7, 960, 7)])
@@ -76,9 +81,9 @@ def test_pictures_may_be_fetched_one_by_one():
 
 def test_other_lines_are_another_mosaic():
     """What is kept goes by the key and by what is told, not by the pictures."""
-    place, one = grid.Place("grid", grid.ignore), color_grid(pictures(1, 3), 1)
+    place, one = grid.Placement("grid", grid.ignore), color_grid(pictures(1, 3), 1)
     other = color_grid(pictures(1, 3), 1, empty=[True])
-    assert json.dumps(grid.tell(one, place)) != json.dumps(grid.tell(other, place))
+    assert json.dumps(grid.metadata(one, place)) != json.dumps(grid.metadata(other, place))
 
 
 def test_the_arrays_are_the_pictures_and_their_figures():

@@ -9,9 +9,9 @@ from vgg_viz.ui.widgets import components
 
 def test_a_payload_can_be_taken_apart_again():
     values = np.arange(6, dtype="<f4")
-    payload = components.pack({"title": "Karte ä", "count": 6}, values.tobytes(), b"rest")
-    length = int.from_bytes(payload[:4], "little")
+    data = components.pack({"title": "Karte ä", "count": 6}, values.tobytes(), b"rest")
+    length = int.from_bytes(data[:4], "little")
     assert length % 4 == 0
-    assert json.loads(payload[4 : 4 + length]) == {"title": "Karte ä", "count": 6}
-    assert np.array_equal(np.frombuffer(payload, "<f4", 6, 4 + length), values)
-    assert payload.endswith(b"rest")
+    assert json.loads(data[4 : 4 + length]) == {"title": "Karte ä", "count": 6}
+    assert np.array_equal(np.frombuffer(data, "<f4", 6, 4 + length), values)
+    assert data.endswith(b"rest")

@@ -250,7 +250,7 @@ def test_the_files_of_evidence_lie_over_the_photograph(photograph):
         "Evidence · block5_conv4",
         name="evidence",
         axes={"class": [281, 0]},
-        span=Span(-3, 3),
+        value_range=Span(-3, 3),
         appearance=Appearance("layer", "RdBu_r"),
         photograph=photograph,
     )
@@ -263,7 +263,7 @@ def test_the_files_of_evidence_lie_over_the_photograph(photograph):
     assert [row["class"] for row in csv_rows(export)] == ["281", "0"]
     script = assert_files(export, "Evidence · block5_conv4")
     assert "'evidence': activation_maps(" in script
-    assert "the more of the photograph is seen" in export.sheet().lines[1]
+    assert "values near zero are transparent" in export.sheet().lines[1]
     (panel,) = export.sheet().panels
     assert panel.photograph is photograph
 

@@ -16,13 +16,13 @@ from vgg_viz.ui.widgets.controls import Appearance
 
 
 def test_tips_and_scales_say_numbers_as_people_do():
-    assert grid.in_words(np.array([4237.2, -0.00001234, 0.0])) == ["4,240", "−0.0000123", "0"]
+    assert grid.formatted(np.array([4237.2, -0.00001234, 0.0])) == ["4,240", "−0.0000123", "0"]
     strip = grid.legend("gray", (0.0, 12345.0))
     assert "<span>0</span><span>12,300</span>" in strip
 
 
 def test_the_scale_over_a_photograph_is_gray_at_zero():
-    assert "rgb(147,147,147)" in grid.legend("RdBu_r", (-2.0, 2.0), tinted=True)
+    assert "rgb(147,147,147)" in grid.legend("RdBu_r", (-2.0, 2.0), overlay=True)
     assert "rgb(147,147,147)" not in grid.legend("RdBu_r", (-2.0, 2.0))
 
 
@@ -37,7 +37,7 @@ def over_photograph(count: int, side: int = 14) -> grid.Grid:
         range(1, count + 1),
         ("evidence", count),
         columns=2,
-        span=Span(float(values.min()), float(values.max())),
+        value_range=Span(float(values.min()), float(values.max())),
         appearance=Appearance("pair", "RdBu_r"),
         pair=(-largest, largest),
         photograph=random.integers(0, 256, (196, 196, 3), dtype=np.uint8),
@@ -46,9 +46,9 @@ def over_photograph(count: int, side: int = 14) -> grid.Grid:
 
 def drawn(shown: grid.Grid) -> tuple[dict, list[bytes]]:
     """The header that the component gets, and the parts behind it."""
-    place = grid.Place("evidence", lambda: None)
-    payload, _ = grid.draw(shown, place, {}, lambda _, compute: compute())
-    header, rest = unpacked(payload)
+    place = grid.Placement("evidence", lambda: None)
+    data, _ = grid.draw(shown, place, {}, lambda _, compute: compute())
+    header, rest = unpacked(data)
     ends = np.cumsum(header["parts"]).tolist()
     assert ends[-1] == len(rest)
     return header, [rest[end - size : end] for end, size in zip(ends, header["parts"], strict=True)]
@@ -57,7 +57,7 @@ def drawn(shown: grid.Grid) -> tuple[dict, list[bytes]]:
 def test_tiles_over_a_photograph_come_with_it_and_with_the_values_of_their_places():
     shown = over_photograph(3)
     header, (tiles, photograph, values) = drawn(shown)
-    assert header["places"] == 14
+    assert header["positions"] == 14
     np.testing.assert_array_equal(np.frombuffer(values, "<f4").reshape(3, 14, 14), shown.values)
     assert Image.open(io.BytesIO(tiles)).size == (2 * 14, 2 * 14)
     assert Image.open(io.BytesIO(photograph)).size == (196, 196)
@@ -81,12 +81,12 @@ def test_the_page_shows_what_the_exports_show():
 @pytest.mark.parametrize("side", [17, 28])
 def test_tiles_of_many_places_come_without_their_values(side):
     header, parts = drawn(over_photograph(1, side))
-    assert (header["places"], parts[2]) == (0, b"")
+    assert (header["positions"], parts[2]) == (0, b"")
 
 
 def test_tiles_without_a_photograph_are_one_picture():
     header, parts = drawn(replace(over_photograph(2), photograph=None))
-    assert (header["places"], len(parts)) == (0, 1)
+    assert (header["positions"], len(parts)) == (0, 1)
 
 
 @pytest.mark.parametrize(("count", "most"), [(1, 60_000), (12, 400_000)])
@@ -96,7 +96,7 @@ def test_what_the_browser_gets_is_small(count, most):
 
 def test_the_tip_says_each_tiles_numbers():
     values = np.array([[[0, 1], [2, 5]], [[0, 0], [0, 0]]], np.float32)
-    shown = grid.Grid(values, ["1", "2"], [1, 2], "key", span=Span(0, 5))
+    shown = grid.Grid(values, ["1", "2"], [1, 2], "key", value_range=Span(0, 5))
     header, _ = drawn(shown)
     numbers = ["min 0   max 5\nmean 2", "min 0   max 0\nmean 0"]
     shares = ["75%", "0%"]

@@ -56,13 +56,13 @@ def test_a_button_has_its_key_from_the_list():
 
 
 def test_a_clickers_keys_go_through_the_tour_where_there_is_one():
-    assert key_list.pressed([PAGE]) == {"?": "key-list"}
-    assert key_list.pressed([PAGE, LECTURE])["PageDown"] == "next-layer"
-    assert key_list.pressed([PAGE, LECTURE, TOUR])["PageDown"] == "tour-next"
+    assert key_list.bindings([PAGE]) == {"?": "key-list"}
+    assert key_list.bindings([PAGE, LECTURE])["PageDown"] == "next-layer"
+    assert key_list.bindings([PAGE, LECTURE, TOUR])["PageDown"] == "tour-next"
 
 
 def test_the_list_says_every_key_in_words():
-    words = key_list.in_words()
+    words = key_list.markdown()
     for key in KEYS:
-        assert f"{key_list.shown(key.names)} {key.words}" in words
+        assert f"{key_list.key_caps(key.names)} {key.words}" in words
     assert "- `→` `Page down` the next layer" in words

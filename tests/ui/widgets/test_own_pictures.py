@@ -64,7 +64,7 @@ def session(monkeypatch):
 
 
 def take(files):
-    own_pictures.take([File(name, data) for name, data in files])
+    own_pictures.add([File(name, data) for name, data in files])
 
 
 def test_pictures_are_looked_through_with_the_others_and_gone_when_removed():
@@ -97,12 +97,12 @@ def test_a_broken_file_is_named_and_the_others_stay():
 
 def test_the_twenty_first_is_refused_with_how_many_were_taken(session):
     take([(f"{number}.png", plain(number)) for number in range(22)])
-    assert len(own_pictures.kept()) == 20
+    assert len(own_pictures.stored()) == 20
     assert session[own_pictures.PROBLEM].startswith(
         "20 of these 22 were taken: there is room for 20"
     )
     take([("another.png", plain(100))])
-    assert len(own_pictures.kept()) == 20
+    assert len(own_pictures.stored()) == 20
     assert session[own_pictures.PROBLEM].startswith("This picture was not taken: there is")
 
 
@@ -111,7 +111,7 @@ def test_they_take_no_more_than_there_is_room_for_whatever_they_show(session, mo
     monkeypatch.setattr(own_pictures, "MOST_BYTES", 800_000)
     # What no format makes small: two times 150 kB each.
     take([(f"{number}.png", noise(number)) for number in range(3)])
-    sizes = [picture.size for picture in own_pictures.kept()]
+    sizes = [picture.size for picture in own_pictures.stored()]
     assert len(sizes) == 2
     assert sum(sizes) <= 800_000 < sum(sizes) + max(sizes)
     assert session[own_pictures.PROBLEM].startswith("2 of these 3 were taken")
@@ -129,11 +129,14 @@ def test_a_session_holds_its_pictures_and_none_of_their_files():
 def test_what_is_kept_is_what_the_network_would_have_seen(fit):
     data = noise(7, 300)
     expected = images.read_picture(data)
-    picture = own_pictures.small("x.png", data).open(fit)
+    picture = own_pictures.compressed("x.png", data).open(fit)
     np.testing.assert_array_equal(picture.pixels, expected.pixels(fit))
     assert picture.digest == images.digest(expected.pixels(fit))
-    own = own_pictures.small("x.png", data).as_own()
-    for look in (own_pictures.Look(fit, as_stored=False), own_pictures.Look(fit, as_stored=True)):
+    own = own_pictures.compressed("x.png", data).as_own()
+    for look in (
+        own_pictures.PictureOptions(fit, as_stored=False),
+        own_pictures.PictureOptions(fit, as_stored=True),
+    ):
         np.testing.assert_array_equal(own.open(look).pixels, expected.pixels(fit))
 
 
@@ -150,18 +153,18 @@ def test_a_run_that_was_superseded_goes_on_where_it_was(session, monkeypatch):
             raise Superseded
         return whole(name, data)
 
-    whole = own_pictures.small
-    monkeypatch.setattr(own_pictures, "small", small)
+    whole = own_pictures.compressed
+    monkeypatch.setattr(own_pictures, "compressed", small)
     with pytest.raises(Superseded):
-        own_pictures.take(files)
-    own_pictures.take(files)
+        own_pictures.add(files)
+    own_pictures.add(files)
     assert decoded == ["0.png", "1.png", "2.png", "2.png", "3.png"]
-    assert [one.title for one in own_pictures.kept()] == ["0", "1", "2", "3"]
+    assert [one.title for one in own_pictures.stored()] == ["0", "1", "2", "3"]
 
 
 def test_the_same_picture_twice_is_one(session):
     take([("a.png", plain(1)), ("b.png", plain(1))])
-    assert [one.title for one in own_pictures.kept()] == ["a"]
+    assert [one.title for one in own_pictures.stored()] == ["a"]
 
 
 def test_names_are_printable_and_short():

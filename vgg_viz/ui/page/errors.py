@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def error_boundary() -> Iterator[None]:
     """Turn an error of the page into words for the visitor; the log has all of it.
 
     The controls keep what was chosen. What Streamlit ends runs with is no error, and passes.

@@ -14,13 +14,13 @@ MOST_PROBLEMS = 3  # of a link that are told one by one
 
 def show() -> str:
     """Show the top of the page; return the chosen view."""
-    if state.arrive():
-        tour_steps.arrive()
+    if state.sync():
+        tour_steps.sync()
     with st.container(
         horizontal=True,
         horizontal_alignment="distribute",
         vertical_alignment="center",
-        key="masthead",
+        key="page-header",
     ):
         st.title("VGG Viz: look inside VGG19", width="content")
         # In a lecture's tour they stand with the step's words, and not over what is looked at.
@@ -57,7 +57,7 @@ def come_back() -> None:
 
 def show_problems() -> None:
     """Say what of the link was not understood."""
-    problems = state.problems()
+    problems = state.link_problems()
     if problems:
         told = [escape(problem) for problem in problems[:MOST_PROBLEMS]]
         more = len(problems) - len(told)

@@ -18,7 +18,7 @@ def bindings() -> dict[str, str]:
     A clicker's keys do what the arrow keys do: they go through the tour, else through the layers.
     """
     places = [PAGE, *[LECTURE] * mode.in_lecture(), *[TOUR] * mode.on_tour()]
-    pressed = key_list.pressed(places)
+    pressed = key_list.bindings(places)
     if mode.controls_are_open():
         pressed["Escape"] = "lecture-menu"
     return pressed
@@ -27,10 +27,10 @@ def bindings() -> dict[str, str]:
 def button() -> None:
     """Show the button that opens the list; in a lecture and beside a tour its key alone does."""
     if st.button("Keys", key="key-list", icon=":material/keyboard:"):
-        tell()
+        show_list()
 
 
 @st.dialog("Keys")
-def tell() -> None:
+def show_list() -> None:
     """Show the list, over the page."""
-    st.markdown(key_list.in_words())
+    st.markdown(key_list.markdown())

@@ -15,7 +15,7 @@ def switch() -> None:
         key="lecture-switch",
         icon=f":material/{icon}:",
         shortcut=shortcut("lecture-switch"),
-        on_click=mode.turn_lecture,
+        on_click=mode.toggle_lecture,
     )
 
 
@@ -27,5 +27,5 @@ def menu() -> None:
             key="lecture-menu",
             icon=":material/tune:",
             shortcut=shortcut("lecture-menu"),
-            on_click=mode.turn_controls,
+            on_click=mode.toggle_controls,
         )

@@ -16,16 +16,16 @@ from vgg_viz.ui.state.tour_steps import (
     OF_A_PICTURE,
     back,
     begin,
+    current_step,
     forget_own,
     forward,
     go,
+    has_diverged,
     is_own,
     kind_of,
     leave,
     network_shown,
     page_of,
-    place,
-    strays,
 )
 from vgg_viz.ui.widgets import uploads
 from vgg_viz.ui.widgets.key_list import shortcut
@@ -43,7 +43,7 @@ NAMES: dict[NetworkChoice | None, str] = {
 
 def switch() -> None:
     """Show the button that starts the tour, or leaves it."""
-    if place() is None:
+    if current_step() is None:
         st.button("Tour", key="tour-start", icon=":material/tour:", on_click=go, args=(0,))
     else:
         st.button("Leave tour", key="tour-leave", icon=":material/close:", on_click=leave)
@@ -55,7 +55,7 @@ def stage(view: str, tools: Callable[[], None]) -> Iterator[None]:
 
     ``tools`` shows what concerns the whole page, for which a lecture has no other place.
     """
-    now = place()
+    now = current_step()
     if now is None:
         yield
         return
@@ -114,7 +114,7 @@ def show_panel(
         parts += st.columns([2, 3]) if in_row else [st.container(), st.container()]
     with parts[0]:
         st.subheader(f"{number + 1} of {len(tour.steps)} · {escape(step.title)}")
-        if strays(step):
+        if has_diverged(step):
             show_way_back(step, number)
         words = st.empty()
     with parts[1]:

@@ -68,7 +68,7 @@ def show_field() -> None:
     if selection.current() is None and not ablated():
         return
     st.text_input("Ablated maps", placeholder="such as 4, 17, 30", **state.bind(NUMBERS))
-    problem = state.mistyped(NUMBERS)
+    problem = state.input_error(NUMBERS)
     if problem:
         st.warning(text_blocks.escape(f"{problem[0].upper()}{problem[1:]}."))
     if ablated() and not mode.is_explained():
@@ -213,7 +213,7 @@ def go_to(
             return
         chosen = selection.current()
         if chosen and chosen.position:
-            trail.on(TrailStep(layer_name, *chosen), there[number], about)  # type: ignore[arg-type]
+            trail.extend(TrailStep(layer_name, *chosen), there[number], about)  # type: ignore[arg-type]
         else:
             trail.go(there[number])
 

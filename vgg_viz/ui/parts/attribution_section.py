@@ -198,16 +198,16 @@ def show_grid(traced: ValueAttribution) -> None:
     export_menu.offer(NAME, title, lambda: [exported.grid()], lambda: [exported.script_run()])
 
 
-def place(name: str, largest: int, on_pick: Callable[[], None] = grid.ignore) -> grid.Place:
+def place(name: str, largest: int, on_pick: Callable[[], None] = grid.ignore) -> grid.Placement:
     """Where a grid stands whose tiles are no maps of the layer that is looked at."""
-    return grid.Place(name, on_pick, largest_tile=largest, follows=False)
+    return grid.Placement(name, on_pick, largest_tile=largest, follows=False)
 
 
 def walk_back(here: TrailStep, there: Mapping[int, TrailStep], about: Hashable) -> None:
     """Go to the map that was clicked, where it brings most."""
     number = component_values.number(NAME, max(there, default=0))
     if number is not None and number in there:
-        trail.on(here, there[number], about)
+        trail.extend(here, there[number], about)
 
 
 def switch_others(label: str = CHECKED) -> None:
@@ -262,7 +262,7 @@ def beside(
     if asked.back_to == INPUT and asked.method in AS_COLORS:
         pictures = np.stack([traced.as_colors(one) for one in found])
         told = [[extent(one)] for one in found]
-        return ColorGrid(pictures, titles, numbers, key, caption, columns=columns, told=told)
+        return ColorGrid(pictures, titles, numbers, key, caption, columns=columns, tooltips=told)
     places = [in_square(one.by_place[None].astype(np.float32), one, asked)[0] for one in found]
     largest = np.array([around_zero(one).high or 1.0 for one in places])
     return Grid(
@@ -272,7 +272,7 @@ def beside(
         key,
         caption=caption,
         columns=columns,
-        span=around_zero(np.stack(places)),
+        value_range=around_zero(np.stack(places)),
         appearance=EACH_SIGNED,
         rectified=False,
         pair=(-largest, largest),

@@ -18,8 +18,8 @@ from vgg_viz.samples import SAMPLES
 from vgg_viz.serving.locks import POLL_SECONDS
 from vgg_viz.serving.results import Results
 from vgg_viz.ui.widgets import own_pictures, picture_chooser
-from vgg_viz.ui.widgets.own_pictures import Small
-from vgg_viz.ui.widgets.picture_chooser import Look, open_file, sample_file
+from vgg_viz.ui.widgets.own_pictures import StoredPicture
+from vgg_viz.ui.widgets.picture_chooser import PictureOptions, open_file, sample_file
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class AvailableImage:
     title: str
     digest: str
     open: Callable[[], Picture]
-    given: Small | None = None
+    given: StoredPicture | None = None
 
     @property
     def pixels(self) -> np.ndarray:
@@ -44,21 +44,21 @@ class AvailableImage:
     def choose(self) -> dict[str, Value]:
         """A callback's work: what is to be changed for the page to show it."""
         if self.given:
-            own_pictures.keep_own()
-            picture_chooser.give("picture", self.given.as_own())
+            own_pictures.store_own_picture()
+            picture_chooser.set_own_picture("picture", self.given.as_own())
         return {"picture": self.choice}
 
 
 def all_pictures() -> tuple[AvailableImage, ...]:
     """All pictures at hand, each once: samples, the robin, and the visitor's own."""
-    look = picture_chooser.look()
+    look = picture_chooser.options()
     found: dict[str, AvailableImage] = {}
     for one in (*samples(look), *robin(look), *own(look), *several(look.fit)):
         found.setdefault(one.digest, one)
     return tuple(found.values())
 
 
-def samples(look: Look) -> Iterator[AvailableImage]:
+def samples(look: PictureOptions) -> Iterator[AvailableImage]:
     """The pictures that come with the page."""
     for one in SAMPLES:
         opened = partial(open_file, sample_file(one.name), look)
@@ -68,10 +68,10 @@ def samples(look: Look) -> Iterator[AvailableImage]:
 @lru_cache(maxsize=2 * len(SAMPLES))
 def sample_digest(name: str, fit: Fit) -> str:
     """The digest of a sample's pixels, for which it need not be decoded again."""
-    return open_file(sample_file(name), Look(fit, as_stored=False)).digest
+    return open_file(sample_file(name), PictureOptions(fit, as_stored=False)).digest
 
 
-def robin(look: Look) -> Iterator[AvailableImage]:
+def robin(look: PictureOptions) -> Iterator[AvailableImage]:
     """The robin, if somebody has had it fetched already."""
     file = picture_chooser.robin_if_fetched()
     if file is None:
@@ -83,16 +83,16 @@ def robin(look: Look) -> Iterator[AvailableImage]:
     yield AvailableImage(ROBIN, file.title, picture.digest, partial(open_file, file, look))
 
 
-def own(look: Look) -> Iterator[AvailableImage]:
+def own(look: PictureOptions) -> Iterator[AvailableImage]:
     """The visitor's own picture, if there is one."""
-    given = picture_chooser.owned("picture")
+    given = picture_chooser.own_picture("picture")
     if given:
         yield AvailableImage(OWN, given.title, given.open(look).digest, partial(given.open, look))
 
 
 def several(fit: Fit) -> Iterator[AvailableImage]:
     """Those that the visitor gave together."""
-    for one in own_pictures.kept():
+    for one in own_pictures.stored():
         yield AvailableImage(OWN, one.title, one.digests[fit], partial(one.open, fit), one)
 
 

@@ -152,9 +152,9 @@ def show_patch(pixels: np.ndarray) -> None:
     red, green, blue = pixels[1, 1].tolist()
     told = [f"In the middle: red {red}, green {green}, blue {blue}"]
     words = "The patch, in its own colors"
-    colors = ColorGrid(pixels[None], [""], [1], "", words, told=[told])
-    place = grid.Place("pixels", grid.ignore, largest_tile=150, follows=False, tools=False)
-    grid.show_anew(colors, place)
+    colors = ColorGrid(pixels[None], [""], [1], "", words, tooltips=[told])
+    place = grid.Placement("pixels", grid.ignore, largest_tile=150, follows=False, tools=False)
+    grid.show_uncached(colors, place)
 
 
 def pixel_colors(value: Value) -> np.ndarray:
@@ -191,16 +191,16 @@ def show_contributors(value: Value, previous: Layer) -> list[int]:
         "",
         caption=words,
         columns=8,
-        span=span_of_maps(value.inputs),
+        value_range=span_of_maps(value.inputs),
     )
-    place = grid.Place(
+    place = grid.Placement(
         "contributors",
         partial(walk_back, here, stops(value, previous, order), value.maps.subject_key),
         largest_tile=112,
         smallest_tile=64,
         follows=False,
     )
-    grid.show_anew(tiles, place)
+    grid.show_uncached(tiles, place)
     return order
 
 
@@ -242,7 +242,7 @@ def walk_back(here: TrailStep, there: Mapping[int, TrailStep], about: Hashable) 
     """Go to the clicked contributor's map in the layer before, at its position."""
     number = component_values.number("contributors", max(there, default=0))
     if number is not None and number in there:
-        trail.on(here, there[number], about)
+        trail.extend(here, there[number], about)
 
 
 def show_arithmetic(value: Value, order: range | list[int], names: Sequence[str]) -> None:
@@ -268,14 +268,14 @@ def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
         range(1, len(values) + 1),
         "",
         columns=min(COLUMNS, len(values)),
-        span=Span(-largest, largest, largest),
+        value_range=Span(-largest, largest, largest),
         appearance=SIGNED,
         rectified=False,
     )
-    place = grid.Place(
+    place = grid.Placement(
         name, grid.ignore, largest_tile=LARGEST_TILE, follows=False, tools=False, label=LABELS[name]
     )
-    grid.show_anew(tiles, place)
+    grid.show_uncached(tiles, place)
 
 
 def show_kernels(value: Value) -> None:

@@ -20,7 +20,7 @@ from vgg_viz.ui import state
 from vgg_viz.ui.parts import decomposition_section
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import component_values, mode, selection, trail
-from vgg_viz.ui.state.selection import Chosen
+from vgg_viz.ui.state.selection import Selection
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import components, controls
 from vgg_viz.ui.widgets.controls import Appearance
@@ -33,7 +33,7 @@ POINT_HINT = (
 )
 
 
-def choose(layer: Layer) -> Chosen | None:
+def choose(layer: Layer) -> Selection | None:
     """Show the number fields, but in a lecture; return what is chosen, if anything is."""
     height, width, filters = layer.output_shape
     if not mode.in_lecture():
@@ -55,7 +55,7 @@ def _pick_map(mosaic: str, largest: int) -> None:
         return
     # In a lecture a map is closed as it was opened.
     if mode.in_lecture() and number == state.number(selection.CHANNEL):
-        selection.let_go()
+        selection.clear()
         return
     selection.choose(number)
     trail.reveal()
@@ -63,7 +63,7 @@ def _pick_map(mosaic: str, largest: int) -> None:
 
 def look_into(
     maps: LayerMaps,
-    chosen: Chosen | None,
+    chosen: Selection | None,
     appearance: Appearance,
     name: str = "inspector",
     shown: Sequence[int] = (),
@@ -88,21 +88,21 @@ def look_into(
     header |= {
         "lecture": mode.in_lecture(),
         "photo": f"{maps.picture.alt}, as VGG19 sees it",
-        "trail": trail.words(stops),
+        "trail": trail.labels(stops),
         "sum": sum_words(traced.explanation) if traced else "",
         "note": missing_words(chosen, shown),
         "reveal": trail.revealed(),
     }
-    payload = components.pack(header, values.tobytes(), colors.tobytes(), maps.picture.png)
-    components.mount("inspector", name, payload, partial(take, name, maps.layer, stops))
+    data = components.pack(header, values.tobytes(), colors.tobytes(), maps.picture.png)
+    components.mount("inspector", name, data, partial(take, name, maps.layer, stops))
     return traced
 
 
 def take(name: str, layer: Layer, stops: Sequence[TrailStep]) -> None:
     """A callback's work: a position, a stop of the way here, or the map's end was picked."""
-    sent = component_values.sent(name)
+    sent = component_values.raw_value(name)
     if sent == "closed":
-        selection.let_go()
+        selection.clear()
         return
     if isinstance(sent, Mapping) and "stop" in sent:
         index = component_values.whole_number(sent["stop"], 0, len(stops) - 1)
@@ -110,10 +110,10 @@ def take(name: str, layer: Layer, stops: Sequence[TrailStep]) -> None:
             trail.go(stops[index])
         return
     st.session_state[CLICKED] = name
-    selection.pick_position(name, layer)
+    selection.select_position(name, layer)
 
 
-def way(maps: LayerMaps, chosen: Chosen | None) -> list[TrailStep]:
+def way(maps: LayerMaps, chosen: Selection | None) -> list[TrailStep]:
     """The way that was walked to what is chosen."""
     if chosen is None or chosen.position is None:
         return []
@@ -122,7 +122,7 @@ def way(maps: LayerMaps, chosen: Chosen | None) -> list[TrailStep]:
 
 
 def looked_into(
-    maps: LayerMaps, chosen: Chosen | None, appearance: Appearance
+    maps: LayerMaps, chosen: Selection | None, appearance: Appearance
 ) -> tuple[dict[str, object], np.ndarray, np.ndarray]:
     """What the component has to know of the map, its values, and the colors of its levels."""
     colors = color_levels(appearance.color_map)
@@ -184,7 +184,7 @@ def sum_words(explained: Explanation) -> str:
     return f"Products {products} {bias} bias = {total}; after ReLU {result}."
 
 
-def missing_words(chosen: Chosen | None, shown: Sequence[int]) -> str:
+def missing_words(chosen: Selection | None, shown: Sequence[int]) -> str:
     """That the chosen map is not among those shown, where that is so."""
     if chosen is None or not shown or chosen.channel in shown:
         return ""

@@ -86,7 +86,7 @@ class LayerMaps:
             [str(number) for number in numbers],
             numbers,
             ("maps", *self.key, len(numbers) if in_order else tuple(numbers)),
-            span=span_of(self.statistics()),
+            value_range=span_of(self.statistics()),
             appearance=appearance,
         )
 

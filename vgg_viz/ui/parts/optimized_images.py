@@ -23,7 +23,7 @@ from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.shared_instance import results, shared
 from vgg_viz.ui.widgets import chosen_channel, components, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
-from vgg_viz.ui.widgets.grid import Place
+from vgg_viz.ui.widgets.grid import Placement
 
 GRIDS = ("made-grid", "made-grid-other")
 ONES = ("made-one", "made-one-other")
@@ -72,8 +72,8 @@ class OptimizedImages:
             self.caption(len(channels), done),
             name="made",
             axes={"channel": channels},
-            passing=done < len(channels),
-            told=[self.told(*pair) for pair in zip(channels, seen, strict=True)],
+            transient=done < len(channels),
+            tooltips=[self.told(*pair) for pair in zip(channels, seen, strict=True)],
             figures=self.figures(channels, progress.pictures),
         )
 
@@ -152,8 +152,8 @@ class OptimizedImages:
             ),
             columns=len(tiles),
             axes={"tile": numbers},
-            passing=not seen.finished,
-            told=told,
+            transient=not seen.finished,
+            tooltips=told,
         )
 
     def script_run(self, name: str, channels: Sequence[int]) -> OptimizationScriptRun:
@@ -203,8 +203,8 @@ def show_growing(sides: Sequence[OptimizedImages], channels: Sequence[int], *, l
 
 def look_again() -> None:
     """Have the browser run this part of the page again after a while."""
-    payload = components.pack({"seconds": POLLING_SECONDS})
-    components.mount("pulse", "made-pulse", payload, grid.ignore)
+    data = components.pack({"seconds": POLLING_SECONDS})
+    components.mount("pulse", "made-pulse", data, grid.ignore)
 
 
 def all_channels(channels: Sequence[int]) -> list[int]:
@@ -320,7 +320,7 @@ def show_grid(
     width: int = grid.PAGE_WIDTH,
 ) -> None:
     """Show a picture a channel; a click chooses the channel."""
-    place = Place(name, inspector.pick_map(name, made.layer), width=width)
+    place = Placement(name, inspector.pick_map(name, made.layer), width=width)
     grid.show(results(), made.grid(channels, found), place)
 
 
@@ -333,7 +333,7 @@ def show_chosen(made: OptimizedImages, channel: int | None, found: Progress, nam
     if seen is None:
         text_blocks.note("Its picture is not begun yet.")
         return
-    place = Place(name, grid.ignore, width=patch_grids.PANEL, follows=False, tools=False)
+    place = Placement(name, grid.ignore, width=patch_grids.PANEL, follows=False, tools=False)
     grid.show(results(), made.beside_patch(channel, seen), place)
     if not mode.in_lecture():
         st.markdown(sentence(made, channel, seen))

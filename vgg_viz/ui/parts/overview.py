@@ -34,9 +34,9 @@ def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None
         ("overview", network.identity, chosen.digest),
         caption=caption,
         columns=len(VGG19.conv_layers),
-        span=span_of_maps(overview.maps),
+        value_range=span_of_maps(overview.maps),
     )
-    place = grid.Place(
+    place = grid.Placement(
         "overview",
         partial(open_map, overview.numbers.T.ravel().tolist()),
         smallest_tile=40,

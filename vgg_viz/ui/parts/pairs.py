@@ -49,7 +49,9 @@ class Pair:
         """Both grids, the same maps in the same places."""
         grids = [side.grid(self.numbers, appearance) for side in self.sides]
         grids[1] = replace(grids[1], titles=self.titles or grids[1].titles)
-        span = Span(min(one.span.low for one in grids), max(one.span.high for one in grids))
+        span = Span(
+            min(one.value_range.low for one in grids), max(one.value_range.high for one in grids)
+        )
         measured = [side.statistics() for side in self.sides]
         shown = np.array(self.numbers) - 1
         pair = (
@@ -60,7 +62,7 @@ class Pair:
             replace(
                 one,
                 name=name,
-                span=span,
+                value_range=span,
                 pair=pair,
                 key=(name, *(one.key for one in grids)),
                 caption=caption,
@@ -88,7 +90,7 @@ class Pair:
             these,
             source=minus,
             titles=self.titles or these.titles,
-            span=Span(-most, most),
+            value_range=Span(-most, most),
             pair=(-largest, largest),
             key=key,
             appearance=Appearance(scale, DIVERGING),
@@ -141,7 +143,7 @@ def show(
         results: where what is drawn is kept.
         on_pick: what a click on the grid of that name on the page calls.
         prefix: how these names begin.
-        follows: as for `grid.Place`.
+        follows: as for `grid.Placement`.
     """
     with st.container(key=f"{prefix}-pair"):
         columns = st.columns(len(grids), gap="medium")
@@ -149,5 +151,5 @@ def show(
         name = f"{prefix}-{one.name}"
         with column:
             st.subheader(one.heading)
-            place = grid.Place(name, on_pick(name), width=WIDTH, follows=follows)
+            place = grid.Placement(name, on_pick(name), width=WIDTH, follows=follows)
             grid.show(results, one, place)

@@ -14,7 +14,7 @@ from vgg_viz.serving.optimization_worker import OptimizationSpec, Snapshot
 from vgg_viz.ui.parts import inspector
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection
-from vgg_viz.ui.state.selection import Chosen, Position
+from vgg_viz.ui.state.selection import Position, Selection
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import controls, grid, text_blocks
 
@@ -49,7 +49,7 @@ def show_both(maps: LayerMaps, channel: int, made: Snapshot) -> None:
         position = choose_position(maps)
     both = replace(maps, picture=with_made(maps, made, position))
     with seen:
-        inspector.look_into(both, Chosen(channel, position), grid.OWN_SCALE, NAME)
+        inspector.look_into(both, Selection(channel, position), grid.OWN_SCALE, NAME)
     with about:
         value = float(both.map(channel)[position])
         before = float(maps.map(channel)[position])

@@ -30,7 +30,7 @@ from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
 from vgg_viz.ui.state import component_values, mode, selection
 from vgg_viz.ui.widgets import chosen_channel, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
-from vgg_viz.ui.widgets.grid import Place
+from vgg_viz.ui.widgets.grid import Placement
 
 GRIDS = ("patches", "patches-other")
 NINES = ("nine", "nine-other")
@@ -114,7 +114,7 @@ class Patches:
             caption,
             name="patches",
             axes={axis: numbers},
-            told=[self.told(spot) for spot in spots],
+            tooltips=[self.told(spot) for spot in spots],
             figures={
                 "value": [spot.value if spot else 0.0 for spot in spots],
                 "picture": [self.pictures[spot.picture].title if spot else "" for spot in spots],
@@ -268,7 +268,7 @@ def show_grid(
     results: Results, patches: Patches, count: int, name: str, width: int = grid.PAGE_WIDTH
 ) -> None:
     """Show the strongest patch of each channel; a click chooses the channel."""
-    place = Place(name, inspector.pick_map(name, patches.layer), width=width)
+    place = Placement(name, inspector.pick_map(name, patches.layer), width=width)
     grid.show(results, patches.grid(count), place)
 
 
@@ -281,7 +281,7 @@ def show_nine(results: Results, patches: Patches, channel: int | None, name: str
     if not spots:
         st.info("Silent on all of these pictures.", icon=":material/volume_off:")
         return
-    place = Place(
+    place = Placement(
         name,
         partial(open_patch, name, patches.pictures, spots),
         width=PANEL,

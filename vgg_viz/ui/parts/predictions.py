@@ -122,7 +122,7 @@ class Predictions:
             heading=EVIDENCE[method].label,
             columns=len(tiles),
             axes={"tile": range(1, len(tiles) + 1)},
-            span=Span(-classes_largest, classes_largest),
+            value_range=Span(-classes_largest, classes_largest),
             appearance=Appearance("layer" if subject.against is None else "pair", DIVERGING),
             rectified=False,
             pair=(-largest, largest),

@@ -84,7 +84,7 @@ class ValueAttribution:
             self.key,
             caption=self.caption(BEYOND),
             name="pixels",
-            span=around_zero(values),
+            value_range=around_zero(values),
             appearance=SIGNED,
             rectified=False,
             photograph=self.photograph(),
@@ -111,7 +111,7 @@ class ValueAttribution:
             self.key,
             self.caption("mid-gray: zero"),
             "pixels",
-            told=[[extent(found)]],
+            tooltips=[[extent(found)]],
         )
 
     def as_colors(self, found: Attribution) -> np.ndarray:
@@ -134,7 +134,7 @@ class ValueAttribution:
             self.key,
             caption=self.caption(f"{len(order)} of {len(by_map)} maps · {BEYOND}"),
             columns=COLUMNS_IN_A_LECTURE if mode.is_explained() else COLUMNS,
-            span=around_zero(values),
+            value_range=around_zero(values),
             appearance=SIGNED,
             rectified=False,
         )

@@ -1,43 +1,43 @@
 """What the visitor looks at: one owner of the view's values, told to widgets and address.
 
-state.arrive()                      at the start of a run, before anything is shown
+state.sync()                      at the start of a run, before anything is shown
 state.value("layer")                what the page shows, cut to what it can show
 state.change({"layer": "…"})        in a callback: all that one action of the visitor changes
 st.slider(…, **state.bind("maps"))   a widget that shows a value and changes it
 """
 
 from vgg_viz.ui.state.values import (
-    arrive,
     bind,
     change,
     choice,
     complete,
     has_changed,
+    input_error,
     is_on,
     link,
-    mistyped,
-    named,
+    link_problems,
+    named_fields,
     number,
-    problems,
     shows_own_picture,
+    sync,
     value,
     was_chosen,
 )
 
 __all__ = [
-    "arrive",
     "bind",
     "change",
     "choice",
     "complete",
     "has_changed",
+    "input_error",
     "is_on",
     "link",
-    "mistyped",
-    "named",
+    "link_problems",
+    "named_fields",
     "number",
-    "problems",
     "shows_own_picture",
+    "sync",
     "value",
     "was_chosen",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 
-def sent(key: str) -> Any:
+def raw_value(key: str) -> Any:
     """What the component of that key has just sent, unchecked; None if nothing."""
     state = st.session_state.get(key)
     return state.get("picked") if isinstance(state, Mapping) else None
@@ -17,12 +17,12 @@ def sent(key: str) -> Any:
 
 def number(key: str, largest: int) -> int | None:
     """The number from 1 to ``largest`` that the visitor picked; None if it is not one."""
-    return whole_number(sent(key), 1, largest)
+    return whole_number(raw_value(key), 1, largest)
 
 
 def position(key: str, height: int, width: int) -> tuple[int, int] | None:
     """The position, row and column from 0, that the visitor picked; None if it is not one."""
-    given = sent(key)
+    given = raw_value(key)
     if not isinstance(given, Mapping):
         return None
     row = whole_number(given.get("row"), 0, height - 1)

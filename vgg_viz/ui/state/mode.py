@@ -16,7 +16,7 @@ def in_lecture() -> bool:
 
 def on_tour() -> bool:
     """Whether there is a tour."""
-    return tour_steps.place() is not None
+    return tour_steps.current_step() is not None
 
 
 def is_explained() -> bool:
@@ -29,12 +29,12 @@ def controls_are_open() -> bool:
     return in_lecture() and bool(st.session_state.get(CONTROLS, False))
 
 
-def turn_lecture() -> None:
+def toggle_lecture() -> None:
     """A callback's work: turn lecture mode on or off."""
     st.session_state.pop(CONTROLS, None)
     state.change({LECTURE: not in_lecture()})
 
 
-def turn_controls() -> None:
+def toggle_controls() -> None:
     """A callback's work: open or close the controls."""
     st.session_state[CONTROLS] = not controls_are_open()

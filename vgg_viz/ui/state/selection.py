@@ -18,22 +18,22 @@ CHANNEL = "channel"
 ROW, COLUMN = "row", "column"
 
 
-class Chosen(NamedTuple):
+class Selection(NamedTuple):
     """A map, from 1, and a position in it, from 0, if there is one."""
 
     channel: int
     position: Position | None = None
 
 
-def current() -> Chosen | None:
+def current() -> Selection | None:
     """What is chosen, whether there are fields for it or not."""
     channel, row, column = map(state.number, (CHANNEL, ROW, COLUMN))
     if channel is None:
         return None
-    return Chosen(channel, (row - 1, column - 1) if row and column else None)
+    return Selection(channel, (row - 1, column - 1) if row and column else None)
 
 
-def pick_position(inspector: str, layer: Layer) -> None:
+def select_position(inspector: str, layer: Layer) -> None:
     """A callback's work: take the position that was clicked in that inspector."""
     height, width, _ = layer.output_shape
     position = component_values.position(inspector, height, width)
@@ -53,7 +53,7 @@ def choose(channel: int, position: Position | None = None, layer: str = "", view
     state.change(changes)
 
 
-def let_go() -> None:
+def clear() -> None:
     """Choose no map any more."""
     state.change({CHANNEL: None})
 

@@ -13,7 +13,7 @@ STEP, OWN_STEP, ANSWER = "tour", "own_tour", "answer"
 OWN_TOUR = "opened-tour"
 
 # What the visitor has chosen, and gets again after a step that shows another picture.
-LENT = ("picture", "source", "fit", "stored")
+OVERRIDABLE = ("picture", "source", "fit", "stored")
 
 OF_A_LAYER = ("filters", "maps", "visualization")
 OF_A_PICTURE = ("maps", "blocks", "prediction", "conclusion")
@@ -30,7 +30,7 @@ def is_own() -> bool:
     return state.number(OWN_STEP) is not None and OWN_TOUR in st.session_state
 
 
-def place() -> tuple[Tour, int, bool] | None:
+def current_step() -> tuple[Tour, int, bool] | None:
     """The tour, the step (from 0) and whether its answer is shown; None outside of a tour.
 
     A step of a tour from a file means nothing to who does not have the file.
@@ -43,21 +43,24 @@ def place() -> tuple[Tour, int, bool] | None:
     return tour, min(step, len(tour.steps)) - 1, state.is_on(ANSWER)
 
 
-def arrive() -> None:
+def sync() -> None:
     """Understand an address that was taken over: what of it a step of a tour has set.
 
     Where it named the step and nothing else, the page is set as the step says.
     """
-    now = place()
+    now = current_step()
     if now is None:
         return
     tour, number, _ = now
     step = tour.steps[number]
-    if set(state.named()) <= set(links.OF_THE_VISIT):
-        state.complete(page_of(step), lent=lent_by(step))
+    if set(state.named_fields()) <= set(links.OF_THE_VISIT):
+        state.complete(page_of(step), overrides=overrides_of(step))
     else:
         state.complete(
-            {}, lent={key: one for key, one in lent_by(step).items() if state.value(key) == one}
+            {},
+            overrides={
+                key: one for key, one in overrides_of(step).items() if state.value(key) == one
+            },
         )
 
 
@@ -65,13 +68,17 @@ def begin(tour: Tour) -> None:
     """A callback's work: start a tour from a file."""
     st.session_state[OWN_TOUR] = tour
     first = tour.steps[0]
-    state.change({STEP: None, OWN_STEP: 1, ANSWER: False} | page_of(first), lent=lent_by(first))
+    state.change(
+        {STEP: None, OWN_STEP: 1, ANSWER: False} | page_of(first), overrides=overrides_of(first)
+    )
 
 
 def forget_own() -> None:
     """A callback's work: go back to the page's own tour."""
     step = built_in().steps[0]
-    state.change({STEP: 1, OWN_STEP: None, ANSWER: False} | page_of(step), lent=lent_by(step))
+    state.change(
+        {STEP: 1, OWN_STEP: None, ANSWER: False} | page_of(step), overrides=overrides_of(step)
+    )
 
 
 def go(number: int) -> None:
@@ -79,12 +86,12 @@ def go(number: int) -> None:
     own = is_own()
     step = (st.session_state[OWN_TOUR] if own else built_in()).steps[number]
     way: dict[str, Value] = {OWN_STEP if own else STEP: number + 1, ANSWER: False}
-    state.change(way | page_of(step), lent=lent_by(step))
+    state.change(way | page_of(step), overrides=overrides_of(step))
 
 
 def forward() -> None:
     """Show the answer of the step where the visitor is now, or go to the next one, or leave."""
-    now = place()
+    now = current_step()
     if now is None:
         return
     tour, number, answered = now
@@ -98,30 +105,30 @@ def forward() -> None:
 
 def back() -> None:
     """Go to the step before the one where the visitor is now."""
-    now = place()
+    now = current_step()
     if now and now[1] > 0:
         go(now[1] - 1)
 
 
 def leave() -> None:
     """Leave the tour; the page stays as it is, with the picture that the visitor chose."""
-    state.change({STEP: None, OWN_STEP: None, ANSWER: False}, lent={})
+    state.change({STEP: None, OWN_STEP: None, ANSWER: False}, overrides={})
 
 
 def page_of(step: Step) -> dict[str, Value]:
     """What a step sets: all but the picture, the lecture and the way through the tour itself."""
-    theirs = (*LENT, *links.OF_THE_VISIT)
+    theirs = (*OVERRIDABLE, *links.OF_THE_VISIT)
     return {
         key: step.page.get(key, field.default) for key, field in FIELDS.items() if key not in theirs
     }
 
 
-def lent_by(step: Step) -> dict[str, Value]:
+def overrides_of(step: Step) -> dict[str, Value]:
     """The picture that a step names, in place of the visitor's."""
-    return {key: step.page[key] for key in LENT if key in step.page}
+    return {key: step.page[key] for key in OVERRIDABLE if key in step.page}
 
 
-def strays(step: Step) -> bool:
+def has_diverged(step: Step) -> bool:
     """Whether the page shows something else than what the step's words are about."""
     told = links.fitted({**page_of(step), **step.page})
     named = [key for key in ABOUT if key != "picture" or "picture" in step.page]
@@ -130,13 +137,13 @@ def strays(step: Step) -> bool:
 
 def outlined() -> tuple[int, ...]:
     """The numbers that the answer names, once it is shown and as far as it holds here."""
-    now = place()
+    now = current_step()
     if now is None or not now[2]:
         return ()
     tour, number, _ = now
     step = tour.steps[number]
     words, holds = said(step, kind_of(network_shown()))
-    return words.outlined if holds and not strays(step) else ()
+    return words.outlined if holds and not has_diverged(step) else ()
 
 
 def network_shown() -> str | None:

@@ -12,7 +12,7 @@ import streamlit as st
 from vgg_viz.ui.state import selection
 from vgg_viz.ui.state.selection import Position
 
-KEY = "walk"
+KEY = "trail"
 REVEALED = "revealed"
 
 
@@ -24,7 +24,7 @@ class TrailStep(NamedTuple):
     position: Position
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """The stop as it is shown."""
         row, column = self.position
         return f"{self.layer} {self.channel} ({row + 1}, {column + 1})"
@@ -38,7 +38,7 @@ def to(here: TrailStep, about: Hashable) -> list[TrailStep]:
     return list(stops[: stops.index(here) + 1])
 
 
-def on(here: TrailStep, there: TrailStep, about: Hashable) -> None:
+def extend(here: TrailStep, there: TrailStep, about: Hashable) -> None:
     """A callback's work: go a step back, from this stop to that one."""
     st.session_state[KEY] = (about, [*to(here, about), there])
     go(there)
@@ -62,6 +62,6 @@ def revealed() -> tuple[int, bool]:
     return times, walked
 
 
-def words(stops: Sequence[TrailStep]) -> list[str]:
+def labels(steps: Sequence[TrailStep]) -> list[str]:
     """The way as it is shown: nothing where it is only a place."""
-    return [stop.words for stop in stops] if len(stops) > 1 else []
+    return [step.label for step in steps] if len(steps) > 1 else []

@@ -30,46 +30,46 @@ RECENT = 20  # addresses that a browser may still name when it does not know the
 class View:
     """One visitor's values.
 
-    wished: what was said last.
-    lent: what a step of a tour shows instead.
+    requested: what was said last.
+    overrides: what a step of a tour shows instead.
     before: what was wished for before the address was taken over.
-    shown: what the page makes of all that.
+    effective: what the page makes of all that.
     address: what says it, as far as the browser knows or will know.
-    told: the addresses that a browser may still believe in, the newest last.
+    known_urls: the addresses that a browser may still believe in, the newest last.
     chosen: the names of what was changed since the address was taken over.
     changed: whether anything was changed since the last run.
     problems: what was not understood of the address.
-    mistyped: what was not understood of what was written into the field of a name.
+    input_errors: what was not understood of what was written into the field of a name.
     editions: how often the page, not its widget, changed the value of a name, or its range.
     widgets: its last two widgets' keys, and what each of them shows.
     """
 
-    wished: dict[str, Value] = field(default_factory=dict)
-    lent: dict[str, Value] = field(default_factory=dict)
+    requested: dict[str, Value] = field(default_factory=dict)
+    overrides: dict[str, Value] = field(default_factory=dict)
     before: dict[str, Value] = field(default_factory=dict)
-    shown: dict[str, Value] = field(default_factory=partial(links.fitted, {}))
+    effective: dict[str, Value] = field(default_factory=partial(links.fitted, {}))
     address: str = ""
-    told: list[str] = field(default_factory=list)
+    known_urls: list[str] = field(default_factory=list)
     chosen: set[str] = field(default_factory=set)
     changed: bool = False
     problems: list[str] = field(default_factory=list)
-    mistyped: dict[str, str] = field(default_factory=dict)
+    input_errors: dict[str, str] = field(default_factory=dict)
     editions: dict[str, int] = field(default_factory=dict)
     widgets: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def fit(self, said: Mapping[str, Value] = MappingProxyType({})) -> None:
         """Work out what is shown; ``said`` is what a widget shows already."""
-        before, self.shown = self.shown, links.fitted(self.wished | self.lent)
-        for key, now in self.shown.items():
-            ranges = [links.largest(key, values) for values in (before, self.shown)]
-            if self.told and (now != said.get(key, before[key]) or ranges[0] != ranges[1]):
+        before, self.effective = self.effective, links.fitted(self.requested | self.overrides)
+        for key, now in self.effective.items():
+            ranges = [links.largest(key, values) for values in (before, self.effective)]
+            if self.known_urls and (now != said.get(key, before[key]) or ranges[0] != ranges[1]):
                 self.editions[key] = self.editions.get(key, 0) + 1
-        self.address = links.encode(links.address(self.shown))
+        self.address = links.encode(links.address(self.effective))
 
     def tell(self, address: str) -> None:
         """Note that the browser has that address, or will have it."""
         self.address = address
-        self.told = [*[one for one in self.told if one != address], address][-RECENT:]
+        self.known_urls = [*[one for one in self.known_urls if one != address], address][-RECENT:]
 
 
 class Binding(TypedDict):
@@ -80,7 +80,7 @@ class Binding(TypedDict):
     args: tuple[str, str]
 
 
-def arrive() -> bool:
+def sync() -> bool:
     """Begin a run: take over a new address, and tell the browser of new values.
 
     To be called before anything is shown. Returns whether an address was taken over: at the first
@@ -89,7 +89,11 @@ def arrive() -> bool:
     view = _view()
     given = links.encode(_given())
     # A browser that has not heard of the last change yet names an address of before.
-    adopts = not view.told or _went_through_history() or not (view.changed or given in view.told)
+    adopts = (
+        not view.known_urls
+        or _went_through_history()
+        or not (view.changed or given in view.known_urls)
+    )
     if adopts:
         _adopt(view)
         # Left as it came: to write it anew would be a step of the history that nobody made.
@@ -102,7 +106,7 @@ def arrive() -> bool:
 
 def value(key: str) -> Value:
     """What the page shows of the field of that name."""
-    return _view().shown[key]
+    return _view().effective[key]
 
 
 def choice(key: str, options: Mapping[Name, Any]) -> Name:
@@ -138,46 +142,48 @@ def has_changed() -> bool:
     return _view().changed
 
 
-def problems() -> list[str]:
+def link_problems() -> list[str]:
     """What was not understood of the address, a sentence each, until something is changed."""
     return _view().problems
 
 
-def mistyped(key: str) -> str:
+def input_error(key: str) -> str:
     """What was not understood of what was just written there, a sentence, or nothing."""
-    return _view().mistyped.get(key, "")
+    return _view().input_errors.get(key, "")
 
 
 def link(*, without: Collection[str] = ()) -> str:
     """The part of a link behind its question mark that shows what the page shows."""
-    parts = links.address(_view().shown)
+    parts = links.address(_view().effective)
     return links.encode({key: texts for key, texts in parts.items() if key not in without})
 
 
-def change(changes: Mapping[str, Value], *, lent: Mapping[str, Value] | None = None) -> None:
-    """Change values: all that one action of the visitor changes, which is one step of the history.
+def change(changes: Mapping[str, Value], *, overrides: Mapping[str, Value] | None = None) -> None:
+    """Change values in one step of the browser's history (widget callback).
 
-    To be called in a callback. ``lent`` is what a step of a tour shows in place of what the visitor
-    chose: nothing is lent any more where it is empty, what was lent stays where it is None.
+    Args:
+        changes: all fields that the viewer's action changes.
+        overrides: fields that a tour step shows instead of the viewer's choice; an empty mapping
+            removes the overrides, None keeps them.
     """
-    _change(changes, lent, said={})
+    _change(changes, overrides, said={})
 
 
-def named() -> Collection[str]:
+def named_fields() -> Collection[str]:
     """The names that the address which was taken over last has said something of."""
-    return tuple(_view().wished)
+    return tuple(_view().requested)
 
 
-def complete(values: Mapping[str, Value], *, lent: Mapping[str, Value]) -> None:
+def complete(values: Mapping[str, Value], *, overrides: Mapping[str, Value]) -> None:
     """Complete an address that was just taken over by what the step of a tour in it means.
 
     What the step lends was not chosen by the visitor, whose choice is what it was before.
     """
     view = _view()
-    view.wished = view.wished | dict(values)
-    for key in lent:
-        view.wished[key] = view.before.get(key, FIELDS[key].default)
-    view.lent = dict(lent)
+    view.requested = view.requested | dict(values)
+    for key in overrides:
+        view.requested[key] = view.before.get(key, FIELDS[key].default)
+    view.overrides = dict(overrides)
     told = view.address
     view.fit()
     view.address = told
@@ -195,7 +201,7 @@ def bind(key: str) -> Binding:
     edition = view.editions.get(key, 0)
     # No other key has this sign: "filters-3" is a grid of the Blocks view.
     own = f"{key}@{edition}" if edition else key
-    held = _held(key, view.shown[key])
+    held = _held(key, view.effective[key])
     _remember(view.widgets.setdefault(key, {}), own, held)
     if own not in st.session_state or st.session_state[own] != held:
         st.session_state[own] = held
@@ -244,32 +250,32 @@ def _take(key: str, own: str) -> None:
 def _write(key: str, field_: Numbers, text: str) -> None:
     """Take over numbers that were just written, or say what is wrong with them."""
     view = _view()
-    field_ = replace(field_, largest=links.largest(key, view.shown) or field_.largest)
+    field_ = replace(field_, largest=links.largest(key, view.effective) or field_.largest)
     try:
         numbers = field_.read([text]) if text.strip() else field_.default
     except LinkError as error:
-        view.mistyped = {key: str(error)}
+        view.input_errors = {key: str(error)}
         return
     _change({key: numbers}, None, said={key: numbers} if _held(key, numbers) == text else {})
 
 
 def _change(
-    changes: Mapping[str, Value], lent: Mapping[str, Value] | None, said: Mapping[str, Value]
+    changes: Mapping[str, Value], overrides: Mapping[str, Value] | None, said: Mapping[str, Value]
 ) -> None:
     view = _view()
-    if changes.get("layer", view.shown["layer"]) != view.shown["layer"]:
+    if changes.get("layer", view.effective["layer"]) != view.effective["layer"]:
         # Another layer's maps of these numbers are other maps.
         let_go: dict[str, Value] = {"ablated": (), "later_layer": links.NEXT}
         changes = let_go | dict(changes)
-    view.lent = {key: one for key, one in view.lent.items() if key not in changes}
-    if lent is not None:
-        view.lent = dict(lent)
-    view.wished = view.wished | dict(changes)
-    if view.wished.get("channel") is None:
-        view.wished |= {"row": None, "column": None}
+    view.overrides = {key: one for key, one in view.overrides.items() if key not in changes}
+    if overrides is not None:
+        view.overrides = dict(overrides)
+    view.requested = view.requested | dict(changes)
+    if view.requested.get("channel") is None:
+        view.requested |= {"row": None, "column": None}
     view.chosen |= set(changes)
     view.changed = True
-    view.problems, view.mistyped = [], {}
+    view.problems, view.input_errors = [], {}
     view.fit(said)
 
 
@@ -297,14 +303,14 @@ def _adopt(view: View) -> None:
         said, view.problems = links.understand(texts, cuts=True)
     except LinkError as error:
         said, view.problems = {}, [str(error)]
-    view.before, view.wished, view.lent, view.chosen = view.wished, said, {}, set()
-    view.mistyped = {}
+    view.before, view.requested, view.overrides, view.chosen = view.requested, said, {}, set()
+    view.input_errors = {}
     view.fit()
 
 
 def _publish(view: View) -> None:
     """Write what is shown into the address, which is one step of the history."""
-    address = links.address(view.shown)
+    address = links.address(view.effective)
     kept = {KEPT: st.query_params.get_all(KEPT)} if KEPT in st.query_params else {}
     st.query_params.from_dict(address | kept)
     view.tell(links.encode(address))

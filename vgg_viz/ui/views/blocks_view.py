@@ -89,7 +89,7 @@ def show_maps(
 ) -> None:
     """Show the grid of a block's maps, and the way to its files."""
     layer, name = maps.layer, f"block-{maps.layer.block}"
-    place = grid.Place(name, selection.open_map(name, layer), follows=False)
+    place = grid.Placement(name, selection.open_map(name, layer), follows=False)
     with maps.results.holding():
         tiles = maps.ordered_grid(order, count, appearance)
         if abreast:
@@ -125,10 +125,10 @@ def show_filters(
         numbers,
         ("kernels", weights.identity, layer.name, channel, tuple(numbers)),
         caption,
-        span=span,
+        value_range=span,
         appearance=appearance,
         rectified=False,
     )
     name = f"filters-{layer.block}"
-    place = grid.Place(name, selection.open_map(name, layer), follows=False)
+    place = grid.Placement(name, selection.open_map(name, layer), follows=False)
     grid.show(found, tiles, place)

@@ -137,7 +137,7 @@ def show_lesson(maps: LayerMaps, lesson: Lesson) -> None:
         st.subheader(told.title)
         text_blocks.prose(told.words)
     name = f"lesson-{lesson.block}"
-    place = grid.Place(
+    place = grid.Placement(
         name, selection.open_map(name, layer), width=WIDTH, largest_tile=112, follows=False
     )
     with right, maps.results.holding():

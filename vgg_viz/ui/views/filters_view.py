@@ -51,7 +51,9 @@ def show(notice: DeltaGenerator) -> None:
 
 def show_kernels(found: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
     """Show these kernels of a layer as one mosaic, and the way to their files."""
-    place = grid.Place("kernels", selection.open_map("kernels", layer), largest_tile=LARGEST_TILE)
+    place = grid.Placement(
+        "kernels", selection.open_map("kernels", layer), largest_tile=LARGEST_TILE
+    )
     grid.show(found, kernels, place)
     network, (filters, channels) = script_network(weights), kernels.axes.values()
     export_menu.offer(
@@ -92,7 +94,7 @@ def kernel_grid(
             "filter": [index + 1 for index in rows],
             "channel": [index + 1 for index in columns],
         },
-        span=span,
+        value_range=span,
         appearance=appearance,
         rectified=False,
     )
@@ -118,7 +120,7 @@ def show_colors(found: Results, weights: Weights, layer: Layer) -> None:
     """Show the first layer's filters as colors, and the way to their files."""
     colors = color_grid(found, weights, layer)
     on_pick = selection.open_map("filter-colors", layer)
-    place = grid.Place("filter-colors", on_pick, largest_tile=LARGEST_TILE)
+    place = grid.Placement("filter-colors", on_pick, largest_tile=LARGEST_TILE)
     grid.show(found, colors, place)
     network, channels = script_network(weights), range(1, layer.channels + 1)
     run = FiltersRun(colors.name, network, layer.name, colors.numbers, channels, as_colors=True)
@@ -145,7 +147,7 @@ def color_grid(found: Results, weights: Weights, layer: Layer) -> ColorGrid:
         ),
         name="colors",
         axes={"filter": numbers},
-        told=[[f"gray is 0, full color ±{figure(weight, 3)}"] for weight in largest.tolist()],
+        tooltips=[[f"gray is 0, full color ±{figure(weight, 3)}"] for weight in largest.tolist()],
         figures={"largest_weight": largest},
     )
 

@@ -94,7 +94,7 @@ def show_photograph(chosen: Picture) -> None:
 
 def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -> None:
     """Show the grid of maps, and the way to its files."""
-    place = grid.Place(GRID, inspector.pick_map(GRID, maps.layer))
+    place = grid.Placement(GRID, inspector.pick_map(GRID, maps.layer))
     tiles = ablation_section.marked(maps.ordered_grid(order, count, appearance))
     grid.show(maps.results, tiles, place)
     exported = maps.for_export()

@@ -77,7 +77,7 @@ def show(notice: DeltaGenerator) -> None:
         "**logits**; the softmax turns them into probabilities. VGG19 **must choose** one of its "
         "1,000: there is no *none of these*. **Click a class** to see what speaks for it."
     )
-    chosen_dense.tell_missing_names(names)
+    chosen_dense.show_missing_names(names)
     maps = LayerMaps(results(), load_network(choice, notice), chosen, LAST)
     answers = answered(sides_of(maps, compared, notice), names)
     if not answers:
@@ -233,7 +233,7 @@ def show_places(
     name: str, answers: Predictions, subject: ClassTarget, methods: Sequence[str]
 ) -> None:
     """Show the evidence over the photograph, its sum, and the way to its files."""
-    place = grid.Place(
+    place = grid.Placement(
         f"evidence-{name}",
         grid.ignore,
         width=HALF,
@@ -271,7 +271,7 @@ def show_maps(
         st.info(f"No map speaks {side} it.", icon=":material/balance:")
         return
     key = f"counting-{name}"
-    place = grid.Place(
+    place = grid.Placement(
         key,
         partial(open_map, key, answers.peaks(numbers)),
         largest_tile=200,

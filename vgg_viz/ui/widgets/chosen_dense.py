@@ -30,7 +30,7 @@ def load_names() -> ClassNames:
     return future.result()
 
 
-def tell_missing_names(names: ClassNames) -> None:
+def show_missing_names(names: ClassNames) -> None:
     """Say that classes have numbers only, and why, where that is so."""
     if not names.attempts or mode.in_lecture():
         return

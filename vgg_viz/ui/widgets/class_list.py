@@ -74,7 +74,7 @@ def pick(key: str) -> Callable[[], None]:
 
 
 def _pick(key: str) -> None:
-    number = component_values.whole_number(component_values.sent(key), 0, VGG19.classes - 1)
+    number = component_values.whole_number(component_values.raw_value(key), 0, VGG19.classes - 1)
     if number is not None:
         state.change({CHOSEN: number})
 

@@ -70,7 +70,7 @@ class Export:
         shown = self.grids()
         note = " · the picture is the viewer's own and not part of the link"
         lines = [grid.caption for grid in shown]
-        lines += filter(None, [shown[0].in_print(several=len(shown) > 1)])
+        lines += filter(None, [shown[0].export_note(several=len(shown) > 1)])
         lines.append(f"VGG Viz {__version__}{note if self.own_picture else ''}")
         lines += [self.link] if self.link else []
         return sheets.Sheet(self.title, lines, [grid.exported() for grid in shown])

@@ -1,7 +1,7 @@
-"""Grids of tiles on the page: drawn once, kept, shown with their scale and what one must know.
+"""Grids of tiles on the page: drawn once, cached, and shown with their scale and caption.
 
-Grid: what is shown --+--> told: what the component is told --> drawn, under the key
-Place: where and how -+                                        that follows from it
+`Tiles` say what is shown, a `Placement` where. Their `metadata` is part of the drawing's cache key,
+so whatever changes the drawing must be in it.
 """
 
 import json
@@ -43,33 +43,32 @@ from vgg_viz.ui.widgets import components
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.text_blocks import escape_marks
 
-PAGE_WIDTH = 960  # pixels: what a laptop's page has for a mosaic beside the sidebar
+PAGE_WIDTH = 960  # CSS pixels: a mosaic beside the sidebar on a laptop
 OWN_SCALE = Appearance("own", "gray")
-DIGITS = 3  # significant ones, of the numbers of tiles and scales
+DIGITS = 3  # significant digits of tile statistics and scale limits
 LARGEST_TILE = 320  # CSS pixels, so that a few maps do not fill three screens
-MOST_PLACES = 16  # a side, of tiles whose every value is told
-LETTERING_IN_A_LECTURE = Lettering(16, 0.22, 34)
+LARGEST_READABLE = 16  # side of the largest tiles whose single values can be pointed at
+LECTURE_LETTERING = Lettering(16, 0.22, 34)
 
-
-Kept = Callable[[Hashable, Callable[[], Any]], Any]  # what was computed under a key, or is now
+# Returns the value cached under a key, or computes it.
+Cached = Callable[[Hashable, Callable[[], Any]], Any]
 
 
 @dataclass(frozen=True)
 class Tiles(ABC):
-    """Tiles that are shown, or exported, together: values on a scale, or pictures in color.
+    """Tiles that are shown or exported together: values on a scale, or pictures in color.
 
-    source: the tiles, in one array or one by one, or what fetches them: a mosaic that is drawn
-        needs none.
-    titles: one a tile.
-    numbers: what a click on each tile picks, from 1.
-    key: says in a few plain values whose tiles these are.
-    caption: what a reader must know of them.
-    name: that of their array in an export.
-    heading: what stands above them where there are several grids.
+    source: the tiles in one array or one by one, or a function that loads them. A mosaic that is
+        already drawn does not load them.
+    titles: one for each tile.
+    numbers: the number that a click on each tile selects, from 1.
+    key: a few plain values that identify the tiles.
+    caption: one line below them.
+    name: the array's name in an export.
+    heading: a heading above them where there are several grids.
     columns: 0 means near-square.
-    axes: the array's first axes with the numbers, from 1, that stand along each, where that is not
-        one of maps.
-    passing: whether they are other ones in a moment.
+    axes: names of the array's first axes, and the numbers along each, from 1. Default: ``map``.
+    transient: whether they will soon be replaced, as while an image is being optimized.
     """
 
     source: Iterable[np.ndarray] | Callable[[], Iterable[np.ndarray]]
@@ -81,91 +80,93 @@ class Tiles(ABC):
     heading: str = ""
     columns: int = 0
     axes: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    passing: bool = False
+    transient: bool = False
 
-    def each(self) -> Iterable[np.ndarray]:
-        """The tiles as they are, one by one if they are fetched like that."""
+    def load(self) -> Iterable[np.ndarray]:
+        """Return the tiles, in one array or one by one."""
         return self.source() if callable(self.source) else self.source
 
     @property
     def values(self) -> np.ndarray:
-        """The tiles in one array, of which they are the first axis."""
-        tiles = self.each()
+        """The tiles in one array, ``(n, ...)``."""
+        tiles = self.load()
         if isinstance(tiles, np.ndarray):
             return tiles
-        # Each into its place: some hundreds of large ones have 100 MB, and would twice.
+        # Not np.stack: hundreds of large tiles take 100 MB, and it would hold them twice.
         for index, tile in enumerate(tiles):
             if index == 0:
-                together = np.empty((len(self.titles), *tile.shape), tile.dtype)
-            together[index] = tile
-        return together
+                stacked = np.empty((len(self.titles), *tile.shape), tile.dtype)
+            stacked[index] = tile
+        return stacked
 
     @property
     def numbered_axes(self) -> Mapping[str, Sequence[int]]:
-        """The array's first axes, with the numbers that stand along each."""
+        """Names of the array's first axes, and the numbers along each."""
         return self.axes or {"map": self.numbers}
 
     @property
     def tile_numbers(self) -> Mapping[str, Sequence[int]]:
-        """Whose tile each is, a number for each of these axes."""
+        """For each numbered axis, one number a tile."""
         tiles = zip(*product(*self.numbered_axes.values()), strict=True)
         return dict(zip(self.numbered_axes, tiles, strict=True))
 
     @property
     def filled_columns(self) -> int:
-        """How many columns it is drawn in."""
+        """Number of columns as drawn."""
         return self.columns or near_square(len(self.titles))
 
-    def in_shape(self, values: np.ndarray) -> np.ndarray:
-        """An array with something for each tile, in the numbered axes in place of its first."""
+    def along_axes(self, values: np.ndarray) -> np.ndarray:
+        """Reshape an array ``(n, ...)`` so that the numbered axes replace its first axis."""
         return values.reshape(*map(len, self.numbered_axes.values()), *values.shape[1:])
 
     def drawn_side(self, side: int, width: int) -> int:
-        """The side to send tiles of that side at: no larger, since the browser enlarges sharply."""
+        """Return the side to draw tiles at; never enlarged, since the browser does that sharply."""
         return min(side, tile_side(side, self.filled_columns, width))
 
     @abstractmethod
-    def known(self) -> dict[str, Any]:
-        """What the component is told of tiles of this kind before they are looked at."""
+    def metadata(self) -> dict[str, Any]:
+        """Return the part of the mosaic's JSON header that is known before the tiles are loaded."""
 
     @abstractmethod
-    def drawn(self, width: int, kept: Kept) -> tuple[dict[str, Any], list[bytes]]:
-        """Draw the tiles for a mosaic about that wide: the rest of the header, and the parts."""
+    def render(self, width: int, cached: Cached) -> tuple[dict[str, Any], list[bytes]]:
+        """Draw the tiles for a mosaic ``width`` CSS pixels wide.
+
+        Returns the rest of the header, and the pictures and arrays that follow it.
+        """
 
     @abstractmethod
-    def reading(self, struck: int) -> str:
-        """How to read them, the end of a caption, where so many of them are struck through."""
+    def scale_note(self, struck: int) -> str:
+        """Return the end of the caption: the scale, and the number of tiles struck through."""
 
     @abstractmethod
-    def in_print(self, *, several: bool) -> str:
-        """The same as a line of an export; ``several`` says that there are more such grids."""
+    def export_note(self, *, several: bool) -> str:
+        """Return the scale as a line of an export; ``several`` when it holds several grids."""
 
     @abstractmethod
     def legend(self) -> str:
-        """The scale under them, HTML; empty where there is none."""
+        """Return the scale as HTML, or nothing where tiles share none."""
 
     @abstractmethod
     def exported(self) -> sheets.Panel:
-        """What pictures and tables of them are made of."""
+        """Return the tiles for pictures and tables."""
 
     @abstractmethod
     def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
-        """What there is to take along, under its names, with the names of its axes."""
+        """Return the arrays to export by name, each with the names of its axes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grid(Tiles):
-    """Tiles of values, float ``(n, s, s)``, each of which is colored by a scale.
+    """Tiles of values, float ``(n, s, s)``, colored by a scale.
 
-    span: how far the whole layer's values reach.
-    appearance: their colors and their scale.
-    rectified: whether they come after a ReLU, so that zero means ablate.
-    pair: each tile's scale, two float arrays ``(n,)``, where two grids are compared.
-    photograph: what lies under every tile, RGB uint8 ``(224, 224, 3)``, if anything does; the key
-        says whose it is.
+    value_range: smallest and largest value of the whole layer.
+    appearance: scale and color map.
+    rectified: whether the values come after ReLU, so that above zero means active.
+    pair: limits of each tile's scale, two float arrays ``(n,)``, where two grids are compared.
+    photograph: the image under every tile, RGB uint8 ``(224, 224, 3)``; ``key`` must identify it.
     """
 
-    span: Span
+    value_range: Span
     appearance: Appearance = OWN_SCALE
     rectified: bool = True
     pair: Limits | None = None
@@ -173,82 +174,84 @@ class Grid(Tiles):
 
     @property
     def limits(self) -> Limits | None:
-        """The scale to draw on: None where every tile has its own."""
+        """Limits of the scale; None where each tile has its own."""
         return {
             "own": None,
             "pair": self.pair,
-            "layer": (self.span.low, self.span.high),
-            "zero": (-self.span.usual, self.span.usual),
+            "layer": (self.value_range.low, self.value_range.high),
+            "zero": (-self.value_range.usual, self.value_range.usual),
         }[self.appearance.scale]
 
-    def known(self) -> dict[str, Any]:
-        """What the canvas says that it shows."""
+    @property
+    def is_overlay(self) -> bool:
+        """Whether the tiles are heatmap overlays on a photograph."""
+        return self.photograph is not None
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what the canvas shows, for tests: caption, color map and scale."""
         return {"shown": f"{self.caption} {self.appearance.color_map} {self.appearance.scale}"}
 
-    def drawn(self, width: int, kept: Kept) -> tuple[dict[str, Any], list[bytes]]:
-        """Color the tiles, of which all but the colors may be kept."""
+    def render(self, width: int, cached: Cached) -> tuple[dict[str, Any], list[bytes]]:
+        """Color the tiles; another color map reuses the cached scaling."""
         key = ("scaled", self.key, self.filled_columns, width, self.appearance.scale)
-        scaled, measured = kept(key, partial(self._scaled, width))
+        scaled, measured = cached(key, partial(self._scaled, width))
         header = {
-            "lines": self._measured_words(measured),
+            "lines": self._statistics_lines(measured),
             "side": scaled.levels.shape[2],
             "flat": scaled.flat.astype(int).tolist(),
-            "places": self._places,
+            "positions": self._positions,
         }
         return header, self._parts(scaled)
 
     def _scaled(self, width: int) -> tuple[ScaledTiles, Statistics]:
-        """Tiles that only lack their colors, a tenth of their values, and their numbers."""
+        """Scale the tiles to color levels, a tenth of their size, and compute their statistics."""
         values = self.values
         side = self.drawn_side(values.shape[2], width)
         return scale_tiles(values, self.limits, side), statistics(values)
 
     def _parts(self, scaled: ScaledTiles) -> list[bytes]:
-        """The tiles' picture; over a photograph, that too, and the values of their places."""
+        """Return the tiles as PNG; for an overlay, also the photograph and small tiles' values."""
         color_map, columns = self.appearance.color_map, self.filled_columns
         if self.photograph is None:
             return [png(pack_tiles(scaled.levels, columns), color_map)]
         tiles = png(pack_tiles(tint(scaled, color_map), columns))
-        values = self.values.astype("<f4").tobytes() if self._places else b""
+        values = self.values.astype("<f4").tobytes() if self._positions else b""
         return [tiles, png(gray(self.photograph), None), values]
 
     @property
-    def _places(self) -> int:
-        """How many places a side a tile has of which each is told when pointed at; 0 for none."""
-        side = self.values.shape[2] if self.photograph is not None else 0
-        return side if side <= MOST_PLACES else 0
+    def _positions(self) -> int:
+        """Number of positions per side whose values the tooltip shows; 0 for none."""
+        side = self.values.shape[2] if self.is_overlay else 0
+        return side if side <= LARGEST_READABLE else 0
 
-    def _measured_words(self, measured: Statistics) -> list[str]:
-        """The numbers of every tile, as people read them."""
+    def _statistics_lines(self, measured: Statistics) -> list[str]:
+        """Return the tooltip of each tile."""
         columns = [measured.minimum, measured.maximum, measured.mean]
-        rows = zip(*map(in_words, columns), measured.active.tolist(), strict=True)
+        rows = zip(*map(formatted, columns), measured.active.tolist(), strict=True)
         active = "\nactive at {:.0%} of positions" if self.rectified else ""
         return [
             f"min {low}   max {high}\nmean {mean}{active.format(share)}"
             for low, high, mean, share in rows
         ]
 
-    def reading(self, struck: int) -> str:
-        """How to read the brightness."""
-        return scale_words(self.appearance, struck, tinted=self.photograph is not None)
+    def scale_note(self, struck: int) -> str:
+        """Return the scale, and the number of constant tiles."""
+        return scale_note(self.appearance, struck, overlay=self.is_overlay)
 
-    def in_print(self, *, several: bool) -> str:
-        """How to read the brightness, and which colors these are."""
-        tinted = self.photograph is not None
-        scale = scale_words(self.appearance, 0, tinted=tinted, several=several)
-        known = COLOR_MAPS.get(self.appearance.color_map)
-        colors = known.label if known else "Blue to red"
-        return f"Scale: {scale} · colors: {colors}"
+    def export_note(self, *, several: bool) -> str:
+        """Return the scale and the color map."""
+        scale = scale_note(self.appearance, 0, overlay=self.is_overlay, several=several)
+        color_map = COLOR_MAPS.get(self.appearance.color_map)
+        return f"Scale: {scale} · colors: {color_map.label if color_map else 'Blue to red'}"
 
     def legend(self) -> str:
-        """The scale, where all tiles have one."""
+        """Return the color bar where all tiles share a scale."""
         if not self.limits or self.appearance.scale == "pair":
             return ""
-        tinted = self.photograph is not None
-        return legend(self.appearance.color_map, self.limits, tinted=tinted)
+        return legend(self.appearance.color_map, self.limits, overlay=self.is_overlay)
 
     def exported(self) -> sheets.Panel:
-        """The values, on the scale that they are shown on."""
+        """Return the values with the scale on which they are shown."""
         return sheets.ValuesPanel(
             self.heading,
             self.titles,
@@ -261,22 +264,22 @@ class Grid(Tiles):
         )
 
     def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
-        """The values."""
-        return {self.name: (self.in_shape(self.values), [*self.numbered_axes, "row", "column"])}
+        """Return the values."""
+        return {self.name: (self.along_axes(self.values), [*self.numbered_axes, "row", "column"])}
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where and how a grid is shown.
+class Placement:
+    """Place and size of a grid on the page.
 
-    name: the component's key on the page.
-    on_pick: called after a click.
-    width: about how wide the mosaic will be, in CSS pixels.
+    name: the component's key.
+    on_pick: callback for a click on a tile.
+    width: approximate width of the mosaic in CSS pixels.
     largest_tile, smallest_tile: in CSS pixels.
-    follows: whether the chosen channel is outlined, and what a tour's answer names.
-    tools: whether there are buttons above.
-    heads: titles above the columns, if there are any.
-    label: what a screen reader calls a mosaic without a caption.
+    follows: whether to outline the selected channel, and the ones that a tour's answer names.
+    tools: whether to show buttons above the grid.
+    heads: titles above the columns.
+    label: accessible name of a mosaic without a caption.
     """
 
     name: str
@@ -290,109 +293,114 @@ class Place:
     label: str = ""
 
 
-def show(results: Results, grid: Tiles, place: Place) -> None:
-    """Show a grid as one picture to point at, with its scale and caption under it."""
-    told = tell(grid, place)
-    key = (grid.key, place.width, json.dumps(told))
-    work = partial(draw, grid, place, told, results.drawn)
-    payload, struck = results.drawn(key, work, passing=grid.passing)
-    mount(payload, grid, place)
-    # One line is as much as can be read from the back of a room.
-    st.caption(escape_marks(grid.caption if mode.in_lecture() else under(grid, struck)))
+def show(results: Results, grid: Tiles, placement: Placement) -> None:
+    """Show a grid as one picture, with its scale and caption below."""
+    header = metadata(grid, placement)
+    key = (grid.key, placement.width, json.dumps(header))
+    work = partial(draw, grid, placement, header, results.drawn)
+    data, struck = results.drawn(key, work, passing=grid.transient)
+    mount(data, grid, placement)
+    # From the back of a room, one line is all that can be read.
+    st.caption(escape_marks(grid.caption if mode.in_lecture() else full_caption(grid, struck)))
 
 
-def show_anew(grid: Tiles, place: Place) -> None:
-    """Show a grid that is not worth keeping, since hardly anybody will look at the same again."""
-    payload, _ = draw(grid, place, tell(grid, place), lambda _, compute: compute())
-    mount(payload, grid, place)
+def show_uncached(grid: Tiles, placement: Placement) -> None:
+    """Show a grid that is not worth caching, since few viewers will see the same one."""
+    header = metadata(grid, placement)
+    data, _ = draw(grid, placement, header, lambda _, compute: compute())
+    mount(data, grid, placement)
     if grid.caption:
         st.caption(escape_marks(grid.caption))
 
 
-def tell(grid: Tiles, place: Place) -> dict[str, object]:
-    """What the component is told of a grid before its values are looked at, in plain values."""
+def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
+    """Return the grid's JSON header, without what needs its values."""
     lecture, tour = mode.in_lecture(), mode.on_tour()
     return {
-        "name": grid.caption or place.label,
+        "name": grid.caption or placement.label,
         "file": "".join(letter if letter.isalnum() else "-" for letter in grid.caption),
         "titles": list(grid.titles),
         "numbers": list(grid.numbers),
         "columns": grid.filled_columns,
         "free": grid.columns == 0,
-        "largest": place.largest_tile,
-        "smallest": place.smallest_tile,
-        "follows": place.follows,
-        "outlined": list(tour_steps.outlined()) if place.follows else [],
-        "heads": list(place.heads),
-        "tools": place.tools and not lecture and not tour,
+        "largest": placement.largest_tile,
+        "smallest": placement.smallest_tile,
+        "follows": placement.follows,
+        "outlined": list(tour_steps.outlined()) if placement.follows else [],
+        "heads": list(placement.heads),
+        "tools": placement.tools and not lecture and not tour,
         "lecture": lecture,
         "fits": lecture or tour,
         "gap": GAP,
-        "letters": (LETTERING_IN_A_LECTURE if lecture else LETTERING)._asdict(),
+        "letters": (LECTURE_LETTERING if lecture else LETTERING)._asdict(),
         "space": TITLE_SPACE,
         "mark": "rgb({}, {}, {})".format(*MARK_COLOR),
-        **grid.known(),
+        **grid.metadata(),
     }
 
 
-def draw(grid: Tiles, place: Place, told: Mapping[str, object], kept: Kept) -> tuple[bytes, int]:
-    """Draw a grid; returns what the component takes, and how many tiles are struck through."""
-    drawn, parts = grid.drawn(place.width, kept)
-    header = {**told, **drawn, "parts": [len(part) for part in parts]}
-    return components.pack(header, *parts), sum(header["flat"])
+def draw(
+    grid: Tiles, placement: Placement, header: Mapping[str, object], cached: Cached
+) -> tuple[bytes, int]:
+    """Draw a grid; return the component's data and the number of tiles struck through."""
+    rest, parts = grid.render(placement.width, cached)
+    whole = {**header, **rest, "parts": [len(part) for part in parts]}
+    return components.pack(whole, *parts), sum(whole["flat"])
 
 
-def mount(payload: bytes, grid: Tiles, place: Place) -> None:
-    """Put a drawn grid on the page, with its scale under it."""
-    components.mount("mosaic", place.name, payload, place.on_pick)
+def mount(data: bytes, grid: Tiles, placement: Placement) -> None:
+    """Put a drawn grid on the page, with its scale below."""
+    components.mount("mosaic", placement.name, data, placement.on_pick)
     scale = "" if mode.in_lecture() else grid.legend()
     if scale:
         st.html(scale)
 
 
-def in_words(values: np.ndarray) -> list[str]:
-    """Numbers as people read them."""
+def formatted(values: np.ndarray) -> list[str]:
+    """Format numbers for people."""
     return [figure(value, DIGITS) for value in values.tolist()]
 
 
-def under(grid: Tiles, struck: int) -> str:
-    """The line under a grid."""
-    return " · ".join(filter(None, [grid.caption, grid.reading(struck)]))
+def full_caption(grid: Tiles, struck: int) -> str:
+    """Return the line below a grid."""
+    return " · ".join(filter(None, [grid.caption, grid.scale_note(struck)]))
 
 
-def scale_words(
-    appearance: Appearance, flat: int, *, tinted: bool = False, several: bool = False
+def scale_note(
+    appearance: Appearance, flat: int, *, overlay: bool = False, several: bool = False
 ) -> str:
-    """How to read the brightness, as the end of a caption.
+    """Describe the scale for the end of a caption.
 
-    ``tinted`` says that the tiles lie over a photograph, ``several`` that each grid of these has
-    a scale of its own.
+    Args:
+        appearance: scale and color map.
+        flat: number of constant tiles.
+        overlay: whether the tiles are heatmap overlays.
+        several: whether there are several grids, each on its own scale.
     """
-    # Colors with a middle, on a scale of two: a difference.
-    minus = appearance.color_map == DIVERGING
-    words = {
+    difference = appearance.color_map == DIVERGING
+    note = {
         "own": "each tile on its own scale, smallest to largest value",
         "pair": "each tile on its own scale, zero in the middle"
-        if minus
-        else "the two tiles of a number on one scale",
+        if difference
+        else "one scale for both tiles of a pair",
         "layer": "one scale for all tiles, zero in the middle"
-        if minus
+        if difference
         else "one scale for the whole layer",
-        "zero": "one scale for the whole layer, zero in the middle; a weight in 200 lies beyond",
+        "zero": "one scale for the whole layer, zero in the middle; 0.5% of weights are clipped",
     }[appearance.scale]
-    if tinted and (several or appearance.scale == "pair"):
-        words = "each method, and each difference, on a scale of its own, zero in the middle"
-    if tinted:
-        words += " · the nearer to zero, the more of the photograph is seen"
+    if overlay and (several or appearance.scale == "pair"):
+        note = "each method and each difference on its own scale, zero in the middle"
+    if overlay:
+        note += " · values near zero are transparent"
     if flat:
-        words += f" · {flat} constant {'tile is' if flat == 1 else 'tiles are'} struck through"
-    return words
+        note += f" · {flat} constant {'tile is' if flat == 1 else 'tiles are'} struck through"
+    return note
 
 
-def legend(color_map: str, limits: Limits, *, tinted: bool = False) -> str:
-    """The scale as a strip of its colors between its two limits, HTML of our own numbers only."""
+def legend(color_map: str, limits: Limits, *, overlay: bool = False) -> str:
+    """Return a color bar between two limits as HTML that holds only the page's own numbers."""
     ends = [float(limit) for limit in limits]
-    levels = tinted_levels(color_map, *ends) if tinted else color_levels(color_map)
+    levels = tinted_levels(color_map, *ends) if overlay else color_levels(color_map)
     stops = levels[:: len(levels) // 14]
     colors = ", ".join("rgb({},{},{})".format(*stop) for stop in stops.tolist())
     low, high = (figure(end, DIGITS) for end in ends)
@@ -404,4 +412,4 @@ def legend(color_map: str, limits: Limits, *, tinted: bool = False) -> str:
 
 
 def ignore() -> None:
-    """Do nothing after a click: there is nowhere to go from these tiles."""
+    """Ignore a click on a tile that leads nowhere (widget callback)."""

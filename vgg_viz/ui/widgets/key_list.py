@@ -65,7 +65,7 @@ def shortcut(button: str) -> str:
     return next(STREAMLITS[name] for name in names if name in STREAMLITS)
 
 
-def pressed(places: Collection[str]) -> dict[str, str]:
+def bindings(places: Collection[str]) -> dict[str, str]:
     """For each further key the button that it presses in these places; the last one decides."""
     return {
         name: key.button
@@ -77,16 +77,16 @@ def pressed(places: Collection[str]) -> dict[str, str]:
     }
 
 
-def in_words() -> str:
+def markdown() -> str:
     """The list as visitors read it, in Markdown."""
     parts = []
     for place in PLACES:
-        lines = [f"- {shown(key.names)} {key.words}" for key in KEYS if key.place == place]
+        lines = [f"- {key_caps(key.names)} {key.words}" for key in KEYS if key.place == place]
         parts.append("\n".join([f"**{place}**\n", *lines]))
     return "\n\n".join(parts)
 
 
-def shown(names: Collection[str]) -> str:
+def key_caps(names: Collection[str]) -> str:
     """Keys as they stand on a keyboard."""
     upper = (name.upper() if len(name) == 1 else name for name in names)
     return " ".join(f"`{WORDS.get(name, name)}`" for name in upper)

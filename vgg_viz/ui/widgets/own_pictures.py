@@ -12,7 +12,7 @@ import streamlit as st
 from vgg_viz.image_io.limits import MAX_MEGABYTES
 from vgg_viz.image_io.picture import FITS, Fit, Picture
 from vgg_viz.ui.widgets import picture_chooser, uploads
-from vgg_viz.ui.widgets.picture_chooser import UPLOADED, Look, Own
+from vgg_viz.ui.widgets.picture_chooser import UPLOADED, OwnPicture, PictureOptions
 from vgg_viz.ui.widgets.text_blocks import escape
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class File(Protocol):
 
 
 @dataclass(frozen=True)
-class Small:
+class StoredPicture:
     """A picture, kept as small as can be without loss; ``notes`` say what was made of it."""
 
     title: str
@@ -59,12 +59,14 @@ class Small:
         title, digest = self.title, self.digests[fit]
         return Picture(title, title, pixels, png(pixels), digest, fit, self.notes)
 
-    def as_own(self) -> Own:
+    def as_own(self) -> OwnPicture:
         """The same as the visitor's one picture."""
-        return Own(self.title, {Look(fit, as_stored=False): self.open(fit) for fit in FITS})
+        return OwnPicture(
+            self.title, {PictureOptions(fit, as_stored=False): self.open(fit) for fit in FITS}
+        )
 
 
-def kept() -> Sequence[Small]:
+def stored() -> Sequence[StoredPicture]:
     """The visitor's pictures, as they came."""
     return tuple(st.session_state.get(KEPT, ()))
 
@@ -81,13 +83,13 @@ def choose() -> None:
     )
     uploads.warn("several")
     if given:
-        take(given)
+        add(given)
         # The next ones come in another widget, so that Streamlit lets go of these files.
         st.session_state[COUNT] = count + 1
         st.rerun()
     if st.session_state.get(PROBLEM):
         st.error(escape(st.session_state[PROBLEM]), icon=":material/broken_image:")
-    pictures = kept()
+    pictures = stored()
     if pictures:
         one = len(pictures) == 1
         what, them = ("One picture", "it") if one else (f"{len(pictures)} pictures", "them")
@@ -100,7 +102,7 @@ def choose() -> None:
         )
 
 
-def take(given: Sequence[File]) -> None:
+def add(given: Sequence[File]) -> None:
     """Keep what is a picture of these files, as far as there is room, and say what was not.
 
     A run that ends on the way, since the visitor has gone on, has kept what it came to: the next
@@ -115,7 +117,7 @@ def take(given: Sequence[File]) -> None:
         if file.file_id in seen:
             continue
         try:
-            seen[file.file_id] = keep(small(file.name, file.getvalue())) if room() else "left"
+            seen[file.file_id] = keep(compressed(file.name, file.getvalue())) if room() else "left"
         except PictureError:
             seen[file.file_id] = "broken"
     slot.empty()
@@ -125,12 +127,12 @@ def take(given: Sequence[File]) -> None:
 
 def room() -> bool:
     """Whether there is room for one more."""
-    return len(kept()) < MOST
+    return len(stored()) < MOST
 
 
-def keep(picture: Small) -> str:
+def keep(picture: StoredPicture) -> str:
     """Keep a picture with the others if there is room; the same one twice is one."""
-    others = kept()
+    others = stored()
     if any(one.digests == picture.digests for one in others):
         return "kept"
     if sum(one.size for one in others) + picture.size > MOST_BYTES:
@@ -139,11 +141,11 @@ def keep(picture: Small) -> str:
     return "kept"
 
 
-def keep_own() -> None:
+def store_own_picture() -> None:
     """Keep the visitor's one picture with these, as far as there is room, before another one."""
-    own = picture_chooser.owned("picture")
+    own = picture_chooser.own_picture("picture")
     if own and room():
-        looks = {fit: own.open(Look(fit, as_stored=False)) for fit in FITS}
+        looks = {fit: own.open(PictureOptions(fit, as_stored=False)) for fit in FITS}
         keep(small_of(own.title, looks))
 
 
@@ -176,7 +178,7 @@ def sentences(given: Sequence[File], fates: Sequence[str]) -> Iterator[str]:
         )
 
 
-def small(name: str, data: bytes) -> Small:
+def compressed(name: str, data: bytes) -> StoredPicture:
     """A photo file's bytes, decoded once, as they are kept.
 
     Raises:
@@ -185,16 +187,16 @@ def small(name: str, data: bytes) -> Small:
     from vgg_viz.image_io.images import read_picture
 
     photograph, title = read_picture(data), title_of(name)
-    looks = [Look(fit, as_stored=False) for fit in FITS]
+    looks = [PictureOptions(fit, as_stored=False) for fit in FITS]
     return small_of(
         title,
         {look.fit: picture_chooser.picture_of(photograph, title, title, look) for look in looks},
     )
 
 
-def small_of(title: str, pictures: Mapping[Fit, Picture]) -> Small:
+def small_of(title: str, pictures: Mapping[Fit, Picture]) -> StoredPicture:
     """A picture, in both fits, as it is kept."""
-    return Small(
+    return StoredPicture(
         title,
         {fit: packed(picture.pixels) for fit, picture in pictures.items()},
         {fit: picture.digest for fit, picture in pictures.items()},

@@ -56,7 +56,7 @@ STORED_HELP = (
 )
 
 
-class Look(NamedTuple):
+class PictureOptions(NamedTuple):
     """How a picture is brought to its size, and whether its values stay as they are stored."""
 
     fit: Fit
@@ -73,17 +73,17 @@ class PictureFile:
     read: Callable[[], bytes]
 
 
-class Own:
+class OwnPicture:
     """A picture that a visitor gave, kept as long as they stay: small, and none of its file."""
 
-    def __init__(self, title: str, made: Mapping[Look, Picture]) -> None:
+    def __init__(self, title: str, made: Mapping[PictureOptions, Picture]) -> None:
         """Keep the picture with each of these looks, both fits among them."""
         self.title, self._made = title, made
         self.stretchable = any(look.as_stored for look in made)
-        self.thumbnail = thumbnail(made[Look("crop", as_stored=False)].pixels)
+        self.thumbnail = thumbnail(made[PictureOptions("crop", as_stored=False)].pixels)
 
     @classmethod
-    def of_file(cls, title: str, data: bytes) -> Own:
+    def of_file(cls, title: str, data: bytes) -> OwnPicture:
         """Decode a file's bytes, once for all looks.
 
         Raises:
@@ -92,12 +92,12 @@ class Own:
         from vgg_viz.image_io.images import read_picture
 
         photograph = read_picture(data)
-        looks = [Look(*look) for look in product(FITS, {False, photograph.stretchable})]
+        looks = [PictureOptions(*look) for look in product(FITS, {False, photograph.stretchable})]
         return cls(title, {look: picture_of(photograph, title, title, look) for look in looks})
 
-    def open(self, look: Look) -> Picture:
+    def open(self, look: PictureOptions) -> Picture:
         """The picture with that look."""
-        return self._made[Look(look.fit, look.as_stored and self.stretchable)]
+        return self._made[PictureOptions(look.fit, look.as_stored and self.stretchable)]
 
 
 def choose_other(beside: Picture) -> Picture:
@@ -105,7 +105,7 @@ def choose_other(beside: Picture) -> Picture:
     choice = controls.one_of_many("The other picture", "other", PICTURES)
     if choice == OWN:
         take_own("other", "Your other picture", cameras=False)
-    other = load(choice, look(), "other")
+    other = load(choice, options(), "other")
     if other.stretchable and not beside.stretchable:  # else the switch is there already
         choose_as_stored()
     return other
@@ -131,7 +131,7 @@ def choose() -> Picture:
         take_own("picture", "Your picture")
     controls.one_of("Size", "fit", FITS, help_text=FIT_HELP)
     with message:
-        picture = load(choice, look(), "picture")
+        picture = load(choice, options(), "picture")
     if picture.stretchable:
         choose_as_stored()
     st.image(picture.png, output_format="PNG", width="stretch", alt=picture.alt)
@@ -140,9 +140,9 @@ def choose() -> Picture:
     return picture
 
 
-def look() -> Look:
+def options() -> PictureOptions:
     """The look that is chosen for all pictures."""
-    return Look(state.choice("fit", FITS), state.is_on("stored"))
+    return PictureOptions(state.choice("fit", FITS), state.is_on("stored"))
 
 
 def choose_as_stored() -> None:
@@ -153,10 +153,10 @@ def choose_as_stored() -> None:
 def current() -> Picture:
     """The picture that the page shows, as its controls found it last."""
     first = partial(open_file, default_file("picture"))
-    return fall_back(st.session_state.get("last_good_picture", first), look(), "picture")
+    return fall_back(st.session_state.get("last_good_picture", first), options(), "picture")
 
 
-def load(choice: str, wanted: Look, key: str) -> Picture:
+def load(choice: str, wanted: PictureOptions, key: str) -> Picture:
     """The chosen picture; on failure say why and keep to the last one that was right.
 
     ``key`` is that of the control with the choice.
@@ -182,19 +182,21 @@ def load(choice: str, wanted: Look, key: str) -> Picture:
     return picture
 
 
-def opener(choice: str, key: str) -> Callable[[Look], Picture] | None:
+def opener(choice: str, key: str) -> Callable[[PictureOptions], Picture] | None:
     """What opens the chosen picture; None where the visitor has given none of their own yet.
 
     Raises:
         DownloadError: it could not be fetched.
     """
     if choice == OWN:
-        own = owned(key)
+        own = own_picture(key)
         return own.open if own else None
     return partial(open_file, robin_file(key) if choice == ROBIN else sample_file(choice))
 
 
-def fall_back(last_good: Callable[[Look], Picture], wanted: Look, key: str) -> Picture:
+def fall_back(
+    last_good: Callable[[PictureOptions], Picture], wanted: PictureOptions, key: str
+) -> Picture:
     """The last picture that was right, or where that is gone as well, the first sample."""
     from vgg_viz.image_io.images import PictureError
 
@@ -207,7 +209,7 @@ def fall_back(last_good: Callable[[Look], Picture], wanted: Look, key: str) -> P
 # -- the visitor's own
 
 
-def owned(key: str) -> Own | None:
+def own_picture(key: str) -> OwnPicture | None:
     """The picture that the visitor gave under that control, if there is one."""
     return st.session_state.get(f"own-{key}")
 
@@ -220,7 +222,7 @@ def take_own(key: str, title: str, *, cameras: bool = True) -> None:
         or controls.one_of("From", "source", SOURCES, label_visibility="collapsed") == "upload"
     ):
         st.file_uploader(
-            "Another photo of yours" if owned(key) else "A photo of yours",
+            "Another photo of yours" if own_picture(key) else "A photo of yours",
             type=UPLOADED,
             max_upload_size=MAX_MEGABYTES,
             key=upload,
@@ -242,7 +244,7 @@ def take_own(key: str, title: str, *, cameras: bool = True) -> None:
     if problem:
         st.error(escape(problem), icon=":material/broken_image:")
     st.caption(own_words(key))
-    if owned(key):
+    if own_picture(key):
         st.button(
             "Remove it",
             key=f"own-remove-{key}",
@@ -254,7 +256,7 @@ def take_own(key: str, title: str, *, cameras: bool = True) -> None:
 
 def own_words(key: str) -> str:
     """Who sees the visitor's picture, and where it has gone if it was there before."""
-    if owned(key) or state.was_chosen(key):
+    if own_picture(key) or state.was_chosen(key):
         return "It stays with you: nobody else sees it, and a link to this page does not carry it."
     return (
         "A picture of one’s own is not part of a link, and is gone when the page is loaded anew or "
@@ -271,14 +273,14 @@ def take(key: str, widget: str, title: str) -> None:
         return
     st.session_state.pop(f"own-problem-{key}", None)
     try:
-        st.session_state[f"own-{key}"] = Own.of_file(title, given.getvalue())
+        st.session_state[f"own-{key}"] = OwnPicture.of_file(title, given.getvalue())
     except PictureError as error:
         st.session_state[f"own-problem-{key}"] = str(error)
     # The next upload is another widget, so that Streamlit lets go of this one's file.
     st.session_state[f"own-count-{key}"] = st.session_state.get(f"own-count-{key}", 0) + 1
 
 
-def give(key: str, own: Own) -> None:
+def set_own_picture(key: str, own: OwnPicture) -> None:
     """Take a picture for the visitor's own that they gave elsewhere on the page."""
     st.session_state[f"own-{key}"] = own
 
@@ -305,7 +307,7 @@ def default_file(key: str) -> PictureFile:
     return sample_file(FIELDS[key].default)
 
 
-def open_file(file: PictureFile, wanted: Look) -> Picture:
+def open_file(file: PictureFile, wanted: PictureOptions) -> Picture:
     """Decode a picture file.
 
     Raises:
@@ -326,11 +328,11 @@ def decoded(
     """
     from vgg_viz.image_io.images import read_picture
 
-    made = picture_of(read_picture(_read()), "", "", Look(fit, as_stored=False))
+    made = picture_of(read_picture(_read()), "", "", PictureOptions(fit, as_stored=False))
     return made.pixels, made.png, made.digest, made.notes
 
 
-def picture_of(photograph: Photograph, title: str, alt: str, look: Look) -> Picture:
+def picture_of(photograph: Photograph, title: str, alt: str, look: PictureOptions) -> Picture:
     """A decoded photograph with that look."""
     from vgg_viz.export.mosaic import png
     from vgg_viz.image_io.images import digest
@@ -413,7 +415,7 @@ def thumbnail_styles() -> str:
 
 def own_thumbnail_style() -> str:
     """The same for the visitor's own picture, if there is one."""
-    own = owned("picture")
+    own = own_picture("picture")
     return f"<style>{thumbnail_style(OWN, 'png', own.thumbnail)}</style>" if own else ""
 
 

@@ -46,10 +46,10 @@ def imported(module: str, names: str) -> str:
     return f"const {{ {names} }} = (() => {{\n{scope}\nreturn {{ {names} }};\n}})();"
 
 
-def mount(name: str, key: str, payload: bytes, on_pick: Callable[[], None] | None = None) -> None:
+def mount(name: str, key: str, data: bytes, on_pick: Callable[[], None] | None = None) -> None:
     """Show a component; ``on_pick`` is called when the visitor picks something in it."""
     calls = {"on_picked_change": on_pick} if on_pick else {}
-    registered(name)(key=key, data=payload, **calls)
+    registered(name)(key=key, data=data, **calls)
 
 
 def pack(header: Mapping[str, Any], *parts: bytes) -> bytes:

@@ -117,7 +117,7 @@ class Mosaic {
     this.select(window.vggVizSelected);
     // Under a pointer that rests, or where the keyboard is, there is another map now.
     const pointed = this.hovered ?? null;
-    const place = header.places > Math.max(this.place?.row, this.place?.column) ? this.place : null;
+    const place = header.positions > Math.max(this.place?.row, this.place?.column) ? this.place : null;
     if (pointed !== null) this.hover(pointed < this.count ? pointed : null, place);
     this.name(this.current);
   }
@@ -160,7 +160,7 @@ class Mosaic {
     const box = this.canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     const tile = tileAt(this.layout, x, y);
-    return [tile, tile === null ? null : placeAt(this.layout, tile, this.header.places, x, y)];
+    return [tile, tile === null ? null : placeAt(this.layout, tile, this.header.positions, x, y)];
   }
 
   // --- drawing ---------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ class Mosaic {
     this.pointed.hidden = !this.place || tile === null || tile >= this.count;
     if (this.pointed.hidden || !this.layout) return;
     const [left, top] = corner(this.layout, tile);
-    const box = placeBox(this.layout, this.header.places, this.place);
+    const box = placeBox(this.layout, this.header.positions, this.place);
     const size = `${box.side}px`;
     const corners = { left: `${left + box.left}px`, top: `${top + box.top}px` };
     Object.assign(this.pointed.style, { ...corners, width: size, height: size });
@@ -273,7 +273,7 @@ class Mosaic {
   click(event) {
     this.choose(this.at(event)[0]);
     // A finger leaves when it is lifted: what it pointed at stays to be read.
-    if (this.header?.places) this.point(event);
+    if (this.header?.positions) this.point(event);
   }
 
   hover(tile, place = null) {
@@ -302,7 +302,7 @@ class Mosaic {
   }
 
   valueAt(tile, place) {
-    const value = figure(this.values[indexOf(this.header.places, tile, place)]);
+    const value = figure(this.values[indexOf(this.header.positions, tile, place)]);
     return `Row ${place.row + 1}, column ${place.column + 1}: ${value}`;
   }
 
@@ -332,7 +332,7 @@ class Mosaic {
   // From place to place within the tile where the keyboard is.
   walk(step) {
     const from = this.hovered === this.current ? this.place : null;
-    const place = placeBeside(from, step, this.header.places);
+    const place = placeBeside(from, step, this.header.positions);
     this.byKeyboard = true;
     this.hover(this.current, place);
     this.announced.textContent = this.valueAt(this.current, place);
@@ -371,7 +371,7 @@ class Mosaic {
     if (event.key === "Enter" || event.key === " ") this.choose(this.current);
     else if (event.key === "Escape") this.grid.blur();
     else if (event.key in ends) this.focus(ends[event.key]);
-    else if (event.key in steps && event.shiftKey && this.header.places) this.walk(steps[event.key]);
+    else if (event.key in steps && event.shiftKey && this.header.positions) this.walk(steps[event.key]);
     else if (event.key in steps) {
       const [down, across] = steps[event.key];
       const tile = this.current + down * columns + across;
