@@ -33,7 +33,7 @@ pytestmark = pytest.mark.browser
 
 CLASSES = "view=prediction&important_maps=4"
 TRIES = 3
-ANSWERED = "What speaks for"
+ANSWERED = "Evidence for"
 MARKED = "*a* `b` <b>c</b> [d](e) $f$ $g$ :red[h] ~~i~~"  # as a class may be called
 
 
@@ -138,16 +138,16 @@ def test_names_come_later_and_a_file_that_was_cut_ends_nothing(open_page, tmp_pa
     environment = {"VGG_VIZ_WEIGHTS": str(weights), "VGG_VIZ_CLASS_NAMES": str(names)}
     with running_app(tmp_path / "log", **environment) as address:
         page = open_page(f"{CLASSES}&class=7", address)
-        expect(page.locator("h3").first).to_have_text("What speaks for class 7")
+        expect(page.locator("h3").first).to_have_text("Evidence for class 7")
         page.get_by_text("The classes are told by number: their names could not be had").click()
         expect(page.get_by_test_id("stMain")).to_contain_text(
             "The file names.txt, named by VGG_VIZ_CLASS_NAMES, was not taken: No such file"
         )
         names.write_bytes(host_list().replace(b"made_up_7\n", f"{MARKED}\n".encode()))
         page.get_by_role("button", name="Retry").click()
-        expect(page.locator("h3").first).to_have_text(f"What speaks for {MARKED}")
+        expect(page.locator("h3").first).to_have_text(f"Evidence for {MARKED}")
         caption = page.get_by_test_id("stMain").get_by_test_id("stCaptionContainer").nth(1)
-        expect(caption).to_contain_text(f"What speaks for {MARKED}, before")
+        expect(caption).to_contain_text(f"Evidence for {MARKED}, before")
         expect(page.get_by_text("The classes are told by number")).to_have_count(0)
 
         # It is mapped: reading beyond its new end would end the process.

@@ -1,4 +1,4 @@
-"""Classes, as visitors use it: what is clicked is answered, for every hand and on every screen."""
+"""The Prediction view in a browser: by pointer and by keyboard, on every screen."""
 
 import re
 from pathlib import Path
@@ -31,38 +31,38 @@ def tip(page: Page, name: str) -> Locator:
     return page.locator(f".st-key-{name} .tip")
 
 
-def said(page: Page) -> dict[str, object]:
-    """What the address says."""
+def link_values(page: Page) -> dict[str, object]:
+    """Return the values of the page's link."""
     return links.read(page.url)
 
 
 def evidence(page: Page, of: str = "", name: str = "evidence-0") -> list[float]:
-    """The values that the evidence for that class is drawn of, as the page has them."""
+    """Return the values of the evidence for that class, as the page holds them."""
     mosaic = grid(page, name)
-    expect(mosaic).to_have_attribute("aria-label", re.compile(rf"speaks for {of}\b"))
+    expect(mosaic).to_have_attribute("aria-label", re.compile(rf"Evidence for {of}\b"))
     return mosaic.evaluate("(grid) => [...grid.getRootNode().mosaic.values]")
 
 
 def number_of(row: Locator) -> int:
-    """Which class a row is of, by its last words: "class 285"; in a lecture "made up 285"."""
+    """Return a row's class, from its end: "class 285"; in a lecture "made up 285"."""
     return int(re.search(r"(?:class|made up) (\d+)$", row.inner_text().strip())[1])
 
 
-def look_into(page: Page, row: int) -> int:
-    """Click a row of the list; returns the class."""
+def choose_row(page: Page, row: int) -> int:
+    """Click a row of the list and return its class."""
     number = number_of(rows(page).nth(row))
     rows(page).nth(row).click()
-    expect(heading(page)).to_have_text(re.compile(rf"speaks for made up {number}\b"))
+    expect(heading(page)).to_have_text(re.compile(rf"Evidence for made up {number}\b"))
     settle(page)
     return number
 
 
-def test_a_click_on_a_class_shows_what_speaks_for_it_and_back_the_former(visit):
+def test_click_on_a_class_shows_its_evidence_and_back_returns(visit):
     page = visit(FEW)
     before, first = words(page), f"made up {number_of(rows(page).nth(0))}"
     values = evidence(page, first)
-    number = look_into(page, 2)
-    assert said(page)["class"] == number
+    number = choose_row(page, 2)
+    assert link_values(page)["class"] == number
     expect(rows(page).nth(2)).to_have_attribute("aria-pressed", "true")
     expect(rows(page).nth(0)).to_have_attribute("aria-pressed", "false")
     assert evidence(page, f"made up {number}") != values
@@ -72,7 +72,7 @@ def test_a_click_on_a_class_shows_what_speaks_for_it_and_back_the_former(visit):
     expect(rows(page).nth(0)).to_have_attribute("aria-pressed", "true")
 
 
-def test_by_keyboard_alone_a_class_is_chosen_and_the_focus_stays(visit):
+def test_class_is_chosen_by_keyboard_and_keeps_the_focus(visit):
     page = visit(FEW)
     page.get_by_role("radio", name="Classes").focus()
     for _ in range(20):
@@ -84,20 +84,20 @@ def test_by_keyboard_alone_a_class_is_chosen_and_the_focus_stays(visit):
     for row, key in ((1, "Enter"), (2, "Space")):
         number = number_of(rows(page).nth(row))
         page.keyboard.press(key)
-        expect(heading(page)).to_have_text(re.compile(rf"speaks for made up {number}\b"))
+        expect(heading(page)).to_have_text(re.compile(rf"Evidence for made up {number}\b"))
         settle(page)
-        assert said(page)["class"] == number
+        assert link_values(page)["class"] == number
         expect(rows(page).nth(row)).to_be_focused()
         page.keyboard.press("Tab")
 
 
-def test_a_map_that_counts_leads_to_its_strongest_place_and_back_to_the_classes(visit):
+def test_important_map_leads_to_its_maximum_and_back(visit):
     page = visit(f"{FEW}&class=7")
     before = words(page)
-    counting = grid(page, "counting-0")
-    counting.hover(position={"x": 300, "y": 120})
-    told = re.match(r"(\d+) · \+.*\nmin .* max (\S+)\n", tip(page, "counting-0").inner_text())
-    counting.click(position={"x": 300, "y": 120})
+    important = grid(page, "important-maps-0")
+    important.hover(position={"x": 300, "y": 120})
+    told = re.match(r"(\d+) · \+.*\nmin .* max (\S+)\n", tip(page, "important-maps-0").inner_text())
+    important.click(position={"x": 300, "y": 120})
     expect(page.locator("h2")).to_have_text(["Feature maps of block5_conv4"])
     settle(page)
     fields = [page.get_by_role("spinbutton", name=name) for name in ("Map", "Row", "Column")]
@@ -119,22 +119,22 @@ def test_a_map_that_counts_leads_to_its_strongest_place_and_back_to_the_classes(
     wait_for_words(page, before)
 
 
-def test_a_link_shows_another_visitor_the_same(visit, open_page):
+def test_link_shows_another_viewer_the_same(visit, open_page):
     page = visit(f"{FEW}&against=3&evidence=hirescam")
-    number = look_into(page, 1)
-    expect(heading(page)).to_have_text(f"What speaks for made up {number} rather than made up 3")
+    number = choose_row(page, 1)
+    expect(heading(page)).to_have_text(f"Evidence for made up {number} rather than made up 3")
     other = open_page(page.url.split("?")[1])
     wait_for_words(other, words(page))
     assert evidence(other) == evidence(page)
     assert len(evidence(page)) == 3 * PLACES**2
 
 
-def test_two_pictures_stand_beside_each_other_for_the_same_class(visit):
+def test_two_images_are_compared_for_one_class(visit):
     page = visit(f"{FEW}&compare=picture&other=Raccoon")
     row = page.locator(".st-key-classes-1 button[aria-pressed=false]").last
     number = number_of(row)
     row.click()
-    expect(heading(page)).to_have_text(f"What speaks for made up {number}")
+    expect(heading(page)).to_have_text(f"Evidence for made up {number}")
     settle(page)
     for index in (0, 1):
         chosen = page.locator(f".st-key-classes-{index} [aria-pressed=true]")
@@ -146,7 +146,7 @@ def test_two_pictures_stand_beside_each_other_for_the_same_class(visit):
     assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
 
 
-def test_pointing_at_a_place_tells_its_value_as_the_exported_file_has_it(open_page):
+def test_tooltip_shows_the_exported_value_of_a_position(open_page):
     page = open_page(f"{FEW}&class=7&against=3&evidence=gradcam")
     page.locator(".st-key-export-evidence-0").get_by_role("button").first.click()
     with page.expect_download() as download:
@@ -199,12 +199,12 @@ WIDER = """() => {
 def test_nothing_is_wider_than_the_page(open_page, screen, lecture):
     query = f"{FEW}&class=7&against=3&evidence=all&lecture={lecture}"
     page = open_page(query, **SCREENS[screen])
-    for name in ("evidence-0", "counting-0"):
+    for name in ("evidence-0", "important-maps-0"):
         grid(page, name)
     assert page.evaluate(WIDER) == []
 
 
-def test_a_lecture_has_the_answer_and_its_evidence_on_one_screen(visit):
+def test_lecture_shows_prediction_and_evidence_on_one_screen(visit):
     page = visit(f"{FEW}&lecture=true&classes=5")
     listening(page)
     for thing in (grid(page, "evidence-0").locator("canvas"), rows(page).last):
@@ -215,10 +215,10 @@ def test_a_lecture_has_the_answer_and_its_evidence_on_one_screen(visit):
     settle(page)
     expect(rows(page).nth(1)).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("l")
-    expect(heading(page)).to_have_text(f"What speaks for made up {number}")
+    expect(heading(page)).to_have_text(f"Evidence for made up {number}")
 
 
-def test_a_long_list_leaves_a_lectures_evidence_where_it_is(visit):
+def test_long_class_list_does_not_move_a_lectures_evidence(visit):
     boxes = []
     for count in (5, 20):
         page = visit(f"{FEW}&lecture=true&classes={count}")

@@ -171,7 +171,7 @@ BY_CONTROL = {
     "recipe": (MADE, radio("Plain pixels"), "plain"),
     "seed": (MADE, fill("Seed", "3"), 3),
     "paste": (f"{MADE}&channel=2", switch("Paste it into my picture"), True),
-    "answers": ("view=prediction&important_maps=4", slide("Number of classes", "ArrowRight"), 6),
+    "classes": ("view=prediction&important_maps=4", slide("Number of classes", "ArrowRight"), 6),
     "class": (
         "view=prediction&important_maps=4",
         option("Evidence for", "made up 3 · n90000003 · class 3"),
@@ -179,16 +179,20 @@ BY_CONTROL = {
     ),
     "against": (
         "view=prediction&important_maps=4",
-        option("rather than", "made up 4 · n90000004 · class 4"),
+        option("Rather than", "made up 4 · n90000004 · class 4"),
         4,
     ),
-    "evidence": ("view=prediction&important_maps=4", option("Evidence by", "Grad-CAM"), "gradcam"),
+    "evidence": (
+        "view=prediction&important_maps=4",
+        option("Evidence method", "Grad-CAM"),
+        "gradcam",
+    ),
     "important_maps": (
         "view=prediction&important_maps=4",
-        slide("Maps that count", "ArrowRight"),
+        slide("Most important maps", "ArrowRight"),
         5,
     ),
-    "side": ("view=prediction&important_maps=4", radio("Against it"), "against"),
+    "side": ("view=prediction&important_maps=4", radio("Against"), "against"),
     "lecture": ("view=maps&maps=4", button("Lecture mode"), True),
     "tour": ("view=maps&maps=4", button("Tour"), 1),
     "answer": ("tour=2", button("Answer"), True),

@@ -1,4 +1,4 @@
-"""The Classes view: the answer, what speaks for a class, and the maps that count."""
+"""The Prediction view: classes, evidence and important maps against a direct computation."""
 
 import io
 from functools import cache
@@ -18,7 +18,7 @@ from vgg_viz.option import resolve
 from vgg_viz.ui.widgets.text_blocks import escape
 
 LAST = "block5_conv4"
-CLASSES = {"view": "Classes"}
+PREDICTION = {"view": "prediction"}
 
 
 def listed(page, name="classes-0"):
@@ -26,21 +26,21 @@ def listed(page, name="classes-0"):
 
 
 def evidence_of(page, name="evidence-0"):
-    """The header of the evidence, and its values, float32 (n, 14, 14)."""
+    """Return the header of the evidence and its values, float32 (n, 14, 14)."""
     header, rest = unpacked(payloads(page)[name])
     values = rest[sum(header["parts"][:2]) :]
     return header, np.frombuffer(values, "<f4").reshape(-1, 14, 14)
 
 
 @cache
-def answered(truth: Truth, **other: str) -> tuple[np.ndarray, Prediction]:
+def predicted(truth: Truth, **other: str) -> tuple[np.ndarray, Prediction]:
     maps = truth.maps(LAST, **other)
     return maps, evidence.predict(UntrainedDense(19), maps)
 
 
-def test_the_most_likely_classes_stand_with_probability_and_logit(truth):
-    _, found = answered(truth)
-    rows = listed(open_page(**CLASSES, answers="7"))
+def test_most_likely_classes_are_listed_with_probability_and_logit(truth):
+    _, found = predicted(truth)
+    rows = listed(open_page(**PREDICTION, classes="7"))
     order = np.argsort(-found.logits)[:7]
     assert [row["number"] for row in rows] == order.tolist()
     shares = [row["share"] for row in rows]
@@ -49,24 +49,24 @@ def test_the_most_likely_classes_stand_with_probability_and_logit(truth):
     assert [row["chosen"] for row in rows] == [True] + 6 * [False]
 
 
-def test_a_chosen_class_is_listed_wherever_it_stands(truth):
-    _, found = answered(truth)
+def test_chosen_class_is_listed_however_unlikely(truth):
+    _, found = predicted(truth)
     least = int(found.logits.argmin())
-    rows = listed(open_page(**CLASSES, **{"class": str(least)}))
+    rows = listed(open_page(**PREDICTION, **{"class": str(least)}))
     assert [row["number"] for row in rows][5:] == [least]
     assert rows[5]["chosen"]
     assert rows[5]["probability"] == "< 0.1%"
 
 
-def test_a_lecture_has_room_for_names_alone_and_for_more_where_two_are_the_same():
-    rows = listed(open_page(**CLASSES, lecture="true", **{"class": "134"}))
+def test_lecture_shows_wordnet_id_only_for_ambiguous_names():
+    rows = listed(open_page(**PREDICTION, lecture="true", **{"class": "134"}))
     assert {row["name"]: row["detail"] for row in rows}["crane"] == "n02012849 · class 134"
     assert [row["detail"] for row in rows if row["name"] != "crane"] == 5 * [""]
 
 
 @pytest.mark.parametrize("method", EVIDENCE_METHODS)
-def test_evidence_is_that_of_the_method(truth, method):
-    maps, found = answered(truth)
+def test_evidence_equals_the_methods_own_result(truth, method):
+    maps, found = predicted(truth)
     dense = UntrainedDense(19)
     gradients = evidence.logit_gradient(dense, maps, found, 7).values
     function = EVIDENCE_METHODS[method].function
@@ -75,30 +75,30 @@ def test_evidence_is_that_of_the_method(truth, method):
         if function
         else evidence.logit_drop_by_position(dense, maps)[:, :, 7]
     )
-    page = open_page(**CLASSES, **{"class": "7"}, evidence=method)
+    page = open_page(**PREDICTION, **{"class": "7"}, evidence=method)
     header, values = evidence_of(page)
     np.testing.assert_allclose(values[0], expected, atol=1e-4 * np.abs(expected).max())
     assert header["titles"] == ["made up 7"]
 
 
-def test_two_classes_stand_beside_their_difference(truth):
-    page = open_page(**CLASSES, **{"class": "7"}, against="3", evidence="All four")
+def test_two_classes_are_shown_beside_their_difference(truth):
+    page = open_page(**PREDICTION, **{"class": "7"}, against="3", evidence="All four")
     header, values = evidence_of(page)
     assert header["heads"] == ["made up 7", "made up 3", "Difference"]
     assert header["titles"][::3] == ["Ablation", "Grad-CAM", "HiResCAM", "LayerCAM"]
     np.testing.assert_allclose(values[2::3], values[::3] - values[1::3], atol=1e-5)
     own = "each method and each difference on its own scale"
     assert any(own in words for words in captions(page))
-    one = open_page(**CLASSES, **{"class": "7"}, against="3")
+    one = open_page(**PREDICTION, **{"class": "7"}, against="3")
     assert evidence_of(one)[0]["titles"] == ["made up 7", "made up 3", "Difference"]
     assert any(own in words for words in captions(one))
-    alone = open_page(**CLASSES, **{"class": "7"})
+    alone = open_page(**PREDICTION, **{"class": "7"})
     assert any("one scale for all tiles" in words for words in captions(alone))
 
 
-def test_a_difference_is_on_a_scale_of_its_own():
-    """So that it is seen where two classes have much in common."""
-    page = open_page(**CLASSES, **{"class": "7"}, against="3", evidence="LayerCAM")
+def test_difference_has_a_scale_of_its_own():
+    """It stays visible where two classes have much in common."""
+    page = open_page(**PREDICTION, **{"class": "7"}, against="3", evidence="LayerCAM")
     header, values = evidence_of(page)
     _, rest = unpacked(payloads(page)["evidence-0"])
     tinted = np.asarray(Image.open(io.BytesIO(rest[: header["parts"][0]])).convert("RGBA"))
@@ -111,64 +111,64 @@ def test_a_difference_is_on_a_scale_of_its_own():
     assert "and each difference on its own scale" in texts(page)
 
 
-def test_places_and_biases_add_up_to_the_logit_on_the_page(truth):
-    _, found = answered(truth)
-    words = texts(open_page(**CLASSES, **{"class": "7"}, evidence="HiResCAM"))
+def test_positions_and_bias_terms_sum_to_the_logit_on_the_page(truth):
+    _, found = predicted(truth)
+    words = texts(open_page(**PREDICTION, **{"class": "7"}, evidence="HiResCAM"))
     logit = figure(float(found.logits[7]))
     assert f"together {logit}; the network's logit is {logit}." in words.replace("\\", "")
 
 
 @pytest.mark.parametrize("side", ["For it", "Against it"])
-def test_the_maps_that_count_are_ranked_by_what_taking_them_away_does(truth, side):
-    maps, _ = answered(truth)
+def test_important_maps_are_ranked_by_their_ablation(truth, side):
+    maps, _ = predicted(truth)
     effects = evidence.logit_drop_by_map(UntrainedDense(19), maps)[:, 7]
     signs = effects if side == "For it" else -effects
-    page = open_page(**CLASSES, **{"class": "7"}, side=side, counting="9")
-    header, _ = unpacked(payloads(page)["counting-0"])
+    page = open_page(**PREDICTION, **{"class": "7"}, side=side, important_maps="9")
+    header, _ = unpacked(payloads(page)["important-maps-0"])
     numbers = (np.argsort(-signs, kind="stable")[:9] + 1).tolist()
     assert header["numbers"] == numbers
     assert header["titles"][0].startswith(f"{numbers[0]} · {'+' if side == 'For it' else '−'}")
 
 
 @pytest.mark.parametrize("kind", COMPARED)
-def test_two_answers_stand_beside_each_other(truth, kind):
+def test_two_predictions_are_shown_side_by_side(truth, kind):
     other = {
         "picture": {"picture": "raccoon"},
         "network": {"network": "untrained"},
         "preprocessing": {"preprocessing": "rgb"},
     }[kind]
-    page = choose(open_page(**CLASSES, other="Raccoon"), "compare", kind)
+    page = choose(open_page(**PREDICTION, other="Raccoon"), "compare", kind)
     for name, (_, found) in {
-        "classes-0": answered(truth),
-        "classes-1": answered(truth, **other),
+        "classes-0": predicted(truth),
+        "classes-1": predicted(truth, **other),
     }.items():
         rows = listed(page, name)[:5]
         assert [row["number"] for row in rows] == found.most_likely(5)
     assert all(f"**{escape(name)}**" in texts(page) for name in COMPARED[kind])
 
 
-def test_a_silent_picture_has_nothing_that_speaks_for_a_class(monkeypatch):
-    """Maps of zeros: no division by nothing, and a sentence."""
+def test_inactive_maps_give_no_evidence(monkeypatch):
+    """With all maps zero, nothing is divided by zero, and the page says so."""
     monkeypatch.setattr(
         "vgg_viz.ui.parts.layer_maps.LayerMaps.values",
         lambda self: np.zeros(self.layer.output_shape[::-1], np.float32),
     )
-    page = open_page(**CLASSES, picture="Coffee", **{"class": "7"}, evidence="All four")
-    assert "nothing here speaks for made up 7" in texts(page)
-    assert "No map speaks for it" in page.info[0].value
+    page = open_page(**PREDICTION, picture="Coffee", **{"class": "7"}, evidence="All four")
+    assert "Grad-CAM finds **no evidence for made up 7**." in texts(page)
+    assert page.info[0].value == "No map is evidence for made up 7."
 
 
-def test_a_class_of_a_link_that_is_none_is_the_likeliest():
-    page = open_page(**CLASSES, **{"class": "1000"})
+def test_invalid_class_in_a_link_falls_back_to_the_most_likely():
+    page = open_page(**PREDICTION, **{"class": "1000"})
     assert page.warning
     assert shown(page, "class") is None
     assert listed(page)[0]["chosen"]
 
 
-def test_an_answer_that_is_no_number_is_a_sentence(monkeypatch):
+def test_overflow_is_reported_in_a_sentence(monkeypatch):
     monkeypatch.setattr(
         UntrainedDense, "bias", lambda self, layer: np.full(layer.units, np.inf, np.float32)
     )
-    page = open_page(**CLASSES, picture="Bricks")
-    assert "no number" in page.warning[0].value
+    page = open_page(**PREDICTION, picture="Bricks")
+    assert "activations overflow float32" in page.warning[0].value
     assert "classes-0" not in payloads(page)

@@ -1,4 +1,4 @@
-"""What a network answers to a picture, and what in its last maps speaks for a class."""
+"""Predictions of a network for one image, and the evidence for its classes."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,20 +27,20 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class ClassTarget:
-    """What evidence is wanted for: a class, and perhaps another one that it is compared with."""
+    """A class whose evidence is shown, and optionally a class to contrast it with."""
 
     chosen: int
     against: int | None = None
 
     @property
     def classes(self) -> list[int]:
-        """The classes' numbers, from 0."""
+        """Numbers of the one or two classes, from 0."""
         return [self.chosen] if self.against is None else [self.chosen, self.against]
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network answers to a picture; fetched when asked for, and never held.
+    """Access to a network's prediction for one image, computed on first use and cached.
 
     ``maps`` are those of the last conv layer.
     """
@@ -50,135 +50,139 @@ class Predictions:
     names: ClassNames
 
     def for_export(self) -> "Predictions":
-        """The same for what is made outside of runs."""
+        """Return a copy for exports, which are not tied to a script run."""
         return replace(self, maps=self.maps.for_export())
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Whose answers these are."""
+        """Cache key: image, preprocessing, network and dense layers."""
         return (*self.maps.key, self.dense.identity)
 
-    def answer(self) -> Prediction:
-        """The logits of all classes."""
-        return self._read("answer", lambda dense: evidence.predict(dense, self.maps.values()))
+    def prediction(self) -> Prediction:
+        """Return the logits of all classes."""
+        return self._cached("logits", lambda dense: evidence.predict(dense, self.maps.values()))
 
     def logit_drop_by_position(self) -> np.ndarray:
-        """What the logits lose without each place, float32 ``(14, 14, 1000)``."""
-        return self._read(
-            "places", lambda dense: evidence.logit_drop_by_position(dense, self.maps.values())
+        """Return how much each logit drops without each position, float32 (14, 14, 1000)."""
+        return self._cached(
+            "positions", lambda dense: evidence.logit_drop_by_position(dense, self.maps.values())
         )
 
     def logit_drop_by_map(self) -> np.ndarray:
-        """What the logits lose without each map, float32 ``(512, 1000)``."""
-        return self._read(
+        """Return how much each logit drops without each map, float32 (512, 1000)."""
+        return self._cached(
             "maps", lambda dense: evidence.logit_drop_by_map(dense, self.maps.values())
         )
 
     def gradient(self, class_index: int) -> LogitGradient:
-        """How the class's logit changes with the maps."""
-        found = self.answer()
-        return self._read(
+        """Return the gradient of a class's logit with respect to the maps."""
+        prediction = self.prediction()
+        return self._cached(
             ("gradient", class_index),
-            lambda dense: evidence.logit_gradient(dense, self.maps.values(), found, class_index),
+            lambda dense: evidence.logit_gradient(
+                dense, self.maps.values(), prediction, class_index
+            ),
         )
 
     def evidence(self, method: str, class_index: int) -> np.ndarray:
-        """How much each place speaks for a class, float32 (14, 14)."""
+        """Return the evidence for a class at each position, float32 (14, 14)."""
         function = EVIDENCE_METHODS[method].function
-        if not function:
+        if not function:  # ablation needs no gradient
             return self.logit_drop_by_position()[:, :, class_index]
         gradients = self.gradient(class_index).values
         evidence_map: np.ndarray = resolve(function)(self.maps.values(), gradients)
         return evidence_map
 
-    def effects(self, subject: ClassTarget) -> np.ndarray:
-        """How much each map speaks for a class, or for it rather than for another; (512,)."""
-        lost = self.logit_drop_by_map()
-        effects: np.ndarray = lost[:, subject.chosen]
-        return effects if subject.against is None else effects - lost[:, subject.against]
+    def map_effects(self, target: ClassTarget) -> np.ndarray:
+        """Return each map's effect on the class's logit, float32 (512,).
 
-    def evidence_by(self, method: str, subject: ClassTarget) -> Grid:
-        """The evidence for a class over the photograph, on a scale around zero.
-
-        Where there is another class, its evidence on the same scale, and the difference on one of
-        its own: two classes may have much in common.
+        With a class to contrast, return the effect on the difference of the two logits.
         """
-        tiles = [self.evidence(method, index) for index in subject.classes]
-        names = [self.names.name(index) for index in subject.classes]
-        if subject.against is not None:
+        drops = self.logit_drop_by_map()
+        effects: np.ndarray = drops[:, target.chosen]
+        return effects if target.against is None else effects - drops[:, target.against]
+
+    def evidence_by(self, method: str, target: ClassTarget) -> Grid:
+        """Return the evidence by one method as a heatmap overlay, on a scale around zero.
+
+        Two classes share a scale. Their difference has its own, since it may be much smaller.
+        """
+        tiles = [self.evidence(method, index) for index in target.classes]
+        titles = [self.names.name(index) for index in target.classes]
+        if target.against is not None:
             tiles.append(tiles[0] - tiles[1])
-            names.append("Difference")
+            titles.append("Difference")
         values = np.stack(tiles)
         largest = np.abs(values).max(axis=(1, 2))
-        classes_largest = float(largest[: len(subject.classes)].max())
-        largest[: len(subject.classes)] = classes_largest
+        of_classes = float(largest[: len(target.classes)].max())
+        largest[: len(target.classes)] = of_classes
         return Grid(
             values,
-            names,
+            titles,
             range(1, len(tiles) + 1),
-            ("evidence", *self.key, method, *subject.classes),
-            self.evidence_words([method], subject),
+            ("evidence", *self.key, method, *target.classes),
+            self.evidence_caption([method], target),
             name=method,
             heading=EVIDENCE[method].label,
             columns=len(tiles),
             axes={"tile": range(1, len(tiles) + 1)},
-            value_range=Span(-classes_largest, classes_largest),
-            appearance=Appearance("layer" if subject.against is None else "pair", DIVERGING),
+            value_range=Span(-of_classes, of_classes),
+            appearance=Appearance("layer" if target.against is None else "pair", DIVERGING),
             rectified=False,
             pair=(-largest, largest),
             photograph=self.maps.picture.pixels,
         )
 
-    def evidence_run(self, method: str, subject: ClassTarget) -> EvidenceRun:
-        """How a script of one's own makes the same array."""
+    def evidence_run(self, method: str, target: ClassTarget) -> EvidenceRun:
+        """Return the parameters of a Keras script that reproduces this array."""
         return EvidenceRun(
             method,
             script_network(self.maps.network.weights),
             self.maps.preprocessing,
             self.maps.picture.pixels,
             method,
-            subject.classes,
-            difference=subject.against is not None,
+            target.classes,
+            difference=target.against is not None,
         )
 
-    def counting(self, subject: ClassTarget, side: Side, count: int) -> list[int]:
-        """The numbers, from 1, of the maps that speak most for a class, or most against it."""
-        effects = self.effects(subject)
-        signs = effects if side == "for" else -effects
-        order = np.argsort(-signs, kind="stable")[:count]
-        return [int(index) + 1 for index in order if signs[index] > 0]
+    def important_maps(self, target: ClassTarget, side: Side, count: int) -> list[int]:
+        """Return the numbers, from 1, of the maps with the strongest evidence on one side."""
+        effects = self.map_effects(target)
+        signed_effects = effects if side == "for" else -effects
+        order = np.argsort(-signed_effects, kind="stable")[:count]
+        return [int(index) + 1 for index in order if signed_effects[index] > 0]
 
-    def counting_grid(
-        self, subject: ClassTarget, side: Side, numbers: Sequence[int], columns: int = 0
+    def important_maps_grid(
+        self, target: ClassTarget, side: Side, numbers: Sequence[int], columns: int = 0
     ) -> Grid:
-        """These maps as tiles, with what each of them does to the class."""
-        effects = self.effects(subject)
-        grid = self.maps.grid(numbers)
-        of = f"{len(numbers)} of {self.maps.layer.filters} maps"
-        words = f"{of}: number, and what is lost without it of the logit of {self.words(subject)}"
+        """Return these maps as tiles, each titled with its effect on the logit."""
+        effects = self.map_effects(target)
+        shown = f"{len(numbers)} of {self.maps.layer.filters} maps"
         return replace(
-            grid,
+            self.maps.grid(numbers),
             titles=[f"{number} · {signed(float(effects[number - 1]))}" for number in numbers],
-            key=("important_maps", *self.key, tuple(numbers), *subject.classes, side),
-            caption=self.caption(words),
+            key=("important_maps", *self.key, tuple(numbers), *target.classes, side),
+            caption=self.caption(
+                f"{shown}: number, and how much the logit of {self.label(target)} drops without it"
+            ),
             columns=columns,
         )
 
     def peaks(self, numbers: Sequence[int]) -> Mapping[int, Position]:
-        """Where each of these maps is strongest, row and column from 0."""
+        """Return the position of each map's maximum, row and column from 0, by map number."""
         values = self.maps.values()
-        found = {}
+        positions = {}
         for number in numbers:
             row, column = np.unravel_index(values[number - 1].argmax(), values.shape[1:])
-            found[number] = (int(row), int(column))
-        return found
+            positions[number] = (int(row), int(column))
+        return positions
 
-    def evidence_grid(self, methods: Sequence[str], subject: ClassTarget) -> Grid:
-        """The evidence by all of these methods in one grid, a row a method."""
-        grids = [self.evidence_by(method, subject) for method in methods]
+    def evidence_grid(self, methods: Sequence[str], target: ClassTarget) -> Grid:
+        """Return the evidence by several methods in one grid, one row per method."""
+        grids = [self.evidence_by(method, target) for method in methods]
         if len(grids) == 1:
             return grids[0]
-        # Each method has units of its own.
+        # Each method has its own units.
         largest = np.concatenate([grid.pair[1] for grid in grids if grid.pair])
         return replace(
             grids[0],
@@ -186,35 +190,35 @@ class Predictions:
             titles=[grid.heading for grid in grids for _ in grid.titles],
             numbers=range(1, sum(len(grid.titles) for grid in grids) + 1),
             key=tuple(grid.key for grid in grids),
-            # Of one class alone, four methods are a square.
-            columns=grids[0].columns if subject.against is not None else 0,
+            # The tiles of a single class are laid out near-square.
+            columns=grids[0].columns if target.against is not None else 0,
             appearance=Appearance("pair", DIVERGING),
             pair=(-largest, largest),
-            caption=self.evidence_words(methods, subject),
+            caption=self.evidence_caption(methods, target),
         )
 
-    def evidence_heads(self, methods: Sequence[str], subject: ClassTarget) -> list[str]:
-        """What stands above the columns, where the rows are methods."""
-        several = len(methods) > 1 and subject.against is not None
-        return [*map(self.names.name, subject.classes), "Difference"] if several else []
+    def column_headings(self, methods: Sequence[str], target: ClassTarget) -> list[str]:
+        """Return the headings of the columns; none unless each row is a method."""
+        is_table = len(methods) > 1 and target.against is not None
+        return [*map(self.names.name, target.classes), "Difference"] if is_table else []
 
-    def evidence_words(self, methods: Sequence[str], subject: ClassTarget) -> str:
-        """What a reader must know of the evidence by these methods."""
-        by = ", ".join(EVIDENCE[method].label for method in methods)
-        what = f"What speaks for {self.words(subject)}, before the softmax · {by}"
-        return self.caption(f"{what} · blue: against, red: for")
+    def evidence_caption(self, methods: Sequence[str], target: ClassTarget) -> str:
+        """Return the caption of the evidence by these methods."""
+        labels = ", ".join(EVIDENCE[method].label for method in methods)
+        evidence_for = f"Evidence for {self.label(target)}, before the softmax"
+        return self.caption(f"{evidence_for} · {labels} · red: for, blue: against")
 
-    def words(self, subject: ClassTarget) -> str:
-        """The class, or the class and the one that it is compared with."""
-        return " rather than ".join(self.names.name(index) for index in subject.classes)
+    def label(self, target: ClassTarget) -> str:
+        """Return the class's name, or "A rather than B" with a class to contrast."""
+        return " rather than ".join(self.names.name(index) for index in target.classes)
 
-    def caption(self, what: str) -> str:
-        """What a reader must know of a grid."""
+    def caption(self, text: str) -> str:
+        """Return the caption of a grid that shows ``text``."""
         maps = self.maps
         return caption(
-            f"{what} · {maps.layer.title} · {maps.subject}",
-            " · ".join([maps.network.label, maps.picture.title, what]),
+            f"{text} · {maps.layer.title} · {maps.subject}",
+            " · ".join([maps.network.label, maps.picture.title, text]),
         )
 
-    def _read(self, name: Hashable, compute: Callable[[DenseWeights], Value]) -> Value:
+    def _cached(self, name: Hashable, compute: Callable[[DenseWeights], Value]) -> Value:
         return self.maps.results.read_through((name, *self.key), self.dense, compute)

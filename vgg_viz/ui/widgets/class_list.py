@@ -1,4 +1,4 @@
-"""The most likely classes on the page, and the choice of any of all 1,000."""
+"""List of the most likely classes, and a control that chooses any of the 1,000."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,59 +17,62 @@ CHOSEN = "class"
 
 
 def show(
-    key: str, label: str, answer: Prediction, names: ClassNames, chosen: int, count: int
+    key: str, label: str, prediction: Prediction, names: ClassNames, chosen: int, count: int
 ) -> None:
     """Show the ``count`` most likely classes as rows with bars; a click chooses one.
 
     Args:
-        key: the component's key on the page.
-        label: what a screen reader calls the table.
-        answer: whose classes these are.
-        names: their names.
-        chosen: the number of the class, from 0, that is looked into.
-        count: how many; the chosen one comes as well if it is not among them.
+        key: widget key of the component.
+        label: accessible name of the table.
+        prediction: logits and probabilities of all classes.
+        names: names of the classes.
+        chosen: number of the chosen class, from 0; it gets a row even if it is unlikely.
+        count: number of classes.
     """
-    shown = answer.most_likely(count)
+    shown = prediction.most_likely(count)
     if chosen not in shown:
         shown.append(chosen)
     header = {
         "label": label,
         "lecture": mode.in_lecture(),
-        "rows": [row(answer, names, index, chosen == index) for index in shown],
+        "rows": [row(prediction, names, index, index == chosen) for index in shown],
     }
     components.mount("class_list", key, components.pack(header), pick(key))
 
 
-def row(answer: Prediction, names: ClassNames, index: int, chosen: bool) -> dict[str, object]:
-    """What the component has to know of a class."""
-    share = float(answer.probabilities[index])
-    name = names.name(index)
+def row(prediction: Prediction, names: ClassNames, index: int, chosen: bool) -> dict[str, object]:
+    """Return the data of a class's row, for the component."""
+    probability = float(prediction.probabilities[index])
     return {
         "number": index,
-        "name": name,
+        "name": names.name(index),
         "detail": detail(names, index),
-        "share": share,
-        "probability": percentage(share),
-        "logit": signed(float(answer.logits[index])),
+        "share": probability,
+        "probability": percentage(probability),
+        "logit": signed(float(prediction.logits[index])),
         "chosen": chosen,
     }
 
 
 def detail(names: ClassNames, index: int) -> str:
-    """What stands behind a class' name; in a lecture only where that name stands twice."""
+    """Return a class's WordNet id and number; in a lecture only if its name is ambiguous."""
     name = names.name(index)
     if mode.in_lecture() and names.names.count(name) < 2:
         return ""
     return names.label(index).removeprefix(name).strip(" ·")
 
 
-def percentage(share: float) -> str:
-    """A probability as people read it: no class has none of it."""
-    return f"{share:.1%}" if share >= 0.0005 else "< 0.1%"
+def percentage(probability: float) -> str:
+    """Format a probability as a percentage, never as zero.
+
+    >>> percentage(0.9234), percentage(0.0001)
+    ('92.3%', '< 0.1%')
+    """
+    return f"{probability:.1%}" if probability >= 0.0005 else "< 0.1%"
 
 
 def pick(key: str) -> Callable[[], None]:
-    """A callback: look into the class that was clicked in that component."""
+    """Return a callback that chooses the class clicked in that component."""
     return partial(_pick, key)
 
 
@@ -79,14 +82,14 @@ def _pick(key: str) -> None:
         state.change({CHOSEN: number})
 
 
-def choose(label: str, key: str, names: ClassNames, none: str) -> int | None:
-    """Choose any class by its name, its WordNet id or its number; ``none`` stands for no choice."""
+def choose(label: str, key: str, names: ClassNames, placeholder: str) -> int | None:
+    """Show a choice of any class by name, WordNet id or number; return its number or None."""
     st.selectbox(
         label,
         range(VGG19.classes),
         index=None,
         format_func=names.label,
-        placeholder=none,
+        placeholder=placeholder,
         **state.bind(key),
     )
     return state.number(key)
