@@ -7,7 +7,6 @@ from collections.abc import Generator, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import count, islice
-from types import SimpleNamespace
 
 from tests.bench.answers import STATUS, watching_memory
 from tests.bench.making import shared_for_making, visit
@@ -37,6 +36,7 @@ from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network
 from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.serving.results import Results
+from vgg_viz.serving.run import Run
 from vgg_viz.serving.shared import Shared
 
 # Of values in the middle of these layers, back to the pixels: at most so many seconds.
@@ -182,13 +182,9 @@ def following_back(shared: Shared, network: Network) -> Iterator[None]:
         if done.is_set():
             raise SupersededError
 
-    run = SimpleNamespace(
-        since=0.0,
-        pause=go_on,
-        waited=lambda: None,
-        working=lambda share: None,
-        end_if_superseded=go_on,
-    )
+    run = Run()
+    run.started_at = 0.0
+    run.show_waiting = run.end_if_superseded = go_on
 
     def look() -> None:
         with suppress(SupersededError):
@@ -226,12 +222,12 @@ def found(
     one: AttributionSpec,
     network: Network,
     key: Hashable = None,
-    run: SimpleNamespace | None = None,
+    run: Run | None = None,
 ) -> Attribution:
     """What comes of it, anew if there is no key."""
     work = partial(asked, one, network)
     long = one.method == "integrated_gradients"
-    return Results(shared, run).in_steps(key or next(_fresh), work, long=long)
+    return Results(shared, run).cached_in_slices(key or next(_fresh), work, long=long)
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ def shared_for_making() -> Shared:
     shared = Shared(limit=None)
     shared.maker = OptimizationWorker(
         shared.values,
-        shared.turns,
+        shared.network_lock,
         shared.make_room,
         shared.memory.tidy,
         store_of=lambda weights: None,
@@ -172,7 +172,9 @@ def visit(shared: Shared, network: Network) -> float:
     results = Results(shared)
     forward = results.forward_pass(network, picture)
     for layer in VGG19.block_ends:
-        results.computed(forward.key(layer.name), lambda layer=layer: forward.maps(layer))
+        results.cached(
+            forward.key(layer.name), lambda layer=layer: forward.maps(layer), network=True
+        )
     return time.perf_counter() - start
 
 

@@ -26,7 +26,7 @@ from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network, network_input, preprocess, tiles_first
 from vgg_viz.model.weights import UntrainedWeights, Weights
 from vgg_viz.samples import SAMPLES, sample_bytes
-from vgg_viz.serving.results import span_of_maps
+from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.views.filters_view import LARGEST_TILE
 from vgg_viz.ui.widgets.grid import PAGE_WIDTH, Grid, Placement, draw, metadata
 
@@ -154,7 +154,7 @@ def sent(maps: np.ndarray) -> bytes:
     numbers = range(1, len(shown) + 1)
     titles = [str(number) for number in numbers]
     tiles, place = (
-        Grid(shown, titles, numbers, "", value_range=span_of_maps(maps)),
+        Grid(shown, titles, numbers, "", value_range=ValueRange.of_maps(maps)),
         Placement("grid", print),
     )
     payload, _ = draw(tiles, place, metadata(tiles, place), lambda _, compute: compute())

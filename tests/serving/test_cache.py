@@ -331,7 +331,7 @@ def test_what_is_passing_is_shared_but_pushes_nothing_out(clock):
     cache = Cache(100)
     take(cache, clock, "cheap", b"c" * 60, seconds=0.001)
     for frame in range(9):
-        take(cache, clock, frame, b"f" * 30, seconds=5.0, passing=True)
+        take(cache, clock, frame, b"f" * 30, seconds=5.0, transient=True)
         assert is_kept(cache, frame)
     assert is_kept(cache, "cheap")
 

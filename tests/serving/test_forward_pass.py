@@ -67,7 +67,9 @@ class AttributionPass:
 
     def maps(self, layer):
         forward = self.results.forward_pass(self.network, self.picture, self.preprocessing)
-        return self.results.computed(forward.key(layer.name), partial(forward.maps, layer))
+        return self.results.cached(
+            forward.key(layer.name), partial(forward.maps, layer), network=True
+        )
 
     def whole(self):
         return self.results.overview(self.network, self.picture)
@@ -92,7 +94,7 @@ def start(network, photograph, turns):
 
     def send(max_bytes=EVERYTHING, preprocessing="caffe"):
         shared = Shared(limit=None)
-        shared.values, shared.turns = Cache(max_bytes), turns
+        shared.values, shared.network_lock = Cache(max_bytes), turns
         picture = SimpleNamespace(pixels=photograph, digest="photograph")
         return AttributionPass(Results(shared), network, picture, preprocessing)
 
@@ -202,9 +204,7 @@ def test_peaks_come_with_the_pass_that_shows_all_layers(start, network):
 
 def test_who_looks_through_many_pictures_comes_after_all_who_came_meanwhile(start, turns):
     passage = start()
-    passage.results.run = SimpleNamespace(
-        since=-1.0, pause=lambda: None, waited=lambda: None, end_if_superseded=lambda: None
-    )
+    passage.results.run.started_at = -1.0
     passage.maps(LAYERS["block1_conv1"])
     passage.peaks()
     assert turns.since == [-1.0, None]

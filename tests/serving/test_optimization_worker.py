@@ -515,7 +515,7 @@ def test_a_network_that_is_given_up_is_not_kept(clock):
     shared = Shared(limit=None)
     shared.maker = maker = OptimizationWorker(
         shared.values,
-        shared.turns,
+        shared.network_lock,
         clock=lambda: clock.now,
         making=Workshop(gate).making,
         batch_size=four,

@@ -2,7 +2,7 @@
 
 from functools import partial
 from itertools import takewhile
-from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -14,7 +14,8 @@ from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import SLABS
 from vgg_viz.model.weights import UntrainedWeights, WeightsError
 from vgg_viz.serving.loading import Loader
-from vgg_viz.serving.results import Results, take_steps
+from vgg_viz.serving.results import Results, run_slice
+from vgg_viz.serving.run import Run
 from vgg_viz.serving.shared import Shared
 
 
@@ -22,10 +23,10 @@ class SupersededError(Exception):
     """What Streamlit's own calls raise in a run that a newer one has superseded."""
 
 
-class Superseded:
-    """A run that a newer one has superseded while it waited."""
+class Superseded(Run):
+    """A run that a newer one superseded while it waited."""
 
-    since = 0.0
+    started_at = 0.0
 
     def end_if_superseded(self):
         raise SupersededError
@@ -58,16 +59,15 @@ def results(shared):
 def test_a_run_that_was_superseded_while_it_waited_computes_nothing(shared):
     ran = []
     run = Superseded()
-    run.pause = run.waited = lambda: None
     with pytest.raises(SupersededError):
-        Results(shared, run).computed("key", lambda: ran.append("the superseded one"))
-    Results(shared).computed("key", lambda: ran.append("the next one"))
+        Results(shared, run).cached("key", lambda: ran.append("the superseded one"), network=True)
+    Results(shared).cached("key", lambda: ran.append("the next one"), network=True)
     assert ran == ["the next one"]
 
 
 def test_an_export_has_its_turn_outside_of_any_run(shared):
     run = Superseded()
-    assert Results(shared, run).for_export().computed("key", lambda: 7) == 7
+    assert Results(shared, run).for_export().cached("key", lambda: 7, network=True) == 7
 
 
 def test_networks_of_one_label_share_nothing(results):
@@ -85,11 +85,11 @@ def test_a_file_that_is_damaged_later_ends_the_run_and_is_given_up(shared):
     damaged = Damaged()
     shared.loaders["imagenet"] = Loader(lambda on_progress: damaged)
     assert shared.loaders["imagenet"].weights().result() is damaged
-    run = SimpleNamespace(since=0.0, pause=None, waited=None, end_if_superseded=None, started=0)
-    run.start_again = lambda: setattr(run, "started", run.started + 1)
+    run = Run()
+    run.restart = Mock()
     with pytest.raises(WeightsError):
         Results(shared, run).biases(damaged, "block1_conv1")
-    assert run.started == 1
+    run.restart.assert_called_once()
     assert isinstance(shared.loaders["imagenet"].weights().exception(), WeightsError)
 
 
@@ -109,7 +109,7 @@ def test_what_is_held_is_read_once_and_let_go(results):
     weights = Counted()
     with results.holding():
         results.kernels(weights, "block3_conv1", range(4), range(4))
-        results.filters_span(weights, "block3_conv1")
+        results.filters_range(weights, "block3_conv1")
         assert len(weights.reads) == 1
     results.kernels(weights, "block3_conv1", range(4, 8), range(4))
     assert len(weights.reads) == 2
@@ -124,11 +124,11 @@ def test_what_takes_steps_is_held_too(shared, results):
         return np.ones(3)
 
     with results.holding():
-        results.in_steps("ones", work)
+        results.cached_in_slices("ones", work)
         shared.values.shrink_to(0)  # as others' pictures would
-        results.in_steps("ones", work)
+        results.cached_in_slices("ones", work)
         assert begun == [0]
-    results.in_steps("ones", work)
+    results.cached_in_slices("ones", work)
     assert begun == [0, 1]
 
 
@@ -142,32 +142,24 @@ def test_what_was_held_is_let_go_where_the_run_ends_meanwhile(results):
 
     with pytest.raises(SupersededError):
         look()
-    results.filters_span(weights, "block3_conv1")
+    results.filters_range(weights, "block3_conv1")
     assert len(weights.reads) == 2
 
 
-class Reading:
-    """A run that notes how far a reading is, and is superseded at the second word."""
-
-    since = 0.0
+class Reading(Run):
+    """A run that records the fractions read, and is superseded at the second one."""
 
     def __init__(self):
-        self.shares = []
-        self.started_again = False
+        self.fractions = []
+        self.restarted = False
 
-    def pause(self):
-        """Nobody waits here."""
-
-    def waited(self):
-        """Nobody waits here."""
-
-    def reading(self, share):
-        self.shares.append(share)
-        if len(self.shares) > 1:
+    def show_reading(self, fraction):
+        self.fractions.append(fraction)
+        if len(self.fractions) > 1:
             raise SupersededError
 
-    def start_again(self):
-        self.started_again = True
+    def restart(self):
+        self.restarted = True
 
 
 def read_two(dense):
@@ -179,12 +171,12 @@ def read_two(dense):
 def test_a_reading_that_was_superseded_ends_and_the_next_one_is_whole(shared):
     run, dense = Reading(), CheapDense(7)
     with pytest.raises(SupersededError):
-        Results(shared, run).read_through("key", dense, read_two)
-    assert run.shares == [0, 1 / SLABS]
+        Results(shared, run).cached_dense("key", dense, read_two)
+    assert run.fractions == [0, 1 / SLABS]
     expected = read_two(dense)
-    assert Results(shared).read_through("key", dense, read_two) == expected
+    assert Results(shared).cached_dense("key", dense, read_two) == expected
     # It is kept: nothing is read any more.
-    assert Results(shared).read_through("key", None, read_two) == expected
+    assert Results(shared).cached_dense("key", None, read_two) == expected
 
 
 def test_dense_layers_that_are_damaged_later_are_given_up_and_the_run_begins_anew(
@@ -198,34 +190,31 @@ def test_dense_layers_that_are_damaged_later_are_given_up_and_the_run_begins_ane
     monkeypatch.setattr(dense_module, "open_dense", lambda weights: damaged)
     assert shared.dense.weights_for(UntrainedWeights()).result() is damaged
     with pytest.raises(WeightsError):
-        Results(shared, run).read_through("key", damaged, read_two)
-    assert run.started_again
+        Results(shared, run).cached_dense("key", damaged, read_two)
+    assert run.restarted
     with pytest.raises(WeightsError, match="expected 5 bytes, got 4"):
         shared.dense.weights_for(UntrainedWeights()).result()
 
 
 def test_a_reading_does_not_wait_for_the_forward_passes_of_others(shared):
-    with shared.turns.hold(pause=lambda: None):
-        assert Results(shared).read_through("key", CheapDense(7), read_two)
+    with shared.network_lock.hold(pause=lambda: None):
+        assert Results(shared).cached_dense("key", CheapDense(7), read_two)
 
 
-class Going:
-    """A run that others may supersede, and that does not wait."""
+class Going(Run):
+    """A run that records its progress and can be superseded."""
 
-    since = 0.0
+    started_at = 0.0
 
     def __init__(self):
         self.superseded = False
-        self.said = []
+        self.progress = []
 
-    def pause(self):
-        """Nobody waits here."""
+    def clear_status(self):
+        self.progress.append("cleared")
 
-    def waited(self):
-        self.said.append("over")
-
-    def working(self, share):
-        self.said.append(share)
+    def show_computing(self, fraction):
+        self.progress.append(fraction)
 
     def end_if_superseded(self):
         if self.superseded:
@@ -243,17 +232,17 @@ def test_between_steps_others_have_their_turn(shared, no_time):
 
     def work():
         for step in range(3):
-            turns.append((step, shared.turns.busy))
+            turns.append((step, shared.network_lock.busy))
             yield
         return "done"
 
-    before = shared.turns.taken
-    assert Results(shared, run).in_steps("key", work) == "done"
+    before = shared.network_lock.taken
+    assert Results(shared, run).cached_in_slices("key", work) == "done"
     assert turns == [(0, True), (1, True), (2, True)]
-    assert shared.turns.taken == before + 4
-    assert not shared.turns.busy
+    assert shared.network_lock.taken == before + 4
+    assert not shared.network_lock.busy
     # It is kept.
-    assert Results(shared, run).in_steps("key", None) == "done"
+    assert Results(shared, run).cached_in_slices("key", None) == "done"
 
 
 def test_a_turn_has_the_steps_that_fit_into_its_time():
@@ -267,10 +256,10 @@ def test_a_turn_has_the_steps_that_fit_into_its_time():
         return "done"
 
     begun = work()
-    take_steps(begun, found, times.__next__)
+    run_slice(begun, found, times.__next__)
     assert steps == [0, 1, 2]
     assert found == []
-    take_steps(begun, found, times.__next__)
+    run_slice(begun, found, times.__next__)
     assert steps == [0, 1, 2, 3, 4]
     assert found == ["done"]
 
@@ -286,20 +275,20 @@ def test_a_superseded_run_ends_between_two_steps_and_the_next_one_begins_anew(sh
         return "done"
 
     with pytest.raises(SupersededError):
-        Results(shared, run).in_steps("key", work)
+        Results(shared, run).cached_in_slices("key", work)
     assert steps == [0, 1]
-    assert not shared.turns.busy
-    assert not shared.short_works.busy
-    assert Results(shared).in_steps("key", work) == "done"
+    assert not shared.network_lock.busy
+    assert not shared.short_job_lock.busy
+    assert Results(shared).cached_in_slices("key", work) == "done"
     assert steps == [0, 1, 0, 1, 2]
 
 
 def test_all_who_come_meanwhile_come_before_the_next_step(shared, threads, no_time):
     order, entered, queue, run = [], [], Queue(), Going()
-    run.pause = queue
+    run.show_waiting = queue
 
     def other():
-        with shared.turns.hold(queue):
+        with shared.network_lock.hold(queue):
             order.append("other")
             if order == [0, "other"]:
                 queue.wait_for(1)  # the work, for its next turn
@@ -311,7 +300,7 @@ def test_all_who_come_meanwhile_come_before_the_next_step(shared, threads, no_ti
         yield
         order.append(1)
 
-    Results(shared, run).in_steps("key", work)
+    Results(shared, run).cached_in_slices("key", work)
     assert [one.result() for one in entered] == [None, None]
     assert order == [0, "other", "other", 1]
 
@@ -323,25 +312,27 @@ def test_one_such_work_ends_before_the_next_one_begins(shared, threads, no_time)
         order.append(f"{name} begins")
         if name == "first":
             run = Going()
-            run.pause = queue
-            second = partial(Results(shared, run).in_steps, "second", partial(work, "second"))
+            run.show_waiting = queue
+            second = partial(
+                Results(shared, run).cached_in_slices, "second", partial(work, "second")
+            )
             entered.append(threads.submit(second))
             queue.wait_for(1)
         yield
         order.append(f"{name} ends")
 
-    Results(shared, Going()).in_steps("first", partial(work, "first"))
+    Results(shared, Going()).cached_in_slices("first", partial(work, "first"))
     entered[0].result()
     assert order == ["first begins", "first ends", "second begins", "second ends"]
 
 
 def test_what_is_long_lets_short_ones_pass_but_no_other_long_one(shared, threads, no_time):
     order, entered, queue, run = [], [], Queue(), Going()
-    run.pause = queue
+    run.show_waiting = queue
 
     def begun(name, *, long):
         results, work = Results(shared, run), partial(short, name)
-        return threads.submit(results.in_steps, name, work, long=long)
+        return threads.submit(results.cached_in_slices, name, work, long=long)
 
     def short(name):
         yield
@@ -355,7 +346,7 @@ def test_what_is_long_lets_short_ones_pass_but_no_other_long_one(shared, threads
         yield from takewhile(lambda _: "short" not in order, range(10**5))
         order.append("long")
 
-    Results(shared, Going()).in_steps("key", work, long=True)
+    Results(shared, Going()).cached_in_slices("key", work, long=True)
     assert [one.result() for one in entered] == [None, None]
     assert order == ["short", "long", "long too"]
 
@@ -368,8 +359,8 @@ def test_a_run_is_told_how_much_is_done_and_when_it_is_over(shared, no_time):
         yield 0.75
         return "done"
 
-    Results(shared, run).in_steps("key", work)
-    assert run.said == [0, 0.25, 0.75, "over"]
+    Results(shared, run).cached_in_slices("key", work)
+    assert run.progress == [0, 0.25, 0.75, "cleared"]
 
 
 def test_what_fails_in_a_step_is_told_and_lets_others_go_on(shared):
@@ -379,7 +370,7 @@ def test_what_fails_in_a_step_is_told_and_lets_others_go_on(shared):
 
     run = Going()
     with pytest.raises(ValueError, match="too large"):
-        Results(shared, run).in_steps("key", work)
-    assert run.said == [0, "over"]
-    assert not shared.turns.busy
-    assert not shared.short_works.busy
+        Results(shared, run).cached_in_slices("key", work)
+    assert run.progress == [0, "cleared"]
+    assert not shared.network_lock.busy
+    assert not shared.short_job_lock.busy

@@ -61,7 +61,7 @@ class Cache:
             self._drop(max_bytes)
 
     def get(
-        self, key: Hashable, compute: Callable[[], Value], pause: Pause, *, passing: bool = False
+        self, key: Hashable, compute: Callable[[], Value], pause: Pause, *, transient: bool = False
     ) -> Value:
         """Return the value of that key, computed at most once at a time for all who ask.
 
@@ -70,7 +70,7 @@ class Cache:
             compute: makes it; where it raises, nothing is kept and the next who asks tries again.
             pause: called now and then while another thread computes the value; it may raise, to
                 give up waiting.
-            passing: whether all who want it want it now: it is the first to go.
+            transient: whether the value is soon replaced; it is then evicted first.
         """
         while True:
             with self._lock:
@@ -87,7 +87,7 @@ class Cache:
             start = self._clock()
             value = compute()
             seconds = self._clock() - start
-            self.keep(key, value, 0.0 if passing else seconds)
+            self.keep(key, value, 0.0 if transient else seconds)
             leave_out(seconds)  # of what is made from it
             return value
         finally:

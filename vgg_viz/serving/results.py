@@ -1,11 +1,11 @@
-"""What a run of the page, or an export, asks for: computed once and shared by all viewers."""
+"""Results shared by all viewers, computed once and cached."""
 
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,174 +16,179 @@ from vgg_viz.model.dense_layers import DenseWeights, WatchedDense
 from vgg_viz.model.network import Network, Preprocessing, filter_colors, read_only, tiles_first
 from vgg_viz.model.weights import LayerWeights, Weights, WeightsError
 from vgg_viz.serving.forward_pass import PEAKS, ForwardPass, Overview
+from vgg_viz.serving.run import Run
 from vgg_viz.serving.shared import Shared
 
 Value = TypeVar("Value")
-Begin = Callable[[], Generator[float | None, None, Value]]  # a work in steps
+Job = Generator[float | None, None, Value]  # yields the fraction done, if known; returns the value
 
-TIME_SLICE_SECONDS = 0.05  # of a work in steps: how long others wait for it
-
-
-class Run(Protocol):
-    """A run of the page, as far as what it waits for has to know of it.
-
-    ``since`` is when it began, by `time.perf_counter`.
-    """
-
-    since: float
-
-    def pause(self) -> None:
-        """Say that it waits, and end it here if another one has superseded it."""
-
-    def waited(self) -> None:
-        """Say so no more."""
-
-    def reading(self, share: float) -> None:
-        """Say how much is read of what is read now, 0 to 1, and end it here if superseded."""
-
-    def working(self, share: float) -> None:
-        """Say how much is done of a long work, 0 to 1, and end it here if superseded."""
-
-    def end_if_superseded(self) -> None:
-        """End it here if another one has superseded it: nobody waits for what it would compute."""
-
-    def start_again(self) -> None:
-        """End it here, and begin another one in its place."""
+TIME_SLICE_SECONDS = 0.05  # how long a job holds the network lock before others may have it
 
 
 @dataclass(frozen=True)
-class Span:
-    """How far a layer's values reach: the smallest, the largest, and, of weights, a usual size.
+class ValueRange:
+    """Smallest and largest value of a layer's maps or weights.
 
-    ``usual`` is not exceeded, either way, by 99.5 % of them: a few large weights would make a
-    scale around zero pale.
+    Attributes:
+        low: the smallest value.
+        high: the largest value.
+        usual: of weights, the 99.5th percentile of their absolute values. A scale around zero
+            ends there, since a few large weights would make it pale.
     """
 
     low: float
     high: float
     usual: float = 0.0
 
+    @classmethod
+    def of_maps(cls, maps: np.ndarray) -> "ValueRange":
+        """Measure the range of these maps."""
+        return cls(float(maps.min()), float(maps.max()))
+
+    @classmethod
+    def of_statistics(cls, statistics: Statistics) -> "ValueRange":
+        """Return the range of the maps with these statistics."""
+        return cls(float(statistics.minimum.min()), float(statistics.maximum.max()))
+
+    @classmethod
+    def of_filters(cls, filters: np.ndarray) -> "ValueRange":
+        """Measure the range of these filters' weights."""
+        usual = np.percentile(np.abs(filters), 99.5)
+        return cls(float(filters.min()), float(filters.max()), float(usual))
+
 
 class Results:
-    """Where one run of the page, or an export, which is no run, gets what it shows."""
+    """Access to cached results for one script run or export."""
 
     def __init__(self, shared: Shared, run: Run | None = None) -> None:
-        """Serve that run, or whoever is in no run and may not be stopped."""
+        """Serve this run; without one, an export, which cannot be superseded."""
         self.shared = shared
-        self.run = run
+        self.run = run or Run()
         self._held: dict[Hashable, Any] | None = None
 
     def for_export(self) -> "Results":
-        """The same for what is made outside of runs."""
+        """Return a copy for exports, which are not tied to a script run."""
         return Results(self.shared)
+
+    # -- named results
 
     def kernels(
         self, weights: Weights, layer_name: str, filters: Sequence[int], channels: Sequence[int]
     ) -> np.ndarray:
-        """The kernels of these filters and channels of a layer, given by their indices.
+        """Return some kernels of a layer, float32 ``(filters, channels, 3, 3)``.
 
-        Float32 ``(filters, channels, 3, 3)``.
+        Args:
+            weights: the network's convolutional weights.
+            layer_name: a conv layer.
+            filters: indices of the filters, from 0.
+            channels: indices of the filters' channels, from 0.
         """
         key = ("kernels", weights.identity, layer_name, tuple(filters), tuple(channels))
-        which = np.ix_(filters, channels)
-        return self.kept(key, lambda: read_only(self._filters(weights, layer_name)[which]))
+        chosen = np.ix_(filters, channels)
+        return self.cached(key, lambda: read_only(self._filters(weights, layer_name)[chosen]))
 
     def biases(self, weights: Weights, layer_name: str) -> np.ndarray:
-        """A layer's biases, float32 ``(filters,)``."""
+        """Return a layer's biases, float32 ``(filters,)``."""
         key = ("biases", weights.identity, layer_name)
-        return self.kept(key, lambda: self._read(weights, layer_name)[1])
+        return self.cached(key, lambda: self._read(weights, layer_name)[1])
 
-    def filters_span(self, weights: Weights, layer_name: str) -> Span:
-        """How far a layer's weights reach."""
-        key = ("filters span", weights.identity, layer_name)
-        return self.kept(key, lambda: span_of_filters(self._filters(weights, layer_name)))
+    def filters_range(self, weights: Weights, layer_name: str) -> ValueRange:
+        """Return the range of a layer's weights."""
+        key = ("filters range", weights.identity, layer_name)
+        return self.cached(key, lambda: ValueRange.of_filters(self._filters(weights, layer_name)))
 
     def filter_colors(self, weights: Weights, layer_name: str) -> np.ndarray:
-        """The first layer's filters as colors, uint8 ``(filters, 3, 3, 3)``."""
+        """Return the first layer's filters as colors, uint8 ``(filters, 3, 3, 3)``."""
         key = ("filter colors", weights.identity, layer_name)
-        return self.kept(key, lambda: filter_colors(self._filters(weights, layer_name)))
+        return self.cached(key, lambda: filter_colors(self._filters(weights, layer_name)))
 
     def forward_pass(
         self, network: Network, picture: Seen, preprocessing: Preprocessing = "caffe"
     ) -> ForwardPass:
-        """A picture's way through a network, each step of which is to be `computed`."""
+        """Return the forward pass of a picture; its methods run while holding the network lock."""
         return ForwardPass(self.shared.values, network, picture, preprocessing)
 
     def overview(self, network: Network, picture: Seen) -> Overview:
-        """What every conv layer makes of a picture: its most active maps, and numbers."""
+        """Return the most active maps and the statistics of every conv layer."""
         forward = self.forward_pass(network, picture)
-        return self.computed(forward.key("overview"), forward.overview)
+        return self.cached(forward.key("overview"), forward.overview, network=True)
 
     def peaks(self, network: Network, picture: Seen) -> tuple[Peaks, ...]:
-        """Where the channels of every conv layer answer most to a picture.
+        """Return the positions of the largest values of all channels, one entry per conv layer.
 
-        For one of many pictures: whoever came meanwhile, since the run began, comes first.
+        Meant for one of many pictures: between two of them, all other waiting runs go first.
         """
         forward = self.forward_pass(network, picture)
-        work = partial(self._in_turn, forward.peaks, patient=True)
-        found = self.shared.values.get(forward.key(PEAKS), work, self._pause)
-        self._waited()
-        return found
+        work = partial(self._hold_network, forward.peaks, new_place=True)
+        return self.cached(forward.key(PEAKS), work)
 
-    def computed(self, key: Hashable, run: Callable[[], Value]) -> Value:
-        """What needs the network: computed in this run's turn, kept under that key, and held."""
-        held: dict[Hashable, Value] = {} if self._held is None else self._held
-        if key not in held:
-            held[key] = self.shared.values.get(key, partial(self._in_turn, run), self._pause)
-            self._waited()
-        return held[key]
+    # -- any result
 
-    def in_steps(self, key: Hashable, begin: Begin[Value], *, long: bool = False) -> Value:
-        """What the network is gone through for more than once, kept under that key.
+    def cached(
+        self, key: Hashable, compute: Callable[[], Value], *, network: bool = False
+    ) -> Value:
+        """Return the cached value, or compute it once for all runs that ask.
 
-        A turn has as many steps as fit into `TIME_SLICE_SECONDS`. Between turns others have theirs,
-        and a run that was superseded ends. What takes ``long``, many times a forward pass, is on a
-        way of its own, so that nothing short waits for its end. Steps may say how much is done.
+        Args:
+            key: names the value; equal keys stand for equal values.
+            compute: computes the value if it is not cached.
+            network: whether ``compute`` runs the network. It then waits for the network lock, in
+                the order in which the runs began.
         """
         held: dict[Hashable, Value] = {} if self._held is None else self._held
         if key not in held:
-            work = partial(self._step_by_step, begin, long=long)
+            work = partial(self._hold_network, compute) if network else compute
             try:
-                held[key] = self.shared.values.get(key, work, self._pause)
+                held[key] = self.shared.values.get(key, work, self.run.show_waiting)
             finally:
-                self._waited()
+                self.run.clear_status()
         return held[key]
 
-    def read_through(
+    def cached_in_slices(
+        self, key: Hashable, begin: Callable[[], Job[Value]], *, long: bool = False
+    ) -> Value:
+        """Return the cached result of a multi-pass job, or compute it in time slices.
+
+        A slice holds the network lock for `TIME_SLICE_SECONDS`. Between slices other runs get the
+        lock, and a superseded run ends.
+
+        Args:
+            key: names the value.
+            begin: starts the job, a generator that yields the fraction done and returns the value.
+            long: whether the job takes many times as long as a forward pass. Long jobs have a
+                queue of their own, so that short ones need not wait for them.
+        """
+        return self.cached(key, partial(self._run_in_slices, begin, long=long))
+
+    def cached_dense(
         self, key: Hashable, dense: DenseWeights, compute: Callable[[DenseWeights], Value]
     ) -> Value:
-        """What takes a whole reading of the dense layers, kept under that key.
+        """Return the cached result of reading all dense layers, or compute it.
 
-        One at a time, but apart from the forward passes, which need not wait for a cold disk.
+        One run reads at a time. Forward passes do not wait for it, since a cold disk is slow.
         """
-        work = partial(self._read_in_turn, dense, compute)
-        value = self.shared.values.get(key, work, self._pause)
-        self._waited()
-        return value
+        return self.cached(key, partial(self._read_dense, dense, compute))
 
-    def kept(self, key: Hashable, compute: Callable[[], Value]) -> Value:
-        """Anything else that is worth keeping, under that key."""
-        value = self.shared.values.get(key, compute, self._pause)
-        self._waited()
-        return value
+    def cached_drawing(
+        self, key: Hashable, draw: Callable[[], Value], *, transient: bool = False
+    ) -> Value:
+        """Return a cached mosaic, or draw it.
 
-    def drawn(self, key: Hashable, draw: Callable[[], Value], *, passing: bool = False) -> Value:
-        """A mosaic, or one that only lacks its colors, kept under that key.
-
-        Apart from the maps: there are hundreds of ways to draw a layer's. One that is ``passing``
-        is wanted now by all who want it: it pushes nothing out.
+        Drawings have a cache of their own, since one layer's maps can be drawn in hundreds of
+        ways. A ``transient`` one is soon replaced, so it evicts no other.
         """
-        value = self.shared.drawn.get(key, draw, self._pause, passing=passing)
-        self._waited()
-        return value
+        show_waiting = self.run.show_waiting
+        try:
+            return self.shared.drawn.get(key, draw, show_waiting, transient=transient)
+        finally:
+            self.run.clear_status()
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Keep hold of all maps, and of all filters of a layer, that are asked for meanwhile.
+        """Hold all cached values that are requested within the context, until its end.
 
-        Where many look at pictures of their own, a layer's maps may be gone from the cache between
-        measuring and drawing them. Not for longer than it takes: a run that waits in the queue
-        would wait with 13 MB in its hands.
+        Otherwise a layer's maps may be evicted between measuring and drawing them. Hold them no
+        longer than that: a run that waits in a queue would keep 13 MB.
         """
         self._held = {}
         try:
@@ -191,50 +196,46 @@ class Results:
         finally:
             self._held = None
 
-    def _pause(self) -> None:
-        if self.run:
-            self.run.pause()
+    # -- locks
 
-    def _waited(self) -> None:
-        if self.run:
-            self.run.waited()
+    def _hold_network(self, compute: Callable[[], Value], *, new_place: bool = False) -> Value:
+        """Compute a value while holding the network lock.
 
-    def _in_turn(self, run: Callable[[], Value], *, patient: bool = False) -> Value:
+        With ``new_place``, wait behind all runs that came before this call, not before this run.
+        """
         shared = self.shared
         shared.make_room()
-        since = self.run.since if self.run and not patient else None
-        with shared.turns.hold(self._pause, since):
-            if self.run:
-                self.run.end_if_superseded()
-            result = run()
+        since = None if new_place else self.run.started_at
+        with shared.network_lock.hold(self.run.show_waiting, since):
+            self.run.end_if_superseded()
+            result = compute()
         shared.memory.tidy()
         return result
 
-    def _step_by_step(self, begin: Begin[Value], *, long: bool) -> Value:
-        # One of each kind: each holds up to 100 MB, also while others have their turn.
-        queue = self.shared.long_works if long else self.shared.short_works
-        with queue.hold(self._pause, self.run.since if self.run else None):
-            work, found = begin(), list[Value]()
-            share: float | None = 0.0
-            while not found:
-                if self.run and share is not None:
-                    self.run.working(share)
-                share = self._in_turn(partial(take_steps, work, found), patient=True)
-            return found[0]
+    def _run_in_slices(self, begin: Callable[[], Job[Value]], *, long: bool) -> Value:
+        # One job of each kind at a time: a job holds up to 100 MB, also between its slices.
+        lock = self.shared.long_job_lock if long else self.shared.short_job_lock
+        with lock.hold(self.run.show_waiting, self.run.started_at):
+            job, results = begin(), list[Value]()
+            fraction: float | None = 0.0
+            while not results:
+                if fraction is not None:
+                    self.run.show_computing(fraction)
+                fraction = self._hold_network(partial(run_slice, job, results), new_place=True)
+            return results[0]
 
-    def _read_in_turn(self, dense: DenseWeights, compute: Callable[[DenseWeights], Value]) -> Value:
-        with self.shared.readings.hold(self._pause, self.run.since if self.run else None):
+    def _read_dense(self, dense: DenseWeights, compute: Callable[[DenseWeights], Value]) -> Value:
+        with self.shared.dense_lock.hold(self.run.show_waiting, self.run.started_at):
             try:
-                return compute(WatchedDense(dense, self.run.reading) if self.run else dense)
+                return compute(WatchedDense(dense, self.run.show_reading))
             except WeightsError as error:
-                # Sound when it was found, and damaged since: the run then says so.
+                # The file was damaged after it was opened: a new run reports that.
                 self.shared.dense.give_up(dense, error)
-                if self.run:
-                    self.run.start_again()
+                self.run.restart()
                 raise
 
     def _filters(self, weights: Weights, layer_name: str) -> np.ndarray:
-        """A layer's filters: held, but not kept, since all layers' have 80 MB."""
+        """Return a layer's filters: held, but not cached, since all layers' take 80 MB."""
         key = ("filters", weights.identity, layer_name)
         held: dict[Hashable, np.ndarray] = {} if self._held is None else self._held
         if key not in held:
@@ -245,45 +246,27 @@ class Results:
         try:
             return weights.read(layer_name)
         except WeightsError as error:
-            # Sound when it was found, and damaged since: from its beginning, the run then shows
-            # the untrained network, and nothing of the damaged one beside it.
+            # The file was damaged after it was opened: a new run shows the untrained network
+            # throughout.
             self.shared.give_up(weights, error)
-            if self.run:
-                self.run.start_again()
+            self.run.restart()
             raise
 
 
-def take_steps(
-    work: Generator[float | None, None, Value],
-    found: list[Value],
-    clock: Callable[[], float] = perf_counter,
+def run_slice(
+    job: Job[Value], results: list[Value], clock: Callable[[], float] = perf_counter
 ) -> float | None:
-    """Take steps of a work for `TIME_SLICE_SECONDS`, or until its value is ``found``.
+    """Advance a job for `TIME_SLICE_SECONDS`, or until it ends and its value joins ``results``.
 
-    Returns what the last step said: how much is done, if it is known.
+    Returns:
+        The fraction that the last step reported, or None.
     """
-    end, share = clock() + TIME_SLICE_SECONDS, None
+    end, fraction = clock() + TIME_SLICE_SECONDS, None
     try:
         while True:
-            share = next(work)
+            fraction = next(job)
             if clock() >= end:
                 break
     except StopIteration as stopped:
-        found.append(stopped.value)
-    return share
-
-
-def span_of_filters(filters: np.ndarray) -> Span:
-    """Measure how far a layer's weights reach."""
-    usual = np.percentile(np.abs(filters), 99.5)
-    return Span(float(filters.min()), float(filters.max()), float(usual))
-
-
-def span_of_maps(maps: np.ndarray) -> Span:
-    """Measure how far maps reach."""
-    return Span(float(maps.min()), float(maps.max()))
-
-
-def span_of(measured: Statistics) -> Span:
-    """How far maps with these numbers reach."""
-    return Span(float(measured.minimum.min()), float(measured.maximum.max()))
+        results.append(stopped.value)
+    return fraction

@@ -22,14 +22,15 @@ class Shared:
         budgets = cache_bytes(limit)
         self.values = Cache(budgets.values)
         self.drawn = Cache(budgets.drawn)
-        self.turns = FairLock()
-        self.readings = FairLock()
-        self.short_works, self.long_works = (
-            FairLock(),
-            FairLock(),
-        )  # in steps, of which turns have some
+        self.network_lock = FairLock()
+        self.dense_lock = FairLock()
+        # Held by a job that runs in time slices; within a slice it holds the network lock too.
+        self.short_job_lock = FairLock()
+        self.long_job_lock = FairLock()
         self.memory = MemoryGuard(limit)
-        self.maker = OptimizationWorker(self.values, self.turns, self.make_room, self.memory.tidy)
+        self.maker = OptimizationWorker(
+            self.values, self.network_lock, self.make_room, self.memory.tidy
+        )
         self.dense = DenseLoader()
         self.loaders = {choice: Loader(SOURCES[choice]) for choice in get_args(NetworkChoice)}
 

@@ -204,13 +204,13 @@ def test_what_is_finished_is_not_looked_at_again(bench):
 
 
 def test_drawings_of_what_grows_push_nothing_else_out(bench, monkeypatch):
-    said, drawn = [], Results.drawn
+    said, drawn = [], Results.cached_drawing
 
-    def noted(results, key, draw, *, passing):
-        said.append(passing)
-        return drawn(results, key, draw, passing=passing)
+    def noted(results, key, draw, *, transient):
+        said.append(transient)
+        return drawn(results, key, draw, transient=transient)
 
-    monkeypatch.setattr(Results, "drawn", noted)
+    monkeypatch.setattr(Results, "cached_drawing", noted)
     bench.step = 10
     page = open_page(**MADE, channel="4")
     assert said == [True, True]  # the grid and the chosen one's

@@ -21,7 +21,7 @@ from vgg_viz.export.scripts import EvidenceRun
 from vgg_viz.image_io import images
 from vgg_viz.interpretability.ablation import ablated, later_maps
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.serving.results import Span
+from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import export_menu
 from vgg_viz.ui.widgets.controls import Appearance
@@ -250,7 +250,7 @@ def test_the_files_of_evidence_lie_over_the_photograph(photograph):
         "Evidence · block5_conv4",
         name="evidence",
         axes={"class": [281, 0]},
-        value_range=Span(-3, 3),
+        value_range=ValueRange(-3, 3),
         appearance=Appearance("layer", "RdBu_r"),
         photograph=photograph,
     )

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.support.pages import unpacked
 from vgg_viz.export import sheets
 from vgg_viz.export.mosaic import pack_tiles
-from vgg_viz.serving.results import Span
+from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.widgets import grid
 from vgg_viz.ui.widgets.controls import Appearance
 
@@ -37,7 +37,7 @@ def over_photograph(count: int, side: int = 14) -> grid.Grid:
         range(1, count + 1),
         ("evidence", count),
         columns=2,
-        value_range=Span(float(values.min()), float(values.max())),
+        value_range=ValueRange(float(values.min()), float(values.max())),
         appearance=Appearance("pair", "RdBu_r"),
         pair=(-largest, largest),
         photograph=random.integers(0, 256, (196, 196, 3), dtype=np.uint8),
@@ -96,7 +96,7 @@ def test_what_the_browser_gets_is_small(count, most):
 
 def test_the_tip_says_each_tiles_numbers():
     values = np.array([[[0, 1], [2, 5]], [[0, 0], [0, 0]]], np.float32)
-    shown = grid.Grid(values, ["1", "2"], [1, 2], "key", value_range=Span(0, 5))
+    shown = grid.Grid(values, ["1", "2"], [1, 2], "key", value_range=ValueRange(0, 5))
     header, _ = drawn(shown)
     numbers = ["min 0   max 5\nmean 2", "min 0   max 0\nmean 0"]
     shares = ["75%", "0%"]

@@ -51,7 +51,7 @@ def used(shared: Shared) -> list[str]:
         f"{name} {megabytes(cache.used_bytes)} of {megabytes(cache.max_bytes)} MB"
         for name, cache in caches.items()
     ]
-    return [*parts, count(shared.turns.taken, "forward pass", "forward passes")]
+    return [*parts, count(shared.network_lock.taken, "forward pass", "forward passes")]
 
 
 def viewer_count() -> int | None:

@@ -42,7 +42,7 @@ class SilencedMaps(LayerMaps):
             quiet = ablation.ablated(before.values(), self.ablated)
             return ablation.later_maps(self.network, self.source, quiet, self.layer)
 
-        return self.results.in_steps(("later maps", *self.key), begin)
+        return self.results.cached_in_slices(("later maps", *self.key), begin)
 
     def script_run(self, name: str, numbers: Sequence[int]) -> AblationRun:
         """How a script of one's own makes the maps of these numbers."""
@@ -89,7 +89,7 @@ class AblatedMaps:
             NotFiniteError: numbers on the way are too large.
         """
         maps = self.maps
-        return maps.results.in_steps(
+        return maps.results.cached_in_slices(
             ("ablation", self.key),
             lambda: ablation.changes(maps.network, maps.layer, maps.values(), self.numbers),
         )
@@ -145,7 +145,7 @@ class AblatedMaps:
             values = [side.grid(pair.numbers).values for side in (before, now)]
             return [largest(other - one) for one, other in zip(*values, strict=True)]
 
-        places = before.results.kept(("places", now.key, tuple(pair.numbers)), find)
+        places = before.results.cached(("places", now.key, tuple(pair.numbers)), find)
         return {
             number: TrailStep(now.layer.name, number, place)
             for number, place in zip(pair.numbers, places, strict=True)
@@ -164,7 +164,7 @@ class AblatedMaps:
         def begin() -> Generator[float | None, None, Loss]:
             return self._loss(maps.values(), question)
 
-        return maps.results.in_steps(("loss", self.key), begin)
+        return maps.results.cached_in_slices(("loss", self.key), begin)
 
     def _loss(
         self, values: np.ndarray, question: AttributionSpec

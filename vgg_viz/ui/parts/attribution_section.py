@@ -236,7 +236,7 @@ def show_beside(traced: ValueAttribution) -> None:
     asked, others = traced.question, traced.others()
     mine, found = traced.found(), {name: other.found() for name, other in others.items()}
     alike = {
-        name: traced.maps.results.kept(
+        name: traced.maps.results.cached(
             ("alike", traced.key, others[name].key),
             partial(correlation, mine.values, other.values),
         )

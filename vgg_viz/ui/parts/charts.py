@@ -33,7 +33,7 @@ def show_histogram(maps: LayerMaps) -> None:
     """Show how many of a layer's values, of all its maps together, are how large."""
     measured = maps.statistics()
     key = ("histogram", *maps.key)
-    counts, edges = maps.results.kept(key, lambda: layer_histogram(maps.values()))
+    counts, edges = maps.results.cached(key, lambda: layer_histogram(maps.values()))
     total = int(counts.sum())
     zeros = total * (1 - measured.active.mean())
     st.markdown(

@@ -12,7 +12,7 @@ from vgg_viz.interpretability import decomposition as arithmetic
 from vgg_viz.interpretability.decomposition import Explanation
 from vgg_viz.model.architecture import ConvLayer, Layer
 from vgg_viz.model.network import network_input
-from vgg_viz.serving.results import Span, span_of_maps
+from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.parts import attribution_section
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import component_values, trail
@@ -191,7 +191,7 @@ def show_contributors(value: Value, previous: Layer) -> list[int]:
         "",
         caption=words,
         columns=8,
-        value_range=span_of_maps(value.inputs),
+        value_range=ValueRange.of_maps(value.inputs),
     )
     place = grid.Placement(
         "contributors",
@@ -268,7 +268,7 @@ def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
         range(1, len(values) + 1),
         "",
         columns=min(COLUMNS, len(values)),
-        value_range=Span(-largest, largest, largest),
+        value_range=ValueRange(-largest, largest, largest),
         appearance=SIGNED,
         rectified=False,
     )

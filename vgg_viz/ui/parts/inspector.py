@@ -15,7 +15,7 @@ from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability import map_statistics
 from vgg_viz.interpretability.decomposition import Explanation, receptive_fields
 from vgg_viz.model.architecture import VGG19, Layer
-from vgg_viz.serving.results import span_of, span_of_maps
+from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import decomposition_section
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -143,7 +143,11 @@ def describe(
 ) -> dict[str, object]:
     """A map in words and numbers."""
     layer = maps.layer
-    span = span_of(maps.statistics()) if appearance.scale == "layer" else span_of_maps(values)
+    span = (
+        ValueRange.of_statistics(maps.statistics())
+        if appearance.scale == "layer"
+        else ValueRange.of_maps(values)
+    )
     counts, edges = map_statistics.histogram(values)
     return {
         "title": f"Map {channel} of {layer.name}",

@@ -13,7 +13,7 @@ from vgg_viz.interpretability.map_statistics import Statistics, statistics
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network, Preprocessing
 from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, Weights
-from vgg_viz.serving.results import Results, span_of
+from vgg_viz.serving.results import Results, ValueRange
 from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.ui.widgets.grid import OWN_SCALE, Grid
 from vgg_viz.ui.widgets.text_blocks import caption
@@ -58,19 +58,19 @@ class LayerMaps:
         """The maps after ReLU, float32 ``(maps, height, width)``."""
         forward = self.results.forward_pass(self.network, self.picture, self.preprocessing)
         key = forward.key(self.layer.name)
-        return self.results.computed(key, partial(forward.maps, self.layer))
+        return self.results.cached(key, partial(forward.maps, self.layer), network=True)
 
     def map(self, number: int) -> np.ndarray:
         """The map of that number, float32 ``(height, width)``."""
         key = ("map", *self.key, number)
-        return self.results.kept(
+        return self.results.cached(
             key, lambda: np.ascontiguousarray(self.values()[number - 1], "<f4")
         )
 
     def statistics(self) -> Statistics:
         """The maps' numbers."""
         key = ("statistics", *self.key)
-        return self.results.kept(key, lambda: statistics(self.values()))
+        return self.results.cached(key, lambda: statistics(self.values()))
 
     def numbers(self, order: str, count: int) -> list[int]:
         """The numbers of the first ``count`` maps in that order, from 1."""
@@ -86,7 +86,7 @@ class LayerMaps:
             [str(number) for number in numbers],
             numbers,
             ("maps", *self.key, len(numbers) if in_order else tuple(numbers)),
-            value_range=span_of(self.statistics()),
+            value_range=ValueRange.of_statistics(self.statistics()),
             appearance=appearance,
         )
 

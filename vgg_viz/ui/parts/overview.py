@@ -9,7 +9,7 @@ from vgg_viz.image_io.picture import Picture
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.serving.forward_pass import STRIP, STRIP_SIDE
-from vgg_viz.serving.results import span_of_maps
+from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.state import component_values, selection
 from vgg_viz.ui.state.shared_instance import results
 from vgg_viz.ui.widgets import grid, text_blocks
@@ -34,7 +34,7 @@ def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None
         ("overview", network.identity, chosen.digest),
         caption=caption,
         columns=len(VGG19.conv_layers),
-        value_range=span_of_maps(overview.maps),
+        value_range=ValueRange.of_maps(overview.maps),
     )
     place = grid.Placement(
         "overview",

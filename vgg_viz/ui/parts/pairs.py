@@ -9,7 +9,7 @@ import streamlit as st
 from vgg_viz.export.appearance import PAIR_SCALES
 from vgg_viz.export.scripts import MapsRun
 from vgg_viz.links import SHOWN_AS
-from vgg_viz.serving.results import Results, Span
+from vgg_viz.serving.results import Results, ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.widgets import controls, grid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
@@ -49,7 +49,7 @@ class Pair:
         """Both grids, the same maps in the same places."""
         grids = [side.grid(self.numbers, appearance) for side in self.sides]
         grids[1] = replace(grids[1], titles=self.titles or grids[1].titles)
-        span = Span(
+        span = ValueRange(
             min(one.value_range.low for one in grids), max(one.value_range.high for one in grids)
         )
         measured = [side.statistics() for side in self.sides]
@@ -83,14 +83,14 @@ class Pair:
 
         key = ("difference", these.key, others.key)
         results = self.sides[0].results
-        largest = results.kept(("largest", key), lambda: np.abs(minus()).max(axis=(1, 2)))
+        largest = results.cached(("largest", key), lambda: np.abs(minus()).max(axis=(1, 2)))
         most = float(largest.max())
         scale: str = "layer" if appearance.scale == "layer" else "pair"
         return replace(
             these,
             source=minus,
             titles=self.titles or these.titles,
-            value_range=Span(-most, most),
+            value_range=ValueRange(-most, most),
             pair=(-largest, largest),
             key=key,
             appearance=Appearance(scale, DIVERGING),

@@ -15,7 +15,7 @@ from vgg_viz.links import EVIDENCE
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.dense_layers import DenseWeights
 from vgg_viz.option import resolve
-from vgg_viz.serving.results import Span
+from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
 from vgg_viz.ui.state.selection import Position
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
@@ -126,7 +126,7 @@ class Predictions:
             heading=EVIDENCE[method].label,
             columns=len(tiles),
             axes={"tile": range(1, len(tiles) + 1)},
-            value_range=Span(-of_classes, of_classes),
+            value_range=ValueRange(-of_classes, of_classes),
             appearance=Appearance("layer" if target.against is None else "pair", DIVERGING),
             rectified=False,
             pair=(-largest, largest),
@@ -221,4 +221,4 @@ class Predictions:
         )
 
     def _cached(self, name: Hashable, compute: Callable[[DenseWeights], Value]) -> Value:
-        return self.maps.results.read_through((name, *self.key), self.dense, compute)
+        return self.maps.results.cached_dense((name, *self.key), self.dense, compute)

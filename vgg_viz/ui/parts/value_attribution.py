@@ -18,7 +18,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.feature_visualization.top_patches import patch
 from vgg_viz.links import INPUT
-from vgg_viz.serving.results import Span
+from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.trail import TrailStep
@@ -63,7 +63,7 @@ class ValueAttribution:
             attribute, maps.network, maps.picture.pixels, self.question, maps.preprocessing
         )
         long = self.question.method == "integrated_gradients"
-        return maps.results.in_steps(self.key, work, long=long)
+        return maps.results.cached_in_slices(self.key, work, long=long)
 
     def grid(self) -> Tiles:
         """The photograph under what its pixels bring, or the strongest of the layer's maps."""
@@ -239,8 +239,8 @@ def in_square(values: np.ndarray, found: Attribution, asked: AttributionSpec) ->
     return np.pad(values, [(0, 0), *margins])
 
 
-def around_zero(values: np.ndarray) -> Span:
+def around_zero(values: np.ndarray) -> ValueRange:
     """A span with zero in its middle, beyond which lies one number in 200."""
     sizes = np.abs(values)
     largest = float(np.percentile(sizes, MOST)) or float(sizes.max())
-    return Span(-largest, largest, largest)
+    return ValueRange(-largest, largest, largest)

@@ -1,6 +1,6 @@
-"""This run of the page, as those know it who compute for it; see `vgg_viz.serving.results.Run`.
+"""One script run of the page, as the serving layer sees it.
 
-Streamlit ends a superseded run at its next ``st`` call, by raising what it alone understands.
+Streamlit ends a superseded run at its next ``st`` call, by raising an exception of its own.
 """
 
 from time import perf_counter
@@ -9,60 +9,59 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.serving.locks import POLL_SECONDS
+from vgg_viz.serving.run import Run
 
 
-class PageRun:
-    """One run of the page; ``slot`` is the place where it says that it waits."""
+class PageRun(Run):
+    """A script run that shows its waiting and progress in one slot of the page."""
 
     def __init__(self, slot: DeltaGenerator) -> None:
-        """Begin now."""
-        self.since = perf_counter()
+        """Start now, with an empty slot."""
+        self.started_at: float = perf_counter()
         self._slot = slot
-        self._said_so = False
-        self._told = self.since
+        self._slot_used = False
+        self._reported_at = self.started_at
         self._progress: tuple[float, str] | None = None
 
-    def pause(self) -> None:
-        """Say that it waits, and end it here if another one has superseded it."""
-        self._slot.caption("Another picture is being computed…")
-        self._said_so = True
+    def show_waiting(self) -> None:
+        """Show that the run waits for others; end it if a newer run has superseded it."""
+        self._slot.caption("Waiting for another computation…")
+        self._slot_used = True
 
-    def waited(self) -> None:
-        """Say so no more."""
+    def clear_status(self) -> None:
+        """Remove the waiting or progress message."""
         self._progress = None
-        if self._said_so:
+        if self._slot_used:
             self._slot.empty()
-            self._said_so = False
+            self._slot_used = False
 
-    def reading(self, share: float) -> None:
-        """Say how much is read of what is read now, 0 to 1, and end it here if superseded.
+    def show_reading(self, fraction: float) -> None:
+        """Show the fraction of the dense layers read (0 to 1); end the run if superseded."""
+        self._show_progress(fraction, "Reading the dense layers…")
 
-        Not at each of a hundred words of a reading that takes no time.
-        """
-        self._go_on(share, "Reading the dense layers…")
-
-    def working(self, share: float) -> None:
-        """Say how much is done of a work that takes long, and end it here if superseded."""
-        self._go_on(share, f"Through the network and back: {share:.0%}")
+    def show_computing(self, fraction: float) -> None:
+        """Show the fraction of a long computation done (0 to 1); end the run if superseded."""
+        self._show_progress(fraction, f"Computing: {fraction:.0%}")
 
     def end_if_superseded(self) -> None:
-        """End it here if another one has superseded it: nobody waits for what it would compute."""
+        """End the run if a newer one has superseded it."""
         if self._progress:
-            # Only a call of Streamlit's ends it; the progress stays as it is.
+            # Only an ``st`` call ends the run; this one leaves the progress as it is.
             self._slot.progress(*self._progress)
             return
         self._slot.empty()
-        self._said_so = False
+        self._slot_used = False
 
-    def start_again(self) -> None:
-        """End it here, and begin another one in its place."""
+    def restart(self) -> None:
+        """End the run and start a new one in its place."""
         st.rerun()
 
-    def _go_on(self, share: float, words: str) -> None:
+    def _show_progress(self, fraction: float, message: str) -> None:
+        """Show progress, at most once in `POLL_SECONDS`; a quick computation shows none."""
         now = perf_counter()
-        if share == 0:
-            self._told, self._progress = now, None
-        elif now - self._told > POLL_SECONDS:
-            self._told, self._progress = now, (share, words)
-            self._slot.progress(share, words)
-            self._said_so = True
+        if fraction == 0:
+            self._reported_at, self._progress = now, None
+        elif now - self._reported_at > POLL_SECONDS:
+            self._reported_at, self._progress = now, (fraction, message)
+            self._slot.progress(fraction, message)
+            self._slot_used = True

@@ -113,7 +113,7 @@ def show_filters(
     with found.holding():
         indices = [number - 1 for number in numbers]
         kernels = found.kernels(weights, layer.name, indices, [channel - 1])
-        span = found.filters_span(weights, layer.name)
+        span = found.filters_range(weights, layer.name)
     share = f"channel {channel} of {layer.channels}"
     caption = text_blocks.caption(
         f"{layer.title} · {weights.label} · the filters of these maps, {share}",

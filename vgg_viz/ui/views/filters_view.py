@@ -75,7 +75,7 @@ def kernel_grid(
     """These filters, a row each, and channels, a column each, of a layer as tiles."""
     with found.holding():
         kernels = found.kernels(weights, layer.name, rows, columns)
-        span = found.filters_span(weights, layer.name)
+        span = found.filters_range(weights, layer.name)
     shares = (
         f"{len(rows)} of {layer.filters} filters and {len(columns)} of {layer.channels} channels"
     )

@@ -37,7 +37,7 @@ from vgg_viz.export.mosaic import (
 )
 from vgg_viz.export.number_format import figure
 from vgg_viz.interpretability.map_statistics import Statistics, statistics
-from vgg_viz.serving.results import Results, Span
+from vgg_viz.serving.results import Results, ValueRange
 from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import components
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
@@ -166,7 +166,7 @@ class Grid(Tiles):
     photograph: the image under every tile, RGB uint8 ``(224, 224, 3)``; ``key`` must identify it.
     """
 
-    value_range: Span
+    value_range: ValueRange
     appearance: Appearance = OWN_SCALE
     rectified: bool = True
     pair: Limits | None = None
@@ -297,8 +297,8 @@ def show(results: Results, grid: Tiles, placement: Placement) -> None:
     """Show a grid as one picture, with its scale and caption below."""
     header = metadata(grid, placement)
     key = (grid.key, placement.width, json.dumps(header))
-    work = partial(draw, grid, placement, header, results.drawn)
-    data, struck = results.drawn(key, work, passing=grid.transient)
+    work = partial(draw, grid, placement, header, results.cached_drawing)
+    data, struck = results.cached_drawing(key, work, transient=grid.transient)
     mount(data, grid, placement)
     # From the back of a room, one line is all that can be read.
     st.caption(escape_marks(grid.caption if mode.in_lecture() else full_caption(grid, struck)))
