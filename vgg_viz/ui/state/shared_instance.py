@@ -12,7 +12,7 @@ import streamlit as st
 
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.serving.memory import limit_bytes
-from vgg_viz.ui.state.run import PageRun
+from vgg_viz.ui.state.page_run import PageRun
 
 if TYPE_CHECKING:
     from vgg_viz.serving.results import Results
