@@ -32,7 +32,7 @@ from vgg_viz.export.scripts import (
     maps_script,
     patches_script,
 )
-from vgg_viz.export.sheets import arrays_npz
+from vgg_viz.export.tables import arrays_npz
 from vgg_viz.interpretability.ablation import ablated, later_maps
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.interpretability.class_evidence import evidence

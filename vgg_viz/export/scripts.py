@@ -22,7 +22,8 @@ from PIL import Image
 
 from vgg_viz import __version__
 from vgg_viz.export import script_code
-from vgg_viz.export.sheets import check_array_names, plain
+from vgg_viz.export.plain_text import plain
+from vgg_viz.export.tables import check_array_names
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, reach
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS

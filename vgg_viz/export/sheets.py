@@ -1,4 +1,4 @@
-"""What is shown -> files to take along: PNG and PDF, NPZ and CSV.
+"""Panels -> sheets: a PNG or PDF with its caption.
 
 A sheet is one grid, or two side by side, with its caption set in the picture:
 
@@ -12,21 +12,15 @@ A sheet is one grid, or two side by side, with its caption set in the picture:
 It is laid out once, in pixels; the PDF is that layout fitted to a page, with its words as text.
 """
 
-import csv
 import io
-import json
 import re
-import unicodedata
-from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -34,9 +28,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from vgg_viz import __version__
 from vgg_viz.export import mosaic
-from vgg_viz.export.mosaic import Limits
-from vgg_viz.export.number_format import figure
-from vgg_viz.interpretability.map_statistics import statistics
+from vgg_viz.export.panels import Panel, Scale
+from vgg_viz.export.plain_text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,188 +43,10 @@ OUTLINE_SIZE = 1000  # pixels: so large that rounding to whole ones does not mat
 FRAME_GRAY = 128
 A4 = (595.28, 841.89)  # points
 LONGEST_PAGE = 14400  # points: what PDF viewers take at most, ISO 32000-1, annex C
-MEASURED = ("minimum", "maximum", "mean", "variance", "active_share", "silent")
-# Windows opens a device for a file of such a name, whatever its ending.
-DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
-# np.savez has parameters of these names; "about" is the file's description.
-RESERVED_NAMES = ("file", "allow_pickle", "about")
 
-# One a tile, in numbers or words.
-Figures = Sequence[float | int | str] | np.ndarray
 Anchor = Literal["l", "m", "r"]
 
 _pdf_lock = Lock()
-
-
-@dataclass(frozen=True, eq=False)
-class Panel(ABC):
-    """One grid of tiles, whatever is in them.
-
-    ``titles`` one a tile; ``numbers`` says whose tile each is, in numbers from 1: ``{"map": (1,
-    2)}``, of kernels ``{"filter": (1, 1), "channel": (1, 2)}``.
-
-    Raises:
-        ValueError: there is no tile, or not one title and number a tile.
-    """
-
-    heading: str
-    titles: Sequence[str]
-    numbers: Mapping[str, Sequence[int]]
-    columns: int
-
-    def __post_init__(self) -> None:
-        """Check that the parts belong together."""
-        counts = [len(self.titles), *map(len, self.numbers.values())]
-        if not self.numbers or set(counts) != {self.count} or not self.count:
-            words = " and ".join(map(str, counts))
-            raise ValueError(f"expected {self.count} titles and numbers, got {words}")
-
-    @property
-    @abstractmethod
-    def count(self) -> int:
-        """How many tiles there are."""
-
-    def drawn_side(self, side: int, width: int) -> int:
-        """The side to draw tiles of that side at, ``width`` pixels being there for all."""
-        return mosaic.tile_side(side, min(self.columns, self.count), width)
-
-    @abstractmethod
-    def drawn(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
-        """The tiles under these titles about ``width`` pixels wide, and how wide a tile is then.
-
-        RGB, uint8 ``(h, w, 3)``, on white.
-        """
-
-    @property
-    @abstractmethod
-    def scale(self) -> "Scale | None":
-        """The scale to draw under the tiles."""
-
-    @abstractmethod
-    def measured(self) -> Mapping[str, Sequence[str]]:
-        """The tiles' numbers in cells of a table: columns with a cell a tile, under their names."""
-
-
-class Scale(NamedTuple):
-    """What stands at a scale's low end, its middle and its high end, and its levels' colors.
-
-    ``colors`` uint8 ``(LEVELS, 3)``, as they look in the tiles.
-    """
-
-    labels: tuple[str, str, str]
-    colors: np.ndarray
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class ValuesPanel(Panel):
-    """Tiles of values, each colored by a scale.
-
-    ``values`` float32 ``(n, s, s)``; ``limits`` as for `mosaic.scale_tiles`; ``color_map`` one of
-    Matplotlib's names; ``photograph`` what lies under every tile, RGB uint8 ``(h, h, 3)``, if
-    anything does.
-
-    Raises:
-        ValueError: as for a `Panel`, or tiles are not square.
-    """
-
-    values: np.ndarray
-    limits: Limits | None
-    color_map: str
-    photograph: np.ndarray | None = None
-
-    def __post_init__(self) -> None:
-        """Check that the tiles are some."""
-        shape = self.values.shape
-        if len(shape) != 3 or shape[1] != shape[2] or 0 in shape:
-            raise ValueError(f"expected square tiles (n, s, s), at least one, got shape {shape}")
-        super().__post_init__()
-
-    @property
-    def count(self) -> int:
-        """How many tiles there are."""
-        return len(self.values)
-
-    def drawn(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
-        """Draw the tiles in the colors of their scale, over the photograph if there is one."""
-        side = self.drawn_side(self.values.shape[2], width)
-        scaled = mosaic.scale_tiles(self.values, self.limits, side)
-        canvas = mosaic.draw(scaled, titles, self.columns, side)
-        if self.photograph is None:
-            return _colors(self.color_map)[canvas], side
-        tints = mosaic.tint(scaled, self.color_map)
-        tiles = mosaic.lay_over(tints, mosaic.gray(self.photograph), side)
-        return _filled(canvas, tiles, self.columns), side
-
-    @property
-    def one_scale(self) -> tuple[float, float] | None:
-        """The one scale of all tiles, ``(low, high)``; ``None`` where every tile has its own."""
-        if self.limits is None or np.ndim(self.limits[0]) or np.ndim(self.limits[1]):
-            return None
-        return float(self.limits[0]), float(self.limits[1])
-
-    @property
-    def scale(self) -> Scale | None:
-        """That of all tiles, or, where each has one around zero, what they have in common."""
-        labels = self._scale_labels
-        if labels is None:
-            return None
-        if self.photograph is None:
-            return Scale(labels, mosaic.color_levels(self.color_map))
-        ends = self.one_scale or (-1, 1)
-        return Scale(labels, mosaic.tinted_levels(self.color_map, *ends))
-
-    @property
-    def _scale_labels(self) -> tuple[str, str, str] | None:
-        if self.one_scale:
-            low, high = self.one_scale
-            return figure(low, 3), "0" if low < 0 and low == -high else "", figure(high, 3)
-        around_zero = self.limits is not None and np.array_equal(-self.limits[0], self.limits[1])
-        return ("−largest", "0", "largest") if around_zero else None
-
-    def measured(self) -> Mapping[str, Sequence[str]]:
-        """``active_share`` is the share of positions above 0, ``silent`` whether there is none."""
-        found = statistics(self.values)
-        columns = (found.minimum, found.maximum, found.mean, found.variance, found.active)
-        silent = ["no" if share else "yes" for share in found.active]
-        return dict(zip(MEASURED, [*(_cells(column) for column in columns), silent], strict=True))
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class ColorPanel(Panel):
-    """Tiles that are pictures.
-
-    ``tiles`` fetches them, one by one if there are many: uint8 ``(s, s, 3)`` each; ``empty`` bool
-    ``(n,)`` says which have none, and are struck through; ``figures`` are their numbers, or words,
-    one a tile under each name.
-    """
-
-    tiles: Callable[[], Iterable[np.ndarray]]
-    empty: np.ndarray
-    figures: Mapping[str, Figures]
-
-    @property
-    def count(self) -> int:
-        """How many tiles there are."""
-        return len(self.empty)
-
-    def drawn(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
-        """Draw the tiles as they are, enlarged or shrunk."""
-        tiles = mosaic.color_tiles(self.tiles(), partial(self.drawn_side, width=width))
-        tiles[self.empty] = 255
-        levels = np.full(tiles.shape[:3], mosaic.FIRST_LEVEL, np.uint8)
-        nothing = np.zeros(self.count, np.float32)
-        scaled = mosaic.ScaledTiles(levels, nothing, nothing, self.empty)
-        canvas = mosaic.draw(scaled, titles, self.columns)
-        return _filled(canvas, tiles, self.columns), tiles.shape[1]
-
-    @property
-    def scale(self) -> None:
-        """Colors are what they are."""
-        return None
-
-    def measured(self) -> Mapping[str, Sequence[str]]:
-        """The figures."""
-        return {name: _cells(column) for name, column in self.figures.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -346,115 +161,6 @@ def sheet_pdf(sheet: Sheet) -> bytes:
     return buffer.getvalue()
 
 
-def arrays_npz(
-    arrays: Mapping[str, np.ndarray],
-    about: Mapping[str, str],
-    axes: Mapping[str, Sequence[str]] = MappingProxyType({}),
-) -> bytes:
-    """Pack arrays as they are, and words about them, as NPZ bytes.
-
-    The words are one JSON object under ``about``: ``json.loads(str(numpy.load(...)["about"]))``.
-    Its ``arrays`` says of each array what its axes are (as given in ``axes``), how long they are,
-    and of what type it is.
-
-    Compressed, since it halves the file (64 maps of 224 x 224, half of them zeros: 6 in place of
-    13 MB) and takes 0.4 s; zlib's stronger levels take five times as long for nothing.
-
-    Raises:
-        ValueError: a name is no Python identifier, or is taken.
-    """
-    check_array_names(arrays)
-    described = {name: _described(array, axes.get(name, ())) for name, array in arrays.items()}
-    words = json.dumps({**about, "arrays": described})
-    buffer = io.BytesIO()
-    # As one dictionary: to NumPy's types any keyword may be its own, the switch `allow_pickle`.
-    content: dict[str, Any] = {**arrays, "about": np.array(words)}
-    np.savez_compressed(buffer, **content)
-    return buffer.getvalue()
-
-
-def _described(array: np.ndarray, axes: Sequence[str]) -> str:
-    """An array's axes and type in words: ``"map 9 × row 56 × column 56, float32"``."""
-    names = axes or [f"axis {number}" for number in range(array.ndim)]
-    sizes = [f"{name} {size}" for name, size in zip(names, array.shape, strict=True)]
-    kind = "text" if array.dtype.kind == "U" else array.dtype
-    return f"{' × '.join(sizes)}, {kind}"
-
-
-def check_array_names(names: Iterable[str]) -> None:
-    """Raise a ``ValueError`` for a name that an array in an NPZ file cannot have."""
-    for name in names:
-        if not (name.isascii() and name.isidentifier()) or name in RESERVED_NAMES:
-            raise ValueError(
-                f"expected array names of letters, digits and underscores, none of "
-                f"{', '.join(RESERVED_NAMES)}, got {name!r}"
-            )
-
-
-def numbers_csv(panels: Sequence[Panel]) -> bytes:
-    """Write the numbers of every tile as CSV bytes that spreadsheet programs read everywhere.
-
-    As RFC 4180 has it, in UTF-8 with the mark that Excel knows it by.
-
-    Raises:
-        ValueError: the panels' tiles are not of one kind.
-    """
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
-    head: list[str] = []
-    for position, panel in enumerate(panels, start=1):
-        measured = panel.measured()
-        names = ["panel", *panel.numbers, *measured]
-        if not head:
-            writer.writerow(head := names)
-        if names != head:
-            words = f"{', '.join(head)} and {', '.join(names)}"
-            raise ValueError(f"expected panels whose tiles are numbered alike, got {words}")
-        name = _cell(panel.heading) or str(position)
-        writer.writerows(
-            [name, *cells]
-            for cells in zip(*panel.numbers.values(), *measured.values(), strict=True)
-        )
-    return buffer.getvalue().encode("utf-8-sig")
-
-
-def _cells(values: Figures) -> list[str]:
-    """Numbers and words as a spreadsheet takes them."""
-    return [_cell(value) if isinstance(value, str) else _number(value) for value in values]
-
-
-def _number(value: float) -> str:
-    """A number with as many digits as give it back exactly, without a decimal point: ``15E-1``.
-
-    1.5 is the first of May to a German spreadsheet, and 1.234 more than a thousand; a whole number
-    with an exponent is the same to all.
-    """
-    if not np.isfinite(value):
-        return str(value)
-    if not value:
-        return "0"
-    sign, digits, exponent = Decimal(str(value)).normalize().as_tuple()
-    whole = "".join(map(str, digits))
-    if isinstance(exponent, int) and 0 <= exponent <= 6:
-        whole, exponent = whole + "0" * exponent, 0
-    return f"{'-' * sign}{whole}" + (f"E{exponent}" if exponent else "")
-
-
-def file_stem(words: str) -> str:
-    """A safe file name, without ending, from a caption: at most 80 letters, digits, hyphens."""
-    letters = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", letters).strip("-")[:80].strip("-")
-    if not stem or DEVICES.fullmatch(stem):
-        stem = f"vgg-viz-{stem}".strip("-")
-    return stem
-
-
-def plain(words: str) -> str:
-    """Words from outside as one printable line: no line breaks, no control characters."""
-    line = " ".join(words.split())
-    return "".join(letter if letter.isprintable() else "�" for letter in line)
-
-
 def wrap(words: str, length: Callable[[str], float], width: float) -> list[str]:
     """Break one line of words into lines whose ``length`` is at most ``width``.
 
@@ -480,18 +186,6 @@ def _fitting(word: str, length: Callable[[str], float], width: float) -> int:
     """How many of a word's first letters fit into ``width``, at least 1."""
     ends = range(1, len(word))
     return max(1, bisect_right(ends, width, key=lambda end: length(word[:end])))
-
-
-def _cell(words: str) -> str:
-    """Words as a spreadsheet shows them: a formula from outside must not be worked out."""
-    text = plain(words)
-    if not text.startswith(("=", "+", "-", "@")):
-        return text
-    try:
-        float(text)
-    except ValueError:
-        return f"'{text}"
-    return text
 
 
 def _caption(sheet: Sheet) -> str:
@@ -537,13 +231,6 @@ def _draw_panel(panel: Panel, width: int, *, lettered: bool) -> _DrawnPanel:
     return _DrawnPanel(panel, pixels, [] if lettered else _titles(words, grid))
 
 
-def _filled(canvas: np.ndarray, tiles: np.ndarray, columns: int) -> np.ndarray:
-    """A drawn canvas with pictures, RGB uint8 ``(n, s, s, 3)``, in the places of its tiles."""
-    levels = canvas >= mosaic.FIRST_LEVEL  # all but letters, marks and what lies between
-    pictures = mosaic.arrange(tiles, mosaic.tile_layout(tiles, columns))
-    return np.where(levels[..., None], pictures, _colors("gray")[canvas])
-
-
 def _titles(words: Sequence[str], grid: mosaic.TileLayout) -> list[_Text]:
     """Titles as text, centered above their tiles, all of a size at which the longest fits."""
     size = mosaic.LETTERING.size(grid.tile_width)
@@ -554,15 +241,6 @@ def _titles(words: Sequence[str], grid: mosaic.TileLayout) -> list[_Text]:
         left, top = grid.corner(index)
         texts.append(_Text(left + grid.tile_width / 2, top - 4, fitting, title, anchor="m"))
     return texts
-
-
-@lru_cache(maxsize=16)
-def _colors(color_map: str) -> np.ndarray:
-    """A mosaic's palette entries on white ground, RGB, uint8 ``(256, 3)``."""
-    colors = np.frombuffer(mosaic.palette(color_map, (0, 0, 0)), np.uint8).reshape(-1, 3).copy()
-    ink = mosaic.transparency()
-    colors[: len(ink)] = 255 - np.frombuffer(ink, np.uint8)[:, None]
-    return colors
 
 
 def _place_panels(

@@ -16,7 +16,7 @@ from tests.support.pages import captions, choose, open_page
 from tests.support.thin import outcome
 from tests.support.truth import COMPARED, LAYER, MAPS, SUBJECTS, StandIn, both, ordered, silent
 from vgg_viz import samples
-from vgg_viz.export import sheets
+from vgg_viz.export import sheets, tables
 from vgg_viz.export.scripts import EvidenceRun
 from vgg_viz.image_io import images
 from vgg_viz.interpretability.ablation import ablated, later_maps
@@ -72,7 +72,7 @@ def assert_numbers(export, expected):
         assert float(row["mean"]) == pytest.approx(values.mean(), rel=1e-4, abs=1e-6)
         assert float(row["variance"]) == pytest.approx(values.var(), rel=1e-3, abs=1e-9)
         assert float(row["active_share"]) == pytest.approx((values > 0).mean())
-        assert row["silent"] == ("no" if (values > 0).any() else "yes")
+        assert row["inactive"] == ("no" if (values > 0).any() else "yes")
 
 
 def assert_files(export, caption):
@@ -112,7 +112,7 @@ def test_the_files_of_maps_are_those_that_are_shown(offered, truth):
 def test_silent_maps_are_told_in_the_numbers(offered, truth):
     (export,) = offered(**MAPS, maps="256").values()
     rows = csv_rows(export)
-    assert [int(row["map"]) for row in rows if row["silent"] == "yes"] == silent(
+    assert [int(row["map"]) for row in rows if row["inactive"] == "yes"] == silent(
         truth.maps(LAYER.name)
     )
 
@@ -294,8 +294,13 @@ def test_the_files_of_blocks_are_each_blocks_maps(offered, truth):
     ids=["maps", "comparison", "kernels", "block"],
 )
 def test_no_file_is_made_before_somebody_asks_for_it(query, name, monkeypatch):
-    for maker in ("sheet_png", "sheet_pdf", "arrays_npz", "numbers_csv"):
-        monkeypatch.setattr(sheets, maker, partial(pytest.fail, f"{maker} was called"))
+    for module, maker in [
+        (sheets, "sheet_png"),
+        (sheets, "sheet_pdf"),
+        (tables, "arrays_npz"),
+        (tables, "numbers_csv"),
+    ]:
+        monkeypatch.setattr(module, maker, partial(pytest.fail, f"{maker} was called"))
     monkeypatch.setattr(export_menu, "script", partial(pytest.fail, "script was called"))
     page = open_page(**query)
     assert not page.get("download_button")

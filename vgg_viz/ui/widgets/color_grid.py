@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from vgg_viz.export import sheets
 from vgg_viz.export.mosaic import color_tiles, pack_tiles, png
+from vgg_viz.export.panels import ColorPanel, Figures
 from vgg_viz.ui.widgets.grid import Cached, Tiles
 
 
@@ -22,7 +22,7 @@ class ColorGrid(Tiles):
     """
 
     tooltips: Sequence[Sequence[str]]
-    figures: Mapping[str, sheets.Figures] = field(default_factory=dict)
+    figures: Mapping[str, Figures] = field(default_factory=dict)
     empty: Sequence[bool] = ()
 
     @property
@@ -59,9 +59,9 @@ class ColorGrid(Tiles):
         """Return nothing: the colors are the pictures' own."""
         return ""
 
-    def exported(self) -> sheets.ColorPanel:
+    def exported(self) -> ColorPanel:
         """Return the pictures and their figures."""
-        return sheets.ColorPanel(
+        return ColorPanel(
             self.heading,
             self.titles,
             self.tile_numbers,

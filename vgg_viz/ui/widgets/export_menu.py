@@ -8,7 +8,8 @@ from functools import partial
 import streamlit as st
 
 from vgg_viz import __version__
-from vgg_viz.export import sheets
+from vgg_viz.export import sheets, tables
+from vgg_viz.export.plain_text import file_stem
 from vgg_viz.export.scripts import Run, script
 from vgg_viz.links import OF_THE_VISIT
 from vgg_viz.ui import state
@@ -51,11 +52,11 @@ class Export:
         found = {name: both for grid in shown for name, both in grid.arrays().items()}
         arrays = {name: array for name, (array, _) in found.items()}
         axes = {name: axes for name, (_, axes) in found.items()}
-        return sheets.arrays_npz(arrays, about, axes)
+        return tables.arrays_npz(arrays, about, axes)
 
     def csv(self) -> bytes:
         """The numbers of every tile."""
-        return sheets.numbers_csv([grid.exported() for grid in self.grids()])
+        return tables.numbers_csv([grid.exported() for grid in self.grids()])
 
     def py(self) -> bytes:
         """The script that makes the same arrays with Keras alone."""
@@ -113,7 +114,7 @@ def offer(
             return
         own = own_picture or state.shows_own_picture()
         export = Export(title, grids, runs, link_to_view(), own)
-        stem = sheets.file_stem(f"vgg-viz {title}")
+        stem = file_stem(f"vgg-viz {title}")
         for ending, (label, make) in FILES.items():
             st.download_button(
                 label,

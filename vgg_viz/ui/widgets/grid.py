@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from vgg_viz.export import sheets
 from vgg_viz.export.appearance import COLOR_MAPS
 from vgg_viz.export.mosaic import (
     GAP,
@@ -36,6 +35,7 @@ from vgg_viz.export.mosaic import (
     tinted_levels,
 )
 from vgg_viz.export.number_format import figure
+from vgg_viz.export.panels import Panel, ValuesPanel
 from vgg_viz.interpretability.map_statistics import Statistics, statistics
 from vgg_viz.serving.results import Results, ValueRange
 from vgg_viz.ui.state import mode, tour_steps
@@ -147,7 +147,7 @@ class Tiles(ABC):
         """Return the scale as HTML, or nothing where tiles share none."""
 
     @abstractmethod
-    def exported(self) -> sheets.Panel:
+    def exported(self) -> Panel:
         """Return the tiles for pictures and tables."""
 
     @abstractmethod
@@ -250,9 +250,9 @@ class Grid(Tiles):
             return ""
         return legend(self.appearance.color_map, self.limits, overlay=self.is_overlay)
 
-    def exported(self) -> sheets.Panel:
+    def exported(self) -> Panel:
         """Return the values with the scale on which they are shown."""
-        return sheets.ValuesPanel(
+        return ValuesPanel(
             self.heading,
             self.titles,
             self.tile_numbers,
