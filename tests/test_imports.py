@@ -39,7 +39,7 @@ def test_only_the_page_imports_streamlit():
     folder = Path(vgg_viz.__file__).parent
     places = [file.relative_to(folder) for file in folder.rglob("[!_]*.py")]
     names = [".".join(place.with_suffix("").parts) for place in places if place.parts[0] != "ui"]
-    assert {"export.scripts", "tours", "links", "model.network", "serving.results"} <= set(names)
+    assert {"export.sheets", "tours", "links", "model.network", "serving.results"} <= set(names)
     modules = ", ".join(f"vgg_viz.{name}" for name in names)
     script = f"import sys, {modules}; print('streamlit' in sys.modules)"
     command = [sys.executable, "-c", script]

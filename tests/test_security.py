@@ -68,7 +68,7 @@ CORE_FILES = {
     "tours.py": "the page's own tour; others come as bytes",
     "export/sheets.py": "Matplotlib's fonts",
     "image_io/decoding.py": "bytes in memory",
-    "export/scripts.py": "in the script that it writes, which runs at the visitor's",
+    "export/scripts/script_writer.py": "in the script that it writes, which runs at the visitor's",
 }
 FILE_CALLS = {
     "open",

@@ -14,7 +14,6 @@ from tests.support.attributed import array_of
 from tests.support.maps import BiasedWeights
 from tests.support.thin import outcome
 from tests.support.weights_files import write_keras_weights
-from vgg_viz.export import script_code, scripts
 from vgg_viz.export.scripts import (
     AblationRun,
     AttributionRun,
@@ -24,6 +23,10 @@ from vgg_viz.export.scripts import (
     OptimizationScriptRun,
     PatchesRun,
     WeightsFile,
+    script_code,
+    write_script,
+)
+from vgg_viz.export.scripts.script_writer import (
     attribution_script,
     beside_script,
     evidence_script,
@@ -554,14 +557,14 @@ def test_scripts_of_evidence_have_the_whole_network(evidence_run):
 def test_each_kind_of_run_has_its_script(maps_run, evidence_run):
     filters = FiltersRun("f", "untrained", "block1_conv1", [1], [1])
     words = {"caption": ["Some words"], "link": "https://example.org/"}
-    assert scripts.script([filters], **words) == filters_script([filters], **words)
+    assert write_script([filters], **words) == filters_script([filters], **words)
     runs = [evidence_run()]
-    assert scripts.script(runs, **words) == evidence_script(runs, **words)
+    assert write_script(runs, **words) == evidence_script(runs, **words)
     made = [OptimizationScriptRun("m", "untrained", "block1_conv1", [1], 0, "pixels")]
-    assert scripts.script(made, **words) == made_script(made, **words)
+    assert write_script(made, **words) == made_script(made, **words)
     maps = [maps_run(name="this"), maps_run(name="other")]
     expected = maps_script(maps, difference="minus", **words)
-    assert scripts.script(maps, difference="minus", **words) == expected
+    assert write_script(maps, difference="minus", **words) == expected
     assert "arrays['minus'] = arrays['other'] - arrays['this']" in expected
 
 
@@ -641,7 +644,7 @@ def test_words_from_outside_change_nothing(maps_run, evidence_run, words):
     filters = FiltersRun("f", "untrained", "block1_conv1", [1], [1])
     made = OptimizationScriptRun("m", "untrained", "block1_conv1", [1], 0, "regularized")
     for one in (maps_run(), filters, evidence_run(), made):
-        write = scripts.script
+        write = write_script
         harmless = write([one])
         script = write([one], caption=[words, words], link=words)
         # As bytes: the file's encoding must not follow from the words either.

@@ -301,7 +301,7 @@ def test_no_file_is_made_before_somebody_asks_for_it(query, name, monkeypatch):
         (tables, "numbers_csv"),
     ]:
         monkeypatch.setattr(module, maker, partial(pytest.fail, f"{maker} was called"))
-    monkeypatch.setattr(export_menu, "script", partial(pytest.fail, "script was called"))
+    monkeypatch.setattr(export_menu, "write_script", partial(pytest.fail, "script was called"))
     page = open_page(**query)
     assert not page.get("download_button")
     choose(page, f"export-{name}", True)

@@ -10,7 +10,7 @@ import streamlit as st
 from vgg_viz import __version__
 from vgg_viz.export import sheets, tables
 from vgg_viz.export.plain_text import file_stem
-from vgg_viz.export.scripts import Run, script
+from vgg_viz.export.scripts import Run, write_script
 from vgg_viz.links import OF_THE_VISIT
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
@@ -64,7 +64,7 @@ class Export:
         captions = [grid.caption for grid in shown]
         # Of two runs that are shown as one grid it is the difference.
         name = shown[0].name if len(runs) > len(shown) else ""
-        return script(runs, caption=captions, link=self.link, difference=name).encode()
+        return write_script(runs, caption=captions, link=self.link, difference=name).encode()
 
     def sheet(self) -> sheets.Sheet:
         """The grids and their captions."""

@@ -1,6 +1,6 @@
 """The functions that scripts for Keras alone are put together from, as Python code.
 
-`vgg_viz.export.scripts` chooses those that a script needs.
+`script_writer` chooses those that a script needs.
 """
 
 from vgg_viz.interpretability.feature_visualization.parametrizations import Parametrization

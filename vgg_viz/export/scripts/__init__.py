@@ -1,0 +1,29 @@
+"""Runs -> a Python script that computes the same arrays with Keras alone."""
+
+from vgg_viz.export.scripts.runs import (
+    AblationRun,
+    AttributionRun,
+    EvidenceRun,
+    FiltersRun,
+    MapsRun,
+    OptimizationScriptRun,
+    PatchesRun,
+    Run,
+    ScriptNetwork,
+    WeightsFile,
+)
+from vgg_viz.export.scripts.script_writer import write_script
+
+__all__ = [
+    "AblationRun",
+    "AttributionRun",
+    "EvidenceRun",
+    "FiltersRun",
+    "MapsRun",
+    "OptimizationScriptRun",
+    "PatchesRun",
+    "Run",
+    "ScriptNetwork",
+    "WeightsFile",
+    "write_script",
+]
