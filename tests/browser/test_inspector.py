@@ -105,7 +105,7 @@ def test_the_details_of_a_sum_are_one_click_away(visit):
     page = visit(f"{LAYER}&channel=12&row=20&column=30")
     looked_into(page, 12)
     part(page, "explain").click()
-    assert_in_sight(page.locator("h3", has_text="Where the value at row 20, column 30"))
+    assert_in_sight(page.locator("h3", has_text="How the value at row 20, column 30"))
 
 
 def test_walking_back_leads_to_heading_and_map_with_a_trail_that_can_be_clicked(open_page):
@@ -259,7 +259,7 @@ def test_two_inspectors_point_together_and_a_click_explains_the_value_of_either(
     stage.click(position=center)
     for name in ("inspector-0", "inspector-1"):
         expect(part(page, "sum", name)).to_contain_text("after ReLU")
-    expect(page.locator("h3", has_text="Where the value at row 29")).to_be_visible()
+    expect(page.locator("h3", has_text="How the value at row 29")).to_be_visible()
     settle(page)
     expect(page.get_by_role("radio", name="Raccoon").last).to_be_checked()
 

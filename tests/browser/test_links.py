@@ -73,7 +73,7 @@ def test_what_is_clicked_stands_in_the_address_and_a_default_does_not(visit):
     expect(page).to_have_url(re.compile("scale=layer"))
     page.get_by_role("radio", name="Each tile").click()
     expect(page).to_have_url(re.compile(r"^((?!scale).)*$"))
-    thumb = page.get_by_role("slider", name="Number of maps (1 to 64)")
+    thumb = page.get_by_role("slider", name="Number of feature maps (1 to 64)")
     thumb.focus()
     page.keyboard.press("ArrowLeft")
     expect(page).to_have_url(re.compile("maps=63"))

@@ -217,7 +217,7 @@ def test_a_contributor_leads_back_a_layer(visit):
     expect(page.locator("h2")).to_have_text(["Feature maps of block2_conv2"])
     settle(page)
     expect(page).to_have_url(re.compile(r"layer=4\+"))
-    expect(page.locator("h3")).to_contain_text("Where the value at row")
+    expect(page.locator("h3")).to_contain_text("How the value at row")
 
 
 def test_a_filter_leads_to_its_map_and_back(visit):
@@ -226,7 +226,7 @@ def test_a_filter_leads_to_its_map_and_back(visit):
     kernels.click(position=tile_center(kernels, 8 * 4))
     expect(page.locator("h2")).to_have_text(["Feature maps of block3_conv1"])
     expect(page.get_by_role("spinbutton", name="Map")).to_have_value("5")
-    page.get_by_role("button", name="Its filter: 5").click()
+    page.get_by_role("button", name="Show filter 5").click()
     expect(page.locator("h2")).to_have_text(["Filters of block3_conv1"])
 
 

@@ -104,7 +104,7 @@ def test_important_map_leads_to_its_maximum_and_back(visit):
     number, row, column = (int(one.input_value()) for one in fields)
     assert number == int(told[1])
     expect(heading(page)).to_contain_text(
-        f"Where the value at row {row}, column {column} of map {number} comes from"
+        f"How the value at row {row}, column {column} of map {number} is computed"
     )
     # The largest of its map, in as many digits as the tile's tip has.
     value = page.locator('[data-testid="stMetricValue"]').last.inner_text().replace(",", "")

@@ -113,13 +113,13 @@ BY_CONTROL = {
     "layer": ("view=maps&maps=4", option("Layer", FIFTH), "block3_conv1"),
     "filters": ("view=filters", slide("Number of filters", "ArrowLeft"), 7),
     "channels": (f"view=filters&layer={FIFTH}", slide("Number of channels", "ArrowLeft"), 7),
-    "maps": ("view=maps&maps=4", slide("Number of maps", "ArrowRight"), 5),
+    "maps": ("view=maps&maps=4", slide("Number of feature maps", "ArrowRight"), 5),
     "blocks": ("view=blocks&block_maps=4", pill("3"), ("1", "2", "4", "5")),
-    "block_maps": ("view=blocks&block_maps=4", slide("Number of maps", "ArrowRight"), 5),
-    "beside": ("view=blocks&block_maps=4", switch("Filters beside the maps"), True),
+    "block_maps": ("view=blocks&block_maps=4", slide("Number of feature maps", "ArrowRight"), 5),
+    "beside": ("view=blocks&block_maps=4", switch("Show filters beside the maps"), True),
     "filter_channel": (
         "view=blocks&block_maps=4&beside=true",
-        slide("Channel of the filters", "ArrowRight"),
+        slide("Input channel of the filters", "ArrowRight"),
         2,
     ),
     "scale": ("view=filters", radio("Around 0"), "zero"),
@@ -236,7 +236,7 @@ BY_CLICK = {
     ),
     "its filter": (
         f"view=maps&maps=4&layer={FIFTH}&channel=33",
-        button("Its filter"),
+        button("Show filter"),
         {"view": "filters", "filters": 33, "filter_page": 3},
     ),
     "the next layer": (
@@ -347,7 +347,7 @@ def test_what_a_small_layer_cuts_is_there_again_in_a_large_one(visit):
         before = page.url
         option("Layer", links.LAYERS[layer])(page)
         wait_for_change(page, before)
-        slider = page.get_by_role("slider", name=re.compile("^Number of maps"))
+        slider = page.get_by_role("slider", name=re.compile("^Number of feature maps"))
         expect(slider).to_have_js_property("value", str(maps))
         assert said(page)["maps"] == maps
 
@@ -395,8 +395,8 @@ def test_what_a_person_would_type_is_understood_or_said_not_to_be(open_page, lin
     ("link", "field", "name", "last"),
     [
         ("view=maps&maps=4&channel=3", "spinbutton", "Map", 23),
-        ("view=maps&maps=4", "slider", "Number of maps", 24),
-        ("view=blocks&block_maps=4&blocks=5", "slider", "Number of maps", 24),
+        ("view=maps&maps=4", "slider", "Number of feature maps", 24),
+        ("view=blocks&block_maps=4&blocks=5", "slider", "Number of feature maps", 24),
     ],
 )
 def test_no_step_of_a_held_key_is_lost_and_all_are_one_step_back(

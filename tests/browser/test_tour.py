@@ -221,7 +221,7 @@ def test_a_lectures_view_picture_and_number_are_changed_without_leaving_it(open_
     expect(page.locator('[data-testid="stMain"]')).to_contain_text("Coffee · 17 of 64 maps")
     settle(page)
     page.get_by_role("radio", name="Blocks").click()
-    expect(page.locator("h2")).to_have_text(["The end of every block"])
+    expect(page.locator("h2")).to_have_text(["The last conv layer of each block"])
     settle(page)
     page.get_by_role("button", name="Close controls").click()
     expect(sidebar).to_be_hidden()

@@ -17,7 +17,7 @@ def test_every_view_is_shown(page: Page):
     for view, heading, grids in [
         ("Filters", "Filters of block1_conv1", 1),
         ("Feature maps", "Feature maps of block1_conv1", 1),
-        ("Blocks", "The end of every block", 5),
+        ("Blocks", "The last conv layer of each block", 5),
         ("Conclusion", "What early and late layers show", 1),
         ("Architecture", "The architecture of VGG19", 1),
     ]:

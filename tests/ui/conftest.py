@@ -1,4 +1,4 @@
-"""The page in these tests shows networks of their own, and never reaches for the real weights."""
+"""Fixtures for page tests: stand-in networks and class names; the real weights are never read."""
 
 from collections.abc import Iterator
 
@@ -14,14 +14,14 @@ from vgg_viz.serving.optimization_worker import OptimizationWorker
 
 @pytest.fixture(autouse=True)
 def stand_in() -> Iterator[None]:
-    """What the page shows for ImageNet's network; tests may put another one in its place."""
+    """Show a stand-in network in place of ImageNet's; a test may substitute another."""
     with network_of(StandIn()):
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
 def keras_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One of the tests' own, so that pictures are kept nowhere else."""
+    """Cache optimized images in a temporary directory."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
         yield
@@ -29,7 +29,7 @@ def keras_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def names_of_classes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Names that need no network."""
+    """Provide class names without a download."""
     path = tmp_path_factory.mktemp("names") / "names.txt"
     path.write_bytes(host_list())
     with pytest.MonkeyPatch.context() as patch:
@@ -39,13 +39,13 @@ def names_of_classes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 @pytest.fixture(autouse=True)
 def quick_dense(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dense layers that cost next to nothing: what is seen of them is computed from them."""
+    """Replace the dense layers' weights by cheap ones."""
     monkeypatch.setattr(UntrainedDense, "slab", cheap_slab)
 
 
 @pytest.fixture(autouse=True)
 def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made pictures that are finished at once; tests of how they grow take their own."""
+    """Finish optimized images at once; tests of their progress use fixtures of their own."""
     for name in ("look", "there"):
         monkeypatch.setattr(OptimizationWorker, name, finished_at_once)
 

@@ -1,4 +1,4 @@
-"""Two pictures, networks or preprocessings beside each other, and their difference."""
+"""Two images, networks or preprocessings beside each other, and their difference."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_two_grids_show_the_same_maps_on_common_scales(kind, truth):
         "layer": [min(maps.min() for maps in whole), max(maps.max() for maps in whole)],
         "own": [None, None],
     }
-    words = {
+    scale_texts = {
         "pair": "one scale for both tiles of a pair",
         "layer": "one scale for the whole layer",
         "own": "each tile on its own scale",
@@ -57,11 +57,11 @@ def test_two_grids_show_the_same_maps_on_common_scales(kind, truth):
             header, tiles = tiles_of(shown[name])
             assert header["numbers"] == numbers
             assert_shown(tiles, maps, *limits)
-        said = [line for line in captions(page) if line.startswith(LAYER.title)]
-        assert len(said) == 2
-        for line, subject in zip(said, SUBJECTS[kind], strict=True):
+        lines = [line for line in captions(page) if line.startswith(LAYER.title)]
+        assert len(lines) == 2
+        for line, subject in zip(lines, SUBJECTS[kind], strict=True):
             assert f"{LAYER.title} · {subject} · 9 of 256 maps shown" in line
-            assert words[scale] in line
+            assert scale_texts[scale] in line
     assert not page.info
 
 
@@ -72,23 +72,23 @@ def test_a_difference_is_the_other_less_this_around_zero(kind, truth):
     values = other[:9] - this[:9]
     largest = np.abs(values).max(axis=(1, 2))
     assert values.min() < 0 < values.max()
-    for scale, most in (("pair", largest), ("layer", largest.max()), ("own", largest)):
+    for scale, limit in (("pair", largest), ("layer", largest.max()), ("own", largest)):
         choose(page, "pair_scale", scale)
         assert shown(page, "pair_scale") == ("pair" if scale == "own" else scale)
         assert set(payloads(page)) == {"copy-link", "compared-difference", *INSPECTORS}
         header, tiles = tiles_of(payloads(page)["compared-difference"])
         assert header["numbers"] == list(range(1, 10))
-        assert_shown(tiles, values, -most, most)
+        assert_shown(tiles, values, -limit, limit)
     first, second = COMPARED[kind]
     assert [part.value for part in page.main.subheader] == [f"Difference: {second} minus {first}"]
     first, second = SUBJECTS[kind]
     assert f"{LAYER.title} · {second} minus {first} · 9 of 256 maps shown" in texts(page)
-    assert "blue: less, red: more" in texts(page)
+    assert "blue: lower, red: higher" in texts(page)
 
 
 @pytest.mark.parametrize("kind", COMPARED)
 @pytest.mark.parametrize("layer", ["block1_conv1", "block3_conv1"])
-def test_a_value_of_either_side_is_taken_apart(kind, layer):
+def test_value_of_either_side_is_decomposed(kind, layer):
     title = VGG19.layer(layer).title
     place = {"layer": title, "channel": "12", "row": "1", "column": "9", "maps": "9"}
     page = open_page(view="Feature maps", compare=kind, **place)
@@ -96,7 +96,7 @@ def test_a_value_of_either_side_is_taken_apart(kind, layer):
         assert "after ReLU" in inspected(page, name)["sum"]
         page.session_state["inspector-clicked"] = name
         run_page(page)
-        assert "The two agree" in page.success[0].value
+        assert "The sum matches" in page.success[0].value
         assert not page.error
 
 
@@ -109,13 +109,13 @@ def test_a_map_of_both_sides_is_inspected_side_by_side(kind, truth):
         words for words in bold if words.strip("*") in COMPARED[kind]
     ]
     for name, maps in zip(INSPECTORS, both(truth, kind), strict=True):
-        reach = f"from {figure(maps[11].min())} to {figure(maps[11].max())}"
-        assert reach in inspected(page, name)["measured"]
+        value_range = f"from {figure(maps[11].min())} to {figure(maps[11].max())}"
+        assert value_range in inspected(page, name)["measured"]
 
 
-def test_a_picture_is_the_same_as_itself():
+def test_image_compared_with_itself_is_identical():
     page = choose(compare("picture"), "other", "cat")
-    assert "Both are the same here" in page.info[0].value
+    assert "Both sides are identical" in page.info[0].value
     assert "another picture" in page.info[0].value
     choose(page, "shown_as", "difference")
     header, _ = tiles_of(payloads(page)["compared-difference"])
@@ -125,7 +125,7 @@ def test_a_picture_is_the_same_as_itself():
 
 
 @pytest.mark.parametrize("choice", NETWORKS)
-def test_without_weights_both_networks_are_the_same_and_are_called_so(choice):
+def test_without_weights_both_networks_are_untrained(choice):
     with weights_from(unavailable):
         page = compare("network", network=choice)
         assert "only the untrained network" in page.info[0].value
@@ -135,7 +135,7 @@ def test_without_weights_both_networks_are_the_same_and_are_called_so(choice):
         assert "· ImageNet ·" not in texts(page)
 
 
-def test_the_other_network_of_the_untrained_one_is_the_trained_one(truth):
+def test_untrained_network_is_compared_with_the_trained_one(truth):
     page = compare("network", network="Untrained")
     assert [part.value for part in page.main.subheader] == ["Untrained", "ImageNet"]
     this, other = reversed(both(truth, "network"))
@@ -145,5 +145,5 @@ def test_the_other_network_of_the_untrained_one_is_the_trained_one(truth):
     assert_shown(tiles_of(payloads(page)["compared-other"])[1], other[:9])
 
 
-def test_wrong_preprocessing_comes_with_its_lesson():
-    assert "commonest mistake" in texts(compare("preprocessing"))
+def test_wrong_preprocessing_is_explained():
+    assert "A common mistake" in texts(compare("preprocessing"))

@@ -1,4 +1,4 @@
-"""The inspector and the arithmetic of a value."""
+"""Inspector, and decomposition of a value."""
 
 import pyarrow as pa
 import pytest
@@ -19,16 +19,16 @@ def test_a_chosen_map_is_inspected():
     page.number_input(key="column").set_value(1).run()
     assert not page.exception
     assert "row 56, column 1 of map 12" in page.subheader[0].value
-    assert "The two agree" in page.success[0].value
+    assert "The sum matches" in page.success[0].value
     assert len(page.metric) == 5
 
 
 @pytest.mark.parametrize("layer", [VGG19.conv_layers[0], *VGG19.conv_layers[1::3]], ids=str)
-def test_the_value_at_a_corner_of_any_layer_is_explained(layer):
+def test_value_at_a_corner_of_any_layer_is_decomposed(layer):
     page = open_page(
         view="Feature maps", layer=layer.title, channel=str(layer.filters), row="1", column="1"
     )
-    assert "The two agree" in page.success[0].value
+    assert "The sum matches" in page.success[0].value
     assert not page.error
 
 
@@ -39,7 +39,7 @@ def test_a_map_too_high_for_the_next_layer_is_cut_to_it():
     assert inspected(page)["channel"] == 64
 
 
-def test_the_inspector_leads_to_the_filter():
+def test_filter_button_opens_the_filter():
     page = open_page(view="Feature maps", layer="5 · block3_conv1", channel="100")
     page.button(key="inspector-to-filter").click().run()
     assert not page.exception
@@ -47,7 +47,7 @@ def test_the_inspector_leads_to_the_filter():
     assert "Filters 97 to 100 of 100" in texts(page)
 
 
-def test_every_channels_contribution_is_there_when_it_is_opened():
+def test_contributions_of_all_channels_are_charted_when_opened():
     page = open_page(**MAPS, channel="5", row="7", column="9")
     assert not page.get("vega_lite_chart")
     choose(page, "contributions", True)
@@ -58,7 +58,7 @@ def test_every_channels_contribution_is_there_when_it_is_opened():
     assert values.sum() == pytest.approx(products, rel=0.01)
 
 
-def test_who_empties_the_map_has_no_position_either():
+def test_clearing_the_map_clears_the_position():
     page = open_page(**MAPS, channel="12", row="3", column="4")
     assert inspected(page)["channel"] == 12
     page.number_input(key="channel").set_value(None)

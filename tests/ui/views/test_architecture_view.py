@@ -1,4 +1,4 @@
-"""The Architecture view: all there at once, then the picture through all layers."""
+"""Architecture view: diagram and tables at once, then the most active maps of all layers."""
 
 from tests.support.pages import choose, mosaics, open_page, texts, unavailable, weights_from
 from vgg_viz.model.architecture import VGG19
@@ -16,17 +16,17 @@ def test_architecture_lists_the_layers_of_the_chosen_blocks():
     assert some.count("`block3_conv1`") == 1
 
 
-def test_architecture_is_all_there_and_no_network_is_asked_for():
-    asked = []
-    with weights_from(lambda **_: asked.append(True) or unavailable()):
+def test_diagram_and_tables_need_no_weights():
+    requested = []
+    with weights_from(lambda **_: requested.append(True) or unavailable()):
         page = open_page(view="Architecture")
-    assert not asked
+    assert not requested
     assert len(mosaics(page)) == 1  # the diagram
     for layer in VGG19.layers:
         assert f"`{layer.name}`" in texts(page)
 
 
-def test_architecture_follows_the_picture_through_all_layers():
+def test_painted_diagram_is_followed_by_the_most_active_maps_of_all_layers():
     page = choose(open_page(view="Architecture", picture="Coffee"), diagram.SEEN, True)
     assert len(mosaics(page)) == 2
     assert "ImageNet · Coffee (stretched) · the 4 most active maps" in texts(page)

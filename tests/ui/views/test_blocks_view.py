@@ -1,4 +1,4 @@
-"""The Blocks view: any choice of blocks, in any order, with filters beside."""
+"""Blocks view: any choice of blocks, in any order, with filters beside the maps."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from tests.support.truth import StandIn, assert_shown, ordered
 from vgg_viz.model.architecture import VGG19
 
 
-def test_blocks_follow_the_order_and_their_filters_go_along(truth):
+def test_blocks_and_their_filters_follow_the_order(truth):
     page = open_page(view="Blocks", blocks="3", block_maps="9", order="Maximum", beside="true")
     layer = VGG19.block_ends[2]
     maps = truth.maps(layer.name)

@@ -1,4 +1,4 @@
-"""The Conclusion view: its numbers, and of which network it speaks."""
+"""Conclusion view: its charts, and texts that fit the network shown."""
 
 import json
 
@@ -12,14 +12,14 @@ from vgg_viz.model.architecture import VGG19
 
 
 def correlations(maps, image):
-    """Pearson's coefficient of each map with the image, flat: maps (n, h, w), image (h * w,)."""
+    """Compute Pearson's correlation of maps ``(n, h, w)`` with an image ``(h * w,)``."""
     flat = maps.reshape(len(maps), -1).astype(np.float64)
     flat -= flat.mean(axis=1, keepdims=True)
     image = image - image.mean()
     return flat @ image / np.sqrt((flat**2).sum(axis=1) * (image**2).sum())
 
 
-def test_the_conclusion_follows_the_picture_through_all_16_layers(truth):
+def test_charts_show_all_16_layers(truth):
     page = open_page(view="Conclusion")
     plots = [rows_of(chart) for chart in page.get("vega_lite_chart")]
     assert len(plots) == 3
@@ -27,7 +27,7 @@ def test_the_conclusion_follows_the_picture_through_all_16_layers(truth):
     for rows in plots:
         assert rows["number"] == list(range(1, 17))
         assert rows["layer"] == [layer.name for layer in VGG19.conv_layers]
-        assert rows["field"] == [layer.receptive_field for layer in VGG19.conv_layers]
+        assert rows["receptive_field"] == [layer.receptive_field for layer in VGG19.conv_layers]
     for index, layer in enumerate(VGG19.conv_layers):
         maps = truth.maps(layer.name)
         side = maps.shape[1]
@@ -36,23 +36,23 @@ def test_the_conclusion_follows_the_picture_through_all_16_layers(truth):
         like = correlations(maps[live], small)
         row = {name: values[index] for name, values in plots[0].items()}
         assert row["active"] == pytest.approx((maps > 0).mean(), rel=1e-4)
-        assert row["silent"] == np.count_nonzero(~live)
-        assert row["likeness"] == pytest.approx(like.max(), abs=2e-3)
+        assert row["inactive"] == np.count_nonzero(~live)
+        assert row["correlation"] == pytest.approx(like.max(), abs=2e-3)
         assert row["map"] == np.flatnonzero(live)[int(np.argmax(like))] + 1
-    assert f"{plots[0]['likeness'][0]:.2f} in block1_conv1" in texts(page)
+    assert f"{plots[0]['correlation'][0]:.2f} in block1_conv1" in texts(page)
     fields = [
         json.loads(chart.proto.spec)["encoding"]["y"]["field"]
         for chart in page.get("vega_lite_chart")
     ]
-    assert fields == ["active", "field", "likeness"]
+    assert fields == ["active", "receptive_field", "correlation"]
 
 
-def test_the_conclusion_says_of_which_network_it_speaks():
+def test_texts_fit_the_network_shown():
     with network_of(OfAFile()):
         page = open_page(view="Conclusion")
-        assert any("seen in ImageNet’s network" in said for said in captions(page))
+        assert any("describes the ImageNet network" in text for text in captions(page))
         choose(page, "network", "untrained")
-        assert not any("seen in ImageNet’s network" in said for said in captions(page))
+        assert not any("describes the ImageNet network" in text for text in captions(page))
         titles = " ".join(part.value for part in page.subheader)
-        assert "meaning, not appearance" not in titles
-        assert "without meaning" in titles
+        assert "objects, not appearance" not in titles
+        assert "coarse and random" in titles

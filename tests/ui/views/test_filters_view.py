@@ -1,4 +1,4 @@
-"""The Filters view: all of a large layer, page by page."""
+"""Filters view: all pages of a large layer."""
 
 from tests.support.pages import choose, open_page, texts
 

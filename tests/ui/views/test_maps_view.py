@@ -1,4 +1,4 @@
-"""The Feature maps view: orders, silent maps, how many, and the layer's numbers."""
+"""Feature maps view: orders, inactive maps, counts, and the layer's histogram."""
 
 import numpy as np
 import pytest
@@ -20,32 +20,32 @@ def test_tiles_follow_the_order_and_keep_their_numbers(truth):
         assert header["numbers"] == numbers
         assert header["titles"] == [str(number) for number in numbers]
         assert_shown(tiles, maps[np.array(numbers) - 1])
-        first = "" if order == "number" else f", the largest {label.lower()} first"
-        words = f"24 of 256 maps shown{first}, {len(silent(maps))} silent on this picture"
-        assert words in texts(page)
+        first = "" if order == "number" else f", largest {label.lower()} first"
+        text = f"24 of 256 maps shown{first}, {len(silent(maps))} inactive on this image"
+        assert text in texts(page)
     assert len({tuple(ordered(maps, order, 24)) for order in ORDERS}) == len(ORDERS)
 
 
-def test_silent_maps_come_last_in_every_order_but_that_of_numbers(truth):
-    asleep = silent(truth.maps(LAYER.name))
-    assert set(NEVER_ACTIVE) < set(asleep)
+def test_inactive_maps_come_last_in_every_order_but_that_of_numbers(truth):
+    inactive = silent(truth.maps(LAYER.name))
+    assert set(NEVER_ACTIVE) < set(inactive)
     page = open_page(**MAPS, maps="256")
     for order in ORDERS:
         header, _ = tiles_of(payloads(choose(page, "order", order))["maps-mosaic"])
-        last = header["numbers"][-len(asleep) :]
-        assert last == asleep or order == "number"
+        last = header["numbers"][-len(inactive) :]
+        assert last == inactive or order == "number"
         assert sorted(header["numbers"]) == list(range(1, 257))
         flat = [
             number for number, flag in zip(header["numbers"], header["flat"], strict=True) if flag
         ]
-        assert flat == asleep
+        assert flat == inactive
 
 
 @pytest.mark.parametrize("layer", ["block1_conv1", "block3_conv1", "block5_conv4"])
-def test_the_caption_counts_all_silent_maps_of_the_layer(layer, truth):
+def test_caption_counts_all_inactive_maps_of_the_layer(layer, truth):
     maps = truth.maps(layer)
     page = open_page(view="Feature maps", layer=VGG19.layer(layer).title, maps="5")
-    assert f"5 of {len(maps)} maps shown, {len(silent(maps))} silent on this picture" in texts(page)
+    assert f"5 of {len(maps)} maps shown, {len(silent(maps))} inactive on this image" in texts(page)
 
 
 def test_a_clicked_tile_is_the_map_of_its_number():
@@ -53,10 +53,10 @@ def test_a_clicked_tile_is_the_map_of_its_number():
     number = tiles_of(payloads(page)["maps-mosaic"])[0]["numbers"][0]
     choose(page, "channel", number)
     assert inspected(page)["channel"] == number
-    assert "number 1 by mean" in inspected(page)["measured"]
+    assert "Rank among 256 maps: 1 by mean" in inspected(page)["measured"]
 
 
-def test_the_layers_numbers_are_there_when_they_are_opened(truth):
+def test_histogram_is_computed_when_it_is_opened(truth):
     page = open_page(**MAPS)
     assert not page.get("vega_lite_chart")
     choose(page, "numbers", True)
@@ -66,14 +66,14 @@ def test_the_layers_numbers_are_there_when_they_are_opened(truth):
     counts, edges = np.histogram(maps.astype(np.float64), bins=len(rows["values"]))
     assert rows["values"] == counts.tolist()
     np.testing.assert_allclose([*rows["from"], rows["to"][-1]], edges, rtol=1e-9, atol=1e-9)
-    said = texts(page)
-    assert f"**{maps.size:,} values**, {(maps == 0).mean():.0%} of them zero" in said
-    assert f"{len(silent(maps))} of 256 maps are silent on this picture" in said
-    assert f"The largest value is {maps.max():.4g}." in said
+    text = texts(page)
+    assert f"**{maps.size:,} values**, {(maps == 0).mean():.0%} of them zero" in text
+    assert f"Inactive on this image (zero everywhere): {len(silent(maps))} of 256 maps." in text
+    assert f"The largest value is {maps.max():.4g}." in text
 
 
 @pytest.mark.parametrize("count", [1, 2, 37, 64])
-def test_exactly_as_many_maps_as_asked_for(count):
+def test_grid_shows_exactly_the_chosen_number_of_maps(count):
     page = choose(open_page(view="Feature maps"), "maps", count)
     assert f"{count} of 64 maps shown" in texts(page)
 

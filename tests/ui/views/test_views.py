@@ -1,4 +1,4 @@
-"""What all views have in common: links, controls, scales, colors, every layer."""
+"""Tests of all views: links, controls, scales, color maps, every layer."""
 
 import pytest
 
@@ -27,8 +27,8 @@ def test_a_control_that_the_view_does_not_use_is_not_shown():
 
     assert labels("Architecture") == []
     assert "Number of filters (1 to 64)" in labels("Filters")
-    assert "Number of maps (1 to 64)" not in labels("Filters")
-    assert "Number of maps (1 to 64)" in labels("Feature maps")
+    assert "Number of feature maps (1 to 64)" not in labels("Filters")
+    assert "Number of feature maps (1 to 64)" in labels("Feature maps")
     assert labels("Conclusion") == []
 
 
@@ -43,7 +43,7 @@ def test_every_layer_has_filters_and_maps(layer):
 
 
 @pytest.mark.parametrize(
-    ("view", "scale", "words"),
+    ("view", "scale", "text"),
     [
         ("Filters", "own", "own scale"),
         ("Filters", "layer", "one scale for the whole layer"),
@@ -51,8 +51,8 @@ def test_every_layer_has_filters_and_maps(layer):
         ("Feature maps", "layer", "one scale for the whole layer"),
     ],
 )
-def test_the_caption_says_the_scale(view, scale, words):
-    assert words in texts(choose(open_page(view=view), "scale", scale))
+def test_caption_names_the_scale(view, scale, text):
+    assert text in texts(choose(open_page(view=view), "scale", scale))
 
 
 def test_every_color_map_draws():
@@ -62,7 +62,7 @@ def test_every_color_map_draws():
         assert len(mosaics(page)) == 1
 
 
-def test_a_mosaic_of_another_view_is_not_taken_for_this_views():
+def test_only_the_maps_mosaic_follows_the_chosen_map():
     layer = VGG19.block_ends[2]
     for _ in range(2):
         in_blocks = open_page(view="Blocks", blocks="3", channel="5")
@@ -73,7 +73,7 @@ def test_a_mosaic_of_another_view_is_not_taken_for_this_views():
 
 def test_no_widget_has_the_key_of_a_grid():
     page = open_page(view="Filters")
-    for layer in list(VGG19.conv_layers)[1:6]:  # so that each number's widget is made anew
+    for layer in list(VGG19.conv_layers)[1:6]:  # each layer gets new widgets
         choose(page, "layer", layer.name)
     choose(page, "view", "blocks")
     choose(page, "beside", True)

@@ -158,7 +158,7 @@ def test_a_session_holds_neither_the_maps_nor_the_file_of_its_picture():
     data = noise(900)  # 2.4 MB
     upload(page, data)
     assert "Your picture" in texts(page)
-    assert "strongest contributors" in texts(page)
+    assert "Strongest contributors" in texts(page)
     # The layer before has 6.4 MB of maps; the picture's pixels and its PNG are 0.3 MB.
     assert held_bytes(page) < 1_000_000
 

@@ -12,7 +12,7 @@ from vgg_viz.interpretability.ablation import Change
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.parts.pairs import MINUS, Pair
+from vgg_viz.ui.parts.pairs import DIFFERENCE_LEGEND, Pair
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import text_blocks
 
@@ -132,8 +132,8 @@ class AblatedMaps:
             text_blocks.caption(f"{begin} · {end}", in_short),
             text_blocks.caption(f"{begin} · {apart} · {told} · {end}", in_short),
             text_blocks.caption(
-                f"{begin} · {apart} minus with it · {told} · {end} · {MINUS}",
-                f"{in_short} · {MINUS}",
+                f"{begin} · {apart} minus with it · {told} · {end} · {DIFFERENCE_LEGEND}",
+                f"{in_short} · {DIFFERENCE_LEGEND}",
             ),
         )
 

@@ -1,4 +1,4 @@
-"""Charts: a layer's values, and what becomes of a picture over all 16 layers."""
+"""Charts: the histogram of a layer's values, and three measures of all 16 conv layers."""
 
 from typing import Any
 
@@ -11,26 +11,26 @@ from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.widgets import text_blocks
 
-HEIGHT = 190  # pixels
+HEIGHT = 190  # CSS pixels
 
-# The three plots: a field of each layer's row, its title, its unit and how its numbers are written.
+# The three charts: a field of each layer's row, its title, its unit and its number format.
 PLOTS = (
     ("active", "Active positions", "share above zero", "%"),
-    ("field", "Receptive field", "pixels a side", "d"),
-    ("likeness", "Still recognizable", "largest correlation", ".2f"),
+    ("receptive_field", "Receptive field", "pixels per side", "d"),
+    ("correlation", "Similarity to the image", "largest correlation", ".2f"),
 )
 
 
 def show_layer(maps: LayerMaps) -> None:
-    """Show the layer's histogram, for those who open it."""
-    title = f"The values of {maps.layer.name} in numbers"
+    """Show an expander with the layer's histogram, computed once it is opened."""
+    title = f"Histogram of the values of {maps.layer.name}"
     with st.expander(title, key="numbers", on_change="rerun") as opened:
         if opened.open:
             show_histogram(maps)
 
 
 def show_histogram(maps: LayerMaps) -> None:
-    """Show how many of a layer's values, of all its maps together, are how large."""
+    """Show the histogram of all values of a layer, with their number, zeros and maximum."""
     measured = maps.statistics()
     key = ("histogram", *maps.key)
     counts, edges = maps.results.cached(key, lambda: layer_histogram(maps.values()))
@@ -38,8 +38,8 @@ def show_histogram(maps: LayerMaps) -> None:
     zeros = total * (1 - measured.active.mean())
     st.markdown(
         f"**{total:,} values**, {zeros / total:.0%} of them zero after ReLU. "
-        f"{measured.silent} of {maps.layer.filters} maps are silent on this picture: nowhere "
-        f"above zero. The largest value is {figure(measured.maximum.max())}."
+        f"Inactive on this image (zero everywhere): {measured.silent} of {maps.layer.filters} "
+        f"maps. The largest value is {figure(measured.maximum.max())}."
     )
     rows = [
         {"from": float(low), "to": float(high), "values": int(count)}
@@ -47,21 +47,21 @@ def show_histogram(maps: LayerMaps) -> None:
     ]
     st.vega_lite_chart(histogram_plot(rows), width="stretch")
     st.caption(
-        f"{maps.layer.title} · {maps.subject} · after ReLU, zero and above; the bars' scale is "
-        "logarithmic, so that rare values show"
+        f"{maps.layer.title} · {maps.subject} · after ReLU · the count axis is logarithmic, so "
+        "that rare values show"
     )
 
 
 def layer_histogram(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The histogram of all maps together."""
+    """Compute the histogram of all values of a layer's maps: counts and edges."""
     return histogram(maps.reshape(1, -1))
 
 
 def histogram_plot(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """A bar a step of values."""
+    """Return the Vega-Lite chart of a histogram, a bar per bin."""
     return {
         "height": HEIGHT,
-        "description": "How many values of the layer are how large",
+        "description": "Histogram of the layer's values",
         "data": {"values": rows},
         "mark": {"type": "bar", "tooltip": True, "binSpacing": 1},
         "encoding": {
@@ -76,7 +76,7 @@ def histogram_plot(rows: list[dict[str, Any]]) -> dict[str, Any]:
                 "field": "values",
                 "type": "quantitative",
                 "scale": {"type": "symlog"},
-                "title": "how many",
+                "title": "count",
                 "axis": {
                     "values": [0, *(10**power for power in range(1, 8))],
                     "format": ",d",
@@ -88,7 +88,7 @@ def histogram_plot(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def show_profiles(maps: LayerMaps) -> None:
-    """Show what becomes of the picture from layer to layer, in three plots."""
+    """Show activity, receptive field and similarity to the image, layer by layer."""
     profiles = maps.results.overview(maps.network, maps.picture).profiles
     rows = [
         row(number, layer.name, layer.receptive_field, profile)
@@ -104,32 +104,32 @@ def show_profiles(maps: LayerMaps) -> None:
             st.vega_lite_chart(layer_plot(rows, field, title, number_format), width="stretch")
     first, last = profiles[0], profiles[-1]
     caption = text_blocks.caption(
-        f"All 16 conv layers · {maps.subject} · *Still recognizable* is the largest correlation "
-        f"of a map with the photograph's brightness, both at the map's size: {first.likeness:.2f} "
-        f"in {VGG19.conv_layers[0].name} (map {first.likest}), {last.likeness:.2f} in "
-        f"{VGG19.conv_layers[-1].name} (map {last.likest})",
+        f"All 16 conv layers · {maps.subject} · *Similarity to the image*: the largest Pearson "
+        f"correlation of a map with the image's brightness, at the map's size · "
+        f"{first.likeness:.2f} in {VGG19.conv_layers[0].name} (map {first.likest}), "
+        f"{last.likeness:.2f} in {VGG19.conv_layers[-1].name} (map {last.likest})",
         f"{maps.network.label} · {maps.picture.title} · all 16 conv layers",
     )
     st.caption(caption)
 
 
-def row(number: int, name: str, field: int, profile: Profile) -> dict[str, Any]:
-    """A layer's numbers as the plots take them."""
+def row(number: int, name: str, receptive_field: int, profile: Profile) -> dict[str, Any]:
+    """Return a layer's row of the charts' data."""
     return {
         "number": number,
         "layer": name,
         "active": profile.active,
-        "field": field,
-        "likeness": profile.likeness,
+        "receptive_field": receptive_field,
+        "correlation": profile.likeness,
         "map": profile.likest,
-        "silent": profile.silent,
+        "inactive": profile.silent,
     }
 
 
 def layer_plot(
     rows: list[dict[str, Any]], field: str, title: str, number_format: str
 ) -> dict[str, Any]:
-    """A bar a layer."""
+    """Return the Vega-Lite chart of one field, a bar per layer."""
     number_format = ".0%" if number_format == "%" else number_format
     return {
         "height": HEIGHT,
@@ -152,8 +152,8 @@ def layer_plot(
             "tooltip": [
                 {"field": "layer", "title": "Layer"},
                 {"field": field, "title": title, "format": number_format},
-                {"field": "map", "title": "Map that is most like the picture"},
-                {"field": "silent", "title": "Silent maps"},
+                {"field": "map", "title": "Most similar map"},
+                {"field": "inactive", "title": "Inactive maps"},
             ],
         },
     }

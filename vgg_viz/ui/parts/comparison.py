@@ -1,4 +1,4 @@
-"""The same maps of two pictures, of two networks, or of a picture prepared in two ways."""
+"""Comparison of a layer's maps between two images, two networks or two preprocessings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,39 +16,45 @@ from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import decomposition_section, inspector, pairs
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.parts.pairs import MINUS, Pair, Sides
+from vgg_viz.ui.parts.pairs import DIFFERENCE_LEGEND, Pair, Sides
 from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 
 INSPECTORS = ("inspector-0", "inspector-1")
-NAMES = ("this", "other")  # of the arrays in an export
+NAMES = ("this", "other")  # of the exported arrays
 
 LESSON = (
-    "**The field's commonest mistake.** VGG19 learned from pictures with **blue first** and the "
-    "**mean color taken off**, values from −124 to 151. Many other networks want red first and "
-    "values from 0 to 1. Fed with those, VGG19 raises no error; it only sees next to no picture, "
-    "in wrong colors. On one scale next to nothing is left of the maps; on each tile's own scale "
-    "it shows that what is left has changed as well."
+    "**A common mistake.** VGG19 expects **BGR** channels minus the **mean color**: values from "
+    "−124 to 151. Many other networks expect RGB values from 0 to 1. Given those, VGG19 raises no "
+    "error, but it sees an almost blank image with red and blue swapped. On a common scale, its "
+    "maps are almost dark. With *Each tile* as the scale, you see that their patterns change too."
 )
-# Where a thing is compared with itself.
-SAME = {
+# Advice where both sides are identical.
+IDENTICAL = {
     "picture": "choose another picture in the sidebar.",
-    "network": "without weights there is only the untrained network.",
+    "network": "without ImageNet’s weights, there is only the untrained network.",
 }
-WORDS = {
-    "picture": "The same maps of **two pictures**.",
-    "network": "The same maps of the same picture in **two networks**: one as it was trained, and "
-    "one with random numbers for filters. Their values differ in size, too: choose *Each tile* as "
-    "the scale to see what the smaller ones look like.",
+INTRODUCTIONS = {
+    "picture": "The same feature maps of **two images**.",
+    "network": "The same feature maps in **two networks**: the trained one, and one with random "
+    "filters. Their values also differ in magnitude: choose *Each tile* as the scale to compare "
+    "patterns only.",
     "preprocessing": LESSON,
 }
 
 
 @dataclass(frozen=True)
-class Compared:
-    """What maps are compared with, and how that is shown; ``picture`` where it is another's."""
+class ComparisonSpec:
+    """The other side of a comparison, and the appearance of both.
+
+    Attributes:
+        kind: the property in which the sides differ.
+        picture: the other image, if the sides differ in the image.
+        shown_as: a name of `SHOWN_AS`.
+        appearance: the scale and the color map.
+    """
 
     kind: Comparison
     picture: Picture | None
@@ -56,9 +62,9 @@ class Compared:
     appearance: Appearance
 
 
-def choose(chosen: Picture) -> Compared | None:
-    """Show the choice of what to compare maps of the chosen picture with; None for nothing."""
-    compared = choose_what(chosen)
+def choose(chosen: Picture) -> ComparisonSpec | None:
+    """Show the controls of a comparison of feature maps; return None if there is none."""
+    compared = choose_other(chosen)
     if compared is None:
         return None
     shown_as, scale = pairs.choose()
@@ -66,22 +72,22 @@ def choose(chosen: Picture) -> Compared | None:
     return replace(compared, shown_as=shown_as, appearance=Appearance(scale, color_map))
 
 
-def choose_what(chosen: Picture) -> Compared | None:
-    """Show the choice of what to compare the chosen picture with, side by side; None: nothing."""
+def choose_other(chosen: Picture) -> ComparisonSpec | None:
+    """Show the choice of the other side; return None if there is no comparison."""
     kind = controls.comparison()
     if kind == "none":
         return None
     other = picture_chooser.choose_other(chosen) if kind == "picture" else None
-    return Compared(kind, other, "side", grid.OWN_SCALE)
+    return ComparisonSpec(kind, other, "side", grid.OWN_SCALE)
 
 
 def show(
-    maps: LayerMaps, compared: Compared, count: int, order: str, notice: DeltaGenerator
+    maps: LayerMaps, compared: ComparisonSpec, count: int, order: str, notice: DeltaGenerator
 ) -> None:
-    """Show the same maps twice: these, and those that they are compared with."""
-    text_blocks.prose(WORDS[compared.kind])
+    """Show both sides' maps, their export menu and their inspectors."""
+    text_blocks.prose(INTRODUCTIONS[compared.kind])
     sides = maps, other_side(maps, compared, notice)
-    tell_if_same(sides, compared)
+    note_if_identical(sides, compared)
     pair = paired(sides, count, order)
     pairs.show(
         pair.grids(compared.shown_as, compared.appearance),
@@ -100,19 +106,19 @@ def show(
         inspect(sides, compared.appearance, pair.numbers)
 
 
-def tell_if_same(sides: Sides, compared: Compared) -> None:
-    """Say so where something is compared with itself."""
+def note_if_identical(sides: Sides, compared: ComparisonSpec) -> None:
+    """Show a note if both sides are identical."""
     if sides[0].key == sides[1].key:
-        tell_same(compared.kind)
+        note_identical(compared.kind)
 
 
-def tell_same(kind: Comparison) -> None:
-    """Say that something is compared with itself, and what to do."""
-    st.info("Both are the same here: " + SAME[kind], icon=":material/equal:")
+def note_identical(kind: Comparison) -> None:
+    """Show a note that both sides are identical, with advice."""
+    st.info("Both sides are identical: " + IDENTICAL[kind], icon=":material/equal:")
 
 
-def other_side(maps: LayerMaps, compared: Compared, notice: DeltaGenerator) -> LayerMaps:
-    """The maps to compare with."""
+def other_side(maps: LayerMaps, compared: ComparisonSpec, notice: DeltaGenerator) -> LayerMaps:
+    """Return the maps to compare with."""
     if compared.picture:
         return replace(maps, picture=compared.picture)
     if compared.kind == "preprocessing":
@@ -121,54 +127,60 @@ def other_side(maps: LayerMaps, compared: Compared, notice: DeltaGenerator) -> L
 
 
 def load_other_network(notice: DeltaGenerator) -> Network:
-    """The network that is not chosen."""
+    """Load the network that is not chosen."""
     choices: tuple[NetworkChoice, ...] = get_args(NetworkChoice)
     (choice,) = (choice for choice in choices if choice != state.value("network"))
     return load_network(choice, notice)
 
 
 def paired(sides: Sides, count: int, order: str) -> Pair:
-    """The same maps of both, in the first one's order."""
+    """Return the pair of both sides' maps, in the first side's order."""
     this, other = headings(sides)
     titles = (this, other, f"Difference: {other} minus {this}")
     captions = (
         sides[0].caption(count, order),
         sides[1].caption(count, order),
-        difference_words(sides, count),
+        difference_caption(sides, count),
     )
     return Pair(sides, sides[0].numbers(order, count), titles, captions, NAMES)
 
 
-def difference_words(sides: Sides, count: int) -> str:
-    """What a reader must know of a difference."""
+def difference_caption(sides: Sides, count: int) -> str:
+    """Return the caption of the difference of both sides."""
     maps, other = sides
     networks = ", ".join(dict.fromkeys(side.network.label for side in sides))
     return text_blocks.caption(
         f"{maps.layer.title} · {other.subject} minus {maps.subject} · {count} of "
-        f"{maps.layer.filters} maps shown · after ReLU · {MINUS}",
-        f"{networks} · {count} of {maps.layer.filters} maps · {MINUS}",
+        f"{maps.layer.filters} maps shown · after ReLU · {DIFFERENCE_LEGEND}",
+        f"{networks} · {count} of {maps.layer.filters} maps · {DIFFERENCE_LEGEND}",
     )
 
 
 def headings(sides: Sides) -> tuple[str, str]:
-    """What the two sides are called: by what tells them apart."""
+    """Return both sides' headings, which name the property in which they differ."""
     maps, other = sides
     if maps.picture is not other.picture:
         return maps.picture.title, other.picture.title
     if maps.preprocessing != other.preprocessing:
         return "Right: BGR − mean", "Wrong: RGB / 255"
-    # By what each of them is: without weights, both are untrained.
+    # By their actual networks: without ImageNet's weights, both are untrained.
     return network_name(maps.network), network_name(other.network)
 
 
 def network_name(network: Network) -> str:
-    """What a network is called above what it shows."""
+    """Return a network's name in headings."""
     known = NETWORKS.get(network.label)  # type: ignore[call-overload]
     return known.label if known else network.label
 
 
 def inspect(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:
-    """Look into the chosen map of both sides, and take a value of one of them apart."""
+    """Show an inspector per side, and the decomposition of one side's value.
+
+    Args:
+        sides: both sides.
+        appearance: the grids' scale and color map.
+        shown: the numbers of the maps in the grids.
+    """
     plain = Appearance("layer" if appearance.scale == "layer" else "own", "gray")
     if appearance.color_map in COLOR_MAPS:
         plain = replace(plain, color_map=appearance.color_map)
@@ -182,20 +194,22 @@ def inspect(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:
     ):
         with column, side.results.holding():
             st.markdown(f"**{heading}**")
-            values.append(inspector.look_into(side, chosen, plain, name, shown))
+            values.append(inspector.show(side, chosen, plain, name, shown))
     if mode.in_lecture() or chosen is None:
         return
     inspector.offer_filter(sides[0], chosen.channel)
     if chosen.position:
-        take_apart(values, headings(sides))
+        show_decomposition(values, headings(sides))
 
 
-def take_apart(values: Sequence[decomposition_section.Value | None], names: Sequence[str]) -> None:
-    """Show what one of two values was made of: of the one that was clicked, or is chosen here."""
+def show_decomposition(
+    values: Sequence[decomposition_section.Value | None], names: Sequence[str]
+) -> None:
+    """Show the decomposition of the value that was last clicked, or is chosen here."""
     if st.session_state.get(inspector.CLICKED) not in INSPECTORS:
         st.session_state[inspector.CLICKED] = INSPECTORS[0]
     clicked = st.segmented_control(
-        "The arithmetic of",
+        "Decompose the value of",
         INSPECTORS,
         format_func=dict(zip(INSPECTORS, names, strict=True)).__getitem__,
         required=True,

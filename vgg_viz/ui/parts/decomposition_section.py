@@ -1,4 +1,4 @@
-"""Where one value of a map comes from: patch, filter, products, bias, sum, ReLU."""
+"""Decomposition of one value of a feature map: patch, kernel, products, bias, sum, ReLU."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,143 +22,158 @@ from vgg_viz.ui.widgets import grid
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 
-STRONGEST = 8
+MOST_CONTRIBUTORS = 8  # of either sign
 KERNELS_SHOWN = 48
 COLUMNS = 16
 LARGEST_TILE = 64  # CSS pixels
 SIGNED = Appearance("zero", DIVERGING)
 BGR = ("blue", "green", "red")
-# What a screen reader calls the grids that have no caption.
+# Accessible names of the grids that have no caption.
 LABELS = {
-    "patch": "The patch, channel by channel",
-    "kernel": "The filter's kernels, channel by channel",
-    "products": "The products, channel by channel",
-    "own-kernels": "The filter's kernels, strongest channels first",
+    "patch": "Patch, channel by channel",
+    "kernel": "Kernel of each channel",
+    "products": "Products, channel by channel",
+    "own-kernels": "Kernels of the filter, largest norm first",
 }
 RIGHT_PIXELS = (
-    "This layer looks at the picture itself. Before it, the pixels were turned from RGB to "
-    "**BGR** and the **mean color** of ImageNet's pictures (103.939, 116.779, 123.68) was "
-    "taken off: a channel is positive where the picture is brighter than usual. Beyond the "
-    "border there are zeros, which stand for that mean color."
+    "This layer's input is the preprocessed image: channels in **BGR** order, minus the **mean "
+    "color** of ImageNet (103.939, 116.779, 123.68). A channel is positive where the image is "
+    "brighter than that mean. The zero padding beyond the border stands for the mean color."
 )
 WRONG_PIXELS = (
-    "This layer looks at the picture itself, which was prepared wrongly: in the order **RGB**, and "
-    "divided by 255. Nothing is larger than 1, and the zeros beyond the border stand for black."
+    "This layer's input is the image, preprocessed wrongly: channels in **RGB** order, divided by "
+    "255. No value exceeds 1, and the zero padding beyond the border stands for black."
 )
 
 
 @dataclass(frozen=True)
 class Value:
-    """One value of a map and all that it was made of.
+    """One value of a feature map, with the inputs and weights that it is computed from.
 
-    ``inputs`` (channels, h, w) is what the layer worked on, ``before`` the maps of the conv layer
-    ``previous`` to it, if there is one; ``kernel`` (channels, 3, 3) is the filter.
+    Attributes:
+        maps: the layer's maps.
+        channel: the map's number, from 1.
+        position: row and column, from 0.
+        previous: the previous conv layer; None for the first.
+        previous_maps: that layer's maps, before any max pool; None for the first.
+        inputs: the layer's input, float32 ``(channels, height, width)``.
+        kernel: the filter, float32 ``(channels, 3, 3)``.
+        explanation: the value's decomposition.
     """
 
     maps: LayerMaps
     channel: int
     position: Position
     previous: Layer | None
-    before: np.ndarray | None
+    previous_maps: np.ndarray | None
     inputs: np.ndarray
     kernel: np.ndarray
     explanation: Explanation
 
     @property
     def layer(self) -> Layer:
-        """The layer that made it."""
+        """Layer that the value belongs to."""
         return self.maps.layer
 
 
 def show(value: Value) -> None:
-    """Take a value apart."""
+    """Show a value's sum, its contributors, its attribution and its kernels."""
     row, column = value.position
     with st.container(key="origin"):
         st.subheader(
-            f"Where the value at row {row + 1}, column {column + 1} of map {value.channel} "
-            "comes from"
+            f"How the value at row {row + 1}, column {column + 1} of map {value.channel} is "
+            "computed"
         )
         show_sum(value)
-        strongest = show_contributors(value, value.previous) if value.previous else []
+        contributors = show_contributors(value, value.previous) if value.previous else []
         attribution_section.show(value.maps, value.channel, value.position)
         if value.previous is None:
             show_pixels(value)
-        elif strongest:
-            show_products(value, strongest)
+        elif contributors:
+            show_products(value, contributors)
         show_kernels(value)
 
 
-def trace(maps: LayerMaps, channel: int, position: Position) -> Value:
-    """Gather what the value was made of, and do its arithmetic again."""
+def decompose(maps: LayerMaps, channel: int, position: Position) -> Value:
+    """Decompose one value of a map.
+
+    Args:
+        maps: the layer's maps.
+        channel: the map's number, from 1.
+        position: row and column, from 0.
+    """
     results, weights, layer = maps.results, maps.network.weights, maps.layer
     kernel = results.kernels(weights, layer.name, [channel - 1], range(layer.channels))[0]
     bias = float(results.biases(weights, layer.name)[channel - 1])
     previous = arithmetic.previous_conv(layer)
-    before, inputs = worked_on(maps, previous)
+    previous_maps, inputs = layer_inputs(maps, previous)
     computed = float(maps.map(channel)[position])
     explained = arithmetic.explain(inputs, kernel, bias, computed, *position)
-    return Value(maps, channel, position, previous, before, inputs, kernel, explained)
+    return Value(maps, channel, position, previous, previous_maps, inputs, kernel, explained)
 
 
-def worked_on(maps: LayerMaps, previous: ConvLayer | None) -> tuple[np.ndarray | None, np.ndarray]:
-    """The maps of the conv layer before, if there is one, and what the layer makes its own of."""
+def layer_inputs(
+    maps: LayerMaps, previous: ConvLayer | None
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return the previous conv layer's maps (None for the first layer) and the layer's input."""
     pixels = maps.picture.pixels
     if previous is None:
         return None, network_input(pixels, maps.preprocessing)
-    before = replace(maps, layer=previous).values()
-    return before, arithmetic.layer_input(maps.layer, pixels, before)
+    previous_maps = replace(maps, layer=previous).values()
+    return previous_maps, arithmetic.layer_input(maps.layer, pixels, previous_maps)
 
 
 def show_sum(value: Value) -> None:
-    """Show that what is added up is the value that the network computed."""
+    """Show the sum, and whether it matches the value that the network computed."""
     explanation = value.explanation
     channels = value.layer.channels
     st.markdown(
-        f"The filter lies on 3 × 3 positions in each of the layer's {channels} input channels: "
-        f"{9 * channels:,} numbers, each multiplied by one of the filter's."
+        f"The filter covers 3 × 3 positions of each of the layer's {channels} input channels: "
+        f"{9 * channels:,} inputs, each multiplied by one weight."
     )
     steps = [
         ("Products", explanation.contributions.sum()),
         ("+ bias", explanation.bias),
-        ("= sum", explanation.total),
+        ("= before ReLU", explanation.total),
         ("after ReLU", explanation.result),
-        ("the network’s value", explanation.computed),
+        ("network’s value", explanation.computed),
     ]
     with st.container(horizontal=True, gap="large", key="value-sum"):
         for label, number in steps:
             st.metric(label, figure(number, 5), width="content")
     difference = abs(explanation.result - explanation.computed)
     if explanation.agrees:
-        rounding = f"they differ by {figure(difference, 2)}, the rounding of float32"
-        words = f"The two agree: {rounding if difference else 'to the last digit'}."
-        st.success(words, icon=":material/check:")
+        rounding = f" to within float32 rounding ({figure(difference, 2)})" if difference else ""
+        st.success(f"The sum matches the network’s value{rounding}.", icon=":material/check:")
     else:
-        st.error(f"The two differ by {figure(difference, 2)}, more than rounding explains.")
+        st.error(
+            f"The sum differs from the network’s value by {figure(difference, 2)}, more than "
+            "float32 rounding explains."
+        )
 
 
 def show_pixels(value: Value) -> None:
-    """Show the first layer's patch in the picture's own colors, and the arithmetic on it."""
-    right = value.maps.preprocessing == "caffe"
-    st.markdown(RIGHT_PIXELS if right else WRONG_PIXELS)
-    patch, arithmetic = st.columns([1, 3])
-    with patch:
+    """Show the first layer's patch as RGB pixels, and its products with the kernel."""
+    is_bgr = value.maps.preprocessing == "caffe"
+    st.markdown(RIGHT_PIXELS if is_bgr else WRONG_PIXELS)
+    left, right = st.columns([1, 3])
+    with left:
         show_patch(pixel_colors(value))
-    with arithmetic:
-        show_arithmetic(value, range(3), BGR if right else BGR[::-1])
+    with right:
+        show_arithmetic(value, range(3), BGR if is_bgr else BGR[::-1])
 
 
 def show_patch(pixels: np.ndarray) -> None:
-    """Show a patch of the picture, RGB uint8 ``(3, 3, 3)``."""
+    """Show a patch of the image, RGB uint8 ``(3, 3, 3)``."""
     red, green, blue = pixels[1, 1].tolist()
-    told = [f"In the middle: red {red}, green {green}, blue {blue}"]
-    words = "The patch, in its own colors"
-    colors = ColorGrid(pixels[None], [""], [1], "", words, tooltips=[told])
+    lines = [f"Center pixel: red {red}, green {green}, blue {blue}"]
+    colors = ColorGrid(pixels[None], [""], [1], "", "Patch as RGB pixels", tooltips=[lines])
     place = grid.Placement("pixels", grid.ignore, largest_tile=150, follows=False, tools=False)
     grid.show_uncached(colors, place)
 
 
 def pixel_colors(value: Value) -> np.ndarray:
-    """The patch of the picture that the first layer's filter lies on, RGB uint8 (3, 3, 3)."""
+    """Return the image patch under the first layer's filter, RGB uint8 ``(3, 3, 3)``."""
     patch = value.explanation.patch
     if value.maps.preprocessing == "caffe":
         return arithmetic.pixel_colors(patch)
@@ -167,35 +182,38 @@ def pixel_colors(value: Value) -> np.ndarray:
 
 
 def show_contributors(value: Value, previous: Layer) -> list[int]:
-    """Show the input channels that weigh most, as maps to walk back to; return their indices."""
-    adding, taking = value.explanation.strongest(STRONGEST)
-    order = [*adding.tolist(), *taking.tolist()]
+    """Show the input channels that contribute most; return their indices, from 0.
+
+    A click on one goes to the source of its largest product in the previous layer.
+    """
+    positive, negative = value.explanation.strongest(MOST_CONTRIBUTORS)
+    order = [*positive.tolist(), *negative.tolist()]
     if not order:
-        st.markdown("No input channel adds anything here: all that the filter lies on is zero.")
+        st.markdown("No input channel contributes to this value: every contribution is zero.")
         return []
-    pooled = " after its max pool" if value.before is not value.inputs else ""
+    pooled = ", after max pooling" if value.previous_maps is not value.inputs else ""
     st.markdown(
-        f"**The strongest contributors**: the {len(adding)} channels that add most, then the "
-        f"{len(taking)} that take most away. They are maps of {previous.name}{pooled}. "
-        "**Click one to walk back** to where its largest product comes from."
+        f"**Strongest contributors**: the {len(positive)} channels that add most, then the "
+        f"{len(negative)} that subtract most. They are feature maps of {previous.name}{pooled}. "
+        "**Click one to trace back** to the source of its largest product."
     )
     contributions = value.explanation.contributions
     titles = [f"{index + 1}: {signed(contributions[index], 3)}" for index in order]
     numbers = [index + 1 for index in order]
     here = TrailStep(value.layer.name, value.channel, value.position)
-    words = f"{len(order)} of {value.layer.channels} input channels: number and contribution"
+    caption = f"{len(order)} of {value.layer.channels} input channels: number and contribution"
     tiles = grid.Grid(
         value.inputs[order],
         titles,
         numbers,
         "",
-        caption=words,
+        caption=caption,
         columns=8,
         value_range=ValueRange.of_maps(value.inputs),
     )
     place = grid.Placement(
         "contributors",
-        partial(walk_back, here, stops(value, previous, order), value.maps.subject_key),
+        partial(_trace_back, here, sources(value, previous, order), value.maps.subject_key),
         largest_tile=112,
         smallest_tile=64,
         follows=False,
@@ -205,62 +223,76 @@ def show_contributors(value: Value, previous: Layer) -> list[int]:
 
 
 def show_products(value: Value, order: list[int]) -> None:
-    """Show the arithmetic of these input channels, and what each of all contributes."""
+    """Show the products of these input channels, and a chart of all contributions."""
     contributions = value.explanation.contributions
     show_arithmetic(value, order, [str(index + 1) for index in order])
-    title = f"What each of the {value.layer.channels} channels contributes"
-    # Checking and sending a chart takes a third of a run: it is made for those who open it.
+    title = f"Contributions of all {value.layer.channels} input channels"
+    # Validating and sending a chart takes a third of a run, so it waits until it is opened.
     with st.expander(title, key="contributions", on_change="rerun") as opened:
         if opened.open:
             st.bar_chart(
                 contributions,
-                x_label="channel (from 0)",
+                x_label="input channel (from 0)",
                 y_label="contribution",
                 height=220,
-                alt="How much each input channel adds or takes away",
+                alt="Contribution of each input channel, positive or negative",
             )
 
 
-def stops(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int, TrailStep]:
-    """Where in the layer before, of each of these input channels, the largest product comes from.
+def sources(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int, TrailStep]:
+    """Find the source of each channel's largest product in the previous layer's maps.
 
-    By the channels' numbers, from 1. Found before anybody clicks: a callback that did it then would
-    hold the maps, up to 25 MB, as long as the viewer stays.
+    They are found before any click: a callback that did so would keep the maps, up to 25 MB, in
+    memory for the whole session.
+
+    Args:
+        value: a value.
+        previous: the previous conv layer.
+        channels: the input channels' indices, from 0.
+
+    Returns:
+        The sources by channel number, from 1. Channels whose products are all zero are missing.
     """
     found = {}
     for channel in channels:
         kernel = value.kernel[channel]
         position = arithmetic.source_position(
-            value.layer, value.before, kernel, channel, *value.position
+            value.layer, value.previous_maps, kernel, channel, *value.position
         )
         if position:
             found[channel + 1] = TrailStep(previous.name, channel + 1, position)
     return found
 
 
-def walk_back(here: TrailStep, there: Mapping[int, TrailStep], about: Hashable) -> None:
-    """Go to the clicked contributor's map in the layer before, at its position."""
-    number = component_values.number("contributors", max(there, default=0))
-    if number is not None and number in there:
-        trail.extend(here, there[number], about)
+def _trace_back(here: TrailStep, targets: Mapping[int, TrailStep], about: Hashable) -> None:
+    """Go to the source of the clicked contributor (widget callback)."""
+    number = component_values.number("contributors", max(targets, default=0))
+    if number is not None and number in targets:
+        trail.extend(here, targets[number], about)
 
 
 def show_arithmetic(value: Value, order: range | list[int], names: Sequence[str]) -> None:
-    """Show, channel by channel, the patch, the filter's kernel, and their products."""
+    """Show the patch, the kernel and their products, channel by channel.
+
+    Args:
+        value: a value.
+        order: the input channels' indices, from 0.
+        names: the channels' names, above each tile.
+    """
     channels = list(order)
     explanation = value.explanation
     rows = {
-        "patch": ("**The patch**: what the filter lies on", explanation.patch),
-        "kernel": ("× **the kernel**: the filter's own numbers", value.kernel),
-        "products": ("= **their products**", explanation.products),
+        "patch": ("**Patch**: the inputs under the filter", explanation.patch),
+        "kernel": ("× **kernel**: the filter's weights", value.kernel),
+        "products": ("= **products**", explanation.products),
     }
-    for name, (words, numbers) in rows.items():
-        st.markdown(words)
-        show_signed(name, numbers[channels].astype(np.float32), list(names))
+    for name, (title, arrays) in rows.items():
+        st.markdown(title)
+        show_signed(name, arrays[channels].astype(np.float32), list(names))
 
 
 def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
-    """Show 3 x 3 tiles in one row or two, on one scale around zero."""
+    """Show 3 x 3 tiles on one scale that is symmetric about zero."""
     largest = float(np.abs(values).max())
     tiles = grid.Grid(
         values,
@@ -279,12 +311,11 @@ def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
 
 
 def show_kernels(value: Value) -> None:
-    """Show the filter's own kernels, strongest channels first."""
-    strength = np.sqrt((value.kernel**2).sum(axis=(1, 2)))
-    order = np.argsort(-strength, kind="stable")[:KERNELS_SHOWN].tolist()
+    """Show the filter's kernels, the largest L2 norm first."""
+    norms = np.sqrt((value.kernel**2).sum(axis=(1, 2)))
+    order = np.argsort(-norms, kind="stable")[:KERNELS_SHOWN].tolist()
     st.markdown(
-        f"**The kernels of filter {value.channel}** of {value.layer.title} "
-        f"({value.maps.network.label}), strongest channels first: {len(order)} of "
-        f"{value.layer.channels}."
+        f"**Kernels of filter {value.channel}** of {value.layer.title} "
+        f"({value.maps.network.label}), largest norm first: {len(order)} of {value.layer.channels}."
     )
     show_signed("own-kernels", value.kernel[order], [str(index + 1) for index in order])

@@ -1,7 +1,6 @@
-"""The inspector: one map of a layer, its numbers, and what each position sees of the picture.
+"""Inspector: one feature map enlarged, its statistics, and every position's receptive field.
 
-It is on the page from the start, with the photograph alone, so that nothing moves when the first
-map is chosen.
+Until a map is chosen it shows the image alone, so that the page does not move at the first click.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,15 +25,15 @@ from vgg_viz.ui.widgets import components, controls
 from vgg_viz.ui.widgets.controls import Appearance
 
 CLICKED = "inspector-clicked"
-HINT = "Click a map to look into it here: large, and over the photograph."
+HINT = "Click a map to inspect it here: enlarged, and overlaid on the image."
 POINT_HINT = (
-    "Point at the map to see what a position sees of the photograph; click to see where its value "
-    "comes from."
+    "Point at a position to see its receptive field in the image. Click to see how its value is "
+    "computed."
 )
 
 
 def choose(layer: Layer) -> Selection | None:
-    """Show the number fields, but in a lecture; return what is chosen, if anything is."""
+    """Show the number fields, except in lecture mode; return the chosen map and position."""
     height, width, filters = layer.output_shape
     if not mode.in_lecture():
         with st.container(key="inspector-fields", horizontal=True, gap="small"):
@@ -45,7 +44,7 @@ def choose(layer: Layer) -> Selection | None:
 
 
 def pick_map(mosaic: str, layer: Layer) -> Callable[[], None]:
-    """A callback: look into the map that was clicked in that mosaic."""
+    """Return a widget callback that chooses the map that was clicked in a mosaic."""
     return partial(_pick_map, mosaic, layer.filters)
 
 
@@ -53,7 +52,7 @@ def _pick_map(mosaic: str, largest: int) -> None:
     number = component_values.number(mosaic, largest)
     if number is None:
         return
-    # In a lecture a map is closed as it was opened.
+    # In lecture mode, which has no field to clear, a second click closes the map.
     if mode.in_lecture() and number == state.number(selection.CHANNEL):
         selection.clear()
         return
@@ -61,70 +60,73 @@ def _pick_map(mosaic: str, largest: int) -> None:
     trail.reveal()
 
 
-def look_into(
+def show(
     maps: LayerMaps,
     chosen: Selection | None,
     appearance: Appearance,
     name: str = "inspector",
     shown: Sequence[int] = (),
 ) -> decomposition_section.Value | None:
-    """Show one of these maps, or the photograph as long as none is chosen.
+    """Show the chosen map, or the image alone if none is chosen.
 
     Args:
-        maps: those of which it is one.
-        chosen: the map, and perhaps a position in it.
-        appearance: its colors, and whether it is on its own scale or its layer's.
+        maps: the layer's maps.
+        chosen: the map, and the position in it, if any.
+        appearance: the color map, and whether the scale is the map's own or the layer's.
         name: the component's key on the page.
-        shown: the numbers of the maps beside it.
+        shown: the numbers of the maps in the grid beside it.
 
     Returns:
-        What the value at the chosen position was made of, if there is one.
+        The decomposition of the value at the chosen position, if there is one.
     """
-    stops = way(maps, chosen)
-    traced = None
+    steps = trail_to(maps, chosen)
+    value = None
     if chosen and chosen.position:
-        traced = decomposition_section.trace(maps, chosen.channel, chosen.position)
-    header, values, colors = looked_into(maps, chosen, appearance)
+        value = decomposition_section.decompose(maps, chosen.channel, chosen.position)
+    header, values, colors = header_and_values(maps, chosen, appearance)
     header |= {
         "lecture": mode.in_lecture(),
         "photo": f"{maps.picture.alt}, as VGG19 sees it",
-        "trail": trail.labels(stops),
-        "sum": sum_words(traced.explanation) if traced else "",
-        "note": missing_words(chosen, shown),
+        "trail": trail.labels(steps),
+        "sum": sum_text(value.explanation) if value else "",
+        "note": missing_text(chosen, shown),
         "reveal": trail.revealed(),
     }
-    data = components.pack(header, values.tobytes(), colors.tobytes(), maps.picture.png)
-    components.mount("inspector", name, data, partial(take, name, maps.layer, stops))
-    return traced
+    packed = components.pack(header, values.tobytes(), colors.tobytes(), maps.picture.png)
+    components.mount("inspector", name, packed, partial(_on_event, name, maps.layer, steps))
+    return value
 
 
-def take(name: str, layer: Layer, stops: Sequence[TrailStep]) -> None:
-    """A callback's work: a position, a stop of the way here, or the map's end was picked."""
-    sent = component_values.raw_value(name)
-    if sent == "closed":
+def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep]) -> None:
+    """Go to the clicked position or step of the trail, or close the map (widget callback)."""
+    event = component_values.raw_value(name)
+    if event == "closed":
         selection.clear()
         return
-    if isinstance(sent, Mapping) and "stop" in sent:
-        index = component_values.whole_number(sent["stop"], 0, len(stops) - 1)
+    if isinstance(event, Mapping) and "stop" in event:
+        index = component_values.whole_number(event["stop"], 0, len(steps) - 1)
         if index is not None:
-            trail.go(stops[index])
+            trail.go(steps[index])
         return
     st.session_state[CLICKED] = name
     selection.select_position(name, layer)
 
 
-def way(maps: LayerMaps, chosen: Selection | None) -> list[TrailStep]:
-    """The way that was walked to what is chosen."""
+def trail_to(maps: LayerMaps, chosen: Selection | None) -> list[TrailStep]:
+    """Return the steps of the trail that led to the chosen value, itself included."""
     if chosen is None or chosen.position is None:
         return []
-    stop = TrailStep(maps.layer.name, chosen.channel, chosen.position)
-    return trail.to(stop, maps.subject_key)
+    step = TrailStep(maps.layer.name, chosen.channel, chosen.position)
+    return trail.to(step, maps.subject_key)
 
 
-def looked_into(
+def header_and_values(
     maps: LayerMaps, chosen: Selection | None, appearance: Appearance
 ) -> tuple[dict[str, object], np.ndarray, np.ndarray]:
-    """What the component has to know of the map, its values, and the colors of its levels."""
+    """Return the component's header, the map's values, and the color of each level.
+
+    The values are float32 ``(height, width)``; without a map they are empty.
+    """
     colors = color_levels(appearance.color_map)
     header: dict[str, object] = {"levels": len(colors), "channel": None, "height": 0, "width": 0}
     header |= {"row": None, "column": None, "measured": "", "input": VGG19.input_side}
@@ -141,7 +143,7 @@ def looked_into(
 def describe(
     maps: LayerMaps, channel: int, values: np.ndarray, appearance: Appearance
 ) -> dict[str, object]:
-    """A map in words and numbers."""
+    """Return a map's entries of the component's header."""
     layer = maps.layer
     span = (
         ValueRange.of_statistics(maps.statistics())
@@ -160,13 +162,13 @@ def describe(
         "offset": layer.offset,
         "stride": layer.stride,
         "fields": receptive_fields(layer),
-        "measured": numbers(maps.statistics(), channel),
+        "measured": statistics_text(maps.statistics(), channel),
         "histogram": {"counts": counts.tolist(), "edges": edges.tolist()},
     }
 
 
-def numbers(measured: map_statistics.Statistics, channel: int) -> str:
-    """A map's numbers and its ranks in the layer."""
+def statistics_text(measured: map_statistics.Statistics, channel: int) -> str:
+    """Describe a map by its statistics and its ranks in the layer."""
     index = channel - 1
     by_mean, by_maximum = (
         map_statistics.ranks(measured.mean),
@@ -175,33 +177,33 @@ def numbers(measured: map_statistics.Statistics, channel: int) -> str:
     return (
         f"Map {channel}: from {figure(measured.minimum[index])} to "
         f"{figure(measured.maximum[index])}, mean {figure(measured.mean[index])}, active at "
-        f"{measured.active[index]:.1%} of positions. Of {len(measured.mean)} maps it is number "
-        f"{by_mean[index]} by mean and number {by_maximum[index]} by maximum."
+        f"{measured.active[index]:.1%} of positions. Rank among {len(measured.mean)} maps: "
+        f"{by_mean[index]} by mean, {by_maximum[index]} by maximum."
     )
 
 
-def sum_words(explained: Explanation) -> str:
-    """The arithmetic of a value in one line."""
+def sum_text(explained: Explanation) -> str:
+    """Return the decomposition of a value in one line."""
     products = figure(explained.contributions.sum())
     bias = signed(explained.bias).replace("−", "− ").replace("+", "+ ")
     total, result = figure(explained.total), figure(explained.result)
     return f"Products {products} {bias} bias = {total}; after ReLU {result}."
 
 
-def missing_words(chosen: Selection | None, shown: Sequence[int]) -> str:
-    """That the chosen map is not among those shown, where that is so."""
+def missing_text(chosen: Selection | None, shown: Sequence[int]) -> str:
+    """Return a note if the chosen map is not in the grid beside it, else an empty text."""
     if chosen is None or not shown or chosen.channel in shown:
         return ""
     return (
-        f"Map {chosen.channel} is not among the {len(shown)} maps shown: more maps, or another "
-        "order, would bring it there."
+        f"Map {chosen.channel} is not among the {len(shown)} maps shown. To include it, show more "
+        "maps or change their order."
     )
 
 
 def offer_filter(maps: LayerMaps, channel: int, name: str = "inspector") -> None:
-    """Show the way to the filter that made the map."""
+    """Show the button that opens the map's filter in the Filters view."""
     st.button(
-        f"Its filter: {channel} of {maps.layer.name}",
+        f"Show filter {channel} of {maps.layer.name}",
         icon=":material/grid_on:",
         key=f"{name}-to-filter",
         on_click=selection.open_filter,

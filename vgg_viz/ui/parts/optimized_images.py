@@ -178,7 +178,7 @@ def in_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:
 def show(sides: Sequence[OptimizedImages], count: int) -> None:
     """Show the first so many channels' pictures of one network or two, growing while they grow."""
     if len(sides) > 1 and sides[0].subject.key == sides[1].subject.key:
-        comparison.tell_same("network")
+        comparison.note_identical("network")
     channels = range(1, count + 1)
     live = is_live(sides, channels, look(sides, channels))
     st.fragment(show_growing)(sides, channels, live=live)

@@ -1,4 +1,4 @@
-"""The picture followed from layer to layer, in the most active maps of each."""
+"""Strip of every conv layer's most active maps, a column per layer."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,17 +17,18 @@ from vgg_viz.ui.widgets.chosen_network import load_network
 
 
 def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None:
-    """Show the most active maps of every conv layer, a column a layer."""
+    """Show the most active maps of every conv layer, a column per layer."""
     found = results()
     network = load_network(choice, notice)
     overview = found.overview(network, chosen)
     caption = text_blocks.caption(
-        f"{network.label} · {chosen.caption} · the {STRIP} most active maps of every conv layer, "
-        "block1_conv1 on the left, block5_conv4 on the right; click one to look into it",
+        f"{network.label} · {chosen.caption} · the {STRIP} most active maps (highest mean) of "
+        "every conv layer, from block1_conv1 (left) to block5_conv4 (right); click one to inspect "
+        "it",
         f"{network.label} · {chosen.title} · the {STRIP} most active maps of every layer",
     )
     tiles = grid.Grid(
-        # A column a layer: the mosaic's tiles go row by row.
+        # The mosaic fills rows first, and each layer is a column.
         overview.maps.swapaxes(0, 1).reshape(-1, STRIP_SIDE, STRIP_SIDE),
         [str(number) for number in overview.numbers.T.flat],
         range(1, overview.numbers.size + 1),
@@ -47,7 +48,11 @@ def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None
 
 
 def open_map(numbers: Sequence[int]) -> None:
-    """Show the clicked map in the Feature maps view; ``numbers`` are the maps', tile by tile."""
+    """Show the clicked map in the Feature maps view (widget callback).
+
+    Args:
+        numbers: the map number (from 1) of every tile.
+    """
     tile = component_values.number("overview", len(numbers))
     if tile is not None:
         layer = VGG19.conv_layers[(tile - 1) % len(VGG19.conv_layers)]

@@ -1,4 +1,4 @@
-"""The same maps of two sides: two grids beside each other on one scale, or their difference."""
+"""Pairs of grids: the same maps of two sides on a common scale, or their difference."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,18 +18,20 @@ from vgg_viz.ui.widgets.grid import Grid
 Sides = tuple[LayerMaps, LayerMaps]
 
 WIDTH = 560  # CSS pixels: half of the page
-MINUS = "blue: less, red: more"
+DIFFERENCE_LEGEND = "blue: lower, red: higher"
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The same maps of two sides.
+    """Two sides' maps of the same numbers.
 
-    numbers: which maps, from 1.
-    headings: what stands above each grid, and above that of their difference.
-    captions: what a reader must know of these three.
-    names: those of their arrays in an export.
-    titles: what stands above the other side's tiles, and their difference's, if not the numbers.
+    Attributes:
+        sides: both sides' maps.
+        numbers: the maps' numbers, from 1.
+        headings: the headings of both grids and of their difference.
+        captions: the captions of these three.
+        names: the names of both exported arrays.
+        titles: the tiles' titles in the other grid and in the difference; empty for the numbers.
     """
 
     sides: Sides
@@ -40,13 +42,13 @@ class Pair:
     titles: Sequence[str] = ()
 
     def grids(self, shown_as: str, appearance: Appearance) -> list[Grid]:
-        """Both grids, or that of their difference."""
+        """Return both grids, or the grid of their difference."""
         if shown_as == "difference":
             return [self.difference(appearance)]
         return self.both(appearance)
 
     def both(self, appearance: Appearance) -> list[Grid]:
-        """Both grids, the same maps in the same places."""
+        """Return both grids on a common scale."""
         grids = [side.grid(self.numbers, appearance) for side in self.sides]
         grids[1] = replace(grids[1], titles=self.titles or grids[1].titles)
         span = ValueRange(
@@ -74,23 +76,23 @@ class Pair:
         ]
 
     def difference(self, appearance: Appearance) -> Grid:
-        """The other maps minus these, on scales that are symmetric about zero."""
+        """Return the other maps minus these, on scales that are symmetric about zero."""
         these, others = (side.grid(self.numbers) for side in self.sides)
 
-        def minus() -> np.ndarray:
-            apart: np.ndarray = others.values - these.values
-            return apart
+        def subtract() -> np.ndarray:
+            difference: np.ndarray = others.values - these.values
+            return difference
 
         key = ("difference", these.key, others.key)
         results = self.sides[0].results
-        largest = results.cached(("largest", key), lambda: np.abs(minus()).max(axis=(1, 2)))
-        most = float(largest.max())
+        largest = results.cached(("largest", key), lambda: np.abs(subtract()).max(axis=(1, 2)))
+        overall = float(largest.max())
         scale: str = "layer" if appearance.scale == "layer" else "pair"
         return replace(
             these,
-            source=minus,
+            source=subtract,
             titles=self.titles or these.titles,
-            value_range=ValueRange(-most, most),
+            value_range=ValueRange(-overall, overall),
             pair=(-largest, largest),
             key=key,
             appearance=Appearance(scale, DIVERGING),
@@ -101,29 +103,30 @@ class Pair:
         )
 
     def script_runs(self) -> list[MapsRun]:
-        """How a script of one's own makes both sides."""
+        """Return the parameters of a Keras script that reproduces both sides."""
         both = zip(self.names, self.sides, strict=True)
         return [side.script_run(name, self.numbers) for name, side in both]
 
 
 def choose() -> tuple[str, str]:
-    """Choose how a pair is shown, and on which scale."""
-    shown_as = controls.one_of("Shown as", "shown_as", SHOWN_AS)
+    """Show the controls of a pair; return how it is shown, and its scale."""
+    shown_as = controls.one_of("Show", "shown_as", SHOWN_AS)
     return shown_as, choose_scale(shown_as)
 
 
 def choose_scale(shown_as: str) -> str:
-    """Choose the scale; a difference is one tile a pair, so that it has no third."""
+    """Show the choice of the scale.
+
+    A difference has one tile per pair, so each tile's own scale is the pair's.
+    """
     scales = PAIR_SCALES
     if shown_as == "difference":
         scales = {scale: label for scale, label in scales.items() if scale != "own"}
-        help_text = (
-            "**Each pair**: every difference on its own scale · **Layer**: one scale for all"
-        )
+        help_text = "**Each pair**: each difference on its own scale · **Layer**: one scale for all"
     else:
         help_text = (
-            "**Each pair**: the two tiles of a number on one scale · **Layer**: one "
-            "scale for both grids · **Each tile**: each on its own, to compare patterns only"
+            "**Each pair**: one scale for both tiles of a number · **Layer**: one scale for both "
+            "grids · **Each tile**: a scale per tile, to compare patterns only"
         )
     return controls.one_of("Scale", "pair_scale", scales, help_text=help_text)
 
@@ -136,13 +139,13 @@ def show(
     *,
     follows: bool = True,
 ) -> None:
-    """Show these grids beside each other.
+    """Show the grids of a pair beside each other.
 
     Args:
-        grids: those of a pair.
-        results: where what is drawn is kept.
-        on_pick: what a click on the grid of that name on the page calls.
-        prefix: how these names begin.
+        grids: both grids, or the grid of their difference.
+        results: the cache of drawn mosaics.
+        on_pick: returns the widget callback of the grid with that key.
+        prefix: the beginning of the grids' keys.
         follows: as for `grid.Placement`.
     """
     with st.container(key=f"{prefix}-pair"):

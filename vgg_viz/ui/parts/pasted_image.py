@@ -49,7 +49,7 @@ def show_both(maps: LayerMaps, channel: int, made: Snapshot) -> None:
         position = choose_position(maps)
     both = replace(maps, picture=with_made(maps, made, position))
     with seen:
-        inspector.look_into(both, Selection(channel, position), grid.OWN_SCALE, NAME)
+        inspector.show(both, Selection(channel, position), grid.OWN_SCALE, NAME)
     with about:
         value = float(both.map(channel)[position])
         before = float(maps.map(channel)[position])

@@ -233,7 +233,7 @@ def show_one(results: Results, patches: Patches, count: int) -> None:
 def show_pair(results: Results, sides: Sequence[Patches], count: int) -> None:
     """Show the same channels of two networks side by side, and the chosen one's of both."""
     if sides[0].key == sides[1].key:
-        comparison.tell_same("network")
+        comparison.note_identical("network")
     headings = [comparison.network_name(patches.network) for patches in sides]
     for name, patches, heading, column in zip(GRIDS, sides, headings, columns(), strict=True):
         with column:

@@ -1,4 +1,4 @@
-"""Architecture: the plan of the network at once, and then what each layer makes of the picture."""
+"""Architecture view: the network's diagram and tables, and every layer's most active maps."""
 
 from collections.abc import Collection
 from functools import partial
@@ -10,56 +10,57 @@ from vgg_viz.model.architecture import KINDS, VGG19, Layer, format_shape
 from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.widgets import controls, diagram, picture_chooser, text_blocks
 
+PAPER = "https://arxiv.org/abs/1409.1556"
+
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the diagram, the conv layers of the chosen blocks, and the table of all layers."""
+    """Show the diagram, the chosen blocks' conv layers, and the table of all layers.
+
+    The diagram and the tables need neither NumPy nor TensorFlow. The maps follow once the browser
+    has painted them.
+    """
     with st.sidebar:
         chosen = picture_chooser.choose()
         blocks = controls.blocks()
-        st.caption("The table of conv layers shows these blocks.")
+        st.caption("The table of conv layers lists these blocks.")
         choice = controls.network()
     st.header("The architecture of VGG19")
-    depths = ", ".join(str(depth) for depth, _ in VGG19.blocks[:-1])
     text_blocks.prose(
-        f"A picture of 224 × 224 pixels passes through **five blocks** of {depths} and "
-        f"{VGG19.blocks[-1][0]} convolutions. After each block a max pool halves the "
-        f"width and the height; three dense layers then name the picture. "
-        f"**{len(VGG19.layers)} layers**, {len(VGG19.conv_layers)} of them convolutions. "
-        "**Click a convolution** to see what it makes of the picture."
+        f"**VGG19** ([Simonyan and Zisserman, 2014]({PAPER})) classifies a 224 × 224 image with "
+        f"{len(VGG19.conv_layers)} convolutions in five **blocks**, then three dense layers. "
+        "After each block, a max pool halves width and height. "
+        "**Click a convolution** to see its feature maps."
     )
-    seen = diagram.show(VGG19, partial(selection.open_layer, "diagram"))
-    followed = st.container()
+    is_painted = diagram.show(VGG19, partial(selection.open_layer, "diagram"))
+    strip = st.container()
     if not mode.in_lecture():
         show_tables(blocks)
-    # A tour's step on the plan is no place for the maps, for which there is no room.
-    if seen and not mode.on_tour():
-        # Imported only now, so that all the rest is there before NumPy and TensorFlow are.
+    # A tour step on this view has no room for the maps.
+    if is_painted and not mode.on_tour():
+        # Imported late, so that the page paints before NumPy and TensorFlow are loaded.
         from vgg_viz.ui.parts import overview
 
-        with followed:
+        with strip:
             overview.show(notice, chosen, choice)
 
 
 def show_tables(blocks: Collection[int]) -> None:
-    """Show all the numbers of the plan, and where they are from."""
+    """Show the numbers of parameters, the conv layers of these blocks, and all layers."""
     show_parameters()
     show_conv_layers(blocks)
     show_all_layers()
-    st.caption(
-        "Simonyan and Zisserman, [Very Deep Convolutional Networks for Large-Scale Image "
-        "Recognition](https://arxiv.org/abs/1409.1556), 2014; layer names as in Keras."
-    )
+    st.caption("Names and indices as in `keras.applications.VGG19`.")
 
 
 def show_parameters() -> None:
-    """Show how many numbers the network can learn, and where they are."""
+    """Show the number of parameters: all, of the convolutions, and of the dense layers."""
     dense = VGG19.parameters - VGG19.conv_parameters
     for column, (label, value) in zip(
         st.columns(3),
         [
-            ("Parameters in all", VGG19.parameters),
-            ("in the convolutions", VGG19.conv_parameters),
-            ("in the dense layers", dense),
+            ("Parameters", VGG19.parameters),
+            ("of the convolutions", VGG19.conv_parameters),
+            ("of the dense layers", dense),
         ],
         strict=True,
     ):
@@ -67,15 +68,23 @@ def show_parameters() -> None:
 
 
 def show_conv_layers(blocks: Collection[int]) -> None:
-    """Show the conv layers of these blocks, and what their kernel shape means."""
+    """Show the table of these blocks' conv layers, with the terms that it uses."""
     st.subheader("The 16 conv layers")
     st.markdown(
-        "A kernel's shape **(3, 3, in, out)** reads: 3 × 3 positions, over *in* channels of the "
-        "layer's input, and *out* such filters, each of which makes one feature map. The first "
-        "layer has 3 channels because a picture has three colors. The **receptive field** is the "
-        "square of the picture, in pixels, that one value of the output depends on."
+        "A kernel of shape **(3, 3, in, out)** holds *out* filters, each 3 × 3 over *in* input "
+        "channels. Each filter produces one feature map. The first layer has 3 input channels: "
+        "the colors. A value's **receptive field** is the square of input pixels that it depends "
+        f"on ([Araujo, Norris and Sim, 2019]({text_blocks.RECEPTIVE_FIELD_PAPER}))."
     )
-    header = ["Number", "Index", "Name", "Kernel", "Output", "Receptive field", "Parameters"]
+    header = [
+        "Number",
+        "Index",
+        "Name",
+        "Kernel shape",
+        "Output shape",
+        "Receptive field",
+        "Parameters",
+    ]
     rows = [conv_row(layer) for layer in VGG19.conv_layers if layer.block in blocks]
     if rows:
         st.markdown(table(header, rows, align="rrlllrr"))
@@ -84,9 +93,9 @@ def show_conv_layers(blocks: Collection[int]) -> None:
 
 
 def show_all_layers() -> None:
-    """Show the table of all layers, as the model's summary has it."""
+    """Show the table of all layers, as Keras' ``model.summary()`` lists them."""
     st.subheader(f"All {len(VGG19.layers)} layers")
-    header = ["Index", "Name", "Kind", "Output", "Parameters"]
+    header = ["Index", "Name", "Type", "Output shape", "Parameters"]
     rows = [
         [
             str(layer.index),
@@ -97,12 +106,12 @@ def show_all_layers() -> None:
         ]
         for layer in VGG19.layers
     ]
-    rows.append(["", "**in all**", "", "", f"**{VGG19.parameters:,}**"])
+    rows.append(["", "**Total**", "", "", f"**{VGG19.parameters:,}**"])
     st.markdown(table(header, rows, align="rlllr"))
 
 
 def conv_row(layer: Layer) -> list[str]:
-    """A conv layer's row in the table."""
+    """Return a conv layer's row of the table."""
     return [
         str(layer.conv_number),
         str(layer.index),
@@ -115,6 +124,12 @@ def conv_row(layer: Layer) -> list[str]:
 
 
 def table(header: list[str], rows: list[list[str]], align: str) -> str:
-    """A Markdown table; ``align`` has a letter a column, ``l`` or ``r``."""
+    """Return a Markdown table.
+
+    Args:
+        header: the columns' names.
+        rows: the cells of each row.
+        align: a letter per column, ``l`` or ``r``.
+    """
     rule = [{"l": ":--", "r": "--:"}[letter] for letter in align]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])

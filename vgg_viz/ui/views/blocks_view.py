@@ -1,4 +1,4 @@
-"""Blocks: the maps at the end of every block, from one forward pass."""
+"""Blocks view: the feature maps of each block's last conv layer, from one forward pass."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,45 +15,46 @@ from vgg_viz.ui.state.shared_instance import results
 from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 
-MOST_ABREAST = 16
-LARGEST = max(layer.filters for layer in VGG19.block_ends)
+MOST_MAPS_ABREAST = 16
+LARGEST_COUNT = max(layer.filters for layer in VGG19.block_ends)
 
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the controls, then one mosaic a block."""
+    """Show the controls, then a mosaic per block."""
     with st.sidebar:
         chosen = picture_chooser.choose()
         blocks = sorted(controls.blocks())
-        count = controls.count("Number of maps a block", "block_maps", LARGEST)
-        channel = filters_beside()
+        count = controls.count("Number of feature maps per block", "block_maps", LARGEST_COUNT)
+        channel = choose_filters()
         appearance = controls.appearance()
         order = controls.order()
         choice = controls.network()
-    st.header("The end of every block")
+    st.header("The last conv layer of each block")
     text_blocks.prose(
-        "The last conv layer of each block, all from one forward pass through the model: follow "
-        "the picture from edges to abstractions. **Click a map** to look into it."
+        "**Feature maps** of each block's last conv layer, all from one forward pass. From block "
+        "to block, the maps get smaller and the receptive field grows. **Click a map** to inspect "
+        "it."
     )
     if not blocks:
         st.info("Choose at least one block in the sidebar.", icon=":material/arrow_back:")
         return
     found, network = results(), load_network(choice, notice)
-    # A few maps each: all blocks beside each other, on one screen.
-    abreast = mode.is_explained() and count <= MOST_ABREAST and channel is None
-    places = st.columns(len(blocks)) if abreast else [st.container() for _ in blocks]
-    for place, block in zip(places, blocks, strict=True):
+    # With few maps each, all blocks fit beside each other on one screen.
+    abreast = mode.is_explained() and count <= MOST_MAPS_ABREAST and channel is None
+    containers = st.columns(len(blocks)) if abreast else [st.container() for _ in blocks]
+    for container, block in zip(containers, blocks, strict=True):
         maps = LayerMaps(found, network, chosen, VGG19.block_ends[block - 1])
-        with place:
+        with container:
             show_block(maps, count, order, channel, appearance, abreast=abreast)
     if abreast:
         st.caption(f"{network.label} · {chosen.title}")
 
 
-def filters_beside() -> int | None:
-    """Choose whether to show filters too; return the number of the channel to show, or None."""
-    if not st.toggle("Filters beside the maps", **state.bind("beside")):
+def choose_filters() -> int | None:
+    """Show the filters' controls; return the input channel to show (from 1), or None."""
+    if not st.toggle("Show filters beside the maps", **state.bind("beside")):
         return None
-    return controls.count("Channel of the filters", "filter_channel", FEWEST_CHANNELS)
+    return controls.count("Input channel of the filters", "filter_channel", FEWEST_CHANNELS)
 
 
 def show_block(
@@ -65,7 +66,7 @@ def show_block(
     *,
     abreast: bool,
 ) -> None:
-    """Show one block's maps, and its filters beside them if a channel is given."""
+    """Show one block's maps, and its filters' kernels beside them if a channel is given."""
     layer = maps.layer
     shown = min(count, layer.filters)
     if abreast:
@@ -73,8 +74,8 @@ def show_block(
     else:
         st.subheader(f"Block {layer.block} · {layer.name}")
         text_blocks.note(
-            f"Index {layer.index} in the model · output {format_shape(layer.output_shape)} · "
-            f"receptive field {layer.receptive_field} pixels"
+            f"Layer index {layer.index} · output shape {format_shape(layer.output_shape)} · "
+            f"receptive field {layer.receptive_field} × {layer.receptive_field} pixels"
         )
     left, right = (st.container(), None) if channel is None else st.columns(2, gap="medium")
     with left:
@@ -87,7 +88,7 @@ def show_block(
 def show_maps(
     maps: LayerMaps, count: int, order: str, appearance: controls.Appearance, *, abreast: bool
 ) -> None:
-    """Show the grid of a block's maps, and the way to its files."""
+    """Show the grid of a block's maps, and its export menu unless blocks stand abreast."""
     layer, name = maps.layer, f"block-{maps.layer.block}"
     place = grid.Placement(name, selection.open_map(name, layer), follows=False)
     with maps.results.holding():
@@ -108,15 +109,15 @@ def show_maps(
 def show_filters(
     maps: LayerMaps, channel: int, numbers: Sequence[int], appearance: controls.Appearance
 ) -> None:
-    """Show the kernels of one channel of these filters of a layer, in the order of their maps."""
+    """Show one input channel's kernels of these filters, in the order of their maps."""
     layer, weights, found = maps.layer, maps.network.weights, maps.results
     with found.holding():
         indices = [number - 1 for number in numbers]
         kernels = found.kernels(weights, layer.name, indices, [channel - 1])
         span = found.filters_range(weights, layer.name)
-    share = f"channel {channel} of {layer.channels}"
+    share = f"input channel {channel} of {layer.channels}"
     caption = text_blocks.caption(
-        f"{layer.title} · {weights.label} · the filters of these maps, {share}",
+        f"{layer.title} · {weights.label} · filters of these maps, {share}",
         f"{weights.label} · filters, {share}",
     )
     tiles = grid.Grid(

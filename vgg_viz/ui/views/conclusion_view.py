@@ -1,5 +1,6 @@
-"""Conclusion: what early and late layers show, each sentence beside the picture that shows it."""
+"""Conclusion view: the feature hierarchy, in three blocks' maps and in numbers per layer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -14,132 +15,146 @@ from vgg_viz.ui.state.shared_instance import results
 from vgg_viz.ui.widgets import controls, grid, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 
-SHOWN = 12
-WIDTH = 464  # pixels: four columns of 112, a whole fraction or multiple of every map's size
+PAPER = "https://arxiv.org/abs/1311.2901"
+MAPS_SHOWN = 12
+WIDTH = 464  # CSS pixels: four columns of 112, a whole fraction or multiple of every map's size
 
 
 @dataclass(frozen=True)
-class Said:
-    """What is said of one block's maps."""
+class LessonText:
+    """Title and text of one block's lesson."""
 
     title: str
-    words: str
+    text: str
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What one block teaches, with a trained network and with an untrained one."""
+    """Texts on one block's maps, for a trained and for an untrained network."""
 
     block: int
-    trained: Said
-    untrained: Said
+    trained: LessonText
+    untrained: LessonText
 
 
 LESSONS = (
     Lesson(
         1,
-        Said(
-            "Early layers see edges and colors",
-            "After two convolutions the picture is still there, at full size. Each map has picked "
-            "out one simple thing: an edge that runs one way, light against dark, one color "
-            "against another. Such features are useful for any picture at all.",
+        LessonText(
+            "Early layers: edges and colors",
+            "After two convolutions, the maps still have the image's full size. Each responds to a "
+            "simple local feature: an edge of one orientation, light against dark, one color "
+            "against another. Such features are useful for any image.",
         ),
-        Said(
+        LessonText(
             "Early layers: edges by chance",
-            "After two convolutions the picture is still there, at full size. Random filters, "
-            "too, blur it or bring out edges: at this depth training has not made much of a "
-            "difference yet.",
+            "After two convolutions, the maps still have the image's full size. Random filters "
+            "also blur the image or bring out edges. At this depth, training makes little visible "
+            "difference.",
         ),
     ),
     Lesson(
         3,
-        Said(
-            "Middle layers see textures and small parts",
-            "A value now depends on 48 × 48 pixels. The outline can still be made out, but the "
-            "maps answer to combinations: fur, stripes, grids, corners, a rounded edge. Many stay "
-            "dark, since what they look for is not in this picture.",
+        LessonText(
+            "Middle layers: textures and small parts",
+            "A value now depends on 48 × 48 pixels. The outline is still visible, but the maps "
+            "respond to combinations: fur, stripes, grids, corners, rounded edges. Many maps are "
+            "dark, because this image lacks the features that they respond to.",
         ),
-        Said(
-            "Middle layers: mixtures of everything",
-            "A value now depends on 48 × 48 pixels. Without training the maps look alike: "
-            "mixtures of everything before them, none of which has come to stand for anything.",
+        LessonText(
+            "Middle layers: random mixtures",
+            "A value now depends on 48 × 48 pixels. Without training, the maps look alike: random "
+            "mixtures of the previous maps. No filter has learned to detect a part.",
         ),
     ),
     Lesson(
         5,
-        Said(
-            "Late layers see meaning, not appearance",
-            "What is left are 14 × 14 positions, each of which has seen nearly the whole picture. "
-            "Few places light up, and they no longer look like anything: the maps say *that* "
-            "something is there rather than what it looks like. People can hardly read them, but "
-            "it is from these that the last layers name the picture.",
+        LessonText(
+            "Late layers: objects, not appearance",
+            "Only 14 × 14 positions remain, each with a receptive field of 252 × 252 pixels. Few "
+            "positions respond, and the maps no longer resemble the image: they show *that* a "
+            "feature is present rather than what it looks like. People can hardly read them, but "
+            "the dense layers classify the image from these maps alone.",
         ),
-        Said(
-            "Late layers: coarse, and without meaning",
-            "What is left are 14 × 14 positions. They are as coarse as in a trained network, but "
-            "here nothing was learned: this is noise that the picture has shaped, and no class "
-            "could be read from it.",
+        LessonText(
+            "Late layers: coarse and random",
+            "Only 14 × 14 positions remain. The maps are as coarse as in a trained network, but "
+            "nothing was learned: they are random functions of the image.",
         ),
     ),
 )
 
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the controls, then one lesson after the other."""
+    """Show the controls, the three lessons, the numbers per layer, and a summary."""
     with st.sidebar:
         chosen = picture_chooser.choose()
         choice = controls.network()
     st.header("What early and late layers show")
+    text_blocks.prose(
+        "A trained convolutional network computes a **feature hierarchy**: edges and colors first, "
+        "then textures, parts and objects "
+        f"([Zeiler and Fergus, 2013]({PAPER})). **Click a map** to inspect it."
+    )
     found, network = results(), load_network(choice, notice)
     if network.label not in (IMAGENET_LABEL, UntrainedWeights.label):
         text_blocks.note(
-            "What is said here was seen in ImageNet’s network; of the one that is shown, "
-            f"{text_blocks.escape(network.label)}, it may not be true."
+            "This text describes the ImageNet network; you see "
+            f"{text_blocks.escape(network.label)}."
         )
-    # First, since it makes what every block works on.
+    # One pass for all layers, which caches the input of every block.
     found.overview(network, chosen)
-    # Without their words, all on one screen.
-    places = st.columns(len(LESSONS)) if mode.is_explained() else [st.container() for _ in LESSONS]
-    for place, lesson in zip(places, LESSONS, strict=True):
-        with place:
-            end = VGG19.block_ends[lesson.block - 1]
-            show_lesson(LayerMaps(found, network, chosen, end), lesson)
-    st.subheader("The same in numbers, for this picture")
+    show_lessons([LayerMaps(found, network, chosen, end) for end in VGG19.block_ends])
+    st.subheader("In numbers, for this image")
     text_blocks.prose(
-        "From layer to layer a value sees more of the picture, while the maps look less and less "
-        "like it. The bars are measured on the picture that you chose."
+        "From layer to layer, the receptive field grows and the maps resemble the image less. The "
+        "charts are measured on the image that you chose."
     )
     charts.show_profiles(LayerMaps(found, network, chosen, VGG19.conv_layers[-1]))
-    st.subheader("In one sentence")
+    st.subheader("In short")
     st.markdown(
-        "From left to right the network trades *where* and *what it looks like* for *what it is*: "
-        "maps get smaller and more numerous, answers rarer and more particular."
+        "From input to output, the network trades *where* and *what it looks like* for *what it "
+        "is*. Maps become smaller and more numerous, responses rarer and more specific."
         if network.label != UntrainedWeights.label
-        else "Depth alone makes maps small and coarse; it takes **training** to make them mean "
-        "something. Switch the network to ImageNet to compare."
+        else "Depth alone makes maps small and coarse; only **training** makes them meaningful. "
+        "Choose ImageNet as the network to compare."
     )
+
+
+def show_lessons(ends: Sequence[LayerMaps]) -> None:
+    """Show all lessons, beside each other where a lecturer or a tour replaces their texts.
+
+    Args:
+        ends: the maps of each block's last conv layer.
+    """
+    abreast = mode.is_explained()
+    containers = st.columns(len(LESSONS)) if abreast else [st.container() for _ in LESSONS]
+    for container, lesson in zip(containers, LESSONS, strict=True):
+        with container:
+            show_lesson(ends[lesson.block - 1], lesson)
 
 
 def show_lesson(maps: LayerMaps, lesson: Lesson) -> None:
-    """Show a lesson's words beside the maps of its block that answer most to the picture."""
+    """Show a lesson's text beside its block's maps with the highest mean."""
     layer = maps.layer
-    told = lesson.untrained if maps.network.label == UntrainedWeights.label else lesson.trained
+    is_untrained = maps.network.label == UntrainedWeights.label
+    lesson_text = lesson.untrained if is_untrained else lesson.trained
     if mode.is_explained():
         left = right = st.container()
-        caption = f"{layer.name} · {maps.short_caption(SHOWN)}"
+        caption = f"{layer.name} · {maps.short_caption(MAPS_SHOWN)}"
     else:
         left, right = st.columns([2, 3], gap="large")
         caption = (
-            f"{layer.title} · {maps.subject} · the {SHOWN} maps with the highest mean, of "
+            f"{layer.title} · {maps.subject} · the {MAPS_SHOWN} maps with the highest mean, of "
             f"{layer.filters} · after ReLU"
         )
     with left:
-        st.subheader(told.title)
-        text_blocks.prose(told.words)
+        st.subheader(lesson_text.title)
+        text_blocks.prose(lesson_text.text)
     name = f"lesson-{lesson.block}"
     place = grid.Placement(
         name, selection.open_map(name, layer), width=WIDTH, largest_tile=112, follows=False
     )
     with right, maps.results.holding():
-        tiles = maps.grid(sorted(maps.numbers("mean", SHOWN)))
+        tiles = maps.grid(sorted(maps.numbers("mean", MAPS_SHOWN)))
         grid.show(maps.results, replace(tiles, caption=caption), place)

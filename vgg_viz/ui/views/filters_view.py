@@ -1,4 +1,4 @@
-"""Filters: the numbers that a network learns, drawn as tiles of 3 x 3."""
+"""Filters view: a conv layer's kernels as tiles of 3 x 3 weights."""
 
 import numpy as np
 import streamlit as st
@@ -17,11 +17,11 @@ from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_weights
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 
-LARGEST_TILE = 88  # pixels: nine numbers do not need more, and eight rows fit a screen
+LARGEST_TILE = 88  # CSS pixels: eight rows fit a screen
 
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the controls, then a page of filters: a row a filter, a column a channel."""
+    """Show the controls, then a page of kernels: a row per filter, a column per channel."""
     with st.sidebar:
         layer = controls.layer()
         filter_count = controls.count("Number of filters", "filters", layer.filters)
@@ -30,10 +30,11 @@ def show(notice: DeltaGenerator) -> None:
         choice = controls.network()
     text_blocks.heading(f"Filters of {layer.name}", layer)
     text_blocks.prose(
-        f"**{layer.filters} filters**, each with one 3 × 3 kernel for each of the "
-        f"**{layer.channels} channels** of its input: {layer.filters * layer.channels:,} kernels. "
-        f"A row is a filter, a column a channel; the title says *filter-channel*. **Click a "
-        f"kernel** to see what its filter makes of a picture."
+        f"A **filter** has one 3 × 3 kernel for each of the layer's **{layer.channels} input "
+        f"channels**. This layer has **{layer.filters} filters**: "
+        f"{layer.filters * layer.channels:,} kernels. Each row is a filter, each column an input "
+        f"channel; titles read *filter-channel*. **Click a kernel** to see its filter's feature "
+        f"map."
     )
     left, right = st.columns(2)
     with left:
@@ -50,7 +51,7 @@ def show(notice: DeltaGenerator) -> None:
 
 
 def show_kernels(found: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
-    """Show these kernels of a layer as one mosaic, and the way to their files."""
+    """Show kernels of a layer as one mosaic, and their export menu."""
     place = grid.Placement(
         "kernels", selection.open_map("kernels", layer), largest_tile=LARGEST_TILE
     )
@@ -72,7 +73,16 @@ def kernel_grid(
     columns: range,
     appearance: controls.Appearance,
 ) -> grid.Grid:
-    """These filters, a row each, and channels, a column each, of a layer as tiles."""
+    """Return a layer's kernels as a grid: a row per filter, a column per channel.
+
+    Args:
+        found: the cached results.
+        weights: the network's weights.
+        layer: a conv layer.
+        rows: the filters' indices, from 0.
+        columns: the channels' indices, from 0.
+        appearance: the scale and the color map.
+    """
     with found.holding():
         kernels = found.kernels(weights, layer.name, rows, columns)
         span = found.filters_range(weights, layer.name)
@@ -101,23 +111,23 @@ def kernel_grid(
 
 
 def show_first_layer(found: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
-    """Show the first layer's kernels and, beside them, its filters as colors."""
+    """Show the first layer's kernels beside its filters as colors."""
     left, right = st.columns([2, 3], gap="large")
     with left:
         text_blocks.prose(
-            "**Kernels.** Channels 1, 2 and 3 are blue, green and red: the order of VGG19's input."
+            "**Kernels.** Channels 1, 2 and 3 are blue, green and red, the order of VGG19's input."
         )
         show_kernels(found, weights, layer, kernels)
     with right:
         text_blocks.prose(
-            "**As colors.** This layer looks at the picture itself, so a filter can be drawn in "
-            "the colors it answers to; gray is no weight."
+            "**As colors.** The input channels are colors, so each filter is drawn in the colors "
+            "it responds to. Gray means a weight of zero."
         )
         show_colors(found, weights, layer)
 
 
 def show_colors(found: Results, weights: Weights, layer: Layer) -> None:
-    """Show the first layer's filters as colors, and the way to their files."""
+    """Show the first layer's filters as colors, and their export menu."""
     colors = color_grid(found, weights, layer)
     on_pick = selection.open_map("filter-colors", layer)
     place = grid.Placement("filter-colors", on_pick, largest_tile=LARGEST_TILE)
@@ -133,7 +143,7 @@ def show_colors(found: Results, weights: Weights, layer: Layer) -> None:
 
 
 def color_grid(found: Results, weights: Weights, layer: Layer) -> ColorGrid:
-    """All filters of the first layer, each in the colors that it answers to."""
+    """Return the first layer's filters as a grid of colors, each on its own scale."""
     numbers = range(1, layer.filters + 1)
     largest = largest_weights(found, weights, layer)
     return ColorGrid(
@@ -153,7 +163,7 @@ def color_grid(found: Results, weights: Weights, layer: Layer) -> ColorGrid:
 
 
 def largest_weights(found: Results, weights: Weights, layer: Layer) -> np.ndarray:
-    """What full color is worth in each filter: its largest weight, float32 ``(filters,)``."""
+    """Return each filter's largest absolute weight, float32 ``(filters,)``."""
     kernels = found.kernels(weights, layer.name, range(layer.filters), range(layer.channels))
     largest: np.ndarray = np.abs(kernels).max(axis=(1, 2, 3))
     return largest

@@ -1,4 +1,4 @@
-"""Feature maps: what one conv layer makes of the picture."""
+"""Feature maps view: the output of one conv layer for the chosen image."""
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -26,74 +26,82 @@ GRID = "maps-mosaic"
 
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the controls, then the maps of the chosen layer."""
+    """Show the controls, then the feature maps of the chosen layer."""
     with st.sidebar:
         chosen = picture_chooser.choose()
         layer = controls.layer()
-        count = controls.count("Number of maps", "maps", layer.filters)
+        count = controls.count("Number of feature maps", "maps", layer.filters)
         compared = comparison.choose(chosen)
         appearance = compared.appearance if compared else controls.appearance()
         order = controls.order()
         choice = controls.network()
         if not compared:
             ablation_section.choose_aside(layer)
-    asked = attribution_section.choose_aside(layer.name)
+    spec = attribution_section.choose_aside(layer.name)
     maps = LayerMaps(results(), load_network(choice, notice), chosen, layer)
     if compared:
         introduce(layer)
         comparison.show(maps, compared, count, order, notice)
     else:
-        show_maps(maps, count, order, appearance, asked)
+        show_maps(maps, count, order, appearance, spec)
     if not mode.in_lecture():
         charts.show_layer(maps)
         show_submodel(maps.network, layer)
 
 
 def introduce(layer: ConvLayer) -> None:
-    """Show the heading, and what maps are."""
+    """Show the heading, and define feature maps."""
     text_blocks.heading(f"Feature maps of {layer.name}", layer)
+    source = "the image" if layer.conv_number == 1 else "the previous layer's output"
     text_blocks.prose(
-        f"Each of its **{layer.filters} filters**, laid over every position of what the layers "
-        f"before it made of the picture, answers with a **feature map** of "
-        f"**{format_shape(layer.output_shape[:2])}** positions: bright where it found what it "
-        f"looks for. **Click a map** to look into it."
+        f"Each of the **{layer.filters} filters** slides over {source} and produces one "
+        f"**feature map**: bright where the filter responds strongly. A map has "
+        f"**{format_shape(layer.output_shape[:2])}** positions. **Click a map** to inspect it."
     )
 
 
 def show_maps(
-    maps: LayerMaps, count: int, order: str, appearance: Appearance, asked: AttributionSpec | None
+    maps: LayerMaps, count: int, order: str, appearance: Appearance, spec: AttributionSpec | None
 ) -> None:
-    """Show maps, or what a value of theirs comes from, and beside them the one that was picked."""
+    """Show the maps, or the attribution of a value, beside the inspector.
+
+    Args:
+        maps: the layer's maps.
+        count: the number of maps to show.
+        order: their order, a name of `ORDERS`.
+        appearance: the scale and the color map.
+        spec: the value to attribute, if its attribution replaces the grid.
+    """
     top = st.container()
     with st.container(key="maps-room"):
         left, panel = st.columns([3, 2], gap="medium")
-    # In a lecture the heading has the way to the other layers beside it.
+    # In lecture mode the heading has buttons for the neighboring layers, and needs the full width.
     with top if mode.in_lecture() else left:
         introduce(maps.layer)
     with maps.results.holding():
         with left:
             show_photograph(maps.picture)
-            if asked:
-                attribution_section.show_above(maps, asked)
+            if spec:
+                attribution_section.show_above(maps, spec)
             elif not ablation_section.stands_in(maps):
                 show_grid(maps, count, order, appearance)
         with panel:
-            traced = look_into(maps, count, order, appearance)
+            value = show_inspector(maps, count, order, appearance)
     ablation_section.show(maps)
-    if traced and not asked and not mode.in_lecture():
-        decomposition_section.show(traced)
+    if value and not spec and not mode.in_lecture():
+        decomposition_section.show(value)
 
 
 def show_photograph(chosen: Picture) -> None:
-    """Show the photograph above the maps, where a screen has no room for it beside them."""
+    """Show the image above the maps, on screens too narrow to show it beside them."""
     with st.container(key="maps-photo", horizontal=True, vertical_alignment="center"):
-        # Its style sheet makes it smaller: Streamlit would decode, shrink and encode it every run.
+        # CSS shrinks it: Streamlit would decode, resize and encode it in every run.
         st.image(chosen.png, output_format="PNG", width="content", alt=chosen.alt)
         st.markdown(f"{text_blocks.escape(chosen.title)}, as VGG19 sees it")
 
 
 def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -> None:
-    """Show the grid of maps, and the way to its files."""
+    """Show the grid of maps, and its export menu."""
     place = grid.Placement(GRID, inspector.pick_map(GRID, maps.layer))
     tiles = ablation_section.marked(maps.ordered_grid(order, count, appearance))
     grid.show(maps.results, tiles, place)
@@ -106,32 +114,33 @@ def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -
     )
 
 
-def look_into(
+def show_inspector(
     maps: LayerMaps, count: int, order: str, appearance: Appearance
 ) -> decomposition_section.Value | None:
-    """Show the inspector; return what the chosen value was made of, if one is chosen."""
+    """Show the inspector; return the chosen value's decomposition, if a value is chosen."""
     above = st.container()
     chosen = inspector.choose(maps.layer)
     with above:
         shown = maps.numbers(order, count)
-        traced = inspector.look_into(maps, chosen, appearance, shown=shown)
-    # In a lecture the sidebar has what ablates maps.
+        value = inspector.show(maps, chosen, appearance, shown=shown)
+    # In lecture mode the sidebar has the ablation controls.
     if not mode.in_lecture():
         with st.container(horizontal=True, vertical_alignment="center", key="inspector-ways"):
             if chosen:
                 inspector.offer_filter(maps, chosen.channel)
                 ablation_section.show_switch()
         ablation_section.show_field()
-    return traced
+    return value
 
 
 def show_submodel(network: Network, layer: ConvLayer) -> None:
-    """Show the truncated model that made the maps."""
+    """Show the layer's shape, its receptive field, and the truncated Keras model."""
     height, width, maps = layer.output_shape
     st.markdown(
-        f"**Output shape** {format_shape(layer.output_shape)}: {maps} maps, each {height} high and "
-        f"{width} wide. **Receptive field** {layer.receptive_field} × {layer.receptive_field} "
-        f"pixels: that much of the picture decides one value of a map."
+        f"**Output shape** {format_shape(layer.output_shape)}: {maps} maps, each {height} × "
+        f"{width}. **Receptive field** {layer.receptive_field} × {layer.receptive_field} pixels: "
+        f"the part of the image that one value depends on "
+        f"([Araujo, Norris and Sim, 2019]({text_blocks.RECEPTIVE_FIELD_PAPER}))."
     )
-    with st.expander(f"The truncated model: from the input to {layer.name}"):
+    with st.expander(f"Keras summary of the truncated model, from the input to {layer.name}"):
         st.code(network.summary(layer.name), language=None)

@@ -14,7 +14,7 @@ from vgg_viz.model.architecture import VGG19, DenseLayer, format_shape
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison
-from vgg_viz.ui.parts.comparison import Compared
+from vgg_viz.ui.parts.comparison import ComparisonSpec
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.predictions import ClassTarget, Predictions
 from vgg_viz.ui.state import component_values, mode, selection
@@ -46,7 +46,7 @@ def show(notice: DeltaGenerator) -> None:
     names = chosen_dense.load_names()
     with st.sidebar:
         chosen = picture_chooser.choose()
-        compared = comparison.choose_what(chosen)
+        compared = comparison.choose_other(chosen)
         class_count = controls.count("Number of classes", "classes", MOST_CLASSES)
         class_list.choose("Evidence for", "class", names, "the most likely class")
         class_list.choose("Rather than", "against", names, "no other class")
@@ -89,13 +89,13 @@ def choose_methods() -> Sequence[str]:
 
 
 def sides_of(
-    maps: LayerMaps, compared: Compared | None, notice: DeltaGenerator
+    maps: LayerMaps, compared: ComparisonSpec | None, notice: DeltaGenerator
 ) -> list[tuple[str, LayerMaps]]:
     """Return the maps, or both sides of a comparison, each with its heading."""
     if compared is None:
         return [("", maps)]
     both = maps, comparison.other_side(maps, compared, notice)
-    comparison.tell_if_same(both, compared)
+    comparison.note_if_identical(both, compared)
     return list(zip(comparison.headings(both), both, strict=True))
 
 

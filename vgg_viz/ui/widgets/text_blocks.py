@@ -9,6 +9,9 @@ from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.widgets.key_list import shortcut
 
+# Araujo, Norris and Sim (2019).
+RECEPTIVE_FIELD_PAPER = "https://distill.pub/2019/computing-receptive-fields"
+
 
 def caption(words: str, in_short: str) -> str:
     """A caption: one line in lecture mode, which can be read from the back of a room."""
