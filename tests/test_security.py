@@ -41,9 +41,9 @@ UI_FILES = {
         "ui/widgets/components/__init__.py",
         "(FOLDER / f'{name}.js').read_text(encoding='utf-8')",
     ): ("names of components and of what they import, written in the source"),
-    ("ui/parts/available_images.py", "given.open(look)"): "no file: a picture in the session",
-    ("ui/parts/available_images.py", "self.open()"): "no file: a picture at hand",
-    ("ui/parts/patch_grids.py", "self.pictures[index].open()"): "the same",
+    ("ui/parts/available_images.py", "picture.open(options)"): "no file: a picture in the session",
+    ("ui/parts/available_images.py", "self.open()"): "no file: an available image",
+    ("ui/parts/patch_grids.py", "self.images[index].open()"): "the same",
     ("ui/widgets/own_pictures.py", "own.open(PictureOptions(fit, as_stored=False))"): "the same",
     ("ui/widgets/own_pictures.py", "self.open(fit)"): "the same",
     ("ui/widgets/own_pictures.py", "Image.open(io.BytesIO(data))"): "bytes of our own making",
@@ -83,7 +83,7 @@ FILE_CALLS = {
 
 NETWORK = {"requests", "urllib", "urllib3", "http", "socket", "pooch", "ftplib", "aiohttp", "httpx"}
 FETCHED = {"machinelearningmastery.com", "storage.googleapis.com", "github.com", "s3.amazonaws.com"}
-CITED = {"arxiv.org", "doi.org", "distill.pub", "www.fatiando.org"}
+CITED = {"arxiv.org", "doi.org", "distill.pub", "www.fatiando.org", "www.semanticscholar.org"}
 
 
 def nodes(path: Path) -> Iterator[ast.AST]:

@@ -15,8 +15,8 @@ from vgg_viz.links import FIELDS
 pytestmark = pytest.mark.browser
 
 Action = Callable[[Page], None]
-FIFTH = links.LAYERS["block3_conv1"]
-SIXTEENTH = links.LAYERS["block5_conv4"]
+FIFTH = links.LAYERS["block3_conv1"].label
+SIXTEENTH = links.LAYERS["block5_conv4"].label
 
 
 def radio(name: str) -> Action:
@@ -102,8 +102,8 @@ def position(page: Page) -> None:
 
 
 # What is set, from which view on, by which action.
-EXCITES = "view=visualization"
-MADE = f"{EXCITES}&examples=optimized&images=2"
+VISUALIZATION = "view=visualization"
+OPTIMIZED = f"{VISUALIZATION}&examples=optimized&images=2"
 
 BY_CONTROL = {
     "view": ("view=maps&maps=4", radio("Filters"), "filters"),
@@ -166,11 +166,11 @@ BY_CONTROL = {
     "channel": ("view=maps&maps=4", fill("Map", "3"), 3),
     "row": ("view=maps&maps=4&channel=3", fill("Row", "30"), 30),
     "column": ("view=maps&maps=4&channel=3&row=5", fill("Column", "40"), 40),
-    "examples": (f"{EXCITES}&maps=4", radio("Made"), "made"),
-    "made": (MADE, slide("Number of made pictures", "ArrowRight"), 3),
-    "recipe": (MADE, radio("Plain pixels"), "plain"),
-    "seed": (MADE, fill("Seed", "3"), 3),
-    "paste": (f"{MADE}&channel=2", switch("Paste it into my picture"), True),
+    "examples": (f"{VISUALIZATION}&maps=4", radio("Optimized images"), "optimized"),
+    "images": (OPTIMIZED, slide("Number of optimized images", "ArrowRight"), 3),
+    "parametrization": (OPTIMIZED, radio("Plain pixels"), "pixels"),
+    "seed": (OPTIMIZED, fill("Seed", "3"), 3),
+    "paste": (f"{OPTIMIZED}&channel=2", switch("Paste into my picture"), True),
     "classes": ("view=prediction&important_maps=4", slide("Number of classes", "ArrowRight"), 6),
     "class": (
         "view=prediction&important_maps=4",
@@ -220,13 +220,13 @@ BY_CLICK = {
         {"row": ..., "column": ...},
     ),
     "a channel": (
-        f"{EXCITES}&maps=4&layer={FIFTH}",
+        f"{VISUALIZATION}&maps=4&layer={FIFTH}",
         tile("patches", 0),
         {"view": "excites", "channel": 1},
     ),
     "a patch": (
-        f"{EXCITES}&maps=4&layer={FIFTH}&channel=1",
-        tile("nine", 0),
+        f"{VISUALIZATION}&maps=4&layer={FIFTH}&channel=1",
+        tile("channel-patches", 0),
         {"view": "maps", "channel": 1, "row": ..., "column": ...},
     ),
     "a map of a block": (
@@ -341,11 +341,11 @@ def test_who_reloads_the_page_sees_the_same(open_page, name):
 
 
 def test_what_a_small_layer_cuts_is_there_again_in_a_large_one(visit):
-    page = visit(f"view=maps&layer={links.LAYERS['block3_conv4']}&maps=200")
+    page = visit(f"view=maps&layer={links.LAYERS['block3_conv4'].label}&maps=200")
     settle(page)
     for layer, maps in (("block1_conv1", 64), ("block3_conv4", 200)):
         before = page.url
-        option("Layer", links.LAYERS[layer])(page)
+        option("Layer", links.LAYERS[layer].label)(page)
         wait_for_change(page, before)
         slider = page.get_by_role("slider", name=re.compile("^Number of feature maps"))
         expect(slider).to_have_js_property("value", str(maps))

@@ -1,4 +1,4 @@
-"""What excites it, as visitors use it: from a channel to its patches, and from one to its place."""
+"""Top patches in a browser: from a channel to its patches, and on to a position of its map."""
 
 import re
 
@@ -13,8 +13,8 @@ from vgg_viz import links
 
 pytestmark = pytest.mark.browser
 
-# 3 x 3 tiles, of channels as of a channel's patches.
-EXCITES = "view=visualization&layer=block3_conv1&maps=9"
+# 3 x 3 tiles in the layer's grid and in a channel's.
+TOP_PATCHES = "view=visualization&layer=block3_conv1&maps=9"
 
 
 def click_tile(page: Page, name: str, tile: int) -> None:
@@ -27,23 +27,23 @@ def click_tile(page: Page, name: str, tile: int) -> None:
 
 
 def lines(page: Page, name: str) -> list[str]:
-    """What is said of each tile of a mosaic."""
+    """Return the tooltip of each tile of a mosaic."""
     return grid(page, name).evaluate("(grid) => grid.getRootNode().mosaic.header.lines")
 
 
-def name_of_channel(page: Page, channel: int) -> None:
+def expect_channel(page: Page, channel: int) -> None:
     name = page.locator(".st-key-chosen-channel .title")
     expect(name).to_have_text(f"Channel {channel} of block3_conv1")
     settle(page)
 
 
-def test_a_click_leads_to_a_channels_patches_and_from_one_to_its_place_and_back(open_page):
-    page = open_page(EXCITES)
+def test_click_leads_to_a_channels_patches_to_a_position_and_back(open_page):
+    page = open_page(TOP_PATCHES)
     click_tile(page, "patches", 4)
-    name_of_channel(page, 5)
-    said = lines(page, "nine")[1]
+    expect_channel(page, 5)
+    said = lines(page, "channel-patches")[1]
     value, title, row, column = re.match(r"(\S+) on (.+)\nrow (\d+), column (\d+)", said).groups()
-    click_tile(page, "nine", 1)
+    click_tile(page, "channel-patches", 1)
     reading = page.locator(".st-key-inspector .reading")
     expect(reading).to_contain_text(f"Row {row}, column {column}: {value}.")
     there = links.read(page.url)
@@ -51,22 +51,22 @@ def test_a_click_leads_to_a_channels_patches_and_from_one_to_its_place_and_back(
     assert links.PICTURES[there.get("picture", "cat")].label == title
     assert (there["channel"], there["row"], there["column"]) == (5, int(row), int(column))
     page.go_back()
-    name_of_channel(page, 5)
-    assert lines(page, "nine")[1] == said
+    expect_channel(page, 5)
+    assert lines(page, "channel-patches")[1] == said
     expect(page.locator(".st-key-patches .selected")).to_be_visible()
 
 
-def test_on_a_phone_the_channel_comes_into_sight_and_there_is_a_way_back(open_page):
-    page = open_page(EXCITES, **PHONE)
+def test_phone_scrolls_to_the_channel_and_back(open_page):
+    page = open_page(TOP_PATCHES, **PHONE)
     click_tile(page, "patches", 0)
-    name_of_channel(page, 1)
-    expect(grid(page, "nine")).to_be_in_viewport()
+    expect_channel(page, 1)
+    expect(grid(page, "channel-patches")).to_be_in_viewport()
     page.get_by_role("button", name="Back to the channels").click()
     expect(page.locator(".st-key-patches .selected")).to_be_in_viewport()
 
 
-def test_pictures_dropped_together_are_given_together(open_page):
-    page = open_page(EXCITES)
+def test_pictures_dropped_together_are_added_together(open_page):
+    page = open_page(TOP_PATCHES)
     dispatch = """(files, kind) => {
         const data = new DataTransfer();
         for (const [name, bytes] of files) {
@@ -78,11 +78,11 @@ def test_pictures_dropped_together_are_given_together(open_page):
     files = [[f"{color}.png", [*photo(color)]] for color in ("red", "green")]
     page.wait_for_function(f"(files) => ({dispatch})(files, 'dragover')", arg=files)
     assert page.evaluate(f"(files) => ({dispatch})(files, 'drop')", files)
-    expect(page.get_by_text("strongest of 10 pictures, 2 of them yours").first).to_be_visible()
+    expect(page.get_by_text("top patches from 10 images, 2 of them yours").first).to_be_visible()
 
 
-def test_pictures_given_together_are_looked_through_and_become_ones_own(open_page):
-    page = open_page(f"{EXCITES}&channel=5")
+def test_added_pictures_are_searched_and_become_the_viewers_own(open_page):
+    page = open_page(f"{TOP_PATCHES}&channel=5")
     files = [
         {"name": f"{color}.png", "mimeType": "image/png", "buffer": photo(color)}
         for color in ("red", "green", "blue")
@@ -90,17 +90,17 @@ def test_pictures_given_together_are_looked_through_and_become_ones_own(open_pag
     files.append({"name": "words.png", "mimeType": "image/png", "buffer": b"words"})
     uploader = page.locator('[class*="st-key-own-upload-several"] input[type=file]')
     uploader.set_input_files(files)
-    expect(page.get_by_text("strongest of 11 pictures, 3 of them yours").first).to_be_visible()
+    expect(page.get_by_text("top patches from 11 images, 3 of them yours").first).to_be_visible()
     expect(page.get_by_text("No picture that can be read here: “words.png”.")).to_be_visible()
     settle(page)
-    said = lines(page, "nine")
+    said = lines(page, "channel-patches")
     mine = next(tile for tile, line in enumerate(said) if re.search(" on (red|green|blue)", line))
     color = re.search(" on (red|green|blue)", said[mine])[1]
-    click_tile(page, "nine", mine)
+    click_tile(page, "channel-patches", mine)
     expect(page.get_by_text(f"{color}, as VGG19 sees it").first).to_be_visible()
     assert links.read(page.url)["picture"] == links.OWN
-    page.get_by_role("radio", name="What excites it", exact=True).click()
-    # It is the visitor's own now, and is looked through once.
-    expect(page.get_by_text("strongest of 11 pictures, 3 of them yours").first).to_be_visible()
+    page.get_by_role("radio", name="Feature visualization", exact=True).click()
+    # It is the viewer's own picture now, and is searched only once.
+    expect(page.get_by_text("top patches from 11 images, 3 of them yours").first).to_be_visible()
     page.get_by_role("button", name="Remove them").click()
-    expect(page.get_by_text("strongest of 9 pictures, 1 of them yours").first).to_be_visible()
+    expect(page.get_by_text("top patches from 9 images, 1 of them yours").first).to_be_visible()

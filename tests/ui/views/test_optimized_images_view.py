@@ -127,7 +127,7 @@ def known_patches(monkeypatch):
     each = [tuple(of_layer[index] for of_layer in peaks) for index in range(len(AT_HAND))]
     monkeypatch.setattr(available_images, "SAMPLES", AT_HAND)
     monkeypatch.setattr(available_images.picture_chooser, "robin_if_fetched", lambda: None)
-    monkeypatch.setattr(available_images, "look_through", lambda *_: each)
+    monkeypatch.setattr(available_images, "find_peaks", lambda *_: each)
 
 
 def looks_again(page):

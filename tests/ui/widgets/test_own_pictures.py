@@ -13,7 +13,7 @@ from vgg_viz.samples import SAMPLES
 from vgg_viz.ui.parts import available_images
 from vgg_viz.ui.widgets import own_pictures
 
-EXCITES = {"view": "What excites it", "maps": "4"}
+TOP_PATCHES = {"view": "visualization", "maps": "4"}
 
 
 @pytest.fixture(autouse=True)
@@ -67,20 +67,20 @@ def take(files):
     own_pictures.add([File(name, data) for name, data in files])
 
 
-def test_pictures_are_looked_through_with_the_others_and_gone_when_removed():
-    page = give(open_page(**EXCITES), [("one.png", plain(1)), ("two.png", plain(2))])
-    assert "strongest of 3 pictures, 2 of them yours, not" in texts(page)
+def test_added_pictures_are_searched_for_top_patches_until_removed():
+    page = give(open_page(**TOP_PATCHES), [("one.png", plain(1)), ("two.png", plain(2))])
+    assert "top patches from 3 images, 2 of them yours (not" in texts(page)
     assert "2 pictures of yours" in "".join(one.value for one in page.sidebar.caption)
     assert not page.error
     assert "Nobody else sees them" in page.sidebar.caption[-1].value
     # Nobody else has them.
-    assert "strongest of 1 pictures of this page" in texts(open_page(**EXCITES))
+    assert "top patches from this page's 1 image (not" in texts(open_page(**TOP_PATCHES))
     press(page, "own-several-remove")
-    assert "strongest of 1 pictures of this page" in texts(page)
+    assert "top patches from this page's 1 image (not" in texts(page)
 
 
 def test_one_is_not_spoken_of_as_several():
-    page = give(open_page(**EXCITES), [("one.png", plain(1))])
+    page = give(open_page(**TOP_PATCHES), [("one.png", plain(1))])
     (said,) = (one.value for one in page.sidebar.caption if "of yours" in one.value)
     assert said.startswith("One picture of yours")
     assert said.endswith("Nobody else sees it, and a link to this page does not carry it.")
@@ -89,10 +89,10 @@ def test_one_is_not_spoken_of_as_several():
 
 def test_a_broken_file_is_named_and_the_others_stay():
     files = [("good.png", plain(3)), ("bad <b>.png", plain(4)[:60]), ("fine.png", plain(5))]
-    page = give(open_page(**EXCITES), files)
+    page = give(open_page(**TOP_PATCHES), files)
     (error,) = page.error
     assert error.value.replace("\\", "") == "No picture that can be read here: “bad <b>.png”."
-    assert "strongest of 3 pictures, 2 of them yours, not" in texts(page)
+    assert "top patches from 3 images, 2 of them yours (not" in texts(page)
 
 
 def test_the_twenty_first_is_refused_with_how_many_were_taken(session):
@@ -118,7 +118,7 @@ def test_they_take_no_more_than_there_is_room_for_whatever_they_show(session, mo
 
 
 def test_a_session_holds_its_pictures_and_none_of_their_files():
-    page = open_page(**EXCITES)
+    page = open_page(**TOP_PATCHES)
     before = held_bytes(page)
     give(page, [(f"{number}.png", noise(number, 500)) for number in range(2)])
     small = sum(one.size for one in page.session_state[own_pictures.KEPT])

@@ -1,4 +1,4 @@
-"""The pictures at hand, and where the channels of a network answer most to each of them."""
+"""Images available to a viewer, and the peaks of every channel on each of them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,92 +24,97 @@ from vgg_viz.ui.widgets.picture_chooser import PictureOptions, open_file, sample
 
 @dataclass(frozen=True)
 class AvailableImage:
-    """A picture at hand, opened when its pixels are wanted.
+    """An available image, decoded on first use.
 
-    ``choice`` is what the picture control says of it, ``digest`` that of its pixels, ``given`` what
-    the visitor gave, where it is one of several of their own.
+    choice: its name in the picture control.
+    title: its title on the page.
+    digest: digest of its pixels.
+    open: decodes it.
+    stored: the stored picture, if it is one of several that the viewer added together.
     """
 
     choice: str
     title: str
     digest: str
     open: Callable[[], Picture]
-    given: StoredPicture | None = None
+    stored: StoredPicture | None = None
 
     @property
     def pixels(self) -> np.ndarray:
-        """RGB, uint8 (224, 224, 3)."""
+        """Pixels, RGB, uint8 (224, 224, 3)."""
         return self.open().pixels
 
     def choose(self) -> dict[str, Value]:
-        """A callback's work: what is to be changed for the page to show it."""
-        if self.given:
+        """Return the changes that make the page show this image (in a widget callback)."""
+        if self.stored:
             own_pictures.store_own_picture()
-            picture_chooser.set_own_picture("picture", self.given.as_own())
+            picture_chooser.set_own_picture("picture", self.stored.as_own())
         return {"picture": self.choice}
 
 
-def all_pictures() -> tuple[AvailableImage, ...]:
-    """All pictures at hand, each once: samples, the robin, and the visitor's own."""
-    look = picture_chooser.options()
-    found: dict[str, AvailableImage] = {}
-    for one in (*samples(look), *robin(look), *own(look), *several(look.fit)):
-        found.setdefault(one.digest, one)
-    return tuple(found.values())
+def all_images() -> tuple[AvailableImage, ...]:
+    """Return the samples, the robin and the viewer's own images, each once."""
+    options = picture_chooser.options()
+    images: dict[str, AvailableImage] = {}
+    for image in (*samples(options), *robin(options), *own(options), *several(options.fit)):
+        images.setdefault(image.digest, image)
+    return tuple(images.values())
 
 
-def samples(look: PictureOptions) -> Iterator[AvailableImage]:
-    """The pictures that come with the page."""
-    for one in SAMPLES:
-        opened = partial(open_file, sample_file(one.name), look)
-        yield AvailableImage(one.name, one.title, sample_digest(one.name, look.fit), opened)
+def samples(options: PictureOptions) -> Iterator[AvailableImage]:
+    """Yield the sample images."""
+    for sample in SAMPLES:
+        decode = partial(open_file, sample_file(sample.name), options)
+        digest = sample_digest(sample.name, options.fit)
+        yield AvailableImage(sample.name, sample.title, digest, decode)
 
 
 @lru_cache(maxsize=2 * len(SAMPLES))
 def sample_digest(name: str, fit: Fit) -> str:
-    """The digest of a sample's pixels, for which it need not be decoded again."""
+    """Return the digest of a sample's pixels, cached so that it is decoded only once."""
     return open_file(sample_file(name), PictureOptions(fit, as_stored=False)).digest
 
 
-def robin(look: PictureOptions) -> Iterator[AvailableImage]:
-    """The robin, if somebody has had it fetched already."""
+def robin(options: PictureOptions) -> Iterator[AvailableImage]:
+    """Yield the robin, if it was downloaded before."""
     file = picture_chooser.robin_if_fetched()
     if file is None:
         return
     try:
-        picture = open_file(file, look)
+        picture = open_file(file, options)
     except (PictureError, DownloadError):
-        return  # whoever chooses it is told
-    yield AvailableImage(ROBIN, file.title, picture.digest, partial(open_file, file, look))
+        return  # the error is shown when the robin is chosen
+    yield AvailableImage(ROBIN, file.title, picture.digest, partial(open_file, file, options))
 
 
-def own(look: PictureOptions) -> Iterator[AvailableImage]:
-    """The visitor's own picture, if there is one."""
-    given = picture_chooser.own_picture("picture")
-    if given:
-        yield AvailableImage(OWN, given.title, given.open(look).digest, partial(given.open, look))
+def own(options: PictureOptions) -> Iterator[AvailableImage]:
+    """Yield the viewer's own image, if there is one."""
+    picture = picture_chooser.own_picture("picture")
+    if picture:
+        digest = picture.open(options).digest
+        yield AvailableImage(OWN, picture.title, digest, partial(picture.open, options))
 
 
 def several(fit: Fit) -> Iterator[AvailableImage]:
-    """Those that the visitor gave together."""
-    for one in own_pictures.stored():
-        yield AvailableImage(OWN, one.title, one.digests[fit], partial(one.open, fit), one)
+    """Yield the images that the viewer added together."""
+    for stored in own_pictures.stored():
+        decode = partial(stored.open, fit)
+        yield AvailableImage(OWN, stored.title, stored.digests[fit], decode, stored)
 
 
-def look_through(
-    results: Results, network: Network, pictures: Sequence[AvailableImage]
+def find_peaks(
+    results: Results, network: Network, images: Sequence[AvailableImage]
 ) -> list[tuple[Peaks, ...]]:
-    """Where the channels of every conv layer answer most to each picture, in their order.
+    """Return the peaks of every channel of every conv layer, one tuple for each image.
 
-    The page says how many are looked through; a run that another one has superseded ends between
-    two of them.
+    The page shows the progress. A superseded run ends between two images.
     """
-    slot, begun, found = st.empty(), perf_counter(), []
-    for number, picture in enumerate(pictures):
-        # What is there already takes no time, and no word.
+    slot, begun, peaks = st.empty(), perf_counter(), []
+    for number, image in enumerate(images):
+        # Cached peaks take no time, so they need no progress bar.
         if perf_counter() - begun > POLL_SECONDS:
-            words = f"{number} of {len(pictures)} pictures looked through"
-            slot.progress(number / len(pictures), words)
-        found.append(results.peaks(network, picture))
+            text = f"{number} of {len(images)} images searched"
+            slot.progress(number / len(images), text)
+        peaks.append(results.peaks(network, image))
     slot.empty()
-    return found
+    return peaks

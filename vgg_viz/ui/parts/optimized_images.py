@@ -52,7 +52,7 @@ class OptimizedImages:
 
     def strongest(self, channel: int) -> Spot | None:
         """The channel's strongest patch; None where it is silent on all pictures."""
-        spots = self.patches.first[channel - 1]
+        spots = self.patches.top[channel - 1]
         return spots[0] if spots else None
 
     def times(self, channel: int, value: float) -> str:
@@ -134,7 +134,7 @@ class OptimizedImages:
         tiles, titles = [in_field(self.layer, seen.pixels)], [f"Made · {figure(seen.value)}"]
         told, spot = [self.told(channel, seen)], self.strongest(channel)
         if spot:
-            picture = self.patches.pictures[spot.picture]
+            picture = self.patches.images[spot.picture]
             tiles.append(patch(picture.pixels, self.layer, spot.row, spot.column))
             titles.append(f"Patch · {figure(spot.value)}")
             told.append([f"{figure(spot.value)} on {picture.title}"])
@@ -345,7 +345,7 @@ def sentence(made: OptimizedImages, channel: int, seen: Snapshot) -> str:
     spot, times = made.strongest(channel), made.times(channel, seen.value)
     if spot is None:
         return f"{value}. On all pictures of this page the channel is silent."
-    title = text_blocks.escape(made.patches.pictures[spot.picture].title)
+    title = text_blocks.escape(made.patches.images[spot.picture].title)
     patched = f"its strongest patch's, on {title}, **{figure(spot.value)}**"
     return f"{value}; {patched}" + (f": **{times}** as much." if times else ".")
 

@@ -1,4 +1,4 @@
-"""The strongest patches: what each channel of a layer answers to most, in the pictures at hand."""
+"""Grids of top patches: one for each channel of a layer, or several for one channel."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -32,73 +32,74 @@ from vgg_viz.ui.widgets import chosen_channel, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.grid import Placement
 
-GRIDS = ("patches", "patches-other")
-NINES = ("nine", "nine-other")
-HALF = 560  # CSS pixels: what two grids have beside each other
-PANEL = 400  # CSS pixels
-ABREAST = 3
+LAYER_GRIDS = ("patches", "patches-other")
+CHANNEL_GRIDS = ("channel-patches", "channel-patches-other")
+HALF = 560  # CSS pixels: width of one of two grids side by side
+PANEL = 400  # CSS pixels: width of the panel beside the grid
+COLUMNS = 3  # of a channel's top patches
 HINT = (
-    f"Click a tile to see its channel here: its {MOST} strongest patches, with value, picture and "
+    f"Click a tile to see the {MOST} top patches of its channel here, with value, image and "
     "position."
 )
 
 
 @dataclass(frozen=True)
 class Patches:
-    """What the channels of a layer answer to most, over some pictures.
+    """Top patches of a layer's channels over several images.
 
-    ``found`` are the layer's peaks, one a picture.
+    ``peaks`` are the layer's, one entry for each image.
     """
 
     network: Network
     layer: ConvLayer
-    pictures: tuple[AvailableImage, ...]
-    found: tuple[Peaks, ...]
+    images: tuple[AvailableImage, ...]
+    peaks: tuple[Peaks, ...]
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Whose patches these are."""
-        digests = tuple(picture.digest for picture in self.pictures)
+        """Cache key: network, layer and images."""
+        digests = tuple(image.digest for image in self.images)
         return (self.network.identity, self.layer.name, digests)
 
     @cached_property
-    def first(self) -> list[list[Spot]]:
-        """Where each channel is strongest: one place, or none where it is silent."""
-        return strongest(self.found)
+    def top(self) -> list[list[Spot]]:
+        """Top patch of each channel: a list of one, or empty if the channel is inactive."""
+        return strongest(self.peaks)
 
-    def of(self, results: Results, channel: int) -> list[Spot]:
-        """The strongest places of one channel, from 1.
+    def of_channel(self, results: Results, channel: int) -> list[Spot]:
+        """Return the top patches of one channel, from 1.
 
-        Where the channel is silent on most pictures, from its own maps of the others.
+        If the peaks are too few, search the channel's maps of the images where it is active.
         """
-        found = [peaks_of(each, channel) for each in self.found]
+        peaks = [peaks_of(each, channel) for each in self.peaks]
 
         def map_of(index: int) -> np.ndarray:
-            picture = self.pictures[index].open()
+            picture = self.images[index].open()
             return LayerMaps(results, self.network, picture, self.layer).map(channel)
 
-        return strongest(filled_up(found, self.layer, map_of), MOST)[0]
+        return strongest(filled_up(peaks, self.layer, map_of), MOST)[0]
 
-    def grid(self, count: int) -> ColorGrid:
-        """The first so many channels, a tile each."""
-        spots = [each[0] if each else None for each in self.first[:count]]
+    def layer_grid(self, count: int) -> ColorGrid:
+        """Return the top patch of each of the first ``count`` channels."""
+        spots = [each[0] if each else None for each in self.top[:count]]
         numbers = range(1, count + 1)
         titles = [str(number) for number in numbers]
-        return self._tiles(spots, titles, numbers, "channel", self.caption(count))
+        return self._grid(spots, titles, numbers, "channel", self.layer_caption(count))
 
-    def nine(self, channel: int, spots: Sequence[Spot]) -> ColorGrid:
-        """The strongest patches of one channel, a tile each; it is not silent on all pictures."""
+    def channel_grid(self, channel: int, spots: Sequence[Spot]) -> ColorGrid:
+        """Return one channel's top patches; there is at least one."""
         values = [figure(spot.value, 3) for spot in spots]
-        # In a lecture's large letters a tile has room for one of the two.
+        # The large letters of a lecture leave room for the value only.
         titles = [
-            text_blocks.caption(f"{value} · {self.pictures[spot.picture].title}", value)
+            text_blocks.caption(f"{value} · {self.images[spot.picture].title}", value)
             for value, spot in zip(values, spots, strict=True)
         ]
         numbers = range(1, len(spots) + 1)
-        made = self._tiles(spots, titles, numbers, "patch", self.nine_caption(channel, len(spots)))
-        return replace(made, key=(made.key, channel), name="patches", columns=ABREAST)
+        caption = self.channel_caption(channel)
+        tiles = self._grid(spots, titles, numbers, "patch", caption)
+        return replace(tiles, key=(tiles.key, channel), columns=COLUMNS)
 
-    def _tiles(
+    def _grid(
         self,
         spots: Sequence[Spot | None],
         titles: Sequence[str],
@@ -107,202 +108,205 @@ class Patches:
         caption: str,
     ) -> ColorGrid:
         return ColorGrid(
-            partial(self.cut_out, spots),
+            partial(self.crops, spots),
             titles,
             numbers,
             ("patches", *self.key, axis, len(spots)),
             caption,
             name="patches",
             axes={axis: numbers},
-            tooltips=[self.told(spot) for spot in spots],
+            tooltips=[self.tooltip(spot) for spot in spots],
             figures={
                 "value": [spot.value if spot else 0.0 for spot in spots],
-                "picture": [self.pictures[spot.picture].title if spot else "" for spot in spots],
-                "place_row": [spot.row + 1 if spot else 0 for spot in spots],
-                "place_column": [spot.column + 1 if spot else 0 for spot in spots],
+                "image": [self.images[spot.picture].title if spot else "" for spot in spots],
+                "position_row": [spot.row + 1 if spot else 0 for spot in spots],
+                "position_column": [spot.column + 1 if spot else 0 for spot in spots],
             },
             empty=[spot is None for spot in spots],
         )
 
-    def cut_out(self, spots: Sequence[Spot | None]) -> Iterator[np.ndarray]:
-        """What lies under these places, uint8 ``(side, side, 3)`` each; black for none."""
-        opened: dict[int, np.ndarray] = {}
+    def crops(self, spots: Sequence[Spot | None]) -> Iterator[np.ndarray]:
+        """Yield the patches, uint8 ``(side, side, 3)`` each; a black one for None."""
+        pixels: dict[int, np.ndarray] = {}
         for spot in spots:
             if spot is None:
                 yield np.zeros((self.layer.receptive_field,) * 2 + (3,), np.uint8)
                 continue
-            if spot.picture not in opened:
-                opened[spot.picture] = self.pictures[spot.picture].pixels
-            yield patch(opened[spot.picture], self.layer, spot.row, spot.column)
+            if spot.picture not in pixels:
+                pixels[spot.picture] = self.images[spot.picture].pixels
+            yield patch(pixels[spot.picture], self.layer, spot.row, spot.column)
 
-    def told(self, spot: Spot | None) -> list[str]:
-        """What is said of a tile."""
+    def tooltip(self, spot: Spot | None) -> list[str]:
+        """Return the lines of a tile's tooltip."""
         if spot is None:
-            return ["silent on all of these pictures"]
-        title = self.pictures[spot.picture].title
+            return ["inactive on all of these images"]
+        title = self.images[spot.picture].title
         return [f"{figure(spot.value)} on {title}", f"row {spot.row + 1}, column {spot.column + 1}"]
 
-    def caption(self, count: int) -> str:
-        """What a reader must know of the grid."""
-        silent = self.first.count([])
-        asleep = f", {silent} silent on all of them" if silent else ""
-        of = f"{count} of {self.layer.filters} channels"
+    def layer_caption(self, count: int) -> str:
+        """Return the caption of the layer's grid."""
+        inactive = self.top.count([])
+        inactive_text = f", {inactive} inactive on all images" if inactive else ""
+        channels = f"{count} of {self.layer.filters} channels"
         return text_blocks.caption(
-            f"{self.layer.title} · {self.network.label} · {of} shown{asleep} · {self.origin}",
-            f"{self.network.label} · {of} · {self.short_origin if is_alone() else self.shortest}",
+            f"{self.layer.title} · {self.network.label} · {channels} shown{inactive_text} · "
+            f"{self.origin}",
+            f"{self.network.label} · {channels} · "
+            f"{self.short_origin if is_full_width() else self.shortest_origin}",
         )
 
-    def nine_caption(self, channel: int, count: int) -> str:
-        """What a reader must know of one channel's patches."""
-        of = f"Channel {channel} of {self.layer.name}"
-        first = ", the first ones each of another picture" if count > 1 else ""
-        return text_blocks.caption(
-            f"{of} · {self.network.label} · {self.origin}{first}",
-            f"S{self.short_origin[1:]}",
-        )
+    def channel_caption(self, channel: int) -> str:
+        """Return the caption of one channel's grid."""
+        text = f"Channel {channel} of {self.layer.name} · {self.network.label} · {self.origin}"
+        first = ", best of each image first" if len(self.images) > 1 else ""
+        return text_blocks.caption(f"{text}{first}", f"T{self.short_origin[1:]}")
 
-    def positions(self, spots: Sequence[Spot]) -> str:
-        """Where each of these places is."""
-        of_each = [
-            f"{self.pictures[spot.picture].title} {spot.row + 1}, {spot.column + 1}"
-            for spot in spots
+    def position_text(self, spots: Sequence[Spot]) -> str:
+        """Return the image, row and column of each patch, in one line."""
+        positions = [
+            f"{self.images[spot.picture].title} {spot.row + 1}, {spot.column + 1}" for spot in spots
         ]
-        return f"Row and column: {' · '.join(of_each)}"
+        return f"Row and column: {' · '.join(positions)}"
+
+    @property
+    def image_count(self) -> str:
+        """Number of images, in words."""
+        return f"{len(self.images)} image{'s' if len(self.images) > 1 else ''}"
 
     @property
     def origin(self) -> str:
-        """Over what these are the strongest."""
-        own = sum(picture.choice == OWN for picture in self.pictures)
-        whose = f", {own} of them yours" if own else " of this page"
-        return f"strongest of {len(self.pictures)} pictures{whose}, not of ImageNet"
+        """Origin of the patches, for captions."""
+        own = sum(image.choice == OWN for image in self.images)
+        whose = (
+            f"{self.image_count}, {own} of them yours" if own else f"this page's {self.image_count}"
+        )
+        return f"top patches from {whose} (not ImageNet)"
 
     @property
     def short_origin(self) -> str:
-        """The same in a lecture's line."""
-        return f"{self.shortest}, not of ImageNet"
+        """Shorter origin, for a lecture's single line."""
+        return f"{self.shortest_origin} (not ImageNet)"
 
     @property
-    def shortest(self) -> str:
-        """The same where a lecture's line has less room."""
-        return f"strongest of {len(self.pictures)} pictures"
+    def shortest_origin(self) -> str:
+        """Shortest origin, for a lecture's line beside another one."""
+        return f"top patches from {self.image_count}"
 
     def script_run(self, name: str, channels: Sequence[int], each: int) -> PatchesRun:
-        """How a script of one's own finds and cuts out the same."""
+        """Return the parameters of a Keras script that finds and crops the same patches."""
         return PatchesRun(
             name,
             script_network(self.network.weights),
-            [picture.pixels for picture in self.pictures],
+            [image.pixels for image in self.images],
             self.layer.name,
             channels,
             each,
         )
 
 
-def show(results: Results, sides: Sequence[Patches], count: int) -> None:
-    """Show the strongest patch of each channel and those of the chosen one, of one network or two.
+def find(results: Results, network: Network, layer: ConvLayer) -> Patches:
+    """Find the top patches of a layer's channels; the page shows the progress."""
+    images = available_images.all_images()
+    peaks = available_images.find_peaks(results, network, images)
+    return Patches(network, layer, images, tuple(each[layer.conv_number - 1] for each in peaks))
 
-    Two stand side by side.
-    """
+
+def show(results: Results, sides: Sequence[Patches], count: int) -> None:
+    """Show the top patches of one network's channels, or of two networks side by side."""
     if len(sides) > 1:
         show_pair(results, sides, count)
     else:
         show_one(results, sides[0], count)
 
 
-def read(results: Results, network: Network, layer: ConvLayer) -> Patches:
-    """What the channels of a layer answer to most; the page says how far that is known."""
-    pictures = available_images.all_pictures()
-    found = available_images.look_through(results, network, pictures)
-    return Patches(network, layer, pictures, tuple(one[layer.conv_number - 1] for one in found))
-
-
 def show_one(results: Results, patches: Patches, count: int) -> None:
-    """Show one network's patches and, beside them, those of the channel that was picked."""
+    """Show one network's top patches, and those of the chosen channel beside them."""
     with st.container(key="maps-room"):
-        # In a lecture there is only the grid, as large as can be, until a channel is chosen.
-        alone = mode.in_lecture() and is_alone()
-        left, panel = [st.container()] * 2 if alone else st.columns([3, 2], gap="medium")
+        # In a lecture, the grid has the whole width until a channel is chosen.
+        full_width = mode.in_lecture() and is_full_width()
+        left, panel = [st.container()] * 2 if full_width else st.columns([3, 2], gap="medium")
     with left:
-        show_grid(results, patches, count, GRIDS[0])
-        offer(GRIDS[0], [patches], lambda: [patches.grid(count)], range(1, count + 1), 1)
+        show_layer(results, patches, count, LAYER_GRIDS[0])
+        offer(LAYER_GRIDS[0], [patches], lambda: [patches.layer_grid(count)], range(1, count + 1))
     with panel:
         channel = chosen_channel.choose(patches.layer)
-        show_nine(results, patches, channel, NINES[0])
+        show_channel(results, patches, channel, CHANNEL_GRIDS[0])
 
 
 def show_pair(results: Results, sides: Sequence[Patches], count: int) -> None:
-    """Show the same channels of two networks side by side, and the chosen one's of both."""
+    """Show the same channels of two networks side by side, and the chosen channel of both."""
     if sides[0].key == sides[1].key:
         comparison.note_identical("network")
-    headings = [comparison.network_name(patches.network) for patches in sides]
-    for name, patches, heading, column in zip(GRIDS, sides, headings, columns(), strict=True):
+    for name, patches, column in zip(LAYER_GRIDS, sides, columns(), strict=True):
         with column:
-            st.subheader(heading)
-            show_grid(results, patches, count, name, HALF)
-    offer(GRIDS[0], sides, lambda: both(sides, count), range(1, count + 1), 1)
+            st.subheader(comparison.network_name(patches.network))
+            show_layer(results, patches, count, name, HALF)
+    offer(LAYER_GRIDS[0], sides, lambda: both(sides, count), range(1, count + 1))
     channel = chosen_channel.choose(sides[0].layer)
-    for name, patches, column in zip(NINES, sides, columns(), strict=True):
+    for name, patches, column in zip(CHANNEL_GRIDS, sides, columns(), strict=True):
         with column:
-            show_nine(results, patches, channel, name)
+            show_channel(results, patches, channel, name)
 
 
-def is_alone() -> bool:
-    """Whether the grid of a lecture has the page for itself."""
+def is_full_width() -> bool:
+    """Return whether a lecture shows nothing beside the grid."""
     return selection.current() is None and state.value("compare") != "network"
 
 
 def columns() -> Sequence[DeltaGenerator]:
-    """Two places beside each other."""
+    """Return two columns."""
     return st.columns(2, gap="medium")
 
 
 def both(sides: Sequence[Patches], count: int) -> list[ColorGrid]:
-    """Two networks' grids, under names of their own."""
+    """Return both networks' grids for an export, named and with headings."""
     return [
-        replace(patches.grid(count), name=name, heading=comparison.network_name(patches.network))
+        replace(
+            patches.layer_grid(count), name=name, heading=comparison.network_name(patches.network)
+        )
         for name, patches in zip(comparison.NAMES, sides, strict=True)
     ]
 
 
-def show_grid(
+def show_layer(
     results: Results, patches: Patches, count: int, name: str, width: int = grid.PAGE_WIDTH
 ) -> None:
-    """Show the strongest patch of each channel; a click chooses the channel."""
+    """Show the top patch of each channel; a click chooses the channel."""
     place = Placement(name, inspector.pick_map(name, patches.layer), width=width)
-    grid.show(results, patches.grid(count), place)
+    grid.show(results, patches.layer_grid(count), place)
 
 
-def show_nine(results: Results, patches: Patches, channel: int | None, name: str) -> None:
-    """Show the strongest patches of a channel, or say how to choose one."""
+def show_channel(results: Results, patches: Patches, channel: int | None, name: str) -> None:
+    """Show the top patches of a channel, or how to choose one."""
     if channel is None:
         text_blocks.note(HINT)
         return
-    spots = patches.of(results, channel)
+    spots = patches.of_channel(results, channel)
     if not spots:
-        st.info("Silent on all of these pictures.", icon=":material/volume_off:")
+        st.info("This channel is inactive on all of these images.", icon=":material/volume_off:")
         return
     place = Placement(
         name,
-        partial(open_patch, name, patches.pictures, spots),
+        partial(open_patch, name, patches.images, spots),
         width=PANEL,
-        largest_tile=PANEL // ABREAST,
+        largest_tile=PANEL // COLUMNS,
         follows=False,
         tools=False,
     )
-    grid.show(results, patches.nine(channel, spots), place)
-    places = text_blocks.escape(patches.positions(spots))
-    text_blocks.note(f"{places}. **Click a patch** to look into the map there.")
-    offer(name, [patches], lambda: [patches.nine(channel, spots)], [channel], MOST)
+    grid.show(results, patches.channel_grid(channel, spots), place)
+    positions = text_blocks.escape(patches.position_text(spots))
+    text_blocks.note(f"{positions}. **Click a patch** to inspect the map at its position.")
+    offer(name, [patches], lambda: [patches.channel_grid(channel, spots)], [channel], MOST)
 
 
-def open_patch(name: str, pictures: Sequence[AvailableImage], spots: Sequence[Spot]) -> None:
-    """A callback's work: look into the map of the clicked patch, at its place in its picture."""
+def open_patch(name: str, images: Sequence[AvailableImage], spots: Sequence[Spot]) -> None:
+    """Go to the clicked patch's position in the Feature maps view (widget callback)."""
     number = component_values.number(name, len(spots))
     if number is None:
         return
     spot = spots[number - 1]
-    place = {selection.ROW: spot.row + 1, selection.COLUMN: spot.column + 1}
-    state.change(pictures[spot.picture].choose() | place | {"view": "maps"})
+    position = {selection.ROW: spot.row + 1, selection.COLUMN: spot.column + 1}
+    state.change(images[spot.picture].choose() | position | {"view": "maps"})
 
 
 def offer(
@@ -310,18 +314,19 @@ def offer(
     sides: Sequence[Patches],
     grids: Callable[[], Sequence[ColorGrid]],
     channels: Sequence[int],
-    each: int,
+    each: int = 1,
 ) -> None:
-    """Show the way to the files of these grids; ``each`` is how many patches a channel has."""
+    """Show the export menu of these grids, with ``each`` patches for every channel."""
     layer = sides[0].layer.name
-    what = f"of channel {channels[0]} of {layer}" if each > 1 else f"of {layer}"
+    subject = f"channel {channels[0]} of {layer}" if each > 1 else layer
     names = comparison.NAMES if len(sides) > 1 else ["patches"]
     export_menu.offer(
         name,
-        f"Strongest patches {what}",
+        f"Top patches of {subject}",
         grids,
         lambda: [
-            one.script_run(title, channels, each) for one, title in zip(sides, names, strict=True)
+            patches.script_run(array, channels, each)
+            for patches, array in zip(sides, names, strict=True)
         ],
-        own_picture=any(picture.choice == OWN for picture in sides[0].pictures),
+        own_picture=any(image.choice == OWN for image in sides[0].images),
     )

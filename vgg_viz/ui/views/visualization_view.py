@@ -1,4 +1,4 @@
-"""What excites it: what each channel of a layer answers to most, in pictures and made ones."""
+"""Feature visualization: top patches and optimized images of each channel of a layer."""
 
 from collections.abc import Sequence
 
@@ -23,89 +23,94 @@ from vgg_viz.ui.state.shared_instance import results
 from vgg_viz.ui.widgets import controls, own_pictures, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 
-WAYS = (
-    "**With the recipe**: climbing in spatial frequencies and in colors that do not go together "
-    "in photographs, while the picture is turned, scaled and shifted a little · **Plain pixels**: "
-    "each pixel by itself. Its values are higher still, and it shows why regularization exists."
+ZEILER = "[Zeiler and Fergus 2013](https://arxiv.org/abs/1311.2901)"
+ERHAN = (
+    "[Erhan et al. 2009](https://www.semanticscholar.org/paper/"
+    "65d994fb778a8d9e0f632659fb33a082949a50d3)"
 )
-PASTING = "The chosen channel’s picture is put into the photograph, where you click."
+OLAH = "[Olah, Mordvintsev and Schubert 2017](https://distill.pub/2017/feature-visualization)"
+BOROWSKI = "[Borowski et al. 2021](https://arxiv.org/abs/2010.12606)"
+OPTIMIZATION_HELP = (
+    "**Regularized**: gradient ascent in a Fourier basis with decorrelated colors, under small "
+    "random rotations, scalings and shifts · **Plain pixels**: gradient ascent on each pixel by "
+    "itself. Its values are higher still, and its images show why regularization is needed."
+)
+PASTE_HELP = (
+    "Pastes the chosen channel's optimized image into your picture where you click, to check that "
+    "the channel responds there."
+)
 
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the controls, then what excites the channels of the chosen layer."""
+    """Show the controls, then top patches or optimized images of the chosen layer."""
     with st.sidebar:
         chosen = picture_chooser.choose()
-        kind = controls.one_of("By", "examples", EXAMPLES)
+        examples = controls.one_of("Show", "examples", EXAMPLES)
         layer = controls.layer()
-        if kind == "patches":
+        if examples == "patches":
             count = controls.count("Number of channels", "maps", layer.filters)
         else:
-            count = controls.count("Number of made pictures", "images", layer.filters)
+            count = controls.count("Number of optimized images", "images", layer.filters)
             parametrization = controls.one_of(
-                "Way", "parametrization", PARAMETRIZATIONS, help_text=WAYS
+                "Optimize", "parametrization", PARAMETRIZATIONS, help_text=OPTIMIZATION_HELP
             )
             seed = controls.number("Seed", "seed", MOST_SEEDS) or 1
-            pastes = st.toggle("Paste it into my picture", help=PASTING, **state.bind("paste"))
+            pastes = st.toggle("Paste into my picture", help=PASTE_HELP, **state.bind("paste"))
         compared = controls.comparison()
         choice = controls.network()
-        if kind == "patches":
+        if examples == "patches":
             own_pictures.choose()
-    text_blocks.heading(f"What excites {layer.name}", layer)
+    text_blocks.heading(f"{EXAMPLES[examples].label} of {layer.name}", layer)
     networks = networks_of(choice, compared, notice)
-    if kind == "patches":
+    if examples == "patches":
         show_patches(layer, count, networks)
         return
-    subjects = [OptimizationSpec(network, layer, seed, parametrization) for network in networks]
-    show_made(subjects, count)
+    specs = [OptimizationSpec(network, layer, seed, parametrization) for network in networks]
+    show_optimized(specs, count)
     if pastes:
-        pasted_image.show(LayerMaps(results(), networks[0], chosen, layer), subjects[0])
+        pasted_image.show(LayerMaps(results(), networks[0], chosen, layer), specs[0])
 
 
 def networks_of(choice: NetworkChoice, compared: str, notice: DeltaGenerator) -> Sequence[Network]:
-    """The chosen network, and the other one where the two are compared."""
+    """Return the chosen network, and the other one if the two are compared."""
     network = load_network(choice, notice)
     return [network, comparison.load_other_network(notice)] if compared == "network" else [network]
 
 
 def show_patches(layer: ConvLayer, count: int, networks: Sequence[Network]) -> None:
-    """Show where the channels answer most, over all pictures at hand."""
+    """Show the image patches that activate each channel most."""
+    side = layer.receptive_field
     text_blocks.prose(
-        f"For each of its **{layer.filters} channels**, the place where it answers most, over all "
-        "pictures of this page and those that you add in the sidebar: a tile is what it sees there "
-        f"of the picture, its receptive field of {layer.receptive_field} × "
-        f"{layer.receptive_field} pixels, and gray beyond the picture's border. **Click a tile** "
-        "for the channel's strongest places."
+        f"**Top patches** (dataset examples, {ZEILER}) show what activates a channel most. Each "
+        f"tile is one channel's receptive field of {side} × {side} pixels at its largest value; "
+        "gray lies beyond the image's border. The patches come from this page's images and those "
+        "you add in the sidebar. **Click a tile** for the channel's other top patches."
     )
-    found = results()
-    patch_grids.show(
-        found, [patch_grids.read(found, network, layer) for network in networks], count
-    )
+    cache = results()
+    patch_grids.show(cache, [patch_grids.find(cache, one, layer) for one in networks], count)
 
 
-def show_made(subjects: Sequence[OptimizationSpec], count: int) -> None:
-    """Show pictures that are made for the channels, while they are made."""
-    layer, found = subjects[0].layer, results()
-    side = picture_side(layer)
+def show_optimized(specs: Sequence[OptimizationSpec], count: int) -> None:
+    """Show images optimized to maximize each channel, while they are optimized."""
+    layer, cache = specs[0].layer, results()
     text_blocks.prose(
-        f"For each channel a picture is looked for, from noise and uphill, that it answers to as "
-        f"strongly as can be: {side} × {side} pixels. It is **one of many**: another seed leads to "
-        "another one. People predict what a channel answers better from real patches than from "
-        "made pictures ([Borowski 2021](https://arxiv.org/abs/2010.12606): 92 and 82 %): look at "
-        "the **patches** first. Made as in [Olah 2017](https://distill.pub/2017/"
-        "feature-visualization)." + room_around(layer)
+        f"**Activation maximization** ({ERHAN}): each image is optimized from noise to maximize "
+        f"one channel at a single position, as in {OLAH}. Another seed gives another image. "
+        "People predict activations better from natural images (92%) than from optimized ones "
+        f"(82%, {BOROWSKI}): look at the **top patches** first." + size_note(layer)
     )
     optimized_images.show(
-        [OptimizedImages(one, patch_grids.read(found, one.network, layer)) for one in subjects],
+        [OptimizedImages(spec, patch_grids.find(cache, spec.network, layer)) for spec in specs],
         count,
     )
 
 
-def room_around(layer: ConvLayer) -> str:
-    """That the pictures are smaller than what the channels see, where they are."""
+def size_note(layer: ConvLayer) -> str:
+    """Return a note where the images are smaller than the receptive field, else nothing."""
     side, field = picture_side(layer), layer.receptive_field
     if side == field:
         return ""
     return (
-        f" A position sees {field} × {field} pixels here; so that it does not take minutes, the "
-        "pictures are smaller, and what is around them has the mean color."
+        f" The receptive field here is {field} × {field} pixels. To save time, only its central "
+        f"{side} × {side} pixels are optimized; the rest has the mean color."
     )
