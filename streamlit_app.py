@@ -8,7 +8,7 @@ from vgg_viz.ui.page import errors, footer, header, keys, process, style, tour_p
 from vgg_viz.views import VIEWS
 
 process.prepare()
-# Not a picture for an icon: Streamlit would import NumPy and Pillow before the title.
+# An emoji: for an image icon, Streamlit would import NumPy and Pillow before the title.
 st.set_page_config(page_title="VGG Viz", page_icon="🔬", layout="wide")
 with errors.error_boundary():
     view = header.show()
@@ -16,6 +16,6 @@ with errors.error_boundary():
     style.apply()
     keys.listen()
     with tour_panel.stage(view, header.tools):
-        # Only the chosen view is imported: the page is there before NumPy and what builds on it.
+        # Only the chosen view is imported, so that the page appears before NumPy is loaded.
         import_module(f"vgg_viz.ui.views.{VIEWS[view].module}").show(st.container())
     footer.show()

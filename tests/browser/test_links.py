@@ -116,6 +116,6 @@ def test_nonsense_in_all_values_is_the_default_page(visit, open_page):
     page = open_page(f"view=maps&{nonsense}")
     settle(page)
     warning = page.get_by_test_id("stAlert")
-    expect(warning).to_contain_text("Not all of this link was understood")
+    expect(warning).to_contain_text("Could not read all of this link")
     warning.evaluate("(element) => element.remove()")
     assert words(page) == said

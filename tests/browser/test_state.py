@@ -387,7 +387,7 @@ def test_whoever_empties_the_map_empties_all_that_hangs_on_it(visit):
 def test_what_a_person_would_type_is_understood_or_said_not_to_be(open_page, link):
     page = open_page(link)
     expect(page.locator("h2").first).to_contain_text("Feature maps of block")
-    warning = page.get_by_text("Not all of this link was understood")
+    warning = page.get_by_text("Could not read all of this link")
     expect(warning).to_have_count(1 if link.endswith("=5") else 0)
 
 

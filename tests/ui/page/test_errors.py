@@ -31,7 +31,7 @@ def test_an_error_of_the_page_is_a_sentence_on_it_and_whole_in_the_log(monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(*place, fail)
         page = open_page(view="Filters", network="Untrained")
-    assert seen(page) == [errors.WHAT_TO_TRY]
+    assert seen(page) == [errors.MESSAGE]
     assert "secret" not in texts(page)
     [record] = [record for record in caplog.records if record.name == errors.__name__]
     assert record.exc_info[0] is UnexpectedError
@@ -50,7 +50,7 @@ def test_the_view_is_as_it_was_when_the_error_is_over(monkeypatch):
         # Before any of the view's controls.
         patch.setattr(filters_view.controls, "layer", fail)
         page.run()
-        assert seen(page) == [errors.WHAT_TO_TRY]
+        assert seen(page) == [errors.MESSAGE]
         assert not page.slider
     page.button(key="try-again").click().run()
     assert not page.exception
@@ -66,7 +66,7 @@ def test_a_picture_of_ones_own_is_still_there_when_the_error_is_over(monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(maps_view.picture_chooser, "choose", fail)
         page.run()
-        assert seen(page) == [errors.WHAT_TO_TRY]
+        assert seen(page) == [errors.MESSAGE]
     page.button(key="try-again").click().run()
     assert not page.exception
     assert "Your picture (stretched)" in texts(page)
@@ -79,7 +79,7 @@ def test_an_error_in_a_callback_is_told_on_the_page_as_it_was(monkeypatch, caplo
         patch.setattr(mode.state, "change", fail)
         page.button(key="lecture-switch").click().run()
     assert not page.exception
-    assert seen(page) == [errors.WHAT_TO_TRY]
+    assert seen(page) == [errors.MESSAGE]
     assert texts(page) == before
     [record] = [record for record in caplog.records if record.name == errors.__name__]
     assert record.exc_info[0] is UnexpectedError
@@ -94,7 +94,7 @@ def test_an_error_that_streamlit_catches_itself_is_the_same_sentence(monkeypatch
     monkeypatch.setattr(errors, "error_boundary", fail)
     page.run()
     [told] = page.exception
-    assert told.value == errors.WHAT_TO_TRY.replace("**", "")
+    assert told.value == errors.MESSAGE.replace("**", "")
     assert not told.stack_trace
 
 

@@ -104,11 +104,11 @@ def test_of_a_named_file_the_question_is_asked_and_the_answer_left_out():
     step = STEPS[EDGES - 1]
     assert step.words.text in words(page)
     assert step.words.question in words(page)
-    note = "Said of ImageNet’s network. Shown here: weights of \\*mine\\*\\.h5."
+    note = "This text describes the ImageNet network; you see weights of \\*mine\\*\\.h5."
     assert note in captions(page)
     press(page, "tour-next")
     assert not page.success
-    assert "The answer holds for ImageNet’s network only." in page.info[0].value
+    assert "The answer holds only for the ImageNet network." in page.info[0].value
     assert outlined(page) == {"maps-mosaic": []}
     press(page, "tour-next")
     assert read(link_of(page))["tour"] == EDGES + 1
@@ -118,7 +118,7 @@ def test_of_a_named_file_the_question_is_asked_and_the_answer_left_out():
 def test_what_holds_of_any_network_is_said_of_a_file_too():
     page = open_page(tour="2", answer="true")
     assert page.success[0].value == STEPS[1].words.answer
-    assert not any("Said of" in said for said in captions(page))
+    assert not any("This text describes" in said for said in captions(page))
 
 
 @pytest.mark.parametrize(

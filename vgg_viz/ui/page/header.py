@@ -1,4 +1,4 @@
-"""The top of the page: its name, what concerns the whole page, and the choice of the view."""
+"""The page's header: title, tools for the whole page, and the choice of a view."""
 
 import streamlit as st
 
@@ -9,11 +9,11 @@ from vgg_viz.ui.widgets import components, controls
 from vgg_viz.ui.widgets.text_blocks import escape
 from vgg_viz.views import VIEWS
 
-MOST_PROBLEMS = 3  # of a link that are told one by one
+MAX_PROBLEMS = 3  # of a link, shown one by one
 
 
 def show() -> str:
-    """Show the top of the page; return the chosen view."""
+    """Show the header; return the chosen view."""
     if state.sync():
         tour_steps.sync()
     with st.container(
@@ -23,7 +23,7 @@ def show() -> str:
         key="page-header",
     ):
         st.title("VGG Viz: look inside VGG19", width="content")
-        # In a lecture's tour they stand with the step's words, and not over what is looked at.
+        # In a lecture's tour, the tools stand in the tour's panel, where they cover nothing.
         if not (mode.in_lecture() and mode.on_tour()):
             tools()
     components.mount("dropping", "dropping", b"")
@@ -34,7 +34,7 @@ def show() -> str:
 
 
 def tools() -> None:
-    """Show what concerns the whole page."""
+    """Show the tools for the whole page."""
     with st.container(horizontal=True, width="content", key="page-tools"):
         tour_panel.switch()
         lecture.menu()
@@ -44,22 +44,22 @@ def tools() -> None:
 
 
 def address() -> None:
-    """Show the button that copies the address, and says what it does not carry."""
+    """Show the button that copies a link, and names what the link does not include."""
     own_picture = state.shows_own_picture()
     missing = ["your own picture"] * own_picture + ["your own tour"] * tour_steps.is_own()
-    words = {"missing": " or ".join(missing), "address": state.link()}
-    components.mount("address", "copy-link", components.pack(words), come_back)
+    header = {"missing": " or ".join(missing), "address": state.link()}
+    components.mount("address", "copy-link", components.pack(header), rerun)
 
 
-def come_back() -> None:
-    """Do nothing: the run alone tells a server that is new to the page what it shows."""
+def rerun() -> None:
+    """Run the page again, so that a new server learns its state (widget callback)."""
 
 
 def show_problems() -> None:
-    """Say what of the link was not understood."""
+    """Show which parts of the link could not be read."""
     problems = state.link_problems()
     if problems:
-        told = [escape(problem) for problem in problems[:MOST_PROBLEMS]]
-        more = len(problems) - len(told)
-        words = " · ".join([*told, f"and {more} more"] if more else told)
-        st.warning(f"Not all of this link was understood: {words}.", icon=":material/link_off:")
+        sentences = [escape(problem) for problem in problems[:MAX_PROBLEMS]]
+        more = len(problems) - len(sentences)
+        text = " · ".join([*sentences, f"and {more} more"] if more else sentences)
+        st.warning(f"Could not read all of this link: {text}.", icon=":material/link_off:")

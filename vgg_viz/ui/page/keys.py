@@ -1,4 +1,4 @@
-"""The page's keys beyond those that Streamlit ties to buttons, and the list of all of them."""
+"""Keyboard shortcuts beyond those that Streamlit ties to buttons, and the list of all of them."""
 
 import streamlit as st
 
@@ -8,29 +8,29 @@ from vgg_viz.ui.widgets.key_list import LECTURE, PAGE, TOUR
 
 
 def listen() -> None:
-    """Have the browser press the buttons that keys stand for."""
+    """Make the browser press buttons by key."""
     components.registered("keys")(key="keys", data=bindings())
 
 
 def bindings() -> dict[str, str]:
-    """For each key the button that it presses; one that is not on the page leaves its key alone.
+    """Return the button that each key presses now; keys without a button keep their meaning.
 
-    A clicker's keys do what the arrow keys do: they go through the tour, else through the layers.
+    A presenter's keys go through the tour, or else through the layers, as arrow keys do.
     """
-    places = [PAGE, *[LECTURE] * mode.in_lecture(), *[TOUR] * mode.on_tour()]
-    pressed = key_list.bindings(places)
+    contexts = [PAGE, *[LECTURE] * mode.in_lecture(), *[TOUR] * mode.on_tour()]
+    buttons = key_list.bindings(contexts)
     if mode.controls_are_open():
-        pressed["Escape"] = "lecture-menu"
-    return pressed
+        buttons["Escape"] = "lecture-menu"
+    return buttons
 
 
 def button() -> None:
-    """Show the button that opens the list; in a lecture and beside a tour its key alone does."""
+    """Show the button that opens the list; CSS hides it in lectures and on tours."""
     if st.button("Keys", key="key-list", icon=":material/keyboard:"):
         show_list()
 
 
 @st.dialog("Keys")
 def show_list() -> None:
-    """Show the list, over the page."""
+    """Show the list in a dialog."""
     st.markdown(key_list.markdown())

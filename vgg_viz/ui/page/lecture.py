@@ -1,4 +1,4 @@
-"""The buttons of lecture mode: to turn it on and off, and to open its controls."""
+"""Buttons of lecture mode: on and off, and its controls."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from vgg_viz.ui.widgets.key_list import shortcut
 
 
 def switch() -> None:
-    """Show the switch, which has a key as well."""
+    """Show the button that turns lecture mode on or off."""
     on = mode.in_lecture()
     label, icon = ("Leave", "close_fullscreen") if on else ("Lecture mode", "present_to_all")
     st.button(
@@ -20,7 +20,7 @@ def switch() -> None:
 
 
 def menu() -> None:
-    """Show the button, in lecture mode, that opens all controls beside the grid, or closes them."""
+    """Show the button that opens or closes the controls in lecture mode."""
     if mode.in_lecture():
         st.button(
             "Close controls" if mode.controls_are_open() else "Controls",

@@ -1,4 +1,4 @@
-"""How the server's process is set up, once: for many viewers on two cores and little memory."""
+"""One-time setup of the server process: many viewers, two cores, little memory."""
 
 import os
 import sys
@@ -9,24 +9,24 @@ from vgg_viz.downloads.fetching import StorageError, private_folder
 from vgg_viz.serving import memory
 from vgg_viz.ui.page import errors
 
-# Python's own 5 ms are long beside what a viewer's message takes: the event loop, which has to run
-# for every one of them, would wait that long behind each thread that computes.
+# The event loop handles every viewer's messages. At Python's default of 5 ms it would wait that
+# long behind each computing thread.
 SWITCH_SECONDS = 0.0005
 
 
 @lru_cache(maxsize=1)
 def prepare() -> None:
-    """Set the process up; does nothing when called again."""
+    """Set up the process; later calls do nothing."""
     memory.limit_malloc_arenas()
     sys.setswitchinterval(SWITCH_SECONDS)
-    keep_to_own_folder()
+    move_matplotlib_cache()
     errors.prepare()
 
 
-def keep_to_own_folder() -> None:
-    """Have Matplotlib write its list of fonts where all is written, not to the home folder.
+def move_matplotlib_cache() -> None:
+    """Let Matplotlib write its font cache to the page's own folder, not the home folder.
 
-    To be called before it is imported; what ``MPLCONFIGDIR`` says stands.
+    To be called before Matplotlib is imported; a set ``MPLCONFIGDIR`` is respected.
     """
     with suppress(StorageError):
         os.environ.setdefault("MPLCONFIGDIR", str(private_folder() / "matplotlib"))

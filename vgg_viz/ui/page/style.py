@@ -1,4 +1,4 @@
-"""The page's own style sheets: what Streamlit's theme has no option for."""
+"""The page's style sheets, for what Streamlit's theme has no option for."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent / "styles"
 
 
 def apply() -> None:
-    """Put the style sheets that the page's mode needs into the page."""
+    """Add the style sheets of the page's mode."""
     names = {
         "page": True,
         "maps_and_inspector": True,
@@ -26,5 +26,5 @@ def apply() -> None:
 
 @lru_cache(maxsize=6)
 def sheet(name: str) -> str:
-    """The style sheet of that name."""
+    """Return a style sheet."""
     return (FOLDER / f"{name}.css").read_text(encoding="utf-8")

@@ -1,9 +1,9 @@
-"""What the visitor looks at: one owner of the view's values, told to widgets and address.
+"""The view's values: a single owner, kept in step with widgets and URL.
 
-state.sync()                      at the start of a run, before anything is shown
-state.value("layer")                what the page shows, cut to what it can show
-state.change({"layer": "…"})        in a callback: all that one action of the visitor changes
-st.slider(…, **state.bind("maps"))   a widget that shows a value and changes it
+state.sync()                         at the start of a run, before anything is shown
+state.value("layer")                 effective value of a field
+state.change({"layer": "…"})         in a callback: all that one action of the viewer changes
+st.slider(…, **state.bind("maps"))   widget that shows and changes a field
 """
 
 from vgg_viz.ui.state.values import (

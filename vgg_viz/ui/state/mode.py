@@ -1,4 +1,4 @@
-"""Which mode the page is in: whether a lecturer or a tour explains what it shows."""
+"""The page's mode: lecture, tour or neither."""
 
 import streamlit as st
 
@@ -10,31 +10,31 @@ CONTROLS = "lecture-menu-open"
 
 
 def in_lecture() -> bool:
-    """Whether the page is in lecture mode: the picture and one line, in the largest type."""
+    """Return whether the page is in lecture mode: pictures and one line each, in large type."""
     return state.is_on(LECTURE)
 
 
 def on_tour() -> bool:
-    """Whether there is a tour."""
+    """Return whether a tour is open."""
     return tour_steps.current_step() is not None
 
 
 def is_explained() -> bool:
-    """Whether others than the page explain what is seen: a lecturer, or a tour."""
+    """Return whether a lecturer or a tour explains the page, so that it need not."""
     return in_lecture() or on_tour()
 
 
 def controls_are_open() -> bool:
-    """Whether lecture mode shows the page's controls."""
+    """Return whether lecture mode shows the page's controls."""
     return in_lecture() and bool(st.session_state.get(CONTROLS, False))
 
 
 def toggle_lecture() -> None:
-    """A callback's work: turn lecture mode on or off."""
+    """Turn lecture mode on or off (widget callback)."""
     st.session_state.pop(CONTROLS, None)
     state.change({LECTURE: not in_lecture()})
 
 
 def toggle_controls() -> None:
-    """A callback's work: open or close the controls."""
+    """Open or close the controls in lecture mode (widget callback)."""
     st.session_state[CONTROLS] = not controls_are_open()

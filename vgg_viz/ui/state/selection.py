@@ -1,6 +1,6 @@
-"""What the visitor has chosen: a map or filter of the layer, and a position in it.
+"""The selected map or filter of a layer, and the selected position in it.
 
-Both are number fields as well; clicks only set them.
+Both have number fields too; clicks only set those.
 """
 
 from collections.abc import Callable
@@ -19,14 +19,14 @@ ROW, COLUMN = "row", "column"
 
 
 class Selection(NamedTuple):
-    """A map, from 1, and a position in it, from 0, if there is one."""
+    """A map, from 1, and perhaps a position in it, row and column from 0."""
 
     channel: int
     position: Position | None = None
 
 
 def current() -> Selection | None:
-    """What is chosen, whether there are fields for it or not."""
+    """Return the selection, or None; fields count even where the view does not show them."""
     channel, row, column = map(state.number, (CHANNEL, ROW, COLUMN))
     if channel is None:
         return None
@@ -34,7 +34,7 @@ def current() -> Selection | None:
 
 
 def select_position(inspector: str, layer: Layer) -> None:
-    """A callback's work: take the position that was clicked in that inspector."""
+    """Select the position that was clicked in an inspector (widget callback)."""
     height, width, _ = layer.output_shape
     position = component_values.position(inspector, height, width)
     if position is not None:
@@ -42,7 +42,10 @@ def select_position(inspector: str, layer: Layer) -> None:
 
 
 def choose(channel: int, position: Position | None = None, layer: str = "", view: str = "") -> None:
-    """Go to a channel, and perhaps to a position in it (from 0), another layer or another view."""
+    """Select a channel, and perhaps a position in it (from 0), a layer or a view.
+
+    To be called in a callback.
+    """
     changes: dict[str, Value] = {CHANNEL: channel}
     if position is not None:
         changes |= {ROW: position[0] + 1, COLUMN: position[1] + 1}
@@ -54,12 +57,12 @@ def choose(channel: int, position: Position | None = None, layer: str = "", view
 
 
 def clear() -> None:
-    """Choose no map any more."""
+    """Clear the selection (widget callback)."""
     state.change({CHANNEL: None})
 
 
 def open_map(mosaic: str, layer: Layer) -> Callable[[], None]:
-    """A callback: show the map that was clicked in that mosaic in the Feature maps view."""
+    """Return a callback that opens the map clicked in a mosaic, in Feature maps."""
     return partial(_open_map, mosaic, layer.name, layer.filters)
 
 
@@ -70,7 +73,7 @@ def _open_map(mosaic: str, layer_name: str, largest: int) -> None:
 
 
 def open_layer(diagram: str) -> None:
-    """A callback's work: show the layer that was clicked in the diagram, in Feature maps."""
+    """Open the layer that was clicked in the diagram, in Feature maps (widget callback)."""
     number = component_values.number(diagram, len(VGG19.conv_layers))
     if number is not None:
         layer = VGG19.conv_layers[number - 1]
@@ -78,7 +81,7 @@ def open_layer(diagram: str) -> None:
 
 
 def open_filter(channel: int) -> None:
-    """Show that filter in the Filters view, on its page."""
+    """Open a filter in the Filters view, on its page (widget callback)."""
     filters = max(channel, state.number("filters") or 0)
     page = (channel - 1) // PAGE_FILTERS + 1
     state.change({"filters": filters, "filter_page": page, "view": "filters"})

@@ -1,7 +1,7 @@
-"""The way back that a visitor has walked, from a value to one that it was made of, and so on.
+"""The trail of a value: the values through which the viewer traced it back, layer by layer.
 
-It is remembered with what it was walked in, a network and a picture, and shown only as far as it
-leads to where the visitor is: whoever goes elsewhere, or Back, sees no way that was not walked.
+The session remembers one trail with its context, a network and a picture. It is shown only up to
+the selected value, so a viewer who goes elsewhere, or back, sees no trail that was not followed.
 """
 
 from collections.abc import Hashable, Sequence
@@ -17,7 +17,7 @@ REVEALED = "revealed"
 
 
 class TrailStep(NamedTuple):
-    """A value of a map: its layer, the map's number (from 1) and the position (from 0)."""
+    """One value: its layer, its map (from 1) and its position (from 0)."""
 
     layer: str
     channel: int
@@ -25,43 +25,43 @@ class TrailStep(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The stop as it is shown."""
+        """Label on the page, with row and column from 1."""
         row, column = self.position
         return f"{self.layer} {self.channel} ({row + 1}, {column + 1})"
 
 
-def to(here: TrailStep, about: Hashable) -> list[TrailStep]:
-    """The way to this stop, which is its end; only itself where no way was walked to it."""
-    walked_in, stops = st.session_state.get(KEY, (None, []))
-    if walked_in != about or here not in stops:
-        return [here]
-    return list(stops[: stops.index(here) + 1])
+def to(step: TrailStep, context: Hashable) -> list[TrailStep]:
+    """Return the trail that ends in this step; the step alone where none was followed to it."""
+    remembered_context, steps = st.session_state.get(KEY, (None, []))
+    if remembered_context != context or step not in steps:
+        return [step]
+    return list(steps[: steps.index(step) + 1])
 
 
-def extend(here: TrailStep, there: TrailStep, about: Hashable) -> None:
-    """A callback's work: go a step back, from this stop to that one."""
-    st.session_state[KEY] = (about, [*to(here, about), there])
-    go(there)
+def extend(current: TrailStep, earlier: TrailStep, context: Hashable) -> None:
+    """Trace the current value back to an earlier one (widget callback)."""
+    st.session_state[KEY] = (context, [*to(current, context), earlier])
+    go(earlier)
 
 
-def go(stop: TrailStep) -> None:
-    """A callback's work: go to a stop, and to the top of the page, where its map is."""
-    selection.choose(stop.channel, stop.position, layer=stop.layer)
-    reveal(walked=True)
+def go(step: TrailStep) -> None:
+    """Select a step's value and scroll to its map, at the top of the page (widget callback)."""
+    selection.choose(step.channel, step.position, layer=step.layer)
+    reveal(to_top=True)
 
 
-def reveal(*, walked: bool = False) -> None:
-    """Let the browser bring what was chosen into sight, wherever the visitor has scrolled to."""
-    times, _ = revealed()
-    st.session_state[REVEALED] = (times + 1, walked)
+def reveal(*, to_top: bool = False) -> None:
+    """Have the browser scroll the selection into view, or the page to its top."""
+    count, _ = revealed()
+    st.session_state[REVEALED] = (count + 1, to_top)
 
 
 def revealed() -> tuple[int, bool]:
-    """How often something was to be brought into sight, and whether by walking back the last."""
-    times, walked = st.session_state.get(REVEALED, (0, False))
-    return times, walked
+    """Return the number of `reveal` calls so far, and ``to_top`` of the last one."""
+    count, to_top = st.session_state.get(REVEALED, (0, False))
+    return count, to_top
 
 
 def labels(steps: Sequence[TrailStep]) -> list[str]:
-    """The way as it is shown: nothing where it is only a place."""
+    """Return the labels of a trail; none for a single value, which is no trail."""
     return [step.label for step in steps] if len(steps) > 1 else []

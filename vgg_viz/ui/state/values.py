@@ -1,11 +1,11 @@
-"""The view's values, kept once for each visitor; widgets, address and history are told of them.
+"""The view's values, one `View` for each viewer; widgets and URL follow them.
 
     link, Back, Forward --> adopt --+
-    widget, click, key --> change --+--> values --> fitted --> widgets, address, views
+    widget, click, key --> change --+--> requested --> effective --> widgets, URL, views
 
-What was wished for stays as it was said: a layer with fewer maps shows as many as it has, and the
-next larger one shows again what was asked for. Everything else, the address included, is told
-what is shown. A tour's step lends the page a picture; the visitor's own choice comes back after it.
+Requested values stay as they were given: a layer with fewer maps shows all it has, and the next
+larger one again as many as requested. Widgets, URL and views get the effective values. A tour step
+overrides the picture only while it is shown.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -22,26 +22,26 @@ from vgg_viz.links import FIELDS, OWN, LinkError, Numbers, Several, Value
 from vgg_viz.option import Name
 
 KEY = "view-values"
-KEPT = "debug"  # in the address, for whoever hosts the page
-RECENT = 20  # addresses that a browser may still name when it does not know the newest
+DEBUG = "debug"  # parameter of the URL that the page leaves alone
+MAX_KNOWN_URLS = 20
 
 
 @dataclass
 class View:
-    """One visitor's values.
+    """Values of one viewer.
 
-    requested: what was said last.
-    overrides: what a step of a tour shows instead.
-    before: what was wished for before the address was taken over.
-    effective: what the page makes of all that.
-    address: what says it, as far as the browser knows or will know.
-    known_urls: the addresses that a browser may still believe in, the newest last.
-    chosen: the names of what was changed since the address was taken over.
-    changed: whether anything was changed since the last run.
-    problems: what was not understood of the address.
-    input_errors: what was not understood of what was written into the field of a name.
-    editions: how often the page, not its widget, changed the value of a name, or its range.
-    widgets: its last two widgets' keys, and what each of them shows.
+    requested: values as last given by link, widget or tour.
+    overrides: fields that a tour step shows instead.
+    before: what was requested before the URL was adopted.
+    effective: what the page shows: requested and overridden values, fitted to the layer and view.
+    address: query string of the effective values.
+    known_urls: query strings that the browser may still report, newest last.
+    chosen: fields changed by the viewer since the URL was adopted.
+    changed: whether anything changed since the last run.
+    problems: sentences on parts of the URL that could not be read.
+    input_errors: for each field, a sentence on typed text that could not be read.
+    editions: for each field, how often the page itself changed its value or range.
+    widgets: for each field, its last two widgets' keys and the value that each shows.
     """
 
     requested: dict[str, Value] = field(default_factory=dict)
@@ -57,23 +57,25 @@ class View:
     editions: dict[str, int] = field(default_factory=dict)
     widgets: dict[str, dict[str, object]] = field(default_factory=dict)
 
-    def fit(self, said: Mapping[str, Value] = MappingProxyType({})) -> None:
-        """Work out what is shown; ``said`` is what a widget shows already."""
+    def fit(self, in_widgets: Mapping[str, Value] = MappingProxyType({})) -> None:
+        """Update the effective values; ``in_widgets`` are those that a widget already shows."""
         before, self.effective = self.effective, links.fitted(self.requested | self.overrides)
         for key, now in self.effective.items():
             ranges = [links.largest(key, values) for values in (before, self.effective)]
-            if self.known_urls and (now != said.get(key, before[key]) or ranges[0] != ranges[1]):
+            moved = now != in_widgets.get(key, before[key]) or ranges[0] != ranges[1]
+            if self.known_urls and moved:
                 self.editions[key] = self.editions.get(key, 0) + 1
         self.address = links.encode(links.address(self.effective))
 
-    def tell(self, address: str) -> None:
-        """Note that the browser has that address, or will have it."""
+    def remember(self, address: str) -> None:
+        """Note that the browser has this query string, or soon will."""
         self.address = address
-        self.known_urls = [*[one for one in self.known_urls if one != address], address][-RECENT:]
+        others = [url for url in self.known_urls if url != address]
+        self.known_urls = [*others, address][-MAX_KNOWN_URLS:]
 
 
 class Binding(TypedDict):
-    """What ties a widget to a value: arguments for any of Streamlit's."""
+    """Arguments that bind any Streamlit widget to a field."""
 
     key: str
     on_change: Callable[[str, str], None]
@@ -81,79 +83,76 @@ class Binding(TypedDict):
 
 
 def sync() -> bool:
-    """Begin a run: take over a new address, and tell the browser of new values.
+    """Sync the state with the URL; return whether the URL was adopted.
 
-    To be called before anything is shown. Returns whether an address was taken over: at the first
-    visit, and where Back, Forward or the page around this one brought another.
+    To be called before anything is shown. The URL is adopted on the first visit, and when Back,
+    Forward or an embedding page has changed it; otherwise changed values are written into it.
     """
     view = _view()
-    given = links.encode(_given())
-    # A browser that has not heard of the last change yet names an address of before.
-    adopts = (
-        not view.known_urls
-        or _went_through_history()
-        or not (view.changed or given in view.known_urls)
-    )
+    query = links.encode(_query())
+    # A browser that has not received the last change yet still reports an earlier URL.
+    expected = view.changed or query in view.known_urls
+    adopts = not view.known_urls or _went_through_history() or not expected
     if adopts:
         _adopt(view)
-        # Left as it came: to write it anew would be a step of the history that nobody made.
-        view.tell(given)
-    elif given != view.address:
+        # Not rewritten: that would add an entry to the history that no action made.
+        view.remember(query)
+    elif query != view.address:
         _publish(view)
     view.changed = False
     return adopts
 
 
 def value(key: str) -> Value:
-    """What the page shows of the field of that name."""
+    """Return a field's effective value."""
     return _view().effective[key]
 
 
 def choice(key: str, options: Mapping[Name, Any]) -> Name:
-    """The one of these options that the page shows of the field of that name."""
-    shown = value(key)
-    return next(option for option in options if option == shown)
+    """Return a field's effective value as one of these options."""
+    effective = value(key)
+    return next(option for option in options if option == effective)
 
 
 def number(key: str) -> int | None:
-    """The number that the page shows under that name, or None."""
-    shown = value(key)
-    return shown if isinstance(shown, int) else None
+    """Return a field's effective number, or None."""
+    effective = value(key)
+    return effective if isinstance(effective, int) else None
 
 
 def is_on(key: str) -> bool:
-    """Whether the switch of that name is on."""
+    """Return whether a switch is on."""
     return bool(value(key))
 
 
 def was_chosen(key: str) -> bool:
-    """Whether the visitor has chosen that value here, rather than come to it by an address."""
+    """Return whether the viewer chose this value on the page, rather than by opening a link."""
     return key in _view().chosen
 
 
 def shows_own_picture() -> bool:
-    """Whether the page shows a picture of the visitor's own, which no link carries."""
+    """Return whether the page shows the viewer's own picture, which no link includes."""
     other = value("other") if value("compare") == "picture" else None
     return OWN in (value("picture"), other)
 
 
 def has_changed() -> bool:
-    """Whether something was changed that the address does not say yet."""
+    """Return whether the URL lacks a change."""
     return _view().changed
 
 
 def link_problems() -> list[str]:
-    """What was not understood of the address, a sentence each, until something is changed."""
+    """Return a sentence on each part of the URL that could not be read, until a value changes."""
     return _view().problems
 
 
 def input_error(key: str) -> str:
-    """What was not understood of what was just written there, a sentence, or nothing."""
+    """Return a sentence on the text just typed for a field if it could not be read, else ''."""
     return _view().input_errors.get(key, "")
 
 
 def link(*, without: Collection[str] = ()) -> str:
-    """The part of a link behind its question mark that shows what the page shows."""
+    """Return the query string of a link to the current view, without the fields ``without``."""
     parts = links.address(_view().effective)
     return links.encode({key: texts for key, texts in parts.items() if key not in without})
 
@@ -166,89 +165,89 @@ def change(changes: Mapping[str, Value], *, overrides: Mapping[str, Value] | Non
         overrides: fields that a tour step shows instead of the viewer's choice; an empty mapping
             removes the overrides, None keeps them.
     """
-    _change(changes, overrides, said={})
+    _change(changes, overrides, in_widgets={})
 
 
 def named_fields() -> Collection[str]:
-    """The names that the address which was taken over last has said something of."""
+    """Return the names of the fields that the URL set when it was last adopted."""
     return tuple(_view().requested)
 
 
 def complete(values: Mapping[str, Value], *, overrides: Mapping[str, Value]) -> None:
-    """Complete an address that was just taken over by what the step of a tour in it means.
+    """Add the values of a tour step to a URL that was just adopted and names that step.
 
-    What the step lends was not chosen by the visitor, whose choice is what it was before.
+    Fields that the step overrides keep what the viewer requested before.
     """
     view = _view()
     view.requested = view.requested | dict(values)
     for key in overrides:
         view.requested[key] = view.before.get(key, FIELDS[key].default)
     view.overrides = dict(overrides)
-    told = view.address
+    address = view.address
     view.fit()
-    view.address = told
+    view.address = address
 
 
 def bind(key: str) -> Binding:
-    """Bind a widget to the value of that name.
+    """Return the arguments that bind a widget to a field.
 
-    A value that the page has changed itself gets a new widget, as one with another range does: a
-    browser that has not heard of the change yet goes on to send what the old one shows, and that
-    must not be taken for what the visitor wants. What a widget has said itself is not sent back to
-    it: by then the next key may have made more of it.
+    A field that the page itself has changed, or whose range has, gets a new widget key. A browser
+    that has not received the change yet keeps sending the old widget's value, which must not count
+    as the viewer's choice. A value that came from the widget is not sent back to it, since the next
+    key press may have changed it already.
     """
     view = _view()
     edition = view.editions.get(key, 0)
-    # No other key has this sign: "filters-3" is a grid of the Blocks view.
-    own = f"{key}@{edition}" if edition else key
-    held = _held(key, view.effective[key])
-    _remember(view.widgets.setdefault(key, {}), own, held)
-    if own not in st.session_state or st.session_state[own] != held:
-        st.session_state[own] = held
-    return {"key": own, "on_change": _take, "args": (key, own)}
+    # No other key contains "@"; "filters-3" is a grid of the Blocks view.
+    widget_key = f"{key}@{edition}" if edition else key
+    content = _widget_value(key, view.effective[key])
+    _remember_widget(view.widgets.setdefault(key, {}), widget_key, content)
+    if widget_key not in st.session_state or st.session_state[widget_key] != content:
+        st.session_state[widget_key] = content
+    return {"key": widget_key, "on_change": _take, "args": (key, widget_key)}
 
 
-def _remember(widgets: dict[str, object], own: str, held: object) -> None:
-    """Note what a widget shows, and let go of those of before but the last."""
-    widgets.pop(own, None)
-    widgets[own] = held
+def _remember_widget(widgets: dict[str, object], widget_key: str, content: object) -> None:
+    """Note what a widget shows; keep the last two widgets of a field."""
+    widgets.pop(widget_key, None)
+    widgets[widget_key] = content
     for old in list(widgets)[:-2]:
         del widgets[old]
         st.session_state.pop(old, None)
 
 
-def _held(key: str, shown: Value) -> object:
-    """A value as widgets hold it."""
+def _widget_value(key: str, effective: Value) -> object:
+    """Convert a field's value to the form in which widgets hold it."""
     field_ = FIELDS[key]
     if isinstance(field_, Numbers):
-        return ", ".join(field_.write(shown)[0].split(","))
-    return list(shown) if isinstance(shown, tuple) else shown
+        return ", ".join(field_.write(effective)[0].split(","))
+    return list(effective) if isinstance(effective, tuple) else effective
 
 
-def _take(key: str, own: str) -> None:
-    """Take over what was just chosen in a widget.
+def _take(key: str, widget_key: str) -> None:
+    """Take over a widget's new value (widget callback).
 
-    A browser that has not heard of a widget's end goes on to say what it showed, which Streamlit,
-    for whom it is gone, takes for a change.
+    A browser that has not received a widget's removal keeps sending its value, which Streamlit
+    reports as a change.
     """
-    widgets, chosen = _view().widgets.get(key, {}), st.session_state.get(own)
-    if own not in widgets or widgets[own] == chosen:
+    widgets, content = _view().widgets.get(key, {}), st.session_state.get(widget_key)
+    if widget_key not in widgets or widgets[widget_key] == content:
         return
-    widgets[own] = chosen
-    value_, field_ = chosen, FIELDS[key]
+    widgets[widget_key] = content
+    new, field_ = content, FIELDS[key]
     if isinstance(field_, Numbers):
-        _write(key, field_, str(chosen or ""))
+        _take_text(key, field_, str(content or ""))
         return
     if isinstance(field_, Several):
-        value_ = tuple(name for name in field_.options if name in (chosen or ()))
-    elif chosen is None:
-        # Streamlit lets a required choice be taken back; an emptied number is none.
-        value_ = field_.default
-    _change({key: value_}, None, said={key: value_} if _held(key, value_) == chosen else {})
+        new = tuple(name for name in field_.options if name in (content or ()))
+    elif content is None:
+        # Streamlit lets a viewer deselect a required option, or empty a number field.
+        new = field_.default
+    _change({key: new}, None, {key: new} if _widget_value(key, new) == content else {})
 
 
-def _write(key: str, field_: Numbers, text: str) -> None:
-    """Take over numbers that were just written, or say what is wrong with them."""
+def _take_text(key: str, field_: Numbers, text: str) -> None:
+    """Take over typed numbers, or keep a sentence on what is wrong with them."""
     view = _view()
     field_ = replace(field_, largest=links.largest(key, view.effective) or field_.largest)
     try:
@@ -256,27 +255,29 @@ def _write(key: str, field_: Numbers, text: str) -> None:
     except LinkError as error:
         view.input_errors = {key: str(error)}
         return
-    _change({key: numbers}, None, said={key: numbers} if _held(key, numbers) == text else {})
+    _change({key: numbers}, None, {key: numbers} if _widget_value(key, numbers) == text else {})
 
 
 def _change(
-    changes: Mapping[str, Value], overrides: Mapping[str, Value] | None, said: Mapping[str, Value]
+    changes: Mapping[str, Value],
+    overrides: Mapping[str, Value] | None,
+    in_widgets: Mapping[str, Value],
 ) -> None:
     view = _view()
     if changes.get("layer", view.effective["layer"]) != view.effective["layer"]:
-        # Another layer's maps of these numbers are other maps.
-        let_go: dict[str, Value] = {"ablated": (), "later_layer": links.NEXT}
-        changes = let_go | dict(changes)
-    view.overrides = {key: one for key, one in view.overrides.items() if key not in changes}
-    if overrides is not None:
-        view.overrides = dict(overrides)
+        # These numbers would be other maps of another layer.
+        reset: dict[str, Value] = {"ablated": (), "later_layer": links.NEXT}
+        changes = reset | dict(changes)
+    if overrides is None:
+        overrides = {key: one for key, one in view.overrides.items() if key not in changes}
+    view.overrides = dict(overrides)
     view.requested = view.requested | dict(changes)
     if view.requested.get("channel") is None:
         view.requested |= {"row": None, "column": None}
     view.chosen |= set(changes)
     view.changed = True
     view.problems, view.input_errors = [], {}
-    view.fit(said)
+    view.fit(in_widgets)
 
 
 def _view() -> View:
@@ -286,9 +287,9 @@ def _view() -> View:
     return view
 
 
-def _given() -> dict[str, list[str]]:
-    """What the browser's address says, what is not ours left out."""
-    return {key: st.query_params.get_all(key) for key in st.query_params if key != KEPT}
+def _query() -> dict[str, list[str]]:
+    """Return the URL's parameters, without the host's."""
+    return {key: st.query_params.get_all(key) for key in st.query_params if key != DEBUG}
 
 
 def _went_through_history() -> bool:
@@ -297,20 +298,20 @@ def _went_through_history() -> bool:
 
 
 def _adopt(view: View) -> None:
-    """Take over the address whole: what it does not name has its default."""
+    """Adopt the URL; fields that it does not name get their defaults."""
     try:
-        texts = links.parts(links.encode(_given()))
-        said, view.problems = links.understand(texts, cuts=True)
+        texts = links.parts(links.encode(_query()))
+        requested, view.problems = links.understand(texts, cuts=True)
     except LinkError as error:
-        said, view.problems = {}, [str(error)]
-    view.before, view.requested, view.overrides, view.chosen = view.requested, said, {}, set()
-    view.input_errors = {}
+        requested, view.problems = {}, [str(error)]
+    view.before, view.requested = view.requested, requested
+    view.overrides, view.chosen, view.input_errors = {}, set(), {}
     view.fit()
 
 
 def _publish(view: View) -> None:
-    """Write what is shown into the address, which is one step of the history."""
+    """Write the effective values into the URL, which adds one entry to the history."""
     address = links.address(view.effective)
-    kept = {KEPT: st.query_params.get_all(KEPT)} if KEPT in st.query_params else {}
-    st.query_params.from_dict(address | kept)
-    view.tell(links.encode(address))
+    debug = {DEBUG: st.query_params.get_all(DEBUG)} if DEBUG in st.query_params else {}
+    st.query_params.from_dict(address | debug)
+    view.remember(links.encode(address))
