@@ -1,4 +1,4 @@
-"""What must not be imported, since visitors would wait for it."""
+"""Imports that the first page must not make, since viewers would wait for them."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ HEAVY = "numpy", "PIL", "tensorflow", "keras", "h5py", "pooch", "matplotlib"
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        # Streamlit itself imports some of these with its own elements, hence not by them.
+        # By import, not by running a page: Streamlit's elements import some of these themselves.
         ("vgg_viz.model.architecture, vgg_viz.samples, vgg_viz.downloads.fetching", HEAVY),
         ("vgg_viz.ui.widgets.picture_chooser, vgg_viz.ui.widgets.controls", HEAVY),
         ("vgg_viz.ui.widgets.diagram", HEAVY),
@@ -27,7 +27,7 @@ HEAVY = "numpy", "PIL", "tensorflow", "keras", "h5py", "pooch", "matplotlib"
         ("vgg_viz.ui.views.filters_view, vgg_viz.ui.views.conclusion_view", HEAVY[2:]),
     ],
 )
-def test_what_visitors_would_wait_for_is_not_imported(modules, absent):
+def test_light_modules_import_no_heavy_library(modules, absent):
     script = f"import sys, {modules}; print(*({set(absent)!r} & set(sys.modules)))"
     command = [sys.executable, "-c", script]
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
@@ -35,7 +35,7 @@ def test_what_visitors_would_wait_for_is_not_imported(modules, absent):
 
 
 def test_only_the_page_imports_streamlit():
-    # Every package beside ui/: a new module is held to this as well.
+    # All packages except ui/, so that new modules are covered.
     folder = Path(vgg_viz.__file__).parent
     places = [file.relative_to(folder) for file in folder.rglob("[!_]*.py")]
     names = [".".join(place.with_suffix("").parts) for place in places if place.parts[0] != "ui"]

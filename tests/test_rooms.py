@@ -1,4 +1,4 @@
-"""The rooms of the package, and the one way that imports go between them."""
+"""Layers of the package, and the direction of imports between them."""
 
 import ast
 from pathlib import Path
@@ -11,9 +11,9 @@ from vgg_viz.views import VIEWS
 PACKAGE = Path(vgg_viz.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-# Each may import from those before it, and from itself.
+# Each may import from itself and those before it.
 ROOMS = (
-    "option",  # the one module of that name, and the version
+    "option",  # the module option.py, and the version
     "downloads",
     "model",
     "image_io",
@@ -21,7 +21,7 @@ ROOMS = (
     "export",
     "",  # links, tours, samples, views
     "serving",
-    "ui",  # nothing but the rooms in it
+    "ui",  # only its subpackages
     "ui/state",
     "ui/widgets",
     "ui/parts",
@@ -31,7 +31,7 @@ ROOMS = (
 
 
 def room(path: Path) -> str:
-    """The room in which a module stands; a component's own folder is part of its room."""
+    """Return the room of a module; a folder that is no room belongs to the one above it."""
     if path in (PACKAGE / "option.py", PACKAGE / "__init__.py"):
         return "option"
     folder = path.parent.relative_to(PACKAGE).as_posix().removeprefix(".")
@@ -40,7 +40,7 @@ def room(path: Path) -> str:
 
 
 def imported(path: Path) -> set[str]:
-    """The full names of what a module imports, wherever in it."""
+    """Return the full names that a module imports, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -51,7 +51,7 @@ def imported(path: Path) -> set[str]:
 
 
 def module(name: str) -> Path | None:
-    """The module of ours that this name is, or is in; None if it is not ours."""
+    """Return the file of this package that a name refers to, or None for another package."""
     parts = name.split(".")
     if parts[0] != "vgg_viz":
         return None
@@ -75,21 +75,21 @@ def test_imports_go_one_way(path):
     [path for path in MODULES if not room(path).startswith("ui")],
     ids=lambda path: path.name,
 )
-def test_streamlit_is_in_the_page_only_and_threads_are_not_in_the_core(path):
+def test_only_ui_imports_streamlit_and_the_core_starts_no_threads(path):
     roots = {name.split(".")[0] for name in imported(path)}
     assert "streamlit" not in roots
     if ROOMS.index(room(path)) < ROOMS.index("serving"):
-        # Locks may be: Keras and Matplotlib have state of their own, which threads would confuse.
+        # Locks are allowed: Keras and Matplotlib have global state.
         assert "concurrent" not in roots
         assert "Thread(" not in path.read_text(encoding="utf-8")
 
 
-def test_every_view_is_a_module_and_nothing_else_stands_among_them():
+def test_views_and_modules_correspond():
     views = {path.stem for path in (PACKAGE / "ui" / "views").glob("[!_]*.py")}
     assert views == {view.module for view in VIEWS.values()}
 
 
-def test_all_modules_are_in_a_room():
+def test_every_module_is_in_a_room():
     assert {room(path) for path in MODULES} == set(ROOMS)
     assert {path.name for path in (PACKAGE / "ui").glob("*.py")} == {"__init__.py"}
 
@@ -107,7 +107,7 @@ def test_no_two_modules_have_one_name():
     assert {name for name in names if names.count(name) > 1} == set()
 
 
-def test_whoever_takes_over_finds_every_module():
+def test_the_guide_lists_every_module():
     guide = (PACKAGE.parent / "docs" / "contributing.md").read_text(encoding="utf-8")
     names = {path.name for path in MODULES} - {"__init__.py"}
     assert {name for name in names if f"{name}`" not in guide} == set()

@@ -1,4 +1,4 @@
-"""Errors that nobody expected: what the visitor sees of them, what is kept, what the log has."""
+"""Unexpected errors: the message for the viewer, the state of the page, and the log."""
 
 import pytest
 import streamlit as st
@@ -13,25 +13,25 @@ from vgg_viz.ui.views import filters_view, maps_view
 
 
 class UnexpectedError(Exception):
-    """Nobody has thought of it."""
+    """Raised by the patched functions; no code expects it."""
 
 
 def fail(*_, **__):
     raise UnexpectedError("/srv/secret")
 
 
-def seen(page):
+def error_messages(page):
     return [element.value for element in page.error]
 
 
 @pytest.mark.parametrize(
     "place", [(header, "address"), (tour_panel, "stage"), (filters_view, "show_first_layer")]
 )
-def test_an_error_of_the_page_is_a_sentence_on_it_and_whole_in_the_log(monkeypatch, caplog, place):
+def test_an_error_shows_a_message_and_logs_the_traceback(monkeypatch, caplog, place):
     with monkeypatch.context() as patch:
         patch.setattr(*place, fail)
         page = open_page(view="Filters", network="Untrained")
-    assert seen(page) == [errors.MESSAGE]
+    assert error_messages(page) == [errors.MESSAGE]
     assert "secret" not in texts(page)
     [record] = [record for record in caplog.records if record.name == errors.__name__]
     assert record.exc_info[0] is UnexpectedError
@@ -42,7 +42,7 @@ def test_an_error_of_the_page_is_a_sentence_on_it_and_whole_in_the_log(monkeypat
     assert page.header[0].value == "Filters of block1_conv1"
 
 
-def test_the_view_is_as_it_was_when_the_error_is_over(monkeypatch):
+def test_the_view_is_unchanged_after_an_error(monkeypatch):
     page = open_page(view="Filters", network="Untrained", filters="12", channels="2")
     choose(page, "colors", "magma")
     before = texts(page)
@@ -50,7 +50,7 @@ def test_the_view_is_as_it_was_when_the_error_is_over(monkeypatch):
         # Before any of the view's controls.
         patch.setattr(filters_view.controls, "layer", fail)
         page.run()
-        assert seen(page) == [errors.MESSAGE]
+        assert error_messages(page) == [errors.MESSAGE]
         assert not page.slider
     page.button(key="try-again").click().run()
     assert not page.exception
@@ -59,27 +59,27 @@ def test_the_view_is_as_it_was_when_the_error_is_over(monkeypatch):
     assert shown(page, "colors") == "magma"
 
 
-def test_a_picture_of_ones_own_is_still_there_when_the_error_is_over(monkeypatch):
+def test_an_uploaded_picture_survives_an_error(monkeypatch):
     page = open_page(view="Feature maps", network="Untrained", picture="Your own")
     upload(page, samples.sample_bytes("coffee"))
     assert "Your picture (stretched)" in texts(page)
     with monkeypatch.context() as patch:
         patch.setattr(maps_view.picture_chooser, "choose", fail)
         page.run()
-        assert seen(page) == [errors.MESSAGE]
+        assert error_messages(page) == [errors.MESSAGE]
     page.button(key="try-again").click().run()
     assert not page.exception
     assert "Your picture (stretched)" in texts(page)
 
 
-def test_an_error_in_a_callback_is_told_on_the_page_as_it_was(monkeypatch, caplog):
+def test_an_error_in_a_callback_shows_the_message_and_keeps_the_page(monkeypatch, caplog):
     page = open_page(view="Filters", network="Untrained")
     before = texts(page)
     with monkeypatch.context() as patch:
         patch.setattr(mode.state, "change", fail)
         page.button(key="lecture-switch").click().run()
     assert not page.exception
-    assert seen(page) == [errors.MESSAGE]
+    assert error_messages(page) == [errors.MESSAGE]
     assert texts(page) == before
     [record] = [record for record in caplog.records if record.name == errors.__name__]
     assert record.exc_info[0] is UnexpectedError
@@ -88,39 +88,41 @@ def test_an_error_in_a_callback_is_told_on_the_page_as_it_was(monkeypatch, caplo
     assert shown(page, "lecture")
 
 
-def test_an_error_that_streamlit_catches_itself_is_the_same_sentence(monkeypatch):
+def test_an_error_that_streamlit_catches_shows_the_same_message(monkeypatch):
     page = open_page(view="Filters", network="Untrained")
-    # As a fragment's: it never comes to the page.
+    # Like a fragment's error, which never reaches the boundary.
     monkeypatch.setattr(errors, "error_boundary", fail)
     page.run()
-    [told] = page.exception
-    assert told.value == errors.MESSAGE.replace("**", "")
-    assert not told.stack_trace
+    [shown_error] = page.exception
+    assert shown_error.value == errors.MESSAGE.replace("**", "")
+    assert not shown_error.stack_trace
 
 
-@pytest.mark.parametrize("way", [RerunException(None), StopException(), FragmentHandledException()])
-def test_what_streamlit_ends_runs_with_passes(way, caplog):
-    with pytest.raises(type(way)), errors.error_boundary():
-        raise way
+@pytest.mark.parametrize(
+    "exception", [RerunException(None), StopException(), FragmentHandledException()]
+)
+def test_exceptions_that_end_a_run_pass_through(exception, caplog):
+    with pytest.raises(type(exception)), errors.error_boundary():
+        raise exception
     assert not [record for record in caplog.records if record.name == errors.__name__]
 
 
 @pytest.mark.parametrize(
-    ("set_to", "afterwards"),
+    ("configured", "corrected"),
     [(False, "none"), ("false", "none"), ("none", "none"), ("full", "full")],
 )
-def test_a_host_that_shows_where_in_the_source_errors_were_is_set_right(set_to, afterwards):
+def test_a_setting_that_shows_tracebacks_is_corrected(configured, corrected):
     before = st.get_option(errors.SHOWN)
     try:
-        st.set_option(errors.SHOWN, set_to)
+        st.set_option(errors.SHOWN, configured)
         process.prepare.cache_clear()
         process.prepare()
-        assert st.get_option(errors.SHOWN) == afterwards
+        assert st.get_option(errors.SHOWN) == corrected
     finally:
         st.set_option(errors.SHOWN, before)
 
 
-def test_who_develops_the_page_sees_the_error_itself():
+def test_developers_see_the_error_itself():
     before = st.get_option(errors.SHOWN)
     try:
         st.set_option(errors.SHOWN, "full")

@@ -1,4 +1,4 @@
-"""The footer: the version, and on request what the server takes."""
+"""The footer: the version and, with ``?debug``, the server's memory use."""
 
 import re
 import subprocess
@@ -26,41 +26,41 @@ def captions(**query: str) -> list[str]:
     return [caption.value for caption in app.caption]
 
 
-def test_the_footer_has_the_version_and_no_more_unless_asked():
+def test_the_footer_has_only_the_version_by_default():
     assert captions() == captions(view="Filters") == [f"VGG Viz {__version__}"]
 
 
-def test_the_footer_says_on_request_what_the_server_takes():
+def test_the_footer_shows_memory_with_debug():
     (line,) = captions(debug="")
     number = r"[\d,]+"
     assert re.match(
         re.escape(f"VGG Viz {__version__}")
         + rf" · memory {number}( of {number})? MB"
-        + rf" · with mapped files {number} MB, at most {number} MB",
+        + rf" · resident {number} MB · peak {number} MB",
         line,
     )
 
 
-def test_the_footer_tells_caches_and_forward_passes():
+def test_the_footer_shows_caches_and_forward_passes():
     shared = SimpleNamespace(
         values=SimpleNamespace(used_bytes=53_400_000, max_bytes=117_440_512),
         drawn=SimpleNamespace(used_bytes=3_000_000, max_bytes=50_331_648),
-        turns=SimpleNamespace(taken=1017),
+        network_lock=SimpleNamespace(taken=1017),
     )
-    parts = footer.measured(shared)
-    assert parts[2:5] == [
-        "values 53 of 117 MB",
-        "drawings 3 of 50 MB",
+    parts = footer.server_use(shared)
+    assert parts[3:6] == [
+        "cached values 53 of 117 MB",
+        "cached drawings 3 of 50 MB",
         "1,017 forward passes",
     ]
 
 
-def test_the_footer_imports_nothing_that_the_first_page_can_do_without():
+def test_the_footer_imports_neither_numpy_nor_pillow():
     program = (
         "import sys\n"
         "from vgg_viz.ui.page import footer\n"
         "import streamlit\n"
-        "footer.measured(None)\n"
+        "footer.server_use(None)\n"
         "print(sum(name in sys.modules for name in ('numpy', 'PIL', 'vgg_viz.serving.results')))\n"
     )
     done = subprocess.run(

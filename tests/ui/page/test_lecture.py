@@ -1,4 +1,4 @@
-"""Lecture mode: the pictures, one line, and buttons from layer to layer."""
+"""Lecture mode: pictures, one line of text each, and buttons to change the layer."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from vgg_viz.model.architecture import VGG19
 @pytest.mark.parametrize(
     "view", ["Architecture", "Filters", "Feature maps", "Blocks", "Conclusion"]
 )
-def test_a_lecture_has_the_pictures_and_next_to_no_words(view):
+def test_a_lecture_keeps_the_pictures_and_drops_text(view):
     page = open_page(view=view, layer=LAYER.title, channel="3")
     shown, words = set(payloads(page)), len(texts(page))
     assert "export-" in str([part.key for part in page.get("popover")]) or view in (
@@ -42,7 +42,7 @@ def test_a_lecture_has_the_pictures_and_next_to_no_words(view):
     assert len(texts(page)) == words
 
 
-def test_a_lecture_has_one_line_under_a_grid():
+def test_a_lecture_shows_one_line_under_a_grid():
     page = open_page(**MAPS, maps="9", lecture="true")
     assert captions(page) == ["ImageNet · Cat · 9 of 256 maps"]
     assert tiles_of(payloads(page)["maps-mosaic"])[0]["tools"] is False
@@ -54,7 +54,7 @@ def test_a_lecture_has_one_line_under_a_grid():
 
 
 @pytest.mark.parametrize("view", ["Filters", "Feature maps"])
-def test_a_lectures_buttons_go_from_layer_to_layer(view):
+def test_lecture_buttons_change_the_layer(view):
     page = open_page(view=view, lecture="true", layer=VGG19.conv_layers[14].title)
     press(page, "next-layer")
     assert page.header[0].value.endswith("block5_conv4")
@@ -70,7 +70,7 @@ def test_a_lectures_buttons_go_from_layer_to_layer(view):
     assert shown(page, "layer") == "block1_conv2"
 
 
-def test_outside_of_a_lecture_there_are_no_buttons_for_layers():
+def test_layer_buttons_appear_only_in_a_lecture():
     keys = [button.key for button in open_page(**MAPS).button]
     assert "next-layer" not in keys
     assert "previous-layer" not in keys

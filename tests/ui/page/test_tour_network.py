@@ -124,20 +124,20 @@ def test_what_holds_of_any_network_is_said_of_a_file_too():
 @pytest.mark.parametrize(
     ("key", "other"), [("layer", "block3_conv1"), ("picture", "coffee"), ("order", "mean")]
 )
-def test_who_changes_what_a_step_is_about_is_told_and_led_back(key, other):
+def test_a_page_that_diverges_from_its_step_offers_to_return(key, other):
     page = open_page(tour=str(EDGES), answer="true")
     assert "tour-again" not in [button.key for button in page.button]
     page.session_state[values.KEY].overrides = {}
     choose(page, key, other)
-    told = "This step is about **Feature maps · 2 · block1_conv2 · Bricks**."
-    assert any(told in said for said in captions(page))
+    note = "This step is about **Feature maps · 2 · block1_conv2 · Bricks**."
+    assert any(note in said for said in captions(page))
     assert outlined(page) == {"maps-mosaic": []}
     press(page, "tour-again")
     assert shown(page, key) != other
     assert "tour-again" not in [button.key for button in page.button]
 
 
-def test_how_much_is_shown_and_in_what_colors_is_the_visitors():
+def test_counts_and_colors_do_not_count_as_divergence():
     page = open_page(tour=str(EDGES), answer="true")
     choose(page, "maps", 64)
     choose(page, "colors", "viridis")

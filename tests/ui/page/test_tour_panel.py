@@ -1,4 +1,4 @@
-"""The tour: its steps, links to them, and tours of one's own."""
+"""The tour: its steps, links to them, and tours from a file."""
 
 import pytest
 from streamlit.testing.v1 import AppTest

@@ -1,4 +1,4 @@
-"""The line at the foot of the page: the version, and with ``?debug`` what the server takes."""
+"""The page's footer: its version and, with ``?debug``, the server's memory use."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ PARAMETER = "debug"
 
 
 def show() -> None:
-    """Show the line, as a caption; to be called at the end of a run."""
+    """Show the footer; to be called at the end of a run."""
     if mode.in_lecture():
         return
-    parts = measured(shared_so_far()) if PARAMETER in st.query_params else []
+    parts = server_use(shared_so_far()) if PARAMETER in st.query_params else []
     st.caption(" · ".join([f"VGG Viz {__version__}", *parts]))
 
 
-def measured(shared: Shared | None) -> list[str]:
-    """Memory, caches, forward passes and viewers, as far as there is something to say of them.
+def server_use(shared: Shared | None) -> list[str]:
+    """Return memory, caches, forward passes and viewers, as far as they are known.
 
-    ``shared`` is what viewers share, or None where no view has needed it so far.
+    ``shared`` is the state shared by all viewers, or None if no view has needed it yet.
     """
     limit = memory.limit_bytes()
     of_limit = f" of {megabytes(limit)}" if limit else ""
     parts = [
         f"memory {megabytes(memory.taken_bytes())}{of_limit} MB",
-        f"with mapped files {megabytes(memory.resident_bytes())} MB, "
-        f"at most {megabytes(memory.peak_bytes())} MB",
+        f"resident {megabytes(memory.resident_bytes())} MB",
+        f"peak {megabytes(memory.peak_bytes())} MB",
     ]
     if shared is not None:
-        parts += used(shared)
+        parts += cache_use(shared)
     viewers = viewer_count()
     return parts if viewers is None else [*parts, count(viewers, "viewer", "viewers")]
 
 
-def used(shared: Shared) -> list[str]:
-    """How full the caches are, and how often the network has run."""
-    caches = {"values": shared.values, "drawings": shared.drawn}
+def cache_use(shared: Shared) -> list[str]:
+    """Return the size of each cache and the number of forward passes so far."""
+    caches = {"cached values": shared.values, "cached drawings": shared.drawn}
     parts = [
         f"{name} {megabytes(cache.used_bytes)} of {megabytes(cache.max_bytes)} MB"
         for name, cache in caches.items()
@@ -55,20 +55,28 @@ def used(shared: Shared) -> list[str]:
 
 
 def viewer_count() -> int | None:
-    """How many browsers are connected; None outside of a server, as in a test."""
+    """Return the number of connected browsers; None outside a server, as in a test."""
     if not exists():
         return None
-    # Streamlit has no public way to ask.
+    # Streamlit has no public interface for this.
     manager = getattr(Runtime.instance(), "_session_mgr", None)
     count_sessions = getattr(manager, "num_active_sessions", None)
     return int(count_sessions()) if count_sessions else None
 
 
 def megabytes(size: int) -> str:
-    """Bytes in whole millions."""
+    """Format bytes as whole megabytes.
+
+    >>> megabytes(1_234_567_890)
+    '1,235'
+    """
     return f"{size / 1e6:,.0f}"
 
 
 def count(number: int, one: str, many: str) -> str:
-    """A number with its noun."""
+    """Format a number with its noun.
+
+    >>> count(1, "viewer", "viewers")
+    '1 viewer'
+    """
     return f"{number:,} {one if number == 1 else many}"
