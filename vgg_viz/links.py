@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal
 from urllib.parse import parse_qsl, quote_plus
 
 from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES, SCALES
-from vgg_viz.image_io.picture import FITS
+from vgg_viz.image_io.input_image import FITS
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, SIDES
 from vgg_viz.interpretability.feature_visualization.parametrizations import (

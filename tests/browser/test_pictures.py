@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.image_io.test_picture_kinds import KINDS
+from tests.image_io.test_image_formats import KINDS
 from tests.support.reading import settle
 from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS
 from vgg_viz import links

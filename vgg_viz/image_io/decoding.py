@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
-from vgg_viz.image_io import file_kinds, tiff
+from vgg_viz.image_io import file_formats, tiff
 from vgg_viz.image_io.contrast_stretching import Scales, scales
 from vgg_viz.image_io.limits import (
     MAX_READS,
@@ -92,9 +92,9 @@ def load(data: bytes) -> Stored:
     Raises:
         PictureError: the file is of another kind, costs too much, or too little of it is there.
     """
-    kind = file_kinds.format_of(data)
+    kind = file_formats.format_of(data)
     if kind is None:
-        raise file_kinds.other_kind(data)
+        raise file_formats.other_kind(data)
     if kind == "JPEG":
         return _load_jpeg(data)
     if kind == "TIFF":
@@ -102,22 +102,22 @@ def load(data: bytes) -> Stored:
     if kind == "PNG":
         return _load_png(data)
     if kind == "WEBP":
-        data = file_kinds.webp_essence(data)
+        data = file_formats.webp_essence(data)
     image, rows = _pixels(data, kind)
     stored = Stored(image, None, image.info.get("icc_profile"), _orientation(image), rows)
     if kind == "BMP":
         # Programs write zeros into the byte that others take for alpha.
-        stored.profile, stored.alpha_unsure = file_kinds.bmp_profile(data), True
+        stored.profile, stored.alpha_unsure = file_formats.bmp_profile(data), True
     return stored
 
 
 def _load_jpeg(data: bytes) -> Stored:
-    plan = file_kinds.jpeg_plan(data)
+    plan = file_formats.jpeg_plan(data)
     if plan.stop is not None:
         if plan.buffered and not plan.coarse:
             raise cut_off("The JPEG is cut off before all of its colors have come")
         data = data[: plan.stop] + b"\xff\xd9"
-    data = file_kinds.jpeg_essence(data)
+    data = file_formats.jpeg_essence(data)
 
     def prepare(image: Image.Image) -> None:
         # libjpeg writes rows of its own length into memory of the length that Pillow has read.
@@ -147,7 +147,7 @@ def _rows_before_the_filling(image: Image.Image) -> Rows | None:
 
 
 def _load_png(data: bytes) -> Stored:
-    data, profile = file_kinds.png_essence(data)
+    data, profile = file_formats.png_essence(data)
     depth, color = data[24], data[25]
     if depth < 16:
         image, rows = _pixels(data, "PNG")
@@ -270,7 +270,7 @@ def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
     except UnidentifiedImageError as error:
         if kind == "TIFF":
             raise tiff.rare("its colors are stored in a rare way") from error
-        raise cut_off(f"The {file_kinds.NAMES[kind]} is cut off or damaged") from error
+        raise cut_off(f"The {file_formats.NAMES[kind]} is cut off or damaged") from error
 
 
 def _pixels(
@@ -356,7 +356,7 @@ def _touched_rows(image: Image.Image, untouched: np.ndarray | np.uint8) -> np.nd
 
 
 def _too_little(kind: str, part: float) -> PictureError:
-    name = file_kinds.NAMES[kind]
+    name = file_formats.NAMES[kind]
     if part == 0:
         return cut_off(f"The {name} is cut off or damaged")
     return cut_off(f"Only {part:.0%} of the {name} can be read, the rest is cut off or damaged")

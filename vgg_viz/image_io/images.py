@@ -22,6 +22,7 @@ from PIL import Image, ImageOps
 
 from vgg_viz.image_io.color_conversion import upright_rgb
 from vgg_viz.image_io.decoding import load
+from vgg_viz.image_io.input_image import Fit
 from vgg_viz.image_io.limits import (
     MAX_BYTES,
     MAX_PIXELS,
@@ -31,7 +32,6 @@ from vgg_viz.image_io.limits import (
     tenths,
     too_many_pixels,
 )
-from vgg_viz.image_io.picture import Fit
 from vgg_viz.model.architecture import VGG19
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from vgg_viz.image_io.picture import Seen
+from vgg_viz.image_io.input_image import Seen
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.interpretability.map_statistics import Statistics
 from vgg_viz.model.dense_layers import DenseWeights, WatchedDense

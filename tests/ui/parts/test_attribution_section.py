@@ -20,7 +20,7 @@ from tests.support.pages import (
 )
 from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn
-from vgg_viz.image_io.picture import Picture
+from vgg_viz.image_io.input_image import Picture
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,

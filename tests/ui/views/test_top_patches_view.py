@@ -10,7 +10,7 @@ from tests.support.pages import choose, open_page, payloads, texts, unpacked
 from tests.support.truth import LAYER, NEVER_ACTIVE
 from vgg_viz import samples
 from vgg_viz.image_io import images
-from vgg_viz.image_io.picture import Picture
+from vgg_viz.image_io.input_image import Picture
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import available_images, patch_grids
 from vgg_viz.ui.state import component_values

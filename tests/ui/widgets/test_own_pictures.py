@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.support.pages import held_bytes, open_page, press, run, texts
 from vgg_viz.image_io import images
-from vgg_viz.image_io.picture import FITS
+from vgg_viz.image_io.input_image import FITS
 from vgg_viz.samples import SAMPLES
 from vgg_viz.ui.parts import available_images
 from vgg_viz.ui.widgets import own_pictures

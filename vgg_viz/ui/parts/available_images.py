@@ -10,7 +10,7 @@ import streamlit as st
 
 from vgg_viz.downloads.fetching import DownloadError
 from vgg_viz.image_io.images import PictureError
-from vgg_viz.image_io.picture import Fit, Picture
+from vgg_viz.image_io.input_image import Fit, Picture
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.links import OWN, ROBIN, Value
 from vgg_viz.model.network import Network

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.appearance import COLOR_MAPS
-from vgg_viz.image_io.picture import Picture
+from vgg_viz.image_io.input_image import Picture
 from vgg_viz.links import Comparison
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NETWORKS, NetworkChoice

@@ -5,7 +5,7 @@ from functools import partial
 
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.image_io.picture import Picture
+from vgg_viz.image_io.input_image import Picture
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.serving.forward_pass import STRIP, STRIP_SIDE

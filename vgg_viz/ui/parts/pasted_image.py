@@ -7,7 +7,7 @@ import streamlit as st
 from vgg_viz.export.mosaic import png
 from vgg_viz.export.number_format import figure
 from vgg_viz.image_io.images import digest
-from vgg_viz.image_io.picture import Picture
+from vgg_viz.image_io.input_image import Picture
 from vgg_viz.interpretability.decomposition import receptive_fields
 from vgg_viz.interpretability.feature_visualization.optimization import pasted
 from vgg_viz.serving.optimization_worker import OptimizationSpec, Snapshot

@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.image_io.picture import Picture
+from vgg_viz.image_io.input_image import Picture
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
 from vgg_viz.model.architecture import ConvLayer, format_shape
 from vgg_viz.model.network import Network

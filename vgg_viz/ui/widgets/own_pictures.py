@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import streamlit as st
 
+from vgg_viz.image_io.input_image import FITS, Fit, Picture
 from vgg_viz.image_io.limits import MAX_MEGABYTES
-from vgg_viz.image_io.picture import FITS, Fit, Picture
 from vgg_viz.ui.widgets import picture_chooser, uploads
 from vgg_viz.ui.widgets.picture_chooser import UPLOADED, OwnPicture, PictureOptions
 from vgg_viz.ui.widgets.text_blocks import escape

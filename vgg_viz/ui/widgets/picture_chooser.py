@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import streamlit as st
 
 from vgg_viz.downloads.fetching import DownloadError, download, private_folder
+from vgg_viz.image_io.input_image import FITS, Fit, Picture
 from vgg_viz.image_io.limits import MAX_BYTES, MAX_MEGABYTES
-from vgg_viz.image_io.picture import FITS, Fit, Picture
 from vgg_viz.links import FIELDS, OWN, PICTURES, ROBIN, SOURCES
 from vgg_viz.option import labels
 from vgg_viz.samples import SAMPLES, sample, sample_bytes, thumbnail_bytes
