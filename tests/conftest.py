@@ -29,7 +29,7 @@ def biased_network():
 @pytest.fixture(scope="session")
 def photograph():
     """A photograph as the network's input, uint8 (224, 224, 3); nobody may write to it."""
-    pixels = images.load_picture(samples.sample_bytes("cat"))
+    pixels = images.load_image(samples.sample_bytes("cat"))
     pixels.setflags(write=False)
     return pixels
 

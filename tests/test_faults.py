@@ -33,7 +33,7 @@ from tests.support.file_server import FileServer, serve
 from tests.support.weights_files import pass_for_keras, write_hollow_weights, write_keras_weights
 from vgg_viz.downloads import keras_files
 from vgg_viz.downloads.fetching import DownloadError, StorageError, download
-from vgg_viz.downloads.temporary_directories import remove_strays
+from vgg_viz.downloads.temporary_directories import remove_leftovers
 from vgg_viz.model import weights
 from vgg_viz.model.network import Network
 from vgg_viz.model.weights import FULL, NOTOP, UntrainedWeights, WeightsUnavailable, obtain
@@ -239,10 +239,10 @@ def test_a_download_that_is_going_on_is_left_alone(tmp_path, models, content, md
             for path in (busy, *busy.iterdir()):
                 os.utime(path, (0, 0))
             before = names(busy)
-            remove_strays(models)
+            remove_leftovers(models)
             assert names(busy) == before
             kill(process)
-        remove_strays(models)
+        remove_leftovers(models)
         assert names(models) == []
 
 
@@ -250,9 +250,9 @@ def test_files_of_others_are_no_strays(models):
     others = ["tmpabcdefgh", "vgg16.h5", "vgg_viz.txt", NOTOP_FILE + ".part"]
     for name in others:
         (models / name).write_bytes(b"somebody's")
-    remove_strays(models)
+    remove_leftovers(models)
     assert names(models) == sorted(others)
-    remove_strays(models / "absent")
+    remove_leftovers(models / "absent")
 
 
 @pytest.mark.parametrize("moment", ["opened", "locked"])
@@ -264,7 +264,7 @@ def test_a_workplace_taken_for_a_stray_before_it_is_locked_is_made_anew(
     def make_and_perhaps_lose(**keywords):
         made.append(make(**keywords))
         if moment == "opened" and len(made) == 1:
-            remove_strays(models)
+            remove_leftovers(models)
         return made[-1]
 
     def perhaps_lose_and_lock(*arguments):
@@ -361,7 +361,7 @@ def test_on_a_disk_that_is_full_or_read_only_the_file_goes_elsewhere(
         with child(OBTAIN, md5, env=env, before=before) as process:
             output, errors = process.communicate()
     assert f"found {tmp_path}/temporary/vgg_viz-0/{NOTOP_FILE}" in output
-    assert f"could not be stored by the server: {reason}. ({models}: " in errors
+    assert f" on the server: {reason}. ({models}: " in errors
 
 
 @pytest.mark.parametrize(
@@ -381,7 +381,7 @@ def test_where_all_disks_are_full_or_read_only_a_sentence_says_so(
         only = f"import tempfile\ntempfile.tempdir = '{temporary}'\n"
         listing = f"\nfrom pathlib import Path\nprint('left', *Path('{models}').iterdir())"
         output = output_of(only + OBTAIN + listing, md5, env=env, before=before)
-    assert f"{server.url} could not be stored by the server: {reason}.\nleft\n" in output
+    assert f"Could not store {server.url} on the server: {reason}.\nleft\n" in output
     assert str(tmp_path) not in output
 
 
@@ -409,8 +409,8 @@ def test_where_no_disk_has_room_a_sentence_says_so_and_nothing_is_asked_for(
         # Otherwise Python would find another folder for temporary files.
         only = f"import tempfile\ntempfile.tempdir = '{temporary}'\n"
         output = output_of(only + FETCH_FULL, md5, str(len(content)), env=env, before=before)
-    sentence = f"no room for {FULL.name}: 3 MB are needed, and 1 MB are free."
-    assert output == f"unavailable\nThe server's disk has {sentence}\n"
+    sentence = f"Could not store {FULL.name} on the server: it needs 3 MB, but only 1 MB are free."
+    assert output == f"unavailable\n{sentence}\n"
     assert not server.requests
 
 
@@ -423,7 +423,7 @@ def test_a_limit_on_the_size_of_files_is_said(tmp_path, models, content, md5):
     with serve(content) as server:
         env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
         output = output_of(limits + OBTAIN, md5, env=env)
-    assert f"{server.url} could not be stored by the server: File too large." in output
+    assert f"Could not store {server.url} on the server: File too large." in output
     assert names(models) == []
 
 
@@ -455,7 +455,7 @@ def failing(error: OSError):
 @pytest.mark.parametrize(
     ("name", "error", "reason"),
     [
-        ("getaddrinfo", socket.gaierror(socket.EAI_AGAIN, "try again"), "name of its host was not"),
+        ("getaddrinfo", socket.gaierror(socket.EAI_AGAIN, "try again"), "could not find the host"),
         ("socket", OSError(errno.ENETUNREACH, "Network is unreachable"), "Network is unreachable"),
         ("socket", NO_ROUTE, "No route to host"),
     ],
@@ -474,10 +474,10 @@ def test_a_network_that_is_gone_is_a_sentence(
 @pytest.mark.parametrize(
     ("behavior", "reason"),
     [
-        (file_server.cut_off, "broke off before all"),
-        (file_server.hang_up, "could not be reached"),
+        (file_server.cut_off, "closed before all"),
+        (file_server.hang_up, "could not reach the host"),
         (file_server.refuse, "HTTP 404 Not Found"),
-        (file_server.send_other_bytes, "expected a file with the MD5"),
+        (file_server.send_other_bytes, "expected a file with MD5"),
     ],
 )
 def test_a_server_that_goes_away_is_a_sentence(
@@ -524,7 +524,7 @@ def encrypted(content: bytes, folder: Path, *days: str):
     ("days", "trusted", "reason"),
     [
         ("-1", True, "certificate is not valid today (is the server's clock right?)"),
-        ("9", False, "could not prove its name (self-signed certificate)"),
+        ("9", False, "could not verify the host's certificate (self-signed certificate)"),
         ("9", True, None),
     ],
 )
@@ -581,9 +581,9 @@ def test_what_the_proxy_blocks_comes_from_the_other_address(models, content, thr
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"trusted": False}, "its host could not prove its name (unable to get local issuer"),
-        ({"blocked": [GOOGLE, GITHUB]}, "the server's proxy did not lead there (Tunnel connection"),
-        ({"behavior": file_server.ask_to_sign_in}, "expected a file with the MD5"),
+        ({"trusted": False}, "could not verify the host's certificate (unable to get local issuer"),
+        ({"blocked": [GOOGLE, GITHUB]}, "could not connect through the proxy (Tunnel connection"),
+        ({"behavior": file_server.ask_to_sign_in}, "expected a file with MD5"),
     ],
 )
 def test_what_a_proxy_keeps_back_is_said_of_both_addresses(
@@ -594,8 +594,8 @@ def test_what_a_proxy_keeps_back_is_said_of_both_addresses(
     assert proxy.connected == [GOOGLE, GITHUB] * 3
     said(raised, tmp_path)
     for sentence, host in zip(raised.value.attempts[-2:], (GOOGLE, GITHUB), strict=True):
-        assert sentence.startswith(f"https://{host}/")
-        assert f"was tried 3 times, but {reason}" in sentence
+        assert sentence.startswith(f"Could not download https://{host}/")
+        assert f"(tried 3 times): {reason}" in sentence
     assert names(models) == []
 
 
@@ -608,13 +608,13 @@ def test_a_proxy_that_is_not_there_is_said(tmp_path, models, md5, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:secret@127.0.0.1:{port}")
     with pytest.raises(WeightsUnavailable) as raised:
         obtain()
-    assert "the server's proxy did not lead there (Connection refused)" in said(raised, tmp_path)
+    assert "could not connect through the proxy (Connection refused)" in said(raised, tmp_path)
     assert "secret" not in str(raised.value)
 
 
 def test_certificates_that_the_host_has_lost_are_no_full_disk(tmp_path, models, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "absent.pem"))
-    with pytest.raises(DownloadError, match="could not be fetched by the server") as raised:
+    with pytest.raises(DownloadError, match=r"Could not download .*: see the log") as raised:
         download("https://127.0.0.1/f", models, "f", md5=None, tries=1)
     assert not isinstance(raised.value, StorageError)
     said(raised, tmp_path)
@@ -662,9 +662,9 @@ def has_notice(page: AppTest) -> bool:
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        ("cut off", "broke off before all"),
-        ("read-only", "could not be stored by the server: Read-only file system."),
-        ("no route", "could not be reached (No route to host)."),
+        ("cut off", "closed before all"),
+        ("read-only", "on the server: Read-only file system."),
+        ("no route", "could not reach the host (No route to host)."),
         ("wrong clock", "(is the server's clock right?)."),
     ],
 )

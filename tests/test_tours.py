@@ -15,7 +15,7 @@ from scipy import ndimage
 from tests.support import REPOSITORY
 from tests.support.thin import outcome
 from tests.support.weights_files import ReferenceWeights, reference_folder
-from vgg_viz.image_io.images import load_picture
+from vgg_viz.image_io.images import load_image
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network
@@ -601,7 +601,7 @@ def answered(step):
 
 def shown(network, step):
     """The picture as float RGB (224, 224, 3), and the maps that the step shows of it."""
-    pixels = load_picture(sample_bytes(step.page["picture"]))
+    pixels = load_image(sample_bytes(step.page["picture"]))
     maps = network.feature_maps(pixels, step.page["layer"])[: step.page["maps"]]
     return pixels.astype(float), maps.astype(float)
 
@@ -777,7 +777,7 @@ def test_a_badge_and_a_cup_excite_the_map_of_the_eyes_more_than_eyes_do(trained)
     step = step_asking("look for eyes")
     layer = VGG19.conv_layer(step.page["layer"])
     names = [sample.name for sample in SAMPLES]
-    pictures = [load_picture(sample_bytes(name)) for name in names]
+    pictures = [load_image(sample_bytes(name)) for name in names]
     maps = [
         trained.feature_maps(pixels, layer.name)[step.page["channel"] - 1] for pixels in pictures
     ]

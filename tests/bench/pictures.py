@@ -21,7 +21,7 @@ from tests.bench.measure import (
 )
 from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.export.mosaic import mosaic, near_square, png
-from vgg_viz.image_io.images import load_picture
+from vgg_viz.image_io.images import load_image
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network, network_input, preprocess, tiles_first
 from vgg_viz.model.weights import UntrainedWeights, Weights
@@ -83,7 +83,7 @@ def new_picture(network: Network, effort: Effort) -> Row:
 
     Beside it a bare pass: from the preprocessed batch to the last convolution's output as an array.
     """
-    pictures = cycle([load_picture(sample_bytes(sample.name)) for sample in SAMPLES])
+    pictures = cycle([load_image(sample_bytes(sample.name)) for sample in SAMPLES])
     passes = bare_passes(network, preprocess(cat()))
     clocks = {name: timed(run) for name, run in passes.items()}
     clocks["ours"] = timed(lambda: block_grids(network, next(pictures)))
@@ -118,7 +118,7 @@ def page_weights(network: Network, effort: Effort) -> Iterator[Row]:
 
 def page_weight(network: Network, picture: bytes) -> int:
     """The bytes of the five block grids of a picture file."""
-    return sum(map(len, block_grids(network, load_picture(picture))))
+    return sum(map(len, block_grids(network, load_image(picture))))
 
 
 def bare_passes(network: Network, batch: np.ndarray) -> dict[str, Callable[[], np.ndarray]]:
@@ -179,7 +179,7 @@ def filter_grid(filters: np.ndarray) -> bytes:
 
 def cat() -> np.ndarray:
     """The pixels of the first sample."""
-    return load_picture(sample_bytes(SAMPLES[0].name))
+    return load_image(sample_bytes(SAMPLES[0].name))
 
 
 def measured(repetitions: int, clocks: dict[str, Callable[[], float]]) -> dict[str, list[float]]:

@@ -14,7 +14,13 @@ from tests.support import file_server
 from tests.support.file_server import serve
 from vgg_viz.downloads import temporary_directories
 from vgg_viz.downloads.fetching import DownloadError, StorageError, download
-from vgg_viz.downloads.temporary_directories import LOCK, PARTIAL, forget, kept_bytes, remove_strays
+from vgg_viz.downloads.temporary_directories import (
+    LOCK,
+    PARTIAL,
+    partial_bytes,
+    remove_leftovers,
+    remove_partial,
+)
 
 fcntl = pytest.importorskip("fcntl", reason="there are no POSIX locks here")
 
@@ -32,7 +38,7 @@ def without_waits(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda seconds: None))
-    monkeypatch.setattr(temporary_directories, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(temporary_directories, "POLL_SECONDS", 0.001)
 
 
 def fetch(server, folder, **options):
@@ -50,7 +56,7 @@ def break_off(folder):
 
 def test_the_next_attempt_goes_on_where_the_last_one_broke_off_for_good(tmp_path):
     workplace = break_off(tmp_path)
-    assert kept_bytes(tmp_path, "large.bin") == HALF
+    assert partial_bytes(tmp_path, "large.bin") == HALF
     assert (workplace / PARTIAL).read_bytes() == CONTENT[:HALF]
     reports = []
     with serve(CONTENT, file_server.send_the_rest) as server:
@@ -61,7 +67,7 @@ def test_the_next_attempt_goes_on_where_the_last_one_broke_off_for_good(tmp_path
     assert reports == sorted(reports)
     assert reports[-1] == (len(CONTENT), len(CONTENT))
     assert list(tmp_path.iterdir()) == [path]
-    assert kept_bytes(tmp_path, "large.bin") == 0
+    assert partial_bytes(tmp_path, "large.bin") == 0
 
 
 def test_attempts_that_break_off_again_and_again_bring_it_bit_by_bit(tmp_path):
@@ -75,9 +81,9 @@ def test_attempts_that_break_off_again_and_again_bring_it_bit_by_bit(tmp_path):
 
     with serve(CONTENT, cut_off_a_piece_further) as server:
         for quarters in (1, 2, 3):
-            with pytest.raises(DownloadError, match="broke off before all 1,048,576 bytes"):
+            with pytest.raises(DownloadError, match="closed before all 1,048,576 bytes"):
                 fetch(server, tmp_path)
-            assert kept_bytes(tmp_path, "large.bin") == quarters * HALF // 2
+            assert partial_bytes(tmp_path, "large.bin") == quarters * HALF // 2
         assert fetch(server, tmp_path).read_bytes() == CONTENT
     assert len(server.requests) == 4
 
@@ -92,7 +98,7 @@ def test_what_stops_the_caller_does_not_cost_what_has_come(tmp_path):
 
     with serve(CONTENT, file_server.send_slowly) as server, pytest.raises(TrailStep):
         fetch(server, tmp_path, on_progress=stop)
-    assert 0 < kept_bytes(tmp_path, "large.bin") < len(CONTENT)
+    assert 0 < partial_bytes(tmp_path, "large.bin") < len(CONTENT)
     with serve(CONTENT, file_server.send_the_rest) as server:
         assert fetch(server, tmp_path).read_bytes() == CONTENT
 
@@ -120,7 +126,7 @@ def test_what_was_whole_when_its_process_was_killed_is_not_asked_for_again(tmp_p
     (workplace / PARTIAL).unlink()
     (workplace / "tmpempty").write_bytes(b"")
     (workplace / name).write_bytes(CONTENT)
-    remove_strays(tmp_path)
+    remove_leftovers(tmp_path)
     with serve(CONTENT) as server:
         path = fetch(server, tmp_path)
     assert path.read_bytes() == CONTENT
@@ -175,7 +181,7 @@ def test_where_there_is_no_room_nothing_is_asked_for_and_nothing_left(tmp_path, 
     with serve(CONTENT) as server, pytest.raises(StorageError) as raised:
         fetch(server, tmp_path)
     assert str(raised.value) == (
-        "The server's disk has no room for large.bin: 2 MB are needed, and 1 MB are free."
+        "Could not store large.bin on the server: it needs 2 MB, but only 1 MB are free."
     )
     assert server.requests == []
     assert list(tmp_path.iterdir()) == []
@@ -185,9 +191,9 @@ def test_room_for_the_rest_is_enough_and_without_it_what_has_come_stays(tmp_path
     break_off(tmp_path)
     with serve(CONTENT, file_server.send_the_rest) as server:
         with_free(monkeypatch, HALF - 1)
-        with pytest.raises(StorageError, match="no room"):
+        with pytest.raises(StorageError, match="it needs"):
             fetch(server, tmp_path)
-        assert kept_bytes(tmp_path, "large.bin") == HALF
+        assert partial_bytes(tmp_path, "large.bin") == HALF
         with_free(monkeypatch, HALF)
         assert fetch(server, tmp_path).read_bytes() == CONTENT
     assert server.ranges == [REST]
@@ -232,15 +238,15 @@ def test_a_disk_that_is_full_in_the_end_is_cleared(tmp_path, monkeypatch):
 
 def test_strays_are_removed_but_not_what_can_be_gone_on_with(tmp_path):
     kept = break_off(tmp_path)
-    empty = tmp_path / f"{temporary_directories.KEPT}other.bin"
-    for stray in (tmp_path / f"{temporary_directories.WORKPLACE}ab_cdefg", empty):
+    empty = tmp_path / f"{temporary_directories.RESUMABLE_PREFIX}other.bin"
+    for stray in (tmp_path / f"{temporary_directories.PREFIX}ab_cdefg", empty):
         stray.mkdir()
         (stray / LOCK).write_bytes(b"")
-    (tmp_path / f"{temporary_directories.WORKPLACE}ab_cdefg" / PARTIAL).write_bytes(b"partial")
-    (tmp_path / f"{temporary_directories.KEPT}a_file").write_bytes(b"somebody's")
-    remove_strays(tmp_path)
+    (tmp_path / f"{temporary_directories.PREFIX}ab_cdefg" / PARTIAL).write_bytes(b"partial")
+    (tmp_path / f"{temporary_directories.RESUMABLE_PREFIX}a_file").write_bytes(b"somebody's")
+    remove_leftovers(tmp_path)
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {kept.name, f"{temporary_directories.KEPT}a_file"}
+    assert left == {kept.name, f"{temporary_directories.RESUMABLE_PREFIX}a_file"}
 
 
 def test_what_is_being_gathered_is_left_alone(tmp_path, threads):
@@ -250,8 +256,8 @@ def test_what_is_being_gathered_is_left_alone(tmp_path, threads):
             fetch, server, tmp_path, tries=2, on_progress=lambda *_: begun.set()
         )
         assert begun.wait(60)
-        remove_strays(tmp_path)
-        forget(tmp_path, "large.bin")
+        remove_leftovers(tmp_path)
+        remove_partial(tmp_path, "large.bin")
         server.released.set()
         assert future.result().read_bytes() == CONTENT
     assert server.ranges == [None, REST]
@@ -278,7 +284,7 @@ def test_a_workplace_that_is_removed_before_it_is_locked_is_made_anew(tmp_path, 
     lock, lost = fcntl.flock, []
 
     def lose_and_lock(file, how):
-        workplace = next(tmp_path.glob(f"{temporary_directories.KEPT}*"), None)
+        workplace = next(tmp_path.glob(f"{temporary_directories.RESUMABLE_PREFIX}*"), None)
         if workplace and not lost:
             lost.append(workplace)
             (workplace / LOCK).unlink()

@@ -22,7 +22,7 @@ from PIL import Image
 
 from tests.support import hostile
 from vgg_viz.image_io import decoding, images, limits
-from vgg_viz.image_io.images import PictureError, load_picture, read_picture
+from vgg_viz.image_io.images import ImageFileError, load_image, read_image
 
 ROOT = Path(__file__).resolve().parents[2]
 FITS = ("stretch", "crop")
@@ -67,14 +67,14 @@ def differs(found, expected, tolerance):
 def decoded(data):
     """What becomes of a file: the photograph, or the error."""
     try:
-        return read_picture(data)
+        return read_image(data)
     except Exception as error:
         return error
 
 
 def fault(file, found):
     """What is wrong with what has become of a file; nothing if it is as it should be."""
-    if isinstance(found, PictureError):
+    if isinstance(found, ImageFileError):
         if file.outcome == "picture":
             return f"refused: {found}"
         return fault_of(str(found))
@@ -118,8 +118,8 @@ def test_no_sentence_repeats_the_words_of_a_file():
         b"MM evil example",
         b"GIF89a evil example",
     ):
-        with pytest.raises(PictureError) as caught:
-            load_picture(words)
+        with pytest.raises(ImageFileError) as caught:
+            load_image(words)
         assert "evil" not in str(caught.value)
 
 
@@ -138,7 +138,7 @@ def watch(folder):
             events.append([event, repr(arguments)[:200]])
 
     sys.addaudithook(note)
-    load_picture(read(paths[0]).data)  # So that no file is charged for what all of them need.
+    load_image(read(paths[0]).data)  # So that no file is charged for what all of them need.
     with tempfile.TemporaryFile("a+b") as printed:
         for path in paths:
             file = read(path)
@@ -240,8 +240,8 @@ def test_other_decoders_are_not_tried_even_where_they_are_imported(monkeypatch):
     for name in set(Image.OPEN) - set(decoding.FORMATS):
         monkeypatch.setitem(Image.OPEN, name, (lambda *_, name=name: tried.append(name),) * 2)
     for file in hostile.other_kinds():
-        with pytest.raises(PictureError):
-            load_picture(file.data)
+        with pytest.raises(ImageFileError):
+            load_image(file.data)
     assert not tried
 
 
@@ -257,7 +257,7 @@ def test_pictures_are_decoded_one_at_a_time(monkeypatch):
         return picture
 
     monkeypatch.setattr(images, "load", counted)
-    threads = [threading.Thread(target=load_picture, args=(data,)) for _ in range(8)]
+    threads = [threading.Thread(target=load_image, args=(data,)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -308,8 +308,8 @@ def test_the_sentence_tells_the_limits_as_they_are():
 )
 def test_what_costs_too_much_is_refused_for_that_reason(corpus, name, words):
     file = next(file for file in corpus if file.name == name)
-    with pytest.raises(PictureError, match=re.escape(words)):
-        load_picture(file.data)
+    with pytest.raises(ImageFileError, match=re.escape(words)):
+        load_image(file.data)
 
 
 # --- fuzzing ----------------------------------------------------------------------------------
@@ -385,10 +385,10 @@ def with_right_checksums(data):
 
 def assert_picture_or_sentence(data, fit):
     try:
-        found = load_picture(data, fit)
-    except PictureError as error:
+        found = load_image(data, fit)
+    except ImageFileError as error:
         found = error
-    if isinstance(found, PictureError):
+    if isinstance(found, ImageFileError):
         assert not fault_of(str(found)), str(found)
     else:
         assert (found.shape, found.dtype) == (SHAPE, np.uint8)

@@ -22,7 +22,7 @@ from tests.image_io.test_images import (
     srgb_light,
 )
 from tests.support.hostile import QUARTERS, encode, jpeg_segment, png, png_chunk, with_jpeg_segments
-from vgg_viz.image_io.images import PictureError, decode, fit, read_picture
+from vgg_viz.image_io.images import ImageFileError, decode, fit, read_image
 
 ROWS, COLUMNS = 48, 64
 # From 0 to 1 in every row, so that each share of the range is as frequent as any other.
@@ -488,7 +488,7 @@ def assert_seen(found, expected, tolerance):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_kind_is_seen_in_its_colors(kind):
     assert_seen(np.asarray(decode(kind.data)), kind.seen, kind.tolerance)
-    photograph = read_picture(kind.data)
+    photograph = read_image(kind.data)
     assert photograph.notes() == kind.said
     assert photograph.stretchable == (kind.as_stored is not None)
     if kind.as_stored is not None:
@@ -509,7 +509,7 @@ def test_kinds_are_told_apart():
 
 def test_a_photograph_cannot_be_changed():
     with pytest.raises(ValueError, match="read-only"):
-        read_picture(KINDS[0].data).pixels()[0] = 0
+        read_image(KINDS[0].data).pixels()[0] = 0
 
 
 # --- cut off ----------------------------------------------------------------------------------
@@ -554,10 +554,10 @@ def test_most_rows_are_shown_the_rest_is_gray_and_it_is_said(kind):
     assert 0.6 < right.mean() < 0.85
     # A JPEG's blocks are 16 rows high, and their colors reach into the next ones.
     assert (~right & ~gray).sum() <= (18 if kind == "JPEG" else 1)
-    (note,) = read_picture(cut).notes()
+    (note,) = read_image(cut).notes()
     percent = int(note.removeprefix("cut off: ").partition("%")[0])
     assert percent == pytest.approx(100 * gray.mean(), abs=1)
-    with pytest.raises(PictureError, match=r"Only \d+% of the|is cut off or damaged"):
+    with pytest.raises(ImageFileError, match=r"Only \d+% of the|is cut off or damaged"):
         decode(data[: len(data) // 3])
 
 
@@ -573,14 +573,14 @@ def test_of_interlaced_pictures_details_are_missing(data):
     found = np.asarray(decode(cut)).astype(int)
     assert (found[::2] == whole[::2]).mean() > 0.98
     assert (found[-1] == found[-2]).all()
-    assert read_picture(cut).notes() == ("cut off: fine details are missing",)
+    assert read_image(cut).notes() == ("cut off: fine details are missing",)
 
 
 def test_of_a_progressive_jpeg_details_are_missing():
     image = Image.fromarray(QUARTERS.repeat(4, axis=0).repeat(4, axis=1))
     data = encode(image, "JPEG", progressive=True, quality=90)
     cut = data[: len(data) * 3 // 4]
-    assert read_picture(cut).notes() == ("cut off: fine details are missing",)
+    assert read_image(cut).notes() == ("cut off: fine details are missing",)
     assert np.abs(np.asarray(decode(cut)).astype(int) - np.asarray(image)).mean() < 12
 
 
@@ -630,7 +630,7 @@ REFUSED = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_refusal_states_the_true_reason_and_what_to_do(kind):
     data, words = REFUSED[kind]
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageFileError) as caught:
         decode(data)
     assert words in str(caught.value)
     assert ": please " in str(caught.value)

@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, ImageDraw, ImageFile
 from tests.support.hostile import STORED
 from vgg_viz import samples
 from vgg_viz.image_io import decoding, images
-from vgg_viz.image_io.images import PictureError, decode, digest, fit, load_picture
+from vgg_viz.image_io.images import ImageFileError, decode, digest, fit, load_image
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 # The four corners differ, so that every turn and mirroring shows.
@@ -85,7 +85,7 @@ def test_other_formats_come_back_closely(file_format):
 
 @pytest.mark.parametrize("file_format", ["PPM", "ICO", "EPS", "PCX", "JPEG2000"])
 def test_other_kinds_of_picture_are_refused_by_their_name(file_format):
-    with pytest.raises(PictureError, match="of a kind that cannot be shown here: please save or"):
+    with pytest.raises(ImageFileError, match="of a kind that cannot be shown here: please save or"):
         decode(encode(noise(), file_format))
 
 
@@ -420,7 +420,7 @@ def test_profile_for_another_kind_of_picture_is_passed_over(image, profile):
     ],
 )
 def test_what_is_no_picture_is_refused_in_one_sentence(content):
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageFileError) as caught:
         decode(content)
     assert_one_helpful_sentence(caught.value)
 
@@ -434,21 +434,21 @@ def assert_one_helpful_sentence(error):
 
 
 def test_what_is_no_picture_is_told_what_is_one():
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageFileError) as caught:
         decode(b"Dear diary")
     for word in ("JPEG", "PNG", "WebP", "AVIF", "GIF", "BMP", "TIFF", "20 MB", "150 megapixels"):
         assert word in str(caught.value)
 
 
 def test_empty_file():
-    with pytest.raises(PictureError, match="empty") as caught:
+    with pytest.raises(ImageFileError, match="empty") as caught:
         decode(b"")
     assert_one_helpful_sentence(caught.value)
 
 
 def test_too_many_bytes_are_refused_before_anything_is_opened(monkeypatch):
     monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("opened"))
-    with pytest.raises(PictureError, match=r"20\.1 MB") as caught:
+    with pytest.raises(ImageFileError, match=r"20\.1 MB") as caught:
         decode(b"\xff\xd8" + bytes(images.MAX_BYTES))
     assert_one_helpful_sentence(caught.value)
 
@@ -476,7 +476,7 @@ def test_too_many_pixels_are_refused_before_decoding(monkeypatch, width, height,
     assert len(data) < 200
     with warnings.catch_warnings():
         warnings.simplefilter("error" if strict else "ignore", Image.DecompressionBombWarning)
-        with pytest.raises(PictureError, match=f"has {figure} megapixels") as caught:
+        with pytest.raises(ImageFileError, match=f"has {figure} megapixels") as caught:
             decode(data)
     assert_one_helpful_sentence(caught.value)
 
@@ -487,7 +487,7 @@ def test_memory_error_is_said(monkeypatch):
 
     data = encode(noise(), "PNG")
     monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
-    with pytest.raises(PictureError, match="memory") as caught:
+    with pytest.raises(ImageFileError, match="memory") as caught:
         decode(data)
     assert_one_helpful_sentence(caught.value)
 
@@ -515,7 +515,7 @@ def test_cut_off_file_shows_the_rows_that_are_there_or_is_refused(kind):
     for length in range(1, len(data), max(1, len(data) // 60)):
         try:
             found = colors(data[:length])
-        except PictureError as error:
+        except ImageFileError as error:
             assert_one_helpful_sentence(error)
             refused += 1
         else:
@@ -552,7 +552,7 @@ def test_damaged_bytes_end_as_a_picture_or_a_picture_error(kind):
             damaged[min(place, place % 200)] = generator.integers(256)
         try:
             assert decode(bytes(damaged)).mode == "RGB"
-        except PictureError as error:
+        except ImageFileError as error:
             assert_one_helpful_sentence(error)
 
 
@@ -602,7 +602,7 @@ def keras_load_img():
 @pytest.mark.parametrize("sample", samples.SAMPLES, ids=lambda sample: sample.name)
 def test_stretch_is_what_keras_does(keras_load_img, sample):
     expected = np.asarray(keras_load_img(samples.ASSETS / sample.file_name, target_size=(224, 224)))
-    found = load_picture(samples.sample_bytes(sample.name))
+    found = load_image(samples.sample_bytes(sample.name))
     np.testing.assert_array_equal(found, expected)
 
 
@@ -610,7 +610,7 @@ def test_stretch_is_what_keras_does(keras_load_img, sample):
 def test_stretch_is_what_keras_does_at_odd_sizes(keras_load_img, size):
     data = encode(noise(*size), "PNG")
     expected = np.asarray(keras_load_img(io.BytesIO(data), target_size=(224, 224)))
-    np.testing.assert_array_equal(load_picture(data), expected)
+    np.testing.assert_array_equal(load_image(data), expected)
 
 
 @pytest.mark.parametrize("size", [(900, 300), (300, 900)])
@@ -651,7 +651,7 @@ def test_extreme_sizes_come_through_a_file():
     for size in [(1, 1), (1, 20_000), (20_000, 1)]:
         data = encode(Image.new("RGB", size, RED), "PNG")
         for how in ("stretch", "crop"):
-            assert (load_picture(data, how) == RED).all()
+            assert (load_image(data, how) == RED).all()
 
 
 def test_fit_says_what_it_expected():
@@ -721,7 +721,7 @@ def test_thumbnail_is_the_middle_square_as_a_small_jpeg():
         assert (small.format, small.size) == ("JPEG", (64, 64))
         assert np.abs(np.asarray(small)[4:-4, 4:-4].astype(int) - BLUE).max() <= 6
         assert len(data) < 4_000
-    with pytest.raises(PictureError):
+    with pytest.raises(ImageFileError):
         images.thumbnail(b"no picture")
 
 

@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from tests.support import REPOSITORY
 from tests.support.weights_files import write_hollow_weights
-from vgg_viz.downloads.keras_files import Seal
+from vgg_viz.downloads.keras_files import Fingerprint
 from vgg_viz.interpretability.feature_visualization.image_store import (
     FOLDER,
     MOST_BYTES,
@@ -355,7 +355,7 @@ def test_pictures_are_beside_the_weights_in_use_and_known_by_their_contents(tmp_
 def test_weights_that_are_known_by_their_place_alone_have_no_store(tmp_path):
     path = tmp_path / "mine.h5"
     assert store_of(StoredWeights(path, "mine")) is None
-    assert store_of(StoredWeights(path, "mine", Seal("0" * 32, ()))) is not None
+    assert store_of(StoredWeights(path, "mine", Fingerprint("0" * 32, ()))) is not None
 
 
 @pytest.fixture

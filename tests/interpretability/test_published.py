@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.export.mosaic import TileLayout, mosaic, png
-from vgg_viz.image_io.images import load_picture
+from vgg_viz.image_io.images import load_image
 from vgg_viz.model.network import Network, tiles_first
 
 LAYER = "block1_conv2"
@@ -79,7 +79,7 @@ def drawn_tiles(tiles, columns, side):
 @pytest.fixture(scope="module")
 def maps():
     """The tiles of all 64 feature maps of the bird."""
-    pixels = load_picture((reference_folder() / "bird.jpg").read_bytes(), "stretch")
+    pixels = load_image((reference_folder() / "bird.jpg").read_bytes(), "stretch")
     values = Network(ReferenceWeights()).feature_maps(pixels, LAYER)
     return drawn_tiles(values, 8, SIDE)
 

@@ -148,7 +148,7 @@ def test_the_list_is_fetched_to_keras_folder(environment, models, content, monke
 def test_another_list_is_refused(environment, models, content, monkeypatch):
     with serve(content, file_server.send_other_bytes) as server:
         from_address(monkeypatch, server.url.removesuffix("weights.h5"))
-        with pytest.raises(FileUnavailable, match="expected a file with the MD5"):
+        with pytest.raises(FileUnavailable, match="expected a file with MD5"):
             obtained(environment)
     assert list(models.iterdir()) == []
 
@@ -157,7 +157,7 @@ def test_where_there_is_no_network_a_sentence_says_so(environment, models, conte
     with pytest.raises(FileUnavailable) as raised:
         obtained(environment)
     [sentence] = raised.value.attempts
-    assert sentence.endswith("its host could not be reached (Connection refused).")
+    assert sentence.endswith("could not reach the host (Connection refused).")
     assert str(models) not in sentence
 
 

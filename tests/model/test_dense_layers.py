@@ -62,7 +62,9 @@ def copy(full_file: Path, tmp_path: Path) -> Path:
 
 def stored(path: Path) -> StoredDense:
     """The dense layers of a file, which is taken for Keras' own: its convolutions are not read."""
-    found = dense_layers.open_dense(StoredWeights(path, IMAGENET_LABEL, open_weights(path).seal))
+    found = dense_layers.open_dense(
+        StoredWeights(path, IMAGENET_LABEL, open_weights(path).fingerprint)
+    )
     assert isinstance(found, StoredDense)
     return found
 
@@ -152,8 +154,10 @@ def test_a_file_that_is_replaced_by_another_is_an_error(copy):
 
 def test_a_file_that_was_only_touched_is_read_once_to_see_that(copy, monkeypatch):
     found, read = stored(copy), []
-    seal_of = weights.seal_of
-    monkeypatch.setattr(weights, "seal_of", lambda path: read.append(path) or seal_of(path))
+    fingerprint_of = weights.fingerprint_of
+    monkeypatch.setattr(
+        weights, "fingerprint_of", lambda path: read.append(path) or fingerprint_of(path)
+    )
     copy.touch()
     for index in range(3):
         found.slab(FC1, index)

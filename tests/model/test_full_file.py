@@ -99,7 +99,7 @@ def test_whoever_is_killed_half_way_is_followed_by_one_who_brings_the_rest(
                     break
             first.kill()
             assert first.wait() == -signal.SIGKILL
-        kept = offer_full().kept_bytes
+        kept = offer_full().partial_bytes
         assert full.size // 2 < kept < full.size * 0.6
         with fetching(full) as second:
             first_line, *_, last_line = second.stdout

@@ -26,7 +26,7 @@ def full() -> StoredWeights:
     if not path:
         pytest.skip(f"{PATH_VARIABLE} names no file")
     found = open_weights(Path(path))
-    if found.seal is None or found.seal.md5 != FULL.md5:
+    if found.fingerprint is None or found.fingerprint.md5 != FULL.md5:
         pytest.skip(f"{PATH_VARIABLE} names another file than Keras' {FULL.name}")
     return found
 
@@ -44,7 +44,7 @@ def keras_model(full: StoredWeights):
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_the_first_classes_of_every_sample_are_those_of_keras(sample, full, network, keras_model):
     vgg19 = import_keras().applications.vgg19
-    pixels = images.load_picture(sample_bytes(sample.name))
+    pixels = images.load_image(sample_bytes(sample.name))
     batch = vgg19.preprocess_input(pixels[None].astype("float32"))
     (expected,) = vgg19.decode_predictions(keras_model.predict(batch, verbose=0), top=FIRST)
 

@@ -558,11 +558,9 @@ def test_a_broken_file_of_keras_is_named_if_nothing_else_is_to_be_had(
         obtain(environment)
     named, broken, unreadable, download = raised.value.attempts
     assert named == "The environment variable VGG_VIZ_WEIGHTS names no file."
-    assert broken.startswith(f"{NOTOP_FILE} was not taken: expected the MD5 ")
-    assert unreadable == f"{FULL_FILE} could not be read: Is a directory."
-    assert download.endswith(
-        "tried 3 times, but its host could not be reached (Connection refused)."
-    )
+    assert broken.startswith(f"Could not use {NOTOP_FILE}: expected MD5 ")
+    assert unreadable == f"Could not read {FULL_FILE}: Is a directory."
+    assert download.endswith("(tried 3 times): could not reach the host (Connection refused).")
     assert str(raised.value) == " ".join(raised.value.attempts)
     assert str(models) not in str(raised.value)
     for name in (NOTOP_FILE, FULL_FILE):
@@ -614,7 +612,7 @@ def test_a_mirror_with_other_bytes_is_refused(environment, models, content):
     ):
         obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url})
     md5 = weights.NOTOP.md5
-    assert f"but expected a file with the MD5 {md5}, got one with" in raised.value.attempts[-1]
+    assert f": expected a file with MD5 {md5}, got MD5" in raised.value.attempts[-1]
     assert list(models.iterdir()) == []
 
 
@@ -641,13 +639,13 @@ def test_where_nothing_can_be_written_that_is_said(environment, content, tmp_pat
         with pytest.raises(WeightsUnavailable) as raised:
             obtain(there)
         assert raised.value.attempts[-1] == (
-            f"{server.url} could not be stored by the server: Not a directory."
+            f"Could not store {server.url} on the server: Not a directory."
         )
         assert str(tmp_path / "keras" / "models") in caplog.text
         (tmp_path / "keras").unlink()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Path, "expanduser", no_home)
-            with pytest.raises(WeightsUnavailable, match="There is no folder on the server"):
+            with pytest.raises(WeightsUnavailable, match="Could not find a folder on the server"):
                 obtain(there)
     assert server.requests == []
 
@@ -662,7 +660,7 @@ def test_where_nothing_is_all_attempts_are_told(environment, tmp_path):
     named, on_disk, download = raised.value.attempts
     assert "absent.h5, got: No such file or directory." in named
     assert on_disk == "There are no VGG19 weights of Keras on the server's disk."
-    assert download.startswith("http://127.0.0.1:")
+    assert download.startswith("Could not download http://127.0.0.1:")
     assert download.endswith("(Connection refused).")
 
 
@@ -688,7 +686,7 @@ def test_the_full_file_is_found_by_its_md5_alone(environment, models, full_conte
     (models / FULL_FILE).write_bytes(full_content)
     found = find_full(environment)
     assert found == StoredWeights(models / FULL_FILE, "ImageNet")
-    assert found.seal.md5 == found.identity == hashlib.md5(full_content).hexdigest()
+    assert found.fingerprint.md5 == found.identity == hashlib.md5(full_content).hexdigest()
 
 
 def test_the_full_file_is_fetched_from_the_hosts_own_address(environment, models, full_content):
@@ -723,10 +721,10 @@ def test_the_next_attempt_goes_on_and_a_start_in_between_changes_nothing(
     (models / NOTOP_FILE).write_bytes(content)
     with serve(full_content, *[file_server.cut_off] * 3, file_server.send_the_rest) as server:
         there = {**environment, "VGG_VIZ_FULL_WEIGHTS_URL": server.url}
-        with pytest.raises(WeightsUnavailable, match="broke off before all") as raised:
+        with pytest.raises(WeightsUnavailable, match="closed before all") as raised:
             fetch_full(there)
         assert str(models) not in str(raised.value)
-        kept = offer_full(there).kept_bytes
+        kept = offer_full(there).partial_bytes
         assert half - CHUNK_BYTES < kept <= half
         assert obtain(there).path == models / NOTOP_FILE
         assert find_full(there) is None
@@ -737,7 +735,7 @@ def test_the_next_attempt_goes_on_and_a_start_in_between_changes_nothing(
 def test_other_bytes_are_refused(environment, models, full_content):
     with (
         serve(full_content, file_server.send_other_bytes) as server,
-        pytest.raises(WeightsUnavailable, match="expected a file with the MD5"),
+        pytest.raises(WeightsUnavailable, match="expected a file with MD5"),
     ):
         fetch_full({**environment, "VGG_VIZ_FULL_WEIGHTS_URL": server.url})
     assert list(models.iterdir()) == []
@@ -760,8 +758,8 @@ def test_the_full_file_goes_to_the_first_folder_with_room(
     with_room(monkeypatch, {models: len(full_content) + more, tmp_path: 10**9})
     offered = offer_full(environment)
     assert offered.fits
-    words = {"keras": "the folder models in the one that", "temporary": "a folder of its own among"}
-    assert words[chosen] in offered.sentence
+    words = {"keras": "$KERAS_HOME/models", "temporary": "the server's temporary folder"}
+    assert words[chosen] in offered.description
     with serve(full_content) as server:
         found = fetch_full({**environment, "VGG_VIZ_FULL_WEIGHTS_URL": server.url})
     assert found.path.is_relative_to(tmp_path / chosen)
@@ -774,14 +772,14 @@ def test_where_no_folder_has_room_that_is_said_and_nothing_asked_for(
     with_room(monkeypatch, {models: 1_234_567, tmp_path: 2_000_000})
     offered = offer_full(environment)
     assert not offered.fits
-    assert offered.sentence == (
-        f"{FULL_FILE} (2 MB) goes to a folder of its own among the server's temporary files, where "
-        "only 2 MB are free, which is too little."
+    assert offered.description == (
+        f"{FULL_FILE} (2 MB) is stored in the server's temporary folder, where only 2 MB are free: "
+        "not enough."
     )
     with serve(full_content) as server, pytest.raises(WeightsUnavailable) as raised:
         fetch_full({**environment, "VGG_VIZ_FULL_WEIGHTS_URL": server.url})
     assert raised.value.attempts == tuple(
-        f"The server's disk has no room for {FULL_FILE}: 3 MB are needed, and {free} MB are free."
+        f"Could not store {FULL_FILE} on the server: it needs 3 MB, but only {free} MB are free."
         for free in (1, 2)
     )
     assert server.requests == []
@@ -790,15 +788,15 @@ def test_where_no_folder_has_room_that_is_said_and_nothing_asked_for(
 
 def test_what_is_offered_is_said_without_a_path(environment, models, monkeypatch, tmp_path):
     with_room(monkeypatch, {tmp_path: 12_345_678_901})
-    assert offer_full(environment).sentence == (
-        f"{FULL_FILE} (575 MB) goes to the folder models in the one that KERAS_HOME names on the "
-        "server, where 12,345 MB are free."
+    assert offer_full(environment).description == (
+        f"{FULL_FILE} (575 MB) is stored in the server's folder $KERAS_HOME/models, where "
+        "12,345 MB are free."
     )
     kept = models / f"vgg_viz-download-of-{FULL_FILE}"
     kept.mkdir()
     (kept / "partial").write_bytes(b"")
     os.truncate(kept / "partial", 300_000_000)
-    assert offer_full(environment).sentence.endswith(" 300 MB of it have come already.")
+    assert offer_full(environment).description.endswith(" 300 MB are there already.")
     with_room(monkeypatch, {tmp_path: 274_710_816})
     assert offer_full(environment).fits
     with_room(monkeypatch, {tmp_path: 274_710_815})
@@ -812,10 +810,10 @@ def test_a_folder_that_is_not_there_yet_has_the_room_of_its_disk(tmp_path):
 
 
 def test_without_any_folder_that_is_said(monkeypatch):
-    monkeypatch.setattr(keras_files, "_places", lambda environment: [])
+    monkeypatch.setattr(keras_files, "_destinations", lambda environment: [])
     offered = offer_full({})
     assert not offered.fits
-    assert offered.sentence.startswith("There is no folder on the server that ")
+    assert offered.description.startswith("Could not find a folder on the server ")
 
 
 # -- against others
@@ -836,16 +834,16 @@ def test_names_and_md5s_are_those_of_keras():
 @pytest.mark.parametrize(
     ("environment", "folder"),
     [
-        ({}, "the folder .keras/models in the home folder of the server's user"),
-        ({"KERAS_HOME": ""}, "the folder .keras/models in the home folder of the server's user"),
-        ({"KERAS_HOME": "/srv/x"}, "the folder models in the one that KERAS_HOME names on the"),
+        ({}, "the server's folder ~/.keras/models"),
+        ({"KERAS_HOME": ""}, "the server's folder ~/.keras/models"),
+        ({"KERAS_HOME": "/srv/x"}, "the server's folder $KERAS_HOME/models"),
     ],
 )
 def test_how_a_file_is_brought_by_hand_is_said_without_a_path(environment, folder):
-    words = NOTOP.by_hand(environment)
+    words = NOTOP.manual_instructions(environment)
     assert words.startswith(f"Put the file {NOTOP_FILE} (80 MB) into {folder}")
     assert "/srv" not in words
-    assert "(575 MB)" in FULL.by_hand(environment)
+    assert "(575 MB)" in FULL.manual_instructions(environment)
 
 
 def test_the_reference_weights_can_be_written_and_read(tmp_path):

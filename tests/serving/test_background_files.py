@@ -211,7 +211,9 @@ def test_a_download_that_fails_is_said_and_the_next_goes_on(
         loader.fetch()
         wait_for_the_end(loader)
         [sentence] = loader.failure()
-        assert sentence.startswith(f"{server.url} was tried 3 times, but the connection broke off")
+        assert sentence.startswith(
+            f"Could not download {server.url} (tried 3 times): the connection closed"
+        )
         assert isinstance(error(loader, convolutions), FullFileMissing)
         loader.fetch()
         wait_for_the_end(loader)

@@ -16,7 +16,7 @@ from vgg_viz.serving import background_files
 def taken_for_imagenets(path: Path) -> weights.StoredWeights:
     """The weights in a file, under ImageNet's name."""
     found = opened(path)
-    return weights.StoredWeights(found.path, weights.IMAGENET_LABEL, found.seal)
+    return weights.StoredWeights(found.path, weights.IMAGENET_LABEL, found.fingerprint)
 
 
 def take_for_the_full_file(md5: str, size: str) -> None:

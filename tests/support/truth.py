@@ -49,7 +49,7 @@ class Truth:
 
     def __init__(self):
         names = ("cat", "raccoon")
-        self.pictures = {name: images.load_picture(samples.sample_bytes(name)) for name in names}
+        self.pictures = {name: images.load_image(samples.sample_bytes(name)) for name in names}
         self.known = {}
 
     def maps(self, layer_name, picture="cat", network="imagenet", preprocessing="caffe"):

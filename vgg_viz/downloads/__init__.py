@@ -1,1 +1,1 @@
-"""Files from listed addresses: downloaded whole, checked, and found again."""
+"""Downloads: files from listed addresses, complete, checked by MD5, and resumed after a failure."""

@@ -1,11 +1,10 @@
-"""Files from listed addresses: whole and checked, or not there at all.
+"""Downloads from listed addresses, complete and checked by MD5, or not stored at all.
 
-pooch does the work (https://www.fatiando.org/pooch): it has the file sent and tries again, waiting
-1 s and then 1 s longer each time. What is added here is further addresses, taken in turns, the
-time-outs, the progress, an error that a visitor can read, the MD5, and that what has come of a file
-with a known one need not come again. Nothing stays of a download that was killed, except of a large
-one what the next goes on with: `temporary_directories`. pooch and requests are imported by the
-first download, so that importing this module costs nothing.
+pooch (https://www.fatiando.org/pooch) downloads the file, and retries after 1 s, 2 s and so on.
+This module adds alternative addresses, timeouts, progress, errors that a viewer can read, MD5
+checks and resumed downloads. A killed download leaves nothing behind but the partial file that the
+next one resumes: see `temporary_directories`. The first download imports pooch and requests, so
+importing this module is cheap.
 """
 
 import logging
@@ -26,11 +25,11 @@ from urllib.parse import urljoin, urlsplit
 
 from vgg_viz.downloads.temporary_directories import (
     PARTIAL,
-    forget,
-    gathered,
-    kept_workplace,
-    new_workplace,
-    remove_strays,
+    partial_size,
+    remove_leftovers,
+    remove_partial,
+    resumable_directory,
+    temporary_directory,
 )
 
 ProgressCallback = Callable[[int, int | None], None]
@@ -41,9 +40,9 @@ _log = logging.getLogger(__name__)
 
 
 class DownloadError(Exception):
-    """A file that could not be downloaded: a sentence for a visitor on each address.
+    """Raised when a file could not be downloaded; holds a sentence for each address.
 
-    They name no folder of the server's: that stands in the log.
+    The sentences are shown to viewers and name no folder on the server; the log does.
     """
 
     def __init__(self, *sentences: str) -> None:
@@ -52,11 +51,11 @@ class DownloadError(Exception):
 
 
 class StorageError(DownloadError):
-    """A folder that the file cannot be stored in; another folder may do."""
+    """Raised when a file cannot be stored in a folder; another folder may work."""
 
 
-class _RefusedError(ValueError):
-    """A file that is not taken; the message is the end of a sentence for a visitor."""
+class _RejectedError(ValueError):
+    """Raised when a response is rejected; the message ends a sentence for viewers."""
 
 
 def download(
@@ -71,32 +70,30 @@ def download(
     max_bytes: int | None = None,
     resumable_bytes: int | None = None,
 ) -> Path:
-    """Download a file to ``folder / file_name`` and return that path.
+    """Download a file to ``folder / file_name`` and return its path.
 
-    The folder is made if need be. A file that is already there under this name is kept, without
-    any request, if its MD5 agrees or none is given, and replaced otherwise: at once, so that nobody
-    who reads it meanwhile sees a part of it. Several processes may do this at the same time.
+    A file that exists is kept, without a request, if its MD5 matches or no MD5 is given. It is
+    replaced otherwise, in one step, so that no reader sees half a file. Several processes may
+    download the same file at the same time.
 
     Args:
-        urls: an http or https address, or several where the same file is to be had; each failure
-            leads to the next one, and in the end to the first again.
-        folder: where the file is to stand.
-        file_name: its name there.
-        md5: the expected MD5 as 32 hexadecimal digits; ``None`` takes any bytes, as long as all
-            of those that the server announced have come, and from this host.
-        on_progress: called with the bytes received and the bytes expected (``None`` if the server
-            does not say) as they grow; a try that has to begin anew starts again from 0.
-        timeout: seconds to wait for the connection, and for each further piece of data.
-        tries: how often to try each address, at most.
-        max_bytes: how large the file may be, to a quarter of a megabyte; any size if not given.
-        resumable_bytes: how large the file is, if it is so large, and its MD5 known, that what has
-            come of it is to be kept where this attempt fails or is killed: the next one goes on
-            from there. Nothing is asked for where the disk has no room for the rest. Of several
-            who want the file at the same time, one has it sent, and the others wait for it.
+        urls: An http or https address, or several addresses of the same file, tried in turn.
+        folder: Folder to store the file in; created if it does not exist.
+        file_name: Name of the stored file.
+        md5: Expected MD5, 32 hexadecimal digits. With ``None`` the content is not checked, but the
+            announced size must arrive, and redirects to other hosts are rejected.
+        on_progress: Called with the bytes received and the bytes expected (``None`` if unknown).
+            The count restarts at 0 if a try cannot resume.
+        timeout: Seconds to wait for the connection, and for each further piece of data.
+        tries: Maximum number of tries per address.
+        max_bytes: Maximum file size in bytes, enforced to within ``CHUNK_BYTES``.
+        resumable_bytes: Exact file size in bytes. If given with ``md5``, a failed download stays
+            on the disk and the next one resumes it. The free disk space is checked first, and only
+            one process at a time downloads the file while the others wait.
 
     Raises:
-        StorageError: the folder cannot be written to, or is full.
-        DownloadError: the file did not come, or not the expected one.
+        StorageError: The folder is not writable or the disk is full.
+        DownloadError: No address sent the expected file.
     """
     from requests.exceptions import RequestException
 
@@ -105,31 +102,32 @@ def download(
         addresses, on_progress, timeout, max_bytes or resumable_bytes, md5, resumable_bytes
     )
     try:
-        if not _is_there(folder / file_name, md5):
-            remove_strays(folder)
+        if not _exists(folder / file_name, md5):
+            remove_leftovers(folder)
             _fetch(folder, file_name, transfer, tries * len(addresses))
         if resumable_bytes:
-            forget(folder, file_name)  # where the file was brought by hand meanwhile
+            remove_partial(folder, file_name)  # if the file was added by hand
         return folder / file_name
     except (RequestException, ValueError) as error:
-        raise _told(DownloadError, transfer.sentences(), folder, error) from error
+        raise _logged(DownloadError, transfer.sentences(), folder, error) from error
     except OSError as error:
-        # Only the system's own words: others may name a file.
-        kind, what = (StorageError, "stored") if error.errno else (DownloadError, "fetched")
-        reason = error.strerror or "its log says why"
-        address = _without_secrets(transfer.address)
-        sentence = f"{address} could not be {what} by the server: {reason}."
-        raise _told(kind, [sentence], folder, error) from error
+        # Only the system's message is shown: others may name a folder on the server.
+        address, reason = _without_secrets(transfer.address), error.strerror
+        if error.errno:
+            sentence = f"Could not store {address} on the server: {reason}."
+            raise _logged(StorageError, [sentence], folder, error) from error
+        sentence = f"Could not download {address}: {reason or 'see the log of the server'}."
+        raise _logged(DownloadError, [sentence], folder, error) from error
 
 
 def private_folder() -> Path:
-    """Make, if need be, a folder of this user's own among the system's temporary files.
+    """Return this user's own folder below the system's temporary directory, creating it if needed.
 
-    Every user of the machine may make folders there. One that is not this user's, or that others
-    can write to, could hold anything, and is not taken.
+    Every user of the machine can create folders there. A folder of another user, or one that
+    others can write to, could hold anything and is rejected.
 
     Raises:
-        StorageError: there is no such folder to be had.
+        StorageError: The folder cannot be created, or is not private.
     """
     user = os.getuid() if hasattr(os, "getuid") else None
     try:
@@ -137,81 +135,82 @@ def private_folder() -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-        found = folder.lstat()
+        status = folder.lstat()
     except OSError as error:
-        reason = error.strerror or "there is no folder for them"
-        sentence = f"The server has no place for temporary files: {reason}."
-        raise _told(StorageError, [sentence], Path(), error) from error
-    writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if not stat.S_ISDIR(found.st_mode) or (user is not None and (found.st_uid != user or writable)):
+        reason = error.strerror or "there is no temporary directory"
+        sentence = f"Could not create a temporary folder on the server: {reason}."
+        raise _logged(StorageError, [sentence], Path(), error) from error
+    shared = bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+    if not stat.S_ISDIR(status.st_mode) or (user is not None and (status.st_uid != user or shared)):
         reason = f"expected a folder that only user {user} can write to"
-        sentence = "The server's folder for temporary files is not its own."
-        raise _told(StorageError, [sentence], folder, reason)
+        sentence = "Could not use the server's temporary folder: other users can write to it."
+        raise _logged(StorageError, [sentence], folder, reason)
     return folder
 
 
 def _fetch(folder: Path, file_name: str, transfer: "_Transfer", tries: int) -> None:
-    """Download in a workplace, and put the file in its place when it is whole."""
+    """Download to a temporary directory, then move the complete file to its folder."""
     import pooch
 
     pooch.get_logger().setLevel(logging.ERROR)
     folder.mkdir(parents=True, exist_ok=True)
-    with _workplace(folder, file_name, transfer) as workplace:
-        transfer.partial = workplace / PARTIAL
+    with _directory(folder, file_name, transfer) as directory:
+        transfer.partial = directory / PARTIAL
         if transfer.size:
-            if _is_there(folder / file_name, transfer.md5):
-                return  # by now: others have had it sent
-            _check_room(workplace, file_name, transfer.size)
-            transfer.tell(gathered(workplace))
+            if _exists(folder / file_name, transfer.md5):
+                return  # another process has downloaded it meanwhile
+            _check_free_space(directory, file_name, transfer.size)
+            transfer.report(partial_size(directory))
         store = pooch.create(
-            workplace,
+            directory,
             base_url="",
-            registry={file_name: None},  # the transfer compares the MD5 itself
+            registry={file_name: None},  # the transfer checks the MD5 itself
             urls={file_name: transfer.address},
             retry_if_failed=tries - 1,
         )
         Path(store.fetch(file_name, downloader=transfer)).replace(folder / file_name)
 
 
-def _workplace(folder: Path, file_name: str, transfer: "_Transfer") -> AbstractContextManager[Path]:
+def _directory(folder: Path, file_name: str, transfer: "_Transfer") -> AbstractContextManager[Path]:
     if transfer.size and transfer.md5:
-        return kept_workplace(folder, file_name, transfer.tell)
-    return new_workplace(folder)
+        return resumable_directory(folder, file_name, transfer.report)
+    return temporary_directory(folder)
 
 
-def _check_room(workplace: Path, file_name: str, size: int) -> None:
-    """See whether the rest of a file of that size has room on the disk."""
-    needed = size - gathered(workplace)
-    free = shutil.disk_usage(workplace).free
+def _check_free_space(directory: Path, file_name: str, size: int) -> None:
+    """Raise a StorageError if the disk has no room for the rest of a file of this size."""
+    needed = size - partial_size(directory)
+    free = shutil.disk_usage(directory).free
     if free < needed:
         sentence = (
-            f"The server's disk has no room for {file_name}: {math.ceil(needed / 1e6):,} MB are "
-            f"needed, and {math.floor(free / 1e6):,} MB are free."
+            f"Could not store {file_name} on the server: it needs {math.ceil(needed / 1e6):,} MB, "
+            f"but only {math.floor(free / 1e6):,} MB are free."
         )
-        raise _told(StorageError, [sentence], workplace.parent, "nothing was asked for")
+        raise _logged(StorageError, [sentence], directory.parent, "nothing was requested")
 
 
-def _is_there(path: Path, md5: str | None) -> bool:
+def _exists(path: Path, md5: str | None) -> bool:
     import pooch
 
     return path.exists() and (md5 is None or pooch.file_hash(str(path), alg="md5") == md5)
 
 
-def _told(
-    kind: type[DownloadError], sentences: Sequence[str], folder: Path, error: object
+def _logged(
+    kind: type[DownloadError], sentences: Sequence[str], folder: Path, details: object
 ) -> DownloadError:
-    """The error for a visitor, with all that the host should know in the log."""
-    told = kind(*sentences)
-    _log.warning("%s (%s: %s)", told, folder, error)
-    return told
+    """Return an error for viewers after logging it with its folder and details."""
+    error = kind(*sentences)
+    _log.warning("%s (%s: %s)", error, folder, details)
+    return error
 
 
 class _Transfer:
-    """One download as pooch wants it: its downloader and, at once, its progress bar.
+    """One download: the downloader and the progress bar that pooch calls.
 
-    ``address`` is that of the try going on, ``total`` the announced size in bytes, 0 if unknown,
-    and ``None`` before the server answers; ``partial`` is where the bytes are gathered, and
-    ``size`` how many they will be, where that is known before.
+    address: address of the current try.
+    total: announced size in bytes; 0 if unknown, ``None`` before the server responds.
+    partial: file that receives the bytes.
+    size: exact size of the file in bytes, if known before the download.
     """
 
     def __init__(
@@ -232,201 +231,207 @@ class _Transfer:
         self.partial = Path()
         self.received = self.start = 0
         self._announced: int | None = None
-        self._turns = cycle(addresses)
+        self._address_cycle = cycle(addresses)
         self._failures: dict[str, list[str]] = {}
         self._handled_by_caller = sys.exception()
 
     @property
     def total(self) -> int | None:
+        """Announced size of the file in bytes."""
         return self._announced and self.start + self._announced
 
     @total.setter
     def total(self, announced: int) -> None:
-        """Pooch tells how much this answer brings."""
+        """Set the size of the current response (called by pooch)."""
         self._announced = announced
 
     def __call__(self, url: str, output_file: str, store: Any) -> None:
-        """Write the file to ``output_file``, from the address whose turn it is."""
+        """Download the file from the next address to ``output_file`` (called by pooch)."""
         from requests.exceptions import RequestException
 
-        self.address = next(self._turns)
+        self.address = next(self._address_cycle)
         try:
-            # All of it may have come before whoever had it sent was killed.
-            if not self.size or gathered(self.partial.parent) != self.size:
+            # A process may have been killed after the last byte.
+            if not self.size or partial_size(self.partial.parent) != self.size:
                 self._receive(store)
-            self._check()
+            self._check_md5()
             self.partial.replace(output_file)
         except (RequestException, ValueError) as error:
             causes = tuple(_causes(error, self._handled_by_caller))
             self._failures.setdefault(self.address, []).append(_reason(error, causes, self))
             raise
         except OSError as error:
-            if error.errno:  # the disk is full, perhaps of this
+            if error.errno:  # the disk may be full of this very file
                 self.partial.unlink(missing_ok=True)
             raise
 
-    def tell(self, gathered: int) -> None:
-        """Tell how much has been gathered, here or by others, before anything is asked for."""
-        if self.on_progress and gathered:
-            self.on_progress(gathered, self.size)
+    def report(self, received: int) -> None:
+        """Report the bytes that this or another process has received so far."""
+        if self.on_progress and received:
+            self.on_progress(received, self.size)
 
     def sentences(self) -> list[str]:
-        """What was tried, an address each, and why it failed the last time."""
+        """Return a sentence for each address: the number of tries and the last failure."""
         sentences = []
         for address, reasons in self._failures.items():
             times = "once" if len(reasons) == 1 else f"{len(reasons)} times"
-            sentences.append(f"{_without_secrets(address)} was tried {times}, but {reasons[-1]}.")
+            failed = f"Could not download {_without_secrets(address)} (tried {times})"
+            sentences.append(f"{failed}: {reasons[-1]}.")
         return sentences
 
     def _receive(self, store: Any) -> None:
-        """Gather the bytes, from where the try before was cut off."""
+        """Download to the partial file, resuming the previous try if possible."""
         import pooch
 
         self._announced = None
         headers = {"Accept-Encoding": "identity"}
-        # pooch leaves a response open when a transfer fails: the hook hands it over to be closed.
+        # pooch leaves the response of a failed transfer open: the hook closes it.
         with self.partial.open("ab") as file, ExitStack() as responses:
-            goes_on = self.md5 and not (self.size and file.tell() > self.size)
-            self._begin_at(file, file.tell() if goes_on else 0)
+            resumes = self.md5 and not (self.size and file.tell() > self.size)
+            self._restart_at(file, file.tell() if resumes else 0)
             if self.start:
                 headers["Range"] = f"bytes={self.start}-"
 
-            def look_at(response: Any, **_: object) -> None:
+            def inspect(response: Any, **_: object) -> None:
                 responses.enter_context(response)
-                self._look_at(response, file)
+                self._inspect(response, file)
 
             fetch = pooch.HTTPDownloader(
                 progressbar=self,
                 chunk_size=CHUNK_BYTES,
                 timeout=self.timeout,
                 headers=headers,
-                hooks={"response": look_at},
+                hooks={"response": inspect},
             )
             fetch(self.address, file, store)
 
-    def _begin_at(self, file: BinaryIO, start: int) -> None:
-        """Keep what was gathered up to there, and expect what follows it."""
+    def _restart_at(self, file: BinaryIO, start: int) -> None:
+        """Truncate the partial file to ``start`` bytes and continue from there."""
         file.truncate(start)
         self.start = self.received = start
 
-    def _look_at(self, response: Any, file: BinaryIO) -> None:
-        """See whether an answer goes on where we are, and refuse one that leads to another host.
+    def _inspect(self, response: Any, file: BinaryIO) -> None:
+        """Restart the file if the response does not resume it.
 
-        The latter only where no MD5 says that the right file has come, from wherever.
+        Raises:
+            _RejectedError: Without an MD5, the response redirects to another host; or it is
+                shorter than what has been received already.
         """
         if response.is_redirect:
             target = urljoin(response.url, response.headers.get("Location", ""))
             moved = urlsplit(target).netloc != urlsplit(response.url).netloc
             if moved and not self.md5:
-                raise _RefusedError("its host sent us on to another one, which is not trusted")
-        elif response.status_code == 416:  # there is nothing from there on: it is another file
-            self._begin_at(file, 0)
+                raise _RejectedError("the host redirected to another host, which is not trusted")
+        elif response.status_code == 416:  # no bytes after this position: another file
+            self._restart_at(file, 0)
         elif response.ok and not _continues(response, self.start):
             size = int(response.headers.get("Content-Length") or self.start)
             if size < self.start:
-                raise _RefusedError(f"expected a file, got an answer of {size:,} bytes")
-            self._begin_at(file, 0)
+                raise _RejectedError(f"expected a file, got a response of {size:,} bytes")
+            self._restart_at(file, 0)
 
-    def _check(self) -> None:
-        """Let go of what has another MD5 than it should have: the next try begins anew."""
+    def _check_md5(self) -> None:
+        """Delete the partial file if its MD5 is wrong, so that the next try starts anew.
+
+        Raises:
+            _RejectedError: The MD5 is wrong.
+        """
         import pooch
 
         found = pooch.file_hash(str(self.partial), alg="md5")
         if self.md5 and found != self.md5:
             self.partial.unlink()
-            raise _RefusedError(
-                f"expected a file with the MD5 {self.md5}, got one with the MD5 {found}"
-            )
+            raise _RejectedError(f"expected a file with MD5 {self.md5}, got MD5 {found}")
 
     def update(self, size: int) -> None:
-        """Count ``size`` more bytes; pooch counts the last, smaller chunk as a whole one.
+        """Count ``size`` more bytes (called by pooch, which counts the last chunk as full).
 
         Raises:
-            _RefusedError: there are more than there may be.
+            _RejectedError: The file exceeds ``max_bytes``.
         """
         received = self.received + size
         self.received = min(received, self.total) if self.total else received
         if self.max_bytes and self.received >= self.max_bytes + CHUNK_BYTES:
-            most = f"{self.max_bytes / 2**20:.3g} MB"
-            raise _RefusedError(f"expected a file of at most {most}, got more")
+            limit = f"{self.max_bytes / 2**20:.3g} MB"
+            raise _RejectedError(f"expected a file of at most {limit}, got more")
         if self.on_progress:
             self.on_progress(self.received, self.total or None)
 
     def reset(self) -> None:
-        """Do nothing: pooch resets a bar at the end only to fill it, and it would jump back."""
+        """Do nothing: pooch resets its bar at the end only to fill it, which would jump back."""
 
     def close(self) -> None:
         """Do nothing: there is nothing to close."""
 
 
 def _continues(response: Any, start: int) -> bool:
-    """Whether an answer brings a file from that byte on."""
-    brought = response.headers.get("Content-Range", "")
-    return bool(response.status_code == 206) and str(brought).startswith(f"bytes {start}-")
+    """Return whether a response holds the file from byte ``start`` on."""
+    content_range = response.headers.get("Content-Range", "")
+    return bool(response.status_code == 206) and str(content_range).startswith(f"bytes {start}-")
 
 
 def _reason(error: Exception, causes: Sequence[BaseException], transfer: _Transfer) -> str:
-    """Why a download failed, as the end of a sentence."""
+    """Return the reason of a failed download, to end a sentence."""
     from requests import exceptions
 
-    if isinstance(error, _RefusedError):
+    if isinstance(error, _RejectedError):
         return str(error)
     if isinstance(error, exceptions.HTTPError) and error.response is not None:
-        answer = error.response
-        return f"expected a file, got the answer HTTP {answer.status_code} {answer.reason}"
+        response = error.response
+        return f"expected a file, got HTTP {response.status_code} {response.reason}"
     if isinstance(error, ValueError):
-        return "expected an http or https address with a host that answers in HTTP"
+        return "expected an http or https address of a server that speaks HTTP"
     if isinstance(error, exceptions.ProxyError):
-        return f"the server's proxy did not lead there ({_words(causes[-1])})"
+        return f"could not connect through the proxy ({_message(causes[-1])})"
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return "the name of its host was not found (is there a network?)"
+        return "could not find the host (is there a network connection?)"
     if isinstance(error, exceptions.SSLError):
-        return _distrust(causes)
+        return _tls_reason(causes)
     if isinstance(error, exceptions.ConnectTimeout):
-        return f"its host could not be reached within {transfer.timeout[0]:g} s"
+        return f"could not reach the host within {transfer.timeout[0]:g} s"
     if any(isinstance(cause, TimeoutError) for cause in causes):
-        return f"its host timed out: nothing came for {transfer.timeout[1]:g} s"
+        return f"the host sent nothing for {transfer.timeout[1]:g} s"
     if transfer.total is not None:
         expected = f"all {transfer.total:,} bytes" if transfer.total else "the whole file"
-        return f"the connection broke off before {expected} had come"
-    return f"its host could not be reached ({_words(causes[-1])})"
+        return f"the connection closed before {expected} arrived"
+    return f"could not reach the host ({_message(causes[-1])})"
 
 
-def _words(error: BaseException) -> str:
-    """What an error says, in the system's words if it is the system's."""
+def _message(error: BaseException) -> str:
+    """Return an error's message, without file names if it comes from the system."""
     return getattr(error, "strerror", None) or str(error)
 
 
-def _distrust(causes: Sequence[BaseException]) -> str:
-    """Why there was no encrypted connection, as the end of a sentence."""
+def _tls_reason(causes: Sequence[BaseException]) -> str:
+    """Return the reason of a failed encrypted connection, to end a sentence."""
     import ssl
 
     # OpenSSL, include/openssl/x509_vfy.h: X509_V_ERR_CERT_NOT_YET_VALID, ..._CERT_HAS_EXPIRED.
-    not_in_time = {9, 10}
+    outside_validity = {9, 10}
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            if cause.verify_code in not_in_time:
-                return "its host's certificate is not valid today (is the server's clock right?)"
-            return f"its host could not prove its name ({cause.verify_message})"
-    return "there was no encrypted connection to its host"
+            if cause.verify_code in outside_validity:
+                return "the host's certificate is not valid today (is the server's clock right?)"
+            return f"could not verify the host's certificate ({cause.verify_message})"
+    return "could not open an encrypted connection to the host"
 
 
 def _causes(error: BaseException | None, end: BaseException | None) -> Iterator[BaseException]:
-    """The error, what it was raised from, and so on down to the operating system's.
+    """Yield an error and its causes, down to the operating system's.
 
     ``end`` is an older error that was being handled when the download began.
     """
     while error is not None and error is not end:
         yield error
-        # Of an encrypted connection through a proxy, urllib3 only wraps what was wrong.
+        # For encrypted connections through a proxy, urllib3 wraps the cause as an argument.
         wrapped = next((part for part in error.args if isinstance(part, BaseException)), None)
         error = error.__cause__ or wrapped or error.__context__
 
 
 def _without_secrets(url: str) -> str:
-    """The address without a password or a signature: without user, query and fragment.
+    """Return an address without user, query and fragment, which may hold passwords or signatures.
 
-    Of what is no web address, as a path of the server's, only the last part.
+    Anything that is not a web address, such as a path on the server, is cut to its last part.
     """
     address = re.sub(r"//[^/]*@", "//", re.split(r"[?#]", url)[0])
     is_web = re.match(r"https?://", address, re.IGNORECASE)

@@ -1,7 +1,4 @@
-"""Files that Keras distributes: known by their MD5, found where Keras keeps them, or fetched there.
-
-Nothing heavy is imported with this module: pooch comes with the first download.
-"""
+"""Weights files that Keras distributes, identified by MD5: find them on the disk or fetch them."""
 
 import hashlib
 import logging
@@ -21,9 +18,9 @@ from vgg_viz.downloads.fetching import (
     download,
     private_folder,
 )
-from vgg_viz.downloads.temporary_directories import forget, kept_bytes
+from vgg_viz.downloads.temporary_directories import partial_bytes, remove_partial
 
-# Where Keras has its weights (keras/src/applications/vgg19.py), and where it had them first.
+# Current host of Keras' weights (keras/src/applications/vgg19.py), then the original one.
 ADDRESSES = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/",
     "https://github.com/fchollet/deep-learning-models/releases/download/v0.1/",
@@ -36,10 +33,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class KerasFile:
-    """A file that Keras distributes: its name, how to know it, and its size in bytes.
+    """A file that Keras distributes.
 
-    ``mirror`` is the environment variable in which a host names an address of its own for it, if
-    there is one, and ``folders`` are the addresses that it is below, if not those of the weights.
+    name: file name in Keras' cache folder.
+    md5: MD5 of its content.
+    size: size in bytes.
+    mirror: environment variable with an alternative address, if there is one.
+    folders: base URLs, if they differ from those of the weights.
     """
 
     name: str
@@ -49,13 +49,16 @@ class KerasFile:
     folders: tuple[str, ...] = ()
 
     def addresses(self, environment: Mapping[str, str]) -> tuple[str, ...]:
-        """Where it is to be had: from the host's own address alone, if there is one."""
-        own = environment.get(self.mirror)
-        return (own,) if own else tuple(f"{url}{self.name}" for url in self.folders or ADDRESSES)
+        """Return the addresses to download from: the mirror alone, if one is set."""
+        mirror = environment.get(self.mirror)
+        return (
+            (mirror,) if mirror else tuple(f"{url}{self.name}" for url in self.folders or ADDRESSES)
+        )
 
-    def by_hand(self, environment: Mapping[str, str]) -> str:
-        """How somebody brings it to the server who has it from elsewhere, in words."""
-        return f"Put the file {self.name} ({megabytes(self.size)} MB) into {_where(environment)}."
+    def manual_instructions(self, environment: Mapping[str, str]) -> str:
+        """Return a sentence on where to put the file by hand."""
+        size, folder = megabytes(self.size), _keras_folder(environment)
+        return f"Put the file {self.name} ({size} MB) into {folder}."
 
 
 # Names and MD5s as in keras/src/applications/vgg19.py.
@@ -75,9 +78,10 @@ KERAS_FILES = (NOTOP, FULL)
 
 
 class FileUnavailable(Exception):
-    """A file could not be had; ``attempts`` says in a sentence each what was tried and failed.
+    """Raised when a file could not be found or downloaded; ``attempts`` says why.
 
-    The sentences are for visitors: they name no folder of the server's. That stands in the log.
+    ``attempts`` holds a sentence for each attempt. Viewers see them, so they name no folder on the
+    server; the log does.
     """
 
     def __init__(self, attempts: Sequence[str]) -> None:
@@ -86,10 +90,10 @@ class FileUnavailable(Exception):
 
 
 @dataclass(frozen=True)
-class Seal:
-    """A file as it was: the MD5 of its contents, and what the system changes with these.
+class Fingerprint:
+    """MD5 and change stamp of a file.
 
-    ``stamp`` holds device, inode, size and the times of change: equal stamps, equal contents.
+    ``stamp`` holds device, inode, size and modification times: equal stamps mean equal contents.
     """
 
     md5: str
@@ -98,70 +102,70 @@ class Seal:
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A file of Keras on this disk, and what it was like when it was found."""
+    """A file on the disk and its fingerprint when it was found."""
 
     path: Path
-    seal: Seal
+    fingerprint: Fingerprint
 
 
 @dataclass(frozen=True)
-class Offer:
-    """What it would take to fetch a file, for whoever is to decide that.
+class DownloadOffer:
+    """Size and destination of a possible download, for the viewer to accept.
 
-    ``place`` says in words where it would go, empty if there is no such folder; ``free_bytes`` how
-    much room there is, and ``kept_bytes`` how much of the file an earlier attempt has left there.
+    destination: description of the folder; empty if there is none.
+    free_bytes: free disk space in the folder.
+    partial_bytes: bytes that an earlier download has left there.
     """
 
     file: KerasFile
-    place: str
+    destination: str
     free_bytes: int
-    kept_bytes: int
+    partial_bytes: int
 
     @property
     def fits(self) -> bool:
-        """Whether the disk has room for what is to come of it."""
-        return bool(self.place) and self.free_bytes >= self.file.size - self.kept_bytes
+        """Whether the disk has room for the rest of the file."""
+        return bool(self.destination) and self.free_bytes >= self.file.size - self.partial_bytes
 
     @property
-    def sentence(self) -> str:
-        """All of it, for a visitor; no folder of the server's is named."""
-        if not self.place:
-            return _nowhere(self.file)
-        free = f"{math.floor(self.free_bytes / 1e6):,} MB"
-        room = f"{free} are free" if self.fits else f"only {free} are free, which is too little"
-        words = f"{self.file.name} ({megabytes(self.file.size)} MB) goes to {self.place}, where"
-        kept = f" {megabytes(self.kept_bytes)} MB of it have come already." * bool(self.kept_bytes)
-        return f"{words} {room}.{kept}"
+    def description(self) -> str:
+        """File, destination and free space in one or two sentences, without a path."""
+        if not self.destination:
+            return _no_folder(self.file)
+        size, free = megabytes(self.file.size), f"{math.floor(self.free_bytes / 1e6):,}"
+        room = f"{free} MB are free" if self.fits else f"only {free} MB are free: not enough"
+        partial = f" {megabytes(self.partial_bytes)} MB are there already."
+        sentence = f"{self.file.name} ({size} MB) is stored in {self.destination}, where {room}."
+        return sentence + partial * bool(self.partial_bytes)
 
 
 def folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where files may be stored: the cache folder of Keras, then one of our own."""
-    return tuple(folder for folder, _ in _places(environment))
+    """Return the folders for downloads: Keras' cache folder, then a private temporary one."""
+    return tuple(folder for folder, _ in _destinations(environment))
 
 
-def find(files: Sequence[KerasFile], where: Sequence[Path]) -> FoundFile:
-    """The first of these files that is in the first of these folders; the MD5 says which it is.
-
-    One whose MD5 differs may be a download that was broken off.
+def find(files: Sequence[KerasFile], folders: Sequence[Path]) -> FoundFile:
+    """Return the first of the files with the right MD5 in the first of the folders that has one.
 
     Raises:
-        FileUnavailable: there is none; no attempts if there is nothing under their names either.
+        FileUnavailable: No folder holds one of the files. ``attempts`` is empty if there is no file
+            of these names; a file with another MD5 may be an incomplete download.
     """
     attempts = []
-    for folder, file in product(where, files):
+    for folder, file in product(folders, files):
         path = folder / file.name
         try:
-            seal = seal_of(path)
+            fingerprint = fingerprint_of(path)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            attempts.append(_noted(f"{file.name} could not be read: {error.strerror}.", path))
+            attempts.append(_logged(f"Could not read {file.name}: {error.strerror}.", path))
             continue
-        if seal.md5 == file.md5:
-            forget(folder, file.name)
-            return FoundFile(path, seal)
-        sentence = f"{file.name} was not taken: expected the MD5 {file.md5}, got {seal.md5}."
-        attempts.append(_noted(sentence, path))
+        if fingerprint.md5 == file.md5:
+            remove_partial(folder, file.name)
+            return FoundFile(path, fingerprint)
+        sentence = f"Could not use {file.name}: expected MD5 {file.md5}, got {fingerprint.md5}."
+        attempts.append(_logged(sentence, path))
     raise FileUnavailable(attempts)
 
 
@@ -172,16 +176,16 @@ def fetch(
     *,
     resumable: bool = False,
 ) -> FoundFile:
-    """A file of Keras, downloaded to the first folder that takes it.
+    """Download a file to the first folder that accepts it.
 
     Args:
-        file: which.
-        environment: the environment variables.
-        on_progress: called with the bytes received and the bytes expected.
-        resumable: whether what has come is kept if this fails, and room is looked for before.
+        file: The file to download.
+        environment: The environment variables.
+        on_progress: Called with the bytes received and the bytes expected.
+        resumable: Whether a failed download is kept and resumed; also checks the disk space first.
 
     Raises:
-        FileUnavailable: it did not come, or could be stored nowhere.
+        FileUnavailable: The download failed, or no folder accepts the file.
     """
     urls = file.addresses(environment)
     attempts: list[str] = []
@@ -202,73 +206,72 @@ def fetch(
         except DownloadError as error:
             attempts += error.sentences
             break
-    raise FileUnavailable(list(dict.fromkeys(attempts)) or [_nowhere(file)])
+    raise FileUnavailable(list(dict.fromkeys(attempts)) or [_no_folder(file)])
 
 
-def offer(file: KerasFile, environment: Mapping[str, str]) -> Offer:
-    """What it would take to fetch that file: into the first folder that has room for it.
-
-    If none has, the one with the most is told of.
-    """
+def offer_download(file: KerasFile, environment: Mapping[str, str]) -> DownloadOffer:
+    """Return an offer for the first folder with enough room, or for the one with the most room."""
     offers = [
-        Offer(file, words, free_bytes(folder), kept_bytes(folder, file.name))
-        for folder, words in _places(environment)
-    ] or [Offer(file, "", 0, 0)]
-    fitting = [candidate for candidate in offers if candidate.fits]
-    return fitting[0] if fitting else max(offers, key=lambda candidate: candidate.free_bytes)
+        DownloadOffer(file, description, free_bytes(folder), partial_bytes(folder, file.name))
+        for folder, description in _destinations(environment)
+    ] or [DownloadOffer(file, "", 0, 0)]
+    fitting = [offer for offer in offers if offer.fits]
+    return fitting[0] if fitting else max(offers, key=lambda offer: offer.free_bytes)
 
 
 def free_bytes(folder: Path) -> int:
-    """How much may be stored in a folder, which need not be there yet; 0 if it is not ours."""
-    there = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    """Return the free disk space for a folder that may not exist yet; 0 if it is not writable."""
+    existing = next((path for path in (folder, *folder.parents) if path.exists()), folder)
     try:
-        return shutil.disk_usage(there).free if os.access(there, os.W_OK | os.X_OK) else 0
+        return shutil.disk_usage(existing).free if os.access(existing, os.W_OK | os.X_OK) else 0
     except OSError:
         return 0
 
 
-def seal_of(path: Path) -> Seal:
-    """The file as it is now; all of it is read."""
+def fingerprint_of(path: Path) -> Fingerprint:
+    """Return the fingerprint of a file, reading all of it."""
     with path.open("rb") as file:
         stamp = stamp_of(os.fstat(file.fileno()))
         md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    return Seal(md5, stamp)
+    return Fingerprint(md5, stamp)
 
 
-def stamp_of(found: os.stat_result) -> tuple[int, ...]:
-    """What the system changes with a file's contents."""
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+def stamp_of(status: os.stat_result) -> tuple[int, ...]:
+    """Return the parts of a file's status that change with its content."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def megabytes(size: int) -> str:
-    """Bytes in whole millions."""
+    """Return a number of bytes in whole megabytes.
+
+    >>> megabytes(1_574_710_816)
+    '1,575'
+    """
     return f"{size / 1e6:,.0f}"
 
 
-def _places(environment: Mapping[str, str]) -> list[tuple[Path, str]]:
-    """The folders that files may be stored in, and what visitors are told of each."""
-    places = []
-    # In a container, a user may have no home.
+def _destinations(environment: Mapping[str, str]) -> list[tuple[Path, str]]:
+    """Return the folders for downloads, each with a description that reveals no path."""
+    destinations = []
+    # A container's user may have no home folder.
     with suppress(RuntimeError):
         keras = Path(environment.get(KERAS_VARIABLE) or "~/.keras").expanduser()
-        places.append((keras / "models", _where(environment)))
+        destinations.append((keras / "models", _keras_folder(environment)))
     with suppress(StorageError):
-        places.append((private_folder(), "a folder of its own among the server's temporary files"))
-    return places
+        destinations.append((private_folder(), "the server's temporary folder"))
+    return destinations
 
 
-def _where(environment: Mapping[str, str]) -> str:
-    """Which folder is Keras', in words."""
-    if environment.get(KERAS_VARIABLE):
-        return f"the folder models in the one that {KERAS_VARIABLE} names on the server"
-    return "the folder .keras/models in the home folder of the server's user"
+def _keras_folder(environment: Mapping[str, str]) -> str:
+    base = f"${KERAS_VARIABLE}" if environment.get(KERAS_VARIABLE) else "~/.keras"
+    return f"the server's folder {base}/models"
 
 
-def _nowhere(file: KerasFile) -> str:
-    return f"There is no folder on the server that {file.name} could be stored in."
+def _no_folder(file: KerasFile) -> str:
+    return f"Could not find a folder on the server to store {file.name} in."
 
 
-def _noted(sentence: str, path: Path) -> str:
-    """A sentence for visitors, once the log has it with the file's path."""
+def _logged(sentence: str, path: Path) -> str:
+    """Return a sentence for viewers after logging it with the file's path."""
     _log.warning("%s (%s)", sentence, path)
     return sentence

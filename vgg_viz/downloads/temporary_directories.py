@@ -1,8 +1,8 @@
-"""Where downloads are put together: folders of their own, beside where the files are to stand.
+"""Locked temporary directories for downloads, next to the target file.
 
-A workplace is locked as long as its process lives. The system takes the lock back with the
-process, so that whoever comes later knows, whatever clocks and process numbers say, which
-workplaces nobody is in: most are strays then, to be removed, and some are to be gone on with.
+A process holds the lock of its directory as long as it lives, and the operating system releases it
+when the process ends. An unlocked directory is therefore left over from a killed download: it is
+removed, or resumed if it holds a partial download. No clock or process number is needed.
 """
 
 import os
@@ -17,126 +17,124 @@ from typing import BinaryIO
 
 try:
     import fcntl
-except ImportError:  # Windows has no such locks: there, strays are left alone
+except ImportError:  # Windows has no flock; leftovers stay there
     fcntl = None  # type: ignore[assignment]
 
-WORKPLACE = "vgg_viz-download-"
-KEPT = f"{WORKPLACE}of-"  # before a file's name: mkdtemp puts no hyphens into those of the others
+PREFIX = "vgg_viz-download-"
+RESUMABLE_PREFIX = f"{PREFIX}of-"  # then the file's name; names by mkdtemp hold no hyphen
 LOCK = "lock"
 PARTIAL = "partial"
 
-LOOK_SECONDS = 0.2  # how often somebody who waits for another's download looks at it
+POLL_SECONDS = 0.2  # between two looks at another process's download
 
 
 @contextmanager
-def new_workplace(folder: Path) -> Iterator[Path]:
-    """A new folder in that folder for one download, locked meanwhile and removed at its end."""
-    workplace, lock = _claim(folder)
+def temporary_directory(folder: Path) -> Iterator[Path]:
+    """Create a locked directory in ``folder`` and remove it at the end."""
+    directory, lock = _create_locked(folder)
     try:
-        yield workplace
+        yield directory
     finally:
         lock.close()
-        shutil.rmtree(workplace, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager
-def kept_workplace(
+def resumable_directory(
     folder: Path, file_name: str, on_waiting: Callable[[int], None]
 ) -> Iterator[Path]:
-    """The folder in that folder where the file of that name is put together, by one at a time.
+    """Lock the directory for downloads of one file, waiting while another process holds it.
 
-    It stays, until the next who wants the file, if something has been gathered in it under the
-    name `PARTIAL` and is still there at the end; so it does if the process is killed. Where there
-    are no locks it is a new one, and removed at its end.
+    The directory stays if it holds a partial download at the end, or if the process is killed.
+    Without file locks it is an ordinary temporary directory.
 
     Args:
-        folder: where the file is to stand.
-        file_name: its name there.
-        on_waiting: called now and then, while another gathers it, with how many bytes there are.
+        folder: Folder of the target file.
+        file_name: Name of the target file.
+        on_waiting: Called repeatedly while another process downloads, with the bytes received.
     """
     if not _has_locks(folder):
-        with new_workplace(folder) as workplace:
-            yield workplace
+        with temporary_directory(folder) as directory:
+            yield directory
         return
-    workplace = folder / f"{KEPT}{file_name}"
-    with _claim_kept(workplace, on_waiting):
+    directory = folder / f"{RESUMABLE_PREFIX}{file_name}"
+    with _lock_resumable(directory, on_waiting):
         try:
-            _take_up(workplace)
-            yield workplace
+            _keep_partial_only(directory)
+            yield directory
         finally:
             with suppress(OSError):
-                if not gathered(workplace):
-                    _remove(workplace)
+                if not partial_size(directory):
+                    _remove(directory)
 
 
-def gathered(workplace: Path) -> int:
-    """How many bytes have been gathered in a workplace."""
+def partial_size(directory: Path) -> int:
+    """Return the size of a directory's partial download in bytes; 0 if there is none."""
     try:
-        return (workplace / PARTIAL).stat().st_size
+        return (directory / PARTIAL).stat().st_size
     except OSError:
         return 0
 
 
-def kept_bytes(folder: Path, file_name: str) -> int:
-    """How much of the file of that name need not come again."""
-    return gathered(folder / f"{KEPT}{file_name}")
+def partial_bytes(folder: Path, file_name: str) -> int:
+    """Return the bytes of ``folder / file_name`` that an earlier download has received."""
+    return partial_size(folder / f"{RESUMABLE_PREFIX}{file_name}")
 
 
-def remove_strays(folder: Path) -> None:
-    """Remove what downloads to that folder have left whose process was killed.
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary directories of killed downloads from ``folder``.
 
-    Not what the next download of the same file goes on with, and not what is locked, since
-    somebody is at it. What cannot be removed is left.
+    Partial downloads stay, and so do directories that are locked or cannot be removed.
     """
     with suppress(OSError):
-        for workplace in folder.glob(f"{WORKPLACE}*"):
+        for directory in folder.glob(f"{PREFIX}*"):
             with suppress(OSError):
-                if not (workplace.name.startswith(KEPT) and _holds_something(workplace)):
-                    _remove_if_free(workplace)
+                if not (directory.name.startswith(RESUMABLE_PREFIX) and _holds_data(directory)):
+                    _remove_if_unlocked(directory)
 
 
-def forget(folder: Path, file_name: str) -> None:
-    """Remove what has been kept of the file of that name, which is there by now."""
+def remove_partial(folder: Path, file_name: str) -> None:
+    """Remove the partial download of a file that is complete by now."""
     with suppress(OSError):
-        _remove_if_free(folder / f"{KEPT}{file_name}")
+        _remove_if_unlocked(folder / f"{RESUMABLE_PREFIX}{file_name}")
 
 
-def _remove_if_free(workplace: Path) -> None:
+def _remove_if_unlocked(directory: Path) -> None:
     if fcntl is None:
         return
-    with (workplace / LOCK).open("ab") as lock:
+    with (directory / LOCK).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if _is_at(lock, workplace):
-            _remove(workplace)
+        if _is_lock_of(lock, directory):
+            _remove(directory)
 
 
-def _remove(workplace: Path) -> None:
-    """Remove a workplace that this process has locked."""
-    if workplace.name.startswith(KEPT):
-        # Out of the way at once: somebody may make it anew before the last file is gone.
-        workplace = workplace.rename(workplace.with_name(f"{WORKPLACE}{secrets.token_hex(4)}"))
-    shutil.rmtree(workplace)
+def _remove(directory: Path) -> None:
+    """Remove a directory that this process has locked."""
+    if directory.name.startswith(RESUMABLE_PREFIX):
+        # Rename first: another process may create it again before its last file is gone.
+        directory = directory.rename(directory.with_name(f"{PREFIX}{secrets.token_hex(4)}"))
+    shutil.rmtree(directory)
 
 
-def _take_up(workplace: Path) -> None:
-    """Leave in a workplace what has been gathered, and nothing else of who was killed there.
+def _keep_partial_only(directory: Path) -> None:
+    """Remove everything but the lock and the partial download.
 
-    Who was killed when all had come may have left it under another name.
+    A process that was killed after the last byte may have left the download under another name.
     """
-    for left in workplace.iterdir():
-        if left.name not in (LOCK, PARTIAL):
-            if left.stat().st_size > gathered(workplace):
-                left.replace(workplace / PARTIAL)
+    for path in directory.iterdir():
+        if path.name not in (LOCK, PARTIAL):
+            if path.stat().st_size > partial_size(directory):
+                path.replace(directory / PARTIAL)
             else:
-                left.unlink()
+                path.unlink()
 
 
-def _holds_something(workplace: Path) -> bool:
-    return any(path.stat().st_size for path in workplace.iterdir())
+def _holds_data(directory: Path) -> bool:
+    return any(path.stat().st_size for path in directory.iterdir())
 
 
 def _has_locks(folder: Path) -> bool:
-    """Whether files in that folder can be locked."""
+    """Return whether the folder's file system supports locks."""
     if fcntl is None:
         return False
     try:
@@ -147,54 +145,54 @@ def _has_locks(folder: Path) -> bool:
     return True
 
 
-def _claim(folder: Path) -> tuple[Path, BinaryIO]:
-    """Make a workplace and lock it; return both."""
+def _create_locked(folder: Path) -> tuple[Path, BinaryIO]:
+    """Create a directory and return it with its lock."""
     while True:
-        workplace = Path(tempfile.mkdtemp(prefix=WORKPLACE, dir=folder))
+        directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
         try:
-            lock = _lock(workplace)
+            lock = _lock(directory)
         except OSError:
-            shutil.rmtree(workplace, ignore_errors=True)
+            shutil.rmtree(directory, ignore_errors=True)
             raise
         if lock:
-            return workplace, lock
+            return directory, lock
 
 
-def _claim_kept(workplace: Path, on_waiting: Callable[[int], None]) -> BinaryIO:
-    """Make a workplace, if need be, and lock it once nobody else has it."""
+def _lock_resumable(directory: Path, on_waiting: Callable[[int], None]) -> BinaryIO:
+    """Create the directory if necessary and wait for its lock."""
     while True:
-        # What is there may go at any moment, which `exist_ok` takes for something else being there.
+        # Not mkdir(exist_ok=True): it fails if another process removes the directory meanwhile.
         with suppress(FileExistsError):
-            workplace.mkdir(mode=0o700)
-        if lock := _lock(workplace):
+            directory.mkdir(mode=0o700)
+        if lock := _lock(directory):
             return lock
-        on_waiting(gathered(workplace))
-        sleep(LOOK_SECONDS)
+        on_waiting(partial_size(directory))
+        sleep(POLL_SECONDS)
 
 
-def _lock(workplace: Path) -> BinaryIO | None:
-    """Lock a workplace; None if another has it, or has removed it in the moment before."""
+def _lock(directory: Path) -> BinaryIO | None:
+    """Lock a directory; return ``None`` if another process has locked or just removed it."""
     try:
-        lock = (workplace / LOCK).open("ab")
+        lock = (directory / LOCK).open("ab")
     except FileNotFoundError:
         return None
     try:
         if fcntl is not None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        ours = _is_at(lock, workplace)
+        locked = _is_lock_of(lock, directory)
     except BlockingIOError:
-        ours = False
-    except OSError:  # a file system without locks, where nothing can be taken for a stray
-        ours = True
-    if ours:
+        locked = False
+    except OSError:  # a file system without locks, where nothing counts as left over
+        locked = True
+    if locked:
         return lock
     lock.close()
     return None
 
 
-def _is_at(lock: BinaryIO, workplace: Path) -> bool:
-    """Whether that is the lock of this workplace, and not of one that was there before."""
+def _is_lock_of(lock: BinaryIO, directory: Path) -> bool:
+    """Return whether the lock is this directory's, not that of a removed one of the same name."""
     try:
-        return os.path.samestat(os.fstat(lock.fileno()), (workplace / LOCK).stat())
+        return os.path.samestat(os.fstat(lock.fileno()), (directory / LOCK).stat())
     except FileNotFoundError:
         return False

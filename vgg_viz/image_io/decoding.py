@@ -23,7 +23,7 @@ from vgg_viz.image_io.limits import (
     MAX_READS,
     MAX_SIDE,
     PIXEL_LIMITS,
-    PictureError,
+    ImageFileError,
     cut_off,
     refusal,
     too_many_pixels,
@@ -90,7 +90,7 @@ def load(data: bytes) -> Stored:
     """The first frame of a photo file.
 
     Raises:
-        PictureError: the file is of another kind, costs too much, or too little of it is there.
+        ImageFileError: the file is of another kind, costs too much, or too little of it is there.
     """
     kind = file_formats.format_of(data)
     if kind is None:
@@ -291,7 +291,7 @@ def _pixels(
     rows = None
     try:
         image.load()
-    except (MemoryError, PictureError):
+    except (MemoryError, ImageFileError):
         raise
     except Exception as error:
         if kind in _ALL_OR_NOTHING:
@@ -326,7 +326,7 @@ def _as_far_as_it_goes(
     image.im = fill(image.mode, image.size, value)
     try:
         image.load()
-    except (MemoryError, PictureError):
+    except (MemoryError, ImageFileError):
         raise
     except Exception:
         image.tile = []  # So that Pillow takes it for loaded.
@@ -355,7 +355,7 @@ def _touched_rows(image: Image.Image, untouched: np.ndarray | np.uint8) -> np.nd
     return present
 
 
-def _too_little(kind: str, part: float) -> PictureError:
+def _too_little(kind: str, part: float) -> ImageFileError:
     name = file_formats.NAMES[kind]
     if part == 0:
         return cut_off(f"The {name} is cut off or damaged")
@@ -372,7 +372,7 @@ def _scale(width: int, height: int) -> int:
 
 
 def _check_size(width: int, height: int, kind: str) -> None:
-    """Raise a PictureError for a picture of too many pixels in all or along a side."""
+    """Raise a ImageFileError for a picture of too many pixels in all or along a side."""
     if width * height > PIXEL_LIMITS[kind]:
         raise too_many_pixels(width * height)
     if max(width, height) > MAX_SIDE:

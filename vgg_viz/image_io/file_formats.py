@@ -21,7 +21,7 @@ from vgg_viz.image_io.limits import (
     MAX_READS,
     MAX_SCANS,
     MAX_SEGMENTS,
-    PictureError,
+    ImageFileError,
     cut_off,
     refusal,
     too_many_pixels,
@@ -88,7 +88,7 @@ def format_of(data: bytes) -> str | None:
     return next((name for start, name in _STARTS.items() if data.startswith(start)), None)
 
 
-def other_kind(data: bytes) -> PictureError:
+def other_kind(data: bytes) -> ImageFileError:
     """The refusal of a file that is of none of the formats read here, by its name if known."""
     head = data[:32]
     if head[4:8] == b"ftyp":
@@ -106,7 +106,7 @@ def other_kind(data: bytes) -> PictureError:
     return refusal("The file is not a picture, or its beginning is damaged")
 
 
-def _media_kind(data: bytes) -> PictureError:
+def _media_kind(data: bytes) -> ImageFileError:
     """The refusal of a file in the container that HEIC, AVIF and videos share, by its brands."""
     brands = _brands(data)
     if b"crx " in brands:
@@ -139,8 +139,8 @@ def jpeg_plan(data: bytes) -> JpegPlan:
     """Walk over a JPEG's markers as libjpeg does, up to the end of its first picture.
 
     Raises:
-        PictureError: there are too many scans, segments or coefficients, or the frame is of a kind
-            that libjpeg cannot shrink while it decodes (lossless), or does not know.
+        ImageFileError: There are too many scans, segments or coefficients, or libjpeg does not
+            know the kind of frame or cannot decode it at a smaller scale (lossless).
     """
     frames: list[tuple[int, bytes]] = []
     scans = []

@@ -1,11 +1,11 @@
 """Any photo file -> RGB uint8 ``(224, 224, 3)``, the input of VGG19.
 
 Files come from strangers: only a few formats are tried, the size is looked at before anything is
-decoded, and whatever is wrong ends as a :class:`PictureError` with a sentence for the visitor.
+decoded, and whatever is wrong ends as a :class:`ImageFileError` with a sentence for the visitor.
 Decoding takes less than ``MAX_MEMORY``, whatever the file says and however many come at once.
 
 What a file cannot tell (which of its numbers is white, which of its channels to see, what stood in
-the part that is missing) is shown in the likeliest way, and said in :meth:`Photograph.notes`.
+the part that is missing) is shown in the likeliest way, and said in :meth:`DecodedImage.notes`.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from vgg_viz.image_io.input_image import Fit
 from vgg_viz.image_io.limits import (
     MAX_BYTES,
     MAX_PIXELS,
-    PictureError,
+    ImageFileError,
     cut_off,
     refusal,
     tenths,
@@ -36,14 +36,14 @@ from vgg_viz.model.architecture import VGG19
 
 __all__ = [
     "SIDE",
+    "DecodedImage",
     "Fit",
-    "Photograph",
-    "PictureError",
+    "ImageFileError",
     "decode",
     "digest",
     "fit",
-    "load_picture",
-    "read_picture",
+    "load_image",
+    "read_image",
     "thumbnail",
 ]
 
@@ -53,7 +53,7 @@ _decoding = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
-class Photograph:
+class DecodedImage:
     """A visitor's picture in every way that the page can show it.
 
     ``stretchable`` tells whether its values use a small part of what their type can hold: they are
@@ -73,11 +73,11 @@ class Photograph:
         return self._notes[as_stored and self.stretchable]
 
 
-def read_picture(data: bytes) -> Photograph:
+def read_image(data: bytes) -> DecodedImage:
     """A photo file's bytes as a photograph, decoded once for all the ways to show it.
 
     Raises:
-        PictureError: the bytes are no acceptable picture; see :func:`decode`.
+        ImageFileError: the bytes are no acceptable picture; see :func:`decode`.
     """
     with _refusing(data):
         stored = load(data)
@@ -89,14 +89,14 @@ def read_picture(data: bytes) -> Photograph:
             for how in get_args(Fit):
                 pixels[how, as_stored] = fit(image, how)
                 pixels[how, as_stored].flags.writeable = False
-        return Photograph(stored.stretchable, pixels, notes)
+        return DecodedImage(stored.stretchable, pixels, notes)
 
 
-def load_picture(data: bytes, how: Fit = "stretch", *, as_stored: bool = False) -> np.ndarray:
+def load_image(data: bytes, how: Fit = "stretch", *, as_stored: bool = False) -> np.ndarray:
     """A photo file's bytes as the network's input, uint8 ``(224, 224, 3)``.
 
     Raises:
-        PictureError: the bytes are no acceptable picture; see :func:`decode`.
+        ImageFileError: the bytes are no acceptable picture; see :func:`decode`.
     """
     return fit(decode(data, as_stored=as_stored), how)
 
@@ -109,7 +109,7 @@ def decode(data: bytes, *, as_stored: bool = False) -> Image.Image:
     width and height. Of one that is cut off, but has most of its rows, the rest is gray.
 
     Raises:
-        PictureError: the file is empty, too large, of another kind, cut off or damaged.
+        ImageFileError: the file is empty, too large, of another kind, cut off or damaged.
     """
     with _refusing(data):
         return upright_rgb(load(data), as_stored=as_stored)
@@ -120,7 +120,7 @@ def _refusing(data: bytes) -> Iterator[None]:
     """Decode one file at a time, so that many viewers need no more memory than one.
 
     Raises:
-        PictureError: whatever went wrong, as a sentence for the visitor.
+        ImageFileError: whatever went wrong, as a sentence for the visitor.
     """
     if not data:
         raise refusal("The file is empty")
@@ -129,7 +129,7 @@ def _refusing(data: bytes) -> Iterator[None]:
     try:
         with _decoding:
             yield
-    except PictureError:
+    except ImageFileError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         # Raised by Image.open itself, which then hands out no picture to read the size from.
@@ -174,7 +174,7 @@ def thumbnail(picture: Image.Image | bytes, side: int = 96) -> bytes:
     """The middle square of a picture (or of a photo file's bytes) as a small JPEG file.
 
     Raises:
-        PictureError: the bytes are no acceptable picture; see :func:`decode`.
+        ImageFileError: the bytes are no acceptable picture; see :func:`decode`.
     """
     image = decode(picture) if isinstance(picture, bytes) else picture
     small = ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)

@@ -19,7 +19,7 @@ Fit = Literal["stretch", "crop"]
 FITS: Mapping[Fit, Option] = by_name(Option("stretch", "Stretched"), Option("crop", "Cropped"))
 
 
-class Seen(Protocol):
+class NetworkInput(Protocol):
     """What a network needs of a picture: RGB uint8 (224, 224, 3), and their digest."""
 
     @property
@@ -32,7 +32,7 @@ class Seen(Protocol):
 
 
 @dataclass(frozen=True)
-class Picture:
+class InputImage:
     """A picture as the network sees it: RGB uint8 (224, 224, 3), and the same as PNG bytes.
 
     ``digest`` is that of the pixels, ``notes`` are what was made of them, ``stretchable`` says

@@ -53,21 +53,21 @@ WANTED = (
 ANOTHER = "please choose another JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF."
 
 
-class PictureError(ValueError):
+class ImageFileError(ValueError):
     """A file that cannot become a picture; the message is one sentence for the visitor."""
 
 
-def refusal(problem: str, advice: str = WANTED) -> PictureError:
+def refusal(problem: str, advice: str = WANTED) -> ImageFileError:
     """What is wrong with a file, and what to do."""
-    return PictureError(f"{problem}: {advice}")
+    return ImageFileError(f"{problem}: {advice}")
 
 
-def cut_off(problem: str = "The picture is cut off or damaged") -> PictureError:
+def cut_off(problem: str = "The picture is cut off or damaged") -> ImageFileError:
     """The refusal of a file of which too little is there."""
     return refusal(problem, "please send the file again, or choose another.")
 
 
-def too_many_pixels(pixels: int) -> PictureError:
+def too_many_pixels(pixels: int) -> ImageFileError:
     """The refusal of a picture with more pixels than its format may have."""
     return refusal(f"The picture has {tenths(pixels / 10**6)} megapixels")
 

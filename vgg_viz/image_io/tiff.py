@@ -22,7 +22,7 @@ from vgg_viz.image_io.limits import (
     MAX_SAMPLE_BYTES,
     MAX_TAG_VALUES,
     PIXEL_LIMITS,
-    PictureError,
+    ImageFileError,
     cut_off,
     refusal,
 )
@@ -87,7 +87,7 @@ class Directory:
         """Read the tags that matter here.
 
         Raises:
-            PictureError: they are not all there, or there is no end of them.
+            ImageFileError: they are not all there, or there is no end of them.
         """
         self.data = data
         self.order = "<" if data.startswith(b"II") else ">"
@@ -121,7 +121,7 @@ class Directory:
         return bytes(self.tags[PROFILE]) if PROFILE in self.tags else None
 
     def _check(self) -> None:
-        """Raise a PictureError for what cannot be read, or would cost too much."""
+        """Raise a ImageFileError for what cannot be read, or would cost too much."""
         if len(set(self.tags.get(BITS, (1,)))) != 1:
             raise rare("its channels differ in depth")
         if not 1 <= self.bits <= 64 or self.samples > MAX_CHANNELS:
@@ -160,7 +160,7 @@ class Directory:
         """The numbers of the file; ``decode`` makes a picture of a TIFF of gray bytes.
 
         Raises:
-            PictureError: the layout is of a rare kind, or there are too many numbers.
+            ImageFileError: the layout is of a rare kind, or there are too many numbers.
         """
         if self.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
             raise rare("its colors are not gray, RGB or CMYK")
@@ -251,7 +251,7 @@ class Directory:
                 levels[rows, :, place] = values[:, :, 0]
         return levels
 
-    def _too_many_numbers(self, channels: int) -> PictureError:
+    def _too_many_numbers(self, channels: int) -> ImageFileError:
         size = self.row_bytes(self.width, channels) * self.height
         return refusal(f"The TIFF holds {size / 10**6:,.0f} MB of numbers")
 
@@ -471,6 +471,6 @@ def _packed(tag: int, values: Sequence[int], order: str) -> tuple[int, int, byte
     return kind, len(values), struct.pack(f"{order}{len(values)}{letter}", *numbers)
 
 
-def rare(why: str) -> PictureError:
+def rare(why: str) -> ImageFileError:
     """The refusal of a layout that is not read here."""
     return refusal(f"The TIFF is of a kind that cannot be shown here ({why})", _ADVICE)

@@ -104,7 +104,7 @@ class StoredDense:
             WeightsError: it has none, or they are damaged.
         """
         self._weights = weights
-        self._stamp = weights.seal.stamp if weights.seal else None
+        self._stamp = weights.fingerprint.stamp if weights.fingerprint else None
         self._biases: dict[str, np.ndarray] = {}
         self._mapped: dict[str, np.ndarray | None] = {}
         with hdf5_layers(weights.path) as layers:

@@ -23,18 +23,18 @@ from vgg_viz.downloads.keras_files import (
     FULL,
     KERAS_FILES,
     NOTOP,
+    DownloadOffer,
     FileUnavailable,
+    Fingerprint,
     FoundFile,
-    Offer,
-    Seal,
     fetch,
     find,
+    fingerprint_of,
     folders,
-    offer,
-    seal_of,
+    offer_download,
     stamp_of,
 )
-from vgg_viz.downloads.temporary_directories import remove_strays
+from vgg_viz.downloads.temporary_directories import remove_leftovers
 from vgg_viz.model.architecture import (
     KERNEL_SIDE,
     VGG19,
@@ -113,20 +113,20 @@ class Weights(Protocol):
 class StoredWeights:
     """Weights in an HDF5 file; nothing of it is held in memory.
 
-    ``label`` is "ImageNet" only for the files that Keras distributes. ``seal`` is the file as it
-    was found: HDF5 does not notice other numbers in the place of the weights. ``passed_over`` says,
-    for visitors, why the file that the host has named was not taken, if there is one.
+    ``label`` is "ImageNet" only for the files that Keras distributes. ``fingerprint`` is the file
+    as it was found: HDF5 does not notice other numbers in the place of the weights. ``passed_over``
+    says, for visitors, why the file that the host has named was not taken, if there is one.
     """
 
     path: Path
     label: str
-    seal: Seal | None = field(default=None, compare=False, repr=False)
+    fingerprint: Fingerprint | None = field(default=None, compare=False, repr=False)
     passed_over: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def identity(self) -> Hashable:
         """The contents where they are known, else the place."""
-        return self.seal.md5 if self.seal else self.path
+        return self.fingerprint.md5 if self.fingerprint else self.path
 
     def read(self, layer_name: str) -> LayerWeights:
         """Read one conv layer from the file.
@@ -159,9 +159,9 @@ class StoredWeights:
             OSError: it is gone.
             WeightsError: it holds something else.
         """
-        if self.seal is None or stamp_of(self.path.stat()) == self.seal.stamp:
+        if self.fingerprint is None or stamp_of(self.path.stat()) == self.fingerprint.stamp:
             return
-        if seal_of(self.path).md5 != self.seal.md5:
+        if fingerprint_of(self.path).md5 != self.fingerprint.md5:
             raise WeightsError("expected the contents that it had when it was found, got others")
 
 
@@ -218,7 +218,7 @@ def obtain(
     """
     where = folders(environment)
     for folder in where:
-        remove_strays(folder)
+        remove_leftovers(folder)
     passed_over: tuple[str, ...] = ()
     if named := environment.get(PATH_VARIABLE):
         try:
@@ -270,9 +270,9 @@ def fetch_full(
         raise WeightsUnavailable(error.attempts) from error
 
 
-def offer_full(environment: Mapping[str, str] = os.environ) -> Offer:
+def offer_full(environment: Mapping[str, str] = os.environ) -> DownloadOffer:
     """What it would take to fetch Keras' file of the whole network, for who is to decide that."""
-    return offer(FULL, environment)
+    return offer_download(FULL, environment)
 
 
 def open_weights(path: Path) -> StoredWeights:
@@ -282,18 +282,18 @@ def open_weights(path: Path) -> StoredWeights:
         WeightsError: the file cannot be read, or is not a VGG19 weights file.
     """
     try:
-        seal = seal_of(path)
+        fingerprint = fingerprint_of(path)
     except OSError as error:
         raise WeightsError(
             f"expected a VGG19 weights file in {path.name}, got: {error.strerror}"
         ) from error
-    if any(seal.md5 == file.md5 for file in KERAS_FILES):
-        return StoredWeights(path, IMAGENET_LABEL, seal)
+    if any(fingerprint.md5 == file.md5 for file in KERAS_FILES):
+        return StoredWeights(path, IMAGENET_LABEL, fingerprint)
     with hdf5_layers(path) as layers:
         for layer in VGG19.conv_layers:
             for name, array in zip(("kernel", "bias"), arrays_of(layers, layer), strict=True):
                 check_finite(layer.name, name, array.astype(np.float32)[()])
-    return StoredWeights(path, FILE_LABEL + path.name, seal)
+    return StoredWeights(path, FILE_LABEL + path.name, fingerprint)
 
 
 def _named(path: Path) -> StoredWeights:
@@ -308,7 +308,7 @@ def _named(path: Path) -> StoredWeights:
 
 
 def _of_keras(found: FoundFile) -> StoredWeights:
-    return StoredWeights(found.path, IMAGENET_LABEL, found.seal)
+    return StoredWeights(found.path, IMAGENET_LABEL, found.fingerprint)
 
 
 def _conv_layer(name: str) -> ConvLayer:

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from vgg_viz.export.mosaic import enlarge, shrink
-from vgg_viz.image_io.input_image import Seen
+from vgg_viz.image_io.input_image import NetworkInput
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks, peaks
 from vgg_viz.interpretability.map_statistics import Profile, means, profile
 from vgg_viz.model.architecture import VGG19, ConvLayer
@@ -48,7 +48,7 @@ class ForwardPass:
 
     cache: Cache
     network: Network
-    picture: Seen
+    picture: NetworkInput
     preprocessing: Preprocessing = "caffe"
 
     def key(self, name: str) -> Hashable:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from vgg_viz.image_io.input_image import Seen
+from vgg_viz.image_io.input_image import NetworkInput
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.interpretability.map_statistics import Statistics
 from vgg_viz.model.dense_layers import DenseWeights, WatchedDense
@@ -103,17 +103,17 @@ class Results:
         return self.cached(key, lambda: filter_colors(self._filters(weights, layer_name)))
 
     def forward_pass(
-        self, network: Network, picture: Seen, preprocessing: Preprocessing = "caffe"
+        self, network: Network, picture: NetworkInput, preprocessing: Preprocessing = "caffe"
     ) -> ForwardPass:
         """Return the forward pass of a picture; its methods run while holding the network lock."""
         return ForwardPass(self.shared.values, network, picture, preprocessing)
 
-    def overview(self, network: Network, picture: Seen) -> Overview:
+    def overview(self, network: Network, picture: NetworkInput) -> Overview:
         """Return the most active maps and the statistics of every conv layer."""
         forward = self.forward_pass(network, picture)
         return self.cached(forward.key("overview"), forward.overview, network=True)
 
-    def peaks(self, network: Network, picture: Seen) -> tuple[Peaks, ...]:
+    def peaks(self, network: Network, picture: NetworkInput) -> tuple[Peaks, ...]:
         """Return the positions of the largest values of all channels, one entry per conv layer.
 
         Meant for one of many pictures: between two of them, all other waiting runs go first.

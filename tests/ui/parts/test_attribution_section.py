@@ -20,7 +20,7 @@ from tests.support.pages import (
 )
 from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn
-from vgg_viz.image_io.input_image import Picture
+from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
@@ -174,7 +174,7 @@ def test_the_export_has_the_very_array_that_its_script_makes(
 ):
     """`array_of` is what scripts are held against in tests/export/test_scripts.py."""
     layer = VGG19.conv_layer("block2_conv1")
-    picture = Picture("Cat", "", photograph, b"", "cat", "crop")
+    picture = InputImage("Cat", "", photograph, b"", "cat", "crop")
     maps = LayerMaps(Results(Shared(limit=None)), biased_network, picture, layer, preprocessing)
     traced = ValueAttribution(maps, AttributionSpec(layer, 5, 0, 111, back_to, method))
     run, (name, (array, _)) = traced.script_run(), next(iter(traced.grid().arrays().items()))

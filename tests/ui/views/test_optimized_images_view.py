@@ -67,7 +67,7 @@ def known_peaks(layer):
 
 
 def pixels_of(name):
-    return images.load_picture(samples.sample_bytes(name))
+    return images.load_image(samples.sample_bytes(name))
 
 
 def bright(channel, step):

@@ -10,7 +10,7 @@ from tests.support.pages import choose, open_page, payloads, texts, unpacked
 from tests.support.truth import LAYER, NEVER_ACTIVE
 from vgg_viz import samples
 from vgg_viz.image_io import images
-from vgg_viz.image_io.input_image import Picture
+from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import available_images, patch_grids
 from vgg_viz.ui.state import component_values
@@ -29,7 +29,7 @@ def two_images(monkeypatch):
 
 
 def pixels_of(name):
-    return images.load_picture(samples.sample_bytes(name))
+    return images.load_image(samples.sample_bytes(name))
 
 
 def crop(pixels, row, column):
@@ -118,8 +118,8 @@ def test_click_on_a_patch_goes_to_its_position_in_its_image(monkeypatch):
     monkeypatch.setattr(state, "change", changes.append)
     spots = [patch_grids.Spot(1, 5.0, 3, 4), patch_grids.Spot(0, 4.0, 0, 55)]
     images = [
-        available_images.AvailableImage("cat", "Cat", "a", Picture),
-        available_images.AvailableImage("coffee", "", "b", Picture),
+        available_images.AvailableImage("cat", "Cat", "a", InputImage),
+        available_images.AvailableImage("coffee", "", "b", InputImage),
     ]
     for sent in (1, 2, None):
         monkeypatch.setattr(component_values, "number", lambda _, most, sent=sent: sent)

@@ -144,7 +144,7 @@ def test_the_files_of_what_changes_are_both_or_their_difference(shown_as, offere
     arrays, about = arrays_of(export)
     later = shared().loaders["imagenet"].network().result()
     source, wanted = VGG19.conv_layer(LAYER.name), VGG19.conv_layer("block3_conv2")
-    maps = later.feature_maps(images.load_picture(samples.sample_bytes("cat")), source.name)
+    maps = later.feature_maps(images.load_image(samples.sample_bytes("cat")), source.name)
     sides = [
         outcome(later_maps(later, source, ablated(maps, numbers), wanted))[0]
         for numbers in ([], [5, 12])

@@ -128,7 +128,7 @@ def test_a_session_holds_its_pictures_and_none_of_their_files():
 @pytest.mark.parametrize("fit", FITS)
 def test_what_is_kept_is_what_the_network_would_have_seen(fit):
     data = noise(7, 300)
-    expected = images.read_picture(data)
+    expected = images.read_image(data)
     picture = own_pictures.compressed("x.png", data).open(fit)
     np.testing.assert_array_equal(picture.pixels, expected.pixels(fit))
     assert picture.digest == images.digest(expected.pixels(fit))

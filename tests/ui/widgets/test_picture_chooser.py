@@ -80,7 +80,7 @@ def test_without_a_network_the_robin_is_a_plain_message_and_is_tried_once_a_choi
 
     def no_network(*_, **__):
         tries.append(1)
-        raise DownloadError("The picture was tried 3 times, but there is no network.")
+        raise DownloadError("Could not download the picture (tried 3 times): there is no network.")
 
     monkeypatch.setattr(picture_chooser, "download", no_network)
     page = open_page(view="Feature maps", picture="Robin")

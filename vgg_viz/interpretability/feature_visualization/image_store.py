@@ -20,7 +20,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from vgg_viz.downloads.keras_files import folders
-from vgg_viz.downloads.temporary_directories import new_workplace, remove_strays
+from vgg_viz.downloads.temporary_directories import remove_leftovers, temporary_directory
 from vgg_viz.interpretability.feature_visualization.optimization import VERSION, OptimizedImage
 from vgg_viz.interpretability.feature_visualization.parametrizations import Parametrization
 from vgg_viz.model.architecture import VGG19
@@ -100,7 +100,7 @@ class ImageStore:
                 the disk is full.
         """
         self.prepare()
-        with new_workplace(self.folder) as workplace:
+        with temporary_directory(self.folder) as workplace:
             for channel, made in pictures.items():
                 path = self._path(series, channel)
                 whole = workplace / path.name
@@ -116,8 +116,8 @@ class ImageStore:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._tidied:
-            remove_strays(self.folder)
-            with new_workplace(self.folder):
+            remove_leftovers(self.folder)
+            with temporary_directory(self.folder):
                 self._tidied = True
 
     def _path(self, series: Series, channel: int) -> Path:
@@ -167,7 +167,11 @@ def store_of(weights: Weights, environment: Mapping[str, str] = os.environ) -> I
     at the next start as well.
     """
     if isinstance(weights, StoredWeights):
-        return ImageStore(weights.path.parent / FOLDER, weights.identity) if weights.seal else None
+        return (
+            ImageStore(weights.path.parent / FOLDER, weights.identity)
+            if weights.fingerprint
+            else None
+        )
     # Not what is derived from it, with other numbers perhaps.
     if type(weights) is not UntrainedWeights:
         return None

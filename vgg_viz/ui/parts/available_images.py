@@ -9,8 +9,8 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.downloads.fetching import DownloadError
-from vgg_viz.image_io.images import PictureError
-from vgg_viz.image_io.input_image import Fit, Picture
+from vgg_viz.image_io.images import ImageFileError
+from vgg_viz.image_io.input_image import Fit, InputImage
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.links import OWN, ROBIN, Value
 from vgg_viz.model.network import Network
@@ -36,7 +36,7 @@ class AvailableImage:
     choice: str
     title: str
     digest: str
-    open: Callable[[], Picture]
+    open: Callable[[], InputImage]
     stored: StoredPicture | None = None
 
     @property
@@ -82,7 +82,7 @@ def robin(options: PictureOptions) -> Iterator[AvailableImage]:
         return
     try:
         picture = open_file(file, options)
-    except (PictureError, DownloadError):
+    except (ImageFileError, DownloadError):
         return  # the error is shown when the robin is chosen
     yield AvailableImage(ROBIN, file.title, picture.digest, partial(open_file, file, options))
 

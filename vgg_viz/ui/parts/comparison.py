@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.appearance import COLOR_MAPS
-from vgg_viz.image_io.input_image import Picture
+from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.links import Comparison
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
@@ -57,12 +57,12 @@ class ComparisonSpec:
     """
 
     kind: Comparison
-    picture: Picture | None
+    picture: InputImage | None
     shown_as: str
     appearance: Appearance
 
 
-def choose(chosen: Picture) -> ComparisonSpec | None:
+def choose(chosen: InputImage) -> ComparisonSpec | None:
     """Show the controls of a comparison of feature maps; return None if there is none."""
     compared = choose_other(chosen)
     if compared is None:
@@ -72,7 +72,7 @@ def choose(chosen: Picture) -> ComparisonSpec | None:
     return replace(compared, shown_as=shown_as, appearance=Appearance(scale, color_map))
 
 
-def choose_other(chosen: Picture) -> ComparisonSpec | None:
+def choose_other(chosen: InputImage) -> ComparisonSpec | None:
     """Show the choice of the other side; return None if there is no comparison."""
     kind = controls.comparison()
     if kind == "none":

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from vgg_viz.export.scripts import MapsRun, ScriptNetwork, WeightsFile
-from vgg_viz.image_io.input_image import Picture
+from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.map_orders import ORDERS
 from vgg_viz.interpretability.map_statistics import Statistics, statistics
 from vgg_viz.model.architecture import ConvLayer
@@ -27,7 +27,7 @@ class LayerMaps:
 
     results: Results
     network: Network
-    picture: Picture
+    picture: InputImage
     layer: ConvLayer
     preprocessing: Preprocessing = "caffe"
 

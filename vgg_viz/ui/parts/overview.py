@@ -5,7 +5,7 @@ from functools import partial
 
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.image_io.input_image import Picture
+from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.serving.forward_pass import STRIP, STRIP_SIDE
@@ -16,7 +16,7 @@ from vgg_viz.ui.widgets import grid, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 
 
-def show(notice: DeltaGenerator, chosen: Picture, choice: NetworkChoice) -> None:
+def show(notice: DeltaGenerator, chosen: InputImage, choice: NetworkChoice) -> None:
     """Show the most active maps of every conv layer, a column per layer."""
     found = results()
     network = load_network(choice, notice)

@@ -7,7 +7,7 @@ import streamlit as st
 from vgg_viz.export.mosaic import png
 from vgg_viz.export.number_format import figure
 from vgg_viz.image_io.images import digest
-from vgg_viz.image_io.input_image import Picture
+from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.decomposition import receptive_fields
 from vgg_viz.interpretability.feature_visualization.optimization import pasted
 from vgg_viz.serving.optimization_worker import OptimizationSpec, Snapshot
@@ -71,11 +71,11 @@ def choose_position(maps: LayerMaps) -> Position:
     return chosen.position if chosen and chosen.position else (height // 2, width // 2)
 
 
-def with_made(maps: LayerMaps, made: Snapshot, position: Position) -> Picture:
+def with_made(maps: LayerMaps, made: Snapshot, position: Position) -> InputImage:
     """The photograph with the made picture in it."""
     pixels = pasted(maps.picture.pixels, made.pixels, maps.layer, *position)
     photograph = maps.picture
-    return Picture(
+    return InputImage(
         f"{photograph.title} with a made picture",
         f"{photograph.alt}; on it the made picture",
         pixels,

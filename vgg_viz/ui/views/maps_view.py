@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.image_io.input_image import Picture
+from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
 from vgg_viz.model.architecture import ConvLayer, format_shape
 from vgg_viz.model.network import Network
@@ -92,7 +92,7 @@ def show_maps(
         decomposition_section.show(value)
 
 
-def show_photograph(chosen: Picture) -> None:
+def show_photograph(chosen: InputImage) -> None:
     """Show the image above the maps, on screens too narrow to show it beside them."""
     with st.container(key="maps-photo", horizontal=True, vertical_alignment="center"):
         # CSS shrinks it: Streamlit would decode, resize and encode it in every run.

@@ -86,7 +86,7 @@ def offer() -> None:
         if mode.in_lecture():
             return
         offered = offer_full()
-        st.text(offered.sentence)
+        st.text(offered.description)
         for sentence in loader.failure():
             # As text: addresses must not be read as Markdown.
             st.text(sentence)

@@ -87,7 +87,10 @@ def explain(notice: DeltaGenerator, attempts: Sequence[str], failed: Loader) -> 
         with st.expander("What was tried"):
             show_attempts(attempts)
         with st.expander("How to bring the file by hand"):
-            st.markdown(NOTOP.by_hand(os.environ) + " Then press **Retry**. It is to be had from:")
+            st.markdown(
+                NOTOP.manual_instructions(os.environ)
+                + " Then press **Retry**. It is to be had from:"
+            )
             for address in NOTOP.addresses({}):
                 st.markdown(address)
         st.button("Retry", icon=":material/refresh:", key="retry", on_click=failed.retry)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import streamlit as st
 
-from vgg_viz.image_io.input_image import FITS, Fit, Picture
+from vgg_viz.image_io.input_image import FITS, Fit, InputImage
 from vgg_viz.image_io.limits import MAX_MEGABYTES
 from vgg_viz.ui.widgets import picture_chooser, uploads
 from vgg_viz.ui.widgets.picture_chooser import UPLOADED, OwnPicture, PictureOptions
@@ -51,13 +51,13 @@ class StoredPicture:
         """How many bytes it takes."""
         return sum(map(len, self.files.values()))
 
-    def open(self, fit: Fit) -> Picture:
+    def open(self, fit: Fit) -> InputImage:
         """The picture at its full size."""
         from vgg_viz.export.mosaic import png
 
         pixels = unpacked(self.files[fit])
         title, digest = self.title, self.digests[fit]
-        return Picture(title, title, pixels, png(pixels), digest, fit, self.notes)
+        return InputImage(title, title, pixels, png(pixels), digest, fit, self.notes)
 
     def as_own(self) -> OwnPicture:
         """The same as the visitor's one picture."""
@@ -108,7 +108,7 @@ def add(given: Sequence[File]) -> None:
     A run that ends on the way, since the visitor has gone on, has kept what it came to: the next
     one goes on from there.
     """
-    from vgg_viz.image_io.images import PictureError
+    from vgg_viz.image_io.images import ImageFileError
 
     seen: dict[str, str] = st.session_state.setdefault(SEEN, {})  # what became of each file
     slot = st.empty()
@@ -118,7 +118,7 @@ def add(given: Sequence[File]) -> None:
             continue
         try:
             seen[file.file_id] = keep(compressed(file.name, file.getvalue())) if room() else "left"
-        except PictureError:
+        except ImageFileError:
             seen[file.file_id] = "broken"
     slot.empty()
     st.session_state[PROBLEM] = problem(given, [seen[file.file_id] for file in given])
@@ -182,11 +182,11 @@ def compressed(name: str, data: bytes) -> StoredPicture:
     """A photo file's bytes, decoded once, as they are kept.
 
     Raises:
-        PictureError: they are not a picture that is accepted.
+        ImageFileError: they are not a picture that is accepted.
     """
-    from vgg_viz.image_io.images import read_picture
+    from vgg_viz.image_io.images import read_image
 
-    photograph, title = read_picture(data), title_of(name)
+    photograph, title = read_image(data), title_of(name)
     looks = [PictureOptions(fit, as_stored=False) for fit in FITS]
     return small_of(
         title,
@@ -194,7 +194,7 @@ def compressed(name: str, data: bytes) -> StoredPicture:
     )
 
 
-def small_of(title: str, pictures: Mapping[Fit, Picture]) -> StoredPicture:
+def small_of(title: str, pictures: Mapping[Fit, InputImage]) -> StoredPicture:
     """A picture, in both fits, as it is kept."""
     return StoredPicture(
         title,

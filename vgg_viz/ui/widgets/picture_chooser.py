@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import streamlit as st
 
 from vgg_viz.downloads.fetching import DownloadError, download, private_folder
-from vgg_viz.image_io.input_image import FITS, Fit, Picture
+from vgg_viz.image_io.input_image import FITS, Fit, InputImage
 from vgg_viz.image_io.limits import MAX_BYTES, MAX_MEGABYTES
 from vgg_viz.links import FIELDS, OWN, PICTURES, ROBIN, SOURCES
 from vgg_viz.option import labels
@@ -31,7 +31,7 @@ from vgg_viz.ui.widgets.text_blocks import escape
 if TYPE_CHECKING:
     import numpy as np
 
-    from vgg_viz.image_io.images import Photograph
+    from vgg_viz.image_io.images import DecodedImage
 
 DECODED_BYTES = 301_056  # pixels, and as many again for a PNG that cannot be packed
 # Kinds of file listed one by one, not "image/*", with which iPhones send HEIC as it is: a JPEG is
@@ -76,7 +76,7 @@ class PictureFile:
 class OwnPicture:
     """A picture that a visitor gave, kept as long as they stay: small, and none of its file."""
 
-    def __init__(self, title: str, made: Mapping[PictureOptions, Picture]) -> None:
+    def __init__(self, title: str, made: Mapping[PictureOptions, InputImage]) -> None:
         """Keep the picture with each of these looks, both fits among them."""
         self.title, self._made = title, made
         self.stretchable = any(look.as_stored for look in made)
@@ -87,20 +87,20 @@ class OwnPicture:
         """Decode a file's bytes, once for all looks.
 
         Raises:
-            PictureError: they are not a picture that is accepted.
+            ImageFileError: they are not a picture that is accepted.
         """
-        from vgg_viz.image_io.images import read_picture
+        from vgg_viz.image_io.images import read_image
 
-        photograph = read_picture(data)
+        photograph = read_image(data)
         looks = [PictureOptions(*look) for look in product(FITS, {False, photograph.stretchable})]
         return cls(title, {look: picture_of(photograph, title, title, look) for look in looks})
 
-    def open(self, look: PictureOptions) -> Picture:
+    def open(self, look: PictureOptions) -> InputImage:
         """The picture with that look."""
         return self._made[PictureOptions(look.fit, look.as_stored and self.stretchable)]
 
 
-def choose_other(beside: Picture) -> Picture:
+def choose_other(beside: InputImage) -> InputImage:
     """Show the choice of a second picture, to compare with the one ``beside``, and return it."""
     choice = controls.one_of_many("The other picture", "other", PICTURES)
     if choice == OWN:
@@ -111,7 +111,7 @@ def choose_other(beside: Picture) -> Picture:
     return other
 
 
-def choose() -> Picture:
+def choose() -> InputImage:
     """Show the sidebar's picture controls and return the picture chosen.
 
     Where the chosen one cannot be had, the controls say why and the last good one is returned.
@@ -150,18 +150,18 @@ def choose_as_stored() -> None:
     st.toggle("As stored", help=STORED_HELP, **state.bind("stored"))
 
 
-def current() -> Picture:
+def current() -> InputImage:
     """The picture that the page shows, as its controls found it last."""
     first = partial(open_file, default_file("picture"))
     return fall_back(st.session_state.get("last_good_picture", first), options(), "picture")
 
 
-def load(choice: str, wanted: PictureOptions, key: str) -> Picture:
+def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
     """The chosen picture; on failure say why and keep to the last one that was right.
 
     ``key`` is that of the control with the choice.
     """
-    from vgg_viz.image_io.images import PictureError
+    from vgg_viz.image_io.images import ImageFileError
 
     remembered = f"last_good_{key}"
     last_good = st.session_state.get(remembered, partial(open_file, default_file(key)))
@@ -170,7 +170,7 @@ def load(choice: str, wanted: PictureOptions, key: str) -> Picture:
     try:
         opened = opener(choice, key)
         picture = opened(wanted) if opened else last_good(wanted)
-    except (PictureError, DownloadError) as error:
+    except (ImageFileError, DownloadError) as error:
         st.error(escape(str(error)), icon=":material/broken_image:")
         if choice == ROBIN:
             give_robin_up(key, error)
@@ -182,7 +182,7 @@ def load(choice: str, wanted: PictureOptions, key: str) -> Picture:
     return picture
 
 
-def opener(choice: str, key: str) -> Callable[[PictureOptions], Picture] | None:
+def opener(choice: str, key: str) -> Callable[[PictureOptions], InputImage] | None:
     """What opens the chosen picture; None where the visitor has given none of their own yet.
 
     Raises:
@@ -195,14 +195,14 @@ def opener(choice: str, key: str) -> Callable[[PictureOptions], Picture] | None:
 
 
 def fall_back(
-    last_good: Callable[[PictureOptions], Picture], wanted: PictureOptions, key: str
-) -> Picture:
+    last_good: Callable[[PictureOptions], InputImage], wanted: PictureOptions, key: str
+) -> InputImage:
     """The last picture that was right, or where that is gone as well, the first sample."""
-    from vgg_viz.image_io.images import PictureError
+    from vgg_viz.image_io.images import ImageFileError
 
     try:
         return last_good(wanted)
-    except (PictureError, DownloadError):
+    except (ImageFileError, DownloadError):
         return open_file(default_file(key), wanted)
 
 
@@ -266,7 +266,7 @@ def own_words(key: str) -> str:
 
 def take(key: str, widget: str, title: str) -> None:
     """Keep the picture that was just given, or remember what is wrong with it."""
-    from vgg_viz.image_io.images import PictureError
+    from vgg_viz.image_io.images import ImageFileError
 
     given = st.session_state.get(widget)
     if given is None:
@@ -274,7 +274,7 @@ def take(key: str, widget: str, title: str) -> None:
     st.session_state.pop(f"own-problem-{key}", None)
     try:
         st.session_state[f"own-{key}"] = OwnPicture.of_file(title, given.getvalue())
-    except PictureError as error:
+    except ImageFileError as error:
         st.session_state[f"own-problem-{key}"] = str(error)
     # The next upload is another widget, so that Streamlit lets go of this one's file.
     st.session_state[f"own-count-{key}"] = st.session_state.get(f"own-count-{key}", 0) + 1
@@ -307,14 +307,14 @@ def default_file(key: str) -> PictureFile:
     return sample_file(FIELDS[key].default)
 
 
-def open_file(file: PictureFile, wanted: PictureOptions) -> Picture:
+def open_file(file: PictureFile, wanted: PictureOptions) -> InputImage:
     """Decode a picture file.
 
     Raises:
-        PictureError: the bytes are not a picture that is accepted.
+        ImageFileError: the bytes are not a picture that is accepted.
     """
     pixels, data, digest, notes = decoded(file.key, wanted.fit, file.read)
-    return Picture(file.title, file.alt, pixels, data, digest, wanted.fit, notes)
+    return InputImage(file.title, file.alt, pixels, data, digest, wanted.fit, notes)
 
 
 @st.cache_data(max_entries=cache_bytes(limit_bytes()).pictures // DECODED_BYTES, show_spinner=False)
@@ -326,13 +326,13 @@ def decoded(
     The bytes are not looked at to find the result again: hashing a large photo takes longer than
     all the rest of a run.
     """
-    from vgg_viz.image_io.images import read_picture
+    from vgg_viz.image_io.images import read_image
 
-    made = picture_of(read_picture(_read()), "", "", PictureOptions(fit, as_stored=False))
+    made = picture_of(read_image(_read()), "", "", PictureOptions(fit, as_stored=False))
     return made.pixels, made.png, made.digest, made.notes
 
 
-def picture_of(photograph: Photograph, title: str, alt: str, look: PictureOptions) -> Picture:
+def picture_of(photograph: DecodedImage, title: str, alt: str, look: PictureOptions) -> InputImage:
     """A decoded photograph with that look."""
     from vgg_viz.export.mosaic import png
     from vgg_viz.image_io.images import digest
@@ -340,7 +340,7 @@ def picture_of(photograph: Photograph, title: str, alt: str, look: PictureOption
     pixels = photograph.pixels(look.fit, as_stored=look.as_stored)
     notes = photograph.notes(as_stored=look.as_stored)
     name, data, offers = digest(pixels), png(pixels), photograph.stretchable
-    return Picture(title, alt, pixels, data, name, look.fit, notes, offers)
+    return InputImage(title, alt, pixels, data, name, look.fit, notes, offers)
 
 
 def robin_file(key: str) -> PictureFile:
