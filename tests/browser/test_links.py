@@ -54,7 +54,7 @@ def test_the_links_have_every_field():
 def test_a_link_is_read_kept_and_opens_the_same_view_elsewhere(visit, open_page, link):
     if "excited_by=Made" in link:
         # What is made while one looks is there at once for who comes later.
-        made = open_page(link, settled=False).locator(".st-key-made-progress")
+        made = open_page(link, settled=False).locator(".st-key-optimization-progress")
         expect(made).to_have_text("Finished.")
     first = visit(link)
     said = words(first)

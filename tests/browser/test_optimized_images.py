@@ -1,4 +1,4 @@
-"""What excites it, made pictures: they grow, are stopped and go on, and what they claim holds."""
+"""Optimized images in a browser: progress, stopping, continuing, and pasting."""
 
 import re
 
@@ -10,9 +10,9 @@ from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
 
-MADE = "view=visualization&examples=optimized&images=4"  # 2 x 2 tiles
-QUICK = f"{MADE}&layer=block2_conv2"
-LONG = f"{MADE}&layer=block3_conv4"
+OPTIMIZED = "view=visualization&examples=optimized&images=4"  # 2 x 2 tiles
+QUICK = f"{OPTIMIZED}&layer=block2_conv2"
+LONG = f"{OPTIMIZED}&layer=block3_conv4"
 STEP = """([grid, least]) => {
     const [line] = grid.getRootNode().mosaic.header.lines;
     const step = Number(line.match(/step (\\d+) of/)?.[1] ?? 0);
@@ -21,23 +21,23 @@ STEP = """([grid, least]) => {
 
 
 def step_beyond(page: Page, least: int) -> int:
-    """Wait until the pictures have taken more steps than that; how many they have taken."""
-    mosaic = grid(page, "made-grid").element_handle()
+    """Wait until more steps than ``least`` are taken; return their number."""
+    mosaic = grid(page, "optimized-grid").element_handle()
     return page.wait_for_function(STEP, arg=[mosaic, least]).json_value()
 
 
 def press(page: Page, name: str) -> None:
-    """Press that button, by the keyboard alone."""
+    """Press a button by keyboard."""
     button = page.get_by_role("button", name=name, exact=True)
     button.focus()
     button.press("Enter")
 
 
-def test_pictures_grow_to_their_end_and_one_is_chosen_meanwhile(open_page):
+def test_images_are_optimized_to_the_end_while_one_is_chosen(open_page):
     page = open_page(f"{QUICK}&seed=3", settled=False)
     step_beyond(page, 0)
     page.evaluate("window.isTheSame = true")
-    mosaic = grid(page, "made-grid")
+    mosaic = grid(page, "optimized-grid")
     mosaic.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
@@ -45,7 +45,7 @@ def test_pictures_grow_to_their_end_and_one_is_chosen_meanwhile(open_page):
     expect(page.get_by_role("spinbutton", name="Channel")).to_have_value("2")
     expect(page.locator(".st-key-chosen-channel .title")).to_have_text("Channel 2 of block2_conv2")
     expect(page.get_by_role("button", name="Export")).to_be_visible()
-    expect(page.locator(".st-key-made-progress")).to_have_text("Finished.")
+    expect(page.locator(".st-key-optimization-progress")).to_have_text("Finished.")
     (first, *_) = mosaic.evaluate("(grid) => grid.getRootNode().mosaic.header.lines")
     assert "step" not in first
     assert page.evaluate("window.isTheSame")
@@ -54,27 +54,27 @@ def test_pictures_grow_to_their_end_and_one_is_chosen_meanwhile(open_page):
     expect(page.get_by_role("spinbutton", name="Channel")).to_have_value("")
 
 
-def test_stop_stops_and_what_goes_on_goes_on_for_all_who_look(open_page):
+def test_optimization_stops_and_continues_for_all_viewers(open_page):
     page = open_page(f"{LONG}&seed=4", settled=False)
     step_beyond(page, 0)
     press(page, "Stop")
-    expect(page.locator(".st-key-made-progress")).to_contain_text("Stopped")
+    expect(page.locator(".st-key-optimization-progress")).to_contain_text("Stopped")
     settle(page)
     stopped = step_beyond(page, 0)
-    press(page, "Go on")
+    press(page, "Continue")
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
     assert step_beyond(page, stopped)
-    # Whoever comes later sees what is begun, and does not begin it anew.
+    # Another viewer sees the images already started, not new ones.
     other = open_page(f"{LONG}&seed=4", settled=False)
     assert step_beyond(other, 0) > stopped
 
 
-def test_a_number_that_is_typed_while_pictures_grow_stays(open_page):
+def test_number_typed_during_optimization_stays(open_page):
     page = open_page(f"{LONG}&seed=5", settled=False)
     begun = step_beyond(page, 0)
     field = page.get_by_role("spinbutton", name="Channel")
     field.press_sequentially("6")
-    begun = step_beyond(page, begun)  # the page has looked again
+    begun = step_beyond(page, begun)  # the fragment has rerun
     field.press_sequentially("0")
     step_beyond(page, begun)
     expect(field).to_be_focused()
@@ -86,7 +86,7 @@ def test_a_number_that_is_typed_while_pictures_grow_stays(open_page):
     expect(page).to_have_url(re.compile(r"channel=60\b"))
 
 
-def test_where_one_points_the_map_has_the_value_that_is_claimed(open_page):
+def test_pasted_image_has_its_value_at_the_clicked_position(open_page):
     page = open_page(f"{QUICK}&images=1&channel=1&paste=true", settled=False)
     inspector = page.locator(".st-key-pasted .map")
     expect(inspector).to_be_visible()
@@ -94,8 +94,8 @@ def test_where_one_points_the_map_has_the_value_that_is_claimed(open_page):
     box = inspector.bounding_box()
     inspector.click(position={"x": 0.3 * box["width"], "y": 0.6 * box["height"]})
     expect(page).to_have_url(re.compile(r"row=68\b.*column=34\b"))
-    said = page.get_by_text("The network's value there")
-    numbers = re.compile(r"there: ([\d,.]+), without .* The value claimed: \1\.")
+    said = page.get_by_text("Value at this position")
+    numbers = re.compile(r"position: ([\d,.]+), without .* Value of the optimized image: \1\.")
     expect(said).to_have_text(numbers)
     value = numbers.search(said.inner_text())[1]
     assert float(value.replace(",", "")) > 0

@@ -124,7 +124,7 @@ def captions(page: AppTest) -> list[str]:
     return [element.value for element in page.main.caption]
 
 
-UNSEEN = ("keys", "dropping", "made-pulse")  # components that show nothing
+UNSEEN = ("keys", "dropping", "optimization-pulse")  # components that show nothing
 
 
 def payloads(page: AppTest) -> dict[str, bytes]:

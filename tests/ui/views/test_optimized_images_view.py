@@ -1,4 +1,4 @@
-"""What excites it, made pictures: while they grow, beside the strongest patch, and pasted."""
+"""Optimized images on the page: their progress, beside top patches, exported and pasted."""
 
 import ast
 import csv
@@ -35,35 +35,35 @@ from vgg_viz.ui.widgets.export_menu import Export
 
 LAYER = VGG19.layer("block1_conv2")
 SIDE = LAYER.receptive_field
-AT_HAND = samples.SAMPLES[:2]
-MADE = {"view": "What excites it", "examples": "Made", "layer": LAYER.title, "made": "4"}
-SILENT = 3  # the number of a channel that no picture wakes
+IMAGES = samples.SAMPLES[:2]
+OPTIMIZED = {"view": "visualization", "examples": "optimized", "layer": LAYER.name, "images": "4"}
+INACTIVE = 3  # a channel that is inactive on all images
 STEPS = 40
 GRAY = 128
 
 
-def strongest(channel):
-    """The value of a channel's strongest patch, which is on the second picture."""
-    return 0.0 if channel == SILENT else 10.0 * channel
+def top_value(channel):
+    """Return the value of a channel's top patch, which is on the second image."""
+    return 0.0 if channel == INACTIVE else 10.0 * channel
 
 
-def place(channel, layer=LAYER):
-    """Where that is, row and column."""
+def position(channel, layer=LAYER):
+    """Return the position of a channel's top patch, row and column."""
     side = layer.output_shape[0]
     return ((100 + channel) % side, (50 + channel) % side)
 
 
 def known_peaks(layer):
-    """What stands in for what the network would answer to two pictures."""
-    found = []
-    for picture in range(len(AT_HAND)):
+    """Return a layer's peaks on two images, without a network."""
+    peaks = []
+    for picture in range(len(IMAGES)):
         values = np.zeros((layer.filters, 2), np.float32)
-        places = np.zeros((layer.filters, 2, 2), np.int16)
+        positions = np.zeros((layer.filters, 2, 2), np.int16)
         for channel in range(1, layer.filters + 1):
-            values[channel - 1, 0] = strongest(channel) / (2 - picture)
-            places[channel - 1, 0] = place(channel, layer)
-        found.append(Peaks(values, places))
-    return found
+            values[channel - 1, 0] = top_value(channel) / (2 - picture)
+            positions[channel - 1, 0] = position(channel, layer)
+        peaks.append(Peaks(values, positions))
+    return peaks
 
 
 def pixels_of(name):
@@ -71,15 +71,15 @@ def pixels_of(name):
 
 
 def bright(channel, step):
-    """The color of a channel's picture after so many steps."""
+    """Return the color of a channel's image after so many steps."""
     return 20 * channel + step
 
 
 @dataclass
-class Workbench:
-    """What takes the place of a maker: pictures as far as a test says, and who has asked for them.
+class FakeWorker:
+    """A stand-in for the worker: images at the step that a test sets, and the requests for them.
 
-    A picture's value is four times that of the channel's strongest patch, at the last step.
+    At the last step, an image's value is four times that of the channel's top patch.
     """
 
     step: int = 0
@@ -87,18 +87,20 @@ class Workbench:
     failure: str = ""
     never: Collection[int] = ()
     side: int = SIDE
-    looked: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
 
-    def look(self, _, subject, channels):
-        self.looked.append((subject, [*channels]))
-        found = self.there(_, subject, channels)
-        # Only who wants a picture is told that it cannot be made.
-        return replace(found, failure=self.failure, complete=found.complete or bool(self.failure))
+    def look(self, spec, channels):
+        self.requests.append((spec, [*channels]))
+        progress = self.there(spec, channels)
+        # Failures are reported to requests only.
+        return replace(
+            progress, failure=self.failure, complete=progress.complete or bool(self.failure)
+        )
 
-    def there(self, _, subject, channels):
-        made = [one for one in channels if self.step and one not in self.never]
-        complete = self.step == STEPS and len(made) == len(channels)
-        pictures = {one: self.picture(one) for one in made}
+    def there(self, spec, channels):
+        started = [one for one in channels if self.step and one not in self.never]
+        complete = self.step == STEPS and len(started) == len(channels)
+        pictures = {one: self.picture(one) for one in started}
         return Progress(pictures, self.seconds_left, complete=complete)
 
     def picture(self, channel):
@@ -106,37 +108,37 @@ class Workbench:
         value = 40.0 * channel * self.step / STEPS
         return Snapshot(pixels, value, self.step, STEPS, finished=self.step == STEPS)
 
-    def asked(self):
-        """Whose pictures were asked to be made since this was asked last."""
-        asked, self.looked = self.looked, []
-        return asked
+    def take_requests(self):
+        """Return the requests since the last call."""
+        requests, self.requests = self.requests, []
+        return requests
 
 
 @pytest.fixture(autouse=True)
-def bench(monkeypatch):
-    bench = Workbench()
-    monkeypatch.setattr(OptimizationWorker, "look", lambda *asked: bench.look(*asked))
-    monkeypatch.setattr(OptimizationWorker, "there", lambda *asked: bench.there(*asked))
-    return bench
+def worker(monkeypatch):
+    worker = FakeWorker()
+    monkeypatch.setattr(OptimizationWorker, "look", worker.look)
+    monkeypatch.setattr(OptimizationWorker, "there", worker.there)
+    return worker
 
 
 @pytest.fixture(autouse=True)
 def known_patches(monkeypatch):
-    """No forward passes: two pictures, and where every channel is said to be strongest."""
+    """Use two images and invented peaks instead of forward passes."""
     peaks = [known_peaks(layer) for layer in VGG19.conv_layers]
-    each = [tuple(of_layer[index] for of_layer in peaks) for index in range(len(AT_HAND))]
-    monkeypatch.setattr(available_images, "SAMPLES", AT_HAND)
+    each = [tuple(of_layer[index] for of_layer in peaks) for index in range(len(IMAGES))]
+    monkeypatch.setattr(available_images, "SAMPLES", IMAGES)
     monkeypatch.setattr(available_images.picture_chooser, "robin_if_fetched", lambda: None)
     monkeypatch.setattr(available_images, "find_peaks", lambda *_: each)
 
 
-def looks_again(page):
-    """Whether the page will look again in a while."""
-    return any(part.key == "made-pulse" for part in page.main.get("bidi_component"))
+def polls(page):
+    """Return whether the page will rerun after a while."""
+    return any(part.key == "optimization-pulse" for part in page.main.get("bidi_component"))
 
 
-def tiles_of(page, name="made-grid"):
-    """A grid's header, and its tiles, RGB."""
+def tiles_of(page, name="optimized-grid"):
+    """Return a grid's header and its tiles, RGB."""
     header, data = unpacked(payloads(page)[name])
     picture = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
     side, columns = header["side"], header["columns"]
@@ -147,117 +149,117 @@ def tiles_of(page, name="made-grid"):
 
 
 def progress_of(page):
-    """What the bar says and how far it is; None where there is none."""
+    """Return the progress bar's text and percentage, or None without a bar."""
     bars = page.get("progress")
     return (bars[0].proto.text, bars[0].proto.value) if bars else None
 
 
 def caption_of(page):
-    """What stands under the grid."""
-    (said,) = (one for one in captions(page) if "made by optimization" in one)
-    return said
+    """Return the grid's caption."""
+    (caption,) = (one for one in captions(page) if " · optimized images, " in one)
+    return caption
 
 
 def buttons(page):
-    return [button.label for button in page.main.button if button.key == "made-turn"]
+    return [button.label for button in page.main.button if button.key == "optimization-toggle"]
 
 
-def test_what_is_not_begun_is_gray_and_the_page_looks_again(bench):
-    page = open_page(**MADE)
+def test_image_not_started_is_gray_and_the_page_polls(worker):
+    page = open_page(**OPTIMIZED)
     header, tiles = tiles_of(page)
     assert header["titles"] == ["1", "2", "3", "4"]
-    assert header["lines"] == ["not begun"] * 4
+    assert header["lines"] == ["not started"] * 4
     assert all((tile == GRAY).all() for tile in tiles)
-    assert progress_of(page) == ("Making pictures…", 0)
+    assert progress_of(page) == ("Optimizing images…", 0)
     assert buttons(page) == ["Stop"]
-    assert looks_again(page)
+    assert polls(page)
     assert "4 of 64 channels · 0 finished" in caption_of(page)
 
 
-def test_what_grows_is_seen_with_its_value_and_what_is_left(bench):
-    page = open_page(**MADE)
-    bench.step, bench.seconds_left = 10, 11.7
+def test_unfinished_images_are_shown_with_value_and_time_left(worker):
+    page = open_page(**OPTIMIZED)
+    worker.step, worker.seconds_left = 10, 11.7
     header, tiles = tiles_of(run(page))
     assert header["titles"] == ["1 · 10 · 1×", "2 · 20 · 1×", "3 · 30", "4 · 40 · 1×"]
-    assert header["lines"][0] == "10 before ReLU\n1× the strongest patch, 10\nstep 10 of 40"
+    assert header["lines"][0] == "10 before ReLU\n1× the top patch (10)\nstep 10 of 40"
     assert header["lines"][2] == (
-        "30 before ReLU\nsilent on all pictures of this page\nstep 10 of 40"
+        "30 before ReLU\ninactive on all of this page's images\nstep 10 of 40"
     )
     for channel, tile in enumerate(tiles, start=1):
         assert tile.shape == (SIDE, SIDE, 3)
         assert (tile == bright(channel, 10)).all()
-    assert progress_of(page) == ("Making pictures: about 12 s left", 25)
-    assert looks_again(page)
+    assert progress_of(page) == ("Optimizing images: about 12 s left", 25)
+    assert polls(page)
 
 
-def test_what_is_finished_is_not_looked_at_again(bench):
-    bench.step = STEPS
-    page = open_page(**MADE)
+def test_page_stops_polling_when_images_are_finished(worker):
+    worker.step = STEPS
+    page = open_page(**OPTIMIZED)
     header, _ = tiles_of(page)
     assert header["titles"] == ["1 · 40 · 4×", "2 · 80 · 4×", "3 · 120", "4 · 160 · 4×"]
-    assert header["lines"][1] == "80 before ReLU\n4× the strongest patch, 20"
+    assert header["lines"][1] == "80 before ReLU\n4× the top patch (20)"
     assert progress_of(page) is None
     assert buttons(page) == []
-    assert not looks_again(page)
+    assert not polls(page)
     assert " finished" not in caption_of(page)
-    assert "which is strongest of 2 pictures of this page, not of ImageNet" in caption_of(page)
+    assert "top patches from this page's 2 images (not ImageNet)" in caption_of(page)
 
 
-def test_drawings_of_what_grows_push_nothing_else_out(bench, monkeypatch):
-    said, drawn = [], Results.cached_drawing
+def test_unfinished_images_are_drawn_into_the_transient_cache(worker, monkeypatch):
+    calls, cached_drawing = [], Results.cached_drawing
 
-    def noted(results, key, draw, *, transient):
-        said.append(transient)
-        return drawn(results, key, draw, transient=transient)
+    def recorded(results, key, draw, *, transient):
+        calls.append(transient)
+        return cached_drawing(results, key, draw, transient=transient)
 
-    monkeypatch.setattr(Results, "cached_drawing", noted)
-    bench.step = 10
-    page = open_page(**MADE, channel="4")
-    assert said == [True, True]  # the grid and the chosen one's
-    bench.step = STEPS
+    monkeypatch.setattr(Results, "cached_drawing", recorded)
+    worker.step = 10
+    page = open_page(**OPTIMIZED, channel="4")
+    assert calls == [True, True]  # the grid and the chosen image
+    worker.step = STEPS
     run(page)
-    assert said[2:] == [False, False]
+    assert calls[2:] == [False, False]
 
 
-def test_who_has_watched_is_told_the_end_where_the_progress_was(bench):
-    bench.step = 10
-    page = open_page(**MADE)
-    bench.step = STEPS
+def test_end_is_shown_to_viewers_who_saw_the_progress(worker):
+    worker.step = 10
+    page = open_page(**OPTIMIZED)
+    worker.step = STEPS
     assert "Finished." in captions(run(page))
     assert "Finished." not in captions(choose(page, "seed", 2))
 
 
-def test_stop_asks_for_no_more_until_go_on(bench):
-    bench.step = 10
-    page = open_page(**MADE)
-    bench.asked()
-    press(page, "made-turn")
-    assert not bench.asked()
+def test_stop_requests_no_more_until_continue(worker):
+    worker.step = 10
+    page = open_page(**OPTIMIZED)
+    worker.take_requests()
+    press(page, "optimization-toggle")
+    assert not worker.take_requests()
     assert progress_of(page) == ("Stopped", 25)
-    assert buttons(page) == ["Go on"]
-    assert not looks_again(page)
+    assert buttons(page) == ["Continue"]
+    assert not polls(page)
     assert tiles_of(page)[0]["titles"][0] == "1 · 10 · 1×"
-    press(page, "made-turn")
-    assert bench.asked()
+    press(page, "optimization-toggle")
+    assert worker.take_requests()
     assert buttons(page) == ["Stop"]
-    assert looks_again(page)
+    assert polls(page)
 
 
-def test_what_was_stopped_is_these_pictures_and_no_others(bench):
-    page = press(open_page(**MADE), "made-turn")
-    assert buttons(choose(page, "channel", 2)) == ["Go on"]  # to look at it, as far as it is
+def test_stop_applies_to_these_images_only(worker):
+    page = press(open_page(**OPTIMIZED), "optimization-toggle")
+    assert buttons(choose(page, "channel", 2)) == ["Continue"]  # to look at it, as far as it is
     assert buttons(choose(page, "channel", 60)) == ["Stop"]
     choose(page, "channel", None)
     assert buttons(choose(page, "seed", 5)) == ["Stop"]
-    assert buttons(choose(page, "seed", 1)) == ["Go on"]
+    assert buttons(choose(page, "seed", 1)) == ["Continue"]
 
 
-def test_why_pictures_cannot_be_made_is_said(bench):
-    bench.failure = "The *server* has too little memory."
-    page = open_page(**MADE)
+def test_failure_of_the_worker_is_shown(worker):
+    worker.failure = "The *server* has too little memory."
+    page = open_page(**OPTIMIZED)
     assert [one.value for one in page.warning] == [r"The \*server\* has too little memory."]
     assert progress_of(page) is None
-    assert not looks_again(page)
+    assert not polls(page)
 
 
 @pytest.mark.parametrize(
@@ -269,14 +271,14 @@ def test_why_pictures_cannot_be_made_is_said(bench):
         (170.0, ": about 3 minutes left"),
     ],
 )
-def test_what_is_left_in_words(seconds, words):
+def test_time_left_is_formatted(seconds, words):
     assert optimized_images.time_left(seconds) == words
 
 
-def test_network_layer_seed_and_way_are_those_of_the_controls(bench):
-    page = open_page(**MADE)
-    ((subject, channels), *_) = bench.asked()
-    assert (subject.network.label, subject.layer, subject.seed, subject.parametrization) == (
+def test_request_follows_the_controls(worker):
+    page = open_page(**OPTIMIZED)
+    ((spec, channels), *_) = worker.take_requests()
+    assert (spec.network.label, spec.layer, spec.seed, spec.parametrization) == (
         "ImageNet",
         LAYER,
         1,
@@ -285,8 +287,8 @@ def test_network_layer_seed_and_way_are_those_of_the_controls(bench):
     assert channels == [1, 2, 3, 4]
     for changed, value in {"seed": 7, "parametrization": "pixels", "network": "untrained"}.items():
         choose(page, changed, value)
-    subject, _ = bench.asked()[-1]
-    assert (subject.network.label, subject.seed, subject.parametrization) == (
+    spec, _ = worker.take_requests()[-1]
+    assert (spec.network.label, spec.seed, spec.parametrization) == (
         "untrained",
         7,
         "pixels",
@@ -295,67 +297,74 @@ def test_network_layer_seed_and_way_are_those_of_the_controls(bench):
     assert "plain pixels, seed 7" in caption_of(page)
 
 
-def test_an_emptied_seed_is_the_first_one(bench):
-    page = open_page(**MADE, seed="7")
-    bench.asked()
+def test_empty_seed_means_1(worker):
+    page = open_page(**OPTIMIZED, seed="7")
+    worker.take_requests()
     choose(page, "seed", None)
-    assert bench.asked()[-1][0].seed == 1
+    assert worker.take_requests()[-1][0].seed == 1
 
 
-def test_two_networks_are_made_side_by_side(bench):
-    bench.step = 10
-    page = open_page(**MADE, compare="The other network", channel="2")
+def test_two_networks_are_optimized_side_by_side(worker):
+    worker.step = 10
+    page = open_page(**OPTIMIZED, compare="The other network", channel="2")
     assert [one.value for one in page.subheader] == ["ImageNet", "Untrained"]
-    assert {subject.network.label for subject, _ in bench.asked()} == {"ImageNet", "untrained"}
-    assert {"made-grid", "made-grid-other", "made-one", "made-one-other"} <= set(payloads(page))
-    assert progress_of(page) == ("Making pictures…", 25)
+    assert {spec.network.label for spec, _ in worker.take_requests()} == {"ImageNet", "untrained"}
+    assert {
+        "optimized-grid",
+        "optimized-grid-other",
+        "optimized-beside-patch",
+        "optimized-beside-patch-other",
+    } <= set(payloads(page))
+    assert progress_of(page) == ("Optimizing images…", 25)
 
 
-def test_the_chosen_channel_is_made_first(bench):
-    open_page(**MADE, channel="9")
-    asked = bench.asked()
-    assert asked
-    assert {tuple(channels) for _, channels in asked} <= {(9, 1, 2, 3, 4), (9,)}
+def test_chosen_channel_is_requested_first(worker):
+    open_page(**OPTIMIZED, channel="9")
+    requests = worker.take_requests()
+    assert requests
+    assert {tuple(channels) for _, channels in requests} <= {(9, 1, 2, 3, 4), (9,)}
 
 
-def test_the_chosen_ones_picture_stands_beside_its_strongest_patch(bench):
-    bench.step = STEPS
-    page = open_page(**MADE, channel="4")
-    header, (own, patch) = tiles_of(page, "made-one")
-    assert header["titles"] == ["Made · 160", "Patch · 40"]
-    assert header["lines"][1] == f"40 on {AT_HAND[1].title}"
+def test_chosen_image_is_shown_beside_its_top_patch(worker):
+    worker.step = STEPS
+    page = open_page(**OPTIMIZED, channel="4")
+    header, (own, patch) = tiles_of(page, "optimized-beside-patch")
+    assert header["titles"] == ["Optimized · 160", "Top patch · 40"]
+    assert header["lines"][1] == f"40 on {IMAGES[1].title}"
     assert (own == bright(4, STEPS)).all()
-    row, column = place(4)
+    row, column = position(4)
     half = SIDE // 2
-    seen = pixels_of(AT_HAND[1].name)
+    seen = pixels_of(IMAGES[1].name)
     expected = seen[row - half : row + half + 1, column - half : column + half + 1]
     np.testing.assert_array_equal(patch, expected)
     assert (
-        "The made picture's value before ReLU is **160**; its strongest patch's, on "
-        f"{AT_HAND[1].title}, **40**: **4×** as much."
+        "The optimized image reaches **160** before ReLU, **4×** the top patch's **40** "
+        f"(on {IMAGES[1].title})."
     ) in texts(page)
 
 
-def test_a_channel_that_no_picture_wakes_has_no_patch_beside_it(bench):
-    bench.step = STEPS
-    page = open_page(**MADE, channel=str(SILENT))
-    assert tiles_of(page, "made-one")[0]["titles"] == ["Made · 120"]
-    assert "**120**. On all pictures of this page the channel is silent." in texts(page)
+def test_inactive_channel_has_no_patch_beside_its_image(worker):
+    worker.step = STEPS
+    page = open_page(**OPTIMIZED, channel=str(INACTIVE))
+    assert tiles_of(page, "optimized-beside-patch")[0]["titles"] == ["Optimized · 120"]
+    assert "**120** before ReLU. The channel is inactive on all of this page's images." in texts(
+        page
+    )
 
 
-def test_a_chosen_channel_that_is_not_begun_says_so(bench):
-    page = open_page(**MADE, channel="4")
-    assert "Its picture is not begun yet." in captions(page)
-    assert "made-one" not in payloads(page)
+def test_chosen_channel_not_started_is_noted(worker):
+    page = open_page(**OPTIMIZED, channel="4")
+    assert "The optimization of this channel has not started yet." in captions(page)
+    assert "optimized-beside-patch" not in payloads(page)
 
 
-def test_in_block_5_pictures_are_smaller_than_what_is_seen(bench):
+def test_images_of_block_5_are_smaller_than_the_receptive_field(worker):
     layer = VGG19.layer("block5_conv1")
-    bench.step, bench.side = STEPS, 102
-    page = open_page(**MADE | {"layer": layer.title}, channel="1")
+    worker.step, worker.side = STEPS, 102
+    page = open_page(**OPTIMIZED | {"layer": layer.title}, channel="1")
     field = layer.receptive_field
-    assert f"A position sees {field} × {field} pixels here" in texts(page)
-    tile = optimized_images.in_field(layer, bench.picture(1).pixels)
+    assert f"The receptive field here is {field} × {field} pixels" in texts(page)
+    tile = optimized_images.in_receptive_field(layer, worker.picture(1).pixels)
     margin = (field - 102) // 2
     assert tile.shape == (field, field, 3)
     assert (tile[margin : margin + 102, margin : margin + 102] == bright(1, STEPS)).all()
@@ -365,7 +374,7 @@ def test_in_block_5_pictures_are_smaller_than_what_is_seen(bench):
 
 @pytest.fixture
 def offered(monkeypatch):
-    """What exports are made of, as the page has offered them, newest last."""
+    """Exports that the page has offered, newest last."""
     found = []
 
     def offer(_, title, grids, runs):
@@ -375,61 +384,61 @@ def offered(monkeypatch):
     return found
 
 
-def test_what_is_finished_may_be_taken_along_with_the_script_that_makes_it(bench, offered):
-    bench.step = 10
-    page = open_page(**MADE, seed="7", parametrization="Plain pixels", network="Untrained")
+def test_finished_images_are_exported_with_their_script(worker, offered):
+    worker.step = 10
+    page = open_page(**OPTIMIZED, seed="7", parametrization="Plain pixels", network="Untrained")
     assert not offered
-    bench.step = STEPS
+    worker.step = STEPS
     run(page)
     (export,) = offered
-    (made_by,) = export.runs()
-    assert made_by == OptimizationScriptRun(
-        "made", "untrained", LAYER.name, [1, 2, 3, 4], 7, "pixels"
+    (script_run,) = export.runs()
+    assert script_run == OptimizationScriptRun(
+        "optimized", "untrained", LAYER.name, [1, 2, 3, 4], 7, "pixels"
     )
     ast.parse(export.py())
     with np.load(io.BytesIO(export.npz())) as file:
         pixels = np.array([[[[bright(one, STEPS)] * 3] * SIDE] * SIDE for one in range(1, 5)])
-        np.testing.assert_array_equal(file["made"], pixels)
-        assert file["made_value"].tolist() == [40, 80, 120, 160]
-        assert file["made_strongest_patch"].tolist() == [10, 20, 0, 40]
+        np.testing.assert_array_equal(file["optimized"], pixels)
+        assert file["optimized_value"].tolist() == [40, 80, 120, 160]
+        assert file["optimized_top_patch"].tolist() == [10, 20, 0, 40]
     rows = [*csv.DictReader(io.StringIO(export.csv().decode("utf-8-sig"), newline=""))]
     assert [row["channel"] for row in rows] == ["1", "2", "3", "4"]
     assert [float(row["value"]) for row in rows] == [40, 80, 120, 160]
 
 
-def test_of_two_networks_both_may_be_taken_along(bench, offered):
-    bench.step = STEPS
-    open_page(**MADE, network="Untrained", compare="The other network")
+def test_both_networks_are_exported(worker, offered):
+    worker.step = STEPS
+    open_page(**OPTIMIZED, network="Untrained", compare="The other network")
     (export,) = offered
     assert [each.name for each in export.grids()] == ["this", "other"]
     assert [each.heading for each in export.grids()] == ["Untrained", "ImageNet"]
 
 
-def test_what_cannot_be_made_is_left_out_of_what_is_taken_along(bench, offered):
-    bench.step, bench.never, bench.failure = STEPS, {2}, "Channel 2 could not be made."
-    page = open_page(**MADE, network="Untrained")
-    assert not looks_again(page)
+def test_failed_images_are_left_out_of_the_export(worker, offered):
+    worker.step, worker.never, worker.failure = STEPS, {2}, "Could not optimize channel 2."
+    page = open_page(**OPTIMIZED, network="Untrained")
+    assert not polls(page)
     (export,) = offered
     assert export.runs()[0].channels == [1, 3, 4]
     assert export.grids()[0].numbers == [1, 3, 4]
 
 
-def test_in_a_lecture_there_is_the_grid_alone_until_a_channel_is_chosen(bench):
-    bench.step = STEPS
-    page = open_page(**MADE, lecture="true")
+def test_lecture_shows_only_the_grid_until_a_channel_is_chosen(worker):
+    worker.step = STEPS
+    page = open_page(**OPTIMIZED, lecture="true")
     assert len(page.main.columns) == 0
-    assert caption_of(page) == "ImageNet · 4 of 64 channels · made by optimization, regularized"
+    assert caption_of(page) == "ImageNet · 4 of 64 channels · optimized images, regularized"
     assert len(choose(page, "channel", 4).main.columns) == 2
-    assert captions(page)[-1] == "4× the strongest patch"
+    assert captions(page)[-1] == "4× the top patch"
 
 
-# -- pasted into the visitor's picture
+# -- pasted into the viewer's picture
 
-PASTED = {**MADE, "paste": "true"}
+PASTED = {**OPTIMIZED, "paste": "true"}
 
 
 def framed(pixels, row, column, color):
-    """The picture with a square of that color around a pixel, as one paints it on a larger one."""
+    """Paint a square around a pixel, which may extend beyond the border."""
     half = SIDE // 2
     larger = np.pad(pixels, ((SIDE, SIDE), (SIDE, SIDE), (0, 0)))
     middle = (SIDE + row, SIDE + column)
@@ -439,68 +448,67 @@ def framed(pixels, row, column, color):
 
 
 def value_of(pixels, channel, row, column):
-    """What the page's network makes of it."""
+    """Return the channel's value at a position, by the page's network."""
     network = shared().loaders["imagenet"].network().result()
     return float(network.feature_maps(pixels, LAYER.name)[channel - 1, row, column])
 
 
-def said_there(page):
-    (said,) = (one.value for one in page.markdown if "The network's value there" in one.value)
-    return said
+def comparison_of(page):
+    """Return the sentence that compares the values."""
+    (text,) = (one.value for one in page.markdown if "Value at this position" in one.value)
+    return text
 
 
-def shown_value(said, after):
-    """The number in bold, or not, behind these words."""
-    number = said.split(after)[1].split("**" if after.endswith("**") else ".  ")[0]
+def shown_value(text, after):
+    """Return the number after this text, bold or not."""
+    number = text.split(after)[1].split("**" if after.endswith("**") else ".  ")[0]
     return float(number.split(" ")[0].rstrip(".").replace(",", "").replace("−", "-"))
 
 
 @pytest.mark.parametrize("position", [(31, 17), (1, 100)])
-def test_the_network_is_asked_what_it_makes_of_the_picture_with_the_other_in_it(bench, position):
-    bench.step = STEPS
+def test_network_runs_on_the_picture_with_the_image_in_it(worker, position):
+    worker.step = STEPS
     row, column = position
     page = open_page(**PASTED, channel="4", row=str(row), column=str(column))
     cat = pixels_of("cat")
     both = framed(cat, row - 1, column - 1, bright(4, STEPS))
-    said = said_there(page)
+    text = comparison_of(page)
     expected = value_of(both, 4, row - 1, column - 1)
     before = value_of(cat, 4, row - 1, column - 1)
-    assert shown_value(said, "value there: **") == pytest.approx(expected, rel=1e-3)
-    assert shown_value(said, "without the made picture ") == pytest.approx(before, rel=1e-3)
-    assert "The value claimed: **160**" in said
-    assert ("beyond the photograph's border" in said) is (position == (1, 100))
+    assert shown_value(text, "this position: **") == pytest.approx(expected, rel=1e-3)
+    assert shown_value(text, "without the optimized image ") == pytest.approx(before, rel=1e-3)
+    assert "Value of the optimized image: **160**" in text
+    assert ("beyond the picture's border" in text) is (position == (1, 100))
     assert inspected(page, "pasted")["row"] == row - 1
     shown = unpacked(payloads(page)["pasted"])[1]
     picture = shown[shown.index(b"\x89PNG") :]
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")), both)
 
 
-def test_without_a_position_it_is_pasted_into_the_middle(bench):
-    bench.step = STEPS
+def test_image_is_pasted_into_the_center_by_default(worker):
+    worker.step = STEPS
     page = open_page(**PASTED, channel="4")
-    there = inspected(page, "pasted")
-    assert (there["row"], there["column"]) == (112, 112)
+    inspector = inspected(page, "pasted")
+    assert (inspector["row"], inspector["column"]) == (112, 112)
 
 
-def test_a_smaller_picture_than_the_field_may_have_another_value(bench):
-    bench.step, bench.side = STEPS, 102
+def test_note_explains_the_value_of_a_small_image(worker):
+    worker.step, worker.side = STEPS, 102
     page = open_page(**PASTED | {"layer": VGG19.layer("block5_conv1").title}, channel="1")
-    assert "Around the made picture of 102 × 102 pixels the position sees the photograph" in (
-        said_there(page)
-    )
+    assert "The optimized image has only 102 × 102 pixels" in (comparison_of(page))
 
 
-def test_what_is_not_finished_is_not_pasted_yet(bench):
-    bench.step = 10
+def test_unfinished_image_is_not_pasted(worker):
+    worker.step = 10
     page = open_page(**PASTED, channel="4")
     assert "pasted" not in payloads(page)
-    assert any("is finished, it is pasted into yours" in said for said in captions(page))
-    bench.step = STEPS
+    assert any("is pasted once it is finished" in text for text in captions(page))
+    worker.step = STEPS
     assert "pasted" in payloads(run(page))
 
 
-def test_without_a_channel_there_is_nothing_to_paste(bench):
-    bench.step = STEPS
+def test_without_a_channel_nothing_is_pasted(worker):
+    worker.step = STEPS
     page = open_page(**PASTED)
     assert "pasted" not in payloads(page)
-    assert any("Choose a channel" in said for said in captions(page))
+    assert any("Choose a channel" in text for text in captions(page))

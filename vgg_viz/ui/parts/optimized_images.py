@@ -1,4 +1,4 @@
-"""Made pictures: what channels answer to most as far as climbing finds it, while it is found."""
+"""Grids of optimized images: shown while they are optimized, and compared with top patches."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,260 +25,269 @@ from vgg_viz.ui.widgets import chosen_channel, components, export_menu, grid, te
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.grid import Placement
 
-GRIDS = ("made-grid", "made-grid-other")
-ONES = ("made-one", "made-one-other")
-STOPPED, WATCHED = "made-stopped", "made-watched"
+GRIDS = ("optimized-grid", "optimized-grid-other")
+PAIRS = ("optimized-beside-patch", "optimized-beside-patch-other")
+STOPPED, WATCHED = "optimization-stopped", "optimization-watched"
 POLLING_SECONDS = 1.0
-NOT_BEGUN = 128  # gray
-HINT = "Click a picture to see it here, large, beside the channel's strongest patch."
+NOT_STARTED = 128  # gray
+HINT = "Click an image to see it here, large, beside its channel's top patch."
 
 
 @dataclass(frozen=True)
 class OptimizedImages:
-    """The pictures that are made for a layer's channels, and the patches they compare with."""
+    """Optimized images of a layer's channels, and the top patches to compare them with."""
 
-    subject: OptimizationSpec
+    spec: OptimizationSpec
     patches: Patches
 
     @property
     def layer(self) -> ConvLayer:
         """The channels' layer."""
-        return self.subject.layer
+        return self.spec.layer
 
-    def progress(self, channels: Sequence[int], *, wanted: bool) -> Progress:
-        """What there is of these channels' pictures; the rest is made as long as it is wanted."""
-        maker = shared().maker
-        return (maker.look if wanted else maker.there)(self.subject, channels)
+    def request(self, channels: Sequence[int]) -> Progress:
+        """Request images for these channels and return their progress."""
+        return shared().maker.look(self.spec, channels)
 
-    def strongest(self, channel: int) -> Spot | None:
-        """The channel's strongest patch; None where it is silent on all pictures."""
+    def progress(self, channels: Sequence[int]) -> Progress:
+        """Return the progress of these channels' images without requesting more."""
+        return shared().maker.there(self.spec, channels)
+
+    def top_patch(self, channel: int) -> Spot | None:
+        """Return the channel's top patch, or None if the channel is inactive on all images."""
         spots = self.patches.top[channel - 1]
         return spots[0] if spots else None
 
-    def times(self, channel: int, value: float) -> str:
-        """How many times the value of the strongest patch that is: empty where there is none."""
-        spot = self.strongest(channel)
+    def ratio(self, channel: int, value: float) -> str:
+        """Format a value relative to the top patch, such as "2.1×"; empty without a patch."""
+        spot = self.top_patch(channel)
         return f"{figure(value / spot.value, 2)}×" if spot and value > 0 else ""
 
     def grid(self, channels: Sequence[int], progress: Progress) -> ColorGrid:
-        """The channels' pictures as they are, a tile each; gray where nothing is to be seen yet."""
-        seen = [progress.pictures.get(channel) for channel in channels]
-        done = sum(one is not None and one.finished for one in seen)
+        """Return the current image of each channel; gray if its optimization has not started."""
+        snapshots = [progress.pictures.get(channel) for channel in channels]
+        finished = sum(one is not None and one.finished for one in snapshots)
+        steps = tuple(one and one.step for one in snapshots)
+        tiles = list(zip(channels, snapshots, strict=True))
         return ColorGrid(
-            partial(self._tiles, seen),
-            [self.title(*pair) for pair in zip(channels, seen, strict=True)],
+            partial(self._pixels, snapshots),
+            [self.title(*tile) for tile in tiles],
             channels,
-            ("made", self.subject.key, tuple(channels), tuple(one and one.step for one in seen)),
-            self.caption(len(channels), done),
-            name="made",
+            ("optimized", self.spec.key, tuple(channels), steps),
+            self.caption(len(channels), finished),
+            name="optimized",
             axes={"channel": channels},
-            transient=done < len(channels),
-            tooltips=[self.told(*pair) for pair in zip(channels, seen, strict=True)],
+            transient=finished < len(channels),
+            tooltips=[self.tooltip(*tile) for tile in tiles],
             figures=self.figures(channels, progress.pictures),
         )
 
-    def _tiles(self, seen: Sequence[Snapshot | None]) -> np.ndarray:
+    def _pixels(self, snapshots: Sequence[Snapshot | None]) -> np.ndarray:
         side = picture_side(self.layer)
-        gray = np.full((side, side, 3), NOT_BEGUN, np.uint8)
-        return np.stack([gray if one is None else one.pixels for one in seen])
+        gray = np.full((side, side, 3), NOT_STARTED, np.uint8)
+        return np.stack([gray if one is None else one.pixels for one in snapshots])
 
     def figures(
-        self, channels: Sequence[int], seen: Mapping[int, Snapshot]
+        self, channels: Sequence[int], snapshots: Mapping[int, Snapshot]
     ) -> dict[str, Sequence[float]]:
-        """The numbers of pictures: their values, those of the strongest patches, and the steps."""
-        spots = [self.strongest(channel) for channel in channels]
+        """Return the values of the images and of the top patches, and the steps taken."""
+        spots = [self.top_patch(channel) for channel in channels]
         return {
-            "value": [seen[one].value if one in seen else 0.0 for one in channels],
-            "strongest_patch": [spot.value if spot else 0.0 for spot in spots],
-            "steps": [seen[one].step if one in seen else 0 for one in channels],
+            "value": [snapshots[one].value if one in snapshots else 0.0 for one in channels],
+            "top_patch": [spot.value if spot else 0.0 for spot in spots],
+            "steps": [snapshots[one].step if one in snapshots else 0 for one in channels],
         }
 
-    def title(self, channel: int, seen: Snapshot | None) -> str:
-        """A tile's title: the channel, the picture's value, and how many times the patch's."""
-        if seen is None:
+    def title(self, channel: int, snapshot: Snapshot | None) -> str:
+        """Return a tile's title: channel, value, and value relative to the top patch."""
+        if snapshot is None:
             return str(channel)
-        # Large letters leave room for two of them.
-        value = "" if mode.in_lecture() else figure(seen.value, 3)
-        parts = [str(channel), value, self.times(channel, seen.value)]
+        # The large letters of a lecture leave no room for the value.
+        value = "" if mode.in_lecture() else figure(snapshot.value, 3)
+        parts = [str(channel), value, self.ratio(channel, snapshot.value)]
         return " · ".join(filter(None, parts))
 
-    def told(self, channel: int, seen: Snapshot | None) -> list[str]:
-        """What is said of a tile."""
-        if seen is None:
-            return ["not begun"]
-        times, spot = self.times(channel, seen.value), self.strongest(channel)
-        lines = [f"{figure(seen.value)} before ReLU"]
-        if times and spot:
-            lines.append(f"{times} the strongest patch, {figure(spot.value)}")
-        elif spot is None:
-            lines.append("silent on all pictures of this page")
-        return lines if seen.finished else [*lines, f"step {seen.step} of {seen.steps}"]
+    def tooltip(self, channel: int, snapshot: Snapshot | None) -> list[str]:
+        """Return the lines of a tile's tooltip."""
+        if snapshot is None:
+            return ["not started"]
+        ratio, spot = self.ratio(channel, snapshot.value), self.top_patch(channel)
+        lines = [f"{figure(snapshot.value)} before ReLU"]
+        if spot is None:
+            lines.append("inactive on all of this page's images")
+        elif ratio:
+            lines.append(f"{ratio} the top patch ({figure(spot.value)})")
+        return lines if snapshot.finished else [*lines, f"step {snapshot.step} of {snapshot.steps}"]
 
-    def caption(self, count: int, done: int) -> str:
-        """What a reader must know of the grid."""
-        network, way = (
-            self.subject.network.label,
-            PARAMETRIZATIONS[self.subject.parametrization].label.lower(),
-        )
-        of = f"{count} of {self.layer.filters} channels"
-        under = f" · {done} finished" if done < count else ""
+    def caption(self, count: int, finished: int) -> str:
+        """Return the grid's caption."""
+        network = self.spec.network.label
+        method = PARAMETRIZATIONS[self.spec.parametrization].label.lower()
+        channels = f"{count} of {self.layer.filters} channels"
+        progress = f" · {finished} finished" if finished < count else ""
         return text_blocks.caption(
-            f"{self.layer.title} · {network} · {of}{under} · made by optimization, {way}, seed "
-            f"{self.subject.seed} · number, value before ReLU, times that of the patch which is "
+            f"{self.layer.title} · {network} · {channels}{progress} · optimized images, {method}, "
+            f"seed {self.spec.seed} · channel, value before ReLU, relative to the top patch · "
             f"{self.patches.origin}",
-            f"{network} · {of} · made by optimization, {way}",
+            f"{network} · {channels} · optimized images, {method}",
         )
 
-    def beside_patch(self, channel: int, seen: Snapshot) -> ColorGrid:
-        """A picture in its field, and the strongest patch, side by side."""
-        tiles, titles = [in_field(self.layer, seen.pixels)], [f"Made · {figure(seen.value)}"]
-        told, spot = [self.told(channel, seen)], self.strongest(channel)
+    def beside_patch(self, channel: int, snapshot: Snapshot) -> ColorGrid:
+        """Return an image, padded to the receptive field, beside the channel's top patch."""
+        tiles = [in_receptive_field(self.layer, snapshot.pixels)]
+        titles = [f"Optimized · {figure(snapshot.value)}"]
+        tooltips, spot = [self.tooltip(channel, snapshot)], self.top_patch(channel)
         if spot:
-            picture = self.patches.images[spot.picture]
-            tiles.append(patch(picture.pixels, self.layer, spot.row, spot.column))
-            titles.append(f"Patch · {figure(spot.value)}")
-            told.append([f"{figure(spot.value)} on {picture.title}"])
+            image = self.patches.images[spot.picture]
+            tiles.append(patch(image.pixels, self.layer, spot.row, spot.column))
+            titles.append(f"Top patch · {figure(spot.value)}")
+            tooltips.append([f"{figure(spot.value)} on {image.title}"])
         numbers = range(1, len(tiles) + 1)
-        of = f"Channel {channel} of {self.layer.name}"
-        times = self.times(channel, seen.value)
+        network, ratio = self.spec.network.label, self.ratio(channel, snapshot.value)
         return ColorGrid(
             tiles,
             titles,
             numbers,
-            ("beside", self.subject.key, channel, seen.step, self.patches.key),
+            ("beside patch", self.spec.key, channel, snapshot.step, self.patches.key),
             text_blocks.caption(
-                f"{of} · {self.subject.network.label}",
-                f"{times} the strongest patch" if times else self.subject.network.label,
+                f"Channel {channel} of {self.layer.name} · {network}",
+                f"{ratio} the top patch" if ratio else network,
             ),
             columns=len(tiles),
             axes={"tile": numbers},
-            transient=not seen.finished,
-            tooltips=told,
+            transient=not snapshot.finished,
+            tooltips=tooltips,
         )
 
     def script_run(self, name: str, channels: Sequence[int]) -> OptimizationScriptRun:
-        """How a script of one's own makes the same pictures."""
-        network = script_network(self.subject.network.weights)
-        subject = self.subject
+        """Return the parameters of a Keras script that optimizes the same images."""
+        spec = self.spec
+        network = script_network(spec.network.weights)
         return OptimizationScriptRun(
-            name, network, self.layer.name, list(channels), subject.seed, subject.parametrization
+            name, network, self.layer.name, list(channels), spec.seed, spec.parametrization
         )
 
 
-def in_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:
-    """A made picture as the network saw it: where its field is larger, in the mean color."""
+def in_receptive_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:
+    """Pad an optimized image with the mean color to its layer's receptive field."""
     side = layer.receptive_field
-    seen = np.full((side, side, 3), MEAN_COLOR, np.uint8)
+    padded = np.full((side, side, 3), MEAN_COLOR, np.uint8)
     first = (side - len(pixels)) // 2
-    which = slice(first, first + len(pixels))
-    seen[which, which] = pixels
-    return seen
+    inner = slice(first, first + len(pixels))
+    padded[inner, inner] = pixels
+    return padded
 
 
 def show(sides: Sequence[OptimizedImages], count: int) -> None:
-    """Show the first so many channels' pictures of one network or two, growing while they grow."""
-    if len(sides) > 1 and sides[0].subject.key == sides[1].subject.key:
+    """Show the first ``count`` channels' images of one network or two, and update them."""
+    if len(sides) > 1 and sides[0].spec.key == sides[1].spec.key:
         comparison.note_identical("network")
     channels = range(1, count + 1)
-    live = is_live(sides, channels, look(sides, channels))
-    st.fragment(show_growing)(sides, channels, live=live)
+    live = is_live(sides, channels, request(sides, channels))
+    st.fragment(show_live)(sides, channels, live=live)
     if not live:
         offer(sides, channels)
 
 
-def show_growing(sides: Sequence[OptimizedImages], channels: Sequence[int], *, live: bool) -> None:
-    """Show pictures as they are, again and again as long as they grow."""
-    # What is clicked in here concerns the whole page, as does whether more is to come.
-    found = look(sides, channels)
-    if state.has_changed() or live != is_live(sides, channels, found):
+def show_live(sides: Sequence[OptimizedImages], channels: Sequence[int], *, live: bool) -> None:
+    """Show the current images, and rerun this fragment while they change."""
+    progress = request(sides, channels)
+    # A click in this fragment, or the last image finished, changes the rest of the page too.
+    if state.has_changed() or live != is_live(sides, channels, progress):
         st.rerun()
-    show_progress(sides, channels, found)
+    show_progress(sides, channels, progress)
     if len(sides) > 1:
-        show_pair(sides, channels, found)
+        show_pair(sides, channels, progress)
     else:
-        show_one(sides[0], channels, found[0])
+        show_one(sides[0], channels, progress[0])
     if live:
-        look_again()
+        rerun_later()
 
 
-def look_again() -> None:
-    """Have the browser run this part of the page again after a while."""
+def rerun_later() -> None:
+    """Have the browser rerun this fragment after a while."""
     data = components.pack({"seconds": POLLING_SECONDS})
-    components.mount("pulse", "made-pulse", data, grid.ignore)
+    components.mount("pulse", "optimization-pulse", data, grid.ignore)
 
 
 def all_channels(channels: Sequence[int]) -> list[int]:
-    """What is made: the channel that is chosen first, and those of the grid."""
+    """Return the channels to optimize: the chosen one first, then those of the grid."""
     chosen = state.number("channel")
     return list(dict.fromkeys([*([chosen] if chosen else []), *channels]))
 
 
-def look(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> list[Progress]:
-    """What there is of each side's pictures; the rest is made, unless this visitor has stopped."""
-    wanted = not is_stopped(sides, channels)
-    return [made.progress(all_channels(channels), wanted=wanted) for made in sides]
+def request(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> list[Progress]:
+    """Return each side's progress; request the rest unless this viewer has stopped it."""
+    wanted = all_channels(channels)
+    if is_stopped(sides, channels):
+        return [side.progress(wanted) for side in sides]
+    return [side.request(wanted) for side in sides]
 
 
 def is_live(
-    sides: Sequence[OptimizedImages], channels: Sequence[int], found: Sequence[Progress]
+    sides: Sequence[OptimizedImages], channels: Sequence[int], progress: Sequence[Progress]
 ) -> bool:
-    """Whether more is to come, and this visitor wants it."""
-    return not is_stopped(sides, channels) and not all(one.complete for one in found)
+    """Return whether images are still being optimized for this viewer."""
+    return not is_stopped(sides, channels) and not all(one.complete for one in progress)
 
 
-def job(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> Hashable:
-    """What is made here, in whatever order, in plain values."""
-    return tuple(made.subject.key for made in sides), frozenset(all_channels(channels))
+def job_key(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> Hashable:
+    """Return plain values that identify the requested images, in any order."""
+    return tuple(side.spec.key for side in sides), frozenset(all_channels(channels))
 
 
 def is_stopped(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> bool:
-    """Whether this visitor wants no more of what is made here."""
-    return st.session_state.get(STOPPED) == job(sides, channels)
+    """Return whether this viewer has stopped the optimization of these images."""
+    return st.session_state.get(STOPPED) == job_key(sides, channels)
 
 
-def turn(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
-    """A callback's work: stop, or go on."""
+def toggle(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
+    """Stop or continue the optimization (widget callback)."""
     stopped = is_stopped(sides, channels)
-    st.session_state[STOPPED] = None if stopped else job(sides, channels)
+    st.session_state[STOPPED] = None if stopped else job_key(sides, channels)
 
 
 def show_progress(
-    sides: Sequence[OptimizedImages], channels: Sequence[int], found: Sequence[Progress]
+    sides: Sequence[OptimizedImages], channels: Sequence[int], progress: Sequence[Progress]
 ) -> None:
-    """Show how far it is, what is left, and the way to stop or go on."""
+    """Show failures, the progress, the time left, and a button to stop or continue."""
     stopped = is_stopped(sides, channels)
-    for failure in dict.fromkeys(one.failure for one in found if one.failure):
+    for failure in dict.fromkeys(one.failure for one in progress if one.failure):
         st.warning(text_blocks.escape_marks(failure), icon=":material/error:")
-    if all(one.complete for one in found):
+    if all(one.complete for one in progress):
         show_finished(sides, channels)
         return
-    st.session_state[WATCHED] = job(sides, channels)
-    growing = [one.pictures[channel] for one in found for channel in one.pictures]
-    share = sum(one.step / one.steps for one in growing) / (
-        len(all_channels(channels)) * len(sides)
-    )
-    left = [one.seconds_left for one in found if one.seconds_left is not None]
-    with st.container(key="made-progress", horizontal=True, vertical_alignment="center"):
-        said = "Stopped" if stopped else f"Making pictures{time_left(max(left, default=None))}"
-        st.progress(min(share, 1.0), said)
+    st.session_state[WATCHED] = job_key(sides, channels)
+    snapshots = [one.pictures[channel] for one in progress for channel in one.pictures]
+    images = len(all_channels(channels)) * len(sides)
+    share = sum(one.step / one.steps for one in snapshots) / images
+    seconds = [one.seconds_left for one in progress if one.seconds_left is not None]
+    left = time_left(max(seconds, default=None))
+    with st.container(key="optimization-progress", horizontal=True, vertical_alignment="center"):
+        st.progress(min(share, 1.0), "Stopped" if stopped else f"Optimizing images{left}")
         st.button(
-            "Go on" if stopped else "Stop",
+            "Continue" if stopped else "Stop",
             icon=":material/play_arrow:" if stopped else ":material/stop:",
-            key="made-turn",
-            on_click=turn,
+            key="optimization-toggle",
+            on_click=toggle,
             args=(sides, channels),
         )
 
 
 def show_finished(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
-    """Say so to who has watched, in the same place, so that nothing moves under the pointer."""
-    if st.session_state.get(WATCHED) == job(sides, channels):
-        with st.container(key="made-progress", horizontal=True, vertical_alignment="center"):
-            st.caption("Finished.")
+    """Show the end to a viewer who saw the progress, in its place, so that nothing moves."""
+    if st.session_state.get(WATCHED) != job_key(sides, channels):
+        return
+    with st.container(key="optimization-progress", horizontal=True, vertical_alignment="center"):
+        st.caption("Finished.")
 
 
 def time_left(seconds: float | None) -> str:
-    """What is left, in words."""
+    """Format the time left.
+
+    >>> time_left(None), time_left(12.3), time_left(170.0)
+    ('…', ': about 12 s left', ': about 3 minutes left')
+    """
     if seconds is None:
         return "…"
     if seconds < 90:
@@ -286,95 +295,98 @@ def time_left(seconds: float | None) -> str:
     return f": about {round(seconds / 60)} minutes left"
 
 
-def show_one(made: OptimizedImages, channels: Sequence[int], found: Progress) -> None:
-    """Show one network's pictures and, beside them, the one that was picked."""
+def show_one(side: OptimizedImages, channels: Sequence[int], progress: Progress) -> None:
+    """Show one network's images and, beside them, the chosen channel's."""
     with st.container(key="maps-room"):
-        alone = mode.in_lecture() and state.number("channel") is None
-        left, panel = [st.container()] * 2 if alone else st.columns([3, 2], gap="medium")
+        full_width = mode.in_lecture() and state.number("channel") is None
+        left, panel = [st.container()] * 2 if full_width else st.columns([3, 2], gap="medium")
     with left:
-        show_grid(made, channels, found, GRIDS[0])
+        show_grid(side, channels, progress, GRIDS[0])
     with panel:
-        channel = chosen_channel.choose(made.layer)
-        show_chosen(made, channel, found, ONES[0])
+        channel = chosen_channel.choose(side.layer)
+        show_chosen(side, channel, progress, PAIRS[0])
 
 
 def show_pair(
-    sides: Sequence[OptimizedImages], channels: Sequence[int], found: Sequence[Progress]
+    sides: Sequence[OptimizedImages], channels: Sequence[int], progress: Sequence[Progress]
 ) -> None:
-    """Show the same channels of two networks side by side, and the chosen one's of both."""
-    for name, made, seen, column in zip(GRIDS, sides, found, patch_grids.columns(), strict=True):
+    """Show the same channels of two networks side by side, and the chosen channel of both."""
+    columns = patch_grids.columns()
+    for name, side, one, column in zip(GRIDS, sides, progress, columns, strict=True):
         with column:
-            st.subheader(comparison.network_name(made.subject.network))
-            show_grid(made, channels, seen, name, patch_grids.HALF)
+            st.subheader(comparison.network_name(side.spec.network))
+            show_grid(side, channels, one, name, patch_grids.HALF)
     channel = chosen_channel.choose(sides[0].layer)
-    for name, made, seen, column in zip(ONES, sides, found, patch_grids.columns(), strict=True):
+    columns = patch_grids.columns()
+    for name, side, one, column in zip(PAIRS, sides, progress, columns, strict=True):
         with column:
-            show_chosen(made, channel, seen, name)
+            show_chosen(side, channel, one, name)
 
 
 def show_grid(
-    made: OptimizedImages,
+    side: OptimizedImages,
     channels: Sequence[int],
-    found: Progress,
+    progress: Progress,
     name: str,
     width: int = grid.PAGE_WIDTH,
 ) -> None:
-    """Show a picture a channel; a click chooses the channel."""
-    place = Placement(name, inspector.pick_map(name, made.layer), width=width)
-    grid.show(results(), made.grid(channels, found), place)
+    """Show one image for each channel; a click chooses the channel."""
+    place = Placement(name, inspector.pick_map(name, side.layer), width=width)
+    grid.show(results(), side.grid(channels, progress), place)
 
 
-def show_chosen(made: OptimizedImages, channel: int | None, found: Progress, name: str) -> None:
-    """Show the chosen channel's picture beside its strongest patch, or say how to choose one."""
+def show_chosen(side: OptimizedImages, channel: int | None, progress: Progress, name: str) -> None:
+    """Show the chosen channel's image beside its top patch, or how to choose one."""
     if channel is None:
         text_blocks.note(HINT)
         return
-    seen = found.pictures.get(channel)
-    if seen is None:
-        text_blocks.note("Its picture is not begun yet.")
+    snapshot = progress.pictures.get(channel)
+    if snapshot is None:
+        text_blocks.note("The optimization of this channel has not started yet.")
         return
     place = Placement(name, grid.ignore, width=patch_grids.PANEL, follows=False, tools=False)
-    grid.show(results(), made.beside_patch(channel, seen), place)
+    grid.show(results(), side.beside_patch(channel, snapshot), place)
     if not mode.in_lecture():
-        st.markdown(sentence(made, channel, seen))
+        st.markdown(sentence(side, channel, snapshot))
 
 
-def sentence(made: OptimizedImages, channel: int, seen: Snapshot) -> str:
-    """A picture's value against that of the strongest patch, in words."""
-    value = f"The made picture's value before ReLU is **{figure(seen.value)}**"
-    spot, times = made.strongest(channel), made.times(channel, seen.value)
+def sentence(side: OptimizedImages, channel: int, snapshot: Snapshot) -> str:
+    """Return a sentence that compares an image's value with the top patch's."""
+    reached = f"The optimized image reaches **{figure(snapshot.value)}** before ReLU"
+    spot, ratio = side.top_patch(channel), side.ratio(channel, snapshot.value)
     if spot is None:
-        return f"{value}. On all pictures of this page the channel is silent."
-    title = text_blocks.escape(made.patches.images[spot.picture].title)
-    patched = f"its strongest patch's, on {title}, **{figure(spot.value)}**"
-    return f"{value}; {patched}" + (f": **{times}** as much." if times else ".")
+        return f"{reached}. The channel is inactive on all of this page's images."
+    title = text_blocks.escape(side.patches.images[spot.picture].title)
+    if not ratio:
+        return f"{reached}; the top patch, on {title}, reaches **{figure(spot.value)}**."
+    return f"{reached}, **{ratio}** the top patch's **{figure(spot.value)}** (on {title})."
 
 
 def offer(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
-    """Show the way to the files of what is finished."""
-    found = [made.progress(channels, wanted=False).pictures for made in sides]
+    """Show the export menu of the finished images."""
+    progress = [side.progress(channels).pictures for side in sides]
     finished = [
         channel
         for channel in channels
-        if all(channel in one and one[channel].finished for one in found)
+        if all(channel in one and one[channel].finished for one in progress)
     ]
     if not finished:
         return
-    names = comparison.NAMES if len(sides) > 1 else ["made"]
+    names = comparison.NAMES if len(sides) > 1 else ["optimized"]
 
     def grids() -> list[ColorGrid]:
         return [
             replace(
-                made.grid(finished, made.progress(finished, wanted=False)),
+                side.grid(finished, side.progress(finished)),
                 name=name,
-                heading=comparison.network_name(made.subject.network) if len(sides) > 1 else "",
+                heading=comparison.network_name(side.spec.network) if len(sides) > 1 else "",
             )
-            for made, name in zip(sides, names, strict=True)
+            for side, name in zip(sides, names, strict=True)
         ]
 
     export_menu.offer(
-        "made",
-        f"Pictures made for channels of {sides[0].layer.name}",
+        "optimized",
+        f"Optimized images of {sides[0].layer.name}",
         grids,
-        lambda: [made.script_run(name, finished) for made, name in zip(sides, names, strict=True)],
+        lambda: [side.script_run(name, finished) for side, name in zip(sides, names, strict=True)],
     )

@@ -1,4 +1,4 @@
-"""A made picture pasted into the visitor's own: the map lights up there, with the value claimed."""
+"""An optimized image pasted into the viewer's picture, to check its value there."""
 
 from dataclasses import replace
 
@@ -21,47 +21,45 @@ from vgg_viz.ui.widgets import controls, grid, text_blocks
 NAME = "pasted"
 
 
-def show(maps: LayerMaps, subject: OptimizationSpec) -> None:
-    """Show the picture with that of the chosen channel in it, once that is made."""
+def show(maps: LayerMaps, spec: OptimizationSpec) -> None:
+    """Show the picture with the chosen channel's optimized image, once that is finished."""
     chosen = selection.current()
     if chosen is None:
-        text_blocks.note("Choose a channel, whose picture is then pasted into yours.")
+        text_blocks.note("Choose a channel to paste its optimized image into your picture.")
         return
-    made = shared().maker.there(subject, [chosen.channel]).pictures.get(chosen.channel)
-    if made is None or not made.finished:
-        text_blocks.note("Once the chosen channel’s picture is finished, it is pasted into yours.")
+    snapshot = shared().maker.there(spec, [chosen.channel]).pictures.get(chosen.channel)
+    if snapshot is None or not snapshot.finished:
+        text_blocks.note("The chosen channel's image is pasted once it is finished.")
         return
-    show_both(maps, chosen.channel, made)
+    show_pasted(maps, chosen.channel, snapshot)
 
 
-def show_both(maps: LayerMaps, channel: int, made: Snapshot) -> None:
-    """Show the picture with the made one in it, and the channel's map of both together."""
-    title = text_blocks.escape(maps.picture.title)
-    st.subheader(f"Pasted into {title}")
+def show_pasted(maps: LayerMaps, channel: int, snapshot: Snapshot) -> None:
+    """Show the picture with the optimized image in it, and the channel's map of both."""
+    st.subheader(f"Pasted into {text_blocks.escape(maps.picture.title)}")
     with st.container(key="pasted-room"):
-        about, seen = st.columns(2, gap="medium")
-    with about:
+        left, right = st.columns(2, gap="medium")
+    with left:
         text_blocks.prose(
-            "The made picture lies on the photograph where you **point and click**, so that its "
-            "middle is what the position sees. The network knows nothing of how it was made: if "
-            "the claim is right, the map lights up there, with that value."
+            "**Click** a position to paste the optimized image there, centered on its receptive "
+            "field. The map should then reach the image's value at that position."
         )
         position = choose_position(maps)
-    both = replace(maps, picture=with_made(maps, made, position))
-    with seen:
-        inspector.show(both, Selection(channel, position), grid.OWN_SCALE, NAME)
-    with about:
-        value = float(both.map(channel)[position])
+    with_image = replace(maps, picture=pasted_into(maps, snapshot, position))
+    with right:
+        inspector.show(with_image, Selection(channel, position), grid.OWN_SCALE, NAME)
+    with left:
+        value = float(with_image.map(channel)[position])
         before = float(maps.map(channel)[position])
         st.markdown(
-            f"The network's value there: **{figure(value)}**, without the made picture "
-            f"{figure(before)}. The value claimed: **{figure(made.value)}**. "
-            + difference(maps, made, position)
+            f"Value at this position: **{figure(value)}**, without the optimized image "
+            f"{figure(before)}. Value of the optimized image: **{figure(snapshot.value)}**. "
+            + difference_note(maps, snapshot, position)
         )
 
 
 def choose_position(maps: LayerMaps) -> Position:
-    """Show the fields of the position, but in a lecture; the middle where none is chosen."""
+    """Show the fields of the position, except in a lecture; return it, by default the center."""
     height, width, _ = maps.layer.output_shape
     if not mode.in_lecture():
         with st.container(key="pasted-fields", horizontal=True):
@@ -71,33 +69,33 @@ def choose_position(maps: LayerMaps) -> Position:
     return chosen.position if chosen and chosen.position else (height // 2, width // 2)
 
 
-def with_made(maps: LayerMaps, made: Snapshot, position: Position) -> InputImage:
-    """The photograph with the made picture in it."""
-    pixels = pasted(maps.picture.pixels, made.pixels, maps.layer, *position)
-    photograph = maps.picture
+def pasted_into(maps: LayerMaps, snapshot: Snapshot, position: Position) -> InputImage:
+    """Return the picture with the optimized image centered on a position's receptive field."""
+    picture = maps.picture
+    pixels = pasted(picture.pixels, snapshot.pixels, maps.layer, *position)
     return InputImage(
-        f"{photograph.title} with a made picture",
-        f"{photograph.alt}; on it the made picture",
+        f"{picture.title} with an optimized image",
+        f"{picture.alt}, with an optimized image pasted into it",
         pixels,
         png(pixels),
         digest(pixels),
-        photograph.fit,
-        photograph.notes,
+        picture.fit,
+        picture.notes,
     )
 
 
-def difference(maps: LayerMaps, made: Snapshot, position: Position) -> str:
-    """Why the value is another one than claimed, where it may be."""
-    layer, side = maps.layer, len(made.pixels)
+def difference_note(maps: LayerMaps, snapshot: Snapshot, position: Position) -> str:
+    """Return why the value may differ from the optimized image's, else nothing."""
+    layer, side = maps.layer, len(snapshot.pixels)
     if side < layer.receptive_field:
         return (
-            f"Around the made picture of {side} × {side} pixels the position sees the photograph, "
-            "which was not there when it was made: the two may differ."
+            f"The optimized image has only {side} × {side} pixels. The rest of the receptive "
+            "field shows your picture instead of the mean color, so the values may differ."
         )
     fields = [receptive_fields(layer)[index] for index in position]
     if any(start < 0 or stop > len(maps.picture.pixels) for start, stop in fields):
         return (
-            "The position sees beyond the photograph's border, where there is nothing of the "
-            "made picture: the two may differ."
+            "The receptive field extends beyond the picture's border, which cuts off the "
+            "optimized image, so the values may differ."
         )
     return ""
