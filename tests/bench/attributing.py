@@ -29,7 +29,6 @@ from vgg_viz.interpretability.ablation import changes
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
-    Method,
     attribute,
 )
 from vgg_viz.model.architecture import VGG19
@@ -205,7 +204,7 @@ class SupersededError(Exception):
     """Ends what nobody waits for any more."""
 
 
-def question(layer_name: str, method: Method) -> AttributionSpec:
+def question(layer_name: str, method: str) -> AttributionSpec:
     """What the value in the middle of a map comes from, of the pixels."""
     layer = VGG19.conv_layer(layer_name)
     half = layer.output_shape[0] // 2

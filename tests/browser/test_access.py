@@ -18,7 +18,7 @@ PLACES = {
     "filters": "view=filters",
     "maps": MAPS,
     "position": f"{MAPS}&channel=12&row=7&column=9",
-    "further back": f"{MAPS}&channel=12&row=7&column=9&back_to=input&sanity=true",
+    "attribution": f"{MAPS}&channel=12&row=7&column=9&back_to=input&sanity=true",
     "ablated": f"{MAPS}&channel=12&ablated=4%2C12",
     "excites": "view=visualization&channel=12",
     "two networks": "view=visualization&maps=9&channel=12&compare=network",

@@ -1,4 +1,4 @@
-"""What a value comes from, in a real Chromium: chosen, added up, walked, and in a lecture."""
+"""The attribution of a value in Chromium: choice, sum, trail and lecture."""
 
 import re
 
@@ -20,7 +20,7 @@ def choose(page: Page, label: str, name: str) -> None:
 
 
 def drawn(page: Page) -> Locator:
-    return page.locator(".st-key-further-back canvas[data-shown]")
+    return page.locator(".st-key-attributions canvas[data-shown]")
 
 
 def sums(page: Page, key: str) -> list[float]:
@@ -28,34 +28,34 @@ def sums(page: Page, key: str) -> list[float]:
     return [float(text.replace("−", "-").replace(",", "")) for text in shown]
 
 
-def test_pixels_and_biases_add_up_to_the_value_and_back_undoes_each_choice(open_page):
+def test_pixels_and_bias_terms_sum_to_the_value_and_back_undoes_each_choice(open_page):
     page = open_page(VALUE)
     expect(drawn(page)).to_have_count(0)
-    choose(page, "Back to", "The pixels")
+    choose(page, "Attribute to", "The pixels")
     expect(drawn(page)).to_have_count(1)
-    pixels, biases, together, value = sums(page, "further-back-sum")
+    pixels, biases, together, value = sums(page, "attribution-sum")
     assert together == pytest.approx(pixels + biases, rel=1e-3)
     assert value == pytest.approx(together, rel=1e-4)
-    # What a single layer's products and bias add up to is the same value.
+    # The decomposition of one convolution has the same value.
     assert value == pytest.approx(sums(page, "value-sum")[2], rel=1e-4)
     choose(page, "Method", "Guided backpropagation")
-    expect(page.locator(".st-key-further-back-tested canvas[data-shown]")).to_have_count(1)
-    expect(page.locator(".st-key-further-back-sum")).to_have_count(0)
+    expect(page.locator(".st-key-attribution-check canvas[data-shown]")).to_have_count(1)
+    expect(page.locator(".st-key-attribution-sum")).to_have_count(0)
     page.go_back()
-    expect(page.locator(".st-key-further-back-sum")).to_have_count(1)
+    expect(page.locator(".st-key-attribution-sum")).to_have_count(1)
     assert links.read(page.url)["back_to"] == "input"
     page.go_back()
     expect(drawn(page)).to_have_count(0)
     page.go_forward()
     expect(drawn(page)).to_have_count(1)
     settle(page)
-    assert sums(page, "further-back-sum") == [pixels, biases, together, value]
+    assert sums(page, "attribution-sum") == [pixels, biases, together, value]
 
 
-def test_from_a_map_the_way_leads_to_where_it_brings_most_by_keyboard(open_page):
+def test_enter_on_a_map_goes_to_its_largest_attribution(open_page):
     page = open_page(f"{VALUE}&back_to=block1_conv2")
     expect(drawn(page)).to_be_visible()
-    grid = page.locator(".st-key-further-back .grid")
+    grid = page.locator(".st-key-attributions .grid")
     grid.focus()
     page.keyboard.press("ArrowRight")
     named = grid.locator(".focused").get_attribute("aria-label")
@@ -67,14 +67,14 @@ def test_from_a_map_the_way_leads_to_where_it_brings_most_by_keyboard(open_page)
     assert {"row", "column"} <= set(there)
 
 
-def test_in_a_lecture_it_takes_the_place_of_the_maps_and_is_chosen_behind_m(open_page):
+def test_in_a_lecture_it_takes_the_place_of_the_maps_and_m_shows_its_controls(open_page):
     page = open_page(f"{VALUE}&lecture=true")
     listening(page)
     expect(page.locator(".st-key-maps-mosaic canvas[data-shown]")).to_be_visible()
     page.keyboard.press("m")
-    choose(page, "Back to", "The pixels")
+    choose(page, "Attribute to", "The pixels")
     page.get_by_role("button", name="Close controls").click()
     expect(page.locator(".st-key-maps-mosaic")).to_have_count(0)
     expect(drawn(page)).to_be_in_viewport(ratio=0.999)
     main = page.locator('[data-testid="stMain"]')
-    expect(main.get_by_text(re.compile("pixels .*, biases .*, together ")).first).to_be_visible()
+    expect(main.get_by_text(re.compile("pixels .*, bias terms .*; sum ")).first).to_be_visible()

@@ -17,7 +17,7 @@ VIEWS = {
     "Filters": "view=filters",
     "Feature maps": "view=maps&maps=64",
     "One map": "view=maps&maps=9&channel=5",
-    "Further back": "view=maps&maps=9&channel=5&row=9&column=9&back_to=input&sanity=true",
+    "Attribution": "view=maps&maps=9&channel=5&row=9&column=9&back_to=input&sanity=true",
     "Comparison": "view=maps&maps=16&compare=network",
     "What excites it": "view=visualization&channel=12",
     "Two networks’ patches": "view=visualization&maps=9&channel=12&compare=network",

@@ -127,7 +127,7 @@ BY_CONTROL = {
     "order": ("view=maps&maps=4", option("Order", "Variance"), "variance"),
     "back_to": (
         "view=maps&maps=4&channel=2&row=3&column=4",
-        option("Back to", "The pixels"),
+        option("Attribute to", "The pixels"),
         "input",
     ),
     "attribution": (

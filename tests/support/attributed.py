@@ -1,27 +1,27 @@
-"""What the array of an `AttributionRun` has to have, by what its question finds."""
+"""The array that an `AttributionRun` has to reproduce."""
 
 import numpy as np
 
-from vgg_viz.interpretability.attribution.attribution_pass import reach
+from vgg_viz.interpretability.attribution.attribution_pass import padded_receptive_field
 from vgg_viz.model.architecture import VGG19
 
-FAR = 300  # further than any field reaches beyond a border
+FAR = 300  # more than any receptive field extends beyond the border
 
 
-def array_of(run, found):
-    """The array of a run, for what its question finds."""
-    values = around(found, run.question)[np.array(run.numbers) - 1]
+def array_of(run, result):
+    """Return the array of a run from the attributions of its value."""
+    values = with_padding(result, run.spec)[np.array(run.numbers) - 1]
     if run.as_colors:
         colors = np.moveaxis(values[::-1], 0, -1)
         return np.rint(127.5 + 127.5 * colors / np.abs(colors).max()).astype(np.uint8)[None]
     return values.sum(axis=0, keepdims=True) if run.summed else values
 
 
-def around(found, question):
-    """What a value comes from, with zeros beyond the border, as far as it would see there."""
-    side = VGG19.layer(question.back_to).output_shape[0] + 2 * FAR
-    framed = np.zeros((len(found.values), side, side), np.float32)
-    rows, columns = (slice(FAR + start, FAR + stop) for start, stop in found.area)
-    framed[:, rows, columns] = found.values
-    rows, columns = (slice(FAR + start, FAR + stop) for start, stop in reach(question))
+def with_padding(result, spec):
+    """Pad attributions to the whole receptive field: zero beyond the border."""
+    side = VGG19.layer(spec.back_to).output_shape[0] + 2 * FAR
+    framed = np.zeros((len(result.values), side, side), np.float32)
+    rows, columns = (slice(FAR + start, FAR + stop) for start, stop in result.area)
+    framed[:, rows, columns] = result.values
+    rows, columns = (slice(FAR + start, FAR + stop) for start, stop in padded_receptive_field(spec))
     return framed[:, rows, columns]

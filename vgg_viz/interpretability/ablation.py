@@ -130,9 +130,9 @@ def lost(
         ValueError: there is no such value, or there are no such maps.
         NotFiniteError: numbers on the way are too large.
     """
-    way = AttributionPass(network, question)
-    whole = yield from way.value(way.of_maps(maps))
-    rest = yield from way.value(way.of_maps(ablated(maps, numbers)))
+    attribution_pass = AttributionPass(network, question)
+    whole = yield from attribution_pass.value(attribution_pass.crop(maps))
+    rest = yield from attribution_pass.value(attribution_pass.crop(ablated(maps, numbers)))
     check_finite(whole, rest)
     return whole - rest
 

@@ -1,4 +1,4 @@
-"""What a value comes from further back, on the page."""
+"""The attribution of a value on the page."""
 
 from io import BytesIO
 
@@ -25,7 +25,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
     attribute,
-    seen,
+    receptive_field,
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.feature_visualization.top_patches import patch
@@ -35,68 +35,68 @@ from vgg_viz.model.network import MEAN_COLOR
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.parts.value_attribution import ValueAttribution, in_square
+from vgg_viz.ui.parts.value_attribution import ValueAttribution, with_padding
 from vgg_viz.ui.state.shared_instance import shared as serving
 
-TESTED = "further-back-tested"
+CHECK = "attribution-check"
 VALUE = {**MAPS, "channel": "5", "row": "1", "column": "9"}
 
 
-def asked(truth, back_to, method="input_x_gradient"):
-    """What the value on the page comes from, by the page's own network."""
+def attributed(truth, back_to, method="input_x_gradient"):
+    """Attribute the value on the page with the page's network."""
     network = serving().loaders["imagenet"].network().result()
-    question = AttributionSpec(LAYER, 5, 0, 8, back_to, method)
-    return outcome(attribute(network, truth.pictures["cat"], question))[0]
+    spec = AttributionSpec(LAYER, 5, 0, 8, back_to, method)
+    return outcome(attribute(network, truth.pictures["cat"], spec))[0]
 
 
 def tiles(page):
-    """What the component was told of the grid."""
-    return unpacked(payloads(page)["further-back"])[0]
+    """Return the header that the grid's component got."""
+    return unpacked(payloads(page)["attributions"])[0]
 
 
 def number(text):
     return float(text.replace("−", "-").replace(",", ""))
 
 
-def test_at_first_one_layer_is_far_enough():
+def test_no_attribution_is_computed_by_default():
     page = open_page(**VALUE)
-    assert "further-back" not in payloads(page)
+    assert "attributions" not in payloads(page)
     assert len(page.metric) == 5
 
 
 @pytest.mark.parametrize("back_to", ["The pixels", "1 · block1_conv1", "4 · block2_conv2"])
-def test_contributions_add_up_on_the_page(back_to, truth):
+def test_the_page_shows_that_input_x_gradient_sums_to_the_value(back_to, truth):
     page = open_page(**VALUE, back_to=back_to)
     total, biases, together, value = (number(one.value) for one in page.metric[5:])
     assert together == pytest.approx(value, rel=1e-4)
-    assert any("together" in one.value for one in page.success)
+    assert any("The sum matches" in one.value for one in page.success)
     assert total + biases == pytest.approx(value, rel=1e-3)
-    found = asked(truth, next(name for name, option in BACK_TO.items() if option.label == back_to))
+    found = attributed(truth, read(link_of(page))["back_to"])
     assert value == pytest.approx(found.value, rel=1e-4)
     # The first metrics are those of a single layer; the third is the sum before the ReLU.
     assert number(page.metric[2].value) == pytest.approx(value, rel=1e-4)
 
 
-def test_a_layers_maps_are_ranked_by_what_they_bring(truth):
+def test_maps_are_ranked_by_their_sums(truth):
     header = tiles(open_page(**VALUE, back_to="3 · block2_conv1"))
-    by_map = asked(truth, "block2_conv1").by_map
+    by_map = attributed(truth, "block2_conv1").by_map
     adding = [index + 1 for index in np.argsort(-by_map)[:12]]
     taking = [index + 1 for index in np.argsort(by_map)[:12]]
     assert header["numbers"] == adding + taking
     assert [one.split(":")[0] for one in header["titles"]] == list(map(str, header["numbers"]))
 
 
-@pytest.mark.parametrize("method", [method.label for method in ATTRIBUTION_METHODS.values()])
+@pytest.mark.parametrize("method", ATTRIBUTION_METHODS.values(), ids=lambda method: method.name)
 @pytest.mark.parametrize("back_to", ["The pixels", "2 · block1_conv2"])
-def test_every_method_has_its_grid(method, back_to):
-    page = open_page(**VALUE, back_to=back_to, attributed=method)
-    assert tiles(page)["name"].startswith(f"{method}, back to ")
+def test_every_method_has_a_grid_and_its_sum(method, back_to):
+    page = open_page(**VALUE, back_to=back_to, attribution=method.name)
+    assert tiles(page)["name"].startswith(f"{method.label} of the ")
     assert BACK_TO[read(link_of(page))["back_to"]].label == back_to
-    sums = {"Input × gradient": 4, "Integrated gradients": 4}
-    assert len(page.metric) == 5 + sums.get(method, 0)
+    terms = method.completeness.terms if method.completeness else ()
+    assert len(page.metric) == 5 + (3 + len(terms) if terms else 0)
 
 
-def test_a_layer_that_comes_after_is_no_way_back():
+def test_a_later_layer_is_no_target():
     page = open_page(**VALUE, back_to="2 · block1_conv2")
     choose(page, "layer", "block1_conv2")
     assert shown(page, "back_to") == "step"
@@ -104,23 +104,23 @@ def test_a_layer_that_comes_after_is_no_way_back():
     assert shown(open_page(**VALUE, back_to="5 · block3_conv1"), "back_to") == "step"
 
 
-def test_a_value_that_is_silent_has_a_way_back_too():
+def test_a_value_below_zero_is_attributed_too():
     page = open_page(**{**VALUE, "channel": str(NEVER_ACTIVE[0])}, back_to="The pixels")
     total, biases, _, value = (number(one.value) for one in page.metric[5:])
     assert value < 0
     assert total + biases == pytest.approx(value, rel=1e-3)
-    assert "biases" in texts(page)
+    assert any("The sum matches" in one.value for one in page.success)
 
 
 @pytest.mark.parametrize("method", ["Guided backpropagation", "Gradient"])
-def test_the_same_of_another_map_and_network_stands_beside_it(method, truth):
-    page = open_page(**VALUE, back_to="The pixels", attributed=method)
-    # Always, where a method is known to fail.
-    assert (TESTED in payloads(page)) == (method != "Gradient")
+def test_the_sanity_check_shows_another_map_and_an_untrained_network(method, truth):
+    page = open_page(**VALUE, back_to="The pixels", attribution=method)
+    # Always, for methods that are known to fail it.
+    assert (CHECK in payloads(page)) == (method != "Gradient")
     if method == "Gradient":
         choose(page, "sanity", True)
         assert read(link_of(page))["sanity"]
-    header = unpacked(payloads(page)[TESTED])[0]
+    header = unpacked(payloads(page)[CHECK])[0]
     there = truth.maps(LAYER.name)[:, 0, 8].copy()
     there[4] = -1
     other = int(there.argmax()) + 1
@@ -139,19 +139,19 @@ def test_the_same_of_another_map_and_network_stands_beside_it(method, truth):
     assert [title.split(":")[0] for title in header["titles"]] == names
     shown_numbers = [number(title.split(":")[1]) for title in header["titles"][1:]]
     assert shown_numbers == pytest.approx(wanted, abs=0.006)
-    assert "[Adebayo 2018]" in texts(page)
+    assert "[Adebayo et al. 2018]" in texts(page)
     assert ("photograph’s edges" in texts(page)) == (method != "Gradient")
 
 
 @pytest.mark.parametrize("place", [(0, 0), (6, 7), (13, 2)])
-def test_what_the_border_cuts_off_is_zero_and_the_rest_lies_over_its_pixels(place):
+def test_attributions_lie_over_their_pixels_and_are_zero_beyond_the_border(place):
     layer = VGG19.conv_layer("block5_conv4")
-    question = AttributionSpec(layer, 1, *place, "input")
-    # Every pixel's own number, so that it can be found again in the photograph.
+    spec = AttributionSpec(layer, 1, *place, "input")
+    # Neighboring pixels differ, so that a shift would be found.
     picture = np.arange(3 * 224 * 224, dtype=np.int64).reshape(224, 224, 3) % 251 + 1
-    rows, columns = (slice(*side) for side in seen(question))
-    found = Attribution(np.moveaxis(picture, -1, 0)[:, rows, columns], seen(question), 0.0)
-    square = np.moveaxis(in_square(found.values, found, question), 0, -1)
+    rows, columns = (slice(*side) for side in receptive_field(spec))
+    found = Attribution(np.moveaxis(picture, -1, 0)[:, rows, columns], receptive_field(spec), 0.0)
+    square = np.moveaxis(with_padding(found.values, found, spec), 0, -1)
     photograph = patch(picture.astype(np.uint8), layer, *place)
     assert square.shape == photograph.shape
     inside = square.any(axis=-1)
@@ -169,7 +169,7 @@ def test_what_the_border_cuts_off_is_zero_and_the_rest_lies_over_its_pixels(plac
         ("block1_conv2", "gradient"),
     ],
 )
-def test_the_export_has_the_very_array_that_its_script_makes(
+def test_the_export_has_the_array_that_its_script_reproduces(
     back_to, method, preprocessing, biased_network, photograph
 ):
     """`array_of` is what scripts are held against in tests/export/test_scripts.py."""
@@ -179,11 +179,11 @@ def test_the_export_has_the_very_array_that_its_script_makes(
     traced = ValueAttribution(maps, AttributionSpec(layer, 5, 0, 111, back_to, method))
     run, (name, (array, _)) = traced.script_run(), next(iter(traced.grid().arrays().items()))
     assert run.name == name
-    np.testing.assert_allclose(array, array_of(run, traced.found()), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(array, array_of(run, traced.result()), rtol=1e-5, atol=1e-7)
 
 
 class Dead(StandIn):
-    """A network whose first layer answers to nothing: below zero everywhere."""
+    """Weights for which the first layer is inactive."""
 
     identity = "dead"
 
@@ -203,29 +203,30 @@ class Overflowing(StandIn):
 
 @pytest.mark.parametrize("lecture", ["false", "true"])
 @pytest.mark.parametrize("back_to", ["The pixels", "1 · block1_conv1", "4 · block2_conv2"])
-def test_where_nothing_speaks_for_a_value_the_page_says_so(back_to, lecture):
+def test_the_page_says_if_all_attributions_are_zero(back_to, lecture):
     with network_of(Dead()):
         page = open_page(**VALUE, back_to=back_to, lecture=lecture)
-    # Beyond the dead layer there are biases, so that something is there again.
-    assert ("further-back" in payloads(page)) == (back_to == "4 · block2_conv2")
-    told = [one.value for one in page.info]
-    assert any("its biases alone" in one for one in told) == (back_to != "4 · block2_conv2")
+    # Biases activate the layers after the inactive one.
+    assert ("attributions" in payloads(page)) == (back_to == "4 · block2_conv2")
+    messages = [one.value for one in page.info]
+    is_zero = any("All attributions are zero" in message for message in messages)
+    assert is_zero == (back_to != "4 · block2_conv2")
 
 
 @pytest.mark.parametrize("method", ["Input × gradient", "Deconvnet"])
-def test_numbers_that_are_too_large_end_in_a_sentence(method):
+def test_overflow_ends_in_a_sentence(method):
     with network_of(Overflowing()):
-        page = open_page(**VALUE, back_to="The pixels", attributed=method)
-    assert "too large to be added up" in page.warning[0].value
-    assert "further-back" not in payloads(page)
+        page = open_page(**VALUE, back_to="The pixels", attribution=method)
+    assert "overflow float32" in page.warning[0].value
+    assert "attributions" not in payloads(page)
 
 
 @pytest.mark.parametrize("shade", [0, 255])
-def test_a_picture_of_one_color_has_its_sum_too(shade):
+def test_an_image_of_one_color_has_its_sum_too(shade):
     page = open_page(**VALUE | {"picture": "Your own"}, back_to="The pixels", sanity="true")
     buffer = BytesIO()
     Image.new("RGB", (40, 30), (shade,) * 3).save(buffer, "PNG")
     page = upload(page, buffer.getvalue())
     total, biases, _, value = (number(one.value) for one in page.metric[5:])
     assert total + biases == pytest.approx(value, rel=1e-3)
-    assert TESTED in payloads(page)
+    assert CHECK in payloads(page)

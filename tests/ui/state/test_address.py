@@ -135,11 +135,11 @@ MATTERS = {
         ("other", "shown_as", "pair_scale", "colors", "row", "column"),
     ),
     "a value": ({**MAPS, "channel": "3", "maps": "4"}, ("row", "column")),
-    "further back": (
+    "attribution": (
         {**MAPS, "channel": "3", "maps": "4", "row": "2", "column": "3", "back_to": "The pixels"},
         ("attribution", "sanity"),
     ),
-    "no further back": (
+    "no attribution": (
         {**MAPS, "channel": "3", "maps": "4", "row": "2", "column": "3"},
         ("back_to",),
     ),

@@ -7,7 +7,10 @@ from typing import Literal
 import numpy as np
 
 from vgg_viz.export.scripts import script_code
-from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, reach
+from vgg_viz.interpretability.attribution.attribution_pass import (
+    AttributionSpec,
+    padded_receptive_field,
+)
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
 from vgg_viz.interpretability.feature_visualization.parametrizations import (
@@ -200,22 +203,22 @@ class OptimizationScriptRun:
 
 @dataclass(frozen=True, eq=False)
 class AttributionRun:
-    """One array of what a value comes from, float32 ``(n, rows, columns)``.
+    """One array of attributions of a value, float32 ``(n, rows, columns)``.
 
-    It has these maps (``numbers`` from 1) of the layer that is asked ``back_to``, or blue, green
-    and red, at all places that the value depends on, and zeros beyond the border; with ``summed``
-    their sum, ``n`` being 1; ``as_colors``, of blue, green and red in that order, RGB uint8 ``(1,
-    rows, columns, 3)`` with zero at mid-gray. The rest is as for a `MapsRun`.
+    It has these maps (``numbers`` from 1) of the layer ``spec.back_to``, or blue, green and red,
+    within the value's receptive field, and zeros beyond the border. With ``summed`` it has their
+    sum, ``(1, rows, columns)``. With ``as_colors``, it shows blue, green and red, in that order, as
+    RGB uint8 ``(1, rows, columns, 3)`` with zero at mid-gray. The rest is as for a `MapsRun`.
 
     Raises:
-        ValueError: a picture of another shape, no such question, or no such maps.
+        ValueError: an image of another shape, or no such value, method or maps.
     """
 
     name: str
     network: ScriptNetwork
     preprocessing: Preprocessing
     pixels: np.ndarray
-    question: AttributionSpec
+    spec: AttributionSpec
     numbers: Sequence[int]
     summed: bool = False
     as_colors: bool = False
@@ -224,11 +227,11 @@ class AttributionRun:
         """Check what the script could not."""
         _check_picture(self.pixels, self.preprocessing)
         _check_network(self.network)
-        reach(self.question)
-        if self.question.method not in ATTRIBUTION_METHODS:
-            got = self.question.method
+        padded_receptive_field(self.spec)
+        if self.spec.method not in ATTRIBUTION_METHODS:
+            got = self.spec.method
             raise ValueError(f"expected {', '.join(ATTRIBUTION_METHODS)}, got {got!r}")
-        _check_numbers(self.numbers, VGG19.layer(self.question.back_to).output_shape[2])
+        _check_numbers(self.numbers, VGG19.layer(self.spec.back_to).output_shape[2])
 
 
 Run = MapsRun | FiltersRun | EvidenceRun | PatchesRun | OptimizationScriptRun | AttributionRun

@@ -275,86 +275,64 @@ def values(model, layer, channels, each, apart, pictures):
     return np.array([value for value, *_ in places], np.float32)
 '''
 
-ATTRIBUTE = '''
-@tf.custom_gradient
-def guided(x):
-    """A ReLU as in guided backpropagation (Springenberg et al., 2014)."""
-    return tf.nn.relu(x), lambda g: tf.where((x > 0) & (g > 0), g, 0.0)
+ATTRIBUTION = '''
+def forward_backward(model, start, x, layer, position, relu=tf.nn.relu):
+    """A value before its ReLU, its gradient with respect to ``x``, and the sum of bias terms.
 
-
-@tf.custom_gradient
-def deconvnet(x):
-    """A ReLU as in the deconvnet (Zeiler and Fergus, 2013)."""
-    return tf.nn.relu(x), tf.nn.relu
-
-
-def there_and_back(model, start, x, layer, place, relu=tf.nn.relu):
-    """A value before its ReLU where the layer number ``start`` of the model makes ``x``.
-
-    And its gradient with respect to x, and what the biases on the way contribute.
+    ``x`` is the output of layer number ``start`` of the model.
     """
     end = model.layers.index(model.get_layer(layer))
     steps = model.layers[start + 1 : end + 1]
     biases = [tf.convert_to_tensor(step.bias) for step in steps if step.weights]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([x, biases])
-        y, left = x, iter(biases)
+        y, remaining = x, iter(biases)
         for step in steps:
             if not step.weights:
                 y = tf.nn.max_pool2d(y, 2, 2, "VALID")
                 continue
-            made = tf.nn.conv2d(y, tf.convert_to_tensor(step.kernel), 1, "SAME") + next(left)
-            y = relu(made)
-        channel, row, column = place
-        value = made[0, row - 1, column - 1, channel - 1]
+            kernel = tf.convert_to_tensor(step.kernel)
+            before_relu = tf.nn.conv2d(y, kernel, 1, "SAME") + next(remaining)
+            y = relu(before_relu)
+        channel, row, column = position
+        value = before_relu[0, row - 1, column - 1, channel - 1]
     gradient, *by_bias = tape.gradient(value, [x, *biases])
-    shares = [float(tf.reduce_sum(one * two)) for one, two in zip(biases, by_bias)]
-    return float(value), gradient, sum(shares)
+    terms = [float(tf.reduce_sum(one * two)) for one, two in zip(biases, by_bias)]
+    return float(value), gradient, sum(terms)
 
 
-def integrated(model, start, begin, x, layer, place):
-    """Integrated gradients (Sundararajan et al., 2017): Gauss-Legendre, 50 steps."""
-    total = tf.zeros_like(x)
-    for at, share in zip(*np.polynomial.legendre.leggauss(50)):
-        along = begin + np.float32((at + 1) / 2) * (x - begin)
-        total += np.float32(share / 2) * there_and_back(model, start, along, layer, place)[1]
-    return total * (x - begin)
-
-
-def part(maps, rows, columns):
-    """These rows and columns of maps, from 0; beyond the border there are zeros."""
+def crop(maps, rows, columns):
+    """Crop maps to these rows and columns, from 0; beyond the border there are zeros."""
     sides = zip(maps.shape[1:], (rows, columns))
     (above, below), (before, behind) = [(max(0, -a), max(0, b - side)) for side, (a, b) in sides]
     maps = np.pad(maps, [(0, 0), (above, below), (before, behind)])
     return maps[:, rows[0] + above : rows[1] + above, columns[0] + before : columns[1] + before]
 
 
-def attributed(
-    model, preprocess, picture, layer, place, back_to, method, rows, columns, numbers, summed=False
+def attribution(
+    model,
+    preprocess,
+    picture,
+    layer,
+    position,
+    back_to,
+    method,
+    rows,
+    columns,
+    numbers,
+    summed=False,
 ):
-    """What the value at a place (channel, row, column, all from 1) of a layer comes from.
+    """Attributions of the value at a position (channel, row, column, all from 1) of a layer.
 
-    Of the layer ``back_to`` those maps (numbers from 1) and these rows and columns, which are all
-    that the value depends on; of the first layer, the input, blue, green and red.
+    The array has these maps (numbers from 1) of the layer ``back_to``, or blue, green and red of
+    the input, in these rows and columns: the value's receptive field.
     """
     start = 0 if back_to == "input" else model.layers.index(model.get_layer(back_to))
-    before = keras.Model(model.input, model.layers[start].output)
+    to_layer = keras.Model(model.input, model.layers[start].output)
     pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture))))
-    x = tf.convert_to_tensor(before(preprocess(pixels)[None]))
-    relu = {"guided_backpropagation": guided, "deconvnet": deconvnet}.get(method, tf.nn.relu)
-    value, found, biases = there_and_back(model, start, x, layer, place, relu)
-    if method == "input_x_gradient":
-        found = found * x
-        print(f"{float(tf.reduce_sum(found)):g} and biases {biases:g}: value {value:g}")
-    if method == "integrated_gradients":
-        # The mean color of ImageNet's pictures, as the network's input has it.
-        mean = {"rgb": np.float32([123.68, 116.779, 103.939]) / 255}
-        color = mean.get(preprocess.__name__, np.zeros(3, np.float32))
-        begin = tf.convert_to_tensor(before(np.broadcast_to(color, (1, 224, 224, 3))))
-        found = integrated(model, start, begin, x, layer, place)
-        base = there_and_back(model, start, begin, layer, place)[0]
-        print(f"{float(tf.reduce_sum(found)):g} and {base:g} at the mean: value {value:g}")
-    maps = part(np.moveaxis(found.numpy()[0], -1, 0)[np.array(numbers) - 1], rows, columns)
+    x = tf.convert_to_tensor(to_layer(preprocess(pixels)[None]))
+    result = method(model, preprocess, start, x, layer, position).numpy()[0]
+    maps = crop(np.moveaxis(result, -1, 0)[np.array(numbers) - 1], rows, columns)
     return maps.sum(axis=0, keepdims=True) if summed else maps
 '''
 

@@ -34,7 +34,8 @@ from vgg_viz.export.scripts.runs import (
     WeightsFile,
 )
 from vgg_viz.export.tables import check_array_names
-from vgg_viz.interpretability.attribution.attribution_pass import reach
+from vgg_viz.interpretability.attribution.attribution_pass import padded_receptive_field
+from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.decomposition import receptive_fields
 from vgg_viz.interpretability.feature_visualization import optimization
 from vgg_viz.interpretability.feature_visualization.optimization import batch_size, picture_side
@@ -195,23 +196,25 @@ def made_script(
 def attribution_script(
     runs: Sequence[AttributionRun], *, caption: Sequence[str] = (), link: str = ""
 ) -> str:
-    """Write the script that makes these arrays of what values come from.
+    """Write the script that reproduces these arrays of attributions.
 
-    It says what they add up to as well. The arguments and errors are those of `maps_script`.
+    For complete methods it also prints the sum. The arguments and errors are those of
+    `maps_script`.
     """
     _check_names([run.name for run in runs])
     pictures: dict[bytes, int] = {}
     calls = {}
     for run in runs:
-        call = _call("attributed", [*_input(run, pictures), *_asked(run)])
+        call = _call("attribution", [*_input(run, pictures), *_attribution(run)])
         calls[run.name] = f"as_colors({call}[None])" if run.as_colors else call
     return _script(
-        _start("What a value comes from", caption, link),
+        _start("Attribution of a value", caption, link),
         ["base64", "functools", "io", "os", "sys"],
         [
             *_network_functions(runs),
             *_preprocessing_functions(runs),
-            script_code.ATTRIBUTE,
+            script_code.ATTRIBUTION,
+            *dict.fromkeys(ATTRIBUTION_METHODS[run.spec.method].script for run in runs),
             *_color_functions(runs),
         ],
         calls,
@@ -338,15 +341,15 @@ def _ablated(run: MapsRun, network: str) -> str:
     return f"ablated({network}, {run.ablated_in!a}, {_tuple(run.ablated)})"
 
 
-def _asked(run: AttributionRun) -> list[str]:
-    """What says which value is asked back to where, and what is wanted of that."""
-    question, area = run.question, reach(run.question)
+def _attribution(run: AttributionRun) -> list[str]:
+    """Arguments for the value, the layer to attribute it to, the method and the array."""
+    spec, area = run.spec, padded_receptive_field(run.spec)
     summed = ["summed=True"] if run.summed else []
     return [
-        ascii(question.layer.name),
-        f"place=({question.channel}, {question.row + 1}, {question.column + 1})",
-        f"back_to={question.back_to!a}",
-        f"method={question.method!a}",
+        ascii(spec.layer.name),
+        f"position=({spec.channel}, {spec.row + 1}, {spec.column + 1})",
+        f"back_to={spec.back_to!a}",
+        f"method={ATTRIBUTION_METHODS[spec.method].script_function}",
         f"rows={tuple(area.rows)}",
         f"columns={tuple(area.columns)}",
         f"numbers={_numbers(run.numbers)}",

@@ -1,16 +1,11 @@
-"""What one value comes from, however far back: any earlier layer's maps, or the pixels.
+"""Attribution of one value: its specification, its result, and the passes that methods share.
 
-    pixels -- forward --> what is looked at -- forward --> the value, before its ReLU
-                              |                               |
-                           maps there  x  gradient  <-- back -+
+    image -- forward --> maps of the layer `back_to` -- forward --> the value, before its ReLU
+                                     |                                  |
+                           maps or pixels, gradient <---- backward -----+
 
-Contributions, what is looked at times the gradient, and those of the biases on the way add up to
-the value (Srinivas and Fleuret, "Full-Gradient Representation", 2019). The other methods are those
-of the field, as their papers have them: they differ in what becomes of a gradient at a ReLU, and
-integrated gradients take it at many points.
-
-Only what the value depends on is run. Each step of the generators is one layer's work; those of
-`attribute` say how much of all is done, 0 to 1.
+Both passes are restricted to the value's receptive field. Generators yield once a layer, so that
+other computations can run in between; those that yield floats yield the fraction done, 0 to 1.
 """
 
 from __future__ import annotations
@@ -19,10 +14,11 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.receptive_field import (
     Area,
     Interval,
@@ -35,26 +31,29 @@ from vgg_viz.interpretability.receptive_field import (
     way_to,
 )
 from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer, Layer
-from vgg_viz.model.network import MEAN_BGR, Network, Preprocessing, network_input, read_only
+from vgg_viz.model.network import Network, Preprocessing, network_input, read_only
+from vgg_viz.option import resolve
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-
-POINTS = 50  # between the mean color and the picture, of integrated gradients
-# Numbers of one layer at several points that are looked at together: as one whole layer has.
-TOGETHER = 2**22
+Result = TypeVar("Result")
 
 
 class NotFiniteError(ValueError):
-    """Numbers on the way are too large for 32 bits, or none."""
+    """Raised when activations or gradients overflow float32."""
+
+
+class NotPositiveError(ValueError):
+    """Raised when a method that needs a value above 0 gets another one."""
 
 
 @dataclass(frozen=True)
 class AttributionSpec:
-    """What is asked of one value: ``channel`` from 1, ``row`` and ``column`` from 0.
+    """A value to attribute, the layer to attribute it to, and the method.
 
-    ``back_to`` is a conv layer before the value's own, or ``"input"``.
+    ``channel`` counts from 1, ``row`` and ``column`` from 0. ``back_to`` is ``"input"`` or a conv
+    layer before ``layer``; ``method`` is a name in `ATTRIBUTION_METHODS`.
     """
 
     layer: ConvLayer
@@ -66,61 +65,84 @@ class AttributionSpec:
 
 
 @dataclass(frozen=True, eq=False)
-class Attribution:
-    """What the value comes from, by one method.
+class InputImage:
+    """An image, RGB uint8 ``(224, 224, 3)``, and how the network preprocesses it."""
 
-    values: float32 ``(channels, rows, columns)``: a number for each of the layer's maps, or for
-        blue, green and red, at each place that the value depends on.
-    area: where these places lie in the maps or in the picture.
-    value: the value before its ReLU.
-    biases: what the biases of each layer on the way contribute; of contributions only.
-    base: what the value would be if all looked at were of the mean color; of integrated
-        gradients only.
+    pixels: np.ndarray
+    preprocessing: Preprocessing = "caffe"
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """The network's input, float32 ``(3, 224, 224)``."""
+        return network_input(self.pixels, self.preprocessing)
+
+    def filled(self, level: int) -> np.ndarray:
+        """Return the network's input for an image of this size with all pixels at one level."""
+        return network_input(np.full_like(self.pixels, level), self.preprocessing)
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """Attributions of one value, and the other terms of its sum.
+
+    values: float32 ``(channels, rows, columns)``, one for each value of the maps or pixels within
+        the receptive field.
+    area: position of these rows and columns in the maps or the image.
+    value: the attributed value, before its ReLU.
+    biases: each layer's bias term, for methods that have them.
+    baseline: the value at the baseline, for integrated gradients.
+    absorbed: the share that the denominators' stabilizer absorbs, for LRP.
     """
 
     values: np.ndarray
     area: Area
     value: float
     biases: Mapping[str, float] = field(default_factory=dict)
-    base: float = 0.0
+    baseline: float = 0.0
+    absorbed: float = 0.0
 
     @property
-    def silent(self) -> bool:
-        """Whether nothing that is looked at speaks for the value or against it."""
+    def is_zero(self) -> bool:
+        """Whether all attributions are zero."""
         return not self.values.any()
 
     @cached_property
     def by_map(self) -> np.ndarray:
-        """All of each map's places together, float64 ``(channels,)``."""
+        """Sum over each map's positions, float64 ``(channels,)``."""
         return read_only(self.values.sum(axis=(1, 2), dtype=np.float64))
 
     @cached_property
-    def by_place(self) -> np.ndarray:
-        """All maps together, or all colors, float64 ``(rows, columns)``."""
+    def by_position(self) -> np.ndarray:
+        """Sum over the maps, or over the three colors, float64 ``(rows, columns)``."""
         return read_only(self.values.sum(axis=0, dtype=np.float64))
 
     @property
     def total(self) -> float:
-        """All there is."""
+        """Sum of all attributions."""
         return float(self.by_map.sum())
 
     @property
-    def explained(self) -> float:
-        """What has to be the value, of contributions and of integrated gradients."""
-        return self.total + sum(self.biases.values()) + self.base
+    def bias_sum(self) -> float:
+        """Sum of all layers' bias terms."""
+        return sum(self.biases.values())
+
+    @property
+    def reconstruction(self) -> float:
+        """Sum of attributions and other terms; equals the value for complete methods."""
+        return self.total + self.bias_sum + self.baseline + self.absorbed
 
     def strongest(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The maps that add most, and those that take most away, by their indices.
+        """Return the indices of the maps with the largest positive and negative sums.
 
-        Up to ``count`` each, strongest first; maps that add nothing are in neither.
+        Up to ``count`` each, strongest first; maps with a sum of zero are left out.
         """
         by_map = self.by_map
         order = np.argsort(-by_map, kind="stable")
         signs = np.sign(by_map[order])
         return order[signs > 0][:count], order[signs < 0][::-1][:count]
 
-    def place(self, index: int) -> tuple[int, int] | None:
-        """Row and column in that map, from 0, of its largest number, whatever its sign.
+    def strongest_position(self, index: int) -> tuple[int, int] | None:
+        """Return the row and column, from 0, of a map's largest absolute attribution.
 
         The first in reading order if several are equal; None if all are zero.
         """
@@ -131,247 +153,231 @@ class Attribution:
         return int(row) + self.area.rows.start, int(column) + self.area.columns.start
 
 
-def seen(question: AttributionSpec, plan: Architecture = VGG19) -> Area:
-    """What the value depends on, of the maps or the pixels that it is asked back to.
+def receptive_field(spec: AttributionSpec, architecture: Architecture = VGG19) -> Area:
+    """Return the value's receptive field in the maps or the image, cropped at the border.
 
     Raises:
-        ValueError: there is no such value, or what it is asked of does not lie before it.
+        ValueError: there is no such value, or ``back_to`` is not before its layer.
     """
-    _check(question)
-    way = way_to(question.layer, question.row, question.column, plan)
-    return way[_back_to(question, plan.layers).index].have
+    _check(spec)
+    stages = way_to(spec.layer, spec.row, spec.column, architecture)
+    return stages[_back_to(spec, architecture.layers).index].have
 
 
-def reach(question: AttributionSpec, plan: Architecture = VGG19) -> Area:
-    """The same with what lies beyond the border, all zero: as wide for every value of a layer.
+def padded_receptive_field(spec: AttributionSpec, architecture: Architecture = VGG19) -> Area:
+    """Return the receptive field including zero padding: the same size at every position.
 
     Raises:
-        ValueError: there is no such value, or what it is asked of does not lie before it.
+        ValueError: there is no such value, or ``back_to`` is not before its layer.
     """
-    _check(question)
-    back_to, sides = _back_to(question, plan.layers), []
-    for position in (question.row, question.column):
-        found = Interval(position, position + 1)
-        for after in plan.layers[question.layer.index : back_to.index : -1]:
-            found = needed(after, found)
-        sides.append(found)
+    _check(spec)
+    back_to, sides = _back_to(spec, architecture.layers), []
+    for position in (spec.row, spec.column):
+        side = Interval(position, position + 1)
+        for layer in architecture.layers[spec.layer.index : back_to.index : -1]:
+            side = needed(layer, side)
+        sides.append(side)
     return Area(*sides)
 
 
 def attribute(
     network: Network,
     pixels: np.ndarray,
-    question: AttributionSpec,
+    spec: AttributionSpec,
     preprocessing: Preprocessing = "caffe",
 ) -> Generator[float, None, Attribution]:
-    """Find what a value comes from; each step says how much is done, 0 to 1.
+    """Attribute a value to an earlier layer's maps or to the pixels; yield the fraction done.
 
     Args:
         network: the network.
-        pixels: the whole picture, RGB, uint8 ``(224, 224, 3)``.
-        question: which value, how far back, and by which method.
+        pixels: the whole image, RGB uint8 ``(224, 224, 3)``.
+        spec: the value, the layer to attribute it to, and the method.
         preprocessing: as for `network_input`.
 
     Raises:
-        ValueError: there is no such value, or what it is asked of does not lie before it.
-        NotFiniteError: numbers on the way are too large.
+        ValueError: there is no such value, or ``back_to`` is not before its layer.
+        NotFiniteError: activations or gradients overflow float32.
+        NotPositiveError: the method needs a value above 0.
     """
-    way = AttributionPass(network, question)
-    found = yield from _shares(_found(way, pixels, preprocessing), way.steps)
-    check_finite(found.values, found.value, *found.biases.values(), found.base)
-    return found
+    method = resolve(ATTRIBUTION_METHODS[spec.method].function)
+    image = InputImage(pixels, preprocessing)
+    result: Attribution = yield from method(AttributionPass(network, spec), image)
+    terms = (*result.biases.values(), result.baseline, result.absorbed)
+    check_finite(result.values, result.value, *terms)
+    return result
 
 
 def check_finite(*numbers: np.ndarray | float) -> None:
-    """Refuse numbers that are none, or infinite.
+    """Check that all numbers are finite.
 
     Raises:
-        NotFiniteError: there are such.
+        NotFiniteError: at least one is infinite or NaN.
     """
     if not all(np.isfinite(some).all() for some in numbers):
-        raise NotFiniteError("expected finite numbers on the way, got larger ones than float32 has")
+        raise NotFiniteError(
+            "expected finite activations and gradients, got overflow in float32; use other weights"
+        )
 
 
-def _shares(
-    work: Generator[None, None, Attribution], steps: int
-) -> Generator[float, None, Attribution]:
-    """The same work, each step of which says how much is done."""
+def fractions(work: Generator[None, None, Result], steps: int) -> Generator[float, None, Result]:
+    """Run a work of that many steps, yielding the fraction done after each."""
     for done in count(1):
         try:
             next(work)
         except StopIteration as stopped:
-            found: Attribution = stopped.value
+            result: Result = stopped.value
             break
         yield done / steps
-    return found
-
-
-def _found(
-    way: AttributionPass, pixels: np.ndarray, preprocessing: Preprocessing
-) -> Generator[None, None, Attribution]:
-    """By whichever method is asked."""
-    source = network_input(pixels, preprocessing)
-    end = yield from way.before(source)
-    if way.question.method != "integrated_gradients":
-        return (yield from _at_once(way, end))
-    color = mean_input(preprocessing)[:, None, None]
-    begin = yield from way.before(np.broadcast_to(color, source.shape))
-    return (yield from _integrated(way, begin, end))
-
-
-def _at_once(way: AttributionPass, end: tf.Tensor) -> Generator[None, None, Attribution]:
-    """All methods that take the gradient at the picture alone."""
-    question = way.question
-    values, gradient, biases = yield from way.forward_backward(end, RULES[question.method])
-    value = float(values[0])
-    if question.method != "input_x_gradient":
-        return Attribution(_tiles(gradient), way.area, value)
-    return Attribution(_tiles(end * gradient), way.area, value, biases)
-
-
-def _integrated(
-    way: AttributionPass, begin: tf.Tensor, end: tf.Tensor
-) -> Generator[None, None, Attribution]:
-    """Gradients along the straight line from one to the other, times their difference."""
-    import tensorflow as tf
-
-    places, shares = np.polynomial.legendre.leggauss(POINTS)
-    places, shares = (places + 1) / 2, shares / 2
-    mean = tf.zeros_like(end)
-    for first in range(0, POINTS, way.together):
-        which = slice(first, first + way.together)
-        along = tf.constant(places[which, None, None, None], tf.float32)
-        share = tf.constant(shares[which, None, None, None], tf.float32)
-        _, gradient, _ = yield from way.forward_backward(begin + along * (end - begin))
-        mean += tf.reduce_sum(share * gradient, axis=0, keepdims=True)
-    value = yield from way.value(end)
-    base = yield from way.value(begin)
-    return Attribution(_tiles(mean * (end - begin)), way.area, value, base=base)
+    return result
 
 
 class AttributionPass:
-    """The way from the picture to a value, cut where it is asked back to."""
+    """Forward and backward pass between an earlier layer, or the pixels, and one value.
 
-    def __init__(self, network: Network, question: AttributionSpec) -> None:
-        """Find it.
+    spec: the value, the layer to attribute it to, and the method.
+    layers: the network's layers, one by one.
+    before: stages from the image to the layer ``back_to``.
+    between: stages from there to the layer before the value's own.
+    last: the stage that computes the value.
+    """
+
+    def __init__(self, network: Network, spec: AttributionSpec) -> None:
+        """Find the stages within the value's receptive field.
 
         Raises:
-            ValueError: there is no such value, or what it is asked of does not lie before it.
+            ValueError: there is no such value, or ``back_to`` is not before its layer.
         """
-        _check(question)
-        plan, layer = network.architecture, question.layer
-        whole = way_to(layer, question.row, question.column, plan)
-        back_to = _back_to(question, plan.layers)
-        self.question = question
-        self.first, self.rest, self.last = (
-            whole[: back_to.index],
-            whole[back_to.index : -1],
-            whole[-1],
-        )
-        self.area = whole[back_to.index].have
-        self.seen = whole[0].have
-        largest = max(_numbers(stage) for stage in whole[back_to.index :])
-        self.together = max(1, TOGETHER // largest)  # points at once, of integrated gradients
-        self._layers = Layers(network)
+        _check(spec)
+        architecture = network.architecture
+        stages = way_to(spec.layer, spec.row, spec.column, architecture)
+        start = _back_to(spec, architecture.layers).index
+        self.spec = spec
+        self.layers = Layers(network)
+        self.before, self.between, self.last = stages[:start], stages[start:-1], stages[-1]
+        self.image_area = stages[0].have
+
+    @property
+    def area(self) -> Area:
+        """Receptive field in the maps, or in the image."""
+        return [*self.between, self.last][0].have
+
+    @property
+    def largest_output(self) -> int:
+        """Number of values in the largest output of a stage from ``back_to`` on."""
+        return max(_size(stage) for stage in (*self.between, self.last))
 
     @property
     def steps(self) -> int:
-        """How many `attribute` takes."""
-        if self.question.method != "integrated_gradients":
-            return len(self.first) + 2 * len(self.rest)
-        # There to both ends, and there and back for each group of points.
-        groups = -(-POINTS // self.together)
-        return 2 * (len(self.first) + (1 + groups) * len(self.rest))
+        """Number of steps of one forward and backward pass from the image."""
+        return len(self.before) + 2 * len(self.between)
 
-    def before(self, source: np.ndarray) -> Generator[None, None, tf.Tensor]:
-        """What is looked at, ``(1, rows, columns, channels)``, of the network's input."""
-        x = _point(source, self.seen)
-        for stage in self.first:
-            x = self._layers.forward(stage, surrounded(stage, x))
+    def maps(self, source: np.ndarray) -> Generator[None, None, tf.Tensor]:
+        """Compute the layer's maps, ``(1, rows, columns, channels)``, from the network's input.
+
+        For attribution to pixels, crop the input.
+        """
+        x = _cropped(source, self.image_area)
+        for stage in self.before:
+            x = self.layers.forward(stage, surrounded(stage, x))
             yield
         return x
 
-    def of_maps(self, maps: np.ndarray) -> tf.Tensor:
-        """What is looked at, of the whole layer's maps, ``(channels, height, width)``."""
-        return _point(maps, self.area)
+    def crop(self, maps: np.ndarray) -> tf.Tensor:
+        """Crop whole maps, ``(channels, height, width)``, to the receptive field."""
+        return _cropped(maps, self.area)
 
-    def value(self, points: tf.Tensor) -> Generator[None, None, float]:
-        """The value where this is looked at."""
-        for stage in self.rest:
-            points = self._layers.forward(stage, surrounded(stage, points))
+    def at_image(
+        self, image: InputImage, rule: Rule = relu_gradient
+    ) -> Generator[float, None, tuple[tf.Tensor, float, tf.Tensor, dict[str, float]]]:
+        """Run one forward and backward pass from the image; yield the fraction done.
+
+        Returns:
+            The layer's maps or the pixels, the value, its gradient, and the bias terms.
+        """
+        return (yield from fractions(self._at_image(image, rule), self.steps))
+
+    def _at_image(
+        self, image: InputImage, rule: Rule
+    ) -> Generator[None, None, tuple[tf.Tensor, float, tf.Tensor, dict[str, float]]]:
+        x = yield from self.maps(image.values)
+        values, gradient, biases = yield from self.forward_backward(x, rule)
+        return x, float(values[0]), gradient, biases
+
+    def value(self, x: tf.Tensor) -> Generator[None, None, float]:
+        """Compute the value from the layer's maps or the pixels."""
+        for stage in self.between:
+            x = self.layers.forward(stage, surrounded(stage, x))
             yield
-        values, _ = self._value(points)
+        values, _ = self._value(x)
         return float(values[0])
 
-    def forward_backward(
-        self, points: tf.Tensor, rule: Rule = relu_gradient
-    ) -> Generator[None, None, tuple[tf.Tensor, tf.Tensor, dict[str, float]]]:
-        """The value at each of these points, the gradient there, and what biases contribute."""
-        made = [points]
-        for stage in self.rest:
-            made.append(self._layers.forward(stage, surrounded(stage, made[-1])))
+    def outputs(self, x: tf.Tensor) -> Generator[None, None, list[tf.Tensor]]:
+        """Compute the output of each stage before the value's own; ``x`` itself comes first."""
+        outputs = [x]
+        for stage in self.between:
+            outputs.append(self.layers.forward(stage, surrounded(stage, outputs[-1])))
             yield
-        values, gradient = self._value(made[-1])
-        biases = {self.question.layer.name: float(self._bias(self.last)[self.question.channel - 1])}
-        for stage in reversed(self.rest):
-            behind = made.pop()
-            gradient = self._layers.before_relu(stage, behind, gradient, rule)
+        return outputs
+
+    def forward_backward(
+        self, x: tf.Tensor, rule: Rule = relu_gradient
+    ) -> Generator[None, None, tuple[tf.Tensor, tf.Tensor, dict[str, float]]]:
+        """Compute the values at a batch of points, their gradients and each layer's bias term.
+
+        Args:
+            x: the layer's maps or the pixels, ``(points, rows, columns, channels)``.
+            rule: backward rule of ReLU.
+        """
+        outputs = yield from self.outputs(x)
+        values, gradient = self._value(outputs[-1])
+        biases = {self.spec.layer.name: float(self._bias(self.last)[self.spec.channel - 1])}
+        for stage in reversed(self.between):
+            output = outputs.pop()
+            gradient = self.layers.before_relu(stage, output, gradient, rule)
             if stage.is_conv:
-                biases[stage.layer.name] = _contributed(gradient, self._bias(stage))
-            gradient = self._layers.back(stage, made[-1], behind, gradient)
+                biases[stage.layer.name] = bias_term(gradient, self._bias(stage))
+            gradient = self.layers.back(stage, outputs[-1], output, gradient)
             yield
         return values, gradient, biases
 
-    def _value(self, points: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        channels = [self.question.channel] * len(points)
-        return self._layers.value(self.last, surrounded(self.last, points), channels)
+    def _value(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        channels = [self.spec.channel] * len(x)
+        return self.layers.value(self.last, surrounded(self.last, x), channels)
 
     def _bias(self, stage: Stage) -> np.ndarray:
-        bias: np.ndarray = self._layers.weights(stage.layer)[1].numpy()
+        bias: np.ndarray = self.layers.weights(stage.layer)[1].numpy()
         return bias
 
 
-def guided(made: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """Guided backpropagation: only what was active, and what speaks for the value.
-
-    Springenberg et al., "Striving for Simplicity" (2014), https://arxiv.org/abs/1412.6806.
-    """
-    return relu_gradient(made, deconvnet(made, gradient))
-
-
-def deconvnet(made: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """The deconvnet: only what speaks for the value, whether it was active or not.
-
-    Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2013),
-    https://arxiv.org/abs/1311.2901.
-    """
+def bias_term(gradient: tf.Tensor, bias: np.ndarray) -> float:
+    """Compute a layer's bias term from the gradient before its ReLU."""
     import tensorflow as tf
 
-    return tf.nn.relu(gradient)
+    by_channel = tf.reduce_sum(gradient, axis=(0, 1, 2)).numpy()
+    with np.errstate(invalid="ignore"):  # `attribute` refuses what is not finite
+        return float(by_channel.astype(np.float64) @ bias)
 
 
-RULES: Mapping[str, Rule] = {
-    "input_x_gradient": relu_gradient,
-    "gradient": relu_gradient,
-    "guided_backpropagation": guided,
-    "deconvnet": deconvnet,
-}
-
-
-def mean_input(preprocessing: Preprocessing) -> np.ndarray:
-    """The mean color of ImageNet's pictures as the network's input has it, float32 ``(3,)``."""
-    if preprocessing == "caffe":
-        return np.zeros(3, np.float32)
-    return np.array(MEAN_BGR[::-1], np.float32) / np.float32(255)
+def channels_first(values: tf.Tensor) -> np.ndarray:
+    """Convert the only item of a batch, ``(1, rows, columns, channels)``, to a NumPy array."""
+    return read_only(np.moveaxis(values.numpy()[0], -1, 0))
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float | None:
-    """How far two arrays of one shape go together, -1 to 1; None if either is constant."""
+    """Compute the Pearson correlation of two arrays of one shape; None if either is constant.
+
+    >>> round(correlation(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 7.0])), 3)
+    0.993
+    """
     return cosine(one - one.mean(dtype=np.float64), other - other.mean(dtype=np.float64))
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float | None:
-    """The cosine of the angle between two arrays of one shape; None if either is zero."""
+    """Compute the cosine similarity of two arrays of one shape; None if either is zero.
+
+    >>> round(cosine(np.array([1.0, 0.0]), np.array([3.0, 4.0])), 3)
+    0.6
+    """
     lengths = [float(np.linalg.norm(array.astype(np.float64))) for array in (one, other)]
     if not all(lengths):
         return None
@@ -379,45 +385,31 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float | None:
     return float(product.clip(-1, 1))
 
 
-def _point(maps: np.ndarray, area: Area) -> tf.Tensor:
-    """That part of maps, ``(channels, height, width)``, as layers take it."""
+def _cropped(maps: np.ndarray, area: Area) -> tf.Tensor:
+    """Crop maps, ``(channels, height, width)``, and convert them to a batch of one."""
     import tensorflow as tf
 
     rows, columns = (slice(*side) for side in area)
     return tf.constant(np.moveaxis(maps[:, rows, columns], 0, -1)[None])
 
 
-def _tiles(numbers: tf.Tensor) -> np.ndarray:
-    """The only one of these, ``(1, rows, columns, channels)``, tiles first."""
-    return read_only(np.moveaxis(numbers.numpy()[0], -1, 0))
-
-
-def _contributed(gradient: tf.Tensor, bias: np.ndarray) -> float:
-    import tensorflow as tf
-
-    summed = tf.reduce_sum(gradient, axis=(0, 1, 2)).numpy()
-    with np.errstate(invalid="ignore"):  # what is not finite is refused at the end
-        return float(summed.astype(np.float64) @ bias)
-
-
-def _numbers(stage: Stage) -> int:
-    """How many numbers a layer makes on the way, or is given if these are more."""
+def _size(stage: Stage) -> int:
     rows, columns = stage.makes
     return rows.length * columns.length * stage.layer.output_shape[2]
 
 
-def _back_to(question: AttributionSpec, layers: Sequence[Layer]) -> Layer:
-    for layer in layers[: question.layer.index]:
-        if layer.name == question.back_to and layer.kind in ("input", "conv"):
+def _back_to(spec: AttributionSpec, layers: Sequence[Layer]) -> Layer:
+    for layer in layers[: spec.layer.index]:
+        if layer.name == spec.back_to and layer.kind in ("input", "conv"):
             return layer
     raise ValueError(
-        f"expected input or a conv layer before {question.layer.name}, got {question.back_to!r}"
+        f"expected input or a conv layer before {spec.layer.name}, got {spec.back_to!r}"
     )
 
 
-def _check(question: AttributionSpec) -> None:
-    height, width, filters = question.layer.output_shape
-    which = (question.channel, question.row, question.column)
-    wanted = (range(1, filters + 1), range(height), range(width))
-    if not all(number in numbers for number, numbers in zip(which, wanted, strict=True)):
-        raise ValueError(f"expected a value of {question.layer.name}, got {which}")
+def _check(spec: AttributionSpec) -> None:
+    height, width, filters = spec.layer.output_shape
+    position = (spec.channel, spec.row, spec.column)
+    ranges = (range(1, filters + 1), range(height), range(width))
+    if not all(number in numbers for number, numbers in zip(position, ranges, strict=True)):
+        raise ValueError(f"expected a value of {spec.layer.name}, got {position}")

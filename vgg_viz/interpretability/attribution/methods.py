@@ -1,20 +1,138 @@
-"""Attribution methods, one record each."""
+"""Attribution methods, one record each.
+
+To add a method, write a module with its function and its ``SCRIPT``, and add a record here. The
+controls, links, captions and scripts follow from the record.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from typing import NamedTuple
 
 from vgg_viz.option import Option, by_name
+
+PACKAGE = "vgg_viz.interpretability.attribution"
+
+
+class Paper(NamedTuple):
+    """A paper by its authors and year, and its URL."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Term:
+    """A summand of the value beside the attributions.
+
+    field: the property of `Attribution` that holds it.
+    label: its label in the table of the sum.
+    """
+
+    field: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """The sum of a complete method: attributions and terms equal the value before ReLU.
+
+    terms: summands beside the attributions.
+    tolerance: largest difference, as a share of the summands' absolute sum.
+    error: source of the difference, in words.
+    """
+
+    terms: tuple[Term, ...]
+    tolerance: float = 1e-4
+    error: str = "float32 rounding"
 
 
 @dataclass(frozen=True)
 class AttributionMethod(Option):
-    """One attribution method."""
+    """One attribution method.
 
+    function: ``"module:function"``, a generator (attribution pass, input image) -> `Attribution`
+        that yields the fraction done.
+    papers: the papers that introduced it.
+    completeness: its sum; None if its attributions do not sum to the value.
+    in_color: whether its papers show pixels in color. Such a method is always shown with its
+        sanity check, since it fails the check.
+    many_passes: whether it takes many forward passes, so that it waits in a queue of its own.
+    needs_positive_value: whether it is defined for values above 0 alone.
+    """
+
+    function: str = ""
+    papers: tuple[Paper, ...] = ()
+    completeness: Completeness | None = None
+    in_color: bool = False
+    many_passes: bool = False
+    needs_positive_value: bool = False
+
+    @property
+    def citation(self) -> str:
+        """Markdown links to its papers."""
+        return ", ".join(f"[{paper.title}]({paper.url})" for paper in self.papers)
+
+    @property
+    def script(self) -> str:
+        """Python code of the same method for Keras alone, the ``SCRIPT`` of its module."""
+        module, _, _ = self.function.partition(":")
+        code: str = import_module(module).SCRIPT
+        return code
+
+    @property
+    def script_function(self) -> str:
+        """Name of the function in the script: the method's own."""
+        return self.function.partition(":")[2]
+
+
+BIASES = Term("bias_sum", "bias terms")
+BASELINE = Term("baseline", "baseline (mean color)")
 
 ATTRIBUTION_METHODS: Mapping[str, AttributionMethod] = by_name(
-    AttributionMethod("input_x_gradient", "Input × gradient", old=("contribution",)),
-    AttributionMethod("gradient", "Gradient"),
-    AttributionMethod("guided_backpropagation", "Guided backpropagation", old=("guided",)),
-    AttributionMethod("deconvnet", "Deconvnet"),
-    AttributionMethod("integrated_gradients", "Integrated gradients", old=("integrated",)),
+    AttributionMethod(
+        "input_x_gradient",
+        "Input × gradient",
+        "**Input × gradient.** With the bias terms, it sums to the value before ReLU (*FullGrad*).",
+        old=("contribution",),
+        function=f"{PACKAGE}.input_x_gradient:input_x_gradient",
+        papers=(Paper("Srinivas and Fleuret 2019", "https://arxiv.org/abs/1905.00780"),),
+        completeness=Completeness((BIASES,)),
+    ),
+    AttributionMethod(
+        "gradient",
+        "Gradient",
+        "**Gradient** (*saliency*): how much the value changes with a small change of the input.",
+        function=f"{PACKAGE}.gradient:gradient",
+        papers=(Paper("Simonyan et al. 2013", "https://arxiv.org/abs/1312.6034"),),
+    ),
+    AttributionMethod(
+        "guided_backpropagation",
+        "Guided backpropagation",
+        "**Guided backpropagation**: the gradient, with negative values set to zero at every ReLU.",
+        old=("guided",),
+        function=f"{PACKAGE}.guided_backpropagation:guided_backpropagation",
+        papers=(Paper("Springenberg et al. 2014", "https://arxiv.org/abs/1412.6806"),),
+        in_color=True,
+    ),
+    AttributionMethod(
+        "deconvnet",
+        "Deconvnet",
+        "**Deconvnet**: at every ReLU it passes back positive values alone, even through inactive "
+        "units.",
+        function=f"{PACKAGE}.deconvnet:deconvnet",
+        papers=(Paper("Zeiler and Fergus 2013", "https://arxiv.org/abs/1311.2901"),),
+        in_color=True,
+    ),
+    AttributionMethod(
+        "integrated_gradients",
+        "Integrated gradients",
+        "**Integrated gradients**: the mean gradient along a line from the baseline (the mean "
+        "color) to the image, times their difference. The line has 50 points.",
+        old=("integrated",),
+        function=f"{PACKAGE}.integrated_gradients:integrated_gradients",
+        papers=(Paper("Sundararajan et al. 2017", "https://arxiv.org/abs/1703.01365"),),
+        completeness=Completeness((BASELINE,), 1e-2, "the error of a sum over 50 points"),
+        many_passes=True,
+    ),
 )

@@ -1,4 +1,4 @@
-"""The way back from a value over many layers: how far, by which method, and how far to trust it."""
+"""Attribution of a value across many layers: controls, heatmap, sum and sanity check."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
@@ -14,279 +14,274 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     correlation,
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
-from vgg_viz.links import BACK_TO, INPUT, STEP, backs_of
+from vgg_viz.links import BACK_TO, STEP, backs_of
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.value_attribution import (
-    AS_COLORS,
-    EACH_SIGNED,
-    WITH_A_SUM,
     ValueAttribution,
-    around_zero,
-    extent,
-    in_square,
+    attribution_range,
     strongest,
-    sum_words,
+    summands,
+    symmetric_range,
+    with_padding,
 )
 from vgg_viz.ui.state import component_values, mode, selection, trail
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
+from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid, Tiles
 
-NAME = "further-back"
-FIELD, IN_A_LECTURE = 420, 900  # CSS pixels, of one tile at most
-# How far a sum may be from the value, of all that is added up whatever its sign, and why it is.
-AGREES = {
-    "input_x_gradient": (1e-4, "the rounding of float32"),
-    "integrated_gradients": (1e-2, "what 50 steps leave"),
-}
-MEANT = {
-    "input_x_gradient": "**What is there, times how strongly the value follows it.** Together with "
-    "the biases on the way, it is the value itself ([Srinivas and Fleuret 2019]"
-    "(https://arxiv.org/abs/1905.00780)).",
-    "gradient": "**How strongly the value follows** a small change there ([Simonyan 2013]"
-    "(https://arxiv.org/abs/1312.6034)). It says nothing of how much is there.",
-    "guided_backpropagation": "**The gradient, without all that is negative** on its way "
-    "back ([Springenberg 2014](https://arxiv.org/abs/1412.6806)).",
-    "deconvnet": "**What is positive on its way back**, whether anything was active there or not "
-    "([Zeiler and Fergus 2013](https://arxiv.org/abs/1311.2901)).",
-    "integrated_gradients": "**The gradient on the whole way** from the mean color to the "
-    "photograph, in 50 steps, times their difference ([Sundararajan 2017](https://arxiv.org/abs/1703.01365)).",
-}
+NAME = "attributions"
+TILE, TILE_IN_A_LECTURE, CHECK_TILE = 420, 900, 200  # largest tile, in CSS pixels
+OWN_SCALES = Appearance("pair", DIVERGING)
+INTRODUCTION = "**Attribution**: which pixels or earlier maps contribute to this value."
+ADEBAYO = "[Adebayo et al. 2018](https://arxiv.org/abs/1810.03292)"
+NIE = "[Nie et al. 2018](https://arxiv.org/abs/1805.07039)"
 EDGES = (
-    "Where such pictures are alike, of **different maps** or even without training, they show the "
-    "**photograph’s edges** more than what this map looks for ([Adebayo 2018]"
-    "(https://arxiv.org/abs/1810.03292), [Nie 2018]"
-    "(https://arxiv.org/abs/1805.07039))."
+    "Where these images are alike, the method shows the **photograph’s edges** more than what this "
+    f"map responds to ({ADEBAYO}, {NIE})."
 )
-OWN = (
-    "The less alike they are, the more is said of **this map** alone ([Adebayo 2018]"
-    "(https://arxiv.org/abs/1810.03292))."
+SPECIFIC = (
+    "The lower the correlation, the more the attribution depends on **this map** and on training "
+    f"({ADEBAYO})."
 )
-CHECKED = "The same for another map, and untrained"
-ANOTHER = "The same for another map"  # of the untrained network itself
+CHECK = "Sanity check: another map, and an untrained network"
+CHECK_UNTRAINED = "Sanity check: another map"  # of the untrained network itself
 
 
 def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
-    """Show how far back one may go, and what the value comes from there."""
-    # Where others explain, it stands in place of the maps: nobody looks below them.
-    if stands_above():
+    """Show the controls and the attribution of a value."""
+    # In lectures and on tours the attribution takes the place of the maps.
+    if replaces_maps():
         return
-    st.markdown("**Further back**: what the value comes from, through all layers between.")
-    asked = choose(maps.layer.name, channel, position)
-    if asked is None:
+    st.markdown(INTRODUCTION)
+    spec = choose(maps.layer.name, channel, position)
+    if spec is None:
         return
-    traced = ValueAttribution(maps, asked)
-    if not is_something(traced):
+    traced = ValueAttribution(maps, spec)
+    if not has_attributions(traced):
         return
-    if asked.back_to == INPUT:
+    if traced.to_pixels:
         left, right = st.columns([2, 3], gap="medium")
     else:
         left = right = st.container()
     with right:
-        st.markdown(MEANT[asked.method])
+        st.markdown(f"{traced.method.help} ({traced.method.citation})")
         show_sum(traced)
     with left:
         show_grid(traced)
     with right:
-        show_others(traced)
+        show_sanity_check(traced)
 
 
-def stands_above() -> bool:
-    """Whether it is shown in place of the maps, where a lecturer or a tour explains."""
+def replaces_maps() -> bool:
+    """Return whether it takes the place of the maps, as in lectures and on tours."""
     return mode.is_explained() and state.value("compare") == "none"
 
 
-def choose_aside(layer_name: str) -> AttributionSpec | None:
-    """Show the controls in the sidebar where it stands in place of the maps; what is asked there.
+def choose_in_sidebar(layer_name: str) -> AttributionSpec | None:
+    """Show the controls in the sidebar if the attribution replaces the maps.
 
-    None: nothing is.
+    Returns:
+        The value to attribute and the method; None if the page shows the maps.
     """
     chosen = selection.current()
-    if not (stands_above() and chosen and chosen.position):
+    if not (replaces_maps() and chosen and chosen.position):
         return None
     with st.sidebar:
-        asked = choose(layer_name, chosen.channel, chosen.position)
-        if asked and asked.method not in AS_COLORS:
-            switch_others()
-    return asked
+        spec = choose(layer_name, chosen.channel, chosen.position)
+        if spec and not ATTRIBUTION_METHODS[spec.method].in_color:
+            show_switch()
+    return spec
 
 
-def show_above(maps: LayerMaps, asked: AttributionSpec) -> None:
-    """Show what the value comes from in place of the maps, or beside it what tests the method."""
-    traced = ValueAttribution(maps, asked)
-    if not is_something(traced):
+def show_in_place_of_maps(maps: LayerMaps, spec: AttributionSpec) -> None:
+    """Show the attribution, or its sanity check."""
+    traced = ValueAttribution(maps, spec)
+    if not has_attributions(traced):
         return
-    if are_others_shown(asked):
-        show_beside(traced)
+    if is_checked(traced):
+        show_checks(traced)
     else:
         show_grid(traced)
 
 
 def choose(layer_name: str, channel: int, position: tuple[int, int]) -> AttributionSpec | None:
-    """Show the two controls; nothing is asked as long as one layer is far enough."""
+    """Show the two controls; return None unless the viewer chose a layer or the pixels."""
     options = {name: BACK_TO[name] for name in backs_of(layer_name)}
-    with st.container(horizontal=True, gap="small", key="further-back-fields"):
-        back_to = controls.one_of_many("Back to", "back_to", options)
+    with st.container(horizontal=True, gap="small", key="attribution-fields"):
+        back_to = controls.one_of_many("Attribute to", "back_to", options)
         if back_to == STEP:
             return None
         method = controls.one_of_many("Method", "attribution", ATTRIBUTION_METHODS)
     return AttributionSpec(VGG19.conv_layer(layer_name), channel, *position, back_to, method)
 
 
-def is_something(traced: ValueAttribution) -> bool:
-    """Whether there is anything to show; if not, say why."""
+def has_attributions(traced: ValueAttribution) -> bool:
+    """Return whether there are attributions to show; if not, show a message."""
+    if not traced.is_defined():
+        st.info(
+            f"{traced.method.label} needs a value above 0, and this one is 0 after ReLU. "
+            "Choose another position, map or method."
+        )
+        return False
     try:
-        found = traced.found()
+        result = traced.result()
     except NotFiniteError:
-        st.warning("On the way back there are numbers too large to be added up.")
+        st.warning("With these weights, numbers overflow float32: no attribution can be computed.")
         return False
-    if found.silent:
-        st.info("Nothing that the value sees speaks for it or against it: it is its biases alone.")
+    if result.is_zero:
+        st.info("All attributions are zero: nothing here contributes to this value.")
         return False
-    if traced.question.back_to != INPUT and not strongest(found):
-        st.info("No map of that layer brings anything.")
+    if not traced.to_pixels and not strongest(result):
+        st.info("The attributions of each map of this layer sum to zero.")
         return False
     return True
 
 
 def show_sum(traced: ValueAttribution) -> None:
-    """Show what all together add up to, where they add up to the value."""
-    asked, found = traced.question, traced.found()
-    if asked.method not in WITH_A_SUM:
+    """Show the sum of a complete method beside the network's value."""
+    result, rows = traced.result(), summands(traced)
+    if not rows:
         return
-    biases = sum(found.biases.values())
-    exact = asked.method == "input_x_gradient"
     steps = [
-        ("Pixels" if asked.back_to == INPUT else f"Maps of {asked.back_to}", found.total),
-        ("+ biases", biases) if exact else ("+ the mean color’s value", found.base),
-        ("= sum", found.explained),
-        ("the network’s value", found.value),
+        rows[0],
+        *((f"+ {label}", term) for label, term in rows[1:]),
+        ("= sum", result.reconstruction),
+        ("the network’s value", result.value),
     ]
-    with st.container(horizontal=True, gap="medium", key="further-back-sum"):
+    with st.container(horizontal=True, gap="medium", key="attribution-sum"):
         for label, number in steps:
             st.metric(label, figure(number, 5), width="content")
-    tell_agreement(asked, found)
+    show_agreement(traced)
 
 
-def tell_agreement(asked: AttributionSpec, found: Attribution) -> None:
-    """Say whether the sum is the network's value before its ReLU."""
-    apart = abs(found.explained - found.value)
-    all_there = float(np.abs(found.values).sum()) or 1.0
-    agree, why = AGREES[asked.method]
-    difference = figure(apart, 2)
-    if apart <= agree * all_there:
-        told = sum_words(asked, found)
-        rest = f" They differ by {difference}, {why}." if apart else ""
-        st.success(f"{told[0].upper()}{told[1:]}.{rest}", icon=":material/check:")
+def show_agreement(traced: ValueAttribution) -> None:
+    """Say whether the sum matches the network's value before its ReLU."""
+    result, completeness = traced.result(), traced.method.completeness
+    if completeness is None:
+        return
+    difference = abs(result.reconstruction - result.value)
+    scale = float(np.abs(result.values).sum()) + sum(abs(term) for _, term in summands(traced)[1:])
+    shown = figure(difference, 2)
+    if difference <= completeness.tolerance * scale:
+        words = f"The sum matches the network’s value to within {completeness.error} ({shown})."
+        st.success(words, icon=":material/check:")
     else:
-        st.error(f"The two differ by {difference}, more than {why} explains.")
+        st.error(
+            f"The sum differs from the network’s value by {shown}: more than {completeness.error}."
+        )
 
 
 def show_grid(traced: ValueAttribution) -> None:
-    """Show the photograph, or the layer's maps, and the way to the files."""
-    asked, maps = traced.question, traced.maps
-    there = traced.stops() if asked.back_to != INPUT else {}
-    here = TrailStep(asked.layer.name, asked.channel, (asked.row, asked.column))
-    on_pick = partial(walk_back, here, there, maps.subject_key)
-    largest = IN_A_LECTURE if mode.is_explained() else FIELD
+    """Show the heatmap, or the layer's most important maps, with the export menu."""
+    spec, maps = traced.spec, traced.maps
+    steps = {} if traced.to_pixels else traced.trail_steps()
+    start = TrailStep(spec.layer.name, spec.channel, (spec.row, spec.column))
+    on_pick = partial(trace_back, start, steps, maps.subject_key)
+    largest = TILE_IN_A_LECTURE if mode.is_explained() else TILE
     grid.show(maps.results, traced.grid(), place(NAME, largest, on_pick))
     exported = traced.for_export()
-    title = f"What a value of {asked.layer.name} comes from"
+    title = f"Attribution of a value of {spec.layer.name}"
     export_menu.offer(NAME, title, lambda: [exported.grid()], lambda: [exported.script_run()])
 
 
 def place(name: str, largest: int, on_pick: Callable[[], None] = grid.ignore) -> grid.Placement:
-    """Where a grid stands whose tiles are no maps of the layer that is looked at."""
+    """Return the place of a grid whose tiles are not maps of the page's layer."""
     return grid.Placement(name, on_pick, largest_tile=largest, follows=False)
 
 
-def walk_back(here: TrailStep, there: Mapping[int, TrailStep], about: Hashable) -> None:
-    """Go to the map that was clicked, where it brings most."""
-    number = component_values.number(NAME, max(there, default=0))
-    if number is not None and number in there:
-        trail.extend(here, there[number], about)
+def trace_back(start: TrailStep, steps: Mapping[int, TrailStep], subject: Hashable) -> None:
+    """Go to the clicked map, at its largest attribution (widget callback)."""
+    number = component_values.number(NAME, max(steps, default=0))
+    if number is not None and number in steps:
+        trail.extend(start, steps[number], subject)
 
 
-def switch_others(label: str = CHECKED) -> None:
-    """Show the switch of what tests the method."""
+def show_switch(label: str = CHECK) -> None:
+    """Show the switch of the sanity check."""
     st.toggle(label, **state.bind("sanity"))
 
 
-def are_others_shown(asked: AttributionSpec) -> bool:
-    """Whether what tests the method is shown: always, where it is known to fail."""
-    return asked.method in AS_COLORS or state.is_on("sanity")
+def is_checked(traced: ValueAttribution) -> bool:
+    """Return whether the sanity check is shown: always for methods that are known to fail it."""
+    return traced.method.in_color or state.is_on("sanity")
 
 
-def show_others(traced: ValueAttribution) -> None:
-    """Show what the same method makes of another map, and of another network, and how alike."""
-    label = CHECKED if "untrained" in traced.others() else ANOTHER
-    if traced.question.method in AS_COLORS:
+def show_sanity_check(traced: ValueAttribution) -> None:
+    """Show the switch of the sanity check, and the check if it is on."""
+    networks = {check.maps.network.identity for check in traced.sanity_checks().values()}
+    label = CHECK if len(networks) > 1 else CHECK_UNTRAINED
+    if traced.method.in_color:
         st.markdown(f"**{label}**")
     else:
-        switch_others(label)
-    if are_others_shown(traced.question):
-        show_beside(traced)
+        show_switch(label)
+    if is_checked(traced):
+        show_checks(traced)
 
 
-def show_beside(traced: ValueAttribution) -> None:
-    """Show the value's picture, and beside it those that should not be like it."""
-    asked, others = traced.question, traced.others()
-    mine, found = traced.found(), {name: other.found() for name, other in others.items()}
-    alike = {
-        name: traced.maps.results.cached(
-            ("alike", traced.key, others[name].key),
-            partial(correlation, mine.values, other.values),
+def show_checks(traced: ValueAttribution) -> None:
+    """Show the attribution beside those that should differ from it, with their correlations."""
+    checks = traced.sanity_checks()
+    own, results = traced.result(), {title: check.result() for title, check in checks.items()}
+    correlations = {
+        title: traced.maps.results.cached(
+            ("correlation", traced.key, checks[title].key),
+            partial(correlation, own.values, result.values),
         )
-        for name, other in found.items()
+        for title, result in results.items()
     }
-    titles = [f"map {asked.channel}", *(f"{name}: {share(alike[name])}" for name in found)]
-    text_blocks.prose(alike_words(alike, edges=asked.method in AS_COLORS))
-    key = ("tested", traced.key, *(other.key for other in others.values()))
-    tiles = beside(traced, [mine, *found.values()], titles, key)
-    largest = IN_A_LECTURE if mode.is_explained() else 200
-    grid.show(traced.maps.results, tiles, place("further-back-tested", largest))
+    text_blocks.prose(correlation_words(correlations, edges=traced.method.in_color))
+    titles = [
+        f"map {traced.spec.channel}",
+        *(f"{title}: {rounded(correlations[title])}" for title in results),
+    ]
+    key = ("sanity check", traced.key, *(check.key for check in checks.values()))
+    tiles = side_by_side(traced, [own, *results.values()], titles, key)
+    largest = TILE_IN_A_LECTURE if mode.is_explained() else CHECK_TILE
+    grid.show(traced.maps.results, tiles, place("attribution-check", largest))
 
 
-def beside(
-    traced: ValueAttribution, found: Sequence[Attribution], titles: Sequence[str], key: Hashable
+def side_by_side(
+    traced: ValueAttribution, results: Sequence[Attribution], titles: Sequence[str], key: Hashable
 ) -> Tiles:
-    """What several values come from, a tile each, and each on its own scale."""
-    asked, numbers = traced.question, range(1, len(found) + 1)
-    method = ATTRIBUTION_METHODS[asked.method].label
-    caption = f"{method}, back to {traced.back_to} · the numbers: correlation with the first"
-    # In a lecture the maps beside them take half of the width.
-    columns = 2 if mode.is_explained() else len(found)
-    if asked.back_to == INPUT and asked.method in AS_COLORS:
-        pictures = np.stack([traced.as_colors(one) for one in found])
-        told = [[extent(one)] for one in found]
-        return ColorGrid(pictures, titles, numbers, key, caption, columns=columns, tooltips=told)
-    places = [in_square(one.by_place[None].astype(np.float32), one, asked)[0] for one in found]
-    largest = np.array([around_zero(one).high or 1.0 for one in places])
+    """Return a grid of attributions, one tile each, each on its own scale."""
+    spec, numbers = traced.spec, range(1, len(results) + 1)
+    caption = f"{traced.heading} · the numbers: correlation with the first"
+    # In a lecture the inspector beside the grid takes half of the width.
+    columns = 2 if mode.is_explained() else len(results)
+    if traced.in_color:
+        images = np.stack([traced.as_colors(result) for result in results])
+        tooltips = [[attribution_range(result)] for result in results]
+        return ColorGrid(images, titles, numbers, key, caption, columns=columns, tooltips=tooltips)
+    tiles = [
+        with_padding(one.by_position[None].astype(np.float32), one, spec)[0] for one in results
+    ]
+    largest = np.array([symmetric_range(tile).high or 1.0 for tile in tiles])
     return Grid(
-        np.stack(places),
+        np.stack(tiles),
         titles,
         numbers,
         key,
         caption=caption,
         columns=columns,
-        value_range=around_zero(np.stack(places)),
-        appearance=EACH_SIGNED,
+        value_range=symmetric_range(np.stack(tiles)),
+        appearance=OWN_SCALES,
         rectified=False,
         pair=(-largest, largest),
     )
 
 
-def alike_words(alike: Mapping[str, float | None], *, edges: bool) -> str:
-    """What it means that they are alike, or not."""
-    told = ", ".join(f"with **{name}** {share(number)}" for name, number in alike.items())
-    return f"Correlation {told}. {EDGES if edges else OWN}"
+def correlation_words(correlations: Mapping[str, float | None], *, edges: bool) -> str:
+    """Return the correlations in words, and what they mean."""
+    words = ", ".join(f"with **{title}** {rounded(one)}" for title, one in correlations.items())
+    return f"Correlation {words}. {EDGES if edges else SPECIFIC}"
 
 
-def share(number: float | None) -> str:
-    """A correlation as people read it."""
+def rounded(number: float | None) -> str:
+    """Return a correlation with two decimals."""
     if number is None:
         return "none, since one is constant"
     return f"{round(number, 2) + 0.0:.2f}".replace("-", "−")  # no "-0.00"

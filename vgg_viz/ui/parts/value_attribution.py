@@ -1,4 +1,4 @@
-"""What a value comes from, further back than one layer: any earlier layer's maps, or the pixels."""
+"""Attribution of one value: its result, its grids, its sanity checks and its script."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
     attribute,
-    reach,
+    padded_receptive_field,
 )
-from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
+from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS, AttributionMethod
 from vgg_viz.interpretability.feature_visualization.top_patches import patch
 from vgg_viz.links import INPUT
 from vgg_viz.serving.results import ValueRange
@@ -28,219 +28,251 @@ from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid, Tiles
 
-STRONGEST = 12  # maps that add most, and as many that take most away
-COLUMNS, COLUMNS_IN_A_LECTURE = 8, 6  # where the map that is looked into stands beside them
-SIGNED = Appearance("layer", DIVERGING)
-EACH_SIGNED = Appearance("pair", DIVERGING)
-MOST = 99.5  # percent of the numbers, which the scale has: a few large ones would make it pale
-AS_COLORS = ("guided_backpropagation", "deconvnet")  # whose pictures their papers show in colors
-WITH_A_SUM = ("input_x_gradient", "integrated_gradients")
-BEYOND = "one number in 200 lies beyond the scale"
+STRONGEST = 12  # maps with the largest positive sums, and as many with negative ones
+COLUMNS, COLUMNS_IN_A_LECTURE = 8, 6  # a lecture shows the inspector beside them
+SHARED_SCALE = Appearance("layer", DIVERGING)
+# Percentile of the absolute values at the ends of the scale: a few outliers would pale the rest.
+SCALE_PERCENTILE = 99.5
+BEYOND_SCALE = "one value in 200 lies beyond the scale"
 
 
 @dataclass(frozen=True)
 class ValueAttribution:
-    """What one value of these maps comes from."""
+    """Attribution of one value of these maps."""
 
     maps: LayerMaps
-    question: AttributionSpec
+    spec: AttributionSpec
 
     def for_export(self) -> "ValueAttribution":
-        """The same for what is made outside of runs."""
+        """Return a copy for exports, which are not tied to a script run."""
         return replace(self, maps=self.maps.for_export())
 
     @property
     def key(self) -> Hashable:
-        """Which value of whose maps, back to where, and by which method."""
-        asked = self.question
-        place = (asked.channel, asked.row, asked.column)
-        return ("attribution", *self.maps.key, place, asked.back_to, asked.method)
+        """Cache key: maps, value, layer to attribute to, and method."""
+        spec = self.spec
+        position = (spec.channel, spec.row, spec.column)
+        return ("attribution", *self.maps.key, position, spec.back_to, spec.method)
 
-    def found(self) -> Attribution:
-        """What it comes from."""
+    @property
+    def method(self) -> AttributionMethod:
+        """Record of the method."""
+        return ATTRIBUTION_METHODS[self.spec.method]
+
+    @property
+    def to_pixels(self) -> bool:
+        """Whether the value is attributed to the pixels, not to a layer's maps."""
+        return self.spec.back_to == INPUT
+
+    @property
+    def in_color(self) -> bool:
+        """Whether the attributions are shown as the pixels' three colors."""
+        return self.to_pixels and self.method.in_color
+
+    def is_defined(self) -> bool:
+        """Return whether the method is defined for this value."""
+        spec = self.spec
+        if not self.method.needs_positive_value:
+            return True
+        return bool(self.maps.values()[spec.channel - 1, spec.row, spec.column] > 0)
+
+    def result(self) -> Attribution:
+        """Return the attributions, computed at first use."""
         maps = self.maps
-        work = partial(
-            attribute, maps.network, maps.picture.pixels, self.question, maps.preprocessing
-        )
-        long = self.question.method == "integrated_gradients"
-        return maps.results.cached_in_slices(self.key, work, long=long)
+        work = partial(attribute, maps.network, maps.picture.pixels, self.spec, maps.preprocessing)
+        return maps.results.cached_in_slices(self.key, work, long=self.method.many_passes)
 
     def grid(self) -> Tiles:
-        """The photograph under what its pixels bring, or the strongest of the layer's maps."""
-        if self.question.back_to != INPUT:
+        """Return the heatmap over the photograph, or the layer's most important maps."""
+        if not self.to_pixels:
             return self.maps_grid()
-        if self.question.method in AS_COLORS:
-            return self.colors()
-        return self.pixels_grid()
+        return self.color_grid() if self.in_color else self.pixels_grid()
 
     def pixels_grid(self) -> Grid:
-        """All colors together, over what the value sees of the photograph."""
-        asked, found = self.question, self.found()
-        values = in_square(found.by_place[None].astype(np.float32), found, asked)
+        """Return the sum over the three colors, over the photograph's receptive field."""
+        result = self.result()
+        values = with_padding(result.by_position[None].astype(np.float32), result, self.spec)
         return Grid(
             values,
             [self.title],
             [1],
             self.key,
-            caption=self.caption(BEYOND),
+            caption=self.caption(BEYOND_SCALE),
             name="pixels",
-            value_range=around_zero(values),
-            appearance=SIGNED,
+            value_range=symmetric_range(values),
+            appearance=SHARED_SCALE,
             rectified=False,
             photograph=self.photograph(),
         )
 
     @property
     def title(self) -> str:
-        """Which value it is."""
-        asked = self.question
-        return f"map {asked.channel}, row {asked.row + 1}, column {asked.column + 1}"
+        """Map, row and column of the value, counted from 1."""
+        spec = self.spec
+        return f"map {spec.channel}, row {spec.row + 1}, column {spec.column + 1}"
 
     def photograph(self) -> np.ndarray:
-        """What the value sees of it, uint8 ``(side, side, 3)``."""
-        asked = self.question
-        return patch(self.maps.picture.pixels, asked.layer, asked.row, asked.column)
+        """Return the receptive field of the photograph, uint8 ``(side, side, 3)``."""
+        spec = self.spec
+        return patch(self.maps.picture.pixels, spec.layer, spec.row, spec.column)
 
-    def colors(self) -> ColorGrid:
-        """The pixels' own colors, zero at mid-gray."""
-        found = self.found()
+    def color_grid(self) -> ColorGrid:
+        """Return the three colors' attributions as an image, zero at mid-gray."""
+        result = self.result()
         return ColorGrid(
-            self.as_colors(found)[None],
+            self.as_colors(result)[None],
             [self.title],
             [1],
             self.key,
             self.caption("mid-gray: zero"),
             "pixels",
-            tooltips=[[extent(found)]],
+            tooltips=[[attribution_range(result)]],
         )
 
-    def as_colors(self, found: Attribution) -> np.ndarray:
-        """What the three colors bring as a picture, RGB uint8 ``(side, side, 3)``."""
-        values = in_square(found.values, found, self.question)
+    def as_colors(self, result: Attribution) -> np.ndarray:
+        """Convert attributions of the three colors to RGB, uint8 ``(side, side, 3)``."""
+        values = with_padding(result.values, result, self.spec)
         rgb = values if self.maps.preprocessing == "rgb" else values[::-1]
         largest = float(np.abs(rgb).max()) or 1.0
         pixels: np.ndarray = np.rint(127.5 + 127.5 * np.moveaxis(rgb, 0, -1) / largest)
         return pixels.astype(np.uint8)
 
     def maps_grid(self) -> Grid:
-        """The maps that bring most, and those that take most away."""
-        found = self.found()
-        order, by_map = strongest(found), found.by_map
-        values = in_square(found.values[order], found, self.question)
+        """Return the maps with the largest positive sums, then those with negative ones."""
+        result = self.result()
+        order, by_map = strongest(result), result.by_map
+        values = with_padding(result.values[order], result, self.spec)
         return Grid(
             values,
             [f"{index + 1}: {signed(float(by_map[index]), 3)}" for index in order],
             [index + 1 for index in order],
             self.key,
-            caption=self.caption(f"{len(order)} of {len(by_map)} maps · {BEYOND}"),
+            caption=self.caption(f"{len(order)} of {len(by_map)} maps · {BEYOND_SCALE}"),
             columns=COLUMNS_IN_A_LECTURE if mode.is_explained() else COLUMNS,
-            value_range=around_zero(values),
-            appearance=SIGNED,
+            value_range=symmetric_range(values),
+            appearance=SHARED_SCALE,
             rectified=False,
         )
 
     def caption(self, rest: str) -> str:
-        """What a reader must know of the grid, whose ``rest`` is how to read it."""
-        asked = self.question
-        method = ATTRIBUTION_METHODS[asked.method].label
-        long = (
-            f"{method}, back to {self.back_to}, for row {asked.row + 1}, "
-            f"column {asked.column + 1} of map {asked.channel} of {asked.layer.title} · "
-            f"{self.maps.subject} · {rest}"
+        """Return the grid's caption; ``rest`` says how to read it."""
+        spec = self.spec
+        words = (
+            f"{self.heading}, for row {spec.row + 1}, column {spec.column + 1} "
+            f"of map {spec.channel} of {spec.layer.title} · {self.maps.subject} · {rest}"
         )
-        return text_blocks.caption(long, self.short_caption())
+        return text_blocks.caption(words, self.short_caption())
 
     def short_caption(self) -> str:
-        """What can be read from the back of a room."""
-        method, maps = ATTRIBUTION_METHODS[self.question.method].label, self.maps
-        told = sum_words(self.question, self.found()) or f"{method}, back to {self.back_to}"
-        return f"{maps.network.label} · {maps.picture.title} · {told}"
+        """Return a caption that can be read from the back of a room."""
+        maps = self.maps
+        words = sum_words(self) or self.heading
+        return f"{maps.network.label} · {maps.picture.title} · {words}"
 
     @property
-    def back_to(self) -> str:
-        """Where it is asked back to, within a sentence."""
-        back_to = self.question.back_to
-        return "the pixels" if back_to == INPUT else back_to
+    def heading(self) -> str:
+        """Method, and the layer that the value is attributed to."""
+        return f"{self.method.label} of the {self.target}"
 
-    def others(self) -> dict[str, "ValueAttribution"]:
-        """The same of another map that is strong there, and of a network that nobody trained."""
-        asked, maps = self.question, self.maps
-        there = maps.values()[:, asked.row, asked.column].copy()
-        there[asked.channel - 1] = -1
-        channel = int(there.argmax()) + 1
-        found = {f"map {channel}": replace(self, question=replace(asked, channel=channel))}
+    @property
+    def target(self) -> str:
+        """Pixels, or the layer that the value is attributed to."""
+        return "pixels" if self.to_pixels else f"maps of {self.spec.back_to}"
+
+    def sanity_checks(self) -> dict[str, "ValueAttribution"]:
+        """Return attributions by the same method that should differ, by their titles.
+
+        Another map that is active at this position, and an untrained network, unless the network
+        is untrained itself. A method that needs a positive value gets the untrained network's most
+        active map; without one, there is no check.
+        """
+        channel = most_active(self.maps, self.spec, excluded=self.spec.channel)
+        another = replace(self, spec=replace(self.spec, channel=channel))
+        checks = {f"map {channel}": another}
         network = load_network("untrained", st.empty())
-        if network.identity != maps.network.identity:
-            found["untrained"] = replace(self, maps=replace(maps, network=network))
-        return found
+        if network.identity != self.maps.network.identity:
+            untrained = replace(self, maps=replace(self.maps, network=network))
+            if untrained.is_defined():
+                checks["untrained"] = untrained
+            else:
+                channel = most_active(untrained.maps, self.spec)
+                spec = replace(self.spec, channel=channel)
+                checks[f"untrained, map {channel}"] = replace(untrained, spec=spec)
+        return {title: check for title, check in checks.items() if check.is_defined()}
 
-    def stops(self) -> dict[int, TrailStep]:
-        """Where each of the strongest maps brings most, by its number."""
-        found = self.found()
-        places = {index + 1: found.place(index) for index in strongest(found)}
-        back_to = self.question.back_to
+    def trail_steps(self) -> dict[int, TrailStep]:
+        """Return each of the strongest maps' largest attribution as a trail step, by number."""
+        result, back_to = self.result(), self.spec.back_to
+        positions = {index + 1: result.strongest_position(index) for index in strongest(result)}
         return {
-            number: TrailStep(back_to, number, place) for number, place in places.items() if place
+            number: TrailStep(back_to, number, position)
+            for number, position in positions.items()
+            if position
         }
 
     def script_run(self) -> AttributionRun:
-        """How a script of one's own makes the same."""
-        maps, pixels = self.maps, self.question.back_to == INPUT
-        colors = pixels and self.question.method in AS_COLORS
-        # Blue, green and red: what the other preprocessing has in the opposite order.
+        """Return the parameters of a Keras script that reproduces the grid's array."""
+        maps = self.maps
+        # Blue, green and red: the other preprocessing has the opposite order.
         numbers: Sequence[int] = [3, 2, 1] if maps.preprocessing == "rgb" else [1, 2, 3]
-        if not pixels:
-            numbers = [index + 1 for index in strongest(self.found())]
+        if not self.to_pixels:
+            numbers = [index + 1 for index in strongest(self.result())]
         return AttributionRun(
-            "pixels" if pixels else "maps",
+            "pixels" if self.to_pixels else "maps",
             script_network(maps.network.weights),
             maps.preprocessing,
             maps.picture.pixels,
-            self.question,
+            self.spec,
             numbers,
-            summed=pixels and not colors,
-            as_colors=colors,
+            summed=self.to_pixels and not self.in_color,
+            as_colors=self.in_color,
         )
 
 
-def extent(found: Attribution) -> str:
-    """How far its numbers reach, in words."""
-    return f"from {figure(float(found.values.min()))} to {figure(float(found.values.max()))}"
+def most_active(maps: LayerMaps, spec: AttributionSpec, excluded: int = 0) -> int:
+    """Return the number of the map that is most active at the value's position."""
+    values = maps.values()[:, spec.row, spec.column].copy()
+    if excluded:
+        values[excluded - 1] = -1
+    return int(values.argmax()) + 1
 
 
-def strongest(found: Attribution) -> list[int]:
-    """The indices of the maps that add most, then of those that take most away."""
-    adding, taking = found.strongest(STRONGEST)
-    return [*adding.tolist(), *taking.tolist()]
+def attribution_range(result: Attribution) -> str:
+    """Return the smallest and the largest attribution, in words."""
+    return f"from {figure(float(result.values.min()))} to {figure(float(result.values.max()))}"
 
 
-def sum_words(asked: AttributionSpec, found: Attribution) -> str:
-    """What all adds up to, where it adds up to the value, in one line."""
-    if asked.method not in WITH_A_SUM:
-        return ""
-    what, rest = summands(asked, found)
-    together = figure(found.explained)
-    return f"{what}, {rest}, together {together}: the network’s value before its ReLU"
+def strongest(result: Attribution) -> list[int]:
+    """Return the indices of the maps with the largest positive, then negative sums."""
+    positive, negative = result.strongest(STRONGEST)
+    return [*positive.tolist(), *negative.tolist()]
 
 
-def summands(asked: AttributionSpec, found: Attribution) -> tuple[str, str]:
-    """What is looked at, and what is not, with what each brings."""
-    what = "pixels" if asked.back_to == INPUT else f"maps of {asked.back_to}"
-    rest, number = "biases", sum(found.biases.values())
-    if asked.method == "integrated_gradients":
-        rest, number = "a picture of the mean color", found.base
-    return f"{what} {signed(found.total)}", f"{rest} {signed(number)}"
+def summands(traced: ValueAttribution) -> list[tuple[str, float]]:
+    """Return the labels and numbers of the sum, for complete methods; else none."""
+    result, completeness = traced.result(), traced.method.completeness
+    if completeness is None:
+        return []
+    terms = [(term.label, float(getattr(result, term.field))) for term in completeness.terms]
+    return [(traced.target, result.total), *terms]
 
 
-def in_square(values: np.ndarray, found: Attribution, asked: AttributionSpec) -> np.ndarray:
-    """Values ``(n, rows, columns)`` in squares: what lies beyond the border is zero."""
-    sides = zip(found.area, reach(asked), strict=True)
+def sum_words(traced: ValueAttribution) -> str:
+    """Return the sum in one line, for complete methods."""
+    words = ", ".join(f"{label} {signed(number)}" for label, number in summands(traced))
+    total = figure(traced.result().reconstruction)
+    return f"{words}; sum {total}: the value before ReLU" if words else ""
+
+
+def with_padding(values: np.ndarray, result: Attribution, spec: AttributionSpec) -> np.ndarray:
+    """Pad values, ``(n, rows, columns)``, to the whole receptive field: zero beyond the border."""
+    sides = zip(result.area, padded_receptive_field(spec), strict=True)
     margins = [(side.start - whole.start, whole.stop - side.stop) for side, whole in sides]
     return np.pad(values, [(0, 0), *margins])
 
 
-def around_zero(values: np.ndarray) -> ValueRange:
-    """A span with zero in its middle, beyond which lies one number in 200."""
+def symmetric_range(values: np.ndarray) -> ValueRange:
+    """Return a value range around zero; one value in 200 lies beyond it."""
     sizes = np.abs(values)
-    largest = float(np.percentile(sizes, MOST)) or float(sizes.max())
+    largest = float(np.percentile(sizes, SCALE_PERCENTILE)) or float(sizes.max())
     return ValueRange(-largest, largest, largest)

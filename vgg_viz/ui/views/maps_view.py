@@ -37,7 +37,7 @@ def show(notice: DeltaGenerator) -> None:
         choice = controls.network()
         if not compared:
             ablation_section.choose_aside(layer)
-    spec = attribution_section.choose_aside(layer.name)
+    spec = attribution_section.choose_in_sidebar(layer.name)
     maps = LayerMaps(results(), load_network(choice, notice), chosen, layer)
     if compared:
         introduce(layer)
@@ -82,7 +82,7 @@ def show_maps(
         with left:
             show_photograph(maps.picture)
             if spec:
-                attribution_section.show_above(maps, spec)
+                attribution_section.show_in_place_of_maps(maps, spec)
             elif not ablation_section.stands_in(maps):
                 show_grid(maps, count, order, appearance)
         with panel:

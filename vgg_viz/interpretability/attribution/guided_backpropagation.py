@@ -1,0 +1,47 @@
+"""Guided backpropagation: the gradient, with negative values set to zero at each ReLU.
+
+Springenberg et al., "Striving for Simplicity" (2014), https://arxiv.org/abs/1412.6806.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from vgg_viz.interpretability.attribution.attribution_pass import (
+    Attribution,
+    AttributionPass,
+    InputImage,
+    channels_first,
+)
+from vgg_viz.interpretability.attribution.deconvnet import positive_gradient
+from vgg_viz.interpretability.receptive_field import relu_gradient
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def guided_backpropagation(
+    attribution_pass: AttributionPass, image: InputImage
+) -> Generator[float, None, Attribution]:
+    """Compute the gradient with negative values set to zero at each ReLU."""
+    _, value, guided, _ = yield from attribution_pass.at_image(image, guided_gradient)
+    return Attribution(channels_first(guided), attribution_pass.area, value)
+
+
+def guided_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Keep the gradient where it is positive and the unit is active."""
+    return relu_gradient(output, positive_gradient(output, gradient))
+
+
+SCRIPT = '''
+@tf.custom_gradient
+def guided_relu(x):
+    """A ReLU whose backward pass keeps positive gradients of active units."""
+    return tf.nn.relu(x), lambda g: tf.where((x > 0) & (g > 0), g, 0.0)
+
+
+def guided_backpropagation(model, preprocess, start, x, layer, position):
+    """Guided backpropagation (Springenberg et al., 2014)."""
+    return forward_backward(model, start, x, layer, position, guided_relu)[1]
+'''

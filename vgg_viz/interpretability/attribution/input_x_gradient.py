@@ -1,0 +1,30 @@
+"""Input × gradient, which sums to the value with the bias terms.
+
+Srinivas and Fleuret, "Full-Gradient Representation" (2019), https://arxiv.org/abs/1905.00780.
+"""
+
+from collections.abc import Generator
+
+from vgg_viz.interpretability.attribution.attribution_pass import (
+    Attribution,
+    AttributionPass,
+    InputImage,
+    channels_first,
+)
+
+
+def input_x_gradient(
+    attribution_pass: AttributionPass, image: InputImage
+) -> Generator[float, None, Attribution]:
+    """Compute input × gradient and each layer's bias term."""
+    x, value, gradient, biases = yield from attribution_pass.at_image(image)
+    return Attribution(channels_first(x * gradient), attribution_pass.area, value, biases)
+
+
+SCRIPT = '''
+def input_x_gradient(model, preprocess, start, x, layer, position):
+    """Input x gradient; with the bias terms it sums to the value (Srinivas and Fleuret, 2019)."""
+    value, gradient, biases = forward_backward(model, start, x, layer, position)
+    print(f"{float(tf.reduce_sum(x * gradient)):g} and bias terms {biases:g}: value {value:g}")
+    return x * gradient
+'''

@@ -1,0 +1,108 @@
+"""Integrated gradients, from a baseline of the mean color to the image.
+
+Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks" (2017),
+https://arxiv.org/abs/1703.01365.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vgg_viz.interpretability.attribution.attribution_pass import (
+    Attribution,
+    AttributionPass,
+    InputImage,
+    channels_first,
+    fractions,
+)
+from vgg_viz.model.network import MEAN_BGR, Preprocessing
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+POINTS = 50  # of Gauss-Legendre quadrature
+# Values of one layer's output in a batch of points: as many as the largest layer has.
+BATCH_VALUES = 2**22
+
+
+def integrated_gradients(
+    attribution_pass: AttributionPass, image: InputImage
+) -> Generator[float, None, Attribution]:
+    """Compute integrated gradients; for an earlier layer, between its maps of both images."""
+    to_layer, to_value = len(attribution_pass.before), len(attribution_pass.between)
+    batches = -(-POINTS // _batch_size(attribution_pass))
+    # Both ends need a forward pass; each batch needs a forward and a backward pass.
+    steps = 2 * (to_layer + (1 + batches) * to_value)
+    return (yield from fractions(_integrated_gradients(attribution_pass, image), steps))
+
+
+def _integrated_gradients(
+    attribution_pass: AttributionPass, image: InputImage
+) -> Generator[None, None, Attribution]:
+    end = yield from attribution_pass.maps(image.values)
+    color = mean_input(image.preprocessing)[:, None, None]
+    start = yield from attribution_pass.maps(np.broadcast_to(color, image.values.shape))
+    gradient = yield from _mean_gradient(attribution_pass, start, end)
+    value = yield from attribution_pass.value(end)
+    baseline = yield from attribution_pass.value(start)
+    values = channels_first(gradient * (end - start))
+    return Attribution(values, attribution_pass.area, value, baseline=baseline)
+
+
+def _mean_gradient(
+    attribution_pass: AttributionPass, start: tf.Tensor, end: tf.Tensor
+) -> Generator[None, None, tf.Tensor]:
+    """Integrate the gradient along the straight line between two points."""
+    import tensorflow as tf
+
+    positions, weights = np.polynomial.legendre.leggauss(POINTS)
+    positions, weights = (positions + 1) / 2, weights / 2
+    mean = tf.zeros_like(end)
+    size = _batch_size(attribution_pass)
+    for first in range(0, POINTS, size):
+        batch = slice(first, first + size)
+        position = tf.constant(positions[batch, None, None, None], tf.float32)
+        weight = tf.constant(weights[batch, None, None, None], tf.float32)
+        points = start + position * (end - start)
+        _, gradient, _ = yield from attribution_pass.forward_backward(points)
+        mean += tf.reduce_sum(weight * gradient, axis=0, keepdims=True)
+    return mean
+
+
+def _batch_size(attribution_pass: AttributionPass) -> int:
+    return max(1, BATCH_VALUES // attribution_pass.largest_output)
+
+
+def mean_input(preprocessing: Preprocessing) -> np.ndarray:
+    """Return ImageNet's mean color as the network's input, float32 ``(3,)``.
+
+    >>> mean_input("caffe")
+    array([0., 0., 0.], dtype=float32)
+    """
+    if preprocessing == "caffe":
+        return np.zeros(3, np.float32)
+    return np.array(MEAN_BGR[::-1], np.float32) / np.float32(255)
+
+
+SCRIPT = '''
+def integrated_gradients(model, preprocess, start, x, layer, position):
+    """Integrated gradients (Sundararajan et al., 2017): Gauss-Legendre quadrature, 50 points."""
+    # The baseline: ImageNet's mean color as the network's input.
+    mean = {"rgb": np.float32([123.68, 116.779, 103.939]) / 255}
+    color = mean.get(preprocess.__name__, np.zeros(3, np.float32))
+    to_layer = keras.Model(model.input, model.layers[start].output)
+    begin = tf.convert_to_tensor(to_layer(np.broadcast_to(color, (1, 224, 224, 3))))
+    total = tf.zeros_like(x)
+    for at, weight in zip(*np.polynomial.legendre.leggauss(50)):
+        point = begin + np.float32((at + 1) / 2) * (x - begin)
+        gradient = forward_backward(model, start, point, layer, position)[1]
+        total += np.float32(weight / 2) * gradient
+    result = total * (x - begin)
+    value = forward_backward(model, start, x, layer, position)[0]
+    baseline = forward_backward(model, start, begin, layer, position)[0]
+    print(f"{float(tf.reduce_sum(result)):g} and baseline {baseline:g}: value {value:g}")
+    return result
+'''
