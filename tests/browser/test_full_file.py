@@ -141,7 +141,7 @@ def test_names_come_later_and_a_file_that_was_cut_ends_nothing(open_page, tmp_pa
         expect(page.locator("h3").first).to_have_text("Evidence for class 7")
         page.get_by_text("The classes are told by number: their names could not be had").click()
         expect(page.get_by_test_id("stMain")).to_contain_text(
-            "The file names.txt, named by VGG_VIZ_CLASS_NAMES, was not taken: No such file"
+            "Could not use the file names.txt, named by VGG_VIZ_CLASS_NAMES: No such file"
         )
         names.write_bytes(host_list().replace(b"made_up_7\n", f"{MARKED}\n".encode()))
         page.get_by_role("button", name="Retry").click()

@@ -1,4 +1,4 @@
-"""Names of classes: from Keras' list, from the host's own, or none."""
+"""Class names from Keras' list, from the host's file, or missing."""
 
 import hashlib
 import json
@@ -31,8 +31,8 @@ EXPECTED_NAMES = tuple(entry(index)[1].replace("_", " ") for index in range(1000
 
 
 @pytest.fixture(autouse=True)
-def secluded(tmp_path, monkeypatch):
-    """No proxy, no waits between tries, and a temporary folder of the test's own."""
+def isolated_downloads(tmp_path, monkeypatch):
+    """Bypass proxies, skip the waits between attempts and use a temporary folder per test."""
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda seconds: None))
@@ -41,7 +41,7 @@ def secluded(tmp_path, monkeypatch):
 
 @pytest.fixture
 def content(monkeypatch):
-    """A list that passes for Keras' own, which is nowhere in the network."""
+    """List accepted as Keras' own; its address refuses connections."""
     content = keras_list()
     pass_for_keras_list(monkeypatch, content)
     with socket.socket() as unused:
@@ -67,14 +67,10 @@ def environment(tmp_path):
     return {"KERAS_HOME": str(tmp_path / "keras")}
 
 
-def obtained(environment):
-    return class_names.obtain(environment)
+# -- names, ids and labels
 
 
-# -- what they say
-
-
-def test_a_class_is_told_by_name_id_and_number():
+def test_label_has_name_id_and_index():
     names = from_json(keras_list())
     assert (names.wordnet_ids, names.names) == (EXPECTED_IDS, EXPECTED_NAMES)
     assert names.name(285) == "Egyptian cat"
@@ -82,14 +78,14 @@ def test_a_class_is_told_by_name_id_and_number():
     assert names.label(285) == "Egyptian cat · n02124075 · class 285"
 
 
-def test_two_classes_of_one_name_are_told_apart():
+def test_labels_of_two_classes_with_one_name_differ():
     names = from_json(keras_list())
     assert names.name(134) == names.name(517) == "crane"
     assert names.label(134) == "crane · n02012849 · class 134"
     assert names.label(517) == "crane · n03126707 · class 517"
 
 
-def test_without_names_there_are_numbers():
+def test_classes_without_names_are_numbered():
     assert (NUMBERED.name(285), NUMBERED.wordnet_id(285)) == ("class 285", "")
     assert NUMBERED.label(285) == "class 285"
     assert ClassNames(EXPECTED_NAMES, ("",) * 1000).label(285) == "Egyptian cat · class 285"
@@ -97,10 +93,10 @@ def test_without_names_there_are_numbers():
 
 @pytest.mark.parametrize("index", [-1, 1000])
 @pytest.mark.parametrize("names", [NUMBERED, from_json(keras_list())], ids=["numbers", "names"])
-def test_there_are_no_other_classes(index, names):
-    for told in (names.name, names.label):
+def test_index_outside_0_to_999_is_an_error(index, names):
+    for method in (names.name, names.label):
         with pytest.raises(IndexError, match=f"expected a class from 0 to 999, got {index}"):
-            told(index)
+            method(index)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +112,7 @@ def test_there_are_no_other_classes(index, names):
         json.dumps({str(index): ["n1", "a", "b"] for index in range(1000)}).encode(),
     ],
 )
-def test_what_is_not_keras_list_is_refused(content):
+def test_other_json_is_refused(content):
     with pytest.raises(ValueError):  # noqa: PT011
         from_json(content)
 
@@ -124,53 +120,55 @@ def test_what_is_not_keras_list_is_refused(content):
 # -- Keras' list
 
 
-def test_the_list_in_keras_folder_is_taken_by_its_md5(environment, models, content):
+def test_list_in_keras_folder_is_recognized_by_its_md5(environment, models, content):
     (models / CLASS_INDEX.name).write_bytes(content)
-    assert obtained(environment) == from_json(content)
+    assert class_names.obtain(environment) == from_json(content)
     (models / CLASS_INDEX.name).write_bytes(content + b" ")
     with pytest.raises(FileUnavailable):
-        obtained(environment)
+        class_names.obtain(environment)
 
 
-def test_the_list_is_fetched_to_keras_folder(environment, models, content, monkeypatch):
+def test_list_is_downloaded_to_keras_folder(environment, models, content, monkeypatch):
     with (
         serve(content, file_server.refuse) as newer,
         serve(content, file_server.send) as older,
     ):
         urls = [server.url.removesuffix("weights.h5") for server in (newer, older)]
         from_address(monkeypatch, *urls)
-        assert obtained(environment) == obtained(environment) == from_json(content)
+        assert (
+            class_names.obtain(environment) == class_names.obtain(environment) == from_json(content)
+        )
     assert newer.requests == older.requests == ["/imagenet_class_index.json"]
     assert (models / CLASS_INDEX.name).read_bytes() == content
     assert [path.name for path in models.iterdir()] == [CLASS_INDEX.name]
 
 
-def test_another_list_is_refused(environment, models, content, monkeypatch):
+def test_download_with_another_md5_is_refused(environment, models, content, monkeypatch):
     with serve(content, file_server.send_other_bytes) as server:
         from_address(monkeypatch, server.url.removesuffix("weights.h5"))
         with pytest.raises(FileUnavailable, match="expected a file with MD5"):
-            obtained(environment)
+            class_names.obtain(environment)
     assert list(models.iterdir()) == []
 
 
-def test_where_there_is_no_network_a_sentence_says_so(environment, models, content):
+def test_missing_network_is_explained_in_a_sentence(environment, models, content):
     with pytest.raises(FileUnavailable) as raised:
-        obtained(environment)
+        class_names.obtain(environment)
     [sentence] = raised.value.attempts
     assert sentence.endswith("could not reach the host (Connection refused).")
     assert str(models) not in sentence
 
 
-def test_a_list_of_the_right_md5_and_another_layout_is_a_sentence(
+def test_list_with_another_layout_is_explained_in_a_sentence(
     environment, models, monkeypatch, tmp_path
 ):
     pass_for_keras_list(monkeypatch, b"[]")
     (models / CLASS_INDEX.name).write_bytes(b"[]")
-    with pytest.raises(FileUnavailable, match=r"^imagenet_class_index.json could not be read: exp"):
-        obtained(environment)
+    with pytest.raises(FileUnavailable, match=r"^Could not read imagenet_class_index.json: exp"):
+        class_names.obtain(environment)
 
 
-def test_name_md5_and_addresses_are_those_of_keras():
+def test_name_md5_and_addresses_match_keras():
     source = Path(find_spec("keras").origin).parent / "src/applications/imagenet_utils.py"
     joined = re.sub(r'"\s+"', "", source.read_text())
     newer, older = CLASS_INDEX.addresses({})
@@ -182,14 +180,14 @@ def test_name_md5_and_addresses_are_those_of_keras():
     )
 
 
-# -- the host's own
+# -- the host's file
 
 
 def lines(count=1000):
     return [f"name {index}" for index in range(count)]
 
 
-def own(tmp_path, text):
+def host_file(tmp_path, text):
     path = tmp_path / "names.txt"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return {"VGG_VIZ_CLASS_NAMES": str(path)}
@@ -198,15 +196,15 @@ def own(tmp_path, text):
 @pytest.mark.parametrize(
     ("join", "end"), [("\n", ""), ("\n", "\n"), ("\r\n", "\r\n"), ("\n", "\n\n \n"), ("  \n", "")]
 )
-def test_a_host_may_name_a_file_of_names(environment, tmp_path, join, end):
-    found = obtained({**environment, **own(tmp_path, join.join(lines()) + end)})
+def test_names_are_read_from_a_text_file(environment, tmp_path, join, end):
+    found = class_names.obtain({**environment, **host_file(tmp_path, join.join(lines()) + end)})
     assert found.names == tuple(lines())
     assert found.label(17) == "name 17 · class 17"
 
 
-def test_a_file_of_names_may_have_ids_marks_and_any_letters(environment, tmp_path):
+def test_text_file_may_have_ids_markup_and_any_script(environment, tmp_path):
     given = [f"n{index:08} Katze_{index}, <b>猫</b>" for index in range(999)] + ["n1234 other"]
-    found = obtained({**environment, **own(tmp_path, "\ufeff" + "\n".join(given))})
+    found = class_names.obtain({**environment, **host_file(tmp_path, "\ufeff" + "\n".join(given))})
     assert found.label(7) == "Katze 7, <b>猫</b> · n00000007 · class 7"
     assert found.label(999) == "n1234 other · class 999"
 
@@ -230,33 +228,33 @@ def with_line(line):
         (b"x" * (MAX_BYTES + 1), "expected at most 1 MB, got more"),
     ],
 )
-def test_another_file_is_said_in_a_sentence_and_nothing_else_is_taken(
+def test_invalid_text_file_is_explained_and_not_replaced_by_keras_list(
     environment, models, content, tmp_path, caplog, text, reason
 ):
     (models / CLASS_INDEX.name).write_bytes(content)
     with pytest.raises(FileUnavailable) as raised:
-        obtained({**environment, **own(tmp_path, text)})
+        class_names.obtain({**environment, **host_file(tmp_path, text)})
     [sentence] = raised.value.attempts
-    start = "The file names.txt, named by VGG_VIZ_CLASS_NAMES, was not taken: "
+    start = "Could not use the file names.txt, named by VGG_VIZ_CLASS_NAMES: "
     assert sentence.startswith(start)
     assert sentence.endswith(f"{reason}.")
     assert str(tmp_path) not in sentence
     assert str(tmp_path / "names.txt") in caplog.text
 
 
-def test_a_file_that_cannot_be_read_is_said(environment, tmp_path):
+def test_unreadable_text_file_is_explained(environment, tmp_path):
     for name, reason in (("absent.txt", "No such file or directory"), (".", "Is a directory")):
         named = {"VGG_VIZ_CLASS_NAMES": str(tmp_path / name)}
-        with pytest.raises(FileUnavailable, match=f"was not taken: {reason}") as raised:
-            obtained({**environment, **named})
+        with pytest.raises(FileUnavailable, match=f"CLASS_NAMES: {reason}") as raised:
+            class_names.obtain({**environment, **named})
         assert str(tmp_path.parent) not in str(raised.value)
 
 
-def test_a_file_without_end_is_not_read_to_it(environment):
+def test_endless_file_is_read_only_up_to_its_limit(environment):
     with pytest.raises(FileUnavailable, match="at most 1 MB, got more"):
-        obtained({**environment, "VGG_VIZ_CLASS_NAMES": "/dev/zero"})
+        class_names.obtain({**environment, "VGG_VIZ_CLASS_NAMES": "/dev/zero"})
 
 
-def test_the_real_list_is_not_among_the_tests():
+def test_synthetic_list_is_not_keras_own():
     assert hashlib.md5(keras_list()).hexdigest() != CLASS_INDEX.md5
     assert from_text("\n".join(lines()).encode()) != from_json(keras_list())

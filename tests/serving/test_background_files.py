@@ -271,7 +271,7 @@ def test_where_no_names_are_to_be_had_there_are_numbers_until_somebody_wants_a_r
     found = loader.names().result(PATIENCE)
     assert found == NUMBERED
     assert found.attempts == (
-        "The file names.txt, named by VGG_VIZ_CLASS_NAMES, was not taken: No such file or "
+        "Could not use the file names.txt, named by VGG_VIZ_CLASS_NAMES: No such file or "
         "directory.",
     )
     path.write_text("\n".join(f"name {index}" for index in range(1000)))

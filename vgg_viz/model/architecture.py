@@ -1,7 +1,7 @@
-"""The network's plan as data: layers, shapes, parameters and receptive fields.
+"""Architecture as data: layers, shapes, parameter counts and receptive fields.
 
-Everything here follows from one row of numbers a network, so that the architecture can be shown
-without TensorFlow and without weights.
+All of it is derived from the number of conv layers and filters of each block, without TensorFlow
+and without weights.
 
 VGG19 is configuration E of Simonyan and Zisserman, "Very Deep Convolutional Networks for
 Large-Scale Image Recognition" (2014), https://arxiv.org/abs/1409.1556; the layer names are those of
@@ -15,7 +15,7 @@ from typing import Literal
 
 LayerKind = Literal["input", "conv", "pool", "flatten", "dense"]
 
-# What a reader calls them.
+# Names of the kinds on the page.
 KINDS: dict[LayerKind, str] = {
     "input": "input",
     "conv": "convolution",
@@ -30,14 +30,17 @@ POOL_SIDE = 2
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of the plan, as Keras' ``model.layers[index]`` has it.
+    """A layer, with the index and name that it has in Keras' ``model.layers``.
 
-    ``output_shape`` leaves the batch out: ``(height, width, channels)``, or ``(units,)`` after the
-    flattening. ``receptive_field`` is the side, in input pixels, of the square that one position
-    of the output depends on; ``stride`` the distance in input pixels between two neighboring
-    positions; ``offset`` the input pixel (a fraction where it falls between two) at the center of
-    position 0's receptive field. All three are ``None`` from the flattening on, where every unit
-    sees the whole picture.
+    output_shape: shape without the batch: ``(height, width, channels)``, or ``(units,)`` from the
+        flatten layer on.
+    parameters: number of weights and biases.
+    conv_number: number among the conv layers, from 1.
+    receptive_field: side of a position's receptive field in input pixels.
+    stride: distance between neighboring positions in input pixels.
+    offset: input pixel at the center of position 0's receptive field; may lie between two pixels.
+
+    The last three are ``None`` from the flatten layer on, where a unit depends on the whole image.
     """
 
     index: int
@@ -54,17 +57,17 @@ class Layer:
 
     @property
     def title(self) -> str:
-        """The conv layer as the page names it: ``"7 · block3_conv3"``."""
+        """Name on the page, for a conv layer with its number: ``"7 · block3_conv3"``."""
         return f"{self.conv_number} · {self.name}" if self.conv_number else self.name
 
     @property
     def channels(self) -> int:
-        """How many channels the filters of a conv layer have (those of its input)."""
+        """Number of input channels of a conv layer, which its filters share."""
         return self._conv_kernel[2]
 
     @property
     def filters(self) -> int:
-        """How many filters a conv layer has, and so how many feature maps it makes."""
+        """Number of filters of a conv layer, and of its feature maps."""
         return self._conv_kernel[3]
 
     @property
@@ -76,7 +79,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class SpatialLayer(Layer):
-    """A layer of a block, whose positions lie over the picture: a convolution or a pool."""
+    """A conv or pooling layer, whose positions have a receptive field in the image."""
 
     block: int
     receptive_field: int = 0
@@ -86,7 +89,7 @@ class SpatialLayer(Layer):
 
 @dataclass(frozen=True)
 class ConvLayer(SpatialLayer):
-    """A conv layer: it also has filters, and a number among its like."""
+    """A conv layer, with its filters and its number among the conv layers."""
 
     kernel_shape: tuple[int, int, int, int] = (0, 0, 0, 0)
     conv_number: int = 0
@@ -94,26 +97,34 @@ class ConvLayer(SpatialLayer):
 
 @dataclass(frozen=True)
 class DenseLayer(Layer):
-    """A dense layer: each of its units depends on all of its inputs."""
+    """A dense (fully connected) layer."""
 
     inputs: int = 0
 
     @property
     def units(self) -> int:
-        """How many numbers it makes."""
+        """Number of units."""
         return self.output_shape[0]
 
     @property
     def matrix_shape(self) -> tuple[int, int]:
-        """The shape of its kernel, as Keras has it: inputs first."""
+        """Shape of the kernel in Keras: ``(inputs, units)``."""
         return self.inputs, self.units
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A VGG: blocks of 3 x 3 convolutions, each closed by a 2 x 2 max pool, then dense layers.
+    """A VGG network: blocks of 3 × 3 convolutions and a 2 × 2 max pool, then dense layers.
 
-    ``blocks`` holds a pair ``(conv layers, filters)`` a block, ``dense`` a pair ``(name, units)``.
+    blocks: pairs ``(conv layers, filters)``, one a block.
+    dense: pairs ``(name, units)``, one a dense layer.
+    input_side: side of the input image in pixels.
+
+    >>> small = Architecture("small", blocks=((1, 8), (2, 16)), dense=(("classes", 10),))
+    >>> [layer.name for layer in small.conv_layers]
+    ['block1_conv1', 'block2_conv1', 'block2_conv2']
+    >>> small.conv_layer("block2_conv2").output_shape
+    (112, 112, 16)
     """
 
     name: str
@@ -123,18 +134,18 @@ class Architecture:
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """All layers in the order, and with the indices, of Keras' ``model.layers``."""
+        """All layers, in the order of Keras' ``model.layers``."""
         convolutional = tuple(self._convolutional_layers())
         return convolutional + tuple(self._dense_layers(convolutional[-1]))
 
     @cached_property
     def conv_layers(self) -> tuple[ConvLayer, ...]:
-        """The conv layers alone; the layer of number ``n`` (1 to 16) stands at ``n - 1``."""
+        """Conv layers; the layer with number ``n`` has index ``n - 1``."""
         return tuple(layer for layer in self.layers if isinstance(layer, ConvLayer))
 
     @cached_property
     def block_ends(self) -> tuple[ConvLayer, ...]:
-        """The last conv layer of every block."""
+        """Last conv layer of each block."""
         return tuple(
             [layer for layer in self.conv_layers if layer.block == block][-1]
             for block in range(1, len(self.blocks) + 1)
@@ -142,7 +153,7 @@ class Architecture:
 
     @cached_property
     def pools(self) -> tuple[SpatialLayer, ...]:
-        """The max pool that closes each block."""
+        """Max pool of each block."""
         return tuple(
             layer
             for layer in self.layers
@@ -151,29 +162,29 @@ class Architecture:
 
     @cached_property
     def dense_layers(self) -> tuple[DenseLayer, ...]:
-        """The dense layers, the last of which has a unit a class."""
+        """Dense layers; the last has one unit a class."""
         return tuple(layer for layer in self.layers if isinstance(layer, DenseLayer))
 
     @property
     def classes(self) -> int:
-        """How many classes it tells apart."""
+        """Number of classes."""
         return self.dense_layers[-1].units
 
     @property
     def parameters(self) -> int:
-        """All weights and biases of the network."""
+        """Number of weights and biases of the whole network."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def conv_parameters(self) -> int:
-        """The weights and biases of the convolutions alone."""
+        """Number of weights and biases of the conv layers."""
         return sum(layer.parameters for layer in self.conv_layers)
 
     def layer(self, name: str) -> Layer:
-        """The layer of that name.
+        """Return a layer by its name.
 
         Raises:
-            KeyError: there is none.
+            KeyError: no layer has this name.
         """
         for layer in self.layers:
             if layer.name == name:
@@ -181,10 +192,13 @@ class Architecture:
         raise KeyError(f"expected a layer of {self.name}, got {name!r}")
 
     def conv_layer(self, name: str) -> ConvLayer:
-        """The conv layer of that name.
+        """Return a conv layer by its name.
 
         Raises:
-            KeyError: there is none.
+            KeyError: no conv layer has this name.
+
+        >>> VGG19.conv_layer("block3_conv4").receptive_field
+        48
         """
         layer = self.layer(name)
         if not isinstance(layer, ConvLayer):
@@ -192,30 +206,30 @@ class Architecture:
         return layer
 
     def block_of(self, name: str) -> int:
-        """The block, from 1, that a conv layer or a pool is in.
+        """Return the number of a conv or pooling layer's block, from 1.
 
         Raises:
-            KeyError: there is no such layer, or it is in no block.
+            KeyError: no layer of a block has this name.
         """
         layer = self.layer(name)
         if not isinstance(layer, SpatialLayer):
-            raise KeyError(f"expected a layer of one of {self.name}'s blocks, got {name!r}")
+            raise KeyError(f"expected a conv or pooling layer of {self.name}, got {name!r}")
         return layer.block
 
     def _convolutional_layers(self) -> Iterator[Layer]:
-        """The input, the conv and the pool layers.
+        """Yield the input, conv and pooling layers.
 
-        The receptive field grows as in Araujo, Norris and Sim, "Computing Receptive Fields of
+        Receptive fields follow Araujo, Norris and Sim, "Computing Receptive Fields of
         Convolutional Neural Networks" (2019), https://distill.pub/2019/computing-receptive-fields.
         """
         side, channels = self.input_side, 3
-        field, stride, offset = 1, 1, 0.0
+        receptive_field, stride, offset = 1, 1, 0.0
         index = conv_number = 0
         yield Layer(0, "input", "input", None, (side, side, channels), 0)
         for block, (depth, filters) in enumerate(self.blocks, start=1):
             for position in range(1, depth + 1):
                 index, conv_number = index + 1, conv_number + 1
-                field += (KERNEL_SIDE - 1) * stride
+                receptive_field += (KERNEL_SIDE - 1) * stride
                 kernel_shape = (KERNEL_SIDE, KERNEL_SIDE, channels, filters)
                 yield ConvLayer(
                     index,
@@ -226,13 +240,13 @@ class Architecture:
                     KERNEL_SIDE**2 * channels * filters + filters,
                     kernel_shape,
                     conv_number,
-                    field,
+                    receptive_field,
                     stride,
                     offset,
                 )
                 channels = filters
             index, side = index + 1, side // POOL_SIDE
-            field += (POOL_SIDE - 1) * stride
+            receptive_field += (POOL_SIDE - 1) * stride
             offset += (POOL_SIDE - 1) * stride / 2
             stride *= POOL_SIDE
             yield SpatialLayer(
@@ -242,7 +256,7 @@ class Architecture:
                 block,
                 (side, side, channels),
                 0,
-                receptive_field=field,
+                receptive_field=receptive_field,
                 stride=stride,
                 offset=offset,
             )
@@ -261,5 +275,9 @@ VGG19 = Architecture("VGG19", blocks=((2, 64), (2, 128), (4, 256), (4, 512), (4,
 
 
 def format_shape(shape: Sequence[int]) -> str:
-    """A shape as people read it: ``(224, 224, 64)`` -> ``"224 × 224 × 64"``."""
+    """Format a shape for the page.
+
+    >>> format_shape((224, 224, 64))
+    '224 × 224 × 64'
+    """
     return " × ".join(f"{size:,}" for size in shape)

@@ -1,8 +1,8 @@
-"""What the 1,000 classes are called: WordNet's ids and names, as Keras distributes them.
+"""Names and WordNet ids of the 1,000 classes, as Keras distributes them.
 
-The classes are those of the ImageNet challenge of 2012, https://arxiv.org/abs/1409.0575. Two names
-stand twice in Keras' list (crane, the bird and the machine; maillot, two kinds of it), so a class
-is told by its id.
+The classes are those of the ImageNet challenge 2012, https://arxiv.org/abs/1409.0575. Two names
+occur twice in Keras' list (crane, the bird and the machine; maillot, two garments), so only the
+WordNet id identifies a class.
 """
 
 import json
@@ -16,7 +16,7 @@ from pathlib import Path
 from vgg_viz.downloads.keras_files import FileUnavailable, KerasFile, fetch, find, folders
 from vgg_viz.model.architecture import VGG19
 
-# As in keras/src/applications/imagenet_utils.py, and where it was first.
+# As in keras/src/applications/imagenet_utils.py; the second folder is that of older versions.
 CLASS_INDEX = KerasFile(
     "imagenet_class_index.json",
     "c2c37ea517e94d9795004a39431a14cb",
@@ -30,7 +30,7 @@ PATH_VARIABLE = "VGG_VIZ_CLASS_NAMES"
 
 CLASS_COUNT = VGG19.classes
 MAX_BYTES = 1_000_000
-MAX_LENGTH = 200  # of a name
+MAX_LENGTH = 200  # characters of a name
 
 _ID_AND_NAME = re.compile(r"(n\d{8})\s+(.+)")
 
@@ -39,10 +39,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ClassNames:
-    """What the classes are called, by their number from 0 to 999.
+    """Class names by class index, 0 to 999; empty if they could not be loaded.
 
-    ``wordnet_ids`` has an empty id for a class that has none. Both are empty where no names are
-    known; ``attempts`` says then, for visitors, a sentence each, why not.
+    names: one name a class.
+    wordnet_ids: one id a class; an empty one for a class without an id.
+    attempts: reasons why no names could be loaded, one sentence each, for the page.
     """
 
     names: tuple[str, ...] = ()
@@ -50,15 +51,19 @@ class ClassNames:
     attempts: tuple[str, ...] = field(default=(), compare=False)
 
     def name(self, index: int) -> str:
-        """A class' name: "Egyptian cat"; "class 285" where it has none."""
+        """Return the name of a class: "Egyptian cat"; "class 285" without names."""
         return self.names[_checked(index)] if self.names else _number(index)
 
     def wordnet_id(self, index: int) -> str:
-        """A class' id in WordNet: "n02124075"; empty where it has none."""
+        """Return the WordNet id of a class: "n02124075"; empty if it has none."""
         return self.wordnet_ids[_checked(index)] if self.wordnet_ids else ""
 
     def label(self, index: int) -> str:
-        """All that tells a class from others: "Egyptian cat · n02124075 · class 285"."""
+        """Return name, WordNet id and index of a class.
+
+        >>> ClassNames(("tench",) * 1000, ("n01440764",) * 1000).label(0)
+        'tench · n01440764 · class 0'
+        """
         name = self.name(index) if self.names else ""
         return " · ".join(filter(None, (name, self.wordnet_id(index), _number(index))))
 
@@ -67,16 +72,16 @@ NUMBERED = ClassNames()
 
 
 def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
-    """Find the names, or download them.
+    """Find the class names, or download them.
 
-    The text file that ``VGG_VIZ_CLASS_NAMES`` names, and it alone, since a host who names one has
-    classes of their own; else Keras' list, found or stored where Keras looks for it.
+    If ``VGG_VIZ_CLASS_NAMES`` names a text file, only this file is tried: its classes may not be
+    ImageNet's. Otherwise Keras' list is found, or downloaded to where Keras looks for it.
 
     Raises:
-        FileUnavailable: there are none to be had.
+        FileUnavailable: no names could be loaded.
     """
-    if named := environment.get(PATH_VARIABLE):
-        return _named(Path(named))
+    if path := environment.get(PATH_VARIABLE):
+        return _read_host_file(Path(path))
     try:
         found = find([CLASS_INDEX], folders(environment))
     except FileUnavailable:
@@ -85,32 +90,32 @@ def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
         return from_json(found.path.read_bytes())
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise _told(f"{CLASS_INDEX.name} could not be read: {reason}.", found.path) from error
+        raise _unavailable(f"Could not read {CLASS_INDEX.name}: {reason}.", found.path) from error
 
 
 def from_json(content: bytes) -> ClassNames:
-    """The names in Keras' list: ``{"0": ["n01440764", "tench"], ...}``.
+    """Read the names from Keras' list: ``{"0": ["n01440764", "tench"], ...}``.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the content is not such a list.
     """
-    listed = json.loads(content)
+    class_index = json.loads(content)
     try:
-        pairs = [listed[str(index)] for index in range(CLASS_COUNT)]
+        pairs = [class_index[str(index)] for index in range(CLASS_COUNT)]
         ids, names = zip(*((str(wordnet_id), str(name)) for wordnet_id, name in pairs), strict=True)
     except (LookupError, TypeError) as error:
         raise ValueError(
             f"expected an id and a name for each of {CLASS_COUNT:,} classes"
         ) from error
-    return ClassNames(tuple(map(_shown, names)), ids)
+    return ClassNames(tuple(map(_with_spaces, names)), ids)
 
 
 def from_text(content: bytes) -> ClassNames:
-    """The names in a text file: one a line, after its WordNet id and a space if it has one.
+    """Read the names from a text file: one a line, optionally after a WordNet id and a space.
 
     Raises:
-        ValueError: there are more or fewer, or other things than names; the message is the end of
-            a sentence.
+        ValueError: the file has another number of lines, or a line is not a name. The message
+            completes a sentence.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -125,11 +130,11 @@ def from_text(content: bytes) -> ClassNames:
             expected = f"a name of 1 to {MAX_LENGTH} printable characters"
             raise ValueError(f"expected {expected} in line {number:,}, got something else")
     ids, names = zip(*pairs, strict=True)
-    return ClassNames(tuple(map(_shown, names)), ids)
+    return ClassNames(tuple(map(_with_spaces, names)), ids)
 
 
-def _named(path: Path) -> ClassNames:
-    """The names in the host's file."""
+def _read_host_file(path: Path) -> ClassNames:
+    """Read the names from the file that the host has configured."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -138,16 +143,16 @@ def _named(path: Path) -> ClassNames:
         return from_text(content)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        sentence = f"The file {path.name}, named by {PATH_VARIABLE}, was not taken: {reason}."
-        raise _told(sentence, path) from error
+        sentence = f"Could not use the file {path.name}, named by {PATH_VARIABLE}: {reason}."
+        raise _unavailable(sentence, path) from error
 
 
 def _id_and_name(line: str) -> tuple[str, str]:
-    found = _ID_AND_NAME.fullmatch(line)
-    return (found[1], found[2]) if found else ("", line)
+    match = _ID_AND_NAME.fullmatch(line)
+    return (match[1], match[2]) if match else ("", line)
 
 
-def _shown(name: str) -> str:
+def _with_spaces(name: str) -> str:
     return name.replace("_", " ")
 
 
@@ -161,7 +166,7 @@ def _checked(index: int) -> int:
     return index
 
 
-def _told(sentence: str, path: Path) -> FileUnavailable:
-    """The error for a visitor, once the log has it with the file's path."""
+def _unavailable(sentence: str, path: Path) -> FileUnavailable:
+    """Return an error for the page; log it with the file's path."""
     _log.warning("%s (%s)", sentence, path)
     return FileUnavailable([sentence])
