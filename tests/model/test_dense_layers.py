@@ -1,4 +1,4 @@
-"""The dense layers' weights: mapped, read or drawn, always the same numbers."""
+"""Weights of the dense layers: memory-mapped, read in slabs or drawn."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ import pytest
 from tests.support.weights_files import write_full_weights
 from vgg_viz.model import dense_layers, weights
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.dense_layers import SLAB_ROWS, SLABS, StoredDense, UntrainedDense, WatchedDense
+from vgg_viz.model.dense_layers import SLAB_ROWS, SLABS, ReportingDense, StoredDense, UntrainedDense
 from vgg_viz.model.weights import (
     IMAGENET_LABEL,
     StoredWeights,
@@ -25,7 +25,7 @@ FC1, FC2, PREDICTIONS = VGG19.dense_layers
 
 
 class NoConvolutions:
-    """Convolutions of zeros, of which nothing here depends."""
+    """Conv layers with zero weights, which these tests do not use."""
 
     label, identity = "zeros", "zeros"
 
@@ -36,7 +36,7 @@ class NoConvolutions:
 
 @pytest.fixture(scope="module")
 def full_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A file of full size with numbers in a few rows, and holes for the rest."""
+    """Sparse file of full size with numbers in a few rows."""
     path = tmp_path_factory.mktemp("full") / "full.h5"
     write_full_weights(path, NoConvolutions())
     with h5py.File(path, "r+") as file:
@@ -54,14 +54,14 @@ def full_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def copy(full_file: Path, tmp_path: Path) -> Path:
-    """A file that a test may damage; holes stay holes."""
+    """Sparse copy of the file, which a test may damage."""
     path = tmp_path / "copy.h5"
     subprocess.run(["cp", "--sparse=always", full_file, path], check=True)
     return path
 
 
 def stored(path: Path) -> StoredDense:
-    """The dense layers of a file, which is taken for Keras' own: its convolutions are not read."""
+    """Open the dense layers of a file as if it were Keras' own, without reading its conv layers."""
     found = dense_layers.open_dense(
         StoredWeights(path, IMAGENET_LABEL, open_weights(path).fingerprint)
     )
@@ -70,7 +70,7 @@ def stored(path: Path) -> StoredDense:
 
 
 @pytest.mark.parametrize("layer", VGG19.dense_layers, ids=lambda layer: layer.name)
-def test_the_slabs_are_the_rows_that_h5py_reads(full_file, layer):
+def test_slabs_match_the_rows_read_by_h5py(full_file, layer):
     found = stored(full_file)
     with h5py.File(full_file) as file:
         kernel = file[f"{layer.name}/{layer.name}_W_1:0"]
@@ -82,7 +82,7 @@ def test_the_slabs_are_the_rows_that_h5py_reads(full_file, layer):
     assert found.bias(layer).tolist() == list(range(layer.units))
 
 
-def test_a_file_in_one_piece_is_mapped_and_nobody_may_write_to_it(full_file):
+def test_contiguous_array_is_mapped_and_read_only(full_file):
     slab = stored(full_file).slab(FC1, 0)
     assert not slab.flags.owndata
     assert not slab.flags.writeable
@@ -99,7 +99,7 @@ def test_a_file_in_one_piece_is_mapped_and_nobody_may_write_to_it(full_file):
     ],
     ids=str,
 )
-def test_other_layouts_give_the_same_numbers(copy, options):
+def test_chunked_and_converted_arrays_have_equal_numbers(copy, options):
     numbers = np.random.default_rng(0).integers(-9, 9, (SLAB_ROWS, 1000))
     with h5py.File(copy, "r+") as file:
         group = file["predictions"]
@@ -113,7 +113,7 @@ def test_other_layouts_give_the_same_numbers(copy, options):
     np.testing.assert_array_equal(found, numbers)
 
 
-def test_reading_a_whole_kernel_takes_no_memory_of_its_own(full_file):
+def test_reading_all_kernels_allocates_no_memory(full_file):
     program = (
         "import sys\nfrom pathlib import Path\n"
         "from vgg_viz.model import dense_layers as dense, weights\n"
@@ -135,7 +135,7 @@ def test_reading_a_whole_kernel_takes_no_memory_of_its_own(full_file):
     assert int(ran.stdout) < 20_000  # kB, of 494 MB that were read
 
 
-def test_a_file_that_was_cut_is_an_error_and_no_crash(copy):
+def test_truncated_file_is_an_error_and_no_crash(copy):
     found = stored(copy)
     with copy.open("r+b") as file:
         file.truncate(copy.stat().st_size // 2)
@@ -143,7 +143,7 @@ def test_a_file_that_was_cut_is_an_error_and_no_crash(copy):
         found.slab(FC1, 48)
 
 
-def test_a_file_that_is_replaced_by_another_is_an_error(copy):
+def test_replaced_file_is_an_error(copy):
     found = stored(copy)
     other = copy.with_name("other.h5")
     other.write_bytes(b"something else")
@@ -152,7 +152,7 @@ def test_a_file_that_is_replaced_by_another_is_an_error(copy):
         found.slab(FC1, 0)
 
 
-def test_a_file_that_was_only_touched_is_read_once_to_see_that(copy, monkeypatch):
+def test_file_with_a_new_time_stamp_is_checked_once(copy, monkeypatch):
     found, read = stored(copy), []
     fingerprint_of = weights.fingerprint_of
     monkeypatch.setattr(
@@ -164,7 +164,7 @@ def test_a_file_that_was_only_touched_is_read_once_to_see_that(copy, monkeypatch
     assert read == [copy]
 
 
-def test_a_file_in_pieces_that_is_replaced_is_an_error(copy):
+def test_changed_chunked_file_is_an_error(copy):
     with h5py.File(copy, "r+") as file:
         group = file["predictions"]
         del group["predictions_W_1:0"]
@@ -176,14 +176,14 @@ def test_a_file_in_pieces_that_is_replaced_is_an_error(copy):
         found.slab(PREDICTIONS, 0)
 
 
-def test_a_file_that_is_gone_is_an_error(copy):
+def test_missing_file_is_an_error(copy):
     found = stored(copy)
     copy.unlink()
     with pytest.raises(WeightsError, match=r"copy\.h5"):
         found.slab(FC1, 0)
 
 
-def test_a_file_without_dense_layers_is_an_error(copy):
+def test_file_without_dense_layers_is_an_error(copy):
     with h5py.File(copy, "r+") as file:
         file.attrs["layer_names"] = [
             name for name in file.attrs["layer_names"] if b"fc" not in name
@@ -192,14 +192,14 @@ def test_a_file_without_dense_layers_is_an_error(copy):
         stored(copy)
 
 
-def test_a_number_that_is_none_in_a_file_of_somebodys_own_is_an_error(copy):
+def test_nan_in_another_file_than_keras_own_is_an_error(copy):
     with h5py.File(copy, "r+") as file:
         file["fc2/fc2_W_1:0"][4095, 7] = np.nan
     with pytest.raises(WeightsError, match="kernel of fc2, got 1 of"):
         dense_layers.open_dense(open_weights(copy))
 
 
-def test_untrained_layers_are_the_same_at_every_start_and_of_the_right_size():
+def test_untrained_layers_are_he_normal_and_determined_by_the_seed():
     one, other = UntrainedDense(19), UntrainedDense(19)
     slab = one.slab(FC2, 3)
     np.testing.assert_array_equal(slab, other.slab(FC2, 3))
@@ -215,17 +215,17 @@ def test_untrained_convolutions_have_untrained_dense_layers():
     assert dense_layers.open_dense(UntrainedWeights()).identity == UntrainedDense(19).identity
 
 
-def test_who_watches_is_told_how_far_the_reading_is_and_may_stop_it():
+def test_progress_is_reported_and_the_callback_may_stop_the_reading():
     shares: list[float] = []
-    watched = WatchedDense(UntrainedDense(19), shares.append)
+    reporting = ReportingDense(UntrainedDense(19), shares.append)
     np.testing.assert_array_equal(
-        watched.slab(PREDICTIONS, 0), UntrainedDense(19).slab(PREDICTIONS, 0)
+        reporting.slab(PREDICTIONS, 0), UntrainedDense(19).slab(PREDICTIONS, 0)
     )
-    watched.slab(PREDICTIONS, 1)
+    reporting.slab(PREDICTIONS, 1)
     assert shares == [0, 1 / SLABS]
 
     def stop(share: float) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        WatchedDense(UntrainedDense(19), stop).slab(FC1, 0)
+        ReportingDense(UntrainedDense(19), stop).slab(FC1, 0)

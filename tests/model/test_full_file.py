@@ -1,7 +1,6 @@
-"""Keras' full file in its full size of 575 MB, most of them a hole in the file, served from here.
+"""Download of a sparse file with the full size of Keras' file, 575 MB, from a local server.
 
-The numbers are missing, not the bytes: it is sent, broken off, gone on with and checked as the real
-one is.
+It is sent, interrupted, resumed and checked like the real one.
 """
 
 import hashlib
@@ -27,7 +26,7 @@ pytest.importorskip("fcntl", reason="there are no POSIX signals and locks here")
 
 MEGABYTE = 10**6
 
-# Says what it has received, and by how much its own memory has grown.
+# Prints the bytes received and the growth of its own memory.
 FETCH = """
 import sys
 from dataclasses import replace
@@ -45,7 +44,7 @@ print("most", max(most, memory.taken_bytes() - before), flush=True)
 
 
 def send_file(path, share: float = 1.0) -> Behavior:
-    """A behavior: that file, from where the range begins; standing still after a share of it."""
+    """Return a behavior that sends a file from the requested range, and stalls after a share."""
 
     def send(handler: Handler, content: bytes) -> None:
         size = path.stat().st_size
@@ -66,7 +65,7 @@ def send_file(path, share: float = 1.0) -> Behavior:
 
 @pytest.fixture
 def served(tmp_path):
-    """The file; it and what is fetched are removed at once, since together they have a gigabyte."""
+    """Path of the served file; it and the download, together a gigabyte, are removed at once."""
     path = tmp_path / "served.h5"
     write_full_weights(path, SimpleNamespace(read=zeros))
     assert abs(path.stat().st_size - FULL.size) < 10_000
@@ -81,9 +80,7 @@ def zeros(layer_name):
 
 
 @pytest.mark.skipif(not hasattr(os, "sendfile"), reason="there is no sendfile here")
-def test_whoever_is_killed_half_way_is_followed_by_one_who_brings_the_rest(
-    served, tmp_path, monkeypatch
-):
+def test_download_is_resumed_after_its_process_was_killed(served, tmp_path, monkeypatch):
     with served.open("rb") as file:
         full = replace(
             FULL, md5=hashlib.file_digest(file, "md5").hexdigest(), size=served.stat().st_size
@@ -93,7 +90,7 @@ def test_whoever_is_killed_half_way_is_followed_by_one_who_brings_the_rest(
     monkeypatch.setenv("NO_PROXY", "*")
     with serve(b"", send_file(served, 0.6), send_file(served)) as server:
         monkeypatch.setenv("VGG_VIZ_FULL_WEIGHTS_URL", server.url)
-        with fetching(full) as first:
+        with downloading(full) as first:
             for line in first.stdout:
                 if int(line.split()[1]) > full.size // 2:
                     break
@@ -101,7 +98,7 @@ def test_whoever_is_killed_half_way_is_followed_by_one_who_brings_the_rest(
             assert first.wait() == -signal.SIGKILL
         kept = offer_full().partial_bytes
         assert full.size // 2 < kept < full.size * 0.6
-        with fetching(full) as second:
+        with downloading(full) as second:
             first_line, *_, last_line = second.stdout
             assert second.wait() == 0
     assert first_line == f"received {kept} {full.size}\n"
@@ -110,7 +107,7 @@ def test_whoever_is_killed_half_way_is_followed_by_one_who_brings_the_rest(
     assert [path.name for path in (tmp_path / "keras" / "models").iterdir()] == [FULL.name]
 
 
-def fetching(full):
-    """A process that fetches the file."""
+def downloading(full):
+    """Start a process that downloads the file."""
     command = [sys.executable, "-c", FETCH, full.md5, str(full.size)]
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)

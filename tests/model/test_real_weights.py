@@ -1,4 +1,4 @@
-"""Keras' real file of the whole network: for who has it, ``VGG_VIZ_WEIGHTS=… make test-real``."""
+"""Predictions with Keras' real full file: ``VGG_VIZ_WEIGHTS=… make test-real``."""
 
 import os
 from pathlib import Path
@@ -17,18 +17,18 @@ from vgg_viz.samples import SAMPLES, sample_bytes
 
 pytestmark = pytest.mark.real
 
-FIRST = 5
+TOP = 5
 
 
 @pytest.fixture(scope="module")
 def full() -> StoredWeights:
     path = os.environ.get(PATH_VARIABLE)
     if not path:
-        pytest.skip(f"{PATH_VARIABLE} names no file")
-    found = open_weights(Path(path))
-    if found.fingerprint is None or found.fingerprint.md5 != FULL.md5:
+        pytest.skip(f"{PATH_VARIABLE} is not set")
+    weights = open_weights(Path(path))
+    if weights.fingerprint is None or weights.fingerprint.md5 != FULL.md5:
         pytest.skip(f"{PATH_VARIABLE} names another file than Keras' {FULL.name}")
-    return found
+    return weights
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +42,15 @@ def keras_model(full: StoredWeights):
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-def test_the_first_classes_of_every_sample_are_those_of_keras(sample, full, network, keras_model):
+def test_top_classes_of_every_sample_match_keras(sample, full, network, keras_model):
     vgg19 = import_keras().applications.vgg19
     pixels = images.load_image(sample_bytes(sample.name))
     batch = vgg19.preprocess_input(pixels[None].astype("float32"))
-    (expected,) = vgg19.decode_predictions(keras_model.predict(batch, verbose=0), top=FIRST)
+    (expected,) = vgg19.decode_predictions(keras_model.predict(batch, verbose=0), top=TOP)
 
     maps = network.feature_maps(pixels, "block5_conv4")
-    found, names = evidence.predict(open_dense(full), maps), class_names.obtain()
-    numbers = found.most_likely(FIRST)
+    prediction, names = evidence.predict(open_dense(full), maps), class_names.obtain()
+    numbers = prediction.most_likely(TOP)
     assert [names.wordnet_id(number) for number in numbers] == [one[0] for one in expected]
     probabilities = [float(one[2]) for one in expected]
-    np.testing.assert_allclose(found.probabilities[numbers], probabilities, atol=1e-4)
+    np.testing.assert_allclose(prediction.probabilities[numbers], probabilities, atol=1e-4)

@@ -54,8 +54,8 @@ CONV_LAYERS = [layer.name for layer in VGG19.conv_layers]
 
 
 @pytest.fixture(autouse=True)
-def secluded(tmp_path, monkeypatch):
-    """No proxy, no waits between tries, and a temporary folder of the test's own."""
+def isolated_downloads(tmp_path, monkeypatch):
+    """Bypass proxies, skip the waits between attempts and use a temporary folder per test."""
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda seconds: None))
@@ -71,7 +71,7 @@ def hollow_path(tmp_path_factory):
 
 @pytest.fixture
 def content(hollow_path, monkeypatch):
-    """The bytes of a weights file, small, that passes as Keras' notop file."""
+    """Bytes of a small weights file that is accepted as Keras' notop file."""
     content = hollow_path.read_bytes()
     pass_for_keras(monkeypatch, hashlib.md5(content).hexdigest())
     return content
@@ -86,7 +86,7 @@ def models(tmp_path):
 
 @pytest.fixture
 def environment(tmp_path):
-    """Keras' folder is the test's own, and the address leads nowhere."""
+    """Environment with an empty Keras folder and an address that refuses connections."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -96,8 +96,8 @@ def environment(tmp_path):
     }
 
 
-def filled(path):
-    """Whether the hollow file is at ``path``: every value of a layer tells its number."""
+def is_hollow_file(path):
+    """Return whether ``path`` is the hollow file, whose values are its layers' numbers."""
     kernel, bias = StoredWeights(path, "").read("block3_conv2")
     return np.all(kernel == 6) and np.all(bias == -6)
 
@@ -108,7 +108,7 @@ def filled(path):
 @pytest.mark.parametrize("names", [("{layer}_W_1:0", "{layer}_b_1:0"), NEW_NAMES, ("a", "b")])
 @pytest.mark.parametrize("as_text", [False, True])
 @pytest.mark.parametrize("group", ["/", "model_weights"])
-def test_every_spelling_of_the_layout_is_read(tmp_path, names, as_text, group):
+def test_every_variant_of_the_layout_is_read(tmp_path, names, as_text, group):
     path = tmp_path / "weights.h5"
     write_hollow_weights(path, names=names, as_text=as_text, group=group)
     stored = open_weights(path)
@@ -120,7 +120,7 @@ def test_every_spelling_of_the_layout_is_read(tmp_path, names, as_text, group):
         assert np.all(bias == -layer.conv_number)
 
 
-def test_numbers_come_back_as_they_were_written(tmp_path):
+def test_numbers_are_read_as_they_were_written(tmp_path):
     write_keras_weights(tmp_path / "weights.h5", UntrainedWeights())
     stored = open_weights(tmp_path / "weights.h5")
     for name in CONV_LAYERS:
@@ -154,10 +154,10 @@ def test_only_conv_layers_can_be_read(network):
         network.read("block6_conv1")
 
 
-# -- files that are something else
+# -- damaged and other files
 
 
-def test_a_kernel_of_another_shape_is_said(tmp_path):
+def test_kernel_of_another_shape_is_an_error(tmp_path):
     shapes = {"block3_conv2": ((3, 3, 256, 128), (256,))}
     write_hollow_weights(tmp_path / "weights.h5", shapes=shapes)
     expected = (
@@ -170,7 +170,7 @@ def test_a_kernel_of_another_shape_is_said(tmp_path):
         StoredWeights(tmp_path / "weights.h5", "").read("block3_conv2")
 
 
-def test_a_bias_before_its_kernel_is_not_taken(tmp_path):
+def test_bias_before_its_kernel_is_an_error(tmp_path):
     shapes = {"block1_conv1": ((64,), (3, 3, 3, 64))}
     write_hollow_weights(tmp_path / "weights.h5", shapes=shapes)
     with pytest.raises(WeightsError, match="got 64 and 3 × 3 × 3 × 64"):
@@ -220,7 +220,7 @@ def put_a_group_for_an_array(file):
         (put_a_group_for_an_array, "expected VGG19 weights in .*, got: .*shape"),
     ],
 )
-def test_another_or_a_damaged_file_is_said(tmp_path, hollow_path, change, message):
+def test_damaged_or_incomplete_file_is_an_error(tmp_path, hollow_path, change, message):
     path = tmp_path / "weights.h5"
     path.write_bytes(hollow_path.read_bytes())
     with h5py.File(path, "a") as file:
@@ -229,7 +229,7 @@ def test_another_or_a_damaged_file_is_said(tmp_path, hollow_path, change, messag
         open_weights(path)
 
 
-def test_text_for_numbers_is_said(tmp_path, hollow_path):
+def test_text_instead_of_numbers_is_an_error(tmp_path, hollow_path):
     path = tmp_path / "weights.h5"
     path.write_bytes(hollow_path.read_bytes())
     with h5py.File(path, "a") as file:
@@ -240,13 +240,13 @@ def test_text_for_numbers_is_said(tmp_path, hollow_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>sign in first</html>", b"\x89HDF\r\n\x1a\n"])
-def test_a_file_that_is_not_hdf5_is_said(tmp_path, content):
+def test_file_that_is_not_hdf5_is_an_error(tmp_path, content):
     (tmp_path / "weights.h5").write_bytes(content)
     with pytest.raises(WeightsError, match="expected VGG19 weights in"):
         open_weights(tmp_path / "weights.h5")
 
 
-def test_a_file_that_is_gone_or_cut_short_after_a_good_start_is_said(tmp_path, hollow_path):
+def test_file_truncated_or_removed_after_opening_is_an_error(tmp_path, hollow_path):
     path = tmp_path / "weights.h5"
     path.write_bytes(hollow_path.read_bytes())
     stored = open_weights(path)
@@ -279,7 +279,7 @@ def test_messages_name_the_file_but_not_its_folder(tmp_path, hollow_path, caplog
     assert str(tmp_path) not in " ".join(messages)
 
 
-def test_other_numbers_in_a_sound_file_are_noticed(tmp_path, hollow_path):
+def test_changed_numbers_in_a_valid_file_are_noticed(tmp_path, hollow_path):
     path = tmp_path / "weights.h5"
     path.write_bytes(hollow_path.read_bytes())
     times = path.stat().st_atime_ns, path.stat().st_mtime_ns
@@ -294,11 +294,11 @@ def test_other_numbers_in_a_sound_file_are_noticed(tmp_path, hollow_path):
     assert np.all(stored.read("block1_conv1")[1] == -1)
 
 
-# -- numbers that are none
+# -- non-finite numbers
 
 
 def with_number(path, hollow_path, name, number, kind=np.float32):
-    """A hollow file in which one number of that array is this one."""
+    """Copy the hollow file and set one number of an array."""
     path.write_bytes(hollow_path.read_bytes())
     with h5py.File(path, "a") as file:
         numbers = file[name][()].astype(kind)
@@ -317,16 +317,18 @@ def with_number(path, hollow_path, name, number, kind=np.float32):
         ("block2_conv2/block2_conv2_b_1:0", 1e39, np.float64, "bias of block2_conv2"),
     ],
 )
-def test_numbers_that_are_none_are_refused_with_their_layer(
+def test_non_finite_numbers_are_refused_with_their_layer(
     tmp_path, hollow_path, name, number, kind, where
 ):
     path = with_number(tmp_path / "weights.h5", hollow_path, name, number, kind)
-    with pytest.raises(WeightsError, match=f"expected numbers in the {where}, got 1 of ") as said:
+    with pytest.raises(
+        WeightsError, match=f"expected finite numbers in the {where}, got 1 of "
+    ) as raised:
         open_weights(path)
-    assert "infinite or none (NaN)" in str(said.value)
+    assert "infinite or NaN" in str(raised.value)
 
 
-def test_large_numbers_that_are_some_are_read(tmp_path, hollow_path):
+def test_large_finite_numbers_are_read(tmp_path, hollow_path):
     name = "block1_conv1/block1_conv1_b_1:0"
     path = with_number(tmp_path / "weights.h5", hollow_path, name, 1e38)
     assert open_weights(path).read("block1_conv1")[1].max() == np.float32(1e38)
@@ -337,7 +339,7 @@ def test_large_numbers_that_are_some_are_read(tmp_path, hollow_path):
 
 @pytest.fixture(scope="module")
 def saved_by_keras(tmp_path_factory):
-    """VGG19 as Keras 3 writes it: alone and inside a classifier of somebody's, in every format."""
+    """Folder of VGG19 saved by Keras 3 in every format, alone and nested in a classifier."""
     keras = import_keras()
     folder = tmp_path_factory.mktemp("keras")
     vgg19 = keras.applications.VGG19(include_top=False, weights=None, input_shape=(224, 224, 3))
@@ -365,7 +367,7 @@ def is_seed_3(stored):
 
 
 @pytest.mark.parametrize("name", ["alone.h5", "with its own head.h5"])
-def test_what_keras_3_writes_in_the_old_layout_is_read(saved_by_keras, name):
+def test_old_layout_written_by_keras_3_is_read(saved_by_keras, name):
     assert is_seed_3(open_weights(saved_by_keras / name))
 
 
@@ -374,11 +376,14 @@ def test_what_keras_3_writes_in_the_old_layout_is_read(saved_by_keras, name):
     [
         ("alone.keras", r"in alone\.keras: got a model in Keras 3's own format"),
         ("alone.weights.h5", r"Keras 1 and 2, got that of Keras 3's \.weights\.h5"),
-        ("inside.h5", "expected the layer block1_conv1, got it inside the layer vgg19, a model of"),
+        (
+            "inside.h5",
+            "expected the layer block1_conv1, got it nested in the layer vgg19, which is a model",
+        ),
         ("inside.keras", "Keras 3's own format"),
     ],
 )
-def test_other_files_are_refused_with_three_lines_that_convert_them(
+def test_unsupported_layouts_are_refused_with_a_program_that_converts_them(
     saved_by_keras, name, reason, monkeypatch
 ):
     monkeypatch.chdir(saved_by_keras)
@@ -392,13 +397,13 @@ def test_other_files_are_refused_with_three_lines_that_convert_them(
         (made,) = set(Path().iterdir()) - before
         if name != "inside.keras":
             break
-        # Out of its archive it is a network inside another one: a second step of the same kind.
-        name, reason = made.name, "inside the layer vgg19"
+        # The converted archive is a nested model, which needs a second conversion.
+        name, reason = made.name, "nested in the layer vgg19"
     assert is_seed_3(open_weights(made))
     made.unlink()
 
 
-def test_the_host_reads_the_three_lines_on_the_page(saved_by_keras, environment):
+def test_conversion_program_follows_the_sentence_for_the_page(saved_by_keras, environment):
     named = {"VGG_VIZ_WEIGHTS": str(saved_by_keras / "alone.weights.h5")}
     with pytest.raises(WeightsUnavailable) as raised:
         obtain({**environment, **named})
@@ -407,7 +412,7 @@ def test_the_host_reads_the_three_lines_on_the_page(saved_by_keras, environment)
     assert "model.load_weights('alone.weights.h5'); model.save('alone-vgg19.h5')" in program[0]
 
 
-def test_an_archive_of_something_else_is_not_called_keras(tmp_path):
+def test_other_zip_archive_is_not_called_a_keras_model(tmp_path):
     np.savez(tmp_path / "weights.npz", a=np.zeros(3))
     with pytest.raises(WeightsError, match="file signature not found") as said:
         open_weights(tmp_path / "weights.npz")
@@ -429,7 +434,7 @@ def test_untrained_weights_are_he_normal():
         assert abs(np.mean(np.abs(scaled) > 2) - 0.0455) < 5 * np.sqrt(0.0455 / kernel.size)
 
 
-def test_untrained_layers_are_the_same_in_any_order_and_differ_from_each_other():
+def test_untrained_layers_do_not_depend_on_the_order_of_reading():
     forwards = {name: UntrainedWeights().read(name)[0] for name in CONV_LAYERS[:4]}
     backwards = {name: UntrainedWeights().read(name)[0] for name in CONV_LAYERS[3::-1]}
     for name in forwards:
@@ -440,10 +445,10 @@ def test_untrained_layers_are_the_same_in_any_order_and_differ_from_each_other()
     assert not np.any(other == forwards["block1_conv1"])
 
 
-# -- where they come from
+# -- sources
 
 
-def test_the_named_file_comes_first_and_carries_its_own_name(
+def test_configured_file_comes_first_and_is_labelled_with_its_name(
     environment, models, content, tmp_path
 ):
     (models / NOTOP_FILE).write_bytes(content)
@@ -453,12 +458,12 @@ def test_the_named_file_comes_first_and_carries_its_own_name(
     assert found == StoredWeights(path, "weights of mine.h5")
 
 
-def test_a_named_file_of_keras_is_called_imagenet(environment, content, hollow_path):
+def test_configured_file_of_keras_is_labelled_imagenet(environment, content, hollow_path):
     found = obtain({**environment, "VGG_VIZ_WEIGHTS": str(hollow_path)})
     assert found == StoredWeights(hollow_path, "ImageNet")
 
 
-def test_a_named_file_with_keras_name_is_not_called_imagenet_for_it(environment, tmp_path):
+def test_configured_file_with_keras_name_only_is_not_labelled_imagenet(environment, tmp_path):
     write_hollow_weights(tmp_path / NOTOP_FILE)
     found = obtain({**environment, "VGG_VIZ_WEIGHTS": str(tmp_path / NOTOP_FILE)})
     assert found.label == f"weights of {NOTOP_FILE}"
@@ -472,7 +477,7 @@ def test_a_named_file_with_keras_name_is_not_called_imagenet_for_it(environment,
         ("text.h5", "file signature not found"),
     ],
 )
-def test_a_named_file_that_cannot_be_used_is_passed_over_with_a_warning(
+def test_unusable_configured_file_is_skipped_with_a_warning(
     environment, models, content, tmp_path, caplog, name, reason
 ):
     (tmp_path / "text.h5").write_bytes(b"text")
@@ -481,29 +486,29 @@ def test_a_named_file_that_cannot_be_used_is_passed_over_with_a_warning(
     assert found == StoredWeights(models / NOTOP_FILE, "ImageNet")
     [record] = caplog.records
     assert (record.name, record.levelno) == ("vgg_viz.model.weights", logging.WARNING)
-    assert "The file named by VGG_VIZ_WEIGHTS was not taken" in record.message
+    assert "Could not use the file named by VGG_VIZ_WEIGHTS" in record.message
     assert reason in record.message
-    # What the log says, but for the folder, is for the page as well.
-    [sentence] = found.passed_over
+    # The page shows the log's message without the folder.
+    [sentence] = found.skipped
     assert record.message == f"{sentence} ({tmp_path / name})"
     assert str(tmp_path) not in sentence
 
 
-def test_nothing_is_passed_over_where_nothing_is_named(environment, models, content):
+def test_no_file_is_skipped_if_none_is_configured(environment, models, content):
     (models / NOTOP_FILE).write_bytes(content)
-    assert obtain(environment).passed_over == ()
-    assert obtain({**environment, "VGG_VIZ_WEIGHTS": ""}).passed_over == ()
+    assert obtain(environment).skipped == ()
+    assert obtain({**environment, "VGG_VIZ_WEIGHTS": ""}).skipped == ()
 
 
-def test_what_is_passed_over_is_said_of_a_download_too(environment, content, tmp_path):
+def test_skipped_file_is_reported_with_a_download_too(environment, content, tmp_path):
     with serve(content) as server:
         there = {"VGG_VIZ_WEIGHTS": str(tmp_path / "absent.h5"), "VGG_VIZ_WEIGHTS_URL": server.url}
         found = obtain({**environment, **there})
-    assert "absent.h5" in found.passed_over[0]
+    assert "absent.h5" in found.skipped[0]
 
 
 @pytest.mark.parametrize("file", KERAS_FILES, ids=lambda file: file.name)
-def test_what_keras_has_on_disk_is_taken_by_its_md5(
+def test_files_of_keras_on_disk_are_recognized_by_their_md5(
     environment, models, content, monkeypatch, file
 ):
     here = replace(file, md5=hashlib.md5(content).hexdigest())
@@ -512,7 +517,7 @@ def test_what_keras_has_on_disk_is_taken_by_its_md5(
     assert obtain(environment) == StoredWeights(models / file.name, "ImageNet")
 
 
-def test_where_the_full_file_is_there_the_small_one_is_not_fetched(
+def test_full_file_on_disk_replaces_a_download_of_the_small_one(
     environment, models, content, monkeypatch
 ):
     pass_for_the_full_file(monkeypatch, content + b"full")
@@ -520,13 +525,11 @@ def test_where_the_full_file_is_there_the_small_one_is_not_fetched(
     with serve(content) as server:
         found = obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url})
     assert found == StoredWeights(models / FULL_FILE, "ImageNet")
-    assert filled(found.path)
+    assert is_hollow_file(found.path)
     assert server.requests == []
 
 
-def test_keras_folder_is_in_the_home_folder_if_not_said_otherwise(
-    content, tmp_path, monkeypatch, environment
-):
+def test_keras_folder_is_in_the_home_folder_by_default(content, tmp_path, monkeypatch, environment):
     monkeypatch.setenv("HOME", str(tmp_path))
     folder = tmp_path / ".keras" / "models"
     folder.mkdir(parents=True)
@@ -534,22 +537,22 @@ def test_keras_folder_is_in_the_home_folder_if_not_said_otherwise(
     assert obtain({**environment, "KERAS_HOME": ""}).path == folder / NOTOP_FILE
 
 
-def test_a_user_without_a_home_is_no_obstacle(content, monkeypatch):
+def test_user_without_a_home_folder_can_download(content, monkeypatch):
     monkeypatch.setattr(Path, "expanduser", no_home)
     with serve(content) as server:
         found = obtain({"VGG_VIZ_WEIGHTS_URL": server.url})
     assert found.path == private_folder() / NOTOP_FILE
 
 
-def test_a_broken_file_of_keras_is_replaced_by_the_whole_one(environment, models, content):
+def test_broken_file_of_keras_is_replaced_by_a_download(environment, models, content):
     (models / NOTOP_FILE).write_bytes(content[:-1])
     with serve(content) as server:
         found = obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url})
     assert found == StoredWeights(models / NOTOP_FILE, "ImageNet")
-    assert filled(found.path)
+    assert is_hollow_file(found.path)
 
 
-def test_a_broken_file_of_keras_is_named_if_nothing_else_is_to_be_had(
+def test_broken_file_of_keras_is_reported_if_the_download_fails(
     environment, models, content, caplog
 ):
     (models / NOTOP_FILE).write_bytes(content[:-1])
@@ -557,7 +560,7 @@ def test_a_broken_file_of_keras_is_named_if_nothing_else_is_to_be_had(
     with pytest.raises(WeightsUnavailable) as raised:
         obtain(environment)
     named, broken, unreadable, download = raised.value.attempts
-    assert named == "The environment variable VGG_VIZ_WEIGHTS names no file."
+    assert named == "The environment variable VGG_VIZ_WEIGHTS is not set."
     assert broken.startswith(f"Could not use {NOTOP_FILE}: expected MD5 ")
     assert unreadable == f"Could not read {FULL_FILE}: Is a directory."
     assert download.endswith("(tried 3 times): could not reach the host (Connection refused).")
@@ -567,7 +570,7 @@ def test_a_broken_file_of_keras_is_named_if_nothing_else_is_to_be_had(
         assert f"({models / name})" in caplog.text
 
 
-def test_the_download_goes_to_keras_folder_and_is_found_there_again(environment, models, content):
+def test_download_goes_to_keras_folder_and_is_found_there_again(environment, models, content):
     reports = []
     with serve(content, file_server.refuse, file_server.send_slowly) as server:
         there = {**environment, "VGG_VIZ_WEIGHTS_URL": server.url}
@@ -576,12 +579,12 @@ def test_the_download_goes_to_keras_folder_and_is_found_there_again(environment,
         assert obtain(there) == found
         assert len(server.requests) == 2
     assert found == StoredWeights(models / NOTOP_FILE, "ImageNet")
-    assert filled(found.path)
+    assert is_hollow_file(found.path)
     assert reports[-1] == (len(content), len(content))
     assert obtain(environment) == found
 
 
-def test_without_a_mirror_the_addresses_are_those_of_keras(environment, content, monkeypatch):
+def test_addresses_without_a_mirror_are_those_of_keras(environment, content, monkeypatch):
     reports = []
     with (
         serve(content, file_server.cut_off) as newer,
@@ -591,13 +594,13 @@ def test_without_a_mirror_the_addresses_are_those_of_keras(environment, content,
         monkeypatch.setattr(keras_files, "ADDRESSES", tuple(folders))
         there = {**environment, "VGG_VIZ_WEIGHTS_URL": ""}
         found = obtain(there, on_progress=lambda *report: reports.append(report))
-    assert filled(found.path)
+    assert is_hollow_file(found.path)
     assert newer.requests == older.requests == [f"/{NOTOP_FILE}"]
     assert reports == sorted(reports)
     assert reports[-1] == (len(content), len(content))
 
 
-def test_a_mirror_is_asked_alone(environment, content, monkeypatch):
+def test_mirror_is_the_only_address(environment, content, monkeypatch):
     with serve(content) as keras, serve(content, file_server.refuse) as mirror:
         monkeypatch.setattr(keras_files, "ADDRESSES", (keras.url, keras.url))
         with pytest.raises(WeightsUnavailable, match="404"):
@@ -605,7 +608,7 @@ def test_a_mirror_is_asked_alone(environment, content, monkeypatch):
     assert not keras.requests
 
 
-def test_a_mirror_with_other_bytes_is_refused(environment, models, content):
+def test_mirror_with_other_bytes_is_refused(environment, models, content):
     with (
         serve(content, file_server.send_other_bytes) as server,
         pytest.raises(WeightsUnavailable) as raised,
@@ -616,7 +619,7 @@ def test_a_mirror_with_other_bytes_is_refused(environment, models, content):
     assert list(models.iterdir()) == []
 
 
-def test_where_keras_folder_cannot_be_written_the_temporary_folder_is(
+def test_download_goes_to_a_temporary_folder_if_keras_folder_is_not_writable(
     environment, content, tmp_path
 ):
     (tmp_path / "keras").write_bytes(b"a file where the folder should be")
@@ -624,12 +627,12 @@ def test_where_keras_folder_cannot_be_written_the_temporary_folder_is(
     with serve(content) as server:
         found = obtain({**environment, "VGG_VIZ_WEIGHTS_URL": server.url})
     assert found == StoredWeights(own, "ImageNet")
-    assert filled(own)
+    assert is_hollow_file(own)
     assert len(server.requests) == 1
     assert obtain(environment) == found
 
 
-def test_where_nothing_can_be_written_that_is_said(environment, content, tmp_path, caplog):
+def test_missing_writable_folder_is_reported(environment, content, tmp_path, caplog):
     (tmp_path / "keras").write_bytes(b"")
     with serve(content) as server:
         there = {**environment, "VGG_VIZ_WEIGHTS_URL": server.url}
@@ -654,12 +657,12 @@ def no_home(path):
     raise RuntimeError("Could not determine home directory.")
 
 
-def test_where_nothing_is_all_attempts_are_told(environment, tmp_path):
+def test_all_failed_attempts_are_reported(environment, tmp_path):
     with pytest.raises(WeightsUnavailable) as raised:
         obtain({**environment, "VGG_VIZ_WEIGHTS": str(tmp_path / "absent.h5")})
     named, on_disk, download = raised.value.attempts
     assert "absent.h5, got: No such file or directory." in named
-    assert on_disk == "There are no VGG19 weights of Keras on the server's disk."
+    assert on_disk == "Found no VGG19 weights of Keras on the server's disk."
     assert download.startswith("Could not download http://127.0.0.1:")
     assert download.endswith("(Connection refused).")
 
@@ -669,13 +672,13 @@ def test_where_nothing_is_all_attempts_are_told(environment, tmp_path):
 
 @pytest.fixture
 def full_content(content, monkeypatch):
-    """The bytes of a file that passes as Keras' full one, small all the same."""
+    """Bytes of a small file that is accepted as Keras' full file."""
     full_content = content + bytes(range(256)) * 8192
     pass_for_the_full_file(monkeypatch, full_content)
     return full_content
 
 
-def test_the_full_file_is_found_by_its_md5_alone(environment, models, full_content):
+def test_full_file_is_recognized_by_its_md5_only(environment, models, full_content):
     assert find_full(environment) is None
     (models / FULL_FILE).write_bytes(full_content[:-1])
     assert find_full(environment) is None
@@ -689,12 +692,12 @@ def test_the_full_file_is_found_by_its_md5_alone(environment, models, full_conte
     assert found.fingerprint.md5 == found.identity == hashlib.md5(full_content).hexdigest()
 
 
-def test_the_full_file_is_fetched_from_the_hosts_own_address(environment, models, full_content):
+def test_full_file_is_downloaded_from_the_configured_address(environment, models, full_content):
     reports = []
     with serve(full_content, file_server.send_slowly) as server:
         there = {**environment, "VGG_VIZ_FULL_WEIGHTS_URL": server.url}
         found = fetch_full(there, on_progress=lambda *report: reports.append(report))
-        assert fetch_full(there) == found  # which is there by now
+        assert fetch_full(there) == found  # from the disk
     assert server.requests == ["/weights.h5"]
     assert found == StoredWeights(models / FULL_FILE, "ImageNet") == find_full(environment)
     assert reports == sorted(reports)
@@ -702,7 +705,7 @@ def test_the_full_file_is_fetched_from_the_hosts_own_address(environment, models
     assert [path.name for path in models.iterdir()] == [FULL_FILE]
 
 
-def test_the_full_file_is_at_keras_two_addresses(environment, full_content, monkeypatch):
+def test_full_file_has_two_addresses_of_keras(environment, full_content, monkeypatch):
     with (
         serve(full_content, file_server.cut_off) as newer,
         serve(full_content, file_server.send_the_rest) as older,
@@ -714,9 +717,7 @@ def test_the_full_file_is_at_keras_two_addresses(environment, full_content, monk
     assert newer.requests == older.requests == [f"/{FULL_FILE}"]
 
 
-def test_the_next_attempt_goes_on_and_a_start_in_between_changes_nothing(
-    environment, models, content, full_content
-):
+def test_next_attempt_resumes_even_after_a_restart(environment, models, content, full_content):
     half = len(full_content) // 2
     (models / NOTOP_FILE).write_bytes(content)
     with serve(full_content, *[file_server.cut_off] * 3, file_server.send_the_rest) as server:
@@ -732,7 +733,7 @@ def test_the_next_attempt_goes_on_and_a_start_in_between_changes_nothing(
     assert server.ranges == [None, *[f"bytes={kept}-"] * 3]
 
 
-def test_other_bytes_are_refused(environment, models, full_content):
+def test_full_file_with_other_bytes_is_refused(environment, models, full_content):
     with (
         serve(full_content, file_server.send_other_bytes) as server,
         pytest.raises(WeightsUnavailable, match="expected a file with MD5"),
@@ -742,7 +743,7 @@ def test_other_bytes_are_refused(environment, models, full_content):
 
 
 def with_room(monkeypatch, rooms):
-    """Let the disks of these folders, of what is below them too, have that many bytes free."""
+    """Set the free bytes of the disks of these folders and their subfolders."""
 
     def disk_usage(path):
         free = next(free for folder, free in rooms.items() if path.is_relative_to(folder))
@@ -752,7 +753,7 @@ def with_room(monkeypatch, rooms):
 
 
 @pytest.mark.parametrize(("more", "chosen"), [(0, "keras"), (-1, "temporary")])
-def test_the_full_file_goes_to_the_first_folder_with_room(
+def test_full_file_goes_to_the_first_folder_with_space(
     environment, models, full_content, monkeypatch, tmp_path, more, chosen
 ):
     with_room(monkeypatch, {models: len(full_content) + more, tmp_path: 10**9})
@@ -766,7 +767,7 @@ def test_the_full_file_goes_to_the_first_folder_with_room(
     assert len(server.requests) == 1
 
 
-def test_where_no_folder_has_room_that_is_said_and_nothing_asked_for(
+def test_missing_disk_space_is_reported_before_any_request(
     environment, models, full_content, monkeypatch, tmp_path
 ):
     with_room(monkeypatch, {models: 1_234_567, tmp_path: 2_000_000})
@@ -786,7 +787,7 @@ def test_where_no_folder_has_room_that_is_said_and_nothing_asked_for(
     assert list(models.iterdir()) == []
 
 
-def test_what_is_offered_is_said_without_a_path(environment, models, monkeypatch, tmp_path):
+def test_offer_names_no_path(environment, models, monkeypatch, tmp_path):
     with_room(monkeypatch, {tmp_path: 12_345_678_901})
     assert offer_full(environment).description == (
         f"{FULL_FILE} (575 MB) is stored in the server's folder $KERAS_HOME/models, where "
@@ -803,23 +804,23 @@ def test_what_is_offered_is_said_without_a_path(environment, models, monkeypatch
     assert not offer_full(environment).fits
 
 
-def test_a_folder_that_is_not_there_yet_has_the_room_of_its_disk(tmp_path):
+def test_missing_folder_has_the_free_space_of_its_disk(tmp_path):
     free = shutil.disk_usage(tmp_path).free
     assert abs(free_bytes(tmp_path / "not" / "there") - free) < 10**9
     assert free_bytes(Path("/proc/self")) == 0
 
 
-def test_without_any_folder_that_is_said(monkeypatch):
+def test_missing_folders_are_reported(monkeypatch):
     monkeypatch.setattr(keras_files, "_destinations", lambda environment: [])
     offered = offer_full({})
     assert not offered.fits
     assert offered.description.startswith("Could not find a folder on the server ")
 
 
-# -- against others
+# -- against Keras and the reference data
 
 
-def test_names_and_md5s_are_those_of_keras():
+def test_names_and_md5s_match_keras():
     keras = Path(find_spec("keras").origin).parent
     text = (keras / "src" / "applications" / "vgg19.py").read_text()
     joined = re.sub(r'"\s+"', "", text)
@@ -839,14 +840,14 @@ def test_names_and_md5s_are_those_of_keras():
         ({"KERAS_HOME": "/srv/x"}, "the server's folder $KERAS_HOME/models"),
     ],
 )
-def test_how_a_file_is_brought_by_hand_is_said_without_a_path(environment, folder):
+def test_manual_installation_is_described_without_a_path(environment, folder):
     words = NOTOP.manual_instructions(environment)
     assert words.startswith(f"Put the file {NOTOP_FILE} (80 MB) into {folder}")
     assert "/srv" not in words
     assert "(575 MB)" in FULL.manual_instructions(environment)
 
 
-def test_the_reference_weights_can_be_written_and_read(tmp_path):
+def test_reference_weights_can_be_written_and_read(tmp_path):
     if not (reference_folder() / "vgg19_blocks1-3.npz").exists():
         pytest.skip("the reference data are absent: see tests/support/weights_files.py")
     path = tmp_path / "reference.h5"

@@ -1,9 +1,8 @@
-"""The dense layers' weights, read where they lie, a slab of rows at a time.
+"""Weights of the dense layers, read in slabs of rows and not held in memory.
 
-Keras' full file has 494 MB of them, and none is ever held: in its HDF5 layout every array lies in
-one piece, so the system can map it into memory, takes its pages from the disk when they are first
-touched, and takes them back when it needs them. A file that lays them out otherwise is read slab
-by slab; untrained ones are drawn slab by slab.
+Keras' full file holds 494 MB of them. Its arrays are contiguous, so they are memory-mapped: the
+system loads pages on first access and may drop them again. Arrays with another layout are read slab
+by slab. Untrained weights are drawn slab by slab.
 """
 
 import mmap
@@ -21,41 +20,41 @@ from vgg_viz.model.weights import (
     Weights,
     WeightsError,
     arrays_of,
+    as_weights_error,
     check_finite,
-    damage_told,
     hdf5_layers,
 )
 
 if TYPE_CHECKING:
     import h5py
 
-SLAB_ROWS = 512  # of a kernel: of fc1's, those of one place of the last pool
+SLAB_ROWS = 512  # of fc1's kernel: the rows of one position of the last pool
 
 
 class DenseWeights(Protocol):
-    """Anything that gives VGG19's dense layers their weights."""
+    """Source of the dense layers' weights."""
 
     @property
     def label(self) -> str:
-        """Which network these weights make."""
+        """Name of the network in captions."""
         ...
 
     @property
     def identity(self) -> Hashable:
-        """What tells these weights from all others."""
+        """Hashable value that differs between different weights."""
         ...
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
-        """Some rows of a layer's kernel, float32 ``(SLAB_ROWS, units)``, from 0."""
+        """Return a slab of a layer's kernel, float32 ``(SLAB_ROWS, units)``, by its index."""
         ...
 
     def bias(self, layer: DenseLayer) -> np.ndarray:
-        """A layer's biases, float32 ``(units,)``."""
+        """Return a layer's biases, float32 ``(units,)``."""
         ...
 
 
 def slab_count(layer: DenseLayer) -> int:
-    """How many slabs a layer's kernel has."""
+    """Return the number of slabs of a layer's kernel."""
     return layer.inputs // SLAB_ROWS
 
 
@@ -63,9 +62,9 @@ SLABS = sum(map(slab_count, VGG19.dense_layers))
 
 
 class UntrainedDense:
-    """Dense layers that have learned nothing: the same random weights at every start.
+    """Random weights of untrained dense layers, determined by the seed.
 
-    As `vgg_viz.model.weights.UntrainedWeights`, every slab from random numbers of its own.
+    He initialization, as in `vgg_viz.model.weights.UntrainedWeights`; one random stream a slab.
     """
 
     label: ClassVar[str] = UntrainedWeights.label
@@ -75,68 +74,68 @@ class UntrainedDense:
 
     @property
     def identity(self) -> Hashable:
-        """What the random numbers follow from."""
+        """Label and seed."""
         return ("dense", self.label, self._seed)
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
-        """Draw some rows of a kernel, float32 ``(SLAB_ROWS, units)``."""
+        """Draw a slab of a kernel, float32 ``(SLAB_ROWS, units)``."""
         random = np.random.default_rng([self._seed, layer.index, index])
         rows = random.standard_normal((SLAB_ROWS, layer.units), np.float32)
         rows *= np.float32(np.sqrt(2 / layer.inputs))
         return rows
 
     def bias(self, layer: DenseLayer) -> np.ndarray:
-        """Zeros, float32 ``(units,)``."""
+        """Return zeros, float32 ``(units,)``."""
         return np.zeros(layer.units, np.float32)
 
 
 class StoredDense:
-    """Dense layers in an HDF5 file, mapped where they lie in one piece.
+    """Weights of the dense layers in an HDF5 file, memory-mapped if they are contiguous.
 
-    Reading a mapped page beyond the end of a file that was cut ends the process: every use looks
-    first whether the file is still what it was.
+    Reading a mapped page beyond the end of a truncated file would kill the process, so every access
+    first checks that the file is unchanged.
     """
 
     def __init__(self, weights: StoredWeights) -> None:
-        """Find the arrays in that file.
+        """Locate the arrays in the file.
 
         Raises:
-            WeightsError: it has none, or they are damaged.
+            WeightsError: the file has no dense layers, or is damaged.
         """
         self._weights = weights
         self._stamp = weights.fingerprint.stamp if weights.fingerprint else None
         self._biases: dict[str, np.ndarray] = {}
         self._mapped: dict[str, np.ndarray | None] = {}
         with hdf5_layers(weights.path) as layers:
-            # What is mapped is this file, whichever has its name later, and is held open.
+            # The map holds this file open, even if another one takes its name later.
             with weights.path.open("rb") as file:
                 self._file = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             for layer in VGG19.dense_layers:
                 kernel, bias = arrays_of(layers, layer)
-                self._mapped[layer.name] = in_file(kernel, self._file)
+                self._mapped[layer.name] = mapped_array(kernel, self._file)
                 self._biases[layer.name] = bias.astype(np.float32)[()]
         if weights.label != IMAGENET_LABEL:
             self._check_finite()
 
     @property
     def label(self) -> str:
-        """Which network these weights make."""
+        """Name of the network in captions."""
         return self._weights.label
 
     @property
     def identity(self) -> Hashable:
-        """The file's contents."""
+        """Identity of the file's contents."""
         return ("dense", self._weights.identity)
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
-        """Some rows of a kernel, float32 ``(SLAB_ROWS, units)``.
+        """Return a slab of a kernel, float32 ``(SLAB_ROWS, units)``.
 
         Raises:
-            WeightsError: the file is gone, cut or another one.
+            WeightsError: the file is missing, truncated or changed.
         """
         rows = slice(index * SLAB_ROWS, (index + 1) * SLAB_ROWS)
         kernel = self._mapped[layer.name]
-        with damage_told(self._weights.path):
+        with as_weights_error(self._weights.path):
             self._check_unchanged()
         if kernel is None:
             with hdf5_layers(self._weights.path) as layers:
@@ -145,12 +144,12 @@ class StoredDense:
         return kernel[rows].astype(np.float32, copy=False)
 
     def bias(self, layer: DenseLayer) -> np.ndarray:
-        """A layer's biases, float32 ``(units,)``."""
+        """Return a layer's biases, float32 ``(units,)``."""
         return self._biases[layer.name]
 
     def _check_unchanged(self) -> None:
         stamp = stamp_of(self._weights.path.stat())
-        # One that was only touched is read once to see that, and not before each slab.
+        # A file with a new time stamp only is read and checked once, not before each slab.
         if stamp != self._stamp:
             self._weights.check_unchanged()
             self._stamp = stamp
@@ -165,43 +164,44 @@ class StoredDense:
                 check_finite(layer.name, "kernel", self.slab(layer, index))
 
 
-class WatchedDense:
-    """Other dense layers, with a word before each slab: for who shows how far the reading is.
+class ReportingDense:
+    """Dense layers that report progress before each slab.
 
-    ``before_slab`` is told the share of a whole pass that was read, 0 to 1; it may raise, to stop.
+    report: callback, called with the fraction of one pass that was read (0 to 1); may raise to stop
+        the computation.
     """
 
-    def __init__(self, dense: DenseWeights, before_slab: Callable[[float], None]) -> None:
+    def __init__(self, dense: DenseWeights, report: Callable[[float], None]) -> None:
         self._dense = dense
-        self._before_slab = before_slab
-        self._read = 0
+        self._report = report
+        self._slabs_read = 0
 
     @property
     def label(self) -> str:
-        """Which network these weights make."""
+        """Name of the network in captions."""
         return self._dense.label
 
     @property
     def identity(self) -> Hashable:
-        """What tells these weights from all others."""
+        """Hashable value that differs between different weights."""
         return self._dense.identity
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
-        """Some rows of a kernel, float32 ``(SLAB_ROWS, units)``."""
-        self._before_slab(min(1.0, self._read / SLABS))
-        self._read += 1
+        """Return a slab of a kernel, float32 ``(SLAB_ROWS, units)``."""
+        self._report(min(1.0, self._slabs_read / SLABS))
+        self._slabs_read += 1
         return self._dense.slab(layer, index)
 
     def bias(self, layer: DenseLayer) -> np.ndarray:
-        """A layer's biases, float32 ``(units,)``."""
+        """Return a layer's biases, float32 ``(units,)``."""
         return self._dense.bias(layer)
 
 
 def open_dense(weights: Weights) -> DenseWeights:
-    """The dense layers that belong to these convolutions: of the same file, or as untrained.
+    """Open the dense layers that belong to these convolutions: of the same file, or untrained.
 
     Raises:
-        WeightsError: the file has none, or they are damaged.
+        WeightsError: the file has no dense layers, or is damaged.
     """
     if isinstance(weights, StoredWeights):
         return StoredDense(weights)
@@ -210,10 +210,10 @@ def open_dense(weights: Weights) -> DenseWeights:
     raise WeightsError(f"expected weights with dense layers, got {weights.label}")
 
 
-def in_file(array: "h5py.Dataset", file: mmap.mmap) -> np.ndarray | None:
-    """An HDF5 file's array, as it lies in the file that is mapped.
+def mapped_array(array: "h5py.Dataset", file: mmap.mmap) -> np.ndarray | None:
+    """Return an HDF5 dataset as a view of the memory-mapped file.
 
-    None where it does not lie there in one piece, or not as floating-point numbers.
+    None if it is not contiguous or does not hold floating-point numbers.
     """
     offset = array.id.get_offset()
     if offset is None or array.external or array.is_virtual or array.dtype.kind != "f":

@@ -1,10 +1,10 @@
-"""The weights: which are taken, and how one layer of them is read.
+"""Weights of the conv layers: find, download and read them.
 
-The pre-trained weights are those of Simonyan and Zisserman, https://arxiv.org/abs/1409.1556, as
-Keras distributes them (keras/src/applications/vgg19.py). For the convolutions the 80 MB file
-without the dense layers ("notop") is enough; the full one (574 MB) does as well.
+The pretrained weights are those of Simonyan and Zisserman, https://arxiv.org/abs/1409.1556, as
+Keras distributes them (keras/src/applications/vgg19.py). The convolutions need only the 80 MB file
+without the dense layers ("notop"); the full file of 574 MB works too.
 
-Nothing heavy is imported with this module: h5py and pooch come with the first use.
+h5py and pooch are imported at first use.
 """
 
 import logging
@@ -53,8 +53,7 @@ PATH_VARIABLE = "VGG_VIZ_WEIGHTS"
 IMAGENET_LABEL = "ImageNet"
 FILE_LABEL = "weights of "
 
-
-# How to make a file that is read here, with Keras 3, of one that is not.
+# Programs for Keras 3 that convert a file into the supported HDF5 layout.
 CONVERSIONS = {
     "model": """import keras
 model = keras.saving.load_model({name!a}, compile=False)
@@ -67,16 +66,16 @@ model = keras.saving.load_model({name!a}, compile=False)
 model.get_layer({layer!a}).save({new!a})""",
 }
 
-# What h5py raises for a damaged file, on whichever page of it the damage is.
+# Exceptions that h5py raises for a damaged file, depending on where the damage is.
 DAMAGES = (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError)
 
 _log = logging.getLogger(__name__)
 
 
 class WeightsError(ValueError):
-    """A file that is not a VGG19 weights file, or is damaged; names the file, not its folder.
+    """Raised when a file is damaged or is not a VGG19 weights file; names it without its folder.
 
-    ``conversion`` is a program of three lines that makes one of it, where there is one.
+    conversion: program of three lines that converts the file; empty if there is none.
     """
 
     def __init__(self, message: str, conversion: str = "") -> None:
@@ -85,79 +84,80 @@ class WeightsError(ValueError):
 
 
 class WeightsUnavailable(FileUnavailable):
-    """No weights could be had; after a sentence of ``attempts`` there may be a program.
+    """Raised when no weights could be found or downloaded.
 
-    It has lines of its own, and converts the file.
+    An entry of ``attempts`` is a sentence, which a program that converts the file may follow.
     """
 
 
 class Weights(Protocol):
-    """Anything that gives VGG19's convolutions their weights."""
+    """Source of the conv layers' weights."""
 
     @property
     def label(self) -> str:
-        """Which network these weights make, as a picture's caption names it."""
+        """Name of the network in captions."""
         ...
 
     @property
     def identity(self) -> Hashable:
-        """What tells these weights from all others, of the same label as well."""
+        """Hashable value that differs between different weights, even with equal labels."""
         ...
 
     def read(self, layer_name: str) -> LayerWeights:
-        """One conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32."""
+        """Return a conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32."""
         ...
 
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """Weights in an HDF5 file; nothing of it is held in memory.
+    """Weights in an HDF5 file, read layer by layer and not kept in memory.
 
-    ``label`` is "ImageNet" only for the files that Keras distributes. ``fingerprint`` is the file
-    as it was found: HDF5 does not notice other numbers in the place of the weights. ``passed_over``
-    says, for visitors, why the file that the host has named was not taken, if there is one.
+    label: "ImageNet" only for the files that Keras distributes.
+    fingerprint: identity of the contents when the file was found; HDF5 itself has no checksum.
+    skipped: reasons why the host's own file is not used, one sentence each, for the page.
     """
 
     path: Path
     label: str
     fingerprint: Fingerprint | None = field(default=None, compare=False, repr=False)
-    passed_over: tuple[str, ...] = field(default=(), compare=False)
+    skipped: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def identity(self) -> Hashable:
-        """The contents where they are known, else the place."""
+        """MD5 of the contents, or the path if it is unknown."""
         return self.fingerprint.md5 if self.fingerprint else self.path
 
     def read(self, layer_name: str) -> LayerWeights:
-        """Read one conv layer from the file.
+        """Read a conv layer from the file.
 
         Returns:
-            The kernel (3, 3, channels, filters), its input channels in the order B, G, R at
-            block1_conv1 in the files of Keras, and the bias (filters,), both float32.
+            The kernel (3, 3, channels, filters) and the bias (filters,), both float32. In Keras'
+            files, the input channels of block1_conv1 are in the order B, G, R.
 
         Raises:
-            KeyError: VGG19 has no such layer.
+            KeyError: VGG19 has no layer of this name.
             ValueError: the layer is not a conv layer.
-            WeightsError: the file is gone, damaged or another one than was found, or its arrays
-                have other shapes.
+            WeightsError: the file is missing, damaged or has changed since it was found, or its
+                arrays have unexpected shapes.
         """
         layer = _conv_layer(layer_name)
         try:
             with hdf5_layers(self.path) as layers:
                 kernel, bias = (array.astype(np.float32)[()] for array in arrays_of(layers, layer))
-                # After reading, so that what was read is what is compared.
+                # After reading, so that the arrays come from the file that is checked.
                 self.check_unchanged()
         except WeightsError as error:
-            _log.warning("%s: %s", self.path, str(error))  # a kept record must not hold frames
+            # As text, since a kept log record must not keep the traceback's frames alive.
+            _log.warning("%s: %s", self.path, str(error))
             raise
         return kernel, bias
 
     def check_unchanged(self) -> None:
-        """See that the file still holds what it did when it was found.
+        """Check that the file has not changed since it was found.
 
         Raises:
-            OSError: it is gone.
-            WeightsError: it holds something else.
+            OSError: the file is missing.
+            WeightsError: its contents have changed.
         """
         if self.fingerprint is None or stamp_of(self.path.stat()) == self.fingerprint.stamp:
             return
@@ -167,10 +167,14 @@ class StoredWeights:
 
 @dataclass(frozen=True)
 class UntrainedWeights:
-    """A network that has learned nothing: the same random weights at every start.
+    """Random weights of an untrained network, determined by the seed.
 
-    The kernels are normal with a standard deviation of ``sqrt(2 / (9 * channels))``, the biases
-    zero: He et al., "Delving Deep into Rectifiers" (2015), https://arxiv.org/abs/1502.01852.
+    He initialization: normal kernels with a standard deviation of ``sqrt(2 / (9 * channels))`` and
+    zero biases. He et al., "Delving Deep into Rectifiers" (2015), https://arxiv.org/abs/1502.01852.
+
+    >>> kernel, bias = UntrainedWeights().read("block1_conv1")
+    >>> kernel.shape, bias.shape
+    ((3, 3, 3, 64), (64,))
     """
 
     label: ClassVar[str] = "untrained"
@@ -178,16 +182,16 @@ class UntrainedWeights:
 
     @property
     def identity(self) -> Hashable:
-        """What the random numbers follow from."""
+        """Label and seed."""
         return (self.label, self.seed)
 
     def read(self, layer_name: str) -> LayerWeights:
-        """Draw one conv layer: kernel (3, 3, channels, filters) and bias (filters,), float32.
+        """Draw a conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32.
 
-        Every layer has a stream of random numbers of its own, so the order of reading is free.
+        Each layer has its own random stream, so layers may be read in any order.
 
         Raises:
-            KeyError: VGG19 has no such layer.
+            KeyError: VGG19 has no layer of this name.
             ValueError: the layer is not a conv layer.
         """
         layer = _conv_layer(layer_name)
@@ -202,46 +206,50 @@ def obtain(
 ) -> StoredWeights:
     """Find the weights, or download them.
 
-    Tried in this order: the file that ``VGG_VIZ_WEIGHTS`` names; the files that Keras, or an
-    earlier download, left on this disk, if their MD5 agrees; Keras' notop file from the addresses
-    that it is to be had from, or from ``VGG_VIZ_WEIGHTS_URL``. The download is stored where Keras
-    looks for it (``$KERAS_HOME/models``, else ``~/.keras/models``), or, where that cannot be
-    written to, among the system's temporary files. What cannot be used is logged as a warning and
-    passed over. What killed downloads have left in these folders is removed first.
+    Sources, in this order:
+
+    1. the file that ``VGG_VIZ_WEIGHTS`` names;
+    2. files of Keras on this disk, if their MD5 matches;
+    3. a download of Keras' notop file, from ``VGG_VIZ_WEIGHTS_URL`` if it is set.
+
+    A download is stored where Keras looks for it (``$KERAS_HOME/models``, else
+    ``~/.keras/models``), or among the system's temporary files if that folder is not writable.
+    Files that cannot be used are skipped with a warning in the log. Leftovers of killed downloads
+    are removed first.
 
     Args:
-        environment: the environment variables.
-        on_progress: called with the bytes received and the bytes expected during a download.
+        environment: environment variables.
+        on_progress: callback for the download, called with the bytes received and expected.
 
     Raises:
-        WeightsUnavailable: none of it led to weights.
+        WeightsUnavailable: no source has weights.
     """
-    where = folders(environment)
-    for folder in where:
+    searched = folders(environment)
+    for folder in searched:
         remove_leftovers(folder)
-    passed_over: tuple[str, ...] = ()
-    if named := environment.get(PATH_VARIABLE):
+    skipped: tuple[str, ...] = ()
+    if path := environment.get(PATH_VARIABLE):
         try:
-            return _named(Path(named))
+            return _open_host_file(Path(path))
         except WeightsUnavailable as error:
-            passed_over = error.attempts
-    attempts = passed_over or (f"The environment variable {PATH_VARIABLE} names no file.",)
+            skipped = error.attempts
+    attempts = skipped or (f"The environment variable {PATH_VARIABLE} is not set.",)
     try:
-        return replace(_of_keras(find(KERAS_FILES, where)), passed_over=passed_over)
+        return replace(_keras_weights(find(KERAS_FILES, searched)), skipped=skipped)
     except FileUnavailable as error:
-        nothing = "There are no VGG19 weights of Keras on the server's disk."
-        attempts += error.attempts or (nothing,)
+        not_found = "Found no VGG19 weights of Keras on the server's disk."
+        attempts += error.attempts or (not_found,)
     try:
         found = fetch(NOTOP, environment, on_progress)
-        return replace(_of_keras(found), passed_over=passed_over)
+        return replace(_keras_weights(found), skipped=skipped)
     except FileUnavailable as error:
         raise WeightsUnavailable(attempts + error.attempts) from error
 
 
 def find_full(environment: Mapping[str, str] = os.environ) -> StoredWeights | None:
-    """Keras' file of the whole network, if it is on this disk: all 574 MB are read to see that."""
+    """Find Keras' file of the whole network on this disk; reads all 574 MB to check its MD5."""
     try:
-        return _of_keras(find([FULL], folders(environment)))
+        return _keras_weights(find([FULL], folders(environment)))
     except FileUnavailable:
         return None
 
@@ -249,21 +257,20 @@ def find_full(environment: Mapping[str, str] = os.environ) -> StoredWeights | No
 def fetch_full(
     environment: Mapping[str, str] = os.environ, *, on_progress: ProgressCallback | None = None
 ) -> StoredWeights:
-    """Keras' file of the whole network, downloaded to where `find_full` finds it.
+    """Find Keras' file of the whole network, or download it to where `find_full` finds it.
 
-    From the same two addresses as the small one, or from ``VGG_VIZ_FULL_WEIGHTS_URL``. What had
-    come when an earlier attempt broke off, or was killed, is not asked for again.
+    The address is Keras', or ``VGG_VIZ_FULL_WEIGHTS_URL``. An interrupted download is resumed.
 
     Args:
-        environment: the environment variables.
-        on_progress: called with the bytes received and the bytes expected; first with those of an
-            earlier attempt.
+        environment: environment variables.
+        on_progress: callback, called with the bytes received, an earlier attempt's included, and
+            the bytes expected.
 
     Raises:
-        WeightsUnavailable: it did not come, or no disk has room for it.
+        WeightsUnavailable: the download failed, or no disk has enough space.
     """
     try:
-        return find_full(environment) or _of_keras(
+        return find_full(environment) or _keras_weights(
             fetch(FULL, environment, on_progress, resumable=True)
         )
     except FileUnavailable as error:
@@ -271,15 +278,15 @@ def fetch_full(
 
 
 def offer_full(environment: Mapping[str, str] = os.environ) -> DownloadOffer:
-    """What it would take to fetch Keras' file of the whole network, for who is to decide that."""
+    """Return the size, target and free space of a download of Keras' full file."""
     return offer_download(FULL, environment)
 
 
 def open_weights(path: Path) -> StoredWeights:
-    """The weights in a file, once all conv layers were seen in it: right shapes, finite numbers.
+    """Open a weights file after checking that all conv layers have valid shapes and numbers.
 
     Raises:
-        WeightsError: the file cannot be read, or is not a VGG19 weights file.
+        WeightsError: the file cannot be read or is not a VGG19 weights file.
     """
     try:
         fingerprint = fingerprint_of(path)
@@ -296,18 +303,18 @@ def open_weights(path: Path) -> StoredWeights:
     return StoredWeights(path, FILE_LABEL + path.name, fingerprint)
 
 
-def _named(path: Path) -> StoredWeights:
-    """The file that the host has named; a file that cannot be used is worth a warning."""
+def _open_host_file(path: Path) -> StoredWeights:
+    """Open the file that the host has configured; log a warning if it cannot be used."""
     try:
         return open_weights(path)
     except WeightsError as error:
-        sentence = f"The file named by {PATH_VARIABLE} was not taken: {error}."
+        sentence = f"Could not use the file named by {PATH_VARIABLE}: {error}."
         _log.warning("%s (%s)", sentence, path)
         program = f"\nThese three lines convert it:\n\n{error.conversion}"
         raise WeightsUnavailable([sentence + program * bool(error.conversion)]) from error
 
 
-def _of_keras(found: FoundFile) -> StoredWeights:
+def _keras_weights(found: FoundFile) -> StoredWeights:
     return StoredWeights(found.path, IMAGENET_LABEL, found.fingerprint)
 
 
@@ -320,14 +327,14 @@ def _conv_layer(name: str) -> ConvLayer:
 
 @contextmanager
 def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
-    """The group with a group for each layer, in the layout of Keras 1 and 2.
+    """Open the HDF5 group that holds one group a layer, in the layout of Keras 1 and 2.
 
     Raises:
-        WeightsError: the file is damaged, here or in the body, or of another layout.
+        WeightsError: the file has another layout, or is damaged, even if only the body finds out.
     """
     import h5py
 
-    with damage_told(path):
+    with as_weights_error(path):
         if not h5py.is_hdf5(path) and _is_keras_archive(path):
             raise WeightsError("got a model in Keras 3's own format", _conversion("model", path))
         with h5py.File(path, "r") as file:
@@ -337,8 +344,8 @@ def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
 
 
 @contextmanager
-def damage_told(path: Path) -> Iterator[None]:
-    """Make of whatever a damaged file raises a ``WeightsError``, with its name, but no folder."""
+def as_weights_error(path: Path) -> Iterator[None]:
+    """Turn exceptions that damaged files raise into a ``WeightsError`` with the file's name."""
     try:
         yield
     except WeightsError as error:
@@ -350,7 +357,7 @@ def damage_told(path: Path) -> Iterator[None]:
 
 
 def _is_keras_archive(path: Path) -> bool:
-    """Whether that is a model as Keras 3 saves it, a ``.keras`` file."""
+    """Return whether the file is a model in Keras 3's ``.keras`` format."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -358,7 +365,7 @@ def _is_keras_archive(path: Path) -> bool:
 
 
 def _check_layout(layers: "h5py.Group", path: Path) -> None:
-    """Refuse what Keras writes as well, but in another layout, or with VGG19 inside a layer."""
+    """Refuse Keras' other HDF5 layouts, and models with VGG19 nested in a layer."""
     if "layers" in layers and "layer_names" not in layers.attrs:
         raise WeightsError(
             "expected the HDF5 layout of Keras 1 and 2, got that of Keras 3's .weights.h5",
@@ -372,13 +379,13 @@ def _check_layout(layers: "h5py.Group", path: Path) -> None:
         inside = _names(layers[name], "weight_names")
         if any(first in weight for weight in inside):
             raise WeightsError(
-                f"expected the layer {first}, got it inside the layer {name}, a model of its own",
+                f"expected the layer {first}, got it nested in the layer {name}, which is a model",
                 _conversion("nested", path, name),
             )
 
 
 def _conversion(kind: str, path: Path, layer: str = "") -> str:
-    """The program that makes, of a file of that kind, one that can be read."""
+    """Return the program that converts a file of this kind into a supported one."""
     new = f"{path.name.split('.')[0]}-vgg19.h5"
     return CONVERSIONS[kind].format(name=path.name, new=new, layer=layer)
 
@@ -386,10 +393,10 @@ def _conversion(kind: str, path: Path, layer: str = "") -> str:
 def arrays_of(
     layers: "h5py.Group", layer: ConvLayer | DenseLayer
 ) -> tuple["h5py.Dataset", "h5py.Dataset"]:
-    """A layer's kernel and bias, unread but of the right shapes.
+    """Return a layer's kernel and bias as HDF5 datasets, not yet read, after checking their shapes.
 
     Raises:
-        WeightsError: there are none, or they have other shapes.
+        WeightsError: a dataset is missing or has another shape.
     """
     names = _names(layers, "layer_names")
     if layer.name not in names:
@@ -408,21 +415,26 @@ def arrays_of(
 
 
 def check_finite(layer_name: str, name: str, numbers: np.ndarray) -> None:
-    """Refuse numbers that are none, or too large for single precision: maps of them are blank.
+    """Check that all numbers of an array are finite.
+
+    Args:
+        layer_name: layer, for the message.
+        name: "kernel" or "bias", for the message.
+        numbers: the array.
 
     Raises:
-        WeightsError: there are some, in what is called so of that layer.
+        WeightsError: a number is infinite or NaN.
     """
-    wrong = numbers.size - np.count_nonzero(np.isfinite(numbers))
-    if wrong:
+    count = numbers.size - np.count_nonzero(np.isfinite(numbers))
+    if count:
         raise WeightsError(
-            f"expected numbers in the {name} of {layer_name}, got {wrong:,} of "
-            f"{numbers.size:,} that are infinite or none (NaN)"
+            f"expected finite numbers in the {name} of {layer_name}, got {count:,} of "
+            f"{numbers.size:,} that are infinite or NaN"
         )
 
 
 def _names(group: Any, attribute: str) -> list[str]:
-    """A list of names in an attribute: bytes in old files, text in newer ones."""
+    """Read a list of names from an attribute: bytes in old files, text in newer ones."""
     if attribute not in group.attrs:
         raise WeightsError(f"expected the attribute {attribute} of Keras' HDF5 layout, got none")
     return [

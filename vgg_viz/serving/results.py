@@ -12,7 +12,7 @@ import numpy as np
 from vgg_viz.image_io.input_image import NetworkInput
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.interpretability.map_statistics import Statistics
-from vgg_viz.model.dense_layers import DenseWeights, WatchedDense
+from vgg_viz.model.dense_layers import DenseWeights, ReportingDense
 from vgg_viz.model.network import Network, Preprocessing, filter_colors, read_only, tiles_first
 from vgg_viz.model.weights import LayerWeights, Weights, WeightsError
 from vgg_viz.serving.forward_pass import PEAKS, ForwardPass, Overview
@@ -227,7 +227,7 @@ class Results:
     def _read_dense(self, dense: DenseWeights, compute: Callable[[DenseWeights], Value]) -> Value:
         with self.shared.dense_lock.hold(self.run.show_waiting, self.run.started_at):
             try:
-                return compute(WatchedDense(dense, self.run.show_reading))
+                return compute(ReportingDense(dense, self.run.show_reading))
             except WeightsError as error:
                 # The file was damaged after it was opened: a new run reports that.
                 self.shared.dense.give_up(dense, error)

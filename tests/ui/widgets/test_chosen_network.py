@@ -47,7 +47,7 @@ def test_without_weights_the_page_says_how_to_bring_them_by_hand():
     assert page.button(key="retry").label == "Retry"
 
 
-SENTENCE = "The file named by VGG_VIZ_WEIGHTS was not taken: expected VGG19 weights in mine.h5."
+SENTENCE = "Could not use the file named by VGG_VIZ_WEIGHTS: expected VGG19 weights in mine.h5."
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ SENTENCE = "The file named by VGG_VIZ_WEIGHTS was not taken: expected VGG19 weig
 def test_a_file_of_the_hosts_that_could_not_be_used_is_named_once(monkeypatch, view, program):
     said = f"{SENTENCE}\nThese lines:\n\n{program}" if program else SENTENCE
     monkeypatch.setattr(StoredWeights, "read", lambda self, name: UntrainedWeights().read(name))
-    taken = StoredWeights(Path("keras.h5"), "ImageNet", passed_over=(said,))
+    taken = StoredWeights(Path("keras.h5"), "ImageNet", skipped=(said,))
     monkeypatch.setattr(weights, "obtain", lambda **_: taken)
     page = open_page(view=view, network="ImageNet")
     assert "could not be used" in texts(page)

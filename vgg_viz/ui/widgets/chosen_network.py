@@ -48,7 +48,7 @@ def _load(
         st.rerun()  # for the switch in the sidebar, which shows what is in use
     error = future.exception()
     if error is None:
-        tell_what_was_passed_over(notice, getattr(loader.found(), "passed_over", ()))
+        tell_what_was_passed_over(notice, getattr(loader.found(), "skipped", ()))
         return future.result()
     if choice == "untrained" or not isinstance(error, WeightsUnavailable | WeightsError):
         raise error
