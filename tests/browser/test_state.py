@@ -115,7 +115,7 @@ BY_CONTROL = {
     "channels": (f"view=filters&layer={FIFTH}", slide("Number of channels", "ArrowLeft"), 7),
     "maps": ("view=maps&maps=4", slide("Number of feature maps", "ArrowRight"), 5),
     "blocks": ("view=blocks&block_maps=4", pill("3"), ("1", "2", "4", "5")),
-    "block_maps": ("view=blocks&block_maps=4", slide("Number of feature maps", "ArrowRight"), 5),
+    "block_maps": ("view=blocks&block_maps=4", slide("Feature maps per block", "ArrowRight"), 5),
     "beside": ("view=blocks&block_maps=4", switch("Show filters beside the maps"), True),
     "filter_channel": (
         "view=blocks&block_maps=4&beside=true",
@@ -396,7 +396,7 @@ def test_what_a_person_would_type_is_understood_or_said_not_to_be(open_page, lin
     [
         ("view=maps&maps=4&channel=3", "spinbutton", "Map", 23),
         ("view=maps&maps=4", "slider", "Number of feature maps", 24),
-        ("view=blocks&block_maps=4&blocks=5", "slider", "Number of feature maps", 24),
+        ("view=blocks&block_maps=4&blocks=5", "slider", "Feature maps per block", 24),
     ],
 )
 def test_no_step_of_a_held_key_is_lost_and_all_are_one_step_back(

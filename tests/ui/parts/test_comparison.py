@@ -96,7 +96,7 @@ def test_value_of_either_side_is_decomposed(kind, layer):
         assert "after ReLU" in inspected(page, name)["sum"]
         page.session_state["inspector-clicked"] = name
         run_page(page)
-        assert "The sum matches" in page.success[0].value
+        assert "the sum matches" in page.success[0].value
         assert not page.error
 
 

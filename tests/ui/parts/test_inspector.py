@@ -19,7 +19,7 @@ def test_a_chosen_map_is_inspected():
     page.number_input(key="column").set_value(1).run()
     assert not page.exception
     assert "row 56, column 1 of map 12" in page.subheader[0].value
-    assert "The sum matches" in page.success[0].value
+    assert "the sum matches" in page.success[0].value
     assert len(page.metric) == 5
 
 
@@ -28,7 +28,7 @@ def test_value_at_a_corner_of_any_layer_is_decomposed(layer):
     page = open_page(
         view="Feature maps", layer=layer.title, channel=str(layer.filters), row="1", column="1"
     )
-    assert "The sum matches" in page.success[0].value
+    assert "the sum matches" in page.success[0].value
     assert not page.error
 
 

@@ -54,5 +54,5 @@ def test_texts_fit_the_network_shown():
         choose(page, "network", "untrained")
         assert not any("describes the ImageNet network" in text for text in captions(page))
         titles = " ".join(part.value for part in page.subheader)
-        assert "objects, not appearance" not in titles
+        assert "abstract features" not in titles
         assert "coarse and random" in titles

@@ -88,22 +88,22 @@ def show(
     text_blocks.prose(INTRODUCTIONS[compared.kind])
     sides = maps, other_side(maps, compared, notice)
     note_if_identical(sides, compared)
-    pair = paired(sides, count, order)
+    pair = make_pair(sides, count, order)
     pairs.show(
         pair.grids(compared.shown_as, compared.appearance),
         maps.results,
-        partial(inspector.pick_map, layer=maps.layer),
+        partial(inspector.select_map, layer=maps.layer),
         "compared",
     )
     exported = maps.for_export(), sides[1].for_export()
     export_menu.offer(
         "comparison",
         f"Feature maps of {maps.layer.name} compared",
-        lambda: paired(exported, count, order).grids(compared.shown_as, compared.appearance),
-        lambda: paired(exported, count, order).script_runs(),
+        lambda: make_pair(exported, count, order).grids(compared.shown_as, compared.appearance),
+        lambda: make_pair(exported, count, order).script_runs(),
     )
     if not mode.in_lecture() or selection.current():
-        inspect(sides, compared.appearance, pair.numbers)
+        show_inspectors(sides, compared.appearance, pair.numbers)
 
 
 def note_if_identical(sides: Sides, compared: ComparisonSpec) -> None:
@@ -133,16 +133,16 @@ def load_other_network(notice: DeltaGenerator) -> Network:
     return load_network(choice, notice)
 
 
-def paired(sides: Sides, count: int, order: str) -> Pair:
+def make_pair(sides: Sides, count: int, order: str) -> Pair:
     """Return the pair of both sides' maps, in the first side's order."""
     this, other = headings(sides)
-    titles = (this, other, f"Difference: {other} minus {this}")
+    pair_headings = (this, other, f"Difference: {other} minus {this}")
     captions = (
         sides[0].caption(count, order),
         sides[1].caption(count, order),
         difference_caption(sides, count),
     )
-    return Pair(sides, sides[0].numbers(order, count), titles, captions, NAMES)
+    return Pair(sides, sides[0].numbers(order, count), pair_headings, captions, NAMES)
 
 
 def difference_caption(sides: Sides, count: int) -> str:
@@ -173,7 +173,7 @@ def network_name(network: Network) -> str:
     return known.label if known else network.label
 
 
-def inspect(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:
+def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:
     """Show an inspector per side, and the decomposition of one side's value.
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.export.number_format import figure, signed
-from vgg_viz.interpretability import decomposition as arithmetic
+from vgg_viz.interpretability import decomposition
 from vgg_viz.interpretability.decomposition import Explanation
 from vgg_viz.model.architecture import ConvLayer, Layer
 from vgg_viz.model.network import network_input
@@ -105,11 +105,11 @@ def decompose(maps: LayerMaps, channel: int, position: Position) -> Value:
     results, weights, layer = maps.results, maps.network.weights, maps.layer
     kernel = results.kernels(weights, layer.name, [channel - 1], range(layer.channels))[0]
     bias = float(results.biases(weights, layer.name)[channel - 1])
-    previous = arithmetic.previous_conv(layer)
+    previous = decomposition.previous_conv(layer)
     previous_maps, inputs = layer_inputs(maps, previous)
     computed = float(maps.map(channel)[position])
-    explained = arithmetic.explain(inputs, kernel, bias, computed, *position)
-    return Value(maps, channel, position, previous, previous_maps, inputs, kernel, explained)
+    explanation = decomposition.explain(inputs, kernel, bias, computed, *position)
+    return Value(maps, channel, position, previous, previous_maps, inputs, kernel, explanation)
 
 
 def layer_inputs(
@@ -120,7 +120,7 @@ def layer_inputs(
     if previous is None:
         return None, network_input(pixels, maps.preprocessing)
     previous_maps = replace(maps, layer=previous).values()
-    return previous_maps, arithmetic.layer_input(maps.layer, pixels, previous_maps)
+    return previous_maps, decomposition.layer_input(maps.layer, pixels, previous_maps)
 
 
 def show_sum(value: Value) -> None:
@@ -144,11 +144,13 @@ def show_sum(value: Value) -> None:
     difference = abs(explanation.result - explanation.computed)
     if explanation.agrees:
         rounding = f" to within float32 rounding ({figure(difference, 2)})" if difference else ""
-        st.success(f"The sum matches the network’s value{rounding}.", icon=":material/check:")
+        st.success(
+            f"After ReLU, the sum matches the network’s value{rounding}.", icon=":material/check:"
+        )
     else:
         st.error(
-            f"The sum differs from the network’s value by {figure(difference, 2)}, more than "
-            "float32 rounding explains."
+            f"After ReLU, the sum differs from the network’s value by {figure(difference, 2)}, "
+            "more than float32 rounding explains."
         )
 
 
@@ -160,7 +162,7 @@ def show_pixels(value: Value) -> None:
     with left:
         show_patch(pixel_colors(value))
     with right:
-        show_arithmetic(value, range(3), BGR if is_bgr else BGR[::-1])
+        show_multiplication(value, range(3), BGR if is_bgr else BGR[::-1])
 
 
 def show_patch(pixels: np.ndarray) -> None:
@@ -168,15 +170,15 @@ def show_patch(pixels: np.ndarray) -> None:
     red, green, blue = pixels[1, 1].tolist()
     lines = [f"Center pixel: red {red}, green {green}, blue {blue}"]
     colors = ColorGrid(pixels[None], [""], [1], "", "Patch as RGB pixels", tooltips=[lines])
-    place = grid.Placement("pixels", grid.ignore, largest_tile=150, follows=False, tools=False)
-    grid.show_uncached(colors, place)
+    placement = grid.Placement("pixels", grid.ignore, largest_tile=150, follows=False, tools=False)
+    grid.show_uncached(colors, placement)
 
 
 def pixel_colors(value: Value) -> np.ndarray:
     """Return the image patch under the first layer's filter, RGB uint8 ``(3, 3, 3)``."""
     patch = value.explanation.patch
     if value.maps.preprocessing == "caffe":
-        return arithmetic.pixel_colors(patch)
+        return decomposition.pixel_colors(patch)
     colors: np.ndarray = np.rint(255 * np.moveaxis(patch, 0, -1)).astype(np.uint8)
     return colors
 
@@ -197,35 +199,39 @@ def show_contributors(value: Value, previous: Layer) -> list[int]:
         f"{len(negative)} that subtract most. They are feature maps of {previous.name}{pooled}. "
         "**Click one to trace back** to the source of its largest product."
     )
+    show_contributor_grid(value, previous, order)
+    return order
+
+
+def show_contributor_grid(value: Value, previous: Layer, order: list[int]) -> None:
+    """Show the inputs of these channels (indices from 0), which a click traces back."""
     contributions = value.explanation.contributions
     titles = [f"{index + 1}: {signed(contributions[index], 3)}" for index in order]
-    numbers = [index + 1 for index in order]
     here = TrailStep(value.layer.name, value.channel, value.position)
     caption = f"{len(order)} of {value.layer.channels} input channels: number and contribution"
     tiles = grid.Grid(
         value.inputs[order],
         titles,
-        numbers,
+        [index + 1 for index in order],
         "",
         caption=caption,
         columns=8,
         value_range=ValueRange.of_maps(value.inputs),
     )
-    place = grid.Placement(
+    placement = grid.Placement(
         "contributors",
         partial(_trace_back, here, sources(value, previous, order), value.maps.subject_key),
         largest_tile=112,
         smallest_tile=64,
         follows=False,
     )
-    grid.show_uncached(tiles, place)
-    return order
+    grid.show_uncached(tiles, placement)
 
 
 def show_products(value: Value, order: list[int]) -> None:
     """Show the products of these input channels, and a chart of all contributions."""
     contributions = value.explanation.contributions
-    show_arithmetic(value, order, [str(index + 1) for index in order])
+    show_multiplication(value, order, [str(index + 1) for index in order])
     title = f"Contributions of all {value.layer.channels} input channels"
     # Validating and sending a chart takes a third of a run, so it waits until it is opened.
     with st.expander(title, key="contributions", on_change="rerun") as opened:
@@ -256,7 +262,7 @@ def sources(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int,
     found = {}
     for channel in channels:
         kernel = value.kernel[channel]
-        position = arithmetic.source_position(
+        position = decomposition.source_position(
             value.layer, value.previous_maps, kernel, channel, *value.position
         )
         if position:
@@ -264,14 +270,14 @@ def sources(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int,
     return found
 
 
-def _trace_back(here: TrailStep, targets: Mapping[int, TrailStep], about: Hashable) -> None:
+def _trace_back(here: TrailStep, targets: Mapping[int, TrailStep], context: Hashable) -> None:
     """Go to the source of the clicked contributor (widget callback)."""
     number = component_values.number("contributors", max(targets, default=0))
     if number is not None and number in targets:
-        trail.extend(here, targets[number], about)
+        trail.extend(here, targets[number], context)
 
 
-def show_arithmetic(value: Value, order: range | list[int], names: Sequence[str]) -> None:
+def show_multiplication(value: Value, order: range | list[int], names: Sequence[str]) -> None:
     """Show the patch, the kernel and their products, channel by channel.
 
     Args:
@@ -304,10 +310,10 @@ def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
         appearance=SIGNED,
         rectified=False,
     )
-    place = grid.Placement(
+    placement = grid.Placement(
         name, grid.ignore, largest_tile=LARGEST_TILE, follows=False, tools=False, label=LABELS[name]
     )
-    grid.show_uncached(tiles, place)
+    grid.show_uncached(tiles, placement)
 
 
 def show_kernels(value: Value) -> None:

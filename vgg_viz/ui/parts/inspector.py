@@ -43,12 +43,13 @@ def choose(layer: Layer) -> Selection | None:
     return selection.current()
 
 
-def pick_map(mosaic: str, layer: Layer) -> Callable[[], None]:
+def select_map(mosaic: str, layer: Layer) -> Callable[[], None]:
     """Return a widget callback that chooses the map that was clicked in a mosaic."""
-    return partial(_pick_map, mosaic, layer.filters)
+    return partial(_select_map, mosaic, layer.filters)
 
 
-def _pick_map(mosaic: str, largest: int) -> None:
+def _select_map(mosaic: str, largest: int) -> None:
+    """Choose the clicked map (widget callback)."""
     number = component_values.number(mosaic, largest)
     if number is None:
         return
@@ -145,7 +146,7 @@ def describe(
 ) -> dict[str, object]:
     """Return a map's entries of the component's header."""
     layer = maps.layer
-    span = (
+    value_range = (
         ValueRange.of_statistics(maps.statistics())
         if appearance.scale == "layer"
         else ValueRange.of_maps(values)
@@ -157,8 +158,8 @@ def describe(
         "channel": channel,
         "height": values.shape[0],
         "width": values.shape[1],
-        "low": span.low,
-        "high": span.high,
+        "low": value_range.low,
+        "high": value_range.high,
         "offset": layer.offset,
         "stride": layer.stride,
         "fields": receptive_fields(layer),
@@ -182,11 +183,11 @@ def statistics_text(measured: map_statistics.Statistics, channel: int) -> str:
     )
 
 
-def sum_text(explained: Explanation) -> str:
+def sum_text(explanation: Explanation) -> str:
     """Return the decomposition of a value in one line."""
-    products = figure(explained.contributions.sum())
-    bias = signed(explained.bias).replace("−", "− ").replace("+", "+ ")
-    total, result = figure(explained.total), figure(explained.result)
+    products = figure(explanation.contributions.sum())
+    bias = signed(explanation.bias).replace("−", "− ").replace("+", "+ ")
+    total, result = figure(explanation.total), figure(explanation.result)
     return f"Products {products} {bias} bias = {total}; after ReLU {result}."
 
 

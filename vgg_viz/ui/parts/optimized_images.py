@@ -331,7 +331,7 @@ def show_grid(
     width: int = grid.PAGE_WIDTH,
 ) -> None:
     """Show one image for each channel; a click chooses the channel."""
-    place = Placement(name, inspector.pick_map(name, side.layer), width=width)
+    place = Placement(name, inspector.select_map(name, side.layer), width=width)
     grid.show(results(), side.grid(channels, progress), place)
 
 

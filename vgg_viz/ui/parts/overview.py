@@ -37,14 +37,14 @@ def show(notice: DeltaGenerator, chosen: InputImage, choice: NetworkChoice) -> N
         columns=len(VGG19.conv_layers),
         value_range=ValueRange.of_maps(overview.maps),
     )
-    place = grid.Placement(
+    placement = grid.Placement(
         "overview",
         partial(open_map, overview.numbers.T.ravel().tolist()),
         smallest_tile=40,
         follows=False,
         heads=[f"{layer.block}.{layer.name[-1]}" for layer in VGG19.conv_layers],
     )
-    grid.show(found, tiles, place)
+    grid.show(found, tiles, placement)
 
 
 def open_map(numbers: Sequence[int]) -> None:

@@ -51,26 +51,27 @@ class Pair:
         """Return both grids on a common scale."""
         grids = [side.grid(self.numbers, appearance) for side in self.sides]
         grids[1] = replace(grids[1], titles=self.titles or grids[1].titles)
-        span = ValueRange(
-            min(one.value_range.low for one in grids), max(one.value_range.high for one in grids)
+        value_range = ValueRange(
+            min(each.value_range.low for each in grids),
+            max(each.value_range.high for each in grids),
         )
-        measured = [side.statistics() for side in self.sides]
+        both_statistics = [side.statistics() for side in self.sides]
         shown = np.array(self.numbers) - 1
         pair = (
-            np.minimum(*(statistics.minimum[shown] for statistics in measured)),
-            np.maximum(*(statistics.maximum[shown] for statistics in measured)),
+            np.minimum(*(statistics.minimum[shown] for statistics in both_statistics)),
+            np.maximum(*(statistics.maximum[shown] for statistics in both_statistics)),
         )
         return [
             replace(
-                one,
+                each,
                 name=name,
-                value_range=span,
+                value_range=value_range,
                 pair=pair,
-                key=(name, *(one.key for one in grids)),
+                key=(name, *(each.key for each in grids)),
                 caption=caption,
                 heading=heading,
             )
-            for one, name, caption, heading in zip(
+            for each, name, caption, heading in zip(
                 grids, self.names, self.captions[:2], self.headings[:2], strict=True
             )
         ]
@@ -150,9 +151,9 @@ def show(
     """
     with st.container(key=f"{prefix}-pair"):
         columns = st.columns(len(grids), gap="medium")
-    for column, one in zip(columns, grids, strict=True):
-        name = f"{prefix}-{one.name}"
+    for column, each in zip(columns, grids, strict=True):
+        name = f"{prefix}-{each.name}"
         with column:
-            st.subheader(one.heading)
-            place = grid.Placement(name, on_pick(name), width=WIDTH, follows=follows)
-            grid.show(results, one, place)
+            st.subheader(each.heading)
+            placement = grid.Placement(name, on_pick(name), width=WIDTH, follows=follows)
+            grid.show(results, each, placement)

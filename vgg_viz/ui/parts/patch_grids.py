@@ -272,7 +272,7 @@ def show_layer(
     results: Results, patches: Patches, count: int, name: str, width: int = grid.PAGE_WIDTH
 ) -> None:
     """Show the top patch of each channel; a click chooses the channel."""
-    place = Placement(name, inspector.pick_map(name, patches.layer), width=width)
+    place = Placement(name, inspector.select_map(name, patches.layer), width=width)
     grid.show(results, patches.layer_grid(count), place)
 
 

@@ -59,8 +59,8 @@ def show_parameters() -> None:
         st.columns(3),
         [
             ("Parameters", VGG19.parameters),
-            ("of the convolutions", VGG19.conv_parameters),
-            ("of the dense layers", dense),
+            ("In the convolutions", VGG19.conv_parameters),
+            ("In the dense layers", dense),
         ],
         strict=True,
     ):

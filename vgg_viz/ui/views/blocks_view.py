@@ -24,7 +24,7 @@ def show(notice: DeltaGenerator) -> None:
     with st.sidebar:
         chosen = picture_chooser.choose()
         blocks = sorted(controls.blocks())
-        count = controls.count("Number of feature maps per block", "block_maps", LARGEST_COUNT)
+        count = controls.count("Feature maps per block", "block_maps", LARGEST_COUNT)
         channel = choose_filters()
         appearance = controls.appearance()
         order = controls.order()
@@ -90,12 +90,12 @@ def show_maps(
 ) -> None:
     """Show the grid of a block's maps, and its export menu unless blocks stand abreast."""
     layer, name = maps.layer, f"block-{maps.layer.block}"
-    place = grid.Placement(name, selection.open_map(name, layer), follows=False)
+    placement = grid.Placement(name, selection.open_map(name, layer), follows=False)
     with maps.results.holding():
         tiles = maps.ordered_grid(order, count, appearance)
         if abreast:
             tiles = replace(tiles, caption=f"{layer.name} · {count} of {layer.filters}")
-        grid.show(maps.results, tiles, place)
+        grid.show(maps.results, tiles, placement)
     exported = maps.for_export()
     if not abreast:
         export_menu.offer(
@@ -114,7 +114,7 @@ def show_filters(
     with found.holding():
         indices = [number - 1 for number in numbers]
         kernels = found.kernels(weights, layer.name, indices, [channel - 1])
-        span = found.filters_range(weights, layer.name)
+        value_range = found.filters_range(weights, layer.name)
     share = f"input channel {channel} of {layer.channels}"
     caption = text_blocks.caption(
         f"{layer.title} · {weights.label} · filters of these maps, {share}",
@@ -126,10 +126,10 @@ def show_filters(
         numbers,
         ("kernels", weights.identity, layer.name, channel, tuple(numbers)),
         caption,
-        value_range=span,
+        value_range=value_range,
         appearance=appearance,
         rectified=False,
     )
     name = f"filters-{layer.block}"
-    place = grid.Placement(name, selection.open_map(name, layer), follows=False)
-    grid.show(found, tiles, place)
+    placement = grid.Placement(name, selection.open_map(name, layer), follows=False)
+    grid.show(found, tiles, placement)

@@ -56,7 +56,7 @@ LESSONS = (
     Lesson(
         3,
         LessonText(
-            "Middle layers: textures and small parts",
+            "Middle layers: textures, parts",
             "A value now depends on 48 × 48 pixels. The outline is still visible, but the maps "
             "respond to combinations: fur, stripes, grids, corners, rounded edges. Many maps are "
             "dark, because this image lacks the features that they respond to.",
@@ -70,7 +70,7 @@ LESSONS = (
     Lesson(
         5,
         LessonText(
-            "Late layers: objects, not appearance",
+            "Late layers: abstract features",
             "Only 14 × 14 positions remain, each with a receptive field of 252 × 252 pixels. Few "
             "positions respond, and the maps no longer resemble the image: they show *that* a "
             "feature is present rather than what it looks like. People can hardly read them, but "
@@ -152,9 +152,9 @@ def show_lesson(maps: LayerMaps, lesson: Lesson) -> None:
         st.subheader(lesson_text.title)
         text_blocks.prose(lesson_text.text)
     name = f"lesson-{lesson.block}"
-    place = grid.Placement(
+    placement = grid.Placement(
         name, selection.open_map(name, layer), width=WIDTH, largest_tile=112, follows=False
     )
     with right, maps.results.holding():
         tiles = maps.grid(sorted(maps.numbers("mean", MAPS_SHOWN)))
-        grid.show(maps.results, replace(tiles, caption=caption), place)
+        grid.show(maps.results, replace(tiles, caption=caption), placement)

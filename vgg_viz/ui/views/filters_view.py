@@ -52,10 +52,10 @@ def show(notice: DeltaGenerator) -> None:
 
 def show_kernels(found: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
     """Show kernels of a layer as one mosaic, and their export menu."""
-    place = grid.Placement(
+    placement = grid.Placement(
         "kernels", selection.open_map("kernels", layer), largest_tile=LARGEST_TILE
     )
-    grid.show(found, kernels, place)
+    grid.show(found, kernels, placement)
     network, (filters, channels) = script_network(weights), kernels.axes.values()
     export_menu.offer(
         "kernels",
@@ -85,7 +85,7 @@ def kernel_grid(
     """
     with found.holding():
         kernels = found.kernels(weights, layer.name, rows, columns)
-        span = found.filters_range(weights, layer.name)
+        value_range = found.filters_range(weights, layer.name)
     shares = (
         f"{len(rows)} of {layer.filters} filters and {len(columns)} of {layer.channels} channels"
     )
@@ -104,7 +104,7 @@ def kernel_grid(
             "filter": [index + 1 for index in rows],
             "channel": [index + 1 for index in columns],
         },
-        value_range=span,
+        value_range=value_range,
         appearance=appearance,
         rectified=False,
     )
@@ -130,8 +130,8 @@ def show_colors(found: Results, weights: Weights, layer: Layer) -> None:
     """Show the first layer's filters as colors, and their export menu."""
     colors = color_grid(found, weights, layer)
     on_pick = selection.open_map("filter-colors", layer)
-    place = grid.Placement("filter-colors", on_pick, largest_tile=LARGEST_TILE)
-    grid.show(found, colors, place)
+    placement = grid.Placement("filter-colors", on_pick, largest_tile=LARGEST_TILE)
+    grid.show(found, colors, placement)
     network, channels = script_network(weights), range(1, layer.channels + 1)
     run = FiltersRun(colors.name, network, layer.name, colors.numbers, channels, as_colors=True)
     export_menu.offer(

@@ -102,9 +102,9 @@ def show_photograph(chosen: InputImage) -> None:
 
 def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -> None:
     """Show the grid of maps, and its export menu."""
-    place = grid.Placement(GRID, inspector.pick_map(GRID, maps.layer))
+    placement = grid.Placement(GRID, inspector.select_map(GRID, maps.layer))
     tiles = ablation_section.marked(maps.ordered_grid(order, count, appearance))
-    grid.show(maps.results, tiles, place)
+    grid.show(maps.results, tiles, placement)
     exported = maps.for_export()
     export_menu.offer(
         "maps",
