@@ -44,11 +44,11 @@ UI_FILES = {
     ("ui/parts/available_images.py", "picture.open(options)"): "no file: a picture in the session",
     ("ui/parts/available_images.py", "self.open()"): "no file: an available image",
     ("ui/parts/patch_grids.py", "self.images[index].open()"): "the same",
-    ("ui/widgets/own_pictures.py", "own.open(PictureOptions(fit, as_stored=False))"): "the same",
+    ("ui/widgets/own_pictures.py", "own.open(PictureOptions(fit, False))"): "the same",
     ("ui/widgets/own_pictures.py", "self.open(fit)"): "the same",
     ("ui/widgets/own_pictures.py", "Image.open(io.BytesIO(data))"): "bytes of our own making",
     (
-        "ui/widgets/picture_chooser.py",
+        "ui/widgets/picture_files.py",
         "path.read_bytes()",
     ): "what downloads.download has stored there",
 }
@@ -56,7 +56,7 @@ UI_FILES = {
 CORE_FILES = {
     "model/class_names.py": "the environment, and what keras_files.py has found",
     "downloads/keras_files.py": "the environment, and names of its own",
-    "downloads/fetching.py": "folders and names given by keras_files.py and picture_chooser.py",
+    "downloads/fetching.py": "folders and names given by keras_files.py and picture_files.py",
     "downloads/temporary_directories.py": "a folder and a name given by downloads.py",
     "interpretability/feature_visualization/image_store.py": (
         "a folder beside what weights.py has found, and names of layers and numbers"
@@ -174,7 +174,7 @@ def test_downloads_are_those_listed_and_no_visitors():
     # `urls` are Keras' addresses or the operator's; all are held against Keras' MD5.
     assert found == {
         ("downloads/keras_files.py", "urls"),
-        ("ui/widgets/picture_chooser.py", "ROBIN_URL"),
+        ("ui/widgets/picture_files.py", "ROBIN_URL"),
     }
     source = (PACKAGE / "downloads/keras_files.py").read_text(encoding="utf-8")
     assert "urls = file.addresses(environment)" in source

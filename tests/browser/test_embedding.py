@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 
 PHOTO = REPOSITORY / "assets" / "coffee.jpg"
 OWN = "view=maps&picture=own&layer=block3_conv1&maps=4&network=untrained"
-REFUSED = "A file cannot be given here"
+REFUSED = "Uploads are blocked here"
 
 
 @pytest.fixture

@@ -57,10 +57,10 @@ def test_it_is_there_again_after_a_sample_and_after_another_view(open_page):
 def test_a_first_visitor_is_not_told_of_a_connection_that_was_lost(open_page):
     page = open_page(LINK)
     choose(page, "Your own")
-    expect(page.get_by_text("nobody else sees it")).to_be_visible()
+    expect(page.get_by_text("Other viewers cannot see it")).to_be_visible()
     expect(page.get_by_text("connection")).to_have_count(0)
     page.reload()
-    expect(page.get_by_text("If it was yours, please give it again.")).to_be_visible()
+    expect(page.get_by_text("If it was yours, please add it again.")).to_be_visible()
 
 
 def test_it_stands_among_the_pictures_and_can_be_removed(open_page):
@@ -73,7 +73,7 @@ def test_it_stands_among_the_pictures_and_can_be_removed(open_page):
     shows(page, "Cat")
     expect(own).to_have_css("background-image", "none")
     choose(page, "Your own")
-    expect(page.get_by_text("Until there is one, the page shows Cat")).to_be_visible()
+    expect(page.get_by_text("Showing Cat until you add a picture")).to_be_visible()
 
 
 def go_on(page):

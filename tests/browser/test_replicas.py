@@ -215,7 +215,7 @@ def test_a_picture_of_ones_own_is_asked_for_again_on_the_other_replica(site, pag
     page.wait_for_function(BACK)
     choose_scale(page, "Layer", "one scale for the whole layer")
     expect(page.locator('[data-testid="stMain"]')).not_to_contain_text("Your picture")
-    expect(page.locator('[data-testid="stSidebar"]')).to_contain_text("please give it again")
+    expect(page.locator('[data-testid="stSidebar"]')).to_contain_text("please add it again")
     # Another one: Chromium takes the same file in the same field for no change.
     give_picture(page, "raccoon.jpg")
 

@@ -128,7 +128,7 @@ def known_patches(monkeypatch):
     peaks = [known_peaks(layer) for layer in VGG19.conv_layers]
     each = [tuple(of_layer[index] for of_layer in peaks) for index in range(len(IMAGES))]
     monkeypatch.setattr(available_images, "SAMPLES", IMAGES)
-    monkeypatch.setattr(available_images.picture_chooser, "robin_if_fetched", lambda: None)
+    monkeypatch.setattr(available_images.picture_files, "downloaded_robin", lambda: None)
     monkeypatch.setattr(available_images, "find_peaks", lambda *_: each)
 
 

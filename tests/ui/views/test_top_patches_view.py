@@ -25,7 +25,7 @@ MEAN = (124, 117, 104)
 def two_images(monkeypatch):
     """Use two images instead of eight, for a quarter of the time."""
     monkeypatch.setattr(available_images, "SAMPLES", IMAGES)
-    monkeypatch.setattr(available_images.picture_chooser, "robin_if_fetched", lambda: None)
+    monkeypatch.setattr(available_images.picture_files, "downloaded_robin", lambda: None)
 
 
 def pixels_of(name):

@@ -1,4 +1,4 @@
-"""Several pictures of one's own: how many, how small, and what is said of the others."""
+"""Several pictures of the viewer's own: their number, their size, and files that are refused."""
 
 import io
 
@@ -18,9 +18,9 @@ TOP_PATCHES = {"view": "visualization", "maps": "4"}
 
 @pytest.fixture(autouse=True)
 def one_sample(monkeypatch):
-    """Next to no pictures but the visitor's own."""
+    """Reduce the page's pictures to one sample."""
     monkeypatch.setattr(available_images, "SAMPLES", SAMPLES[:1])
-    monkeypatch.setattr(available_images.picture_chooser, "robin_if_fetched", lambda: None)
+    monkeypatch.setattr(available_images.picture_files, "downloaded_robin", lambda: None)
 
 
 def file_of(pixels):
@@ -37,8 +37,8 @@ def plain(number):
     return file_of(np.full((20, 30, 3), (number, 200 - number, 40), np.uint8))
 
 
-def give(page, files):
-    """The page after somebody gave these files together, a name and bytes each."""
+def upload_together(page, files):
+    """Upload these files together, given as names and bytes; return the page."""
     (uploader,) = (one for one in page.file_uploader if one.key.startswith("own-upload-several-"))
     for name, data in files:
         uploader.upload(name, data, "image/png")
@@ -46,7 +46,7 @@ def give(page, files):
 
 
 class File:
-    """A file as Streamlit hands it over."""
+    """An uploaded file, as Streamlit returns it."""
 
     def __init__(self, name, data):
         self.name, self.file_id, self.data = name, name, data
@@ -57,90 +57,87 @@ class File:
 
 @pytest.fixture
 def session(monkeypatch):
-    """A session without a page."""
+    """Return a session state without a page."""
     held = {}
     monkeypatch.setattr(own_pictures.st, "session_state", held)
     return held
 
 
-def take(files):
+def add(files):
     own_pictures.add([File(name, data) for name, data in files])
 
 
 def test_added_pictures_are_searched_for_top_patches_until_removed():
-    page = give(open_page(**TOP_PATCHES), [("one.png", plain(1)), ("two.png", plain(2))])
+    page = upload_together(open_page(**TOP_PATCHES), [("one.png", plain(1)), ("two.png", plain(2))])
     assert "top patches from 3 images, 2 of them yours (not" in texts(page)
     assert "2 pictures of yours" in "".join(one.value for one in page.sidebar.caption)
     assert not page.error
-    assert "Nobody else sees them" in page.sidebar.caption[-1].value
-    # Nobody else has them.
+    assert "Other viewers cannot see them" in page.sidebar.caption[-1].value
     assert "top patches from this page's 1 image (not" in texts(open_page(**TOP_PATCHES))
     press(page, "own-several-remove")
     assert "top patches from this page's 1 image (not" in texts(page)
 
 
-def test_one_is_not_spoken_of_as_several():
-    page = give(open_page(**TOP_PATCHES), [("one.png", plain(1))])
-    (said,) = (one.value for one in page.sidebar.caption if "of yours" in one.value)
-    assert said.startswith("One picture of yours")
-    assert said.endswith("Nobody else sees it, and a link to this page does not carry it.")
+def test_the_caption_of_one_picture_is_singular():
+    page = upload_together(open_page(**TOP_PATCHES), [("one.png", plain(1))])
+    (caption,) = (one.value for one in page.sidebar.caption if "of yours" in one.value)
+    assert caption.startswith("One picture of yours")
+    assert caption.endswith("Other viewers cannot see it, and links do not include it.")
     assert "Remove it" in [one.label for one in page.sidebar.button]
 
 
 def test_a_broken_file_is_named_and_the_others_stay():
     files = [("good.png", plain(3)), ("bad <b>.png", plain(4)[:60]), ("fine.png", plain(5))]
-    page = give(open_page(**TOP_PATCHES), files)
+    page = upload_together(open_page(**TOP_PATCHES), files)
     (error,) = page.error
-    assert error.value.replace("\\", "") == "No picture that can be read here: “bad <b>.png”."
+    assert error.value.replace("\\", "") == "Could not read as a picture: “bad <b>.png”."
     assert "top patches from 3 images, 2 of them yours (not" in texts(page)
 
 
-def test_the_twenty_first_is_refused_with_how_many_were_taken(session):
-    take([(f"{number}.png", plain(number)) for number in range(22)])
+def test_the_twenty_first_picture_is_refused(session):
+    add([(f"{number}.png", plain(number)) for number in range(22)])
     assert len(own_pictures.stored()) == 20
-    assert session[own_pictures.PROBLEM].startswith(
-        "20 of these 22 were taken: there is room for 20"
-    )
-    take([("another.png", plain(100))])
+    assert session[own_pictures.PROBLEM].startswith("Added 20 of 22 pictures: there is room for 20")
+    add([("another.png", plain(100))])
     assert len(own_pictures.stored()) == 20
-    assert session[own_pictures.PROBLEM].startswith("This picture was not taken: there is")
+    assert session[own_pictures.PROBLEM].startswith("Could not add this picture: there is")
 
 
-def test_they_take_no_more_than_there_is_room_for_whatever_they_show(session, monkeypatch):
-    assert own_pictures.MOST_BYTES <= 4_000_000
-    monkeypatch.setattr(own_pictures, "MOST_BYTES", 800_000)
-    # What no format makes small: two times 150 kB each.
-    take([(f"{number}.png", noise(number)) for number in range(3)])
+def test_pictures_that_compress_poorly_stay_within_the_limit(session, monkeypatch):
+    assert own_pictures.MAX_TOTAL_BYTES <= 4_000_000
+    monkeypatch.setattr(own_pictures, "MAX_TOTAL_BYTES", 800_000)
+    # Noise does not compress: two fits of 150 kB each.
+    add([(f"{number}.png", noise(number)) for number in range(3)])
     sizes = [picture.size for picture in own_pictures.stored()]
     assert len(sizes) == 2
     assert sum(sizes) <= 800_000 < sum(sizes) + max(sizes)
-    assert session[own_pictures.PROBLEM].startswith("2 of these 3 were taken")
+    assert session[own_pictures.PROBLEM].startswith("Added 2 of 3 pictures")
 
 
-def test_a_session_holds_its_pictures_and_none_of_their_files():
+def test_a_session_keeps_pictures_but_not_their_files():
     page = open_page(**TOP_PATCHES)
     before = held_bytes(page)
-    give(page, [(f"{number}.png", noise(number, 500)) for number in range(2)])
-    small = sum(one.size for one in page.session_state[own_pictures.KEPT])
+    upload_together(page, [(f"{number}.png", noise(number, 500)) for number in range(2)])
+    small = sum(one.size for one in page.session_state[own_pictures.STORED])
     assert held_bytes(page) - before < small + 100_000
 
 
 @pytest.mark.parametrize("fit", FITS)
-def test_what_is_kept_is_what_the_network_would_have_seen(fit):
+def test_compression_is_lossless(fit):
     data = noise(7, 300)
     expected = images.read_image(data)
     picture = own_pictures.compressed("x.png", data).open(fit)
     np.testing.assert_array_equal(picture.pixels, expected.pixels(fit))
     assert picture.digest == images.digest(expected.pixels(fit))
     own = own_pictures.compressed("x.png", data).as_own()
-    for look in (
+    for options in (
         own_pictures.PictureOptions(fit, as_stored=False),
         own_pictures.PictureOptions(fit, as_stored=True),
     ):
-        np.testing.assert_array_equal(own.open(look).pixels, expected.pixels(fit))
+        np.testing.assert_array_equal(own.open(options).pixels, expected.pixels(fit))
 
 
-def test_a_run_that_was_superseded_goes_on_where_it_was(session, monkeypatch):
+def test_a_superseded_run_is_continued_by_the_next(session, monkeypatch):
     files = [File(f"{number}.png", plain(number)) for number in range(4)]
     decoded = []
 
@@ -162,8 +159,8 @@ def test_a_run_that_was_superseded_goes_on_where_it_was(session, monkeypatch):
     assert [one.title for one in own_pictures.stored()] == ["0", "1", "2", "3"]
 
 
-def test_the_same_picture_twice_is_one(session):
-    take([("a.png", plain(1)), ("b.png", plain(1))])
+def test_a_duplicate_picture_is_stored_once(session):
+    add([("a.png", plain(1)), ("b.png", plain(1))])
     assert [one.title for one in own_pictures.stored()] == ["a"]
 
 

@@ -1,4 +1,4 @@
-"""The picture: samples, the robin, one's own by upload or camera."""
+"""Choice of the picture: samples, the robin, and the viewer's own by upload or camera."""
 
 import io
 
@@ -10,7 +10,7 @@ from tests.support.pages import choose, held_bytes, open_page, payloads, texts, 
 from tests.support.truth import MAPS
 from vgg_viz.downloads.fetching import DownloadError
 from vgg_viz.links import PICTURES
-from vgg_viz.ui.widgets import picture_chooser
+from vgg_viz.ui.widgets import picture_files
 
 
 def photo(color: str, file_format: str = "PNG") -> bytes:
@@ -20,14 +20,14 @@ def photo(color: str, file_format: str = "PNG") -> bytes:
 
 
 def deep_gray() -> bytes:
-    """A 16-bit TIFF that uses little of it: 1,000 to 1,400."""
+    """Return a 16-bit TIFF with values from 1,000 to 1,400 only."""
     values = np.tile(np.linspace(1000, 1400, 300), (200, 1)).astype("<u2")
     buffer = io.BytesIO()
     Image.fromarray(values).save(buffer, "TIFF")
     return buffer.getvalue()
 
 
-def test_an_uploaded_picture_is_shown_and_a_broken_one_leaves_the_view_as_it_was():
+def test_a_broken_upload_keeps_the_last_picture():
     page = open_page(view="Feature maps", picture="Your own")
     assert "Cat (stretched)" in texts(page)
     upload(page, photo("red"))
@@ -38,7 +38,7 @@ def test_an_uploaded_picture_is_shown_and_a_broken_one_leaves_the_view_as_it_was
     assert "Your picture (stretched)" in texts(page)
 
 
-def test_a_deep_gray_is_stretched_and_can_be_seen_as_stored():
+def test_contrast_stretching_can_be_turned_off():
     page = open_page(view="Feature maps", picture="Your own")
     upload(page, photo("red"), "red.png")
     assert not [toggle for toggle in page.toggle if toggle.label == "As stored"]
@@ -53,7 +53,7 @@ def test_a_deep_gray_is_stretched_and_can_be_seen_as_stored():
     assert stretched not in texts(page)
 
 
-def test_the_other_picture_has_the_switch_where_only_it_is_stretched():
+def test_the_switch_appears_if_only_the_other_picture_is_stretched():
     page = open_page(view="Feature maps", maps="4", compare="Another picture", other="Your own")
     upload(page, deep_gray(), "deep.tif")
     assert [toggle.label for toggle in page.toggle] == ["As stored"]
@@ -69,20 +69,20 @@ def test_a_photo_from_the_camera_is_shown():
     assert "Your photo (stretched)" in texts(page)
 
 
-def test_the_robin_is_fetched_when_asked_for(monkeypatch):
-    robin = picture_chooser.PictureFile("robin", "Robin", "A robin", lambda: photo("brown", "JPEG"))
-    monkeypatch.setattr(picture_chooser, "robin_file", lambda key: robin)
+def test_the_robin_is_downloaded_when_chosen(monkeypatch):
+    robin = picture_files.PictureFile("robin", "Robin", "A robin", lambda: photo("brown", "JPEG"))
+    monkeypatch.setattr(picture_files, "robin_file", lambda key: robin)
     assert "Robin (stretched)" in texts(open_page(view="Feature maps", picture="Robin"))
 
 
-def test_without_a_network_the_robin_is_a_plain_message_and_is_tried_once_a_choice(monkeypatch):
+def test_a_failed_download_is_tried_once_for_each_choice(monkeypatch):
     tries = []
 
     def no_network(*_, **__):
         tries.append(1)
         raise DownloadError("Could not download the picture (tried 3 times): there is no network.")
 
-    monkeypatch.setattr(picture_chooser, "download", no_network)
+    monkeypatch.setattr(picture_files, "download", no_network)
     page = open_page(view="Feature maps", picture="Robin")
     choose(page, "maps", 4)
     assert "no network" in page.error[0].value.replace("\\", "")
@@ -94,9 +94,9 @@ def test_without_a_network_the_robin_is_a_plain_message_and_is_tried_once_a_choi
     assert "Coffee (stretched)" in texts(page)
 
 
-def test_what_came_in_the_robins_place_is_let_go(monkeypatch, tmp_path):
-    picture_chooser.decoded.clear()
-    monkeypatch.setattr(picture_chooser, "private_folder", lambda: tmp_path)
+def test_a_download_that_is_no_picture_is_removed(monkeypatch, tmp_path):
+    picture_files.decoded.clear()
+    monkeypatch.setattr(picture_files, "private_folder", lambda: tmp_path)
     came = [b"<html>Just a moment</html>", photo("brown", "JPEG")]
 
     def fetch(url, folder, name, **_):
@@ -104,7 +104,7 @@ def test_what_came_in_the_robins_place_is_let_go(monkeypatch, tmp_path):
             (folder / name).write_bytes(came.pop(0))
         return folder / name
 
-    monkeypatch.setattr(picture_chooser, "download", fetch)
+    monkeypatch.setattr(picture_files, "download", fetch)
     page = open_page(view="Feature maps", picture="Robin")
     assert "please choose" in page.error[0].value
     assert "Cat (stretched)" in texts(page)
@@ -140,20 +140,20 @@ def test_hostile_uploads_end_in_a_picture_or_one_sentence_on_the_page():
         elif file.outcome == "refused":
             assert ": please " in page.error[0].value.replace("\\", ""), file.name
             assert "\n" not in page.error[0].value
-            # Neither the file's own words nor its name.
+            # The message quotes neither the file's content nor its name.
             assert "<b>" not in page.error[0].value
             assert "passwd" not in page.error[0].value
 
 
 def noise(side):
-    """A photograph that no format makes small, as PNG."""
+    """Return a PNG of noise, which does not compress."""
     pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
 
 
-def test_a_session_holds_neither_the_maps_nor_the_file_of_its_picture():
+def test_a_session_keeps_neither_feature_maps_nor_the_file():
     page = open_page(**MAPS, picture="Your own", channel="5", row="7", column="9")
     data = noise(900)  # 2.4 MB
     upload(page, data)
@@ -163,7 +163,7 @@ def test_a_session_holds_neither_the_maps_nor_the_file_of_its_picture():
     assert held_bytes(page) < 1_000_000
 
 
-def test_an_upload_under_a_samples_name_is_not_that_sample():
+def test_an_upload_with_a_samples_name_is_not_that_sample():
     page = open_page(**MAPS, picture="Bricks", maps="1")
     bricks = payloads(page)["maps-mosaic"]
     choose(page, "picture", "own")

@@ -17,9 +17,9 @@ from vgg_viz.model.network import Network
 from vgg_viz.samples import SAMPLES
 from vgg_viz.serving.locks import POLL_SECONDS
 from vgg_viz.serving.results import Results
-from vgg_viz.ui.widgets import own_pictures, picture_chooser
+from vgg_viz.ui.widgets import own_pictures, picture_chooser, picture_files, picture_upload
 from vgg_viz.ui.widgets.own_pictures import StoredPicture
-from vgg_viz.ui.widgets.picture_chooser import PictureOptions, open_file, sample_file
+from vgg_viz.ui.widgets.picture_files import PictureOptions, open_file, sample_file
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class AvailableImage:
         """Return the changes that make the page show this image (in a widget callback)."""
         if self.stored:
             own_pictures.store_own_picture()
-            picture_chooser.set_own_picture("picture", self.stored.as_own())
+            picture_upload.set_own_picture("picture", self.stored.as_own())
         return {"picture": self.choice}
 
 
@@ -77,7 +77,7 @@ def sample_digest(name: str, fit: Fit) -> str:
 
 def robin(options: PictureOptions) -> Iterator[AvailableImage]:
     """Yield the robin, if it was downloaded before."""
-    file = picture_chooser.robin_if_fetched()
+    file = picture_files.downloaded_robin()
     if file is None:
         return
     try:
@@ -89,7 +89,7 @@ def robin(options: PictureOptions) -> Iterator[AvailableImage]:
 
 def own(options: PictureOptions) -> Iterator[AvailableImage]:
     """Yield the viewer's own image, if there is one."""
-    picture = picture_chooser.own_picture("picture")
+    picture = picture_upload.own_picture("picture")
     if picture:
         digest = picture.open(options).digest
         yield AvailableImage(OWN, picture.title, digest, partial(picture.open, options))

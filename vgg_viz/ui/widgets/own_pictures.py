@@ -1,4 +1,4 @@
-"""Pictures of a visitor's own, several together: small, in their session, and nowhere else."""
+"""Several pictures of the viewer's own, compressed, in their session and nowhere else."""
 
 from __future__ import annotations
 
@@ -11,35 +11,36 @@ import streamlit as st
 
 from vgg_viz.image_io.input_image import FITS, Fit, InputImage
 from vgg_viz.image_io.limits import MAX_MEGABYTES
-from vgg_viz.ui.widgets import picture_chooser, uploads
-from vgg_viz.ui.widgets.picture_chooser import UPLOADED, OwnPicture, PictureOptions
+from vgg_viz.ui.widgets import uploads
+from vgg_viz.ui.widgets.picture_files import PictureOptions, prepared
+from vgg_viz.ui.widgets.picture_upload import UPLOADED, OwnPicture, own_picture
 from vgg_viz.ui.widgets.text_blocks import escape
 
 if TYPE_CHECKING:
     import numpy as np
 
-MOST = 20
-MOST_BYTES = 4_000_000  # of all together as they are kept: 20 photographs have three quarters of it
-LONGEST_NAME = 24  # letters
-NAMED = 3  # files that a sentence names
-KEPT, PROBLEM, COUNT, SEEN = (
-    f"own-several-{name}" for name in ("kept", "problem", "count", "seen")
+MAX_PICTURES = 20
+MAX_TOTAL_BYTES = 4_000_000  # compressed; 20 photographs take three quarters of it
+MAX_TITLE_LETTERS = 24
+MAX_NAMED_FILES = 3  # in an error message
+STORED, PROBLEM, COUNT, OUTCOMES = (
+    f"own-several-{name}" for name in ("stored", "problem", "count", "outcomes")
 )
 
 
 class File(Protocol):
-    """A file as Streamlit hands it over."""
+    """An uploaded file, as Streamlit returns it."""
 
     name: str
     file_id: str
 
     def getvalue(self) -> bytes:
-        """Its bytes."""
+        """Return its bytes."""
 
 
 @dataclass(frozen=True)
 class StoredPicture:
-    """A picture, kept as small as can be without loss; ``notes`` say what was made of it."""
+    """A losslessly compressed picture; ``notes`` say how it was prepared, for the caption."""
 
     title: str
     files: Mapping[Fit, bytes]
@@ -48,11 +49,11 @@ class StoredPicture:
 
     @property
     def size(self) -> int:
-        """How many bytes it takes."""
+        """Size in bytes."""
         return sum(map(len, self.files.values()))
 
     def open(self, fit: Fit) -> InputImage:
-        """The picture at its full size."""
+        """Decompress the picture."""
         from vgg_viz.export.mosaic import png
 
         pixels = unpacked(self.files[fit])
@@ -60,31 +61,31 @@ class StoredPicture:
         return InputImage(title, title, pixels, png(pixels), digest, fit, self.notes)
 
     def as_own(self) -> OwnPicture:
-        """The same as the visitor's one picture."""
+        """Return the picture in the form of the viewer's single picture."""
         return OwnPicture(
             self.title, {PictureOptions(fit, as_stored=False): self.open(fit) for fit in FITS}
         )
 
 
 def stored() -> Sequence[StoredPicture]:
-    """The visitor's pictures, as they came."""
-    return tuple(st.session_state.get(KEPT, ()))
+    """Return the viewer's pictures in the order in which they were added."""
+    return tuple(st.session_state.get(STORED, ()))
 
 
 def choose() -> None:
-    """Show what several pictures are given with, and what became of those that were."""
+    """Show the upload of several pictures, and which files could not be added."""
     count = st.session_state.get(COUNT, 0)
-    given = st.file_uploader(
-        f"Up to {MOST} pictures of yours, to be looked through as well",
+    files = st.file_uploader(
+        f"Search your own pictures as well (up to {MAX_PICTURES})",
         type=UPLOADED,
         accept_multiple_files=True,
         max_upload_size=MAX_MEGABYTES,
         key=f"own-upload-several-{count}",
     )
     uploads.warn("several")
-    if given:
-        add(given)
-        # The next ones come in another widget, so that Streamlit lets go of these files.
+    if files:
+        add(files)
+        # The next upload gets a new widget, so that Streamlit frees these files.
         st.session_state[COUNT] = count + 1
         st.rerun()
     if st.session_state.get(PROBLEM):
@@ -92,110 +93,109 @@ def choose() -> None:
     pictures = stored()
     if pictures:
         one = len(pictures) == 1
-        what, them = ("One picture", "it") if one else (f"{len(pictures)} pictures", "them")
+        which, them = ("One picture", "it") if one else (f"{len(pictures)} pictures", "them")
         st.caption(
-            f"{what} of yours, gone when the page is closed. Nobody else sees {them}, and a link "
-            f"to this page does not carry {them}."
+            f"{which} of yours, kept until you close the page. Other viewers cannot see {them}, "
+            f"and links do not include {them}."
         )
         st.button(
             f"Remove {them}", key="own-several-remove", icon=":material/delete:", on_click=remove
         )
 
 
-def add(given: Sequence[File]) -> None:
-    """Keep what is a picture of these files, as far as there is room, and say what was not.
+def add(files: Sequence[File]) -> None:
+    """Add the readable images while there is room; note which were not added.
 
-    A run that ends on the way, since the visitor has gone on, has kept what it came to: the next
-    one goes on from there.
+    A run that is superseded meanwhile has stored what it decoded; the next one continues there.
     """
     from vgg_viz.image_io.images import ImageFileError
 
-    seen: dict[str, str] = st.session_state.setdefault(SEEN, {})  # what became of each file
+    outcomes: dict[str, str] = st.session_state.setdefault(OUTCOMES, {})  # by file
     slot = st.empty()
-    for number, file in enumerate(given):
-        slot.progress(number / len(given), f"{number} of {len(given)} pictures read")
-        if file.file_id in seen:
+    for number, file in enumerate(files):
+        slot.progress(number / len(files), f"{number} of {len(files)} pictures read")
+        if file.file_id in outcomes:
             continue
         try:
-            seen[file.file_id] = keep(compressed(file.name, file.getvalue())) if room() else "left"
+            outcome = store(compressed(file.name, file.getvalue())) if has_room() else "no room"
         except ImageFileError:
-            seen[file.file_id] = "broken"
+            outcome = "unreadable"
+        outcomes[file.file_id] = outcome
     slot.empty()
-    st.session_state[PROBLEM] = problem(given, [seen[file.file_id] for file in given])
-    del st.session_state[SEEN]
+    problems = problems_of(files, [outcomes[file.file_id] for file in files])
+    st.session_state[PROBLEM] = " ".join(problems)
+    del st.session_state[OUTCOMES]
 
 
-def room() -> bool:
-    """Whether there is room for one more."""
-    return len(stored()) < MOST
+def has_room() -> bool:
+    """Return whether one more picture may be added."""
+    return len(stored()) < MAX_PICTURES
 
 
-def keep(picture: StoredPicture) -> str:
-    """Keep a picture with the others if there is room; the same one twice is one."""
+def store(picture: StoredPicture) -> str:
+    """Add a picture if there is room and it is not there yet; return the outcome."""
     others = stored()
     if any(one.digests == picture.digests for one in others):
-        return "kept"
-    if sum(one.size for one in others) + picture.size > MOST_BYTES:
-        return "left"
-    st.session_state[KEPT] = [*others, picture]
-    return "kept"
+        return "added"
+    if sum(one.size for one in others) + picture.size > MAX_TOTAL_BYTES:
+        return "no room"
+    st.session_state[STORED] = [*others, picture]
+    return "added"
 
 
 def store_own_picture() -> None:
-    """Keep the visitor's one picture with these, as far as there is room, before another one."""
-    own = picture_chooser.own_picture("picture")
-    if own and room():
-        looks = {fit: own.open(PictureOptions(fit, as_stored=False)) for fit in FITS}
-        keep(small_of(own.title, looks))
-
-
-def remove() -> None:
-    """A callback's work: let go of all of them."""
-    for name in (KEPT, PROBLEM):
-        st.session_state.pop(name, None)
-
-
-def problem(given: Sequence[File], fates: Sequence[str]) -> str:
-    """What a visitor must know of files that were not taken, in a sentence each; else nothing."""
-    return " ".join(sentences(given, fates))
-
-
-def sentences(given: Sequence[File], fates: Sequence[str]) -> Iterator[str]:
-    """The same, one by one."""
-    broken = [
-        printable(file.name) for file, fate in zip(given, fates, strict=True) if fate == "broken"
-    ]
-    if broken:
-        named = ", ".join(f"“{name}”" for name in broken[:NAMED])
-        more = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
-        yield f"No picture that can be read here: {named}{more}."
-    if "left" in fates:
-        taken = fates.count("kept")
-        some = f"{taken} of these {len(given)} {'was' if taken == 1 else 'were'} taken"
-        yield (
-            f"{some if len(given) > 1 else 'This picture was not taken'}: there is room "
-            f"for {MOST} pictures, or fewer of those that are hard to make small."
+    """Add the viewer's single picture, if there is room, before another one replaces it."""
+    own = own_picture("picture")
+    if own and has_room():
+        store(
+            packed_picture(own.title, {fit: own.open(PictureOptions(fit, False)) for fit in FITS})
         )
 
 
+def remove() -> None:
+    """Remove all of the viewer's pictures (widget callback)."""
+    for name in (STORED, PROBLEM):
+        st.session_state.pop(name, None)
+
+
+def problems_of(files: Sequence[File], outcomes: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence on the files that could not be read, and one on those without room."""
+    names = [
+        printable(file.name)
+        for file, outcome in zip(files, outcomes, strict=True)
+        if outcome == "unreadable"
+    ]
+    if names:
+        named = ", ".join(f"“{name}”" for name in names[:MAX_NAMED_FILES])
+        more = f" and {len(names) - MAX_NAMED_FILES} more" if len(names) > MAX_NAMED_FILES else ""
+        yield f"Could not read as a picture: {named}{more}."
+    if "no room" in outcomes:
+        added = (
+            f"Added {outcomes.count('added')} of {len(files)} pictures"
+            if len(files) > 1
+            else "Could not add this picture"
+        )
+        yield f"{added}: there is room for {MAX_PICTURES}, or fewer if they compress poorly."
+
+
 def compressed(name: str, data: bytes) -> StoredPicture:
-    """A photo file's bytes, decoded once, as they are kept.
+    """Decode a file's bytes and compress the result.
 
     Raises:
-        ImageFileError: they are not a picture that is accepted.
+        ImageFileError: The bytes are not an accepted picture.
     """
     from vgg_viz.image_io.images import read_image
 
     photograph, title = read_image(data), title_of(name)
-    looks = [PictureOptions(fit, as_stored=False) for fit in FITS]
-    return small_of(
-        title,
-        {look.fit: picture_chooser.picture_of(photograph, title, title, look) for look in looks},
-    )
+    pictures = {
+        fit: prepared(photograph, title, title, PictureOptions(fit, as_stored=False))
+        for fit in FITS
+    }
+    return packed_picture(title, pictures)
 
 
-def small_of(title: str, pictures: Mapping[Fit, InputImage]) -> StoredPicture:
-    """A picture, in both fits, as it is kept."""
+def packed_picture(title: str, pictures: Mapping[Fit, InputImage]) -> StoredPicture:
+    """Compress a picture, given in both fits."""
     return StoredPicture(
         title,
         {fit: packed(picture.pixels) for fit, picture in pictures.items()},
@@ -205,18 +205,24 @@ def small_of(title: str, pictures: Mapping[Fit, InputImage]) -> StoredPicture:
 
 
 def title_of(name: str) -> str:
-    """What a picture is called after its file, without its ending."""
+    """Return a picture's title: its file name without extension.
+
+    >>> title_of("IMG_2034.jpeg")
+    'IMG_2034'
+    """
     return printable(name.rpartition(".")[0] or name) or "Yours"
 
 
 def printable(name: str) -> str:
-    """A file's name in printable letters, so many that a tile has room for them."""
+    """Return a file name in printable letters, short enough for a tile."""
     letters = "".join(letter if letter.isprintable() else " " for letter in name).strip()
-    return letters if len(letters) <= LONGEST_NAME else f"{letters[: LONGEST_NAME - 1]}…"
+    if len(letters) <= MAX_TITLE_LETTERS:
+        return letters
+    return f"{letters[: MAX_TITLE_LETTERS - 1]}…"
 
 
 def packed(pixels: np.ndarray) -> bytes:
-    """Pixels as the smallest file that loses nothing: two thirds of a PNG."""
+    """Encode pixels as lossless WebP, two thirds the size of a PNG."""
     from PIL import Image
 
     file = io.BytesIO()
@@ -225,7 +231,7 @@ def packed(pixels: np.ndarray) -> bytes:
 
 
 def unpacked(data: bytes) -> np.ndarray:
-    """The same pixels, which nobody may write to."""
+    """Decode pixels into a read-only array."""
     import numpy as np
     from PIL import Image
 

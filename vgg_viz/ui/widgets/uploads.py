@@ -1,23 +1,22 @@
-"""Where a visitor's files cannot be given, and what to do then."""
+"""Warning where the browser cannot upload files, and a way to where it can."""
 
 import streamlit as st
 
 from vgg_viz.ui import state
 
-# Streamlit's own: it takes files only with the token in this cookie.
-COOKIE = "_streamlit_xsrf"
+COOKIE = "_streamlit_xsrf"  # Streamlit accepts files only with this cookie's token
 
 
 def warn(key: str) -> None:
-    """Say that a file cannot be given here, if it cannot, and open the way to where it can.
+    """Warn if uploads are blocked, and offer to open the page in its own tab.
 
-    ``key`` is another for every place that takes files.
+    ``key`` identifies the place on the page.
     """
-    if not are_refused():
+    if not are_blocked():
         return
     st.warning(
-        "**A file cannot be given here.** The browser holds back the cookie that this needs, as it "
-        "does where the page stands inside another site's. In a tab of its own it works.",
+        "**Uploads are blocked here**: your browser did not send the required cookie. "
+        "Open the page in its own tab.",
         icon=":material/tab_close_inactive:",
     )
     st.link_button(
@@ -29,9 +28,11 @@ def warn(key: str) -> None:
     )
 
 
-def are_refused() -> bool:
-    """Whether the server would refuse a file: the browser came without the cookie."""
-    came = bool(st.context.headers.to_dict())  # not so outside of a server, as in a test
+def are_blocked() -> bool:
+    """Return whether the server would refuse a file, since the browser sent no cookie."""
+    has_browser = bool(st.context.headers.to_dict())  # not in a test
     return (
-        came and st.get_option("server.enableXsrfProtection") and COOKIE not in st.context.cookies
+        has_browser
+        and st.get_option("server.enableXsrfProtection")
+        and COOKIE not in st.context.cookies
     )

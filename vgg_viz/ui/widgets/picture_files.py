@@ -1,0 +1,165 @@
+"""Pictures that every viewer can choose: the samples, and the walkthrough's robin from the web.
+
+Decoders are imported only where they are needed, so that the controls appear a third of a second
+earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import streamlit as st
+
+from vgg_viz.downloads.fetching import DownloadError, download, private_folder
+from vgg_viz.image_io.input_image import Fit, InputImage
+from vgg_viz.image_io.limits import MAX_BYTES
+from vgg_viz.links import FIELDS, PICTURES, ROBIN
+from vgg_viz.samples import SAMPLES, sample, sample_bytes
+from vgg_viz.serving.memory import cache_bytes, limit_bytes
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from vgg_viz.image_io.images import DecodedImage
+
+DECODED_BYTES = 301_056  # pixels, and as many again for a PNG that does not compress
+ROBIN_URL = "https://machinelearningmastery.com/wp-content/uploads/2019/02/bird.jpg"
+ROBIN_NAME = "bird.jpg"
+ROBIN_ALT = "A robin, photographed by Chris Heald"
+
+
+class PictureOptions(NamedTuple):
+    """Preparation of a picture: its resizing, and whether to skip contrast stretching."""
+
+    fit: Fit
+    as_stored: bool
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A picture file: a unique key, and a function that reads its bytes."""
+
+    key: str
+    title: str
+    alt: str
+    read: Callable[[], bytes]
+
+
+@lru_cache(maxsize=len(SAMPLES))
+def sample_file(name: str) -> PictureFile:
+    """Return a sample's file."""
+    chosen = sample(name)
+    return PictureFile(f"sample {name}", chosen.title, chosen.alt, partial(sample_bytes, name))
+
+
+def default_file(key: str) -> PictureFile:
+    """Return the sample that a picture field has by default."""
+    return sample_file(FIELDS[key].default)
+
+
+def open_file(file: PictureFile, options: PictureOptions) -> InputImage:
+    """Decode a picture file.
+
+    Raises:
+        ImageFileError: The bytes are not an accepted picture.
+    """
+    pixels, data, digest, notes = decoded(file.key, options.fit, file.read)
+    return InputImage(file.title, file.alt, pixels, data, digest, options.fit, notes)
+
+
+@st.cache_data(max_entries=cache_bytes(limit_bytes()).pictures // DECODED_BYTES, show_spinner=False)
+def decoded(
+    key: str, fit: Fit, _read: Callable[[], bytes]
+) -> tuple[np.ndarray, bytes, str, tuple[str, ...]]:
+    """Return a picture file's pixels, the same as PNG, their digest, and notes for the caption.
+
+    The cache key holds the file's key instead of its bytes: hashing a large photo would take longer
+    than the rest of a run.
+    """
+    from vgg_viz.image_io.images import read_image
+
+    options = PictureOptions(fit, as_stored=False)
+    picture = prepared(read_image(_read()), "", "", options)
+    return picture.pixels, picture.png, picture.digest, picture.notes
+
+
+def prepared(photograph: DecodedImage, title: str, alt: str, options: PictureOptions) -> InputImage:
+    """Prepare a decoded photograph with these options."""
+    from vgg_viz.export.mosaic import png
+    from vgg_viz.image_io.images import digest
+
+    pixels = photograph.pixels(options.fit, as_stored=options.as_stored)
+    return InputImage(
+        title,
+        alt,
+        pixels,
+        png(pixels),
+        digest(pixels),
+        options.fit,
+        photograph.notes(as_stored=options.as_stored),
+        photograph.stretchable,
+    )
+
+
+def robin_file(key: str) -> PictureFile:
+    """Download the walkthrough's photograph into the page's temporary folder.
+
+    The site serves it in two sizes, so no hash can check it: it is decoded as carefully as an
+    upload. After a failure it is not tried again until the viewer chooses it anew.
+
+    Raises:
+        DownloadError: The file could not be downloaded.
+    """
+    failure = f"robin_failure_{key}"
+    if failure in st.session_state:
+        raise st.session_state[failure]
+    with st.spinner("Downloading the robin…"):
+        path = download(
+            ROBIN_URL,
+            private_folder(),
+            ROBIN_NAME,
+            md5=None,
+            timeout=(5.0, 10.0),
+            max_bytes=MAX_BYTES,
+        )
+    return robin_at(path)
+
+
+def downloaded_robin() -> PictureFile | None:
+    """Return the robin if any viewer has downloaded it, else None."""
+    with suppress(DownloadError, OSError):
+        path = private_folder() / ROBIN_NAME
+        return robin_at(path) if path.is_file() else None
+    return None
+
+
+def robin_at(path: Path) -> PictureFile:
+    """Return the robin's file at a path."""
+
+    def read() -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise DownloadError("Could not find the robin's file; choose Robin again.") from error
+
+    return PictureFile("robin", PICTURES[ROBIN].label, ROBIN_ALT, read)
+
+
+def note_robin_failure(key: str, error: Exception) -> None:
+    """Remove a downloaded file that is not the robin, and remember the error.
+
+    Otherwise every click of a viewer who stays here would wait for another download.
+    """
+    st.session_state[f"robin_failure_{key}"] = error
+    with suppress(DownloadError, OSError):
+        (private_folder() / ROBIN_NAME).unlink(missing_ok=True)
+
+
+def forget_robin_failure(key: str) -> None:
+    """Allow the next choice of the robin to try again."""
+    st.session_state.pop(f"robin_failure_{key}", None)

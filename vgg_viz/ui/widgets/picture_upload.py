@@ -1,0 +1,160 @@
+"""The viewer's own picture, from a file or the camera, kept in their session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from vgg_viz.image_io.input_image import FITS, InputImage
+from vgg_viz.image_io.limits import MAX_MEGABYTES
+from vgg_viz.links import FIELDS, SOURCES
+from vgg_viz.ui import state
+from vgg_viz.ui.widgets import controls, uploads
+from vgg_viz.ui.widgets.picture_files import PictureOptions, prepared
+from vgg_viz.ui.widgets.text_blocks import escape
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Not "image/*", for which iPhones send HEIC: a JPEG takes less to decode. With a MIME type in the
+# list, the server does not check extensions; the extensions let browsers that know no MIME type
+# for HEIC offer such files.
+UPLOADED = (
+    *("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/bmp"),
+    *("image/tiff", ".heic", ".heif"),
+)
+
+
+class OwnPicture:
+    """The viewer's picture with each of its options; its file is not kept."""
+
+    def __init__(self, title: str, pictures: Mapping[PictureOptions, InputImage]) -> None:
+        """Hold the pictures, which must include both fits."""
+        self.title, self._pictures = title, pictures
+        self.stretchable = any(options.as_stored for options in pictures)
+        self.thumbnail = thumbnail(pictures[PictureOptions("crop", as_stored=False)].pixels)
+
+    @classmethod
+    def of_file(cls, title: str, data: bytes) -> OwnPicture:
+        """Decode a file's bytes once, for all options.
+
+        Raises:
+            ImageFileError: The bytes are not an accepted picture.
+        """
+        from vgg_viz.image_io.images import read_image
+
+        photograph = read_image(data)
+        every = [PictureOptions(*one) for one in product(FITS, {False, photograph.stretchable})]
+        return cls(title, {one: prepared(photograph, title, title, one) for one in every})
+
+    def open(self, options: PictureOptions) -> InputImage:
+        """Return the picture with these options."""
+        return self._pictures[PictureOptions(options.fit, options.as_stored and self.stretchable)]
+
+
+def own_picture(key: str) -> OwnPicture | None:
+    """Return the viewer's picture for a picture field, or None."""
+    return st.session_state.get(f"own-{key}")
+
+
+def set_own_picture(key: str, picture: OwnPicture) -> None:
+    """Use a picture that the viewer uploaded elsewhere on the page."""
+    st.session_state[f"own-{key}"] = picture
+
+
+def show(key: str, title: str, *, camera: bool = True) -> None:
+    """Show the upload of a picture, and what is wrong with the last file.
+
+    Args:
+        key: name of the picture field.
+        title: the uploaded picture's title.
+        camera: whether to offer the camera as well.
+    """
+    if camera and controls.one_of("From", "source", SOURCES, label_visibility="collapsed") != (
+        "upload"
+    ):
+        show_camera(key)
+    else:
+        show_uploader(key, title)
+    uploads.warn(key)
+    problem = st.session_state.get(f"own-problem-{key}")
+    if problem:
+        st.error(escape(problem), icon=":material/broken_image:")
+    st.caption(privacy_note(key))
+    if own_picture(key):
+        st.button(
+            "Remove it",
+            key=f"own-remove-{key}",
+            icon=":material/delete:",
+            on_click=remove,
+            args=(key,),
+        )
+
+
+def show_uploader(key: str, title: str) -> None:
+    """Show the file uploader."""
+    widget = f"own-upload-{key}-{st.session_state.get(f'own-count-{key}', 0)}"
+    st.file_uploader(
+        "Another photo of yours" if own_picture(key) else "A photo of yours",
+        type=UPLOADED,
+        max_upload_size=MAX_MEGABYTES,
+        key=widget,
+        label_visibility="collapsed",
+        on_change=accept,
+        args=(key, widget, title),
+    )
+
+
+def show_camera(key: str) -> None:
+    """Show the camera."""
+    st.camera_input(
+        "Take a photo",
+        resolution="480p",  # the widget's default of 240 x 180 is below VGG19's 224 x 224
+        key="camera",
+        label_visibility="collapsed",
+        on_change=accept,
+        args=(key, "camera", "Your photo"),
+    )
+
+
+def privacy_note(key: str) -> str:
+    """Return who can see the viewer's picture, or why a link's picture is missing."""
+    if own_picture(key) or state.was_chosen(key):
+        return "Other viewers cannot see it, and links do not include it."
+    return (
+        "Links do not include your own picture. It is removed when you reload the page or lose "
+        "the connection for long. If it was yours, please add it again."
+    )
+
+
+def accept(key: str, widget: str, title: str) -> None:
+    """Keep the picture just uploaded, or note what is wrong with it (widget callback)."""
+    from vgg_viz.image_io.images import ImageFileError
+
+    file = st.session_state.get(widget)
+    if file is None:
+        return
+    st.session_state.pop(f"own-problem-{key}", None)
+    try:
+        st.session_state[f"own-{key}"] = OwnPicture.of_file(title, file.getvalue())
+    except ImageFileError as error:
+        st.session_state[f"own-problem-{key}"] = str(error)
+    # The next upload gets a new widget, so that Streamlit frees this one's file.
+    st.session_state[f"own-count-{key}"] = st.session_state.get(f"own-count-{key}", 0) + 1
+
+
+def remove(key: str) -> None:
+    """Remove the viewer's picture and show a sample instead (widget callback)."""
+    for name in (f"own-{key}", f"own-problem-{key}", f"last_good_{key}"):
+        st.session_state.pop(name, None)
+    state.change({key: FIELDS[key].default})
+
+
+def thumbnail(pixels: np.ndarray) -> bytes:
+    """Shrink a picture, RGB uint8 (224, 224, 3), to 56 × 56 pixels, as PNG."""
+    from vgg_viz.export.mosaic import png
+
+    return png(pixels[2::4, 2::4])
