@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 
 from vgg_viz.links import (
     FIELDS,
-    MOST_PARTS,
+    MOST_PARAMETERS,
     Choice,
     LinkError,
     Number,
     Numbers,
     Several,
     Switch,
-    fitted,
-    laters_of,
+    effective_values,
+    later_layer_options,
     read,
     shortened,
     write,
@@ -134,17 +134,17 @@ def test_several_numbers_are_sorted_and_each_there_once(text):
 
 def test_of_several_numbers_those_that_the_layer_has_are_left():
     values = {"ablated": (4, 64, 65, 512)}
-    assert fitted(values)["ablated"] == (4, 64)
-    assert fitted(values | {"layer": "block5_conv1"})["ablated"] == (4, 64, 65, 512)
+    assert effective_values(values)["ablated"] == (4, 64)
+    assert effective_values(values | {"layer": "block5_conv1"})["ablated"] == (4, 64, 65, 512)
     assert write({"ablated": (4, 64)}) == "ablated=4%2C64"
 
 
 def test_what_becomes_of_maps_is_seen_in_a_later_layer():
-    assert laters_of("block5_conv2") == ("next", "block5_conv3", "block5_conv4")
-    assert laters_of("block5_conv4") == ("next",)
+    assert later_layer_options("block5_conv2") == ("next", "block5_conv3", "block5_conv4")
+    assert later_layer_options("block5_conv4") == ("next",)
     for layer, seen_in in (("block2_conv1", "block2_conv2"), ("block1_conv1", "block5_conv4")):
-        assert fitted({"layer": layer, "later_layer": seen_in})["later_layer"] == seen_in
-        assert fitted({"layer": seen_in, "later_layer": seen_in})["later_layer"] == "next"
+        assert effective_values({"layer": layer, "later_layer": seen_in})["later_layer"] == seen_in
+        assert effective_values({"layer": seen_in, "later_layer": seen_in})["later_layer"] == "next"
 
 
 # -- nonsense
@@ -177,8 +177,8 @@ NONSENSE_LINKS = [
     "?" + "a" * 5000,
     "?a=\n\x1b[31m\u202e",
     "?\ud800=1",
-    "&".join(["maps=3"] * (MOST_PARTS + 1)),
-    "&" * MOST_PARTS,
+    "&".join(["maps=3"] * (MOST_PARAMETERS + 1)),
+    "&" * MOST_PARAMETERS,
 ]
 
 
@@ -214,7 +214,7 @@ def test_a_link_of_nonsense_is_refused_in_one_line(link):
 
 
 def test_as_many_parts_as_a_link_may_have_are_read():
-    assert read("&".join(["maps=3"] * MOST_PARTS)) == {"maps": 3}
+    assert read("&".join(["maps=3"] * MOST_PARAMETERS)) == {"maps": 3}
 
 
 @given(TEXTS)
@@ -246,7 +246,8 @@ def test_numbers_reach_as_far_as_the_network_does():
     sides = {layer.output_shape[0] for layer in VGG19.conv_layers}
     wanted = {
         **dict.fromkeys(("filters", "maps", "block_maps", "channel"), max(filters)),
-        **dict.fromkeys(("channels", "filter_channel"), max(channels)),
+        "channels": max(channels),
+        "filter_channel": min(layer.channels for layer in VGG19.block_ends),
         **dict.fromkeys(("row", "column"), max(sides)),
         **dict.fromkeys(("filter_page", "channel_page"), 32),
         **dict.fromkeys(("tour", "own_tour"), 100),

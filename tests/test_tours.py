@@ -227,7 +227,7 @@ BROKEN = {
     "page many controls": (
         TITLE + STEP.replace("view=", "&view=" * 201),
         FIRST,
-        "at most 200 parts",
+        "at most 200 parameters",
     ),
     "page empty": (TITLE + STEP.replace("?view=blocks", ""), FIRST, "page: expected 1 to 2,000"),
     "no quotes": ("# x\ntitle = Hello\n", "Line 2 of the tour", "texts stand in quotes"),

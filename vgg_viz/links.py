@@ -1,15 +1,15 @@
-"""Links to the page: every control's name in the address, and its values.
+"""Links to the page: the fields of an address and their values.
 
-A view of the page is a handful of plain values. In the address a choice stands under its name
-(``layer=block3_conv1``), a number as a number; defaults are left out. Labels, and names of earlier
-versions, are still read.
+In an address an option stands under its name (``layer=block3_conv1``) and a number as digits;
+defaults are left out. Labels, and names of earlier versions, are still read.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any, Generic, Literal
+from typing import Any, Generic
 from urllib.parse import parse_qsl, quote_plus
 
 from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES, SCALES
@@ -21,15 +21,13 @@ from vgg_viz.interpretability.feature_visualization.parametrizations import (
     PARAMETRIZATIONS,
 )
 from vgg_viz.interpretability.map_orders import ORDERS
-from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.model.networks import NETWORKS
 from vgg_viz.option import Name, Option, by_name
 from vgg_viz.samples import SAMPLES
-from vgg_viz.views import VIEWS
+from vgg_viz.views import COMPARISONS, VIEWS
 
 Value = str | int | bool | tuple[str, ...] | tuple[int, ...] | None
-
-Comparison = Literal["none", "picture", "network", "preprocessing"]
 
 ROBIN, OWN = "robin", "own"
 STEP, INPUT = "step", "input"
@@ -47,12 +45,6 @@ LAYERS: Mapping[str, Option] = by_name(
 BLOCKS: Mapping[str, Option] = by_name(
     *(Option(str(block), str(block)) for block in range(1, len(VGG19.blocks) + 1))
 )
-COMPARISONS: Mapping[Comparison, Option] = by_name(
-    Option("none", "Nothing"),
-    Option("picture", "Another picture"),
-    Option("network", "The other network"),
-    Option("preprocessing", "Wrong preprocessing"),
-)
 SHOWN_AS: Mapping[str, Option] = by_name(
     Option("side", "Side by side"), Option("difference", "Difference")
 )
@@ -69,22 +61,22 @@ LATER_LAYERS: Mapping[str, Option] = {NEXT: Option(NEXT, "The next layer"), **LA
 
 
 class LinkError(ValueError):
-    """A link that names no view of the page; the message is one sentence for the visitor."""
+    """Raised when a link names no view of the page; the message is one sentence for the page."""
 
 
 @dataclass(frozen=True)
 class Choice(Generic[Name]):
-    """One of a few options; the first is the default unless one is named."""
+    """A field with one of a few options; by default the first."""
 
     options: Mapping[Name, Option]
     default: Name = ""  # type: ignore[assignment]  # the first option takes its place
 
     def __post_init__(self) -> None:
-        """Take the first option for a default that is not given."""
+        """Take the first option as the default unless one is given."""
         object.__setattr__(self, "default", self.default or next(iter(self.options)))
 
     def read(self, texts: Sequence[str]) -> Name:
-        """Return the name of the option that a text means: by its name, its label or an old one.
+        """Return the name of an option from its name, label, or an old one of either.
 
         Raises:
             LinkError: no option has that name or label.
@@ -97,42 +89,54 @@ class Choice(Generic[Name]):
         raise LinkError(f"expected one of {', '.join(self.options)}, got {shortened(text)}")
 
     def write(self, value: Value) -> tuple[str, ...]:
-        """Return the option's name, as an address has it."""
+        """Return the option's name."""
         return (str(value),)
 
 
 @dataclass(frozen=True)
 class Several:
-    """Any of a few options."""
+    """A field with any number of options."""
 
     options: Mapping[str, Option]
     default: tuple[str, ...]
 
     def read(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Return the options' names, in the order of the options."""
+        """Return the names of the options, in the order of the options.
+
+        Raises:
+            LinkError: no option has one of those names or labels.
+        """
         chosen = {Choice(self.options).read([text]) for text in texts if text}
         return tuple(value for value in self.options if value in chosen)
 
     def write(self, value: Value) -> tuple[str, ...]:
-        """Return the options' names; one empty text says that none is chosen."""
+        """Return the options' names, or one empty text for no option."""
         chosen = tuple(str(name) for name in value or ())  # type: ignore[union-attr]
         return chosen or ("",)
 
 
 @dataclass(frozen=True)
 class Number:
-    """A whole number from ``smallest`` to ``largest``, or none where that is the default.
+    """A field with a whole number, or none where that is the default.
 
-    ``counts`` says whether one that is too large means as many as there are.
+    clamps: whether a larger number means the largest.
+    of_layer: function that returns the largest number for a layer.
+    pages: for a page number, the field that is split into pages and the size of a page.
     """
 
     largest: int
     default: int | None = None
-    counts: bool = True
+    clamps: bool = True
     smallest: int = 1
+    of_layer: Callable[[ConvLayer], int] | None = None
+    pages: tuple[str, int] | None = None
 
     def read(self, texts: Sequence[str]) -> int:
-        """The number."""
+        """Return the number.
+
+        Raises:
+            LinkError: it is no number, or out of range.
+        """
         # Five digits: a link may hold any number, and Python refuses to read one of thousands.
         text = texts[-1]
         number = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else -1
@@ -141,80 +145,100 @@ class Number:
             raise LinkError(f"expected a number {bounds}, got {shortened(text)}")
         return number
 
-    def cut(self, text: str) -> str:
-        """The same text, or the largest number where it says a larger one."""
-        larger = self.counts and re.fullmatch(r"[0-9]{1,5}", text) and int(text) > self.largest
+    def clamp(self, text: str) -> str:
+        """Return the largest number for a text with a larger one, otherwise the text."""
+        larger = self.clamps and re.fullmatch(r"[0-9]{1,5}", text) and int(text) > self.largest
         return str(self.largest) if larger else text
 
     def write(self, value: Value) -> tuple[str, ...]:
-        """The number's digits."""
+        """Return the number's digits."""
         return () if value is None else (str(value),)
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Several whole numbers from 1 to ``largest``, ``most`` of them: sorted, each once."""
+    """A field with up to ``most`` whole numbers from 1 to ``largest``, sorted, each once.
+
+    of_layer: function that returns the largest number for a layer.
+    """
 
     largest: int
     most: int
     default: tuple[int, ...] = ()
+    of_layer: Callable[[ConvLayer], int] | None = None
 
     def read(self, texts: Sequence[str]) -> tuple[int, ...]:
-        """The numbers, between which there are commas or spaces."""
+        """Return the numbers from a text with commas or spaces between them.
+
+        Raises:
+            LinkError: one is no number or out of range, or there are too many.
+        """
         text = texts[-1]
-        parts = re.split("[ ,]+", text.strip(" ,"))
-        # Five digits, as of a single number.
-        sound = all(re.fullmatch(r"[0-9]{1,5}", part) for part in parts)
-        numbers = sorted({int(part) for part in parts}) if sound else [0]
+        words = re.split("[ ,]+", text.strip(" ,"))
+        # Five digits, as in a single number.
+        all_digits = all(re.fullmatch(r"[0-9]{1,5}", word) for word in words)
+        numbers = sorted({int(word) for word in words}) if all_digits else [0]
         if len(numbers) > self.most or not 1 <= numbers[0] <= numbers[-1] <= self.largest:
             bounds = f"up to {self.most} numbers from 1 to {self.largest}"
             raise LinkError(f"expected {bounds}, such as 4, 17, 30, got {shortened(text)}")
         return tuple(numbers)
 
     def write(self, value: Value) -> tuple[str, ...]:
-        """The numbers' digits."""
+        """Return the numbers' digits with commas between them."""
         return (",".join(str(number) for number in value or ()),)  # type: ignore[union-attr]
 
 
 @dataclass(frozen=True)
 class Switch:
-    """On or off."""
+    """A field that is on or off."""
 
     default: bool = False
 
     def read(self, texts: Sequence[str]) -> bool:
-        """Whether it is on."""
+        """Return whether it is on.
+
+        Raises:
+            LinkError: the text is neither true nor false.
+        """
         word = texts[-1].casefold()
         if word not in ("true", "false"):
             raise LinkError(f"expected true or false, got {shortened(texts[-1])}")
         return word == "true"
 
     def write(self, value: Value) -> tuple[str, ...]:
-        """``true`` or ``false``."""
+        """Return ``true`` or ``false``."""
         return (str(bool(value)).lower(),)
 
 
 Field = Choice[Any] | Several | Number | Numbers | Switch
 
+
+def _filters(layer: ConvLayer) -> int:
+    return layer.filters
+
+
+def _channels(layer: ConvLayer) -> int:
+    return layer.channels
+
+
 MOST_FILTERS = max(layer.filters for layer in VGG19.conv_layers)
 MOST_CHANNELS = max(layer.channels for layer in VGG19.conv_layers)
+FEWEST_CHANNELS = min(layer.channels for layer in VGG19.block_ends)
 SIDE = VGG19.input_side
 PAGE_FILTERS = PAGE_CHANNELS = 16
 MOST_STEPS = 100
-MOST_PARTS = 200
+MOST_PARAMETERS = 200
 MOST_CLASSES = 20
 MOST_SEEDS = 9999
 MOST_ABLATED = 16
-# By Keras' numbers, which begin with 0. None: the most likely one, and none to compare it with.
-CLASS = Number(VGG19.classes - 1, counts=False, smallest=0)
-FEWEST_CHANNELS = min(layer.channels for layer in VGG19.block_ends)
+# Numbered from 0 as in Keras. None: the most likely class, and no class to compare with.
+CLASS = Number(VGG19.classes - 1, clamps=False, smallest=0)
 
-# How the page is gone through, and not what is looked at: of no concern to a link that is to show
-# the same again.
-OF_THE_VISIT = ("tour", "own_tour", "answer", "lecture")
+# Fields that belong to a visit, so links that show the same view again leave them out.
+VISIT_FIELDS = ("tour", "own_tour", "answer", "lecture")
 
-# What Streamlit, this page's foot and those who count visitors have in an address.
-OTHERS = re.compile("(?i)embed|embed_options|debug|utm_.*|fbclid|gclid")
+# Parameters that Streamlit, the page's footer and visitor statistics add to an address.
+FOREIGN_PARAMETERS = re.compile("(?i)embed|embed_options|debug|utm_.*|fbclid|gclid")
 
 FIELDS: Mapping[str, Field] = MappingProxyType(
     {
@@ -224,20 +248,22 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "fit": Choice(FITS),
         "stored": Switch(),
         "layer": Choice(LAYERS),
-        "filters": Number(MOST_FILTERS, 8),
-        "channels": Number(MOST_CHANNELS, 8),
-        "filter_page": Number(MOST_FILTERS // PAGE_FILTERS, 1),
-        "channel_page": Number(MOST_CHANNELS // PAGE_CHANNELS, 1),
-        "maps": Number(MOST_FILTERS, 64),
+        "filters": Number(MOST_FILTERS, 8, of_layer=_filters),
+        "channels": Number(MOST_CHANNELS, 8, of_layer=_channels),
+        "filter_page": Number(MOST_FILTERS // PAGE_FILTERS, 1, pages=("filters", PAGE_FILTERS)),
+        "channel_page": Number(
+            MOST_CHANNELS // PAGE_CHANNELS, 1, pages=("channels", PAGE_CHANNELS)
+        ),
+        "maps": Number(MOST_FILTERS, 64, of_layer=_filters),
         "examples": Choice(EXAMPLES),
-        "images": Number(MOST_FILTERS, 16),
+        "images": Number(MOST_FILTERS, 16, of_layer=_filters),
         "parametrization": Choice(PARAMETRIZATIONS),
-        "seed": Number(MOST_SEEDS, 1, counts=False),
+        "seed": Number(MOST_SEEDS, 1, clamps=False),
         "paste": Switch(),
         "blocks": Several(BLOCKS, tuple(BLOCKS)),
         "block_maps": Number(MOST_FILTERS, 64),
         "beside": Switch(),
-        "filter_channel": Number(MOST_CHANNELS, 1),
+        "filter_channel": Number(FEWEST_CHANNELS, 1),
         "classes": Number(MOST_CLASSES, 5),
         "class": CLASS,
         "against": CLASS,
@@ -252,21 +278,20 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "other": Choice(PICTURES, SAMPLES[1].name),
         "shown_as": Choice(SHOWN_AS),
         "pair_scale": Choice(PAIR_SCALES),
-        "channel": Number(MOST_FILTERS),
-        "row": Number(SIDE),
-        "column": Number(SIDE),
+        "channel": Number(MOST_FILTERS, of_layer=_filters),
+        "row": Number(SIDE, of_layer=lambda layer: layer.output_shape[0]),
+        "column": Number(SIDE, of_layer=lambda layer: layer.output_shape[1]),
         "back_to": Choice(BACK_TO),
         "attribution": Choice(ATTRIBUTION_METHODS),
         "sanity": Switch(),
-        "ablated": Numbers(MOST_FILTERS, MOST_ABLATED),
+        "ablated": Numbers(MOST_FILTERS, MOST_ABLATED, of_layer=_filters),
         "later_layer": Choice(LATER_LAYERS),
         "lecture": Switch(),
-        "tour": Number(MOST_STEPS, counts=False),
+        "tour": Number(MOST_STEPS, clamps=False),
         "own_tour": Number(MOST_STEPS),
         "answer": Switch(),
     }
 )
-
 
 # Names of fields in links of earlier versions.
 OLD_FIELDS = {
@@ -283,163 +308,164 @@ OLD_FIELDS = {
 
 
 def read(link: str) -> dict[str, Value]:
-    """What a link, or the part of one behind its question mark, says: a value a field named.
+    """Return the values that a link names, by field.
+
+    >>> read("?view=maps&layer=block3_conv1&maps=9")
+    {'view': 'maps', 'layer': 'block3_conv1', 'maps': 9}
+
+    Args:
+        link: a link, or its query with or without the question mark.
 
     Raises:
-        LinkError: it names a control that the page has not, or a value that the control has not.
+        LinkError: it names an unknown field, or a value that its field does not have.
     """
-    values, problems = understand(parts(link))
+    values, problems = read_values(parse_query(link))
     if problems:
         raise LinkError(problems[0])
     return values
 
 
-def parts(link: str) -> dict[str, list[str]]:
-    """The texts of each name in a link, or in the part of one behind its question mark.
+def parse_query(link: str) -> dict[str, list[str]]:
+    """Return the query parameters of a link, each with all its texts.
+
+    >>> parse_query("https://example.org/?blocks=1&blocks=5#top")
+    {'blocks': ['1', '5']}
+
+    Args:
+        link: a link, or its query with or without the question mark.
 
     Raises:
-        LinkError: there are more than any link of the page has.
+        LinkError: it has too many parameters.
     """
-    texts: dict[str, list[str]] = {}
     address, mark, query = link.split("#", 1)[0].partition("?")
     if not mark and "://" not in address:
         query = address
-    for key, text in fields(query):
-        texts.setdefault(key, []).append(text)
-    return texts
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+    except ValueError as error:
+        raise LinkError(f"expected at most {MOST_PARAMETERS} parameters, got more") from error
+    parameters: dict[str, list[str]] = {}
+    for name, text in pairs:
+        parameters.setdefault(name, []).append(text)
+    return parameters
 
 
-def understand(
-    texts: Mapping[str, Sequence[str]], *, cuts: bool = False
+def read_values(
+    parameters: Mapping[str, Sequence[str]], *, clamp: bool = False
 ) -> tuple[dict[str, Value], list[str]]:
-    """What the parts of a link say, a value a field named, and a sentence on each that says none.
+    """Return the values of query parameters by field, and one sentence for each problem.
 
-    What the page's host and those who pass links on write into them is left alone. ``cuts`` takes a
-    number that is too large for the largest, as it would be for a smaller layer.
+    Args:
+        parameters: as from `parse_query`; those of the host and of trackers are skipped.
+        clamp: whether a number that is too large means the largest.
     """
     values: dict[str, Value] = {}
     problems: list[str] = []
-    for name, given in texts.items():
+    for name, texts in parameters.items():
         key = OLD_FIELDS.get(name, name)
         field = FIELDS.get(key)
         if field is None:
-            if not OTHERS.fullmatch(name):
-                problems.append(f"expected a control of the page, got {shortened(name)}")
+            if not FOREIGN_PARAMETERS.fullmatch(name):
+                problems.append(f"expected a field such as {_closest(name)}, got {shortened(name)}")
             continue
-        if key != name and key in texts:  # a link that has both means the newer one
+        if key != name and key in parameters:  # the newer name takes precedence
             continue
-        if cuts and isinstance(field, Number):
-            given = [field.cut(given[-1])]
+        if clamp and isinstance(field, Number):
+            texts = [field.clamp(texts[-1])]
         try:
-            values[key] = field.read(given)
+            values[key] = field.read(texts)
         except LinkError as error:
             problems.append(f"{name}: {error}")
     return values, problems
 
 
-def fields(query: str) -> list[tuple[str, str]]:
-    """The names and texts of a query.
-
-    Raises:
-        LinkError: there are more than any link of the page has.
-    """
-    try:
-        return parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_PARTS)
-    except ValueError as error:
-        raise LinkError(f"expected at most {MOST_PARTS} parts, got more") from error
+def _closest(name: str) -> str:
+    """Return the three fields whose names are most like this one: ``"layer, filters or maps"``."""
+    *others, last = get_close_matches(name[:40], FIELDS, n=3, cutoff=0)
+    return f"{', '.join(others)} or {last}"
 
 
-def largest(key: str, values: Mapping[str, Value]) -> int | None:
-    """How large numbers of that name may be beside these values: most depend on the layer.
+def upper_limit(key: str, values: Mapping[str, Value]) -> int | None:
+    """Return the largest number that a field takes beside these values; most depend on the layer.
 
-    None for what is no number.
+    >>> upper_limit("maps", {"layer": "block2_conv1"})
+    128
+
+    Returns:
+        None for a field that holds no number.
     """
     field = FIELDS[key]
     if not isinstance(field, Number | Numbers):
         return None
-    layer = VGG19.layer(str(values.get("layer", FIELDS["layer"].default)))
-    height, width, filters = layer.output_shape
-    limits = {
-        "filters": filters,
-        "channels": layer.channels,
-        "maps": filters,
-        "images": filters,
-        "channel": filters,
-        "ablated": filters,
-        "row": height,
-        "column": width,
-        "filter_channel": FEWEST_CHANNELS,
-    }
-    counted = {
-        "filter_page": ("filters", PAGE_FILTERS),
-        "channel_page": ("channels", PAGE_CHANNELS),
-    }
-    if key in counted:
-        count, size = counted[key]
-        asked = values.get(count) or FIELDS[count].default
-        number = min(asked, limits[count]) if isinstance(asked, int) else limits[count]
-        return -(-number // size)
-    return limits.get(key, field.largest)
+    if isinstance(field, Number) and field.pages:
+        counted, size = field.pages
+        count, limit = values.get(counted) or FIELDS[counted].default, upper_limit(counted, values)
+        return -(-min(int(str(count)), limit or 1) // size)
+    layer = VGG19.conv_layer(str(values.get("layer", FIELDS["layer"].default)))
+    return field.of_layer(layer) if field.of_layer else field.largest
 
 
-def fitted(values: Mapping[str, Value]) -> dict[str, Value]:
-    """These values as the page shows them, all fields named.
+def effective_values(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the value of every field as the page shows it.
 
-    Numbers are cut to the layer, and a choice that the view does not offer is its default; there is
-    no position without a map.
+    Numbers are limited to the layer's, an option that the view or layer does not offer becomes the
+    default, and without a map there is no position.
     """
-    whole = {key: values.get(key, field.default) for key, field in FIELDS.items()}
+    effective = {key: values.get(key, field.default) for key, field in FIELDS.items()}
     for key in FIELDS:
-        number = whole[key]
-        if (most := largest(key, whole)) is None:
-            continue
-        if isinstance(number, int):
-            whole[key] = min(number, most)
-        elif isinstance(number, tuple):
-            whole[key] = tuple(int(one) for one in number if int(one) <= most)
-    if whole["scale"] not in scales_of(str(whole["view"])):
-        whole["scale"] = FIELDS["scale"].default
-    if whole["compare"] not in comparisons_of(str(whole["view"])):
-        whole["compare"] = FIELDS["compare"].default
-    # A difference is one tile a pair.
-    if whole["shown_as"] == "difference" and whole["pair_scale"] == "own":
-        whole["pair_scale"] = FIELDS["pair_scale"].default
-    if whole["back_to"] not in backs_of(str(whole["layer"])):
-        whole["back_to"] = FIELDS["back_to"].default
-    if whole["later_layer"] not in laters_of(str(whole["layer"])):
-        whole["later_layer"] = FIELDS["later_layer"].default
-    if whole["channel"] is None:
-        whole["row"] = whole["column"] = None
-    return whole
+        effective[key] = _limited(effective[key], upper_limit(key, effective))
+    view, layer = VIEWS[str(effective["view"])], str(effective["layer"])
+    offered: Mapping[str, Sequence[str]] = {
+        "scale": view.scales,
+        "compare": view.comparisons,
+        "back_to": back_to_options(layer),
+        "later_layer": later_layer_options(layer),
+    }
+    for key, options in offered.items():
+        if effective[key] not in options:
+            effective[key] = FIELDS[key].default
+    # A difference is one tile for both sides.
+    if effective["shown_as"] == "difference" and effective["pair_scale"] == "own":
+        effective["pair_scale"] = FIELDS["pair_scale"].default
+    if effective["channel"] is None:
+        effective["row"] = effective["column"] = None
+    return effective
 
 
-def scales_of(view: str) -> tuple[str, ...]:
-    """The scales that a view offers: only weights lie around zero, maps come after a ReLU."""
-    return ("own", "layer", "zero") if view == "filters" else ("own", "layer")
+def _limited(value: Value, limit: int | None) -> Value:
+    """Return a number, or several, without what exceeds the limit."""
+    if limit is None:
+        return value
+    if isinstance(value, tuple):
+        return tuple(int(number) for number in value if int(number) <= limit)
+    return min(value, limit) if isinstance(value, int) else value
 
 
-def backs_of(layer: str) -> tuple[str, ...]:
-    """How far back a value of that layer can be asked for."""
+def back_to_options(layer: str) -> tuple[str, ...]:
+    """Return the options of ``back_to`` for a value of that layer.
+
+    >>> back_to_options("block1_conv2")
+    ('step', 'input', 'block1_conv1')
+    """
     number = VGG19.conv_layer(layer).conv_number
-    return (STEP, INPUT, *(one.name for one in VGG19.conv_layers[: number - 1]))
+    return (STEP, INPUT, *(earlier.name for earlier in VGG19.conv_layers[: number - 1]))
 
 
-def laters_of(layer: str) -> tuple[str, ...]:
-    """Where it can be seen what becomes of that layer's maps."""
+def later_layer_options(layer: str) -> tuple[str, ...]:
+    """Return the options of ``later_layer`` for maps of that layer.
+
+    >>> later_layer_options("block5_conv3")
+    ('next', 'block5_conv4')
+    """
     number = VGG19.conv_layer(layer).conv_number
-    return (NEXT, *(one.name for one in VGG19.conv_layers[number:]))
-
-
-def comparisons_of(view: str) -> tuple[Comparison, ...]:
-    """What a view can be compared with: patches are of all pictures at hand, and prepared right."""
-    return ("none", "network") if view == "visualization" else tuple(COMPARISONS)
+    return (NEXT, *(later.name for later in VGG19.conv_layers[number:]))
 
 
 def address(values: Mapping[str, Value]) -> dict[str, list[str]]:
-    """The parts of the shortest link to a view of the page; a default is left out."""
-    shown = fitted(values)
-    # The largest number of a small layer may be what is left of a larger default.
-    usual = fitted({key: shown[key] for key in ("view", "layer")})
+    """Return the query parameters of the shortest link that shows these values."""
+    shown = effective_values(values)
+    # A default is limited by the layer, too: 64 of 64 maps need no parameter, whatever the default.
+    usual = effective_values({key: shown[key] for key in ("view", "layer")})
     return {
         key: list(FIELDS[key].write(value))
         for key, value in shown.items()
@@ -448,7 +474,11 @@ def address(values: Mapping[str, Value]) -> dict[str, list[str]]:
 
 
 def write(values: Mapping[str, Value]) -> str:
-    """The part of a link behind its question mark that says these values, defaults left out."""
+    """Return the query of a link that names these values; defaults are left out.
+
+    >>> write({"view": "maps", "maps": 9, "order": "number"})
+    'view=maps&maps=9'
+    """
     named = {
         key: FIELDS[key].write(value)
         for key, value in values.items()
@@ -457,12 +487,18 @@ def write(values: Mapping[str, Value]) -> str:
     return encode(named)
 
 
-def encode(named: Mapping[str, Sequence[str]]) -> str:
-    """The part of a link behind its question mark that has these parts."""
-    return "&".join(f"{key}={quote_plus(text)}" for key, texts in named.items() for text in texts)
+def encode(parameters: Mapping[str, Sequence[str]]) -> str:
+    """Return the query of a link with these parameters, each with all its texts."""
+    return "&".join(
+        f"{name}={quote_plus(text)}" for name, texts in parameters.items() for text in texts
+    )
 
 
 def shortened(text: str) -> str:
-    """A text from outside as a message may repeat it: one printable line of 40 letters at most."""
+    """Return a text from outside for a message: one printable line of at most 40 letters.
+
+    >>> shortened("block9")
+    '“block9”'
+    """
     printable = "".join(letter if letter.isprintable() else "�" for letter in text)
     return f"“{printable[:39]}…”" if len(printable) > 40 else f"“{printable}”"

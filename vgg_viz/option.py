@@ -28,12 +28,12 @@ Record = TypeVar("Record", bound=Option)
 
 
 def by_name(*records: Record) -> Mapping[Any, Record]:
-    """Return the records by their names, in the order given."""
+    """Return the records by name, in the given order."""
     return {record.name: record for record in records}
 
 
 def labels(options: Mapping[Name, Option]) -> dict[Name, str]:
-    """Return the label of each option by its name.
+    """Return the label of each option by name.
 
     >>> labels(by_name(Option("gray", "Gray"), Option("gray_r", "Gray, inverted")))
     {'gray': 'Gray', 'gray_r': 'Gray, inverted'}
@@ -41,8 +41,18 @@ def labels(options: Mapping[Name, Option]) -> dict[Name, str]:
     return {name: option.label for name, option in options.items()}
 
 
+def tooltip(options: Mapping[Name, Option]) -> str:
+    """Return a control's tooltip: the label and help of each option that has one, Markdown.
+
+    >>> tooltip(by_name(Option("own", "Each tile", "its own scale"), Option("layer", "Layer")))
+    '**Each tile**: its own scale'
+    """
+    described = [option for option in options.values() if option.help]
+    return " · ".join(f"**{option.label}**: {option.help}" for option in described)
+
+
 def resolve(place: str) -> Callable[..., Any]:
-    """Return the function at a place ``"module:function"``, importing its module.
+    """Return the function at ``"module:function"``; imports its module.
 
     Records name their functions this way so that reading a record imports neither NumPy nor
     TensorFlow.
@@ -51,5 +61,5 @@ def resolve(place: str) -> Callable[..., Any]:
     3.0
     """
     module, _, function = place.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), function)
-    return found
+    resolved: Callable[..., Any] = getattr(import_module(module), function)
+    return resolved

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from vgg_viz import links
-from vgg_viz.links import FIELDS, OF_THE_VISIT, Choice, LinkError, Value, shortened
+from vgg_viz.links import FIELDS, VISIT_FIELDS, Choice, LinkError, Value, shortened
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.samples import ASSETS
 
@@ -262,7 +262,7 @@ def _outlined(numbers: object, page: Mapping[str, Value]) -> tuple[int, ...]:
         raise _Misfit(f"outlined: expected a list of numbers, got {_kind(numbers)}")
     if not 1 <= len(numbers) <= MOST_OUTLINED:
         raise _Misfit(f"outlined: expected 1 to {MOST_OUTLINED} numbers, got {len(numbers)}")
-    largest = links.largest("channel", page)
+    largest = links.upper_limit("channel", page)
     for number in numbers:
         # True is an int to Python.
         if isinstance(number, bool) or not isinstance(number, int):
@@ -329,12 +329,12 @@ def _page(link: str) -> Mapping[str, Value]:
     except LinkError as error:
         raise _Misfit(f"page: {_with_fewer_options(str(error))}") from None
     for key in OF_THE_LAYER:
-        number, largest = values.get(key), links.largest(key, values)
+        number, largest = values.get(key), links.upper_limit(key, values)
         if isinstance(number, int) and largest is not None and number > largest:
             layer = values.get("layer", FIELDS["layer"].default)
             raise _Misfit(f"page: {key}: expected 1 to {largest} in {layer}, got {number}")
     # What a visitor does with a tour is no part of a step, but a pasted link may have it.
-    kept = {key: value for key, value in values.items() if key not in OF_THE_VISIT}
+    kept = {key: value for key, value in values.items() if key not in VISIT_FIELDS}
     return MappingProxyType(kept)
 
 

@@ -43,12 +43,12 @@ POSITIONS = [(0.3, 0.3), (0.5, 0.6), (0.7, 0.4), (0.4, 0.8)]
 
 MOVES = [
     Move(
-        "view chosen to its first grid shown, the five views in turn",
-        # Without Classes, which has no grid where the weights file has no dense layers.
+        "view chosen to its first grid shown, the views in turn",
+        # Without the prediction, which has no grid where the weights have no dense layers.
         [
             f"press('.st-key-view button:nth-of-type({number})')"
             for number, view in enumerate(VIEWS, start=1)
-            if view != "classes"
+            if view != "prediction"
         ],
         "shownGrid()",
         0.200,

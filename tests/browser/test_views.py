@@ -1,24 +1,15 @@
 """Every view opened in a real Chromium, as its visitors will see it."""
 
 import re
-from urllib.parse import quote_plus
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.reading import settle
+from vgg_viz.views import VIEWS
 
 pytestmark = pytest.mark.browser
 
-VIEWS = [
-    "Architecture",
-    "Filters",
-    "Feature maps",
-    "What excites it",
-    "Blocks",
-    "Classes",
-    "Conclusion",
-]
 LOOKS = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
@@ -39,10 +30,11 @@ def assert_sound(page: Page) -> None:
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_view_opens(visit, view, look):
-    page = visit(f"view={quote_plus(view)}", **LOOKS[look])
+    page = visit(f"view={view}", **LOOKS[look])
     assert_sound(page)
-    assert page.get_by_role("radio", name=view).get_attribute("aria-checked") == "true"
-    if view != "Architecture":
+    radio = page.get_by_role("radio", name=VIEWS[view].label, exact=True)
+    assert radio.get_attribute("aria-checked") == "true"
+    if VIEWS[view].shows_network:
         pictures = page.locator("canvas[data-shown]")
         expect(pictures.first).to_be_visible()
         settle(page)
@@ -53,16 +45,16 @@ def boxes(locator):
     return [locator.nth(number).bounding_box() for number in range(locator.count())]
 
 
-def test_the_views_follow_each_other_by_click_and_the_url_follows(open_page):
+def test_a_click_opens_each_view_and_the_url_follows(open_page):
     page = open_page()
-    for view in VIEWS[1:]:
-        page.get_by_role("radio", name=view).click()
-        expect(page).to_have_url(re.compile(rf"view={re.escape(quote_plus(view))}"))
+    for view in [*VIEWS.values()][1:]:
+        page.get_by_role("radio", name=view.label, exact=True).click()
+        expect(page).to_have_url(re.compile(rf"view={view.name}"))
         settle(page)
         assert_sound(page)
 
 
-def test_a_view_that_was_seen_is_not_sent_again(open_page):
+def test_returning_to_a_view_sends_little(open_page):
     page = open_page(settled=False)
     received = []
     page.on(
@@ -71,10 +63,10 @@ def test_a_view_that_was_seen_is_not_sent_again(open_page):
     )
     page.reload()
     sizes = []
-    for view in ("Blocks", "Feature maps", "Filters", "Conclusion", "Blocks"):
+    for view in ("blocks", "maps", "filters", "conclusion", "blocks"):
         received.clear()
-        page.get_by_role("radio", name=view).click()
-        expect(page).to_have_url(re.compile(rf"view={re.escape(quote_plus(view))}"))
+        page.get_by_role("radio", name=VIEWS[view].label, exact=True).click()
+        expect(page).to_have_url(re.compile(rf"view={view}"))
         expect(page.locator("canvas[data-shown]").first).to_be_visible()
         settle(page)
         sizes.append(sum(received))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from vgg_viz.export.appearance import COLOR_MAPS
 from vgg_viz.export.mosaic import (
     BACKGROUND,
     FIRST_LEVEL,
@@ -42,7 +43,6 @@ from vgg_viz.export.mosaic import (
 
 LAST_LEVEL = FIRST_LEVEL + LEVELS - 1
 MIDDLE_LEVEL = FIRST_LEVEL + (LEVELS - 1) // 2
-COLOR_MAPS = ["gray", "viridis", "magma", "cividis", "gray_r", "RdBu_r"]
 NAN, INF = math.nan, math.inf
 
 
@@ -653,7 +653,7 @@ def test_titles_and_tiles_are_drawn_on_one_canvas():
 # -- colors
 
 
-@pytest.mark.parametrize("name", COLOR_MAPS)
+@pytest.mark.parametrize("name", [*COLOR_MAPS, "RdBu_r"])
 def test_color_levels_are_matplotlibs(name):
     color_map = matplotlib.colormaps[name]
     expected = [color_map(level / (LEVELS - 1), bytes=True)[:3] for level in range(LEVELS)]

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from vgg_viz.option import Option, by_name
 
 SCALES: Mapping[str, Option] = by_name(
-    Option("own", "Each tile", "from its smallest value to its largest"),
-    Option("layer", "Layer", "one scale for all tiles of the layer, so that they can be compared"),
-    Option("zero", "Around 0", "the layer's scale, with zero in the middle"),
+    Option("own", "Each tile", "from its own smallest to its largest value"),
+    Option("layer", "Layer", "one scale for all tiles, so that you can compare them"),
+    Option("zero", "Around 0", "one scale for all tiles, with zero in the middle"),
 )
 
 PAIR_SCALES: Mapping[str, Option] = by_name(
-    Option("pair", "Each pair"),
-    Option("layer", "Layer"),
-    Option("own", "Each tile"),
+    Option("pair", "Each pair", "one scale per pair, or per difference"),
+    Option("layer", "Layer", "one scale for all tiles"),
+    Option("own", "Each tile", "one scale per tile, to compare patterns only"),
 )
 
 # Named as in Matplotlib.

@@ -74,7 +74,7 @@ def test_without_weights_nothing_is_said_of_filters_that_are_not_shown(number):
     page = open_page(tour=str(number), answer="true")
     assert step.untrained.text in words(page)
     assert step.words.text not in [part.value for part in page.main.markdown]
-    assert any("**untrained** network, which is shown here" in said for said in captions(page))
+    assert "This text describes the **untrained** network shown here." in captions(page)
     told = [part.value for part in page.success]
     assert told == [step.untrained.answer] * bool(step.untrained.answer)
     assert all(numbers == list(step.untrained.outlined) for numbers in outlined(page).values())

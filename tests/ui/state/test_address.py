@@ -15,11 +15,11 @@ from vgg_viz.links import (
     Number,
     Numbers,
     Several,
-    backs_of,
+    back_to_options,
     encode,
-    laters_of,
-    parts,
-    understand,
+    later_layer_options,
+    parse_query,
+    read_values,
     write,
 )
 
@@ -102,9 +102,9 @@ def test_a_link_sets_all_controls_that_are_on_the_page(seed):
         values["scale"] = "layer"
     if values["shown_as"] == "difference" and values["pair_scale"] == "own":
         values["pair_scale"] = "layer"
-    if values["back_to"] not in backs_of(values["layer"]):
+    if values["back_to"] not in back_to_options(values["layer"]):
         values["back_to"] = "step"
-    if values["later_layer"] not in laters_of(values["layer"]):
+    if values["later_layer"] not in later_layer_options(values["layer"]):
         values["later_layer"] = "next"
     page = open_page(**parse_qs(write(values), keep_blank_values=True))
     there = controls_of(page)
@@ -191,7 +191,7 @@ def test_every_control_is_given_nonsense_where_it_matters():
 def test_of_nonsense_an_address_says_nothing(name):
     for given in NONSENSE:
         texts = [given] if isinstance(given, str) else given
-        found = understand(parts(encode({name: texts})), cuts=True)
+        found = read_values(parse_query(encode({name: texts})), clamp=True)
         if is_nonsense(name, given):
             assert (found[0], len(found[1])) == ({}, 1), given
 

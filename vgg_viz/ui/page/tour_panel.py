@@ -12,8 +12,6 @@ from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.tours import Step, Tour, TourError, Words, parse, said
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.tour_steps import (
-    LAYER_VIEWS,
-    PICTURE_VIEWS,
     back,
     begin,
     current_step,
@@ -32,9 +30,6 @@ from vgg_viz.ui.widgets.key_list import shortcut
 from vgg_viz.ui.widgets.text_blocks import escape
 from vgg_viz.views import VIEWS
 
-# Views whose grid can be narrower than the page: the panel stands beside it, so that an answer
-# does not push the grid down.
-BESIDE = LAYER_VIEWS
 NAMES: dict[NetworkChoice | None, str] = {
     "imagenet": "the ImageNet network",
     "untrained": "the untrained network",
@@ -60,7 +55,8 @@ def stage(view: str, tools: Callable[[], None]) -> Iterator[None]:
         yield
         return
     tour, index, answered = current
-    beside = view in BESIDE
+    # The grid of one layer can be narrower: an answer beside it does not push it down.
+    beside = VIEWS[view].shows_layer
     above = "tour-above-asking" if tour.steps[index].words.question else "tour-above"
     with st.container(key="tour-beside" if beside else above):
         left, right = st.columns([5, 8], gap="medium") if beside else (st.container(),) * 2
@@ -98,7 +94,7 @@ class Panel:
     def complete(self, view: str) -> None:
         """Show the rest, once the view is there."""
         self.show(shown_network(), settled=True)
-        if view in PICTURE_VIEWS:
+        if VIEWS[view].shows_picture:
             from vgg_viz.ui.widgets import picture_chooser
 
             picture = picture_chooser.current()
@@ -151,9 +147,10 @@ def show_words(step: Step, words: Words, holds: bool, answer: str, label: str | 
 
 def show_return(step: Step, index: int) -> None:
     """Show what the step is about, and a button that returns to it."""
-    page = links.fitted({**fields_of(step), **step.page})
-    about = [VIEWS[str(page["view"])].label]
-    about += [links.LAYERS[str(page["layer"])].label] * (page["view"] in BESIDE)
+    page = links.effective_values({**fields_of(step), **step.page})
+    view = VIEWS[str(page["view"])]
+    about = [view.label]
+    about += [links.LAYERS[str(page["layer"])].label] * view.shows_layer
     about += [links.PICTURES[str(page["picture"])].label] * ("picture" in step.page)
     st.caption(f"You have changed the page. This step is about **{' · '.join(about)}**.")
     st.button(

@@ -10,7 +10,7 @@ from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES
 from vgg_viz.export.number_format import figure
 from vgg_viz.interpretability.ablation import Change
 from vgg_viz.interpretability.attribution.attribution_pass import NotFiniteError
-from vgg_viz.links import LATER_LAYERS, MOST_ABLATED, laters_of
+from vgg_viz.links import LATER_LAYERS, MOST_ABLATED, later_layer_options
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import pairs
@@ -99,7 +99,7 @@ def turn(key: str, channel: int) -> None:
 
 def choose_seen(layer: ConvLayer) -> None:
     """Show in which later layer, and how, what changes is seen."""
-    options = {name: LATER_LAYERS[name] for name in laters_of(layer.name)}
+    options = {name: LATER_LAYERS[name] for name in later_layer_options(layer.name)}
     if len(options) > 1:
         controls.one_of_many("Seen in", SEEN, options)
         pairs.choose()

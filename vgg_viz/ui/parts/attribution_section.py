@@ -14,7 +14,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     correlation,
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
-from vgg_viz.links import BACK_TO, STEP, backs_of
+from vgg_viz.links import BACK_TO, STEP, back_to_options
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -110,7 +110,7 @@ def show_in_place_of_maps(maps: LayerMaps, spec: AttributionSpec) -> None:
 
 def choose(layer_name: str, channel: int, position: tuple[int, int]) -> AttributionSpec | None:
     """Show the two controls; return None unless the viewer chose a layer or the pixels."""
-    options = {name: BACK_TO[name] for name in backs_of(layer_name)}
+    options = {name: BACK_TO[name] for name in back_to_options(layer_name)}
     with st.container(horizontal=True, gap="small", key="attribution-fields"):
         back_to = controls.one_of_many("Attribute to", "back_to", options)
         if back_to == STEP:

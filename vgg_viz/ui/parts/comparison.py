@@ -10,7 +10,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.appearance import COLOR_MAPS
 from vgg_viz.image_io.input_image import InputImage
-from vgg_viz.links import Comparison
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.ui import state
@@ -21,6 +20,7 @@ from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
+from vgg_viz.views import Comparison
 
 INSPECTORS = ("inspector-0", "inspector-1")
 NAMES = ("this", "other")  # of the exported arrays

@@ -9,6 +9,7 @@ import streamlit as st
 from vgg_viz.export.appearance import PAIR_SCALES
 from vgg_viz.export.scripts import MapsRun
 from vgg_viz.links import SHOWN_AS
+from vgg_viz.option import tooltip
 from vgg_viz.serving.results import Results, ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.widgets import controls, grid
@@ -122,14 +123,8 @@ def choose_scale(shown_as: str) -> str:
     """
     scales = PAIR_SCALES
     if shown_as == "difference":
-        scales = {scale: label for scale, label in scales.items() if scale != "own"}
-        help_text = "**Each pair**: each difference on its own scale · **Layer**: one scale for all"
-    else:
-        help_text = (
-            "**Each pair**: one scale for both tiles of a number · **Layer**: one scale for both "
-            "grids · **Each tile**: a scale per tile, to compare patterns only"
-        )
-    return controls.one_of("Scale", "pair_scale", scales, help_text=help_text)
+        scales = {name: scale for name, scale in scales.items() if name != "own"}
+    return controls.one_of("Scale", "pair_scale", scales, help_text=tooltip(scales))
 
 
 def show(

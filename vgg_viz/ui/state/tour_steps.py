@@ -8,6 +8,7 @@ from vgg_viz.model.networks import NETWORKS
 from vgg_viz.tours import Shown, Step, Tour, built_in, said
 from vgg_viz.ui import state
 from vgg_viz.ui.state.shared_instance import label_of
+from vgg_viz.views import VIEWS
 
 STEP, OWN_STEP, ANSWER = "tour", "own_tour", "answer"
 OWN_TOUR = "opened-tour"
@@ -15,8 +16,6 @@ OWN_TOUR = "opened-tour"
 # Fields that a step overrides: the viewer's own choice comes back after it.
 OVERRIDABLE = ("picture", "source", "fit", "stored")
 
-LAYER_VIEWS = ("filters", "maps", "visualization")
-PICTURE_VIEWS = ("maps", "blocks", "prediction", "conclusion")
 # Fields that a step's text depends on. Counts and colors may change without making it wrong.
 ESSENTIAL = (
     *("view", "picture", "layer", "order", "examples", "compare", "other", "shown_as"),
@@ -54,7 +53,7 @@ def sync() -> None:
     tour, index, _ = current
     step = tour.steps[index]
     overrides = overrides_of(step)
-    if set(state.named_fields()) <= set(links.OF_THE_VISIT):
+    if set(state.named_fields()) <= set(links.VISIT_FIELDS):
         state.complete(fields_of(step), overrides=overrides)
     else:
         kept = {key: one for key, one in overrides.items() if state.value(key) == one}
@@ -112,7 +111,7 @@ def leave() -> None:
 
 def fields_of(step: Step) -> dict[str, Value]:
     """Return the fields that a step sets: all except the overridden and the tour's own."""
-    others = (*OVERRIDABLE, *links.OF_THE_VISIT)
+    others = (*OVERRIDABLE, *links.VISIT_FIELDS)
     return {
         key: step.page.get(key, field.default) for key, field in FIELDS.items() if key not in others
     }
@@ -125,7 +124,7 @@ def overrides_of(step: Step) -> dict[str, Value]:
 
 def has_diverged(step: Step) -> bool:
     """Return whether the page no longer matches the tour step."""
-    expected = links.fitted({**fields_of(step), **step.page})
+    expected = links.effective_values({**fields_of(step), **step.page})
     named = [key for key in ESSENTIAL if key != "picture" or "picture" in step.page]
     return any(state.value(key) != expected[key] for key in named)
 
@@ -143,7 +142,7 @@ def outlined() -> tuple[int, ...]:
 
 def shown_network() -> str | None:
     """Return the label of the network shown, of the first of two; None if not known yet."""
-    if state.value("view") not in (*LAYER_VIEWS, *PICTURE_VIEWS):
+    if not VIEWS[state.choice("view", VIEWS)].shows_network:
         return None
     compared = state.value("view") == "maps" and state.value("compare") == "network"
     return label_of("imagenet" if compared else state.choice("network", NETWORKS))

@@ -47,7 +47,7 @@ class View:
     requested: dict[str, Value] = field(default_factory=dict)
     overrides: dict[str, Value] = field(default_factory=dict)
     before: dict[str, Value] = field(default_factory=dict)
-    effective: dict[str, Value] = field(default_factory=partial(links.fitted, {}))
+    effective: dict[str, Value] = field(default_factory=partial(links.effective_values, {}))
     address: str = ""
     known_urls: list[str] = field(default_factory=list)
     chosen: set[str] = field(default_factory=set)
@@ -59,9 +59,10 @@ class View:
 
     def fit(self, in_widgets: Mapping[str, Value] = MappingProxyType({})) -> None:
         """Update the effective values; ``in_widgets`` are those that a widget already shows."""
-        before, self.effective = self.effective, links.fitted(self.requested | self.overrides)
+        before = self.effective
+        self.effective = links.effective_values(self.requested | self.overrides)
         for key, now in self.effective.items():
-            ranges = [links.largest(key, values) for values in (before, self.effective)]
+            ranges = [links.upper_limit(key, values) for values in (before, self.effective)]
             moved = now != in_widgets.get(key, before[key]) or ranges[0] != ranges[1]
             if self.known_urls and moved:
                 self.editions[key] = self.editions.get(key, 0) + 1
@@ -249,7 +250,7 @@ def _take(key: str, widget_key: str) -> None:
 def _take_text(key: str, field_: Numbers, text: str) -> None:
     """Take over typed numbers, or keep a sentence on what is wrong with them."""
     view = _view()
-    field_ = replace(field_, largest=links.largest(key, view.effective) or field_.largest)
+    field_ = replace(field_, largest=links.upper_limit(key, view.effective) or field_.largest)
     try:
         numbers = field_.read([text]) if text.strip() else field_.default
     except LinkError as error:
@@ -300,8 +301,8 @@ def _went_through_history() -> bool:
 def _adopt(view: View) -> None:
     """Adopt the URL; fields that it does not name get their defaults."""
     try:
-        texts = links.parts(links.encode(_query()))
-        requested, view.problems = links.understand(texts, cuts=True)
+        texts = links.parse_query(links.encode(_query()))
+        requested, view.problems = links.read_values(texts, clamp=True)
     except LinkError as error:
         requested, view.problems = {}, [str(error)]
     view.before, view.requested = view.requested, requested

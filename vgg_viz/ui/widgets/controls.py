@@ -12,12 +12,13 @@ import streamlit as st
 
 from vgg_viz.export.appearance import COLOR_MAPS, SCALES
 from vgg_viz.interpretability.map_orders import ORDERS
-from vgg_viz.links import BLOCKS, COMPARISONS, LAYERS, Comparison, comparisons_of, scales_of
+from vgg_viz.links import BLOCKS, LAYERS
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
-from vgg_viz.option import Name, Option, labels
+from vgg_viz.option import Name, Option, labels, tooltip
 from vgg_viz.ui import state
 from vgg_viz.ui.state import shared_instance
+from vgg_viz.views import COMPARISONS, VIEWS, Comparison
 
 DIVERGING = "RdBu_r"
 IN_USE = "network-in-use"
@@ -70,10 +71,7 @@ def one_of(
 
 def order() -> str:
     """Choose the order of the maps."""
-    words = (
-        "By **number**, as the layer has them, or those with the largest mean, maximum, variance "
-        "or share of active positions first. A map keeps its number."
-    )
+    words = f"{tooltip(ORDERS)}. A map keeps its number."
     return one_of_many("Order", "order", ORDERS, help_text=words)
 
 
@@ -99,15 +97,8 @@ def blocks() -> Sequence[int]:
 
 def appearance() -> Appearance:
     """Choose the scale, of those that the view offers, and the color map."""
-    scales = scales_of(str(state.value("view")))
-    words = (
-        "**Each tile** from its smallest value to its largest · **Layer** one scale for all "
-        "tiles of the layer, so that they can be compared"
-    )
-    if "zero" in scales:
-        words += " · **Around 0** the same, with zero in the middle"
-    options = {scale: SCALES[scale] for scale in scales}
-    scale = one_of("Scale", "scale", options, help_text=words)
+    options = {scale: SCALES[scale] for scale in VIEWS[state.choice("view", VIEWS)].scales}
+    scale = one_of("Scale", "scale", options, help_text=tooltip(options))
     return Appearance(scale, DIVERGING if scale == "zero" else color_map())
 
 
@@ -118,8 +109,7 @@ def color_map() -> str:
 
 def comparison() -> Comparison:
     """Choose what to compare with, of what the view offers."""
-    offered = comparisons_of(str(state.value("view")))
-    options = {kind: COMPARISONS[kind] for kind in offered}
+    options = {kind: COMPARISONS[kind] for kind in VIEWS[state.choice("view", VIEWS)].comparisons}
     return one_of_many("Compare with", "compare", options)
 
 

@@ -11,7 +11,7 @@ from vgg_viz import __version__
 from vgg_viz.export import sheets, tables
 from vgg_viz.export.plain_text import file_stem
 from vgg_viz.export.scripts import Run, write_script
-from vgg_viz.links import OF_THE_VISIT
+from vgg_viz.links import VISIT_FIELDS
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.widgets.grid import Tiles
@@ -136,6 +136,6 @@ def in_file(make: Callable[[Export], bytes], export: Export) -> io.BytesIO:
 
 def link_to_view() -> str:
     """The link to the view as it is."""
-    parts = state.link(without=OF_THE_VISIT)
+    parts = state.link(without=VISIT_FIELDS)
     base = (st.context.url or "").split("?")[0]
     return f"{base}?{parts}" if parts else base
