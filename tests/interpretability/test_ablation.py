@@ -153,10 +153,10 @@ def test_from_a_layer_on_there_are_the_very_numbers_of_the_whole_way(thin_networ
     source = thin_network.run(("block1_pool",), network_input(noise(48)))[0]
     names = ("block2_conv1", "block2_conv2", "block2_pool")
     conv1, *wanted = thin_network.run(names, source)
-    found = thin_network.run_on("block2_conv1", conv1)
+    found = thin_network.run_from("block2_conv1", conv1)
     assert list(found) == list(names[1:])
     for got, expected in zip(found.values(), wanted, strict=True):
         np.testing.assert_array_equal(got, expected)
         assert not got.flags.writeable
     with pytest.raises(KeyError, match="block2_pool"):
-        thin_network.run_on("block2_pool", conv1)
+        thin_network.run_from("block2_pool", conv1)

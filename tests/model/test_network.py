@@ -32,30 +32,30 @@ def random_pixels(side, seed):
 
 
 class TinyWeights:
-    """Kernels with one weight or two each, so that the maps can be written down."""
+    """Kernels with one or two weights each, so that the maps can be computed by hand."""
 
     label = "by hand"
 
     def read(self, layer_name):
         if layer_name == "block1_conv1":
             kernel, bias = np.zeros((3, 3, 3, 2), np.float32), np.array([0, -10], np.float32)
-            kernel[1, 1, 2, 0] = 1  # red where it stands
-            kernel[1, 0, 0, 1] = 2  # twice the blue of the left neighbor, less 10
+            kernel[1, 1, 2, 0] = 1  # red at the position itself
+            kernel[1, 0, 0, 1] = 2  # twice the blue of the left neighbor, minus 10
         else:
             kernel, bias = np.zeros((3, 3, 2, 3), np.float32), np.array([0, 0, 7], np.float32)
-            kernel[1, 1, :, 0] = 1  # both maps added
-            kernel[2, 1, 0, 1], kernel[1, 1, 1, 1] = 1, -0.5  # red below, less half the blue
+            kernel[1, 1, :, 0] = 1  # sum of both maps
+            kernel[2, 1, 0, 1], kernel[1, 1, 1, 1] = 1, -0.5  # red below, minus half the blue
         return kernel, bias
 
 
 def tiny_maps(pixels):
-    """The tiny network's maps: of the first conv layer, and of the second."""
+    """Compute the maps of the tiny network's two conv layers by hand."""
     values = pixels.astype(np.float64)
     red, blue = values[..., 0] - MEAN_RED, values[..., 2] - MEAN_BLUE
     left = np.zeros((8, 8))
     left[:, 1:] = blue[:, :-1]
     first = np.maximum([red, 2 * left - 10], 0)
-    reds, blues = (  # the pool: the largest of each square of four
+    reds, blues = (  # max pool
         np.array(
             [[map_[y : y + 2, x : x + 2].max() for x in range(0, 8, 2)] for y in range(0, 8, 2)]
         )
@@ -76,7 +76,7 @@ def tiny():
 
 
 @pytest.mark.parametrize("shape", [(224, 224, 3), (8, 8, 3), (2, 5, 3)])
-def test_the_input_is_what_keras_makes_of_a_copy(shape):
+def test_preprocessing_matches_keras(shape):
     import keras
 
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
@@ -88,7 +88,7 @@ def test_the_input_is_what_keras_makes_of_a_copy(shape):
     np.testing.assert_array_equal(pixels, before)
 
 
-def test_the_input_is_blue_green_red_less_its_mean():
+def test_preprocessing_orders_bgr_and_subtracts_the_mean():
     prepared = preprocess(np.array([[[255, 100, 0]]], np.uint8))
     expected = [0 - MEAN_BLUE, 100 - MEAN_GREEN, 255 - MEAN_RED]
     np.testing.assert_allclose(prepared, [[[expected]]], rtol=1e-6)
@@ -105,13 +105,13 @@ def test_the_input_is_blue_green_red_less_its_mean():
     ],
     ids=lambda pixels: f"{pixels.dtype}_{pixels.shape}",
 )
-def test_only_rgb_bytes_are_a_picture(pixels):
+def test_only_uint8_rgb_arrays_are_accepted(pixels):
     with pytest.raises(ValueError, match=r"expected uint8 \(height, width, 3\), got"):
         preprocess(pixels)
 
 
 @pytest.mark.parametrize("shape", [(224, 224, 3), (2, 5, 3)])
-def test_the_wrong_input_is_the_pixels_over_255_red_first(shape):
+def test_wrong_preprocessing_divides_rgb_by_255(shape):
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     before = pixels.copy()
     pixels.setflags(write=False)
@@ -121,7 +121,7 @@ def test_the_wrong_input_is_the_pixels_over_255_red_first(shape):
     np.testing.assert_array_equal(pixels, before)
 
 
-def test_the_wrong_input_of_a_pixel_by_hand():
+def test_wrong_preprocessing_of_a_pixel_matches_values_worked_by_hand():
     prepared = preprocess_wrongly(np.array([[[255, 51, 0]]], np.uint8))
     np.testing.assert_allclose(prepared, [[[[1, 0.2, 0]]]], rtol=1e-6)
 
@@ -129,7 +129,7 @@ def test_the_wrong_input_of_a_pixel_by_hand():
 # -- filters
 
 
-def test_filters_come_tiles_first():
+def test_filters_are_tiles_first():
     kernel = UntrainedWeights().read("block2_conv1")[0]
     before = kernel.copy()
     filters = tiles_first(kernel)
@@ -141,7 +141,7 @@ def test_filters_come_tiles_first():
     np.testing.assert_array_equal(kernel, before)
 
 
-def test_a_small_kernel_by_hand():
+def test_transposed_kernel_matches_values_worked_by_hand():
     kernel = np.arange(36).reshape(3, 3, 2, 2)
     expected = [
         [[[0, 4, 8], [12, 16, 20], [24, 28, 32]], [[2, 6, 10], [14, 18, 22], [26, 30, 34]]],
@@ -150,7 +150,7 @@ def test_a_small_kernel_by_hand():
     np.testing.assert_array_equal(tiles_first(kernel), expected)
 
 
-def test_filter_colors_are_red_green_blue_with_zero_at_mid_gray():
+def test_filter_colors_are_rgb_with_zero_at_mid_gray():
     filters = np.zeros((1, 3, 3, 3), np.float32)
     filters[0, 2, 0, 1] = 4  # red, above the middle
     filters[0, 1, 1, 2] = -2  # green, right of it
@@ -165,7 +165,7 @@ def test_filter_colors_are_red_green_blue_with_zero_at_mid_gray():
     np.testing.assert_array_equal(colors, np.array([expected], np.uint8), strict=True)
 
 
-def test_each_filters_colors_have_their_own_scale():
+def test_colors_of_each_filter_have_their_own_scale():
     filters = np.random.default_rng(0).standard_normal((4, 3, 3, 3), dtype=np.float32)
     scaled = filters * np.array([1, 1e-3, 1e3, 0], np.float32)[:, None, None, None]
     colors = filter_colors(scaled)
@@ -173,7 +173,7 @@ def test_each_filters_colors_have_their_own_scale():
     assert (colors[3] == 128).all()
 
 
-def test_making_colors_leaves_the_filters_as_they_are():
+def test_filter_colors_do_not_modify_the_filters():
     filters = tiles_first(UntrainedWeights().read("block1_conv1")[0])
     before = filters.copy()
     assert filter_colors(filters).shape == (64, 3, 3, 3)
@@ -186,11 +186,11 @@ def test_only_filters_of_three_channels_have_colors(shape):
         filter_colors(np.zeros(shape, np.float32))
 
 
-# -- a network small enough to be written down
+# -- a network small enough to compute by hand
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_tiny_networks_maps_by_hand(tiny, seed):
+def test_maps_of_a_tiny_network_match_values_worked_by_hand(tiny, seed):
     pixels = random_pixels(8, seed)
     for layer_name, expected in zip(
         ("block1_conv1", "block2_conv1"), tiny_maps(pixels), strict=True
@@ -200,7 +200,7 @@ def test_a_tiny_networks_maps_by_hand(tiny, seed):
         np.testing.assert_allclose(maps, expected, rtol=1e-5, atol=1e-4)
 
 
-def test_a_tiny_networks_blocks_by_hand(tiny):
+def test_blocks_of_a_tiny_network_match_values_worked_by_hand(tiny):
     pixels = random_pixels(8, 5)
     first, second = tiny_maps(pixels)
     maps, source = tiny.run(("block1_conv1", "block1_pool"), network_input(pixels))
@@ -209,42 +209,42 @@ def test_a_tiny_networks_blocks_by_hand(tiny):
     np.testing.assert_allclose(maps, second, rtol=1e-5, atol=1e-4)
 
 
-def test_a_network_bears_its_weights_label_and_its_plan(tiny):
+def test_network_has_the_label_of_its_weights_and_its_architecture(tiny):
     assert tiny.label == "by hand"
     assert tiny.architecture is TINY
     assert tiny.model.name == "tiny"
 
 
-def test_the_plans_receptive_field_is_what_the_network_answers_to():
+def test_receptive_field_is_the_range_of_pixels_that_change_a_value():
     class Ones:
         label = "ones"
 
         def read(self, layer_name):
-            layer = plan.layer(layer_name)
+            layer = architecture.layer(layer_name)
             return np.ones(layer.kernel_shape, np.float32), np.zeros(layer.filters, np.float32)
 
-    plan = Architecture("Ones", blocks=((2, 1), (1, 1), (1, 1)), dense=(), input_side=64)
-    network = Network(Ones(), plan)
+    architecture = Architecture("Ones", blocks=((2, 1), (1, 1), (1, 1)), dense=(), input_side=64)
+    network = Network(Ones(), architecture)
     gray = np.full((64, 64, 3), 200, np.uint8)
-    for layer in plan.conv_layers:
+    for layer in architecture.conv_layers:
         position = layer.output_shape[0] // 2
         before = network.feature_maps(gray, layer.name)[0, position, position]
-        answered = []
+        changing = []
         for row in range(64):
             brighter = gray.copy()
             brighter[row] = 255
             after = network.feature_maps(brighter, layer.name)[0, position, position]
             if after != before:
-                answered.append(row)
+                changing.append(row)
         center = layer.offset + position * layer.stride
         first = center - (layer.receptive_field - 1) / 2
-        assert answered == [first + step for step in range(layer.receptive_field)], layer.name
+        assert changing == [first + step for step in range(layer.receptive_field)], layer.name
 
 
 # -- VGG19
 
 
-def test_the_models_layers_have_the_plans_indices(untrained_network):
+def test_layers_of_the_model_match_the_architecture(untrained_network):
     layers = untrained_network.model.layers
     assert len(layers) == 22
     for layer in VGG19.layers[1:22]:
@@ -253,11 +253,11 @@ def test_the_models_layers_have_the_plans_indices(untrained_network):
         assert layers[layer.index].count_params() == layer.parameters
 
 
-def test_the_models_layers_are_those_of_keras_without_the_dense_ones(untrained_network):
+def test_layers_of_the_model_match_keras_without_dense_layers(untrained_network):
     import keras
 
     with pytest.MonkeyPatch.context() as patch:
-        # Nobody looks at these weights, and random ones take seconds.
+        # The weights do not matter, and drawing random ones takes seconds.
         patch.setattr(
             keras.initializers.GlorotUniform,
             "__call__",
@@ -275,7 +275,7 @@ def test_the_models_layers_are_those_of_keras_without_the_dense_ones(untrained_n
         }
 
 
-def test_the_models_weights_are_those_given(untrained_network):
+def test_model_has_the_given_weights(untrained_network):
     for name in CONV_LAYERS:
         given = UntrainedWeights().read(name)
         for array, expected in zip(
@@ -286,7 +286,7 @@ def test_the_models_weights_are_those_given(untrained_network):
 
 @pytest.fixture(scope="module")
 def maps(untrained_network, photograph):
-    """The feature maps of all 16 layers, each by a submodel of its own."""
+    """Feature maps of all 16 layers, each from its own forward pass."""
     return {name: untrained_network.feature_maps(photograph, name) for name in CONV_LAYERS}
 
 
@@ -295,7 +295,7 @@ def relative_error(maps, expected):
 
 
 @pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
-def test_maps_come_tiles_first_after_relu_and_read_only(layer, maps):
+def test_maps_are_tiles_first_after_relu_and_read_only(layer, maps):
     height, width, filters = layer.output_shape
     assert maps[layer.name].shape == (filters, height, width)
     assert maps[layer.name].dtype == np.float32
@@ -307,7 +307,7 @@ def test_maps_come_tiles_first_after_relu_and_read_only(layer, maps):
 
 
 @pytest.mark.parametrize("name", ["block1_conv1", "block2_conv2", "block5_conv4"])
-def test_maps_of_a_wrong_input_are_what_keras_makes_of_pixels_over_255(
+def test_maps_with_wrong_preprocessing_match_keras_on_pixels_over_255(
     name, untrained_network, photograph, maps
 ):
     import keras
@@ -322,34 +322,34 @@ def test_maps_of_a_wrong_input_are_what_keras_makes_of_pixels_over_255(
     assert relative_error(found, maps[name]) > 0.1
 
 
-def test_the_right_input_is_the_default(untrained_network, photograph, maps):
+def test_default_preprocessing_is_vggs_own(untrained_network, photograph, maps):
     found = untrained_network.feature_maps(photograph, "block2_conv2", preprocessing="caffe")
     assert relative_error(found, maps["block2_conv2"]) <= 1e-6
 
 
 @pytest.mark.parametrize("preprocessing", ["", "RGB", "tf", "torch", None])
-def test_there_is_no_other_preprocessing(preprocessing, tiny):
+def test_unknown_preprocessing_is_a_key_error(preprocessing, tiny):
     with pytest.raises(KeyError, match=f"^{preprocessing!r}$"):
         tiny.feature_maps(random_pixels(8, 0), "block1_conv1", preprocessing)
 
 
 @pytest.fixture
 def compiled(monkeypatch):
-    """What is compiled from now on, an entry each."""
+    """List of the functions compiled during the test."""
     import tensorflow as tf
 
-    made, function = [], tf.function
+    passes, function = [], tf.function
 
-    def noted(*arguments, **options):
-        if len(arguments) == 2:  # with the signature of a pass; Keras makes functions of its own
-            made.append(arguments)
+    def recording(*arguments, **options):
+        if len(arguments) == 2:  # with the signature of a pass; Keras compiles its own functions
+            passes.append(arguments)
         return function(*arguments, **options)
 
-    monkeypatch.setattr(tf, "function", noted)
-    return made
+    monkeypatch.setattr(tf, "function", recording)
+    return passes
 
 
-def test_compiled_passes_are_there_before_anybody_waits(compiled):
+def test_passes_compiled_in_advance_are_not_compiled_again(compiled):
     network = Network(TinyWeights(), TINY)
     network.compile_passes(lambda: False)
     assert len(compiled) == len(set(steps(TINY)))
@@ -360,18 +360,18 @@ def test_compiled_passes_are_there_before_anybody_waits(compiled):
     assert len(compiled) == len(set(steps(TINY)))
 
 
-def test_compiling_stops_when_it_is_told_to(compiled):
-    network, told = Network(TinyWeights(), TINY), []
+def test_compiling_can_be_stopped(compiled):
+    network, calls = Network(TinyWeights(), TINY), []
 
-    def stopped():
-        told.append(True)
-        return len(told) > 2
+    def should_stop():
+        calls.append(True)
+        return len(calls) > 2
 
-    network.compile_passes(stopped)
+    network.compile_passes(should_stop)
     assert len(compiled) == 2
 
 
-def test_the_picture_stays_as_it_is(untrained_network, photograph):
+def test_forward_passes_do_not_modify_their_input(untrained_network, photograph):
     pixels = photograph.copy()
     untrained_network.feature_maps(pixels, "block1_conv1")
     np.testing.assert_array_equal(pixels, photograph)
@@ -382,7 +382,7 @@ def test_the_picture_stays_as_it_is(untrained_network, photograph):
 
 
 def convolved(maps, kernel, bias):
-    """Zero-padded correlation, (h, w, channels) -> (h, w, filters), as nine shifted products."""
+    """Convolve (h, w, channels) to (h, w, filters), zero-padded, by shifted products."""
     height, width = maps.shape[:2]
     padded = np.pad(maps, [(1, 1), (1, 1), (0, 0)])
     result = np.broadcast_to(bias, (height, width, len(bias))).astype(np.float64)
@@ -399,7 +399,7 @@ def pooled(maps):
 
 @pytest.fixture(scope="module")
 def numpy_maps(photograph):
-    """All 16 layers in NumPy alone, in double precision, channels last."""
+    """Maps of all 16 layers, computed in NumPy in float64, channels last."""
     means = [MEAN_BLUE, MEAN_GREEN, MEAN_RED]
     values = photograph[:, :, ::-1].astype(np.float64) - means
     results, block = {}, "block1"
@@ -412,7 +412,7 @@ def numpy_maps(photograph):
     return results
 
 
-def test_the_numpy_network_itself_convolves_as_scipy_does():
+def test_numpy_convolution_matches_scipy():
     scipy_signal = pytest.importorskip("scipy.signal", reason="SciPy is not installed")
     random = np.random.default_rng(0)
     maps, kernel = random.standard_normal((6, 9, 2)), random.standard_normal((3, 3, 2, 4))
@@ -426,12 +426,12 @@ def test_the_numpy_network_itself_convolves_as_scipy_does():
 
 
 @pytest.mark.parametrize("name", CONV_LAYERS)
-def test_maps_are_those_of_an_independent_network(name, maps, numpy_maps):
+def test_maps_match_a_network_in_numpy(name, maps, numpy_maps):
     expected = numpy_maps[name].transpose(2, 0, 1)
     assert relative_error(maps[name], expected) <= 1e-4
 
 
-def test_submodels_give_what_the_whole_model_gives(untrained_network, photograph, maps):
+def test_submodels_match_the_whole_model(untrained_network, photograph, maps):
     import keras
 
     model = untrained_network.model
@@ -442,7 +442,7 @@ def test_submodels_give_what_the_whole_model_gives(untrained_network, photograph
 
 
 @pytest.mark.parametrize("name", CONV_LAYERS)
-def test_a_submodel_ends_with_its_layer(name, untrained_network):
+def test_submodel_ends_with_its_layer(name, untrained_network):
     submodel = untrained_network.submodel(name)
     layer = VGG19.layer(name)
     assert submodel.layers[-1].name == name
@@ -450,7 +450,7 @@ def test_a_submodel_ends_with_its_layer(name, untrained_network):
     assert tuple(submodel.input.shape) == (1, 224, 224, 3)
 
 
-def test_the_summary_is_keras_own_up_to_that_layer(untrained_network):
+def test_summary_is_that_of_keras_up_to_the_layer(untrained_network):
     summary = untrained_network.summary("block2_conv1")
     for name in ("block1_conv1", "block1_conv2", "block1_pool", "block2_conv1"):
         assert name in summary
@@ -462,14 +462,14 @@ def test_the_summary_is_keras_own_up_to_that_layer(untrained_network):
 # -- block by block
 
 
-def test_the_input_of_the_first_block_is_tiles_first(photograph):
+def test_input_of_the_first_block_is_tiles_first(photograph):
     for preprocessing, prepare in (("caffe", preprocess), ("rgb", preprocess_wrongly)):
         source = network_input(photograph, preprocessing)
         np.testing.assert_array_equal(source, prepare(photograph)[0].transpose(2, 0, 1))
         assert not source.flags.writeable
 
 
-def test_what_can_be_had_together():
+def test_steps_cover_each_layer_and_each_block():
     found = list(steps(VGG19))
     assert len(found) == len(set(found)) == 16 + 3 * 5
     assert all(len({name.split("_")[0] for name in names}) == 1 for names in found)
@@ -492,13 +492,13 @@ def in_block(block):
     return [name for name in CONV_LAYERS if name.startswith(f"block{block}_")]
 
 
-@pytest.mark.parametrize("wanted", ["the end", "all"])
-def test_block_by_block_all_maps_come_from_one_forward_pass(
-    wanted, untrained_network, photograph, maps, numpy_maps
+@pytest.mark.parametrize("layers", ["last", "all"])
+def test_maps_computed_block_by_block_match_single_layers(
+    layers, untrained_network, photograph, maps, numpy_maps
 ):
     source = network_input(photograph)
     for block in range(1, 6):
-        names = in_block(block) if wanted == "all" else in_block(block)[-1:]
+        names = in_block(block) if layers == "all" else in_block(block)[-1:]
         *found, source = untrained_network.run((*names, f"block{block}_pool"), source)
         for name, values in zip(names, found, strict=True):
             assert (values.shape, values.dtype) == (maps[name].shape, np.float32)
@@ -512,7 +512,7 @@ def test_block_by_block_all_maps_come_from_one_forward_pass(
 @pytest.mark.parametrize(
     "names", [(), ("block1_conv2", "block1_conv1"), ("block1_conv1", "block2_conv1"), ("fc1",)]
 )
-def test_what_is_no_step_is_a_key_error(names, untrained_network, photograph):
+def test_unsupported_step_is_a_key_error(names, untrained_network, photograph):
     with pytest.raises(KeyError):
         untrained_network.run(names, network_input(photograph))
 
@@ -523,7 +523,7 @@ def test_what_is_no_step_is_a_key_error(names, untrained_network, photograph):
 @pytest.mark.parametrize(
     "name", ["block6_conv1", "BLOCK1_CONV1", "block1_pool", "input", "flatten", "fc1"]
 )
-def test_what_is_no_conv_layer_is_a_key_error(name, untrained_network, photograph):
+def test_unknown_conv_layer_is_a_key_error(name, untrained_network, photograph):
     with pytest.raises(KeyError, match=name):
         untrained_network.feature_maps(photograph, name)
     with pytest.raises(KeyError, match=name):
@@ -532,7 +532,7 @@ def test_what_is_no_conv_layer_is_a_key_error(name, untrained_network, photograp
         untrained_network.summary(name)
 
 
-def test_weights_of_another_shape_do_not_make_a_network():
+def test_weights_of_another_shape_are_an_error():
     with pytest.raises(ValueError, match="shape"):
         build_model(UntrainedWeights(), TINY)
 
@@ -540,8 +540,8 @@ def test_weights_of_another_shape_do_not_make_a_network():
 # -- threads
 
 
-def together(*calls):
-    """The results of calls that start at once, each in a thread of its own."""
+def run_concurrently(*calls):
+    """Run calls at the same time, each in its own thread, and return their results."""
     start = Barrier(len(calls))
 
     def run(call):
@@ -553,10 +553,10 @@ def together(*calls):
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_the_first_calls_may_come_from_four_threads_at_once(attempt):
+def test_first_calls_may_come_from_four_threads_at_once(attempt):
     network = Network(TinyWeights(), TINY)
     pictures = [random_pixels(8, 4 * attempt + number) for number in range(4)]
-    results = together(
+    results = run_concurrently(
         lambda: network.feature_maps(pictures[0], "block1_conv1"),
         lambda: network.feature_maps(pictures[1], "block2_conv1"),
         lambda: network.feature_maps(pictures[2], "block2_conv1"),
@@ -567,11 +567,11 @@ def test_the_first_calls_may_come_from_four_threads_at_once(attempt):
         np.testing.assert_allclose(maps, expected, rtol=1e-5, atol=1e-4)
 
 
-def test_four_threads_get_each_their_own_pictures_maps(untrained_network, photograph, maps):
+def test_concurrent_calls_return_the_maps_of_their_own_image(untrained_network, photograph, maps):
     turned = [np.ascontiguousarray(np.rot90(photograph, turns)) for turns in range(4)]
     name = "block3_conv1"
     alone = [untrained_network.feature_maps(pixels, name) for pixels in turned]
-    results = together(
+    results = run_concurrently(
         *(lambda pixels=pixels: untrained_network.feature_maps(pixels, name) for pixels in turned)
     )
     for result, expected in zip(results, alone, strict=True):
@@ -597,7 +597,7 @@ def test_importing_the_module_does_not_import_tensorflow():
 
 
 def write_other_settings(folder, backend):
-    """A ``keras.json`` of somebody who uses Keras for something else."""
+    """Write a ``keras.json`` with another backend, layout and precision."""
     settings = {"image_data_format": "channels_first", "floatx": "float16", "backend": backend}
     (folder / "keras.json").write_text(json.dumps({**settings, "epsilon": 1e-5}))
 
@@ -613,7 +613,7 @@ np.save(sys.argv[2], network.feature_maps(np.load(sys.argv[1]), "block2_conv1"))
 
 
 @pytest.mark.parametrize(("named", "in_file"), [("torch", "jax"), (None, "torch")])
-def test_settings_of_the_machines_keras_change_nothing(named, in_file, tmp_path, photograph, maps):
+def test_keras_settings_of_the_machine_are_ignored(named, in_file, tmp_path, photograph, maps):
     write_other_settings(tmp_path, in_file)
     environment = {**os.environ, "KERAS_HOME": str(tmp_path)}
     environment.pop("KERAS_BACKEND", None)

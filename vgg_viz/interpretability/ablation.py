@@ -60,7 +60,7 @@ def later_maps(
     Each step is a block's work.
     """
     pools = [pool.name for pool in network.architecture.pools]
-    found = network.run_on(layer.name, maps)
+    found = network.run_from(layer.name, maps)
     for block in range(layer.block + 1, wanted.block + 1):
         yield
         name = wanted.name if block == wanted.block else pools[block - 1]
@@ -86,7 +86,7 @@ def changes(
         NotFiniteError: numbers on the way are too large.
     """
     plan, found = network.architecture, list[Change]()
-    sides = [network.run_on(layer.name, one) for one in (maps, ablated(maps, numbers))]
+    sides = [network.run_from(layer.name, one) for one in (maps, ablated(maps, numbers))]
     for block in range(layer.block, len(plan.blocks) + 1):
         if block > layer.block:
             yield

@@ -1,15 +1,15 @@
-"""Weights -> a Keras model, its truncated submodels, filters and feature maps.
+"""Keras model of a VGG, its preprocessing and its forward passes block by block.
 
-Keras is channels-last; the axis is moved once, here, and everything outside is tiles first:
-filters ``(filters, channels, 3, 3)``, feature maps ``(maps, height, width)``. Every array that
-comes out is float32 and read-only, since it may be shared between viewers.
+Keras is channels-last. This module moves the axis once: outside it, filters are ``(filters,
+channels, 3, 3)`` and feature maps ``(maps, height, width)``. All returned arrays are float32 and
+read-only, since viewers share them.
 
-A picture goes through the network block by block, and each step is one that may be kept:
+A forward pass goes block by block, so that the input of each block can be cached:
 
-    pixels -- network_input --> block 1's input -- run --> its maps, and block 2's input --> …
+    pixels -- network_input --> input of block 1 -- run --> its maps, input of block 2 -- run --> …
 
-What a block works on is small beside its maps (block 5's 0.4 MB take 140 ms of four blocks), and
-from there any of the block's layers takes 5 to 65 ms in place of up to 170.
+A block's input is small beside its maps: that of block 5 has 0.4 MB and costs 140 ms to compute.
+From there, any layer of the block takes 5 to 65 ms instead of up to 170.
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ from vgg_viz.model.architecture import VGG19, Architecture, SpatialLayer
 from vgg_viz.model.weights import Weights
 
 if TYPE_CHECKING:
-    # Importing TensorFlow takes seconds; only building a network needs it.
+    # Importing TensorFlow takes seconds, so only building a network does.
     import keras
 
-# Mean of ImageNet's training pictures, in the order blue, green, red: that of the network's input.
+# Mean of ImageNet's training images in the order of the network's input: blue, green, red.
 # Keras: keras/src/applications/imagenet_utils.py, mode "caffe".
 MEAN_BGR = (103.939, 116.779, 123.68)
-# The same as a pixel, red, green, blue: what the network takes next to zero for, as its padding is.
+# The mean as an RGB pixel; the network's input for it is almost zero, like the padding.
 MEAN_COLOR = tuple(round(mean) for mean in reversed(MEAN_BGR))
 
-# Keras' name for VGG's own, and the commonest mistake: see `preprocess` and `preprocess_wrongly`.
+# VGG's own, by its name in Keras, and a common mistake: `preprocess` and `preprocess_wrongly`.
 Preprocessing = Literal["caffe", "rgb"]
 
-# A step's forward pass, from a tensor to tensors; TensorFlow has no types.
+# A compiled forward pass, from a tensor to tensors; TensorFlow has no type stubs.
 Pass = Callable[[object], Sequence[Any]]
 
-# Keras builds and traces with state of its own, which two networks at once would confuse.
-_keras = Lock()
+# Keras builds and traces models with global state, which is not thread-safe.
+_keras_lock = Lock()
 
 
 def import_keras() -> ModuleType:
-    """Keras on TensorFlow, channels last and in single precision, whatever its user has set.
+    """Import Keras with TensorFlow, channels last and float32, whatever the machine's settings are.
 
-    A machine may have another backend, layout or precision in ``keras.json`` or, for the backend,
-    in ``KERAS_BACKEND``. To be called in place of every other first import of Keras.
+    ``keras.json`` or ``KERAS_BACKEND`` may set another backend, layout or precision. Call this
+    function before any other import of Keras.
     """
-    # Read once, at the import.
+    # Keras reads the variable once, on import.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras
 
@@ -63,10 +63,14 @@ def import_keras() -> ModuleType:
 
 
 def preprocess(pixels: np.ndarray) -> np.ndarray:
-    """Make the network's input, float32 (1, h, w, 3), of RGB pixels, uint8 (h, w, 3).
+    """Convert RGB pixels, uint8 (h, w, 3), to a batch for VGG19, float32 (1, h, w, 3).
 
-    Equal to Keras' ``vgg19.preprocess_input``, which would overwrite a float array of the caller's:
-    blue first, the mean of ImageNet's pictures taken off, no scaling.
+    Same result as Keras' ``vgg19.preprocess_input``, which may modify its argument: channels in the
+    order B, G, R, minus ImageNet's mean, without scaling.
+
+    >>> red = np.array([[[255, 0, 0]]], np.uint8)
+    >>> preprocess(red).round().tolist()
+    [[[[-104.0, -117.0, 131.0]]]]
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"expected uint8 (height, width, 3), got {pixels.dtype} {pixels.shape}")
@@ -74,33 +78,41 @@ def preprocess(pixels: np.ndarray) -> np.ndarray:
 
 
 def preprocess_wrongly(pixels: np.ndarray) -> np.ndarray:
-    """Make the input that many other networks want, and VGG19 does not: RGB from 0 to 1.
+    """Convert RGB pixels to a batch as many other networks expect it: RGB from 0 to 1.
 
-    Same shapes as `preprocess`; nothing fails with it, the maps are only not what was trained.
+    Same shapes as `preprocess`. VGG19 raises no error, but it sees an almost blank image with red
+    and blue swapped.
     """
     return (pixels[None] / np.float32(255)).astype(np.float32)
 
 
 def network_input(pixels: np.ndarray, preprocessing: Preprocessing = "caffe") -> np.ndarray:
-    """What the first block works on, float32 ``(3, h, w)``, of RGB pixels, uint8 ``(h, w, 3)``.
+    """Preprocess RGB pixels, uint8 ``(h, w, 3)``, to the first block's input ``(3, h, w)``.
 
-    ``preprocessing``: ``"caffe"`` is VGG's own, ``"rgb"`` a mistake to learn from.
+    Args:
+        pixels: the image.
+        preprocessing: ``"caffe"`` for `preprocess`, ``"rgb"`` for `preprocess_wrongly`.
     """
     prepare = {"caffe": preprocess, "rgb": preprocess_wrongly}[preprocessing]
     return read_only(np.moveaxis(prepare(pixels)[0], -1, 0))
 
 
 def tiles_first(kernel: np.ndarray) -> np.ndarray:
-    """Turn Keras' kernel, ``(3, 3, channels, filters)``, to ``(filters, channels, 3, 3)``."""
+    """Transpose Keras' kernel ``(3, 3, channels, filters)`` to ``(filters, channels, 3, 3)``."""
     return read_only(kernel.transpose(3, 2, 0, 1))
 
 
 def filter_colors(filters: np.ndarray) -> np.ndarray:
-    """Show the first layer's filters ``(filters, 3, 3, 3)`` as colors, uint8, of that shape.
+    """Render the first layer's filters, ``(filters, 3, 3, 3)``, as RGB images.
 
-    The channels go from blue, green, red (the network's order) to red, green, blue on the last
-    axis. Each filter is on its own scale with zero at mid-gray, so that gray means "no weight" and
-    a hue means what the filter answers to.
+    Each filter has its own scale with zero at mid-gray, so its hue is the color that it responds
+    to.
+
+    Args:
+        filters: float32, channels second and in the network's order B, G, R.
+
+    Returns:
+        uint8 ``(filters, 3, 3, 3)``, RGB on the last axis.
     """
     if filters.ndim != 4 or filters.shape[1] != 3:
         raise ValueError(f"expected filters of 3 channels, got shape {filters.shape}")
@@ -110,13 +122,13 @@ def filter_colors(filters: np.ndarray) -> np.ndarray:
 
 
 def build_model(weights: Weights, architecture: Architecture = VGG19) -> keras.Model:
-    """Build the network without its dense layers, as ``VGG19(include_top=False)`` does.
+    """Build the network without its dense layers, like ``VGG19(include_top=False)``.
 
-    Layer indices and names are those of ``architecture.layers``, and so those of Keras.
+    Layers have the indices and names of ``architecture.layers``, which are Keras' own.
     """
     keras = import_keras()
     side = architecture.input_side
-    # The kernels are overwritten at once: zeros spare 80 MB of random numbers.
+    # The kernels are overwritten below: zeros avoid drawing 80 MB of random numbers.
     conv = partial(keras.layers.Conv2D, kernel_size=3, padding="same", kernel_initializer="zeros")
     output = inputs = keras.Input((side, side, 3), batch_size=1, name="input")
     for layer in architecture.layers:
@@ -131,35 +143,35 @@ def build_model(weights: Weights, architecture: Architecture = VGG19) -> keras.M
 
 
 def steps(architecture: Architecture) -> list[tuple[str, ...]]:
-    """Every step that a picture may take: the names of layers whose outputs are had at once.
+    """Return the supported steps: tuples of layers of a block that one forward pass computes.
 
-    A step begins with a block's input and stays in the block. Of a block of two layers these are
-    ``(conv1,)  (conv2,)  (pool,)  (conv2, pool)  (conv1, conv2, pool)``: any conv layer alone, the
-    next block's input alone, with the maps at the block's end, and with all of the block's maps.
+    A step starts from the block's input. It computes one conv layer, or the next block's input (the
+    pool) alone, with the block's last conv layer, or with all of its conv layers.
+
+    >>> one_block = Architecture("one block", blocks=((2, 8),), dense=())
+    >>> [len(step) for step in steps(one_block)]
+    [1, 1, 1, 2, 3]
     """
-    found: list[tuple[str, ...]] = []
+    tuples: list[tuple[str, ...]] = []
     for end, pool in zip(architecture.block_ends, architecture.pools, strict=True):
         names = [layer.name for layer in architecture.conv_layers if layer.block == end.block]
-        found += [(name,) for name in names]
-        found += [(pool.name,), (end.name, pool.name), (*names, pool.name)]
-    return list(dict.fromkeys(found))  # in a block of one layer two of them are the same
+        tuples += [(name,) for name in names]
+        tuples += [(pool.name,), (end.name, pool.name), (*names, pool.name)]
+    return list(dict.fromkeys(tuples))  # a block of one conv layer has duplicates
 
 
 class Network:
-    """A loaded network and its truncated submodels.
-
-    One instance serves all viewers; its methods may be called from any thread.
-    """
+    """A Keras model of a VGG with weights, and its submodels; thread-safe."""
 
     def __init__(self, weights: Weights, architecture: Architecture = VGG19) -> None:
-        """Build the model; submodels are cut from it when first wanted.
+        """Build the model; its submodels are built on first use.
 
-        All 47 take 60 ms, for which the first page would wait. Nobody may reset Keras' global
-        state from now on: see `vgg_viz.serving.loading.leave_sessions_alone`.
+        After this, Keras' global state must not be reset: see
+        `vgg_viz.serving.loading.leave_sessions_alone`.
         """
         self.weights = weights
         self.architecture = architecture
-        with _keras:
+        with _keras_lock:
             self.model = build_model(weights, architecture)
         self._steps = frozenset(steps(architecture))
         self._submodels: dict[str, keras.Model] = {}
@@ -168,29 +180,29 @@ class Network:
 
     @property
     def label(self) -> str:
-        """What it is called in captions; two networks may share it."""
+        """Name in captions, which networks with different weights may share."""
         return self.weights.label
 
     @property
     def identity(self) -> Hashable:
-        """What tells it from all others: equal for networks of the same weights only."""
+        """Hashable value that is equal only for networks with the same weights."""
         return self.weights.identity
 
     def submodel(self, layer_name: str) -> keras.Model:
-        """The model from the input to that conv layer.
+        """Return the model from the input to a conv layer.
 
         Raises:
-            KeyError: there is no such conv layer.
+            KeyError: no conv layer has this name.
         """
         name = self.architecture.conv_layer(layer_name).name
-        with _keras:
+        with _keras_lock:
             if name not in self._submodels:
                 self._submodels[name] = self._cut(self.model.input, (name,))
             return self._submodels[name]
 
     def summary(self, layer_name: str) -> str:
-        """Keras' own summary of the submodel that ends in that layer."""
-        # Kept: writing it takes longer than all the rest of showing a layer again.
+        """Return Keras' summary of the submodel that ends with a conv layer."""
+        # Cached, since writing it takes longer than showing the rest of a layer again.
         if layer_name not in self._summaries:
             lines: list[str] = []
             self.submodel(layer_name).summary(line_length=76, print_fn=lines.append)
@@ -200,12 +212,15 @@ class Network:
     def feature_maps(
         self, pixels: np.ndarray, layer_name: str, preprocessing: Preprocessing = "caffe"
     ) -> np.ndarray:
-        """What a conv layer makes of a picture, after ReLU: float32 ``(maps, height, width)``.
+        """Compute a conv layer's feature maps, after ReLU.
 
         Args:
-            pixels: RGB, uint8 (224, 224, 3).
-            layer_name: one of the 16 conv layers.
-            preprocessing: as for `network_input`.
+            pixels: RGB image, uint8 (224, 224, 3).
+            layer_name: conv layer.
+            preprocessing: see `network_input`.
+
+        Returns:
+            Float32 ``(maps, height, width)``.
         """
         layer = self.architecture.conv_layer(layer_name)
         source = network_input(pixels, preprocessing)
@@ -214,51 +229,54 @@ class Network:
         return self.run((layer.name,), source)[0]
 
     def run(self, layer_names: Sequence[str], source: np.ndarray) -> list[np.ndarray]:
-        """What layers of one block make of the block's input: float32 ``(maps, height, width)``.
+        """Compute layers of a block from the block's input.
 
         Args:
             layer_names: one of the `steps`; a pool's output is the next block's input.
-            source: float32 ``(channels, height, width)``.
+            source: the block's input, float32 ``(channels, height, width)``.
+
+        Returns:
+            Float32 ``(maps, height, width)`` for each of the layers.
 
         Raises:
-            KeyError: there is no such step.
+            KeyError: the layers are not one of the `steps`.
         """
         return outputs(self._pass(tuple(layer_names)), source)
 
-    def run_on(self, layer_name: str, maps: np.ndarray) -> dict[str, np.ndarray]:
-        """What follows a conv layer in its block, and the pool, where the layer has these maps.
+    def run_from(self, layer_name: str, maps: np.ndarray) -> dict[str, np.ndarray]:
+        """Compute the rest of a block from one of its conv layer's maps.
 
         Args:
-            layer_name: a conv layer.
-            maps: float32 ``(maps, height, width)``.
+            layer_name: conv layer.
+            maps: the layer's maps, float32 ``(maps, height, width)``.
 
         Returns:
-            Float32 ``(maps, height, width)`` for each of the layers' names.
+            Float32 ``(maps, height, width)`` by the name of each later layer, the pool included.
 
         Raises:
-            KeyError: there is no such conv layer.
+            KeyError: no conv layer has this name.
         """
         layer = self.architecture.conv_layer(layer_name)
         names = [
-            one.name
-            for one in self.architecture.layers[layer.index + 1 :]
-            if isinstance(one, SpatialLayer) and one.block == layer.block
+            later.name
+            for later in self.architecture.layers[layer.index + 1 :]
+            if isinstance(later, SpatialLayer) and later.block == layer.block
         ]
         source = self.model.get_layer(layer.name).output
-        run = self._compiled((layer.name, "on"), lambda: self._cut(source, names))
+        run = self._compiled((layer.name, "rest of block"), lambda: self._cut(source, names))
         return dict(zip(names, outputs(run, maps), strict=True))
 
-    def compile_passes(self, stopped: Callable[[], bool]) -> None:
-        """Compile every step's forward pass, which takes 2 s, before anybody waits for one."""
+    def compile_passes(self, should_stop: Callable[[], bool]) -> None:
+        """Compile the forward passes of all steps, which takes 2 s, ahead of their first use."""
         for step in steps(self.architecture):
-            if stopped():
+            if should_stop():
                 return
             self._pass(step)
-            # Whoever waits to compute comes first.
+            # Let waiting computations run first.
             Event().wait(0.02)
 
     def _cut_step(self, layer_names: tuple[str, ...]) -> keras.Model:
-        """The submodel from the input of these layers' block to them."""
+        """Build the submodel from a block's input to some of its layers."""
         block = self.architecture.block_of(layer_names[0])
         if block == 1:
             return self._cut(self.model.input, layer_names)
@@ -273,15 +291,15 @@ class Network:
 
     def _pass(self, step: tuple[str, ...]) -> Pass:
         if step not in self._steps:
-            raise KeyError(f"expected layers that are wanted together, got {step}")
+            raise KeyError(f"expected layers that form a step, got {step}")
         return self._compiled(step, lambda: self._cut_step(step))
 
     def _compiled(self, key: tuple[str, ...], cut: Callable[[], keras.Model]) -> Pass:
-        """A submodel's compiled forward pass: a fifth quicker than ``predict_on_batch``."""
+        """Compile a submodel's forward pass, which is a fifth faster than ``predict_on_batch``."""
         import tensorflow as tf
         from keras import tree
 
-        with _keras:
+        with _keras_lock:
             if key not in self._passes:
                 model = cut()
                 signature = [tf.TensorSpec(model.input.shape, tf.float32)]
@@ -291,17 +309,17 @@ class Network:
 
 
 def outputs(run: Pass, source: np.ndarray) -> list[np.ndarray]:
-    """What a forward pass makes of this, float32 ``(channels, height, width)``: as many such."""
+    """Run a forward pass on an array ``(channels, height, width)`` and return such arrays."""
     import tensorflow as tf
 
-    found = run(tf.constant(np.moveaxis(source, 0, -1)[None]))
-    # The tensor's own memory, which lives as long as the array: ``numpy`` would copy it.
-    arrays = [np.asarray(memoryview(output)) for output in found]
+    tensors = run(tf.constant(np.moveaxis(source, 0, -1)[None]))
+    # Views of the tensors' memory: ``numpy()`` would copy it.
+    arrays = [np.asarray(memoryview(tensor)) for tensor in tensors]
     return [read_only(np.moveaxis(array[0], -1, 0)) for array in arrays]
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
-    """The same numbers in an array that cannot be written to."""
+    """Return a read-only view of an array."""
     view = array.view()
     view.setflags(write=False)
     return view
