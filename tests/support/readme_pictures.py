@@ -1,0 +1,93 @@
+"""Take the README's screenshots from a running app; needs Chromium and the reference weights.
+
+    python -m tests.support.readme_pictures
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Page, ViewportSize, sync_playwright
+
+from tests.support import REPOSITORY
+from tests.support.reading import settle
+from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS, running_app
+from tests.support.weights_files import ReferenceWeights, write_full_weights
+from vgg_viz.model.dense_layers import UntrainedDense
+
+LAPTOP, PROJECTOR = ViewportSize(width=1440, height=1000), ViewportSize(width=1280, height=720)
+EYE = "view=maps&layer=block3_conv4&channel=6&row=29&column=40"
+
+
+def scroll_to(selector: str, page: Page) -> None:
+    """Bring an element to the top of the window."""
+    element = page.locator(selector).first
+    element.evaluate("element => element.scrollIntoView()")
+    settle(page)
+
+
+def wait_for_optimized_images(page: Page) -> None:
+    """Wait until no image is being optimized."""
+    page.get_by_role("button", name="Stop").wait_for(state="detached", timeout=240_000)
+    settle(page)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture of the README: its file, its link, and what to do before it is taken."""
+
+    name: str
+    query: str
+    prepare: Callable[[Page], object] = settle
+    scheme: str = "light"
+    size: ViewportSize = LAPTOP
+
+
+SHOTS = (
+    Shot("feature-maps", "view=maps&layer=block3_conv1&channel=7"),
+    Shot(
+        "attribution",
+        f"{EYE}&back_to=input&sanity=true",
+        partial(scroll_to, ".st-key-attribution-fields"),
+    ),
+    Shot(
+        "feature-visualization",
+        "view=visualization&examples=optimized&layer=block3_conv4&channel=6",
+        wait_for_optimized_images,
+    ),
+    Shot("architecture", "view=architecture", scheme="dark"),
+)
+LECTURE = Shot("lecture", "tour=8&lecture=true", size=PROJECTOR)
+
+
+def take(address: str, shots: Sequence[Shot]) -> None:
+    """Take pictures of an app's pages into ``docs/``."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
+        for shot in shots:
+            page = chromium.new_page(viewport=shot.size, color_scheme=shot.scheme)
+            page.set_default_timeout(120_000)
+            page.goto(f"{address}/?{shot.query}")
+            settle(page)
+            shot.prepare(page)
+            page.screenshot(path=REPOSITORY / "docs" / f"{shot.name}.png")
+            page.close()
+        chromium.close()
+
+
+def main() -> None:
+    """Take all pictures, the last from an app that is told to take the file for ImageNet's."""
+    with TemporaryDirectory() as folder:
+        weights = Path(folder, "reference.h5")
+        write_full_weights(weights, ReferenceWeights(), UntrainedDense(19))
+        log, named = Path(folder, "server.log"), {"VGG_VIZ_WEIGHTS": str(weights)}
+        with running_app(log, **named) as address:
+            take(address, SHOTS)
+        with running_app(log, "tests/support/as_imagenet.py", **named) as address:
+            take(address, [LECTURE])
+
+
+if __name__ == "__main__":
+    main()
