@@ -1,6 +1,6 @@
 """Take the README's screenshots from a running app; needs Chromium and the reference weights.
 
-    python -m tests.support.readme_pictures
+python -m tests.support.readme_pictures
 """
 
 from collections.abc import Callable, Sequence

@@ -1,0 +1,8 @@
+"""The Streamlit page, and the only package that imports Streamlit.
+
+- `state`: the viewer's values and the address
+- `widgets`: controls, grids and components
+- `parts`: sections that views share
+- `views`: one module for each view
+- `page`: header, footer, styles, tour panel
+"""

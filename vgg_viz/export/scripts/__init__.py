@@ -1,4 +1,9 @@
-"""Runs -> a Python script that computes the same arrays with Keras alone."""
+"""Runs -> a Python script that computes the same arrays with Keras alone.
+
+- `runs`: what one array of an export is computed from
+- `script_code`: the functions that scripts are composed of
+- `script_writer`: runs to a script
+"""
 
 from vgg_viz.export.scripts.runs import (
     AblationRun,

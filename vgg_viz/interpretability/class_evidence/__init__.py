@@ -1,1 +1,6 @@
-"""Prediction of the 1,000 classes, and evidence for or against each."""
+"""Logits of the 1,000 classes, and evidence for or against each.
+
+- `evidence`: logits, their gradients, and their drop when maps or positions are ablated
+- `class_activation_maps`: Grad-CAM, HiResCAM, LayerCAM
+- `evidence_methods`: the records of these methods
+"""

@@ -1,0 +1,1 @@
+"""One module for each view, named by its record in `vgg_viz.views`."""

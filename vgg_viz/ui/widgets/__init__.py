@@ -1,0 +1,18 @@
+"""Controls, grids and components; none knows a view.
+
+- `controls`: the sidebar's controls
+- `picture_chooser`: sample, robin, upload or camera
+- `own_pictures`: several of the viewer's pictures
+- `uploads`: where uploads are blocked
+- `chosen_network`: the chosen network, loading or missing
+- `chosen_dense`: its dense layers and class names
+- `chosen_channel`: the chosen channel
+- `class_list`: the most likely classes
+- `grid`: grids of values
+- `color_grid`: grids of color pictures
+- `export_menu`: files to download
+- `diagram`: the network as SVG
+- `text_blocks`: headings, captions and prose
+- `key_list`: every key
+- `components`: our own HTML, CSS and JavaScript
+"""
