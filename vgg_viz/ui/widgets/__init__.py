@@ -1,7 +1,9 @@
 """Controls, grids and components; none knows a view.
 
 - `controls`: the sidebar's controls
-- `picture_chooser`: sample, robin, upload or camera
+- `picture_chooser`: choice of the picture and its size
+- `picture_files`: samples and the robin as files
+- `picture_upload`: upload and camera
 - `own_pictures`: several of the viewer's pictures
 - `uploads`: where uploads are blocked
 - `chosen_network`: the chosen network, loading or missing
