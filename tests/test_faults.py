@@ -656,7 +656,7 @@ def texts(page: AppTest) -> str:
 
 
 def has_notice(page: AppTest) -> bool:
-    return "could not be had" in texts(page)
+    return "Could not get the ImageNet weights" in texts(page)
 
 
 @pytest.mark.parametrize(

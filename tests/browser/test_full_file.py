@@ -92,23 +92,23 @@ def test_the_full_file_is_offered_and_fetched_for_all_who_look(address, files, o
             )
         )
     # What is offered can be done without, and is not asked for unasked.
-    second.get_by_role("button", name="Look at the untrained network").click()
+    second.get_by_role("button", name="Show the untrained network").click()
     expect(second.locator("h3").first).to_have_text(re.compile(ANSWERED))
     second.go_back()
     expect(offer(second)).to_contain_text("are not on this server")
     assert files.requests == []
 
-    first.get_by_role("button", name="Fetch the file (4 MB)").click()
+    first.get_by_role("button", name="Download the file (4 MB)").click()
     expect(offer(first)).to_contain_text("(tried 3 times):")
     choose_picture(second, "Coffee")
     expect(offer(second)).to_contain_text("(tried 3 times):")
     assert len(files.requests) == TRIES
 
-    second.get_by_role("button", name="Fetch the file (4 MB)").click()
+    second.get_by_role("button", name="Download the file (4 MB)").click()
     choose_picture(first, "Coffee")
     for page in (first, second):
         expect(offer(page)).to_contain_text(
-            "Downloading the dense layers for all who look: 2 of 4 MB"
+            "Downloading the dense layers for all viewers: 2 of 4 MB"
         )
     files.released.set()
     expect_answer(first, second)
@@ -120,7 +120,7 @@ def test_the_full_file_is_offered_and_fetched_for_all_who_look(address, files, o
     os.truncate(file, 1000)
     choose_picture(first, "Raccoon")
     notice = first.locator(".st-key-dense-notice")
-    expect(notice).to_contain_text(f"cannot be used: expected VGG19 weights in {FULL.name}")
+    expect(notice).to_contain_text(f"dense layers: expected VGG19 weights in {FULL.name}")
     expect_no_folder(first, tmp_path)
     first.get_by_role("radio", name="Feature maps").click()
     expect(first.locator("h2")).to_have_text(["Feature maps of block1_conv1"])
@@ -139,7 +139,7 @@ def test_names_come_later_and_a_file_that_was_cut_ends_nothing(open_page, tmp_pa
     with running_app(tmp_path / "log", **environment) as address:
         page = open_page(f"{CLASSES}&class=7", address)
         expect(page.locator("h3").first).to_have_text("Evidence for class 7")
-        page.get_by_text("The classes are told by number: their names could not be had").click()
+        page.get_by_text("Could not load the class names; classes are shown by number").click()
         expect(page.get_by_test_id("stMain")).to_contain_text(
             "Could not use the file names.txt, named by VGG_VIZ_CLASS_NAMES: No such file"
         )
@@ -148,13 +148,13 @@ def test_names_come_later_and_a_file_that_was_cut_ends_nothing(open_page, tmp_pa
         expect(page.locator("h3").first).to_have_text(f"Evidence for {MARKED}")
         caption = page.get_by_test_id("stMain").get_by_test_id("stCaptionContainer").nth(1)
         expect(caption).to_contain_text(f"Evidence for {MARKED}, before")
-        expect(page.get_by_text("The classes are told by number")).to_have_count(0)
+        expect(page.get_by_text("Could not load the class names")).to_have_count(0)
 
         # It is mapped: reading beyond its new end would end the process.
         os.truncate(weights, weights.stat().st_size // 2)
         choose_picture(page, "Raccoon")
         expect(page.locator(".st-key-dense-notice")).to_contain_text(
-            "cannot be used: expected VGG19 weights in mapped.h5"
+            "Could not use this network's dense layers: expected VGG19 weights in mapped.h5"
         )
         expect_no_folder(page, tmp_path)
         page.get_by_role("radio", name="Feature maps").click()

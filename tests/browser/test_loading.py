@@ -26,11 +26,11 @@ def test_all_viewers_see_the_download_and_architecture_works(open_page, tmp_path
             expect(second.locator("h2")).to_have_text(["The architecture of VGG19"])
             files.released.set()
             notice = first.locator(".st-key-weights-notice")
-            expect(notice).to_contain_text("could not be had")
+            expect(notice).to_contain_text("Could not get the ImageNet weights")
             expect(first.locator('[data-testid="stMain"]')).to_contain_text("· untrained ·")
             first.get_by_role("button", name="Retry").click()
             expect(first.locator('[data-testid="stProgress"]')).to_have_count(0)
-            expect(notice).to_contain_text("could not be had")
+            expect(notice).to_contain_text("Could not get the ImageNet weights")
             # A page whose server has gone would print errors.
             first.close()
             second.close()

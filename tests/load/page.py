@@ -178,7 +178,7 @@ class Page:
         if self.shown.faults:
             raise PageError("; ".join(self.shown.faults))
         if "retry" in self.shown.keys:
-            raise PageError("expected weights, the page says that they could not be had")
+            raise PageError("expected weights, the page says that it could not get them")
         if not self.shown.grids and not fragment and "diagram" not in self.shown.keys:
             raise PageError("expected a mosaic with something to draw, none came")
 

@@ -1,4 +1,4 @@
-"""The channel that is chosen, where there is no inspector: its number, and its name."""
+"""The selected channel in views without an inspector: its number field and its name."""
 
 import streamlit as st
 
@@ -8,17 +8,17 @@ from vgg_viz.ui.widgets import components, controls
 
 
 def choose(layer: ConvLayer) -> int | None:
-    """Show the number field, but in a lecture, and the channel's name; return its number.
+    """Show the channel's number field and name; return its number, or None.
 
-    Every grid of channels outlines it.
+    A lecture shows no field. Every grid of channels outlines the channel.
     """
     if not mode.in_lecture():
         with st.container(key="inspector-fields", horizontal=True):
             controls.number("Channel", selection.CHANNEL, layer.filters)
-    chosen = selection.current()
-    channel = chosen.channel if chosen else None
-    times, _ = trail.revealed()
+    selected = selection.current()
+    channel = selected.channel if selected else None
+    reveals, _ = trail.revealed()
     title = f"Channel {channel} of {layer.name}" if channel else ""
-    header = {"channel": channel, "title": title, "reveal": times}
+    header = {"channel": channel, "title": title, "reveal": reveals}
     components.mount("channel", "chosen-channel", components.pack(header))
     return channel

@@ -1,6 +1,6 @@
-"""The dense layers of the chosen network, and the classes' names: looked for, or what is missing.
+"""Dense layers of the chosen network and class names, with progress and notices if missing.
 
-What takes a while is the server's and goes on whoever looks; the page shows how far it is.
+Downloads belong to the server and go on without any viewer.
 """
 
 import streamlit as st
@@ -15,14 +15,14 @@ from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.shared_instance import shared
 
 POLLING_SECONDS = 0.5
-PATIENCE = 2  # slices of 0.2 s that a run waits for names, which come by themselves later
+MAX_WAITS = 2  # of 0.2 s each for the class names, which also arrive later by themselves
 
 
 def load_names() -> ClassNames:
-    """The names of the classes; only numbers while they are on their way, or not to be had."""
+    """Return the class names; numbers while they are loading, or if they are unavailable."""
     future = shared().dense.names()
-    slices = iter(range(PATIENCE))
-    wait_until(lambda: finished(future) or next(slices, None) is None, keep_waiting)
+    waits = iter(range(MAX_WAITS))
+    wait_until(lambda: finished(future) or next(waits, None) is None, keep_waiting)
     if not future.done():
         with st.sidebar:
             watch_names()
@@ -31,12 +31,12 @@ def load_names() -> ClassNames:
 
 
 def show_missing_names(names: ClassNames) -> None:
-    """Say that classes have numbers only, and why, where that is so."""
+    """Show why classes have only numbers, if so."""
     if not names.attempts or mode.in_lecture():
         return
-    with st.expander("The classes are told by number: their names could not be had"):
+    with st.expander("Could not load the class names; classes are shown by number"):
         for attempt in names.attempts:
-            # As text: addresses must not be read as Markdown.
+            # As plain text: addresses may contain Markdown characters.
             st.text(attempt)
         st.button(
             "Retry", icon=":material/refresh:", key="retry-names", on_click=shared().dense.retry
@@ -45,62 +45,62 @@ def show_missing_names(names: ClassNames) -> None:
 
 @st.fragment(run_every=POLLING_SECONDS)
 def watch_names() -> None:
-    """Begin a new run when the names are there."""
+    """Rerun the page once the names have loaded."""
     if shared().dense.names().done():
         st.rerun()
 
 
 def load_dense(weights: Weights) -> DenseWeights | None:
-    """The dense layers that belong to these convolutions; None, and the page says why, if none."""
+    """Return the dense layers that belong to these convolutions; None, with a notice, if none."""
     loader, slot = shared().dense, st.empty()
     future = loader.weights_for(weights)
 
-    def say_so() -> None:
+    def show_status() -> None:
         slot.status("Looking for the dense layers…", state="running")
 
-    wait_until(lambda: finished(future), say_so)
+    wait_until(lambda: finished(future), show_status)
     slot.empty()
     error = future.exception()
     if error is None:
         return future.result()
     if isinstance(error, FullFileMissing):
-        offer()
+        offer_download()
     elif isinstance(error, WeightsError):
-        tell(f"This network's dense layers cannot be used: {error}.")
+        show_notice(f"Could not use this network's dense layers: {error}.")
     else:
         raise error
     return None
 
 
-def offer() -> None:
-    """Say that the full file is not here, what it is, and offer to fetch it for all viewers."""
+def offer_download() -> None:
+    """Show that the full weights file is missing, and offer to download it for all viewers."""
     loader = shared().dense
     with st.container(border=True, key="dense-offer"):
         st.markdown(
-            ":material/database: **The three dense layers are not on this server.** All other "
-            "views need the convolutions alone."
+            ":material/database: **The dense layers are not on this server.** Only *Prediction* "
+            "needs them."
         )
         if loader.progress() is not None:
             watch_download()
             return
         if mode.in_lecture():
             return
-        offered = offer_full()
-        st.text(offered.description)
+        offer = offer_full()
+        st.text(offer.description)
         for sentence in loader.failure():
-            # As text: addresses must not be read as Markdown.
+            # As plain text: addresses may contain Markdown characters.
             st.text(sentence)
         with st.container(horizontal=True):
-            size = f"{offered.file.size / 1e6:.0f} MB"
+            size = f"{offer.file.size / 1e6:.0f} MB"
             st.button(
-                f"Fetch the file ({size})",
+                f"Download the file ({size})",
                 key="fetch-dense",
                 icon=":material/download:",
-                disabled=not offered.fits,
+                disabled=not offer.fits,
                 on_click=loader.fetch,
             )
             st.button(
-                "Look at the untrained network",
+                "Show the untrained network",
                 key="dense-untrained",
                 on_click=state.change,
                 args=({"network": "untrained"},),
@@ -109,18 +109,18 @@ def offer() -> None:
 
 @st.fragment(run_every=POLLING_SECONDS)
 def watch_download() -> None:
-    """Show how far the one download for all is; begin a new run when it has come to its end."""
+    """Show the progress of the download; rerun the page when it ends."""
     progress = shared().dense.progress()
     if progress is None:
         st.rerun()
     received, expected = progress
     size = f"{received / 1e6:.0f}" + (f" of {expected / 1e6:.0f}" if expected else "")
-    words = f"Downloading the dense layers for all who look: {size} MB"
-    st.progress(min(1.0, received / expected) if expected else 0.0, words)
+    text = f"Downloading the dense layers for all viewers: {size} MB"
+    st.progress(min(1.0, received / expected) if expected else 0.0, text)
 
 
-def tell(sentence: str) -> None:
-    """Say what is wrong with the dense layers, and offer to look again."""
+def show_notice(sentence: str) -> None:
+    """Show what is wrong with the dense layers, and offer to try again."""
     with st.container(border=True, key="dense-notice"):
         st.text(sentence)
         if not mode.in_lecture():

@@ -1,4 +1,4 @@
-"""The chosen network: loaded while the page says how far that is, or another one in its place."""
+"""Loading of the chosen network with progress, and notices if other weights must be shown."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -26,40 +26,40 @@ Loaded = TypeVar("Loaded")
 
 
 def load_weights(choice: NetworkChoice, notice: DeltaGenerator) -> Weights:
-    """The chosen network's weights, or the untrained ones, with a notice, if it has none."""
+    """Return the chosen network's weights, or with a notice, the untrained ones."""
     return _load(choice, Loader.weights, notice)
 
 
 def load_network(choice: NetworkChoice, notice: DeltaGenerator) -> Network:
-    """The chosen network, or the untrained one, with a notice, if it has no weights.
+    """Return the chosen network, or with a notice, the untrained one.
 
-    ``notice`` is the container for a message that stays.
+    ``notice`` is the container for a message that stays on the page.
     """
     return _load(choice, Loader.network, notice)
 
 
 def _load(
-    choice: NetworkChoice, wanted: Callable[[Loader], Future[Loaded]], notice: DeltaGenerator
+    choice: NetworkChoice, start: Callable[[Loader], Future[Loaded]], notice: DeltaGenerator
 ) -> Loaded:
     name, loader = shared().trained_name(), shared().loaders[choice]
-    future = wanted(loader)
+    future = start(loader)
     wait_for(future, loader, st.empty())
     if shared().trained_name() != name:
-        st.rerun()  # for the switch in the sidebar, which shows what is in use
+        st.rerun()  # for the control in the sidebar, which shows the network's name
     error = future.exception()
     if error is None:
-        tell_what_was_passed_over(notice, getattr(loader.found(), "skipped", ()))
+        show_skipped(notice, getattr(loader.found(), "skipped", ()))
         return future.result()
     if choice == "untrained" or not isinstance(error, WeightsUnavailable | WeightsError):
         raise error
-    # A file that was sound a moment ago may be damaged when it is read.
+    # WeightsError: a file that passed its check may be damaged when it is read.
     attempts = error.attempts if isinstance(error, WeightsUnavailable) else [str(error)]
-    explain(notice, attempts, loader)
-    return _load("untrained", wanted, notice)
+    show_unavailable(notice, attempts, loader)
+    return _load("untrained", start, notice)
 
 
 def wait_for(future: Future[Loaded], loader: Loader, slot: DeltaGenerator) -> None:
-    """Show how far the loading is, in that slot, until the future is done, well or not."""
+    """Show the loading's progress in a slot until the future is done."""
     shown = []
 
     def show_stage() -> None:
@@ -75,45 +75,44 @@ def wait_for(future: Future[Loaded], loader: Loader, slot: DeltaGenerator) -> No
         slot.empty()
 
 
-def explain(notice: DeltaGenerator, attempts: Sequence[str], failed: Loader) -> None:
-    """Say that the weights are not to be had, what was tried, and offer to try again."""
+def show_unavailable(notice: DeltaGenerator, attempts: Sequence[str], loader: Loader) -> None:
+    """Show that the weights are unavailable, why, and what the host can do."""
     with notice.container(border=True, key="weights-notice"):
         st.markdown(
-            ":material/cloud_off: **ImageNet's weights could not be had.** The page works on with "
-            "an **untrained** VGG19, whose filters are random numbers; every caption says so."
+            ":material/cloud_off: **Could not get the ImageNet weights.** The page shows an "
+            "**untrained** VGG19 instead."
         )
         if mode.in_lecture():
-            return  # no room for what only who runs the server can mend
-        with st.expander("What was tried"):
+            return  # no room for details, which only help the host
+        with st.expander("Details"):
             show_attempts(attempts)
-        with st.expander("How to bring the file by hand"):
+        with st.expander("Add the file by hand"):
             st.markdown(
-                NOTOP.manual_instructions(os.environ)
-                + " Then press **Retry**. It is to be had from:"
+                f"{NOTOP.manual_instructions(os.environ)} Then press **Retry**. Download it from:"
             )
             for address in NOTOP.addresses({}):
                 st.markdown(address)
-        st.button("Retry", icon=":material/refresh:", key="retry", on_click=failed.retry)
+        st.button("Retry", icon=":material/refresh:", key="retry", on_click=loader.retry)
 
 
-def tell_what_was_passed_over(notice: DeltaGenerator, sentences: Sequence[str]) -> None:
-    """Say which file the host has named that is not what is shown, and why not, if there is one."""
+def show_skipped(notice: DeltaGenerator, sentences: Sequence[str]) -> None:
+    """Show why the weights file that the host named is not used, if there is one."""
     if not sentences:
         return
     with notice.container(border=True, key="passed-over-notice"):
         st.markdown(
-            ":material/rule: **The weights that this server was to show could not be used.** The "
-            f"page shows those of **{IMAGENET_LABEL}** in their place."
+            ":material/rule: **Could not use this server's weights file.** The page shows the "
+            f"**{IMAGENET_LABEL}** weights instead."
         )
         if not mode.in_lecture():
             show_attempts(sentences)
 
 
 def show_attempts(attempts: Sequence[str]) -> None:
-    """Show these sentences, and the program that may follow one."""
+    """Show a message for each attempt, with the program that may follow it."""
     for attempt in attempts:
-        words, _, program = attempt.partition("\n\n")
-        # As text: addresses and paths must not be read as Markdown.
-        st.text(words)
+        message, _, program = attempt.partition("\n\n")
+        # As plain text: addresses and paths may contain Markdown characters.
+        st.text(message)
         if program:
             st.code(program, language="python")
