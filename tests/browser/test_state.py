@@ -147,7 +147,7 @@ BY_CONTROL = {
     ),
     "later_layer": (
         f"view=maps&maps=4&layer={FIFTH}&ablated=4",
-        option("Seen in", "9 · block4_conv1"),
+        option("Later layer", "9 · block4_conv1"),
         "block4_conv1",
     ),
     "network": ("view=maps&maps=4", radio("Untrained"), "untrained"),
@@ -200,7 +200,7 @@ BY_CONTROL = {
 BY_CLICK = {
     "the switch": (
         "view=maps&maps=4&channel=3",
-        switch("Ablate this map"),
+        switch("Ablate this map (set it to zero)"),
         {"ablated": (3,)},
     ),
     "a map that changes": (

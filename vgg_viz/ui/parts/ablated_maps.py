@@ -1,4 +1,4 @@
-"""A layer's maps without some of them, and what later layers make of the rest."""
+"""Ablated maps of a layer, and the maps of later layers computed without them."""
 
 from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -16,77 +16,80 @@ from vgg_viz.ui.parts.pairs import DIFFERENCE_LEGEND, Pair
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import text_blocks
 
-NAMED = 6  # so many maps are told by their numbers where there is little room
+MOST_LISTED = 6  # maps listed by number where there is little room
 NAMES = ("before", "without")  # of the arrays in an export
 
 
 @dataclass(frozen=True, kw_only=True)
-class SilencedMaps(LayerMaps):
-    """What a later layer makes of a picture where these maps of the layer ``source`` are zero."""
+class MapsAfterAblation(LayerMaps):
+    """Maps of a later layer, computed with some maps of the layer ``source`` set to zero."""
 
     source: ConvLayer
     ablated: tuple[int, ...]
 
     @property
     def subject_key(self) -> tuple[object, ...]:
-        """Whose maps these are, in whatever layer."""
+        """Cache key of the image, the network and the ablated maps, whatever the layer."""
         return (*super().subject_key, "without", self.source.name, self.ablated)
 
     def values(self) -> np.ndarray:
-        """The maps after ReLU, float32 ``(maps, height, width)``."""
+        """Return the maps after ReLU, float32 ``(maps, height, width)``."""
 
         def begin() -> Generator[None, None, np.ndarray]:
-            before = LayerMaps(
+            original = LayerMaps(
                 self.results, self.network, self.picture, self.source, self.preprocessing
             )
-            quiet = ablation.ablated(before.values(), self.ablated)
-            return ablation.later_maps(self.network, self.source, quiet, self.layer)
+            maps = ablation.ablated(original.values(), self.ablated)
+            return ablation.later_maps(self.network, self.source, maps, self.layer)
 
         return self.results.cached_in_slices(("later maps", *self.key), begin)
 
     def script_run(self, name: str, numbers: Sequence[int]) -> AblationRun:
-        """How a script of one's own makes the maps of these numbers."""
+        """Return the parameters of a Keras script that reproduces these maps."""
         run = super().script_run(name, numbers)
         return AblationRun(**vars(run), ablated_in=self.source.name, ablated=self.ablated)
 
 
 @dataclass(frozen=True)
-class Loss:
-    """What a value of the next layer loses before its ReLU, and what ablated maps had brought."""
+class ValueDrop:
+    """Drop of one value of the next layer, beside the contribution of the ablated maps.
 
-    question: AttributionSpec
+    All before ReLU. In the next layer the two are equal to within rounding.
+    """
+
+    spec: AttributionSpec
     value: float
-    contributed: float
-    lost: float
+    contribution: float
+    drop: float
 
 
 @dataclass(frozen=True)
 class AblatedMaps:
-    """These maps without some of them, by their numbers."""
+    """Maps of a layer that are ablated, by number from 1, and their effect on later layers."""
 
     maps: LayerMaps
     numbers: tuple[int, ...]
 
     def for_export(self) -> "AblatedMaps":
-        """The same for what is made outside of runs."""
+        """Return a copy for exports, which are not tied to a script run."""
         return replace(self, maps=self.maps.for_export())
 
     @property
     def key(self) -> Hashable:
-        """Which maps of what are ablated."""
+        """Cache key: the layer's maps, and the numbers of the ablated ones."""
         return (*self.maps.key, self.numbers)
 
     @property
-    def silent_already(self) -> list[int]:
-        """The numbers of those that are nowhere above zero anyway."""
+    def inactive(self) -> list[int]:
+        """Numbers of the ablated maps that are zero everywhere without ablation."""
         largest = self.maps.statistics().maximum
         return [number for number in self.numbers if largest[number - 1] == 0]
 
     def changes(self) -> list[Change]:
-        """How far the maps of all later layers change.
+        """Return the changes of the maps of all later layers.
 
         Raises:
-            NotFiniteError: numbers on the way are too large.
+            NotFiniteError: activations overflow float32.
         """
         maps = self.maps
         return maps.results.cached_in_slices(
@@ -94,24 +97,24 @@ class AblatedMaps:
             lambda: ablation.changes(maps.network, maps.layer, maps.values(), self.numbers),
         )
 
-    def pair(self, changed: Change, count: int) -> Pair:
-        """The maps of a later layer that change most, as they were and without what is ablated."""
-        later, order = changed.layer, changed.strongest(count).tolist()
-        titles = [f"{index + 1}: {figure(float(changed.mean[index]), 3)}" for index in order]
-        without = f"Without {few(self.numbers)}"
+    def pair(self, change: Change, count: int) -> Pair:
+        """Return the most changed maps of a later layer, as they are and after ablation."""
+        later, indices = change.layer, change.strongest(count).tolist()
+        titles = [f"{index + 1}: {figure(float(change.mean[index]), 3)}" for index in indices]
+        without = f"Without {short_list(self.numbers)}"
         return Pair(
-            (replace(self.maps, layer=later), self.without(later)),
-            [index + 1 for index in order],
-            ("As it was", without, f"{without}: the difference"),
-            self.captions(later, len(order)),
+            (replace(self.maps, layer=later), self.later_maps(later)),
+            [index + 1 for index in indices],
+            ("Original", without, f"{without} minus original"),
+            self.captions(later, len(indices)),
             NAMES,
             titles,
         )
 
-    def without(self, later: ConvLayer) -> SilencedMaps:
-        """What a later layer makes without what is ablated."""
+    def later_maps(self, later: ConvLayer) -> MapsAfterAblation:
+        """Return the maps of a later layer after ablation."""
         maps = self.maps
-        return SilencedMaps(
+        return MapsAfterAblation(
             maps.results,
             maps.network,
             maps.picture,
@@ -122,73 +125,86 @@ class AblatedMaps:
         )
 
     def captions(self, later: ConvLayer, count: int) -> tuple[str, str, str]:
-        """What a reader must know of both grids, and of their difference."""
-        apart, of = f"without {few(self.numbers)} of {self.maps.layer.name}", f"{count} of"
-        begin, end = f"{later.title} · {self.maps.subject}", f"{of} {later.filters} maps shown"
-        end += ", what changes most first · after ReLU"
-        in_short = f"{later.name} · {self.maps.picture.title} · {of} {later.filters} maps"
-        told = "number and mean change"
+        """Return the captions of both grids and of their difference."""
+        without = f"without {short_list(self.numbers)} of {self.maps.layer.name}"
+        titles = "number and mean change"
+        start = f"{later.title} · {self.maps.subject}"
+        end = f"{count} of {later.filters} maps shown, most changed first · after ReLU"
+        short = f"{later.name} · {self.maps.picture.title} · {count} of {later.filters} maps"
         return (
-            text_blocks.caption(f"{begin} · {end}", in_short),
-            text_blocks.caption(f"{begin} · {apart} · {told} · {end}", in_short),
+            text_blocks.caption(f"{start} · {end}", short),
+            text_blocks.caption(f"{start} · {without} · {titles} · {end}", short),
             text_blocks.caption(
-                f"{begin} · {apart} minus with it · {told} · {end} · {DIFFERENCE_LEGEND}",
-                f"{in_short} · {DIFFERENCE_LEGEND}",
+                f"{start} · {without} minus original · {titles} · {end} · {DIFFERENCE_LEGEND}",
+                f"{short} · {DIFFERENCE_LEGEND}",
             ),
         )
 
-    def stops(self, pair: Pair) -> dict[int, TrailStep]:
-        """Where each of these maps changes most, by its number."""
-        before, now = pair.sides
+    def trail_steps(self, pair: Pair) -> dict[int, TrailStep]:
+        """Return the position where each map of the pair changes most, by map number."""
+        before, after = pair.sides
 
         def find() -> list[tuple[int, int]]:
-            values = [side.grid(pair.numbers).values for side in (before, now)]
-            return [largest(other - one) for one, other in zip(*values, strict=True)]
+            grids = [side.grid(pair.numbers).values for side in (before, after)]
+            return [largest(new - old) for old, new in zip(*grids, strict=True)]
 
-        places = before.results.cached(("places", now.key, tuple(pair.numbers)), find)
+        key = ("largest changes", after.key, tuple(pair.numbers))
+        positions = before.results.cached(key, find)
         return {
-            number: TrailStep(now.layer.name, number, place)
-            for number, place in zip(pair.numbers, places, strict=True)
+            number: TrailStep(after.layer.name, number, position)
+            for number, position in zip(pair.numbers, positions, strict=True)
         }
 
-    def loss(self, changed: Change) -> Loss:
-        """What happens to the value of the next layer that changes most.
+    def value_drop(self, change: Change) -> ValueDrop:
+        """Return the drop of the most changed value of the next layer.
 
         Raises:
-            NotFiniteError: numbers on the way are too large.
+            NotFiniteError: activations overflow float32.
         """
-        maps, pair = self.maps, self.pair(changed, 1)
-        ((number, stop),) = self.stops(pair).items()
-        question = AttributionSpec(changed.layer, number, *stop.position, maps.layer.name)
+        maps, pair = self.maps, self.pair(change, 1)
+        ((number, step),) = self.trail_steps(pair).items()
+        spec = AttributionSpec(change.layer, number, *step.position, maps.layer.name)
 
-        def begin() -> Generator[float | None, None, Loss]:
-            return self._loss(maps.values(), question)
+        def begin() -> Generator[float | None, None, ValueDrop]:
+            return self._value_drop(maps.values(), spec)
 
-        return maps.results.cached_in_slices(("loss", self.key), begin)
+        return maps.results.cached_in_slices(("value drop", self.key), begin)
 
-    def _loss(
-        self, values: np.ndarray, question: AttributionSpec
-    ) -> Generator[float | None, None, Loss]:
-        maps, which = self.maps, np.array(self.numbers) - 1
-        found = yield from attribute(
-            maps.network, maps.picture.pixels, question, maps.preprocessing
+    def _value_drop(
+        self, values: np.ndarray, spec: AttributionSpec
+    ) -> Generator[float | None, None, ValueDrop]:
+        maps, indices = self.maps, np.array(self.numbers) - 1
+        attribution = yield from attribute(
+            maps.network, maps.picture.pixels, spec, maps.preprocessing
         )
-        lost = yield from ablation.lost(maps.network, values, question, self.numbers)
-        return Loss(question, found.value, float(found.by_map[which].sum()), lost)
+        drop = yield from ablation.lost(maps.network, values, spec, self.numbers)
+        return ValueDrop(spec, attribution.value, float(attribution.by_map[indices].sum()), drop)
 
 
 def largest(difference: np.ndarray) -> tuple[int, int]:
-    """Row and column of the largest of these, whatever their signs, from 0."""
+    """Return row and column, from 0, of the largest absolute value.
+
+    >>> largest(np.array([[1, 2], [-3, 2]]))
+    (1, 0)
+    """
     row, column = np.unravel_index(np.abs(difference).argmax(), difference.shape)
     return int(row), int(column)
 
 
-def few(numbers: Sequence[int]) -> str:
-    """Maps by their numbers, or how many they are."""
-    return named(numbers) if len(numbers) <= NAMED else f"{len(numbers)} maps"
+def short_list(numbers: Sequence[int]) -> str:
+    """List maps by number, or only count them if they are many.
+
+    >>> short_list([4, 17, 30]), short_list(range(1, 17))
+    ('maps 4, 17 and 30', '16 maps')
+    """
+    return map_list(numbers) if len(numbers) <= MOST_LISTED else f"{len(numbers)} maps"
 
 
-def named(numbers: Sequence[int]) -> str:
-    """Maps by their numbers."""
+def map_list(numbers: Sequence[int]) -> str:
+    """List maps by number.
+
+    >>> map_list([4])
+    'map 4'
+    """
     *others, last = map(str, numbers)
     return f"maps {', '.join(others)} and {last}" if others else f"map {last}"

@@ -1,4 +1,4 @@
-"""Maps that are taken out of a layer on the page, and what becomes of the layers after it."""
+"""Ablation on the page: controls that ablate maps, and the changes in later layers."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from vgg_viz.links import LATER_LAYERS, MOST_ABLATED, later_layer_options
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import pairs
-from vgg_viz.ui.parts.ablated_maps import AblatedMaps, few, named
+from vgg_viz.ui.parts.ablated_maps import AblatedMaps, map_list, short_list
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import component_values, mode, selection, trail
 from vgg_viz.ui.state.trail import TrailStep
@@ -22,44 +22,42 @@ from vgg_viz.ui.widgets import controls, export_menu, text_blocks
 from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.ui.widgets.grid import Grid
 
-NUMBERS, SEEN = "ablated", "later_layer"
-SWITCHED = "ablate-switched"
-SHOWN, SHOWN_IN_A_LECTURE = 16, 9  # maps that change most, as tiles
-TOLD = 3  # of each layer, in numbers
-TOO_LARGE = (
-    "With these weights numbers become too large for single precision: what changes cannot be said."
-)
+NUMBERS, LATER_LAYER = "ablated", "later_layer"
+SWITCH_STATE = "ablate-switch-state"
+TILES, LECTURE_TILES = 16, 9  # most changed maps shown
+LISTED = 3  # most changed maps listed for each layer
+OVERFLOW = "With these weights, activations overflow float32, so the effect cannot be computed."
 
 
 def ablated() -> tuple[int, ...]:
-    """The numbers of the maps that are ablated."""
+    """Return the numbers of the ablated maps."""
     numbers = state.value(NUMBERS)
     return tuple(map(int, numbers)) if isinstance(numbers, tuple) else ()
 
 
 def choose_aside(layer: ConvLayer) -> None:
-    """Show in the sidebar what has no room where a lecturer or a tour explains what is seen."""
+    """Show in the sidebar the controls for which a lecture or a tour has no room elsewhere."""
     if mode.in_lecture():
         show_switch()
         show_field()
     if mode.is_explained() and ablated():
-        choose_seen(layer)
+        choose_later_layer(layer)
 
 
 def show_switch() -> None:
     """Show the switch that ablates the chosen map, if one is chosen."""
-    now, chosen = ablated(), selection.current()
+    numbers, chosen = ablated(), selection.current()
     if chosen is None:
         return
-    key = switch_key(chosen.channel, now)
-    st.session_state[key] = chosen.channel in now
+    key = switch_key(chosen.channel, numbers)
+    st.session_state[key] = chosen.channel in numbers
     st.toggle(
-        "Ablate this map",
+        "Ablate this map (set it to zero)",
         key=key,
-        on_change=turn,
+        on_change=toggle,
         args=(key, chosen.channel),
-        disabled=len(now) >= MOST_ABLATED and chosen.channel not in now,
-        help="Takes it out: it is zero everywhere, and the layers after it run on without it.",
+        disabled=len(numbers) >= MOST_ABLATED and chosen.channel not in numbers,
+        help="Sets this map to zero and reruns the later layers.",
     )
 
 
@@ -72,207 +70,213 @@ def show_field() -> None:
     if problem:
         st.warning(text_blocks.escape(f"{problem[0].upper()}{problem[1:]}."))
     if ablated() and not mode.is_explained():
-        st.caption("Which later maps change, and by how much, stands below.")
+        st.caption("The changes in later layers are shown below.")
 
 
-def switch_key(channel: int, now: tuple[int, ...]) -> str:
-    """The key of the switch: another one where the page has changed what it shows.
+def switch_key(channel: int, numbers: tuple[int, ...]) -> str:
+    """Return the switch's key, a new one whenever the page itself has changed the numbers.
 
-    A browser that has not heard of that yet says what the old one shows.
+    A browser that has not received that change yet still sends the old switch's value.
     """
-    told, edition = st.session_state.get(SWITCHED, (now, 0))
-    edition += told != now
-    st.session_state[SWITCHED] = (now, edition)
+    known, edition = st.session_state.get(SWITCH_STATE, (numbers, 0))
+    edition += known != numbers
+    st.session_state[SWITCH_STATE] = (numbers, edition)
     return f"ablate-{channel}-{edition}"
 
 
-def turn(key: str, channel: int) -> None:
-    """A callback's work: ablate that map, or no longer, as its switch says."""
-    now = ablated()
-    wanted = set(now) | {channel} if st.session_state.get(key) else set(now) - {channel}
-    numbers = tuple(sorted(wanted))
-    if key != switch_key(channel, now) or numbers == now:
+def toggle(key: str, channel: int) -> None:
+    """Ablate or restore a map, as its switch says (widget callback)."""
+    current = ablated()
+    changed = set(current) | {channel} if st.session_state.get(key) else set(current) - {channel}
+    numbers = tuple(sorted(changed))
+    if key != switch_key(channel, current) or numbers == current:
         return
     state.change({NUMBERS: numbers})
-    st.session_state[SWITCHED] = (numbers, st.session_state[SWITCHED][1])
+    st.session_state[SWITCH_STATE] = (numbers, st.session_state[SWITCH_STATE][1])
 
 
-def choose_seen(layer: ConvLayer) -> None:
-    """Show in which later layer, and how, what changes is seen."""
+def choose_later_layer(layer: ConvLayer) -> None:
+    """Show the choice of the later layer, and of how its maps are compared."""
     options = {name: LATER_LAYERS[name] for name in later_layer_options(layer.name)}
     if len(options) > 1:
-        controls.one_of_many("Seen in", SEEN, options)
+        controls.one_of_many("Later layer", LATER_LAYER, options)
         pairs.choose()
 
 
-def marked(tiles: Grid) -> Grid:
-    """The layer's own maps, of which those that are ablated say so."""
-    now = ablated()
-    both = zip(tiles.numbers, tiles.titles, strict=True)
-    return replace(tiles, titles=[f"{title} ✕" if n in now else title for n, title in both])
+def mark_ablated(tiles: Grid) -> Grid:
+    """Mark the ablated maps in the titles of the layer's own grid."""
+    numbers = ablated()
+    tile = zip(tiles.numbers, tiles.titles, strict=True)
+    return replace(tiles, titles=[f"{title} ✕" if n in numbers else title for n, title in tile])
 
 
-def stands_in(maps: LayerMaps) -> bool:
-    """Show what becomes of a later layer in the grid's place, if it is to stand there."""
+def show_instead(maps: LayerMaps) -> bool:
+    """Show the changed maps instead of the layer's grid, in a lecture or on a tour.
+
+    Returns:
+        Whether the section has replaced the grid.
+    """
     if not (mode.is_explained() and ablated()):
         return False
-    here = AblatedMaps(maps, ablated())
-    changes = told(here)
+    ablation = AblatedMaps(maps, ablated())
+    changes = changes_of(ablation)
     if changes:
-        show_pair(here, seen(here, changes), SHOWN_IN_A_LECTURE)
+        show_pair(ablation, chosen_change(changes), LECTURE_TILES)
     return True
 
 
 def show(maps: LayerMaps) -> None:
-    """Show what becomes of all later layers without the ablated maps, if there are any."""
+    """Show the changes in all later layers, if maps are ablated."""
     if mode.is_explained() or not ablated():
         return
-    here = AblatedMaps(maps, ablated())
+    ablation = AblatedMaps(maps, ablated())
     with st.container(key="ablation"):
-        st.subheader(f"{maps.layer.name} without {few(here.numbers)}")
-        changes = told(here)
+        st.subheader(f"{maps.layer.name} without {short_list(ablation.numbers)}")
+        changes = changes_of(ablation)
         if not changes:
             return
         text_blocks.prose(
-            f"{named(here.numbers).capitalize()} {'is' if len(here.numbers) == 1 else 'are'} zero "
-            "everywhere, and the layers after it run again. **Click a map** to go to where it "
-            "changes most."
+            f"**Ablation** sets {map_list(ablation.numbers)} to zero and reruns the later layers. "
+            "**Click a map** to go to the position where it changes most."
         )
         with st.container(horizontal=True, gap="small", key="ablation-fields"):
-            choose_seen(maps.layer)
-        show_pair(here, seen(here, changes), SHOWN)
-        show_loss(here, changes[0])
+            choose_later_layer(maps.layer)
+        show_pair(ablation, chosen_change(changes), TILES)
+        show_value_drop(ablation, changes[0])
         show_changes(changes)
 
 
-def told(here: AblatedMaps) -> list[Change]:
-    """How far all later layers change; nothing, and one sentence, where there is nothing to see."""
-    layer, silent = here.maps.layer, here.silent_already
+def changes_of(ablation: AblatedMaps) -> list[Change]:
+    """Return the changes in all later layers; if there are none, show why and return none."""
+    layer, inactive = ablation.maps.layer, ablation.inactive
     if layer is VGG19.conv_layers[-1]:
         st.info(
-            f"{layer.name} is the last conv layer: there is none after it that could change. What "
-            "its maps count for in the answer is seen in Classes."
+            f"{layer.name} is the last conv layer, so no later conv layer can change. "
+            "*Prediction* shows how its maps affect the classes."
         )
         return []
-    if silent:
-        were = f"{named(silent).capitalize()} {'was' if len(silent) == 1 else 'were'}"
-        rest = "nothing changes" if len(silent) == len(here.numbers) else "it changes nothing"
-        st.info(f"{were} silent already: {rest}.")
-    if len(silent) == len(here.numbers):
+    if inactive:
+        are = "is" if len(inactive) == 1 else "are"
+        changed = (
+            "nothing changes"
+            if len(inactive) == len(ablation.numbers)
+            else (f"ablating {'it' if len(inactive) == 1 else 'them'} changes nothing")
+        )
+        st.info(f"{map_list(inactive).capitalize()} {are} already inactive, so {changed}.")
+    if len(inactive) == len(ablation.numbers):
         return []
     try:
-        changes = here.changes()
+        changes = ablation.changes()
     except NotFiniteError:
-        st.warning(TOO_LARGE)
+        st.warning(OVERFLOW)
         return []
-    if not any(one.mean.any() for one in changes):
+    if not any(change.mean.any() for change in changes):
         st.info("Nothing changes in any later layer.")
         return []
     return changes
 
 
-def seen(here: AblatedMaps, changes: Sequence[Change]) -> Change:
-    """The change of the layer that is looked at."""
-    wanted = state.value(SEEN)
-    return next((one for one in changes if one.layer.name == wanted), changes[0])
+def chosen_change(changes: Sequence[Change]) -> Change:
+    """Return the change of the chosen later layer, by default the next one."""
+    name = state.value(LATER_LAYER)
+    return next((change for change in changes if change.layer.name == name), changes[0])
 
 
-def show_pair(here: AblatedMaps, changed: Change, count: int) -> None:
-    """Show the maps of a later layer that change most, twice or as a difference."""
-    if not changed.mean.any():
-        st.info(f"Nothing changes in {changed.layer.name}.")
+def show_pair(ablation: AblatedMaps, change: Change, count: int) -> None:
+    """Show the most changed maps of a later layer, side by side or as a difference."""
+    if not change.mean.any():
+        st.info(f"Nothing changes in {change.layer.name}.")
         return
-    shown_as, appearance = str(state.value("shown_as")), look()
-    pair = here.pair(changed, count)
-    grids, there = pair.grids(shown_as, appearance), here.stops(pair)
-    on_pick = partial(go_to, there, here.maps.layer.name, here.maps.subject_key)
-    pairs.show(grids, here.maps.results, on_pick, NUMBERS, follows=False)
-    exported = here.for_export()
+    shown_as, appearance = str(state.value("shown_as")), pair_appearance()
+    pair = ablation.pair(change, count)
+    grids, steps = pair.grids(shown_as, appearance), ablation.trail_steps(pair)
+    on_pick = partial(go_to, steps, ablation.maps.layer.name, ablation.maps.subject_key)
+    pairs.show(grids, ablation.maps.results, on_pick, NUMBERS, follows=False)
+    exported = ablation.for_export()
     export_menu.offer(
         "ablation",
-        f"{changed.layer.name} without {few(here.numbers)} of {here.maps.layer.name}",
-        lambda: exported.pair(changed, count).grids(shown_as, appearance),
-        lambda: exported.pair(changed, count).script_runs(),
+        f"{change.layer.name} without {short_list(ablation.numbers)} of {ablation.maps.layer.name}",
+        lambda: exported.pair(change, count).grids(shown_as, appearance),
+        lambda: exported.pair(change, count).script_runs(),
     )
 
 
-def look() -> Appearance:
-    """The colors of the layer's own grid, on the pair's scale."""
+def pair_appearance() -> Appearance:
+    """Return the color map of the layer's own grid, and the pair's scale."""
     scale = state.choice("pair_scale", PAIR_SCALES)
     return Appearance(scale, state.choice("colors", COLOR_MAPS))
 
 
 def go_to(
-    there: Mapping[int, TrailStep], layer_name: str, about: Hashable, mosaic: str
+    steps: Mapping[int, TrailStep], layer_name: str, context: Hashable, mosaic: str
 ) -> Callable[[], None]:
-    """A callback: go to the map that was clicked, where it changes most."""
+    """Return a callback that goes to the clicked map, where it changes most."""
 
     def go() -> None:
-        number = component_values.number(mosaic, max(there, default=0))
-        if number is None or number not in there:
+        number = component_values.number(mosaic, max(steps, default=0))
+        if number is None or number not in steps:
             return
         chosen = selection.current()
         if chosen and chosen.position:
-            trail.extend(TrailStep(layer_name, *chosen), there[number], about)  # type: ignore[arg-type]
+            current = TrailStep(layer_name, chosen.channel, chosen.position)
+            trail.extend(current, steps[number], context)
         else:
-            trail.go(there[number])
+            trail.go(steps[number])
 
     return go
 
 
-def show_loss(here: AblatedMaps, changed: Change) -> None:
-    """Show what a value of the next layer loses, beside what the ablated maps had contributed."""
-    if not changed.mean.any():
+def show_value_drop(ablation: AblatedMaps, change: Change) -> None:
+    """Show the drop of the next layer's most changed value, and the maps' contribution to it."""
+    if not change.mean.any():
         return
     try:
-        found = here.loss(changed)
+        result = ablation.value_drop(change)
     except NotFiniteError:
-        st.warning(TOO_LARGE)
+        st.warning(OVERFLOW)
         return
-    asked = found.question
+    spec, maps = result.spec, short_list(ablation.numbers)
     st.markdown(
-        f"**The value that changes most** in {asked.layer.name}, that of map {asked.channel} at "
-        f"row {asked.row + 1}, column {asked.column + 1}, is {figure(found.value)} before its "
-        f"ReLU, and {figure(found.value - found.lost)} without {few(here.numbers)}."
+        f"**The most changed value** in {spec.layer.name} is that of map {spec.channel} at row "
+        f"{spec.row + 1}, column {spec.column + 1}: {figure(result.value)} before ReLU, and "
+        f"{figure(result.value - result.drop)} without {maps}."
     )
-    loses = "It loses" if found.lost >= 0 else "It gains"
-    brought = "had contributed" if found.contributed >= 0 else "had taken away"
-    steps = [
-        (loses, found.lost),
-        (f"{few(here.numbers)} {brought}", found.contributed),
-    ]
     with st.container(horizontal=True, gap="large"):
-        for label, number in steps:
-            st.metric(label, figure(abs(number), 5), width="content")
+        st.metric(f"Drop without {maps}", figure(result.drop, 5), width="content")
+        st.metric(f"Contribution of {maps}", figure(result.contribution, 5), width="content")
 
 
 def show_changes(changes: Sequence[Change]) -> None:
-    """Show how far every later layer changes, and which of its maps most."""
-    head = "| Layer | Whole layer | The maps that change most |\n| :-- | --: | :-- |"
+    """Show a table of the changes in every later layer."""
+    head = "| Layer | All maps | Most changed maps |\n| :-- | --: | :-- |"
     st.markdown(
-        "**Layer by layer**: how far maps are from what they were, on the mean of all places, and "
-        "in percent of their mean.\n\n" + "\n".join([head, *map(row, changes)])
+        "**Changes by layer**: the mean absolute difference over all positions, and its "
+        "percentage of the original mean.\n\n" + "\n".join([head, *map(row, changes)])
     )
 
 
-def row(changed: Change) -> str:
-    """A layer's row in the table."""
-    most = [in_numbers(changed, int(index)) for index in changed.strongest(TOLD)]
-    share = percent(float(changed.mean.sum()), float(changed.before.sum()))
-    return f"| {changed.layer.name} | {share} | {' · '.join(most) or 'none changes'} |"
+def row(change: Change) -> str:
+    """Return a layer's row of the table, Markdown."""
+    maps = [map_change(change, int(index)) for index in change.strongest(LISTED)]
+    share = percent(float(change.mean.sum()), float(change.before.sum()))
+    return f"| {change.layer.name} | {share} | {' · '.join(maps) or 'none'} |"
 
 
-def in_numbers(changed: Change, index: int) -> str:
-    """A map's number, and how far it changes."""
-    mean, before = float(changed.mean[index]), float(changed.before[index])
+def map_change(change: Change, index: int) -> str:
+    """Return a map's number and change, Markdown."""
+    mean, before = float(change.mean[index]), float(change.before[index])
     return f"**{index + 1}** by {figure(mean, 3)} ({percent(mean, before)})"
 
 
 def percent(change: float, before: float) -> str:
-    """A share of what there was; there may have been nothing."""
+    """Format a change as a percentage of the original mean, which may be zero.
+
+    >>> percent(3.0, 2.0), percent(0.1, 100.0), percent(2.0, 0.0)
+    ('150%', '<1%', 'was inactive')
+    """
     if not change:
         return "0%"
     if not before:
-        return "was silent"
+        return "was inactive"
     share = change / before
     return f"{share:,.0%}" if share >= 0.01 else "<1%"

@@ -83,7 +83,7 @@ def show_maps(
             show_photograph(maps.picture)
             if spec:
                 attribution_section.show_in_place_of_maps(maps, spec)
-            elif not ablation_section.stands_in(maps):
+            elif not ablation_section.show_instead(maps):
                 show_grid(maps, count, order, appearance)
         with panel:
             value = show_inspector(maps, count, order, appearance)
@@ -103,7 +103,7 @@ def show_photograph(chosen: InputImage) -> None:
 def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -> None:
     """Show the grid of maps, and its export menu."""
     placement = grid.Placement(GRID, inspector.select_map(GRID, maps.layer))
-    tiles = ablation_section.marked(maps.ordered_grid(order, count, appearance))
+    tiles = ablation_section.mark_ablated(maps.ordered_grid(order, count, appearance))
     grid.show(maps.results, tiles, placement)
     exported = maps.for_export()
     export_menu.offer(
