@@ -106,7 +106,7 @@ def test_a_map_of_both_sides_is_inspected_side_by_side(kind, truth):
     assert set(payloads(page)) >= set(INSPECTORS)
     bold = [part.value for part in page.main.markdown if part.value.startswith("**")]
     assert [f"**{heading}**" for heading in COMPARED[kind]] == [
-        words for words in bold if words.strip("*") in COMPARED[kind]
+        text for text in bold if text.strip("*") in COMPARED[kind]
     ]
     for name, maps in zip(INSPECTORS, both(truth, kind), strict=True):
         value_range = f"from {figure(maps[11].min())} to {figure(maps[11].max())}"

@@ -259,15 +259,15 @@ def sources(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int,
     Returns:
         The sources by channel number, from 1. Channels whose products are all zero are missing.
     """
-    found = {}
+    targets = {}
     for channel in channels:
         kernel = value.kernel[channel]
         position = decomposition.source_position(
             value.layer, value.previous_maps, kernel, channel, *value.position
         )
         if position:
-            found[channel + 1] = TrailStep(previous.name, channel + 1, position)
-    return found
+            targets[channel + 1] = TrailStep(previous.name, channel + 1, position)
+    return targets
 
 
 def _trace_back(here: TrailStep, targets: Mapping[int, TrailStep], context: Hashable) -> None:

@@ -10,17 +10,16 @@ from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.serving.forward_pass import STRIP, STRIP_SIDE
 from vgg_viz.serving.results import ValueRange
-from vgg_viz.ui.state import component_values, selection
-from vgg_viz.ui.state.shared_instance import results
+from vgg_viz.ui.state import component_values, selection, shared_instance
 from vgg_viz.ui.widgets import grid, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 
 
 def show(notice: DeltaGenerator, chosen: InputImage, choice: NetworkChoice) -> None:
     """Show the most active maps of every conv layer, a column per layer."""
-    found = results()
+    results = shared_instance.results()
     network = load_network(choice, notice)
-    overview = found.overview(network, chosen)
+    overview = results.overview(network, chosen)
     caption = text_blocks.caption(
         f"{network.label} · {chosen.caption} · the {STRIP} most active maps (highest mean) of "
         "every conv layer, from block1_conv1 (left) to block5_conv4 (right); click one to inspect "
@@ -44,7 +43,7 @@ def show(notice: DeltaGenerator, chosen: InputImage, choice: NetworkChoice) -> N
         follows=False,
         heads=[f"{layer.block}.{layer.name[-1]}" for layer in VGG19.conv_layers],
     )
-    grid.show(found, tiles, placement)
+    grid.show(results, tiles, placement)
 
 
 def open_map(numbers: Sequence[int]) -> None:

@@ -10,8 +10,7 @@ from vgg_viz.links import FEWEST_CHANNELS
 from vgg_viz.model.architecture import VGG19, format_shape
 from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.state import mode, selection
-from vgg_viz.ui.state.shared_instance import results
+from vgg_viz.ui.state import mode, selection, shared_instance
 from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 
@@ -38,12 +37,12 @@ def show(notice: DeltaGenerator) -> None:
     if not blocks:
         st.info("Choose at least one block in the sidebar.", icon=":material/arrow_back:")
         return
-    found, network = results(), load_network(choice, notice)
+    results, network = shared_instance.results(), load_network(choice, notice)
     # With few maps each, all blocks fit beside each other on one screen.
     abreast = mode.is_explained() and count <= MOST_MAPS_ABREAST and channel is None
     containers = st.columns(len(blocks)) if abreast else [st.container() for _ in blocks]
     for container, block in zip(containers, blocks, strict=True):
-        maps = LayerMaps(found, network, chosen, VGG19.block_ends[block - 1])
+        maps = LayerMaps(results, network, chosen, VGG19.block_ends[block - 1])
         with container:
             show_block(maps, count, order, channel, appearance, abreast=abreast)
     if abreast:
@@ -110,11 +109,11 @@ def show_filters(
     maps: LayerMaps, channel: int, numbers: Sequence[int], appearance: controls.Appearance
 ) -> None:
     """Show one input channel's kernels of these filters, in the order of their maps."""
-    layer, weights, found = maps.layer, maps.network.weights, maps.results
-    with found.holding():
+    layer, weights, results = maps.layer, maps.network.weights, maps.results
+    with results.holding():
         indices = [number - 1 for number in numbers]
-        kernels = found.kernels(weights, layer.name, indices, [channel - 1])
-        value_range = found.filters_range(weights, layer.name)
+        kernels = results.kernels(weights, layer.name, indices, [channel - 1])
+        value_range = results.filters_range(weights, layer.name)
     share = f"input channel {channel} of {layer.channels}"
     caption = text_blocks.caption(
         f"{layer.title} · {weights.label} · filters of these maps, {share}",
@@ -132,4 +131,4 @@ def show_filters(
     )
     name = f"filters-{layer.block}"
     placement = grid.Placement(name, selection.open_map(name, layer), follows=False)
-    grid.show(found, tiles, placement)
+    grid.show(results, tiles, placement)

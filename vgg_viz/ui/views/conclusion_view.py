@@ -10,8 +10,7 @@ from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.weights import IMAGENET_LABEL, UntrainedWeights
 from vgg_viz.ui.parts import charts
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.state import mode, selection
-from vgg_viz.ui.state.shared_instance import results
+from vgg_viz.ui.state import mode, selection, shared_instance
 from vgg_viz.ui.widgets import controls, grid, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 
@@ -96,21 +95,21 @@ def show(notice: DeltaGenerator) -> None:
         "then textures, parts and objects "
         f"([Zeiler and Fergus, 2013]({PAPER})). **Click a map** to inspect it."
     )
-    found, network = results(), load_network(choice, notice)
+    results, network = shared_instance.results(), load_network(choice, notice)
     if network.label not in (IMAGENET_LABEL, UntrainedWeights.label):
         text_blocks.note(
             "This text describes the ImageNet network; you see "
             f"{text_blocks.escape(network.label)}."
         )
     # One pass for all layers, which caches the input of every block.
-    found.overview(network, chosen)
-    show_lessons([LayerMaps(found, network, chosen, end) for end in VGG19.block_ends])
+    results.overview(network, chosen)
+    show_lessons([LayerMaps(results, network, chosen, end) for end in VGG19.block_ends])
     st.subheader("In numbers, for this image")
     text_blocks.prose(
         "From layer to layer, the receptive field grows and the maps resemble the image less. The "
         "charts are measured on the image that you chose."
     )
-    charts.show_profiles(LayerMaps(found, network, chosen, VGG19.conv_layers[-1]))
+    charts.show_profiles(LayerMaps(results, network, chosen, VGG19.conv_layers[-1]))
     st.subheader("In short")
     st.markdown(
         "From input to output, the network trades *where* and *what it looks like* for *what it "

@@ -11,8 +11,7 @@ from vgg_viz.model.architecture import Layer
 from vgg_viz.model.weights import Weights
 from vgg_viz.serving.results import Results
 from vgg_viz.ui.parts.layer_maps import script_network
-from vgg_viz.ui.state import selection
-from vgg_viz.ui.state.shared_instance import results
+from vgg_viz.ui.state import selection, shared_instance
 from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_weights
 from vgg_viz.ui.widgets.color_grid import ColorGrid
@@ -41,21 +40,21 @@ def show(notice: DeltaGenerator) -> None:
         rows = controls.page("Filters", "filter_page", PAGE_FILTERS, filter_count)
     with right:
         columns = controls.page("Channels", "channel_page", PAGE_CHANNELS, channel_count)
-    found = results()
+    results = shared_instance.results()
     weights = load_weights(choice, notice)
-    kernels = kernel_grid(found, weights, layer, rows, columns, appearance)
+    kernels = kernel_grid(results, weights, layer, rows, columns, appearance)
     if layer.channels == 3:
-        show_first_layer(found, weights, layer, kernels)
+        show_first_layer(results, weights, layer, kernels)
     else:
-        show_kernels(found, weights, layer, kernels)
+        show_kernels(results, weights, layer, kernels)
 
 
-def show_kernels(found: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
+def show_kernels(results: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
     """Show kernels of a layer as one mosaic, and their export menu."""
     placement = grid.Placement(
         "kernels", selection.open_map("kernels", layer), largest_tile=LARGEST_TILE
     )
-    grid.show(found, kernels, placement)
+    grid.show(results, kernels, placement)
     network, (filters, channels) = script_network(weights), kernels.axes.values()
     export_menu.offer(
         "kernels",
@@ -66,7 +65,7 @@ def show_kernels(found: Results, weights: Weights, layer: Layer, kernels: grid.G
 
 
 def kernel_grid(
-    found: Results,
+    results: Results,
     weights: Weights,
     layer: Layer,
     rows: range,
@@ -76,16 +75,16 @@ def kernel_grid(
     """Return a layer's kernels as a grid: a row per filter, a column per channel.
 
     Args:
-        found: the cached results.
+        results: the cached results.
         weights: the network's weights.
         layer: a conv layer.
         rows: the filters' indices, from 0.
         columns: the channels' indices, from 0.
         appearance: the scale and the color map.
     """
-    with found.holding():
-        kernels = found.kernels(weights, layer.name, rows, columns)
-        value_range = found.filters_range(weights, layer.name)
+    with results.holding():
+        kernels = results.kernels(weights, layer.name, rows, columns)
+        value_range = results.filters_range(weights, layer.name)
     shares = (
         f"{len(rows)} of {layer.filters} filters and {len(columns)} of {layer.channels} channels"
     )
@@ -110,28 +109,28 @@ def kernel_grid(
     )
 
 
-def show_first_layer(found: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
+def show_first_layer(results: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
     """Show the first layer's kernels beside its filters as colors."""
     left, right = st.columns([2, 3], gap="large")
     with left:
         text_blocks.prose(
             "**Kernels.** Channels 1, 2 and 3 are blue, green and red, the order of VGG19's input."
         )
-        show_kernels(found, weights, layer, kernels)
+        show_kernels(results, weights, layer, kernels)
     with right:
         text_blocks.prose(
             "**As colors.** The input channels are colors, so each filter is drawn in the colors "
             "it responds to. Gray means a weight of zero."
         )
-        show_colors(found, weights, layer)
+        show_colors(results, weights, layer)
 
 
-def show_colors(found: Results, weights: Weights, layer: Layer) -> None:
+def show_colors(results: Results, weights: Weights, layer: Layer) -> None:
     """Show the first layer's filters as colors, and their export menu."""
-    colors = color_grid(found, weights, layer)
+    colors = color_grid(results, weights, layer)
     on_pick = selection.open_map("filter-colors", layer)
     placement = grid.Placement("filter-colors", on_pick, largest_tile=LARGEST_TILE)
-    grid.show(found, colors, placement)
+    grid.show(results, colors, placement)
     network, channels = script_network(weights), range(1, layer.channels + 1)
     run = FiltersRun(colors.name, network, layer.name, colors.numbers, channels, as_colors=True)
     export_menu.offer(
@@ -142,12 +141,12 @@ def show_colors(found: Results, weights: Weights, layer: Layer) -> None:
     )
 
 
-def color_grid(found: Results, weights: Weights, layer: Layer) -> ColorGrid:
+def color_grid(results: Results, weights: Weights, layer: Layer) -> ColorGrid:
     """Return the first layer's filters as a grid of colors, each on its own scale."""
     numbers = range(1, layer.filters + 1)
-    largest = largest_weights(found, weights, layer)
+    largest = largest_weights(results, weights, layer)
     return ColorGrid(
-        found.filter_colors(weights, layer.name),
+        results.filter_colors(weights, layer.name),
         [str(number) for number in numbers],
         numbers,
         ("filter colors", weights.identity, layer.name),
@@ -162,8 +161,8 @@ def color_grid(found: Results, weights: Weights, layer: Layer) -> ColorGrid:
     )
 
 
-def largest_weights(found: Results, weights: Weights, layer: Layer) -> np.ndarray:
+def largest_weights(results: Results, weights: Weights, layer: Layer) -> np.ndarray:
     """Return each filter's largest absolute weight, float32 ``(filters,)``."""
-    kernels = found.kernels(weights, layer.name, range(layer.filters), range(layer.channels))
+    kernels = results.kernels(weights, layer.name, range(layer.filters), range(layer.channels))
     largest: np.ndarray = np.abs(kernels).max(axis=(1, 2, 3))
     return largest

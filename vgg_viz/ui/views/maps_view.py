@@ -80,7 +80,7 @@ def show_maps(
         introduce(maps.layer)
     with maps.results.holding():
         with left:
-            show_photograph(maps.picture)
+            show_input_image(maps.picture)
             if spec:
                 attribution_section.show_in_place_of_maps(maps, spec)
             elif not ablation_section.show_instead(maps):
@@ -92,7 +92,7 @@ def show_maps(
         decomposition_section.show(value)
 
 
-def show_photograph(chosen: InputImage) -> None:
+def show_input_image(chosen: InputImage) -> None:
     """Show the image above the maps, on screens too narrow to show it beside them."""
     with st.container(key="maps-photo", horizontal=True, vertical_alignment="center"):
         # CSS shrinks it: Streamlit would decode, resize and encode it in every run.
