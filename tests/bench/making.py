@@ -79,8 +79,8 @@ def beside(network: Network, effort: Effort) -> Row:
     for _ in range(2):
         visit(shared, network)  # the first builds
     alone = [visit(shared, network) for _ in range(effort.passes)]
-    with looking(shared.maker, subject):
-        wait_until_pictures_grow(shared.maker, subject)
+    with looking(shared.optimization_worker, subject):
+        wait_until_pictures_grow(shared.optimization_worker, subject)
         busy = [visit(shared, network) for _ in range(effort.passes)]
     longer = max(busy) - middle(alone)
     ours = f"{durations(busy)}, at most {duration(max(longer, 0.0))} longer"
@@ -104,7 +104,8 @@ def lookers(network: Network, effort: Effort) -> Row:
         start = time.perf_counter()
         with ThreadPoolExecutor(count) as pool:
             counted = [
-                pool.submit(look_until_complete, shared.maker, subject) for _ in range(count)
+                pool.submit(look_until_complete, shared.optimization_worker, subject)
+                for _ in range(count)
             ]
             assert all(future.result() for future in counted)
         seconds[count] = time.perf_counter() - start
@@ -147,7 +148,7 @@ def measure_memory() -> int:
 def shared_for_making() -> Shared:
     """What all viewers share, without anything being put on the disk."""
     shared = Shared(limit=None)
-    shared.maker = OptimizationWorker(
+    shared.optimization_worker = OptimizationWorker(
         shared.values,
         shared.network_lock,
         shared.make_room,
@@ -179,14 +180,14 @@ def visit(shared: Shared, network: Network) -> float:
 
 
 @contextmanager
-def looking(maker: OptimizationWorker, subject: OptimizationSpec) -> Iterator[None]:
+def looking(worker: OptimizationWorker, subject: OptimizationSpec) -> Iterator[None]:
     """Have somebody look at a subject's first pictures meanwhile."""
     done = threading.Event()
 
     def look() -> None:
-        maker.look(subject, range(1, 17))
+        worker.request(subject, range(1, 17))
         while not done.wait(LOOK_SECONDS):
-            maker.look(subject, range(1, 17))
+            worker.request(subject, range(1, 17))
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -197,15 +198,15 @@ def looking(maker: OptimizationWorker, subject: OptimizationSpec) -> Iterator[No
         thread.join()
 
 
-def wait_until_pictures_grow(maker: OptimizationWorker, subject: OptimizationSpec) -> None:
+def wait_until_pictures_grow(worker: OptimizationWorker, subject: OptimizationSpec) -> None:
     """Wait for the first step."""
-    while not maker.there(subject, (1,)).pictures:
+    while not worker.progress(subject, (1,)).snapshots:
         threading.Event().wait(0.05)
 
 
-def look_until_complete(maker: OptimizationWorker, subject: OptimizationSpec) -> bool:
+def look_until_complete(worker: OptimizationWorker, subject: OptimizationSpec) -> bool:
     """Look as a page does until all is there; whether nothing failed."""
-    while not (progress := maker.look(subject, tuple(range(1, 17)))).complete:
+    while not (progress := worker.request(subject, tuple(range(1, 17)))).complete:
         threading.Event().wait(LOOK_SECONDS)
     return not progress.failure
 

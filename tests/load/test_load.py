@@ -74,12 +74,12 @@ FIRST_STATES = {
 
 
 @pytest.mark.parametrize(("one", "expected"), FIRST_STATES.values(), ids=FIRST_STATES)
-def test_a_widget_comes_with_the_value_that_a_browser_would_send(one, expected):
+def test_a_widget_has_the_value_that_a_browser_would_send(one, expected):
     assert widgets.first_state(one) == WidgetState(id=f"{ID}key", **expected)
 
 
 @pytest.mark.parametrize("kind", ["file_uploader", "bidi_component"])
-def test_a_browser_says_nothing_of_an_uploader_or_component_that_was_not_touched(kind):
+def test_untouched_uploaders_and_components_send_nothing(kind):
     assert widgets.first_state(widget(kind)) is None
 
 
@@ -95,7 +95,7 @@ CHANGEABLE = {
 
 
 @pytest.mark.parametrize("one", CHANGEABLE.values(), ids=CHANGEABLE)
-def test_a_change_is_one_that_the_widget_allows(one):
+def test_changes_are_allowed_by_the_widget(one):
     random, now = Random(1), widgets.first_state(one)
     for _ in range(50):
         value = widgets.another_value(one, now, random)
@@ -178,11 +178,11 @@ def test_messages_are_kept_for_as_many_runs_as_the_server_says():
         ({"markdown": {"body": "error"}}, 0),
     ],
 )
-def test_exceptions_and_errors_on_the_page_are_noticed(fields, faults):
+def test_exceptions_and_errors_on_the_page_are_reported(fields, faults):
     assert len(shown_after(delta(Element(**fields))).shown.faults) == faults
 
 
-def test_photographs_are_about_a_megabyte_and_each_another():
+def test_photographs_differ_and_have_about_a_megabyte():
     one, two = photograph(1), photograph(2)
     assert photograph(1) == one
     for data in (one, two):
@@ -191,7 +191,7 @@ def test_photographs_are_about_a_megabyte_and_each_another():
     assert ImageChops.difference(*pictures).getbbox() == (0, 0, *pictures[0].size)
 
 
-def test_the_mix_chooses_among_what_is_there_in_its_proportion():
+def test_the_mix_chooses_actions_in_proportion():
     random = Random(1)
     keys = [choose_key({"maps", "view", "unheard of"}, random) for _ in range(2000)]
     share = keys.count("maps") / len(keys)
@@ -214,11 +214,11 @@ def test_the_mix_chooses_among_what_is_there_in_its_proportion():
         ),
     ],
 )
-def test_the_options_say_which_phases_there_are(arguments, expected):
+def test_options_select_the_phases(arguments, expected):
     assert planned(parsed(arguments.split())) == expected
 
 
-def test_without_options_everything_is_measured_and_memory_at_the_end():
+def test_default_options_measure_everything_and_memory_last():
     plans = planned(parsed([]))
     assert [plan.viewers for plan in plans] == [1, 10, 30, 60] * 2
     assert [plan.further_changes for plan in plans] == [0] * 7 + [2000]
@@ -228,11 +228,11 @@ def test_without_options_everything_is_measured_and_memory_at_the_end():
 @pytest.mark.parametrize(
     ("part", "expected"), [(0.5, 50.5), (0.95, 95), (1, 100), (0.001, 1)], ids=str
 )
-def test_percentiles_are_values_that_were_measured(part, expected):
+def test_percentiles_are_measured_values(part, expected):
     assert report.share([*range(100, 0, -1)], part) == expected
 
 
-def test_there_is_no_percentile_of_nothing():
+def test_percentiles_need_a_value():
     assert math.isnan(report.share([], 0.95))
     assert report.in_seconds(report.share([], 0.95)) == "–"
 
@@ -241,14 +241,14 @@ def outcome(viewers: int, seconds: list[float], *, own: bool = False, **fields: 
     return Outcome(Phase(viewers, 60, own), log=Log(changes={"maps": seconds}), **fields)
 
 
-def test_targets_are_said_to_be_met_or_not():
+def test_targets_are_reported_as_met_or_missed():
     good, slow = outcome(30, [0.2] * 99 + [5]), outcome(30, [1.2] * 100, own=True)
     large = outcome(60, [0.1], own=True, peak=1600 * 10**6)
     lines = report.targets([good, slow, large]).splitlines()
     assert [line.split(":")[0] for line in lines] == ["- met", "- met"] + ["- **not met**"] * 2
 
 
-def test_how_many_viewers_are_held_is_said_where_one_and_two_servers_were_tried():
+def test_viewer_counts_are_reported_for_one_and_two_servers():
     def tried(viewers: int, replicas: int, seconds: float) -> Outcome:
         phase = Phase(viewers, 60, False, replicas=replicas)
         return Outcome(phase, log=Log(changes={"maps": [seconds]}))
@@ -263,7 +263,7 @@ def test_how_many_viewers_are_held_is_said_where_one_and_two_servers_were_tried(
 
 
 @pytest.mark.parametrize(("passes", "met"), [(17, "- met"), (18, "- **not met**")])
-def test_one_picture_is_to_be_computed_once(passes, met):
+def test_a_shared_image_must_be_computed_once(passes, met):
     last = report.targets([outcome(10, [0.1], passes=passes)]).splitlines()[-1]
     assert last.startswith(f"{met}: 10 viewers, the same picture: {passes} forward passes")
 
@@ -274,7 +274,7 @@ def test_the_number_of_forward_passes_is_read_from_the_footer():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux' /proc")
-def test_the_memory_of_a_process_and_its_child_is_measured():
+def test_memory_includes_child_processes():
     grow = "import sys; text = 'x' * 50_000_000; print('grown', flush=True); sys.stdin.read()"
     program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grow!r}])"
     command = [sys.executable, "-c", program]
@@ -290,7 +290,7 @@ def test_the_memory_of_a_process_and_its_child_is_measured():
         parent.communicate("")
 
 
-def test_a_viewer_with_a_picture_of_their_own_gets_maps_of_it():
+def test_a_viewers_own_image_gets_maps():
     """On a real server, the whole way: page, upload, a few changes, the footer's figures."""
     done = phases.run(Phase(1, seconds=4, own_pictures=True))
     assert done.log.errors == {}
@@ -301,7 +301,7 @@ def test_a_viewer_with_a_picture_of_their_own_gets_maps_of_it():
     assert done.log.received > 200_000
 
 
-def test_another_server_that_says_no_is_an_error(tmp_path):
+def test_a_replica_that_responds_with_an_error_is_reported(tmp_path):
     async def visit() -> None:
         async with Page("http://127.0.0.1:1") as page:
             await page.open()

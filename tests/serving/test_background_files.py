@@ -1,4 +1,4 @@
-"""Dense layers and names of classes, looked for and fetched once for all viewers."""
+"""Dense layers and class names, found and downloaded once for all viewers."""
 
 import tempfile
 import threading
@@ -23,13 +23,13 @@ from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, UntrainedWeights, WeightsError
 from vgg_viz.serving.background_files import UNEXPECTED, DenseLoader, FullFileMissing
 
-PATIENCE = 60
+PATIENCE = 60  # seconds
 LAST = VGG19.dense_layers[-1]
 
 
 @pytest.fixture(scope="module")
 def full_content(tmp_path_factory):
-    """The bytes of a weights file with dense layers, of more than one piece of a download."""
+    """Bytes of a weights file with dense layers, larger than one chunk of a download."""
     path = tmp_path_factory.mktemp("full") / "full.h5"
     write_hollow_full_weights(path)
     return path.read_bytes() + bytes(range(256)) * 8192
@@ -37,7 +37,7 @@ def full_content(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def models(tmp_path, monkeypatch, full_content):
-    """Keras' folder, in a world of the test's own: nothing is there, and nothing to be had."""
+    """Keras' model folder, empty and without any reachable download."""
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "*")
     monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda seconds: None))
@@ -53,12 +53,12 @@ def models(tmp_path, monkeypatch, full_content):
 
 @pytest.fixture
 def convolutions(tmp_path):
-    """Keras' file without the dense layers."""
+    """Weights in Keras' file without dense layers."""
     write_hollow_weights(tmp_path / "notop.h5")
     return StoredWeights(tmp_path / "notop.h5", IMAGENET_LABEL)
 
 
-def the_one(loader, conv_weights):
+def dense_of(loader, conv_weights):
     return loader.weights_for(conv_weights).result(PATIENCE)
 
 
@@ -66,7 +66,7 @@ def error(loader, conv_weights):
     return loader.weights_for(conv_weights).exception(PATIENCE)
 
 
-def wait_for_the_end(loader):
+def wait_for_download(loader):
     wait_for(lambda: loader.progress() is None)
 
 
@@ -75,7 +75,7 @@ def wait_for(condition):
         if condition():
             return
         threading.Event().wait(0.01)
-    raise AssertionError("waited without end")
+    raise AssertionError("expected the condition within a minute")
 
 
 # -- which dense layers
@@ -83,21 +83,23 @@ def wait_for(condition):
 
 def test_untrained_convolutions_have_untrained_dense_layers():
     loader = DenseLoader()
-    found = the_one(loader, UntrainedWeights())
+    found = dense_of(loader, UntrainedWeights())
     assert isinstance(found, UntrainedDense)
-    assert the_one(loader, UntrainedWeights()) is found
-    assert the_one(loader, UntrainedWeights(seed=20)).identity != found.identity
+    assert dense_of(loader, UntrainedWeights()) is found
+    assert dense_of(loader, UntrainedWeights(seed=20)).identity != found.identity
 
 
-def test_a_file_of_the_hosts_has_its_own(tmp_path, models, full_content):
+def test_the_hosts_file_provides_its_own_dense_layers(tmp_path, models, full_content):
     (models / FULL.name).write_bytes(full_content)
     write_hollow_full_weights(tmp_path / "mine.h5")
-    found = the_one(DenseLoader(), StoredWeights(tmp_path / "mine.h5", "weights of mine.h5"))
+    found = dense_of(DenseLoader(), StoredWeights(tmp_path / "mine.h5", "weights of mine.h5"))
     assert found.label == "weights of mine.h5"
     np.testing.assert_array_equal(found.bias(LAST), np.full(1000, -LAST.index, np.float32))
 
 
-def test_a_file_of_the_hosts_without_any_gets_none_of_another_file(tmp_path, models, full_content):
+def test_the_hosts_file_without_dense_layers_gets_none_from_another_file(
+    tmp_path, models, full_content
+):
     (models / FULL.name).write_bytes(full_content)
     write_hollow_weights(tmp_path / "mine.h5")
     raised = error(DenseLoader(), StoredWeights(tmp_path / "mine.h5", "weights of mine.h5"))
@@ -105,21 +107,21 @@ def test_a_file_of_the_hosts_without_any_gets_none_of_another_file(tmp_path, mod
     assert str(raised).startswith("expected VGG19 weights in mine.h5: expected a layer fc1")
 
 
-def test_keras_convolutions_get_those_of_the_full_file(convolutions, models, full_content):
+def test_keras_convolutions_get_dense_layers_of_the_full_file(convolutions, models, full_content):
     (models / FULL.name).write_bytes(full_content)
-    found = the_one(DenseLoader(), convolutions)
+    found = dense_of(DenseLoader(), convolutions)
     assert found.label == IMAGENET_LABEL
     assert found.identity == ("dense", weights.FULL.md5)
 
 
-def test_where_the_full_file_is_in_use_nothing_is_looked_for(tmp_path, monkeypatch):
+def test_full_file_in_use_is_not_searched_again(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "find_full", None)
     write_hollow_full_weights(tmp_path / "full.h5")
-    found = the_one(DenseLoader(), StoredWeights(tmp_path / "full.h5", IMAGENET_LABEL))
+    found = dense_of(DenseLoader(), StoredWeights(tmp_path / "full.h5", IMAGENET_LABEL))
     assert found.bias(LAST).shape == (1000,)
 
 
-def test_the_search_is_in_the_background_and_once_for_all(convolutions, monkeypatch):
+def test_search_runs_once_in_the_background(convolutions, monkeypatch):
     searches, gate = [], threading.Event()
 
     def find_full():
@@ -135,36 +137,34 @@ def test_the_search_is_in_the_background_and_once_for_all(convolutions, monkeypa
     assert len(searches) == 1
 
 
-def test_a_file_that_was_brought_by_hand_is_found_on_request(convolutions, models, full_content):
+def test_a_file_copied_by_hand_is_found_on_retry(convolutions, models, full_content):
     loader = DenseLoader()
     assert isinstance(error(loader, convolutions), FullFileMissing)
     (models / FULL.name).write_bytes(full_content)
     assert isinstance(error(loader, convolutions), FullFileMissing)
     loader.retry()
-    found = the_one(loader, convolutions)
+    found = dense_of(loader, convolutions)
     loader.retry()
-    assert the_one(loader, convolutions) is found
+    assert dense_of(loader, convolutions) is found
 
 
-def test_what_has_turned_out_to_be_damaged_is_said_to_all_until_it_is_mended(
-    convolutions, models, full_content
-):
+def test_damaged_dense_layers_fail_for_all_until_retry(convolutions, models, full_content):
     (models / FULL.name).write_bytes(full_content)
     loader = DenseLoader()
-    damaged, other = the_one(loader, convolutions), the_one(loader, UntrainedWeights())
-    loader.give_up(damaged, WeightsError("it is gone"))
-    assert str(error(loader, convolutions)) == "it is gone"
-    assert the_one(loader, UntrainedWeights()) is other
+    damaged, other = dense_of(loader, convolutions), dense_of(loader, UntrainedWeights())
+    loader.give_up(damaged, WeightsError("the file is gone"))
+    assert str(error(loader, convolutions)) == "the file is gone"
+    assert dense_of(loader, UntrainedWeights()) is other
     loader.retry()
-    mended = the_one(loader, convolutions)
-    loader.give_up(damaged, WeightsError("it is gone"))
-    assert the_one(loader, convolutions) is mended
+    mended = dense_of(loader, convolutions)
+    loader.give_up(damaged, WeightsError("the file is gone"))
+    assert dense_of(loader, convolutions) is mended
 
 
 # -- fetching the full file
 
 
-def test_one_download_serves_all_and_all_see_how_far_it_is(
+def test_one_download_serves_all_and_reports_progress(
     convolutions, models, full_content, monkeypatch
 ):
     loader = DenseLoader()
@@ -180,62 +180,60 @@ def test_one_download_serves_all_and_all_see_how_far_it_is(
         assert expected == len(full_content)
         assert isinstance(error(loader, convolutions), FullFileMissing)
         server.released.set()
-        wait_for_the_end(loader)
+        wait_for_download(loader)
     assert len(server.requests) == 2
     assert loader.failure() == ()
-    assert the_one(loader, convolutions).identity == ("dense", weights.FULL.md5)
+    assert dense_of(loader, convolutions).identity == ("dense", weights.FULL.md5)
     assert (models / FULL.name).read_bytes() == full_content
 
 
 def test_many_clicks_are_one_download(monkeypatch):
-    begun, gate = [], threading.Event()
+    started, gate = [], threading.Event()
 
     def fetch_full(**_):
-        begun.append(gate.wait(PATIENCE))
+        started.append(gate.wait(PATIENCE))
 
     monkeypatch.setattr(weights, "fetch_full", fetch_full)
     loader = DenseLoader()
     for _ in range(3):
         loader.fetch()
     gate.set()
-    wait_for_the_end(loader)
-    assert begun == [True]
+    wait_for_download(loader)
+    assert started == [True]
 
 
-def test_a_download_that_fails_is_said_and_the_next_goes_on(
-    convolutions, models, full_content, monkeypatch
-):
+def test_a_failed_download_is_reported_and_resumed(convolutions, models, full_content, monkeypatch):
     loader = DenseLoader()
     with serve(full_content, *[file_server.cut_off] * 3, file_server.send_the_rest) as server:
         monkeypatch.setenv("VGG_VIZ_FULL_WEIGHTS_URL", server.url)
         loader.fetch()
-        wait_for_the_end(loader)
+        wait_for_download(loader)
         [sentence] = loader.failure()
         assert sentence.startswith(
             f"Could not download {server.url} (tried 3 times): the connection closed"
         )
         assert isinstance(error(loader, convolutions), FullFileMissing)
         loader.fetch()
-        wait_for_the_end(loader)
+        wait_for_download(loader)
     assert loader.failure() == ()
     assert server.ranges[-1] not in (None, "bytes=0-")
-    assert the_one(loader, convolutions)
+    assert dense_of(loader, convolutions)
 
 
 def test_a_failure_can_be_forgotten():
     loader = DenseLoader()
     loader.fetch()
-    wait_for_the_end(loader)
+    wait_for_download(loader)
     assert len(loader.failure()) == 1
     loader.retry()
     assert loader.failure() == ()
 
 
-def test_what_nobody_expected_is_a_sentence(monkeypatch, caplog):
+def test_an_unexpected_error_is_reported_as_a_sentence(monkeypatch, caplog):
     monkeypatch.setattr(weights, "fetch_full", lambda **_: 1 / 0)
     loader = DenseLoader()
     loader.fetch()
-    wait_for_the_end(loader)
+    wait_for_download(loader)
     assert loader.failure() == (UNEXPECTED,)
     assert "ZeroDivisionError" in caplog.text
 
@@ -245,13 +243,13 @@ def test_what_nobody_expected_is_a_sentence(monkeypatch, caplog):
 
 @pytest.fixture
 def listed(monkeypatch):
-    """A list that passes for Keras' own."""
+    """Content accepted as Keras' list of class names."""
     content = keras_list()
     pass_for_keras_list(monkeypatch, content)
     return content
 
 
-def test_names_are_looked_for_once(models, listed):
+def test_names_are_loaded_once(models, listed):
     (models / CLASS_INDEX.name).write_bytes(listed)
     loader = DenseLoader()
     found = loader.names().result(PATIENCE)
@@ -262,9 +260,7 @@ def test_names_are_looked_for_once(models, listed):
     assert loader.names().result(PATIENCE) is found
 
 
-def test_where_no_names_are_to_be_had_there_are_numbers_until_somebody_wants_a_retry(
-    tmp_path, monkeypatch
-):
+def test_missing_names_are_numbers_until_retry(tmp_path, monkeypatch):
     path = tmp_path / "names.txt"
     monkeypatch.setenv("VGG_VIZ_CLASS_NAMES", str(path))
     loader = DenseLoader()
@@ -280,7 +276,7 @@ def test_where_no_names_are_to_be_had_there_are_numbers_until_somebody_wants_a_r
     assert loader.names().result(PATIENCE).name(7) == "name 7"
 
 
-def test_names_never_end_in_an_error(monkeypatch, caplog):
+def test_loading_names_never_fails(monkeypatch, caplog):
     monkeypatch.setattr(class_names, "obtain", lambda: 1 / 0)
     found = DenseLoader().names().result(PATIENCE)
     assert (found, found.attempts) == (NUMBERED, (UNEXPECTED,))

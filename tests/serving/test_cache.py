@@ -17,7 +17,7 @@ from vgg_viz.serving.locks import wait_until, working_seconds
 
 
 def put(cache, key, size):
-    """Ask for a value of that many bytes; whether it had to be computed."""
+    """Get a value of that size in bytes; return whether it was computed."""
     computed = []
 
     def compute():
@@ -28,8 +28,8 @@ def put(cache, key, size):
     return bool(computed)
 
 
-def is_kept(cache, key):
-    """Whether the cache has a value of that key."""
+def is_cached(cache, key):
+    """Return whether the cache has a value of that key."""
 
     def refuse():
         raise LookupError
@@ -72,7 +72,7 @@ def test_values_are_kept_up_to_the_bound_exactly():
     assert not any(put(cache, key, 25) for key in "abcd")
 
 
-def test_one_byte_too_many_costs_the_oldest_value():
+def test_one_byte_too_many_evicts_the_oldest_value():
     cache = Cache(100, clock=lambda: 0.0)
     for key in "abc":
         put(cache, key, 30)
@@ -82,7 +82,7 @@ def test_one_byte_too_many_costs_the_oldest_value():
     assert put(cache, "a", 30)
 
 
-def test_what_was_asked_for_last_stays_longest():
+def test_the_least_recently_used_value_is_evicted_first():
     cache = Cache(90, clock=lambda: 0.0)
     for key in "abc":
         put(cache, key, 30)
@@ -92,7 +92,7 @@ def test_what_was_asked_for_last_stays_longest():
     assert put(cache, "b", 30)
 
 
-def test_a_large_value_takes_the_place_of_several_small_ones():
+def test_a_large_value_evicts_several_small_ones():
     cache = Cache(100, clock=lambda: 0.0)
     for key in "abcd":
         put(cache, key, 25)
@@ -111,12 +111,12 @@ def test_a_value_larger_than_the_bound_is_returned_but_not_kept():
     assert not put(cache, "small", 100)
 
 
-def test_what_came_about_elsewhere_is_kept_and_seen_without_being_computed():
+def test_kept_values_are_found_by_peek_and_get():
     cache = Cache(100, clock=lambda: 0.0)
     assert cache.peek("a") is None
     cache.keep("a", bytes(30), seconds=1.0)
     cache.keep("b", bytes(30), seconds=1.0)
-    assert len(cache.peek("a")) == 30  # who looks uses it
+    assert len(cache.peek("a")) == 30  # peek counts as a use
     assert not put(cache, "b", 30)
     assert cache.peek("a")
     put(cache, "c", 70)
@@ -127,19 +127,19 @@ def test_what_came_about_elsewhere_is_kept_and_seen_without_being_computed():
     ("bound", "kept"),
     [(200, "abcd"), (100, "abcd"), (99, "acd"), (75, "acd"), (50, "ad"), (25, "a"), (24, "")],
 )
-def test_a_shelf_shrinks_to_what_was_used_last(bound, kept):
+def test_a_cache_shrinks_to_the_most_recently_used_values(bound, kept):
     cache = Cache(100, clock=lambda: 0.0)
     for key in "abcd":
         put(cache, key, 25)
     assert not put(cache, "a", 25)
-    # From the least lately used on: b, c, d, a.
+    # From the least recently used on: b, c, d, a.
     cache.shrink_to(bound)
     assert cache.used_bytes == 25 * len(kept) <= bound
     for key in kept:
         assert not put(cache, key, 25)
 
 
-def test_a_shelf_may_be_emptied_and_filled_again_up_to_its_own_bound():
+def test_a_cache_can_be_emptied_and_filled_up_to_its_bound_again():
     cache = Cache(100, clock=lambda: 0.0)
     put(cache, "a", 60)
     cache.shrink_to(0)
@@ -150,7 +150,7 @@ def test_a_shelf_may_be_emptied_and_filled_again_up_to_its_own_bound():
     assert not put(cache, "a", 60)
 
 
-def test_an_empty_shelf_can_shrink():
+def test_an_empty_cache_can_shrink():
     cache = Cache(100, clock=lambda: 0.0)
     cache.shrink_to(0)
     assert cache.used_bytes == 0
@@ -193,7 +193,7 @@ def test_another_key_does_not_wait(threads):
     assert slow.result(PATIENCE_SECONDS) == "slow"
 
 
-def test_a_caller_who_waits_gets_even_what_is_too_large_to_keep(threads):
+def test_a_waiting_caller_gets_a_value_too_large_to_cache(threads):
     cache, queue = Cache(10, clock=lambda: 0.0), Queue()
     first, second = Computation(bytes(11)), Computation(bytes(11))
     second.allowed.set()
@@ -217,7 +217,7 @@ def test_a_failure_is_raised_and_not_kept():
     assert cache.get("key", lambda: "value", never_pause) == "value"
 
 
-def test_who_waited_for_a_failure_tries_again(threads):
+def test_a_caller_that_waited_for_a_failure_tries_again(threads):
     cache, queue = Cache(100, clock=lambda: 0.0), Queue()
     failing, second = Computation(OSError("no memory")), Computation("value")
     second.allowed.set()
@@ -234,7 +234,7 @@ def test_who_waited_for_a_failure_tries_again(threads):
 
 def test_a_run_that_ends_while_it_computes_leaves_the_key_free():
     class StopRun(BaseException):
-        """Streamlit ends a run with an exception that is no Exception."""
+        """An exception like Streamlit's, which is not an ``Exception``."""
 
     def stop():
         raise StopRun
@@ -245,7 +245,7 @@ def test_a_run_that_ends_while_it_computes_leaves_the_key_free():
     assert cache.get("key", lambda: "value", never_pause) == "value"
 
 
-def test_who_gives_up_waiting_leaves_the_computation_alone(threads):
+def test_a_caller_that_stops_waiting_leaves_the_computation_alone(threads):
     cache, computation = Cache(100, clock=lambda: 0.0), Computation("value")
     computing = threads.submit(cache.get, "key", computation, never_pause)
     assert computation.started.wait(PATIENCE_SECONDS)
@@ -286,20 +286,20 @@ class Drawn:
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, int) else str(value),
 )
-def test_bytes_are_counted_through_whatever_holds_them(value, size):
+def test_bytes_are_counted_in_nested_containers(value, size):
     assert byte_count(value) == size
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The time that the cache goes by, in a list of one."""
+    """The cache's clock, a list with the current time in seconds."""
     now = [100.0]
     monkeypatch.setattr(locks, "perf_counter", lambda: now[0])
     return now
 
 
 def take(cache, clock, key, value, seconds, **options):
-    """Ask for a value that takes so many seconds."""
+    """Get a value that takes so many seconds to compute."""
 
     def compute():
         clock[0] += seconds
@@ -308,35 +308,35 @@ def take(cache, clock, key, value, seconds, **options):
     return cache.get(key, compute, never_pause, **options)
 
 
-def test_what_is_cheap_to_have_again_goes_before_what_was_used_longest_ago(clock):
+def test_cheap_values_are_evicted_before_least_recently_used_ones(clock):
     cache = Cache(100)
-    take(cache, clock, "dear", b"d" * 40, seconds=0.16)
+    take(cache, clock, "costly", b"d" * 40, seconds=0.16)
     take(cache, clock, "cheap", b"c" * 60, seconds=0.006)
     take(cache, clock, "new", b"n" * 50, seconds=0.05)
-    assert not is_kept(cache, "cheap")
-    assert is_kept(cache, "dear")
-    assert is_kept(cache, "new")
+    assert not is_cached(cache, "cheap")
+    assert is_cached(cache, "costly")
+    assert is_cached(cache, "new")
 
 
-def test_what_nobody_uses_any_more_goes_in_the_end_however_dear_it_was(clock):
+def test_unused_values_are_evicted_eventually_whatever_their_cost(clock):
     cache = Cache(100)
-    take(cache, clock, "dear", b"d" * 50, seconds=1.0)
+    take(cache, clock, "costly", b"d" * 50, seconds=1.0)
     for number in range(300):
         take(cache, clock, number, b"n" * 50, seconds=0.01)
     assert cache.used_bytes <= 100
-    assert not is_kept(cache, "dear")
+    assert not is_cached(cache, "costly")
 
 
-def test_what_is_passing_is_shared_but_pushes_nothing_out(clock):
+def test_transient_values_are_shared_but_evict_no_others(clock):
     cache = Cache(100)
     take(cache, clock, "cheap", b"c" * 60, seconds=0.001)
     for frame in range(9):
         take(cache, clock, frame, b"f" * 30, seconds=5.0, transient=True)
-        assert is_kept(cache, frame)
-    assert is_kept(cache, "cheap")
+        assert is_cached(cache, frame)
+    assert is_cached(cache, "cheap")
 
 
-def test_a_value_is_not_charged_with_what_is_kept_on_the_way_to_it(clock):
+def test_a_values_cost_excludes_other_cached_values(clock):
     cache, elsewhere = Cache(100), Cache(1000)
 
     def statistic():
@@ -345,13 +345,13 @@ def test_a_value_is_not_charged_with_what_is_kept_on_the_way_to_it(clock):
         return b"s" * 50
 
     cache.get("statistic", statistic, never_pause)
-    take(cache, clock, "dear", b"d" * 50, seconds=0.5)
+    take(cache, clock, "costly", b"d" * 50, seconds=0.5)
     take(cache, clock, "new", b"n" * 50, seconds=0.5)
-    assert not is_kept(cache, "statistic")
-    assert is_kept(cache, "dear")
+    assert not is_cached(cache, "statistic")
+    assert is_cached(cache, "costly")
 
 
-def test_of_two_values_made_at_once_both_are_worth_what_they_took(clock):
+def test_two_values_computed_at_once_each_cost_the_time_of_both(clock):
     cache = Cache(100)
 
     def both():
@@ -364,12 +364,12 @@ def test_of_two_values_made_at_once_both_are_worth_what_they_took(clock):
     assert cache.get("first", first, never_pause) == b"f" * 40
     take(cache, clock, "cheap", b"c" * 20, seconds=0.01)
     take(cache, clock, "new", b"n" * 20, seconds=0.01)
-    assert not is_kept(cache, "cheap")
-    assert is_kept(cache, "first")
+    assert not is_cached(cache, "cheap")
+    assert is_cached(cache, "first")
     assert cache.get("second", lambda: pytest.fail("is kept"), never_pause) == b"s" * 40
 
 
-def test_waiting_for_others_is_no_work(clock):
+def test_working_seconds_exclude_waiting(clock):
     def one_more_second():
         clock[0] += 1
         return clock[0] >= 107
@@ -381,7 +381,7 @@ def test_waiting_for_others_is_no_work(clock):
     assert working_seconds() - start == 5
 
 
-def test_who_leaves_a_queue_has_waited_all_the_same(clock):
+def test_working_seconds_exclude_interrupted_waiting(clock):
     def leave_after_a_second():
         clock[0] += 1
         leave()
@@ -392,11 +392,11 @@ def test_who_leaves_a_queue_has_waited_all_the_same(clock):
     assert working_seconds() == start
 
 
-def test_one_threads_waiting_is_anothers_work(clock, threads):
-    def done():
+def test_working_seconds_are_measured_per_thread(clock, threads):
+    def poll():
         clock[0] += 1
         return True
 
     start = working_seconds()
-    threads.submit(wait_until, done, lambda: None).result(PATIENCE_SECONDS)
+    threads.submit(wait_until, poll, lambda: None).result(PATIENCE_SECONDS)
     assert working_seconds() - start == 1

@@ -1,4 +1,4 @@
-"""A picture on its way through a network: what is run, what is kept, what is in hand."""
+"""Forward pass of one image: layers that run, values that are cached."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,10 +21,10 @@ LAYERS = {layer.name: layer for layer in VGG19.conv_layers}
 EVERYTHING = 200 * 2**20
 
 
-class RecordedTurns(FairLock):
-    """Turns that know whether somebody has one."""
+class RecordedLock(FairLock):
+    """A lock that records its holds and whether it is held."""
 
-    inside = False
+    held = False
 
     def __init__(self):
         super().__init__()
@@ -32,33 +32,34 @@ class RecordedTurns(FairLock):
 
     @contextmanager
     def hold(self, pause, since=None):
-        assert not self.inside, "expected one turn at a time"
+        assert not self.held, "expected the lock to be free"
         self.since.append(since)
         with super().hold(pause, since):
-            self.inside = True
+            self.held = True
             try:
                 yield
             finally:
-                self.inside = False
+                self.held = False
 
 
 class Recorded:
-    """A network that notes what it is asked to run, in turn only."""
+    """A network that records its runs, which must hold the lock."""
 
-    def __init__(self, network, turns, identity="recorded"):
+    def __init__(self, network, lock, identity="recorded"):
         self.label, self.identity = network.label, identity
+        self.architecture = network.architecture
         self.runs = []
-        self._network, self._turns = network, turns
+        self._network, self._lock = network, lock
 
     def run(self, layer_names, source):
-        assert self._turns.inside, "expected the network to run in turn only"
+        assert self._lock.held, "expected the network to run while the lock is held"
         self.runs.append(tuple(layer_names))
         return self._network.run(layer_names, source)
 
 
 @dataclass
-class AttributionPass:
-    """A picture's way through a network, as the page asks for it."""
+class Requests:
+    """Requests of the page for one image."""
 
     results: Results
     network: Recorded
@@ -71,7 +72,7 @@ class AttributionPass:
             forward.key(layer.name), partial(forward.maps, layer), network=True
         )
 
-    def whole(self):
+    def overview(self):
         return self.results.overview(self.network, self.picture)
 
     def peaks(self):
@@ -79,26 +80,26 @@ class AttributionPass:
 
 
 @pytest.fixture
-def turns():
-    return RecordedTurns()
+def lock():
+    return RecordedLock()
 
 
 @pytest.fixture
-def network(untrained_network, turns):
-    return Recorded(untrained_network, turns)
+def network(untrained_network, lock):
+    return Recorded(untrained_network, lock)
 
 
 @pytest.fixture
-def start(network, photograph, turns):
-    """Send the photograph on its way, with that much room to keep things."""
+def start(network, photograph, lock):
+    """Create requests for the photograph, with a cache of that size."""
 
-    def send(max_bytes=EVERYTHING, preprocessing="caffe"):
+    def create(max_bytes=EVERYTHING, preprocessing="caffe"):
         shared = Shared(limit=None)
-        shared.values, shared.network_lock = Cache(max_bytes), turns
+        shared.values, shared.network_lock = Cache(max_bytes), lock
         picture = SimpleNamespace(pixels=photograph, digest="photograph")
-        return AttributionPass(Results(shared), network, picture, preprocessing)
+        return Requests(Results(shared), network, picture, preprocessing)
 
-    return send
+    return create
 
 
 def pools(*blocks):
@@ -107,69 +108,67 @@ def pools(*blocks):
 
 @pytest.mark.parametrize("preprocessing", ["caffe", "rgb"])
 @pytest.mark.parametrize("name", ["block1_conv1", "block1_conv2", "block3_conv2", "block5_conv4"])
-def test_maps_are_those_of_the_network(name, preprocessing, start, untrained_network, photograph):
+def test_maps_equal_the_networks(name, preprocessing, start, untrained_network, photograph):
     found = start(preprocessing=preprocessing).maps(LAYERS[name])
     expected = untrained_network.feature_maps(photograph, name, preprocessing)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4 * expected.max())
     assert not found.flags.writeable
 
 
-def test_a_deep_layer_takes_one_turn_and_each_block_before_it_once(start, network, turns):
+def test_a_deep_layer_holds_the_lock_once_and_runs_each_block_once(start, network, lock):
     start().maps(LAYERS["block4_conv2"])
     assert network.runs == [*pools(1, 2, 3), ("block4_conv2",)]
-    assert turns.taken == 1
+    assert lock.hold_count == 1
 
 
-def test_another_layer_begins_where_its_block_begins(start, network):
-    passage = start()
-    passage.maps(LAYERS["block4_conv2"])
+def test_another_layer_starts_from_its_cached_block_input(start, network):
+    requests = start()
+    requests.maps(LAYERS["block4_conv2"])
     network.runs.clear()
-    passage.maps(LAYERS["block4_conv3"])
+    requests.maps(LAYERS["block4_conv3"])
     assert network.runs == [("block4_conv3",)]
-    passage.maps(LAYERS["block2_conv1"])
+    requests.maps(LAYERS["block2_conv1"])
     assert network.runs[1:] == [("block2_conv1",)]
-    passage.maps(LAYERS["block4_conv2"])
+    requests.maps(LAYERS["block4_conv2"])
     assert len(network.runs) == 2
 
 
 def test_the_ends_of_all_blocks_take_one_forward_pass(start, network):
-    passage = start()
+    requests = start()
     for end in VGG19.block_ends:
-        passage.maps(end)
+        requests.maps(end)
     assert network.runs == [
         (end.name, pool.name) for end, pool in zip(VGG19.block_ends, VGG19.pools, strict=True)
     ]
 
 
-def test_what_all_layers_make_of_a_picture_takes_one_turn_and_one_forward_pass(
-    start, network, turns
-):
-    passage = start()
-    whole = passage.whole()
-    assert turns.taken == 1
+def test_an_overview_holds_the_lock_once_for_one_forward_pass(start, network, lock):
+    requests = start()
+    overview = requests.overview()
+    assert lock.hold_count == 1
     convolutions = [name for names in network.runs for name in names if "conv" in name]
     assert convolutions == list(LAYERS)
-    assert passage.whole() is whole
+    assert requests.overview() is overview
     network.runs.clear()
-    passage.maps(LAYERS["block5_conv4"])
+    requests.maps(LAYERS["block5_conv4"])
     assert network.runs == [("block5_conv4", "block5_pool")]
 
 
-def test_the_numbers_of_all_layers_are_those_of_each(start, untrained_network, photograph):
-    whole = start().whole()
+def test_an_overview_has_the_statistics_of_each_layer(start, untrained_network, photograph):
+    overview = start().overview()
     for index, name in enumerate(LAYERS):
         maps = untrained_network.feature_maps(photograph, name)
         expected = map_statistics.profile(maps, photograph)
-        found = whole.profiles[index]
+        found = overview.profiles[index]
         assert (found.silent, found.likest) == (expected.silent, expected.likest)
         assert found.active == pytest.approx(expected.active, abs=1e-5)
         assert found.likeness == pytest.approx(expected.likeness, abs=1e-5)
         strongest = np.argsort(-maps.mean(axis=(1, 2)), kind="stable")[:STRIP] + 1
-        np.testing.assert_array_equal(whole.numbers[index], strongest)
-    assert whole.maps.shape == (16, STRIP, STRIP_SIDE, STRIP_SIDE)
+        np.testing.assert_array_equal(overview.numbers[index], strongest)
+    assert overview.maps.shape == (16, STRIP, STRIP_SIDE, STRIP_SIDE)
 
 
-def test_the_peaks_of_all_layers_are_those_of_each(start, untrained_network, photograph):
+def test_peaks_equal_those_of_each_layer(start, untrained_network, photograph):
     found = start().peaks()
     for one, (name, layer) in zip(found, LAYERS.items(), strict=True):
         maps = untrained_network.feature_maps(photograph, name)
@@ -179,35 +178,33 @@ def test_the_peaks_of_all_layers_are_those_of_each(start, untrained_network, pho
         assert (one.places == expected.places).mean() > 0.999
 
 
-def test_peaks_alone_take_one_turn_and_one_forward_pass_and_leave_nothing_else(
-    start, network, turns
-):
-    passage = start()
-    found = passage.peaks()
-    assert turns.taken == 1
+def test_peaks_take_one_forward_pass_and_cache_nothing_else(start, network, lock):
+    requests = start()
+    found = requests.peaks()
+    assert lock.hold_count == 1
     assert [name for names in network.runs for name in names if "conv" in name] == list(LAYERS)
     channels = sum(layer.filters for layer in LAYERS.values())
-    assert passage.results.shared.values.used_bytes == channels * 2 * (4 + 2 + 2)
-    assert passage.peaks() is found
+    assert requests.results.shared.values.used_bytes == channels * 2 * (4 + 2 + 2)
+    assert requests.peaks() is found
 
 
-def test_peaks_come_with_the_pass_that_shows_all_layers(start, network):
-    passage = start()
-    passage.whole()
+def test_an_overview_caches_the_peaks(start, network):
+    requests = start()
+    requests.overview()
     network.runs.clear()
-    found = passage.peaks()
+    found = requests.peaks()
     assert network.runs == []
     for one, alone in zip(found, start().peaks(), strict=True):
         np.testing.assert_array_equal(one.values, alone.values)
         np.testing.assert_array_equal(one.places, alone.places)
 
 
-def test_who_looks_through_many_pictures_comes_after_all_who_came_meanwhile(start, turns):
-    passage = start()
-    passage.results.run.started_at = -1.0
-    passage.maps(LAYERS["block1_conv1"])
-    passage.peaks()
-    assert turns.since == [-1.0, None]
+def test_peaks_of_many_images_queue_behind_other_runs(start, lock):
+    requests = start()
+    requests.results.run.started_at = -1.0
+    requests.maps(LAYERS["block1_conv1"])
+    requests.peaks()
+    assert lock.since == [-1.0, None]
 
 
 def test_the_most_active_maps_are_averaged_or_enlarged_to_one_size():
@@ -220,43 +217,45 @@ def test_the_most_active_maps_are_averaged_or_enlarged_to_one_size():
     np.testing.assert_array_equal(maps[1], [[[3, 3], [3, 3]], [[2, 2], [2, 2]]])
 
 
-def test_without_any_room_all_is_right_and_made_anew(start, network, untrained_network, photograph):
-    passage = start(max_bytes=0)
+def test_a_cache_without_room_recomputes_correct_maps(
+    start, network, untrained_network, photograph
+):
+    requests = start(max_bytes=0)
     for _ in range(2):
-        found = passage.maps(LAYERS["block3_conv1"])
+        found = requests.maps(LAYERS["block3_conv1"])
         expected = untrained_network.feature_maps(photograph, "block3_conv1")
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4 * expected.max())
     assert network.runs == [*pools(1, 2), ("block3_conv1",)] * 2
-    passage.whole()
+    requests.overview()
 
 
-def test_pictures_networks_and_preprocessings_are_kept_apart(start, turns, untrained_network):
-    passage = start()
-    passage.maps(LAYERS["block2_conv1"])
-    elsewhere = SimpleNamespace(pixels=passage.picture.pixels, digest="another picture")
-    # Of the same label: it is not by that that networks are told apart.
-    another = Recorded(untrained_network, turns, identity="another")
+def test_images_networks_and_preprocessings_have_separate_keys(start, lock, untrained_network):
+    requests = start()
+    requests.maps(LAYERS["block2_conv1"])
+    elsewhere = SimpleNamespace(pixels=requests.picture.pixels, digest="another picture")
+    # The label is the same: the identity tells networks apart.
+    another = Recorded(untrained_network, lock, identity="another")
     for other in (
-        replace(passage, preprocessing="rgb"),
-        replace(passage, picture=elsewhere),
-        replace(passage, network=another),
+        replace(requests, preprocessing="rgb"),
+        replace(requests, picture=elsewhere),
+        replace(requests, network=another),
     ):
         other.network.runs.clear()
         other.maps(LAYERS["block2_conv1"])
         assert other.network.runs == [*pools(1), ("block2_conv1",)]
 
 
-def test_what_a_later_block_works_on_stays_when_room_is_short(start, network):
-    passage = start(max_bytes=16 * 2**20)
-    passage.maps(LAYERS["block5_conv1"])
-    passage.maps(LAYERS["block1_conv1"])  # 12.8 MB
-    passage.maps(LAYERS["block1_conv2"])
+def test_later_block_inputs_stay_cached_when_room_is_short(start, network):
+    requests = start(max_bytes=16 * 2**20)
+    requests.maps(LAYERS["block5_conv1"])
+    requests.maps(LAYERS["block1_conv1"])  # 12.8 MB
+    requests.maps(LAYERS["block1_conv2"])
     network.runs.clear()
-    passage.maps(LAYERS["block5_conv2"])
+    requests.maps(LAYERS["block5_conv2"])
     assert network.runs == [("block5_conv2",)]
 
 
-def test_the_first_blocks_input_is_not_kept(start):
-    passage = start()
-    passage.maps(LAYERS["block1_conv1"])
-    assert passage.results.shared.values.used_bytes == 64 * 224 * 224 * 4
+def test_the_first_blocks_input_is_not_cached(start):
+    requests = start()
+    requests.maps(LAYERS["block1_conv1"])
+    assert requests.results.shared.values.used_bytes == 64 * 224 * 224 * 4

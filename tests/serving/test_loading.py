@@ -1,4 +1,4 @@
-"""Networks that load in the background, while other viewers' runs come to their ends."""
+"""Loading of networks in the background, while other viewers' runs end."""
 
 import os
 import subprocess
@@ -13,30 +13,30 @@ from vgg_viz.model.network import import_keras
 from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.serving import loading
 
-# Ends as soon as the compiling has begun, which goes on when the process is on its way out.
+# Exits once compilation has started, which then continues during the exit.
 END_WHILE_COMPILING = """
 import threading
 from vgg_viz.model.network import Network
 from vgg_viz.serving import loading
 from vgg_viz.model.weights import UntrainedWeights
 
-begun = threading.Event()
+started = threading.Event()
 compile_pass = Network._pass
 
-def compile_when_the_end_has_come(*arguments):
-    begun.set()
+def compile_during_exit(*arguments):
+    started.set()
     threading.main_thread().join()
     return compile_pass(*arguments)
 
-Network._pass = compile_when_the_end_has_come
+Network._pass = compile_during_exit
 loading.SETTLING_SECONDS = 0.0
 network = loading.Loader(lambda on_progress: UntrainedWeights()).network()
-begun.wait()
+started.wait()
 """
 
 
 class InterruptedWeights(UntrainedWeights):
-    """Weights during whose reading another viewer's run ends; note Keras' counters of names."""
+    """Weights that end another run while they are read, and record Keras' name counters."""
 
     counters: list[int]
 
@@ -48,15 +48,15 @@ class InterruptedWeights(UntrainedWeights):
         return super().read(layer_name)
 
 
-def test_no_run_that_ends_resets_keras_while_a_network_is_built(monkeypatch):
+def test_ending_runs_do_not_reset_keras_while_a_network_is_built(monkeypatch):
     keras = import_keras()
     monkeypatch.setattr(keras.backend, "clear_session", keras.utils.clear_session)
     keras.utils.clear_session()
     weights = InterruptedWeights()
     object.__setattr__(weights, "counters", [])
-    to_come = Future()
-    to_come.set_result(weights)
-    network = loading.build(to_come)
+    future = Future()
+    future.set_result(weights)
+    network = loading.build(future)
     assert weights.counters == [*range(1, 2 * len(network.architecture.conv_layers) + 1)]
 
 
@@ -69,7 +69,7 @@ def test_a_process_may_end_while_passes_are_compiled():
 
 
 @pytest.fixture(autouse=True)
-def sessions_left_alone():
-    """What the other tests of this process count on, however a test here ends."""
+def disabled_session_resets():
+    """Disable session resets again after every test, for the other tests of this process."""
     yield
-    loading.leave_sessions_alone()
+    loading.disable_session_resets()

@@ -1,4 +1,4 @@
-"""Turns: one at a time, who came first before the others, and nobody lost."""
+"""The lock's exclusion, order and waiting."""
 
 from threading import Event
 
@@ -16,25 +16,25 @@ from vgg_viz.serving.locks import FairLock, wait_until
 
 
 @pytest.fixture
-def turns():
+def lock():
     return FairLock()
 
 
-def enter(turns, pause, stay=None):
-    with turns.hold(pause):
-        return stay() if stay else "through"
+def enter(lock, pause, work=None):
+    with lock.hold(pause):
+        return work() if work else "through"
 
 
-def test_a_free_turn_is_had_at_once(turns):
-    assert [enter(turns, never_pause) for _ in range(3)] == ["through"] * 3
+def test_a_free_lock_is_acquired_at_once(lock):
+    assert [enter(lock, never_pause) for _ in range(3)] == ["through"] * 3
 
 
-def test_only_one_is_inside_at_a_time(turns, threads):
+def test_only_one_thread_holds_the_lock(lock, threads):
     queue, inside, next_inside = Queue(), Computation("first"), Computation("second")
     next_inside.allowed.set()
-    first = threads.submit(enter, turns, queue, inside)
+    first = threads.submit(enter, lock, queue, inside)
     assert inside.started.wait(PATIENCE_SECONDS)
-    others = [threads.submit(enter, turns, queue, next_inside) for _ in range(3)]
+    others = [threads.submit(enter, lock, queue, next_inside) for _ in range(3)]
     queue.wait_for(3)
     assert next_inside.runs == 0
     inside.allowed.set()
@@ -42,15 +42,15 @@ def test_only_one_is_inside_at_a_time(turns, threads):
     assert [other.result(PATIENCE_SECONDS) for other in others] == ["second"] * 3
 
 
-def test_who_leaves_the_queue_lets_the_others_pass(turns, threads):
+def test_a_thread_that_leaves_the_queue_lets_others_pass(lock, threads):
     queue, inside = Queue(), Computation("first")
-    first = threads.submit(enter, turns, queue, inside)
+    first = threads.submit(enter, lock, queue, inside)
     assert inside.started.wait(PATIENCE_SECONDS)
-    left = threads.submit(enter, turns, leave)
+    left = threads.submit(enter, lock, leave)
     with pytest.raises(SupersededError):
         left.result(PATIENCE_SECONDS)
-    # Leaving the queue is not leaving the turns: the first one is still inside.
-    second = threads.submit(enter, turns, queue)
+    # The first thread still holds the lock.
+    second = threads.submit(enter, lock, queue)
     queue.wait_for(1)
     assert not second.done()
     inside.allowed.set()
@@ -58,23 +58,23 @@ def test_who_leaves_the_queue_lets_the_others_pass(turns, threads):
     assert second.result(PATIENCE_SECONDS) == "through"
 
 
-def test_who_fails_inside_leaves_the_turn_free(turns):
+def test_an_error_while_holding_releases_the_lock(lock):
     with pytest.raises(ZeroDivisionError):
-        enter(turns, never_pause, lambda: 1 // 0)
-    assert enter(turns, never_pause) == "through"
+        enter(lock, never_pause, lambda: 1 // 0)
+    assert enter(lock, never_pause) == "through"
 
 
-def in_line(turns, threads, passed, count):
-    """Let one in and make so many others wait, one after the other; all that is to be ended."""
+def hold_with_waiters(lock, threads, passed, count):
+    """Hold the lock in one thread, and let others wait for it one after the other."""
     inside = Computation("inside")
-    first = threads.submit(enter, turns, never_pause, inside)
+    first = threads.submit(enter, lock, never_pause, inside)
     assert inside.started.wait(PATIENCE_SECONDS)
     others = []
     for number in range(count):
         queue = Queue()
-        go = threads.submit(enter, turns, queue, lambda number=number: passed.append(number))
+        waiter = threads.submit(enter, lock, queue, lambda number=number: passed.append(number))
         queue.wait_for(1)
-        others.append(go)
+        others.append(waiter)
     return inside, first, others
 
 
@@ -84,38 +84,38 @@ def end(inside, *calls):
         call.result(PATIENCE_SECONDS)
 
 
-def test_who_comes_first_is_served_first(turns, threads):
+def test_waiters_are_admitted_in_order(lock, threads):
     passed = []
-    inside, first, others = in_line(turns, threads, passed, 6)
+    inside, first, others = hold_with_waiters(lock, threads, passed, 6)
     assert passed == []
     end(inside, first, *others)
     assert passed == list(range(6))
 
 
-def test_who_comes_last_waits_for_all_who_are_in_line(turns, threads):
+def test_the_last_waiter_is_admitted_last(lock, threads):
     passed = []
-    inside, first, others = in_line(turns, threads, passed, 3)
+    inside, first, others = hold_with_waiters(lock, threads, passed, 3)
     queue = Queue()
-    last = threads.submit(enter, turns, queue, lambda: passed.append("last"))
+    last = threads.submit(enter, lock, queue, lambda: passed.append("last"))
     queue.wait_for(1)
     end(inside, first, last, *others)
     assert passed == [0, 1, 2, "last"]
 
 
-def test_who_came_first_need_not_wait_again_for_those_who_came_later(turns, threads):
+def test_an_earlier_run_keeps_its_place(lock, threads):
     queue, order = Queue(), []
     gate = Event()
 
     def pass_through(name, since):
-        with turns.hold(queue, since):
+        with lock.hold(queue, since):
             order.append(name)
 
     def hold():
-        with turns.hold(queue):
+        with lock.hold(queue):
             gate.wait(PATIENCE_SECONDS)
 
     inside = threads.submit(hold)
-    while not turns.taken:
+    while not lock.hold_count:
         Event().wait(0.001)
     later = []
     for name, since in (("second", 2.0), ("third", 3.0), ("first, again", 1.0)):
@@ -128,62 +128,62 @@ def test_who_came_first_need_not_wait_again_for_those_who_came_later(turns, thre
 
 
 class Leaving:
-    """A ``pause`` that reports who waits, and raises once it is told to."""
+    """A ``pause`` that reports a waiter, and raises when released."""
 
     def __init__(self):
-        self.waits, self.told = Event(), Event()
+        self.waits, self.released = Event(), Event()
 
     def __call__(self):
         self.waits.set()
-        assert self.told.wait(PATIENCE_SECONDS), "never told to leave"
+        assert self.released.wait(PATIENCE_SECONDS), "expected a release"
         raise SupersededError
 
 
-@pytest.mark.parametrize("before", [0, 2], ids=["first in line", "in the middle"])
-@pytest.mark.parametrize("after", [0, 2], ids=["last in line", "others behind"])
-def test_who_leaves_the_line_is_not_waited_for(before, after, turns, threads):
+@pytest.mark.parametrize("before", [0, 2], ids=["first waiter", "waiters before"])
+@pytest.mark.parametrize("after", [0, 2], ids=["last waiter", "waiters behind"])
+def test_a_waiter_that_left_is_skipped(before, after, lock, threads):
     passed, pause = [], Leaving()
-    inside, first, others = in_line(turns, threads, passed, before)
-    left = threads.submit(enter, turns, pause, lambda: passed.append("who left"))
+    inside, first, others = hold_with_waiters(lock, threads, passed, before)
+    left = threads.submit(enter, lock, pause, lambda: passed.append("left"))
     assert pause.waits.wait(PATIENCE_SECONDS)
     for number in range(after):
         queue = Queue()
         others.append(
-            threads.submit(enter, turns, queue, lambda n=number: passed.append(before + n))
+            threads.submit(enter, lock, queue, lambda n=number: passed.append(before + n))
         )
         queue.wait_for(1)
-    pause.told.set()
+    pause.released.set()
     with pytest.raises(SupersededError):
         left.result(PATIENCE_SECONDS)
     assert passed == []
     end(inside, first, *others)
     assert passed == list(range(before + after))
-    assert turns.taken == 1 + before + after
-    assert enter(turns, never_pause) == "through"
+    assert lock.hold_count == 1 + before + after
+    assert enter(lock, never_pause) == "through"
 
 
-def test_who_leaves_just_as_the_turn_comes_passes_it_on(turns, threads):
+def test_a_waiter_that_leaves_when_admitted_passes_the_lock_on(lock, threads):
     passed, pause = [], Leaving()
-    inside, first, _ = in_line(turns, threads, passed, 0)
-    left = threads.submit(enter, turns, pause)
+    inside, first, _ = hold_with_waiters(lock, threads, passed, 0)
+    left = threads.submit(enter, lock, pause)
     assert pause.waits.wait(PATIENCE_SECONDS)
     queue = Queue()
-    behind = threads.submit(enter, turns, queue)
+    behind = threads.submit(enter, lock, queue)
     queue.wait_for(1)
-    # The turn is given to one who is in `pause`, and will never take it.
+    # The lock admits a thread that is in `pause` and will never take it.
     end(inside, first)
     assert not behind.done()
-    pause.told.set()
+    pause.released.set()
     with pytest.raises(SupersededError):
         left.result(PATIENCE_SECONDS)
     assert behind.result(PATIENCE_SECONDS) == "through"
 
 
-def test_who_fails_inside_lets_the_next_pass(turns, threads):
+def test_an_error_while_holding_admits_the_next_waiter(lock, threads):
     inside, queue = Computation(OSError("no memory")), Queue()
-    failing = threads.submit(enter, turns, never_pause, inside)
+    failing = threads.submit(enter, lock, never_pause, inside)
     assert inside.started.wait(PATIENCE_SECONDS)
-    behind = threads.submit(enter, turns, queue)
+    behind = threads.submit(enter, lock, queue)
     queue.wait_for(1)
     inside.allowed.set()
     with pytest.raises(OSError, match="no memory"):
@@ -191,58 +191,58 @@ def test_who_fails_inside_lets_the_next_pass(turns, threads):
     assert behind.result(PATIENCE_SECONDS) == "through"
 
 
-def test_turns_are_counted(turns):
-    assert turns.taken == 0
+def test_holds_are_counted(lock):
+    assert lock.hold_count == 0
     for count in range(1, 4):
-        enter(turns, never_pause)
-        assert turns.taken == count
+        enter(lock, never_pause)
+        assert lock.hold_count == count
     with pytest.raises(ZeroDivisionError):
-        enter(turns, never_pause, lambda: 1 // 0)
-    assert turns.taken == 4
+        enter(lock, never_pause, lambda: 1 // 0)
+    assert lock.hold_count == 4
 
 
-def test_no_turn_is_lost_among_many(turns, threads):
-    together, most, served = [], [], []
+def test_many_threads_all_get_the_lock(lock, threads):
+    holders, most, served = [], [], []
 
-    def stay(number):
-        together.append(number)
-        most.append(len(together))
+    def work(number):
+        holders.append(number)
+        most.append(len(holders))
         served.append(number)
-        together.remove(number)
+        holders.remove(number)
 
-    def take_turns(thread):
+    def hold_often(thread):
         queue = Queue()
-        for turn in range(25):
-            number = 25 * thread + turn
-            enter(turns, queue, lambda number=number: stay(number))
+        for repetition in range(25):
+            number = 25 * thread + repetition
+            enter(lock, queue, lambda number=number: work(number))
 
-    for call in [threads.submit(take_turns, thread) for thread in range(8)]:
+    for call in [threads.submit(hold_often, thread) for thread in range(8)]:
         call.result(3 * PATIENCE_SECONDS)
     assert sorted(served) == list(range(200))
     assert set(most) == {1}
-    assert turns.taken == 200
+    assert lock.hold_count == 200
 
 
-def test_there_is_a_pause_after_each_attempt_that_was_not_the_last():
+def test_pause_follows_every_unsuccessful_poll():
     events = []
     answers = iter([False, False, True])
 
-    def done():
-        events.append("done?")
+    def poll():
+        events.append("poll")
         return next(answers)
 
-    wait_until(done, lambda: events.append("pause"))
-    assert events == ["done?", "pause", "done?", "pause", "done?"]
+    wait_until(poll, lambda: events.append("pause"))
+    assert events == ["poll", "pause", "poll", "pause", "poll"]
 
 
-def test_the_turns_are_busy_while_somebody_is_inside(turns):
-    assert not turns.busy
-    with turns.hold(never_pause):
-        assert turns.busy
-    assert not turns.busy
+def test_a_held_lock_is_busy(lock):
+    assert not lock.busy
+    with lock.hold(never_pause):
+        assert lock.busy
+    assert not lock.busy
 
 
-def test_who_asks_for_a_turn_within_a_turn_is_told_so_and_waits_for_nobody(turns):
-    with turns.hold(never_pause), pytest.raises(RuntimeError, match="one turn at a time"):
-        enter(turns, never_pause)
-    assert enter(turns, never_pause) == "through"
+def test_holding_the_lock_twice_in_one_thread_raises(lock):
+    with lock.hold(never_pause), pytest.raises(RuntimeError, match="this one already holds it"):
+        enter(lock, never_pause)
+    assert enter(lock, never_pause) == "through"

@@ -1,4 +1,4 @@
-"""Limits read from made-up machines, budgets, relief when it is due, and the footer."""
+"""Memory limits of simulated systems, cache sizes, and freeing of memory."""
 
 import logging
 import os
@@ -42,7 +42,7 @@ MACHINES = {
         | {"sys/fs/cgroup/app/web/memory.high": "1073741824\n"},
         GIBIBYTE,
     ),
-    "version 2, the group around it has less": (
+    "version 2, the parent group has less": (
         VERSION_2
         | {"sys/fs/cgroup/app/web/memory.max": "2147483648\n"}
         | {"sys/fs/cgroup/app/memory.max": "1073741824\n"},
@@ -68,7 +68,7 @@ MACHINES = {
         VERSION_1 | {"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"},
         8 * GIBIBYTE,
     ),
-    "nonsense in the files": (
+    "invalid content in the files": (
         VERSION_2 | {"sys/fs/cgroup/app/web/memory.max": "-1\nx\n", "proc/self/status": "?"},
         8 * GIBIBYTE,
     ),
@@ -76,22 +76,20 @@ MACHINES = {
 
 
 @pytest.mark.parametrize(("files", "expected"), MACHINES.values(), ids=MACHINES)
-def test_the_limit_is_the_least_of_what_the_machine_says(tmp_path, files, expected):
+def test_the_limit_is_the_smallest_of_the_systems_limits(tmp_path, files, expected):
     assert limit_bytes({}, write(tmp_path, MACHINE | files)) == expected
 
 
-def test_a_machine_that_says_nothing_has_no_known_limit(tmp_path):
+def test_a_system_without_reports_has_no_known_limit(tmp_path):
     assert limit_bytes({}, tmp_path) is None
 
 
-def test_the_variable_goes_before_everything_else(tmp_path):
+def test_the_variable_overrides_the_systems_limits(tmp_path):
     assert limit_bytes({"VGG_VIZ_MEMORY_MB": " 1500 "}, write(tmp_path, MACHINE)) == 1500 * MEGABYTE
 
 
 @pytest.mark.parametrize("text", ["many", "-5", "0", "1.5", "2700 MB", "٣", "9" * 5000])
-def test_a_variable_that_is_no_number_of_megabytes_is_ignored_with_a_warning(
-    tmp_path, caplog, text
-):
+def test_an_invalid_variable_is_ignored_with_a_warning(tmp_path, caplog, text):
     with caplog.at_level(logging.WARNING):
         assert limit_bytes({"VGG_VIZ_MEMORY_MB": text}, write(tmp_path, MACHINE)) == 8 * GIBIBYTE
     assert "VGG_VIZ_MEMORY_MB: expected a number of megabytes" in caplog.text
@@ -99,16 +97,16 @@ def test_a_variable_that_is_no_number_of_megabytes_is_ignored_with_a_warning(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="compares with Linux' getconf")
-def test_this_machine_has_a_limit_that_is_no_more_than_its_memory():
-    memory_there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    assert 0 < limit_bytes({}) <= memory_there
+def test_this_machines_limit_is_at_most_its_memory():
+    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 0 < limit_bytes({}) <= installed
 
 
-def test_caches_are_full_size_with_plenty_of_memory_and_where_nothing_is_known():
+def test_caches_have_full_size_with_enough_memory_or_no_known_limit():
     assert cache_bytes(None) == cache_bytes(16 * GIBIBYTE) == MOST
 
 
-def test_caches_are_never_smaller_than_what_one_view_needs():
+def test_caches_are_large_enough_for_one_view():
     assert cache_bytes(1) == cache_bytes(500 * MEGABYTE) == LEAST
     ends_of_blocks = sum(64 * 2**n * (224 // 2**n) ** 2 * 4 for n in range(4)) + 512 * 14**2 * 4
     assert ends_of_blocks <= LEAST.values
@@ -137,42 +135,42 @@ class Box:
         self.used_bytes = min(self.used_bytes, max_bytes)
 
 
-def test_with_enough_memory_nothing_is_let_go():
+def test_enough_memory_evicts_nothing():
     box = Box(100)
-    assert not MemoryGuard(None).give_back_if_short(box)
-    assert not MemoryGuard(2**60).give_back_if_short(box)
+    assert not MemoryGuard(None).free_if_short(box)
+    assert not MemoryGuard(2**60).free_if_short(box)
     assert box.used_bytes == 100
 
 
-def test_near_the_limit_every_cache_is_halved_and_memory_handed_back(monkeypatch):
-    handed_back = []
-    monkeypatch.setattr(memory, "give_back", lambda: handed_back.append(True))
+def test_near_the_limit_caches_are_halved_and_memory_freed(monkeypatch):
+    freed = []
+    monkeypatch.setattr(memory, "free", lambda: freed.append(True))
     boxes = Box(100), Box(30)
-    assert MemoryGuard(memory.taken_bytes()).give_back_if_short(*boxes)
+    assert MemoryGuard(memory.taken_bytes()).free_if_short(*boxes)
     assert [box.used_bytes for box in boxes] == [50, 15]
-    assert handed_back == [True]
+    assert freed == [True]
 
 
-def test_relief_rests_between_two_attempts(monkeypatch):
+def test_freeing_pauses_between_two_attempts(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(memory, "monotonic", lambda: now[0])
     guard, box = MemoryGuard(1), Box(100)
-    assert guard.give_back_if_short(box)
-    assert not guard.give_back_if_short(box)
+    assert guard.free_if_short(box)
+    assert not guard.free_if_short(box)
     now[0] += memory.PAUSE_SECONDS
-    assert guard.give_back_if_short(box)
+    assert guard.free_if_short(box)
     assert box.used_bytes == 25
 
 
-def test_relief_that_fails_does_not_stay_shut(monkeypatch):
-    monkeypatch.setattr(memory, "give_back", lambda: 1 / 0)
+def test_a_failed_attempt_does_not_block_the_next(monkeypatch):
+    monkeypatch.setattr(memory, "free", lambda: 1 / 0)
     guard = MemoryGuard(1)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            guard.give_back_if_short()
+            guard.free_if_short()
 
 
-def test_memory_follows_an_array():
+def test_reported_memory_grows_with_an_array():
     before = memory.resident_bytes(), memory.taken_bytes()
     array = np.ones(40 * MEGABYTE, np.uint8)
     after = memory.resident_bytes(), memory.taken_bytes()
@@ -181,7 +179,7 @@ def test_memory_follows_an_array():
     assert memory.peak_bytes() >= before[0] + array.nbytes * 0.9
 
 
-def test_without_proc_the_most_so_far_is_told(tmp_path):
+def test_without_proc_the_peak_is_reported(tmp_path):
     pytest.importorskip("resource", reason="Windows has no getrusage")
     assert 10 * MEGABYTE < memory.resident_bytes(tmp_path) < 100 * GIBIBYTE
     assert memory.taken_bytes(tmp_path) == memory.resident_bytes(tmp_path)
@@ -191,7 +189,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
 STATUS = "Name:\tpython\nVmHWM:\t 900 kB\nVmRSS:\t 800 kB\nRssFile:\t 500 kB\nThreads:\t9\n"
 
 
-@pytest.mark.skipif(not PAGE, reason="Windows has no pages to count in")
+@pytest.mark.skipif(not PAGE, reason="Windows reports no pages")
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
@@ -200,26 +198,26 @@ STATUS = "Name:\tpython\nVmHWM:\t 900 kB\nVmRSS:\t 800 kB\nRssFile:\t 500 kB\nTh
         (STATUS + "RssAnon:\t many kB\n", 7 * PAGE),
     ],
 )
-def test_pages_of_files_are_left_out_where_the_system_tells_them_apart(tmp_path, status, expected):
+def test_mapped_files_are_excluded_if_reported_separately(tmp_path, status, expected):
     write(tmp_path, {"proc/self/status": status, "proc/self/statm": "99 7 5 1 0 2 0\n"})
     assert memory.taken_bytes(tmp_path) == expected
     assert memory.peak_bytes(tmp_path) == 900 * 1024
 
 
-@pytest.mark.skipif("RssAnon" not in memory.read_status(), reason="the system does not tell")
-def test_a_mapped_file_is_not_counted_and_memory_of_our_own_is(tmp_path):
+@pytest.mark.skipif("RssAnon" not in memory.read_status(), reason="the system does not report it")
+def test_mapped_files_are_excluded_and_own_memory_is_counted(tmp_path):
     (tmp_path / "large").write_bytes(b"")
     os.truncate(tmp_path / "large", 300 * MEGABYTE)
     before, mapped, resident, filled = printed_by(
         "import numpy as np\n"
         "print(memory.taken_bytes())\n"
-        f"there = np.memmap({str(tmp_path / 'large')!r}, np.uint8, 'r')\n"
-        "assert there[::4096].sum() == 0\n"
+        f"mapped = np.memmap({str(tmp_path / 'large')!r}, np.uint8, 'r')\n"
+        "assert mapped[::4096].sum() == 0\n"
         "print(memory.taken_bytes(), memory.resident_bytes())\n"
         "own = np.ones(100 * memory.MEGABYTE, np.uint8)\n"
         "print(memory.taken_bytes())\n"
     )
-    assert resident - before > 290 * MEGABYTE  # the file was there
+    assert resident - before > 290 * MEGABYTE  # the file was resident
     assert abs(mapped - before) < 5 * MEGABYTE
     assert 95 * MEGABYTE < filled - mapped < 110 * MEGABYTE
 
@@ -228,7 +226,7 @@ GLIBC_ONLY = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc
 
 
 def printed_by(program: str) -> list[int]:
-    """What a fresh Python prints that runs that program with ``memory`` at hand."""
+    """Return the numbers that a program prints in a new Python with ``memory`` imported."""
     start = "from vgg_viz.serving import memory\n"
     done = subprocess.run(
         [sys.executable, "-c", start + program], capture_output=True, text=True, check=True
@@ -237,23 +235,23 @@ def printed_by(program: str) -> list[int]:
 
 
 @GLIBC_ONLY
-def test_memory_between_small_things_that_stay_is_handed_back():
+def test_free_pages_between_small_objects_are_returned():
     full, rest = printed_by(
-        "there = [bytearray(50_000) for _ in range(2000)]\n"
+        "objects = [bytearray(50_000) for _ in range(2000)]\n"
         "print(memory.taken_bytes())\n"
-        "there = there[::20]\n"
-        "memory.give_back()\n"
+        "objects = objects[::20]\n"
+        "memory.free()\n"
         "print(memory.taken_bytes())\n"
     )
     assert full - rest > 70 * MEGABYTE
 
 
 @GLIBC_ONLY
-def test_threads_share_two_heaps():
-    # A heap of a thread's own is a mapping of 64 MB of addresses.
+def test_threads_share_two_malloc_arenas():
+    # An arena is a mapping of 64 MB of addresses.
     program = (
         "import threading\n"
-        "TAME\n"
+        "LIMIT\n"
         "held, gate = [], threading.Barrier(9)\n"
         "def work():\n"
         "    gate.wait()\n"
@@ -267,12 +265,12 @@ def test_threads_share_two_heaps():
         "print(next(line.split()[1] for line in lines if line.startswith('VmSize')))\n"
         "gate.wait()\n"
     )
-    many = printed_by(program.replace("TAME", "pass"))[0]
-    few = printed_by(program.replace("TAME", "assert memory.limit_malloc_arenas()"))[0]
+    many = printed_by(program.replace("LIMIT", "pass"))[0]
+    few = printed_by(program.replace("LIMIT", "assert memory.limit_malloc_arenas()"))[0]
     assert many - few > 5 * 64 * 1024
 
 
-def test_the_table_of_all_bounds_is_true():
+def test_the_docstrings_table_has_the_actual_bounds():
     rows = re.findall(r"(VALUES|DRAWN|PICTURES|all caches) +(\d+) MB +(\d+) MB", memory.__doc__)
     written = {name: (int(most), int(least)) for name, most, least in rows}
     for name, most, least in zip(

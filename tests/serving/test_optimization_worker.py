@@ -1,4 +1,4 @@
-"""Pictures made in the background: once for all, while somebody looks, behind all others."""
+"""Background optimization: sharing, storage, pauses, priorities and errors."""
 
 import errno
 import gc
@@ -31,7 +31,7 @@ from vgg_viz.serving.optimization_worker import (
     OptimizationSpec,
     OptimizationWorker,
 )
-from vgg_viz.serving.scheduler import FORGET_SECONDS, REST_SECONDS
+from vgg_viz.serving.scheduler import ACTIVE_SECONDS, EXPIRY_SECONDS
 from vgg_viz.serving.shared import Shared
 
 NETWORK = network_of("mine")
@@ -43,18 +43,18 @@ EYES, EDGES = (
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    """A thread that rests looks at the clock at once."""
-    monkeypatch.setattr(optimization_worker, "LISTEN_SECONDS", 0.005)
+    """Let an idle thread check the clock at once."""
+    monkeypatch.setattr(optimization_worker, "IDLE_POLL_SECONDS", 0.005)
 
 
 @pytest.fixture
 def clock():
-    """Stands still until a test moves it."""
+    """A clock that stands still until a test moves it."""
     return SimpleNamespace(now=100.0)
 
 
 class Gate:
-    """Lets units of work through one by one, and says when the next one waits."""
+    """Gate that admits units of work one by one and reports when the next one waits."""
 
     def __init__(self):
         self._come, self._may = threading.Semaphore(0), threading.Semaphore(0)
@@ -63,13 +63,13 @@ class Gate:
     def __call__(self, _):
         self._come.release()
         if not self.open:
-            assert self._may.acquire(timeout=PATIENCE_SECONDS), "never let through"
+            assert self._may.acquire(timeout=PATIENCE_SECONDS), "expected to be let through"
 
     def wait_for_one(self):
-        assert self._come.acquire(timeout=PATIENCE_SECONDS), "no unit of work has come"
+        assert self._come.acquire(timeout=PATIENCE_SECONDS), "expected a unit of work"
 
     def let_through(self, count=1):
-        """Let so many through; when this returns, the next one waits."""
+        """Admit so many units and wait for the next one."""
         for _ in range(count):
             self._may.release()
             self.wait_for_one()
@@ -80,30 +80,30 @@ class Gate:
 
 
 @pytest.fixture
-def maker_with(clock):
-    """A function that makes makers, whose threads come to their end with the test."""
+def create_worker(clock):
+    """A function that creates workers, whose threads end with the test."""
     made = []
 
-    def build(workshop=None, values=None, turns=None, store=None, **others):
+    def build(workshop=None, values=None, network_lock=None, store=None, **others):
         workshop = workshop or Workshop()
-        maker = OptimizationWorker(
+        worker = OptimizationWorker(
             values or Cache(2**20),
-            turns or FairLock(),
+            network_lock or FairLock(),
             clock=lambda: clock.now,
-            making=workshop.making,
+            create_run=workshop.making,
             batch_size=four,
             store_of=lambda weights: store,
             **others,
         )
-        made.append((maker, workshop))
-        return maker
+        made.append((worker, workshop))
+        return worker
 
     yield build
-    for maker, workshop in made:
+    for worker, workshop in made:
         if isinstance(workshop.before_unit, Gate):
             workshop.before_unit.let_all_through()
-        clock.now += FORGET_SECONDS
-        wait_for(lambda maker=maker: maker._thread is None)
+        clock.now += EXPIRY_SECONDS
+        wait_for(lambda worker=worker: worker._thread is None)
 
 
 def wait_for(condition):
@@ -111,19 +111,19 @@ def wait_for(condition):
         if condition():
             return
         threading.Event().wait(0.005)
-    raise AssertionError("waited without end")
+    raise AssertionError("expected the condition in time")
 
 
-def look_until_complete(maker, subject, channels):
-    """Look again and again; what there is in the end."""
-    wait_for(lambda: maker.look(subject, channels).complete)
-    return maker.look(subject, channels)
+def request_until_complete(worker, spec, channels):
+    """Renew the request until it is complete; return the final progress."""
+    wait_for(lambda: worker.request(spec, channels).complete)
+    return worker.request(spec, channels)
 
 
-def are_finished(progress, subject, channels):
-    assert [*progress.pictures] == [*channels]
-    for channel, found in progress.pictures.items():
-        expected = picture(subject.layer, channel, subject.seed, subject.parametrization)
+def are_finished(progress, spec, channels):
+    assert [*progress.snapshots] == [*channels]
+    for channel, found in progress.snapshots.items():
+        expected = picture(spec.layer, channel, spec.seed, spec.parametrization)
         np.testing.assert_array_equal(found.pixels, expected)
         assert not found.pixels.flags.writeable
         assert (found.value, found.step, found.steps) == (STEPS * channel, STEPS, STEPS)
@@ -134,28 +134,28 @@ def are_finished(progress, subject, channels):
     return True
 
 
-# -- made, and kept
+# -- optimized and cached
 
 
-def test_what_somebody_looks_at_is_made(maker_with):
-    maker = maker_with()
+def test_requested_images_are_optimized(create_worker):
+    worker = create_worker()
     channels = (3, 1, 7, 64, 5)
-    first = maker.look(EDGES, channels)
+    first = worker.request(EDGES, channels)
     assert (first.complete, first.failure) == (False, "")
-    assert are_finished(look_until_complete(maker, EDGES, channels), EDGES, channels)
+    assert are_finished(request_until_complete(worker, EDGES, channels), EDGES, channels)
 
 
-def test_pictures_grow(maker_with, clock):
+def test_snapshots_show_every_step(create_worker, clock):
     gate = Gate()
-    maker = maker_with(Workshop(gate))
-    assert maker.look(EYES, (5, 6)).pictures == {}
+    worker = create_worker(Workshop(gate))
+    assert worker.request(EYES, (5, 6)).snapshots == {}
     gate.wait_for_one()
     for step in (1, 2, 3):
         clock.now += 0.5
         gate.let_through()
-        progress = maker.look(EYES, (6, 5, 9))
-        assert [*progress.pictures] == [6, 5]
-        growing = progress.pictures[6]
+        progress = worker.request(EYES, (6, 5, 9))
+        assert [*progress.snapshots] == [6, 5]
+        growing = progress.snapshots[6]
         assert (growing.step, growing.steps, growing.value) == (step, STEPS, 6 * step)
         assert not growing.finished
         np.testing.assert_array_equal(
@@ -163,36 +163,36 @@ def test_pictures_grow(maker_with, clock):
         )
 
 
-def test_how_long_it_takes_is_measured(maker_with, clock):
+def test_seconds_left_follow_measured_steps(create_worker, clock):
     gate = Gate()
-    maker = maker_with(Workshop(gate, steps=20))
+    worker = create_worker(Workshop(gate, steps=20))
     channels = (1, 2, 3, 4, 5)
-    assert maker.look(EYES, channels).seconds_left is None
+    assert worker.request(EYES, channels).seconds_left is None
     gate.wait_for_one()
     for _ in range(3):
         clock.now += 2
-        maker.look(EYES, channels)
+        worker.request(EYES, channels)
         gate.let_through()
-    assert maker.look(EYES, channels).seconds_left == pytest.approx(2 * (20 - 3) + 2 * 20)
+    assert worker.request(EYES, channels).seconds_left == pytest.approx(2 * (20 - 3) + 2 * 20)
 
 
-def test_thirty_who_look_at_the_same_have_it_made_once(maker_with, threads):
+def test_thirty_viewers_share_one_optimization(create_worker, threads):
     workshop = Workshop()
-    maker = maker_with(workshop)
+    worker = create_worker(workshop)
     channels = (1, 2, 3, 4, 5, 6)
-    seen = threads.map(lambda _: look_until_complete(maker, EYES, channels), range(30))
+    seen = threads.map(lambda _: request_until_complete(worker, EYES, channels), range(30))
     assert all(are_finished(progress, EYES, channels) for progress in seen)
     assert workshop.begun == [("block3_conv4", 1, 2, 3, 4), ("block3_conv4", 5, 6)]
     assert len(workshop.units) == 2 * STEPS
 
 
-def test_what_is_finished_is_there_for_who_asks_for_others_as_well(maker_with):
+def test_finished_images_are_shared_between_requests(create_worker):
     workshop = Workshop()
-    maker = maker_with(workshop)
-    look_until_complete(maker, EYES, (1, 2, 3, 4))
-    progress = maker.look(EYES, (9, 3))
-    assert progress.pictures[3].finished
-    look_until_complete(maker, EYES, (9, 3))
+    worker = create_worker(workshop)
+    request_until_complete(worker, EYES, (1, 2, 3, 4))
+    progress = worker.request(EYES, (9, 3))
+    assert progress.snapshots[3].finished
+    request_until_complete(worker, EYES, (9, 3))
     assert workshop.begun[1:] == [("block3_conv4", 9)]
 
 
@@ -205,22 +205,22 @@ def test_what_is_finished_is_there_for_who_asks_for_others_as_well(maker_with):
         OptimizationSpec(NETWORK, EYES.layer, 0, "pixels"),
     ],
 )
-def test_another_subject_has_other_pictures(maker_with, other):
-    maker = maker_with()
-    look_until_complete(maker, EYES, (1,))
-    assert maker.look(other, (1,)).pictures == {}
-    assert are_finished(look_until_complete(maker, other, (1,)), other, (1,))
+def test_another_spec_has_other_images(create_worker, other):
+    worker = create_worker()
+    request_until_complete(worker, EYES, (1,))
+    assert worker.request(other, (1,)).snapshots == {}
+    assert are_finished(request_until_complete(worker, other, (1,)), other, (1,))
 
 
-def test_who_only_asks_what_there_is_has_nothing_made(maker_with):
+def test_progress_starts_no_work(create_worker):
     workshop = Workshop()
-    maker = maker_with(workshop)
-    assert maker.there(EYES, (1, 2)).pictures == {}
-    assert not maker.there(EYES, (1, 2)).complete
-    assert maker._thread is None
-    look_until_complete(maker, EYES, (1,))
-    assert [*maker.there(EYES, (1, 2)).pictures] == [1]
-    assert maker.there(EYES, (1,)).complete
+    worker = create_worker(workshop)
+    assert worker.progress(EYES, (1, 2)).snapshots == {}
+    assert not worker.progress(EYES, (1, 2)).complete
+    assert worker._thread is None
+    request_until_complete(worker, EYES, (1,))
+    assert [*worker.progress(EYES, (1, 2)).snapshots] == [1]
+    assert worker.progress(EYES, (1,)).complete
     assert workshop.begun == [("block3_conv4", 1)]
 
 
@@ -232,41 +232,41 @@ def store(tmp_path):
     return ImageStore(tmp_path / "made", "mine")
 
 
-def test_after_a_restart_all_is_there_at_once(maker_with, store):
-    look_until_complete(maker_with(store=store), EYES, (1, 2, 3))
+def test_saved_images_are_available_after_a_restart(create_worker, store):
+    request_until_complete(create_worker(store=store), EYES, (1, 2, 3))
     workshop = Workshop()
-    again = maker_with(workshop, store=ImageStore(store.folder, "mine"))
-    assert are_finished(again.look(EYES, (2, 1)), EYES, (2, 1))
+    again = create_worker(workshop, store=ImageStore(store.folder, "mine"))
+    assert are_finished(again.request(EYES, (2, 1)), EYES, (2, 1))
     assert again._thread is None
     assert workshop.begun == []
 
 
-def test_what_is_damaged_on_the_disk_is_made_again(maker_with, store):
-    look_until_complete(maker_with(store=store), EYES, (1, 2, 3))
+def test_damaged_image_files_are_optimized_again(create_worker, store):
+    request_until_complete(create_worker(store=store), EYES, (1, 2, 3))
     for path in store.folder.glob("*-002-*"):
         path.write_bytes(path.read_bytes()[:-40])
     workshop = Workshop()
-    again = maker_with(workshop, store=store)
-    assert are_finished(look_until_complete(again, EYES, (1, 2, 3)), EYES, (1, 2, 3))
+    again = create_worker(workshop, store=store)
+    assert are_finished(request_until_complete(again, EYES, (1, 2, 3)), EYES, (1, 2, 3))
     assert workshop.begun == [("block3_conv4", 2)]
 
 
-def test_what_another_process_has_made_meanwhile_is_not_made_again(maker_with, store):
+def test_images_saved_by_another_process_are_not_repeated(create_worker, store):
     gate = Gate()
     workshop = Workshop(gate)
-    maker = maker_with(workshop, store=store)
+    worker = create_worker(workshop, store=store)
     channels = (1, 2, 3, 4, 5, 6)
-    maker.look(EYES, channels)
+    worker.request(EYES, channels)
     gate.wait_for_one()
     there = OptimizedImage(picture(EYES.layer, 5, 0, "regularized"), 5.0 * STEPS, STEPS)
     ImageStore(store.folder, "mine").save(EYES.series, {5: there})
     gate.let_all_through()
-    assert are_finished(look_until_complete(maker, EYES, channels), EYES, channels)
+    assert are_finished(request_until_complete(worker, EYES, channels), EYES, channels)
     assert workshop.begun == [("block3_conv4", 1, 2, 3, 4), ("block3_conv4", 6)]
 
 
-def test_pictures_are_read_once_for_all(maker_with, store, threads):
-    look_until_complete(maker_with(store=store), EYES, (1, 2, 3))
+def test_each_image_file_is_read_once(create_worker, store, threads):
+    request_until_complete(create_worker(store=store), EYES, (1, 2, 3))
     values, reads, looked = Cache(2**20), [], threading.Semaphore(0)
     read, peek = store.read, values.peek
 
@@ -278,88 +278,86 @@ def test_pictures_are_read_once_for_all(maker_with, store, threads):
 
     store.read = read_when_all_have_looked
     values.peek = lambda key: (peek(key), looked.release())[0]
-    maker = maker_with(values=values, store=store)
-    [*threads.map(lambda _: maker.look(EYES, (1, 2, 3)), range(12))]
+    worker = create_worker(values=values, store=store)
+    [*threads.map(lambda _: worker.request(EYES, (1, 2, 3)), range(12))]
     assert sorted(reads) == [1, 2, 3]
 
 
-def test_where_the_disk_takes_nothing_all_goes_on_in_memory(maker_with, store, caplog):
+def test_a_full_disk_does_not_stop_the_worker(create_worker, store, caplog):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     store.save = full
-    maker = maker_with(store=store)
-    assert are_finished(look_until_complete(maker, EYES, (1, 2)), EYES, (1, 2))
+    worker = create_worker(store=store)
+    assert are_finished(request_until_complete(worker, EYES, (1, 2)), EYES, (1, 2))
     assert "No space left on device" in caplog.text
 
 
-# -- only while somebody looks
+# -- only while requested
 
 
-def test_it_rests_when_nobody_looks_and_goes_on_where_it_was(maker_with, clock):
+def test_a_paused_request_resumes_where_it_stopped(create_worker, clock):
     gate = Gate()
     workshop = Workshop(gate)
-    maker = maker_with(workshop)
-    maker.look(EYES, (1,))
+    worker = create_worker(workshop)
+    worker.request(EYES, (1,))
     gate.wait_for_one()
     gate.let_through()
-    clock.now += REST_SECONDS
-    gate._may.release()  # the unit that was begun
+    clock.now += ACTIVE_SECONDS
+    gate._may.release()  # the current unit
     wait_for(lambda: len(workshop.units) == 2)
-    rests_without_work(maker, workshop)
+    assert_idle(worker, workshop)
     gate.open = True
-    assert are_finished(look_until_complete(maker, EYES, (1,)), EYES, (1,))
+    assert are_finished(request_until_complete(worker, EYES, (1,)), EYES, (1,))
     assert workshop.begun == [("block3_conv4", 1)]
     assert len(workshop.units) == STEPS
 
 
-def rests_without_work(maker, workshop):
-    """See the thread look at the clock several times, and do nothing."""
-    before, seen = len(workshop.units), threading.Semaphore(0)
-    rested = maker._wishes.rested
-    maker._wishes.rested = lambda: rested() or seen.release()
+def assert_idle(worker, workshop):
+    """Assert that the thread checks the clock several times and does no work."""
+    before, checked = len(workshop.units), threading.Semaphore(0)
+    stop_timing = worker._scheduler.stop_timing
+    worker._scheduler.stop_timing = lambda: stop_timing() or checked.release()
     for _ in range(3):
-        assert seen.acquire(timeout=PATIENCE_SECONDS)
+        assert checked.acquire(timeout=PATIENCE_SECONDS)
     assert len(workshop.units) == before
-    maker._wishes.rested = rested
+    worker._scheduler.stop_timing = stop_timing
 
 
-def test_it_ends_a_minute_after_the_last_look_and_begins_anew(maker_with, clock):
+def test_an_expired_request_starts_over(create_worker, clock):
     gate = Gate()
     workshop = Workshop(gate)
-    maker = maker_with(workshop)
-    maker.look(EYES, (1,))
+    worker = create_worker(workshop)
+    worker.request(EYES, (1,))
     gate.wait_for_one()
-    clock.now += FORGET_SECONDS
+    clock.now += EXPIRY_SECONDS
     gate.let_all_through()
-    wait_for(lambda: maker._thread is None)
-    assert maker.there(EYES, (1,)).pictures == {}
-    assert are_finished(look_until_complete(maker, EYES, (1,)), EYES, (1,))
+    wait_for(lambda: worker._thread is None)
+    assert worker.progress(EYES, (1,)).snapshots == {}
+    assert are_finished(request_until_complete(worker, EYES, (1,)), EYES, (1,))
     assert workshop.begun == [("block3_conv4", 1)] * 2
 
 
-def test_the_thread_ends_when_all_is_finished(maker_with):
-    maker = maker_with()
-    maker.look(EYES, (1,))
-    wait_for(lambda: maker._thread is None)
-    assert maker.look(EYES, (1,)).complete
+def test_the_thread_ends_when_all_images_are_finished(create_worker):
+    worker = create_worker()
+    worker.request(EYES, (1,))
+    wait_for(lambda: worker._thread is None)
+    assert worker.request(EYES, (1,)).complete
 
 
-# -- in nobody's way
+# -- behind script runs
 
 
-def test_others_forward_passes_come_first(maker_with, threads, monkeypatch):
-    monkeypatch.setattr(
-        optimization_worker, "MOST_ASIDE", 0
-    )  # not even where it does not step aside
-    gate, turns, order = Gate(), FairLock(), []
+def test_forward_passes_come_before_units_of_work(create_worker, threads, monkeypatch):
+    monkeypatch.setattr(optimization_worker, "MAX_YIELDS", 0)  # not even without yielding
+    gate, lock, order = Gate(), FairLock(), []
     workshop = Workshop(gate)
-    maker = maker_with(workshop, turns=turns)
-    maker.look(EYES, (1,))
+    worker = create_worker(workshop, network_lock=lock)
+    worker.request(EYES, (1,))
     gate.wait_for_one()  # a unit of work is under way
 
     def forward_pass(number, queue):
-        with turns.hold(queue):
+        with lock.hold(queue):
             order.append((number, len(workshop.units)))
 
     passes = []
@@ -370,64 +368,64 @@ def test_others_forward_passes_come_first(maker_with, threads, monkeypatch):
     gate.let_through()
     for waiting in passes:
         waiting.result(PATIENCE_SECONDS)
-    # All of them after that unit, and before the next one.
+    # All of them ran after that unit and before the next one.
     assert order == [(0, 1), (1, 1), (2, 1)]
 
 
-def test_a_run_that_takes_turn_after_turn_waits_for_one_unit_only(maker_with, monkeypatch):
-    monkeypatch.setattr(optimization_worker, "ASIDE_SECONDS", PATIENCE_SECONDS)
-    gate, turns = Gate(), FairLock()
+def test_repeated_forward_passes_wait_for_one_unit_only(create_worker, monkeypatch):
+    monkeypatch.setattr(optimization_worker, "YIELD_SECONDS", PATIENCE_SECONDS)
+    gate, lock = Gate(), FairLock()
     workshop = Workshop(gate)
-    maker = maker_with(workshop, turns=turns)
+    worker = create_worker(workshop, network_lock=lock)
     aside = Gate()
-    ending = SimpleNamespace(wait=aside, is_set=lambda: False)
-    monkeypatch.setattr(optimization_worker, "_ending", ending)
-    maker.look(EYES, (1,))
+    exiting = SimpleNamespace(wait=aside, is_set=lambda: False)
+    monkeypatch.setattr(optimization_worker, "_exiting", exiting)
+    worker.request(EYES, (1,))
     gate.wait_for_one()
     gate._may.release()
     wait_for(lambda: len(workshop.units) == 1)
     gate.wait_for_one()
     units = []
-    with threading_turn(turns, gate):
+    with hold_after_unit(lock, gate):
         units.append(len(workshop.units))
     aside.wait_for_one()
-    for _ in range(4):  # the run's further turns: the maker stands aside
-        with turns.hold(lambda: None):
+    for _ in range(4):  # the run's further passes: the worker yields
+        with lock.hold(lambda: None):
             units.append(len(workshop.units))
     assert units == [2] * 5
-    aside.let_through()  # since others have had turns meanwhile
+    aside.let_through()  # since others have held the lock meanwhile
     aside.let_all_through()
     gate.wait_for_one()
     assert len(workshop.units) == 2
 
 
-def threading_turn(turns, gate):
-    """Wait for a turn while a unit of work is under way, and let that come to its end."""
+def hold_after_unit(lock, gate):
+    """Hold the lock after the current unit of work, which is let through."""
     queue = Queue()
 
     def pause():
         queue()
         gate._may.release()
 
-    return turns.hold(pause)
+    return lock.hold(pause)
 
 
-def test_memory_is_seen_to_before_and_after(maker_with):
+def test_memory_is_checked_before_batches_and_tidied_after_units(create_worker):
     called = []
-    maker = maker_with(
+    worker = create_worker(
         make_room=lambda: called.append("room"), tidy=lambda: called.append("tidied")
     )
-    look_until_complete(maker, EYES, (1, 2, 3, 4, 5))
+    request_until_complete(worker, EYES, (1, 2, 3, 4, 5))
     wait_for(lambda: called.count("tidied") == 2 * (STEPS + 1))
     assert called.count("room") == 2
     assert called[0] == "room"
 
 
-# -- what goes wrong
+# -- errors
 
 
 class ResourceExhaustedError(Exception):
-    """Called like TensorFlow's own."""
+    """Raised in place of TensorFlow's error of the same name."""
 
 
 @pytest.mark.parametrize(
@@ -438,117 +436,117 @@ class ResourceExhaustedError(Exception):
         (ZeroDivisionError(), UNEXPECTED),
     ],
 )
-def test_an_error_is_a_sentence_and_others_go_on(maker_with, clock, error, sentence):
+def test_an_error_is_reported_and_other_requests_continue(create_worker, clock, error, sentence):
     broken = [True]
 
     def fail(making):
         if broken and making.layer is EYES.layer:
             raise error
 
-    maker = maker_with(Workshop(fail))
-    maker.look(EYES, (1, 2))
-    assert are_finished(look_until_complete(maker, EDGES, (1,)), EDGES, (1,))
-    progress = look_until_complete(maker, EYES, (1, 2))
-    assert (progress.failure, progress.pictures) == (sentence, {})
-    # It stays so as long as somebody looks, and is tried again by who comes later.
+    worker = create_worker(Workshop(fail))
+    worker.request(EYES, (1, 2))
+    assert are_finished(request_until_complete(worker, EDGES, (1,)), EDGES, (1,))
+    progress = request_until_complete(worker, EYES, (1, 2))
+    assert (progress.failure, progress.snapshots) == (sentence, {})
+    # The failure stays while the request is renewed; a later request tries again.
     broken.clear()
-    clock.now += REST_SECONDS - 0.1
-    assert maker.look(EYES, (1, 2)).failure == sentence
-    clock.now += REST_SECONDS
-    assert maker.look(EYES, (1, 2)).failure == ""
-    assert are_finished(look_until_complete(maker, EYES, (1, 2)), EYES, (1, 2))
+    clock.now += ACTIVE_SECONDS - 0.1
+    assert worker.request(EYES, (1, 2)).failure == sentence
+    clock.now += ACTIVE_SECONDS
+    assert worker.request(EYES, (1, 2)).failure == ""
+    assert are_finished(request_until_complete(worker, EYES, (1, 2)), EYES, (1, 2))
 
 
-def test_what_failed_can_be_tried_again_at_once(maker_with):
+def test_failed_images_can_be_retried_at_once(create_worker):
     broken = [True]
 
     def fail(making):
         if broken:
             raise MemoryError
 
-    maker = maker_with(Workshop(fail))
-    assert look_until_complete(maker, EYES, (1,)).failure
+    worker = create_worker(Workshop(fail))
+    assert request_until_complete(worker, EYES, (1,)).failure
     broken.clear()
-    maker.retry(EYES)
-    assert are_finished(look_until_complete(maker, EYES, (1,)), EYES, (1,))
+    worker.retry(EYES)
+    assert are_finished(request_until_complete(worker, EYES, (1,)), EYES, (1,))
 
 
-def test_a_network_that_cannot_be_begun_with_is_a_sentence_as_well(maker_with):
+def test_an_error_while_starting_a_batch_is_reported(create_worker):
     workshop = Workshop()
     workshop.making = lambda *_: 1 / 0
-    maker = maker_with(workshop)
-    assert look_until_complete(maker, EYES, (1,)).failure == UNEXPECTED
+    worker = create_worker(workshop)
+    assert request_until_complete(worker, EYES, (1,)).failure == UNEXPECTED
 
 
-def test_a_value_that_is_no_number_costs_its_own_picture_only(maker_with, store):
+def test_a_nan_value_fails_only_its_own_image(create_worker, store):
     def spoil(making):
         making.values = np.where(np.array(making.channels) == 2, np.nan, making.values)
 
-    maker = maker_with(Workshop(spoil), store=store)
-    progress = look_until_complete(maker, EYES, (1, 2, 3))
-    assert [*progress.pictures] == [1, 3]
+    worker = create_worker(Workshop(spoil), store=store)
+    progress = request_until_complete(worker, EYES, (1, 2, 3))
+    assert [*progress.snapshots] == [1, 3]
     assert progress.failure == (
-        "Channel 2 of block3_conv4 could not be made: the value became infinite, or no number "
-        "(NaN)."
+        "Could not optimize channel 2 of block3_conv4: the value became infinite or "
+        "undefined (NaN)."
     )
     assert store.read(EYES.series, 2) is None
     assert store.read(EYES.series, 3)
 
 
-def test_where_no_value_is_a_number_nothing_is_gone_on_with(maker_with):
+def test_a_batch_without_finite_values_stops(create_worker):
     def spoil(making):
         making.values = making.values + np.inf
 
     workshop = Workshop(spoil)
-    progress = look_until_complete(maker_with(workshop), EYES, (1, 2))
+    progress = request_until_complete(create_worker(workshop), EYES, (1, 2))
     assert progress.failure == (
-        "These pictures could not be made: their values became infinite, or no numbers (NaN)."
+        "Could not optimize these images: the value became infinite or undefined (NaN)."
     )
     assert len(workshop.units) == 1
 
 
-# -- networks and processes that end
+# -- end of networks and processes
 
 
-def test_a_network_that_is_given_up_is_not_kept(clock):
+def test_a_network_that_was_given_up_is_released(clock):
     gate = Gate()
     shared = Shared(limit=None)
-    shared.maker = maker = OptimizationWorker(
+    shared.optimization_worker = worker = OptimizationWorker(
         shared.values,
         shared.network_lock,
         clock=lambda: clock.now,
-        making=Workshop(gate).making,
+        create_run=Workshop(gate).making,
         batch_size=four,
         store_of=lambda weights: None,
     )
     weights = UntrainedWeights()
     network = StandInNetwork(weights)
     kept = weakref.ref(network)
-    maker.look(OptimizationSpec(network, EYES.layer, 0, "regularized"), (1, 2))
+    worker.request(OptimizationSpec(network, EYES.layer, 0, "regularized"), (1, 2))
     del network
     gate.wait_for_one()
     gate.let_through(STEPS - 1)  # the last unit is under way
     shared.give_up(weights, WeightsError("damaged"))
     gate.let_all_through()
-    wait_for(lambda: maker._thread is None)
+    wait_for(lambda: worker._thread is None)
     gc.collect()
     assert kept() is None
     assert shared.values.used_bytes == 0
 
 
-def test_a_network_is_not_kept_while_nobody_looks(maker_with, clock):
-    maker = maker_with()
+def test_an_idle_worker_releases_the_network(create_worker, clock):
+    worker = create_worker()
     network = network_of("mine")
     kept = weakref.ref(network)
-    look_until_complete(maker, OptimizationSpec(network, EYES.layer, 0, "regularized"), (1, 2))
+    request_until_complete(worker, OptimizationSpec(network, EYES.layer, 0, "regularized"), (1, 2))
     del network
-    wait_for(lambda: maker._thread is None)
+    wait_for(lambda: worker._thread is None)
     gc.collect()
     assert kept() is None
 
 
-# Ends in the midst of a unit of work, which notes whether the process was still whole.
-END_WHILE_MAKING = """
+# Exits during a unit of work, which prints whether Keras was still there.
+EXIT_DURING_UNIT = """
 import atexit, threading
 from tests.support.making import Workshop, four, network_of
 from vgg_viz.model.architecture import VGG19
@@ -563,43 +561,44 @@ def unit(making):
     ending.wait(60)
     print("unit", making.step, flush=True)
 
-def take_down():
-    print("Keras is taken down", flush=True)
+def shut_down():
+    print("Keras is shut down", flush=True)
     thread.join(60)
 
-atexit.register(take_down)
-maker = OptimizationWorker(
-    Cache(2**20), FairLock(), making=Workshop(unit).making, batch_size=four, store_of=lambda _: None
+atexit.register(shut_down)
+worker = OptimizationWorker(
+    Cache(2**20), FairLock(), create_run=Workshop(unit).making, batch_size=four,
+    store_of=lambda _: None,
 )
 layer = VGG19.conv_layer("block1_conv1")
-maker.look(OptimizationSpec(network_of("mine"), layer, 0, "regularized"), (1,))
-thread = maker._thread
+worker.request(OptimizationSpec(network_of("mine"), layer, 0, "regularized"), (1,))
+thread = worker._thread
 begun.wait()
 atexit.register(ending.set)
 """
 
 
-def test_a_process_that_ends_waits_for_the_unit_and_begins_no_other():
-    command = [sys.executable, "-c", END_WHILE_MAKING]
+def test_an_exiting_process_waits_for_the_unit_and_starts_no_other():
+    command = [sys.executable, "-c", EXIT_DURING_UNIT]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["unit 0", "Keras is taken down"]
+    assert done.stdout.splitlines() == ["unit 0", "Keras is shut down"]
     assert "Traceback" not in done.stderr
 
 
-# -- with the network itself
+# -- with a real network
 
 
-def test_real_pictures_are_those_that_are_made_without_anybody_looking(untrained_network, store):
+def test_images_equal_those_of_a_run_without_the_worker(untrained_network, store):
     layer = VGG19.conv_layer("block1_conv1")
-    subject = OptimizationSpec(untrained_network, layer, 3, "pixels")
+    spec = OptimizationSpec(untrained_network, layer, 3, "pixels")
     alone = OptimizationRun(untrained_network, layer, (5, 9), 3, "pixels")
     while not alone.finished:
         alone.advance()
-    for _ in range(2):  # made, and found on the disk at the next start
-        maker = OptimizationWorker(Cache(2**20), FairLock(), store_of=lambda weights: store)
-        progress = look_until_complete(maker, subject, (5, 9))
+    for _ in range(2):  # optimized, then read from disk
+        worker = OptimizationWorker(Cache(2**20), FairLock(), store_of=lambda weights: store)
+        progress = request_until_complete(worker, spec, (5, 9))
         for channel, expected in zip((5, 9), alone.results(), strict=True):
-            found = progress.pictures[channel]
+            found = progress.snapshots[channel]
             np.testing.assert_array_equal(found.pixels, expected.pixels)
             assert (found.value, found.step) == (expected.value, expected.steps)

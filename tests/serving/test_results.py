@@ -1,4 +1,4 @@
-"""What a run of the page asks for: in turn, held as long as need be, a part of the filters."""
+"""Cached results: locks, holding, time slices and damaged files."""
 
 from functools import partial
 from itertools import takewhile
@@ -20,7 +20,7 @@ from vgg_viz.serving.shared import Shared
 
 
 class SupersededError(Exception):
-    """What Streamlit's own calls raise in a run that a newer one has superseded."""
+    """Raised in place of Streamlit's own exception, which ends a superseded run."""
 
 
 class Superseded(Run):
@@ -56,7 +56,7 @@ def results(shared):
     return Results(shared)
 
 
-def test_a_run_that_was_superseded_while_it_waited_computes_nothing(shared):
+def test_a_run_superseded_while_waiting_computes_nothing(shared):
     ran = []
     run = Superseded()
     with pytest.raises(SupersededError):
@@ -65,7 +65,7 @@ def test_a_run_that_was_superseded_while_it_waited_computes_nothing(shared):
     assert ran == ["the next one"]
 
 
-def test_an_export_has_its_turn_outside_of_any_run(shared):
+def test_an_export_computes_outside_any_run(shared):
     run = Superseded()
     assert Results(shared, run).for_export().cached("key", lambda: 7, network=True) == 7
 
@@ -77,7 +77,7 @@ def test_networks_of_one_label_share_nothing(results):
     assert not np.array_equal(*found)
 
 
-def test_a_file_that_is_damaged_later_ends_the_run_and_is_given_up(shared):
+def test_a_file_damaged_later_restarts_the_run_and_is_given_up(shared):
     class Damaged(UntrainedWeights):
         def read(self, layer_name):
             raise WeightsError("expected a sound file, got a damaged one")
@@ -93,7 +93,7 @@ def test_a_file_that_is_damaged_later_ends_the_run_and_is_given_up(shared):
     assert isinstance(shared.loaders["imagenet"].weights().exception(), WeightsError)
 
 
-def test_the_kernels_of_a_page_are_kept_and_the_layers_filters_are_not(results):
+def test_kernels_of_a_page_are_cached_and_the_layers_filters_are_not(results):
     weights = Counted()
     kernel = UntrainedWeights().read("block2_conv1")[0].transpose(3, 2, 0, 1)
     for _ in range(2):
@@ -105,7 +105,7 @@ def test_the_kernels_of_a_page_are_kept_and_the_layers_filters_are_not(results):
     assert len(weights.reads) == 2
 
 
-def test_what_is_held_is_read_once_and_let_go(results):
+def test_held_filters_are_read_once_and_released(results):
     weights = Counted()
     with results.holding():
         results.kernels(weights, "block3_conv1", range(4), range(4))
@@ -115,7 +115,7 @@ def test_what_is_held_is_read_once_and_let_go(results):
     assert len(weights.reads) == 2
 
 
-def test_what_takes_steps_is_held_too(shared, results):
+def test_results_of_jobs_are_held_too(shared, results):
     begun = []
 
     def work():
@@ -125,14 +125,14 @@ def test_what_takes_steps_is_held_too(shared, results):
 
     with results.holding():
         results.cached_in_slices("ones", work)
-        shared.values.shrink_to(0)  # as others' pictures would
+        shared.values.shrink_to(0)  # as other viewers' images would
         results.cached_in_slices("ones", work)
         assert begun == [0]
     results.cached_in_slices("ones", work)
     assert begun == [0, 1]
 
 
-def test_what_was_held_is_let_go_where_the_run_ends_meanwhile(results):
+def test_held_values_are_released_when_the_run_ends(results):
     weights = Counted()
 
     def look():
@@ -163,25 +163,23 @@ class Reading(Run):
 
 
 def read_two(dense):
-    """The sums of two slabs."""
+    """Sum two slabs of a dense layer."""
     (layer,) = VGG19.dense_layers[-1:]
     return [float(dense.slab(layer, index).sum()) for index in range(2)]
 
 
-def test_a_reading_that_was_superseded_ends_and_the_next_one_is_whole(shared):
+def test_a_superseded_reading_ends_and_the_next_one_is_complete(shared):
     run, dense = Reading(), CheapDense(7)
     with pytest.raises(SupersededError):
         Results(shared, run).cached_dense("key", dense, read_two)
     assert run.fractions == [0, 1 / SLABS]
     expected = read_two(dense)
     assert Results(shared).cached_dense("key", dense, read_two) == expected
-    # It is kept: nothing is read any more.
+    # The result is cached, so nothing is read.
     assert Results(shared).cached_dense("key", None, read_two) == expected
 
 
-def test_dense_layers_that_are_damaged_later_are_given_up_and_the_run_begins_anew(
-    shared, monkeypatch
-):
+def test_dense_layers_damaged_later_restart_the_run_and_are_given_up(shared, monkeypatch):
     class Damaged(CheapDense):
         def slab(self, layer, index):
             raise WeightsError("expected 5 bytes, got 4")
@@ -196,7 +194,7 @@ def test_dense_layers_that_are_damaged_later_are_given_up_and_the_run_begins_ane
         shared.dense.weights_for(UntrainedWeights()).result()
 
 
-def test_a_reading_does_not_wait_for_the_forward_passes_of_others(shared):
+def test_reading_does_not_wait_for_forward_passes(shared):
     with shared.network_lock.hold(pause=lambda: None):
         assert Results(shared).cached_dense("key", CheapDense(7), read_two)
 
@@ -222,30 +220,30 @@ class Going(Run):
 
 
 @pytest.fixture
-def no_time(monkeypatch):
-    """A turn has one step."""
+def single_steps(monkeypatch):
+    """Make every time slice a single step."""
     monkeypatch.setattr("vgg_viz.serving.results.TIME_SLICE_SECONDS", 0)
 
 
-def test_between_steps_others_have_their_turn(shared, no_time):
-    run, turns = Going(), []
+def test_the_network_lock_is_free_between_slices(shared, single_steps):
+    run, steps = Going(), []
 
     def work():
         for step in range(3):
-            turns.append((step, shared.network_lock.busy))
+            steps.append((step, shared.network_lock.busy))
             yield
         return "done"
 
-    before = shared.network_lock.taken
+    before = shared.network_lock.hold_count
     assert Results(shared, run).cached_in_slices("key", work) == "done"
-    assert turns == [(0, True), (1, True), (2, True)]
-    assert shared.network_lock.taken == before + 4
+    assert steps == [(0, True), (1, True), (2, True)]
+    assert shared.network_lock.hold_count == before + 4
     assert not shared.network_lock.busy
-    # It is kept.
+    # The result is cached.
     assert Results(shared, run).cached_in_slices("key", None) == "done"
 
 
-def test_a_turn_has_the_steps_that_fit_into_its_time():
+def test_a_slice_takes_the_steps_that_fit_into_its_time():
     times = iter([0, 0.01, 0.03, 0.06, 1, 1.01, 1.02])
     steps, found = [], []
 
@@ -264,7 +262,7 @@ def test_a_turn_has_the_steps_that_fit_into_its_time():
     assert found == ["done"]
 
 
-def test_a_superseded_run_ends_between_two_steps_and_the_next_one_begins_anew(shared, no_time):
+def test_a_superseded_job_ends_between_slices_and_the_next_starts_over(shared, single_steps):
     run, steps = Going(), []
 
     def work():
@@ -283,7 +281,7 @@ def test_a_superseded_run_ends_between_two_steps_and_the_next_one_begins_anew(sh
     assert steps == [0, 1, 0, 1, 2]
 
 
-def test_all_who_come_meanwhile_come_before_the_next_step(shared, threads, no_time):
+def test_waiting_runs_come_before_the_next_slice(shared, threads, single_steps):
     order, entered, queue, run = [], [], Queue(), Going()
     run.show_waiting = queue
 
@@ -291,7 +289,7 @@ def test_all_who_come_meanwhile_come_before_the_next_step(shared, threads, no_ti
         with shared.network_lock.hold(queue):
             order.append("other")
             if order == [0, "other"]:
-                queue.wait_for(1)  # the work, for its next turn
+                queue.wait_for(1)  # the job, for its next slice
 
     def work():
         order.append(0)
@@ -305,7 +303,7 @@ def test_all_who_come_meanwhile_come_before_the_next_step(shared, threads, no_ti
     assert order == [0, "other", "other", 1]
 
 
-def test_one_such_work_ends_before_the_next_one_begins(shared, threads, no_time):
+def test_one_job_ends_before_the_next_begins(shared, threads, single_steps):
     order, entered, queue = [], [], Queue()
 
     def work(name):
@@ -326,11 +324,11 @@ def test_one_such_work_ends_before_the_next_one_begins(shared, threads, no_time)
     assert order == ["first begins", "first ends", "second begins", "second ends"]
 
 
-def test_what_is_long_lets_short_ones_pass_but_no_other_long_one(shared, threads, no_time):
+def test_a_long_job_lets_short_jobs_pass_but_not_other_long_jobs(shared, threads, single_steps):
     order, entered, queue, run = [], [], Queue(), Going()
     run.show_waiting = queue
 
-    def begun(name, *, long):
+    def submit(name, *, long):
         results, work = Results(shared, run), partial(short, name)
         return threads.submit(results.cached_in_slices, name, work, long=long)
 
@@ -339,19 +337,19 @@ def test_what_is_long_lets_short_ones_pass_but_no_other_long_one(shared, threads
         order.append(name)
 
     def work():
-        entered.append(begun("long too", long=True))
+        entered.append(submit("second long", long=True))
         queue.wait_for(1)
-        entered.append(begun("short", long=False))
-        queue.wait_for(1)  # for its turn
+        entered.append(submit("short", long=False))
+        queue.wait_for(1)  # for the network lock
         yield from takewhile(lambda _: "short" not in order, range(10**5))
         order.append("long")
 
     Results(shared, Going()).cached_in_slices("key", work, long=True)
     assert [one.result() for one in entered] == [None, None]
-    assert order == ["short", "long", "long too"]
+    assert order == ["short", "long", "second long"]
 
 
-def test_a_run_is_told_how_much_is_done_and_when_it_is_over(shared, no_time):
+def test_a_jobs_progress_is_shown_and_cleared(shared, single_steps):
     run = Going()
 
     def work():
@@ -363,7 +361,7 @@ def test_a_run_is_told_how_much_is_done_and_when_it_is_over(shared, no_time):
     assert run.progress == [0, 0.25, 0.75, "cleared"]
 
 
-def test_what_fails_in_a_step_is_told_and_lets_others_go_on(shared):
+def test_an_error_in_a_job_is_raised_and_releases_the_locks(shared):
     def work():
         yield
         raise ValueError("too large")

@@ -1,7 +1,7 @@
 """Pictures made by nobody: what stands in for `OptimizationRun`, without TensorFlow.
 
-    maker = OptimizationWorker(cache, turns, making=Workshop().making, batch_size=four)
-    maker.look(OptimizationSpec(network_of("mine"), layer, seed, "regularized"), channels)
+    worker = OptimizationWorker(cache, lock, create_run=Workshop().making, batch_size=four)
+    worker.request(OptimizationSpec(network_of("mine"), layer, seed, "regularized"), channels)
 
 A picture follows from layer, channel, seed and parametrization, and its colors grow with the steps.
 """
@@ -51,7 +51,7 @@ def picture(layer, channel, seed, parametrization, step=STEPS):
 
 
 def finished_at_once(maker, subject, channels):
-    """Stand in for ``OptimizationWorker.look``: finished pictures, each of its own color."""
+    """Stand in for ``OptimizationWorker.request``: finished pictures, each of its own color."""
     layer, side = subject.layer, picture_side(subject.layer)
     pictures = {}
     for channel in channels:

@@ -1,4 +1,4 @@
-"""A real server for browser tests and benchmarks: started on a free port, ended by its own id."""
+"""A real server of the app on a free port, for browser tests and benchmarks."""
 
 import os
 import socket
@@ -20,14 +20,14 @@ CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-netwo
 
 
 class Server(NamedTuple):
-    """A running server: where it is reached, and its process."""
+    """Address and process of a running server."""
 
     address: str
     process: subprocess.Popen
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
@@ -35,7 +35,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_app(log: Path, script: str = "streamlit_app.py", **environment: str) -> Iterator[str]:
-    """Run the app; yields its address once it answers that it is well."""
+    """Run the app; yield its address once it is healthy."""
     with running_server(log, script, **environment) as server:
         yield server.address
 
@@ -44,13 +44,13 @@ def running_app(log: Path, script: str = "streamlit_app.py", **environment: str)
 def running_server(
     log: Path, script: str = "streamlit_app.py", *, port: int | None = None, **environment: str
 ) -> Iterator[Server]:
-    """Run the app; yields it once it answers that it is well. It may be killed meanwhile."""
+    """Run the app; yield the server once it is healthy. The caller may kill it."""
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", script]
-    names = log.with_name("class_names.txt")  # which need no network
+    names = log.with_name("class_names.txt")  # from a file, without a download
     names.write_bytes(host_list())
     own = {"VGG_VIZ_CLASS_NAMES": str(names)}
-    if "VGG_VIZ_WEIGHTS" in environment:  # then Keras' folder is for what the server makes
+    if "VGG_VIZ_WEIGHTS" in environment:  # then Keras' folder only stores what the server writes
         own["KERAS_HOME"] = str(log.with_name("keras"))
     options = ["--server.port", str(port), "--server.headless", "true"]
     with log.open("w") as output:
@@ -70,7 +70,11 @@ def running_server(
 
 
 def wait_for_health(address: str, process: subprocess.Popen) -> None:
-    """Wait until the server says that it is well, or has ended."""
+    """Wait until the server is healthy.
+
+    Raises:
+        RuntimeError: the server ended, or is not healthy within a minute.
+    """
     for _ in range(600):
         if process.poll() is not None:
             raise RuntimeError(f"expected a running server, it ended with {process.returncode}")

@@ -1,16 +1,16 @@
-"""Threads that wait for each other, one step at a time."""
+"""Helpers for tests with threads that wait for each other."""
 
 from threading import Event, Semaphore, local
 
-PATIENCE_SECONDS = 20  # how long a broken cache may keep a test waiting
+PATIENCE_SECONDS = 20  # after which a waiting test fails
 
 
 class SupersededError(Exception):
-    """What Streamlit's own calls raise in a run that a newer one has superseded."""
+    """Raised in place of Streamlit's own exception, which ends a superseded run."""
 
 
 class Queue:
-    """A ``pause`` that reports each thread that waits, once, and ends waits without end."""
+    """A ``pause`` that reports each waiting thread once, and fails after too long a wait."""
 
     def __init__(self):
         self.joined = Semaphore(0)
@@ -21,16 +21,16 @@ class Queue:
         if pauses == 0:
             self.joined.release()
         if pauses > 400:
-            raise AssertionError("waited without end")
+            raise AssertionError("expected a shorter wait")
         self._thread.pauses = pauses + 1
 
     def wait_for(self, count):
         for _ in range(count):
-            assert self.joined.acquire(timeout=PATIENCE_SECONDS), "nobody waits"
+            assert self.joined.acquire(timeout=PATIENCE_SECONDS), "expected a waiting thread"
 
 
 class Computation:
-    """A value whose making starts, and ends when it is told to."""
+    """A computation that reports its start and ends when allowed."""
 
     def __init__(self, outcome):
         self.started, self.allowed = Event(), Event()
@@ -41,15 +41,15 @@ class Computation:
         self.runs += 1
         self.started.set()
         if not self.allowed.wait(PATIENCE_SECONDS):
-            self.allowed.set()  # a test that has failed already need not wait again and again
-            raise AssertionError("never allowed to end")
+            self.allowed.set()  # the test has failed; do not wait again
+            raise AssertionError("expected to be allowed to end")
         if isinstance(self._outcome, Exception):
             raise self._outcome
         return self._outcome
 
 
 def never_pause():
-    raise AssertionError("nobody else computes: expected no wait")
+    raise AssertionError("expected no wait")
 
 
 def leave():

@@ -46,7 +46,7 @@ def quick_dense(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Finish optimized images at once; tests of their progress use fixtures of their own."""
-    for name in ("look", "there"):
+    for name in ("request", "progress"):
         monkeypatch.setattr(OptimizationWorker, name, finished_at_once)
 
 

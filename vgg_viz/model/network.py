@@ -167,7 +167,7 @@ class Network:
         """Build the model; its submodels are built on first use.
 
         After this, Keras' global state must not be reset: see
-        `vgg_viz.serving.loading.leave_sessions_alone`.
+        `vgg_viz.serving.loading.disable_session_resets`.
         """
         self.weights = weights
         self.architecture = architecture

@@ -1,4 +1,4 @@
-"""A cache bounded in bytes: what one viewer has had computed, all others get at once."""
+"""Size-bounded cache shared by all viewers."""
 
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from vgg_viz.serving.locks import Pause, finished, leave_out, wait_until, working_seconds
+from vgg_viz.serving.locks import Pause, done_soon, exclude, wait_until, working_seconds
 
 Value = TypeVar("Value")
 Other = TypeVar("Other")
@@ -17,7 +17,7 @@ Other = TypeVar("Other")
 
 @dataclass
 class Entry:
-    """A value in a cache: its size, the seconds that it took, and the priority it stays at."""
+    """A cached value, its size in bytes, the seconds it took to compute, and its priority."""
 
     value: Any
     size: int
@@ -26,69 +26,73 @@ class Entry:
 
 
 class Cache:
-    """A cache bounded in bytes, which lets go of what is cheapest to have again, byte by byte.
+    """Size-bounded cache that evicts what is cheapest to recompute per byte (GreedyDual-Size).
 
-    13 MB of the first layer's maps take 3 ms, the 0.4 MB that the last block works on 75: going by
-    the last use alone, the former would push out thirty of the latter. The rule is
-    GreedyDual-Size (Cao and Irani, "Cost-Aware WWW Proxy Caching Algorithms", 1997): a value's
-    priority is its seconds a byte, above that of what went last, so that what nobody uses ages.
+    The first layer's maps take 13 MB and 3 ms; the last block's input takes 0.4 MB and 75 ms. A
+    least-recently-used cache would evict thirty of the latter for one of the former. Here a value's
+    priority is its seconds per byte, plus the priority of the last evicted value, so that unused
+    values age (Cao and Irani, "Cost-Aware WWW Proxy Caching Algorithms", 1997).
 
-    What a value costs is measured here, and is its own: neither the wait for others nor what was
-    computed on the way to it and is kept, in whatever cache, under a key of its own.
+    The cache measures the seconds itself. They exclude waiting, and the time of other values that
+    are cached under their own keys meanwhile.
 
-    Streamlit's own caches either copy on every hit (``cache_data``) or count entries whatever
-    their size (``cache_resource``), and let nobody go who waits for a value.
+    Streamlit's caches either copy a value on every hit (``cache_data``) or count entries of any
+    size (``cache_resource``), and a superseded run cannot stop waiting for a value.
     """
 
     def __init__(self, max_bytes: int, clock: Callable[[], float] = working_seconds) -> None:
-        """Make an empty cache for values of ``max_bytes`` together; ``clock`` counts seconds."""
+        """Create an empty cache.
+
+        Args:
+            max_bytes: the total size of all values at most.
+            clock: returns seconds, to measure what a value costs.
+        """
         self.max_bytes = max_bytes
         self._clock = clock
         self._entries: dict[Hashable, Entry] = {}
-        self._floor = 0.0
+        self._evicted_priority = 0.0
         self._running: dict[Hashable, Future[None]] = {}
         self._lock = Lock()
 
     @property
     def used_bytes(self) -> int:
-        """The size of all values kept."""
+        """Total size of all values."""
         with self._lock:
             return sum(entry.size for entry in self._entries.values())
 
     def shrink_to(self, max_bytes: int) -> None:
-        """Let go of what is cheapest until no more than that is kept, for now."""
+        """Evict values once, until the rest takes at most ``max_bytes``."""
         with self._lock:
-            self._drop(max_bytes)
+            self._evict(max_bytes)
 
     def get(
         self, key: Hashable, compute: Callable[[], Value], pause: Pause, *, transient: bool = False
     ) -> Value:
-        """Return the value of that key, computed at most once at a time for all who ask.
+        """Return the value of a key; one thread computes it if it is not cached.
 
         Args:
-            key: names the value; whoever asks for it computes the same.
-            compute: makes it; where it raises, nothing is kept and the next who asks tries again.
-            pause: called now and then while another thread computes the value; it may raise, to
-                give up waiting.
+            key: names the value; equal keys stand for equal values.
+            compute: computes it. If it raises, nothing is cached and the next thread tries again.
+            pause: called while another thread computes the value; may raise, to stop waiting.
             transient: whether the value is soon replaced; it is then evicted first.
         """
         while True:
             with self._lock:
                 if key in self._entries:
-                    kept: Value = self._used(key)
-                    return kept
+                    value: Value = self._touch(key)
+                    return value
                 running = self._running.get(key)
                 if running is None:
                     mine: Future[None] = Future()
                     self._running[key] = mine
                     break
-            wait_until(partial(finished, running), pause)
+            wait_until(partial(done_soon, running), pause)
         try:
             start = self._clock()
             value = compute()
             seconds = self._clock() - start
             self.keep(key, value, 0.0 if transient else seconds)
-            leave_out(seconds)  # of what is made from it
+            exclude(seconds)  # from the cost of a value that is computed from this one
             return value
         finally:
             with self._lock:
@@ -96,14 +100,14 @@ class Cache:
             mine.set_result(None)
 
     def peek(self, key: Hashable) -> Any:
-        """The value of that key if it is kept, else None: it is neither computed nor waited for."""
+        """Return the value of a key if it is cached, else None, without waiting."""
         with self._lock:
-            return self._used(key) if key in self._entries else None
+            return self._touch(key) if key in self._entries else None
 
     def keep_second(self, key: Hashable, compute: Callable[[], tuple[Value, Other]]) -> Value:
-        """Compute two values at once, keep the second under that key, and return the first.
+        """Compute two values at once, cache the second under the key, and return the first.
 
-        Each is worth the time that both took.
+        The second one's cost is the time of both.
         """
         start = self._clock()
         value, other = compute()
@@ -111,35 +115,42 @@ class Cache:
         return value
 
     def keep(self, key: Hashable, value: object, seconds: float) -> None:
-        """Keep a value that costs so many seconds to have again."""
+        """Cache a value that takes so many seconds to compute again."""
         size = byte_count(value)
         if size > self.max_bytes:
-            return  # or all the others would go for one that goes as well
+            return  # it would evict all others and still not fit
         with self._lock:
             self._entries.pop(key, None)
-            self._drop(self.max_bytes - size)
+            self._evict(self.max_bytes - size)
             self._entries[key] = Entry(value, size, seconds)
-            self._used(key)
+            self._touch(key)
 
-    def _used(self, key: Hashable) -> Any:
+    def _touch(self, key: Hashable) -> Any:
+        """Return a cached value and renew its priority."""
         entry = self._entries.pop(key)
-        entry.priority = self._floor + entry.seconds / max(entry.size, 1)
-        self._entries[key] = entry  # to the end: of equal ones, what was used longest ago goes
+        entry.priority = self._evicted_priority + entry.seconds / max(entry.size, 1)
+        self._entries[key] = entry  # at the end: of equal priorities, the least recent goes first
         return entry.value
 
-    def _drop(self, max_bytes: int) -> None:
+    def _evict(self, max_bytes: int) -> None:
+        """Evict values, lowest priority first, until the rest takes at most ``max_bytes``."""
         total = sum(entry.size for entry in self._entries.values())
         by_priority = sorted(self._entries, key=lambda key: self._entries[key].priority)
         for key in by_priority:
             if total <= max_bytes:
                 return
             entry = self._entries.pop(key)
-            self._floor = entry.priority
+            self._evicted_priority = entry.priority
             total -= entry.size
 
 
 def byte_count(value: object) -> int:
-    """The size of arrays and bytes, alone or in a dict, list, tuple or object's fields."""
+    """Return the size of arrays and bytes, alone or in a dict, list, tuple or object's fields.
+
+    Example:
+        >>> byte_count([np.zeros(3, np.float32), b"png"])
+        15
+    """
     if isinstance(value, np.ndarray):
         return value.nbytes
     if isinstance(value, bytes | str):

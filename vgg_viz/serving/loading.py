@@ -1,4 +1,4 @@
-"""Networks that load in the background, once for all viewers, while the page stays alive."""
+"""Loading of networks in the background, once for all viewers."""
 
 import atexit
 import gc
@@ -18,17 +18,17 @@ Value = TypeVar("Value")
 
 MEGABYTE = 1_000_000
 
-SETTLING_SECONDS = 5.0
+SETTLING_SECONDS = 5.0  # between the first network and the compilation of its forward passes
 
 _compiling = Lock()
-_ending = Event()
+_exiting = Event()
 
 
 class Loader:
-    """One network on its way: its weights first, then the Keras model."""
+    """Loader of one network: first its weights, then the Keras model; thread-safe."""
 
     def __init__(self, source: Callable[[OnProgress], Weights]) -> None:
-        """Make a loader that starts when first asked; ``source`` obtains the weights."""
+        """Create a loader that starts on the first call; ``source`` obtains the weights."""
         self._source = source
         self._lock = Lock()
         self._weights: Future[Weights] | None = None
@@ -37,23 +37,23 @@ class Loader:
         self._given_up = Event()
 
     def weights(self) -> "Future[Weights]":
-        """The weights, being fetched from now on if they were not before."""
+        """Start to obtain the weights, unless started before, and return their future."""
         with self._lock:
             if self._weights is None:
-                self._weights = in_background(partial(self._source, self._note_progress))
+                self._weights = run_in_background(partial(self._source, self._note_progress))
             return self._weights
 
     def found(self) -> Weights | None:
-        """The weights, if they have been had by now."""
+        """Return the weights if they are loaded, else None."""
         future = self._weights
         if future is None or not future.done() or future.exception():
             return None
         return future.result()
 
     def label(self) -> str | None:
-        """Which network the page shows for this one, untrained where its weights failed.
+        """Return the label of the network that the page shows; None if it is not known yet.
 
-        None where that is not known yet, or nobody has asked for it.
+        It is the untrained network's label if the weights failed.
         """
         future = self._weights
         if future is None or not future.done():
@@ -61,108 +61,107 @@ class Loader:
         return weights.UntrainedWeights.label if future.exception() else future.result().label
 
     def network(self) -> "Future[Network]":
-        """The network, being built from now on if it was not before; TensorFlow is imported."""
-        weights_to_come = self.weights()
+        """Start to build the network, unless started before, and return its future."""
+        future_weights = self.weights()
         with self._lock:
             if self._network is None:
-                self._network = in_background(partial(build, weights_to_come))
-                self._network.add_done_callback(partial(finish, self._given_up))
+                self._network = run_in_background(partial(build, future_weights))
+                self._network.add_done_callback(partial(compile_passes, self._given_up))
             return self._network
 
     def fail(self, damaged: Weights, error: Exception) -> None:
-        """Take these weights for failed, and the network with them, if they are still in use."""
+        """Replace damaged weights and their network by a failure, if they are still in use."""
         with self._lock:
             loaded = self._weights
             if loaded and loaded.done() and not loaded.exception() and loaded.result() is damaged:
-                # Whoever compiles it lets go of it, or its 80 MB would stay.
+                # Stop the compilation, which would keep the network and its 80 MB.
                 self._given_up.set()
                 self._given_up = Event()
                 self._weights, self._network = failed(error), failed(error)
 
     def retry(self) -> None:
-        """Forget a failure, so that the next who asks starts anew."""
+        """Forget a failure, so that the next call starts again."""
         with self._lock:
-            tried = [future for future in (self._weights, self._network) if future is not None]
-            if any(future.done() and future.exception() for future in tried):
+            futures = [one for one in (self._weights, self._network) if one is not None]
+            if any(one.done() and one.exception() for one in futures):
                 self._weights = self._network = self._received = None
 
     def stage(self) -> tuple[str, float | None]:
-        """What is going on, in words, and how much of it is done (0 to 1, or None: not known)."""
+        """Return the current stage for viewers, and the fraction of it done (0 to 1) or None."""
         if self._weights is not None and self._weights.done():
-            return "Starting TensorFlow and building the network…", None
+            return "Importing TensorFlow and building the network…", None
         if self._received is None:
-            return "Looking for the weights…", None
+            return "Looking for the weights file…", None
         received, total = self._received
         size = f"{received / MEGABYTE:.0f}" + (f" of {total / MEGABYTE:.0f}" if total else "")
-        share = min(1.0, received / total) if total else None
-        return f"Downloading the weights of VGG19: {size} MB", share
+        fraction = min(1.0, received / total) if total else None
+        return f"Downloading the weights of VGG19: {size} MB", fraction
 
     def _note_progress(self, received: int, total: int | None) -> None:
         self._received = received, total
 
 
-def build(weights_to_come: "Future[Weights]") -> Network:
-    """Build the network, importing TensorFlow while the weights are still on their way."""
-    # The two take seconds each, and neither needs the other. The import makes a million objects
-    # and no garbage: looking for it meanwhile takes a sixth of the time.
+def build(future_weights: "Future[Weights]") -> Network:
+    """Build the network; import TensorFlow while the weights are still being loaded."""
+    # Each takes seconds. The import creates a million objects and no garbage: garbage collection
+    # would take a sixth of its time.
     gc.disable()
     try:
         import_keras()
     finally:
         gc.enable()
-    # What was registered last runs first: before Keras takes down what it compiles with.
-    atexit.register(end_compiling)
-    leave_sessions_alone()
-    network = Network(weights_to_come.result())
+    # Exit handlers run last in, first out: this one before Keras' own.
+    atexit.register(stop_compiling)
+    disable_session_resets()
+    network = Network(future_weights.result())
     freeze()
     return network
 
 
-def finish(given_up: Event, future: "Future[Network]") -> None:
-    """Compile a network's forward passes once the first who waits for it has it.
+def compile_passes(given_up: Event, future: "Future[Network]") -> None:
+    """Compile a network's forward passes ahead of time, once it is loaded.
 
-    Otherwise whoever is first to look at a layer would wait for that, and all others behind.
+    Otherwise the first viewer of every layer would wait for it, with all others in the queue.
     """
-    # Not while the first page is being computed and drawn, which needs both of a machine's cores.
+    # Not while the first page is computed and drawn, which needs both cores of a small machine.
     if future.exception() is None and not given_up.wait(SETTLING_SECONDS):
         with _compiling:
-            future.result().compile_passes(lambda: given_up.is_set() or _ending.is_set())
-        # One that was given up meanwhile would be kept by that, since it is still in hand here.
+            future.result().compile_passes(lambda: given_up.is_set() or _exiting.is_set())
+        # Freezing would keep a network that was given up meanwhile: this frame still refers to it.
         if not given_up.is_set():
             freeze()
 
 
-def end_compiling() -> None:
-    """Let the compiling come to its end: TensorFlow aborts a process that ends in the midst."""
-    _ending.set()
+def stop_compiling() -> None:
+    """Wait for the current compilation before the process exits, or TensorFlow would abort."""
+    _exiting.set()
     with _compiling:
         pass
 
 
 def freeze() -> None:
-    """Collect all garbage, and leave what is there now out of every collection to come.
+    """Collect garbage, then exclude the remaining objects from later collections.
 
-    TensorFlow's import makes a million objects that stay: looking through them takes 270 ms.
+    TensorFlow's import creates a million objects that stay; to scan them takes 270 ms.
     """
-    # A network that was given up since is among what was frozen before.
+    # A network that was given up since the last call is among the frozen objects.
     gc.unfreeze()
     gc.collect()
     gc.freeze()
 
 
-def leave_sessions_alone() -> None:
-    """Keep Streamlit from resetting Keras after every script run, whoever's it is.
+def disable_session_resets() -> None:
+    """Keep Streamlit from resetting Keras after every script run; call before building a network.
 
-    To be called before the first network is built. A network is built and its submodels are cut
-    while other viewers' runs end, and a reset would take away the state that Keras does this with.
-    It would also collect all garbage while everybody waits: 43 ms, a hundred times a minute for 30
-    viewers.
+    Streamlit calls ``keras.backend.clear_session`` when a run ends. Another thread may just be
+    building a network or a submodel, and the reset would remove the global state it needs. It also
+    collects garbage: 43 ms, a hundred times a minute for 30 viewers.
     """
     import_keras().backend.clear_session = lambda *_, **__: None
 
 
-def in_background(work: Callable[[], Value]) -> Future[Value]:
-    """Run that in a thread of its own, one that does not keep a stopping server waiting."""
+def run_in_background(work: Callable[[], Value]) -> Future[Value]:
+    """Run a function in a new daemon thread and return its future."""
     future: Future[Value] = Future()
 
     def run() -> None:
@@ -176,7 +175,7 @@ def in_background(work: Callable[[], Value]) -> Future[Value]:
 
 
 def failed(error: Exception) -> Future[Any]:
-    """What should have come, and has ended in that error."""
+    """Return a future that failed with this error."""
     future: Future[Any] = Future()
     future.set_exception(error)
     return future

@@ -1,4 +1,7 @@
-"""How threads wait for each other: in slices, so that who is not waited for any more can leave."""
+"""Interruptible waiting between threads.
+
+A thread waits in short polls and calls ``pause`` between them, so that a superseded run can leave.
+"""
 
 from bisect import insort
 from collections.abc import Callable, Iterator
@@ -9,39 +12,43 @@ from threading import Event, Lock, get_ident, local
 from time import perf_counter
 from typing import Any
 
-POLL_SECONDS = 0.2  # how soon a run that nobody waits for any more leaves a queue
+POLL_SECONDS = 0.2  # how long a superseded run stays in a queue at most
 
-# Called between two slices; may raise, to give up waiting.
-Pause = Callable[[], None]
+Pause = Callable[[], None]  # called between two polls; may raise, to stop waiting
 
-_left_out = local()
+_excluded = local()
 
 
 def working_seconds() -> float:
-    """A clock for this thread that stands still while it waits for others in `wait_until`.
+    """Return this thread's time in seconds, without the time spent in `wait_until`.
 
-    What a value costs is the work, not the queue before it.
+    It measures what a value costs to compute, whatever the queue before it.
     """
-    return perf_counter() - getattr(_left_out, "seconds", 0.0)
+    return perf_counter() - getattr(_excluded, "seconds", 0.0)
 
 
-def leave_out(seconds: float) -> None:
-    """Have this thread's `working_seconds` leave out what is no work, or was counted already."""
-    _left_out.seconds = getattr(_left_out, "seconds", 0.0) + seconds
+def exclude(seconds: float) -> None:
+    """Exclude seconds from this thread's `working_seconds`: waiting, or work counted already."""
+    _excluded.seconds = getattr(_excluded, "seconds", 0.0) + seconds
 
 
-def wait_until(done: Callable[[], bool], pause: Pause) -> None:
-    """Call ``done``, which waits a slice of time, until it is true, pausing in between."""
+def wait_until(poll: Callable[[], bool], pause: Pause) -> None:
+    """Call ``poll``, which waits up to `POLL_SECONDS`, until it returns True.
+
+    Args:
+        poll: returns whether the wait is over.
+        pause: called after every unsuccessful poll; may raise, to stop waiting.
+    """
     start = perf_counter()
     try:
-        while not done():
+        while not poll():
             pause()
     finally:
-        leave_out(perf_counter() - start)
+        exclude(perf_counter() - start)
 
 
-def finished(future: Future[Any]) -> bool:
-    """Wait a slice of time for a future; whether it is done, well or not."""
+def done_soon(future: Future[Any]) -> bool:
+    """Wait up to `POLL_SECONDS` for a future; return whether it is done, failed or not."""
     try:
         future.exception(timeout=POLL_SECONDS)
     except TimeoutError:
@@ -49,63 +56,67 @@ def finished(future: Future[Any]) -> bool:
     return True
 
 
-def keep_waiting() -> None:
-    """A pause in which nothing is done: for who is not to be stopped."""
+def no_pause() -> None:
+    """Do nothing: the pause of a thread that never stops waiting."""
 
 
 class FairLock:
-    """One at a time, since two forward passes at once are no faster and take twice the memory.
+    """Lock that admits waiters in the order in which their runs began.
 
-    Who came first is served first, also for the second turn and the third: a run that needs five
-    of them would otherwise wait for everybody else five times.
+    A run that needs the lock five times keeps its place, so it does not wait five times for all
+    others. One forward pass at a time is enough: two are no faster and take twice the memory.
+
+    Attributes:
+        hold_count: how often the lock was acquired.
     """
 
     def __init__(self) -> None:
-        """Make a queue that is empty."""
+        """Create a lock that is free."""
         self._lock = Lock()
         self._waiting: list[tuple[float, int, Event]] = []
-        self._inside: Event | None = None
+        self._holder: Event | None = None
         self._arrivals = count()
-        self._thread: int | None = None  # whose turn it is
-        self.taken = 0
+        self._thread: int | None = None  # of the holder
+        self.hold_count = 0
 
     @contextmanager
     def hold(self, pause: Pause, since: float | None = None) -> Iterator[None]:
-        """Wait for the turn, and have it.
+        """Wait for the lock and hold it within the context.
 
         Args:
-            pause: called meanwhile; may raise, to leave the queue.
-            since: when the one who waits came, by `perf_counter`; now if not given.
+            pause: called while waiting; may raise, to leave the queue.
+            since: the time that determines the place in the queue, by `perf_counter`; default now.
 
         Raises:
-            RuntimeError: this thread has its turn already, and would wait for itself for ever.
+            RuntimeError: this thread already holds the lock.
         """
         if self._thread == get_ident():
-            raise RuntimeError("expected one turn at a time, got another one within it")
-        mine = Event()
-        place = (perf_counter() if since is None else since, next(self._arrivals), mine)
+            raise RuntimeError("expected a thread without the lock; this one already holds it")
+        admitted = Event()
+        place = (perf_counter() if since is None else since, next(self._arrivals), admitted)
         with self._lock:
             insort(self._waiting, place)
-            self._let_in()
+            self._admit()
         try:
-            wait_until(lambda: mine.wait(POLL_SECONDS), pause)
-            self.taken, self._thread = self.taken + 1, get_ident()
+            wait_until(lambda: admitted.wait(POLL_SECONDS), pause)
+            self.hold_count, self._thread = self.hold_count + 1, get_ident()
             yield
         finally:
             with self._lock:
-                if self._inside is mine:
-                    self._inside = self._thread = None
+                if self._holder is admitted:
+                    self._holder = self._thread = None
                 else:
                     self._waiting.remove(place)
-                self._let_in()
+                self._admit()
 
     @property
     def busy(self) -> bool:
-        """Whether somebody has the turn, or waits for it."""
+        """Whether a thread holds the lock or waits for it."""
         with self._lock:
-            return self._inside is not None
+            return self._holder is not None
 
-    def _let_in(self) -> None:
-        if self._inside is None and self._waiting:
-            *_, self._inside = self._waiting.pop(0)
-            self._inside.set()
+    def _admit(self) -> None:
+        """Admit the first in the queue if the lock is free."""
+        if self._holder is None and self._waiting:
+            *_, self._holder = self._waiting.pop(0)
+            self._holder.set()

@@ -1,8 +1,8 @@
-"""Pictures that excite channels, made in the background while somebody looks.
+"""Background worker that optimizes images once for all viewers.
 
-`optimization` makes them in short units of work. Here it is seen to that they are made
-once for all who look, in nobody's way, and kept: a viewer says what is looked at, has at once what
-there is of it, and comes again. `vgg_viz.serving.scheduler` says what is made next.
+A viewer requests channels, gets the current snapshots at once, and asks again a little later. The
+worker optimizes the images in short units of work while they are requested, behind all script runs,
+and caches them in memory and on disk. `vgg_viz.serving.scheduler` decides what comes next.
 """
 
 import atexit
@@ -27,41 +27,43 @@ from vgg_viz.model.network import Network, read_only
 from vgg_viz.model.weights import Weights
 from vgg_viz.serving.background_files import UNEXPECTED
 from vgg_viz.serving.cache import Cache
-from vgg_viz.serving.locks import FairLock, keep_waiting
-from vgg_viz.serving.scheduler import REST_SECONDS, Batch, Scheduler
+from vgg_viz.serving.locks import FairLock, no_pause
+from vgg_viz.serving.scheduler import ACTIVE_SECONDS, Batch, Scheduler
 from vgg_viz.serving.scheduler import OptimizationSpec as OptimizationSpec
-from vgg_viz.serving.scheduler import Snapshot as Snapshot  # what is seen from outside
+from vgg_viz.serving.scheduler import Snapshot as Snapshot  # part of this module's interface
 
-SHOW_SECONDS = 0.2  # between two looks at what is growing
-LISTEN_SECONDS = 0.5  # how often a thread that rests sees to the time
-READING_SECONDS = 0.001  # what a picture costs that is on the disk
+SNAPSHOT_SECONDS = 0.2  # between two snapshots of a batch
+IDLE_POLL_SECONDS = 0.5  # between two looks at the clock without active requests
+READING_SECONDS = 0.001  # cost of an image that can be read from disk again
 
-# A run of the page takes several turns with little in between, and should not wait before each;
-# but where many viewers do so all the time, something is to be made, too.
-ASIDE_SECONDS = 0.05
-MOST_ASIDE = 10
+# A script run takes the network lock several times in short succession and should not wait for a
+# unit of work each time. With many viewers there is always such a run, so the delay is limited.
+YIELD_SECONDS = 0.05
+MAX_YIELDS = 10
 
-NO_NUMBER = "{which} of {layer} could not be made: the value became infinite, or no number (NaN)."
-TOO_LITTLE_MEMORY = "The server has too little memory to make these pictures now."
+NOT_FINITE = "Could not optimize {images}: the value became infinite or undefined (NaN)."
+TOO_LITTLE_MEMORY = "The server has too little memory to optimize images now. Try again later."
 MEMORY_ERRORS = "MemoryError", "ResourceExhaustedError"  # Python's and TensorFlow's
 
 _working = Lock()
-_ending = Event()
+_exiting = Event()
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What there is of the pictures that somebody looks at.
+    """Progress of requested images.
 
-    ``pictures`` are by channel, from 1, without those of which there is nothing to be seen yet.
-    ``seconds_left`` is how long the last will take; None if that is not known, or none is made.
-    ``failure`` is a sentence for visitors if one cannot be made, else empty. ``complete`` says that
-    nothing more comes: every picture is finished, or cannot be made.
+    Attributes:
+        snapshots: by channel number, from 1; channels without a snapshot yet are absent.
+        seconds_left: the estimated time until the last image is finished; None if it is not known
+            or no image is in progress.
+        failure: a sentence for the viewer if an image failed, else empty.
+        complete: whether every image is finished or failed.
     """
 
-    pictures: Mapping[int, Snapshot]
+    snapshots: Mapping[int, Snapshot]
     seconds_left: float | None = None
     failure: str = ""
     complete: bool = False
@@ -69,329 +71,329 @@ class Progress:
 
 @dataclass
 class Failure:
-    """Why a picture cannot be made, and when somebody was last told."""
+    """Reason why an image failed, and when it was last reported."""
 
     sentence: str
-    told: float
+    reported_at: float
 
 
 class OptimizationWorker:
-    """Makes what somebody looks at, once for all; may be used from any thread.
+    """Background worker that optimizes images once for all viewers; thread-safe.
 
-    It has a thread of its own only while something is lacking that somebody has looked at within
-    the last minute.
+    Its thread runs only while there are requests, active or paused.
     """
 
     def __init__(
         self,
         values: Cache,
-        turns: FairLock,
-        make_room: Callable[[], object] = keep_waiting,
-        tidy: Callable[[], object] = keep_waiting,
+        network_lock: FairLock,
+        make_room: Callable[[], object] = no_pause,
+        tidy: Callable[[], object] = no_pause,
         *,
         clock: Callable[[], float] = monotonic,
-        making: Callable[
+        create_run: Callable[
             [Network, ConvLayer, Sequence[int], int, Parametrization], OptimizationRun
         ] = OptimizationRun,
         batch_size: Callable[[ConvLayer], int] = batch_size,
         store_of: Callable[[Weights], ImageStore | None] = store_of,
     ) -> None:
-        """Begin with nothing to do.
+        """Start idle.
 
         Args:
-            values: where finished pictures are kept in memory.
-            turns: those that viewers' forward passes wait for.
-            make_room: gives memory back if it is short; called before a batch is begun.
-            tidy: hands free memory to the system; called after every unit of work.
-            clock: counts seconds.
-            making: makes the pictures of a batch.
-            batch_size: how many of a layer's pictures are made together.
-            store_of: finds where pictures are kept on the disk; None: nowhere.
+            values: cache for finished images.
+            network_lock: the lock that all forward passes share.
+            make_room: frees memory if it is short; called before every batch.
+            tidy: returns free memory to the system; called after every unit of work.
+            clock: returns seconds.
+            create_run: starts the optimization of a batch.
+            batch_size: returns how many channels of a layer to optimize together.
+            store_of: returns the images on disk of a network with these weights, or None.
         """
-        self._values, self._turns = values, turns
+        self._values, self._network_lock = values, network_lock
         self._make_room, self._tidy = make_room, tidy
         self._clock = clock
-        self._making = making
+        self._create_run = create_run
         self._store_of = store_of
         self._stores: dict[Hashable, ImageStore | None] = {}
         self._reading = Lock()
-        self._changed = Condition()  # and the lock for what follows
-        self._wishes = Scheduler(batch_size)
+        self._changed = Condition()  # also the lock of the attributes below
+        self._scheduler = Scheduler(batch_size)
         self._failures: dict[Hashable, Failure] = {}
         self._thread: Thread | None = None
-        self._taken = turns.taken
+        self._hold_count = network_lock.hold_count
 
-    def look(self, subject: OptimizationSpec, channels: Sequence[int]) -> Progress:
-        """Say that somebody looks at these channels, from 1, and return what there is of them.
+    def request(self, spec: OptimizationSpec, channels: Sequence[int]) -> Progress:
+        """Request images for these channels and return their progress.
 
-        What is lacking is made as long as somebody comes again within `REST_SECONDS`; what was
-        begun stays for a minute. What failed is tried again by who comes later than that.
+        Renew a request within `ACTIVE_SECONDS`, or the worker pauses it. A failed image is tried
+        again when a later request comes.
+
+        Args:
+            spec: the specification of the images.
+            channels: channel numbers, from 1.
         """
-        # What is on the disk was found at the first look; from then on the thread sees to it.
-        found = self._finished(subject, channels, on_disk=not self._wishes.knows(subject, channels))
+        # Only a new request looks on disk; after that the thread does.
+        on_disk = not self._scheduler.has_request(spec, channels)
+        found = self._finished(spec, channels, on_disk=on_disk)
         with self._changed:
             now = self._clock()
-            failed = self._tell(subject, channels, now)
-            lacking = [channel for channel in channels if channel not in {*found, *failed}]
-            if lacking:
-                self._wishes.want(subject, channels, lacking, now)
+            failed = self._report_failures(spec, channels, now)
+            missing = [channel for channel in channels if channel not in {*found, *failed}]
+            if missing:
+                self._scheduler.renew(spec, channels, missing, now)
                 self._start()
-            return self._progress(subject, channels, found, failed)
+            return self._progress_of(spec, channels, found, failed)
 
-    def there(self, subject: OptimizationSpec, channels: Sequence[int]) -> Progress:
-        """What there is of these channels, without anything being made for it."""
-        found = self._finished(subject, channels, on_disk=True)
+    def progress(self, spec: OptimizationSpec, channels: Sequence[int]) -> Progress:
+        """Return the progress of these channels without requesting them."""
+        found = self._finished(spec, channels, on_disk=True)
         with self._changed:
-            return self._progress(subject, channels, found, {})
+            return self._progress_of(spec, channels, found, {})
 
-    def retry(self, subject: OptimizationSpec) -> None:
-        """Forget what has failed, so that the next who looks has it tried again."""
+    def retry(self, spec: OptimizationSpec) -> None:
+        """Forget failures, so that the next request tries again."""
         with self._changed:
-            for channel in range(1, subject.layer.filters + 1):
-                self._failures.pop(subject.picture_key(channel), None)
+            for channel in range(1, spec.layer.filters + 1):
+                self._failures.pop(spec.image_key(channel), None)
 
     def give_up(self, damaged: Weights) -> None:
-        """Let go of the network of these weights, and of all that was begun with it."""
+        """Drop all requests and batches of the network with these weights."""
         with self._changed:
-            self._wishes.forget(self._clock(), damaged)
+            self._scheduler.drop_expired(self._clock(), damaged)
 
-    # -- for who looks
+    # -- in the thread of the caller
 
     def _finished(
-        self, subject: OptimizationSpec, channels: Iterable[int], *, on_disk: bool
+        self, spec: OptimizationSpec, channels: Iterable[int], *, on_disk: bool
     ) -> dict[int, OptimizedImage]:
-        """The finished pictures among these, in memory or on the disk."""
+        """Return the finished images among these, from memory or from disk."""
         found = {}
         for channel in channels:
-            made = self._values.peek(subject.picture_key(channel))
-            if made is None and on_disk:
-                made = self._read(subject, channel)
-            if made is not None:
-                found[channel] = made
+            image = self._values.peek(spec.image_key(channel))
+            if image is None and on_disk:
+                image = self._read(spec, channel)
+            if image is not None:
+                found[channel] = image
         return found
 
-    def _read(self, subject: OptimizationSpec, channel: int) -> OptimizedImage | None:
-        """A picture from the disk, read once for all who look for it at the same time."""
-        key = subject.picture_key(channel)
+    def _read(self, spec: OptimizationSpec, channel: int) -> OptimizedImage | None:
+        """Read an image from disk, once for all callers at the same time."""
+        key = spec.image_key(channel)
         with self._reading:
-            made: OptimizedImage | None = self._values.peek(key)
-            store = self._store(subject)
-            if made is None and store is not None:
-                made = store.read(subject.series, channel)
-                if made is not None:
-                    self._values.keep(key, made, READING_SECONDS)
-            return made
+            image: OptimizedImage | None = self._values.peek(key)
+            store = self._store(spec)
+            if image is None and store is not None:
+                image = store.read(spec.series, channel)
+                if image is not None:
+                    self._values.keep(key, image, READING_SECONDS)
+            return image
 
-    def _store(self, subject: OptimizationSpec) -> ImageStore | None:
-        """Where pictures of this network are on the disk."""
-        identity = subject.network.identity
+    def _store(self, spec: OptimizationSpec) -> ImageStore | None:
+        """Return the images on disk of the network, or None."""
+        identity = spec.network.identity
         if identity not in self._stores:
-            self._stores[identity] = self._store_of(subject.network.weights)
+            self._stores[identity] = self._store_of(spec.network.weights)
         return self._stores[identity]
 
-    def _tell(
-        self, subject: OptimizationSpec, channels: Iterable[int], now: float
+    def _report_failures(
+        self, spec: OptimizationSpec, channels: Iterable[int], now: float
     ) -> dict[int, str]:
-        """Why some of these cannot be made; what nobody was told for a while is forgotten."""
+        """Return why some channels failed; forget failures that were not reported for a while."""
         failed = {}
         for channel in channels:
-            key = subject.picture_key(channel)
+            key = spec.image_key(channel)
             failure = self._failures.get(key)
-            if failure and now - failure.told < REST_SECONDS:
-                failure.told = now
+            if failure and now - failure.reported_at < ACTIVE_SECONDS:
+                failure.reported_at = now
                 failed[channel] = failure.sentence
             elif failure:
                 del self._failures[key]
         return failed
 
-    def _progress(
+    def _progress_of(
         self,
-        subject: OptimizationSpec,
+        spec: OptimizationSpec,
         channels: Sequence[int],
         found: Mapping[int, OptimizedImage],
         failed: Mapping[int, str],
     ) -> Progress:
-        """What there is of these channels."""
-        seen = {
-            channel: picture
-            for batch in self._wishes.batches
-            if batch.subject.key == subject.key
-            for channel, picture in batch.shown.items()
+        """Return the progress of these channels, of which some are finished or failed."""
+        snapshots = {
+            channel: snapshot
+            for batch in self._scheduler.batches
+            if batch.spec.key == spec.key
+            for channel, snapshot in batch.snapshots.items()
         }
-        for channel, made in found.items():
-            seen[channel] = Snapshot(made.pixels, made.value, made.steps, made.steps, finished=True)
+        for channel, one in found.items():
+            snapshots[channel] = Snapshot(
+                one.pixels, one.value, one.steps, one.steps, finished=True
+            )
         complete = all(channel in found or channel in failed for channel in channels)
-        left = None if complete else self._wishes.seconds_left(subject, channels, self._clock())
-        pictures = {channel: seen[channel] for channel in channels if channel in seen}
-        return Progress(pictures, left, next(iter(failed.values()), ""), complete)
+        left = None if complete else self._scheduler.seconds_left(spec, channels, self._clock())
+        requested = {channel: snapshots[channel] for channel in channels if channel in snapshots}
+        return Progress(requested, left, next(iter(failed.values()), ""), complete)
 
     def _start(self) -> None:
-        """Have the thread begin, or know that somebody looks."""
+        """Start the thread, or wake it."""
         if self._thread is None:
-            # What was registered last runs first: before Keras takes down what it works with.
-            atexit.unregister(end_making)
-            atexit.register(end_making)
+            # Exit handlers run last in, first out: this one before Keras' own.
+            atexit.unregister(wait_for_unit)
+            atexit.register(wait_for_unit)
             self._thread = Thread(target=self._work, daemon=True)
             self._thread.start()
         self._changed.notify_all()
 
-    # -- in the thread
+    # -- in the worker's thread
 
     def _work(self) -> None:
-        """Work until nobody wants anything."""
+        """Work until there are no requests."""
         try:
-            while self._do_a_unit():
+            while self._do_unit():
                 pass
         finally:
             with self._changed:
                 if self._thread is current_thread():
                     self._thread = None
 
-    def _do_a_unit(self) -> bool:
-        """Do a unit of work, once somebody wants it; whether there may be more.
+    def _do_unit(self) -> bool:
+        """Wait for an active request and do a unit of work; return whether to go on.
 
-        Here and nowhere else a batch is in hand, and with it its network: not while it waits.
+        Only this frame refers to a batch, and so to its network. An idle thread refers to neither.
         """
         batch = self._next_batch()
         if batch is None:
             return False
         try:
-            if batch.making is not None or self._prepare(batch):
-                self._step_aside()
-                with self._turns.hold(keep_waiting, math.inf), _working:
-                    self._taken = self._turns.taken
-                    if _ending.is_set():
+            if batch.optimization is not None or self._prepare(batch):
+                self._yield_to_runs()
+                with self._network_lock.hold(no_pause, math.inf), _working:
+                    self._hold_count = self._network_lock.hold_count
+                    if _exiting.is_set():
                         return False
                     self._advance(batch)
-            if batch.results:
+            if batch.images:
                 self._finish(batch)
         except Exception as error:
-            log.exception("Pictures of %s could not be made", batch.subject.layer.name)
-            self._settle(batch, failed=dict.fromkeys(batch.channels, said_of(error)))
+            log.exception("Could not optimize images of %s", batch.spec.layer.name)
+            self._settle(batch, failed=dict.fromkeys(batch.channels, failure_sentence(error)))
         self._tidy()
         return True
 
     def _next_batch(self) -> Batch | None:
-        """Wait until somebody looks at what is lacking; None if nobody does for a minute."""
+        """Wait for an active request and return its batch; None once all requests expired."""
         with self._changed:
             while True:
                 now = self._clock()
-                self._wishes.forget(now)
-                if not self._wishes:
+                self._scheduler.drop_expired(now)
+                if not self._scheduler:
                     self._thread = None
                     return None
-                batch = self._wishes.next_batch(now)
+                batch = self._scheduler.next_batch(now)
                 if batch is not None:
                     return batch
-                self._wishes.rested()
-                self._changed.wait(LISTEN_SECONDS)
+                self._scheduler.stop_timing()
+                self._changed.wait(IDLE_POLL_SECONDS)
 
     def _prepare(self, batch: Batch) -> bool:
-        """Take out of a new batch what is finished by now, by whomever; whether any is left."""
+        """Drop channels of a new batch that are finished by now; return whether any are left."""
         self._make_room()
-        found = self._finished(batch.subject, batch.channels, on_disk=True)
+        found = self._finished(batch.spec, batch.channels, on_disk=True)
         with self._changed:
             batch.channels = [channel for channel in batch.channels if channel not in found]
-            self._wishes.settle(batch.subject, found, self._clock())
+            self._scheduler.settle(batch.spec, found, self._clock())
         return bool(batch.channels)
 
-    def _step_aside(self) -> None:
-        """Let who has a turn, or has just had one, have the next one, too."""
-        for _ in range(MOST_ASIDE):
-            if self._turns.taken == self._taken and not self._turns.busy:
+    def _yield_to_runs(self) -> None:
+        """Wait while script runs hold the network lock, or have just held it."""
+        for _ in range(MAX_YIELDS):
+            if self._network_lock.hold_count == self._hold_count and not self._network_lock.busy:
                 return
-            self._taken = self._turns.taken
-            _ending.wait(ASIDE_SECONDS)
+            self._hold_count = self._network_lock.hold_count
+            _exiting.wait(YIELD_SECONDS)
 
     def _advance(self, batch: Batch) -> None:
-        """Do a unit of work on a batch; to be called in the network's turn."""
-        subject = batch.subject
-        if batch.making is None:
-            batch.making = self._making(
-                subject.network,
-                subject.layer,
-                batch.channels,
-                subject.seed,
-                subject.parametrization,
+        """Do a unit of work on a batch, while holding the network lock."""
+        spec = batch.spec
+        if batch.optimization is None:
+            batch.optimization = self._create_run(
+                spec.network, spec.layer, batch.channels, spec.seed, spec.parametrization
             )
             return
-        making = batch.making
-        making.advance()
+        run = batch.optimization
+        run.advance()
         with self._changed:
-            self._wishes.note(batch, making.step, making.steps, self._clock())
-        if making.finished:
-            batch.results = making.results()
-        elif making.step and batch.worked_at - batch.shown_at >= SHOW_SECONDS:
-            self._show(batch, making)
+            self._scheduler.record(batch, run.step, run.steps, self._clock())
+        if run.finished:
+            batch.images = run.results()
+        elif run.step and batch.worked_at - batch.snapshots_at >= SNAPSHOT_SECONDS:
+            self._take_snapshots(batch, run)
 
-    def _show(self, batch: Batch, making: OptimizationRun) -> None:
-        """Have the pictures seen as they are now."""
-        if not np.isfinite(making.values).any():
-            raise FloatingPointError("expected values, got none that is a number")
-        pictures = read_only(making.pictures())
-        step, steps = making.step, making.steps
-        batch.shown = {
-            channel: Snapshot(pixels, float(value), step, steps, finished=False)
-            for channel, pixels, value in zip(batch.channels, pictures, making.values, strict=True)
+    def _take_snapshots(self, batch: Batch, run: OptimizationRun) -> None:
+        """Make the current images of a batch visible to viewers."""
+        if not np.isfinite(run.values).any():
+            raise FloatingPointError("expected finite values, got only infinite or NaN ones")
+        batch.snapshots = {
+            channel: Snapshot(pixels, float(value), run.step, run.steps, finished=False)
+            for channel, pixels, value in zip(
+                batch.channels, read_only(run.pictures()), run.values, strict=True
+            )
         }
-        batch.shown_at = batch.worked_at
+        batch.snapshots_at = batch.worked_at
 
     def _finish(self, batch: Batch) -> None:
-        """Keep what has become of a batch, unless it was let go meanwhile."""
-        if batch not in self._wishes.batches or batch.making is None:
+        """Store the images of a finished batch, unless it was dropped meanwhile."""
+        if batch not in self._scheduler.batches or batch.optimization is None:
             return
-        subject, layer = batch.subject, batch.subject.layer.name
-        made: dict[int, OptimizedImage] = {}
+        spec, layer = batch.spec, batch.spec.layer.name
+        images: dict[int, OptimizedImage] = {}
         failed: dict[int, str] = {}
-        for channel, picture, value in zip(
-            batch.channels, batch.results, batch.making.values, strict=True
+        for channel, image, value in zip(
+            batch.channels, batch.images, batch.optimization.values, strict=True
         ):
-            if math.isfinite(picture.value) and math.isfinite(value):
-                made[channel] = replace(picture, pixels=read_only(picture.pixels))
+            if math.isfinite(image.value) and math.isfinite(value):
+                images[channel] = replace(image, pixels=read_only(image.pixels))
             else:
-                failed[channel] = NO_NUMBER.format(which=f"Channel {channel}", layer=layer)
-        stored = self._save(subject, made)
-        seconds = READING_SECONDS if stored else self._wishes.seconds_each(subject) or 1.0
-        for channel, picture in made.items():
-            self._values.keep(subject.picture_key(channel), picture, seconds)
+                failed[channel] = NOT_FINITE.format(images=f"channel {channel} of {layer}")
+        stored = self._save(spec, images)
+        seconds = READING_SECONDS if stored else self._scheduler.seconds_per_image(spec) or 1.0
+        for channel, image in images.items():
+            self._values.keep(spec.image_key(channel), image, seconds)
         self._settle(batch, failed)
 
-    def _save(self, subject: OptimizationSpec, made: Mapping[int, OptimizedImage]) -> bool:
-        """Put pictures on the disk, if that can be; whether they are there."""
-        store = self._store(subject)
-        if store is None or not made:
+    def _save(self, spec: OptimizationSpec, images: Mapping[int, OptimizedImage]) -> bool:
+        """Save images to disk if possible; return whether they were saved."""
+        store = self._store(spec)
+        if store is None or not images:
             return False
         try:
-            store.save(subject.series, made)
+            store.save(spec.series, images)
         except OSError as error:
-            log.warning("Made pictures are not kept in %s: %s", store.folder, error)
+            log.warning("Could not save optimized images in %s: %s", store.folder, error)
             return False
         return True
 
     def _settle(self, batch: Batch, failed: Mapping[int, str]) -> None:
-        """Be done with a batch, some of whose channels may have failed."""
+        """Close a batch, some of whose channels may have failed."""
         with self._changed:
             now = self._clock()
             for channel, sentence in failed.items():
-                self._failures[batch.subject.picture_key(channel)] = Failure(sentence, now)
-            if batch in self._wishes.batches:
-                self._wishes.batches.remove(batch)
-            self._wishes.settle(batch.subject, batch.channels, now)
+                self._failures[batch.spec.image_key(channel)] = Failure(sentence, now)
+            if batch in self._scheduler.batches:
+                self._scheduler.batches.remove(batch)
+            self._scheduler.settle(batch.spec, batch.channels, now)
 
 
-def said_of(error: Exception) -> str:
-    """What a visitor is told of an error."""
+def failure_sentence(error: Exception) -> str:
+    """Return the sentence that a viewer reads about an error."""
     if type(error).__name__ in MEMORY_ERRORS:
         return TOO_LITTLE_MEMORY
     if isinstance(error, FloatingPointError):
-        return (
-            "These pictures could not be made: their values became infinite, or no numbers (NaN)."
-        )
+        return NOT_FINITE.format(images="these images")
     return UNEXPECTED
 
 
-def end_making() -> None:
-    """Let the unit of work come to its end: TensorFlow aborts a process that ends in the midst."""
-    _ending.set()
+def wait_for_unit() -> None:
+    """Wait for the current unit of work before the process exits, or TensorFlow would abort."""
+    _exiting.set()
     with _working:
         pass

@@ -1,11 +1,11 @@
-"""Who looks at which pictures that are to be made, what is made next, and how long that takes.
+"""Scheduling of optimized images: requests, batches and time estimates.
 
-    wish     channels that somebody looks at and that are lacking
-    batch    channels of one subject that are made together, for all who look at any of them
+    request  channels that a viewer is looking at and that have no finished image yet
+    batch    channels of one specification, optimized together for all viewers who request them
 
-The next batch is one of the wish that waits longest; with it, that wish begins to wait anew. So
-viewers who want different things have them in turn, batch by batch. Times are seconds by whatever
-clock is given. Nothing here is locked: `vgg_viz.serving.optimization_worker` does that.
+The next batch serves the request that has waited longest, which then starts to wait anew. So
+viewers with different requests alternate, batch by batch. Times are seconds of the caller's clock.
+Nothing here is thread-safe: `vgg_viz.serving.optimization_worker` holds a lock around every call.
 """
 
 import math
@@ -24,14 +24,14 @@ from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
 from vgg_viz.model.weights import Weights
 
-REST_SECONDS = 3.0  # without anybody looking, after which nothing is done for a wish
-FORGET_SECONDS = 60.0  # after which what was begun for it is let go
-MOST_BEGUN = 4  # batches, all but one of which rest
+ACTIVE_SECONDS = 3.0  # a request that is not renewed for so long is paused
+EXPIRY_SECONDS = 60.0  # ... and after so long it is dropped, with the batches begun for it
+MAX_BATCHES = 4  # begun at the same time; all but one of them are paused
 
 
 @dataclass(frozen=True)
 class OptimizationSpec:
-    """What is made: pictures that excite this layer's channels, from that start, in that way."""
+    """A layer whose channels are visualized, with the seed and parametrization to use."""
 
     network: Network
     layer: ConvLayer
@@ -40,22 +40,30 @@ class OptimizationSpec:
 
     @property
     def key(self) -> Hashable:
-        """What the pictures follow from, their channels aside."""
+        """Key of everything that determines the images, apart from the channel."""
         return (self.network.identity, self.layer.name, self.seed, self.parametrization)
 
     @property
     def series(self) -> Series:
-        """The same as a network's store has it."""
+        """The specification without its network, as the network's image store names it."""
         return Series(self.layer.name, self.seed, self.parametrization)
 
-    def picture_key(self, channel: int) -> Hashable:
-        """What the finished picture of a channel is kept under."""
-        return ("made", self.key, channel)
+    def image_key(self, channel: int) -> Hashable:
+        """Return the cache key of a channel's finished image."""
+        return ("optimized image", self.key, channel)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A picture as it is now, RGB uint8 ``(side, side, 3)``, and its value before ReLU."""
+    """An image during or after its optimization.
+
+    Attributes:
+        pixels: RGB uint8 ``(side, side, 3)``.
+        value: the channel's value for it, before ReLU.
+        step: optimization steps done.
+        steps: optimization steps in all.
+        finished: whether the image is final.
+    """
 
     pixels: np.ndarray
     value: float
@@ -66,122 +74,129 @@ class Snapshot:
 
 @dataclass
 class Request:
-    """What is lacking of the channels that somebody looks at.
+    """Channels that viewers are looking at.
 
-    ``looked`` is when somebody did so last, ``since`` how long the wish has waited for its turn.
+    Attributes:
+        spec: the specification of their images.
+        missing: those without a finished image.
+        renewed_at: when a viewer last asked for them.
+        waiting_since: since when the request has waited for its next batch.
     """
 
-    subject: OptimizationSpec
-    lacking: Sequence[int]
-    looked: float
-    since: float
+    spec: OptimizationSpec
+    missing: Sequence[int]
+    renewed_at: float
+    waiting_since: float
 
-    def is_watched(self, now: float) -> bool:
-        """Whether somebody looks."""
-        return now - self.looked < REST_SECONDS
+    def is_active(self, now: float) -> bool:
+        """Return whether a viewer has asked recently."""
+        return now - self.renewed_at < ACTIVE_SECONDS
 
 
 @dataclass(eq=False)
 class Batch:
-    """Channels that are made together.
+    """Channels that are optimized together.
 
-    ``making`` comes with the first unit of work, ``results`` with the last. ``shown`` is what there
-    is to be seen, as of ``shown_at``. The last whole step ended at ``stepped_at``; that is None
-    where it says nothing of how long the next one takes.
+    Attributes:
+        spec: the specification of their images.
+        channels: their numbers, from 1.
+        worked_at: when the last unit of work ended.
+        optimization: the run that optimizes them, from the first unit of work on.
+        images: the finished images, after the last unit of work.
+        snapshots: unfinished images by channel, as of ``snapshots_at``.
+        step: optimization steps done.
+        stepped_at: when the last step ended; None if the time since then does not measure a step.
     """
 
-    subject: OptimizationSpec
+    spec: OptimizationSpec
     channels: Sequence[int]
     worked_at: float
-    making: OptimizationRun | None = None
-    results: Sequence[OptimizedImage] = ()
-    shown: Mapping[int, Snapshot] = field(default_factory=dict)
-    shown_at: float = -math.inf
+    optimization: OptimizationRun | None = None
+    images: Sequence[OptimizedImage] = ()
+    snapshots: Mapping[int, Snapshot] = field(default_factory=dict)
+    snapshots_at: float = -math.inf
     step: int = 0
     stepped_at: float | None = None
 
-    def serves(self, subject: OptimizationSpec, channels: Collection[int]) -> bool:
-        """Whether it makes any of these channels."""
-        return self.subject.key == subject.key and not {*self.channels}.isdisjoint(channels)
+    def covers(self, spec: OptimizationSpec, channels: Collection[int]) -> bool:
+        """Return whether the batch has any of these channels."""
+        return self.spec.key == spec.key and not {*self.channels}.isdisjoint(channels)
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How many steps pictures of a layer take, and how many seconds each."""
+    """Number of steps that a layer's images take, and seconds per step."""
 
     steps: int
     seconds: float
 
 
 class Scheduler:
-    """All wishes and all batches that are begun."""
+    """Requests of all viewers and the batches begun for them."""
 
     def __init__(self, batch_size: Callable[[ConvLayer], int]) -> None:
-        """Begin with none; so many of a layer's channels are made together."""
+        """Start without requests; ``batch_size`` returns how many channels of a layer to batch."""
         self._batch_size = batch_size
-        self._wishes: dict[Hashable, Request] = {}
+        self._requests: dict[Hashable, Request] = {}
         self._paces: dict[Hashable, Pace] = {}
         self.batches: list[Batch] = []
 
     def __bool__(self) -> bool:
-        """Whether anybody has wished for anything that is lacking and not forgotten."""
-        return bool(self._wishes)
+        """Return whether there are requests, active or paused."""
+        return bool(self._requests)
 
-    def knows(self, subject: OptimizationSpec, channels: Sequence[int]) -> bool:
-        """Whether somebody has looked at exactly these within the last minute or so."""
-        return wish_key(subject, channels) in self._wishes
+    def has_request(self, spec: OptimizationSpec, channels: Sequence[int]) -> bool:
+        """Return whether exactly these channels were requested and the request has not expired."""
+        return request_key(spec, channels) in self._requests
 
-    def want(
-        self, subject: OptimizationSpec, channels: Sequence[int], lacking: Sequence[int], now: float
+    def renew(
+        self, spec: OptimizationSpec, channels: Sequence[int], missing: Sequence[int], now: float
     ) -> None:
-        """Note that somebody looks at these channels, some of which are lacking."""
-        key = wish_key(subject, channels)
-        wish = self._wishes.setdefault(key, Request(subject, lacking, now, now))
-        if not wish.is_watched(now):
-            wish.since = now
-        wish.looked, wish.lacking = now, lacking
+        """Add or renew the request for these channels, some of which are missing."""
+        key = request_key(spec, channels)
+        request = self._requests.setdefault(key, Request(spec, missing, now, now))
+        if not request.is_active(now):
+            request.waiting_since = now
+        request.renewed_at, request.missing = now, missing
 
-    def settle(self, subject: OptimizationSpec, channels: Collection[int], now: float) -> None:
-        """These are finished, or will never be: nobody need wait for them any more."""
-        for wish in self._wishes.values():
-            left = [channel for channel in wish.lacking if channel not in channels]
-            if wish.subject.key == subject.key and len(left) < len(wish.lacking):
-                wish.lacking, wish.since = left, now
+    def settle(self, spec: OptimizationSpec, channels: Collection[int], now: float) -> None:
+        """Remove channels that are finished or have failed from all requests."""
+        for request in self._requests.values():
+            left = [channel for channel in request.missing if channel not in channels]
+            if request.spec.key == spec.key and len(left) < len(request.missing):
+                request.missing, request.waiting_since = left, now
 
-    def forget(self, now: float, damaged: Weights | None = None) -> None:
-        """Let go of what is fulfilled, of what nobody looks at, and of a damaged network's.
-
-        With wishes go the batches that were begun for them alone.
-        """
-        self._wishes = {
-            key: wish
-            for key, wish in self._wishes.items()
-            if wish.lacking
-            and now - wish.looked < FORGET_SECONDS
-            and wish.subject.network.weights is not damaged
+    def drop_expired(self, now: float, damaged: Weights | None = None) -> None:
+        """Drop requests that are complete, expired or for damaged weights, and their batches."""
+        self._requests = {
+            key: request
+            for key, request in self._requests.items()
+            if request.missing
+            and now - request.renewed_at < EXPIRY_SECONDS
+            and request.spec.network.weights is not damaged
         }
         self.batches = [
             batch
             for batch in self.batches
-            if batch.subject.network.weights is not damaged
-            and any(batch.serves(wish.subject, wish.lacking) for wish in self._wishes.values())
+            if batch.spec.network.weights is not damaged
+            and any(batch.covers(one.spec, one.missing) for one in self._requests.values())
         ]
 
     def next_batch(self, now: float) -> Batch | None:
-        """The batch to go on with, or a new one; None if nobody looks."""
-        watched = [wish for wish in self._wishes.values() if wish.lacking and wish.is_watched(now)]
-        if not watched:
+        """Return the batch to work on, which may be new; None without active requests."""
+        active = [one for one in self._requests.values() if one.missing and one.is_active(now)]
+        if not active:
             return None
-        watched.sort(key=lambda wish: wish.since)
-        first = watched[0]
+        active.sort(key=lambda request: request.waiting_since)
+        first = active[0]
         for batch in self.batches:
-            if batch.serves(first.subject, first.lacking):
+            if batch.covers(first.spec, first.missing):
                 return batch
-        return self._new_batch(first.subject, watched, now)
+        return self._new_batch(first.spec, active, now)
 
-    def note(self, batch: Batch, step: int, steps: int, now: float) -> None:
-        """Note that a batch was worked on and is at that step."""
-        key = pace_key(batch.subject)
+    def record(self, batch: Batch, step: int, steps: int, now: float) -> None:
+        """Record a unit of work on a batch, after which it is at ``step`` of ``steps``."""
+        key = pace_key(batch.spec)
         if step > batch.step:
             if batch.stepped_at is not None:
                 seconds = (now - batch.stepped_at) / (step - batch.step)
@@ -193,69 +208,74 @@ class Scheduler:
             if other is not batch:
                 other.stepped_at = None
 
-    def rested(self) -> None:
-        """Note that for a while nothing was done."""
+    def stop_timing(self) -> None:
+        """Record a pause, so that it does not count toward any step."""
         for batch in self.batches:
             batch.stepped_at = None
 
-    def seconds_each(self, subject: OptimizationSpec) -> float:
-        """What one of a subject's pictures takes; 0 if that is not known."""
-        pace = self._paces.get(pace_key(subject), Pace(0, 0.0))
-        return pace.steps * pace.seconds / self._batch_size(subject.layer)
+    def seconds_per_image(self, spec: OptimizationSpec) -> float:
+        """Return the seconds that one image takes; 0 if they are not known."""
+        pace = self._paces.get(pace_key(spec), Pace(0, 0.0))
+        return pace.steps * pace.seconds / self._batch_size(spec.layer)
 
     def seconds_left(
-        self, subject: OptimizationSpec, channels: Sequence[int], now: float
+        self, spec: OptimizationSpec, channels: Sequence[int], now: float
     ) -> float | None:
-        """How long until a wish is fulfilled, if all who look now go on; None if not known."""
-        own = self._wishes.get(wish_key(subject, channels))
-        if own is None or not own.lacking:
+        """Estimate the seconds until a request is complete, if all active requests stay active.
+
+        Returns:
+            The estimate, or None if it is not known.
+        """
+        own = self._requests.get(request_key(spec, channels))
+        if own is None or not own.missing:
             return None
-        mine = self._left(subject, own.lacking)
-        seconds = [*mine]
-        for other in self._wishes.values():
-            if other is not own and other.is_watched(now):
-                alike = other.subject.key == subject.key
-                apart = [n for n in other.lacking if not alike or n not in own.lacking]
-                seconds += self._left(other.subject, apart)[: len(mine)]  # they go in turn
+        own_batches = self._batch_seconds(spec, own.missing)
+        seconds = [*own_batches]
+        for other in self._requests.values():
+            if other is not own and other.is_active(now):
+                same = other.spec.key == spec.key
+                apart = [one for one in other.missing if not same or one not in own.missing]
+                # Requests alternate, so at most one of its batches comes before each of ours.
+                seconds += self._batch_seconds(other.spec, apart)[: len(own_batches)]
         known = [each for each in seconds if each is not None]
         return sum(known) if len(known) == len(seconds) else None
 
-    def _left(self, subject: OptimizationSpec, lacking: Iterable[int]) -> list[float | None]:
-        """The seconds of each batch that has to be made for these, the begun ones first."""
-        new = {*lacking}
-        begun = [batch for batch in self.batches if batch.serves(subject, new)]
+    def _batch_seconds(self, spec: OptimizationSpec, missing: Iterable[int]) -> list[float | None]:
+        """Estimate the seconds left for each batch that these channels need, begun ones first."""
+        new = {*missing}
+        begun = [batch for batch in self.batches if batch.covers(spec, new)]
         new -= {channel for batch in begun for channel in batch.channels}
-        more = math.ceil(len(new) / self._batch_size(subject.layer))
-        pace = self._paces.get(pace_key(subject))
+        more = math.ceil(len(new) / self._batch_size(spec.layer))
+        pace = self._paces.get(pace_key(spec))
         if pace is None:
             return [None] * (len(begun) + more)
         steps = [pace.steps - batch.step for batch in begun] + [pace.steps] * more
         return [pace.seconds * count for count in steps]
 
-    def _new_batch(
-        self, subject: OptimizationSpec, watched: Sequence[Request], now: float
-    ) -> Batch:
-        """A batch for the first of these wishes, and with room in it for others of its kind."""
+    def _new_batch(self, spec: OptimizationSpec, active: Sequence[Request], now: float) -> Batch:
+        """Begin a batch for the first request, filled up with other channels of its layer."""
         begun = {
             channel
             for batch in self.batches
-            if batch.subject.key == subject.key
+            if batch.spec.key == spec.key
             for channel in batch.channels
         }
-        wanted = [n for wish in watched if wish.subject.key == subject.key for n in wish.lacking]
-        new = [channel for channel in dict.fromkeys(wanted) if channel not in begun]
-        batch = Batch(subject, new[: self._batch_size(subject.layer)], now)
-        # What has rested longest is let go where too many are begun.
+        missing = [
+            one for request in active if request.spec.key == spec.key for one in request.missing
+        ]
+        new = [channel for channel in dict.fromkeys(missing) if channel not in begun]
+        batch = Batch(spec, new[: self._batch_size(spec.layer)], now)
+        # Too many: drop the one that has been paused longest.
         self.batches.sort(key=lambda batch: batch.worked_at)
-        self.batches = [*self.batches[-(MOST_BEGUN - 1) :], batch]
+        self.batches = [*self.batches[-(MAX_BATCHES - 1) :], batch]
         return batch
 
 
-def wish_key(subject: OptimizationSpec, channels: Sequence[int]) -> Hashable:
-    """What tells one wish from another."""
-    return (subject.key, tuple(channels))
+def request_key(spec: OptimizationSpec, channels: Sequence[int]) -> Hashable:
+    """Return the key of a request; viewers of the same channels share one."""
+    return (spec.key, tuple(channels))
 
 
-def pace_key(subject: OptimizationSpec) -> Hashable:
-    """What takes the same time."""
-    return (subject.layer.name, subject.parametrization)
+def pace_key(spec: OptimizationSpec) -> Hashable:
+    """Return the key of a pace; images with the same key take the same time."""
+    return (spec.layer.name, spec.parametrization)

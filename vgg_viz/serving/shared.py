@@ -1,4 +1,4 @@
-"""Everything that all viewers share: networks, what was computed and drawn, turns, memory."""
+"""State shared by all viewers: networks, caches, locks and memory limits."""
 
 from collections.abc import Callable
 from typing import get_args
@@ -15,52 +15,61 @@ from vgg_viz.serving.optimization_worker import OptimizationWorker
 
 
 class Shared:
-    """What is there once in the process; may be used from any thread."""
+    """State that exists once per process; thread-safe.
+
+    Attributes:
+        values: cache of computed arrays and numbers.
+        drawn: cache of drawn mosaics.
+        network_lock: held during every forward and backward pass.
+        dense_lock: held while the dense layers are read from disk.
+        short_job_lock: held by a job in time slices, which takes the network lock in each slice.
+        long_job_lock: the same for long jobs, so that short ones need not wait for them.
+        memory: watches the process's memory limit.
+        optimization_worker: optimizes images in the background.
+        dense: loads dense layers and class names.
+        loaders: load the networks, by choice.
+    """
 
     def __init__(self, limit: int | None) -> None:
-        """Begin with nothing; the process may take ``limit`` bytes, or any number if None."""
+        """Start empty, in a process that may take ``limit`` bytes of memory; None: no limit."""
         budgets = cache_bytes(limit)
         self.values = Cache(budgets.values)
         self.drawn = Cache(budgets.drawn)
         self.network_lock = FairLock()
         self.dense_lock = FairLock()
-        # Held by a job that runs in time slices; within a slice it holds the network lock too.
         self.short_job_lock = FairLock()
         self.long_job_lock = FairLock()
         self.memory = MemoryGuard(limit)
-        self.maker = OptimizationWorker(
+        self.optimization_worker = OptimizationWorker(
             self.values, self.network_lock, self.make_room, self.memory.tidy
         )
         self.dense = DenseLoader()
         self.loaders = {choice: Loader(SOURCES[choice]) for choice in get_args(NetworkChoice)}
 
     def make_room(self) -> None:
-        """Give memory back if it is nearly used up."""
-        self.memory.give_back_if_short(self.values, self.drawn)
+        """Evict cached values if memory is short."""
+        self.memory.free_if_short(self.values, self.drawn)
 
     def give_up(self, damaged: Weights, error: WeightsError) -> None:
-        """Take these weights for failed, and the network with them."""
+        """Replace damaged weights and their network by a failure, everywhere."""
         for loader in self.loaders.values():
-            # The error itself is not kept: through its traceback it would hold the network.
+            # A copy of the error: its own traceback would keep the network.
             loader.fail(damaged, WeightsError(str(error)))
-        self.maker.give_up(damaged)
+        self.optimization_worker.give_up(damaged)
 
     def trained_name(self) -> str:
-        """What the trained network is called, as far as is known.
-
-        "untrained" if it has no weights.
-        """
+        """Return the trained network's name; "untrained" if its weights failed to load."""
         label = self.loaders["imagenet"].label() or weights.IMAGENET_LABEL
         return label.removeprefix(weights.FILE_LABEL)
 
 
 def untrained(on_progress: OnProgress) -> Weights:
-    """Weights that nobody has trained, for which there is nothing to wait."""
+    """Return random weights, without any progress to report."""
     return weights.UntrainedWeights()
 
 
 def trained(on_progress: OnProgress) -> Weights:
-    """The weights that are on the disk, or are to be had."""
+    """Load the trained weights from disk, or download them."""
     return weights.obtain(on_progress=on_progress)
 
 

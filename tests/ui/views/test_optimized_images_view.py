@@ -89,15 +89,15 @@ class FakeWorker:
     side: int = SIDE
     requests: list = field(default_factory=list)
 
-    def look(self, spec, channels):
+    def request(self, spec, channels):
         self.requests.append((spec, [*channels]))
-        progress = self.there(spec, channels)
+        progress = self.progress(spec, channels)
         # Failures are reported to requests only.
         return replace(
             progress, failure=self.failure, complete=progress.complete or bool(self.failure)
         )
 
-    def there(self, spec, channels):
+    def progress(self, spec, channels):
         started = [one for one in channels if self.step and one not in self.never]
         complete = self.step == STEPS and len(started) == len(channels)
         pictures = {one: self.picture(one) for one in started}
@@ -117,8 +117,8 @@ class FakeWorker:
 @pytest.fixture(autouse=True)
 def worker(monkeypatch):
     worker = FakeWorker()
-    monkeypatch.setattr(OptimizationWorker, "look", worker.look)
-    monkeypatch.setattr(OptimizationWorker, "there", worker.there)
+    monkeypatch.setattr(OptimizationWorker, "request", worker.request)
+    monkeypatch.setattr(OptimizationWorker, "progress", worker.progress)
     return worker
 
 

@@ -10,7 +10,7 @@ from streamlit.runtime import Runtime, exists
 from vgg_viz import __version__
 from vgg_viz.serving import memory
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.state.shared_instance import shared_so_far
+from vgg_viz.ui.state.shared_instance import shared_if_created
 
 if TYPE_CHECKING:
     from vgg_viz.serving.shared import Shared
@@ -22,7 +22,7 @@ def show() -> None:
     """Show the footer; to be called at the end of a run."""
     if mode.in_lecture():
         return
-    parts = server_use(shared_so_far()) if PARAMETER in st.query_params else []
+    parts = server_use(shared_if_created()) if PARAMETER in st.query_params else []
     st.caption(" · ".join([f"VGG Viz {__version__}", *parts]))
 
 
@@ -51,7 +51,7 @@ def cache_use(shared: Shared) -> list[str]:
         f"{name} {megabytes(cache.used_bytes)} of {megabytes(cache.max_bytes)} MB"
         for name, cache in caches.items()
     ]
-    return [*parts, count(shared.network_lock.taken, "forward pass", "forward passes")]
+    return [*parts, count(shared.network_lock.hold_count, "forward pass", "forward passes")]
 
 
 def viewer_count() -> int | None:

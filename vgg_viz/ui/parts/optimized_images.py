@@ -47,11 +47,11 @@ class OptimizedImages:
 
     def request(self, channels: Sequence[int]) -> Progress:
         """Request images for these channels and return their progress."""
-        return shared().maker.look(self.spec, channels)
+        return shared().optimization_worker.request(self.spec, channels)
 
     def progress(self, channels: Sequence[int]) -> Progress:
         """Return the progress of these channels' images without requesting more."""
-        return shared().maker.there(self.spec, channels)
+        return shared().optimization_worker.progress(self.spec, channels)
 
     def top_patch(self, channel: int) -> Spot | None:
         """Return the channel's top patch, or None if the channel is inactive on all images."""
@@ -65,7 +65,7 @@ class OptimizedImages:
 
     def grid(self, channels: Sequence[int], progress: Progress) -> ColorGrid:
         """Return the current image of each channel; gray if its optimization has not started."""
-        snapshots = [progress.pictures.get(channel) for channel in channels]
+        snapshots = [progress.snapshots.get(channel) for channel in channels]
         finished = sum(one is not None and one.finished for one in snapshots)
         steps = tuple(one and one.step for one in snapshots)
         tiles = list(zip(channels, snapshots, strict=True))
@@ -79,7 +79,7 @@ class OptimizedImages:
             axes={"channel": channels},
             transient=finished < len(channels),
             tooltips=[self.tooltip(*tile) for tile in tiles],
-            figures=self.figures(channels, progress.pictures),
+            figures=self.figures(channels, progress.snapshots),
         )
 
     def _pixels(self, snapshots: Sequence[Snapshot | None]) -> np.ndarray:
@@ -258,7 +258,7 @@ def show_progress(
         show_finished(sides, channels)
         return
     st.session_state[WATCHED] = job_key(sides, channels)
-    snapshots = [one.pictures[channel] for one in progress for channel in one.pictures]
+    snapshots = [one.snapshots[channel] for one in progress for channel in one.snapshots]
     images = len(all_channels(channels)) * len(sides)
     share = sum(one.step / one.steps for one in snapshots) / images
     seconds = [one.seconds_left for one in progress if one.seconds_left is not None]
@@ -340,7 +340,7 @@ def show_chosen(side: OptimizedImages, channel: int | None, progress: Progress, 
     if channel is None:
         text_blocks.note(HINT)
         return
-    snapshot = progress.pictures.get(channel)
+    snapshot = progress.snapshots.get(channel)
     if snapshot is None:
         text_blocks.note("The optimization of this channel has not started yet.")
         return
@@ -364,7 +364,7 @@ def sentence(side: OptimizedImages, channel: int, snapshot: Snapshot) -> str:
 
 def offer(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
     """Show the export menu of the finished images."""
-    progress = [side.progress(channels).pictures for side in sides]
+    progress = [side.progress(channels).snapshots for side in sides]
     finished = [
         channel
         for channel in channels

@@ -27,7 +27,9 @@ def show(maps: LayerMaps, spec: OptimizationSpec) -> None:
     if chosen is None:
         text_blocks.note("Choose a channel to paste its optimized image into your picture.")
         return
-    snapshot = shared().maker.there(spec, [chosen.channel]).pictures.get(chosen.channel)
+    snapshot = (
+        shared().optimization_worker.progress(spec, [chosen.channel]).snapshots.get(chosen.channel)
+    )
     if snapshot is None or not snapshot.finished:
         text_blocks.note("The chosen channel's image is pasted once it is finished.")
         return

@@ -1,6 +1,6 @@
-"""The one instance of what all viewers share, and what the first page may know of it.
+"""The process's one `Shared` instance, and the results of one script run.
 
-Imported without NumPy and what builds on it, which come with the first that asks for a network.
+Importing this module does not import NumPy; the first request for a network does.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ SERVING = "vgg_viz.serving.shared"
 
 @st.cache_resource(show_spinner=False)
 def shared() -> Shared:
-    """What all viewers share; `vgg_viz.serving.memory` says how large it gets, and why."""
+    """Return the state shared by all viewers; its size: see `vgg_viz.serving.memory`."""
     from vgg_viz.serving.shared import Shared
 
     return Shared(limit_bytes())
 
 
-def shared_so_far() -> Shared | None:
-    """The same, or None where nobody has asked for anything of it yet."""
+def shared_if_created() -> Shared | None:
+    """Return the shared state; None if no run has needed it yet."""
     return shared() if SERVING in sys.modules else None
 
 
 def results() -> Results:
-    """What this run gets its results from; what it waits for is said where this is called."""
+    """Return this run's results; they show waiting and progress at this place on the page."""
     from vgg_viz.serving.results import Results
 
     return Results(shared(), PageRun(st.empty()))
 
 
 def trained_name() -> str:
-    """What the trained network is called, as far as is known: "untrained" if there is none."""
-    known = shared_so_far()
-    return known.trained_name() if known else NETWORKS["imagenet"].label
+    """Return the trained network's name; "untrained" if its weights failed to load."""
+    created = shared_if_created()
+    return created.trained_name() if created else NETWORKS["imagenet"].label
 
 
 def label_of(choice: NetworkChoice) -> str | None:
-    """The label of the network that is shown for that choice; None if that is not known yet."""
-    known = shared_so_far()
-    return known.loaders[choice].label() if known else None
+    """Return the label of the network shown for a choice; None if it is not known yet."""
+    created = shared_if_created()
+    return created.loaders[choice].label() if created else None
 
 
-def try_again() -> None:
-    """A callback's work: look for the trained network's weights anew."""
+def retry_weights() -> None:
+    """Look for the trained network's weights again (widget callback)."""
     shared().loaders["imagenet"].retry()

@@ -9,7 +9,7 @@ from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.model.dense_layers import DenseWeights
 from vgg_viz.model.weights import Weights, WeightsError, offer_full
 from vgg_viz.serving.background_files import FullFileMissing
-from vgg_viz.serving.locks import finished, keep_waiting, wait_until
+from vgg_viz.serving.locks import done_soon, no_pause, wait_until
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.shared_instance import shared
@@ -22,7 +22,7 @@ def load_names() -> ClassNames:
     """Return the class names; numbers while they are loading, or if they are unavailable."""
     future = shared().dense.names()
     waits = iter(range(MAX_WAITS))
-    wait_until(lambda: finished(future) or next(waits, None) is None, keep_waiting)
+    wait_until(lambda: done_soon(future) or next(waits, None) is None, no_pause)
     if not future.done():
         with st.sidebar:
             watch_names()
@@ -58,7 +58,7 @@ def load_dense(weights: Weights) -> DenseWeights | None:
     def show_status() -> None:
         slot.status("Looking for the dense layers…", state="running")
 
-    wait_until(lambda: finished(future), show_status)
+    wait_until(lambda: done_soon(future), show_status)
     slot.empty()
     error = future.exception()
     if error is None:

@@ -18,7 +18,7 @@ from vgg_viz.model.weights import (
     WeightsUnavailable,
 )
 from vgg_viz.serving.loading import Loader
-from vgg_viz.serving.locks import finished, wait_until
+from vgg_viz.serving.locks import done_soon, wait_until
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.shared_instance import shared
 
@@ -70,7 +70,7 @@ def wait_for(future: Future[Loaded], loader: Loader, slot: DeltaGenerator) -> No
         else:
             slot.progress(share, text)
 
-    wait_until(lambda: finished(future), show_stage)
+    wait_until(lambda: done_soon(future), show_stage)
     if shown:
         slot.empty()
 

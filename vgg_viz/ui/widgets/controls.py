@@ -150,7 +150,7 @@ def network_without_weights() -> NetworkChoice:
 
 def try_again() -> None:
     """Look for the trained network's weights anew."""
-    shared_instance.try_again()
+    shared_instance.retry_weights()
     state.change({"network": "imagenet"})
 
 
