@@ -1,4 +1,4 @@
-"""Numbers of maps and layers, against NumPy, SciPy and Pillow."""
+"""Statistics of maps and layers, against NumPy, SciPy and Pillow."""
 
 import numpy as np
 import pytest
@@ -18,27 +18,27 @@ from vgg_viz.interpretability.map_statistics import (
 
 
 @pytest.mark.parametrize("memory", ["tiles first", "channels last"])
-def test_statistics_are_those_of_one_map_after_the_other(memory):
+def test_statistics_match_a_loop_over_the_maps(memory):
     maps = np.array(random_array(6, 9, 7))
     maps[1] = np.maximum(maps[1], 0)
     maps[2] = 0
     maps[3] = -np.abs(maps[3])
     if memory == "channels last":
         maps = np.moveaxis(np.moveaxis(maps, 0, -1).copy(), -1, 0)
-    told = statistics(frozen(maps))
+    measured = statistics(frozen(maps))
     for n, map_ in enumerate(maps):
         values = map_.ravel().tolist()
-        assert told.minimum[n] == min(values)
-        assert told.maximum[n] == max(values)
-        assert told.mean[n] == pytest.approx(sum(values) / 63, rel=1e-5, abs=1e-7)
-        assert told.active[n] == sum(value > 0 for value in values) / 63
-    for array in vars(told).values():
+        assert measured.minimum[n] == min(values)
+        assert measured.maximum[n] == max(values)
+        assert measured.mean[n] == pytest.approx(sum(values) / 63, rel=1e-5, abs=1e-7)
+        assert measured.active[n] == sum(value > 0 for value in values) / 63
+    for array in vars(measured).values():
         assert array.shape == (6,)
         assert array.dtype.kind == "f"
 
 
-def test_the_mean_of_a_large_map_is_exact():
-    """Adding up 50,176 values in float32, one after the other, is not: it is 5e-4 off."""
+def test_mean_of_a_large_map_is_accurate():
+    """A running float32 sum of 50,176 values would have a relative error of 5e-4."""
     maps = np.moveaxis(np.full((224, 224, 64), 0.1, np.float32), -1, 0)
     np.testing.assert_allclose(statistics(maps).mean, float(np.float32(0.1)), rtol=1e-5)
 
@@ -48,7 +48,7 @@ def test_statistics_need_maps():
         statistics(np.ones((4, 4)))
 
 
-def test_ranks_by_hand():
+def test_ranks_match_values_worked_by_hand():
     assert ranks(np.array([0.5, 3, -1, 7, 0])).tolist() == [3, 2, 5, 1, 4]
 
 
@@ -56,7 +56,7 @@ def test_equal_values_share_the_better_rank():
     assert ranks(np.array([0, 2, 0, 5, 2, 0])).tolist() == [4, 2, 4, 1, 2, 4]
 
 
-def test_ranks_are_those_of_sorting():
+def test_ranks_match_sorting():
     values = random_array(512)
     found = ranks(values)
     for rank, n in enumerate(sorted(range(512), key=lambda n: -values[n]), start=1):
@@ -65,7 +65,7 @@ def test_ranks_are_those_of_sorting():
 
 @pytest.mark.parametrize("memory", ["tiles first", "channels last"])
 @pytest.mark.parametrize("offset", [0, 1, 1000])
-def test_the_variance_is_numpys_in_double_precision(memory, offset):
+def test_variance_matches_numpy_in_float64(memory, offset):
     maps = random_array(5, 28, 28) + np.float32(offset)
     if memory == "channels last":
         maps = np.moveaxis(np.moveaxis(maps, 0, -1).copy(), -1, 0)
@@ -74,35 +74,35 @@ def test_the_variance_is_numpys_in_double_precision(memory, offset):
 
 
 @pytest.mark.parametrize("value", [0, 1, -3.5, 0.1, 1e6])
-def test_a_constant_map_does_not_vary(value):
-    told = statistics(np.full((2, 224, 224), value, np.float32))
-    np.testing.assert_allclose(told.variance, 0, atol=(1e-5 * value) ** 2)
+def test_variance_of_a_constant_map_is_zero(value):
+    measured = statistics(np.full((2, 224, 224), value, np.float32))
+    np.testing.assert_allclose(measured.variance, 0, atol=(1e-5 * value) ** 2)
 
 
-def test_the_variance_of_a_map_by_hand():
+def test_variance_matches_values_worked_by_hand():
     maps = np.array([[[1, 2], [3, 6]], [[5, 5], [5, 5]]], np.float32)
     assert statistics(maps).variance.tolist() == [3.5, 0]
 
 
-def test_a_map_is_silent_where_nothing_is_above_zero():
+def test_map_without_positive_values_is_inactive():
     maps = np.zeros((6, 3, 3), np.float32)
     maps[1, 2, 2] = 1e-30
     maps[2] = -1
     maps[3, 0, 0], maps[3, 1, 1] = -1, 1
     maps[4, 0, 0] = np.nan
-    told = statistics(maps)
-    assert told.silent == 4
-    assert isinstance(told.silent, int)
-    assert statistics(maps[1:2]).silent == 0
+    measured = statistics(maps)
+    assert measured.inactive == 4
+    assert isinstance(measured.inactive, int)
+    assert statistics(maps[1:2]).inactive == 0
 
 
 def ordered_by_hand(values):
-    """Indices, the largest value first; Python's own sorting leaves equal ones as they were."""
+    """Return the indices, largest value first, by Python's stable sorting."""
     return sorted(range(len(values)), key=lambda index: -values[index])
 
 
-@pytest.mark.parametrize("by", sorted({*ORDERS} - {"number"}))
-def test_an_order_is_that_of_sorting_by_the_number_it_is_named_for(by):
+@pytest.mark.parametrize("by", [name for name, order in ORDERS.items() if order.statistic])
+def test_order_sorts_by_its_statistic(by):
     maps = np.maximum(random_array(40, 6, 6) + random_array(40, 1, 1, seed=1), 0)
     maps[[3, 17, 30]] = 0
     maps[35] = maps[5]
@@ -120,24 +120,24 @@ def test_an_order_is_that_of_sorting_by_the_number_it_is_named_for(by):
     assert expected.index(35) > expected.index(5)
 
 
-@pytest.mark.parametrize("by", ["number", *ORDERS])
-def test_equal_maps_stay_in_the_order_of_their_numbers(by):
+@pytest.mark.parametrize("by", ORDERS)
+def test_equal_maps_are_ordered_by_their_numbers(by):
     maps = np.repeat(random_array(1, 4, 4), 300, axis=0)
     assert statistics(maps).order(by).tolist() == list(range(300))
 
 
-def test_without_an_order_maps_stay_as_they_are_numbered():
+def test_order_by_number_is_the_layers_own():
     assert statistics(random_array(7, 3, 3)).order("number").tolist() == list(range(7))
 
 
-@pytest.mark.parametrize("by", ["", "minimum", "Mean", "silent", "order", "__class__"])
-def test_an_unknown_order_is_refused(by):
+@pytest.mark.parametrize("by", ["", "minimum", "Mean", "inactive", "order", "__class__"])
+def test_unknown_order_is_an_error(by):
     with pytest.raises(ValueError, match=f"expected one of number, mean, .* got {by!r}"):
         statistics(random_array(2, 3, 3)).order(by)
 
 
 @pytest.mark.parametrize("side", [224, 112, 56, 28, 14, 1])
-def test_brightness_is_pillows_averaged_over_squares(photograph, side):
+def test_brightness_matches_pillow_averaged_over_squares(photograph, side):
     factor = 224 // side
     gray = np.asarray(Image.fromarray(photograph).convert("L"), np.float64)
     squares = gray.reshape(side, factor, side, factor)
@@ -147,7 +147,7 @@ def test_brightness_is_pillows_averaged_over_squares(photograph, side):
     assert np.abs(found - squares.mean(axis=(1, 3))).max() <= 0.51
 
 
-def test_brightness_by_hand():
+def test_brightness_matches_values_worked_by_hand():
     pixels = np.zeros((2, 4, 3), np.uint8)
     pixels[0, 0], pixels[0, 1], pixels[0, 2], pixels[1, 3] = [255, 0, 0], [0, 255, 0], 255, 255
     found = brightness(frozen(pixels), 1, 2)
@@ -155,13 +155,13 @@ def test_brightness_by_hand():
 
 
 @pytest.mark.parametrize("shape", [(3, 224), (224, 100), (448, 224)])
-def test_brightness_is_averaged_over_whole_pixels_only(shape, photograph):
+def test_brightness_needs_divisors_of_the_sides(shape, photograph):
     with pytest.raises(ValueError, match=f"expected divisors of 224 and 224, got {shape[0]}"):
         brightness(photograph, *shape)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_correlations_are_those_of_numpy_and_scipy(kind):
+def test_correlations_match_numpy_and_scipy(kind):
     pearsonr = pytest.importorskip("scipy.stats", reason="SciPy is not installed").pearsonr
     image = 40 * random_array(14, 14, seed=1).astype(np.float64) + 120
     maps = random_array(6, 14, 14).astype(kind)
@@ -180,7 +180,7 @@ def test_correlations_are_those_of_numpy_and_scipy(kind):
     assert found[2] == pytest.approx(-1, abs=1e-6)
 
 
-def test_nothing_correlates_with_a_constant():
+def test_correlation_with_a_constant_is_zero():
     maps, image = random_array(3, 8, 8).copy(), random_array(8, 8, seed=1)
     maps[1] = 0
     maps[2] = 4
@@ -191,7 +191,7 @@ def test_nothing_correlates_with_a_constant():
 
 
 @pytest.mark.parametrize("name", ["block1_conv1", "block3_conv4", "block5_conv4"])
-def test_a_profile_is_that_of_numpy_and_pillow(name, photograph, computed_maps):
+def test_profile_matches_numpy_and_pillow(name, photograph, computed_maps):
     maps = computed_maps[name].copy()
     maps[[4, 9]] = 0
     side = maps.shape[1]
@@ -201,31 +201,31 @@ def test_a_profile_is_that_of_numpy_and_pillow(name, photograph, computed_maps):
         np.corrcoef(map_.ravel().astype(np.float64), small)[0, 1] if map_.any() else 0
         for map_ in maps
     ]
-    told = profile(frozen(maps), photograph)
-    assert told.active == pytest.approx((maps > 0).mean(), rel=1e-12)
-    assert told.silent == sum(not map_.any() for map_ in maps)
-    assert told.likeness == pytest.approx(max(expected), abs=1e-3)
-    assert expected[told.likest - 1] == pytest.approx(max(expected), abs=1e-3)
+    measured = profile(frozen(maps), photograph)
+    assert measured.active == pytest.approx((maps > 0).mean(), rel=1e-12)
+    assert measured.inactive == sum(not map_.any() for map_ in maps)
+    assert measured.correlation == pytest.approx(max(expected), abs=1e-3)
+    assert expected[measured.correlated_map - 1] == pytest.approx(max(expected), abs=1e-3)
 
 
-def test_a_profile_by_hand():
+def test_profile_matches_values_worked_by_hand():
     pixels = np.zeros((4, 4, 3), np.uint8)
     pixels[:2, :2] = 200
     maps = np.zeros((3, 2, 2), np.float32)
     maps[1, 1, 1] = 5
     maps[2, 0, 0] = 0.5
-    told = profile(frozen(maps), frozen(pixels))
-    assert (told.active, told.silent, told.likest) == (2 / 12, 1, 3)
-    assert told.likeness == pytest.approx(1)
-    assert {type(value) for value in vars(told).values()} == {int, float}
+    measured = profile(frozen(maps), frozen(pixels))
+    assert (measured.active, measured.inactive, measured.correlated_map) == (2 / 12, 1, 3)
+    assert measured.correlation == pytest.approx(1)
+    assert {type(value) for value in vars(measured).values()} == {int, float}
 
 
-def test_a_picture_in_one_color_is_like_no_map():
-    told = profile(random_array(3, 7, 7), np.full((14, 14, 3), 90, np.uint8))
-    assert (told.likeness, told.likest) == (0, 1)
+def test_image_of_one_color_correlates_with_no_map():
+    measured = profile(random_array(3, 7, 7), np.full((14, 14, 3), 90, np.uint8))
+    assert (measured.correlation, measured.correlated_map) == (0, 1)
 
 
-def test_a_histogram_counts_every_value_once():
+def test_histogram_counts_every_value_once():
     map_ = random_array(14, 14)
     counts, edges = histogram(map_, bins=10)
     assert (len(counts), len(edges)) == (10, 11)
@@ -238,33 +238,33 @@ def test_a_histogram_counts_every_value_once():
     assert counts.sum() == 196
 
 
-def test_a_histogram_has_40_bins_unless_told():
+def test_histogram_has_40_bins_by_default():
     assert len(histogram(random_array(4, 4))[0]) == 40
 
 
 @pytest.mark.parametrize("value", [0, 2.5, -7, 1e-30, 1e30, -3e38])
-def test_a_constant_map_stands_in_the_middle_of_its_histogram(value):
+def test_histogram_of_a_constant_map_is_centered_on_its_value(value):
     counts, edges = histogram(np.full((3, 3), value, np.float32), bins=5)
     assert counts.tolist() == [0, 0, 9, 0, 0]
     assert edges[2] < np.float32(value) < edges[3]
     assert (np.diff(edges) > 0).all()
 
 
-def test_a_histogram_of_neighboring_numbers_has_all_its_bins():
+def test_histogram_of_neighboring_numbers_has_all_its_bins():
     map_ = np.array([[1e8, np.nextafter(np.float32(1e8), np.float32(2e8))]], np.float32)
     counts, edges = histogram(map_)
     assert (counts[0], counts[-1], counts.sum()) == (1, 1, 2)
     assert (np.diff(edges) > 0).all()
 
 
-def test_a_histogram_leaves_out_what_is_not_finite():
+def test_histogram_leaves_out_non_finite_values():
     map_ = np.array([[1, np.nan, np.inf], [-np.inf, 2, 3]], np.float32)
     assert histogram(map_, bins=2)[0].tolist() == [1, 2]
     assert histogram(np.full((2, 2), np.nan, np.float32), bins=2)[0].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("values", [1, 60, 2**20], ids=["a row", "three rows", "all at once"])
-def test_numbers_are_the_same_strip_by_strip(values, monkeypatch):
+def test_statistics_do_not_depend_on_the_strips(values, monkeypatch):
     random = np.random.default_rng(5)
     maps = random.standard_normal((2, 10, 10)).astype(np.float32)
     image = random.standard_normal((10, 10))

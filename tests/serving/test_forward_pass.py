@@ -160,9 +160,12 @@ def test_an_overview_has_the_statistics_of_each_layer(start, untrained_network, 
         maps = untrained_network.feature_maps(photograph, name)
         expected = map_statistics.profile(maps, photograph)
         found = overview.profiles[index]
-        assert (found.silent, found.likest) == (expected.silent, expected.likest)
+        assert (found.inactive, found.correlated_map) == (
+            expected.inactive,
+            expected.correlated_map,
+        )
         assert found.active == pytest.approx(expected.active, abs=1e-5)
-        assert found.likeness == pytest.approx(expected.likeness, abs=1e-5)
+        assert found.correlation == pytest.approx(expected.correlation, abs=1e-5)
         strongest = np.argsort(-maps.mean(axis=(1, 2)), kind="stable")[:STRIP] + 1
         np.testing.assert_array_equal(overview.numbers[index], strongest)
     assert overview.maps.shape == (16, STRIP, STRIP_SIDE, STRIP_SIDE)

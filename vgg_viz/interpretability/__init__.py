@@ -1,4 +1,4 @@
-"""Methods that explain the network: plain functions on arrays.
+"""Methods that explain the network, as functions on arrays.
 
 - `attribution`: one value to an earlier layer's maps or the pixels
 - `class_evidence`: logits of the 1,000 classes, and evidence for each

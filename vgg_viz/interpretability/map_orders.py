@@ -1,16 +1,31 @@
-"""Orders of a layer's feature maps."""
+"""Orders of a layer's feature maps, one record each."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from vgg_viz.option import Option, by_name
 
-# Each order but the first is named like the field of `map_statistics.Statistics` that it sorts by.
-ORDERS: Mapping[str, Option] = by_name(
-    Option("number", "Number", "the layer's own order"),
-    Option("mean", "Mean", "the largest mean first"),
-    Option("maximum", "Maximum", "the largest maximum first"),
-    Option("variance", "Variance", "the largest variance first"),
-    Option(
-        "active", "Share of active positions", "the largest share of positions above zero first"
+
+@dataclass(frozen=True)
+class MapOrder(Option):
+    """An order of a layer's feature maps.
+
+    statistic: field of `map_statistics.Statistics` to sort by, largest first; empty for the layer's
+        own order.
+    """
+
+    statistic: str = ""
+
+
+ORDERS: Mapping[str, MapOrder] = by_name(
+    MapOrder("number", "Number", "the layer's own order"),
+    MapOrder("mean", "Mean", "the largest mean first", statistic="mean"),
+    MapOrder("maximum", "Maximum", "the largest maximum first", statistic="maximum"),
+    MapOrder("variance", "Variance", "the largest variance first", statistic="variance"),
+    MapOrder(
+        "active",
+        "Share of active positions",
+        "the largest share of positions above zero first",
+        statistic="active",
     ),
 )

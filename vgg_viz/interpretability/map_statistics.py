@@ -1,7 +1,4 @@
-"""A layer's maps in numbers: of every map, of all together, and beside the photograph.
-
-Plain arrays in, tiles first: maps ``(maps, height, width)``.
-"""
+"""Statistics of a layer's feature maps, arrays ``(maps, height, width)``."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,14 +7,14 @@ import numpy as np
 
 from vgg_viz.interpretability.map_orders import ORDERS
 
-# Brightness of RGB as people see it: ITU-R BT.601, which Pillow's mode "L" follows too.
+# Weights of R, G and B in the perceived brightness: ITU-R BT.601, as in Pillow's mode "L".
 LUMA = (0.299, 0.587, 0.114)
-STRIP_VALUES = 2**17  # half a megabyte of float32, which a core's own cache holds
+STRIP_VALUES = 2**17  # half a megabyte of float32, which fits into a core's cache
 
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Numbers of every map, each float ``(n,)``; ``active`` is the share of positions above 0."""
+    """Statistics of each map, float ``(n,)``; ``active`` is the share of positions above zero."""
 
     minimum: np.ndarray
     maximum: np.ndarray
@@ -26,48 +23,52 @@ class Statistics:
     active: np.ndarray
 
     @property
-    def silent(self) -> int:
-        """How many maps are nowhere above 0."""
+    def inactive(self) -> int:
+        """Number of maps that are not above zero at any position."""
         return int(np.count_nonzero(self.active == 0))
 
     def order(self, by: str) -> np.ndarray:
-        """The maps' indices, int ``(n,)``: as they are numbered, or the largest first.
+        """Return the indices of the maps in an order, int ``(n,)``; equal maps by their number.
 
         Args:
-            by: ``"number"``, ``"mean"``, ``"maximum"``, ``"variance"`` or ``"active"``. Of equal
-                maps the one with the lower number comes first.
+            by: name of one of the `map_orders.ORDERS`.
 
         Raises:
-            ValueError: another word.
+            ValueError: no order has this name.
         """
-        if by == "number":
-            return np.arange(len(self.mean))
         if by not in ORDERS:
             raise ValueError(f"expected one of {', '.join(ORDERS)}, got {by!r}")
-        return np.argsort(-getattr(self, by), kind="stable")
+        statistic = ORDERS[by].statistic
+        if not statistic:
+            return np.arange(len(self.mean))
+        return np.argsort(-getattr(self, statistic), kind="stable")
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What one layer makes of one picture, in three numbers.
+    """Summary of one layer's maps for one image.
 
-    ``active`` is the share of all positions of all maps that are above 0; ``silent`` the number of
-    maps that are nowhere; ``likeness`` how much of the photograph can still be recognized: the
-    largest correlation (at most 1) of a map with the photograph's brightness at the map's size, and
-    ``likest`` that map's number, from 1.
+    active: share of positions above zero in all maps.
+    inactive: number of maps that are not above zero at any position.
+    correlation: largest correlation of a map with the image's brightness at the map's size.
+    correlated_map: number of that map, from 1.
     """
 
     active: float
-    silent: int
-    likeness: float
-    likest: int
+    inactive: int
+    correlation: float
+    correlated_map: int
 
 
 def statistics(maps: np.ndarray) -> Statistics:
-    """Minimum, maximum, mean and share of active positions of every map ``(n, h, w)``.
+    """Compute the statistics of each of the maps ``(n, h, w)``.
 
     Raises:
-        ValueError: the array has not three dimensions.
+        ValueError: the array does not have three dimensions.
+
+    >>> maps = np.array([[[0, 4]], [[0, 0]]], np.float32)
+    >>> statistics(maps).mean.tolist(), statistics(maps).inactive
+    ([2.0, 0.0], 1)
     """
     if maps.ndim != 3:
         raise ValueError(f"expected maps (n, height, width), got shape {maps.shape}")
@@ -87,25 +88,24 @@ def statistics(maps: np.ndarray) -> Statistics:
 
 
 def means(maps: np.ndarray) -> np.ndarray:
-    """The mean of every map ``(n, h, w)``, float64 ``(n,)``."""
+    """Compute the mean of each map ``(n, h, w)``, float64 ``(n,)``."""
     positions: int = maps.shape[1] * maps.shape[2]
     mean: np.ndarray = sums(maps) / positions
     return mean
 
 
 def sums(maps: np.ndarray) -> np.ndarray:
-    """The sum of every map ``(n, h, w)``, float64 ``(n,)``."""
-    # One axis after the other: three times as quick as both at once on channels-last memory, and
-    # a float32 sum over 224 positions is 1e-5 exact at worst, one over 50,176 is not.
-    each: np.ndarray = maps.sum(axis=1).sum(axis=1, dtype=np.float64)
-    return each
+    """Compute the sum of each map ``(n, h, w)``, float64 ``(n,)``."""
+    # One axis at a time is three times as fast on channels-last memory. A float32 sum over 224
+    # positions has a relative error of at most 1e-5; one over 50,176 positions exceeds that.
+    sum_of_rows: np.ndarray = maps.sum(axis=1).sum(axis=1, dtype=np.float64)
+    return sum_of_rows
 
 
 def strips(maps: np.ndarray) -> Iterator[slice]:
-    """The rows of maps ``(n, h, w)``, as many at a time as a processor's cache can hold.
+    """Yield slices of rows of maps ``(n, h, w)`` that fit into a processor's cache.
 
-    What is computed on the way to a number per map is then never as large as the maps, of which
-    the first layers' have 13 MB.
+    Temporary arrays then stay small beside the maps, which have 13 MB in the first layers.
     """
     rows = max(1, STRIP_VALUES // max(1, len(maps) * maps.shape[2]))
     for start in range(0, maps.shape[1], rows):
@@ -113,28 +113,31 @@ def strips(maps: np.ndarray) -> Iterator[slice]:
 
 
 def profile(maps: np.ndarray, pixels: np.ndarray) -> Profile:
-    """Measure what a layer makes of a picture.
+    """Summarize a layer's maps for an image.
 
     Args:
-        maps: the layer's maps of it, after ReLU, ``(n, h, w)``.
-        pixels: the picture, RGB uint8, its sides whole multiples of ``h`` and ``w``.
+        maps: the layer's maps, after ReLU, ``(n, h, w)``.
+        pixels: the image, RGB uint8, with sides that are multiples of ``h`` and ``w``.
     """
     active = np.count_nonzero(maps > 0, axis=(1, 2))
-    likeness = correlations(maps, brightness(pixels, *maps.shape[1:]))
-    likest = int(likeness.argmax())
+    correlation = correlations(maps, brightness(pixels, *maps.shape[1:]))
+    best = int(correlation.argmax())
     return Profile(
         active=float(active.sum() / maps.size),
-        silent=int(np.count_nonzero(active == 0)),
-        likeness=float(likeness[likest]),
-        likest=likest + 1,
+        inactive=int(np.count_nonzero(active == 0)),
+        correlation=float(correlation[best]),
+        correlated_map=best + 1,
     )
 
 
 def brightness(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The brightness of RGB pixels averaged down to ``(height, width)``, float64, 0 to 255.
+    """Compute the brightness of RGB pixels, averaged down to ``(height, width)``.
+
+    Returns:
+        Float64 from 0 to 255.
 
     Raises:
-        ValueError: the picture's sides are not whole multiples of these.
+        ValueError: the image's sides are not multiples of ``height`` and ``width``.
     """
     rows, columns = pixels.shape[:2]
     if rows % height or columns % width:
@@ -146,39 +149,44 @@ def brightness(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def correlations(maps: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Pearson's correlation of every map ``(n, h, w)`` with an image ``(h, w)``: float64 ``(n,)``.
+    """Compute Pearson's correlation of each map ``(n, h, w)`` with an image ``(h, w)``.
 
-    It is 0 where a map or the image is constant.
+    Returns:
+        Float64 ``(n,)``; 0 if the map or the image is constant.
     """
     target = (image - image.mean()).astype(maps.dtype)
     mean = means(maps).astype(maps.dtype)[:, None, None]
-    together, squares = np.zeros(len(maps)), np.zeros(len(maps))
+    products, squares = np.zeros(len(maps)), np.zeros(len(maps))
     for rows in strips(maps):
         deviations = maps[:, rows] - mean
-        together += sums(deviations * target[rows])
+        products += sums(deviations * target[rows])
         squares += sums(np.square(deviations))
-    apart = np.sqrt(squares * sums(np.square(target)[None]))
-    likeness = np.zeros(len(maps))
-    np.divide(together, apart, out=likeness, where=apart > 0)
-    return likeness
+    norms = np.sqrt(squares * sums(np.square(target)[None]))
+    correlation = np.zeros(len(maps))
+    np.divide(products, norms, out=correlation, where=norms > 0)
+    return correlation
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
-    """The rank of every value ``(n,)`` among them, int ``(n,)``; 1 is the largest.
+    """Compute the rank of each value ``(n,)``, int ``(n,)``; equal values share the better rank.
 
-    Equal values share the better rank, so that all dead maps stand together.
+    >>> ranks(np.array([0.5, 3.0, 0.5])).tolist()
+    [2, 1, 2]
     """
     larger: np.ndarray = np.count_nonzero(values[None, :] > values[:, None], axis=1)
     return larger + 1
 
 
 def histogram(map_: np.ndarray, bins: int = 40) -> tuple[np.ndarray, np.ndarray]:
-    """How many values of a map lie in each of ``bins`` equal steps from its least to its largest.
+    """Count a map's values in bins of equal width from its minimum to its maximum.
 
-    Returns the counts, int ``(bins,)``, and the steps' edges, float64 ``(bins + 1,)``. A constant
-    map stands in the middle; values that are not finite are left out.
+    Values that are not finite are left out. The bins of a constant map are centered on its value.
+
+    Returns:
+        The counts, int ``(bins,)``, and the edges of the bins, float64 ``(bins + 1,)``.
     """
-    values = map_[np.isfinite(map_)].astype(np.float64)  # float32 may lack numbers for the edges
+    # In float64, since neighboring float32 numbers leave no room for edges between them.
+    values = map_[np.isfinite(map_)].astype(np.float64)
     low, high = (values.min(), values.max()) if values.size else (0.0, 0.0)
     margin = max(abs(low), 1.0) / 2 if low == high else 0.0
     return np.histogram(values, bins, range=(low - margin, high + margin))

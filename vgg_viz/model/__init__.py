@@ -1,6 +1,9 @@
 """VGG19: its architecture, the Keras network, its weights and its class names.
 
-`architecture` describes the layers as data, without TensorFlow. `network` builds the Keras model
-and runs it block by block. `weights` finds and reads the convolutions, `dense_layers` the dense
-layers. `class_names` loads the names of the 1,000 classes, `networks` lists the page's networks.
+- `architecture`: layers, shapes and receptive fields as data, without TensorFlow
+- `network`: the Keras model, preprocessing and forward passes block by block
+- `weights`: the conv layers' weights, found, downloaded and read
+- `dense_layers`: the dense layers' weights, read in slabs
+- `class_names`: names and WordNet ids of the 1,000 classes
+- `networks`: the records of the networks that the page shows
 """

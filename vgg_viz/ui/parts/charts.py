@@ -38,7 +38,7 @@ def show_histogram(maps: LayerMaps) -> None:
     zeros = total * (1 - measured.active.mean())
     st.markdown(
         f"**{total:,} values**, {zeros / total:.0%} of them zero after ReLU. "
-        f"Inactive on this image (zero everywhere): {measured.silent} of {maps.layer.filters} "
+        f"Inactive on this image (zero everywhere): {measured.inactive} of {maps.layer.filters} "
         f"maps. The largest value is {figure(measured.maximum.max())}."
     )
     rows = [
@@ -106,8 +106,8 @@ def show_profiles(maps: LayerMaps) -> None:
     caption = text_blocks.caption(
         f"All 16 conv layers · {maps.subject} · *Similarity to the image*: the largest Pearson "
         f"correlation of a map with the image's brightness, at the map's size · "
-        f"{first.likeness:.2f} in {VGG19.conv_layers[0].name} (map {first.likest}), "
-        f"{last.likeness:.2f} in {VGG19.conv_layers[-1].name} (map {last.likest})",
+        f"{first.correlation:.2f} in {VGG19.conv_layers[0].name} (map {first.correlated_map}), "
+        f"{last.correlation:.2f} in {VGG19.conv_layers[-1].name} (map {last.correlated_map})",
         f"{maps.network.label} · {maps.picture.title} · all 16 conv layers",
     )
     st.caption(caption)
@@ -120,9 +120,9 @@ def row(number: int, name: str, receptive_field: int, profile: Profile) -> dict[
         "layer": name,
         "active": profile.active,
         "receptive_field": receptive_field,
-        "correlation": profile.likeness,
-        "map": profile.likest,
-        "inactive": profile.silent,
+        "correlation": profile.correlation,
+        "map": profile.correlated_map,
+        "inactive": profile.inactive,
     }
 
 

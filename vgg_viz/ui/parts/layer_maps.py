@@ -108,9 +108,9 @@ class LayerMaps:
     def _count_text(self, count: int, order: str) -> str:
         """Return the numbers of maps shown and inactive, and their order."""
         text = f"{count} of {self.layer.filters} maps shown"
-        if order != "number":
+        if ORDERS[order].statistic:
             text += f", largest {ORDERS[order].label.lower()} first"
-        return f"{text}, {self.statistics().silent} inactive on this image"
+        return f"{text}, {self.statistics().inactive} inactive on this image"
 
     def script_run(self, name: str, numbers: Sequence[int]) -> MapsRun:
         """Return the parameters of a Keras script that reproduces the maps of these numbers."""
