@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.reading import listening
-from vgg_viz.ui.widgets.key_list import PLACES
+from vgg_viz.ui.widgets.key_list import CONTEXTS
 
 pytestmark = pytest.mark.browser
 
@@ -12,8 +12,8 @@ pytestmark = pytest.mark.browser
 def expect_list(page: Page) -> None:
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading", name="Keys")).to_be_visible()
-    for place in PLACES:
-        expect(dialog.get_by_text(place, exact=True)).to_be_visible()
+    for context in CONTEXTS:
+        expect(dialog.get_by_text(context, exact=True)).to_be_visible()
     sideways = "box => box.scrollWidth > box.clientWidth || box.getBoundingClientRect().left < 0"
     assert not dialog.evaluate(sideways)
     page.keyboard.press("Escape")

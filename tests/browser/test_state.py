@@ -123,7 +123,7 @@ BY_CONTROL = {
         2,
     ),
     "scale": ("view=filters", radio("Around 0"), "zero"),
-    "colors": ("view=maps&maps=4", option("Colors", "Magma"), "magma"),
+    "colors": ("view=maps&maps=4", option("Color map", "Magma"), "magma"),
     "order": ("view=maps&maps=4", option("Order", "Variance"), "variance"),
     "back_to": (
         "view=maps&maps=4&channel=2&row=3&column=4",

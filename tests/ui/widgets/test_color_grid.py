@@ -1,4 +1,4 @@
-"""Grids of pictures: what the browser gets of them, and what their files have."""
+"""Grids of color pictures: their data for the browser, and their exports."""
 
 import io
 import json
@@ -20,15 +20,15 @@ def pictures(count: int, side: int) -> np.ndarray:
 def color_grid(source, count: int = 3, **more) -> ColorGrid:
     numbers = range(11, 11 + count)
     titles = [str(number) for number in numbers]
-    told = [[f"value {number}", f"Cat, row {number}"] for number in numbers]
-    return ColorGrid(source, titles, numbers, "key", "Nine of them", tooltips=told, **more)
+    tooltips = [[f"value {number}", f"Cat, row {number}"] for number in numbers]
+    return ColorGrid(source, titles, numbers, "key", "Nine of them", tooltips=tooltips, **more)
 
 
 def drawn(shown: ColorGrid, width: int = 960) -> tuple[dict, list[np.ndarray], int]:
-    """What the component is told, the tiles that it gets, RGBA, and how many are struck through."""
-    place = grid.Placement("grid", grid.ignore, width=width)
+    """Return the header, the tiles (RGBA) and the number of tiles struck through."""
+    placement = grid.Placement("grid", grid.ignore, width=width)
     data, struck = grid.draw(
-        shown, place, grid.metadata(shown, place), lambda _, compute: compute()
+        shown, placement, grid.metadata(shown, placement), lambda _, compute: compute()
     )
     header, rest = unpacked(data)
     assert header["parts"] == [len(rest)]
@@ -38,7 +38,7 @@ def drawn(shown: ColorGrid, width: int = 960) -> tuple[dict, list[np.ndarray], i
     return header, [packed[top:, left:][:side, :side] for top, left in corners], struck
 
 
-def test_the_browser_gets_the_pictures_and_the_lines_of_each():
+def test_the_data_hold_pictures_and_tooltips():
     tiles = pictures(3, 24)
     header, shown, struck = drawn(color_grid(tiles))
     np.testing.assert_array_equal([tile[..., :3] for tile in shown], tiles)
@@ -47,7 +47,7 @@ def test_the_browser_gets_the_pictures_and_the_lines_of_each():
     assert (struck, header["flat"], header["positions"]) == (0, [0, 0, 0], 0)
 
 
-def test_what_has_no_picture_is_clear_and_struck_through():
+def test_empty_tiles_are_transparent_and_struck_through():
     empty = color_grid(pictures(3, 24), empty=[False, True, False])
     header, shown, struck = drawn(empty)
     assert [tile[..., 3].min() for tile in shown] == [255, 0, 255]
@@ -62,7 +62,7 @@ def test_what_has_no_picture_is_clear_and_struck_through():
 
 
 @pytest.mark.parametrize(("side", "width", "sent"), [(120, 200, 120), (120, 122, 60), (7, 960, 7)])
-def test_pictures_are_sent_no_larger_than_they_are_shown(side, width, sent):
+def test_pictures_are_not_sent_larger_than_shown(side, width, sent):
     tiles = pictures(2, side)
     header, shown, _ = drawn(color_grid(tiles, 2), width)
     assert header["side"] == sent
@@ -71,7 +71,7 @@ def test_pictures_are_sent_no_larger_than_they_are_shown(side, width, sent):
     np.testing.assert_allclose(shown[0][..., :3], means, atol=0.5001)
 
 
-def test_pictures_may_be_fetched_one_by_one():
+def test_pictures_may_be_loaded_one_by_one():
     tiles = pictures(3, 9)
     one_by_one = color_grid(lambda: iter(tiles))
     _, shown, _ = drawn(one_by_one)
@@ -79,14 +79,14 @@ def test_pictures_may_be_fetched_one_by_one():
     np.testing.assert_array_equal(one_by_one.values, tiles, strict=True)
 
 
-def test_other_lines_are_another_mosaic():
-    """What is kept goes by the key and by what is told, not by the pictures."""
-    place, one = grid.Placement("grid", grid.ignore), color_grid(pictures(1, 3), 1)
+def test_metadata_tell_drawings_apart():
+    """Drawings are cached by key and metadata, not by the pictures."""
+    placement, one = grid.Placement("grid", grid.ignore), color_grid(pictures(1, 3), 1)
     other = color_grid(pictures(1, 3), 1, empty=[True])
-    assert json.dumps(grid.metadata(one, place)) != json.dumps(grid.metadata(other, place))
+    assert json.dumps(grid.metadata(one, placement)) != json.dumps(grid.metadata(other, placement))
 
 
-def test_the_arrays_are_the_pictures_and_their_figures():
+def test_an_npz_holds_pictures_and_figures():
     tiles = pictures(4, 5)
     figures = {"value": np.arange(4, dtype=np.float32), "picture": ["Cat", "Dog", "Cat", ""]}
     axes = {"channel": [11, 12], "rank": [1, 2]}
@@ -103,7 +103,7 @@ def test_the_arrays_are_the_pictures_and_their_figures():
         }
 
 
-def test_a_sheet_of_pictures_says_what_a_stroke_means_and_no_scale():
+def test_a_sheet_of_pictures_explains_strokes_and_has_no_scale():
     shown = color_grid(pictures(3, 5), empty=[True, False, True])
     lines = Export("Patches", lambda: [shown], lambda: [], "", False).sheet().lines
     assert lines[:2] == ["Nine of them", "2 tiles without a picture are struck through"]

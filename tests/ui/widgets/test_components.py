@@ -1,4 +1,4 @@
-"""What the page's own components are sent."""
+"""Data of the custom components."""
 
 import json
 
@@ -7,7 +7,7 @@ import numpy as np
 from vgg_viz.ui.widgets import components
 
 
-def test_a_payload_can_be_taken_apart_again():
+def test_packed_data_can_be_unpacked():
     values = np.arange(6, dtype="<f4")
     data = components.pack({"title": "Karte ä", "count": 6}, values.tobytes(), b"rest")
     length = int.from_bytes(data[:4], "little")

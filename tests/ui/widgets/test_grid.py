@@ -1,4 +1,4 @@
-"""What a grid says of its numbers, and what the browser gets of tiles over a photograph."""
+"""Grids: formatted numbers, and the data of heatmap overlays."""
 
 import io
 from dataclasses import replace
@@ -15,19 +15,19 @@ from vgg_viz.ui.widgets import grid
 from vgg_viz.ui.widgets.controls import Appearance
 
 
-def test_tips_and_scales_say_numbers_as_people_do():
+def test_numbers_are_formatted_for_people():
     assert grid.formatted(np.array([4237.2, -0.00001234, 0.0])) == ["4,240", "−0.0000123", "0"]
     strip = grid.legend("gray", (0.0, 12345.0))
     assert "<span>0</span><span>12,300</span>" in strip
 
 
-def test_the_scale_over_a_photograph_is_gray_at_zero():
+def test_the_legend_of_an_overlay_is_gray_at_zero():
     assert "rgb(147,147,147)" in grid.legend("RdBu_r", (-2.0, 2.0), overlay=True)
     assert "rgb(147,147,147)" not in grid.legend("RdBu_r", (-2.0, 2.0))
 
 
-def over_photograph(count: int, side: int = 14) -> grid.Grid:
-    """Noise, which is the least that can be compressed, over noise."""
+def overlay(count: int, side: int = 14) -> grid.Grid:
+    """Return a grid of noise, which compresses least, on a photograph of noise."""
     random = np.random.default_rng(count)
     values = random.standard_normal((count, side, side)).astype(np.float32)
     largest = np.abs(values).max(axis=(1, 2))
@@ -45,17 +45,17 @@ def over_photograph(count: int, side: int = 14) -> grid.Grid:
 
 
 def drawn(shown: grid.Grid) -> tuple[dict, list[bytes]]:
-    """The header that the component gets, and the parts behind it."""
-    place = grid.Placement("evidence", lambda: None)
-    data, _ = grid.draw(shown, place, {}, lambda _, compute: compute())
+    """Return the header and the parts of a drawn grid."""
+    placement = grid.Placement("evidence", lambda: None)
+    data, _ = grid.draw(shown, placement, {}, lambda _, compute: compute())
     header, rest = unpacked(data)
     ends = np.cumsum(header["parts"]).tolist()
     assert ends[-1] == len(rest)
     return header, [rest[end - size : end] for end, size in zip(ends, header["parts"], strict=True)]
 
 
-def test_tiles_over_a_photograph_come_with_it_and_with_the_values_of_their_places():
-    shown = over_photograph(3)
+def test_an_overlay_includes_the_photograph_and_the_values():
+    shown = overlay(3)
     header, (tiles, photograph, values) = drawn(shown)
     assert header["positions"] == 14
     np.testing.assert_array_equal(np.frombuffer(values, "<f4").reshape(3, 14, 14), shown.values)
@@ -63,14 +63,14 @@ def test_tiles_over_a_photograph_come_with_it_and_with_the_values_of_their_place
     assert Image.open(io.BytesIO(photograph)).size == (196, 196)
 
 
-def test_the_page_shows_what_the_exports_show():
-    shown = over_photograph(2)
+def test_page_and_export_agree():
+    shown = overlay(2)
     _, (tiles, photograph, _) = drawn(shown)
-    under, places = (Image.open(io.BytesIO(part)) for part in (photograph, tiles))
+    under, heatmaps = (Image.open(io.BytesIO(part)) for part in (photograph, tiles))
     page = Image.new("RGBA", (2 * 196, 196))
     for left in (0, 196):
         page.paste(under.convert("RGBA"), (left, 0))
-    page.alpha_composite(places.resize(page.size, Image.Resampling.NEAREST))
+    page.alpha_composite(heatmaps.resize(page.size, Image.Resampling.NEAREST))
 
     sheet = sheets._draw_panel(shown.exported(), 400, lettered=False).pixels[-196:]
     both = pack_tiles(np.stack([sheet[:, :196], sheet[:, -196:]]), 2)
@@ -79,22 +79,22 @@ def test_the_page_shows_what_the_exports_show():
 
 
 @pytest.mark.parametrize("side", [17, 28])
-def test_tiles_of_many_places_come_without_their_values(side):
-    header, parts = drawn(over_photograph(1, side))
+def test_large_overlays_omit_the_values(side):
+    header, parts = drawn(overlay(1, side))
     assert (header["positions"], parts[2]) == (0, b"")
 
 
-def test_tiles_without_a_photograph_are_one_picture():
-    header, parts = drawn(replace(over_photograph(2), photograph=None))
+def test_tiles_without_a_photograph_are_one_image():
+    header, parts = drawn(replace(overlay(2), photograph=None))
     assert (header["positions"], len(parts)) == (0, 1)
 
 
 @pytest.mark.parametrize(("count", "most"), [(1, 60_000), (12, 400_000)])
-def test_what_the_browser_gets_is_small(count, most):
-    assert sum(drawn(over_photograph(count))[0]["parts"]) < most
+def test_the_data_for_the_browser_are_small(count, most):
+    assert sum(drawn(overlay(count))[0]["parts"]) < most
 
 
-def test_the_tip_says_each_tiles_numbers():
+def test_the_tooltip_shows_each_tiles_statistics():
     values = np.array([[[0, 1], [2, 5]], [[0, 0], [0, 0]]], np.float32)
     shown = grid.Grid(values, ["1", "2"], [1, 2], "key", value_range=ValueRange(0, 5))
     header, _ = drawn(shown)

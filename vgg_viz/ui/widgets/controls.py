@@ -1,6 +1,6 @@
-"""The sidebar's controls. A view calls those that it uses; the others are not shown.
+"""The sidebar's controls: each shows and changes a field, which `vgg_viz.ui.state` owns.
 
-Every control shows one of the view's values and changes it; `vgg_viz.ui.state` owns them.
+A view calls those that it uses; the others do not appear.
 """
 
 import re
@@ -22,26 +22,26 @@ from vgg_viz.views import COMPARISONS, VIEWS, Comparison
 
 DIVERGING = "RdBu_r"
 IN_USE = "network-in-use"
-LONGEST_NAME = 16
+MAX_NAME_LETTERS = 16
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """How tiles are colored."""
+    """Scale and color map of tiles."""
 
     scale: str
     color_map: str
 
 
 def layer() -> ConvLayer:
-    """Choose one of the 16 conv layers."""
+    """Show the choice of a conv layer; return the layer."""
     return VGG19.conv_layer(one_of_many("Layer", "layer", LAYERS))
 
 
 def one_of_many(
     label: str, key: str, options: Mapping[Name, Option], *, help_text: str | None = None
 ) -> Name:
-    """Choose one of options that are too many for a row; the first is the default."""
+    """Show a list to choose one of many options; return its name."""
     label_of = labels(options).__getitem__
     st.selectbox(label, list(options), format_func=label_of, help=help_text, **state.bind(key))
     return state.choice(key, options)
@@ -55,7 +55,7 @@ def one_of(
     help_text: str | None = None,
     label_visibility: Literal["visible", "collapsed"] = "visible",
 ) -> Name:
-    """Choose one of a few options, given with their labels."""
+    """Show buttons to choose one of a few options; return its name."""
     st.segmented_control(
         label,
         list(options),
@@ -70,25 +70,25 @@ def one_of(
 
 
 def order() -> str:
-    """Choose the order of the maps."""
-    words = f"{tooltip(ORDERS)}. A map keeps its number."
-    return one_of_many("Order", "order", ORDERS, help_text=words)
+    """Show the choice of the maps' order; return its name."""
+    help_text = f"{tooltip(ORDERS)}. A map keeps its number."
+    return one_of_many("Order", "order", ORDERS, help_text=help_text)
 
 
 def count(label: str, key: str, largest: int) -> int:
-    """Choose a number from 1 to ``largest``; one chosen for a larger layer is cut to it."""
+    """Show a slider from 1 to ``largest``; return its number."""
     return st.slider(f"{label} (1 to {largest})", 1, largest, **state.bind(key))
 
 
 def number(label: str, key: str, largest: int) -> int | None:
-    """Show a number field from 1 to ``largest`` that may be empty; return its number."""
+    """Show a number field from 1 to ``largest``; return its number, or None if it is empty."""
     return st.number_input(
         label, 1, largest, value=None, placeholder=f"1–{largest}", **state.bind(key)
     )
 
 
 def blocks() -> Sequence[int]:
-    """Choose any of the five blocks."""
+    """Show the choice of blocks; return their numbers, from 1."""
     chosen = st.segmented_control(
         "Blocks", list(BLOCKS), selection_mode="multi", width="stretch", **state.bind("blocks")
     )
@@ -96,44 +96,44 @@ def blocks() -> Sequence[int]:
 
 
 def appearance() -> Appearance:
-    """Choose the scale, of those that the view offers, and the color map."""
+    """Show the choices of scale, as far as the view offers it, and color map."""
     options = {scale: SCALES[scale] for scale in VIEWS[state.choice("view", VIEWS)].scales}
     scale = one_of("Scale", "scale", options, help_text=tooltip(options))
     return Appearance(scale, DIVERGING if scale == "zero" else color_map())
 
 
 def color_map() -> str:
-    """Choose the color map."""
-    return one_of_many("Colors", "colors", COLOR_MAPS)
+    """Show the choice of the color map; return its name."""
+    return one_of_many("Color map", "colors", COLOR_MAPS)
 
 
 def comparison() -> Comparison:
-    """Choose what to compare with, of what the view offers."""
+    """Show the choice of a comparison, as far as the view offers it; return its name."""
     options = {kind: COMPARISONS[kind] for kind in VIEWS[state.choice("view", VIEWS)].comparisons}
     return one_of_many("Compare with", "compare", options)
 
 
 def network() -> NetworkChoice:
-    """Choose which network's weights to look at; the trained one is called what it is."""
+    """Show the choice of the network, the trained one by its name; return the choice."""
     name = shared_instance.trained_name()
     if name == "untrained":
         return network_without_weights()
-    words = "trained on 1.2 million photographs"
+    source = "trained on 1.2 million photographs"
     if name != NETWORKS["imagenet"].label:
-        name, words = shortened(name), "the weights that this server was told to show"
+        name, source = shortened(name), "the weights file of this server"
     trained = replace(NETWORKS["imagenet"], label=name)
     options: dict[NetworkChoice, Option] = {**NETWORKS, "imagenet": trained}
     return one_of(
         "Network",
         "network",
         options,
-        help_text=f"**{name}**: {words}. **Untrained**: the same network with random numbers for "
-        "filters, to see what training did.",
+        help_text=f"**{name}**: {source}. **Untrained**: random weights, to see what training "
+        "changed.",
     )
 
 
 def network_without_weights() -> NetworkChoice:
-    """Show that it is the untrained network, since there is no other; return which is wanted."""
+    """Show that only the untrained network is available; return the requested choice."""
     st.session_state[IN_USE] = "untrained"
     st.segmented_control(
         "Network",
@@ -142,27 +142,27 @@ def network_without_weights() -> NetworkChoice:
         required=True,
         key=IN_USE,
         width="stretch",
-        help="The weights of **ImageNet** could not be had. Choosing it tries again.",
+        help="Could not get the **ImageNet** weights. Choose ImageNet to try again.",
         on_change=try_again,
     )
     return state.choice("network", NETWORKS)
 
 
 def try_again() -> None:
-    """Look for the trained network's weights anew."""
+    """Try to load the trained network's weights again (widget callback)."""
     shared_instance.retry_weights()
     state.change({"network": "imagenet"})
 
 
 def shortened(name: str) -> str:
-    """A file's name that half a sidebar has room for, with all signs of Markdown escaped."""
-    if len(name) > LONGEST_NAME:
-        name = f"{name[: LONGEST_NAME - 7]}…{name[-6:]}"
+    """Shorten a file's name to fit half the sidebar, and escape it for Markdown."""
+    if len(name) > MAX_NAME_LETTERS:
+        name = f"{name[: MAX_NAME_LETTERS - 7]}…{name[-6:]}"
     return re.sub(r"([!-/:-@[-`{-~])", r"\\\1", name)
 
 
 def page(label: str, key: str, size: int, total: int) -> range:
-    """Choose one page of ``total`` things, ``size`` a page; return the indices on it, from 0."""
+    """Show the choice of a page, ``size`` items each; return the indices on it, from 0."""
     pages = -(-total // size)
     if pages == 1:
         return range(total)

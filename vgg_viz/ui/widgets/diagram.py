@@ -1,4 +1,4 @@
-"""The network drawn as SVG from its plan, in the page's own colors, light and dark."""
+"""Diagram of the network's architecture, an SVG in the colors of the page's theme."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ MARGIN = 34
 BAR_GAP = 5
 GROUP_GAP = 26
 
-SEEN = "diagram-seen"
+PAINTED = "diagram-painted"
 
 COLORS: dict[LayerKind, str] = {
     "input": "--st-gray-color",
@@ -48,10 +48,10 @@ line { stroke: var(--st-border-color); stroke-width: 1.5; }
 
 
 def svg(architecture: Architecture) -> str:
-    """Draw the network from left to right: a bar a layer, its height the size of its maps.
+    """Draw the network from left to right, one bar for each layer.
 
-    The width of a bar grows with the number of its maps; layers of one block stand together, with
-    their output's size below.
+    A bar's height grows with the size of the layer's maps, its width with their number. The layers
+    of a block stand together, with their output's shape below.
     """
     parts: list[str] = []
     left = float(MARGIN)
@@ -76,19 +76,19 @@ def svg(architecture: Architecture) -> str:
 
 
 def groups(architecture: Architecture) -> Iterator[tuple[str, list[Layer]]]:
-    """The layers as they stand together: the input, the five blocks, the dense layers."""
+    """Yield title and layers of each group: the input, the five blocks, the dense layers."""
 
-    def place(layer: Layer) -> tuple[int, str]:
+    def group(layer: Layer) -> tuple[int, str]:
         if layer.block:
             return layer.block, f"Block {layer.block}"
-        return (0, "Picture") if layer.kind == "input" else (99, "Dense layers")
+        return (0, "Input") if layer.kind == "input" else (99, "Dense layers")
 
-    for (_, title), layers in groupby(architecture.layers, key=place):
+    for (_, title), layers in groupby(architecture.layers, key=group):
         yield title, list(layers)
 
 
 def bar_size(layer: Layer) -> tuple[float, float]:
-    """Width and height of a layer's bar."""
+    """Return the width and height of a layer's bar."""
     if len(layer.output_shape) == 1:
         return 24, 8 * math.log2(layer.output_shape[0]) if layer.kind == "dense" else 110
     side, _, channels = layer.output_shape
@@ -97,11 +97,11 @@ def bar_size(layer: Layer) -> tuple[float, float]:
 
 
 def bar(layer: Layer, left: float) -> Iterator[str]:
-    """One layer, with its place in its block written on it."""
+    """Yield the SVG of one layer; a conv layer is a button labeled with its number in the block."""
     width, height = bar_size(layer)
     top = MIDDLE - height / 2
     color = COLORS[layer.kind]
-    words = escape(tooltip(layer))
+    title = escape(tooltip(layer))
     button = (
         f'<g role="button" tabindex="0" data-layer="{layer.conv_number}" '
         f'aria-label="{layer.name[-1]}: open {escape(layer.name)}">'
@@ -109,7 +109,7 @@ def bar(layer: Layer, left: float) -> Iterator[str]:
         else "<g>"
     )
     yield (
-        f'{button}<title>{words}</title><rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" '
+        f'{button}<title>{title}</title><rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" '
         f'height="{height:.1f}" rx="3" style="fill:var({color})"/>'
     )
     if layer.kind == "conv":
@@ -118,13 +118,13 @@ def bar(layer: Layer, left: float) -> Iterator[str]:
 
 
 def tooltip(layer: Layer) -> str:
-    """A layer in a line."""
+    """Return a layer's name, output shape and number of parameters."""
     shape = " × ".join(map(str, layer.output_shape))
     return f"{layer.name}: output {shape}, {layer.parameters:,} parameters"
 
 
 def size_labels(layers: list[Layer]) -> list[str]:
-    """What to write below layers that stand together: their output's size, in a line or two."""
+    """Return the lines below a group: its output's shape, or the units of its layers."""
     first = layers[0]
     if first.block:
         height, width, channels = first.output_shape
@@ -136,44 +136,44 @@ def size_labels(layers: list[Layer]) -> list[str]:
 
 
 def legend() -> str:
-    """The meaning of the colors."""
+    """Return the SVG of the legend."""
     parts, left = [], MARGIN - 6
-    for kind, words in LEGEND.items():
+    for kind, label in LEGEND.items():
         parts.append(
             f'<rect x="{left}" y="{HEIGHT - 14}" width="12" height="12" rx="2" '
-            f'style="fill:var({COLORS[kind]})"/>' + text(left + 18, HEIGHT - 3, words, "key")
+            f'style="fill:var({COLORS[kind]})"/>' + text(left + 18, HEIGHT - 3, label, "key")
         )
-        left += 40 + 7 * len(words)
+        left += 40 + 7 * len(label)
     return "".join(parts)
 
 
-def text(x: float, y: float, words: str, style: str) -> str:
-    """One line of text around ``x``."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}">{escape(words)}</text>'
+def text(x: float, y: float, content: str, style: str) -> str:
+    """Return the SVG of a line of text at ``x``."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}">{escape(content)}</text>'
 
 
 @lru_cache(maxsize=1)
 def registered(architecture: Architecture) -> Callable[..., Mapping[str, object]]:
-    """The diagram as a component, registered once."""
+    """Return the diagram as a component, registered once."""
     return st.components.v2.component(
         "vgg_viz.diagram", html=svg(architecture), css=STYLES, js=components.script("diagram")
     )
 
 
 def show(architecture: Architecture, on_pick: Callable[[], None]) -> bool:
-    """Show the diagram; it follows the page's theme by itself. Return whether it was seen.
+    """Show the diagram; return whether the browser has painted it.
 
-    ``on_pick`` is called after a click on a conv layer.
+    ``on_pick`` is a callback for clicks on a conv layer.
     """
     state = registered(architecture)(
-        key="diagram", on_picked_change=on_pick, on_painted_change=note_seen
+        key="diagram", on_picked_change=on_pick, on_painted_change=note_painted
     )
-    # What it says is lost with the view, and not said again: hence a note of our own.
+    # The component's state is lost with the view, hence the note in the session.
     if state.get("painted"):
-        note_seen()
-    return bool(st.session_state.get(SEEN))
+        note_painted()
+    return bool(st.session_state.get(PAINTED))
 
 
-def note_seen() -> None:
-    """Remember that this visitor's browser has painted the page."""
-    st.session_state[SEEN] = True
+def note_painted() -> None:
+    """Note that the viewer's browser has painted the diagram (widget callback)."""
+    st.session_state[PAINTED] = True

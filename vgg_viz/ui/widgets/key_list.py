@@ -1,6 +1,6 @@
-"""The page's keys: one list, by which buttons get theirs and visitors are told.
+"""Keyboard shortcuts: one list, from which buttons get their keys and viewers the help.
 
-What scripts do with keys themselves, in a grid for example, stands here as well.
+Keys that components handle themselves, in a grid for example, are listed as well.
 """
 
 from collections.abc import Collection
@@ -9,84 +9,92 @@ from typing import NamedTuple
 PAGE = "On the page"
 LECTURE = "In lecture mode"
 TOUR = "On a tour"
-GRID = "In a grid (Tab goes there)"
-MAP = "In the map of the inspector"
+GRID = "In a grid (press Tab to go there)"
+MAP = "In the inspector's map"
 DIAGRAM = "In the diagram"
-PLACES = (PAGE, LECTURE, TOUR, GRID, MAP, DIAGRAM)
+CONTEXTS = (PAGE, LECTURE, TOUR, GRID, MAP, DIAGRAM)
 
 ARROWS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown")
-# Those that Streamlit ties to buttons, in its words. Its Esc would work in fields and menus, too.
-STREAMLITS = {"ArrowLeft": "Left", "ArrowRight": "Right", "l": "L", "m": "M"}
-WORDS = {
+# Keys that Streamlit ties to buttons, by its names. Its Esc would also work in fields and menus.
+STREAMLIT_KEYS = {"ArrowLeft": "Left", "ArrowRight": "Right", "l": "L", "m": "M"}
+CAPS = {
     **{"ArrowLeft": "←", "ArrowRight": "→", "ArrowUp": "↑", "ArrowDown": "↓"},
     **{" ": "Space", "Escape": "Esc", "PageUp": "Page up", "PageDown": "Page down"},
 }
 
 
 class Key(NamedTuple):
-    """Keys that do the same.
+    """Keys with the same action.
 
-    place: where they do it.
-    names: what browsers call them.
-    words: what they do.
-    button: the key of the button that they press, if it is one.
+    context: heading of the list under which they stand.
+    names: names of the keys, as in a browser's ``KeyboardEvent.key``.
+    action: description of the action.
+    button: key of the button that they press, if any.
     """
 
-    place: str
+    context: str
     names: tuple[str, ...]
-    words: str
+    action: str
     button: str = ""
 
 
 KEYS = (
     Key(PAGE, ("?",), "this list", "key-list"),
-    Key(PAGE, ("l",), "lecture mode on and off", "lecture-switch"),
+    Key(PAGE, ("l",), "lecture mode on or off", "lecture-switch"),
     Key(PAGE, (" ", "PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown"), "scroll"),
-    # A clicker has the page keys.
-    Key(LECTURE, ("ArrowRight", "PageDown"), "the next layer", "next-layer"),
-    Key(LECTURE, ("ArrowLeft", "PageUp"), "the layer before", "previous-layer"),
-    Key(LECTURE, ("m",), "show or hide all controls", "lecture-menu"),
-    Key(LECTURE, ("Escape",), "close the map, then the controls; then leave", "lecture-switch"),
-    Key(TOUR, ("ArrowRight", "PageDown"), "the answer, or the next step", "tour-next"),
-    Key(TOUR, ("ArrowLeft", "PageUp"), "the step before", "tour-back"),
-    Key(GRID, ARROWS, "from tile to tile; over a photograph, with Shift, from place to place"),
-    Key(GRID, ("Home", "End"), "the first and the last tile"),
+    # Presenters have the page keys.
+    Key(LECTURE, ("ArrowRight", "PageDown"), "next layer", "next-layer"),
+    Key(LECTURE, ("ArrowLeft", "PageUp"), "previous layer", "previous-layer"),
+    Key(LECTURE, ("m",), "show or hide the controls", "lecture-menu"),
+    Key(LECTURE, ("Escape",), "close the map, then the controls, then leave", "lecture-switch"),
+    Key(TOUR, ("ArrowRight", "PageDown"), "answer or next step", "tour-next"),
+    Key(TOUR, ("ArrowLeft", "PageUp"), "previous step", "tour-back"),
+    Key(GRID, ARROWS, "move between tiles; in a heatmap overlay, with Shift, between positions"),
+    Key(GRID, ("Home", "End"), "first or last tile"),
     Key(GRID, ("Enter", " "), "choose the tile"),
     Key(GRID, ("Escape",), "leave the grid"),
-    Key(MAP, ARROWS, "from position to position"),
-    Key(MAP, ("Enter",), "where the value there comes from"),
+    Key(MAP, ARROWS, "move between positions"),
+    Key(MAP, ("Enter",), "explain the value at this position"),
     Key(DIAGRAM, ("Enter", " "), "open the layer"),
 )
 
 
 def shortcut(button: str) -> str:
-    """The key that Streamlit ties to the button, in its words."""
+    """Return the shortcut of a button, by Streamlit's name.
+
+    >>> shortcut("tour-next")
+    'Right'
+    """
     names = (name for key in KEYS if key.button == button for name in key.names)
-    return next(STREAMLITS[name] for name in names if name in STREAMLITS)
+    return next(STREAMLIT_KEYS[name] for name in names if name in STREAMLIT_KEYS)
 
 
-def bindings(places: Collection[str]) -> dict[str, str]:
-    """For each further key the button that it presses in these places; the last one decides."""
+def bindings(contexts: Collection[str]) -> dict[str, str]:
+    """Return the button that each further key presses in these contexts; the last one wins."""
     return {
         name: key.button
-        for place in places
+        for context in contexts
         for key in KEYS
-        if key.place == place and key.button
+        if key.context == context and key.button
         for name in key.names
-        if name not in STREAMLITS
+        if name not in STREAMLIT_KEYS
     }
 
 
 def markdown() -> str:
-    """The list as visitors read it, in Markdown."""
+    """Return the list in Markdown."""
     parts = []
-    for place in PLACES:
-        lines = [f"- {key_caps(key.names)} {key.words}" for key in KEYS if key.place == place]
-        parts.append("\n".join([f"**{place}**\n", *lines]))
+    for context in CONTEXTS:
+        lines = [f"- {key_caps(key.names)} {key.action}" for key in KEYS if key.context == context]
+        parts.append("\n".join([f"**{context}**\n", *lines]))
     return "\n\n".join(parts)
 
 
 def key_caps(names: Collection[str]) -> str:
-    """Keys as they stand on a keyboard."""
+    """Return keys as labeled on a keyboard, in Markdown.
+
+    >>> key_caps(("l", "ArrowLeft"))
+    '`L` `←`'
+    """
     upper = (name.upper() if len(name) == 1 else name for name in names)
-    return " ".join(f"`{WORDS.get(name, name)}`" for name in upper)
+    return " ".join(f"`{CAPS.get(name, name)}`" for name in upper)

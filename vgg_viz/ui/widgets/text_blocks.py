@@ -1,4 +1,4 @@
-"""What the page says beside its pictures: all, or in a lecture only what can be read there."""
+"""Text blocks of the page, shortened or left out in lectures and on tours."""
 
 import re
 
@@ -13,67 +13,73 @@ from vgg_viz.ui.widgets.key_list import shortcut
 RECEPTIVE_FIELD_PAPER = "https://distill.pub/2019/computing-receptive-fields"
 
 
-def caption(words: str, in_short: str) -> str:
-    """A caption: one line in lecture mode, which can be read from the back of a room."""
-    return in_short if mode.in_lecture() else words
+def caption(text: str, short: str) -> str:
+    """Return a caption, in lecture mode the short one, which a back row can read."""
+    return short if mode.in_lecture() else text
 
 
-def prose(words: str) -> None:
-    """Show words that explain, except in a lecture or on a tour, which explain themselves."""
+def prose(text: str) -> None:
+    """Show an explanation, unless a lecture or a tour gives its own."""
     if not mode.is_explained():
-        st.markdown(words)
+        st.markdown(text)
 
 
-def note(words: str) -> None:
-    """Show a small remark, except in lecture mode."""
+def note(text: str) -> None:
+    """Show a short note, except in lecture mode."""
     if not mode.in_lecture():
-        st.caption(words)
+        st.caption(text)
 
 
-def heading(words: str, layer: ConvLayer) -> None:
-    """Show the heading of a layer's view; in lecture mode with the way to the next layer."""
-    # The way through a tour is that of its steps.
+def heading(text: str, layer: ConvLayer) -> None:
+    """Show the heading of a layer's view, in a lecture with buttons for the layers around it."""
+    # On a tour, the steps choose the layer.
     if not mode.in_lecture() or mode.on_tour():
-        st.header(words)
+        st.header(text)
         return
     with st.container(horizontal=True, vertical_alignment="center", key="lecture-heading"):
-        step_button("previous-layer", "Layer before", ":material/chevron_left:", layer, -1)
-        st.header(words, width="content")
-        step_button("next-layer", "Next layer", ":material/chevron_right:", layer, 1)
+        layer_button("previous-layer", "Previous layer", ":material/chevron_left:", layer, -1)
+        st.header(text, width="content")
+        layer_button("next-layer", "Next layer", ":material/chevron_right:", layer, 1)
 
 
-def step_button(key: str, name: str, icon: str, layer: ConvLayer, step: int) -> None:
-    """Show the button, with its arrow key, that goes so many layers on."""
+def layer_button(key: str, label: str, icon: str, layer: ConvLayer, offset: int) -> None:
+    """Show a button, with its arrow key, that goes ``offset`` conv layers on."""
     st.button(
-        name,
+        label,
         key=key,
         icon=icon,
         type="tertiary",
         shortcut=shortcut(key),
-        disabled=not 1 <= layer.conv_number + step <= len(VGG19.conv_layers),
-        on_click=go,
-        args=(step,),
+        disabled=not 1 <= layer.conv_number + offset <= len(VGG19.conv_layers),
+        on_click=change_layer,
+        args=(offset,),
     )
 
 
-def go(step: int) -> None:
-    """Go so many conv layers on from where the page is, as far as there are any."""
-    number = VGG19.conv_layer(str(state.value("layer"))).conv_number + step
+def change_layer(offset: int) -> None:
+    """Go ``offset`` conv layers on, if there is such a layer (widget callback)."""
+    number = VGG19.conv_layer(str(state.value("layer"))).conv_number + offset
     if 1 <= number <= len(VGG19.conv_layers):
         state.change({"layer": VGG19.conv_layers[number - 1].name})
 
 
 def escape(text: str) -> str:
-    """The text with everything that Markdown would take for its own escaped."""
+    r"""Escape everything that Markdown could interpret.
+
+    >>> escape("a_b.h5")
+    'a\\_b\\.h5'
+    """
     return "".join(
         f"\\{letter}" if letter in "\\`*_{}[]<>()#+-.!|~:$" else letter for letter in text
     )
 
 
 def escape_marks(text: str) -> str:
-    """The text with what Markdown would take for marks escaped, and nothing else.
+    r"""Escape what Markdown could interpret inside a line of text, such as a caption.
 
-    For a line of text, as captions are: signs that begin a list or a heading stay as they are, and
-    so does an underscore within a word.
+    Characters that begin a list or a heading stay, as does an underscore inside a word.
+
+    >>> escape_marks("*my* a_b")
+    '\\*my\\* a_b'
     """
     return re.sub(r"[\\`*\[\]<>$~]|(?<!\w)_|_(?!\w)|:(?=\w)", r"\\\g<0>", text)

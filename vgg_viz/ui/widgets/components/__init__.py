@@ -1,12 +1,12 @@
-"""Our own components: what Python sends them, and what comes back.
+"""Custom components: their registration, and the data that Python sends them.
 
-Each is plain HTML, CSS and JavaScript beside this file; what a script imports from its neighbors
-is put into it here, since Streamlit takes a component's script as one piece. A component gets one
-array of bytes, which the browser keeps by its hash, so that nothing is sent twice:
+Each is plain HTML, CSS and JavaScript in this folder. Streamlit takes a component's script as one
+piece, so imported functions are inserted into it. A component receives one array of bytes, which
+the browser caches by hash, so that nothing is sent twice:
 
     header's length (uint32, little-endian) | header (JSON) | arrays and pictures
 
-What comes back is a message from a browser: see `vgg_viz.ui.state.component_values`.
+For values from the browser, see `vgg_viz.ui.state.component_values`.
 """
 
 import json
@@ -27,7 +27,7 @@ EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 @lru_cache(maxsize=8)
 def registered(name: str) -> Callable[..., object]:
-    """The component with that name, from its HTML, CSS and JavaScript; registered once."""
+    """Return a component made from its HTML, CSS and JavaScript, registered once."""
     html, css = (
         (FOLDER / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css")
     )
@@ -35,26 +35,26 @@ def registered(name: str) -> Callable[..., object]:
 
 
 def script(name: str) -> str:
-    """The component's JavaScript, with what it imports in the place of its imports."""
+    """Return a component's JavaScript with its imports replaced by the imported code."""
     text = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
     return IMPORT.sub(lambda found: imported(found["module"], found["names"]), text)
 
 
 def imported(module: str, names: str) -> str:
-    """What a script imports of another: from a scope of its own, so that no other names meet."""
+    """Return code that defines names from another script, whose other names stay local."""
     scope = EXPORT.sub("", script(module))
     return f"const {{ {names} }} = (() => {{\n{scope}\nreturn {{ {names} }};\n}})();"
 
 
 def mount(name: str, key: str, data: bytes, on_pick: Callable[[], None] | None = None) -> None:
-    """Show a component; ``on_pick`` is called when the visitor picks something in it."""
+    """Show a component; ``on_pick`` is the callback for values that it sends."""
     calls = {"on_picked_change": on_pick} if on_pick else {}
     registered(name)(key=key, data=data, **calls)
 
 
 def pack(header: Mapping[str, Any], *parts: bytes) -> bytes:
-    """Put a header and what it describes into one array of bytes."""
+    """Pack a JSON header and the bytes that it describes into one array."""
     encoded = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-    # Padded, so that the arrays behind it are aligned.
+    # Padded, so that the following arrays are aligned.
     encoded += b" " * (-len(encoded) % 4)
     return b"".join([len(encoded).to_bytes(4, "little"), encoded, *parts])
