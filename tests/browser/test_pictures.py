@@ -71,7 +71,7 @@ def test_what_is_no_picture_is_answered_with_a_sentence(open_page, name, kind):
     settle(page)
     give(page, "photo.jpg", "image/jpeg", b"%PDF-1.7\n" + bytes(99))
     alert = page.locator('[data-testid="stSidebar"] [data-testid="stAlert"]')
-    expect(alert).to_contain_text("The file is a PDF, not a picture: please choose another JPEG")
+    expect(alert).to_contain_text("The file is a PDF, not an image. Choose a JPEG")
 
 
 def test_as_stored_is_offered_where_it_does_something_and_is_one_step(open_page):

@@ -100,7 +100,7 @@ def test_an_upload_is_shown_and_a_broken_one_is_one_sentence(open_page, tmp_path
     broken.write_bytes(b"\xff\xd8 not a photo")
     page.locator('input[type="file"]').set_input_files(broken)
     alert = page.locator('[data-testid="stAlert"]')
-    expect(alert).to_contain_text("please choose a JPEG")
+    expect(alert).to_contain_text("Choose a JPEG")
     expect(page.locator('[data-testid="stMain"]')).to_contain_text("Cat (stretched)")
     settle(page)  # until then the uploader that was used and the next one are both there
     page.locator('input[type="file"]').set_input_files("assets/coffee.jpg")

@@ -1,4 +1,4 @@
-"""Every file of the hostile corpus, and mutations: a picture or one clear sentence."""
+"""Hostile image files and random mutations: each is decoded or rejected with advice."""
 
 import json
 import os
@@ -27,12 +27,12 @@ from vgg_viz.image_io.images import ImageFileError, load_image, read_image
 ROOT = Path(__file__).resolve().parents[2]
 FITS = ("stretch", "crop")
 SHAPE = (224, 224, 3)
-# Their decoders may be imported; PPM's is by Pillow itself, whatever is asked for, but never tried.
+# Decoders that may be imported. Pillow always imports PPM's, but it is never used.
 PLUGINS = {
     f"PIL.{name}ImagePlugin"
     for name in ("Avif", "Bmp", "Gif", "Jpeg", "Mpo", "Png", "Ppm", "Tiff", "WebP")
 }
-# What a decoder has no business with, apart from reading.
+# Audit events that decoding must not cause, apart from reading files.
 WATCHED = ("open", "os.", "subprocess.", "shutil.", "tempfile.", "socket.", "ctypes.", "pickle.")
 
 
@@ -42,30 +42,30 @@ def corpus():
 
 
 def fault_of(message):
-    """What is wrong with a refusal as a sentence for a visitor; nothing if it is right."""
+    """Return the faults of an error message; empty if there are none."""
     faults = {
-        "more than one sentence or line": not re.fullmatch(r"[A-Z][^\n]*[^.\n]\.", message)
-        or ". " in message,
-        "too long": len(message) >= 300,
+        "no problem and advice": not re.fullmatch(
+            r"[A-Z][^\n]*[^.\n]\. (Choose|Upload|Save|Export) [^\n]*[^.\n]\.", message
+        ),
+        "too long": max(len(sentence.split()) for sentence in message.split(". ")) > 25,
         "a path or an object": re.search(r"/|\\|0x|<|>|\bPIL\b|Error|\bio\.", message),
         "not plain text": not message.isascii() or not message.isprintable(),
-        "does not say what to do": ": please " not in message,
     }
     return ", ".join(name for name, found in faults.items() if found)
 
 
 def differs(found, expected, tolerance):
-    """Whether pixels are wrong anywhere but near the edges of what is expected."""
+    """Return whether pixels differ anywhere but near the edges of the expected image."""
     inner = np.ones(expected.shape[:2], bool)
     for axis in (0, 1):
-        for shift in (-24, 24):  # Lanczos reaches three pixels far, of seven each.
+        for shift in (-24, 24):  # Lanczos uses three pixels to each side, at a scale of seven
             inner &= (expected == np.roll(expected, shift, axis)).all(axis=2)
     wrong = np.abs(found.astype(int) - expected).max(axis=2) > tolerance
     return bool(wrong[inner].any())
 
 
 def decoded(data):
-    """What becomes of a file: the photograph, or the error."""
+    """Decode a file and return the image or the error."""
     try:
         return read_image(data)
     except Exception as error:
@@ -73,63 +73,63 @@ def decoded(data):
 
 
 def fault(file, found):
-    """What is wrong with what has become of a file; nothing if it is as it should be."""
+    """Return the fault of a file's result; empty if it is as expected."""
     if isinstance(found, ImageFileError):
-        if file.outcome == "picture":
-            return f"refused: {found}"
+        if file.outcome == "image":
+            return f"rejected: {found}"
         return fault_of(str(found))
     if isinstance(found, Exception):
         return f"raised {found!r}"
-    if file.outcome == "refused":
-        return "became a picture"
+    if file.outcome == "rejected":
+        return "was decoded"
     for pixels in map(found.pixels, FITS):
         if (pixels.shape, pixels.dtype, pixels.flags.c_contiguous) != (SHAPE, np.uint8, True):
-            return f"became {pixels.dtype} {pixels.shape}"
+            return f"is {pixels.dtype} {pixels.shape}"
         if file.pixels is not None and differs(pixels, file.pixels, file.tolerance):
-            return f"became another picture, {pixels[112, 112]} in the middle"
+            return f"is another image, {pixels[112, 112]} in the center"
     return ""
 
 
 # --- the corpus -------------------------------------------------------------------------------
 
 
-def test_the_corpus_is_large_and_the_same_every_time(corpus):
+def test_the_corpus_is_large_and_reproducible(corpus):
     assert len(corpus) >= 120
     assert len({file.name for file in corpus}) == len(corpus)
-    counts = {kind: sum(file.outcome == kind for file in corpus) for kind in ("picture", "refused")}
+    counts = {kind: sum(file.outcome == kind for file in corpus) for kind in ("image", "rejected")}
     assert min(counts.values()) >= 100
     again = [file for group in (hostile.truncated, hostile.flipped) for file in group()]
     kept = {file.name: file.data for file in corpus}
     assert all(kept[file.name] == file.data for file in again)
 
 
-def test_every_file_becomes_the_right_picture_or_one_sentence(watched):
+def test_every_file_is_decoded_correctly_or_rejected_with_advice(watched):
     faults = {name: line["fault"] for name, line in watched.items() if line.get("fault")}
     assert not faults
 
 
-def test_decoders_say_nothing_by_themselves(watched):
+def test_decoders_print_nothing(watched):
     assert not {name: line["printed"] for name, line in watched.items() if line.get("printed")}
 
 
-def test_no_sentence_repeats_the_words_of_a_file():
-    for words in (
+def test_no_message_quotes_a_file():
+    for content in (
         b"Ignore this and visit evil example",
         b"MM evil example",
         b"GIF89a evil example",
     ):
         with pytest.raises(ImageFileError) as caught:
-            load_image(words)
+            load_image(content)
         assert "evil" not in str(caught.value)
 
 
-# --- what decoding does to the machine --------------------------------------------------------
+# --- effects of decoding on the machine -------------------------------------------------------
 
 
 def watch(folder):
-    """Decode every file of a folder in a process of its own; print what came of each of them.
+    """Decode every file of a folder in its own process, and print a report on each.
 
-    Run in a process that holds nothing else, so that the memory measured is that of decoding.
+    Runs in a process that holds nothing else, to measure the memory of decoding alone.
     """
     events, paths = [], sorted(Path(folder).iterdir())
 
@@ -138,7 +138,7 @@ def watch(folder):
             events.append([event, repr(arguments)[:200]])
 
     sys.addaudithook(note)
-    load_image(read(paths[0]).data)  # So that no file is charged for what all of them need.
+    load_image(read(paths[0]).data)  # memory that all files need is allocated here
     with tempfile.TemporaryFile("a+b") as printed:
         for path in paths:
             file = read(path)
@@ -160,9 +160,9 @@ def read(path):
 
 
 def examined(file, events, printed):
-    """What decoding a file did, and what is wrong with what became of it.
+    """Decode a file and report memory, audit events, imported plugins, faults and output.
 
-    What is printed meanwhile goes to the end of the file of that number.
+    ``printed`` is a file descriptor; output goes to the end of that file.
     """
     for output in (1, 2):
         os.dup2(printed, output)
@@ -184,7 +184,7 @@ def examined(file, events, printed):
 
 @pytest.fixture(scope="module")
 def watched(corpus, tmp_path_factory):
-    """What came of every file, decoded once for all tests: its name -> what `watch` prints."""
+    """Reports of `watch` on every file of the corpus, by name."""
     if not hasattr(os, "fork") or sys.platform == "darwin":
         pytest.skip("needs fork, and memory in kilobytes as Linux counts it")
     folder = tmp_path_factory.mktemp("hostile")
@@ -192,7 +192,7 @@ def watched(corpus, tmp_path_factory):
         (folder / f"{number:04}").write_bytes(pickle.dumps(file))
     code = "import sys; from tests.image_io.test_hostile import watch; watch(sys.argv[1])"
     command = [sys.executable, "-c", code, str(folder)]
-    # No bytecode: what Python itself writes at an import is none of the decoders' doing.
+    # No bytecode, since Python would write it at an import.
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     run = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -209,14 +209,14 @@ def test_no_file_ends_the_process(corpus, watched):
     assert not {name: line for name, line in watched.items() if "died" in line}
 
 
-def test_memory_stays_below_one_bound(watched):
+def test_memory_stays_below_its_limit(watched):
     peaks = {name: line["peak"] for name, line in watched.items() if "peak" in line}
     assert not {name: peak for name, peak in peaks.items() if peak > limits.MAX_MEMORY}
-    # Proof of the measure: four bytes for each of its 40 million pixels cannot go unseen.
+    # The measurement works: this image has 40 million pixels of four bytes.
     assert peaks["png-at-the-limit"] > 160e6
 
 
-def test_nothing_is_written_started_or_sent(watched):
+def test_decoding_writes_starts_and_sends_nothing(watched):
     def suspicious(event, arguments):
         reads = event == "open" and re.search(r", '(r|rb)', \d+\)$", arguments)
         return not reads and event not in ("os.listdir", "os.scandir")
@@ -228,13 +228,13 @@ def test_nothing_is_written_started_or_sent(watched):
     assert not {name: events for name, events in found.items() if events}
 
 
-def test_only_the_decoders_that_are_wanted_are_imported(watched):
+def test_only_decoders_of_supported_formats_are_imported(watched):
     imported = {name for line in watched.values() for name in line.get("plugins", ())}
     assert imported <= PLUGINS
     assert "PIL.TiffImagePlugin" in imported
 
 
-def test_other_decoders_are_not_tried_even_where_they_are_imported(monkeypatch):
+def test_imported_decoders_of_other_formats_are_not_tried(monkeypatch):
     Image.init()
     tried = []
     for name in set(Image.OPEN) - set(decoding.FORMATS):
@@ -245,16 +245,16 @@ def test_other_decoders_are_not_tried_even_where_they_are_imported(monkeypatch):
     assert not tried
 
 
-def test_pictures_are_decoded_one_at_a_time(monkeypatch):
-    inside, most, data = [], [], hostile.encode(hostile.noise(), "PNG")
+def test_images_are_decoded_one_at_a_time(monkeypatch):
+    active, counts, data = [], [], hostile.encode(hostile.noise(), "PNG")
     load = images.load
 
     def counted(content):
-        inside.append(1)
-        most.append(len(inside))
-        picture = load(content)
-        inside.pop()
-        return picture
+        active.append(1)
+        counts.append(len(active))
+        image = load(content)
+        active.pop()
+        return image
 
     monkeypatch.setattr(images, "load", counted)
     threads = [threading.Thread(target=load_image, args=(data,)) for _ in range(8)]
@@ -262,7 +262,7 @@ def test_pictures_are_decoded_one_at_a_time(monkeypatch):
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == [1] * 8
+    assert counts == [1] * 8
 
 
 # --- the limits -------------------------------------------------------------------------------
@@ -270,23 +270,23 @@ def test_pictures_are_decoded_one_at_a_time(monkeypatch):
 
 def test_ordinary_large_photographs_are_within_the_limits():
     assert all(limit >= 4_032 * 3_024 for limit in limits.PIXEL_LIMITS.values())
-    assert limits.PIXEL_LIMITS["JPEG"] >= 12_000 * 9_000  # telephones of 108 megapixels
+    assert limits.PIXEL_LIMITS["JPEG"] >= 12_000 * 9_000  # phones with 108 megapixels
     assert limits.PIXEL_LIMITS["HEIF"] >= 5_712 * 4_284
     assert limits.PIXEL_LIMITS["progressive JPEG"] >= 6_000 * 4_000
 
 
-def test_the_sentence_tells_the_limits_as_they_are():
-    for limit in limits.PIXEL_LIMITS.values():
-        assert f" {limit / 10**6:g}" in limits.WANTED
-    names = {"WEBP": "WebP", "HEIF": "HEIC"}
-    for name in limits.PIXEL_LIMITS:
-        assert names.get(name, name) in limits.WANTED
+@pytest.mark.parametrize("kind", limits.PIXEL_LIMITS)
+def test_errors_for_too_many_pixels_state_the_limit(kind):
+    limit = limits.PIXEL_LIMITS[kind]
+    message = str(limits.too_many_pixels(limit + 1, kind))
+    assert re.search(rf"an? {limits.NAMES[kind]} file may have {limit / 10**6:g}\.", message)
+    assert not fault_of(message)
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "reason"),
     [
-        ("jpeg-of-200-scans", "The JPEG comes in too many scans"),
+        ("jpeg-of-200-scans", "The JPEG has too many scans"),
         ("jpeg-of-5000-scans", "The JPEG is in too many pieces"),
         ("jpeg-of-a-million-comments", "The JPEG is in too many pieces"),
         ("exif-in-60000-segments", "The JPEG is in too many pieces"),
@@ -296,19 +296,19 @@ def test_the_sentence_tells_the_limits_as_they_are():
         ("tiff-of-four-million-strips", "The TIFF is in too many pieces"),
         ("tiff-fax-of-65000-errors", "compressed as a fax"),
         ("jpeg-lossless-20-megapixels", "The JPEG is of a rare kind"),
-        ("png-1-by-65536", "65,536 pixels along a side where 65,535 are the most"),
-        ("webp-above-the-limit", "The picture has 12.6 megapixels"),
-        ("avif-above-the-limit", "The picture has 12.6 megapixels"),
-        ("heic-above-the-limit", "The picture has 25.1 megapixels"),
-        ("tiff-of-too-many-numbers", "The TIFF holds 200 MB of numbers"),
+        ("png-1-by-65536", "A side has 65,536 pixels, but 65,535 are the limit"),
+        ("webp-above-the-limit", "The image has 12.6 megapixels"),
+        ("avif-above-the-limit", "The image has 12.6 megapixels"),
+        ("heic-above-the-limit", "The image has 25.1 megapixels"),
+        ("tiff-of-too-many-numbers", "The TIFF holds 200 MB of samples"),
         ("tiff-of-two-thousand-million-channels", "it has 2,147,483,648 channels of 16 bits"),
-        ("jpeg-progressive-above-the-limit", "The picture has 33.4 megapixels"),
-        ("jpeg-above-the-limit", "The picture has 150.1 megapixels"),
+        ("jpeg-progressive-above-the-limit", "The image has 33.4 megapixels"),
+        ("jpeg-above-the-limit", "The image has 150.1 megapixels"),
     ],
 )
-def test_what_costs_too_much_is_refused_for_that_reason(corpus, name, words):
+def test_expensive_files_are_rejected_with_the_reason(corpus, name, reason):
     file = next(file for file in corpus if file.name == name)
-    with pytest.raises(ImageFileError, match=re.escape(words)):
+    with pytest.raises(ImageFileError, match=re.escape(reason)):
         load_image(file.data)
 
 
@@ -317,7 +317,7 @@ def test_what_costs_too_much_is_refused_for_that_reason(corpus, name, words):
 
 @lru_cache(maxsize=1)
 def seeds():
-    """Small right files of each format, with everything in them that decoders look at."""
+    """Small valid files of each format, with everything that decoders read."""
     image, frames = hostile.noise(33, 21), [hostile.plain(color) for color in ("red", "blue")]
     exif = b"Exif\0\0" + hostile.exif_bytes([(0x0112, 3, 1, 6), (0x8769, 4, 1, 40)])
     extras = {"exif": exif, "icc_profile": hostile.exchanged_profile()}
@@ -346,10 +346,10 @@ INSERTED = (
     | st.builds(hostile.jpeg_segment, st.integers(0xC0, 0xFE), st.binary(max_size=40))
     | st.sampled_from([b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x80"])
 )
-PLACES = st.integers(0, 60) | st.integers(0, 4_000)
+OFFSETS = st.integers(0, 60) | st.integers(0, 4_000)
 MUTATIONS = st.lists(
     st.tuples(
-        st.sampled_from(["flip", "write", "insert", "cut", "remove", "splice"]), PLACES, INSERTED
+        st.sampled_from(["flip", "write", "insert", "cut", "remove", "splice"]), OFFSETS, INSERTED
     ),
     min_size=1,
     max_size=6,
@@ -357,33 +357,33 @@ MUTATIONS = st.lists(
 
 
 def mutated(data, mutations, other):
-    for kind, place, content in mutations:
-        place %= len(data) + 1
-        before, after = data[:place], data[place:]
+    for kind, offset, content in mutations:
+        offset %= len(data) + 1
+        before, after = data[:offset], data[offset:]
         data = {
             "flip": before + bytes(value ^ content[0] for value in after[:1]) + after[1:],
             "write": before + content + after[len(content) :],
             "insert": before + content + after,
             "cut": before,
             "remove": before + after[len(content) :],
-            "splice": before + other[place:],
+            "splice": before + other[offset:],
         }[kind]
     return data
 
 
 def with_right_checksums(data):
-    """A PNG's chunks as they are, with the checksums that let them be looked at."""
-    out, place = bytearray(data[:8]), 8
-    while place + 12 <= len(data):
-        end = place + 8 + int.from_bytes(data[place : place + 4])
+    """Correct the checksums of a PNG's chunks, so that decoders read them."""
+    out, offset = bytearray(data[:8]), 8
+    while offset + 12 <= len(data):
+        end = offset + 8 + int.from_bytes(data[offset : offset + 4])
         if end + 4 > len(data):
             break
-        out += data[place:end] + zlib.crc32(data[place + 4 : end]).to_bytes(4)
-        place = end + 4
-    return bytes(out) + data[place:]
+        out += data[offset:end] + zlib.crc32(data[offset + 4 : end]).to_bytes(4)
+        offset = end + 4
+    return bytes(out) + data[offset:]
 
 
-def assert_picture_or_sentence(data, fit):
+def assert_image_or_advice(data, fit):
     try:
         found = load_image(data, fit)
     except ImageFileError as error:
@@ -403,17 +403,17 @@ FUZZ = settings(
 
 
 @pytest.mark.parametrize("file_format", decoding.FORMATS)
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow warns of the seeds it has to write.
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow warns when it writes the seeds
 @FUZZ
 @given(data=st.data())
-def test_mutations_end_as_a_picture_or_a_sentence(file_format, data):
+def test_mutations_are_decoded_or_rejected_with_advice(file_format, data):
     seed, other = (data.draw(st.sampled_from(seeds()[file_format])) for _ in range(2))
     content = mutated(seed, data.draw(MUTATIONS), other)
     if file_format == "PNG":
         content = with_right_checksums(content)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert_picture_or_sentence(content, data.draw(st.sampled_from(FITS)))
+        assert_image_or_advice(content, data.draw(st.sampled_from(FITS)))
 
 
 @FUZZ
@@ -424,5 +424,5 @@ def test_mutations_end_as_a_picture_or_a_sentence(file_format, data):
     ),
     tail=st.binary(max_size=300),
 )
-def test_nonsense_behind_any_head_ends_as_a_sentence(head, tail):
-    assert_picture_or_sentence(head + tail, "stretch")
+def test_nonsense_after_a_valid_head_is_rejected_with_advice(head, tail):
+    assert_image_or_advice(head + tail, "stretch")

@@ -1,7 +1,7 @@
-"""Kinds of picture that people bring: how each is made, and what must be seen of it.
+"""Kinds of image files that viewers upload, each with its expected colors and notes.
 
-The colors are by hand; the TIFFs are written by ``tifffile``, whose writer owes nothing to what
-reads them here. Every row is a kind: whatever else is of that kind must come out in the same way.
+Expected colors are computed by hand. TIFFs are written by ``tifffile``, which shares no code with
+the reader under test.
 """
 
 import io
@@ -17,15 +17,16 @@ from PIL import Image
 from tests.image_io.test_images import (
     EXCHANGED_PRIMARIES,
     SRGB_PRIMARIES,
+    assert_problem_and_advice,
     icc_curve,
     matrix_profile,
     srgb_light,
 )
 from tests.support.hostile import QUARTERS, encode, jpeg_segment, png, png_chunk, with_jpeg_segments
-from vgg_viz.image_io.images import ImageFileError, decode, fit, read_image
+from vgg_viz.image_io.images import ImageFileError, decode, read_image, resize
 
 ROWS, COLUMNS = 48, 64
-# From 0 to 1 in every row, so that each share of the range is as frequent as any other.
+# From 0 to 1 in every row, so that all values are equally frequent.
 RAMP = np.tile(np.linspace(0, 1, COLUMNS), (ROWS, 1))
 GRAY = np.rint(255 * RAMP)
 COLORS = np.stack([RAMP, RAMP[:, ::-1], np.full_like(RAMP, 0.5)], axis=2)
@@ -40,9 +41,9 @@ def tiff(values, **options):
     return file.getvalue()
 
 
-def scaled(least, most, kind, shares=RAMP):
-    """Shares of 0 to 1 as numbers from ``least`` to ``most``."""
-    values = least + (most - least) * shares
+def scaled(smallest, largest, kind, fractions=RAMP):
+    """Scale fractions from 0 to 1 to values from ``smallest`` to ``largest``."""
+    values = smallest + (largest - smallest) * fractions
     return (values if np.dtype(kind).kind == "f" else np.rint(values)).astype(kind)
 
 
@@ -55,7 +56,7 @@ def with_hot_pixels(values, hot, dead=None):
 
 
 def packed(values, bits):
-    """Numbers one after the other, of as many bits each, every row beginning with a whole byte."""
+    """Pack values of the given number of bits; every row starts with a new byte."""
     rows = []
     for row in values:
         digits = "".join(format(int(value), f"0{bits}b") for value in row.ravel())
@@ -65,14 +66,14 @@ def packed(values, bits):
 
 
 def float_differences(values):
-    """Floats as TIFF's Technical Note 3 stores them before they are compressed."""
+    """Apply the floating-point predictor of TIFF's Technical Note 3."""
     planes = values.astype(">f4").view("u1").reshape(*values.shape, 4).transpose(0, 2, 1)
     rows = planes.reshape(len(values), -1)
     return np.diff(rows, axis=1, prepend=np.zeros((len(rows), 1), "u1")).astype("u1").tobytes()
 
 
 def tiff_of_bytes(body, bits, *, order="<", photometric=1, channels=1, compression=1, others=None):
-    """A TIFF by hand, for what ``tifffile`` does not write."""
+    """Build a TIFF by hand, for layouts that ``tifffile`` does not write."""
     head = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HL", 42, 8 + len(body))
     tags = {256: COLUMNS, 257: ROWS, 258: bits, 259: compression, 262: photometric, 273: 8}
     tags |= {277: channels, 278: ROWS, 279: len(body)} | (others or {})
@@ -96,15 +97,15 @@ def over_white(colors, alpha):
 
 
 def tiled_floats(values, side):
-    """A deflated TIFF of square tiles with differences of floats, which stick out at the right."""
+    """Build a deflated TIFF of square tiles with the floating-point predictor and padded edges."""
     padded = np.pad(values, [(0, -size % side) for size in values.shape])
     tiles = [
         zlib.compress(float_differences(padded[top : top + side, left : left + side]))
         for top, left in np.ndindex(*padded.shape)
         if top % side == left % side == 0
     ]
-    places = np.cumsum([8 + 8 * len(tiles), *map(len, tiles)])[:-1]
-    body = struct.pack(f"<{len(tiles)}L", *places)
+    offsets = np.cumsum([8 + 8 * len(tiles), *map(len, tiles)])[:-1]
+    body = struct.pack(f"<{len(tiles)}L", *offsets)
     body += struct.pack(f"<{len(tiles)}L", *map(len, tiles)) + b"".join(tiles)
     tags = {256: COLUMNS, 257: ROWS, 258: 32, 259: 8, 262: 1, 277: 1, 317: 3, 322: side, 323: side}
     tags |= {324: 8, 325: 8 + 4 * len(tiles), 339: 3}
@@ -118,92 +119,97 @@ def tiled_floats(values, side):
 
 @dataclass(frozen=True)
 class Kind:
-    """A file, the colors that must be seen (gray ones as one band), and what must be said."""
+    """A file with the expected colors (gray as one channel) and notes.
+
+    as_stored: expected colors without contrast stretching, if there is any.
+    """
 
     name: str
     data: bytes
-    seen: np.ndarray
-    said: tuple[str, ...] = ()
-    as_stored: np.ndarray | None = None  # where a stretch can be turned off
+    colors: np.ndarray
+    notes: tuple[str, ...] = ()
+    as_stored: np.ndarray | None = None
     tolerance: int = 1
 
 
 def deep_grays():
     stretched = "stretched to black and white"
     dark = {
-        kind: np.rint(255 * scaled(least, most, "f8") / 65535).clip(0)
-        for kind, least, most in (("12", 0, 4095), ("14", 0, 16383), ("narrow", 1000, 1400))
+        kind: np.rint(255 * scaled(smallest, largest, "f8") / 65535).clip(0)
+        for kind, smallest, largest in (("12", 0, 4095), ("14", 0, 16383), ("narrow", 1000, 1400))
     }
     twelve = scaled(0, 4095, "u2")
-    said = (f"values from 0 to 4,095 {stretched}",)
-    yield Kind("12 bits in 16", tiff(twelve), GRAY, said, dark["12"])
-    yield Kind("12 bits in 16, big-endian", tiff(twelve, byteorder=">"), GRAY, said, dark["12"])
-    yield Kind("12 bits in 16, PNG", deep_png(0, twelve), GRAY, said, dark["12"])
+    notes = (f"values from 0 to 4,095 {stretched}",)
+    yield Kind("12 bits in 16", tiff(twelve), GRAY, notes, dark["12"])
+    yield Kind("12 bits in 16, big-endian", tiff(twelve, byteorder=">"), GRAY, notes, dark["12"])
+    yield Kind("12 bits in 16, PNG", deep_png(0, twelve), GRAY, notes, dark["12"])
     deflated = tiff(twelve, compression="zlib", predictor=True, rowsperstrip=7)
-    yield Kind("12 bits in 16, deflated with differences", deflated, GRAY, said, dark["12"])
+    yield Kind("12 bits in 16, deflated with differences", deflated, GRAY, notes, dark["12"])
     tiled = tiff(twelve, tile=(16, 16), compression="zlib", predictor=True)
-    yield Kind("12 bits in 16, in tiles with differences", tiled, GRAY, said, dark["12"])
+    yield Kind("12 bits in 16, in tiles with differences", tiled, GRAY, notes, dark["12"])
     big = tiff(twelve, bigtiff=True)
-    yield Kind("12 bits in 16, BigTIFF", big, GRAY, said, dark["12"])
+    yield Kind("12 bits in 16, BigTIFF", big, GRAY, notes, dark["12"])
     lzw = encode(Image.fromarray(twelve), "TIFF", compression="tiff_lzw", tiffinfo={317: 2})
-    yield Kind("12 bits in 16, LZW with differences", lzw, GRAY, said, dark["12"])
+    yield Kind("12 bits in 16, LZW with differences", lzw, GRAY, notes, dark["12"])
     bits = encode(Image.fromarray(twelve), "TIFF", compression="packbits")
-    yield Kind("12 bits in 16, PackBits", bits, GRAY, said, dark["12"])
-    said = (f"values from 0 to 16,383 {stretched}",)
-    yield Kind("14 bits in 16", tiff(scaled(0, 16383, "u2")), GRAY, said, dark["14"])
+    yield Kind("12 bits in 16, PackBits", bits, GRAY, notes, dark["12"])
+    notes = (f"values from 0 to 16,383 {stretched}",)
+    yield Kind("14 bits in 16", tiff(scaled(0, 16383, "u2")), GRAY, notes, dark["14"])
     narrow = scaled(1000, 1400, "u2")
-    said = (f"values from 1,000 to 1,400 {stretched}",)
-    yield Kind("1,000 to 1,400", tiff(narrow), GRAY, said, dark["narrow"])
+    notes = (f"values from 1,000 to 1,400 {stretched}",)
+    yield Kind("1,000 to 1,400", tiff(narrow), GRAY, notes, dark["narrow"])
     hot = with_hot_pixels(narrow, 65535, 0)
     shown = with_hot_pixels(GRAY, 255, 0)
     plain = with_hot_pixels(dark["narrow"], 255, 0)
-    yield Kind("1,000 to 1,400 with hot and dead pixels", tiff(hot), shown, said, plain)
-    yield Kind("16 bits in full", tiff(scaled(0, 65535, "u2")), GRAY)
-    yield Kind("16 bits in full, PNG", deep_png(0, scaled(0, 65535, "u2")), GRAY)
-    said = (f"values from \N{MINUS SIGN}1,000 to 800 {stretched}",)
+    yield Kind("1,000 to 1,400 with hot and dead pixels", tiff(hot), shown, notes, plain)
+    yield Kind("all 16 bits", tiff(scaled(0, 65535, "u2")), GRAY)
+    yield Kind("all 16 bits, PNG", deep_png(0, scaled(0, 65535, "u2")), GRAY)
+    notes = (f"values from \N{MINUS SIGN}1,000 to 800 {stretched}",)
     stored = np.rint(255 * 1800 * RAMP / (65535 + 1000))
     for kind in ("i2", "i4", "f4", "f8"):
-        yield Kind(f"a CT of {kind}", tiff(scaled(-1000, 800, kind)), GRAY, said, stored)
+        yield Kind(f"a CT of {kind}", tiff(scaled(-1000, 800, kind)), GRAY, notes, stored)
     hot = with_hot_pixels(scaled(-1000, 800, "i4"), 2_000_000_000)
     stored = np.where(hot == 2_000_000_000, 255, 0)
-    yield Kind("a CT with hot pixels", tiff(hot), with_hot_pixels(GRAY, 255), said, stored)
-    said = (f"values from 0 to 1.2 {stretched}",)
+    yield Kind("a CT with hot pixels", tiff(hot), with_hot_pixels(GRAY, 255), notes, stored)
+    notes = (f"values from 0 to 1.2 {stretched}",)
     thermal = np.rint(np.clip(scaled(0, 1.2, "f8"), 0, None))
-    yield Kind("floats from 0 to 1.2", tiff(scaled(0, 1.2, "f4")), GRAY, said, thermal)
-    said = (f"values from 22.5 to 31.5 {stretched}",)
+    yield Kind("floats from 0 to 1.2", tiff(scaled(0, 1.2, "f4")), GRAY, notes, thermal)
+    notes = (f"values from 22.5 to 31.5 {stretched}",)
     stored = np.rint(scaled(22.5, 31.5, "f8"))
-    yield Kind("temperatures", tiff(scaled(22.5, 31.5, "f4")), GRAY, said, stored)
-    yield Kind("floats of 64 bits", tiff(scaled(22.5, 31.5, "f8")), GRAY, said, stored)
-    yield Kind("floats of 16 bits", tiff(scaled(22.5, 31.5, "f2")), GRAY, said, stored)
+    yield Kind("temperatures", tiff(scaled(22.5, 31.5, "f4")), GRAY, notes, stored)
+    yield Kind("floats of 64 bits", tiff(scaled(22.5, 31.5, "f8")), GRAY, notes, stored)
+    yield Kind("floats of 16 bits", tiff(scaled(22.5, 31.5, "f2")), GRAY, notes, stored)
     values = scaled(22.5, 31.5, "f4")
     written = {"compression": "tiff_adobe_deflate", "tiffinfo": {317: 3}}
     data = encode(Image.fromarray(values), "TIFF", **written)
-    yield Kind("floats with differences", data, GRAY, said, stored)
+    yield Kind("floats with differences", data, GRAY, notes, stored)
     for order in "<>":
         body = zlib.compress(float_differences(values))
         data = tiff_of_bytes(body, 32, order=order, compression=8, others={339: 3, 317: 3})
-        yield Kind(f"floats with differences by hand {order}", data, GRAY, said, stored)
+        yield Kind(f"floats with differences by hand {order}", data, GRAY, notes, stored)
     data = tiled_floats(values, 48)
-    yield Kind("floats with differences in tiles", data, GRAY, said, stored)
+    yield Kind("floats with differences in tiles", data, GRAY, notes, stored)
     yield Kind("floats from 0 to 1", tiff(scaled(0, 1, "f4")), GRAY)
     yield Kind("floats from 0 to 255", tiff(scaled(0, 255, "f4")), GRAY)
     holes = scaled(0, 1, "f4")
     holes[3, 5], holes[4, 6] = np.nan, np.inf
-    seen = GRAY.copy()
-    seen[3, 5] = seen[4, 6] = 0
-    yield Kind("floats with holes", tiff(holes), seen)
-    said = ("values from 0 to 100,000 as black and white",)
-    yield Kind("32 bits", tiff(scaled(0, 100_000, "u4")), GRAY, said)
-    for bits, said in ((10, ()), (12, ()), (14, ())):
+    colors = GRAY.copy()
+    colors[3, 5] = colors[4, 6] = 0
+    yield Kind("floats with holes", tiff(holes), colors)
+    notes = ("values from 0 to 100,000 as black and white",)
+    yield Kind("32 bits", tiff(scaled(0, 100_000, "u4")), GRAY, notes)
+    for bits, notes in ((10, ()), (12, ()), (14, ())):
         values = scaled(0, 2**bits - 1, "u2")
         for order in "<>":
             data = tiff_of_bytes(packed(values, bits), bits, order=order)
-            yield Kind(f"packed {bits} bits {order}", data, GRAY, said)
+            yield Kind(f"packed {bits} bits {order}", data, GRAY, notes)
     body = zlib.compress(packed(scaled(0, 4095, "u2"), 12))
     yield Kind("packed 12 bits, deflated", tiff_of_bytes(body, 12, compression=8), GRAY)
     low = tiff_of_bytes(packed(scaled(100, 500, "u2"), 12), 12)
-    said = (f"values from 100 to 500 {stretched}",)
-    yield Kind("packed 12 bits, few used", low, GRAY, said, np.rint(scaled(100, 500, "f8") / 16.06))
+    notes = (f"values from 100 to 500 {stretched}",)
+    yield Kind(
+        "packed 12 bits, few used", low, GRAY, notes, np.rint(scaled(100, 500, "f8") / 16.06)
+    )
     constant = tiff(np.full((ROWS, COLUMNS), 1000, "u2"))
     yield Kind("all the same", constant, np.full((ROWS, COLUMNS), 4))
 
@@ -212,22 +218,22 @@ def white_is_zero():
     turned = 255 - GRAY
     for bits in (1, 2, 4, 8, 12):
         values = scaled(0, 2**bits - 1, "u2")
-        seen = 255 - np.rint(values * (255 / (2**bits - 1)))
+        colors = 255 - np.rint(values * (255 / (2**bits - 1)))
         for order in "<>":
             data = tiff_of_bytes(packed(values, bits), bits, order=order, photometric=0)
-            yield Kind(f"white is zero, {bits} bits {order}", data, seen)
+            yield Kind(f"white is zero, {bits} bits {order}", data, colors)
     for kind, most in (("u2", 65535), ("f4", 1), ("f8", 1)):
         for order in "<>":
             data = tiff(scaled(0, most, kind), photometric="miniswhite", byteorder=order)
             yield Kind(f"white is zero, {kind} {order}", data, turned)
-    said = ("values from 1,000 to 1,400 stretched to white and black",)
+    notes = ("values from 1,000 to 1,400 stretched to white and black",)
     data = tiff(scaled(1000, 1400, "u2"), photometric="miniswhite")
     stored = 255 - np.rint(255 * scaled(1000, 1400, "f8") / 65535)
-    yield Kind("white is zero, 1,000 to 1,400", data, turned, said, stored)
-    said = ("values from \N{MINUS SIGN}1,000 to 800 stretched to white and black",)
+    yield Kind("white is zero, 1,000 to 1,400", data, turned, notes, stored)
+    notes = ("values from \N{MINUS SIGN}1,000 to 800 stretched to white and black",)
     data = tiff(scaled(-1000, 800, "i2"), photometric="miniswhite")
     stored = 255 - np.rint(255 * 1800 * RAMP / (65535 + 1000))
-    yield Kind("white is zero, a CT", data, turned, said, stored)
+    yield Kind("white is zero, a CT", data, turned, notes, stored)
 
 
 def deep_colors():
@@ -238,7 +244,7 @@ def deep_colors():
     yield Kind("RGB of 16 bits, PNG", deep_png(2, wide), RGB)
     yield Kind("RGBA of 16 bits, PNG", deep_png(6, rgba), over_white(RGB, halves))
     yield Kind("LA of 16 bits, PNG", deep_png(4, la), over_white(GRAY, halves))
-    for name, values, photometric, seen in (
+    for name, values, photometric, colors in (
         ("RGBA", rgba, "rgb", over_white(RGB, halves)),
         ("LA", la, "minisblack", over_white(GRAY, halves)),
     ):
@@ -246,10 +252,10 @@ def deep_colors():
             data = tiff(
                 values, photometric=photometric, extrasamples=["unassalpha"], byteorder=order
             )
-            yield Kind(f"{name} of 16 bits {order}", data, seen)
+            yield Kind(f"{name} of 16 bits {order}", data, colors)
         eight = (values >> 8).astype("u1")
         data = tiff(eight, photometric=photometric, extrasamples=["unassalpha"])
-        yield Kind(f"{name} of 8 bits", data, seen)
+        yield Kind(f"{name} of 8 bits", data, colors)
     premultiplied = (rgba * ALPHA[:, :, np.newaxis]).astype("u2")
     data = tiff(premultiplied, photometric="rgb", extrasamples=["assocalpha"])
     yield Kind("RGBA of 16 bits, multiplied", data, over_white(RGB, halves))
@@ -259,45 +265,45 @@ def deep_colors():
     floats = np.dstack([COLORS, ALPHA]).astype("f4")
     data = tiff(floats, photometric="rgb", extrasamples=["unassalpha"])
     yield Kind("float RGBA", data, over_white(RGB, halves))
-    said = ("values from 0 to 4,095 stretched to black and white",)
+    notes = ("values from 0 to 4,095 stretched to black and white",)
     dark = np.rint(255 * scaled(0, 4095, "f8", COLORS) / 65535)
     twelve = scaled(0, 4095, "u2", COLORS)
-    yield Kind("RGB of 12 bits in 16", tiff(twelve, photometric="rgb"), RGB, said, dark)
-    yield Kind("RGB of 12 bits in 16, PNG", deep_png(2, twelve), RGB, said, dark)
+    yield Kind("RGB of 12 bits in 16", tiff(twelve, photometric="rgb"), RGB, notes, dark)
+    yield Kind("RGB of 12 bits in 16, PNG", deep_png(2, twelve), RGB, notes, dark)
     data = tiff(twelve, photometric="rgb", compression="zlib", predictor=True, tile=(16, 32))
-    yield Kind("RGB of 12 bits in 16, tiles with differences", data, RGB, said, dark)
+    yield Kind("RGB of 12 bits in 16, tiles with differences", data, RGB, notes, dark)
     key = png_chunk(b"tRNS", struct.pack(">H", 65535))
-    seen = GRAY.copy()
-    yield Kind("16-bit PNG with a transparent gray", deep_png(0, wide[:, :, 0], key), seen)
+    colors = GRAY.copy()
+    yield Kind("16-bit PNG with a transparent gray", deep_png(0, wide[:, :, 0], key), colors)
     key = png_chunk(b"tRNS", struct.pack(">3H", *wide[0, 0]))
-    seen = RGB.copy()
-    seen[:, 0] = 255
-    yield Kind("16-bit PNG with a transparent color", deep_png(2, wide, key), seen)
+    colors = RGB.copy()
+    colors[:, 0] = 255
+    yield Kind("16-bit PNG with a transparent color", deep_png(2, wide, key), colors)
 
 
 def channels():
     eight = np.rint(255 * np.dstack([COLORS, RAMP, RAMP])).astype("u1")
-    said = ("the first three of 5 channels",)
+    notes = ("the first three of 5 channels",)
     options = {"planarconfig": 1}
-    yield Kind("five channels", tiff(eight, **options), RGB, said)
+    yield Kind("five channels", tiff(eight, **options), RGB, notes)
     apart = tiff(eight.transpose(2, 0, 1), planarconfig=2)
-    yield Kind("five channels in planes", apart, RGB, said)
-    yield Kind("five channels, RGB first", tiff(eight, photometric="rgb", **options), RGB, said)
+    yield Kind("five channels in planes", apart, RGB, notes)
+    yield Kind("five channels, RGB first", tiff(eight, photometric="rgb", **options), RGB, notes)
     deep = scaled(200, 3000, "u2", np.dstack([COLORS, RAMP, RAMP]))
     stored = np.rint(255 * scaled(200, 3000, "f8", COLORS) / 65535)
-    both = ("values from 200 to 3,000 stretched to black and white", *said)
+    both = ("values from 200 to 3,000 stretched to black and white", *notes)
     yield Kind("five channels of 16 bits", tiff(deep, **options), RGB, both, stored)
     data = tiff(eight[:, :, :2], extrasamples=["unspecified"], **options)
     yield Kind("two channels", data, RGB[:, :, 0], ("the first of 2 channels",))
     data = tiff(eight[:, :, :3], **options)
-    said = ("its three channels as red, green and blue",)
-    yield Kind("three channels that are no RGB", data, RGB, said)
+    notes = ("its three channels as red, green and blue",)
+    yield Kind("three channels other than RGB", data, RGB, notes)
     data = tiff(np.stack([eight[:, :, 0]] * 4))
     yield Kind("four pages", data, RGB[:, :, 0], ("the first of 4 pages",))
     zeros = np.dstack([np.rint(255 * COLORS), np.zeros_like(RAMP)]).astype("u1")
     file = io.BytesIO(tiff(zeros, photometric="rgb", extrasamples=["unspecified"]))
-    said = ("the first three of 4 channels",)
-    yield Kind("RGB and a fourth of unknown meaning", file.getvalue(), RGB, said)
+    notes = ("the first three of 4 channels",)
+    yield Kind("RGB and a fourth of unknown meaning", file.getvalue(), RGB, notes)
 
 
 def transparency():
@@ -316,7 +322,7 @@ def transparency():
 
 
 def bmp_with_alpha(values):
-    """A BMP of version 4 whose masks tell of alpha, rows from below (as nearly all are)."""
+    """Build a BMP of version 4 with an alpha mask and, as usual, rows from the bottom up."""
     height, width = values.shape[:2]
     body = values[::-1, :, [2, 1, 0, 3]].astype("u1").tobytes()
     head = b"BM" + struct.pack("<IHHI", 122 + len(body), 0, 0, 122)
@@ -326,7 +332,7 @@ def bmp_with_alpha(values):
 
 
 def bmp_with_profile(values, profile):
-    """A BMP of version 5 with a color profile behind its pixels."""
+    """Build a BMP of version 5 with a color profile after its pixels."""
     height, width = values.shape[:2]
     body = values[::-1, :, ::-1].astype("u1").tobytes()
     head = b"BM" + struct.pack("<IHHI", 138 + len(body) + len(profile), 0, 0, 138)
@@ -339,36 +345,36 @@ def bmp_with_profile(values, profile):
 def cmyk():
     inks = np.dstack([np.zeros(RAMP.shape), RAMP, 1 - RAMP, np.full(RAMP.shape, 0.25)])
     image = Image.fromarray(np.rint(255 * inks).astype("u1"), "CMYK")
-    seen = 255 * (1 - inks[:, :, :3]) * (1 - inks[:, :, 3:])
+    colors = 255 * (1 - inks[:, :, :3]) * (1 - inks[:, :, 3:])
     marked = encode(image, "JPEG", quality=100, subsampling=0)
     start = marked.index(b"\xff\xee")
     bare = marked[:start] + marked[start + 16 :]
     # Chromium, ImageMagick and libvips also take the inks of both to be stored as Photoshop does.
-    yield Kind("CMYK JPEG with Adobe's marker", marked, seen, tolerance=4)
-    yield Kind("CMYK JPEG without Adobe's marker", bare, seen, tolerance=4)
-    yield Kind("CMYK TIFF", encode(image, "TIFF"), seen, tolerance=2)
+    yield Kind("CMYK JPEG with Adobe's marker", marked, colors, tolerance=4)
+    yield Kind("CMYK JPEG without Adobe's marker", bare, colors, tolerance=4)
+    yield Kind("CMYK TIFF", encode(image, "TIFF"), colors, tolerance=2)
     deep = np.rint(65535 * inks).astype("u2")
-    yield Kind("CMYK TIFF of 16 bits", tiff(deep, photometric="separated"), seen, tolerance=2)
+    yield Kind("CMYK TIFF of 16 bits", tiff(deep, photometric="separated"), colors, tolerance=2)
 
 
 def profiles():
-    """A profile in which red and blue have changed places, in every format that can have one."""
+    """Yield images with a profile that exchanges red and blue, in every format with profiles."""
     profile = matrix_profile(**EXCHANGED_PRIMARIES, curve=icc_curve(2.2))
     image = Image.new("RGB", (COLUMNS, ROWS), (255, 0, 0))
-    seen = np.full((ROWS, COLUMNS, 3), (0, 0, 255))
+    colors = np.full((ROWS, COLUMNS, 3), (0, 0, 255))
     for file_format in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"):
         data = encode(image, file_format, icc_profile=profile)
-        yield Kind(f"profile, {file_format}", data, seen, tolerance=35)
+        yield Kind(f"profile, {file_format}", data, colors, tolerance=35)
     data = bmp_with_profile(np.asarray(image), profile)
-    yield Kind("profile, BMP", data, seen, tolerance=35)
+    yield Kind("profile, BMP", data, colors, tolerance=35)
     deep = np.full((ROWS, COLUMNS, 3), (65535, 0, 0), "u2")
     data = tiff(deep, photometric="rgb", iccprofile=profile)
-    yield Kind("profile, TIFF of 16 bits", data, seen, tolerance=35)
+    yield Kind("profile, TIFF of 16 bits", data, colors, tolerance=35)
     chunk = png_chunk(b"iCCP", b"x\0\0" + zlib.compress(profile))
-    yield Kind("profile, PNG of 16 bits", deep_png(2, deep, chunk), seen, tolerance=35)
+    yield Kind("profile, PNG of 16 bits", deep_png(2, deep, chunk), colors, tolerance=35)
     large = profile.ljust(3 * 2**20, b"\0")
     data = encode(image, "PNG", icc_profile=large)
-    yield Kind("profile of a press, 3 MB", data, seen, tolerance=35)
+    yield Kind("profile of a printing press, 3 MB", data, colors, tolerance=35)
     wide = matrix_profile(
         red=(0.51512, 0.2412, -0.00105),
         green=(0.29198, 0.69225, 0.04189),
@@ -376,15 +382,15 @@ def profiles():
     )
     # 200, 100, 50 in Display P3 are 213.9, 91.9, 27.6 in sRGB (by the matrices of both).
     image = Image.new("RGB", (COLUMNS, ROWS), (200, 100, 50))
-    seen = np.full((ROWS, COLUMNS, 3), display_p3_as_srgb((200, 100, 50)))
+    colors = np.full((ROWS, COLUMNS, 3), display_p3_as_srgb((200, 100, 50)))
     for file_format in ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"):
         options = {"quality": 95} if file_format != "PNG" else {}
         data = encode(image, file_format, icc_profile=wide, **options)
-        yield Kind(f"Display P3, {file_format}", data, seen, tolerance=6)
+        yield Kind(f"Display P3, {file_format}", data, colors, tolerance=6)
 
 
 def display_p3_as_srgb(color):
-    """By the matrices of both spaces to XYZ (D50), with the profile's exponent of 2.2."""
+    """Convert a color by the matrices of both spaces to XYZ (D50), with exponent 2.2."""
     p3 = np.array([[0.51512, 0.29198, 0.1571], [0.2412, 0.69225, 0.06657]])
     p3 = np.vstack([p3, [-0.00105, 0.04189, 0.78407]])
     srgb = np.array([SRGB_PRIMARIES[name] for name in ("red", "green", "blue")]).T
@@ -393,36 +399,36 @@ def display_p3_as_srgb(color):
     return np.rint(255 * np.interp(light, [srgb_light(level) for level in levels], levels))
 
 
-def telephones():
+def phones():
     image = Image.fromarray(QUARTERS.repeat(2, axis=0).repeat(2, axis=1))
-    seen = np.asarray(image)
+    colors = np.asarray(image)
     jpeg = encode(image, "JPEG", quality=95, subsampling=0)
     film = b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + bytes(500_000)
-    yield Kind("motion photo", jpeg + film, seen, tolerance=6)
+    yield Kind("motion photo", jpeg + film, colors, tolerance=6)
     other = Image.new("RGB", (64, 64))
     several = encode(image, "MPO", save_all=True, append_images=[other], quality=95, subsampling=0)
-    yield Kind("MPO", several, seen, tolerance=6)
+    yield Kind("MPO", several, colors, tolerance=6)
     depth = [
         jpeg_segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(65_000))
         for _ in range(160)
     ]
     portrait = with_jpeg_segments(jpeg, *depth)
-    yield Kind("portrait with a depth map of 10 MB", portrait, seen, tolerance=6)
+    yield Kind("portrait with a depth map of 10 MB", portrait, colors, tolerance=6)
     for name in ("HEIF", "AVIF"):
         data = encode(image, name, quality=95)
-        yield Kind(name, data, seen, tolerance=12)
+        yield Kind(name, data, colors, tolerance=12)
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = image.transpose(Image.Transpose.ROTATE_90)
     for name in ("HEIF", "AVIF"):
         data = encode(turned, name, quality=95, exif=exif.tobytes())
-        yield Kind(f"{name}, turned", data, seen, tolerance=12)
+        yield Kind(f"{name}, turned", data, colors, tolerance=12)
     several = encode(image, "HEIF", save_all=True, append_images=[other, other], quality=95)
-    yield Kind("HEIC with several pictures", several, seen, tolerance=12)
+    yield Kind("HEIC with several images", several, colors, tolerance=12)
 
 
-def sound_files():
-    """What is not picture data is wrong, large or missing, and all the pixels are there."""
+def intact_pixels():
+    """Yield files with all pixels, but with wrong, huge or missing metadata."""
     image = Image.fromarray(RGB.astype("u1"))
     plain = encode(image, "PNG")
     start, end = plain[:33], plain[33:]
@@ -453,70 +459,70 @@ def sound_files():
     comments = jpeg_segment(0xFE, b"x" * 65_000) * 250
     yield Kind("JPEG with 16 MB of comments", jpeg[:2] + comments + jpeg[2:], RGB, tolerance=8)
     webp = encode(image, "WEBP", lossless=True, xmp=b"x" * 1000)
-    yield Kind("WebP whose metadata are cut off", webp[:-500], RGB)
+    yield Kind("WebP with truncated metadata", webp[:-500], RGB)
     yield Kind("GIF without its end", encode(image.quantize(64), "GIF")[:-1], RGB, tolerance=40)
     bitmap = encode(image, "BMP")
     lies = bitmap[:2] + bytes(4) + bitmap[6:34] + bytes(4) + bitmap[38:]
-    yield Kind("BMP that does not tell its length", lies, RGB)
+    yield Kind("BMP without its length", lies, RGB)
     values = RGB.astype("u1")
     many = [
         (50838, "I", 70_000, tuple(range(70_000)), True),
         (700, "B", 4_000_000, bytes(4_000_000)),
     ]
     data = tiff(values, photometric="rgb", extratags=[(*tag[:4], True) for tag in many])
-    yield Kind("TIFF with 70,000 numbers of something else", data, RGB)
+    yield Kind("TIFF with an unknown tag of 70,000 values", data, RGB)
 
 
 KINDS = [
     kind
     for group in (
         *(deep_grays, white_is_zero, deep_colors, channels, transparency),
-        *(cmyk, profiles, telephones, sound_files),
+        *(cmyk, profiles, phones, intact_pixels),
     )
     for kind in group()
 ]
 
 
-def assert_seen(found, expected, tolerance):
+def assert_colors(found, expected, tolerance):
     expected = expected if expected.ndim == 3 else stack(expected, expected, expected)
     wrong = np.abs(found.astype(int) - expected) > tolerance
-    # Lossy formats blur the edges of colors.
-    share = 0 if tolerance <= 2 else 0.12
-    assert wrong.any(axis=2).mean() <= share, (found[24, ::9], expected[24, ::9])
+    # Lossy formats blur edges.
+    fraction = 0 if tolerance <= 2 else 0.12
+    assert wrong.any(axis=2).mean() <= fraction, (found[24, ::9], expected[24, ::9])
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_every_kind_is_seen_in_its_colors(kind):
-    assert_seen(np.asarray(decode(kind.data)), kind.seen, kind.tolerance)
-    photograph = read_image(kind.data)
-    assert photograph.notes() == kind.said
-    assert photograph.stretchable == (kind.as_stored is not None)
+def test_every_kind_is_decoded_to_its_colors_and_notes(kind):
+    assert_colors(np.asarray(decode(kind.data)), kind.colors, kind.tolerance)
+    image = read_image(kind.data)
+    assert image.notes() == kind.notes
+    assert image.stretchable == (kind.as_stored is not None)
     if kind.as_stored is not None:
         plain = decode(kind.data, as_stored=True)
-        assert_seen(np.asarray(plain), kind.as_stored, 1)
-        assert "as black and white" in photograph.notes(as_stored=True)[0].replace(
+        assert_colors(np.asarray(plain), kind.as_stored, 1)
+        assert "as black and white" in image.notes(as_stored=True)[0].replace(
             "white and black", "black and white"
         )
-        np.testing.assert_array_equal(photograph.pixels(as_stored=True), fit(plain))
-    for how in ("stretch", "crop"):
-        np.testing.assert_array_equal(photograph.pixels(how), fit(decode(kind.data), how))
+        np.testing.assert_array_equal(image.pixels(as_stored=True), resize(plain))
+    for fit in ("stretch", "crop"):
+        np.testing.assert_array_equal(image.pixels(fit), resize(decode(kind.data), fit))
 
 
-def test_kinds_are_told_apart():
+def test_kinds_have_different_names():
     names = [kind.name for kind in KINDS]
     assert len(set(names)) == len(names) >= 100
 
 
-def test_a_photograph_cannot_be_changed():
+def test_decoded_pixels_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
         read_image(KINDS[0].data).pixels()[0] = 0
 
 
-# --- cut off ----------------------------------------------------------------------------------
+# --- truncated files --------------------------------------------------------------------------
 
 
 def interlaced_png(image):
-    """Adam7 by hand: Pillow writes none."""
+    """Encode an interlaced PNG (Adam7), which Pillow does not write."""
     pixels = np.asarray(image)
     body = b""
     passes = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2))
@@ -527,7 +533,7 @@ def interlaced_png(image):
 
 
 NOISE = Image.fromarray(np.random.default_rng(3).integers(0, 256, (200, 96, 3), dtype=np.uint8))
-CUT = {
+TRUNCATED = {
     "JPEG": encode(NOISE, "JPEG", quality=90),
     "PNG": encode(NOISE, "PNG"),
     "BMP": encode(NOISE, "BMP"),
@@ -543,9 +549,9 @@ CUT = {
 }
 
 
-@pytest.mark.parametrize("kind", CUT)
-def test_most_rows_are_shown_the_rest_is_gray_and_it_is_said(kind):
-    data = CUT[kind]
+@pytest.mark.parametrize("kind", TRUNCATED)
+def test_missing_rows_are_gray_and_noted_if_most_rows_are_present(kind):
+    data = TRUNCATED[kind]
     whole = np.asarray(decode(data)).astype(int)
     cut = data[: len(data) * 3 // 4]
     found = np.asarray(decode(cut)).astype(int)
@@ -566,7 +572,7 @@ def test_most_rows_are_shown_the_rest_is_gray_and_it_is_said(kind):
     [interlaced_png(NOISE), encode(NOISE, "GIF", interlace=1)],
     ids=["PNG", "GIF"],
 )
-def test_of_interlaced_pictures_details_are_missing(data):
+def test_truncated_interlaced_images_lack_details(data):
     whole = np.asarray(decode(data)).astype(int)
     np.testing.assert_array_equal(whole[::2], np.asarray(decode(data))[::2])
     cut = data[: len(data) * 3 // 4]
@@ -576,7 +582,7 @@ def test_of_interlaced_pictures_details_are_missing(data):
     assert read_image(cut).notes() == ("cut off: fine details are missing",)
 
 
-def test_of_a_progressive_jpeg_details_are_missing():
+def test_truncated_progressive_jpegs_lack_details():
     image = Image.fromarray(QUARTERS.repeat(4, axis=0).repeat(4, axis=1))
     data = encode(image, "JPEG", progressive=True, quality=90)
     cut = data[: len(data) * 3 // 4]
@@ -584,7 +590,7 @@ def test_of_a_progressive_jpeg_details_are_missing():
     assert np.abs(np.asarray(decode(cut)).astype(int) - np.asarray(image)).mean() < 12
 
 
-def test_turned_pictures_are_gray_where_they_are_missing():
+def test_missing_rows_are_gray_after_rotation():
     exif = Image.Exif()
     exif[0x0112] = 3
     data = encode(NOISE, "JPEG", exif=exif)
@@ -593,44 +599,44 @@ def test_turned_pictures_are_gray_where_they_are_missing():
     assert np.ptp(found[-100:]) > 100
 
 
-# --- what cannot be shown ---------------------------------------------------------------------
+# --- unsupported files ------------------------------------------------------------------------
 
-REFUSED = {
-    "PDF": (b"%PDF-1.7\n" + bytes(99), "The file is a PDF, not a picture: please choose"),
-    "film of a telephone": (
+UNSUPPORTED = {
+    "PDF": (b"%PDF-1.7\n" + bytes(99), "The file is a PDF, not an image. Choose"),
+    "video of a phone": (
         b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(99),
-        "The file is a video or a sound file, not a picture: please choose",
+        "The file is a video or a sound file, not an image. Choose",
     ),
-    "film": (b"\x1aE\xdf\xa3" + bytes(99), "The file is a video, not a picture"),
-    "slides": (b"PK\x03\x04" + bytes(99), "an archive or an office document, not a picture"),
-    "web page": (b"<!doctype html><p>", "The file is a web page, not a picture"),
-    "SVG": (b'<?xml version="1.0"?><svg>', "an SVG, of a kind that cannot be shown here: please"),
-    "DICOM": (bytes(128) + b"DICM" + bytes(9), "a DICOM, of a kind that cannot be shown here"),
-    "Photoshop": (b"8BPS\0\x01" + bytes(99), "a Photoshop file, of a kind that cannot be shown"),
-    "JPEG XL": (b"\xff\x0a" + bytes(99), "a JPEG XL, of a kind that cannot be shown here"),
+    "video": (b"\x1aE\xdf\xa3" + bytes(99), "The file is a video, not an image"),
+    "slides": (b"PK\x03\x04" + bytes(99), "an archive or an office document, not an image"),
+    "web page": (b"<!doctype html><p>", "The file is a web page, not an image"),
+    "SVG": (b'<?xml version="1.0"?><svg>', "an SVG, which cannot be shown here. Save"),
+    "DICOM": (bytes(128) + b"DICM" + bytes(9), "a DICOM, which cannot be shown here"),
+    "Photoshop": (b"8BPS\0\x01" + bytes(99), "a Photoshop file, which cannot be shown"),
+    "JPEG XL": (b"\xff\x0a" + bytes(99), "a JPEG XL, which cannot be shown here"),
     "raw, Canon": (
         b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(99),
-        "a camera's raw file, of a kind that cannot be shown here: please",
+        "a camera's raw file, which cannot be shown here. Save",
     ),
     "raw, Fujifilm": (b"FUJIFILMCCD-RAW " + bytes(99), "a camera's raw file"),
     "raw, DNG": (
         tiff(np.zeros((9, 9), "u1"), extratags=[(50706, "B", 4, (1, 4, 0, 0), True)]),
-        "a camera's raw file, of a kind that cannot be shown here: please develop",
+        "a camera's raw file, which cannot be shown here. Save",
     ),
     "broken HEIC": (
         b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99),
-        "The HEIC is cut off or damaged: please send",
+        "The HEIC is cut off or damaged. Upload",
     ),
-    "complex numbers": (tiff(np.zeros((9, 9), "c8")), "it has numbers of 64 bits"),
+    "complex numbers": (tiff(np.zeros((9, 9), "c8")), "it has samples of 64 bits"),
     "fax": (tiff_of_bytes(b"x" * 99, 1, compression=4), "it is compressed as a fax"),
     "Zstandard": (tiff_of_bytes(b"x" * 99, 8, compression=50000), "compressed with Zstandard"),
 }
 
 
-@pytest.mark.parametrize("kind", REFUSED)
-def test_a_refusal_states_the_true_reason_and_what_to_do(kind):
-    data, words = REFUSED[kind]
+@pytest.mark.parametrize("kind", UNSUPPORTED)
+def test_errors_for_unsupported_files_state_the_reason_and_advice(kind):
+    data, words = UNSUPPORTED[kind]
     with pytest.raises(ImageFileError) as caught:
         decode(data)
     assert words in str(caught.value)
-    assert ": please " in str(caught.value)
+    assert_problem_and_advice(caught.value)

@@ -1,11 +1,11 @@
-"""Image files of any kind, decoded to 224 × 224 RGB pixels.
+"""Image files of many formats, decoded to 224 × 224 RGB pixels.
 
-- `images`: the whole way: bytes to the network's input
-- `input_image`: an image as the page shows it and the network takes it
-- `file_formats`: format and image data of a file
-- `decoding`: bytes to stored pixels, within bounded memory
+- `images`: an image file to the network's input (the entry point)
+- `input_image`: an image at the network's input size, with its caption
+- `file_formats`: recognition of formats; removal of parts that decoders do not need
+- `decoding`: a file's first frame, within bounded memory
 - `tiff`: layouts of TIFF
-- `contrast_stretching`: numbers of any type to 8 bits
-- `color_conversion`: profile, alpha and orientation to upright sRGB
-- `limits`: bounds of a file, and messages for larger ones
+- `contrast_stretching`: samples of any type to 8 bits
+- `color_conversion`: alpha, color profile and orientation to upright sRGB
+- `limits`: limits on files, and the error for a file that is rejected
 """

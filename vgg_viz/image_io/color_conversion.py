@@ -1,4 +1,4 @@
-"""A picture as its file has it -> an upright picture in sRGB: depth, alpha, profile, direction."""
+"""Conversion of a decoded image to upright 8-bit sRGB: depth, alpha, color profile, orientation."""
 
 import io
 from typing import cast
@@ -7,11 +7,11 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from vgg_viz.image_io import contrast_stretching
-from vgg_viz.image_io.decoding import Rows, Stored
+from vgg_viz.image_io.decoding import Rows, StoredImage
 from vgg_viz.image_io.limits import MAX_PROFILE_BYTES
 
-_MISSING = (128, 128, 128)
-_TURNS = {  # EXIF 2.3, 4.6.4 A
+_MISSING_COLOR = (128, 128, 128)
+_ROTATIONS = {  # by orientation: EXIF 2.3, 4.6.4 A
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -22,65 +22,68 @@ _TURNS = {  # EXIF 2.3, 4.6.4 A
 }
 
 
-def upright_rgb(stored: Stored, *, as_stored: bool = False) -> Image.Image:
-    """A stored picture as an upright sRGB one of mode ``"RGB"``, over white, missing rows gray."""
+def upright_rgb(stored: StoredImage, *, as_stored: bool = False) -> Image.Image:
+    """Convert to an upright sRGB image of mode ``"RGB"``, over white, with missing rows gray.
+
+    ``as_stored`` turns contrast stretching off.
+    """
     image = _eight_bits(stored, as_stored=as_stored)
-    image = _on_white(image, alpha_unsure=stored.alpha_unsure)
-    converted = _by_profile(image, stored.profile) if stored.profile else None
+    image = _over_white(image, alpha_uncertain=stored.alpha_uncertain)
+    converted = _to_srgb(image, stored.profile) if stored.profile else None
     image = converted or image.convert("RGB")
     if stored.rows:
-        image = _with_missing(image, stored.rows)
-    turn = _TURNS.get(stored.orientation)
-    return image if turn is None else image.transpose(turn)
+        image = _fill_missing_rows(image, stored.rows)
+    rotation = _ROTATIONS.get(stored.orientation)
+    return image if rotation is None else image.transpose(rotation)
 
 
-def _eight_bits(stored: Stored, *, as_stored: bool) -> Image.Image:
-    """The picture itself, or its numbers as ``"L"`` or ``"RGB"``."""
+def _eight_bits(stored: StoredImage, *, as_stored: bool) -> Image.Image:
+    """Return the 8-bit image, or its samples converted to ``"L"`` or ``"RGB"``."""
     if stored.image is not None:
         return stored.image
-    samples, scales = stored.samples, stored.scales
-    if samples is None or scales is None:
-        raise ValueError("expected a picture or numbers, got neither")
-    levels = (scales.stretched or scales.stored) if not as_stored else scales.stored
-    shown = contrast_stretching.eight_bits(samples, levels)
-    return Image.fromarray(shown[:, :, 0] if shown.shape[2] == 1 else shown)
+    samples, contrast = stored.samples, stored.contrast
+    if samples is None or contrast is None:
+        raise ValueError("expected an image or samples, got neither")
+    value_range = contrast.stored if as_stored else contrast.stretched or contrast.stored
+    pixels = contrast_stretching.eight_bits(samples, value_range)
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
-def _with_missing(image: Image.Image, rows: Rows) -> Image.Image:
-    """The picture with missing rows gray; between others, each is like the one above."""
+def _fill_missing_rows(image: Image.Image, rows: Rows) -> Image.Image:
+    """Fill missing rows with gray; if the file is interlaced, repeat the row above instead."""
     pixels = np.array(image)
     if rows.interlaced:
         above = np.maximum.accumulate(np.where(rows.present, np.arange(len(pixels)), 0))
         pixels = pixels[above]
     else:
-        pixels[~rows.present] = _MISSING
+        pixels[~rows.present] = _MISSING_COLOR
     return Image.fromarray(pixels)
 
 
-def _on_white(image: Image.Image, *, alpha_unsure: bool) -> Image.Image:
-    """What is transparent over white, as ``"L"`` or ``"RGB"``; opaque pictures as they are.
+def _over_white(image: Image.Image, *, alpha_uncertain: bool) -> Image.Image:
+    """Composite a transparent image over white, as ``"L"`` or ``"RGB"``; return others unchanged.
 
-    Where only zeros stand in what may not be alpha at all, the picture is opaque.
+    If it is uncertain that a channel is alpha, and it is zero everywhere, the image is opaque.
     """
     if not image.has_transparency_data:
         return image
     color = image if image.mode == "RGBA" else image.convert("RGBA")
     alpha = color.getchannel("A")
-    if alpha_unsure and alpha.getextrema() == (0, 0):
+    if alpha_uncertain and alpha.getextrema() == (0, 0):
         return color.convert("RGB")
     canvas = Image.new("L" if image.mode in ("1", "L", "LA") else "RGB", image.size, "white")
     canvas.paste(color, mask=alpha)
     return canvas
 
 
-def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """The picture in sRGB, as its color profile says; ``None`` where the profile is no use.
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """Convert an image from its color profile to sRGB.
 
-    That is where it is broken, made for another kind of picture, or sRGB itself.
+    Returns ``None`` if the profile is broken, belongs to another color space, or is sRGB itself.
     """
-    from PIL import ImageCms  # Here because only pictures with a profile need it.
+    from PIL import ImageCms  # only images with a profile need it
 
-    # Elements ("mpet") can be named a hundred thousand times each, for minutes of computing.
+    # Elements ("mpet") can repeat a hundred thousand times each and take minutes to compute.
     if len(profile) > MAX_PROFILE_BYTES or b"mpet" in profile:
         return None
     try:
@@ -93,22 +96,22 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
         converted = ImageCms.profileToProfile(plain, source, srgb, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         return None
-    # A profile that moves no value by more than rounding is sRGB: keep the file's own values.
+    # A profile that changes values by rounding only is sRGB: keep the file's own values.
     same = converted is None or _differ_by_rounding(converted, image.convert("RGB"))
     return None if same else converted
 
 
 def _differ_by_rounding(first: Image.Image, second: Image.Image) -> bool:
-    """Whether no value of two RGB pictures differs by more than 1."""
-    # A channel at a time, for the sake of memory.
-    apart = (
+    """Return whether two RGB images differ by at most 1 everywhere."""
+    # One channel at a time, to save memory.
+    differences = (
         ImageChops.difference(first.getchannel(name), second.getchannel(name)) for name in "RGB"
     )
-    return all(cast("tuple[int, int]", each.getextrema())[1] <= 1 for each in apart)
+    return all(cast("tuple[int, int]", each.getextrema())[1] <= 1 for each in differences)
 
 
 def _profile_mode(image_mode: str, color_space: str) -> str | None:
-    """The mode in which a profile of that color space applies to such a picture, if it does."""
+    """Return the mode to convert to before applying a profile, or ``None`` if it does not apply."""
     if color_space == "CMYK" and image_mode == "CMYK":
         return "CMYK"
     if color_space == "GRAY" and image_mode in ("1", "L"):

@@ -1,9 +1,9 @@
-"""Numbers of any type as 8-bit colors: which of them is black and which is white.
+"""Contrast stretching: conversion of samples of any type to 8 bits.
 
-Eight bits have a black and a white. Other numbers need not: a camera's 12 bits in a file of 16, a
-scanner's 1,000 to 1,400, the -1,000 to 3,000 of a CT and the temperatures of a thermal camera are
-all as right as 0 to 65,535. So where a picture uses a small part of what its type can hold, it is
-stretched to what it holds, as microscopists' viewers do; what was done is said in words.
+The type of a sample does not tell which value is white. A camera stores 12 bits in a file of 16, a
+scanner 1,000 to 1,400, a CT -1,000 to 3,000, and a thermal camera stores temperatures. If an image
+uses only a small part of its type's range, that part is stretched from black to white, as viewers
+for microscopy do, and the caption says so.
 """
 
 from dataclasses import dataclass
@@ -12,129 +12,144 @@ import numpy as np
 
 from vgg_viz.image_io.tiff import Samples
 
-# Grays that use less than half of their type are measurements; colors may be a night's photograph,
-# unless they fill no more than 14 of 16 bits.
-_SMALL_PART = {1: 0.5, 3: 0.26}
-# The darkest and the brightest pixels, which do not decide where they are far from all others.
-_FEW = 0.0025
-_FAR = 0.25
-# Of how many numbers the distribution is found.
-_ENOUGH = 2_000_000
-# What values whose type says nothing may be meant to reach.
-_WHITES = (1.0, 255.0, 65535.0)
+# Largest fraction of the type's range that is stretched, by number of channels. Gray images that
+# use less than half of it are measurements; color images may be photographs taken at night, unless
+# they use at most 14 of 16 bits.
+_MAX_FRACTION = {1: 0.5, 3: 0.26}
+# Fraction of pixels at either end that count as outliers if they are far from all others.
+_OUTLIERS = 0.0025
+# Their distance, as a fraction of the range of all others.
+_OUTLIER_DISTANCE = 0.25
+# Number of samples to estimate the distribution from.
+_SAMPLE_SIZE = 2_000_000
+# Usual white points of types that do not define one.
+_WHITE_POINTS = (1.0, 255.0, 65535.0)
 
 
 @dataclass(frozen=True)
-class Tones:
-    """Which value becomes black and which white."""
+class ValueRange:
+    """Black and white points: the values that become 0 and 255."""
 
     black: float
     white: float
 
     @property
     def width(self) -> float:
-        """The distance from black to white."""
+        """Difference of white and black point."""
         return self.white - self.black
 
 
 @dataclass(frozen=True)
-class Scales:
-    """The two ways to show numbers: as they are stored, and stretched where that is another."""
+class Contrast:
+    """Value ranges to show samples with.
 
-    stored: Tones
-    stretched: Tones | None
-    given: bool  # whether black and white as stored are those of the type
+    stored: the range without stretching.
+    stretched: the range with stretching, or ``None`` if it changes nothing.
+    defined_by_type: whether the stored range follows from the samples' type.
+    inverted: whether small values are white.
+    """
+
+    stored: ValueRange
+    stretched: ValueRange | None
+    defined_by_type: bool
     inverted: bool
 
     def note(self, *, as_stored: bool) -> str | None:
-        """What a visitor must know of the tones; nothing where they are those of the type."""
+        """Return a note on the range for the caption, or ``None`` if it follows from the type."""
         ends = "white and black" if self.inverted else "black and white"
         if self.stretched and not as_stored:
-            tones, what = self.stretched, f"stretched to {ends}"
-        elif self.stretched or not self.given:
-            tones, what = self.stored, f"as {ends}"
+            value_range, how = self.stretched, f"stretched to {ends}"
+        elif self.stretched or not self.defined_by_type:
+            value_range, how = self.stored, f"as {ends}"
         else:
             return None
-        return f"values from {_number(tones.black)} to {_number(tones.white)} {what}"
+        black, white = _number(value_range.black), _number(value_range.white)
+        return f"values from {black} to {white} {how}"
 
 
-def scales(samples: Samples) -> Scales:
-    """Black and white for a picture's numbers; what is infinite or transparent does not count."""
-    least, most, usual_least, usual_most = _extent(samples)
+def contrast_of(samples: Samples) -> Contrast:
+    """Choose black and white points for samples; infinite and transparent ones do not count."""
+    smallest, largest, lower, upper = _extrema(samples)
     if samples.white is not None:
-        stored, given = Tones(0.0, samples.white), True
+        stored, defined = ValueRange(0.0, samples.white), True
     else:
-        white = next((level for level in _WHITES if most <= level), most)
-        stored = Tones(min(0.0, least), white)
-        given = least >= 0 and white in _WHITES
+        white = next((point for point in _WHITE_POINTS if largest <= point), largest)
+        stored = ValueRange(min(0.0, smallest), white)
+        defined = smallest >= 0 and white in _WHITE_POINTS
     if samples.white is not None and samples.white <= 255:
-        return Scales(stored, None, given, samples.inverted)
-    # White may be what few hot pixels made it: the part that is used is measured without them.
-    stretched = Tones(usual_least, usual_most)
-    part = _SMALL_PART[samples.values.shape[2]]
-    small = 0 < stretched.width <= part * stored.width
-    free = not given and stretched != stored and stretched.width > 0
-    return Scales(stored, stretched if small or free else None, given, samples.inverted)
+        return Contrast(stored, None, defined, samples.inverted)
+    # Without outliers, since a few hot pixels may have set the white point.
+    stretched = ValueRange(lower, upper)
+    fraction = _MAX_FRACTION[samples.values.shape[2]]
+    small = 0 < stretched.width <= fraction * stored.width
+    undefined = not defined and stretched != stored and stretched.width > 0
+    return Contrast(stored, stretched if small or undefined else None, defined, samples.inverted)
 
 
-def _extent(samples: Samples) -> tuple[float, float, float, float]:
-    """The least and the largest value, and the same without a few that are far from all others."""
-    least, most = np.inf, -np.inf
+def _extrema(samples: Samples) -> tuple[float, float, float, float]:
+    """Return the smallest and the largest value, then both without outliers."""
+    smallest, largest = np.inf, -np.inf
     for row in range(len(samples.values)):
-        known = _known(samples, slice(row, row + 1))
-        if known.size:
-            least, most = min(least, float(known.min())), max(most, float(known.max()))
-    if least > most:
+        visible = _visible_values(samples, slice(row, row + 1))
+        if visible.size:
+            smallest = min(smallest, float(visible.min()))
+            largest = max(largest, float(visible.max()))
+    if smallest > largest:
         return 0.0, 0.0, 0.0, 0.0
-    step = max(1, round((samples.values.size / _ENOUGH) ** 0.5))
-    known = _known(samples, slice(None, None, step))
-    few = int(_FEW * known.size)
-    known = np.partition(known, (few, known.size - 1 - few)) if known.size else known
-    low, high = (float(known[few]), float(known[-1 - few])) if known.size else (least, most)
-    if high <= low:
-        return least, most, least, most
-    far = _FAR * (high - low)
-    usual_least = low if low - least > far else least
-    return least, most, usual_least, high if most - high > far else most
+    step = max(1, round((samples.values.size / _SAMPLE_SIZE) ** 0.5))
+    visible = _visible_values(samples, slice(None, None, step))
+    if not visible.size:
+        return smallest, largest, smallest, largest
+    count = int(_OUTLIERS * visible.size)
+    ordered = np.partition(visible, (count, visible.size - 1 - count))
+    lower, upper = float(ordered[count]), float(ordered[-1 - count])
+    distance = _OUTLIER_DISTANCE * (upper - lower)
+    if upper <= lower:
+        return smallest, largest, smallest, largest
+    if lower - smallest <= distance:
+        lower = smallest
+    return smallest, largest, lower, upper if largest - upper > distance else largest
 
 
-def _known(samples: Samples, part: slice) -> np.ndarray:
-    """The values of some rows (and columns, where they are every so many) that can be seen."""
-    columns = slice(None, None, part.step)
-    known = samples.values[part, columns]
+def _visible_values(samples: Samples, rows: slice) -> np.ndarray:
+    """Return the finite, not transparent values of some rows; their step applies to columns too."""
+    columns = slice(None, None, rows.step)
+    values = samples.values[rows, columns]
     if samples.alpha is not None:
-        known = known[samples.alpha[part, columns] > 0]
-    known = known.ravel()
-    return known[np.isfinite(known)] if known.dtype.kind == "f" else known
+        values = values[samples.alpha[rows, columns] > 0]
+    values = values.ravel()
+    return values[np.isfinite(values)] if values.dtype.kind == "f" else values
 
 
-def eight_bits(samples: Samples, tones: Tones) -> np.ndarray:
-    """Numbers as colors over white, uint8 (height, width, 1 or 3); what is no number is black."""
-    shown = np.empty(samples.values.shape, np.uint8)
-    floats = samples.values.dtype.kind == "f"
-    # What has 16 bits is exact enough in floats of 32.
-    exact = np.dtype(np.float32 if samples.values.itemsize <= 2 else np.float64)
-    black, factor = exact.type(tones.black), exact.type(1 / (tones.width or 1.0))
+def eight_bits(samples: Samples, value_range: ValueRange) -> np.ndarray:
+    """Convert samples to uint8 ``(height, width, 1 or 3)``, over white; NaN becomes black."""
+    pixels = np.empty(samples.values.shape, np.uint8)
+    is_float = samples.values.dtype.kind == "f"
+    # float32 is precise enough for 16 bits.
+    precision = np.dtype(np.float32 if samples.values.itemsize <= 2 else np.float64)
+    black = precision.type(value_range.black)
+    factor = precision.type(1 / (value_range.width or 1.0))
     for row, values in enumerate(samples.values):
-        # A row at a time: floats for all would take several times the picture's memory.
-        known = np.where(np.isfinite(values), values, black) if floats else values
-        light: np.ndarray = np.clip((known.astype(exact) - black) * factor, 0, 1)
+        # Row by row, since floats for all rows would take several times the image's memory.
+        finite = np.where(np.isfinite(values), values, black) if is_float else values
+        light: np.ndarray = np.clip((finite.astype(precision) - black) * factor, 0, 1)
         if samples.inverted:
             light = 1 - light
         if samples.alpha is not None:
-            light = _on_white(light, samples.alpha[row], samples)
-        shown[row] = np.rint(light * 255)
-    return shown
+            light = _over_white(light, samples.alpha[row], samples)
+        pixels[row] = np.rint(light * 255)
+    return pixels
 
 
-def _on_white(light: np.ndarray, alpha: np.ndarray, samples: Samples) -> np.ndarray:
-    """A row's light (0 to 1) over white, as its alpha says."""
-    share = np.clip(alpha[:, np.newaxis] / samples.alpha_white, 0, 1)
-    over: np.ndarray = np.clip(light * (1 if samples.premultiplied else share) + 1 - share, 0, 1)
-    return over
+def _over_white(light: np.ndarray, alpha: np.ndarray, samples: Samples) -> np.ndarray:
+    """Composite a row of values (0 to 1) over white."""
+    opacity = np.clip(alpha[:, np.newaxis] / samples.alpha_white, 0, 1)
+    color = light if samples.premultiplied else light * opacity
+    composite: np.ndarray = np.clip(color + 1 - opacity, 0, 1)
+    return composite
 
 
 def _number(value: float) -> str:
-    """A value for people: 1,000, 0.25 or 3.2e+09; with a minus sign."""
+    """Format a value for a caption: 1,000, 0.25 or 3.2e+09, with a minus sign (U+2212)."""
     plain = f"{value:,.0f}" if value == round(value) and abs(value) < 1e9 else f"{value:.4g}"
     return plain.replace("-", "\N{MINUS SIGN}")

@@ -1,11 +1,11 @@
-"""Any photo file -> RGB uint8 ``(224, 224, 3)``, the input of VGG19.
+"""Image files decoded to RGB uint8 ``(224, 224, 3)``, the input of VGG19.
 
-Files come from strangers: only a few formats are tried, the size is looked at before anything is
-decoded, and whatever is wrong ends as a :class:`ImageFileError` with a sentence for the visitor.
-Decoding takes less than ``MAX_MEMORY``, whatever the file says and however many come at once.
+Uploaded files are not trusted: only a few formats are read, the size is checked before decoding,
+and every failure becomes an :class:`ImageFileError` with advice for the viewer. Decoding takes less
+than ``MAX_MEMORY``, whatever the file says and however many files arrive at once.
 
-What a file cannot tell (which of its numbers is white, which of its channels to see, what stood in
-the part that is missing) is shown in the likeliest way, and said in :meth:`DecodedImage.notes`.
+Where a file leaves something open (its white point, its visible channels, missing rows), the
+likeliest interpretation is shown and stated in :meth:`DecodedImage.notes`.
 """
 
 import hashlib
@@ -22,13 +22,15 @@ from PIL import Image, ImageOps
 
 from vgg_viz.image_io.color_conversion import upright_rgb
 from vgg_viz.image_io.decoding import load
+from vgg_viz.image_io.file_formats import format_of
 from vgg_viz.image_io.input_image import Fit
 from vgg_viz.image_io.limits import (
     MAX_BYTES,
+    MAX_MEGABYTES,
     MAX_PIXELS,
     ImageFileError,
-    cut_off,
-    refusal,
+    damaged,
+    rejection,
     tenths,
     too_many_pixels,
 )
@@ -41,143 +43,153 @@ __all__ = [
     "ImageFileError",
     "decode",
     "digest",
-    "fit",
     "load_image",
     "read_image",
+    "resize",
     "thumbnail",
 ]
 
 SIDE = VGG19.input_side
 
-_decoding = threading.Lock()
+_decoding_lock = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """A visitor's picture in every way that the page can show it.
+    """An image file in every variant that the page can show.
 
-    ``stretchable`` tells whether its values use a small part of what their type can hold: they are
-    stretched from black to white, unless they are wanted as stored.
+    ``stretchable`` says whether the values use only a small part of their type's range. Such an
+    image is contrast stretched, from black to white, unless it is shown as stored.
     """
 
     stretchable: bool
     _pixels: Mapping[tuple[Fit, bool], np.ndarray]
     _notes: Mapping[bool, tuple[str, ...]]
 
-    def pixels(self, how: Fit = "stretch", *, as_stored: bool = False) -> np.ndarray:
-        """The network's input, read-only uint8 ``(224, 224, 3)``; see :func:`fit`."""
-        return self._pixels[how, as_stored and self.stretchable]
+    def pixels(self, fit: Fit = "stretch", *, as_stored: bool = False) -> np.ndarray:
+        """Return the network's input, read-only uint8 ``(224, 224, 3)``; see :func:`resize`."""
+        return self._pixels[fit, as_stored and self.stretchable]
 
     def notes(self, *, as_stored: bool = False) -> tuple[str, ...]:
-        """What a visitor must know of it, each a few words that can stand in a caption."""
+        """Return notes for the caption on what was converted or left out."""
         return self._notes[as_stored and self.stretchable]
 
 
 def read_image(data: bytes) -> DecodedImage:
-    """A photo file's bytes as a photograph, decoded once for all the ways to show it.
+    """Decode an image file once, for all variants that the page can show.
 
     Raises:
-        ImageFileError: the bytes are no acceptable picture; see :func:`decode`.
+        ImageFileError: The bytes are not an acceptable image; see :func:`decode`.
     """
-    with _refusing(data):
+    with _translating_errors(data):
         stored = load(data)
         pixels: dict[tuple[Fit, bool], np.ndarray] = {}
         notes: dict[bool, tuple[str, ...]] = {}
         for as_stored in (False, True) if stored.stretchable else (False,):
             image = upright_rgb(stored, as_stored=as_stored)
             notes[as_stored] = stored.notes(as_stored=as_stored)
-            for how in get_args(Fit):
-                pixels[how, as_stored] = fit(image, how)
-                pixels[how, as_stored].flags.writeable = False
+            for fit in get_args(Fit):
+                pixels[fit, as_stored] = resize(image, fit)
+                pixels[fit, as_stored].flags.writeable = False
         return DecodedImage(stored.stretchable, pixels, notes)
 
 
-def load_image(data: bytes, how: Fit = "stretch", *, as_stored: bool = False) -> np.ndarray:
-    """A photo file's bytes as the network's input, uint8 ``(224, 224, 3)``.
+def load_image(data: bytes, fit: Fit = "stretch", *, as_stored: bool = False) -> np.ndarray:
+    """Decode an image file to the network's input, uint8 ``(224, 224, 3)``.
 
     Raises:
-        ImageFileError: the bytes are no acceptable picture; see :func:`decode`.
+        ImageFileError: The bytes are not an acceptable image; see :func:`decode`.
     """
-    return fit(decode(data, as_stored=as_stored), how)
+    return resize(decode(data, as_stored=as_stored), fit)
 
 
 def decode(data: bytes, *, as_stored: bool = False) -> Image.Image:
-    """A photo file's bytes as an upright sRGB picture of mode ``"RGB"``.
+    """Decode an image file to an upright sRGB image of mode ``"RGB"``.
 
-    Of an animation or a multi-page file it is the first frame; what is transparent becomes white.
-    A picture of more than ``FULL_SCALE_PIXELS`` comes at a half, a quarter or an eighth of its
-    width and height. Of one that is cut off, but has most of its rows, the rest is gray.
+    Animations and multi-page files yield their first frame. Transparent pixels are composited over
+    white. Images of more than ``FULL_SCALE_PIXELS`` are reduced to a half, a quarter or an eighth
+    of their width and height. Missing rows of a truncated file are gray, if most rows are present.
 
     Raises:
-        ImageFileError: the file is empty, too large, of another kind, cut off or damaged.
+        ImageFileError: The file is empty, too large, truncated, damaged or of another format.
     """
-    with _refusing(data):
+    with _translating_errors(data):
         return upright_rgb(load(data), as_stored=as_stored)
 
 
 @contextmanager
-def _refusing(data: bytes) -> Iterator[None]:
-    """Decode one file at a time, so that many viewers need no more memory than one.
+def _translating_errors(data: bytes) -> Iterator[None]:
+    """Decode one file at a time, to bound memory, and translate every error for the viewer.
 
     Raises:
-        ImageFileError: whatever went wrong, as a sentence for the visitor.
+        ImageFileError: Decoding failed, for whatever reason.
     """
     if not data:
-        raise refusal("The file is empty")
+        raise rejection("The file is empty")
     if len(data) > MAX_BYTES:
-        raise refusal(f"The file has {tenths(len(data) / 2**20)} MB")
+        advice = f"Choose a file of at most {MAX_MEGABYTES} MB."
+        raise rejection(f"The file has {tenths(len(data) / 2**20)} MB", advice)
     try:
-        with _decoding:
+        with _decoding_lock:
             yield
     except ImageFileError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        # Raised by Image.open itself, which then hands out no picture to read the size from.
-        figures = re.findall(r"\d+", str(error))
-        raise too_many_pixels(int(figures[0]) if figures else MAX_PIXELS) from error
+        # Raised by Image.open, which then returns no image to read the size from.
+        numbers = re.findall(r"\d+", str(error))
+        pixels = int(numbers[0]) if numbers else MAX_PIXELS
+        raise too_many_pixels(pixels, format_of(data) or "JPEG") from error
     except MemoryError as error:
-        raise refusal("The picture needs more memory than there is") from error
+        problem = "The image needs more memory than the server has"
+        raise rejection(problem, "Choose a smaller image.") from error
     # Bad data makes Pillow's decoders raise nearly anything: OSError, SyntaxError, ValueError,
     # struct.error, EOFError, KeyError, ZeroDivisionError, OverflowError, ...
     except Exception as error:
-        raise cut_off() from error
+        raise damaged() from error
 
 
-def fit(image: Image.Image, how: Fit = "stretch") -> np.ndarray:
-    """An RGB picture as the network's input, uint8 ``(224, 224, 3)``, C-contiguous.
+def resize(image: Image.Image, fit: Fit = "stretch") -> np.ndarray:
+    """Resize an RGB image to the network's input, uint8 ``(224, 224, 3)``, C-contiguous.
 
-    ``"stretch"`` is what ``keras.utils.load_img(target_size=(224, 224))`` does: nearest neighbor,
-    the aspect ratio is not kept. ``"crop"`` keeps it: the middle square, resized smoothly.
+    ``"stretch"`` equals ``keras.utils.load_img(target_size=(224, 224))``: nearest neighbor, without
+    keeping the aspect ratio. ``"crop"`` keeps it: the central square, resampled with Lanczos.
+
+    >>> resize(Image.new("RGB", (640, 480), "red")).shape
+    (224, 224, 3)
 
     Raises:
-        ValueError: the picture is not RGB, or ``how`` is neither of the two.
+        ValueError: The image is not RGB, or ``fit`` is unknown.
     """
     if image.mode != "RGB":
-        raise ValueError(f"expected a picture of mode 'RGB', got {image.mode!r}")
-    if how == "stretch":
-        fitted = image.resize((SIDE, SIDE), Image.Resampling.NEAREST)
-    elif how == "crop":
-        fitted = ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.LANCZOS)
+        raise ValueError(f"expected an image of mode 'RGB', got {image.mode!r}")
+    if fit == "stretch":
+        resized = image.resize((SIDE, SIDE), Image.Resampling.NEAREST)
+    elif fit == "crop":
+        resized = ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.LANCZOS)
     else:
-        raise ValueError(f"expected one of {get_args(Fit)}, got {how!r}")
-    return np.array(fitted)
+        raise ValueError(f"expected one of {get_args(Fit)}, got {fit!r}")
+    return np.array(resized)
 
 
 def digest(pixels: np.ndarray) -> str:
-    """A short name for exactly these pixels in this shape and type: 32 hexadecimal digits."""
+    """Hash pixels together with their shape and type, to 32 hexadecimal digits.
+
+    >>> digest(np.zeros((2, 3), np.uint8)) == digest(np.zeros((3, 2), np.uint8))
+    False
+    """
     content = hashlib.blake2b(f"{pixels.shape} {pixels.dtype.str}".encode(), digest_size=16)
     content.update(np.ascontiguousarray(pixels).data)
     return content.hexdigest()
 
 
-def thumbnail(picture: Image.Image | bytes, side: int = 96) -> bytes:
-    """The middle square of a picture (or of a photo file's bytes) as a small JPEG file.
+def thumbnail(image: Image.Image | bytes, side: int = 96) -> bytes:
+    """Encode the central square of an image, or of an image file, as a small JPEG file.
 
     Raises:
-        ImageFileError: the bytes are no acceptable picture; see :func:`decode`.
+        ImageFileError: The bytes are not an acceptable image; see :func:`decode`.
     """
-    image = decode(picture) if isinstance(picture, bytes) else picture
-    small = ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
+    decoded = decode(image) if isinstance(image, bytes) else image
+    small = ImageOps.fit(decoded, (side, side), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     small.save(file, "JPEG", quality=85, optimize=True)
     return file.getvalue()

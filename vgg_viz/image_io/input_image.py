@@ -1,6 +1,6 @@
-"""A picture as the page shows it and as the network sees it.
+"""An input image of the network, with its caption.
 
-Without what decodes pictures: the page's first controls stand before that is imported.
+This module imports nothing that decodes images, so that the page can show its controls first.
 """
 
 from __future__ import annotations
@@ -20,23 +20,29 @@ FITS: Mapping[Fit, Option] = by_name(Option("stretch", "Stretched"), Option("cro
 
 
 class NetworkInput(Protocol):
-    """What a network needs of a picture: RGB uint8 (224, 224, 3), and their digest."""
+    """Pixels that a network can process, and their digest."""
 
     @property
     def pixels(self) -> np.ndarray:
-        """The pixels, which may be decoded only now."""
+        """RGB pixels, uint8 ``(224, 224, 3)``; may be decoded on first use."""
 
     @property
     def digest(self) -> str:
-        """What tells them from all others."""
+        """Hash of the pixels."""
 
 
 @dataclass(frozen=True)
 class InputImage:
-    """A picture as the network sees it: RGB uint8 (224, 224, 3), and the same as PNG bytes.
+    """An image at the network's input size, with its title and PNG file.
 
-    ``digest`` is that of the pixels, ``notes`` are what was made of them, ``stretchable`` says
-    whether their values could also be shown as they are stored.
+    title: name in captions.
+    alt: text alternative.
+    pixels: RGB pixels, uint8 ``(224, 224, 3)``.
+    png: the same pixels as a PNG file.
+    digest: hash of the pixels.
+    fit: how the image was brought to this size.
+    notes: further conversions, for the caption.
+    stretchable: whether the values can also be shown as stored, without contrast stretching.
     """
 
     title: str
@@ -50,5 +56,5 @@ class InputImage:
 
     @property
     def caption(self) -> str:
-        """The picture's name, how it was brought to its size and what else was made of it."""
+        """Title, fit and notes."""
         return f"{self.title} ({', '.join((FITS[self.fit].label.lower(), *self.notes))})"

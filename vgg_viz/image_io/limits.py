@@ -1,77 +1,89 @@
-"""What a picture file may cost, and the words for one that costs more.
+"""Limits on image files, and the error for a file that is rejected.
 
-Memory is what is bounded: decoding takes less than ``MAX_MEMORY``, whatever the file says and
-however many come at once. Every other number here follows from it, or bounds the time.
+The main limit is memory: decoding takes less than ``MAX_MEMORY``, whatever the file's header says
+and however many files arrive at once. Every other number here follows from it, or bounds the time.
 """
 
 import math
 
-# Also in .streamlit/config.toml, and in words in the style sheet; a test holds them together.
+# Also in .streamlit/config.toml, and in words in the style sheet; a test compares them.
 MAX_MEGABYTES = 20
 MAX_BYTES = MAX_MEGABYTES * 2**20
 MAX_MEMORY = 260 * 10**6
-# The most pixels that each format can have within that memory.
+# Maximum number of pixels of each format within that memory.
 PIXEL_LIMITS = {
-    "JPEG": 150_000_000,  # decoded at a fraction of the scale: never whole in memory
-    "PNG": 40_000_000,  # whole, 4 bytes a pixel, its copy at half the scale, and 20 MB of file
-    "GIF": 40_000_000,  # the same with 1 byte
-    "progressive JPEG": 25_000_000,  # of any kind: see MAX_COEFFICIENT_BYTES
-    "HEIF": 25_000_000,  # libheif's planes of 1.5 bytes a pixel, its RGB, Pillow's
-    "WEBP": 12_500_000,  # two canvases of libwebp, the frame handed over, Pillow's: 16 bytes
-    "AVIF": 12_500_000,  # two frames of libavif's, the bytes handed over, Pillow's
-    "BMP": 12_500_000,  # run lengths are undone by a Python loop over the pixels: a second
-    "TIFF": 12_500_000,  # a strip or tile as large as the picture, the picture, and it turned
+    "JPEG": 150_000_000,  # decoded at a reduced scale: never in memory as a whole
+    "PNG": 40_000_000,  # 4 bytes a pixel, a copy at half the scale, and 20 MB of file
+    "GIF": 40_000_000,  # the same with 1 byte a pixel
+    "progressive JPEG": 25_000_000,  # see MAX_COEFFICIENT_BYTES
+    "HEIF": 25_000_000,  # libheif's planes of 1.5 bytes a pixel, its RGB, Pillow's copy
+    "WEBP": 12_500_000,  # two canvases of libwebp, the frame, Pillow's copy: 16 bytes a pixel
+    "AVIF": 12_500_000,  # two frames of libavif, the bytes passed on, Pillow's copy
+    "BMP": 12_500_000,  # Pillow decodes run lengths in a Python loop: one second
+    "TIFF": 12_500_000,  # a strip or tile as large as the image, the image, and its rotated copy
 }
 MAX_PIXELS = max(PIXEL_LIMITS.values())
-# libjpeg holds a progressive picture's coefficients until the last scan: 2 bytes a sample, which is
-# 8 a pixel of four inks at full resolution and 3 a pixel of a camera's usual 4:2:0.
+# libjpeg holds the coefficients of a progressive JPEG until the last scan: 2 bytes a sample, which
+# is 8 bytes a pixel for CMYK at full resolution and 3 for a camera's usual 4:2:0.
 MAX_COEFFICIENT_BYTES = 8 * PIXEL_LIMITS["progressive JPEG"]
-# The numbers of a TIFF of more than 8 bits: four bands of 16 bits at its limit of pixels.
+# Samples of a TIFF of more than 8 bits: four channels of 16 bits at the pixel limit.
 MAX_SAMPLE_BYTES = 8 * PIXEL_LIMITS["TIFF"]
-# What JPEG and GIF can store. Pillow adds a pointer to every row: 1 x 50,000,000 took 600 MB.
+# The most that JPEG and GIF can store. Pillow adds a pointer to every row: an image of
+# 1 x 50,000,000 took 600 MB.
 MAX_SIDE = 65_535
-# Photographs have about ten scans; every one costs libjpeg a walk over the whole picture.
+# Photographs have about ten scans; libjpeg passes over the whole image for each.
 MAX_SCANS = 100
-# An ICC profile of 16 MB takes 255 segments, the depth map of a telephone's portrait 100.
+# An ICC profile of 16 MB takes 255 segments, the depth map of a phone's portrait 100.
 MAX_SEGMENTS = 500
-# Strips and tiles of a TIFF; Pillow makes 300 bytes of each strip.
+# Strips and tiles of a TIFF; Pillow needs 300 bytes for each strip.
 MAX_TAG_VALUES = 65_536
 # Small blocks, chunks and runs each become Python objects.
 MAX_READS = 500_000
 # The largest profiles of printing presses have 3 MB.
 MAX_PROFILE_BYTES = 4 * 2**20
-# What a JPEG's segment can hold; the orientation stands at its beginning.
+# The most that a JPEG segment can hold; the orientation stands at its beginning.
 MAX_EXIF_BYTES = 65_536
 
-WANTED = (
-    f"please choose a JPEG of at most {MAX_PIXELS / 10**6:g} megapixels, a PNG or GIF of at most "
-    f"{PIXEL_LIMITS['PNG'] / 10**6:g}, a progressive JPEG or HEIC of at "
-    f"most {PIXEL_LIMITS['progressive JPEG'] / 10**6:g} or a WebP, AVIF, BMP or TIFF of at most "
-    f"{PIXEL_LIMITS['TIFF'] / 10**6:g}, and of at most {MAX_MEGABYTES} MB."
-)
-# For files of which no other size would help.
-ANOTHER = "please choose another JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF."
+NAMES = {name: name for name in ("JPEG", "progressive JPEG", "PNG", "GIF", "BMP", "TIFF", "AVIF")}
+NAMES |= {"WEBP": "WebP", "HEIF": "HEIC"}
+
+CHOOSE_ANOTHER = "Choose a JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF file."
+SAVE_AS_JPEG = "Save or export it as a JPEG, and choose that file."
 
 
 class ImageFileError(ValueError):
-    """A file that cannot become a picture; the message is one sentence for the visitor."""
+    """Raised when a file cannot be shown as an image; the message tells the viewer what to do."""
 
 
-def refusal(problem: str, advice: str = WANTED) -> ImageFileError:
-    """What is wrong with a file, and what to do."""
-    return ImageFileError(f"{problem}: {advice}")
+def rejection(problem: str, advice: str = CHOOSE_ANOTHER) -> ImageFileError:
+    """Return an error with a problem and advice for the viewer.
+
+    >>> str(rejection("The file is empty"))
+    'The file is empty. Choose a JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF file.'
+    """
+    return ImageFileError(f"{problem}. {advice}")
 
 
-def cut_off(problem: str = "The picture is cut off or damaged") -> ImageFileError:
-    """The refusal of a file of which too little is there."""
-    return refusal(problem, "please send the file again, or choose another.")
+def damaged(problem: str = "The image is cut off or damaged") -> ImageFileError:
+    """Return the error for a file of which too little can be decoded."""
+    return rejection(problem, "Upload it again, or choose another image.")
 
 
-def too_many_pixels(pixels: int) -> ImageFileError:
-    """The refusal of a picture with more pixels than its format may have."""
-    return refusal(f"The picture has {tenths(pixels / 10**6)} megapixels")
+def too_many_pixels(pixels: int, kind: str) -> ImageFileError:
+    """Return the error for an image with more pixels than its format may have.
+
+    >>> str(too_many_pixels(41_000_000, "PNG"))
+    'The image has 41.0 megapixels, but a PNG file may have 40. Choose a smaller image.'
+    """
+    limit, article = PIXEL_LIMITS[kind] / 10**6, "an" if kind == "AVIF" else "a"
+    problem = f"The image has {tenths(pixels / 10**6)} megapixels, but {article} {NAMES[kind]} file"
+    return rejection(f"{problem} may have {limit:g}", "Choose a smaller image.")
 
 
 def tenths(amount: float) -> str:
-    """Rounded up, so that what is just above a limit does not look equal to it."""
+    """Format a number rounded up to tenths, so that it never looks equal to a limit it exceeds.
+
+    >>> tenths(20.0001)
+    '20.1'
+    """
     return f"{math.ceil(amount * 10) / 10:,.1f}"
