@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support.reading import settle
 from vgg_viz.export.number_format import figure
-from vgg_viz.interpretability.decomposition import receptive_fields
+from vgg_viz.interpretability.receptive_field import receptive_fields
 from vgg_viz.model.architecture import VGG19
 
 pytestmark = pytest.mark.browser

@@ -22,8 +22,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
 )
 from vgg_viz.interpretability.attribution.integrated_gradients import mean_input
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
-from vgg_viz.interpretability.decomposition import receptive_fields
-from vgg_viz.interpretability.receptive_field import Area, Interval
+from vgg_viz.interpretability.receptive_field import Area, Interval, receptive_fields
 from vgg_viz.model.architecture import VGG19, Architecture
 from vgg_viz.model.network import Network, network_input
 

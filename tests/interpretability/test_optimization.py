@@ -9,7 +9,6 @@ from scipy import ndimage, special
 from tests.interpretability.test_receptive_field import amid_mean_color, by_numpy, outcome
 from tests.support.maps import frozen
 from tests.support.weights_files import ReferenceWeights, reference_folder
-from vgg_viz.interpretability.decomposition import receptive_fields
 from vgg_viz.interpretability.feature_visualization import optimization
 from vgg_viz.interpretability.feature_visualization.optimization import (
     Adam,
@@ -26,7 +25,7 @@ from vgg_viz.interpretability.feature_visualization.optimization import (
     unsquashed,
     views,
 )
-from vgg_viz.interpretability.receptive_field import FieldPass
+from vgg_viz.interpretability.receptive_field import ReceptiveFieldPass, receptive_fields
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network, import_keras
 
@@ -314,7 +313,7 @@ def test_finite_differences_through_all_of_it(
         return by_numpy(view.of(canvas.colors(numbers)), layer)[0, channel - 1]
 
     colors = canvas.colors(numbers)
-    field = FieldPass(biased_network, layer, canvas.side)
+    field = ReceptiveFieldPass(biased_network, layer, canvas.side)
     (values, gradient), _ = outcome(field.values(view.of(colors), [channel]))
     assert values[0] == pytest.approx(value(numbers), rel=1e-4)
     slopes = canvas.back(colors, view.back(gradient))

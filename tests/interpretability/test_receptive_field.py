@@ -1,19 +1,45 @@
-"""What a value depends on, and the network there and back: against NumPy, Keras and its tape."""
+"""Receptive fields and restricted passes, against NumPy, Keras and TensorFlow's gradient tape."""
+
+from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 
-from tests.support.maps import BiasedWeights, frozen
+from tests.support.maps import BiasedWeights, all_layers, frozen
 from tests.support.thin import outcome
-from vgg_viz.interpretability.decomposition import receptive_fields
-from vgg_viz.interpretability.receptive_field import FieldPass, depends_on, middle
-from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.network import network_input, preprocess
+from vgg_viz.interpretability.receptive_field import (
+    ReceptiveFieldPass,
+    middle,
+    receptive_fields,
+    receptive_intervals,
+)
+from vgg_viz.model.architecture import VGG19, Architecture
+from vgg_viz.model.network import build_model, network_input, preprocess
 
+CONV_LAYERS = pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
 LAYERS = {layer.name: layer for layer in VGG19.conv_layers}
 SIDE = VGG19.input_side
 MEAN_COLOR = (124, 117, 104)
 MEANS = [103.939, 116.779, 123.68]
+
+# One filter a layer: VGG19's geometry with little to compute.
+THIN = Architecture("thin", tuple((depth, 1) for depth, _ in VGG19.blocks), dense=())
+
+
+class ThinOnes:
+    """Weights of 1, so that every input counts and nothing cancels."""
+
+    label = "ones"
+
+    def read(self, layer_name):
+        layer = THIN.layer(layer_name)
+        return np.ones(layer.kernel_shape, np.float32), np.zeros(layer.filters, np.float32)
+
+
+@pytest.fixture(scope="module")
+def thin_network():
+    return all_layers(build_model(ThinOnes(), THIN), THIN)
 
 
 def noise(count, side, seed=0):
@@ -22,29 +48,29 @@ def noise(count, side, seed=0):
 
 
 def forward_backward(network, layer, pictures, channels):
-    field = FieldPass(network, layer, pictures.shape[1])
+    field = ReceptiveFieldPass(network, layer, pictures.shape[1])
     (values, gradient), _ = outcome(field.values(pictures, channels))
     assert (values.dtype, values.shape) == (np.float32, (len(pictures),))
     assert (gradient.dtype, gradient.shape) == (np.float32, pictures.shape)
     return values, gradient
 
 
-def first_seen(layer, side):
-    """Where a picture in the middle of a field begins."""
+def first_pixel(layer, side):
+    """Return the first pixel of an image centered in the receptive field."""
     start, stop = receptive_fields(layer)[middle(layer)]
     return (start + stop - side) // 2
 
 
 def amid_mean_color(picture, layer):
-    """A picture in the middle of a field, in a picture of mean color, uint8."""
+    """Return an image of mean color, uint8, with a small image centered in the receptive field."""
     whole = np.full((SIDE, SIDE, 3), MEAN_COLOR, np.uint8)
-    part = slice(first_seen(layer, len(picture)), first_seen(layer, len(picture)) + len(picture))
+    part = slice(first_pixel(layer, len(picture)), first_pixel(layer, len(picture)) + len(picture))
     whole[part, part] = picture
     return whole
 
 
 def by_numpy(pictures, layer):
-    """All values that unpadded layers make of whole fields, before the ReLU, in float64."""
+    """Compute all channels before ReLU for images of the whole field, unpadded, in float64."""
     values = pictures[..., ::-1].astype(np.float64) - MEANS
     for step in VGG19.layers[1 : layer.index + 1]:
         count, side, _, channels = values.shape
@@ -57,39 +83,100 @@ def by_numpy(pictures, layer):
         shifted = [
             values[:, rows + y, columns + x] @ kernel[y, x] for y in range(3) for x in range(3)
         ]
-        made = sum(shifted) + bias
-        values = np.maximum(made, 0)
-    return made[:, 0, 0]
+        before_relu = sum(shifted) + bias
+        values = np.maximum(before_relu, 0)
+    return before_relu[:, 0, 0]
 
 
-@pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
-def test_what_a_value_depends_on_is_its_receptive_field_within_the_picture(layer):
+# -- receptive fields
+
+
+def test_thin_network_has_the_geometry_of_vgg19():
+    for thin, layer in zip(THIN.conv_layers, VGG19.conv_layers, strict=True):
+        assert thin.name == layer.name
+        assert thin.output_shape[:2] == layer.output_shape[:2]
+        assert replace(thin, output_shape=(), parameters=0, kernel_shape=None) == replace(
+            layer, output_shape=(), parameters=0, kernel_shape=None
+        )
+
+
+def pixels_to_change():
+    """Return corners, pixels on borders and beside pooling windows, and random ones."""
+    chosen = [*product((0, 223), repeat=2), (0, 100), (223, 17), (64, 0), (159, 223)]
+    chosen += [(111, 112), (112, 127), (15, 16), (16, 208), (207, 31)]
+    return chosen + np.random.default_rng(3).integers(0, 224, (12, 2)).tolist()
+
+
+@pytest.mark.parametrize("pixel", pixels_to_change(), ids=str)
+def test_pixel_changes_exactly_the_values_with_it_in_their_field(pixel, thin_network):
+    """With one nonzero input pixel, a value is 0 unless its field contains the pixel."""
+    row, column = pixel
+    picture = np.zeros((1, 224, 224, 3), np.float32)
+    picture[0, row, column] = 1
+    for name, maps in thin_network(picture).items():
+        first, end = np.array(receptive_fields(VGG19.layer(name))).T
+        rows, columns = ((first <= index) & (index < end) for index in pixel)
+        np.testing.assert_array_equal(maps[0] > 0, np.outer(rows, columns), err_msg=name)
+
+
+@CONV_LAYERS
+def test_fields_have_the_layers_side_and_stride(layer):
+    fields = receptive_fields(layer)
+    assert len(fields) == layer.output_shape[0]
+    assert {end - first for first, end in fields} == {layer.receptive_field}
+    assert set(np.diff([first for first, _ in fields]).tolist()) == {layer.stride}
+
+
+@pytest.mark.parametrize(
+    ("name", "position", "field"),
+    [
+        ("block1_conv1", 0, (-1, 2)),
+        ("block1_conv1", 223, (222, 225)),
+        ("block1_conv2", 10, (8, 13)),
+        ("block2_conv1", 50, (96, 106)),
+        ("block5_conv4", 7, (-6, 246)),
+    ],
+)
+def test_fields_may_reach_beyond_the_border(name, position, field):
+    assert receptive_fields(VGG19.layer(name))[position] == field
+
+
+def test_fields_are_python_integers():
+    fields = receptive_fields(VGG19.conv_layers[3])
+    assert {type(number) for field in fields for number in field} == {int}
+
+
+# -- passes restricted to the receptive field
+
+
+@CONV_LAYERS
+def test_receptive_intervals_are_the_fields_within_the_image(layer):
     for position, (start, stop) in enumerate(receptive_fields(layer)):
-        needed = depends_on(layer, position)
-        assert len(needed) == layer.index + 1
-        assert needed[0] == (max(start, 0), min(stop, SIDE))
-        assert needed[-1] == (position, position + 1)
+        intervals = receptive_intervals(layer, position)
+        assert len(intervals) == layer.index + 1
+        assert intervals[0] == (max(start, 0), min(stop, SIDE))
+        assert intervals[-1] == (position, position + 1)
 
 
 @pytest.mark.parametrize(
     "name", ["block1_conv1", "block1_conv2", "block2_conv1", "block3_conv1", "block3_conv4"]
 )
-def test_values_before_the_relu_are_those_of_numpy_alone(name, biased_network):
+def test_values_before_relu_match_numpy(name, biased_network):
     layer = LAYERS[name]
     pictures = noise(3, layer.receptive_field)
     expected = by_numpy(pictures, layer)
-    # Some that the ReLU would hide, and others.
+    # One below zero and one above.
     channels = [int(expected[0].argmin()) + 1, int(expected[1].argmax()) + 1, layer.filters]
     values, _ = forward_backward(biased_network, layer, pictures, channels)
-    wanted = expected[np.arange(3), np.array(channels) - 1]
-    assert wanted[0] < 0 < wanted[1]
-    np.testing.assert_allclose(values, wanted, rtol=0, atol=1e-5 * np.abs(expected).max())
+    expected_values = expected[np.arange(3), np.array(channels) - 1]
+    assert expected_values[0] < 0 < expected_values[1]
+    np.testing.assert_allclose(values, expected_values, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-# Fields of one block's layers have the same center: what fits into the smallest lies in the middle
-# of all, and one pass through the network makes all of their maps. The last two layers' fields
-# reach beyond the border.
-AMID = {
+# The fields of a block's layers have one center, so an image that fits into the smallest field is
+# centered in all of them, and one pass computes all maps. The last two layers' fields reach beyond
+# the border.
+CENTERED = {
     1: (3, ["block1_conv1", "block1_conv2"]),
     2: (7, ["block2_conv1", "block2_conv2"]),
     3: (24, ["block3_conv1", "block3_conv2", "block3_conv3", "block3_conv4"]),
@@ -98,12 +185,12 @@ AMID = {
 }
 
 
-def test_every_layer_is_looked_at():
-    assert [name for _, names in AMID.values() for name in names] == list(LAYERS)
+def test_every_layer_is_tested():
+    assert [name for _, names in CENTERED.values() for name in names] == list(LAYERS)
 
 
-@pytest.mark.parametrize(("side", "names"), AMID.values(), ids=lambda value: str(value))
-def test_a_value_is_the_networks_own_of_the_picture_amid_mean_color(side, names, biased_network):
+@pytest.mark.parametrize(("side", "names"), CENTERED.values(), ids=lambda value: str(value))
+def test_values_match_the_network_on_an_image_amid_mean_color(side, names, biased_network):
     (picture,) = noise(1, side)
     whole = network_input(amid_mean_color(picture, LAYERS[names[0]]))
     for pool in VGG19.pools[: LAYERS[names[0]].block - 1]:
@@ -117,7 +204,7 @@ def test_a_value_is_the_networks_own_of_the_picture_amid_mean_color(side, names,
 
 
 @pytest.mark.parametrize("side", [1, 2, 4])
-def test_several_small_pictures_have_the_networks_own_values(side, biased_network):
+def test_values_of_several_small_images_match_the_network(side, biased_network):
     layer = LAYERS["block1_conv2"]
     pictures = noise(6, side)
     expected = [
@@ -141,55 +228,53 @@ def test_several_small_pictures_have_the_networks_own_values(side, biased_networ
         ("block5_conv1", 40),
     ],
 )
-def test_a_gradient_is_that_of_tensorflows_tape_through_the_whole_network(
-    name, side, biased_network
-):
+def test_gradients_match_a_tape_through_the_whole_network(name, side, biased_network):
     import tensorflow as tf
 
     layer = LAYERS[name]
     pictures = noise(2 if layer.block < 3 else 1, side)
-    model, place = biased_network.submodel(name), middle(layer)
+    model, center = biased_network.submodel(name), middle(layer)
     channels, expected = [], []
     for picture in pictures:
         seen = tf.constant(preprocess(amid_mean_color(picture, layer)))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(seen)
-            answers = model(seen)[0, place, place]
-            strongest = tf.reduce_max(answers)
-        channels.append(int(np.argmax(answers)) + 1)
-        first = first_seen(layer, side)
+            activations = model(seen)[0, center, center]
+            strongest = tf.reduce_max(activations)
+        channels.append(int(np.argmax(activations)) + 1)
+        first = first_pixel(layer, side)
         whole = tape.gradient(strongest, seen).numpy()[0, :, :, ::-1]
         expected.append(whole[first : first + side, first : first + side])
     _, gradient = forward_backward(biased_network, layer, pictures, channels)
-    for got, wanted in zip(gradient, expected, strict=True):
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
+    for found, one in zip(gradient, expected, strict=True):
+        np.testing.assert_allclose(found, one, rtol=0, atol=1e-5 * np.abs(one).max())
 
 
 @pytest.mark.parametrize("name", ["block1_conv2", "block3_conv1"])
-def test_a_silent_channel_has_a_gradient_too(name, biased_network):
+def test_inactive_channel_has_a_gradient(name, biased_network):
     layer = LAYERS[name]
     pictures = noise(1, layer.receptive_field)
     channel = int(by_numpy(pictures, layer)[0].argmin()) + 1
     values, gradient = forward_backward(biased_network, layer, pictures, [channel])
-    # Uphill, by so little that it is the gradient that says how much.
+    # A step along the gradient, small enough for the linear approximation.
     step = 0.01 * abs(values[0]) / np.square(gradient).sum()
-    further = by_numpy(pictures + step * gradient, layer)[0, channel - 1]
-    climbed = further - by_numpy(pictures, layer)[0, channel - 1]
-    assert values[0] < 0 < climbed
-    assert climbed == pytest.approx(0.01 * abs(values[0]), rel=0.02)
+    moved = by_numpy(pictures + step * gradient, layer)[0, channel - 1]
+    increase = moved - by_numpy(pictures, layer)[0, channel - 1]
+    assert values[0] < 0 < increase
+    assert increase == pytest.approx(0.01 * abs(values[0]), rel=0.02)
 
 
-def test_its_pictures_stay_as_they_are_and_it_can_be_used_again(biased_network):
+def test_pass_can_be_reused_and_does_not_modify_its_images(biased_network):
     layer = LAYERS["block2_conv1"]
     pictures, others = noise(2, 6), noise(2, 6, seed=1)
-    field = FieldPass(biased_network, layer, 6)
+    field = ReceptiveFieldPass(biased_network, layer, 6)
     first, steps = outcome(field.values(pictures, [1, 2]))
     second, _ = outcome(field.values(others, [1, 2]))
     third, fewer = outcome(field.values(pictures, [1, 2]))
     assert not np.array_equal(first[0], second[0])
     np.testing.assert_array_equal(first[0], third[0])
     np.testing.assert_array_equal(first[1], third[1])
-    # Three layers there and back, and once the block of what is around.
+    # Three layers forward and backward, and once a block of the surroundings.
     assert (steps, fewer) == (3 * 2 + 1, 3 * 2)
 
 
@@ -199,11 +284,11 @@ def test_its_pictures_stay_as_they_are_and_it_can_be_used_again(biased_network):
         ("block1_conv1", 0, 3),
         ("block1_conv1", 4, 3),
         ("block4_conv4", 117, 116),
-        # Their fields reach beyond the border, where there is no picture.
+        # Their fields reach beyond the border.
         ("block5_conv3", 210, 208),
         ("block5_conv4", 210, 208),
     ],
 )
-def test_pictures_larger_than_what_is_seen_are_refused(name, side, most, biased_network):
+def test_images_larger_than_the_receptive_field_are_an_error(name, side, most, biased_network):
     with pytest.raises(ValueError, match=f"expected 1 to {most} pixels, got {side}"):
-        FieldPass(biased_network, LAYERS[name], side)
+        ReceptiveFieldPass(biased_network, LAYERS[name], side)

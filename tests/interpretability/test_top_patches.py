@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from tests.support.maps import BiasedWeights, frozen
-from vgg_viz.interpretability.decomposition import receptive_fields
 from vgg_viz.interpretability.feature_visualization.top_patches import (
     MOST,
     Peaks,
@@ -16,6 +15,7 @@ from vgg_viz.interpretability.feature_visualization.top_patches import (
     peaks_of,
     strongest,
 )
+from vgg_viz.interpretability.receptive_field import receptive_fields
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import import_keras, preprocess
 

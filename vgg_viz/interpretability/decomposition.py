@@ -1,10 +1,10 @@
-"""Where one number of a feature map comes from.
+"""Decomposition of one value of a feature map into the terms of its convolution.
 
-    picture or previous maps -- layer_input --> (channels, h, w) -- explain --> the number
+    image or previous maps -- layer_input --> (channels, h, w) -- decompose --> the value's terms
 
-Plain arrays in, tiles first: maps ``(maps, height, width)``, a filter ``(channels, 3, 3)``. A
-position is a row and a column of a layer's own map, counted from 0. Nothing here runs the network:
-its arithmetic is done again, slowly and in float64, for a single number.
+Arrays are tiles first: maps ``(maps, height, width)``, a filter ``(channels, 3, 3)``. A position is
+a row and a column of the layer's map, from 0. The convolution is recomputed in float64 for a single
+value, without running the network.
 """
 
 import operator
@@ -16,20 +16,22 @@ from vgg_viz.model.architecture import KERNEL_SIDE, POOL_SIDE, VGG19, Architectu
 from vgg_viz.model.network import MEAN_BGR, preprocess
 
 RELATIVE_TOLERANCE = 1e-4
-# Below this share of what was added up, a sum is what cancellation has left; see `Explanation`.
+# Sums below this share of their terms' magnitudes are dominated by cancellation.
 CANCELLED = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
-    """One number of a conv layer, taken apart.
+class Decomposition:
+    """Terms of one value of a conv layer.
 
-    ``patch`` float32 (channels, 3, 3): what the filter lies on, zero beyond the border;
-    ``inside`` bool (3, 3): which of its positions are not padding;
-    ``products`` float64 (channels, 3, 3): patch times filter;
-    ``contributions`` float64 (channels,): the products summed per input channel;
-    ``bias``; ``total``: all contributions and the bias; ``result``: ``total`` after ReLU;
-    ``computed``: what the network made of it.
+    patch: the filter's input, float32 ``(channels, 3, 3)``, zero beyond the border.
+    inside: whether a position is within the border, bool ``(3, 3)``.
+    products: patch × filter, float64 ``(channels, 3, 3)``.
+    contributions: sum of the products of each input channel, float64 ``(channels,)``.
+    bias: the filter's bias.
+    total: sum of all contributions and the bias.
+    result: ``total`` after ReLU.
+    computed: the network's own value, after ReLU.
     """
 
     patch: np.ndarray
@@ -43,28 +45,27 @@ class Explanation:
 
     @property
     def tolerance(self) -> float:
-        """How far ``result`` and ``computed`` may be apart: 1e-4 of the number itself.
+        """Largest difference of ``result`` and ``computed`` that rounding explains.
 
-        Where positive and negative products cancel to less than a hundredth of their magnitudes'
-        sum, it is 1e-4 of that hundredth instead. The network adds up to 4608 products in float32,
-        and the rounding error of a sum follows what is added, not what is left (Higham, "The
-        Accuracy of Floating Point Summation", 1993). Measured on all 16 layers, untrained and in
-        blocks 1 to 3 trained, it reaches 2.5e-7 of the magnitudes' sum, a quarter of what is
-        allowed here, but 2e-2 of a result near zero.
+        It is 1e-4 of the value, or 1e-6 of the sum of the terms' magnitudes if that is larger. The
+        network adds up to 4,608 products in float32, and the rounding error of a sum grows with its
+        terms, not with its value (Higham, "The Accuracy of Floating Point Summation", 1993).
+        Measured on all 16 layers, the error reaches 2.5e-7 of the magnitudes' sum.
         """
         magnitude = float(np.abs(self.products).sum()) + abs(self.bias)
         return RELATIVE_TOLERANCE * max(abs(self.computed), CANCELLED * magnitude)
 
     @property
     def agrees(self) -> bool:
-        """Whether the arithmetic shown leads to the number that the network computed."""
+        """Whether the result matches the network's value to within float32 rounding."""
         return abs(self.result - self.computed) <= self.tolerance
 
     def strongest(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The channels of the largest positive and of the largest negative contributions.
+        """Return the channels with the largest positive and the largest negative contributions.
 
-        Two int arrays of up to ``count`` indices, strongest first; channels that add nothing are in
-        neither.
+        Returns:
+            Two int arrays of up to ``count`` indices, largest magnitude first, without channels
+            that contribute nothing.
         """
         order = np.argsort(-self.contributions, kind="stable")
         signs = np.sign(self.contributions[order])
@@ -72,7 +73,7 @@ class Explanation:
 
 
 def previous_conv(layer: Layer, architecture: Architecture = VGG19) -> ConvLayer | None:
-    """The conv layer before a conv layer; ``None`` before the first.
+    """Return the conv layer before a conv layer; ``None`` for the first one.
 
     Raises:
         ValueError: the layer is not a conv layer.
@@ -87,20 +88,23 @@ def layer_input(
     previous_maps: np.ndarray | None,
     architecture: Architecture = VGG19,
 ) -> np.ndarray:
-    """What a conv layer works on, float32 ``(channels, height, width)``.
+    """Compute the input of a conv layer.
 
-    For the first layer the preprocessed picture: blue, green, red, the mean taken off. For all
-    others the previous conv layer's maps, max-pooled if the layer is the first of its block; they
-    may be the very memory that came in.
+    It is the preprocessed image for the first layer, and the previous conv layer's maps for all
+    others, max-pooled if the layer is the first of its block.
 
     Args:
-        layer: a conv layer.
-        pixels: RGB, uint8 (224, 224, 3).
-        previous_maps: those of `previous_conv`, after ReLU; not looked at for the first layer.
-        architecture: the network that the layer belongs to.
+        layer: conv layer.
+        pixels: RGB image, uint8 (224, 224, 3).
+        previous_maps: maps of `previous_conv`, after ReLU; unused for the first layer.
+        architecture: architecture that the layer belongs to.
+
+    Returns:
+        Float32 ``(channels, height, width)``, possibly a view of ``previous_maps``.
 
     Raises:
-        ValueError: the layer is not a conv layer, or the maps are not of the previous one's shape.
+        ValueError: the layer is not a conv layer, or the maps do not have the shape of the previous
+            layer's.
     """
     previous = previous_conv(layer, architecture)
     if previous is None:
@@ -111,43 +115,32 @@ def layer_input(
     return single
 
 
-def receptive_fields(layer: Layer) -> list[tuple[int, int]]:
-    """What a conv layer's maps see of the picture along one side, the other side being the same.
-
-    For every position the first input pixel that it depends on and the one after the last. Beyond
-    the picture's border, where a field may begin or end, the network has nothing but the zeros of
-    its padding. Exact for pictures whose side all the pools divide evenly, as 224 is.
-
-    Raises:
-        ValueError: the layer is not a conv layer.
-    """
-    layer = _conv(layer)
-    first = int(layer.offset - (layer.receptive_field - 1) / 2)
-    starts = [first + position * layer.stride for position in range(layer.output_shape[0])]
-    return [(start, start + layer.receptive_field) for start in starts]
-
-
-def explain(
+def decompose(
     layer_input: np.ndarray,
     kernel: np.ndarray,
     bias: float,
     computed: float,
     row: int,
     column: int,
-) -> Explanation:
-    """Do the arithmetic of one number of a conv layer again, in float64.
+) -> Decomposition:
+    """Recompute one value of a conv layer in float64 and return its terms.
 
     Args:
-        layer_input: as from `layer_input`, float32 ``(channels, height, width)``.
-        kernel: one filter, ``(channels, 3, 3)``.
-        bias: that filter's bias.
-        computed: the network's number there, after ReLU.
-        row: the number's row in its map.
-        column: the number's column in its map.
+        layer_input: what `layer_input` returns, float32 ``(channels, height, width)``.
+        kernel: filter, ``(channels, 3, 3)``.
+        bias: the filter's bias.
+        computed: the network's value at the position, after ReLU.
+        row: row in the map.
+        column: column in the map.
 
     Raises:
-        ValueError: the filter does not fit the input.
-        IndexError: there is no such position.
+        ValueError: the filter does not have the input's number of channels.
+        IndexError: the position is outside the map.
+
+    >>> ones = np.ones((1, 4, 4), np.float32)
+    >>> terms = decompose(ones, np.full((1, 3, 3), 2.0), bias=0.5, computed=8.5, row=0, column=0)
+    >>> terms.result, terms.agrees  # five of nine products are padding
+    (8.5, True)
     """
     expected = (len(layer_input), KERNEL_SIDE, KERNEL_SIDE)
     if kernel.shape != expected:
@@ -157,7 +150,7 @@ def explain(
     products = patch.astype(np.float64) * kernel
     contributions = products.sum(axis=(1, 2))
     total = float(contributions.sum()) + float(bias)
-    return Explanation(
+    return Decomposition(
         patch=patch,
         inside=inside,
         products=products,
@@ -178,25 +171,27 @@ def source_position(
     column: int,
     architecture: Architecture = VGG19,
 ) -> tuple[int, int] | None:
-    """Walk back a layer: where the largest product of one input channel comes from.
+    """Trace a value back to the position in the previous conv layer that contributes most.
+
+    That position has the product with the largest magnitude among one input channel's nine. Behind
+    a max pool, it is the position of the maximum.
 
     Args:
-        layer: the conv layer whose number is looked at.
-        previous_maps: those of `previous_conv`; not looked at for the first layer.
-        kernel: what the number's filter does with that channel, ``(3, 3)``.
-        channel: the input channel, which is also the number of the previous layer's map.
-        row: the number's row in its map.
-        column: the number's column in its map.
-        architecture: the network that the layer belongs to.
+        layer: conv layer of the value.
+        previous_maps: maps of `previous_conv`; unused for the first layer.
+        kernel: the filter's weights for the input channel, ``(3, 3)``.
+        channel: input channel, from 0, which is a map of the previous layer.
+        row: row of the value.
+        column: column of the value.
+        architecture: architecture that the layer belongs to.
 
     Returns:
-        Row and column in the previous conv layer's own map: of the product with the largest
-        magnitude and, through a max pool, of the maximum. The first in reading order if several
-        are equal. ``None`` for the first layer, and where all nine products are zero.
+        Row and column in the previous conv layer's map, the first in reading order among equals.
+        ``None`` for the first layer, or if all nine products are zero.
 
     Raises:
-        ValueError: the layer is not a conv layer, or an array is of another shape than expected.
-        IndexError: there is no such position or channel.
+        ValueError: the layer is not a conv layer, or an array has an unexpected shape.
+        IndexError: the position or the channel does not exist.
     """
     previous = previous_conv(layer, architecture)
     row, column = _position(row, column, *layer.output_shape[:2])
@@ -218,23 +213,22 @@ def source_position(
 
 
 def pixel_colors(patch: np.ndarray) -> np.ndarray:
-    """Turn a patch of the network's input, ``(3, h, w)``, back to RGB pixels, uint8 ``(h, w, 3)``.
+    """Convert a patch of the network's input, ``(3, h, w)``, to RGB pixels, uint8 ``(h, w, 3)``.
 
-    Undoes `network.preprocess`. The padding's zeros become the mean color: that is what
-    the network takes them for.
+    This inverts `network.preprocess`; the zeros of the padding become the mean color.
 
     Raises:
-        ValueError: the patch has not three channels.
+        ValueError: the patch does not have three channels.
     """
     if patch.ndim != 3 or len(patch) != 3:
         raise ValueError(f"expected a patch (3, height, width), got shape {patch.shape}")
     colors = np.moveaxis(patch, 0, -1) + np.array(MEAN_BGR)
-    shown: np.ndarray = np.rint(colors[..., ::-1]).clip(0, 255).astype(np.uint8)
-    return shown
+    pixels: np.ndarray = np.rint(colors[..., ::-1]).clip(0, 255).astype(np.uint8)
+    return pixels
 
 
 def _patch(maps: np.ndarray, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
-    """What lies under a filter: ``(n, 3, 3)``, zero beyond the border, and where inside it is."""
+    """Return a filter's input ``(n, 3, 3)``, zero beyond the border, and the mask of its inside."""
     height, width = maps.shape[1:]
     steps = np.arange(KERNEL_SIDE) - KERNEL_SIDE // 2
     rows, columns = (row + steps)[:, None], column + steps
@@ -244,7 +238,7 @@ def _patch(maps: np.ndarray, row: int, column: int) -> tuple[np.ndarray, np.ndar
 
 
 def _pool(maps: np.ndarray) -> np.ndarray:
-    """The 2 x 2 max pool between two blocks; an odd last row or column is dropped, as in Keras."""
+    """Compute the 2 × 2 max pool; like Keras, drop an odd last row or column."""
     height, width = (side // POOL_SIDE * POOL_SIDE for side in maps.shape[1:])
     top, bottom = (maps[:, start:height:POOL_SIDE, :width] for start in range(POOL_SIDE))
     rows = np.maximum(top, bottom)
@@ -253,14 +247,14 @@ def _pool(maps: np.ndarray) -> np.ndarray:
 
 
 def _before_pool(map_: np.ndarray, row: int, column: int) -> tuple[int, int]:
-    """Where in a map ``(h, w)`` its max pool found the value of that position."""
+    """Return the position in a map ``(h, w)`` that a position of its max pool was taken from."""
     top, left = POOL_SIDE * row, POOL_SIDE * column
     down, right = _largest(map_[top : top + POOL_SIDE, left : left + POOL_SIDE])
     return top + down, left + right
 
 
 def _largest(values: np.ndarray) -> tuple[int, int]:
-    """Row and column of the largest value; the first in reading order if several are equal."""
+    """Return row and column of the largest value, the first in reading order among equals."""
     row, column = np.unravel_index(values.argmax(), values.shape)
     return int(row), int(column)
 
@@ -280,7 +274,7 @@ def _checked(layer: Layer, maps: np.ndarray | None) -> np.ndarray:
 
 
 def _position(row: int, column: int, height: int, width: int) -> tuple[int, int]:
-    """The position in Python's own numbers, once it is known to be on the map."""
+    """Return the position as Python integers, after checking that it is on the map."""
     row, column = operator.index(row), operator.index(column)
     if not (0 <= row < height and 0 <= column < width):
         raise IndexError(

@@ -1,14 +1,14 @@
-"""What one value of a map depends on, and the network run there and back, and nowhere else.
+"""Receptive field of one value, and forward and backward passes restricted to it.
 
-The part of a map that a value depends on is small: 3 x 3 positions one layer below, 48 x 48 pixels
-of the picture for block3_conv4. It is run with convolutions that add no border, so that exactly
-1 x 1 is left; beyond the picture's border there is the same zero at every layer as in the network.
+A value depends on a small part of each earlier layer: 3 × 3 positions one layer below, 48 × 48
+pixels of the image for block3_conv4. The part is run with unpadded convolutions, so that exactly
+1 × 1 value remains. Beyond the image's border, each layer's input is zero, as in the network.
 
-    way_to                 the layers on the way to any value, and what each makes of what
-    surrounded -> Layers   one layer there, with what lies around what is looked at, and back
+    value_stages                     layers before a value, each with the area that it reads
+    padded_input -> LayerOperations  one layer within that area, forward and backward
 
-`FieldPass` looks at pictures that are smaller than the field, in the middle of one of mean color:
-only what depends on them is run, and what is around that is computed once for all of them.
+`ReceptiveFieldPass` runs images that are smaller than the receptive field, centered in an image of
+mean color. It runs only what depends on them; the rest is computed once for all images.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vgg_viz.interpretability.decomposition import receptive_fields
 from vgg_viz.model.architecture import (
     POOL_SIDE,
     VGG19,
@@ -35,42 +34,42 @@ if TYPE_CHECKING:
 
     from vgg_viz.model.network import Network
 
-# What becomes at a ReLU of what comes back from behind, given what the ReLU made and what comes.
-Rule = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
+# Backward rule of a ReLU: (its output, gradient of its output) -> gradient of its input.
+ReluRule = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
 
 
 class Interval(NamedTuple):
-    """Positions along one side, from ``start`` to before ``stop``; may reach beyond a border."""
+    """Positions along one side, from ``start`` to before ``stop``; may reach beyond the border."""
 
     start: int
     stop: int
 
     @property
     def length(self) -> int:
-        """How many they are."""
+        """Number of positions."""
         return self.stop - self.start
 
     def grown(self) -> Interval:
-        """What a 3 x 3 convolution needs to make these, or what depends on these after it."""
+        """Return the interval with one more position at each end, as a 3 × 3 kernel reaches."""
         return Interval(self.start - 1, self.stop + 1)
 
     def within(self, other: Interval) -> Interval:
-        """Those that are in the other as well."""
+        """Return the intersection with another interval."""
         return Interval(max(self.start, other.start), min(self.stop, other.stop))
 
 
 class Area(NamedTuple):
-    """Positions of a map, or pixels: which rows, and which columns."""
+    """Rectangle of positions in a map, or of pixels."""
 
     rows: Interval
     columns: Interval
 
     def within(self, other: Area) -> Area:
-        """Those that are in the other as well."""
+        """Return the intersection with another area."""
         return Area(self.rows.within(other.rows), self.columns.within(other.columns))
 
-    def seen_from(self, other: Area) -> tuple[slice, slice]:
-        """Where they lie in an array that begins where the other does."""
+    def slices_in(self, other: Area) -> tuple[slice, slice]:
+        """Return the slices of rows and columns that select this area in an array of another."""
         rows, columns = (
             slice(mine.start - its.start, mine.stop - its.start)
             for mine, its in zip(self, other, strict=True)
@@ -80,183 +79,213 @@ class Area(NamedTuple):
 
 @dataclass(frozen=True)
 class Stage:
-    """One layer on the way to a value.
+    """One layer of a restricted pass.
 
-    have: what of the layer's input is looked at.
-    makes: what it makes.
+    input_area: area of the layer's input that is computed.
+    output_area: area of the layer's output.
     """
 
     layer: SpatialLayer
-    have: Area
-    makes: Area
+    input_area: Area
+    output_area: Area
 
     @property
-    def takes(self) -> Area:
-        """What it is given to make that of."""
-        return Area(*(needed(self.layer, side) for side in self.makes))
+    def padded_area(self) -> Area:
+        """Area that the layer reads: the input area and its padding."""
+        return Area(*(input_interval(self.layer, side) for side in self.output_area))
 
     @property
-    def margins(self) -> list[list[int]]:
-        """How much of that lies around what is looked at: of the batch, rows, columns, channels."""
-        sides = zip(self.have, self.takes, strict=True)
-        around = [[have.start - takes.start, takes.stop - have.stop] for have, takes in sides]
-        return [[0, 0], *around, [0, 0]]
+    def padding(self) -> list[list[int]]:
+        """Padding around the input area for ``tf.pad``: of batch, rows, columns, channels."""
+        sides = zip(self.input_area, self.padded_area, strict=True)
+        pairs = [[side.start - padded.start, padded.stop - side.stop] for side, padded in sides]
+        return [[0, 0], *pairs, [0, 0]]
 
     @property
     def is_conv(self) -> bool:
-        """Whether it is a convolution, and not a pool."""
+        """Whether the layer is a conv layer, not a pool."""
         return isinstance(self.layer, ConvLayer)
 
 
-def needed(layer: Layer, makes: Interval) -> Interval:
-    """What a convolution or a pool needs to make these, along one side; may be beyond a border."""
+def input_interval(layer: Layer, output: Interval) -> Interval:
+    """Return the positions that a conv or pooling layer reads for some of its outputs."""
     if layer.kind == "conv":
-        return makes.grown()
-    return Interval(POOL_SIDE * makes.start, POOL_SIDE * makes.stop)
+        return output.grown()
+    return Interval(POOL_SIDE * output.start, POOL_SIDE * output.stop)
 
 
-def depends_on(layer: ConvLayer, position: int, plan: Architecture = VGG19) -> list[Interval]:
-    """What a value depends on in the picture and in each layer up to its own, along one side.
+def receptive_fields(layer: SpatialLayer) -> list[tuple[int, int]]:
+    """Return the receptive field of each position along one side, the same for rows and columns.
 
-    Within the picture: see `decomposition.receptive_fields` for what lies beyond.
+    A field is the first input pixel that the position depends on and the one after the last. It may
+    reach beyond the image, where the network pads with zeros. The result is exact for images whose
+    side is divisible by all pools, like 224.
+
+    >>> receptive_fields(VGG19.conv_layer("block1_conv1"))[:2]
+    [(-1, 2), (0, 3)]
     """
-    found = [Interval(position, position + 1)]
-    for after in plan.layers[layer.index : 0 : -1]:
-        whole = Interval(0, plan.layers[after.index - 1].output_shape[0])
-        found.insert(0, needed(after, found[0]).within(whole))
-    return found
+    first = int(layer.offset - (layer.receptive_field - 1) / 2)
+    starts = [first + position * layer.stride for position in range(layer.output_shape[0])]
+    return [(start, start + layer.receptive_field) for start in starts]
+
+
+def receptive_intervals(
+    layer: ConvLayer, position: int, architecture: Architecture = VGG19
+) -> list[Interval]:
+    """Return the positions along one side that a value depends on, within the border.
+
+    The list starts with the image and ends with the value's own layer. See `receptive_fields` for
+    the pixels including those beyond the border.
+
+    >>> [side.length for side in receptive_intervals(VGG19.conv_layer("block2_conv1"), 50)]
+    [10, 8, 6, 3, 1]
+    """
+    intervals = [Interval(position, position + 1)]
+    for later in architecture.layers[layer.index : 0 : -1]:
+        whole = Interval(0, architecture.layers[later.index - 1].output_shape[0])
+        intervals.insert(0, input_interval(later, intervals[0]).within(whole))
+    return intervals
 
 
 def middle(layer: ConvLayer) -> int:
-    """The position whose field lies in the middle of the picture."""
+    """Return the row, and column, whose receptive field is in the middle of the image."""
     return layer.output_shape[0] // 2
 
 
-def way_to(layer: ConvLayer, row: int, column: int, plan: Architecture = VGG19) -> list[Stage]:
-    """The way from a whole picture to one value: the layers, and what each makes of what."""
-    sides = (depends_on(layer, row, plan), depends_on(layer, column, plan))
+def value_stages(
+    layer: ConvLayer, row: int, column: int, architecture: Architecture = VGG19
+) -> list[Stage]:
+    """Return the stages from the image to one value, each with the areas that it depends on."""
+    sides = (receptive_intervals(layer, place, architecture) for place in (row, column))
     areas = [Area(*both) for both in zip(*sides, strict=True)]
-    spatial = [one for one in plan.layers[1:] if isinstance(one, SpatialLayer)]
+    spatial = [each for each in architecture.layers[1:] if isinstance(each, SpatialLayer)]
     return list(map(Stage, spatial, areas, areas[1:]))
 
 
-def stages(layer: ConvLayer, side: int, plan: Architecture = VGG19) -> list[Stage]:
-    """The way from a picture of ``side`` pixels to the value in the middle of a layer's map.
+def image_stages(layer: ConvLayer, side: int, architecture: Architecture = VGG19) -> list[Stage]:
+    """Return the stages from a small image to the value in the middle of a layer's map.
 
-    The picture lies in the middle of the value's field; what the stages have is what depends on it.
+    The image of ``side`` pixels is centered in the value's receptive field; the stages' areas are
+    those that depend on it.
     """
-    # In the middle of the whole field, even where that reaches beyond the border.
+    # Centered in the whole receptive field, even if that reaches beyond the border.
     first = receptive_fields(layer)[middle(layer)][0] + (layer.receptive_field - side) // 2
-    reached = Interval(first, first + side)
-    way = []
-    for stage in way_to(layer, middle(layer), middle(layer), plan):
-        have = reached
+    affected = Interval(first, first + side)
+    stages = []
+    for stage in value_stages(layer, middle(layer), middle(layer), architecture):
+        source = affected
         if stage.is_conv:
-            reached = have.grown().within(stage.makes.rows)
+            affected = source.grown().within(stage.output_area.rows)
         else:
-            halves = Interval(have.start // POOL_SIDE, -(-have.stop // POOL_SIDE))
-            reached = halves.within(stage.makes.rows)
-        way.append(Stage(stage.layer, Area(have, have), Area(reached, reached)))
-    return way
+            halves = Interval(source.start // POOL_SIDE, -(-source.stop // POOL_SIDE))
+            affected = halves.within(stage.output_area.rows)
+        stages.append(Stage(stage.layer, Area(source, source), Area(affected, affected)))
+    return stages
 
 
-def relu_gradient(made: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """The gradient with respect to what a ReLU was given, of that to what it made."""
+def relu_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Compute the gradient of a ReLU's input from that of its output."""
     import tensorflow as tf
 
-    return tf.raw_ops.ReluGrad(gradients=gradient, features=made)
+    return tf.raw_ops.ReluGrad(gradients=gradient, features=output)
 
 
 @dataclass(frozen=True)
-class Layers:
-    """What a network's layers do, one at a time, there and back.
+class LayerOperations:
+    """Forward and backward operations of a network's layers, one layer at a time.
 
-    By hand: a tape would compute the gradients of all kernels as well.
+    They replace a gradient tape, which would also compute the gradients of all kernels.
     """
 
     network: Network
 
-    def forward(self, stage: Stage, taken: tf.Tensor) -> tf.Tensor:
-        """What a layer makes of this, after its ReLU; or a pool."""
+    def forward(self, stage: Stage, padded: tf.Tensor) -> tf.Tensor:
+        """Compute a layer's output, after ReLU, from its padded input."""
         import tensorflow as tf
 
         if not stage.is_conv:
-            return tf.nn.max_pool2d(taken, POOL_SIDE, POOL_SIDE, "VALID")
+            return tf.nn.max_pool2d(padded, POOL_SIDE, POOL_SIDE, "VALID")
         kernel, bias = self.weights(stage.layer)
-        return tf.nn.relu(tf.nn.conv2d(taken, kernel, 1, "VALID") + bias)
+        return tf.nn.relu(tf.nn.conv2d(padded, kernel, 1, "VALID") + bias)
 
     def value(
-        self, stage: Stage, taken: tf.Tensor, channels: Sequence[int]
+        self, stage: Stage, padded: tf.Tensor, channels: Sequence[int]
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """One value before the ReLU a picture, ``(n,)``, and its gradient as `back` returns it.
+        """Compute one value per image, before ReLU, and its gradient.
 
-        ``channels``: one a picture, from 1.
+        Args:
+            stage: the last stage, whose output is a single position.
+            padded: the layer's padded input, one 3 × 3 area per image.
+            channels: channel of each image, from 1.
+
+        Returns:
+            The values ``(n,)`` and the gradients of the stage's input.
         """
         import tensorflow as tf
 
         kernel, bias = self.weights(stage.layer)
-        which = [channel - 1 for channel in channels]
-        kernels = tf.transpose(tf.gather(kernel, which, axis=3), (3, 0, 1, 2))
-        values = tf.reduce_sum(taken * kernels, axis=(1, 2, 3)) + tf.gather(bias, which)
-        return values, inner(stage, kernels)
+        indices = [channel - 1 for channel in channels]
+        kernels = tf.transpose(tf.gather(kernel, indices, axis=3), (3, 0, 1, 2))
+        values = tf.reduce_sum(padded * kernels, axis=(1, 2, 3)) + tf.gather(bias, indices)
+        return values, crop_gradient(stage, kernels)
 
-    def before_relu(
-        self, stage: Stage, made: tf.Tensor, gradient: tf.Tensor, rule: Rule = relu_gradient
+    def relu_backward(
+        self, stage: Stage, output: tf.Tensor, gradient: tf.Tensor, rule: ReluRule = relu_gradient
     ) -> tf.Tensor:
-        """The gradient before a layer's ReLU, of that after it; a pool has none."""
-        return rule(made, gradient) if stage.is_conv else gradient
+        """Compute the gradient before a conv layer's ReLU; return it unchanged for a pool."""
+        return rule(output, gradient) if stage.is_conv else gradient
 
-    def back(
-        self, stage: Stage, taken: tf.Tensor, made: tf.Tensor, gradient: tf.Tensor
+    def backward(
+        self, stage: Stage, padded: tf.Tensor, output: tf.Tensor, gradient: tf.Tensor
     ) -> tf.Tensor:
-        """The gradient with respect to what a layer has, of that before its ReLU.
+        """Compute the gradient of a stage's input from that before its ReLU.
 
-        At a max pool the largest value gets it, the first in reading order if several are equal.
-        Only there it matters what was ``taken`` and ``made``.
+        In a max pool, the first largest value in reading order receives the gradient. Only pools
+        use ``padded`` and ``output``.
         """
         import tensorflow as tf
 
         if stage.is_conv:
             kernel, _ = self.weights(stage.layer)
-            sides = [side.length for side in stage.takes]
-            whole = tf.raw_ops.Conv2DBackpropInput(
+            sides = [side.length for side in stage.padded_area]
+            padded_gradient = tf.raw_ops.Conv2DBackpropInput(
                 input_sizes=[len(gradient), *sides, kernel.shape[2]],
                 filter=kernel,
                 out_backprop=gradient,
                 strides=[1, 1, 1, 1],
                 padding="VALID",
             )
-            return inner(stage, whole)
+            return crop_gradient(stage, padded_gradient)
         sides = [1, POOL_SIDE, POOL_SIDE, 1]
-        whole = tf.raw_ops.MaxPoolGrad(
-            orig_input=taken,
-            orig_output=made,
+        padded_gradient = tf.raw_ops.MaxPoolGrad(
+            orig_input=padded,
+            orig_output=output,
             grad=gradient,
             ksize=sides,
             strides=sides,
             padding="VALID",
         )
-        return inner(stage, whole)
+        return crop_gradient(stage, padded_gradient)
 
     def weights(self, layer: SpatialLayer) -> tuple[tf.Tensor, tf.Tensor]:
-        """A conv layer's kernel, (3, 3, channels, filters), and its biases."""
-        built = self.network.model.get_layer(layer.name)
-        return built.kernel.value, built.bias.value
+        """Return a conv layer's kernel (3, 3, channels, filters) and biases (filters,)."""
+        keras_layer = self.network.model.get_layer(layer.name)
+        return keras_layer.kernel.value, keras_layer.bias.value
 
 
-class FieldPass:
-    """The network from small pictures to the value in the middle of a layer's map, and back.
+class ReceptiveFieldPass:
+    """Forward and backward pass between small images and the value in the middle of a layer's map.
 
-    Each step of its generators is one layer's work, so that others need not wait for the whole.
-    May be used by one thread at a time.
+    Its generators yield once a layer, so that other computations can run in between. An instance
+    must not be used by two threads at the same time.
     """
 
     def __init__(self, network: Network, layer: ConvLayer, side: int) -> None:
-        """Prepare for pictures of ``side`` pixels.
+        """Prepare for images of ``side`` pixels.
 
         Raises:
-            ValueError: that is none, or more than what lies in the middle of the value's field
-                and within the network's input.
+            ValueError: the images are empty, or larger than the centered part of the receptive
+                field that lies within the network's input.
         """
         start, stop = receptive_fields(layer)[middle(layer)]
         beyond = max(0, -start, stop - network.architecture.input_side)
@@ -266,100 +295,103 @@ class FieldPass:
         self.network = network
         self.layer = layer
         self.side = side
-        self.stages = stages(layer, side, network.architecture)
-        self._layers = Layers(network)
-        self._around: dict[str, np.ndarray] | None = None
+        self.stages = image_stages(layer, side, network.architecture)
+        self._operations = LayerOperations(network)
+        self._surroundings: dict[str, np.ndarray] | None = None
 
     def values(
-        self, pictures: np.ndarray, channels: Sequence[int]
+        self, images: np.ndarray, channels: Sequence[int]
     ) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
-        """The value of a channel before its ReLU for each picture, and how it changes with it.
+        """Compute a channel's value before ReLU for each image, and its gradient.
 
         Args:
-            pictures: RGB from 0 to 255, float ``(n, side, side, 3)``.
-            channels: one a picture, from 1.
+            images: RGB from 0 to 255, float ``(n, side, side, 3)``.
+            channels: channel of each image, from 1.
 
         Returns:
-            Float32 ``(n,)``, and the gradient, float32 of the pictures' shape.
+            The values, float32 ``(n,)``, and the gradients of the images, float32 of their shape.
         """
         import tensorflow as tf
 
-        around = yield from self._surroundings()
+        surroundings = yield from self._cached_surroundings()
         mean = np.array(MEAN_BGR, np.float32)
-        x = tf.constant((pictures[..., ::-1] - mean).astype(np.float32))
-        passed = []
+        x = tf.constant((images[..., ::-1] - mean).astype(np.float32))
+        activations = []
         for stage in self.stages[:-1]:
-            taken = surrounded(stage, x, around.get(stage.layer.name))
-            x = self._layers.forward(stage, taken)
-            passed.append((taken, x))
+            padded = padded_input(stage, x, surroundings.get(stage.layer.name))
+            x = self._operations.forward(stage, padded)
+            activations.append((padded, x))
             yield
         last = self.stages[-1]
-        taken = surrounded(last, x, around.get(last.layer.name))
-        values, gradient = self._layers.value(last, taken, channels)
-        for stage, (taken, made) in zip(self.stages[-2::-1], reversed(passed), strict=True):
-            gradient = self._layers.before_relu(stage, made, gradient)
-            gradient = self._layers.back(stage, taken, made, gradient)
+        padded = padded_input(last, x, surroundings.get(last.layer.name))
+        values, gradient = self._operations.value(last, padded, channels)
+        for stage, (padded, output) in zip(self.stages[-2::-1], reversed(activations), strict=True):
+            gradient = self._operations.relu_backward(stage, output, gradient)
+            gradient = self._operations.backward(stage, padded, output, gradient)
             yield
         return values.numpy(), gradient.numpy()[..., ::-1]
 
-    def _surroundings(self) -> Generator[None, None, dict[str, np.ndarray]]:
-        """What lies around that which depends on the picture, a layer's input under its name.
+    def _cached_surroundings(self) -> Generator[None, None, dict[str, np.ndarray]]:
+        """Compute, once, the part of each layer's padded input that no image affects.
 
-        Only where there is something: float32 ``(side, side, channels)``, zero in the middle.
+        Returns:
+            Float32 ``(height, width, channels)`` by the layer's name, zero where images have their
+            influence; only for layers that read such a part.
         """
-        if self._around is None:
-            found: dict[str, np.ndarray] = {}
-            short = [stage for stage in self.stages if stage.have != stage.takes]
-            maps = yield from self._mean_maps(short[-1].layer.block if short else 0)
-            for stage in short:
-                before = self.network.architecture.layers[stage.layer.index - 1]
-                found[stage.layer.name] = ring(stage, maps[before.name])
-            self._around = found
-        return self._around
+        if self._surroundings is None:
+            surroundings: dict[str, np.ndarray] = {}
+            padded = [stage for stage in self.stages if stage.input_area != stage.padded_area]
+            maps = yield from self._mean_maps(padded[-1].layer.block if padded else 0)
+            for stage in padded:
+                previous = self.network.architecture.layers[stage.layer.index - 1]
+                surroundings[stage.layer.name] = surrounding_input(stage, maps[previous.name])
+            self._surroundings = surroundings
+        return self._surroundings
 
     def _mean_maps(self, blocks: int) -> Generator[None, None, dict[str, np.ndarray]]:
-        """What the first blocks make of a picture of mean color, (maps, height, width) a layer."""
-        plan = self.network.architecture
-        pixels = np.full((plan.input_side, plan.input_side, 3), MEAN_COLOR, np.uint8)
-        source = network_input(pixels)
-        found = {plan.layers[0].name: source}
+        """Compute all maps of the first blocks for an image of mean color, one block a step."""
+        architecture = self.network.architecture
+        side = architecture.input_side
+        source = network_input(np.full((side, side, 3), MEAN_COLOR, np.uint8))
+        maps = {architecture.layers[0].name: source}
         for block in range(1, blocks + 1):
             names = [
                 layer.name
-                for layer in plan.layers
+                for layer in architecture.layers
                 if isinstance(layer, SpatialLayer) and layer.block == block
             ]
-            found |= zip(names, self.network.run(names, source), strict=True)
-            source = found[names[-1]]
+            maps |= zip(names, self.network.run(names, source), strict=True)
+            source = maps[names[-1]]
             yield
-        return found
+        return maps
 
 
-def surrounded(stage: Stage, have: tf.Tensor, around: np.ndarray | None = None) -> tf.Tensor:
-    """What a layer is given: what is looked at, in the middle of what is not, or of zeros."""
+def padded_input(stage: Stage, x: tf.Tensor, surroundings: np.ndarray | None = None) -> tf.Tensor:
+    """Pad a stage's input with its surroundings, or with zeros."""
     import tensorflow as tf
 
-    padded = have if stage.have == stage.takes else tf.pad(have, stage.margins)
-    return padded if around is None else padded + around
+    padded = x if stage.input_area == stage.padded_area else tf.pad(x, stage.padding)
+    return padded if surroundings is None else padded + surroundings
 
 
-def inner(stage: Stage, gradient: tf.Tensor) -> tf.Tensor:
-    """Of the gradient with respect to what a layer was given, that which is looked at."""
-    if stage.have == stage.takes:
+def crop_gradient(stage: Stage, gradient: tf.Tensor) -> tf.Tensor:
+    """Crop the gradient of a layer's padded input to ``stage.input_area``."""
+    if stage.input_area == stage.padded_area:
         return gradient
-    rows, columns = stage.have.seen_from(stage.takes)
+    rows, columns = stage.input_area.slices_in(stage.padded_area)
     return gradient[:, rows, columns]
 
 
-def ring(stage: Stage, maps: np.ndarray) -> np.ndarray:
-    """What lies around the middle, float32 ``(height, width, channels)``, of maps (channels, h, w).
+def surrounding_input(stage: Stage, maps: np.ndarray) -> np.ndarray:
+    """Return the padded input of a stage from maps ``(channels, h, w)``, without its input area.
 
-    Zero beyond the maps' border, and in the middle.
+    Returns:
+        Float32 ``(height, width, channels)``, zero in the input area and beyond the maps' border.
     """
-    takes, (height, width) = stage.takes, maps.shape[1:]
-    found = np.zeros((takes.rows.length, takes.columns.length, len(maps)), np.float32)
-    seen = takes.within(Area(Interval(0, height), Interval(0, width)))
-    rows, columns = (slice(*side) for side in seen)
-    found[seen.seen_from(takes)] = np.moveaxis(maps[:, rows, columns], 0, -1)
-    found[stage.have.seen_from(takes)] = 0
-    return found
+    padded, (height, width) = stage.padded_area, maps.shape[1:]
+    values = np.zeros((padded.rows.length, padded.columns.length, len(maps)), np.float32)
+    inside = padded.within(Area(Interval(0, height), Interval(0, width)))
+    rows, columns = (slice(*side) for side in inside)
+    values[inside.slices_in(padded)] = np.moveaxis(maps[:, rows, columns], 0, -1)
+    values[stage.input_area.slices_in(padded)] = 0
+    return values

@@ -36,11 +36,10 @@ from vgg_viz.export.scripts.runs import (
 from vgg_viz.export.tables import check_array_names
 from vgg_viz.interpretability.attribution.attribution_pass import padded_receptive_field
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
-from vgg_viz.interpretability.decomposition import receptive_fields
 from vgg_viz.interpretability.feature_visualization import optimization
 from vgg_viz.interpretability.feature_visualization.optimization import batch_size, picture_side
 from vgg_viz.interpretability.feature_visualization.top_patches import distance
-from vgg_viz.interpretability.receptive_field import stages
+from vgg_viz.interpretability.receptive_field import image_stages, receptive_fields
 from vgg_viz.model.architecture import VGG19
 
 
@@ -391,8 +390,8 @@ def _climbing(run: OptimizationScriptRun) -> list[str]:
         f"together={batch_size(layer)}",
     ]
     if side < layer.receptive_field:
-        way = stages(layer, side)
-        reach = ", ".join(str((*stage.have.rows, *stage.takes.rows)) for stage in way)
+        way = image_stages(layer, side)
+        reach = ", ".join(str((*stage.input_area.rows, *stage.padded_area.rows)) for stage in way)
         arguments.append("\n".join(textwrap.wrap(f"reach=({reach})", 80, subsequent_indent=" ")))
     return arguments
 

@@ -22,13 +22,13 @@ from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.receptive_field import (
     Area,
     Interval,
-    Layers,
-    Rule,
+    LayerOperations,
+    ReluRule,
     Stage,
-    needed,
+    input_interval,
+    padded_input,
     relu_gradient,
-    surrounded,
-    way_to,
+    value_stages,
 )
 from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer, Layer
 from vgg_viz.model.network import Network, Preprocessing, network_input, read_only
@@ -160,8 +160,8 @@ def receptive_field(spec: AttributionSpec, architecture: Architecture = VGG19) -
         ValueError: there is no such value, or ``back_to`` is not before its layer.
     """
     _check(spec)
-    stages = way_to(spec.layer, spec.row, spec.column, architecture)
-    return stages[_back_to(spec, architecture.layers).index].have
+    stages = value_stages(spec.layer, spec.row, spec.column, architecture)
+    return stages[_back_to(spec, architecture.layers).index].input_area
 
 
 def padded_receptive_field(spec: AttributionSpec, architecture: Architecture = VGG19) -> Area:
@@ -175,7 +175,7 @@ def padded_receptive_field(spec: AttributionSpec, architecture: Architecture = V
     for position in (spec.row, spec.column):
         side = Interval(position, position + 1)
         for layer in architecture.layers[spec.layer.index : back_to.index : -1]:
-            side = needed(layer, side)
+            side = input_interval(layer, side)
         sides.append(side)
     return Area(*sides)
 
@@ -249,17 +249,17 @@ class AttributionPass:
         """
         _check(spec)
         architecture = network.architecture
-        stages = way_to(spec.layer, spec.row, spec.column, architecture)
+        stages = value_stages(spec.layer, spec.row, spec.column, architecture)
         start = _back_to(spec, architecture.layers).index
         self.spec = spec
-        self.layers = Layers(network)
+        self.layers = LayerOperations(network)
         self.before, self.between, self.last = stages[:start], stages[start:-1], stages[-1]
-        self.image_area = stages[0].have
+        self.image_area = stages[0].input_area
 
     @property
     def area(self) -> Area:
         """Receptive field in the maps, or in the image."""
-        return [*self.between, self.last][0].have
+        return [*self.between, self.last][0].input_area
 
     @property
     def largest_output(self) -> int:
@@ -278,7 +278,7 @@ class AttributionPass:
         """
         x = _cropped(source, self.image_area)
         for stage in self.before:
-            x = self.layers.forward(stage, surrounded(stage, x))
+            x = self.layers.forward(stage, padded_input(stage, x))
             yield
         return x
 
@@ -287,7 +287,7 @@ class AttributionPass:
         return _cropped(maps, self.area)
 
     def at_image(
-        self, image: InputImage, rule: Rule = relu_gradient
+        self, image: InputImage, rule: ReluRule = relu_gradient
     ) -> Generator[float, None, tuple[tf.Tensor, float, tf.Tensor, dict[str, float]]]:
         """Run one forward and backward pass from the image; yield the fraction done.
 
@@ -297,7 +297,7 @@ class AttributionPass:
         return (yield from fractions(self._at_image(image, rule), self.steps))
 
     def _at_image(
-        self, image: InputImage, rule: Rule
+        self, image: InputImage, rule: ReluRule
     ) -> Generator[None, None, tuple[tf.Tensor, float, tf.Tensor, dict[str, float]]]:
         x = yield from self.maps(image.values)
         values, gradient, biases = yield from self.forward_backward(x, rule)
@@ -306,7 +306,7 @@ class AttributionPass:
     def value(self, x: tf.Tensor) -> Generator[None, None, float]:
         """Compute the value from the layer's maps or the pixels."""
         for stage in self.between:
-            x = self.layers.forward(stage, surrounded(stage, x))
+            x = self.layers.forward(stage, padded_input(stage, x))
             yield
         values, _ = self._value(x)
         return float(values[0])
@@ -315,12 +315,12 @@ class AttributionPass:
         """Compute the output of each stage before the value's own; ``x`` itself comes first."""
         outputs = [x]
         for stage in self.between:
-            outputs.append(self.layers.forward(stage, surrounded(stage, outputs[-1])))
+            outputs.append(self.layers.forward(stage, padded_input(stage, outputs[-1])))
             yield
         return outputs
 
     def forward_backward(
-        self, x: tf.Tensor, rule: Rule = relu_gradient
+        self, x: tf.Tensor, rule: ReluRule = relu_gradient
     ) -> Generator[None, None, tuple[tf.Tensor, tf.Tensor, dict[str, float]]]:
         """Compute the values at a batch of points, their gradients and each layer's bias term.
 
@@ -333,16 +333,16 @@ class AttributionPass:
         biases = {self.spec.layer.name: float(self._bias(self.last)[self.spec.channel - 1])}
         for stage in reversed(self.between):
             output = outputs.pop()
-            gradient = self.layers.before_relu(stage, output, gradient, rule)
+            gradient = self.layers.relu_backward(stage, output, gradient, rule)
             if stage.is_conv:
                 biases[stage.layer.name] = bias_term(gradient, self._bias(stage))
-            gradient = self.layers.back(stage, outputs[-1], output, gradient)
+            gradient = self.layers.backward(stage, outputs[-1], output, gradient)
             yield
         return values, gradient, biases
 
     def _value(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         channels = [self.spec.channel] * len(x)
-        return self.layers.value(self.last, surrounded(self.last, x), channels)
+        return self.layers.value(self.last, padded_input(self.last, x), channels)
 
     def _bias(self, stage: Stage) -> np.ndarray:
         bias: np.ndarray = self.layers.weights(stage.layer)[1].numpy()
@@ -394,7 +394,7 @@ def _cropped(maps: np.ndarray, area: Area) -> tf.Tensor:
 
 
 def _size(stage: Stage) -> int:
-    rows, columns = stage.makes
+    rows, columns = stage.output_area
     return rows.length * columns.length * stage.layer.output_shape[2]
 
 

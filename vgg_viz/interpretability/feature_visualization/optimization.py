@@ -1,6 +1,6 @@
 """Pictures made by optimization: what a channel answers to most, as far as climbing finds it.
 
-    numbers -- canvas --> colors -- crop --> picture -- FieldPass --> value
+    numbers -- canvas --> colors -- crop --> picture -- ReceptiveFieldPass --> value
        ^                                                                 |
        +---- Adam <---- all of it backwards <---- gradient --------------+
 
@@ -20,9 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vgg_viz.interpretability.decomposition import receptive_fields
 from vgg_viz.interpretability.feature_visualization.parametrizations import Parametrization
-from vgg_viz.interpretability.receptive_field import FieldPass
+from vgg_viz.interpretability.receptive_field import ReceptiveFieldPass, receptive_fields
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network, read_only
 
@@ -121,7 +120,7 @@ class OptimizationRun:
         self.steps = STEPS[layer.block]
         self.step = 0
         self.values = np.full(len(channels), -np.inf, np.float32)
-        self._field = FieldPass(network, layer, picture_side(layer))
+        self._field = ReceptiveFieldPass(network, layer, picture_side(layer))
         self._views = views([seed, layer.conv_number])
         parametrized = Frequencies if parametrization == "regularized" else Pixels
         self._canvas = parametrized(self._field.side)

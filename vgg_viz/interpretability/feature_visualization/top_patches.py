@@ -9,7 +9,7 @@ from math import ceil
 
 import numpy as np
 
-from vgg_viz.interpretability.decomposition import receptive_fields
+from vgg_viz.interpretability.receptive_field import receptive_fields
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import MEAN_COLOR
 

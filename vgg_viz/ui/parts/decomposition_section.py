@@ -9,7 +9,7 @@ import streamlit as st
 
 from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability import decomposition
-from vgg_viz.interpretability.decomposition import Explanation
+from vgg_viz.interpretability.decomposition import Decomposition
 from vgg_viz.model.architecture import ConvLayer, Layer
 from vgg_viz.model.network import network_input
 from vgg_viz.serving.results import ValueRange
@@ -68,7 +68,7 @@ class Value:
     previous_maps: np.ndarray | None
     inputs: np.ndarray
     kernel: np.ndarray
-    explanation: Explanation
+    explanation: Decomposition
 
     @property
     def layer(self) -> Layer:
@@ -108,7 +108,7 @@ def decompose(maps: LayerMaps, channel: int, position: Position) -> Value:
     previous = decomposition.previous_conv(layer)
     previous_maps, inputs = layer_inputs(maps, previous)
     computed = float(maps.map(channel)[position])
-    explanation = decomposition.explain(inputs, kernel, bias, computed, *position)
+    explanation = decomposition.decompose(inputs, kernel, bias, computed, *position)
     return Value(maps, channel, position, previous, previous_maps, inputs, kernel, explanation)
 
 

@@ -12,7 +12,8 @@ import streamlit as st
 from vgg_viz.export.mosaic import color_levels
 from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability import map_statistics
-from vgg_viz.interpretability.decomposition import Explanation, receptive_fields
+from vgg_viz.interpretability.decomposition import Decomposition
+from vgg_viz.interpretability.receptive_field import receptive_fields
 from vgg_viz.model.architecture import VGG19, Layer
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui import state
@@ -183,7 +184,7 @@ def statistics_text(measured: map_statistics.Statistics, channel: int) -> str:
     )
 
 
-def sum_text(explanation: Explanation) -> str:
+def sum_text(explanation: Decomposition) -> str:
     """Return the decomposition of a value in one line."""
     products = figure(explanation.contributions.sum())
     bias = signed(explanation.bias).replace("−", "− ").replace("+", "+ ")

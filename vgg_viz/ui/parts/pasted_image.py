@@ -8,8 +8,8 @@ from vgg_viz.export.mosaic import png
 from vgg_viz.export.number_format import figure
 from vgg_viz.image_io.images import digest
 from vgg_viz.image_io.input_image import InputImage
-from vgg_viz.interpretability.decomposition import receptive_fields
 from vgg_viz.interpretability.feature_visualization.optimization import pasted
+from vgg_viz.interpretability.receptive_field import receptive_fields
 from vgg_viz.serving.optimization_worker import OptimizationSpec, Snapshot
 from vgg_viz.ui.parts import inspector
 from vgg_viz.ui.parts.layer_maps import LayerMaps
