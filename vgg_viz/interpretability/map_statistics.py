@@ -43,6 +43,10 @@ class Statistics:
             return np.arange(len(self.mean))
         return np.argsort(-getattr(self, statistic), kind="stable")
 
+    def numbers(self, order: str, count: int) -> list[int]:
+        """Return the numbers (from 1) of the first ``count`` maps in an order."""
+        return [int(index) + 1 for index in self.order(order)[:count]]
+
 
 @dataclass(frozen=True)
 class Profile:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -12,7 +13,6 @@ import numpy as np
 from vgg_viz.serving.locks import Pause, done_soon, exclude, wait_until, working_seconds
 
 Value = TypeVar("Value")
-Other = TypeVar("Other")
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Cache:
             clock: returns seconds, to measure what a value costs.
         """
         self.max_bytes = max_bytes
-        self._clock = clock
+        self.clock = clock
         self._entries: dict[Hashable, Entry] = {}
         self._evicted_priority = 0.0
         self._running: dict[Hashable, Future[None]] = {}
@@ -66,7 +66,13 @@ class Cache:
             self._evict(max_bytes)
 
     def get(
-        self, key: Hashable, compute: Callable[[], Value], pause: Pause, *, transient: bool = False
+        self,
+        key: Hashable,
+        compute: Callable[[], Value],
+        pause: Pause,
+        *,
+        within: AbstractContextManager[object] | None = None,
+        transient: bool = False,
     ) -> Value:
         """Return the value of a key; one thread computes it if it is not cached.
 
@@ -74,6 +80,7 @@ class Cache:
             key: names the value; equal keys stand for equal values.
             compute: computes it. If it raises, nothing is cached and the next thread tries again.
             pause: called while another thread computes the value; may raise, to stop waiting.
+            within: a context to compute the value in, such as a lock.
             transient: whether the value is soon replaced; it is then evicted first.
         """
         while True:
@@ -88,9 +95,10 @@ class Cache:
                     break
             wait_until(partial(done_soon, running), pause)
         try:
-            start = self._clock()
-            value = compute()
-            seconds = self._clock() - start
+            start = self.clock()
+            with within or nullcontext():
+                value = compute()
+            seconds = self.clock() - start
             self.keep(key, value, 0.0 if transient else seconds)
             exclude(seconds)  # from the cost of a value that is computed from this one
             return value
@@ -103,16 +111,6 @@ class Cache:
         """Return the value of a key if it is cached, else None, without waiting."""
         with self._lock:
             return self._touch(key) if key in self._entries else None
-
-    def keep_second(self, key: Hashable, compute: Callable[[], tuple[Value, Other]]) -> Value:
-        """Compute two values at once, cache the second under the key, and return the first.
-
-        The second one's cost is the time of both.
-        """
-        start = self._clock()
-        value, other = compute()
-        self.keep(key, other, self._clock() - start)
-        return value
 
     def keep(self, key: Hashable, value: object, seconds: float) -> None:
         """Cache a value that takes so many seconds to compute again."""

@@ -65,12 +65,16 @@ class ForwardPass:
     def maps(self, layer: ConvLayer) -> np.ndarray:
         """Compute a conv layer's maps after ReLU, float32 ``(maps, height, width)``."""
         if layer in self.architecture.block_ends:
-            return self._run_to_end(layer.block, [layer.name])[0]
+            (maps,) = self._run_to_end(layer.block, [layer.name])
+            return maps
         return self.network.run((layer.name,), self._block_input(layer.block))[0]
 
     def overview(self) -> Overview:
         """Compute the overview of all conv layers; cache their peaks."""
-        return self.cache.keep_second(self.key(PEAKS), self._survey)
+        start = self.cache.clock()
+        overview, peaks = self._survey()
+        self.cache.keep(self.key(PEAKS), peaks, self.cache.clock() - start)
+        return overview
 
     def peaks(self) -> tuple[Peaks, ...]:
         """Compute the peaks of all conv layers.
@@ -109,27 +113,31 @@ class ForwardPass:
         """Compute maps of a block, including its last layer, and cache the next block's input."""
         pool = self.architecture.pools[block - 1].name
         source = self._block_input(block)
-        if block == len(self.architecture.blocks):
-            return self.network.run((*layer_names, pool), source)[:-1]
-
-        def maps_and_pool() -> tuple[list[np.ndarray], np.ndarray]:
-            *maps, pooled = self.network.run((*layer_names, pool), source)
-            return maps, pooled
-
-        return self.cache.keep_second(self.key(pool), maps_and_pool)
+        start = self.cache.clock()
+        *maps, pooled = self.network.run((*layer_names, pool), source)
+        if block < len(self.architecture.blocks):
+            self.cache.keep(self.key(pool), [pooled], self.cache.clock() - start)
+        return maps
 
     def _block_input(self, block: int) -> np.ndarray:
-        """Return a block's input, float32 ``(channels, height, width)``."""
-        if block == 1:
-            return network_input(self.picture.pixels, self.preprocessing)
-        # No other thread computes it meanwhile: this one holds the network lock.
-        pool = self.architecture.pools[block - 2].name
-        return self.cache.get(self.key(pool), partial(self._pool, block - 1), no_pause)
+        """Return a block's input, float32 ``(channels, height, width)``.
 
-    def _pool(self, block: int) -> np.ndarray:
-        """Compute the output of the pool that ends a block."""
-        pool = self.architecture.pools[block - 1].name
-        return self.network.run((pool,), self._block_input(block))[0]
+        Start from the last cached block input, and cache those on the way.
+        """
+        source: np.ndarray
+        missing: list[str] = []
+        for pool in reversed(self.architecture.pools[: block - 1]):
+            if cached := self.cache.peek(self.key(pool.name)):
+                (source,) = cached
+                break
+            missing.insert(0, pool.name)
+        else:
+            source = network_input(self.picture.pixels, self.preprocessing)
+        for name in missing:
+            # No other thread computes it meanwhile: this one holds the network lock.
+            run = partial(self.network.run, (name,), source)
+            (source,) = self.cache.get(self.key(name), run, no_pause)
+        return source
 
 
 def layers_of(architecture: Architecture, block: int) -> list[ConvLayer]:

@@ -119,8 +119,12 @@ class Results:
         Meant for one of many pictures: between two of them, all other waiting runs go first.
         """
         forward = self.forward_pass(network, picture)
-        work = partial(self._hold_network, forward.peaks, new_place=True)
-        return self.cached(forward.key(PEAKS), work)
+
+        def compute() -> tuple[Peaks, ...]:
+            with self._network_lock(new_place=True):
+                return forward.peaks()
+
+        return self.cached(forward.key(PEAKS), compute)
 
     # -- any result
 
@@ -137,9 +141,9 @@ class Results:
         """
         held: dict[Hashable, Value] = {} if self._held is None else self._held
         if key not in held:
-            work = partial(self._hold_network, compute) if network else compute
+            lock = self._network_lock() if network else None
             try:
-                held[key] = self.shared.values.get(key, work, self.run.show_waiting)
+                held[key] = self.shared.values.get(key, compute, self.run.show_waiting, within=lock)
             finally:
                 self.run.clear_status()
         return held[key]
@@ -198,8 +202,9 @@ class Results:
 
     # -- locks
 
-    def _hold_network(self, compute: Callable[[], Value], *, new_place: bool = False) -> Value:
-        """Compute a value while holding the network lock.
+    @contextmanager
+    def _network_lock(self, *, new_place: bool = False) -> Iterator[None]:
+        """Hold the network lock within the context.
 
         With ``new_place``, wait behind all runs that came before this call, not before this run.
         """
@@ -208,9 +213,8 @@ class Results:
         since = None if new_place else self.run.started_at
         with shared.network_lock.hold(self.run.show_waiting, since):
             self.run.end_if_superseded()
-            result = compute()
+            yield
         shared.memory.tidy()
-        return result
 
     def _run_in_slices(self, begin: Callable[[], Job[Value]], *, long: bool) -> Value:
         # One job of each kind at a time: a job holds up to 100 MB, also between its slices.
@@ -221,7 +225,8 @@ class Results:
             while not results:
                 if fraction is not None:
                     self.run.show_computing(fraction)
-                fraction = self._hold_network(partial(run_slice, job, results), new_place=True)
+                with self._network_lock(new_place=True):
+                    fraction = run_slice(job, results)
             return results[0]
 
     def _read_dense(self, dense: DenseWeights, compute: Callable[[DenseWeights], Value]) -> Value:

@@ -142,7 +142,8 @@ def make_pair(sides: Sides, count: int, order: str) -> Pair:
         sides[1].caption(count, order),
         difference_caption(sides, count),
     )
-    return Pair(sides, sides[0].numbers(order, count), pair_headings, captions, NAMES)
+    numbers = sides[0].statistics().numbers(order, count)
+    return Pair(sides, numbers, pair_headings, captions, NAMES)
 
 
 def difference_caption(sides: Sides, count: int) -> str:

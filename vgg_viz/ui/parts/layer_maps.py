@@ -72,10 +72,6 @@ class LayerMaps:
         key = ("statistics", *self.key)
         return self.results.cached(key, lambda: statistics(self.values()))
 
-    def numbers(self, order: str, count: int) -> list[int]:
-        """Return the numbers (from 1) of the first ``count`` maps in an order of `ORDERS`."""
-        return [int(index) + 1 for index in self.statistics().order(order)[:count]]
-
     def grid(self, numbers: Sequence[int], appearance: Appearance = OWN_SCALE) -> Grid:
         """Return the maps of these numbers as a grid."""
         consecutive = list(numbers) == list(range(1, len(numbers) + 1))
@@ -92,7 +88,7 @@ class LayerMaps:
 
     def ordered_grid(self, order: str, count: int, appearance: Appearance) -> Grid:
         """Return the first ``count`` maps in an order as a grid with its caption."""
-        grid = self.grid(self.numbers(order, count), appearance)
+        grid = self.grid(self.statistics().numbers(order, count), appearance)
         return replace(grid, caption=self.caption(count, order))
 
     def caption(self, count: int, order: str) -> str:

@@ -81,7 +81,7 @@ def show_block(
         show_maps(maps, shown, order, appearance, abreast=abreast)
     if right and channel:
         with right:
-            show_filters(maps, channel, maps.numbers(order, shown), appearance)
+            show_filters(maps, channel, maps.statistics().numbers(order, shown), appearance)
 
 
 def show_maps(
@@ -101,7 +101,7 @@ def show_maps(
             name,
             f"Feature maps of {layer.name}",
             lambda: [exported.ordered_grid(order, count, appearance)],
-            lambda: [exported.script_run("maps", exported.numbers(order, count))],
+            lambda: [exported.script_run("maps", exported.statistics().numbers(order, count))],
         )
 
 

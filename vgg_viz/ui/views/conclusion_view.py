@@ -155,5 +155,5 @@ def show_lesson(maps: LayerMaps, lesson: Lesson) -> None:
         name, selection.open_map(name, layer), width=WIDTH, largest_tile=112, follows=False
     )
     with right, maps.results.holding():
-        tiles = maps.grid(sorted(maps.numbers("mean", MAPS_SHOWN)))
+        tiles = maps.grid(sorted(maps.statistics().numbers("mean", MAPS_SHOWN)))
         grid.show(maps.results, replace(tiles, caption=caption), placement)

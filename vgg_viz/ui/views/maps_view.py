@@ -110,7 +110,7 @@ def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -
         "maps",
         f"Feature maps of {maps.layer.name}",
         lambda: [exported.ordered_grid(order, count, appearance)],
-        lambda: [exported.script_run("maps", exported.numbers(order, count))],
+        lambda: [exported.script_run("maps", exported.statistics().numbers(order, count))],
     )
 
 
@@ -121,7 +121,7 @@ def show_inspector(
     above = st.container()
     chosen = inspector.choose(maps.layer)
     with above:
-        shown = maps.numbers(order, count)
+        shown = maps.statistics().numbers(order, count)
         value = inspector.show(maps, chosen, appearance, shown=shown)
     # In lecture mode the sidebar has the ablation controls.
     if not mode.in_lecture():
