@@ -121,13 +121,13 @@ def test_most_changed_maps_are_shown_before_and_after_ablation(later_layer, orig
 
 
 @pytest.mark.parametrize("layer", ["block2_conv2", "block3_conv1", "block5_conv3"])
-def test_value_of_the_next_layer_drops_by_the_maps_contribution(layer, original):
+def test_value_of_the_next_layer_changes_by_the_maps_contribution(layer, original):
     page = open_page(
         view="Feature maps", maps="4", layer=VGG19.layer(layer).title, ablated="5,12,64"
     )
-    drop, contribution = (number(one.value) for one in page.metric)
-    assert drop == pytest.approx(contribution, rel=1e-3)
-    assert abs(drop) > 1e-3
+    change, contribution = (number(one.value) for one in page.metric)
+    assert change == pytest.approx(-contribution, rel=1e-3)
+    assert abs(change) > 1e-3
     following = VGG19.conv_layers[VGG19.conv_layer(layer).conv_number].name
     sentence = (
         r"in (\S+) is that of map (\d+) at row (\d+), column (\d+): (\S+) before .* (\S+) wit"
@@ -137,7 +137,7 @@ def test_value_of_the_next_layer_drops_by_the_maps_contribution(layer, original)
     channel, row, column = (int(one) - 1 for one in position)
     value = float(original[following][channel, row, column])
     assert value == pytest.approx(max(0, number(before)), rel=1e-3)
-    assert number(before) - number(after) == pytest.approx(drop, rel=0.01)
+    assert number(after) - number(before) == pytest.approx(change, rel=0.01)
 
 
 def test_that_value_is_the_most_changed_one(original, changed):

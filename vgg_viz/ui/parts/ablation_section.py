@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES
-from vgg_viz.export.number_format import figure
+from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability.ablation import Change
 from vgg_viz.interpretability.attribution.attribution_pass import NotFiniteError
 from vgg_viz.links import LATER_LAYERS, MOST_ABLATED, later_layer_options
@@ -227,7 +227,7 @@ def go_to(
 
 
 def show_value_drop(ablation: AblatedMaps, change: Change) -> None:
-    """Show the drop of the next layer's most changed value, and the maps' contribution to it."""
+    """Show the change of the next layer's most changed value, and the maps' contribution."""
     if not change.mean.any():
         return
     try:
@@ -242,8 +242,8 @@ def show_value_drop(ablation: AblatedMaps, change: Change) -> None:
         f"{figure(result.value - result.drop)} without {maps}."
     )
     with st.container(horizontal=True, gap="large"):
-        st.metric(f"Drop without {maps}", figure(result.drop, 5), width="content")
-        st.metric(f"Contribution of {maps}", figure(result.contribution, 5), width="content")
+        st.metric(f"Change without {maps}", signed(-result.drop, 5), width="content")
+        st.metric(f"Contribution of {maps}", signed(result.contribution, 5), width="content")
 
 
 def show_changes(changes: Sequence[Change]) -> None:

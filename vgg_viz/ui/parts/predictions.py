@@ -158,12 +158,13 @@ class Predictions:
         """Return these maps as tiles, each titled with its effect on the logit."""
         effects = self.map_effects(target)
         shown = f"{len(numbers)} of {self.maps.layer.filters} maps"
+        logit = " minus that of ".join(self.names.name(index) for index in target.classes)
         return replace(
             self.maps.grid(numbers),
             titles=[f"{number} · {signed(float(effects[number - 1]))}" for number in numbers],
             key=("important_maps", *self.key, tuple(numbers), *target.classes, side),
             caption=self.caption(
-                f"{shown}: number, and how much the logit of {self.label(target)} drops without it"
+                f"{shown}: number, and how much the logit of {logit} drops without it"
             ),
             columns=columns,
         )
