@@ -16,19 +16,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 @pytest.fixture(scope="session")
 def untrained_network():
-    """VGG19 with seeded random weights, built once for all tests."""
+    """Build VGG19 with seeded random weights, once for all tests."""
     return Network(UntrainedWeights())
 
 
 @pytest.fixture(scope="session")
 def biased_network():
-    """The same with biases that count."""
+    """Build VGG19 with seeded random weights and biases."""
     return Network(BiasedWeights())
 
 
 @pytest.fixture(scope="session")
 def photograph():
-    """A photograph as the network's input, uint8 (224, 224, 3); nobody may write to it."""
+    """Return a photograph as the network's input, uint8 (224, 224, 3), read-only."""
     pixels = images.load_image(samples.sample_bytes("cat"))
     pixels.setflags(write=False)
     return pixels
@@ -36,7 +36,7 @@ def photograph():
 
 @pytest.fixture(scope="session")
 def computed_maps(biased_network, photograph):
-    """What a network with biases makes of a photograph: layer name -> maps, float32 (n, h, w)."""
+    """Compute the feature maps of a photograph: layer name -> maps, float32 (n, h, w)."""
     return all_layers(biased_network.model, VGG19)(preprocess(photograph))
 
 

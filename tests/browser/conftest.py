@@ -1,4 +1,4 @@
-"""A browser, a server with a weights file, and pages that fail on any error they print.
+"""Fixtures: a browser, a server with a weights file, and pages that fail on any logged error.
 
 A page that is opened anew costs most of what a test does; one that goes from link to link costs a
 quarter of that. So `visit` is for what may have been elsewhere before, and `open_page` for what is
@@ -62,7 +62,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory) -> Iterator[str]:
-    """The address of an app that has found a weights file of full size."""
+    """Run an app with a full-size weights file; yield its address."""
     folder = tmp_path_factory.mktemp("app")
     weights = folder / "random.h5"
     write_full_weights(weights, UntrainedWeights(seed=7), CheapDense(7))
@@ -73,7 +73,7 @@ def app(tmp_path_factory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def visitors(browser: Browser, app: str) -> Iterator[BrowserContext]:
-    """Where most pages are opened. Its first one stands as long, and with it their process.
+    """Yield the browser context of most pages, whose first page keeps its process alive.
 
     To start a process that has yet to read Streamlit's scripts is most of what a page costs.
     """
@@ -84,14 +84,14 @@ def visitors(browser: Browser, app: str) -> Iterator[BrowserContext]:
 
 
 def forget(context: BrowserContext) -> None:
-    """Let a context know as little as that of somebody who has never been there."""
+    """Clear a context's cookies and storage, as for a first visit."""
     context.clear_cookies()
     context.clear_permissions()
     context.pages[0].evaluate("localStorage.clear()")
 
 
 def watch(page: Page, errors: list[str]) -> None:
-    """Note what errors a page prints."""
+    """Collect the errors that a page logs."""
     page.set_default_timeout(60_000)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
@@ -99,7 +99,7 @@ def watch(page: Page, errors: list[str]) -> None:
 
 @pytest.fixture(scope="session")
 def contexts(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
-    """Where pages with options, or of other servers, are opened: as long as `visitors`."""
+    """Yield browser contexts by their options, kept as long as `visitors`."""
     found: dict[str, BrowserContext] = {}
     yield found
     for context in found.values():
@@ -110,7 +110,7 @@ def contexts(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
 def open_page(
     browser: Browser, app: str, visitors: BrowserContext, contexts: dict[str, BrowserContext]
 ) -> Iterator[Callable[..., Page]]:
-    """Open a page of the app, as somebody who has never been there; none may print an error."""
+    """Return a function that opens a page as a first visit; a logged error fails the test."""
     opened, errors = [], []
 
     def context_for(address: str, options: dict[str, object]) -> BrowserContext:
@@ -153,7 +153,7 @@ def open_page(
 
 @dataclass
 class Tab:
-    """One that goes from link to link."""
+    """A tab that goes from link to link."""
 
     address: str
     context: BrowserContext
@@ -161,7 +161,7 @@ class Tab:
     page: Page | None = None
 
     def go(self, query: str, viewport: ViewportSize, color_scheme: str) -> Page:
-        """Bring it to a link on such a screen; it is opened anew if it has gone far."""
+        """Go to a link in a window of that size; reopen the tab if its history is long."""
         if self.page and not self._may_go_on(viewport):
             self.close()
         stands = self.page is not None
@@ -204,13 +204,13 @@ def tabs(app: str, visitors: BrowserContext) -> Iterator[list[Tab]]:
 
 @pytest.fixture
 def visit(request: pytest.FixtureRequest, tabs: list[Tab]) -> Iterator[Callable[..., Page]]:
-    """Bring a tab of the app to a link, as Back and Forward do; it may print no error."""
+    """Return a function that brings one tab to a link, as Back and Forward do."""
     yield from visits(request, tabs[0])
 
 
 @pytest.fixture
 def visit_too(request: pytest.FixtureRequest, tabs: list[Tab]) -> Iterator[Callable[..., Page]]:
-    """Bring another visitor's tab to a link, which has its own session."""
+    """Return the same function for another viewer, with a session of its own."""
     yield from visits(request, tabs[1])
 
 

@@ -1,4 +1,4 @@
-"""Everybody can use the page: no rule of axe-core is broken, in any view, light or dark."""
+"""Accessibility: axe-core finds no violation in any view, light or dark."""
 
 import re
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ STREAMLITS = ("presentation-role-conflict", 'data-testid="stFileUploaderDropzone
 
 
 def broken(page: Page, scheme: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """The rules that are broken, with the selector of what breaks them, and what axe says of it."""
+    """Return the violations with the selectors of their elements and axe's messages."""
     asked = ASKED[scheme] | {"resultTypes": ["violations"]}
     for violation in Axe().run(page, options=asked).response["violations"]:
         for node in violation["nodes"]:
@@ -58,7 +58,7 @@ def flat(parts: list[Any]) -> Iterator[str]:
 
 
 def come_to_rest(page: Page) -> None:
-    """Wait until nothing fades in or out any more, which would look pale to axe."""
+    """Wait until no element fades, which axe would call pale."""
     settle(page)
     page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running')")
 

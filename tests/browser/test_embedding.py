@@ -1,4 +1,4 @@
-"""The page inside another site's page, where browsers keep its cookie back."""
+"""The page in an iframe of another site, where browsers block its cookie."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -15,7 +15,7 @@ REFUSED = "Uploads are blocked here"
 
 @pytest.fixture
 def visit(browser):
-    """Open an address, whatever errors it prints: a refused upload is one."""
+    """Open an address without failing on errors: a refused upload is one."""
     context = browser.new_context()
 
     def open_one(address: str) -> Page:

@@ -1,4 +1,4 @@
-"""Exported files hold what is on the screen."""
+"""Exported files show what the screen shows."""
 
 import csv
 import io
@@ -44,7 +44,7 @@ def export(page: Page, button: str) -> Download:
 
 @pytest.fixture
 def files(open_page) -> tuple[dict, dict[str, Path]]:
-    """The tiles on the screen, and all five files of them by their endings."""
+    """Return the tiles on the screen, and all five files by their endings."""
     page = open_page("view=maps&layer=block3_conv1&maps=9&order=mean&scale=layer&colors=viridis")
     settle(page)
     shown = page.locator("canvas[data-shown]").evaluate(TILES)
@@ -86,7 +86,7 @@ def test_the_files_are_what_is_on_the_screen(files):
 
 
 def contains(picture: np.ndarray, tile: np.ndarray, factor: int) -> bool:
-    """Whether the picture has the tile, enlarged by that factor, anywhere."""
+    """Return whether the picture contains the tile, enlarged by that factor."""
     large = tile.repeat(factor, axis=0).repeat(factor, axis=1)
     height, width = large.shape[:2]
     if height > picture.shape[0] or width > picture.shape[1]:

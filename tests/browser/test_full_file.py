@@ -1,4 +1,4 @@
-"""The file with the dense layers, and the classes' names: missing, fetched for all, damaged."""
+"""The file with the dense layers and the class names: missing, downloaded once, damaged."""
 
 import hashlib
 import os
@@ -39,7 +39,7 @@ MARKED = "*a* `b` <b>c</b> [d](e) $f$ $g$ :red[h] ~~i~~"  # as a class may be ca
 
 @pytest.fixture
 def files(tmp_path) -> Iterator[FileServer]:
-    """Serves the full file: other bytes at first, then half of it, then the rest."""
+    """Serve the full file: wrong bytes first, then half of it, then the rest."""
     write_hollow_full_weights(tmp_path / "hollow.h5")
     content = (tmp_path / "hollow.h5").read_bytes() + bytes(4_000_000)
     with serve(content, *[send_other_bytes] * TRIES, hold_half_way, send_the_rest) as server:
@@ -48,7 +48,7 @@ def files(tmp_path) -> Iterator[FileServer]:
 
 @pytest.fixture
 def address(files, tmp_path) -> Iterator[str]:
-    """The address of an app that has Keras' convolutions, and may fetch the full file."""
+    """Run an app with Keras' convolutions that may download the full file; yield its address."""
     write_keras_weights(tmp_path / "notop.h5", UntrainedWeights(seed=7))
     environment = {
         "PYTHONPATH": str(REPOSITORY),
@@ -78,7 +78,7 @@ def choose_picture(page: Page, name: str) -> None:
 
 
 def expect_no_folder(page: Page, folder: Path) -> None:
-    """Nothing on the page names a folder of the server's."""
+    """Check that the page names no folder of the server."""
     assert str(folder) not in page.locator("body").inner_text()
 
 

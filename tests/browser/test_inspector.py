@@ -1,4 +1,4 @@
-"""Looking into a map: the result of every click is in sight, on a laptop and on a phone."""
+"""The inspector: every click's result is in sight, on a laptop and on a phone."""
 
 import re
 
@@ -64,7 +64,7 @@ def test_a_clicked_map_and_its_photograph_are_in_sight_and_large(visit, viewport
 
 
 def test_the_first_choice_moves_nothing_and_takes_nothing(open_page):
-    """Zoom, the grid's place and size, and the keyboard's focus are what they were."""
+    """Zoom, the grid's place and size, and the keyboard focus stay as they are."""
     page = open_page(LAYER)
     mosaic = grid(page)
     page.locator(".st-key-maps-mosaic .zoom-in").click()

@@ -1,4 +1,4 @@
-"""The list of keys: by its button and by its key, on any screen, in a lecture too."""
+"""The list of keys: by its button and its key, on any screen, also in a lecture."""
 
 import pytest
 from playwright.sync_api import Page, expect

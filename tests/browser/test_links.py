@@ -1,4 +1,4 @@
-"""Everything that the page shows is in its address, and an address shows the same page again."""
+"""Links: the address holds everything that the page shows, and restores it."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -32,7 +32,7 @@ LINKS = [
 
 
 def grids(page: Page) -> list[str]:
-    """The mosaics as they are drawn, pixel by pixel."""
+    """Return the drawn mosaics, pixel by pixel."""
     canvases = page.locator('[data-testid="stMain"] .grid canvas')
     # A canvas that nothing was drawn to has the size that HTML gives it.
     for canvas in canvases.all():

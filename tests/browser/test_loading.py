@@ -1,4 +1,4 @@
-"""What visitors see while the weights are on their way, and when they cannot be had."""
+"""The page while the weights load, and when they cannot be loaded."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""The mosaic in lectures, zoomed in, in full screen, and in browsers that lack or refuse things."""
+"""The mosaic in lectures, zoomed, in full screen, and in browsers that lack features."""
 
 import re
 
@@ -30,7 +30,7 @@ KEEPING = """
 
 
 def tile_side(mosaic: Locator) -> float:
-    """A tile's side in the pixels of the screen."""
+    """Return a tile's side in screen pixels."""
     return mosaic.evaluate("""(grid) => {
         let part = grid;
         while (!part.mosaic) part = part.parentNode;

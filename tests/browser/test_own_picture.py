@@ -1,4 +1,4 @@
-"""A visitor's own picture is kept, whatever comes between, and is theirs to remove."""
+"""A visitor's own picture: kept across views and tours, and removable."""
 
 import io
 import re
@@ -21,7 +21,7 @@ def photo(color: str) -> bytes:
 
 
 def give(page: Page, data: bytes) -> None:
-    """Choose one's own picture, and give that file."""
+    """Choose *Your own* and upload a file."""
     choose(page, "Your own")
     uploader = page.locator('[class*="st-key-own-upload-picture"] input[type=file]')
     uploader.set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": data})
@@ -33,7 +33,7 @@ def choose(page: Page, name: str) -> None:
 
 
 def shows(page: Page, title: str) -> None:
-    """The page shows the picture of that title, in the sidebar and in what is made of it."""
+    """Check that the sidebar and the grids show the picture of that title."""
     sidebar = page.get_by_test_id("stSidebar")
     expect(sidebar.get_by_text(f"{title}, as VGG19 sees it")).to_be_visible()
     expect(page.get_by_text(re.compile(rf"· {title} \(stretched")).first).to_be_visible()
@@ -77,7 +77,7 @@ def test_it_stands_among_the_pictures_and_can_be_removed(open_page):
 
 
 def go_on(page):
-    """Press the button that goes on, and wait until the tour says something else."""
+    """Press the button of the next step, and wait for the step's text."""
     settle(page)
     said = page.locator(".st-key-tour-panel").inner_text()
     page.locator(".st-key-tour-next button").click()

@@ -1,4 +1,4 @@
-"""Pictures that people bring, as a browser sends them: what may be chosen, what becomes of it."""
+"""Uploads of image files as a browser sends them: accepted kinds, and messages for others."""
 
 import re
 
@@ -30,7 +30,7 @@ def caption(page: Page) -> Locator:
 
 
 def after(page: Page) -> list[str]:
-    """What the style sheet says behind the uploads and within them."""
+    """Return what the style sheet writes behind and within the uploader."""
     return page.evaluate(
         """() => [...document.querySelectorAll(
               '[class*="st-key-own-upload-"], [data-testid="stFileUploaderDropzoneInstructions"]')]

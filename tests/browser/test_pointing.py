@@ -1,4 +1,4 @@
-"""Pointing at mosaics and maps, as a visitor does it in a real Chromium."""
+"""Pointing at mosaics and maps in Chromium."""
 
 import re
 from urllib.parse import quote_plus
@@ -28,7 +28,7 @@ def grid(page: Page, key: str = "maps-mosaic") -> Locator:
 
 
 def tile_center(mosaic: Locator, tile: int, columns: int = 8) -> dict[str, float]:
-    """Where a tile of an 8 x 8 mosaic is, in the mosaic."""
+    """Return the center of a tile of an 8 x 8 mosaic, in the mosaic."""
     box = mosaic.bounding_box()
     row, column = divmod(tile, columns)
     return {"x": (column + 0.5) * box["width"] / 8, "y": (row + 0.6) * box["height"] / 8}
@@ -144,7 +144,7 @@ def test_fullscreen_and_zoom_keep_hover_and_click(open_page):
 
 
 def test_small_maps_are_drawn_sharp(visit):
-    """Neighboring pixels within one of the 14 x 14 positions of a map are of one color."""
+    """Neighboring pixels within one of the 14 x 14 positions have one color."""
     page = visit("view=maps&layer=block5_conv4&maps=4")
     canvas = grid(page).locator("canvas")
     colors = canvas.evaluate(

@@ -1,4 +1,4 @@
-"""The page on paper: all of what the view shows, dark on white, and nothing to press."""
+"""The printed page: everything the view shows, dark on white, without buttons."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Two replicas behind nginx, set up by docs/nginx.conf: one fails, and no view is lost."""
+"""Two replicas behind nginx with docs/nginx.conf: one fails, and no view is lost."""
 
 import re
 import subprocess
@@ -49,7 +49,7 @@ BACK = """() => {
 
 @dataclass
 class Site:
-    """Two replicas with nginx before them, each of which may be killed and started again."""
+    """Two replicas behind nginx, each of which can be killed and restarted."""
 
     folder: Path
     address: str
@@ -58,7 +58,7 @@ class Site:
     nginx: subprocess.Popen | None = None
 
     def start_replica(self, number: int) -> None:
-        """Start a replica, again if there was one, at the same address."""
+        """Start a replica, or restart it at the same address."""
         weights = self.folder / "random.h5"
         port = urlsplit(self.replicas[number].address).port if self.replicas[number:] else None
         log = self.folder / f"replica-{number}.log"
@@ -66,7 +66,7 @@ class Site:
         self.replicas[number : number + 1] = [self.stack.enter_context(server)]
 
     def kill_replica(self, number: int) -> None:
-        """End a replica as a machine does that loses its power."""
+        """Kill a replica, as a power failure would."""
         self.replicas[number].process.kill()
         self.replicas[number].process.wait(timeout=30)
 
@@ -77,7 +77,7 @@ class Site:
         self.nginx = self.stack.enter_context(nginx)
 
     def stop_nginx(self) -> None:
-        """Cut all connections."""
+        """Stop nginx, which cuts all connections."""
         self.nginx.terminate()
         self.nginx.wait(timeout=30)
 
@@ -98,7 +98,7 @@ def started(tmp_path_factory) -> Iterator[Site]:
 
 @pytest.fixture
 def site(started) -> Site:
-    """The site with both replicas running, whatever the test before has done."""
+    """Return the site with both replicas running, whatever state the last test left."""
     for number, replica in enumerate(started.replicas):
         if replica.process.poll() is not None:
             started.start_replica(number)
@@ -109,7 +109,7 @@ def site(started) -> Site:
 
 @pytest.fixture
 def page(browser) -> Iterator[Page]:
-    """A page whose console may say that its connection was lost, as it will be."""
+    """Open a page whose console may report a lost connection."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.set_default_timeout(60_000)
@@ -123,21 +123,21 @@ def open_view(page: Page, site: Site, query: str) -> None:
 
 
 def viewers(replica: Server) -> int:
-    """How many pages are connected to a replica, as Streamlit itself counts them."""
+    """Return the number of pages connected to a replica, by Streamlit's own count."""
     with urllib.request.urlopen(f"{replica.address}/_stcore/metrics", timeout=10) as answer:
         found = re.search(r"^active_sessions (\d+)", answer.read().decode(), re.MULTILINE)
     return int(found[1])
 
 
 def serving(site: Site) -> int:
-    """The place, from 0, of the one replica that has a page."""
+    """Return the index of the one replica that has a page."""
     counts = [viewers(replica) for replica in site.replicas]
     assert sorted(counts) == [0, 1]
     return counts.index(1)
 
 
 def seen(page: Page) -> dict[str, object]:
-    """What of a view a visitor would miss: the address, the words and what was picked."""
+    """Return the address, the text and the selection of a page."""
     main = page.locator('[data-testid="stMain"]')
     picked = {name: field(page, name).input_value() for name in ("Map", "Row", "Column")}
     return picked | {
@@ -235,7 +235,7 @@ def test_new_visitors_go_to_both_replicas_and_stay(site):
 
 
 def test_a_token_of_one_replica_is_good_for_the_other(site):
-    """So `server.cookieSecret` need not be shared: without a login nothing is signed with it."""
+    """`server.cookieSecret` need not be shared: without a login nothing is signed with it."""
     first, other = (replica.address for replica in site.replicas)
     visitor = requests.Session()
     visitor.get(f"{first}/_stcore/health", timeout=30)

@@ -1,4 +1,4 @@
-"""What strangers may ask of a real server, and what they get: no file, no page of another."""
+"""Requests of strangers to a real server: no file, and no page of another viewer."""
 
 import http.client
 import re
@@ -49,7 +49,7 @@ SCRIPT = '"><img src=x onerror="window.hacked=1"><script>window.hacked=1</script
 
 
 def ask(address: str, path: str, method: str = "GET") -> tuple[int, bytes]:
-    """Ask for a path exactly as it is written: nothing on the way here straightens it."""
+    """Request a path exactly as written, without normalizing it."""
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
     try:
         connection.request(method, path)

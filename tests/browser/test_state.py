@@ -20,12 +20,12 @@ SIXTEENTH = links.LAYERS["block5_conv4"].label
 
 
 def radio(name: str) -> Action:
-    """Choose that one of a few."""
+    """Choose an option of a segmented control."""
     return lambda page: page.get_by_role("radio", name=name, exact=True).first.click()
 
 
 def option(label: str, name: str) -> Action:
-    """Choose that one of many."""
+    """Choose an option of a select box."""
 
     def choose(page: Page) -> None:
         box = page.get_by_role("combobox", name=label, exact=True)
@@ -44,7 +44,7 @@ def option(label: str, name: str) -> Action:
 
 
 def slide(label: str, key: str) -> Action:
-    """Press that key on a slider."""
+    """Press a key on a slider."""
 
     def press(page: Page) -> None:
         page.get_by_role("slider", name=re.compile(f"^{label}")).focus()
@@ -54,7 +54,7 @@ def slide(label: str, key: str) -> Action:
 
 
 def fill(label: str, text: str, role: str = "spinbutton") -> Action:
-    """Write that into a field, of one number unless told otherwise."""
+    """Type a text into a field, a number field by default."""
 
     def write(page: Page) -> None:
         field = page.get_by_role(role, name=label, exact=True)
@@ -70,22 +70,22 @@ def button(name: str) -> Action:
 
 
 def key(name: str) -> Action:
-    """Press that key, wherever the focus is."""
+    """Press a key on the page."""
     return lambda page: page.keyboard.press(name)
 
 
 def pill(name: str) -> Action:
-    """Choose that block, or no longer."""
+    """Toggle a block."""
     return lambda page: page.get_by_role("button", name=name, exact=True).first.click()
 
 
 def switch(name: str) -> Action:
-    """Turn that on or off."""
+    """Toggle a switch."""
     return lambda page: page.get_by_text(name, exact=True).click()
 
 
 def tile(mosaic: str, column: int, row: int = 0) -> Action:
-    """Click the tile at that place of a mosaic."""
+    """Click the tile at an index of a mosaic."""
 
     def click(page: Page) -> None:
         canvas = page.locator(f".st-key-{mosaic} .grid canvas")
@@ -256,12 +256,12 @@ ACTIONS |= BY_CLICK
 
 
 def said(page: Page) -> dict:
-    """What the address says."""
+    """Return the address's values."""
     return {key: field.default for key, field in FIELDS.items()} | links.read(page.url)
 
 
 def copied(page: Page) -> str:
-    """What *Copy link* copies."""
+    """Return the link that *Copy link* copies."""
     page.locator(".st-key-copy-link button").evaluate("(button) => button.click()")
     page.wait_for_function(
         "() => navigator.clipboard.readText().then((text) => text === location.href)"
@@ -274,7 +274,7 @@ def entries(page: Page) -> int:
 
 
 def wait_until_tidy(page: Page) -> None:
-    """Wait until the address is written as the page writes it, and changes are watched."""
+    """Wait until the page has rewritten the address and watches for changes."""
     page.wait_for_function("() => Object.hasOwn(history, 'pushState')")
 
 
@@ -290,7 +290,7 @@ def test_every_value_of_the_address_is_set_by_a_control():
 
 
 def make_in_advance(open_page, link: str) -> None:
-    """Have pictures made, which are there at once for who comes later, if that link shows any."""
+    """Optimize the images of a link in advance, so that later visits find them."""
     if links.read(link).get("examples") == "made":
         # Once there is no more to come, they may be taken along.
         page = open_page(link, settled=False)

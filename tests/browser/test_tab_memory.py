@@ -1,4 +1,4 @@
-"""A tab stays small: what a view has put into the browser goes with it."""
+"""A tab's memory stays small: a view's canvases and listeners go with it."""
 
 import re
 from pathlib import Path
@@ -24,13 +24,13 @@ PHONE = {
 
 
 def collect(session: CDPSession) -> None:
-    """Have the browser let go of all that nothing holds any more."""
+    """Run the browser's garbage collection."""
     for _ in range(4):
         session.send("HeapProfiler.collectGarbage")
 
 
 def canvases(session: CDPSession) -> int:
-    """How many canvases are in memory, in the page or not."""
+    """Return the number of canvases in memory, attached or not."""
     made = session.send("Runtime.evaluate", {"expression": "HTMLCanvasElement.prototype"})
     found = session.send("Runtime.queryObjects", {"prototypeObjectId": made["result"]["objectId"]})[
         "objects"
@@ -48,7 +48,7 @@ def canvases(session: CDPSession) -> int:
 
 
 def listeners(session: CDPSession) -> dict[str, int]:
-    """How many listeners hang on the window, by what they listen for."""
+    """Return the number of listeners on the window, by event."""
     window = session.send("Runtime.evaluate", {"expression": "window"})["result"]["objectId"]
     found = session.send("DOMDebugger.getEventListeners", {"objectId": window})["listeners"]
     kinds = [one["type"] for one in found]
@@ -56,7 +56,7 @@ def listeners(session: CDPSession) -> dict[str, int]:
 
 
 def megabytes(browser: Browser) -> dict[int, float]:
-    """The resident memory of every renderer, by its process."""
+    """Return the resident memory of every renderer, by its process."""
     session = browser.new_browser_cdp_session()
     processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
     session.detach()
@@ -68,7 +68,7 @@ def megabytes(browser: Browser) -> dict[int, float]:
 
 
 def switch(page: Page, view: str, mosaic: str) -> None:
-    """Go to that view, and wait until that mosaic of it is drawn."""
+    """Switch to a view, and wait until one of its mosaics is drawn."""
     page.get_by_role("radio", name=view, exact=True).click()
     page.wait_for_function(DRAWN, arg=mosaic)
     settle(page)

@@ -1,4 +1,4 @@
-"""The tour and lecture mode, as a lecturer goes through them in front of a room."""
+"""The tour and lecture mode, as a lecturer uses them."""
 
 import re
 from pathlib import Path
@@ -82,7 +82,7 @@ def test_back_and_leaving_keep_what_is_shown(open_page):
 
 @pytest.fixture(scope="module")
 def imagenets(tmp_path_factory):
-    """The address of an app that takes a file of random weights for ImageNet's."""
+    """Run an app that takes a file of random weights for ImageNet's; yield its address."""
     folder = tmp_path_factory.mktemp("imagenet")
     weights = folder / "random.h5"
     write_full_weights(weights, UntrainedWeights(seed=7), CheapDense(7))
@@ -94,7 +94,7 @@ def imagenets(tmp_path_factory):
 
 
 def fits(page: Page) -> bool:
-    """Whether a step's panel, its grids and the network's plan are on the screen, whole."""
+    """Return whether a step's panel, its grids and the diagram are wholly on the screen."""
     shown = page.locator(f"{PANEL}, canvas[data-shown], .st-key-diagram svg")
     boxes = [part.bounding_box() for part in shown.all() if part.is_visible()]
     return len(boxes) > 1 and all(
@@ -104,7 +104,7 @@ def fits(page: Page) -> bool:
 
 @pytest.mark.parametrize("lecture", ["false", "true"])
 def test_every_step_fits_one_screen_with_its_answer(open_page, imagenets, lecture):
-    """Leaves a picture of every step in ``build/tour``, for somebody to look at."""
+    """Write a screenshot of every step to ``build/tour``, for a person to look at."""
     page = open_page(f"tour=1&lecture={lecture}", imagenets)
     listening(page)
     steps = built_in().steps
@@ -291,7 +291,7 @@ def test_the_buttons_of_tour_and_lecture_can_be_read(visit, scheme, lecture):
 
 
 def contrast(one: str, other: str) -> float:
-    """The contrast of two colors as WCAG 2 has it."""
+    """Return the contrast of two colors by WCAG 2."""
 
     def luminance(color: str) -> float:
         shares = [int(part) / 255 for part in re.findall(r"[0-9]+", color)[:3]]

@@ -1,4 +1,4 @@
-"""The page while the browser translates it: text nodes are not where React has left them."""
+"""The page while the browser translates it: text nodes are replaced under React."""
 
 from itertools import product
 
@@ -91,7 +91,7 @@ IN_EVERY_ORDER = """async ([orders, translate, ours]) => {
 
 
 def orders() -> list[list[str]]:
-    """What may come before React's last step, in every order; each begins once, or again."""
+    """Yield every order of events before React's last step; each begins once, or again."""
     steps = product(["translates", "survives", "writes", "rests"], repeat=4)
     return [[*order] for order in steps if order.count("translates") == 1 and "survives" in order]
 

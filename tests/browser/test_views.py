@@ -1,4 +1,4 @@
-"""Every view opened in a real Chromium, as its visitors will see it."""
+"""Every view in Chromium."""
 
 import re
 
@@ -18,7 +18,7 @@ LOOKS = {
 
 
 def assert_sound(page: Page) -> None:
-    """No exception, no error box, and nothing wider than the page."""
+    """Check that no exception and no error box is shown, and nothing is wider than the page."""
     assert (
         page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count()
         == 0

@@ -1,4 +1,4 @@
-"""Firefox and WebKit, each with a page of the app; no page may have met an error."""
+"""Fixtures: Firefox and WebKit, each with a page of the app that must log no error."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ ENGINES = {"firefox": webdriver.firefox, "webkit": webdriver.webkit}
 
 @pytest.fixture(scope="session", params=ENGINES)
 def engine(request, app, tmp_path_factory) -> Iterator[Page]:  # noqa: F811
-    """One of the engines."""
+    """Start one of the engines."""
     folder = tmp_path_factory.mktemp(request.param)
     try:
         with ENGINES[request.param](folder) as send:
@@ -26,7 +26,7 @@ def engine(request, app, tmp_path_factory) -> Iterator[Page]:  # noqa: F811
 
 @pytest.fixture
 def page(engine, request) -> Iterator[Page]:
-    """The page; leaves a picture of its end in ``build/engines``, for somebody to look at."""
+    """Open the page; write a screenshot of its end to ``build/engines``."""
     yield engine
     engine.screenshot(REPOSITORY / "build" / "engines" / f"{request.node.name}.png")
     assert engine.errors == []

@@ -1,4 +1,4 @@
-"""The page in one of the engines: what a visitor sees of it and does with it.
+"""The page in one of the engines, through WebDriver.
 
 Everything is found by what the page shows; the names of its parts stand here and nowhere else.
 """
@@ -100,18 +100,18 @@ class Page:
         self.send, self.app, self.downloads = send, app, downloads
 
     def open(self, query: str = "") -> None:
-        """Go to a link, and wait until all of it is there."""
+        """Go to a link, and wait until the page is complete."""
         self.run(LEAVING)
         self.send("Navigate", {"url": f"{self.app}/?{query}"})
         self.until(f"if (window.isLeft) return false; {LISTENING} return true")
         self.settle()
 
     def run(self, script: str, *arguments: object) -> object:
-        """What a script returns."""
+        """Return a script's result."""
         return self.send("ExecuteScript", {"script": FINDING + script, "args": list(arguments)})
 
     def until(self, script: str, *arguments: object) -> object:
-        """Wait until a script returns something that is true; return that."""
+        """Wait until a script returns a true value, and return it."""
 
         def attempt() -> object:
             return self.run(script, *arguments) or False
@@ -122,11 +122,11 @@ class Page:
             raise AssertionError(f"expected {script} of {arguments}; {self.texts('h1')}") from error
 
     def settle(self) -> None:
-        """Wait until the server has said all and the browser has shown it."""
+        """Wait until the run is over and the browser has shown it."""
         self.until(SETTLED)
 
     def until_shown(self, selector: str, words: str = "") -> None:
-        """Wait until such an element with these words is on the page."""
+        """Wait until an element of that selector with these words is on the page."""
         self.until(
             "return shown(arguments[0]).some((each) => each.innerText.includes(arguments[1]))",
             selector,
@@ -134,19 +134,19 @@ class Page:
         )
 
     def until_gone(self, selector: str) -> None:
-        """Wait until no such element is on the page."""
+        """Wait until no element of that selector is on the page."""
         self.until("return !shown(arguments[0]).length", selector)
 
     def texts(self, selector: str) -> list[str]:
-        """The words of such elements."""
+        """Return the texts of a selector's elements."""
         return self.run("return shown(arguments[0]).map((each) => each.innerText)", selector)
 
     def box(self, selector: str, words: str = "") -> dict[str, float]:
-        """Where the first such element with these words comes to rest in the window."""
+        """Return the final place in the window of the first such element with these words."""
         return self.until(RESTING, selector, words)
 
     def click(self, selector: str, words: str = "", at: tuple[float, float] = (0.5, 0.5)) -> None:
-        """Click on an element, at these shares of its width and height."""
+        """Click an element at a point given as fractions of its width and height."""
         box = self.box(selector, words)
         x, y = box["x"] + at[0] * box["width"], box["y"] + at[1] * box["height"]
         pointer = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}}
@@ -177,7 +177,7 @@ class Page:
         self.send("ElementSendKeys", {"id": chooser[ELEMENT], "text": str(file)})
 
     def downloaded(self) -> Image.Image:
-        """The one picture that was saved, once all of it is there."""
+        """Wait for the one saved picture, and return it."""
 
         def attempt() -> Image.Image:
             (file,) = self.downloads.glob("*.png")
@@ -188,25 +188,25 @@ class Page:
         return eventually(attempt)
 
     def until_painted(self, selector: str, count: int = 1) -> None:
-        """Wait until there are so many of such canvases, each with a picture and not one color."""
+        """Wait until so many canvases of a selector are painted, each in more than one color."""
         self.until(PAINTED, selector, count)
 
     def until_address(self, **fields: str | None) -> None:
-        """Wait until the page's address says that of these fields; None is nothing."""
+        """Wait until the address has these values of its fields; None means absent."""
         eventually(lambda: {name: self.address.get(name) for name in fields} == fields)
 
     @property
     def address(self) -> dict[str, str]:
-        """What the page's address says."""
+        """Return the address's values."""
         query = urlsplit(self.run("return location.href")).query
         return {name: values[-1] for name, values in parse_qs(query).items()}
 
     @property
     def errors(self) -> list[str]:
-        """What went wrong in the page."""
+        """Return the errors that the page logged."""
         return self.run("return window.wentWrong ?? []")
 
     def screenshot(self, file: Path) -> None:
-        """Write a picture of what the window shows."""
+        """Write a screenshot of the window."""
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(base64.b64decode(self.send("TakeScreenshot", {"full": False})))

@@ -1,4 +1,4 @@
-"""A short walk over the page in the engines that are not Chromium."""
+"""A short walk over the page in Firefox and WebKit."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Firefox and WebKit by the commands of W3C WebDriver, each in the way that it takes them.
+"""Firefox and WebKit by the commands of W3C WebDriver, each in its own protocol.
 
 WebKit's driver takes them by HTTP. Debian's Firefox comes without a driver, but takes the same
 commands itself, on a socket: Marionette, which is what Firefox' driver speaks to it.
@@ -55,16 +55,16 @@ FIREFOX_SETTINGS = {
 
 
 class WebDriverError(Exception):
-    """A command that the browser refused; the message is the browser's."""
+    """Raised when the browser refuses a command; the message is the browser's."""
 
 
 class NotInstalled(Exception):
-    """A browser that this machine does not have; the message says what to install."""
+    """Raised when a browser is not installed; the message says what to install."""
 
 
 @contextmanager
 def firefox(folder: Path) -> Iterator[Send]:
-    """Debian's Firefox, without a window; its home and its downloads are in ``folder``.
+    """Start Debian's Firefox without a window; home and downloads are in ``folder``.
 
     Raises:
         NotInstalled: there is none.
@@ -88,7 +88,7 @@ def firefox(folder: Path) -> Iterator[Send]:
 
 
 def marionette(stream: socket.SocketIO, name: str, parameters: dict) -> object:
-    """Send one command to Firefox, and return what it answers."""
+    """Send one command to Firefox, and return its answer."""
     message = json.dumps([0, 1, f"WebDriver:{name}", parameters]).encode()
     stream.write(b"%d:%b" % (len(message), message))
     stream.flush()
@@ -99,7 +99,7 @@ def marionette(stream: socket.SocketIO, name: str, parameters: dict) -> object:
 
 
 def receive(stream: socket.SocketIO) -> object:
-    """One message of Firefox': its length in figures, a colon, JSON."""
+    """Receive one message of Firefox: its length in digits, a colon, JSON."""
     length = b""
     while not length.endswith(b":"):
         length += stream.read(1)
@@ -108,7 +108,7 @@ def receive(stream: socket.SocketIO) -> object:
 
 @contextmanager
 def webkit(folder: Path) -> Iterator[Send]:
-    """Debian's WebKit in its small browser, on a screen of its own; ``folder`` as for `firefox`.
+    """Start Debian's MiniBrowser on a screen of its own; ``folder`` as for `firefox`.
 
     Raises:
         NotInstalled: one of the programs is missing.
@@ -137,7 +137,7 @@ def webkit(folder: Path) -> Iterator[Send]:
 
 
 def http(method: str, address: str, parameters: dict) -> object:
-    """Send one command to a driver, and return what it answers."""
+    """Send one command to a driver, and return its answer."""
     body = json.dumps(parameters).encode() if method == "POST" else None
     request = urllib.request.Request(address, body, method=method)
     try:
@@ -149,7 +149,7 @@ def http(method: str, address: str, parameters: dict) -> object:
 
 
 def installed(*programs: str) -> list[str]:
-    """Where those programs are."""
+    """Return the paths of these programs."""
     found = {program: shutil.which(program) for program in programs}
     missing = [program for program, path in found.items() if not path]
     if missing:
@@ -159,7 +159,7 @@ def installed(*programs: str) -> list[str]:
 
 @contextmanager
 def running(command: list[str], folder: Path, **environment: str) -> Iterator[Path]:
-    """Run a program in a group that is ended as a whole; gives the file with what it says."""
+    """Run a program in a process group that is ended whole; yield the file of its output."""
     name = Path(command[0]).name
     said, log = folder / f"{name}.out", folder / f"{name}.log"
     with said.open("w") as output, log.open("w") as errors:
@@ -178,7 +178,7 @@ def running(command: list[str], folder: Path, **environment: str) -> Iterator[Pa
 
 
 def eventually(attempt: Callable[[], object]) -> object:
-    """What that returns as soon as it is true (or None); what it raised in the end, if not."""
+    """Return a function's result once it is true or None; raise its last error if it never is."""
     end = time.monotonic() + SECONDS
     while True:
         try:

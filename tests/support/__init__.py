@@ -1,4 +1,4 @@
-"""What tests of several rooms use; none of it is a test itself."""
+"""Code that tests of several rooms share; no tests."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The page as Streamlit's own AppTest opens it, and what stands on it."""
+"""The page in Streamlit's AppTest, and its elements."""
 
 import gc
 import io
@@ -39,14 +39,14 @@ def unavailable(*_, **__):
 
 @contextmanager
 def network_of(given: Weights) -> Iterator[None]:
-    """Let the page have these weights for the trained network's, which is built only once."""
+    """Make the page take these weights for the trained network's."""
     with loaded_by(KEPT.setdefault(given.identity, Loader(lambda _: given))):
         yield
 
 
 @contextmanager
 def weights_from(obtain: Callable[..., Weights]) -> Iterator[None]:
-    """Let the page look there for the trained network's weights, as if for the first time."""
+    """Make the page look for the trained network's weights there, as at the first time."""
     with pytest.MonkeyPatch.context() as patch, loaded_by(Loader(trained)):
         patch.setattr(weights, "obtain", obtain)
         yield
@@ -54,7 +54,7 @@ def weights_from(obtain: Callable[..., Weights]) -> Iterator[None]:
 
 @contextmanager
 def loaded_by(loader: Loader) -> Iterator[None]:
-    """Let that one load the trained network; what was computed stays, since networks differ."""
+    """Make a function load the trained network; cached results stay, since networks differ."""
     loaders = shared().loaders
     before, loaders["imagenet"] = loaders["imagenet"], loader
     yield
@@ -62,7 +62,7 @@ def loaded_by(loader: Loader) -> Iterator[None]:
 
 
 def open_page(**query: str | list[str]) -> AppTest:
-    """The page as a link with these parameters opens it."""
+    """Open the page from a link with these parameters."""
     page = AppTest.from_file(REPOSITORY / "streamlit_app.py", default_timeout=120)
     for key, value in query.items():
         page.query_params[key] = value
@@ -76,7 +76,7 @@ def run(page: AppTest) -> AppTest:
 
 
 def choose(page: AppTest, key: str, value: object) -> AppTest:
-    """The page after somebody chose that value, in whatever way."""
+    """Choose a value in whatever widget has it, and return the page."""
     if key in FIELDS:
         view = page.session_state[values.KEY]
         view.requested |= {key: value}
@@ -88,18 +88,18 @@ def choose(page: AppTest, key: str, value: object) -> AppTest:
 
 
 def shown(page: AppTest, key: str) -> object:
-    """The value that the page shows of the field of that name."""
+    """Return the effective value of a field."""
     return page.session_state[values.KEY].effective[key]
 
 
 def widget(page: AppTest, kind: str, name: str) -> Element:
-    """The widget that shows the value of that name."""
+    """Return the widget of a field."""
     (found,) = (one for one in page.get(kind) if re.fullmatch(f"{name}(@[0-9]+)?", one.key or ""))
     return found
 
 
 def upload(page: AppTest, data: bytes, name: str = "photo.png") -> AppTest:
-    """The page after somebody gave that file as their own picture."""
+    """Upload a file as the visitor's own picture, and return the page."""
     (uploader,) = (one for one in page.file_uploader if one.key.startswith("own-upload-"))
     uploader.upload(name, data, "image/png")
     return run(page)
@@ -112,7 +112,7 @@ def press(page: AppTest, key: str) -> AppTest:
 
 
 def link_of(page: AppTest) -> str:
-    """The page's address behind its question mark, as *Copy link* copies it."""
+    """Return the query of the page's address, as *Copy link* copies it."""
     return unpacked(payloads(page)["copy-link"])[0]["address"]
 
 
@@ -128,35 +128,35 @@ UNSEEN = ("keys", "dropping", "optimization-pulse")  # components that show noth
 
 
 def payloads(page: AppTest) -> dict[str, bytes]:
-    """What the page's own components got to draw, under their names."""
+    """Return the data of the page's own components, by their names."""
     parts = page.main.get("bidi_component")
     return {part.key: part.proto.bytes for part in parts if part.key not in UNSEEN}
 
 
 def unpacked(payload: bytes) -> tuple[dict, bytes]:
-    """A component's header, and what stands behind it."""
+    """Split a component's data into its header and the rest."""
     length = int.from_bytes(payload[:4], "little")
     return json.loads(payload[4 : 4 + length]), payload[4 + length :]
 
 
 def mosaics(page: AppTest) -> list[Element]:
-    """The grids and diagrams on the page."""
+    """Return the grids and diagrams on the page."""
     others = (*UNSEEN, "copy-link", "inspector")
     return [part for part in page.main.get("bidi_component") if part.key not in others]
 
 
 def rows_of(chart: Element) -> dict[str, list]:
-    """A plot's rows, column by column."""
+    """Return a chart's rows, column by column."""
     return pa.ipc.open_stream(chart.proto.data.data).read_all().to_pydict()
 
 
 def inspected(page: AppTest, name: str = "inspector") -> dict:
-    """What that inspector was told."""
+    """Return the header of an inspector."""
     return unpacked(payloads(page)[name])[0]
 
 
 def tiles_of(payload: bytes) -> tuple[dict, list[Image.Image]]:
-    """A mosaic's header, and its tiles as palette pictures."""
+    """Return a mosaic's header, and its tiles as palette images."""
     header, data = unpacked(payload)
     picture, side, columns = Image.open(io.BytesIO(data)), header["side"], header["columns"]
     corners = [divmod(index, columns) for index in range(len(header["titles"]))]
@@ -165,7 +165,7 @@ def tiles_of(payload: bytes) -> tuple[dict, list[Image.Image]]:
 
 
 def held_bytes(page: AppTest) -> int:
-    """The bytes of all arrays and files that the viewer's session holds, in its callbacks too.
+    """Return the bytes of all arrays and files in the viewer's session and its callbacks.
 
     Files as Streamlit keeps them are left out.
     """

@@ -1,4 +1,4 @@
-"""What a page says, and when it has come to rest."""
+"""The text of a page, and waiting until it is at rest."""
 
 from difflib import unified_diff
 
@@ -24,7 +24,7 @@ WORDS = """() => {
 
 
 def settle(page: Page) -> None:
-    """Wait until the run is over and everything that it sent is drawn, pictures too."""
+    """Wait until the run is over and everything it sent is drawn, pictures too."""
     page.wait_for_function(AT_REST)
 
 
@@ -34,13 +34,13 @@ def listening(page: Page) -> None:
 
 
 def words(page: Page) -> str:
-    """All that the page says and shows, the sidebar included; what fades out is no part of it."""
+    """Return all text and values of the page and its sidebar, without what fades out."""
     settle(page)
     return page.evaluate(WORDS)
 
 
 def wait_for_words(page: Page, wanted: str) -> None:
-    """Wait until the page is at rest and says that; the message has what it says instead."""
+    """Wait until the page is at rest with that text; the message has the differences."""
     script = f"(wanted) => ({AT_REST})() && ({WORDS})() === wanted"
     try:
         page.wait_for_function(script, arg=wanted, timeout=60_000)
