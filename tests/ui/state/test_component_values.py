@@ -1,4 +1,4 @@
-"""What comes back from a browser is whatever somebody sends: only what is sound counts."""
+"""Values from components: a browser may send anything, and only valid values count."""
 
 import math
 
@@ -13,7 +13,7 @@ NONSENSE = [
     None, "", "3", "<script>", True, False, 0, -1, 65, 10**30, 2.5, math.nan, math.inf, -math.inf,
     [], [3], {}, {"row": 3}, b"3", object,
 ]  # fmt: skip
-# Whatever JSON can hold, and what a Python program may put in its place.
+# All that JSON can hold, and bytes, which a Python client could send.
 ANYTHING = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | some.text() | some.binary(),
     lambda part: some.lists(part) | some.dictionaries(some.text() | some.just("row"), part),
@@ -23,22 +23,22 @@ ROW_AND_COLUMN = some.fixed_dictionaries({"row": ANYTHING, "column": ANYTHING})
 
 @pytest.fixture
 def send(monkeypatch):
-    """Let a component send something."""
+    """Return a function that makes a component send a value."""
 
-    def send_one(sent: object) -> None:
-        monkeypatch.setattr(st, "session_state", {"mosaic": {"picked": sent}})
+    def send_value(value: object) -> None:
+        monkeypatch.setattr(st, "session_state", {"mosaic": {"picked": value}})
 
-    return send_one
+    return send_value
 
 
 @pytest.mark.parametrize("sent", NONSENSE, ids=repr)
-def test_a_number_that_is_none_changes_nothing(send, sent):
+def test_an_invalid_number_is_none(send, sent):
     send(sent)
     assert component_values.number("mosaic", 64) is None
 
 
 @pytest.mark.parametrize("sent", [1, 64, 64.0])
-def test_a_sound_number_counts(send, sent):
+def test_a_valid_number_is_an_int(send, sent):
     send(sent)
     number = component_values.number("mosaic", 64)
     assert number == sent
@@ -47,29 +47,29 @@ def test_a_sound_number_counts(send, sent):
 
 @pytest.mark.parametrize("part", ["row", "column"])
 @pytest.mark.parametrize("sent", [value for value in NONSENSE if value != 0], ids=repr)
-def test_a_position_with_a_part_that_is_none_changes_nothing(send, part, sent):
+def test_a_position_with_an_invalid_part_is_none(send, part, sent):
     send({"row": 3, "column": 4} | {part: sent})
     assert component_values.position("mosaic", 14, 14) is None
 
 
 @pytest.mark.parametrize("sent", NONSENSE, ids=repr)
-def test_a_position_that_is_none_changes_nothing(send, sent):
+def test_an_invalid_position_is_none(send, sent):
     send(sent)
     assert component_values.position("mosaic", 14, 14) is None
 
 
-def test_a_sound_position_counts(send):
+def test_a_valid_position_is_returned(send):
     send({"row": 0, "column": 13})
     assert component_values.position("mosaic", 14, 14) == (0, 13)
 
 
-def test_before_anything_is_picked_there_is_nothing(monkeypatch):
+def test_a_component_that_sent_nothing_has_no_number(monkeypatch):
     monkeypatch.setattr(st, "session_state", {})
     assert component_values.number("mosaic", 64) is None
 
 
 @given(ANYTHING)
-def test_whatever_a_browser_sends_is_a_tile_of_the_mosaic_or_nothing(sent):
+def test_any_message_is_a_tile_number_or_none(sent):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(st, "session_state", {"mosaic": sent, "grid": {"picked": sent}})
         for key in ("mosaic", "grid"):
@@ -78,7 +78,7 @@ def test_whatever_a_browser_sends_is_a_tile_of_the_mosaic_or_nothing(sent):
 
 
 @given(ANYTHING | ROW_AND_COLUMN)
-def test_whatever_a_browser_sends_is_a_position_of_the_map_or_nothing(sent):
+def test_any_message_is_a_position_or_none(sent):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(st, "session_state", {"inspector": {"picked": sent}})
         position = component_values.position("inspector", 14, 28)

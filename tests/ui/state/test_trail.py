@@ -1,4 +1,4 @@
-"""The way that was walked back from value to value, and what is shown of it."""
+"""The trail from value to value, and the part of it that is shown."""
 
 import pytest
 import streamlit as st
@@ -6,7 +6,7 @@ import streamlit as st
 from vgg_viz.ui.state import selection, trail
 from vgg_viz.ui.state.trail import TrailStep
 
-ABOUT = ("network", "picture")
+CONTEXT = ("network", "picture")
 FIRST = TrailStep("block3_conv1", 7, (28, 28))
 SECOND = TrailStep("block2_conv2", 12, (57, 56))
 THIRD = TrailStep("block2_conv1", 3, (56, 57))
@@ -14,57 +14,57 @@ ELSEWHERE = TrailStep("block2_conv2", 13, (0, 0))
 
 
 @pytest.fixture(autouse=True)
-def went(monkeypatch):
-    """Where the visitor was sent, in a session of their own."""
-    places: list[TrailStep] = []
+def visited(monkeypatch):
+    """Return the steps that the page went to, in a session of their own."""
+    steps: list[TrailStep] = []
 
     def go(channel, position, layer):
-        places.append(TrailStep(layer, channel, position))
+        steps.append(TrailStep(layer, channel, position))
 
     monkeypatch.setattr(st, "session_state", {})
     monkeypatch.setattr(selection, "choose", go)
-    return places
+    return steps
 
 
-def test_a_place_is_no_way():
-    assert trail.to(FIRST, ABOUT) == [FIRST]
+def test_a_single_value_is_no_trail():
+    assert trail.to(FIRST, CONTEXT) == [FIRST]
     assert trail.labels([FIRST]) == []
 
 
-def test_a_way_is_as_long_as_what_was_walked(went):
-    trail.extend(FIRST, SECOND, ABOUT)
-    trail.extend(SECOND, THIRD, ABOUT)
-    assert went == [SECOND, THIRD]
-    assert trail.to(THIRD, ABOUT) == [FIRST, SECOND, THIRD]
-    assert trail.labels(trail.to(SECOND, ABOUT)) == [
+def test_the_trail_grows_step_by_step(visited):
+    trail.extend(FIRST, SECOND, CONTEXT)
+    trail.extend(SECOND, THIRD, CONTEXT)
+    assert visited == [SECOND, THIRD]
+    assert trail.to(THIRD, CONTEXT) == [FIRST, SECOND, THIRD]
+    assert trail.labels(trail.to(SECOND, CONTEXT)) == [
         "block3_conv1 7 (29, 29)",
         "block2_conv2 12 (58, 57)",
     ]
 
 
-def test_back_is_an_earlier_place_of_the_same_way():
-    trail.extend(FIRST, SECOND, ABOUT)
-    assert trail.to(FIRST, ABOUT) == [FIRST]
-    assert trail.to(SECOND, ABOUT) == [FIRST, SECOND]
+def test_an_earlier_step_is_on_the_same_trail():
+    trail.extend(FIRST, SECOND, CONTEXT)
+    assert trail.to(FIRST, CONTEXT) == [FIRST]
+    assert trail.to(SECOND, CONTEXT) == [FIRST, SECOND]
 
 
-def test_who_walks_on_from_an_earlier_place_has_another_way():
-    trail.extend(FIRST, SECOND, ABOUT)
-    trail.extend(SECOND, THIRD, ABOUT)
-    trail.extend(FIRST, ELSEWHERE, ABOUT)
-    assert trail.to(ELSEWHERE, ABOUT) == [FIRST, ELSEWHERE]
-    assert trail.to(THIRD, ABOUT) == [THIRD]
+def test_tracing_from_an_earlier_step_replaces_the_rest():
+    trail.extend(FIRST, SECOND, CONTEXT)
+    trail.extend(SECOND, THIRD, CONTEXT)
+    trail.extend(FIRST, ELSEWHERE, CONTEXT)
+    assert trail.to(ELSEWHERE, CONTEXT) == [FIRST, ELSEWHERE]
+    assert trail.to(THIRD, CONTEXT) == [THIRD]
 
 
-def test_no_way_leads_to_another_place_picture_or_network():
-    trail.extend(FIRST, SECOND, ABOUT)
-    assert trail.to(ELSEWHERE, ABOUT) == [ELSEWHERE]
+def test_other_values_and_contexts_have_no_trail():
+    trail.extend(FIRST, SECOND, CONTEXT)
+    assert trail.to(ELSEWHERE, CONTEXT) == [ELSEWHERE]
     assert trail.to(SECOND, ("network", "another picture")) == [SECOND]
 
 
-def test_a_walk_leads_to_the_top_and_a_choice_into_sight():
+def test_tracing_back_scrolls_to_the_top_and_selecting_into_view():
     assert trail.revealed() == (0, False)
-    trail.extend(FIRST, SECOND, ABOUT)
+    trail.extend(FIRST, SECOND, CONTEXT)
     assert trail.revealed() == (1, True)
     trail.reveal()
     assert trail.revealed() == (2, False)

@@ -1,4 +1,4 @@
-"""Everything around the view.
+"""The parts of the page around the view.
 
 - `header`: title, tools, choice of a view
 - `footer`: version, and memory with ``?debug``
