@@ -104,7 +104,7 @@ def test_without_permission_the_link_is_there_to_be_copied_with_its_note(open_pa
     settle(page)
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
     page.get_by_role("button", name="Copy link").click()
-    expect(page.get_by_text("It does not carry your own picture.")).to_be_visible()
+    expect(page.get_by_text("It does not include your own picture.")).to_be_visible()
     assert page.get_by_label("Link to this view").input_value() == page.url
 
 

@@ -74,7 +74,7 @@ def test_a_choice_is_announced(visit):
     mosaic = grid(page)
     mosaic.click(position=tile_center(mosaic, 18))
     announced = page.locator(f'{MOSAIC} [role="status"].announced')
-    expect(announced).to_have_text("19 is chosen")
+    expect(announced).to_have_text("19 selected")
 
 
 def test_the_tip_under_a_resting_pointer_tells_the_new_layers_numbers(visit):
@@ -151,7 +151,7 @@ def test_full_screen_that_is_refused_is_said(open_page):
     page.reload()
     grid(page)
     page.locator(f"{MOSAIC} .fullscreen").click()
-    expect(page.locator(f"{MOSAIC} .said")).to_have_text("Full screen is not allowed here")
+    expect(page.locator(f"{MOSAIC} .message")).to_have_text("Full screen is blocked here")
 
 
 def test_no_canvas_is_larger_than_a_phone_can_show(open_page):
@@ -176,7 +176,7 @@ def test_a_saved_pictures_address_lives_on_after_the_click(open_page):
     grid(page)
     with page.expect_download():
         page.locator(f"{MOSAIC} .save").click()
-    expect(page.locator(f"{MOSAIC} .said")).to_have_text("Saved")
+    expect(page.locator(f"{MOSAIC} .message")).to_have_text("Saved")
     assert page.evaluate("window.revoked") == 0
 
 

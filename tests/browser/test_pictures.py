@@ -62,10 +62,12 @@ def test_iphones_are_asked_for_jpegs_and_computers_may_send_heic(open_page):
 )
 def test_what_is_no_picture_is_answered_with_a_sentence(open_page, name, kind):
     page = open_page(OWN)
-    assert not any("not taken" in words for words in after(page))
+    assert not any("Could not upload" in words for words in after(page))
     give(page, name, kind, b"%PDF-1.7" if name == "paper.pdf" else b"\0\0\0\x14ftypqt  ")
     expect(page.locator('[data-testid="stFileChip"][aria-invalid="true"]')).to_be_visible()
-    assert any("not taken: please choose a picture (JPEG" in words for words in after(page))
+    assert any(
+        "Could not upload this file. Choose a picture (JPEG" in words for words in after(page)
+    )
     # Under the name of a picture it comes to the server, which knows it by its content.
     page.reload()
     settle(page)

@@ -177,7 +177,7 @@ def test_pointing_at_the_map_shows_what_it_sees_and_a_click_explains_it(visit):
     box = stage.bounding_box()
     stage.hover(position={"x": box["width"] * 0.51, "y": box["height"] * 0.51})
     reading = page.locator(".st-key-inspector .reading")
-    expect(reading).to_contain_text(re.compile(r"Row 29, column 29: .* 24 × 24 pixels"))
+    expect(reading).to_contain_text(re.compile(r"Row 29, column 29: .*24 × 24 pixels"))
     expect(page.locator(".st-key-inspector .field")).to_be_visible()
     stage.hover(position={"x": 2, "y": 2})
     expect(reading).to_contain_text("cut off at the border")
@@ -206,7 +206,7 @@ def test_the_receptive_field_is_the_one_that_the_core_computes(visit, name):
             for first, end in (fields[row], fields[column])
         )
         expect(page.locator(".st-key-inspector .reading")).to_contain_text(
-            f"sees rows {rows} and columns {columns}"
+            f"rows {rows}, columns {columns}"
         )
 
 

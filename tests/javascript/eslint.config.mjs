@@ -1,4 +1,4 @@
-// Rules for the components' scripts and their tests; without imports, so that ESLint alone will do.
+// ESLint rules for components and their tests; without imports, so that ESLint alone suffices.
 
 const names = (words, access = "readonly") =>
   Object.fromEntries(words.trim().split(/\s+/).map((name) => [name, access]));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  MARGIN, corner, fill, fitWidth, indexOf, layOut, placeAt, placeBeside, placeBox, tileAt, titleHeight,
+  MARGIN, corner, fill, fitWidth, indexOf, layOut, nextPosition, positionAt, positionBox, tileAt, titleHeight,
 } from "../../vgg_viz/ui/widgets/components/layout.js";
 
 const HEADER = {
@@ -15,12 +15,12 @@ test("titles grow with their tiles, within bounds", () => {
   assert.deepEqual([10, 100, 1000].map((tile) => titleHeight(HEADER, tile)), [16, 18, 27]);
 });
 
-test("a grid that is as wide as the page fills it, but no tile is larger than wanted", () => {
+test("a grid fills the page's width, up to the largest tile", () => {
   assert.deepEqual(fitWidth(HEADER, 2 * MARGIN + 4 * 104), { columns: 4, tile: 100 });
   assert.deepEqual(fitWidth(HEADER, 5000), { columns: 4, tile: 320 });
 });
 
-// Against the plain way: every number of columns is tried with ever smaller tiles.
+// An oracle: tries every number of columns with ever smaller tiles.
 function largest(count, choices, { across, down }) {
   for (let tile = across; tile > 0; tile -= 0.25)
     for (const columns of choices) {
@@ -33,7 +33,7 @@ function largest(count, choices, { across, down }) {
 }
 
 for (const count of [1, 2, 7, 16, 64, 200])
-  test(`${count} tiles fill the room as well as can be, and never leave it`, () => {
+  test(`${count} tiles fill the room and stay within it`, () => {
     const choices = [...Array(count).keys()].map((index) => index + 1);
     const header = { ...HEADER, columns: Math.ceil(Math.sqrt(count)) };
     const { columns, tile } = fill(header, count, ROOM);
@@ -44,7 +44,7 @@ for (const count of [1, 2, 7, 16, 64, 200])
     assert.ok(rows * height + 2 * MARGIN <= ROOM.down + rows);
   });
 
-test("columns that mean something stay as many", () => {
+test("a fixed number of columns is kept", () => {
   const { columns } = fill({ ...HEADER, free: false, columns: 3 }, 9, { ...ROOM, down: 200 });
   assert.equal(columns, 3);
 });
@@ -57,12 +57,12 @@ test("tiles lie on whole pixels of any screen", () => {
   }
 });
 
-test("no canvas has more pixels than a telephone shows", () => {
+test("no canvas exceeds the limit of phones", () => {
   const { columns, rows, width, height, ratio } = layOut(HEADER, 512, { columns: 23, tile: 400 }, 3);
   assert.ok(columns * width * rows * height * ratio ** 2 <= 16_777_216 * 1.0001);
 });
 
-test("every tile is found at each of its corners, and none in the gaps' end or beside", () => {
+test("every tile is found at its corners, and none beside the grid", () => {
   for (const heads of [[], ["a", "b", "c", "d"]]) {
     const layout = layOut({ ...HEADER, heads }, 10, { columns: 4, tile: 50 }, 1);
     for (let tile = 0; tile < 10; tile++) {
@@ -77,42 +77,42 @@ test("every tile is found at each of its corners, and none in the gaps' end or b
   }
 });
 
-test("every place of a tile is found all over its square, and none above or beside the tile", () => {
+test("every position is found in its square, and none outside the tile", () => {
   const layout = layOut({ ...HEADER, heads: ["a"] }, 10, { columns: 4, tile: 56 }, 1);
   for (const tile of [0, 3, 9]) {
     const [left, top] = corner(layout, tile);
     for (let row = 0; row < 14; row++)
       for (let column = 0; column < 14; column++)
         for (const [x, y] of [[0, 0], [3.9, 3.9]]) {
-          const found = placeAt(layout, tile, 14, left + 4 * column + x, top + 4 * row + y);
-          assert.deepEqual(found, { row, column });
+          const position = positionAt(layout, tile, 14, left + 4 * column + x, top + 4 * row + y);
+          assert.deepEqual(position, { row, column });
         }
     for (const [x, y] of [[-1, 9], [9, -1], [57, 9], [9, 57]])
-      assert.equal(placeAt(layout, tile, 14, left + x, top + y), null);
+      assert.equal(positionAt(layout, tile, 14, left + x, top + y), null);
   }
 });
 
-test("a tile without places has none", () => {
+test("a tile without positions has none", () => {
   const layout = layOut(HEADER, 1, { columns: 1, tile: 56 }, 1);
-  assert.equal(placeAt(layout, 0, 0, 20, 40), null);
+  assert.equal(positionAt(layout, 0, 0, 20, 40), null);
 });
 
-test("a place's square lies where the place is found", () => {
-  assert.deepEqual(placeBox({ tile: 56 }, 14, { row: 2, column: 13 }), { left: 52, top: 8, side: 4 });
+test("a position's square lies where the position is found", () => {
+  assert.deepEqual(positionBox({ tile: 56 }, 14, { row: 2, column: 13 }), { left: 52, top: 8, side: 4 });
 });
 
-test("from place to place one begins in the middle and stays in the tile", () => {
-  assert.deepEqual(placeBeside(null, [0, 1], 14), { row: 7, column: 7 });
-  assert.deepEqual(placeBeside({ row: 7, column: 7 }, [0, 1], 14), { row: 7, column: 8 });
-  assert.deepEqual(placeBeside({ row: 7, column: 7 }, [-1, 0], 14), { row: 6, column: 7 });
-  assert.deepEqual(placeBeside({ row: 13, column: 0 }, [1, 0], 14), { row: 13, column: 0 });
-  assert.deepEqual(placeBeside({ row: 13, column: 0 }, [0, -1], 14), { row: 13, column: 0 });
+test("moving starts in the middle and stays in the tile", () => {
+  assert.deepEqual(nextPosition(null, [0, 1], 14), { row: 7, column: 7 });
+  assert.deepEqual(nextPosition({ row: 7, column: 7 }, [0, 1], 14), { row: 7, column: 8 });
+  assert.deepEqual(nextPosition({ row: 7, column: 7 }, [-1, 0], 14), { row: 6, column: 7 });
+  assert.deepEqual(nextPosition({ row: 13, column: 0 }, [1, 0], 14), { row: 13, column: 0 });
+  assert.deepEqual(nextPosition({ row: 13, column: 0 }, [0, -1], 14), { row: 13, column: 0 });
 });
 
-test("values stand tile by tile and row by row", () => {
-  const found = [];
+test("values are ordered by tile, row and column", () => {
+  const indices = [];
   for (let tile = 0; tile < 2; tile++)
     for (let row = 0; row < 3; row++)
-      for (let column = 0; column < 3; column++) found.push(indexOf(3, tile, { row, column }));
-  assert.deepEqual(found, [...Array(18).keys()]);
+      for (let column = 0; column < 3; column++) indices.push(indexOf(3, tile, { row, column }));
+  assert.deepEqual(indices, [...Array(18).keys()]);
 });

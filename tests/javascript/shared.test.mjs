@@ -3,31 +3,31 @@ import { test } from "node:test";
 
 import { clamp, cut, figure, unpack } from "../../vgg_viz/ui/widgets/components/shared.js";
 
-// As Python packs it: four bytes of length, a header padded to a multiple of four, what follows it.
+// Packs data as Python does: four bytes of length, a header padded to a multiple of four, the rest.
 function packed(header, rest, before = 0) {
-  const words = new TextEncoder().encode(JSON.stringify(header));
-  const length = Math.ceil(words.length / 4) * 4;
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const length = Math.ceil(json.length / 4) * 4;
   const buffer = new Uint8Array(before + 4 + length + rest.length);
   buffer.fill(32, before + 4, before + 4 + length);
   new DataView(buffer.buffer).setUint32(before, length, true);
-  buffer.set(words, before + 4);
+  buffer.set(json, before + 4);
   buffer.set(rest, before + 4 + length);
   return buffer.subarray(before);
 }
 
-test("a payload is its header and the bytes behind it", () => {
+test("data are split into header and other bytes", () => {
   const { header, rest } = unpack(packed({ title: "Karte ä", counts: [1, 2] }, [7, 8, 9]));
   assert.deepEqual(header, { title: "Karte ä", counts: [1, 2] });
   assert.deepEqual([...rest], [7, 8, 9]);
 });
 
-test("a payload may begin anywhere in its memory, and have nothing behind its header", () => {
+test("data may begin anywhere in a buffer, and end with the header", () => {
   const { header, rest } = unpack(packed({ one: 1 }, [], 13));
   assert.deepEqual(header, { one: 1 });
   assert.equal(rest.length, 0);
 });
 
-test("pieces behind each other are each at the start of their memory", () => {
+test("pieces are copied to the start of their own buffers", () => {
   const all = new Uint8Array([9, 9, 1, 2, 3, 0, 0, 128, 63]).subarray(2);
   const [first, none, last] = cut(all, [3, 0, 4]);
   assert.deepEqual([...first], [1, 2, 3]);
@@ -35,13 +35,13 @@ test("pieces behind each other are each at the start of their memory", () => {
   assert.deepEqual([...new Float32Array(last.buffer)], [1]);
 });
 
-test("a value is kept within its bounds, of which the least wins", () => {
+test("a value is clamped, and the lower bound wins", () => {
   assert.deepEqual([-1, 0, 2, 5, 9].map((value) => clamp(value, 0, 5)), [0, 0, 2, 5, 5]);
   assert.equal(clamp(3, 4, 2), 4);
 });
 
-// tests/test_figures.py holds these words to those of Python, number by number.
-test("a number has four digits that count, its thousands set off, and a minus of its own", () => {
-  const words = { "−4,240": -4240.2, "0.0001235": 0.0001234567, 130: 130, 0: -0, "−12.35": -12.3456 };
-  for (const [wanted, value] of Object.entries(words)) assert.equal(figure(value), wanted);
+// A Python test compares these with its own numbers.
+test("a number has four significant digits, thousands separators and a true minus", () => {
+  const expected = { "−4,240": -4240.2, "0.0001235": 0.0001234567, 130: 130, 0: -0, "−12.35": -12.3456 };
+  for (const [text, value] of Object.entries(expected)) assert.equal(figure(value), text);
 });

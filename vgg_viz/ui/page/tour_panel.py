@@ -166,7 +166,7 @@ def show_buttons(tour: Tour, index: int, answered: bool) -> None:
     """Show the buttons forward and back, with their arrow keys."""
     asks = bool(tour.steps[index].words.question) and not answered
     last = index + 1 == len(tour.steps)
-    with st.container(horizontal=True, key="tour-ways", gap="small"):
+    with st.container(horizontal=True, key="tour-buttons", gap="small"):
         st.button(
             "Back",
             key="tour-back",

@@ -105,8 +105,8 @@ def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep]) -> None:
     if event == "closed":
         selection.clear()
         return
-    if isinstance(event, Mapping) and "stop" in event:
-        index = component_values.whole_number(event["stop"], 0, len(steps) - 1)
+    if isinstance(event, Mapping) and "step" in event:
+        index = component_values.whole_number(event["step"], 0, len(steps) - 1)
         if index is not None:
             trail.go(steps[index])
         return

@@ -99,7 +99,7 @@ def show_skipped(notice: DeltaGenerator, sentences: Sequence[str]) -> None:
     """Show why the weights file that the host named is not used, if there is one."""
     if not sentences:
         return
-    with notice.container(border=True, key="passed-over-notice"):
+    with notice.container(border=True, key="skipped-notice"):
         st.markdown(
             ":material/rule: **Could not use this server's weights file.** The page shows the "
             f"**{IMAGENET_LABEL}** weights instead."

@@ -1,31 +1,31 @@
-// The page's address: copies it, and makes one step of the history of one action of the visitor.
+// Copies a link to the page, and makes one history entry of each of the viewer's actions.
 //
-// The server says every new address, and Streamlit makes each a step of the browser's history. But
-// a slider that is dragged or a key that is held, or pressed again at once, is one action.
+// For every new URL from the server, Streamlit adds an entry to the browser's history. But dragging a
+// slider, or holding or repeating a key, is one action.
 
 import { unpack } from "./shared.js";
 import { Steps } from "./steps.js";
 import { surviveTranslation } from "./translation.js";
 
-const SECONDS = 6; // that the word on what was copied stays
+const SECONDS = 6; // that the message about the copied link stays
 const STEPPING_KEYS = /^(Arrow|Page|Home|End)/;
 const STEPPING_PARTS = '[role="slider"], [data-testid="stSlider"], [data-testid^="stNumberInputStep"]';
-const OTHERS = ["embed", "embed_options", "debug"];
+const HOST_PARAMETERS = ["embed", "embed_options", "debug"];
 
 const steps = new Steps();
-let tidied = false;
+let normalized = false;
 let view;
 
 export default function (component) {
   const { data, parentElement } = component;
   const { address, missing } = unpack(data).header;
-  tidy(address);
-  openAtItsTop(address);
+  normalizeUrl(address);
+  scrollNewViewToTop(address);
   surviveTranslation();
-  const said = parentElement.querySelector(".said");
-  parentElement.querySelector("button").onclick = () => copy(said, link(address), missing);
-  parentElement.comeBack = () => component.setTriggerValue("picked", performance.now());
-  // Called anew with all new data; only what has left the page is cleaned up.
+  const status = parentElement.querySelector(".message");
+  parentElement.querySelector("button").onclick = () => copy(status, link(address), missing);
+  parentElement.rerun = () => component.setTriggerValue("picked", performance.now());
+  // Called again for new data; cleans up only after the component has left the page.
   parentElement.listening ??= listen(parentElement);
   return () => setTimeout(() => parentElement.isConnected || parentElement.listening.abort());
 }
@@ -36,8 +36,8 @@ function listen(parentElement) {
   const options = { capture: true, signal: listening.signal };
   window.addEventListener("keydown", ({ key }) => steps.press(STEPPING_KEYS.test(key), performance.now()), options);
   window.addEventListener("pointerdown", (event) => steps.press(isStepper(event), performance.now()), options);
-  // Its own: where the button moves in the page, the next one is there before this one goes.
-  const watched = (...step) => pushOrReplace(...step);
+  // A function of this component's own: if the button moves, the next one starts before this one ends.
+  const watched = (...entry) => pushOrReplace(...entry);
   window.history.pushState = watched;
   listening.signal.addEventListener("abort", () => {
     if (window.history.pushState === watched) delete window.history.pushState;
@@ -45,16 +45,16 @@ function listen(parentElement) {
   return listening;
 }
 
-// The link as it was opened may say the same in other words, or more than can be shown.
-function tidy(address) {
-  if (tidied) return;
-  tidied = true;
+// The opened link may have older names, or values that the page cannot show.
+function normalizeUrl(address) {
+  if (normalized) return;
+  normalized = true;
   if (window.location.href !== link(address))
     window.history.replaceState(window.history.state, "", link(address));
 }
 
-// Streamlit leaves the page where it was scrolled to, whatever it shows now.
-function openAtItsTop(address) {
+// Streamlit keeps the scroll position, even in another view.
+function scrollNewViewToTop(address) {
   const before = view;
   view = new URLSearchParams(address).get("view");
   if (before === undefined || before === view) return;
@@ -63,21 +63,21 @@ function openAtItsTop(address) {
 
 function link(address) {
   const url = new URL(window.location.href);
-  const parts = new URLSearchParams(address);
-  for (const name of OTHERS)
-    for (const value of url.searchParams.getAll(name)) parts.append(name, value);
-  url.search = parts;
+  const parameters = new URLSearchParams(address);
+  for (const name of HOST_PARAMETERS)
+    for (const value of url.searchParams.getAll(name)) parameters.append(name, value);
+  url.search = parameters;
   return url.href;
 }
 
-// Another server than the one that was lost knows nothing of the page until it has run: a click on
-// it would be the first that it hears of a control.
+// After a lost connection, a new server knows no controls until the page has run: without this run,
+// it would ignore the next click.
 function watchConnection(parentElement, signal) {
   const app = document.querySelector("[data-test-connection-state]");
   const connected = () => app.dataset.testConnectionState === "CONNECTED";
   let lost = false;
   const observer = new MutationObserver(() => {
-    if (lost && connected()) parentElement.comeBack();
+    if (lost && connected()) parentElement.rerun();
     lost = !connected();
   });
   observer.observe(app, { attributes: true, attributeFilter: ["data-test-connection-state"] });
@@ -90,23 +90,23 @@ function isStepper(event) {
 
 function pushOrReplace(state, title, url) {
   const search = new URL(url, window.location.href).search;
-  const method = steps.goOn(window.location.search, search) ? "replaceState" : "pushState";
+  const method = steps.continues(window.location.search, search) ? "replaceState" : "pushState";
   History.prototype[method].call(window.history, state, title, url);
 }
 
-async function copy(said, address, missing) {
-  const note = missing ? ` It does not carry ${missing}.` : "";
+async function copy(status, address, missing) {
+  const note = missing ? ` It does not include ${missing}.` : "";
   try {
     await navigator.clipboard.writeText(address);
-    said.textContent = `Link copied.${note}`;
+    status.textContent = `Link copied.${note}`;
   } catch {
-    // Without https, or without permission: the visitor copies it.
+    // Without HTTPS or permission, the viewer copies it.
     const field = Object.assign(document.createElement("input"), { value: address, readOnly: true });
     field.setAttribute("aria-label", "Link to this view");
-    said.replaceChildren(`Copy this link:${note}`, field);
+    status.replaceChildren(`Copy this link:${note}`, field);
     field.select();
   }
-  said.hidden = false;
-  clearTimeout(said.timer);
-  if (!said.querySelector("input")) said.timer = setTimeout(() => (said.hidden = true), 1000 * SECONDS);
+  status.hidden = false;
+  clearTimeout(status.timer);
+  if (!status.querySelector("input")) status.timer = setTimeout(() => (status.hidden = true), 1000 * SECONDS);
 }

@@ -1,12 +1,12 @@
-// The channel that is chosen, by name. Every mosaic of channels outlines it, and what is shown of it
-// comes into sight where that is not beside the mosaic.
+// Name of the selected channel, which every mosaic of channels outlines. Where the details stand
+// below the mosaic, they are scrolled into view.
 
 import { unpack } from "./shared.js";
 
 const SELECT = "vgg-viz:select";
 const RETURN = "vgg-viz:return";
 const STACKED = "(max-width: 640px)"; // as in maps_and_inspector.css
-const DRAWN = 300; // milliseconds, in which what stands below is there: before, there is no room to scroll
+const DRAWN = 300; // milliseconds until the content below is there, which scrolling needs
 
 export default function ({ data, parentElement }) {
   const { channel, title, reveal } = unpack(data).header;
@@ -19,7 +19,7 @@ export default function ({ data, parentElement }) {
   back.onclick = () => window.dispatchEvent(new CustomEvent(RETURN));
   announce(channel);
   if (before !== undefined && before !== reveal && !back.hidden) {
-    for (const wait of [0, DRAWN]) setTimeout(() => box.scrollIntoView(), wait);
+    for (const delay of [0, DRAWN]) setTimeout(() => box.scrollIntoView(), delay);
   }
   return () => setTimeout(() => parentElement.isConnected || announce(null));
 }

@@ -1,5 +1,5 @@
-// The most likely classes, a row each: its name, a bar, its probability and its logit. A click asks
-// what speaks for it.
+// The most likely classes, one row each: name, bar, probability and logit. A click shows the evidence
+// for the class.
 
 import { unpack } from "./shared.js";
 
@@ -10,7 +10,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   table.setAttribute("aria-label", label);
   table.classList.toggle("lecture", lecture);
   while (body.rows.length > rows.length) body.deleteRow(-1);
-  // Rows that are there stay, so that the one with the focus keeps it.
+  // Existing rows stay, so that the focus does.
   while (body.rows.length < rows.length) addRow(body);
   rows.forEach((row, index) => fill(body.rows[index], row, setTriggerValue));
 }
@@ -32,7 +32,7 @@ function fill(row, { number, name, detail, share, probability, logit, chosen }, 
   const small = Object.assign(document.createElement("small"), { textContent: detail });
   button.replaceChildren(`${name} `, small);
   button.setAttribute("aria-pressed", String(chosen));
-  button.title = `What speaks for ${name}?`;
+  button.title = `Evidence for ${name}`;
   button.onclick = () => setTriggerValue("picked", number);
   bar.firstChild.style.width = `${100 * share}%`;
   numbers[0].textContent = probability;

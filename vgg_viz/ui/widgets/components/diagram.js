@@ -1,11 +1,11 @@
-// The network's diagram: every conv layer is a button that opens it. Once it has been painted it
-// says so, and only then does the server start on what takes both of a small machine's cores.
+// The network's diagram: a click on a conv layer opens it. The server is told once the diagram has
+// been painted, and only then starts work that takes both cores of a small machine.
 
 export default function (component) {
   const { parentElement, setStateValue, setTriggerValue } = component;
   if (!parentElement.announced) {
     parentElement.announced = true;
-    // Another value each time, or Streamlit would keep it to itself when the view is shown again.
+    // A new value each time: Streamlit would not send the same one again.
     requestAnimationFrame(() => requestAnimationFrame(() => setStateValue("painted", performance.now())));
   }
   for (const layer of parentElement.querySelectorAll("[data-layer]")) {

@@ -1,29 +1,29 @@
-// A picture dropped anywhere on the page is taken as the visitor's own, several where they can be given
-// together; a browser alone would leave the page and show the file.
+// Uploads an image dropped anywhere on the page as the viewer's own picture, or several where the page
+// takes several. By default, a browser would leave the page and show the file.
 
-const SECONDS = 6; // that a word stays, and that the uploader is waited for
+const SECONDS = 6; // that a message stays; half of it, to wait for the uploader
 const OWN = ".st-key-picture-choice [role=radiogroup] button:last-of-type";
 const UPLOAD = '[class*="st-key-source"] button:first-of-type';
 const FIELD = '[class*="st-key-own-upload-picture"] input[type=file]';
 const SEVERAL = '[class*="st-key-own-upload-several"] input[type=file]';
 
 export default function ({ parentElement }) {
-  parentElement.listening ??= listen(parentElement.querySelector(".said"));
+  parentElement.listening ??= listen(parentElement.querySelector(".message"));
   return () => setTimeout(() => parentElement.isConnected || parentElement.listening.abort());
 }
 
-function listen(said) {
+function listen(status) {
   const listening = new AbortController();
   const { signal } = listening;
-  const files = (event) => event.dataTransfer?.types.includes("Files");
-  window.addEventListener("dragover", (event) => files(event) && event.preventDefault(), { signal });
+  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+  window.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault(), { signal });
   window.addEventListener(
     "drop",
     (event) => {
-      // What was dropped on an uploader is its own; anywhere else, it only keeps the browser off.
-      if (!files(event) || event.composedPath().some(isUploader)) return;
+      // An uploader handles its own drops.
+      if (!hasFiles(event) || event.composedPath().some(isUploader)) return;
       event.preventDefault();
-      give(event.dataTransfer.files, said);
+      upload(event.dataTransfer.files, status);
     },
     { signal },
   );
@@ -34,30 +34,30 @@ function isUploader(part) {
   return part.dataset?.testid === "stFileUploaderDropzone";
 }
 
-async function give(files, said) {
-  const together = files.length > 1 && document.querySelector(SEVERAL);
-  if (together) return hand(together, files);
-  if (!document.querySelector(OWN)) return say(said, "This view has no picture: choose another one first.");
-  for (const way of [OWN, UPLOAD]) {
+async function upload(files, status) {
+  const several = files.length > 1 && document.querySelector(SEVERAL);
+  if (several) return fillIn(several, files);
+  if (!document.querySelector(OWN)) return show(status, "This view has no picture: choose another view first.");
+  for (const selector of [OWN, UPLOAD]) {
     if (document.querySelector(FIELD)) break;
-    document.querySelector(way)?.click();
+    document.querySelector(selector)?.click();
     await appears(FIELD);
   }
   const field = document.querySelector(FIELD);
-  if (!field) return say(said, "The picture could not be taken: choose “Your own” and try again.");
-  hand(field, [files[0]]);
+  if (!field) return show(status, "Could not upload the picture: choose “Your own” and try again.");
+  fillIn(field, [files[0]]);
 }
 
-function hand(field, files) {
-  const taken = new DataTransfer();
-  for (const file of files) taken.items.add(file);
-  field.files = taken.files;
+function fillIn(field, files) {
+  const transfer = new DataTransfer();
+  for (const file of files) transfer.items.add(file);
+  field.files = transfer.files;
   field.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-function appears(what) {
+function appears(selector) {
   return new Promise((resolve) => {
-    const observer = new MutationObserver(() => document.querySelector(what) && end());
+    const observer = new MutationObserver(() => document.querySelector(selector) && end());
     const timer = setTimeout(end, (1000 * SECONDS) / 2);
     function end() {
       observer.disconnect();
@@ -68,8 +68,8 @@ function appears(what) {
   });
 }
 
-function say(said, words) {
-  said.textContent = words;
-  said.hidden = false;
-  setTimeout(() => (said.hidden = true), 1000 * SECONDS);
+function show(status, message) {
+  status.textContent = message;
+  status.hidden = false;
+  setTimeout(() => (status.hidden = true), 1000 * SECONDS);
 }

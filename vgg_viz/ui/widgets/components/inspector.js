@@ -1,16 +1,16 @@
-// One map, large, and what each of its positions sees of the photograph; the photograph alone as
-// long as no map is chosen.
+// One map, enlarged, and the receptive field of each position in the photograph. Without a selected
+// map, the photograph alone.
 //
-// What Python sends: the header (see vgg_viz/ui/parts/inspector.py), the map (float32,
-// little-endian), the color map (levels x RGB), then the photograph as PNG.
+// Python sends the header (vgg_viz/ui/parts/inspector.py), the map (float32, little-endian), the color
+// map (levels × RGB), then the photograph as PNG.
 
-import { fieldAt, fieldInWords } from "./fields.js";
+import { fieldAt, fieldText } from "./fields.js";
 import { clamp, figure, unpack } from "./shared.js";
 
-const LEAST_MAP = 320; // CSS pixels, as far as there are so many
+const LEAST_MAP = 320; // CSS pixels, if the page is as wide
 const LEAST_PHOTO = 150;
-const LEAST_WORDS = 140; // beside the photograph
-const LECTURE_SHARE = 0.62; // of the height, for the map
+const LEAST_TEXT = 140; // CSS pixels, beside the photograph
+const LECTURE_SHARE = 0.62; // share of the height for the map
 const SELECT = "vgg-viz:select";
 const POINT = "vgg-viz:point";
 const RETURN = "vgg-viz:return";
@@ -18,42 +18,42 @@ const STRENGTH = "vgg-viz:strength";
 const PARTS = [
   "title", "trail", "return", "map-stage", "map", "point", "chosen", "photo-stage", "photo", "field",
   "reading", "sum", "explain", "blend", "strength", "note", "numbers", "measured", "histogram",
-  "histogram-words",
+  "histogram-text",
 ];
 
-const shown = new Set(); // every inspector of the page
+const inspectors = new Set(); // all inspectors of the page
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const inspector = parentElement.inspector ?? (parentElement.inspector = new Inspector(parentElement));
-  inspector.send = (what) => setTriggerValue("picked", what);
+  inspector.send = (value) => setTriggerValue("picked", value);
   inspector.receive(data);
-  // Called anew with all new data; only what has left the page is let go.
-  return () => setTimeout(() => parentElement.isConnected || inspector.release(parentElement));
+  // Called again for new data; cleans up only after the component has left the page.
+  return () => setTimeout(() => parentElement.isConnected || inspector.dispose(parentElement));
 }
 
 class Inspector {
   constructor(root) {
     this.root = root.querySelector(".inspector");
     this.parts = Object.fromEntries(PARTS.map((name) => [name, root.querySelector(`.${name}`)]));
-    this.parts.strength.value = recalled(STRENGTH) ?? 35;
-    this.gone = new AbortController();
-    shown.add(this);
+    this.parts.strength.value = stored(STRENGTH) ?? 35;
+    this.listening = new AbortController();
+    inspectors.add(this);
     this.listen();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.root);
   }
 
-  // Everything outside goes with the component; canvases are emptied, or they stay in memory.
-  release(root) {
+  // Removes outside listeners, and empties the canvases, which would stay in memory.
+  dispose(root) {
     delete root.inspector;
-    this.gone.abort();
+    this.listening.abort();
     this.observer.disconnect();
     this.bitmap?.close();
     this.bitmap = this.bytes = null;
     for (const name of ["map", "photo", "histogram"]) this.parts[name].width = this.parts[name].height = 0;
-    shown.delete(this);
-    const [other] = shown;
+    inspectors.delete(this);
+    const [other] = inspectors;
     announce(other?.header?.channel ?? null);
   }
 
@@ -62,15 +62,15 @@ class Inspector {
     this.on("map-stage", "keydown", (event) => this.press(event));
     for (const name of ["map", "photo"]) this.listenTo(name);
     strength.addEventListener("input", () => {
-      remember(STRENGTH, strength.value);
+      store(STRENGTH, strength.value);
       this.drawPhoto();
     });
     numbers.addEventListener("toggle", () => this.drawHistogram());
     explain.addEventListener("click", () => element(".st-key-origin")?.scrollIntoView());
     this.on("return", "click", () => window.dispatchEvent(new CustomEvent(RETURN)));
-    // The page's theme changes without a word to components: the color of their text tells.
+    // Components are not told of a new theme; their text color changes.
     this.root.addEventListener("transitionend", () => this.drawHistogram());
-    const outside = { signal: this.gone.signal };
+    const outside = { signal: this.listening.signal };
     window.addEventListener("resize", () => this.fit(), outside);
     window.addEventListener(POINT, ({ detail }) => this.follow(detail), outside);
     window.addEventListener("keydown", (event) => this.close(event), { ...outside, capture: true });
@@ -84,7 +84,7 @@ class Inspector {
     const stage = `${name}-stage`;
     for (const moved of ["pointerdown", "pointermove"])
       this.on(stage, moved, (event) => this.hasMap() && this.point(...this.positionAt(event, name)));
-    // A finger leaves when it is lifted: what it showed last stays to be read.
+    // A lifted finger leaves the stage: the last reading stays.
     this.on(stage, "pointerleave", ({ pointerType }) => pointerType === "touch" || this.rest());
     this.on(stage, "click", (event) => this.hasMap() && this.pick(...this.positionAt(event, name)));
   }
@@ -110,15 +110,15 @@ class Inspector {
     this.rest();
     announce(this.header.channel);
     if (before && before.reveal[0] !== this.header.reveal[0]) this.reveal();
-    const photo = await createImageBitmap(new Blob([take(rest.length - start)], { type: "image/png" }));
-    if (bytes !== this.bytes) return photo.close();
+    const bitmap = await createImageBitmap(new Blob([take(rest.length - start)], { type: "image/png" }));
+    if (bytes !== this.bytes) return bitmap.close();
     this.bitmap?.close();
-    this.bitmap = photo;
+    this.bitmap = bitmap;
     this.drawPhoto();
     this.root.dataset.shown = `${this.header.channel ?? "photo"}`;
   }
 
-  // --- words -----------------------------------------------------------------------------------
+  // --- text ------------------------------------------------------------------------------------
 
   write() {
     const { title, note, sum, measured, lecture, photo } = this.header;
@@ -142,29 +142,29 @@ class Inspector {
 
   writeTrail() {
     const { trail } = this.header;
-    const stops = this.parts.trail.querySelector("ol");
-    while (stops.children.length > trail.length) stops.lastChild.remove();
-    trail.forEach((words, index) => {
-      const button = stops.children[index]?.firstChild ?? this.newStop(stops, index);
-      button.textContent = words;
+    const list = this.parts.trail.querySelector("ol");
+    while (list.children.length > trail.length) list.lastChild.remove();
+    trail.forEach((label, index) => {
+      const button = list.children[index]?.firstChild ?? this.newStep(list, index);
+      button.textContent = label;
       button.toggleAttribute("aria-current", index === trail.length - 1);
     });
-    // Its end says what the title does, and there is no room for both.
+    // The trail's end repeats the title, and there is no room for both.
     this.parts.title.hidden = trail.length > 0;
     this.parts.trail.hidden = !trail.length;
     this.parts.trail.scrollTop = this.parts.trail.scrollHeight;
   }
 
-  newStop(stops, index) {
+  newStep(list, index) {
     const button = Object.assign(document.createElement("button"), { type: "button" });
-    button.addEventListener("click", () => this.send({ stop: index }));
-    stops.appendChild(document.createElement("li")).append(button);
+    button.addEventListener("click", () => this.send({ step: index }));
+    list.appendChild(document.createElement("li")).append(button);
     return button;
   }
 
   // --- sizes -----------------------------------------------------------------------------------
 
-  // As large as is in sight at once, map and photograph together.
+  // Sizes map and photograph so that both are visible at once.
   fit() {
     const { top: at, width: wide } = this.root.getBoundingClientRect();
     if (!this.header || !wide) return;
@@ -173,34 +173,34 @@ class Inspector {
     this.parts.return.hidden = !below || !this.hasMap();
     const stage = this.parts[this.hasMap() ? "map-stage" : "photo-stage"];
     const head = stage.getBoundingClientRect().top - at;
-    // Where it begins below the maps it is scrolled to, to just below the page's own bar.
+    // An inspector below the grid is scrolled to the top, just below the page's header bar.
     const room = window.innerHeight - (below ? 64 : top) - head - 16;
     const least = Math.min(LEAST_MAP, wide);
     const most = this.header.lecture ? LECTURE_SHARE * room : room - LEAST_PHOTO - 8;
     const map = clamp(most, least, wide);
-    const beside = clamp(room - map - 8, LEAST_PHOTO, wide - LEAST_WORDS);
+    const beside = clamp(room - map - 8, LEAST_PHOTO, wide - LEAST_TEXT);
     const photo = this.hasMap() ? beside : clamp(room - 90, least, wide);
     this.root.style.setProperty("--map", `${Math.floor(map)}px`);
     this.root.style.setProperty("--photo", `${Math.floor(photo)}px`);
     this.drawHistogram();
   }
 
-  // Where it begins when nothing is scrolled; a panel that stays in sight is further down, then.
+  // Top of the inspector on an unscrolled page; a sticky panel is further down when scrolled.
   top() {
     const panel = this.root.getRootNode().host.closest('[data-testid="stColumn"]');
     const row = panel?.parentElement.getBoundingClientRect();
     const at = this.root.getBoundingClientRect().top;
-    const stays = panel && getComputedStyle(panel).position === "sticky";
-    const top = stays ? row.top + at - panel.getBoundingClientRect().top + panel.scrollTop : at;
+    const sticky = panel && getComputedStyle(panel).position === "sticky";
+    const top = sticky ? row.top + at - panel.getBoundingClientRect().top + panel.scrollTop : at;
     return top + (element('[data-testid="stMain"]')?.scrollTop ?? 0);
   }
 
-  // What the visitor has just chosen comes into sight, if it is not: below the maps, or beside them.
+  // Scrolls to the selected map, below the grid or beside it, unless it is visible.
   reveal() {
     const box = this.parts["map-stage"].getBoundingClientRect();
-    const inSight = box.top >= 0 && box.bottom <= window.innerHeight && box.height > 0;
-    if (!this.parts.return.hidden) inSight || this.root.scrollIntoView();
-    else if (!inSight || this.header.reveal[1]) element('[data-testid="stMain"]')?.scrollTo(0, 0);
+    const visible = box.top >= 0 && box.bottom <= window.innerHeight && box.height > 0;
+    if (!this.parts.return.hidden) visible || this.root.scrollIntoView();
+    else if (!visible || this.header.reveal[1]) element('[data-testid="stMain"]')?.scrollTo(0, 0);
   }
 
   // --- drawing ---------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ class Inspector {
     context.globalAlpha = strength.value / 100;
     context.imageSmoothingEnabled = false;
     const { offset, stride, height } = this.header;
-    // Position 0 is centered on `offset`, so the map covers the picture from offset - stride / 2 on.
+    // Position 0 is centered on `offset`, so the map covers the image from offset - stride / 2 on.
     const start = 2 * (offset + 0.5 - stride / 2);
     context.drawImage(map, start, start, 2 * stride * height, 2 * stride * height);
   }
@@ -246,19 +246,19 @@ class Inspector {
     const style = getComputedStyle(this.root);
     context.scale(ratio, ratio);
     context.fillStyle = style.getPropertyValue("--st-primary-color");
-    const tallest = Math.max(...counts.map(Math.sqrt), 1);
+    const highest = Math.max(...counts.map(Math.sqrt), 1);
     const bar = width / counts.length;
     counts.forEach((count, index) => {
-      const tall = (Math.sqrt(count) / tallest) * (height - 2);
+      const tall = (Math.sqrt(count) / highest) * (height - 2);
       context.fillRect(index * bar, height - tall, Math.max(1, bar - 1), tall);
     });
     context.fillStyle = style.color;
     context.fillRect(0, height - 1, width, 1);
-    const words =
-      `Histogram of the values from ${figure(edges[0])} to ${figure(edges.at(-1))}; ` +
-      `a bar's height is the root of its count, so that rare values show.`;
-    this.parts["histogram-words"].textContent = words;
-    canvas.setAttribute("aria-label", words);
+    const text =
+      `Histogram of the values from ${figure(edges[0])} to ${figure(edges.at(-1))}. ` +
+      `Bar heights are square roots of counts, so that rare values are visible.`;
+    this.parts["histogram-text"].textContent = text;
+    canvas.setAttribute("aria-label", text);
   }
 
   // --- pointing --------------------------------------------------------------------------------
@@ -267,11 +267,11 @@ class Inspector {
     const { height, width, offset, stride, input } = this.header;
     const box = this.parts[name].getBoundingClientRect();
     const share = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width];
-    const on = (part, size) => {
-      const place = name === "map" ? part * size : (part * input - 0.5 - offset) / stride + 0.5;
-      return clamp(Math.floor(place), 0, size - 1);
+    const indexAt = (part, size) => {
+      const index = name === "map" ? part * size : (part * input - 0.5 - offset) / stride + 0.5;
+      return clamp(Math.floor(index), 0, size - 1);
     };
-    return [on(share[0], height), on(share[1], width)];
+    return [indexAt(share[0], height), indexAt(share[1], width)];
   }
 
   pick(row, column) {
@@ -288,7 +288,7 @@ class Inspector {
     window.dispatchEvent(new CustomEvent(POINT, { detail: { from: this } }));
   }
 
-  // Of two maps that are compared, both point at the same position.
+  // Two compared maps mark the same position.
   follow({ from, row, column }) {
     if (from === this || !this.hasMap()) return;
     const { height, width } = this.header;
@@ -298,21 +298,21 @@ class Inspector {
 
   mark(row, column) {
     this.at = [row, column];
-    this.place("point", row, column);
-    this.tell(row, column);
+    this.placeMark("point", row, column);
+    this.describe(row, column);
   }
 
   unmark() {
     const { row, column } = this.header;
-    this.place("chosen", row, column);
+    this.placeMark("chosen", row, column);
     this.parts.point.hidden = true;
     this.at = [row ?? 0, column ?? 0];
-    if (this.hasMap() && row !== null) return this.tell(row, column);
+    if (this.hasMap() && row !== null) return this.describe(row, column);
     this.parts.field.hidden = true;
     this.parts.reading.textContent = this.header.hint;
   }
 
-  place(name, row, column) {
+  placeMark(name, row, column) {
     const mark = this.parts[name];
     mark.hidden = row === null || row === undefined;
     if (mark.hidden) return;
@@ -323,20 +323,20 @@ class Inspector {
     });
   }
 
-  tell(row, column) {
+  describe(row, column) {
     const { width, input } = this.header;
-    const found = fieldAt(this.header, row, column);
-    const { whole, seen, cut } = found;
+    const receptive = fieldAt(this.header, row, column);
+    const { whole, inside, cut } = receptive;
     const { field, reading } = this.parts;
     for (const edge of Object.keys(whole)) field.dataset[edge] = cut.includes(edge) ? "cut" : "";
     const percent = (pixels) => `${(100 * pixels) / input}%`;
     Object.assign(field.style, {
-      top: percent(seen.top), left: percent(seen.left),
-      height: percent(seen.bottom - seen.top), width: percent(seen.right - seen.left),
+      top: percent(inside.top), left: percent(inside.left),
+      height: percent(inside.bottom - inside.top), width: percent(inside.right - inside.left),
     });
     field.hidden = false;
     const value = figure(this.values[row * width + column]);
-    reading.textContent = `Row ${row + 1}, column ${column + 1}: ${value}. ${fieldInWords(found)}`;
+    reading.textContent = `Row ${row + 1}, column ${column + 1}: ${value}. ${fieldText(receptive)}`;
   }
 
   press(event) {
@@ -352,7 +352,7 @@ class Inspector {
     event.stopPropagation();
   }
 
-  // In a lecture the map goes as it came; before anything else hears of the key.
+  // In a lecture, Esc closes the map before it has any other effect.
   close(event) {
     if (event.key !== "Escape" || !this.header?.lecture || !this.hasMap()) return;
     if (document.fullscreenElement) return;
@@ -362,7 +362,7 @@ class Inspector {
   }
 }
 
-// Every mosaic on the page outlines the map that is inspected.
+// All mosaics on the page outline the inspected map.
 function announce(channel) {
   window.vggVizSelected = channel;
   window.dispatchEvent(new CustomEvent(SELECT, { detail: channel }));
@@ -372,8 +372,8 @@ function element(selector) {
   return document.querySelector(selector);
 }
 
-// Where cookies are blocked, a browser throws at the mere mention of its storage.
-function recalled(key) {
+// If cookies are blocked, a browser throws on any access to its storage.
+function stored(key) {
   try {
     return localStorage.getItem(key);
   } catch {
@@ -381,10 +381,10 @@ function recalled(key) {
   }
 }
 
-function remember(key, value) {
+function store(key, value) {
   try {
     localStorage.setItem(key, value);
   } catch {
-    // Then it is forgotten.
+    // Then the value is not kept.
   }
 }

@@ -1,5 +1,5 @@
-// Keys for the whole page: each presses a button of the page's, see vgg_viz/ui/page/keys.py; and those
-// that scroll, which go to nobody while nothing is focused, since it is an inner element that scrolls.
+// Keyboard shortcuts of the whole page: each key presses a button (vgg_viz/ui/page/keys.py). Keys that
+// scroll work without a focus too: an inner element scrolls, which gets no keys by default.
 
 const SCROLLING = new Set([" ", "PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown"]);
 const FIELDS =
@@ -12,24 +12,24 @@ export default function ({ data, parentElement }) {
   const keys = (parentElement.keys ??= new Keys());
   keys.buttons = data;
   parentElement.querySelector("span").dataset.listening = Object.keys(data).join(" ");
-  // Called anew with all new data; only what has left the page is let go.
-  return () => setTimeout(() => parentElement.isConnected || keys.leave());
+  // Called again for new data; cleans up only after the component has left the page.
+  return () => setTimeout(() => parentElement.isConnected || keys.stop());
 }
 
 class Keys {
   constructor() {
-    this.leaving = new AbortController();
-    const { signal } = this.leaving;
-    window.addEventListener("keydown", () => this.look(), { capture: true, signal });
+    this.listening = new AbortController();
+    const { signal } = this.listening;
+    window.addEventListener("keydown", () => this.noteOpen(), { capture: true, signal });
     window.addEventListener("keydown", (event) => this.press(event), { signal });
   }
 
-  leave() {
-    this.leaving.abort();
+  stop() {
+    this.listening.abort();
   }
 
-  // Whether there is anything that Esc closes, before this very key has closed it.
-  look() {
+  // Notes whether something is open that Esc closes, before this key has closed it.
+  noteOpen() {
     this.open = Boolean(document.querySelector(OPEN) ?? document.fullscreenElement);
   }
 
@@ -38,7 +38,7 @@ class Keys {
     if ((event.shiftKey && event.key !== "?") || event.composedPath()[0].closest?.(FIELDS)) return;
     const button = document.querySelector(`.st-key-${this.buttons[event.key]} button`);
     if (button) this.pressButton(button, event);
-    else if (SCROLLING.has(event.key)) giveToPage();
+    else if (SCROLLING.has(event.key)) focusPage();
   }
 
   pressButton(button, event) {
@@ -48,8 +48,8 @@ class Keys {
   }
 }
 
-// Before the browser does what the key is for.
-function giveToPage() {
+// Moves the focus before the browser handles the key.
+function focusPage() {
   if (document.activeElement !== document.body) return;
   document.querySelector('[data-testid="stMain"]')?.focus({ preventScroll: true });
 }

@@ -1,19 +1,19 @@
-// A mosaic to point at: one picture of all tiles, drawn tile by tile so that each stays sharp.
+// An interactive mosaic: one canvas, drawn tile by tile so that each tile stays sharp.
 //
-// What Python sends: the header (see vgg_viz/ui/widgets/grid.py), then a PNG with the tiles side by
-// side, without gaps. Tiles over a photograph are transparent; behind them come its PNG and, of small
-// tiles, their values, float32. Titles are written here, in the page's own type and color.
+// Python sends the header (vgg_viz/ui/widgets/grid.py), then a PNG with the tiles side by side, without
+// gaps. Heatmap overlays are transparent; the photograph's PNG follows and, for small tiles, their
+// values (float32). Titles are drawn here, in the page's font and color.
 
-import { corner, fill, fitWidth, indexOf, layOut, placeAt, placeBeside, placeBox, tileAt } from "./layout.js";
+import { corner, fill, fitWidth, indexOf, layOut, nextPosition, positionAt, positionBox, tileAt } from "./layout.js";
 import { clamp, cut, figure, unpack } from "./shared.js";
 
 const ZOOMS = [1, 1.5, 2, 3, 4];
-const BELOW = 0.24; // of a letter's height, which "g" and "y" take below the line
-const LEGIBLE = 32; // CSS pixels
-const LOW = 500; // CSS pixels: a window in which no grid can both fit and be seen
-const SAVING = 60_000; // milliseconds that a browser may take to save a picture
-const CAPTION = 76; // CSS pixels that a caption takes below a mosaic that fits the window
-const SQUEEZE = 1.3; // times a tile's width, which a title may have that is squeezed to fit
+const DESCENT = 0.24; // share of the font size below the baseline
+const LEGIBLE = 32; // CSS pixels: smaller tiles are not fitted to the screen
+const LOW = 500; // CSS pixels: in a lower window, no grid is fitted
+const SAVING = 60_000; // milliseconds that a browser may take to save an image
+const CAPTION = 76; // CSS pixels for the caption below a mosaic that fits the window
+const SQUEEZE = 1.3; // largest width of a title, relative to its tile; it is squeezed to fit
 const SELECT = "vgg-viz:select";
 const RETURN = "vgg-viz:return";
 
@@ -22,8 +22,8 @@ export default function (component) {
   const mosaic = parentElement.mosaic ?? (parentElement.mosaic = new Mosaic(parentElement));
   mosaic.pick = (tile) => setTriggerValue("picked", mosaic.header.numbers[tile]);
   mosaic.receive(data);
-  // Called anew with all new data; only what has left the page is let go.
-  return () => setTimeout(() => parentElement.isConnected || mosaic.leave(parentElement));
+  // Called again for new data; cleans up only after the component has left the page.
+  return () => setTimeout(() => parentElement.isConnected || mosaic.dispose(parentElement));
 }
 
 class Mosaic {
@@ -35,7 +35,7 @@ class Mosaic {
     this.canvas = find("canvas");
     this.tip = find(".tip");
     this.pointed = find(".pointed");
-    this.said = find(".said");
+    this.status = find(".message");
     this.announced = find(".announced");
     this.caption = find(".caption");
     this.tools = find(".tools");
@@ -44,31 +44,31 @@ class Mosaic {
     );
     this.zoom = 0;
     this.current = 0;
-    this.place = null;
+    this.position = null;
     find(".fullscreen").hidden = !this.box.requestFullscreen;
     this.listen(find);
     this.listenOutside();
   }
 
-  // Whatever hangs on the page outside of the component would keep it in memory for good.
+  // Listeners outside the component would keep it in memory, so they end with it.
   listenOutside() {
-    this.stay = new AbortController();
-    const { signal } = this.stay;
+    this.listening = new AbortController();
+    const { signal } = this.listening;
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.scroller);
     window.addEventListener("resize", () => this.draw(), { signal });
     window.addEventListener(SELECT, ({ detail }) => this.select(detail), { signal });
     window.addEventListener("beforeprint", () => this.print(true), { signal });
     window.addEventListener("afterprint", () => this.print(false), { signal });
-    window.addEventListener(RETURN, () => this.comeBack(), { signal });
+    window.addEventListener(RETURN, () => this.returnTo(), { signal });
   }
 
-  leave(root) {
-    this.stay.abort();
+  dispose(root) {
+    this.listening.abort();
     this.observer.disconnect();
     this.release();
     this.bytes = null;
-    // Browsers keep the pixels of a canvas for a while after the page has let go of it.
+    // Browsers keep a removed canvas's pixels for a while.
     this.canvas.width = this.canvas.height = 0;
     if (root.mosaic === this) root.mosaic = null;
   }
@@ -80,7 +80,7 @@ class Mosaic {
   }
 
   listen(find) {
-    // The page's theme changes without a word to components: the color of their text tells.
+    // Components are not told of a new theme; their text color changes.
     this.box.addEventListener("transitionend", () => this.draw());
     this.grid.addEventListener("pointermove", (event) => this.point(event));
     this.grid.addEventListener("pointerleave", () => this.hover(null));
@@ -100,10 +100,10 @@ class Mosaic {
     if (bytes === this.bytes) return;
     this.bytes = bytes;
     const { header, rest } = unpack(bytes);
-    const [tiles, under, values] = cut(rest, header.parts);
-    const [bitmap, photograph] = await Promise.all([decoded(tiles), under ? decoded(under) : null]);
-    // A newer mosaic has come meanwhile.
-    if (bytes !== this.bytes) return [bitmap, photograph].forEach((picture) => picture?.close());
+    const [tiles, photo, values] = cut(rest, header.parts);
+    const [bitmap, photograph] = await Promise.all([decoded(tiles), photo ? decoded(photo) : null]);
+    // Newer data have arrived meanwhile.
+    if (bytes !== this.bytes) return [bitmap, photograph].forEach((image) => image?.close());
     this.release();
     Object.assign(this, { header, bitmap, photograph });
     this.values = new Float32Array(values?.buffer ?? 0);
@@ -115,11 +115,11 @@ class Mosaic {
     this.box.classList.toggle("lecture", header.lecture);
     this.draw();
     this.select(window.vggVizSelected);
-    // Under a pointer that rests, or where the keyboard is, there is another map now.
-    const pointed = this.hovered ?? null;
-    const place = header.positions > Math.max(this.place?.row, this.place?.column) ? this.place : null;
-    if (pointed !== null) this.hover(pointed < this.count ? pointed : null, place);
-    this.name(this.current);
+    // The tile under a resting pointer or the keyboard's focus has changed.
+    const { hovered = null, position } = this;
+    const exists = header.positions > Math.max(position?.row, position?.column);
+    if (hovered !== null) this.hover(hovered < this.count ? hovered : null, exists ? position : null);
+    this.describe(this.current);
   }
 
   // --- geometry, all in CSS pixels -------------------------------------------------------------
@@ -130,22 +130,22 @@ class Mosaic {
     return layOut(this.header, this.count, { ...fitting, tile }, window.devicePixelRatio);
   }
 
-  // To the screen where that is wanted, unless tiles get too small, as in a page that is zoomed in.
+  // Fitted to the screen if requested, unless tiles get too small, as on a zoomed page.
   fitted(fullscreen) {
     const { clientWidth: width, clientHeight: height } = this.scroller;
-    const wide = fitWidth(this.header, width);
-    if (!fullscreen && !this.header.fits) return wide;
+    const asWide = fitWidth(this.header, width);
+    if (!fullscreen && !this.header.fits) return asWide;
     const [across, down] = fullscreen ? [width, height] : [this.roomAcross(), this.roomBelow()];
     const filling = fill(this.header, this.count, { across, down, width });
     const legible = window.innerHeight >= LOW && filling.tile >= LEGIBLE;
-    return fullscreen || legible ? filling : wide;
+    return fullscreen || legible ? filling : asWide;
   }
 
-  // What the window has below the mosaic's top when the page is not scrolled, but not too little.
+  // The window's height below the mosaic's top on an unscrolled page, or a minimum.
   roomBelow() {
     const page = document.querySelector('[data-testid="stMain"]');
     const top = this.scroller.getBoundingClientRect().top + (page?.scrollTop ?? 0);
-    // Who zooms in wants larger tiles: what grows around them takes nothing from them.
+    // On a zoomed page, larger surroundings must not shrink the tiles.
     const room = window.innerHeight - (top + CAPTION) / zoomOfPage();
     return Math.max(room, 0.3 * window.innerHeight);
   }
@@ -154,13 +154,13 @@ class Mosaic {
     return window.innerWidth - (window.innerWidth - this.scroller.clientWidth) / zoomOfPage();
   }
 
-  // The tile there, or null; and of tiles whose values are known, the place in it.
+  // The tile at a pointer, or null, and the position in it if the tiles' values are known.
   at(event) {
     if (!this.layout) return [null, null];
     const box = this.canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     const tile = tileAt(this.layout, x, y);
-    return [tile, tile === null ? null : placeAt(this.layout, tile, this.header.positions, x, y)];
+    return [tile, tile === null ? null : positionAt(this.layout, tile, this.header.positions, x, y)];
   }
 
   // --- drawing ---------------------------------------------------------------------------------
@@ -177,14 +177,14 @@ class Mosaic {
     Object.assign(this.grid.style, { width: `${across}px`, height: `${down}px` });
     this.paint(this.canvas.getContext("2d"), getComputedStyle(this.box));
     for (const name of Object.keys(this.outlines)) this.show(name, this[name]);
-    this.showPlace();
+    this.showPosition();
     this.canvas.dataset.shown = this.header.shown;
   }
 
   paint(context, style) {
     const { ratio, tile, title } = this.layout;
     const { space } = this.header;
-    const below = Math.max(4, (title - space) * BELOW);
+    const below = Math.max(4, (title - space) * DESCENT);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.imageSmoothingQuality = "high";
     context.fillStyle = this.onPaper ? "#000" : style.color;
@@ -218,7 +218,7 @@ class Mosaic {
     context.drawImage(this.bitmap, x, y, side, side, left, top, tile, tile);
   }
 
-  // What an answer of the tour names: to be seen from the back of a room, on any tile.
+  // Frames a tile that a tour's answer names, visible from the back of a room.
   frame(context, style, index) {
     const { tile } = this.layout;
     const [left, top] = corner(this.layout, index);
@@ -228,7 +228,7 @@ class Mosaic {
     context.strokeRect(left + inset, top + inset, tile - 2 * inset, tile - 2 * inset);
   }
 
-  // Paper is white whatever the theme, and outlines are not where the picture is made to fit it.
+  // Paper is white in any theme, and resizing for print would misplace the outlines.
   print(onPaper) {
     this.onPaper = onPaper;
     this.draw();
@@ -253,12 +253,12 @@ class Mosaic {
     Object.assign(outline.style, { left: `${left}px`, top: `${top}px`, width: size, height: size });
   }
 
-  showPlace() {
+  showPosition() {
     const tile = this.hovered ?? null;
-    this.pointed.hidden = !this.place || tile === null || tile >= this.count;
+    this.pointed.hidden = !this.position || tile === null || tile >= this.count;
     if (this.pointed.hidden || !this.layout) return;
     const [left, top] = corner(this.layout, tile);
-    const box = placeBox(this.layout, this.header.positions, this.place);
+    const box = positionBox(this.layout, this.header.positions, this.position);
     const size = `${box.side}px`;
     const corners = { left: `${left + box.left}px`, top: `${top + box.top}px` };
     Object.assign(this.pointed.style, { ...corners, width: size, height: size });
@@ -272,47 +272,47 @@ class Mosaic {
 
   click(event) {
     this.choose(this.at(event)[0]);
-    // A finger leaves when it is lifted: what it pointed at stays to be read.
+    // A lifted finger leaves the tile: its tooltip stays.
     if (this.header?.positions) this.point(event);
   }
 
-  hover(tile, place = null) {
-    this.place = place;
+  hover(tile, position = null) {
+    this.position = position;
     this.show("hovered", tile);
-    this.showPlace();
+    this.showPosition();
     this.tip.hidden = tile === null;
     if (tile === null) return;
     const { titles, lines } = this.header;
-    const [title, ...said] = [titles[tile], place && this.valueAt(tile, place), lines[tile]];
-    const below = said.filter(Boolean).join("\n");
+    const [title, value] = [titles[tile], position && this.valueAt(tile, position)];
+    const below = [value, lines[tile]].filter(Boolean).join("\n");
     this.tip.replaceChildren(bold(title), title && below && "\n", below);
-    this.putTip(place ? [this.outlines.hovered, this.pointed] : [this.outlines.hovered]);
+    this.placeTip(position ? [this.outlines.hovered, this.pointed] : [this.outlines.hovered]);
   }
 
-  // Below the tile, or above it; where the window has no room for that, at the place in it.
-  putTip(anchors) {
+  // Puts the tooltip below the tile or above it; without room for that, at the position in it.
+  placeTip(anchors) {
     const { offsetHeight: height, offsetWidth: width } = this.tip;
     const fits = ({ bottom }) => bottom + 6 + height < window.innerHeight;
-    const rooms = anchors.map((anchor) => anchor.getBoundingClientRect());
-    const room = rooms.find((one) => fits(one) || one.top > height + 24) ?? rooms[0];
+    const boxes = anchors.map((anchor) => anchor.getBoundingClientRect());
+    const anchor = boxes.find((one) => fits(one) || one.top > height + 24) ?? boxes[0];
     const box = this.box.getBoundingClientRect();
-    const left = Math.min(room.left - box.left, box.width - width - 4);
-    const top = (fits(room) ? room.bottom + 6 : room.top - height - 24) - box.top;
+    const left = Math.min(anchor.left - box.left, box.width - width - 4);
+    const top = (fits(anchor) ? anchor.bottom + 6 : anchor.top - height - 24) - box.top;
     Object.assign(this.tip.style, { left: `${Math.max(0, left)}px`, top: `${top}px` });
   }
 
-  valueAt(tile, place) {
-    const value = figure(this.values[indexOf(this.header.positions, tile, place)]);
-    return `Row ${place.row + 1}, column ${place.column + 1}: ${value}`;
+  valueAt(tile, position) {
+    const value = figure(this.values[indexOf(this.header.positions, tile, position)]);
+    return `Row ${position.row + 1}, column ${position.column + 1}: ${value}`;
   }
 
   enter() {
     this.byKeyboard = this.grid.matches(":focus-visible");
-    if (this.header) this.name(this.current);
+    if (this.header) this.describe(this.current);
   }
 
-  // What a screen reader says of the tile where the keyboard is.
-  name(tile) {
+  // Describes the focused tile to screen readers.
+  describe(tile) {
     this.show("focused", tile);
     const option = this.outlines.focused;
     const { titles, lines } = this.header;
@@ -324,26 +324,26 @@ class Mosaic {
   focus(tile) {
     this.current = tile;
     this.byKeyboard = true;
-    this.name(tile);
+    this.describe(tile);
     this.outlines.focused.scrollIntoView({ block: "nearest", inline: "nearest" });
     this.hover(tile);
   }
 
-  // From place to place within the tile where the keyboard is.
-  walk(step) {
-    const from = this.hovered === this.current ? this.place : null;
-    const place = placeBeside(from, step, this.header.positions);
+  // Moves between the positions of the focused tile.
+  move(step) {
+    const from = this.hovered === this.current ? this.position : null;
+    const position = nextPosition(from, step, this.header.positions);
     this.byKeyboard = true;
-    this.hover(this.current, place);
-    this.announced.textContent = this.valueAt(this.current, place);
+    this.hover(this.current, position);
+    this.announced.textContent = this.valueAt(this.current, position);
   }
 
   choose(tile) {
     if (tile === null) return;
     this.current = tile;
     this.show("selected", tile);
-    this.name(tile);
-    this.announced.textContent = `${this.header.titles[tile]} is chosen`;
+    this.describe(tile);
+    this.announced.textContent = `${this.header.titles[tile]} selected`;
     this.pick(tile);
   }
 
@@ -353,8 +353,8 @@ class Mosaic {
     if (tile >= 0) this.current = tile;
   }
 
-  // From the inspector, where that is not beside the mosaic.
-  comeBack() {
+  // Scrolls back from an inspector below the mosaic.
+  returnTo() {
     if (!this.header?.follows) return;
     const tile = this.outlines.selected;
     (tile.hidden ? this.grid : tile).scrollIntoView({ block: tile.hidden ? "start" : "center" });
@@ -364,14 +364,14 @@ class Mosaic {
   press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !this.layout) return;
     const { columns } = this.layout;
-    // In a lecture the arrows are the page's, unless the keyboard has come here.
+    // In a lecture, arrow keys belong to the page unless the keyboard's focus is here.
     if (this.header.fits && !this.byKeyboard) return;
     const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
     const ends = { Home: 0, End: this.count - 1 };
     if (event.key === "Enter" || event.key === " ") this.choose(this.current);
     else if (event.key === "Escape") this.grid.blur();
     else if (event.key in ends) this.focus(ends[event.key]);
-    else if (event.key in steps && event.shiftKey && this.header.positions) this.walk(steps[event.key]);
+    else if (event.key in steps && event.shiftKey && this.header.positions) this.move(steps[event.key]);
     else if (event.key in steps) {
       const [down, across] = steps[event.key];
       const tile = this.current + down * columns + across;
@@ -386,18 +386,18 @@ class Mosaic {
   changeZoom(step) {
     this.zoom = clamp(this.zoom + step, 0, ZOOMS.length - 1);
     this.draw();
-    this.say(this.zoom ? `${ZOOMS[this.zoom]} times as large` : "");
+    this.say(this.zoom ? `${ZOOMS[this.zoom]}×` : "");
   }
 
   async toggleFullscreen() {
     try {
       await (document.fullscreenElement ? document.exitFullscreen() : this.box.requestFullscreen());
     } catch {
-      this.say("Full screen is not allowed here");
+      this.say("Full screen is blocked here");
     }
   }
 
-  picture() {
+  image() {
     const whole = document.createElement("canvas");
     [whole.width, whole.height] = [this.canvas.width, this.canvas.height];
     const context = whole.getContext("2d");
@@ -409,46 +409,46 @@ class Mosaic {
 
   async copy() {
     try {
-      await navigator.clipboard.write([new ClipboardItem({ "image/png": this.picture() })]);
+      await navigator.clipboard.write([new ClipboardItem({ "image/png": this.image() })]);
       this.say("Copied");
     } catch {
-      this.say("This browser does not let a page copy pictures; save it instead");
+      this.say("Could not copy the image; save it instead");
     }
   }
 
   async save() {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(await this.picture());
+    link.href = URL.createObjectURL(await this.image());
     link.download = `${this.header.file}.png`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), SAVING);
     this.say("Saved");
   }
 
-  say(words) {
-    this.said.textContent = words;
+  say(message) {
+    this.status.textContent = message;
   }
 }
 
-// How far the visitor has zoomed in; a window that is wide for another reason is none.
+// Zoom factor of the page; a window that is wider for another reason does not count.
 function zoomOfPage() {
   const wider = window.outerWidth / window.innerWidth;
   return Math.max(1, Math.min(wider, window.devicePixelRatio));
 }
 
-function decoded(picture) {
-  return createImageBitmap(new Blob([picture], { type: "image/png" }));
+function decoded(png) {
+  return createImageBitmap(new Blob([png], { type: "image/png" }));
 }
 
-function bold(words) {
+function bold(text) {
   const element = document.createElement("b");
-  element.textContent = words;
+  element.textContent = text;
   return element;
 }
 
-// Squeezed a little if need be; of what is longer still, the beginning.
-function write(context, words, x, y, width) {
-  let text = words;
+// Draws a title, squeezed a little if needed; a longer one is cut off.
+function write(context, title, x, y, width) {
+  let text = title;
   while (text.length > 1 && context.measureText(text).width > SQUEEZE * width) {
     text = `${text.replace(/…$/, "").slice(0, -1).trimEnd()}…`;
   }

@@ -1,7 +1,7 @@
-// Which new addresses of the page belong to one action of the visitor, and so to one step of the
-// history: those that a slider's drag, or a key that is held or pressed again at once, brings.
+// Decides which changes of the page's URL belong to one action, and so to one history entry: those
+// from dragging a slider, or from holding or repeating a key.
 
-const PAUSE = 1000; // milliseconds between two presses after which a control is used anew
+const PAUSE = 1000; // milliseconds between two presses that begin a new action
 
 export class Steps {
   stepping = false;
@@ -9,14 +9,14 @@ export class Steps {
   action = 0;
   last = { names: "", action: -1 };
 
-  // Whatever comes of it comes later, from the server: time counts between presses only.
+  // Only the time between presses counts: new URLs come later, from the server.
   press(steps, now) {
     if (!steps || !this.stepping || now - this.pressed > PAUSE) this.action += 1;
     [this.stepping, this.pressed] = [steps, now];
   }
 
-  // Whether the new address goes on with what the last one has begun.
-  goOn(before, after) {
+  // Returns whether a new URL continues the action of the last one.
+  continues(before, after) {
     const { stepping, action, last } = this;
     const names = changedNames(before, after);
     this.last = { names, action };

@@ -1,76 +1,76 @@
-// A browser that translates a page puts <font> elements in the place of its text nodes. React knows
-// nothing of that: what it writes into such a node nobody sees, and removing one is an error that
-// takes a part of the page with it. So a node is put back as soon as React wants it; its new words
-// are then translated like any that come.
+// Keeps the page working while a browser translates it. A translator replaces text nodes by <font>
+// elements, unknown to React: text that React writes into such a node stays invisible, and removing
+// the node is an error that takes a part of the page with it. So a node is put back as soon as React
+// uses it; its new text is then translated like any other.
 
-const REACT = "__reactFiber$"; // where React notes, on each element, what it has made there
-const REACTS_TEXT = 6;
+const FIBER = "__reactFiber$"; // prefix of the property in which React notes an element's fiber
+const TEXT_TAG = 6; // of a fiber for text
 
-const standIns = new WeakMap();
-const placing = new MutationObserver(noteStandIns);
-// Another observer: one that watches the page as well would drop a node that has just left it.
+const replacements = new WeakMap(); // text node -> <font>
+const placing = new MutationObserver(noteReplacements);
+// A second observer: one that also watches the page would drop a node that has just left it.
 const writing = new MutationObserver((records) => records.forEach(({ target }) => putBack(target)));
 
 let surviving = false;
 
 export function surviveTranslation() {
-  // To observe the page once more would lose what was written into a node that has just left it.
+  // Observing the page again would lose what was written into a node that has just left it.
   if (surviving) return;
   surviving = true;
-  // With what is written: React may be quicker than the note of where a node has gone.
+  // With text changes, since React may write before the replacement is noted.
   placing.observe(document.body, { childList: true, characterData: true, subtree: true });
   const translated = [...document.querySelectorAll("font")].map((font) => font.parentNode);
   new Set(translated).forEach(putBackEarlier);
 }
 
-function noteStandIns(records) {
+function noteReplacements(records) {
   for (const { target, removedNodes, addedNodes, previousSibling, nextSibling } of records) {
     putBack(target);
     const near = [...addedNodes, previousSibling, nextSibling];
-    const standIn = near.find((node) => node?.nodeName === "FONT");
-    for (const node of standIn ? removedNodes : []) {
+    const font = near.find((node) => node?.nodeName === "FONT");
+    for (const node of font ? removedNodes : []) {
       if (node.nodeType !== Node.TEXT_NODE || node.isConnected) continue;
-      standIns.set(node, standIn);
+      replacements.set(node, font);
       writing.observe(node, { characterData: true });
-      askFirst();
+      patchNodeMethods();
     }
   }
 }
 
-// Of what was translated before this script was there, only React knows the nodes.
+// Text nodes that were replaced before this script ran are known only to React.
 function putBackEarlier(parent) {
-  const fiber = parent[Object.keys(parent).find((key) => key.startsWith(REACT))];
+  const fiber = parent[Object.keys(parent).find((key) => key.startsWith(FIBER))];
   const fonts = [...parent.children].filter((child) => child.nodeName === "FONT");
   for (const version of [fiber, fiber?.alternate]) {
     const texts = textsOf(version?.child).filter((text) => !text.isConnected);
     if (texts.length !== fonts.length) continue;
-    fonts.forEach((font, place) => font.replaceWith(texts[place]));
+    fonts.forEach((font, index) => font.replaceWith(texts[index]));
     return;
   }
 }
 
-// The text nodes among what React has made in one element, in their order.
+// The text nodes that React has made in one element, in order.
 function textsOf(fiber) {
   if (!fiber) return [];
   const { tag, stateNode, child, sibling } = fiber;
-  const own = tag === REACTS_TEXT ? [stateNode] : stateNode instanceof Node ? [] : textsOf(child);
+  const own = tag === TEXT_TAG ? [stateNode] : stateNode instanceof Node ? [] : textsOf(child);
   return [...own, ...textsOf(sibling)];
 }
 
 function putBack(node) {
-  const standIn = standIns.get(node);
-  if (standIn?.isConnected && !node.isConnected) standIn.replaceWith(node);
+  const font = replacements.get(node);
+  if (font?.isConnected && !node.isConnected) font.replaceWith(node);
 }
 
-// Only where a translator is at work.
-let asked = false;
-function askFirst() {
-  if (asked) return;
-  asked = true;
+// Only once a translator is at work.
+let patched = false;
+function patchNodeMethods() {
+  if (patched) return;
+  patched = true;
   for (const name of ["removeChild", "insertBefore"]) {
     const method = Node.prototype[name];
     Node.prototype[name] = function (...nodes) {
-      noteStandIns(placing.takeRecords());
+      noteReplacements(placing.takeRecords());
       nodes.forEach(putBack);
       return method.apply(this, nodes);
     };
