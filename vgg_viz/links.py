@@ -328,7 +328,7 @@ def read(link: str) -> dict[str, Value]:
 def parse_query(link: str) -> dict[str, list[str]]:
     """Return the query parameters of a link, each with all its texts.
 
-    >>> parse_query("https://example.org/?blocks=1&blocks=5#top")
+    >>> parse_query("?blocks=1&blocks=5#top")
     {'blocks': ['1', '5']}
 
     Args:

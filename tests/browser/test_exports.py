@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Download, Page
 
 from tests.support.reading import settle
+from vgg_viz.export.formats import FORMATS
 
 pytestmark = pytest.mark.browser
 
@@ -27,13 +28,7 @@ TILES = """(canvas) => {
 }"""
 
 
-BUTTONS = [
-    "Picture with its caption (PNG)",
-    "Page to print (PDF)",
-    "Arrays for NumPy (NPZ)",
-    "Numbers, tile by tile (CSV)",
-    "Script for Keras alone (Python)",
-]
+BUTTONS = [file_format.label for file_format in FORMATS.values()]
 
 
 def export(page: Page, button: str) -> Download:
@@ -44,7 +39,7 @@ def export(page: Page, button: str) -> Download:
 
 @pytest.fixture
 def files(open_page) -> tuple[dict, dict[str, Path]]:
-    """Return the tiles on the screen, and all five files by their endings."""
+    """Return the tiles on the screen, and the files of all formats by their endings."""
     page = open_page("view=maps&layer=block3_conv1&maps=9&order=mean&scale=layer&colors=viridis")
     settle(page)
     shown = page.locator("canvas[data-shown]").evaluate(TILES)
@@ -57,7 +52,7 @@ def files(open_page) -> tuple[dict, dict[str, Path]]:
 
 def test_the_files_are_what_is_on_the_screen(files):
     shown, paths = files
-    assert set(paths) == {".png", ".pdf", ".npz", ".csv", ".py"}
+    assert set(paths) == {f".{name}" for name in FORMATS}
     with np.load(paths[".npz"]) as arrays:
         maps, about = arrays["maps"], json.loads(str(arrays["about"]))
     assert maps.shape == (9, 56, 56)

@@ -107,7 +107,7 @@ def test_pictures_are_pointed_at_walked_through_and_exported_like_maps(open_page
 
     page.get_by_role("button", name="Export").last.click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Arrays for NumPy (NPZ)").click()
+        page.get_by_role("button", name="NumPy arrays (NPZ)").click()
     with np.load(download.value.path()) as arrays:
         colors, largest = arrays["colors"], arrays["colors_largest_weight"]
     middle = tile_center(mosaic, 10)

@@ -150,7 +150,7 @@ def test_tooltip_shows_the_exported_value_of_a_position(open_page):
     page = open_page(f"{FEW}&class=7&against=3&evidence=gradcam")
     page.locator(".st-key-export-evidence-0").get_by_role("button").first.click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Arrays for NumPy (NPZ)").click()
+        page.get_by_role("button", name="NumPy arrays (NPZ)").click()
     with np.load(Path(download.value.path())) as arrays:
         (values,) = (arrays[name] for name in arrays.files if arrays[name].ndim == 3)
     page.keyboard.press("Escape")

@@ -19,25 +19,25 @@ from vgg_viz.export.mosaic import (
     ScaledTiles,
     TileLayout,
     arrange,
-    at_side,
+    blend,
     color_levels,
     diagonal,
     draw,
+    draw_titles,
     enlarge,
     gray,
     is_flat,
-    lay_over,
-    letter,
     mosaic,
     near_square,
+    overlay_colors,
+    overlay_levels,
     png,
+    resize_tile,
     scale_tiles,
     shrink,
     tile_layout,
     tile_limits,
     tile_side,
-    tint,
-    tinted_levels,
     title_mask,
 )
 
@@ -580,7 +580,7 @@ def trimmed(mask):
 def test_every_title_stands_in_the_middle_above_its_own_tile(width, pattern):
     titles = [pattern.format(number) for number in range(1, 26)]
     grid = tile_layout(np.zeros((25, 5, width)), columns=6)
-    canvas = letter(titles, grid)
+    canvas = draw_titles(titles, grid)
     assert canvas.shape == grid.size[::-1]
     size = grid.title_height - 5
     for index, title in enumerate(titles):
@@ -601,7 +601,7 @@ def test_every_title_stands_in_the_middle_above_its_own_tile(width, pattern):
 
 def test_a_title_too_long_for_its_tile_is_cut_there():
     grid = tile_layout(np.zeros((2, 5, 10)), columns=2)
-    canvas = letter(["123456", ""], grid)
+    canvas = draw_titles(["123456", ""], grid)
     assert canvas[:, :10].any()
     assert not canvas[:, 10:].any()
 
@@ -609,7 +609,7 @@ def test_a_title_too_long_for_its_tile_is_cut_there():
 def test_as_much_of_a_long_title_is_written_as_fits_with_an_ellipsis():
     title = "Chesapeake Bay retriever"
     grid = tile_layout(np.zeros((1, 5, 80)), columns=1)
-    canvas = letter([title], grid)[: grid.title_height]
+    canvas = draw_titles([title], grid)[: grid.title_height]
     beginnings = [f"{title[:count].rstrip()}…" for count in range(1, len(title))]
     masks = [title_mask(beginning, grid.title_height - 5) for beginning in beginnings]
     fitting = [mask for mask in masks if mask.shape[1] <= grid.tile_width]
@@ -646,7 +646,7 @@ def test_titles_and_tiles_are_drawn_on_one_canvas():
     canvas = draw(scaled, titles, columns=2)
     grid = tile_layout(scaled.levels, 2)
     np.testing.assert_array_equal(
-        canvas, arrange(scaled.levels, grid) + letter(titles, grid), strict=True
+        canvas, arrange(scaled.levels, grid) + draw_titles(titles, grid), strict=True
     )
 
 
@@ -691,7 +691,7 @@ def test_a_photograph_under_tiles_is_gray_without_black_and_white():
 
 def test_a_place_is_tinted_by_its_value_and_covers_by_its_size():
     scaled = scale_tiles(tile([0, 4], [-4, 2]), limits=(-4, 4))
-    tints = tint(scaled, "RdBu_r")[0]
+    tints = overlay_colors(scaled, "RdBu_r")[0]
     # 0.75 * 255 = 191.25; the level nearest to 2 is 120 of 238 above -4: 2.017, half of 4.
     np.testing.assert_array_equal(tints[..., 3], [[0, 191], [191, 96]])
     colors = matplotlib.colormaps["RdBu_r"](np.array([[119, 238], [0, 179]]) / 238, bytes=True)
@@ -699,9 +699,9 @@ def test_a_place_is_tinted_by_its_value_and_covers_by_its_size():
 
 
 def test_what_covers_is_the_distance_from_zero_on_any_scale():
-    above = tint(scale_tiles(tile([0, 119], [238, 500]), limits=(0, 238)), "viridis")
+    above = overlay_colors(scale_tiles(tile([0, 119], [238, 500]), limits=(0, 238)), "viridis")
     np.testing.assert_array_equal(above[0, ..., 3], [[0, 96], [191, 191]])
-    lopsided = tint(scale_tiles(tile([-1, 0], [2, 5]), limits=(-1, 5)), "viridis")
+    lopsided = overlay_colors(scale_tiles(tile([-1, 0], [2, 5]), limits=(-1, 5)), "viridis")
     # Zero lies between two levels of 6 / 238.
     np.testing.assert_allclose(lopsided[0, ..., 3], [[38, 0], [76, 191]], atol=1)
 
@@ -709,12 +709,12 @@ def test_what_covers_is_the_distance_from_zero_on_any_scale():
 @pytest.mark.parametrize("value", [0, 5])
 @pytest.mark.parametrize("limits", [None, (-5.0, 5.0), (np.zeros(1), np.zeros(1))])
 def test_a_flat_tile_lets_all_of_the_photograph_through(value, limits):
-    tints = tint(scale_tiles(np.full((1, 3, 3), value, np.float32), limits), "RdBu_r")
+    tints = overlay_colors(scale_tiles(np.full((1, 3, 3), value, np.float32), limits), "RdBu_r")
     assert (tints[..., 3] == 0).all()
 
 
 def test_what_is_no_number_is_marked_and_opaque_over_a_photograph():
-    tints = tint(scale_tiles(tile([NAN, 0], [1, -1]), limits=(-1, 1)), "RdBu_r")
+    tints = overlay_colors(scale_tiles(tile([NAN, 0], [1, -1]), limits=(-1, 1)), "RdBu_r")
     assert tints[0, 0, 0].tolist() == [*MARK_COLOR, 255]
     np.testing.assert_array_equal(tints[0, ..., 3], [[255, 0], [191, 191]])
 
@@ -730,18 +730,18 @@ def test_tints_are_laid_over_a_picture_in_sharp_squares():
         [weak[0], weak[0], [100] * 3, [100] * 3],
         [weak[1], weak[1], [200] * 3, [200] * 3],
     ]
-    tiles = lay_over(tints, under, 4)
+    tiles = blend(tints, under, 4)
     np.testing.assert_array_equal(tiles, np.array([expected], np.uint8), strict=True)
 
 
 def test_the_picture_is_brought_to_the_tiles_size():
     tints = np.zeros((2, 2, 2, 4), np.uint8)
-    tiles = lay_over(tints, np.full((3, 3), 77, np.uint8), 10)
+    tiles = blend(tints, np.full((3, 3), 77, np.uint8), 10)
     np.testing.assert_array_equal(tiles, np.full((2, 10, 10, 3), 77, np.uint8), strict=True)
 
 
 def test_a_tinted_scale_is_gray_at_zero_and_strongest_at_its_ends():
-    levels = tinted_levels("RdBu_r", -3, 3).astype(int)
+    levels = overlay_levels("RdBu_r", -3, 3).astype(int)
     assert levels.shape == (LEVELS, 3)
     assert levels[LEVELS // 2].tolist() == [147] * 3
     ends = color_levels("RdBu_r")[[0, -1]] * 0.75 + 147 * 0.25
@@ -751,13 +751,13 @@ def test_a_tinted_scale_is_gray_at_zero_and_strongest_at_its_ends():
 def test_tiles_and_photographs_may_be_read_only_and_stay_as_they_are():
     scaled = scale_tiles(tile([0, NAN], [-4, 2]), limits=(-4, 4))
     photograph = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    tints, under = tint(scaled, "RdBu_r"), gray(photograph)
+    tints, under = overlay_colors(scaled, "RdBu_r"), gray(photograph)
     arrays = [scaled.levels, scaled.low, scaled.high, scaled.flat, photograph, tints, under]
     before = [array.copy() for array in arrays]
     for array in arrays:
         array.setflags(write=False)
-    lay_over(tint(scaled, "RdBu_r"), gray(photograph), 4)
-    lay_over(tints, under, 4)
+    blend(overlay_colors(scaled, "RdBu_r"), gray(photograph), 4)
+    blend(tints, under, 4)
     for array, kept in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, kept)
 
@@ -858,14 +858,14 @@ def test_levels_and_canvas_may_be_read_only_and_stay_as_they_are():
 def test_color_tiles_are_enlarged_sharply_and_shrunk_smoothly():
     picture = np.random.default_rng(0).integers(0, 256, (12, 12, 3), dtype=np.uint8)
     picture.setflags(write=False)
-    large = at_side(picture, 36)
+    large = resize_tile(picture, 36)
     np.testing.assert_array_equal(large, np.kron(picture, np.ones((3, 3, 1), np.uint8)))
-    small = at_side(picture, 4)
+    small = resize_tile(picture, 4)
     for row, column in np.ndindex(4, 4):
         part = picture[3 * row :, 3 * column :][:3, :3]
         np.testing.assert_allclose(small[row, column], part.mean(axis=(0, 1)), atol=0.5001)
     assert large.dtype == small.dtype == np.uint8
-    np.testing.assert_array_equal(at_side(picture, 12), picture)
+    np.testing.assert_array_equal(resize_tile(picture, 12), picture)
 
 
 @pytest.mark.parametrize(
@@ -881,4 +881,4 @@ def test_color_tiles_are_enlarged_sharply_and_shrunk_smoothly():
 )
 def test_what_is_no_color_tile_or_fits_no_size_is_refused(picture, side):
     with pytest.raises(ValueError, match="expected"):
-        at_side(picture, side)
+        resize_tile(picture, side)

@@ -72,7 +72,7 @@ def pixels(png):
 
 
 def laid_out(shown):
-    return sheets._lay_out(shown, 1600, lettered=False)
+    return sheets._lay_out(shown, 1600, draw_titles=False)
 
 
 def colored(picture):
@@ -136,7 +136,7 @@ def test_panels_share_a_legend_where_they_share_a_scale(first, second, strips):
     values = whole_levels(count=2) / 40
     shown = sheet(panel(values, first, columns=2), panel(values, second, columns=2))
     assert len(colored(pixels(sheet_png(shown)))) == 4 + strips
-    grids, legends = np.split([part.left for part in laid_out(shown).pictures], [2])
+    grids, legends = np.split([part.left for part in laid_out(shown).images], [2])
     assert list(legends) == list(grids)[2 - strips if first is None else 0 :][:strips]
 
 
@@ -149,9 +149,9 @@ def test_a_difference_has_its_heading_and_a_scale_around_zero(scale):
     heading = "Difference: Coffee minus Cat"
     shown = sheet(panel(values, limits, "RdBu_r", heading=heading))
     layout = laid_out(shown)
-    words = [text.words for text in layout.texts]
+    words = [text.content for text in layout.texts]
     assert words[:2] == ["A title", heading]
-    grid, strip = layout.pictures
+    grid, strip = layout.images
     assert strip.top > grid.top + len(grid.pixels)
     levels = strip.pixels[len(strip.pixels) // 2, 1:-1]
     assert (levels[0] == colors(0, "RdBu_r")).all()
@@ -159,7 +159,7 @@ def test_a_difference_has_its_heading_and_a_scale_around_zero(scale):
     ends = [number_format.figure(-most, 3), "0", number_format.figure(most, 3)]
     assert words[-4:-1] == (ends if scale == "one" else ["−largest", "0", "largest"])
     by_place = sorted(layout.texts[-4:-1], key=lambda text: text.left)
-    assert [text.words for text in by_place] == words[-4:-1]
+    assert [text.content for text in by_place] == words[-4:-1]
     assert len(colored(pixels(sheet_png(shown)))) >= 2
 
 
@@ -170,7 +170,7 @@ def test_the_words_of_a_scale_stand_beside_each_other():
         texts = laid_out(sheet(panel(values, limits, "RdBu_r"))).texts[-4:-1]
         parts = []
         for text in sorted(texts, key=lambda text: text.left):
-            width = sheets._length(text.words, text.size)
+            width = sheets._length(text.content, text.size)
             start = text.left - width * {"l": 0, "m": 0.5, "r": 1}[text.anchor]
             parts.append((start, start + width))
         assert all(before[1] < after[0] for before, after in pairwise(parts))
@@ -200,7 +200,7 @@ def test_tiles_over_a_photograph_cover_it_by_their_values(lettered):
     values, limits, photograph = photographed()
     before = photograph.copy()
     shown = replace(panel(values, limits, "RdBu_r", columns=2), photograph=photograph)
-    picture = sheets._draw_panel(shown, 400, lettered=lettered).pixels
+    picture = sheets._draw_panel(shown, 400, draw_titles=lettered).pixels
     corners = [divmod(index, 2) for index in range(3)]
     height = picture.shape[0] // 2 + 2
     tiles = [picture[:, 200 * c :][height * r :][: height - 4][-196:, :196] for r, c in corners]
@@ -216,7 +216,7 @@ def test_tiles_over_a_photograph_cover_it_by_their_values(lettered):
 def test_the_scale_of_tiles_over_a_photograph_is_tinted_gray():
     values, limits, photograph = photographed()
     shown = replace(panel(values, limits, "RdBu_r"), photograph=photograph)
-    grid, strip = laid_out(sheet(shown, panel(values, limits, "RdBu_r"))).pictures[::2]
+    grid, strip = laid_out(sheet(shown, panel(values, limits, "RdBu_r"))).images[::2]
     row = strip.pixels[len(strip.pixels) // 2, 1:-1]
     assert row[len(row) // 2].tolist() == [147] * 3
     dark_red = np.array(colormaps["RdBu_r"](1.0)[:3]) * 255
@@ -266,7 +266,7 @@ def test_no_text_leaves_the_pdfs_margins_or_its_tile(width):
     titles = [f"{number} · a long title of a tile" for number in range(1, 17)]
     values = whole_levels(count=16)
     shown = sheet(panel(values, (0.0, 9.0), columns=16, titles=titles), lines=CAPTION)
-    made = sheets._figure(sheets._lay_out(shown, width, lettered=False))
+    made = sheets._figure(sheets._lay_out(shown, width, draw_titles=False))
     (axes,) = made.axes
     width, height = made.get_size_inches()
     file = PdfFile(io.BytesIO())
@@ -396,7 +396,7 @@ def color_panel(tiles, empty=(), columns=2, **figures):
 @pytest.mark.parametrize("lettered", [True, False], ids=["PNG", "PDF"])
 def test_pictures_are_drawn_in_their_own_colors_and_where_there_is_none_a_stroke(lettered):
     tiles = pictures()
-    picture = sheets._draw_panel(color_panel(tiles, [1]), 200, lettered=lettered).pixels
+    picture = sheets._draw_panel(color_panel(tiles, [1]), 200, draw_titles=lettered).pixels
     step = picture.shape[0] // 2 + 2  # from one row's top to the next one's
     above, third = picture[: step - 4][-98:], picture[-98:, :98]
     first, second = above[:, :98], above[:, -98:]
@@ -411,14 +411,14 @@ def test_pictures_are_drawn_in_their_own_colors_and_where_there_is_none_a_stroke
 def test_large_pictures_are_averaged():
     (tile,) = pictures(1, 4)
     large = tile.repeat(200, axis=0).repeat(200, axis=1)
-    drawn = sheets._draw_panel(color_panel([large]), 300, lettered=False).pixels
+    drawn = sheets._draw_panel(color_panel([large]), 300, draw_titles=False).pixels
     assert drawn.shape[1] < 800
     np.testing.assert_array_equal(blocks(drawn[-drawn.shape[1] :], 4), tile)
 
 
 def test_pictures_are_files_without_a_scale():
     shown = sheet(color_panel(pictures()), lines=CAPTION)
-    assert len(laid_out(shown).pictures) == 1
+    assert len(laid_out(shown).images) == 1
     assert len(colored(pixels(sheet_png(shown)))) == 3
     assert sheet_pdf(shown).startswith(b"%PDF-")
 

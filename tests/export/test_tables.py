@@ -13,7 +13,7 @@ import pytest
 from tests.export.test_sheets import LINK, color_panel, panel, pictures, whole_levels
 from vgg_viz.export import tables
 from vgg_viz.export.panels import STATISTICS
-from vgg_viz.export.tables import arrays_npz, numbers_csv
+from vgg_viz.export.tables import arrays_npz, panels_csv
 from vgg_viz.interpretability.map_statistics import statistics
 
 
@@ -55,7 +55,7 @@ def test_names_that_an_npz_cannot_have_are_refused(name):
 
 
 def read_csv(panels):
-    data = numbers_csv(panels)
+    data = panels_csv(panels)
     assert data.startswith(codecs.BOM_UTF8)
     text = data.decode("utf-8-sig")
     assert text.endswith("\r\n")
@@ -85,7 +85,7 @@ def test_kernels_have_a_column_for_the_filter_and_one_for_the_channel():
     rows = read_csv([shown])
     assert list(rows[0]) == ["panel", "filter", "channel", *STATISTICS]
     assert [(row["filter"], row["channel"]) for row in rows] == [("12", "3"), ("1", "1")]
-    assert "12-3" not in numbers_csv([shown]).decode()
+    assert "12-3" not in panels_csv([shown]).decode()
 
 
 def test_the_table_of_pictures_has_their_figures():
@@ -99,14 +99,14 @@ def test_the_table_of_pictures_has_their_figures():
 
 
 def test_values_and_pictures_are_not_of_one_table():
-    with pytest.raises(ValueError, match="numbered alike"):
-        numbers_csv([panel(whole_levels(count=1)), color_panel(pictures(1))])
+    with pytest.raises(ValueError, match="same columns"):
+        panels_csv([panel(whole_levels(count=1)), color_panel(pictures(1))])
 
 
 def test_panels_that_are_numbered_otherwise_are_refused():
     maps = panel(whole_levels(count=1))
-    with pytest.raises(ValueError, match="numbered alike"):
-        numbers_csv([maps, replace(maps, numbers={"filter": (1,), "channel": (1,)})])
+    with pytest.raises(ValueError, match="same columns"):
+        panels_csv([maps, replace(maps, numbers={"filter": (1,), "channel": (1,)})])
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_panels_that_are_numbered_otherwise_are_refused():
     ],
 )
 def test_numbers_have_no_decimal_point_and_lose_nothing(value, written):
-    assert tables._number(value) == written
+    assert tables._number_cell(value) == written
     np.testing.assert_array_equal(type(value)(written), value)
 
 
@@ -160,7 +160,7 @@ def opened(tmp_path_factory):
     if not SPREADSHEET:
         pytest.skip("LibreOffice (libreoffice-calc) is not there")
     files = {cell: cell.encode() for _, cell, _ in TAKEN_FOR}
-    files["odd numbers"] = numbers_csv([odd_numbers()])
+    files["odd numbers"] = panels_csv([odd_numbers()])
     locales = ("de-DE", "en-US")
     return {locale: open_all(files, tmp_path_factory.mktemp(locale), locale) for locale in locales}
 

@@ -2,6 +2,7 @@
 
 - `appearance`: scales and color maps
 - `mosaic`: tiles to one picture
+- `formats`: one record for each export format
 - `panels`: grids as exports show them
 - `sheets`: PNG and PDF with a caption
 - `tables`: CSV and NPZ

@@ -1,22 +1,23 @@
-"""Tiles -> one labeled picture.
+"""Tiles -> one mosaic, a single image with a title above every tile.
 
-A grid of maps or kernels is drawn as a single palette picture: one byte a pixel, so that any
-color map costs the same, and the page's background and text color are just palette entries.
+A grid of maps or kernels is drawn with a palette, one byte per pixel. Any color map costs the same,
+and the page's background and text color are palette entries.
 
     tiles (n, h, w) -- scale_tiles --> levels (n, h, w) -- draw --> picture -- png --> bytes
 
     +----+----+----+
-    | 1  | 2  | 3  |     a title strip above every tile; tiles are numbered row by row;
-    | ## | ## | ## |     the last row may be short
+    | 1  | 2  | 3  |     tiles row by row, a title above each; the last row may be short
+    | ## | ## | ## |
     +----+----+----+
     | 4  | 5  |
     | ## | ## |
     +----+----+
 
-Where tiles lie over a photograph, each place is tinted the more, the further its value is from 0:
+A heatmap overlay shows a photograph under the tiles; a position is the more opaque, the further its
+value is from 0:
 
-    levels (n, h, w) -- tint --> RGBA (n, h, w, 4) --+
-    photograph -- gray ----------> gray levels ------+-- lay_over --> RGB (n, side, side, 3)
+    levels (n, h, w) -- overlay_colors --> RGBA (n, h, w, 4) --+
+    photograph -- gray --> gray levels ------------------------+-- blend --> RGB (n, side, side, 3)
 """
 
 import io
@@ -34,36 +35,36 @@ INK = 1  # the first of INK_STEPS entries, from nearly transparent to full ink
 INK_STEPS = 15
 MARK = INK + INK_STEPS
 FIRST_LEVEL = MARK + 1
-LEVELS = 256 - FIRST_LEVEL  # an odd number: zero is the very middle of a symmetric scale
+LEVELS = 256 - FIRST_LEVEL  # odd, so that zero is the middle level of a symmetric scale
 
 MARK_COLOR = (226, 70, 60)
-COVER = 0.75  # what the strongest values hide of a photograph under them
-GRAYS = (70, 225)  # its black and its white: colors are to be told from both
+OPACITY = 0.75  # of the largest values over a photograph
+GRAYS = (70, 225)  # the photograph's black and white, so that overlay colors differ from both
 GAP = 4
 TITLE_SPACE = 5  # pixels around a title's letters
 
 
 class Lettering(NamedTuple):
-    """How high a title's letters are: a share of the tile's width, within bounds, in pixels."""
+    """Height of a title's letters: a share of the tile's width, within bounds in pixels."""
 
     least: float = 11
     share: float = 0.13
     most: float = 22
 
     def size(self, tile_width: int) -> int:
-        """The height of the letters, in whole pixels, for tiles of that width."""
+        """Return the height of the letters in whole pixels, for tiles of that width."""
         return round(min(max(self.least, tile_width * self.share), self.most))
 
 
 LETTERING = Lettering()
 Color = tuple[int, int, int]
-# A scale's two ends: for all tiles, or an array (n,) each, one end a tile.
+# Low and high end of a scale: two numbers for all tiles, or two arrays (n,) with one for each.
 Limits = tuple[float | np.ndarray, float | np.ndarray]
 
 
 @dataclass(frozen=True)
 class TileLayout:
-    """Where every tile of a mosaic lies, in pixels from the picture's top left corner."""
+    """Positions of a mosaic's tiles, in pixels from its top left corner."""
 
     count: int
     columns: int
@@ -74,26 +75,26 @@ class TileLayout:
 
     @property
     def rows(self) -> int:
-        """Rows needed for all tiles."""
+        """Number of rows."""
         return math.ceil(self.count / self.columns)
 
     @property
     def cell_height(self) -> int:
-        """From one row's top to the next one's."""
+        """Distance from the top of one row to that of the next."""
         return self.title_height + self.tile_height + self.gap
 
     @property
     def cell_width(self) -> int:
-        """From one column's left edge to the next one's."""
+        """Distance from the left edge of one column to that of the next."""
         return self.tile_width + self.gap
 
     @property
     def size(self) -> tuple[int, int]:
-        """``(width, height)`` of the whole picture."""
+        """Width and height of the mosaic."""
         return self.columns * self.cell_width - self.gap, self.rows * self.cell_height - self.gap
 
     def corner(self, index: int) -> tuple[int, int]:
-        """``(left, top)`` of the tile with that index (from 0), below its title.
+        """Return left and top of the tile with that index (from 0), below its title.
 
         Raises:
             IndexError: there is no such tile.
@@ -108,9 +109,10 @@ class TileLayout:
 class ScaledTiles:
     """Tiles as palette entries.
 
-    ``levels`` uint8 (n, h, w): ``MARK`` where a value is not finite, else from ``FIRST_LEVEL``;
-    ``low`` and ``high`` float32 (n,): the values of the first and the last level, tile by tile;
-    ``flat`` bool (n,): tiles without any contrast of their own.
+    levels: uint8 ``(n, h, w)``, from ``FIRST_LEVEL``; ``MARK`` where a value is not finite.
+    low: value of each tile's first level, float32 ``(n,)``.
+    high: value of each tile's last level, float32 ``(n,)``.
+    flat: whether each tile is constant, bool ``(n,)``.
     """
 
     levels: np.ndarray
@@ -126,10 +128,9 @@ def mosaic(
     width: int,
     limits: Limits | None = None,
 ) -> tuple[np.ndarray, ScaledTiles]:
-    """Draw square tiles, float ``(n, s, s)``, as one picture about ``width`` pixels wide.
+    """Draw square tiles, float ``(n, s, s)``, as one mosaic about ``width`` pixels wide.
 
-    Returns the canvas, uint8 ``(h, w)``, and the scale that every tile was drawn on; ``limits`` as
-    for `scale_tiles`.
+    Returns the canvas, uint8 ``(h, w)``, and the scaled tiles; ``limits`` as in `scale_tiles`.
     """
     side = tile_side(tiles.shape[2], columns, width)
     scaled = scale_tiles(tiles, limits, side)
@@ -137,7 +138,10 @@ def mosaic(
 
 
 def near_square(count: int) -> int:
-    """How many columns make a grid of ``count`` tiles nearly square, never taller than wide.
+    """Return the number of columns of a nearly square grid that is never taller than wide.
+
+    >>> near_square(9), near_square(10)
+    (3, 4)
 
     Raises:
         ValueError: ``count`` is less than 1.
@@ -148,20 +152,23 @@ def near_square(count: int) -> int:
 
 
 def tile_side(side: int, columns: int, width: int) -> int:
-    """The size to draw tiles of ``side`` pixels at, for a mosaic about ``width`` pixels wide.
+    """Return the side to draw tiles at, for a mosaic about ``width`` pixels wide.
 
-    Only whole multiples of ``side`` and whole fractions of it: every value is then drawn equally
-    large, or averaged over equally many.
+    It is a multiple of ``side`` or a whole fraction, so that all values get the same area or are
+    averaged over equally many.
+
+    >>> tile_side(14, columns=8, width=800), tile_side(224, columns=8, width=800)
+    (98, 112)
     """
-    wanted = max(1, width // columns - GAP)
-    multiples = range(side, max(wanted, side) + side, side)
+    target = max(1, width // columns - GAP)
+    multiples = range(side, max(target, side) + side, side)
     fractions = (side // divisor for divisor in range(2, side + 1) if side % divisor == 0)
     sizes: list[int] = [*multiples, *fractions]
-    return min(sizes, key=lambda size: abs(math.log(size / wanted)))
+    return min(sizes, key=lambda size: abs(math.log(size / target)))
 
 
 def shrink(tiles: np.ndarray, side: int) -> np.ndarray:
-    """Average square tiles ``(n, s, s)`` down to ``(n, side, side)``; smaller ones stay so.
+    """Average square tiles ``(n, s, s)`` down to ``(n, side, side)``; smaller tiles stay.
 
     Raises:
         ValueError: ``side`` does not divide the tiles' size.
@@ -172,49 +179,46 @@ def shrink(tiles: np.ndarray, side: int) -> np.ndarray:
     if rest:
         raise ValueError(f"expected a divisor of {tiles.shape[1]}, got {side}")
     rows = sum(tiles[:, start::factor] for start in range(1, factor)) + tiles[:, ::factor]
-    both = sum(rows[:, :, start::factor] for start in range(1, factor)) + rows[:, :, ::factor]
-    return both / np.float32(factor**2)
+    total = sum(rows[:, :, start::factor] for start in range(1, factor)) + rows[:, :, ::factor]
+    return total / np.float32(factor**2)
 
 
 def enlarge(tiles: np.ndarray, factor: int) -> np.ndarray:
-    """Repeat every pixel of tiles ``(n, h, w, ...)`` ``factor`` times each way."""
+    """Repeat every pixel of tiles ``(n, h, w, ...)`` ``factor`` times in both directions."""
     return tiles if factor == 1 else tiles.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 def color_tiles(tiles: Iterable[np.ndarray], side: Callable[[int], int]) -> np.ndarray:
-    """Color tiles of one size, uint8 ``(s, s, 3)`` each, in one array, at the size ``side(s)``.
+    """Resize color tiles, uint8 ``(s, s, 3)`` each, to ``side(s)`` and stack them.
 
-    Only what they come to is held, not the tiles: some hundreds of large ones have 100 MB.
+    Each tile is dropped once it is resized: hundreds of large ones take 100 MB.
     """
-    return np.stack([at_side(tile, side(len(tile))) for tile in tiles])
+    return np.stack([resize_tile(tile, side(len(tile))) for tile in tiles])
 
 
-def at_side(picture: np.ndarray, side: int) -> np.ndarray:
-    """A color tile, uint8 ``(s, s, 3)``, at another size: enlarged sharply, shrunk smoothly.
+def resize_tile(tile: np.ndarray, side: int) -> np.ndarray:
+    """Resize a color tile, uint8 ``(s, s, 3)``: repeat its pixels, or average them.
 
     Raises:
-        ValueError: it is no such tile, or ``side`` is no whole multiple or fraction of its side.
+        ValueError: it has another type or shape, or ``side`` is neither a multiple nor a whole
+            fraction of its side.
     """
-    if (
-        picture.dtype != np.uint8
-        or picture.ndim != 3
-        or picture.shape != (len(picture),) * 2 + (3,)
-    ):
-        raise ValueError(f"expected uint8 (s, s, 3), got {picture.dtype} {picture.shape}")
-    factor, rest = divmod(side, len(picture))
+    if tile.dtype != np.uint8 or tile.ndim != 3 or tile.shape != (len(tile), len(tile), 3):
+        raise ValueError(f"expected uint8 (s, s, 3), got {tile.dtype} {tile.shape}")
+    factor, rest = divmod(side, len(tile))
     if factor and rest:
-        raise ValueError(f"expected a multiple of {len(picture)}, got {side}")
+        raise ValueError(f"expected a multiple of {len(tile)}, got {side}")
     if factor:
-        larger: np.ndarray = enlarge(picture[None], factor)[0]
+        larger: np.ndarray = enlarge(tile[None], factor)[0]
         return larger
-    smaller: np.ndarray = np.rint(shrink(picture[None].astype(np.float32), side)[0])
+    smaller: np.ndarray = np.rint(shrink(tile[None].astype(np.float32), side)[0])
     return smaller.astype(np.uint8)
 
 
 def tile_limits(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest finite value of every tile ``(n, h, w)``, as two float32 ``(n,)``.
+    """Return the smallest and largest finite value of every tile ``(n, h, w)``, float32 ``(n,)``.
 
-    A tile without any finite value gets 0 and 0.
+    Both are 0 for a tile without a finite value.
     """
     low, high = tiles.min(axis=(1, 2)), tiles.max(axis=(1, 2))
     if np.isfinite(low).all() and np.isfinite(high).all():
@@ -227,44 +231,43 @@ def tile_limits(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def is_flat(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Whether tiles with these limits are constant but for the rounding of float32."""
+    """Return whether tiles with these limits are constant to within float32 rounding."""
     largest = np.maximum(np.abs(low), np.abs(high))
     flat: np.ndarray = (high - low) <= 4 * np.finfo(np.float32).eps * largest
     return flat
 
 
 def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) -> ScaledTiles:
-    """Turn values into palette levels.
+    """Map values to palette levels.
 
     Args:
-        tiles: float ``(n, h, w)``; left as it is.
-        limits: one scale for all tiles, ``(low, high)``, or one a tile, two arrays ``(n,)``; values
-            beyond are clipped. ``None`` gives every tile its own, from its smallest to its largest
-            value; a flat tile then lies on the first level, since stretching it would show nothing
-            but rounding.
-        side: average larger tiles down to this size (0: leave them).
+        tiles: float ``(n, h, w)``.
+        limits: ``(low, high)`` for all tiles, or two arrays ``(n,)``; values beyond are clipped.
+            By default every tile has its own scale, from its smallest to its largest value. A
+            constant tile is on the first level, since stretching would show only rounding.
+        side: side to average larger tiles down to; 0 keeps them.
     """
     tile_low, tile_high = tile_limits(tiles)
     flat = is_flat(tile_low, tile_high)
     low, high = (np.full(len(tiles), end, np.float32) for end in limits or (tile_low, tile_high))
-    span = np.where(is_flat(low, high), np.float32(np.inf), high - low)
+    value_range = np.where(is_flat(low, high), np.float32(np.inf), high - low)
     small = shrink(tiles, side) if side else tiles
-    steps = np.float32(LEVELS - 1) / span
+    steps = np.float32(LEVELS - 1) / value_range
     position = (small - low[:, None, None]) * steps[:, None, None]
-    unknown = ~np.isfinite(position) if not np.isfinite(position).all() else None
-    if unknown is not None:
-        position = np.where(unknown, np.float32(0), position)
+    not_finite = ~np.isfinite(position) if not np.isfinite(position).all() else None
+    if not_finite is not None:
+        position = np.where(not_finite, np.float32(0), position)
     levels = (np.clip(position, 0, LEVELS - 1) + np.float32(FIRST_LEVEL + 0.5)).astype(np.uint8)
-    if unknown is not None:
-        levels[unknown] = MARK
+    if not_finite is not None:
+        levels[not_finite] = MARK
     return ScaledTiles(levels, low, high, flat)
 
 
 def arrange(tiles: np.ndarray, grid: TileLayout, background: int = BACKGROUND) -> np.ndarray:
-    """Lay tiles ``(n, h, w)`` or ``(n, h, w, colors)`` out on one canvas.
+    """Lay out tiles ``(n, h, w)`` or ``(n, h, w, colors)`` on one canvas.
 
     Raises:
-        ValueError: the tiles are not those that the grid was made for.
+        ValueError: number or size of the tiles differ from the layout.
     """
     expected = (grid.count, grid.tile_height, grid.tile_width)
     if tiles.shape[:3] != expected:
@@ -285,45 +288,44 @@ def arrange(tiles: np.ndarray, grid: TileLayout, background: int = BACKGROUND) -
 
 
 def pack_tiles(tiles: np.ndarray, columns: int) -> np.ndarray:
-    """Lay tiles ``(n, h, w)`` or ``(n, h, w, 3)`` side by side, without gaps and titles."""
+    """Lay out tiles ``(n, h, w)`` or ``(n, h, w, 3)`` without gaps and titles."""
     count, height, width = tiles.shape[:3]
     return arrange(tiles, TileLayout(count, min(columns, count), height, width, gap=0))
 
 
 def draw(scaled: ScaledTiles, titles: Sequence[str], columns: int, side: int = 0) -> np.ndarray:
-    """Draw scaled tiles with their titles as one canvas of palette entries, uint8 ``(h, w)``.
+    """Draw scaled tiles with their titles on one canvas of palette entries, uint8 ``(h, w)``.
 
-    Flat tiles are struck through. ``side`` is the size to draw the tiles at, a whole multiple of
-    theirs (0: as they are).
+    Constant tiles are struck through. ``side`` is a multiple of the tiles' side; 0 keeps them.
     """
     factor = max(1, side // scaled.levels.shape[2])
     tiles = enlarge(scaled.levels, factor)
     tiles = np.where(scaled.flat[:, None, None] & diagonal(*tiles.shape[1:]), np.uint8(MARK), tiles)
     grid = tile_layout(tiles, columns)
     canvas = arrange(tiles, grid)
-    lettering = letter(titles, grid)
+    lettering = draw_titles(titles, grid)
     return np.where(lettering > 0, lettering, canvas)
 
 
 def tile_layout(tiles: np.ndarray, columns: int) -> TileLayout:
-    """The grid for tiles ``(n, h, w, ...)``, with a title strip in proportion to their width."""
+    """Return the layout of tiles ``(n, h, w, ...)`` with titles in proportion to their width."""
     height, width = tiles.shape[1:3]
     title_height = LETTERING.size(width) + TITLE_SPACE
     return TileLayout(len(tiles), min(columns, len(tiles)), height, width, title_height)
 
 
 def diagonal(height: int, width: int) -> np.ndarray:
-    """The stroke that marks a flat tile, bool ``(height, width)``."""
+    """Return the stroke that marks a constant tile, bool ``(height, width)``."""
     rows, columns = np.ogrid[:height, :width]
     stroke: np.ndarray = np.abs(rows * width - columns * height) <= max(height, width)
     return stroke
 
 
-def letter(titles: Sequence[str], grid: TileLayout) -> np.ndarray:
-    """Write every title above its tile: 0, or how much ink (1 to ``INK_STEPS``), uint8 ``(h, w)``.
+def draw_titles(titles: Sequence[str], grid: TileLayout) -> np.ndarray:
+    """Draw every title above its tile: ink from 0 to ``INK_STEPS``, uint8 ``(h, w)``.
 
     Raises:
-        ValueError: there is not one title a tile.
+        ValueError: there is not one title for each tile.
     """
     if len(titles) != grid.count:
         raise ValueError(f"expected {grid.count} titles, got {len(titles)}")
@@ -341,7 +343,7 @@ def letter(titles: Sequence[str], grid: TileLayout) -> np.ndarray:
 
 @lru_cache(maxsize=4096)
 def fitting_mask(title: str, size: int, width: int) -> np.ndarray:
-    """A title's letters as far as they fit, with an ellipsis where some are left out."""
+    """Render a title, shortened with an ellipsis until it fits."""
     mask = title_mask(title, size)
     while mask.shape[1] > width and len(title) > 1:
         title = title.removesuffix("…")[:-1].rstrip() + "…"
@@ -362,15 +364,15 @@ def title_mask(title: str, size: int) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def title_font(size: int) -> ImageFont.FreeTypeFont:
-    """Pillow's own font, so that a mosaic looks the same on every machine."""
-    # Pillow's packages have FreeType; without it there would be an `ImageFont.ImageFont`.
+    """Return Pillow's built-in font, so that a mosaic looks the same on every machine."""
+    # Pillow's packages include FreeType; without it this would be an `ImageFont.ImageFont`.
     return cast("ImageFont.FreeTypeFont", ImageFont.load_default(size))
 
 
 @lru_cache(maxsize=64)
 def color_levels(color_map: str) -> np.ndarray:
-    """Sample one of Matplotlib's color maps at the scale's levels, uint8 ``(LEVELS, 3)``."""
-    # Imported here: Matplotlib takes a quarter of a second, which the first page need not wait for.
+    """Sample a Matplotlib color map at the scale's levels, uint8 ``(LEVELS, 3)``."""
+    # Imported here so that the first page does not wait a quarter of a second for Matplotlib.
     from matplotlib import colormaps
 
     colors = colormaps[color_map](np.linspace(0, 1, LEVELS), bytes=True)[:, :3]
@@ -379,9 +381,9 @@ def color_levels(color_map: str) -> np.ndarray:
 
 
 def gray(photograph: np.ndarray) -> np.ndarray:
-    """A photograph, RGB uint8 ``(h, w, 3)``, as it lies under tiles: its luma, in ``GRAYS``.
+    """Convert a photograph, RGB uint8 ``(h, w, 3)``, to gray levels within ``GRAYS``.
 
-    Uint8 ``(h, w)``; the weights are those of ITU-R BT.601.
+    Returns its luma (ITU-R BT.601), uint8 ``(h, w)``.
     """
     dark, light = GRAYS
     luma = photograph @ np.array([0.299, 0.587, 0.114])
@@ -389,67 +391,74 @@ def gray(photograph: np.ndarray) -> np.ndarray:
     return levels
 
 
-def tint(scaled: ScaledTiles, color_map: str) -> np.ndarray:
-    """The color of every place of tiles over a photograph, RGBA uint8 ``(n, h, w, 4)``.
+def overlay_colors(scaled: ScaledTiles, color_map: str) -> np.ndarray:
+    """Return the colors of tiles over a photograph, RGBA uint8 ``(n, h, w, 4)``.
 
-    It is the less transparent, the further the value is from 0: up to ``COVER`` at the end of the
-    scale that is further from it. A flat tile is clear; what is no number is marked, and opaque.
+    Opacity grows with a value's distance from 0, up to ``OPACITY`` at the end of the scale that is
+    further from 0. A constant tile is transparent; a value that is not finite is marked and opaque.
     """
     marked = scaled.levels == MARK
-    shares = _strength(scaled)
-    shares[scaled.flat] = 0
+    opacity = _relative_magnitude(scaled)
+    opacity[scaled.flat] = 0
     colors = np.concatenate([np.zeros((FIRST_LEVEL, 3), np.uint8), color_levels(color_map)])
-    tinted = np.empty((*scaled.levels.shape, 4), np.uint8)
-    tinted[..., :3] = np.where(marked[..., None], MARK_COLOR, colors[scaled.levels])
-    tinted[..., 3] = np.where(marked, 255, np.rint(shares * (255 * COVER)))
-    return tinted
+    overlay = np.empty((*scaled.levels.shape, 4), np.uint8)
+    overlay[..., :3] = np.where(marked[..., None], MARK_COLOR, colors[scaled.levels])
+    overlay[..., 3] = np.where(marked, 255, np.rint(opacity * (255 * OPACITY)))
+    return overlay
 
 
-def _strength(scaled: ScaledTiles) -> np.ndarray:
-    """How far every value is from 0, from 0 to 1 at the scale's end, float ``(n, h, w)``."""
+def _relative_magnitude(scaled: ScaledTiles) -> np.ndarray:
+    """Return each value's distance from 0, relative to the further end, float ``(n, h, w)``."""
     low, high = (end.astype(np.float64)[:, None, None] for end in (scaled.low, scaled.high))
     largest = np.maximum(np.abs(low), np.abs(high))
     position = (scaled.levels.astype(np.float64) - FIRST_LEVEL) / (LEVELS - 1)
-    strength: np.ndarray = np.abs(low + position * (high - low))
-    strength /= np.where(largest > 0, largest, np.inf)
-    return strength
+    magnitude: np.ndarray = np.abs(low + position * (high - low))
+    magnitude /= np.where(largest > 0, largest, np.inf)
+    return magnitude
 
 
-def lay_over(tints: np.ndarray, under: np.ndarray, side: int) -> np.ndarray:
-    """Lay tints, RGBA uint8 ``(n, s, s, 4)``, over one gray picture, uint8 ``(h, h)``.
+def blend(overlays: np.ndarray, under: np.ndarray, side: int) -> np.ndarray:
+    """Blend overlays, RGBA uint8 ``(n, s, s, 4)``, with one gray image, uint8 ``(h, h)``.
 
-    RGB uint8 ``(n, side, side, 3)``: places are enlarged sharply, the picture smoothly; ``side`` is
-    a whole multiple of ``s``.
+    Overlays are enlarged sharply, the image smoothly.
+
+    Args:
+        overlays: as from `overlay_colors`.
+        under: the gray image.
+        side: side of the result, a multiple of ``s``.
+
+    Returns:
+        RGB uint8 ``(n, side, side, 3)``.
     """
-    picture = Image.fromarray(under).resize((side, side), Image.Resampling.BICUBIC).convert("RGB")
-    tiles = np.empty((len(tints), side, side, 3), np.uint8)
-    for tile, tinted in zip(tiles, tints, strict=True):
-        places = Image.fromarray(tinted).resize((side, side), Image.Resampling.NEAREST)
-        mixed = Image.composite(places.convert("RGB"), picture, places.getchannel("A"))
-        tile[:] = np.asarray(mixed)
+    image = Image.fromarray(under).resize((side, side), Image.Resampling.BICUBIC).convert("RGB")
+    tiles = np.empty((len(overlays), side, side, 3), np.uint8)
+    for tile, overlay in zip(tiles, overlays, strict=True):
+        enlarged = Image.fromarray(overlay).resize((side, side), Image.Resampling.NEAREST)
+        blended = Image.composite(enlarged.convert("RGB"), image, enlarged.getchannel("A"))
+        tile[:] = np.asarray(blended)
     return tiles
 
 
-def tinted_levels(color_map: str, low: float, high: float) -> np.ndarray:
-    """The colors of a scale as they look over middle gray, uint8 ``(LEVELS, 3)``."""
+def overlay_levels(color_map: str, low: float, high: float) -> np.ndarray:
+    """Return a scale's colors as they look over middle gray, uint8 ``(LEVELS, 3)``."""
     levels = np.arange(FIRST_LEVEL, FIRST_LEVEL + LEVELS, dtype=np.uint8)[None, None]
     ends = (np.array([end], np.float32) for end in (low, high))
     scaled = ScaledTiles(levels, next(ends), next(ends), np.array([False]))
-    tints = tint(scaled, color_map)
-    middle = Image.new("RGBA", (LEVELS, 1), (sum(GRAYS) // 2,) * 3)
-    return np.asarray(Image.alpha_composite(middle, Image.fromarray(tints[0])))[0, :, :3]
+    overlays = overlay_colors(scaled, color_map)
+    middle_gray = Image.new("RGBA", (LEVELS, 1), (sum(GRAYS) // 2,) * 3)
+    return np.asarray(Image.alpha_composite(middle_gray, Image.fromarray(overlays[0])))[0, :, :3]
 
 
 def png(canvas: np.ndarray, color_map: str | None = "gray", ink: Color = (0, 0, 0)) -> bytes:
-    """Encode a canvas, palette entries ``(h, w)``, RGB or RGBA ``(h, w, 3 or 4)``, as PNG bytes.
+    """Encode a canvas as PNG: palette entries ``(h, w)``, RGB or RGBA ``(h, w, 3 or 4)``.
 
-    Without a color map, ``(h, w)`` are plain gray levels.
-    Compression is zlib's quickest: the next level takes three times as long for a tenth less.
+    Without a color map, ``(h, w)`` are gray levels. Compression is zlib's fastest: the next level
+    takes three times as long to save a tenth.
     """
     image = Image.fromarray(canvas)
     options: dict[str, object] = {"compress_level": 1}
     if canvas.ndim == 2 and color_map:
-        # A palette picture has no other way in than "L" with a palette put on.
+        # Pillow makes a palette image from an array only this way: as "L", with a palette added.
         image.putpalette(palette(color_map, ink))
         options["transparency"] = transparency()
     buffer = io.BytesIO()
@@ -458,11 +467,11 @@ def png(canvas: np.ndarray, color_map: str | None = "gray", ink: Color = (0, 0, 
 
 
 def palette(color_map: str, ink: Color) -> bytes:
-    """The 256 colors of a canvas, RGB."""
+    """Return the 256 colors of a canvas, RGB."""
     fixed = np.array([(0, 0, 0), *[ink] * INK_STEPS, MARK_COLOR], np.uint8)
     return np.concatenate([fixed, color_levels(color_map)]).tobytes()
 
 
 def transparency() -> bytes:
-    """The opacity of the canvas' first entries: a clear background, then ink from thin to full."""
+    """Return the opacity of the first entries: transparent background, then ink from 0 to 1."""
     return bytes(step * 255 // INK_STEPS for step in range(INK_STEPS + 1))

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers as text for people."""
 
 import math
 
@@ -6,7 +6,7 @@ MOST_DECIMALS = 12
 
 
 def figure(value: float, digits: int = 4) -> str:
-    """A number with so many significant digits, thousands set off, never as a power of ten.
+    """Format a number with significant digits and thousands separators, never with an exponent.
 
     >>> figure(-4240.2), figure(0.0001234567), figure(130.0)
     ('−4,240', '0.0001235', '130')
@@ -22,6 +22,10 @@ def figure(value: float, digits: int = 4) -> str:
 
 
 def signed(value: float, digits: int = 4) -> str:
-    """The same with its sign, a plus as well."""
-    words = figure(value, digits)
-    return words if words.startswith("−") else f"+{words}"
+    """Format a number like `figure`, with its sign.
+
+    >>> signed(1.5), signed(-1.5)
+    ('+1.5', '−1.5')
+    """
+    text = figure(value, digits)
+    return text if text.startswith("−") else f"+{text}"

@@ -1,4 +1,4 @@
-"""Panels: grids of tiles as exports show them."""
+"""Panels: grids of tiles as pictures and tables show them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,19 +15,22 @@ from vgg_viz.interpretability.map_statistics import statistics
 
 STATISTICS = ("minimum", "maximum", "mean", "variance", "active_share", "inactive")
 
-# One a tile, in numbers or words.
-Figures = Sequence[float | int | str] | np.ndarray
+# Numbers or text, one for each tile.
+Column = Sequence[float | int | str] | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Panel(ABC):
-    """One grid of tiles, whatever is in them.
+    """One grid of tiles.
 
-    ``titles`` one a tile; ``numbers`` says whose tile each is, in numbers from 1: ``{"map": (1,
-    2)}``, of kernels ``{"filter": (1, 1), "channel": (1, 2)}``.
+    heading: a heading above it, or nothing.
+    titles: one for each tile.
+    numbers: the tiles' numbers, from 1, by axis: ``{"map": (1, 2)}``, or
+        ``{"filter": (1, 1), "channel": (1, 2)}`` for kernels.
+    columns: number of columns of the grid.
 
     Raises:
-        ValueError: there is no tile, or not one title and number a tile.
+        ValueError: there is no tile, or not one title and one number for each.
     """
 
     heading: str
@@ -36,42 +39,43 @@ class Panel(ABC):
     columns: int
 
     def __post_init__(self) -> None:
-        """Check that the parts belong together."""
+        """Check that there is a title and a number for each tile."""
         counts = [len(self.titles), *map(len, self.numbers.values())]
         if not self.numbers or set(counts) != {self.count} or not self.count:
-            words = " and ".join(map(str, counts))
-            raise ValueError(f"expected {self.count} titles and numbers, got {words}")
+            got = " and ".join(map(str, counts))
+            raise ValueError(f"expected {self.count} titles and numbers, got {got}")
 
     @property
     @abstractmethod
     def count(self) -> int:
-        """How many tiles there are."""
+        """Number of tiles."""
 
     def drawn_side(self, side: int, width: int) -> int:
-        """The side to draw tiles of that side at, ``width`` pixels being there for all."""
+        """Return the side to draw tiles of that side at, in a grid ``width`` pixels wide."""
         return mosaic.tile_side(side, min(self.columns, self.count), width)
 
     @abstractmethod
-    def drawn(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
-        """The tiles under these titles about ``width`` pixels wide, and how wide a tile is then.
+    def render(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
+        """Draw the grid under these titles, about ``width`` pixels wide, on white.
 
-        RGB, uint8 ``(h, w, 3)``, on white.
+        Returns RGB, uint8 ``(h, w, 3)``, and the side of a tile in it.
         """
 
     @property
     @abstractmethod
     def scale(self) -> "Scale | None":
-        """The scale to draw under the tiles."""
+        """Scale to draw below the grid."""
 
     @abstractmethod
-    def measured(self) -> Mapping[str, Figures]:
-        """Return the columns of a table, one number or word a tile, by their names."""
+    def table(self) -> Mapping[str, Column]:
+        """Return the columns of a table by name, with one cell for each tile."""
 
 
 class Scale(NamedTuple):
-    """What stands at a scale's low end, its middle and its high end, and its levels' colors.
+    """A color scale.
 
-    ``colors`` uint8 ``(LEVELS, 3)``, as they look in the tiles.
+    labels: text at its low end, middle and high end.
+    colors: uint8 ``(LEVELS, 3)``, as in the tiles.
     """
 
     labels: tuple[str, str, str]
@@ -80,11 +84,12 @@ class Scale(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ValuesPanel(Panel):
-    """Tiles of values, each colored by a scale.
+    """Tiles of values, colored by a scale.
 
-    ``values`` float32 ``(n, s, s)``; ``limits`` as for `mosaic.scale_tiles`; ``color_map`` one of
-    Matplotlib's names; ``photograph`` what lies under every tile, RGB uint8 ``(h, h, 3)``, if
-    anything does.
+    values: float32 ``(n, s, s)``.
+    limits: as in `mosaic.scale_tiles`.
+    color_map: its Matplotlib name.
+    photograph: image under every tile, RGB uint8 ``(h, h, 3)``, for heatmap overlays.
 
     Raises:
         ValueError: as for a `Panel`, or tiles are not square.
@@ -96,7 +101,7 @@ class ValuesPanel(Panel):
     photograph: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        """Check that the tiles are some."""
+        """Check the tiles' shape."""
         shape = self.values.shape
         if len(shape) != 3 or shape[1] != shape[2] or 0 in shape:
             raise ValueError(f"expected square tiles (n, s, s), at least one, got shape {shape}")
@@ -104,105 +109,106 @@ class ValuesPanel(Panel):
 
     @property
     def count(self) -> int:
-        """How many tiles there are."""
+        """Number of tiles."""
         return len(self.values)
 
-    def drawn(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
+    def render(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
         """Draw the tiles in the colors of their scale, over the photograph if there is one."""
         side = self.drawn_side(self.values.shape[2], width)
         scaled = mosaic.scale_tiles(self.values, self.limits, side)
         canvas = mosaic.draw(scaled, titles, self.columns, side)
         if self.photograph is None:
-            return _colors(self.color_map)[canvas], side
-        tints = mosaic.tint(scaled, self.color_map)
-        tiles = mosaic.lay_over(tints, mosaic.gray(self.photograph), side)
-        return _filled(canvas, tiles, self.columns), side
+            return _palette_on_white(self.color_map)[canvas], side
+        overlays = mosaic.overlay_colors(scaled, self.color_map)
+        tiles = mosaic.blend(overlays, mosaic.gray(self.photograph), side)
+        return _replace_tiles(canvas, tiles, self.columns), side
 
     @property
-    def one_scale(self) -> tuple[float, float] | None:
-        """The one scale of all tiles, ``(low, high)``; ``None`` where every tile has its own."""
+    def shared_limits(self) -> tuple[float, float] | None:
+        """Limits ``(low, high)`` of all tiles; None where every tile has its own."""
         if self.limits is None or np.ndim(self.limits[0]) or np.ndim(self.limits[1]):
             return None
         return float(self.limits[0]), float(self.limits[1])
 
     @property
     def scale(self) -> Scale | None:
-        """That of all tiles, or, where each has one around zero, what they have in common."""
+        """Scale of all tiles; for scales per tile around zero, one with relative labels."""
         labels = self._scale_labels
         if labels is None:
             return None
         if self.photograph is None:
             return Scale(labels, mosaic.color_levels(self.color_map))
-        ends = self.one_scale or (-1, 1)
-        return Scale(labels, mosaic.tinted_levels(self.color_map, *ends))
+        limits = self.shared_limits or (-1, 1)
+        return Scale(labels, mosaic.overlay_levels(self.color_map, *limits))
 
     @property
     def _scale_labels(self) -> tuple[str, str, str] | None:
-        if self.one_scale:
-            low, high = self.one_scale
+        if self.shared_limits:
+            low, high = self.shared_limits
             return figure(low, 3), "0" if low < 0 and low == -high else "", figure(high, 3)
         around_zero = self.limits is not None and np.array_equal(-self.limits[0], self.limits[1])
         return ("−largest", "0", "largest") if around_zero else None
 
-    def measured(self) -> Mapping[str, Figures]:
-        """Return the statistics of every tile; ``active_share`` is the share of positions above 0.
+    def table(self) -> Mapping[str, Column]:
+        """Return the statistics of every tile.
 
-        ``inactive`` is "yes" for a tile that is 0 or below everywhere.
+        ``active_share`` is the share of positions above zero; ``inactive`` is "yes" if there is
+        none.
         """
-        found = statistics(self.values)
-        inactive = ["no" if share else "yes" for share in found.active]
-        columns = (found.minimum, found.maximum, found.mean, found.variance, found.active, inactive)
-        return dict(zip(STATISTICS, columns, strict=True))
+        measured = statistics(self.values)
+        inactive = ["no" if share else "yes" for share in measured.active]
+        columns = (measured.minimum, measured.maximum, measured.mean, measured.variance)
+        return dict(zip(STATISTICS, (*columns, measured.active, inactive), strict=True))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ColorPanel(Panel):
-    """Tiles that are pictures.
+    """Tiles that are color images.
 
-    ``tiles`` fetches them, one by one if there are many: uint8 ``(s, s, 3)`` each; ``empty`` bool
-    ``(n,)`` says which have none, and are struck through; ``figures`` are their numbers, or words,
-    one a tile under each name.
+    tiles: function that returns them, one by one if there are many: uint8 ``(s, s, 3)``.
+    empty: whether each tile has no image and is struck through, bool ``(n,)``.
+    figures: columns of the table by name.
     """
 
     tiles: Callable[[], Iterable[np.ndarray]]
     empty: np.ndarray
-    figures: Mapping[str, Figures]
+    figures: Mapping[str, Column]
 
     @property
     def count(self) -> int:
-        """How many tiles there are."""
+        """Number of tiles."""
         return len(self.empty)
 
-    def drawn(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
-        """Draw the tiles as they are, enlarged or shrunk."""
+    def render(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
+        """Draw the images, enlarged or averaged."""
         tiles = mosaic.color_tiles(self.tiles(), partial(self.drawn_side, width=width))
         tiles[self.empty] = 255
         levels = np.full(tiles.shape[:3], mosaic.FIRST_LEVEL, np.uint8)
-        nothing = np.zeros(self.count, np.float32)
-        scaled = mosaic.ScaledTiles(levels, nothing, nothing, self.empty)
+        no_limits = np.zeros(self.count, np.float32)
+        scaled = mosaic.ScaledTiles(levels, no_limits, no_limits, self.empty)
         canvas = mosaic.draw(scaled, titles, self.columns)
-        return _filled(canvas, tiles, self.columns), tiles.shape[1]
+        return _replace_tiles(canvas, tiles, self.columns), tiles.shape[1]
 
     @property
     def scale(self) -> None:
-        """Colors are what they are."""
+        """None: the images have their own colors."""
         return None
 
-    def measured(self) -> Mapping[str, Figures]:
+    def table(self) -> Mapping[str, Column]:
         """Return the figures."""
         return self.figures
 
 
-def _filled(canvas: np.ndarray, tiles: np.ndarray, columns: int) -> np.ndarray:
-    """A drawn canvas with pictures, RGB uint8 ``(n, s, s, 3)``, in the places of its tiles."""
-    levels = canvas >= mosaic.FIRST_LEVEL  # all but letters, marks and what lies between
-    pictures = mosaic.arrange(tiles, mosaic.tile_layout(tiles, columns))
-    return np.where(levels[..., None], pictures, _colors("gray")[canvas])
+def _replace_tiles(canvas: np.ndarray, tiles: np.ndarray, columns: int) -> np.ndarray:
+    """Return a canvas in RGB with color images, uint8 ``(n, s, s, 3)``, in place of its tiles."""
+    is_tile = canvas >= mosaic.FIRST_LEVEL  # all except letters, marks and gaps
+    images = mosaic.arrange(tiles, mosaic.tile_layout(tiles, columns))
+    return np.where(is_tile[..., None], images, _palette_on_white("gray")[canvas])
 
 
 @lru_cache(maxsize=16)
-def _colors(color_map: str) -> np.ndarray:
-    """A mosaic's palette entries on white ground, RGB, uint8 ``(256, 3)``."""
+def _palette_on_white(color_map: str) -> np.ndarray:
+    """Return a mosaic's palette as it looks on white, RGB uint8 ``(256, 3)``."""
     colors = np.frombuffer(mosaic.palette(color_map, (0, 0, 0)), np.uint8).reshape(-1, 3).copy()
     ink = mosaic.transparency()
     colors[: len(ink)] = 255 - np.frombuffer(ink, np.uint8)[:, None]

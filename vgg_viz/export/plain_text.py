@@ -1,4 +1,4 @@
-"""Words from outside as plain text: one line, or a file name."""
+"""Text from outside as plain text: one line, or a file name."""
 
 import re
 import unicodedata
@@ -7,16 +7,24 @@ import unicodedata
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 
 
-def file_stem(words: str) -> str:
-    """A safe file name, without ending, from a caption: at most 80 letters, digits, hyphens."""
-    letters = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
+def file_stem(text: str) -> str:
+    """Return a safe file name without ending: at most 80 letters, digits and hyphens.
+
+    >>> file_stem("5 · block3_conv1, Cat")
+    '5-block3-conv1-Cat'
+    """
+    letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     stem = re.sub(r"[^A-Za-z0-9]+", "-", letters).strip("-")[:80].strip("-")
     if not stem or DEVICES.fullmatch(stem):
         stem = f"vgg-viz-{stem}".strip("-")
     return stem
 
 
-def plain(words: str) -> str:
-    """Words from outside as one printable line: no line breaks, no control characters."""
-    line = " ".join(words.split())
+def plain(text: str) -> str:
+    r"""Return a text as one printable line: no line breaks, no control characters.
+
+    >>> plain("a\nb")
+    'a b'
+    """
+    line = " ".join(text.split())
     return "".join(letter if letter.isprintable() else "�" for letter in line)

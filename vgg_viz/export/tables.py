@@ -1,4 +1,4 @@
-"""Panels and arrays -> files of numbers: CSV and NPZ."""
+"""Exports of numbers: arrays as NPZ, statistics of tiles as CSV."""
 
 import csv
 import io
@@ -10,11 +10,32 @@ from typing import Any
 
 import numpy as np
 
-from vgg_viz.export.panels import Figures, Panel
+from vgg_viz import __version__
+from vgg_viz.export.formats import Export
+from vgg_viz.export.panels import Column, Panel
 from vgg_viz.export.plain_text import plain
 
 # np.savez has parameters of these names; "about" is the file's description.
 RESERVED_NAMES = ("file", "allow_pickle", "about")
+
+
+def encode_npz(export: Export) -> bytes:
+    """Return the exact values of an export with a description, as NPZ."""
+    about = {"title": export.title, "version": __version__, "link": export.link}
+    arrays: dict[str, np.ndarray] = {}
+    axes: dict[str, Sequence[str]] = {}
+    for grid in export.grids():
+        about[f"{grid.name}_caption"] = grid.caption
+        has_words = any(" " in title for title in grid.titles)
+        about[f"{grid.name}_titles"] = (", " if has_words else " ").join(grid.titles)
+        for name, (array, names) in grid.arrays().items():
+            arrays[name], axes[name] = array, names
+    return arrays_npz(arrays, about, axes)
+
+
+def encode_csv(export: Export) -> bytes:
+    """Return the statistics of every tile of an export, as CSV."""
+    return panels_csv([grid.panel() for grid in export.grids()])
 
 
 def arrays_npz(
@@ -22,30 +43,35 @@ def arrays_npz(
     about: Mapping[str, str],
     axes: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> bytes:
-    """Pack arrays as they are, and words about them, as NPZ bytes.
+    """Return arrays and a description as NPZ.
 
-    The words are one JSON object under ``about``: ``json.loads(str(numpy.load(...)["about"]))``.
-    Its ``arrays`` says of each array what its axes are (as given in ``axes``), how long they are,
-    and of what type it is.
+    The description is one JSON object under ``about``:
+    ``json.loads(str(numpy.load(...)["about"]))``. Its entry ``arrays`` has the axes and type of
+    each array.
 
-    Compressed, since it halves the file (64 maps of 224 x 224, half of them zeros: 6 in place of
-    13 MB) and takes 0.4 s; zlib's stronger levels take five times as long for nothing.
+    Compressed, since that halves the file (64 maps of 224 × 224, half of them zeros: 6 instead of
+    13 MB) in 0.4 s. Higher levels of zlib take five times as long and save nothing.
+
+    Args:
+        arrays: the arrays by name.
+        about: the description.
+        axes: names of each array's axes.
 
     Raises:
-        ValueError: a name is no Python identifier, or is taken.
+        ValueError: a name is not a Python identifier, or is reserved.
     """
     check_array_names(arrays)
-    described = {name: _described(array, axes.get(name, ())) for name, array in arrays.items()}
-    words = json.dumps({**about, "arrays": described})
+    described = {name: _description(array, axes.get(name, ())) for name, array in arrays.items()}
+    description = json.dumps({**about, "arrays": described})
     buffer = io.BytesIO()
-    # As one dictionary: to NumPy's types any keyword may be its own, the switch `allow_pickle`.
-    content: dict[str, Any] = {**arrays, "about": np.array(words)}
+    # As one dictionary: to NumPy's types any keyword may be its own switch `allow_pickle`.
+    content: dict[str, Any] = {**arrays, "about": np.array(description)}
     np.savez_compressed(buffer, **content)
     return buffer.getvalue()
 
 
-def _described(array: np.ndarray, axes: Sequence[str]) -> str:
-    """An array's axes and type in words: ``"map 9 × row 56 × column 56, float32"``."""
+def _description(array: np.ndarray, axes: Sequence[str]) -> str:
+    """Return an array's axes and type: ``"map 9 × row 56 × column 56, float32"``."""
     names = axes or [f"axis {number}" for number in range(array.ndim)]
     sizes = [f"{name} {size}" for name, size in zip(names, array.shape, strict=True)]
     kind = "text" if array.dtype.kind == "U" else array.dtype
@@ -53,7 +79,11 @@ def _described(array: np.ndarray, axes: Sequence[str]) -> str:
 
 
 def check_array_names(names: Iterable[str]) -> None:
-    """Raise a ``ValueError`` for a name that an array in an NPZ file cannot have."""
+    """Check that arrays in an NPZ file can have these names.
+
+    Raises:
+        ValueError: a name is not a Python identifier, or is reserved.
+    """
     for name in names:
         if not (name.isascii() and name.isidentifier()) or name in RESERVED_NAMES:
             raise ValueError(
@@ -62,43 +92,43 @@ def check_array_names(names: Iterable[str]) -> None:
             )
 
 
-def numbers_csv(panels: Sequence[Panel]) -> bytes:
-    """Write the numbers of every tile as CSV bytes that spreadsheet programs read everywhere.
+def panels_csv(panels: Sequence[Panel]) -> bytes:
+    """Return the table of every panel, one row per tile, as CSV (RFC 4180).
 
-    As RFC 4180 has it, in UTF-8 with the mark that Excel knows it by.
+    It starts with a byte order mark, by which Excel recognizes UTF-8.
 
     Raises:
-        ValueError: the panels' tiles are not of one kind.
+        ValueError: the panels have different columns.
     """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
-    head: list[str] = []
+    header: list[str] = []
     for position, panel in enumerate(panels, start=1):
-        measured = panel.measured()
-        columns = map(_cells, measured.values())
-        names = ["panel", *panel.numbers, *measured]
-        if not head:
-            writer.writerow(head := names)
-        if names != head:
-            words = f"{', '.join(head)} and {', '.join(names)}"
-            raise ValueError(f"expected panels whose tiles are numbered alike, got {words}")
-        name = _cell(panel.heading) or str(position)
-        writer.writerows(
-            [name, *cells] for cells in zip(*panel.numbers.values(), *columns, strict=True)
-        )
+        table = panel.table()
+        names = ["panel", *panel.numbers, *table]
+        if not header:
+            writer.writerow(header := names)
+        if names != header:
+            both = f"{', '.join(header)} and {', '.join(names)}"
+            raise ValueError(f"expected panels with the same columns, got {both}")
+        heading = _text_cell(panel.heading) or str(position)
+        columns = [*panel.numbers.values(), *map(_cells, table.values())]
+        writer.writerows([heading, *row] for row in zip(*columns, strict=True))
     return buffer.getvalue().encode("utf-8-sig")
 
 
-def _cells(values: Figures) -> list[str]:
-    """Numbers and words as a spreadsheet takes them."""
-    return [_cell(value) if isinstance(value, str) else _number(value) for value in values]
+def _cells(column: Column) -> list[str]:
+    """Return numbers and text as cells of a spreadsheet."""
+    return [
+        _text_cell(value) if isinstance(value, str) else _number_cell(value) for value in column
+    ]
 
 
-def _number(value: float) -> str:
-    """A number with as many digits as give it back exactly, without a decimal point: ``15E-1``.
+def _number_cell(value: float) -> str:
+    """Return all digits of a number without a decimal point: ``15E-1`` for 1.5.
 
-    1.5 is the first of May to a German spreadsheet, and 1.234 more than a thousand; a whole number
-    with an exponent is the same to all.
+    A German spreadsheet reads 1.5 as the first of May, and 1.234 as more than a thousand. Every
+    spreadsheet reads an integer with an exponent alike.
     """
     if not np.isfinite(value):
         return str(value)
@@ -111,13 +141,13 @@ def _number(value: float) -> str:
     return f"{'-' * sign}{whole}" + (f"E{exponent}" if exponent else "")
 
 
-def _cell(words: str) -> str:
-    """Words as a spreadsheet shows them: a formula from outside must not be worked out."""
-    text = plain(words)
-    if not text.startswith(("=", "+", "-", "@")):
-        return text
+def _text_cell(text: str) -> str:
+    """Return a text as one line; a quotation mark keeps a formula from being evaluated."""
+    line = plain(text)
+    if not line.startswith(("=", "+", "-", "@")):
+        return line
     try:
-        float(text)
+        float(line)
     except ValueError:
-        return f"'{text}"
-    return text
+        return f"'{line}"
+    return line

@@ -22,6 +22,7 @@ from tests.support.pages import (
     unpacked,
 )
 from vgg_viz import samples
+from vgg_viz.export.formats import FORMATS, Export
 from vgg_viz.export.scripts import OptimizationScriptRun
 from vgg_viz.image_io import images
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
@@ -31,7 +32,6 @@ from vgg_viz.serving.results import Results
 from vgg_viz.ui.parts import available_images, optimized_images
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import export_menu
-from vgg_viz.ui.widgets.export_menu import Export
 
 LAYER = VGG19.layer("block1_conv2")
 SIDE = LAYER.receptive_field
@@ -378,7 +378,7 @@ def offered(monkeypatch):
     found = []
 
     def offer(_, title, grids, runs):
-        found.append(Export(title, grids, runs, "https://example.org/", own_picture=False))
+        found.append(Export(title, grids, runs, "https://example.org/", has_own_picture=False))
 
     monkeypatch.setattr(export_menu, "offer", offer)
     return found
@@ -395,13 +395,15 @@ def test_finished_images_are_exported_with_their_script(worker, offered):
     assert script_run == OptimizationScriptRun(
         "optimized", "untrained", LAYER.name, [1, 2, 3, 4], 7, "pixels"
     )
-    ast.parse(export.py())
-    with np.load(io.BytesIO(export.npz())) as file:
+    ast.parse(FORMATS["py"].encode(export))
+    with np.load(io.BytesIO(FORMATS["npz"].encode(export))) as file:
         pixels = np.array([[[[bright(one, STEPS)] * 3] * SIDE] * SIDE for one in range(1, 5)])
         np.testing.assert_array_equal(file["optimized"], pixels)
         assert file["optimized_value"].tolist() == [40, 80, 120, 160]
         assert file["optimized_top_patch"].tolist() == [10, 20, 0, 40]
-    rows = [*csv.DictReader(io.StringIO(export.csv().decode("utf-8-sig"), newline=""))]
+    rows = [
+        *csv.DictReader(io.StringIO(FORMATS["csv"].encode(export).decode("utf-8-sig"), newline=""))
+    ]
     assert [row["channel"] for row in rows] == ["1", "2", "3", "4"]
     assert [float(row["value"]) for row in rows] == [40, 80, 120, 160]
 

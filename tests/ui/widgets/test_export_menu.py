@@ -16,8 +16,9 @@ from tests.support.pages import captions, choose, open_page
 from tests.support.thin import outcome
 from tests.support.truth import COMPARED, LAYER, MAPS, SUBJECTS, StandIn, both, ordered, silent
 from vgg_viz import samples
-from vgg_viz.export import sheets, tables
+from vgg_viz.export.formats import FORMATS, Export, ExportFormat
 from vgg_viz.export.scripts import EvidenceRun
+from vgg_viz.export.sheets import sheet_of
 from vgg_viz.image_io import images
 from vgg_viz.interpretability.ablation import ablated, later_maps
 from vgg_viz.model.architecture import VGG19
@@ -34,7 +35,7 @@ def offered(monkeypatch):
     found = {}
 
     def offer(name, title, grids, runs):
-        found[name] = export_menu.Export(title, grids, runs, "https://example.org/?maps=9", False)
+        found[name] = Export(title, grids, runs, "https://example.org/?maps=9", False)
 
     def open_and_catch(**query):
         found.clear()
@@ -45,14 +46,18 @@ def offered(monkeypatch):
     return open_and_catch
 
 
+def encode(name, export):
+    return FORMATS[name].encode(export)
+
+
 def arrays_of(export):
-    with np.load(io.BytesIO(export.npz())) as file:
+    with np.load(io.BytesIO(encode("npz", export))) as file:
         arrays = {name: file[name] for name in file.files if name != "about"}
         return arrays, json.loads(str(file["about"]))
 
 
 def csv_rows(export):
-    return list(csv.DictReader(io.StringIO(export.csv().decode("utf-8-sig"), newline="")))
+    return list(csv.DictReader(io.StringIO(encode("csv", export).decode("utf-8-sig"), newline="")))
 
 
 def assert_numbers(export, expected):
@@ -77,14 +82,14 @@ def assert_numbers(export, expected):
 
 def assert_files(export, caption):
     """The picture, the page and the script of an export say what it is."""
-    picture = Image.open(io.BytesIO(export.png()))
+    picture = Image.open(io.BytesIO(encode("png", export)))
     assert 800 <= picture.width <= 2400
     assert np.unique(np.asarray(picture.convert("L"))).size > 20
     assert picture.text["Title"] == export.title
     assert picture.text["Description"].startswith(caption)
     assert picture.text["Source"] == export.link
-    assert export.pdf().startswith(b"%PDF-")
-    script = export.py().decode()
+    assert encode("pdf", export).startswith(b"%PDF-")
+    script = encode("py", export).decode()
     ast.parse(script)
     assert caption.split(" · 9 of")[0] in script
     assert export.link in script
@@ -175,7 +180,7 @@ def test_the_files_of_a_difference_are_the_difference(offered, truth):
     np.testing.assert_array_equal(arrays["difference"], other[:9] - this[:9], strict=True)
     assert "Raccoon (stretched) minus ImageNet · Cat (stretched)" in about["difference_caption"]
     assert_numbers(export, [(arrays["difference"], range(1, 10))])
-    picture = np.asarray(Image.open(io.BytesIO(export.png())).convert("RGB")).astype(int)
+    picture = np.asarray(Image.open(io.BytesIO(encode("png", export))).convert("RGB")).astype(int)
     assert (picture[..., 0] - picture[..., 2]).max() > 50  # red
     assert (picture[..., 2] - picture[..., 0]).max() > 50  # blue
 
@@ -190,10 +195,10 @@ def test_the_script_of_a_comparison_makes_the_arrays_of_its_file(
     query = MAPS | {"maps": "9", "network": "Untrained", "compare": "Another picture"}
     (export,) = offered(**query, shown_as=shown_as).values()
     file = tmp_path / "exported.npz"
-    file.write_bytes(export.npz())
+    file.write_bytes(encode("npz", export))
     arrays, _ = arrays_of(export)
     assert list(arrays) == names
-    made, said = run_script(export.py().decode(), tmp_path, file)
+    made, said = run_script(encode("py", export).decode(), tmp_path, file)
     for name, array in arrays.items():
         assert_near(made[name], array)
         assert f"{name} (9, 56, 56): largest difference" in said
@@ -255,7 +260,7 @@ def test_the_files_of_evidence_lie_over_the_photograph(photograph):
         photograph=photograph,
     )
     runs = [EvidenceRun("evidence", "untrained", "caffe", photograph, "gradcam", [281, 0])]
-    export = export_menu.Export("Evidence", lambda: [shown], lambda: runs, "https://a.org/", False)
+    export = Export("Evidence", lambda: [shown], lambda: runs, "https://a.org/", False)
     arrays, about = arrays_of(export)
     np.testing.assert_array_equal(arrays["evidence"], values, strict=True)
     assert about["arrays"]["evidence"] == "class 2 × row 14 × column 14, float32"
@@ -263,8 +268,8 @@ def test_the_files_of_evidence_lie_over_the_photograph(photograph):
     assert [row["class"] for row in csv_rows(export)] == ["281", "0"]
     script = assert_files(export, "Evidence · block5_conv4")
     assert "'evidence': activation_maps(" in script
-    assert "values near zero are transparent" in export.sheet().lines[1]
-    (panel,) = export.sheet().panels
+    assert "values near zero are transparent" in sheet_of(export).lines[1]
+    (panel,) = sheet_of(export).panels
     assert panel.photograph is photograph
 
 
@@ -294,23 +299,18 @@ def test_the_files_of_blocks_are_each_blocks_maps(offered, truth):
     ids=["maps", "comparison", "kernels", "block"],
 )
 def test_no_file_is_made_before_somebody_asks_for_it(query, name, monkeypatch):
-    for module, maker in [
-        (sheets, "sheet_png"),
-        (sheets, "sheet_pdf"),
-        (tables, "arrays_npz"),
-        (tables, "numbers_csv"),
-    ]:
-        monkeypatch.setattr(module, maker, partial(pytest.fail, f"{maker} was called"))
-    monkeypatch.setattr(export_menu, "write_script", partial(pytest.fail, "script was called"))
+    monkeypatch.setattr(ExportFormat, "encode", partial(pytest.fail, "a file was encoded"))
     page = open_page(**query)
     assert not page.get("download_button")
     choose(page, f"export-{name}", True)
     assert [button.label for button in page.get("download_button")] == [
-        label for label, _ in export_menu.FILES.values()
+        file_format.label for file_format in FORMATS.values()
     ]
-    assert not [line for line in captions(page) if "your own picture" in line]
+    assert not [line for line in captions(page) if "own picture" in line]
 
 
 def test_with_ones_own_picture_the_files_say_what_their_link_lacks():
     page = choose(open_page(**MAPS, picture="Your own"), "export-maps", True)
-    assert "The link in them does not carry your own picture." in captions(page)
+    assert "The files link to this view; the link does not include your own picture." in captions(
+        page
+    )

@@ -72,7 +72,7 @@ def test_page_and_export_agree():
         page.paste(under.convert("RGBA"), (left, 0))
     page.alpha_composite(heatmaps.resize(page.size, Image.Resampling.NEAREST))
 
-    sheet = sheets._draw_panel(shown.exported(), 400, lettered=False).pixels[-196:]
+    sheet = sheets._draw_panel(shown.panel(), 400, draw_titles=False).pixels[-196:]
     both = pack_tiles(np.stack([sheet[:, :196], sheet[:, -196:]]), 2)
     difference = np.abs(np.asarray(page)[..., :3].astype(int) - both)
     assert difference.max() <= 1  # rounding

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from vgg_viz import __version__
+from vgg_viz.export.formats import Export
 from vgg_viz.export.plain_text import plain
 from vgg_viz.export.scripts import script_code
 from vgg_viz.export.scripts.runs import (
@@ -41,6 +42,15 @@ from vgg_viz.interpretability.feature_visualization.optimization import batch_si
 from vgg_viz.interpretability.feature_visualization.top_patches import distance
 from vgg_viz.interpretability.receptive_field import image_stages, receptive_fields
 from vgg_viz.model.architecture import VGG19
+
+
+def encode_script(export: Export) -> bytes:
+    """Return the script that computes the arrays of an export with Keras alone."""
+    runs, grids = export.runs(), export.grids()
+    captions = [grid.caption for grid in grids]
+    # Two runs that are shown as one grid are shown as their difference.
+    difference = grids[0].name if len(runs) > len(grids) else ""
+    return write_script(runs, caption=captions, link=export.link, difference=difference).encode()
 
 
 def write_script(

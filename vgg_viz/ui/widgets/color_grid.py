@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vgg_viz.export.mosaic import color_tiles, pack_tiles, png
-from vgg_viz.export.panels import ColorPanel, Figures
+from vgg_viz.export.panels import ColorPanel, Column
 from vgg_viz.ui.widgets.grid import Cached, Tiles
 
 
@@ -22,7 +22,7 @@ class ColorGrid(Tiles):
     """
 
     tooltips: Sequence[Sequence[str]]
-    figures: Mapping[str, Figures] = field(default_factory=dict)
+    figures: Mapping[str, Column] = field(default_factory=dict)
     empty: Sequence[bool] = ()
 
     @property
@@ -59,7 +59,7 @@ class ColorGrid(Tiles):
         """Return nothing: the colors are the pictures' own."""
         return ""
 
-    def exported(self) -> ColorPanel:
+    def panel(self) -> ColorPanel:
         """Return the pictures and their figures."""
         return ColorPanel(
             self.heading,

@@ -27,12 +27,12 @@ from vgg_viz.export.mosaic import (
     color_levels,
     gray,
     near_square,
+    overlay_colors,
+    overlay_levels,
     pack_tiles,
     png,
     scale_tiles,
     tile_side,
-    tint,
-    tinted_levels,
 )
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.panels import Panel, ValuesPanel
@@ -147,7 +147,7 @@ class Tiles(ABC):
         """Return the scale as HTML, or nothing where tiles share none."""
 
     @abstractmethod
-    def exported(self) -> Panel:
+    def panel(self) -> Panel:
         """Return the tiles for pictures and tables."""
 
     @abstractmethod
@@ -214,7 +214,7 @@ class Grid(Tiles):
         color_map, columns = self.appearance.color_map, self.filled_columns
         if self.photograph is None:
             return [png(pack_tiles(scaled.levels, columns), color_map)]
-        tiles = png(pack_tiles(tint(scaled, color_map), columns))
+        tiles = png(pack_tiles(overlay_colors(scaled, color_map), columns))
         values = self.values.astype("<f4").tobytes() if self._positions else b""
         return [tiles, png(gray(self.photograph), None), values]
 
@@ -250,7 +250,7 @@ class Grid(Tiles):
             return ""
         return legend(self.appearance.color_map, self.limits, overlay=self.is_overlay)
 
-    def exported(self) -> Panel:
+    def panel(self) -> Panel:
         """Return the values with the scale on which they are shown."""
         return ValuesPanel(
             self.heading,
@@ -400,7 +400,7 @@ def scale_note(
 def legend(color_map: str, limits: Limits, *, overlay: bool = False) -> str:
     """Return a color bar between two limits as HTML that holds only the page's own numbers."""
     ends = [float(limit) for limit in limits]
-    levels = tinted_levels(color_map, *ends) if overlay else color_levels(color_map)
+    levels = overlay_levels(color_map, *ends) if overlay else color_levels(color_map)
     stops = levels[:: len(levels) // 14]
     colors = ", ".join("rgb({},{},{})".format(*stop) for stop in stops.tolist())
     low, high = (figure(end, DIGITS) for end in ends)

@@ -1,0 +1,125 @@
+"""Formats of exported files, one record each, and the content that every format gets.
+
+A new format is a function (export) -> bytes, its record in `FORMATS` and a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from vgg_viz.export.plain_text import file_stem
+from vgg_viz.option import Option, by_name, resolve
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from vgg_viz.export.panels import Panel
+    from vgg_viz.export.scripts import Run
+
+
+class ExportedGrid(Protocol):
+    """A grid of tiles as exports need it."""
+
+    @property
+    def name(self) -> str:
+        """Name of its array."""
+
+    @property
+    def caption(self) -> str:
+        """Line that describes it."""
+
+    @property
+    def titles(self) -> Sequence[str]:
+        """One title for each tile."""
+
+    def panel(self) -> Panel:
+        """Return the tiles for pictures and tables."""
+
+    def arrays(self) -> Mapping[str, tuple[np.ndarray, Sequence[str]]]:
+        """Return the arrays by name, each with the names of its axes."""
+
+    def export_note(self, *, several: bool) -> str:
+        """Return the scale as one line; ``several`` when the export holds several grids."""
+
+
+@dataclass(frozen=True, eq=False)
+class Export:
+    """Content of an export.
+
+    title: title of the view.
+    grids: function that returns the grids; called only when a file is requested.
+    runs: function that returns what the script computes.
+    link: address of the view.
+    has_own_picture: whether a picture is the viewer's own, which the link does not include.
+    """
+
+    title: str
+    grids: Callable[[], Sequence[ExportedGrid]]
+    runs: Callable[[], Sequence[Run]]
+    link: str
+    has_own_picture: bool = False
+
+
+@dataclass(frozen=True)
+class ExportFormat(Option):
+    """One format of exported files; its name is the file ending.
+
+    mime: media type of the file.
+    function: place of the function (export) -> bytes.
+    """
+
+    mime: str = ""
+    function: str = ""
+
+    def file_name(self, title: str) -> str:
+        """Return the name of a file with that title.
+
+        >>> FORMATS["csv"].file_name("Feature maps · block3_conv1")
+        'vgg-viz-Feature-maps-block3-conv1.csv'
+        """
+        return f"{file_stem(f'vgg-viz {title}')}.{self.name}"
+
+    def encode(self, export: Export) -> bytes:
+        """Return the file's content."""
+        content: bytes = resolve(self.function)(export)
+        return content
+
+
+FORMATS: Mapping[str, ExportFormat] = by_name(
+    ExportFormat(
+        "png",
+        "Image with caption (PNG)",
+        mime="image/png",
+        function="vgg_viz.export.sheets:encode_png",
+    ),
+    ExportFormat(
+        "pdf",
+        "Page to print (PDF)",
+        mime="application/pdf",
+        function="vgg_viz.export.sheets:encode_pdf",
+    ),
+    ExportFormat(
+        "npz",
+        "NumPy arrays (NPZ)",
+        "The exact values. Load them with `numpy.load`; the entry `about` describes them.",
+        mime="application/zip",
+        function="vgg_viz.export.tables:encode_npz",
+    ),
+    ExportFormat(
+        "csv",
+        "Statistics of each tile (CSV)",
+        "For spreadsheets in any language: commas separate the columns, and no number has a "
+        "decimal point (15E-1 is 1.5). If Excel shows one column, use *Data → From Text/CSV*.",
+        mime="text/csv",
+        function="vgg_viz.export.tables:encode_csv",
+    ),
+    ExportFormat(
+        "py",
+        "Keras script (Python)",
+        "Computes the same arrays with Keras, NumPy and Pillow alone.",
+        mime="text/x-python",
+        function="vgg_viz.export.scripts.script_writer:encode_script",
+    ),
+)
