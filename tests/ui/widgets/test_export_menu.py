@@ -104,7 +104,9 @@ def test_the_files_of_maps_are_those_that_are_shown(offered, truth):
     assert list(arrays) == ["maps"]
     np.testing.assert_array_equal(arrays["maps"], maps[np.array(numbers) - 1], strict=True)
     assert about["maps_titles"].split() == [str(number) for number in numbers]
-    caption = f"{LAYER.title} · ImageNet · Cat (stretched) · 9 of 256 maps shown, the largest mean"
+    caption = (
+        f"{LAYER.title} · ImageNet · Cat (stretched) · 9 of 256 maps shown, largest mean first"
+    )
     assert about["maps_caption"].startswith(caption)
     assert about["link"] == export.link
     assert about["arrays"] == {"maps": "map 9 × row 56 × column 56, float32"}
