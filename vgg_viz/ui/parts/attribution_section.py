@@ -31,7 +31,8 @@ from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
-from vgg_viz.ui.widgets.grid import Grid, Tiles
+from vgg_viz.ui.widgets.grid import Grid
+from vgg_viz.ui.widgets.tiles import Tiles
 
 NAME = "attributions"
 TILE, TILE_IN_A_LECTURE, CHECK_TILE = 420, 900, 200  # largest tile, in CSS pixels

@@ -26,7 +26,8 @@ from vgg_viz.ui.widgets import text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
-from vgg_viz.ui.widgets.grid import Grid, Tiles
+from vgg_viz.ui.widgets.grid import Grid
+from vgg_viz.ui.widgets.tiles import Tiles
 
 STRONGEST = 12  # maps with the largest positive sums, and as many with negative ones
 COLUMNS, COLUMNS_IN_A_LECTURE = 8, 6  # a lecture shows the inspector beside them

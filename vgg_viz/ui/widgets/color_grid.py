@@ -9,7 +9,7 @@ import numpy as np
 
 from vgg_viz.export.mosaic import color_tiles, pack_tiles, png
 from vgg_viz.export.panels import ColorPanel, Column
-from vgg_viz.ui.widgets.grid import Cached, Tiles
+from vgg_viz.ui.widgets.tiles import Cached, Tiles
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from vgg_viz.export.scripts import Run
 from vgg_viz.links import VISIT_FIELDS
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.widgets.grid import Tiles
+from vgg_viz.ui.widgets.tiles import Tiles
 
 
 def offer(

@@ -5,11 +5,9 @@ so whatever changes the drawing must be in it.
 """
 
 import json
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -26,13 +24,11 @@ from vgg_viz.export.mosaic import (
     ScaledTiles,
     color_levels,
     gray,
-    near_square,
     overlay_colors,
     overlay_levels,
     pack_tiles,
     png,
     scale_tiles,
-    tile_side,
 )
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.panels import Panel, ValuesPanel
@@ -42,6 +38,7 @@ from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import components
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.text_blocks import escape_marks
+from vgg_viz.ui.widgets.tiles import Cached, Tiles
 
 PAGE_WIDTH = 960  # CSS pixels: a mosaic beside the sidebar on a laptop
 OWN_SCALE = Appearance("own", "gray")
@@ -49,110 +46,6 @@ DIGITS = 3  # significant digits of tile statistics and scale limits
 LARGEST_TILE = 320  # CSS pixels, so that a few maps do not fill three screens
 LARGEST_READABLE = 16  # side of the largest tiles whose single values can be pointed at
 LECTURE_LETTERING = Lettering(16, 0.22, 34)
-
-# Returns the value cached under a key, or computes it.
-Cached = Callable[[Hashable, Callable[[], Any]], Any]
-
-
-@dataclass(frozen=True)
-class Tiles(ABC):
-    """Tiles that are shown or exported together: values on a scale, or pictures in color.
-
-    source: the tiles in one array or one by one, or a function that loads them. A mosaic that is
-        already drawn does not load them.
-    titles: one for each tile.
-    numbers: the number that a click on each tile selects, from 1.
-    key: a few plain values that identify the tiles.
-    caption: one line below them.
-    name: the array's name in an export.
-    heading: a heading above them where there are several grids.
-    columns: 0 means near-square.
-    axes: names of the array's first axes, and the numbers along each, from 1. Default: ``map``.
-    transient: whether they will soon be replaced, as while an image is being optimized.
-    """
-
-    source: Iterable[np.ndarray] | Callable[[], Iterable[np.ndarray]]
-    titles: Sequence[str]
-    numbers: Sequence[int]
-    key: Hashable
-    caption: str = ""
-    name: str = "maps"
-    heading: str = ""
-    columns: int = 0
-    axes: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    transient: bool = False
-
-    def load(self) -> Iterable[np.ndarray]:
-        """Return the tiles, in one array or one by one."""
-        return self.source() if callable(self.source) else self.source
-
-    @property
-    def values(self) -> np.ndarray:
-        """The tiles in one array, ``(n, ...)``."""
-        tiles = self.load()
-        if isinstance(tiles, np.ndarray):
-            return tiles
-        # Not np.stack: hundreds of large tiles take 100 MB, and it would hold them twice.
-        for index, tile in enumerate(tiles):
-            if index == 0:
-                stacked = np.empty((len(self.titles), *tile.shape), tile.dtype)
-            stacked[index] = tile
-        return stacked
-
-    @property
-    def numbered_axes(self) -> Mapping[str, Sequence[int]]:
-        """Names of the array's first axes, and the numbers along each."""
-        return self.axes or {"map": self.numbers}
-
-    @property
-    def tile_numbers(self) -> Mapping[str, Sequence[int]]:
-        """For each numbered axis, one number a tile."""
-        tiles = zip(*product(*self.numbered_axes.values()), strict=True)
-        return dict(zip(self.numbered_axes, tiles, strict=True))
-
-    @property
-    def filled_columns(self) -> int:
-        """Number of columns as drawn."""
-        return self.columns or near_square(len(self.titles))
-
-    def along_axes(self, values: np.ndarray) -> np.ndarray:
-        """Reshape an array ``(n, ...)`` so that the numbered axes replace its first axis."""
-        return values.reshape(*map(len, self.numbered_axes.values()), *values.shape[1:])
-
-    def drawn_side(self, side: int, width: int) -> int:
-        """Return the side to draw tiles at; never enlarged, since the browser does that sharply."""
-        return min(side, tile_side(side, self.filled_columns, width))
-
-    @abstractmethod
-    def metadata(self) -> dict[str, Any]:
-        """Return the part of the mosaic's JSON header that is known before the tiles are loaded."""
-
-    @abstractmethod
-    def render(self, width: int, cached: Cached) -> tuple[dict[str, Any], list[bytes]]:
-        """Draw the tiles for a mosaic ``width`` CSS pixels wide.
-
-        Returns the rest of the header, and the pictures and arrays that follow it.
-        """
-
-    @abstractmethod
-    def scale_note(self, struck: int) -> str:
-        """Return the end of the caption: the scale, and the number of tiles struck through."""
-
-    @abstractmethod
-    def export_note(self, *, several: bool) -> str:
-        """Return the scale as a line of an export; ``several`` when it holds several grids."""
-
-    @abstractmethod
-    def legend(self) -> str:
-        """Return the scale as HTML, or nothing where tiles share none."""
-
-    @abstractmethod
-    def panel(self) -> Panel:
-        """Return the tiles for pictures and tables."""
-
-    @abstractmethod
-    def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
-        """Return the arrays to export by name, each with the names of its axes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,7 +57,7 @@ def choose() -> InputImage:
     message = st.container()
     if choice == OWN:
         picture_upload.show("picture", "Your picture")
-    controls.one_of("Size", "fit", FITS, help_text=FIT_HELP)
+    controls.one_of("Resizing", "fit", FITS, help_text=FIT_HELP)
     with message:
         picture = load(choice, options(), "picture")
     if picture.stretchable:
