@@ -1,7 +1,6 @@
-"""Faults: processes killed, disks full, folders that cannot be written to, hosts that go away.
+"""Faults: killed processes, full disks, read-only folders, and hosts that disappear.
 
-Real processes and real signals where there are such: a program runs in a process of its own, with
-an environment that has next to nothing in it.
+Programs run in real processes with a minimal environment, and are killed by real signals.
 """
 
 import errno
@@ -44,9 +43,9 @@ fcntl = pytest.importorskip("fcntl", reason="there are no POSIX signals and lock
 
 PIECE = bytes(range(256)) * 1024
 NOTOP_FILE = NOTOP.name
-PATIENCE = 120  # seconds until a child that says nothing is given up
+CHILD_SECONDS = 120  # after which a child process is killed
 
-# The weights file is a small one, so its MD5 is another; pooch waits 1 s and 2 s between tries.
+# Obtains a small weights file with another MD5, without pooch's waits between tries.
 OBTAIN = """
 import sys
 from dataclasses import replace
@@ -67,7 +66,7 @@ except weights.WeightsUnavailable as error:
     print("unavailable", *error.attempts, sep="\\n")
 """
 
-# The same for the full file, which is said to be what the small one is.
+# Fetches the full file, with the MD5 and size of a small one.
 FETCH_FULL = """
 import sys
 from dataclasses import replace
@@ -79,18 +78,18 @@ except weights.WeightsUnavailable as error:
     print("unavailable", *error.attempts, sep="\\n")
 """
 
-# Computes until it is killed, and says where it is.
+# Computes until it is killed, and prints its progress.
 COMPUTE = """
 import numpy as np
 from vgg_viz.model.network import Network
 from vgg_viz.model import weights
 stored = weights.obtain()
-class Told:
+class Reporting:
     label = stored.label
     def read(self, layer_name):
         print("reading", layer_name, flush=True)
         return stored.read(layer_name)
-network = Network(Told())
+network = Network(Reporting())
 pixels = np.full((224, 224, 3), 100, np.uint8)
 while True:
     print("computing", flush=True)
@@ -101,7 +100,7 @@ while True:
 
 @pytest.fixture(scope="module")
 def content(tmp_path_factory):
-    """The bytes of a sound weights file of 2 MB."""
+    """A valid weights file of 2 MB, as bytes."""
     path = tmp_path_factory.mktemp("hollow") / "hollow.h5"
     write_hollow_weights(path)
     return path.read_bytes() + PIECE * 8
@@ -109,7 +108,7 @@ def content(tmp_path_factory):
 
 @pytest.fixture
 def md5(content, monkeypatch):
-    """Its MD5, which passes for that of Keras' file in this process."""
+    """MD5 of ``content``, treated as that of Keras' file in this process."""
     md5 = hashlib.md5(content).hexdigest()
     pass_for_keras(monkeypatch, md5)
     return md5
@@ -123,8 +122,8 @@ def models(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def secluded(tmp_path, monkeypatch):
-    """This process, too, sees only the test's own folders, and does not wait between tries."""
+def isolated(tmp_path, monkeypatch):
+    """Limit this process to the test's folders, and turn off waits between tries."""
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda seconds: None))
@@ -135,7 +134,7 @@ def secluded(tmp_path, monkeypatch):
 
 
 def environment(tmp_path, **more: str) -> dict[str, str]:
-    """All that a child process gets: no home folder, for one."""
+    """Return the complete environment of a child process, which has no home folder."""
     return {
         "PATH": os.environ.get("PATH", ""),
         "KERAS_HOME": str(tmp_path / "keras"),
@@ -149,11 +148,11 @@ def environment(tmp_path, **more: str) -> dict[str, str]:
 
 @contextmanager
 def child(program: str, *arguments: str, env: dict[str, str], before: tuple[str, ...] = ()):
-    """Run a program in a process of its own, killed at the end if it has not ended."""
+    """Run a program in a child process, and kill it at the end."""
     command = [*before, sys.executable, "-c", program, *arguments]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=REPOSITORY, env=env, text=True, **pipes) as process:
-        guard = threading.Timer(PATIENCE, process.kill)
+        guard = threading.Timer(CHILD_SECONDS, process.kill)
         guard.start()
         try:
             yield process
@@ -187,8 +186,8 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def said(raised: pytest.ExceptionInfo, tmp_path: Path) -> str:
-    """The last sentence of an error, if all of them are fit for visitors."""
+def last_sentence(raised: pytest.ExceptionInfo, tmp_path: Path) -> str:
+    """Return an error's last sentence; assert that all are sentences without a path."""
     attempts = getattr(raised.value, "attempts", (str(raised.value),))
     for sentence in attempts:
         assert re.fullmatch(r"\S.*\.", sentence)
@@ -196,42 +195,40 @@ def said(raised: pytest.ExceptionInfo, tmp_path: Path) -> str:
     return attempts[-1]
 
 
-# -- killed
+# -- killed processes
 
 
-def test_after_a_killed_download_the_next_start_has_a_whole_file_and_nothing_else(
+def test_the_next_start_after_a_killed_download_leaves_only_the_complete_file(
     tmp_path, models, content, md5
 ):
-    with serve(content, file_server.hold_half_way, file_server.send) as server:
+    with serve(content, file_server.pause_halfway, file_server.send) as server:
         env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
         with child(OBTAIN, md5, env=env) as process:
             wait_for_line(process, "received")
             kill(process)
-        [left] = names(models)
-        assert left.startswith("vgg_viz-download-")
+        [leftover] = names(models)
+        assert leftover.startswith("vgg_viz-download-")
         assert "found" in output_of(OBTAIN, md5, env=env)
     assert names(models) == [NOTOP_FILE]
     assert (models / NOTOP_FILE).read_bytes() == content
 
 
-def test_a_start_that_downloads_nothing_removes_strays_too_whatever_the_clock_says(
-    tmp_path, models, content, md5
-):
-    with serve(content, file_server.hold_half_way) as server:
+def test_a_start_without_a_download_removes_leftovers_of_any_age(tmp_path, models, content, md5):
+    with serve(content, file_server.pause_halfway) as server:
         env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
         with child(OBTAIN, md5, env=env) as process:
             wait_for_line(process, "received")
             kill(process)
-    [stray] = models.iterdir()
-    for path in (stray, *stray.iterdir()):
+    [leftover] = models.iterdir()
+    for path in (leftover, *leftover.iterdir()):
         os.utime(path, (4e9, 4e9))  # the year 2096
     (models / NOTOP_FILE).write_bytes(content)
     assert obtain().path == models / NOTOP_FILE
     assert names(models) == [NOTOP_FILE]
 
 
-def test_a_download_that_is_going_on_is_left_alone(tmp_path, models, content, md5):
-    with serve(content, file_server.hold_half_way) as server:
+def test_the_directory_of_a_running_download_is_not_removed(tmp_path, models, content, md5):
+    with serve(content, file_server.pause_halfway) as server:
         env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
         with child(OBTAIN, md5, env=env) as process:
             wait_for_line(process, "received")
@@ -246,43 +243,41 @@ def test_a_download_that_is_going_on_is_left_alone(tmp_path, models, content, md
         assert names(models) == []
 
 
-def test_files_of_others_are_no_strays(models):
+def test_other_files_are_no_leftovers(models):
     others = ["tmpabcdefgh", "vgg16.h5", "vgg_viz.txt", NOTOP_FILE + ".part"]
     for name in others:
-        (models / name).write_bytes(b"somebody's")
+        (models / name).write_bytes(b"another program's")
     remove_leftovers(models)
     assert names(models) == sorted(others)
     remove_leftovers(models / "absent")
 
 
 @pytest.mark.parametrize("moment", ["opened", "locked"])
-def test_a_workplace_taken_for_a_stray_before_it_is_locked_is_made_anew(
+def test_a_directory_removed_as_a_leftover_before_it_is_locked_is_created_again(
     models, content, md5, monkeypatch, moment
 ):
-    made, make, lock = [], tempfile.mkdtemp, fcntl.flock
+    created, create, lock = [], tempfile.mkdtemp, fcntl.flock
 
-    def make_and_perhaps_lose(**keywords):
-        made.append(make(**keywords))
-        if moment == "opened" and len(made) == 1:
+    def create_and_remove_first(**keywords):
+        created.append(create(**keywords))
+        if moment == "opened" and len(created) == 1:
             remove_leftovers(models)
-        return made[-1]
+        return created[-1]
 
-    def perhaps_lose_and_lock(*arguments):
-        if moment == "locked" and len(made) == 1:
-            shutil.rmtree(made[0])
+    def remove_first_and_lock(*arguments):
+        if moment == "locked" and len(created) == 1:
+            shutil.rmtree(created[0])
         lock(*arguments)
 
-    monkeypatch.setattr(tempfile, "mkdtemp", make_and_perhaps_lose)
-    monkeypatch.setattr(fcntl, "flock", perhaps_lose_and_lock)
+    monkeypatch.setattr(tempfile, "mkdtemp", create_and_remove_first)
+    monkeypatch.setattr(fcntl, "flock", remove_first_and_lock)
     with serve(content) as server:
         download(server.url, models, "f", md5=md5)
-    assert len(made) == 2
+    assert len(created) == 2
     assert names(models) == ["f"]
 
 
-def test_killed_while_loading_and_while_computing_the_next_start_is_clean(
-    tmp_path, models, monkeypatch
-):
+def test_a_kill_while_loading_or_computing_leaves_nothing(tmp_path, models, monkeypatch):
     path = tmp_path / "weights.h5"
     write_keras_weights(path, UntrainedWeights(seed=20))
     before = hashlib.md5(path.read_bytes()).hexdigest()
@@ -302,17 +297,17 @@ def test_killed_while_loading_and_while_computing_the_next_start_is_clean(
     assert names(tmp_path) == ["keras", "temporary", "weights.h5"]
 
 
-# -- two at once
+# -- concurrent starts
 
 
-def test_two_starts_at_once_end_with_one_whole_file(tmp_path, content, md5):
+def test_two_concurrent_starts_leave_one_complete_file(tmp_path, content, md5):
     path = tmp_path / "keras" / "models" / NOTOP_FILE
-    seen, ended = [], threading.Event()
+    complete, ended = [], threading.Event()
 
     def watch():
         while not ended.is_set():
             if path.exists():
-                seen.append(path.read_bytes() == content)
+                complete.append(path.read_bytes() == content)
 
     with serve(content, file_server.send_slowly) as server:
         env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
@@ -329,7 +324,7 @@ def test_two_starts_at_once_end_with_one_whole_file(tmp_path, content, md5):
             reader.join()
     assert found == [f"found {path}\n"] * 2
     assert len(server.requests) in (1, 2)
-    assert all(seen)
+    assert all(complete)
     assert path.read_bytes() == content
     assert names(path.parent) == [NOTOP_FILE]
 
@@ -338,21 +333,21 @@ def test_two_starts_at_once_end_with_one_whole_file(tmp_path, content, md5):
 
 
 def in_namespace(*commands: str) -> tuple[str, ...]:
-    """Mounts of its own for a child: the beginning of its command. Skips where there are none."""
+    """Return the start of a command that runs in its own mounts; skip if there are none."""
     before = ("unshare", "--mount", "--map-root-user", "sh", "-ec")
     script = " && ".join([*commands, 'exec "$0" "$@"'])
     if not shutil.which("unshare"):
-        pytest.skip("there is no unshare here to make mounts with")
+        pytest.skip("mounts need unshare")
     tried = subprocess.run([*before, script, "true"], capture_output=True, text=True, check=False)
     if tried.returncode:
-        pytest.skip(f"no mounts can be made here: {tried.stderr.strip()}")
+        pytest.skip(f"mounts cannot be created: {tried.stderr.strip()}")
     return (*before, script)
 
 
 @pytest.mark.parametrize(
     ("options", "reason"), [("size=1m", "No space left on device"), ("ro", "Read-only file system")]
 )
-def test_on_a_disk_that_is_full_or_read_only_the_file_goes_elsewhere(
+def test_the_file_is_stored_elsewhere_if_a_disk_is_full_or_read_only(
     tmp_path, models, content, md5, options, reason
 ):
     before = in_namespace(f"mount -t tmpfs -o {options} tmpfs {models}")
@@ -367,7 +362,7 @@ def test_on_a_disk_that_is_full_or_read_only_the_file_goes_elsewhere(
 @pytest.mark.parametrize(
     ("options", "reason"), [("size=1m", "No space left on device"), ("ro", "Read-only file system")]
 )
-def test_where_all_disks_are_full_or_read_only_a_sentence_says_so(
+def test_an_error_is_shown_if_all_disks_are_full_or_read_only(
     tmp_path, models, content, md5, options, reason
 ):
     temporary = tmp_path / "temporary"
@@ -377,7 +372,7 @@ def test_where_all_disks_are_full_or_read_only_a_sentence_says_so(
     )
     with serve(content) as server:
         env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
-        # Otherwise Python would find another folder for temporary files.
+        # Otherwise Python would choose another temporary directory.
         only = f"import tempfile\ntempfile.tempdir = '{temporary}'\n"
         listing = f"\nfrom pathlib import Path\nprint('left', *Path('{models}').iterdir())"
         output = output_of(only + OBTAIN + listing, md5, env=env, before=before)
@@ -385,7 +380,7 @@ def test_where_all_disks_are_full_or_read_only_a_sentence_says_so(
     assert str(tmp_path) not in output
 
 
-def test_where_a_disk_has_too_little_room_the_full_file_goes_elsewhere_without_trying(
+def test_the_full_file_is_stored_elsewhere_if_a_disk_has_too_little_space(
     tmp_path, models, content, md5
 ):
     before = in_namespace(f"mount -t tmpfs -o size=1m tmpfs {models}")
@@ -396,7 +391,7 @@ def test_where_a_disk_has_too_little_room_the_full_file_goes_elsewhere_without_t
     assert len(server.requests) == 1
 
 
-def test_where_no_disk_has_room_a_sentence_says_so_and_nothing_is_asked_for(
+def test_an_error_is_shown_and_nothing_requested_if_no_disk_has_space(
     tmp_path, models, content, md5
 ):
     temporary = tmp_path / "temporary"
@@ -406,7 +401,7 @@ def test_where_no_disk_has_room_a_sentence_says_so_and_nothing_is_asked_for(
     )
     with serve(content) as server:
         env = environment(tmp_path, VGG_VIZ_FULL_WEIGHTS_URL=server.url)
-        # Otherwise Python would find another folder for temporary files.
+        # Otherwise Python would choose another temporary directory.
         only = f"import tempfile\ntempfile.tempdir = '{temporary}'\n"
         output = output_of(only + FETCH_FULL, md5, str(len(content)), env=env, before=before)
     sentence = f"Could not store {FULL.name} on the server: it needs 3 MB, but only 1 MB are free."
@@ -414,7 +409,7 @@ def test_where_no_disk_has_room_a_sentence_says_so_and_nothing_is_asked_for(
     assert not server.requests
 
 
-def test_a_limit_on_the_size_of_files_is_said(tmp_path, models, content, md5):
+def test_a_limit_on_file_sizes_is_an_error(tmp_path, models, content, md5):
     limits = (
         "import resource, signal\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -431,7 +426,7 @@ def test_a_user_without_name_and_home_gets_the_weights(tmp_path, content, md5):
     user = ("unshare", "--map-user=12345")
     tried = subprocess.run([*user, "true"], capture_output=True, text=True, check=False)
     if tried.returncode:
-        pytest.skip(f"no other user can be had here: {tried.stderr.strip()}")
+        pytest.skip(f"another user cannot be mapped: {tried.stderr.strip()}")
     with serve(content) as server:
         env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
         del env["KERAS_HOME"]
@@ -460,14 +455,12 @@ def failing(error: OSError):
         ("socket", NO_ROUTE, "No route to host"),
     ],
 )
-def test_a_network_that_is_gone_is_a_sentence(
-    tmp_path, models, md5, monkeypatch, name, error, reason
-):
+def test_a_missing_network_is_an_error(tmp_path, models, md5, monkeypatch, name, error, reason):
     monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", "http://127.0.0.1/weights.h5")
     monkeypatch.setattr(socket, name, failing(error))
     with pytest.raises(WeightsUnavailable) as raised:
         obtain()
-    assert reason in said(raised, tmp_path)
+    assert reason in last_sentence(raised, tmp_path)
     assert names(models) == []
 
 
@@ -475,32 +468,32 @@ def test_a_network_that_is_gone_is_a_sentence(
     ("behavior", "reason"),
     [
         (file_server.cut_off, "closed before all"),
-        (file_server.hang_up, "could not reach the host"),
+        (file_server.close_connection, "could not reach the host"),
         (file_server.refuse, "HTTP 404 Not Found"),
         (file_server.send_other_bytes, "expected a file with MD5"),
     ],
 )
-def test_a_server_that_goes_away_is_a_sentence(
+def test_a_failing_server_is_an_error(
     tmp_path, models, content, md5, monkeypatch, behavior, reason
 ):
     with serve(content, behavior) as server:
         monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", server.url)
         with pytest.raises(WeightsUnavailable) as raised:
             obtain()
-    assert reason in said(raised, tmp_path)
+    assert reason in last_sentence(raised, tmp_path)
     assert names(models) == []
 
 
 @contextmanager
 def encrypted(content: bytes, folder: Path, *days: str):
-    """A server whose certificate, its own authority, holds from today for so many days."""
+    """Run an HTTPS server whose self-signed certificate is valid for some days from today."""
     if not shutil.which("openssl"):
-        pytest.skip("there is no openssl to make certificates with")
+        pytest.skip("certificates need openssl")
     key, certificate = folder / "key.pem", folder / "certificate.pem"
-    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test"]
-    make += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    create = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test"]
+    create += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
     sign = ["openssl", "x509", "-in", certificate, "-signkey", key, "-out", certificate, *days]
-    for command in (make, sign):
+    for command in (create, sign):
         subprocess.run(command, capture_output=True, check=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -528,7 +521,7 @@ def encrypted(content: bytes, folder: Path, *days: str):
         ("9", True, None),
     ],
 )
-def test_a_certificate_out_of_its_time_lets_one_think_of_the_clock(
+def test_errors_for_expired_certificates_mention_the_clock(
     tmp_path, models, content, md5, monkeypatch, days, trusted, reason
 ):
     with encrypted(content, tmp_path, "-days", days) as (url, certificate):
@@ -540,7 +533,7 @@ def test_a_certificate_out_of_its_time_lets_one_think_of_the_clock(
             return
         with pytest.raises(WeightsUnavailable) as raised:
             obtain()
-    assert reason in said(raised, tmp_path).replace("self signed", "self-signed")
+    assert reason in last_sentence(raised, tmp_path).replace("self signed", "self-signed")
     assert names(models) == []
 
 
@@ -549,7 +542,7 @@ GOOGLE, GITHUB = (urlsplit(address).hostname for address in keras_files.ADDRESSE
 
 @pytest.fixture
 def through_proxy(tmp_path, content, md5, monkeypatch):
-    """Have everything go through a company's proxy, whose authority is trusted, or not."""
+    """Send all requests through a company proxy, whose authority is trusted or not."""
 
     @contextmanager
     def go(*, trusted=True, **options):
@@ -564,14 +557,14 @@ def through_proxy(tmp_path, content, md5, monkeypatch):
     return go
 
 
-def test_the_weights_come_through_a_companys_proxy(models, content, through_proxy):
+def test_weights_are_downloaded_through_a_company_proxy(models, content, through_proxy):
     with through_proxy() as proxy:
         assert obtain().path == models / NOTOP_FILE
     assert proxy.connected == [GOOGLE]
     assert (models / NOTOP_FILE).read_bytes() == content
 
 
-def test_what_the_proxy_blocks_comes_from_the_other_address(models, content, through_proxy):
+def test_the_other_address_is_used_if_a_proxy_blocks_the_first(models, content, through_proxy):
     with through_proxy(blocked=[GOOGLE]) as proxy:
         assert obtain().path == models / NOTOP_FILE
     assert proxy.connected == [GOOGLE, GITHUB]
@@ -583,23 +576,23 @@ def test_what_the_proxy_blocks_comes_from_the_other_address(models, content, thr
     [
         ({"trusted": False}, "could not verify the host's certificate (unable to get local issuer"),
         ({"blocked": [GOOGLE, GITHUB]}, "could not connect through the proxy (Tunnel connection"),
-        ({"behavior": file_server.ask_to_sign_in}, "expected a file with MD5"),
+        ({"behavior": file_server.send_sign_in_page}, "expected a file with MD5"),
     ],
 )
-def test_what_a_proxy_keeps_back_is_said_of_both_addresses(
+def test_errors_behind_a_proxy_name_both_addresses(
     tmp_path, models, through_proxy, options, reason
 ):
     with through_proxy(**options) as proxy, pytest.raises(WeightsUnavailable) as raised:
         obtain()
     assert proxy.connected == [GOOGLE, GITHUB] * 3
-    said(raised, tmp_path)
+    last_sentence(raised, tmp_path)
     for sentence, host in zip(raised.value.attempts[-2:], (GOOGLE, GITHUB), strict=True):
         assert sentence.startswith(f"Could not download https://{host}/")
         assert f"(tried 3 times): {reason}" in sentence
     assert names(models) == []
 
 
-def test_a_proxy_that_is_not_there_is_said(tmp_path, models, md5, monkeypatch):
+def test_a_missing_proxy_is_an_error(tmp_path, models, md5, monkeypatch):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -608,16 +601,18 @@ def test_a_proxy_that_is_not_there_is_said(tmp_path, models, md5, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:secret@127.0.0.1:{port}")
     with pytest.raises(WeightsUnavailable) as raised:
         obtain()
-    assert "could not connect through the proxy (Connection refused)" in said(raised, tmp_path)
+    assert "could not connect through the proxy (Connection refused)" in last_sentence(
+        raised, tmp_path
+    )
     assert "secret" not in str(raised.value)
 
 
-def test_certificates_that_the_host_has_lost_are_no_full_disk(tmp_path, models, monkeypatch):
+def test_missing_certificate_files_are_no_storage_error(tmp_path, models, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "absent.pem"))
     with pytest.raises(DownloadError, match=r"Could not download .*: see the log") as raised:
         download("https://127.0.0.1/f", models, "f", md5=None, tries=1)
     assert not isinstance(raised.value, StorageError)
-    said(raised, tmp_path)
+    last_sentence(raised, tmp_path)
 
 
 # -- the page
@@ -625,7 +620,7 @@ def test_certificates_that_the_host_has_lost_are_no_full_disk(tmp_path, models, 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A file of full size that passes for ImageNet's."""
+    """A weights file of full size."""
     path = tmp_path_factory.mktemp("trained") / "trained.h5"
     write_keras_weights(path, UntrainedWeights(seed=20))
     return path
@@ -639,7 +634,7 @@ def fresh_caches():
 
 
 def open_page(**query: str) -> AppTest:
-    page = AppTest.from_file(REPOSITORY / "streamlit_app.py", default_timeout=PATIENCE)
+    page = AppTest.from_file(REPOSITORY / "streamlit_app.py", default_timeout=CHILD_SECONDS)
     for key, value in {"network": "ImageNet", **query}.items():
         page.query_params[key] = value
     return checked(page.run())
@@ -668,7 +663,7 @@ def has_notice(page: AppTest) -> bool:
         ("wrong clock", "(is the server's clock right?)."),
     ],
 )
-def test_a_fault_while_downloading_is_a_notice_on_a_working_page_and_retry_mends_it(
+def test_a_download_fault_shows_a_notice_and_retry_recovers(
     tmp_path, content, md5, monkeypatch, fresh_caches, fault, reason
 ):
     faults = {"cut off": (file_server.cut_off,) * 3}.get(fault, ())
@@ -702,44 +697,44 @@ def truncate(path: Path) -> None:
         file.truncate(path.stat().st_size // 2)
 
 
-def overwrite_the_beginning(path: Path) -> None:
+def overwrite_start(path: Path) -> None:
     with path.open("r+b") as file:
         file.write(bytes(4096))
 
 
-def overwrite_the_numbers(path: Path) -> None:
+def overwrite_values(path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(path.stat().st_size // 2)
         file.write(bytes(2**20))
 
 
-def replace_by_a_folder(path: Path) -> None:
+def replace_by_folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
 
 
-DAMAGES = [truncate, overwrite_the_beginning, overwrite_the_numbers, Path.unlink]
+DAMAGES = [truncate, overwrite_start, overwrite_values, Path.unlink]
 
 
 @pytest.fixture
-def good_start(tmp_path, models, trained, monkeypatch, fresh_caches):
-    """A weights file in Keras' folder, and no way to another one."""
+def stored_weights(tmp_path, models, trained, monkeypatch, fresh_caches):
+    """A weights file in Keras' folder, with no other one available."""
     pass_for_keras(monkeypatch, hashlib.md5(trained.read_bytes()).hexdigest())
-    monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", "http://127.0.0.1:9/nobody")
+    monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", "http://127.0.0.1:9/weights.h5")
     return Path(shutil.copy(trained, models / NOTOP_FILE))
 
 
-def mend(path: Path, trained: Path) -> None:
+def restore(path: Path, trained: Path) -> None:
     if path.is_dir():
         path.rmdir()
     shutil.copy(trained, path)
 
 
-@pytest.mark.parametrize("damage", [*DAMAGES, replace_by_a_folder])
-def test_filters_of_a_file_damaged_after_a_good_start(tmp_path, good_start, trained, damage):
+@pytest.mark.parametrize("damage", [*DAMAGES, replace_by_folder])
+def test_filters_of_a_file_damaged_meanwhile(tmp_path, stored_weights, trained, damage):
     page = open_page(view="Filters", layer="2 · block1_conv2")
     assert "block1_conv2 · ImageNet" in texts(page)
-    damage(good_start)
+    damage(stored_weights)
     checked(page.selectbox(key="layer").set_value("block3_conv1").run())
     assert has_notice(page)
     assert "block3_conv1 · untrained" in texts(page)
@@ -752,42 +747,40 @@ def test_filters_of_a_file_damaged_after_a_good_start(tmp_path, good_start, trai
     assert has_notice(page)
     assert str(tmp_path) not in "".join(text.value for text in page.text)
 
-    mend(good_start, trained)
+    restore(stored_weights, trained)
     checked(page.button(key="retry").click().run())
     assert not has_notice(page)
     assert "block3_conv1 · ImageNet" in texts(page)
 
 
-def test_the_origin_of_a_value_when_the_file_is_damaged_after_a_good_start(
-    good_start, trained, monkeypatch
-):
-    # Compiling begins at once, and so is under way when the file is damaged.
+def test_attribution_with_a_file_damaged_meanwhile(stored_weights, trained, monkeypatch):
+    # Compilation starts at once, and is running when the file is damaged.
     monkeypatch.setattr(loading, "SETTLING_SECONDS", 0.0)
     page = open_page(view="Feature maps", layer="3 · block2_conv1", channel="5")
     assert "block2_conv1 · ImageNet" in texts(page)
     model = weakref.ref(shared().loaders["imagenet"].network().result().model)
-    truncate(good_start)
+    truncate(stored_weights)
     page.number_input(key="row").set_value(7)
     checked(page.number_input(key="column").set_value(9).run())
     assert has_notice(page)
     assert "block2_conv1 · untrained" in texts(page)
     assert "the sum matches" in page.success[0].value
 
-    mend(good_start, trained)
+    restore(stored_weights, trained)
     checked(page.button(key="retry").click().run())
     assert not has_notice(page)
     assert "block2_conv1 · ImageNet" in texts(page)
     assert "the sum matches" in page.success[0].value
-    # 80 MB that would stay: the last to hold them is the thread that was to compile its passes.
+    # The 80 MB must be freed; the thread that compiles the passes is the last to hold them.
     for _ in range(600):
         if model() is None:
             return
         threading.Event().wait(0.05)
-    pytest.fail("expected the network that was given up to be gone, it is still there")
+    pytest.fail("expected the discarded network to be freed, it is still in memory")
 
 
-def test_another_file_under_the_named_one_is_shown_after_retry(
-    tmp_path, good_start, trained, monkeypatch
+def test_a_replaced_weights_file_is_loaded_after_retry(
+    tmp_path, stored_weights, trained, monkeypatch
 ):
     named = Path(shutil.copy(trained, tmp_path / "mine.h5"))
     monkeypatch.setattr(weights, "KERAS_FILES", ())
@@ -813,12 +806,12 @@ def recorded(read, names: list[str]):
     return read_and_record
 
 
-def test_no_address_or_path_of_a_visitor_is_opened(tmp_path, monkeypatch, fresh_caches):
+def test_addresses_and_paths_in_urls_are_not_opened(tmp_path, monkeypatch, fresh_caches):
     (tmp_path / "secret.h5").write_bytes(b"secret")
-    opened, told = [], [False]
+    opened, recording = [], [False]
 
     def hook(event, arguments):
-        if event in ("open", "socket.connect") and told[0]:
+        if event in ("open", "socket.connect") and recording[0]:
             opened.append(str(arguments))
 
     sys.addaudithook(hook)
@@ -826,9 +819,9 @@ def test_no_address_or_path_of_a_visitor_is_opened(tmp_path, monkeypatch, fresh_
     keys = ["view", "layer", "picture", "other", "network", "colors", "tour", "url", "weights"]
     with serve(b"bait") as server:
         for value in (bait, f"file://{bait}", server.url):
-            told[0] = True
+            recording[0] = True
             open_page(network="Untrained", **{key: value for key in keys if key != "network"})
-            told[0] = False
+            recording[0] = False
     assert not server.requests
     assert not [arguments for arguments in opened if "secret" in arguments]
     assert opened

@@ -1,4 +1,4 @@
-"""What the source may do with what comes from outside: nothing but what is listed here."""
+"""Allowed uses of HTML, files and network addresses in the source, each with its reason."""
 
 import ast
 import re
@@ -14,19 +14,19 @@ PACKAGE = REPOSITORY / "vgg_viz"
 MODULES = [REPOSITORY / "streamlit_app.py", *sorted(PACKAGE.rglob("*.py"))]
 SERVED = [path for kind in ("js", "css", "html") for path in sorted(PACKAGE.rglob(f"*.{kind}"))]
 
-# HTML of our own: what stands in it, so that nothing from a visitor gets into it.
+# HTML that the package writes, and its content; nothing of it comes from viewers.
 HTML = {
-    ("ui/page/style.py", "f'<style>{sheets}</style>'"): "the style sheets beside it",
+    ("ui/page/style.py", "f'<style>{sheets}</style>'"): "the style sheets in the same folder",
     (
         "ui/widgets/picture_chooser.py",
         "thumbnail_styles() + own_thumbnail_style()",
     ): "thumbnails in base64",
-    ("ui/widgets/grid.py", "scale"): "a grid's legend: numbers that were formatted",
-    ("ui/widgets/components/__init__.py", "html"): "the files beside it",
+    ("ui/widgets/grid.py", "scale"): "a grid's legend: formatted numbers",
+    ("ui/widgets/components/__init__.py", "html"): "the files in the same folder",
     ("ui/widgets/diagram.py", "svg(architecture)"): "the network's plan",
 }
 
-# What vgg_viz/ui does with files, and where the path comes from.
+# File operations in vgg_viz/ui, and the origin of each path.
 UI_FILES = {
     ("ui/page/style.py", "Path(__file__)"): "the package's own folder",
     ("ui/page/style.py", "(FOLDER / f'{name}.css').read_text(encoding='utf-8')"): (
@@ -40,35 +40,38 @@ UI_FILES = {
     (
         "ui/widgets/components/__init__.py",
         "(FOLDER / f'{name}.js').read_text(encoding='utf-8')",
-    ): ("names of components and of what they import, written in the source"),
-    ("ui/parts/available_images.py", "picture.open(options)"): "no file: a picture in the session",
+    ): ("names of components and their imports, written in the source"),
+    ("ui/parts/available_images.py", "picture.open(options)"): "no file: an image in the session",
     ("ui/parts/available_images.py", "self.open()"): "no file: an available image",
     ("ui/parts/patch_grids.py", "self.images[index].open()"): "the same",
     ("ui/widgets/own_pictures.py", "own.open(PictureOptions(fit, False))"): "the same",
     ("ui/widgets/own_pictures.py", "self.open(fit)"): "the same",
-    ("ui/widgets/own_pictures.py", "Image.open(io.BytesIO(data))"): "bytes of our own making",
+    (
+        "ui/widgets/own_pictures.py",
+        "Image.open(io.BytesIO(data))",
+    ): "bytes that the page wrote",
     (
         "ui/widgets/picture_files.py",
         "path.read_bytes()",
-    ): "what downloads.download has stored there",
+    ): "the file that downloads.download has stored",
 }
-# Which modules of the core touch files at all, and whose names they take.
+# Core modules that access files, and the origin of each path.
 CORE_FILES = {
-    "model/class_names.py": "the environment, and what keras_files.py has found",
-    "downloads/keras_files.py": "the environment, and names of its own",
-    "downloads/fetching.py": "folders and names given by keras_files.py and picture_files.py",
-    "downloads/temporary_directories.py": "a folder and a name given by downloads.py",
+    "model/class_names.py": "the environment, and the file that keras_files.py has found",
+    "downloads/keras_files.py": "the environment, and constant names",
+    "downloads/fetching.py": "folders and names from keras_files.py and picture_files.py",
+    "downloads/temporary_directories.py": "a folder and a name from fetching.py",
     "interpretability/feature_visualization/image_store.py": (
-        "a folder beside what weights.py has found, and names of layers and numbers"
+        "the folder of the file that weights.py has found, and names of layers and numbers"
     ),
-    "model/weights.py": "the environment, which whoever runs the server sets",
+    "model/weights.py": "the environment, which the host sets",
     "model/dense_layers.py": "the file that weights.py has found",
-    "samples.py": "names out of its own table",
+    "samples.py": "names from its own table",
     "serving/memory.py": "Linux' files about this process",
-    "tours.py": "the page's own tour; others come as bytes",
+    "tours.py": "the bundled tour; others are bytes in memory",
     "export/sheets.py": "Matplotlib's fonts",
     "image_io/decoding.py": "bytes in memory",
-    "export/scripts/script_writer.py": "in the script that it writes, which runs at the visitor's",
+    "export/scripts/script_writer.py": "in the exported script, which runs on the viewer's machine",
 }
 FILE_CALLS = {
     "open",
@@ -103,11 +106,11 @@ def place(path: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def html_given(call: ast.Call) -> list[str]:
-    """What a call is given as HTML."""
-    given = [word.value for word in call.keywords if word.arg == "html"]
+def html_arguments(call: ast.Call) -> list[str]:
+    """Return the arguments that a call passes as HTML, as source code."""
+    values = [word.value for word in call.keywords if word.arg == "html"]
     is_html = isinstance(call.func, ast.Attribute) and call.func.attr == "html"
-    return [ast.unparse(value) for value in given + call.args[: int(is_html)]]
+    return [ast.unparse(value) for value in values + call.args[: int(is_html)]]
 
 
 def imported(path: Path) -> set[str]:
@@ -120,58 +123,58 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-def test_html_is_our_own():
+def test_html_is_listed():
     found = {
-        (place(path), given)
+        (place(path), argument)
         for path in MODULES
         for call in calls(path)
-        for given in html_given(call)
+        for argument in html_arguments(call)
     }
     assert found == set(HTML)
 
 
-def test_no_markdown_and_no_frame_may_bring_html():
+def test_markdown_and_frames_contain_no_html():
     for path in MODULES:
         names = {name_of(call) for call in calls(path)}
-        words = {word.arg for call in calls(path) for word in call.keywords}
-        assert not {word for word in words if word and word.startswith("unsafe_allow")}, path
+        arguments = {word.arg for call in calls(path) for word in call.keywords}
+        assert not {name for name in arguments if name and name.startswith("unsafe_allow")}, path
         assert not names & {"iframe", "declare_component", "eval", "exec", "__import__"}, path
 
 
-def test_scripts_in_the_page_write_text_and_no_html():
+def test_scripts_of_the_page_write_no_html():
     assert len(SERVED) > 5
     pattern = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function"
     for path in SERVED:
         assert not re.findall(pattern, path.read_text(encoding="utf-8")), path
 
 
-def test_files_are_opened_under_names_of_our_own_only():
+def test_file_operations_are_listed():
     found = {
         (place(path), ast.unparse(call))
         for path in MODULES
         for call in calls(path)
         if name_of(call) in FILE_CALLS
     }
-    in_ui = {(where, call) for where, call in found if where.startswith("ui/")}
+    in_ui = {(module, call) for module, call in found if module.startswith("ui/")}
     assert in_ui == set(UI_FILES)
-    assert {where for where, _ in found - in_ui} <= set(CORE_FILES)
+    assert {module for module, _ in found - in_ui} <= set(CORE_FILES)
 
 
-def test_only_downloads_opens_addresses():
+def test_only_fetching_accesses_the_network():
     for path in MODULES:
         found = {name for name in imported(path) if name.split(".")[0] in NETWORK}
         allowed = {"urllib.parse"} if place(path) != "downloads/fetching.py" else found
         assert found <= allowed, path
 
 
-def test_downloads_are_those_listed_and_no_visitors():
+def test_downloads_are_listed():
     found = {
         (place(path), ast.unparse(call.args[0]))
         for path in MODULES
         for call in calls(path)
         if name_of(call) == "download"
     }
-    # `urls` are Keras' addresses or the operator's; all are held against Keras' MD5.
+    # `urls` are Keras' addresses or the host's; all files are checked against Keras' MD5.
     assert found == {
         ("downloads/keras_files.py", "urls"),
         ("ui/widgets/picture_files.py", "ROBIN_URL"),
@@ -181,7 +184,7 @@ def test_downloads_are_those_listed_and_no_visitors():
     assert "md5=file.md5" in source
 
 
-def test_the_only_addresses_in_the_source_are_listed():
+def test_addresses_in_the_source_are_listed():
     tours = sorted((REPOSITORY / "assets" / "tours").glob("*.toml"))
     settings = [REPOSITORY / ".streamlit" / "config.toml"]
     hosts = {
@@ -201,7 +204,7 @@ def test_streamlits_protection_is_on():
     assert 'showErrorDetails = "none"' in settings
 
 
-def test_the_limit_of_uploads_is_the_same_wherever_it_must_be_written_again():
+def test_the_upload_limit_is_consistent():
     settings = tomllib.loads(
         (REPOSITORY / ".streamlit" / "config.toml").read_text(encoding="utf-8")
     )
@@ -209,6 +212,6 @@ def test_the_limit_of_uploads_is_the_same_wherever_it_must_be_written_again():
     words = (PACKAGE / "ui/page/styles/page.css").read_text(encoding="utf-8")
     assert set(re.findall(r"at most (\d+) MB", words)) == {str(MAX_MEGABYTES)}
     nginx = (REPOSITORY / "docs" / "nginx.conf").read_text(encoding="utf-8")
-    # What surrounds a file in a request takes room as well.
+    # The request that carries a file is slightly larger.
     (passed,) = re.findall(r"client_max_body_size (\d+)m;", nginx)
     assert MAX_MEGABYTES < int(passed) <= MAX_MEGABYTES + 5

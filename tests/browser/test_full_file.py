@@ -14,9 +14,9 @@ from tests.support import REPOSITORY
 from tests.support.class_lists import host_list
 from tests.support.file_server import (
     FileServer,
-    hold_half_way,
+    pause_halfway,
     send_other_bytes,
-    send_the_rest,
+    send_range,
     serve,
 )
 from tests.support.reading import settle
@@ -42,7 +42,7 @@ def files(tmp_path) -> Iterator[FileServer]:
     """Serve the full file: wrong bytes first, then half of it, then the rest."""
     write_hollow_full_weights(tmp_path / "hollow.h5")
     content = (tmp_path / "hollow.h5").read_bytes() + bytes(4_000_000)
-    with serve(content, *[send_other_bytes] * TRIES, hold_half_way, send_the_rest) as server:
+    with serve(content, *[send_other_bytes] * TRIES, pause_halfway, send_range) as server:
         yield server
 
 

@@ -3,14 +3,14 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.file_server import hold_half_way, refuse, serve
+from tests.support.file_server import pause_halfway, refuse, serve
 from tests.support.server import running_app
 
 pytestmark = pytest.mark.browser
 
 
 def test_all_viewers_see_the_download_and_architecture_works(open_page, tmp_path):
-    with serve(b"0" * 3_000_000, hold_half_way, refuse) as files:
+    with serve(b"0" * 3_000_000, pause_halfway, refuse) as files:
         environment = {
             "VGG_VIZ_WEIGHTS_URL": files.url,
             "KERAS_HOME": str(tmp_path / "keras"),

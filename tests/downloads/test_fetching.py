@@ -1,3 +1,5 @@
+"""Downloads from a local server: progress, retries, several addresses, and error messages."""
+
 import errno
 import hashlib
 import io
@@ -21,7 +23,7 @@ USUAL, QUICK = (10.0, 30.0), (10.0, 0.1)
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch):
-    """Go round any proxy, and note pooch's waits between tries instead of waiting."""
+    """Pooch's waits between tries, recorded instead of slept; proxies are off."""
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("no_proxy", "*")
     waits = []
@@ -37,10 +39,10 @@ def closed_port():
 
 
 @pytest.mark.parametrize(
-    "behavior", [file_server.send, file_server.send_slowly, file_server.send_unannounced]
+    "behavior", [file_server.send, file_server.send_slowly, file_server.send_without_length]
 )
 @pytest.mark.parametrize("md5", [MD5, None])
-def test_a_file_arrives_whole_under_its_name_alone(tmp_path, behavior, md5):
+def test_a_download_leaves_the_complete_file_and_nothing_else(tmp_path, behavior, md5):
     folder = tmp_path / "new" / "folder"
     with serve(CONTENT, behavior) as server:
         path = download(server.url, folder, "file.bin", md5=md5)
@@ -64,9 +66,9 @@ def test_progress_grows_to_the_total(tmp_path):
     assert set(totals) == {len(content)}
 
 
-def test_progress_of_an_unannounced_size_has_no_total(tmp_path):
+def test_progress_without_an_announced_size_has_no_total(tmp_path):
     reports = []
-    with serve(CONTENT, file_server.send_unannounced) as server:
+    with serve(CONTENT, file_server.send_without_length) as server:
         download(
             server.url, tmp_path, "f", md5=None, on_progress=lambda *report: reports.append(report)
         )
@@ -92,11 +94,11 @@ def test_progress_of_a_second_try_starts_again(tmp_path):
         (file_server.cut_off, USUAL),
         (file_server.refuse, USUAL),
         (file_server.send_other_bytes, USUAL),
-        (file_server.hang, (10.0, 1.0)),  # long enough for the third, good answer
-        (file_server.hang_up, USUAL),
+        (file_server.hang, (10.0, 1.0)),  # long enough for the third, successful try
+        (file_server.close_connection, USUAL),
     ],
 )
-def test_a_failure_is_tried_again(tmp_path, failure, timeout, waits):
+def test_a_failed_try_is_repeated(tmp_path, failure, timeout, waits):
     with serve(CONTENT, failure, failure, file_server.send) as server:
         path = download(server.url, tmp_path, "file.bin", md5=MD5, timeout=timeout)
     assert path.read_bytes() == CONTENT
@@ -109,14 +111,14 @@ def test_a_failure_is_tried_again(tmp_path, failure, timeout, waits):
 @pytest.mark.parametrize(
     ("failure", "timeout", "reason"),
     [
-        (file_server.cut_off, USUAL, "the connection closed before all 1,048,576 bytes arr"),
+        (file_server.cut_off, USUAL, "the connection closed before all 1,048,576 bytes"),
         (file_server.refuse, USUAL, "expected a file, got HTTP 404 Not Found"),
         (file_server.hang, QUICK, "the host sent nothing for 0.1 s"),
-        (file_server.hold_half_way, QUICK, "the host sent nothing for 0.1 s"),
-        (file_server.hang_up, USUAL, "could not reach the host (Remote end closed"),
+        (file_server.pause_halfway, QUICK, "the host sent nothing for 0.1 s"),
+        (file_server.close_connection, USUAL, "could not reach the host (Remote end closed"),
     ],
 )
-def test_a_lasting_failure_is_said_and_leaves_nothing(tmp_path, failure, timeout, reason, md5):
+def test_repeated_failures_are_an_error_and_leave_nothing(tmp_path, failure, timeout, reason, md5):
     with serve(CONTENT, failure) as server, pytest.raises(DownloadError) as raised:
         download(server.url, tmp_path, "file.bin", md5=md5, timeout=timeout)
     sentence = f"Could not download {server.url} (tried 3 times): {reason}"
@@ -126,7 +128,7 @@ def test_a_lasting_failure_is_said_and_leaves_nothing(tmp_path, failure, timeout
     assert list(tmp_path.iterdir()) == []
 
 
-def test_wrong_bytes_are_said_and_leave_nothing(tmp_path):
+def test_a_wrong_md5_raises_an_error_and_leaves_nothing(tmp_path):
     other = hashlib.md5(bytes(len(CONTENT))).hexdigest()
     with (
         serve(CONTENT, file_server.send_other_bytes) as server,
@@ -137,7 +139,7 @@ def test_wrong_bytes_are_said_and_leave_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_closed_port_is_said(tmp_path, closed_port):
+def test_a_closed_port_is_an_error(tmp_path, closed_port):
     with pytest.raises(
         DownloadError, match=r"once\): could not reach the host \(Connection refused"
     ):
@@ -145,7 +147,7 @@ def test_a_closed_port_is_said(tmp_path, closed_port):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_host_name_that_is_not_found_is_said(tmp_path, monkeypatch):
+def test_an_unknown_host_is_an_error(tmp_path, monkeypatch):
     def fail(*arguments, **keywords):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -154,7 +156,7 @@ def test_a_host_name_that_is_not_found_is_said(tmp_path, monkeypatch):
         download("http://127.0.0.1/f", tmp_path, "f", md5=MD5)
 
 
-def test_a_host_that_does_not_answer_is_said(tmp_path, monkeypatch):
+def test_an_unreachable_host_is_an_error(tmp_path, monkeypatch):
     def fail(*arguments, **keywords):
         raise TimeoutError("timed out")
 
@@ -164,19 +166,19 @@ def test_a_host_that_does_not_answer_is_said(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("url", ["", "weights.h5", "ftp://127.0.0.1/f", "http://", "http://[::1"])
-def test_what_is_no_address_is_said(tmp_path, url):
+def test_an_invalid_address_is_an_error(tmp_path, url):
     with pytest.raises(DownloadError, match="expected an http or https address"):
         download(url, tmp_path, "f", md5=MD5)
 
 
-def test_a_path_given_for_an_address_is_not_shown(tmp_path):
+def test_a_path_in_place_of_an_address_is_not_shown(tmp_path):
     for url in ("/srv/secret/weights.h5", "file:///srv/secret/weights.h5"):
         with pytest.raises(DownloadError, match=r"^Could not download weights\.h5 ") as raised:
             download(url, tmp_path, "f", md5=MD5, tries=1)
         assert "secret" not in str(raised.value)
 
 
-def test_the_message_does_not_show_passwords_and_signatures(tmp_path, closed_port):
+def test_messages_show_no_passwords_or_signatures(tmp_path, closed_port):
     url = f"http://user:p@ss@127.0.0.1:{closed_port}/weights.h5?signature=secret#part"
     with pytest.raises(DownloadError) as raised:
         download(url, tmp_path, "f", md5=MD5)
@@ -185,7 +187,7 @@ def test_the_message_does_not_show_passwords_and_signatures(tmp_path, closed_por
     )
 
 
-def test_the_reason_is_not_taken_from_an_error_the_caller_was_handling(tmp_path, closed_port):
+def test_the_reason_ignores_an_error_that_the_caller_was_handling(tmp_path, closed_port):
     def handle():
         try:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -196,7 +198,7 @@ def test_the_reason_is_not_taken_from_an_error_the_caller_was_handling(tmp_path,
         handle()
 
 
-def test_a_folder_that_cannot_be_made_is_said_without_a_request(tmp_path):
+def test_a_folder_that_cannot_be_created_is_an_error_without_a_request(tmp_path):
     (tmp_path / "occupied").write_bytes(b"")
     for folder in (tmp_path / "occupied", tmp_path / "occupied" / "folder"):
         with (
@@ -208,7 +210,7 @@ def test_a_folder_that_cannot_be_made_is_said_without_a_request(tmp_path):
         assert server.requests == []
 
 
-def test_a_full_disk_is_said_once_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_full_disk_is_not_retried_and_leaves_nothing(tmp_path, monkeypatch):
     class FullDisk(io.BytesIO):
         def write(self, data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -231,7 +233,7 @@ def test_a_file_with_the_right_md5_is_kept_without_a_request(tmp_path):
     assert server.requests == []
 
 
-def test_a_file_with_another_md5_is_replaced_only_by_the_right_one(tmp_path):
+def test_a_file_with_a_wrong_md5_is_replaced_only_by_the_right_one(tmp_path):
     path = tmp_path / "file.bin"
     path.write_bytes(CONTENT[:1000])
     with serve(CONTENT, file_server.cut_off, file_server.send) as server:
@@ -242,26 +244,26 @@ def test_a_file_with_another_md5_is_replaced_only_by_the_right_one(tmp_path):
     assert path.read_bytes() == CONTENT
 
 
-def test_what_stops_the_caller_goes_through_and_leaves_nothing(tmp_path):
-    class TrailStep(BaseException):
+def test_an_exception_in_the_callback_is_raised_and_leaves_nothing(tmp_path):
+    class Interrupted(BaseException):
         pass
 
     def stop(received, total):
-        raise TrailStep
+        raise Interrupted
 
-    with serve(CONTENT) as server, pytest.raises(TrailStep):
+    with serve(CONTENT) as server, pytest.raises(Interrupted):
         download(server.url, tmp_path, "file.bin", md5=MD5, on_progress=stop)
     assert len(server.requests) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_transfer_is_closed_however_long_its_error_is_kept(tmp_path):
+def test_the_response_of_a_failed_transfer_is_closed(tmp_path):
     with serve(CONTENT, file_server.refuse) as server, pytest.raises(DownloadError) as raised:
         download(server.url, tmp_path, "file.bin", md5=MD5, tries=1)
     assert raised.value.__cause__.response.raw.closed
 
 
-def test_pooch_is_kept_quiet(tmp_path, monkeypatch):
+def test_pooch_prints_nothing(tmp_path, monkeypatch):
     [handler] = pooch.get_logger().handlers
     monkeypatch.setattr(handler, "stream", io.StringIO())
     pooch.get_logger().setLevel("DEBUG")
@@ -272,14 +274,14 @@ def test_pooch_is_kept_quiet(tmp_path, monkeypatch):
 
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
-    """The system's folder for temporary files."""
+    """The system's temporary directory."""
     if not hasattr(os, "getuid"):
-        pytest.skip("temporary files are each user's own here")
+        pytest.skip("each user has a temporary directory here")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     return tmp_path / "temporary"
 
 
-def test_the_private_folder_is_this_users_alone_and_the_same_every_time(temporary):
+def test_the_private_folder_is_only_for_this_user_and_always_the_same(temporary):
     folder = private_folder()
     assert folder.parent == temporary
     assert (folder.stat().st_mode & 0o777, folder.stat().st_uid) == (0o700, os.getuid())
@@ -287,7 +289,7 @@ def test_the_private_folder_is_this_users_alone_and_the_same_every_time(temporar
 
 
 @pytest.mark.parametrize("prepared", ["open to all", "link", "file", "another user's"])
-def test_a_private_folder_that_somebody_prepared_is_not_taken(
+def test_a_private_folder_prepared_by_another_user_is_rejected(
     temporary, tmp_path, monkeypatch, caplog, prepared
 ):
     folder = private_folder()
@@ -305,7 +307,7 @@ def test_a_private_folder_that_somebody_prepared_is_not_taken(
     assert str(temporary) in caplog.text
 
 
-def test_where_no_file_can_be_written_at_all_there_is_no_private_folder(tmp_path, monkeypatch):
+def test_the_private_folder_needs_a_writable_temporary_directory(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
     with pytest.raises(StorageError, match="create a temporary folder on the server: File exists"):
@@ -316,8 +318,8 @@ def test_where_no_file_can_be_written_at_all_there_is_no_private_folder(tmp_path
         private_folder()
 
 
-def test_another_host_is_trusted_with_an_md5_only(tmp_path):
-    with serve(CONTENT) as other, serve(b"", file_server.send_on_to(other.url)) as server:
+def test_redirects_to_another_host_need_an_md5(tmp_path):
+    with serve(CONTENT) as other, serve(b"", file_server.redirect_to(other.url)) as server:
         with pytest.raises(DownloadError, match="redirected to another host, which is not trusted"):
             download(server.url, tmp_path, "f", md5=None, tries=1)
         assert not other.requests
@@ -327,15 +329,15 @@ def test_another_host_is_trusted_with_an_md5_only(tmp_path):
     assert len(other.requests) == 1
 
 
-def test_the_same_host_may_send_on(tmp_path):
-    with serve(CONTENT, file_server.send_on_to("/elsewhere.bin"), file_server.send) as server:
+def test_redirects_within_a_host_are_followed(tmp_path):
+    with serve(CONTENT, file_server.redirect_to("/elsewhere.bin"), file_server.send) as server:
         path = download(server.url, tmp_path, "f", md5=None, tries=1)
     assert path.read_bytes() == CONTENT
     assert server.requests == ["/weights.h5", "/elsewhere.bin"]
 
 
-@pytest.mark.parametrize("behavior", [file_server.send, file_server.send_unannounced])
-def test_a_file_larger_than_it_may_be_is_given_up(tmp_path, behavior):
+@pytest.mark.parametrize("behavior", [file_server.send, file_server.send_without_length])
+def test_a_file_above_the_maximum_size_is_rejected(tmp_path, behavior):
     with (
         serve(bytes(4 * 2**20), behavior) as server,
         pytest.raises(DownloadError, match="a file of at most 1 MB, got more"),
@@ -347,12 +349,12 @@ def test_a_file_larger_than_it_may_be_is_given_up(tmp_path, behavior):
     assert (tmp_path / "f").stat().st_size == 2**20
 
 
-# -- cut off and gone on with
+# -- resuming
 
 
-def test_a_download_that_was_cut_off_goes_on_where_it_was(tmp_path):
+def test_a_download_that_was_cut_off_is_resumed(tmp_path):
     reports = []
-    with serve(CONTENT, file_server.cut_off, file_server.send_the_rest) as server:
+    with serve(CONTENT, file_server.cut_off, file_server.send_range) as server:
         path = download(
             server.url, tmp_path, "f", md5=MD5, on_progress=lambda *report: reports.append(report)
         )
@@ -363,17 +365,17 @@ def test_a_download_that_was_cut_off_goes_on_where_it_was(tmp_path):
     assert reports[-1][0] == len(CONTENT)
 
 
-def test_without_an_md5_nobody_knows_whether_it_is_still_the_same_file(tmp_path):
-    with serve(CONTENT, file_server.cut_off, file_server.send_the_rest) as server:
+def test_a_download_without_an_md5_is_not_resumed(tmp_path):
+    with serve(CONTENT, file_server.cut_off, file_server.send_range) as server:
         assert download(server.url, tmp_path, "f", md5=None).read_bytes() == CONTENT
     assert server.ranges == [None, None]
 
 
 @pytest.mark.parametrize(
-    "answer", [file_server.ask_to_sign_in, file_server.refuse, file_server.hang_up]
+    "answer", [file_server.send_sign_in_page, file_server.refuse, file_server.close_connection]
 )
-def test_an_answer_that_is_not_the_file_does_not_cost_what_has_come(tmp_path, answer):
-    with serve(CONTENT, file_server.cut_off, answer, file_server.send_the_rest) as server:
+def test_a_wrong_response_does_not_discard_the_partial_download(tmp_path, answer):
+    with serve(CONTENT, file_server.cut_off, answer, file_server.send_range) as server:
         assert download(server.url, tmp_path, "f", md5=MD5).read_bytes() == CONTENT
     half = f"bytes={len(CONTENT) // 2}-"
     assert server.ranges == [None, half, half]
@@ -383,8 +385,8 @@ def other_half(handler, content):
     file_server.cut_off(handler, bytes(len(content)))
 
 
-def test_half_of_another_file_is_let_go(tmp_path):
-    with serve(CONTENT, other_half, file_server.send_the_rest) as server:
+def test_half_of_another_file_is_discarded(tmp_path):
+    with serve(CONTENT, other_half, file_server.send_range) as server:
         assert download(server.url, tmp_path, "f", md5=MD5).read_bytes() == CONTENT
     assert server.ranges == [None, f"bytes={len(CONTENT) // 2}-", None]
 
@@ -393,8 +395,8 @@ def longer(handler, content):
     file_server.cut_off(handler, bytes(4 * len(content)))
 
 
-def test_more_than_there_is_of_the_file_is_let_go(tmp_path):
-    with serve(CONTENT, longer, file_server.send_the_rest) as server:
+def test_a_partial_download_longer_than_the_file_is_discarded(tmp_path):
+    with serve(CONTENT, longer, file_server.send_range) as server:
         assert download(server.url, tmp_path, "f", md5=MD5).read_bytes() == CONTENT
     assert server.ranges == [None, f"bytes={2 * len(CONTENT)}-", None]
 
@@ -406,13 +408,13 @@ def test_more_than_there_is_of_the_file_is_let_go(tmp_path):
     ("failure", "timeout"),
     [
         (file_server.refuse, USUAL),
-        (file_server.hang_up, USUAL),
+        (file_server.close_connection, USUAL),
         (file_server.hang, (10.0, 1.0)),
         (file_server.send_other_bytes, USUAL),
-        (file_server.ask_to_sign_in, USUAL),
+        (file_server.send_sign_in_page, USUAL),
     ],
 )
-def test_where_one_address_fails_the_next_is_asked(tmp_path, failure, timeout, waits):
+def test_the_next_address_is_tried_if_one_fails(tmp_path, failure, timeout, waits):
     with serve(CONTENT, failure) as first, serve(CONTENT) as second:
         urls = [first.url, second.url]
         path = download(urls, tmp_path, "f", md5=MD5, timeout=timeout)
@@ -422,11 +424,11 @@ def test_where_one_address_fails_the_next_is_asked(tmp_path, failure, timeout, w
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_next_address_goes_on_where_the_first_was_cut_off_and_the_bar_with_it(tmp_path):
+def test_the_next_address_resumes_the_first_ones_download_and_progress(tmp_path):
     reports = []
     with (
         serve(CONTENT, file_server.cut_off) as first,
-        serve(CONTENT, file_server.send_the_rest) as second,
+        serve(CONTENT, file_server.send_range) as second,
     ):
         urls = [first.url, second.url]
         download(urls, tmp_path, "f", md5=MD5, on_progress=lambda *got: reports.append(got))
@@ -436,7 +438,7 @@ def test_the_next_address_goes_on_where_the_first_was_cut_off_and_the_bar_with_i
     assert {total for _, total in reports} == {len(CONTENT)}
 
 
-def test_what_fails_at_every_address_is_said_of_each(tmp_path, closed_port):
+def test_an_error_states_the_failure_of_each_address(tmp_path, closed_port):
     closed = f"http://127.0.0.1:{closed_port}/weights.h5"
     with (
         serve(CONTENT, file_server.refuse) as server,

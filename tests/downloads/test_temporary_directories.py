@@ -1,4 +1,4 @@
-"""Large downloads: what has come of them stays, and the next attempt goes on from there."""
+"""Large downloads: a failed one leaves its partial file, and the next one resumes it."""
 
 import errno
 import hashlib
@@ -34,7 +34,7 @@ Usage = namedtuple("Usage", "total used free")
 
 @pytest.fixture(autouse=True)
 def without_waits(monkeypatch):
-    """Go round any proxy, and wait for nothing between two tries or looks."""
+    """Turn off proxies and the waits between tries and polls."""
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda seconds: None))
@@ -47,19 +47,19 @@ def fetch(server, folder, **options):
 
 
 def break_off(folder):
-    """Leave half a file behind, and return where it is gathered."""
+    """Leave half of a download behind, and return its directory."""
     with serve(CONTENT, file_server.cut_off) as server, pytest.raises(DownloadError):
         fetch(server, folder)
-    [workplace] = folder.iterdir()
-    return workplace
+    [directory] = folder.iterdir()
+    return directory
 
 
-def test_the_next_attempt_goes_on_where_the_last_one_broke_off_for_good(tmp_path):
-    workplace = break_off(tmp_path)
+def test_the_next_download_resumes_a_failed_one(tmp_path):
+    directory = break_off(tmp_path)
     assert partial_bytes(tmp_path, "large.bin") == HALF
-    assert (workplace / PARTIAL).read_bytes() == CONTENT[:HALF]
+    assert (directory / PARTIAL).read_bytes() == CONTENT[:HALF]
     reports = []
-    with serve(CONTENT, file_server.send_the_rest) as server:
+    with serve(CONTENT, file_server.send_range) as server:
         path = fetch(server, tmp_path, on_progress=lambda *report: reports.append(report))
     assert path.read_bytes() == CONTENT
     assert server.ranges == [REST]
@@ -70,8 +70,8 @@ def test_the_next_attempt_goes_on_where_the_last_one_broke_off_for_good(tmp_path
     assert partial_bytes(tmp_path, "large.bin") == 0
 
 
-def test_attempts_that_break_off_again_and_again_bring_it_bit_by_bit(tmp_path):
-    def cut_off_a_piece_further(handler, content):
+def test_repeatedly_failing_downloads_complete_the_file_step_by_step(tmp_path):
+    def send_a_quarter_more(handler, content):
         start = int((handler.headers["Range"] or "bytes=0-").strip("bytes=-"))
         handler.send_response(206)
         handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
@@ -79,7 +79,7 @@ def test_attempts_that_break_off_again_and_again_bring_it_bit_by_bit(tmp_path):
         handler.end_headers()
         handler.wfile.write(content[start : start + HALF // 2])
 
-    with serve(CONTENT, cut_off_a_piece_further) as server:
+    with serve(CONTENT, send_a_quarter_more) as server:
         for quarters in (1, 2, 3):
             with pytest.raises(DownloadError, match="closed before all 1,048,576 bytes"):
                 fetch(server, tmp_path)
@@ -88,32 +88,32 @@ def test_attempts_that_break_off_again_and_again_bring_it_bit_by_bit(tmp_path):
     assert len(server.requests) == 4
 
 
-def test_what_stops_the_caller_does_not_cost_what_has_come(tmp_path):
-    class TrailStep(BaseException):
+def test_an_exception_in_the_callback_keeps_the_partial_download(tmp_path):
+    class Interrupted(BaseException):
         pass
 
     def stop(received, total):
         if received > HALF // 2:
-            raise TrailStep
+            raise Interrupted
 
-    with serve(CONTENT, file_server.send_slowly) as server, pytest.raises(TrailStep):
+    with serve(CONTENT, file_server.send_slowly) as server, pytest.raises(Interrupted):
         fetch(server, tmp_path, on_progress=stop)
     assert 0 < partial_bytes(tmp_path, "large.bin") < len(CONTENT)
-    with serve(CONTENT, file_server.send_the_rest) as server:
+    with serve(CONTENT, file_server.send_range) as server:
         assert fetch(server, tmp_path).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(
-    ("kept", "ranges"),
+    ("partial", "ranges"),
     [
         (CONTENT[: HALF - 1] + b"?", [REST, None]),  # half of another file
         (bytes(len(CONTENT)), [None]),  # as many bytes, but others
-        (CONTENT + b"?", [None]),  # more than there are
+        (CONTENT + b"?", [None]),  # more bytes than the file has
     ],
 )
-def test_what_does_not_lead_to_the_right_file_is_let_go(tmp_path, kept, ranges):
-    (break_off(tmp_path) / PARTIAL).write_bytes(kept)
-    with serve(CONTENT, file_server.send_the_rest) as server:
+def test_a_wrong_partial_download_is_discarded(tmp_path, partial, ranges):
+    (break_off(tmp_path) / PARTIAL).write_bytes(partial)
+    with serve(CONTENT, file_server.send_range) as server:
         path = fetch(server, tmp_path, tries=2)
     assert path.read_bytes() == CONTENT
     assert server.ranges == ranges
@@ -121,11 +121,11 @@ def test_what_does_not_lead_to_the_right_file_is_let_go(tmp_path, kept, ranges):
 
 
 @pytest.mark.parametrize("name", [PARTIAL, "tmp1x2y3z", "large.bin"])
-def test_what_was_whole_when_its_process_was_killed_is_not_asked_for_again(tmp_path, name):
-    workplace = break_off(tmp_path)
-    (workplace / PARTIAL).unlink()
-    (workplace / "tmpempty").write_bytes(b"")
-    (workplace / name).write_bytes(CONTENT)
+def test_a_complete_download_of_a_killed_process_is_used_without_a_request(tmp_path, name):
+    directory = break_off(tmp_path)
+    (directory / PARTIAL).unlink()
+    (directory / "tmpempty").write_bytes(b"")
+    (directory / name).write_bytes(CONTENT)
     remove_leftovers(tmp_path)
     with serve(CONTENT) as server:
         path = fetch(server, tmp_path)
@@ -134,34 +134,34 @@ def test_what_was_whole_when_its_process_was_killed_is_not_asked_for_again(tmp_p
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_server_that_knows_no_ranges_sends_it_all(tmp_path):
+def test_a_server_without_ranges_sends_the_whole_file(tmp_path):
     break_off(tmp_path)
     with serve(CONTENT) as server:
         assert fetch(server, tmp_path).read_bytes() == CONTENT
     assert server.ranges == [REST]
 
 
-def test_of_two_who_want_it_one_has_it_sent_and_the_other_sees_how_far_that_is(tmp_path, threads):
-    heard = threading.Event()
+def test_of_two_downloads_one_waits_and_reports_the_others_progress(tmp_path, threads):
+    reported = threading.Event()
 
-    def hear(received, total):
+    def report(received, total):
         if (received, total) == (HALF, len(CONTENT)):
-            heard.set()
+            reported.set()
 
-    with serve(CONTENT, file_server.hold_half_way, file_server.send_the_rest) as server:
+    with serve(CONTENT, file_server.pause_halfway, file_server.send_range) as server:
         begun = threading.Event()
         first = threads.submit(fetch, server, tmp_path, tries=2, on_progress=lambda *_: begun.set())
         assert begun.wait(60)
-        second = threads.submit(fetch, server, tmp_path, on_progress=hear)
-        assert heard.wait(60)
+        second = threads.submit(fetch, server, tmp_path, on_progress=report)
+        assert reported.wait(60)
         server.released.set()
         assert first.result().read_bytes() == second.result().read_bytes() == CONTENT
     assert server.ranges == [None, REST]
     assert list(tmp_path.iterdir()) == [first.result()]
 
 
-def test_many_at_once_end_with_one_whole_file(tmp_path, threads):
-    with serve(CONTENT, file_server.cut_off, file_server.send_the_rest) as server:
+def test_concurrent_downloads_request_each_byte_once(tmp_path, threads):
+    with serve(CONTENT, file_server.cut_off, file_server.send_range) as server:
         attempts = [threads.submit(fetch, server, tmp_path, tries=2) for _ in range(8)]
         for attempt in attempts:
             assert attempt.result().read_bytes() == CONTENT
@@ -169,14 +169,14 @@ def test_many_at_once_end_with_one_whole_file(tmp_path, threads):
     assert [path.name for path in tmp_path.iterdir()] == ["large.bin"]
 
 
-# -- room
+# -- disk space
 
 
 def with_free(monkeypatch, size):
     monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(10**12, 0, size))
 
 
-def test_where_there_is_no_room_nothing_is_asked_for_and_nothing_left(tmp_path, monkeypatch):
+def test_without_disk_space_nothing_is_requested_and_nothing_left(tmp_path, monkeypatch):
     with_free(monkeypatch, len(CONTENT) - 1)
     with serve(CONTENT) as server, pytest.raises(StorageError) as raised:
         fetch(server, tmp_path)
@@ -187,9 +187,9 @@ def test_where_there_is_no_room_nothing_is_asked_for_and_nothing_left(tmp_path, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_room_for_the_rest_is_enough_and_without_it_what_has_come_stays(tmp_path, monkeypatch):
+def test_resuming_needs_disk_space_for_the_rest_only(tmp_path, monkeypatch):
     break_off(tmp_path)
-    with serve(CONTENT, file_server.send_the_rest) as server:
+    with serve(CONTENT, file_server.send_range) as server:
         with_free(monkeypatch, HALF - 1)
         with pytest.raises(StorageError, match="it needs"):
             fetch(server, tmp_path)
@@ -199,7 +199,7 @@ def test_room_for_the_rest_is_enough_and_without_it_what_has_come_stays(tmp_path
     assert server.ranges == [REST]
 
 
-def test_a_disk_that_is_full_in_the_end_is_cleared(tmp_path, monkeypatch):
+def test_the_partial_download_is_removed_if_the_disk_becomes_full(tmp_path, monkeypatch):
     break_off(tmp_path)
 
     def open_on_full_disk(path, *arguments, **keywords):
@@ -226,32 +226,32 @@ def test_a_disk_that_is_full_in_the_end_is_cleared(tmp_path, monkeypatch):
     open_path = Path.open
     monkeypatch.setattr(Path, "open", open_on_full_disk)
     with (
-        serve(CONTENT, file_server.send_the_rest) as server,
+        serve(CONTENT, file_server.send_range) as server,
         pytest.raises(StorageError, match="No space left on device"),
     ):
         fetch(server, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-# -- strays
+# -- leftovers
 
 
-def test_strays_are_removed_but_not_what_can_be_gone_on_with(tmp_path):
+def test_leftovers_are_removed_except_partial_downloads(tmp_path):
     kept = break_off(tmp_path)
     empty = tmp_path / f"{temporary_directories.RESUMABLE_PREFIX}other.bin"
-    for stray in (tmp_path / f"{temporary_directories.PREFIX}ab_cdefg", empty):
-        stray.mkdir()
-        (stray / LOCK).write_bytes(b"")
+    for leftover in (tmp_path / f"{temporary_directories.PREFIX}ab_cdefg", empty):
+        leftover.mkdir()
+        (leftover / LOCK).write_bytes(b"")
     (tmp_path / f"{temporary_directories.PREFIX}ab_cdefg" / PARTIAL).write_bytes(b"partial")
-    (tmp_path / f"{temporary_directories.RESUMABLE_PREFIX}a_file").write_bytes(b"somebody's")
+    (tmp_path / f"{temporary_directories.RESUMABLE_PREFIX}a_file").write_bytes(b"a file")
     remove_leftovers(tmp_path)
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {kept.name, f"{temporary_directories.RESUMABLE_PREFIX}a_file"}
+    remaining = {path.name for path in tmp_path.iterdir()}
+    assert remaining == {kept.name, f"{temporary_directories.RESUMABLE_PREFIX}a_file"}
 
 
-def test_what_is_being_gathered_is_left_alone(tmp_path, threads):
+def test_a_running_download_is_not_removed(tmp_path, threads):
     begun = threading.Event()
-    with serve(CONTENT, file_server.hold_half_way, file_server.send_the_rest) as server:
+    with serve(CONTENT, file_server.pause_halfway, file_server.send_range) as server:
         future = threads.submit(
             fetch, server, tmp_path, tries=2, on_progress=lambda *_: begun.set()
         )
@@ -263,7 +263,7 @@ def test_what_is_being_gathered_is_left_alone(tmp_path, threads):
     assert server.ranges == [None, REST]
 
 
-def test_what_was_kept_goes_once_the_file_is_there(tmp_path):
+def test_the_partial_download_is_removed_once_the_file_exists(tmp_path):
     break_off(tmp_path)
     (tmp_path / "large.bin").write_bytes(CONTENT)
     with serve(CONTENT) as server:
@@ -272,39 +272,39 @@ def test_what_was_kept_goes_once_the_file_is_there(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["large.bin"]
 
 
-def test_a_broken_file_in_its_place_does_not_cost_what_has_come(tmp_path):
+def test_a_damaged_target_file_keeps_the_partial_download(tmp_path):
     break_off(tmp_path)
     (tmp_path / "large.bin").write_bytes(CONTENT[:1000])
-    with serve(CONTENT, file_server.send_the_rest) as server:
+    with serve(CONTENT, file_server.send_range) as server:
         assert fetch(server, tmp_path).read_bytes() == CONTENT
     assert server.ranges == [REST]
 
 
-def test_a_workplace_that_is_removed_before_it_is_locked_is_made_anew(tmp_path, monkeypatch):
-    lock, lost = fcntl.flock, []
+def test_a_directory_removed_before_it_is_locked_is_created_again(tmp_path, monkeypatch):
+    lock, removed = fcntl.flock, []
 
-    def lose_and_lock(file, how):
-        workplace = next(tmp_path.glob(f"{temporary_directories.RESUMABLE_PREFIX}*"), None)
-        if workplace and not lost:
-            lost.append(workplace)
-            (workplace / LOCK).unlink()
-            workplace.rmdir()
-            workplace.mkdir()
-            (workplace / LOCK).write_bytes(b"")
-        lock(file, how)
+    def remove_and_lock(file, operation):
+        directory = next(tmp_path.glob(f"{temporary_directories.RESUMABLE_PREFIX}*"), None)
+        if directory and not removed:
+            removed.append(directory)
+            (directory / LOCK).unlink()
+            directory.rmdir()
+            directory.mkdir()
+            (directory / LOCK).write_bytes(b"")
+        lock(file, operation)
 
-    def nobody_else_gets_in(received, total):
-        with (lost[0] / LOCK).open("ab") as file, pytest.raises(BlockingIOError):
+    def assert_locked(received, total):
+        with (removed[0] / LOCK).open("ab") as file, pytest.raises(BlockingIOError):
             lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    monkeypatch.setattr(fcntl, "flock", lose_and_lock)
+    monkeypatch.setattr(fcntl, "flock", remove_and_lock)
     with serve(CONTENT) as server:
-        path = fetch(server, tmp_path, on_progress=nobody_else_gets_in)
+        path = fetch(server, tmp_path, on_progress=assert_locked)
     assert path.read_bytes() == CONTENT
-    assert len(lost) == 1
+    assert len(removed) == 1
 
 
-def test_without_locks_nothing_is_kept_and_the_file_comes_all_the_same(tmp_path, monkeypatch):
+def test_without_locks_files_are_downloaded_but_not_resumed(tmp_path, monkeypatch):
     def no_locks(*_):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
@@ -317,7 +317,7 @@ def test_without_locks_nothing_is_kept_and_the_file_comes_all_the_same(tmp_path,
     assert server.ranges == [None, None]
 
 
-def test_small_files_are_not_kept(tmp_path):
+def test_small_downloads_leave_no_partial_file(tmp_path):
     with serve(CONTENT, file_server.cut_off) as server, pytest.raises(DownloadError):
         fetch(server, tmp_path, resumable_bytes=None)
     assert list(tmp_path.iterdir()) == []

@@ -588,7 +588,7 @@ def test_addresses_without_a_mirror_are_those_of_keras(environment, content, mon
     reports = []
     with (
         serve(content, file_server.cut_off) as newer,
-        serve(content, file_server.send_the_rest) as older,
+        serve(content, file_server.send_range) as older,
     ):
         folders = [server.url.removesuffix("weights.h5") for server in (newer, older)]
         monkeypatch.setattr(keras_files, "ADDRESSES", tuple(folders))
@@ -708,7 +708,7 @@ def test_full_file_is_downloaded_from_the_configured_address(environment, models
 def test_full_file_has_two_addresses_of_keras(environment, full_content, monkeypatch):
     with (
         serve(full_content, file_server.cut_off) as newer,
-        serve(full_content, file_server.send_the_rest) as older,
+        serve(full_content, file_server.send_range) as older,
     ):
         urls = tuple(server.url.removesuffix("weights.h5") for server in (newer, older))
         monkeypatch.setattr(keras_files, "ADDRESSES", urls)
@@ -720,7 +720,7 @@ def test_full_file_has_two_addresses_of_keras(environment, full_content, monkeyp
 def test_next_attempt_resumes_even_after_a_restart(environment, models, content, full_content):
     half = len(full_content) // 2
     (models / NOTOP_FILE).write_bytes(content)
-    with serve(full_content, *[file_server.cut_off] * 3, file_server.send_the_rest) as server:
+    with serve(full_content, *[file_server.cut_off] * 3, file_server.send_range) as server:
         there = {**environment, "VGG_VIZ_FULL_WEIGHTS_URL": server.url}
         with pytest.raises(WeightsUnavailable, match="closed before all") as raised:
             fetch_full(there)

@@ -170,7 +170,7 @@ def test_one_download_serves_all_and_reports_progress(
     loader = DenseLoader()
     assert isinstance(error(loader, convolutions), FullFileMissing)
     assert loader.progress() is None
-    with serve(full_content, file_server.hold_half_way, file_server.send_the_rest) as server:
+    with serve(full_content, file_server.pause_halfway, file_server.send_range) as server:
         monkeypatch.setenv("VGG_VIZ_FULL_WEIGHTS_URL", server.url)
         for _ in range(3):
             loader.fetch()
@@ -204,7 +204,7 @@ def test_many_clicks_are_one_download(monkeypatch):
 
 def test_a_failed_download_is_reported_and_resumed(convolutions, models, full_content, monkeypatch):
     loader = DenseLoader()
-    with serve(full_content, *[file_server.cut_off] * 3, file_server.send_the_rest) as server:
+    with serve(full_content, *[file_server.cut_off] * 3, file_server.send_range) as server:
         monkeypatch.setenv("VGG_VIZ_FULL_WEIGHTS_URL", server.url)
         loader.fetch()
         wait_for_download(loader)

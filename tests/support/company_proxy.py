@@ -1,4 +1,4 @@
-"""A proxy as companies have it: all must go through it, and it signs for every host itself."""
+"""Company proxy that decrypts traffic: it signs a certificate for every host itself."""
 
 import shutil
 import ssl
@@ -15,7 +15,7 @@ from tests.support.file_server import Behavior, Handler, send
 
 
 class Proxy(ThreadingHTTPServer):
-    """Answers in the name of whatever host is asked for, but for the blocked ones."""
+    """Proxy that answers for every host that is not blocked."""
 
     daemon_threads = False
 
@@ -34,11 +34,11 @@ class Proxy(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def next_behavior(self, path: str, wanted: str | None) -> Behavior:
+    def next_behavior(self, path: str, byte_range: str | None) -> Behavior:
         return self.behavior
 
     def handle_error(self, request, client_address) -> None:
-        """Say nothing: clients that do not trust the proxy go away in the middle."""
+        """Print nothing: clients that do not trust the proxy disconnect in the middle."""
 
 
 class ProxyHandler(Handler):
@@ -70,7 +70,7 @@ def company_proxy(
     blocked: Sequence[str] = (),
     behavior: Behavior = send,
 ) -> Iterator[tuple[Proxy, Path]]:
-    """A proxy that serves ``content`` for these hosts, and its authority's certificate."""
+    """Run a proxy that serves ``content`` for these hosts; yield it and its certificate."""
     authority, certificate, key = certify(folder, hosts)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
@@ -86,19 +86,26 @@ def company_proxy(
 
 
 def certify(folder: Path, hosts: Sequence[str]) -> tuple[Path, Path, Path]:
-    """Make an authority's certificate, and one that it signs for these hosts, with its key."""
+    """Create an authority's certificate, and a certificate for these hosts with its key."""
     if not shutil.which("openssl"):
         pytest.skip("there is no openssl to make certificates with")
     authority, authority_key = folder / "authority.pem", folder / "authority.key"
     certificate, key, request = folder / "proxy.pem", folder / "proxy.key", folder / "proxy.csr"
     names = ",".join(f"DNS:{host}" for host in hosts)
     new_key, days = ["-newkey", "rsa:2048", "-nodes"], ["-days", "9"]
-    made = ["req", *new_key, "-x509", *days, "-subj", "/CN=A company"]
-    asked = ["req", *new_key, "-subj", "/CN=its proxy", "-addext", f"subjectAltName={names}"]
+    self_signed = ["req", *new_key, "-x509", *days, "-subj", "/CN=A company"]
+    signing = [
+        "req",
+        *new_key,
+        "-subj",
+        "/CN=its proxy",
+        "-addext",
+        f"subjectAltName={names}",
+    ]
     signed = ["x509", "-req", *days, "-copy_extensions", "copy", "-CAcreateserial"]
     for command in (
-        [*made, "-keyout", authority_key, "-out", authority],
-        [*asked, "-keyout", key, "-out", request],
+        [*self_signed, "-keyout", authority_key, "-out", authority],
+        [*signing, "-keyout", key, "-out", request],
         [*signed, "-CA", authority, "-CAkey", authority_key, "-in", request, "-out", certificate],
     ):
         subprocess.run(["openssl", *command], capture_output=True, check=True)

@@ -1,4 +1,4 @@
-"""A web server on this machine that serves one file, well or badly."""
+"""Local web server that serves one file, correctly or with faults."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ PIECES = 16
 
 
 class FileServer(ThreadingHTTPServer):
-    """Answers the first request as the first behavior says, and so on; the last one stays."""
+    """Web server whose n-th request follows the n-th behavior; the last one is repeated."""
 
     daemon_threads = False  # so that closing the server waits for the requests
 
@@ -26,14 +26,14 @@ class FileServer(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/weights.h5"
 
-    def next_behavior(self, path: str, wanted: str | None) -> "Behavior":
+    def next_behavior(self, path: str, byte_range: str | None) -> "Behavior":
         with self.counting:
             self.requests.append(path)
-            self.ranges.append(wanted)
+            self.ranges.append(byte_range)
             return self.behaviors[min(len(self.requests), len(self.behaviors)) - 1]
 
     def handle_error(self, request, client_address) -> None:
-        """Say nothing: clients that go away in the middle are what the tests are about."""
+        """Print nothing: the tests let clients disconnect in the middle."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -44,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
         behavior(self, self.server.content)
 
     def log_message(self, *arguments) -> None:
-        """Keep the test's output clean."""
+        """Print nothing."""
 
     def announce(self, size: int | None) -> None:
         self.send_response(200)
@@ -61,8 +61,8 @@ def send(handler: Handler, content: bytes) -> None:
     handler.wfile.write(content)
 
 
-def send_the_rest(handler: Handler, content: bytes) -> None:
-    """Send what the request's range asks for, or that there is nothing there."""
+def send_range(handler: Handler, content: bytes) -> None:
+    """Send the requested byte range, or status 416 if it starts beyond the end."""
     start = int((handler.headers["Range"] or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
     if start >= len(content):
         handler.send_error(416)
@@ -74,7 +74,7 @@ def send_the_rest(handler: Handler, content: bytes) -> None:
     handler.wfile.write(content[start:])
 
 
-def send_unannounced(handler: Handler, content: bytes) -> None:
+def send_without_length(handler: Handler, content: bytes) -> None:
     handler.announce(None)
     handler.wfile.write(content)
 
@@ -96,14 +96,14 @@ def cut_off(handler: Handler, content: bytes) -> None:
     handler.wfile.write(content[: len(content) // 2])
 
 
-def hold_half_way(handler: Handler, content: bytes) -> None:
+def pause_halfway(handler: Handler, content: bytes) -> None:
     cut_off(handler, content)
     handler.wfile.flush()
     handler.server.released.wait(60)
 
 
-def ask_to_sign_in(handler: Handler, content: bytes) -> None:
-    """Send a page, as a hotel's network does for whatever is asked for."""
+def send_sign_in_page(handler: Handler, content: bytes) -> None:
+    """Send a sign-in page, as a hotel's network does for every request."""
     send(handler, b"<html>Please sign in</html>")
 
 
@@ -115,25 +115,25 @@ def refuse(handler: Handler, content: bytes) -> None:
     handler.send_error(404)
 
 
-def send_on_to(address: str) -> Behavior:
-    """A behavior: the file is said to stand at that address."""
+def redirect_to(address: str) -> Behavior:
+    """Return a behavior that redirects to an address."""
 
-    def send_on(handler: Handler, content: bytes) -> None:
+    def redirect(handler: Handler, content: bytes) -> None:
         handler.send_response(302)
         handler.send_header("Location", address)
         handler.send_header("Content-Length", "0")
         handler.end_headers()
 
-    return send_on
+    return redirect
 
 
-def hang_up(handler: Handler, content: bytes) -> None:
-    """Close the connection without a word."""
+def close_connection(handler: Handler, content: bytes) -> None:
+    """Close the connection without a response."""
 
 
 @contextmanager
 def serve(content: bytes, *behaviors: Behavior) -> Iterator[FileServer]:
-    """Serve ``content`` while the context lasts, as the behaviors say."""
+    """Serve ``content`` with these behaviors (context manager)."""
     with FileServer(content, behaviors or (send,)) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

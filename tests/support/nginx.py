@@ -1,4 +1,4 @@
-"""nginx before two replicas, with the configuration that hosts are told to use."""
+"""nginx in front of two replicas, with the documented configuration."""
 
 import grp
 import os
@@ -15,8 +15,8 @@ from tests.support.server import wait_for_health
 
 CONFIGURATION = REPOSITORY / "docs" / "nginx.conf"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-# What Debian's /etc/nginx/nginx.conf has around /etc/nginx/conf.d, for an ordinary user.
-AROUND = """
+# Debian's /etc/nginx/nginx.conf, which includes /etc/nginx/conf.d, for an ordinary user.
+NGINX_CONF = """
 daemon off;
 user {user} {group};
 error_log {folder}/error.log;
@@ -39,11 +39,11 @@ http {{
 def running_nginx(
     folder: Path, address: str, replicas: Sequence[str]
 ) -> Iterator[subprocess.Popen]:
-    """Run nginx at that address, before replicas at those two, with its files in that folder."""
-    # Only root's nginx heeds this: its workers would be somebody who may not write here.
+    """Run nginx at an address in front of two replicas, with its files in ``folder``."""
+    # Only for root: nginx would run its workers as a user who may not write here.
     user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
     (folder / "vgg-viz.conf").write_text(configuration(folder, address, replicas))
-    (folder / "nginx.conf").write_text(AROUND.format(folder=folder, user=user, group=group))
+    (folder / "nginx.conf").write_text(NGINX_CONF.format(folder=folder, user=user, group=group))
     with (folder / "nginx.log").open("w") as output:
         process = subprocess.Popen(
             [NGINX, "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"],
@@ -63,16 +63,16 @@ def running_nginx(
 
 
 def configuration(folder: Path, address: str, replicas: Sequence[str]) -> str:
-    """docs/nginx.conf, in which only ports and the cache's folder are others."""
+    """Return docs/nginx.conf with other ports and another cache folder."""
     first, second = (str(urlsplit(replica).port) for replica in replicas)
-    places = {
+    replacements = {
         "8501": first,
         "8502": second,
         "listen 80;": f"listen {urlsplit(address).netloc};",
         "/var/cache/nginx-vgg-viz": f"{folder}/cache",
     }
     text = CONFIGURATION.read_text()
-    for place, ours in places.items():
-        assert place in text, f"expected {place} in {CONFIGURATION}"
-        text = text.replace(place, ours)
+    for documented, local in replacements.items():
+        assert documented in text, f"expected {documented} in {CONFIGURATION}"
+        text = text.replace(documented, local)
     return text

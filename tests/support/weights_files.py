@@ -1,4 +1,4 @@
-"""Weights files in Keras' old HDF5 layout, for tests and for looking.
+"""Weights files in Keras' old HDF5 layout, for tests and for trying the page.
 
 ``python -m tests.support.weights_files OUT.h5`` writes one with the reference weights in blocks
 1 to 3, and seeded dense layers.
@@ -31,13 +31,13 @@ CreateArrays = Callable[[h5py.Group, tuple[str, str], Layer], None]
 
 
 def reference_folder() -> Path:
-    """Where the reference data stand, if they do: ``$VGG_VIZ_REFERENCE``, or beside the project."""
-    beside = REPOSITORY.parent / "shared" / "reference"
-    return Path(os.environ.get("VGG_VIZ_REFERENCE") or beside)
+    """Return the folder of the reference data: ``$VGG_VIZ_REFERENCE``, or next to the project."""
+    default = REPOSITORY.parent / "shared" / "reference"
+    return Path(os.environ.get("VGG_VIZ_REFERENCE") or default)
 
 
 class ReferenceWeights:
-    """The ImageNet weights in blocks 1 to 3, and untrained ones in blocks 4 and 5."""
+    """ImageNet weights in blocks 1 to 3, untrained ones in blocks 4 and 5."""
 
     label = "ImageNet in blocks 1 to 3, untrained in 4 and 5"
 
@@ -45,7 +45,7 @@ class ReferenceWeights:
         self.path = reference_folder() / "vgg19_blocks1-3.npz"
 
     def read(self, layer_name: str) -> LayerWeights:
-        """One conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32."""
+        """Return a conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32."""
         if VGG19.layer(layer_name).block > 3:
             return UntrainedWeights().read(layer_name)
         with np.load(self.path) as arrays:
@@ -53,21 +53,21 @@ class ReferenceWeights:
 
 
 def pass_for_keras(patch: pytest.MonkeyPatch, md5: str) -> None:
-    """Take a file with that MD5 for Keras' own without the dense layers."""
+    """Treat a file with this MD5 as Keras' file without dense layers."""
     notop = replace(weights.NOTOP, md5=md5)
     patch.setattr(weights, "NOTOP", notop)
     patch.setattr(weights, "KERAS_FILES", (notop, weights.FULL))
 
 
 def pass_for_the_full_file(patch: pytest.MonkeyPatch, content: bytes) -> None:
-    """Take a file of that content, and its size, for Keras' own with all layers."""
+    """Treat a file with this content as Keras' file with all layers."""
     full = replace(weights.FULL, md5=hashlib.md5(content).hexdigest(), size=len(content))
     patch.setattr(weights, "FULL", full)
     patch.setattr(weights, "KERAS_FILES", (weights.NOTOP, full))
 
 
 def write_keras_weights(path: Path, network: Weights) -> None:
-    """Write the weights of all conv layers (80 MB) as Keras' own notop file has them."""
+    """Write the weights of all conv layers (80 MB) in the layout of Keras' notop file."""
 
     def create(group: h5py.Group, names: tuple[str, str], layer: Layer) -> None:
         for name, array in zip(names, network.read(layer.name), strict=True):
@@ -77,10 +77,10 @@ def write_keras_weights(path: Path, network: Weights) -> None:
 
 
 def write_full_weights(path: Path, network: Weights, dense: DenseWeights | None = None) -> None:
-    """Write all layers (575 MB) as Keras' own full file has them.
+    """Write all layers (575 MB) in the layout of Keras' full file.
 
-    Without dense layers to write there is a hole in the file for theirs, which takes no room on the
-    disk and reads as zeros.
+    Without ``dense``, the dense layers are a hole in the file, which needs no disk space and reads
+    as zeros.
     """
 
     def create(group: h5py.Group, names: tuple[str, str], layer: Layer) -> None:
@@ -99,9 +99,9 @@ def write_full_weights(path: Path, network: Weights, dense: DenseWeights | None 
 
 
 def write_hollow_full_weights(path: Path) -> None:
-    """Write a file of a few kB with all layers in full size, as `write_hollow_weights` does.
+    """Write a file of a few kB with the shapes of all layers, as `write_hollow_weights` does.
 
-    Kernels are filled with the layer's index, biases with minus that.
+    Kernels read as the layer's index, biases as its negative.
     """
 
     def create(group: h5py.Group, names: tuple[str, str], layer: Layer) -> None:
@@ -114,7 +114,7 @@ def write_hollow_full_weights(path: Path) -> None:
 
 
 def create_hole(group: h5py.Group, name: str, shape: tuple[int, ...]) -> h5py.Dataset:
-    """An array in one piece that has its place in the file, and nothing written to it."""
+    """Create a contiguous array with allocated space to which nothing is written."""
     settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     settings.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     settings.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
@@ -131,20 +131,25 @@ def write_hollow_weights(
     group: str = "/",
     shapes: dict[str, tuple[tuple[int, ...], ...]] | None = None,
 ) -> None:
-    """Write a file of a few kB with all arrays in full size, but no numbers in it.
+    """Write a file of a few kB with the shapes of all arrays, but without values.
 
-    HDF5 fills them in when they are read: kernels with the layer's number, 1 to 16, biases with
-    minus that number. ``names`` are those of the arrays, ``as_text`` stores the attributes as str
-    instead of bytes, ``group`` is where the layers stand, ``shapes`` replaces those of some layers.
+    Kernels read as the layer's number, 1 to 16, biases as its negative (HDF5 fill values).
+
+    Args:
+        path: The file to write.
+        names: Names of the kernel and bias arrays.
+        as_text: Whether attributes are stored as str instead of bytes.
+        group: Group of the layers.
+        shapes: Other shapes of some layers, by layer name.
     """
 
     def create(layer_group: h5py.Group, names: tuple[str, str], layer: Layer) -> None:
-        right = (layer.kernel_shape, (layer.filters,))
-        fillings = (layer.conv_number, -layer.conv_number)
-        for name, shape, filling in zip(
-            names, (shapes or {}).get(layer.name, right), fillings, strict=True
+        expected = (layer.kernel_shape, (layer.filters,))
+        fill_values = (layer.conv_number, -layer.conv_number)
+        for name, shape, fill_value in zip(
+            names, (shapes or {}).get(layer.name, expected), fill_values, strict=True
         ):
-            layer_group.create_dataset(name, shape, np.float32, fillvalue=filling)
+            layer_group.create_dataset(name, shape, np.float32, fillvalue=fill_value)
 
     _write(path, create, names=names, as_text=as_text, group=group)
 
