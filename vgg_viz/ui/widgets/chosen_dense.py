@@ -5,6 +5,7 @@ Downloads belong to the server and go on without any viewer.
 
 import streamlit as st
 
+from vgg_viz.downloads.keras_files import DownloadOffer
 from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.model.dense_layers import DenseWeights
 from vgg_viz.model.weights import Weights, WeightsError, offer_full
@@ -90,21 +91,25 @@ def offer_download() -> None:
         for sentence in loader.failure():
             # As plain text: addresses may contain Markdown characters.
             st.text(sentence)
-        with st.container(horizontal=True):
-            size = f"{offer.file.size / 1e6:.0f} MB"
-            st.button(
-                f"Download the file ({size})",
-                key="fetch-dense",
-                icon=":material/download:",
-                disabled=not offer.fits,
-                on_click=loader.fetch,
-            )
-            st.button(
-                "Show the untrained network",
-                key="dense-untrained",
-                on_click=state.change,
-                args=({"network": "untrained"},),
-            )
+        show_choices(offer)
+
+
+def show_choices(offer: DownloadOffer) -> None:
+    """Show buttons to download the file, or to do without it."""
+    with st.container(horizontal=True):
+        st.button(
+            f"Download the file ({offer.file.size / 1e6:.0f} MB)",
+            key="fetch-dense",
+            icon=":material/download:",
+            disabled=not offer.fits,
+            on_click=shared().dense.fetch,
+        )
+        st.button(
+            "Show the untrained network",
+            key="dense-untrained",
+            on_click=state.change,
+            args=({"network": "untrained"},),
+        )
 
 
 @st.fragment(run_every=POLLING_SECONDS)

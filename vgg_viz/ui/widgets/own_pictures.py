@@ -90,17 +90,18 @@ def choose() -> None:
         st.rerun()
     if st.session_state.get(PROBLEM):
         st.error(escape(st.session_state[PROBLEM]), icon=":material/broken_image:")
-    pictures = stored()
-    if pictures:
-        one = len(pictures) == 1
-        which, them = ("One picture", "it") if one else (f"{len(pictures)} pictures", "them")
-        st.caption(
-            f"{which} of yours, kept until you close the page. Other viewers cannot see {them}, "
-            f"and links do not include {them}."
-        )
-        st.button(
-            f"Remove {them}", key="own-several-remove", icon=":material/delete:", on_click=remove
-        )
+    if stored():
+        show_stored(len(stored()))
+
+
+def show_stored(count: int) -> None:
+    """Show the number of the viewer's pictures, who can see them, and a button to remove them."""
+    which, them = ("One picture", "it") if count == 1 else (f"{count} pictures", "them")
+    st.caption(
+        f"{which} of yours, kept until you close the page. Other viewers cannot see {them}, "
+        f"and links do not include {them}."
+    )
+    st.button(f"Remove {them}", key="own-several-remove", icon=":material/delete:", on_click=remove)
 
 
 def add(files: Sequence[File]) -> None:
