@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from tests.support.pages import unpacked
+from vgg_viz.export.formats import FORMATS, Export
+from vgg_viz.export.sheets import sheet_of
 from vgg_viz.ui.widgets import grid
 from vgg_viz.ui.widgets.color_grid import ColorGrid
-from vgg_viz.ui.widgets.export_menu import Export
 
 
 def pictures(count: int, side: int) -> np.ndarray:
@@ -91,7 +92,7 @@ def test_an_npz_holds_pictures_and_figures():
     figures = {"value": np.arange(4, dtype=np.float32), "picture": ["Cat", "Dog", "Cat", ""]}
     axes = {"channel": [11, 12], "rank": [1, 2]}
     shown = color_grid(tiles, 4, name="patches", axes=axes, figures=figures)
-    file = Export("Patches", lambda: [shown], lambda: [], "", False).npz()
+    file = FORMATS["npz"].encode(Export("Patches", lambda: [shown], lambda: [], ""))
     with np.load(io.BytesIO(file), allow_pickle=False) as arrays:
         np.testing.assert_array_equal(arrays["patches"], tiles.reshape(2, 2, 5, 5, 3), strict=True)
         assert arrays["patches_value"].tolist() == [[0, 1], [2, 3]]
@@ -105,8 +106,8 @@ def test_an_npz_holds_pictures_and_figures():
 
 def test_a_sheet_of_pictures_explains_strokes_and_has_no_scale():
     shown = color_grid(pictures(3, 5), empty=[True, False, True])
-    lines = Export("Patches", lambda: [shown], lambda: [], "", False).sheet().lines
+    lines = sheet_of(Export("Patches", lambda: [shown], lambda: [], "")).lines
     assert lines[:2] == ["Nine of them", "2 tiles without a picture are struck through"]
     whole = color_grid(pictures(3, 5))
-    lines = Export("Patches", lambda: [whole], lambda: [], "", False).sheet().lines
+    lines = sheet_of(Export("Patches", lambda: [whole], lambda: [], "")).lines
     assert lines[1].startswith("VGG Viz")
