@@ -25,7 +25,7 @@ from tests.bench.measure import (
 from tests.bench.pictures import LAST, cat
 from tests.support import REPOSITORY
 from tests.support.thin import outcome
-from vgg_viz.interpretability.ablation import changes
+from vgg_viz.interpretability.ablation import later_changes
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
@@ -104,7 +104,7 @@ def ablation(network: Network, layer_name: str, effort: Effort) -> Row:
     maps = network.feature_maps(pixels, layer_name)
     clocks = {
         "pass": timed(lambda: network.feature_maps(pixels, LAST)),
-        "ours": timed(lambda: outcome(changes(network, layer, maps, MUTED))),
+        "ours": timed(lambda: outcome(later_changes(network, layer, maps, MUTED))),
     }
     interleaved(1, clocks)  # for warming up
     seconds = interleaved(effort.passes, clocks)
@@ -160,7 +160,7 @@ def measure_memory(deep: list[str], ablated: str) -> Iterator[tuple[str, int]]:
             for method in ("input_x_gradient", "integrated_gradients")
             for name in deep
         },
-        f"ablation {ablated}": changes(network, layer, maps, MUTED),
+        f"ablation {ablated}": later_changes(network, layer, maps, MUTED),
     }
     for what, work in works.items():
         shared.memory.tidy()

@@ -36,7 +36,7 @@ from vgg_viz.export.scripts.script_writer import (
     patches_script,
 )
 from vgg_viz.export.tables import arrays_npz
-from vgg_viz.interpretability.ablation import ablated, later_maps
+from vgg_viz.interpretability.ablation import ablate, later_maps
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.class_evidence import evidence
@@ -315,7 +315,7 @@ def test_maps_of_later_layers_are_made_without_those_that_are_ablated(
     source = VGG19.conv_layer("block1_conv2")
     maps = biased_network.feature_maps(photograph, source.name)
     for one in runs[1:]:
-        quiet, wanted = ablated(maps, one.ablated), VGG19.conv_layer(one.layer_name)
+        quiet, wanted = ablate(maps, one.ablated), VGG19.conv_layer(one.layer_name)
         found, _ = outcome(later_maps(biased_network, source, quiet, wanted))
         assert_near(arrays[one.name], found[np.array(one.numbers) - 1])
     # The network that they are taken from stays as it is.

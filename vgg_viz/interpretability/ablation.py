@@ -1,9 +1,9 @@
-"""Maps taken out of a layer, and what becomes of the layers after it.
+"""Ablation: set maps of a layer to zero and rerun the later layers.
 
-    maps -- ablated --> maps with zeros -- the network from there on --> later layers' maps
+    maps -- ablate --> maps, some of them zero -- the network's later layers --> later maps
 
-Plain arrays, tiles first. What is run is the network's own, from the layer on, with and without
-these maps: a later map that does not depend on them changes by nothing at all.
+Arrays are tiles first. The network itself runs from the layer on, with and without the ablated
+maps, so a later map that does not depend on them does not change at all.
 """
 
 from collections.abc import Generator, Sequence
@@ -21,11 +21,12 @@ from vgg_viz.model.network import Network, read_only
 
 
 @dataclass(frozen=True, eq=False)
-class Change:
-    """How far the maps of a layer are from what they would be, each float64 ``(n,)``.
+class MapChanges:
+    """Changes of a layer's maps, each float64 ``(n,)``.
 
-    ``mean`` is the mean of all places' differences, whatever their sign; ``largest`` the largest of
-    them, with its sign: below zero where the map has lost; ``before`` the mean of what there was.
+    mean: mean absolute difference over all positions.
+    largest: difference with the largest magnitude, negative if the activation dropped.
+    before: mean activation before the change.
     """
 
     layer: ConvLayer
@@ -34,112 +35,125 @@ class Change:
     before: np.ndarray
 
     def strongest(self, count: int) -> np.ndarray:
-        """The maps that change most, by their indices: up to ``count``, only those that change."""
+        """Return the indices of up to ``count`` maps that change, most changed first."""
         order = np.argsort(-self.mean, kind="stable")
         return order[self.mean[order] > 0][:count]
 
 
-def ablated(maps: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
-    """The same maps, ``(maps, height, width)``, those of these numbers (from 1) all zero.
+def ablate(maps: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
+    """Return a copy of maps ``(maps, height, width)`` with those of some numbers set to zero.
+
+    Args:
+        maps: a layer's maps.
+        numbers: numbers of the maps to ablate, from 1.
 
     Raises:
-        ValueError: there are no such maps.
+        ValueError: a number is not that of a map.
+
+    >>> ablate(np.ones((3, 1, 1)), [2]).ravel().tolist()
+    [1.0, 0.0, 1.0]
     """
     if not set(numbers) <= set(range(1, len(maps) + 1)):
         raise ValueError(f"expected maps from 1 to {len(maps)}, got {list(numbers)}")
-    quiet = maps.copy()
-    quiet[[number - 1 for number in numbers]] = 0
-    return read_only(quiet)
+    ablated = maps.copy()
+    ablated[[number - 1 for number in numbers]] = 0
+    return read_only(ablated)
 
 
 def later_maps(
-    network: Network, layer: ConvLayer, maps: np.ndarray, wanted: ConvLayer
+    network: Network, layer: ConvLayer, maps: np.ndarray, later: ConvLayer
 ) -> Generator[None, None, np.ndarray]:
-    """What a later layer makes where this one has these maps: float32 ``(maps, height, width)``.
-
-    Each step is a block's work.
-    """
-    pools = [pool.name for pool in network.architecture.pools]
-    found = network.run_from(layer.name, maps)
-    for block in range(layer.block + 1, wanted.block + 1):
-        yield
-        name = wanted.name if block == wanted.block else pools[block - 1]
-        found = {name: network.run((name,), found[pools[block - 2]])[0]}
-    return found[wanted.name]
-
-
-def changes(
-    network: Network, layer: ConvLayer, maps: np.ndarray, numbers: Sequence[int]
-) -> Generator[None, None, list[Change]]:
-    """How far the maps of all later layers change if those of these numbers are ablated.
-
-    Each step is a block's work.
+    """Compute a later layer's maps from this layer's, one block per step.
 
     Args:
         network: the network.
-        layer: one of its conv layers.
-        maps: what that makes of the picture, float32 ``(maps, height, width)``.
-        numbers: which of them are ablated, from 1.
+        layer: conv layer of ``maps``.
+        maps: float32 ``(maps, height, width)``.
+        later: conv layer after ``layer``.
+
+    Returns:
+        Float32 ``(maps, height, width)``.
+    """
+    pools = [pool.name for pool in network.architecture.pools]
+    outputs = network.run_from(layer.name, maps)
+    for block in range(layer.block + 1, later.block + 1):
+        yield
+        name = later.name if block == later.block else pools[block - 1]
+        outputs = {name: network.run((name,), outputs[pools[block - 2]])[0]}
+    return outputs[later.name]
+
+
+def later_changes(
+    network: Network, layer: ConvLayer, maps: np.ndarray, numbers: Sequence[int]
+) -> Generator[None, None, list[MapChanges]]:
+    """Compute how much the maps of all later layers change under ablation, one block per step.
+
+    Args:
+        network: the network.
+        layer: conv layer of ``maps``.
+        maps: float32 ``(maps, height, width)``.
+        numbers: numbers of the maps to ablate, from 1.
 
     Raises:
-        ValueError: there are no such maps.
-        NotFiniteError: numbers on the way are too large.
+        ValueError: a number is not that of a map.
+        NotFiniteError: activations overflow float32.
     """
-    plan, found = network.architecture, list[Change]()
-    sides = [network.run_from(layer.name, one) for one in (maps, ablated(maps, numbers))]
-    for block in range(layer.block, len(plan.blocks) + 1):
+    architecture, changes = network.architecture, list[MapChanges]()
+    sides = [network.run_from(layer.name, side) for side in (maps, ablate(maps, numbers))]
+    for block in range(layer.block, len(architecture.blocks) + 1):
         if block > layer.block:
             yield
-            sides = [_block(network, block, side[plan.pools[block - 2].name]) for side in sides]
-        for after in plan.conv_layers:
-            if after.name in sides[0]:
-                found.append(change(after, *(side.pop(after.name) for side in sides)))
-    return found
+            pool = architecture.pools[block - 2].name
+            sides = [_run_block(network, block, side[pool]) for side in sides]
+        for later in architecture.conv_layers:
+            if later.name in sides[0]:
+                changes.append(compare_maps(later, *(side.pop(later.name) for side in sides)))
+    return changes
 
 
-def change(layer: ConvLayer, before: np.ndarray, now: np.ndarray) -> Change:
-    """How far a layer's maps are from those before, both ``(maps, height, width)``.
+def compare_maps(layer: ConvLayer, before: np.ndarray, after: np.ndarray) -> MapChanges:
+    """Compute how much a layer's maps change, both arrays ``(maps, height, width)``.
 
     Raises:
-        NotFiniteError: numbers are too large.
+        NotFiniteError: a value is not finite.
     """
-    check_finite(before, now)
+    check_finite(before, after)
     mean, largest = np.empty(len(before)), np.empty(len(before))
-    for index, (one, other) in enumerate(zip(before, now, strict=True)):
+    for index, (one, other) in enumerate(zip(before, after, strict=True)):
         difference = other.astype(np.float64) - one
         mean[index] = np.abs(difference).mean()
         largest[index] = difference.flat[np.abs(difference).argmax()]
-    return Change(layer, mean, largest, before.mean(axis=(1, 2), dtype=np.float64))
+    return MapChanges(layer, mean, largest, before.mean(axis=(1, 2), dtype=np.float64))
 
 
-def lost(
-    network: Network, maps: np.ndarray, question: AttributionSpec, numbers: Sequence[int]
+def value_drop(
+    network: Network, maps: np.ndarray, spec: AttributionSpec, numbers: Sequence[int]
 ) -> Generator[None, None, float]:
-    """What a value loses before its ReLU if maps of an earlier layer are ablated.
+    """Compute how much a value drops, before its ReLU, when maps of an earlier layer are ablated.
 
-    In the next conv layer that is what these maps contribute; further on, the network answers to
-    what is missing, and the two differ.
+    In the next conv layer, the drop equals the maps' contributions. In later layers the two differ,
+    because the layers between are not linear.
 
     Args:
         network: the network.
-        maps: those of the layer that is asked ``back_to``, float32 ``(maps, height, width)``.
-        question: which value; its method does not matter.
-        numbers: which maps are ablated, from 1.
+        maps: maps of the layer ``spec.back_to``, float32 ``(maps, height, width)``.
+        spec: the value and the ablated layer; its method is not used.
+        numbers: numbers of the maps to ablate, from 1.
 
     Raises:
-        ValueError: there is no such value, or there are no such maps.
-        NotFiniteError: numbers on the way are too large.
+        ValueError: the value or a map does not exist.
+        NotFiniteError: activations overflow float32.
     """
-    attribution_pass = AttributionPass(network, question)
-    whole = yield from attribution_pass.value(attribution_pass.crop(maps))
-    rest = yield from attribution_pass.value(attribution_pass.crop(ablated(maps, numbers)))
-    check_finite(whole, rest)
-    return whole - rest
+    attribution_pass = AttributionPass(network, spec)
+    before = yield from attribution_pass.value(attribution_pass.crop(maps))
+    after = yield from attribution_pass.value(attribution_pass.crop(ablate(maps, numbers)))
+    check_finite(before, after)
+    return before - after
 
 
-def _block(network: Network, block: int, source: np.ndarray) -> dict[str, np.ndarray]:
-    """All that a block makes of its input, under the layers' names."""
-    plan = network.architecture
-    names = [layer.name for layer in plan.conv_layers if layer.block == block]
-    names.append(plan.pools[block - 1].name)
+def _run_block(network: Network, block: int, source: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute all layers of a block from its input, by their names."""
+    architecture = network.architecture
+    names = [layer.name for layer in architecture.conv_layers if layer.block == block]
+    names.append(architecture.pools[block - 1].name)
     return dict(zip(names, network.run(names, source), strict=True))

@@ -20,7 +20,7 @@ from vgg_viz.export.formats import FORMATS, Export, ExportFormat
 from vgg_viz.export.scripts import EvidenceRun
 from vgg_viz.export.sheets import sheet_of
 from vgg_viz.image_io import images
-from vgg_viz.interpretability.ablation import ablated, later_maps
+from vgg_viz.interpretability.ablation import ablate, later_maps
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.state.shared_instance import shared
@@ -153,7 +153,7 @@ def test_the_files_of_what_changes_are_both_or_their_difference(shown_as, offere
     source, wanted = VGG19.conv_layer(LAYER.name), VGG19.conv_layer("block3_conv2")
     maps = later.feature_maps(images.load_image(samples.sample_bytes("cat")), source.name)
     sides = [
-        outcome(later_maps(later, source, ablated(maps, numbers), wanted))[0]
+        outcome(later_maps(later, source, ablate(maps, numbers), wanted))[0]
         for numbers in ([], [5, 12])
     ]
     numbers = [int(row["map"]) for row in csv_rows(export)][:16]

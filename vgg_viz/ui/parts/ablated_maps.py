@@ -8,7 +8,7 @@ import numpy as np
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.scripts import AblationRun
 from vgg_viz.interpretability import ablation
-from vgg_viz.interpretability.ablation import Change
+from vgg_viz.interpretability.ablation import MapChanges
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -39,7 +39,7 @@ class MapsAfterAblation(LayerMaps):
             original = LayerMaps(
                 self.results, self.network, self.picture, self.source, self.preprocessing
             )
-            maps = ablation.ablated(original.values(), self.ablated)
+            maps = ablation.ablate(original.values(), self.ablated)
             return ablation.later_maps(self.network, self.source, maps, self.layer)
 
         return self.results.cached_in_slices(("later maps", *self.key), begin)
@@ -85,7 +85,7 @@ class AblatedMaps:
         largest = self.maps.statistics().maximum
         return [number for number in self.numbers if largest[number - 1] == 0]
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[MapChanges]:
         """Return the changes of the maps of all later layers.
 
         Raises:
@@ -94,10 +94,10 @@ class AblatedMaps:
         maps = self.maps
         return maps.results.cached_in_slices(
             ("ablation", self.key),
-            lambda: ablation.changes(maps.network, maps.layer, maps.values(), self.numbers),
+            lambda: ablation.later_changes(maps.network, maps.layer, maps.values(), self.numbers),
         )
 
-    def pair(self, change: Change, count: int) -> Pair:
+    def pair(self, change: MapChanges, count: int) -> Pair:
         """Return the most changed maps of a later layer, as they are and after ablation."""
         later, indices = change.layer, change.strongest(count).tolist()
         titles = [f"{index + 1}: {figure(float(change.mean[index]), 3)}" for index in indices]
@@ -155,7 +155,7 @@ class AblatedMaps:
             for number, position in zip(pair.numbers, positions, strict=True)
         }
 
-    def value_drop(self, change: Change) -> ValueDrop:
+    def value_drop(self, change: MapChanges) -> ValueDrop:
         """Return the drop of the most changed value of the next layer.
 
         Raises:
@@ -177,7 +177,7 @@ class AblatedMaps:
         attribution = yield from attribute(
             maps.network, maps.picture.pixels, spec, maps.preprocessing
         )
-        drop = yield from ablation.lost(maps.network, values, spec, self.numbers)
+        drop = yield from ablation.value_drop(maps.network, values, spec, self.numbers)
         return ValueDrop(spec, attribution.value, float(attribution.by_map[indices].sum()), drop)
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES
 from vgg_viz.export.number_format import figure, signed
-from vgg_viz.interpretability.ablation import Change
+from vgg_viz.interpretability.ablation import MapChanges
 from vgg_viz.interpretability.attribution.attribution_pass import NotFiniteError
 from vgg_viz.links import LATER_LAYERS, MOST_ABLATED, later_layer_options
 from vgg_viz.model.architecture import VGG19, ConvLayer
@@ -146,7 +146,7 @@ def show(maps: LayerMaps) -> None:
         show_changes(changes)
 
 
-def changes_of(ablation: AblatedMaps) -> list[Change]:
+def changes_of(ablation: AblatedMaps) -> list[MapChanges]:
     """Return the changes in all later layers; if there are none, show why and return none."""
     layer, inactive = ablation.maps.layer, ablation.inactive
     if layer is VGG19.conv_layers[-1]:
@@ -176,13 +176,13 @@ def changes_of(ablation: AblatedMaps) -> list[Change]:
     return changes
 
 
-def chosen_change(changes: Sequence[Change]) -> Change:
+def chosen_change(changes: Sequence[MapChanges]) -> MapChanges:
     """Return the change of the chosen later layer, by default the next one."""
     name = state.value(LATER_LAYER)
     return next((change for change in changes if change.layer.name == name), changes[0])
 
 
-def show_pair(ablation: AblatedMaps, change: Change, count: int) -> None:
+def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
     """Show the most changed maps of a later layer, side by side or as a difference."""
     if not change.mean.any():
         st.info(f"Nothing changes in {change.layer.name}.")
@@ -226,7 +226,7 @@ def go_to(
     return go
 
 
-def show_value_drop(ablation: AblatedMaps, change: Change) -> None:
+def show_value_drop(ablation: AblatedMaps, change: MapChanges) -> None:
     """Show the change of the next layer's most changed value, and the maps' contribution."""
     if not change.mean.any():
         return
@@ -242,11 +242,11 @@ def show_value_drop(ablation: AblatedMaps, change: Change) -> None:
         f"{figure(result.value - result.drop)} without {maps}."
     )
     with st.container(horizontal=True, gap="large"):
-        st.metric(f"Change without {maps}", signed(-result.drop, 5), width="content")
+        st.metric(f"MapChanges without {maps}", signed(-result.drop, 5), width="content")
         st.metric(f"Contribution of {maps}", signed(result.contribution, 5), width="content")
 
 
-def show_changes(changes: Sequence[Change]) -> None:
+def show_changes(changes: Sequence[MapChanges]) -> None:
     """Show a table of the changes in every later layer."""
     head = "| Layer | All maps | Most changed maps |\n| :-- | --: | :-- |"
     st.markdown(
@@ -255,14 +255,14 @@ def show_changes(changes: Sequence[Change]) -> None:
     )
 
 
-def row(change: Change) -> str:
+def row(change: MapChanges) -> str:
     """Return a layer's row of the table, Markdown."""
     maps = [map_change(change, int(index)) for index in change.strongest(LISTED)]
     share = percent(float(change.mean.sum()), float(change.before.sum()))
     return f"| {change.layer.name} | {share} | {' · '.join(maps) or 'none'} |"
 
 
-def map_change(change: Change, index: int) -> str:
+def map_change(change: MapChanges, index: int) -> str:
     """Return a map's number and change, Markdown."""
     mean, before = float(change.mean[index]), float(change.before[index])
     return f"**{index + 1}** by {figure(mean, 3)} ({percent(mean, before)})"
