@@ -21,7 +21,7 @@ from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network
 from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.samples import SAMPLES, sample_bytes
-from vgg_viz.tours import BUILT_IN, Step, Tour, TourError, Words, built_in, parse, said
+from vgg_viz.tours import BUILT_IN, Step, StepText, Tour, TourError, built_in, parse, text_for
 from vgg_viz.views import VIEWS
 
 TITLE = 'title = "A tour"\n'
@@ -33,8 +33,8 @@ ASKED = STEP + 'question = "Why?"\nanswer = "Because."\n'
 
 
 def test_a_tour_is_its_title_and_its_steps():
-    step = Step("A step", {"view": "blocks"}, Words("Some words."))
-    asked = Step("A step", {"view": "blocks"}, Words("Some words.", "Why?", "Because."))
+    step = Step("A step", {"view": "blocks"}, StepText("Some words."))
+    asked = Step("A step", {"view": "blocks"}, StepText("Some words.", "Why?", "Because."))
     assert parse(TITLE + STEP + ASKED) == Tour("A tour", (step, asked))
 
 
@@ -86,20 +86,20 @@ def test_words_hold_of_the_network_that_they_name_and_others_have_their_own():
     own = '[step.untrained]\ntext = "Nothing learned."\nquestion = "What?"\nanswer = "No."\n'
     named = ASKED + 'network = "imagenet"\noutlined = [3, 64]\n'
     (step,) = parse(TITLE + named + own + "outlined = [1]\n").steps
-    words = Words("Some words.", "Why?", "Because.", (3, 64))
-    untrained = Words("Nothing learned.", "What?", "No.", (1,))
+    words = StepText("Some words.", "Why?", "Because.", (3, 64))
+    untrained = StepText("Nothing learned.", "What?", "No.", (1,))
     assert step == Step("A step", {"view": "blocks"}, words, "imagenet", untrained)
-    assert said(step, "imagenet") == said(step, None) == (words, True)
-    assert said(step, "untrained") == (untrained, True)
-    assert said(step, "file") == (words, False)
+    assert text_for(step, "imagenet") == text_for(step, None) == (words, True)
+    assert text_for(step, "untrained") == (untrained, True)
+    assert text_for(step, "file") == (words, False)
 
 
 def test_without_words_of_its_own_another_network_leaves_the_question_without_its_answer():
     (step,) = parse(TITLE + ASKED + 'network = "Untrained"\n').steps
-    assert said(step, "untrained") == (step.words, True)
-    assert said(step, "imagenet") == said(step, "file") == (step.words, False)
+    assert text_for(step, "untrained") == (step.words, True)
+    assert text_for(step, "imagenet") == text_for(step, "file") == (step.words, False)
     (step,) = parse(TITLE + ASKED).steps
-    assert {said(step, shown)[1] for shown in ("imagenet", "untrained", "file", None)} == {True}
+    assert {text_for(step, shown)[1] for shown in ("imagenet", "untrained", "file", None)} == {True}
 
 
 # -- what is wrong with one
@@ -182,9 +182,9 @@ BROKEN = {
     "a picture": (
         TITLE + STEP.replace("words", "![x](http://a.b/c.png)"),
         FIRST,
-        "without pictures",
+        "without images",
     ),
-    "a picture in an answer": (TITLE + ASKED.replace("Because", "![x]"), FIRST, "without pictures"),
+    "a picture in an answer": (TITLE + ASKED.replace("Because", "![x]"), FIRST, "without images"),
     "a control character in a value": (
         TITLE + STEP.replace("words", "\\u0007"),
         FIRST,
@@ -486,8 +486,8 @@ def test_the_example_in_the_documentation_is_a_tour():
     words = (REPOSITORY / "docs" / "tours.md").read_text("utf-8")
     (example_file,) = re.findall(r"```toml\n(.*?)```", words, re.DOTALL)
     tour = parse(example_file)
-    assert [step.title for step in tour.steps] == ["Stripes", "The same filter, another picture"]
-    assert "- So lists are possible." in tour.steps[1].words.text
+    assert [step.title for step in tour.steps] == ["Stripes", "The same filter, another image"]
+    assert "- It may hold lists." in tour.steps[1].words.text
     assert tour.steps[0].untrained
     with pytest.raises(TourError) as caught:
         parse(example_file.replace('layer=block2_conv1&maps=16"', 'layer=17"'))
@@ -517,7 +517,7 @@ def test_the_built_in_tour_is_about_ten_steps_with_questions():
 def test_who_has_no_trained_network_is_asked_as_well_what_excites_a_map():
     # The button says *Answer* where the step asks, whatever network is shown.
     for step in built_in().steps:
-        if step.page["view"] == "excites" and step.untrained:
+        if step.page["view"] == "visualization" and step.untrained:
             assert bool(step.untrained.question) == bool(step.words.question)
 
 
@@ -544,7 +544,7 @@ def named_in(words):
 @pytest.mark.parametrize("step", built_in().steps, ids=lambda step: step.title)
 def test_the_built_in_pages_are_within_their_layers(step):
     assert step.page["view"] in VIEWS
-    if step.page["view"] not in ("filters", "maps", "excites"):
+    if not VIEWS[step.page["view"]].shows_layer:
         return
     layer = VGG19.layer(step.page["layer"])
     for key in ("maps", "filters", "channel"):
@@ -572,7 +572,7 @@ def test_the_numbers_that_the_built_in_tour_names_are_the_plans():
     assert (first.filters, first.parameters, first.channels) == (64, 1792, 3)
     assert (eighth.receptive_field, eighth.channels) == (48, 256)
     assert (last.output_shape, last.receptive_field > VGG19.input_side) == ((14, 14, 512), True)
-    for part in ("**26 layers**, 16", "**1,792.**", "48 × 48", "what 256 maps", "14 × 14", "512"):
+    for part in ("**26 layers**, 16", "**1,792.**", "48 × 48", "256 maps", "14 × 14", "512"):
         assert part in words
 
 
@@ -713,7 +713,7 @@ def test_what_makes_a_value_is_as_the_tour_says(trained):
         )
     ]
     like = [np.corrcoef(found[0].values.ravel(), one.values.ravel())[0, 1] for one in found]
-    assert f"({like[1]:.2f})" in step.words.answer
+    assert f"(correlation {like[1]:.2f})" in step.words.answer
     # Much like the untrained network's, and there two maps' are all but the same.
     assert like[2] > 0.6
     assert np.corrcoef(found[2].values.ravel(), found[3].values.ravel())[0, 1] > 0.95
@@ -774,7 +774,7 @@ def test_without_training_the_wall_is_black_in_one_map_and_gray_in_another(untra
 
 @needs_weights
 def test_a_badge_and_a_cup_excite_the_map_of_the_eyes_more_than_eyes_do(trained):
-    step = step_asking("look for eyes")
+    step = step_asking("detect eyes")
     layer = VGG19.conv_layer(step.page["layer"])
     names = [sample.name for sample in SAMPLES]
     pictures = [load_image(sample_bytes(name)) for name in names]

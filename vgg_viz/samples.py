@@ -1,6 +1,6 @@
-"""The pictures that come with the page: ``assets/CREDITS.md`` says where they are from.
+"""Sample images of the page; ``assets/CREDITS.md`` names their sources.
 
-Names and files only, so that the page can offer them before anything that decodes is imported.
+Names and files only, so that the page can offer them before the image decoders are imported.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,14 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture that comes with the page; ``assets/CREDITS.md`` says where it is from."""
+    """A sample image.
+
+    name: its name in links.
+    title: its name on the page.
+    alt: its description for screen readers.
+    credit: its author and license.
+    file_name: its file in ``assets``.
+    """
 
     name: str
     title: str
@@ -81,10 +88,10 @@ SAMPLES: tuple[Sample, ...] = (
 
 
 def sample(name: str) -> Sample:
-    """The sample of that name.
+    """Return the sample with that name.
 
     Raises:
-        KeyError: there is none.
+        KeyError: no sample has that name.
     """
     for candidate in SAMPLES:
         if candidate.name == name:
@@ -93,18 +100,18 @@ def sample(name: str) -> Sample:
 
 
 def sample_bytes(name: str) -> bytes:
-    """The file of the sample of that name.
+    """Return the image file of the sample with that name.
 
     Raises:
-        KeyError: there is none.
+        KeyError: no sample has that name.
     """
     return (ASSETS / sample(name).file_name).read_bytes()
 
 
 def thumbnail_bytes(name: str) -> bytes:
-    """The sample of that name as a small square JPEG, as `images.thumbnail` made it.
+    """Return the thumbnail of the sample with that name, a square JPEG.
 
     Raises:
-        KeyError: there is none.
+        KeyError: no sample has that name.
     """
     return (ASSETS / "thumbnails" / f"{sample(name).name}.jpg").read_bytes()

@@ -1,10 +1,10 @@
-"""Tours of the page: a file of steps, each with a view of the page and a few sentences on it.
+"""Tours of the page: steps that each set the page and show a short text.
 
-A tour is a TOML file; `docs/tours.md` says how to write one. Files come from strangers: they are
-bounded before they are read, and whatever is wrong ends as a `TourError` with one sentence.
+A tour is a TOML file; `docs/tours.md` describes the format. Files come from strangers: their size
+is checked before they are parsed, and any mistake raises a `TourError` with one sentence.
 
-    file -- parse --> Tour(title, steps) -- the page shows --> steps[n].page
-                                            said(steps[n], network) --> .text, .question, ...
+    file -- parse --> Tour(title, steps) --> steps[n].page, the fields that the step sets
+                                         --> text_for(steps[n], network), the text to show
 """
 
 import re
@@ -26,7 +26,7 @@ MOST_BYTES = 64_000
 MOST_LINES = 1_000
 MOST_STEPS = links.MOST_STEPS
 MOST_OUTLINED = 16
-# tomllib takes a time that grows with the square of a dotted key's parts: minutes for 64 kB of it.
+# tomllib's time grows with the square of the parts of a dotted key: minutes for 64 kB.
 MOST_DOTS = 100
 
 LONGEST = {
@@ -38,12 +38,12 @@ LONGEST = {
     "network": 40,
 }
 ONE_LINE = ("title", "page", "network")
-WORDS = ("text", "question", "answer", "outlined")
-STEP = ("title", "page", "network", *WORDS, "untrained")
-# What depends on the layer, and would be another map or place where it were cut to it.
-OF_THE_LAYER = ("channel", "row", "column", "filter_page", "channel_page")
+TEXT_KEYS = ("text", "question", "answer", "outlined")
+STEP_KEYS = ("title", "page", "network", *TEXT_KEYS, "untrained")
+# Fields that must be within the layer: limited to it, they would mean another map or position.
+LAYER_FIELDS = ("channel", "row", "column", "filter_page", "channel_page")
 
-LONGEST_LIST = 60  # letters of a list of options in a message
+LONGEST_LIST = 60  # letters of the options in a message
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -52,10 +52,13 @@ Shown = NetworkChoice | Literal["file"]
 
 
 @dataclass(frozen=True)
-class Words:
-    """What a step says, in Markdown; ``question`` and ``answer`` are both empty if it asks nothing.
+class StepText:
+    """Text of a step, Markdown.
 
-    ``outlined`` are the numbers of the maps, or filters, that the answer names.
+    text: shown with the step.
+    question: asked below it, or empty.
+    answer: shown on request; empty without a question.
+    outlined: numbers of the maps or filters that the answer names.
     """
 
     text: str
@@ -66,69 +69,75 @@ class Words:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: the controls that its link names, and what is said.
+    """One step of a tour.
 
-    ``network`` is the one of which the words hold, None where they hold of any; ``untrained`` are
-    words of their own for the untrained network.
+    page: the fields that its link names, with their values.
+    words: its text.
+    network: the network that the text is about; None for any.
+    untrained: its text for the untrained network, if that differs.
     """
 
     title: str
     page: Mapping[str, Value]
-    words: Words
+    words: StepText
     network: NetworkChoice | None = None
-    untrained: Words | None = None
+    untrained: StepText | None = None
 
 
 @dataclass(frozen=True)
 class Tour:
-    """A tour: its title and its steps, at least one."""
+    """A tour: a title and at least one step."""
 
     title: str
     steps: tuple[Step, ...]
 
 
 class TourError(ValueError):
-    """A file that is no tour; the message is one sentence for the visitor.
+    """Raised when a tour file is invalid; the message is one sentence for the page.
 
-    It says where: in which step under which key, or, of what is no TOML, in which line.
+    It names the step and key, or the line if the file is not TOML.
     """
 
     def __init__(self, problem: str, *, step: int | None = None, line: int | None = None) -> None:
-        where = f"Step {step} of the tour" if step else f"Line {line} of the tour" if line else ""
-        super().__init__(f"{where or 'The tour'}: {problem}.")
+        """Compose the message from the problem and the number of the step or line."""
+        place = f"Step {step} of the tour" if step else f"Line {line} of the tour" if line else ""
+        super().__init__(f"{place or 'The tour'}: {problem}.")
 
 
-class _Misfit(Exception):
-    """Valid TOML that is no tour; the message is the key and what is wrong with it."""
+class _InvalidError(Exception):
+    """Raised when valid TOML is not a tour; the message names the key and the problem."""
 
 
 @lru_cache(maxsize=1)
 def built_in() -> Tour:
-    """The tour that comes with the page."""
+    """Return the page's own tour."""
     return parse(BUILT_IN.read_bytes())
 
 
 def parse(text: str | bytes) -> Tour:
-    """Read a tour file's text, or its bytes in UTF-8.
+    """Return the tour of a file's text, or of its bytes in UTF-8.
 
     Raises:
-        TourError: it is too large, no TOML, or no tour.
+        TourError: the file is too large, not TOML, or not a tour.
     """
-    document = _document(_bounded(_decoded(text)))
+    source = _decoded(text)
+    _check_source(source)
+    document = _document(source)
     try:
         _refuse_unknown(document, ("title", "step"))
         title = _text(document, "title")
         steps = _steps(document.get("step", []))
-    except _Misfit as misfit:
-        raise TourError(str(misfit)) from None
+    except _InvalidError as error:
+        raise TourError(str(error)) from None
     return Tour(title, tuple(_numbered(step, number) for number, step in enumerate(steps, 1)))
 
 
-def said(step: Step, shown: Shown | None) -> tuple[Words, bool]:
-    """What a step may say of the network that is shown, and whether its answer holds there.
+def text_for(step: Step, shown: Shown | None) -> tuple[StepText, bool]:
+    """Return a step's text for the shown network, and whether its answer holds for it.
 
-    ``shown`` is None where no network is. Where the words were written for another network, the
-    question stays and its answer does not hold.
+    Args:
+        step: the step.
+        shown: kind of the shown network; None if the page shows none.
     """
     if shown == "untrained" and step.untrained:
         return step.untrained, True
@@ -139,7 +148,7 @@ def said(step: Step, shown: Shown | None) -> tuple[Words, bool]:
 
 
 def _decoded(text: str | bytes) -> str:
-    """The text without a byte order mark, its lines ended by line feeds alone."""
+    """Return the text without a byte order mark, with line feeds as line ends."""
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if len(data) > MOST_BYTES:
         raise TourError(f"expected a file of at most {MOST_BYTES // 1000} kB, got more")
@@ -152,8 +161,12 @@ def _decoded(text: str | bytes) -> str:
     return decoded.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
-def _bounded(source: str) -> str:
-    """The same text, if it is not too much and has no control characters."""
+def _check_source(source: str) -> None:
+    """Check that a text is short enough and has no control characters.
+
+    Raises:
+        TourError: it is too long, or has one.
+    """
     lines = source.removesuffix("\n").split("\n")
     if len(lines) > MOST_LINES:
         raise TourError(f"expected at most {MOST_LINES:,} lines, got {len(lines):,}")
@@ -164,7 +177,6 @@ def _bounded(source: str) -> str:
         if line.count(".") > MOST_DOTS:
             problem = f"expected at most {MOST_DOTS} full stops in a line, got more"
             raise TourError(problem, line=number)
-    return source
 
 
 def _code(character: str) -> str:
@@ -175,10 +187,10 @@ def _code(character: str) -> str:
 
 
 def _document(source: str) -> Document:
-    """The TOML document.
+    """Return the TOML document.
 
     Raises:
-        TourError: it is none.
+        TourError: the text is not TOML.
     """
     try:
         return tomllib.loads(source)
@@ -188,14 +200,14 @@ def _document(source: str) -> Document:
     except RecursionError:
         raise TourError("expected texts and steps, got lists nested too deeply") from None
     except ValueError:
-        # A number of thousands of digits, say: what Python, not TOML, refuses to read.
+        # Python refuses what TOML allows, such as a number with thousands of digits.
         raise TourError("expected texts, got a value that cannot be read") from None
 
 
 def _syntax_problem(source: str, error: tomllib.TOMLDecodeError) -> tuple[int, str]:
-    """The line of a syntax error, and a sentence on it.
+    """Return the line of a syntax error and a sentence about it.
 
-    Python 3.14 has both as attributes; before, they stand in the message alone.
+    Python 3.14 has both as attributes; earlier versions only in the message.
     """
     message = getattr(error, "msg", None) or str(error).rsplit(" (at ", 1)[0]
     found = re.search(r"\(at line ([0-9]+), column [0-9]+\)$", str(error))
@@ -211,65 +223,65 @@ def _syntax_problem(source: str, error: tomllib.TOMLDecodeError) -> tuple[int, s
 
 def _steps(steps: object) -> Sequence[object]:
     if not isinstance(steps, list):
-        raise _Misfit(f"step: expected [[step]] in two pairs of brackets, got {_kind(steps)}")
+        raise _InvalidError(f"step: expected [[step]] in two pairs of brackets, got {_kind(steps)}")
     if not steps:
-        raise _Misfit("expected at least one [[step]], got none")
+        raise _InvalidError("expected at least one [[step]], got none")
     if len(steps) > MOST_STEPS:
-        raise _Misfit(f"expected at most {MOST_STEPS} steps, got {len(steps)}")
+        raise _InvalidError(f"expected at most {MOST_STEPS} steps, got {len(steps)}")
     return steps
 
 
 def _numbered(step: object, number: int) -> Step:
-    """The step of that number, from 1."""
+    """Return the step with that number, from 1."""
     try:
         return _step(_table(step, "a step"))
-    except _Misfit as misfit:
-        raise TourError(str(misfit), step=number) from None
+    except _InvalidError as error:
+        raise TourError(str(error), step=number) from None
 
 
 def _step(step: Document) -> Step:
-    _refuse_unknown(step, STEP)
+    _refuse_unknown(step, STEP_KEYS)
     title, page = _text(step, "title"), _page(_text(step, "page"))
-    words = _words(step, page)
+    words = _step_text(step, page)
     network = _network(_text(step, "network")) if "network" in step else None
     untrained = None
     if "untrained" in step:
         try:
-            table = _table(step["untrained"], "a table of words")
-            _refuse_unknown(table, WORDS)
-            untrained = _words(table, page)
-        except _Misfit as misfit:
-            raise _Misfit(f"untrained: {misfit}") from None
+            table = _table(step["untrained"], "a table of texts")
+            _refuse_unknown(table, TEXT_KEYS)
+            untrained = _step_text(table, page)
+        except _InvalidError as error:
+            raise _InvalidError(f"untrained: {error}") from None
     return Step(title, page, words, network, untrained)
 
 
-def _words(table: Document, page: Mapping[str, Value]) -> Words:
-    texts = {key: _text(table, key) for key in WORDS[:3] if key in table or key == "text"}
+def _step_text(table: Document, page: Mapping[str, Value]) -> StepText:
+    texts = {key: _text(table, key) for key in TEXT_KEYS[:3] if key in table or key == "text"}
     if "question" in texts and "answer" not in texts:
-        raise _Misfit("question: expected an answer with the question, got none")
+        raise _InvalidError("question: expected an answer with the question, got none")
     if "answer" in texts and "question" not in texts:
-        raise _Misfit("answer: expected a question with the answer, got none")
-    words = Words(texts["text"], texts.get("question", ""), texts.get("answer", ""))
+        raise _InvalidError("answer: expected a question with the answer, got none")
+    words = StepText(texts["text"], texts.get("question", ""), texts.get("answer", ""))
     if "outlined" not in table:
         return words
     if "answer" not in texts:
-        raise _Misfit("outlined: expected an answer that names these numbers, got none")
+        raise _InvalidError("outlined: expected an answer that names these numbers, got none")
     return replace(words, outlined=_outlined(table["outlined"], page))
 
 
 def _outlined(numbers: object, page: Mapping[str, Value]) -> tuple[int, ...]:
     if not isinstance(numbers, list):
-        raise _Misfit(f"outlined: expected a list of numbers, got {_kind(numbers)}")
+        raise _InvalidError(f"outlined: expected a list of numbers, got {_kind(numbers)}")
     if not 1 <= len(numbers) <= MOST_OUTLINED:
-        raise _Misfit(f"outlined: expected 1 to {MOST_OUTLINED} numbers, got {len(numbers)}")
+        raise _InvalidError(f"outlined: expected 1 to {MOST_OUTLINED} numbers, got {len(numbers)}")
     largest = links.upper_limit("channel", page)
     for number in numbers:
-        # True is an int to Python.
+        # In Python, True is an int.
         if isinstance(number, bool) or not isinstance(number, int):
-            raise _Misfit(f"outlined: expected numbers, got {_kind(number)}")
+            raise _InvalidError(f"outlined: expected numbers, got {_kind(number)}")
         if largest is None or not 1 <= number <= largest:
             got = shortened(str(number)) if abs(number) < 10**6 else "a larger one"
-            raise _Misfit(f"outlined: expected numbers from 1 to {largest}, got {got}")
+            raise _InvalidError(f"outlined: expected numbers from 1 to {largest}, got {got}")
     return tuple(numbers)
 
 
@@ -277,69 +289,69 @@ def _network(text: str) -> NetworkChoice:
     try:
         return Choice(NETWORKS).read([text])
     except LinkError as error:
-        raise _Misfit(f"network: {error}") from None
+        raise _InvalidError(f"network: {error}") from None
 
 
 def _table(value: object, what: str) -> Document:
     if not isinstance(value, dict):
-        raise _Misfit(f"expected {what}, got {_kind(value)}")
+        raise _InvalidError(f"expected {what}, got {_kind(value)}")
     return value
 
 
 def _refuse_unknown(table: Document, known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
-            raise _Misfit(f"expected {_listed(known)}, got {shortened(key)}")
+            raise _InvalidError(f"expected {_listed(known)}, got {shortened(key)}")
 
 
 def _text(table: Document, key: str) -> str:
-    """A table's text under that key, without the white space around it."""
+    """Return the text under that key, without surrounding white space."""
     if key not in table:
-        raise _Misfit(f"{key}: expected a text in quotes, got none")
+        raise _InvalidError(f"{key}: expected a text in quotes, got none")
     text = table[key]
     if not isinstance(text, str):
-        raise _Misfit(f"{key}: expected a text in quotes, got {_kind(text)}")
+        raise _InvalidError(f"{key}: expected a text in quotes, got {_kind(text)}")
     text = text.replace("\r\n", "\n").strip()
     if problem := _problem(text, key):
-        raise _Misfit(f"{key}: {problem}")
+        raise _InvalidError(f"{key}: {problem}")
     return text
 
 
 def _problem(text: str, key: str) -> str:
-    """What is wrong with a text; nothing, if all is well."""
+    """Return what is wrong with a text, or nothing."""
     if not 1 <= len(text) <= LONGEST[key]:
         return f"expected 1 to {LONGEST[key]:,} characters, got {len(text):,}"
     if found := CONTROL.search(text):
         return f"expected no control characters, got {_code(found[0])}"
     if key in ONE_LINE and "\n" in text:
         return f"expected one line, got {len(text.splitlines())}"
-    # A picture from elsewhere would be loaded by every viewer's browser without being asked.
+    # Every viewer's browser would load an image from another server without asking.
     if key != "page" and "![" in text:
-        return "expected a text without pictures, got “![”"
+        return "expected a text without images, got “![”"
     return ""
 
 
 def _page(link: str) -> Mapping[str, Value]:
-    """The controls that a link names, each within what the layer has.
+    """Return the fields that a link names, each within the layer.
 
-    The page would cut a map's number to the layer's, and the words would be of another map.
+    The page would limit a map's number to the layer's, and the text would be about another map.
     """
     try:
         values = links.read(link)
     except LinkError as error:
-        raise _Misfit(f"page: {_with_fewer_options(str(error))}") from None
-    for key in OF_THE_LAYER:
+        raise _InvalidError(f"page: {_with_fewer_options(str(error))}") from None
+    for key in LAYER_FIELDS:
         number, largest = values.get(key), links.upper_limit(key, values)
         if isinstance(number, int) and largest is not None and number > largest:
             layer = values.get("layer", FIELDS["layer"].default)
-            raise _Misfit(f"page: {key}: expected 1 to {largest} in {layer}, got {number}")
-    # What a visitor does with a tour is no part of a step, but a pasted link may have it.
+            raise _InvalidError(f"page: {key}: expected 1 to {largest} in {layer}, got {number}")
+    # A pasted link may hold fields of the visit, which belong to the viewer.
     kept = {key: value for key, value in values.items() if key not in VISIT_FIELDS}
     return MappingProxyType(kept)
 
 
 def _with_fewer_options(message: str) -> str:
-    """A link's error message, a long list of options in it cut short."""
+    """Return a link's error message with a long list of options shortened."""
     found = re.fullmatch(r"(.*?: expected one of )(.*)(, got .*)", message)
     if not found or len(found[2]) <= LONGEST_LIST:
         return message
@@ -347,12 +359,12 @@ def _with_fewer_options(message: str) -> str:
 
 
 def _listed(words: tuple[str, ...]) -> str:
-    """Words as a sentence has them: ``"title, text or page"``."""
+    """Return words as a list in a sentence: ``"title, text or page"``."""
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _kind(value: object) -> str:
-    """What a TOML value is, in plain words."""
+    """Return the kind of a TOML value as a word."""
     kinds = {str: "a text", bool: "true or false", int: "a number", float: "a number"}
     kinds |= {list: "a list", dict: "a table"}
     return kinds.get(type(value), "a date or time")

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz import links
 from vgg_viz.model.networks import NetworkChoice
-from vgg_viz.tours import Step, Tour, TourError, Words, parse, said
+from vgg_viz.tours import Step, StepText, Tour, TourError, parse, text_for
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.tour_steps import (
     back,
@@ -83,7 +83,7 @@ class Panel:
 
     def show(self, label: str | None, *, settled: bool) -> None:
         """Show the text for the network with this label, None if unknown or not shown."""
-        words, holds = said(self.step, kind_of(label))
+        words, holds = text_for(self.step, kind_of(label))
         # The answer waits until the network is known.
         answer = words.answer if self.answered and (settled or label) else ""
         if (words, holds, answer) != self.shown:
@@ -130,7 +130,7 @@ def show_panel(
     return panel
 
 
-def show_words(step: Step, words: Words, holds: bool, answer: str, label: str | None) -> None:
+def show_words(step: Step, words: StepText, holds: bool, answer: str, label: str | None) -> None:
     """Show a step's text, question and answer for the network with this label."""
     if words is step.untrained:
         st.caption("This text describes the **untrained** network shown here.")

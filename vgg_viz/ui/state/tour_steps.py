@@ -5,7 +5,7 @@ import streamlit as st
 from vgg_viz import links
 from vgg_viz.links import FIELDS, Value
 from vgg_viz.model.networks import NETWORKS
-from vgg_viz.tours import Shown, Step, Tour, built_in, said
+from vgg_viz.tours import Shown, Step, Tour, built_in, text_for
 from vgg_viz.ui import state
 from vgg_viz.ui.state.shared_instance import label_of
 from vgg_viz.views import VIEWS
@@ -136,7 +136,7 @@ def outlined() -> tuple[int, ...]:
         return ()
     tour, index, _ = current
     step = tour.steps[index]
-    words, holds = said(step, kind_of(shown_network()))
+    words, holds = text_for(step, kind_of(shown_network()))
     return words.outlined if holds and not has_diverged(step) else ()
 
 
