@@ -242,7 +242,7 @@ def show_value_drop(ablation: AblatedMaps, change: MapChanges) -> None:
         f"{figure(result.value - result.drop)} without {maps}."
     )
     with st.container(horizontal=True, gap="large"):
-        st.metric(f"MapChanges without {maps}", signed(-result.drop, 5), width="content")
+        st.metric(f"Change without {maps}", signed(-result.drop, 5), width="content")
         st.metric(f"Contribution of {maps}", signed(result.contribution, 5), width="content")
 
 
