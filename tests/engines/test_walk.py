@@ -35,7 +35,7 @@ def test_a_click_on_a_map_and_on_a_position_is_explained(page: Page):
     page.until_address(channel="19")
     page.click(parts.MAP, at=(0.51, 0.51))
     page.until_shown(parts.SUBHEADING, "row 29, column 29 of map 19")
-    page.until_shown(parts.AGREED, "agree")
+    page.until_shown(parts.AGREED, "matches")
     page.until_address(row="29", column="29")
 
 
