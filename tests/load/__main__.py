@@ -1,4 +1,4 @@
-"""Print the load test's table and write it to ``build/load.md``."""
+"""Command line of the load test; prints its table and writes it to ``build/load.md``."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.load import phases
 from tests.load.phases import Phase
-from tests.load.report import targets, title, what_took, with_columns
+from tests.load.report import by_widget, targets, title, with_columns
 from tests.support import REPOSITORY
 
 TARGET = REPOSITORY / "build" / "load.md"
@@ -16,27 +16,27 @@ FURTHER_CHANGES = 2000
 
 
 def main() -> int:
-    """Run the phases, one after the other; the exit status is 1 if there was an error."""
-    options = parsed(sys.argv[1:])
+    """Run the phases one after the other; return exit status 1 if there was an error."""
+    options = parse(sys.argv[1:])
     outcomes = []
-    for phase in planned(options):
+    for phase in plan(options):
         outcomes.append(phases.run(phase))
         print(with_columns(outcomes[-1:]), file=sys.stderr)
         for message, count in (outcomes[-1].log.errors + outcomes[-1].further.errors).items():
             print(f"{count} times: {message}", file=sys.stderr)
-    text = "\n\n".join([title(), with_columns(outcomes), what_took(outcomes), targets(outcomes)])
+    text = "\n\n".join([title(), with_columns(outcomes), by_widget(outcomes), targets(outcomes)])
     TARGET.parent.mkdir(exist_ok=True)
     TARGET.write_text(f"{text}\n")
     print(text)
     return int(any(outcome.errors for outcome in outcomes))
 
 
-def parsed(arguments: list[str]) -> argparse.Namespace:
-    """The command line's options."""
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="1 and 4 viewers for 10 seconds")
-    parser.add_argument("--viewers", type=int, nargs="+", help="how many at the same time")
-    parser.add_argument("--seconds", type=float, help="how long they stay")
+    parser.add_argument("--viewers", type=int, nargs="+", help="number of viewers at the same time")
+    parser.add_argument("--seconds", type=float, help="duration of a phase")
     parser.add_argument("--pictures", choices=("same", "own", "both"), default="both")
     parser.add_argument(
         "--replicas", type=int, nargs="+", choices=(1, 2), help="one server, two behind nginx"
@@ -45,17 +45,17 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def planned(options: argparse.Namespace) -> list[Phase]:
-    """The phases that these options ask for."""
+def plan(options: argparse.Namespace) -> list[Phase]:
+    """Return the phases that these options select."""
     everything = not (options.quick or options.viewers)
     viewers = options.viewers or ((1, 4) if options.quick else VIEWERS)
     seconds = options.seconds or (10.0 if options.quick else SECONDS)
-    whose = {"same": (False,), "own": (True,), "both": (False, True)}[options.pictures]
+    own_choices = {"same": (False,), "own": (True,), "both": (False, True)}[options.pictures]
     further = options.interactions or (FURTHER_CHANGES if everything else 0)
     plans = [
         Phase(count, seconds, own, replicas=replicas)
         for replicas in options.replicas or (1,)
-        for own in whose
+        for own in own_choices
         for count in viewers
     ]
     return [*plans[:-1], replace(plans[-1], further_changes=further)]

@@ -1,7 +1,7 @@
-"""One page, as a browser has it: what it sends and keeps, in Streamlit's own messages.
+"""A page in a simulated browser, which exchanges Streamlit's messages with the server.
 
-What was sent, and in what order, was read off Chromium's WebSocket frames: the widgets' values
-with every change, the hashes of the messages kept, a file's address before its bytes.
+The messages and their order follow Chromium's WebSocket frames: the widgets' states with every
+change, the hashes of cached messages, a file's address before its content.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ XSRF_COOKIE = "_streamlit_xsrf"
 
 
 class PageError(Exception):
-    """What a visitor would call an error; the message says what came."""
+    """Raised when a page shows an error or the server does not respond."""
 
 
 class Kept(NamedTuple):
-    """A message kept by its hash, and the run of the script in which it was last shown."""
+    """A cached message and the number of the script run that last used it."""
 
     message: ForwardMsg
     run: int
@@ -46,7 +46,7 @@ class Kept(NamedTuple):
 
 @dataclass
 class Shown:
-    """What one run of the script has put on the page."""
+    """Elements that one run of the script has put on the page."""
 
     started: bool = False
     elements: list[Element] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Shown:
 
     @property
     def grids(self) -> int:
-        """How many of the components have bytes to draw."""
+        """Number of components with data to draw."""
         return sum(bool(element.bidi_component.bytes) for element in self.elements)
 
     @property
@@ -65,10 +65,15 @@ class Shown:
 
 
 class Page:
-    """A page of the app; ``requests`` counts what it has sent, ``received`` is in bytes."""
+    """A page of the app.
+
+    Attributes:
+        requests: number of messages and requests sent, by type.
+        received: bytes received.
+    """
 
     def __init__(self, address: str, query: str = "") -> None:
-        """Prepare a page of the server at that address, e.g. ``http://127.0.0.1:8501``."""
+        """Create a page of the server at an address, e.g. ``http://127.0.0.1:8501``."""
         self.address = address
         self.query = query
         self.requests: Counter[str] = Counter()
@@ -83,8 +88,8 @@ class Page:
         self._http = requests.Session()
 
     async def __aenter__(self) -> "Page":
-        """Connect; the script has not run yet."""
-        # A browser asks these two, and gets its cookie against forged requests with them.
+        """Connect, without running the script."""
+        # A browser requests these two first, and receives its XSRF cookie with them.
         for path in ("/_stcore/health", "/_stcore/host-config"):
             await self._request("GET", path)
         token = self._http.cookies.get(XSRF_COOKIE, default="PLACEHOLDER_AUTH_TOKEN")
@@ -101,16 +106,16 @@ class Page:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Leave."""
+        """Disconnect."""
         await self._socket.close()
         self._http.close()
 
     async def open(self) -> float:
-        """Show the page for the first time; return the seconds until all of it was there."""
+        """Load the page; return the seconds until it is complete."""
         return await self._timed()
 
     async def set(self, key: str, value: object) -> float:
-        """Set the widget of that key; return the seconds until the page had followed."""
+        """Change a widget; return the seconds until the page has followed."""
         widget = self.widgets[key]
         state = widgets.chosen(widget, value)
         is_trigger = widget.kind == "bidi_component"
@@ -126,7 +131,7 @@ class Page:
             self.query = urlencode(query)
 
     async def upload(self, key: str, name: str, data: bytes) -> float:
-        """Give the uploader of that key a file; return the seconds until the page had followed."""
+        """Upload a file; return the seconds until the page has followed."""
         start = perf_counter()
         urls = await self._file_urls(name)
         file = {"file": (name, data, "image/jpeg")}
@@ -154,9 +159,9 @@ class Page:
         await self._run(triggers or [], fragment)
         diagram = self.widgets.get("diagram")
         if diagram and "diagram" not in self.states:
-            # The diagram's script says that it has been painted; only then come the maps.
-            said = json.dumps({"painted": start})
-            self.states["diagram"] = WidgetState(id=diagram.proto.id, json_value=said)
+            # The diagram's script reports that it is painted; only then come the maps.
+            report = json.dumps({"painted": start})
+            self.states["diagram"] = WidgetState(id=diagram.proto.id, json_value=report)
             await self._run([], "")
         seconds = perf_counter() - start
         for element in self.shown.elements:
@@ -204,7 +209,7 @@ class Page:
             raise PageError(f"expected a connection, it was lost: {error}") from error
 
     async def _receive(self, wanted: str) -> ForwardMsg:
-        """Take in messages up to the first of that type."""
+        """Process messages up to the first of a type, and return that one."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 while True:
@@ -220,10 +225,10 @@ class Page:
             raise PageError(f"expected a connection, it was lost: {error}") from error
 
     def _whole(self, message: ForwardMsg) -> ForwardMsg:
-        """The message that a reference stands for; one that is worth keeping is kept."""
+        """Resolve a reference to a cached message; cache a message that says so."""
         if message.WhichOneof("type") == "ref_hash":
             if message.ref_hash not in self._kept:
-                raise PageError("expected a reference to a message that was kept")
+                raise PageError("expected a reference to a cached message, got an unknown one")
             kept = self._kept[message.ref_hash].message
             self._kept[message.ref_hash] = Kept(kept, self._runs)
             whole = ForwardMsg()
@@ -269,7 +274,7 @@ class Page:
         self.shown.keys.add(key)
 
     def _forget(self, *, whole_page: bool) -> None:
-        """Let widgets go that are not on the page any more, and messages not shown for long."""
+        """Drop widgets that left the page, and messages that were not used for long."""
         self._runs += 1
         if whole_page:
             self.widgets = {key: self.widgets[key] for key in self.shown.keys}
@@ -278,7 +283,7 @@ class Page:
         self._kept = {name: kept for name, kept in self._kept.items() if kept.run >= limit}
 
     async def _fetch(self, path: str) -> None:
-        """Get a picture, unless the page has it."""
+        """Download an image, unless the page has it."""
         if path not in self._fetched:
             self._fetched.add(path)
             await self._request("GET", path)
@@ -294,7 +299,7 @@ class Page:
             try:
                 answer = await asyncio.to_thread(ask)
             except requests.ConnectionError:
-                # As browsers do: the server closes a connection that was idle for a while.
+                # Like a browser, try again: the server closes idle connections.
                 answer = await asyncio.to_thread(ask)
         except requests.RequestException as error:
             raise PageError(f"expected an answer to {method} {path}: {error}") from error

@@ -1,4 +1,4 @@
-"""Phases of the load test: a fresh server, so many viewers, so many seconds."""
+"""Phases of the load test, each with a new server."""
 
 import asyncio
 import os
@@ -27,9 +27,9 @@ GRACE_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class Phase:
-    """So many viewers for so many seconds, and so many changes more.
+    """Number of viewers, duration and further changes of one phase.
 
-    ``replicas``: one server, or two behind nginx.
+    With two ``replicas``, two servers run behind nginx.
     """
 
     viewers: int
@@ -40,15 +40,15 @@ class Phase:
 
     @property
     def bound(self) -> float:
-        """How long the phase may take at most, in seconds, before it is ended."""
-        # Twice the time that its viewers would take who never wait.
+        """Seconds after which the phase is ended."""
+        # Twice the time that its viewers would take without any waiting.
         further = 2 * 3 * self.further_changes / self.viewers
         return GRACE_SECONDS + 2 * self.viewers + self.seconds + further
 
 
 @dataclass
 class Outcome:
-    """What a phase came to; memory in bytes, times in seconds."""
+    """Measurements of a phase; memory in bytes, times in seconds."""
 
     phase: Phase
     log: Log = field(default_factory=Log)
@@ -62,18 +62,18 @@ class Outcome:
 
     @property
     def errors(self) -> int:
-        """How many errors there were."""
+        """Number of errors."""
         return sum(self.log.errors.values()) + sum(self.further.errors.values())
 
 
 @dataclass
 class Watch:
-    """What the server's processes take, sampled twice a second."""
+    """Memory of the server's processes, sampled twice a second."""
 
     resident: list[int] = field(default_factory=list)
     peak: int = 0
 
-    async def go_on(self) -> None:
+    async def watch(self) -> None:
         """Sample until cancelled."""
         while True:
             self.sample()
@@ -86,12 +86,12 @@ class Watch:
         self.peak = max(self.peak, self.resident[-1], processes.memory(server, "VmHWM"))
 
     def recent(self) -> int:
-        """The median of the last five seconds' samples."""
+        """Return the median of the samples of the last five seconds."""
         return int(median(self.resident[-10:]))
 
 
 class Site(NamedTuple):
-    """Where viewers go, and where the servers are that answer there."""
+    """Address for viewers, and the addresses of the servers behind it."""
 
     address: str
     replicas: Sequence[str]
@@ -99,7 +99,7 @@ class Site(NamedTuple):
 
 @contextmanager
 def site(replicas: int = 1) -> Iterator[Site]:
-    """A fresh server with a weights file of full size, or two of them behind nginx."""
+    """Run a new server with a weights file of full size, or two of them behind nginx."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         weights = folder / "random.h5"
@@ -119,36 +119,36 @@ def site(replicas: int = 1) -> Iterator[Site]:
 
 
 def run(phase: Phase) -> Outcome:
-    """Run a phase on servers of its own; it ends by itself, well or not."""
+    """Run a phase on new servers and return its measurements."""
     outcome = Outcome(phase)
-    with site(phase.replicas) as where:
-        asyncio.run(_bounded(where, phase, outcome))
+    with site(phase.replicas) as target:
+        asyncio.run(_bounded(target, phase, outcome))
     return outcome
 
 
-async def _bounded(where: Site, phase: Phase, outcome: Outcome) -> None:
+async def _bounded(target: Site, phase: Phase, outcome: Outcome) -> None:
     watch = Watch()
-    watching = asyncio.create_task(watch.go_on())
+    watching = asyncio.create_task(watch.watch())
     try:
         async with asyncio.timeout(phase.bound):
-            await _visits(where, phase, outcome, watch)
+            await _visits(target, phase, outcome, watch)
     except TimeoutError:
         outcome.log.errors[f"expected the phase to end within {phase.bound:.0f} s"] += 1
     finally:
         watching.cancel()
         outcome.peak = watch.peak
     with suppress(PageError, OSError):
-        found = [passes(await footer(address)) for address in where.replicas]
-        outcome.passes = None if None in found else sum(found)
+        counts = [passes(await footer(address)) for address in target.replicas]
+        outcome.passes = None if None in counts else sum(counts)
 
 
-async def _visits(where: Site, phase: Phase, outcome: Outcome, watch: Watch) -> None:
-    # TensorFlow's start is no part of what is measured.
-    for address in where.replicas:
+async def _visits(target: Site, phase: Phase, outcome: Outcome, watch: Watch) -> None:
+    # The measurement excludes TensorFlow's start.
+    for address in target.replicas:
         async with Page(address, FIRST_VIEW) as first:
             await first.open()
     viewers = [
-        Viewer(where.address, number, outcome.log, own_picture=phase.own_pictures)
+        Viewer(target.address, number, outcome.log, own_picture=phase.own_pictures)
         for number in range(phase.viewers)
     ]
     try:
@@ -170,7 +170,7 @@ async def _visits(where: Site, phase: Phase, outcome: Outcome, watch: Watch) -> 
 
 
 async def stay(viewers: list[Viewer], plan: Plan, log: Log) -> None:
-    """Let all viewers do what they do, and log it there."""
+    """Let all viewers follow a plan; log it in ``log``."""
     async with asyncio.TaskGroup() as group:
         for viewer in viewers:
             viewer.log = log
@@ -178,18 +178,18 @@ async def stay(viewers: list[Viewer], plan: Plan, log: Log) -> None:
 
 
 def server_seconds() -> float:
-    """The processor time that the server has taken."""
+    """Return the servers' processor time."""
     return processes.processor_seconds(processes.descendants(os.getpid()))
 
 
 async def footer(address: str) -> str:
-    """The footer line that the page shows with ``?debug``; empty if there is none."""
+    """Return the footer line that the page shows with ``?debug``, or an empty string."""
     async with Page(address, f"debug=&{FIRST_VIEW}") as page:
         await page.open()
         return next((text for text in page.shown.texts if passes(text) is not None), "")
 
 
 def passes(text: str) -> int | None:
-    """How many forward passes a text speaks of; None if of none."""
+    """Return the number of forward passes in a text; None if it has none."""
     match = re.search(r"([\d,]+) forward pass", text)
     return int(match[1].replace(",", "")) if match else None

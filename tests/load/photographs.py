@@ -1,4 +1,4 @@
-"""Photographs to upload, each another: smooth colors with texture, about 1 MB as JPEG."""
+"""Synthetic photographs to upload: smooth colors with texture, about 1 MB as JPEG."""
 
 import io
 
@@ -10,10 +10,10 @@ QUALITY = 97
 
 
 def photograph(seed: int) -> bytes:
-    """A picture that looks like no other, JPEG of about 1 MB."""
+    """Return a JPEG of about 1 MB that depends on the seed."""
     random = np.random.default_rng(seed)
     layers = np.zeros((SIZE[1], SIZE[0], 3))
-    # Like a photograph: much of it coarse, less and less of it fine.
+    # As in a photograph, finer structures are weaker.
     for side, strength in ((4, 90), (16, 45), (64, 22), (256, 11), (None, 11)):
         shape = (SIZE[1], SIZE[0], 3) if side is None else (side, side, 3)
         coarse = Image.fromarray(random.integers(0, 256, shape, np.uint8))

@@ -11,8 +11,8 @@ from tests.load.viewers import SECONDS_BETWEEN
 from vgg_viz.model.architecture import VGG19
 
 MEGABYTE = 10**6
-# What can be made of one picture: the maps of each layer, and what all of them show together.
-TURNS = len(VGG19.conv_layers) + 1
+# Forward passes for one image: the maps of each layer, and the overview of all layers.
+PASSES = len(VGG19.conv_layers) + 1
 COLUMNS = {
     "Viewers": lambda outcome: str(outcome.phase.viewers),
     "Servers": lambda outcome: str(outcome.phase.replicas),
@@ -20,11 +20,11 @@ COLUMNS = {
     "Requests": lambda outcome: f"{(outcome.log.requests + outcome.further.requests).total():,}",
     "Changes": lambda outcome: f"{len(outcome.log.seconds):,}",
     "Errors": lambda outcome: str(outcome.errors),
-    "Median": lambda outcome: in_seconds(share(outcome.log.seconds, 0.5)),
-    "95th percentile": lambda outcome: in_seconds(share(outcome.log.seconds, 0.95)),
-    "Worst": lambda outcome: in_seconds(share(outcome.log.seconds, 1)),
+    "Median": lambda outcome: in_seconds(quantile(outcome.log.seconds, 0.5)),
+    "95th percentile": lambda outcome: in_seconds(quantile(outcome.log.seconds, 0.95)),
+    "Worst": lambda outcome: in_seconds(quantile(outcome.log.seconds, 1)),
     "Late": lambda outcome: str(outcome.log.late),
-    "First page, worst": lambda outcome: in_seconds(share(outcome.log.opened, 1)),
+    "First page, worst": lambda outcome: in_seconds(quantile(outcome.log.opened, 1)),
     "Peak memory": lambda outcome: in_megabytes(outcome.peak),
     "Memory at the end": lambda outcome: in_megabytes(outcome.resident),
     "Forward passes": lambda outcome: "–" if outcome.passes is None else f"{outcome.passes:,}",
@@ -34,20 +34,20 @@ COLUMNS = {
 
 
 def title() -> str:
-    """What it was measured on and how."""
+    """Describe the machine and the measurement."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     packages = ", ".join(f"{name} {version(name)}" for name in ("streamlit", "tensorflow"))
     return (
         f"{platform.system()} {platform.machine()}, {cores} cores for server and client, Python "
         f"{platform.python_version()}, {packages}. Every viewer changes something every "
         f"{SECONDS_BETWEEN:.0f} seconds; a change takes from its sending to the end of the "
-        "script's run with the mosaic there. *Late*: changes sent late, since the one before "
-        "had taken so long. A fresh server for every line, TensorFlow started before."
+        "script's run that sends the mosaic. *Late*: changes sent late, since the one before "
+        "took so long. Every line has a new server, with TensorFlow started."
     )
 
 
 def with_columns(outcomes: Sequence[Outcome]) -> str:
-    """A table with a line for every phase."""
+    """Return a table with a line for every phase."""
     rule = " | ".join("---" if name == "Picture" else "---:" for name in COLUMNS)
     lines = [f"| {' | '.join(COLUMNS)} |", f"| {rule} |"]
     for outcome in outcomes:
@@ -55,54 +55,54 @@ def with_columns(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def what_took(outcomes: Sequence[Outcome]) -> str:
-    """How long each kind of change took, in the phase with the most viewers."""
+def by_widget(outcomes: Sequence[Outcome]) -> str:
+    """Return the response times by widget, in the phase with the most viewers."""
     last = max(outcomes, key=lambda outcome: (outcome.phase.viewers, outcome.phase.own_pictures))
     whose = COLUMNS["Picture"](last)
     lines = [
-        f"By what was changed, {last.phase.viewers} viewers, picture: {whose}:",
+        f"By widget, {last.phase.viewers} viewers, picture: {whose}:",
         "",
         "| Widget | Changes | Median | 95th percentile | Worst |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for key, seconds in sorted(last.log.changes.items()):
-        times = " | ".join(in_seconds(share(seconds, part)) for part in (0.5, 0.95, 1))
+        times = " | ".join(in_seconds(quantile(seconds, part)) for part in (0.5, 0.95, 1))
         lines.append(f"| {key} | {len(seconds):,} | {times} |")
     return "\n".join(lines)
 
 
 def targets(outcomes: Sequence[Outcome]) -> str:
-    """What was to be reached, and whether it was."""
-    lines = [said(not any(outcome.errors for outcome in outcomes), "no error")]
+    """Return the targets as a list, each met or missed."""
+    lines = [target(not any(outcome.errors for outcome in outcomes), "no error")]
     for outcome in outcomes:
         whose = "pictures of their own" if outcome.phase.own_pictures else "the same picture"
         if not outcome.phase.own_pictures and outcome.passes is not None:
             words = (
                 f"{outcome.phase.viewers} viewers, {whose}: {outcome.passes} forward passes, no "
-                f"more than the {TURNS * outcome.phase.replicas} that differ"
+                f"more than the {PASSES * outcome.phase.replicas} that differ"
             )
-            lines.append(said(outcome.passes <= TURNS * outcome.phase.replicas, words))
+            lines.append(target(outcome.passes <= PASSES * outcome.phase.replicas, words))
         if outcome.phase.viewers == 30:
-            slow = share(outcome.log.seconds, 0.95)
+            slow = quantile(outcome.log.seconds, 0.95)
             words = f"30 viewers, {whose}: 95th percentile {in_seconds(slow)}, at most 1 s"
-            lines.append(said(slow <= 1, words))
+            lines.append(target(slow <= 1, words))
         if outcome.phase.viewers == 60 and outcome.phase.own_pictures:
             bound = 1500 * MEGABYTE * outcome.phase.replicas
             words = f"60 viewers, {whose}: {in_megabytes(outcome.peak)}, at most"
-            lines.append(said(outcome.peak <= bound, f"{words} {in_megabytes(bound)}"))
+            lines.append(target(outcome.peak <= bound, f"{words} {in_megabytes(bound)}"))
         if outcome.phase.further_changes:
             more = outcome.resident_further / outcome.resident - 1 if outcome.resident else 0.0
             words = (
                 f"{len(outcome.further.seconds):,} further changes: {more:+.1%} memory, from "
                 f"{in_megabytes(outcome.resident)} to {in_megabytes(outcome.resident_further)}, "
-                "less than +5 %"
+                "less than +5%"
             )
-            lines.append(said(more < 0.05, words))
-    return "\n".join([*lines, *held(outcomes)])
+            lines.append(target(more < 0.05, words))
+    return "\n".join([*lines, *capacity(outcomes)])
 
 
-def held(outcomes: Sequence[Outcome]) -> list[str]:
-    """How many viewers one server held and how many two did, where both were tried."""
+def capacity(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return how many viewers one and two servers can take, if both were measured."""
     kinds = sorted({(outcome.phase.own_pictures, outcome.phase.replicas) for outcome in outcomes})
     if len({replicas for _, replicas in kinds}) == 1:
         return []
@@ -122,17 +122,17 @@ def held(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def is_quick(outcome: Outcome) -> bool:
-    """Whether all went well, and nearly all changes within a second."""
-    return not outcome.errors and share(outcome.log.seconds, 0.95) <= 1
+    """Return whether there was no error and 95% of the changes took at most a second."""
+    return not outcome.errors and quantile(outcome.log.seconds, 0.95) <= 1
 
 
-def said(met: bool, words: str) -> str:
-    """One target's line."""
-    return f"- {'met' if met else '**not met**'}: {words}"
+def target(met: bool, text: str) -> str:
+    """Return the line of a target."""
+    return f"- {'met' if met else '**not met**'}: {text}"
 
 
-def share(values: Sequence[float], part: float) -> float:
-    """The smallest value that at least this part (0 to 1) of all do not exceed; NaN of none."""
+def quantile(values: Sequence[float], part: float) -> float:
+    """Return the smallest value that at least this part (0 to 1) do not exceed; NaN if empty."""
     if not values:
         return float("nan")
     if part == 0.5:
@@ -142,12 +142,12 @@ def share(values: Sequence[float], part: float) -> float:
 
 
 def in_seconds(seconds: float) -> str:
-    """Seconds for people."""
+    """Format seconds."""
     if seconds != seconds:
         return "–"
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
 def in_megabytes(count: int) -> str:
-    """Bytes for people, in units of a million; a dash for what could not be measured."""
+    """Format bytes as MB; a dash if they were not measured."""
     return f"{count / MEGABYTE:,.0f} MB" if count else "–"

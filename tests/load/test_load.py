@@ -1,4 +1,4 @@
-"""The load test's own parts, and a short visit to a real server."""
+"""Parts of the load test, and a short visit to a real server."""
 
 import asyncio
 import io
@@ -16,7 +16,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from tests.load import phases, processes, report, widgets
-from tests.load.__main__ import parsed, planned
+from tests.load.__main__ import parse, plan
 from tests.load.page import Page, PageError
 from tests.load.phases import Outcome, Phase
 from tests.load.photographs import photograph
@@ -41,7 +41,7 @@ def widget(kind: str, **fields: object) -> Widget:
     return Widget(element, "")
 
 
-# What Chromium sends of these widgets when nothing has been touched.
+# States that Chromium sends for these widgets before any change.
 FIRST_STATES = {
     "button group": (
         widget("button_group", options=["Each tile", "Layer"], default=[1]),
@@ -115,10 +115,24 @@ def test_a_click_is_sent_as_chromium_sends_it():
 
 
 def test_a_click_in_the_inspector_picks_a_position_of_the_map():
-    payload = components.pack({"height": 1, "width": 28})
-    picked = widgets.pick(payload, Random(1))
+    inspector = widget("bidi_component", bytes=components.pack({"height": 1, "width": 28}))
+    picked = widgets.another_value(inspector, None, Random(1))
     assert picked["row"] == 0
     assert 0 <= picked["column"] < 28
+
+
+@pytest.mark.parametrize(
+    ("header", "clickable"),
+    [
+        ({"height": 28, "width": 28}, True),
+        ({"height": 0, "width": 0}, False),
+        ({"numbers": [7]}, True),
+        ({"numbers": []}, False),
+    ],
+)
+def test_a_component_without_tiles_or_map_is_not_clicked(header, clickable):
+    component = widget("bidi_component", bytes=components.pack(header))
+    assert widgets.can_change(component) == clickable
 
 
 @pytest.mark.parametrize(
@@ -155,17 +169,17 @@ def test_a_reference_stands_for_the_message_that_was_kept():
 
 
 def test_a_reference_to_nothing_is_an_error():
-    with pytest.raises(PageError, match="expected a reference to a message that was kept"):
+    with pytest.raises(PageError, match="expected a reference to a cached message"):
         shown_after(ForwardMsg(ref_hash="h"))
 
 
 def test_messages_are_kept_for_as_many_runs_as_the_server_says():
     page = shown_after(delta(Element(), cacheable=True))
-    there = []
+    cached = []
     for _ in range(4):
         page._forget(whole_page=True)
-        there.append("h" in page._kept)
-    assert there == [True, True, False, False]
+        cached.append("h" in page._kept)
+    assert cached == [True, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +207,7 @@ def test_photographs_differ_and_have_about_a_megabyte():
 
 def test_the_mix_chooses_actions_in_proportion():
     random = Random(1)
-    keys = [choose_key({"maps", "view", "unheard of"}, random) for _ in range(2000)]
+    keys = [choose_key({"maps", "view", "unknown"}, random) for _ in range(2000)]
     share = keys.count("maps") / len(keys)
     assert set(keys) == {"maps", "view"}
     assert abs(share - MIX["maps"] / (MIX["maps"] + MIX["view"])) < 0.05
@@ -215,11 +229,11 @@ def test_the_mix_chooses_actions_in_proportion():
     ],
 )
 def test_options_select_the_phases(arguments, expected):
-    assert planned(parsed(arguments.split())) == expected
+    assert plan(parse(arguments.split())) == expected
 
 
 def test_default_options_measure_everything_and_memory_last():
-    plans = planned(parsed([]))
+    plans = plan(parse([]))
     assert [plan.viewers for plan in plans] == [1, 10, 30, 60] * 2
     assert [plan.further_changes for plan in plans] == [0] * 7 + [2000]
     assert sum(plan.seconds for plan in plans) == 960
@@ -229,12 +243,12 @@ def test_default_options_measure_everything_and_memory_last():
     ("part", "expected"), [(0.5, 50.5), (0.95, 95), (1, 100), (0.001, 1)], ids=str
 )
 def test_percentiles_are_measured_values(part, expected):
-    assert report.share([*range(100, 0, -1)], part) == expected
+    assert report.quantile([*range(100, 0, -1)], part) == expected
 
 
 def test_percentiles_need_a_value():
-    assert math.isnan(report.share([], 0.95))
-    assert report.in_seconds(report.share([], 0.95)) == "–"
+    assert math.isnan(report.quantile([], 0.95))
+    assert report.in_seconds(report.quantile([], 0.95)) == "–"
 
 
 def outcome(viewers: int, seconds: list[float], *, own: bool = False, **fields: object) -> Outcome:
@@ -254,10 +268,10 @@ def test_viewer_counts_are_reported_for_one_and_two_servers():
         return Outcome(phase, log=Log(changes={"maps": [seconds]}))
 
     one = [tried(60, 1, 0.5), tried(90, 1, 1.1)]
-    assert report.held(one) == []
+    assert report.capacity(one) == []
     two = [tried(60, 2, 0.4), tried(90, 2, 0.9), tried(120, 2, 1.2)]
     two[1].log.errors["something"] = 1
-    first, second = report.held([*one, *two])
+    first, second = report.capacity([*one, *two])
     assert first.startswith("- 1 server, picture: the same: 60 viewers")
     assert second.startswith("- 2 servers, picture: the same: 60 viewers")
 
@@ -291,13 +305,13 @@ def test_memory_includes_child_processes():
 
 
 def test_a_viewers_own_image_gets_maps():
-    """On a real server, the whole way: page, upload, a few changes, the footer's figures."""
+    """Visit a real server: open the page, upload an image, change widgets, read the footer."""
     done = phases.run(Phase(1, seconds=4, own_pictures=True))
     assert done.log.errors == {}
     assert done.log.seconds
     assert done.log.requests["PUT"] == 1
     assert done.log.requests["rerun_script"] >= 3 + len(done.log.seconds)
-    # The picture's maps alone are more than its messages without a mosaic.
+    # Without a mosaic, the messages would be smaller.
     assert done.log.received > 200_000
 
 

@@ -1,4 +1,4 @@
-"""What viewers do, and how long they wait for it."""
+"""Viewers of the load test: their changes and response times."""
 
 import asyncio
 from collections import Counter
@@ -10,7 +10,7 @@ from tests.load import widgets
 from tests.load.page import Page, PageError
 from tests.load.photographs import photograph
 
-# How often, of a hundred changes, a viewer changes the widget of that key, where the page has it.
+# Relative frequency with which a viewer changes the widget of a key, if the page has it.
 MIX = {
     "layer": 20,
     "maps": 20,
@@ -29,12 +29,12 @@ MIX = {
 UPLOADER = "own-upload-picture-0"
 FIRST_VIEW = "view=maps"
 SECONDS_BETWEEN = 3.0
-JITTER = 1.0  # seconds: a change comes up to half of that earlier or later
+JITTER = 1.0  # seconds; a change comes up to half of that earlier or later
 
 
 @dataclass
 class Log:
-    """What all viewers of a phase have seen; times in seconds."""
+    """Response times in seconds, errors and traffic of all viewers in a phase."""
 
     opened: list[float] = field(default_factory=list)
     changes: dict[str, list[float]] = field(default_factory=dict)
@@ -45,23 +45,23 @@ class Log:
 
     @property
     def seconds(self) -> list[float]:
-        """How long each change took."""
+        """Response times of all changes."""
         return [seconds for one_key in self.changes.values() for seconds in one_key]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long viewers stay: so many seconds, or until so many changes have been made by all."""
+    """Duration of a visit, in seconds or in changes of all viewers together."""
 
     seconds: float = 0.0
     changes: int = 0
 
 
 class Viewer:
-    """One viewer with a page of their own."""
+    """A viewer with a page and a random number generator of their own."""
 
     def __init__(self, address: str, number: int, log: Log, *, own_picture: bool) -> None:
-        """Prepare viewer number so-and-so, who always does the same."""
+        """Create a viewer; the number seeds the choices."""
         self.log = log
         self.number = number
         self.own_picture = own_picture
@@ -70,7 +70,7 @@ class Viewer:
         self.alive = False
 
     async def open(self) -> None:
-        """Open the page, and give it a picture of one's own where that is wanted."""
+        """Open the page, and upload an image if the viewer has one."""
         try:
             await self.page.__aenter__()
             self.alive = True
@@ -84,12 +84,12 @@ class Viewer:
             self._fail("opening", error)
 
     async def stay(self, plan: Plan) -> None:
-        """Change something every 3 seconds until the plan is fulfilled."""
+        """Change a widget every 3 seconds until the plan is fulfilled."""
         start = perf_counter()
         due = start + self.random.uniform(0, SECONDS_BETWEEN)
         while self.alive and not self._done(plan, start, due):
             wait = due - perf_counter()
-            # Nobody clicks on before the page has followed, so a late change stays late.
+            # Viewers wait for the page to respond, so a late change stays late.
             self.log.late += wait < 0
             await asyncio.sleep(max(0.0, wait))
             await self._change()
@@ -108,27 +108,28 @@ class Viewer:
         return due - start > plan.seconds
 
     async def _change(self) -> None:
-        there = set(self.page.widgets) & set(MIX)
-        # After an error there may be nothing left to change: a person would reload the page.
-        key = choose_key(there, self.random) if there else "reloading"
+        shown = self.page.widgets
+        keys = {key for key in MIX if key in shown and widgets.can_change(shown[key])}
+        # After an error there may be no widget left: a viewer would reload the page.
+        key = choose_key(keys, self.random) if keys else "reloading"
         try:
-            if not there:
+            if not keys:
                 self.log.changes.setdefault(key, []).append(await self.page.open())
                 return
             widget, state = self.page.widgets[key], self.page.states.get(key)
             value = widgets.another_value(widget, state, self.random)
             seconds = await self.page.set(key, value)
             self.log.changes.setdefault(key, []).append(seconds)
-        except Exception as error:  # whatever goes wrong with one viewer is an error of the page
+        except Exception as error:  # any error of a viewer counts as an error of the page
             self._fail(key, error)
 
-    def _fail(self, doing: str, error: Exception) -> None:
+    def _fail(self, action: str, error: Exception) -> None:
         name = "" if isinstance(error, PageError) else f"{type(error).__name__}: "
-        self.log.errors[f"{doing}: {name}{error}"] += 1
+        self.log.errors[f"{action}: {name}{error}"] += 1
         self.alive = self.alive and "connection" not in str(error)
 
 
-def choose_key(there: set[str], random: Random) -> str:
-    """Which of the widgets that are there a viewer changes next."""
-    keys = [key for key in MIX if key in there]
+def choose_key(available: set[str], random: Random) -> str:
+    """Choose the next widget to change, in the proportions of `MIX`."""
+    keys = [key for key in MIX if key in available]
     return random.choices(keys, [MIX[key] for key in keys])[0]

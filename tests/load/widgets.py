@@ -1,7 +1,7 @@
-"""Widgets as a browser keeps them: found by their key, with the value that they have.
+"""Widgets and their states, as a browser keeps them.
 
-Streamlit sends a widget as an element with an id that ends with the user's key; a browser sends
-the values of all widgets on the page with every change.
+Streamlit sends a widget as an element whose id ends with the app's key. With every change, a
+browser sends the states of all widgets on the page.
 """
 
 import json
@@ -12,31 +12,33 @@ from typing import NamedTuple
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-# What Streamlit puts before the key of a component's trigger, and behind it.
+# Streamlit's prefix and suffix of the id of a component's trigger.
 TRIGGER_PREFIX, TRIGGER_SUFFIX = "$$STREAMLIT_INTERNAL_KEY_", "__events"
 
 POSITION = {"row": "height", "column": "width"}
 
 
 class Widget(NamedTuple):
-    """A widget on the page; ``fragment`` is the part of the script that it belongs to, if any."""
+    """A widget on the page, and the id of its fragment of the script, if any."""
 
     element: Element
     fragment: str
 
     @property
     def kind(self) -> str:
+        """Name of the widget's field in ``Element``, such as ``slider``."""
         return self.element.WhichOneof("type")
 
     @property
     def proto(self):
+        """The widget's message."""
         return getattr(self.element, self.kind)
 
 
 def user_key(element: Element) -> str | None:
-    """The key that the app gave the widget; None if the element is no widget with a key.
+    """Return the key that the app gave the widget; None for an element without a key.
 
-    Behind an "@" the page counts how often it has put a new widget in a widget's place.
+    The page appends "@" and a number to a key when it replaces a widget by a new one.
     """
     proto = getattr(element, element.WhichOneof("type") or "empty")
     match = re.fullmatch(r"\$\$ID-[0-9a-f]+-(.+)", getattr(proto, "id", ""))
@@ -44,7 +46,7 @@ def user_key(element: Element) -> str | None:
 
 
 def first_state(widget: Widget) -> WidgetState | None:
-    """The value that a widget comes with; None for those that a browser says nothing of."""
+    """Return a widget's initial state; None for widgets without one."""
     state, proto = WidgetState(id=getattr(widget.proto, "id", "")), widget.proto
     if widget.kind == "button_group":
         labels = [option.content for option in proto.options]
@@ -77,12 +79,12 @@ def _set_number(state: WidgetState, proto, value: float) -> None:
 
 
 def sets_value(widget: Widget) -> bool:
-    """Whether the server says what value the widget has from now on."""
+    """Return whether the server sets the widget's value."""
     return bool(getattr(widget.proto, "set_value", False))
 
 
 def chosen(widget: Widget, value: object) -> WidgetState:
-    """The state of a widget that has been set to that value: a label, a number, a truth value."""
+    """Return a widget's state with a value: a label, a number or a Boolean."""
     state = WidgetState(id=widget.proto.id)
     if widget.kind == "button_group":
         state.string_array_value.data.append(str(value))
@@ -111,24 +113,24 @@ def _set_given_number(state: WidgetState, proto, value: float) -> None:
 
 
 def triggered(widget: Widget, event: str, value: object) -> WidgetState:
-    """A component's event, as its ``setTriggerValue`` sends it."""
+    """Return a component's event, as its ``setTriggerValue`` sends it."""
     name = f"{TRIGGER_PREFIX}{widget.proto.id}{TRIGGER_SUFFIX}"
     return WidgetState(id=name, json_trigger_value=json.dumps([{"event": event, "value": value}]))
 
 
 def another_value(widget: Widget, state: WidgetState | None, random: Random) -> object:
-    """What a visitor might set the widget to, other than what it has."""
+    """Choose a new value for a widget, other than its current one."""
     proto = widget.proto
     if widget.kind == "button_group":
-        now = set(state.string_array_value.data) if state else set()
+        current = set(state.string_array_value.data) if state else set()
         labels = [option.content for option in proto.options]
-        return random.choice([label for label in labels if label not in now] or labels)
+        return random.choice([label for label in labels if label not in current] or labels)
     if widget.kind == "selectbox":
-        now = state.string_value if state else ""
-        return random.choice([option for option in proto.options if option != now])
+        current = state.string_value if state else ""
+        return random.choice([option for option in proto.options if option != current])
     if widget.kind == "slider":
-        now = state.double_array_value.data[0] if state else proto.min
-        return another_number(int(proto.min), int(proto.max), int(now), random)
+        current = state.double_array_value.data[0] if state else proto.min
+        return another_number(int(proto.min), int(proto.max), int(current), random)
     if widget.kind == "number_input":
         return random.randint(int(proto.min), int(proto.max))
     if widget.kind == "checkbox":
@@ -136,21 +138,34 @@ def another_value(widget: Widget, state: WidgetState | None, random: Random) -> 
     if widget.kind == "pagination":
         return random.randint(1, proto.num_pages)
     if widget.kind == "bidi_component":
-        return pick(proto.bytes, random)
+        return click(proto.bytes, random)
     raise ValueError(f"expected a widget that can be changed, got {widget.kind}")
 
 
-def another_number(smallest: int, largest: int, now: int, random: Random) -> int:
-    """Where a visitor might drag a slider: one step on, or somewhere else."""
-    near = [now + step for step in (-1, 1) if smallest <= now + step <= largest]
-    far = [number for number in range(smallest, largest + 1) if number % 16 == 0 and number != now]
+def can_change(widget: Widget) -> bool:
+    """Return whether a viewer can change the widget; an empty component cannot be clicked."""
+    if widget.kind != "bidi_component":
+        return True
+    header = header_of(widget.proto.bytes)
+    return bool(header["numbers"] if "numbers" in header else header[POSITION["row"]])
+
+
+def another_number(smallest: int, largest: int, current: int, random: Random) -> int:
+    """Choose a slider's next value: one step from the current one, or far from it."""
+    near = [current + step for step in (-1, 1) if smallest <= current + step <= largest]
+    far = [one for one in range(smallest, largest + 1) if one % 16 == 0 and one != current]
     return random.choice(near if not far or random.random() < 0.5 else far)
 
 
-def pick(payload: bytes, random: Random) -> object:
-    """What a click in a component with that payload picks: a tile's number, or a map's position."""
-    length = int.from_bytes(payload[:4], "little")
-    header = json.loads(payload[4 : 4 + length])
+def click(data: bytes, random: Random) -> object:
+    """Choose the tile's number or the map's position that a click in a component selects."""
+    header = header_of(data)
     if "numbers" in header:
         return random.choice(header["numbers"])
     return {side: random.randrange(header[size]) for side, size in POSITION.items()}
+
+
+def header_of(data: bytes) -> dict:
+    """Return the JSON header of a component's data."""
+    length = int.from_bytes(data[:4], "little")
+    return json.loads(data[4 : 4 + length])

@@ -45,7 +45,7 @@ def test_the_footer_shows_caches_and_forward_passes():
     shared = SimpleNamespace(
         values=SimpleNamespace(used_bytes=53_400_000, max_bytes=117_440_512),
         drawn=SimpleNamespace(used_bytes=3_000_000, max_bytes=50_331_648),
-        network_lock=SimpleNamespace(taken=1017),
+        network_lock=SimpleNamespace(hold_count=1017),
     )
     parts = footer.server_use(shared)
     assert parts[3:6] == [
