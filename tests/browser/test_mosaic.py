@@ -51,7 +51,7 @@ def test_arrows_stay_the_pages_after_a_click_in_a_lecture(visit):
     expect(heading(page)).to_contain_text("block3_conv1")
 
 
-def test_who_came_by_keyboard_moves_with_the_arrows_until_escape(open_page):
+def test_keyboard_focus_moves_with_arrow_keys_until_escape(open_page):
     page = open_page(LECTURE)
     mosaic = grid(page)
     page.get_by_role("button", name="Next layer").focus()
@@ -135,7 +135,7 @@ def test_without_full_screen_the_rest_works(open_page):
     expect(page).to_have_url(re.compile(r"channel=1\b"))
 
 
-def test_where_cookies_are_blocked_the_rest_works(open_page):
+def test_the_page_works_with_cookies_blocked(open_page):
     page = open_page(LAYER, settled=False)
     page.add_init_script(WITHOUT_STORAGE)
     page.goto(f"{page.url.split('?')[0]}?{LAYER}&channel=7")

@@ -60,7 +60,7 @@ def test_iphones_are_asked_for_jpegs_and_computers_may_send_heic(open_page):
 @pytest.mark.parametrize(
     ("name", "kind"), [("paper.pdf", "application/pdf"), ("film.mov", "video/quicktime")]
 )
-def test_what_is_no_picture_is_answered_with_a_sentence(open_page, name, kind):
+def test_a_file_that_is_no_picture_is_rejected_with_a_message(open_page, name, kind):
     page = open_page(OWN)
     assert not any("Could not upload" in words for words in after(page))
     give(page, name, kind, b"%PDF-1.7" if name == "paper.pdf" else b"\0\0\0\x14ftypqt  ")

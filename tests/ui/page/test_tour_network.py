@@ -92,7 +92,7 @@ def test_so_it_is_for_who_chooses_the_untrained_network():
     assert STEPS[EDGES].words.text in words(page)
 
 
-def test_where_two_networks_are_compared_either_may_come_first():
+def test_compared_networks_may_be_in_either_order():
     page = open_page(tour=str(TRAINING), answer="true")
     choose(page, "network", "untrained")
     assert page.success[0].value == STEPS[TRAINING - 1].words.answer
@@ -115,7 +115,7 @@ def test_of_a_named_file_the_question_is_asked_and_the_answer_left_out():
 
 
 @FILE
-def test_what_holds_of_any_network_is_said_of_a_file_too():
+def test_text_for_any_network_is_shown_for_a_weights_file():
     page = open_page(tour="2", answer="true")
     assert page.success[0].value == STEPS[1].words.answer
     assert not any("This text describes" in said for said in captions(page))
