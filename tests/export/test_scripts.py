@@ -171,7 +171,7 @@ def test_patches_are_the_strongest_over_all_pictures(tmp_path, untrained_network
     for made in runs:
         layer = VGG19.conv_layer(made.layer_name)
         maps = [untrained_network.feature_maps(pixels, layer.name) for pixels in made.pictures]
-        peaks = [top_patches.peaks(each, layer) for each in maps]
+        peaks = [top_patches.find_peaks(each, layer) for each in maps]
         found = [strongest(peaks, layer, maps, number, made.each) for number in made.channels]
         # Of the dark picture all channels but the silent ones are compared.
         shown = [spots for spots in found if spots]
@@ -179,7 +179,7 @@ def test_patches_are_the_strongest_over_all_pictures(tmp_path, untrained_network
         expected = [
             (
                 spot.value,
-                top_patches.patch(made.pictures[spot.picture], layer, spot.row, spot.column),
+                top_patches.crop_patch(made.pictures[spot.image], layer, spot.row, spot.column),
             )
             for spots in shown
             for spot in spots
@@ -195,9 +195,9 @@ def test_patches_are_the_strongest_over_all_pictures(tmp_path, untrained_network
 
 def strongest(peaks, layer, maps, number, each):
     """What a channel answers to most, as the page has it."""
-    one = [top_patches.peaks_of(found, number) for found in peaks]
-    filled = top_patches.filled_up(one, layer, lambda picture: maps[picture][number - 1])
-    return top_patches.strongest(filled if each > 1 else one, each)[0]
+    one = [top_patches.channel_peaks(found, number) for found in peaks]
+    filled = top_patches.complete_peaks(one, layer, lambda picture: maps[picture][number - 1])
+    return top_patches.rank_patches(filled if each > 1 else one, each)[0]
 
 
 def test_attribution_scripts_reproduce_those_of_the_untrained_network(

@@ -1,19 +1,19 @@
-"""Where channels answer most, and what they see there: against loops, padding and Keras."""
+"""Top-activating patches, against loops, padded images and Keras."""
 
 import numpy as np
 import pytest
 
 from tests.support.maps import BiasedWeights, frozen
 from vgg_viz.interpretability.feature_visualization.top_patches import (
-    MOST,
+    MOST_PATCHES,
     Peaks,
-    Spot,
-    distance,
-    filled_up,
-    patch,
-    peaks,
-    peaks_of,
-    strongest,
+    TopPatch,
+    channel_peaks,
+    complete_peaks,
+    crop_patch,
+    find_peaks,
+    min_distance,
+    rank_patches,
 )
 from vgg_viz.interpretability.receptive_field import receptive_fields
 from vgg_viz.model.architecture import VGG19
@@ -21,56 +21,56 @@ from vgg_viz.model.network import import_keras, preprocess
 
 LAYERS = {layer.name: layer for layer in VGG19.conv_layers}
 SIDE = VGG19.input_side
-# Of the last two layers no field lies within the picture.
+# The fields of the other layers do not fit into the image.
 UNCLIPPED = [layer.name for layer in VGG19.conv_layers if layer.receptive_field <= 200]
 
 
-def looked_through(map_, apart, most=2):
-    """The strongest places of one map, by going through it as one reads."""
+def peaks_by_loop(map_, distance, count=2):
+    """Find the rank_patches positions of one map by a loop in reading order."""
     places = [(row, column) for row in range(len(map_)) for column in range(len(map_[0]))]
     found = []
-    for _ in range(most):
-        best, where = 0.0, (0, 0)
+    for _ in range(count):
+        best, peak = 0.0, (0, 0)
         for row, column in places:
             if map_[row][column] > best:
-                best, where = map_[row][column], (row, column)
-        found.append((best, where))
+                best, peak = map_[row][column], (row, column)
+        found.append((best, peak))
         places = [
             place
             for place in places
-            if abs(place[0] - where[0]) >= apart or abs(place[1] - where[1]) >= apart
+            if abs(place[0] - peak[0]) >= distance or abs(place[1] - peak[1]) >= distance
         ]
     return found
 
 
 @pytest.mark.parametrize("name", ["block3_conv4", "block4_conv3", "block5_conv4"])
 @pytest.mark.parametrize("levels", [0, 3])
-def test_peaks_are_those_that_a_loop_finds(name, levels):
+def test_peaks_match_a_loop(name, levels):
     layer = LAYERS[name]
     side = layer.output_shape[0]
     random = np.random.default_rng(side)
-    # In the order of Keras' memory, channels last; with few levels most values are equal.
+    # Channels-last memory, as from Keras; with few levels, most values are equal.
     maps = random.random((side, side, 12), dtype=np.float32)
     maps = frozen(np.moveaxis(np.round(maps * levels) if levels else maps, -1, 0))
-    found = peaks(maps, layer)
-    assert (found.values.dtype, found.places.dtype) == (np.float32, np.int16)
+    found = find_peaks(maps, layer)
+    assert (found.values.dtype, found.positions.dtype) == (np.float32, np.int16)
     for channel, map_ in enumerate(maps.tolist()):
-        expected = looked_through(map_, distance(layer))
+        expected = peaks_by_loop(map_, min_distance(layer))
         assert found.values[channel].tolist() == [value for value, _ in expected]
-        assert [tuple(place) for place in found.places[channel].tolist()] == [
-            place for _, place in expected
+        assert [tuple(position) for position in found.positions[channel].tolist()] == [
+            position for _, position in expected
         ]
 
 
-def test_a_corner_and_what_is_beside_it():
-    layer = LAYERS["block5_conv1"]  # 14 x 14; places 3 apart are told apart
+def test_peaks_near_a_corner_match_values_worked_by_hand():
+    layer = LAYERS["block5_conv1"]  # 14 x 14 maps, peaks at least 3 apart
     maps = np.zeros((4, 14, 14), np.float32)
     maps[0, 0, 0], maps[0, 2, 2], maps[0, 2, 3] = 9, 8, 7
     maps[1, 13, 13], maps[1, 13, 11], maps[1, 10, 13] = 9, 8, 7
     maps[2, 5, 5] = 1
-    found = peaks(maps, layer)
+    found = find_peaks(maps, layer)
     assert found.values.tolist() == [[9, 7], [9, 7], [1, 0], [0, 0]]
-    assert found.places.tolist() == [
+    assert found.positions.tolist() == [
         [[0, 0], [2, 3]],
         [[13, 13], [10, 13]],
         [[5, 5], [0, 0]],
@@ -78,113 +78,121 @@ def test_a_corner_and_what_is_beside_it():
     ]
 
 
-def test_what_is_no_number_does_not_count():
+def test_non_finite_values_are_ignored():
     maps = np.zeros((1, 14, 14), np.float32)
     maps[0, 3, 3:6] = np.nan, np.inf, 2
-    found = peaks(frozen(maps), LAYERS["block5_conv1"])
+    found = find_peaks(frozen(maps), LAYERS["block5_conv1"])
     assert found.values.tolist() == [[2, 0]]
-    assert found.places[0, 0].tolist() == [3, 5]
+    assert found.positions[0, 0].tolist() == [3, 5]
 
 
-def of(*pairs):
-    """Peaks of one channel a pair of values; each place says which value it is."""
-    places = [[[channel, nth] for nth in range(2)] for channel in range(len(pairs))]
-    return Peaks(np.array(pairs, np.float32), np.array(places, np.int16))
+def peaks_with(*pairs):
+    """Return peaks with a pair of values for each channel; positions are (channel, nth)."""
+    positions = [[[channel, nth] for nth in range(2)] for channel in range(len(pairs))]
+    return Peaks(np.array(pairs, np.float32), np.array(positions, np.int16))
 
 
-def test_one_a_picture_comes_first_then_the_next_best():
-    found = [of((5, 4)), of((3, 0)), of((0, 0)), of((7, 2)), of((5, 4))]
-    assert strongest(found, 9) == [
+def test_best_patch_of_each_image_comes_first():
+    found = [
+        peaks_with((5, 4)),
+        peaks_with((3, 0)),
+        peaks_with((0, 0)),
+        peaks_with((7, 2)),
+        peaks_with((5, 4)),
+    ]
+    assert rank_patches(found, 9) == [
         [
-            Spot(3, 7, 0, 0),
-            Spot(0, 5, 0, 0),
-            Spot(4, 5, 0, 0),
-            Spot(1, 3, 0, 0),
-            Spot(0, 4, 0, 1),
-            Spot(4, 4, 0, 1),
-            Spot(3, 2, 0, 1),
+            TopPatch(3, 7, 0, 0),
+            TopPatch(0, 5, 0, 0),
+            TopPatch(4, 5, 0, 0),
+            TopPatch(1, 3, 0, 0),
+            TopPatch(0, 4, 0, 1),
+            TopPatch(4, 4, 0, 1),
+            TopPatch(3, 2, 0, 1),
         ]
     ]
-    assert strongest(found, 2) == [[Spot(3, 7, 0, 0), Spot(0, 5, 0, 0)]]
+    assert rank_patches(found, 2) == [[TopPatch(3, 7, 0, 0), TopPatch(0, 5, 0, 0)]]
 
 
-def test_the_second_of_a_picture_comes_before_one_on_which_the_channel_is_silent():
-    found = [of((0, 0)), of((6, 1)), of((0, 0)), of((0, 0))]
-    assert strongest(found, 3) == [[Spot(1, 6, 0, 0), Spot(1, 1, 0, 1)]]
+def test_images_without_activation_have_no_patch():
+    found = [peaks_with((0, 0)), peaks_with((6, 1)), peaks_with((0, 0)), peaks_with((0, 0))]
+    assert rank_patches(found, 3) == [[TopPatch(1, 6, 0, 0), TopPatch(1, 1, 0, 1)]]
 
 
-def test_every_channel_has_its_own_and_a_silent_one_none():
-    found = [of((1, 0), (0, 0), (2, 1)), of((3, 2), (0, 0), (2, 0))]
-    assert strongest(found) == [[Spot(1, 3, 0, 0)], [], [Spot(0, 2, 2, 0)]]
+def test_inactive_channel_has_no_patches():
+    found = [peaks_with((1, 0), (0, 0), (2, 1)), peaks_with((3, 2), (0, 0), (2, 0))]
+    assert rank_patches(found) == [[TopPatch(1, 3, 0, 0)], [], [TopPatch(0, 2, 2, 0)]]
 
 
-def nine_of(maps, apart):
-    """One channel's nine places: a loop over its map of each picture, one a picture first."""
-    some = [
-        (min(nth, 2), -value, nth, picture, *place)
-        for picture, map_ in enumerate(maps)
-        for nth, (value, place) in enumerate(looked_through(map_.tolist(), apart, 9))
+def nine_patches(maps, distance):
+    """Rank one channel's nine patches by a loop over its map of each image."""
+    ranked = [
+        (min(nth, 2), -value, nth, image, *position)
+        for image, map_ in enumerate(maps)
+        for nth, (value, position) in enumerate(peaks_by_loop(map_.tolist(), distance, 9))
         if value > 0
     ]
-    return [(picture, -value, *place) for _, value, _, picture, *place in sorted(some)[:9]]
+    return [(image, -value, *position) for _, value, _, image, *position in sorted(ranked)[:9]]
 
 
 @pytest.mark.parametrize("levels", [0, 3])
-@pytest.mark.parametrize("answering", [[], [3], [0, 6], [1, 2, 4, 7], [*range(8)]])
-def test_a_channel_that_is_silent_on_most_pictures_has_nine_patches_as_well(answering, levels):
+@pytest.mark.parametrize("active", [[], [3], [0, 6], [1, 2, 4, 7], [*range(8)]])
+def test_channel_inactive_on_most_images_has_nine_patches(active, levels):
     layer = LAYERS["block4_conv3"]
     side = layer.output_shape[0]
-    random = np.random.default_rng(len(answering))
+    random = np.random.default_rng(len(active))
     maps = np.zeros((8, 5, side, side), np.float32)
-    for picture in answering:
+    for image in active:
         values = random.random((5, side, side), dtype=np.float32)
-        maps[picture] = np.ceil(values * levels) if levels else values
-    maps[1:, 2] = 0  # channel 3 answers to the first picture at most
-    maps[1:4, 4, 8:] = 0  # channel 5 only at the top of some
+        maps[image] = np.ceil(values * levels) if levels else values
+    maps[1:, 2] = 0  # channel 3 is active on the first image at most
+    maps[1:4, 4, 8:] = 0  # channel 5 only at the top of some maps
 
-    def map_of(picture):
-        asked.append(picture)
-        return maps[picture, channel - 1]
+    def map_of(image):
+        requested.append(image)
+        return maps[image, channel - 1]
 
-    found = [peaks(frozen(one), layer) for one in maps]
+    peaks = [find_peaks(frozen(each), layer) for each in maps]
     for channel in (1, 3, 5):
-        asked = []
-        of_channel = [peaks_of(one, channel) for one in found]
-        (spots,) = strongest(filled_up(of_channel, layer, map_of), MOST)
-        given = [(spot.picture, spot.value, spot.row, spot.column) for spot in spots]
-        assert given == nine_of(maps[:, channel - 1], distance(layer))
-        assert set(asked) <= set(answering)
-        assert len(set(asked)) == len(asked)
+        requested = []
+        of_channel = [channel_peaks(each, channel) for each in peaks]
+        (patches,) = rank_patches(complete_peaks(of_channel, layer, map_of), MOST_PATCHES)
+        found = [(patch.image, patch.value, patch.row, patch.column) for patch in patches]
+        assert found == nine_patches(maps[:, channel - 1], min_distance(layer))
+        assert set(requested) <= set(active)
+        assert len(set(requested)) == len(requested)
 
 
-def test_further_places_of_a_channel_are_away_from_all_others_and_silent_where_nothing_is_left():
-    layer = LAYERS["block5_conv1"]  # 14 x 14; places 3 apart are told apart
+def test_further_peaks_keep_their_distance_and_end_at_zero():
+    layer = LAYERS["block5_conv1"]  # 14 x 14 maps, peaks at least 3 apart
     map_ = np.zeros((1, 14, 14), np.float32)
     map_[0, 0, 0], map_[0, 0, 3], map_[0, 0, 6], map_[0, 2, 4], map_[0, 13, 13] = 9, 8, 7, 6, 5
     map_[0, 13, 12] = np.inf
-    found = filled_up([peaks(map_, layer)], layer, lambda _: map_[0])
-    spots = [(spot.value, spot.row, spot.column) for spot in strongest(found, 9)[0]]
-    assert spots == [(9, 0, 0), (8, 0, 3), (7, 0, 6), (5, 13, 13)]
+    found = complete_peaks([find_peaks(map_, layer)], layer, lambda _: map_[0])
+    patches = [(patch.value, patch.row, patch.column) for patch in rank_patches(found, 9)[0]]
+    assert patches == [(9, 0, 0), (8, 0, 3), (7, 0, 6), (5, 13, 13)]
 
 
 @pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
-def test_a_patch_is_cut_from_the_picture_in_a_frame_of_the_mean_color(layer, photograph):
+def test_patch_is_cropped_from_the_image_framed_in_mean_color(layer, photograph):
     color = (124, 117, 104)
     frame = np.full((3 * SIDE, 3 * SIDE, 3), color, np.uint8)
     frame[SIDE : 2 * SIDE, SIDE : 2 * SIDE] = photograph
     last = layer.output_shape[0] - 1
     for row, column in [(0, 0), (last, 0), (last // 2, last), (1, last // 3)]:
-        # Position 0 is centered at `offset`, and each next one is a stride further.
+        # Position 0 is centered at `offset`, each next one a stride further.
         top, left = (
             SIDE + layer.offset + layer.stride * position - (layer.receptive_field - 1) / 2
             for position in (row, column)
         )
         rows, columns = (slice(int(a), int(a) + layer.receptive_field) for a in (top, left))
-        np.testing.assert_array_equal(patch(photograph, layer, row, column), frame[rows, columns])
+        np.testing.assert_array_equal(
+            crop_patch(photograph, layer, row, column), frame[rows, columns]
+        )
 
 
-def alone(patches, layer):
-    """What Keras makes of patches without any padding, up to that layer: (n, channels)."""
+def run_unpadded(patches, layer):
+    """Run patches through Keras' layers without padding, to activations (n, channels)."""
     keras, weights = import_keras(), BiasedWeights()
     values = np.concatenate([preprocess(one) for one in patches])
     for step in VGG19.layers[1 : layer.index + 1]:
@@ -199,20 +207,21 @@ def alone(patches, layer):
 
 
 @pytest.mark.parametrize("name", UNCLIPPED)
-def test_a_patch_alone_gives_the_maps_value(name, photograph, computed_maps):
+def test_patch_without_its_surroundings_has_the_maps_value(name, photograph, computed_maps):
     layer = LAYERS[name]
     fields = receptive_fields(layer)
     inside = {n for n, (start, end) in enumerate(fields) if start >= 0 and end <= SIDE}
-    found = peaks(computed_maps[name], layer)
-    whole = [
+    found = find_peaks(computed_maps[name], layer)
+    indices = [
         (channel, nth)
-        for channel, places in enumerate(found.places.tolist())
-        for nth, place in enumerate(places)
-        if set(place) <= inside and found.values[channel, nth] > 0
+        for channel, positions in enumerate(found.positions.tolist())
+        for nth, position in enumerate(positions)
+        if set(position) <= inside and found.values[channel, nth] > 0
     ][:6]
-    assert len(whole) >= 3
-    places = [found.places[one].tolist() for one in whole]
-    made = alone([patch(photograph, layer, *place) for place in places], layer)
-    values = made[np.arange(len(whole)), [channel for channel, _ in whole]]
-    expected = np.array([found.values[one] for one in whole])
+    assert len(indices) >= 3
+    positions = [found.positions[index].tolist() for index in indices]
+    patches = [crop_patch(photograph, layer, *position) for position in positions]
+    activations = run_unpadded(patches, layer)
+    values = activations[np.arange(len(indices)), [channel for channel, _ in indices]]
+    expected = np.array([found.values[index] for index in indices])
     np.testing.assert_allclose(values, expected, rtol=1e-5)

@@ -176,9 +176,9 @@ def test_peaks_equal_those_of_each_layer(start, untrained_network, photograph):
     for one, (name, layer) in zip(found, LAYERS.items(), strict=True):
         maps = untrained_network.feature_maps(photograph, name)
         np.testing.assert_allclose(one.values[:, 0], maps.max(axis=(1, 2)), rtol=1e-5)
-        expected = top_patches.peaks(maps, layer)
+        expected = top_patches.find_peaks(maps, layer)
         np.testing.assert_allclose(one.values, expected.values, rtol=1e-5)
-        assert (one.places == expected.places).mean() > 0.999
+        assert (one.positions == expected.positions).mean() > 0.999
 
 
 def test_peaks_take_one_forward_pass_and_cache_nothing_else(start, network, lock):
@@ -199,7 +199,7 @@ def test_an_overview_caches_the_peaks(start, network):
     assert network.runs == []
     for one, alone in zip(found, start().peaks(), strict=True):
         np.testing.assert_array_equal(one.values, alone.values)
-        np.testing.assert_array_equal(one.places, alone.places)
+        np.testing.assert_array_equal(one.positions, alone.positions)
 
 
 def test_peaks_of_many_images_queue_behind_other_runs(start, lock):

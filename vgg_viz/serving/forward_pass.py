@@ -13,7 +13,7 @@ import numpy as np
 
 from vgg_viz.export.mosaic import enlarge, shrink
 from vgg_viz.image_io.input_image import NetworkInput
-from vgg_viz.interpretability.feature_visualization.top_patches import Peaks, peaks
+from vgg_viz.interpretability.feature_visualization.top_patches import Peaks, find_peaks
 from vgg_viz.interpretability.map_statistics import Profile, means, profile
 from vgg_viz.model.architecture import Architecture, ConvLayer
 from vgg_viz.model.network import Network, Preprocessing, network_input
@@ -86,7 +86,7 @@ class ForwardPass:
             layers = layers_of(self.architecture, block)
             names = [layer.name for layer in layers]
             *maps, source = self.network.run((*names, pool.name), source)
-            found += map(peaks, maps, layers)
+            found += map(find_peaks, maps, layers)
         return tuple(found)
 
     def _survey(self) -> tuple[Overview, tuple[Peaks, ...]]:
@@ -107,7 +107,7 @@ class ForwardPass:
         maps = self._run_to_end(block, [layer.name for layer in layers])
         profiles = tuple(profile(values, self.picture.pixels) for values in maps)
         overview = Overview(*most_active(maps, STRIP, STRIP_SIDE), profiles)
-        return overview, list(map(peaks, maps, layers))
+        return overview, list(map(find_peaks, maps, layers))
 
     def _run_to_end(self, block: int, layer_names: Sequence[str]) -> list[np.ndarray]:
         """Compute maps of a block, including its last layer, and cache the next block's input."""

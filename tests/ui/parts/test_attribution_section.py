@@ -28,7 +28,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     receptive_field,
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
-from vgg_viz.interpretability.feature_visualization.top_patches import patch
+from vgg_viz.interpretability.feature_visualization.top_patches import crop_patch
 from vgg_viz.links import BACK_TO, read
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import MEAN_COLOR
@@ -152,7 +152,7 @@ def test_attributions_lie_over_their_pixels_and_are_zero_beyond_the_border(place
     rows, columns = (slice(*side) for side in receptive_field(spec))
     found = Attribution(np.moveaxis(picture, -1, 0)[:, rows, columns], receptive_field(spec), 0.0)
     square = np.moveaxis(with_padding(found.values, found, spec), 0, -1)
-    photograph = patch(picture.astype(np.uint8), layer, *place)
+    photograph = crop_patch(picture.astype(np.uint8), layer, *place)
     assert square.shape == photograph.shape
     inside = square.any(axis=-1)
     np.testing.assert_array_equal(square[inside], photograph[inside])

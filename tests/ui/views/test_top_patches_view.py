@@ -116,7 +116,7 @@ def test_inactive_channel_has_no_patches():
 def test_click_on_a_patch_goes_to_its_position_in_its_image(monkeypatch):
     changes = []
     monkeypatch.setattr(state, "change", changes.append)
-    spots = [patch_grids.Spot(1, 5.0, 3, 4), patch_grids.Spot(0, 4.0, 0, 55)]
+    spots = [patch_grids.TopPatch(1, 5.0, 3, 4), patch_grids.TopPatch(0, 4.0, 0, 55)]
     images = [
         available_images.AvailableImage("cat", "Cat", "a", InputImage),
         available_images.AvailableImage("coffee", "", "b", InputImage),

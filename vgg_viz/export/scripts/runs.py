@@ -147,7 +147,7 @@ class PatchesRun:
     """One array of patches, uint8 ``(n, side, side, 3)``, and one of the maps' values there.
 
     Of each of these channels (numbers from 1) of a layer the ``each`` places where it is strongest
-    over all of these pictures, one a picture first: see `top_patches.strongest`. One that has
+    over all of these pictures, one a picture first: see `top_patches.rank_patches`. One that has
     fewer has fewer patches; one that is silent on all of them has a black one, whose value is 0.
 
     Raises:

@@ -39,7 +39,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import padded_recepti
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.feature_visualization import optimization
 from vgg_viz.interpretability.feature_visualization.optimization import batch_size, picture_side
-from vgg_viz.interpretability.feature_visualization.top_patches import distance
+from vgg_viz.interpretability.feature_visualization.top_patches import min_distance
 from vgg_viz.interpretability.receptive_field import image_stages, receptive_fields
 from vgg_viz.model.architecture import VGG19
 
@@ -373,7 +373,7 @@ def _places(run: PatchesRun) -> list[str]:
         ascii(layer.name),
         _tuple(run.channels),
         f"each={run.each}",
-        f"apart={distance(layer)}",
+        f"apart={min_distance(layer)}",
     ]
 
 

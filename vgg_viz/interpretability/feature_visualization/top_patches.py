@@ -1,6 +1,8 @@
-"""Where channels answer most: the strongest places of every map, and what lies under them.
+"""Top-activating patches: the strongest positions of each channel over several images.
 
-Plain arrays in, tiles first: maps ``(maps, height, width)``. Rows and columns count from 0.
+Arrays are tiles first: maps ``(maps, height, width)``. Rows and columns count from 0. As in Zeiler
+and Fergus, "Visualizing and Understanding Convolutional Networks" (2013),
+https://arxiv.org/abs/1311.2901, a patch is the receptive field of a strong activation.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,167 +15,188 @@ from vgg_viz.interpretability.receptive_field import receptive_fields
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import MEAN_COLOR
 
-A_PICTURE = 2  # places of each picture that are known
-MOST = 9  # places of a channel, over all pictures
+PEAKS_PER_IMAGE = 2  # found for every channel
+MOST_PATCHES = 9  # of a channel, over all images
 
 
 @dataclass(frozen=True, eq=False)
 class Peaks:
-    """Where the channels of a layer answer most to one picture, the strongest place first.
+    """Strongest activations of a layer's channels on one image, strongest first.
 
-    ``values`` float32 (channels, n), ``places`` int16 (channels, n, 2): row and column. Each
-    further place is the strongest of those that are at least `distance` rows or columns away from
-    all before it; `peaks` knows two, `all_peaks` up to nine. Where nothing above 0 is left the
-    value is 0, and so is the place.
+    Each is at least `min_distance` rows or columns away from those before it. If no activation
+    above zero is left, value and position are zero.
+
+    values: float32 ``(channels, n)``; n is 2 from `find_peaks`, 9 from `find_all_peaks`.
+    positions: int16 ``(channels, n, 2)``, rows and columns.
     """
 
     values: np.ndarray
-    places: np.ndarray
+    positions: np.ndarray
 
 
 @dataclass(frozen=True)
-class Spot:
-    """A place where a channel answers: the picture's index, the map's value, row and column."""
+class TopPatch:
+    """A top-activating patch: index of its image, activation, row and column in the map."""
 
-    picture: int
+    image: int
     value: float
     row: int
     column: int
 
 
-def distance(layer: ConvLayer) -> int:
-    """How many rows, or columns, apart two places of a picture are that are told apart.
+def min_distance(layer: ConvLayer) -> int:
+    """Return the least distance of two peaks of an image, in rows or columns of the map.
 
-    Half a receptive field, but never more than a quarter of the map.
+    It is half a receptive field, but at most a quarter of the map.
     """
-    apart = ceil(layer.receptive_field / (2 * layer.stride))
-    return min(apart, layer.output_shape[0] // 4)
+    half_field = ceil(layer.receptive_field / (2 * layer.stride))
+    return min(half_field, layer.output_shape[0] // 4)
 
 
-def peaks(maps: np.ndarray, layer: ConvLayer) -> Peaks:
-    """The two strongest places of every map of a layer ``(n, h, w)``, after its ReLU.
+def find_peaks(maps: np.ndarray, layer: ConvLayer) -> Peaks:
+    """Find the two strongest activations of each of a layer's maps.
 
-    Of equal values the first counts, as one reads: row by row. What is not finite does not count.
+    Among equals, the first in reading order counts. Non-finite values are ignored.
+
+    Args:
+        maps: the layer's maps, after ReLU, float32 ``(n, h, w)``.
+        layer: conv layer.
+
+    >>> from vgg_viz.model.architecture import VGG19
+    >>> maps = np.zeros((1, 14, 14), np.float32)
+    >>> maps[0, 2, 3], maps[0, 2, 4], maps[0, 9, 9] = 8, 7, 5
+    >>> find_peaks(maps, VGG19.conv_layer("block5_conv1")).positions.tolist()
+    [[[2, 3], [9, 9]]]
     """
-    rows = _largest_of_rows(maps)
-    if not np.isfinite(rows).all():
+    row_maxima = _row_maxima(maps)
+    if not np.isfinite(row_maxima).all():
         maps = np.nan_to_num(maps, nan=0.0, posinf=0.0, neginf=0.0)
-        rows = _largest_of_rows(maps)
-    values, row = rows.max(axis=1), rows.argmax(axis=1)
-    column = _line(maps, row).argmax(axis=1)
-    reach = np.arange(1 - distance(layer), distance(layer))
-    near = (row[:, None] + reach).clip(0, maps.shape[1] - 1)
-    taken = (column[:, None] + reach).clip(0, maps.shape[2] - 1)
-    # Of the rows near the first place only what is beside it may be the second: a small part of
-    # the maps, all the rest of which is looked at once.
-    beside = np.take_along_axis(maps, near[:, :, None], axis=1)
-    np.put_along_axis(beside, taken[:, None], 0, axis=2)
-    np.put_along_axis(rows, near, beside.max(axis=2), axis=1)
-    second_values, second_row = rows.max(axis=1), rows.argmax(axis=1)
-    line = _line(maps, second_row)
-    is_near = (second_row[:, None] == near).any(axis=1)
-    line[is_near] = _with_zeros(line[is_near], taken[is_near])
-    places = np.stack([row, column, second_row, line.argmax(axis=1)], axis=1)
+        row_maxima = _row_maxima(maps)
+    values, row = row_maxima.max(axis=1), row_maxima.argmax(axis=1)
+    column = _rows(maps, row).argmax(axis=1)
+    offsets = np.arange(1 - min_distance(layer), min_distance(layer))
+    near_rows = (row[:, None] + offsets).clip(0, maps.shape[1] - 1)
+    near_columns = (column[:, None] + offsets).clip(0, maps.shape[2] - 1)
+    # Only rows near the first peak need new maxima, those without the columns near it: a small part
+    # of the maps, which are read once.
+    near = np.take_along_axis(maps, near_rows[:, :, None], axis=1)
+    np.put_along_axis(near, near_columns[:, None], 0, axis=2)
+    np.put_along_axis(row_maxima, near_rows, near.max(axis=2), axis=1)
+    second_values, second_row = row_maxima.max(axis=1), row_maxima.argmax(axis=1)
+    second_rows = _rows(maps, second_row)
+    is_near = (second_row[:, None] == near_rows).any(axis=1)
+    second_rows[is_near] = _with_zeros(second_rows[is_near], near_columns[is_near])
+    positions = np.stack([row, column, second_row, second_rows.argmax(axis=1)], axis=1)
     return Peaks(
         np.stack([values, second_values], axis=1).astype(np.float32),
-        places.reshape(-1, A_PICTURE, 2).astype(np.int16),
+        positions.reshape(-1, PEAKS_PER_IMAGE, 2).astype(np.int16),
     )
 
 
-def peaks_of(found: Peaks, channel: int) -> Peaks:
-    """One channel's, from 1."""
-    return Peaks(found.values[[channel - 1]], found.places[[channel - 1]])
+def channel_peaks(peaks: Peaks, channel: int) -> Peaks:
+    """Return the peaks of one channel, from 1."""
+    return Peaks(peaks.values[[channel - 1]], peaks.positions[[channel - 1]])
 
 
-def all_peaks(map_: np.ndarray, layer: ConvLayer) -> Peaks:
-    """The nine strongest places of one map of a layer ``(h, w)``: those of one channel."""
+def find_all_peaks(map_: np.ndarray, layer: ConvLayer) -> Peaks:
+    """Find the nine strongest activations of one map ``(h, w)``, as the peaks of one channel."""
     left = np.nan_to_num(map_, nan=0.0, posinf=0.0, neginf=0.0)
-    near, found = distance(layer) - 1, []
-    for _ in range(MOST):
+    near, peaks = min_distance(layer) - 1, []
+    for _ in range(MOST_PATCHES):
         row, column = divmod(int(left.argmax()), left.shape[1])
-        found.append((left[row, column], row, column))
+        peaks.append((left[row, column], row, column))
         left[max(0, row - near) : row + near + 1, max(0, column - near) : column + near + 1] = 0
-    values, *places = np.array(found, np.float32).T
-    return Peaks(values[None], np.stack(places, axis=1)[None].astype(np.int16))
+    values, *positions = np.array(peaks, np.float32).T
+    return Peaks(values[None], np.stack(positions, axis=1)[None].astype(np.int16))
 
 
-def filled_up(
-    found: Sequence[Peaks], layer: ConvLayer, map_of: Callable[[int], np.ndarray]
+def complete_peaks(
+    peaks: Sequence[Peaks], layer: ConvLayer, map_of: Callable[[int], np.ndarray]
 ) -> list[Peaks]:
-    """One channel's peaks in several pictures, with further ones where two of each are not nine.
+    """Find further peaks of one channel if two an image are fewer than nine patches.
 
-    ``map_of`` gives the channel's map of the picture of that index; it is asked only for pictures
-    that may have a third place.
+    Args:
+        peaks: the channel's peaks on each image.
+        layer: conv layer.
+        map_of: returns the channel's map for the image of an index; called only for images that may
+            have a third peak.
     """
-    if sum(int((one.values > 0).sum()) for one in found) >= MOST:
-        return list(found)
-    none = MOST - A_PICTURE
+    if sum(int((each.values > 0).sum()) for each in peaks) >= MOST_PATCHES:
+        return list(peaks)
+    missing = MOST_PATCHES - PEAKS_PER_IMAGE
     return [
-        all_peaks(map_of(index), layer)
-        if one.values[0, -1] > 0
+        find_all_peaks(map_of(index), layer)
+        if each.values[0, -1] > 0
         else Peaks(
-            np.pad(one.values, [(0, 0), (0, none)]), np.pad(one.places, [(0, 0), (0, none), (0, 0)])
+            np.pad(each.values, [(0, 0), (0, missing)]),
+            np.pad(each.positions, [(0, 0), (0, missing), (0, 0)]),
         )
-        for index, one in enumerate(found)
+        for index, each in enumerate(peaks)
     ]
 
 
-def strongest(found: Sequence[Peaks], count: int = 1) -> list[list[Spot]]:
-    """The strongest places of every channel over several pictures, at most ``count`` a channel.
+def rank_patches(peaks: Sequence[Peaks], count: int = 1) -> list[list[TopPatch]]:
+    """Rank each channel's peaks over several images and return the top patches.
 
-    One a picture first, then the second ones of pictures, and then all further ones, the stronger
-    first; of equal ones that of the picture which comes first. A picture on which a channel is
-    silent has none. All peaks have as many places.
+    First each image's best peak, then each image's second, then all others; within these groups,
+    stronger ones first and equal ones by the order of their images.
+
+    Args:
+        peaks: peaks on each image, of equal shapes.
+        count: largest number of patches of a channel.
+
+    Returns:
+        A list of patches for each channel, empty for a channel that is inactive on all images.
     """
-    # Of every channel the firsts of all pictures, in their order, then the seconds, and so on.
-    known = found[0].values.shape[1]
-    values = np.stack([one.values[:, nth] for nth in range(known) for one in found], axis=1)
-    kinds = (np.arange(values.shape[1]) // len(found)).clip(max=A_PICTURE)
-    order = np.lexsort((-values, np.broadcast_to(kinds, values.shape), values <= 0), axis=1)
+    # Columns: all images' first peaks in the order of the images, then their second peaks, etc.
+    per_image = peaks[0].values.shape[1]
+    values = np.stack([each.values[:, nth] for nth in range(per_image) for each in peaks], axis=1)
+    groups = (np.arange(values.shape[1]) // len(peaks)).clip(max=PEAKS_PER_IMAGE)
+    order = np.lexsort((-values, np.broadcast_to(groups, values.shape), values <= 0), axis=1)
     order = order[:, :count]
     return [
-        [_spot(found, channel, index) for index in indices if values[channel, index] > 0]
+        [_patch_at(peaks, channel, index) for index in indices if values[channel, index] > 0]
         for channel, indices in enumerate(order.tolist())
     ]
 
 
-def patch(pixels: np.ndarray, layer: ConvLayer, row: int, column: int) -> np.ndarray:
-    """What a place of a layer's maps sees of a picture: uint8 ``(side, side, 3)``.
+def crop_patch(pixels: np.ndarray, layer: ConvLayer, row: int, column: int) -> np.ndarray:
+    """Crop the receptive field of a position from an image, uint8 ``(side, side, 3)``.
 
-    ``side`` is the layer's receptive field. Beyond the picture's border it is the mean color,
-    which to the network is 0, as its padding is.
+    ``side`` is the layer's receptive field. Pixels beyond the border have the mean color, which the
+    network sees as almost zero, like its padding.
     """
     fields = receptive_fields(layer)
     (top, bottom), (left, right) = fields[row], fields[column]
     height, width = pixels.shape[:2]
-    seen = np.full((bottom - top, right - left, 3), MEAN_COLOR, np.uint8)
+    patch = np.full((bottom - top, right - left, 3), MEAN_COLOR, np.uint8)
     above, before = max(0, -top), max(0, -left)
     inside = pixels[max(0, top) : min(bottom, height), max(0, left) : min(right, width)]
-    seen[above : above + inside.shape[0], before : before + inside.shape[1]] = inside
-    return seen
+    patch[above : above + inside.shape[0], before : before + inside.shape[1]] = inside
+    return patch
 
 
-def _largest_of_rows(maps: np.ndarray) -> np.ndarray:
-    """The largest value of every row of maps ``(n, h, w)``: ``(n, h)``."""
-    largest: np.ndarray = maps.max(axis=2)
-    return largest
+def _row_maxima(maps: np.ndarray) -> np.ndarray:
+    """Compute the maximum of each row of maps ``(n, h, w)``: ``(n, h)``."""
+    maxima: np.ndarray = maps.max(axis=2)
+    return maxima
 
 
-def _line(maps: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """One row of every map, a copy, ``(n, w)``."""
-    line: np.ndarray = maps[np.arange(len(maps)), row]
-    return line
+def _rows(maps: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Return a copy of one row of each map, ``(n, w)``."""
+    rows: np.ndarray = maps[np.arange(len(maps)), row]
+    return rows
 
 
-def _with_zeros(lines: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Lines ``(n, w)`` with zeros in these columns ``(n, k)``."""
-    emptied = lines.copy()
-    np.put_along_axis(emptied, columns, 0, axis=1)
-    return emptied
+def _with_zeros(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return rows ``(n, w)`` with zeros in some columns ``(n, k)``."""
+    zeroed = rows.copy()
+    np.put_along_axis(zeroed, columns, 0, axis=1)
+    return zeroed
 
 
-def _spot(found: Sequence[Peaks], channel: int, index: int) -> Spot:
-    """The place of that index in `strongest`'s order of values."""
-    nth, picture = divmod(index, len(found))
-    row, column = found[picture].places[channel, nth].tolist()
-    return Spot(picture, float(found[picture].values[channel, nth]), row, column)
+def _patch_at(peaks: Sequence[Peaks], channel: int, index: int) -> TopPatch:
+    """Return the patch with a column index of `rank_patches`."""
+    nth, image = divmod(index, len(peaks))
+    row, column = peaks[image].positions[channel, nth].tolist()
+    return TopPatch(image, float(peaks[image].values[channel, nth]), row, column)

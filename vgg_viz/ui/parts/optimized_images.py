@@ -11,7 +11,7 @@ from vgg_viz.export.number_format import figure
 from vgg_viz.export.scripts import OptimizationScriptRun
 from vgg_viz.interpretability.feature_visualization.optimization import picture_side
 from vgg_viz.interpretability.feature_visualization.parametrizations import PARAMETRIZATIONS
-from vgg_viz.interpretability.feature_visualization.top_patches import Spot, patch
+from vgg_viz.interpretability.feature_visualization.top_patches import TopPatch, crop_patch
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import MEAN_COLOR
 from vgg_viz.serving.optimization_worker import OptimizationSpec, Progress, Snapshot
@@ -53,7 +53,7 @@ class OptimizedImages:
         """Return the progress of these channels' images without requesting more."""
         return shared().optimization_worker.progress(self.spec, channels)
 
-    def top_patch(self, channel: int) -> Spot | None:
+    def top_patch(self, channel: int) -> TopPatch | None:
         """Return the channel's top patch, or None if the channel is inactive on all images."""
         spots = self.patches.top[channel - 1]
         return spots[0] if spots else None
@@ -138,8 +138,8 @@ class OptimizedImages:
         titles = [f"Optimized · {figure(snapshot.value)}"]
         tooltips, spot = [self.tooltip(channel, snapshot)], self.top_patch(channel)
         if spot:
-            image = self.patches.images[spot.picture]
-            tiles.append(patch(image.pixels, self.layer, spot.row, spot.column))
+            image = self.patches.images[spot.image]
+            tiles.append(crop_patch(image.pixels, self.layer, spot.row, spot.column))
             titles.append(f"Top patch · {figure(spot.value)}")
             tooltips.append([f"{figure(spot.value)} on {image.title}"])
         numbers = range(1, len(tiles) + 1)
@@ -356,7 +356,7 @@ def sentence(side: OptimizedImages, channel: int, snapshot: Snapshot) -> str:
     spot, ratio = side.top_patch(channel), side.ratio(channel, snapshot.value)
     if spot is None:
         return f"{reached}. The channel is inactive on all of this page's images."
-    title = text_blocks.escape(side.patches.images[spot.picture].title)
+    title = text_blocks.escape(side.patches.images[spot.image].title)
     if not ratio:
         return f"{reached}; the top patch, on {title}, reaches **{figure(spot.value)}**."
     return f"{reached}, **{ratio}** the top patch's **{figure(spot.value)}** (on {title})."

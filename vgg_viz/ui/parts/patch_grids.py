@@ -11,13 +11,13 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.scripts import PatchesRun
 from vgg_viz.interpretability.feature_visualization.top_patches import (
-    MOST,
+    MOST_PATCHES,
     Peaks,
-    Spot,
-    filled_up,
-    patch,
-    peaks_of,
-    strongest,
+    TopPatch,
+    channel_peaks,
+    complete_peaks,
+    crop_patch,
+    rank_patches,
 )
 from vgg_viz.links import OWN
 from vgg_viz.model.architecture import ConvLayer
@@ -38,8 +38,8 @@ HALF = 560  # CSS pixels: width of one of two grids side by side
 PANEL = 400  # CSS pixels: width of the panel beside the grid
 COLUMNS = 3  # of a channel's top patches
 HINT = (
-    f"Click a tile to see the {MOST} top patches of its channel here, with value, image and "
-    "position."
+    f"Click a tile to see the {MOST_PATCHES} top patches of its channel here, with value, image "
+    "and position."
 )
 
 
@@ -62,22 +62,22 @@ class Patches:
         return (self.network.identity, self.layer.name, digests)
 
     @cached_property
-    def top(self) -> list[list[Spot]]:
+    def top(self) -> list[list[TopPatch]]:
         """Top patch of each channel: a list of one, or empty if the channel is inactive."""
-        return strongest(self.peaks)
+        return rank_patches(self.peaks)
 
-    def of_channel(self, results: Results, channel: int) -> list[Spot]:
+    def of_channel(self, results: Results, channel: int) -> list[TopPatch]:
         """Return the top patches of one channel, from 1.
 
         If the peaks are too few, search the channel's maps of the images where it is active.
         """
-        peaks = [peaks_of(each, channel) for each in self.peaks]
+        peaks = [channel_peaks(each, channel) for each in self.peaks]
 
         def map_of(index: int) -> np.ndarray:
             picture = self.images[index].open()
             return LayerMaps(results, self.network, picture, self.layer).map(channel)
 
-        return strongest(filled_up(peaks, self.layer, map_of), MOST)[0]
+        return rank_patches(complete_peaks(peaks, self.layer, map_of), MOST_PATCHES)[0]
 
     def layer_grid(self, count: int) -> ColorGrid:
         """Return the top patch of each of the first ``count`` channels."""
@@ -86,12 +86,12 @@ class Patches:
         titles = [str(number) for number in numbers]
         return self._grid(spots, titles, numbers, "channel", self.layer_caption(count))
 
-    def channel_grid(self, channel: int, spots: Sequence[Spot]) -> ColorGrid:
+    def channel_grid(self, channel: int, spots: Sequence[TopPatch]) -> ColorGrid:
         """Return one channel's top patches; there is at least one."""
         values = [figure(spot.value, 3) for spot in spots]
         # The large letters of a lecture leave room for the value only.
         titles = [
-            text_blocks.caption(f"{value} · {self.images[spot.picture].title}", value)
+            text_blocks.caption(f"{value} · {self.images[spot.image].title}", value)
             for value, spot in zip(values, spots, strict=True)
         ]
         numbers = range(1, len(spots) + 1)
@@ -101,7 +101,7 @@ class Patches:
 
     def _grid(
         self,
-        spots: Sequence[Spot | None],
+        spots: Sequence[TopPatch | None],
         titles: Sequence[str],
         numbers: Sequence[int],
         axis: str,
@@ -118,29 +118,29 @@ class Patches:
             tooltips=[self.tooltip(spot) for spot in spots],
             figures={
                 "value": [spot.value if spot else 0.0 for spot in spots],
-                "image": [self.images[spot.picture].title if spot else "" for spot in spots],
+                "image": [self.images[spot.image].title if spot else "" for spot in spots],
                 "position_row": [spot.row + 1 if spot else 0 for spot in spots],
                 "position_column": [spot.column + 1 if spot else 0 for spot in spots],
             },
             empty=[spot is None for spot in spots],
         )
 
-    def crops(self, spots: Sequence[Spot | None]) -> Iterator[np.ndarray]:
+    def crops(self, spots: Sequence[TopPatch | None]) -> Iterator[np.ndarray]:
         """Yield the patches, uint8 ``(side, side, 3)`` each; a black one for None."""
         pixels: dict[int, np.ndarray] = {}
         for spot in spots:
             if spot is None:
                 yield np.zeros((self.layer.receptive_field,) * 2 + (3,), np.uint8)
                 continue
-            if spot.picture not in pixels:
-                pixels[spot.picture] = self.images[spot.picture].pixels
-            yield patch(pixels[spot.picture], self.layer, spot.row, spot.column)
+            if spot.image not in pixels:
+                pixels[spot.image] = self.images[spot.image].pixels
+            yield crop_patch(pixels[spot.image], self.layer, spot.row, spot.column)
 
-    def tooltip(self, spot: Spot | None) -> list[str]:
+    def tooltip(self, spot: TopPatch | None) -> list[str]:
         """Return the lines of a tile's tooltip."""
         if spot is None:
             return ["inactive on all of these images"]
-        title = self.images[spot.picture].title
+        title = self.images[spot.image].title
         return [f"{figure(spot.value)} on {title}", f"row {spot.row + 1}, column {spot.column + 1}"]
 
     def layer_caption(self, count: int) -> str:
@@ -161,10 +161,10 @@ class Patches:
         first = ", best of each image first" if len(self.images) > 1 else ""
         return text_blocks.caption(f"{text}{first}", f"T{self.short_origin[1:]}")
 
-    def position_text(self, spots: Sequence[Spot]) -> str:
+    def position_text(self, spots: Sequence[TopPatch]) -> str:
         """Return the image, row and column of each patch, in one line."""
         positions = [
-            f"{self.images[spot.picture].title} {spot.row + 1}, {spot.column + 1}" for spot in spots
+            f"{self.images[spot.image].title} {spot.row + 1}, {spot.column + 1}" for spot in spots
         ]
         return f"Row and column: {' · '.join(positions)}"
 
@@ -296,17 +296,17 @@ def show_channel(results: Results, patches: Patches, channel: int | None, name: 
     grid.show(results, patches.channel_grid(channel, spots), place)
     positions = text_blocks.escape(patches.position_text(spots))
     text_blocks.note(f"{positions}. **Click a patch** to inspect the map at its position.")
-    offer(name, [patches], lambda: [patches.channel_grid(channel, spots)], [channel], MOST)
+    offer(name, [patches], lambda: [patches.channel_grid(channel, spots)], [channel], MOST_PATCHES)
 
 
-def open_patch(name: str, images: Sequence[AvailableImage], spots: Sequence[Spot]) -> None:
+def open_patch(name: str, images: Sequence[AvailableImage], spots: Sequence[TopPatch]) -> None:
     """Go to the clicked patch's position in the Feature maps view (widget callback)."""
     number = component_values.number(name, len(spots))
     if number is None:
         return
     spot = spots[number - 1]
     position = {selection.ROW: spot.row + 1, selection.COLUMN: spot.column + 1}
-    state.change(images[spot.picture].choose() | position | {"view": "maps"})
+    state.change(images[spot.image].choose() | position | {"view": "maps"})
 
 
 def offer(

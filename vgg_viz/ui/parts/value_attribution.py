@@ -16,7 +16,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     padded_receptive_field,
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS, AttributionMethod
-from vgg_viz.interpretability.feature_visualization.top_patches import patch
+from vgg_viz.interpretability.feature_visualization.top_patches import crop_patch
 from vgg_viz.links import INPUT
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
@@ -115,7 +115,7 @@ class ValueAttribution:
     def photograph(self) -> np.ndarray:
         """Return the receptive field of the photograph, uint8 ``(side, side, 3)``."""
         spec = self.spec
-        return patch(self.maps.picture.pixels, spec.layer, spec.row, spec.column)
+        return crop_patch(self.maps.picture.pixels, spec.layer, spec.row, spec.column)
 
     def color_grid(self) -> ColorGrid:
         """Return the three colors' attributions as an image, zero at mid-gray."""
