@@ -49,7 +49,7 @@ def test_the_tour_is_played_by_arrow_keys_from_start_to_end(open_page):
         expect(title(page)).to_have_text(f"{number} of {len(steps)} · {step.title}")
         settle(page)
         expect(page.locator('[data-testid="stException"]')).to_have_count(0)
-        expect(page.get_by_role("radio", name=links.VIEWS[step.page["view"]])).to_be_checked()
+        expect(page.get_by_role("radio", name=links.VIEWS[step.page["view"]].label)).to_be_checked()
         # What a layer has anyway, an address need not say.
         shown = links.effective_values(links.read(page.url))
         for key, value in step.page.items():
