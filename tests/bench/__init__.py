@@ -1,1 +1,1 @@
-"""The benchmark: ``python -m tests.bench``; ``--quick`` only proves that everything runs."""
+"""Benchmark: ``python -m tests.bench``; ``--quick`` only checks that everything runs."""

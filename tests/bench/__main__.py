@@ -1,4 +1,4 @@
-"""Print the benchmark's table and write it to ``build/bench.md``."""
+"""Command line of the benchmark; prints its table and writes it to ``build/bench.md``."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from tests.bench import answers, attributing, making, pictures
+from tests.bench import attributing, optimizing, pictures, predicting
 from tests.bench.measure import QUICK, Effort, NotRun, Row, table
 from tests.support import REPOSITORY
 
@@ -16,15 +16,15 @@ PACKAGES = ("tensorflow", "keras", "streamlit", "matplotlib", "numpy")
 
 
 def main() -> int:
-    """Run it all; the exit status is 1 if something failed."""
+    """Run all measurements; return exit status 1 if one failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only prove that everything runs")
+    parser.add_argument("--quick", action="store_true", help="only check that everything runs")
     effort = QUICK if parser.parse_args().quick else Effort()
     rows = []
-    for row in measured(effort):
+    for row in measure(effort):
         print(f"{row.what}: {row.ours}", file=sys.stderr)
         rows.append(row)
-    warning = "**Quick: this only proves that everything runs; its figures mean nothing.**\n\n"
+    warning = "**Quick run: it only shows that everything runs. Do not use its figures.**\n\n"
     text = f"{warning if effort is QUICK else ''}{machine()}\n\n{table(rows)}\n"
     TARGET.parent.mkdir(exist_ok=True)
     TARGET.write_text(text)
@@ -32,31 +32,31 @@ def main() -> int:
     return int(any(row.failed for row in rows))
 
 
-def measured(effort: Effort) -> Iterator[Row]:
-    """All rows, one after the other."""
+def measure(effort: Effort) -> Iterator[Row]:
+    """Yield the rows of all measurements."""
     yield from pictures.rows(effort)
-    yield from answers.rows(effort)
-    yield from making.rows(effort)
+    yield from predicting.rows(effort)
+    yield from optimizing.rows(effort)
     yield from attributing.rows(effort)
     try:
         from tests.bench import moves, visits
-        from tests.bench.place import open_place
+        from tests.bench.environment import open_environment
 
-        with open_place() as place:
-            yield from moves.rows(place, effort)
-            yield from visits.rows(place, effort)
+        with open_environment() as environment:
+            yield from moves.rows(environment, effort)
+            yield from visits.rows(environment, effort)
     except (NotRun, ModuleNotFoundError) as reason:
         yield Row("Everything in a browser", f"not run: {reason}")
 
 
 def machine() -> str:
-    """What it was measured on, as a line."""
+    """Return a line about the machine and the method."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     python = platform.python_version()
     return (
         f"{platform.system()} {platform.machine()}, {cores} cores, Python {python}, {packages}. "
-        "Times are medians, with the quickest and the slowest; within a row all ways took turns."
+        "Times are medians, with the minimum and maximum. Within a row, measurements alternate."
     )
 
 

@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import count, islice
 
-from tests.bench.answers import STATUS, watching_memory
-from tests.bench.making import shared_for_making, visit
 from tests.bench.measure import (
     Effort,
     NotRun,
@@ -22,7 +20,9 @@ from tests.bench.measure import (
     middle,
     timed,
 )
+from tests.bench.optimizing import shared_without_store, visit
 from tests.bench.pictures import LAST, cat
+from tests.bench.predicting import STATUS, watching_memory
 from tests.support import REPOSITORY
 from tests.support.thin import outcome
 from vgg_viz.interpretability.ablation import later_changes
@@ -69,7 +69,7 @@ def rows(effort: Effort) -> Iterator[Row]:
 
 def at_once(network: Network, layer_name: str, effort: Effort) -> Row:
     """Contribution and guided backpropagation, as the page has them, and once more from cache."""
-    shared, methods = shared_for_making(), ("input_x_gradient", "guided_backpropagation")
+    shared, methods = shared_without_store(), ("input_x_gradient", "guided_backpropagation")
     clocks = {
         method: timed(partial(found, shared, question(layer_name, method), network))
         for method in methods
@@ -90,7 +90,7 @@ def at_once(network: Network, layer_name: str, effort: Effort) -> Row:
 def many_points(network: Network, layer_name: str) -> Row:
     """Integrated gradients: there and back at 50 points. Once, since it may take long."""
     work = partial(
-        found, shared_for_making(), question(layer_name, "integrated_gradients"), network
+        found, shared_without_store(), question(layer_name, "integrated_gradients"), network
     )
     seconds = timed(work)()
     bound = TIMED[layer_name]
@@ -118,7 +118,7 @@ def ablation(network: Network, layer_name: str, effort: Effort) -> Row:
 
 def beside(network: Network, effort: Effort) -> Row:
     """Another viewer's new picture in five blocks: alone, and beside integrated gradients."""
-    shared = shared_for_making()
+    shared = shared_without_store()
     visit(shared, network)  # builds
     alone = [visit(shared, network) for _ in range(effort.passes)]
     with following_back(shared, network):
@@ -150,7 +150,7 @@ def memory(effort: Effort) -> Row:
 
 def measure_memory(deep: list[str], ablated: str) -> Iterator[tuple[str, int]]:
     """The bytes of anonymous memory that each takes at most, where the network is at work."""
-    network, shared = Network(UntrainedWeights()), shared_for_making()
+    network, shared = Network(UntrainedWeights()), shared_without_store()
     for _ in range(3):
         visit(shared, network)
     maps, layer = network.feature_maps(cat(), ablated), VGG19.conv_layer(ablated)

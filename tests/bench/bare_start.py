@@ -1,7 +1,7 @@
-"""The least that a first grid needs: ``python -m tests.bench.bare_start WEIGHTS.h5``.
+"""Lower bound of the time to a first grid: ``python -m tests.bench.bare_start WEIGHTS.h5``.
 
-Prints the seconds from before ``import tensorflow`` to the end of one pass through Keras' own
-VGG19 with the weights of that file; the interpreter is up by then, as a waiting server's is.
+Prints the seconds from ``import tensorflow`` to the end of one forward pass through Keras' VGG19
+with these weights. They exclude the start of Python, which a waiting server has behind it too.
 """
 
 import sys
@@ -9,7 +9,7 @@ import time
 
 
 def seconds(path: str) -> float:
-    """Import, build, load, one pass; call it once, in a fresh process."""
+    """Measure import, model, weights and one forward pass; call it once per process."""
     start = time.perf_counter()
     import tensorflow as tf
 

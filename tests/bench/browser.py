@@ -1,4 +1,4 @@
-"""A real browser, and clocks inside its pages, where Playwright's own time does not count."""
+"""A real browser with clocks inside its pages, which exclude Playwright's own time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +13,8 @@ LOADING_MILLISECONDS = 60_000
 VIEWPORT = {"width": 1366, "height": 768}
 REST_MILLISECONDS = 150
 
-# The one place that knows how a grid gets on the page: a mosaic names what its canvas shows as soon
-# as that is painted; on a page without components, the picture. Null for no grid.
+# Identifies the grid that the page shows: the name on a painted mosaic's canvas, or the image on a
+# page without components. Null without a grid.
 GRID = """
 window.shownGrid = () => {
   const component = '[data-testid="stMain"] [data-testid="stBidiComponentIsolated"]';
@@ -27,12 +27,12 @@ window.shownGrid = () => {
 };
 """
 
-# What a visitor does, and what of the page tells that it is done.
+# Actions of a viewer, and helpers that read the page.
 ACTS = """
 const part = (key, selector) => document
   .querySelector(`.st-key-${key} [data-testid="stBidiComponentIsolated"]`)
   ?.shadowRoot?.querySelector(selector);
-const words = (selector) =>
+const text = (selector) =>
   [...document.querySelectorAll(selector)].map((each) => each.innerText).join(" ") || null;
 const press = (selector) => {
   const control = document.querySelector(selector);
@@ -52,7 +52,7 @@ const pointAt = (type, key, selector, x, y) => {
   const at = { clientX: box.left + x * box.width, clientY: box.top + y * box.height };
   one.dispatchEvent(new PointerEvent(type, { ...at, bubbles: true, composed: true }));
 };
-Object.assign(window, { part, words, press, key, pointAt });
+Object.assign(window, { part, text, press, key, pointAt });
 """
 
 OTHER_SCALE = "press('.st-key-scale [role=radio][aria-checked=false]')"
@@ -62,23 +62,23 @@ TITLE = """[...document.querySelectorAll('[data-testid="stMain"] h1')].some(
 SIDEBAR = """[...document.querySelectorAll('[data-testid="stSidebar"] label')].some(
     (label) => label.checkVisibility() && label.getBoundingClientRect().right > 0)"""
 
-# Milliseconds from the start of the navigation to the frame after something is on the page.
+# Milliseconds from the start of the navigation to the frame after a condition holds.
 WATCH = """
 window.shownAt = new Promise((resolve) => {
-  const look = () => requestAnimationFrame(
-    (now) => (%s) ? requestAnimationFrame(() => resolve(performance.now())) : look());
-  look();
+  const check = () => requestAnimationFrame(
+    (now) => (%s) ? requestAnimationFrame(() => resolve(performance.now())) : check());
+  check();
 });
 """
 
-# Milliseconds from an event of the page to the frame after something else than before is shown.
+# Milliseconds from an action to the frame after the shown value has changed.
 CHANGE = """
 async () => {
   const frame = () => new Promise(requestAnimationFrame);
   const shown = () => %(shown)s;
   const before = shown();
   const start = performance.now();
-  %(act)s;
+  %(action)s;
   do {
     await frame();
     if (performance.now() > start + 30_000) throw Error(`still ${before} after half a minute`);
@@ -88,7 +88,7 @@ async () => {
 }
 """
 
-# When messages go out to the server and come in from it, in a page that is opened after this.
+# Records when messages are sent and received, in pages opened after this.
 SOCKET = """
 window.sent = [];
 window.received = [];
@@ -105,7 +105,7 @@ window.WebSocket = class extends WebSocket {
 };
 """
 
-# Milliseconds from an event of the page to what came of it, stage by stage.
+# Milliseconds from an action to each stage of the response.
 STAGES = """
 async () => {
   const start = performance.now();
@@ -122,10 +122,10 @@ IDLE = """() => document.querySelector('[data-test-script-state="notRunning"]')
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium.
+    """Start the system's Chromium.
 
     Raises:
-        NotRun: there is none.
+        NotRun: it is not installed.
     """
     if not Path(CHROMIUM).exists():
         raise NotRun(f"needs Chromium at {CHROMIUM}")
@@ -137,7 +137,7 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def new_page(browser: Browser) -> Iterator[Page]:
-    """A page of a visitor who has never been here: nothing is cached."""
+    """Open a page in a new browser context, with an empty cache."""
     with browser.new_context(viewport=VIEWPORT) as context:
         page = context.new_page()
         page.set_default_timeout(LOADING_MILLISECONDS)
@@ -146,18 +146,18 @@ def new_page(browser: Browser) -> Iterator[Page]:
 
 
 def seconds_until_title(browser: Browser, url: str, *, sidebar: bool) -> float:
-    """From the start of the navigation to the title, and the sidebar's controls, in sight."""
+    """Measure the time from the navigation to a visible title, with or without the sidebar."""
     condition = f"{TITLE} && {SIDEBAR}" if sidebar else TITLE
     return seconds_until(browser, url, condition)
 
 
 def seconds_until_grid(browser: Browser, url: str) -> float:
-    """From the start of the navigation to the first grid in sight."""
+    """Measure the time from the navigation to the first visible grid."""
     return seconds_until(browser, url, "shownGrid()")
 
 
 def seconds_until(browser: Browser, url: str, condition: str) -> float:
-    """From the start of the navigation to the frame after a condition first holds."""
+    """Measure the time from the navigation to the frame after a condition first holds."""
     with new_page(browser) as page:
         page.add_init_script(WATCH % condition)
         page.goto(url, wait_until="commit")
@@ -165,30 +165,33 @@ def seconds_until(browser: Browser, url: str, condition: str) -> float:
         return page.evaluate("window.shownAt") / 1000
 
 
-def seconds_until_changed(page: Page, act: str, shown: str) -> float:
-    """From an act to the frame after something else is shown, both in JavaScript."""
-    seconds = page.evaluate(CHANGE % {"act": act, "shown": shown}) / 1000
+def seconds_until_changed(page: Page, action: str, shown: str) -> float:
+    """Measure the time from an action to the frame after the value of ``shown`` changes.
+
+    Both are JavaScript expressions.
+    """
+    seconds = page.evaluate(CHANGE % {"action": action, "shown": shown}) / 1000
     wait_until_idle(page)
     return seconds
 
 
-def stages_until_changed(page: Page, act: str, shown: str) -> list[float]:
-    """Seconds from an act to each stage of what comes of it, and the number of messages.
+def stages_until_changed(page: Page, action: str, shown: str) -> list[float]:
+    """Measure the seconds from an action to each stage, and count the messages received.
 
-    The request goes out, the first answer is there, the last one, something else is shown.
+    The stages are: request sent, first message, last message, changed value shown.
     """
-    *stages, messages = page.evaluate(STAGES % (CHANGE % {"act": act, "shown": shown}))
+    *stages, messages = page.evaluate(STAGES % (CHANGE % {"action": action, "shown": shown}))
     wait_until_idle(page)
     return [*(milliseconds / 1000 for milliseconds in stages), messages]
 
 
-def shown_in(key: str, selector: str, what: str) -> str:
-    """The JavaScript for what an element of one of the page's own components has, or null."""
-    return f"part({key!r}, {selector!r})?.{what} ?? null"
+def shown_in(key: str, selector: str, attribute: str) -> str:
+    """Return the JavaScript of an attribute of an element in a component; null without it."""
+    return f"part({key!r}, {selector!r})?.{attribute} ?? null"
 
 
 def wait_until_idle(page: Page) -> None:
-    """Wait until the server's run is over and its grid shown, and then a moment."""
+    """Wait until the script run has ended and its grid is shown, then a moment longer."""
     page.wait_for_function(IDLE)
     page.wait_for_timeout(REST_MILLISECONDS)
 

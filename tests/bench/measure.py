@@ -1,4 +1,4 @@
-"""How things are measured, and the rows of the table that comes of it."""
+"""Clocks, repetition and the rows of the benchmark's table."""
 
 import gc
 import statistics
@@ -13,12 +13,12 @@ ABSENT = "–"
 
 
 class NotRun(Exception):
-    """Something that cannot be measured here; the message says why."""
+    """Raised when something cannot be measured on this machine; the message says why."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How often everything is repeated, and how much is drawn."""
+    """Numbers of repetitions and sizes of the measured work."""
 
     drawings: int = 3
     passes: int = 15
@@ -28,7 +28,7 @@ class Effort:
     filters: int = 16
     layers: int = 16
     samples: int | None = None  # all
-    warming_up: int = 2  # how often every act of a move is made before it is measured
+    warming_up: int = 2  # repetitions of every action before it is measured
 
 
 QUICK = Effort(
@@ -38,7 +38,7 @@ QUICK = Effort(
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table; ``met`` is None where nothing could be measured."""
+    """A line of the table; ``met`` is None without a measurement or target."""
 
     what: str
     ours: str
@@ -50,9 +50,9 @@ class Row:
 
 
 def timed(work: Callable[[], object]) -> Clock:
-    """Make a clock of that work: call it for the seconds from its call to its return.
+    """Return a clock that runs the work and returns its seconds.
 
-    Garbage is collected first, so that nobody's time holds another's.
+    It collects garbage first, so that no measurement includes the garbage of another.
     """
 
     def seconds() -> float:
@@ -65,7 +65,7 @@ def timed(work: Callable[[], object]) -> Clock:
 
 
 def interleaved(repetitions: int, clocks: Mapping[str, Clock]) -> dict[str, list[float]]:
-    """Read all clocks in turn, A B A B: whatever else the machine does then meets them alike."""
+    """Read all clocks alternately (A B A B), so that other load affects all of them alike."""
     seconds: dict[str, list[float]] = {name: [] for name in clocks}
     for _ in range(repetitions):
         for name, clock in clocks.items():
@@ -74,7 +74,7 @@ def interleaved(repetitions: int, clocks: Mapping[str, Clock]) -> dict[str, list
 
 
 def faster(what: str, baseline: Sequence[float], ours: Sequence[float], at_least: float) -> Row:
-    """Two ways to the same end, in seconds; ours is to be ``at_least`` so many times faster."""
+    """Return the row of a comparison whose target is to be ``at_least`` so many times faster."""
     ratio = middle(baseline) / middle(ours)
     return Row(
         what,
@@ -89,7 +89,7 @@ def faster(what: str, baseline: Sequence[float], ours: Sequence[float], at_least
 def within(
     what: str, baseline: Sequence[float], ours: Sequence[float], at_most: float, *, note: str = ""
 ) -> Row:
-    """Something and the least that it needs, in seconds; ``note`` says what the latter was."""
+    """Return the row of a comparison with a lower bound, which ``note`` describes."""
     ratio = middle(ours) / middle(baseline)
     return Row(
         what,
@@ -102,14 +102,14 @@ def within(
 
 
 def bounded(what: str, measured: float, bound: float, ours: str, target: str) -> Row:
-    """A figure and its bound, and both in words."""
+    """Return the row of a figure and its bound; ``ours`` and ``target`` are their texts."""
     return Row(
         what, ours, f"at most {target}", ratio=f"{measured / bound:.2f}", met=measured <= bound
     )
 
 
 def attempt(what: str, measurement: Callable[[], Row]) -> Row:
-    """The row of that measurement, or one that says why there is none."""
+    """Return the row of a measurement, or one with the reason why there is none."""
     try:
         return measurement()
     except NotRun as reason:
@@ -120,25 +120,25 @@ def attempt(what: str, measurement: Callable[[], Row]) -> Row:
 
 
 def middle(seconds: Sequence[float]) -> float:
-    """The median."""
+    """Return the median."""
     return statistics.median(seconds)
 
 
 def durations(seconds: Sequence[float]) -> str:
-    """The median, and in brackets the quickest and the slowest."""
-    usual = duration(middle(seconds))
+    """Format the median, with the minimum and maximum in parentheses."""
+    typical = duration(middle(seconds))
     if len(seconds) == 1:
-        return usual
-    return f"{usual} ({duration(min(seconds))} to {duration(max(seconds))})"
+        return typical
+    return f"{typical} ({duration(min(seconds))} to {duration(max(seconds))})"
 
 
 def duration(seconds: float) -> str:
-    """A time as people read it: ``"83 ms"``, ``"7.62 s"``."""
+    """Format a time: ``"83 ms"``, ``"7.62 s"``."""
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as a Markdown table."""
+    """Format the rows as a Markdown table."""
     header = ["What", "Baseline", "Ours", "Ratio", "Target", "Met"]
     words = {True: "yes", False: "**no**", None: ABSENT}
     cells = [

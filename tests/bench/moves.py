@@ -1,7 +1,7 @@
-"""What a visitor's move takes, from its event to the frame that shows what came of it.
+"""Response times of a viewer's actions, from the event to the frame that shows the result.
 
-Every move is timed in turn with one of the barest page: a control and `st.image`, without
-TensorFlow, which is what Streamlit and the browser take on this machine.
+Measurements alternate with those of a minimal page, a control and `st.image` without TensorFlow.
+It shows the time that Streamlit and the browser take on this machine.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,27 +14,31 @@ from playwright.sync_api import Page
 
 from tests.bench import browser as pages
 from tests.bench.browser import OTHER_SCALE, shown_in
+from tests.bench.environment import Environment
 from tests.bench.measure import Effort, Row, attempt, duration, durations, interleaved, middle
-from tests.bench.place import Place
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.views import VIEWS
 
-LAYER = VGG19.layer("block3_conv3").title
-CONTROL_SECONDS = 0.080  # a control of the grid moved
+LAYER = "block3_conv3"
+CONTROL_SECONDS = 0.080  # after a change of a control
 
 
 @dataclass(frozen=True)
 class Move:
-    """A move that a visitor makes, in JavaScript.
+    """A kind of action on the page, in JavaScript.
 
-    ``acts`` are made in turn; ``shown`` is what another value of tells that an act is done, null
-    while there is nothing; ``query`` is the page where it begins.
+    Attributes:
+        what: its description in the table.
+        actions: expressions to run alternately.
+        shown: an expression whose value changes when an action is done; null while loading.
+        at_most: the target of the median, in seconds.
+        query: the URL parameters of the page where it starts.
     """
 
     what: str
-    acts: Sequence[str]
+    actions: Sequence[str]
     shown: str
-    at_most: float  # seconds, in the median
+    at_most: float
     query: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -43,8 +47,8 @@ POSITIONS = [(0.3, 0.3), (0.5, 0.6), (0.7, 0.4), (0.4, 0.8)]
 
 MOVES = [
     Move(
-        "view chosen to its first grid shown, the views in turn",
-        # Without the prediction, which has no grid where the weights have no dense layers.
+        "view chosen to its first grid shown, all views alternately",
+        # Without Prediction, which has no grid if the weights have no dense layers.
         [
             f"press('.st-key-view button:nth-of-type({number})')"
             for number, view in enumerate(VIEWS, start=1)
@@ -61,9 +65,9 @@ MOVES = [
         {"channel": 1},
     ),
     Move(
-        "position clicked to its arithmetic",
+        "position clicked to its decomposition",
         [f"pointAt('click', 'inspector', '.stage', {x}, {y})" for x, y in POSITIONS],
-        "words('[data-testid=\"stMetricValue\"]')",
+        "text('[data-testid=\"stMetricValue\"]')",
         0.150,
         {"channel": 7, "row": 2, "column": 2},
     ),
@@ -72,11 +76,11 @@ MOVES = [
         ["key(document.body, 'ArrowRight')", "key(document.body, 'ArrowLeft')"],
         "shownGrid()",
         0.100,
-        # A caption in lecture mode names no layer; these two have another number of maps.
-        {"lecture": "true", "layer": VGG19.layer("block3_conv4").title},
+        # In lecture mode, captions name no layer; these two differ in the number of maps.
+        {"lecture": "true", "layer": "block3_conv4"},
     ),
     Move(
-        "tile pointed at to its numbers, without the server",
+        "tile pointed at to its tooltip, without the server",
         [f"pointAt('pointermove', 'maps-mosaic', '.grid', {x}, {y})" for x, y in TILES],
         shown_in("maps-mosaic", ".tip", "textContent"),
         0.034,  # two frames of the screen
@@ -89,7 +93,10 @@ MOVES = [
     ),
     Move(
         "arrow key on the slider to the other grid shown, 63 and 64 tiles",
-        [f"key('.st-key-maps input[type=range]', 'Arrow{way}')" for way in ("Left", "Right")],
+        [
+            f"key('.st-key-maps input[type=range]', 'Arrow{direction}')"
+            for direction in ("Left", "Right")
+        ],
         "shownGrid()",
         CONTROL_SECONDS,
     ),
@@ -98,96 +105,96 @@ MOVES = [
 
 @dataclass(frozen=True)
 class Visit:
-    """One visitor of the app and one of the barest page, each with a server of its own."""
+    """A page of the app and a minimal page, each with its own server."""
 
     address: str
     page: Page
-    plain: Page
+    minimal: Page
 
     def open(self, query: Mapping[str, object]) -> None:
-        """Go to a link to the maps of a layer from the middle."""
-        state = urlencode({"view": "Feature maps", "layer": LAYER, **query})
+        """Open the feature maps of a layer from the middle."""
+        state = urlencode({"view": "maps", "layer": LAYER, **query})
         self.page.goto(f"{self.address}/?{state}")
         pages.wait_until_idle(self.page)
 
 
 @contextmanager
-def open_visit(place: Place) -> Iterator[Visit]:
-    """Let the two visitors in."""
-    with place.feature_maps() as (address, page), place.two_grids() as plain:
-        yield Visit(address, page, plain)
+def open_visit(environment: Environment) -> Iterator[Visit]:
+    """Open both pages."""
+    with environment.feature_maps() as (address, page), environment.two_grids() as minimal:
+        yield Visit(address, page, minimal)
 
 
-def rows(place: Place, effort: Effort) -> Iterator[Row]:
-    """Measure every move."""
-    with open_visit(place) as visit:
+def rows(environment: Environment, effort: Effort) -> Iterator[Row]:
+    """Measure every kind of action."""
+    with open_visit(environment) as visit:
         for move in MOVES:
             yield attempt(move.what, lambda move=move: measure(visit, move, effort))
-        what = "Scale clicked: where the time goes"
+        what = "Scale clicked: time by stage"
         yield attempt(what, lambda what=what: stages(visit, what, effort))
-        what = "Scale clicked to a grid drawn anew from cached maps"
+        what = "Scale clicked to a newly drawn grid of cached maps"
         yield attempt(what, lambda what=what: scale_new(visit, what, effort))
 
 
 def measure(visit: Visit, move: Move, effort: Effort) -> Row:
-    """The row of a move, all of whose acts have been made before."""
+    """Measure actions that were all run before."""
     visit.open(move.query)
-    acts = cycle(move.acts)
+    actions = cycle(move.actions)
     clocks = {
-        "plain": lambda: pages.seconds_until_changed(visit.plain, OTHER_SCALE, "shownGrid()"),
-        "ours": lambda: pages.seconds_until_changed(visit.page, next(acts), move.shown),
+        "minimal": lambda: pages.seconds_until_changed(visit.minimal, OTHER_SCALE, "shownGrid()"),
+        "ours": lambda: pages.seconds_until_changed(visit.page, next(actions), move.shown),
     }
-    interleaved(effort.warming_up * len(move.acts), clocks)
+    interleaved(effort.warming_up * len(move.actions), clocks)
     seconds = interleaved(effort.moves, clocks)
     return row_of(f"{move.what}, seen before", seconds, move.at_most)
 
 
 def stages(visit: Visit, what: str, effort: Effort) -> Row:
-    """When what is sent, there and shown after a click on Scale, in the median."""
-    found: dict[str, list[list[float]]] = {"plain": [], "ours": []}
-    for page in (visit.page, visit.plain):
+    """Measure the median times of each stage after a click on Scale."""
+    found: dict[str, list[list[float]]] = {"minimal": [], "ours": []}
+    for page in (visit.page, visit.minimal):
         page.add_init_script(pages.SOCKET)
     visit.open({})
-    visit.plain.reload()
-    pages.wait_until_idle(visit.plain)
+    visit.minimal.reload()
+    pages.wait_until_idle(visit.minimal)
     for _ in range(effort.moves + 2):
-        for name, page in (("plain", visit.plain), ("ours", visit.page)):
+        for name, page in (("minimal", visit.minimal), ("ours", visit.page)):
             found[name].append(pages.stages_until_changed(page, OTHER_SCALE, "shownGrid()"))
-    return Row(what, ours=in_stages(found["ours"][2:]), baseline=in_stages(found["plain"][2:]))
+    return Row(what, ours=in_stages(found["ours"][2:]), baseline=in_stages(found["minimal"][2:]))
 
 
 def in_stages(found: Sequence[Sequence[float]]) -> str:
-    """The stages of moves, in words."""
+    """Format the median times of the stages."""
     sent, first, last, shown, messages = (middle(times) for times in zip(*found, strict=True))
     return (
-        f"sent after {duration(sent)}, first answer {duration(first)}, last of {messages:.0f} "
+        f"sent after {duration(sent)}, first message {duration(first)}, last of {messages:.0f} "
         f"messages {duration(last)}, shown {duration(shown)}"
     )
 
 
 def scale_new(visit: Visit, what: str, effort: Effort) -> Row:
-    """From a click on Scale to a grid in sight that nobody has seen, of every layer in turn.
+    """Measure the time from a click on Scale to a grid that was not drawn before.
 
-    The maps are cached; the grid is drawn, encoded, sent and decoded.
+    The maps are cached; the grid is drawn, encoded, sent and decoded. Every layer comes once.
     """
     visit.open({})
-    seconds: dict[str, list[float]] = {"plain": [], "ours": []}
+    seconds: dict[str, list[float]] = {"minimal": [], "ours": []}
     for layer in VGG19.conv_layers[: effort.layers]:
         pages.choose_layer(visit.page, layer.title)
-        for name, page in (("plain", visit.plain), ("ours", visit.page)):
+        for name, page in (("minimal", visit.minimal), ("ours", visit.page)):
             seconds[name].append(pages.seconds_until_changed(page, OTHER_SCALE, "shownGrid()"))
             pages.seconds_until_changed(page, OTHER_SCALE, "shownGrid()")
     return row_of(what, seconds, CONTROL_SECONDS)
 
 
 def row_of(what: str, seconds: Mapping[str, Sequence[float]], at_most: float) -> Row:
-    """The row of a move and of the barest page's."""
-    ours, plain = middle(seconds["ours"]), middle(seconds["plain"])
+    """Return the row of a kind of action, with the minimal page as the baseline."""
+    ours, minimal = middle(seconds["ours"]), middle(seconds["minimal"])
     return Row(
         what,
         ours=durations(seconds["ours"]),
-        target=f"at most {at_most * 1000:.0f} ms in the median",
-        baseline=f"{durations(seconds['plain'])}, the barest page",
-        ratio=f"{ours / plain:.1f} times",
+        target=f"at most {at_most * 1000:.0f} ms (median)",
+        baseline=f"{durations(seconds['minimal'])}, the minimal page",
+        ratio=f"{ours / minimal:.1f} times",
         met=ours <= at_most,
     )

@@ -1,8 +1,8 @@
-"""The way of the notebook walkthrough: one subplot a tile.
+"""Drawing as in the notebook walkthrough: one Matplotlib subplot per tile.
 
-As it draws them: gray, without ticks, a title a tile, ``tight_layout``. The quickest form of that:
-a bare figure with the Agg canvas instead of pyplot's, the layout worked out once, and 72 dots an
-inch, as notebooks show figures, instead of the 100 of files.
+Like there: gray, without ticks, with a title per tile and ``tight_layout``. In its fastest form: a
+figure with the Agg canvas instead of pyplot's, one layout, and 72 dots per inch, as notebooks show
+figures, instead of the 100 of files.
 """
 
 import io
@@ -17,7 +17,7 @@ DOTS_PER_INCH = 72
 
 
 def feature_maps(maps: np.ndarray) -> bytes:
-    """Draw maps, float ``(n, h, w)``, on two inches each, numbered from 1, as PNG bytes."""
+    """Draw maps, float ``(n, h, w)``, two inches each, numbered from 1, as PNG bytes."""
     columns = int(math.sqrt(len(maps)))
     rows = math.ceil(len(maps) / columns)
     titles = [str(number) for number in range(1, len(maps) + 1)]
@@ -25,7 +25,7 @@ def feature_maps(maps: np.ndarray) -> bytes:
 
 
 def filters(values: np.ndarray) -> bytes:
-    """Draw filters, float ``(filters, channels, 3, 3)``, on an inch each, as PNG bytes."""
+    """Draw filters, float ``(filters, channels, 3, 3)``, one inch each, as PNG bytes."""
     rows, columns = values.shape[:2]
     normal = (values - values.min()) / (values.max() - values.min())
     tiles = normal.reshape(-1, *values.shape[2:])

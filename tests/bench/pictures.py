@@ -1,4 +1,4 @@
-"""Pictures made without a browser, beside the notebook's way and beside the bare network."""
+"""Drawing and forward passes without a browser, compared with a notebook and Keras."""
 
 import gc
 import sys
@@ -36,37 +36,37 @@ LAST = VGG19.conv_layers[-1].name
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Measure everything here."""
+    """Measure drawing, new images and sizes."""
     network = Network(best_weights())
-    # As the app does: otherwise every collection looks through all of TensorFlow, whoever's it is.
+    # As the app does: otherwise every garbage collection scans all of TensorFlow's objects.
     gc.collect()
     gc.freeze()
-    yield attempt(f"{effort.maps} maps as one picture", lambda: many_maps(network, effort))
-    yield attempt("16 × 16 filters as one picture", lambda: many_filters(effort))
-    yield attempt("New picture to five block grids", lambda: new_picture(network, effort))
+    yield attempt(f"{effort.maps} maps as one image", lambda: many_maps(network, effort))
+    yield attempt("16 × 16 filters as one image", lambda: many_filters(effort))
+    yield attempt("New image to five block grids", lambda: new_picture(network, effort))
     yield from page_weights(network, effort)
 
 
 def best_weights() -> Weights:
-    """The real weights as far as they can be had, else the untrained ones."""
+    """Return the reference weights if available, else untrained ones."""
     reference = ReferenceWeights()
     return reference if reference.path.exists() else UntrainedWeights()
 
 
 def many_maps(network: Network, effort: Effort) -> Row:
-    """From the maps of block5_conv4, float32 (512, 14, 14), to the bytes of a PNG in memory."""
+    """Measure drawing the maps of block5_conv4, float32 (512, 14, 14), as a PNG in memory."""
     maps = network.feature_maps(cat(), LAST)[: effort.maps]
     clocks = {
         "notebook": timed(lambda: notebook.feature_maps(maps)),
         "ours": timed(lambda: grid(maps)),
     }
     seconds = measured(effort.drawings, clocks)
-    what = f"{len(maps)} maps of {LAST} as one picture, beside the notebook's way"
+    what = f"{len(maps)} maps of {LAST} as one image; baseline: the notebook"
     return faster(what, seconds["notebook"], seconds["ours"], at_least=100)
 
 
 def many_filters(effort: Effort) -> Row:
-    """From the filters of block1_conv2, float32 (16, 16, 3, 3) of them, to a PNG in memory."""
+    """Measure drawing filters of block1_conv2, float32 (16, 16, 3, 3), as a PNG in memory."""
     count = effort.filters
     filters = tiles_first(best_weights().read("block1_conv2")[0])[:count, :count]
     clocks = {
@@ -74,14 +74,14 @@ def many_filters(effort: Effort) -> Row:
         "ours": timed(lambda: filter_grid(filters)),
     }
     seconds = measured(effort.drawings, clocks)
-    what = f"{count} × {count} filters as one picture, beside the notebook's way"
+    what = f"{count} × {count} filters as one image; baseline: the notebook"
     return faster(what, seconds["notebook"], seconds["ours"], at_least=100)
 
 
 def new_picture(network: Network, effort: Effort) -> Row:
-    """From decoded pixels, uint8 (224, 224, 3), to the five block grids as the page sends them.
+    """Measure the time from pixels, uint8 (224, 224, 3), to the five block grids as sent.
 
-    Beside it a bare pass: from the preprocessed batch to the last convolution's output as an array.
+    Baseline: one forward pass from the preprocessed batch to the last convolution's output.
     """
     pictures = cycle([load_image(sample_bytes(sample.name)) for sample in SAMPLES])
     passes = bare_passes(network, preprocess(cat()))
@@ -89,15 +89,14 @@ def new_picture(network: Network, effort: Effort) -> Row:
     clocks["ours"] = timed(lambda: block_grids(network, next(pictures)))
     seconds = measured(effort.passes, clocks)
     quickest = min(passes, key=lambda name: middle(seconds[name]))
-    what = "new picture (decoded pixels) to the five block grids, beside one bare forward pass"
+    what = "new image (decoded pixels) to the five block grids; baseline: one forward pass"
     return within(what, seconds[quickest], seconds["ours"], at_most=1.5, note=quickest)
 
 
 def page_weights(network: Network, effort: Effort) -> Iterator[Row]:
-    """The bytes of the five block grids together, as the page sends them: headers and PNGs.
+    """Measure the total size of the five block grids as sent: headers and PNGs.
 
-    Rows for the largest sample and for the walkthrough's bird, where that is to be had; those of
-    the other samples are only printed.
+    Yields rows for the largest sample and, if available, the walkthrough's bird; prints the others.
     """
     samples = SAMPLES[: effort.samples]
     totals = {sample.title: page_weight(network, sample_bytes(sample.name)) for sample in samples}
@@ -117,12 +116,12 @@ def page_weights(network: Network, effort: Effort) -> Iterator[Row]:
 
 
 def page_weight(network: Network, picture: bytes) -> int:
-    """The bytes of the five block grids of a picture file."""
+    """Return the size of an image file's five block grids, in bytes."""
     return sum(map(len, block_grids(network, load_image(picture))))
 
 
 def bare_passes(network: Network, batch: np.ndarray) -> dict[str, Callable[[], np.ndarray]]:
-    """Keras' own VGG19 with the same weights, from the batch to the last convolution's output."""
+    """Return forward passes of Keras' VGG19 with these weights, by name."""
     import keras
     import tensorflow as tf
 
@@ -140,7 +139,7 @@ def bare_passes(network: Network, batch: np.ndarray) -> dict[str, Callable[[], n
 
 
 def block_grids(network: Network, pixels: np.ndarray) -> list[bytes]:
-    """What the view Blocks sends for its five mosaics, with the controls as they come."""
+    """Return the data of the Blocks view's five mosaics, with default controls."""
     source, grids = network_input(pixels), []
     for end, pool in zip(VGG19.block_ends, VGG19.pools, strict=True):
         maps, source = network.run((end.name, pool.name), source)
@@ -149,7 +148,7 @@ def block_grids(network: Network, pixels: np.ndarray) -> list[bytes]:
 
 
 def sent(maps: np.ndarray) -> bytes:
-    """A mosaic of a layer's first maps as its component takes it: a header, then a PNG."""
+    """Return the data of a mosaic of a layer's first maps: a header, then a PNG."""
     shown = maps[:BLOCK_MAPS]
     numbers = range(1, len(shown) + 1)
     titles = [str(number) for number in numbers]
@@ -162,14 +161,14 @@ def sent(maps: np.ndarray) -> bytes:
 
 
 def grid(maps: np.ndarray) -> bytes:
-    """A whole picture of maps, titles and all, at the page's width."""
+    """Draw maps with titles at the page's width, as PNG bytes."""
     titles = [str(number) for number in range(1, len(maps) + 1)]
     canvas, _ = mosaic(maps, titles, near_square(len(maps)), PAGE_WIDTH)
     return png(canvas)
 
 
 def filter_grid(filters: np.ndarray) -> bytes:
-    """A whole picture of filters ``(filters, channels, 3, 3)``, titles and all."""
+    """Draw filters ``(filters, channels, 3, 3)`` with titles, as PNG bytes."""
     rows, columns = filters.shape[:2]
     titles = [f"{row + 1}-{column + 1}" for row in range(rows) for column in range(columns)]
     width = min(PAGE_WIDTH, columns * LARGEST_TILE)
@@ -178,11 +177,11 @@ def filter_grid(filters: np.ndarray) -> bytes:
 
 
 def cat() -> np.ndarray:
-    """The pixels of the first sample."""
+    """Return the pixels of the first sample."""
     return load_image(sample_bytes(SAMPLES[0].name))
 
 
 def measured(repetitions: int, clocks: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
-    """Read the clocks in turn, after once for warming up: fonts are read, functions traced."""
+    """Read the clocks alternately, after a warm-up that loads fonts and traces functions."""
     interleaved(1, clocks)
     return interleaved(repetitions, clocks)

@@ -1,4 +1,4 @@
-"""The answer and its evidence, beside Keras' own dense layers, which hold 494 MB in memory."""
+"""Prediction and class evidence, compared with Keras' dense layers, which take 494 MB."""
 
 import subprocess
 import sys
@@ -33,44 +33,44 @@ from vgg_viz.model.network import import_keras
 from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, UntrainedWeights
 
 CLASS = 285
-ANSWER_SECONDS, EVIDENCE_SECONDS = 0.05, 0.3
+PREDICTION_SECONDS, EVIDENCE_SECONDS = 0.05, 0.3
 ANONYMOUS_BYTES = 60 * 10**6
 POLLING_SECONDS = 0.001
 STATUS = Path("/proc/self/status")
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Measure everything here, with a file in the system's page cache."""
+    """Measure prediction and evidence, with the weights file in the page cache."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "full.h5"
         write_full_weights(path, UntrainedWeights(), CheapDense(7))
-        yield attempt("Memory of the answer and its evidence", lambda: memory(path))
+        yield attempt("Memory of the prediction and its evidence", lambda: memory(path))
         dense, maps = dense_of(path), last_maps()
         head = keras_head(dense)
-        yield attempt("Answer", lambda: answer(dense, maps, head, effort))
-        yield attempt("Taking away", lambda: taking_away(dense, maps, head, effort))
+        yield attempt("Prediction", lambda: prediction(dense, maps, head, effort))
+        yield attempt("Ablation", lambda: ablation(dense, maps, head, effort))
         yield attempt("Grad-CAM", lambda: grad_cam(dense, maps, head, effort))
 
 
-def answer(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort) -> Row:
-    """From the last conv layer's maps to the logits."""
+def prediction(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort) -> Row:
+    """Measure the time from the last conv layer's maps to the logits."""
     batch = np.moveaxis(maps, 0, -1)[None]
     return limited(
-        "block5_conv4's maps to the answer, beside Keras' dense layers in memory",
+        "block5_conv4's maps to the prediction; baseline: Keras' dense layers in memory",
         lambda: head(batch).numpy(),
         lambda: evidence.predict(dense, maps),
         effort,
-        ANSWER_SECONDS,
+        PREDICTION_SECONDS,
     )
 
 
-def taking_away(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort) -> Row:
-    """The evidence of all 196 places, beside Keras' dense layers run once with all 196 pictures."""
+def ablation(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort) -> Row:
+    """Measure the ablation of all 196 positions; baseline: one batch of 196 in Keras."""
     batch = np.repeat(np.moveaxis(maps, 0, -1)[None], 196, axis=0)
     for index in range(196):
         batch[index, index // 14, index % 14] = 0
     return limited(
-        "evidence by taking away each of 196 places, beside one batch of Keras' dense layers",
+        "ablation of each of 196 positions; baseline: one batch of Keras' dense layers",
         lambda: head(batch).numpy(),
         lambda: evidence.logit_drop_by_position(dense, maps),
         effort,
@@ -79,24 +79,24 @@ def taking_away(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort
 
 
 def grad_cam(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort) -> Row:
-    """Grad-CAM once the answer is there, beside TensorFlow's gradients."""
+    """Measure Grad-CAM after the prediction; baseline: TensorFlow's gradients."""
     import tensorflow as tf
 
     source = tf.constant(np.moveaxis(maps, 0, -1)[None])
-    found = evidence.predict(dense, maps)
+    prediction = evidence.predict(dense, maps)
 
-    def tape() -> np.ndarray:
-        with tf.GradientTape() as noted:
-            noted.watch(source)
+    def with_tape() -> np.ndarray:
+        with tf.GradientTape() as tape:
+            tape.watch(source)
             logit = head(source)[0, CLASS]
-        gradients = np.moveaxis(noted.gradient(logit, source).numpy()[0], -1, 0)
+        gradients = np.moveaxis(tape.gradient(logit, source).numpy()[0], -1, 0)
         return class_activation_maps.grad_cam(maps, gradients)
 
     return limited(
-        "evidence by Grad-CAM, beside TensorFlow's gradients",
-        tape,
+        "Grad-CAM; baseline: TensorFlow's gradients",
+        with_tape,
         lambda: class_activation_maps.grad_cam(
-            maps, evidence.logit_gradient(dense, maps, found, CLASS).values
+            maps, evidence.logit_gradient(dense, maps, prediction, CLASS).values
         ),
         effort,
         EVIDENCE_SECONDS,
@@ -110,9 +110,9 @@ def limited(
     effort: Effort,
     most: float,
 ) -> Row:
-    """The row of something that is to take at most so many seconds, beside Keras' way."""
-    for way in (keras, ours):
-        way()  # the first time builds, and brings pages from the disk
+    """Return the row of a time bound of ``most`` seconds, with Keras as the baseline."""
+    for run in (keras, ours):
+        run()  # the first run builds, and reads pages from disk
     seconds = interleaved(effort.passes, {"keras": timed(keras), "ours": timed(ours)})
     return Row(
         what,
@@ -125,32 +125,32 @@ def limited(
 
 
 def memory(path: Path) -> Row:
-    """What answer, all evidence and the maps that count take at most of memory of their own."""
+    """Measure the peak memory of prediction, evidence and most important maps."""
     if not STATUS.exists():
-        raise NotRun("only Linux tells how much of a process' memory is anonymous")
-    command = [sys.executable, "-m", "tests.bench.answers", path]
+        raise NotRun("only Linux reports anonymous memory")
+    command = [sys.executable, "-m", "tests.bench.predicting", path]
     ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     taken = int(ran.stdout)
-    what = "anonymous memory that the answer, all evidence and the maps that count take at most"
+    what = "peak anonymous memory of prediction, evidence and most important maps"
     return bounded(what, taken, ANONYMOUS_BYTES, f"{taken / 1e6:.0f} MB", "60 MB")
 
 
 def measure_memory(path: Path) -> int:
-    """The bytes of anonymous memory that everything takes at most, in this process."""
+    """Measure the peak anonymous memory in this process, in bytes."""
     dense, maps = dense_of(path), last_maps()
     with watching_memory() as taken:
-        found = evidence.predict(dense, maps)
-        kept = [
+        prediction = evidence.predict(dense, maps)
+        results = [
             evidence.logit_drop_by_position(dense, maps),
             evidence.logit_drop_by_map(dense, maps),
-            evidence.logit_gradient(dense, maps, found, CLASS).values,
+            evidence.logit_gradient(dense, maps, prediction, CLASS).values,
         ]
-    return max(taken) if kept else 0
+    return max(taken) if results else 0
 
 
 @contextmanager
 def watching_memory() -> Iterator[list[int]]:
-    """See now and then how much more anonymous memory this process has than now, in bytes."""
+    """Sample how much anonymous memory this process gains within the context, in bytes."""
     before, taken, done = anonymous_bytes(), [0], threading.Event()
 
     def watch() -> None:
@@ -165,24 +165,24 @@ def watching_memory() -> Iterator[list[int]]:
 
 
 def anonymous_bytes() -> int:
-    """The memory of this process that no file stands behind."""
+    """Return this process's memory without mapped files, in bytes."""
     lines = STATUS.read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 
 def dense_of(path: Path) -> DenseWeights:
-    """The dense layers in that file, taken for Keras' own."""
+    """Open the dense layers in a file, labeled as ImageNet's."""
     return open_dense(StoredWeights(path, IMAGENET_LABEL))
 
 
 def last_maps() -> np.ndarray:
-    """Maps as of the last conv layer: half of their values are zero."""
+    """Return random maps of the last conv layer's shape, half of whose values are zero."""
     random = np.random.default_rng(1)
     return np.maximum(random.standard_normal((512, 14, 14), np.float32), 0)
 
 
 def keras_head(dense: DenseWeights) -> Any:
-    """Keras' own layers from the last conv layer's maps to the logits, compiled."""
+    """Compile Keras' layers from the last conv layer's maps to the logits."""
     keras = import_keras()
     import tensorflow as tf
 

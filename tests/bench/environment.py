@@ -1,4 +1,4 @@
-"""Where visits happen: a browser, and servers of the app and of pages that do next to nothing."""
+"""Environment of browser measurements: a browser, the app and minimal pages to compare with."""
 
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +15,6 @@ from tests.bench import browser as pages
 from tests.support.server import running_app
 from tests.support.weights_files import write_keras_weights
 from vgg_viz.export.mosaic import mosaic, png
-from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.weights import PATH_VARIABLE, UntrainedWeights
 
 TITLE_PAGE = 'import streamlit as st\n\nst.title("VGG Viz: look inside VGG19")\n'
@@ -33,33 +32,33 @@ st.image(grid, output_format="PNG")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where visits happen: a browser, and a folder with all that the servers need."""
+class Environment:
+    """A browser, and a folder with the weights file and the scripts of the servers."""
 
     browser: Browser
     folder: Path
 
     @property
     def weights(self) -> Path:
-        """The weights file, of full size."""
+        """Path of the weights file, of full size."""
         return self.folder / "vgg19.h5"
 
     @property
     def title_page(self) -> Path:
-        """The script of a page that is a title only."""
+        """Path of the script of a page with only a title."""
         return self.folder / "title.py"
 
     def serve_app(self) -> AbstractContextManager[str]:
-        """Run a server of the app, which nobody has visited; gives its address."""
+        """Run a new server of the app; yield its address."""
         return running_app(self.folder / "app.log", **{PATH_VARIABLE: str(self.weights)})
 
     def serve_title(self) -> AbstractContextManager[str]:
-        """Run a server of the page with a title only, with the app's configuration."""
+        """Run a server of the page with only a title, with the app's configuration."""
         return running_app(self.folder / "title.log", str(self.title_page))
 
     @contextmanager
     def two_grids(self) -> Iterator[Page]:
-        """A visitor of a page with one control, which shows one of two grids by ``st.image``."""
+        """Open a minimal page: one control that switches between two grids in ``st.image``."""
         script = self.folder / "grids.py"
         script.write_text(GRIDS_PAGE)
         random = np.random.default_rng(0)
@@ -75,8 +74,8 @@ class Place:
 
     @contextmanager
     def feature_maps(self) -> Iterator[tuple[str, Page]]:
-        """A new server and its first visitor, who sees the maps of a layer from the middle."""
-        state = urlencode({"view": "Feature maps", "layer": VGG19.layer("block3_conv3").title})
+        """Run a new server and open the feature maps of a layer from the middle."""
+        state = urlencode({"view": "maps", "layer": "block3_conv3"})
         with self.serve_app() as address, pages.new_page(self.browser) as page:
             page.goto(f"{address}/?{state}")
             pages.wait_until_idle(page)
@@ -84,14 +83,14 @@ class Place:
 
 
 @contextmanager
-def open_place() -> Iterator[Place]:
-    """A browser, and a folder with a weights file.
+def open_environment() -> Iterator[Environment]:
+    """Start a browser, and write a weights file.
 
     Raises:
-        NotRun: there is no browser.
+        NotRun: the browser is not installed.
     """
     with tempfile.TemporaryDirectory() as folder, pages.chromium() as browser:
-        place = Place(browser, Path(folder))
-        write_keras_weights(place.weights, UntrainedWeights())
-        place.title_page.write_text(TITLE_PAGE)
-        yield place
+        environment = Environment(browser, Path(folder))
+        write_keras_weights(environment.weights, UntrainedWeights())
+        environment.title_page.write_text(TITLE_PAGE)
+        yield environment
