@@ -74,7 +74,7 @@ def test_click_on_a_class_shows_its_evidence_and_back_returns(visit):
 
 def test_class_is_chosen_by_keyboard_and_keeps_the_focus(visit):
     page = visit(FEW)
-    page.get_by_role("radio", name="Classes").focus()
+    page.get_by_role("radio", name="Prediction").focus()
     for _ in range(20):
         page.keyboard.press("Tab")
         if rows(page).nth(1).evaluate("(row) => row.matches(':focus')"):

@@ -91,7 +91,7 @@ def test_added_pictures_are_searched_and_become_the_viewers_own(open_page):
     uploader = page.locator('[class*="st-key-own-upload-several"] input[type=file]')
     uploader.set_input_files(files)
     expect(page.get_by_text("top patches from 11 images, 3 of them yours").first).to_be_visible()
-    expect(page.get_by_text("No picture that can be read here: “words.png”.")).to_be_visible()
+    expect(page.get_by_text("Could not read as a picture: “words.png”.")).to_be_visible()
     settle(page)
     said = lines(page, "channel-patches")
     mine = next(tile for tile, line in enumerate(said) if re.search(" on (red|green|blue)", line))
