@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure, signed
+from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, SIDES, Side
 from vgg_viz.links import EVIDENCE, MOST_CLASSES
 from vgg_viz.model.architecture import VGG19, DenseLayer, format_shape
 from vgg_viz.model.class_names import ClassNames
+from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison
 from vgg_viz.ui.parts.comparison import ComparisonSpec
@@ -41,19 +44,23 @@ Sides = Sequence[tuple[str, Predictions]]  # each with its heading; empty for a 
 OVERFLOW = "With these weights, activations overflow float32, so the logits cannot be computed."
 
 
+class Choices(NamedTuple):
+    """Values of the sidebar's controls."""
+
+    picture: InputImage
+    compared: ComparisonSpec | None
+    class_count: int
+    methods: Sequence[str]
+    map_count: int
+    side: Side
+    network: NetworkChoice
+
+
 def show(notice: DeltaGenerator) -> None:
     """Show the controls, the most likely classes, the evidence and the most important maps."""
     names = chosen_dense.load_names()
     with st.sidebar:
-        chosen = picture_chooser.choose()
-        compared = comparison.choose_other(chosen)
-        class_count = controls.count("Number of classes", "classes", MOST_CLASSES)
-        class_list.choose("Evidence for", "class", names, "the most likely class")
-        class_list.choose("Rather than", "against", names, "no other class")
-        methods = choose_methods()
-        map_count = controls.count("Most important maps", "important_maps", LAST.filters)
-        side = controls.one_of("Maps with evidence", "side", SIDES)
-        choice = controls.network()
+        choices = choose(names)
     st.header("Predicted classes")
     text_blocks.prose(
         "Three dense layers turn the last feature maps into 1,000 **logits**, one per class; the "
@@ -61,22 +68,39 @@ def show(notice: DeltaGenerator) -> None:
         "classes: there is no *none of these*. **Click a class** to see the evidence for it."
     )
     chosen_dense.show_missing_names(names)
-    maps = LayerMaps(results(), load_network(choice, notice), chosen, LAST)
-    sides = predictions_of(sides_of(maps, compared, notice), names)
+    maps = LayerMaps(results(), load_network(choices.network, notice), choices.picture, LAST)
+    sides = predictions_of(sides_of(maps, choices.compared, notice), names)
     if not sides:
         show_dense_layers()
-        return
-    if not all(one.prediction().is_finite for _, one in sides):
+    elif not all(one.prediction().is_finite for _, one in sides):
         st.warning(OVERFLOW, icon=":material/error:")
-        return
+    else:
+        show_predictions(sides, choices)
+
+
+def choose(names: ClassNames) -> Choices:
+    """Show the controls and return their values."""
+    picture = picture_chooser.choose()
+    compared = comparison.choose_other(picture)
+    class_count = controls.count("Number of classes", "classes", MOST_CLASSES)
+    class_list.choose("Evidence for", "class", names, "the most likely class")
+    class_list.choose("Rather than", "against", names, "no other class")
+    methods = choose_methods()
+    map_count = controls.count("Most important maps", "important_maps", LAST.filters)
+    side = controls.one_of("Maps with evidence", "side", SIDES)
+    return Choices(picture, compared, class_count, methods, map_count, side, controls.network())
+
+
+def show_predictions(sides: Sides, choices: Choices) -> None:
+    """Show the most likely classes, the evidence and the most important maps."""
     target = target_of(sides[0][1])
     if mode.is_explained() and len(sides) == 1:
-        show_on_one_screen(sides[0][1], target, class_count, methods)
+        show_on_one_screen(sides[0][1], target, choices.class_count, choices.methods)
     else:
-        show_lists(sides, target, class_count)
-        show_evidence(sides, target, methods)
+        show_lists(sides, target, choices.class_count)
+        show_evidence(sides, target, choices.methods)
     if not mode.on_tour():  # its steps fit on one screen
-        show_important_maps(sides, target, side, map_count)
+        show_important_maps(sides, target, choices.side, choices.map_count)
     if not mode.is_explained():
         with st.expander("How the dense layers compute the logits"):
             show_dense_layers()
