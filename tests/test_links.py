@@ -1,4 +1,4 @@
-"""What a link may say: everything that can be written is read again, and nothing else."""
+"""Links: all that is written is read again, and anything else is refused."""
 
 import pytest
 from hypothesis import given, settings
@@ -29,7 +29,7 @@ TEXTS = st.text(max_size=60) | st.text("0123456789&=?#%;+/ \n\0１é\ud800", max
 
 
 def values_of(field):
-    """All values that a control of this kind can have."""
+    """Return all values of a field."""
     if isinstance(field, Choice):
         return list(field.options)
     if isinstance(field, Several):
@@ -93,18 +93,18 @@ def test_a_link_by_hand():
     }
 
 
-def test_a_link_without_a_query_says_nothing():
+def test_a_link_without_a_query_has_no_values():
     for link in ("", "?", "#top", "https://example.org/", "https://example.org/?#top"):
         assert read(link) == {}
 
 
-def test_no_block_at_all_is_a_choice_too():
+def test_no_block_is_a_choice_too():
     assert write({"blocks": ()}) == "blocks="
     assert read("blocks=") == {"blocks": ()}
 
 
 @pytest.mark.parametrize("name", [n for n, f in FIELDS.items() if isinstance(f, Choice | Several)])
-def test_a_label_and_a_values_own_name_say_the_same_in_any_case(name):
+def test_names_and_labels_are_read_in_any_case(name):
     field = FIELDS[name]
     for value, option in field.options.items():
         wanted = (value,) if isinstance(field, Several) else value
@@ -112,7 +112,7 @@ def test_a_label_and_a_values_own_name_say_the_same_in_any_case(name):
             assert field.read([text]) == wanted
 
 
-def test_of_a_control_that_is_named_twice_the_last_counts():
+def test_the_last_value_of_a_repeated_field_counts():
     assert read("maps=3&order=mean&maps=5") == {"maps": 5, "order": "mean"}
 
 
@@ -120,26 +120,26 @@ def test_a_switch_is_true_or_false_in_any_case():
     assert read("beside=True&lecture=FALSE") == {"beside": True, "lecture": False}
 
 
-def test_a_number_may_have_noughts_in_front():
+def test_a_number_may_have_leading_zeros():
     assert read("maps=007") == {"maps": 7}
 
 
 @pytest.mark.parametrize(
     "text", ["30,4,17", "4, 17, 30", "4 17 30", ",004,17,30,", "17,4,30,30,4", " 30 , 17  4 "]
 )
-def test_several_numbers_are_sorted_and_each_there_once(text):
+def test_several_numbers_are_sorted_without_duplicates(text):
     assert FIELDS["ablated"].read([text]) == (4, 17, 30)
     assert FIELDS["ablated"].read(["1", text]) == (4, 17, 30)
 
 
-def test_of_several_numbers_those_that_the_layer_has_are_left():
+def test_numbers_beyond_the_layer_are_dropped():
     values = {"ablated": (4, 64, 65, 512)}
     assert effective_values(values)["ablated"] == (4, 64)
     assert effective_values(values | {"layer": "block5_conv1"})["ablated"] == (4, 64, 65, 512)
     assert write({"ablated": (4, 64)}) == "ablated=4%2C64"
 
 
-def test_what_becomes_of_maps_is_seen_in_a_later_layer():
+def test_later_layers_come_after_the_layer():
     assert later_layer_options("block5_conv2") == ("next", "block5_conv3", "block5_conv4")
     assert later_layer_options("block5_conv4") == ("next",)
     for layer, seen_in in (("block2_conv1", "block2_conv2"), ("block1_conv1", "block5_conv4")):
@@ -183,7 +183,7 @@ NONSENSE_LINKS = [
 
 
 def refused(link):
-    """The message of a link that is refused: one printable line, not too long."""
+    """Return the message for an invalid link: one short printable line."""
     with pytest.raises(LinkError) as refusal:
         read(link)
     message = str(refusal.value)
@@ -195,7 +195,7 @@ def refused(link):
 
 
 @EVERY_FIELD
-def test_a_value_that_a_control_has_not_is_refused(name):
+def test_invalid_values_of_a_field_are_refused(name):
     field = FIELDS[name]
     wrong = list(WRONG_TEXTS[type(field)])
     if isinstance(field, Number):
@@ -209,17 +209,17 @@ def test_a_value_that_a_control_has_not_is_refused(name):
 
 
 @pytest.mark.parametrize("link", NONSENSE_LINKS, ids=lambda link: ascii(link[:20]))
-def test_a_link_of_nonsense_is_refused_in_one_line(link):
+def test_an_invalid_link_is_refused_in_one_line(link):
     refused(link)
 
 
-def test_as_many_parts_as_a_link_may_have_are_read():
+def test_the_most_parameters_of_a_link_are_read():
     assert read("&".join(["maps=3"] * MOST_PARAMETERS)) == {"maps": 3}
 
 
 @given(TEXTS)
 @SETTINGS
-def test_whatever_a_link_says_it_is_read_or_refused_in_one_line(text):
+def test_any_link_is_read_or_refused_in_one_line(text):
     for link in (text, f"?{text}", f"?maps={text}", f"?blocks={text}&{text}=1"):
         try:
             values = read(link)
@@ -230,7 +230,7 @@ def test_whatever_a_link_says_it_is_read_or_refused_in_one_line(text):
         assert read(write(values)) == without_defaults(values)
 
 
-def test_a_text_is_repeated_in_one_printable_line_of_40_letters():
+def test_messages_quote_at_most_40_printable_letters():
     assert shortened("abc") == "“abc”"
     assert shortened("a" * 40) == f"“{'a' * 40}”"
     assert shortened("a" * 41) == f"“{'a' * 39}…”"
@@ -275,7 +275,7 @@ def test_every_default_is_a_value_that_can_be_chosen(name):
     assert FIELDS[name].default in values_of(FIELDS[name])
 
 
-def test_no_label_is_there_twice_nor_the_name_of_another_value():
+def test_labels_and_names_of_a_field_are_unique():
     for name, field in FIELDS.items():
         if isinstance(field, Choice | Several):
             words = [

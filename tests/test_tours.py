@@ -1,4 +1,4 @@
-"""Tours: what a file may say, what is said of a broken one, and whether the page's own is true."""
+"""Tours: valid and invalid files, and whether the page's own tour is true."""
 
 import re
 import subprocess
@@ -38,7 +38,7 @@ def test_a_tour_is_its_title_and_its_steps():
     assert parse(TITLE + STEP + ASKED) == Tour("A tour", (step, asked))
 
 
-def test_a_pages_link_is_what_is_behind_its_question_mark():
+def test_a_step_reads_only_the_query_of_its_link():
     link = "https://example.org/page?view=maps&layer=block2_conv1&maps=16&channel=7"
     by_hand = "view=Feature maps&layer=3 · block2_conv1&maps=16&channel=7"
     expected = {"view": "maps", "layer": "block2_conv1", "maps": 16, "channel": 7}
@@ -47,12 +47,12 @@ def test_a_pages_link_is_what_is_behind_its_question_mark():
         assert dict(tour.steps[0].page) == expected
 
 
-def test_the_link_of_the_page_as_it_is_first_shown_names_nothing():
+def test_the_link_of_the_initial_page_sets_no_field():
     tour = parse(TITLE + STEP.replace("?view=blocks", "http://localhost:8501/"))
     assert dict(tour.steps[0].page) == {}
 
 
-def test_what_belongs_to_the_visitor_is_left_out_of_a_step():
+def test_a_step_drops_the_fields_of_a_visit():
     link = "?view=blocks&tour=3&answer=true&lecture=true"
     tour = parse(TITLE + STEP.replace("?view=blocks", link))
     assert dict(tour.steps[0].page) == {"view": "blocks"}
@@ -63,7 +63,7 @@ def test_a_step_cannot_be_changed():
         built_in().steps[0].page["view"] = "maps"
 
 
-def test_bytes_with_a_mark_in_front_and_lines_ended_as_on_windows_will_do():
+def test_byte_order_marks_and_windows_line_ends_are_read():
     text = TITLE + STEP + 'question = """Why?\nAnd how?"""\nanswer = "So."\n'
     windows = b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()
     assert parse(windows) == parse(text) == parse("\ufeff" + text)
@@ -75,14 +75,14 @@ def test_steps_may_stand_in_a_list():
     assert parse(f"{TITLE}step = [\n{inline},\n]\n") == parse(TITLE + STEP)
 
 
-def test_as_much_as_is_allowed_is_read():
+def test_the_largest_tour_is_read():
     step = STEP.replace("A step", "t" * 120).replace("Some words.", "ä" * 200)
     assert len(parse(TITLE + step * 100).steps) == 100
     longest = ASKED.replace("Some words.", "x" * 1200).replace("Why?", "q" * 600)
     assert len(parse(TITLE + longest + "\n" * 990).steps[0].words.text) == 1200
 
 
-def test_words_hold_of_the_network_that_they_name_and_others_have_their_own():
+def test_the_untrained_network_gets_its_own_text():
     own = '[step.untrained]\ntext = "Nothing learned."\nquestion = "What?"\nanswer = "No."\n'
     named = ASKED + 'network = "imagenet"\noutlined = [3, 64]\n'
     (step,) = parse(TITLE + named + own + "outlined = [1]\n").steps
@@ -94,7 +94,7 @@ def test_words_hold_of_the_network_that_they_name_and_others_have_their_own():
     assert text_for(step, "file") == (words, False)
 
 
-def test_without_words_of_its_own_another_network_leaves_the_question_without_its_answer():
+def test_answers_do_not_hold_for_another_network():
     (step,) = parse(TITLE + ASKED + 'network = "Untrained"\n').steps
     assert text_for(step, "untrained") == (step.words, True)
     assert text_for(step, "imagenet") == text_for(step, "file") == (step.words, False)
@@ -367,7 +367,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("text", "where", "fragment"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_tour_ends_in_one_sentence_that_says_where(text, where, fragment):
+def test_an_invalid_tour_ends_in_one_sentence_with_the_place(text, where, fragment):
     with pytest.raises(TourError) as caught:
         parse(text)
     message = str(caught.value)
@@ -386,14 +386,14 @@ def test_a_broken_tour_ends_in_one_sentence_that_says_where(text, where, fragmen
         (b"\n" * 64_001, TOUR, "at most 64 kB"),
     ],
 )
-def test_so_does_what_is_no_text(data, where, fragment):
+def test_invalid_bytes_end_in_one_sentence(data, where, fragment):
     with pytest.raises(TourError, match=re.escape(fragment)) as caught:
         parse(data)
     assert str(caught.value).startswith(f"{where}: ")
     assert_one_sentence(str(caught.value))
 
 
-def test_newer_pythons_say_the_line_of_an_error_apart_from_its_message(monkeypatch):
+def test_the_line_of_a_syntax_error_is_read_from_newer_pythons(monkeypatch):
     class NewerError(tomllib.TOMLDecodeError):
         msg, lineno = "Illegal character '\\x01'", 2
 
@@ -405,7 +405,7 @@ def test_newer_pythons_say_the_line_of_an_error_apart_from_its_message(monkeypat
         parse(TITLE + STEP)
 
 
-def test_however_deeply_a_list_is_nested_it_ends_in_a_sentence():
+def test_deeply_nested_lists_end_in_a_sentence():
     def message(depth):
         with pytest.raises(TourError) as caught:
             parse(f"{TITLE}x = {'[' * depth}{']' * depth}\n{STEP}")
@@ -418,7 +418,7 @@ def test_however_deeply_a_list_is_nested_it_ends_in_a_sentence():
         assert message(depth).startswith("The tour: expected ")
 
 
-def test_a_text_as_long_as_a_file_is_refused_with_its_step():
+def test_a_text_that_is_too_long_is_refused_with_its_step():
     for quotes in ('"""', "'''"):
         text = f"{TITLE}[[step]]\ntitle = 'x'\ntext = {quotes}{'word [[x]] ' * 5_000}\n{quotes}\n"
         with pytest.raises(TourError, match=r"^Step 1 of the tour: text: expected 1 to 1,200"):
@@ -438,7 +438,7 @@ PIECES += ["[[step]]\n", "page = ", 'answer = ""', "x = [1,\n2]\n", "![", "é", 
 
 @st.composite
 def mutated(draw):
-    """The built-in tour with a few parts cut out, doubled or put elsewhere."""
+    """Change the built-in tour: cut, double or insert a few parts."""
     text = ORIGINAL
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(text)))
@@ -475,7 +475,7 @@ def test_a_tour_with_any_change_is_a_tour_or_a_sentence(text):
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.binary(max_size=200) | st.text(max_size=200))
-def test_so_is_anything_else(text):
+def test_random_bytes_are_a_tour_or_a_sentence(text):
     assert_tour_or_sentence(text)
 
 
@@ -514,7 +514,7 @@ def test_the_built_in_tour_is_about_ten_steps_with_questions():
     assert all(words.text.count(". ") <= 4 for step in tour.steps for words in all_words(step))
 
 
-def test_who_has_no_trained_network_is_asked_as_well_what_excites_a_map():
+def test_steps_on_feature_visualization_ask_with_either_network():
     # The button says *Answer* where the step asks, whatever network is shown.
     for step in built_in().steps:
         if step.page["view"] == "visualization" and step.untrained:
@@ -526,7 +526,7 @@ def all_words(step):
 
 
 @pytest.mark.parametrize("step", built_in().steps, ids=lambda step: step.title)
-def test_what_is_said_of_trained_filters_is_not_said_of_others(step):
+def test_statements_on_trained_filters_name_their_network(step):
     told = [words.text + words.question + words.answer for words in all_words(step)]
     for said_of, words in zip((step.network, "untrained"), told, strict=False):
         assert not re.search(r"[Mm]ap \d|\blearned\b", words) or said_of
@@ -559,13 +559,13 @@ def test_the_built_in_pages_are_within_their_layers(step):
         assert all(number <= step.page["maps"] for number in named)
 
 
-def test_every_view_is_shown_and_so_is_what_training_changed():
+def test_the_built_in_tour_shows_every_view_and_compares_networks():
     pages = [step.page for step in built_in().steps]
     assert {page["view"] for page in pages} == set(VIEWS)
     assert any(page.get("compare") == "network" for page in pages)
 
 
-def test_the_numbers_that_the_built_in_tour_names_are_the_plans():
+def test_numbers_in_the_built_in_tour_match_the_architecture():
     words = " ".join(step.words.text + step.words.answer for step in built_in().steps)
     first, eighth, last = (VGG19.conv_layers[index] for index in (0, 7, 15))
     assert (len(VGG19.layers), len(VGG19.conv_layers), len(VGG19.blocks)) == (26, 16, 5)
@@ -595,19 +595,19 @@ def step_asking(words):
 
 
 def answered(step):
-    """The map that the answer names first."""
+    """Return the map that the answer names first."""
     return int(re.match(r"\*\*Map (\d+)\.\*\*", step.words.answer)[1])
 
 
 def shown(network, step):
-    """The picture as float RGB (224, 224, 3), and the maps that the step shows of it."""
+    """Return the step's image as float RGB (224, 224, 3), and the maps that it shows."""
     pixels = load_image(sample_bytes(step.page["picture"]))
     maps = network.feature_maps(pixels, step.page["layer"])[: step.page["maps"]]
     return pixels.astype(float), maps.astype(float)
 
 
 def edges(pixels):
-    """How brightness grows to the right and downwards, two arrays (224, 224)."""
+    """Return the horizontal and vertical change of brightness, two arrays (224, 224)."""
     brightness = pixels @ (0.299, 0.587, 0.114)
     return [ndimage.sobel(brightness, axis) for axis in (1, 0)]
 
@@ -618,20 +618,20 @@ def shrunk(values, side):
 
 
 def correlations(maps, pattern):
-    """Of each map with a pattern (224, 224); 0 for a map that is the same everywhere."""
+    """Correlate each map with a pattern (224, 224); 0 for a constant map."""
     small = shrunk(pattern, maps.shape[1]).ravel()
     return np.array([np.corrcoef(one.ravel(), small)[0, 1] if np.ptp(one) else 0 for one in maps])
 
 
 def best(scores):
-    """The number of the map with the highest score, if it is so by a tenth at least."""
+    """Return the map with the highest score, which must be highest by at least a tenth."""
     first, second = np.sort(scores)[:-3:-1]
     assert first > 1.1 * max(second, 0)
     return int(np.argmax(scores)) + 1
 
 
 @needs_weights
-def test_the_map_of_horizontal_edges_is_the_one(trained):
+def test_the_named_map_responds_to_horizontal_edges(trained):
     step = step_asking("horizontal")
     pixels, maps = shown(trained, step)
     rightwards, downwards = edges(pixels)
@@ -644,7 +644,7 @@ def test_the_map_of_horizontal_edges_is_the_one(trained):
 
 
 @needs_weights
-def test_the_map_of_vertical_edges_is_the_one(trained):
+def test_the_named_map_responds_to_vertical_edges(trained):
     step = step_asking("vertical")
     pixels, maps = shown(trained, step)
     rightwards, downwards = edges(pixels)
@@ -660,7 +660,7 @@ def test_the_map_of_vertical_edges_is_the_one(trained):
 
 
 @needs_weights
-def test_the_map_of_blue_is_the_one_and_the_other_is_deceived(trained):
+def test_the_named_map_responds_to_blue_and_the_other_to_white_too(trained):
     step = step_asking("blue")
     pixels, maps = shown(trained, step)
     red, green, blue = np.moveaxis(pixels, -1, 0)
@@ -680,7 +680,7 @@ EYES = ((64, 110, 67, 103), (82, 122, 147, 172))
 
 
 def in_eyes(side):
-    """Which positions of a map lie in which of the cat's eyes, two arrays (side, side)."""
+    """Return which positions of a map lie in each of the cat's eyes, two arrays (side, side)."""
     y, x = (np.mgrid[:side, :side] + 0.5) * 224 / side
     return [
         (top <= y) & (y <= bottom) & (left <= x) & (x <= right) for top, bottom, left, right in EYES
@@ -688,7 +688,7 @@ def in_eyes(side):
 
 
 @needs_weights
-def test_what_makes_a_value_is_as_the_tour_says(trained):
+def test_attributions_are_as_the_tour_says(trained):
     (step,) = (
         step
         for step in built_in().steps
@@ -723,12 +723,12 @@ def test_what_makes_a_value_is_as_the_tour_says(trained):
 
 
 def of_all_pixels(layer, page):
-    """What of the step's value comes from which pixels."""
+    """Return the step's value to attribute to the pixels."""
     return AttributionSpec(layer, page["channel"], page["row"] - 1, page["column"] - 1, "input")
 
 
 @needs_weights
-def test_the_map_of_the_eyes_is_the_one(trained):
+def test_the_named_map_responds_to_both_eyes(trained):
     step = step_asking("both eyes")
     _, maps = shown(trained, step)
     one, other = in_eyes(maps.shape[1])
@@ -773,7 +773,7 @@ def test_without_training_the_wall_is_black_in_one_map_and_gray_in_another(untra
 
 
 @needs_weights
-def test_a_badge_and_a_cup_excite_the_map_of_the_eyes_more_than_eyes_do(trained):
+def test_a_badge_and_a_cup_activate_the_named_map_more_than_eyes_do(trained):
     step = step_asking("detect eyes")
     layer = VGG19.conv_layer(step.page["layer"])
     names = [sample.name for sample in SAMPLES]
@@ -789,7 +789,7 @@ def test_a_badge_and_a_cup_excite_the_map_of_the_eyes_more_than_eyes_do(trained)
 
 
 @pytest.mark.parametrize("asked", ["both eyes", "untrained"])
-def test_without_training_that_map_has_next_to_nothing_and_another_has_the_cat(untrained, asked):
+def test_without_training_map_6_is_nearly_black_and_map_8_shows_the_cat(untrained, asked):
     step = step_asking(asked)
     assert step.untrained.outlined == (6, 8)
     pixels, maps = shown(untrained, step)
@@ -802,7 +802,7 @@ def test_without_training_that_map_has_next_to_nothing_and_another_has_the_cat(u
     assert (maps[:, one | other].sum(axis=1) / maps.sum(axis=(1, 2))).max() < 0.25
 
 
-def test_what_training_changed_speaks_of_the_same_two_maps():
+def test_the_step_on_training_names_the_same_two_maps():
     step = step_asking("untrained")
     assert "such as map 8" in step.words.answer
     assert step.words.outlined == (6, 8)

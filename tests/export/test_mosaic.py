@@ -55,13 +55,13 @@ def random_tiles(count, side, seed=0):
 
 
 def level_of(value, low, high):
-    """The level nearest to a value on a scale, by Python's own numbers."""
+    """Return the level nearest to a value on a scale, in Python's arithmetic."""
     share = (min(max(value, low), high) - low) / (high - low)
     return FIRST_LEVEL + math.floor(share * (LEVELS - 1) + 0.5)
 
 
 def decode(data):
-    """A PNG file as uint8 (h, w, 4)."""
+    """Decode a PNG file to uint8 (h, w, 4)."""
     image = Image.open(io.BytesIO(data))
     assert image.format == "PNG"
     return np.asarray(image.convert("RGBA"))
@@ -84,7 +84,7 @@ def test_a_grid_by_hand():
 
 
 @pytest.mark.parametrize("index", [-1, 5, 100])
-def test_there_is_no_corner_of_a_tile_that_is_not_there(index):
+def test_the_corner_of_a_missing_tile_is_an_error(index):
     with pytest.raises(IndexError, match=f"expected a tile from 0 to 4, got {index}"):
         TileLayout(5, 3, 1, 1).corner(index)
 
@@ -105,7 +105,7 @@ def test_near_square_is_the_narrowest_grid_that_is_not_taller_than_wide():
 
 
 @pytest.mark.parametrize("count", [0, -1])
-def test_there_is_no_grid_of_no_tiles(count):
+def test_a_grid_needs_a_tile(count):
     with pytest.raises(ValueError, match=f"expected at least 1 tile, got {count}"):
         near_square(count)
 
@@ -216,7 +216,7 @@ def test_tiles_that_are_small_enough_are_not_shrunk(side):
 
 
 @pytest.mark.parametrize(("size", "side"), [(7, 2), (7, 3), (4, 3)])
-def test_tiles_are_not_shrunk_to_what_is_no_divisor(size, side):
+def test_tiles_shrink_only_to_a_divisor(size, side):
     with pytest.raises(ValueError, match=f"expected a divisor of {size}, got {side}"):
         shrink(random_tiles(1, size), side)
 
@@ -326,7 +326,7 @@ def test_a_flat_tile_keeps_its_level_on_a_shared_scale():
 
 @pytest.mark.parametrize("side", [0, 4, 2, 1])
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_one_scale_a_tile_is_each_tile_alone_on_its_scale(side, kind):
+def test_limits_by_tile_scale_each_tile_alone(side, kind):
     tiles = random_tiles(9, 8)
     tiles[3] = 0
     tiles[4, 2, 2] = NAN
@@ -365,7 +365,7 @@ def test_tiles_on_their_own_limits_are_tiles_on_their_own_scale():
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_there_must_be_one_scale_a_tile(count):
+def test_limits_by_tile_need_one_for_each(count):
     tiles = random_tiles(3, 4)
     ends = np.zeros(count), np.ones(count)
     if count == 1:  # one for all, like two plain numbers
@@ -384,7 +384,7 @@ def test_limits_without_extent_leave_all_on_the_first_level():
 
 
 @pytest.mark.parametrize("unknown", [NAN, INF, -INF])
-def test_what_is_no_number_is_marked_and_the_rest_scaled_without_it(unknown):
+def test_values_that_are_not_finite_are_marked_and_do_not_affect_the_scale(unknown):
     scaled = scale_tiles(tile([0, unknown], [1, 2]))
     np.testing.assert_array_equal(scaled.levels, [[[17, MARK], [136, 255]]])
     assert (scaled.low.tolist(), scaled.high.tolist()) == ([0], [2])
@@ -392,13 +392,13 @@ def test_what_is_no_number_is_marked_and_the_rest_scaled_without_it(unknown):
 
 
 @pytest.mark.parametrize("unknown", [NAN, INF, -INF])
-def test_what_is_no_number_is_marked_on_a_shared_scale(unknown):
+def test_values_that_are_not_finite_are_marked_on_a_shared_scale(unknown):
     scaled = scale_tiles(tile([0, unknown], [1, 2]), limits=(0, 4))
     np.testing.assert_array_equal(scaled.levels, [[[17, MARK], [77, 136]]])
 
 
 @pytest.mark.parametrize("limits", [None, (-1.0, 1.0)])
-def test_what_is_no_number_changes_no_other_tile(limits):
+def test_values_that_are_not_finite_change_no_other_tile(limits):
     tiles = random_tiles(3, 5)
     spoilt = tiles.copy()
     spoilt[1, 2, 3], spoilt[1, 0, 0] = NAN, INF
@@ -412,7 +412,7 @@ def test_what_is_no_number_changes_no_other_tile(limits):
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @pytest.mark.parametrize("unknown", [NAN, INF])
-def test_a_tile_without_any_number_is_marked_all_over(unknown):
+def test_a_tile_without_finite_values_is_marked_all_over(unknown):
     tiles = np.concatenate([np.full((1, 2, 2), unknown, np.float32), tile([0, 1], [2, 0])])
     scaled = scale_tiles(tiles)
     assert (scaled.levels[0] == MARK).all()
@@ -437,7 +437,7 @@ def test_shrunk_tiles_stay_on_the_scale_of_all_their_values():
     assert (scaled.low.tolist(), scaled.high.tolist()) == ([0], [8])
 
 
-def test_limits_of_tiles_leave_out_what_is_no_number():
+def test_limits_of_tiles_ignore_values_that_are_not_finite():
     tiles = np.concatenate(
         [tile([1, NAN], [3, -INF]), tile([NAN] * 2, [NAN] * 2), tile([5, 6], [7, 8])]
     )
@@ -446,7 +446,7 @@ def test_limits_of_tiles_leave_out_what_is_no_number():
     np.testing.assert_array_equal(high, np.array([3, 0, 8], np.float32), strict=True)
 
 
-def test_flat_is_told_tile_by_tile():
+def test_each_tile_is_checked_for_contrast():
     low, high = np.array([0, 1, -5], np.float32), np.array([0, 2, -5], np.float32)
     assert is_flat(low, high).tolist() == [True, False, True]
 
@@ -570,7 +570,7 @@ def test_the_stroke_goes_from_corner_to_corner(shape):
 
 
 def trimmed(mask):
-    """What is left of a mask without its empty margins."""
+    """Crop the empty margins of a mask."""
     rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
     return mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
@@ -618,7 +618,7 @@ def test_as_much_of_a_long_title_is_written_as_fits_with_an_ellipsis():
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4, 100])
-def test_there_must_be_one_title_a_tile(count):
+def test_every_tile_needs_a_title(count):
     with pytest.raises(ValueError, match=f"expected 3 titles, got {count}"):
         draw(numbered_levels(3), ["x"] * count, columns=2)
 
@@ -689,7 +689,7 @@ def test_a_photograph_under_tiles_is_gray_without_black_and_white():
     np.testing.assert_array_equal(gray(photograph), np.array([[70, 225, 116, 120]], np.uint8))
 
 
-def test_a_place_is_tinted_by_its_value_and_covers_by_its_size():
+def test_an_overlay_is_colored_by_value_and_opaque_by_magnitude():
     scaled = scale_tiles(tile([0, 4], [-4, 2]), limits=(-4, 4))
     tints = overlay_colors(scaled, "RdBu_r")[0]
     # 0.75 * 255 = 191.25; the level nearest to 2 is 120 of 238 above -4: 2.017, half of 4.
@@ -698,7 +698,7 @@ def test_a_place_is_tinted_by_its_value_and_covers_by_its_size():
     np.testing.assert_array_equal(tints[..., :3], colors[..., :3])
 
 
-def test_what_covers_is_the_distance_from_zero_on_any_scale():
+def test_opacity_is_the_distance_from_zero_on_any_scale():
     above = overlay_colors(scale_tiles(tile([0, 119], [238, 500]), limits=(0, 238)), "viridis")
     np.testing.assert_array_equal(above[0, ..., 3], [[0, 96], [191, 191]])
     lopsided = overlay_colors(scale_tiles(tile([-1, 0], [2, 5]), limits=(-1, 5)), "viridis")
@@ -708,18 +708,18 @@ def test_what_covers_is_the_distance_from_zero_on_any_scale():
 
 @pytest.mark.parametrize("value", [0, 5])
 @pytest.mark.parametrize("limits", [None, (-5.0, 5.0), (np.zeros(1), np.zeros(1))])
-def test_a_flat_tile_lets_all_of_the_photograph_through(value, limits):
+def test_a_flat_tile_is_a_transparent_overlay(value, limits):
     tints = overlay_colors(scale_tiles(np.full((1, 3, 3), value, np.float32), limits), "RdBu_r")
     assert (tints[..., 3] == 0).all()
 
 
-def test_what_is_no_number_is_marked_and_opaque_over_a_photograph():
+def test_values_that_are_not_finite_are_opaque_over_a_photograph():
     tints = overlay_colors(scale_tiles(tile([NAN, 0], [1, -1]), limits=(-1, 1)), "RdBu_r")
     assert tints[0, 0, 0].tolist() == [*MARK_COLOR, 255]
     np.testing.assert_array_equal(tints[0, ..., 3], [[255, 0], [191, 191]])
 
 
-def test_tints_are_laid_over_a_picture_in_sharp_squares():
+def test_overlays_are_blended_in_sharp_squares():
     clear, full, fifth = [9, 9, 9, 0], [1, 2, 3, 255], [200, 100, 0, 51]
     tints = np.array([[[clear, full], [fifth, clear]]], np.uint8)
     under = np.array([[10, 20, 30, 40], [50, 60, 70, 80], [100] * 4, [200] * 4], np.uint8)
@@ -734,13 +734,13 @@ def test_tints_are_laid_over_a_picture_in_sharp_squares():
     np.testing.assert_array_equal(tiles, np.array([expected], np.uint8), strict=True)
 
 
-def test_the_picture_is_brought_to_the_tiles_size():
+def test_the_photograph_is_resized_to_the_tiles():
     tints = np.zeros((2, 2, 2, 4), np.uint8)
     tiles = blend(tints, np.full((3, 3), 77, np.uint8), 10)
     np.testing.assert_array_equal(tiles, np.full((2, 10, 10, 3), 77, np.uint8), strict=True)
 
 
-def test_a_tinted_scale_is_gray_at_zero_and_strongest_at_its_ends():
+def test_an_overlay_scale_is_gray_at_zero_and_strongest_at_its_ends():
     levels = overlay_levels("RdBu_r", -3, 3).astype(int)
     assert levels.shape == (LEVELS, 3)
     assert levels[LEVELS // 2].tolist() == [147] * 3
@@ -879,6 +879,6 @@ def test_color_tiles_are_enlarged_sharply_and_shrunk_smoothly():
         (np.zeros((4, 4, 3), np.uint8), 3),
     ],
 )
-def test_what_is_no_color_tile_or_fits_no_size_is_refused(picture, side):
+def test_invalid_color_tiles_and_sizes_are_refused(picture, side):
     with pytest.raises(ValueError, match="expected"):
         resize_tile(picture, side)

@@ -30,16 +30,16 @@ from vgg_viz.ui.widgets import components
         (-math.inf, 4, "−inf"),
     ],
 )
-def test_a_number_has_no_power_of_ten(value, digits, words):
+def test_numbers_are_formatted_without_an_exponent(value, digits, words):
     assert figure(value, digits) == words
 
 
-def test_a_sign_is_written():
+def test_signed_numbers_have_a_sign():
     assert signed(3.14159, 3) == "+3.14"
     assert signed(-3.14159, 3) == "−3.14"
 
 
-def test_the_page_says_a_number_as_python_does():
+def test_the_browser_formats_numbers_as_python_does():
     node = shutil.which("node")
     if not node:
         pytest.skip("needs Node")

@@ -31,8 +31,8 @@ from vgg_viz.export.scripts.script_writer import (
     beside_script,
     evidence_script,
     filters_script,
-    made_script,
     maps_script,
+    optimization_script,
     patches_script,
 )
 from vgg_viz.export.tables import arrays_npz
@@ -101,14 +101,14 @@ def imports(script):
 
 
 def calls(script, name):
-    """The calls of that function or method in a script."""
+    """Return the calls of a function or method in a script."""
     found = [node for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Call)]
     return [call for call in found if ast.unparse(call.func).split(".")[-1] == name]
 
 
 @pytest.fixture
 def maps_run(photograph):
-    """A run of which a test changes what it is about."""
+    """Return a function that makes a run from the fields that a test changes."""
 
     def make(**changes):
         values = {
@@ -126,7 +126,7 @@ def maps_run(photograph):
 
 @pytest.fixture
 def evidence_run(photograph):
-    """The same for evidence."""
+    """Return a function that makes a run of evidence from the fields that a test changes."""
 
     def make(**changes):
         values = {
@@ -155,13 +155,13 @@ class HeldDense(UntrainedDense):
         return self._slabs[layer, index]
 
 
-def test_patches_are_the_strongest_over_all_pictures(tmp_path, untrained_network, photograph):
+def test_patches_are_the_top_patches_of_all_images(tmp_path, untrained_network, photograph):
     pictures = [photograph, np.ascontiguousarray(photograph[::-1]), photograph // 3]
     dark = np.zeros((224, 224, 3), np.uint8)
     runs = [
         PatchesRun("early", "untrained", pictures, "block1_conv2", range(1, 65)),
         PatchesRun("late", "untrained", pictures, "block4_conv1", [7, 300], 9),
-        # On one color most channels are silent but at the border, some there as well.
+        # On one color, most channels are inactive except at the border, some there as well.
         PatchesRun("dark", "untrained", [dark], "block1_conv1", range(1, 65)),
     ]
     text = patches_script(runs, caption=NASTY, link="https://example.org/?view=Patches")
@@ -173,7 +173,7 @@ def test_patches_are_the_strongest_over_all_pictures(tmp_path, untrained_network
         maps = [untrained_network.feature_maps(pixels, layer.name) for pixels in made.pictures]
         peaks = [top_patches.find_peaks(each, layer) for each in maps]
         found = [strongest(peaks, layer, maps, number, made.each) for number in made.channels]
-        # Of the dark picture all channels but the silent ones are compared.
+        # For the dark image, only active channels are compared.
         shown = [spots for spots in found if spots]
         heard = arrays[f"{made.name}_value"] > 0
         expected = [
@@ -194,7 +194,7 @@ def test_patches_are_the_strongest_over_all_pictures(tmp_path, untrained_network
 
 
 def strongest(peaks, layer, maps, number, each):
-    """What a channel answers to most, as the page has it."""
+    """Return a channel's top patches, as on the page."""
     one = [top_patches.channel_peaks(found, number) for found in peaks]
     filled = top_patches.complete_peaks(one, layer, lambda picture: maps[picture][number - 1])
     return top_patches.rank_patches(filled if each > 1 else one, each)[0]
@@ -283,7 +283,7 @@ def test_invalid_attribution_runs_are_refused(changes, numbers, photograph):
 
 
 def ablated_run(photograph, **changes):
-    """A run of which a test changes what it is about."""
+    """Return a function that makes a run from the fields that a test changes."""
     values = {
         "name": "without",
         "network": WeightsFile("biased.h5"),
@@ -297,9 +297,7 @@ def ablated_run(photograph, **changes):
     return AblationRun(**(values | changes))
 
 
-def test_maps_of_later_layers_are_made_without_those_that_are_ablated(
-    tmp_path, biased_network, photograph
-):
+def test_later_maps_are_computed_without_ablated_maps(tmp_path, biased_network, photograph):
     file, numbers = WeightsFile("biased.h5"), [5, 3, 128]
     write_keras_weights(tmp_path / file.name, BiasedWeights())
     runs = [
@@ -338,12 +336,12 @@ def test_maps_of_later_layers_are_made_without_those_that_are_ablated(
     ],
     ids=str,
 )
-def test_what_is_no_run_without_maps_is_refused(changes, photograph):
+def test_invalid_ablation_runs_are_refused(changes, photograph):
     with pytest.raises(ValueError, match="expected"):
         ablated_run(photograph, **changes)
 
 
-def test_what_is_no_run_of_patches_is_refused(photograph):
+def test_invalid_patches_runs_are_refused(photograph):
     for pictures, channels, each in (
         ([], [1], 1),
         ([photograph[:5]], [1], 1),
@@ -354,7 +352,7 @@ def test_what_is_no_run_of_patches_is_refused(photograph):
             PatchesRun("patches", "untrained", pictures, "block1_conv1", channels, each)
 
 
-def test_made_pictures_are_those_of_the_same_seed(tmp_path, untrained_network, monkeypatch):
+def test_optimized_images_match_those_of_the_same_seed(tmp_path, untrained_network, monkeypatch):
     monkeypatch.setattr(optimization, "STEPS", {1: 12, 2: 6, 3: 3, 4: 2, 5: 2})
     runs = [
         OptimizationScriptRun("first", "untrained", "block1_conv1", [64, 3], 5, "pixels"),
@@ -363,7 +361,7 @@ def test_made_pictures_are_those_of_the_same_seed(tmp_path, untrained_network, m
         OptimizationScriptRun("later", "untrained", "block3_conv2", [200], 5, "regularized"),
         OptimizationScriptRun("last", "untrained", "block5_conv3", [7], 5, "regularized"),
     ]
-    text = made_script(runs, caption=NASTY, link="https://example.org/?view=Made")
+    text = optimization_script(runs, caption=NASTY, link="https://example.org/?view=Made")
     assert set(imports(text)) <= ALLOWED | {"tensorflow"}
     assert max(map(len, text.splitlines())) <= 100
     arrays, _ = run(text, tmp_path)
@@ -383,11 +381,11 @@ def test_made_pictures_are_those_of_the_same_seed(tmp_path, untrained_network, m
         np.testing.assert_allclose(values, claimed, rtol=1e-5)
 
 
-def test_a_script_of_made_pictures_has_what_it_needs():
+def test_a_script_of_optimized_images_has_only_what_it_needs():
     networks = ["imagenet", "untrained", WeightsFile("some.h5")]
     for network in networks:
         for parametrization, canvas in (("regularized", "Frequencies"), ("pixels", "Pixels")):
-            text = made_script(
+            text = optimization_script(
                 [OptimizationScriptRun("made", network, "block4_conv1", [1], 0, parametrization)]
             )
             tree = ast.parse(text)
@@ -395,10 +393,10 @@ def test_a_script_of_made_pictures_has_what_it_needs():
             used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
             assert names & {"Frequencies", "Pixels"} == {canvas}
             assert names - {"main"} <= used
-            (call, _) = calls(text, "make_pictures")
+            (call, _) = calls(text, "optimize_images")
             settings = {one.arg: one.value for one in call.keywords}
             # What is not smaller than its field lies amid nothing.
-            assert set(settings) == {"side", "seeds", "steps", "together"}
+            assert set(settings) == {"side", "seeds", "steps", "batch"}
             assert ast.literal_eval(settings["steps"]) == optimization.STEPS[4]
 
 
@@ -413,7 +411,7 @@ def test_a_script_of_made_pictures_has_what_it_needs():
         ({"layer_name": "block1_pool"}, "expected a conv layer"),
     ],
 )
-def test_pictures_that_cannot_be_made_are_refused(changes, message):
+def test_invalid_optimization_runs_are_refused(changes, message):
     values = {
         "name": "made",
         "network": "untrained",
@@ -426,7 +424,7 @@ def test_pictures_that_cannot_be_made_are_refused(changes, message):
         OptimizationScriptRun(**(values | changes))
 
 
-def test_nothing_of_ours_can_be_imported_where_the_scripts_run(tmp_path):
+def test_scripts_run_where_this_package_cannot_be_imported(tmp_path):
     command = [sys.executable, "-I", "-c", "import vgg_viz"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert "ModuleNotFoundError" in done.stderr
@@ -510,7 +508,7 @@ def test_evidence_in_several_networks_has_the_logits_of_each(evidence_run, photo
         evidence_run(name="wrong", preprocessing="rgb"),
     ]
     text = evidence_script(runs)
-    arguments = [ast.unparse(call).split("(", 1)[1] for call in calls(text, "answer")]
+    arguments = [ast.unparse(call).split("(", 1)[1] for call in calls(text, "predict")]
     assert arguments == [
         "untrained(), caffe, PICTURES[0])",
         "from_file('some.h5'), caffe, PICTURES[0])",
@@ -518,7 +516,7 @@ def test_evidence_in_several_networks_has_the_logits_of_each(evidence_run, photo
         "untrained(), rgb, PICTURES[0])",
     ]
     for name in ("this", "other", "turned", "wrong"):
-        assert f"'{name}_logits': answer(" in text
+        assert f"'{name}_logits': predict(" in text
     assert "'same_logits'" not in text
 
 
@@ -527,8 +525,8 @@ def test_a_script_of_evidence_has_the_functions_that_it_needs(evidence_run, meth
     text = evidence_script([evidence_run(method=method)])
     names = {node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
     used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    assert names & {"without_places", *EVIDENCE_METHODS} == {
-        method.replace("ablation", "without_places")
+    assert names & {"position_ablation", *EVIDENCE_METHODS} == {
+        method.replace("ablation", "position_ablation")
     }
     assert names - {"main"} <= used
     assert ("import tensorflow" in text) == (method != "ablation")
@@ -557,7 +555,7 @@ def test_each_kind_of_run_has_its_script(maps_run, evidence_run):
     runs = [evidence_run()]
     assert write_script(runs, **words) == evidence_script(runs, **words)
     made = [OptimizationScriptRun("m", "untrained", "block1_conv1", [1], 0, "pixels")]
-    assert write_script(made, **words) == made_script(made, **words)
+    assert write_script(made, **words) == optimization_script(made, **words)
     maps = [maps_run(name="this"), maps_run(name="other")]
     expected = maps_script(maps, difference="minus", **words)
     assert write_script(maps, difference="minus", **words) == expected
@@ -611,7 +609,7 @@ def test_imagenet_is_keras_own(maps_run):
         }
 
 
-def test_only_what_comes_with_keras_is_imported(maps_run):
+def test_scripts_import_only_packages_that_come_with_keras(maps_run):
     networks = ["imagenet", "untrained", WeightsFile("some.h5")]
     runs = [maps_run(name=f"maps_{n}", network=network) for n, network in enumerate(networks)]
     filters = [FiltersRun("f", network, "block1_conv1", [1], [1]) for network in networks[:1]]
@@ -636,7 +634,7 @@ def test_a_script_says_where_it_comes_from(maps_run):
 
 
 @pytest.mark.parametrize("words", NASTY)
-def test_words_from_outside_change_nothing(maps_run, evidence_run, words):
+def test_text_from_outside_changes_no_code(maps_run, evidence_run, words):
     filters = FiltersRun("f", "untrained", "block1_conv1", [1], [1])
     made = OptimizationScriptRun("m", "untrained", "block1_conv1", [1], 0, "regularized")
     for one in (maps_run(), filters, evidence_run(), made):
@@ -674,7 +672,7 @@ def test_the_weights_file_has_an_ending_that_keras_reads(name, beside):
     assert beside_script(name) == beside
 
 
-def test_a_picture_used_twice_is_there_once(maps_run, photograph):
+def test_a_repeated_image_is_stored_once(maps_run, photograph):
     mirrored = np.ascontiguousarray(photograph[:, ::-1])
     once = maps_script([maps_run(name="a"), maps_run(name="b", pixels=photograph.copy())])
     twice = maps_script([maps_run(name="a"), maps_run(name="b", pixels=mirrored)])
@@ -708,14 +706,14 @@ def test_the_pictures_are_the_very_pixels(maps_run, photograph, tmp_path):
     ],
 )
 def test_numbers_are_a_range_where_they_can_be(maps_run, numbers, written):
-    (call,) = calls(maps_script([maps_run(numbers=numbers)]), "make_maps")
+    (call,) = calls(maps_script([maps_run(numbers=numbers)]), "feature_maps")
     assert ast.unparse(call.args[-1]) == written
 
 
 def test_many_numbers_in_any_order(maps_run):
     numbers = np.random.default_rng(0).permutation(512) + 1
     script = maps_script([maps_run(layer_name="block5_conv4", numbers=numbers)])
-    (call,) = calls(script, "make_maps")
+    (call,) = calls(script, "feature_maps")
     assert ast.literal_eval(call.args[-1]) == numbers.tolist()
 
 
@@ -732,7 +730,7 @@ def test_many_numbers_in_any_order(maps_run):
         ({"layer_name": "block1_pool"}, "expected a conv layer"),
     ],
 )
-def test_what_cannot_be_made_is_said(maps_run, changes, message):
+def test_invalid_maps_runs_are_refused(maps_run, changes, message):
     with pytest.raises(ValueError, match=message):
         maps_run(**changes)
 
@@ -750,14 +748,14 @@ def test_what_cannot_be_made_is_said(maps_run, changes, message):
         ({"network": "os.abort"}, "expected imagenet, untrained or a WeightsFile"),
     ],
 )
-def test_what_cannot_be_said_of_classes_is_said(evidence_run, changes, message):
+def test_invalid_evidence_runs_are_refused(evidence_run, changes, message):
     with pytest.raises(ValueError, match=message):
         evidence_run(**changes)
 
 
 @pytest.mark.parametrize("names", [["logits"], ["a", "a"], []])
 def test_names_that_evidence_cannot_have_are_refused(evidence_run, names):
-    with pytest.raises(ValueError, match="its own name"):
+    with pytest.raises(ValueError, match="different names"):
         evidence_script([evidence_run(name=name) for name in names])
 
 
@@ -767,7 +765,7 @@ def test_names_that_arrays_cannot_have_are_refused(maps_run, names):
         maps_script([maps_run(name=name) for name in names])
 
 
-def test_filters_that_are_not_there_are_refused():
+def test_invalid_filters_runs_are_refused():
     with pytest.raises(ValueError, match="from 1 to 3"):
         FiltersRun("f", "untrained", "block1_conv1", [1], [4])
     with pytest.raises(ValueError, match="channels 1, 2 and 3"):

@@ -60,7 +60,7 @@ def whole_levels(count=5, side=7, seed=0):
 
 
 def colors(levels, color_map="viridis"):
-    """The colors of whole levels by Matplotlib alone, uint8."""
+    """Return Matplotlib's colors of whole levels, uint8."""
     return colormaps[color_map](np.linspace(0, 1, STEPS + 1), bytes=True)[levels][..., :3]
 
 
@@ -76,7 +76,7 @@ def laid_out(shown):
 
 
 def colored(picture):
-    """What is not gray in a picture: the boxes around it, row by row."""
+    """Return the boxes around everything that is not gray in an image, row by row."""
     hues = picture.max(axis=2) != picture.min(axis=2)
     labels, _ = ndimage.label(hues)
     boxes = sorted((box[0].start, box[1].start, box) for box in ndimage.find_objects(labels))
@@ -84,7 +84,7 @@ def colored(picture):
 
 
 def blocks(part, side):
-    """A tile's pixels at its own size; every value must be a square of one color."""
+    """Return a tile at its own size; every value must be a square of one color."""
     factor = part.shape[0] // side
     assert part.shape[:2] == (factor * side, factor * side)
     small = part[::factor, ::factor]
@@ -112,7 +112,7 @@ def test_large_tiles_are_averaged():
     np.testing.assert_array_equal(blocks(part, 4), colors(levels[0, ::200, ::200]))
 
 
-def test_a_scale_a_tile_is_drawn_without_a_legend():
+def test_scales_by_tile_have_no_legend():
     levels = whole_levels(count=2)
     factors = np.array([1, 5], np.float32)
     limits = np.zeros(2, np.float32), STEPS * factors
@@ -213,7 +213,7 @@ def test_tiles_over_a_photograph_cover_it_by_their_values(lettered):
     np.testing.assert_array_equal(photograph, before)
 
 
-def test_the_scale_of_tiles_over_a_photograph_is_tinted_gray():
+def test_the_scale_of_tiles_over_a_photograph_is_blended_with_gray():
     values, limits, photograph = photographed()
     shown = replace(panel(values, limits, "RdBu_r"), photograph=photograph)
     grid, strip = laid_out(sheet(shown, panel(values, limits, "RdBu_r"))).images[::2]
@@ -245,7 +245,7 @@ def test_the_png_is_white_with_everything_inside_its_margins():
     assert (picture[-200:] < 80).any()
 
 
-def test_the_png_says_what_it_shows():
+def test_the_png_contains_its_caption():
     with Image.open(io.BytesIO(sheet_png(sheet(panel(whole_levels()), lines=CAPTION)))) as image:
         texts = image.text
     assert texts["Title"] == "A title"
@@ -394,7 +394,7 @@ def color_panel(tiles, empty=(), columns=2, **figures):
 
 
 @pytest.mark.parametrize("lettered", [True, False], ids=["PNG", "PDF"])
-def test_pictures_are_drawn_in_their_own_colors_and_where_there_is_none_a_stroke(lettered):
+def test_color_tiles_keep_their_colors_and_empty_ones_are_struck_through(lettered):
     tiles = pictures()
     picture = sheets._draw_panel(color_panel(tiles, [1]), 200, draw_titles=lettered).pixels
     step = picture.shape[0] // 2 + 2  # from one row's top to the next one's
@@ -443,7 +443,7 @@ def test_pictures_without_a_title_each_are_refused():
         (np.zeros((2, 3, 3)), ["1"]),
     ],
 )
-def test_what_is_no_grid_is_refused(values, titles):
+def test_invalid_tiles_are_refused(values, titles):
     with pytest.raises(ValueError, match="expected"):
         panel(values, titles=titles)
 

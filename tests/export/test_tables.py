@@ -49,7 +49,7 @@ def test_the_arrays_axes_are_named_in_the_file():
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../a", "file", "about", "allow_pickle", "ä"])
-def test_names_that_an_npz_cannot_have_are_refused(name):
+def test_invalid_array_names_are_refused(name):
     with pytest.raises(ValueError, match="expected array names"):
         arrays_npz({name: np.zeros(1)}, {})
 
@@ -63,7 +63,7 @@ def read_csv(panels):
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_numbers_are_those_of_the_tiles():
+def test_a_table_has_the_statistics_of_every_tile():
     values = np.random.default_rng(0).normal(size=(4, 14, 14)).astype(np.float32)
     values[2] = 0
     rows = read_csv([panel(values, heading="Maps")])
@@ -98,12 +98,12 @@ def test_the_table_of_pictures_has_their_figures():
     assert [row["picture"] for row in rows] == ["'=A1", "Cat, b", ""]
 
 
-def test_values_and_pictures_are_not_of_one_table():
+def test_values_and_color_tiles_do_not_share_a_table():
     with pytest.raises(ValueError, match="same columns"):
         panels_csv([panel(whole_levels(count=1)), color_panel(pictures(1))])
 
 
-def test_panels_that_are_numbered_otherwise_are_refused():
+def test_panels_with_different_columns_are_refused():
     maps = panel(whole_levels(count=1))
     with pytest.raises(ValueError, match="same columns"):
         panels_csv([maps, replace(maps, numbers={"filter": (1,), "channel": (1,)})])
@@ -137,7 +137,7 @@ OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 
 
 def odd_numbers():
-    """The numbers of three tiles, among them such as could be taken for something else."""
+    """Return three tiles with numbers that spreadsheets may misread."""
     values = np.random.default_rng(0).normal(size=(3, 4, 4)).astype(np.float32)
     values[1] = [[1.5, 1.234, 12.345, 3.1]] * 4
     values[2] = -1
@@ -203,7 +203,7 @@ def cell_of(cell):
 
 
 @pytest.mark.parametrize("locale", ["de-DE", "en-US"])
-def test_a_spreadsheet_reads_what_was_written_in_any_language(locale, opened):
+def test_a_spreadsheet_reads_all_numbers_in_any_language(locale, opened):
     values = odd_numbers().values
     header, *rows = opened[locale]["odd numbers"]
     assert header == [("string", name) for name in ("panel", "filter", "channel", *STATISTICS)]
@@ -218,7 +218,7 @@ def test_a_spreadsheet_reads_what_was_written_in_any_language(locale, opened):
 
 
 @pytest.mark.parametrize(("locale", "cell", "taken_for"), TAKEN_FOR)
-def test_what_spreadsheets_take_for_something_else_would_be_seen(locale, cell, taken_for, opened):
+def test_spreadsheets_misread_other_formats(locale, cell, taken_for, opened):
     ((kind, value),) = opened[locale][cell][0]
     assert (kind, None if kind == "date" else value) == taken_for
 

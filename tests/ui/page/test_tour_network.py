@@ -27,14 +27,14 @@ EDGES, TRAINING, LAST = 4, 14, 15  # steps that have words of their own for the 
 
 @pytest.fixture
 def of_a_file():
-    """The page finds another network than ImageNet's."""
+    """Give the page a weights file other than ImageNet's."""
     with network_of(OfAFile()):
         yield
 
 
 @pytest.fixture
 def nothing():
-    """The page finds none."""
+    """Give the page no weights."""
     with weights_from(unavailable):
         yield
 
@@ -69,7 +69,7 @@ def test_with_imagenets_weights_the_answer_outlines_the_map_that_it_names():
 
 @NOTHING
 @pytest.mark.parametrize("number", [n for n, step in enumerate(STEPS, 1) if step.untrained])
-def test_without_weights_nothing_is_said_of_filters_that_are_not_shown(number):
+def test_without_weights_steps_show_their_untrained_text(number):
     step = STEPS[number - 1]
     page = open_page(tour=str(number), answer="true")
     assert step.untrained.text in words(page)
@@ -80,7 +80,7 @@ def test_without_weights_nothing_is_said_of_filters_that_are_not_shown(number):
     assert all(numbers == list(step.untrained.outlined) for numbers in outlined(page).values())
 
 
-def test_so_it_is_for_who_chooses_the_untrained_network():
+def test_the_untrained_network_gets_its_text_when_chosen():
     page = open_page(tour=str(EDGES), answer="true")
     choose(page, "network", "untrained")
     step = STEPS[EDGES - 1]
@@ -99,7 +99,7 @@ def test_compared_networks_may_be_in_either_order():
 
 
 @FILE
-def test_of_a_named_file_the_question_is_asked_and_the_answer_left_out():
+def test_a_weights_file_gets_the_question_without_the_answer():
     page = open_page(tour=str(EDGES))
     step = STEPS[EDGES - 1]
     assert step.words.text in words(page)

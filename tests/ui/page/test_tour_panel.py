@@ -13,7 +13,7 @@ STEPS = tours.built_in().steps
 
 
 def assert_at(page: AppTest, number: int, steps=STEPS):
-    """The page is at that step, from 1, and shows what the step says."""
+    """Assert that the page is at a step, from 1, and shows the step's view and text."""
     step = steps[number - 1]
     assert page.subheader[0].value.startswith(f"{number} of {len(steps)} · ")
     assert not page.warning
@@ -71,7 +71,7 @@ def test_a_link_to_a_step_alone_sets_the_page():
         assert bool(page.success) == ("answer" in query)
 
 
-def test_a_link_to_a_step_with_a_view_says_what_is_shown():
+def test_a_link_to_a_step_with_a_view_shows_that_view():
     page = open_page(tour="5", view="Blocks", blocks=["1", "2"])
     assert page.subheader[0].value.startswith(f"5 of {len(STEPS)} · ")
     assert shown(page, "view") == "blocks"
@@ -82,7 +82,7 @@ def test_a_link_to_a_step_with_a_view_says_what_is_shown():
 
 
 @pytest.mark.parametrize("tour", ["abc", "0", "999", "-1", "", "１", "5.0", "101"])
-def test_there_is_no_tour_at_a_step_that_cannot_be(tour):
+def test_an_invalid_step_starts_no_tour(tour):
     page = open_page(tour=tour)
     assert fingerprint(page) == fingerprint(open_page())
     press(page, "tour-start")
@@ -117,7 +117,7 @@ def open_tour(page, data):
     return page
 
 
-def test_a_tour_of_ones_own_is_opened_from_its_file():
+def test_a_tour_is_opened_from_a_file():
     page = open_tour(open_page(tour="2"), OWN.encode())
     steps = tours.parse(OWN).steps
     assert_at(page, 1, steps)
@@ -134,7 +134,7 @@ def test_a_tour_of_ones_own_is_opened_from_its_file():
     assert_at(page, 1)
 
 
-def test_from_ones_own_tour_there_is_a_way_back_to_the_pages():
+def test_the_built_in_tour_can_replace_an_opened_one():
     page = open_tour(open_page(tour="2"), OWN.encode())
     choose(page, "tour-other", True)
     press(page, "tour-own-again")
@@ -153,7 +153,7 @@ def test_from_ones_own_tour_there_is_a_way_back_to_the_pages():
     ],
     ids=["syntax", "encoding", "number", "view", "size"],
 )
-def test_a_broken_tour_is_one_message_that_says_where(data, where):
+def test_an_invalid_tour_shows_one_message_with_the_place(data, where):
     page = open_tour(open_page(tour="2"), data)
     choose(page, "tour-other", True)
     (error,) = page.error

@@ -1,4 +1,4 @@
-"""What an address sets on the page, and what becomes of nonsense in it."""
+"""Addresses: the controls they set, and invalid values in them."""
 
 from random import Random
 from urllib.parse import parse_qs
@@ -38,7 +38,7 @@ EVERY_CONTROL = (
 )
 
 
-def test_the_pages_controls_offer_what_a_link_may_say():
+def test_controls_offer_all_values_of_their_fields():
     seen = set()
     for query in EVERY_CONTROL:
         page = open_page(**query)
@@ -64,14 +64,14 @@ def test_the_pages_controls_offer_what_a_link_may_say():
 
 
 def held(name, value):
-    """A link's value as the page's widgets hold it."""
+    """Return a link's value as widgets hold it."""
     if isinstance(FIELDS[name], Numbers):
         return ", ".join(map(str, value))
     return list(value) if isinstance(value, tuple) else value
 
 
 def linked(random, names):
-    """A value for each of these controls."""
+    """Return a random value for each of these fields."""
     values = {}
     for name in names:
         field = FIELDS[name]
@@ -183,12 +183,12 @@ def is_nonsense(name, given):
     return False
 
 
-def test_every_control_is_given_nonsense_where_it_matters():
+def test_every_field_is_tested_with_invalid_values():
     assert {name for _, names in MATTERS.values() for name in names} == set(FIELDS)
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_of_nonsense_an_address_says_nothing(name):
+def test_invalid_values_are_reported_and_ignored(name):
     for given in NONSENSE:
         texts = [given] if isinstance(given, str) else given
         found = read_values(parse_query(encode({name: texts})), clamp=True)
@@ -199,7 +199,7 @@ def test_of_nonsense_an_address_says_nothing(name):
 # Every fourth turn, from another one on in each place: so all nonsense comes to the page, and many
 # controls get each.
 @pytest.mark.parametrize(("where", "first"), [(where, n % 4) for n, where in enumerate(MATTERS)])
-def test_nonsense_in_the_address_is_as_if_nothing_were_said(where, first):
+def test_invalid_values_leave_the_page_as_without_them(where, first):
     base, names = MATTERS[where]
     sound = fingerprint(open_page(**base))
     for turn in range(first, len(NONSENSE), 4):
@@ -224,29 +224,29 @@ def test_nonsense_in_the_address_is_as_if_nothing_were_said(where, first):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_number_that_is_too_large_is_cut_to_the_largest(base, name, most):
+def test_a_number_that_is_too_large_is_limited_to_the_largest(base, name, most):
     page = open_page(**base, **{name: "99999"})
     assert controls_of(page)[name].value == most
     assert not page.error
 
 
-def test_what_the_page_has_no_control_for_is_left_alone():
+def test_unknown_fields_change_nothing():
     strange = {"x": "1", "layer[]": "5", "VIEW": "Blocks"}
     page = open_page(**strange)
     assert fingerprint(page) == fingerprint(open_page())
     assert all(f"“{name}”" in page.warning[0].value.replace("\\", "") for name in strange)
-    # What Streamlit and those who pass links on put into them is no business of the visitor's.
+    # The viewer is not told about parameters that Streamlit and trackers add.
     assert not open_page(utm_source="<script>", fbclid="1", embed="true").warning
 
 
-def test_a_repeated_control_with_one_right_value_is_no_accident():
+def test_a_repeated_field_with_one_valid_value_is_no_error():
     page = open_page(view="Feature maps", maps=["abc", "5"], layer=["nonsense", LAYER.title])
     assert not page.error
     assert shown(page, "maps") in (5, 64)
     assert shown(page, "layer") in ("block1_conv1", LAYER.name)
 
 
-def test_what_a_widget_that_is_gone_goes_on_to_say_is_no_choice():
+def test_the_state_of_a_removed_widget_is_ignored():
     page = open_page(view="Feature maps", maps="4")
     # What a browser sends that has not heard yet of what the click has changed.
     late = page._tree.get_widget_states()

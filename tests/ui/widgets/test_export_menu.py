@@ -1,4 +1,4 @@
-"""Files to take along: the arrays, numbers, pictures and scripts of what is shown."""
+"""Exports of each view: arrays, tables, images and scripts."""
 
 import ast
 import csv
@@ -61,7 +61,7 @@ def csv_rows(export):
 
 
 def assert_numbers(export, expected):
-    """The CSV has NumPy's numbers of these arrays (n, s, s), with these numbers."""
+    """Assert that the CSV has NumPy's statistics of arrays (n, s, s) with these numbers."""
     rows = csv_rows(export)
     assert len(rows) == sum(len(numbers) for _, numbers in expected)
     wanted = [
@@ -81,7 +81,7 @@ def assert_numbers(export, expected):
 
 
 def assert_files(export, caption):
-    """The picture, the page and the script of an export say what it is."""
+    """Assert that an export's PNG, PDF and script contain its caption."""
     picture = Image.open(io.BytesIO(encode("png", export)))
     assert 800 <= picture.width <= 2400
     assert np.unique(np.asarray(picture.convert("L"))).size > 20
@@ -96,7 +96,7 @@ def assert_files(export, caption):
     return script
 
 
-def test_the_files_of_maps_are_those_that_are_shown(offered, truth):
+def test_files_of_maps_hold_the_maps_shown(offered, truth):
     maps = truth.maps(LAYER.name)
     numbers = ordered(maps, "mean", 9)
     (export,) = offered(**MAPS, maps="9", order="Mean").values()
@@ -116,7 +116,7 @@ def test_the_files_of_maps_are_those_that_are_shown(offered, truth):
     assert "'block3_conv1'" in script
 
 
-def test_silent_maps_are_told_in_the_numbers(offered, truth):
+def test_inactive_maps_are_marked_in_the_table(offered, truth):
     (export,) = offered(**MAPS, maps="256").values()
     rows = csv_rows(export)
     assert [int(row["map"]) for row in rows if row["inactive"] == "yes"] == silent(
@@ -140,13 +140,13 @@ def test_the_files_of_a_comparison_are_both_sides(kind, offered, truth):
     assert_numbers(export, [(side, numbers) for side in sides])
     script = assert_files(export, f"{LAYER.title} · {SUBJECTS[kind][0]} · 9 of 256")
     assert SUBJECTS[kind][1] in script
-    assert "'this': make_maps(" in script
-    assert "'other': make_maps(" in script
+    assert "'this': feature_maps(" in script
+    assert "'other': feature_maps(" in script
     assert ("def rgb(" in script) == (kind == "preprocessing")
 
 
 @pytest.mark.parametrize("shown_as", ["Side by side", "Difference"])
-def test_the_files_of_what_changes_are_both_or_their_difference(shown_as, offered):
+def test_files_of_ablation_hold_both_sides_or_their_difference(shown_as, offered):
     export = offered(**MAPS, maps="4", ablated="5,12", shown_as=shown_as)["ablation"]
     arrays, about = arrays_of(export)
     later = shared().loaders["imagenet"].network().result()
@@ -226,7 +226,7 @@ def test_the_files_of_filters_are_their_kernels(layer, offered):
     assert "range(17, 21)" in script
 
 
-def test_the_files_of_filters_as_colors_are_pictures_and_what_full_color_is_worth(offered):
+def test_files_of_filters_as_colors_hold_images_and_their_largest_weights(offered):
     layer = VGG19.conv_layers[0]
     export = offered(view="Filters", layer=layer.title)["filter-colors"]
     kernel = StandIn().read(layer.name)[0]  # height, width, blue to red, filters
@@ -269,7 +269,7 @@ def test_the_files_of_evidence_lie_over_the_photograph(photograph):
     assert about["evidence_titles"] == "Grad-CAM · tabby, Grad-CAM · tench"
     assert [row["class"] for row in csv_rows(export)] == ["281", "0"]
     script = assert_files(export, "Evidence · block5_conv4")
-    assert "'evidence': activation_maps(" in script
+    assert "'evidence': class_activation_maps(" in script
     assert "values near zero are transparent" in sheet_of(export).lines[1]
     (panel,) = sheet_of(export).panels
     assert panel.photograph is photograph
@@ -300,7 +300,7 @@ def test_the_files_of_blocks_are_each_blocks_maps(offered, truth):
     ],
     ids=["maps", "comparison", "kernels", "block"],
 )
-def test_no_file_is_made_before_somebody_asks_for_it(query, name, monkeypatch):
+def test_files_are_encoded_only_on_request(query, name, monkeypatch):
     monkeypatch.setattr(ExportFormat, "encode", partial(pytest.fail, "a file was encoded"))
     page = open_page(**query)
     assert not page.get("download_button")
@@ -311,7 +311,7 @@ def test_no_file_is_made_before_somebody_asks_for_it(query, name, monkeypatch):
     assert not [line for line in captions(page) if "own picture" in line]
 
 
-def test_with_ones_own_picture_the_files_say_what_their_link_lacks():
+def test_the_menu_says_that_links_lack_the_viewers_own_picture():
     page = choose(open_page(**MAPS, picture="Your own"), "export-maps", True)
     assert "The files link to this view; the link does not include your own picture." in captions(
         page

@@ -1,4 +1,7 @@
-"""Runs: what one array of an export is computed from."""
+"""Runs: one array of an export, and everything that a script needs to compute it.
+
+Arrays keep the order of the given numbers, which start at 1.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +28,7 @@ CLASSES = VGG19.dense_layers[-1].units
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A network whose weights are in an HDF5 file of Keras' old layout; ``name`` has no folder."""
+    """A network with weights from an HDF5 file in Keras' old layout; ``name`` has no folder."""
 
     name: str
 
@@ -35,14 +38,18 @@ ScriptNetwork = Literal["imagenet", "untrained"] | WeightsFile
 
 @dataclass(frozen=True, eq=False)
 class MapsRun:
-    """One array of feature maps: what one layer of one network makes of one picture.
+    """Feature maps of one layer of a network for one image, float32 ``(maps, h, w)``.
 
-    ``name`` is the array's, ``pixels`` the picture, RGB uint8 (224, 224, 3), ``numbers`` the maps'
-    numbers, from 1, in the array's order. The preprocessing ``"caffe"`` is VGG19's own: blue,
-    green, red, the mean of ImageNet taken off; ``"rgb"`` is 0 to 1 in the order red, green, blue.
+    name: name of the array.
+    network: the network.
+    preprocessing: ``"caffe"``, as in training (BGR, ImageNet's mean subtracted), or ``"rgb"``,
+        which scales RGB to 0 to 1.
+    pixels: the image, RGB uint8 (224, 224, 3).
+    layer_name: the layer.
+    numbers: the maps' numbers.
 
     Raises:
-        ValueError: a picture of another shape, or numbers that the layer has no maps of.
+        ValueError: the image has another shape, or the layer has no such maps.
     """
 
     name: str
@@ -53,7 +60,7 @@ class MapsRun:
     numbers: Sequence[int]
 
     def __post_init__(self) -> None:
-        """Check what the script could not."""
+        """Check the run, since its script does not."""
         _check_picture(self.pixels, self.preprocessing)
         _check_network(self.network)
         _check_numbers(self.numbers, VGG19.layer(self.layer_name).filters)
@@ -61,19 +68,20 @@ class MapsRun:
 
 @dataclass(frozen=True, eq=False)
 class AblationRun(MapsRun):
-    """One array of feature maps where maps of an earlier layer are ablated.
+    """Feature maps with maps of an earlier layer ablated (set to zero).
 
-    ``ablated`` are the numbers, from 1, of those maps of the layer ``ablated_in`` that are zero.
+    ablated_in: the earlier layer.
+    ablated: numbers of its ablated maps.
 
     Raises:
-        ValueError: as for a `MapsRun`; no such maps, or the layer does not come before.
+        ValueError: as for a `MapsRun`, or there are no such maps, or that layer is not earlier.
     """
 
     ablated_in: str
     ablated: Sequence[int]
 
     def __post_init__(self) -> None:
-        """Check what the script could not."""
+        """Check the run, since its script does not."""
         super().__post_init__()
         before, after = (VGG19.conv_layer(name) for name in (self.ablated_in, self.layer_name))
         _check_numbers(self.ablated, before.filters)
@@ -83,14 +91,18 @@ class AblationRun(MapsRun):
 
 @dataclass(frozen=True)
 class FiltersRun:
-    """One array of kernels, ``(filters, channels, 3, 3)``, of one layer of one network.
+    """Kernels of one layer of a network, float32 ``(filters, channels, 3, 3)``.
 
-    ``name`` is the array's; ``filters`` and ``channels`` are numbers, from 1, in its order. With
-    ``as_colors`` it has pictures, uint8 ``(filters, 3, 3, 3)``, as
-    `vgg_viz.model.network.filter_colors` makes them of all three channels.
+    name: name of the array.
+    network: the network.
+    layer_name: the layer.
+    filters: numbers of the filters.
+    channels: numbers of their channels.
+    as_colors: whether the three channels become color images, uint8 ``(filters, 3, 3, 3)``, as in
+        `vgg_viz.model.network.filter_colors`.
 
     Raises:
-        ValueError: numbers that the layer has no filters or channels of, or too few for colors.
+        ValueError: there are no such filters or channels, or not three channels for colors.
     """
 
     name: str
@@ -101,7 +113,7 @@ class FiltersRun:
     as_colors: bool = False
 
     def __post_init__(self) -> None:
-        """Check what the script could not."""
+        """Check the run, since its script does not."""
         layer = VGG19.layer(self.layer_name)
         _check_network(self.network)
         _check_numbers(self.filters, layer.filters)
@@ -112,15 +124,16 @@ class FiltersRun:
 
 @dataclass(frozen=True, eq=False)
 class EvidenceRun:
-    """One array of evidence for classes: what each place of block5_conv4 brings to their logits.
+    """Evidence for classes at the positions of block5_conv4, float32 ``(classes, 14, 14)``.
 
-    ``method`` is ``"ablation"`` (the logit minus that without the place), ``"gradcam"``,
-    ``"hirescam"`` or ``"layercam"``, ``classes`` are numbers from 0 to 999, in the array's order;
-    with ``difference`` there is one more, that of the first class minus that of the second. The
-    rest is as for a `MapsRun`.
+    name: name of the array.
+    network, preprocessing, pixels: as for a `MapsRun`.
+    method: a name in ``EVIDENCE_METHODS``.
+    classes: numbers from 0 to 999.
+    difference: whether the evidence for the first class minus the second's follows.
 
     Raises:
-        ValueError: a picture of another shape, no such method, or no such classes.
+        ValueError: the image has another shape, or there is no such method or class.
     """
 
     name: str
@@ -132,7 +145,7 @@ class EvidenceRun:
     difference: bool = False
 
     def __post_init__(self) -> None:
-        """Check what the script could not."""
+        """Check the run, since its script does not."""
         _check_picture(self.pixels, self.preprocessing)
         _check_network(self.network)
         if self.method not in EVIDENCE_METHODS:
@@ -144,14 +157,19 @@ class EvidenceRun:
 
 @dataclass(frozen=True, eq=False)
 class PatchesRun:
-    """One array of patches, uint8 ``(n, side, side, 3)``, and one of the maps' values there.
+    """Top patches of channels, uint8 ``(n, side, side, 3)``, and a second array of their values.
 
-    Of each of these channels (numbers from 1) of a layer the ``each`` places where it is strongest
-    over all of these pictures, one a picture first: see `top_patches.rank_patches`. One that has
-    fewer has fewer patches; one that is silent on all of them has a black one, whose value is 0.
+    A channel that is inactive on all images gets a black patch with value 0.
+
+    name: name of the first array.
+    network: the network.
+    pictures: the images to search, RGB uint8 (224, 224, 3).
+    layer_name: the layer.
+    channels: numbers of the channels.
+    each: number of patches for each channel; a channel may have fewer.
 
     Raises:
-        ValueError: pictures of another shape, or none, or no such channels.
+        ValueError: an image has another shape, there is none, or no such channel.
     """
 
     name: str
@@ -162,7 +180,7 @@ class PatchesRun:
     each: int = 1
 
     def __post_init__(self) -> None:
-        """Check what the script could not."""
+        """Check the run, since its script does not."""
         for pixels in self.pictures:
             _check_picture(pixels, "caffe")
         _check_network(self.network)
@@ -173,13 +191,19 @@ class PatchesRun:
 
 @dataclass(frozen=True)
 class OptimizationScriptRun:
-    """One array of made pictures, uint8 ``(n, side, side, 3)``, and one of their values.
+    """Optimized images of channels, uint8 ``(n, side, side, 3)``, and a second array of values.
 
-    Of each of these channels (numbers from 1) of a layer that which `optimization.OptimizationRun`
-    makes from this seed.
+    Computed as by `optimization.OptimizationRun`.
+
+    name: name of the first array.
+    network: the network.
+    layer_name: the layer.
+    channels: numbers of the channels.
+    seed: seed of the initial noise.
+    parametrization: a name in ``PARAMETRIZATIONS``.
 
     Raises:
-        ValueError: no such channels, seed or recipe.
+        ValueError: there is no such channel, seed or parametrization.
     """
 
     name: str
@@ -190,7 +214,7 @@ class OptimizationScriptRun:
     parametrization: Parametrization
 
     def __post_init__(self) -> None:
-        """Check what the script could not."""
+        """Check the run, since its script does not."""
         _check_network(self.network)
         _check_numbers(self.channels, VGG19.layer(self.layer_name).filters)
         if self.seed < 0:
@@ -224,7 +248,7 @@ class AttributionRun:
     as_colors: bool = False
 
     def __post_init__(self) -> None:
-        """Check what the script could not."""
+        """Check the run, since its script does not."""
         _check_picture(self.pixels, self.preprocessing)
         _check_network(self.network)
         padded_receptive_field(self.spec)

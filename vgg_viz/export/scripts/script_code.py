@@ -1,27 +1,24 @@
-"""The functions that scripts for Keras alone are put together from, as Python code.
-
-`script_writer` chooses those that a script needs.
-"""
+"""Python code of the functions in Keras scripts; `script_writer` chooses among them."""
 
 from vgg_viz.interpretability.feature_visualization.parametrizations import Parametrization
 from vgg_viz.model.network import Preprocessing
 
-START = '''"""{title} of VGG19, made again with Keras alone.
+START = '''"""{title} of VGG19, reproduced with Keras alone.
 
     pip install keras tensorflow pillow
     python THIS_FILE                 writes the arrays to reproduced.npz
-    python THIS_FILE exported.npz    and says how far they are from the exported ones
+    python THIS_FILE exported.npz    also prints how much they differ from the exported arrays
 
-With Keras 3.15 and TensorFlow 2.21 on the same processor the arrays are those of VGG Viz. Another
-processor, a GPU or another version may add up in another order: the last digits then differ.
-{further}"""
+With Keras 3.15 and TensorFlow 2.21 on the same processor, the arrays match those of VGG Viz.
+Another processor, a GPU or another version may add in another order: then the last digits differ.
+{note}"""
 
 '''
 
 IMAGENET = '''
 @functools.cache
 def imagenet():
-    """VGG19 with the weights of ImageNet, which Keras downloads once (80 MB)."""
+    """Build VGG19 with the ImageNet weights, which Keras downloads once (80 MB)."""
     return keras.applications.VGG19(
         weights="imagenet", include_top=False, input_shape=(224, 224, 3)
     )
@@ -30,7 +27,7 @@ def imagenet():
 UNTRAINED = '''
 @functools.cache
 def untrained():
-    """VGG19 with seeded random kernels (He et al., 2015) and biases of zero."""
+    """Build VGG19 with seeded random kernels (He et al., 2015) and zero biases."""
     model = keras.applications.VGG19(weights=None, include_top=False, input_shape=(224, 224, 3))
     for index, layer in enumerate(model.layers):
         if layer.weights:
@@ -45,7 +42,7 @@ def untrained():
 FROM_FILE = '''
 @functools.cache
 def from_file(name):
-    """VGG19 with the weights of a file, which must lie beside this script under that name."""
+    """Build VGG19 with the weights of a file, which must be beside this script."""
     model = keras.applications.VGG19(weights=None, include_top=False, input_shape=(224, 224, 3))
     model.load_weights(Path(__file__).parent / name, by_name=True)
     return model
@@ -54,14 +51,14 @@ def from_file(name):
 WHOLE_IMAGENET = '''
 @functools.cache
 def imagenet():
-    """All of VGG19, without the softmax, with ImageNet's weights, downloaded once (575 MB)."""
+    """Build VGG19 without softmax, with the ImageNet weights, downloaded once (575 MB)."""
     return keras.applications.VGG19(weights="imagenet", classifier_activation=None)
 '''
 
 WHOLE_UNTRAINED = '''
 @functools.cache
 def untrained():
-    """All of VGG19, without the softmax, with seeded random kernels and biases of zero."""
+    """Build VGG19 without softmax, with seeded random kernels and zero biases."""
     model = keras.applications.VGG19(weights=None, classifier_activation=None)
     for index, layer in enumerate(model.layers):
         if layer.weights:
@@ -71,7 +68,7 @@ def untrained():
 
 
 def random_kernel(index, shape):
-    """A layer's kernel (He et al., 2015); a dense layer's is drawn 512 rows at a time."""
+    """Draw a layer's kernel (He et al., 2015); a dense layer's 512 rows at a time."""
     if len(shape) == 4:  # (3, 3, channels, filters)
         kernel = np.random.default_rng([19, index]).standard_normal(shape, np.float32)
     else:  # (inputs, units)
@@ -86,7 +83,7 @@ def random_kernel(index, shape):
 WHOLE_FROM_FILE = '''
 @functools.cache
 def from_file(name):
-    """All of VGG19, without the softmax, with the weights of a file beside this script."""
+    """Build VGG19 without softmax, with the weights of a file beside this script."""
     model = keras.applications.VGG19(weights=None, classifier_activation=None)
     model.load_weights(Path(__file__).parent / name, by_name=True)
     return model
@@ -94,19 +91,19 @@ def from_file(name):
 
 CAFFE = '''
 def caffe(pixels):
-    """What VGG19 was trained with: blue, green, red, the mean of ImageNet taken off."""
+    """Preprocess as in training: BGR, ImageNet's mean subtracted."""
     return keras.applications.vgg19.preprocess_input(pixels.astype("float32"))
 '''
 
 RGB = '''
 def rgb(pixels):
-    """What VGG19 was not trained with: red, green, blue, from 0 to 1."""
+    """Preprocess as VGG19 does not expect it: RGB, scaled to 0 to 1."""
     return pixels / np.float32(255)
 '''
 
-MAKE_MAPS = '''
-def make_maps(model, preprocess, picture, layer, numbers):
-    """The maps of these numbers (from 1) after the layer's ReLU, (maps, height, width)."""
+FEATURE_MAPS = '''
+def feature_maps(model, preprocess, picture, layer, numbers):
+    """Compute maps (numbers from 1) after the layer's ReLU, (maps, height, width)."""
     pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture))))
     submodel = keras.Model(model.input, model.get_layer(layer).output)
     output = submodel.predict_on_batch(preprocess(pixels)[None])[0]
@@ -116,34 +113,34 @@ def make_maps(model, preprocess, picture, layer, numbers):
 ABLATED = '''
 @functools.cache
 def ablated(model, layer, numbers):
-    """The same network, where nothing makes these maps (numbers from 1) of a layer."""
-    quiet = keras.models.clone_model(model)
-    quiet.set_weights(model.get_weights())
+    """Copy a network with maps (numbers from 1) of a layer ablated: set to zero."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
     which = np.array(numbers) - 1
-    kernel, bias = quiet.get_layer(layer).get_weights()
+    kernel, bias = copy.get_layer(layer).get_weights()
     kernel[..., which], bias[which] = 0, 0
-    quiet.get_layer(layer).set_weights([kernel, bias])
-    return quiet
+    copy.get_layer(layer).set_weights([kernel, bias])
+    return copy
 '''
 
 HALVES = '''
 @functools.cache
 def halves(model):
-    """The network up to block5_conv4's ReLU, and from there to the logits."""
+    """Split the network at block5_conv4's ReLU."""
     maps = model.get_layer("block5_conv4").output
     return keras.Model(model.input, maps), keras.Model(maps, model.output)
 
 
 def last_maps(model, preprocess, picture):
-    """The maps of block5_conv4 after its ReLU, (14, 14, 512)."""
+    """Compute the maps of block5_conv4 after its ReLU, (14, 14, 512)."""
     pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture))))
     before, _ = halves(model)
     return before.predict_on_batch(preprocess(pixels)[None])[0]
 '''
 
-ANSWER = '''
-def answer(model, preprocess, picture):
-    """The 1,000 logits, before the softmax; says which five classes are the most likely."""
+PREDICT = '''
+def predict(model, preprocess, picture):
+    """Compute the 1,000 logits; print the five most likely classes."""
     _, after = halves(model)
     logits = after.predict_on_batch(last_maps(model, preprocess, picture)[None])[0]
     powers = np.exp(logits.astype("float64") - logits.max())
@@ -152,9 +149,9 @@ def answer(model, preprocess, picture):
     return logits
 '''
 
-WITHOUT_PLACES = '''
-def without_places(model, preprocess, picture, classes):
-    """The logits minus those with each place of all maps set to 0, (classes, 14, 14)."""
+POSITION_ABLATION = '''
+def position_ablation(model, preprocess, picture, classes):
+    """Compute how much logits drop when all maps are zero at a position, (classes, 14, 14)."""
     _, after = halves(model)
     maps = last_maps(model, preprocess, picture)
     whole = after.predict_on_batch(maps[None])[0]
@@ -168,9 +165,9 @@ def without_places(model, preprocess, picture, classes):
     return evidence
 '''
 
-ACTIVATION_MAPS = '''
-def activation_maps(model, preprocess, picture, method, classes):
-    """What a method makes of the maps and each class's gradients, (classes, 14, 14)."""
+CLASS_ACTIVATION_MAPS = '''
+def class_activation_maps(model, preprocess, picture, method, classes):
+    """Compute class activation maps from the maps and each logit's gradient, (classes, 14, 14)."""
     _, after = halves(model)
     maps = last_maps(model, preprocess, picture)
     values = tf.constant(maps[None])
@@ -203,62 +200,63 @@ def layercam(maps, gradients):
 
 WITH_DIFFERENCE = '''
 def with_difference(evidence):
-    """The same for two classes, and the first one's minus the second's, (3, 14, 14)."""
+    """Append the evidence for the first class minus that for the second, (3, 14, 14)."""
     return np.concatenate([evidence, evidence[:1] - evidence[1:]])
 '''
 
 READ_FILTERS = '''
 def read_filters(model, layer, filters, channels):
-    """The kernels of these filters and channels (numbers from 1), (filters, channels, 3, 3)."""
+    """Return kernels of filters and channels (numbers from 1), (filters, channels, 3, 3)."""
     kernel = model.get_layer(layer).get_weights()[0]  # (3, 3, channels, filters)
     kernel = kernel.transpose(3, 2, 0, 1)
     return kernel[np.array(filters) - 1][:, np.array(channels) - 1]
 '''
 
-STRONGEST_PATCHES = '''
+TOP_PATCHES = '''
 def decoded(number):
-    """One of the pictures, RGB (224, 224, 3)."""
+    """Decode one of the images, RGB (224, 224, 3)."""
     return np.array(Image.open(io.BytesIO(base64.b64decode(PICTURES[number]))))
 
 
-def strongest_of(values, apart, most):
-    """A map's strongest places, each away from those before it: value, row and column."""
+def peaks(values, distance, most):
+    """Find a map's largest values, apart from each other: value, row and column."""
     left, found = values.copy(), []
     for _ in range(most):
         row, column = map(int, np.unravel_index(left.argmax(), left.shape))
         found.append((float(left[row, column]), row, column))
-        rows, columns = (slice(max(0, n - apart + 1), n + apart) for n in (row, column))
+        rows, columns = (slice(max(0, n - distance + 1), n + distance) for n in (row, column))
         left[rows, columns] = 0
     return found
 
 
 @functools.cache
-def strongest(model, layer, channels, each, apart, pictures):
-    """Where each channel (from 1) is strongest over all pictures: value, row, column, picture.
+def top_positions(model, layer, channels, each, distance, pictures):
+    """Find each channel's (from 1) largest values over all images: value, row, column, image.
 
-    One a picture first, then the second ones, then all further ones; none where it is silent.
+    The largest of each image come first, then the second largest, then the rest. An inactive
+    channel has one entry without an image.
     """
     submodel = keras.Model(model.input, model.get_layer(layer).output)
-    places = {channel: [] for channel in channels}
+    positions = {channel: [] for channel in channels}
     for picture in pictures:
         maps = submodel.predict_on_batch(caffe(decoded(picture))[None])[0]
         for channel in channels:
-            of_map = strongest_of(maps[:, :, channel - 1], apart, each)
-            for number, (value, row, column) in enumerate(of_map):
+            in_map = peaks(maps[:, :, channel - 1], distance, each)
+            for number, (value, row, column) in enumerate(in_map):
                 order = (min(number, 2), -value, number)
-                places[channel].append((order, (value, row, column, picture)))
+                positions[channel].append((order, (value, row, column, picture)))
     found = []
-    for of_channel in places.values():
-        ordered = [place for _, place in sorted(of_channel, key=lambda one: one[0])]
-        some = [place for place in ordered if place[0] > 0][:each]
+    for candidates in positions.values():
+        ordered = [position for _, position in sorted(candidates, key=lambda one: one[0])]
+        some = [position for position in ordered if position[0] > 0][:each]
         found += some or [(0.0, 0, 0, None)]
     return found
 
 
-def patches(model, layer, channels, each, apart, pictures, first, stride, side):
-    """What these places see of the pictures, (n, side, side, 3): their receptive fields."""
+def patches(model, layer, channels, each, distance, pictures, first, stride, side):
+    """Cut out the receptive fields of the top positions, (n, side, side, 3)."""
     cut_out = []
-    for _, row, column, picture in strongest(model, layer, channels, each, apart, pictures):
+    for _, row, column, picture in top_positions(model, layer, channels, each, distance, pictures):
         if picture is None:
             cut_out.append(np.zeros((side, side, 3), np.uint8))
             continue
@@ -269,10 +267,10 @@ def patches(model, layer, channels, each, apart, pictures, first, stride, side):
     return np.stack(cut_out)
 
 
-def values(model, layer, channels, each, apart, pictures):
-    """The maps' values at these places, after the layer's ReLU."""
-    places = strongest(model, layer, channels, each, apart, pictures)
-    return np.array([value for value, *_ in places], np.float32)
+def values(model, layer, channels, each, distance, pictures):
+    """Return the maps' values at the top positions, after the layer's ReLU."""
+    positions = top_positions(model, layer, channels, each, distance, pictures)
+    return np.array([value for value, *_ in positions], np.float32)
 '''
 
 ATTRIBUTION = '''
@@ -338,119 +336,119 @@ def attribution(
 
 AS_COLORS = '''
 def as_colors(numbers):
-    """Those of blue, green and red as RGB pictures, each on its own scale, zero at mid-gray."""
+    """Show blue, green and red as RGB images, each on its own scale, zero at mid-gray."""
     colors = np.moveaxis(numbers[:, ::-1], 1, -1)
     largest = np.abs(colors).max(axis=(1, 2, 3), keepdims=True)
     return np.rint(127.5 + 127.5 * colors / np.where(largest > 0, largest, 1)).astype("uint8")
 '''
 
-# Said of made pictures beside what START says.
-MADE_FURTHER = """
-Climbing makes that larger from step to step: the pictures are then of one kind, and not the same.
-A picture of block 4 takes ten seconds or more, one of block 5 half a minute.
+# Note in the docstring of scripts that optimize images.
+OPTIMIZATION_NOTE = """
+Gradient ascent amplifies such differences from step to step: the images are then similar, but not
+the same. An image of block 4 takes ten seconds or more, one of block 5 half a minute.
 """
 
-MAKE_PICTURES = '''
+OPTIMIZE_IMAGES = '''
 MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
 
 
-def made(step, x, padding):
-    """What a layer makes of its input."""
+def apply(step, x, padding):
+    """Apply a layer to its input."""
     if "pool" in step.name:
         return tf.nn.max_pool2d(x, 2, 2, "VALID")
     return tf.nn.relu(tf.nn.conv2d(x, step.kernel.value, 1, padding) + step.bias.value)
 
 
 @functools.cache
-def surroundings(model, reach):
-    """What lies around a picture amid the mean color at each layer's input, and how far.
+def surroundings(model, areas):
+    """Compute each layer's input around an image that lies in the mean color, and its margins.
 
-    ``reach`` says for each layer from where to where the picture counts, and what is taken in.
+    ``areas`` has, for each layer, the image's rows in its input and all rows that it reads.
     """
     maps = np.full((1, 224, 224, 3), (104, 117, 124), np.float32) - MEAN_BGR
     found = []
-    for step, (first, end, start, stop) in zip(model.layers[1:], reach):
+    for step, (first, end, start, stop) in zip(model.layers[1:], areas):
         bordered = np.pad(maps[0], [(1, 1), (1, 1), (0, 0)])
         ring = bordered[start + 1 : stop + 1, start + 1 : stop + 1].copy()
         ring[first - start : end - start, first - start : end - start] = 0
         found.append((ring, (first - start, stop - end)))
-        maps = made(step, maps, "SAME").numpy()
+        maps = apply(step, maps, "SAME").numpy()
     return found
 
 
-def answers(model, layer, channels, x, reach):
-    """What a channel (from 1) for each picture answers in its map's middle, before the ReLU."""
-    around = surroundings(model, reach)
+def channel_values(model, layer, channels, x, areas):
+    """Compute one channel (from 1) for each image, at its map's center, before ReLU."""
+    around = surroundings(model, areas)
     for number, step in enumerate(model.layers[1:]):
         if around and any(around[number][1]):
             ring, margins = around[number]
             x = tf.pad(x, [(0, 0), margins, margins, (0, 0)]) + ring
         if step.name == layer:
             break
-        x = made(step, x, "VALID")
-    # Of all that one value depends on 3 x 3 positions are left.
+        x = apply(step, x, "VALID")
+    # 3 x 3 positions are left of the value's receptive field.
     which = np.array(channels) - 1
     kernels = tf.transpose(tf.gather(step.kernel.value, which, axis=3), (3, 0, 1, 2))
     return tf.reduce_sum(x * kernels, axis=(1, 2, 3)) + tf.gather(step.bias.value, which)
 
 
-def values_and_slopes(model, layer, channels, pictures, reach):
-    """The answers to pictures, RGB (n, side, side, 3), and how they change with each pixel."""
+def values_and_gradients(model, layer, channels, pictures, areas):
+    """Compute the values for images, RGB (n, side, side, 3), and their gradient by pixel."""
     x = tf.constant((pictures[..., ::-1] - MEAN_BGR).astype("float32"))
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
-        values = answers(model, layer, channels, x, reach)
+        values = channel_values(model, layer, channels, x, areas)
     return values.numpy(), tape.gradient(values, x).numpy()[..., ::-1]
 
 
 def squashed(numbers):
-    """Any numbers as colors from 0 to 255."""
+    """Map real numbers to colors from 0 to 255."""
     return (255 / (1 + np.exp(-numbers))).astype("float32")
 
 
-def unsquashed(colors, slopes):
-    """The slopes of these colors' numbers."""
+def unsquashed(colors, gradients):
+    """Return the gradient of the numbers from that of their colors."""
     shares = colors / 255
-    return slopes * (255 * shares * (1 - shares))
+    return gradients * (255 * shares * (1 - shares))
 
 
 @functools.cache
-def make_pictures(model, layer, channels, kind, side, seeds, steps, together, reach=()):
-    """A picture for each channel, uint8 (n, side, side, 3), and what it is answered to, (n,).
+def optimize_images(model, layer, channels, kind, side, seeds, steps, batch, areas=()):
+    """Optimize an image for each channel, uint8 (n, side, side, 3); return the values, too, (n,).
 
-    Climbed to with Adam (Kingma and Ba, 2015), so many channels at a time.
+    By gradient ascent with Adam (Kingma and Ba, 2015), on batches of channels.
     """
     canvas, pictures, found = kind(side), [], []
-    for begin in range(0, len(channels), together):
-        some = channels[begin : begin + together]
+    for begin in range(0, len(channels), batch):
+        some = channels[begin : begin + batch]
         numbers = np.stack([canvas.begin([*seeds, channel]) for channel in some])
         mean, square = np.zeros_like(numbers), np.zeros_like(numbers)
-        random = np.random.default_rng(seeds)  # the same views for all channels
+        random = np.random.default_rng(seeds)  # the same transformations for all channels
         for step in range(1, steps + 1):
             colors = canvas.colors(numbers)
-            seen, back = canvas.view(colors, random)
-            _, slopes = values_and_slopes(model, layer, some, seen, reach)
-            slopes = canvas.back(colors, back(slopes))
-            mean = 0.9 * mean + (1 - 0.9) * slopes
-            square = 0.999 * square + (1 - 0.999) * slopes**2
+            view, back = canvas.view(colors, random)
+            _, gradients = values_and_gradients(model, layer, some, view, areas)
+            gradients = canvas.back(colors, back(gradients))
+            mean = 0.9 * mean + (1 - 0.9) * gradients
+            square = 0.999 * square + (1 - 0.999) * gradients**2
             speed = np.sqrt(square / (1 - 0.999**step)) + 1e-8
             numbers = (numbers + 0.05 * (mean / (1 - 0.9**step)) / speed).astype("float32")
         pixels = np.rint(canvas.middle(canvas.colors(numbers))).astype("uint8")
-        values, _ = values_and_slopes(model, layer, some, pixels.astype("float32"), reach)
+        values, _ = values_and_gradients(model, layer, some, pixels.astype("float32"), areas)
         pictures.append(pixels)
         found.append(values)
-        print(f"{layer}: {begin + len(some)} of {len(channels)} pictures")
+        print(f"{layer}: {begin + len(some)} of {len(channels)} images")
     return np.concatenate(pictures), np.concatenate(found)
 '''
 
 FREQUENCIES = '''
-# How the colors of photographs vary together: a column an independent direction.
+# Correlation of colors in photographs: each column is an independent direction.
 COLORS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
 COLORS /= np.linalg.norm(COLORS, axis=0).max()
 
 
 class Frequencies:
-    """A canvas of waves, seen turned, scaled and shifted a little (Olah et al., 2017)."""
+    """A canvas in the Fourier basis, seen under random transformations (Olah et al., 2017)."""
 
     def __init__(self, side):
         self.side = side
@@ -469,14 +467,14 @@ class Frequencies:
         waves = np.fft.irfft2(spectrum, (self.wide, self.wide))
         return squashed(np.moveaxis(waves, 1, -1) @ COLORS.T)
 
-    def back(self, colors, slopes):
-        """The slopes of the numbers, of those of the canvases' colors."""
-        spectrum = np.fft.rfft2(np.moveaxis(unsquashed(colors, slopes) @ COLORS, -1, 1))
+    def back(self, colors, gradients):
+        """Return the gradient of the numbers from that of the colors."""
+        spectrum = np.fft.rfft2(np.moveaxis(unsquashed(colors, gradients) @ COLORS, -1, 1))
         spectrum *= self.scale * self.times / self.wide**2
         return np.stack([spectrum.real, spectrum.imag], axis=-1)
 
     def view(self, colors, random):
-        """What is seen of canvases, and the way back, from its slopes to the canvases'."""
+        """Transform canvases at random; return the function that maps gradients back, too."""
         turn, scale = random.uniform(-np.deg2rad(10), np.deg2rad(10)), random.uniform(0.9, 1.1)
         shifts = 0.25 * self.side * random.uniform(-0.5, 0.5, 2)
         steps = scale * (np.arange(self.side) - (self.side - 1) / 2)
@@ -484,26 +482,26 @@ class Frequencies:
         middle, last = (self.wide - 1) / 2, self.wide - 1
         rows = middle + shifts[0] + cosine * steps[:, None] - sine * steps
         columns = middle + shifts[1] + sine * steps[:, None] + cosine * steps
-        # Bilinear interpolation: four places, and the share of each.
+        # Bilinear interpolation: four positions, and the weight of each.
         rows, columns = rows.clip(0, last), columns.clip(0, last)
         top, left = (np.minimum(n.astype(int), last - 1) for n in (rows, columns))
         down, right = rows - top, columns - left
-        places = [(top + y) * self.wide + left + x for y in (0, 1) for x in (0, 1)]
-        places = np.stack([one.ravel() for one in places])
+        positions = [(top + y) * self.wide + left + x for y in (0, 1) for x in (0, 1)]
+        positions = np.stack([one.ravel() for one in positions])
         shares = [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
         shares = np.stack([one.ravel() for one in shares]).astype("float32")
         flat = colors.reshape(len(colors), -1, 3)
-        seen = sum(flat[:, place] * share[:, None] for place, share in zip(places, shares))
+        view = sum(flat[:, position] * share[:, None] for position, share in zip(positions, shares))
 
-        def back(slopes):
-            parts = slopes.reshape(len(slopes), -1, 3)
+        def back(gradients):
+            parts = gradients.reshape(len(gradients), -1, 3)
             found = np.empty_like(flat)
-            for picture, color in np.ndindex(len(slopes), 3):
+            for picture, color in np.ndindex(len(gradients), 3):
                 spread = (shares * parts[picture, :, color]).ravel()
-                found[picture, :, color] = np.bincount(places.ravel(), spread, self.wide**2)
+                found[picture, :, color] = np.bincount(positions.ravel(), spread, self.wide**2)
             return found.reshape(colors.shape)
 
-        return seen.reshape(-1, self.side, self.side, 3), back
+        return view.reshape(-1, self.side, self.side, 3), back
 
     def middle(self, colors):
         which = slice((self.wide - self.side) // 2, (self.wide + self.side) // 2)
@@ -512,7 +510,7 @@ class Frequencies:
 
 PIXELS = '''
 class Pixels:
-    """A canvas that is the picture, pixel by pixel, and is seen as it is."""
+    """A canvas of plain pixels, without transformations."""
 
     def __init__(self, side):
         self.side = side
@@ -524,13 +522,13 @@ class Pixels:
     def colors(self, numbers):
         return squashed(numbers)
 
-    def back(self, colors, slopes):
-        """The slopes of the numbers, of those of the colors."""
-        return unsquashed(colors, slopes)
+    def back(self, colors, gradients):
+        """Return the gradient of the numbers from that of the colors."""
+        return unsquashed(colors, gradients)
 
     def view(self, colors, random):
-        """What is seen, and the way back."""
-        return colors, lambda slopes: slopes
+        """Return the colors, and the function that maps gradients back."""
+        return colors, lambda gradients: gradients
 
     def middle(self, colors):
         return colors
@@ -549,7 +547,7 @@ def main():
         print()
 """
 
-# Keras' own settings may be others, in keras.json or, for the backend, in the environment.
+# The user may have other settings in keras.json or, for the backend, in the environment.
 BACKEND = 'os.environ["KERAS_BACKEND"] = "tensorflow"'
 LAYOUT = """
 keras.config.set_image_data_format("channels_last")

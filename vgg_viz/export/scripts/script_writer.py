@@ -1,18 +1,18 @@
-"""What is shown -> a Python script that makes the same arrays with Keras alone.
+"""Runs -> a Python script that computes the same arrays with Keras alone.
 
-A script is one file: a few functions, what is to be made (``make_arrays``) and, but for filters,
-the pictures as the network saw them. It needs Keras with TensorFlow, NumPy and Pillow, nothing of
-ours, and writes its arrays to ``reproduced.npz`` under the names they have in the exported NPZ.
+A script is one file: a few functions, the arrays to compute (``make_arrays``) and, except for
+filters and optimized images, the images as the network sees them. It needs Keras with TensorFlow,
+NumPy and Pillow, but not this package. It writes its arrays to ``reproduced.npz``, under the names
+in the exported NPZ.
 
-Whatever comes from outside stands in it as a comment of printable letters, or as a Python string
-of ASCII letters.
+Text from outside enters a script only as a comment of printable letters, or as an ASCII string.
 """
 
 import base64
 import io
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -56,27 +56,22 @@ def encode_script(export: Export) -> bytes:
 def write_script(
     runs: Sequence[Run], *, caption: Sequence[str] = (), link: str = "", difference: str = ""
 ) -> str:
-    """Write the script that makes the arrays of these runs, all of one kind.
+    """Write the script that computes the arrays of these runs, all of one kind.
 
-    The arguments and errors are those of `maps_script`; only maps have that difference.
+    Arguments and errors are those of `maps_script`; only maps have a difference.
     """
-    of_filters = [run for run in runs if isinstance(run, FiltersRun)]
-    if of_filters:
-        return filters_script(of_filters, caption=caption, link=link)
-    evidence = [run for run in runs if isinstance(run, EvidenceRun)]
-    if evidence:
-        return evidence_script(evidence, caption=caption, link=link)
-    of_patches = [run for run in runs if isinstance(run, PatchesRun)]
-    if of_patches:
-        return patches_script(of_patches, caption=caption, link=link)
-    made = [run for run in runs if isinstance(run, OptimizationScriptRun)]
-    if made:
-        return made_script(made, caption=caption, link=link)
-    attributed = [run for run in runs if isinstance(run, AttributionRun)]
-    if attributed:
-        return attribution_script(attributed, caption=caption, link=link)
-    of_maps = [run for run in runs if isinstance(run, MapsRun)]
-    return maps_script(of_maps, caption=caption, link=link, difference=difference)
+    writers: Mapping[type[Run], Callable[..., str]] = {
+        FiltersRun: filters_script,
+        EvidenceRun: evidence_script,
+        PatchesRun: patches_script,
+        OptimizationScriptRun: optimization_script,
+        AttributionRun: attribution_script,
+    }
+    for kind, writer in writers.items():
+        if chosen := [run for run in runs if isinstance(run, kind)]:
+            return writer(chosen, caption=caption, link=link)
+    maps = [run for run in runs if isinstance(run, MapsRun)]
+    return maps_script(maps, caption=caption, link=link, difference=difference)
 
 
 def maps_script(
@@ -86,33 +81,33 @@ def maps_script(
     link: str = "",
     difference: str = "",
 ) -> str:
-    """Write the script that makes these arrays of feature maps, float32 ``(maps, h, w)``.
+    """Write the script that computes feature maps, float32 ``(maps, h, w)``.
 
     Args:
-        runs: one an array.
-        difference: the name of one array more, the second run's minus the first's; none if empty.
-        caption: what the arrays are, in lines of words; may come from outside.
-        link: the view that they are shown in; may come from outside, too.
+        runs: one for each array.
+        caption: lines that describe the arrays; may come from outside.
+        link: address of their view; may come from outside.
+        difference: name of one more array, the second run's minus the first's.
 
     Raises:
-        ValueError: there is no run, or an array's name cannot be used or is there twice.
+        ValueError: there is no run, or the name of an array is invalid or repeated.
     """
     _check_names([run.name for run in runs])
     pictures: dict[bytes, int] = {}
     calls = {}
     for run in runs:
-        network, *seen = _input(run, pictures)
-        arguments = [_ablated(run, network), *seen, ascii(run.layer_name), _numbers(run.numbers)]
-        calls[run.name] = _call("make_maps", arguments)
-    quiet = [script_code.ABLATED] if any(isinstance(run, AblationRun) for run in runs) else []
+        network, *image = _input(run, pictures)
+        arguments = [_ablated(run, network), *image, ascii(run.layer_name), _numbers(run.numbers)]
+        calls[run.name] = _call("feature_maps", arguments)
+    ablated = [script_code.ABLATED] if any(isinstance(run, AblationRun) for run in runs) else []
     return _script(
         _start("Feature maps", caption, link),
         ["base64", "functools", "io", "os", "sys"],
         [
             *_network_functions(runs),
-            *quiet,
+            *ablated,
             *_preprocessing_functions(runs),
-            script_code.MAKE_MAPS,
+            script_code.FEATURE_MAPS,
         ],
         calls,
         list(pictures),
@@ -123,23 +118,23 @@ def maps_script(
 def evidence_script(
     runs: Sequence[EvidenceRun], *, caption: Sequence[str] = (), link: str = ""
 ) -> str:
-    """Write the script that makes these arrays of evidence, float32 ``(classes, 14, 14)``.
+    """Write the script that computes evidence for classes, float32 ``(classes, 14, 14)``.
 
-    It makes the 1,000 logits as well: ``logits``, or one array for each picture in each network,
-    named after its first run. The arguments and errors are those of `maps_script`.
+    It also computes the 1,000 logits: the array ``logits``, or one for each image and network,
+    named after its first run. Arguments and errors are those of `maps_script`.
     """
     pictures: dict[bytes, int] = {}
-    calls, answers = {}, dict[str, str]()
+    calls, predictions = {}, dict[str, str]()
     for run in runs:
-        seen = _input(run, pictures)
+        inputs = _input(run, pictures)
         method = [] if run.method == "ablation" else [run.method]
-        function = "activation_maps" if method else "without_places"
-        call = _call(function, [*seen, *method, _numbers(run.classes)])
+        function = "class_activation_maps" if method else "position_ablation"
+        call = _call(function, [*inputs, *method, _numbers(run.classes)])
         calls[run.name] = f"with_difference({call})" if run.difference else call
-        answers.setdefault(_call("answer", seen), f"{run.name}_logits")
-    if len(answers) == 1:
-        answers = dict.fromkeys(answers, "logits")
-    _check_names([run.name for run in runs] + list(answers.values()))
+        predictions.setdefault(_call("predict", inputs), f"{run.name}_logits")
+    if len(predictions) == 1:
+        predictions = dict.fromkeys(predictions, "logits")
+    _check_names([run.name for run in runs] + list(predictions.values()))
     return _script(
         _start("Evidence for classes", caption, link),
         ["base64", "functools", "io", "os", "sys"],
@@ -148,7 +143,7 @@ def evidence_script(
             *_preprocessing_functions(runs),
             *_evidence_functions(runs),
         ],
-        calls | {name: call for call, name in answers.items()},
+        calls | {name: call for call, name in predictions.items()},
         list(pictures),
     )
 
@@ -156,47 +151,45 @@ def evidence_script(
 def patches_script(
     runs: Sequence[PatchesRun], *, caption: Sequence[str] = (), link: str = ""
 ) -> str:
-    """Write the script that makes these arrays of patches, and of each the values: ``NAME_value``.
+    """Write the script that computes top patches, and their values under ``NAME_value``.
 
-    The arguments and errors are those of `maps_script`.
+    Arguments and errors are those of `maps_script`.
     """
     pictures: dict[bytes, int] = {}
     calls = {}
     for run in runs:
-        seen = [pictures.setdefault(_base64_png(one), len(pictures)) for one in run.pictures]
-        arguments = [_network(run.network), *_places(run), f"pictures={_tuple(seen)}"]
-        calls[run.name] = _call("patches", [*arguments, *_geometry(run)])
+        indices = [pictures.setdefault(_base64_png(one), len(pictures)) for one in run.pictures]
+        arguments = [_network(run.network), *_patch_search(run), f"pictures={_tuple(indices)}"]
+        calls[run.name] = _call("patches", [*arguments, *_receptive_field(run)])
         calls[f"{run.name}_value"] = _call("values", arguments)
     _check_names(list(calls))
     return _script(
-        _start("The strongest patches", caption, link),
+        _start("Top patches", caption, link),
         ["base64", "functools", "io", "os", "sys"],
-        [*_network_functions(runs), script_code.CAFFE, script_code.STRONGEST_PATCHES],
+        [*_network_functions(runs), script_code.CAFFE, script_code.TOP_PATCHES],
         calls,
         list(pictures),
     )
 
 
-def made_script(
+def optimization_script(
     runs: Sequence[OptimizationScriptRun], *, caption: Sequence[str] = (), link: str = ""
 ) -> str:
-    """Write the script that makes these pictures, and of each the values: ``NAME_value``.
+    """Write the script that optimizes images, and computes their values under ``NAME_value``.
 
-    The arguments and errors are those of `maps_script`.
+    Arguments and errors are those of `maps_script`.
     """
     calls: dict[str, str] = {}
     for run in runs:
-        call = _call("make_pictures", _climbing(run))
+        call = _call("optimize_images", _optimization(run))
         calls |= {run.name: f"{call}[0]", f"{run.name}_value": f"{call}[1]"}
     _check_names(list(calls))
     used = {run.parametrization for run in runs}
-    canvases = [
-        code for parametrization, code in script_code.CANVASES.items() if parametrization in used
-    ]
+    canvases = [code for name, code in script_code.CANVASES.items() if name in used]
     return _script(
-        _start("Made pictures", caption, link, further=script_code.MADE_FURTHER),
+        _start("Optimized images", caption, link, note=script_code.OPTIMIZATION_NOTE),
         ["functools", "os", "sys"],
-        [*_network_functions(runs), script_code.MAKE_PICTURES, *canvases],
+        [*_network_functions(runs), script_code.OPTIMIZE_IMAGES, *canvases],
         calls,
         [],
     )
@@ -207,7 +200,7 @@ def attribution_script(
 ) -> str:
     """Write the script that reproduces these arrays of attributions.
 
-    For complete methods it also prints the sum. The arguments and errors are those of
+    For complete methods it also prints the sum. Arguments and errors are those of
     `maps_script`.
     """
     _check_names([run.name for run in runs])
@@ -234,9 +227,9 @@ def attribution_script(
 def filters_script(
     runs: Sequence[FiltersRun], *, caption: Sequence[str] = (), link: str = ""
 ) -> str:
-    """Write the script that reads these arrays of kernels, float32 ``(filters, channels, 3, 3)``.
+    """Write the script that reads kernels, float32 ``(filters, channels, 3, 3)``.
 
-    The arguments and errors are those of `maps_script`.
+    Arguments and errors are those of `maps_script`.
     """
     _check_names([run.name for run in runs])
     calls = {}
@@ -264,9 +257,9 @@ def _script(
     functions: Sequence[str],
     calls: Mapping[str, str],
     pictures: Sequence[bytes],
-    further: Mapping[str, str] = MappingProxyType({}),
+    differences: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Put a script together: imports, functions, what is to be made, and the pictures last."""
+    """Return a script: imports, functions, ``make_arrays``, and the images last."""
     imports = [*(f"import {module}" for module in modules)]
     if script_code.FROM_FILE in functions or script_code.WHOLE_FROM_FILE in functions:
         imports.append("from pathlib import Path")
@@ -276,7 +269,7 @@ def _script(
     if pictures:
         imports.append("from PIL import Image")
     entries = "".join(f"        {name!a}: {call},\n" for name, call in calls.items())
-    lines = "".join(f"    arrays[{name!a}] = {value}\n" for name, value in further.items())
+    lines = "".join(f"    arrays[{name!a}] = {value}\n" for name, value in differences.items())
     make_arrays = (
         f"\ndef make_arrays():\n    arrays = {{\n{entries}    }}\n{lines}    return arrays\n"
     )
@@ -287,36 +280,38 @@ def _script(
     return "\n".join([*parts, '\nif __name__ == "__main__":\n    main()\n'])
 
 
-def _start(title: str, caption: Sequence[str], link: str, *, further: str = "") -> str:
-    """The docstring, in words of our own, and the words from outside as comments."""
-    # The docstring comes first: in a file's first two lines a comment may set its encoding.
+def _start(title: str, caption: Sequence[str], link: str, *, note: str = "") -> str:
+    """Return the start of a script: its docstring, and text from outside as comments."""
+    # The docstring comes first: a comment in the first two lines could set the file's encoding.
     lines = [f"Written by VGG Viz {__version__}", *caption, link]
     comments = [f"# {plain(line)}" for line in lines if plain(line)]
-    return script_code.START.format(title=title, further=further) + "\n".join(comments) + "\n\n"
+    return script_code.START.format(title=title, note=note) + "\n".join(comments) + "\n\n"
 
 
 def _network(network: ScriptNetwork) -> str:
-    """The call that builds a network."""
+    """Return the call that builds a network."""
     if isinstance(network, WeightsFile):
         return f"from_file({beside_script(network.name)!a})"
     return f"{network}()"
 
 
 def beside_script(name: str) -> str:
-    """The name that a weights file must have beside the script: its own, wherever Keras reads it.
+    """Return the name that a weights file needs beside the script, with an ending that Keras reads.
 
-    Keras goes by a name's ending: the old layout is read from ``.h5`` and ``.hdf5`` only, and
-    ``.weights.h5`` is another layout.
+    Keras reads the old layout only from ``.h5`` and ``.hdf5``; ``.weights.h5`` is another layout.
+
+    >>> beside_script("vgg19.hdf5"), beside_script("vgg19.weights.h5")
+    ('vgg19.hdf5', 'vgg19.weights.h5.h5')
     """
     name = re.split(r"[/\\]", name)[-1]
-    read = name.endswith((".h5", ".hdf5")) and not name.endswith(".weights.h5")
-    return name if read else f"{name}.h5"
+    is_read = name.endswith((".h5", ".hdf5")) and not name.endswith(".weights.h5")
+    return name if is_read else f"{name}.h5"
 
 
 def _network_functions(
     runs: Sequence[Run], functions: Mapping[str, str] = MappingProxyType(script_code.NETWORKS)
 ) -> list[str]:
-    """The functions that build the networks of these runs, each once."""
+    """Return the functions that build the networks of these runs, each once."""
     networks = [run.network for run in runs]
     used = {"file" if isinstance(network, WeightsFile) else network for network in networks}
     return [code for name, code in functions.items() if name in used]
@@ -330,21 +325,21 @@ def _preprocessing_functions(runs: Sequence[MapsRun | EvidenceRun | AttributionR
 def _evidence_functions(runs: Sequence[EvidenceRun]) -> list[str]:
     used = {run.method for run in runs}
     cams = [code for name, code in script_code.CAMS.items() if name in used]
-    functions = [script_code.HALVES, script_code.ANSWER]
-    functions += [script_code.WITHOUT_PLACES] if "ablation" in used else []
-    functions += [script_code.ACTIVATION_MAPS, *cams] if cams else []
+    functions = [script_code.HALVES, script_code.PREDICT]
+    functions += [script_code.POSITION_ABLATION] if "ablation" in used else []
+    functions += [script_code.CLASS_ACTIVATION_MAPS, *cams] if cams else []
     differs = any(run.difference for run in runs)
     return [*functions, script_code.WITH_DIFFERENCE] if differs else functions
 
 
 def _input(run: MapsRun | EvidenceRun | AttributionRun, pictures: dict[bytes, int]) -> list[str]:
-    """The first arguments: network, preprocessing, picture; a new picture joins ``pictures``."""
+    """Return network, preprocessing and image as arguments; add a new image to ``pictures``."""
     index = pictures.setdefault(_base64_png(run.pixels), len(pictures))
     return [_network(run.network), run.preprocessing, f"PICTURES[{index}]"]
 
 
 def _ablated(run: MapsRun, network: str) -> str:
-    """The same network, or one where maps are ablated."""
+    """Return the network, with maps ablated if the run says so."""
     if not isinstance(run, AblationRun):
         return network
     return f"ablated({network}, {run.ablated_in!a}, {_tuple(run.ablated)})"
@@ -366,26 +361,26 @@ def _attribution(run: AttributionRun) -> list[str]:
     ]
 
 
-def _places(run: PatchesRun) -> list[str]:
-    """What says which places are wanted."""
+def _patch_search(run: PatchesRun) -> list[str]:
+    """Return arguments for the layer, the channels, and the number and distance of patches."""
     layer = VGG19.conv_layer(run.layer_name)
     return [
         ascii(layer.name),
         _tuple(run.channels),
         f"each={run.each}",
-        f"apart={min_distance(layer)}",
+        f"distance={min_distance(layer)}",
     ]
 
 
-def _geometry(run: PatchesRun) -> list[str]:
-    """What a place of the layer's maps sees of a picture."""
+def _receptive_field(run: PatchesRun) -> list[str]:
+    """Return arguments for the receptive fields of the layer's positions."""
     layer = VGG19.conv_layer(run.layer_name)
     first = receptive_fields(layer)[0][0]
     return [f"first={first}", f"stride={layer.stride}", f"side={layer.receptive_field}"]
 
 
-def _climbing(run: OptimizationScriptRun) -> list[str]:
-    """What says which pictures are made, and how."""
+def _optimization(run: OptimizationScriptRun) -> list[str]:
+    """Return arguments for the channels and their optimization."""
     layer = VGG19.conv_layer(run.layer_name)
     side = picture_side(layer)
     canvas = {"regularized": "Frequencies", "pixels": "Pixels"}[run.parametrization]
@@ -397,28 +392,28 @@ def _climbing(run: OptimizationScriptRun) -> list[str]:
         f"side={side}",
         f"seeds=({int(run.seed)}, {layer.conv_number})",
         f"steps={optimization.STEPS[layer.block]}",
-        f"together={batch_size(layer)}",
+        f"batch={batch_size(layer)}",
     ]
     if side < layer.receptive_field:
-        way = image_stages(layer, side)
-        reach = ", ".join(str((*stage.input_area.rows, *stage.padded_area.rows)) for stage in way)
-        arguments.append("\n".join(textwrap.wrap(f"reach=({reach})", 80, subsequent_indent=" ")))
+        stages = image_stages(layer, side)
+        areas = ", ".join(str((*one.input_area.rows, *one.padded_area.rows)) for one in stages)
+        arguments.append("\n".join(textwrap.wrap(f"areas=({areas})", 80, subsequent_indent=" ")))
     return arguments
 
 
 def _difference(runs: Sequence[MapsRun], name: str) -> dict[str, str]:
-    """One array more, if it has a name: the second run's minus the first's."""
+    """Return the difference of the first two runs' arrays under its name, if it has one."""
     return {name: f"arrays[{runs[1].name!a}] - arrays[{runs[0].name!a}]"} if name else {}
 
 
 def _call(function: str, arguments: Sequence[str]) -> str:
-    """A call with an argument a line, indented for its place in ``make_arrays``."""
+    """Return a call with one argument per line, indented as in ``make_arrays``."""
     lines = textwrap.indent(",\n".join(arguments), " " * 12)
     return f"{function}(\n{lines},\n        )"
 
 
 def _numbers(numbers: Sequence[int]) -> str:
-    """Numbers as a range where they follow one another, else as a list."""
+    """Return consecutive numbers as a range, others as a list."""
     first, last = int(numbers[0]), int(numbers[-1])
     if [int(number) for number in numbers] == [*range(first, last + 1)]:
         return f"range({first}, {last + 1})"
@@ -427,25 +422,25 @@ def _numbers(numbers: Sequence[int]) -> str:
 
 
 def _tuple(numbers: Sequence[int]) -> str:
-    """The same in what a cache can have for a key."""
+    """Return numbers as a range or tuple, which functions with a cache can take."""
     return _numbers(numbers).replace("[", "(").replace("]", ")")
 
 
 def _base64_png(pixels: np.ndarray) -> bytes:
-    """A picture as PNG, which loses nothing, in base64."""
+    """Return an image as PNG, which is lossless, in base64."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue())
 
 
 def _pictures(pictures: Sequence[bytes]) -> str:
-    """The list of the pictures, RGB, as the network saw them."""
+    """Return the list of images, RGB, as the network sees them."""
     texts = ["\n".join(textwrap.wrap(picture.decode(), 96)) for picture in pictures]
     entries = "".join(f'    """\n{text}\n""",\n' for text in texts)
-    return f"\n# The pictures as the network saw them: PNG in base64.\nPICTURES = [\n{entries}]\n"
+    return f"\n# The images as the network sees them: PNG in base64.\nPICTURES = [\n{entries}]\n"
 
 
 def _check_names(names: Sequence[str]) -> None:
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"expected one array or more, each of its own name, got {names}")
+        raise ValueError(f"expected one or more arrays with different names, got {names}")
     check_array_names(names)
