@@ -131,7 +131,7 @@ def test_a_translated_page_goes_on_and_says_what_it_shows(open_page, way, when):
     expect(caption.filter(has_text="ONE SCALE FOR THE WHOLE LAYER").first).to_be_visible()
 
     go_to(page, "FILTERS", "FILTERS OF BLOCK4_CONV1")
-    go_to(page, "BLOCKS", "THE END OF EVERY BLOCK")
+    go_to(page, "BLOCKS", "THE LAST CONV LAYER OF EACH BLOCK")
     go_to(page, "CONCLUSION", "WHAT EARLY AND LATE LAYERS SHOW")
     go_to(page, "FEATURE MAPS", "FEATURE MAPS OF BLOCK4_CONV1")
     page.locator(".st-key-lecture-switch button").click()
