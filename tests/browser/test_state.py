@@ -222,7 +222,7 @@ BY_CLICK = {
     "a channel": (
         f"{VISUALIZATION}&maps=4&layer={FIFTH}",
         tile("patches", 0),
-        {"view": "excites", "channel": 1},
+        {"view": "visualization", "channel": 1},
     ),
     "a patch": (
         f"{VISUALIZATION}&maps=4&layer={FIFTH}&channel=1",
@@ -289,10 +289,10 @@ def test_every_value_of_the_address_is_set_by_a_control():
     assert missing == {"filter_page", "channel_page", "own_tour", "stored"}
 
 
-def make_in_advance(open_page, link: str) -> None:
+def optimize_in_advance(open_page, link: str) -> None:
     """Optimize the images of a link in advance, so that later visits find them."""
-    if links.read(link).get("examples") == "made":
-        # Once there is no more to come, they may be taken along.
+    if links.read(link).get("examples") == "optimized":
+        # The export menu appears when all are finished.
         page = open_page(link, settled=False)
         expect(page.get_by_role("button", name="Export")).to_be_visible()
 
@@ -302,7 +302,7 @@ def test_one_action_is_one_step_and_everything_agrees_on_it(open_page, visit, vi
     link, act, wanted = ACTIONS[name]
     known = {key: value for key, value in wanted.items() if value is not ...}
     for address in (link, f"{link}&{links.write(known)}"):
-        make_in_advance(open_page, address)
+        optimize_in_advance(open_page, address)
     page = visit(link, permissions=["clipboard-read", "clipboard-write"])
     wait_until_tidy(page)
     before, steps, address = words(page), entries(page), page.url
