@@ -1,10 +1,10 @@
-"""Pictures that excite every channel of some layers, made in advance for the page.
+"""Optimized images for all channels of some layers, computed in advance for the page.
 
     python -m vgg_viz.atlas block3_conv4 block4_conv1
 
-They are put beside the weights, where the page finds them. What is there already is not made again,
-so an atlas that was broken off is gone on with. It uses a GPU if TensorFlow sees one. Batches are
-those of the page there as well: on one machine a picture has the same bytes whoever makes it.
+Images are stored beside the weights, where the page finds them. Existing images are not computed
+again, so an interrupted run can be resumed. A GPU is used if TensorFlow finds one. Batches are the
+page's own, so that on one machine an image has the same bytes in both cases.
 """
 
 import argparse
@@ -39,26 +39,29 @@ from vgg_viz.model.weights import (
 DEFAULT_BLOCKS = (1, 2, 3)
 INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 
-# Called with the layer, how many of its channels are there, and the seconds that the others take.
-Tell = Callable[[ConvLayer, int, float], None]
+# Callback: layer, number of its finished channels, estimated seconds for the others.
+Report = Callable[[ConvLayer, int, float], None]
 
-Make = Callable[[Network, ConvLayer, Sequence[int], int, Parametrization], OptimizationRun]
+CreateRun = Callable[[Network, ConvLayer, Sequence[int], int, Parametrization], OptimizationRun]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make an atlas as the arguments say; the exit status."""
-    asked = parser().parse_args(arguments)
+    """Optimize images as the command line says; return the exit status."""
+    options = parser().parse_args(arguments)
     try:
-        weights: Weights = UntrainedWeights() if asked.untrained else obtain(os.environ)
+        weights: Weights = UntrainedWeights() if options.untrained else obtain(os.environ)
         store = store_of(weights)
         if store is None:
-            print("There is no folder beside the weights that pictures can be kept in.")
+            print("Could not find a writable folder for the images of these weights.")
             return 1
         store.prepare()
         print(f"{weights.label}: {store.folder}")
-        make(store, network_of(weights), asked.layers, asked.seed, asked.parametrization, show)
+        network = load_network(weights)
+        compute_missing(
+            store, network, options.layers, options.seed, options.parametrization, print_progress
+        )
     except KeyboardInterrupt:
-        print("\nStopped. What is finished is kept, and the next atlas goes on from there.")
+        print("\nStopped. Finished images are saved; the next run resumes here.")
         return INTERRUPTED
     except WeightsUnavailable as error:
         print("\n".join(error.attempts))
@@ -69,51 +72,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def make(
+def compute_missing(
     store: ImageStore,
     network: Network,
     layers: Sequence[ConvLayer],
     seed: int,
     parametrization: Parametrization,
-    tell: Tell,
+    report: Report,
     *,
-    making: Make = OptimizationRun,
+    create_run: CreateRun = OptimizationRun,
     batch_size: Callable[[ConvLayer], int] = batch_size,
 ) -> None:
-    """Make what is lacking of these layers' pictures.
+    """Optimize and save the images that a store lacks.
+
+    Args:
+        store: store of the images.
+        network: network to optimize for.
+        layers: conv layers, all of whose channels get an image.
+        seed: seed of the initial images.
+        parametrization: ``"regularized"`` or ``"pixels"``.
+        report: callback for the progress.
+        create_run: replaces `OptimizationRun` in tests.
+        batch_size: replaces the page's batch sizes in tests.
 
     Raises:
-        OSError: they cannot be kept.
+        OSError: an image could not be saved.
     """
     for layer in layers:
         series = Series(layer.name, seed, parametrization)
         channels = range(1, layer.filters + 1)
-        lacking = [channel for channel in channels if store.read(series, channel) is None]
+        missing = [channel for channel in channels if store.read(series, channel) is None]
         size, start = batch_size(layer), monotonic()
-        tell(layer, layer.filters - len(lacking), 0.0)
-        for first in range(0, len(lacking), size):
-            batch = making(network, layer, lacking[first : first + size], seed, parametrization)
-            store.save(series, made_by(batch))
-            after = lacking[first + size :]
+        report(layer, layer.filters - len(missing), 0.0)
+        for first in range(0, len(missing), size):
+            run = create_run(network, layer, missing[first : first + size], seed, parametrization)
+            store.save(series, finished_images(run))
+            after = missing[first + size :]
             seconds = (monotonic() - start) / (first // size + 1) * ceil(len(after) / size)
-            tell(layer, layer.filters - len(after), seconds)
+            report(layer, layer.filters - len(after), seconds)
 
 
-def made_by(batch: OptimizationRun) -> Mapping[int, OptimizedImage]:
-    """Make the pictures of a batch from the first step to the last, without any of no value."""
-    while not batch.finished:
-        batch.advance()
+def finished_images(run: OptimizationRun) -> Mapping[int, OptimizedImage]:
+    """Run an optimization to its end; return the images with finite values by their channels."""
+    while not run.finished:
+        run.advance()
     return {
-        channel: picture
-        for channel, picture, value in zip(
-            batch.channels, batch.results(), batch.values, strict=True
-        )
-        if isfinite(picture.value) and isfinite(value)
+        channel: image
+        for channel, image, value in zip(run.channels, run.results(), run.values, strict=True)
+        if isfinite(image.value) and isfinite(value)
     }
 
 
-def network_of(weights: Weights) -> Network:
-    """The network, on a GPU if there is one, with all of its single precision."""
+def load_network(weights: Weights) -> Network:
+    """Build the network, on a GPU if there is one, in full float32 instead of TF32."""
     import_keras()
     import tensorflow as tf
 
@@ -121,12 +132,12 @@ def network_of(weights: Weights) -> Network:
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    print(f"Made on {'a GPU' if gpus else 'the processor'}.")
+    print(f"Computing on {'a GPU' if gpus else 'the CPU'}.")
     return Network(weights)
 
 
-def show(layer: ConvLayer, done: int, seconds_left: float) -> None:
-    """Print how far a layer is; on a terminal over what was said of it before."""
+def print_progress(layer: ConvLayer, done: int, seconds_left: float) -> None:
+    """Print the progress of a layer; on a terminal, overwrite its last line."""
     left = f", {ceil(seconds_left / 60)} min left" if seconds_left else ""
     line = f"{layer.name}: {done} of {layer.filters}{left}"
     if sys.stdout.isatty():
@@ -136,37 +147,42 @@ def show(layer: ConvLayer, done: int, seconds_left: float) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """What may be asked for."""
-    described = (__doc__ or "").splitlines()[0]
-    asked = argparse.ArgumentParser(prog="python -m vgg_viz.atlas", description=described)
+    """Create the parser of the command line."""
+    description = (__doc__ or "").splitlines()[0]
+    result = argparse.ArgumentParser(prog="python -m vgg_viz.atlas", description=description)
     names = [layer.name for layer in VGG19.conv_layers]
-    usual = [layer for layer in VGG19.conv_layers if layer.block in DEFAULT_BLOCKS]
-    asked.add_argument(
+    default_layers = [layer for layer in VGG19.conv_layers if layer.block in DEFAULT_BLOCKS]
+    result.add_argument(
         "layers",
         nargs="*",
-        type=layer_named,
-        default=usual,
+        type=layer_argument,
+        default=default_layers,
         metavar="LAYER",
-        help=f"conv layers, {names[0]} to {names[-1]}; all of blocks 1 to 3 if none is given",
+        help=f"conv layers, {names[0]} to {names[-1]}; default: all of blocks 1 to 3",
     )
     seed = FIELDS["seed"].default
-    asked.add_argument("--seed", type=seed_in, default=seed, help=f"what they start from; {seed}")
-    asked.add_argument(
+    result.add_argument(
+        "--seed",
+        type=seed_argument,
+        default=seed,
+        help=f"seed of the initial images; default: {seed}",
+    )
+    result.add_argument(
         "--parametrization",
         "--recipe",  # its name in earlier versions, as its values' are read
-        type=parametrization_in,
+        type=parametrization_argument,
         default=FIELDS["parametrization"].default,
         metavar="{" + ",".join(PARAMETRIZATIONS) + "}",
     )
-    asked.add_argument("--untrained", action="store_true", help="of the untrained network")
-    return asked
+    result.add_argument("--untrained", action="store_true", help="use the untrained network")
+    return result
 
 
-def parametrization_in(text: str) -> str:
-    """Return the name of the parametrization that an argument means.
+def parametrization_argument(text: str) -> str:
+    """Return the name of a parametrization, from its name or an old one.
 
     Raises:
-        argparse.ArgumentTypeError: there is none of that name.
+        argparse.ArgumentTypeError: no parametrization has this name.
     """
     try:
         return str(FIELDS["parametrization"].read([text]))
@@ -174,11 +190,11 @@ def parametrization_in(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def seed_in(text: str) -> int:
-    """The seed that a link may name as well.
+def seed_argument(text: str) -> int:
+    """Return a seed that is valid in links.
 
     Raises:
-        argparse.ArgumentTypeError: there is no such seed.
+        argparse.ArgumentTypeError: the text is not a valid seed.
     """
     try:
         FIELDS["seed"].read([text])
@@ -187,11 +203,11 @@ def seed_in(text: str) -> int:
     return int(text)
 
 
-def layer_named(name: str) -> ConvLayer:
-    """The conv layer of that name.
+def layer_argument(name: str) -> ConvLayer:
+    """Return the conv layer with a name.
 
     Raises:
-        argparse.ArgumentTypeError: there is none.
+        argparse.ArgumentTypeError: no conv layer has this name.
     """
     try:
         return VGG19.conv_layer(name)

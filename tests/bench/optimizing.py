@@ -140,7 +140,7 @@ def measure_memory() -> int:
             run = OptimizationRun(network, layer, range(1, batch_size(layer) + 1), 1, "regularized")
             while run.step < 3:
                 run.advance()
-            run.pictures()
+            run.images()
     return max(taken)
 
 

@@ -1,4 +1,4 @@
-"""Made pictures on the disk: there tomorrow, never in parts, never another's, never too many."""
+"""Optimized images on disk: kept over restarts, whole, identified and bounded in size."""
 
 import errno
 import hashlib
@@ -32,7 +32,7 @@ SERIES = Series("block3_conv4", 7, "regularized")
 IDENTITY = "0123456789abcdef0123456789abcdef"
 
 
-def made(seed=0, side=48, value=12.345678901234567):
+def optimized(seed=0, side=48, value=12.345678901234567):
     random = np.random.default_rng(seed)
     return OptimizedImage(random.integers(0, 256, (side, side, 3), np.uint8), value, 192)
 
@@ -63,11 +63,11 @@ def the_file(folder):
 # -- kept, and found again
 
 
-def test_what_is_saved_is_there_at_the_next_start(store, folder):
-    pictures = {1: made(1), 137: made(2, value=-0.1), 256: made(3, side=315)}
+def test_saved_images_are_read_after_a_restart(store, folder):
+    pictures = {1: optimized(1), 137: optimized(2, value=-0.1), 256: optimized(3, side=315)}
     store.save(SERIES, pictures)
     again = ImageStore(folder, IDENTITY)
-    assert all(same(again.read(SERIES, number), picture) for number, picture in pictures.items())
+    assert all(same(again.read(SERIES, number), image) for number, image in pictures.items())
     assert again.read(SERIES, 2) is None
 
 
@@ -81,30 +81,32 @@ def test_what_is_saved_is_there_at_the_next_start(store, folder):
         (IDENTITY, SERIES, 6),
     ],
 )
-def test_nothing_is_taken_for_something_else(folder, identity, series, channel):
-    ImageStore(folder, IDENTITY).save(SERIES, {5: made()})
+def test_image_of_another_network_series_or_channel_is_not_returned(
+    folder, identity, series, channel
+):
+    ImageStore(folder, IDENTITY).save(SERIES, {5: optimized()})
     other = ImageStore(folder, identity)
     assert other.read(series, channel) is None
     # Nor if a file is put in its place.
     original = the_file(folder).read_bytes()
-    other.save(series, {channel: made(1)})
+    other.save(series, {channel: optimized(1)})
     [place] = [path for path in folder.iterdir() if path.read_bytes() != original]
     place.write_bytes(original)
     assert other.read(series, channel) is None
     assert not place.exists()
 
 
-def test_another_version_of_the_recipe_makes_other_pictures(store, monkeypatch):
-    store.save(SERIES, {5: made()})
+def test_images_of_another_version_are_not_returned(store, monkeypatch):
+    store.save(SERIES, {5: optimized()})
     monkeypatch.setattr("vgg_viz.interpretability.feature_visualization.image_store.VERSION", 2)
     assert store.read(SERIES, 5) is None
 
 
-def test_a_file_is_a_picture_that_says_what_it_is(store, folder):
-    store.save(SERIES, {5: made()})
+def test_file_is_a_png_with_its_description(store, folder):
+    store.save(SERIES, {5: optimized()})
     with Image.open(the_file(folder)) as image:
         image.load()
-        assert np.array_equal(image, made().pixels)
+        assert np.array_equal(image, optimized().pixels)
         said = image.text
     assert said["Layer"] == "block3_conv4"
     assert said["Channel"] == "5"
@@ -122,7 +124,7 @@ def cut_off(path):
 
 
 def write_anew(path, change_pixel=False, **texts):
-    """Write a sound PNG of other contents, with the digest of the former ones."""
+    """Write a valid PNG with other contents and the old digest."""
     with Image.open(path) as image:
         image.load()
         info = PngInfo()
@@ -134,7 +136,7 @@ def write_anew(path, change_pixel=False, **texts):
 
 
 def without_texts(path):
-    Image.fromarray(made().pixels).save(path, "PNG")
+    Image.fromarray(optimized().pixels).save(path, "PNG")
 
 
 def of_a_palette(path):
@@ -167,23 +169,23 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_file_is_not_shown_and_goes(store, folder, damage):
-    store.save(SERIES, {5: made()})
+def test_damaged_file_is_not_returned_and_deleted(store, folder, damage):
+    store.save(SERIES, {5: optimized()})
     path = the_file(folder)
     damage(path)
     assert store.read(SERIES, 5) is None
     assert not path.exists()
-    store.save(SERIES, {5: made()})
-    assert same(store.read(SERIES, 5), made())
+    store.save(SERIES, {5: optimized()})
+    assert same(store.read(SERIES, 5), optimized())
 
 
-def test_a_picture_larger_than_any_is_not_decoded(store):
-    store.save(SERIES, {5: made(side=513)})
+def test_oversized_image_is_not_decoded(store):
+    store.save(SERIES, {5: optimized(side=513)})
     assert store.read(SERIES, 5) is None
 
 
-def test_any_byte_that_is_another_is_seen_or_counts_for_nothing(store, folder):
-    store.save(SERIES, {5: made(side=8)})
+def test_changed_byte_is_detected_or_has_no_effect(store, folder):
+    store.save(SERIES, {5: optimized(side=8)})
     path = the_file(folder)
     content = path.read_bytes()
     seen = 0
@@ -191,12 +193,12 @@ def test_any_byte_that_is_another_is_seen_or_counts_for_nothing(store, folder):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
         found = store.read(SERIES, 5)
         seen += found is None
-        assert found is None or same(found, made(side=8))
+        assert found is None or same(found, optimized(side=8))
     assert seen > 0.9 * len(content)
 
 
-def test_what_cannot_be_read_is_not_there_and_stays(store, folder, monkeypatch):
-    store.save(SERIES, {5: made()})
+def test_unreadable_file_is_not_returned_and_not_deleted(store, folder, monkeypatch):
+    store.save(SERIES, {5: optimized()})
 
     def too_many_files(*_):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -204,17 +206,17 @@ def test_what_cannot_be_read_is_not_there_and_stays(store, folder, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", too_many_files)
         assert store.read(SERIES, 5) is None
-    assert same(store.read(SERIES, 5), made())
+    assert same(store.read(SERIES, 5), optimized())
 
 
 # -- writing
 
-# Saves a picture, and is killed when half of the next one is written.
+# Saves an image and is killed halfway through the next one.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from tests.interpretability.test_image_store import IDENTITY, SERIES, made
+from tests.interpretability.test_image_store import IDENTITY, SERIES, optimized
 from vgg_viz.interpretability.feature_visualization.image_store import ImageStore
 
 def write_half(path, content):
@@ -223,27 +225,27 @@ def write_half(path, content):
     os.kill(os.getpid(), signal.SIGKILL)
 
 store = ImageStore(Path(sys.argv[1]), IDENTITY)
-store.save(SERIES, {4: made(4)})
-store.save(SERIES, {5: made(5)})
+store.save(SERIES, {4: optimized(4)})
+store.save(SERIES, {5: optimized(5)})
 Path.write_bytes = write_half
-store.save(SERIES, {5: made(6)})
+store.save(SERIES, {5: optimized(6)})
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks that show a stray")
-def test_a_process_killed_while_it_writes_leaves_what_was_there_and_no_part(store, folder):
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks that mark leftovers")
+def test_killed_process_leaves_whole_files_only(store, folder):
     command = [sys.executable, "-c", KILLED, str(folder)]
     assert subprocess.run(command, cwd=REPOSITORY).returncode == -signal.SIGKILL
-    assert len(list(folder.iterdir())) == 3  # and what is left of the killed one
-    assert same(store.read(SERIES, 4), made(4))
-    assert same(store.read(SERIES, 5), made(5))
-    store.save(SERIES, {6: made(6)})
+    assert len(list(folder.iterdir())) == 3  # and a leftover of the killed process
+    assert same(store.read(SERIES, 4), optimized(4))
+    assert same(store.read(SERIES, 5), optimized(5))
+    store.save(SERIES, {6: optimized(6)})
     assert sorted(path.suffix for path in folder.iterdir()) == [".png"] * 3
-    assert same(store.read(SERIES, 6), made(6))
+    assert same(store.read(SERIES, 6), optimized(6))
 
 
-def test_a_full_disk_costs_nothing_that_is_there(store, folder, monkeypatch):
-    store.save(SERIES, {5: made(1)})
+def test_full_disk_deletes_no_image(store, folder, monkeypatch):
+    store.save(SERIES, {5: optimized(1)})
     write = Path.write_bytes
 
     def write_a_part(path, content):
@@ -254,43 +256,43 @@ def test_a_full_disk_costs_nothing_that_is_there(store, folder, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", write_a_part)
     with pytest.raises(OSError, match="No space left"):
-        store.save(SERIES, {6: made(2), 5: made(3), 7: made(4)})
-    assert same(store.read(SERIES, 5), made(1))
-    assert same(store.read(SERIES, 6), made(2))
+        store.save(SERIES, {6: optimized(2), 5: optimized(3), 7: optimized(4)})
+    assert same(store.read(SERIES, 5), optimized(1))
+    assert same(store.read(SERIES, 6), optimized(2))
     assert store.read(SERIES, 7) is None
     assert {path.suffix for path in folder.iterdir()} == {".png"}
 
 
-def test_a_folder_that_cannot_be_written_to_is_said_and_can_be_read(tmp_path, store, folder):
-    store.save(SERIES, {5: made()})
+def test_read_only_folder_is_an_error_on_saving_only(tmp_path, store, folder):
+    store.save(SERIES, {5: optimized()})
     there = ImageStore(folder, IDENTITY)
     path = the_file(folder)
     path.rename(tmp_path / path.name)
     folder.rmdir()
     folder.write_bytes(b"a file, which root can make no folder of either")
     with pytest.raises(OSError, match="File exists"):
-        there.save(SERIES, {6: made()})
+        there.save(SERIES, {6: optimized()})
     assert there.read(SERIES, 5) is None
     folder.unlink()
     folder.mkdir()
     (tmp_path / path.name).rename(path)
-    assert same(there.read(SERIES, 5), made())
+    assert same(there.read(SERIES, 5), optimized())
 
 
-def test_a_folder_that_somebody_removes_is_made_anew(store, folder):
-    store.save(SERIES, {5: made()})
+def test_deleted_folder_is_created_again(store, folder):
+    store.save(SERIES, {5: optimized()})
     the_file(folder).unlink()
     folder.rmdir()
     assert store.read(SERIES, 5) is None
-    store.save(SERIES, {5: made()})
-    assert same(store.read(SERIES, 5), made())
+    store.save(SERIES, {5: optimized()})
+    assert same(store.read(SERIES, 5), optimized())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other rights")
-def test_others_may_read_what_is_kept_as_far_as_the_host_lets_them(store, folder):
+def test_saved_files_have_the_permissions_of_the_umask(store, folder):
     before = os.umask(0o022)
     try:
-        store.save(SERIES, {5: made()})
+        store.save(SERIES, {5: optimized()})
     finally:
         os.umask(before)
     assert stat.S_IMODE(the_file(folder).stat().st_mode) == 0o644
@@ -300,15 +302,15 @@ def test_others_may_read_what_is_kept_as_far_as_the_host_lets_them(store, folder
 
 
 def ages(store, folder, numbers):
-    """Make the pictures of these channels the older the earlier they stand."""
+    """Set the times of last use of these channels' images, oldest first."""
     for age, number in enumerate(reversed(numbers), 1):
         [path] = folder.glob(f"*-{number:03}-*")
         os.utime(path, (10**9 - age, 10**9 - age))
 
 
-def test_what_nobody_has_looked_at_for_longest_goes(folder):
-    pictures = {number: made(number) for number in range(1, 6)}
-    ImageStore(folder, "another network").save(SERIES, {9: made(9)})
+def test_least_recently_used_images_are_deleted(folder):
+    pictures = {number: optimized(number) for number in range(1, 6)}
+    ImageStore(folder, "another network").save(SERIES, {9: optimized(9)})
     size = the_file(folder).stat().st_size
     store = ImageStore(folder, IDENTITY, max_bytes=int(5.5 * size))
     store.save(SERIES, {number: pictures[number] for number in (1, 2, 3, 4)})
@@ -317,13 +319,13 @@ def test_what_nobody_has_looked_at_for_longest_goes(folder):
     store.save(SERIES, {5: pictures[5]})
     assert store.read(SERIES, 5)
     assert ImageStore(folder, "another network").read(SERIES, 9) is None
-    store.save(SERIES, {6: made(6)})
+    store.save(SERIES, {6: optimized(6)})
     there = [number for number in range(1, 7) if store.read(SERIES, number)]
     assert there == [1, 3, 4, 5, 6]
     assert sum(path.stat().st_size for path in folder.iterdir()) <= store.max_bytes
 
 
-def test_all_pictures_of_two_networks_have_room():
+def test_bound_holds_all_images_of_two_networks():
     def largest_file(layer):
         side = 128 if layer.block == 5 else 1.25 * layer.receptive_field
         return 3 * side**2 + 1000
@@ -335,16 +337,16 @@ def test_all_pictures_of_two_networks_have_room():
 # -- where
 
 
-def test_pictures_are_beside_the_weights_in_use_and_known_by_their_contents(tmp_path):
+def test_store_is_beside_the_weights_and_identified_by_their_contents(tmp_path):
     for place in ("first", "second"):
         (tmp_path / place).mkdir()
         write_hollow_weights(tmp_path / place / "mine.h5")
     store = store_of(open_weights(tmp_path / "first" / "mine.h5"))
     assert store.folder == tmp_path / "first" / FOLDER
-    store.save(SERIES, {5: made()})
+    store.save(SERIES, {5: optimized()})
     (tmp_path / "first" / "mine.h5").rename(tmp_path / "first" / "renamed.h5")
     again = store_of(open_weights(tmp_path / "first" / "renamed.h5"))
-    assert same(again.read(SERIES, 5), made())
+    assert same(again.read(SERIES, 5), optimized())
     other = (tmp_path / "first" / "renamed.h5").read_bytes() + b"other"
     (tmp_path / "first" / "other.h5").write_bytes(other)
     assert store_of(open_weights(tmp_path / "first" / "other.h5")).read(SERIES, 5) is None
@@ -352,7 +354,7 @@ def test_pictures_are_beside_the_weights_in_use_and_known_by_their_contents(tmp_
     assert store_of(open_weights(tmp_path / "second" / "mine.h5")).read(SERIES, 5) is None
 
 
-def test_weights_that_are_known_by_their_place_alone_have_no_store(tmp_path):
+def test_weights_identified_by_their_path_only_have_no_store(tmp_path):
     path = tmp_path / "mine.h5"
     assert store_of(StoredWeights(path, "mine")) is None
     assert store_of(StoredWeights(path, "mine", Fingerprint("0" * 32, ()))) is not None
@@ -364,25 +366,25 @@ def environment(tmp_path, monkeypatch):
     return {"KERAS_HOME": str(tmp_path / "keras")}
 
 
-def test_untrained_pictures_are_where_keras_files_would_be(tmp_path, environment):
+def test_store_of_untrained_weights_is_in_keras_folder(tmp_path, environment):
     store = store_of(UntrainedWeights(), environment)
     assert store.folder == tmp_path / "keras" / "models" / FOLDER
-    store.save(SERIES, {5: made()})
-    assert same(store_of(UntrainedWeights(), environment).read(SERIES, 5), made())
+    store.save(SERIES, {5: optimized()})
+    assert same(store_of(UntrainedWeights(), environment).read(SERIES, 5), optimized())
     assert store_of(UntrainedWeights(seed=20), environment).read(SERIES, 5) is None
 
 
-def test_or_among_the_temporary_files_or_nowhere(tmp_path, environment):
+def test_store_of_untrained_weights_may_be_temporary_or_missing(tmp_path, environment):
     (tmp_path / "keras").write_bytes(b"no folder")
     store = store_of(UntrainedWeights(), environment)
     assert store.folder.parent.parent == tmp_path / "temporary"
-    store.save(SERIES, {5: made()})
+    store.save(SERIES, {5: optimized()})
     (tmp_path / "temporary").rename(tmp_path / "elsewhere")
     (tmp_path / "temporary").write_bytes(b"no folder")
     assert store_of(UntrainedWeights(), environment) is None
 
 
-def test_what_is_only_like_the_untrained_network_has_no_store(environment):
+def test_subclass_of_untrained_weights_has_no_store(environment):
     class Other(UntrainedWeights):
         pass
 

@@ -90,7 +90,7 @@ def create_worker(clock):
             values or Cache(2**20),
             network_lock or FairLock(),
             clock=lambda: clock.now,
-            create_run=workshop.making,
+            create_run=workshop.create_run,
             batch_size=four,
             store_of=lambda weights: store,
             **others,
@@ -182,7 +182,7 @@ def test_thirty_viewers_share_one_optimization(create_worker, threads):
     channels = (1, 2, 3, 4, 5, 6)
     seen = threads.map(lambda _: request_until_complete(worker, EYES, channels), range(30))
     assert all(are_finished(progress, EYES, channels) for progress in seen)
-    assert workshop.begun == [("block3_conv4", 1, 2, 3, 4), ("block3_conv4", 5, 6)]
+    assert workshop.started == [("block3_conv4", 1, 2, 3, 4), ("block3_conv4", 5, 6)]
     assert len(workshop.units) == 2 * STEPS
 
 
@@ -193,7 +193,7 @@ def test_finished_images_are_shared_between_requests(create_worker):
     progress = worker.request(EYES, (9, 3))
     assert progress.snapshots[3].finished
     request_until_complete(worker, EYES, (9, 3))
-    assert workshop.begun[1:] == [("block3_conv4", 9)]
+    assert workshop.started[1:] == [("block3_conv4", 9)]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_progress_starts_no_work(create_worker):
     request_until_complete(worker, EYES, (1,))
     assert [*worker.progress(EYES, (1, 2)).snapshots] == [1]
     assert worker.progress(EYES, (1,)).complete
-    assert workshop.begun == [("block3_conv4", 1)]
+    assert workshop.started == [("block3_conv4", 1)]
 
 
 # -- on the disk
@@ -238,7 +238,7 @@ def test_saved_images_are_available_after_a_restart(create_worker, store):
     again = create_worker(workshop, store=ImageStore(store.folder, "mine"))
     assert are_finished(again.request(EYES, (2, 1)), EYES, (2, 1))
     assert again._thread is None
-    assert workshop.begun == []
+    assert workshop.started == []
 
 
 def test_damaged_image_files_are_optimized_again(create_worker, store):
@@ -248,7 +248,7 @@ def test_damaged_image_files_are_optimized_again(create_worker, store):
     workshop = Workshop()
     again = create_worker(workshop, store=store)
     assert are_finished(request_until_complete(again, EYES, (1, 2, 3)), EYES, (1, 2, 3))
-    assert workshop.begun == [("block3_conv4", 2)]
+    assert workshop.started == [("block3_conv4", 2)]
 
 
 def test_images_saved_by_another_process_are_not_repeated(create_worker, store):
@@ -262,7 +262,7 @@ def test_images_saved_by_another_process_are_not_repeated(create_worker, store):
     ImageStore(store.folder, "mine").save(EYES.series, {5: there})
     gate.let_all_through()
     assert are_finished(request_until_complete(worker, EYES, channels), EYES, channels)
-    assert workshop.begun == [("block3_conv4", 1, 2, 3, 4), ("block3_conv4", 6)]
+    assert workshop.started == [("block3_conv4", 1, 2, 3, 4), ("block3_conv4", 6)]
 
 
 def test_each_image_file_is_read_once(create_worker, store, threads):
@@ -309,7 +309,7 @@ def test_a_paused_request_resumes_where_it_stopped(create_worker, clock):
     assert_idle(worker, workshop)
     gate.open = True
     assert are_finished(request_until_complete(worker, EYES, (1,)), EYES, (1,))
-    assert workshop.begun == [("block3_conv4", 1)]
+    assert workshop.started == [("block3_conv4", 1)]
     assert len(workshop.units) == STEPS
 
 
@@ -335,7 +335,7 @@ def test_an_expired_request_starts_over(create_worker, clock):
     wait_for(lambda: worker._thread is None)
     assert worker.progress(EYES, (1,)).snapshots == {}
     assert are_finished(request_until_complete(worker, EYES, (1,)), EYES, (1,))
-    assert workshop.begun == [("block3_conv4", 1)] * 2
+    assert workshop.started == [("block3_conv4", 1)] * 2
 
 
 def test_the_thread_ends_when_all_images_are_finished(create_worker):
@@ -473,7 +473,7 @@ def test_failed_images_can_be_retried_at_once(create_worker):
 
 def test_an_error_while_starting_a_batch_is_reported(create_worker):
     workshop = Workshop()
-    workshop.making = lambda *_: 1 / 0
+    workshop.create_run = lambda *_: 1 / 0
     worker = create_worker(workshop)
     assert request_until_complete(worker, EYES, (1,)).failure == UNEXPECTED
 
@@ -515,7 +515,7 @@ def test_a_network_that_was_given_up_is_released(clock):
         shared.values,
         shared.network_lock,
         clock=lambda: clock.now,
-        create_run=Workshop(gate).making,
+        create_run=Workshop(gate).create_run,
         batch_size=four,
         store_of=lambda weights: None,
     )
@@ -567,7 +567,7 @@ def shut_down():
 
 atexit.register(shut_down)
 worker = OptimizationWorker(
-    Cache(2**20), FairLock(), create_run=Workshop(unit).making, batch_size=four,
+    Cache(2**20), FairLock(), create_run=Workshop(unit).create_run, batch_size=four,
     store_of=lambda _: None,
 )
 layer = VGG19.conv_layer("block1_conv1")

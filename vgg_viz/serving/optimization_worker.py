@@ -335,7 +335,7 @@ class OptimizationWorker:
         batch.snapshots = {
             channel: Snapshot(pixels, float(value), run.step, run.steps, finished=False)
             for channel, pixels, value in zip(
-                batch.channels, read_only(run.pictures()), run.values, strict=True
+                batch.channels, read_only(run.images()), run.values, strict=True
             )
         }
         batch.snapshots_at = batch.worked_at

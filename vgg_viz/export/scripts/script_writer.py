@@ -38,7 +38,7 @@ from vgg_viz.export.tables import check_array_names
 from vgg_viz.interpretability.attribution.attribution_pass import padded_receptive_field
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.feature_visualization import optimization
-from vgg_viz.interpretability.feature_visualization.optimization import batch_size, picture_side
+from vgg_viz.interpretability.feature_visualization.optimization import batch_size, image_side
 from vgg_viz.interpretability.feature_visualization.top_patches import min_distance
 from vgg_viz.interpretability.receptive_field import image_stages, receptive_fields
 from vgg_viz.model.architecture import VGG19
@@ -382,7 +382,7 @@ def _receptive_field(run: PatchesRun) -> list[str]:
 def _optimization(run: OptimizationScriptRun) -> list[str]:
     """Return arguments for the channels and their optimization."""
     layer = VGG19.conv_layer(run.layer_name)
-    side = picture_side(layer)
+    side = image_side(layer)
     canvas = {"regularized": "Frequencies", "pixels": "Pixels"}[run.parametrization]
     arguments = [
         _network(run.network),

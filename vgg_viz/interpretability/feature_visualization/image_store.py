@@ -1,10 +1,10 @@
-"""Made pictures on the disk: what took minutes to make is there at once tomorrow.
+"""Optimized images on disk, so that work of minutes is not repeated after a restart.
 
-One PNG a channel, in a folder of their own beside the weights. A file says in text chunks what it
-shows, and has a digest over all that counts in it, so that what was damaged, cut off, or put under
-another name is not shown but made anew. Files are put together in a workplace and moved to their
-place in one step: whoever reads has all of one or none, and what a killed process leaves is
-removed by the next. The folder is bounded in bytes; what nobody has looked at for longest goes.
+Each channel has one PNG, in a folder beside the weights. Text chunks describe the image, and a
+digest covers all that matters, so that damaged or renamed files are computed again. Files are
+written in a temporary directory and moved into place, so readers see whole files only; leftovers of
+killed processes are removed by the next. The folder's size is bounded: the least recently shown
+images are deleted first.
 """
 
 import hashlib
@@ -28,12 +28,12 @@ from vgg_viz.model.network import read_only
 from vgg_viz.model.weights import StoredWeights, UntrainedWeights, Weights
 
 FOLDER = "vgg_viz-made"
-MOST_BYTES = 512 * 10**6  # all channels of all layers of two networks
+MOST_BYTES = 512 * 10**6  # enough for all channels of two networks
 
 LARGEST_SIDE = 512  # pixels; the largest receptive field and its margin have 315
-LARGEST_FILE = 2**20
+LARGEST_FILE = 2**20  # bytes
 
-# What Pillow and the checks raise for a damaged file, wherever the damage is.
+# Exceptions that Pillow and the checks raise for a damaged file.
 DAMAGES = (
     ArithmeticError,
     EOFError,
@@ -48,7 +48,7 @@ DAMAGES = (
 
 @dataclass(frozen=True)
 class Series:
-    """What pictures of a network have in common: the layer, the start, and the way."""
+    """Images of one network with the same layer, seed and parametrization."""
 
     layer_name: str
     seed: int
@@ -56,26 +56,27 @@ class Series:
 
 
 class ImageStore:
-    """The made pictures of one network in a folder, which need not be there yet.
+    """Optimized images of one network in a folder, which is created when needed.
 
-    Several processes may use a folder at the same time.
+    Several processes may use one folder at the same time.
     """
 
     def __init__(self, folder: Path, identity: Hashable, max_bytes: int = MOST_BYTES) -> None:
-        """Look there for pictures of the network with these weights.
+        """Use a folder for the images of a network.
 
         Args:
-            folder: of made pictures alone.
-            identity: tells the weights from all others, in other processes as well.
-            max_bytes: how large all files in the folder may be together, of whatever network.
+            folder: folder that holds optimized images only.
+            identity: identity of the network's weights, the same in all processes.
+            max_bytes: bound on the total size of the folder's files, those of other networks
+                included.
         """
         self.folder = folder
         self.max_bytes = max_bytes
         self._network = hashlib.sha256(repr(identity).encode()).hexdigest()
-        self._tidied = False
+        self._prepared = False
 
     def read(self, series: Series, channel: int) -> OptimizedImage | None:
-        """The picture of a channel, from 1; None if there is none, or it is damaged."""
+        """Return the image of a channel, from 1; None if it is missing or damaged."""
         path = self._path(series, channel)
         try:
             with path.open("rb") as file:
@@ -83,45 +84,44 @@ class ImageStore:
         except OSError:
             return None
         try:
-            made = _decoded(content, self._description(series, channel))
+            image = _decode(content, self._description(series, channel))
         except DAMAGES:
             with suppress(OSError):
                 path.unlink()
             return None
         with suppress(OSError):
-            os.utime(path)  # somebody has looked at it
-        return made
+            os.utime(path)  # the time of last use, see `_delete_least_recent`
+        return image
 
-    def save(self, series: Series, pictures: Mapping[int, OptimizedImage]) -> None:
-        """Keep the pictures of these channels, and let others go where there are too many.
+    def save(self, series: Series, images: Mapping[int, OptimizedImage]) -> None:
+        """Save images by their channels, then delete the least recently used beyond the bound.
 
         Raises:
-            OSError: they cannot be kept, or not all of them: the folder cannot be written to, or
-                the disk is full.
+            OSError: the folder is not writable or the disk is full; some images may be saved.
         """
         self.prepare()
         with temporary_directory(self.folder) as workplace:
-            for channel, made in pictures.items():
+            for channel, image in images.items():
                 path = self._path(series, channel)
                 whole = workplace / path.name
-                whole.write_bytes(_encoded(made, self._description(series, channel)))
+                whole.write_bytes(_encode(image, self._description(series, channel)))
                 whole.replace(path)
-        self._let_go()
+        self._delete_least_recent()
 
     def prepare(self) -> None:
-        """Make the folder if need be, and remove what killed processes have left there.
+        """Create the folder if needed, and remove leftovers of killed processes.
 
         Raises:
-            OSError: it cannot be written to.
+            OSError: the folder is not writable.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not self._tidied:
+        if not self._prepared:
             remove_leftovers(self.folder)
             with temporary_directory(self.folder):
-                self._tidied = True
+                self._prepared = True
 
     def _path(self, series: Series, channel: int) -> Path:
-        """Where the picture of a channel stands."""
+        """Return the path of a channel's image."""
         layer = VGG19.conv_layer(series.layer_name)
         parts = (
             self._network[:16],
@@ -133,7 +133,7 @@ class ImageStore:
         return self.folder / f"{'-'.join(map(str, parts))}-v{VERSION}.png"
 
     def _description(self, series: Series, channel: int) -> dict[str, str]:
-        """What a picture's file says that it shows."""
+        """Return the text chunks that identify a channel's image."""
         return {
             "Software": "VGG Viz",
             "Network": self._network,
@@ -143,15 +143,15 @@ class ImageStore:
             "Seed": str(series.seed),
         }
 
-    def _let_go(self) -> None:
-        """Remove what nobody has looked at for longest until the rest is within the bound."""
-        found = []
+    def _delete_least_recent(self) -> None:
+        """Delete the least recently used images until the rest is within the bound."""
+        files = []
         for path in self.folder.glob("*.png"):
             with suppress(OSError):
                 state = path.stat()
-                found.append((state.st_mtime_ns, path.name, state.st_size))
-        total = sum(size for *_, size in found)
-        for _, name, size in sorted(found):
+                files.append((state.st_mtime_ns, path.name, state.st_size))
+        total = sum(size for *_, size in files)
+        for _, name, size in sorted(files):
             if total <= self.max_bytes:
                 return
             with suppress(OSError):
@@ -160,19 +160,17 @@ class ImageStore:
 
 
 def store_of(weights: Weights, environment: Mapping[str, str] = os.environ) -> ImageStore | None:
-    """Where pictures that are made of these weights are kept: beside them.
+    """Return the store for images of a network: beside its weights.
 
-    Of untrained ones, which are in no file, in the first folder that files of Keras may be stored
-    in. None where there is no such folder, or nothing is known that tells the weights from others
-    at the next start as well.
+    Images of untrained weights, which have no file, go to the first writable folder for Keras'
+    files. The result is None if there is no such folder, or if the weights have no identity that is
+    the same after a restart.
     """
     if isinstance(weights, StoredWeights):
-        return (
-            ImageStore(weights.path.parent / FOLDER, weights.identity)
-            if weights.fingerprint
-            else None
-        )
-    # Not what is derived from it, with other numbers perhaps.
+        if not weights.fingerprint:
+            return None
+        return ImageStore(weights.path.parent / FOLDER, weights.identity)
+    # A subclass may have other weights with the same identity.
     if type(weights) is not UntrainedWeights:
         return None
     for folder in folders(environment):
@@ -183,36 +181,36 @@ def store_of(weights: Weights, environment: Mapping[str, str] = os.environ) -> I
     return None
 
 
-def _encoded(made: OptimizedImage, description: Mapping[str, str]) -> bytes:
-    """A picture's file."""
-    texts = {**description, "Value": repr(float(made.value)), "Steps": str(made.steps)}
+def _encode(image: OptimizedImage, description: Mapping[str, str]) -> bytes:
+    """Return the content of an image's PNG file."""
+    texts = {**description, "Value": repr(float(image.value)), "Steps": str(image.steps)}
     info = PngInfo()
     for keyword, text in texts.items():
         info.add_text(keyword, text)
-    info.add_text("Digest", _digest(texts, made.pixels))
+    info.add_text("Digest", _digest(texts, image.pixels))
     content = io.BytesIO()
-    Image.fromarray(made.pixels).save(content, "PNG", pnginfo=info)
+    Image.fromarray(image.pixels).save(content, "PNG", pnginfo=info)
     return content.getvalue()
 
 
-def _decoded(content: bytes, description: Mapping[str, str]) -> OptimizedImage:
-    """The picture in a file's content, if it shows that; else one of the `DAMAGES`."""
+def _decode(content: bytes, description: Mapping[str, str]) -> OptimizedImage:
+    """Read an image from a file's content; raise one of `DAMAGES` if it is not as described."""
     if len(content) > LARGEST_FILE:
-        raise ValueError("expected a small file")
-    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
-        if image.mode != "RGB" or max(image.size) > LARGEST_SIDE:
-            raise ValueError(f"expected a small RGB picture, got {image.mode} of {image.size}")
-        pixels = np.asarray(image)  # and with it the chunks behind the pixels
-        texts = {str(name): str(text) for name, text in image.info.items()}
+        raise ValueError(f"expected at most {LARGEST_FILE} bytes, got more")
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as file:
+        if file.mode != "RGB" or max(file.size) > LARGEST_SIDE:
+            raise ValueError(f"expected a small RGB image, got {file.mode} of {file.size}")
+        pixels = np.asarray(file)  # also reads the text chunks behind the pixels
+        texts = {str(name): str(text) for name, text in file.info.items()}
     if texts.pop("Digest") != _digest(texts, pixels):
         raise ValueError("expected the contents that it was written with, got others")
     if {**texts, **description} != texts:
-        raise ValueError("expected a picture of another subject")
+        raise ValueError("expected the image of another channel, layer, seed or network")
     return OptimizedImage(read_only(pixels), float(texts["Value"]), int(texts["Steps"]))
 
 
 def _digest(texts: Mapping[str, str], pixels: np.ndarray) -> str:
-    """A digest over everything that counts in a file."""
+    """Compute the digest of an image's texts and pixels."""
     digest = hashlib.sha256(repr((sorted(texts.items()), pixels.shape)).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()

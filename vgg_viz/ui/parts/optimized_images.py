@@ -9,7 +9,7 @@ import streamlit as st
 
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.scripts import OptimizationScriptRun
-from vgg_viz.interpretability.feature_visualization.optimization import picture_side
+from vgg_viz.interpretability.feature_visualization.optimization import image_side
 from vgg_viz.interpretability.feature_visualization.parametrizations import PARAMETRIZATIONS
 from vgg_viz.interpretability.feature_visualization.top_patches import TopPatch, crop_patch
 from vgg_viz.model.architecture import ConvLayer
@@ -83,7 +83,7 @@ class OptimizedImages:
         )
 
     def _pixels(self, snapshots: Sequence[Snapshot | None]) -> np.ndarray:
-        side = picture_side(self.layer)
+        side = image_side(self.layer)
         gray = np.full((side, side, 3), NOT_STARTED, np.uint8)
         return np.stack([gray if one is None else one.pixels for one in snapshots])
 

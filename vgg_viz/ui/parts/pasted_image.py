@@ -8,7 +8,7 @@ from vgg_viz.export.mosaic import png
 from vgg_viz.export.number_format import figure
 from vgg_viz.image_io.images import digest
 from vgg_viz.image_io.input_image import InputImage
-from vgg_viz.interpretability.feature_visualization.optimization import pasted
+from vgg_viz.interpretability.feature_visualization.optimization import paste_image
 from vgg_viz.interpretability.receptive_field import receptive_fields
 from vgg_viz.serving.optimization_worker import OptimizationSpec, Snapshot
 from vgg_viz.ui.parts import inspector
@@ -74,7 +74,7 @@ def choose_position(maps: LayerMaps) -> Position:
 def pasted_into(maps: LayerMaps, snapshot: Snapshot, position: Position) -> InputImage:
     """Return the picture with the optimized image centered on a position's receptive field."""
     picture = maps.picture
-    pixels = pasted(picture.pixels, snapshot.pixels, maps.layer, *position)
+    pixels = paste_image(picture.pixels, snapshot.pixels, maps.layer, *position)
     return InputImage(
         f"{picture.title} with an optimized image",
         f"{picture.alt}, with an optimized image pasted into it",

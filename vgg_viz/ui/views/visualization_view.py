@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.interpretability.feature_visualization.optimization import picture_side
+from vgg_viz.interpretability.feature_visualization.optimization import image_side
 from vgg_viz.interpretability.feature_visualization.parametrizations import (
     EXAMPLES,
     PARAMETRIZATIONS,
@@ -107,7 +107,7 @@ def show_optimized(specs: Sequence[OptimizationSpec], count: int) -> None:
 
 def size_note(layer: ConvLayer) -> str:
     """Return a note where the images are smaller than the receptive field, else nothing."""
-    side, field = picture_side(layer), layer.receptive_field
+    side, field = image_side(layer), layer.receptive_field
     if side == field:
         return ""
     return (
