@@ -30,10 +30,10 @@ EVERY_CONTROL = (
     {**MAPS},
     {**MAPS, "channel": "3", "row": "2", "column": "3", "back_to": "The pixels"},
     {**MAPS, "ablated": "3"},
-    {"view": "What excites it"},
-    {"view": "What excites it", "examples": "Made"},
+    {"view": "Feature visualization"},
+    {"view": "Feature visualization", "examples": "Optimized images"},
     {"view": "Blocks", "beside": "true"},
-    {"view": "Classes"},
+    {"view": "Prediction"},
     {"view": "Conclusion"},
 )
 
@@ -155,11 +155,11 @@ MATTERS = {
         ("filter_page", "channel_page", "network"),
     ),
     "patches": (
-        {"view": "What excites it"},
+        {"view": "Feature visualization"},
         ("examples", "layer", "maps", "channel", "compare", "network"),
     ),
     "optimized": (
-        {"view": "What excites it", "examples": "Made", "channel": "2"},
+        {"view": "Feature visualization", "examples": "Optimized images", "channel": "2"},
         ("images", "parametrization", "seed", "paste"),
     ),
     "blocks": (
@@ -167,8 +167,8 @@ MATTERS = {
         ("blocks", "block_maps", "filter_channel", "scale", "colors", "order"),
     ),
     "beside": ({"view": "Blocks", "blocks": "5"}, ("beside", "answer")),
-    "classes": (
-        {"view": "Classes"},
+    "prediction": (
+        {"view": "Prediction"},
         ("classes", "class", "against", "evidence", "important_maps", "side", "compare", "network"),
     ),
     "tour": ({"tour": "2"}, ("answer", "own_tour")),
