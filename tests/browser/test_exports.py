@@ -50,7 +50,7 @@ def files(open_page) -> tuple[dict, dict[str, Path]]:
     return shown, {Path(one.suggested_filename).suffix: Path(one.path()) for one in given}
 
 
-def test_the_files_are_what_is_on_the_screen(files):
+def test_files_hold_the_tiles_on_the_screen(files):
     shown, paths = files
     assert set(paths) == {f".{name}" for name in FORMATS}
     with np.load(paths[".npz"]) as arrays:
@@ -67,7 +67,7 @@ def test_the_files_are_what_is_on_the_screen(files):
     painted = np.array(shown["data"], np.uint8).reshape(shown["height"], shown["width"], 4)
     with Image.open(paths[".png"]) as picture:
         assert about["maps_caption"] in picture.text["Description"]
-        assert "layer=5" in picture.text["Source"]
+        assert "layer=block3_conv1" in picture.text["Source"]
         pixels = np.array(picture.convert("RGB"))
     side, factors = shown["side"], range(1, 13)
     for tile in range(9):
