@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def runs(flags, least=30):
-    """Where flags are set at least so often in a row, as pairs (first, behind the last)."""
+    """Return the runs of at least ``least`` set flags, as pairs (first, behind the last)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
     return [(first, end) for first, end in edges.reshape(-1, 2).tolist() if end - first >= least]
 

@@ -1,4 +1,4 @@
-"""Maps to measure and to take apart, which nobody can write to."""
+"""Read-only maps and seeded weights for tests."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from vgg_viz.model.weights import UntrainedWeights
 
 
 class BiasedWeights(UntrainedWeights):
-    """Untrained weights with biases that count."""
+    """Untrained weights with random biases."""
 
     def read(self, layer_name):
         kernel, bias = super().read(layer_name)
@@ -16,7 +16,7 @@ class BiasedWeights(UntrainedWeights):
 
 
 def all_layers(model, architecture):
-    """A function from the network's input (1, h, w, 3) to the maps of all its conv layers."""
+    """Return a function from the input (1, h, w, 3) to the maps of all conv layers."""
     import keras
 
     names = [layer.name for layer in architecture.conv_layers]
@@ -30,7 +30,7 @@ def all_layers(model, architecture):
 
 
 def frozen(array):
-    """Whoever writes to it fails."""
+    """Make an array read-only."""
     array.setflags(write=False)
     return array
 

@@ -1,4 +1,4 @@
-"""VGG19's plan with a few maps a layer and small pictures: all of its layers in milliseconds."""
+"""VGG19 with a few maps a layer and small images, which runs in milliseconds."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ THIN = Architecture("thin", tuple(zip(DEPTHS, (4, 4, 5, 6, 6), strict=True)), ()
 
 
 class RandomWeights:
-    """Seeded random kernels and biases that count, for any plan."""
+    """Seeded random kernels and biases, for any architecture."""
 
     label = identity = "random"
 
@@ -26,7 +26,7 @@ class RandomWeights:
 
 
 class Changed:
-    """Other weights, but for what functions make of the kernels and biases of some layers."""
+    """Weights with the kernels and biases of some layers replaced by functions of them."""
 
     label = identity = "changed"
 
@@ -39,13 +39,13 @@ class Changed:
 
 
 def noise(side, seed=0):
-    """A picture of random pixels, which nobody can write to."""
+    """Return a read-only image of random pixels."""
     random = np.random.default_rng([side, seed])
     return frozen(random.integers(0, 256, (side, side, 3), dtype=np.uint8))
 
 
 def outcome(generator):
-    """What a generator returns, and in how many steps."""
+    """Run a generator; return its value and its number of steps."""
     steps = 0
     while True:
         try:

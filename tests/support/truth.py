@@ -1,4 +1,4 @@
-"""What the page must show: computed here, of what its own networks make of pictures."""
+"""Expected values of the page, computed from its own networks."""
 
 from functools import lru_cache
 
@@ -23,7 +23,7 @@ GAP = 1.01  # levels: what rounding may do
 
 
 class StandIn(UntrainedWeights):
-    """Another network than the untrained one, with three filters that are never active."""
+    """Stand-in for the trained network, with three filters that are never active."""
 
     label = "ImageNet"
     identity = "stand-in"
@@ -38,14 +38,14 @@ class StandIn(UntrainedWeights):
 
 
 class OfAFile(StandIn):
-    """The same, from a file of the host's."""
+    """Stand-in for the network of a host's own file."""
 
     label = "weights of *mine*.h5"
     identity = "of a file"
 
 
 class Truth:
-    """What the page's own networks make of pictures; the networks have tests of their own."""
+    """Feature maps of the page's networks; the networks have tests of their own."""
 
     def __init__(self):
         names = ("cat", "raccoon")
@@ -53,7 +53,7 @@ class Truth:
         self.known = {}
 
     def maps(self, layer_name, picture="cat", network="imagenet", preprocessing="caffe"):
-        """A layer's maps of a picture, float32 (n, h, w), by the stand-in or the untrained one."""
+        """Return a layer's maps of a picture, float32 (n, h, w)."""
         asked = (layer_name, picture, network, preprocessing)
         if asked not in self.known:
             built = shared().loaders[network].network().result()
@@ -72,17 +72,17 @@ MEASURES = {
 
 
 def ordered(maps, order, count):
-    """The numbers, from 1, of the first maps in that order."""
+    """Return the numbers, from 1, of the first maps in an order."""
     return (np.argsort(-MEASURES[order](maps), kind="stable")[:count] + 1).tolist()
 
 
 def silent(maps):
-    """The numbers of the maps that are nowhere above zero."""
+    """Return the numbers of the inactive maps."""
     return [number for number, map_ in enumerate(maps, start=1) if not (map_ > 0).any()]
 
 
 def assert_shown(tiles, values, low=None, high=None):
-    """These tiles show these values (n, s, s), from ``low`` to ``high``, or each on its own."""
+    """Check that tiles show values (n, s, s), from ``low`` to ``high``, or each on its own."""
     low = values.min(axis=(1, 2)) if low is None else np.broadcast_to(low, len(values))
     high = values.max(axis=(1, 2)) if high is None else np.broadcast_to(high, len(values))
     assert len(tiles) == len(values)
@@ -120,7 +120,7 @@ CONTROLS = ("selectbox", "button_group", "slider", "number_input", "text_input",
 
 
 def controls_of(page):
-    """The controls of a page that a link may set, under their names."""
+    """Return the controls of a page that a link can set, by their names."""
     every = [part for kind in CONTROLS for part in page.get(kind)]
     return {part.key: part for part in every if part.key in FIELDS}
 
@@ -129,7 +129,7 @@ WORDS = ("title", "header", "subheader", "markdown", "caption", "info", "text", 
 
 
 def fingerprint(page):
-    """All that a page shows and all that its controls hold."""
+    """Return everything that a page shows, and the values of its controls."""
     words = [(part.type, part.value) for kind in WORDS for part in page.get(kind)]
     held_now = {name: page.session_state[name] for name in controls_of(page)}
     for name, value in held_now.items():
@@ -141,13 +141,13 @@ def fingerprint(page):
 
 @lru_cache
 def cheap_rows(units: int) -> np.ndarray:
-    """Rows of a kernel, drawn once."""
+    """Return the rows of a kernel, drawn once."""
     random = np.random.default_rng(units)
     return random.standard_normal((SLAB_ROWS, units), dtype=np.float32) / 50
 
 
 class CheapDense(UntrainedDense):
-    """Dense layers that cost next to nothing, and have biases as trained ones do."""
+    """Cheap dense layers with biases."""
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
         return cheap_slab(self, layer, index)
@@ -157,5 +157,5 @@ class CheapDense(UntrainedDense):
 
 
 def cheap_slab(_: object, layer: DenseLayer, index: int) -> np.ndarray:
-    """What stands in for `UntrainedDense.slab`, which draws 124 million numbers a reading."""
+    """Stand in for `UntrainedDense.slab`, which draws 124 million numbers each time."""
     return np.roll(cheap_rows(layer.units), 37 * index, axis=1)
