@@ -1,4 +1,4 @@
-"""Choices of feature visualization: which examples, and how images are parametrized."""
+"""Choices of feature visualization: the examples, and the parametrization of images."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -14,6 +14,18 @@ EXAMPLES: Mapping[Example, Option] = by_name(
 )
 
 PARAMETRIZATIONS: Mapping[Parametrization, Option] = by_name(
-    Option("regularized", "Regularized", old=("recipe", "With the recipe")),
-    Option("pixels", "Plain pixels", old=("plain",)),
+    Option(
+        "regularized",
+        "Regularized",
+        "gradient ascent in a Fourier basis with decorrelated colors, under small random "
+        "rotations, scalings and shifts",
+        old=("recipe", "With the recipe"),
+    ),
+    Option(
+        "pixels",
+        "Plain pixels",
+        "gradient ascent on each pixel by itself, which reaches higher values with images that "
+        "show why regularization is needed",
+        old=("plain",),
+    ),
 )

@@ -14,6 +14,7 @@ from vgg_viz.links import MOST_SEEDS
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NetworkChoice
+from vgg_viz.option import tooltip
 from vgg_viz.serving.optimization_worker import OptimizationSpec
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, optimized_images, pasted_image, patch_grids
@@ -30,11 +31,6 @@ ERHAN = (
 )
 OLAH = "[Olah, Mordvintsev and Schubert 2017](https://distill.pub/2017/feature-visualization)"
 BOROWSKI = "[Borowski et al. 2021](https://arxiv.org/abs/2010.12606)"
-OPTIMIZATION_HELP = (
-    "**Regularized**: gradient ascent in a Fourier basis with decorrelated colors, under small "
-    "random rotations, scalings and shifts · **Plain pixels**: gradient ascent on each pixel by "
-    "itself. Its values are higher still, and its images show why regularization is needed."
-)
 PASTE_HELP = (
     "Pastes the chosen channel's optimized image into your picture where you click, to check that "
     "the channel responds there."
@@ -52,7 +48,7 @@ def show(notice: DeltaGenerator) -> None:
         else:
             count = controls.count("Number of optimized images", "images", layer.filters)
             parametrization = controls.one_of(
-                "Optimize", "parametrization", PARAMETRIZATIONS, help_text=OPTIMIZATION_HELP
+                "Optimize", "parametrization", PARAMETRIZATIONS, help_text=tooltip(PARAMETRIZATIONS)
             )
             seed = controls.number("Seed", "seed", MOST_SEEDS) or 1
             pastes = st.toggle("Paste into my picture", help=PASTE_HELP, **state.bind("paste"))
