@@ -1,4 +1,4 @@
-"""The app's own pictures against published ones, which others made with the real VGG19."""
+"""Tiles drawn by the app against published figures of the real VGG19."""
 
 import io
 from itertools import product
@@ -39,7 +39,7 @@ def runs(flags, least=30):
 
 
 def published_tiles(file_name, rows, columns):
-    """A figure's tiles, row by row, with their frames: gray from 0 to 255, (n, h, w).
+    """Read a figure's tiles, row by row, with their frames: gray from 0 to 255, (n, h, w).
 
     Titles are lower than 30 pixels, and so fall through. The boxes differ by a pixel; what the
     larger ones have too much, at their right and lower edge, is left out.
@@ -64,7 +64,7 @@ def published_tiles(file_name, rows, columns):
 
 
 def drawn_tiles(tiles, columns, side):
-    """The tiles that the app's own mosaic shows: drawn, encoded, decoded, cut out in gray."""
+    """Draw a mosaic, encode and decode it, and crop its tiles in gray."""
     titles = [str(number) for number in range(1, len(tiles) + 1)]
     canvas, _ = mosaic(tiles, titles, columns, columns * (side + 4))
     picture = Image.open(io.BytesIO(png(canvas))).convert("RGBA").convert("L")
@@ -78,7 +78,7 @@ def drawn_tiles(tiles, columns, side):
 
 @pytest.fixture(scope="module")
 def maps():
-    """The tiles of all 64 feature maps of the bird."""
+    """Tiles of all 64 feature maps for the image of the bird."""
     pixels = load_image((reference_folder() / "bird.jpg").read_bytes(), "stretch")
     values = Network(ReferenceWeights()).feature_maps(pixels, LAYER)
     return drawn_tiles(values, 8, SIDE)
@@ -86,7 +86,7 @@ def maps():
 
 @pytest.fixture(scope="module")
 def filters():
-    """The tiles of all filters, 64 for each of 64 channels, as 3 x 3 values of gray."""
+    """Tiles of all filters, 64 for each of 64 channels, as 3 × 3 gray levels."""
     values = tiles_first(ReferenceWeights().read(LAYER)[0]).reshape(-1, 3, 3)
     tiles = drawn_tiles(values, 64, 3)
     return np.array([np.asarray(tile) for tile in tiles]).reshape(64, 64, 3, 3)
@@ -96,7 +96,7 @@ def filters():
 
 
 def correlations(published, candidates):
-    """Of each published tile with each candidate, both (n, ...): -1 to 1."""
+    """Compute the correlation of each published tile with each candidate, both (n, ...)."""
     flattened = []
     for tiles in (published, candidates):
         values = np.reshape(tiles, (len(tiles), -1)).astype(np.float64)
@@ -107,7 +107,7 @@ def correlations(published, candidates):
 
 
 def placed(tile, shape, top, left, missing):
-    """A tile at the size of a published one, without its frame.
+    """Resize a tile to a published one without its frame.
 
     Where exactly the plot's axes lie within the frame, to a fraction of a pixel, is not known:
     they begin at ``(top, left)`` and are smaller than the frame by ``missing``.
@@ -125,7 +125,7 @@ def placed(tile, shape, top, left, missing):
 
 
 def best_correlations(published, candidates):
-    """As `correlations`, for each pair in the placement where it fits best."""
+    """Compute the `correlations` of each pair at its best-fitting placement."""
     shape = published.shape[1:]
     inner = published[:, FRAME:-FRAME, FRAME:-FRAME]
     shifts = (-1, -0.5, 0, 0.5)
@@ -144,9 +144,7 @@ def best_correlations(published, candidates):
     ("file_name", "rows", "columns"),
     [("published_maps_block1_conv2.png", 5, 4), ("published_block1_grid.png", 8, 8)],
 )
-def test_every_published_map_is_like_our_map_of_its_number_and_no_other(
-    file_name, rows, columns, maps
-):
+def test_published_maps_match_our_maps_with_their_numbers_only(file_name, rows, columns, maps):
     published = published_tiles(file_name, rows, columns)
     fits = best_correlations(published, maps)
     np.testing.assert_array_equal(fits.argmax(axis=1), np.arange(rows * columns))
@@ -155,7 +153,7 @@ def test_every_published_map_is_like_our_map_of_its_number_and_no_other(
     assert np.median(own) > 0.99
 
 
-def test_every_published_filter_is_like_ours_of_its_number_and_no_other(filters):
+def test_published_filters_match_our_filters_with_their_numbers_only(filters):
     # A row a filter, a column a channel; each of the nine values is read at its square's center.
     published = np.array(
         [

@@ -14,11 +14,11 @@ class RandomWeights:
 
     label = identity = "random"
 
-    def __init__(self, plan):
-        self.plan = plan
+    def __init__(self, architecture):
+        self.architecture = architecture
 
     def read(self, layer_name):
-        layer = self.plan.layer(layer_name)
+        layer = self.architecture.layer(layer_name)
         random = np.random.default_rng([5, layer.index])
         kernel = random.standard_normal(layer.kernel_shape, dtype=np.float32)
         kernel *= np.float32(np.sqrt(2 / (9 * layer.channels)))

@@ -50,16 +50,16 @@ class Truth:
     def __init__(self):
         names = ("cat", "raccoon")
         self.pictures = {name: images.load_image(samples.sample_bytes(name)) for name in names}
-        self.known = {}
+        self.cached = {}
 
     def maps(self, layer_name, picture="cat", network="imagenet", preprocessing="caffe"):
         """Return a layer's maps of a picture, float32 (n, h, w)."""
-        asked = (layer_name, picture, network, preprocessing)
-        if asked not in self.known:
+        key = (layer_name, picture, network, preprocessing)
+        if key not in self.cached:
             built = shared().loaders[network].network().result()
             maps = built.feature_maps(self.pictures[picture], layer_name, preprocessing)
-            self.known[asked] = maps
-        return self.known[asked]
+            self.cached[key] = maps
+        return self.cached[key]
 
 
 MEASURES = {

@@ -349,8 +349,8 @@ class Adam:
 def to_colors(values: np.ndarray) -> np.ndarray:
     """Map any real values to colors from 0 to 255 by a sigmoid, float32.
 
-    >>> to_colors(np.array([-100.0, 0.0, 100.0])).tolist()
-    [0.0, 127.5, 255.0]
+    >>> to_colors(np.array([-9.0, 0.0, 9.0])).round().tolist()
+    [0.0, 128.0, 255.0]
     """
     colors: np.ndarray = (255 / (1 + np.exp(-values))).astype(np.float32)
     return colors
