@@ -18,7 +18,6 @@ from tests.support.pages import (
 from tests.support.pages import run as run_page
 from tests.support.truth import COMPARED, LAYER, MAPS, SUBJECTS, assert_shown, both, ordered
 from vgg_viz.export.number_format import figure
-from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.networks import NETWORKS
 
 INSPECTORS = ("inspector-0", "inspector-1")
@@ -31,7 +30,7 @@ def compare(kind, **more):
 @pytest.mark.parametrize("kind", COMPARED)
 def test_two_grids_show_the_same_maps_on_common_scales(kind, truth):
     this, other = both(truth, kind)
-    page = compare(kind, order="Maximum")
+    page = compare(kind, order="maximum")
     numbers = ordered(this, "maximum", 9)
     this, other = this[np.array(numbers) - 1], other[np.array(numbers) - 1]
     whole = both(truth, kind)
@@ -68,7 +67,7 @@ def test_two_grids_show_the_same_maps_on_common_scales(kind, truth):
 @pytest.mark.parametrize("kind", COMPARED)
 def test_a_difference_is_the_other_less_this_around_zero(kind, truth):
     this, other = both(truth, kind)
-    page = compare(kind, shown_as="Difference")
+    page = compare(kind, shown_as="difference")
     values = other[:9] - this[:9]
     largest = np.abs(values).max(axis=(1, 2))
     assert values.min() < 0 < values.max()
@@ -89,9 +88,8 @@ def test_a_difference_is_the_other_less_this_around_zero(kind, truth):
 @pytest.mark.parametrize("kind", COMPARED)
 @pytest.mark.parametrize("layer", ["block1_conv1", "block3_conv1"])
 def test_value_of_either_side_is_decomposed(kind, layer):
-    title = VGG19.layer(layer).title
-    place = {"layer": title, "channel": "12", "row": "1", "column": "9", "maps": "9"}
-    page = open_page(view="Feature maps", compare=kind, **place)
+    value = {"layer": layer, "channel": "12", "row": "1", "column": "9", "maps": "9"}
+    page = open_page(view="maps", compare=kind, **value)
     for name in INSPECTORS:
         assert "after ReLU" in inspected(page, name)["sum"]
         page.session_state["inspector-clicked"] = name
@@ -136,7 +134,7 @@ def test_without_weights_both_networks_are_untrained(choice):
 
 
 def test_untrained_network_is_compared_with_the_trained_one(truth):
-    page = compare("network", network="Untrained")
+    page = compare("network", network="untrained")
     assert [part.value for part in page.main.subheader] == ["Untrained", "ImageNet"]
     this, other = reversed(both(truth, "network"))
     assert_shown(

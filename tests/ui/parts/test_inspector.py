@@ -11,7 +11,7 @@ from vgg_viz.model.architecture import VGG19
 
 
 def test_a_chosen_map_is_inspected():
-    page = open_page(view="Feature maps", layer="5 · block3_conv1", channel="12")
+    page = open_page(view="maps", layer="block3_conv1", channel="12")
     assert inspected(page)["title"] == "Map 12 of block3_conv1"
     assert len(mosaics(page)) == 1
     assert not page.subheader
@@ -25,22 +25,20 @@ def test_a_chosen_map_is_inspected():
 
 @pytest.mark.parametrize("layer", [VGG19.conv_layers[0], *VGG19.conv_layers[1::3]], ids=str)
 def test_value_at_a_corner_of_any_layer_is_decomposed(layer):
-    page = open_page(
-        view="Feature maps", layer=layer.title, channel=str(layer.filters), row="1", column="1"
-    )
+    page = open_page(view="maps", layer=layer.name, channel=str(layer.filters), row="1", column="1")
     assert "the sum matches" in page.success[0].value
     assert not page.error
 
 
 def test_a_map_too_high_for_the_next_layer_is_cut_to_it():
-    page = open_page(view="Feature maps", layer="16 · block5_conv4", channel="500", row="14")
+    page = open_page(view="maps", layer="block5_conv4", channel="500", row="14")
     page.selectbox(key="layer").set_value("block1_conv1").run()
     assert not page.exception
     assert inspected(page)["channel"] == 64
 
 
 def test_filter_button_opens_the_filter():
-    page = open_page(view="Feature maps", layer="5 · block3_conv1", channel="100")
+    page = open_page(view="maps", layer="block3_conv1", channel="100")
     page.button(key="inspector-to-filter").click().run()
     assert not page.exception
     assert page.header[0].value == "Filters of block3_conv1"

@@ -6,7 +6,7 @@ from vgg_viz.ui.widgets import diagram
 
 
 def test_architecture_lists_the_layers_of_the_chosen_blocks():
-    page = open_page(view="Architecture")
+    page = open_page(view="architecture")
     everything = texts(page)
     for layer in VGG19.layers:
         assert f"`{layer.name}`" in everything
@@ -19,7 +19,7 @@ def test_architecture_lists_the_layers_of_the_chosen_blocks():
 def test_diagram_and_tables_need_no_weights():
     requested = []
     with weights_from(lambda **_: requested.append(True) or unavailable()):
-        page = open_page(view="Architecture")
+        page = open_page(view="architecture")
     assert not requested
     assert len(mosaics(page)) == 1  # the diagram
     for layer in VGG19.layers:
@@ -27,6 +27,6 @@ def test_diagram_and_tables_need_no_weights():
 
 
 def test_painted_diagram_is_followed_by_the_most_active_maps_of_all_layers():
-    page = choose(open_page(view="Architecture", picture="Coffee"), diagram.SEEN, True)
+    page = choose(open_page(view="architecture", picture="coffee"), diagram.PAINTED, True)
     assert len(mosaics(page)) == 2
     assert "ImageNet · Coffee (stretched) · the 4 most active maps" in texts(page)

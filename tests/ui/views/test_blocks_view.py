@@ -8,7 +8,7 @@ from vgg_viz.model.architecture import VGG19
 
 
 def test_blocks_and_their_filters_follow_the_order(truth):
-    page = open_page(view="Blocks", blocks="3", block_maps="9", order="Maximum", beside="true")
+    page = open_page(view="blocks", blocks="3", block_maps="9", order="maximum", beside="true")
     layer = VGG19.block_ends[2]
     maps = truth.maps(layer.name)
     numbers = ordered(maps, "maximum", 9)
@@ -22,7 +22,7 @@ def test_blocks_and_their_filters_follow_the_order(truth):
 
 
 def test_blocks_show_any_choice_with_any_number_and_filters_beside():
-    page = choose(open_page(view="Blocks"), "blocks", ("2", "5"))
+    page = choose(open_page(view="blocks"), "blocks", ("2", "5"))
     names = [element.value for element in page.subheader]
     assert names == ["Block 2 · block2_conv2", "Block 5 · block5_conv4"]
     choose(page, "block_maps", 100)

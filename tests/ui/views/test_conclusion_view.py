@@ -20,7 +20,7 @@ def correlations(maps, image):
 
 
 def test_charts_show_all_16_layers(truth):
-    page = open_page(view="Conclusion")
+    page = open_page(view="conclusion")
     plots = [rows_of(chart) for chart in page.get("vega_lite_chart")]
     assert len(plots) == 3
     gray = np.asarray(Image.fromarray(truth.pictures["cat"]).convert("L"), np.float64)
@@ -49,7 +49,7 @@ def test_charts_show_all_16_layers(truth):
 
 def test_texts_fit_the_network_shown():
     with network_of(OfAFile()):
-        page = open_page(view="Conclusion")
+        page = open_page(view="conclusion")
         assert any("describes the ImageNet network" in text for text in captions(page))
         choose(page, "network", "untrained")
         assert not any("describes the ImageNet network" in text for text in captions(page))

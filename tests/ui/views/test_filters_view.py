@@ -4,7 +4,7 @@ from tests.support.pages import choose, open_page, texts
 
 
 def test_all_pages_of_a_large_layer_can_be_reached():
-    page = open_page(view="Filters", layer="10 · block4_conv2", filters="512", channels="512")
+    page = open_page(view="filters", layer="block4_conv2", filters="512", channels="512")
     assert "Filters 1 to 16 of 512" in texts(page)
     choose(page, "filter_page", 32)
     choose(page, "channel_page", 32)

@@ -32,10 +32,10 @@ def test_a_control_that_the_view_does_not_use_is_not_shown():
 
 @pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
 def test_every_layer_has_filters_and_maps(layer):
-    filters = open_page(view="Filters", layer=layer.title)
+    filters = open_page(view="filters", layer=layer.name)
     assert f"8 of {layer.filters} filters" in texts(filters)
     assert f"{min(8, layer.channels)} of {layer.channels} channels" in texts(filters)
-    maps = open_page(view="Feature maps", layer=layer.title)
+    maps = open_page(view="maps", layer=layer.name)
     assert f"64 of {layer.filters} maps shown" in texts(maps)
     assert layer.name in maps.code[0].value
 
@@ -54,7 +54,7 @@ def test_caption_names_the_scale(view, scale, text):
 
 
 def test_every_color_map_draws():
-    page = open_page(view="Feature maps")
+    page = open_page(view="maps")
     for name in COLOR_MAPS:
         choose(page, "colors", name)
         assert len(mosaics(page)) == 1
@@ -63,14 +63,14 @@ def test_every_color_map_draws():
 def test_only_the_maps_mosaic_follows_the_chosen_map():
     layer = VGG19.block_ends[2]
     for _ in range(2):
-        in_blocks = open_page(view="Blocks", blocks="3", channel="5")
-        in_maps = open_page(view="Feature maps", layer=layer.title, channel="5")
+        in_blocks = open_page(view="blocks", blocks="3", channel="5")
+        in_maps = open_page(view="maps", layer=layer.name, channel="5")
         assert not unpacked(payloads(in_blocks)["block-3"])[0]["follows"]
         assert unpacked(payloads(in_maps)["maps-mosaic"])[0]["follows"]
 
 
 def test_no_widget_has_the_key_of_a_grid():
-    page = open_page(view="Filters")
+    page = open_page(view="filters")
     for layer in list(VGG19.conv_layers)[1:6]:  # each layer gets new widgets
         choose(page, "layer", layer.name)
     choose(page, "view", "blocks")
