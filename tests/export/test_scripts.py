@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.model.test_network import write_other_settings
-from tests.support.attributed import array_of
+from tests.support.attribution_array import array_of
 from tests.support.maps import BiasedWeights
 from tests.support.thin import outcome
 from tests.support.weights_files import write_keras_weights

@@ -5,14 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.support.back_by_numpy import Whole, integrated
 from tests.support.maps import BiasedWeights
+from tests.support.numpy_network import NumpyNetwork, integrate
 from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
 from vgg_viz.interpretability.attribution import attribution_pass, integrated_gradients
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
+    AttributionPass,
     AttributionSpec,
+    InputImage,
     NotFiniteError,
+    NotPositiveError,
     attribute,
     bias_term,
     correlation,
@@ -21,13 +24,17 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     receptive_field,
 )
 from vgg_viz.interpretability.attribution.integrated_gradients import mean_input
+from vgg_viz.interpretability.attribution.lrp import Rules, propagate
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.receptive_field import Area, Interval, receptive_fields
 from vgg_viz.model.architecture import VGG19, Architecture
 from vgg_viz.model.network import Network, network_input
 
-# Methods of one backward pass that differ in their backward rule of ReLU, which `Whole` has too.
+# Methods of one backward pass, which differ in their backward rule of ReLU.
 METHODS = ("input_x_gradient", "gradient", "guided_backpropagation", "deconvnet")
+ANY_VALUE = [
+    name for name, method in ATTRIBUTION_METHODS.items() if not method.needs_positive_value
+]
 COMPLETE = [name for name, method in ATTRIBUTION_METHODS.items() if method.completeness]
 # As large as VGG19: only then are there receptive fields in block 4 that no border cuts.
 LARGE = Architecture("large", THIN.blocks, (), input_side=224)
@@ -98,7 +105,7 @@ def pixels():
 
 @pytest.fixture(scope="module")
 def whole(pixels):
-    result = Whole(THIN, RandomWeights(THIN), network_input(pixels))
+    result = NumpyNetwork(THIN, RandomWeights(THIN), network_input(pixels))
     assert result.margin() > 1e-4
     return result
 
@@ -109,7 +116,7 @@ def test_methods_match_numpy_at_corners_edges_and_in_the_middle(layer, thin_netw
     for number, (row, column) in enumerate(places(layer)):
         channel = number % layer.filters + 1
         for method in METHODS if number == 0 else METHODS[number % 4 :][:1]:
-            expected = whole.attributed(layer, channel, row, column, method)
+            expected = whole.attribute(layer, channel, row, column, method)
             # From one corner to a layer between as well, by one method or another.
             between = number == 0 and method == METHODS[layer.conv_number % 4]
             for back_to in ["input"] + between * [earlier[len(earlier) // 2]]:
@@ -124,7 +131,7 @@ def test_methods_match_numpy_at_corners_edges_and_in_the_middle(layer, thin_netw
 def test_values_of_the_first_layer_are_attributed_to_the_pixels(thin_network, pixels, whole):
     layer = THIN.conv_layers[0]
     for row, column in places(layer):
-        expected = whole.attributed(layer, 2, row, column)
+        expected = whole.attribute(layer, 2, row, column)
         result = attributed(thin_network, pixels, AttributionSpec(layer, 2, row, column, "input"))
         assert_near(on_map(result, (3, 48, 48)), expected.values["input"])
         assert result.biases == pytest.approx(expected.biases)
@@ -140,8 +147,8 @@ def test_deconvnet_matches_numpy_on_a_full_size_image(name, row, column):
         LARGE.conv_layer(name),
         noise(224),
     )
-    expected = Whole(LARGE, RandomWeights(LARGE), network_input(pixels))
-    expected = expected.attributed(layer, 3, row, column, "deconvnet").values["input"]
+    expected = NumpyNetwork(LARGE, RandomWeights(LARGE), network_input(pixels))
+    expected = expected.attribute(layer, 3, row, column, "deconvnet").values["input"]
     result = attributed(
         network, pixels, AttributionSpec(layer, 3, row, column, "input", "deconvnet")
     )
@@ -155,8 +162,8 @@ def test_input_x_gradient_matches_numpy_with_all_maps_of_vgg19(biased_network):
     # This value's receptive field lies in a corner of the image.
     row, column, left = 3, 55, 192
     cut = Architecture("cut", VGG19.blocks[:3], (), input_side=32)
-    whole = Whole(cut, BiasedWeights(), network_input(pixels)[:, :32, left : left + 32])
-    expected = whole.attributed(cut.conv_layer(layer.name), 7, row, column - left // 4)
+    whole = NumpyNetwork(cut, BiasedWeights(), network_input(pixels)[:, :32, left : left + 32])
+    expected = whole.attribute(cut.conv_layer(layer.name), 7, row, column - left // 4)
     result = attributed(biased_network, pixels, AttributionSpec(layer, 7, row, column, "input"))
     assert_near(
         on_map(result, (3, 224, 224))[:, :32, left : left + 32], expected.values["input"], 1e-4
@@ -169,7 +176,7 @@ def test_input_x_gradient_and_bias_terms_sum_to_the_value_at_every_depth(
     name, thin_network, pixels, whole
 ):
     layer = THIN.conv_layer(name)
-    expected = whole.attributed(layer, 4, 1, 0)
+    expected = whole.attribute(layer, 4, 1, 0)
     depths = ["input", *(one.name for one in THIN.conv_layers[: layer.conv_number - 1])]
     for depth, back_to in enumerate(depths):
         result = attributed(thin_network, pixels, AttributionSpec(layer, 4, 1, 0, back_to))
@@ -185,14 +192,14 @@ def test_input_x_gradient_and_bias_terms_sum_to_the_value_at_every_depth(
 def test_gradients_of_the_oracle_are_central_differences(name, pixels, whole):
     layer, random = THIN.conv_layer(name), np.random.default_rng(4)
     source = network_input(pixels).astype(np.float64)
-    gradient = whole.attributed(layer, 2, 0, 1, "gradient").values["input"]
+    gradient = whole.attribute(layer, 2, 0, 1, "gradient").values["input"]
     seen = np.argwhere(gradient)
     for place in map(tuple, random.permutation(seen)[:5]):
         ends = []
         for step in (-1e-4, 1e-4):
             moved = source.copy()
             moved[place] += step
-            ends.append(Whole(THIN, RandomWeights(THIN), moved).before[name][1, 0, 1])
+            ends.append(NumpyNetwork(THIN, RandomWeights(THIN), moved).before[name][1, 0, 1])
         assert gradient[place] == pytest.approx((ends[1] - ends[0]) / 2e-4, rel=1e-5)
 
 
@@ -254,8 +261,8 @@ def test_the_relu_of_the_target_layer_is_not_applied(method):
 @pytest.mark.parametrize("gray", [0, 124, 255])
 def test_max_pooling_passes_the_gradient_to_the_first_of_equal_values(gray, thin_network):
     pixels, layer = np.full((48, 48, 3), gray, np.uint8), THIN.conv_layer("block3_conv1")
-    expected = Whole(THIN, RandomWeights(THIN), network_input(pixels))
-    expected = expected.attributed(layer, 1, 5, 6, "gradient").values["input"]
+    expected = NumpyNetwork(THIN, RandomWeights(THIN), network_input(pixels))
+    expected = expected.attribute(layer, 1, 5, 6, "gradient").values["input"]
     result = attributed(thin_network, pixels, AttributionSpec(layer, 1, 5, 6, "input", "gradient"))
     assert_near(on_map(result, (3, 48, 48)), expected)
 
@@ -268,9 +275,10 @@ def test_integrated_gradients_match_numpy(back_to, preprocessing, thin_network, 
     layer, weights = THIN.conv_layer("block3_conv1"), RandomWeights(THIN)
     color = {"caffe": (0, 0, 0), "rgb": (123.68 / 255, 116.779 / 255, 103.939 / 255)}
     base = np.broadcast_to(np.array(color[preprocessing])[:, None, None], (3, 48, 48))
-    ends = [Whole(THIN, weights, one) for one in (base, network_input(pixels, preprocessing))]
-    maps = [end.made[back_to] for end in ends]
-    expected = integrated(THIN, weights, back_to, *maps, layer, 2, 6, 0)
+    sources = (base, network_input(pixels, preprocessing))
+    ends = [NumpyNetwork(THIN, weights, source) for source in sources]
+    maps = [end.after[back_to] for end in ends]
+    expected = integrate(THIN, weights, back_to, *maps, layer, 2, 6, 0)
     spec = AttributionSpec(layer, 2, 6, 0, back_to, "integrated_gradients")
     result = attributed(thin_network, pixels, spec, preprocessing)
     off = np.linalg.norm(on_map(result, expected.shape) - expected)
@@ -305,7 +313,9 @@ def test_each_layer_is_one_step_of_each_pass(thin_network, pixels):
 @pytest.mark.parametrize("method", ATTRIBUTION_METHODS)
 @pytest.mark.parametrize("back_to", ["input", "block1_conv2"])
 def test_steps_yield_the_fraction_done(method, back_to, thin_network, pixels):
-    spec = AttributionSpec(THIN.conv_layer("block2_conv2"), 1, 3, 3, back_to, method)
+    layer = THIN.conv_layer("block2_conv2")
+    channel = int(thin_network.feature_maps(pixels, layer.name)[:, 3, 3].argmax()) + 1
+    spec = AttributionSpec(layer, channel, 3, 3, back_to, method)
     shares = list(attribute(thin_network, pixels, spec))
     assert shares == [number / len(shares) for number in range(1, len(shares) + 1)]
 
@@ -356,9 +366,11 @@ def test_overflowing_gradients_are_refused_without_a_warning(method, back_to):
     changes = {name: times(factor) for name, factor in factors.items()}
     network = Network(Changed(RandomWeights(THIN), changes), THIN)
     layer = THIN.conv_layer("block2_conv1")
-    assert np.isfinite(network.feature_maps(noise(48), layer.name)).all()
+    maps = network.feature_maps(noise(48), layer.name)
+    assert np.isfinite(maps).all()
+    channel = int(maps[:, 5, 5].argmax()) + 1
     with pytest.raises(NotFiniteError, match="finite"):
-        attributed(network, noise(48), AttributionSpec(layer, 2, 5, 5, back_to, method))
+        attributed(network, noise(48), AttributionSpec(layer, channel, 5, 5, back_to, method))
 
 
 @pytest.mark.filterwarnings("error")
@@ -374,7 +386,7 @@ def test_infinite_bias_terms_are_refused_without_a_warning(monkeypatch, thin_net
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("method", ATTRIBUTION_METHODS)
+@pytest.mark.parametrize("method", ANY_VALUE)
 @pytest.mark.parametrize(("gray", "bias"), [(0, 0), (0, 1), (200, 0)])
 def test_constant_images_without_biases_are_attributed_without_a_warning(method, gray, bias):
     def biased(kernel, biases):
@@ -392,6 +404,111 @@ def test_constant_images_without_biases_are_attributed_without_a_warning(method,
         assert result.reconstruction == pytest.approx(result.value, rel=0.05, abs=1e-6)
     if method == "input_x_gradient" and gray == 0:
         assert result.is_zero
+
+
+def lrp_by_rules(network, pixels, spec, **changes):
+    """Attribute a value by LRP with other rules."""
+    work = propagate(AttributionPass(network, spec), InputImage(pixels), Rules(**changes))
+    return outcome(work)[0]
+
+
+def bounds_of(preprocessing="caffe"):
+    """Return the network's inputs for black and white images of the thin network's size."""
+    images = (np.full((48, 48, 3), level, np.uint8) for level in (0, 255))
+    return [network_input(image, preprocessing).astype(np.float64) for image in images]
+
+
+def positive_values(network, layer):
+    """Yield the channel, from 1, row and column of the largest value at several positions."""
+    for row, column in places(layer):
+        values = network.before[layer.name][:, row, column]
+        if values.max() > 0:
+            yield int(values.argmax()) + 1, row, column
+
+
+def summands(expected, layers, back_to):
+    """Return attributions to a layer and the terms of the layers after it, as one array."""
+    names = {layer.name for layer in layers}
+    terms = [
+        number
+        for by_layer in (expected.biases, expected.absorbed)
+        for name, number in by_layer.items()
+        if name in names
+    ]
+    return np.append(expected.values[back_to], terms)
+
+
+@pytest.mark.parametrize("layer", THIN.conv_layers, ids=lambda layer: layer.name)
+def test_lrp_of_the_oracle_sums_to_the_value_at_every_depth(layer, whole):
+    for value in positive_values(whole, layer):
+        expected = whole.lrp(layer, *value, bounds_of())
+        for back_to in expected.values:
+            after = THIN.layers[THIN.layer(back_to).index + 1 :]
+            parts = summands(expected, after, back_to)
+            size = np.abs(expected.values[back_to]).sum()
+            assert parts.sum() == pytest.approx(expected.value, abs=1e-12 * size)
+
+
+@pytest.mark.parametrize("layer", THIN.conv_layers, ids=lambda layer: layer.name)
+def test_lrp_matches_numpy_and_sums_to_the_value(layer, thin_network, pixels, whole):
+    earlier = [one.name for one in THIN.conv_layers[: layer.conv_number - 1]]
+    for value in positive_values(whole, layer):
+        expected = whole.lrp(layer, *value, bounds_of())
+        for back_to in ["input", *earlier[-3:]]:
+            result = attributed(
+                thin_network, pixels, AttributionSpec(layer, *value, back_to, "lrp")
+            )
+            assert_near(on_map(result, expected.values[back_to].shape), expected.values[back_to])
+            assert result.value == pytest.approx(expected.value, rel=1e-4)
+            assert result.biases == pytest.approx(
+                {name: expected.biases[name] for name in result.biases}, rel=1e-3, abs=1e-4
+            )
+            size = float(np.abs(result.values).sum())
+            assert result.reconstruction == pytest.approx(result.value, abs=1e-5 * size)
+
+
+def test_lrp_matches_numpy_with_the_other_preprocessing(thin_network, pixels):
+    layer, source = THIN.conv_layer("block2_conv2"), network_input(pixels, "rgb")
+    network = NumpyNetwork(THIN, RandomWeights(THIN), source)
+    for value in positive_values(network, layer):
+        expected = network.lrp(layer, *value, bounds_of("rgb")).values["input"]
+        spec = AttributionSpec(layer, *value, "input", "lrp")
+        assert_near(on_map(attributed(thin_network, pixels, spec, "rgb"), expected.shape), expected)
+
+
+@pytest.mark.parametrize("name", ["block1_conv1", "block3_conv2", "block5_conv1"])
+def test_lrp_without_gamma_epsilon_and_zb_is_input_x_gradient(name, thin_network, pixels, whole):
+    layer = THIN.conv_layer(name)
+    for value in positive_values(whole, layer):
+        plain = whole.attribute(layer, *value)
+        zero = whole.lrp(layer, *value, gamma=0, epsilon=0)
+        for back_to in ["input", *[one.name for one in THIN.conv_layers[: layer.conv_number - 1]]]:
+            assert_near(zero.values[back_to], plain.values[back_to], 1e-10)
+            spec = AttributionSpec(layer, *value, back_to)
+            by_lrp = lrp_by_rules(thin_network, pixels, spec, gamma=0, epsilon=0, zb=False)
+            expected = attributed(thin_network, pixels, spec)
+            assert_near(by_lrp.values, expected.values, 1e-6)
+            assert by_lrp.biases == pytest.approx(expected.biases, rel=1e-4, abs=1e-5)
+            assert by_lrp.absorbed == 0
+
+
+def test_lrp_absorbs_relevance_that_no_pixel_can_receive():
+    """A black image has no distance to the lower bound, so that zB divides 0 by 0."""
+    positive = {"block1_conv1": lambda kernel, bias: (np.abs(kernel), np.abs(bias) + 1)}
+    network = Network(Changed(RandomWeights(THIN), positive), THIN)
+    black, layer = np.zeros((48, 48, 3), np.uint8), THIN.conv_layer("block1_conv1")
+    spec = AttributionSpec(layer, 1, 5, 5, "input", "lrp")
+    result = attributed(network, black, spec, "rgb")
+    assert result.is_zero
+    assert result.absorbed == result.reconstruction == pytest.approx(result.value)
+
+
+def test_lrp_refuses_values_that_are_not_above_zero(thin_network, pixels, whole):
+    layer = THIN.conv_layer("block2_conv1")
+    channel, row, column = np.argwhere(whole.before[layer.name] < 0)[0]
+    spec = AttributionSpec(layer, channel + 1, row, column, "input", "lrp")
+    with pytest.raises(NotPositiveError, match="above 0, got -"):
+        attributed(thin_network, pixels, spec)
 
 
 def test_attributions_that_cancel_out_are_not_zero():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.attributed import array_of
+from tests.support.attribution_array import array_of
 from tests.support.pages import (
     choose,
     link_of,

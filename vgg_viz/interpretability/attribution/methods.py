@@ -87,6 +87,7 @@ class AttributionMethod(Option):
 
 
 BIASES = Term("bias_sum", "bias terms")
+ABSORBED = Term("absorbed", "absorbed by ε")
 BASELINE = Term("baseline", "baseline (mean color)")
 
 ATTRIBUTION_METHODS: Mapping[str, AttributionMethod] = by_name(
@@ -134,5 +135,19 @@ ATTRIBUTION_METHODS: Mapping[str, AttributionMethod] = by_name(
         papers=(Paper("Sundararajan et al. 2017", "https://arxiv.org/abs/1703.01365"),),
         completeness=Completeness((BASELINE,), 1e-2, "the error of a sum over 50 points"),
         many_passes=True,
+    ),
+    AttributionMethod(
+        "lrp",
+        "LRP",
+        "**Layer-wise relevance propagation**: each unit passes the value back to its inputs in "
+        "proportion to their contributions. Rules: zᴮ at the pixels, γ in blocks 1 to 3, ε in "
+        "blocks 4 and 5.",
+        function=f"{PACKAGE}.lrp:lrp",
+        papers=(
+            Paper("Bach et al. 2015", "https://doi.org/10.1371/journal.pone.0130140"),
+            Paper("Montavon et al. 2019", "https://doi.org/10.1007/978-3-030-28954-6_10"),
+        ),
+        completeness=Completeness((BIASES, ABSORBED)),
+        needs_positive_value=True,
     ),
 )

@@ -1,0 +1,220 @@
+"""Forward and backward pass in float64 NumPy, on whole maps with padding and without TensorFlow.
+
+    network = NumpyNetwork(architecture, weights, source)
+    attributed = network.attribute(layer, channel, row, column, "guided_backpropagation")
+    attributed.values["block1_conv2"], attributed.value, attributed.biases
+
+An oracle for the passes of the package, which are restricted to a receptive field.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, receptive_field
+from vgg_viz.model.architecture import SpatialLayer
+
+POINTS = 50
+
+
+@dataclass(frozen=True)
+class Attributed:
+    """A value before its ReLU, with attributions and bias terms by layer name.
+
+    values: ``(channels, height, width)`` of whole maps, for each earlier layer and the input.
+    absorbed: the shares that LRP's ε, or 0/0, absorbs.
+    """
+
+    value: float
+    values: dict[str, np.ndarray]
+    biases: dict[str, float]
+    absorbed: dict[str, float]
+
+
+class NumpyNetwork:
+    """Outputs of all layers of a network for an input, ``(channels, height, width)``.
+
+    before: each conv layer's values before ReLU; after: each layer's output.
+    """
+
+    def __init__(self, architecture, weights, source, start=None):
+        """Run the network from the input, or from the maps of the layer ``start``."""
+        self.architecture, self.weights = architecture, weights
+        layers = [layer for layer in architecture.layers if isinstance(layer, SpatialLayer)]
+        self.first = architecture.layer(start or architecture.layers[0].name)
+        self.layers = layers[self.first.index : -1]  # the last pooling has no values to attribute
+        self.read = {one.name: doubles(weights, one) for one in self.layers if one.kind == "conv"}
+        self.before, self.after = {}, {self.first.name: np.asarray(source, np.float64)}
+        x = self.after[self.first.name]
+        for layer in self.layers:
+            if layer.kind == "conv":
+                self.before[layer.name] = convolve(x, *self.read[layer.name])
+                x = np.maximum(self.before[layer.name], 0)
+            else:
+                x = windows(x).max(axis=-1)
+            self.after[layer.name] = x
+
+    def margin(self):
+        """Return the smallest relative margin by which a ReLU or max pooling is decided."""
+        least = 1.0
+        for layer in self.layers:
+            if layer.kind == "conv":
+                scale = np.abs(self.before[layer.name]).mean()
+                least = min(least, np.abs(self.before[layer.name]).min() / scale)
+                continue
+            values = np.sort(windows(self.after[self.source(layer)]), axis=-1)
+            gaps = (values[..., 3] - values[..., 2])[values[..., 3] > 0]
+            least = min(least, gaps.min() / scale)
+        return least
+
+    def source(self, layer):
+        """Return the name of the layer before."""
+        return self.architecture.layers[layer.index - 1].name
+
+    def until(self, layer):
+        """Return the layers up to that one, last first."""
+        return self.layers[: layer.index - self.first.index][::-1]
+
+    def attribute(self, layer, channel, row, column, method="input_x_gradient"):
+        """Attribute a value, whose channel counts from 1, by a method of one backward pass."""
+        value = self.before[layer.name][channel - 1, row, column]
+        gradient = np.zeros_like(self.before[layer.name])
+        gradient[channel - 1, row, column] = 1
+        values, biases = {}, {}
+        for here in self.until(layer):
+            source = self.source(here)
+            if here.kind == "conv":
+                if here is not layer:
+                    gradient = through_relu(method, self.after[here.name], gradient)
+                kernel, bias = self.read[here.name]
+                biases[here.name] = float(gradient.sum(axis=(1, 2)) @ bias)
+                gradient = convolve_back(gradient, kernel)
+            else:
+                gradient = pool_back(self.after[source], gradient)
+            times = self.after[source] if method == "input_x_gradient" else 1
+            values[source] = gradient * times
+        return Attributed(float(value), values, biases, {})
+
+    def lrp(self, layer, channel, row, column, bounds=None, gamma=0.25, epsilon=0.25):
+        """Attribute a value by LRP; without bounds of the input, pixels have LRP-0.
+
+        Relevance itself goes back, divided by denominators as in the papers.
+        """
+        value = self.before[layer.name][channel - 1, row, column]
+        relevance = np.zeros_like(self.before[layer.name])
+        relevance[channel - 1, row, column] = value
+        values, biases, absorbed = {}, {}, {}
+        for here in self.until(layer):
+            source = self.source(here)
+            x = self.after[source]
+            if here.kind != "conv":
+                relevance = pool_back(x, relevance)
+            elif source == "input" and bounds is not None:
+                kernel, _ = self.read[here.name]
+                relevance, absorbed[here.name] = zb_rule(x, *bounds, kernel, relevance)
+            else:
+                kernel, bias = self.read[here.name]
+                stabilizer = 0.0
+                if here.block > 3:
+                    field = receptive_field_in(here, layer, channel, row, column, self.architecture)
+                    rms = np.sqrt(np.mean(self.before[here.name][(slice(None), *field)] ** 2))
+                    stabilizer = epsilon * rms
+                elif source != "input":
+                    kernel = kernel + gamma * np.maximum(kernel, 0)
+                    bias = bias + gamma * np.maximum(bias, 0)
+                denominators = convolve(x, kernel, bias) + stabilizer
+                shares = divide(relevance, denominators)
+                biases[here.name] = float(shares.sum(axis=(1, 2)) @ bias)
+                absorbed[here.name] = float(shares.sum() * stabilizer)
+                relevance = x * convolve_back(shares, kernel)
+            values[source] = relevance
+        return Attributed(float(value), values, biases, absorbed)
+
+
+def receptive_field_in(earlier, layer, channel, row, column, architecture):
+    """Return the rows and columns of an earlier layer that a value depends on, as slices."""
+    if earlier is layer:
+        return slice(row, row + 1), slice(column, column + 1)
+    spec = AttributionSpec(layer, channel, row, column, earlier.name)
+    rows, columns = receptive_field(spec, architecture)
+    return slice(*rows), slice(*columns)
+
+
+def zb_rule(x, low, high, kernel, relevance):
+    """Pass relevance back to pixels between two bounds; return what 0/0 absorbs, too."""
+    positive, negative = np.maximum(kernel, 0), np.minimum(kernel, 0)
+    zero = np.zeros(kernel.shape[3])
+    denominators = convolve(x - low, positive, zero) + convolve(x - high, negative, zero)
+    shares = divide(relevance, denominators)
+    back = x * convolve_back(shares, kernel)
+    back -= low * convolve_back(shares, positive) + high * convolve_back(shares, negative)
+    return back, float(relevance[denominators == 0].sum())
+
+
+def divide(numerators, denominators):
+    """Divide, where 0/0 is 0 and so is what no input receives."""
+    return np.divide(
+        numerators,
+        denominators,
+        out=np.zeros_like(numerators),
+        where=(numerators != 0) & (denominators != 0),
+    )
+
+
+def integrate(architecture, weights, back_to, start, end, layer, channel, row, column):
+    """Compute integrated gradients from ``start`` to ``end``, ``(channels, height, width)``."""
+    total = np.zeros(end.shape)
+    for position, weight in zip(*np.polynomial.legendre.leggauss(POINTS), strict=True):
+        point = start + (position + 1) / 2 * (end - start)
+        network = NumpyNetwork(architecture, weights, point, back_to)
+        gradient = network.attribute(layer, channel, row, column, "gradient").values[back_to]
+        total += weight / 2 * gradient
+    return total * (end - start)
+
+
+def through_relu(method, output, gradient):
+    """Pass a gradient back through ReLU."""
+    active, positive = output > 0, gradient > 0
+    rules = {"guided_backpropagation": active & positive, "deconvnet": positive}
+    return np.where(rules.get(method, active), gradient, 0)
+
+
+def doubles(weights, layer):
+    kernel, bias = weights.read(layer.name)
+    return kernel.astype(np.float64), bias.astype(np.float64)
+
+
+def convolve(x, kernel, bias):
+    _, height, width = x.shape
+    padded = np.pad(x, [(0, 0), (1, 1), (1, 1)])
+    output = np.zeros((kernel.shape[3], height, width))
+    for y, z in np.ndindex(3, 3):
+        output += np.tensordot(kernel[y, z], padded[:, y : y + height, z : z + width], (0, 0))
+    return output + bias[:, None, None]
+
+
+def convolve_back(gradient, kernel):
+    """Compute the gradient of a convolution's input."""
+    _, height, width = gradient.shape
+    padded = np.zeros((kernel.shape[2], height + 2, width + 2))
+    for y, z in np.ndindex(3, 3):
+        part = padded[:, y : y + height, z : z + width]
+        part += np.tensordot(kernel[y, z], gradient, (1, 0))
+    return padded[:, 1:-1, 1:-1]
+
+
+def windows(x):
+    """Return the 2 x 2 windows of max pooling, in reading order, ``(channels, h, w, 4)``."""
+    channels, height, width = x.shape
+    parts = x.reshape(channels, height // 2, 2, width // 2, 2).transpose(0, 1, 3, 2, 4)
+    return parts.reshape(channels, height // 2, width // 2, 4)
+
+
+def pool_back(x, gradient):
+    """Pass a gradient back to the first of each window's largest values."""
+    values = windows(x)
+    result = np.zeros(values.shape)
+    np.put_along_axis(result, values.argmax(axis=-1)[..., None], gradient[..., None], axis=-1)
+    channels, height, width = gradient.shape
+    result = result.reshape(channels, height, width, 2, 2).transpose(0, 1, 3, 2, 4)
+    return result.reshape(x.shape)

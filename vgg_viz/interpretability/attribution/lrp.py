@@ -1,0 +1,279 @@
+"""Layer-wise relevance propagation (LRP) with one rule for each part of the network.
+
+A unit passes its relevance R_j back to its inputs x_i, in proportion to their share z_ij of its
+denominator:
+
+    blocks 1 to 3    LRP-γ    z_ij = x_i (w_ij + γ max(w_ij, 0)), the bias likewise
+    blocks 4 and 5   LRP-ε    z_ij = x_i w_ij; the denominator also has ε = 0.25 rms of the layer
+    pixels           zᴮ       z_ij = x_i w_ij - l_i max(w_ij, 0) - h_i min(w_ij, 0)
+
+l and h are the network's inputs for pixels 0 and 255; all inputs are 0 beyond the border. Max
+pooling passes relevance to the largest value. Denominators include the bias, but for zᴮ, and 0/0
+is 0. Relevance, the biases' share and the share that ε or 0/0 absorbs sum to the value, which is
+the relevance to begin with and so must be above 0.
+
+    Bach et al., "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise
+    Relevance Propagation" (2015), https://doi.org/10.1371/journal.pone.0130140
+    Montavon et al., "Layer-Wise Relevance Propagation: An Overview" (2019),
+    https://doi.org/10.1007/978-3-030-28954-6_10
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vgg_viz.interpretability.attribution.attribution_pass import (
+    Attribution,
+    AttributionPass,
+    InputImage,
+    NotPositiveError,
+    bias_term,
+    channels_first,
+    check_finite,
+    fractions,
+)
+from vgg_viz.interpretability.receptive_field import Stage, inner, surrounded
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+LAST_GAMMA_BLOCK = 3
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Parameters of the rules; γ = ε = 0 and LRP-0 at the pixels give input × gradient.
+
+    epsilon: ε as a share of the root mean square of the layer's values before ReLU.
+    zb: whether the pixels have zᴮ, not LRP-0.
+    """
+
+    gamma: float = 0.25
+    epsilon: float = 0.25
+    zb: bool = True
+
+
+DEFAULT_RULES = Rules()
+
+
+class Step(NamedTuple):
+    """Relevance passed back through one conv layer.
+
+    ratio: relevance of each input divided by the input.
+    bias: the biases' share.
+    absorbed: the share that ε absorbs.
+    """
+
+    ratio: tf.Tensor
+    bias: float
+    absorbed: float
+
+
+def lrp(
+    attribution_pass: AttributionPass, image: InputImage
+) -> Generator[float, None, Attribution]:
+    """Compute LRP.
+
+    Raises:
+        NotPositiveError: the value is not above 0.
+    """
+    return (yield from fractions(propagate(attribution_pass, image), attribution_pass.steps + 1))
+
+
+def propagate(
+    attribution_pass: AttributionPass, image: InputImage, rules: Rules = DEFAULT_RULES
+) -> Generator[None, None, Attribution]:
+    """Compute LRP by these rules, yielding once a layer.
+
+    Layers pass back relevance divided by activation, so that inactive units need no division.
+
+    Raises:
+        NotPositiveError: the value is not above 0.
+    """
+    x = yield from attribution_pass.maps(image.values)
+    outputs = yield from attribution_pass.outputs(x)
+    value, output, ratio = _start(attribution_pass, outputs[-1])
+    outputs.append(output)
+    stages = [*attribution_pass.between, attribution_pass.last]
+    by_zb = rules.zb and attribution_pass.spec.back_to == "input"
+    biases, absorbed = dict[str, float](), 0.0
+    for stage in reversed(stages[by_zb:]):
+        output = outputs.pop()
+        if stage.is_conv:
+            step = _pass_back(attribution_pass, stage, (outputs[-1], output), ratio, rules)
+            ratio, biases[stage.layer.name] = step.ratio, step.bias
+            absorbed += step.absorbed
+        else:
+            ratio = attribution_pass.layers.back(stage, outputs[-1], output, ratio)
+        yield
+    if by_zb:
+        relevance, lost = _zb(attribution_pass, stages[0], x, ratio * outputs[-1], image)
+        absorbed += lost
+        yield
+    else:
+        relevance = x * ratio
+    values = channels_first(relevance)
+    return Attribution(values, attribution_pass.area, value, biases, absorbed=absorbed)
+
+
+def _start(attribution_pass: AttributionPass, x: tf.Tensor) -> tuple[float, tf.Tensor, tf.Tensor]:
+    """Return the value, its layer's output at its position, and 1 for the value's channel."""
+    import tensorflow as tf
+
+    stage, index = attribution_pass.last, attribution_pass.spec.channel - 1
+    kernel, bias = attribution_pass.layers.weights(stage.layer)
+    before_relu = _conv(surrounded(stage, x), kernel) + bias
+    value = float(before_relu[0, 0, 0, index])
+    check_finite(value)
+    if value <= 0:
+        raise NotPositiveError(f"expected a value above 0, got {value:g}; choose another method")
+    return value, tf.nn.relu(before_relu), tf.one_hot([[[index]]], bias.shape[0])
+
+
+def _pass_back(
+    attribution_pass: AttributionPass,
+    stage: Stage,
+    both: tuple[tf.Tensor, tf.Tensor],
+    ratio: tf.Tensor,
+    rules: Rules,
+) -> Step:
+    """Pass relevance back through a conv layer by LRP-γ or LRP-ε, given its input and output."""
+    import tensorflow as tf
+
+    (x, output), (kernel, bias) = both, attribution_pass.layers.weights(stage.layer)
+    taken = surrounded(stage, x)
+    if stage.layer.block > LAST_GAMMA_BLOCK:
+        stabilizer = epsilon = rules.epsilon * _rms(_conv(taken, kernel) + bias)
+    else:
+        # All inputs are at least 0, and so is this.
+        more, more_bias = rules.gamma * tf.nn.relu(kernel), rules.gamma * tf.nn.relu(bias)
+        stabilizer, epsilon = _conv(taken, more) + more_bias, 0.0
+        kernel, bias = kernel + more, bias + more_bias
+    # The output of an active unit is its denominator without the stabilizer.
+    ratio = ratio * tf.math.divide_no_nan(output, output + stabilizer)
+    absorbed = epsilon * float(tf.reduce_sum(ratio))
+    return Step(_conv_back(stage, kernel, ratio), bias_term(ratio, bias.numpy()), absorbed)
+
+
+def _zb(
+    attribution_pass: AttributionPass,
+    stage: Stage,
+    x: tf.Tensor,
+    relevance: tf.Tensor,
+    image: InputImage,
+) -> tuple[tf.Tensor, float]:
+    """Pass relevance back to the pixels by zᴮ; return what 0/0 absorbs, too."""
+    import tensorflow as tf
+
+    kernel, _ = attribution_pass.layers.weights(stage.layer)
+    # x w - l max(w, 0) - h min(w, 0), but without cancellation: no summand is negative.
+    kernels = tf.concat([tf.nn.relu(kernel), -tf.nn.relu(-kernel)], axis=2)
+    bounds = [attribution_pass.crop(image.filled(level)) for level in (0, 255)]
+    distances = tf.concat([x - bound for bound in bounds], axis=3)
+    denominator = _conv(surrounded(stage, distances), kernels)
+    ratio = tf.math.divide_no_nan(relevance, denominator)
+    low, high = tf.split(distances * _conv_back(stage, kernels, ratio), 2, axis=3)
+    return low + high, float(tf.reduce_sum(tf.where(denominator == 0, relevance, 0)))
+
+
+def _conv(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    import tensorflow as tf
+
+    return tf.nn.conv2d(x, kernel, 1, "VALID")
+
+
+def _conv_back(stage: Stage, kernel: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Compute the gradient of a convolution's input within the receptive field."""
+    import tensorflow as tf
+
+    shape = [1, *(side.length for side in stage.takes), kernel.shape[2]]
+    return inner(stage, tf.nn.conv2d_transpose(gradient, kernel, shape, 1, "VALID"))
+
+
+def _rms(values: tf.Tensor) -> float:
+    return float(np.sqrt(np.mean(np.square(values.numpy(), dtype=np.float64))))
+
+
+SCRIPT = '''
+def conv(x, kernel):
+    """A convolution with zero padding."""
+    return tf.nn.conv2d(x, kernel, 1, "SAME")
+
+
+def conv_back(x, kernel, gradient):
+    """The gradient of a convolution with respect to its input."""
+    return tf.nn.conv2d_transpose(gradient, kernel, x.shape, 1, "SAME")
+
+
+def pool_back(x, gradient):
+    """The gradient of max pooling: all of it goes to the first of the largest values."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        y = tf.nn.max_pool2d(x, 2, 2, "VALID")
+    return tape.gradient(y, x, gradient)
+
+
+def zb_rule(x, kernel, relevance, low, high):
+    """Relevance of pixels whose values lie between low and high, and what 0/0 absorbs."""
+    kernels = tf.concat([tf.nn.relu(kernel), -tf.nn.relu(-kernel)], axis=2)
+    distances = tf.concat([x - low, x - high], axis=3)
+    denominator = conv(distances, kernels)
+    ratio = tf.math.divide_no_nan(relevance, denominator)
+    from_low, from_high = tf.split(distances * conv_back(distances, kernels, ratio), 2, axis=3)
+    return from_low + from_high, float(tf.reduce_sum(relevance[denominator == 0]))
+
+
+def lrp(model, preprocess, start, x, layer, position):
+    """Layer-wise relevance propagation (Bach et al., 2015; rules of Montavon et al., 2019).
+
+    The gamma rule in blocks 1 to 3, the epsilon rule in blocks 4 and 5, zB at the pixels. ``ratio``
+    is relevance divided by activation.
+    """
+    end = model.layers.index(model.get_layer(layer))
+    steps, outputs = model.layers[start + 1 : end + 1], [x]
+    for step in steps:
+        y = outputs[-1]
+        if step.weights:
+            outputs.append(tf.nn.relu(conv(y, tf.convert_to_tensor(step.kernel)) + step.bias))
+        else:
+            outputs.append(tf.nn.max_pool2d(y, 2, 2, "VALID"))
+    channel, row, column = position
+    value = float(outputs[-1][0, row - 1, column - 1, channel - 1])
+    ratio = tf.scatter_nd([[0, row - 1, column - 1, channel - 1]], [1.0], outputs[-1].shape)
+    field = [(row - 1, row), (column - 1, column)]  # rows and columns that the value depends on
+    bias_terms = absorbed = 0.0
+    for number in reversed(range(len(steps))):
+        step, y, output = steps[number], outputs[number], outputs[number + 1]
+        if not step.weights:
+            ratio = pool_back(y, ratio)
+            field = [(2 * first, 2 * last) for first, last in field]
+            continue
+        kernel, bias = tf.convert_to_tensor(step.kernel), tf.convert_to_tensor(step.bias)
+        if start == number == 0:
+            low, high = (preprocess(np.full((224, 224, 3), n, np.uint8)) for n in (0, 255))
+            relevance, lost = zb_rule(x, kernel, ratio * output, low, high)
+            absorbed += lost
+            break
+        if int(step.name[5]) > 3:  # "block4_conv1"
+            rows, columns = (slice(*side) for side in field)
+            values = (conv(y, kernel) + bias)[:, rows, columns]
+            stabilizer = epsilon = 0.25 * float(np.sqrt(np.mean(np.square(values, dtype=float))))
+        else:
+            more, more_bias = 0.25 * tf.nn.relu(kernel), 0.25 * tf.nn.relu(bias)
+            stabilizer, epsilon = conv(y, more) + more_bias, 0.0
+            kernel, bias = kernel + more, bias + more_bias
+        ratio *= tf.math.divide_no_nan(output, output + stabilizer)
+        bias_terms += float(tf.reduce_sum(ratio * bias))
+        absorbed += epsilon * float(tf.reduce_sum(ratio))
+        ratio = conv_back(y, kernel, ratio)
+        field = [(max(0, a - 1), min(b + 1, side)) for (a, b), side in zip(field, y.shape[1:])]
+    else:
+        relevance = x * ratio
+    total = float(tf.reduce_sum(relevance))
+    print(f"{total:g} and bias terms {bias_terms:g} and absorbed {absorbed:g}: value {value:g}")
+    return relevance
+'''
