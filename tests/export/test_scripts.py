@@ -200,10 +200,16 @@ def strongest(peaks, layer, maps, number, each):
     return top_patches.rank_patches(filled if each > 1 else one, each)[0]
 
 
+def most_active(network, photograph, layer, row, column, back_to):
+    """Return the specification of LRP for the most active map at a position."""
+    values = network.feature_maps(photograph, layer.name)[:, row, column]
+    return AttributionSpec(layer, int(values.argmax()) + 1, row, column, back_to, "lrp")
+
+
 def test_attribution_scripts_reproduce_those_of_the_untrained_network(
     tmp_path, untrained_network, photograph
 ):
-    early, layer = VGG19.conv_layer("block1_conv2"), VGG19.conv_layer("block2_conv2")
+    early, layer, deep = map(VGG19.conv_layer, ("block1_conv2", "block2_conv2", "block4_conv2"))
     specs = {
         "pixels": AttributionSpec(layer, 3, 0, 50, "input"),
         "maps": AttributionSpec(layer, 100, 111, 111, "block1_conv2"),
@@ -215,8 +221,11 @@ def test_attribution_scripts_reproduce_those_of_the_untrained_network(
         "colors": AttributionSpec(layer, 3, 1, 111, "input", "deconvnet"),
         "integrated_gradients": AttributionSpec(early, 5, 7, 0, "input", "integrated_gradients"),
         "wrong": AttributionSpec(early, 5, 7, 0, "block1_conv1", "integrated_gradients"),
+        "lrp": most_active(untrained_network, photograph, layer, 0, 50, "input"),
+        "deep": most_active(untrained_network, photograph, deep, 27, 3, "block3_conv2"),
     }
-    numbers = {"maps": [5, 1, 64], "deconvnet": [9], "wrong": [2, 3]}
+    assert {spec.method for spec in specs.values()} == set(ATTRIBUTION_METHODS)
+    numbers = {"maps": [5, 1, 64], "deconvnet": [9], "wrong": [2, 3], "deep": [7, 200]}
     runs = [
         AttributionRun(
             name,
@@ -243,10 +252,11 @@ def test_attribution_scripts_reproduce_those_of_the_untrained_network(
         method = ATTRIBUTION_METHODS[one.spec.method]
         assert off < (1e-2 if method.many_passes else 1e-4) * np.linalg.norm(expected)
         if method.completeness:
-            total, rest, value = re.findall(r"-?\d[\d.]*(?:e-?\d+)?", next(told))
-            assert float(total) == pytest.approx(found.total, rel=2e-2)
-            assert float(rest) == pytest.approx(found.baseline, rel=1e-3)  # all biases are zero
-            assert float(value) == pytest.approx(found.value, rel=1e-3)
+            total, *terms, value = map(float, re.findall(r"-?\d[\d.]*(?:e-?\d+)?", next(told)))
+            expected = [getattr(found, term.field) for term in method.completeness.terms]
+            assert total == pytest.approx(found.total, rel=2e-2)
+            assert terms == pytest.approx(expected, rel=1e-3)
+            assert value == pytest.approx(found.value, rel=1e-3)
     assert next(told, None) is None
 
 

@@ -112,6 +112,22 @@ def test_a_value_below_zero_is_attributed_too():
     assert any("The sum matches" in one.value for one in page.success)
 
 
+def test_lrp_says_if_a_value_is_not_above_zero():
+    value = {**VALUE, "channel": str(NEVER_ACTIVE[0])}
+    page = open_page(**value, back_to="The pixels", attribution="lrp")
+    assert any("LRP needs a value above 0" in one.value for one in page.info)
+    assert "attributions" not in payloads(page)
+
+
+def test_lrp_is_checked_against_an_active_map_of_the_untrained_network(truth):
+    page = open_page(**VALUE, back_to="The pixels", attribution="lrp", sanity="true")
+    network = serving().loaders["untrained"].network().result()
+    values = network.feature_maps(truth.pictures["cat"], LAYER.name)[:, 0, 8]
+    title = unpacked(payloads(page)[CHECK])[0]["titles"][2].split(":")[0]
+    expected = "untrained" if values[4] > 0 else f"untrained, map {values.argmax() + 1}"
+    assert title == expected
+
+
 @pytest.mark.parametrize("method", ["Guided backpropagation", "Gradient"])
 def test_the_sanity_check_shows_another_map_and_an_untrained_network(method, truth):
     page = open_page(**VALUE, back_to="The pixels", attribution=method)

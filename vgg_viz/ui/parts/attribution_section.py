@@ -11,6 +11,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
     NotFiniteError,
+    NotPositiveError,
     correlation,
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
@@ -122,16 +123,21 @@ def choose(layer_name: str, channel: int, position: tuple[int, int]) -> Attribut
 
 def has_attributions(traced: ValueAttribution) -> bool:
     """Return whether there are attributions to show; if not, show a message."""
-    if not traced.is_defined():
+    try:
+        result = traced.result() if traced.is_defined() else None
+    except NotPositiveError:  # here by rounding alone
+        result = None
+    except NotFiniteError:
+        st.warning(
+            "With these weights, activations or gradients overflow float32, so the attribution "
+            "cannot be computed."
+        )
+        return False
+    if result is None:
         st.info(
             f"{traced.method.label} needs a value above 0, and this one is 0 after ReLU. "
             "Choose another position, map or method."
         )
-        return False
-    try:
-        result = traced.result()
-    except NotFiniteError:
-        st.warning("With these weights, numbers overflow float32: no attribution can be computed.")
         return False
     if result.is_zero:
         st.info("All attributions are zero: nothing here contributes to this value.")

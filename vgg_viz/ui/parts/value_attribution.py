@@ -75,7 +75,8 @@ class ValueAttribution:
         spec = self.spec
         if not self.method.needs_positive_value:
             return True
-        return bool(self.maps.values()[spec.channel - 1, spec.row, spec.column] > 0)
+        # NaN is left to `attribute`, which refuses it.
+        return not self.maps.values()[spec.channel - 1, spec.row, spec.column] <= 0
 
     def result(self) -> Attribution:
         """Return the attributions, computed at first use."""
