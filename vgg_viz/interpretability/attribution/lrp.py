@@ -36,7 +36,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     check_finite,
     fractions,
 )
-from vgg_viz.interpretability.receptive_field import Stage, inner, surrounded
+from vgg_viz.interpretability.receptive_field import Stage, crop_gradient, padded_input
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -108,7 +108,7 @@ def propagate(
             ratio, biases[stage.layer.name] = step.ratio, step.bias
             absorbed += step.absorbed
         else:
-            ratio = attribution_pass.layers.back(stage, outputs[-1], output, ratio)
+            ratio = attribution_pass.layers.backward(stage, outputs[-1], output, ratio)
         yield
     if by_zb:
         relevance, lost = _zb(attribution_pass, stages[0], x, ratio * outputs[-1], image)
@@ -126,7 +126,7 @@ def _start(attribution_pass: AttributionPass, x: tf.Tensor) -> tuple[float, tf.T
 
     stage, index = attribution_pass.last, attribution_pass.spec.channel - 1
     kernel, bias = attribution_pass.layers.weights(stage.layer)
-    before_relu = _conv(surrounded(stage, x), kernel) + bias
+    before_relu = _conv(padded_input(stage, x), kernel) + bias
     value = float(before_relu[0, 0, 0, index])
     check_finite(value)
     if value <= 0:
@@ -145,13 +145,13 @@ def _pass_back(
     import tensorflow as tf
 
     (x, output), (kernel, bias) = both, attribution_pass.layers.weights(stage.layer)
-    taken = surrounded(stage, x)
+    padded = padded_input(stage, x)
     if stage.layer.block > LAST_GAMMA_BLOCK:
-        stabilizer = epsilon = rules.epsilon * _rms(_conv(taken, kernel) + bias)
+        stabilizer = epsilon = rules.epsilon * _rms(_conv(padded, kernel) + bias)
     else:
         # All inputs are at least 0, and so is this.
         more, more_bias = rules.gamma * tf.nn.relu(kernel), rules.gamma * tf.nn.relu(bias)
-        stabilizer, epsilon = _conv(taken, more) + more_bias, 0.0
+        stabilizer, epsilon = _conv(padded, more) + more_bias, 0.0
         kernel, bias = kernel + more, bias + more_bias
     # The output of an active unit is its denominator without the stabilizer.
     ratio = ratio * tf.math.divide_no_nan(output, output + stabilizer)
@@ -174,7 +174,7 @@ def _zb(
     kernels = tf.concat([tf.nn.relu(kernel), -tf.nn.relu(-kernel)], axis=2)
     bounds = [attribution_pass.crop(image.filled(level)) for level in (0, 255)]
     distances = tf.concat([x - bound for bound in bounds], axis=3)
-    denominator = _conv(surrounded(stage, distances), kernels)
+    denominator = _conv(padded_input(stage, distances), kernels)
     ratio = tf.math.divide_no_nan(relevance, denominator)
     low, high = tf.split(distances * _conv_back(stage, kernels, ratio), 2, axis=3)
     return low + high, float(tf.reduce_sum(tf.where(denominator == 0, relevance, 0)))
@@ -190,8 +190,8 @@ def _conv_back(stage: Stage, kernel: tf.Tensor, gradient: tf.Tensor) -> tf.Tenso
     """Compute the gradient of a convolution's input within the receptive field."""
     import tensorflow as tf
 
-    shape = [1, *(side.length for side in stage.takes), kernel.shape[2]]
-    return inner(stage, tf.nn.conv2d_transpose(gradient, kernel, shape, 1, "VALID"))
+    shape = [1, *(side.length for side in stage.padded_area), kernel.shape[2]]
+    return crop_gradient(stage, tf.nn.conv2d_transpose(gradient, kernel, shape, 1, "VALID"))
 
 
 def _rms(values: tf.Tensor) -> float:
