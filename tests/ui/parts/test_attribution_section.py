@@ -90,7 +90,7 @@ def test_maps_are_ranked_by_their_sums(truth):
 @pytest.mark.parametrize("back_to", ["The pixels", "2 · block1_conv2"])
 def test_every_method_has_a_grid_and_its_sum(method, back_to):
     page = open_page(**VALUE, back_to=back_to, attribution=method.name)
-    assert tiles(page)["name"].startswith(f"{method.label} of the ")
+    assert tiles(page)["name"].startswith(f"{method.label} with respect to the ")
     assert BACK_TO[read(link_of(page))["back_to"]].label == back_to
     terms = method.completeness.terms if method.completeness else ()
     assert len(page.metric) == 5 + (3 + len(terms) if terms else 0)

@@ -174,7 +174,7 @@ class ValueAttribution:
     @property
     def heading(self) -> str:
         """Method, and the layer that the value is attributed to."""
-        return f"{self.method.label} of the {self.target}"
+        return f"{self.method.label} with respect to the {self.target}"
 
     @property
     def target(self) -> str:
