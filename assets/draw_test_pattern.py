@@ -27,7 +27,7 @@ RAMP_STEPS = 8
 
 
 def draw() -> Image.Image:
-    """The test pattern, RGB, 448 x 448 pixels."""
+    """Draw the test pattern, RGB, 448 x 448 pixels."""
     gray = np.vstack(
         [
             np.hstack([grating(MIDDLE_PERIOD, degrees) for degrees in ORIENTATIONS]),
@@ -41,12 +41,12 @@ def draw() -> Image.Image:
 
 
 def lower_right() -> np.ndarray:
-    """Checks and edges above the gray ramps, values 0 to 1."""
+    """Draw checks and edges above the gray ramps, values 0 to 1."""
     return np.vstack([np.hstack([checks(), edges()]), ramps()])
 
 
 def grating(period: float, degrees: float) -> np.ndarray:
-    """A sine grating; its stripes run upright at 0 degrees and turn clockwise, values 0 to 1."""
+    """Draw a sine grating, upright at 0 degrees and turning clockwise, values 0 to 1."""
     y, x = np.mgrid[:CELL, :CELL]
     angle = np.deg2rad(degrees)
     across = x * np.cos(angle) + y * np.sin(angle)
@@ -60,7 +60,7 @@ def checks() -> np.ndarray:
 
 
 def edges() -> np.ndarray:
-    """A black square and a white disc on gray: straight and curved edges of both signs."""
+    """Draw a black square and a white disc on gray: straight and curved edges of both signs."""
     y, x = np.mgrid[:CELL, :CELL] / CELL
     picture = np.full((CELL, CELL), 0.5)
     picture[(np.abs(x - 0.36) < 0.26) & (np.abs(y - 0.36) < 0.26)] = 0
@@ -69,7 +69,7 @@ def edges() -> np.ndarray:
 
 
 def ramps() -> np.ndarray:
-    """A smooth ramp from black to white above one of eight steps from white to black."""
+    """Draw a smooth ramp from black to white above one of eight steps from white to black."""
     smooth = np.linspace(0, 1, 2 * CELL)
     steps = np.floor(smooth[::-1] * RAMP_STEPS).clip(max=RAMP_STEPS - 1) / (RAMP_STEPS - 1)
     half = CELL // 2

@@ -3,9 +3,24 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 Name = TypeVar("Name", bound=str)
+
+
+class Paper(NamedTuple):
+    """A paper by its authors and year, and its URL."""
+
+    title: str
+    url: str
+
+    def __str__(self) -> str:
+        """Return a Markdown link to it.
+
+        >>> str(Paper("Zhou et al. 2016", "https://arxiv.org/abs/1512.04150"))
+        '[Zhou et al. 2016](https://arxiv.org/abs/1512.04150)'
+        """
+        return f"[{self.title}]({self.url})"
 
 
 @dataclass(frozen=True)
@@ -14,14 +29,22 @@ class Option:
 
     name: its name in addresses, tours and code; public, so it does not change.
     label: its label on the page, which may change or be translated.
-    help: one or two sentences for the control's tooltip, Markdown.
+    help: one or two sentences that say what it is, Markdown.
+    papers: the papers that introduced it.
     old: names and labels of earlier versions, which saved links may still hold.
     """
 
     name: str
     label: str
     help: str = ""
+    papers: tuple[Paper, ...] = ()
     old: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """Its help with links to its papers, Markdown."""
+        citation = ", ".join(map(str, self.papers))
+        return f"{self.help} ({citation})" if citation else self.help
 
 
 Record = TypeVar("Record", bound=Option)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from vgg_viz.option import Option, by_name
+from vgg_viz.option import Option, Paper, by_name
 
 Comparison = Literal["none", "picture", "network", "preprocessing"]
 
@@ -40,34 +40,68 @@ VIEWS: Mapping[str, View] = by_name(
     View(
         "architecture",
         "Architecture",
+        "the diagram, all layers with kernels and receptive fields, and every layer's most active "
+        "maps",
+        (Paper("Simonyan and Zisserman 2014", "https://arxiv.org/abs/1409.1556"),),
         module="architecture_view",
         shows_network=False,
     ),
     View(
         "filters",
         "Filters",
+        "the kernels of any layer: a row for each filter, a column for each input channel",
         module="filters_view",
         shows_layer=True,
         # Only weights are spread around zero; maps come after ReLU.
         scales=("own", "layer", "zero"),
     ),
-    View("maps", "Feature maps", module="maps_view", shows_layer=True, shows_picture=True),
+    View(
+        "maps",
+        "Feature maps",
+        "a layer's output for your image, and the inspector",
+        module="maps_view",
+        shows_layer=True,
+        shows_picture=True,
+    ),
     View(
         "visualization",
         "Feature visualization",
+        "*top patches*, which activate a channel most, and *optimized images*, which maximize it",
+        (
+            Paper("Zeiler and Fergus 2013", "https://arxiv.org/abs/1311.2901"),
+            Paper(
+                "Olah, Mordvintsev and Schubert 2017",
+                "https://distill.pub/2017/feature-visualization",
+            ),
+        ),
         old=("excites", "What excites it"),
         module="visualization_view",
         shows_layer=True,
         # Top patches come from all available pictures, each preprocessed as in training.
         comparisons=("none", "network"),
     ),
-    View("blocks", "Blocks", module="blocks_view", shows_picture=True),
+    View(
+        "blocks",
+        "Blocks",
+        "the maps at the end of every block, with their filters if you like",
+        module="blocks_view",
+        shows_picture=True,
+    ),
     View(
         "prediction",
         "Prediction",
+        "the most likely classes, the evidence for or against a class, and the most important maps",
+        (Paper("Zhou et al. 2016", "https://arxiv.org/abs/1512.04150"),),
         old=("classes",),
         module="prediction_view",
         shows_picture=True,
     ),
-    View("conclusion", "Conclusion", module="conclusion_view", shows_picture=True),
+    View(
+        "conclusion",
+        "Conclusion",
+        "early, middle and late layers for your image, and three measures of all 16 layers",
+        (Paper("Zeiler and Fergus 2013", "https://arxiv.org/abs/1311.2901"),),
+        module="conclusion_view",
+        shows_picture=True,
+    ),
 )

@@ -7,18 +7,10 @@ controls, links, captions and scripts follow from the record.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import NamedTuple
 
-from vgg_viz.option import Option, by_name
+from vgg_viz.option import Option, Paper, by_name
 
 PACKAGE = "vgg_viz.interpretability.attribution"
-
-
-class Paper(NamedTuple):
-    """A paper by its authors and year, and its URL."""
-
-    title: str
-    url: str
 
 
 @dataclass(frozen=True)
@@ -53,7 +45,6 @@ class AttributionMethod(Option):
 
     function: ``"module:function"``, a generator (attribution pass, input image) -> `Attribution`
         that yields the fraction done.
-    papers: the papers that introduced it.
     completeness: its sum; None if its attributions do not sum to the value.
     in_color: whether its papers show pixels in color. Such a method is always shown with its
         sanity check, since it fails the check.
@@ -62,16 +53,10 @@ class AttributionMethod(Option):
     """
 
     function: str = ""
-    papers: tuple[Paper, ...] = ()
     completeness: Completeness | None = None
     in_color: bool = False
     many_passes: bool = False
     needs_positive_value: bool = False
-
-    @property
-    def citation(self) -> str:
-        """Markdown links to its papers."""
-        return ", ".join(f"[{paper.title}]({paper.url})" for paper in self.papers)
 
     @property
     def script(self) -> str:

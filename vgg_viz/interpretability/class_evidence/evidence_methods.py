@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from vgg_viz.option import Option, by_name
+from vgg_viz.option import Option, Paper, by_name
 
 Side = Literal["for", "against"]
 
@@ -12,9 +12,6 @@ SIDES: Mapping[Side, Option] = by_name(
     Option("for", "For", old=("For it",)), Option("against", "Against", old=("Against it",))
 )
 
-GRAD_CAM = "https://arxiv.org/abs/1610.02391"
-HIRES_CAM = "https://arxiv.org/abs/2011.08891"
-LAYER_CAM = "https://doi.org/10.1109/TIP.2021.3089943"
 _MODULE = "vgg_viz.interpretability.class_evidence.class_activation_maps"
 
 
@@ -22,12 +19,10 @@ _MODULE = "vgg_viz.interpretability.class_evidence.class_activation_maps"
 class EvidenceMethod(Option):
     """A method that shows the evidence for a class.
 
-    paper: address of its paper.
     function: place of the function (maps, gradients) -> class activation map; empty for ablation,
         which needs no gradient.
     """
 
-    paper: str = ""
     function: str = ""
 
 
@@ -42,25 +37,25 @@ EVIDENCE_METHODS: Mapping[str, EvidenceMethod] = by_name(
     EvidenceMethod(
         "gradcam",
         "Grad-CAM",
-        f"**Grad-CAM** ([Selvaraju et al. 2017]({GRAD_CAM})) weights each map by its mean gradient "
-        "and adds the maps up. The paper keeps positive values only; here both signs are shown.",
-        paper=GRAD_CAM,
+        "**Grad-CAM** weights each map by its mean gradient and adds the maps up. The paper keeps "
+        "positive values only; here both signs are shown.",
+        papers=(Paper("Selvaraju et al. 2017", "https://arxiv.org/abs/1610.02391"),),
         function=f"{_MODULE}:grad_cam",
     ),
     EvidenceMethod(
         "hirescam",
         "HiResCAM",
-        f"**HiResCAM** ([Draelos and Carin 2020]({HIRES_CAM})) multiplies each value by its own "
-        "gradient and adds the maps up. All positions and the bias terms sum to the logit.",
-        paper=HIRES_CAM,
+        "**HiResCAM** multiplies each value by its own gradient and adds the maps up. All "
+        "positions and the bias terms sum to the logit.",
+        papers=(Paper("Draelos and Carin 2020", "https://arxiv.org/abs/2011.08891"),),
         function=f"{_MODULE}:hires_cam",
     ),
     EvidenceMethod(
         "layercam",
         "LayerCAM",
-        f"**LayerCAM** ([Jiang et al. 2021]({LAYER_CAM})) is HiResCAM with positive gradients "
-        "only, so it never shows evidence against a class.",
-        paper=LAYER_CAM,
+        "**LayerCAM** is HiResCAM with positive gradients only, so it never shows evidence against "
+        "a class.",
+        papers=(Paper("Jiang et al. 2021", "https://doi.org/10.1109/TIP.2021.3089943"),),
         function=f"{_MODULE}:layer_cam",
     ),
 )

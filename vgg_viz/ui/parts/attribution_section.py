@@ -70,7 +70,7 @@ def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
     else:
         left = right = st.container()
     with right:
-        st.markdown(f"{traced.method.help} ({traced.method.citation})")
+        st.markdown(traced.method.description)
         show_sum(traced)
     with left:
         show_grid(traced)

@@ -9,8 +9,9 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.model.architecture import KINDS, VGG19, Layer, format_shape
 from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.widgets import controls, diagram, picture_chooser, text_blocks
+from vgg_viz.views import VIEWS
 
-PAPER = "https://arxiv.org/abs/1409.1556"
+(PAPER,) = VIEWS["architecture"].papers
 
 
 def show(notice: DeltaGenerator) -> None:
@@ -26,7 +27,7 @@ def show(notice: DeltaGenerator) -> None:
         choice = controls.network()
     st.header("The architecture of VGG19")
     text_blocks.prose(
-        f"**VGG19** ([Simonyan and Zisserman, 2014]({PAPER})) classifies a 224 × 224 image with "
+        f"**VGG19** ({PAPER}) classifies a 224 × 224 image with "
         f"{len(VGG19.conv_layers)} convolutions in five **blocks**, then three dense layers. "
         "After each block, a max pool halves width and height. "
         "**Click a convolution** to see its feature maps."
@@ -74,7 +75,7 @@ def show_conv_layers(blocks: Collection[int]) -> None:
         "A kernel of shape **(3, 3, in, out)** holds *out* filters, each 3 × 3 over *in* input "
         "channels. Each filter produces one feature map. The first layer has 3 input channels: "
         "the colors. A value's **receptive field** is the square of input pixels that it depends "
-        f"on ([Araujo, Norris and Sim, 2019]({text_blocks.RECEPTIVE_FIELD_PAPER}))."
+        f"on ({text_blocks.RECEPTIVE_FIELD_PAPER})."
     )
     header = [
         "Number",

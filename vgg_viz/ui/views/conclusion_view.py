@@ -13,8 +13,9 @@ from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection, shared_instance
 from vgg_viz.ui.widgets import controls, grid, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
+from vgg_viz.views import VIEWS
 
-PAPER = "https://arxiv.org/abs/1311.2901"
+(PAPER,) = VIEWS["conclusion"].papers
 MAPS_SHOWN = 12
 WIDTH = 464  # CSS pixels: four columns of 112, a whole fraction or multiple of every map's size
 
@@ -93,7 +94,7 @@ def show(notice: DeltaGenerator) -> None:
     text_blocks.prose(
         "A trained convolutional network computes a **feature hierarchy**: edges and colors first, "
         "then textures, parts and objects "
-        f"([Zeiler and Fergus, 2013]({PAPER})). **Click a map** to inspect it."
+        f"({PAPER}). **Click a map** to inspect it."
     )
     results, network = shared_instance.results(), load_network(choice, notice)
     if network.label not in (IMAGENET_LABEL, UntrainedWeights.label):

@@ -140,7 +140,7 @@ def show_submodel(network: Network, layer: ConvLayer) -> None:
         f"**Output shape** {format_shape(layer.output_shape)}: {maps} maps, each {height} × "
         f"{width}. **Receptive field** {layer.receptive_field} × {layer.receptive_field} pixels: "
         f"the part of the image that one value depends on "
-        f"([Araujo, Norris and Sim, 2019]({text_blocks.RECEPTIVE_FIELD_PAPER}))."
+        f"({text_blocks.RECEPTIVE_FIELD_PAPER})."
     )
     with st.expander(f"Keras summary of the truncated model, from the input to {layer.name}"):
         st.code(network.summary(layer.name), language=None)

@@ -33,7 +33,9 @@ from vgg_viz.ui.widgets import (
     text_blocks,
 )
 from vgg_viz.ui.widgets.chosen_network import load_network
+from vgg_viz.views import VIEWS
 
+(CAM_PAPER,) = VIEWS["prediction"].papers
 LAST = VGG19.block_ends[-1]
 LARGEST_TILE = 448  # CSS pixels: twice the image
 MAPS_PER_ROW = 4  # wide tiles, since their titles hold two numbers
@@ -198,7 +200,7 @@ def show_evidence(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> 
     text_blocks.prose(
         f"Positions of {LAST.name} ({format_shape(LAST.output_shape[:2])}): **red** is evidence "
         "for the class, **blue** against it, gray neither. Grad-CAM, HiResCAM and LayerCAM are "
-        "**class activation maps** ([Zhou et al. 2016](https://arxiv.org/abs/1512.04150)). The "
+        f"**class activation maps** ({CAM_PAPER}). The "
         "evidence explains the logit, not the probability, which depends on all other classes too."
     )
     # A single tile leaves room for the text beside it.
@@ -215,7 +217,7 @@ def show_reading(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> N
     if mode.is_explained():
         return
     for method in methods:
-        st.markdown(EVIDENCE_METHODS[method].help)
+        st.markdown(EVIDENCE_METHODS[method].description)
     for heading, predictions in sides:
         for sentence in findings(predictions, target, methods):
             st.markdown(f"{text_blocks.escape(heading)}: {sentence}" if heading else sentence)

@@ -14,7 +14,7 @@ from vgg_viz.links import MOST_SEEDS
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NetworkChoice
-from vgg_viz.option import tooltip
+from vgg_viz.option import Paper, tooltip
 from vgg_viz.serving.optimization_worker import OptimizationSpec
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, optimized_images, pasted_image, patch_grids
@@ -23,14 +23,14 @@ from vgg_viz.ui.parts.optimized_images import OptimizedImages
 from vgg_viz.ui.state.shared_instance import results
 from vgg_viz.ui.widgets import controls, own_pictures, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
+from vgg_viz.views import VIEWS
 
-ZEILER = "[Zeiler and Fergus 2013](https://arxiv.org/abs/1311.2901)"
-ERHAN = (
-    "[Erhan et al. 2009](https://www.semanticscholar.org/paper/"
-    "65d994fb778a8d9e0f632659fb33a082949a50d3)"
+ZEILER, OLAH = VIEWS["visualization"].papers
+ERHAN = Paper(
+    "Erhan et al. 2009",
+    "https://www.semanticscholar.org/paper/65d994fb778a8d9e0f632659fb33a082949a50d3",
 )
-OLAH = "[Olah, Mordvintsev and Schubert 2017](https://distill.pub/2017/feature-visualization)"
-BOROWSKI = "[Borowski et al. 2021](https://arxiv.org/abs/2010.12606)"
+BOROWSKI = Paper("Borowski et al. 2021", "https://arxiv.org/abs/2010.12606")
 PASTE_HELP = (
     "Pastes the chosen channel's optimized image into your picture where you click, to check that "
     "the channel responds there."

@@ -5,12 +5,15 @@ import re
 import streamlit as st
 
 from vgg_viz.model.architecture import VGG19, ConvLayer
+from vgg_viz.option import Paper
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.widgets.key_list import shortcut
 
 # Araujo, Norris and Sim (2019).
-RECEPTIVE_FIELD_PAPER = "https://distill.pub/2019/computing-receptive-fields"
+RECEPTIVE_FIELD_PAPER = Paper(
+    "Araujo, Norris and Sim 2019", "https://distill.pub/2019/computing-receptive-fields"
+)
 
 
 def caption(text: str, short: str) -> str:
