@@ -108,7 +108,7 @@ def test_the_full_file_is_offered_and_fetched_for_all_who_look(address, files, o
     choose_picture(first, "Coffee")
     for page in (first, second):
         expect(offer(page)).to_contain_text(
-            "Downloading the dense layers for all viewers: 2 of 4 MB"
+            "Downloading the dense layers, once for all viewers: 2 of 4 MB"
         )
     files.released.set()
     expect_answer(first, second)

@@ -70,7 +70,7 @@ def add(files):
 def test_added_pictures_are_searched_for_top_patches_until_removed():
     page = upload_together(open_page(**TOP_PATCHES), [("one.png", plain(1)), ("two.png", plain(2))])
     assert "top patches from 3 images, 2 of them yours (not" in texts(page)
-    assert "2 pictures of yours" in "".join(one.value for one in page.sidebar.caption)
+    assert "Your 2 pictures are" in "".join(one.value for one in page.sidebar.caption)
     assert not page.error
     assert "Other viewers cannot see them" in page.sidebar.caption[-1].value
     assert "top patches from this page's 1 image (not" in texts(open_page(**TOP_PATCHES))
@@ -81,7 +81,7 @@ def test_added_pictures_are_searched_for_top_patches_until_removed():
 def test_the_caption_of_one_picture_is_singular():
     page = upload_together(open_page(**TOP_PATCHES), [("one.png", plain(1))])
     (caption,) = (one.value for one in page.sidebar.caption if "of yours" in one.value)
-    assert caption.startswith("One picture of yours")
+    assert caption.startswith("Your picture is")
     assert caption.endswith("Other viewers cannot see it, and links do not include it.")
     assert "Remove it" in [one.label for one in page.sidebar.button]
 
@@ -97,7 +97,7 @@ def test_a_broken_file_is_named_and_the_others_stay():
 def test_the_twenty_first_picture_is_refused(session):
     add([(f"{number}.png", plain(number)) for number in range(22)])
     assert len(own_pictures.stored()) == 20
-    assert session[own_pictures.PROBLEM].startswith("Added 20 of 22 pictures: there is room for 20")
+    assert session[own_pictures.PROBLEM].startswith("Added 20 of 22 pictures. You can add up to 20")
     add([("another.png", plain(100))])
     assert len(own_pictures.stored()) == 20
     assert session[own_pictures.PROBLEM].startswith("Could not add this picture: there is")

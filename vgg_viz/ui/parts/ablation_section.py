@@ -70,7 +70,7 @@ def show_field() -> None:
     if problem:
         st.warning(text_blocks.escape(f"{problem[0].upper()}{problem[1:]}."))
     if ablated() and not mode.is_explained():
-        st.caption("The changes in later layers are shown below.")
+        st.caption("Below: how the later layers change without the ablated maps.")
 
 
 def switch_key(channel: int, numbers: tuple[int, ...]) -> str:

@@ -135,7 +135,7 @@ def has_attributions(traced: ValueAttribution) -> bool:
         return False
     if result is None:
         st.info(
-            f"{traced.method.label} needs a value above 0, and this one is 0 after ReLU. "
+            f"{traced.method.label} needs a value above 0, but the chosen value is 0 after ReLU. "
             "Choose another position, map or method."
         )
         return False
@@ -178,7 +178,8 @@ def show_agreement(traced: ValueAttribution) -> None:
         st.success(words, icon=":material/check:")
     else:
         st.error(
-            f"The sum differs from the network’s value by {shown}: more than {completeness.error}."
+            f"The attributions sum to another value than the network’s. The difference is {shown}, "
+            f"more than {completeness.error}."
         )
 
 

@@ -30,7 +30,7 @@ PAIRS = ("optimized-beside-patch", "optimized-beside-patch-other")
 STOPPED, WATCHED = "optimization-stopped", "optimization-watched"
 POLLING_SECONDS = 1.0
 NOT_STARTED = 128  # gray
-HINT = "Click an image to see it here, large, beside its channel's top patch."
+HINT = "Click an image to enlarge it here, beside the patch that activates its channel most."
 
 
 @dataclass(frozen=True)

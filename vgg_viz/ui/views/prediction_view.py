@@ -67,7 +67,7 @@ def show(notice: DeltaGenerator) -> None:
     text_blocks.prose(
         "Three dense layers turn the last feature maps into 1,000 **logits**, one per class; the "
         "softmax turns the logits into probabilities. VGG19 always picks one of its 1,000 "
-        "classes: there is no *none of these*. **Click a class** to see the evidence for it."
+        "classes: it cannot answer “none of these”. **Click a class** to see the evidence for it."
     )
     chosen_dense.show_missing_names(names)
     maps = LayerMaps(results(), load_network(choices.network, notice), choices.picture, LAST)
@@ -198,10 +198,10 @@ def show_evidence(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> 
     """Show which positions are evidence for the class, which against it, and how to read that."""
     st.subheader(f"Evidence for {text_blocks.escape(sides[0][1].label(target))}")
     text_blocks.prose(
-        f"Positions of {LAST.name} ({format_shape(LAST.output_shape[:2])}): **red** is evidence "
-        "for the class, **blue** against it, gray neither. Grad-CAM, HiResCAM and LayerCAM are "
-        f"**class activation maps** ({CAM_PAPER}). The "
-        "evidence explains the logit, not the probability, which depends on all other classes too."
+        f"Each square is one of {LAST.name}'s {format_shape(LAST.output_shape[:2])} positions: "
+        "**red** is evidence for the class, **blue** against it. Grad-CAM, HiResCAM and LayerCAM "
+        f"are **class activation maps** ({CAM_PAPER}). The evidence explains the logit, not the "
+        "probability, which depends on all other classes too."
     )
     # A single tile leaves room for the text beside it.
     is_single = len(sides) == len(methods) == len(target.classes) == 1

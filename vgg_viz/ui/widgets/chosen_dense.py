@@ -120,7 +120,7 @@ def watch_download() -> None:
         st.rerun()
     received, expected = progress
     size = f"{received / 1e6:.0f}" + (f" of {expected / 1e6:.0f}" if expected else "")
-    text = f"Downloading the dense layers for all viewers: {size} MB"
+    text = f"Downloading the dense layers, once for all viewers: {size} MB"
     st.progress(min(1.0, received / expected) if expected else 0.0, text)
 
 

@@ -96,9 +96,9 @@ def choose() -> None:
 
 def show_stored(count: int) -> None:
     """Show the number of the viewer's pictures, who can see them, and a button to remove them."""
-    which, them = ("One picture", "it") if count == 1 else (f"{count} pictures", "them")
+    which, them = ("picture is", "it") if count == 1 else (f"{count} pictures are", "them")
     st.caption(
-        f"{which} of yours, kept until you close the page. Other viewers cannot see {them}, "
+        f"Your {which} kept until you close the page. Other viewers cannot see {them}, "
         f"and links do not include {them}."
     )
     st.button(f"Remove {them}", key="own-several-remove", icon=":material/delete:", on_click=remove)
@@ -176,7 +176,7 @@ def problems_of(files: Sequence[File], outcomes: Sequence[str]) -> Iterator[str]
             if len(files) > 1
             else "Could not add this picture"
         )
-        yield f"{added}: there is room for {MAX_PICTURES}, or fewer if they compress poorly."
+        yield f"{added}. You can add up to {MAX_PICTURES}, or fewer if they compress poorly."
 
 
 def compressed(name: str, data: bytes) -> StoredPicture:
