@@ -176,26 +176,9 @@ def class_activation_maps(model, preprocess, picture, method, classes):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
             logit = after(values)[0, number]
-        evidence.append(method(maps, tape.gradient(logit, values)[0].numpy()))
+        gradients = tape.gradient(logit, values)[0].numpy()
+        evidence.append(method(np.moveaxis(maps, -1, 0), np.moveaxis(gradients, -1, 0)))
     return np.stack(evidence)
-'''
-
-GRADCAM = '''
-def gradcam(maps, gradients):
-    """Selvaraju et al. (2017), without their ReLU: each map times its mean gradient."""
-    return (maps * gradients.mean(axis=(0, 1))).sum(axis=-1)
-'''
-
-HIRESCAM = '''
-def hirescam(maps, gradients):
-    """Draelos and Carin (2020): each value times its own gradient."""
-    return (maps * gradients).sum(axis=-1)
-'''
-
-LAYERCAM = '''
-def layercam(maps, gradients):
-    """Jiang et al. (2021): each value times its own gradient where that is positive."""
-    return (maps * np.maximum(gradients, 0)).sum(axis=-1)
 '''
 
 WITH_DIFFERENCE = '''
@@ -561,5 +544,4 @@ WHOLE_NETWORKS = {
     "file": WHOLE_FROM_FILE,
 }
 CANVASES: dict[Parametrization, str] = {"regularized": FREQUENCIES, "pixels": PIXELS}
-CAMS = {"gradcam": GRADCAM, "hirescam": HIRESCAM, "layercam": LAYERCAM}
 PREPROCESSINGS: dict[Preprocessing, str] = {"caffe": CAFFE, "rgb": RGB}

@@ -13,6 +13,7 @@ import io
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from inspect import getsource
 from types import MappingProxyType
 
 import numpy as np
@@ -37,11 +38,13 @@ from vgg_viz.export.scripts.runs import (
 from vgg_viz.export.tables import check_array_names
 from vgg_viz.interpretability.attribution.attribution_pass import padded_receptive_field
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
+from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
 from vgg_viz.interpretability.feature_visualization import optimization
 from vgg_viz.interpretability.feature_visualization.optimization import batch_size, image_side
 from vgg_viz.interpretability.feature_visualization.top_patches import min_distance
 from vgg_viz.interpretability.receptive_field import image_stages, receptive_fields
 from vgg_viz.model.architecture import VGG19
+from vgg_viz.option import resolve
 
 
 def encode_script(export: Export) -> bytes:
@@ -127,9 +130,9 @@ def evidence_script(
     calls, predictions = {}, dict[str, str]()
     for run in runs:
         inputs = _input(run, pictures)
-        method = [] if run.method == "ablation" else [run.method]
-        function = "class_activation_maps" if method else "position_ablation"
-        call = _call(function, [*inputs, *method, _numbers(run.classes)])
+        cam = EVIDENCE_METHODS[run.method].script_function
+        function = "class_activation_maps" if cam else "position_ablation"
+        call = _call(function, [*inputs, *[cam] * bool(cam), _numbers(run.classes)])
         calls[run.name] = f"with_difference({call})" if run.difference else call
         predictions.setdefault(_call("predict", inputs), f"{run.name}_logits")
     if len(predictions) == 1:
@@ -324,7 +327,9 @@ def _preprocessing_functions(runs: Sequence[MapsRun | EvidenceRun | AttributionR
 
 def _evidence_functions(runs: Sequence[EvidenceRun]) -> list[str]:
     used = {run.method for run in runs}
-    cams = [code for name, code in script_code.CAMS.items() if name in used]
+    methods = [method for name, method in EVIDENCE_METHODS.items() if name in used]
+    # The page's own functions: plain NumPy, which needs nothing else of this package.
+    cams = [f"\n{getsource(resolve(one.function))}" for one in methods if one.function]
     functions = [script_code.HALVES, script_code.PREDICT]
     functions += [script_code.POSITION_ABLATION] if "ablation" in used else []
     functions += [script_code.CLASS_ACTIVATION_MAPS, *cams] if cams else []
