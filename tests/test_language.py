@@ -16,7 +16,8 @@ from tests.support import REPOSITORY
 MOST_WORDS = 25  # of a sentence on the page
 PACKAGE = REPOSITORY / "vgg_viz"
 CODE = sorted([*PACKAGE.rglob("*.py"), *(REPOSITORY / "tests").rglob("*.py")])
-PAGE = sorted([*(PACKAGE / "ui").rglob("*.py"), *PACKAGE.rglob("*methods.py")])
+RECORDS = [path for path in PACKAGE.rglob("*.py") if "by_name(" in path.read_text(encoding="utf-8")]
+PAGE = sorted({*(PACKAGE / "ui").rglob("*.py"), *RECORDS})
 PROSE = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")])
 TOURS = sorted((REPOSITORY / "assets" / "tours").glob("*.toml"))
 
