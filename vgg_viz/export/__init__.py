@@ -1,12 +1,12 @@
-"""Grids as pictures, files and Keras scripts.
+"""Exports: the page's grids of tiles as PNG, PDF, CSV and NPZ files and as Keras scripts.
 
-- `appearance`: scales and color maps
-- `mosaic`: tiles to one picture
+- `appearance`: color scales and color maps of tiles
+- `mosaic`: tiles drawn as one image
 - `formats`: one record for each export format
-- `panels`: grids as exports show them
-- `sheets`: PNG and PDF with a caption
-- `tables`: CSV and NPZ
-- `scripts`: Keras scripts that compute the same arrays
-- `number_format`: numbers for readers
-- `plain_text`: outside text as one line or a file name
+- `panels`: grids of tiles as export files show them
+- `sheets`: PNG and PDF files with a caption
+- `tables`: CSV and NPZ files
+- `scripts`: Keras scripts that compute the exported arrays again
+- `number_format`: numbers as text for readers
+- `plain_text`: text from outside as one line or as a file name
 """

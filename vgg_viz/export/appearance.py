@@ -1,4 +1,4 @@
-"""Scales and color maps of tiles."""
+"""Options for coloring tiles: the color scales (such as one for all tiles) and the color maps."""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,6 @@
 """Formats of exported files, one record each, and the content that every format gets.
 
-A new format is a function (export) -> bytes, its record in `FORMATS` and a test.
+A new format is a function ``(export: Export) -> bytes``, its record in `FORMATS` and a test.
 """
 
 from __future__ import annotations
@@ -20,39 +20,43 @@ if TYPE_CHECKING:
 
 
 class ExportedGrid(Protocol):
-    """A grid of tiles as exports need it."""
+    """Protocol of a grid of tiles (feature maps, kernels, images) that can be exported."""
 
     @property
     def name(self) -> str:
-        """Name of its array."""
+        """Name of the grid's array in the NPZ file and in the Keras script."""
 
     @property
     def caption(self) -> str:
-        """Line that describes it."""
+        """One line that describes the grid."""
 
     @property
     def titles(self) -> Sequence[str]:
-        """One title for each tile."""
+        """One title for each tile of the grid."""
 
     def panel(self) -> Panel:
-        """Return the tiles for pictures and tables."""
+        """Return the grid's tiles in the form that image files and tables use."""
 
     def arrays(self) -> Mapping[str, tuple[np.ndarray, Sequence[str]]]:
-        """Return the arrays by name, each with the names of its axes."""
+        """Return the grid's arrays by name, each with the names of its axes."""
 
     def export_note(self, *, several: bool) -> str:
-        """Return the scale as one line; ``several`` when the export holds several grids."""
+        """Return one line that describes the grid's color scale.
+
+        Args:
+            several: whether the export holds several grids.
+        """
 
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """Content of an export.
+    """Content of an export: the grids of one view, and the runs that compute their arrays.
 
     title: title of the view.
-    grids: function that returns the grids; called only when a file is requested.
-    runs: function that returns what the script computes.
-    link: address of the view.
-    has_own_picture: whether a picture is the viewer's own, which the link does not include.
+    grids: function that returns the grids; called only when the viewer requests a file.
+    runs: function that returns what the Keras script computes.
+    link: URL of the view.
+    has_own_picture: whether a picture is the viewer's own; the URL does not include it.
     """
 
     title: str
@@ -64,17 +68,17 @@ class Export:
 
 @dataclass(frozen=True)
 class ExportFormat(Option):
-    """One format of exported files; its name is the file ending.
+    """Record of one export format, such as PNG; its name is the file name extension.
 
     mime: media type of the file.
-    function: place of the function (export) -> bytes.
+    function: ``"module:function"`` of the encoder, a function ``(export: Export) -> bytes``.
     """
 
     mime: str = ""
     function: str = ""
 
     def file_name(self, title: str) -> str:
-        """Return the name of a file with that title.
+        """Return the name of an exported file for a view's title.
 
         >>> FORMATS["csv"].file_name("Feature maps · block3_conv1")
         'vgg-viz-Feature-maps-block3-conv1.csv'
@@ -82,7 +86,7 @@ class ExportFormat(Option):
         return f"{file_stem(f'vgg-viz {title}')}.{self.name}"
 
     def encode(self, export: Export) -> bytes:
-        """Return the file's content."""
+        """Return the bytes of the file that holds an export in this format."""
         content: bytes = resolve(self.function)(export)
         return content
 

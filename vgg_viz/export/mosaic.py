@@ -45,14 +45,14 @@ TITLE_SPACE = 5  # pixels around a title's letters
 
 
 class Lettering(NamedTuple):
-    """Height of a title's letters: a share of the tile's width, within bounds in pixels."""
+    """Letter height of a tile's title: a share of the tile's width, within bounds in pixels."""
 
     least: float = 11
     share: float = 0.13
     most: float = 22
 
     def size(self, tile_width: int) -> int:
-        """Return the height of the letters in whole pixels, for tiles of that width."""
+        """Return the height of a title's letters in whole pixels, for a tile's width in pixels."""
         return round(min(max(self.least, tile_width * self.share), self.most))
 
 
@@ -64,7 +64,7 @@ Limits = tuple[float | np.ndarray, float | np.ndarray]
 
 @dataclass(frozen=True)
 class TileLayout:
-    """Positions of a mosaic's tiles, in pixels from its top left corner."""
+    """Positions of a mosaic's tiles, in pixels from the mosaic's top left corner."""
 
     count: int
     columns: int
@@ -75,29 +75,29 @@ class TileLayout:
 
     @property
     def rows(self) -> int:
-        """Number of rows."""
+        """Number of rows of tiles."""
         return math.ceil(self.count / self.columns)
 
     @property
     def cell_height(self) -> int:
-        """Distance from the top of one row to that of the next."""
+        """Distance in pixels from the top of one row of tiles to the top of the next."""
         return self.title_height + self.tile_height + self.gap
 
     @property
     def cell_width(self) -> int:
-        """Distance from the left edge of one column to that of the next."""
+        """Distance in pixels from the left edge of one column of tiles to that of the next."""
         return self.tile_width + self.gap
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the mosaic."""
+        """Width and height of the mosaic in pixels."""
         return self.columns * self.cell_width - self.gap, self.rows * self.cell_height - self.gap
 
     def corner(self, index: int) -> tuple[int, int]:
-        """Return left and top of the tile with that index (from 0), below its title.
+        """Return the left and top pixel of a tile, given its index from 0; its title is above.
 
         Raises:
-            IndexError: there is no such tile.
+            IndexError: the mosaic has no tile with that index.
         """
         if not 0 <= index < self.count:
             raise IndexError(f"expected a tile from 0 to {self.count - 1}, got {index}")
@@ -107,12 +107,12 @@ class TileLayout:
 
 @dataclass(frozen=True)
 class ScaledTiles:
-    """Tiles as palette entries.
+    """Tiles whose values are mapped to palette entries, with the color scale of each tile.
 
     levels: uint8 ``(n, h, w)``, from ``FIRST_LEVEL``; ``MARK`` where a value is not finite.
-    low: value of each tile's first level, float32 ``(n,)``.
-    high: value of each tile's last level, float32 ``(n,)``.
-    flat: whether each tile is constant, bool ``(n,)``.
+    low: value that each tile's first color stands for, float32 ``(n,)``.
+    high: value that each tile's last color stands for, float32 ``(n,)``.
+    flat: whether all values of a tile are equal, bool ``(n,)``.
     """
 
     levels: np.ndarray
@@ -130,7 +130,8 @@ def mosaic(
 ) -> tuple[np.ndarray, ScaledTiles]:
     """Draw square tiles, float ``(n, s, s)``, as one mosaic about ``width`` pixels wide.
 
-    Returns the canvas, uint8 ``(h, w)``, and the scaled tiles; ``limits`` as in `scale_tiles`.
+    Returns the mosaic as palette entries, uint8 ``(h, w)``, and the scaled tiles. For ``limits``,
+    the ends of the color scales, see `scale_tiles`.
     """
     side = tile_side(tiles.shape[2], columns, width)
     scaled = scale_tiles(tiles, limits, side)
@@ -138,7 +139,7 @@ def mosaic(
 
 
 def near_square(count: int) -> int:
-    """Return the number of columns of a nearly square grid that is never taller than wide.
+    """Return the number of columns of a nearly square grid of tiles, never taller than wide.
 
     >>> near_square(9), near_square(10)
     (3, 4)
@@ -152,10 +153,11 @@ def near_square(count: int) -> int:
 
 
 def tile_side(side: int, columns: int, width: int) -> int:
-    """Return the side to draw tiles at, for a mosaic about ``width`` pixels wide.
+    """Return the side in pixels at which to draw a tile, for a mosaic about ``width`` pixels wide.
 
-    It is a multiple of ``side`` or a whole fraction, so that all values get the same area or are
-    averaged over equally many.
+    The result is a multiple of ``side``, the tile's number of values per row, or a whole fraction
+    of it. So every value gets an area of equal size, or equally many values are averaged for a
+    pixel.
 
     >>> tile_side(14, columns=8, width=800), tile_side(224, columns=8, width=800)
     (98, 112)
@@ -168,10 +170,10 @@ def tile_side(side: int, columns: int, width: int) -> int:
 
 
 def shrink(tiles: np.ndarray, side: int) -> np.ndarray:
-    """Average square tiles ``(n, s, s)`` down to ``(n, side, side)``; smaller tiles stay.
+    """Average square tiles ``(n, s, s)`` down to ``(n, side, side)``; keep smaller tiles.
 
     Raises:
-        ValueError: ``side`` does not divide the tiles' size.
+        ValueError: ``side`` does not divide the tiles' side.
     """
     if tiles.shape[1] <= side:
         return tiles
@@ -184,24 +186,25 @@ def shrink(tiles: np.ndarray, side: int) -> np.ndarray:
 
 
 def enlarge(tiles: np.ndarray, factor: int) -> np.ndarray:
-    """Repeat every pixel of tiles ``(n, h, w, ...)`` ``factor`` times in both directions."""
+    """Repeat each pixel of tiles ``(n, h, w, ...)`` ``factor`` times in both directions."""
     return tiles if factor == 1 else tiles.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 def color_tiles(tiles: Iterable[np.ndarray], side: Callable[[int], int]) -> np.ndarray:
-    """Resize color tiles, uint8 ``(s, s, 3)`` each, to ``side(s)`` and stack them.
+    """Resize color tiles, uint8 ``(s, s, 3)`` each, to one size and stack them.
 
-    Each tile is dropped once it is resized: hundreds of large ones take 100 MB.
+    ``side`` returns the new side of a tile for its side ``s``. The original tiles are released one
+    by one, since hundreds of large ones would take 100 MB.
     """
     return np.stack([resize_tile(tile, side(len(tile))) for tile in tiles])
 
 
 def resize_tile(tile: np.ndarray, side: int) -> np.ndarray:
-    """Resize a color tile, uint8 ``(s, s, 3)``: repeat its pixels, or average them.
+    """Resize a color tile, uint8 ``(s, s, 3)``, to ``side``: repeat its pixels, or average them.
 
     Raises:
-        ValueError: it has another type or shape, or ``side`` is neither a multiple nor a whole
-            fraction of its side.
+        ValueError: the tile has another type or shape, or ``side`` is neither a multiple nor a
+            whole fraction of the tile's side.
     """
     if tile.dtype != np.uint8 or tile.ndim != 3 or tile.shape != (len(tile), len(tile), 3):
         raise ValueError(f"expected uint8 (s, s, 3), got {tile.dtype} {tile.shape}")
@@ -231,21 +234,22 @@ def tile_limits(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def is_flat(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return whether tiles with these limits are constant to within float32 rounding."""
+    """Return whether tiles with these smallest and largest values are constant, within rounding."""
     largest = np.maximum(np.abs(low), np.abs(high))
     flat: np.ndarray = (high - low) <= 4 * np.finfo(np.float32).eps * largest
     return flat
 
 
 def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) -> ScaledTiles:
-    """Map values to palette levels.
+    """Map the values of tiles to palette entries, by a color scale for all tiles or one for each.
 
     Args:
         tiles: float ``(n, h, w)``.
-        limits: ``(low, high)`` for all tiles, or two arrays ``(n,)``; values beyond are clipped.
-            By default every tile has its own scale, from its smallest to its largest value. A
-            constant tile is on the first level, since stretching would show only rounding.
-        side: side to average larger tiles down to; 0 keeps them.
+        limits: the ends of the color scale: ``(low, high)`` for all tiles, or two arrays ``(n,)``
+            with one end for each tile. Values beyond the ends are clipped. By default every tile
+            has its own scale, from its smallest to its largest value. A constant tile gets the
+            first color, since stretching would show only rounding.
+        side: side to which larger tiles are averaged; 0 keeps their size.
     """
     tile_low, tile_high = tile_limits(tiles)
     flat = is_flat(tile_low, tile_high)
@@ -264,10 +268,12 @@ def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) 
 
 
 def arrange(tiles: np.ndarray, grid: TileLayout, background: int = BACKGROUND) -> np.ndarray:
-    """Lay out tiles ``(n, h, w)`` or ``(n, h, w, colors)`` on one canvas.
+    """Copy tiles ``(n, h, w)`` or ``(n, h, w, colors)`` to their places in a mosaic.
+
+    Gaps and titles get the value ``background``.
 
     Raises:
-        ValueError: number or size of the tiles differ from the layout.
+        ValueError: the number or size of the tiles differs from the layout's.
     """
     expected = (grid.count, grid.tile_height, grid.tile_width)
     if tiles.shape[:3] != expected:
@@ -288,15 +294,16 @@ def arrange(tiles: np.ndarray, grid: TileLayout, background: int = BACKGROUND) -
 
 
 def pack_tiles(tiles: np.ndarray, columns: int) -> np.ndarray:
-    """Lay out tiles ``(n, h, w)`` or ``(n, h, w, 3)`` without gaps and titles."""
+    """Lay out tiles ``(n, h, w)`` or ``(n, h, w, 3)`` as one image, without gaps and titles."""
     count, height, width = tiles.shape[:3]
     return arrange(tiles, TileLayout(count, min(columns, count), height, width, gap=0))
 
 
 def draw(scaled: ScaledTiles, titles: Sequence[str], columns: int, side: int = 0) -> np.ndarray:
-    """Draw scaled tiles with their titles on one canvas of palette entries, uint8 ``(h, w)``.
+    """Draw scaled tiles with their titles as one mosaic of palette entries, uint8 ``(h, w)``.
 
-    Constant tiles are struck through. ``side`` is a multiple of the tiles' side; 0 keeps them.
+    Constant tiles are struck through. ``side`` is the side at which tiles are drawn, a multiple of
+    their number of values per row; 0 draws one pixel for each value.
     """
     factor = max(1, side // scaled.levels.shape[2])
     tiles = enlarge(scaled.levels, factor)
@@ -308,24 +315,24 @@ def draw(scaled: ScaledTiles, titles: Sequence[str], columns: int, side: int = 0
 
 
 def tile_layout(tiles: np.ndarray, columns: int) -> TileLayout:
-    """Return the layout of tiles ``(n, h, w, ...)`` with titles in proportion to their width."""
+    """Return the layout of tiles ``(n, h, w, ...)``, whose titles grow with the tiles' width."""
     height, width = tiles.shape[1:3]
     title_height = LETTERING.size(width) + TITLE_SPACE
     return TileLayout(len(tiles), min(columns, len(tiles)), height, width, title_height)
 
 
 def diagonal(height: int, width: int) -> np.ndarray:
-    """Return the stroke that marks a constant tile, bool ``(height, width)``."""
+    """Return the diagonal line that strikes through a constant tile, bool ``(height, width)``."""
     rows, columns = np.ogrid[:height, :width]
     stroke: np.ndarray = np.abs(rows * width - columns * height) <= max(height, width)
     return stroke
 
 
 def draw_titles(titles: Sequence[str], grid: TileLayout) -> np.ndarray:
-    """Draw every title above its tile: ink from 0 to ``INK_STEPS``, uint8 ``(h, w)``.
+    """Draw each title above its tile, with ink from 0 to ``INK_STEPS``, uint8 ``(h, w)``.
 
     Raises:
-        ValueError: there is not one title for each tile.
+        ValueError: the number of titles differs from the number of tiles.
     """
     if len(titles) != grid.count:
         raise ValueError(f"expected {grid.count} titles, got {len(titles)}")
@@ -343,7 +350,10 @@ def draw_titles(titles: Sequence[str], grid: TileLayout) -> np.ndarray:
 
 @lru_cache(maxsize=4096)
 def fitting_mask(title: str, size: int, width: int) -> np.ndarray:
-    """Render a title, shortened with an ellipsis until it fits."""
+    """Render a title, cut off with an ellipsis where it is wider than ``width`` pixels.
+
+    Returns ink from 0 to ``INK_STEPS``, uint8, as `title_mask` does.
+    """
     mask = title_mask(title, size)
     while mask.shape[1] > width and len(title) > 1:
         title = title.removesuffix("…")[:-1].rstrip() + "…"
@@ -352,7 +362,7 @@ def fitting_mask(title: str, size: int, width: int) -> np.ndarray:
 
 
 def title_mask(title: str, size: int) -> np.ndarray:
-    """Render one line of text: ink from 0 to ``INK_STEPS``, uint8 ``(size + 4, width)``."""
+    """Render one line of text as ink from 0 to ``INK_STEPS``, uint8 ``(size + 4, width)``."""
     # The anchor "ls" is the left end of the base line: titles of all shapes then line up.
     ink, (left, top) = title_font(size).getmask2(title, mode="L", anchor="ls")
     width, height = ink.size
@@ -364,14 +374,14 @@ def title_mask(title: str, size: int) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def title_font(size: int) -> ImageFont.FreeTypeFont:
-    """Return Pillow's built-in font, so that a mosaic looks the same on every machine."""
+    """Return Pillow's built-in font, with which a mosaic looks alike on every machine."""
     # Pillow's packages include FreeType; without it this would be an `ImageFont.ImageFont`.
     return cast("ImageFont.FreeTypeFont", ImageFont.load_default(size))
 
 
 @lru_cache(maxsize=64)
 def color_levels(color_map: str) -> np.ndarray:
-    """Sample a Matplotlib color map at the scale's levels, uint8 ``(LEVELS, 3)``."""
+    """Sample a Matplotlib color map in ``LEVELS`` even steps, RGB uint8 ``(LEVELS, 3)``."""
     # Imported here so that the first page does not wait a quarter of a second for Matplotlib.
     from matplotlib import colormaps
 
@@ -383,7 +393,7 @@ def color_levels(color_map: str) -> np.ndarray:
 def gray(photograph: np.ndarray) -> np.ndarray:
     """Convert a photograph, RGB uint8 ``(h, w, 3)``, to gray levels within ``GRAYS``.
 
-    Returns its luma (ITU-R BT.601), uint8 ``(h, w)``.
+    Returns the photograph's luma (ITU-R BT.601), uint8 ``(h, w)``.
     """
     dark, light = GRAYS
     luma = photograph @ np.array([0.299, 0.587, 0.114])
@@ -392,10 +402,11 @@ def gray(photograph: np.ndarray) -> np.ndarray:
 
 
 def overlay_colors(scaled: ScaledTiles, color_map: str) -> np.ndarray:
-    """Return the colors of tiles over a photograph, RGBA uint8 ``(n, h, w, 4)``.
+    """Return the colors and opacities of heatmap overlays for tiles, RGBA uint8 ``(n, h, w, 4)``.
 
-    Opacity grows with a value's distance from 0, up to ``OPACITY`` at the end of the scale that is
-    further from 0. A constant tile is transparent; a value that is not finite is marked and opaque.
+    Opacity grows with a value's distance from 0, up to ``OPACITY`` at the end of the color scale
+    that is further from 0. A constant tile is transparent. A value that is not finite has the
+    opaque color ``MARK_COLOR``.
     """
     marked = scaled.levels == MARK
     opacity = _relative_magnitude(scaled)
@@ -408,7 +419,7 @@ def overlay_colors(scaled: ScaledTiles, color_map: str) -> np.ndarray:
 
 
 def _relative_magnitude(scaled: ScaledTiles) -> np.ndarray:
-    """Return each value's distance from 0, relative to the further end, float ``(n, h, w)``."""
+    """Return the distance of values from 0, divided by the scale's largest, ``(n, h, w)``."""
     low, high = (end.astype(np.float64)[:, None, None] for end in (scaled.low, scaled.high))
     largest = np.maximum(np.abs(low), np.abs(high))
     position = (scaled.levels.astype(np.float64) - FIRST_LEVEL) / (LEVELS - 1)
@@ -418,12 +429,12 @@ def _relative_magnitude(scaled: ScaledTiles) -> np.ndarray:
 
 
 def blend(overlays: np.ndarray, under: np.ndarray, side: int) -> np.ndarray:
-    """Blend overlays, RGBA uint8 ``(n, s, s, 4)``, with one gray image, uint8 ``(h, h)``.
+    """Blend heatmap overlays, RGBA uint8 ``(n, s, s, 4)``, with a gray image, uint8 ``(h, h)``.
 
-    Overlays are enlarged sharply, the image smoothly.
+    The overlays' pixels are repeated; the gray image is interpolated (bicubic).
 
     Args:
-        overlays: as from `overlay_colors`.
+        overlays: colors and opacities, as `overlay_colors` returns them.
         under: the gray image.
         side: side of the result, a multiple of ``s``.
 
@@ -440,7 +451,10 @@ def blend(overlays: np.ndarray, under: np.ndarray, side: int) -> np.ndarray:
 
 
 def overlay_levels(color_map: str, low: float, high: float) -> np.ndarray:
-    """Return a scale's colors as they look over middle gray, uint8 ``(LEVELS, 3)``."""
+    """Return the colors of an overlay's scale from ``low`` to ``high``, blended with medium gray.
+
+    They are the colors that values have over a gray photograph, uint8 ``(LEVELS, 3)``.
+    """
     levels = np.arange(FIRST_LEVEL, FIRST_LEVEL + LEVELS, dtype=np.uint8)[None, None]
     ends = (np.array([end], np.float32) for end in (low, high))
     scaled = ScaledTiles(levels, next(ends), next(ends), np.array([False]))
@@ -450,9 +464,9 @@ def overlay_levels(color_map: str, low: float, high: float) -> np.ndarray:
 
 
 def png(canvas: np.ndarray, color_map: str | None = "gray", ink: Color = (0, 0, 0)) -> bytes:
-    """Encode a canvas as PNG: palette entries ``(h, w)``, RGB or RGBA ``(h, w, 3 or 4)``.
+    """Encode an image as PNG: palette entries, uint8 ``(h, w)``, RGB or RGBA, ``(h, w, 3 or 4)``.
 
-    Without a color map, ``(h, w)`` are gray levels. Compression is zlib's fastest: the next level
+    Without a color map, ``(h, w)`` holds gray levels. Compression is zlib's fastest: the next level
     takes three times as long to save a tenth.
     """
     image = Image.fromarray(canvas)
@@ -467,11 +481,11 @@ def png(canvas: np.ndarray, color_map: str | None = "gray", ink: Color = (0, 0, 
 
 
 def palette(color_map: str, ink: Color) -> bytes:
-    """Return the 256 colors of a canvas, RGB."""
+    """Return a mosaic's 256 palette colors as RGB bytes; letters are drawn in ``ink``."""
     fixed = np.array([(0, 0, 0), *[ink] * INK_STEPS, MARK_COLOR], np.uint8)
     return np.concatenate([fixed, color_levels(color_map)]).tobytes()
 
 
 def transparency() -> bytes:
-    """Return the opacity of the first entries: transparent background, then ink from 0 to 1."""
+    """Return the opacity of a palette's first entries, background and ink, as bytes (0 to 255)."""
     return bytes(step * 255 // INK_STEPS for step in range(INK_STEPS + 1))

@@ -1,4 +1,4 @@
-"""Numbers as text for people."""
+"""Formatting of numbers as text for readers."""
 
 import math
 
@@ -22,7 +22,7 @@ def figure(value: float, digits: int = 4) -> str:
 
 
 def signed(value: float, digits: int = 4) -> str:
-    """Format a number like `figure`, with its sign.
+    """Format a number like `figure`, with a plus or minus sign.
 
     >>> signed(1.5), signed(-1.5)
     ('+1.5', '−1.5')

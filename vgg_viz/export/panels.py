@@ -1,4 +1,4 @@
-"""Panels: grids of tiles as pictures and tables show them."""
+"""Panels: grids of tiles as exported images and tables show them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,16 +21,16 @@ Column = Sequence[float | int | str] | np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Panel(ABC):
-    """One grid of tiles.
+    """One grid of tiles in an exported file.
 
-    heading: a heading above it, or nothing.
-    titles: one for each tile.
+    heading: a heading above the grid, or empty.
+    titles: one title for each tile.
     numbers: the tiles' numbers, from 1, by axis: ``{"map": (1, 2)}``, or
         ``{"filter": (1, 1), "channel": (1, 2)}`` for kernels.
     columns: number of columns of the grid.
 
     Raises:
-        ValueError: there is no tile, or not one title and one number for each.
+        ValueError: there is no tile, or a tile has no title or number.
     """
 
     heading: str
@@ -39,7 +39,7 @@ class Panel(ABC):
     columns: int
 
     def __post_init__(self) -> None:
-        """Check that there is a title and a number for each tile."""
+        """Check that every tile has a title and a number."""
         counts = [len(self.titles), *map(len, self.numbers.values())]
         if not self.numbers or set(counts) != {self.count} or not self.count:
             got = " and ".join(map(str, counts))
@@ -51,31 +51,31 @@ class Panel(ABC):
         """Number of tiles."""
 
     def drawn_side(self, side: int, width: int) -> int:
-        """Return the side to draw tiles of that side at, in a grid ``width`` pixels wide."""
+        """Return the drawn side of tiles of this side, in a grid ``width`` pixels wide."""
         return mosaic.tile_side(side, min(self.columns, self.count), width)
 
     @abstractmethod
     def render(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
-        """Draw the grid under these titles, about ``width`` pixels wide, on white.
+        """Draw the grid with ``titles`` above its tiles, about ``width`` pixels wide, on white.
 
-        Returns RGB, uint8 ``(h, w, 3)``, and the side of a tile in it.
+        Returns the grid, RGB uint8 ``(h, w, 3)``, and the side in pixels of a tile in it.
         """
 
     @property
     @abstractmethod
     def scale(self) -> "Scale | None":
-        """Scale to draw below the grid."""
+        """Color scale to draw below the grid, or None."""
 
     @abstractmethod
     def table(self) -> Mapping[str, Column]:
-        """Return the columns of a table by name, with one cell for each tile."""
+        """Return the columns of the grid's table by name, with one cell for each tile."""
 
 
 class Scale(NamedTuple):
-    """A color scale.
+    """A color scale to draw as a color bar.
 
-    labels: text at its low end, middle and high end.
-    colors: uint8 ``(LEVELS, 3)``, as in the tiles.
+    labels: texts at the bar's low end, middle and high end.
+    colors: the bar's colors, uint8 ``(LEVELS, 3)``, as in the tiles.
     """
 
     labels: tuple[str, str, str]
@@ -84,15 +84,15 @@ class Scale(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ValuesPanel(Panel):
-    """Tiles of values, colored by a scale.
+    """A grid of tiles of values, such as feature maps, colored by a color scale.
 
     values: float32 ``(n, s, s)``.
-    limits: as in `mosaic.scale_tiles`.
-    color_map: its Matplotlib name.
-    photograph: image under every tile, RGB uint8 ``(h, h, 3)``, for heatmap overlays.
+    limits: ends of the color scale, as in `mosaic.scale_tiles`.
+    color_map: name of the Matplotlib color map.
+    photograph: for heatmap overlays, the image under every tile, RGB uint8 ``(h, h, 3)``.
 
     Raises:
-        ValueError: as for a `Panel`, or tiles are not square.
+        ValueError: the tiles are not square; and as for a `Panel`.
     """
 
     values: np.ndarray
@@ -101,7 +101,7 @@ class ValuesPanel(Panel):
     photograph: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        """Check the tiles' shape."""
+        """Check that the tiles are square, and that each has a title and a number."""
         shape = self.values.shape
         if len(shape) != 3 or shape[1] != shape[2] or 0 in shape:
             raise ValueError(f"expected square tiles (n, s, s), at least one, got shape {shape}")
@@ -113,7 +113,10 @@ class ValuesPanel(Panel):
         return len(self.values)
 
     def render(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
-        """Draw the tiles in the colors of their scale, over the photograph if there is one."""
+        """Draw the tiles in the colors of their color scale, over the photograph if there is one.
+
+        Returns the grid, RGB uint8 ``(h, w, 3)``, and the side in pixels of a tile in it.
+        """
         side = self.drawn_side(self.values.shape[2], width)
         scaled = mosaic.scale_tiles(self.values, self.limits, side)
         canvas = mosaic.draw(scaled, titles, self.columns, side)
@@ -125,14 +128,18 @@ class ValuesPanel(Panel):
 
     @property
     def shared_limits(self) -> tuple[float, float] | None:
-        """Limits ``(low, high)`` of all tiles; None where every tile has its own."""
+        """Ends ``(low, high)`` of the color scale of all tiles; None if each has its own."""
         if self.limits is None or np.ndim(self.limits[0]) or np.ndim(self.limits[1]):
             return None
         return float(self.limits[0]), float(self.limits[1])
 
     @property
     def scale(self) -> Scale | None:
-        """Scale of all tiles; for scales per tile around zero, one with relative labels."""
+        """Color scale to draw below the grid, or None.
+
+        Tiles that each have a scale centered at zero get a scale with the labels "−largest", "0"
+        and "largest".
+        """
         labels = self._scale_labels
         if labels is None:
             return None
@@ -150,10 +157,10 @@ class ValuesPanel(Panel):
         return ("−largest", "0", "largest") if around_zero else None
 
     def table(self) -> Mapping[str, Column]:
-        """Return the statistics of every tile.
+        """Return the statistics of every tile as columns of a table, by name.
 
-        ``active_share`` is the share of positions above zero; ``inactive`` is "yes" if there is
-        none.
+        ``active_share`` is the share of positions above zero; ``inactive`` is "yes" if no position
+        is above zero, else "no".
         """
         measured = statistics(self.values)
         inactive = ["no" if share else "yes" for share in measured.active]
@@ -163,11 +170,11 @@ class ValuesPanel(Panel):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ColorPanel(Panel):
-    """Tiles that are color images.
+    """A grid of tiles that are color images, such as top patches or optimized images.
 
-    tiles: function that returns them, one by one if there are many: uint8 ``(s, s, 3)``.
-    empty: whether each tile has no image and is struck through, bool ``(n,)``.
-    figures: columns of the table by name.
+    tiles: function that returns or yields the images, uint8 ``(s, s, 3)`` each.
+    empty: whether a tile has no image and is struck through, bool ``(n,)``.
+    figures: columns of the grid's table by name.
     """
 
     tiles: Callable[[], Iterable[np.ndarray]]
@@ -180,7 +187,10 @@ class ColorPanel(Panel):
         return len(self.empty)
 
     def render(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
-        """Draw the images, enlarged or averaged."""
+        """Draw the images, enlarged or averaged, as a grid.
+
+        Returns the grid, RGB uint8 ``(h, w, 3)``, and the side in pixels of a tile in it.
+        """
         tiles = mosaic.color_tiles(self.tiles(), partial(self.drawn_side, width=width))
         tiles[self.empty] = 255
         levels = np.full(tiles.shape[:3], mosaic.FIRST_LEVEL, np.uint8)
@@ -191,16 +201,16 @@ class ColorPanel(Panel):
 
     @property
     def scale(self) -> None:
-        """None: the images have their own colors."""
+        """None, since color images have no color scale."""
         return None
 
     def table(self) -> Mapping[str, Column]:
-        """Return the figures."""
+        """Return the columns of the grid's table by name, one cell for each image."""
         return self.figures
 
 
 def _replace_tiles(canvas: np.ndarray, tiles: np.ndarray, columns: int) -> np.ndarray:
-    """Return a canvas in RGB with color images, uint8 ``(n, s, s, 3)``, in place of its tiles."""
+    """Convert a mosaic to RGB, with color images, uint8 ``(n, s, s, 3)``, as its tiles."""
     is_tile = canvas >= mosaic.FIRST_LEVEL  # all except letters, marks and gaps
     images = mosaic.arrange(tiles, mosaic.tile_layout(tiles, columns))
     return np.where(is_tile[..., None], images, _palette_on_white("gray")[canvas])
@@ -208,7 +218,7 @@ def _replace_tiles(canvas: np.ndarray, tiles: np.ndarray, columns: int) -> np.nd
 
 @lru_cache(maxsize=16)
 def _palette_on_white(color_map: str) -> np.ndarray:
-    """Return a mosaic's palette as it looks on white, RGB uint8 ``(256, 3)``."""
+    """Return the colors of a mosaic's palette on white paper, RGB uint8 ``(256, 3)``."""
     colors = np.frombuffer(mosaic.palette(color_map, (0, 0, 0)), np.uint8).reshape(-1, 3).copy()
     ink = mosaic.transparency()
     colors[: len(ink)] = 255 - np.frombuffer(ink, np.uint8)[:, None]

@@ -1,4 +1,4 @@
-"""Text from outside as plain text: one line, or a file name."""
+"""Conversion of text from outside, such as a picture's name, to one line or to a file name."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 
 
 def file_stem(text: str) -> str:
-    """Return a safe file name without ending: at most 80 letters, digits and hyphens.
+    """Return a safe file name without extension: at most 80 letters, digits and hyphens.
 
     >>> file_stem("5 · block3_conv1, Cat")
     '5-block3-conv1-Cat'

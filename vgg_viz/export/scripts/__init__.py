@@ -1,8 +1,8 @@
-"""Runs -> a Python script that computes the same arrays with Keras alone.
+"""Export as a Python script that computes the exported arrays again, with Keras alone.
 
-- `runs`: what one array of an export is computed from
+- `runs`: the inputs from which one exported array is computed
 - `script_code`: the functions that scripts are composed of
-- `script_writer`: runs to a script
+- `script_writer`: composition of a script from runs
 """
 
 from vgg_viz.export.scripts.runs import (

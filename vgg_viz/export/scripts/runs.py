@@ -1,6 +1,7 @@
-"""Runs: one array of an export, and everything that a script needs to compute it.
+"""Runs: records of everything that a Keras script needs to compute one exported array.
 
-Arrays keep the order of the given numbers, which start at 1.
+The maps, filters, channels or classes in an array have the order of the run's numbers. Numbers of
+maps, filters and channels start at 1, numbers of classes at 0.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ CLASSES = VGG19.dense_layers[-1].units
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A network with weights from an HDF5 file in Keras' old layout; ``name`` has no folder."""
+    """A VGG19 whose weights come from an HDF5 file in Keras 2's layout, in the script's folder."""
 
     name: str
 
@@ -38,14 +39,14 @@ ScriptNetwork = Literal["imagenet", "untrained"] | WeightsFile
 
 @dataclass(frozen=True, eq=False)
 class MapsRun:
-    """Feature maps of one layer of a network for one image, float32 ``(maps, h, w)``.
+    """Inputs for an array of one layer's feature maps for one image, float32 ``(maps, h, w)``.
 
     name: name of the array.
-    network: the network.
+    network: the network, trained or untrained.
     preprocessing: ``"caffe"``, as in training (BGR, ImageNet's mean subtracted), or ``"rgb"``,
         which scales RGB to 0 to 1.
     pixels: the image, RGB uint8 (224, 224, 3).
-    layer_name: the layer.
+    layer_name: name of the conv layer.
     numbers: the maps' numbers.
 
     Raises:
@@ -60,7 +61,7 @@ class MapsRun:
     numbers: Sequence[int]
 
     def __post_init__(self) -> None:
-        """Check the run, since its script does not."""
+        """Check image, layer and numbers here, since the script does not check them."""
         _check_picture(self.pixels, self.preprocessing)
         _check_network(self.network)
         _check_numbers(self.numbers, VGG19.layer(self.layer_name).filters)
@@ -68,20 +69,20 @@ class MapsRun:
 
 @dataclass(frozen=True, eq=False)
 class AblationRun(MapsRun):
-    """Feature maps with maps of an earlier layer ablated (set to zero).
+    """Inputs for an array of feature maps, with maps of an earlier layer ablated (set to zero).
 
-    ablated_in: the earlier layer.
-    ablated: numbers of its ablated maps.
+    ablated_in: name of the earlier layer.
+    ablated: numbers of the earlier layer's ablated maps.
 
     Raises:
-        ValueError: as for a `MapsRun`, or there are no such maps, or that layer is not earlier.
+        ValueError: as for a `MapsRun`, or ``ablated_in`` is not earlier or has no such maps.
     """
 
     ablated_in: str
     ablated: Sequence[int]
 
     def __post_init__(self) -> None:
-        """Check the run, since its script does not."""
+        """Check the ablated maps here, since the script does not check them."""
         super().__post_init__()
         before, after = (VGG19.conv_layer(name) for name in (self.ablated_in, self.layer_name))
         _check_numbers(self.ablated, before.filters)
@@ -91,18 +92,19 @@ class AblationRun(MapsRun):
 
 @dataclass(frozen=True)
 class FiltersRun:
-    """Kernels of one layer of a network, float32 ``(filters, channels, 3, 3)``.
+    """Inputs for an array of one layer's kernels, float32 ``(filters, channels, 3, 3)``.
 
     name: name of the array.
-    network: the network.
-    layer_name: the layer.
+    network: the network, trained or untrained.
+    layer_name: name of the conv layer.
     filters: numbers of the filters.
-    channels: numbers of their channels.
-    as_colors: whether the three channels become color images, uint8 ``(filters, 3, 3, 3)``, as in
-        `vgg_viz.model.network.filter_colors`.
+    channels: numbers of the filters' input channels.
+    as_colors: whether the kernels of the three input channels are joined to one color image for
+        each filter, uint8 ``(filters, 3, 3, 3)``, as in `vgg_viz.model.network.filter_colors`.
 
     Raises:
-        ValueError: there are no such filters or channels, or not three channels for colors.
+        ValueError: the layer has no such filters or channels, or ``as_colors`` is set for a
+            number of channels other than three.
     """
 
     name: str
@@ -113,7 +115,7 @@ class FiltersRun:
     as_colors: bool = False
 
     def __post_init__(self) -> None:
-        """Check the run, since its script does not."""
+        """Check filters and channels here, since the script does not check them."""
         layer = VGG19.layer(self.layer_name)
         _check_network(self.network)
         _check_numbers(self.filters, layer.filters)
@@ -124,13 +126,15 @@ class FiltersRun:
 
 @dataclass(frozen=True, eq=False)
 class EvidenceRun:
-    """Evidence for classes at the positions of block5_conv4, float32 ``(classes, 14, 14)``.
+    """Inputs for an array of evidence for classes, by position, float32 ``(classes, 14, 14)``.
+
+    The positions are those of the layer block5_conv4.
 
     name: name of the array.
     network, preprocessing, pixels: as for a `MapsRun`.
     method: a name in ``EVIDENCE_METHODS``.
-    classes: numbers from 0 to 999.
-    difference: whether the evidence for the first class minus the second's follows.
+    classes: numbers of the classes, from 0 to 999.
+    difference: whether to append the evidence for the first class minus that for the second.
 
     Raises:
         ValueError: the image has another shape, or there is no such method or class.
@@ -145,7 +149,7 @@ class EvidenceRun:
     difference: bool = False
 
     def __post_init__(self) -> None:
-        """Check the run, since its script does not."""
+        """Check image, method and classes here, since the script does not check them."""
         _check_picture(self.pixels, self.preprocessing)
         _check_network(self.network)
         if self.method not in EVIDENCE_METHODS:
@@ -157,19 +161,20 @@ class EvidenceRun:
 
 @dataclass(frozen=True, eq=False)
 class PatchesRun:
-    """Top patches of channels, uint8 ``(n, side, side, 3)``, and a second array of their values.
+    """Inputs for an array of channels' top-activating image patches, uint8 ``(n, side, side, 3)``.
 
-    A channel that is inactive on all images gets a black patch with value 0.
+    The script also computes a second array of the channels' values at these patches. A channel that
+    is inactive on all images gets one black patch with value 0.
 
-    name: name of the first array.
-    network: the network.
-    pictures: the images to search, RGB uint8 (224, 224, 3).
-    layer_name: the layer.
+    name: name of the array of patches.
+    network: the network, trained or untrained.
+    pictures: the images to search, RGB uint8 (224, 224, 3) each.
+    layer_name: name of the conv layer.
     channels: numbers of the channels.
     each: number of patches for each channel; a channel may have fewer.
 
     Raises:
-        ValueError: an image has another shape, there is none, or no such channel.
+        ValueError: an image has another shape, there is no image, or no such channel.
     """
 
     name: str
@@ -180,7 +185,7 @@ class PatchesRun:
     each: int = 1
 
     def __post_init__(self) -> None:
-        """Check the run, since its script does not."""
+        """Check images and channels here, since the script does not check them."""
         for pixels in self.pictures:
             _check_picture(pixels, "caffe")
         _check_network(self.network)
@@ -191,13 +196,14 @@ class PatchesRun:
 
 @dataclass(frozen=True)
 class OptimizationScriptRun:
-    """Optimized images of channels, uint8 ``(n, side, side, 3)``, and a second array of values.
+    """Inputs for an array of images optimized for channels, uint8 ``(n, side, side, 3)``.
 
-    Computed as by `optimization.OptimizationRun`.
+    The script also computes a second array of the channels' values. It optimizes as
+    `optimization.OptimizationRun` does.
 
-    name: name of the first array.
-    network: the network.
-    layer_name: the layer.
+    name: name of the array of images.
+    network: the network, trained or untrained.
+    layer_name: name of the conv layer.
     channels: numbers of the channels.
     seed: seed of the initial noise.
     parametrization: a name in ``PARAMETRIZATIONS``.
@@ -214,7 +220,7 @@ class OptimizationScriptRun:
     parametrization: Parametrization
 
     def __post_init__(self) -> None:
-        """Check the run, since its script does not."""
+        """Check channels, seed and parametrization here; the script does not."""
         _check_network(self.network)
         _check_numbers(self.channels, VGG19.layer(self.layer_name).filters)
         if self.seed < 0:
@@ -227,15 +233,17 @@ class OptimizationScriptRun:
 
 @dataclass(frozen=True, eq=False)
 class AttributionRun:
-    """One array of attributions of a value, float32 ``(n, rows, columns)``.
+    """Inputs for an array of attributions of one value, float32 ``(n, rows, columns)``.
 
-    It has these maps (``numbers`` from 1) of the layer ``spec.back_to``, or blue, green and red,
-    within the value's receptive field, and zeros beyond the border. With ``summed`` it has their
-    sum, ``(1, rows, columns)``. With ``as_colors``, it shows blue, green and red, in that order, as
-    RGB uint8 ``(1, rows, columns, 3)`` with zero at mid-gray. The rest is as for a `MapsRun`.
+    A value is attributed to maps of the layer ``spec.back_to`` (``numbers`` from 1), or to the
+    blue, green and red channel of the image. Rows and columns are those of the value's receptive
+    field, with zeros beyond the image's border. With ``summed``, the array is their sum, ``(1,
+    rows, columns)``. With ``as_colors``, it is an image, RGB uint8 ``(1, rows, columns, 3)``, in
+    which red, green and blue show the attributions to these channels, with zero as mid-gray. Other
+    fields: see `MapsRun`.
 
     Raises:
-        ValueError: an image of another shape, or no such value, method or maps.
+        ValueError: the image has another shape, or there is no such value, method or map.
     """
 
     name: str
@@ -248,7 +256,7 @@ class AttributionRun:
     as_colors: bool = False
 
     def __post_init__(self) -> None:
-        """Check the run, since its script does not."""
+        """Check image, value, method and maps here; the script does not."""
         _check_picture(self.pixels, self.preprocessing)
         _check_network(self.network)
         padded_receptive_field(self.spec)

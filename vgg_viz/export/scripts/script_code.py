@@ -1,4 +1,7 @@
-"""Python code of the functions in Keras scripts; `script_writer` chooses among them."""
+"""Source code, as text, of the functions that exported Keras scripts are composed of.
+
+`script_writer` chooses the functions that a script needs.
+"""
 
 from vgg_viz.interpretability.feature_visualization.parametrizations import Parametrization
 from vgg_viz.model.network import Preprocessing

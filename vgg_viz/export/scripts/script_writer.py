@@ -1,9 +1,9 @@
-"""Runs -> a Python script that computes the same arrays with Keras alone.
+"""Writer of Python scripts that compute exported arrays again, with Keras alone.
 
-A script is one file: a few functions, the arrays to compute (``make_arrays``) and, except for
-filters and optimized images, the images as the network sees them. It needs Keras with TensorFlow,
-NumPy and Pillow, but not this package. It writes its arrays to ``reproduced.npz``, under the names
-in the exported NPZ.
+A script is one file. It has a few functions, the arrays to compute (``make_arrays``) and, except
+for filters and optimized images, the network's input images. It needs Keras with TensorFlow, NumPy
+and Pillow, but not this package. It writes its arrays to ``reproduced.npz``, under their names in
+the exported NPZ file.
 
 Text from outside enters a script only as a comment of printable letters, or as an ASCII string.
 """
@@ -48,7 +48,7 @@ from vgg_viz.option import resolve
 
 
 def encode_script(export: Export) -> bytes:
-    """Return the script that computes the arrays of an export with Keras alone."""
+    """Return the Keras script that computes an export's arrays, as UTF-8."""
     runs, grids = export.runs(), export.grids()
     captions = [grid.caption for grid in grids]
     # Two runs that are shown as one grid are shown as their difference.
@@ -59,9 +59,10 @@ def encode_script(export: Export) -> bytes:
 def write_script(
     runs: Sequence[Run], *, caption: Sequence[str] = (), link: str = "", difference: str = ""
 ) -> str:
-    """Write the script that computes the arrays of these runs, all of one kind.
+    """Write the Keras script that computes the arrays of these runs, all of one kind.
 
-    Arguments and errors are those of `maps_script`; only maps have a difference.
+    Arguments and errors are those of `maps_script`; only for feature maps may ``difference`` be
+    set.
     """
     writers: Mapping[type[Run], Callable[..., str]] = {
         FiltersRun: filters_script,
@@ -84,13 +85,13 @@ def maps_script(
     link: str = "",
     difference: str = "",
 ) -> str:
-    """Write the script that computes feature maps, float32 ``(maps, h, w)``.
+    """Write the Keras script that computes arrays of feature maps, float32 ``(maps, h, w)``.
 
     Args:
         runs: one for each array.
         caption: lines that describe the arrays; may come from outside.
-        link: address of their view; may come from outside.
-        difference: name of one more array, the second run's minus the first's.
+        link: URL of the view that shows the arrays; may come from outside.
+        difference: name of one more array, the second run's minus the first's; empty for none.
 
     Raises:
         ValueError: there is no run, or the name of an array is invalid or repeated.
@@ -121,10 +122,11 @@ def maps_script(
 def evidence_script(
     runs: Sequence[EvidenceRun], *, caption: Sequence[str] = (), link: str = ""
 ) -> str:
-    """Write the script that computes evidence for classes, float32 ``(classes, 14, 14)``.
+    """Write the Keras script that computes evidence for classes, float32 ``(classes, 14, 14)``.
 
-    It also computes the 1,000 logits: the array ``logits``, or one for each image and network,
-    named after its first run. Arguments and errors are those of `maps_script`.
+    The script also computes the 1,000 logits, as the array ``logits``. With several images or
+    networks it computes one such array for each, named after its first run. Arguments and errors
+    are those of `maps_script`.
     """
     pictures: dict[bytes, int] = {}
     calls, predictions = {}, dict[str, str]()
@@ -154,7 +156,7 @@ def evidence_script(
 def patches_script(
     runs: Sequence[PatchesRun], *, caption: Sequence[str] = (), link: str = ""
 ) -> str:
-    """Write the script that computes top patches, and their values under ``NAME_value``.
+    """Write the Keras script that finds top patches; the array ``NAME_value`` has their values.
 
     Arguments and errors are those of `maps_script`.
     """
@@ -178,7 +180,7 @@ def patches_script(
 def optimization_script(
     runs: Sequence[OptimizationScriptRun], *, caption: Sequence[str] = (), link: str = ""
 ) -> str:
-    """Write the script that optimizes images, and computes their values under ``NAME_value``.
+    """Write the Keras script that optimizes images; the array ``NAME_value`` has their values.
 
     Arguments and errors are those of `maps_script`.
     """
@@ -201,10 +203,10 @@ def optimization_script(
 def attribution_script(
     runs: Sequence[AttributionRun], *, caption: Sequence[str] = (), link: str = ""
 ) -> str:
-    """Write the script that reproduces these arrays of attributions.
+    """Write the Keras script that computes the arrays of these attribution runs.
 
-    For complete methods it also prints the sum. Arguments and errors are those of
-    `maps_script`.
+    For complete methods (whose attributions sum to the value), it also prints the sum. Arguments
+    and errors are those of `maps_script`.
     """
     _check_names([run.name for run in runs])
     pictures: dict[bytes, int] = {}
@@ -230,7 +232,7 @@ def attribution_script(
 def filters_script(
     runs: Sequence[FiltersRun], *, caption: Sequence[str] = (), link: str = ""
 ) -> str:
-    """Write the script that reads kernels, float32 ``(filters, channels, 3, 3)``.
+    """Write the Keras script that reads kernels, float32 ``(filters, channels, 3, 3)``.
 
     Arguments and errors are those of `maps_script`.
     """
@@ -262,7 +264,7 @@ def _script(
     pictures: Sequence[bytes],
     differences: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Return a script: imports, functions, ``make_arrays``, and the images last."""
+    """Compose a script from its start, imports, functions, ``make_arrays`` and images."""
     imports = [*(f"import {module}" for module in modules)]
     if script_code.FROM_FILE in functions or script_code.WHOLE_FROM_FILE in functions:
         imports.append("from pathlib import Path")
@@ -284,7 +286,7 @@ def _script(
 
 
 def _start(title: str, caption: Sequence[str], link: str, *, note: str = "") -> str:
-    """Return the start of a script: its docstring, and text from outside as comments."""
+    """Return the first lines of a script: its docstring, and text from outside as comments."""
     # The docstring comes first: a comment in the first two lines could set the file's encoding.
     lines = [f"Written by VGG Viz {__version__}", *caption, link]
     comments = [f"# {plain(line)}" for line in lines if plain(line)]
@@ -292,16 +294,17 @@ def _start(title: str, caption: Sequence[str], link: str, *, note: str = "") -> 
 
 
 def _network(network: ScriptNetwork) -> str:
-    """Return the call that builds a network."""
+    """Return the script's function call that builds a network."""
     if isinstance(network, WeightsFile):
         return f"from_file({beside_script(network.name)!a})"
     return f"{network}()"
 
 
 def beside_script(name: str) -> str:
-    """Return the name that a weights file needs beside the script, with an ending that Keras reads.
+    """Return the file name under which Keras can read a weights file placed beside the script.
 
-    Keras reads the old layout only from ``.h5`` and ``.hdf5``; ``.weights.h5`` is another layout.
+    Keras reads the layout of Keras 2 only from ``.h5`` and ``.hdf5``; ``.weights.h5`` is another
+    layout.
 
     >>> beside_script("vgg19.hdf5"), beside_script("vgg19.weights.h5")
     ('vgg19.hdf5', 'vgg19.weights.h5.h5')
@@ -314,7 +317,7 @@ def beside_script(name: str) -> str:
 def _network_functions(
     runs: Sequence[Run], functions: Mapping[str, str] = MappingProxyType(script_code.NETWORKS)
 ) -> list[str]:
-    """Return the functions that build the networks of these runs, each once."""
+    """Return the source of the functions that build the networks of these runs, each once."""
     networks = [run.network for run in runs]
     used = {"file" if isinstance(network, WeightsFile) else network for network in networks}
     return [code for name, code in functions.items() if name in used]
@@ -338,20 +341,23 @@ def _evidence_functions(runs: Sequence[EvidenceRun]) -> list[str]:
 
 
 def _input(run: MapsRun | EvidenceRun | AttributionRun, pictures: dict[bytes, int]) -> list[str]:
-    """Return network, preprocessing and image as arguments; add a new image to ``pictures``."""
+    """Return network, preprocessing and image as arguments of a function call in the script.
+
+    An image that is not in ``pictures`` yet is added, as PNG in base64, with its index.
+    """
     index = pictures.setdefault(_base64_png(run.pixels), len(pictures))
     return [_network(run.network), run.preprocessing, f"PICTURES[{index}]"]
 
 
 def _ablated(run: MapsRun, network: str) -> str:
-    """Return the network, with maps ablated if the run says so."""
+    """Return the script's expression for a network, with maps ablated if the run ablates any."""
     if not isinstance(run, AblationRun):
         return network
     return f"ablated({network}, {run.ablated_in!a}, {_tuple(run.ablated)})"
 
 
 def _attribution(run: AttributionRun) -> list[str]:
-    """Arguments for the value, the layer to attribute it to, the method and the array."""
+    """Return arguments of the script's attribution call: value, layer, method and array."""
     spec, area = run.spec, padded_receptive_field(run.spec)
     summed = ["summed=True"] if run.summed else []
     return [
@@ -367,7 +373,7 @@ def _attribution(run: AttributionRun) -> list[str]:
 
 
 def _patch_search(run: PatchesRun) -> list[str]:
-    """Return arguments for the layer, the channels, and the number and distance of patches."""
+    """Return arguments of the script's patch search: layer, channels, number and distance."""
     layer = VGG19.conv_layer(run.layer_name)
     return [
         ascii(layer.name),
@@ -378,14 +384,14 @@ def _patch_search(run: PatchesRun) -> list[str]:
 
 
 def _receptive_field(run: PatchesRun) -> list[str]:
-    """Return arguments for the receptive fields of the layer's positions."""
+    """Return arguments of the script's patch search that locate the receptive fields."""
     layer = VGG19.conv_layer(run.layer_name)
     first = receptive_fields(layer)[0][0]
     return [f"first={first}", f"stride={layer.stride}", f"side={layer.receptive_field}"]
 
 
 def _optimization(run: OptimizationScriptRun) -> list[str]:
-    """Return arguments for the channels and their optimization."""
+    """Return arguments of the script's optimization call: channels, seed and settings."""
     layer = VGG19.conv_layer(run.layer_name)
     side = image_side(layer)
     canvas = {"regularized": "Frequencies", "pixels": "Pixels"}[run.parametrization]
@@ -407,18 +413,21 @@ def _optimization(run: OptimizationScriptRun) -> list[str]:
 
 
 def _difference(runs: Sequence[MapsRun], name: str) -> dict[str, str]:
-    """Return the difference of the first two runs' arrays under its name, if it has one."""
+    """Return the script's expression for the second run's array minus the first's, by ``name``.
+
+    Returns an empty mapping if ``name`` is empty.
+    """
     return {name: f"arrays[{runs[1].name!a}] - arrays[{runs[0].name!a}]"} if name else {}
 
 
 def _call(function: str, arguments: Sequence[str]) -> str:
-    """Return a call with one argument per line, indented as in ``make_arrays``."""
+    """Return a function call of the script, one argument per line, indented for ``make_arrays``."""
     lines = textwrap.indent(",\n".join(arguments), " " * 12)
     return f"{function}(\n{lines},\n        )"
 
 
 def _numbers(numbers: Sequence[int]) -> str:
-    """Return consecutive numbers as a range, others as a list."""
+    """Return Python code for these numbers: a range if they are consecutive, else a list."""
     first, last = int(numbers[0]), int(numbers[-1])
     if [int(number) for number in numbers] == [*range(first, last + 1)]:
         return f"range({first}, {last + 1})"
@@ -427,19 +436,19 @@ def _numbers(numbers: Sequence[int]) -> str:
 
 
 def _tuple(numbers: Sequence[int]) -> str:
-    """Return numbers as a range or tuple, which functions with a cache can take."""
+    """Return Python code for these numbers: a range or a tuple, both hashable for caches."""
     return _numbers(numbers).replace("[", "(").replace("]", ")")
 
 
 def _base64_png(pixels: np.ndarray) -> bytes:
-    """Return an image as PNG, which is lossless, in base64."""
+    """Encode an image as PNG, without loss, in base64."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue())
 
 
 def _pictures(pictures: Sequence[bytes]) -> str:
-    """Return the list of images, RGB, as the network sees them."""
+    """Return the script's code for the list of the network's input images, RGB."""
     texts = ["\n".join(textwrap.wrap(picture.decode(), 96)) for picture in pictures]
     entries = "".join(f'    """\n{text}\n""",\n' for text in texts)
     return f"\n# The images as the network sees them: PNG in base64.\nPICTURES = [\n{entries}]\n"
