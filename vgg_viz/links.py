@@ -1,7 +1,7 @@
-"""Links to the page: the fields of an address and their values.
+"""Links to the page: the fields that a URL's query can set, and their values as text.
 
-In an address an option stands under its name (``layer=block3_conv1``) and a number as digits;
-defaults are left out. Labels, and names of earlier versions, are still read.
+In a URL, an option is written by its name (``layer=block3_conv1``) and a number in digits. Fields
+with their default value are left out. Labels, and names of earlier versions, are still read.
 """
 
 import re
@@ -61,22 +61,24 @@ LATER_LAYERS: Mapping[str, Option] = {NEXT: Option(NEXT, "The next layer"), **LA
 
 
 class LinkError(ValueError):
-    """Raised when a link names no view of the page; the message is one sentence for the page."""
+    """Raised when a link holds an invalid field or value; the message is one sentence for the page."""
 
 
 @dataclass(frozen=True)
 class Choice(Generic[Name]):
-    """A field with one of a few options; by default the first."""
+    """A field of a link that holds one of several options; by default the first."""
 
     options: Mapping[Name, Option]
     default: Name = ""  # type: ignore[assignment]  # the first option takes its place
 
     def __post_init__(self) -> None:
-        """Take the first option as the default unless one is given."""
+        """Use the first option as the field's default unless one is given."""
         object.__setattr__(self, "default", self.default or next(iter(self.options)))
 
     def read(self, texts: Sequence[str]) -> Name:
-        """Return the name of an option from its name, label, or an old one of either.
+        """Return the name of the option that a link's text stands for.
+
+        The text is the option's name or label, or one of its earlier names or labels.
 
         Raises:
             LinkError: no option has that name or label.
@@ -89,19 +91,19 @@ class Choice(Generic[Name]):
         raise LinkError(f"expected one of {', '.join(self.options)}, got {shortened(text)}")
 
     def write(self, value: Value) -> tuple[str, ...]:
-        """Return the option's name."""
+        """Return the texts that a link holds for this option: its name."""
         return (str(value),)
 
 
 @dataclass(frozen=True)
 class Several:
-    """A field with any number of options."""
+    """A field of a link that holds any number of options, such as several blocks."""
 
     options: Mapping[str, Option]
     default: tuple[str, ...]
 
     def read(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of the options, in the order of the options.
+        """Return the names of the options that a link's texts stand for, in the field's order.
 
         Raises:
             LinkError: no option has one of those names or labels.
@@ -110,17 +112,17 @@ class Several:
         return tuple(value for value in self.options if value in chosen)
 
     def write(self, value: Value) -> tuple[str, ...]:
-        """Return the options' names, or one empty text for no option."""
+        """Return the texts that a link holds for these options: their names, or one empty text."""
         chosen = tuple(str(name) for name in value or ())  # type: ignore[union-attr]
         return chosen or ("",)
 
 
 @dataclass(frozen=True)
 class Number:
-    """A field with a whole number, or none where that is the default.
+    """A field of a link that holds a whole number, or None where None is the default.
 
-    clamps: whether a larger number means the largest.
-    of_layer: function that returns the largest number for a layer.
+    clamps: whether a larger number in a link is replaced by the largest allowed one.
+    of_layer: function that returns the largest number allowed for a layer.
     pages: for a page number, the field that is split into pages and the size of a page.
     """
 
@@ -132,10 +134,10 @@ class Number:
     pages: tuple[str, int] | None = None
 
     def read(self, texts: Sequence[str]) -> int:
-        """Return the number.
+        """Return the number that a link's text holds.
 
         Raises:
-            LinkError: it is no number, or out of range.
+            LinkError: the text is not a number, or the number is out of range.
         """
         # Five digits: a link may hold any number, and Python refuses to read one of thousands.
         text = texts[-1]
@@ -146,20 +148,22 @@ class Number:
         return number
 
     def clamp(self, text: str) -> str:
-        """Return the largest number for a text with a larger one, otherwise the text."""
+        """Return the largest allowed number, as text, if ``text`` exceeds it; otherwise ``text``."""
         larger = self.clamps and re.fullmatch(r"[0-9]{1,5}", text) and int(text) > self.largest
         return str(self.largest) if larger else text
 
     def write(self, value: Value) -> tuple[str, ...]:
-        """Return the number's digits."""
+        """Return the texts that a link holds for this number: its digits, or none for None."""
         return () if value is None else (str(value),)
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A field with up to ``most`` whole numbers from 1 to ``largest``, sorted, each once.
+    """A field of a link that holds up to ``most`` whole numbers from 1 to ``largest``.
 
-    of_layer: function that returns the largest number for a layer.
+    The numbers are sorted and have no duplicates.
+
+    of_layer: function that returns the largest number allowed for a layer.
     """
 
     largest: int
@@ -168,10 +172,10 @@ class Numbers:
     of_layer: Callable[[ConvLayer], int] | None = None
 
     def read(self, texts: Sequence[str]) -> tuple[int, ...]:
-        """Return the numbers from a text with commas or spaces between them.
+        """Return the numbers that a link's text holds, separated by commas or spaces.
 
         Raises:
-            LinkError: one is no number or out of range, or there are too many.
+            LinkError: one is not a number or out of range, or there are too many.
         """
         text = texts[-1]
         words = re.split("[ ,]+", text.strip(" ,"))
@@ -184,18 +188,18 @@ class Numbers:
         return tuple(numbers)
 
     def write(self, value: Value) -> tuple[str, ...]:
-        """Return the numbers' digits with commas between them."""
+        """Return the texts that a link holds for these numbers: one, with commas between them."""
         return (",".join(str(number) for number in value or ()),)  # type: ignore[union-attr]
 
 
 @dataclass(frozen=True)
 class Switch:
-    """A field that is on or off."""
+    """A Boolean field of a link, written ``true`` or ``false``."""
 
     default: bool = False
 
     def read(self, texts: Sequence[str]) -> bool:
-        """Return whether it is on.
+        """Return the Boolean value that a link's text holds.
 
         Raises:
             LinkError: the text is neither true nor false.
@@ -206,7 +210,7 @@ class Switch:
         return word == "true"
 
     def write(self, value: Value) -> tuple[str, ...]:
-        """Return ``true`` or ``false``."""
+        """Return the texts that a link holds for this Boolean value: ``true`` or ``false``."""
         return (str(bool(value)).lower(),)
 
 
@@ -308,16 +312,16 @@ OLD_FIELDS = {
 
 
 def read(link: str) -> dict[str, Value]:
-    """Return the values that a link names, by field.
+    """Return the values that a link sets, by field; fields that it does not name are left out.
 
     >>> read("?view=maps&layer=block3_conv1&maps=9")
     {'view': 'maps', 'layer': 'block3_conv1', 'maps': 9}
 
     Args:
-        link: a link, or its query with or without the question mark.
+        link: a URL, or its query with or without the question mark.
 
     Raises:
-        LinkError: it names an unknown field, or a value that its field does not have.
+        LinkError: the link names an unknown field, or a value that is invalid for its field.
     """
     values, problems = read_values(parse_query(link))
     if problems:
@@ -326,16 +330,16 @@ def read(link: str) -> dict[str, Value]:
 
 
 def parse_query(link: str) -> dict[str, list[str]]:
-    """Return the query parameters of a link, each with all its texts.
+    """Return the query parameters of a link by name, each with all texts given for it.
 
     >>> parse_query("?blocks=1&blocks=5#top")
     {'blocks': ['1', '5']}
 
     Args:
-        link: a link, or its query with or without the question mark.
+        link: a URL, or its query with or without the question mark.
 
     Raises:
-        LinkError: it has too many parameters.
+        LinkError: the link has too many parameters.
     """
     address, mark, query = link.split("#", 1)[0].partition("?")
     if not mark and "://" not in address:
@@ -353,11 +357,15 @@ def parse_query(link: str) -> dict[str, list[str]]:
 def read_values(
     parameters: Mapping[str, Sequence[str]], *, clamp: bool = False
 ) -> tuple[dict[str, Value], list[str]]:
-    """Return the values of query parameters by field, and one sentence for each problem.
+    """Convert a link's query parameters to values by field, and list what could not be read.
 
     Args:
-        parameters: as from `parse_query`; those of the host and of trackers are skipped.
-        clamp: whether a number that is too large means the largest.
+        parameters: the result of `parse_query`. Parameters that belong to the hosting service or to
+            trackers are skipped.
+        clamp: whether a number that is too large is replaced by the largest allowed one.
+
+    Returns:
+        The values by field, and one sentence for each parameter that could not be read.
     """
     values: dict[str, Value] = {}
     problems: list[str] = []
@@ -380,13 +388,13 @@ def read_values(
 
 
 def _closest(name: str) -> str:
-    """Return the three fields whose names are most like this one: ``"layer, filters or maps"``."""
+    """Return the three field names most similar to an unknown one: ``"layer, filters or maps"``."""
     *others, last = get_close_matches(name[:40], FIELDS, n=3, cutoff=0)
     return f"{', '.join(others)} or {last}"
 
 
 def upper_limit(key: str, values: Mapping[str, Value]) -> int | None:
-    """Return the largest number that a field takes beside these values; most depend on the layer.
+    """Return the largest number that a field can hold, which mostly depends on the chosen layer.
 
     >>> upper_limit("maps", {"layer": "block2_conv1"})
     128
@@ -406,10 +414,10 @@ def upper_limit(key: str, values: Mapping[str, Value]) -> int | None:
 
 
 def effective_values(values: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the value of every field as the page shows it.
+    """Return the values of all fields as the page shows them, given the requested values.
 
-    Numbers are limited to the layer's, an option that the view or layer does not offer becomes the
-    default, and without a map there is no position.
+    Map and filter numbers are limited to those of the layer. An option that the view or layer does
+    not offer is replaced by the default. Without a selected map there is no selected position.
     """
     effective = {key: values.get(key, field.default) for key, field in FIELDS.items()}
     for key in FIELDS:
@@ -433,7 +441,7 @@ def effective_values(values: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _limited(value: Value, limit: int | None) -> Value:
-    """Return a number, or several, without what exceeds the limit."""
+    """Reduce a number to ``limit``, or drop the numbers above it from a tuple of numbers."""
     if limit is None:
         return value
     if isinstance(value, tuple):
@@ -442,7 +450,7 @@ def _limited(value: Value, limit: int | None) -> Value:
 
 
 def back_to_options(layer: str) -> tuple[str, ...]:
-    """Return the options of ``back_to`` for a value of that layer.
+    """Return the options for the layer to which a value of ``layer`` can be attributed.
 
     >>> back_to_options("block1_conv2")
     ('step', 'input', 'block1_conv1')
@@ -452,7 +460,7 @@ def back_to_options(layer: str) -> tuple[str, ...]:
 
 
 def later_layer_options(layer: str) -> tuple[str, ...]:
-    """Return the options of ``later_layer`` for maps of that layer.
+    """Return the options for the layer on which the effect of ablating maps of ``layer`` is shown.
 
     >>> later_layer_options("block5_conv3")
     ('next', 'block5_conv4')
@@ -462,7 +470,7 @@ def later_layer_options(layer: str) -> tuple[str, ...]:
 
 
 def address(values: Mapping[str, Value]) -> dict[str, list[str]]:
-    """Return the query parameters of the shortest link that shows these values."""
+    """Return the query parameters of the shortest link to a page with these values."""
     shown = effective_values(values)
     # A default is limited by the layer, too: 64 of 64 maps need no parameter, whatever the default.
     usual = effective_values({key: shown[key] for key in ("view", "layer")})
@@ -474,7 +482,7 @@ def address(values: Mapping[str, Value]) -> dict[str, list[str]]:
 
 
 def write(values: Mapping[str, Value]) -> str:
-    """Return the query of a link that names these values; defaults are left out.
+    """Return the query of a link that sets these fields; fields with their default are left out.
 
     >>> write({"view": "maps", "maps": 9, "order": "number"})
     'view=maps&maps=9'
@@ -488,14 +496,14 @@ def write(values: Mapping[str, Value]) -> str:
 
 
 def encode(parameters: Mapping[str, Sequence[str]]) -> str:
-    """Return the query of a link with these parameters, each with all its texts."""
+    """Encode query parameters, each with all its texts, as the query of a link."""
     return "&".join(
         f"{name}={quote_plus(text)}" for name, texts in parameters.items() for text in texts
     )
 
 
 def shortened(text: str) -> str:
-    """Return a text from outside for a message: one printable line of at most 40 letters.
+    """Quote a text from outside in a message: one printable line of at most 40 letters.
 
     >>> shortened("block9")
     '“block9”'

@@ -1,4 +1,7 @@
-"""Options of a control: records from which controls, links, documents and tests are derived."""
+"""Options of the page's controls, as records.
+
+Controls, links, documents and tests are derived from the records.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,13 +12,13 @@ Name = TypeVar("Name", bound=str)
 
 
 class Paper(NamedTuple):
-    """A paper by its authors and year, and its URL."""
+    """A scientific paper: its authors and year, and its URL."""
 
     title: str
     url: str
 
     def __str__(self) -> str:
-        """Return a Markdown link to it.
+        """Return a Markdown link to the paper, with authors and year as its text.
 
         >>> str(Paper("Zhou et al. 2016", "https://arxiv.org/abs/1512.04150"))
         '[Zhou et al. 2016](https://arxiv.org/abs/1512.04150)'
@@ -25,11 +28,11 @@ class Paper(NamedTuple):
 
 @dataclass(frozen=True)
 class Option:
-    """One value of a control.
+    """One option of a control on the page, such as a color map.
 
-    name: its name in addresses, tours and code; public, so it does not change.
-    label: its label on the page, which may change or be translated.
-    help: one or two sentences that say what it is, Markdown.
+    name: the option's name in URLs, tours and code; public, so it does not change.
+    label: the option's label on the page, which may change or be translated.
+    help: one or two sentences that explain the option, Markdown.
     papers: the papers that introduced it.
     old: names and labels of earlier versions, which saved links may still hold.
     """
@@ -42,7 +45,7 @@ class Option:
 
     @property
     def description(self) -> str:
-        """Its help with links to its papers, Markdown."""
+        """Explanation of the option with links to its papers, Markdown."""
         citation = ", ".join(map(str, self.papers))
         return f"{self.help} ({citation})" if citation else self.help
 
@@ -51,12 +54,12 @@ Record = TypeVar("Record", bound=Option)
 
 
 def by_name(*records: Record) -> Mapping[Any, Record]:
-    """Return the records by name, in the given order."""
+    """Return a mapping from each record's name to the record, in the given order."""
     return {record.name: record for record in records}
 
 
 def labels(options: Mapping[Name, Option]) -> dict[Name, str]:
-    """Return the label of each option by name.
+    """Return a mapping from each option's name to its label.
 
     >>> labels(by_name(Option("gray", "Gray"), Option("gray_r", "Gray, inverted")))
     {'gray': 'Gray', 'gray_r': 'Gray, inverted'}
@@ -65,7 +68,7 @@ def labels(options: Mapping[Name, Option]) -> dict[Name, str]:
 
 
 def tooltip(options: Mapping[Name, Option]) -> str:
-    """Return a control's tooltip: the label and help of each option that has one, Markdown.
+    """Return a control's tooltip, Markdown: label and help of each option that has a help text.
 
     >>> tooltip(by_name(Option("own", "Each tile", "its own scale"), Option("layer", "Layer")))
     '**Each tile**: its own scale'
@@ -75,9 +78,9 @@ def tooltip(options: Mapping[Name, Option]) -> str:
 
 
 def resolve(place: str) -> Callable[..., Any]:
-    """Return the function at ``"module:function"``; imports its module.
+    """Import a module and return one of its functions, given as ``"module:function"``.
 
-    Records name their functions this way so that reading a record imports neither NumPy nor
+    Records name their functions as text so that importing a record imports neither NumPy nor
     TensorFlow.
 
     >>> resolve("math:sqrt")(9.0)

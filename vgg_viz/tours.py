@@ -1,7 +1,8 @@
-"""Tours of the page: steps that each set the page and show a short text.
+"""Tours of the page: each step sets the page's controls and shows a short text.
 
-A tour is a TOML file; `docs/tours.md` describes the format. Files come from strangers: their size
-is checked before they are parsed, and any mistake raises a `TourError` with one sentence.
+A tour is a TOML file; `docs/tours.md` describes the format. Viewers can open files of unknown
+origin. So a file's size is checked before it is parsed, and any mistake raises a `TourError` with
+one sentence.
 
     file -- parse --> Tour(title, steps) --> steps[n].page, the fields that the step sets
                                          --> text_for(steps[n], network), the text to show
@@ -53,12 +54,12 @@ Shown = NetworkChoice | Literal["file"]
 
 @dataclass(frozen=True)
 class StepText:
-    """Text of a step, Markdown.
+    """Text of a tour step, Markdown.
 
-    text: shown with the step.
-    question: asked below it, or empty.
-    answer: shown on request; empty without a question.
-    outlined: numbers of the maps or filters that the answer names.
+    text: shown while the step is open.
+    question: shown below the text, or empty.
+    answer: answer to the question, shown on request; empty without a question.
+    outlined: numbers of the maps or filters that the answer names, to outline on the page.
     """
 
     text: str
@@ -71,10 +72,10 @@ class StepText:
 class Step:
     """One step of a tour.
 
-    page: the fields that its link names, with their values.
-    words: its text.
-    network: the network that the text is about; None for any.
-    untrained: its text for the untrained network, if that differs.
+    page: values of the page's fields that the step's link sets, by field.
+    words: the step's text.
+    network: kind of the network that the text describes; None for any network.
+    untrained: the text for the untrained network, where it differs from ``words``.
     """
 
     title: str
@@ -95,27 +96,27 @@ class Tour:
 class TourError(ValueError):
     """Raised when a tour file is invalid; the message is one sentence for the page.
 
-    It names the step and key, or the line if the file is not TOML.
+    The message names the step and key, or the line if the file is not TOML.
     """
 
     def __init__(self, problem: str, *, step: int | None = None, line: int | None = None) -> None:
-        """Compose the message from the problem and the number of the step or line."""
+        """Compose the error message from the problem and the number of the tour's step or line."""
         place = f"Step {step} of the tour" if step else f"Line {line} of the tour" if line else ""
         super().__init__(f"{place or 'The tour'}: {problem}.")
 
 
 class _InvalidError(Exception):
-    """Raised when valid TOML is not a tour; the message names the key and the problem."""
+    """Raised when valid TOML is not a tour; the message names the TOML key and the problem."""
 
 
 @lru_cache(maxsize=1)
 def built_in() -> Tour:
-    """Return the page's own tour."""
+    """Return the tour that comes with the page, parsed."""
     return parse(BUILT_IN.read_bytes())
 
 
 def parse(text: str | bytes) -> Tour:
-    """Return the tour of a file's text, or of its bytes in UTF-8.
+    """Parse a tour file, given as text or as bytes in UTF-8.
 
     Raises:
         TourError: the file is too large, not TOML, or not a tour.
@@ -133,11 +134,11 @@ def parse(text: str | bytes) -> Tour:
 
 
 def text_for(step: Step, shown: Shown | None) -> tuple[StepText, bool]:
-    """Return a step's text for the shown network, and whether its answer holds for it.
+    """Return a tour step's text for a network, and whether the answer holds for that network.
 
     Args:
         step: the step.
-        shown: kind of the shown network; None if the page shows none.
+        shown: kind of the network that the page shows; None if it shows none.
     """
     if shown == "untrained" and step.untrained:
         return step.untrained, True
@@ -148,7 +149,7 @@ def text_for(step: Step, shown: Shown | None) -> tuple[StepText, bool]:
 
 
 def _decoded(text: str | bytes) -> str:
-    """Return the text without a byte order mark, with line feeds as line ends."""
+    """Decode a tour file, without a byte order mark, and with line feeds as line ends."""
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if len(data) > MOST_BYTES:
         raise TourError(f"expected a file of at most {MOST_BYTES // 1000} kB, got more")
@@ -162,10 +163,10 @@ def _decoded(text: str | bytes) -> str:
 
 
 def _check_source(source: str) -> None:
-    """Check that a text is short enough and has no control characters.
+    """Check that a tour file's text is short enough and has no control characters.
 
     Raises:
-        TourError: it is too long, or has one.
+        TourError: the text is too long, or has a control character.
     """
     lines = source.removesuffix("\n").split("\n")
     if len(lines) > MOST_LINES:
@@ -187,7 +188,7 @@ def _code(character: str) -> str:
 
 
 def _document(source: str) -> Document:
-    """Return the TOML document.
+    """Parse a tour file's text as TOML.
 
     Raises:
         TourError: the text is not TOML.
@@ -205,9 +206,9 @@ def _document(source: str) -> Document:
 
 
 def _syntax_problem(source: str, error: tomllib.TOMLDecodeError) -> tuple[int, str]:
-    """Return the line of a syntax error and a sentence about it.
+    """Return the number of the line with a TOML syntax error, and a sentence about the error.
 
-    Python 3.14 has both as attributes; earlier versions only in the message.
+    Python 3.14 has both as attributes of the exception; earlier versions only in its message.
     """
     message = getattr(error, "msg", None) or str(error).rsplit(" (at ", 1)[0]
     found = re.search(r"\(at line ([0-9]+), column [0-9]+\)$", str(error))
@@ -232,7 +233,7 @@ def _steps(steps: object) -> Sequence[object]:
 
 
 def _numbered(step: object, number: int) -> Step:
-    """Return the step with that number, from 1."""
+    """Convert a TOML table to a tour step; error messages name the step's number, from 1."""
     try:
         return _step(_table(step, "a step"))
     except _InvalidError as error:
@@ -305,7 +306,7 @@ def _refuse_unknown(table: Document, known: tuple[str, ...]) -> None:
 
 
 def _text(table: Document, key: str) -> str:
-    """Return the text under that key, without surrounding white space."""
+    """Return the text under a key of a TOML table, without surrounding white space."""
     if key not in table:
         raise _InvalidError(f"{key}: expected a text in quotes, got none")
     text = table[key]
@@ -318,7 +319,7 @@ def _text(table: Document, key: str) -> str:
 
 
 def _problem(text: str, key: str) -> str:
-    """Return what is wrong with a text, or nothing."""
+    """Return what is wrong with a text of a tour file, or an empty string."""
     if not 1 <= len(text) <= LONGEST[key]:
         return f"expected 1 to {LONGEST[key]:,} characters, got {len(text):,}"
     if found := CONTROL.search(text):
@@ -332,9 +333,10 @@ def _problem(text: str, key: str) -> str:
 
 
 def _page(link: str) -> Mapping[str, Value]:
-    """Return the fields that a link names, each within the layer.
+    """Return the values that a tour step's link sets, by field.
 
-    The page would limit a map's number to the layer's, and the text would be about another map.
+    A number that the link's layer does not have is an error. The page would reduce it to the
+    layer's last map, and the step's text would be about another map.
     """
     try:
         values = links.read(link)
@@ -351,7 +353,7 @@ def _page(link: str) -> Mapping[str, Value]:
 
 
 def _with_fewer_options(message: str) -> str:
-    """Return a link's error message with a long list of options shortened."""
+    """Shorten a long list of options in a link's error message."""
     found = re.fullmatch(r"(.*?: expected one of )(.*)(, got .*)", message)
     if not found or len(found[2]) <= LONGEST_LIST:
         return message
@@ -359,12 +361,12 @@ def _with_fewer_options(message: str) -> str:
 
 
 def _listed(words: tuple[str, ...]) -> str:
-    """Return words as a list in a sentence: ``"title, text or page"``."""
+    """Join words to a list in a sentence: ``"title, text or page"``."""
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _kind(value: object) -> str:
-    """Return the kind of a TOML value as a word."""
+    """Return a word for the type of a TOML value, such as "text" or "list"."""
     kinds = {str: "a text", bool: "true or false", int: "a number", float: "a number"}
     kinds |= {list: "a list", dict: "a table"}
     return kinds.get(type(value), "a date or time")

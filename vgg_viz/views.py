@@ -1,4 +1,4 @@
-"""Views of the page, one record each, in the order of the walkthrough."""
+"""Records of the page's views, in the order of the walkthrough."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ COMPARISONS: Mapping[Comparison, Option] = by_name(
 
 @dataclass(frozen=True)
 class View(Option):
-    """One view of the page.
+    """Record of one view of the page, such as Feature maps.
 
-    module: its module in ``vgg_viz.ui.views``, which has ``show(notice)``.
-    shows_layer: whether it shows one layer.
-    shows_picture: whether it shows what a network computes from the chosen picture.
-    shows_network: whether it shows a network's weights or what a network computes.
-    scales: names of the scales that it offers.
-    comparisons: names of the comparisons that it offers.
+    module: name of the view's module in ``vgg_viz.ui.views``, which has ``show(notice)``.
+    shows_layer: whether the view shows one layer.
+    shows_picture: whether the view shows what a network computes from the chosen picture.
+    shows_network: whether the view shows a network's weights or what a network computes.
+    scales: names of the color scales that the view offers.
+    comparisons: names of the comparisons that the view offers.
     """
 
     module: str = ""

@@ -29,7 +29,10 @@ CLASSES = VGG19.dense_layers[-1].units
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A VGG19 whose weights come from an HDF5 file in Keras 2's layout, in the script's folder."""
+    """A VGG19 whose weights come from an HDF5 file in Keras 2's layout, in the script's folder.
+
+    name: the file's name, without a folder.
+    """
 
     name: str
 
