@@ -61,7 +61,7 @@ LATER_LAYERS: Mapping[str, Option] = {NEXT: Option(NEXT, "The next layer"), **LA
 
 
 class LinkError(ValueError):
-    """Raised when a link holds an invalid field or value; the message is one sentence for the page."""
+    """Raised when a link holds an invalid field or value; the message is one sentence, to show."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Number:
         return number
 
     def clamp(self, text: str) -> str:
-        """Return the largest allowed number, as text, if ``text`` exceeds it; otherwise ``text``."""
+        """Return the largest allowed number, as text, if ``text`` exceeds it; else ``text``."""
         larger = self.clamps and re.fullmatch(r"[0-9]{1,5}", text) and int(text) > self.largest
         return str(self.largest) if larger else text
 

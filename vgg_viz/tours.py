@@ -333,7 +333,7 @@ def _problem(text: str, key: str) -> str:
 
 
 def _page(link: str) -> Mapping[str, Value]:
-    """Return the values that a tour step's link sets, by field.
+    """Return the values that a tour step's link sets, by field; tour and lecture mode are left out.
 
     A number that the link's layer does not have is an error. The page would reduce it to the
     layer's last map, and the step's text would be about another map.
@@ -366,7 +366,7 @@ def _listed(words: tuple[str, ...]) -> str:
 
 
 def _kind(value: object) -> str:
-    """Return a word for the type of a TOML value, such as "text" or "list"."""
+    """Return a word for the type of a TOML value, such as "a text" or "a list"."""
     kinds = {str: "a text", bool: "true or false", int: "a number", float: "a number"}
     kinds |= {list: "a list", dict: "a table"}
     return kinds.get(type(value), "a date or time")

@@ -51,7 +51,7 @@ class Panel(ABC):
         """Number of tiles."""
 
     def drawn_side(self, side: int, width: int) -> int:
-        """Return the drawn side of tiles of this side, in a grid ``width`` pixels wide."""
+        """Return the side in pixels at which to draw tiles with ``side`` values per row."""
         return mosaic.tile_side(side, min(self.columns, self.count), width)
 
     @abstractmethod

@@ -1,10 +1,11 @@
-"""Exports to look at and print: sheets of panels with their caption, as PNG and PDF.
+"""Sheets: exported grids of tiles with their caption, to look at and print, as PNG and PDF files.
 
     Title
-    Heading            Heading            if the panels have one
+    Heading            Heading            if the grids have headings
     [1] [2] [3] [4]    [1] [2] [3] [4]
     [5] [6] [7] [8]    [5] [6] [7] [8]
-    low --- 0 --- high                    if all tiles of a panel share a scale, or are around zero
+    low --- 0 --- high                    if all tiles of a grid share a color scale, or if each
+                                          tile's color scale is centered at zero
     Caption, line by line, wrapped to the sheet's width
 
 A sheet is laid out once, in pixels; the PDF is that layout fitted to a page, with selectable text.
@@ -50,7 +51,7 @@ _pdf_lock = Lock()
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """Panels side by side with a title, and lines of text below them.
+    """Panels (grids of tiles) side by side, with a title above and lines of text below them.
 
     Raises:
         ValueError: there is no panel.
@@ -61,25 +62,25 @@ class Sheet:
     panels: Sequence[Panel]
 
     def __post_init__(self) -> None:
-        """Check that there is a panel."""
+        """Check that the sheet has at least one panel."""
         if not self.panels:
             raise ValueError("expected at least one panel, got none")
 
     @property
     def link(self) -> str | None:
-        """First line that is a link."""
+        """First of the sheet's lines that is a URL; None without one."""
         lines = (plain(line) for line in self.lines)
         return next((line for line in lines if re.match(r"https?://", line)), None)
 
 
 @dataclass(frozen=True)
 class _Text:
-    """One line of text, in pixels.
+    """One line of text on a sheet, in pixels from the sheet's top left corner.
 
-    left: horizontal position of its anchor.
-    baseline: vertical position of its baseline.
-    size: size of its letters.
-    anchor: left, middle or right.
+    left: horizontal position of the line's anchor.
+    baseline: vertical position of the line's baseline.
+    size: size of the letters.
+    anchor: part of the line at ``left``: ``"l"`` (left end), ``"m"`` (middle) or ``"r"``.
     """
 
     left: float
@@ -93,7 +94,7 @@ class _Text:
 
 @dataclass(frozen=True, eq=False)
 class _Image:
-    """An RGB image, uint8 ``(h, w, 3)``, and the position of its top left corner."""
+    """An RGB image on a sheet, uint8 ``(h, w, 3)``, and the position of its top left corner."""
 
     left: int
     top: int
@@ -102,7 +103,7 @@ class _Image:
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """Images and texts on a sheet of ``width`` by ``height`` pixels."""
+    """Layout of a sheet: its width and height in pixels, and its images and lines of text."""
 
     width: int
     height: int
@@ -112,7 +113,10 @@ class _Layout:
 
 @dataclass(frozen=True, eq=False)
 class _DrawnPanel:
-    """A panel's grid as an RGB image, and its titles unless the image contains them."""
+    """A panel, drawn as an RGB image, and the titles of its tiles as text.
+
+    There are no titles as text if the image contains them.
+    """
 
     panel: Panel
     pixels: np.ndarray
@@ -120,17 +124,17 @@ class _DrawnPanel:
 
 
 def encode_png(export: Export) -> bytes:
-    """Return the grids of an export with their caption, as PNG."""
+    """Return a PNG of an export's grids, with their caption."""
     return sheet_png(sheet_of(export))
 
 
 def encode_pdf(export: Export) -> bytes:
-    """Return the grids of an export with their caption, as a PDF of one page."""
+    """Return a PDF of one page with an export's grids and their caption."""
     return sheet_pdf(sheet_of(export))
 
 
 def sheet_of(export: Export) -> Sheet:
-    """Return the sheet of an export."""
+    """Return the sheet that shows an export: its title, grids and caption."""
     grids = export.grids()
     lines = [grid.caption for grid in grids]
     lines += filter(None, [grids[0].export_note(several=len(grids) > 1)])
@@ -143,8 +147,8 @@ def sheet_of(export: Export) -> Sheet:
 def sheet_png(sheet: Sheet, width: int = 1600) -> bytes:
     """Draw a sheet about ``width`` pixels wide, black on white, as PNG (RGB).
 
-    Tiles are enlarged by a whole factor or averaged by a whole fraction, so that the file has
-    exactly the scale's colors. Caption, version and link are also in the file's text chunks.
+    Tiles are enlarged by a whole factor or averaged by a whole fraction, so that the image has
+    exactly the color scale's colors. Caption, version and link are also in the PNG's text chunks.
     """
     layout = _lay_out(sheet, width, draw_titles=True)
     canvas = Image.new("RGB", (layout.width, layout.height), "white")
@@ -164,8 +168,8 @@ def sheet_png(sheet: Sheet, width: int = 1600) -> bytes:
 def sheet_pdf(sheet: Sheet) -> bytes:
     """Draw a sheet as a PDF of one page with selectable text and unsmoothed tiles.
 
-    The page is A4, landscape or portrait, whichever shows the sheet larger; for a very tall grid it
-    is as wide as A4 and as long as needed. The same sheet gives the same bytes.
+    The page is A4, landscape or portrait, whichever shows the sheet larger. For a very tall grid,
+    the page is as wide as A4 and as long as needed. Equal sheets give equal bytes.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_pdf import FigureCanvasPdf
@@ -188,7 +192,7 @@ def sheet_pdf(sheet: Sheet) -> bytes:
 
 
 def wrap(text: str, length: Callable[[str], float], width: float) -> list[str]:
-    """Break one line of text into lines whose ``length`` is at most ``width``.
+    """Break a text into lines of at most ``width``, as measured by the function ``length``.
 
     A word that is longer than a line is broken anywhere.
 
@@ -212,7 +216,7 @@ def wrap(text: str, length: Callable[[str], float], width: float) -> list[str]:
 
 
 def _fitting(word: str, length: Callable[[str], float], width: float) -> int:
-    """Return the number of a word's first letters that fit into ``width``, at least 1."""
+    """Return the number of a word's first letters that fit into ``width``; at least 1."""
     ends = range(1, len(word))
     return max(1, bisect_right(ends, width, key=lambda end: length(word[:end])))
 
@@ -222,7 +226,7 @@ def _caption(sheet: Sheet) -> str:
 
 
 def _png_texts(sheet: Sheet) -> PngInfo:
-    """Return the text chunks of a sheet's PNG, with the PNG specification's keywords."""
+    """Return the text chunks of a sheet's PNG: title, software, caption and link."""
     texts = {"Title": plain(sheet.title), "Software": SOFTWARE, "Description": _caption(sheet)}
     if sheet.link:
         texts["Source"] = sheet.link
@@ -233,12 +237,12 @@ def _png_texts(sheet: Sheet) -> PngInfo:
 
 
 def _lay_out(sheet: Sheet, width: int, *, draw_titles: bool) -> _Layout:
-    """Lay out a sheet.
+    """Lay out a sheet: compute the positions of its images and texts, in pixels.
 
     Args:
         sheet: the sheet.
-        width: its approximate width in pixels.
-        draw_titles: whether the images contain the tiles' titles.
+        width: approximate width of the sheet in pixels.
+        draw_titles: whether the images of the grids contain the tiles' titles.
     """
     share = (width - MARGIN * (len(sheet.panels) + 1)) // len(sheet.panels)
     share = max(share, NARROWEST_PANEL)
@@ -258,7 +262,7 @@ def _lay_out(sheet: Sheet, width: int, *, draw_titles: bool) -> _Layout:
 
 
 def _draw_panel(panel: Panel, width: int, *, draw_titles: bool) -> _DrawnPanel:
-    """Draw a panel about ``width`` pixels wide, with its titles in the image or as text."""
+    """Draw a panel about ``width`` pixels wide, its tiles' titles in the image or as text."""
     titles = [plain(title) for title in panel.titles]
     pixels, side = panel.render(titles if draw_titles else [" "] * len(titles), width)
     grid = mosaic.tile_layout(np.empty((len(titles), side, side), bool), panel.columns)
@@ -266,7 +270,7 @@ def _draw_panel(panel: Panel, width: int, *, draw_titles: bool) -> _DrawnPanel:
 
 
 def _titles(titles: Sequence[str], grid: mosaic.TileLayout) -> list[_Text]:
-    """Return titles as text, centered above their tiles, in a size at which the longest fits."""
+    """Lay out tiles' titles as text, centered above the tiles; the longest title fits."""
     size = mosaic.LETTERING.size(grid.tile_width)
     longest = max(_length(_drawable(title), 100) for title in titles) / 100
     fitting = min(size, grid.tile_width / longest) if longest else size
@@ -280,7 +284,10 @@ def _titles(titles: Sequence[str], grid: mosaic.TileLayout) -> list[_Text]:
 def _place_panels(
     drawn: Sequence[_DrawnPanel], top: float, size: float
 ) -> tuple[list[_Image], list[_Text], float]:
-    """Place panels side by side: headings, grids and scales; return the bottom of it all, too."""
+    """Place panels side by side, below ``top``: headings, grids and color bars.
+
+    Returns the images, the texts, and the bottom of the lowest of them in pixels.
+    """
     lefts = [MARGIN]
     for panel in drawn[:-1]:
         lefts.append(lefts[-1] + panel.pixels.shape[1] + MARGIN)
@@ -310,7 +317,7 @@ def _moved(text: _Text, left: int, top: int) -> _Text:
 def _scales(
     drawn: Sequence[_DrawnPanel], lefts: Sequence[int], top: float, size: float
 ) -> list[tuple[_Image, list[_Text]]]:
-    """Return the scale below each panel that has one; a scale of several panels only once."""
+    """Lay out a color bar below each panel with a color scale; equal color bars only once."""
     scales = dict[tuple[object, ...], tuple[_Image, list[_Text]]]()
     for left, panel in zip(lefts, (panel.panel for panel in drawn), strict=True):
         if scale := panel.scale:
@@ -320,7 +327,7 @@ def _scales(
 
 
 def _scale(scale: Scale, corner: tuple[int, int], size: float) -> tuple[_Image, list[_Text]]:
-    """Return a color bar in a gray frame, and its labels."""
+    """Lay out a color bar in a gray frame, and its labels, at ``corner`` (left, top)."""
     factor = max(1, round(14 * size / mosaic.LEVELS))
     levels = scale.colors[None].repeat(factor, axis=1)
     strip = np.pad(levels.repeat(round(size), axis=0), ((1, 1), (1, 1), (0, 0)))
@@ -345,7 +352,7 @@ def _paragraph(
     bold: bool = False,
     link: str | None = None,
 ) -> list[_Text]:
-    """Wrap a text from outside to ``width``, from the top left ``corner`` on."""
+    """Lay out a text from outside, wrapped to ``width``, with its top left at ``corner``."""
     left, top = corner
     lines = wrap(_drawable(plain(text)), partial(_length, size=size, bold=bold), width)
     return [
@@ -355,12 +362,12 @@ def _paragraph(
 
 
 def _bottom(texts: Sequence[_Text]) -> float:
-    """Return the bottom of the lowest text."""
+    """Return the vertical position, in pixels, of the bottom of the lowest text."""
     return max(text.baseline + text.size * 0.3 for text in texts)
 
 
 def _font_path(*, bold: bool = False) -> Path:
-    """Return Matplotlib's DejaVu Sans, which has Latin, Greek, Cyrillic and more letters."""
+    """Return the font file of Matplotlib's DejaVu Sans: Latin, Greek, Cyrillic and more."""
     from matplotlib import get_data_path
 
     return Path(
@@ -374,9 +381,9 @@ def _font(size: float, *, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 
 def _length(text: str, size: float, *, bold: bool = False) -> float:
-    """Return the width of a text in pixels, the larger of PNG and PDF.
+    """Return the width of a text in pixels in the PNG or the PDF, whichever is larger.
 
-    In the PNG, letters have whole pixels; in the PDF, the font's exact widths.
+    In the PNG, letters have a whole number of pixels; in the PDF, the font's exact widths.
     """
     outlines = _font(OUTLINE_SIZE, bold=bold).getlength(text) * size / OUTLINE_SIZE
     return max(outlines, _font(size, bold=bold).getlength(text))
@@ -384,7 +391,7 @@ def _length(text: str, size: float, *, bold: bool = False) -> float:
 
 @lru_cache(maxsize=1)
 def _letters() -> frozenset[int]:
-    """Return the code points of all letters in both the plain and the bold font."""
+    """Return the code points of the letters that both the regular and the bold font have."""
     from matplotlib.ft2font import FT2Font
 
     plain_letters, bold_letters = (
@@ -394,12 +401,12 @@ def _letters() -> frozenset[int]:
 
 
 def _drawable(text: str) -> str:
-    """Return a text with a replacement character for every letter missing in the font."""
+    """Replace each letter that the font lacks with a replacement character (U+FFFD)."""
     return "".join(letter if ord(letter) in _letters() else "�" for letter in text)
 
 
 def _figure(layout: _Layout) -> "Figure":
-    """Return a layout on a page, as a figure that shares no state with others."""
+    """Draw a sheet's layout on a page, as a Matplotlib figure without global state."""
     from matplotlib.figure import Figure
 
     width, height = _page(layout.width, layout.height)
@@ -421,7 +428,7 @@ def _figure(layout: _Layout) -> "Figure":
 
 
 def _page(width: int, height: int) -> tuple[float, float]:
-    """Return the page size, in points, for a layout of that size."""
+    """Return width and height of the PDF's page, in points, for a layout's size in pixels."""
     short, long = A4
     sizes = [(long, short), (short, long)]
     page = max(sizes, key=lambda size: min(size[0] / width, size[1] / height))
@@ -431,7 +438,7 @@ def _page(width: int, height: int) -> tuple[float, float]:
 
 
 def _write(axes: "Axes", text: _Text, scale: float) -> None:
-    """Write one line of text; "$" does not start a formula."""
+    """Draw one line of text on the page; a "$" in it does not start a formula."""
     from matplotlib.font_manager import FontProperties
 
     written = axes.text(

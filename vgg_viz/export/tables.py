@@ -1,4 +1,4 @@
-"""Exports of numbers: arrays as NPZ, statistics of tiles as CSV."""
+"""Exports of numbers: arrays as an NPZ file, statistics of tiles as a CSV file."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ RESERVED_NAMES = ("file", "allow_pickle", "about")
 
 
 def encode_npz(export: Export) -> bytes:
-    """Return the exact values of an export with a description, as NPZ."""
+    """Return an NPZ file of an export's arrays, with exact values and a description."""
     about = {"title": export.title, "version": __version__, "link": export.link}
     arrays: dict[str, np.ndarray] = {}
     axes: dict[str, Sequence[str]] = {}
@@ -34,7 +34,7 @@ def encode_npz(export: Export) -> bytes:
 
 
 def encode_csv(export: Export) -> bytes:
-    """Return the statistics of every tile of an export, as CSV."""
+    """Return a CSV file with the statistics of every tile of an export."""
     return panels_csv([grid.panel() for grid in export.grids()])
 
 
@@ -43,22 +43,22 @@ def arrays_npz(
     about: Mapping[str, str],
     axes: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> bytes:
-    """Return arrays and a description as NPZ.
+    """Return an NPZ file of arrays and a description of them.
 
     The description is one JSON object under ``about``:
     ``json.loads(str(numpy.load(...)["about"]))``. Its entry ``arrays`` has the axes and type of
     each array.
 
-    Compressed, since that halves the file (64 maps of 224 × 224, half of them zeros: 6 instead of
+    The file is compressed, which halves it (64 maps of 224 × 224, half of them zeros: 6 instead of
     13 MB) in 0.4 s. Higher levels of zlib take five times as long and save nothing.
 
     Args:
         arrays: the arrays by name.
-        about: the description.
-        axes: names of each array's axes.
+        about: entries of the description, such as title and link.
+        axes: names of each array's axes, by the array's name.
 
     Raises:
-        ValueError: a name is not a Python identifier, or is reserved.
+        ValueError: an array's name is not a Python identifier, or is reserved.
     """
     check_array_names(arrays)
     described = {name: _description(array, axes.get(name, ())) for name, array in arrays.items()}
@@ -71,7 +71,7 @@ def arrays_npz(
 
 
 def _description(array: np.ndarray, axes: Sequence[str]) -> str:
-    """Return an array's axes and type: ``"map 9 × row 56 × column 56, float32"``."""
+    """Describe an array's axes and type: ``"map 9 × row 56 × column 56, float32"``."""
     names = axes or [f"axis {number}" for number in range(array.ndim)]
     sizes = [f"{name} {size}" for name, size in zip(names, array.shape, strict=True)]
     kind = "text" if array.dtype.kind == "U" else array.dtype
@@ -93,12 +93,12 @@ def check_array_names(names: Iterable[str]) -> None:
 
 
 def panels_csv(panels: Sequence[Panel]) -> bytes:
-    """Return the table of every panel, one row per tile, as CSV (RFC 4180).
+    """Return a CSV file (RFC 4180) of the tables of these panels, with one row for each tile.
 
-    It starts with a byte order mark, by which Excel recognizes UTF-8.
+    The file starts with a byte order mark, by which Excel recognizes UTF-8.
 
     Raises:
-        ValueError: the panels have different columns.
+        ValueError: the panels' tables have different columns.
     """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
@@ -118,17 +118,17 @@ def panels_csv(panels: Sequence[Panel]) -> bytes:
 
 
 def _cells(column: Column) -> list[str]:
-    """Return numbers and text as cells of a spreadsheet."""
+    """Return the cells of a table's column, numbers or text, as text for a CSV file."""
     return [
         _text_cell(value) if isinstance(value, str) else _number_cell(value) for value in column
     ]
 
 
 def _number_cell(value: float) -> str:
-    """Return all digits of a number without a decimal point: ``15E-1`` for 1.5.
+    """Return all digits of a number as text without a decimal point: ``15E-1`` for 1.5.
 
     A German spreadsheet reads 1.5 as the first of May, and 1.234 as more than a thousand. Every
-    spreadsheet reads an integer with an exponent alike.
+    spreadsheet reads ``15E-1``, an integer with an exponent, as the number 1.5.
     """
     if not np.isfinite(value):
         return str(value)
@@ -142,7 +142,10 @@ def _number_cell(value: float) -> str:
 
 
 def _text_cell(text: str) -> str:
-    """Return a text as one line; a quotation mark keeps a formula from being evaluated."""
+    """Return a text as one line for a CSV file.
+
+    A quotation mark in front of a formula keeps spreadsheets from evaluating it.
+    """
     line = plain(text)
     if not line.startswith(("=", "+", "-", "@")):
         return line

@@ -140,7 +140,8 @@ class EvidenceRun:
     difference: whether to append the evidence for the first class minus that for the second.
 
     Raises:
-        ValueError: the image has another shape, or there is no such method or class.
+        ValueError: the image has another shape, there is no such method or class, or
+            ``difference`` is set for other than two classes.
     """
 
     name: str

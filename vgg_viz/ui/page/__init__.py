@@ -1,11 +1,11 @@
-"""The parts of the page around the view.
+"""The parts of the page around the current view.
 
-- `header`: title, tools, choice of a view
-- `footer`: version, and memory with ``?debug``
+- `header`: title, buttons for the entire page, choice of a view
+- `footer`: version of the page, and the server's memory use with ``?debug`` in the URL
 - `keys`: keyboard shortcuts
 - `lecture`: buttons of lecture mode
 - `tour_panel`: the current tour step's text and buttons
 - `style`: style sheets
-- `errors`: error boundary
+- `errors`: message for unexpected errors
 - `process`: one-time setup of the server process
 """

@@ -1,4 +1,4 @@
-"""Messages for unexpected errors: the viewer sees what to do, the log has the traceback."""
+"""Message for unexpected errors: it tells the viewer what to do; the log has the traceback."""
 
 import logging
 from collections.abc import Iterator
@@ -24,9 +24,10 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def error_boundary() -> Iterator[None]:
-    """Show a message for an unexpected error and log the traceback.
+    """Return a context manager that shows a message for an unexpected error and logs its traceback.
 
-    The controls keep their values. Streamlit's own exceptions, which end a run, pass through.
+    The page's controls keep their values. Streamlit's own exceptions, which end a script run, pass
+    through.
     """
     if st.session_state.pop(FAILED_CALLBACK, False):
         st.error(MESSAGE, icon=ICON)
@@ -43,9 +44,10 @@ def error_boundary() -> Iterator[None]:
 
 
 def prepare() -> None:
-    """Make Streamlit show the same message for errors that it catches, in callbacks too.
+    """Make Streamlit show this module's message for errors that Streamlit catches itself.
 
-    Otherwise Community Cloud would show where in the source an error was.
+    Streamlit catches errors in callbacks, for example. By default, Streamlit Community Cloud would
+    show viewers the line of source code that failed.
     """
     if str(st.get_option(SHOWN)).casefold() == "false":
         st.set_option(SHOWN, "none")

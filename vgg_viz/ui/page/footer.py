@@ -19,7 +19,7 @@ PARAMETER = "debug"
 
 
 def show() -> None:
-    """Show the footer; to be called at the end of a run."""
+    """Show the page's footer, at the end of a script run; lecture mode has none."""
     if mode.in_lecture():
         return
     parts = server_use(shared_if_created()) if PARAMETER in st.query_params else []
@@ -27,7 +27,7 @@ def show() -> None:
 
 
 def server_use(shared: Shared | None) -> list[str]:
-    """Return memory, caches, forward passes and viewers, as far as they are known.
+    """Return phrases on the server's memory, caches, forward passes and viewers, as far as known.
 
     ``shared`` is the state shared by all viewers, or None if no view has needed it yet.
     """
@@ -45,7 +45,7 @@ def server_use(shared: Shared | None) -> list[str]:
 
 
 def cache_use(shared: Shared) -> list[str]:
-    """Return the size of each cache and the number of forward passes so far."""
+    """Return phrases on each cache's size and the number of forward passes so far."""
     caches = {"cached values": shared.values, "cached drawings": shared.drawn}
     parts = [
         f"{name} {megabytes(cache.used_bytes)} of {megabytes(cache.max_bytes)} MB"
@@ -55,7 +55,7 @@ def cache_use(shared: Shared) -> list[str]:
 
 
 def viewer_count() -> int | None:
-    """Return the number of connected browsers; None outside a server, as in a test."""
+    """Return the number of connected browsers; None outside a Streamlit server, as in a test."""
     if not exists():
         return None
     # Streamlit has no public interface for this.
@@ -65,7 +65,7 @@ def viewer_count() -> int | None:
 
 
 def megabytes(size: int) -> str:
-    """Format bytes as whole megabytes.
+    """Format a number of bytes as whole megabytes.
 
     >>> megabytes(1_234_567_890)
     '1,235'
@@ -74,7 +74,7 @@ def megabytes(size: int) -> str:
 
 
 def count(number: int, one: str, many: str) -> str:
-    """Format a number with its noun.
+    """Format a number with its noun in the singular or plural.
 
     >>> count(1, "viewer", "viewers")
     '1 viewer'

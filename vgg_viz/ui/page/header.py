@@ -1,4 +1,4 @@
-"""The page's header: title, tools for the whole page, and the choice of a view."""
+"""The page's header: its title, buttons for the entire page, and the choice of a view."""
 
 import streamlit as st
 
@@ -13,7 +13,10 @@ MAX_PROBLEMS = 3  # of a link, shown one by one
 
 
 def show() -> str:
-    """Show the header; return the chosen view."""
+    """Sync the page's state with the URL and show the header.
+
+    Returns the name of the chosen view.
+    """
     if state.sync():
         tour_steps.sync()
     with st.container(
@@ -34,7 +37,7 @@ def show() -> str:
 
 
 def tools() -> None:
-    """Show the tools for the whole page."""
+    """Show the buttons for the entire page: tour, lecture mode, copy link and keys."""
     with st.container(horizontal=True, width="content", key="page-tools"):
         tour_panel.switch()
         lecture.menu()
@@ -44,7 +47,10 @@ def tools() -> None:
 
 
 def address() -> None:
-    """Show the button that copies a link, and names what the link does not include."""
+    """Show the button that copies a link to the page.
+
+    The button says what the link does not include: the viewer's own picture or tour.
+    """
     own_picture = state.shows_own_picture()
     missing = ["your own picture"] * own_picture + ["your own tour"] * tour_steps.is_own()
     header = {"missing": " or ".join(missing), "address": state.link()}
@@ -52,11 +58,11 @@ def address() -> None:
 
 
 def rerun() -> None:
-    """Run the page again, so that a new server learns its state (widget callback)."""
+    """Run the page again, so that a restarted server learns the page's state (widget callback)."""
 
 
 def show_problems() -> None:
-    """Show which parts of the link could not be read."""
+    """Show a warning that names the parts of the opened link that could not be read."""
     problems = state.link_problems()
     if problems:
         sentences = [escape(problem) for problem in problems[:MAX_PROBLEMS]]

@@ -1,4 +1,4 @@
-"""Keyboard shortcuts beyond those that Streamlit ties to buttons, and the list of all of them."""
+"""Keyboard shortcuts that press buttons, beyond Streamlit's own, and a list of all shortcuts."""
 
 import streamlit as st
 
@@ -8,14 +8,16 @@ from vgg_viz.ui.widgets.key_list import LECTURE, PAGE, TOUR
 
 
 def listen() -> None:
-    """Make the browser press buttons by key."""
+    """Make the browser press the page's buttons when the viewer types their keys."""
     components.registered("keys")(key="keys", data=bindings())
 
 
 def bindings() -> dict[str, str]:
-    """Return the button that each key presses now; keys without a button keep their meaning.
+    """Return the button that each key presses now, as a mapping from keys to widget keys.
 
-    A presenter's keys go through the tour, or else through the layers, as arrow keys do.
+    Keys whose button is not on the page keep their usual meaning. The keys of a presenter remote
+    (Page up, Page down) go through the tour's steps or, without a tour, through the layers, as the
+    arrow keys do.
     """
     contexts = [PAGE, *[LECTURE] * mode.in_lecture(), *[TOUR] * mode.on_tour()]
     buttons = key_list.bindings(contexts)
@@ -25,12 +27,12 @@ def bindings() -> dict[str, str]:
 
 
 def button() -> None:
-    """Show the button that opens the list; CSS hides it in lectures and on tours."""
+    """Show the button that opens the list of shortcuts; CSS hides it in lectures and on tours."""
     if st.button("Keys", key="key-list", icon=":material/keyboard:"):
         show_list()
 
 
 @st.dialog("Keys")
 def show_list() -> None:
-    """Show the list in a dialog."""
+    """Show the list of keyboard shortcuts in a dialog."""
     st.markdown(key_list.markdown())

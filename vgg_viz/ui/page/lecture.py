@@ -1,4 +1,4 @@
-"""Buttons of lecture mode: on and off, and its controls."""
+"""Buttons of lecture mode: one turns it on or off, one opens or closes the page's controls."""
 
 import streamlit as st
 
@@ -20,7 +20,7 @@ def switch() -> None:
 
 
 def menu() -> None:
-    """Show the button that opens or closes the controls in lecture mode."""
+    """Show, in lecture mode only, the button that opens or closes the page's controls."""
     if mode.in_lecture():
         st.button(
             "Close controls" if mode.controls_are_open() else "Controls",

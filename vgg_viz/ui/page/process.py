@@ -1,4 +1,4 @@
-"""One-time setup of the server process: many viewers, two cores, little memory."""
+"""One-time setup of the server process, for many viewers on two cores with little memory."""
 
 import os
 import sys
@@ -16,7 +16,10 @@ SWITCH_SECONDS = 0.0005
 
 @lru_cache(maxsize=1)
 def prepare() -> None:
-    """Set up the process; later calls do nothing."""
+    """Set up the server process: memory, threads, Matplotlib's cache and error messages.
+
+    Later calls do nothing.
+    """
     memory.limit_malloc_arenas()
     sys.setswitchinterval(SWITCH_SECONDS)
     move_matplotlib_cache()
@@ -24,9 +27,9 @@ def prepare() -> None:
 
 
 def move_matplotlib_cache() -> None:
-    """Let Matplotlib write its font cache to the page's own folder, not the home folder.
+    """Let Matplotlib write its font cache to this app's private folder, not to the home folder.
 
-    To be called before Matplotlib is imported; a set ``MPLCONFIGDIR`` is respected.
+    Call this before Matplotlib is imported. If ``MPLCONFIGDIR`` is set, nothing changes.
     """
     with suppress(StorageError):
         os.environ.setdefault("MPLCONFIGDIR", str(private_folder() / "matplotlib"))

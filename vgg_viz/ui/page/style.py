@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent / "styles"
 
 
 def apply() -> None:
-    """Add the style sheets of the page's mode."""
+    """Add the style sheets that the page needs in its mode (lecture, tour) and theme."""
     names = {
         "page": True,
         "maps_and_inspector": True,
@@ -26,5 +26,5 @@ def apply() -> None:
 
 @lru_cache(maxsize=6)
 def sheet(name: str) -> str:
-    """Return a style sheet."""
+    """Return the text of a style sheet, given its name without ``.css``."""
     return (FOLDER / f"{name}.css").read_text(encoding="utf-8")

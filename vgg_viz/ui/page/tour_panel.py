@@ -1,4 +1,4 @@
-"""The guided tour's panel: the current step's text, and buttons to go on, back and out."""
+"""The guided tour's panel: the current step's text, and buttons to go on, go back and leave."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ NAMES: dict[NetworkChoice | None, str] = {
 
 
 def switch() -> None:
-    """Show the button that starts or leaves the tour."""
+    """Show the button that starts the built-in tour or leaves the current one."""
     if current_step() is None:
         st.button("Tour", key="tour-start", icon=":material/tour:", on_click=go, args=(0,))
     else:
@@ -46,9 +46,11 @@ def switch() -> None:
 
 @contextmanager
 def stage(view: str, tools: Callable[[], None]) -> Iterator[None]:
-    """Show the tour's panel, if there is a tour, and the view beside or below it.
+    """Show the panel of the tour, and the view beside or below it.
 
-    ``tools`` shows the whole page's buttons, which a lecture keeps in the panel.
+    This is a context manager, within which the view is shown. Without a tour there is no panel.
+    ``tools`` is a function that shows the buttons for the entire page; in lecture mode the panel
+    contains them.
     """
     current = current_step()
     if current is None:
@@ -70,9 +72,11 @@ def stage(view: str, tools: Callable[[], None]) -> Iterator[None]:
 
 @dataclass
 class Panel:
-    """A step's text on the page: part of it before the view is there, and then the rest.
+    """Panel with a tour step's text: shown before the view, and completed after it.
 
-    shown: text, question and answer as they stand on the page.
+    Only the view finds out which network it shows, and a step's text depends on the network.
+
+    shown: text, whether the answer holds for the network, and answer, as last shown.
     """
 
     step: Step
@@ -82,7 +86,12 @@ class Panel:
     shown: tuple[object, ...] = ()
 
     def show(self, label: str | None, *, settled: bool) -> None:
-        """Show the text for the network with this label, None if unknown or not shown."""
+        """Show the step's text for a network.
+
+        Args:
+            label: label of the network; None if it is not known yet, or the view shows none.
+            settled: whether the label is final; an answer needs a known or final label.
+        """
         words, holds = text_for(self.step, kind_of(label))
         # The answer waits until the network is known.
         answer = words.answer if self.answered and (settled or label) else ""
@@ -92,7 +101,7 @@ class Panel:
                 show_words(self.step, words, holds, answer, label)
 
     def complete(self, view: str) -> None:
-        """Show the rest, once the view is there."""
+        """Show the parts of the panel that need the view's result: answer and picture."""
         self.show(shown_network(), settled=True)
         if VIEWS[view].shows_picture:
             from vgg_viz.ui.widgets import picture_chooser
@@ -106,7 +115,15 @@ class Panel:
 def show_panel(
     tour: Tour, index: int, answered: bool, tools: Callable[[], None], *, beside: bool
 ) -> Panel:
-    """Show a step's title, its text and its buttons."""
+    """Show the tour's panel: a step's title, its text and its buttons.
+
+    Args:
+        tour: the tour.
+        index: the step's index, from 0.
+        answered: whether to show the answer to the step's question.
+        tools: function that shows the buttons for the entire page, for lecture mode.
+        beside: whether the panel stands beside the view, not above it.
+    """
     step = tour.steps[index]
     parts = st.columns([14, 3, 6], gap="medium") if not beside else [st.container()]
     if beside:
@@ -131,7 +148,15 @@ def show_panel(
 
 
 def show_words(step: Step, words: StepText, holds: bool, answer: str, label: str | None) -> None:
-    """Show a step's text, question and answer for the network with this label."""
+    """Show a tour step's text, question and answer.
+
+    Args:
+        step: the step.
+        words: the step's text for the shown network.
+        holds: whether the answer holds for the shown network.
+        answer: the answer to show; empty for none.
+        label: label of the shown network, if known.
+    """
     if words is step.untrained:
         st.caption("This text describes the **untrained** network shown here.")
     elif not holds:
@@ -146,7 +171,7 @@ def show_words(step: Step, words: StepText, holds: bool, answer: str, label: str
 
 
 def show_return(step: Step, index: int) -> None:
-    """Show what the step is about, and a button that returns to it."""
+    """Show what a tour step is about, and a button that sets the page to the step again."""
     page = links.effective_values({**fields_of(step), **step.page})
     view = VIEWS[str(page["view"])]
     about = [view.label]
@@ -163,7 +188,7 @@ def show_return(step: Step, index: int) -> None:
 
 
 def show_buttons(tour: Tour, index: int, answered: bool) -> None:
-    """Show the buttons forward and back, with their arrow keys."""
+    """Show the tour's buttons "Back" and "Next", with their arrow keys."""
     asks = bool(tour.steps[index].words.question) and not answered
     last = index + 1 == len(tour.steps)
     with st.container(horizontal=True, key="tour-buttons", gap="small"):
@@ -186,14 +211,14 @@ def show_buttons(tour: Tour, index: int, answered: bool) -> None:
 
 
 def show_other_tours() -> None:
-    """Show a menu for opening another tour."""
+    """Show a menu in which the viewer can open another tour."""
     with st.popover("Another tour", width="stretch", key="tour-other", on_change="rerun") as menu:
         if menu.open:
             show_upload()
 
 
 def show_upload() -> None:
-    """Show the upload of a tour file, and what is wrong with the last one."""
+    """Show the upload of a tour file, and the error in the last uploaded file."""
     st.file_uploader(
         "Open a tour from a file",
         type=["toml"],
@@ -210,7 +235,7 @@ def show_upload() -> None:
 
 
 def open_file() -> None:
-    """Start the uploaded tour, or note what is wrong with it (widget callback)."""
+    """Start the uploaded tour, or keep the error in its file to show (widget callback)."""
     st.session_state.pop("tour-problem", None)
     file = st.session_state.get("tour-file")
     if file is None:

@@ -1,6 +1,6 @@
-"""Values that a component has just sent, checked: a browser may send anything.
+"""Checks of the values that the page's custom Streamlit components send.
 
-`number` and `position` return None for invalid values.
+A browser may send anything, so `number` and `position` return None for invalid values.
 """
 
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ import streamlit as st
 
 
 def raw_value(key: str) -> Any:
-    """Return the unchecked value that a component has just sent, or None."""
+    """Return the unchecked value that a custom component has just sent, or None."""
     state = st.session_state.get(key)
     return state.get("picked") if isinstance(state, Mapping) else None
 
 
 def number(key: str, largest: int) -> int | None:
-    """Return the number from 1 to ``largest`` that a component sent, or None."""
+    """Return the number from 1 to ``largest`` that a custom component sent, or None."""
     return whole_number(raw_value(key), 1, largest)
 
 
 def position(key: str, height: int, width: int) -> tuple[int, int] | None:
-    """Return the row and column, from 0, that a component sent, or None."""
+    """Return the row and column, from 0, that a custom component sent, or None."""
     sent = raw_value(key)
     if not isinstance(sent, Mapping):
         return None
@@ -31,7 +31,7 @@ def position(key: str, height: int, width: int) -> tuple[int, int] | None:
 
 
 def whole_number(value: Any, smallest: int, largest: int) -> int | None:
-    """Return the value as an int if it is a whole number within these bounds, else None.
+    """Return a value as an int if it is a whole number within the bounds, else None.
 
     >>> whole_number(3.0, 1, 64), whole_number(65, 1, 64), whole_number(True, 1, 64)
     (3, None, None)

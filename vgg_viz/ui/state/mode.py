@@ -1,4 +1,4 @@
-"""The page's mode: lecture, tour or neither."""
+"""The page's mode: lecture mode, a tour, both or neither."""
 
 import streamlit as st
 
@@ -10,22 +10,25 @@ CONTROLS = "lecture-menu-open"
 
 
 def in_lecture() -> bool:
-    """Return whether the page is in lecture mode: pictures and one line each, in large type."""
+    """Return whether the page is in lecture mode.
+
+    Lecture mode shows pictures in large type, with one line of text each.
+    """
     return state.is_on(LECTURE)
 
 
 def on_tour() -> bool:
-    """Return whether a tour is open."""
+    """Return whether the viewer has a tour open."""
     return tour_steps.current_step() is not None
 
 
 def is_explained() -> bool:
-    """Return whether a lecturer or a tour explains the page, so that it need not."""
+    """Return whether the page is in lecture mode or on a tour, which leave out its explanations."""
     return in_lecture() or on_tour()
 
 
 def controls_are_open() -> bool:
-    """Return whether lecture mode shows the page's controls."""
+    """Return whether the page is in lecture mode and shows its controls there."""
     return in_lecture() and bool(st.session_state.get(CONTROLS, False))
 
 
@@ -36,5 +39,5 @@ def toggle_lecture() -> None:
 
 
 def toggle_controls() -> None:
-    """Open or close the controls in lecture mode (widget callback)."""
+    """Open or close the page's controls in lecture mode (widget callback)."""
     st.session_state[CONTROLS] = not controls_are_open()

@@ -1,6 +1,7 @@
-"""One script run of the page, as the serving layer sees it.
+"""One script run of the page, which shows its waiting and progress to the viewer.
 
-Streamlit ends a superseded run at its next ``st`` call, by raising an exception of its own.
+When a newer run has superseded a run, Streamlit ends the older one at its next ``st`` call, by
+raising an exception of its own.
 """
 
 from time import perf_counter
@@ -13,10 +14,14 @@ from vgg_viz.serving.run import Run
 
 
 class PageRun(Run):
-    """A script run that shows its waiting and progress in one slot of the page."""
+    """A script run that shows messages on waiting and progress at one place on the page."""
 
     def __init__(self, slot: DeltaGenerator) -> None:
-        """Start now, with an empty slot."""
+        """Record the run's start.
+
+        Args:
+            slot: empty place on the page for the messages.
+        """
         self.started_at: float = perf_counter()
         self._slot = slot
         self._slot_used = False
@@ -24,27 +29,36 @@ class PageRun(Run):
         self._progress: tuple[float, str] | None = None
 
     def show_waiting(self) -> None:
-        """Show that the run waits for others; end it if a newer run has superseded it."""
+        """Show that the run waits for another computation.
+
+        Ends the run if a newer one has superseded it.
+        """
         self._slot.caption("Waiting for another computation…")
         self._slot_used = True
 
     def clear_status(self) -> None:
-        """Remove the waiting or progress message."""
+        """Remove the message on waiting or progress."""
         self._progress = None
         if self._slot_used:
             self._slot.empty()
             self._slot_used = False
 
     def show_reading(self, fraction: float) -> None:
-        """Show the fraction of the dense layers read (0 to 1); end the run if superseded."""
+        """Show the fraction of the dense layers' weights that has been read (0 to 1).
+
+        Ends the run if a newer one has superseded it.
+        """
         self._show_progress(fraction, "Reading the dense layers…")
 
     def show_computing(self, fraction: float) -> None:
-        """Show the fraction of a long computation done (0 to 1); end the run if superseded."""
+        """Show the fraction of a long computation that is done (0 to 1).
+
+        Ends the run if a newer one has superseded it.
+        """
         self._show_progress(fraction, f"Computing: {fraction:.0%}")
 
     def end_if_superseded(self) -> None:
-        """End the run if a newer one has superseded it."""
+        """End the run if a newer run has superseded it."""
         if self._progress:
             # Only an ``st`` call ends the run; this one leaves the progress as it is.
             self._slot.progress(*self._progress)
@@ -57,7 +71,7 @@ class PageRun(Run):
         st.rerun()
 
     def _show_progress(self, fraction: float, message: str) -> None:
-        """Show progress, at most once in `POLL_SECONDS`; a quick computation shows none."""
+        """Show a progress bar, at most once in `POLL_SECONDS`; quick computations show none."""
         now = perf_counter()
         if fraction == 0:
             self._reported_at, self._progress = now, None

@@ -1,6 +1,6 @@
-"""The selected map or filter of a layer, and the selected position in it.
+"""The selected map or filter of a layer, and the selected position in the map.
 
-Both have number fields too; clicks only set those.
+Number fields on the page show both; a click on a map or a position sets these fields.
 """
 
 from collections.abc import Callable
@@ -19,14 +19,21 @@ ROW, COLUMN = "row", "column"
 
 
 class Selection(NamedTuple):
-    """A map, from 1, and perhaps a position in it, row and column from 0."""
+    """The selected map or filter of a layer, and the selected position in the map.
+
+    channel: number of the map or filter, from 1.
+    position: row and column, from 0; None if no position is selected.
+    """
 
     channel: int
     position: Position | None = None
 
 
 def current() -> Selection | None:
-    """Return the selection, or None; fields count even where the view does not show them."""
+    """Return the selected map and position; None if no map is selected.
+
+    The selection remains while a view does not show its number fields.
+    """
     channel, row, column = map(state.number, (CHANNEL, ROW, COLUMN))
     if channel is None:
         return None
@@ -34,7 +41,7 @@ def current() -> Selection | None:
 
 
 def select_position(inspector: str, layer: Layer) -> None:
-    """Select the position that was clicked in an inspector (widget callback)."""
+    """Select the position that the viewer clicked in an inspector (widget callback)."""
     height, width, _ = layer.output_shape
     position = component_values.position(inspector, height, width)
     if position is not None:
@@ -42,9 +49,9 @@ def select_position(inspector: str, layer: Layer) -> None:
 
 
 def choose(channel: int, position: Position | None = None, layer: str = "", view: str = "") -> None:
-    """Select a channel, and perhaps a position in it (from 0), a layer or a view.
+    """Select a map or filter by its number, and perhaps a position (from 0), a layer or a view.
 
-    To be called in a callback.
+    Call this in a widget callback.
     """
     changes: dict[str, Value] = {CHANNEL: channel}
     if position is not None:
@@ -57,12 +64,12 @@ def choose(channel: int, position: Position | None = None, layer: str = "", view
 
 
 def clear() -> None:
-    """Clear the selection (widget callback)."""
+    """Clear the selected map and position (widget callback)."""
     state.change({CHANNEL: None})
 
 
 def open_map(mosaic: str, layer: Layer) -> Callable[[], None]:
-    """Return a callback that opens the map clicked in a mosaic, in Feature maps."""
+    """Return a callback that opens the map clicked in a mosaic in the Feature maps view."""
     return partial(_open_map, mosaic, layer.name, layer.filters)
 
 
@@ -73,7 +80,7 @@ def _open_map(mosaic: str, layer_name: str, largest: int) -> None:
 
 
 def open_layer(diagram: str) -> None:
-    """Open the layer that was clicked in the diagram, in Feature maps (widget callback)."""
+    """Open the layer clicked in the diagram in the Feature maps view (widget callback)."""
     number = component_values.number(diagram, len(VGG19.conv_layers))
     if number is not None:
         layer = VGG19.conv_layers[number - 1]
@@ -81,7 +88,7 @@ def open_layer(diagram: str) -> None:
 
 
 def open_filter(channel: int) -> None:
-    """Open a filter in the Filters view, on its page (widget callback)."""
+    """Show the Filters view's page of kernels that contains a filter (widget callback)."""
     filters = max(channel, state.number("filters") or 0)
     page = (channel - 1) // PAGE_FILTERS + 1
     state.change({"filters": filters, "filter_page": page, "view": "filters"})

@@ -1,4 +1,4 @@
-"""The process's one `Shared` instance, and the results of one script run.
+"""The process's one instance of the state that all viewers share, and one run's access to it.
 
 Importing this module does not import NumPy; the first request for a network does.
 """
@@ -23,36 +23,45 @@ SERVING = "vgg_viz.serving.shared"
 
 @st.cache_resource(show_spinner=False)
 def shared() -> Shared:
-    """Return the state shared by all viewers; its size: see `vgg_viz.serving.memory`."""
+    """Return the state shared by all viewers; the first call creates it.
+
+    `vgg_viz.serving.memory` limits its size.
+    """
     from vgg_viz.serving.shared import Shared
 
     return Shared(limit_bytes())
 
 
 def shared_if_created() -> Shared | None:
-    """Return the shared state; None if no run has needed it yet."""
+    """Return the state shared by all viewers; None if no script run has needed it yet."""
     return shared() if SERVING in sys.modules else None
 
 
 def results() -> Results:
-    """Return this run's results; they show waiting and progress at this place on the page."""
+    """Return the results that this script run can access, which all viewers share.
+
+    Waiting and progress are shown at the place on the page where this is called.
+    """
     from vgg_viz.serving.results import Results
 
     return Results(shared(), PageRun(st.empty()))
 
 
 def trained_name() -> str:
-    """Return the trained network's name; "untrained" if its weights failed to load."""
+    """Return a name for the trained network; "untrained" if its weights failed to load."""
     created = shared_if_created()
     return created.trained_name() if created else NETWORKS["imagenet"].label
 
 
 def label_of(choice: NetworkChoice) -> str | None:
-    """Return the label of the network shown for a choice; None if it is not known yet."""
+    """Return the label of the network that a choice in the sidebar stands for.
+
+    Returns None while the label is unknown, since the network has not been loaded.
+    """
     created = shared_if_created()
     return created.loaders[choice].label() if created else None
 
 
 def retry_weights() -> None:
-    """Look for the trained network's weights again (widget callback)."""
+    """Try again to load the trained network's weights (widget callback)."""
     shared().loaders["imagenet"].retry()

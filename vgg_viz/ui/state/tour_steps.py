@@ -1,4 +1,4 @@
-"""The viewer's step of a tour, the values that it sets, and the ways forward, back and out."""
+"""The viewer's step of a tour, the values that it sets on the page, and moves between steps."""
 
 import streamlit as st
 
@@ -30,9 +30,10 @@ def is_own() -> bool:
 
 
 def current_step() -> tuple[Tour, int, bool] | None:
-    """Return the tour, the step's index and whether its answer is shown; None without a tour.
+    """Return the tour, the step's index (from 0) and whether the step's answer is shown.
 
-    A link to a step of an opened tour is ignored where that file is not open.
+    Returns None without a tour. A link to a step of a tour from a file is ignored unless the viewer
+    has opened that file.
     """
     own = is_own()
     number = state.number(OWN_STEP if own else STEP)
@@ -43,9 +44,10 @@ def current_step() -> tuple[Tour, int, bool] | None:
 
 
 def sync() -> None:
-    """Complete a URL that was just adopted and names a step of a tour.
+    """Set the values of the tour step that a newly opened URL names.
 
-    A URL with nothing but the step sets the page as the step does.
+    A URL that names only the step sets the page as the step does. A URL that also names other
+    fields keeps its own values.
     """
     current = current_step()
     if current is None:
@@ -61,7 +63,7 @@ def sync() -> None:
 
 
 def begin(tour: Tour) -> None:
-    """Start a tour from a file (widget callback)."""
+    """Start a tour that the viewer opened from a file (widget callback)."""
     st.session_state[OWN_TOUR] = tour
     _go_to(tour.steps[0], {STEP: None, OWN_STEP: 1})
 
@@ -72,7 +74,10 @@ def return_to_built_in() -> None:
 
 
 def go(index: int) -> None:
-    """Go to a step and set the page as it says (widget callback)."""
+    """Go to a step of the current tour (widget callback).
+
+    The page's values are set to those of the step.
+    """
     own = is_own()
     tour = st.session_state[OWN_TOUR] if own else built_in()
     _go_to(tour.steps[index], {OWN_STEP if own else STEP: index + 1})
@@ -84,7 +89,10 @@ def _go_to(step: Step, numbers: dict[str, Value]) -> None:
 
 
 def forward() -> None:
-    """Show the answer of the current step, go to the next step, or leave (widget callback)."""
+    """Show the answer, go to the next step, or finish the tour (widget callback).
+
+    The answer comes first, where the current step has a question whose answer is not shown yet.
+    """
     current = current_step()
     if current is None:
         return
@@ -98,19 +106,26 @@ def forward() -> None:
 
 
 def back() -> None:
-    """Go to the previous step (widget callback)."""
+    """Go to the previous step of the tour (widget callback)."""
     current = current_step()
     if current and current[1] > 0:
         go(current[1] - 1)
 
 
 def leave() -> None:
-    """Leave the tour; the page stays as it is, with the viewer's picture (widget callback)."""
+    """Leave the tour (widget callback).
+
+    The page keeps its values, but shows the picture that the viewer chose, not the tour's.
+    """
     state.change({STEP: None, OWN_STEP: None, ANSWER: False}, overrides={})
 
 
 def fields_of(step: Step) -> dict[str, Value]:
-    """Return the fields that a step sets: all except the overridden and the tour's own."""
+    """Return the values that a tour step sets, by field.
+
+    Left out are the fields that the step overrides temporarily, such as the picture, and the fields
+    of tour and lecture mode.
+    """
     others = (*OVERRIDABLE, *links.VISIT_FIELDS)
     return {
         key: step.page.get(key, field.default) for key, field in FIELDS.items() if key not in others
@@ -118,19 +133,22 @@ def fields_of(step: Step) -> dict[str, Value]:
 
 
 def overrides_of(step: Step) -> dict[str, Value]:
-    """Return the fields that a step overrides."""
+    """Return the values that override the viewer's choice while a tour step is shown, by field."""
     return {key: step.page[key] for key in OVERRIDABLE if key in step.page}
 
 
 def has_diverged(step: Step) -> bool:
-    """Return whether the page no longer matches the tour step."""
+    """Return whether the viewer has changed the page so that it no longer matches a tour step."""
     expected = links.effective_values({**fields_of(step), **step.page})
     named = [key for key in ESSENTIAL if key != "picture" or "picture" in step.page]
     return any(state.value(key) != expected[key] for key in named)
 
 
 def outlined() -> tuple[int, ...]:
-    """Return the channels that the step's answer names, once it is shown and holds here."""
+    """Return the numbers of the maps or filters that the tour step's answer names, to outline them.
+
+    The result is empty until the answer is shown, and where it does not hold for the page.
+    """
     current = current_step()
     if current is None or not current[2]:
         return ()
@@ -141,7 +159,10 @@ def outlined() -> tuple[int, ...]:
 
 
 def shown_network() -> str | None:
-    """Return the label of the network shown, of the first of two; None if not known yet."""
+    """Return the label of the network that the view shows; of two compared networks, the first.
+
+    Returns None if the view shows none, or the label is not known yet.
+    """
     if not VIEWS[state.choice("view", VIEWS)].shows_network:
         return None
     compared = state.value("view") == "maps" and state.value("compare") == "network"
@@ -149,7 +170,7 @@ def shown_network() -> str | None:
 
 
 def kind_of(label: str | None) -> Shown | None:
-    """Return the kind of the network with this label, as tours distinguish them."""
+    """Return the kind of a network, as tours distinguish kinds, from its label; None for None."""
     if label is None:
         return None
     return KINDS.get(label, "file")

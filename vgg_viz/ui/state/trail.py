@@ -1,7 +1,8 @@
 """The trail of a value: the values through which the viewer traced it back, layer by layer.
 
-The session remembers one trail with its context, a network and a picture. It is shown only up to
-the selected value, so a viewer who goes elsewhere, or back, sees no trail that was not followed.
+The session stores one trail with its context, a network and a picture. The page shows it only up to
+the selected value. If the selected value is not part of the trail, or the context has changed, the
+page shows none.
 """
 
 from collections.abc import Hashable, Sequence
@@ -17,7 +18,7 @@ REVEALED = "revealed"
 
 
 class TrailStep(NamedTuple):
-    """One value: its layer, its map (from 1) and its position (from 0)."""
+    """One value on a trail: its layer, the number of its map (from 1) and its position (from 0)."""
 
     layer: str
     channel: int
@@ -25,13 +26,16 @@ class TrailStep(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Label on the page, with row and column from 1."""
+        """Label of the value on the page, with row and column from 1."""
         row, column = self.position
         return f"{self.layer} {self.channel} ({row + 1}, {column + 1})"
 
 
 def to(step: TrailStep, context: Hashable) -> list[TrailStep]:
-    """Return the trail that ends in this step; the step alone where none was followed to it."""
+    """Return the stored trail up to this step.
+
+    Returns only the step if it is not on the trail stored for this context (network and picture).
+    """
     remembered_context, steps = st.session_state.get(KEY, (None, []))
     if remembered_context != context or step not in steps:
         return [step]
@@ -39,29 +43,32 @@ def to(step: TrailStep, context: Hashable) -> list[TrailStep]:
 
 
 def extend(current: TrailStep, earlier: TrailStep, context: Hashable) -> None:
-    """Trace the current value back to an earlier one (widget callback)."""
+    """Trace the trail's current value back to a value of an earlier layer (widget callback)."""
     st.session_state[KEY] = (context, [*to(current, context), earlier])
     go(earlier)
 
 
 def go(step: TrailStep) -> None:
-    """Select a step's value and scroll to its map, at the top of the page (widget callback)."""
+    """Select the value of a trail's step and scroll to the top of the page (widget callback).
+
+    The value's map is shown there.
+    """
     selection.choose(step.channel, step.position, layer=step.layer)
     reveal(to_top=True)
 
 
 def reveal(*, to_top: bool = False) -> None:
-    """Have the browser scroll the selection into view, or the page to its top."""
+    """Make the browser scroll the selected map into view, or scroll to the top of the page."""
     count, _ = revealed()
     st.session_state[REVEALED] = (count + 1, to_top)
 
 
 def revealed() -> tuple[int, bool]:
-    """Return the number of `reveal` calls so far, and ``to_top`` of the last one."""
+    """Return the number of calls of `reveal` so far, and the ``to_top`` of the last call."""
     count, to_top = st.session_state.get(REVEALED, (0, False))
     return count, to_top
 
 
 def labels(steps: Sequence[TrailStep]) -> list[str]:
-    """Return the labels of a trail; none for a single value, which is no trail."""
+    """Return the labels of a trail's steps; none for a single value, which is no trail."""
     return [step.label for step in steps] if len(steps) > 1 else []

@@ -1,11 +1,12 @@
-"""The view's values, one `View` for each viewer; widgets and URL follow them.
+"""The values of the page's fields, one `View` for each viewer, in sync with widgets and URL.
 
     link, Back, Forward --> adopt --+
     widget, click, key --> change --+--> requested --> effective --> widgets, URL, views
 
-Requested values stay as they were given: a layer with fewer maps shows all it has, and the next
-larger one again as many as requested. Widgets, URL and views get the effective values. A tour step
-overrides the picture only while it is shown.
+Requested values are stored as the viewer, link or tour gave them, even where the layer has fewer
+maps. So after a small layer, a larger one shows as many maps as requested again. Widgets, URL and
+views get the effective values, which are fitted to the layer and view. A tour step overrides the
+picture only while the step is shown.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -28,20 +29,20 @@ MAX_KNOWN_URLS = 20
 
 @dataclass
 class View:
-    """Values of one viewer.
+    """Values of all fields of the page, for one viewer.
 
-    requested: values as last given by link, widget or tour.
-    overrides: fields that a tour step shows instead.
-    before: what was requested before the URL was adopted.
-    effective: what the page shows: requested and overridden values, fitted to the layer and view.
+    requested: values as last given by a link, a widget or a tour.
+    overrides: values that a tour step shows instead of the requested ones.
+    before: the requested values from before the URL was adopted.
+    effective: what the page shows: requested values and overrides, fitted to the layer and view.
     address: query string of the effective values.
     known_urls: query strings that the browser may still report, newest last.
-    chosen: fields changed by the viewer since the URL was adopted.
-    changed: whether anything changed since the last run.
+    chosen: fields that the viewer has changed since the URL was adopted.
+    changed: whether any value has changed since the last script run.
     problems: sentences on parts of the URL that could not be read.
     input_errors: for each field, a sentence on typed text that could not be read.
     editions: for each field, how often the page itself changed its value or range.
-    widgets: for each field, its last two widgets' keys and the value that each shows.
+    widgets: for each field, the keys of its last two widgets and the value that each shows.
     """
 
     requested: dict[str, Value] = field(default_factory=dict)
@@ -58,7 +59,11 @@ class View:
     widgets: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def fit(self, in_widgets: Mapping[str, Value] = MappingProxyType({})) -> None:
-        """Update the effective values; ``in_widgets`` are those that a widget already shows."""
+        """Update the effective values from the requested values and overrides.
+
+        Args:
+            in_widgets: values that a widget already shows, by field, which need no new widget.
+        """
         before = self.effective
         self.effective = links.effective_values(self.requested | self.overrides)
         for key, now in self.effective.items():
@@ -69,14 +74,14 @@ class View:
         self.address = links.encode(links.address(self.effective))
 
     def remember(self, address: str) -> None:
-        """Note that the browser has this query string, or soon will."""
+        """Remember that the browser has this query string, or will have it soon."""
         self.address = address
         others = [url for url in self.known_urls if url != address]
         self.known_urls = [*others, address][-MAX_KNOWN_URLS:]
 
 
 class Binding(TypedDict):
-    """Arguments that bind any Streamlit widget to a field."""
+    """Keyword arguments for a Streamlit widget that bind it to a field."""
 
     key: str
     on_change: Callable[[str, str], None]
@@ -84,10 +89,11 @@ class Binding(TypedDict):
 
 
 def sync() -> bool:
-    """Sync the state with the URL; return whether the URL was adopted.
+    """Sync the state with the URL; return whether the values were adopted from the URL.
 
-    To be called before anything is shown. The URL is adopted on the first visit, and when Back,
-    Forward or an embedding page has changed it; otherwise changed values are written into it.
+    Call this before anything is shown. Values are adopted on the first visit, and when Back,
+    Forward or an embedding page has changed the URL. Otherwise changed values are written into the
+    URL.
     """
     view = _view()
     query = links.encode(_query())
@@ -105,29 +111,29 @@ def sync() -> bool:
 
 
 def value(key: str) -> Value:
-    """Return a field's effective value."""
+    """Return the effective value of a field: what the page shows."""
     return _view().effective[key]
 
 
 def choice(key: str, options: Mapping[Name, Any]) -> Name:
-    """Return a field's effective value as one of these options."""
+    """Return the effective value of a field as one of these options."""
     effective = value(key)
     return next(option for option in options if option == effective)
 
 
 def number(key: str) -> int | None:
-    """Return a field's effective number, or None."""
+    """Return the effective value of a field if it is a number, else None."""
     effective = value(key)
     return effective if isinstance(effective, int) else None
 
 
 def is_on(key: str) -> bool:
-    """Return whether a switch is on."""
+    """Return whether a Boolean field is on."""
     return bool(value(key))
 
 
 def was_chosen(key: str) -> bool:
-    """Return whether the viewer chose this value on the page, rather than by opening a link."""
+    """Return whether the viewer set this field on the page, rather than by opening a link."""
     return key in _view().chosen
 
 
@@ -138,46 +144,53 @@ def shows_own_picture() -> bool:
 
 
 def has_changed() -> bool:
-    """Return whether the URL lacks a change."""
+    """Return whether a value has changed that is not in the URL yet."""
     return _view().changed
 
 
 def link_problems() -> list[str]:
-    """Return a sentence on each part of the URL that could not be read, until a value changes."""
+    """Return a sentence on each part of the URL that could not be read.
+
+    The sentences are dropped when the viewer changes a value.
+    """
     return _view().problems
 
 
 def input_error(key: str) -> str:
-    """Return a sentence on the text just typed for a field if it could not be read, else ''."""
+    """Return a sentence on the text that the viewer typed for a field, if it could not be read.
+
+    Returns an empty string otherwise.
+    """
     return _view().input_errors.get(key, "")
 
 
 def link(*, without: Collection[str] = ()) -> str:
-    """Return the query string of a link to the current view, without the fields ``without``."""
+    """Return the query string of a link to the page as shown, except the fields ``without``."""
     parts = links.address(_view().effective)
     return links.encode({key: texts for key, texts in parts.items() if key not in without})
 
 
 def change(changes: Mapping[str, Value], *, overrides: Mapping[str, Value] | None = None) -> None:
-    """Change values in one step of the browser's history (widget callback).
+    """Change values of fields as one entry of the browser's history (widget callback).
 
     Args:
-        changes: all fields that the viewer's action changes.
-        overrides: fields that a tour step shows instead of the viewer's choice; an empty mapping
-            removes the overrides, None keeps them.
+        changes: new values of all fields that the viewer's action changes.
+        overrides: values that a tour step shows instead of the viewer's choice; an empty mapping
+            removes the overrides, None keeps those of fields that do not change.
     """
     _change(changes, overrides, in_widgets={})
 
 
 def named_fields() -> Collection[str]:
-    """Return the names of the fields that the URL set when it was last adopted."""
+    """Return the names of the fields that the last opened URL sets."""
     return tuple(_view().requested)
 
 
 def complete(values: Mapping[str, Value], *, overrides: Mapping[str, Value]) -> None:
-    """Add the values of a tour step to a URL that was just adopted and names that step.
+    """Add the values of a tour step to those of a newly opened URL that names the step.
 
-    Fields that the step overrides keep what the viewer requested before.
+    A field that the step overrides keeps the value that the viewer requested before opening the
+    URL.
     """
     view = _view()
     view.requested = view.requested | dict(values)
@@ -190,12 +203,12 @@ def complete(values: Mapping[str, Value], *, overrides: Mapping[str, Value]) -> 
 
 
 def bind(key: str) -> Binding:
-    """Return the arguments that bind a widget to a field.
+    """Return keyword arguments for a Streamlit widget that bind it to a field.
 
-    A field that the page itself has changed, or whose range has, gets a new widget key. A browser
+    A field gets a new widget key when the page itself has changed its value or range. A browser
     that has not received the change yet keeps sending the old widget's value, which must not count
-    as the viewer's choice. A value that came from the widget is not sent back to it, since the next
-    key press may have changed it already.
+    as the viewer's choice. A value that came from the widget is not sent back to it, since the
+    viewer may have pressed the next key already.
     """
     view = _view()
     edition = view.editions.get(key, 0)
@@ -209,7 +222,7 @@ def bind(key: str) -> Binding:
 
 
 def _remember_widget(widgets: dict[str, object], widget_key: str, content: object) -> None:
-    """Note what a widget shows; keep the last two widgets of a field."""
+    """Store the value that a field's widget shows, for the last two widgets of the field."""
     widgets.pop(widget_key, None)
     widgets[widget_key] = content
     for old in list(widgets)[:-2]:
@@ -218,7 +231,7 @@ def _remember_widget(widgets: dict[str, object], widget_key: str, content: objec
 
 
 def _widget_value(key: str, effective: Value) -> object:
-    """Convert a field's value to the form in which widgets hold it."""
+    """Convert a field's effective value to the type that the field's widget holds."""
     field_ = FIELDS[key]
     if isinstance(field_, Numbers):
         return ", ".join(field_.write(effective)[0].split(","))
@@ -226,10 +239,10 @@ def _widget_value(key: str, effective: Value) -> object:
 
 
 def _take(key: str, widget_key: str) -> None:
-    """Take over a widget's new value (widget callback).
+    """Take over the new value of a field's widget (widget callback).
 
-    A browser that has not received a widget's removal keeps sending its value, which Streamlit
-    reports as a change.
+    A browser that has not received a widget's removal keeps sending the widget's value, which
+    Streamlit reports as a change. Values of removed widgets are ignored.
     """
     widgets, content = _view().widgets.get(key, {}), st.session_state.get(widget_key)
     if widget_key not in widgets or widgets[widget_key] == content:
@@ -248,7 +261,7 @@ def _take(key: str, widget_key: str) -> None:
 
 
 def _take_text(key: str, field_: Numbers, text: str) -> None:
-    """Take over typed numbers, or keep a sentence on what is wrong with them."""
+    """Take over numbers that the viewer typed, or store a sentence on what is wrong with them."""
     view = _view()
     field_ = replace(field_, largest=links.upper_limit(key, view.effective) or field_.largest)
     try:
@@ -289,7 +302,7 @@ def _view() -> View:
 
 
 def _query() -> dict[str, list[str]]:
-    """Return the URL's parameters, without the host's."""
+    """Return the URL's query parameters, except ``debug``."""
     return {key: st.query_params.get_all(key) for key in st.query_params if key != DEBUG}
 
 
@@ -299,7 +312,7 @@ def _went_through_history() -> bool:
 
 
 def _adopt(view: View) -> None:
-    """Adopt the URL; fields that it does not name get their defaults."""
+    """Take over the values in the URL; fields that it does not name get their defaults."""
     try:
         texts = links.parse_query(links.encode(_query()))
         requested, view.problems = links.read_values(texts, clamp=True)
@@ -311,7 +324,7 @@ def _adopt(view: View) -> None:
 
 
 def _publish(view: View) -> None:
-    """Write the effective values into the URL, which adds one entry to the history."""
+    """Write the effective values into the URL, which adds an entry to the browser's history."""
     address = links.address(view.effective)
     debug = {DEBUG: st.query_params.get_all(DEBUG)} if DEBUG in st.query_params else {}
     st.query_params.from_dict(address | debug)

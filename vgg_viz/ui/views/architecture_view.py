@@ -15,10 +15,10 @@ from vgg_viz.views import VIEWS
 
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the diagram, the chosen blocks' conv layers, and the table of all layers.
+    """Show the diagram of VGG19, each layer's most active maps, and tables of the layers.
 
-    The diagram and the tables need neither NumPy nor TensorFlow. The maps follow once the browser
-    has painted them.
+    The diagram and the tables need neither NumPy nor TensorFlow. The maps are shown once the
+    browser has painted the diagram.
     """
     with st.sidebar:
         chosen = picture_chooser.choose()
@@ -46,7 +46,7 @@ def show(notice: DeltaGenerator) -> None:
 
 
 def show_tables(blocks: Collection[int]) -> None:
-    """Show the numbers of parameters, the conv layers of these blocks, and all layers."""
+    """Show the number of parameters, the conv layers of these blocks, and a table of all layers."""
     show_parameters()
     show_conv_layers(blocks)
     show_all_layers()
@@ -54,7 +54,7 @@ def show_tables(blocks: Collection[int]) -> None:
 
 
 def show_parameters() -> None:
-    """Show the number of parameters: all, of the convolutions, and of the dense layers."""
+    """Show the number of parameters: of VGG19, of its convolutions and of its dense layers."""
     dense = VGG19.parameters - VGG19.conv_parameters
     for column, (label, value) in zip(
         st.columns(3),
@@ -69,7 +69,7 @@ def show_parameters() -> None:
 
 
 def show_conv_layers(blocks: Collection[int]) -> None:
-    """Show the table of these blocks' conv layers, with the terms that it uses."""
+    """Show a table of these blocks' conv layers, and explain the terms that it uses."""
     st.subheader("The 16 conv layers")
     st.markdown(
         "A kernel of shape **(3, 3, in, out)** holds *out* filters, each 3 × 3 over *in* input "
@@ -94,7 +94,7 @@ def show_conv_layers(blocks: Collection[int]) -> None:
 
 
 def show_all_layers() -> None:
-    """Show the table of all layers, as Keras' ``model.summary()`` lists them."""
+    """Show a table of all layers of VGG19, as Keras' ``model.summary()`` lists them."""
     st.subheader(f"All {len(VGG19.layers)} layers")
     header = ["Index", "Name", "Type", "Output shape", "Parameters"]
     rows = [
@@ -112,7 +112,7 @@ def show_all_layers() -> None:
 
 
 def conv_row(layer: Layer) -> list[str]:
-    """Return a conv layer's row of the table."""
+    """Return the cells of a conv layer's row in the table of conv layers."""
     return [
         str(layer.conv_number),
         str(layer.index),
@@ -125,12 +125,12 @@ def conv_row(layer: Layer) -> list[str]:
 
 
 def table(header: list[str], rows: list[list[str]], align: str) -> str:
-    """Return a Markdown table.
+    """Return a table in Markdown.
 
     Args:
-        header: the columns' names.
+        header: the names of the columns.
         rows: the cells of each row.
-        align: a letter per column, ``l`` or ``r``.
+        align: a letter for each column, ``l`` (left) or ``r`` (right).
     """
     rule = [{"l": ":--", "r": "--:"}[letter] for letter in align]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])

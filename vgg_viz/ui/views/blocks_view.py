@@ -19,7 +19,7 @@ LARGEST_COUNT = max(layer.filters for layer in VGG19.block_ends)
 
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the controls, then a mosaic per block."""
+    """Show the view's controls, then the feature maps of each block's last conv layer."""
     with st.sidebar:
         chosen = picture_chooser.choose()
         blocks = sorted(controls.blocks())
@@ -50,7 +50,10 @@ def show(notice: DeltaGenerator) -> None:
 
 
 def choose_filters() -> int | None:
-    """Show the filters' controls; return the input channel to show (from 1), or None."""
+    """Show the controls that put filters beside the maps.
+
+    Returns the number of the input channel to show (from 1), or None for no filters.
+    """
     if not st.toggle("Show filters beside the maps", **state.bind("beside")):
         return None
     return controls.count("Input channel of the filters", "filter_channel", FEWEST_CHANNELS)
@@ -65,7 +68,16 @@ def show_block(
     *,
     abreast: bool,
 ) -> None:
-    """Show one block's maps, and its filters' kernels beside them if a channel is given."""
+    """Show the feature maps of a block's last conv layer, perhaps beside the filters' kernels.
+
+    Args:
+        maps: the layer's feature maps.
+        count: number of maps to show.
+        order: order of the maps, a name of `ORDERS`.
+        channel: number of the kernels' input channel, from 1; None shows no kernels.
+        appearance: color scale and color map.
+        abreast: whether all blocks stand side by side, as on one screen of a lecture.
+    """
     layer = maps.layer
     shown = min(count, layer.filters)
     if abreast:
@@ -87,7 +99,10 @@ def show_block(
 def show_maps(
     maps: LayerMaps, count: int, order: str, appearance: controls.Appearance, *, abreast: bool
 ) -> None:
-    """Show the grid of a block's maps, and its export menu unless blocks stand abreast."""
+    """Show feature maps of a block's last conv layer as a grid, and their export menu.
+
+    The export menu is left out where all blocks stand side by side on one screen (``abreast``).
+    """
     layer, name = maps.layer, f"block-{maps.layer.block}"
     placement = grid.Placement(name, selection.open_map(name, layer), follows=False)
     with maps.results.holding():
@@ -108,7 +123,7 @@ def show_maps(
 def show_filters(
     maps: LayerMaps, channel: int, numbers: Sequence[int], appearance: controls.Appearance
 ) -> None:
-    """Show one input channel's kernels of these filters, in the order of their maps."""
+    """Show the kernels of these filters for one input channel, in the order of their maps."""
     layer, weights, results = maps.layer, maps.network.weights, maps.results
     with results.holding():
         indices = [number - 1 for number in numbers]

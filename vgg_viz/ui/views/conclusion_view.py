@@ -1,4 +1,4 @@
-"""Conclusion view: the feature hierarchy, in three blocks' maps and in numbers per layer."""
+"""Conclusion view: the feature hierarchy, in the maps of three blocks and in numbers per layer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ WIDTH = 464  # CSS pixels: four columns of 112, a whole fraction or multiple of 
 
 @dataclass(frozen=True)
 class LessonText:
-    """Title and text of one block's lesson."""
+    """Title and text of one lesson of the Conclusion view."""
 
     title: str
     text: str
@@ -30,7 +30,7 @@ class LessonText:
 
 @dataclass(frozen=True)
 class Lesson:
-    """Texts on one block's maps, for a trained and for an untrained network."""
+    """A lesson on one block's feature maps: texts for a trained and for an untrained network."""
 
     block: int
     trained: LessonText
@@ -86,7 +86,7 @@ LESSONS = (
 
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the controls, the three lessons, the numbers per layer, and a summary."""
+    """Show the view's controls, the three lessons, the numbers per layer, and a summary."""
     with st.sidebar:
         chosen = picture_chooser.choose()
         choice = controls.network()
@@ -122,10 +122,10 @@ def show(notice: DeltaGenerator) -> None:
 
 
 def show_lessons(ends: Sequence[LayerMaps]) -> None:
-    """Show all lessons, beside each other where a lecturer or a tour replaces their texts.
+    """Show the three lessons: side by side in lecture mode and on a tour, else one below another.
 
     Args:
-        ends: the maps of each block's last conv layer.
+        ends: the feature maps of each block's last conv layer.
     """
     abreast = mode.is_explained()
     containers = st.columns(len(LESSONS)) if abreast else [st.container() for _ in LESSONS]
@@ -135,7 +135,7 @@ def show_lessons(ends: Sequence[LayerMaps]) -> None:
 
 
 def show_lesson(maps: LayerMaps, lesson: Lesson) -> None:
-    """Show a lesson's text beside its block's maps with the highest mean."""
+    """Show a lesson's text beside the feature maps of its block that have the highest mean."""
     layer = maps.layer
     is_untrained = maps.network.label == UntrainedWeights.label
     lesson_text = lesson.untrained if is_untrained else lesson.trained

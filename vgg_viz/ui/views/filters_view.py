@@ -1,4 +1,4 @@
-"""Filters view: a conv layer's kernels as tiles of 3 x 3 weights."""
+"""Filters view: the kernels of a conv layer as tiles of 3 × 3 weights."""
 
 import numpy as np
 import streamlit as st
@@ -20,7 +20,7 @@ LARGEST_TILE = 88  # CSS pixels: eight rows fit a screen
 
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the controls, then a page of kernels: a row per filter, a column per channel."""
+    """Show the view's controls, then a page of kernels: a row per filter, a column per channel."""
     with st.sidebar:
         layer = controls.layer()
         filter_count = controls.count("Number of filters", "filters", layer.filters)
@@ -50,7 +50,7 @@ def show(notice: DeltaGenerator) -> None:
 
 
 def show_kernels(results: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
-    """Show kernels of a layer as one mosaic, and their export menu."""
+    """Show kernels of a conv layer as one mosaic, and their export menu."""
     placement = grid.Placement(
         "kernels", selection.open_map("kernels", layer), largest_tile=LARGEST_TILE
     )
@@ -72,15 +72,15 @@ def kernel_grid(
     columns: range,
     appearance: controls.Appearance,
 ) -> grid.Grid:
-    """Return a layer's kernels as a grid: a row per filter, a column per channel.
+    """Return kernels of a conv layer as a grid: a row per filter, a column per input channel.
 
     Args:
-        results: the cached results.
-        weights: the network's weights.
+        results: access to cached results.
+        weights: weights of the network.
         layer: a conv layer.
-        rows: the filters' indices, from 0.
-        columns: the channels' indices, from 0.
-        appearance: the scale and the color map.
+        rows: indices of the filters, from 0.
+        columns: indices of the filters' input channels, from 0.
+        appearance: color scale and color map.
     """
     with results.holding():
         kernels = results.kernels(weights, layer.name, rows, columns)
@@ -110,7 +110,7 @@ def kernel_grid(
 
 
 def show_first_layer(results: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
-    """Show the first layer's kernels beside its filters as colors."""
+    """Show the first conv layer's kernels, and beside them its filters as color images."""
     left, right = st.columns([2, 3], gap="large")
     with left:
         text_blocks.prose(
@@ -126,7 +126,7 @@ def show_first_layer(results: Results, weights: Weights, layer: Layer, kernels: 
 
 
 def show_colors(results: Results, weights: Weights, layer: Layer) -> None:
-    """Show the first layer's filters as colors, and their export menu."""
+    """Show the first conv layer's filters as color images, and their export menu."""
     colors = color_grid(results, weights, layer)
     on_pick = selection.open_map("filter-colors", layer)
     placement = grid.Placement("filter-colors", on_pick, largest_tile=LARGEST_TILE)
@@ -142,7 +142,7 @@ def show_colors(results: Results, weights: Weights, layer: Layer) -> None:
 
 
 def color_grid(results: Results, weights: Weights, layer: Layer) -> ColorGrid:
-    """Return the first layer's filters as a grid of colors, each on its own scale."""
+    """Return the first conv layer's filters as a grid of color images, each on its own scale."""
     numbers = range(1, layer.filters + 1)
     largest = largest_weights(results, weights, layer)
     return ColorGrid(
@@ -162,7 +162,7 @@ def color_grid(results: Results, weights: Weights, layer: Layer) -> ColorGrid:
 
 
 def largest_weights(results: Results, weights: Weights, layer: Layer) -> np.ndarray:
-    """Return each filter's largest absolute weight, float32 ``(filters,)``."""
+    """Return the largest absolute weight of each filter of a layer, float32 ``(filters,)``."""
     kernels = results.kernels(weights, layer.name, range(layer.filters), range(layer.channels))
     largest: np.ndarray = np.abs(kernels).max(axis=(1, 2, 3))
     return largest

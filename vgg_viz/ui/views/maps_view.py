@@ -1,4 +1,4 @@
-"""Feature maps view: the output of one conv layer for the chosen image."""
+"""Feature maps view: the feature maps of one conv layer for the chosen image."""
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -26,7 +26,7 @@ GRID = "maps-mosaic"
 
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the controls, then the feature maps of the chosen layer."""
+    """Show the view's controls, then the feature maps of the chosen layer."""
     with st.sidebar:
         chosen = picture_chooser.choose()
         layer = controls.layer()
@@ -50,7 +50,7 @@ def show(notice: DeltaGenerator) -> None:
 
 
 def introduce(layer: ConvLayer) -> None:
-    """Show the heading, and define feature maps."""
+    """Show the view's heading, and explain what feature maps are."""
     text_blocks.heading(f"Feature maps of {layer.name}", layer)
     source = "the image" if layer.conv_number == 1 else "the previous layer's output"
     text_blocks.prose(
@@ -63,14 +63,14 @@ def introduce(layer: ConvLayer) -> None:
 def show_maps(
     maps: LayerMaps, count: int, order: str, appearance: Appearance, spec: AttributionSpec | None
 ) -> None:
-    """Show the maps, or the attribution of a value, beside the inspector.
+    """Show a layer's feature maps, or the attribution of a value, beside the inspector.
 
     Args:
-        maps: the layer's maps.
-        count: the number of maps to show.
-        order: their order, a name of `ORDERS`.
-        appearance: the scale and the color map.
-        spec: the value to attribute, if its attribution replaces the grid.
+        maps: the layer's feature maps.
+        count: number of maps to show.
+        order: order of the maps, a name of `ORDERS`.
+        appearance: color scale and color map.
+        spec: a value and its attribution, to show instead of the maps; None shows the maps.
     """
     top = st.container()
     with st.container(key="maps-room"):
@@ -93,7 +93,7 @@ def show_maps(
 
 
 def show_input_image(chosen: InputImage) -> None:
-    """Show the image above the maps, on screens too narrow to show it beside them."""
+    """Show the input image above the maps, on screens too narrow to show it beside them."""
     with st.container(key="maps-photo", horizontal=True, vertical_alignment="center"):
         # CSS shrinks it: Streamlit would decode, resize and encode it in every run.
         st.image(chosen.png, output_format="PNG", width="content", alt=chosen.alt)
@@ -101,7 +101,7 @@ def show_input_image(chosen: InputImage) -> None:
 
 
 def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -> None:
-    """Show the grid of maps, and its export menu."""
+    """Show the grid of a layer's feature maps, and their export menu."""
     placement = grid.Placement(GRID, inspector.select_map(GRID, maps.layer))
     tiles = ablation_section.mark_ablated(maps.ordered_grid(order, count, appearance))
     grid.show(maps.results, tiles, placement)
@@ -117,7 +117,10 @@ def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -
 def show_inspector(
     maps: LayerMaps, count: int, order: str, appearance: Appearance
 ) -> decomposition_section.Value | None:
-    """Show the inspector; return the chosen value's decomposition, if a value is chosen."""
+    """Show the inspector of the selected map and position.
+
+    Returns what is needed to show the selected value's decomposition; None if no value is selected.
+    """
     above = st.container()
     chosen = inspector.choose(maps.layer)
     with above:
@@ -134,7 +137,7 @@ def show_inspector(
 
 
 def show_submodel(network: Network, layer: ConvLayer) -> None:
-    """Show the layer's shape, its receptive field, and the truncated Keras model."""
+    """Show a layer's output shape, its receptive field, and the truncated model's Keras summary."""
     height, width, maps = layer.output_shape
     st.markdown(
         f"**Output shape** {format_shape(layer.output_shape)}: {maps} maps, each {height} × "

@@ -1,4 +1,4 @@
-"""Prediction: the most likely classes, the evidence for a class, and the most important maps."""
+"""Prediction view: the most likely classes, evidence for a class, and the most important maps."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -47,7 +47,7 @@ OVERFLOW = "With these weights, activations overflow float32, so the logits cann
 
 
 class Choices(NamedTuple):
-    """Values of the sidebar's controls."""
+    """Values that the viewer chose with the controls in the sidebar."""
 
     picture: InputImage
     compared: ComparisonSpec | None
@@ -59,7 +59,7 @@ class Choices(NamedTuple):
 
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the controls, the most likely classes, the evidence and the most important maps."""
+    """Show the Prediction view: controls, most likely classes, evidence and most important maps."""
     names = chosen_dense.load_names()
     with st.sidebar:
         choices = choose(names)
@@ -81,7 +81,7 @@ def show(notice: DeltaGenerator) -> None:
 
 
 def choose(names: ClassNames) -> Choices:
-    """Show the controls and return their values."""
+    """Show the view's controls and return the values that the viewer chose."""
     picture = picture_chooser.choose()
     compared = comparison.choose_other(picture)
     class_count = controls.count("Number of classes", "classes", MOST_CLASSES)
@@ -94,7 +94,11 @@ def choose(names: ClassNames) -> Choices:
 
 
 def show_predictions(sides: Sides, choices: Choices) -> None:
-    """Show the most likely classes, the evidence and the most important maps."""
+    """Show the most likely classes, the evidence for a class, and the most important maps.
+
+    In lecture mode and on a tour, classes and evidence fit on one screen, and a tour leaves out the
+    maps.
+    """
     target = target_of(sides[0][1])
     if mode.is_explained() and len(sides) == 1:
         show_on_one_screen(sides[0][1], target, choices.class_count, choices.methods)
@@ -109,7 +113,7 @@ def show_predictions(sides: Sides, choices: Choices) -> None:
 
 
 def choose_methods() -> Sequence[str]:
-    """Show the choice of the evidence method; return one method or all."""
+    """Show the control for the evidence method; return the names of one method or of all."""
     chosen = controls.one_of_many("Evidence method", "evidence", EVIDENCE)
     return tuple(EVIDENCE_METHODS) if chosen == "all" else [chosen]
 
@@ -117,7 +121,10 @@ def choose_methods() -> Sequence[str]:
 def sides_of(
     maps: LayerMaps, compared: ComparisonSpec | None, notice: DeltaGenerator
 ) -> list[tuple[str, LayerMaps]]:
-    """Return the maps, or both sides of a comparison, each with its heading."""
+    """Return the feature maps for each side of a comparison, with the side's heading.
+
+    Without a comparison, returns only ``maps``, with an empty heading.
+    """
     if compared is None:
         return [("", maps)]
     both = maps, comparison.other_side(maps, compared, notice)
@@ -126,9 +133,10 @@ def sides_of(
 
 
 def predictions_of(sides: Sequence[tuple[str, LayerMaps]], names: ClassNames) -> Sides:
-    """Return the predictions of the sides whose dense layers are available.
+    """Return the predictions of those sides of a comparison whose dense layers are available.
 
-    The page says which dense layers are missing. Without those of the first side, return none.
+    The page says which dense layers are missing. If those of the first side are missing, returns
+    none.
     """
     predictions: list[tuple[str, Predictions]] = []
     for heading, maps in sides:
@@ -141,7 +149,10 @@ def predictions_of(sides: Sequence[tuple[str, LayerMaps]], names: ClassNames) ->
 
 
 def target_of(predictions: Predictions) -> ClassTarget:
-    """Return the chosen class, by default the most likely one, and the class to contrast."""
+    """Return the class whose evidence is shown, and the class to contrast it with, if any.
+
+    By default the class is the most likely one.
+    """
     chosen = state.number("class")
     if chosen is None:
         (chosen,) = predictions.prediction().most_likely(1)
@@ -150,7 +161,11 @@ def target_of(predictions: Predictions) -> ClassTarget:
 
 
 def in_columns(sides: Sides, show_one: Callable[[str, Predictions], None]) -> None:
-    """Show each side in a column of its own; ``show_one`` also gets a suffix for widget keys."""
+    """Show each side of a comparison in a column of its own.
+
+    ``show_one`` is a function that shows one side; it gets a suffix for widget keys and a
+    prediction.
+    """
     columns = st.columns(len(sides), gap="large")
     for index, (column, (heading, one)) in enumerate(zip(columns, sides, strict=True)):
         with column:
@@ -162,7 +177,7 @@ def in_columns(sides: Sides, show_one: Callable[[str, Predictions], None]) -> No
 def show_on_one_screen(
     predictions: Predictions, target: ClassTarget, count: int, methods: Sequence[str]
 ) -> None:
-    """Show the evidence beside the class list, for a lecture or a tour."""
+    """Show the evidence beside the most likely classes, for a lecture or a tour."""
     # The evidence comes first, so that a long list cannot push it down.
     left, right = st.columns(2, gap="large")
     with left:
@@ -172,7 +187,7 @@ def show_on_one_screen(
 
 
 def show_lists(sides: Sides, target: ClassTarget, count: int) -> None:
-    """Show the most likely classes, beside the image where there is only one."""
+    """Show the most likely classes of each side, beside the image if there is only one side."""
     show_one = partial(show_list, target=target, count=count)
     if len(sides) > 1:
         in_columns(sides, show_one)
@@ -185,7 +200,7 @@ def show_lists(sides: Sides, target: ClassTarget, count: int) -> None:
 
 
 def show_list(suffix: str, predictions: Predictions, target: ClassTarget, count: int) -> None:
-    """Show the most likely classes of one prediction."""
+    """Show the most likely classes of one prediction, with their probabilities and logits."""
     maps = predictions.maps
     label = f"Most likely classes of {maps.picture.title}, predicted by {maps.network.label}"
     prediction = predictions.prediction()
@@ -195,7 +210,7 @@ def show_list(suffix: str, predictions: Predictions, target: ClassTarget, count:
 
 
 def show_evidence(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> None:
-    """Show which positions are evidence for the class, which against it, and how to read that."""
+    """Show which positions are evidence for or against the class, and explain the methods."""
     st.subheader(f"Evidence for {text_blocks.escape(sides[0][1].label(target))}")
     text_blocks.prose(
         f"Each square is one of {LAST.name}'s {format_shape(LAST.output_shape[:2])} positions: "
@@ -213,7 +228,7 @@ def show_evidence(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> 
 
 
 def show_reading(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> None:
-    """Show how each method computes the evidence, and what it sums to."""
+    """Show how each evidence method works, and what its evidence for the class sums to."""
     if mode.is_explained():
         return
     for method in methods:
@@ -226,7 +241,7 @@ def show_reading(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> N
 def findings(
     predictions: Predictions, target: ClassTarget, methods: Sequence[str]
 ) -> Iterator[str]:
-    """Yield sentences on classes without evidence, and on HiResCAM's sum and the logit."""
+    """Yield sentences on methods that find no evidence, and on HiResCAM's sum against the logit."""
     for index in target.classes:
         name = text_blocks.escape(predictions.names.name(index))
         for method in methods:
@@ -245,7 +260,7 @@ def findings(
 def show_heatmaps(
     suffix: str, predictions: Predictions, target: ClassTarget, methods: Sequence[str]
 ) -> None:
-    """Show the evidence as heatmap overlays, and their export menu."""
+    """Show the evidence of one prediction as heatmap overlays, and their export menu."""
     key = f"evidence-{suffix}"
     place = grid.Placement(
         key,
@@ -266,7 +281,7 @@ def show_heatmaps(
 
 
 def show_important_maps(sides: Sides, target: ClassTarget, side: Side, count: int) -> None:
-    """Show the maps whose ablation lowers, or raises, the class's logit most."""
+    """Show the maps whose ablation lowers, or raises, the class's logit most, for each side."""
     st.subheader("Most important maps")
     text_blocks.prose(
         f"Each of the {LAST.filters} maps of {LAST.name} was ablated by itself; these change the "
@@ -307,14 +322,14 @@ def show_maps(
 
 
 def open_map(key: str, peaks: Mapping[int, Position]) -> None:
-    """Go to the clicked map's maximum in the Feature maps view (widget callback)."""
+    """Open the clicked map at its largest value in the Feature maps view (widget callback)."""
     number = component_values.number(key, LAST.filters)
     if number is not None and number in peaks:
         selection.choose(number, peaks[number], layer=LAST.name, view="maps")
 
 
 def show_dense_layers() -> None:
-    """Show a table of the dense layers: shapes, parameters, sizes and activation functions."""
+    """Show a table of the dense layers: units, parameters, sizes and activation functions."""
     rows = [dense_row(layer) for layer in VGG19.dense_layers]
     head = "| Layer | Inputs → units | Parameters | Size | Activation |"
     st.markdown(
@@ -325,7 +340,7 @@ def show_dense_layers() -> None:
 
 
 def dense_row(layer: DenseLayer) -> str:
-    """Return a dense layer's row of the table, Markdown."""
+    """Return a dense layer's row in the table of dense layers, Markdown."""
     activation = "softmax" if layer is VGG19.dense_layers[-1] else "ReLU"
     size = f"{4 * layer.parameters / 1e6:,.0f} MB"
     shape = f"{layer.inputs:,} → {layer.units:,}"

@@ -1,4 +1,4 @@
-"""Feature visualization: top patches and optimized images of each channel of a layer."""
+"""Feature visualization view: top patches or optimized images of each channel of a layer."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,7 @@ PASTE_HELP = (
 
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the controls, then top patches or optimized images of the chosen layer."""
+    """Show the view's controls, then top patches or optimized images of the chosen layer."""
     with st.sidebar:
         chosen = picture_chooser.choose()
         examples = controls.one_of("Show", "examples", EXAMPLES)
@@ -68,13 +68,13 @@ def show(notice: DeltaGenerator) -> None:
 
 
 def networks_of(choice: NetworkChoice, compared: str, notice: DeltaGenerator) -> Sequence[Network]:
-    """Return the chosen network, and the other one if the two are compared."""
+    """Return the chosen network and, if two networks are compared, the other one."""
     network = load_network(choice, notice)
     return [network, comparison.load_other_network(notice)] if compared == "network" else [network]
 
 
 def show_patches(layer: ConvLayer, count: int, networks: Sequence[Network]) -> None:
-    """Show the image patches that activate each channel most."""
+    """Show the image patches that activate each channel of a layer most."""
     side = layer.receptive_field
     text_blocks.prose(
         f"**Top patches** (dataset examples, {ZEILER}) show what activates a channel most. Each "
@@ -87,7 +87,7 @@ def show_patches(layer: ConvLayer, count: int, networks: Sequence[Network]) -> N
 
 
 def show_optimized(specs: Sequence[OptimizationSpec], count: int) -> None:
-    """Show images optimized to maximize each channel, while they are optimized."""
+    """Show images optimized to maximize each channel, also while optimization goes on."""
     layer, cache = specs[0].layer, results()
     text_blocks.prose(
         f"**Activation maximization** ({ERHAN}): each image is optimized from noise to maximize "
@@ -102,7 +102,10 @@ def show_optimized(specs: Sequence[OptimizationSpec], count: int) -> None:
 
 
 def size_note(layer: ConvLayer) -> str:
-    """Return a note where the images are smaller than the receptive field, else nothing."""
+    """Return a note for layers whose optimized images are smaller than the receptive field.
+
+    Returns an empty string for other layers.
+    """
     side, field = image_side(layer), layer.receptive_field
     if side == field:
         return ""
