@@ -3,8 +3,9 @@
     python -m vgg_viz.atlas block3_conv4 block4_conv1
 
 Images are stored beside the weights, where the page finds them. Existing images are not computed
-again, so an interrupted run can be resumed. A GPU is used if TensorFlow finds one. Batches are the
-page's own, so that on one machine an image has the same bytes in both cases.
+again, so an interrupted run can be resumed. A GPU is used if TensorFlow finds one. Batch sizes are
+those of the page: on one machine, an image has the same bytes whether this program or the page
+computes it.
 """
 
 import argparse
@@ -46,7 +47,7 @@ CreateRun = Callable[[Network, ConvLayer, Sequence[int], int, Parametrization], 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Optimize images as the command line says; return the exit status."""
+    """Run the program with its command-line arguments; return the exit status."""
     options = parser().parse_args(arguments)
     try:
         weights: Weights = UntrainedWeights() if options.untrained else obtain(os.environ)
@@ -83,15 +84,16 @@ def compute_missing(
     create_run: CreateRun = OptimizationRun,
     batch_size: Callable[[ConvLayer], int] = batch_size,
 ) -> None:
-    """Optimize and save the images that a store lacks.
+    """Optimize and save those images of some conv layers that an image store lacks.
 
     Args:
-        store: store of the images.
-        network: network to optimize for.
+        store: store to read and save images.
+        network: network whose channels the images are optimized for.
         layers: conv layers, all of whose channels get an image.
         seed: seed of the initial images.
         parametrization: ``"regularized"`` or ``"pixels"``.
-        report: callback for the progress.
+        report: callback for the progress: layer, number of its finished channels, estimated seconds
+            for the others.
         create_run: replaces `OptimizationRun` in tests.
         batch_size: replaces the page's batch sizes in tests.
 
@@ -113,7 +115,10 @@ def compute_missing(
 
 
 def finished_images(run: OptimizationRun) -> Mapping[int, OptimizedImage]:
-    """Run an optimization to its end; return the images with finite values by their channels."""
+    """Run an optimization to its end; return its images by channel.
+
+    Images with an infinite value, or NaN, are left out.
+    """
     while not run.finished:
         run.advance()
     return {
@@ -124,7 +129,7 @@ def finished_images(run: OptimizationRun) -> Mapping[int, OptimizedImage]:
 
 
 def load_network(weights: Weights) -> Network:
-    """Build the network, on a GPU if there is one, in full float32 instead of TF32."""
+    """Build the network, on a GPU if there is one, in full float32 precision instead of TF32."""
     import_keras()
     import tensorflow as tf
 
@@ -137,7 +142,13 @@ def load_network(weights: Weights) -> Network:
 
 
 def print_progress(layer: ConvLayer, done: int, seconds_left: float) -> None:
-    """Print the progress of a layer; on a terminal, overwrite its last line."""
+    """Print the progress on a layer; on a terminal, overwrite the line printed before.
+
+    Args:
+        layer: layer whose channels get images.
+        done: number of its channels that have an image.
+        seconds_left: estimated time for the other channels; 0 if unknown or finished.
+    """
     left = f", {ceil(seconds_left / 60)} min left" if seconds_left else ""
     line = f"{layer.name}: {done} of {layer.filters}{left}"
     if sys.stdout.isatty():
@@ -147,7 +158,7 @@ def print_progress(layer: ConvLayer, done: int, seconds_left: float) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Create the parser of the command line."""
+    """Create the parser of the program's command-line arguments."""
     description = (__doc__ or "").splitlines()[0]
     result = argparse.ArgumentParser(prog="python -m vgg_viz.atlas", description=description)
     names = [layer.name for layer in VGG19.conv_layers]
@@ -169,7 +180,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument(
         "--parametrization",
-        "--recipe",  # its name in earlier versions, as its values' are read
+        "--recipe",  # the option's name in earlier versions
         type=parametrization_argument,
         default=FIELDS["parametrization"].default,
         metavar="{" + ",".join(PARAMETRIZATIONS) + "}",
@@ -179,7 +190,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def parametrization_argument(text: str) -> str:
-    """Return the name of a parametrization, from its name or an old one.
+    """Convert a command-line argument to the name of a parametrization; old names are accepted.
 
     Raises:
         argparse.ArgumentTypeError: no parametrization has this name.
@@ -191,7 +202,7 @@ def parametrization_argument(text: str) -> str:
 
 
 def seed_argument(text: str) -> int:
-    """Return a seed that is valid in links.
+    """Convert a command-line argument to a seed that is valid in links.
 
     Raises:
         argparse.ArgumentTypeError: the text is not a valid seed.
@@ -204,7 +215,7 @@ def seed_argument(text: str) -> int:
 
 
 def layer_argument(name: str) -> ConvLayer:
-    """Return the conv layer with a name.
+    """Convert a command-line argument, a layer name, to the conv layer.
 
     Raises:
         argparse.ArgumentTypeError: no conv layer has this name.

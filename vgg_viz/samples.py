@@ -1,6 +1,7 @@
-"""Sample images of the page; ``assets/CREDITS.md`` names their sources.
+"""Sample images that the page offers; ``assets/CREDITS.md`` names their sources.
 
-Names and files only, so that the page can offer them before the image decoders are imported.
+This module holds names and files only, so that the page can offer the samples before the image
+decoders are imported.
 """
 
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample image.
+    """A sample image that the page offers.
 
-    name: its name in links.
+    name: name of the sample in links.
     title: its name on the page.
     alt: its description for screen readers.
     credit: its author and license.
@@ -88,10 +89,10 @@ SAMPLES: tuple[Sample, ...] = (
 
 
 def sample(name: str) -> Sample:
-    """Return the sample with that name.
+    """Return the sample image with this name.
 
     Raises:
-        KeyError: no sample has that name.
+        KeyError: no sample has this name.
     """
     for candidate in SAMPLES:
         if candidate.name == name:
@@ -100,18 +101,18 @@ def sample(name: str) -> Sample:
 
 
 def sample_bytes(name: str) -> bytes:
-    """Return the image file of the sample with that name.
+    """Return the content of a sample's image file, by the sample's name.
 
     Raises:
-        KeyError: no sample has that name.
+        KeyError: no sample has this name.
     """
     return (ASSETS / sample(name).file_name).read_bytes()
 
 
 def thumbnail_bytes(name: str) -> bytes:
-    """Return the thumbnail of the sample with that name, a square JPEG.
+    """Return the content of a sample's thumbnail, a square JPEG file, by the sample's name.
 
     Raises:
-        KeyError: no sample has that name.
+        KeyError: no sample has this name.
     """
     return (ASSETS / "thumbnails" / f"{sample(name).name}.jpg").read_bytes()

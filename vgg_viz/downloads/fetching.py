@@ -1,10 +1,10 @@
-"""Downloads from listed addresses, complete and checked by MD5, or not stored at all.
+"""Downloads from listed addresses: the file is stored complete and checked by MD5, or not at all.
 
 pooch (https://www.fatiando.org/pooch) downloads the file, and retries after 1 s, 2 s and so on.
 This module adds alternative addresses, timeouts, progress, errors that a viewer can read, MD5
 checks and resumed downloads. A killed download leaves nothing behind but the partial file that the
-next one resumes: see `temporary_directories`. The first download imports pooch and requests, so
-importing this module is cheap.
+next download resumes: see `temporary_directories`. The first download imports pooch and requests,
+so importing this module is cheap.
 """
 
 import logging
@@ -40,9 +40,9 @@ _log = logging.getLogger(__name__)
 
 
 class DownloadError(Exception):
-    """Raised when a file could not be downloaded; holds a sentence for each address.
+    """Raised when a file could not be downloaded; ``sentences`` holds the reason for each address.
 
-    The sentences are shown to viewers and name no folder on the server; the log does.
+    Viewers see the sentences, so they name no folder on the server; the log does.
     """
 
     def __init__(self, *sentences: str) -> None:
@@ -51,11 +51,11 @@ class DownloadError(Exception):
 
 
 class StorageError(DownloadError):
-    """Raised when a file cannot be stored in a folder; another folder may work."""
+    """Raised when a file cannot be stored in a folder; storing it in another folder may work."""
 
 
 class _RejectedError(ValueError):
-    """Raised when a response is rejected; the message ends a sentence for viewers."""
+    """Raised when a server's response is rejected; the message ends a sentence for viewers."""
 
 
 def download(
@@ -83,13 +83,13 @@ def download(
         md5: Expected MD5, 32 hexadecimal digits. With ``None`` the content is not checked, but the
             announced size must arrive, and redirects to other hosts are rejected.
         on_progress: Called with the bytes received and the bytes expected (``None`` if unknown).
-            The count restarts at 0 if a try cannot resume.
+            The count restarts at 0 if a try cannot resume the previous one.
         timeout: Seconds to wait for the connection, and for each further piece of data.
         tries: Maximum number of tries per address.
         max_bytes: Maximum file size in bytes, enforced to within ``CHUNK_BYTES``.
         resumable_bytes: Exact file size in bytes. If given with ``md5``, a failed download stays
-            on the disk and the next one resumes it. The free disk space is checked first, and only
-            one process at a time downloads the file while the others wait.
+            on the disk and the next download resumes it. The free disk space is checked first, and
+            only one process at a time downloads the file while the others wait.
 
     Raises:
         StorageError: The folder is not writable or the disk is full.
@@ -121,13 +121,13 @@ def download(
 
 
 def private_folder() -> Path:
-    """Return this user's own folder below the system's temporary directory, creating it if needed.
+    """Return the current user's folder in the system's temporary directory; create it if needed.
 
-    Every user of the machine can create folders there. A folder of another user, or one that
-    others can write to, could hold anything and is rejected.
+    Every user of the machine can create folders in the temporary directory. So a folder of this
+    name may belong to another user or be writable by others, and hold anything: it is rejected.
 
     Raises:
-        StorageError: The folder cannot be created, or is not private.
+        StorageError: The folder cannot be created, or other users can write to it.
     """
     user = os.getuid() if hasattr(os, "getuid") else None
     try:
@@ -149,7 +149,14 @@ def private_folder() -> Path:
 
 
 def _fetch(folder: Path, file_name: str, transfer: "_Transfer", tries: int) -> None:
-    """Download to a temporary directory, then move the complete file to its folder."""
+    """Download a file to a locked temporary directory, then move it to its folder when complete.
+
+    Args:
+        folder: Folder to store the file in.
+        file_name: Name of the stored file.
+        transfer: Addresses, limits and progress of the download.
+        tries: Maximum number of tries at all addresses together.
+    """
     import pooch
 
     pooch.get_logger().setLevel(logging.ERROR)
@@ -178,7 +185,13 @@ def _directory(folder: Path, file_name: str, transfer: "_Transfer") -> AbstractC
 
 
 def _check_free_space(directory: Path, file_name: str, size: int) -> None:
-    """Raise a StorageError if the disk has no room for the rest of a file of this size."""
+    """Raise a StorageError if the disk has no room for the rest of a partly downloaded file.
+
+    Args:
+        directory: Temporary directory with the partial download, if there is one.
+        file_name: Name of the file, for the message.
+        size: Size of the complete file in bytes.
+    """
     needed = size - partial_size(directory)
     free = shutil.disk_usage(directory).free
     if free < needed:
@@ -198,19 +211,19 @@ def _exists(path: Path, md5: str | None) -> bool:
 def _logged(
     kind: type[DownloadError], sentences: Sequence[str], folder: Path, details: object
 ) -> DownloadError:
-    """Return an error for viewers after logging it with its folder and details."""
+    """Return an error for viewers, after logging it with details that they must not see."""
     error = kind(*sentences)
     _log.warning("%s (%s: %s)", error, folder, details)
     return error
 
 
 class _Transfer:
-    """One download: the downloader and the progress bar that pooch calls.
+    """Download of one file. pooch calls it both as its downloader and as its progress bar.
 
     address: address of the current try.
-    total: announced size in bytes; 0 if unknown, ``None`` before the server responds.
-    partial: file that receives the bytes.
-    size: exact size of the file in bytes, if known before the download.
+    total: announced size of the file in bytes; 0 if unknown, ``None`` before the server responds.
+    partial: path of the partial file, which receives the bytes.
+    size: exact size of the complete file in bytes, if known before the download.
     """
 
     def __init__(
@@ -237,16 +250,26 @@ class _Transfer:
 
     @property
     def total(self) -> int | None:
-        """Announced size of the file in bytes."""
+        """Announced size of the complete file in bytes; 0 if unknown.
+
+        ``None`` before the server responds.
+        """
         return self._announced and self.start + self._announced
 
     @total.setter
     def total(self, announced: int) -> None:
-        """Set the size of the current response (called by pooch)."""
+        """Set the size of the current response, without bytes received before (called by pooch)."""
         self._announced = announced
 
     def __call__(self, url: str, output_file: str, store: Any) -> None:
-        """Download the file from the next address to ``output_file`` (called by pooch)."""
+        """Try to download the file from the next address to ``output_file`` (called by pooch).
+
+        ``url`` is ignored, since each try takes the next of the addresses.
+
+        Raises:
+            RequestException or ValueError: The try failed; pooch starts the next one.
+            OSError: The file could not be stored.
+        """
         from requests.exceptions import RequestException
 
         self.address = next(self._address_cycle)
@@ -266,12 +289,12 @@ class _Transfer:
             raise
 
     def report(self, received: int) -> None:
-        """Report the bytes that this or another process has received so far."""
+        """Report to ``on_progress`` the bytes that this or another process has received so far."""
         if self.on_progress and received:
             self.on_progress(received, self.size)
 
     def sentences(self) -> list[str]:
-        """Return a sentence for each address: the number of tries and the last failure."""
+        """Return a sentence for each address: number of tries, and why the last one failed."""
         sentences = []
         for address, reasons in self._failures.items():
             times = "once" if len(reasons) == 1 else f"{len(reasons)} times"
@@ -280,7 +303,10 @@ class _Transfer:
         return sentences
 
     def _receive(self, store: Any) -> None:
-        """Download to the partial file, resuming the previous try if possible."""
+        """Download from the current address to the partial file.
+
+        The previous try is resumed if an MD5 is given and the server can resume.
+        """
         import pooch
 
         self._announced = None
@@ -306,12 +332,12 @@ class _Transfer:
             fetch(self.address, file, store)
 
     def _restart_at(self, file: BinaryIO, start: int) -> None:
-        """Truncate the partial file to ``start`` bytes and continue from there."""
+        """Truncate the partial file to ``start`` bytes, to download the bytes after these."""
         file.truncate(start)
         self.start = self.received = start
 
     def _inspect(self, response: Any, file: BinaryIO) -> None:
-        """Restart the file if the response does not resume it.
+        """Check a response before its content is read; empty the partial file unless it is resumed.
 
         Raises:
             _RejectedError: Without an MD5, the response redirects to another host; or it is
@@ -331,7 +357,9 @@ class _Transfer:
             self._restart_at(file, 0)
 
     def _check_md5(self) -> None:
-        """Delete the partial file if its MD5 is wrong, so that the next try starts anew.
+        """Check the MD5 of the downloaded file; delete the file if it is wrong.
+
+        The next try then starts from the first byte.
 
         Raises:
             _RejectedError: The MD5 is wrong.
@@ -344,7 +372,9 @@ class _Transfer:
             raise _RejectedError(f"expected a file with MD5 {self.md5}, got MD5 {found}")
 
     def update(self, size: int) -> None:
-        """Count ``size`` more bytes (called by pooch, which counts the last chunk as full).
+        """Count and report ``size`` more bytes received (called by pooch).
+
+        pooch counts the last chunk as full, so the count is limited to the announced size.
 
         Raises:
             _RejectedError: The file exceeds ``max_bytes``.
@@ -358,20 +388,29 @@ class _Transfer:
             self.on_progress(self.received, self.total or None)
 
     def reset(self) -> None:
-        """Do nothing: pooch resets its bar at the end only to fill it, which would jump back."""
+        """Do nothing (called by pooch).
+
+        pooch resets its progress bar at the end only to fill it, so the progress would jump back.
+        """
 
     def close(self) -> None:
-        """Do nothing: there is nothing to close."""
+        """Do nothing (called by pooch): the progress needs no closing."""
 
 
 def _continues(response: Any, start: int) -> bool:
-    """Return whether a response holds the file from byte ``start`` on."""
+    """Return whether a response resumes a file at byte ``start`` (HTTP 206 with that range)."""
     content_range = response.headers.get("Content-Range", "")
     return bool(response.status_code == 206) and str(content_range).startswith(f"bytes {start}-")
 
 
 def _reason(error: Exception, causes: Sequence[BaseException], transfer: _Transfer) -> str:
-    """Return the reason of a failed download, to end a sentence."""
+    """Return why a try to download failed, worded to end a sentence for viewers.
+
+    Args:
+        error: Exception that ended the try.
+        causes: The same exception and its causes, the operating system's last.
+        transfer: The download.
+    """
     from requests import exceptions
 
     if isinstance(error, _RejectedError):
@@ -398,12 +437,12 @@ def _reason(error: Exception, causes: Sequence[BaseException], transfer: _Transf
 
 
 def _message(error: BaseException) -> str:
-    """Return an error's message, without file names if it comes from the system."""
+    """Return an exception's message, without the file names that the operating system adds."""
     return getattr(error, "strerror", None) or str(error)
 
 
 def _tls_reason(causes: Sequence[BaseException]) -> str:
-    """Return the reason of a failed encrypted connection, to end a sentence."""
+    """Return why an encrypted connection failed, worded to end a sentence for viewers."""
     import ssl
 
     # OpenSSL, include/openssl/x509_vfy.h: X509_V_ERR_CERT_NOT_YET_VALID, ..._CERT_HAS_EXPIRED.
@@ -417,9 +456,9 @@ def _tls_reason(causes: Sequence[BaseException]) -> str:
 
 
 def _causes(error: BaseException | None, end: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and its causes, down to the operating system's.
+    """Yield an exception and its causes, down to the operating system's exception.
 
-    ``end`` is an older error that was being handled when the download began.
+    ``end`` is an older exception that was being handled when the download began: it is not a cause.
     """
     while error is not None and error is not end:
         yield error
@@ -429,7 +468,7 @@ def _causes(error: BaseException | None, end: BaseException | None) -> Iterator[
 
 
 def _without_secrets(url: str) -> str:
-    """Return an address without user, query and fragment, which may hold passwords or signatures.
+    """Return a URL without user, query and fragment, which may hold passwords or signatures.
 
     Anything that is not a web address, such as a path on the server, is cut to its last part.
     """

@@ -1,4 +1,4 @@
-"""Weights files that Keras distributes, identified by MD5: find them on the disk or fetch them."""
+"""Files that Keras distributes (weights, class names): found on the disk by MD5, or downloaded."""
 
 import hashlib
 import logging
@@ -33,13 +33,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class KerasFile:
-    """A file that Keras distributes.
+    """A file that Keras distributes, with its MD5, size and addresses.
 
     name: file name in Keras' cache folder.
-    md5: MD5 of its content.
+    md5: MD5 of the file's content, 32 hexadecimal digits.
     size: size in bytes.
-    mirror: environment variable with an alternative address, if there is one.
-    folders: base URLs, if they differ from those of the weights.
+    mirror: environment variable that may hold another address of the file; empty if there is none.
+    folders: base URLs of the file; if empty, those of the VGG19 weights (``ADDRESSES``).
     """
 
     name: str
@@ -49,14 +49,14 @@ class KerasFile:
     folders: tuple[str, ...] = ()
 
     def addresses(self, environment: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the addresses to download from: the mirror alone, if one is set."""
+        """Return the file's URLs, or only its mirror's URL if the environment sets one."""
         mirror = environment.get(self.mirror)
         return (
             (mirror,) if mirror else tuple(f"{url}{self.name}" for url in self.folders or ADDRESSES)
         )
 
     def manual_instructions(self, environment: Mapping[str, str]) -> str:
-        """Return a sentence on where to put the file by hand."""
+        """Return a sentence that tells where to put the file if it is downloaded by hand."""
         size, folder = megabytes(self.size), _keras_folder(environment)
         return f"Put the file {self.name} ({size} MB) into {folder}."
 
@@ -78,7 +78,7 @@ KERAS_FILES = (NOTOP, FULL)
 
 
 class FileUnavailable(Exception):
-    """Raised when a file could not be found or downloaded; ``attempts`` says why.
+    """Raised when a file was not found and could not be downloaded; ``attempts`` holds the reasons.
 
     ``attempts`` holds a sentence for each attempt. Viewers see them, so they name no folder on the
     server; the log does.
@@ -91,7 +91,7 @@ class FileUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """MD5 and change stamp of a file.
+    """MD5 of a file's content, and a stamp that changes when the file does.
 
     ``stamp`` holds device, inode, size and modification times: equal stamps mean equal contents.
     """
@@ -102,7 +102,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A file on the disk and its fingerprint when it was found."""
+    """Path of a file on the disk, and the file's fingerprint when it was found."""
 
     path: Path
     fingerprint: Fingerprint
@@ -110,11 +110,12 @@ class FoundFile:
 
 @dataclass(frozen=True)
 class DownloadOffer:
-    """Size and destination of a possible download, for the viewer to accept.
+    """Offer to download a file, which the viewer may accept: its destination and free disk space.
 
-    destination: description of the folder; empty if there is none.
-    free_bytes: free disk space in the folder.
-    partial_bytes: bytes that an earlier download has left there.
+    file: the file to download.
+    destination: description of the folder to store it in; empty if there is no such folder.
+    free_bytes: free disk space in the folder, in bytes.
+    partial_bytes: bytes of the file that an earlier download has left in the folder.
     """
 
     file: KerasFile
@@ -124,12 +125,12 @@ class DownloadOffer:
 
     @property
     def fits(self) -> bool:
-        """Whether the disk has room for the rest of the file."""
+        """Whether the destination's disk has room for the rest of the file."""
         return bool(self.destination) and self.free_bytes >= self.file.size - self.partial_bytes
 
     @property
     def description(self) -> str:
-        """File, destination and free space in one or two sentences, without a path."""
+        """File, destination and free space in one or two sentences for viewers, without a path."""
         if not self.destination:
             return _no_folder(self.file)
         size, free = megabytes(self.file.size), f"{math.floor(self.free_bytes / 1e6):,}"
@@ -145,7 +146,11 @@ def folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 def find(files: Sequence[KerasFile], folders: Sequence[Path]) -> FoundFile:
-    """Return the first of the files with the right MD5 in the first of the folders that has one.
+    """Return the first file on the disk that has the right name and MD5.
+
+    Args:
+        files: Files to look for, in order of preference; one is enough.
+        folders: Folders to search, one after another.
 
     Raises:
         FileUnavailable: No folder holds one of the files. ``attempts`` is empty if there is no file
@@ -176,7 +181,7 @@ def fetch(
     *,
     resumable: bool = False,
 ) -> FoundFile:
-    """Download a file to the first folder that accepts it.
+    """Download a file that Keras distributes, to the first folder where it can be stored.
 
     Args:
         file: The file to download.
@@ -185,7 +190,7 @@ def fetch(
         resumable: Whether a failed download is kept and resumed; also checks the disk space first.
 
     Raises:
-        FileUnavailable: The download failed, or no folder accepts the file.
+        FileUnavailable: The download failed, or the file cannot be stored in any folder.
     """
     urls = file.addresses(environment)
     attempts: list[str] = []
@@ -210,7 +215,10 @@ def fetch(
 
 
 def offer_download(file: KerasFile, environment: Mapping[str, str]) -> DownloadOffer:
-    """Return an offer for the first folder with enough room, or for the one with the most room."""
+    """Return an offer to download a file to the first folder whose disk has enough free space.
+
+    If no disk has enough, the offer names the folder with the most free space.
+    """
     offers = [
         DownloadOffer(file, description, free_bytes(folder), partial_bytes(folder, file.name))
         for folder, description in _destinations(environment)
@@ -220,7 +228,10 @@ def offer_download(file: KerasFile, environment: Mapping[str, str]) -> DownloadO
 
 
 def free_bytes(folder: Path) -> int:
-    """Return the free disk space for a folder that may not exist yet; 0 if it is not writable."""
+    """Return the free disk space for a folder in bytes; 0 if the folder is not writable.
+
+    For a folder that does not exist yet, its first existing parent counts.
+    """
     existing = next((path for path in (folder, *folder.parents) if path.exists()), folder)
     try:
         return shutil.disk_usage(existing).free if os.access(existing, os.W_OK | os.X_OK) else 0
@@ -229,7 +240,7 @@ def free_bytes(folder: Path) -> int:
 
 
 def fingerprint_of(path: Path) -> Fingerprint:
-    """Return the fingerprint of a file, reading all of it."""
+    """Read a file to its end and return its fingerprint."""
     with path.open("rb") as file:
         stamp = stamp_of(os.fstat(file.fileno()))
         md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
@@ -237,12 +248,15 @@ def fingerprint_of(path: Path) -> Fingerprint:
 
 
 def stamp_of(status: os.stat_result) -> tuple[int, ...]:
-    """Return the parts of a file's status that change with its content."""
+    """Return a stamp that changes when a file does: device, inode, size and modification times.
+
+    ``status`` is the file's ``os.stat`` result.
+    """
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def megabytes(size: int) -> str:
-    """Return a number of bytes in whole megabytes.
+    """Format a number of bytes as whole megabytes, without the unit.
 
     >>> megabytes(1_574_710_816)
     '1,575'
@@ -251,7 +265,7 @@ def megabytes(size: int) -> str:
 
 
 def _destinations(environment: Mapping[str, str]) -> list[tuple[Path, str]]:
-    """Return the folders for downloads, each with a description that reveals no path."""
+    """Return the folders for downloads, each with a description that tells viewers no path."""
     destinations = []
     # A container's user may have no home folder.
     with suppress(RuntimeError):
@@ -272,6 +286,6 @@ def _no_folder(file: KerasFile) -> str:
 
 
 def _logged(sentence: str, path: Path) -> str:
-    """Return a sentence for viewers after logging it with the file's path."""
+    """Log a sentence for viewers together with a file's path, and return the sentence."""
     _log.warning("%s (%s)", sentence, path)
     return sentence

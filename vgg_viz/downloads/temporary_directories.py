@@ -1,8 +1,8 @@
 """Locked temporary directories for downloads, next to the target file.
 
-A process holds the lock of its directory as long as it lives, and the operating system releases it
-when the process ends. An unlocked directory is therefore left over from a killed download: it is
-removed, or resumed if it holds a partial download. No clock or process number is needed.
+A process that downloads a file locks its temporary directory; the operating system releases the
+lock when the process ends. An unlocked directory is therefore left over from a killed download: it
+is removed, or resumed if it holds a partial download. No clock or process number is needed.
 """
 
 import os
@@ -25,12 +25,12 @@ RESUMABLE_PREFIX = f"{PREFIX}of-"  # then the file's name; names by mkdtemp hold
 LOCK = "lock"
 PARTIAL = "partial"
 
-POLL_SECONDS = 0.2  # between two looks at another process's download
+POLL_SECONDS = 0.2  # between two checks of another process's download
 
 
 @contextmanager
 def temporary_directory(folder: Path) -> Iterator[Path]:
-    """Create a locked directory in ``folder`` and remove it at the end."""
+    """Create a locked temporary directory in ``folder``; remove it when the ``with`` block ends."""
     directory, lock = _create_locked(folder)
     try:
         yield directory
@@ -43,10 +43,11 @@ def temporary_directory(folder: Path) -> Iterator[Path]:
 def resumable_directory(
     folder: Path, file_name: str, on_waiting: Callable[[int], None]
 ) -> Iterator[Path]:
-    """Lock the directory for downloads of one file, waiting while another process holds it.
+    """Lock the temporary directory for downloads of one file, after waiting for other processes.
 
-    The directory stays if it holds a partial download at the end, or if the process is killed.
-    Without file locks it is an ordinary temporary directory.
+    Use it in a ``with`` block. The directory stays if it holds a partial download when the block
+    ends, or if the process is killed. On file systems without locks, it is an ordinary
+    `temporary_directory`.
 
     Args:
         folder: Folder of the target file.
@@ -69,7 +70,7 @@ def resumable_directory(
 
 
 def partial_size(directory: Path) -> int:
-    """Return the size of a directory's partial download in bytes; 0 if there is none."""
+    """Return the size in bytes of a temporary directory's partial download; 0 if there is none."""
     try:
         return (directory / PARTIAL).stat().st_size
     except OSError:
@@ -77,14 +78,15 @@ def partial_size(directory: Path) -> int:
 
 
 def partial_bytes(folder: Path, file_name: str) -> int:
-    """Return the bytes of ``folder / file_name`` that an earlier download has received."""
+    """Return the bytes received by an unfinished download of ``folder / file_name``; 0 if none."""
     return partial_size(folder / f"{RESUMABLE_PREFIX}{file_name}")
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary directories of killed downloads from ``folder``.
+    """Remove the temporary directories that killed downloads have left in ``folder``.
 
-    Partial downloads stay, and so do directories that are locked or cannot be removed.
+    Partial downloads that can be resumed stay. So do directories that are locked or cannot be
+    removed.
     """
     with suppress(OSError):
         for directory in folder.glob(f"{PREFIX}*"):
@@ -94,7 +96,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def remove_partial(folder: Path, file_name: str) -> None:
-    """Remove the partial download of a file that is complete by now."""
+    """Remove the leftover partial download of ``folder / file_name``, which is complete by now."""
     with suppress(OSError):
         _remove_if_unlocked(folder / f"{RESUMABLE_PREFIX}{file_name}")
 
@@ -109,7 +111,7 @@ def _remove_if_unlocked(directory: Path) -> None:
 
 
 def _remove(directory: Path) -> None:
-    """Remove a directory that this process has locked."""
+    """Remove a temporary directory that this process has locked."""
     if directory.name.startswith(RESUMABLE_PREFIX):
         # Rename first: another process may create it again before its last file is gone.
         directory = directory.rename(directory.with_name(f"{PREFIX}{secrets.token_hex(4)}"))
@@ -117,9 +119,10 @@ def _remove(directory: Path) -> None:
 
 
 def _keep_partial_only(directory: Path) -> None:
-    """Remove everything but the lock and the partial download.
+    """Remove all files of a temporary directory but the lock and the partial download.
 
-    A process that was killed after the last byte may have left the download under another name.
+    A process that was killed after the last byte may have left the download under another name: a
+    file larger than the partial download replaces it.
     """
     for path in directory.iterdir():
         if path.name not in (LOCK, PARTIAL):
@@ -134,7 +137,7 @@ def _holds_data(directory: Path) -> bool:
 
 
 def _has_locks(folder: Path) -> bool:
-    """Return whether the folder's file system supports locks."""
+    """Return whether files in a folder can be locked, which depends on its file system."""
     if fcntl is None:
         return False
     try:
@@ -146,7 +149,7 @@ def _has_locks(folder: Path) -> bool:
 
 
 def _create_locked(folder: Path) -> tuple[Path, BinaryIO]:
-    """Create a directory and return it with its lock."""
+    """Create a temporary directory in ``folder`` and lock it; return it with its open lock file."""
     while True:
         directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
         try:
@@ -159,7 +162,11 @@ def _create_locked(folder: Path) -> tuple[Path, BinaryIO]:
 
 
 def _lock_resumable(directory: Path, on_waiting: Callable[[int], None]) -> BinaryIO:
-    """Create the directory if necessary and wait for its lock."""
+    """Create a temporary directory if necessary, wait for its lock and return the open lock file.
+
+    ``on_waiting`` is called repeatedly while another process holds the lock, with the bytes that
+    this process has received.
+    """
     while True:
         # Not mkdir(exist_ok=True): it fails if another process removes the directory meanwhile.
         with suppress(FileExistsError):
@@ -171,7 +178,10 @@ def _lock_resumable(directory: Path, on_waiting: Callable[[int], None]) -> Binar
 
 
 def _lock(directory: Path) -> BinaryIO | None:
-    """Lock a directory; return ``None`` if another process has locked or just removed it."""
+    """Lock a temporary directory and return its open lock file; closing the file releases the lock.
+
+    Returns ``None`` if another process has locked the directory or has just removed it.
+    """
     try:
         lock = (directory / LOCK).open("ab")
     except FileNotFoundError:
@@ -182,7 +192,7 @@ def _lock(directory: Path) -> BinaryIO | None:
         locked = _is_lock_of(lock, directory)
     except BlockingIOError:
         locked = False
-    except OSError:  # a file system without locks, where nothing counts as left over
+    except OSError:  # a file system without locks, where leftovers are never removed
         locked = True
     if locked:
         return lock
@@ -191,7 +201,10 @@ def _lock(directory: Path) -> BinaryIO | None:
 
 
 def _is_lock_of(lock: BinaryIO, directory: Path) -> bool:
-    """Return whether the lock is this directory's, not that of a removed one of the same name."""
+    """Return whether an open lock file belongs to the directory that exists now.
+
+    It may belong to a removed directory of the same name.
+    """
     try:
         return os.path.samestat(os.fstat(lock.fileno()), (directory / LOCK).stat())
     except FileNotFoundError:

@@ -23,9 +23,15 @@ _ROTATIONS = {  # by orientation: EXIF 2.3, 4.6.4 A
 
 
 def upright_rgb(stored: StoredImage, *, as_stored: bool = False) -> Image.Image:
-    """Convert to an upright sRGB image of mode ``"RGB"``, over white, with missing rows gray.
+    """Convert a decoded image to upright 8-bit sRGB.
 
-    ``as_stored`` turns contrast stretching off.
+    Args:
+        stored: Decoded image, in the file's own orientation, color space and depth.
+        as_stored: Whether contrast stretching is off.
+
+    Returns:
+        Image of mode ``"RGB"``. Transparent pixels are composited over white, and the missing rows
+        of a truncated file are filled.
     """
     image = _eight_bits(stored, as_stored=as_stored)
     image = _over_white(image, alpha_uncertain=stored.alpha_uncertain)
@@ -38,7 +44,10 @@ def upright_rgb(stored: StoredImage, *, as_stored: bool = False) -> Image.Image:
 
 
 def _eight_bits(stored: StoredImage, *, as_stored: bool) -> Image.Image:
-    """Return the 8-bit image, or its samples converted to ``"L"`` or ``"RGB"``."""
+    """Return a decoded image with 8 bits a channel; convert deeper samples to ``"L"`` or ``"RGB"``.
+
+    ``as_stored`` turns contrast stretching off.
+    """
     if stored.image is not None:
         return stored.image
     samples, contrast = stored.samples, stored.contrast
@@ -50,7 +59,10 @@ def _eight_bits(stored: StoredImage, *, as_stored: bool) -> Image.Image:
 
 
 def _fill_missing_rows(image: Image.Image, rows: Rows) -> Image.Image:
-    """Fill missing rows with gray; if the file is interlaced, repeat the row above instead."""
+    """Fill the missing rows of a truncated image.
+
+    They become gray, or in an interlaced image, copies of the next decoded row above.
+    """
     pixels = np.array(image)
     if rows.interlaced:
         above = np.maximum.accumulate(np.where(rows.present, np.arange(len(pixels)), 0))
@@ -61,9 +73,10 @@ def _fill_missing_rows(image: Image.Image, rows: Rows) -> Image.Image:
 
 
 def _over_white(image: Image.Image, *, alpha_uncertain: bool) -> Image.Image:
-    """Composite a transparent image over white, as ``"L"`` or ``"RGB"``; return others unchanged.
+    """Composite an image with transparency over white; return an image without it unchanged.
 
-    If it is uncertain that a channel is alpha, and it is zero everywhere, the image is opaque.
+    The composite has mode ``"L"`` or ``"RGB"``. If ``alpha_uncertain``, an alpha channel that is
+    zero everywhere is ignored.
     """
     if not image.has_transparency_data:
         return image
@@ -77,9 +90,10 @@ def _over_white(image: Image.Image, *, alpha_uncertain: bool) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """Convert an image from its color profile to sRGB.
+    """Convert an image from the color space of its ICC profile to sRGB, mode ``"RGB"``.
 
-    Returns ``None`` if the profile is broken, belongs to another color space, or is sRGB itself.
+    Returns ``None`` if no conversion is needed (the profile is sRGB) or possible (the profile
+    cannot be used, or belongs to another color space than the image).
     """
     from PIL import ImageCms  # only images with a profile need it
 
@@ -102,7 +116,7 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
 
 
 def _differ_by_rounding(first: Image.Image, second: Image.Image) -> bool:
-    """Return whether two RGB images differ by at most 1 everywhere."""
+    """Return whether two RGB images differ by at most 1 in every value."""
     # One channel at a time, to save memory.
     differences = (
         ImageChops.difference(first.getchannel(name), second.getchannel(name)) for name in "RGB"
@@ -111,7 +125,15 @@ def _differ_by_rounding(first: Image.Image, second: Image.Image) -> bool:
 
 
 def _profile_mode(image_mode: str, color_space: str) -> str | None:
-    """Return the mode to convert to before applying a profile, or ``None`` if it does not apply."""
+    """Return the Pillow mode that an image needs before its color profile is applied.
+
+    Args:
+        image_mode: Pillow mode of the image.
+        color_space: Color space of the profile, such as ``"RGB"``.
+
+    Returns:
+        A Pillow mode, or ``None`` if the profile cannot apply to this image.
+    """
     if color_space == "CMYK" and image_mode == "CMYK":
         return "CMYK"
     if color_space == "GRAY" and image_mode in ("1", "L"):

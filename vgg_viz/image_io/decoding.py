@@ -1,6 +1,6 @@
 """Decoding of an image file's first frame, by Pillow, within bounded memory.
 
-Truncated files are decoded as far as possible, and the rows that are present are recorded.
+Truncated files are decoded as far as possible; `Rows` records which rows were decoded.
 """
 
 import io
@@ -43,10 +43,10 @@ _CANVAS_COLOR = (165, 91, 14, 203)
 
 
 class Rows(NamedTuple):
-    """Rows of a truncated image.
+    """Record of the rows of a truncated image that were decoded.
 
     present: whether each row was decoded, bool ``(height,)``.
-    interlaced: whether missing rows lie between the others.
+    interlaced: whether missing rows alternate with decoded ones, instead of following them.
     """
 
     present: np.ndarray
@@ -57,15 +57,15 @@ class Rows(NamedTuple):
 class StoredImage:
     """A decoded image in the file's own orientation, color space and depth.
 
-    image: the image, if it has 8 bits a channel.
-    samples: its samples otherwise.
-    profile: ICC color profile.
+    image: the image, if it has 8 bits a channel; otherwise ``None``.
+    samples: pixel values of an image of another depth; ``None`` if ``image`` is set.
+    profile: content of the ICC color profile, if the file has one.
     orientation: EXIF orientation; 1 is upright.
-    rows: rows that are present, if some are missing.
-    coarse: whether high frequencies of a truncated JPEG are missing.
+    rows: rows that were decoded, if some are missing.
+    coarse: whether a truncated JPEG lacks fine details (high frequencies) instead of rows.
     alpha_uncertain: whether the fourth channel may be something other than alpha.
-    remarks: notes for the caption on what is not shown.
-    contrast: value ranges to show the samples with.
+    remarks: notes for the caption on channels and pages that are not shown.
+    contrast: value ranges to show ``samples`` with; ``None`` without samples.
     """
 
     image: Image.Image | None = None
@@ -83,11 +83,14 @@ class StoredImage:
 
     @property
     def stretchable(self) -> bool:
-        """Whether contrast stretching changes the image."""
+        """Whether contrast stretching changes how the image is shown."""
         return bool(self.contrast and self.contrast.stretched)
 
     def notes(self, *, as_stored: bool) -> tuple[str, ...]:
-        """Return notes for the caption on value range, hidden channels and missing parts."""
+        """Return notes for the caption: value range, channels that are not shown, missing parts.
+
+        ``as_stored`` says whether contrast stretching is off.
+        """
         contrast = self.contrast.note(as_stored=as_stored) if self.contrast else None
         missing: tuple[str, ...] = ()
         if self.coarse or (self.rows and self.rows.interlaced):
@@ -99,10 +102,11 @@ class StoredImage:
 
 
 def load(data: bytes) -> StoredImage:
-    """Decode the first frame of an image file.
+    """Decode the first frame of an image file, from its content.
 
     Raises:
-        ImageFileError: The format is unsupported, a limit is exceeded, or too much is missing.
+        ImageFileError: The format is unsupported, a limit is exceeded, or too little of the image
+            can be decoded.
     """
     kind = file_formats.format_of(data)
     if kind is None:
@@ -148,7 +152,13 @@ def _load_jpeg(data: bytes) -> StoredImage:
 
 
 def _rows_before_padding(image: Image.Image) -> Rows | None:
-    """Return the rows of a truncated JPEG that are present; libjpeg makes the others gray."""
+    """Return the rows of a truncated JPEG that were decoded, or ``None`` if all were.
+
+    libjpeg fills missing rows with gray, so gray rows at the bottom count as missing.
+
+    Raises:
+        ImageFileError: At least half of the rows are missing.
+    """
     gray = 127 if image.mode == "CMYK" else 128  # inks are stored inverted
     present = _changed_rows(image, np.uint8(gray))
     last = len(present) - int(np.argmax(present[::-1])) if present.any() else 0
@@ -180,10 +190,20 @@ def _load_png(data: bytes) -> StoredImage:
 
 
 def _sixteen_bit_png(data: bytes, color: int) -> tuple[Image.Image, Rows | None, np.ndarray]:
-    """Decode all 16 bits of a PNG with color or alpha, of which Pillow returns the upper eight.
+    """Decode a PNG with color or alpha and 16 bits a channel.
 
-    Pillow's unpacker for the other byte order returns the lower eight. Gray with alpha is unpacked
-    as four bytes.
+    Pillow returns only the upper eight bits of each sample. So a color PNG is decoded twice: once
+    with Pillow's unpacker for the PNG's byte order, and once with that for the other byte order,
+    which returns the lower eight bits. Gray with alpha is decoded as RGBA, whose four bytes are
+    those of the two samples.
+
+    Args:
+        data: Content of the PNG.
+        color: Color type in its header: 2 (RGB), 4 (gray with alpha) or 6 (RGB with alpha).
+
+    Returns:
+        The image as Pillow decodes it, for its metadata; its rows, if some are missing; and its
+        samples, uint16 ``(height, width, channels)``.
     """
     unpackers = {2: ("RGB;16B", "RGB;16L"), 4: ("RGBA",), 6: ("RGBA;16B", "RGBA;16L")}[color]
     # Large images at half the usual scale: two of them are in memory at once.
@@ -235,7 +255,7 @@ def _load_tiff(data: bytes) -> StoredImage:
 
 
 class _Reader(io.BytesIO):
-    """A file in memory that allows ``MAX_READS`` reads."""
+    """An image file in memory that raises an ImageFileError after ``MAX_READS`` reads by Pillow."""
 
     reads = 0
 
@@ -248,7 +268,10 @@ class _Reader(io.BytesIO):
 
 @lru_cache(maxsize=1)
 def _set_up_pillow() -> None:
-    """Import the decoders of ``FORMATS``; otherwise ``Image.open`` would import all of them."""
+    """Import only those of Pillow's decoders that ``FORMATS`` needs.
+
+    Without this, the first ``Image.open`` would import all decoders.
+    """
     from PIL import (  # noqa: F401
         AvifImagePlugin,
         BmpImagePlugin,
@@ -272,7 +295,15 @@ def _set_up_heif() -> None:
 
 
 def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
-    """Read an image's header, without decoding its pixels."""
+    """Open an image file with Pillow: read its header, without decoding its pixels.
+
+    Args:
+        data: Content of the file.
+        kind: Pillow's name of its format.
+
+    Raises:
+        ImageFileError: Pillow cannot read the header.
+    """
     _set_up_pillow()
     if kind == "HEIF":
         _set_up_heif()
@@ -293,13 +324,20 @@ def _pixels(
     prepare: Callable[[ImageFile.ImageFile], None] = lambda _: None,
     scale: int | None = None,
 ) -> tuple[Image.Image, Rows | None]:
-    """Decode a file's first frame; also return its rows if some are missing.
+    """Decode a file's first frame, reduced in size if it is large.
 
     Args:
         data: Content of the file.
         kind: Pillow's name of its format.
-        prepare: Changes the opened image before it is decoded.
-        scale: Reduction of each side; by default as little as ``FULL_SCALE_PIXELS`` allows.
+        prepare: Called with the opened image before its pixels are decoded; may change it.
+        scale: Divisor of width and height. By default, the smallest with which the image has at
+            most ``FULL_SCALE_PIXELS`` (see `_scale`).
+
+    Returns:
+        The image, and the rows that were decoded, or ``None`` if all were.
+
+    Raises:
+        ImageFileError: The image is too large, or too little of it can be decoded.
     """
     image = _open(data, kind)
     if kind != "TIFF":  # checked before; here a pixel may be a byte
@@ -321,14 +359,26 @@ def _pixels(
         kept = ((np.arange(size[1]) + 0.5) * image.height / size[1]).astype(int)
         rows = rows and rows._replace(present=rows.present[kept])
         return image.resize(size, Image.Resampling.NEAREST), rows
-    # Only a copy frees the canvases that these libraries hold.
+    # Only a copy frees the canvases that the libraries of these formats hold.
     return (image.copy() if kind in _ALL_OR_NOTHING else image), rows
 
 
 def _decode_partially(
     data: bytes, kind: str, prepare: Callable[[ImageFile.ImageFile], None]
 ) -> tuple[ImageFile.ImageFile, Rows | None]:
-    """Decode a damaged file as far as possible; also return the rows that are present."""
+    """Decode a damaged image file as far as possible, over a canvas of a known color.
+
+    Args:
+        data: Content of the file.
+        kind: Pillow's name of its format.
+        prepare: Called with the opened image before its pixels are decoded; may change it.
+
+    Returns:
+        The image, and the rows that were decoded, or ``None`` if all were.
+
+    Raises:
+        ImageFileError: At least half of the rows are missing.
+    """
     image = _open(data, kind)
     prepare(image)
     color = _CANVAS_COLOR[: len(image.getbands())]
@@ -354,7 +404,7 @@ def _decode_partially(
 
 
 def _interlaced(image: ImageFile.ImageFile, kind: str) -> bool:
-    """Return whether an image that is not yet decoded is interlaced."""
+    """Return whether an image is interlaced, from the header that Pillow has read."""
     if kind != "GIF":
         return bool(image.info.get("interlace"))
     arguments = image.tile[0].args  # for GIF, only the decoder's arguments say so
@@ -362,7 +412,10 @@ def _interlaced(image: ImageFile.ImageFile, kind: str) -> bool:
 
 
 def _changed_rows(image: Image.Image, blank: np.ndarray | np.uint8) -> np.ndarray:
-    """Return whether each row has a pixel that differs from ``blank``, bool ``(height,)``."""
+    """Return whether each row of an image has a pixel unlike ``blank``, the color of its canvas.
+
+    The result is bool ``(height,)``: decoding has changed these rows.
+    """
     present = np.empty(image.height, bool)
     step = max(1, 2**20 // image.width)
     for top in range(0, image.height, step):
@@ -379,7 +432,7 @@ def _too_little(kind: str, fraction: float) -> ImageFileError:
 
 
 def _scale(width: int, height: int) -> int:
-    """Return the factor by which an image is reduced to save memory: 1, 2, 4 or 8."""
+    """Return the divisor of width and height that bounds an image's memory: 1, 2, 4 or 8."""
     scales = (1, 2, 4, 8)
     return next(
         (scale for scale in scales if (width // scale) * (height // scale) <= FULL_SCALE_PIXELS),
@@ -388,7 +441,7 @@ def _scale(width: int, height: int) -> int:
 
 
 def _check_size(width: int, height: int, kind: str) -> None:
-    """Raise an ImageFileError for an image with too many pixels, in all or along a side."""
+    """Raise an ImageFileError if an image has too many pixels, in all or along a side."""
     if width * height > PIXEL_LIMITS[kind]:
         raise too_many_pixels(width * height, kind)
     if max(width, height) > MAX_SIDE:
@@ -397,9 +450,10 @@ def _check_size(width: int, height: int, kind: str) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, or 1 (upright) if it cannot be read.
+    """Return an image's EXIF orientation (1 to 8), or 1 (upright) if it cannot be read.
 
-    ``ImageOps.exif_transpose`` would rewrite the EXIF, and fail if another part of it is broken.
+    Pillow's ``ImageOps.exif_transpose`` is not used: it would rewrite the EXIF, and fail if another
+    part of it is broken.
     """
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))

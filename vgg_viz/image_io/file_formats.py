@@ -1,9 +1,10 @@
-"""Recognition of file formats, and removal of parts that decoders do not need.
+"""Recognition of image file formats, and removal of parts of a file that decoders do not need.
 
 Decoders fail on parts that have nothing to do with pixels: a text of 5 MB, a truncated profile, the
-depth map of a phone's portrait, a wrong checksum of a comment. The functions here return a file
-without those parts. No library does this: Pillow reads every part or fails. The same pass
-counts what costs libjpeg time and memory (scans, coefficients) before it starts.
+depth map of a phone's portrait, a wrong checksum of a comment. `minimal_jpeg`, `minimal_png` and
+`minimal_webp` return a file without such parts. No library does this: Pillow reads every part or
+fails. `jpeg_structure` counts what costs libjpeg time and memory (scans, coefficients) before
+libjpeg starts.
 """
 
 import re
@@ -72,7 +73,7 @@ _OTHER_FORMATS = (
 
 
 def format_of(data: bytes) -> str | None:
-    """Return Pillow's name of a file's format, from its first bytes; ``None`` if unsupported.
+    """Return Pillow's name of a file's format, from its first bytes; ``None`` if it is unsupported.
 
     >>> format_of(b"GIF89a...")
     'GIF'
@@ -86,7 +87,7 @@ def format_of(data: bytes) -> str | None:
 
 
 def unsupported_format(data: bytes) -> ImageFileError:
-    """Return the error for a file of an unsupported format, which it names if known."""
+    """Return the error for a file of an unsupported format, which the message names if known."""
     head = data[:32]
     if head[4:8] == b"ftyp":
         return _unsupported_container(data)
@@ -102,7 +103,10 @@ def unsupported_format(data: bytes) -> ImageFileError:
 
 
 def unsupported_image(name: str) -> ImageFileError:
-    """Return the error for an image file of an unsupported format."""
+    """Return the error for an image file of an unsupported format.
+
+    ``name`` is the format with an article, such as ``"a PostScript file"``.
+    """
     return rejection(f"The file is {name}, which cannot be shown here", SAVE_AS_JPEG)
 
 
@@ -111,7 +115,10 @@ def _not_an_image(name: str) -> ImageFileError:
 
 
 def _unsupported_container(data: bytes) -> ImageFileError:
-    """Return the error for a file in the container of HEIC, AVIF and videos, by its brands."""
+    """Return the error for an unsupported file of the ISO base media format (HEIF, videos, sound).
+
+    The file's brands tell raw files and kinds of HEIF from videos and sound.
+    """
     brands = _brands(data)
     if b"crx " in brands:
         return unsupported_image("a camera's raw file")
@@ -122,7 +129,10 @@ def _unsupported_container(data: bytes) -> ImageFileError:
 
 
 def _brands(data: bytes) -> set[bytes]:
-    """Return the brands in the first box of such a file (ISO/IEC 14496-12)."""
+    """Return the brands that a file of the ISO base media format declares in its first box.
+
+    Brands are codes of four bytes, such as ``b"heic"`` (ISO/IEC 14496-12).
+    """
     length = min(int.from_bytes(data[:4]), 256, len(data))
     return {data[offset : offset + 4] for offset in (8, *range(16, length, 4))}
 
@@ -131,12 +141,14 @@ def _brands(data: bytes) -> set[bytes]:
 
 
 class JpegStructure(NamedTuple):
-    """Structure of a JPEG file, as far as decoding it depends on it.
+    """Properties of a JPEG file that decide whether and how it can be decoded.
 
-    size: width and height.
-    buffered: whether libjpeg holds all coefficients until the last scan.
-    stop: end of the last complete segment if the end marker is missing; otherwise ``None``.
-    complete_at_low_frequencies: whether further scans only refine what is there.
+    size: width and height in pixels.
+    buffered: whether libjpeg holds all coefficients in memory until the last scan.
+    stop: offset of the end of the last complete segment, if the end marker is missing; otherwise
+        ``None``.
+    complete_at_low_frequencies: whether the scans before the last one hold the lowest frequency of
+        every channel, so that the image can be shown without the last.
     """
 
     size: tuple[int, int]
@@ -146,11 +158,14 @@ class JpegStructure(NamedTuple):
 
 
 def jpeg_structure(data: bytes) -> JpegStructure:
-    """Read a JPEG's markers as libjpeg does, up to the end of its first image.
+    """Read the structure of a JPEG file from its markers, up to the end of its first image.
+
+    Markers are found as libjpeg finds them.
 
     Raises:
-        ImageFileError: There are too many scans, segments or coefficients, or libjpeg does not
-            know the kind of frame or cannot decode it at a smaller scale (lossless).
+        ImageFileError: The JPEG has too many scans, segments or coefficients, its frame header is
+            missing or damaged, or libjpeg does not know the kind of frame or cannot decode it at a
+            smaller scale (lossless).
     """
     frames: list[tuple[int, bytes]] = []
     scans = []
@@ -179,7 +194,10 @@ def jpeg_structure(data: bytes) -> JpegStructure:
 
 
 def _channels_with_low_frequencies(scans: list[bytes]) -> int:
-    """Return the number of channels whose lowest frequency the scans contain."""
+    """Return the number of channels of a JPEG whose lowest frequency is in one of these scans.
+
+    Each scan is given by the content of its header (the SOS segment).
+    """
     found: set[int] = set()
     for scan in scans:
         count = scan[0] if scan else 0
@@ -189,7 +207,15 @@ def _channels_with_low_frequencies(scans: list[bytes]) -> int:
 
 
 def _coefficient_bytes(width: int, height: int, frame: bytes) -> int:
-    """Return the memory that libjpeg needs to combine several scans: 2 bytes a sample."""
+    """Return the memory in bytes that libjpeg needs for the coefficients of a JPEG.
+
+    It holds them, 2 bytes each, if the JPEG has several scans.
+
+    Args:
+        width: Width in pixels.
+        height: Height in pixels.
+        frame: Content of the frame header (the SOF segment), which holds the channels' sampling.
+    """
     sampling = [(byte >> 4 or 1, byte & 15 or 1) for byte in frame[7::3]] or [(1, 1)]
     across = max(horizontal for horizontal, _ in sampling)
     down = max(vertical for _, vertical in sampling)
@@ -198,10 +224,13 @@ def _coefficient_bytes(width: int, height: int, frame: bytes) -> int:
 
 
 def minimal_jpeg(data: bytes) -> bytes:
-    """Remove the segments of a JPEG that hold neither image data nor color profile nor EXIF.
+    """Return a JPEG file with only its image data, color profile and first EXIF segment.
 
-    Everything from the first scan on stays. libjpeg ignores what phones append to the image data
+    Everything from the first scan on stays: libjpeg ignores what phones append to the image data
     (a video, a second image).
+
+    Raises:
+        ImageFileError: The JPEG has no scan, or too many segments.
     """
     kept, profile, has_exif = [data[:2]], 0, False
     for kind, segment, offset in _jpeg_segments(data):
@@ -224,7 +253,11 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
     """Yield marker, content and offset of every segment of a JPEG's first image.
 
     Between segments, and within entropy-coded data, a marker is 0xFF followed by neither 0 nor
-    0xFF. Restart markers (0xD0 to 0xD7) and 0x01 have no content and are skipped.
+    0xFF. Restart markers (0xD0 to 0xD7) and 0x01 have no content and are skipped. The end of the
+    image is yielded as 0xD9.
+
+    Raises:
+        ImageFileError: There are more than ``MAX_SEGMENTS`` segments.
     """
     marker = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
     offset, count = 2, 0
@@ -245,10 +278,16 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
 
 
 def minimal_png(data: bytes) -> tuple[bytes, bytes | None]:
-    """Return a still PNG with pixels, palette, transparency and EXIF only, and its color profile.
+    """Return a PNG file with only pixels, palette, transparency and EXIF, and its color profile.
 
-    Texts, animation frames and a missing end do not matter. Pixels after a damaged chunk are
-    dropped.
+    Texts and animation frames are removed, and a missing end chunk is added. All chunks after a
+    damaged chunk of pixels or palette are dropped.
+
+    Returns:
+        The PNG file, and the content of the ICC profile, or ``None`` if there is no valid one.
+
+    Raises:
+        ImageFileError: The header chunk is damaged or misplaced, or there are too many chunks.
     """
     kept, pixels, profile = [PNG], [], None
     for kind, content, whole in _png_chunks(data):
@@ -269,7 +308,13 @@ def minimal_png(data: bytes) -> tuple[bytes, bytes | None]:
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Yield kind and content of every chunk, and whether it is complete with the right checksum."""
+    """Yield the kind and content of each chunk of a PNG, and whether the chunk is intact.
+
+    An intact chunk is complete and has the right checksum.
+
+    Raises:
+        ImageFileError: There are more than ``MAX_READS`` chunks.
+    """
     offset, count, pixels_begun = len(PNG), 0, False
     while offset + 8 <= len(data):
         if (count := count + 1) > MAX_READS:
@@ -291,7 +336,7 @@ def _png_chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _png_profile(content: bytes) -> bytes | None:
-    """Return the profile in an iCCP chunk; ``None`` if it is broken or too large."""
+    """Return the ICC profile in a PNG's iCCP chunk; ``None`` if it is broken or too large."""
     packed = content.partition(b"\0")[2][1:]
     try:
         profile = zlib.decompressobj().decompress(packed, MAX_PROFILE_BYTES + 1)
@@ -304,7 +349,13 @@ def _png_profile(content: bytes) -> bytes | None:
 
 
 def minimal_webp(data: bytes) -> bytes:
-    """Return a WebP with its first frame, alpha, profile and EXIF only, and the right length."""
+    """Return a WebP file with only its first frame, alpha, color profile and EXIF.
+
+    The length in its header is corrected.
+
+    Raises:
+        ImageFileError: There are more than ``MAX_READS`` chunks.
+    """
     kept: list[bytes] = []
     offset, count, exif, animated = 12, 0, False, False
     while offset + 8 <= len(data):
@@ -331,7 +382,10 @@ def minimal_webp(data: bytes) -> bytes:
 
 
 def bmp_profile(data: bytes) -> bytes | None:
-    """Return the color profile of a BMP of version 5, which Pillow ignores."""
+    """Return the ICC profile of a BMP file, or ``None`` if it has no valid one.
+
+    Only BMP files with a header of version 5 have a profile; Pillow ignores it.
+    """
     if len(data) < 138 or data[14:18] != b"\x7c\0\0\0" or data[70:74] != b"DEBM":
         return None
     start, length = struct.unpack_from("<II", data, 126)

@@ -4,7 +4,7 @@ Uploaded files are not trusted: only a few formats are read, the size is checked
 and every failure becomes an :class:`ImageFileError` with advice for the viewer. Decoding takes less
 than ``MAX_MEMORY``, whatever the file says and however many files arrive at once.
 
-Where a file leaves something open (its white point, its visible channels, missing rows), the
+Where a file does not determine how it looks (white point, visible channels, missing rows), the
 likeliest interpretation is shown and stated in :meth:`DecodedImage.notes`.
 """
 
@@ -56,10 +56,12 @@ _decoding_lock = threading.Lock()
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """An image file in every variant that the page can show.
+    """An image file, decoded in every variant that the page can show.
 
-    ``stretchable`` says whether the values use only a small part of their type's range. Such an
-    image is contrast stretched, from black to white, unless it is shown as stored.
+    There is a variant for each fit, contrast stretched and as stored.
+
+    ``stretchable`` says whether the file's values use only a small part of their type's range. Such
+    an image is contrast stretched, from black to white, unless it is shown as stored.
     """
 
     stretchable: bool
@@ -67,16 +69,24 @@ class DecodedImage:
     _notes: Mapping[bool, tuple[str, ...]]
 
     def pixels(self, fit: Fit = "stretch", *, as_stored: bool = False) -> np.ndarray:
-        """Return the network's input, read-only uint8 ``(224, 224, 3)``; see :func:`resize`."""
+        """Return one variant of the image, read-only RGB uint8 ``(224, 224, 3)``.
+
+        Args:
+            fit: How the image is brought to this size; see :func:`resize`.
+            as_stored: Whether contrast stretching is off.
+        """
         return self._pixels[fit, as_stored and self.stretchable]
 
     def notes(self, *, as_stored: bool = False) -> tuple[str, ...]:
-        """Return notes for the caption on what was converted or left out."""
+        """Return notes for the image's caption on what was converted or left out.
+
+        ``as_stored`` says whether contrast stretching is off.
+        """
         return self._notes[as_stored and self.stretchable]
 
 
 def read_image(data: bytes) -> DecodedImage:
-    """Decode an image file once, for all variants that the page can show.
+    """Decode the content of an image file once, in all variants that the page can show.
 
     Raises:
         ImageFileError: The bytes are not an acceptable image; see :func:`decode`.
@@ -95,7 +105,12 @@ def read_image(data: bytes) -> DecodedImage:
 
 
 def load_image(data: bytes, fit: Fit = "stretch", *, as_stored: bool = False) -> np.ndarray:
-    """Decode an image file to the network's input, uint8 ``(224, 224, 3)``.
+    """Decode the content of an image file to the network's input, uint8 ``(224, 224, 3)``.
+
+    Args:
+        data: Content of the file.
+        fit: How the image is brought to this size; see :func:`resize`.
+        as_stored: Whether contrast stretching is off.
 
     Raises:
         ImageFileError: The bytes are not an acceptable image; see :func:`decode`.
@@ -104,11 +119,15 @@ def load_image(data: bytes, fit: Fit = "stretch", *, as_stored: bool = False) ->
 
 
 def decode(data: bytes, *, as_stored: bool = False) -> Image.Image:
-    """Decode an image file to an upright sRGB image of mode ``"RGB"``.
+    """Decode the content of an image file to an upright sRGB image of mode ``"RGB"``.
 
     Animations and multi-page files yield their first frame. Transparent pixels are composited over
     white. Images of more than ``FULL_SCALE_PIXELS`` are reduced to a half, a quarter or an eighth
     of their width and height. Missing rows of a truncated file are gray, if most rows are present.
+
+    Args:
+        data: Content of the file.
+        as_stored: Whether contrast stretching is off.
 
     Raises:
         ImageFileError: The file is empty, too large, truncated, damaged or of another format.
@@ -119,10 +138,13 @@ def decode(data: bytes, *, as_stored: bool = False) -> Image.Image:
 
 @contextmanager
 def _translating_errors(data: bytes) -> Iterator[None]:
-    """Decode one file at a time, to bound memory, and translate every error for the viewer.
+    """Hold the lock for decoding a file, and turn every exception into an ImageFileError.
+
+    Use it as ``with _translating_errors(data): ...``. The lock bounds memory: one file is decoded
+    at a time.
 
     Raises:
-        ImageFileError: Decoding failed, for whatever reason.
+        ImageFileError: The file is empty or too large, or the ``with`` block raised an exception.
     """
     if not data:
         raise rejection("The file is empty")
@@ -151,8 +173,11 @@ def _translating_errors(data: bytes) -> Iterator[None]:
 def resize(image: Image.Image, fit: Fit = "stretch") -> np.ndarray:
     """Resize an RGB image to the network's input, uint8 ``(224, 224, 3)``, C-contiguous.
 
-    ``"stretch"`` equals ``keras.utils.load_img(target_size=(224, 224))``: nearest neighbor, without
-    keeping the aspect ratio. ``"crop"`` keeps it: the central square, resampled with Lanczos.
+    Args:
+        image: Image of mode ``"RGB"``.
+        fit: ``"stretch"`` equals ``keras.utils.load_img(target_size=(224, 224))``: nearest
+            neighbor, without keeping the aspect ratio. ``"crop"`` keeps the aspect ratio: the
+            central square, resampled with Lanczos.
 
     >>> resize(Image.new("RGB", (640, 480), "red")).shape
     (224, 224, 3)
@@ -172,7 +197,7 @@ def resize(image: Image.Image, fit: Fit = "stretch") -> np.ndarray:
 
 
 def digest(pixels: np.ndarray) -> str:
-    """Hash pixels together with their shape and type, to 32 hexadecimal digits.
+    """Hash pixels together with their shape and type; return 32 hexadecimal digits.
 
     >>> digest(np.zeros((2, 3), np.uint8)) == digest(np.zeros((3, 2), np.uint8))
     False
@@ -183,7 +208,11 @@ def digest(pixels: np.ndarray) -> str:
 
 
 def thumbnail(image: Image.Image | bytes, side: int = 96) -> bytes:
-    """Encode the central square of an image, or of an image file, as a small JPEG file.
+    """Encode the central square of an image, or of an image file's content, as a small JPEG file.
+
+    Args:
+        image: Image, or content of an image file.
+        side: Width and height of the thumbnail in pixels.
 
     Raises:
         ImageFileError: The bytes are not an acceptable image; see :func:`decode`.

@@ -1,4 +1,4 @@
-"""An input image of the network, with its caption.
+"""Input images of the network, with title and caption.
 
 This module imports nothing that decodes images, so that the page can show its controls first.
 """
@@ -20,7 +20,7 @@ FITS: Mapping[Fit, Option] = by_name(Option("stretch", "Stretched"), Option("cro
 
 
 class NetworkInput(Protocol):
-    """Pixels that a network can process, and their digest."""
+    """Image that the network can process: its pixels and their digest."""
 
     @property
     def pixels(self) -> np.ndarray:
@@ -28,21 +28,22 @@ class NetworkInput(Protocol):
 
     @property
     def digest(self) -> str:
-        """Hash of the pixels."""
+        """Hash of the pixels, to identify the image in caches."""
 
 
 @dataclass(frozen=True)
 class InputImage:
     """An image at the network's input size, with its title and PNG file.
 
-    title: name in captions.
-    alt: text alternative.
+    title: name of the image in captions.
+    alt: text alternative for screen readers.
     pixels: RGB pixels, uint8 ``(224, 224, 3)``.
-    png: the same pixels as a PNG file.
+    png: content of a PNG file with the same pixels.
     digest: hash of the pixels.
-    fit: how the image was brought to this size.
-    notes: further conversions, for the caption.
-    stretchable: whether the values can also be shown as stored, without contrast stretching.
+    fit: whether the original was stretched or cropped to this size.
+    notes: other conversions of the original, for the caption.
+    stretchable: whether contrast stretching changes the image, so that the page offers to turn the
+        stretching off.
     """
 
     title: str
@@ -56,5 +57,5 @@ class InputImage:
 
     @property
     def caption(self) -> str:
-        """Title, fit and notes."""
+        """Caption of the image: its title, then in parentheses its fit and notes."""
         return f"{self.title} ({', '.join((FITS[self.fit].label.lower(), *self.notes))})"

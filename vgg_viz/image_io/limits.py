@@ -1,7 +1,8 @@
 """Limits on image files, and the error for a file that is rejected.
 
 The main limit is memory: decoding takes less than ``MAX_MEMORY``, whatever the file's header says
-and however many files arrive at once. Every other number here follows from it, or bounds the time.
+and however many files arrive at once. Every other limit follows from it, or bounds the time that
+decoding takes.
 """
 
 import math
@@ -10,11 +11,11 @@ import math
 MAX_MEGABYTES = 20
 MAX_BYTES = MAX_MEGABYTES * 2**20
 MAX_MEMORY = 260 * 10**6
-# Maximum number of pixels of each format within that memory.
+# Maximum number of pixels of each format that can be decoded within MAX_MEMORY.
 PIXEL_LIMITS = {
     "JPEG": 150_000_000,  # decoded at a reduced scale: never in memory as a whole
     "PNG": 40_000_000,  # 4 bytes a pixel, a copy at half the scale, and 20 MB of file
-    "GIF": 40_000_000,  # the same with 1 byte a pixel
+    "GIF": 40_000_000,  # as for PNG, with 1 byte a pixel
     "progressive JPEG": 25_000_000,  # see MAX_COEFFICIENT_BYTES
     "HEIF": 25_000_000,  # libheif's planes of 1.5 bytes a pixel, its RGB, Pillow's copy
     "WEBP": 12_500_000,  # two canvases of libwebp, the frame, Pillow's copy: 16 bytes a pixel
@@ -37,7 +38,7 @@ MAX_SCANS = 100
 MAX_SEGMENTS = 500
 # Strips and tiles of a TIFF; Pillow needs 300 bytes for each strip.
 MAX_TAG_VALUES = 65_536
-# Small blocks, chunks and runs each become Python objects.
+# Reads of one file, or its chunks: each small one costs a Python object.
 MAX_READS = 500_000
 # The largest profiles of printing presses have 3 MB.
 MAX_PROFILE_BYTES = 4 * 2**20
@@ -56,7 +57,7 @@ class ImageFileError(ValueError):
 
 
 def rejection(problem: str, advice: str = CHOOSE_ANOTHER) -> ImageFileError:
-    """Return an error with a problem and advice for the viewer.
+    """Return the error for a rejected file; its message states the problem and gives advice.
 
     >>> str(rejection("The file is empty"))
     'The file is empty. Choose a JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF file.'
@@ -65,12 +66,19 @@ def rejection(problem: str, advice: str = CHOOSE_ANOTHER) -> ImageFileError:
 
 
 def damaged(problem: str = "The image is cut off or damaged") -> ImageFileError:
-    """Return the error for a file of which too little can be decoded."""
+    """Return the error for a damaged file, of which too little can be decoded.
+
+    ``problem`` is a sentence for the viewer, without its period.
+    """
     return rejection(problem, "Upload it again, or choose another image.")
 
 
 def too_many_pixels(pixels: int, kind: str) -> ImageFileError:
-    """Return the error for an image with more pixels than its format may have.
+    """Return the error for an image with more pixels than files of its format may have.
+
+    Args:
+        pixels: Number of pixels of the image.
+        kind: Format, a key of ``PIXEL_LIMITS``.
 
     >>> str(too_many_pixels(41_000_000, "PNG"))
     'The image has 41.0 megapixels, but a PNG file may have 40. Choose a smaller image.'
@@ -81,7 +89,7 @@ def too_many_pixels(pixels: int, kind: str) -> ImageFileError:
 
 
 def tenths(amount: float) -> str:
-    """Format a number rounded up to tenths, so that it never looks equal to a limit it exceeds.
+    """Format a number, rounded up to tenths; so it never looks equal to a limit that it exceeds.
 
     >>> tenths(20.0001)
     '20.1'

@@ -2,8 +2,8 @@
 
 - `architecture`: layers, shapes and receptive fields as data, without TensorFlow
 - `network`: the Keras model, preprocessing and forward passes block by block
-- `weights`: the conv layers' weights, found, downloaded and read
-- `dense_layers`: the dense layers' weights, read in slabs
-- `class_names`: names and WordNet ids of the 1,000 classes
-- `networks`: the records of the networks that the page shows
+- `weights`: the conv layers' weights, found on the disk or downloaded, and read
+- `dense_layers`: the dense layers' weights, read in slabs of kernel rows
+- `class_names`: names and WordNet ids of the 1,000 ImageNet classes
+- `networks`: names and labels of the networks that the page can show
 """

@@ -1,4 +1,4 @@
-"""Architecture as data: layers, shapes, parameter counts and receptive fields.
+"""Architecture of VGG networks as data: layers, shapes, parameter counts and receptive fields.
 
 All of it is derived from the number of conv layers and filters of each block, without TensorFlow
 and without weights.
@@ -15,7 +15,7 @@ from typing import Literal
 
 LayerKind = Literal["input", "conv", "pool", "flatten", "dense"]
 
-# Names of the kinds on the page.
+# Names on the page of the kinds of layers.
 KINDS: dict[LayerKind, str] = {
     "input": "input",
     "conv": "convolution",
@@ -30,17 +30,19 @@ POOL_SIDE = 2
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer, with the index and name that it has in Keras' ``model.layers``.
+    """A layer of a network, with its index and name in Keras' ``model.layers``.
 
+    block: number of its block, from 1; ``None`` for the input, flatten and dense layers.
     output_shape: shape without the batch: ``(height, width, channels)``, or ``(units,)`` from the
         flatten layer on.
     parameters: number of weights and biases.
-    conv_number: number among the conv layers, from 1.
+    kernel_shape: ``(3, 3, channels, filters)`` of a conv layer; ``None`` for other layers.
+    conv_number: number of a conv layer among the conv layers, from 1; ``None`` for other layers.
     receptive_field: side of a position's receptive field in input pixels.
-    stride: distance between neighboring positions in input pixels.
+    stride: distance in input pixels between the receptive fields of neighboring positions.
     offset: input pixel at the center of position 0's receptive field; may lie between two pixels.
 
-    The last three are ``None`` from the flatten layer on, where a unit depends on the whole image.
+    The last three are ``None`` for layers other than conv and pooling layers.
     """
 
     index: int
@@ -57,17 +59,17 @@ class Layer:
 
     @property
     def title(self) -> str:
-        """Name on the page, for a conv layer with its number: ``"7 · block3_conv3"``."""
+        """Layer name for the page; for a conv layer, after its number: ``"7 · block3_conv3"``."""
         return f"{self.conv_number} · {self.name}" if self.conv_number else self.name
 
     @property
     def channels(self) -> int:
-        """Number of input channels of a conv layer, which its filters share."""
+        """Number of input channels of a conv layer; each of its filters covers all of them."""
         return self._conv_kernel[2]
 
     @property
     def filters(self) -> int:
-        """Number of filters of a conv layer, and of its feature maps."""
+        """Number of filters of a conv layer, which is also that of its feature maps."""
         return self._conv_kernel[3]
 
     @property
@@ -79,7 +81,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class SpatialLayer(Layer):
-    """A conv or pooling layer, whose positions have a receptive field in the image."""
+    """A conv or pooling layer: its positions have a receptive field in the image."""
 
     block: int
     receptive_field: int = 0
@@ -89,7 +91,7 @@ class SpatialLayer(Layer):
 
 @dataclass(frozen=True)
 class ConvLayer(SpatialLayer):
-    """A conv layer, with its filters and its number among the conv layers."""
+    """A conv layer, with its kernel shape and its number among the conv layers."""
 
     kernel_shape: tuple[int, int, int, int] = (0, 0, 0, 0)
     conv_number: int = 0
@@ -97,27 +99,27 @@ class ConvLayer(SpatialLayer):
 
 @dataclass(frozen=True)
 class DenseLayer(Layer):
-    """A dense (fully connected) layer."""
+    """A dense (fully connected) layer; ``inputs`` is its number of inputs."""
 
     inputs: int = 0
 
     @property
     def units(self) -> int:
-        """Number of units."""
+        """Number of units, which is also that of the layer's outputs."""
         return self.output_shape[0]
 
     @property
     def matrix_shape(self) -> tuple[int, int]:
-        """Shape of the kernel in Keras: ``(inputs, units)``."""
+        """Shape of the layer's kernel in Keras: ``(inputs, units)``."""
         return self.inputs, self.units
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A VGG network: blocks of 3 × 3 convolutions and a 2 × 2 max pool, then dense layers.
+    """A VGG network as data: blocks of 3 × 3 convolutions and a 2 × 2 max pool, then dense layers.
 
-    blocks: pairs ``(conv layers, filters)``, one a block.
-    dense: pairs ``(name, units)``, one a dense layer.
+    blocks: a pair ``(number of conv layers, filters of each)`` for each block.
+    dense: a pair ``(name, units)`` for each dense layer.
     input_side: side of the input image in pixels.
 
     >>> small = Architecture("small", blocks=((1, 8), (2, 16)), dense=(("classes", 10),))
@@ -134,18 +136,18 @@ class Architecture:
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """All layers, in the order of Keras' ``model.layers``."""
+        """All layers, from input to last dense layer, in the order of Keras' ``model.layers``."""
         convolutional = tuple(self._convolutional_layers())
         return convolutional + tuple(self._dense_layers(convolutional[-1]))
 
     @cached_property
     def conv_layers(self) -> tuple[ConvLayer, ...]:
-        """Conv layers; the layer with number ``n`` has index ``n - 1``."""
+        """Conv layers in order; the one with ``conv_number`` ``n`` is at index ``n - 1``."""
         return tuple(layer for layer in self.layers if isinstance(layer, ConvLayer))
 
     @cached_property
     def block_ends(self) -> tuple[ConvLayer, ...]:
-        """Last conv layer of each block."""
+        """Last conv layer of each block, in order."""
         return tuple(
             [layer for layer in self.conv_layers if layer.block == block][-1]
             for block in range(1, len(self.blocks) + 1)
@@ -153,7 +155,7 @@ class Architecture:
 
     @cached_property
     def pools(self) -> tuple[SpatialLayer, ...]:
-        """Max pool of each block."""
+        """Max pooling layer of each block, in order."""
         return tuple(
             layer
             for layer in self.layers
@@ -162,12 +164,12 @@ class Architecture:
 
     @cached_property
     def dense_layers(self) -> tuple[DenseLayer, ...]:
-        """Dense layers; the last has one unit a class."""
+        """Dense layers in order; the last one has a unit for each class."""
         return tuple(layer for layer in self.layers if isinstance(layer, DenseLayer))
 
     @property
     def classes(self) -> int:
-        """Number of classes."""
+        """Number of classes that the network predicts."""
         return self.dense_layers[-1].units
 
     @property
@@ -181,7 +183,7 @@ class Architecture:
         return sum(layer.parameters for layer in self.conv_layers)
 
     def layer(self, name: str) -> Layer:
-        """Return a layer by its name.
+        """Return the layer with this name.
 
         Raises:
             KeyError: no layer has this name.
@@ -192,7 +194,7 @@ class Architecture:
         raise KeyError(f"expected a layer of {self.name}, got {name!r}")
 
     def conv_layer(self, name: str) -> ConvLayer:
-        """Return a conv layer by its name.
+        """Return the conv layer with this name.
 
         Raises:
             KeyError: no conv layer has this name.
@@ -206,10 +208,10 @@ class Architecture:
         return layer
 
     def block_of(self, name: str) -> int:
-        """Return the number of a conv or pooling layer's block, from 1.
+        """Return the number of the block, from 1, of the conv or pooling layer with this name.
 
         Raises:
-            KeyError: no layer of a block has this name.
+            KeyError: no conv or pooling layer has this name.
         """
         layer = self.layer(name)
         if not isinstance(layer, SpatialLayer):
@@ -217,7 +219,7 @@ class Architecture:
         return layer.block
 
     def _convolutional_layers(self) -> Iterator[Layer]:
-        """Yield the input, conv and pooling layers.
+        """Yield the input layer, then the conv layers and the pool of each block.
 
         Receptive fields follow Araujo, Norris and Sim, "Computing Receptive Fields of
         Convolutional Neural Networks" (2019), https://distill.pub/2019/computing-receptive-fields.
@@ -275,7 +277,7 @@ VGG19 = Architecture("VGG19", blocks=((2, 64), (2, 128), (4, 256), (4, 512), (4,
 
 
 def format_shape(shape: Sequence[int]) -> str:
-    """Format a shape for the page.
+    """Format an array's shape for the page.
 
     >>> format_shape((224, 224, 64))
     '224 × 224 × 64'

@@ -1,4 +1,4 @@
-"""Names and WordNet ids of the 1,000 classes, as Keras distributes them.
+"""Names and WordNet ids of the 1,000 ImageNet classes, as Keras distributes them.
 
 The classes are those of the ImageNet challenge 2012, https://arxiv.org/abs/1409.0575. Two names
 occur twice in Keras' list (crane, the bird and the machine; maillot, two garments), so only the
@@ -16,7 +16,7 @@ from pathlib import Path
 from vgg_viz.downloads.keras_files import FileUnavailable, KerasFile, fetch, find, folders
 from vgg_viz.model.architecture import VGG19
 
-# As in keras/src/applications/imagenet_utils.py; the second folder is that of older versions.
+# As in keras/src/applications/imagenet_utils.py; the second URL is that of older Keras versions.
 CLASS_INDEX = KerasFile(
     "imagenet_class_index.json",
     "c2c37ea517e94d9795004a39431a14cb",
@@ -39,10 +39,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ClassNames:
-    """Class names by class index, 0 to 999; empty if they could not be loaded.
+    """Names of the classes by class index, 0 to 999; no names if they could not be loaded.
 
-    names: one name a class.
-    wordnet_ids: one id a class; an empty one for a class without an id.
+    names: a name for each class.
+    wordnet_ids: a WordNet id for each class; ``""`` for a class without one.
     attempts: reasons why no names could be loaded, one sentence each, for the page.
     """
 
@@ -51,15 +51,15 @@ class ClassNames:
     attempts: tuple[str, ...] = field(default=(), compare=False)
 
     def name(self, index: int) -> str:
-        """Return the name of a class: "Egyptian cat"; "class 285" without names."""
+        """Return a class's name, such as "Egyptian cat"; "class 285" if no names are loaded."""
         return self.names[_checked(index)] if self.names else _number(index)
 
     def wordnet_id(self, index: int) -> str:
-        """Return the WordNet id of a class: "n02124075"; empty if it has none."""
+        """Return the WordNet id of a class, such as "n02124075"; ``""`` if it has none."""
         return self.wordnet_ids[_checked(index)] if self.wordnet_ids else ""
 
     def label(self, index: int) -> str:
-        """Return name, WordNet id and index of a class.
+        """Return the name, WordNet id and index of a class as one text.
 
         >>> ClassNames(("tench",) * 1000, ("n01440764",) * 1000).label(0)
         'tench · n01440764 · class 0'
@@ -72,10 +72,11 @@ NUMBERED = ClassNames()
 
 
 def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
-    """Find the class names, or download them.
+    """Load the class names from the host's file or from Keras' list, which is downloaded if needed.
 
-    If ``VGG_VIZ_CLASS_NAMES`` names a text file, only this file is tried: its classes may not be
-    ImageNet's. Otherwise Keras' list is found, or downloaded to where Keras looks for it.
+    If the environment variable ``VGG_VIZ_CLASS_NAMES`` holds the path of a text file, only this
+    file is tried: its classes may not be ImageNet's. Otherwise Keras' list is found on the disk, or
+    downloaded to where Keras looks for it.
 
     Raises:
         FileUnavailable: no names could be loaded.
@@ -94,10 +95,10 @@ def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
 
 
 def from_json(content: bytes) -> ClassNames:
-    """Read the names from Keras' list: ``{"0": ["n01440764", "tench"], ...}``.
+    """Read the class names from Keras' JSON list: ``{"0": ["n01440764", "tench"], ...}``.
 
     Raises:
-        ValueError: the content is not such a list.
+        ValueError: the content is not a list of 1,000 ids and names.
     """
     class_index = json.loads(content)
     try:
@@ -111,7 +112,9 @@ def from_json(content: bytes) -> ClassNames:
 
 
 def from_text(content: bytes) -> ClassNames:
-    """Read the names from a text file: one a line, optionally after a WordNet id and a space.
+    """Read the class names from a text file: a line for each class, in the order of their indices.
+
+    A line is a name, or a WordNet id, a space and a name.
 
     Raises:
         ValueError: the file has another number of lines, or a line is not a name. The message
@@ -134,7 +137,11 @@ def from_text(content: bytes) -> ClassNames:
 
 
 def _read_host_file(path: Path) -> ClassNames:
-    """Read the names from the file that the host has configured."""
+    """Read the class names from the text file that the host has configured.
+
+    Raises:
+        FileUnavailable: the file cannot be used.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -167,6 +174,6 @@ def _checked(index: int) -> int:
 
 
 def _unavailable(sentence: str, path: Path) -> FileUnavailable:
-    """Return an error for the page; log it with the file's path."""
+    """Return an error for the page, after logging its sentence with the file's path."""
     _log.warning("%s (%s)", sentence, path)
     return FileUnavailable([sentence])

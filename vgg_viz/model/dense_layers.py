@@ -1,8 +1,8 @@
-"""Weights of the dense layers, read in slabs of rows and not held in memory.
+"""Weights of the dense layers, read in slabs (512 rows of a kernel) and not held in memory.
 
-Keras' full file holds 494 MB of them. Its arrays are contiguous, so they are memory-mapped: the
-system loads pages on first access and may drop them again. Arrays with another layout are read slab
-by slab. Untrained weights are drawn slab by slab.
+In Keras' full weights file, they take 494 MB. The file's arrays are contiguous, so they are
+memory-mapped: the system loads pages on first access and may drop them again. Arrays with another
+layout are read slab by slab. Untrained weights are drawn slab by slab.
 """
 
 import mmap
@@ -28,24 +28,27 @@ from vgg_viz.model.weights import (
 if TYPE_CHECKING:
     import h5py
 
-SLAB_ROWS = 512  # of fc1's kernel: the rows of one position of the last pool
+SLAB_ROWS = 512  # in fc1's kernel, the rows for one position of the last pool
 
 
 class DenseWeights(Protocol):
-    """Source of the dense layers' weights."""
+    """Source of the weights of VGG19's dense layers."""
 
     @property
     def label(self) -> str:
-        """Name of the network in captions."""
+        """Name of the weights in captions, such as "ImageNet" or "untrained"."""
         ...
 
     @property
     def identity(self) -> Hashable:
-        """Hashable value that differs between different weights."""
+        """Hashable value that differs between different weights, even with equal labels."""
         ...
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
-        """Return a slab of a layer's kernel, float32 ``(SLAB_ROWS, units)``, by its index."""
+        """Return one slab of a layer's kernel, float32 ``(SLAB_ROWS, units)``.
+
+        Slab ``index`` begins at row ``index * SLAB_ROWS``.
+        """
         ...
 
     def bias(self, layer: DenseLayer) -> np.ndarray:
@@ -54,7 +57,7 @@ class DenseWeights(Protocol):
 
 
 def slab_count(layer: DenseLayer) -> int:
-    """Return the number of slabs of a layer's kernel."""
+    """Return the number of slabs of ``SLAB_ROWS`` rows in a dense layer's kernel."""
     return layer.inputs // SLAB_ROWS
 
 
@@ -62,9 +65,10 @@ SLABS = sum(map(slab_count, VGG19.dense_layers))
 
 
 class UntrainedDense:
-    """Random weights of untrained dense layers, determined by the seed.
+    """Random weights for the dense layers of an untrained network, determined by a seed.
 
-    He initialization, as in `vgg_viz.model.weights.UntrainedWeights`; one random stream a slab.
+    He initialization, as in `vgg_viz.model.weights.UntrainedWeights`. Each slab has its own random
+    stream, so slabs may be drawn in any order.
     """
 
     label: ClassVar[str] = UntrainedWeights.label
@@ -74,30 +78,33 @@ class UntrainedDense:
 
     @property
     def identity(self) -> Hashable:
-        """Label and seed."""
+        """Hashable value that differs between different seeds."""
         return ("dense", self.label, self._seed)
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
-        """Draw a slab of a kernel, float32 ``(SLAB_ROWS, units)``."""
+        """Draw one slab of a layer's kernel, float32 ``(SLAB_ROWS, units)``."""
         random = np.random.default_rng([self._seed, layer.index, index])
         rows = random.standard_normal((SLAB_ROWS, layer.units), np.float32)
         rows *= np.float32(np.sqrt(2 / layer.inputs))
         return rows
 
     def bias(self, layer: DenseLayer) -> np.ndarray:
-        """Return zeros, float32 ``(units,)``."""
+        """Return a layer's biases, float32 ``(units,)``: all zero."""
         return np.zeros(layer.units, np.float32)
 
 
 class StoredDense:
-    """Weights of the dense layers in an HDF5 file, memory-mapped if they are contiguous.
+    """Weights of the dense layers in an HDF5 file, memory-mapped if its arrays are contiguous.
 
-    Reading a mapped page beyond the end of a truncated file would kill the process, so every access
-    first checks that the file is unchanged.
+    Reading a mapped page beyond the end of a truncated file would kill the process, so each slab is
+    read only after a check that the file is unchanged.
     """
 
     def __init__(self, weights: StoredWeights) -> None:
-        """Locate the arrays in the file.
+        """Locate the kernels of the dense layers in a weights file, and read their biases.
+
+        Args:
+            weights: the conv layers' weights, whose file also holds the dense layers.
 
         Raises:
             WeightsError: the file has no dense layers, or is damaged.
@@ -119,16 +126,16 @@ class StoredDense:
 
     @property
     def label(self) -> str:
-        """Name of the network in captions."""
+        """Name of the weights in captions, such as "ImageNet"."""
         return self._weights.label
 
     @property
     def identity(self) -> Hashable:
-        """Identity of the file's contents."""
+        """Hashable value that differs between different contents of the file."""
         return ("dense", self._weights.identity)
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
-        """Return a slab of a kernel, float32 ``(SLAB_ROWS, units)``.
+        """Return one slab of a layer's kernel, float32 ``(SLAB_ROWS, units)``.
 
         Raises:
             WeightsError: the file is missing, truncated or changed.
@@ -165,10 +172,11 @@ class StoredDense:
 
 
 class ReportingDense:
-    """Dense layers that report progress before each slab.
+    """Wrapper of a source of dense weights that reports progress before each slab is read.
 
-    report: callback, called with the fraction of one pass that was read (0 to 1); may raise to stop
-        the computation.
+    dense: the wrapped source.
+    report: called with the fraction of all dense layers' slabs that was read (0 to 1); may raise an
+        exception to stop the computation.
     """
 
     def __init__(self, dense: DenseWeights, report: Callable[[float], None]) -> None:
@@ -178,16 +186,16 @@ class ReportingDense:
 
     @property
     def label(self) -> str:
-        """Name of the network in captions."""
+        """Label of the wrapped source."""
         return self._dense.label
 
     @property
     def identity(self) -> Hashable:
-        """Hashable value that differs between different weights."""
+        """Identity of the wrapped source."""
         return self._dense.identity
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
-        """Return a slab of a kernel, float32 ``(SLAB_ROWS, units)``."""
+        """Report progress; return one slab of a layer's kernel, float32 ``(SLAB_ROWS, units)``."""
         self._report(min(1.0, self._slabs_read / SLABS))
         self._slabs_read += 1
         return self._dense.slab(layer, index)
@@ -198,7 +206,9 @@ class ReportingDense:
 
 
 def open_dense(weights: Weights) -> DenseWeights:
-    """Open the dense layers that belong to these convolutions: of the same file, or untrained.
+    """Return the dense layers' weights that belong to the given conv layers' weights.
+
+    They come from the same file; for untrained weights, they are drawn with the same seed.
 
     Raises:
         WeightsError: the file has no dense layers, or is damaged.
@@ -211,9 +221,15 @@ def open_dense(weights: Weights) -> DenseWeights:
 
 
 def mapped_array(array: "h5py.Dataset", file: mmap.mmap) -> np.ndarray | None:
-    """Return an HDF5 dataset as a view of the memory-mapped file.
+    """Return an HDF5 dataset as a view of its memory-mapped file.
 
-    None if it is not contiguous or does not hold floating-point numbers.
+    Args:
+        array: the dataset.
+        file: the memory-mapped file that holds it.
+
+    Returns:
+        The view, or ``None`` if the dataset is not contiguous or does not hold floating-point
+        numbers.
     """
     offset = array.id.get_offset()
     if offset is None or array.external or array.is_virtual or array.dtype.kind != "f":

@@ -1,4 +1,4 @@
-"""Keras model of a VGG, its preprocessing and its forward passes block by block.
+"""Keras model of a VGG network, its preprocessing, and its forward passes block by block.
 
 Keras is channels-last. This module moves the axis once: outside it, filters are ``(filters,
 channels, 3, 3)`` and feature maps ``(maps, height, width)``. All returned arrays are float32 and
@@ -9,7 +9,7 @@ A forward pass goes block by block, so that the input of each block can be cache
     pixels -- network_input --> input of block 1 -- run --> its maps, input of block 2 -- run --> …
 
 A block's input is small beside its maps: that of block 5 has 0.4 MB and costs 140 ms to compute.
-From there, any layer of the block takes 5 to 65 ms instead of up to 170.
+From this input, any layer of the block takes 5 to 65 ms, instead of up to 170 ms from the pixels.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MEAN_BGR = (103.939, 116.779, 123.68)
 # The mean as an RGB pixel; the network's input for it is almost zero, like the padding.
 MEAN_COLOR = tuple(round(mean) for mean in reversed(MEAN_BGR))
 
-# VGG's own, by its name in Keras, and a common mistake: `preprocess` and `preprocess_wrongly`.
+# "caffe" is VGG's own preprocessing, by its name in Keras; "rgb" is a common mistake.
 Preprocessing = Literal["caffe", "rgb"]
 
 # A compiled forward pass, from a tensor to tensors; TensorFlow has no type stubs.
@@ -47,10 +47,10 @@ _keras_lock = Lock()
 
 
 def import_keras() -> ModuleType:
-    """Import Keras with TensorFlow, channels last and float32, whatever the machine's settings are.
+    """Import Keras with TensorFlow, channels last and float32, and return the module.
 
-    ``keras.json`` or ``KERAS_BACKEND`` may set another backend, layout or precision. Call this
-    function before any other import of Keras.
+    ``keras.json`` or ``KERAS_BACKEND`` may set another backend, layout or precision, which this
+    function overrides. Call it before any other import of Keras.
     """
     # Keras reads the variable once, on import.
     os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -65,8 +65,8 @@ def import_keras() -> ModuleType:
 def preprocess(pixels: np.ndarray) -> np.ndarray:
     """Convert RGB pixels, uint8 (h, w, 3), to a batch for VGG19, float32 (1, h, w, 3).
 
-    Same result as Keras' ``vgg19.preprocess_input``, which may modify its argument: channels in the
-    order B, G, R, minus ImageNet's mean, without scaling.
+    Channels are in the order B, G, R, minus ImageNet's mean, without scaling. The result equals
+    that of Keras' ``vgg19.preprocess_input``, but ``pixels`` are never modified.
 
     >>> red = np.array([[[255, 0, 0]]], np.uint8)
     >>> preprocess(red).round().tolist()
@@ -78,19 +78,19 @@ def preprocess(pixels: np.ndarray) -> np.ndarray:
 
 
 def preprocess_wrongly(pixels: np.ndarray) -> np.ndarray:
-    """Convert RGB pixels to a batch as many other networks expect it: RGB from 0 to 1.
+    """Scale RGB pixels to 0 to 1, as many networks expect but VGG19 does not (a common mistake).
 
-    Same shapes as `preprocess`. VGG19 raises no error, but it sees an almost blank image with red
-    and blue swapped.
+    Shapes are those of `preprocess`. VGG19 raises no error, but it sees an almost blank image with
+    red and blue swapped.
     """
     return (pixels[None] / np.float32(255)).astype(np.float32)
 
 
 def network_input(pixels: np.ndarray, preprocessing: Preprocessing = "caffe") -> np.ndarray:
-    """Preprocess RGB pixels, uint8 ``(h, w, 3)``, to the first block's input ``(3, h, w)``.
+    """Preprocess RGB pixels to the first block's input, read-only float32 ``(3, h, w)``.
 
     Args:
-        pixels: the image.
+        pixels: RGB image, uint8 ``(h, w, 3)``.
         preprocessing: ``"caffe"`` for `preprocess`, ``"rgb"`` for `preprocess_wrongly`.
     """
     prepare = {"caffe": preprocess, "rgb": preprocess_wrongly}[preprocessing]
@@ -103,13 +103,13 @@ def tiles_first(kernel: np.ndarray) -> np.ndarray:
 
 
 def filter_colors(filters: np.ndarray) -> np.ndarray:
-    """Render the first layer's filters, ``(filters, 3, 3, 3)``, as RGB images.
+    """Render the filters of the first conv layer as RGB images of 3 × 3 pixels.
 
-    Each filter has its own scale with zero at mid-gray, so its hue is the color that it responds
-    to.
+    Each filter has its own color scale with zero at mid-gray, so its hue is the color that the
+    filter responds to.
 
     Args:
-        filters: float32, channels second and in the network's order B, G, R.
+        filters: float32 ``(filters, 3, 3, 3)``, channels second and in the network's order B, G, R.
 
     Returns:
         uint8 ``(filters, 3, 3, 3)``, RGB on the last axis.
@@ -122,9 +122,9 @@ def filter_colors(filters: np.ndarray) -> np.ndarray:
 
 
 def build_model(weights: Weights, architecture: Architecture = VGG19) -> keras.Model:
-    """Build the network without its dense layers, like ``VGG19(include_top=False)``.
+    """Build the Keras model without dense layers, like ``VGG19(include_top=False)``, with weights.
 
-    Layers have the indices and names of ``architecture.layers``, which are Keras' own.
+    Layers have the indices and names of ``architecture.layers``, which are those of Keras.
     """
     keras = import_keras()
     side = architecture.input_side
@@ -143,10 +143,11 @@ def build_model(weights: Weights, architecture: Architecture = VGG19) -> keras.M
 
 
 def steps(architecture: Architecture) -> list[tuple[str, ...]]:
-    """Return the supported steps: tuples of layers of a block that one forward pass computes.
+    """Return the steps that a network can run: layers of one block, computed by one forward pass.
 
-    A step starts from the block's input. It computes one conv layer, or the next block's input (the
-    pool) alone, with the block's last conv layer, or with all of its conv layers.
+    A step is a tuple of layer names. Its forward pass starts from the block's input. The layers are
+    a single conv layer; or the pool, whose output is the next block's input, by itself, with the
+    block's last conv layer, or with all conv layers of the block.
 
     >>> one_block = Architecture("one block", blocks=((2, 8),), dense=())
     >>> [len(step) for step in steps(one_block)]
@@ -161,10 +162,10 @@ def steps(architecture: Architecture) -> list[tuple[str, ...]]:
 
 
 class Network:
-    """A Keras model of a VGG with weights, and its submodels; thread-safe."""
+    """A Keras model of a VGG network with weights, and its forward passes; thread-safe."""
 
     def __init__(self, weights: Weights, architecture: Architecture = VGG19) -> None:
-        """Build the model; its submodels are built on first use.
+        """Build the Keras model and set its weights; submodels are built on first use.
 
         After this, Keras' global state must not be reset: see
         `vgg_viz.serving.loading.disable_session_resets`.
@@ -180,7 +181,7 @@ class Network:
 
     @property
     def label(self) -> str:
-        """Name in captions, which networks with different weights may share."""
+        """Name of the network in captions; networks with different weights may share it."""
         return self.weights.label
 
     @property
@@ -189,7 +190,7 @@ class Network:
         return self.weights.identity
 
     def submodel(self, layer_name: str) -> keras.Model:
-        """Return the model from the input to a conv layer.
+        """Return the Keras model from the preprocessed image to a conv layer.
 
         Raises:
             KeyError: no conv layer has this name.
@@ -201,7 +202,11 @@ class Network:
             return self._submodels[name]
 
     def summary(self, layer_name: str) -> str:
-        """Return Keras' summary of the submodel that ends with a conv layer."""
+        """Return Keras' text summary of the submodel that ends with a conv layer.
+
+        Raises:
+            KeyError: no conv layer has this name.
+        """
         # Cached, since writing it takes longer than showing the rest of a layer again.
         if layer_name not in self._summaries:
             lines: list[str] = []
@@ -212,12 +217,12 @@ class Network:
     def feature_maps(
         self, pixels: np.ndarray, layer_name: str, preprocessing: Preprocessing = "caffe"
     ) -> np.ndarray:
-        """Compute a conv layer's feature maps, after ReLU.
+        """Compute the feature maps of a conv layer for an image, after ReLU.
 
         Args:
             pixels: RGB image, uint8 (224, 224, 3).
-            layer_name: conv layer.
-            preprocessing: see `network_input`.
+            layer_name: name of the conv layer.
+            preprocessing: ``"caffe"``, or ``"rgb"`` for a common mistake; see `network_input`.
 
         Returns:
             Float32 ``(maps, height, width)``.
@@ -229,7 +234,7 @@ class Network:
         return self.run((layer.name,), source)[0]
 
     def run(self, layer_names: Sequence[str], source: np.ndarray) -> list[np.ndarray]:
-        """Compute layers of a block from the block's input.
+        """Compute the outputs of some layers of one block from the block's input.
 
         Args:
             layer_names: one of the `steps`; a pool's output is the next block's input.
@@ -244,14 +249,15 @@ class Network:
         return outputs(self._pass(tuple(layer_names)), source)
 
     def run_from(self, layer_name: str, maps: np.ndarray) -> dict[str, np.ndarray]:
-        """Compute the rest of a block from one of its conv layer's maps.
+        """Compute the rest of a block, from the feature maps of one of its conv layers.
 
         Args:
-            layer_name: conv layer.
-            maps: the layer's maps, float32 ``(maps, height, width)``.
+            layer_name: name of the conv layer.
+            maps: its feature maps, float32 ``(maps, height, width)``.
 
         Returns:
-            Float32 ``(maps, height, width)`` by the name of each later layer, the pool included.
+            Float32 ``(maps, height, width)`` by the name of each later layer of the block, the pool
+            included.
 
         Raises:
             KeyError: no conv layer has this name.
@@ -267,7 +273,10 @@ class Network:
         return dict(zip(names, outputs(run, maps), strict=True))
 
     def compile_passes(self, should_stop: Callable[[], bool]) -> None:
-        """Compile the forward passes of all steps, which takes 2 s, ahead of their first use."""
+        """Compile the forward passes of all `steps` ahead of their first use, which takes 2 s.
+
+        ``should_stop`` is called before each step; if it returns ``True``, compilation ends there.
+        """
         for step in steps(self.architecture):
             if should_stop():
                 return
@@ -276,7 +285,7 @@ class Network:
             Event().wait(0.02)
 
     def _cut_step(self, layer_names: tuple[str, ...]) -> keras.Model:
-        """Build the submodel from a block's input to some of its layers."""
+        """Build the submodel from a block's input to the layers of a step."""
         block = self.architecture.block_of(layer_names[0])
         if block == 1:
             return self._cut(self.model.input, layer_names)
@@ -295,7 +304,14 @@ class Network:
         return self._compiled(step, lambda: self._cut_step(step))
 
     def _compiled(self, key: tuple[str, ...], cut: Callable[[], keras.Model]) -> Pass:
-        """Compile a submodel's forward pass, which is a fifth faster than ``predict_on_batch``."""
+        """Return the compiled forward pass of a submodel, compiling it on first use.
+
+        A compiled pass is a fifth faster than Keras' ``predict_on_batch``.
+
+        Args:
+            key: key to keep the compiled pass by.
+            cut: builds the submodel; called on first use.
+        """
         import tensorflow as tf
         from keras import tree
 
@@ -309,7 +325,15 @@ class Network:
 
 
 def outputs(run: Pass, source: np.ndarray) -> list[np.ndarray]:
-    """Run a forward pass on an array ``(channels, height, width)`` and return such arrays."""
+    """Run a compiled forward pass on one input and return its outputs.
+
+    Args:
+        run: compiled forward pass.
+        source: its input, float32 ``(channels, height, width)``.
+
+    Returns:
+        Read-only float32 ``(maps, height, width)`` for each output layer.
+    """
     import tensorflow as tf
 
     tensors = run(tf.constant(np.moveaxis(source, 0, -1)[None]))

@@ -1,4 +1,4 @@
-"""Networks that the page can show."""
+"""Networks that the page can show: VGG19 with ImageNet weights, and untrained."""
 
 from collections.abc import Mapping
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Weights of the conv layers: find, download and read them.
+"""Weights of VGG19's conv layers: found on the disk or downloaded, and read layer by layer.
 
 The pretrained weights are those of Simonyan and Zisserman, https://arxiv.org/abs/1409.1556, as
 Keras distributes them (keras/src/applications/vgg19.py). The convolutions need only the 80 MB file
@@ -73,9 +73,10 @@ _log = logging.getLogger(__name__)
 
 
 class WeightsError(ValueError):
-    """Raised when a file is damaged or is not a VGG19 weights file; names it without its folder.
+    """Raised when a file is damaged or is not a VGG19 weights file; names the file, not its folder.
 
-    conversion: program of three lines that converts the file; empty if there is none.
+    conversion: Keras program of three lines that converts the file into a supported one; empty if
+        there is none.
     """
 
     def __init__(self, message: str, conversion: str = "") -> None:
@@ -84,18 +85,19 @@ class WeightsError(ValueError):
 
 
 class WeightsUnavailable(FileUnavailable):
-    """Raised when no weights could be found or downloaded.
+    """Raised when no weights could be found or downloaded; ``attempts`` holds the reasons.
 
-    An entry of ``attempts`` is a sentence, which a program that converts the file may follow.
+    Each entry of ``attempts`` is a sentence. If a file can be converted, a Keras program that does
+    so follows the sentence.
     """
 
 
 class Weights(Protocol):
-    """Source of the conv layers' weights."""
+    """Source of the weights of VGG19's conv layers."""
 
     @property
     def label(self) -> str:
-        """Name of the network in captions."""
+        """Name of the weights in captions, such as "ImageNet" or "untrained"."""
         ...
 
     @property
@@ -110,10 +112,11 @@ class Weights(Protocol):
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """Weights in an HDF5 file, read layer by layer and not kept in memory.
+    """Weights of VGG19 in an HDF5 file, read layer by layer and not kept in memory.
 
+    path: path of the file.
     label: "ImageNet" only for the files that Keras distributes.
-    fingerprint: identity of the contents when the file was found; HDF5 itself has no checksum.
+    fingerprint: MD5 and stamp of the file when it was found; HDF5 itself has no checksum.
     skipped: reasons why the host's own file is not used, one sentence each, for the page.
     """
 
@@ -124,11 +127,11 @@ class StoredWeights:
 
     @property
     def identity(self) -> Hashable:
-        """MD5 of the contents, or the path if it is unknown."""
+        """MD5 of the file's content, or the file's path if the MD5 is unknown."""
         return self.fingerprint.md5 if self.fingerprint else self.path
 
     def read(self, layer_name: str) -> LayerWeights:
-        """Read a conv layer from the file.
+        """Read the weights of a conv layer from the file.
 
         Returns:
             The kernel (3, 3, channels, filters) and the bias (filters,), both float32. In Keras'
@@ -153,11 +156,11 @@ class StoredWeights:
         return kernel, bias
 
     def check_unchanged(self) -> None:
-        """Check that the file has not changed since it was found.
+        """Check that the file's content has not changed since the file was found.
 
         Raises:
             OSError: the file is missing.
-            WeightsError: its contents have changed.
+            WeightsError: its content has changed.
         """
         if self.fingerprint is None or stamp_of(self.path.stat()) == self.fingerprint.stamp:
             return
@@ -167,7 +170,7 @@ class StoredWeights:
 
 @dataclass(frozen=True)
 class UntrainedWeights:
-    """Random weights of an untrained network, determined by the seed.
+    """Random weights for the conv layers of an untrained network, determined by a seed.
 
     He initialization: normal kernels with a standard deviation of ``sqrt(2 / (9 * channels))`` and
     zero biases. He et al., "Delving Deep into Rectifiers" (2015), https://arxiv.org/abs/1502.01852.
@@ -182,7 +185,7 @@ class UntrainedWeights:
 
     @property
     def identity(self) -> Hashable:
-        """Label and seed."""
+        """Hashable value that differs between different seeds."""
         return (self.label, self.seed)
 
     def read(self, layer_name: str) -> LayerWeights:
@@ -204,12 +207,12 @@ class UntrainedWeights:
 def obtain(
     environment: Mapping[str, str] = os.environ, *, on_progress: ProgressCallback | None = None
 ) -> StoredWeights:
-    """Find the weights, or download them.
+    """Find VGG19's weights on the disk, or download them.
 
     Sources, in this order:
 
-    1. the file that ``VGG_VIZ_WEIGHTS`` names;
-    2. files of Keras on this disk, if their MD5 matches;
+    1. the file whose path the environment variable ``VGG_VIZ_WEIGHTS`` holds;
+    2. Keras' weights files on this disk, if their MD5 matches;
     3. a download of Keras' notop file, from ``VGG_VIZ_WEIGHTS_URL`` if it is set.
 
     A download is stored where Keras looks for it (``$KERAS_HOME/models``, else
@@ -247,7 +250,10 @@ def obtain(
 
 
 def find_full(environment: Mapping[str, str] = os.environ) -> StoredWeights | None:
-    """Find Keras' file of the whole network on this disk; reads all 574 MB to check its MD5."""
+    """Find Keras' weights file of the whole network on this disk; ``None`` if it is not there.
+
+    All 574 MB are read to check its MD5.
+    """
     try:
         return _keras_weights(find([FULL], folders(environment)))
     except FileUnavailable:
@@ -257,14 +263,15 @@ def find_full(environment: Mapping[str, str] = os.environ) -> StoredWeights | No
 def fetch_full(
     environment: Mapping[str, str] = os.environ, *, on_progress: ProgressCallback | None = None
 ) -> StoredWeights:
-    """Find Keras' file of the whole network, or download it to where `find_full` finds it.
+    """Find Keras' weights file of the whole network, or download it to where `find_full` finds it.
 
-    The address is Keras', or ``VGG_VIZ_FULL_WEIGHTS_URL``. An interrupted download is resumed.
+    The address is that of Keras, or ``VGG_VIZ_FULL_WEIGHTS_URL`` if it is set. An interrupted
+    download is resumed.
 
     Args:
         environment: environment variables.
-        on_progress: callback, called with the bytes received, an earlier attempt's included, and
-            the bytes expected.
+        on_progress: callback, called with the bytes received (including those of an interrupted
+            download) and the bytes expected.
 
     Raises:
         WeightsUnavailable: the download failed, or no disk has enough space.
@@ -278,12 +285,14 @@ def fetch_full(
 
 
 def offer_full(environment: Mapping[str, str] = os.environ) -> DownloadOffer:
-    """Return the size, target and free space of a download of Keras' full file."""
+    """Return an offer to download Keras' full weights file: its destination and free space."""
     return offer_download(FULL, environment)
 
 
 def open_weights(path: Path) -> StoredWeights:
-    """Open a weights file after checking that all conv layers have valid shapes and numbers.
+    """Open a weights file, after checking the shapes and numbers of all conv layers.
+
+    Keras' own files are recognized by their MD5 and not checked further.
 
     Raises:
         WeightsError: the file cannot be read or is not a VGG19 weights file.
@@ -304,7 +313,11 @@ def open_weights(path: Path) -> StoredWeights:
 
 
 def _open_host_file(path: Path) -> StoredWeights:
-    """Open the file that the host has configured; log a warning if it cannot be used."""
+    """Open the weights file that the host has configured.
+
+    Raises:
+        WeightsUnavailable: the file cannot be used; this is also logged as a warning.
+    """
     try:
         return open_weights(path)
     except WeightsError as error:
@@ -327,10 +340,13 @@ def _conv_layer(name: str) -> ConvLayer:
 
 @contextmanager
 def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
-    """Open the HDF5 group that holds one group a layer, in the layout of Keras 1 and 2.
+    """Open a weights file and yield the HDF5 group that holds a group for each layer.
+
+    Use it in a ``with`` block. The layout must be that of Keras 1 and 2.
 
     Raises:
-        WeightsError: the file has another layout, or is damaged, even if only the body finds out.
+        WeightsError: the file has another layout, or is damaged, even if only the ``with`` block
+            finds the damage.
     """
     import h5py
 
@@ -345,7 +361,10 @@ def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
 
 @contextmanager
 def as_weights_error(path: Path) -> Iterator[None]:
-    """Turn exceptions that damaged files raise into a ``WeightsError`` with the file's name."""
+    """Turn exceptions that a damaged file raises in a ``with`` block into a ``WeightsError``.
+
+    Its message names the file, not its folder.
+    """
     try:
         yield
     except WeightsError as error:
@@ -357,7 +376,7 @@ def as_weights_error(path: Path) -> Iterator[None]:
 
 
 def _is_keras_archive(path: Path) -> bool:
-    """Return whether the file is a model in Keras 3's ``.keras`` format."""
+    """Return whether a file is a model in Keras 3's ``.keras`` format."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -365,7 +384,15 @@ def _is_keras_archive(path: Path) -> bool:
 
 
 def _check_layout(layers: "h5py.Group", path: Path) -> None:
-    """Refuse Keras' other HDF5 layouts, and models with VGG19 nested in a layer."""
+    """Check that an HDF5 file has the layout of Keras 1 and 2, with VGG19's layers at the top.
+
+    Args:
+        layers: HDF5 group that should hold a group for each layer.
+        path: path of the file.
+
+    Raises:
+        WeightsError: the layout is that of Keras 3, or VGG19 is nested in a layer of a model.
+    """
     if "layers" in layers and "layer_names" not in layers.attrs:
         raise WeightsError(
             "expected the HDF5 layout of Keras 1 and 2, got that of Keras 3's .weights.h5",
@@ -385,7 +412,13 @@ def _check_layout(layers: "h5py.Group", path: Path) -> None:
 
 
 def _conversion(kind: str, path: Path, layer: str = "") -> str:
-    """Return the program that converts a file of this kind into a supported one."""
+    """Return the Keras program that converts a file into a supported one.
+
+    Args:
+        kind: kind of file, a key of ``CONVERSIONS``.
+        path: path of the file.
+        layer: name of the layer in which VGG19 is nested, for kind ``"nested"``.
+    """
     new = f"{path.name.split('.')[0]}-vgg19.h5"
     return CONVERSIONS[kind].format(name=path.name, new=new, layer=layer)
 
@@ -393,7 +426,11 @@ def _conversion(kind: str, path: Path, layer: str = "") -> str:
 def arrays_of(
     layers: "h5py.Group", layer: ConvLayer | DenseLayer
 ) -> tuple["h5py.Dataset", "h5py.Dataset"]:
-    """Return a layer's kernel and bias as HDF5 datasets, not yet read, after checking their shapes.
+    """Check the shapes of a layer's kernel and bias; return them as HDF5 datasets, not yet read.
+
+    Args:
+        layers: HDF5 group that holds a group for each layer; see `hdf5_layers`.
+        layer: conv or dense layer.
 
     Raises:
         WeightsError: a dataset is missing or has another shape.
@@ -415,12 +452,12 @@ def arrays_of(
 
 
 def check_finite(layer_name: str, name: str, numbers: np.ndarray) -> None:
-    """Check that all numbers of an array are finite.
+    """Check that all numbers of a layer's kernel or bias are finite.
 
     Args:
-        layer_name: layer, for the message.
+        layer_name: name of the layer, for the message.
         name: "kernel" or "bias", for the message.
-        numbers: the array.
+        numbers: the array to check.
 
     Raises:
         WeightsError: a number is infinite or NaN.
@@ -434,7 +471,13 @@ def check_finite(layer_name: str, name: str, numbers: np.ndarray) -> None:
 
 
 def _names(group: Any, attribute: str) -> list[str]:
-    """Read a list of names from an attribute: bytes in old files, text in newer ones."""
+    """Read a list of layer or array names from an attribute of an HDF5 group.
+
+    Old files hold the names as bytes, newer ones as text.
+
+    Raises:
+        WeightsError: the group has no such attribute.
+    """
     if attribute not in group.attrs:
         raise WeightsError(f"expected the attribute {attribute} of Keras' HDF5 layout, got none")
     return [
