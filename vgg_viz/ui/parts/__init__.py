@@ -1,19 +1,19 @@
-"""Sections that views share.
+"""Sections of the page that several views share, with the results that they show.
 
-- `layer_maps`: a layer's feature maps and their grids
-- `inspector`: one map enlarged
-- `decomposition_section`: a value as patch, kernel, products and bias
-- `value_attribution`: attribution of one value: result, grids, checks
-- `attribution_section`: its controls, heatmap and sum
-- `ablated_maps`: later layers without some maps
-- `ablation_section`: its controls and tables
-- `comparison`: the other image, network or preprocessing
-- `pairs`: two grids on one scale, or their difference
-- `overview`: every layer's most active maps
-- `charts`: histogram and layer profiles
-- `predictions`: classes and evidence of one image
-- `available_images`: images that top patches are taken from
+- `layer_maps`: feature maps of one layer and their grids
+- `inspector`: one feature map enlarged
+- `decomposition_section`: computation of one value from patch, kernel and bias
+- `value_attribution`: attribution of one value: result, grids, sanity checks
+- `attribution_section`: controls, heatmap and sum of an attribution
+- `ablated_maps`: feature maps of later layers after an ablation
+- `ablation_section`: controls and tables of an ablation
+- `comparison`: feature maps compared between two images, networks or preprocessings
+- `pairs`: two grids on a common scale, or the grid of their difference
+- `overview`: most active feature maps of every layer
+- `charts`: histogram of a layer's values, and charts across all layers
+- `predictions`: predicted classes of one image, and the evidence for them
+- `available_images`: images from which top patches are taken
 - `patch_grids`: grids of top patches
 - `optimized_images`: grids of optimized images
-- `pasted_image`: an optimized image in the viewer's picture
+- `pasted_image`: an optimized image pasted into the viewer's picture
 """

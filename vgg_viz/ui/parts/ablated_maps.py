@@ -1,4 +1,4 @@
-"""Ablated maps of a layer, and the maps of later layers computed without them."""
+"""Ablated feature maps of a layer, and the maps of later layers computed without them."""
 
 from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -22,18 +22,22 @@ NAMES = ("before", "without")  # of the arrays in an export
 
 @dataclass(frozen=True, kw_only=True)
 class MapsAfterAblation(LayerMaps):
-    """Maps of a later layer, computed with some maps of the layer ``source`` set to zero."""
+    """Feature maps of a later layer, computed with some maps of the layer ``source`` set to zero.
+
+    source: the layer with the ablated maps.
+    ablated: the numbers of the ablated maps, from 1.
+    """
 
     source: ConvLayer
     ablated: tuple[int, ...]
 
     @property
     def subject_key(self) -> tuple[object, ...]:
-        """Cache key of the image, the network and the ablated maps, whatever the layer."""
+        """Cache key of image, network and ablated maps, common to the maps of all later layers."""
         return (*super().subject_key, "without", self.source.name, self.ablated)
 
     def values(self) -> np.ndarray:
-        """Return the maps after ReLU, float32 ``(maps, height, width)``."""
+        """Return the later layer's maps after ReLU, float32 ``(maps, height, width)``."""
 
         def begin() -> Generator[None, None, np.ndarray]:
             original = LayerMaps(
@@ -45,16 +49,26 @@ class MapsAfterAblation(LayerMaps):
         return self.results.cached_in_slices(("later maps", *self.key), begin)
 
     def script_run(self, name: str, numbers: Sequence[int]) -> AblationRun:
-        """Return the parameters of a Keras script that reproduces these maps."""
+        """Return the parameters of a Keras script that reproduces the maps after ablation.
+
+        Args:
+            name: name of the exported array.
+            numbers: numbers of the later layer's maps to export, from 1.
+        """
         run = super().script_run(name, numbers)
         return AblationRun(**vars(run), ablated_in=self.source.name, ablated=self.ablated)
 
 
 @dataclass(frozen=True)
 class ValueDrop:
-    """Drop of one value of the next layer, beside the contribution of the ablated maps.
+    """Drop of one value of the next layer by ablation, beside the ablated maps' contribution to it.
 
-    All before ReLU. In the next layer the two are equal to within rounding.
+    All numbers are before ReLU. In the next layer, drop and contribution match to within rounding.
+
+    spec: the value, attributed to the layer with the ablated maps.
+    value: the value without ablation.
+    contribution: sum of the attributions to the ablated maps.
+    drop: the value minus its value after ablation.
     """
 
     spec: AttributionSpec
@@ -65,28 +79,32 @@ class ValueDrop:
 
 @dataclass(frozen=True)
 class AblatedMaps:
-    """Maps of a layer that are ablated, by number from 1, and their effect on later layers."""
+    """Feature maps of a layer that are ablated, and the effect of the ablation on later layers.
+
+    maps: the layer's maps.
+    numbers: the numbers of the ablated maps, from 1.
+    """
 
     maps: LayerMaps
     numbers: tuple[int, ...]
 
     def for_export(self) -> "AblatedMaps":
-        """Return a copy for exports, which are not tied to a script run."""
+        """Return a copy whose results an export may read, outside of any script run."""
         return replace(self, maps=self.maps.for_export())
 
     @property
     def key(self) -> Hashable:
-        """Cache key: the layer's maps, and the numbers of the ablated ones."""
+        """Cache key of the ablation: the layer's maps, and the numbers of the ablated ones."""
         return (*self.maps.key, self.numbers)
 
     @property
     def inactive(self) -> list[int]:
-        """Numbers of the ablated maps that are zero everywhere without ablation."""
+        """Numbers of the ablated maps that are zero everywhere even without ablation."""
         largest = self.maps.statistics().maximum
         return [number for number in self.numbers if largest[number - 1] == 0]
 
     def changes(self) -> list[MapChanges]:
-        """Return the changes of the maps of all later layers.
+        """Return how much the ablation changes the maps of each later layer, one entry per layer.
 
         Raises:
             NotFiniteError: activations overflow float32.
@@ -98,7 +116,12 @@ class AblatedMaps:
         )
 
     def pair(self, change: MapChanges, count: int) -> Pair:
-        """Return the most changed maps of a later layer, as they are and after ablation."""
+        """Return the maps of a later layer that change most, without and with the ablation.
+
+        Args:
+            change: the changes of the later layer's maps.
+            count: number of maps.
+        """
         later, indices = change.layer, change.strongest(count).tolist()
         titles = [f"{index + 1}: {figure(float(change.mean[index]), 3)}" for index in indices]
         without = f"Without {short_list(self.numbers)}"
@@ -112,7 +135,7 @@ class AblatedMaps:
         )
 
     def later_maps(self, later: ConvLayer) -> MapsAfterAblation:
-        """Return the maps of a later layer after ablation."""
+        """Return the feature maps of a later layer, computed with the ablated maps set to zero."""
         maps = self.maps
         return MapsAfterAblation(
             maps.results,
@@ -125,7 +148,12 @@ class AblatedMaps:
         )
 
     def captions(self, later: ConvLayer, count: int) -> tuple[str, str, str]:
-        """Return the captions of both grids and of their difference."""
+        """Return the captions of a later layer's grids: original, after ablation, and difference.
+
+        Args:
+            later: the later layer.
+            count: number of maps shown.
+        """
         without = f"without {short_list(self.numbers)} of {self.maps.layer.name}"
         titles = "number and mean change"
         start = f"{later.title} · {self.maps.subject}"
@@ -141,7 +169,14 @@ class AblatedMaps:
         )
 
     def trail_steps(self, pair: Pair) -> dict[int, TrailStep]:
-        """Return the position where each map of the pair changes most, by map number."""
+        """Return the position at which ablation changes each map of a later layer most.
+
+        Args:
+            pair: maps of the later layer, without and with the ablation.
+
+        Returns:
+            The positions as steps of the trail, by map number from 1.
+        """
         before, after = pair.sides
 
         def find() -> list[tuple[int, int]]:
@@ -156,7 +191,10 @@ class AblatedMaps:
         }
 
     def value_drop(self, change: MapChanges) -> ValueDrop:
-        """Return the drop of the most changed value of the next layer.
+        """Return the drop of the next layer's value that the ablation changes most.
+
+        Args:
+            change: the changes of the next layer's maps.
 
         Raises:
             NotFiniteError: activations overflow float32.
@@ -182,7 +220,7 @@ class AblatedMaps:
 
 
 def largest(difference: np.ndarray) -> tuple[int, int]:
-    """Return row and column, from 0, of the largest absolute value.
+    """Return the row and column, from 0, of the entry with the largest absolute value.
 
     >>> largest(np.array([[1, 2], [-3, 2]]))
     (1, 0)
@@ -192,7 +230,7 @@ def largest(difference: np.ndarray) -> tuple[int, int]:
 
 
 def short_list(numbers: Sequence[int]) -> str:
-    """List maps by number, or only count them if they are many.
+    """Format map numbers as text: a list, or only their count if they are more than six.
 
     >>> short_list([4, 17, 30]), short_list(range(1, 17))
     ('maps 4, 17 and 30', '16 maps')
@@ -201,7 +239,7 @@ def short_list(numbers: Sequence[int]) -> str:
 
 
 def map_list(numbers: Sequence[int]) -> str:
-    """List maps by number.
+    """Format map numbers as a list in words.
 
     >>> map_list([4])
     'map 4'

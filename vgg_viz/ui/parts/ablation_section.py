@@ -1,4 +1,4 @@
-"""Ablation on the page: controls that ablate maps, and the changes in later layers."""
+"""Ablation on the page: controls that set feature maps to zero, and the changes in later layers."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
@@ -30,13 +30,19 @@ OVERFLOW = "With these weights, activations overflow float32, so the effect cann
 
 
 def ablated() -> tuple[int, ...]:
-    """Return the numbers of the ablated maps."""
+    """Return the numbers of the feature maps that the viewer has ablated, from 1."""
     numbers = state.value(NUMBERS)
     return tuple(map(int, numbers)) if isinstance(numbers, tuple) else ()
 
 
 def choose_aside(layer: ConvLayer) -> None:
-    """Show in the sidebar the controls for which a lecture or a tour has no room elsewhere."""
+    """Show ablation controls in the sidebar, in lecture mode and on tours.
+
+    Lecture mode moves all controls there; a tour moves only the choice of the later layer.
+
+    Args:
+        layer: the layer with the ablated maps.
+    """
     if mode.in_lecture():
         show_switch()
         show_field()
@@ -45,7 +51,7 @@ def choose_aside(layer: ConvLayer) -> None:
 
 
 def show_switch() -> None:
-    """Show the switch that ablates the chosen map, if one is chosen."""
+    """Show a switch that ablates the chosen map; nothing if no map is chosen."""
     numbers, chosen = ablated(), selection.current()
     if chosen is None:
         return
@@ -62,7 +68,10 @@ def show_switch() -> None:
 
 
 def show_field() -> None:
-    """Show the field that ablates several maps, once one is chosen or ablated."""
+    """Show a text field for the numbers of several maps to ablate.
+
+    It appears once a map is chosen or ablated.
+    """
     if selection.current() is None and not ablated():
         return
     st.text_input("Ablated maps", placeholder="such as 4, 17, 30", **state.bind(NUMBERS))
@@ -74,9 +83,14 @@ def show_field() -> None:
 
 
 def switch_key(channel: int, numbers: tuple[int, ...]) -> str:
-    """Return the switch's key, a new one whenever the page itself has changed the numbers.
+    """Return the widget key of the ablation switch, a new one when the page changed the numbers.
 
-    A browser that has not received that change yet still sends the old switch's value.
+    A browser that has not received such a change yet still sends the old switch's value, which must
+    not count.
+
+    Args:
+        channel: number of the chosen map, from 1.
+        numbers: numbers of the ablated maps.
     """
     known, edition = st.session_state.get(SWITCH_STATE, (numbers, 0))
     edition += known != numbers
@@ -85,7 +99,7 @@ def switch_key(channel: int, numbers: tuple[int, ...]) -> str:
 
 
 def toggle(key: str, channel: int) -> None:
-    """Ablate or restore a map, as its switch says (widget callback)."""
+    """Ablate the map ``channel``, or restore it, as its switch says (widget callback)."""
     current = ablated()
     changed = set(current) | {channel} if st.session_state.get(key) else set(current) - {channel}
     numbers = tuple(sorted(changed))
@@ -96,7 +110,11 @@ def toggle(key: str, channel: int) -> None:
 
 
 def choose_later_layer(layer: ConvLayer) -> None:
-    """Show the choice of the later layer, and of how its maps are compared."""
+    """Show the choice of a later layer, and of the form in which its changed maps are shown.
+
+    Args:
+        layer: the layer with the ablated maps.
+    """
     options = {name: LATER_LAYERS[name] for name in later_layer_options(layer.name)}
     if len(options) > 1:
         controls.one_of_many("Later layer", LATER_LAYER, options)
@@ -104,17 +122,17 @@ def choose_later_layer(layer: ConvLayer) -> None:
 
 
 def mark_ablated(tiles: Grid) -> Grid:
-    """Mark the ablated maps in the titles of the layer's own grid."""
+    """Add ✕ to the titles of the ablated maps, in a grid of the layer in which they are ablated."""
     numbers = ablated()
     tile = zip(tiles.numbers, tiles.titles, strict=True)
     return replace(tiles, titles=[f"{title} ✕" if n in numbers else title for n, title in tile])
 
 
 def show_instead(maps: LayerMaps) -> bool:
-    """Show the changed maps instead of the layer's grid, in a lecture or on a tour.
+    """Show the changes by ablation in place of the layer's own grid, in lecture mode and on tours.
 
     Returns:
-        Whether the section has replaced the grid.
+        Whether the changes, or a message, have taken the grid's place.
     """
     if not (mode.is_explained() and ablated()):
         return False
@@ -126,7 +144,10 @@ def show_instead(maps: LayerMaps) -> bool:
 
 
 def show(maps: LayerMaps) -> None:
-    """Show the changes in all later layers, if maps are ablated."""
+    """Show how the ablation changes all later layers; nothing if no map is ablated.
+
+    In lecture mode and on tours, `show_instead` shows the changes.
+    """
     if mode.is_explained() or not ablated():
         return
     ablation = AblatedMaps(maps, ablated())
@@ -147,7 +168,10 @@ def show(maps: LayerMaps) -> None:
 
 
 def changes_of(ablation: AblatedMaps) -> list[MapChanges]:
-    """Return the changes in all later layers; if there are none, show why and return none."""
+    """Return how an ablation changes each later layer, one entry per layer.
+
+    If nothing changes or can be computed, show the reason and return an empty list.
+    """
     layer, inactive = ablation.maps.layer, ablation.inactive
     if layer is VGG19.conv_layers[-1]:
         st.info(
@@ -177,13 +201,19 @@ def changes_of(ablation: AblatedMaps) -> list[MapChanges]:
 
 
 def chosen_change(changes: Sequence[MapChanges]) -> MapChanges:
-    """Return the change of the chosen later layer, by default the next one."""
+    """Return the changes of the later layer that the viewer chose, by default of the next layer."""
     name = state.value(LATER_LAYER)
     return next((change for change in changes if change.layer.name == name), changes[0])
 
 
 def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
-    """Show the most changed maps of a later layer, side by side or as a difference."""
+    """Show the most changed maps of a later layer before and after ablation, or their difference.
+
+    Args:
+        ablation: the ablated maps.
+        change: the changes of the later layer's maps.
+        count: number of maps.
+    """
     if not change.mean.any():
         st.info(f"Nothing changes in {change.layer.name}.")
         return
@@ -202,7 +232,7 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
 
 
 def pair_appearance() -> Appearance:
-    """Return the color map of the layer's own grid, and the pair's scale."""
+    """Return the color scale for maps before and after ablation, and the page's color map."""
     scale = state.choice("pair_scale", PAIR_SCALES)
     return Appearance(scale, state.choice("colors", COLOR_MAPS))
 
@@ -210,7 +240,14 @@ def pair_appearance() -> Appearance:
 def go_to(
     steps: Mapping[int, TrailStep], layer_name: str, context: Hashable, mosaic: str
 ) -> Callable[[], None]:
-    """Return a callback that goes to the clicked map, where it changes most."""
+    """Return a callback that goes to the clicked map of a later layer, where it changes most.
+
+    Args:
+        steps: the position of the largest change in each map, by map number.
+        layer_name: the layer with the ablated maps.
+        context: key of network and image, to which the trail belongs.
+        mosaic: key of the grid that is clicked.
+    """
 
     def go() -> None:
         number = component_values.number(mosaic, max(steps, default=0))
@@ -227,7 +264,7 @@ def go_to(
 
 
 def show_value_drop(ablation: AblatedMaps, change: MapChanges) -> None:
-    """Show the change of the next layer's most changed value, and the maps' contribution."""
+    """Show the drop of the next layer's most changed value, and the ablated maps' contribution."""
     if not change.mean.any():
         return
     try:
@@ -247,7 +284,7 @@ def show_value_drop(ablation: AblatedMaps, change: MapChanges) -> None:
 
 
 def show_changes(changes: Sequence[MapChanges]) -> None:
-    """Show a table of the changes in every later layer."""
+    """Show a table of the changes by ablation, with one row per later layer."""
     head = "| Layer | All maps | Most changed maps |\n| :-- | --: | :-- |"
     st.markdown(
         "**Changes by layer**: the mean absolute difference over all positions, and its "
@@ -256,20 +293,25 @@ def show_changes(changes: Sequence[MapChanges]) -> None:
 
 
 def row(change: MapChanges) -> str:
-    """Return a layer's row of the table, Markdown."""
+    """Return a later layer's row of the table of changes, in Markdown."""
     maps = [map_change(change, int(index)) for index in change.strongest(LISTED)]
     share = percent(float(change.mean.sum()), float(change.before.sum()))
     return f"| {change.layer.name} | {share} | {' · '.join(maps) or 'none'} |"
 
 
 def map_change(change: MapChanges, index: int) -> str:
-    """Return a map's number and change, Markdown."""
+    """Return the number of a map and its mean change by ablation, in Markdown.
+
+    Args:
+        change: the changes of the layer's maps.
+        index: index of the map, from 0.
+    """
     mean, before = float(change.mean[index]), float(change.before[index])
     return f"**{index + 1}** by {figure(mean, 3)} ({percent(mean, before)})"
 
 
 def percent(change: float, before: float) -> str:
-    """Format a change as a percentage of the original mean, which may be zero.
+    """Format a change as a percentage of the mean before ablation, which may be zero.
 
     >>> percent(3.0, 2.0), percent(0.1, 100.0), percent(2.0, 0.0)
     ('150%', '<1%', 'was inactive')

@@ -1,4 +1,4 @@
-"""Attribution of a value across many layers: controls, heatmap, sum and sanity check."""
+"""Attribution of one value of a feature map: its controls, heatmap, sum and sanity check."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
@@ -54,7 +54,15 @@ CHECK_UNTRAINED = "Sanity check: another map"  # of the untrained network itself
 
 
 def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
-    """Show the controls and the attribution of a value."""
+    """Show the attribution of one value of a feature map, with its controls and sanity check.
+
+    In lecture mode and on tours, `show_in_place_of_maps` shows it.
+
+    Args:
+        maps: feature maps of the value's layer.
+        channel: number of the value's map, from 1.
+        position: row and column of the value, from 0.
+    """
     # In lectures and on tours the attribution takes the place of the maps.
     if replaces_maps():
         return
@@ -79,15 +87,18 @@ def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
 
 
 def replaces_maps() -> bool:
-    """Return whether it takes the place of the maps, as in lectures and on tours."""
+    """Return whether an attribution takes the place of the layer's maps: in lectures and on tours.
+
+    A comparison of maps takes precedence.
+    """
     return mode.is_explained() and state.value("compare") == "none"
 
 
 def choose_in_sidebar(layer_name: str) -> AttributionSpec | None:
-    """Show the controls in the sidebar if the attribution replaces the maps.
+    """Show the attribution's controls in the sidebar, in lecture mode and on tours.
 
     Returns:
-        The value to attribute and the method; None if the page shows the maps.
+        The value to attribute and the method; None if the page shows the layer's maps.
     """
     chosen = selection.current()
     if not (replaces_maps() and chosen and chosen.position):
@@ -100,7 +111,7 @@ def choose_in_sidebar(layer_name: str) -> AttributionSpec | None:
 
 
 def show_in_place_of_maps(maps: LayerMaps, spec: AttributionSpec) -> None:
-    """Show the attribution, or its sanity check."""
+    """Show an attribution, or its sanity check if that is on, in place of the layer's maps."""
     traced = ValueAttribution(maps, spec)
     if not has_attributions(traced):
         return
@@ -111,7 +122,16 @@ def show_in_place_of_maps(maps: LayerMaps, spec: AttributionSpec) -> None:
 
 
 def choose(layer_name: str, channel: int, position: tuple[int, int]) -> AttributionSpec | None:
-    """Show the two controls; return None unless the viewer chose a layer or the pixels."""
+    """Show the controls that choose where to attribute a value to, and by which method.
+
+    Args:
+        layer_name: the value's layer.
+        channel: number of the value's map, from 1.
+        position: row and column of the value, from 0.
+
+    Returns:
+        The value, the chosen target and method; None unless the pixels or a layer were chosen.
+    """
     options = {name: BACK_TO[name] for name in back_to_options(layer_name)}
     with st.container(horizontal=True, gap="small", key="attribution-fields"):
         back_to = controls.one_of_many("Attribute to", "back_to", options)
@@ -122,7 +142,7 @@ def choose(layer_name: str, channel: int, position: tuple[int, int]) -> Attribut
 
 
 def has_attributions(traced: ValueAttribution) -> bool:
-    """Return whether there are attributions to show; if not, show a message."""
+    """Return whether an attribution is defined and not zero everywhere; if not, show the reason."""
     try:
         result = traced.result() if traced.is_defined() else None
     except NotPositiveError:  # here by rounding alone
@@ -149,7 +169,10 @@ def has_attributions(traced: ValueAttribution) -> bool:
 
 
 def show_sum(traced: ValueAttribution) -> None:
-    """Show the sum of a complete method beside the network's value."""
+    """Show how the attributions of a complete method sum to the network's value.
+
+    Nothing is shown for other methods, whose attributions do not sum to the value.
+    """
     result, rows = traced.result(), summands(traced)
     if not rows:
         return
@@ -166,7 +189,7 @@ def show_sum(traced: ValueAttribution) -> None:
 
 
 def show_agreement(traced: ValueAttribution) -> None:
-    """Say whether the sum matches the network's value before its ReLU."""
+    """Show whether the sum of the attributions matches the value that the network computed."""
     result, completeness = traced.result(), traced.method.completeness
     if completeness is None:
         return
@@ -184,7 +207,10 @@ def show_agreement(traced: ValueAttribution) -> None:
 
 
 def show_grid(traced: ValueAttribution) -> None:
-    """Show the heatmap, or the layer's most important maps, with the export menu."""
+    """Show the heatmap of an attribution to pixels, or the most important maps of an earlier layer.
+
+    An export menu stands below.
+    """
     spec, maps = traced.spec, traced.maps
     steps = {} if traced.to_pixels else traced.trail_steps()
     start = TrailStep(spec.layer.name, spec.channel, (spec.row, spec.column))
@@ -197,29 +223,44 @@ def show_grid(traced: ValueAttribution) -> None:
 
 
 def place(name: str, largest: int, on_pick: Callable[[], None] = grid.ignore) -> grid.Placement:
-    """Return the place of a grid whose tiles are not maps of the page's layer."""
+    """Return the placement of a grid whose tiles are not the feature maps of the page's layer.
+
+    Args:
+        name: key of the grid.
+        largest: largest side of a tile in CSS pixels.
+        on_pick: callback for a click on a tile.
+    """
     return grid.Placement(name, on_pick, largest_tile=largest, follows=False)
 
 
 def trace_back(start: TrailStep, steps: Mapping[int, TrailStep], subject: Hashable) -> None:
-    """Go to the clicked map, at its largest attribution (widget callback)."""
+    """Go to the clicked map of an earlier layer, at its largest attribution (widget callback).
+
+    Args:
+        start: the attributed value, from which the trail continues.
+        steps: the position of the largest attribution in each map, by map number.
+        subject: key of network and image, to which the trail belongs.
+    """
     number = component_values.number(NAME, max(steps, default=0))
     if number is not None and number in steps:
         trail.extend(start, steps[number], subject)
 
 
 def show_switch(label: str = CHECK) -> None:
-    """Show the switch of the sanity check."""
+    """Show the switch of the sanity check, which compares attributions that should differ."""
     st.toggle(label, **state.bind("sanity"))
 
 
 def is_checked(traced: ValueAttribution) -> bool:
-    """Return whether the sanity check is shown: always for methods that are known to fail it."""
+    """Return whether the sanity check is on; it always is for methods that are known to fail it."""
     return traced.method.in_color or state.is_on("sanity")
 
 
 def show_sanity_check(traced: ValueAttribution) -> None:
-    """Show the switch of the sanity check, and the check if it is on."""
+    """Show the switch of the sanity check, and the results of the check if it is on.
+
+    Methods that are known to fail the check have no switch.
+    """
     networks = {check.maps.network.identity for check in traced.sanity_checks().values()}
     label = CHECK if len(networks) > 1 else CHECK_UNTRAINED
     if traced.method.in_color:
@@ -231,7 +272,10 @@ def show_sanity_check(traced: ValueAttribution) -> None:
 
 
 def show_checks(traced: ValueAttribution) -> None:
-    """Show the attribution beside those that should differ from it, with their correlations."""
+    """Show the sanity check: an attribution and others that should differ, with correlations.
+
+    The others are of another map and of an untrained network.
+    """
     checks = traced.sanity_checks()
     own, results = traced.result(), {title: check.result() for title, check in checks.items()}
     correlations = {
@@ -255,7 +299,14 @@ def show_checks(traced: ValueAttribution) -> None:
 def side_by_side(
     traced: ValueAttribution, results: Sequence[Attribution], titles: Sequence[str], key: Hashable
 ) -> Tiles:
-    """Return a grid of attributions, one tile each, each on its own scale."""
+    """Return a grid of several attributions to compare, one tile each, each on its own color scale.
+
+    Args:
+        traced: the attribution that is checked.
+        results: the attributions to show, the checked one first.
+        titles: titles of the tiles.
+        key: cache key of the grid.
+    """
     spec, numbers = traced.spec, range(1, len(results) + 1)
     caption = f"{traced.heading} · the numbers: correlation with the first"
     # In a lecture the inspector beside the grid takes half of the width.
@@ -283,13 +334,18 @@ def side_by_side(
 
 
 def correlation_words(correlations: Mapping[str, float | None], *, edges: bool) -> str:
-    """Return the correlations in words, and what they mean."""
+    """Return the correlations of a sanity check in words, and how to interpret them.
+
+    Args:
+        correlations: by title of the other attribution; None where one of both is constant.
+        edges: whether the method is known to show mainly the photograph's edges.
+    """
     words = ", ".join(f"with **{title}** {rounded(one)}" for title, one in correlations.items())
     return f"Correlation {words}. {EDGES if edges else SPECIFIC}"
 
 
 def rounded(number: float | None) -> str:
-    """Return a correlation with two decimals."""
+    """Format a correlation with two decimals; None means that it is not defined."""
     if number is None:
         return "none, since one is constant"
     return f"{round(number, 2) + 0.0:.2f}".replace("-", "−")  # no "-0.00"

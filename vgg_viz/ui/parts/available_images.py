@@ -1,4 +1,4 @@
-"""Images available to a viewer, and the peaks of every channel on each of them."""
+"""Images that a viewer can choose, and where every channel activates most on each of them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ from vgg_viz.ui.widgets.picture_files import PictureOptions, open_file, sample_f
 
 @dataclass(frozen=True)
 class AvailableImage:
-    """An available image, decoded on first use.
+    """An image that the viewer can choose, decoded on first use.
 
-    choice: its name in the picture control.
-    title: its title on the page.
+    choice: name of the image in the picture control.
+    title: title of the image on the page.
     digest: digest of its pixels.
-    open: decodes it.
-    stored: the stored picture, if it is one of several that the viewer added together.
+    open: function that decodes the image.
+    stored: the stored picture, if it is one of several that the viewer uploaded together.
     """
 
     choice: str
@@ -41,11 +41,14 @@ class AvailableImage:
 
     @property
     def pixels(self) -> np.ndarray:
-        """Pixels, RGB, uint8 (224, 224, 3)."""
+        """Pixels of the image, RGB uint8 (224, 224, 3)."""
         return self.open().pixels
 
     def choose(self) -> dict[str, Value]:
-        """Return the changes that make the page show this image (in a widget callback)."""
+        """Return the state changes that make the page show this image; call in a widget callback.
+
+        One of several uploaded pictures also becomes the viewer's own picture of the page.
+        """
         if self.stored:
             own_pictures.store_own_picture()
             picture_upload.set_own_picture("picture", self.stored.as_own())
@@ -53,7 +56,7 @@ class AvailableImage:
 
 
 def all_images() -> tuple[AvailableImage, ...]:
-    """Return the samples, the robin and the viewer's own images, each once."""
+    """Return the samples, the downloaded robin and the viewer's own images, without duplicates."""
     options = picture_chooser.options()
     images: dict[str, AvailableImage] = {}
     for image in (*samples(options), *robin(options), *own(options), *several(options.fit)):
@@ -71,12 +74,12 @@ def samples(options: PictureOptions) -> Iterator[AvailableImage]:
 
 @lru_cache(maxsize=2 * len(SAMPLES))
 def sample_digest(name: str, fit: Fit) -> str:
-    """Return the digest of a sample's pixels, cached so that it is decoded only once."""
+    """Return the digest of a sample's pixels, cached so that the sample is decoded only once."""
     return open_file(sample_file(name), PictureOptions(fit, as_stored=False)).digest
 
 
 def robin(options: PictureOptions) -> Iterator[AvailableImage]:
-    """Yield the robin, if it was downloaded before."""
+    """Yield the walkthrough's robin, if any viewer has downloaded it before."""
     file = picture_files.downloaded_robin()
     if file is None:
         return
@@ -96,7 +99,7 @@ def own(options: PictureOptions) -> Iterator[AvailableImage]:
 
 
 def several(fit: Fit) -> Iterator[AvailableImage]:
-    """Yield the images that the viewer added together."""
+    """Yield the images that the viewer uploaded together."""
     for stored in own_pictures.stored():
         decode = partial(stored.open, fit)
         yield AvailableImage(OWN, stored.title, stored.digests[fit], decode, stored)
@@ -105,9 +108,13 @@ def several(fit: Fit) -> Iterator[AvailableImage]:
 def find_peaks(
     results: Results, network: Network, images: Sequence[AvailableImage]
 ) -> list[tuple[Peaks, ...]]:
-    """Return the peaks of every channel of every conv layer, one tuple for each image.
+    """Return the strongest activations of every channel of every conv layer on each image.
 
-    The page shows the progress. A superseded run ends between two images.
+    The page shows the progress. If a newer script run replaces this one, it stops between two
+    images.
+
+    Returns:
+        For each image, the peaks of each conv layer.
     """
     slot, begun, peaks = st.empty(), perf_counter(), []
     for number, image in enumerate(images):

@@ -1,4 +1,4 @@
-"""Charts: the histogram of a layer's values, and three measures of all 16 conv layers."""
+"""Charts: histogram of a layer's values, and three properties of each of the 16 conv layers."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ PLOTS = (
 
 
 def show_layer(maps: LayerMaps) -> None:
-    """Show an expander with the layer's histogram, computed once it is opened."""
+    """Show an expander with the histogram of a layer's values, computed once it is opened."""
     title = f"Histogram of the values of {maps.layer.name}"
     with st.expander(title, key="numbers", on_change="rerun") as opened:
         if opened.open:
@@ -30,7 +30,7 @@ def show_layer(maps: LayerMaps) -> None:
 
 
 def show_histogram(maps: LayerMaps) -> None:
-    """Show the histogram of all values of a layer, with their number, zeros and maximum."""
+    """Show the histogram of a layer's values, with their number, share of zeros and maximum."""
     measured = maps.statistics()
     key = ("histogram", *maps.key)
     counts, edges = maps.results.cached(key, lambda: layer_histogram(maps.values()))
@@ -53,12 +53,12 @@ def show_histogram(maps: LayerMaps) -> None:
 
 
 def layer_histogram(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the histogram of all values of a layer's maps: counts and edges."""
+    """Compute the histogram of all values of a layer's maps; return counts and bin edges."""
     return histogram(maps.reshape(1, -1))
 
 
 def histogram_plot(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the Vega-Lite chart of a histogram, a bar per bin."""
+    """Return the Vega-Lite specification of a histogram, with one bar per bin."""
     return {
         "height": HEIGHT,
         "description": "Histogram of the layer's values",
@@ -88,7 +88,10 @@ def histogram_plot(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def show_profiles(maps: LayerMaps) -> None:
-    """Show activity, receptive field and similarity to the image, layer by layer."""
+    """Show one chart each of active positions, receptive field and similarity to the image.
+
+    Each chart has one bar per conv layer.
+    """
     profiles = maps.results.overview(maps.network, maps.picture).profiles
     rows = [
         row(number, layer.name, layer.receptive_field, profile)
@@ -114,7 +117,14 @@ def show_profiles(maps: LayerMaps) -> None:
 
 
 def row(number: int, name: str, receptive_field: int, profile: Profile) -> dict[str, Any]:
-    """Return a layer's row of the charts' data."""
+    """Return the data of one conv layer, from which the charts across layers are drawn.
+
+    Args:
+        number: number of the conv layer, from 1.
+        name: name of the layer.
+        receptive_field: side of its receptive field in pixels.
+        profile: the layer's activity and similarity to the image.
+    """
     return {
         "number": number,
         "layer": name,
@@ -129,7 +139,14 @@ def row(number: int, name: str, receptive_field: int, profile: Profile) -> dict[
 def layer_plot(
     rows: list[dict[str, Any]], field: str, title: str, number_format: str
 ) -> dict[str, Any]:
-    """Return the Vega-Lite chart of one field, a bar per layer."""
+    """Return the Vega-Lite specification of a chart with one bar per conv layer.
+
+    Args:
+        rows: data of the layers, from `row`.
+        field: key of the data to draw.
+        title: title of the chart.
+        number_format: D3 format of the numbers.
+    """
     number_format = ".0%" if number_format == "%" else number_format
     return {
         "height": HEIGHT,

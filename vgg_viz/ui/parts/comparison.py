@@ -1,4 +1,4 @@
-"""Comparison of a layer's maps between two images, two networks or two preprocessings."""
+"""Comparison of a layer's feature maps between two images, two networks or two preprocessings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -47,13 +47,13 @@ INTRODUCTIONS = {
 
 @dataclass(frozen=True)
 class ComparisonSpec:
-    """The other side of a comparison, and the appearance of both.
+    """Settings of a comparison of feature maps: how the second side differs, and how to show both.
 
     Attributes:
-        kind: the property in which the sides differ.
-        picture: the other image, if the sides differ in the image.
-        shown_as: a name of `SHOWN_AS`.
-        appearance: the scale and the color map.
+        kind: the property in which the two sides differ: image, network or preprocessing.
+        picture: the second image, if the sides differ in the image.
+        shown_as: a name of `SHOWN_AS`: side by side, or their difference.
+        appearance: names of the color scale and the color map.
     """
 
     kind: Comparison
@@ -63,7 +63,14 @@ class ComparisonSpec:
 
 
 def choose(chosen: InputImage) -> ComparisonSpec | None:
-    """Show the controls of a comparison of feature maps; return None if there is none."""
+    """Show the controls of a comparison of feature maps.
+
+    Args:
+        chosen: the page's picture.
+
+    Returns:
+        The comparison, or None if the viewer has chosen none.
+    """
     compared = choose_other(chosen)
     if compared is None:
         return None
@@ -73,7 +80,14 @@ def choose(chosen: InputImage) -> ComparisonSpec | None:
 
 
 def choose_other(chosen: InputImage) -> ComparisonSpec | None:
-    """Show the choice of the other side; return None if there is no comparison."""
+    """Show the controls that choose what the page's maps are compared with.
+
+    Args:
+        chosen: the page's picture.
+
+    Returns:
+        The comparison, or None if the viewer has chosen none.
+    """
     kind = controls.comparison()
     if kind == "none":
         return None
@@ -84,7 +98,15 @@ def choose_other(chosen: InputImage) -> ComparisonSpec | None:
 def show(
     maps: LayerMaps, compared: ComparisonSpec, count: int, order: str, notice: DeltaGenerator
 ) -> None:
-    """Show both sides' maps, their export menu and their inspectors."""
+    """Show the feature maps of both sides of a comparison, their export menu and their inspectors.
+
+    Args:
+        maps: the first side, the page's own maps.
+        compared: the comparison.
+        count: number of maps to show.
+        order: order of the maps, as in the first side.
+        notice: container for a notice if the second network's weights are unavailable.
+    """
     text_blocks.prose(INTRODUCTIONS[compared.kind])
     sides = maps, other_side(maps, compared, notice)
     note_if_identical(sides, compared)
@@ -107,18 +129,24 @@ def show(
 
 
 def note_if_identical(sides: Sides, compared: ComparisonSpec) -> None:
-    """Show a note if both sides are identical."""
+    """Show a note if both sides of a comparison have identical feature maps."""
     if sides[0].key == sides[1].key:
         note_identical(compared.kind)
 
 
 def note_identical(kind: Comparison) -> None:
-    """Show a note that both sides are identical, with advice."""
+    """Show a note that both sides of a comparison are identical, and the reason or a remedy."""
     st.info("Both sides are identical: " + IDENTICAL[kind], icon=":material/equal:")
 
 
 def other_side(maps: LayerMaps, compared: ComparisonSpec, notice: DeltaGenerator) -> LayerMaps:
-    """Return the maps to compare with."""
+    """Return the feature maps of a comparison's second side.
+
+    Args:
+        maps: the first side.
+        compared: the comparison.
+        notice: container for a notice if the second network's weights are unavailable.
+    """
     if compared.picture:
         return replace(maps, picture=compared.picture)
     if compared.kind == "preprocessing":
@@ -127,14 +155,20 @@ def other_side(maps: LayerMaps, compared: ComparisonSpec, notice: DeltaGenerator
 
 
 def load_other_network(notice: DeltaGenerator) -> Network:
-    """Load the network that is not chosen."""
+    """Load the network that the viewer has not chosen: untrained for ImageNet, and vice versa."""
     choices: tuple[NetworkChoice, ...] = get_args(NetworkChoice)
     (choice,) = (choice for choice in choices if choice != state.value("network"))
     return load_network(choice, notice)
 
 
 def make_pair(sides: Sides, count: int, order: str) -> Pair:
-    """Return the pair of both sides' maps, in the first side's order."""
+    """Return the maps of both sides of a comparison, selected in the order of the first side.
+
+    Args:
+        sides: both sides.
+        count: number of maps.
+        order: name of the order.
+    """
     this, other = headings(sides)
     pair_headings = (this, other, f"Difference: {other} minus {this}")
     captions = (
@@ -147,7 +181,7 @@ def make_pair(sides: Sides, count: int, order: str) -> Pair:
 
 
 def difference_caption(sides: Sides, count: int) -> str:
-    """Return the caption of the difference of both sides."""
+    """Return the caption of the grid that shows the second side's maps minus the first side's."""
     maps, other = sides
     networks = ", ".join(dict.fromkeys(side.network.label for side in sides))
     return text_blocks.caption(
@@ -158,7 +192,7 @@ def difference_caption(sides: Sides, count: int) -> str:
 
 
 def headings(sides: Sides) -> tuple[str, str]:
-    """Return both sides' headings, which name the property in which they differ."""
+    """Return the headings of both sides: the two images, preprocessings or networks."""
     maps, other = sides
     if maps.picture is not other.picture:
         return maps.picture.title, other.picture.title
@@ -169,18 +203,18 @@ def headings(sides: Sides) -> tuple[str, str]:
 
 
 def network_name(network: Network) -> str:
-    """Return a network's name in headings."""
+    """Return the name of a network for headings, such as *ImageNet* or *Untrained*."""
     known = NETWORKS.get(network.label)  # type: ignore[call-overload]
     return known.label if known else network.label
 
 
 def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:
-    """Show an inspector per side, and the decomposition of one side's value.
+    """Show an inspector for each side of a comparison, and the decomposition of one side's value.
 
     Args:
         sides: both sides.
-        appearance: the grids' scale and color map.
-        shown: the numbers of the maps in the grids.
+        appearance: color scale and color map of the grids.
+        shown: numbers of the maps in the grids.
     """
     plain = Appearance("layer" if appearance.scale == "layer" else "own", "gray")
     if appearance.color_map in COLOR_MAPS:
@@ -206,7 +240,14 @@ def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) 
 def show_decomposition(
     values: Sequence[decomposition_section.Value | None], names: Sequence[str]
 ) -> None:
-    """Show the decomposition of the value that was last clicked, or is chosen here."""
+    """Show buttons that choose a side, and the decomposition of that side's value.
+
+    By default, it is the side in which the viewer clicked last.
+
+    Args:
+        values: the chosen value of each side; None where there is no position.
+        names: names of the sides.
+    """
     if st.session_state.get(inspector.CLICKED) not in INSPECTORS:
         st.session_state[inspector.CLICKED] = INSPECTORS[0]
     clicked = st.segmented_control(

@@ -1,4 +1,4 @@
-"""Decomposition of one value of a feature map: patch, kernel, products, bias, sum, ReLU."""
+"""Decomposition of one value of a feature map: patch, kernel, products, bias, sum and ReLU."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,13 +51,13 @@ class Value:
     """One value of a feature map, with the inputs and weights that it is computed from.
 
     Attributes:
-        maps: the layer's maps.
-        channel: the map's number, from 1.
-        position: row and column, from 0.
+        maps: the feature maps of the value's layer.
+        channel: the number of the value's map, from 1.
+        position: row and column of the value, from 0.
         previous: the previous conv layer; None for the first.
-        previous_maps: that layer's maps, before any max pool; None for the first.
-        inputs: the layer's input, float32 ``(channels, height, width)``.
-        kernel: the filter, float32 ``(channels, 3, 3)``.
+        previous_maps: maps of the previous conv layer, before any max pool; None for the first.
+        inputs: input of the value's layer, float32 ``(channels, height, width)``.
+        kernel: the map's filter, float32 ``(channels, 3, 3)``.
         explanation: the value's decomposition.
     """
 
@@ -72,12 +72,12 @@ class Value:
 
     @property
     def layer(self) -> Layer:
-        """Layer that the value belongs to."""
+        """Conv layer whose feature map contains the value."""
         return self.maps.layer
 
 
 def show(value: Value) -> None:
-    """Show a value's sum, its contributors, its attribution and its kernels."""
+    """Show how a value is computed: sum, contributors, attribution, products and kernels."""
     row, column = value.position
     with st.container(key="origin"):
         st.subheader(
@@ -95,12 +95,12 @@ def show(value: Value) -> None:
 
 
 def decompose(maps: LayerMaps, channel: int, position: Position) -> Value:
-    """Decompose one value of a map.
+    """Decompose one value of a feature map into products of inputs and weights, and the bias.
 
     Args:
-        maps: the layer's maps.
-        channel: the map's number, from 1.
-        position: row and column, from 0.
+        maps: feature maps of the value's layer.
+        channel: number of the value's map, from 1.
+        position: row and column of the value, from 0.
     """
     results, weights, layer = maps.results, maps.network.weights, maps.layer
     kernel = results.kernels(weights, layer.name, [channel - 1], range(layer.channels))[0]
@@ -115,7 +115,10 @@ def decompose(maps: LayerMaps, channel: int, position: Position) -> Value:
 def layer_inputs(
     maps: LayerMaps, previous: ConvLayer | None
 ) -> tuple[np.ndarray | None, np.ndarray]:
-    """Return the previous conv layer's maps (None for the first layer) and the layer's input."""
+    """Return the maps of the previous conv layer, and the input of the maps' own layer.
+
+    The first layer has no previous maps (None), and its input is the preprocessed image.
+    """
     pixels = maps.picture.pixels
     if previous is None:
         return None, network_input(pixels, maps.preprocessing)
@@ -124,7 +127,7 @@ def layer_inputs(
 
 
 def show_sum(value: Value) -> None:
-    """Show the sum, and whether it matches the value that the network computed."""
+    """Show products plus bias, before and after ReLU, and whether the network's value matches."""
     explanation = value.explanation
     channels = value.layer.channels
     st.markdown(
@@ -155,7 +158,7 @@ def show_sum(value: Value) -> None:
 
 
 def show_pixels(value: Value) -> None:
-    """Show the first layer's patch as RGB pixels, and its products with the kernel."""
+    """Show the image patch under a filter of the first layer, and its products with the kernel."""
     is_bgr = value.maps.preprocessing == "caffe"
     st.markdown(RIGHT_PIXELS if is_bgr else WRONG_PIXELS)
     left, right = st.columns([1, 3])
@@ -166,7 +169,7 @@ def show_pixels(value: Value) -> None:
 
 
 def show_patch(pixels: np.ndarray) -> None:
-    """Show a patch of the image, RGB uint8 ``(3, 3, 3)``."""
+    """Show a patch of the image as three by three pixels, RGB uint8 ``(3, 3, 3)``."""
     red, green, blue = pixels[1, 1].tolist()
     lines = [f"Center pixel: red {red}, green {green}, blue {blue}"]
     colors = ColorGrid(pixels[None], [""], [1], "", "Patch as RGB pixels", tooltips=[lines])
@@ -184,9 +187,13 @@ def pixel_colors(value: Value) -> np.ndarray:
 
 
 def show_contributors(value: Value, previous: Layer) -> list[int]:
-    """Show the input channels that contribute most; return their indices, from 0.
+    """Show the input channels that contribute most to a value; a click on one traces it back.
 
-    A click on one goes to the source of its largest product in the previous layer.
+    The click goes to the position in the previous layer that the channel's largest product comes
+    from.
+
+    Returns:
+        The indices of the channels, from 0; empty if no channel contributes.
     """
     positive, negative = value.explanation.strongest(MOST_CONTRIBUTORS)
     order = [*positive.tolist(), *negative.tolist()]
@@ -204,7 +211,13 @@ def show_contributors(value: Value, previous: Layer) -> list[int]:
 
 
 def show_contributor_grid(value: Value, previous: Layer, order: list[int]) -> None:
-    """Show the inputs of these channels (indices from 0), which a click traces back."""
+    """Show the inputs of these channels as a grid; a click on a tile traces the channel back.
+
+    Args:
+        value: the value.
+        previous: the previous conv layer.
+        order: indices of the input channels, from 0.
+    """
     contributions = value.explanation.contributions
     titles = [f"{index + 1}: {signed(contributions[index], 3)}" for index in order]
     here = TrailStep(value.layer.name, value.channel, value.position)
@@ -229,7 +242,14 @@ def show_contributor_grid(value: Value, previous: Layer, order: list[int]) -> No
 
 
 def show_products(value: Value, order: list[int]) -> None:
-    """Show the products of these input channels, and a chart of all contributions."""
+    """Show the products of these input channels with their kernels, and a chart of all channels.
+
+    The chart shows the contribution (sum of products) of every input channel.
+
+    Args:
+        value: the value.
+        order: indices of the input channels, from 0.
+    """
     contributions = value.explanation.contributions
     show_multiplication(value, order, [str(index + 1) for index in order])
     title = f"Contributions of all {value.layer.channels} input channels"
@@ -246,18 +266,19 @@ def show_products(value: Value, order: list[int]) -> None:
 
 
 def sources(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int, TrailStep]:
-    """Find the source of each channel's largest product in the previous layer's maps.
+    """Find where in the previous layer's maps each channel's largest product comes from.
 
-    They are found before any click: a callback that did so would keep the maps, up to 25 MB, in
+    This is done before any click. A callback that did it would keep the maps, up to 25 MB, in
     memory for the whole session.
 
     Args:
-        value: a value.
+        value: the value.
         previous: the previous conv layer.
-        channels: the input channels' indices, from 0.
+        channels: indices of the input channels, from 0.
 
     Returns:
-        The sources by channel number, from 1. Channels whose products are all zero are missing.
+        The positions as steps of the trail, by channel number from 1. Channels whose products are
+        all zero are missing.
     """
     targets = {}
     for channel in channels:
@@ -271,19 +292,25 @@ def sources(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int,
 
 
 def _trace_back(here: TrailStep, targets: Mapping[int, TrailStep], context: Hashable) -> None:
-    """Go to the source of the clicked contributor (widget callback)."""
+    """Go to the position that the clicked channel's largest product comes from (widget callback).
+
+    Args:
+        here: the decomposed value, from which the trail continues.
+        targets: the positions by channel number.
+        context: key of network and image, to which the trail belongs.
+    """
     number = component_values.number("contributors", max(targets, default=0))
     if number is not None and number in targets:
         trail.extend(here, targets[number], context)
 
 
 def show_multiplication(value: Value, order: range | list[int], names: Sequence[str]) -> None:
-    """Show the patch, the kernel and their products, channel by channel.
+    """Show patch, kernel and products of a value in three rows, one tile per input channel.
 
     Args:
-        value: a value.
-        order: the input channels' indices, from 0.
-        names: the channels' names, above each tile.
+        value: the value.
+        order: indices of the input channels, from 0.
+        names: names of the channels, above each tile.
     """
     channels = list(order)
     explanation = value.explanation
@@ -298,7 +325,13 @@ def show_multiplication(value: Value, order: range | list[int], names: Sequence[
 
 
 def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
-    """Show 3 x 3 tiles on one scale that is symmetric about zero."""
+    """Show a row of 3 × 3 tiles on one color scale that is symmetric about zero.
+
+    Args:
+        name: key of the grid.
+        values: values of the tiles, float32 ``(n, 3, 3)``.
+        titles: titles of the tiles.
+    """
     largest = float(np.abs(values).max())
     tiles = grid.Grid(
         values,
@@ -317,7 +350,7 @@ def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
 
 
 def show_kernels(value: Value) -> None:
-    """Show the filter's kernels, the largest L2 norm first."""
+    """Show up to 48 kernels of the value's filter, those with the largest L2 norm first."""
     norms = np.sqrt((value.kernel**2).sum(axis=(1, 2)))
     order = np.argsort(-norms, kind="stable")[:KERNELS_SHOWN].tolist()
     st.markdown(

@@ -1,6 +1,7 @@
-"""Inspector: one feature map enlarged, its statistics, and every position's receptive field.
+"""Inspector: one feature map enlarged, its statistics, and the receptive field of each position.
 
-Until a map is chosen it shows the image alone, so that the page does not move at the first click.
+Until a map is chosen, the inspector shows the image alone. This way the page does not move at the
+first click on a map.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +35,11 @@ POINT_HINT = (
 
 
 def choose(layer: Layer) -> Selection | None:
-    """Show the number fields, except in lecture mode; return the chosen map and position."""
+    """Show number fields for the inspected map, row and column, except in lecture mode.
+
+    Returns:
+        The chosen map and position; None if no map is chosen.
+    """
     height, width, filters = layer.output_shape
     if not mode.in_lecture():
         with st.container(key="inspector-fields", horizontal=True, gap="small"):
@@ -45,12 +50,17 @@ def choose(layer: Layer) -> Selection | None:
 
 
 def select_map(mosaic: str, layer: Layer) -> Callable[[], None]:
-    """Return a widget callback that chooses the map that was clicked in a mosaic."""
+    """Return a widget callback that chooses the feature map whose tile was clicked in a grid.
+
+    Args:
+        mosaic: key of the grid.
+        layer: layer of the maps.
+    """
     return partial(_select_map, mosaic, layer.filters)
 
 
 def _select_map(mosaic: str, largest: int) -> None:
-    """Choose the clicked map (widget callback)."""
+    """Choose the feature map whose tile was clicked in a grid (widget callback)."""
     number = component_values.number(mosaic, largest)
     if number is None:
         return
@@ -69,17 +79,17 @@ def show(
     name: str = "inspector",
     shown: Sequence[int] = (),
 ) -> decomposition_section.Value | None:
-    """Show the chosen map, or the image alone if none is chosen.
+    """Show the chosen feature map enlarged, or the image alone if no map is chosen.
 
     Args:
-        maps: the layer's maps.
-        chosen: the map, and the position in it, if any.
-        appearance: the color map, and whether the scale is the map's own or the layer's.
-        name: the component's key on the page.
-        shown: the numbers of the maps in the grid beside it.
+        maps: feature maps of the layer.
+        chosen: the chosen map, and the position in it, if any.
+        appearance: the color map, and whether the color scale is the map's own or the layer's.
+        name: key of the inspector on the page.
+        shown: numbers of the maps in the grid beside it.
 
     Returns:
-        The decomposition of the value at the chosen position, if there is one.
+        The value at the chosen position with its decomposition; None without a position.
     """
     steps = trail_to(maps, chosen)
     value = None
@@ -100,7 +110,13 @@ def show(
 
 
 def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep]) -> None:
-    """Go to the clicked position or step of the trail, or close the map (widget callback)."""
+    """Go to the clicked position or step of the trail, or close the map (widget callback).
+
+    Args:
+        name: key of the inspector that was clicked.
+        layer: layer of its map.
+        steps: the trail that the inspector shows.
+    """
     event = component_values.raw_value(name)
     if event == "closed":
         selection.clear()
@@ -115,7 +131,10 @@ def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep]) -> None:
 
 
 def trail_to(maps: LayerMaps, chosen: Selection | None) -> list[TrailStep]:
-    """Return the steps of the trail that led to the chosen value, itself included."""
+    """Return the steps of the trail that led to the chosen value, the value itself included.
+
+    The list is empty if no position is chosen.
+    """
     if chosen is None or chosen.position is None:
         return []
     step = TrailStep(maps.layer.name, chosen.channel, chosen.position)
@@ -125,9 +144,10 @@ def trail_to(maps: LayerMaps, chosen: Selection | None) -> list[TrailStep]:
 def header_and_values(
     maps: LayerMaps, chosen: Selection | None, appearance: Appearance
 ) -> tuple[dict[str, object], np.ndarray, np.ndarray]:
-    """Return the component's header, the map's values, and the color of each level.
+    """Return the data of the inspector component: header, values of the map, colors.
 
-    The values are float32 ``(height, width)``; without a map they are empty.
+    The values are float32 ``(height, width)``, empty if no map is chosen. The colors are those of
+    the color map's levels.
     """
     colors = color_levels(appearance.color_map)
     header: dict[str, object] = {"levels": len(colors), "channel": None, "height": 0, "width": 0}
@@ -145,7 +165,14 @@ def header_and_values(
 def describe(
     maps: LayerMaps, channel: int, values: np.ndarray, appearance: Appearance
 ) -> dict[str, object]:
-    """Return a map's entries of the component's header."""
+    """Return the entries of the inspector's header that describe a feature map.
+
+    Args:
+        maps: feature maps of the layer.
+        channel: number of the map, from 1.
+        values: values of the map, float32 ``(height, width)``.
+        appearance: whether the color scale is the map's own or the layer's.
+    """
     layer = maps.layer
     value_range = (
         ValueRange.of_statistics(maps.statistics())
@@ -170,7 +197,7 @@ def describe(
 
 
 def statistics_text(measured: map_statistics.Statistics, channel: int) -> str:
-    """Describe a map by its statistics and its ranks in the layer."""
+    """Describe a feature map in words: its range, mean, active positions and ranks in the layer."""
     index = channel - 1
     by_mean, by_maximum = (
         map_statistics.ranks(measured.mean),
@@ -185,7 +212,7 @@ def statistics_text(measured: map_statistics.Statistics, channel: int) -> str:
 
 
 def sum_text(explanation: Decomposition) -> str:
-    """Return the decomposition of a value in one line."""
+    """Return the decomposition of a value in one line: products, bias, sum and ReLU."""
     products = figure(explanation.contributions.sum())
     bias = signed(explanation.bias).replace("−", "− ").replace("+", "+ ")
     total, result = figure(explanation.total), figure(explanation.result)
@@ -193,7 +220,11 @@ def sum_text(explanation: Decomposition) -> str:
 
 
 def missing_text(chosen: Selection | None, shown: Sequence[int]) -> str:
-    """Return a note if the chosen map is not in the grid beside it, else an empty text."""
+    """Return a note if the chosen map is not among the maps shown in the grid beside the inspector.
+
+    Returns:
+        The note; empty if the map is shown, or none is chosen.
+    """
     if chosen is None or not shown or chosen.channel in shown:
         return ""
     return (
@@ -203,7 +234,7 @@ def missing_text(chosen: Selection | None, shown: Sequence[int]) -> str:
 
 
 def offer_filter(maps: LayerMaps, channel: int, name: str = "inspector") -> None:
-    """Show the button that opens the map's filter in the Filters view."""
+    """Show a button that opens the filter of a feature map in the Filters view."""
     st.button(
         f"Show filter {channel} of {maps.layer.name}",
         icon=":material/grid_on:",

@@ -32,22 +32,22 @@ class LayerMaps:
     preprocessing: Preprocessing = "caffe"
 
     def for_export(self) -> "LayerMaps":
-        """Return a copy for exports, which are not tied to a script run."""
+        """Return a copy whose results an export may read, outside of any script run."""
         return replace(self, results=self.results.for_export())
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Cache key of these maps: network, image, preprocessing and layer."""
+        """Cache key of the feature maps: network, image, preprocessing and layer."""
         return (*self.subject_key, self.layer.name)
 
     @property
     def subject_key(self) -> tuple[object, ...]:
-        """Cache key of the network, the image and its preprocessing, for any layer."""
+        """Cache key of network, image and preprocessing, which the maps of all layers share."""
         return (self.network.identity, self.picture.digest, self.preprocessing)
 
     @property
     def subject(self) -> str:
-        """Network and image, as captions name them."""
+        """Network and image in words, for captions, with a warning if preprocessed wrongly."""
         return " · ".join([self.network.label, self.picture.caption, *self._warnings])
 
     @property
@@ -55,25 +55,25 @@ class LayerMaps:
         return [WRONG_INPUT] if self.preprocessing == "rgb" else []
 
     def values(self) -> np.ndarray:
-        """Return the maps after ReLU, float32 ``(maps, height, width)``."""
+        """Return the feature maps after ReLU, float32 ``(maps, height, width)``."""
         forward = self.results.forward_pass(self.network, self.picture, self.preprocessing)
         key = forward.key(self.layer.name)
         return self.results.cached(key, partial(forward.maps, self.layer), network=True)
 
     def map(self, number: int) -> np.ndarray:
-        """Return the map of that number (from 1), float32 ``(height, width)``."""
+        """Return one feature map by number (from 1), float32 ``(height, width)``."""
         key = ("map", *self.key, number)
         return self.results.cached(
             key, lambda: np.ascontiguousarray(self.values()[number - 1], "<f4")
         )
 
     def statistics(self) -> Statistics:
-        """Return the statistics of all maps."""
+        """Return the statistics of each of the layer's feature maps."""
         key = ("statistics", *self.key)
         return self.results.cached(key, lambda: statistics(self.values()))
 
     def grid(self, numbers: Sequence[int], appearance: Appearance = OWN_SCALE) -> Grid:
-        """Return the maps of these numbers as a grid."""
+        """Return a grid of the feature maps with these numbers (from 1)."""
         consecutive = list(numbers) == list(range(1, len(numbers) + 1))
         # A slice is a view; an index array would copy up to 13 MB.
         index = slice(len(numbers)) if consecutive else np.array(numbers) - 1
@@ -87,29 +87,40 @@ class LayerMaps:
         )
 
     def ordered_grid(self, order: str, count: int, appearance: Appearance) -> Grid:
-        """Return the first ``count`` maps in an order as a grid with its caption."""
+        """Return a captioned grid of the first ``count`` feature maps in an order.
+
+        Args:
+            order: name of the order, such as by mean.
+            count: number of maps.
+            appearance: color scale and color map.
+        """
         grid = self.grid(self.statistics().numbers(order, count), appearance)
         return replace(grid, caption=self.caption(count, order))
 
     def caption(self, count: int, order: str) -> str:
-        """Return the caption of the first ``count`` maps in an order."""
+        """Return the caption of a grid of the first ``count`` feature maps in the given order."""
         text = f"{self.layer.title} · {self.subject} · {self._count_text(count, order)}"
         return caption(f"{text} · after ReLU", self.short_caption(count))
 
     def short_caption(self, count: int) -> str:
-        """Return the one-line caption of lecture mode."""
+        """Return the caption that lecture mode shows below ``count`` feature maps, in one line."""
         share = f"{count} of {self.layer.filters} maps"
         return " · ".join([self.network.label, self.picture.title, *self._warnings, share])
 
     def _count_text(self, count: int, order: str) -> str:
-        """Return the numbers of maps shown and inactive, and their order."""
+        """Return how many maps are shown, in which order, and how many are inactive."""
         text = f"{count} of {self.layer.filters} maps shown"
         if ORDERS[order].statistic:
             text += f", largest {ORDERS[order].label.lower()} first"
         return f"{text}, {self.statistics().inactive} inactive on this image"
 
     def script_run(self, name: str, numbers: Sequence[int]) -> MapsRun:
-        """Return the parameters of a Keras script that reproduces the maps of these numbers."""
+        """Return the parameters of a Keras script that reproduces the maps with these numbers.
+
+        Args:
+            name: name of the exported array.
+            numbers: numbers of the maps, from 1.
+        """
         return MapsRun(
             name,
             script_network(self.network.weights),
@@ -121,7 +132,7 @@ class LayerMaps:
 
 
 def script_network(weights: Weights) -> ScriptNetwork:
-    """Return the network that an exported script builds."""
+    """Return the network that an exported Keras script builds to reproduce these weights."""
     if not isinstance(weights, StoredWeights):
         return "untrained"
     return "imagenet" if weights.label == IMAGENET_LABEL else WeightsFile(weights.path.name)

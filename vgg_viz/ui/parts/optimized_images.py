@@ -35,36 +35,39 @@ HINT = "Click an image to enlarge it here, beside the patch that activates its c
 
 @dataclass(frozen=True)
 class OptimizedImages:
-    """Optimized images of a layer's channels, and the top patches to compare them with."""
+    """Optimized images of one network's channels in one layer, and top patches to compare with."""
 
     spec: OptimizationSpec
     patches: Patches
 
     @property
     def layer(self) -> ConvLayer:
-        """The channels' layer."""
+        """Conv layer whose channels the images are optimized for."""
         return self.spec.layer
 
     def request(self, channels: Sequence[int]) -> Progress:
-        """Request images for these channels and return their progress."""
+        """Ask the optimization worker for the images of these channels; return their progress."""
         return shared().optimization_worker.request(self.spec, channels)
 
     def progress(self, channels: Sequence[int]) -> Progress:
-        """Return the progress of these channels' images without requesting more."""
+        """Return the progress of these channels' images without asking the worker for more."""
         return shared().optimization_worker.progress(self.spec, channels)
 
     def top_patch(self, channel: int) -> TopPatch | None:
-        """Return the channel's top patch, or None if the channel is inactive on all images."""
+        """Return a channel's top patch, or None if the channel is inactive on all images."""
         spots = self.patches.top[channel - 1]
         return spots[0] if spots else None
 
     def ratio(self, channel: int, value: float) -> str:
-        """Format a value relative to the top patch, such as "2.1×"; empty without a patch."""
+        """Format an optimized image's value relative to its channel's top patch, such as "2.1×".
+
+        The text is empty without a top patch, or if the value is not positive.
+        """
         spot = self.top_patch(channel)
         return f"{figure(value / spot.value, 2)}×" if spot and value > 0 else ""
 
     def grid(self, channels: Sequence[int], progress: Progress) -> ColorGrid:
-        """Return the current image of each channel; gray if its optimization has not started."""
+        """Return a grid of the channels' images as optimized so far, gray where not started."""
         snapshots = [progress.snapshots.get(channel) for channel in channels]
         finished = sum(one is not None and one.finished for one in snapshots)
         steps = tuple(one and one.step for one in snapshots)
@@ -90,7 +93,11 @@ class OptimizedImages:
     def figures(
         self, channels: Sequence[int], snapshots: Mapping[int, Snapshot]
     ) -> dict[str, Sequence[float]]:
-        """Return the values of the images and of the top patches, and the steps taken."""
+        """Return the columns of the exported table, with one entry per channel.
+
+        The columns are the value of the optimized image, that of the top patch, and the number of
+        optimization steps.
+        """
         spots = [self.top_patch(channel) for channel in channels]
         return {
             "value": [snapshots[one].value if one in snapshots else 0.0 for one in channels],
@@ -99,7 +106,12 @@ class OptimizedImages:
         }
 
     def title(self, channel: int, snapshot: Snapshot | None) -> str:
-        """Return a tile's title: channel, value, and value relative to the top patch."""
+        """Return the title of a channel's tile: number, value, and ratio to the top patch's value.
+
+        Args:
+            channel: number of the channel, from 1.
+            snapshot: the image as optimized so far; None if not started.
+        """
         if snapshot is None:
             return str(channel)
         # The large letters of a lecture leave no room for the value.
@@ -108,7 +120,12 @@ class OptimizedImages:
         return " · ".join(filter(None, parts))
 
     def tooltip(self, channel: int, snapshot: Snapshot | None) -> list[str]:
-        """Return the lines of a tile's tooltip."""
+        """Return the tooltip lines of a channel's optimized image.
+
+        Args:
+            channel: number of the channel, from 1.
+            snapshot: the image as optimized so far; None if not started.
+        """
         if snapshot is None:
             return ["not started"]
         ratio, spot = self.ratio(channel, snapshot.value), self.top_patch(channel)
@@ -120,7 +137,7 @@ class OptimizedImages:
         return lines if snapshot.finished else [*lines, f"step {snapshot.step} of {snapshot.steps}"]
 
     def caption(self, count: int, finished: int) -> str:
-        """Return the grid's caption."""
+        """Return the caption of a grid of ``count`` optimized images, some of them finished."""
         network = self.spec.network.label
         method = PARAMETRIZATIONS[self.spec.parametrization].label.lower()
         channels = f"{count} of {self.layer.filters} channels"
@@ -133,7 +150,10 @@ class OptimizedImages:
         )
 
     def beside_patch(self, channel: int, snapshot: Snapshot) -> ColorGrid:
-        """Return an image, padded to the receptive field, beside the channel's top patch."""
+        """Return a grid of a channel's optimized image and, beside it, the channel's top patch.
+
+        The image is padded to the size of the receptive field. An inactive channel has no patch.
+        """
         tiles = [in_receptive_field(self.layer, snapshot.pixels)]
         titles = [f"Optimized · {figure(snapshot.value)}"]
         tooltips, spot = [self.tooltip(channel, snapshot)], self.top_patch(channel)
@@ -160,7 +180,12 @@ class OptimizedImages:
         )
 
     def script_run(self, name: str, channels: Sequence[int]) -> OptimizationScriptRun:
-        """Return the parameters of a Keras script that optimizes the same images."""
+        """Return the parameters of a Keras script that optimizes the images of these channels.
+
+        Args:
+            name: name of the exported array.
+            channels: numbers of the channels, from 1.
+        """
         spec = self.spec
         network = script_network(spec.network.weights)
         return OptimizationScriptRun(
@@ -169,7 +194,12 @@ class OptimizedImages:
 
 
 def in_receptive_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:
-    """Pad an optimized image with the mean color to its layer's receptive field."""
+    """Pad an optimized image with the mean color to the size of the layer's receptive field.
+
+    Args:
+        layer: the layer that the image was optimized for.
+        pixels: the image, RGB uint8 ``(side, side, 3)``.
+    """
     side = layer.receptive_field
     padded = np.full((side, side, 3), MEAN_COLOR, np.uint8)
     first = (side - len(pixels)) // 2
@@ -179,7 +209,12 @@ def in_receptive_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:
 
 
 def show(sides: Sequence[OptimizedImages], count: int) -> None:
-    """Show the first ``count`` channels' images of one network or two, and update them."""
+    """Show optimized images of a layer's first ``count`` channels, updated as they progress.
+
+    Args:
+        sides: the images of one network, or of two networks side by side.
+        count: number of channels.
+    """
     if len(sides) > 1 and sides[0].spec.key == sides[1].spec.key:
         comparison.note_identical("network")
     channels = range(1, count + 1)
@@ -190,7 +225,13 @@ def show(sides: Sequence[OptimizedImages], count: int) -> None:
 
 
 def show_live(sides: Sequence[OptimizedImages], channels: Sequence[int], *, live: bool) -> None:
-    """Show the current images, and rerun this fragment while they change."""
+    """Show the images as optimized so far, and rerun until they are finished (fragment).
+
+    Args:
+        sides: the images of one network or two.
+        channels: numbers of the channels in the grid.
+        live: whether images were being optimized when the page was run.
+    """
     progress = request(sides, channels)
     # A click in this fragment, or the last image finished, changes the rest of the page too.
     if state.has_changed() or live != is_live(sides, channels, progress):
@@ -205,19 +246,23 @@ def show_live(sides: Sequence[OptimizedImages], channels: Sequence[int], *, live
 
 
 def rerun_later() -> None:
-    """Have the browser rerun this fragment after a while."""
+    """Have the browser rerun the fragment with the optimized images after a second."""
     data = components.pack({"seconds": POLLING_SECONDS})
     components.mount("pulse", "optimization-pulse", data, grid.ignore)
 
 
 def all_channels(channels: Sequence[int]) -> list[int]:
-    """Return the channels to optimize: the chosen one first, then those of the grid."""
+    """Return the channels to optimize images for: the chosen channel first, then the grid's."""
     chosen = state.number("channel")
     return list(dict.fromkeys([*([chosen] if chosen else []), *channels]))
 
 
 def request(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> list[Progress]:
-    """Return each side's progress; request the rest unless this viewer has stopped it."""
+    """Request the missing images unless this viewer has stopped the optimization.
+
+    Returns:
+        The progress of each network's images.
+    """
     wanted = all_channels(channels)
     if is_stopped(sides, channels):
         return [side.progress(wanted) for side in sides]
@@ -227,22 +272,22 @@ def request(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> list[P
 def is_live(
     sides: Sequence[OptimizedImages], channels: Sequence[int], progress: Sequence[Progress]
 ) -> bool:
-    """Return whether images are still being optimized for this viewer."""
+    """Return whether images that this viewer requested are still being optimized."""
     return not is_stopped(sides, channels) and not all(one.complete for one in progress)
 
 
 def job_key(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> Hashable:
-    """Return plain values that identify the requested images, in any order."""
+    """Return plain values that identify the requested images, whatever their order."""
     return tuple(side.spec.key for side in sides), frozenset(all_channels(channels))
 
 
 def is_stopped(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> bool:
-    """Return whether this viewer has stopped the optimization of these images."""
+    """Return whether this viewer has stopped the optimization of these channels' images."""
     return st.session_state.get(STOPPED) == job_key(sides, channels)
 
 
 def toggle(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
-    """Stop or continue the optimization (widget callback)."""
+    """Stop or continue the optimization of these images for this viewer (widget callback)."""
     stopped = is_stopped(sides, channels)
     st.session_state[STOPPED] = None if stopped else job_key(sides, channels)
 
@@ -250,7 +295,10 @@ def toggle(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
 def show_progress(
     sides: Sequence[OptimizedImages], channels: Sequence[int], progress: Sequence[Progress]
 ) -> None:
-    """Show failures, the progress, the time left, and a button to stop or continue."""
+    """Show the progress of the optimization, the time left, failures, and a button to stop it.
+
+    If it is stopped, the button continues it.
+    """
     stopped = is_stopped(sides, channels)
     for failure in dict.fromkeys(one.failure for one in progress if one.failure):
         st.warning(text_blocks.escape_marks(failure), icon=":material/error:")
@@ -275,7 +323,10 @@ def show_progress(
 
 
 def show_finished(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
-    """Show the end to a viewer who saw the progress, in its place, so that nothing moves."""
+    """Show *Finished* in place of the progress bar, to a viewer who saw that bar.
+
+    The layout of the page then stays as it was.
+    """
     if st.session_state.get(WATCHED) != job_key(sides, channels):
         return
     with st.container(key="optimization-progress", horizontal=True, vertical_alignment="center"):
@@ -283,7 +334,7 @@ def show_finished(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> 
 
 
 def time_left(seconds: float | None) -> str:
-    """Format the time left.
+    """Format the remaining seconds of the optimization as the end of a progress text.
 
     >>> time_left(None), time_left(12.3), time_left(170.0)
     ('…', ': about 12 s left', ': about 3 minutes left')
@@ -296,7 +347,7 @@ def time_left(seconds: float | None) -> str:
 
 
 def show_one(side: OptimizedImages, channels: Sequence[int], progress: Progress) -> None:
-    """Show one network's images and, beside them, the chosen channel's."""
+    """Show one network's optimized images and, beside them, the chosen channel's image enlarged."""
     with st.container(key="maps-room"):
         full_width = mode.in_lecture() and state.number("channel") is None
         left, panel = [st.container()] * 2 if full_width else st.columns([3, 2], gap="medium")
@@ -310,7 +361,10 @@ def show_one(side: OptimizedImages, channels: Sequence[int], progress: Progress)
 def show_pair(
     sides: Sequence[OptimizedImages], channels: Sequence[int], progress: Sequence[Progress]
 ) -> None:
-    """Show the same channels of two networks side by side, and the chosen channel of both."""
+    """Show the optimized images of the same channels of two networks side by side.
+
+    Below, the chosen channel's images of both networks are enlarged.
+    """
     columns = patch_grids.columns()
     for name, side, one, column in zip(GRIDS, sides, progress, columns, strict=True):
         with column:
@@ -330,13 +384,20 @@ def show_grid(
     name: str,
     width: int = grid.PAGE_WIDTH,
 ) -> None:
-    """Show one image for each channel; a click chooses the channel."""
+    """Show one network's optimized images, one per channel; a click on one chooses its channel."""
     place = Placement(name, inspector.select_map(name, side.layer), width=width)
     grid.show(results(), side.grid(channels, progress), place)
 
 
 def show_chosen(side: OptimizedImages, channel: int | None, progress: Progress, name: str) -> None:
-    """Show the chosen channel's image beside its top patch, or how to choose one."""
+    """Show a channel's optimized image enlarged beside its top patch; a hint if none is chosen.
+
+    Args:
+        side: the images of one network.
+        channel: number of the chosen channel, or None.
+        progress: the progress of the network's images.
+        name: key of the grid.
+    """
     if channel is None:
         text_blocks.note(HINT)
         return
@@ -351,7 +412,7 @@ def show_chosen(side: OptimizedImages, channel: int | None, progress: Progress, 
 
 
 def sentence(side: OptimizedImages, channel: int, snapshot: Snapshot) -> str:
-    """Return a sentence that compares an image's value with the top patch's."""
+    """Return a sentence that compares an optimized image's value with that of the top patch."""
     reached = f"The optimized image reaches **{figure(snapshot.value)}** before ReLU"
     spot, ratio = side.top_patch(channel), side.ratio(channel, snapshot.value)
     if spot is None:
@@ -363,7 +424,7 @@ def sentence(side: OptimizedImages, channel: int, snapshot: Snapshot) -> str:
 
 
 def offer(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
-    """Show the export menu of the finished images."""
+    """Show the export menu of those images that are finished, in all networks shown."""
     progress = [side.progress(channels).snapshots for side in sides]
     finished = [
         channel

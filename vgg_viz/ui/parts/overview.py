@@ -1,4 +1,4 @@
-"""Strip of every conv layer's most active maps, a column per layer."""
+"""Overview of the network: the most active feature maps of every conv layer, one column each."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,7 +16,13 @@ from vgg_viz.ui.widgets.chosen_network import load_network
 
 
 def show(notice: DeltaGenerator, chosen: InputImage, choice: NetworkChoice) -> None:
-    """Show the most active maps of every conv layer, a column per layer."""
+    """Show the most active feature maps of every conv layer, with one column per layer.
+
+    Args:
+        notice: container for a notice if the network's weights are unavailable.
+        chosen: the page's picture.
+        choice: the chosen network.
+    """
     results = shared_instance.results()
     network = load_network(choice, notice)
     overview = results.overview(network, chosen)
@@ -47,10 +53,10 @@ def show(notice: DeltaGenerator, chosen: InputImage, choice: NetworkChoice) -> N
 
 
 def open_map(numbers: Sequence[int]) -> None:
-    """Show the clicked map in the Feature maps view (widget callback).
+    """Open the clicked map in the Feature maps view (widget callback).
 
     Args:
-        numbers: the map number (from 1) of every tile.
+        numbers: for every tile, the number of its map, from 1.
     """
     tile = component_values.number("overview", len(numbers))
     if tile is not None:

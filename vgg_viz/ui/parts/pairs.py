@@ -1,4 +1,4 @@
-"""Pairs of grids: the same maps of two sides on a common scale, or their difference."""
+"""Pairs of grids: maps of two sides of a comparison on a common scale, or their difference."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,15 +24,16 @@ DIFFERENCE_LEGEND = "blue: lower, red: higher"
 
 @dataclass(frozen=True)
 class Pair:
-    """Two sides' maps of the same numbers.
+    """Feature maps of the same numbers from two sides, such as two images, to show as grids.
 
     Attributes:
-        sides: both sides' maps.
-        numbers: the maps' numbers, from 1.
+        sides: the feature maps of both sides.
+        numbers: the numbers of the maps to show, from 1.
         headings: the headings of both grids and of their difference.
-        captions: the captions of these three.
+        captions: the captions of both grids and of their difference.
         names: the names of both exported arrays.
-        titles: the tiles' titles in the other grid and in the difference; empty for the numbers.
+        titles: titles of the tiles in the second grid and in the difference; if empty, the map
+            numbers.
     """
 
     sides: Sides
@@ -43,13 +44,18 @@ class Pair:
     titles: Sequence[str] = ()
 
     def grids(self, shown_as: str, appearance: Appearance) -> list[Grid]:
-        """Return both grids, or the grid of their difference."""
+        """Return the grids of both sides, or the one grid of their difference.
+
+        Args:
+            shown_as: a name of `SHOWN_AS`.
+            appearance: color scale and color map.
+        """
         if shown_as == "difference":
             return [self.difference(appearance)]
         return self.both(appearance)
 
     def both(self, appearance: Appearance) -> list[Grid]:
-        """Return both grids on a common scale."""
+        """Return the grids of both sides on a common color scale."""
         grids = [side.grid(self.numbers, appearance) for side in self.sides]
         grids[1] = replace(grids[1], titles=self.titles or grids[1].titles)
         value_range = ValueRange(
@@ -78,7 +84,7 @@ class Pair:
         ]
 
     def difference(self, appearance: Appearance) -> Grid:
-        """Return the other maps minus these, on scales that are symmetric about zero."""
+        """Return a grid of the second side's maps minus the first's, with zero at mid-scale."""
         these, others = (side.grid(self.numbers) for side in self.sides)
 
         def subtract() -> np.ndarray:
@@ -105,21 +111,25 @@ class Pair:
         )
 
     def script_runs(self) -> list[MapsRun]:
-        """Return the parameters of a Keras script that reproduces both sides."""
+        """Return the parameters of a Keras script that reproduces the maps of both sides."""
         both = zip(self.names, self.sides, strict=True)
         return [side.script_run(name, self.numbers) for name, side in both]
 
 
 def choose() -> tuple[str, str]:
-    """Show the controls of a pair; return how it is shown, and its scale."""
+    """Show the controls that choose how two sides are compared, and on which color scale.
+
+    Returns:
+        A name of `SHOWN_AS` (side by side, or difference), and the name of the scale.
+    """
     shown_as = controls.one_of("Show", "shown_as", SHOWN_AS)
     return shown_as, choose_scale(shown_as)
 
 
 def choose_scale(shown_as: str) -> str:
-    """Show the choice of the scale.
+    """Show the choice of the color scale for a pair of grids; return its name.
 
-    A difference has one tile per pair, so each tile's own scale is the pair's.
+    A difference has only one tile per map, so the options "each tile" and "each pair" coincide.
     """
     scales = PAIR_SCALES
     if shown_as == "difference":
@@ -138,11 +148,11 @@ def show(
     """Show the grids of a pair beside each other.
 
     Args:
-        grids: both grids, or the grid of their difference.
-        results: the cache of drawn mosaics.
-        on_pick: returns the widget callback of the grid with that key.
-        prefix: the beginning of the grids' keys.
-        follows: as for `grid.Placement`.
+        grids: the grids of both sides, or the grid of their difference.
+        results: cache of drawn grids.
+        on_pick: function that takes a grid's key and returns the callback for its clicks.
+        prefix: beginning of the grids' keys.
+        follows: whether the grids outline the selected channel.
     """
     with st.container(key=f"{prefix}-pair"):
         columns = st.columns(len(grids), gap="medium")

@@ -1,4 +1,4 @@
-"""An optimized image pasted into the viewer's picture, to check its value there."""
+"""An optimized image pasted into the viewer's picture, to check the channel's value there."""
 
 from dataclasses import replace
 
@@ -22,7 +22,10 @@ NAME = "pasted"
 
 
 def show(maps: LayerMaps, spec: OptimizationSpec) -> None:
-    """Show the picture with the chosen channel's optimized image, once that is finished."""
+    """Show the viewer's picture with the chosen channel's optimized image pasted into it.
+
+    Until a channel is chosen and its image is finished, show a note.
+    """
     chosen = selection.current()
     if chosen is None:
         text_blocks.note("Choose a channel to paste its optimized image into your picture.")
@@ -37,7 +40,13 @@ def show(maps: LayerMaps, spec: OptimizationSpec) -> None:
 
 
 def show_pasted(maps: LayerMaps, channel: int, snapshot: Snapshot) -> None:
-    """Show the picture with the optimized image in it, and the channel's map of both."""
+    """Show the picture with the optimized image, and the channel's value with and without it.
+
+    Args:
+        maps: feature maps of the picture without the optimized image.
+        channel: number of the channel, from 1.
+        snapshot: the finished optimized image.
+    """
     st.subheader(f"Pasted into {text_blocks.escape(maps.picture.title)}")
     with st.container(key="pasted-room"):
         left, right = st.columns(2, gap="medium")
@@ -61,7 +70,11 @@ def show_pasted(maps: LayerMaps, channel: int, snapshot: Snapshot) -> None:
 
 
 def choose_position(maps: LayerMaps) -> Position:
-    """Show the fields of the position, except in a lecture; return it, by default the center."""
+    """Show number fields for the position at which to paste, except in lecture mode.
+
+    Returns:
+        Row and column in the feature map, from 0; by default its center.
+    """
     height, width, _ = maps.layer.output_shape
     if not mode.in_lecture():
         with st.container(key="pasted-fields", horizontal=True):
@@ -72,7 +85,13 @@ def choose_position(maps: LayerMaps) -> Position:
 
 
 def pasted_into(maps: LayerMaps, snapshot: Snapshot, position: Position) -> InputImage:
-    """Return the picture with the optimized image centered on a position's receptive field."""
+    """Return the picture with the optimized image pasted in, centered on a receptive field.
+
+    Args:
+        maps: feature maps of the picture.
+        snapshot: the optimized image.
+        position: row and column in the map whose receptive field is meant, from 0.
+    """
     picture = maps.picture
     pixels = paste_image(picture.pixels, snapshot.pixels, maps.layer, *position)
     return InputImage(
@@ -87,7 +106,11 @@ def pasted_into(maps: LayerMaps, snapshot: Snapshot, position: Position) -> Inpu
 
 
 def difference_note(maps: LayerMaps, snapshot: Snapshot, position: Position) -> str:
-    """Return why the value may differ from the optimized image's, else nothing."""
+    """Return why the pasted image's value may differ from that of the optimized image alone.
+
+    Returns:
+        A sentence; empty if the values should match.
+    """
     layer, side = maps.layer, len(snapshot.pixels)
     if side < layer.receptive_field:
         return (

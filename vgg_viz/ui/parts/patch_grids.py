@@ -1,4 +1,4 @@
-"""Grids of top patches: one for each channel of a layer, or several for one channel."""
+"""Grids of top-activating patches: the best one of each channel, or several of one channel."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -45,9 +45,12 @@ HINT = (
 
 @dataclass(frozen=True)
 class Patches:
-    """Top patches of a layer's channels over several images.
+    """Top-activating patches of a layer's channels over several images.
 
-    ``peaks`` are the layer's, one entry for each image.
+    network: the network.
+    layer: the layer.
+    images: the images that are searched.
+    peaks: for each image, the strongest activations of the layer's channels.
     """
 
     network: Network
@@ -57,19 +60,19 @@ class Patches:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Cache key: network, layer and images."""
+        """Cache key of the patches: network, layer and images."""
         digests = tuple(image.digest for image in self.images)
         return (self.network.identity, self.layer.name, digests)
 
     @cached_property
     def top(self) -> list[list[TopPatch]]:
-        """Top patch of each channel: a list of one, or empty if the channel is inactive."""
+        """For each channel a list of its top patch, empty if inactive on all images."""
         return rank_patches(self.peaks)
 
     def of_channel(self, results: Results, channel: int) -> list[TopPatch]:
-        """Return the top patches of one channel, from 1.
+        """Return the top patches of one channel (numbered from 1), at most `MOST_PATCHES`.
 
-        If the peaks are too few, search the channel's maps of the images where it is active.
+        If ``peaks`` are too few, the channel's maps are searched on the images where it is active.
         """
         peaks = [channel_peaks(each, channel) for each in self.peaks]
 
@@ -80,14 +83,19 @@ class Patches:
         return rank_patches(complete_peaks(peaks, self.layer, map_of), MOST_PATCHES)[0]
 
     def layer_grid(self, count: int) -> ColorGrid:
-        """Return the top patch of each of the first ``count`` channels."""
+        """Return a grid of the top patches of the layer's first ``count`` channels, one each."""
         spots = [each[0] if each else None for each in self.top[:count]]
         numbers = range(1, count + 1)
         titles = [str(number) for number in numbers]
         return self._grid(spots, titles, numbers, "channel", self.layer_caption(count))
 
     def channel_grid(self, channel: int, spots: Sequence[TopPatch]) -> ColorGrid:
-        """Return one channel's top patches; there is at least one."""
+        """Return a grid of one channel's top patches.
+
+        Args:
+            channel: number of the channel, from 1.
+            spots: the channel's top patches, at least one.
+        """
         values = [figure(spot.value, 3) for spot in spots]
         # The large letters of a lecture leave room for the value only.
         titles = [
@@ -126,7 +134,7 @@ class Patches:
         )
 
     def crops(self, spots: Sequence[TopPatch | None]) -> Iterator[np.ndarray]:
-        """Yield the patches, uint8 ``(side, side, 3)`` each; a black one for None."""
+        """Yield the pixels of each patch, uint8 ``(side, side, 3)``; black for None (no patch)."""
         pixels: dict[int, np.ndarray] = {}
         for spot in spots:
             if spot is None:
@@ -137,14 +145,14 @@ class Patches:
             yield crop_patch(pixels[spot.image], self.layer, spot.row, spot.column)
 
     def tooltip(self, spot: TopPatch | None) -> list[str]:
-        """Return the lines of a tile's tooltip."""
+        """Return the tooltip lines of a patch: value, image, row and column."""
         if spot is None:
             return ["inactive on all of these images"]
         title = self.images[spot.image].title
         return [f"{figure(spot.value)} on {title}", f"row {spot.row + 1}, column {spot.column + 1}"]
 
     def layer_caption(self, count: int) -> str:
-        """Return the caption of the layer's grid."""
+        """Return the caption of the grid of the layer's first ``count`` channels."""
         inactive = self.top.count([])
         inactive_text = f", {inactive} inactive on all images" if inactive else ""
         channels = f"{count} of {self.layer.filters} channels"
@@ -156,13 +164,13 @@ class Patches:
         )
 
     def channel_caption(self, channel: int) -> str:
-        """Return the caption of one channel's grid."""
+        """Return the caption of the grid of one channel's top patches."""
         text = f"Channel {channel} of {self.layer.name} · {self.network.label} · {self.origin}"
         first = ", best of each image first" if len(self.images) > 1 else ""
         return text_blocks.caption(f"{text}{first}", f"T{self.short_origin[1:]}")
 
     def position_text(self, spots: Sequence[TopPatch]) -> str:
-        """Return the image, row and column of each patch, in one line."""
+        """Return the image, row and column of each of the patches, in one line."""
         positions = [
             f"{self.images[spot.image].title} {spot.row + 1}, {spot.column + 1}" for spot in spots
         ]
@@ -170,12 +178,12 @@ class Patches:
 
     @property
     def image_count(self) -> str:
-        """Number of images, in words."""
+        """Number of images that are searched, in words, such as "8 images"."""
         return f"{len(self.images)} image{'s' if len(self.images) > 1 else ''}"
 
     @property
     def origin(self) -> str:
-        """Origin of the patches, for captions."""
+        """Phrase for captions that says from which images the patches are taken."""
         own = sum(image.choice == OWN for image in self.images)
         whose = (
             f"{self.image_count}, {own} of them yours" if own else f"this page's {self.image_count}"
@@ -184,16 +192,22 @@ class Patches:
 
     @property
     def short_origin(self) -> str:
-        """Shorter origin, for a lecture's single line."""
+        """Phrase that says from how many images the patches are taken, for lecture mode."""
         return f"{self.shortest_origin} (not ImageNet)"
 
     @property
     def shortest_origin(self) -> str:
-        """Shortest origin, for a lecture's line beside another one."""
+        """Phrase that only says from how many images the patches are taken."""
         return f"top patches from {self.image_count}"
 
     def script_run(self, name: str, channels: Sequence[int], each: int) -> PatchesRun:
-        """Return the parameters of a Keras script that finds and crops the same patches."""
+        """Return the parameters of a Keras script that finds and crops these channels' top patches.
+
+        Args:
+            name: name of the exported array.
+            channels: numbers of the channels, from 1.
+            each: number of patches per channel.
+        """
         return PatchesRun(
             name,
             script_network(self.network.weights),
@@ -205,14 +219,20 @@ class Patches:
 
 
 def find(results: Results, network: Network, layer: ConvLayer) -> Patches:
-    """Find the top patches of a layer's channels; the page shows the progress."""
+    """Find the top patches of a layer's channels on all available images, showing the progress."""
     images = available_images.all_images()
     peaks = available_images.find_peaks(results, network, images)
     return Patches(network, layer, images, tuple(each[layer.conv_number - 1] for each in peaks))
 
 
 def show(results: Results, sides: Sequence[Patches], count: int) -> None:
-    """Show the top patches of one network's channels, or of two networks side by side."""
+    """Show the top patches of a layer's channels, of one network or of two side by side.
+
+    Args:
+        results: cache of results and drawn grids.
+        sides: the patches of one network or two.
+        count: number of channels.
+    """
     if len(sides) > 1:
         show_pair(results, sides, count)
     else:
@@ -220,7 +240,7 @@ def show(results: Results, sides: Sequence[Patches], count: int) -> None:
 
 
 def show_one(results: Results, patches: Patches, count: int) -> None:
-    """Show one network's top patches, and those of the chosen channel beside them."""
+    """Show one network's top patches, one per channel, and beside them the chosen channel's."""
     with st.container(key="maps-room"):
         # In a lecture, the grid has the whole width until a channel is chosen.
         full_width = mode.in_lecture() and is_full_width()
@@ -234,7 +254,10 @@ def show_one(results: Results, patches: Patches, count: int) -> None:
 
 
 def show_pair(results: Results, sides: Sequence[Patches], count: int) -> None:
-    """Show the same channels of two networks side by side, and the chosen channel of both."""
+    """Show the top patches of the same channels of two networks side by side.
+
+    Below, several patches of the chosen channel are shown for both networks.
+    """
     if sides[0].key == sides[1].key:
         comparison.note_identical("network")
     for name, patches, column in zip(LAYER_GRIDS, sides, columns(), strict=True):
@@ -249,17 +272,20 @@ def show_pair(results: Results, sides: Sequence[Patches], count: int) -> None:
 
 
 def is_full_width() -> bool:
-    """Return whether a lecture shows nothing beside the grid."""
+    """Return whether one network's grid takes the full width in lecture mode.
+
+    It does while no channel is chosen and no second network is compared.
+    """
     return selection.current() is None and state.value("compare") != "network"
 
 
 def columns() -> Sequence[DeltaGenerator]:
-    """Return two columns."""
+    """Return two columns of the page, of equal width."""
     return st.columns(2, gap="medium")
 
 
 def both(sides: Sequence[Patches], count: int) -> list[ColorGrid]:
-    """Return both networks' grids for an export, named and with headings."""
+    """Return the layer grids of two networks for an export, with array names and headings."""
     return [
         replace(
             patches.layer_grid(count), name=name, heading=comparison.network_name(patches.network)
@@ -271,13 +297,13 @@ def both(sides: Sequence[Patches], count: int) -> list[ColorGrid]:
 def show_layer(
     results: Results, patches: Patches, count: int, name: str, width: int = grid.PAGE_WIDTH
 ) -> None:
-    """Show the top patch of each channel; a click chooses the channel."""
+    """Show the top patch of each of a layer's channels; a click on one chooses its channel."""
     place = Placement(name, inspector.select_map(name, patches.layer), width=width)
     grid.show(results, patches.layer_grid(count), place)
 
 
 def show_channel(results: Results, patches: Patches, channel: int | None, name: str) -> None:
-    """Show the top patches of a channel, or how to choose one."""
+    """Show several top patches of the chosen channel; a hint if no channel is chosen."""
     if channel is None:
         text_blocks.note(HINT)
         return
@@ -300,7 +326,7 @@ def show_channel(results: Results, patches: Patches, channel: int | None, name: 
 
 
 def open_patch(name: str, images: Sequence[AvailableImage], spots: Sequence[TopPatch]) -> None:
-    """Go to the clicked patch's position in the Feature maps view (widget callback)."""
+    """Open the clicked patch's image and position in the Feature maps view (widget callback)."""
     number = component_values.number(name, len(spots))
     if number is None:
         return
@@ -316,7 +342,15 @@ def offer(
     channels: Sequence[int],
     each: int = 1,
 ) -> None:
-    """Show the export menu of these grids, with ``each`` patches for every channel."""
+    """Show the export menu of grids of top patches.
+
+    Args:
+        name: name of the menu, unique on the page.
+        sides: the patches of one network or two.
+        grids: function that returns the grids to export.
+        channels: numbers of the channels in the grids, from 1.
+        each: number of patches per channel.
+    """
     layer = sides[0].layer.name
     subject = f"channel {channels[0]} of {layer}" if each > 1 else layer
     names = comparison.NAMES if len(sides) > 1 else ["patches"]

@@ -1,4 +1,4 @@
-"""Predictions of a network for one image, and the evidence for its classes."""
+"""Predictions of a network for one image, and the evidence for the predicted classes."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,22 +27,28 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class ClassTarget:
-    """A class whose evidence is shown, and optionally a class to contrast it with."""
+    """Class for which evidence is shown, and optionally a second class to contrast it with.
+
+    chosen: number of the class, from 0.
+    against: number of the second class, or None.
+    """
 
     chosen: int
     against: int | None = None
 
     @property
     def classes(self) -> list[int]:
-        """Numbers of the one or two classes, from 0."""
+        """Numbers of the class and, if there is one, of the class to contrast it with, from 0."""
         return [self.chosen] if self.against is None else [self.chosen, self.against]
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Access to a network's prediction for one image, computed on first use and cached.
+    """Prediction of a network for one image and its evidence, computed on first use and cached.
 
-    ``maps`` are those of the last conv layer.
+    maps: feature maps of the last conv layer.
+    dense: the dense layers.
+    names: names of the classes.
     """
 
     maps: LayerMaps
@@ -50,32 +56,40 @@ class Predictions:
     names: ClassNames
 
     def for_export(self) -> "Predictions":
-        """Return a copy for exports, which are not tied to a script run."""
+        """Return a copy whose results an export may read, outside of any script run."""
         return replace(self, maps=self.maps.for_export())
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Cache key: image, preprocessing, network and dense layers."""
+        """Cache key of the prediction: image, preprocessing, network and dense layers."""
         return (*self.maps.key, self.dense.identity)
 
     def prediction(self) -> Prediction:
-        """Return the logits of all classes."""
+        """Return the logits and probabilities of all classes."""
         return self._cached("logits", lambda dense: evidence.predict(dense, self.maps.values()))
 
     def logit_drop_by_position(self) -> np.ndarray:
-        """Return how much each logit drops without each position, float32 (14, 14, 1000)."""
+        """Return each logit's drop when one position of the last conv layer's maps is ablated.
+
+        Returns:
+            float32 (14, 14, 1000): row and column of the position, class.
+        """
         return self._cached(
             "positions", lambda dense: evidence.logit_drop_by_position(dense, self.maps.values())
         )
 
     def logit_drop_by_map(self) -> np.ndarray:
-        """Return how much each logit drops without each map, float32 (512, 1000)."""
+        """Return each logit's drop when one of the last conv layer's maps is ablated.
+
+        Returns:
+            float32 (512, 1000): map, class.
+        """
         return self._cached(
             "maps", lambda dense: evidence.logit_drop_by_map(dense, self.maps.values())
         )
 
     def gradient(self, class_index: int) -> LogitGradient:
-        """Return the gradient of a class's logit with respect to the maps."""
+        """Return the gradient of one class's logit with respect to the last conv layer's maps."""
         prediction = self.prediction()
         return self._cached(
             ("gradient", class_index),
@@ -85,7 +99,12 @@ class Predictions:
         )
 
     def evidence(self, method: str, class_index: int) -> np.ndarray:
-        """Return the evidence for a class at each position, float32 (14, 14)."""
+        """Return the evidence for a class at each of 14 × 14 positions, float32 (14, 14).
+
+        Args:
+            method: name of the evidence method.
+            class_index: number of the class, from 0.
+        """
         function = EVIDENCE_METHODS[method].function
         if not function:  # ablation needs no gradient
             return self.logit_drop_by_position()[:, :, class_index]
@@ -94,18 +113,19 @@ class Predictions:
         return evidence_map
 
     def map_effects(self, target: ClassTarget) -> np.ndarray:
-        """Return each map's effect on the class's logit, float32 (512,).
+        """Return how much the target's logit drops when each map is ablated, float32 (512,).
 
-        With a class to contrast, return the effect on the difference of the two logits.
+        With a second class, return the drop of the difference of the two logits.
         """
         drops = self.logit_drop_by_map()
         effects: np.ndarray = drops[:, target.chosen]
         return effects if target.against is None else effects - drops[:, target.against]
 
     def evidence_by(self, method: str, target: ClassTarget) -> Grid:
-        """Return the evidence by one method as a heatmap overlay, on a scale around zero.
+        """Return the evidence by one method as heatmap overlays on the image, one tile per class.
 
-        Two classes share a scale. Their difference has its own, since it may be much smaller.
+        With a second class, both tiles share a color scale, and a third shows their difference. The
+        difference has its own scale, since it may be much smaller.
         """
         tiles = [self.evidence(method, index) for index in target.classes]
         titles = [self.names.name(index) for index in target.classes]
@@ -134,7 +154,7 @@ class Predictions:
         )
 
     def evidence_run(self, method: str, target: ClassTarget) -> EvidenceRun:
-        """Return the parameters of a Keras script that reproduces this array."""
+        """Return the parameters of a Keras script that reproduces the evidence by one method."""
         return EvidenceRun(
             method,
             script_network(self.maps.network.weights),
@@ -146,7 +166,17 @@ class Predictions:
         )
 
     def important_maps(self, target: ClassTarget, side: Side, count: int) -> list[int]:
-        """Return the numbers, from 1, of the maps with the strongest evidence on one side."""
+        """Return the last conv layer's most important maps for a class, or those against it.
+
+        Args:
+            target: the class, and perhaps a second one.
+            side: ``for`` returns maps whose ablation lowers the logit; else, those whose ablation
+                raises it.
+            count: largest number of maps.
+
+        Returns:
+            Numbers of the maps, from 1, strongest effect first.
+        """
         effects = self.map_effects(target)
         signed_effects = effects if side == "for" else -effects
         order = np.argsort(-signed_effects, kind="stable")[:count]
@@ -155,7 +185,14 @@ class Predictions:
     def important_maps_grid(
         self, target: ClassTarget, side: Side, numbers: Sequence[int], columns: int = 0
     ) -> Grid:
-        """Return these maps as tiles, each titled with its effect on the logit."""
+        """Return a grid of important maps, each titled with the logit's drop when it is ablated.
+
+        Args:
+            target: the class, and perhaps a second one.
+            side: whether the maps are evidence for or against the class.
+            numbers: numbers of the maps, from 1.
+            columns: number of columns; 0 means near-square.
+        """
         effects = self.map_effects(target)
         shown = f"{len(numbers)} of {self.maps.layer.filters} maps"
         logit = " minus that of ".join(self.names.name(index) for index in target.classes)
@@ -170,7 +207,11 @@ class Predictions:
         )
 
     def peaks(self, numbers: Sequence[int]) -> Mapping[int, Position]:
-        """Return the position of each map's maximum, row and column from 0, by map number."""
+        """Return the position of the maximum of each of these maps of the last conv layer.
+
+        Returns:
+            Row and column, from 0, by map number from 1.
+        """
         values = self.maps.values()
         positions = {}
         for number in numbers:
@@ -179,7 +220,11 @@ class Predictions:
         return positions
 
     def evidence_grid(self, methods: Sequence[str], target: ClassTarget) -> Grid:
-        """Return the evidence by several methods in one grid, one row per method."""
+        """Return the evidence by several methods in one grid.
+
+        With a second class, each method has a row: both classes and their difference. With one
+        class, each method has one tile.
+        """
         grids = [self.evidence_by(method, target) for method in methods]
         if len(grids) == 1:
             return grids[0]
@@ -199,22 +244,25 @@ class Predictions:
         )
 
     def column_headings(self, methods: Sequence[str], target: ClassTarget) -> list[str]:
-        """Return the headings of the columns; none unless each row is a method."""
+        """Return the column headings of the evidence grid: both classes and *Difference*.
+
+        The list is empty unless several methods are shown for two classes.
+        """
         is_table = len(methods) > 1 and target.against is not None
         return [*map(self.names.name, target.classes), "Difference"] if is_table else []
 
     def evidence_caption(self, methods: Sequence[str], target: ClassTarget) -> str:
-        """Return the caption of the evidence by these methods."""
+        """Return the caption of a grid that shows the evidence by these methods."""
         labels = ", ".join(EVIDENCE[method].label for method in methods)
         evidence_for = f"Evidence for {self.label(target)}, before the softmax"
         return self.caption(f"{evidence_for} · {labels} · red: for, blue: against")
 
     def label(self, target: ClassTarget) -> str:
-        """Return the class's name, or "A rather than B" with a class to contrast."""
+        """Return the name of the target's class, or "A rather than B" if it has a second class."""
         return " rather than ".join(self.names.name(index) for index in target.classes)
 
     def caption(self, text: str) -> str:
-        """Return the caption of a grid that shows ``text``."""
+        """Return the caption of a grid: what it shows (``text``), then network and image."""
         maps = self.maps
         return caption(
             f"{text} · {maps.layer.title} · {maps.subject}",

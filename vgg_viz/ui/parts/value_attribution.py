@@ -1,4 +1,4 @@
-"""Attribution of one value: its result, its grids, its sanity checks and its script."""
+"""Attribution of one value of a feature map: result, grids, sanity checks and Keras script."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -39,39 +39,43 @@ BEYOND_SCALE = "one value in 200 lies beyond the scale"
 
 @dataclass(frozen=True)
 class ValueAttribution:
-    """Attribution of one value of these maps."""
+    """Attribution of one value of a feature map, to the pixels or to an earlier layer's maps.
+
+    maps: feature maps of the value's layer.
+    spec: the value, the layer or pixels to attribute it to, and the method.
+    """
 
     maps: LayerMaps
     spec: AttributionSpec
 
     def for_export(self) -> "ValueAttribution":
-        """Return a copy for exports, which are not tied to a script run."""
+        """Return a copy whose results an export may read, outside of any script run."""
         return replace(self, maps=self.maps.for_export())
 
     @property
     def key(self) -> Hashable:
-        """Cache key: maps, value, layer to attribute to, and method."""
+        """Cache key of the attribution: maps, value, layer to attribute to, and method."""
         spec = self.spec
         position = (spec.channel, spec.row, spec.column)
         return ("attribution", *self.maps.key, position, spec.back_to, spec.method)
 
     @property
     def method(self) -> AttributionMethod:
-        """Record of the method."""
+        """Record of the attribution method: its label, description and properties."""
         return ATTRIBUTION_METHODS[self.spec.method]
 
     @property
     def to_pixels(self) -> bool:
-        """Whether the value is attributed to the pixels, not to a layer's maps."""
+        """Whether the value is attributed to the pixels; otherwise to an earlier layer's maps."""
         return self.spec.back_to == INPUT
 
     @property
     def in_color(self) -> bool:
-        """Whether the attributions are shown as the pixels' three colors."""
+        """Whether the attributions to the three colors of each pixel are shown as a color image."""
         return self.to_pixels and self.method.in_color
 
     def is_defined(self) -> bool:
-        """Return whether the method is defined for this value."""
+        """Return whether the method is defined for this value; some need a positive value."""
         spec = self.spec
         if not self.method.needs_positive_value:
             return True
@@ -79,19 +83,22 @@ class ValueAttribution:
         return not self.maps.values()[spec.channel - 1, spec.row, spec.column] <= 0
 
     def result(self) -> Attribution:
-        """Return the attributions, computed at first use."""
+        """Return the attributions, computed on first use and then cached."""
         maps = self.maps
         work = partial(attribute, maps.network, maps.picture.pixels, self.spec, maps.preprocessing)
         return maps.results.cached_in_slices(self.key, work, long=self.method.many_passes)
 
     def grid(self) -> Tiles:
-        """Return the heatmap over the photograph, or the layer's most important maps."""
+        """Return a grid of the attributions to pixels, or of the most important maps of a layer."""
         if not self.to_pixels:
             return self.maps_grid()
         return self.color_grid() if self.in_color else self.pixels_grid()
 
     def pixels_grid(self) -> Grid:
-        """Return the sum over the three colors, over the photograph's receptive field."""
+        """Return a heatmap overlay of the attributions to pixels, summed over the colors.
+
+        The heatmap covers the value's receptive field in the photograph.
+        """
         result = self.result()
         values = with_padding(result.by_position[None].astype(np.float32), result, self.spec)
         return Grid(
@@ -109,17 +116,17 @@ class ValueAttribution:
 
     @property
     def title(self) -> str:
-        """Map, row and column of the value, counted from 1."""
+        """Map, row and column of the attributed value in words, counted from 1."""
         spec = self.spec
         return f"map {spec.channel}, row {spec.row + 1}, column {spec.column + 1}"
 
     def photograph(self) -> np.ndarray:
-        """Return the receptive field of the photograph, uint8 ``(side, side, 3)``."""
+        """Return the value's receptive field cropped from the image, uint8 ``(side, side, 3)``."""
         spec = self.spec
         return crop_patch(self.maps.picture.pixels, spec.layer, spec.row, spec.column)
 
     def color_grid(self) -> ColorGrid:
-        """Return the three colors' attributions as an image, zero at mid-gray."""
+        """Return the attributions to the pixels' colors as one color image; mid-gray is zero."""
         result = self.result()
         return ColorGrid(
             self.as_colors(result)[None],
@@ -132,7 +139,7 @@ class ValueAttribution:
         )
 
     def as_colors(self, result: Attribution) -> np.ndarray:
-        """Convert attributions of the three colors to RGB, uint8 ``(side, side, 3)``."""
+        """Convert attributions to the three colors into an image, RGB uint8 ``(side, side, 3)``."""
         values = with_padding(result.values, result, self.spec)
         rgb = values if self.maps.preprocessing == "rgb" else values[::-1]
         largest = float(np.abs(rgb).max()) or 1.0
@@ -140,7 +147,11 @@ class ValueAttribution:
         return pixels.astype(np.uint8)
 
     def maps_grid(self) -> Grid:
-        """Return the maps with the largest positive sums, then those with negative ones."""
+        """Return a grid of the attributions to an earlier layer, one tile per important map.
+
+        The maps whose attributions have the largest positive sums come first, then those with the
+        largest negative sums.
+        """
         result = self.result()
         order, by_map = strongest(result), result.by_map
         values = with_padding(result.values[order], result, self.spec)
@@ -157,7 +168,11 @@ class ValueAttribution:
         )
 
     def caption(self, rest: str) -> str:
-        """Return the grid's caption; ``rest`` says how to read it."""
+        """Return the caption of a grid of attributions, which ends with ``rest``.
+
+        Args:
+            rest: how to read the grid, such as the color of zero.
+        """
         spec = self.spec
         words = (
             f"{self.heading}, for row {spec.row + 1}, column {spec.column + 1} "
@@ -166,27 +181,30 @@ class ValueAttribution:
         return text_blocks.caption(words, self.short_caption())
 
     def short_caption(self) -> str:
-        """Return a caption that can be read from the back of a room."""
+        """Return the caption for lecture mode, short enough to be read from the back of a room."""
         maps = self.maps
         words = sum_words(self) or self.heading
         return f"{maps.network.label} · {maps.picture.title} · {words}"
 
     @property
     def heading(self) -> str:
-        """Method, and the layer that the value is attributed to."""
+        """Method in words, and the pixels or the layer that the value is attributed to."""
         return f"{self.method.label} with respect to the {self.target}"
 
     @property
     def target(self) -> str:
-        """Pixels, or the layer that the value is attributed to."""
+        """Pixels or layer that the value is attributed to, in words."""
         return "pixels" if self.to_pixels else f"maps of {self.spec.back_to}"
 
     def sanity_checks(self) -> dict[str, "ValueAttribution"]:
-        """Return attributions by the same method that should differ, by their titles.
+        """Return attributions by the same method that should differ from this one.
 
-        Another map that is active at this position, and an untrained network, unless the network
-        is untrained itself. A method that needs a positive value gets the untrained network's most
-        active map; without one, there is no check.
+        One is of another map that is active at this position. The other uses an untrained network,
+        unless this network is untrained itself. A method that needs a positive value takes the most
+        active map of the untrained network; if no value is positive, that check is left out.
+
+        Returns:
+            The attributions by title.
         """
         channel = most_active(self.maps, self.spec, excluded=self.spec.channel)
         another = replace(self, spec=replace(self.spec, channel=channel))
@@ -203,7 +221,11 @@ class ValueAttribution:
         return {title: check for title, check in checks.items() if check.is_defined()}
 
     def trail_steps(self) -> dict[int, TrailStep]:
-        """Return each of the strongest maps' largest attribution as a trail step, by number."""
+        """Return the position of the largest attribution in each of the most important maps.
+
+        Returns:
+            The positions as steps of the trail, by map number from 1.
+        """
         result, back_to = self.result(), self.spec.back_to
         positions = {index + 1: result.strongest_position(index) for index in strongest(result)}
         return {
@@ -213,7 +235,7 @@ class ValueAttribution:
         }
 
     def script_run(self) -> AttributionRun:
-        """Return the parameters of a Keras script that reproduces the grid's array."""
+        """Return the parameters of a Keras script that reproduces the attributions in the grid."""
         maps = self.maps
         # Blue, green and red: the other preprocessing has the opposite order.
         numbers: Sequence[int] = [3, 2, 1] if maps.preprocessing == "rgb" else [1, 2, 3]
@@ -232,7 +254,13 @@ class ValueAttribution:
 
 
 def most_active(maps: LayerMaps, spec: AttributionSpec, excluded: int = 0) -> int:
-    """Return the number of the map that is most active at the value's position."""
+    """Return the number, from 1, of the map with the largest activation at the value's position.
+
+    Args:
+        maps: feature maps of the value's layer.
+        spec: the attributed value.
+        excluded: number of a map to leave out; 0 for none.
+    """
     values = maps.values()[:, spec.row, spec.column].copy()
     if excluded:
         values[excluded - 1] = -1
@@ -240,18 +268,25 @@ def most_active(maps: LayerMaps, spec: AttributionSpec, excluded: int = 0) -> in
 
 
 def attribution_range(result: Attribution) -> str:
-    """Return the smallest and the largest attribution, in words."""
+    """Return the smallest and the largest attribution in words, for a tooltip."""
     return f"from {figure(float(result.values.min()))} to {figure(float(result.values.max()))}"
 
 
 def strongest(result: Attribution) -> list[int]:
-    """Return the indices of the maps with the largest positive, then negative sums."""
+    """Return the indices, from 0, of the maps whose attributions have the largest sums.
+
+    Up to 12 maps with positive sums come first, then up to 12 with negative ones.
+    """
     positive, negative = result.strongest(STRONGEST)
     return [*positive.tolist(), *negative.tolist()]
 
 
 def summands(traced: ValueAttribution) -> list[tuple[str, float]]:
-    """Return the labels and numbers of the sum, for complete methods; else none."""
+    """Return the terms that sum to the value, by a complete attribution method.
+
+    Returns:
+        Label and number of each term; empty for a method that is not complete.
+    """
     result, completeness = traced.result(), traced.method.completeness
     if completeness is None:
         return []
@@ -260,21 +295,27 @@ def summands(traced: ValueAttribution) -> list[tuple[str, float]]:
 
 
 def sum_words(traced: ValueAttribution) -> str:
-    """Return the sum in one line, for complete methods."""
+    """Return the terms and their sum in one line; empty for a method that is not complete."""
     words = ", ".join(f"{label} {signed(number)}" for label, number in summands(traced))
     total = figure(traced.result().reconstruction)
     return f"{words}; sum {total}: the value before ReLU" if words else ""
 
 
 def with_padding(values: np.ndarray, result: Attribution, spec: AttributionSpec) -> np.ndarray:
-    """Pad values, ``(n, rows, columns)``, to the whole receptive field: zero beyond the border."""
+    """Pad attributions with zeros to the receptive field's full size, beyond the image's border.
+
+    Args:
+        values: attributions within the border, ``(n, rows, columns)``.
+        result: the attribution that they belong to.
+        spec: the attributed value.
+    """
     sides = zip(result.area, padded_receptive_field(spec), strict=True)
     margins = [(side.start - whole.start, whole.stop - side.stop) for side, whole in sides]
     return np.pad(values, [(0, 0), *margins])
 
 
 def symmetric_range(values: np.ndarray) -> ValueRange:
-    """Return a value range around zero; one value in 200 lies beyond it."""
+    """Return a color scale's range around zero; one value in 200 lies beyond it."""
     sizes = np.abs(values)
     largest = float(np.percentile(sizes, SCALE_PERCENTILE)) or float(sizes.max())
     return ValueRange(-largest, largest, largest)

@@ -1,21 +1,23 @@
-"""Controls, grids and components; none knows a view.
+"""Widgets that several views share: controls, grids of tiles and custom components.
 
 - `controls`: the sidebar's controls
-- `picture_chooser`: choice of the picture and its resizing
-- `picture_files`: samples and the robin as files
-- `picture_upload`: upload and camera
-- `own_pictures`: several of the viewer's pictures
-- `uploads`: where uploads are blocked
-- `chosen_network`: the chosen network, loading or missing
-- `chosen_dense`: its dense layers and class names
-- `chosen_channel`: the chosen channel
-- `class_list`: the most likely classes
-- `tiles`: base of all grids
-- `grid`: grids of values, and how any grid is shown
+- `picture_chooser`: choice of the picture that the page shows, and of its resizing
+- `picture_files`: the sample pictures and the walkthrough's robin, as files
+- `picture_upload`: the viewer's own picture, from a file or the camera
+- `own_pictures`: several pictures that the viewer uploads together
+- `uploads`: warning where the browser cannot upload files
+- `chosen_network`: the chosen network while it loads, and notices if its weights are missing
+- `chosen_dense`: the chosen network's dense layers, and the names of the classes
+- `chosen_channel`: number field and name of the chosen channel
+- `class_list`: list of the most likely classes
+- `tiles`: base class of all grids of tiles
+- `grid`: grids of values, and the code that shows any grid on the page
 - `color_grid`: grids of color pictures
-- `export_menu`: files to download
-- `diagram`: the network as SVG
-- `text_blocks`: headings, captions and prose
-- `key_list`: every key
-- `components`: our own HTML, CSS and JavaScript
+- `export_menu`: menu of files to download
+- `diagram`: diagram of the network's layers, an SVG
+- `text_blocks`: headings, captions and explanations
+- `key_list`: list of all keyboard shortcuts
+- `components`: custom components in HTML, CSS and JavaScript
+
+No module here imports a view.
 """

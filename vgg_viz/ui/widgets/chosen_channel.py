@@ -1,4 +1,4 @@
-"""The selected channel in views without an inspector: its number field and its name."""
+"""Number field and name of the chosen channel, for views that have no inspector."""
 
 import streamlit as st
 
@@ -8,9 +8,12 @@ from vgg_viz.ui.widgets import components, controls
 
 
 def choose(layer: ConvLayer) -> int | None:
-    """Show the channel's number field and name; return its number, or None.
+    """Show a number field for a channel of the layer, and the name of the chosen channel.
 
-    A lecture shows no field. Every grid of channels outlines the channel.
+    Lecture mode leaves out the field. In the browser, all grids of channels outline the channel.
+
+    Returns:
+        The channel's number, from 1; None if no channel is chosen.
     """
     if not mode.in_lecture():
         with st.container(key="inspector-fields", horizontal=True):

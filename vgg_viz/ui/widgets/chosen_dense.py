@@ -1,6 +1,6 @@
-"""Dense layers of the chosen network and class names, with progress and notices if missing.
+"""Dense layers of the chosen network, and names of the classes: loading, progress and notices.
 
-Downloads belong to the server and go on without any viewer.
+The server downloads missing files once for all viewers, even after a viewer has left.
 """
 
 import streamlit as st
@@ -20,7 +20,10 @@ MAX_WAITS = 2  # of 0.2 s each for the class names, which also arrive later by t
 
 
 def load_names() -> ClassNames:
-    """Return the class names; numbers while they are loading, or if they are unavailable."""
+    """Return the names of the 1,000 classes, or their numbers as names while there are none.
+
+    While the names load, a fragment in the sidebar waits for them and then reruns the page.
+    """
     future = shared().dense.names()
     waits = iter(range(MAX_WAITS))
     wait_until(lambda: done_soon(future) or next(waits, None) is None, no_pause)
@@ -32,7 +35,10 @@ def load_names() -> ClassNames:
 
 
 def show_missing_names(names: ClassNames) -> None:
-    """Show why classes have only numbers, if so."""
+    """Show why the class names could not be loaded, with a retry button; nothing if they were.
+
+    Lecture mode leaves this out.
+    """
     if not names.attempts or mode.in_lecture():
         return
     with st.expander("Could not load the class names; classes are shown by number"):
@@ -46,13 +52,17 @@ def show_missing_names(names: ClassNames) -> None:
 
 @st.fragment(run_every=POLLING_SECONDS)
 def watch_names() -> None:
-    """Rerun the page once the names have loaded."""
+    """Poll the loading of the class names, and rerun the page once they are there (fragment)."""
     if shared().dense.names().done():
         st.rerun()
 
 
 def load_dense(weights: Weights) -> DenseWeights | None:
-    """Return the dense layers that belong to these convolutions; None, with a notice, if none."""
+    """Load the dense layers that belong to a network's convolutional weights.
+
+    Returns:
+        The dense layers; None, after a notice on the page, if they are missing or damaged.
+    """
     loader, slot = shared().dense, st.empty()
     future = loader.weights_for(weights)
 
@@ -74,7 +84,10 @@ def load_dense(weights: Weights) -> DenseWeights | None:
 
 
 def offer_download() -> None:
-    """Show that the full weights file is missing, and offer to download it for all viewers."""
+    """Show that the weights file with the dense layers is missing, and offer to download it.
+
+    The server keeps the downloaded file for all viewers.
+    """
     loader = shared().dense
     with st.container(border=True, key="dense-offer"):
         st.markdown(
@@ -95,7 +108,7 @@ def offer_download() -> None:
 
 
 def show_choices(offer: DownloadOffer) -> None:
-    """Show buttons to download the file, or to do without it."""
+    """Show a button that downloads the dense layers, and one that chooses the untrained network."""
     with st.container(horizontal=True):
         st.button(
             f"Download the file ({offer.file.size / 1e6:.0f} MB)",
@@ -114,7 +127,7 @@ def show_choices(offer: DownloadOffer) -> None:
 
 @st.fragment(run_every=POLLING_SECONDS)
 def watch_download() -> None:
-    """Show the progress of the download; rerun the page when it ends."""
+    """Show the progress of the dense layers' download; rerun the page when it ends (fragment)."""
     progress = shared().dense.progress()
     if progress is None:
         st.rerun()
@@ -125,7 +138,7 @@ def watch_download() -> None:
 
 
 def show_notice(sentence: str) -> None:
-    """Show what is wrong with the dense layers, and offer to try again."""
+    """Show why the dense layers could not be used, with a retry button except in lecture mode."""
     with st.container(border=True, key="dense-notice"):
         st.text(sentence)
         if not mode.in_lecture():

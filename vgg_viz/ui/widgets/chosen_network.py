@@ -1,4 +1,4 @@
-"""Loading of the chosen network with progress, and notices if other weights must be shown."""
+"""Loading of the chosen network, its progress, and notices if other weights take its place."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -26,14 +26,21 @@ Loaded = TypeVar("Loaded")
 
 
 def load_weights(choice: NetworkChoice, notice: DeltaGenerator) -> Weights:
-    """Return the chosen network's weights, or with a notice, the untrained ones."""
+    """Return the chosen network's weights, or untrained ones after a notice if unavailable.
+
+    Args:
+        choice: ``imagenet`` or ``untrained``.
+        notice: container for the notice, which stays on the page.
+    """
     return _load(choice, Loader.weights, notice)
 
 
 def load_network(choice: NetworkChoice, notice: DeltaGenerator) -> Network:
-    """Return the chosen network, or with a notice, the untrained one.
+    """Return the chosen network, or an untrained one after a notice if the weights are unavailable.
 
-    ``notice`` is the container for a message that stays on the page.
+    Args:
+        choice: ``imagenet`` or ``untrained``.
+        notice: container for the notice, which stays on the page.
     """
     return _load(choice, Loader.network, notice)
 
@@ -59,7 +66,7 @@ def _load(
 
 
 def wait_for(future: Future[Loaded], loader: Loader, slot: DeltaGenerator) -> None:
-    """Show the loading's progress in a slot until the future is done."""
+    """Wait until a network or its weights are loaded, showing the progress in ``slot``."""
     shown = []
 
     def show_stage() -> None:
@@ -76,7 +83,10 @@ def wait_for(future: Future[Loaded], loader: Loader, slot: DeltaGenerator) -> No
 
 
 def show_unavailable(notice: DeltaGenerator, attempts: Sequence[str], loader: Loader) -> None:
-    """Show that the weights are unavailable, why, and what the host can do."""
+    """Show a notice that the ImageNet weights are unavailable.
+
+    It lists the failed attempts to get them, and says how the host can add the file by hand.
+    """
     with notice.container(border=True, key="weights-notice"):
         st.markdown(
             ":material/cloud_off: **Could not get the ImageNet weights.** The page shows an "
@@ -96,7 +106,10 @@ def show_unavailable(notice: DeltaGenerator, attempts: Sequence[str], loader: Lo
 
 
 def show_skipped(notice: DeltaGenerator, sentences: Sequence[str]) -> None:
-    """Show why the weights file that the host named is not used, if there is one."""
+    """Show why the weights file that the host configured could not be used.
+
+    The notice is left out if ``sentences`` is empty.
+    """
     if not sentences:
         return
     with notice.container(border=True, key="skipped-notice"):
@@ -109,7 +122,10 @@ def show_skipped(notice: DeltaGenerator, sentences: Sequence[str]) -> None:
 
 
 def show_attempts(attempts: Sequence[str]) -> None:
-    """Show a message for each attempt, with the program that may follow it."""
+    """Show the error of each failed attempt to get the weights.
+
+    An attempt may have a Python program after a blank line, which is shown as code.
+    """
     for attempt in attempts:
         message, _, program = attempt.partition("\n\n")
         # As plain text: addresses and paths may contain Markdown characters.

@@ -1,4 +1,4 @@
-"""List of the most likely classes, and a control that chooses any of the 1,000."""
+"""List of the most likely classes, and a control that chooses any of the 1,000 classes."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +19,7 @@ CHOSEN = "class"
 def show(
     key: str, label: str, prediction: Prediction, names: ClassNames, chosen: int, count: int
 ) -> None:
-    """Show the ``count`` most likely classes as rows with bars; a click chooses one.
+    """Show the ``count`` most likely classes as rows with bars; a click on a row chooses its class.
 
     Args:
         key: widget key of the component.
@@ -27,7 +27,7 @@ def show(
         prediction: logits and probabilities of all classes.
         names: names of the classes.
         chosen: number of the chosen class, from 0; it gets a row even if it is unlikely.
-        count: number of classes.
+        count: number of classes to list, without the chosen one if that is unlikely.
     """
     shown = prediction.most_likely(count)
     if chosen not in shown:
@@ -41,7 +41,14 @@ def show(
 
 
 def row(prediction: Prediction, names: ClassNames, index: int, chosen: bool) -> dict[str, object]:
-    """Return the data of a class's row, for the component."""
+    """Return the data of one class's row, in the form in which the list's JavaScript expects it.
+
+    Args:
+        prediction: logits and probabilities of all classes.
+        names: names of the classes.
+        index: number of the class, from 0.
+        chosen: whether the class is the chosen one.
+    """
     probability = float(prediction.probabilities[index])
     return {
         "number": index,
@@ -55,7 +62,10 @@ def row(prediction: Prediction, names: ClassNames, index: int, chosen: bool) -> 
 
 
 def detail(names: ClassNames, index: int) -> str:
-    """Return a class's WordNet id and number; in a lecture only if its name is ambiguous."""
+    """Return the WordNet id and number of a class, which stand beside its name in the list.
+
+    In lecture mode the text is empty, unless another class has the same name.
+    """
     name = names.name(index)
     if mode.in_lecture() and names.names.count(name) < 2:
         return ""
@@ -63,7 +73,7 @@ def detail(names: ClassNames, index: int) -> str:
 
 
 def percentage(probability: float) -> str:
-    """Format a probability as a percentage, never as zero.
+    """Format a probability as a percentage with one decimal, at least ``< 0.1%``.
 
     >>> percentage(0.9234), percentage(0.0001)
     ('92.3%', '< 0.1%')
@@ -72,7 +82,7 @@ def percentage(probability: float) -> str:
 
 
 def pick(key: str) -> Callable[[], None]:
-    """Return a callback that chooses the class clicked in that component."""
+    """Return a callback that chooses the class whose row was clicked in the list with this key."""
     return partial(_pick, key)
 
 
@@ -83,7 +93,17 @@ def _pick(key: str) -> None:
 
 
 def choose(label: str, key: str, names: ClassNames, placeholder: str) -> int | None:
-    """Show a choice of any class by name, WordNet id or number; return its number or None."""
+    """Show a select box of all classes, which finds a class by name, WordNet id or number.
+
+    Args:
+        label: label of the select box.
+        key: field that holds the choice.
+        names: names of the classes.
+        placeholder: text of the select box while no class is chosen.
+
+    Returns:
+        The class's number, from 0; None if no class is chosen.
+    """
     st.selectbox(
         label,
         range(VGG19.classes),

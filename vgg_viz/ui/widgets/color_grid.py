@@ -1,4 +1,4 @@
-"""Grids whose tiles are pictures in their own colors, not values on a scale."""
+"""Grids whose tiles are color pictures, in contrast to feature maps colored by a scale."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ from vgg_viz.ui.widgets.tiles import Cached, Tiles
 
 @dataclass(frozen=True, kw_only=True)
 class ColorGrid(Tiles):
-    """Tiles that are pictures, RGB uint8 ``(n, s, s, 3)``.
+    """Grid of color pictures, one per tile, RGB uint8 ``(n, s, s, 3)``.
 
     tooltips: the lines of each tile's tooltip, which screen readers read too.
-    figures: numbers or text, one for each tile under each name; columns of the exported table.
-    empty: whether each tile has no picture and is struck through. Default: none.
+    figures: by name, one number or text per tile; the columns of the exported table.
+    empty: for each tile, whether it has no picture and is struck through. Default: no such tile.
     """
 
     tooltips: Sequence[Sequence[str]]
@@ -27,17 +27,21 @@ class ColorGrid(Tiles):
 
     @property
     def struck(self) -> np.ndarray:
-        """Whether each tile has no picture, bool ``(n,)``."""
+        """For each tile, whether it has no picture and is struck through, bool ``(n,)``."""
         return np.array(self.empty or [False] * len(self.titles))
 
     def metadata(self) -> dict[str, Any]:
-        """Return everything but the pictures."""
+        """Return the header entries that need no pixels: caption, tooltips and empty tiles."""
         lines = ["\n".join(tooltip) for tooltip in self.tooltips]
         flat = self.struck.astype(int).tolist()
         return {"shown": self.caption, "lines": lines, "flat": flat, "positions": 0}
 
     def render(self, width: int, cached: Cached) -> tuple[dict[str, Any], list[bytes]]:
-        """Pack the pictures into one PNG; tiles without a picture are transparent."""
+        """Pack the pictures of all tiles into one PNG; tiles without a picture are transparent.
+
+        Returns:
+            The tiles' side in pixels, for the mosaic's header, and a list of that PNG.
+        """
         tiles = color_tiles(self.load(), partial(self.drawn_side, width=width))
         clear = np.where(self.struck, 0, 255)[:, None, None, None]
         opacity = np.broadcast_to(clear.astype(np.uint8), (*tiles.shape[:3], 1))
@@ -45,22 +49,22 @@ class ColorGrid(Tiles):
         return {"side": tiles.shape[1]}, [png(picture)]
 
     def scale_note(self, struck: int) -> str:
-        """Return the number of tiles without a picture."""
+        """Return a note on the number of tiles without a picture; empty if all tiles have one."""
         if not struck:
             return ""
         tiles, are = ("tile", "is") if struck == 1 else ("tiles", "are")
         return f"{struck} {tiles} without a picture {are} struck through"
 
     def export_note(self, *, several: bool) -> str:
-        """Return the number of tiles without a picture."""
+        """Return a note for exports on the number of tiles without a picture; empty if none."""
         return self.scale_note(int(self.struck.sum()))
 
     def legend(self) -> str:
-        """Return nothing: the colors are the pictures' own."""
+        """Return an empty text: color pictures need no color bar."""
         return ""
 
     def panel(self) -> ColorPanel:
-        """Return the pictures and their figures."""
+        """Return the pictures, with their numbers or texts, for exported image and table files."""
         return ColorPanel(
             self.heading,
             self.titles,
@@ -72,7 +76,10 @@ class ColorGrid(Tiles):
         )
 
     def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
-        """Return the pictures and each of their figures."""
+        """Return the arrays to export, by name, each with the names of its axes.
+
+        One array holds the pictures; each of the figures has its own.
+        """
         axes = list(self.numbered_axes)
         pictures = (self.along_axes(self.values), [*axes, "row", "column", "color"])
         figures = {

@@ -1,6 +1,6 @@
-"""The sidebar's controls: each shows and changes a field, which `vgg_viz.ui.state` owns.
+"""The sidebar's controls. Each shows and changes one field of the page, held by `vgg_viz.ui.state`.
 
-A view calls those that it uses; the others do not appear.
+A view calls the controls that it uses; the others do not appear in its sidebar.
 """
 
 import re
@@ -27,21 +27,28 @@ MAX_NAME_LETTERS = 16
 
 @dataclass(frozen=True)
 class Appearance:
-    """Scale and color map of tiles."""
+    """Colors of a grid's tiles: the names of its color scale and of its color map."""
 
     scale: str
     color_map: str
 
 
 def layer() -> ConvLayer:
-    """Show the choice of a conv layer; return the layer."""
+    """Show a list to choose a conv layer; return the chosen layer."""
     return VGG19.conv_layer(one_of_many("Layer", "layer", LAYERS))
 
 
 def one_of_many(
     label: str, key: str, options: Mapping[Name, Option], *, help_text: str | None = None
 ) -> Name:
-    """Show a list to choose one of many options; return its name."""
+    """Show a select box for a field with many options; return the chosen option's name.
+
+    Args:
+        label: the select box's label.
+        key: name of the field.
+        options: the options by name.
+        help_text: tooltip in Markdown.
+    """
     label_of = labels(options).__getitem__
     st.selectbox(label, list(options), format_func=label_of, help=help_text, **state.bind(key))
     return state.choice(key, options)
@@ -55,7 +62,15 @@ def one_of(
     help_text: str | None = None,
     label_visibility: Literal["visible", "collapsed"] = "visible",
 ) -> Name:
-    """Show buttons to choose one of a few options; return its name."""
+    """Show a row of buttons for a field with a few options; return the chosen option's name.
+
+    Args:
+        label: label of the row of buttons.
+        key: name of the field.
+        options: the options by name.
+        help_text: tooltip in Markdown.
+        label_visibility: ``collapsed`` hides the label from all but screen readers.
+    """
     st.segmented_control(
         label,
         list(options),
@@ -70,25 +85,25 @@ def one_of(
 
 
 def order() -> str:
-    """Show the choice of the maps' order; return its name."""
+    """Show a list to choose the order of a layer's feature maps; return the order's name."""
     help_text = f"{tooltip(ORDERS)}. A map keeps its number."
     return one_of_many("Order", "order", ORDERS, help_text=help_text)
 
 
 def count(label: str, key: str, largest: int) -> int:
-    """Show a slider from 1 to ``largest``; return its number."""
+    """Show a slider from 1 to ``largest`` for the field ``key``; return the chosen number."""
     return st.slider(f"{label} (1 to {largest})", 1, largest, **state.bind(key))
 
 
 def number(label: str, key: str, largest: int) -> int | None:
-    """Show a number field from 1 to ``largest``; return its number, or None if it is empty."""
+    """Show a number field from 1 to ``largest``; return its number, or None while it is empty."""
     return st.number_input(
         label, 1, largest, value=None, placeholder=f"1–{largest}", **state.bind(key)
     )
 
 
 def blocks() -> Sequence[int]:
-    """Show the choice of blocks; return their numbers, from 1."""
+    """Show buttons to choose any of VGG19's five blocks; return the blocks' numbers, from 1."""
     chosen = st.segmented_control(
         "Blocks", list(BLOCKS), selection_mode="multi", width="stretch", **state.bind("blocks")
     )
@@ -96,25 +111,36 @@ def blocks() -> Sequence[int]:
 
 
 def appearance() -> Appearance:
-    """Show the choices of scale, as far as the view offers it, and color map."""
+    """Show the controls for a grid's color scale and color map; return what they choose.
+
+    Only the scales of the current view are offered. A scale with zero in the middle has a fixed
+    color map.
+    """
     options = {scale: SCALES[scale] for scale in VIEWS[state.choice("view", VIEWS)].scales}
     scale = one_of("Scale", "scale", options, help_text=tooltip(options))
     return Appearance(scale, DIVERGING if scale == "zero" else color_map())
 
 
 def color_map() -> str:
-    """Show the choice of the color map; return its name."""
+    """Show a list to choose the color map; return its name."""
     return one_of_many("Color map", "colors", COLOR_MAPS)
 
 
 def comparison() -> Comparison:
-    """Show the choice of a comparison, as far as the view offers it; return its name."""
+    """Show a list of comparisons that the current view offers; return the chosen one's name.
+
+    The name ``none`` stands for no comparison.
+    """
     options = {kind: COMPARISONS[kind] for kind in VIEWS[state.choice("view", VIEWS)].comparisons}
     return one_of_many("Compare with", "compare", options)
 
 
 def network() -> NetworkChoice:
-    """Show the choice of the network, the trained one by its name; return the choice."""
+    """Show buttons to choose the trained or the untrained network; return the choice.
+
+    The trained network is labeled *ImageNet*, or with the name of the server's own weights file. If
+    its weights are unavailable, the buttons show that the page uses the untrained network.
+    """
     name = shared_instance.trained_name()
     if name == "untrained":
         return network_without_weights()
@@ -133,7 +159,13 @@ def network() -> NetworkChoice:
 
 
 def network_without_weights() -> NetworkChoice:
-    """Show that only the untrained network is available; return the requested choice."""
+    """Show the network buttons with *Untrained* chosen, because other weights are unavailable.
+
+    A click on *ImageNet* tries to load its weights again.
+
+    Returns:
+        The network that the page's state holds, which may be the unavailable one.
+    """
     st.session_state[IN_USE] = "untrained"
     st.segmented_control(
         "Network",
@@ -149,20 +181,30 @@ def network_without_weights() -> NetworkChoice:
 
 
 def try_again() -> None:
-    """Try to load the trained network's weights again (widget callback)."""
+    """Choose the trained network and try to load its weights again (widget callback)."""
     shared_instance.retry_weights()
     state.change({"network": "imagenet"})
 
 
 def shortened(name: str) -> str:
-    """Shorten a file's name to fit half the sidebar, and escape it for Markdown."""
+    """Shorten a weights file's name to fit half the sidebar, and escape it for Markdown."""
     if len(name) > MAX_NAME_LETTERS:
         name = f"{name[: MAX_NAME_LETTERS - 7]}…{name[-6:]}"
     return re.sub(r"([!-/:-@[-`{-~])", r"\\\1", name)
 
 
 def page(label: str, key: str, size: int, total: int) -> range:
-    """Show the choice of a page, ``size`` items each; return the indices on it, from 0."""
+    """Show a control to choose one page of a list; no control if the list fits on one page.
+
+    Args:
+        label: name of the items in the plural, for the line above.
+        key: name of the field that holds the page's number.
+        size: number of items per page.
+        total: number of items on all pages.
+
+    Returns:
+        The indices of the items on the chosen page, from 0.
+    """
     pages = -(-total // size)
     if pages == 1:
         return range(total)

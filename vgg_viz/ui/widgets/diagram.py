@@ -1,4 +1,4 @@
-"""Diagram of the network's architecture, an SVG in the colors of the page's theme."""
+"""Diagram of the network's layers, an SVG in the colors of Streamlit's theme."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -48,10 +48,10 @@ line { stroke: var(--st-border-color); stroke-width: 1.5; }
 
 
 def svg(architecture: Architecture) -> str:
-    """Draw the network from left to right, one bar for each layer.
+    """Draw a diagram of the network from left to right, one bar per layer; return the SVG as HTML.
 
-    A bar's height grows with the size of the layer's maps, its width with their number. The layers
-    of a block stand together, with their output's shape below.
+    A bar's height grows with the size of the layer's feature maps, its width with their number. The
+    layers of a block stand together, with the shape of their output below.
     """
     parts: list[str] = []
     left = float(MARGIN)
@@ -76,7 +76,11 @@ def svg(architecture: Architecture) -> str:
 
 
 def groups(architecture: Architecture) -> Iterator[tuple[str, list[Layer]]]:
-    """Yield title and layers of each group: the input, the five blocks, the dense layers."""
+    """Yield the diagram's groups of layers: the input, the five blocks and the dense layers.
+
+    Yields:
+        The group's title and its layers.
+    """
 
     def group(layer: Layer) -> tuple[int, str]:
         if layer.block:
@@ -88,7 +92,7 @@ def groups(architecture: Architecture) -> Iterator[tuple[str, list[Layer]]]:
 
 
 def bar_size(layer: Layer) -> tuple[float, float]:
-    """Return the width and height of a layer's bar."""
+    """Return the width and height of a layer's bar in the diagram, in units of the SVG."""
     if len(layer.output_shape) == 1:
         return 24, 8 * math.log2(layer.output_shape[0]) if layer.kind == "dense" else 110
     side, _, channels = layer.output_shape
@@ -97,7 +101,14 @@ def bar_size(layer: Layer) -> tuple[float, float]:
 
 
 def bar(layer: Layer, left: float) -> Iterator[str]:
-    """Yield the SVG of one layer; a conv layer is a button labeled with its number in the block."""
+    """Yield the SVG of one layer's bar.
+
+    The bar of a conv layer is a button, labeled with the layer's number within its block.
+
+    Args:
+        layer: the layer.
+        left: x of the bar's left edge.
+    """
     width, height = bar_size(layer)
     top = MIDDLE - height / 2
     color = COLORS[layer.kind]
@@ -118,13 +129,13 @@ def bar(layer: Layer, left: float) -> Iterator[str]:
 
 
 def tooltip(layer: Layer) -> str:
-    """Return a layer's name, output shape and number of parameters."""
+    """Return the tooltip of a layer's bar: its name, output shape and number of parameters."""
     shape = " × ".join(map(str, layer.output_shape))
     return f"{layer.name}: output {shape}, {layer.parameters:,} parameters"
 
 
 def size_labels(layers: list[Layer]) -> list[str]:
-    """Return the lines below a group: its output's shape, or the units of its layers."""
+    """Return the lines below a group: a block's output shape, or the dense layers' units."""
     first = layers[0]
     if first.block:
         height, width, channels = first.output_shape
@@ -136,7 +147,7 @@ def size_labels(layers: list[Layer]) -> list[str]:
 
 
 def legend() -> str:
-    """Return the SVG of the legend."""
+    """Return the SVG of the diagram's legend, which names the colors of the kinds of layers."""
     parts, left = [], MARGIN - 6
     for kind, label in LEGEND.items():
         parts.append(
@@ -148,22 +159,31 @@ def legend() -> str:
 
 
 def text(x: float, y: float, content: str, style: str) -> str:
-    """Return the SVG of a line of text at ``x``."""
+    """Return the SVG of one line of text.
+
+    Args:
+        x: horizontal position.
+        y: vertical position of the baseline.
+        content: the text.
+        style: CSS class of the text.
+    """
     return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}">{escape(content)}</text>'
 
 
 @lru_cache(maxsize=1)
 def registered(architecture: Architecture) -> Callable[..., Mapping[str, object]]:
-    """Return the diagram as a component, registered once."""
+    """Return the diagram as a Streamlit component, which is registered once."""
     return st.components.v2.component(
         "vgg_viz.diagram", html=svg(architecture), css=STYLES, js=components.script("diagram")
     )
 
 
 def show(architecture: Architecture, on_pick: Callable[[], None]) -> bool:
-    """Show the diagram; return whether the browser has painted it.
+    """Show the diagram of the network; return whether the viewer's browser has painted it.
 
-    ``on_pick`` is a callback for clicks on a conv layer.
+    Args:
+        architecture: the network's layers.
+        on_pick: callback for a click on a conv layer.
     """
     state = registered(architecture)(
         key="diagram", on_picked_change=on_pick, on_painted_change=note_painted
@@ -175,5 +195,5 @@ def show(architecture: Architecture, on_pick: Callable[[], None]) -> bool:
 
 
 def note_painted() -> None:
-    """Note that the viewer's browser has painted the diagram (widget callback)."""
+    """Remember that the viewer's browser has painted the diagram (widget callback)."""
     st.session_state[PAINTED] = True

@@ -1,4 +1,4 @@
-"""Menu of the files that a grid can be exported to, each computed when it is requested."""
+"""Menu of the files to which a grid can be exported. A file is computed when it is requested."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -22,15 +22,15 @@ def offer(
     *,
     own_picture: bool = False,
 ) -> None:
-    """Show the export menu of some grids, except in lecture mode.
+    """Show the export menu of one or several grids. Lecture mode leaves it out.
 
     Args:
-        name: unique name of the menu.
-        title: title of the files.
-        grids: function that returns the grids.
-        runs: function that returns what the script computes.
-        own_picture: whether the grids show the viewer's own picture when the rest of the page
-            shows another.
+        name: name of the menu, unique on the page.
+        title: title of the exported files.
+        grids: function that returns the grids to export.
+        runs: function that returns the parameters of the exported Keras script.
+        own_picture: whether the grids contain the viewer's own picture. Where the page itself shows
+            it, that is assumed.
     """
     if mode.in_lecture():
         return
@@ -57,12 +57,12 @@ def offer(
 
 
 def open_file(file_format: ExportFormat, export: Export) -> io.BytesIO:
-    """Return the file's content as a stream (download callback)."""
+    """Return the content of an exported file as a stream (download callback)."""
     return io.BytesIO(file_format.encode(export))
 
 
 def link_to_view() -> str:
-    """Return the link to the view as it is, without the tour and lecture mode."""
+    """Return the URL of the view as it is now, without the tour and without lecture mode."""
     query = state.link(without=VISIT_FIELDS)
     base = (st.context.url or "").split("?")[0]
     return f"{base}?{query}" if query else base

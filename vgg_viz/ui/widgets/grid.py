@@ -1,7 +1,7 @@
-"""Grids of tiles on the page: drawn once, cached, and shown with their scale and caption.
+"""Grids of tiles on the page: drawn once, cached, and shown with their color bar and caption.
 
-`Tiles` say what is shown, a `Placement` where. Their `metadata` is part of the drawing's cache key,
-so whatever changes the drawing must be in it.
+`Tiles` hold the content of a grid, a `Placement` its place and size on the page. The result of
+`Tiles.metadata` is part of the drawing's cache key: all that changes the drawing must be in it.
 """
 
 import json
@@ -50,11 +50,11 @@ LECTURE_LETTERING = Lettering(16, 0.22, 34)
 
 @dataclass(frozen=True, kw_only=True)
 class Grid(Tiles):
-    """Tiles of values, float ``(n, s, s)``, colored by a scale.
+    """Grid of tiles of values, float ``(n, s, s)``, such as feature maps, colored by a scale.
 
     value_range: smallest and largest value of the whole layer.
-    appearance: scale and color map.
-    rectified: whether the values come after ReLU, so that above zero means active.
+    appearance: names of the color scale and the color map.
+    rectified: whether the values come after ReLU, so that a value above zero is active.
     pair: limits of each tile's scale, two float arrays ``(n,)``, where two grids are compared.
     photograph: the image under every tile, RGB uint8 ``(224, 224, 3)``; ``key`` must identify it.
     """
@@ -67,7 +67,7 @@ class Grid(Tiles):
 
     @property
     def limits(self) -> Limits | None:
-        """Limits of the scale; None where each tile has its own."""
+        """Limits of the color scale; None where each tile has its own scale."""
         return {
             "own": None,
             "pair": self.pair,
@@ -81,11 +81,18 @@ class Grid(Tiles):
         return self.photograph is not None
 
     def metadata(self) -> dict[str, Any]:
-        """Return what the canvas shows, for tests: caption, color map and scale."""
+        """Return the mosaic's header entry with caption, color map and scale, which tests read."""
         return {"shown": f"{self.caption} {self.appearance.color_map} {self.appearance.scale}"}
 
     def render(self, width: int, cached: Cached) -> tuple[dict[str, Any], list[bytes]]:
-        """Color the tiles; another color map reuses the cached scaling."""
+        """Color the tiles for a mosaic ``width`` CSS pixels wide.
+
+        The scaled tiles are cached, so that another color map does not scale them again.
+
+        Returns:
+            Header entries that need the tiles' values (tooltips, tile side, constant tiles), and
+            the mosaic as PNG; for an overlay, also the photograph and the values.
+        """
         key = ("scaled", self.key, self.filled_columns, width, self.appearance.scale)
         scaled, measured = cached(key, partial(self._scaled, width))
         header = {
@@ -97,7 +104,7 @@ class Grid(Tiles):
         return header, self._parts(scaled)
 
     def _scaled(self, width: int) -> tuple[ScaledTiles, Statistics]:
-        """Scale the tiles to color levels, a tenth of their size, and compute their statistics."""
+        """Scale the tiles to color levels, a tenth of their bytes, and compute their statistics."""
         values = self.values
         side = self.drawn_side(values.shape[2], width)
         return scale_tiles(values, self.limits, side), statistics(values)
@@ -113,12 +120,12 @@ class Grid(Tiles):
 
     @property
     def _positions(self) -> int:
-        """Number of positions per side whose values the tooltip shows; 0 for none."""
+        """Number of positions per side whose values the tooltip shows one by one; 0 for none."""
         side = self.values.shape[2] if self.is_overlay else 0
         return side if side <= LARGEST_READABLE else 0
 
     def _statistics_lines(self, measured: Statistics) -> list[str]:
-        """Return the tooltip of each tile."""
+        """Return the tooltip of each tile: minimum, maximum, mean and share of active positions."""
         columns = [measured.minimum, measured.maximum, measured.mean]
         rows = zip(*map(formatted, columns), measured.active.tolist(), strict=True)
         active = "\nactive at {:.0%} of positions" if self.rectified else ""
@@ -128,23 +135,23 @@ class Grid(Tiles):
         ]
 
     def scale_note(self, struck: int) -> str:
-        """Return the scale, and the number of constant tiles."""
+        """Describe the color scale and the number of constant tiles, for the end of the caption."""
         return scale_note(self.appearance, struck, overlay=self.is_overlay)
 
     def export_note(self, *, several: bool) -> str:
-        """Return the scale and the color map."""
+        """Return a line for exports that names the color scale and the color map."""
         scale = scale_note(self.appearance, 0, overlay=self.is_overlay, several=several)
         color_map = COLOR_MAPS.get(self.appearance.color_map)
         return f"Scale: {scale} · colors: {color_map.label if color_map else 'Blue to red'}"
 
     def legend(self) -> str:
-        """Return the color bar where all tiles share a scale."""
+        """Return a color bar as HTML where all tiles share one scale; otherwise an empty text."""
         if not self.limits or self.appearance.scale == "pair":
             return ""
         return legend(self.appearance.color_map, self.limits, overlay=self.is_overlay)
 
     def panel(self) -> Panel:
-        """Return the values with the scale on which they are shown."""
+        """Return the tiles' values and color scale, for image and table files."""
         return ValuesPanel(
             self.heading,
             self.titles,
@@ -157,7 +164,7 @@ class Grid(Tiles):
         )
 
     def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
-        """Return the values."""
+        """Return the array of the tiles' values to export, by name, with the names of its axes."""
         return {self.name: (self.along_axes(self.values), [*self.numbered_axes, "row", "column"])}
 
 
@@ -168,8 +175,8 @@ class Placement:
     name: the component's key.
     on_pick: callback for a click on a tile.
     width: approximate width of the mosaic in CSS pixels.
-    largest_tile, smallest_tile: in CSS pixels.
-    follows: whether to outline the selected channel, and the ones that a tour's answer names.
+    largest_tile, smallest_tile: limits of a tile's side in CSS pixels.
+    follows: whether to outline the selected channel, and the channels that a tour's answer names.
     tools: whether to show buttons above the grid.
     heads: titles above the columns.
     label: accessible name of a mosaic without a caption.
@@ -187,7 +194,13 @@ class Placement:
 
 
 def show(results: Results, grid: Tiles, placement: Placement) -> None:
-    """Show a grid as one picture, with its scale and caption below."""
+    """Show a grid as one picture (a mosaic), with its color bar and caption below.
+
+    Args:
+        results: cache of drawn grids.
+        grid: the tiles.
+        placement: place and size of the grid on the page.
+    """
     header = metadata(grid, placement)
     key = (grid.key, placement.width, json.dumps(header))
     work = partial(draw, grid, placement, header, results.cached_drawing)
@@ -198,7 +211,7 @@ def show(results: Results, grid: Tiles, placement: Placement) -> None:
 
 
 def show_uncached(grid: Tiles, placement: Placement) -> None:
-    """Show a grid that is not worth caching, since few viewers will see the same one."""
+    """Show a grid without caching its drawing, for content that few other viewers will see."""
     header = metadata(grid, placement)
     data, _ = draw(grid, placement, header, lambda _, compute: compute())
     mount(data, grid, placement)
@@ -207,7 +220,7 @@ def show_uncached(grid: Tiles, placement: Placement) -> None:
 
 
 def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
-    """Return the grid's JSON header, without what needs its values."""
+    """Return the entries of a mosaic's JSON header that do not depend on the tiles' values."""
     lecture, tour = mode.in_lecture(), mode.on_tour()
     return {
         "name": grid.caption or placement.label,
@@ -235,14 +248,24 @@ def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
 def draw(
     grid: Tiles, placement: Placement, header: Mapping[str, object], cached: Cached
 ) -> tuple[bytes, int]:
-    """Draw a grid; return the component's data and the number of tiles struck through."""
+    """Draw a grid as data for the mosaic component.
+
+    Args:
+        grid: the tiles.
+        placement: place and size of the grid on the page.
+        header: header entries from `metadata`.
+        cached: returns the value cached under a key, or computes it.
+
+    Returns:
+        The component's bytes, and the number of tiles that are struck through.
+    """
     rest, parts = grid.render(placement.width, cached)
     whole = {**header, **rest, "parts": [len(part) for part in parts]}
     return components.pack(whole, *parts), sum(whole["flat"])
 
 
 def mount(data: bytes, grid: Tiles, placement: Placement) -> None:
-    """Put a drawn grid on the page, with its scale below."""
+    """Put a drawn grid on the page, with its color bar below except in lecture mode."""
     components.mount("mosaic", placement.name, data, placement.on_pick)
     scale = "" if mode.in_lecture() else grid.legend()
     if scale:
@@ -250,23 +273,23 @@ def mount(data: bytes, grid: Tiles, placement: Placement) -> None:
 
 
 def formatted(values: np.ndarray) -> list[str]:
-    """Format numbers for people."""
+    """Format numbers with three significant digits, for tooltips."""
     return [figure(value, DIGITS) for value in values.tolist()]
 
 
 def full_caption(grid: Tiles, struck: int) -> str:
-    """Return the line below a grid."""
+    """Return the line below a grid: its caption, its color scale and the number of struck tiles."""
     return " · ".join(filter(None, [grid.caption, grid.scale_note(struck)]))
 
 
 def scale_note(
     appearance: Appearance, flat: int, *, overlay: bool = False, several: bool = False
 ) -> str:
-    """Describe the scale for the end of a caption.
+    """Describe the color scale of a grid, for the end of its caption.
 
     Args:
-        appearance: scale and color map.
-        flat: number of constant tiles.
+        appearance: names of the color scale and the color map.
+        flat: number of constant tiles, which are struck through.
         overlay: whether the tiles are heatmap overlays.
         several: whether there are several grids, each on its own scale.
     """
@@ -291,7 +314,13 @@ def scale_note(
 
 
 def legend(color_map: str, limits: Limits, *, overlay: bool = False) -> str:
-    """Return a color bar between two limits as HTML that holds only the page's own numbers."""
+    """Return a color bar between two limits, as HTML without any text from the viewer.
+
+    Args:
+        color_map: name of the color map.
+        limits: values at both ends; where they are symmetric, zero is labeled as well.
+        overlay: whether values near zero are transparent.
+    """
     ends = [float(limit) for limit in limits]
     levels = overlay_levels(color_map, *ends) if overlay else color_levels(color_map)
     stops = levels[:: len(levels) // 14]
@@ -305,4 +334,4 @@ def legend(color_map: str, limits: Limits, *, overlay: bool = False) -> str:
 
 
 def ignore() -> None:
-    """Ignore a click on a tile that leads nowhere (widget callback)."""
+    """Ignore a click on a tile, in grids whose tiles lead nowhere (widget callback)."""

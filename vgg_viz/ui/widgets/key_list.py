@@ -1,6 +1,6 @@
-"""Keyboard shortcuts: one list, from which buttons get their keys and viewers the help.
+"""List of all keyboard shortcuts, from which buttons get their keys and viewers the help text.
 
-Keys that components handle themselves, in a grid for example, are listed as well.
+It also lists keys that components handle themselves, such as the arrow keys in a grid.
 """
 
 from collections.abc import Collection
@@ -24,12 +24,12 @@ CAPS = {
 
 
 class Key(NamedTuple):
-    """Keys with the same action.
+    """One entry of the shortcut list: keys that have the same action.
 
-    context: heading of the list under which they stand.
+    context: heading under which the entry is listed, such as "On a tour".
     names: names of the keys, as in a browser's ``KeyboardEvent.key``.
     action: description of the action.
-    button: key of the button that they press, if any.
+    button: Streamlit key of the button that these keys press; empty if they press none.
     """
 
     context: str
@@ -60,7 +60,7 @@ KEYS = (
 
 
 def shortcut(button: str) -> str:
-    """Return the shortcut of a button, by Streamlit's name.
+    """Return the keyboard shortcut of a button, in Streamlit's notation.
 
     >>> shortcut("tour-next")
     'Right'
@@ -70,7 +70,15 @@ def shortcut(button: str) -> str:
 
 
 def bindings(contexts: Collection[str]) -> dict[str, str]:
-    """Return the button that each further key presses in these contexts; the last one wins."""
+    """Return which button each key presses, for keys that Streamlit cannot bind to buttons.
+
+    Args:
+        contexts: contexts that apply to the page now, such as `LECTURE`. Where two bind the same
+            key, the last one wins.
+
+    Returns:
+        The buttons' keys, by name of the keyboard key.
+    """
     return {
         name: key.button
         for context in contexts
@@ -82,7 +90,7 @@ def bindings(contexts: Collection[str]) -> dict[str, str]:
 
 
 def markdown() -> str:
-    """Return the list in Markdown."""
+    """Return the list of all keyboard shortcuts in Markdown, one section per context."""
     parts = []
     for context in CONTEXTS:
         lines = [f"- {key_caps(key.names)} {key.action}" for key in KEYS if key.context == context]
@@ -91,7 +99,7 @@ def markdown() -> str:
 
 
 def key_caps(names: Collection[str]) -> str:
-    """Return keys as labeled on a keyboard, in Markdown.
+    """Format names of keys as labeled on a keyboard, in Markdown.
 
     >>> key_caps(("l", "ArrowLeft"))
     '`L` `←`'

@@ -1,4 +1,4 @@
-"""Several pictures of the viewer's own, compressed, in their session and nowhere else."""
+"""Pictures that the viewer uploads together, compressed, and stored only in their session."""
 
 from __future__ import annotations
 
@@ -29,18 +29,24 @@ STORED, PROBLEM, COUNT, OUTCOMES = (
 
 
 class File(Protocol):
-    """An uploaded file, as Streamlit returns it."""
+    """An uploaded file, as Streamlit's file uploader returns it."""
 
     name: str
     file_id: str
 
     def getvalue(self) -> bytes:
-        """Return its bytes."""
+        """Return the bytes of the file."""
 
 
 @dataclass(frozen=True)
 class StoredPicture:
-    """A losslessly compressed picture; ``notes`` say how it was prepared, for the caption."""
+    """One of the pictures that the viewer uploaded together, losslessly compressed.
+
+    title: the file name without extension.
+    files: the compressed picture in each resizing (stretched, cropped).
+    digests: digests of its pixels, likewise.
+    notes: remarks on its preparation for the caption, such as contrast stretching.
+    """
 
     title: str
     files: Mapping[Fit, bytes]
@@ -49,11 +55,11 @@ class StoredPicture:
 
     @property
     def size(self) -> int:
-        """Size in bytes."""
+        """Size of the compressed picture in all its resizings, in bytes."""
         return sum(map(len, self.files.values()))
 
     def open(self, fit: Fit) -> InputImage:
-        """Decompress the picture."""
+        """Decompress the picture in one of its resizings (stretched, cropped)."""
         from vgg_viz.export.mosaic import png
 
         pixels = unpacked(self.files[fit])
@@ -61,19 +67,19 @@ class StoredPicture:
         return InputImage(title, title, pixels, png(pixels), digest, fit, self.notes)
 
     def as_own(self) -> OwnPicture:
-        """Return the picture in the form of the viewer's single picture."""
+        """Return the picture as an `OwnPicture`, the form of the page's single own picture."""
         return OwnPicture(
             self.title, {PictureOptions(fit, as_stored=False): self.open(fit) for fit in FITS}
         )
 
 
 def stored() -> Sequence[StoredPicture]:
-    """Return the viewer's pictures in the order in which they were added."""
+    """Return the pictures that the viewer uploaded together, in the order of their upload."""
     return tuple(st.session_state.get(STORED, ()))
 
 
 def choose() -> None:
-    """Show the upload of several pictures, and which files could not be added."""
+    """Show an uploader for several pictures, and name the files that could not be added."""
     count = st.session_state.get(COUNT, 0)
     files = st.file_uploader(
         f"Search your own pictures as well (up to {MAX_PICTURES})",
@@ -95,7 +101,7 @@ def choose() -> None:
 
 
 def show_stored(count: int) -> None:
-    """Show the number of the viewer's pictures, who can see them, and a button to remove them."""
+    """Show how many pictures are stored, who can see them, and a button that removes them."""
     which, them = ("picture is", "it") if count == 1 else (f"{count} pictures are", "them")
     st.caption(
         f"Your {which} kept until you close the page. Other viewers cannot see {them}, "
@@ -105,9 +111,10 @@ def show_stored(count: int) -> None:
 
 
 def add(files: Sequence[File]) -> None:
-    """Add the readable images while there is room; note which were not added.
+    """Store the readable pictures of these files while there is room, and remember which were not.
 
-    A run that is superseded meanwhile has stored what it decoded; the next one continues there.
+    If a newer script run replaces this one, the pictures decoded so far are kept, and the newer run
+    continues with the rest.
     """
     from vgg_viz.image_io.images import ImageFileError
 
@@ -129,12 +136,16 @@ def add(files: Sequence[File]) -> None:
 
 
 def has_room() -> bool:
-    """Return whether one more picture may be added."""
+    """Return whether the viewer may add one more picture by number; `store` checks the size."""
     return len(stored()) < MAX_PICTURES
 
 
 def store(picture: StoredPicture) -> str:
-    """Add a picture if there is room and it is not there yet; return the outcome."""
+    """Store a picture in the session, unless it is stored already or there is no room.
+
+    Returns:
+        ``added`` (also if it was stored already) or ``no room``.
+    """
     others = stored()
     if any(one.digests == picture.digests for one in others):
         return "added"
@@ -145,7 +156,10 @@ def store(picture: StoredPicture) -> str:
 
 
 def store_own_picture() -> None:
-    """Add the viewer's single picture, if there is room, before another one replaces it."""
+    """Keep the viewer's single picture among the several ones, before another one replaces it.
+
+    Nothing is stored if there is no single picture or no room.
+    """
     own = own_picture("picture")
     if own and has_room():
         store(
@@ -154,13 +168,18 @@ def store_own_picture() -> None:
 
 
 def remove() -> None:
-    """Remove all of the viewer's pictures (widget callback)."""
+    """Remove all pictures that the viewer uploaded together (widget callback)."""
     for name in (STORED, PROBLEM):
         st.session_state.pop(name, None)
 
 
 def problems_of(files: Sequence[File], outcomes: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence on the files that could not be read, and one on those without room."""
+    """Yield error messages on an upload: one on unreadable files, one on files without room.
+
+    Args:
+        files: the uploaded files.
+        outcomes: the outcome of each file: ``added``, ``no room`` or ``unreadable``.
+    """
     names = [
         printable(file.name)
         for file, outcome in zip(files, outcomes, strict=True)
@@ -180,7 +199,11 @@ def problems_of(files: Sequence[File], outcomes: Sequence[str]) -> Iterator[str]
 
 
 def compressed(name: str, data: bytes) -> StoredPicture:
-    """Decode a file's bytes and compress the result.
+    """Decode an image file, prepare it in all resizings, and compress the results.
+
+    Args:
+        name: the file's name.
+        data: the file's bytes.
 
     Raises:
         ImageFileError: The bytes are not an accepted picture.
@@ -196,7 +219,7 @@ def compressed(name: str, data: bytes) -> StoredPicture:
 
 
 def packed_picture(title: str, pictures: Mapping[Fit, InputImage]) -> StoredPicture:
-    """Compress a picture, given in both fits."""
+    """Compress a picture that is given in both resizings (stretched, cropped)."""
     return StoredPicture(
         title,
         {fit: packed(picture.pixels) for fit, picture in pictures.items()},
@@ -206,7 +229,7 @@ def packed_picture(title: str, pictures: Mapping[Fit, InputImage]) -> StoredPict
 
 
 def title_of(name: str) -> str:
-    """Return a picture's title: its file name without extension.
+    """Return the title of an uploaded picture: its file name without extension.
 
     >>> title_of("IMG_2034.jpeg")
     'IMG_2034'
@@ -215,7 +238,7 @@ def title_of(name: str) -> str:
 
 
 def printable(name: str) -> str:
-    """Return a file name in printable letters, short enough for a tile."""
+    """Replace unprintable letters of a file name by spaces, and shorten it to fit a tile."""
     letters = "".join(letter if letter.isprintable() else " " for letter in name).strip()
     if len(letters) <= MAX_TITLE_LETTERS:
         return letters
@@ -223,7 +246,7 @@ def printable(name: str) -> str:
 
 
 def packed(pixels: np.ndarray) -> bytes:
-    """Encode pixels as lossless WebP, two thirds the size of a PNG."""
+    """Encode a picture's pixels as lossless WebP, two thirds the size of a PNG."""
     from PIL import Image
 
     file = io.BytesIO()
@@ -232,7 +255,7 @@ def packed(pixels: np.ndarray) -> bytes:
 
 
 def unpacked(data: bytes) -> np.ndarray:
-    """Decode pixels into a read-only array."""
+    """Decode an encoded picture into a read-only array of its pixels."""
     import numpy as np
     from PIL import Image
 

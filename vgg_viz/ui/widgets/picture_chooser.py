@@ -1,4 +1,4 @@
-"""Choice of the picture that the page shows: a sample, the robin or the viewer's own."""
+"""Choice of the picture to show: a sample, the walkthrough's robin or the viewer's own picture."""
 
 import base64
 from collections.abc import Callable
@@ -29,7 +29,11 @@ STORED_HELP = (
 
 
 def choose_other(beside: InputImage) -> InputImage:
-    """Show the choice of a second picture to compare with ``beside``, and return it."""
+    """Show the choice of a second picture, to compare with the page's picture, and return it.
+
+    Args:
+        beside: the page's picture.
+    """
     choice = controls.one_of_many("The other picture", "other", PICTURES)
     if choice == OWN:
         picture_upload.show("other", "Your other picture", camera=False)
@@ -42,7 +46,7 @@ def choose_other(beside: InputImage) -> InputImage:
 def choose() -> InputImage:
     """Show the sidebar's picture controls and return the chosen picture.
 
-    If it cannot be opened, show why and return the last one that could.
+    If the chosen picture cannot be opened, show why and return the one shown before.
     """
     st.html(thumbnail_styles() + own_thumbnail_style())
     with st.container(key="picture-choice"):
@@ -69,25 +73,30 @@ def choose() -> InputImage:
 
 
 def options() -> PictureOptions:
-    """Return the chosen options, which all pictures share."""
+    """Return the chosen resizing and contrast option, which apply to all pictures of the page."""
     return PictureOptions(state.choice("fit", FITS), state.is_on("stored"))
 
 
 def choose_as_stored() -> None:
-    """Show the switch that turns contrast stretching off."""
+    """Show the switch *As stored*, which turns contrast stretching off."""
     st.toggle("As stored", help=STORED_HELP, **state.bind("stored"))
 
 
 def current() -> InputImage:
-    """Return the picture that the controls showed last."""
+    """Return the picture that the sidebar's picture controls showed last."""
     default = partial(open_file, default_file("picture"))
     return last_good(st.session_state.get("last_good_picture", default), options(), "picture")
 
 
 def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
-    """Open the chosen picture; if it cannot be opened, show why and return the last good one.
+    """Open the picture chosen for a picture field.
 
-    ``key`` is the name of the picture field.
+    If it cannot be opened, show why and open the picture that the field showed before.
+
+    Args:
+        choice: name of the chosen picture.
+        wanted: resizing and contrast option.
+        key: name of the field: ``picture``, or ``other`` in a comparison.
     """
     from vgg_viz.image_io.images import ImageFileError
 
@@ -111,7 +120,11 @@ def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
 
 
 def opener(choice: str, key: str) -> Callable[[PictureOptions], InputImage] | None:
-    """Return a function that opens the chosen picture; None if the viewer has added none yet.
+    """Return a function that opens the chosen picture; None for an own picture not added yet.
+
+    Args:
+        choice: name of the chosen picture.
+        key: name of the picture field, such as ``picture``.
 
     Raises:
         DownloadError: The robin could not be downloaded.
@@ -127,7 +140,13 @@ def opener(choice: str, key: str) -> Callable[[PictureOptions], InputImage] | No
 def last_good(
     previous: Callable[[PictureOptions], InputImage], wanted: PictureOptions, key: str
 ) -> InputImage:
-    """Return the last good picture, or the field's default sample if that is gone as well."""
+    """Open the picture that a picture field showed before, or its default sample if that fails.
+
+    Args:
+        previous: function that opens the picture shown before.
+        wanted: resizing and contrast option.
+        key: name of the picture field, such as ``picture``.
+    """
     from vgg_viz.image_io.images import ImageFileError
 
     try:
@@ -138,19 +157,27 @@ def last_good(
 
 @lru_cache(maxsize=1)
 def thumbnail_styles() -> str:
-    """Return the style sheet that shows the samples' choices as thumbnails."""
+    """Return CSS that shows the samples' buttons in the picture control as thumbnails."""
     samples = [thumbnail_style(one.name, "jpeg", thumbnail_bytes(one.name)) for one in SAMPLES]
     return f"<style>{''.join(samples)}</style>"
 
 
 def own_thumbnail_style() -> str:
-    """Return the style sheet for the viewer's own picture, or nothing without one."""
+    """Return CSS that shows the own picture's button as a thumbnail; empty without own picture."""
     own = own_picture("picture")
     return f"<style>{thumbnail_style(OWN, 'png', own.thumbnail)}</style>" if own else ""
 
 
 def thumbnail_style(choice: str, kind: str, data: bytes) -> str:
-    """Return rules that show a picture instead of its name, which screen readers still read."""
+    """Return CSS that shows a thumbnail on a button of the picture control, instead of its name.
+
+    Screen readers still read the name.
+
+    Args:
+        choice: name of the button's picture.
+        kind: image format, such as ``jpeg``.
+        data: bytes of the thumbnail.
+    """
     button = f".st-key-picture-choice button:nth-of-type({list(PICTURES).index(choice) + 1})"
     url = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     return f"{button}{{background-image:url({url})}}{button} p{{opacity:0}}"

@@ -1,7 +1,7 @@
 """Pictures that every viewer can choose: the samples, and the walkthrough's robin from the web.
 
-Decoders are imported only where they are needed, so that the controls appear a third of a second
-earlier.
+Image decoders are imported only where they are needed, so that the page's controls appear a third
+of a second earlier.
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ ROBIN_ALT = "A robin, photographed by Chris Heald"
 
 
 class PictureOptions(NamedTuple):
-    """Preparation of a picture: its resizing, and whether to skip contrast stretching."""
+    """Preparation of a picture.
+
+    fit: resizing, ``stretch`` or ``crop``.
+    as_stored: whether to skip contrast stretching.
+    """
 
     fit: Fit
     as_stored: bool
@@ -42,7 +46,13 @@ class PictureOptions(NamedTuple):
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A picture file: a unique key, and a function that reads its bytes."""
+    """A picture file that every viewer can choose.
+
+    key: unique key of the file.
+    title: title on the page.
+    alt: alternative text for screen readers.
+    read: function that reads the file's bytes.
+    """
 
     key: str
     title: str
@@ -52,18 +62,20 @@ class PictureFile:
 
 @lru_cache(maxsize=len(SAMPLES))
 def sample_file(name: str) -> PictureFile:
-    """Return a sample's file."""
+    """Return the picture file of the sample with this name."""
     chosen = sample(name)
     return PictureFile(f"sample {name}", chosen.title, chosen.alt, partial(sample_bytes, name))
 
 
 def default_file(key: str) -> PictureFile:
-    """Return the sample that a picture field has by default."""
+    """Return the sample that a picture field (``picture`` or ``other``) shows by default."""
     return sample_file(FIELDS[key].default)
 
 
 def open_file(file: PictureFile, options: PictureOptions) -> InputImage:
-    """Decode a picture file.
+    """Decode a picture file and resize it for VGG19.
+
+    Its pixels are cached for each resizing. ``as_stored`` of the options does not apply.
 
     Raises:
         ImageFileError: The bytes are not an accepted picture.
@@ -76,10 +88,19 @@ def open_file(file: PictureFile, options: PictureOptions) -> InputImage:
 def decoded(
     key: str, fit: Fit, _read: Callable[[], bytes]
 ) -> tuple[np.ndarray, bytes, str, tuple[str, ...]]:
-    """Return a picture file's pixels, the same as PNG, their digest, and notes for the caption.
+    """Decode and resize a picture file for VGG19, and cache the result.
 
     The cache key holds the file's key instead of its bytes: hashing a large photo would take longer
-    than the rest of a run.
+    than the rest of a script run.
+
+    Args:
+        key: unique key of the file.
+        fit: resizing.
+        _read: function that reads the file's bytes.
+
+    Returns:
+        The pixels, RGB uint8 ``(224, 224, 3)``, a PNG of them, their digest, and remarks for the
+        caption.
     """
     from vgg_viz.image_io.images import read_image
 
@@ -89,7 +110,14 @@ def decoded(
 
 
 def prepared(photograph: DecodedImage, title: str, alt: str, options: PictureOptions) -> InputImage:
-    """Prepare a decoded photograph with these options."""
+    """Resize a decoded photograph for VGG19, and stretch its contrast unless the options forbid it.
+
+    Args:
+        photograph: the decoded photograph.
+        title: title of the picture on the page.
+        alt: alternative text for screen readers.
+        options: resizing and contrast option.
+    """
     from vgg_viz.export.mosaic import png
     from vgg_viz.image_io.images import digest
 
@@ -107,10 +135,14 @@ def prepared(photograph: DecodedImage, title: str, alt: str, options: PictureOpt
 
 
 def robin_file(key: str) -> PictureFile:
-    """Download the walkthrough's photograph into the page's temporary folder.
+    """Download the robin, the walkthrough's photograph, into the server's temporary directory.
 
-    The site serves it in two sizes, so no hash can check it: it is decoded as carefully as an
-    upload. After a failure it is not tried again until the viewer chooses it anew.
+    The website serves the photograph in two sizes, so no hash can check the file. It is decoded as
+    carefully as an upload. After a failed download, no other is tried until the viewer has chosen
+    another picture and then the robin again.
+
+    Args:
+        key: name of the picture field for which the robin is chosen.
 
     Raises:
         DownloadError: The file could not be downloaded.
@@ -131,7 +163,7 @@ def robin_file(key: str) -> PictureFile:
 
 
 def downloaded_robin() -> PictureFile | None:
-    """Return the robin if any viewer has downloaded it, else None."""
+    """Return the robin's picture file if any viewer has downloaded it before, else None."""
     with suppress(DownloadError, OSError):
         path = private_folder() / ROBIN_NAME
         return robin_at(path) if path.is_file() else None
@@ -139,7 +171,7 @@ def downloaded_robin() -> PictureFile | None:
 
 
 def robin_at(path: Path) -> PictureFile:
-    """Return the robin's file at a path."""
+    """Return a picture file for the robin that was downloaded to this path."""
 
     def read() -> bytes:
         try:
@@ -151,9 +183,9 @@ def robin_at(path: Path) -> PictureFile:
 
 
 def note_robin_failure(key: str, error: Exception) -> None:
-    """Remove a downloaded file that is not the robin, and remember the error.
+    """Delete the robin's file, and remember why it could not be opened for a picture field.
 
-    Otherwise every click of a viewer who stays here would wait for another download.
+    Otherwise every click of a viewer who keeps the robin chosen would wait for another download.
     """
     st.session_state[f"robin_failure_{key}"] = error
     with suppress(DownloadError, OSError):
@@ -161,5 +193,5 @@ def note_robin_failure(key: str, error: Exception) -> None:
 
 
 def forget_robin_failure(key: str) -> None:
-    """Allow the next choice of the robin to try again."""
+    """Forget a failed download of the robin, so that choosing it again downloads it anew."""
     st.session_state.pop(f"robin_failure_{key}", None)

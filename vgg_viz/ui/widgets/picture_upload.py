@@ -1,4 +1,4 @@
-"""The viewer's own picture, from a file or the camera, kept in their session."""
+"""The viewer's own picture, from a file or the camera, kept in their session only."""
 
 from __future__ import annotations
 
@@ -29,17 +29,26 @@ UPLOADED = (
 
 
 class OwnPicture:
-    """The viewer's picture with each of its options; its file is not kept."""
+    """The viewer's own picture, prepared with each combination of options; its file is not kept."""
 
     def __init__(self, title: str, pictures: Mapping[PictureOptions, InputImage]) -> None:
-        """Hold the pictures, which must include both fits."""
+        """Hold an uploaded picture in all its preparations.
+
+        Args:
+            title: title of the picture.
+            pictures: the picture by its options, which must include both resizings.
+        """
         self.title, self._pictures = title, pictures
         self.stretchable = any(options.as_stored for options in pictures)
         self.thumbnail = thumbnail(pictures[PictureOptions("crop", as_stored=False)].pixels)
 
     @classmethod
     def of_file(cls, title: str, data: bytes) -> OwnPicture:
-        """Decode a file's bytes once, for all options.
+        """Decode an uploaded file once, and prepare the picture with each combination of options.
+
+        Args:
+            title: title of the picture.
+            data: the file's bytes.
 
         Raises:
             ImageFileError: The bytes are not an accepted picture.
@@ -51,26 +60,26 @@ class OwnPicture:
         return cls(title, {one: prepared(photograph, title, title, one) for one in every})
 
     def open(self, options: PictureOptions) -> InputImage:
-        """Return the picture with these options."""
+        """Return the picture prepared with these options (resizing, contrast stretching)."""
         return self._pictures[PictureOptions(options.fit, options.as_stored and self.stretchable)]
 
 
 def own_picture(key: str) -> OwnPicture | None:
-    """Return the viewer's picture for a picture field, or None."""
+    """Return the viewer's own picture for a picture field (``picture`` or ``other``), or None."""
     return st.session_state.get(f"own-{key}")
 
 
 def set_own_picture(key: str, picture: OwnPicture) -> None:
-    """Use a picture that the viewer uploaded elsewhere on the page."""
+    """Set the viewer's own picture for a picture field, to one uploaded elsewhere on the page."""
     st.session_state[f"own-{key}"] = picture
 
 
 def show(key: str, title: str, *, camera: bool = True) -> None:
-    """Show the upload of a picture, and what is wrong with the last file.
+    """Show the controls that upload the viewer's own picture, and the error of the last upload.
 
     Args:
-        key: name of the picture field.
-        title: the uploaded picture's title.
+        key: name of the picture field, ``picture`` or ``other``.
+        title: title of the uploaded picture.
         camera: whether to offer the camera as well.
     """
     if camera and controls.one_of("From", "source", SOURCES, label_visibility="collapsed") != (
@@ -95,7 +104,12 @@ def show(key: str, title: str, *, camera: bool = True) -> None:
 
 
 def show_uploader(key: str, title: str) -> None:
-    """Show the file uploader."""
+    """Show the file uploader for the viewer's own picture.
+
+    Args:
+        key: name of the picture field, ``picture`` or ``other``.
+        title: title of the uploaded picture.
+    """
     widget = f"own-upload-{key}-{st.session_state.get(f'own-count-{key}', 0)}"
     st.file_uploader(
         "Another photo of yours" if own_picture(key) else "A photo of yours",
@@ -109,7 +123,7 @@ def show_uploader(key: str, title: str) -> None:
 
 
 def show_camera(key: str) -> None:
-    """Show the camera."""
+    """Show the camera widget, whose photo becomes the viewer's own picture for a picture field."""
     st.camera_input(
         "Take a photo",
         resolution="480p",  # the widget's default of 240 x 180 is below VGG19's 224 x 224
@@ -121,7 +135,10 @@ def show_camera(key: str) -> None:
 
 
 def privacy_note(key: str) -> str:
-    """Return who can see the viewer's picture, or why a link's picture is missing."""
+    """Return a note that only the viewer can see their picture.
+
+    For a viewer who followed a link without the picture, the note explains why it is missing.
+    """
     if own_picture(key) or state.was_chosen(key):
         return "Other viewers cannot see it, and links do not include it."
     return (
@@ -131,7 +148,13 @@ def privacy_note(key: str) -> str:
 
 
 def accept(key: str, widget: str, title: str) -> None:
-    """Keep the picture just uploaded, or note what is wrong with it (widget callback)."""
+    """Keep the picture just uploaded, or remember why it cannot be read (widget callback).
+
+    Args:
+        key: name of the picture field, ``picture`` or ``other``.
+        widget: key of the uploader or camera widget.
+        title: title of the picture.
+    """
     from vgg_viz.image_io.images import ImageFileError
 
     file = st.session_state.get(widget)
@@ -147,14 +170,14 @@ def accept(key: str, widget: str, title: str) -> None:
 
 
 def remove(key: str) -> None:
-    """Remove the viewer's picture and show a sample instead (widget callback)."""
+    """Remove the viewer's own picture and choose the default sample instead (widget callback)."""
     for name in (f"own-{key}", f"own-problem-{key}", f"last_good_{key}"):
         st.session_state.pop(name, None)
     state.change({key: FIELDS[key].default})
 
 
 def thumbnail(pixels: np.ndarray) -> bytes:
-    """Shrink a picture, RGB uint8 (224, 224, 3), to 56 × 56 pixels, as PNG."""
+    """Shrink a picture, RGB uint8 (224, 224, 3), to 56 × 56 pixels; return it as PNG."""
     from vgg_viz.export.mosaic import png
 
     return png(pixels[2::4, 2::4])

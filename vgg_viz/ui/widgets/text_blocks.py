@@ -1,4 +1,4 @@
-"""Text blocks of the page, shortened or left out in lectures and on tours."""
+"""Headings, captions and explanations, shortened or left out in lecture mode and on tours."""
 
 import re
 
@@ -17,24 +17,27 @@ RECEPTIVE_FIELD_PAPER = Paper(
 
 
 def caption(text: str, short: str) -> str:
-    """Return a caption, in lecture mode the short one, which a back row can read."""
+    """Return a caption: ``text``, or in lecture mode ``short``, which a back row can read."""
     return short if mode.in_lecture() else text
 
 
 def prose(text: str) -> None:
-    """Show an explanation, unless a lecture or a tour gives its own."""
+    """Show an explanation in Markdown. Lecture mode and tours leave it out."""
     if not mode.is_explained():
         st.markdown(text)
 
 
 def note(text: str) -> None:
-    """Show a short note, except in lecture mode."""
+    """Show a short note in Markdown. Lecture mode leaves it out."""
     if not mode.in_lecture():
         st.caption(text)
 
 
 def heading(text: str, layer: ConvLayer) -> None:
-    """Show the heading of a layer's view, in a lecture with buttons for the layers around it."""
+    """Show the heading of a view of one layer.
+
+    Lecture mode, unless on a tour, adds buttons for the previous and the next conv layer.
+    """
     # On a tour, the steps choose the layer.
     if not mode.in_lecture() or mode.on_tour():
         st.header(text)
@@ -46,7 +49,15 @@ def heading(text: str, layer: ConvLayer) -> None:
 
 
 def layer_button(key: str, label: str, icon: str, layer: ConvLayer, offset: int) -> None:
-    """Show a button, with its arrow key, that goes ``offset`` conv layers on."""
+    """Show a button of lecture mode that chooses a conv layer before or after the current one.
+
+    Args:
+        key: key of the button, which also has an arrow key as its shortcut.
+        label: the button's label.
+        icon: the button's icon.
+        layer: the current layer.
+        offset: number of conv layers to go on; negative to go back.
+    """
     st.button(
         label,
         key=key,
@@ -60,14 +71,14 @@ def layer_button(key: str, label: str, icon: str, layer: ConvLayer, offset: int)
 
 
 def change_layer(offset: int) -> None:
-    """Go ``offset`` conv layers on, if there is such a layer (widget callback)."""
+    """Choose the conv layer ``offset`` layers after the current one, if any (widget callback)."""
     number = VGG19.conv_layer(str(state.value("layer"))).conv_number + offset
     if 1 <= number <= len(VGG19.conv_layers):
         state.change({"layer": VGG19.conv_layers[number - 1].name})
 
 
 def escape(text: str) -> str:
-    r"""Escape everything that Markdown could interpret.
+    r"""Escape every character of a text that Markdown could interpret.
 
     >>> escape("a_b.h5")
     'a\\_b\\.h5'
@@ -78,7 +89,7 @@ def escape(text: str) -> str:
 
 
 def escape_marks(text: str) -> str:
-    r"""Escape what Markdown could interpret inside a line of text, such as a caption.
+    r"""Escape characters that Markdown could interpret inside a line of text, such as a caption.
 
     Characters that begin a list or a heading stay, as does an underscore inside a word.
 

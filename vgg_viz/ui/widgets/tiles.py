@@ -1,4 +1,7 @@
-"""Tiles that are shown or exported together: the base of grids of values and of pictures."""
+"""Base class of all grids of tiles, of values on a color scale or of color pictures.
+
+A *mosaic* is the component that shows a grid as one picture.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -17,19 +20,20 @@ Cached = Callable[[Hashable, Callable[[], Any]], Any]
 
 @dataclass(frozen=True)
 class Tiles(ABC):
-    """Tiles that are shown or exported together: values on a scale, or pictures in color.
+    """Tiles that are shown or exported together as one grid: values on a color scale, or pictures.
 
-    source: the tiles in one array or one by one, or a function that loads them. A mosaic that is
-        already drawn does not load them.
-    titles: one for each tile.
-    numbers: the number that a click on each tile selects, from 1.
+    source: the tiles in one array or one by one, or a function that loads them. It is not called
+        for a mosaic that is cached already.
+    titles: one title per tile.
+    numbers: the number, from 1, that a click on each tile selects.
     key: a few plain values that identify the tiles.
-    caption: one line below them.
-    name: the array's name in an export.
-    heading: a heading above them where there are several grids.
-    columns: 0 means near-square.
-    axes: names of the array's first axes, and the numbers along each, from 1. Default: ``map``.
-    transient: whether they will soon be replaced, as while an image is being optimized.
+    caption: one line below the grid.
+    name: name of the exported array.
+    heading: heading above the grid where there are several.
+    columns: number of columns; 0 means a near-square grid.
+    axes: names of the exported array's first axes, and the numbers along each, from 1. Default:
+        the axis ``map`` with ``numbers``.
+    transient: whether the tiles will soon be replaced, as while an image is being optimized.
     """
 
     source: Iterable[np.ndarray] | Callable[[], Iterable[np.ndarray]]
@@ -44,12 +48,12 @@ class Tiles(ABC):
     transient: bool = False
 
     def load(self) -> Iterable[np.ndarray]:
-        """Return the tiles, in one array or one by one."""
+        """Return the tiles' values or pixels, in one array or one by one, as in ``source``."""
         return self.source() if callable(self.source) else self.source
 
     @property
     def values(self) -> np.ndarray:
-        """The tiles in one array, ``(n, ...)``."""
+        """Values or pixels of all tiles in one array, ``(n, ...)``."""
         tiles = self.load()
         if isinstance(tiles, np.ndarray):
             return tiles
@@ -62,55 +66,67 @@ class Tiles(ABC):
 
     @property
     def numbered_axes(self) -> Mapping[str, Sequence[int]]:
-        """Names of the array's first axes, and the numbers along each."""
+        """Names of the exported array's first axes, and the numbers along each, from 1."""
         return self.axes or {"map": self.numbers}
 
     @property
     def tile_numbers(self) -> Mapping[str, Sequence[int]]:
-        """For each numbered axis, one number a tile."""
+        """For each numbered axis of the exported array, the number of every tile along it."""
         tiles = zip(*product(*self.numbered_axes.values()), strict=True)
         return dict(zip(self.numbered_axes, tiles, strict=True))
 
     @property
     def filled_columns(self) -> int:
-        """Number of columns as drawn."""
+        """Number of columns of the grid as drawn."""
         return self.columns or near_square(len(self.titles))
 
     def along_axes(self, values: np.ndarray) -> np.ndarray:
-        """Reshape an array ``(n, ...)`` so that the numbered axes replace its first axis."""
+        """Reshape an array with one entry per tile, ``(n, ...)``, to the exported array's axes."""
         return values.reshape(*map(len, self.numbered_axes.values()), *values.shape[1:])
 
     def drawn_side(self, side: int, width: int) -> int:
-        """Return the side to draw tiles at; never enlarged, since the browser does that sharply."""
+        """Return the side in pixels at which to draw tiles: at most that of their values or pixels.
+
+        Enlarging is left to the browser, which keeps the pixels sharp.
+
+        Args:
+            side: number of values or pixels per side of a tile.
+            width: width of the mosaic in CSS pixels.
+        """
         return min(side, tile_side(side, self.filled_columns, width))
 
     @abstractmethod
     def metadata(self) -> dict[str, Any]:
-        """Return the part of the mosaic's JSON header that is known before the tiles are loaded."""
+        """Return the mosaic's JSON header entries that are known before the tiles are loaded."""
 
     @abstractmethod
     def render(self, width: int, cached: Cached) -> tuple[dict[str, Any], list[bytes]]:
         """Draw the tiles for a mosaic ``width`` CSS pixels wide.
 
-        Returns the rest of the header, and the pictures and arrays that follow it.
+        Args:
+            width: width of the mosaic.
+            cached: returns the value cached under a key, or computes it.
+
+        Returns:
+            The rest of the mosaic's JSON header, and the pictures and arrays that it describes.
         """
 
     @abstractmethod
     def scale_note(self, struck: int) -> str:
-        """Return the end of the caption: the scale, and the number of tiles struck through."""
+        """Return the end of the caption: the color scale, and the number of struck tiles."""
 
     @abstractmethod
     def export_note(self, *, several: bool) -> str:
-        """Return the scale as a line of an export; ``several`` when it holds several grids."""
+        """Return a line on the color scale for exports; ``several`` if they hold several grids."""
 
     @abstractmethod
     def legend(self) -> str:
-        """Return the scale as HTML, or nothing where tiles share none."""
+        """Return a color bar as HTML; empty where the tiles do not share one scale."""
 
     @abstractmethod
     def panel(self) -> Panel:
-        """Return the tiles for pictures and tables."""
+        """Return the tiles in the form that exported image and table files are made from."""
 
     @abstractmethod
     def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
-        """Return the arrays to export by name, each with the names of its axes."""
+        """Return the arrays to export, by name, each with the names of its axes."""

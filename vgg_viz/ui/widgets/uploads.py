@@ -1,4 +1,4 @@
-"""Warning where the browser cannot upload files, and a way to where it can."""
+"""Warning if file uploads are blocked, with a link that opens the page in its own tab."""
 
 import streamlit as st
 
@@ -8,9 +8,10 @@ COOKIE = "_streamlit_xsrf"  # Streamlit accepts files only with this cookie's to
 
 
 def warn(key: str) -> None:
-    """Warn if uploads are blocked, and offer to open the page in its own tab.
+    """Warn if file uploads are blocked, and offer to open the page in its own tab.
 
-    ``key`` identifies the place on the page.
+    Args:
+        key: name of the uploader beside the warning, unique on the page.
     """
     if not are_blocked():
         return
@@ -29,7 +30,7 @@ def warn(key: str) -> None:
 
 
 def are_blocked() -> bool:
-    """Return whether the server would refuse a file, since the browser sent no cookie."""
+    """Return whether the server would reject uploads, because the browser sent no XSRF cookie."""
     has_browser = bool(st.context.headers.to_dict())  # not in a test
     return (
         has_browser

@@ -1,12 +1,12 @@
-"""Custom components: their registration, and the data that Python sends them.
+"""Custom Streamlit components: their registration, and the data that Python sends to them.
 
-Each is plain HTML, CSS and JavaScript in this folder. Streamlit takes a component's script as one
-piece, so imported functions are inserted into it. A component receives one array of bytes, which
-the browser caches by hash, so that nothing is sent twice:
+A component is plain HTML, CSS and JavaScript in this folder. Streamlit takes a component's script
+as one piece, so functions imported from other scripts are inserted into it. A component receives
+one array of bytes, which the browser caches by hash, so that unchanged data is not sent again:
 
     header's length (uint32, little-endian) | header (JSON) | arrays and pictures
 
-For values from the browser, see `vgg_viz.ui.state.component_values`.
+`vgg_viz.ui.state.component_values` reads the values that components send back.
 """
 
 import json
@@ -27,7 +27,11 @@ EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 @lru_cache(maxsize=8)
 def registered(name: str) -> Callable[..., object]:
-    """Return a component made from its HTML, CSS and JavaScript, registered once."""
+    """Register the component made of this folder's files ``name.html``, ``.css`` and ``.js``.
+
+    Returns:
+        A function that mounts the component. Each component is registered once.
+    """
     html, css = (
         (FOLDER / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css")
     )
@@ -35,25 +39,39 @@ def registered(name: str) -> Callable[..., object]:
 
 
 def script(name: str) -> str:
-    """Return a component's JavaScript with its imports replaced by the imported code."""
+    """Return the script ``name.js``, in which the code of imported scripts replaces its imports."""
     text = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
     return IMPORT.sub(lambda found: imported(found["module"], found["names"]), text)
 
 
 def imported(module: str, names: str) -> str:
-    """Return code that defines names from another script, whose other names stay local."""
+    """Return JavaScript that defines names from another script.
+
+    All other names of that script stay local.
+
+    Args:
+        module: the other script's file name, without extension.
+        names: comma-separated names, as in the import statement.
+    """
     scope = EXPORT.sub("", script(module))
     return f"const {{ {names} }} = (() => {{\n{scope}\nreturn {{ {names} }};\n}})();"
 
 
 def mount(name: str, key: str, data: bytes, on_pick: Callable[[], None] | None = None) -> None:
-    """Show a component; ``on_pick`` is the callback for values that it sends."""
+    """Show a custom component on the page.
+
+    Args:
+        name: the component's files in this folder, without extension.
+        key: Streamlit key of the component.
+        data: data for the component, from `pack`.
+        on_pick: callback for the values that the component sends, such as clicks.
+    """
     calls = {"on_picked_change": on_pick} if on_pick else {}
     registered(name)(key=key, data=data, **calls)
 
 
 def pack(header: Mapping[str, Any], *parts: bytes) -> bytes:
-    """Pack a JSON header and the bytes that it describes into one array."""
+    """Pack a JSON header, and the arrays and pictures that it describes, into one byte array."""
     encoded = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     # Padded, so that the following arrays are aligned.
     encoded += b" " * (-len(encoded) % 4)
