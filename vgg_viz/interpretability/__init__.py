@@ -1,11 +1,11 @@
-"""Methods that explain the network, as functions on arrays.
+"""Methods that explain what the network computes, as functions on NumPy arrays.
 
-- `attribution`: one value to an earlier layer's maps or the pixels
-- `class_evidence`: logits of the 1,000 classes, and evidence for each
-- `feature_visualization`: top patches and optimized images
-- `ablation`: maps set to zero, and their effect on later layers
+- `attribution`: how one value depends on an earlier layer's maps or on the pixels
+- `class_evidence`: logits of the 1,000 classes, and evidence for each class
+- `feature_visualization`: top-activating patches and optimized images
+- `ablation`: effect on later layers when some maps are set to zero
 - `decomposition`: one value as a sum of products and a bias
-- `map_orders`: orders of a layer's maps
-- `map_statistics`: a layer's maps in numbers
-- `receptive_field`: the part of each layer that a value depends on, run forward and backward
+- `map_orders`: orders in which a layer's maps can be shown
+- `map_statistics`: mean, variance and other statistics of a layer's maps
+- `receptive_field`: forward and backward passes restricted to one value's receptive field
 """

@@ -2,8 +2,9 @@
 
     maps -- ablate --> maps, some of them zero -- the network's later layers --> later maps
 
-Arrays are tiles first. The network itself runs from the layer on, with and without the ablated
-maps, so a later map that does not depend on them does not change at all.
+A layer's maps are an array ``(maps, height, width)``. The network runs from the ablated layer on,
+once with and once without the ablated maps. A later map that does not depend on them keeps exactly
+the same values.
 """
 
 from collections.abc import Generator, Sequence
@@ -22,11 +23,11 @@ from vgg_viz.model.network import Network, read_only
 
 @dataclass(frozen=True, eq=False)
 class MapChanges:
-    """Changes of a layer's maps, each float64 ``(n,)``.
+    """Changes of all maps of one layer under ablation, each field float64 ``(maps,)``.
 
-    mean: mean absolute difference over all positions.
+    mean: mean absolute difference over a map's positions.
     largest: difference with the largest magnitude, negative if the activation dropped.
-    before: mean activation before the change.
+    before: mean activation of the map before the ablation.
     """
 
     layer: ConvLayer
@@ -35,20 +36,23 @@ class MapChanges:
     before: np.ndarray
 
     def strongest(self, count: int) -> np.ndarray:
-        """Return the indices of up to ``count`` maps that change, most changed first."""
+        """Return the indices of the ``count`` maps that change most, most changed first.
+
+        Unchanged maps are left out.
+        """
         order = np.argsort(-self.mean, kind="stable")
         return order[self.mean[order] > 0][:count]
 
 
 def ablate(maps: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
-    """Return a copy of maps ``(maps, height, width)`` with those of some numbers set to zero.
+    """Return a copy of a layer's maps in which the maps with the given numbers are set to zero.
 
     Args:
-        maps: a layer's maps.
+        maps: the layer's maps, ``(maps, height, width)``.
         numbers: numbers of the maps to ablate, from 1.
 
     Raises:
-        ValueError: a number is not that of a map.
+        ValueError: a number is below 1 or above the number of maps.
 
     >>> ablate(np.ones((3, 1, 1)), [2]).ravel().tolist()
     [1.0, 0.0, 1.0]
@@ -63,16 +67,16 @@ def ablate(maps: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
 def later_maps(
     network: Network, layer: ConvLayer, maps: np.ndarray, later: ConvLayer
 ) -> Generator[None, None, np.ndarray]:
-    """Compute a later layer's maps from this layer's, one block per step.
+    """Compute a later layer's maps from an earlier layer's, yielding after each block of VGG19.
 
     Args:
         network: the network.
-        layer: conv layer of ``maps``.
-        maps: float32 ``(maps, height, width)``.
+        layer: conv layer that computed ``maps``.
+        maps: the earlier layer's maps, float32 ``(maps, height, width)``.
         later: conv layer after ``layer``.
 
     Returns:
-        Float32 ``(maps, height, width)``.
+        The later layer's maps, float32 ``(maps, height, width)``.
     """
     pools = [pool.name for pool in network.architecture.pools]
     outputs = network.run_from(layer.name, maps)
@@ -86,16 +90,21 @@ def later_maps(
 def later_changes(
     network: Network, layer: ConvLayer, maps: np.ndarray, numbers: Sequence[int]
 ) -> Generator[None, None, list[MapChanges]]:
-    """Compute how much the maps of all later layers change under ablation, one block per step.
+    """Compute how much the maps of all later layers change when some maps are ablated.
+
+    The generator yields after each block of VGG19.
 
     Args:
         network: the network.
-        layer: conv layer of ``maps``.
-        maps: float32 ``(maps, height, width)``.
+        layer: conv layer whose maps are ablated.
+        maps: that layer's maps, float32 ``(maps, height, width)``.
         numbers: numbers of the maps to ablate, from 1.
 
+    Returns:
+        The changes of each later conv layer, in the network's order.
+
     Raises:
-        ValueError: a number is not that of a map.
+        ValueError: a number is below 1 or above the number of maps.
         NotFiniteError: activations overflow float32.
     """
     architecture, changes = network.architecture, list[MapChanges]()
@@ -112,7 +121,9 @@ def later_changes(
 
 
 def compare_maps(layer: ConvLayer, before: np.ndarray, after: np.ndarray) -> MapChanges:
-    """Compute how much a layer's maps change, both arrays ``(maps, height, width)``.
+    """Compute how much each map of a layer changes, from its maps before and after an ablation.
+
+    Both arrays have the shape ``(maps, height, width)``.
 
     Raises:
         NotFiniteError: a value is not finite.
@@ -129,15 +140,15 @@ def compare_maps(layer: ConvLayer, before: np.ndarray, after: np.ndarray) -> Map
 def value_drop(
     network: Network, maps: np.ndarray, spec: AttributionSpec, numbers: Sequence[int]
 ) -> Generator[None, None, float]:
-    """Compute how much a value drops, before its ReLU, when maps of an earlier layer are ablated.
+    """Compute how much a value before its ReLU drops when maps of an earlier layer are ablated.
 
-    In the next conv layer, the drop equals the maps' contributions. In later layers the two differ,
-    because the layers between are not linear.
+    If the value is in the next conv layer, the drop equals the ablated maps' contributions to it.
+    In later layers, drop and contributions differ, because the layers between are not linear.
 
     Args:
         network: the network.
         maps: maps of the layer ``spec.back_to``, float32 ``(maps, height, width)``.
-        spec: the value and the ablated layer; its method is not used.
+        spec: the value and, in ``back_to``, the ablated layer; its method is not used.
         numbers: numbers of the maps to ablate, from 1.
 
     Raises:
@@ -152,7 +163,7 @@ def value_drop(
 
 
 def _run_block(network: Network, block: int, source: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute all layers of a block from its input, by their names."""
+    """Compute the maps of all layers of a block from the block's input, keyed by layer name."""
     architecture = network.architecture
     names = [layer.name for layer in architecture.conv_layers if layer.block == block]
     names.append(architecture.pools[block - 1].name)

@@ -2,8 +2,8 @@
 
     image or previous maps -- layer_input --> (channels, h, w) -- decompose --> the value's terms
 
-Arrays are tiles first: maps ``(maps, height, width)``, a filter ``(channels, 3, 3)``. A position is
-a row and a column of the layer's map, from 0. The convolution is recomputed in float64 for a single
+Arrays of maps are ``(maps, height, width)``, a filter is ``(channels, 3, 3)``. A position is a row
+and a column of the layer's map, from 0. The convolution is recomputed in float64 for a single
 value, without running the network.
 """
 
@@ -22,10 +22,10 @@ CANCELLED = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Decomposition:
-    """Terms of one value of a conv layer.
+    """Terms of one value of a conv layer, whose sum is the value before ReLU.
 
     patch: the filter's input, float32 ``(channels, 3, 3)``, zero beyond the border.
-    inside: whether a position is within the border, bool ``(3, 3)``.
+    inside: whether each of the nine positions lies within the input's border, bool ``(3, 3)``.
     products: patch × filter, float64 ``(channels, 3, 3)``.
     contributions: sum of the products of each input channel, float64 ``(channels,)``.
     bias: the filter's bias.
@@ -45,9 +45,9 @@ class Decomposition:
 
     @property
     def tolerance(self) -> float:
-        """Largest difference of ``result`` and ``computed`` that rounding explains.
+        """Largest difference between ``result`` and ``computed`` that float32 rounding explains.
 
-        It is 1e-4 of the value, or 1e-6 of the sum of the terms' magnitudes if that is larger. The
+        It is the larger of 1e-4 of the value and 1e-6 of the sum of the terms' magnitudes. The
         network adds up to 4,608 products in float32, and the rounding error of a sum grows with its
         terms, not with its value (Higham, "The Accuracy of Floating Point Summation", 1993).
         Measured on all 16 layers, the error reaches 2.5e-7 of the magnitudes' sum.
@@ -57,11 +57,11 @@ class Decomposition:
 
     @property
     def agrees(self) -> bool:
-        """Whether the result matches the network's value to within float32 rounding."""
+        """Whether ``result`` matches the network's own value to within float32 rounding."""
         return abs(self.result - self.computed) <= self.tolerance
 
     def strongest(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the channels with the largest positive and the largest negative contributions.
+        """Return the input channels that contribute most, positively and negatively, to the value.
 
         Returns:
             Two int arrays of up to ``count`` indices, largest magnitude first, without channels
@@ -73,7 +73,7 @@ class Decomposition:
 
 
 def previous_conv(layer: Layer, architecture: Architecture = VGG19) -> ConvLayer | None:
-    """Return the conv layer before a conv layer; ``None`` for the first one.
+    """Return the conv layer that precedes a conv layer; ``None`` for the network's first.
 
     Raises:
         ValueError: the layer is not a conv layer.
@@ -88,23 +88,23 @@ def layer_input(
     previous_maps: np.ndarray | None,
     architecture: Architecture = VGG19,
 ) -> np.ndarray:
-    """Compute the input of a conv layer.
+    """Compute a conv layer's input from the image or from the previous conv layer's maps.
 
-    It is the preprocessed image for the first layer, and the previous conv layer's maps for all
-    others, max-pooled if the layer is the first of its block.
+    The first layer's input is the preprocessed image. All other layers' input is the previous conv
+    layer's maps, max-pooled if the layer is the first of its block.
 
     Args:
         layer: conv layer.
         pixels: RGB image, uint8 (224, 224, 3).
-        previous_maps: maps of `previous_conv`, after ReLU; unused for the first layer.
+        previous_maps: maps of the previous conv layer, after ReLU; unused for the first layer.
         architecture: architecture that the layer belongs to.
 
     Returns:
         Float32 ``(channels, height, width)``, possibly a view of ``previous_maps``.
 
     Raises:
-        ValueError: the layer is not a conv layer, or the maps do not have the shape of the previous
-            layer's.
+        ValueError: the layer is not a conv layer, or ``previous_maps`` do not have the previous
+            conv layer's shape.
     """
     previous = previous_conv(layer, architecture)
     if previous is None:
@@ -126,15 +126,15 @@ def decompose(
     """Recompute one value of a conv layer in float64 and return its terms.
 
     Args:
-        layer_input: what `layer_input` returns, float32 ``(channels, height, width)``.
-        kernel: filter, ``(channels, 3, 3)``.
+        layer_input: input of the conv layer, float32 ``(channels, height, width)``.
+        kernel: the filter that computes the value's map, ``(channels, 3, 3)``.
         bias: the filter's bias.
-        computed: the network's value at the position, after ReLU.
-        row: row in the map.
-        column: column in the map.
+        computed: the network's own value at the position, after ReLU.
+        row: row of the value in the map, from 0.
+        column: column of the value in the map, from 0.
 
     Raises:
-        ValueError: the filter does not have the input's number of channels.
+        ValueError: filter and input differ in their number of channels.
         IndexError: the position is outside the map.
 
     >>> ones = np.ones((1, 4, 4), np.float32)
@@ -171,16 +171,16 @@ def source_position(
     column: int,
     architecture: Architecture = VGG19,
 ) -> tuple[int, int] | None:
-    """Trace a value back to the position in the previous conv layer that contributes most.
+    """Trace a value back to the position of the previous conv layer that contributes most to it.
 
-    That position has the product with the largest magnitude among one input channel's nine. Behind
-    a max pool, it is the position of the maximum.
+    Of the nine products of one input channel with its weights, the one with the largest magnitude
+    decides. If a max pool lies between the two layers, the position is that of the pooled maximum.
 
     Args:
         layer: conv layer of the value.
-        previous_maps: maps of `previous_conv`; unused for the first layer.
+        previous_maps: maps of the previous conv layer; unused for the first layer.
         kernel: the filter's weights for the input channel, ``(3, 3)``.
-        channel: input channel, from 0, which is a map of the previous layer.
+        channel: input channel, from 0: the index of a map of the previous conv layer.
         row: row of the value.
         column: column of the value.
         architecture: architecture that the layer belongs to.
@@ -215,7 +215,7 @@ def source_position(
 def pixel_colors(patch: np.ndarray) -> np.ndarray:
     """Convert a patch of the network's input, ``(3, h, w)``, to RGB pixels, uint8 ``(h, w, 3)``.
 
-    This inverts `network.preprocess`; the zeros of the padding become the mean color.
+    This inverts `network.preprocess`. Zero padding in the patch becomes ImageNet's mean color.
 
     Raises:
         ValueError: the patch does not have three channels.
@@ -228,7 +228,11 @@ def pixel_colors(patch: np.ndarray) -> np.ndarray:
 
 
 def _patch(maps: np.ndarray, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a filter's input ``(n, 3, 3)``, zero beyond the border, and the mask of its inside."""
+    """Return a filter's input at a position, and which of its nine positions lie within the border.
+
+    Returns:
+        The input ``(n, 3, 3)``, zero beyond the border, and a mask, bool ``(3, 3)``.
+    """
     height, width = maps.shape[1:]
     steps = np.arange(KERNEL_SIDE) - KERNEL_SIDE // 2
     rows, columns = (row + steps)[:, None], column + steps
@@ -238,7 +242,7 @@ def _patch(maps: np.ndarray, row: int, column: int) -> tuple[np.ndarray, np.ndar
 
 
 def _pool(maps: np.ndarray) -> np.ndarray:
-    """Compute the 2 × 2 max pool; like Keras, drop an odd last row or column."""
+    """Compute the 2 × 2 max pool of maps; like Keras, drop an odd last row or column."""
     height, width = (side // POOL_SIDE * POOL_SIDE for side in maps.shape[1:])
     top, bottom = (maps[:, start:height:POOL_SIDE, :width] for start in range(POOL_SIDE))
     rows = np.maximum(top, bottom)
@@ -247,14 +251,14 @@ def _pool(maps: np.ndarray) -> np.ndarray:
 
 
 def _before_pool(map_: np.ndarray, row: int, column: int) -> tuple[int, int]:
-    """Return the position in a map ``(h, w)`` that a position of its max pool was taken from."""
+    """Return the position in a map ``(h, w)`` whose value a position of its max pool holds."""
     top, left = POOL_SIDE * row, POOL_SIDE * column
     down, right = _largest(map_[top : top + POOL_SIDE, left : left + POOL_SIDE])
     return top + down, left + right
 
 
 def _largest(values: np.ndarray) -> tuple[int, int]:
-    """Return row and column of the largest value, the first in reading order among equals."""
+    """Return the row and column of an array's largest value, or of the first of several."""
     row, column = np.unravel_index(values.argmax(), values.shape)
     return int(row), int(column)
 
@@ -274,7 +278,7 @@ def _checked(layer: Layer, maps: np.ndarray | None) -> np.ndarray:
 
 
 def _position(row: int, column: int, height: int, width: int) -> tuple[int, int]:
-    """Return the position as Python integers, after checking that it is on the map."""
+    """Check that a position is on a map of the given size; return it as Python integers."""
     row, column = operator.index(row), operator.index(column)
     if not (0 <= row < height and 0 <= column < width):
         raise IndexError(

@@ -1,4 +1,4 @@
-"""Orders of a layer's feature maps, one record each."""
+"""Orders in which a layer's feature maps can be shown, one `MapOrder` record each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from vgg_viz.option import Option, by_name
 
 @dataclass(frozen=True)
 class MapOrder(Option):
-    """An order of a layer's feature maps.
+    """An order in which a layer's feature maps can be shown.
 
-    statistic: field of `map_statistics.Statistics` to sort by, largest first; empty for the layer's
-        own order.
+    statistic: field of `map_statistics.Statistics` to sort by, largest first; empty for the
+        order of the maps in the layer.
     """
 
     statistic: str = ""

@@ -1,4 +1,4 @@
-"""Statistics of a layer's feature maps, arrays ``(maps, height, width)``."""
+"""Statistics of a layer's feature maps, given as arrays ``(maps, height, width)``."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ STRIP_VALUES = 2**17  # half a megabyte of float32, which fits into a core's cac
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Statistics of each map, float ``(n,)``; ``active`` is the share of positions above zero."""
+    """Statistics of each map of a layer over the map's positions.
+
+    Each field is a float array ``(maps,)``; ``active`` is the share of positions above zero.
+    """
 
     minimum: np.ndarray
     maximum: np.ndarray
@@ -24,14 +27,14 @@ class Statistics:
 
     @property
     def inactive(self) -> int:
-        """Number of maps that are not above zero at any position."""
+        """Number of inactive maps, which are not above zero at any position."""
         return int(np.count_nonzero(self.active == 0))
 
     def order(self, by: str) -> np.ndarray:
-        """Return the indices of the maps in an order, int ``(n,)``; equal maps by their number.
+        """Return the indices of the layer's maps in a given order, int ``(maps,)``; ties by number.
 
         Args:
-            by: name of one of the `map_orders.ORDERS`.
+            by: name of an order in `map_orders.ORDERS`, such as ``"mean"``.
 
         Raises:
             ValueError: no order has this name.
@@ -44,7 +47,7 @@ class Statistics:
         return np.argsort(-getattr(self, statistic), kind="stable")
 
     def numbers(self, order: str, count: int) -> list[int]:
-        """Return the numbers (from 1) of the first ``count`` maps in an order."""
+        """Return the numbers, from 1, of the first ``count`` maps of the layer in a given order."""
         return [int(index) + 1 for index in self.order(order)[:count]]
 
 
@@ -52,10 +55,11 @@ class Statistics:
 class Profile:
     """Summary of one layer's maps for one image.
 
-    active: share of positions above zero in all maps.
+    active: share of positions above zero, over all maps.
     inactive: number of maps that are not above zero at any position.
-    correlation: largest correlation of a map with the image's brightness at the map's size.
-    correlated_map: number of that map, from 1.
+    correlation: largest correlation of any map with the image's brightness, averaged down to the
+        maps' size.
+    correlated_map: number of the map with this correlation, from 1.
     """
 
     active: float
@@ -65,7 +69,7 @@ class Profile:
 
 
 def statistics(maps: np.ndarray) -> Statistics:
-    """Compute the statistics of each of the maps ``(n, h, w)``.
+    """Compute the statistics of each map of an array ``(n, h, w)``.
 
     Raises:
         ValueError: the array does not have three dimensions.
@@ -107,9 +111,9 @@ def sums(maps: np.ndarray) -> np.ndarray:
 
 
 def strips(maps: np.ndarray) -> Iterator[slice]:
-    """Yield slices of rows of maps ``(n, h, w)`` that fit into a processor's cache.
+    """Yield slices of rows that cut maps ``(n, h, w)`` into strips that fit a processor's cache.
 
-    Temporary arrays then stay small beside the maps, which have 13 MB in the first layers.
+    Temporary arrays for one strip stay small; the maps of a first layer take 13 MB.
     """
     rows = max(1, STRIP_VALUES // max(1, len(maps) * maps.shape[2]))
     for start in range(0, maps.shape[1], rows):
@@ -117,7 +121,7 @@ def strips(maps: np.ndarray) -> Iterator[slice]:
 
 
 def profile(maps: np.ndarray, pixels: np.ndarray) -> Profile:
-    """Summarize a layer's maps for an image.
+    """Summarize one layer's maps for one image.
 
     Args:
         maps: the layer's maps, after ReLU, ``(n, h, w)``.
@@ -153,7 +157,7 @@ def brightness(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def correlations(maps: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Compute Pearson's correlation of each map ``(n, h, w)`` with an image ``(h, w)``.
+    """Compute the Pearson correlation of each map ``(n, h, w)`` with a grayscale image ``(h, w)``.
 
     Returns:
         Float64 ``(n,)``; 0 if the map or the image is constant.
@@ -172,7 +176,9 @@ def correlations(maps: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
-    """Compute the rank of each value ``(n,)``, int ``(n,)``; equal values share the better rank.
+    """Compute the rank of each value, int ``(n,)``: 1 for the largest value.
+
+    Equal values share the better rank.
 
     >>> ranks(np.array([0.5, 3.0, 0.5])).tolist()
     [2, 1, 2]
@@ -184,7 +190,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
 def histogram(map_: np.ndarray, bins: int = 40) -> tuple[np.ndarray, np.ndarray]:
     """Count a map's values in bins of equal width from its minimum to its maximum.
 
-    Values that are not finite are left out. The bins of a constant map are centered on its value.
+    Infinite and NaN values are left out. The bins of a constant map are centered on its value.
 
     Returns:
         The counts, int ``(bins,)``, and the edges of the bins, float64 ``(bins + 1,)``.

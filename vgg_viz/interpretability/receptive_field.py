@@ -1,14 +1,15 @@
 """Receptive field of one value, and forward and backward passes restricted to it.
 
 A value depends on a small part of each earlier layer: 3 × 3 positions one layer below, 48 × 48
-pixels of the image for block3_conv4. The part is run with unpadded convolutions, so that exactly
-1 × 1 value remains. Beyond the image's border, each layer's input is zero, as in the network.
+pixels of the image for block3_conv4. Unpadded convolutions run on this part alone, so that exactly
+one value, 1 × 1, remains. Beyond the image's border, each layer's input is zero, as in the network.
 
     value_stages                     layers before a value, each with the area that it reads
     padded_input -> LayerOperations  one layer within that area, forward and backward
 
 `ReceptiveFieldPass` runs images that are smaller than the receptive field, centered in an image of
-mean color. It runs only what depends on them; the rest is computed once for all images.
+mean color. It runs only the parts of each layer that depend on these images; the surroundings are
+computed once for all images.
 """
 
 from __future__ import annotations
@@ -39,14 +40,17 @@ ReluRule = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
 
 
 class Interval(NamedTuple):
-    """Positions along one side, from ``start`` to before ``stop``; may reach beyond the border."""
+    """Positions along one side of a map, from ``start`` to before ``stop``.
+
+    It may reach beyond the map's border.
+    """
 
     start: int
     stop: int
 
     @property
     def length(self) -> int:
-        """Number of positions."""
+        """Number of positions in the interval."""
         return self.stop - self.start
 
     def grown(self) -> Interval:
@@ -59,7 +63,7 @@ class Interval(NamedTuple):
 
 
 class Area(NamedTuple):
-    """Rectangle of positions in a map, or of pixels."""
+    """Rectangle of positions in a map, or of pixels in an image."""
 
     rows: Interval
     columns: Interval
@@ -69,7 +73,7 @@ class Area(NamedTuple):
         return Area(self.rows.within(other.rows), self.columns.within(other.columns))
 
     def slices_in(self, other: Area) -> tuple[slice, slice]:
-        """Return the slices of rows and columns that select this area in an array of another."""
+        """Return slices of rows and columns that select this area in an array of another area."""
         rows, columns = (
             slice(mine.start - its.start, mine.stop - its.start)
             for mine, its in zip(self, other, strict=True)
@@ -79,10 +83,11 @@ class Area(NamedTuple):
 
 @dataclass(frozen=True)
 class Stage:
-    """One layer of a restricted pass.
+    """One layer of a pass that is restricted to a receptive field.
 
-    input_area: area of the layer's input that is computed.
-    output_area: area of the layer's output.
+    layer: the conv or pooling layer.
+    input_area: area of the layer's input that the pass computes.
+    output_area: area of the layer's output that the pass computes.
     """
 
     layer: SpatialLayer
@@ -91,7 +96,7 @@ class Stage:
 
     @property
     def padded_area(self) -> Area:
-        """Area that the layer reads: the input area and its padding."""
+        """Area of the input that the layer reads: the computed input area and its padding."""
         return Area(*(input_interval(self.layer, side) for side in self.output_area))
 
     @property
@@ -108,18 +113,19 @@ class Stage:
 
 
 def input_interval(layer: Layer, output: Interval) -> Interval:
-    """Return the positions that a conv or pooling layer reads for some of its outputs."""
+    """Return the input positions that a conv or pooling layer reads for some output positions."""
     if layer.kind == "conv":
         return output.grown()
     return Interval(POOL_SIDE * output.start, POOL_SIDE * output.stop)
 
 
 def receptive_fields(layer: SpatialLayer) -> list[tuple[int, int]]:
-    """Return the receptive field of each position along one side, the same for rows and columns.
+    """Return the receptive field of each position along one side of a layer's map, in pixels.
 
-    A field is the first input pixel that the position depends on and the one after the last. It may
-    reach beyond the image, where the network pads with zeros. The result is exact for images whose
-    side is divisible by all pools, like 224.
+    Rows and columns have the same receptive fields. Each is a pair: the first pixel that the
+    position depends on, and the pixel after the last. It may reach beyond the image, where the
+    network pads with zeros. The result is exact for images whose side all max pools can halve, like
+    224.
 
     >>> receptive_fields(VGG19.conv_layer("block1_conv1"))[:2]
     [(-1, 2), (0, 3)]
@@ -132,10 +138,10 @@ def receptive_fields(layer: SpatialLayer) -> list[tuple[int, int]]:
 def receptive_intervals(
     layer: ConvLayer, position: int, architecture: Architecture = VGG19
 ) -> list[Interval]:
-    """Return the positions along one side that a value depends on, within the border.
+    """Return the positions along one side of each earlier layer that a value depends on.
 
-    The list starts with the image and ends with the value's own layer. See `receptive_fields` for
-    the pixels including those beyond the border.
+    The list starts with the image and ends with the value's own layer. Positions beyond the border
+    are left out; `receptive_fields` includes them.
 
     >>> [side.length for side in receptive_intervals(VGG19.conv_layer("block2_conv1"), 50)]
     [10, 8, 6, 3, 1]
@@ -148,14 +154,14 @@ def receptive_intervals(
 
 
 def middle(layer: ConvLayer) -> int:
-    """Return the row, and column, whose receptive field is in the middle of the image."""
+    """Return the row, equal to the column, of the position in the middle of a layer's map."""
     return layer.output_shape[0] // 2
 
 
 def value_stages(
     layer: ConvLayer, row: int, column: int, architecture: Architecture = VGG19
 ) -> list[Stage]:
-    """Return the stages from the image to one value, each with the areas that it depends on."""
+    """Return the layers from the image to one value, with the areas that the value depends on."""
     sides = (receptive_intervals(layer, place, architecture) for place in (row, column))
     areas = [Area(*both) for both in zip(*sides, strict=True)]
     spatial = [each for each in architecture.layers[1:] if isinstance(each, SpatialLayer)]
@@ -163,10 +169,10 @@ def value_stages(
 
 
 def image_stages(layer: ConvLayer, side: int, architecture: Architecture = VGG19) -> list[Stage]:
-    """Return the stages from a small image to the value in the middle of a layer's map.
+    """Return the layers from a small image to the value in the middle of a layer's map, with areas.
 
-    The image of ``side`` pixels is centered in the value's receptive field; the stages' areas are
-    those that depend on it.
+    The image of ``side`` × ``side`` pixels is centered in the value's receptive field. The areas of
+    each layer are those that depend on the image.
     """
     # Centered in the whole receptive field, even if that reaches beyond the border.
     first = receptive_fields(layer)[middle(layer)][0] + (layer.receptive_field - side) // 2
@@ -184,7 +190,7 @@ def image_stages(layer: ConvLayer, side: int, architecture: Architecture = VGG19
 
 
 def relu_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """Compute the gradient of a ReLU's input from that of its output."""
+    """Compute the gradient of a ReLU's input from the ReLU's output and the output's gradient."""
     import tensorflow as tf
 
     return tf.raw_ops.ReluGrad(gradients=gradient, features=output)
@@ -192,9 +198,9 @@ def relu_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
 
 @dataclass(frozen=True)
 class LayerOperations:
-    """Forward and backward operations of a network's layers, one layer at a time.
+    """Forward and backward operations of a network's layers, for one layer at a time.
 
-    They replace a gradient tape, which would also compute the gradients of all kernels.
+    They replace TensorFlow's gradient tape, which would also compute the gradients of all kernels.
     """
 
     network: Network
@@ -211,15 +217,15 @@ class LayerOperations:
     def value(
         self, stage: Stage, padded: tf.Tensor, channels: Sequence[int]
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Compute one value per image, before ReLU, and its gradient.
+        """Compute one value of a conv layer per image, before ReLU, and the gradient of its input.
 
         Args:
-            stage: the last stage, whose output is a single position.
+            stage: stage of the conv layer, whose output is a single position.
             padded: the layer's padded input, one 3 × 3 area per image.
-            channels: channel of each image, from 1.
+            channels: number of the channel to compute for each image, from 1.
 
         Returns:
-            The values ``(n,)`` and the gradients of the stage's input.
+            The values ``(n,)`` and their gradients with respect to the layer's input.
         """
         import tensorflow as tf
 
@@ -232,16 +238,19 @@ class LayerOperations:
     def relu_backward(
         self, stage: Stage, output: tf.Tensor, gradient: tf.Tensor, rule: ReluRule = relu_gradient
     ) -> tf.Tensor:
-        """Compute the gradient before a conv layer's ReLU; return it unchanged for a pool."""
+        """Compute the gradient before a conv layer's ReLU from the gradient after it.
+
+        A pooling layer has no ReLU; its gradient is returned unchanged.
+        """
         return rule(output, gradient) if stage.is_conv else gradient
 
     def backward(
         self, stage: Stage, padded: tf.Tensor, output: tf.Tensor, gradient: tf.Tensor
     ) -> tf.Tensor:
-        """Compute the gradient of a stage's input from that before its ReLU.
+        """Compute the gradient of a layer's input from the gradient before the layer's ReLU.
 
-        In a max pool, the first largest value in reading order receives the gradient. Only pools
-        use ``padded`` and ``output``.
+        In each window of a max pool, the largest value receives the gradient; of several equal
+        ones, the first in reading order. Only pooling layers use ``padded`` and ``output``.
         """
         import tensorflow as tf
 
@@ -268,7 +277,7 @@ class LayerOperations:
         return crop_gradient(stage, padded_gradient)
 
     def weights(self, layer: SpatialLayer) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return a conv layer's kernel (3, 3, channels, filters) and biases (filters,)."""
+        """Return a conv layer's kernel ``(3, 3, channels, filters)`` and biases ``(filters,)``."""
         keras_layer = self.network.model.get_layer(layer.name)
         return keras_layer.kernel.value, keras_layer.bias.value
 
@@ -276,16 +285,17 @@ class LayerOperations:
 class ReceptiveFieldPass:
     """Forward and backward pass between small images and the value in the middle of a layer's map.
 
-    Its generators yield once a layer, so that other computations can run in between. An instance
-    must not be used by two threads at the same time.
+    The images are centered in the value's receptive field and surrounded by the mean color.
+    Generators yield after each layer, so that other computations can run in between. Two threads
+    must not use one instance at the same time.
     """
 
     def __init__(self, network: Network, layer: ConvLayer, side: int) -> None:
-        """Prepare for images of ``side`` pixels.
+        """Prepare the pass for images of ``side`` × ``side`` pixels.
 
         Raises:
-            ValueError: the images are empty, or larger than the centered part of the receptive
-                field that lies within the network's input.
+            ValueError: ``side`` is below 1, or an image of this size, centered in the receptive
+                field, would reach beyond the network's input.
         """
         start, stop = receptive_fields(layer)[middle(layer)]
         beyond = max(0, -start, stop - network.architecture.input_side)
@@ -302,14 +312,14 @@ class ReceptiveFieldPass:
     def values(
         self, images: np.ndarray, channels: Sequence[int]
     ) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
-        """Compute a channel's value before ReLU for each image, and its gradient.
+        """Compute one channel's value before ReLU for each image, and the gradient of each image.
 
         Args:
             images: RGB from 0 to 255, float ``(n, side, side, 3)``.
-            channels: channel of each image, from 1.
+            channels: number of the channel to compute for each image, from 1.
 
         Returns:
-            The values, float32 ``(n,)``, and the gradients of the images, float32 of their shape.
+            The values, float32 ``(n,)``, and the gradients, float32 of the shape of ``images``.
         """
         import tensorflow as tf
 
@@ -332,11 +342,11 @@ class ReceptiveFieldPass:
         return values.numpy(), gradient.numpy()[..., ::-1]
 
     def _cached_surroundings(self) -> Generator[None, None, dict[str, np.ndarray]]:
-        """Compute, once, the part of each layer's padded input that no image affects.
+        """Compute, once, the part of each layer's padded input that does not depend on the images.
 
         Returns:
-            Float32 ``(height, width, channels)`` by the layer's name, zero where images have their
-            influence; only for layers that read such a part.
+            Float32 ``(height, width, channels)`` by the layer's name, zero where the input depends
+            on the images; only for layers that read a part that does not.
         """
         if self._surroundings is None:
             surroundings: dict[str, np.ndarray] = {}
@@ -349,7 +359,7 @@ class ReceptiveFieldPass:
         return self._surroundings
 
     def _mean_maps(self, blocks: int) -> Generator[None, None, dict[str, np.ndarray]]:
-        """Compute all maps of the first blocks for an image of mean color, one block a step."""
+        """Compute the first blocks' maps for an image of mean color, yielding after each block."""
         architecture = self.network.architecture
         side = architecture.input_side
         source = network_input(np.full((side, side, 3), MEAN_COLOR, np.uint8))
@@ -367,7 +377,7 @@ class ReceptiveFieldPass:
 
 
 def padded_input(stage: Stage, x: tf.Tensor, surroundings: np.ndarray | None = None) -> tf.Tensor:
-    """Pad a stage's input with its surroundings, or with zeros."""
+    """Pad a layer's input with its precomputed surroundings, or with zeros."""
     import tensorflow as tf
 
     padded = x if stage.input_area == stage.padded_area else tf.pad(x, stage.padding)
@@ -375,7 +385,7 @@ def padded_input(stage: Stage, x: tf.Tensor, surroundings: np.ndarray | None = N
 
 
 def crop_gradient(stage: Stage, gradient: tf.Tensor) -> tf.Tensor:
-    """Crop the gradient of a layer's padded input to ``stage.input_area``."""
+    """Crop the gradient of a layer's padded input to the layer's input area without padding."""
     if stage.input_area == stage.padded_area:
         return gradient
     rows, columns = stage.input_area.slices_in(stage.padded_area)
@@ -383,7 +393,11 @@ def crop_gradient(stage: Stage, gradient: tf.Tensor) -> tf.Tensor:
 
 
 def surrounding_input(stage: Stage, maps: np.ndarray) -> np.ndarray:
-    """Return the padded input of a stage from maps ``(channels, h, w)``, without its input area.
+    """Return a layer's padded input with zeros in the input area that depends on the images.
+
+    Args:
+        stage: the layer and its input area.
+        maps: input maps of the layer for an image of mean color, ``(channels, h, w)``.
 
     Returns:
         Float32 ``(height, width, channels)``, zero in the input area and beyond the maps' border.

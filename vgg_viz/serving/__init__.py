@@ -1,4 +1,4 @@
-"""Results that all viewers share; no Streamlit.
+"""Computed results that all viewers share. This package does not import Streamlit.
 
 - `results`: cached results for one script run or export
 - `run`: a script run, as queues and long computations see it
@@ -8,7 +8,7 @@
 - `loading`: networks, loaded in the background
 - `background_files`: dense layers and class names, found and downloaded in the background
 - `optimization_worker`: background worker that optimizes images
-- `scheduler`: requests, batches and time estimates of that worker
-- `memory`: memory limit, and the caches' shares of it
-- `shared`: the one instance of all these
+- `scheduler`: requests, batches and time estimates of the optimization worker
+- `memory`: the process's memory limit, and the caches' shares of it
+- `shared`: the one instance of each cache, lock, loader and worker
 """

@@ -1,4 +1,4 @@
-"""Dense layers and class names, found and downloaded in the background, once for all viewers."""
+"""Dense layers and class names, loaded or downloaded in the background, once for all viewers."""
 
 import logging
 from collections.abc import Hashable
@@ -21,14 +21,20 @@ log = logging.getLogger(__name__)
 
 
 class FullFileMissing(Exception):
-    """Raised when Keras' full weights file is not on this server; it can be downloaded."""
+    """Raised when Keras' weights file with the dense layers is not on this server.
+
+    The file can be downloaded.
+    """
 
 
 class DenseLoader:
-    """Dense layers of every network in use, and the class names; one per process, thread-safe."""
+    """Loader of the dense layers of every network in use, and of the class names.
+
+    One per process, thread-safe.
+    """
 
     def __init__(self) -> None:
-        """Create a loader that starts nothing by itself."""
+        """Create a loader; it loads nothing until a method asks for it."""
         self._lock = Lock()
         self._opened: dict[Hashable, Future[DenseWeights]] = {}
         self._full: StoredWeights | None = None
@@ -37,14 +43,17 @@ class DenseLoader:
         self._received: tuple[int, int] = 0, 0
 
     def weights_for(self, conv_weights: Weights) -> "Future[DenseWeights]":
-        """Start to open the dense layers that belong to these convolutions, unless started before.
+        """Return a future of the dense layers that belong to a network's convolutional weights.
 
-        They come from the same file, or, for Keras' convolutions, from Keras' full file; those of
-        an untrained network are untrained too.
+        It starts to open them in the background, unless that was started before.
+
+        The dense layers come from the file of the convolutional weights. If that is Keras' file
+        without dense layers, they come from Keras' full file. Untrained convolutional weights have
+        untrained dense layers.
 
         Returns:
-            A future. It fails with a ``WeightsError`` if the file has no dense layers or is
-            damaged, or with `FullFileMissing`. A failure stays until a `retry` or a download.
+            A future, which fails with a ``WeightsError`` if the file has no dense layers or is
+            damaged, or with `FullFileMissing`. The failure stays until `retry` or a download.
         """
         with self._lock:
             future = self._opened.get(conv_weights.identity)
@@ -54,7 +63,7 @@ class DenseLoader:
             return future
 
     def give_up(self, damaged: DenseWeights, error: WeightsError) -> None:
-        """Replace damaged dense layers by a failure, if they are still in use."""
+        """Replace damaged dense layers by a failed future, if they are still in use."""
         with self._lock:
             for identity, future in self._opened.items():
                 if future.done() and not future.exception() and future.result() is damaged:
@@ -62,28 +71,31 @@ class DenseLoader:
                     self._opened[identity] = failed(WeightsError(str(error)))
 
     def fetch(self) -> None:
-        """Start to download Keras' full file, unless that is running."""
+        """Start to download Keras' full weights file, unless a download is running."""
         with self._lock:
             if self._download is None or self._download.done():
                 self._received = 0, FULL.size
                 self._download = run_in_background(self._fetch)
 
     def progress(self) -> tuple[int, int] | None:
-        """Return the bytes received and the bytes expected during a download, else None."""
+        """Return the bytes received and expected of a running download, else None."""
         download = self._download
         return None if download is None or download.done() else self._received
 
     def failure(self) -> tuple[str, ...]:
-        """Return why the download failed, in sentences for viewers; empty if it did not."""
+        """Return why the download of Keras' full file failed, in sentences for viewers.
+
+        The tuple is empty if the download did not fail.
+        """
         error = error_of(self._download)
         return error.attempts if isinstance(error, FileUnavailable) else ()
 
     def names(self) -> "Future[ClassNames]":
-        """Start to load the class names, unless started before.
+        """Return a future of the class names; start to load them unless started before.
 
         Returns:
-            A future that does not fail: without names it returns numbers, and their ``attempts``
-            say why. They stay until a `retry`.
+            A future that never fails. If the names cannot be loaded, it returns the classes'
+            numbers, whose ``attempts`` say why. The numbers stay until `retry`.
         """
         with self._lock:
             if self._names is None:
@@ -91,7 +103,7 @@ class DenseLoader:
             return self._names
 
     def retry(self) -> None:
-        """Forget all failures, so that the next call starts again."""
+        """Forget failed dense layers, names and downloads, so that the next call starts again."""
         with self._lock:
             self._full = None
             self._opened = {
@@ -105,7 +117,7 @@ class DenseLoader:
                 self._names = None
 
     def _open(self, conv_weights: Weights) -> DenseWeights:
-        """Open the dense layers, from the same file or from Keras' full file."""
+        """Open the dense layers from the convolutions' own file or from Keras' full file."""
         try:
             return dense_layers.open_dense(conv_weights)
         except WeightsError:
@@ -118,7 +130,7 @@ class DenseLoader:
         return dense_layers.open_dense(full)
 
     def _fetch(self) -> None:
-        """Download Keras' full file."""
+        """Download Keras' full weights file."""
         try:
             self._full = weights.fetch_full(on_progress=self._note_progress)
         except FileUnavailable:
@@ -132,7 +144,7 @@ class DenseLoader:
 
 
 def obtain_names() -> ClassNames:
-    """Load the class names, or return numbers with the reason."""
+    """Load the class names; if that fails, return the classes' numbers and the reason."""
     try:
         return class_names.obtain()
     except FileUnavailable as error:
@@ -143,5 +155,5 @@ def obtain_names() -> ClassNames:
 
 
 def error_of(future: "Future[Any] | None") -> BaseException | None:
-    """Return the error a future failed with; None if it is running or succeeded."""
+    """Return the error that a future failed with; None if it is running, succeeded or is None."""
     return future.exception() if future is not None and future.done() else None

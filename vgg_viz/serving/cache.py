@@ -1,4 +1,4 @@
-"""Size-bounded cache shared by all viewers."""
+"""Size-bounded cache of computed values, shared by all viewers."""
 
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
@@ -26,15 +26,15 @@ class Entry:
 
 
 class Cache:
-    """Size-bounded cache that evicts what is cheapest to recompute per byte (GreedyDual-Size).
+    """Size-bounded cache that evicts the values cheapest to recompute per byte (GreedyDual-Size).
 
     The first layer's maps take 13 MB and 3 ms; the last block's input takes 0.4 MB and 75 ms. A
-    least-recently-used cache would evict thirty of the latter for one of the former. Here a value's
+    least-recently-used cache would evict thirty such inputs for one layer's maps. Here a value's
     priority is its seconds per byte, plus the priority of the last evicted value, so that unused
     values age (Cao and Irani, "Cost-Aware WWW Proxy Caching Algorithms", 1997).
 
-    The cache measures the seconds itself. They exclude waiting, and the time of other values that
-    are cached under their own keys meanwhile.
+    The cache measures the seconds that a value takes. They exclude waiting, and the computation of
+    other values that are cached under keys of their own.
 
     Streamlit's caches either copy a value on every hit (``cache_data``) or count entries of any
     size (``cache_resource``), and a superseded run cannot stop waiting for a value.
@@ -44,8 +44,8 @@ class Cache:
         """Create an empty cache.
 
         Args:
-            max_bytes: the total size of all values at most.
-            clock: returns seconds, to measure what a value costs.
+            max_bytes: largest total size of all values.
+            clock: returns seconds; measures the time that it takes to compute a value.
         """
         self.max_bytes = max_bytes
         self.clock = clock
@@ -56,12 +56,12 @@ class Cache:
 
     @property
     def used_bytes(self) -> int:
-        """Total size of all values."""
+        """Total size in bytes of all cached values."""
         with self._lock:
             return sum(entry.size for entry in self._entries.values())
 
     def shrink_to(self, max_bytes: int) -> None:
-        """Evict values once, until the rest takes at most ``max_bytes``."""
+        """Evict values once, until the remaining ones take at most ``max_bytes``."""
         with self._lock:
             self._evict(max_bytes)
 
@@ -74,11 +74,12 @@ class Cache:
         within: AbstractContextManager[object] | None = None,
         transient: bool = False,
     ) -> Value:
-        """Return the value of a key; one thread computes it if it is not cached.
+        """Return a key's cached value; if there is none, one thread computes it for all.
 
         Args:
             key: names the value; equal keys stand for equal values.
-            compute: computes it. If it raises, nothing is cached and the next thread tries again.
+            compute: computes the value. If it raises, nothing is cached and the next thread tries
+                again.
             pause: called while another thread computes the value; may raise, to stop waiting.
             within: a context to compute the value in, such as a lock.
             transient: whether the value is soon replaced; it is then evicted first.
@@ -108,12 +109,18 @@ class Cache:
             mine.set_result(None)
 
     def peek(self, key: Hashable) -> Any:
-        """Return the value of a key if it is cached, else None, without waiting."""
+        """Return a key's value if it is cached, else None, without waiting or computing."""
         with self._lock:
             return self._touch(key) if key in self._entries else None
 
     def keep(self, key: Hashable, value: object, seconds: float) -> None:
-        """Cache a value that takes so many seconds to compute again."""
+        """Cache a value under a key.
+
+        Args:
+            key: names the value.
+            value: the value.
+            seconds: time that it would take to compute the value again.
+        """
         size = byte_count(value)
         if size > self.max_bytes:
             return  # it would evict all others and still not fit
@@ -124,14 +131,14 @@ class Cache:
             self._touch(key)
 
     def _touch(self, key: Hashable) -> Any:
-        """Return a cached value and renew its priority."""
+        """Return a key's cached value and renew the value's priority."""
         entry = self._entries.pop(key)
         entry.priority = self._evicted_priority + entry.seconds / max(entry.size, 1)
         self._entries[key] = entry  # at the end: of equal priorities, the least recent goes first
         return entry.value
 
     def _evict(self, max_bytes: int) -> None:
-        """Evict values, lowest priority first, until the rest takes at most ``max_bytes``."""
+        """Evict values, lowest priority first, until the others take at most ``max_bytes``."""
         total = sum(entry.size for entry in self._entries.values())
         by_priority = sorted(self._entries, key=lambda key: self._entries[key].priority)
         for key in by_priority:
@@ -143,7 +150,9 @@ class Cache:
 
 
 def byte_count(value: object) -> int:
-    """Return the size of arrays and bytes, alone or in a dict, list, tuple or object's fields.
+    """Return the size in bytes of a value's arrays and bytes objects.
+
+    The value is an array or bytes, or a dict, list, tuple or object whose items or fields are.
 
     Example:
         >>> byte_count([np.zeros(3, np.float32), b"png"])

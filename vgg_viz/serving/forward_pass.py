@@ -1,8 +1,8 @@
 """Forward pass of one image, block by block, with the input of every block cached.
 
-A block's input is small, and any layer of the block follows from it in a fraction of the time of a
-whole forward pass. So viewers' own images need not keep all their maps in the cache, and few runs
-hold the network lock for a whole forward pass.
+A block's input is small, and any layer of the block can be computed from it in a fraction of the
+time of a full forward pass. So the maps of viewers' own images can be evicted from the cache, and
+few script runs hold the network lock for a full forward pass.
 """
 
 from collections.abc import Hashable, Sequence
@@ -27,12 +27,12 @@ PEAKS = "peaks"  # the name of their cache key
 
 @dataclass(frozen=True)
 class Overview:
-    """Most active maps and statistics of several conv layers.
+    """Most active maps of every conv layer, and statistics of the layers, for one image.
 
     Attributes:
         maps: float32 ``(layers, count, side, side)``, the most active first.
         numbers: the maps' numbers, from 1: int ``(layers, count)``.
-        profiles: statistics, one entry per layer.
+        profiles: statistics of all maps of a layer, one entry per layer.
     """
 
     maps: np.ndarray
@@ -42,10 +42,10 @@ class Overview:
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """Forward pass of one image through one network; call it while holding the network lock.
+    """Forward pass of one image through one network; call its methods with the network lock held.
 
-    It caches the inputs of blocks, and the peaks that `overview` finds. The caller caches what it
-    returns.
+    It caches the inputs of VGG19's blocks, and the peaks that `overview` finds. The caller caches
+    the results of its methods.
     """
 
     cache: Cache
@@ -59,7 +59,7 @@ class ForwardPass:
         return self.network.architecture
 
     def key(self, name: str) -> Hashable:
-        """Return the cache key of a result with that name."""
+        """Return the cache key of a result for this image and network, such as "overview"."""
         return (name, self.network.identity, self.picture.digest, self.preprocessing)
 
     def maps(self, layer: ConvLayer) -> np.ndarray:
@@ -70,16 +70,17 @@ class ForwardPass:
         return self.network.run((layer.name,), self._block_input(layer.block))[0]
 
     def overview(self) -> Overview:
-        """Compute the overview of all conv layers; cache their peaks."""
+        """Compute most active maps and statistics of all conv layers; cache the layers' peaks."""
         start = self.cache.clock()
         overview, peaks = self._survey()
         self.cache.keep(self.key(PEAKS), peaks, self.cache.clock() - start)
         return overview
 
     def peaks(self) -> tuple[Peaks, ...]:
-        """Compute the peaks of all conv layers.
+        """Compute the strongest activations of all channels, one entry per conv layer.
 
-        Block inputs are not cached: of many images, the viewer will look at few.
+        Block inputs are not cached here: peaks are computed for many images, and the viewer looks
+        at few of them.
         """
         source, found = network_input(self.picture.pixels, self.preprocessing), list[Peaks]()
         for block, pool in enumerate(self.architecture.pools, start=1):
@@ -90,7 +91,7 @@ class ForwardPass:
         return tuple(found)
 
     def _survey(self) -> tuple[Overview, tuple[Peaks, ...]]:
-        """Compute the overview and the peaks of all blocks."""
+        """Compute the overview and the peaks of all conv layers."""
         count = len(self.architecture.blocks)
         parts = [self._survey_block(block) for block in range(1, count + 1)]
         overviews = [overview for overview, _ in parts]
@@ -102,7 +103,10 @@ class ForwardPass:
         return whole, tuple(one for _, found in parts for one in found)
 
     def _survey_block(self, block: int) -> tuple[Overview, list[Peaks]]:
-        """Compute the overview and the peaks of one block; release its maps, up to 26 MB."""
+        """Compute the overview and the peaks of one block's layers.
+
+        The block's maps, up to 26 MB, are released on return.
+        """
         layers = layers_of(self.architecture, block)
         maps = self._run_to_end(block, [layer.name for layer in layers])
         profiles = tuple(profile(values, self.picture.pixels) for values in maps)
@@ -110,7 +114,7 @@ class ForwardPass:
         return overview, list(map(find_peaks, maps, layers))
 
     def _run_to_end(self, block: int, layer_names: Sequence[str]) -> list[np.ndarray]:
-        """Compute maps of a block, including its last layer, and cache the next block's input."""
+        """Compute some layers' maps up to the end of a block, and cache the next block's input."""
         pool = self.architecture.pools[block - 1].name
         source = self._block_input(block)
         start = self.cache.clock()
@@ -120,9 +124,9 @@ class ForwardPass:
         return maps
 
     def _block_input(self, block: int) -> np.ndarray:
-        """Return a block's input, float32 ``(channels, height, width)``.
+        """Return a block's input, float32 ``(channels, height, width)``, computed if not cached.
 
-        Start from the last cached block input, and cache those on the way.
+        The pass starts from the last block input that is cached, and caches the later ones.
         """
         source: np.ndarray
         missing: list[str] = []
@@ -141,20 +145,20 @@ class ForwardPass:
 
 
 def layers_of(architecture: Architecture, block: int) -> list[ConvLayer]:
-    """Return the conv layers of a block."""
+    """Return the conv layers of a block, numbered from 1."""
     return [layer for layer in architecture.conv_layers if layer.block == block]
 
 
 def most_active(maps: Sequence[np.ndarray], count: int, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Select every layer's maps with the highest mean, the most active first.
+    """Select the maps with the highest mean in each layer, the most active first.
 
     Args:
         maps: one array per layer, float32 ``(maps, height, width)``.
-        count: maps to select per layer.
-        side: the side to average or enlarge them to, in pixels.
+        count: number of maps to select per layer.
+        side: side in pixels to which each selected map is averaged down or enlarged.
 
     Returns:
-        The maps, float32 ``(layers, count, side, side)``, and their numbers, from 1.
+        The selected maps, float32 ``(layers, count, side, side)``, and their numbers, from 1.
     """
     selected, numbers = [], []
     for values in maps:

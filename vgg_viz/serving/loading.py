@@ -1,4 +1,4 @@
-"""Loading of networks in the background, once for all viewers."""
+"""Loading of networks in a background thread, once for all viewers."""
 
 import atexit
 import gc
@@ -28,7 +28,11 @@ class Loader:
     """Loader of one network: first its weights, then the Keras model; thread-safe."""
 
     def __init__(self, source: Callable[[OnProgress], Weights]) -> None:
-        """Create a loader that starts on the first call; ``source`` obtains the weights."""
+        """Create a loader that loads nothing yet.
+
+        Args:
+            source: obtains the weights and reports its progress; called on first need.
+        """
         self._source = source
         self._lock = Lock()
         self._weights: Future[Weights] | None = None
@@ -37,23 +41,23 @@ class Loader:
         self._given_up = Event()
 
     def weights(self) -> "Future[Weights]":
-        """Start to obtain the weights, unless started before, and return their future."""
+        """Return a future of the network's weights; start to obtain them unless started before."""
         with self._lock:
             if self._weights is None:
                 self._weights = run_in_background(partial(self._source, self._note_progress))
             return self._weights
 
     def found(self) -> Weights | None:
-        """Return the weights if they are loaded, else None."""
+        """Return the network's weights if they are loaded, else None."""
         future = self._weights
         if future is None or not future.done() or future.exception():
             return None
         return future.result()
 
     def label(self) -> str | None:
-        """Return the label of the network that the page shows; None if it is not known yet.
+        """Return the label of the network that the page shows; None while the weights are loading.
 
-        It is the untrained network's label if the weights failed.
+        If the weights failed to load, it is the untrained network's label.
         """
         future = self._weights
         if future is None or not future.done():
@@ -61,7 +65,7 @@ class Loader:
         return weights.UntrainedWeights.label if future.exception() else future.result().label
 
     def network(self) -> "Future[Network]":
-        """Start to build the network, unless started before, and return its future."""
+        """Return a future of the network; start to build it unless started before."""
         future_weights = self.weights()
         with self._lock:
             if self._network is None:
@@ -70,7 +74,7 @@ class Loader:
             return self._network
 
     def fail(self, damaged: Weights, error: Exception) -> None:
-        """Replace damaged weights and their network by a failure, if they are still in use."""
+        """Replace damaged weights and their network by failed futures, if they are still in use."""
         with self._lock:
             loaded = self._weights
             if loaded and loaded.done() and not loaded.exception() and loaded.result() is damaged:
@@ -80,14 +84,17 @@ class Loader:
                 self._weights, self._network = failed(error), failed(error)
 
     def retry(self) -> None:
-        """Forget a failure, so that the next call starts again."""
+        """Forget a failed load, so that the next call starts again."""
         with self._lock:
             futures = [one for one in (self._weights, self._network) if one is not None]
             if any(one.done() and one.exception() for one in futures):
                 self._weights = self._network = self._received = None
 
     def stage(self) -> tuple[str, float | None]:
-        """Return the current stage for viewers, and the fraction of it done (0 to 1) or None."""
+        """Return the current stage of loading, in words for viewers, and the fraction of it done.
+
+        The fraction is 0 to 1, or None if it is not known.
+        """
         if self._weights is not None and self._weights.done():
             return "Importing TensorFlow and building the network…", None
         if self._received is None:
@@ -102,7 +109,7 @@ class Loader:
 
 
 def build(future_weights: "Future[Weights]") -> Network:
-    """Build the network; import TensorFlow while the weights are still being loaded."""
+    """Build the network from its weights; import TensorFlow while the weights are still loading."""
     # Each takes seconds. The import creates a million objects and no garbage: garbage collection
     # would take a sixth of its time.
     gc.disable()
@@ -119,9 +126,14 @@ def build(future_weights: "Future[Weights]") -> Network:
 
 
 def compile_passes(given_up: Event, future: "Future[Network]") -> None:
-    """Compile a network's forward passes ahead of time, once it is loaded.
+    """Compile a network's forward passes in advance, once the network is loaded.
 
-    Otherwise the first viewer of every layer would wait for it, with all others in the queue.
+    Otherwise the first viewer of each layer would wait for its compilation, and so would all others
+    in the queue.
+
+    Args:
+        given_up: set when the network is replaced; compilation then stops.
+        future: future of the network.
     """
     # Not while the first page is computed and drawn, which needs both cores of a small machine.
     if future.exception() is None and not given_up.wait(SETTLING_SECONDS):
@@ -133,16 +145,19 @@ def compile_passes(given_up: Event, future: "Future[Network]") -> None:
 
 
 def stop_compiling() -> None:
-    """Wait for the current compilation before the process exits, or TensorFlow would abort."""
+    """Stop compiling and wait for the current compilation, before the process exits.
+
+    Otherwise TensorFlow would abort the process.
+    """
     _exiting.set()
     with _compiling:
         pass
 
 
 def freeze() -> None:
-    """Collect garbage, then exclude the remaining objects from later collections.
+    """Collect garbage once, then exclude all remaining objects from later collections.
 
-    TensorFlow's import creates a million objects that stay; to scan them takes 270 ms.
+    TensorFlow's import creates a million permanent objects, and scanning them takes 270 ms.
     """
     # A network that was given up since the last call is among the frozen objects.
     gc.unfreeze()
@@ -151,11 +166,12 @@ def freeze() -> None:
 
 
 def disable_session_resets() -> None:
-    """Keep Streamlit from resetting Keras after every script run; call before building a network.
+    """Keep Streamlit from resetting Keras after every script run.
 
-    Streamlit calls ``keras.backend.clear_session`` when a run ends. Another thread may just be
-    building a network or a submodel, and the reset would remove the global state it needs. It also
-    collects garbage: 43 ms, a hundred times a minute for 30 viewers.
+    Streamlit calls ``keras.backend.clear_session`` when a run ends. If another thread is building a
+    network or a submodel, the reset removes the global state that the thread needs. The reset also
+    collects garbage, which takes 43 ms, a hundred times a minute for 30 viewers. Call this function
+    before building a network.
     """
     import_keras().backend.clear_session = lambda *_, **__: None
 
@@ -175,7 +191,7 @@ def run_in_background(work: Callable[[], Value]) -> Future[Value]:
 
 
 def failed(error: Exception) -> Future[Any]:
-    """Return a future that failed with this error."""
+    """Return a future that has failed with the given error."""
     future: Future[Any] = Future()
     future.set_exception(error)
     return future

@@ -1,6 +1,7 @@
-"""Interruptible waiting between threads.
+"""Locks and waiting that a superseded script run can interrupt.
 
-A thread waits in short polls and calls ``pause`` between them, so that a superseded run can leave.
+A thread waits in short polls and calls ``pause`` between them. In a superseded run, ``pause``
+raises, which ends the wait.
 """
 
 from bisect import insort
@@ -20,23 +21,23 @@ _excluded = local()
 
 
 def working_seconds() -> float:
-    """Return this thread's time in seconds, without the time spent in `wait_until`.
+    """Return this thread's clock in seconds, which stops while the thread waits in `wait_until`.
 
-    It measures what a value costs to compute, whatever the queue before it.
+    Differences of two readings measure how long a value takes to compute, without time in queues.
     """
     return perf_counter() - getattr(_excluded, "seconds", 0.0)
 
 
 def exclude(seconds: float) -> None:
-    """Exclude seconds from this thread's `working_seconds`: waiting, or work counted already."""
+    """Exclude seconds of waiting, or of work counted already, from `working_seconds`."""
     _excluded.seconds = getattr(_excluded, "seconds", 0.0) + seconds
 
 
 def wait_until(poll: Callable[[], bool], pause: Pause) -> None:
-    """Call ``poll``, which waits up to `POLL_SECONDS`, until it returns True.
+    """Call ``poll`` again and again, until it returns True.
 
     Args:
-        poll: returns whether the wait is over.
+        poll: waits up to `POLL_SECONDS` and returns whether the wait is over.
         pause: called after every unsuccessful poll; may raise, to stop waiting.
     """
     start = perf_counter()
@@ -48,7 +49,7 @@ def wait_until(poll: Callable[[], bool], pause: Pause) -> None:
 
 
 def done_soon(future: Future[Any]) -> bool:
-    """Wait up to `POLL_SECONDS` for a future; return whether it is done, failed or not."""
+    """Wait up to `POLL_SECONDS` for a future; return whether it succeeded or failed."""
     try:
         future.exception(timeout=POLL_SECONDS)
     except TimeoutError:
@@ -57,17 +58,18 @@ def done_soon(future: Future[Any]) -> bool:
 
 
 def no_pause() -> None:
-    """Do nothing: the pause of a thread that never stops waiting."""
+    """Do nothing between polls: the ``pause`` of a thread that never stops waiting early."""
 
 
 class FairLock:
-    """Lock that admits waiters in the order in which their runs began.
+    """Lock that admits waiting threads in the order in which their script runs began.
 
-    A run that needs the lock five times keeps its place, so it does not wait five times for all
-    others. One forward pass at a time is enough: two are no faster and take twice the memory.
+    A run that needs the lock five times keeps its place in the queue, so it does not wait five
+    times for all others. One forward pass at a time is enough: two at once are no faster and take
+    twice the memory.
 
     Attributes:
-        hold_count: how often the lock was acquired.
+        hold_count: number of times that the lock has been acquired.
     """
 
     def __init__(self) -> None:
@@ -81,11 +83,12 @@ class FairLock:
 
     @contextmanager
     def hold(self, pause: Pause, since: float | None = None) -> Iterator[None]:
-        """Wait for the lock and hold it within the context.
+        """Wait for the lock, and hold it within a ``with`` block.
 
         Args:
             pause: called while waiting; may raise, to leave the queue.
-            since: the time that determines the place in the queue, by `perf_counter`; default now.
+            since: the time, by `perf_counter`, that decides the place in the queue, earliest first;
+                now by default.
 
         Raises:
             RuntimeError: this thread already holds the lock.
@@ -116,7 +119,7 @@ class FairLock:
             return self._holder is not None
 
     def _admit(self) -> None:
-        """Admit the first in the queue if the lock is free."""
+        """Admit the first thread in the queue if the lock is free."""
         if self._holder is None and self._waiting:
             *_, self._holder = self._waiting.pop(0)
             self._holder.set()

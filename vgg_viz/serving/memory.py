@@ -1,7 +1,7 @@
-"""Memory limits: the size of the caches, and what to do when memory is short.
+"""Memory limit of the process: sizes of the caches, and measures when memory is short.
 
-Python, TensorFlow and the network take a fixed amount of memory. The caches take the rest, within
-these bounds (1 MB = 1,000,000 bytes):
+Python, TensorFlow and the network take a fixed amount of memory. The caches take what the limit
+leaves, within these bounds (1 MB = 1,000,000 bytes):
 
     what                                     at most               at least
     computed maps and statistics             VALUES   117 MB       34 MB: one image's maps at the
@@ -11,7 +11,7 @@ these bounds (1 MB = 1,000,000 bytes):
     all caches                                        184 MB       40 MB
 
 One image's maps in all 16 layers take 59 MB and its block inputs 6 MB more, so an image that all
-viewers share is computed once. Whole layers' filters, 80 MB together, are not cached.
+viewers share is computed once. Complete layers' filters, 80 MB together, are not cached.
 
 Streamlit's memory per viewer comes on top: 0.3 MB for the session, and an uploaded file of up to
 20 MB while the page is open and for two minutes after that. Up to 20 images uploaded together take
@@ -25,8 +25,9 @@ Measured with `make load` (Linux, 2 cores, TensorFlow 2.21, resident MB):
     60 viewers of one image, at most                                  1,121
     60 viewers, each with an image of 1 MB of their own, at most      1,441
 
-`WORKING_BYTES` follows from that: what a server needs besides its caches. Two malloc arenas for all
-threads (`limit_malloc_arenas`), and free pages returned once a second (`trim`), keep it there.
+`WORKING_BYTES`, the memory that a server needs besides its caches, follows from these measurements.
+Two malloc arenas for all threads (`limit_malloc_arenas`), and returning free pages to the system
+once a second (`trim`), keep it from growing.
 
 Optimizing images takes up to 140 MB more while it runs, measured with `make bench`. Finished images
 are among the cached values.
@@ -69,10 +70,10 @@ class Shrinkable(Protocol):
 
     @property
     def used_bytes(self) -> int:
-        """Total size of all values."""
+        """Total size in bytes of all cached values."""
 
     def shrink_to(self, max_bytes: int) -> None:
-        """Evict values until the rest takes at most ``max_bytes``."""
+        """Evict values until the remaining ones take at most ``max_bytes``."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,10 @@ LEAST = Budgets(values=32 * 2**20, drawn=4 * 2**20, pictures=2 * MEGABYTE)
 
 
 def cache_bytes(limit: int | None) -> Budgets:
-    """Return the sizes of the caches for a memory limit in bytes; None: no limit.
+    """Return the sizes of the three caches for a process that may take ``limit`` bytes of memory.
+
+    Args:
+        limit: the process's memory limit; None for no limit.
 
     Example:
         >>> cache_bytes(None) == MOST
@@ -105,15 +109,15 @@ def cache_bytes(limit: int | None) -> Budgets:
 
 
 def sizes(budgets: Budgets) -> tuple[int, int, int]:
-    """Return the three sizes, in the order of the fields."""
+    """Return the sizes of the three caches in bytes, in the order of the fields of `Budgets`."""
     return budgets.values, budgets.drawn, budgets.pictures
 
 
 def limit_bytes(environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> int | None:
-    """Return the bytes of memory that this process may take; None if they are not known.
+    """Return the memory limit of this process in bytes; None if it is not known.
 
-    ``VGG_VIZ_MEMORY_MB`` sets them. Otherwise they are the smallest of the control groups' limits
-    and the machine's memory.
+    The environment variable ``VGG_VIZ_MEMORY_MB`` sets it. Otherwise it is the smallest of the
+    control groups' limits and the machine's memory.
 
     Args:
         environment: environment variables.
@@ -135,7 +139,7 @@ def limit_bytes(environment: Mapping[str, str] = os.environ, root: Path = ROOT) 
 
 
 def machine_bytes(root: Path = ROOT) -> int | None:
-    """Return the machine's memory in bytes; None if it is not known."""
+    """Return the size of the machine's memory in bytes; None if it is not known."""
     for line in read_lines(root / "proc/meminfo"):
         words = line.split()
         if words[:1] == ["MemTotal:"] and len(words) > 1 and words[1].isdecimal():
@@ -147,7 +151,7 @@ def machine_bytes(root: Path = ROOT) -> int | None:
 
 
 def cgroup_limits(root: Path = ROOT) -> Iterator[int]:
-    """Yield the memory limits of this process's control group and its parents, in bytes.
+    """Yield the memory limits, in bytes, of this process's Linux control group and of its parents.
 
     Reads version 2 (one hierarchy) and 1 (one hierarchy per controller); see ``man 7 cgroups``.
     """
@@ -164,13 +168,13 @@ def cgroup_limits(root: Path = ROOT) -> Iterator[int]:
 
 
 def read_number(file: Path) -> int | None:
-    """Return the positive number in a file; None without a file or with other content."""
+    """Return the positive number in a file; None if there is no file or it holds something else."""
     text = "".join(read_lines(file)).strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 and int(text) else None
 
 
 def read_lines(file: Path) -> list[str]:
-    """Return the lines of a small file; none if it cannot be read."""
+    """Return the lines of a small text file, or an empty list if it cannot be read."""
     try:
         return file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -178,9 +182,9 @@ def read_lines(file: Path) -> list[str]:
 
 
 def taken_bytes(root: Path = ROOT) -> int:
-    """Return this process's resident memory without mapped files, in bytes.
+    """Return this process's resident memory in bytes, without memory-mapped files.
 
-    Where the system does not report them separately, return all resident memory.
+    Where the system does not report mapped files separately, return all resident memory.
     """
     # RssShmem is left out too: it counts files mapped from a memory disk (tmpfs).
     anonymous = read_status(root).get("RssAnon")
@@ -188,7 +192,7 @@ def taken_bytes(root: Path = ROOT) -> int:
 
 
 def resident_bytes(root: Path = ROOT) -> int:
-    """Return this process's resident memory, in bytes; its peak where there is no ``/proc``."""
+    """Return this process's resident memory in bytes; without ``/proc``, return its peak."""
     fields = " ".join(read_lines(root / "proc/self/statm")).split()
     if len(fields) > 1 and fields[1].isdecimal():
         return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -209,7 +213,10 @@ def peak_bytes(root: Path = ROOT) -> int:
 
 
 def read_status(root: Path = ROOT) -> dict[str, int]:
-    """Return this process's sizes by name, in bytes; see ``man 5 proc_pid_status``."""
+    """Return the entries in bytes of ``/proc/self/status``, such as ``VmHWM``, by name.
+
+    See ``man 5 proc_pid_status``.
+    """
     sizes = {}
     for line in read_lines(root / "proc/self/status"):
         name, _, value = line.partition(":")
@@ -220,17 +227,20 @@ def read_status(root: Path = ROOT) -> dict[str, int]:
 
 
 class MemoryGuard:
-    """Guard that frees memory when it is short; one per process, thread-safe."""
+    """Guard that evicts cached values when the process nears its memory limit.
+
+    One per process, thread-safe.
+    """
 
     def __init__(self, limit: int | None) -> None:
-        """Guard a limit in bytes; None: no limit, so nothing to do."""
+        """Guard a memory limit in bytes; with None, there is no limit and nothing is evicted."""
         self.limit = limit
         self._lock = Lock()
         self._last = -PAUSE_SECONDS
         self._tidied = -TIDY_SECONDS
 
     def free_if_short(self, *caches: Shrinkable) -> bool:
-        """Halve these caches and free memory if it is short; return whether it was.
+        """Halve the given caches and free memory if it is short; return whether that was done.
 
         Call it before a large computation. With enough memory it takes 0.1 ms.
         """
@@ -251,7 +261,10 @@ class MemoryGuard:
             self._lock.release()
 
     def tidy(self) -> None:
-        """Return free pages to the system now and then; forward passes leave 150 MB of them."""
+        """Return unused memory to the system, at most once every `TIDY_SECONDS`.
+
+        Forward passes leave 150 MB of it.
+        """
         now = monotonic()
         if now - self._tidied >= TIDY_SECONDS:
             self._tidied = now
@@ -259,20 +272,22 @@ class MemoryGuard:
 
 
 def free() -> None:
-    """Collect garbage and return free pages to the system."""
+    """Collect garbage and return unused memory to the system."""
     gc.collect()
     trim()
 
 
 def trim() -> None:
-    """Return glibc's free pages to the system; takes 20 ms."""
+    """Return memory that glibc's allocator no longer uses to the system; takes 20 ms."""
     library = glibc()
     if library is not None:
         library.malloc_trim(0)
 
 
 def limit_malloc_arenas() -> bool:
-    """Let all threads share two malloc arenas; return whether glibc accepted. Call it first.
+    """Let all threads share two malloc arenas; return whether glibc accepted the limit.
+
+    Call it at startup, before anything else.
 
     Streamlit runs every script in a new thread, and glibc creates up to eight arenas per core, each
     with its own fragmentation. ``MALLOC_ARENA_MAX=2`` in the environment does the same.

@@ -1,8 +1,9 @@
 """Background worker that optimizes images once for all viewers.
 
-A viewer requests channels, gets the current snapshots at once, and asks again a little later. The
-worker optimizes the images in short units of work while they are requested, behind all script runs,
-and caches them in memory and on disk. `vgg_viz.serving.scheduler` decides what comes next.
+A viewer's script run requests images for some channels, gets the current snapshots at once, and
+asks again a little later. The worker optimizes requested images in short units of work. It lets all
+script runs go first, and caches finished images in memory and on disk. `vgg_viz.serving.scheduler`
+decides which images come next.
 """
 
 import atexit
@@ -53,10 +54,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of requested images.
+    """Progress of the optimized images that a viewer requested.
 
     Attributes:
-        snapshots: by channel number, from 1; channels without a snapshot yet are absent.
+        snapshots: current images by channel number, from 1; channels without one yet are absent.
         seconds_left: the estimated time until the last image is finished; None if it is not known
             or no image is in progress.
         failure: a sentence for the viewer if an image failed, else empty.
@@ -71,7 +72,7 @@ class Progress:
 
 @dataclass
 class Failure:
-    """Reason why an image failed, and when it was last reported."""
+    """Reason why the optimization of an image failed, and when it was last reported to a viewer."""
 
     sentence: str
     reported_at: float
@@ -97,17 +98,18 @@ class OptimizationWorker:
         batch_size: Callable[[ConvLayer], int] = batch_size,
         store_of: Callable[[Weights], ImageStore | None] = store_of,
     ) -> None:
-        """Start idle.
+        """Create a worker without requests; its thread starts with the first request.
 
         Args:
             values: cache for finished images.
-            network_lock: the lock that all forward passes share.
+            network_lock: the lock that every forward pass holds.
             make_room: frees memory if it is short; called before every batch.
             tidy: returns free memory to the system; called after every unit of work.
             clock: returns seconds.
             create_run: starts the optimization of a batch.
             batch_size: returns how many channels of a layer to optimize together.
-            store_of: returns the images on disk of a network with these weights, or None.
+            store_of: returns the store of images on disk for a network with the given weights, or
+                None.
         """
         self._values, self._network_lock = values, network_lock
         self._make_room, self._tidy = make_room, tidy
@@ -123,13 +125,13 @@ class OptimizationWorker:
         self._hold_count = network_lock.hold_count
 
     def request(self, spec: OptimizationSpec, channels: Sequence[int]) -> Progress:
-        """Request images for these channels and return their progress.
+        """Request optimized images of these channels and return their progress.
 
-        Renew a request within `ACTIVE_SECONDS`, or the worker pauses it. A failed image is tried
-        again when a later request comes.
+        Renew the request within `ACTIVE_SECONDS`, or the worker pauses it. A failed
+        image is reported for as long as the request is renewed; a later request tries it again.
 
         Args:
-            spec: the specification of the images.
+            spec: network, layer, seed and parametrization of the images.
             channels: channel numbers, from 1.
         """
         # Only a new request looks on disk; after that the thread does.
@@ -145,19 +147,19 @@ class OptimizationWorker:
             return self._progress_of(spec, channels, found, failed)
 
     def progress(self, spec: OptimizationSpec, channels: Sequence[int]) -> Progress:
-        """Return the progress of these channels without requesting them."""
+        """Return the progress of these channels' optimized images without requesting them."""
         found = self._finished(spec, channels, on_disk=True)
         with self._changed:
             return self._progress_of(spec, channels, found, {})
 
     def retry(self, spec: OptimizationSpec) -> None:
-        """Forget failures, so that the next request tries again."""
+        """Forget the failures of a layer's images, so that the next request tries again."""
         with self._changed:
             for channel in range(1, spec.layer.filters + 1):
                 self._failures.pop(spec.image_key(channel), None)
 
     def give_up(self, damaged: Weights) -> None:
-        """Drop all requests and batches of the network with these weights."""
+        """Drop all requests and batches for the network with these damaged weights."""
         with self._changed:
             self._scheduler.drop_expired(self._clock(), damaged)
 
@@ -166,7 +168,13 @@ class OptimizationWorker:
     def _finished(
         self, spec: OptimizationSpec, channels: Iterable[int], *, on_disk: bool
     ) -> dict[int, OptimizedImage]:
-        """Return the finished images among these, from memory or from disk."""
+        """Return the finished images of some channels, by channel number.
+
+        Args:
+            spec: network, layer, seed and parametrization of the images.
+            channels: channel numbers, from 1.
+            on_disk: whether to look on disk, too, and not only in memory.
+        """
         found = {}
         for channel in channels:
             image = self._values.peek(spec.image_key(channel))
@@ -177,7 +185,10 @@ class OptimizationWorker:
         return found
 
     def _read(self, spec: OptimizationSpec, channel: int) -> OptimizedImage | None:
-        """Read an image from disk, once for all callers at the same time."""
+        """Return a channel's optimized image from disk, or None.
+
+        If several threads ask for an image, only one reads the file.
+        """
         key = spec.image_key(channel)
         with self._reading:
             image: OptimizedImage | None = self._values.peek(key)
@@ -189,7 +200,7 @@ class OptimizationWorker:
             return image
 
     def _store(self, spec: OptimizationSpec) -> ImageStore | None:
-        """Return the images on disk of the network, or None."""
+        """Return the store of images on disk for a network, or None if it has none."""
         identity = spec.network.identity
         if identity not in self._stores:
             self._stores[identity] = self._store_of(spec.network.weights)
@@ -198,7 +209,10 @@ class OptimizationWorker:
     def _report_failures(
         self, spec: OptimizationSpec, channels: Iterable[int], now: float
     ) -> dict[int, str]:
-        """Return why some channels failed; forget failures that were not reported for a while."""
+        """Return the failures of some channels' images, as sentences by channel number.
+
+        Failures that no request has asked for within `ACTIVE_SECONDS` are forgotten.
+        """
         failed = {}
         for channel in channels:
             key = spec.image_key(channel)
@@ -217,7 +231,14 @@ class OptimizationWorker:
         found: Mapping[int, OptimizedImage],
         failed: Mapping[int, str],
     ) -> Progress:
-        """Return the progress of these channels, of which some are finished or failed."""
+        """Return the progress of some channels' images.
+
+        Args:
+            spec: network, layer, seed and parametrization of the images.
+            channels: channel numbers, from 1.
+            found: finished images by channel.
+            failed: sentences about failed images by channel.
+        """
         snapshots = {
             channel: snapshot
             for batch in self._scheduler.batches
@@ -234,7 +255,7 @@ class OptimizationWorker:
         return Progress(requested, left, next(iter(failed.values()), ""), complete)
 
     def _start(self) -> None:
-        """Start the thread, or wake it."""
+        """Start the worker's thread, or wake it."""
         if self._thread is None:
             # Exit handlers run last in, first out: this one before Keras' own.
             atexit.unregister(wait_for_unit)
@@ -246,7 +267,7 @@ class OptimizationWorker:
     # -- in the worker's thread
 
     def _work(self) -> None:
-        """Work until there are no requests."""
+        """Do units of work in the worker's thread until there are no requests."""
         try:
             while self._do_unit():
                 pass
@@ -256,9 +277,10 @@ class OptimizationWorker:
                     self._thread = None
 
     def _do_unit(self) -> bool:
-        """Wait for an active request and do a unit of work; return whether to go on.
+        """Wait for an active request and do one unit of work for it; return whether to go on.
 
-        Only this frame refers to a batch, and so to its network. An idle thread refers to neither.
+        Only this call refers to a batch, and so to its network. An idle thread refers to neither,
+        so that the network can be freed.
         """
         batch = self._next_batch()
         if batch is None:
@@ -280,7 +302,7 @@ class OptimizationWorker:
         return True
 
     def _next_batch(self) -> Batch | None:
-        """Wait for an active request and return its batch; None once all requests expired."""
+        """Wait for an active request and return its batch; None once all requests have expired."""
         with self._changed:
             while True:
                 now = self._clock()
@@ -295,7 +317,7 @@ class OptimizationWorker:
                 self._changed.wait(IDLE_POLL_SECONDS)
 
     def _prepare(self, batch: Batch) -> bool:
-        """Drop channels of a new batch that are finished by now; return whether any are left."""
+        """Drop channels of a new batch that have finished images; return whether any are left."""
         self._make_room()
         found = self._finished(batch.spec, batch.channels, on_disk=True)
         with self._changed:
@@ -304,7 +326,7 @@ class OptimizationWorker:
         return bool(batch.channels)
 
     def _yield_to_runs(self) -> None:
-        """Wait while script runs hold the network lock, or have just held it."""
+        """Wait a short while if script runs hold the network lock, or have just held it."""
         for _ in range(MAX_YIELDS):
             if self._network_lock.hold_count == self._hold_count and not self._network_lock.busy:
                 return
@@ -312,7 +334,7 @@ class OptimizationWorker:
             _exiting.wait(YIELD_SECONDS)
 
     def _advance(self, batch: Batch) -> None:
-        """Do a unit of work on a batch, while holding the network lock."""
+        """Do one unit of work on a batch; call it with the network lock held."""
         spec = batch.spec
         if batch.optimization is None:
             batch.optimization = self._create_run(
@@ -329,7 +351,7 @@ class OptimizationWorker:
             self._take_snapshots(batch, run)
 
     def _take_snapshots(self, batch: Batch, run: OptimizationRun) -> None:
-        """Make the current images of a batch visible to viewers."""
+        """Make the current images of a batch visible to viewers as snapshots."""
         if not np.isfinite(run.values).any():
             raise FloatingPointError("expected finite values, got only infinite or NaN ones")
         batch.snapshots = {
@@ -341,7 +363,7 @@ class OptimizationWorker:
         batch.snapshots_at = batch.worked_at
 
     def _finish(self, batch: Batch) -> None:
-        """Store the images of a finished batch, unless it was dropped meanwhile."""
+        """Cache and save the images of a finished batch, unless the batch was dropped meanwhile."""
         if batch not in self._scheduler.batches or batch.optimization is None:
             return
         spec, layer = batch.spec, batch.spec.layer.name
@@ -361,7 +383,7 @@ class OptimizationWorker:
         self._settle(batch, failed)
 
     def _save(self, spec: OptimizationSpec, images: Mapping[int, OptimizedImage]) -> bool:
-        """Save images to disk if possible; return whether they were saved."""
+        """Save finished images to disk if possible; return whether they were saved."""
         store = self._store(spec)
         if store is None or not images:
             return False
@@ -373,7 +395,7 @@ class OptimizationWorker:
         return True
 
     def _settle(self, batch: Batch, failed: Mapping[int, str]) -> None:
-        """Close a batch, some of whose channels may have failed."""
+        """Remove a batch that is finished or failed, and record the failures of its channels."""
         with self._changed:
             now = self._clock()
             for channel, sentence in failed.items():
@@ -384,7 +406,7 @@ class OptimizationWorker:
 
 
 def failure_sentence(error: Exception) -> str:
-    """Return the sentence that a viewer reads about an error."""
+    """Return the sentence that tells a viewer why the optimization of an image failed."""
     if type(error).__name__ in MEMORY_ERRORS:
         return TOO_LITTLE_MEMORY
     if isinstance(error, FloatingPointError):
@@ -393,7 +415,10 @@ def failure_sentence(error: Exception) -> str:
 
 
 def wait_for_unit() -> None:
-    """Wait for the current unit of work before the process exits, or TensorFlow would abort."""
+    """Stop the worker after its current unit of work, before the process exits.
+
+    Otherwise TensorFlow would abort the process.
+    """
     _exiting.set()
     with _working:
         pass

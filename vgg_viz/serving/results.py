@@ -1,4 +1,4 @@
-"""Results shared by all viewers, computed once and cached."""
+"""Computed results, cached and shared by all viewers."""
 
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,13 +27,13 @@ TIME_SLICE_SECONDS = 0.05  # how long a job holds the network lock before others
 
 @dataclass(frozen=True)
 class ValueRange:
-    """Smallest and largest value of a layer's maps or weights.
+    """Smallest and largest value of a layer's maps or filters.
 
     Attributes:
         low: the smallest value.
         high: the largest value.
-        usual: of weights, the 99.5th percentile of their absolute values. A scale around zero
-            ends there, since a few large weights would make it pale.
+        usual: for filters, the 99.5th percentile of the weights' absolute values. A color scale
+            around zero ends there; otherwise a few large weights would leave all others pale.
     """
 
     low: float
@@ -42,32 +42,32 @@ class ValueRange:
 
     @classmethod
     def of_maps(cls, maps: np.ndarray) -> "ValueRange":
-        """Measure the range of these maps."""
+        """Return the value range of a layer's maps."""
         return cls(float(maps.min()), float(maps.max()))
 
     @classmethod
     def of_statistics(cls, statistics: Statistics) -> "ValueRange":
-        """Return the range of the maps with these statistics."""
+        """Return the value range of the maps whose statistics are given."""
         return cls(float(statistics.minimum.min()), float(statistics.maximum.max()))
 
     @classmethod
     def of_filters(cls, filters: np.ndarray) -> "ValueRange":
-        """Measure the range of these filters' weights."""
+        """Return the value range of the weights of a layer's filters."""
         usual = np.percentile(np.abs(filters), 99.5)
         return cls(float(filters.min()), float(filters.max()), float(usual))
 
 
 class Results:
-    """Access to cached results for one script run or export."""
+    """Access to cached results for one script run of the page, or for one export."""
 
     def __init__(self, shared: Shared, run: Run | None = None) -> None:
-        """Serve this run; without one, an export, which cannot be superseded."""
+        """Serve a script run; with None, serve an export, which newer runs do not end."""
         self.shared = shared
         self.run = run or Run()
         self._held: dict[Hashable, Any] | None = None
 
     def for_export(self) -> "Results":
-        """Return a copy for exports, which are not tied to a script run."""
+        """Return a copy for exports, which newer script runs do not end."""
         return Results(self.shared)
 
     # -- named results
@@ -75,48 +75,51 @@ class Results:
     def kernels(
         self, weights: Weights, layer_name: str, filters: Sequence[int], channels: Sequence[int]
     ) -> np.ndarray:
-        """Return some kernels of a layer, float32 ``(filters, channels, 3, 3)``.
+        """Return the 3 × 3 kernels of some filters and input channels of a conv layer.
+
+        The array is float32 ``(filters, channels, 3, 3)``.
 
         Args:
             weights: the network's convolutional weights.
-            layer_name: a conv layer.
+            layer_name: name of the conv layer.
             filters: indices of the filters, from 0.
-            channels: indices of the filters' channels, from 0.
+            channels: indices of the layer's input channels, from 0.
         """
         key = ("kernels", weights.identity, layer_name, tuple(filters), tuple(channels))
         chosen = np.ix_(filters, channels)
         return self.cached(key, lambda: read_only(self._filters(weights, layer_name)[chosen]))
 
     def biases(self, weights: Weights, layer_name: str) -> np.ndarray:
-        """Return a layer's biases, float32 ``(filters,)``."""
+        """Return the biases of a conv layer, float32 ``(filters,)``."""
         key = ("biases", weights.identity, layer_name)
         return self.cached(key, lambda: self._read(weights, layer_name)[1])
 
     def filters_range(self, weights: Weights, layer_name: str) -> ValueRange:
-        """Return the range of a layer's weights."""
+        """Return the value range of all weights of a conv layer's filters."""
         key = ("filters range", weights.identity, layer_name)
         return self.cached(key, lambda: ValueRange.of_filters(self._filters(weights, layer_name)))
 
     def filter_colors(self, weights: Weights, layer_name: str) -> np.ndarray:
-        """Return the first layer's filters as colors, uint8 ``(filters, 3, 3, 3)``."""
+        """Return the first conv layer's filters as RGB colors, uint8 ``(filters, 3, 3, 3)``."""
         key = ("filter colors", weights.identity, layer_name)
         return self.cached(key, lambda: filter_colors(self._filters(weights, layer_name)))
 
     def forward_pass(
         self, network: Network, picture: NetworkInput, preprocessing: Preprocessing = "caffe"
     ) -> ForwardPass:
-        """Return the forward pass of a picture; its methods run while holding the network lock."""
+        """Return the forward pass of an image; call its methods with the network lock held."""
         return ForwardPass(self.shared.values, network, picture, preprocessing)
 
     def overview(self, network: Network, picture: NetworkInput) -> Overview:
-        """Return the most active maps and the statistics of every conv layer."""
+        """Return the most active maps and the statistics of every conv layer for an image."""
         forward = self.forward_pass(network, picture)
         return self.cached(forward.key("overview"), forward.overview, network=True)
 
     def peaks(self, network: Network, picture: NetworkInput) -> tuple[Peaks, ...]:
-        """Return the positions of the largest values of all channels, one entry per conv layer.
+        """Return the strongest activations of all channels for an image, one entry per conv layer.
 
-        Meant for one of many pictures: between two of them, all other waiting runs go first.
+        Use it to go through many images. Before each image, all script runs that already wait for
+        the network go first.
         """
         forward = self.forward_pass(network, picture)
 
@@ -131,7 +134,7 @@ class Results:
     def cached(
         self, key: Hashable, compute: Callable[[], Value], *, network: bool = False
     ) -> Value:
-        """Return the cached value, or compute it once for all runs that ask.
+        """Return a key's cached value; if there is none, compute it once for all script runs.
 
         Args:
             key: names the value; equal keys stand for equal values.
@@ -151,35 +154,41 @@ class Results:
     def cached_in_slices(
         self, key: Hashable, begin: Callable[[], Job[Value]], *, long: bool = False
     ) -> Value:
-        """Return the cached result of a multi-pass job, or compute it in time slices.
+        """Return a job's cached result; if there is none, run the job in time slices.
 
-        A slice holds the network lock for `TIME_SLICE_SECONDS`. Between slices other runs get the
-        lock, and a superseded run ends.
+        A job passes through the network many times. A slice holds the network lock for
+        `TIME_SLICE_SECONDS`. Between slices, other script runs get the lock, and a superseded run
+        ends.
 
         Args:
-            key: names the value.
+            key: names the result; equal keys stand for equal results.
             begin: starts the job, a generator that yields the fraction done and returns the value.
             long: whether the job takes many times as long as a forward pass. Long jobs have a
-                queue of their own, so that short ones need not wait for them.
+                queue of their own, so that short jobs do not wait for them.
         """
         return self.cached(key, partial(self._run_in_slices, begin, long=long))
 
     def cached_dense(
         self, key: Hashable, dense: DenseWeights, compute: Callable[[DenseWeights], Value]
     ) -> Value:
-        """Return the cached result of reading all dense layers, or compute it.
+        """Return the cached result of a computation that reads all dense layers, or compute it.
 
-        One run reads at a time. Forward passes do not wait for it, since a cold disk is slow.
+        One script run reads at a time. Forward passes do not wait for the reading, since a disk can
+        be slow.
         """
         return self.cached(key, partial(self._read_dense, dense, compute))
 
     def cached_drawing(
         self, key: Hashable, draw: Callable[[], Value], *, transient: bool = False
     ) -> Value:
-        """Return a cached mosaic, or draw it.
+        """Return a mosaic (an image of many maps or filters) from its cache, or draw it.
 
-        Drawings have a cache of their own, since one layer's maps can be drawn in hundreds of
-        ways. A ``transient`` one is soon replaced, so it evicts no other.
+        Mosaics have a cache of their own, since one layer's maps can be drawn in hundreds of ways.
+
+        Args:
+            key: names the mosaic; equal keys stand for equal mosaics.
+            draw: draws the mosaic.
+            transient: whether the mosaic is soon replaced; it is then evicted first.
         """
         show_waiting = self.run.show_waiting
         try:
@@ -189,10 +198,10 @@ class Results:
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Hold all cached values that are requested within the context, until its end.
+        """Keep all values that are requested within a ``with`` block until its end.
 
-        Otherwise a layer's maps may be evicted between measuring and drawing them. Hold them no
-        longer than that: a run that waits in a queue would keep 13 MB.
+        Otherwise a layer's maps may be evicted between measuring and drawing them. Keep the block
+        short: a script run that waits in a queue within it would keep 13 MB.
         """
         self._held = {}
         try:
@@ -204,9 +213,11 @@ class Results:
 
     @contextmanager
     def _network_lock(self, *, new_place: bool = False) -> Iterator[None]:
-        """Hold the network lock within the context.
+        """Hold the network lock within a ``with`` block.
 
-        With ``new_place``, wait behind all runs that came before this call, not before this run.
+        Args:
+            new_place: whether to queue by the time of this call, behind all runs that already wait,
+                and not by the time at which this run began.
         """
         shared = self.shared
         shared.make_room()
@@ -240,7 +251,10 @@ class Results:
                 raise
 
     def _filters(self, weights: Weights, layer_name: str) -> np.ndarray:
-        """Return a layer's filters: held, but not cached, since all layers' take 80 MB."""
+        """Return a layer's filters, ``(filters, channels, 3, 3)``; keep them within `holding` only.
+
+        They are not cached, since the filters of all layers take 80 MB.
+        """
         key = ("filters", weights.identity, layer_name)
         held: dict[Hashable, np.ndarray] = {} if self._held is None else self._held
         if key not in held:
@@ -261,10 +275,10 @@ class Results:
 def run_slice(
     job: Job[Value], results: list[Value], clock: Callable[[], float] = perf_counter
 ) -> float | None:
-    """Advance a job for `TIME_SLICE_SECONDS`, or until it ends and its value joins ``results``.
+    """Run a job for `TIME_SLICE_SECONDS`; if it ends, append its result to ``results``.
 
     Returns:
-        The fraction that the last step reported, or None.
+        The fraction done that the job's last step reported, or None if it reported none.
     """
     end, fraction = clock() + TIME_SLICE_SECONDS, None
     try:

@@ -1,33 +1,40 @@
-"""A script run or an export, as the queues and long computations that serve it see it."""
+"""A script run of the page, or an export, as queues and long computations see it."""
 
 
 class Run:
-    """A run that reports nothing and always finishes, such as an export.
+    """A script run of the page, or an export, that waits for or computes results.
 
-    A script run of the page overrides the methods. They are called while the run waits or
-    computes, and may raise to end it.
+    This class reports nothing and is never ended, as for an export. The page's own subclass
+    overrides the methods. They are called while the run waits or computes, and may raise to end the
+    run.
 
     Attributes:
-        started_at: when the run began, by `time.perf_counter`; it keeps this place in every
-            queue. None to take a new place each time.
+        started_at: time at which the run began, by `time.perf_counter`. It decides the run's place
+            in every queue. None to join each queue at its end.
     """
 
     started_at: float | None = None
 
     def show_waiting(self) -> None:
-        """Show that the run waits for others; end it if a newer run has superseded it."""
+        """Show that the run waits for others; end the run if a newer one has superseded it."""
 
     def clear_status(self) -> None:
-        """Remove the messages of the other methods."""
+        """Remove messages that `show_waiting`, `show_reading` and `show_computing` have shown."""
 
     def show_reading(self, fraction: float) -> None:
-        """Report the fraction of the dense layers read (0 to 1); end the run if superseded."""
+        """Show which fraction (0 to 1) of the dense layers is read.
+
+        End the run if a newer one has superseded it.
+        """
 
     def show_computing(self, fraction: float) -> None:
-        """Report the fraction of a long computation done (0 to 1); end the run if superseded."""
+        """Show which fraction (0 to 1) of a long computation is done.
+
+        End the run if a newer one has superseded it.
+        """
 
     def end_if_superseded(self) -> None:
-        """End the run if a newer one has superseded it."""
+        """End this run if a newer run of the same page has superseded it."""
 
     def restart(self) -> None:
-        """End the run and start a new one in its place."""
+        """End this run and start a new run of the page in its place."""

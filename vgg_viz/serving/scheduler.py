@@ -1,11 +1,11 @@
-"""Scheduling of optimized images: requests, batches and time estimates.
+"""Scheduling of image optimization: requests, batches and time estimates.
 
     request  channels that a viewer is looking at and that have no finished image yet
     batch    channels of one specification, optimized together for all viewers who request them
 
-The next batch serves the request that has waited longest, which then starts to wait anew. So
+The next batch serves the request that has waited longest, and its waiting time then starts anew. So
 viewers with different requests alternate, batch by batch. Times are seconds of the caller's clock.
-Nothing here is thread-safe: `vgg_viz.serving.optimization_worker` holds a lock around every call.
+This module is not thread-safe: `vgg_viz.serving.optimization_worker` holds a lock around its calls.
 """
 
 import math
@@ -31,7 +31,7 @@ MAX_BATCHES = 4  # begun at the same time; all but one of them are paused
 
 @dataclass(frozen=True)
 class OptimizationSpec:
-    """A layer whose channels are visualized, with the seed and parametrization to use."""
+    """Network, layer, seed and parametrization of the images to optimize."""
 
     network: Network
     layer: ConvLayer
@@ -40,28 +40,28 @@ class OptimizationSpec:
 
     @property
     def key(self) -> Hashable:
-        """Key of everything that determines the images, apart from the channel."""
+        """Key of all properties that determine the optimized images, apart from the channel."""
         return (self.network.identity, self.layer.name, self.seed, self.parametrization)
 
     @property
     def series(self) -> Series:
-        """The specification without its network, as the network's image store names it."""
+        """Layer, seed and parametrization, as the network's store of images on disk names them."""
         return Series(self.layer.name, self.seed, self.parametrization)
 
     def image_key(self, channel: int) -> Hashable:
-        """Return the cache key of a channel's finished image."""
+        """Return the cache key of a channel's finished optimized image."""
         return ("optimized image", self.key, channel)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An image during or after its optimization.
+    """State of an optimized image, during or after its optimization.
 
     Attributes:
         pixels: RGB uint8 ``(side, side, 3)``.
-        value: the channel's value for it, before ReLU.
-        step: optimization steps done.
-        steps: optimization steps in all.
+        value: the channel's value before ReLU for this image.
+        step: number of optimization steps done.
+        steps: total number of optimization steps.
         finished: whether the image is final.
     """
 
@@ -74,13 +74,13 @@ class Snapshot:
 
 @dataclass
 class Request:
-    """Channels that viewers are looking at.
+    """Channels whose optimized images viewers are looking at.
 
     Attributes:
-        spec: the specification of their images.
-        missing: those without a finished image.
-        renewed_at: when a viewer last asked for them.
-        waiting_since: since when the request has waited for its next batch.
+        spec: network, layer, seed and parametrization of the images.
+        missing: numbers of the channels without a finished image.
+        renewed_at: time at which a viewer's page last asked for the images.
+        waiting_since: time from which the request has waited for its next batch.
     """
 
     spec: OptimizationSpec
@@ -89,23 +89,24 @@ class Request:
     waiting_since: float
 
     def is_active(self, now: float) -> bool:
-        """Return whether a viewer has asked recently."""
+        """Return whether a viewer's page has asked for the images recently."""
         return now - self.renewed_at < ACTIVE_SECONDS
 
 
 @dataclass(eq=False)
 class Batch:
-    """Channels that are optimized together.
+    """Channels of one layer whose images are optimized together.
 
     Attributes:
-        spec: the specification of their images.
-        channels: their numbers, from 1.
-        worked_at: when the last unit of work ended.
-        optimization: the run that optimizes them, from the first unit of work on.
+        spec: network, layer, seed and parametrization of the images.
+        channels: numbers of the channels, from 1.
+        worked_at: time at which the last unit of work ended.
+        optimization: optimization of the images; None before the first unit of work.
         images: the finished images, after the last unit of work.
         snapshots: unfinished images by channel, as of ``snapshots_at``.
-        step: optimization steps done.
-        stepped_at: when the last step ended; None if the time since then does not measure a step.
+        step: number of optimization steps done.
+        stepped_at: time at which the last step ended; None if the batch was paused since then, so
+            that the time does not measure a step.
     """
 
     spec: OptimizationSpec
@@ -119,40 +120,44 @@ class Batch:
     stepped_at: float | None = None
 
     def covers(self, spec: OptimizationSpec, channels: Collection[int]) -> bool:
-        """Return whether the batch has any of these channels."""
+        """Return whether the batch has any of these channels, with this specification."""
         return self.spec.key == spec.key and not {*self.channels}.isdisjoint(channels)
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Number of steps that a layer's images take, and seconds per step."""
+    """Number of optimization steps that images of a layer take, and seconds per step of a batch."""
 
     steps: int
     seconds: float
 
 
 class Scheduler:
-    """Requests of all viewers and the batches begun for them."""
+    """Requests of all viewers for optimized images, and the batches begun for them."""
 
     def __init__(self, batch_size: Callable[[ConvLayer], int]) -> None:
-        """Start without requests; ``batch_size`` returns how many channels of a layer to batch."""
+        """Start without requests.
+
+        Args:
+            batch_size: returns the number of a layer's channels to optimize together.
+        """
         self._batch_size = batch_size
         self._requests: dict[Hashable, Request] = {}
         self._paces: dict[Hashable, Pace] = {}
         self.batches: list[Batch] = []
 
     def __bool__(self) -> bool:
-        """Return whether there are requests, active or paused."""
+        """Return whether there are any requests, active or paused."""
         return bool(self._requests)
 
     def has_request(self, spec: OptimizationSpec, channels: Sequence[int]) -> bool:
-        """Return whether exactly these channels were requested and the request has not expired."""
+        """Return whether there is a request for exactly these channels that has not expired."""
         return request_key(spec, channels) in self._requests
 
     def renew(
         self, spec: OptimizationSpec, channels: Sequence[int], missing: Sequence[int], now: float
     ) -> None:
-        """Add or renew the request for these channels, some of which are missing."""
+        """Add or renew a request for images of ``channels``; ``missing`` have no finished image."""
         key = request_key(spec, channels)
         request = self._requests.setdefault(key, Request(spec, missing, now, now))
         if not request.is_active(now):
@@ -160,14 +165,19 @@ class Scheduler:
         request.renewed_at, request.missing = now, missing
 
     def settle(self, spec: OptimizationSpec, channels: Collection[int], now: float) -> None:
-        """Remove channels that are finished or have failed from all requests."""
+        """Remove channels whose images are finished or have failed from all requests."""
         for request in self._requests.values():
             left = [channel for channel in request.missing if channel not in channels]
             if request.spec.key == spec.key and len(left) < len(request.missing):
                 request.missing, request.waiting_since = left, now
 
     def drop_expired(self, now: float, damaged: Weights | None = None) -> None:
-        """Drop requests that are complete, expired or for damaged weights, and their batches."""
+        """Drop requests that are complete or expired, and batches without a request.
+
+        Args:
+            now: current time.
+            damaged: weights of a network whose requests and batches are dropped, too.
+        """
         self._requests = {
             key: request
             for key, request in self._requests.items()
@@ -183,7 +193,7 @@ class Scheduler:
         ]
 
     def next_batch(self, now: float) -> Batch | None:
-        """Return the batch to work on, which may be new; None without active requests."""
+        """Return the batch to work on next, begun or new; None if no request is active."""
         active = [one for one in self._requests.values() if one.missing and one.is_active(now)]
         if not active:
             return None
@@ -195,7 +205,14 @@ class Scheduler:
         return self._new_batch(first.spec, active, now)
 
     def record(self, batch: Batch, step: int, steps: int, now: float) -> None:
-        """Record a unit of work on a batch, after which it is at ``step`` of ``steps``."""
+        """Record that a unit of work on a batch has ended, and update the estimate of its pace.
+
+        Args:
+            batch: the batch.
+            step: number of optimization steps done.
+            steps: total number of optimization steps.
+            now: current time.
+        """
         key = pace_key(batch.spec)
         if step > batch.step:
             if batch.stepped_at is not None:
@@ -209,22 +226,24 @@ class Scheduler:
                 other.stepped_at = None
 
     def stop_timing(self) -> None:
-        """Record a pause, so that it does not count toward any step."""
+        """Record a pause of all work, so that its time does not count toward any step."""
         for batch in self.batches:
             batch.stepped_at = None
 
     def seconds_per_image(self, spec: OptimizationSpec) -> float:
-        """Return the seconds that one image takes; 0 if they are not known."""
+        """Return the seconds per image in a full batch; 0 if they are not known yet."""
         pace = self._paces.get(pace_key(spec), Pace(0, 0.0))
         return pace.steps * pace.seconds / self._batch_size(spec.layer)
 
     def seconds_left(
         self, spec: OptimizationSpec, channels: Sequence[int], now: float
     ) -> float | None:
-        """Estimate the seconds until a request is complete, if all active requests stay active.
+        """Estimate the seconds until all images of a request are finished.
+
+        The estimate assumes that all active requests stay active.
 
         Returns:
-            The estimate, or None if it is not known.
+            The estimate, or None if the pace of a layer is not known yet or no image is missing.
         """
         own = self._requests.get(request_key(spec, channels))
         if own is None or not own.missing:
@@ -241,7 +260,10 @@ class Scheduler:
         return sum(known) if len(known) == len(seconds) else None
 
     def _batch_seconds(self, spec: OptimizationSpec, missing: Iterable[int]) -> list[float | None]:
-        """Estimate the seconds left for each batch that these channels need, begun ones first."""
+        """Estimate the seconds left for each batch that the missing channels need.
+
+        Batches that are already begun come first.
+        """
         new = {*missing}
         begun = [batch for batch in self.batches if batch.covers(spec, new)]
         new -= {channel for batch in begun for channel in batch.channels}
@@ -253,7 +275,10 @@ class Scheduler:
         return [pace.seconds * count for count in steps]
 
     def _new_batch(self, spec: OptimizationSpec, active: Sequence[Request], now: float) -> Batch:
-        """Begin a batch for the first request, filled up with other channels of its layer."""
+        """Begin a batch for the specification of the request that is first in the queue.
+
+        The batch is filled up with missing channels of other active requests of that specification.
+        """
         begun = {
             channel
             for batch in self.batches
@@ -272,10 +297,10 @@ class Scheduler:
 
 
 def request_key(spec: OptimizationSpec, channels: Sequence[int]) -> Hashable:
-    """Return the key of a request; viewers of the same channels share one."""
+    """Return the key of a request for images; viewers who look at the same channels share it."""
     return (spec.key, tuple(channels))
 
 
 def pace_key(spec: OptimizationSpec) -> Hashable:
-    """Return the key of a pace; images with the same key take the same time."""
+    """Return the key of a pace: layer and parametrization, which determine an image's time."""
     return (spec.layer.name, spec.parametrization)

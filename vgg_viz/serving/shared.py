@@ -1,4 +1,4 @@
-"""State shared by all viewers: networks, caches, locks and memory limits."""
+"""State of the server that all viewers share: networks, caches, locks and memory limit."""
 
 from collections.abc import Callable
 from typing import get_args
@@ -15,23 +15,27 @@ from vgg_viz.serving.optimization_worker import OptimizationWorker
 
 
 class Shared:
-    """State that exists once per process; thread-safe.
+    """Caches, locks, loaders and the worker that exist once per process; thread-safe.
 
     Attributes:
-        values: cache of computed arrays and numbers.
+        values: cache of computed arrays and numbers, such as feature maps.
         drawn: cache of drawn mosaics.
         network_lock: held during every forward and backward pass.
         dense_lock: held while the dense layers are read from disk.
         short_job_lock: held by a job in time slices, which takes the network lock in each slice.
-        long_job_lock: the same for long jobs, so that short ones need not wait for them.
-        memory: watches the process's memory limit.
+        long_job_lock: held by a long job in time slices, so that short jobs do not wait for it.
+        memory: evicts cached values when the process nears its memory limit.
         optimization_worker: optimizes images in the background.
         dense: loads dense layers and class names.
-        loaders: load the networks, by choice.
+        loaders: loader of each network, by its name (``"imagenet"`` or ``"untrained"``).
     """
 
     def __init__(self, limit: int | None) -> None:
-        """Start empty, in a process that may take ``limit`` bytes of memory; None: no limit."""
+        """Create empty caches and start no work.
+
+        Args:
+            limit: bytes of memory that the process may take; None for no limit.
+        """
         budgets = cache_bytes(limit)
         self.values = Cache(budgets.values)
         self.drawn = Cache(budgets.drawn)
@@ -51,25 +55,25 @@ class Shared:
         self.memory.free_if_short(self.values, self.drawn)
 
     def give_up(self, damaged: Weights, error: WeightsError) -> None:
-        """Replace damaged weights and their network by a failure, everywhere."""
+        """Replace damaged weights and their network by failures, and drop work for that network."""
         for loader in self.loaders.values():
             # A copy of the error: its own traceback would keep the network.
             loader.fail(damaged, WeightsError(str(error)))
         self.optimization_worker.give_up(damaged)
 
     def trained_name(self) -> str:
-        """Return the trained network's name; "untrained" if its weights failed to load."""
+        """Return the name of the trained network; "untrained" if its weights failed to load."""
         label = self.loaders["imagenet"].label() or weights.IMAGENET_LABEL
         return label.removeprefix(weights.FILE_LABEL)
 
 
 def untrained(on_progress: OnProgress) -> Weights:
-    """Return random weights, without any progress to report."""
+    """Return random weights at once, without reporting progress."""
     return weights.UntrainedWeights()
 
 
 def trained(on_progress: OnProgress) -> Weights:
-    """Load the trained weights from disk, or download them."""
+    """Load the trained weights from disk, or download them and report the progress."""
     return weights.obtain(on_progress=on_progress)
 
 

@@ -1,1 +1,1 @@
-"""Attribution of one value to an earlier layer's maps or to the pixels, one module a method."""
+"""Attribution of one value to an earlier layer's maps or the pixels, one module for each method."""

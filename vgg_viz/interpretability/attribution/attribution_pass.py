@@ -1,11 +1,12 @@
-"""Attribution of one value: its specification, its result, and the passes that methods share.
+"""Attribution of one value: how it is specified, its result, and the passes that all methods share.
 
     image -- forward --> maps of the layer `back_to` -- forward --> the value, before its ReLU
                                      |                                  |
                            maps or pixels, gradient <---- backward -----+
 
-Both passes are restricted to the value's receptive field. Generators yield once a layer, so that
-other computations can run in between; those that yield floats yield the fraction done, 0 to 1.
+Both passes are restricted to the value's receptive field. The generators of this module yield after
+each layer, so that other computations can run in between. Those that yield floats yield the
+fraction of the work done, 0 to 1.
 """
 
 from __future__ import annotations
@@ -45,15 +46,17 @@ class NotFiniteError(ValueError):
 
 
 class NotPositiveError(ValueError):
-    """Raised when a method that needs a value above 0 gets another one."""
+    """Raised when an attribution method that needs a value above 0 gets a value of 0 or less."""
 
 
 @dataclass(frozen=True)
 class AttributionSpec:
     """A value to attribute, the layer to attribute it to, and the method.
 
-    ``channel`` counts from 1, ``row`` and ``column`` from 0. ``back_to`` is ``"input"`` or a conv
-    layer before ``layer``; ``method`` is a name in `ATTRIBUTION_METHODS`.
+    layer, channel, row, column: conv layer and position of the value; ``channel`` counts from 1,
+        ``row`` and ``column`` from 0.
+    back_to: ``"input"`` for the pixels, or a conv layer before ``layer``.
+    method: a name in `ATTRIBUTION_METHODS`.
     """
 
     layer: ConvLayer
@@ -66,18 +69,22 @@ class AttributionSpec:
 
 @dataclass(frozen=True, eq=False)
 class InputImage:
-    """An image, RGB uint8 ``(224, 224, 3)``, and how the network preprocesses it."""
+    """An image, RGB uint8 ``(224, 224, 3)``, and its preprocessing for the network."""
 
     pixels: np.ndarray
     preprocessing: Preprocessing = "caffe"
 
     @cached_property
     def values(self) -> np.ndarray:
-        """The network's input, float32 ``(3, 224, 224)``."""
+        """The preprocessed image: the network's input, float32 ``(3, 224, 224)``."""
         return network_input(self.pixels, self.preprocessing)
 
     def filled(self, level: int) -> np.ndarray:
-        """Return the network's input for an image of this size with all pixels at one level."""
+        """Return the network's input for a gray image of this size whose pixels all have one level.
+
+        Args:
+            level: value of all three colors, 0 to 255.
+        """
         return network_input(np.full_like(self.pixels, level), self.preprocessing)
 
 
@@ -85,13 +92,13 @@ class InputImage:
 class Attribution:
     """Attributions of one value, and the other terms of its sum.
 
-    values: float32 ``(channels, rows, columns)``, one for each value of the maps or pixels within
-        the receptive field.
-    area: position of these rows and columns in the maps or the image.
+    values: attributions, float32 ``(channels, rows, columns)``: one for each value of the earlier
+        layer's maps, or of the pixels, within the receptive field.
+    area: position of these rows and columns in the earlier layer's maps or in the image.
     value: the attributed value, before its ReLU.
-    biases: each layer's bias term, for methods that have them.
-    baseline: the value at the baseline, for integrated gradients.
-    absorbed: the share that the denominators' stabilizer absorbs, for LRP.
+    biases: each layer's bias term by the layer's name; empty for methods without bias terms.
+    baseline: for integrated gradients, the attributed unit's value for the baseline image; else 0.
+    absorbed: for LRP, the relevance that the denominators' stabilizer absorbs; else 0.
     """
 
     values: np.ndarray
@@ -108,12 +115,12 @@ class Attribution:
 
     @cached_property
     def by_map(self) -> np.ndarray:
-        """Sum over each map's positions, float64 ``(channels,)``."""
+        """Sum of the attributions over each map's positions, float64 ``(channels,)``."""
         return read_only(self.values.sum(axis=(1, 2), dtype=np.float64))
 
     @cached_property
     def by_position(self) -> np.ndarray:
-        """Sum over the maps, or over the three colors, float64 ``(rows, columns)``."""
+        """Sum of the attributions over the maps or the colors, float64 ``(rows, columns)``."""
         return read_only(self.values.sum(axis=0, dtype=np.float64))
 
     @property
@@ -128,13 +135,16 @@ class Attribution:
 
     @property
     def reconstruction(self) -> float:
-        """Sum of attributions and other terms; equals the value for complete methods."""
+        """Sum of attributions and other terms; for a complete method, equal to the value."""
         return self.total + self.bias_sum + self.baseline + self.absorbed
 
     def strongest(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the indices of the maps with the largest positive and negative sums.
+        """Return the maps with the largest positive and the largest negative attributions.
 
-        Up to ``count`` each, strongest first; maps with a sum of zero are left out.
+        A map's attribution is summed over its positions; maps with a sum of zero are left out.
+
+        Returns:
+            Two int arrays of up to ``count`` indices of maps, largest magnitude first.
         """
         by_map = self.by_map
         order = np.argsort(-by_map, kind="stable")
@@ -142,9 +152,10 @@ class Attribution:
         return order[signs > 0][:count], order[signs < 0][::-1][:count]
 
     def strongest_position(self, index: int) -> tuple[int, int] | None:
-        """Return the row and column, from 0, of a map's largest absolute attribution.
+        """Return the row and column, from 0, of the largest absolute attribution within one map.
 
-        The first in reading order if several are equal; None if all are zero.
+        If several are equal, it is the first in reading order. None if all attributions of the map
+        are zero.
         """
         sizes = np.abs(self.values[index])
         if not sizes.any():
@@ -154,7 +165,7 @@ class Attribution:
 
 
 def receptive_field(spec: AttributionSpec, architecture: Architecture = VGG19) -> Area:
-    """Return the value's receptive field in the maps or the image, cropped at the border.
+    """Return a value's receptive field in ``back_to``'s maps or the image, cropped at the border.
 
     Raises:
         ValueError: there is no such value, or ``back_to`` is not before its layer.
@@ -165,7 +176,9 @@ def receptive_field(spec: AttributionSpec, architecture: Architecture = VGG19) -
 
 
 def padded_receptive_field(spec: AttributionSpec, architecture: Architecture = VGG19) -> Area:
-    """Return the receptive field including zero padding: the same size at every position.
+    """Return a value's receptive field in ``back_to``'s maps or the image, including padding.
+
+    Parts beyond the border are not cropped, so its size is the same at every position.
 
     Raises:
         ValueError: there is no such value, or ``back_to`` is not before its layer.
@@ -186,11 +199,11 @@ def attribute(
     spec: AttributionSpec,
     preprocessing: Preprocessing = "caffe",
 ) -> Generator[float, None, Attribution]:
-    """Attribute a value to an earlier layer's maps or to the pixels; yield the fraction done.
+    """Attribute a value to an earlier layer's maps or to the pixels, yielding the fraction done.
 
     Args:
         network: the network.
-        pixels: the whole image, RGB uint8 ``(224, 224, 3)``.
+        pixels: the image, not cropped: RGB uint8 ``(224, 224, 3)``.
         spec: the value, the layer to attribute it to, and the method.
         preprocessing: as for `network_input`.
 
@@ -220,7 +233,11 @@ def check_finite(*numbers: np.ndarray | float) -> None:
 
 
 def fractions(work: Generator[None, None, Result], steps: int) -> Generator[float, None, Result]:
-    """Run a work of that many steps, yielding the fraction done after each."""
+    """Run a generator of a known number of steps, yielding the fraction done after each step.
+
+    Returns:
+        The generator's own return value.
+    """
     for done in count(1):
         try:
             next(work)
@@ -232,17 +249,17 @@ def fractions(work: Generator[None, None, Result], steps: int) -> Generator[floa
 
 
 class AttributionPass:
-    """Forward and backward pass between an earlier layer, or the pixels, and one value.
+    """Forward and backward pass between one value and an earlier layer's maps, or the pixels.
 
     spec: the value, the layer to attribute it to, and the method.
-    layers: the network's layers, one by one.
-    before: stages from the image to the layer ``back_to``.
-    between: stages from there to the layer before the value's own.
+    layers: forward and backward operations of the network's layers.
+    before: stages from the image to the maps of ``back_to``; empty for attribution to pixels.
+    between: stages from those maps or the pixels up to the input of the value's layer.
     last: the stage that computes the value.
     """
 
     def __init__(self, network: Network, spec: AttributionSpec) -> None:
-        """Find the stages within the value's receptive field.
+        """Find the layers, and the part of each, that lie within the value's receptive field.
 
         Raises:
             ValueError: there is no such value, or ``back_to`` is not before its layer.
@@ -258,23 +275,29 @@ class AttributionPass:
 
     @property
     def area(self) -> Area:
-        """Receptive field in the maps, or in the image."""
+        """Receptive field of the value in the maps of ``back_to``, or in the image."""
         return [*self.between, self.last][0].input_area
 
     @property
     def largest_output(self) -> int:
-        """Number of values in the largest output of a stage from ``back_to`` on."""
+        """Number of values in the largest layer output that a pass computes from ``back_to`` on."""
         return max(_size(stage) for stage in (*self.between, self.last))
 
     @property
     def steps(self) -> int:
-        """Number of steps of one forward and backward pass from the image."""
+        """Number of times that one forward and backward pass from the image yields."""
         return len(self.before) + 2 * len(self.between)
 
     def maps(self, source: np.ndarray) -> Generator[None, None, tf.Tensor]:
-        """Compute the layer's maps, ``(1, rows, columns, channels)``, from the network's input.
+        """Compute the maps of ``back_to`` from the network's input, within the receptive field.
 
-        For attribution to pixels, crop the input.
+        For attribution to pixels, only crop the input. The generator yields after each layer.
+
+        Args:
+            source: the network's input, float32 ``(3, 224, 224)``.
+
+        Returns:
+            Tensor ``(1, rows, columns, channels)``.
         """
         x = _cropped(source, self.image_area)
         for stage in self.before:
@@ -283,16 +306,17 @@ class AttributionPass:
         return x
 
     def crop(self, maps: np.ndarray) -> tf.Tensor:
-        """Crop whole maps, ``(channels, height, width)``, to the receptive field."""
+        """Crop the maps of ``back_to``, ``(channels, height, width)``, to the receptive field."""
         return _cropped(maps, self.area)
 
     def at_image(
         self, image: InputImage, rule: ReluRule = relu_gradient
     ) -> Generator[float, None, tuple[tf.Tensor, float, tf.Tensor, dict[str, float]]]:
-        """Run one forward and backward pass from the image; yield the fraction done.
+        """Run one forward and backward pass for an image, yielding the fraction done.
 
         Returns:
-            The layer's maps or the pixels, the value, its gradient, and the bias terms.
+            The maps of ``back_to`` or the preprocessed pixels, the value, its gradient with respect
+            to these, and each layer's bias term.
         """
         return (yield from fractions(self._at_image(image, rule), self.steps))
 
@@ -304,7 +328,7 @@ class AttributionPass:
         return x, float(values[0]), gradient, biases
 
     def value(self, x: tf.Tensor) -> Generator[None, None, float]:
-        """Compute the value from the layer's maps or the pixels."""
+        """Compute the value before its ReLU from cropped maps of ``back_to`` or cropped pixels."""
         for stage in self.between:
             x = self.layers.forward(stage, padded_input(stage, x))
             yield
@@ -312,7 +336,14 @@ class AttributionPass:
         return float(values[0])
 
     def outputs(self, x: tf.Tensor) -> Generator[None, None, list[tf.Tensor]]:
-        """Compute the output of each stage before the value's own; ``x`` itself comes first."""
+        """Compute the output of every layer between the argument ``x`` and the value's layer.
+
+        Args:
+            x: cropped maps of ``back_to`` or cropped pixels.
+
+        Returns:
+            ``x`` itself, then the output of each layer before the value's.
+        """
         outputs = [x]
         for stage in self.between:
             outputs.append(self.layers.forward(stage, padded_input(stage, outputs[-1])))
@@ -322,11 +353,14 @@ class AttributionPass:
     def forward_backward(
         self, x: tf.Tensor, rule: ReluRule = relu_gradient
     ) -> Generator[None, None, tuple[tf.Tensor, tf.Tensor, dict[str, float]]]:
-        """Compute the values at a batch of points, their gradients and each layer's bias term.
+        """Compute the value for a batch of inputs, its gradients, and each layer's bias term.
 
         Args:
-            x: the layer's maps or the pixels, ``(points, rows, columns, channels)``.
+            x: cropped maps of ``back_to`` or cropped pixels, ``(batch, rows, columns, channels)``.
             rule: backward rule of ReLU.
+
+        Returns:
+            Values and gradients, one per input, and the bias terms by layer name.
         """
         outputs = yield from self.outputs(x)
         values, gradient = self._value(outputs[-1])
@@ -350,7 +384,7 @@ class AttributionPass:
 
 
 def bias_term(gradient: tf.Tensor, bias: np.ndarray) -> float:
-    """Compute a layer's bias term from the gradient before its ReLU."""
+    """Compute a conv layer's bias term: its biases times the gradient before its ReLU, summed."""
     import tensorflow as tf
 
     by_channel = tf.reduce_sum(gradient, axis=(0, 1, 2)).numpy()
@@ -359,12 +393,12 @@ def bias_term(gradient: tf.Tensor, bias: np.ndarray) -> float:
 
 
 def channels_first(values: tf.Tensor) -> np.ndarray:
-    """Convert the only item of a batch, ``(1, rows, columns, channels)``, to a NumPy array."""
+    """Convert tensor ``(1, rows, columns, channels)`` to array ``(channels, rows, columns)``."""
     return read_only(np.moveaxis(values.numpy()[0], -1, 0))
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float | None:
-    """Compute the Pearson correlation of two arrays of one shape; None if either is constant.
+    """Compute the Pearson correlation of two arrays of equal shape; None if either is constant.
 
     >>> round(correlation(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 7.0])), 3)
     0.993
@@ -373,7 +407,7 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float | None:
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float | None:
-    """Compute the cosine similarity of two arrays of one shape; None if either is zero.
+    """Compute the cosine similarity of two arrays of equal shape; None if either is all zeros.
 
     >>> round(cosine(np.array([1.0, 0.0]), np.array([3.0, 4.0])), 3)
     0.6
@@ -386,7 +420,7 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float | None:
 
 
 def _cropped(maps: np.ndarray, area: Area) -> tf.Tensor:
-    """Crop maps, ``(channels, height, width)``, and convert them to a batch of one."""
+    """Crop maps, ``(channels, height, width)``, to an area and convert them to a batch of one."""
     import tensorflow as tf
 
     rows, columns = (slice(*side) for side in area)

@@ -1,4 +1,4 @@
-"""The deconvnet, whose backward pass lets positive values alone through each ReLU.
+"""The deconvnet: a backward pass in which each ReLU keeps only positive values.
 
 Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2013),
 https://arxiv.org/abs/1311.2901.
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 def deconvnet(
     attribution_pass: AttributionPass, image: InputImage
 ) -> Generator[float, None, Attribution]:
-    """Compute the deconvnet's backward pass."""
+    """Attribute a value with the deconvnet, yielding the fraction done."""
     _, value, passed, _ = yield from attribution_pass.at_image(image, positive_gradient)
     return Attribution(channels_first(passed), attribution_pass.area, value)
 
 
 def positive_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """Keep the gradient where it is positive, whether the unit is active or not."""
+    """Return the positive part of a gradient, whether or not the ReLU's unit is active.
+
+    A backward rule of ReLU for the deconvnet.
+    """
     import tensorflow as tf
 
     return tf.nn.relu(gradient)

@@ -1,4 +1,4 @@
-"""The gradient of the value (saliency).
+"""The gradient of one value as its attribution (saliency).
 
 Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks" (2013),
 https://arxiv.org/abs/1312.6034.
@@ -17,7 +17,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
 def gradient(
     attribution_pass: AttributionPass, image: InputImage
 ) -> Generator[float, None, Attribution]:
-    """Compute the gradient of the value with respect to the layer's maps or the pixels."""
+    """Compute the gradient of a value with respect to an earlier layer's maps or the pixels."""
     _, value, slopes, _ = yield from attribution_pass.at_image(image)
     return Attribution(channels_first(slopes), attribution_pass.area, value)
 

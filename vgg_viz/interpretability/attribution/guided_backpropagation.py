@@ -1,4 +1,4 @@
-"""Guided backpropagation: the gradient, with negative values set to zero at each ReLU.
+"""Guided backpropagation: the gradient, set to zero at each ReLU where it is negative.
 
 Springenberg et al., "Striving for Simplicity" (2014), https://arxiv.org/abs/1412.6806.
 """
@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 def guided_backpropagation(
     attribution_pass: AttributionPass, image: InputImage
 ) -> Generator[float, None, Attribution]:
-    """Compute the gradient with negative values set to zero at each ReLU."""
+    """Compute the gradient of a value, set to zero at each ReLU where it is negative."""
     _, value, guided, _ = yield from attribution_pass.at_image(image, guided_gradient)
     return Attribution(channels_first(guided), attribution_pass.area, value)
 
 
 def guided_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """Keep the gradient where it is positive and the unit is active."""
+    """Return the gradient where it is positive and the ReLU's unit is active, else zero.
+
+    A backward rule of ReLU for guided backpropagation.
+    """
     return relu_gradient(output, positive_gradient(output, gradient))
 
 

@@ -1,4 +1,4 @@
-"""Input × gradient, which sums to the value with the bias terms.
+"""Input × gradient, whose sum over the inputs equals the value once bias terms are added.
 
 Srinivas and Fleuret, "Full-Gradient Representation" (2019), https://arxiv.org/abs/1905.00780.
 """
@@ -16,7 +16,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
 def input_x_gradient(
     attribution_pass: AttributionPass, image: InputImage
 ) -> Generator[float, None, Attribution]:
-    """Compute input × gradient and each layer's bias term."""
+    """Attribute a value by input × gradient, with each layer's bias term."""
     x, value, gradient, biases = yield from attribution_pass.at_image(image)
     return Attribution(channels_first(x * gradient), attribution_pass.area, value, biases)
 

@@ -1,4 +1,4 @@
-"""Integrated gradients, from a baseline of the mean color to the image.
+"""Integrated gradients along the line from a baseline, ImageNet's mean color, to the image.
 
 Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks" (2017),
 https://arxiv.org/abs/1703.01365.
@@ -31,7 +31,10 @@ BATCH_VALUES = 2**22
 def integrated_gradients(
     attribution_pass: AttributionPass, image: InputImage
 ) -> Generator[float, None, Attribution]:
-    """Compute integrated gradients; for an earlier layer, between its maps of both images."""
+    """Attribute a value by integrated gradients from an image of mean color to the viewer's image.
+
+    For attribution to an earlier layer, the line runs between that layer's maps for the two images.
+    """
     to_layer, to_value = len(attribution_pass.before), len(attribution_pass.between)
     batches = -(-POINTS // _batch_size(attribution_pass))
     # Both ends need a forward pass; each batch needs a forward and a backward pass.
@@ -55,7 +58,7 @@ def _integrated_gradients(
 def _mean_gradient(
     attribution_pass: AttributionPass, start: tf.Tensor, end: tf.Tensor
 ) -> Generator[None, None, tf.Tensor]:
-    """Integrate the gradient along the straight line between two points."""
+    """Compute the value's mean gradient along the straight line between two inputs."""
     import tensorflow as tf
 
     positions, weights = np.polynomial.legendre.leggauss(POINTS)
@@ -77,7 +80,7 @@ def _batch_size(attribution_pass: AttributionPass) -> int:
 
 
 def mean_input(preprocessing: Preprocessing) -> np.ndarray:
-    """Return ImageNet's mean color as the network's input, float32 ``(3,)``.
+    """Return ImageNet's mean color, preprocessed as the network's input, float32 ``(3,)``.
 
     >>> mean_input("caffe")
     array([0., 0., 0.], dtype=float32)

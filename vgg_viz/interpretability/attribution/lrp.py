@@ -1,16 +1,17 @@
-"""Layer-wise relevance propagation (LRP) with one rule for each part of the network.
+"""Layer-wise relevance propagation (LRP), with a different rule for each part of the network.
 
-A unit passes its relevance R_j back to its inputs x_i, in proportion to their share z_ij of its
-denominator:
+Each unit j passes its relevance R_j back to its inputs x_i. Input i receives R_j z_ij / Σ_i z_ij;
+the rules differ in z_ij:
 
-    blocks 1 to 3    LRP-γ    z_ij = x_i (w_ij + γ max(w_ij, 0)), the bias likewise
-    blocks 4 and 5   LRP-ε    z_ij = x_i w_ij; the denominator also has ε = 0.25 rms of the layer
+    blocks 1 to 3    LRP-γ    z_ij = x_i (w_ij + γ max(w_ij, 0)); the bias has the same factor
+    blocks 4 and 5   LRP-ε    z_ij = x_i w_ij; ε = 0.25 rms of the layer joins the denominator
     pixels           zᴮ       z_ij = x_i w_ij - l_i max(w_ij, 0) - h_i min(w_ij, 0)
 
 l and h are the network's inputs for pixels 0 and 255; all inputs are 0 beyond the border. Max
-pooling passes relevance to the largest value. Denominators include the bias, but for zᴮ, and 0/0
-is 0. Relevance, the biases' share and the share that ε or 0/0 absorbs sum to the value, which is
-the relevance to begin with and so must be above 0.
+pooling passes relevance to the largest value. The denominators of LRP-γ and LRP-ε include the bias,
+that of zᴮ does not; 0/0 is 0. The pass starts with the value as its unit's relevance, so the value
+must be above 0. The inputs' relevance, the biases' share and the share that ε or 0/0 absorbs sum to
+the value.
 
     Bach et al., "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise
     Relevance Propagation" (2015), https://doi.org/10.1371/journal.pone.0130140
@@ -46,10 +47,10 @@ LAST_GAMMA_BLOCK = 3
 
 @dataclass(frozen=True)
 class Rules:
-    """Parameters of the rules; γ = ε = 0 and LRP-0 at the pixels give input × gradient.
+    """Parameters of the LRP rules; γ = ε = 0 and LRP-0 at the pixels give input × gradient.
 
     epsilon: ε as a share of the root mean square of the layer's values before ReLU.
-    zb: whether the pixels have zᴮ, not LRP-0.
+    zb: whether relevance reaches the pixels by zᴮ; otherwise, by LRP-0.
     """
 
     gamma: float = 0.25
@@ -61,11 +62,11 @@ DEFAULT_RULES = Rules()
 
 
 class Step(NamedTuple):
-    """Relevance passed back through one conv layer.
+    """Result of passing relevance back through one conv layer.
 
-    ratio: relevance of each input divided by the input.
-    bias: the biases' share.
-    absorbed: the share that ε absorbs.
+    ratio: relevance of each input of the layer, divided by the input.
+    bias: relevance that the layer's biases receive.
+    absorbed: relevance that ε absorbs.
     """
 
     ratio: tf.Tensor
@@ -76,7 +77,7 @@ class Step(NamedTuple):
 def lrp(
     attribution_pass: AttributionPass, image: InputImage
 ) -> Generator[float, None, Attribution]:
-    """Compute LRP.
+    """Attribute a value by LRP with the default rules, yielding the fraction done.
 
     Raises:
         NotPositiveError: the value is not above 0.
@@ -87,9 +88,9 @@ def lrp(
 def propagate(
     attribution_pass: AttributionPass, image: InputImage, rules: Rules = DEFAULT_RULES
 ) -> Generator[None, None, Attribution]:
-    """Compute LRP by these rules, yielding once a layer.
+    """Attribute a value by LRP with the given rules, yielding after each layer.
 
-    Layers pass back relevance divided by activation, so that inactive units need no division.
+    Each layer passes back relevance divided by activation, which avoids 0/0 at inactive units.
 
     Raises:
         NotPositiveError: the value is not above 0.
@@ -121,7 +122,16 @@ def propagate(
 
 
 def _start(attribution_pass: AttributionPass, x: tf.Tensor) -> tuple[float, tf.Tensor, tf.Tensor]:
-    """Return the value, its layer's output at its position, and 1 for the value's channel."""
+    """Start the backward pass of LRP at the value.
+
+    Args:
+        attribution_pass: forward and backward pass of the value.
+        x: input of the value's layer.
+
+    Returns:
+        The value, the output of its layer at its position, and the first ``ratio`` of relevance to
+        activation: 1 for the value's channel, 0 for all others.
+    """
     import tensorflow as tf
 
     stage, index = attribution_pass.last, attribution_pass.spec.channel - 1
@@ -166,7 +176,7 @@ def _zb(
     relevance: tf.Tensor,
     image: InputImage,
 ) -> tuple[tf.Tensor, float]:
-    """Pass relevance back to the pixels by zᴮ; return what 0/0 absorbs, too."""
+    """Pass relevance back to the pixels by zᴮ; also return the relevance that 0/0 absorbs."""
     import tensorflow as tf
 
     kernel, _ = attribution_pass.layers.weights(stage.layer)
@@ -187,7 +197,7 @@ def _conv(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def _conv_back(stage: Stage, kernel: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """Compute the gradient of a convolution's input within the receptive field."""
+    """Compute the gradient of a convolution's input, cropped to the value's receptive field."""
     import tensorflow as tf
 
     shape = [1, *(side.length for side in stage.padded_area), kernel.shape[2]]

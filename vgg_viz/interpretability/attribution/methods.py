@@ -1,4 +1,4 @@
-"""Attribution methods, one record each.
+"""Attribution methods, one `AttributionMethod` record each.
 
 To add a method, write a module with its function and its ``SCRIPT``, and add a record here. The
 controls, links, captions and scripts follow from the record.
@@ -15,10 +15,10 @@ PACKAGE = "vgg_viz.interpretability.attribution"
 
 @dataclass(frozen=True)
 class Term:
-    """A summand of the value beside the attributions.
+    """A summand of the attributed value that is not an attribution, such as the bias terms.
 
     field: the property of `Attribution` that holds it.
-    label: its label in the table of the sum.
+    label: the summand's label in the page's table of the sum.
     """
 
     field: str
@@ -27,11 +27,11 @@ class Term:
 
 @dataclass(frozen=True)
 class Completeness:
-    """The sum of a complete method: attributions and terms equal the value before ReLU.
+    """Completeness of an attribution method: attributions and terms sum to the value before ReLU.
 
-    terms: summands beside the attributions.
-    tolerance: largest difference, as a share of the summands' absolute sum.
-    error: source of the difference, in words.
+    terms: summands that are not attributions.
+    tolerance: largest difference of sum and value, as a share of the summands' absolute sum.
+    error: source of that difference, in words.
     """
 
     terms: tuple[Term, ...]
@@ -41,15 +41,15 @@ class Completeness:
 
 @dataclass(frozen=True)
 class AttributionMethod(Option):
-    """One attribution method.
+    """An attribution method: its function, and the properties that the page shows or needs.
 
     function: ``"module:function"``, a generator (attribution pass, input image) -> `Attribution`
         that yields the fraction done.
-    completeness: its sum; None if its attributions do not sum to the value.
-    in_color: whether its papers show pixels in color. Such a method is always shown with its
-        sanity check, since it fails the check.
-    many_passes: whether it takes many forward passes, so that it waits in a queue of its own.
-    needs_positive_value: whether it is defined for values above 0 alone.
+    completeness: how its attributions sum to the value; None if they do not.
+    in_color: whether its papers show attributions to pixels in color. Such a method fails the
+        sanity check, so the page always shows the check beside it.
+    many_passes: whether it needs many forward passes. Such computations have a queue of their own.
+    needs_positive_value: whether it is defined only for values above 0.
     """
 
     function: str = ""
@@ -60,14 +60,14 @@ class AttributionMethod(Option):
 
     @property
     def script(self) -> str:
-        """Python code of the same method for Keras alone, the ``SCRIPT`` of its module."""
+        """Python code of this method for Keras alone: the ``SCRIPT`` of the method's module."""
         module, _, _ = self.function.partition(":")
         code: str = import_module(module).SCRIPT
         return code
 
     @property
     def script_function(self) -> str:
-        """Name of the function in the script: the method's own."""
+        """Name of the method's function in `script`, equal to its name in this package."""
         return self.function.partition(":")[2]
 
 

@@ -2,5 +2,5 @@
 
 - `evidence`: logits, their gradients, and their drop when maps or positions are ablated
 - `class_activation_maps`: Grad-CAM, HiResCAM, LayerCAM
-- `evidence_methods`: the records of these methods
+- `evidence_methods`: names, labels and functions of the evidence methods
 """

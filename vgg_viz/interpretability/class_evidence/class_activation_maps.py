@@ -1,15 +1,16 @@
-"""Class activation maps (CAMs): one function a method, named by its record in `evidence_methods`.
+"""Class activation maps (CAMs), one function per method of `evidence_methods`.
 
-Each takes a conv layer's maps and the gradient of a class's logit with respect to them, both
-float32 ``(maps, height, width)``, and returns a float32 array ``(height, width)``.
+Each function takes a conv layer's maps and the gradient of a class's logit with respect to these
+maps, both float32 ``(maps, height, width)``. It returns a float32 array ``(height, width)``.
 """
 
 import numpy as np
 
 
 def grad_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Sum the maps, each weighted by its mean gradient, without the paper's final ReLU.
+    """Compute Grad-CAM: the sum of a layer's maps, each weighted by the mean of its gradient.
 
+    The paper's final ReLU is left out, so that evidence against the class stays negative.
     Selvaraju et al., "Grad-CAM" (2017), https://arxiv.org/abs/1610.02391.
 
     >>> maps = np.array([[[1, 2]], [[0, 1]]], np.float32)
@@ -22,7 +23,7 @@ def grad_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
 
 
 def hires_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Sum activation × gradient over the maps.
+    """Compute HiResCAM: activation × gradient, summed over a layer's maps.
 
     Draelos and Carin, "HiResCAM" (2020), https://arxiv.org/abs/2011.08891.
     """
@@ -31,7 +32,9 @@ def hires_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
 
 
 def layer_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Sum activation × positive gradient over the maps; never negative after a ReLU.
+    """Compute LayerCAM: activation × positive part of the gradient, summed over a layer's maps.
+
+    The result is never negative for maps after a ReLU.
 
     Jiang et al., "LayerCAM" (2021), https://doi.org/10.1109/TIP.2021.3089943.
     """

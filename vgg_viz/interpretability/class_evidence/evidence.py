@@ -1,11 +1,11 @@
-"""Logits of the 1,000 classes from the last conv layer's maps, their ablations and gradients.
+"""Logits of the 1,000 classes from the last conv layer's maps; their gradients and ablations.
 
     maps (512, 14, 14) -- max pool --> 49 positions × 512 -- fc1 --> 4,096 -- fc2 --> 4,096 -->
     1,000 logits -- softmax --> probabilities
 
-The dense layers' weights are read in slabs (`dense_layers`). A slab of fc1's kernel multiplies one
-position of the pool, so one pass over its 411 MB yields the prediction and the effect of every
-position or map.
+The dense layers' weights are read in slabs (`dense_layers`). Each slab of fc1's kernel multiplies
+one of the 49 pooled positions. So one pass over the kernel's 411 MB yields the prediction and the
+effect of ablating every position or map.
 
 Evidence is measured on a class's logit, not its probability: a probability also depends on all
 other classes.
@@ -47,7 +47,10 @@ class Prediction:
         return probabilities
 
     def most_likely(self, count: int) -> list[int]:
-        """Return the classes with the largest logits, in decreasing order; ties by number."""
+        """Return the indices of the classes with the largest logits, in decreasing order.
+
+        Classes with equal logits are in the order of their indices.
+        """
         order = np.argsort(-self.logits, kind="stable")
         return [int(index) for index in order[:count]]
 
@@ -66,7 +69,7 @@ class LogitGradient:
 
 
 def predict(dense: DenseWeights, maps: np.ndarray) -> Prediction:
-    """Compute the logits from the last conv layer's maps, float32 ``(512, 14, 14)``."""
+    """Compute the prediction from the last conv layer's maps, float32 ``(512, 14, 14)``."""
     fc1 = dense_output(dense, FC1, by_position(max_pool(maps)).reshape(1, -1))
     fc2, logits = _from_fc1(dense, fc1)
     return Prediction(logits[0], fc1[0], fc2[0])
@@ -75,10 +78,11 @@ def predict(dense: DenseWeights, maps: np.ndarray) -> Prediction:
 def logit_drop_by_position(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
     """Compute how much each logit drops when all maps are set to zero at one position.
 
-    The max pool chooses among four positions, so that another may take the ablated one's place.
+    The maps are the last conv layer's, float32 ``(512, 14, 14)``. The max pool after them takes the
+    largest of four values, so another position may replace the ablated one.
 
     Returns:
-        Float32 ``(14, 14, 1000)``.
+        Drop of each logit by row and column of the ablated position, float32 ``(14, 14, 1000)``.
     """
     pooled = by_position(max_pool(maps))
     drops = pooled_drop(maps)
@@ -96,7 +100,15 @@ def logit_drop_by_position(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
 
 
 def logit_drop_by_map(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
-    """Compute how much each logit drops when one map is set to zero, float32 ``(512, 1000)``."""
+    """Compute how much each logit drops when one of the last conv layer's maps is set to zero.
+
+    Args:
+        dense: weights of the dense layers.
+        maps: the last conv layer's maps, float32 ``(512, 14, 14)``.
+
+    Returns:
+        Drop of each logit by ablated map, float32 ``(512, 1000)``.
+    """
     fc1 = np.array(dense.bias(FC1))
     fc1_drop = np.zeros((len(maps), FC1.units), np.float32)
     products = np.empty_like(fc1_drop)
@@ -112,11 +124,12 @@ def logit_gradient(
 ) -> LogitGradient:
     """Compute the gradient of a class's logit with respect to the last conv layer's maps.
 
-    The first largest value of a pooling window, in reading order, receives its gradient.
+    In each window of the max pool, the largest value receives the gradient; of several equal ones,
+    the first in reading order.
 
     Args:
         dense: weights of the dense layers.
-        maps: float32 ``(512, 14, 14)``.
+        maps: the last conv layer's maps, float32 ``(512, 14, 14)``.
         prediction: what `predict` returned for these maps.
         class_index: class from 0 to 999.
     """
@@ -131,7 +144,7 @@ def logit_gradient(
 
 
 def max_pool(maps: np.ndarray) -> np.ndarray:
-    """Compute the 2 × 2 max pool, float32 ``(maps, h / 2, w / 2)``.
+    """Compute the 2 × 2 max pool of maps ``(maps, h, w)``, float32 ``(maps, h / 2, w / 2)``.
 
     >>> max_pool(np.array([[[1, 5], [2, 0]]], np.float32)).tolist()
     [[[5.0]]]
@@ -141,19 +154,19 @@ def max_pool(maps: np.ndarray) -> np.ndarray:
 
 
 def windows(maps: np.ndarray) -> np.ndarray:
-    """Return the max pool's 2 × 2 windows, ``(maps, h / 2, w / 2, 4)``."""
+    """Return the 2 × 2 windows of maps that a max pool reads, ``(maps, h / 2, w / 2, 4)``."""
     count, height, width = maps.shape
     parts = maps.reshape(count, height // POOL_SIDE, POOL_SIDE, width // POOL_SIDE, POOL_SIDE)
     return parts.transpose(0, 1, 3, 2, 4).reshape(*parts.shape[:2], parts.shape[3], -1)
 
 
 def by_position(pooled: np.ndarray) -> np.ndarray:
-    """Reorder pooled maps ``(maps, h, w)`` as fc1 reads them: ``(h * w, maps)``."""
+    """Reorder pooled maps ``(maps, h, w)`` as layer fc1 reads them: ``(h * w, maps)``."""
     return np.ascontiguousarray(pooled.reshape(len(pooled), -1).T)
 
 
 def pooled_drop(maps: np.ndarray) -> np.ndarray:
-    """Compute how much each pooled value drops when one value of its window is set to zero.
+    """Compute how much each max-pooled value drops if one value of its window is set to zero.
 
     Returns:
         Float32 ``(pooled positions, 4, maps)``, not negative; zero where another value of the
@@ -167,10 +180,14 @@ def pooled_drop(maps: np.ndarray) -> np.ndarray:
 
 
 def unpool(maps: np.ndarray, pooled: np.ndarray) -> np.ndarray:
-    """Route gradients of pooled values, ``(positions, maps)``, to the values that were chosen.
+    """Route the gradient of each max-pooled value to the value that was the largest of its window.
+
+    Args:
+        maps: the maps before the max pool.
+        pooled: gradients of the pooled values, ``(positions, maps)``.
 
     Returns:
-        Float32 of the shape of ``maps``, zero for all other values.
+        Gradients, float32 of the shape of ``maps``, zero for values that the pool drops.
     """
     count, height, width = maps.shape
     rows, columns = height // POOL_SIDE, width // POOL_SIDE
@@ -184,7 +201,13 @@ def unpool(maps: np.ndarray, pooled: np.ndarray) -> np.ndarray:
 
 
 def dense_output(dense: DenseWeights, layer: DenseLayer, inputs: np.ndarray) -> np.ndarray:
-    """Compute a dense layer before its activation: ``(n, inputs)`` to float32 ``(n, units)``."""
+    """Compute a dense layer's output before its activation, float32 ``(n, units)``.
+
+    Args:
+        dense: weights of the dense layers.
+        layer: the dense layer.
+        inputs: input of the layer, ``(n, inputs)``.
+    """
     outputs = np.tile(dense.bias(layer), (len(inputs), 1))
     for index in range(slab_count(layer)):
         rows = slice(index * SLAB_ROWS, (index + 1) * SLAB_ROWS)
@@ -195,14 +218,20 @@ def dense_output(dense: DenseWeights, layer: DenseLayer, inputs: np.ndarray) -> 
 def dense_input_gradient(
     dense: DenseWeights, layer: DenseLayer, gradients: np.ndarray
 ) -> np.ndarray:
-    """Compute the gradient at a dense layer's inputs from that at its units, both float32."""
+    """Compute the gradient of a dense layer's inputs from that of its units, both float32."""
     return np.concatenate(
         [dense.slab(layer, index) @ gradients for index in range(slab_count(layer))]
     )
 
 
 def _logit_drop(dense: DenseWeights, fc1: np.ndarray, fc1_drop: np.ndarray) -> np.ndarray:
-    """Compute the drop of all logits, ``(n, 1000)``, for each row of drops of fc1's values."""
+    """Compute the drop of all logits, ``(n, 1000)``, for each of ``n`` changes of fc1.
+
+    Args:
+        dense: weights of the dense layers.
+        fc1: values of fc1 before ReLU, ``(4096,)``.
+        fc1_drop: drop of these values in each change, ``(n, 4096)``.
+    """
     changed = fc1_drop.any(axis=1)
     # In one product with the unablated values: products of other sizes may round differently.
     rows = np.concatenate([fc1[None], fc1_drop[changed]])
@@ -214,6 +243,11 @@ def _logit_drop(dense: DenseWeights, fc1: np.ndarray, fc1_drop: np.ndarray) -> n
 
 
 def _from_fc1(dense: DenseWeights, fc1: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute fc2 and the logits from fc1's values before ReLU, ``(n, 4096)``."""
+    """Compute fc2's values before ReLU and the logits.
+
+    Args:
+        dense: weights of the dense layers.
+        fc1: values of fc1 before ReLU, ``(n, 4096)``.
+    """
     fc2 = dense_output(dense, FC2, np.maximum(fc1, 0))
     return fc2, dense_output(dense, PREDICTIONS, np.maximum(fc2, 0))

@@ -1,4 +1,4 @@
-"""Methods that show the evidence for a class, one record each."""
+"""Methods that show the evidence for a class, one `EvidenceMethod` record each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ _MODULE = "vgg_viz.interpretability.class_evidence.class_activation_maps"
 
 @dataclass(frozen=True)
 class EvidenceMethod(Option):
-    """A method that shows the evidence for a class.
+    """A method that shows evidence for and against a class.
 
-    function: place of the function (maps, gradients) -> class activation map; empty for ablation,
-        which needs no gradient.
+    function: ``"module:function"``, a function (maps, gradients) -> class activation map; empty for
+        ablation, which needs no gradient.
     """
 
     function: str = ""

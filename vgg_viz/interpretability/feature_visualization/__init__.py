@@ -2,6 +2,6 @@
 
 - `top_patches`: the positions where each channel is most active
 - `optimization`: images optimized by gradient ascent
-- `parametrizations`: the records of how images are parametrized
-- `image_store`: optimized images on the disk
+- `parametrizations`: choices of examples and of how optimized images are parametrized
+- `image_store`: optimized images saved on disk
 """

@@ -1,10 +1,10 @@
-"""Optimized images on disk, so that work of minutes is not repeated after a restart.
+"""Optimized images on disk, so that minutes of optimization are not repeated after a restart.
 
-Each channel has one PNG, in a folder beside the weights. Text chunks describe the image, and a
-digest covers all that matters, so that damaged or renamed files are computed again. Files are
-written in a temporary directory and moved into place, so readers see whole files only; leftovers of
-killed processes are removed by the next. The folder's size is bounded: the least recently shown
-images are deleted first.
+Each channel's optimized image is one PNG, in a folder beside the weights. The PNG's text chunks
+describe the image and hold a digest of description and pixels, so that damaged or renamed files are
+computed again. Files are written in a temporary directory and moved into place, so readers see
+complete files only. The next process removes the leftovers of killed processes. The folder's size
+is bounded: the least recently shown images are deleted first.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ DAMAGES = (
 
 @dataclass(frozen=True)
 class Series:
-    """Images of one network with the same layer, seed and parametrization."""
+    """Optimized images of one network with the same layer, seed and parametrization."""
 
     layer_name: str
     seed: int
@@ -56,19 +56,19 @@ class Series:
 
 
 class ImageStore:
-    """Optimized images of one network in a folder, which is created when needed.
+    """Folder with the optimized images of one network; the folder is created when needed.
 
-    Several processes may use one folder at the same time.
+    Several processes, and the stores of several networks, may use one folder at the same time.
     """
 
     def __init__(self, folder: Path, identity: Hashable, max_bytes: int = MOST_BYTES) -> None:
-        """Use a folder for the images of a network.
+        """Use a folder for the optimized images of one network.
 
         Args:
             folder: folder that holds optimized images only.
             identity: identity of the network's weights, the same in all processes.
-            max_bytes: bound on the total size of the folder's files, those of other networks
-                included.
+            max_bytes: bound on the total size of the folder's files, which may include other
+                networks' images.
         """
         self.folder = folder
         self.max_bytes = max_bytes
@@ -76,7 +76,12 @@ class ImageStore:
         self._prepared = False
 
     def read(self, series: Series, channel: int) -> OptimizedImage | None:
-        """Return the image of a channel, from 1; None if it is missing or damaged."""
+        """Return a channel's stored image, or None if it is missing or damaged.
+
+        Args:
+            series: layer, seed and parametrization of the image.
+            channel: number of the channel, from 1.
+        """
         path = self._path(series, channel)
         try:
             with path.open("rb") as file:
@@ -94,7 +99,11 @@ class ImageStore:
         return image
 
     def save(self, series: Series, images: Mapping[int, OptimizedImage]) -> None:
-        """Save images by their channels, then delete the least recently used beyond the bound.
+        """Save optimized images, then delete the least recently shown beyond the size bound.
+
+        Args:
+            series: layer, seed and parametrization of the images.
+            images: the images, keyed by their channels' numbers from 1.
 
         Raises:
             OSError: the folder is not writable or the disk is full; some images may be saved.
@@ -109,7 +118,7 @@ class ImageStore:
         self._delete_least_recent()
 
     def prepare(self) -> None:
-        """Create the folder if needed, and remove leftovers of killed processes.
+        """Create the image folder if needed, and remove temporary files of killed processes.
 
         Raises:
             OSError: the folder is not writable.
@@ -121,7 +130,7 @@ class ImageStore:
                 self._prepared = True
 
     def _path(self, series: Series, channel: int) -> Path:
-        """Return the path of a channel's image."""
+        """Return the path of a channel's image file."""
         layer = VGG19.conv_layer(series.layer_name)
         parts = (
             self._network[:16],
@@ -133,7 +142,7 @@ class ImageStore:
         return self.folder / f"{'-'.join(map(str, parts))}-v{VERSION}.png"
 
     def _description(self, series: Series, channel: int) -> dict[str, str]:
-        """Return the text chunks that identify a channel's image."""
+        """Return the PNG text chunks that identify a channel's image."""
         return {
             "Software": "VGG Viz",
             "Network": self._network,
@@ -144,7 +153,7 @@ class ImageStore:
         }
 
     def _delete_least_recent(self) -> None:
-        """Delete the least recently used images until the rest is within the bound."""
+        """Delete the least recently shown images until the others are within the size bound."""
         files = []
         for path in self.folder.glob("*.png"):
             with suppress(OSError):
@@ -160,9 +169,9 @@ class ImageStore:
 
 
 def store_of(weights: Weights, environment: Mapping[str, str] = os.environ) -> ImageStore | None:
-    """Return the store for images of a network: beside its weights.
+    """Return the store for a network's optimized images, in a folder beside the network's weights.
 
-    Images of untrained weights, which have no file, go to the first writable folder for Keras'
+    Untrained weights have no file, so their images go to the first writable folder for Keras'
     files. The result is None if there is no such folder, or if the weights have no identity that is
     the same after a restart.
     """
@@ -182,7 +191,7 @@ def store_of(weights: Weights, environment: Mapping[str, str] = os.environ) -> I
 
 
 def _encode(image: OptimizedImage, description: Mapping[str, str]) -> bytes:
-    """Return the content of an image's PNG file."""
+    """Encode an optimized image as a PNG file with its description in text chunks."""
     texts = {**description, "Value": repr(float(image.value)), "Steps": str(image.steps)}
     info = PngInfo()
     for keyword, text in texts.items():
@@ -194,7 +203,11 @@ def _encode(image: OptimizedImage, description: Mapping[str, str]) -> bytes:
 
 
 def _decode(content: bytes, description: Mapping[str, str]) -> OptimizedImage:
-    """Read an image from a file's content; raise one of `DAMAGES` if it is not as described."""
+    """Decode an optimized image from the content of its PNG file.
+
+    Raises:
+        Exception: one of `DAMAGES`, if the file is damaged or does not have this description.
+    """
     if len(content) > LARGEST_FILE:
         raise ValueError(f"expected at most {LARGEST_FILE} bytes, got more")
     with Image.open(io.BytesIO(content), formats=["PNG"]) as file:
@@ -210,7 +223,7 @@ def _decode(content: bytes, description: Mapping[str, str]) -> OptimizedImage:
 
 
 def _digest(texts: Mapping[str, str], pixels: np.ndarray) -> str:
-    """Compute the digest of an image's texts and pixels."""
+    """Compute the digest of an optimized image's text chunks and pixels."""
     digest = hashlib.sha256(repr((sorted(texts.items()), pixels.shape)).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()

@@ -8,11 +8,11 @@ Activation maximization goes back to Erhan et al. (2009); this follows Olah, Mor
 Schubert, "Feature Visualization" (2017), https://distill.pub/2017/feature-visualization.
 **Regularized** images are parametrized by spatial frequencies in decorrelated colors, and the
 network sees them under a random small rotation, scaling and shift at each step. **Plain pixels**
-are optimized directly. The objective is the value before ReLU, so that an inactive channel has a
-gradient too.
+images are optimized pixel by pixel. The objective is the channel's value before ReLU, so that an
+inactive channel has a gradient too.
 
-Apart from the network, all arithmetic is NumPy's, independent of the other images of a batch: on
-one machine, a seed always gives the same bytes.
+Apart from the network, all arithmetic is NumPy's, and an image does not depend on the others in its
+batch: on one machine, a seed always gives the same bytes.
 """
 
 from collections.abc import Generator, Sequence
@@ -64,24 +64,28 @@ class OptimizedImage:
 
 
 def image_side(layer: ConvLayer) -> int:
-    """Return the side of a layer's images: its receptive field, but less in block 5."""
+    """Return the side in pixels of the images optimized for a layer's channels.
+
+    It is the layer's receptive field, but at most 102 in block 5, whose receptive fields are
+    larger.
+    """
     largest = layer.receptive_field if layer.block < max(STEPS) else int(LARGEST_CANVAS / CANVAS)
     return min(layer.receptive_field, largest)
 
 
 def batch_size(layer: ConvLayer) -> int:
-    """Return how many of a layer's channels are optimized together."""
+    """Return the number of a layer's channels whose images are optimized together."""
     return BATCH_SIZES[layer.block]
 
 
 def paste_image(
     pixels: np.ndarray, optimized: np.ndarray, layer: ConvLayer, row: int, column: int
 ) -> np.ndarray:
-    """Paste an optimized image into another image, centered in a position's receptive field.
+    """Paste an optimized image into another image, centered in the receptive field of a position.
 
     Args:
-        pixels: RGB image, uint8 ``(h, w, 3)``.
-        optimized: optimized image, uint8 ``(side, side, 3)``; clipped at the border.
+        pixels: RGB image to paste into, uint8 ``(h, w, 3)``; not changed.
+        optimized: optimized image, uint8 ``(side, side, 3)``; clipped at the other's border.
         layer: conv layer of the position.
         row: row in the layer's map, from 0.
         column: column in the layer's map, from 0.
@@ -96,7 +100,7 @@ def paste_image(
 
 
 class OptimizationRun:
-    """Optimization of images for some channels of a layer; not thread-safe."""
+    """Optimization of one image for each of some channels of a layer; not thread-safe."""
 
     def __init__(
         self,
@@ -135,19 +139,19 @@ class OptimizationRun:
 
     @property
     def finished(self) -> bool:
-        """Whether the last step is done."""
+        """Whether the last optimization step is done."""
         return bool(self._results)
 
     def advance(self) -> None:
-        """Run one layer forward or backward; do nothing after the last step."""
+        """Run one layer of the current step forward or backward; do nothing after the last step."""
         next(self._work, None)
 
     def images(self) -> np.ndarray:
-        """Return the current images, uint8 ``(n, side, side, 3)``."""
+        """Return the current images, one per channel, uint8 ``(n, side, side, 3)``."""
         return to_pixels(self._canvas.crop(self._canvas.colors(self._adam.parameters)))
 
     def results(self) -> list[OptimizedImage]:
-        """Return the finished images.
+        """Return the finished images, in the order of the channels.
 
         Raises:
             ValueError: the optimization is not finished.
@@ -171,7 +175,7 @@ class OptimizationRun:
         ]
 
     def _values_and_gradient(self) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
-        """Compute the values for this step's random view, and the parameters' gradient."""
+        """Compute each channel's value for a random view, and the gradient of all parameters."""
         colors = self._canvas.colors(self._adam.parameters)
         view = self._canvas.view(next(self._poses))
         values, gradient = yield from self._field.values(view.sample(colors), self.channels)
@@ -180,7 +184,7 @@ class OptimizationRun:
 
 @dataclass(frozen=True)
 class Pose:
-    """Transformation of a canvas: rotation in radians, scale, and shift in margins."""
+    """Random transformation of a canvas: rotation in radians, scale, and shift in margins."""
 
     rotation: float
     scale: float
@@ -188,7 +192,7 @@ class Pose:
 
 
 def random_poses(seed: Sequence[int]) -> Generator[Pose, None, None]:
-    """Draw one pose a step, shared by all channels."""
+    """Yield a random pose for each optimization step, shared by all channels."""
     random = np.random.default_rng(seed)
     while True:
         rotation, scale = random.uniform(-ROTATION, ROTATION), random.uniform(*SCALES)
@@ -197,10 +201,16 @@ def random_poses(seed: Sequence[int]) -> Generator[Pose, None, None]:
 
 
 class View:
-    """Bilinear sampling of a canvas, and its gradient."""
+    """Image that the network sees of a canvas: bilinear sampling, and its gradient."""
 
     def __init__(self, rows: np.ndarray, columns: np.ndarray, canvas_side: int) -> None:
-        """Sample a canvas at rows and columns, float ``(side, side)``, clamped to its border."""
+        """Prepare to sample a canvas at given points.
+
+        Args:
+            rows: row of each point, float ``(side, side)``, clamped to the canvas.
+            columns: column of each point, float ``(side, side)``, clamped to the canvas.
+            canvas_side: side of the canvas in pixels.
+        """
         last = canvas_side - 1
         rows, columns = rows.clip(0, last), columns.clip(0, last)
         top = np.minimum(rows.astype(np.intp), max(last - 1, 0))
@@ -218,7 +228,7 @@ class View:
         self._weights = np.stack([weight.ravel() for weight in weights]).astype(np.float32)
 
     def sample(self, canvases: np.ndarray) -> np.ndarray:
-        """Sample canvases ``(n, canvas, canvas, 3)``, to float ``(n, side, side, 3)``."""
+        """Sample images, float ``(n, side, side, 3)``, from canvases ``(n, canvas, canvas, 3)``."""
         flat = canvases.reshape(len(canvases), -1, 3)
         samples = sum(
             flat[:, indices] * weights[:, None]
@@ -227,7 +237,7 @@ class View:
         return np.asarray(samples).reshape(-1, self._side, self._side, 3)
 
     def backward(self, gradient: np.ndarray) -> np.ndarray:
-        """Compute the gradient of the canvases from that of the samples."""
+        """Compute the gradient of the canvases from the gradient of the sampled images."""
         count, size = len(gradient), self._canvas_side**2
         parts = gradient.reshape(count, -1, 3).transpose(0, 2, 1)
         indices = self._indices.ravel()
@@ -240,7 +250,7 @@ class View:
 
 
 class FourierCanvas:
-    """Canvas parametrized by the spatial frequencies of three decorrelated colors."""
+    """Canvas larger than the image, parametrized by Fourier coefficients of decorrelated colors."""
 
     def __init__(self, side: int) -> None:
         """Prepare canvases for images of ``side`` pixels."""
@@ -258,27 +268,32 @@ class FourierCanvas:
             self._multiplicity[-1] = 1
 
     def initial(self, seed: Sequence[int]) -> np.ndarray:
-        """Draw initial parameters, float32 ``(3, canvas, canvas // 2 + 1, 2)``."""
+        """Draw one canvas' initial parameters, float32 ``(3, canvas, canvas // 2 + 1, 2)``."""
         random = np.random.default_rng(seed)
         shape = (3, *self._scale.shape, 2)
         return random.normal(0, DEVIATION, shape).astype(np.float32)
 
     def colors(self, parameters: np.ndarray) -> np.ndarray:
-        """Compute the canvases, RGB from 0 to 255, float32 ``(n, canvas, canvas, 3)``."""
+        """Compute canvases from parameters, RGB 0 to 255, float32 ``(n, canvas, canvas, 3)``."""
         spectrum = (parameters[..., 0] + 1j * parameters[..., 1]) * self._scale
         waves = np.fft.irfft2(spectrum, (self.canvas_side, self.canvas_side))
         mixed = np.moveaxis(waves, 1, -1) @ COLORS.T
         return to_colors(mixed)
 
     def backward(self, colors: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        """Compute the gradient of the parameters from that of the canvases."""
+        """Compute the gradient of the parameters from the gradient of the canvases.
+
+        Args:
+            colors: the canvases, as `colors` returned them.
+            gradient: gradient of the canvases.
+        """
         mixed = to_colors_gradient(colors, gradient)
         spectrum = np.fft.rfft2(np.moveaxis(mixed @ COLORS, -1, 1))
         spectrum *= self._scale * self._multiplicity / self.canvas_side**2
         return np.stack([spectrum.real, spectrum.imag], axis=-1)
 
     def view(self, pose: Pose) -> View:
-        """Return the view of the canvas in a pose."""
+        """Return the view of the canvas under a random transformation."""
         center, margin = (self.canvas_side - 1) / 2, (CANVAS - 1) * self.side
         steps = pose.scale * (np.arange(self.side) - (self.side - 1) / 2)
         sine, cosine = np.sin(pose.rotation), np.cos(pose.rotation)
@@ -288,45 +303,53 @@ class FourierCanvas:
         return View(rows, columns, self.canvas_side)
 
     def crop(self, colors: np.ndarray) -> np.ndarray:
-        """Crop the images from the centers of the canvases."""
+        """Crop the images, ``(n, side, side, 3)``, from the centers of the canvases."""
         first = (self.canvas_side - self.side) // 2
         center = slice(first, first + self.side)
         return colors[:, center, center]
 
 
 class PixelCanvas:
-    """Canvas parametrized by the pixels of the image, without margins and transformations."""
+    """Canvas that is the image itself, parametrized by its pixels; it is never transformed."""
 
     def __init__(self, side: int) -> None:
         """Prepare canvases for images of ``side`` pixels."""
         self.side = side
 
     def initial(self, seed: Sequence[int]) -> np.ndarray:
-        """Draw initial parameters, float32 ``(side, side, 3)``."""
+        """Draw one image's initial parameters, float32 ``(side, side, 3)``."""
         random = np.random.default_rng(seed)
         return random.normal(0, DEVIATION, (self.side, self.side, 3)).astype(np.float32)
 
     def colors(self, parameters: np.ndarray) -> np.ndarray:
-        """Compute the canvases, RGB from 0 to 255, float32 ``(n, side, side, 3)``."""
+        """Compute images from their parameters, RGB 0 to 255, float32 ``(n, side, side, 3)``."""
         return to_colors(parameters)
 
     def backward(self, colors: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        """Compute the gradient of the parameters from that of the canvases."""
+        """Compute the gradient of the parameters from the gradient of the images.
+
+        Args:
+            colors: the images, as `colors` returned them.
+            gradient: gradient of the images.
+        """
         return to_colors_gradient(colors, gradient)
 
     def view(self, pose: Pose) -> View:
-        """Return the view of the whole canvas, for any pose."""
+        """Return the view of the full image, whatever the pose."""
         steps = np.arange(self.side, dtype=float)
         rows, columns = np.meshgrid(steps, steps, indexing="ij")
         return View(rows, columns, self.side)
 
     def crop(self, colors: np.ndarray) -> np.ndarray:
-        """Return the canvases, which are the images."""
+        """Return the canvases unchanged, since they are the images."""
         return colors
 
 
 class Adam:
-    """Gradient ascent with Adam: Kingma and Ba (2015), https://arxiv.org/abs/1412.6980."""
+    """Gradient ascent with the Adam optimizer.
+
+    Kingma and Ba, "Adam" (2015), https://arxiv.org/abs/1412.6980.
+    """
 
     def __init__(self, parameters: np.ndarray) -> None:
         """Start from a copy of the initial parameters."""
@@ -347,7 +370,7 @@ class Adam:
 
 
 def to_colors(values: np.ndarray) -> np.ndarray:
-    """Map any real values to colors from 0 to 255 by a sigmoid, float32.
+    """Map real numbers to color values from 0 to 255 by a sigmoid, float32.
 
     >>> to_colors(np.array([-9.0, 0.0, 9.0])).round().tolist()
     [0.0, 128.0, 255.0]
@@ -357,13 +380,18 @@ def to_colors(values: np.ndarray) -> np.ndarray:
 
 
 def to_colors_gradient(colors: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """Compute the gradient of the arguments of `to_colors` from that of its results."""
+    """Compute the gradient of the arguments of `to_colors` from the gradient of its results.
+
+    Args:
+        colors: results of `to_colors`.
+        gradient: their gradient.
+    """
     sigmoid = colors / 255
     result: np.ndarray = gradient * (255 * sigmoid * (1 - sigmoid))
     return result
 
 
 def to_pixels(colors: np.ndarray) -> np.ndarray:
-    """Round colors from 0 to 255 to pixels, uint8."""
+    """Round color values from 0 to 255 to uint8 pixels."""
     pixels: np.ndarray = np.rint(colors).astype(np.uint8)
     return pixels

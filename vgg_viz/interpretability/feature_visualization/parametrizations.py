@@ -1,4 +1,4 @@
-"""Choices of feature visualization: the examples, and the parametrization of images."""
+"""Choices of feature visualization: kind of examples, and parametrization of optimized images."""
 
 from collections.abc import Mapping
 from typing import Literal

@@ -1,6 +1,6 @@
-"""Top-activating patches: the strongest positions of each channel over several images.
+"""Top-activating patches: image patches that activate a channel most, among several images.
 
-Arrays are tiles first: maps ``(maps, height, width)``. Rows and columns count from 0. As in Zeiler
+Maps are arrays ``(maps, height, width)``. Rows and columns count from 0. As in Zeiler
 and Fergus, "Visualizing and Understanding Convolutional Networks" (2013),
 https://arxiv.org/abs/1311.2901, a patch is the receptive field of a strong activation.
 """
@@ -23,11 +23,12 @@ MOST_PATCHES = 9  # of a channel, over all images
 class Peaks:
     """Strongest activations of a layer's channels on one image, strongest first.
 
-    Each is at least `min_distance` rows or columns away from those before it. If no activation
-    above zero is left, value and position are zero.
+    A channel's peaks are at least `min_distance` rows or columns apart. Where a channel has no
+    further activation above zero, value and position are zero.
 
-    values: float32 ``(channels, n)``; n is 2 from `find_peaks`, 9 from `find_all_peaks`.
-    positions: int16 ``(channels, n, 2)``, rows and columns.
+    values: activations, float32 ``(channels, n)``; n is 2 from `find_peaks`, 9 from
+        `find_all_peaks`.
+    positions: row and column of each activation, int16 ``(channels, n, 2)``.
     """
 
     values: np.ndarray
@@ -36,7 +37,7 @@ class Peaks:
 
 @dataclass(frozen=True)
 class TopPatch:
-    """A top-activating patch: index of its image, activation, row and column in the map."""
+    """A top-activating patch: index of its image, its activation, and row and column in the map."""
 
     image: int
     value: float
@@ -45,22 +46,22 @@ class TopPatch:
 
 
 def min_distance(layer: ConvLayer) -> int:
-    """Return the least distance of two peaks of an image, in rows or columns of the map.
+    """Return the least distance between two peaks of one map, in rows or columns.
 
-    It is half a receptive field, but at most a quarter of the map.
+    It is half the layer's receptive field, but at most a quarter of the map's side.
     """
     half_field = ceil(layer.receptive_field / (2 * layer.stride))
     return min(half_field, layer.output_shape[0] // 4)
 
 
 def find_peaks(maps: np.ndarray, layer: ConvLayer) -> Peaks:
-    """Find the two strongest activations of each of a layer's maps.
+    """Find the two strongest activations of each map of a layer, some distance apart.
 
     Among equals, the first in reading order counts. Non-finite values are ignored.
 
     Args:
         maps: the layer's maps, after ReLU, float32 ``(n, h, w)``.
-        layer: conv layer.
+        layer: conv layer that computed the maps.
 
     >>> from vgg_viz.model.architecture import VGG19
     >>> maps = np.zeros((1, 14, 14), np.float32)
@@ -94,12 +95,12 @@ def find_peaks(maps: np.ndarray, layer: ConvLayer) -> Peaks:
 
 
 def channel_peaks(peaks: Peaks, channel: int) -> Peaks:
-    """Return the peaks of one channel, from 1."""
+    """Return the peaks of one of a layer's channels, numbered from 1."""
     return Peaks(peaks.values[[channel - 1]], peaks.positions[[channel - 1]])
 
 
 def find_all_peaks(map_: np.ndarray, layer: ConvLayer) -> Peaks:
-    """Find the nine strongest activations of one map ``(h, w)``, as the peaks of one channel."""
+    """Find the nine strongest activations of one map ``(h, w)``, some distance apart."""
     left = np.nan_to_num(map_, nan=0.0, posinf=0.0, neginf=0.0)
     near, peaks = min_distance(layer) - 1, []
     for _ in range(MOST_PATCHES):
@@ -113,13 +114,16 @@ def find_all_peaks(map_: np.ndarray, layer: ConvLayer) -> Peaks:
 def complete_peaks(
     peaks: Sequence[Peaks], layer: ConvLayer, map_of: Callable[[int], np.ndarray]
 ) -> list[Peaks]:
-    """Find further peaks of one channel if two an image are fewer than nine patches.
+    """Find further peaks of one channel where two per image yield fewer than nine patches.
 
     Args:
-        peaks: the channel's peaks on each image.
-        layer: conv layer.
-        map_of: returns the channel's map for the image of an index; called only for images that may
-            have a third peak.
+        peaks: the channel's two peaks on each image.
+        layer: conv layer of the channel.
+        map_of: returns the channel's map for an image, given the image's index; called only for
+            images that may have a third peak.
+
+    Returns:
+        Peaks of the channel on each image, unchanged if two per image are enough.
     """
     if sum(int((each.values > 0).sum()) for each in peaks) >= MOST_PATCHES:
         return list(peaks)
@@ -138,12 +142,12 @@ def complete_peaks(
 def rank_patches(peaks: Sequence[Peaks], count: int = 1) -> list[list[TopPatch]]:
     """Rank each channel's peaks over several images and return the top patches.
 
-    First each image's best peak, then each image's second, then all others; within these groups,
-    stronger ones first and equal ones by the order of their images.
+    Each image's strongest peak comes first, then each image's second, then all others. Within these
+    groups, stronger peaks come first, and equal peaks are in the order of their images.
 
     Args:
-        peaks: peaks on each image, of equal shapes.
-        count: largest number of patches of a channel.
+        peaks: the channels' peaks on each image, arrays of equal shapes.
+        count: largest number of patches to return per channel.
 
     Returns:
         A list of patches for each channel, empty for a channel that is inactive on all images.
@@ -161,10 +165,10 @@ def rank_patches(peaks: Sequence[Peaks], count: int = 1) -> list[list[TopPatch]]
 
 
 def crop_patch(pixels: np.ndarray, layer: ConvLayer, row: int, column: int) -> np.ndarray:
-    """Crop the receptive field of a position from an image, uint8 ``(side, side, 3)``.
+    """Crop an image to the receptive field of a position in a layer, uint8 ``(side, side, 3)``.
 
-    ``side`` is the layer's receptive field. Pixels beyond the border have the mean color, which the
-    network sees as almost zero, like its padding.
+    ``side`` is the layer's receptive field in pixels. Pixels beyond the image's border have the
+    mean color, which preprocessing turns into almost zero, like the network's padding.
     """
     fields = receptive_fields(layer)
     (top, bottom), (left, right) = fields[row], fields[column]
@@ -177,26 +181,26 @@ def crop_patch(pixels: np.ndarray, layer: ConvLayer, row: int, column: int) -> n
 
 
 def _row_maxima(maps: np.ndarray) -> np.ndarray:
-    """Compute the maximum of each row of maps ``(n, h, w)``: ``(n, h)``."""
+    """Compute the maximum of each row of maps ``(n, h, w)``, as an array ``(n, h)``."""
     maxima: np.ndarray = maps.max(axis=2)
     return maxima
 
 
 def _rows(maps: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Return a copy of one row of each map, ``(n, w)``."""
+    """Return a copy of one row of each map, ``(n, w)``, given each map's row number."""
     rows: np.ndarray = maps[np.arange(len(maps)), row]
     return rows
 
 
 def _with_zeros(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Return rows ``(n, w)`` with zeros in some columns ``(n, k)``."""
+    """Return a copy of rows ``(n, w)`` with zeros in the given columns ``(n, k)``."""
     zeroed = rows.copy()
     np.put_along_axis(zeroed, columns, 0, axis=1)
     return zeroed
 
 
 def _patch_at(peaks: Sequence[Peaks], channel: int, index: int) -> TopPatch:
-    """Return the patch with a column index of `rank_patches`."""
+    """Return the patch that a column index of the array sorted by `rank_patches` stands for."""
     nth, image = divmod(index, len(peaks))
     row, column = peaks[image].positions[channel, nth].tolist()
     return TopPatch(image, float(peaks[image].values[channel, nth]), row, column)
