@@ -87,7 +87,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Tour:
-    """A tour: a title and at least one step."""
+    """A guided tour of the page: a title and at least one step."""
 
     title: str
     steps: tuple[Step, ...]

@@ -1,4 +1,4 @@
-"""Tiles -> one mosaic, a single image with a title above every tile.
+"""Drawing of tiles, such as feature maps, as one image (a mosaic) with a title above each tile.
 
 A grid of maps or kernels is drawn with a palette, one byte per pixel. Any color map costs the same,
 and the page's background and text color are palette entries.
@@ -13,8 +13,8 @@ and the page's background and text color are palette entries.
     | ## | ## |
     +----+----+
 
-A heatmap overlay shows a photograph under the tiles; a position is the more opaque, the further its
-value is from 0:
+A heatmap overlay shows a photograph under the tiles. A value is drawn more opaque the further it is
+from 0:
 
     levels (n, h, w) -- overlay_colors --> RGBA (n, h, w, 4) --+
     photograph -- gray --> gray levels ------------------------+-- blend --> RGB (n, side, side, 3)
@@ -221,7 +221,7 @@ def resize_tile(tile: np.ndarray, side: int) -> np.ndarray:
 def tile_limits(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest and largest finite value of every tile ``(n, h, w)``, float32 ``(n,)``.
 
-    Both are 0 for a tile without a finite value.
+    Both values are 0 for a tile without a finite value.
     """
     low, high = tiles.min(axis=(1, 2)), tiles.max(axis=(1, 2))
     if np.isfinite(low).all() and np.isfinite(high).all():

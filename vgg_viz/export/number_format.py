@@ -6,7 +6,7 @@ MOST_DECIMALS = 12
 
 
 def figure(value: float, digits: int = 4) -> str:
-    """Format a number with significant digits and thousands separators, never with an exponent.
+    """Format a number with ``digits`` significant digits, thousands separators and no exponent.
 
     >>> figure(-4240.2), figure(0.0001234567), figure(130.0)
     ('−4,240', '0.0001235', '130')

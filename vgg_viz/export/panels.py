@@ -48,7 +48,7 @@ class Panel(ABC):
     @property
     @abstractmethod
     def count(self) -> int:
-        """Number of tiles."""
+        """Number of tiles in the grid."""
 
     def drawn_side(self, side: int, width: int) -> int:
         """Return the side in pixels at which to draw tiles with ``side`` values per row."""
@@ -109,7 +109,7 @@ class ValuesPanel(Panel):
 
     @property
     def count(self) -> int:
-        """Number of tiles."""
+        """Number of tiles in the grid."""
         return len(self.values)
 
     def render(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:
@@ -183,7 +183,7 @@ class ColorPanel(Panel):
 
     @property
     def count(self) -> int:
-        """Number of tiles."""
+        """Number of tiles in the grid."""
         return len(self.empty)
 
     def render(self, titles: Sequence[str], width: int) -> tuple[np.ndarray, int]:

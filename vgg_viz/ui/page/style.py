@@ -1,4 +1,4 @@
-"""The page's style sheets, for what Streamlit's theme has no option for."""
+"""Style sheets of the page, for appearance that no option of Streamlit's theme sets."""
 
 from functools import lru_cache
 from pathlib import Path

@@ -67,7 +67,7 @@ class PageRun(Run):
         self._slot_used = False
 
     def restart(self) -> None:
-        """End the run and start a new one in its place."""
+        """End this script run and start a new one."""
         st.rerun()
 
     def _show_progress(self, fraction: float, message: str) -> None:

@@ -25,7 +25,7 @@ KINDS: dict[str, Shown] = {"ImageNet": "imagenet", "untrained": "untrained"}  # 
 
 
 def is_own() -> bool:
-    """Return whether the viewer is on a tour that they opened from a file."""
+    """Return whether the viewer is on a tour that they opened from a file, not the built-in one."""
     return state.number(OWN_STEP) is not None and OWN_TOUR in st.session_state
 
 

@@ -1,1 +1,1 @@
-"""One module for each view, named by its record in `vgg_viz.views`."""
+"""The page's views: one module for each view, named in its record in `vgg_viz.views`."""

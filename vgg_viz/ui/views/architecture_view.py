@@ -1,4 +1,4 @@
-"""Architecture view: the network's diagram and tables, and every layer's most active maps."""
+"""Architecture view: a diagram and tables of VGG19, and the most active maps of each layer."""
 
 from collections.abc import Collection
 from functools import partial

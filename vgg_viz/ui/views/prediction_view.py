@@ -294,7 +294,7 @@ def show_important_maps(sides: Sides, target: ClassTarget, side: Side, count: in
 def show_maps(
     suffix: str, predictions: Predictions, target: ClassTarget, side: Side, count: int
 ) -> None:
-    """Show the most important maps of one prediction, and their export menu."""
+    """Show the maps that change the class's logit most when ablated, and their export menu."""
     label = predictions.label(target)
     numbers = predictions.important_maps(target, side, count)
     if not numbers:
