@@ -17,7 +17,6 @@ from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS, running_app
 from tests.support.weights_files import ReferenceWeights, write_full_weights
 from vgg_viz.model.dense_layers import UntrainedDense
 
-LAPTOP, PROJECTOR = ViewportSize(width=1440, height=1000), ViewportSize(width=1280, height=720)
 EYE = "view=maps&layer=block3_conv4&channel=6&row=29&column=40"
 
 
@@ -42,7 +41,7 @@ class Shot:
     query: str
     prepare: Callable[[Page], object] = settle
     scheme: str = "light"
-    size: ViewportSize = LAPTOP
+    size: tuple[int, int] = (1440, 1000)
 
 
 SHOTS = (
@@ -59,7 +58,7 @@ SHOTS = (
     ),
     Shot("architecture", "view=architecture", scheme="dark"),
 )
-LECTURE = Shot("lecture", "tour=8&lecture=true", size=PROJECTOR)
+LECTURE = Shot("lecture", "tour=8&lecture=true", size=(1280, 720))
 
 
 def take(address: str, shots: Sequence[Shot]) -> None:
@@ -67,7 +66,9 @@ def take(address: str, shots: Sequence[Shot]) -> None:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
         for shot in shots:
-            page = chromium.new_page(viewport=shot.size, color_scheme=shot.scheme)
+            width, height = shot.size
+            size = ViewportSize(width=width, height=height)
+            page = chromium.new_page(viewport=size, color_scheme=shot.scheme)
             page.set_default_timeout(120_000)
             page.goto(f"{address}/?{shot.query}")
             settle(page)
