@@ -46,8 +46,10 @@ class Option:
     @property
     def description(self) -> str:
         """Explanation of the option with links to its papers, Markdown."""
+        if not self.papers:
+            return self.help
         citation = ", ".join(map(str, self.papers))
-        return f"{self.help} ({citation})" if citation else self.help
+        return f"{self.help.removesuffix('.')} ({citation})."
 
 
 Record = TypeVar("Record", bound=Option)

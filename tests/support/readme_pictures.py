@@ -21,9 +21,10 @@ EYE = "view=maps&layer=block3_conv4&channel=6&row=29&column=40"
 
 
 def scroll_to(selector: str, page: Page) -> None:
-    """Bring an element to the top of the window."""
-    element = page.locator(selector).first
-    element.evaluate("element => element.scrollIntoView()")
+    """Bring an element to the top of the window, below Streamlit's header."""
+    page.locator(selector).first.evaluate(
+        "element => { element.style.scrollMarginTop = '100px'; element.scrollIntoView(); }"
+    )
     settle(page)
 
 

@@ -79,7 +79,7 @@ ATTRIBUTION_METHODS: Mapping[str, AttributionMethod] = by_name(
     AttributionMethod(
         "input_x_gradient",
         "Input × gradient",
-        "**Input × gradient.** With the bias terms, it sums to the value before ReLU (*FullGrad*).",
+        "**Input × gradient.** With the bias terms (*FullGrad*), it sums to the value before ReLU.",
         old=("contribution",),
         function=f"{PACKAGE}.input_x_gradient:input_x_gradient",
         papers=(Paper("Srinivas and Fleuret 2019", "https://arxiv.org/abs/1905.00780"),),
