@@ -120,7 +120,7 @@ class Batch:
     stepped_at: float | None = None
 
     def covers(self, spec: OptimizationSpec, channels: Collection[int]) -> bool:
-        """Return whether the batch has any of these channels, with this specification."""
+        """Return whether this batch optimizes any of these channels with the same spec."""
         return self.spec.key == spec.key and not {*self.channels}.isdisjoint(channels)
 
 

@@ -131,7 +131,7 @@ def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep]) -> None:
 
 
 def trail_to(maps: LayerMaps, chosen: Selection | None) -> list[TrailStep]:
-    """Return the steps of the trail that led to the chosen value, the value itself included.
+    """Return the values that the viewer traced back to reach the chosen value, and that value.
 
     The list is empty if no position is chosen.
     """

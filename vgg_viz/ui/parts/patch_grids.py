@@ -285,7 +285,7 @@ def columns() -> Sequence[DeltaGenerator]:
 
 
 def both(sides: Sequence[Patches], count: int) -> list[ColorGrid]:
-    """Return the layer grids of two networks for an export, with array names and headings."""
+    """Return each network's grid of top patches, with an array name and a heading for exports."""
     return [
         replace(
             patches.layer_grid(count), name=name, heading=comparison.network_name(patches.network)

@@ -222,7 +222,10 @@ def bind(key: str) -> Binding:
 
 
 def _remember_widget(widgets: dict[str, object], widget_key: str, content: object) -> None:
-    """Store the value that a field's widget shows, for the last two widgets of the field."""
+    """Store what a widget of a field shows; drop all but the field's two newest widgets.
+
+    A field gets a new widget key whenever the page changes its value; see `bind`.
+    """
     widgets.pop(widget_key, None)
     widgets[widget_key] = content
     for old in list(widgets)[:-2]:
