@@ -137,7 +137,7 @@ BY_CONTROL = {
     ),
     "sanity": (
         "view=maps&maps=4&channel=2&row=3&column=4&back_to=input",
-        switch("The same for another map, and untrained"),
+        switch("Sanity check: another map, and an untrained network"),
         True,
     ),
     "ablated": (
