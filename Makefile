@@ -3,60 +3,60 @@
 .PHONY: help run dev atlas test test-real test-js test-browser test-engines bench load audit format lint \
 	lint-js typecheck clean
 
-# The first of these that the machine has; PYTHON=... chooses another.
+# The first of these Pythons that is installed; PYTHON=... chooses another.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3.13 python3 python,\
 	$(if $(shell $(name) -c 'import sys; print((3, 11) <= sys.version_info < (3, 14) or "")' 2>/dev/null),$(name))))
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
-# Which tests in Chromium, and where it is noted which of them failed.
+# The tests to run in Chromium, and the cache that remembers which failed.
 BROWSER ?= tests/browser
 LANE ?= browser
 NODE := $(shell command -v node)
 ESLINT := build/eslint-9.39.1
 
-help: ## say what can be made
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/app.installed ## start the dashboard
 	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
 
-# .streamlit/config.toml is for visitors; what a developer wants in its place stands here.
-dev: $(VENV)/app.installed ## start it for development: reloads on change, shows errors in full
+# .streamlit/config.toml is for visitors; these options are for developers.
+dev: $(VENV)/app.installed ## start it for development: reload on change, show errors in full
 	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT) \
 		--server.fileWatcherType auto --server.runOnSave true \
 		--client.showErrorDetails full --client.toolbarMode developer
 
-atlas: $(VENV)/app.installed ## make what excites every channel in advance; LAYERS="block3_conv4 …"
+atlas: $(VENV)/app.installed ## compute optimized images of all channels in advance; LAYERS="block3_conv4 …"
 	$(BIN)/python -m vgg_viz.atlas $(LAYERS)
 
-test: $(VENV)/test.installed ## pass the tests
+test: $(VENV)/test.installed ## run the tests that need no browser
 	$(BIN)/python -m pytest -m "not browser and not load and not real" -n $(WORKERS) --dist loadfile
 
-test-real: $(VENV)/test.installed ## compare with Keras on its real full file, which VGG_VIZ_WEIGHTS names
+test-real: $(VENV)/test.installed ## compare predictions with Keras on its full file, named by VGG_VIZ_WEIGHTS
 	$(BIN)/python -m pytest -m real tests/model/test_real_weights.py
 
-test-js: ## pass the tests of the JavaScript, where there is Node
+test-js: ## run the JavaScript tests, where there is Node
 	$(if $(NODE),$(NODE) --test tests/javascript/*.test.mjs,@echo "Tests of the JavaScript skipped: there is no Node.")
 
-test-browser: $(VENV)/test.installed ## pass the tests in a real Chromium
+test-browser: $(VENV)/test.installed ## run the tests in Chromium
 	$(BIN)/python -m pytest -m browser -o cache_dir=build/pytest-$(LANE) $(BROWSER)
 
-test-engines: $(VENV)/test.installed ## take a short walk in Firefox and WebKit
+test-engines: $(VENV)/test.installed ## run a short walk in Firefox and WebKit
 	$(BIN)/python -m pytest -m browser -o cache_dir=build/pytest-engines tests/engines
 
-bench: $(VENV)/test.installed ## measure the speed; QUICK=1 only proves that it runs
+bench: $(VENV)/test.installed ## measure the speed; QUICK=1 only checks that it runs
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 
-load: $(VENV)/test.installed ## let viewers loose on a server; QUICK=1 for a short run
+load: $(VENV)/test.installed ## put many viewers on a server; QUICK=1 for a short run
 	$(BIN)/python -m pytest -m load tests/load
 	$(BIN)/python -m tests.load $(if $(QUICK),--quick)
 
 audit: ## look for known vulnerabilities in the packages
 	.ci/run audit
 
-format: $(VENV)/test.installed ## mend the style, as far as a program can
+format: $(VENV)/test.installed ## fix the style automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -64,7 +64,7 @@ lint: $(VENV)/test.installed lint-js ## check the style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-lint-js: ## check the style of the JavaScript, where there is Node and ESLint can be had
+lint-js: ## check the style of the JavaScript, where there are Node and ESLint
 	$(if $(NODE),@$(check_javascript),@echo "Style of the JavaScript not checked: there is no Node.")
 
 define check_javascript
@@ -72,13 +72,13 @@ for script in vgg_viz/ui/widgets/components/*.js; do $(NODE) --check $$script ||
 if test -x $(ESLINT)/node_modules/.bin/eslint || npm install --silent --no-save --no-package-lock \
   --prefix $(ESLINT) eslint@$(ESLINT:build/eslint-%=%); then \
   $(ESLINT)/node_modules/.bin/eslint --config tests/javascript/eslint.config.mjs vgg_viz tests; \
-else echo "ESLint skipped: it could not be installed."; fi
+else echo "ESLint skipped: could not install it."; fi
 endef
 
 typecheck: $(VENV)/test.installed ## check the types
 	$(BIN)/mypy
 
-clean: ## remove what make has made
+clean: ## remove what make has created
 	rm -rf $(VENV) build
 
 $(VENV)/app.installed: requirements.txt constraints.txt
