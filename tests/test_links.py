@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from vgg_viz.links import (
     FIELDS,
     MOST_PARAMETERS,
+    OLD_FIELDS,
     Choice,
     LinkError,
     Number,
@@ -288,3 +289,47 @@ def test_labels_and_names_of_a_field_are_unique():
 def test_the_fields_cannot_be_changed():
     with pytest.raises(TypeError):
         FIELDS["view"] = Switch()
+
+
+# -- links of earlier versions
+
+OLD_LINKS = {
+    "view=Feature+maps&layer=7+·+block3_conv3&scale=Layer&colours=Grey,+inverted&order=Mean": (
+        "view=maps&layer=block3_conv3&scale=layer&colors=gray_r&order=mean"
+    ),
+    "view=What+excites+it&excited_by=Made&made=4&recipe=Plain+pixels&seed=7": (
+        "view=visualization&examples=optimized&images=4&parametrization=pixels&seed=7"
+    ),
+    "view=What+excites+it&excited_by=Patches&recipe=With+the+recipe": "view=visualization",
+    "view=Classes&answers=3&class=281&evidence=Taking+away&counting=9&side=Against+it": (
+        "view=prediction&classes=3&class=281&important_maps=9&side=against"
+    ),
+    "view=Classes&evidence=All+four": "view=prediction&evidence=all",
+    "view=maps&channel=6&row=29&column=40&back_to=The+pixels&attributed=Guided+backpropagation": (
+        "view=maps&channel=6&row=29&column=40&back_to=input&attribution=guided_backpropagation"
+    ),
+    "view=maps&attributed=contribution&back_to=2+·+block1_conv2": (
+        "view=maps&back_to=block1_conv2&attribution=input_x_gradient"
+    ),
+    "view=maps&silenced=4,17&seen_in=16+·+block5_conv4&shown_as=Difference": (
+        "view=maps&ablated=4,17&later_layer=block5_conv4&shown_as=difference"
+    ),
+    "view=Filters&scale=Around+0&network=Untrained&compare=The+other+network": (
+        "view=filters&scale=zero&network=untrained&compare=network"
+    ),
+    "picture=Your+own&source=Camera&fit=Cropped": "picture=own&source=camera&fit=crop",
+}
+
+
+@pytest.mark.parametrize(("old", "new"), OLD_LINKS.items())
+def test_links_of_earlier_versions_show_the_same(old, new):
+    assert without_defaults(read(old)) == without_defaults(read(new))
+
+
+def test_every_renamed_field_has_an_old_link():
+    names = {part.split("=")[0] for link in OLD_LINKS for part in link.split("&")}
+    assert set(OLD_FIELDS) <= names
+
+
+def test_the_newer_name_of_a_field_wins():
+    assert read("silenced=4&ablated=5") == {"ablated": (5,)}
