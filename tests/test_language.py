@@ -104,7 +104,7 @@ def page_texts() -> Iterator[tuple[str, str]]:
     """Yield the place and text of everything that the page may say."""
     for path in PAGE:
         for line, text in strings(path):
-            if " " in text.strip() and not re.search(r"[{}<>;]|^\W", text.strip()[:1]):
+            if " " in text.strip() and not re.match(r"\s*[{}<>;#./@&\\]", text):
                 yield f"{place(path)}:{line}", text
     for path in TOURS:
         for number, step in enumerate(tomllib.loads(path.read_text(encoding="utf-8"))["step"], 1):

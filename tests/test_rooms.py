@@ -108,9 +108,9 @@ def modules_of(package: Path) -> list[str]:
 def test_packages_say_what_each_of_their_modules_does(package):
     text = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
     assert text
-    said = set(re.findall(r"`([a-z_]+)`", text))
+    named = set(re.findall(r"`([a-z_]+)`", text))
     one_of_a_kind = re.search(r"one module (a|for each) ", text.lower())
-    assert one_of_a_kind or set(modules_of(package)) - {"state"} <= said
+    assert one_of_a_kind or set(modules_of(package)) - {"state"} <= named
 
 
 def test_packages_of_the_core_have_at_most_nine_modules():
