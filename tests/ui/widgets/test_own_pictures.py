@@ -80,7 +80,7 @@ def test_added_pictures_are_searched_for_top_patches_until_removed():
 
 def test_the_caption_of_one_picture_is_singular():
     page = upload_together(open_page(**TOP_PATCHES), [("one.png", plain(1))])
-    (caption,) = (one.value for one in page.sidebar.caption if "of yours" in one.value)
+    (caption,) = (one.value for one in page.sidebar.caption if "kept until you close" in one.value)
     assert caption.startswith("Your picture is")
     assert caption.endswith("Other viewers cannot see it, and links do not include it.")
     assert "Remove it" in [one.label for one in page.sidebar.button]
@@ -100,7 +100,7 @@ def test_the_twenty_first_picture_is_refused(session):
     assert session[own_pictures.PROBLEM].startswith("Added 20 of 22 pictures. You can add up to 20")
     add([("another.png", plain(100))])
     assert len(own_pictures.stored()) == 20
-    assert session[own_pictures.PROBLEM].startswith("Could not add this picture: there is")
+    assert session[own_pictures.PROBLEM].startswith("Could not add this picture. You can")
 
 
 def test_pictures_that_compress_poorly_stay_within_the_limit(session, monkeypatch):
