@@ -64,6 +64,8 @@ def test_on_a_phone_the_tools_stand_in_one_row_and_the_views_in_whole_ones(visit
         tops = [box["y"] for box in boxes]
         assert [tops.count(top) for top in sorted({*tops})] == rows
         assert max(box["x"] + box["width"] for box in boxes) <= width
+    clipped = "labels => labels.filter((label) => label.scrollWidth > label.clientWidth + 1).length"
+    assert views.locator("p").evaluate_all(clipped) == 0
 
 
 def test_a_question_mark_in_a_field_is_a_question_mark(open_page):
