@@ -1,6 +1,6 @@
 # make run, make test: from a fresh clone, with Python 3.11 to 3.13 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help run dev atlas test test-real test-js test-browser test-engines bench load audit format lint \
+.PHONY: help run dev atlas test test-all test-real test-js test-browser test-engines bench load audit format lint \
 	lint-js typecheck clean
 
 # The first of these Pythons that is installed; PYTHON=... chooses another.
@@ -31,8 +31,13 @@ dev: $(VENV)/app.installed ## start it for development: reload on change, show e
 atlas: $(VENV)/app.installed ## compute optimized images of all channels in advance; LAYERS="block3_conv4 …"
 	$(BIN)/python -m vgg_viz.atlas $(LAYERS)
 
-test: $(VENV)/test.installed ## run the tests that need no browser
+test: $(VENV)/test.installed ## run the quick tests that need no browser
+	$(BIN)/python -m pytest -m "not slow and not browser and not load and not real" -n $(WORKERS) --dist loadfile
+
+test-all: $(VENV)/test.installed test-js ## run all tests, slow ones and all browsers too
 	$(BIN)/python -m pytest -m "not browser and not load and not real" -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -m browser tests/browser tests/engines
+	$(BIN)/python -m pytest -m load tests/load
 
 test-real: $(VENV)/test.installed ## compare predictions with Keras on its full file, named by VGG_VIZ_WEIGHTS
 	$(BIN)/python -m pytest -m real tests/model/test_real_weights.py
