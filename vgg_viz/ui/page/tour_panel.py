@@ -86,12 +86,7 @@ class Panel:
     shown: tuple[object, ...] = ()
 
     def show(self, label: str | None, *, settled: bool) -> None:
-        """Show the step's text for a network.
-
-        Args:
-            label: label of the network; None if it is not known yet, or the view shows none.
-            settled: whether the label is final; an answer needs a known or final label.
-        """
+        """Show the step's text for a network."""
         words, holds = text_for(self.step, kind_of(label))
         # The answer waits until the network is known.
         answer = words.answer if self.answered and (settled or label) else ""
@@ -115,15 +110,7 @@ class Panel:
 def show_panel(
     tour: Tour, index: int, answered: bool, tools: Callable[[], None], *, beside: bool
 ) -> Panel:
-    """Show the tour's panel: a step's title, its text and its buttons.
-
-    Args:
-        tour: the tour.
-        index: the step's index, from 0.
-        answered: whether to show the answer to the step's question.
-        tools: function that shows the buttons for the entire page, for lecture mode.
-        beside: whether the panel stands beside the view, not above it.
-    """
+    """Show the tour's panel: a step's title, its text and its buttons."""
     step = tour.steps[index]
     parts = st.columns([14, 3, 6], gap="medium") if not beside else [st.container()]
     if beside:
@@ -148,15 +135,7 @@ def show_panel(
 
 
 def show_words(step: Step, words: StepText, holds: bool, answer: str, label: str | None) -> None:
-    """Show a tour step's text, question and answer.
-
-    Args:
-        step: the step.
-        words: the step's text for the shown network.
-        holds: whether the answer holds for the shown network.
-        answer: the answer to show; empty for none.
-        label: label of the shown network, if known.
-    """
+    """Show a tour step's text, question and answer."""
     if words is step.untrained:
         st.caption("This text describes the **untrained** network shown here.")
     elif not holds:

@@ -49,12 +49,7 @@ class MapsAfterAblation(LayerMaps):
         return self.results.cached_in_slices(("later maps", *self.key), begin)
 
     def script_run(self, name: str, numbers: Sequence[int]) -> AblationRun:
-        """Return the parameters of a Keras script that reproduces the maps after ablation.
-
-        Args:
-            name: name of the exported array.
-            numbers: numbers of the later layer's maps to export, from 1.
-        """
+        """Return the parameters of a Keras script that reproduces the maps after ablation."""
         run = super().script_run(name, numbers)
         return AblationRun(**vars(run), ablated_in=self.source.name, ablated=self.ablated)
 
@@ -116,12 +111,7 @@ class AblatedMaps:
         )
 
     def pair(self, change: MapChanges, count: int) -> Pair:
-        """Return the maps of a later layer that change most, without and with the ablation.
-
-        Args:
-            change: the changes of the later layer's maps.
-            count: number of maps.
-        """
+        """Return the maps of a later layer that change most, without and with the ablation."""
         later, indices = change.layer, change.strongest(count).tolist()
         titles = [f"{index + 1}: {figure(float(change.mean[index]), 3)}" for index in indices]
         without = f"Without {short_list(self.numbers)}"
@@ -149,10 +139,6 @@ class AblatedMaps:
 
     def captions(self, later: ConvLayer, count: int) -> tuple[str, str, str]:
         """Return the captions of a later layer's grids: original, after ablation, and difference.
-
-        Args:
-            later: the later layer.
-            count: number of maps shown.
         """
         without = f"without {short_list(self.numbers)} of {self.maps.layer.name}"
         titles = "number and mean change"
@@ -171,11 +157,7 @@ class AblatedMaps:
     def trail_steps(self, pair: Pair) -> dict[int, TrailStep]:
         """Return the position at which ablation changes each map of a later layer most.
 
-        Args:
-            pair: maps of the later layer, without and with the ablation.
-
-        Returns:
-            The positions as steps of the trail, by map number from 1.
+        The positions as steps of the trail, by map number from 1.
         """
         before, after = pair.sides
 
@@ -192,9 +174,6 @@ class AblatedMaps:
 
     def value_drop(self, change: MapChanges) -> ValueDrop:
         """Return the drop of the next layer's value that the ablation changes most.
-
-        Args:
-            change: the changes of the next layer's maps.
 
         Raises:
             NotFiniteError: activations overflow float32.

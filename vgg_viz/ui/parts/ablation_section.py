@@ -39,9 +39,6 @@ def choose_aside(layer: ConvLayer) -> None:
     """Show ablation controls in the sidebar, in lecture mode and on tours.
 
     Lecture mode moves all controls there; a tour moves only the choice of the later layer.
-
-    Args:
-        layer: the layer with the ablated maps.
     """
     if mode.in_lecture():
         show_switch()
@@ -87,10 +84,6 @@ def switch_key(channel: int, numbers: tuple[int, ...]) -> str:
 
     A browser that has not received such a change yet still sends the old switch's value, which must
     not count.
-
-    Args:
-        channel: number of the chosen map, from 1.
-        numbers: numbers of the ablated maps.
     """
     known, edition = st.session_state.get(SWITCH_STATE, (numbers, 0))
     edition += known != numbers
@@ -110,11 +103,7 @@ def toggle(key: str, channel: int) -> None:
 
 
 def choose_later_layer(layer: ConvLayer) -> None:
-    """Show the choice of a later layer, and of the form in which its changed maps are shown.
-
-    Args:
-        layer: the layer with the ablated maps.
-    """
+    """Show the choice of a later layer, and of the form in which its changed maps are shown."""
     options = {name: LATER_LAYERS[name] for name in later_layer_options(layer.name)}
     if len(options) > 1:
         controls.one_of_many("Later layer", LATER_LAYER, options)
@@ -131,8 +120,7 @@ def mark_ablated(tiles: Grid) -> Grid:
 def show_instead(maps: LayerMaps) -> bool:
     """Show the changes by ablation in place of the layer's own grid, in lecture mode and on tours.
 
-    Returns:
-        Whether the changes, or a message, have taken the grid's place.
+    Whether the changes, or a message, have taken the grid's place.
     """
     if not (mode.is_explained() and ablated()):
         return False
@@ -208,11 +196,6 @@ def chosen_change(changes: Sequence[MapChanges]) -> MapChanges:
 
 def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
     """Show the most changed maps of a later layer before and after ablation, or their difference.
-
-    Args:
-        ablation: the ablated maps.
-        change: the changes of the later layer's maps.
-        count: number of maps.
     """
     if not change.mean.any():
         st.info(f"Nothing changes in {change.layer.name}.")
@@ -240,14 +223,7 @@ def pair_appearance() -> Appearance:
 def go_to(
     steps: Mapping[int, TrailStep], layer_name: str, context: Hashable, mosaic: str
 ) -> Callable[[], None]:
-    """Return a callback that goes to the clicked map of a later layer, where it changes most.
-
-    Args:
-        steps: the position of the largest change in each map, by map number.
-        layer_name: the layer with the ablated maps.
-        context: key of network and image, to which the trail belongs.
-        mosaic: key of the grid that is clicked.
-    """
+    """Return a callback that goes to the clicked map of a later layer, where it changes most."""
 
     def go() -> None:
         number = component_values.number(mosaic, max(steps, default=0))
@@ -300,12 +276,7 @@ def row(change: MapChanges) -> str:
 
 
 def map_change(change: MapChanges, index: int) -> str:
-    """Return the number of a map and its mean change by ablation, in Markdown.
-
-    Args:
-        change: the changes of the layer's maps.
-        index: index of the map, from 0.
-    """
+    """Return the number of a map and its mean change by ablation, in Markdown."""
     mean, before = float(change.mean[index]), float(change.before[index])
     return f"**{index + 1}** by {figure(mean, 3)} ({percent(mean, before)})"
 

@@ -57,11 +57,6 @@ def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
     """Show the attribution of one value of a feature map, with its controls and sanity check.
 
     In lecture mode and on tours, `show_in_place_of_maps` shows it.
-
-    Args:
-        maps: feature maps of the value's layer.
-        channel: number of the value's map, from 1.
-        position: row and column of the value, from 0.
     """
     # In lectures and on tours the attribution takes the place of the maps.
     if replaces_maps():
@@ -97,8 +92,7 @@ def replaces_maps() -> bool:
 def choose_in_sidebar(layer_name: str) -> AttributionSpec | None:
     """Show the attribution's controls in the sidebar, in lecture mode and on tours.
 
-    Returns:
-        The value to attribute and the method; None if the page shows the layer's maps.
+    The value to attribute and the method; None if the page shows the layer's maps.
     """
     chosen = selection.current()
     if not (replaces_maps() and chosen and chosen.position):
@@ -124,13 +118,7 @@ def show_in_place_of_maps(maps: LayerMaps, spec: AttributionSpec) -> None:
 def choose(layer_name: str, channel: int, position: tuple[int, int]) -> AttributionSpec | None:
     """Show the controls that choose where to attribute a value to, and by which method.
 
-    Args:
-        layer_name: the value's layer.
-        channel: number of the value's map, from 1.
-        position: row and column of the value, from 0.
-
-    Returns:
-        The value, the chosen target and method; None unless the pixels or a layer were chosen.
+    The value, the chosen target and method; None unless the pixels or a layer were chosen.
     """
     options = {name: BACK_TO[name] for name in back_to_options(layer_name)}
     with st.container(horizontal=True, gap="small", key="attribution-fields"):
@@ -223,24 +211,12 @@ def show_grid(traced: ValueAttribution) -> None:
 
 
 def place(name: str, largest: int, on_pick: Callable[[], None] = grid.ignore) -> grid.Placement:
-    """Return the placement of a grid whose tiles are not the feature maps of the page's layer.
-
-    Args:
-        name: key of the grid.
-        largest: largest side of a tile in CSS pixels.
-        on_pick: callback for a click on a tile.
-    """
+    """Return the placement of a grid whose tiles are not the feature maps of the page's layer."""
     return grid.Placement(name, on_pick, largest_tile=largest, follows=False)
 
 
 def trace_back(start: TrailStep, steps: Mapping[int, TrailStep], subject: Hashable) -> None:
-    """Go to the clicked map of an earlier layer, at its largest attribution (widget callback).
-
-    Args:
-        start: the attributed value, from which the trail continues.
-        steps: the position of the largest attribution in each map, by map number.
-        subject: key of network and image, to which the trail belongs.
-    """
+    """Go to the clicked map of an earlier layer, at its largest attribution (widget callback)."""
     number = component_values.number(NAME, max(steps, default=0))
     if number is not None and number in steps:
         trail.extend(start, steps[number], subject)
@@ -300,12 +276,6 @@ def side_by_side(
     traced: ValueAttribution, results: Sequence[Attribution], titles: Sequence[str], key: Hashable
 ) -> Tiles:
     """Return a grid of several attributions to compare, one tile each, each on its own color scale.
-
-    Args:
-        traced: the attribution that is checked.
-        results: the attributions to show, the checked one first.
-        titles: titles of the tiles.
-        key: cache key of the grid.
     """
     spec, numbers = traced.spec, range(1, len(results) + 1)
     caption = f"{traced.heading} · the numbers: correlation with the first"
@@ -334,12 +304,7 @@ def side_by_side(
 
 
 def correlation_words(correlations: Mapping[str, float | None], *, edges: bool) -> str:
-    """Return the correlations of a sanity check in words, and how to interpret them.
-
-    Args:
-        correlations: by title of the other attribution; None where one of both is constant.
-        edges: whether the method is known to show mainly the photograph's edges.
-    """
+    """Return the correlations of a sanity check in words, and how to interpret them."""
     words = ", ".join(f"with **{title}** {rounded(one)}" for title, one in correlations.items())
     return f"Correlation {words}. {EDGES if edges else SPECIFIC}"
 

@@ -113,8 +113,7 @@ def find_peaks(
     The page shows the progress. If a newer script run replaces this one, it stops between two
     images.
 
-    Returns:
-        For each image, the peaks of each conv layer.
+    For each image, the peaks of each conv layer.
     """
     slot, begun, peaks = st.empty(), perf_counter(), []
     for number, image in enumerate(images):

@@ -117,14 +117,7 @@ def show_profiles(maps: LayerMaps) -> None:
 
 
 def row(number: int, name: str, receptive_field: int, profile: Profile) -> dict[str, Any]:
-    """Return the data of one conv layer, from which the charts across layers are drawn.
-
-    Args:
-        number: number of the conv layer, from 1.
-        name: name of the layer.
-        receptive_field: side of its receptive field in pixels.
-        profile: the layer's activity and similarity to the image.
-    """
+    """Return the data of one conv layer, from which the charts across layers are drawn."""
     return {
         "number": number,
         "layer": name,
@@ -139,14 +132,7 @@ def row(number: int, name: str, receptive_field: int, profile: Profile) -> dict[
 def layer_plot(
     rows: list[dict[str, Any]], field: str, title: str, number_format: str
 ) -> dict[str, Any]:
-    """Return the Vega-Lite specification of a chart with one bar per conv layer.
-
-    Args:
-        rows: data of the layers, from `row`.
-        field: key of the data to draw.
-        title: title of the chart.
-        number_format: D3 format of the numbers.
-    """
+    """Return the Vega-Lite specification of a chart with one bar per conv layer."""
     number_format = ".0%" if number_format == "%" else number_format
     return {
         "height": HEIGHT,

@@ -65,11 +65,7 @@ class ComparisonSpec:
 def choose(chosen: InputImage) -> ComparisonSpec | None:
     """Show the controls of a comparison of feature maps.
 
-    Args:
-        chosen: the page's picture.
-
-    Returns:
-        The comparison, or None if the viewer has chosen none.
+    The comparison, or None if the viewer has chosen none.
     """
     compared = choose_other(chosen)
     if compared is None:
@@ -82,11 +78,7 @@ def choose(chosen: InputImage) -> ComparisonSpec | None:
 def choose_other(chosen: InputImage) -> ComparisonSpec | None:
     """Show the controls that choose what the page's maps are compared with.
 
-    Args:
-        chosen: the page's picture.
-
-    Returns:
-        The comparison, or None if the viewer has chosen none.
+    The comparison, or None if the viewer has chosen none.
     """
     kind = controls.comparison()
     if kind == "none":
@@ -99,13 +91,6 @@ def show(
     maps: LayerMaps, compared: ComparisonSpec, count: int, order: str, notice: DeltaGenerator
 ) -> None:
     """Show the feature maps of both sides of a comparison, their export menu and their inspectors.
-
-    Args:
-        maps: the first side, the page's own maps.
-        compared: the comparison.
-        count: number of maps to show.
-        order: order of the maps, as in the first side.
-        notice: container for a notice if the second network's weights are unavailable.
     """
     text_blocks.prose(INTRODUCTIONS[compared.kind])
     sides = maps, other_side(maps, compared, notice)
@@ -140,13 +125,7 @@ def note_identical(kind: Comparison) -> None:
 
 
 def other_side(maps: LayerMaps, compared: ComparisonSpec, notice: DeltaGenerator) -> LayerMaps:
-    """Return the feature maps of a comparison's second side.
-
-    Args:
-        maps: the first side.
-        compared: the comparison.
-        notice: container for a notice if the second network's weights are unavailable.
-    """
+    """Return the feature maps of a comparison's second side."""
     if compared.picture:
         return replace(maps, picture=compared.picture)
     if compared.kind == "preprocessing":
@@ -162,13 +141,7 @@ def load_other_network(notice: DeltaGenerator) -> Network:
 
 
 def make_pair(sides: Sides, count: int, order: str) -> Pair:
-    """Return the maps of both sides of a comparison, selected in the order of the first side.
-
-    Args:
-        sides: both sides.
-        count: number of maps.
-        order: name of the order.
-    """
+    """Return the maps of both sides of a comparison, selected in the order of the first side."""
     this, other = headings(sides)
     pair_headings = (this, other, f"Difference: {other} minus {this}")
     captions = (
@@ -210,11 +183,6 @@ def network_name(network: Network) -> str:
 
 def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:
     """Show an inspector for each side of a comparison, and the decomposition of one side's value.
-
-    Args:
-        sides: both sides.
-        appearance: color scale and color map of the grids.
-        shown: numbers of the maps in the grids.
     """
     plain = Appearance("layer" if appearance.scale == "layer" else "own", "gray")
     if appearance.color_map in COLOR_MAPS:
@@ -243,10 +211,6 @@ def show_decomposition(
     """Show buttons that choose a side, and the decomposition of that side's value.
 
     By default, it is the side in which the viewer clicked last.
-
-    Args:
-        values: the chosen value of each side; None where there is no position.
-        names: names of the sides.
     """
     if st.session_state.get(inspector.CLICKED) not in INSPECTORS:
         st.session_state[inspector.CLICKED] = INSPECTORS[0]

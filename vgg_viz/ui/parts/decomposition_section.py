@@ -95,13 +95,7 @@ def show(value: Value) -> None:
 
 
 def decompose(maps: LayerMaps, channel: int, position: Position) -> Value:
-    """Decompose one value of a feature map into products of inputs and weights, and the bias.
-
-    Args:
-        maps: feature maps of the value's layer.
-        channel: number of the value's map, from 1.
-        position: row and column of the value, from 0.
-    """
+    """Decompose one value of a feature map into products of inputs and weights, and the bias."""
     results, weights, layer = maps.results, maps.network.weights, maps.layer
     kernel = results.kernels(weights, layer.name, [channel - 1], range(layer.channels))[0]
     bias = float(results.biases(weights, layer.name)[channel - 1])
@@ -192,8 +186,7 @@ def show_contributors(value: Value, previous: Layer) -> list[int]:
     The click goes to the position in the previous layer that the channel's largest product comes
     from.
 
-    Returns:
-        The indices of the channels, from 0; empty if no channel contributes.
+    The indices of the channels, from 0; empty if no channel contributes.
     """
     positive, negative = value.explanation.strongest(MOST_CONTRIBUTORS)
     order = [*positive.tolist(), *negative.tolist()]
@@ -211,13 +204,7 @@ def show_contributors(value: Value, previous: Layer) -> list[int]:
 
 
 def show_contributor_grid(value: Value, previous: Layer, order: list[int]) -> None:
-    """Show the inputs of these channels as a grid; a click on a tile traces the channel back.
-
-    Args:
-        value: the value.
-        previous: the previous conv layer.
-        order: indices of the input channels, from 0.
-    """
+    """Show the inputs of these channels as a grid; a click on a tile traces the channel back."""
     contributions = value.explanation.contributions
     titles = [f"{index + 1}: {signed(contributions[index], 3)}" for index in order]
     here = TrailStep(value.layer.name, value.channel, value.position)
@@ -245,10 +232,6 @@ def show_products(value: Value, order: list[int]) -> None:
     """Show the products of these input channels with their kernels, and a chart of all channels.
 
     The chart shows the contribution (sum of products) of every input channel.
-
-    Args:
-        value: the value.
-        order: indices of the input channels, from 0.
     """
     contributions = value.explanation.contributions
     show_multiplication(value, order, [str(index + 1) for index in order])
@@ -271,14 +254,8 @@ def sources(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int,
     This is done before any click. A callback that did it would keep the maps, up to 25 MB, in
     memory for the whole session.
 
-    Args:
-        value: the value.
-        previous: the previous conv layer.
-        channels: indices of the input channels, from 0.
-
-    Returns:
-        The positions as steps of the trail, by channel number from 1. Channels whose products are
-        all zero are missing.
+    The positions as steps of the trail, by channel number from 1. Channels whose products are
+    all zero are missing.
     """
     targets = {}
     for channel in channels:
@@ -293,11 +270,6 @@ def sources(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int,
 
 def _trace_back(here: TrailStep, targets: Mapping[int, TrailStep], context: Hashable) -> None:
     """Go to the position that the clicked channel's largest product comes from (widget callback).
-
-    Args:
-        here: the decomposed value, from which the trail continues.
-        targets: the positions by channel number.
-        context: key of network and image, to which the trail belongs.
     """
     number = component_values.number("contributors", max(targets, default=0))
     if number is not None and number in targets:
@@ -305,13 +277,7 @@ def _trace_back(here: TrailStep, targets: Mapping[int, TrailStep], context: Hash
 
 
 def show_multiplication(value: Value, order: range | list[int], names: Sequence[str]) -> None:
-    """Show patch, kernel and products of a value in three rows, one tile per input channel.
-
-    Args:
-        value: the value.
-        order: indices of the input channels, from 0.
-        names: names of the channels, above each tile.
-    """
+    """Show patch, kernel and products of a value in three rows, one tile per input channel."""
     channels = list(order)
     explanation = value.explanation
     rows = {
@@ -325,13 +291,7 @@ def show_multiplication(value: Value, order: range | list[int], names: Sequence[
 
 
 def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
-    """Show a row of 3 × 3 tiles on one color scale that is symmetric about zero.
-
-    Args:
-        name: key of the grid.
-        values: values of the tiles, float32 ``(n, 3, 3)``.
-        titles: titles of the tiles.
-    """
+    """Show a row of 3 × 3 tiles on one color scale that is symmetric about zero."""
     largest = float(np.abs(values).max())
     tiles = grid.Grid(
         values,

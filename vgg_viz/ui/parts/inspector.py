@@ -37,8 +37,7 @@ POINT_HINT = (
 def choose(layer: Layer) -> Selection | None:
     """Show number fields for the inspected map, row and column, except in lecture mode.
 
-    Returns:
-        The chosen map and position; None if no map is chosen.
+    The chosen map and position; None if no map is chosen.
     """
     height, width, filters = layer.output_shape
     if not mode.in_lecture():
@@ -50,12 +49,7 @@ def choose(layer: Layer) -> Selection | None:
 
 
 def select_map(mosaic: str, layer: Layer) -> Callable[[], None]:
-    """Return a widget callback that chooses the feature map whose tile was clicked in a grid.
-
-    Args:
-        mosaic: key of the grid.
-        layer: layer of the maps.
-    """
+    """Return a widget callback that chooses the feature map whose tile was clicked in a grid."""
     return partial(_select_map, mosaic, layer.filters)
 
 
@@ -81,15 +75,7 @@ def show(
 ) -> decomposition_section.Value | None:
     """Show the chosen feature map enlarged, or the image alone if no map is chosen.
 
-    Args:
-        maps: feature maps of the layer.
-        chosen: the chosen map, and the position in it, if any.
-        appearance: the color map, and whether the color scale is the map's own or the layer's.
-        name: key of the inspector on the page.
-        shown: numbers of the maps in the grid beside it.
-
-    Returns:
-        The value at the chosen position with its decomposition; None without a position.
+    The value at the chosen position with its decomposition; None without a position.
     """
     steps = trail_to(maps, chosen)
     value = None
@@ -110,13 +96,7 @@ def show(
 
 
 def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep]) -> None:
-    """Go to the clicked position or step of the trail, or close the map (widget callback).
-
-    Args:
-        name: key of the inspector that was clicked.
-        layer: layer of its map.
-        steps: the trail that the inspector shows.
-    """
+    """Go to the clicked position or step of the trail, or close the map (widget callback)."""
     event = component_values.raw_value(name)
     if event == "closed":
         selection.clear()
@@ -165,14 +145,7 @@ def header_and_values(
 def describe(
     maps: LayerMaps, channel: int, values: np.ndarray, appearance: Appearance
 ) -> dict[str, object]:
-    """Return the entries of the inspector's header that describe a feature map.
-
-    Args:
-        maps: feature maps of the layer.
-        channel: number of the map, from 1.
-        values: values of the map, float32 ``(height, width)``.
-        appearance: whether the color scale is the map's own or the layer's.
-    """
+    """Return the entries of the inspector's header that describe a feature map."""
     layer = maps.layer
     value_range = (
         ValueRange.of_statistics(maps.statistics())
@@ -222,8 +195,7 @@ def sum_text(explanation: Decomposition) -> str:
 def missing_text(chosen: Selection | None, shown: Sequence[int]) -> str:
     """Return a note if the chosen map is not among the maps shown in the grid beside the inspector.
 
-    Returns:
-        The note; empty if the map is shown, or none is chosen.
+    The note; empty if the map is shown, or none is chosen.
     """
     if chosen is None or not shown or chosen.channel in shown:
         return ""

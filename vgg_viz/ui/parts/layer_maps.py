@@ -87,13 +87,7 @@ class LayerMaps:
         )
 
     def ordered_grid(self, order: str, count: int, appearance: Appearance) -> Grid:
-        """Return a captioned grid of the first ``count`` feature maps in an order.
-
-        Args:
-            order: name of the order, such as by mean.
-            count: number of maps.
-            appearance: color scale and color map.
-        """
+        """Return a captioned grid of the first ``count`` feature maps in an order."""
         grid = self.grid(self.statistics().numbers(order, count), appearance)
         return replace(grid, caption=self.caption(count, order))
 
@@ -115,12 +109,7 @@ class LayerMaps:
         return f"{text}, {self.statistics().inactive} inactive on this image"
 
     def script_run(self, name: str, numbers: Sequence[int]) -> MapsRun:
-        """Return the parameters of a Keras script that reproduces the maps with these numbers.
-
-        Args:
-            name: name of the exported array.
-            numbers: numbers of the maps, from 1.
-        """
+        """Return the parameters of a Keras script that reproduces the maps with these numbers."""
         return MapsRun(
             name,
             script_network(self.network.weights),

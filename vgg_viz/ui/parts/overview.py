@@ -16,13 +16,7 @@ from vgg_viz.ui.widgets.chosen_network import load_network
 
 
 def show(notice: DeltaGenerator, chosen: InputImage, choice: NetworkChoice) -> None:
-    """Show the most active feature maps of every conv layer, with one column per layer.
-
-    Args:
-        notice: container for a notice if the network's weights are unavailable.
-        chosen: the page's picture.
-        choice: the chosen network.
-    """
+    """Show the most active feature maps of every conv layer, with one column per layer."""
     results = shared_instance.results()
     network = load_network(choice, notice)
     overview = results.overview(network, chosen)
@@ -53,11 +47,7 @@ def show(notice: DeltaGenerator, chosen: InputImage, choice: NetworkChoice) -> N
 
 
 def open_map(numbers: Sequence[int]) -> None:
-    """Open the clicked map in the Feature maps view (widget callback).
-
-    Args:
-        numbers: for every tile, the number of its map, from 1.
-    """
+    """Open the clicked map in the Feature maps view (widget callback)."""
     tile = component_values.number("overview", len(numbers))
     if tile is not None:
         layer = VGG19.conv_layers[(tile - 1) % len(VGG19.conv_layers)]

@@ -44,12 +44,7 @@ class Pair:
     titles: Sequence[str] = ()
 
     def grids(self, shown_as: str, appearance: Appearance) -> list[Grid]:
-        """Return the grids of both sides, or the one grid of their difference.
-
-        Args:
-            shown_as: a name of `SHOWN_AS`.
-            appearance: color scale and color map.
-        """
+        """Return the grids of both sides, or the one grid of their difference."""
         if shown_as == "difference":
             return [self.difference(appearance)]
         return self.both(appearance)
@@ -119,8 +114,7 @@ class Pair:
 def choose() -> tuple[str, str]:
     """Show the controls that choose how two sides are compared, and on which color scale.
 
-    Returns:
-        A name of `SHOWN_AS` (side by side, or difference), and the name of the scale.
+    A name of `SHOWN_AS` (side by side, or difference), and the name of the scale.
     """
     shown_as = controls.one_of("Show", "shown_as", SHOWN_AS)
     return shown_as, choose_scale(shown_as)
@@ -145,15 +139,7 @@ def show(
     *,
     follows: bool = True,
 ) -> None:
-    """Show the grids of a pair beside each other.
-
-    Args:
-        grids: the grids of both sides, or the grid of their difference.
-        results: cache of drawn grids.
-        on_pick: function that takes a grid's key and returns the callback for its clicks.
-        prefix: beginning of the grids' keys.
-        follows: whether the grids outline the selected channel.
-    """
+    """Show the grids of a pair beside each other."""
     with st.container(key=f"{prefix}-pair"):
         columns = st.columns(len(grids), gap="medium")
     for column, each in zip(columns, grids, strict=True):

@@ -40,13 +40,7 @@ def show(maps: LayerMaps, spec: OptimizationSpec) -> None:
 
 
 def show_pasted(maps: LayerMaps, channel: int, snapshot: Snapshot) -> None:
-    """Show the picture with the optimized image, and the channel's value with and without it.
-
-    Args:
-        maps: feature maps of the picture without the optimized image.
-        channel: number of the channel, from 1.
-        snapshot: the finished optimized image.
-    """
+    """Show the picture with the optimized image, and the channel's value with and without it."""
     st.subheader(f"Pasted into {text_blocks.escape(maps.picture.title)}")
     with st.container(key="pasted-room"):
         left, right = st.columns(2, gap="medium")
@@ -72,8 +66,7 @@ def show_pasted(maps: LayerMaps, channel: int, snapshot: Snapshot) -> None:
 def choose_position(maps: LayerMaps) -> Position:
     """Show number fields for the position at which to paste, except in lecture mode.
 
-    Returns:
-        Row and column in the feature map, from 0; by default its center.
+    Row and column in the feature map, from 0; by default its center.
     """
     height, width, _ = maps.layer.output_shape
     if not mode.in_lecture():
@@ -85,13 +78,7 @@ def choose_position(maps: LayerMaps) -> Position:
 
 
 def pasted_into(maps: LayerMaps, snapshot: Snapshot, position: Position) -> InputImage:
-    """Return the picture with the optimized image pasted in, centered on a receptive field.
-
-    Args:
-        maps: feature maps of the picture.
-        snapshot: the optimized image.
-        position: row and column in the map whose receptive field is meant, from 0.
-    """
+    """Return the picture with the optimized image pasted in, centered on a receptive field."""
     picture = maps.picture
     pixels = paste_image(picture.pixels, snapshot.pixels, maps.layer, *position)
     return InputImage(
@@ -108,8 +95,7 @@ def pasted_into(maps: LayerMaps, snapshot: Snapshot, position: Position) -> Inpu
 def difference_note(maps: LayerMaps, snapshot: Snapshot, position: Position) -> str:
     """Return why the pasted image's value may differ from that of the optimized image alone.
 
-    Returns:
-        A sentence; empty if the values should match.
+    A sentence; empty if the values should match.
     """
     layer, side = maps.layer, len(snapshot.pixels)
     if side < layer.receptive_field:

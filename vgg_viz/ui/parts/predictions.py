@@ -71,8 +71,7 @@ class Predictions:
     def logit_drop_by_position(self) -> np.ndarray:
         """Return each logit's drop when one position of the last conv layer's maps is ablated.
 
-        Returns:
-            float32 (14, 14, 1000): row and column of the position, class.
+        float32 (14, 14, 1000): row and column of the position, class.
         """
         return self._cached(
             "positions", lambda dense: evidence.logit_drop_by_position(dense, self.maps.values())
@@ -81,8 +80,7 @@ class Predictions:
     def logit_drop_by_map(self) -> np.ndarray:
         """Return each logit's drop when one of the last conv layer's maps is ablated.
 
-        Returns:
-            float32 (512, 1000): map, class.
+        float32 (512, 1000): map, class.
         """
         return self._cached(
             "maps", lambda dense: evidence.logit_drop_by_map(dense, self.maps.values())
@@ -99,12 +97,7 @@ class Predictions:
         )
 
     def evidence(self, method: str, class_index: int) -> np.ndarray:
-        """Return the evidence for a class at each of 14 × 14 positions, float32 (14, 14).
-
-        Args:
-            method: name of the evidence method.
-            class_index: number of the class, from 0.
-        """
+        """Return the evidence for a class at each of 14 × 14 positions, float32 (14, 14)."""
         function = EVIDENCE_METHODS[method].function
         if not function:  # ablation needs no gradient
             return self.logit_drop_by_position()[:, :, class_index]
@@ -168,14 +161,7 @@ class Predictions:
     def important_maps(self, target: ClassTarget, side: Side, count: int) -> list[int]:
         """Return the last conv layer's most important maps for a class, or those against it.
 
-        Args:
-            target: the class, and perhaps a second one.
-            side: ``for`` returns maps whose ablation lowers the logit; else, those whose ablation
-                raises it.
-            count: largest number of maps.
-
-        Returns:
-            Numbers of the maps, from 1, strongest effect first.
+        Numbers of the maps, from 1, strongest effect first.
         """
         effects = self.map_effects(target)
         signed_effects = effects if side == "for" else -effects
@@ -185,14 +171,7 @@ class Predictions:
     def important_maps_grid(
         self, target: ClassTarget, side: Side, numbers: Sequence[int], columns: int = 0
     ) -> Grid:
-        """Return a grid of important maps, each titled with the logit's drop when it is ablated.
-
-        Args:
-            target: the class, and perhaps a second one.
-            side: whether the maps are evidence for or against the class.
-            numbers: numbers of the maps, from 1.
-            columns: number of columns; 0 means near-square.
-        """
+        """Return a grid of important maps, each titled with the logit's drop when it is ablated."""
         effects = self.map_effects(target)
         shown = f"{len(numbers)} of {self.maps.layer.filters} maps"
         logit = " minus that of ".join(self.names.name(index) for index in target.classes)
@@ -209,8 +188,7 @@ class Predictions:
     def peaks(self, numbers: Sequence[int]) -> Mapping[int, Position]:
         """Return the position of the maximum of each of these maps of the last conv layer.
 
-        Returns:
-            Row and column, from 0, by map number from 1.
+        Row and column, from 0, by map number from 1.
         """
         values = self.maps.values()
         positions = {}

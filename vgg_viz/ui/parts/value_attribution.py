@@ -168,11 +168,7 @@ class ValueAttribution:
         )
 
     def caption(self, rest: str) -> str:
-        """Return the caption of a grid of attributions, which ends with ``rest``.
-
-        Args:
-            rest: how to read the grid, such as the color of zero.
-        """
+        """Return the caption of a grid of attributions, which ends with ``rest``."""
         spec = self.spec
         words = (
             f"{self.heading}, for row {spec.row + 1}, column {spec.column + 1} "
@@ -203,8 +199,7 @@ class ValueAttribution:
         unless this network is untrained itself. A method that needs a positive value takes the most
         active map of the untrained network; if no value is positive, that check is left out.
 
-        Returns:
-            The attributions by title.
+        The attributions by title.
         """
         channel = most_active(self.maps, self.spec, excluded=self.spec.channel)
         another = replace(self, spec=replace(self.spec, channel=channel))
@@ -223,8 +218,7 @@ class ValueAttribution:
     def trail_steps(self) -> dict[int, TrailStep]:
         """Return the position of the largest attribution in each of the most important maps.
 
-        Returns:
-            The positions as steps of the trail, by map number from 1.
+        The positions as steps of the trail, by map number from 1.
         """
         result, back_to = self.result(), self.spec.back_to
         positions = {index + 1: result.strongest_position(index) for index in strongest(result)}
@@ -254,13 +248,7 @@ class ValueAttribution:
 
 
 def most_active(maps: LayerMaps, spec: AttributionSpec, excluded: int = 0) -> int:
-    """Return the number, from 1, of the map with the largest activation at the value's position.
-
-    Args:
-        maps: feature maps of the value's layer.
-        spec: the attributed value.
-        excluded: number of a map to leave out; 0 for none.
-    """
+    """Return the number, from 1, of the map with the largest activation at the value's position."""
     values = maps.values()[:, spec.row, spec.column].copy()
     if excluded:
         values[excluded - 1] = -1
@@ -284,8 +272,7 @@ def strongest(result: Attribution) -> list[int]:
 def summands(traced: ValueAttribution) -> list[tuple[str, float]]:
     """Return the terms that sum to the value, by a complete attribution method.
 
-    Returns:
-        Label and number of each term; empty for a method that is not complete.
+    Label and number of each term; empty for a method that is not complete.
     """
     result, completeness = traced.result(), traced.method.completeness
     if completeness is None:
@@ -302,13 +289,7 @@ def sum_words(traced: ValueAttribution) -> str:
 
 
 def with_padding(values: np.ndarray, result: Attribution, spec: AttributionSpec) -> np.ndarray:
-    """Pad attributions with zeros to the receptive field's full size, beyond the image's border.
-
-    Args:
-        values: attributions within the border, ``(n, rows, columns)``.
-        result: the attribution that they belong to.
-        spec: the attributed value.
-    """
+    """Pad attributions with zeros to the receptive field's full size, beyond the image's border."""
     sides = zip(result.area, padded_receptive_field(spec), strict=True)
     margins = [(side.start - whole.start, whole.stop - side.stop) for side, whole in sides]
     return np.pad(values, [(0, 0), *margins])

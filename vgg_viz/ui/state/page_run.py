@@ -17,11 +17,7 @@ class PageRun(Run):
     """A script run that shows messages on waiting and progress at one place on the page."""
 
     def __init__(self, slot: DeltaGenerator) -> None:
-        """Record the run's start.
-
-        Args:
-            slot: empty place on the page for the messages.
-        """
+        """Record the run's start."""
         self.started_at: float = perf_counter()
         self._slot = slot
         self._slot_used = False

@@ -59,11 +59,7 @@ class View:
     widgets: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def fit(self, in_widgets: Mapping[str, Value] = MappingProxyType({})) -> None:
-        """Update the effective values from the requested values and overrides.
-
-        Args:
-            in_widgets: values that a widget already shows, by field, which need no new widget.
-        """
+        """Update the effective values from the requested values and overrides."""
         before = self.effective
         self.effective = links.effective_values(self.requested | self.overrides)
         for key, now in self.effective.items():
@@ -171,13 +167,7 @@ def link(*, without: Collection[str] = ()) -> str:
 
 
 def change(changes: Mapping[str, Value], *, overrides: Mapping[str, Value] | None = None) -> None:
-    """Change values of fields as one entry of the browser's history (widget callback).
-
-    Args:
-        changes: new values of all fields that the viewer's action changes.
-        overrides: values that a tour step shows instead of the viewer's choice; an empty mapping
-            removes the overrides, None keeps those of fields that do not change.
-    """
+    """Change values of fields as one entry of the browser's history (widget callback)."""
     _change(changes, overrides, in_widgets={})
 
 

@@ -125,12 +125,6 @@ def conv_row(layer: Layer) -> list[str]:
 
 
 def table(header: list[str], rows: list[list[str]], align: str) -> str:
-    """Return a table in Markdown.
-
-    Args:
-        header: the names of the columns.
-        rows: the cells of each row.
-        align: a letter for each column, ``l`` (left) or ``r`` (right).
-    """
+    """Return a table in Markdown."""
     rule = [{"l": ":--", "r": "--:"}[letter] for letter in align]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])

@@ -68,16 +68,7 @@ def show_block(
     *,
     abreast: bool,
 ) -> None:
-    """Show the feature maps of a block's last conv layer, perhaps beside the filters' kernels.
-
-    Args:
-        maps: the layer's feature maps.
-        count: number of maps to show.
-        order: order of the maps, a name of `ORDERS`.
-        channel: number of the kernels' input channel, from 1; None shows no kernels.
-        appearance: color scale and color map.
-        abreast: whether all blocks stand side by side, as on one screen of a lecture.
-    """
+    """Show the feature maps of a block's last conv layer, perhaps beside the filters' kernels."""
     layer = maps.layer
     shown = min(count, layer.filters)
     if abreast:

@@ -123,9 +123,6 @@ def show(notice: DeltaGenerator) -> None:
 
 def show_lessons(ends: Sequence[LayerMaps]) -> None:
     """Show the three lessons: side by side in lecture mode and on a tour, else one below another.
-
-    Args:
-        ends: the feature maps of each block's last conv layer.
     """
     abreast = mode.is_explained()
     containers = st.columns(len(LESSONS)) if abreast else [st.container() for _ in LESSONS]

@@ -72,16 +72,7 @@ def kernel_grid(
     columns: range,
     appearance: controls.Appearance,
 ) -> grid.Grid:
-    """Return kernels of a conv layer as a grid: a row per filter, a column per input channel.
-
-    Args:
-        results: access to cached results.
-        weights: weights of the network.
-        layer: a conv layer.
-        rows: indices of the filters, from 0.
-        columns: indices of the filters' input channels, from 0.
-        appearance: color scale and color map.
-    """
+    """Return kernels of a conv layer as a grid: a row per filter, a column per input channel."""
     with results.holding():
         kernels = results.kernels(weights, layer.name, rows, columns)
         value_range = results.filters_range(weights, layer.name)

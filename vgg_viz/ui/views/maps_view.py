@@ -63,15 +63,7 @@ def introduce(layer: ConvLayer) -> None:
 def show_maps(
     maps: LayerMaps, count: int, order: str, appearance: Appearance, spec: AttributionSpec | None
 ) -> None:
-    """Show a layer's feature maps, or the attribution of a value, beside the inspector.
-
-    Args:
-        maps: the layer's feature maps.
-        count: number of maps to show.
-        order: order of the maps, a name of `ORDERS`.
-        appearance: color scale and color map.
-        spec: a value and its attribution, to show instead of the maps; None shows the maps.
-    """
+    """Show a layer's feature maps, or the attribution of a value, beside the inspector."""
     top = st.container()
     with st.container(key="maps-room"):
         left, panel = st.columns([3, 2], gap="medium")

@@ -12,8 +12,7 @@ def choose(layer: ConvLayer) -> int | None:
 
     Lecture mode leaves out the field. In the browser, all grids of channels outline the channel.
 
-    Returns:
-        The channel's number, from 1; None if no channel is chosen.
+    The channel's number, from 1; None if no channel is chosen.
     """
     if not mode.in_lecture():
         with st.container(key="inspector-fields", horizontal=True):

@@ -60,8 +60,7 @@ def watch_names() -> None:
 def load_dense(weights: Weights) -> DenseWeights | None:
     """Load the dense layers that belong to a network's convolutional weights.
 
-    Returns:
-        The dense layers; None, after a notice on the page, if they are missing or damaged.
+    The dense layers; None, after a notice on the page, if they are missing or damaged.
     """
     loader, slot = shared().dense, st.empty()
     future = loader.weights_for(weights)

@@ -26,21 +26,12 @@ Loaded = TypeVar("Loaded")
 
 
 def load_weights(choice: NetworkChoice, notice: DeltaGenerator) -> Weights:
-    """Return the chosen network's weights, or untrained ones after a notice if unavailable.
-
-    Args:
-        choice: ``imagenet`` or ``untrained``.
-        notice: container for the notice, which stays on the page.
-    """
+    """Return the chosen network's weights, or untrained ones after a notice if unavailable."""
     return _load(choice, Loader.weights, notice)
 
 
 def load_network(choice: NetworkChoice, notice: DeltaGenerator) -> Network:
     """Return the chosen network, or an untrained one after a notice if the weights are unavailable.
-
-    Args:
-        choice: ``imagenet`` or ``untrained``.
-        notice: container for the notice, which stays on the page.
     """
     return _load(choice, Loader.network, notice)
 

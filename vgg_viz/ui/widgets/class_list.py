@@ -20,14 +20,6 @@ def show(
     key: str, label: str, prediction: Prediction, names: ClassNames, chosen: int, count: int
 ) -> None:
     """Show the ``count`` most likely classes as rows with bars; a click on a row chooses its class.
-
-    Args:
-        key: widget key of the component.
-        label: accessible name of the table.
-        prediction: logits and probabilities of all classes.
-        names: names of the classes.
-        chosen: number of the chosen class, from 0; it gets a row even if it is unlikely.
-        count: number of classes to list, without the chosen one if that is unlikely.
     """
     shown = prediction.most_likely(count)
     if chosen not in shown:
@@ -41,14 +33,7 @@ def show(
 
 
 def row(prediction: Prediction, names: ClassNames, index: int, chosen: bool) -> dict[str, object]:
-    """Return the data of one class's row, in the form in which the list's JavaScript expects it.
-
-    Args:
-        prediction: logits and probabilities of all classes.
-        names: names of the classes.
-        index: number of the class, from 0.
-        chosen: whether the class is the chosen one.
-    """
+    """Return the data of one class's row, in the form in which the list's JavaScript expects it."""
     probability = float(prediction.probabilities[index])
     return {
         "number": index,
@@ -95,14 +80,7 @@ def _pick(key: str) -> None:
 def choose(label: str, key: str, names: ClassNames, placeholder: str) -> int | None:
     """Show a select box of all classes, which finds a class by name, WordNet id or number.
 
-    Args:
-        label: label of the select box.
-        key: field that holds the choice.
-        names: names of the classes.
-        placeholder: text of the select box while no class is chosen.
-
-    Returns:
-        The class's number, from 0; None if no class is chosen.
+    The class's number, from 0; None if no class is chosen.
     """
     st.selectbox(
         label,

@@ -39,8 +39,7 @@ class ColorGrid(Tiles):
     def render(self, width: int, cached: Cached) -> tuple[dict[str, Any], list[bytes]]:
         """Pack the pictures of all tiles into one PNG; tiles without a picture are transparent.
 
-        Returns:
-            The tiles' side in pixels, for the mosaic's header, and a list of that PNG.
+        The tiles' side in pixels, for the mosaic's header, and a list of that PNG.
         """
         tiles = color_tiles(self.load(), partial(self.drawn_side, width=width))
         clear = np.where(self.struck, 0, 255)[:, None, None, None]

@@ -41,14 +41,7 @@ def layer() -> ConvLayer:
 def one_of_many(
     label: str, key: str, options: Mapping[Name, Option], *, help_text: str | None = None
 ) -> Name:
-    """Show a select box for a field with many options; return the chosen option's name.
-
-    Args:
-        label: the select box's label.
-        key: name of the field.
-        options: the options by name.
-        help_text: tooltip in Markdown.
-    """
+    """Show a select box for a field with many options; return the chosen option's name."""
     label_of = labels(options).__getitem__
     st.selectbox(label, list(options), format_func=label_of, help=help_text, **state.bind(key))
     return state.choice(key, options)
@@ -62,15 +55,7 @@ def one_of(
     help_text: str | None = None,
     label_visibility: Literal["visible", "collapsed"] = "visible",
 ) -> Name:
-    """Show a row of buttons for a field with a few options; return the chosen option's name.
-
-    Args:
-        label: label of the row of buttons.
-        key: name of the field.
-        options: the options by name.
-        help_text: tooltip in Markdown.
-        label_visibility: ``collapsed`` hides the label from all but screen readers.
-    """
+    """Show a row of buttons for a field with a few options; return the chosen option's name."""
     st.segmented_control(
         label,
         list(options),
@@ -163,8 +148,7 @@ def network_without_weights() -> NetworkChoice:
 
     A click on *ImageNet* tries to load its weights again.
 
-    Returns:
-        The network that the page's state holds, which may be the unavailable one.
+    The network that the page's state holds, which may be the unavailable one.
     """
     st.session_state[IN_USE] = "untrained"
     st.segmented_control(
@@ -196,14 +180,7 @@ def shortened(name: str) -> str:
 def page(label: str, key: str, size: int, total: int) -> range:
     """Show a control to choose one page of a list; no control if the list fits on one page.
 
-    Args:
-        label: name of the items in the plural, for the line above.
-        key: name of the field that holds the page's number.
-        size: number of items per page.
-        total: number of items on all pages.
-
-    Returns:
-        The indices of the items on the chosen page, from 0.
+    The indices of the items on the chosen page, from 0.
     """
     pages = -(-total // size)
     if pages == 1:

@@ -78,8 +78,7 @@ def svg(architecture: Architecture) -> str:
 def groups(architecture: Architecture) -> Iterator[tuple[str, list[Layer]]]:
     """Yield the diagram's groups of layers: the input, the five blocks and the dense layers.
 
-    Yields:
-        The group's title and its layers.
+    The group's title and its layers.
     """
 
     def group(layer: Layer) -> tuple[int, str]:
@@ -104,10 +103,6 @@ def bar(layer: Layer, left: float) -> Iterator[str]:
     """Yield the SVG of one layer's bar.
 
     The bar of a conv layer is a button, labeled with the layer's number within its block.
-
-    Args:
-        layer: the layer.
-        left: x of the bar's left edge.
     """
     width, height = bar_size(layer)
     top = MIDDLE - height / 2
@@ -159,14 +154,7 @@ def legend() -> str:
 
 
 def text(x: float, y: float, content: str, style: str) -> str:
-    """Return the SVG of one line of text.
-
-    Args:
-        x: horizontal position.
-        y: vertical position of the baseline.
-        content: the text.
-        style: CSS class of the text.
-    """
+    """Return the SVG of one line of text."""
     return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}">{escape(content)}</text>'
 
 
@@ -179,12 +167,7 @@ def registered(architecture: Architecture) -> Callable[..., Mapping[str, object]
 
 
 def show(architecture: Architecture, on_pick: Callable[[], None]) -> bool:
-    """Show the diagram of the network; return whether the viewer's browser has painted it.
-
-    Args:
-        architecture: the network's layers.
-        on_pick: callback for a click on a conv layer.
-    """
+    """Show the diagram of the network; return whether the viewer's browser has painted it."""
     state = registered(architecture)(
         key="diagram", on_picked_change=on_pick, on_painted_change=note_painted
     )

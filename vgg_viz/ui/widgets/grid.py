@@ -89,9 +89,8 @@ class Grid(Tiles):
 
         The scaled tiles are cached, so that another color map does not scale them again.
 
-        Returns:
-            Header entries that need the tiles' values (tooltips, tile side, constant tiles), and
-            the mosaic as PNG; for an overlay, also the photograph and the values.
+        Header entries that need the tiles' values (tooltips, tile side, constant tiles), and
+        the mosaic as PNG; for an overlay, also the photograph and the values.
         """
         key = ("scaled", self.key, self.filled_columns, width, self.appearance.scale)
         scaled, measured = cached(key, partial(self._scaled, width))
@@ -194,13 +193,7 @@ class Placement:
 
 
 def show(results: Results, grid: Tiles, placement: Placement) -> None:
-    """Show a grid as one picture (a mosaic), with its color bar and caption below.
-
-    Args:
-        results: cache of drawn grids.
-        grid: the tiles.
-        placement: place and size of the grid on the page.
-    """
+    """Show a grid as one picture (a mosaic), with its color bar and caption below."""
     header = metadata(grid, placement)
     key = (grid.key, placement.width, json.dumps(header))
     work = partial(draw, grid, placement, header, results.cached_drawing)
@@ -250,14 +243,7 @@ def draw(
 ) -> tuple[bytes, int]:
     """Draw a grid as data for the mosaic component.
 
-    Args:
-        grid: the tiles.
-        placement: place and size of the grid on the page.
-        header: header entries from `metadata`.
-        cached: returns the value cached under a key, or computes it.
-
-    Returns:
-        The component's bytes, and the number of tiles that are struck through.
+    The component's bytes, and the number of tiles that are struck through.
     """
     rest, parts = grid.render(placement.width, cached)
     whole = {**header, **rest, "parts": [len(part) for part in parts]}
@@ -285,14 +271,7 @@ def full_caption(grid: Tiles, struck: int) -> str:
 def scale_note(
     appearance: Appearance, flat: int, *, overlay: bool = False, several: bool = False
 ) -> str:
-    """Describe the color scale of a grid, for the end of its caption.
-
-    Args:
-        appearance: names of the color scale and the color map.
-        flat: number of constant tiles, which are struck through.
-        overlay: whether the tiles are heatmap overlays.
-        several: whether there are several grids, each on its own scale.
-    """
+    """Describe the color scale of a grid, for the end of its caption."""
     difference = appearance.color_map == DIVERGING
     note = {
         "own": "each tile on its own scale, smallest to largest value",
@@ -314,13 +293,7 @@ def scale_note(
 
 
 def legend(color_map: str, limits: Limits, *, overlay: bool = False) -> str:
-    """Return a color bar between two limits, as HTML without any text from the viewer.
-
-    Args:
-        color_map: name of the color map.
-        limits: values at both ends; where they are symmetric, zero is labeled as well.
-        overlay: whether values near zero are transparent.
-    """
+    """Return a color bar between two limits, as HTML without any text from the viewer."""
     ends = [float(limit) for limit in limits]
     levels = overlay_levels(color_map, *ends) if overlay else color_levels(color_map)
     stops = levels[:: len(levels) // 14]

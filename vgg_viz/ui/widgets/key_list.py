@@ -72,12 +72,7 @@ def shortcut(button: str) -> str:
 def bindings(contexts: Collection[str]) -> dict[str, str]:
     """Return which button each key presses, for keys that Streamlit cannot bind to buttons.
 
-    Args:
-        contexts: contexts that apply to the page now, such as `LECTURE`. Where two bind the same
-            key, the last one wins.
-
-    Returns:
-        The buttons' keys, by name of the keyboard key.
+    The buttons' keys, by name of the keyboard key.
     """
     return {
         name: key.button

@@ -143,8 +143,7 @@ def has_room() -> bool:
 def store(picture: StoredPicture) -> str:
     """Store a picture in the session, unless it is stored already or there is no room.
 
-    Returns:
-        ``added`` (also if it was stored already) or ``no room``.
+    ``added`` (also if it was stored already) or ``no room``.
     """
     others = stored()
     if any(one.digests == picture.digests for one in others):
@@ -174,12 +173,7 @@ def remove() -> None:
 
 
 def problems_of(files: Sequence[File], outcomes: Sequence[str]) -> Iterator[str]:
-    """Yield error messages on an upload: one on unreadable files, one on files without room.
-
-    Args:
-        files: the uploaded files.
-        outcomes: the outcome of each file: ``added``, ``no room`` or ``unreadable``.
-    """
+    """Yield error messages on an upload: one on unreadable files, one on files without room."""
     names = [
         printable(file.name)
         for file, outcome in zip(files, outcomes, strict=True)
@@ -200,10 +194,6 @@ def problems_of(files: Sequence[File], outcomes: Sequence[str]) -> Iterator[str]
 
 def compressed(name: str, data: bytes) -> StoredPicture:
     """Decode an image file, prepare it in all resizings, and compress the results.
-
-    Args:
-        name: the file's name.
-        data: the file's bytes.
 
     Raises:
         ImageFileError: The bytes are not an accepted picture.

@@ -29,11 +29,7 @@ STORED_HELP = (
 
 
 def choose_other(beside: InputImage) -> InputImage:
-    """Show the choice of a second picture, to compare with the page's picture, and return it.
-
-    Args:
-        beside: the page's picture.
-    """
+    """Show the choice of a second picture, to compare with the page's picture, and return it."""
     choice = controls.one_of_many("The other picture", "other", PICTURES)
     if choice == OWN:
         picture_upload.show("other", "Your other picture", camera=False)
@@ -92,11 +88,6 @@ def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
     """Open the picture chosen for a picture field.
 
     If it cannot be opened, show why and open the picture that the field showed before.
-
-    Args:
-        choice: name of the chosen picture.
-        wanted: resizing and contrast option.
-        key: name of the field: ``picture``, or ``other`` in a comparison.
     """
     from vgg_viz.image_io.images import ImageFileError
 
@@ -122,10 +113,6 @@ def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
 def opener(choice: str, key: str) -> Callable[[PictureOptions], InputImage] | None:
     """Return a function that opens the chosen picture; None for an own picture not added yet.
 
-    Args:
-        choice: name of the chosen picture.
-        key: name of the picture field, such as ``picture``.
-
     Raises:
         DownloadError: The robin could not be downloaded.
     """
@@ -140,13 +127,7 @@ def opener(choice: str, key: str) -> Callable[[PictureOptions], InputImage] | No
 def last_good(
     previous: Callable[[PictureOptions], InputImage], wanted: PictureOptions, key: str
 ) -> InputImage:
-    """Open the picture that a picture field showed before, or its default sample if that fails.
-
-    Args:
-        previous: function that opens the picture shown before.
-        wanted: resizing and contrast option.
-        key: name of the picture field, such as ``picture``.
-    """
+    """Open the picture that a picture field showed before, or its default sample if that fails."""
     from vgg_viz.image_io.images import ImageFileError
 
     try:
@@ -172,11 +153,6 @@ def thumbnail_style(choice: str, kind: str, data: bytes) -> str:
     """Return CSS that shows a thumbnail on a button of the picture control, instead of its name.
 
     Screen readers still read the name.
-
-    Args:
-        choice: name of the button's picture.
-        kind: image format, such as ``jpeg``.
-        data: bytes of the thumbnail.
     """
     button = f".st-key-picture-choice button:nth-of-type({list(PICTURES).index(choice) + 1})"
     url = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -93,14 +93,8 @@ def decoded(
     The cache key holds the file's key instead of its bytes: hashing a large photo would take longer
     than the rest of a script run.
 
-    Args:
-        key: unique key of the file.
-        fit: resizing.
-        _read: function that reads the file's bytes.
-
-    Returns:
-        The pixels, RGB uint8 ``(224, 224, 3)``, a PNG of them, their digest, and remarks for the
-        caption.
+    The pixels, RGB uint8 ``(224, 224, 3)``, a PNG of them, their digest, and remarks for the
+    caption.
     """
     from vgg_viz.image_io.images import read_image
 
@@ -111,12 +105,6 @@ def decoded(
 
 def prepared(photograph: DecodedImage, title: str, alt: str, options: PictureOptions) -> InputImage:
     """Resize a decoded photograph for VGG19, and stretch its contrast unless the options forbid it.
-
-    Args:
-        photograph: the decoded photograph.
-        title: title of the picture on the page.
-        alt: alternative text for screen readers.
-        options: resizing and contrast option.
     """
     from vgg_viz.export.mosaic import png
     from vgg_viz.image_io.images import digest
@@ -140,9 +128,6 @@ def robin_file(key: str) -> PictureFile:
     The website serves the photograph in two sizes, so no hash can check the file. It is decoded as
     carefully as an upload. After a failed download, no other is tried until the viewer has chosen
     another picture and then the robin again.
-
-    Args:
-        key: name of the picture field for which the robin is chosen.
 
     Raises:
         DownloadError: The file could not be downloaded.

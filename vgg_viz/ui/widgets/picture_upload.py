@@ -32,12 +32,7 @@ class OwnPicture:
     """The viewer's own picture, prepared with each combination of options; its file is not kept."""
 
     def __init__(self, title: str, pictures: Mapping[PictureOptions, InputImage]) -> None:
-        """Hold an uploaded picture in all its preparations.
-
-        Args:
-            title: title of the picture.
-            pictures: the picture by its options, which must include both resizings.
-        """
+        """Hold an uploaded picture in all its preparations."""
         self.title, self._pictures = title, pictures
         self.stretchable = any(options.as_stored for options in pictures)
         self.thumbnail = thumbnail(pictures[PictureOptions("crop", as_stored=False)].pixels)
@@ -45,10 +40,6 @@ class OwnPicture:
     @classmethod
     def of_file(cls, title: str, data: bytes) -> OwnPicture:
         """Decode an uploaded file once, and prepare the picture with each combination of options.
-
-        Args:
-            title: title of the picture.
-            data: the file's bytes.
 
         Raises:
             ImageFileError: The bytes are not an accepted picture.
@@ -75,13 +66,7 @@ def set_own_picture(key: str, picture: OwnPicture) -> None:
 
 
 def show(key: str, title: str, *, camera: bool = True) -> None:
-    """Show the controls that upload the viewer's own picture, and the error of the last upload.
-
-    Args:
-        key: name of the picture field, ``picture`` or ``other``.
-        title: title of the uploaded picture.
-        camera: whether to offer the camera as well.
-    """
+    """Show the controls that upload the viewer's own picture, and the error of the last upload."""
     if camera and controls.one_of("From", "source", SOURCES, label_visibility="collapsed") != (
         "upload"
     ):
@@ -104,12 +89,7 @@ def show(key: str, title: str, *, camera: bool = True) -> None:
 
 
 def show_uploader(key: str, title: str) -> None:
-    """Show the file uploader for the viewer's own picture.
-
-    Args:
-        key: name of the picture field, ``picture`` or ``other``.
-        title: title of the uploaded picture.
-    """
+    """Show the file uploader for the viewer's own picture."""
     widget = f"own-upload-{key}-{st.session_state.get(f'own-count-{key}', 0)}"
     st.file_uploader(
         "Another photo of yours" if own_picture(key) else "A photo of yours",
@@ -148,13 +128,7 @@ def privacy_note(key: str) -> str:
 
 
 def accept(key: str, widget: str, title: str) -> None:
-    """Keep the picture just uploaded, or remember why it cannot be read (widget callback).
-
-    Args:
-        key: name of the picture field, ``picture`` or ``other``.
-        widget: key of the uploader or camera widget.
-        title: title of the picture.
-    """
+    """Keep the picture just uploaded, or remember why it cannot be read (widget callback)."""
     from vgg_viz.image_io.images import ImageFileError
 
     file = st.session_state.get(widget)

@@ -49,15 +49,7 @@ def heading(text: str, layer: ConvLayer) -> None:
 
 
 def layer_button(key: str, label: str, icon: str, layer: ConvLayer, offset: int) -> None:
-    """Show a button of lecture mode that chooses a conv layer before or after the current one.
-
-    Args:
-        key: key of the button, which also has an arrow key as its shortcut.
-        label: the button's label.
-        icon: the button's icon.
-        layer: the current layer.
-        offset: number of conv layers to go on; negative to go back.
-    """
+    """Show a button of lecture mode that chooses a conv layer before or after the current one."""
     st.button(
         label,
         key=key,

@@ -88,10 +88,6 @@ class Tiles(ABC):
         """Return the side in pixels at which to draw tiles: at most that of their values or pixels.
 
         Enlarging is left to the browser, which keeps the pixels sharp.
-
-        Args:
-            side: number of values or pixels per side of a tile.
-            width: width of the mosaic in CSS pixels.
         """
         return min(side, tile_side(side, self.filled_columns, width))
 
@@ -103,12 +99,7 @@ class Tiles(ABC):
     def render(self, width: int, cached: Cached) -> tuple[dict[str, Any], list[bytes]]:
         """Draw the tiles for a mosaic ``width`` CSS pixels wide.
 
-        Args:
-            width: width of the mosaic.
-            cached: returns the value cached under a key, or computes it.
-
-        Returns:
-            The rest of the mosaic's JSON header, and the pictures and arrays that it describes.
+        The rest of the mosaic's JSON header, and the pictures and arrays that it describes.
         """
 
     @abstractmethod

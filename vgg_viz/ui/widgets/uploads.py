@@ -8,11 +8,7 @@ COOKIE = "_streamlit_xsrf"  # Streamlit accepts files only with this cookie's to
 
 
 def warn(key: str) -> None:
-    """Warn if file uploads are blocked, and offer to open the page in its own tab.
-
-    Args:
-        key: name of the uploader beside the warning, unique on the page.
-    """
+    """Warn if file uploads are blocked, and offer to open the page in its own tab."""
     if not are_blocked():
         return
     st.warning(

@@ -29,8 +29,7 @@ EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 def registered(name: str) -> Callable[..., object]:
     """Register the component made of this folder's files ``name.html``, ``.css`` and ``.js``.
 
-    Returns:
-        A function that mounts the component. Each component is registered once.
+    A function that mounts the component. Each component is registered once.
     """
     html, css = (
         (FOLDER / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css")
@@ -48,24 +47,13 @@ def imported(module: str, names: str) -> str:
     """Return JavaScript that defines names from another script.
 
     All other names of that script stay local.
-
-    Args:
-        module: the other script's file name, without extension.
-        names: comma-separated names, as in the import statement.
     """
     scope = EXPORT.sub("", script(module))
     return f"const {{ {names} }} = (() => {{\n{scope}\nreturn {{ {names} }};\n}})();"
 
 
 def mount(name: str, key: str, data: bytes, on_pick: Callable[[], None] | None = None) -> None:
-    """Show a custom component on the page.
-
-    Args:
-        name: the component's files in this folder, without extension.
-        key: Streamlit key of the component.
-        data: data for the component, from `pack`.
-        on_pick: callback for the values that the component sends, such as clicks.
-    """
+    """Show a custom component on the page."""
     calls = {"on_picked_change": on_pick} if on_pick else {}
     registered(name)(key=key, data=data, **calls)
 
