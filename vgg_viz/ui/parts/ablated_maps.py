@@ -138,8 +138,7 @@ class AblatedMaps:
         )
 
     def captions(self, later: ConvLayer, count: int) -> tuple[str, str, str]:
-        """Return the captions of a later layer's grids: original, after ablation, and difference.
-        """
+        """Return the captions of a later layer's grids: original, ablated and difference."""
         without = f"without {short_list(self.numbers)} of {self.maps.layer.name}"
         titles = "number and mean change"
         start = f"{later.title} · {self.maps.subject}"

@@ -195,8 +195,7 @@ def chosen_change(changes: Sequence[MapChanges]) -> MapChanges:
 
 
 def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
-    """Show the most changed maps of a later layer before and after ablation, or their difference.
-    """
+    """Show a later layer's most changed maps before and after ablation, or their difference."""
     if not change.mean.any():
         st.info(f"Nothing changes in {change.layer.name}.")
         return

@@ -275,8 +275,7 @@ def show_checks(traced: ValueAttribution) -> None:
 def side_by_side(
     traced: ValueAttribution, results: Sequence[Attribution], titles: Sequence[str], key: Hashable
 ) -> Tiles:
-    """Return a grid of several attributions to compare, one tile each, each on its own color scale.
-    """
+    """Return a grid of attributions to compare, one tile each, each on its own color scale."""
     spec, numbers = traced.spec, range(1, len(results) + 1)
     caption = f"{traced.heading} · the numbers: correlation with the first"
     # In a lecture the inspector beside the grid takes half of the width.

@@ -90,8 +90,7 @@ def choose_other(chosen: InputImage) -> ComparisonSpec | None:
 def show(
     maps: LayerMaps, compared: ComparisonSpec, count: int, order: str, notice: DeltaGenerator
 ) -> None:
-    """Show the feature maps of both sides of a comparison, their export menu and their inspectors.
-    """
+    """Show the feature maps of a comparison's sides, their export menu and their inspectors."""
     text_blocks.prose(INTRODUCTIONS[compared.kind])
     sides = maps, other_side(maps, compared, notice)
     note_if_identical(sides, compared)
@@ -182,8 +181,7 @@ def network_name(network: Network) -> str:
 
 
 def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:
-    """Show an inspector for each side of a comparison, and the decomposition of one side's value.
-    """
+    """Show an inspector for each side, and the decomposition of one side's value."""
     plain = Appearance("layer" if appearance.scale == "layer" else "own", "gray")
     if appearance.color_map in COLOR_MAPS:
         plain = replace(plain, color_map=appearance.color_map)

@@ -269,8 +269,7 @@ def sources(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int,
 
 
 def _trace_back(here: TrailStep, targets: Mapping[int, TrailStep], context: Hashable) -> None:
-    """Go to the position that the clicked channel's largest product comes from (widget callback).
-    """
+    """Go to where the clicked channel's largest product comes from (widget callback)."""
     number = component_values.number("contributors", max(targets, default=0))
     if number is not None and number in targets:
         trail.extend(here, targets[number], context)

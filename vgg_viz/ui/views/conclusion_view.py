@@ -122,8 +122,7 @@ def show(notice: DeltaGenerator) -> None:
 
 
 def show_lessons(ends: Sequence[LayerMaps]) -> None:
-    """Show the three lessons: side by side in lecture mode and on a tour, else one below another.
-    """
+    """Show the three lessons: side by side in lecture mode and on a tour, else stacked."""
     abreast = mode.is_explained()
     containers = st.columns(len(LESSONS)) if abreast else [st.container() for _ in LESSONS]
     for container, lesson in zip(containers, LESSONS, strict=True):

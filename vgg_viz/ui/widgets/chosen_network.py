@@ -31,8 +31,7 @@ def load_weights(choice: NetworkChoice, notice: DeltaGenerator) -> Weights:
 
 
 def load_network(choice: NetworkChoice, notice: DeltaGenerator) -> Network:
-    """Return the chosen network, or an untrained one after a notice if the weights are unavailable.
-    """
+    """Return the chosen network, or an untrained one and a notice if it has no weights."""
     return _load(choice, Loader.network, notice)
 
 

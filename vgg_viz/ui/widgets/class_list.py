@@ -19,8 +19,7 @@ CHOSEN = "class"
 def show(
     key: str, label: str, prediction: Prediction, names: ClassNames, chosen: int, count: int
 ) -> None:
-    """Show the ``count`` most likely classes as rows with bars; a click on a row chooses its class.
-    """
+    """Show the ``count`` most likely classes as rows with bars; a click chooses a class."""
     shown = prediction.most_likely(count)
     if chosen not in shown:
         shown.append(chosen)

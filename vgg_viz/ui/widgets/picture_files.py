@@ -104,8 +104,7 @@ def decoded(
 
 
 def prepared(photograph: DecodedImage, title: str, alt: str, options: PictureOptions) -> InputImage:
-    """Resize a decoded photograph for VGG19, and stretch its contrast unless the options forbid it.
-    """
+    """Resize a photograph for VGG19, and stretch its contrast unless the options forbid it."""
     from vgg_viz.export.mosaic import png
     from vgg_viz.image_io.images import digest
 
