@@ -320,6 +320,142 @@ def attribution(
     return maps.sum(axis=0, keepdims=True) if summed else maps
 '''
 
+# Each attribution method's function, by the method's name.
+METHODS = {
+    "input_x_gradient": '''
+def input_x_gradient(model, preprocess, start, x, layer, position):
+    """Input x gradient; with the bias terms it sums to the value (Srinivas and Fleuret, 2019)."""
+    value, gradient, biases = forward_backward(model, start, x, layer, position)
+    print(f"{float(tf.reduce_sum(x * gradient)):g} and bias terms {biases:g}: value {value:g}")
+    return x * gradient
+''',
+    "gradient": '''
+def gradient(model, preprocess, start, x, layer, position):
+    """The gradient of the value (Simonyan et al., 2013)."""
+    return forward_backward(model, start, x, layer, position)[1]
+''',
+    "guided_backpropagation": '''
+@tf.custom_gradient
+def guided_relu(x):
+    """A ReLU whose backward pass keeps positive gradients of active units."""
+    return tf.nn.relu(x), lambda g: tf.where((x > 0) & (g > 0), g, 0.0)
+
+
+def guided_backpropagation(model, preprocess, start, x, layer, position):
+    """Guided backpropagation (Springenberg et al., 2014)."""
+    return forward_backward(model, start, x, layer, position, guided_relu)[1]
+''',
+    "deconvnet": '''
+@tf.custom_gradient
+def deconvnet_relu(x):
+    """A ReLU whose backward pass keeps positive gradients."""
+    return tf.nn.relu(x), tf.nn.relu
+
+
+def deconvnet(model, preprocess, start, x, layer, position):
+    """The deconvnet (Zeiler and Fergus, 2013)."""
+    return forward_backward(model, start, x, layer, position, deconvnet_relu)[1]
+''',
+    "integrated_gradients": '''
+def integrated_gradients(model, preprocess, start, x, layer, position):
+    """Integrated gradients (Sundararajan et al., 2017): Gauss-Legendre quadrature, 50 points."""
+    # The baseline: ImageNet's mean color as the network's input.
+    mean = {"rgb": np.float32([123.68, 116.779, 103.939]) / 255}
+    color = mean.get(preprocess.__name__, np.zeros(3, np.float32))
+    to_layer = keras.Model(model.input, model.layers[start].output)
+    begin = tf.convert_to_tensor(to_layer(np.broadcast_to(color, (1, 224, 224, 3))))
+    total = tf.zeros_like(x)
+    for at, weight in zip(*np.polynomial.legendre.leggauss(50)):
+        point = begin + np.float32((at + 1) / 2) * (x - begin)
+        gradient = forward_backward(model, start, point, layer, position)[1]
+        total += np.float32(weight / 2) * gradient
+    result = total * (x - begin)
+    value = forward_backward(model, start, x, layer, position)[0]
+    baseline = forward_backward(model, start, begin, layer, position)[0]
+    print(f"{float(tf.reduce_sum(result)):g} and baseline {baseline:g}: value {value:g}")
+    return result
+''',
+    "lrp": '''
+def conv(x, kernel):
+    """A convolution with zero padding."""
+    return tf.nn.conv2d(x, kernel, 1, "SAME")
+
+
+def conv_back(x, kernel, gradient):
+    """The gradient of a convolution with respect to its input."""
+    return tf.nn.conv2d_transpose(gradient, kernel, x.shape, 1, "SAME")
+
+
+def pool_back(x, gradient):
+    """The gradient of max pooling: all of it goes to the first of the largest values."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        y = tf.nn.max_pool2d(x, 2, 2, "VALID")
+    return tape.gradient(y, x, gradient)
+
+
+def zb_rule(x, kernel, relevance, low, high):
+    """Relevance of pixels whose values lie between low and high, and what 0/0 absorbs."""
+    kernels = tf.concat([tf.nn.relu(kernel), -tf.nn.relu(-kernel)], axis=2)
+    distances = tf.concat([x - low, x - high], axis=3)
+    denominator = conv(distances, kernels)
+    ratio = tf.math.divide_no_nan(relevance, denominator)
+    from_low, from_high = tf.split(distances * conv_back(distances, kernels, ratio), 2, axis=3)
+    return from_low + from_high, float(tf.reduce_sum(relevance[denominator == 0]))
+
+
+def lrp(model, preprocess, start, x, layer, position):
+    """Layer-wise relevance propagation (Bach et al., 2015; rules of Montavon et al., 2019).
+
+    The gamma rule in blocks 1 to 3, the epsilon rule in blocks 4 and 5, zB at the pixels. ``ratio``
+    is relevance divided by activation.
+    """
+    end = model.layers.index(model.get_layer(layer))
+    steps, outputs = model.layers[start + 1 : end + 1], [x]
+    for step in steps:
+        y = outputs[-1]
+        if step.weights:
+            outputs.append(tf.nn.relu(conv(y, tf.convert_to_tensor(step.kernel)) + step.bias))
+        else:
+            outputs.append(tf.nn.max_pool2d(y, 2, 2, "VALID"))
+    channel, row, column = position
+    value = float(outputs[-1][0, row - 1, column - 1, channel - 1])
+    ratio = tf.scatter_nd([[0, row - 1, column - 1, channel - 1]], [1.0], outputs[-1].shape)
+    field = [(row - 1, row), (column - 1, column)]  # rows and columns that the value depends on
+    bias_terms = absorbed = 0.0
+    for number in reversed(range(len(steps))):
+        step, y, output = steps[number], outputs[number], outputs[number + 1]
+        if not step.weights:
+            ratio = pool_back(y, ratio)
+            field = [(2 * first, 2 * last) for first, last in field]
+            continue
+        kernel, bias = tf.convert_to_tensor(step.kernel), tf.convert_to_tensor(step.bias)
+        if start == number == 0:
+            low, high = (preprocess(np.full((224, 224, 3), n, np.uint8)) for n in (0, 255))
+            relevance, lost = zb_rule(x, kernel, ratio * output, low, high)
+            absorbed += lost
+            break
+        if int(step.name[5]) > 3:  # "block4_conv1"
+            rows, columns = (slice(*side) for side in field)
+            values = (conv(y, kernel) + bias)[:, rows, columns]
+            stabilizer = epsilon = 0.25 * float(np.sqrt(np.mean(np.square(values, dtype=float))))
+        else:
+            more, more_bias = 0.25 * tf.nn.relu(kernel), 0.25 * tf.nn.relu(bias)
+            stabilizer, epsilon = conv(y, more) + more_bias, 0.0
+            kernel, bias = kernel + more, bias + more_bias
+        ratio *= tf.math.divide_no_nan(output, output + stabilizer)
+        bias_terms += float(tf.reduce_sum(ratio * bias))
+        absorbed += epsilon * float(tf.reduce_sum(ratio))
+        ratio = conv_back(y, kernel, ratio)
+        field = [(max(0, a - 1), min(b + 1, side)) for (a, b), side in zip(field, y.shape[1:])]
+    else:
+        relevance = x * ratio
+    total = float(tf.reduce_sum(relevance))
+    print(f"{total:g} and bias terms {bias_terms:g} and absorbed {absorbed:g}: value {value:g}")
+    return relevance
+''',
+}
+
 AS_COLORS = '''
 def as_colors(numbers):
     """Show blue, green and red as RGB images, each on its own scale, zero at mid-gray."""

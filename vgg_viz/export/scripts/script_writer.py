@@ -221,7 +221,7 @@ def attribution_script(
             *_network_functions(runs),
             *_preprocessing_functions(runs),
             script_code.ATTRIBUTION,
-            *dict.fromkeys(ATTRIBUTION_METHODS[run.spec.method].script for run in runs),
+            *dict.fromkeys(script_code.METHODS[run.spec.method] for run in runs),
             *_color_functions(runs),
         ],
         calls,

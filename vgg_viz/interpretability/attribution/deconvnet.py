@@ -36,16 +36,3 @@ def positive_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
     return tf.nn.relu(gradient)
-
-
-SCRIPT = '''
-@tf.custom_gradient
-def deconvnet_relu(x):
-    """A ReLU whose backward pass keeps positive gradients."""
-    return tf.nn.relu(x), tf.nn.relu
-
-
-def deconvnet(model, preprocess, start, x, layer, position):
-    """The deconvnet (Zeiler and Fergus, 2013)."""
-    return forward_backward(model, start, x, layer, position, deconvnet_relu)[1]
-'''

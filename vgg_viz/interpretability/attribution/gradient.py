@@ -20,10 +20,3 @@ def gradient(
     """Compute the gradient of a value with respect to an earlier layer's maps or the pixels."""
     _, value, slopes, _ = yield from attribution_pass.at_image(image)
     return Attribution(channels_first(slopes), attribution_pass.area, value)
-
-
-SCRIPT = '''
-def gradient(model, preprocess, start, x, layer, position):
-    """The gradient of the value (Simonyan et al., 2013)."""
-    return forward_backward(model, start, x, layer, position)[1]
-'''

@@ -35,16 +35,3 @@ def guided_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
     A backward rule of ReLU for guided backpropagation.
     """
     return relu_gradient(output, positive_gradient(output, gradient))
-
-
-SCRIPT = '''
-@tf.custom_gradient
-def guided_relu(x):
-    """A ReLU whose backward pass keeps positive gradients of active units."""
-    return tf.nn.relu(x), lambda g: tf.where((x > 0) & (g > 0), g, 0.0)
-
-
-def guided_backpropagation(model, preprocess, start, x, layer, position):
-    """Guided backpropagation (Springenberg et al., 2014)."""
-    return forward_backward(model, start, x, layer, position, guided_relu)[1]
-'''

@@ -19,12 +19,3 @@ def input_x_gradient(
     """Attribute a value by input × gradient, with each layer's bias term."""
     x, value, gradient, biases = yield from attribution_pass.at_image(image)
     return Attribution(channels_first(x * gradient), attribution_pass.area, value, biases)
-
-
-SCRIPT = '''
-def input_x_gradient(model, preprocess, start, x, layer, position):
-    """Input x gradient; with the bias terms it sums to the value (Srinivas and Fleuret, 2019)."""
-    value, gradient, biases = forward_backward(model, start, x, layer, position)
-    print(f"{float(tf.reduce_sum(x * gradient)):g} and bias terms {biases:g}: value {value:g}")
-    return x * gradient
-'''

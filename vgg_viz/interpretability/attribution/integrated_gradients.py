@@ -88,24 +88,3 @@ def mean_input(preprocessing: Preprocessing) -> np.ndarray:
     if preprocessing == "caffe":
         return np.zeros(3, np.float32)
     return np.array(MEAN_BGR[::-1], np.float32) / np.float32(255)
-
-
-SCRIPT = '''
-def integrated_gradients(model, preprocess, start, x, layer, position):
-    """Integrated gradients (Sundararajan et al., 2017): Gauss-Legendre quadrature, 50 points."""
-    # The baseline: ImageNet's mean color as the network's input.
-    mean = {"rgb": np.float32([123.68, 116.779, 103.939]) / 255}
-    color = mean.get(preprocess.__name__, np.zeros(3, np.float32))
-    to_layer = keras.Model(model.input, model.layers[start].output)
-    begin = tf.convert_to_tensor(to_layer(np.broadcast_to(color, (1, 224, 224, 3))))
-    total = tf.zeros_like(x)
-    for at, weight in zip(*np.polynomial.legendre.leggauss(50)):
-        point = begin + np.float32((at + 1) / 2) * (x - begin)
-        gradient = forward_backward(model, start, point, layer, position)[1]
-        total += np.float32(weight / 2) * gradient
-    result = total * (x - begin)
-    value = forward_backward(model, start, x, layer, position)[0]
-    baseline = forward_backward(model, start, begin, layer, position)[0]
-    print(f"{float(tf.reduce_sum(result)):g} and baseline {baseline:g}: value {value:g}")
-    return result
-'''

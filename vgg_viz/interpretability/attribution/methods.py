@@ -1,12 +1,11 @@
 """Attribution methods, one `AttributionMethod` record each.
 
-To add a method, write a module with its function and its ``SCRIPT``, and add a record here. The
-controls, links, captions and scripts follow from the record.
+To add a method, write a module with its function, its part of the exported script in
+`vgg_viz.export.scripts`, and a record here. Controls, links and captions follow from the record.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 
 from vgg_viz.option import Option, Paper, by_name
 
@@ -59,15 +58,8 @@ class AttributionMethod(Option):
     needs_positive_value: bool = False
 
     @property
-    def script(self) -> str:
-        """Python code of this method for Keras alone: the ``SCRIPT`` of the method's module."""
-        module, _, _ = self.function.partition(":")
-        code: str = import_module(module).SCRIPT
-        return code
-
-    @property
     def script_function(self) -> str:
-        """Name of the method's function in `script`, equal to its name in this package."""
+        """Name of the method's function, the same in exported scripts."""
         return self.function.partition(":")[2]
 
 
