@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.support.pages import link_of, open_page, press, shown, texts
+from tests.support.pages import link_of, open_page, press, shown
 from tests.support.truth import LAYER, MAPS, controls_of, fingerprint
 from vgg_viz import samples
 from vgg_viz.links import (
@@ -88,7 +88,7 @@ def linked(random, names):
     return values
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_link_sets_all_controls_that_are_on_the_page(seed):
     random = Random(seed)
     names = [
@@ -196,13 +196,12 @@ def test_invalid_values_are_reported_and_ignored(name):
             assert (found[0], len(found[1])) == ({}, 1), given
 
 
-# Every fourth turn, from another one on in each place: so all nonsense comes to the page, and many
-# controls get each.
-@pytest.mark.parametrize(("where", "first"), [(where, n % 4) for n, where in enumerate(MATTERS)])
+# Every seventh turn, from another one on in each place: so all nonsense comes to the page.
+@pytest.mark.parametrize(("where", "first"), [(where, n % 7) for n, where in enumerate(MATTERS)])
 def test_invalid_values_leave_the_page_as_without_them(where, first):
     base, names = MATTERS[where]
     sound = fingerprint(open_page(**base))
-    for turn in range(first, len(NONSENSE), 4):
+    for turn in range(first, len(NONSENSE), 7):
         given = {name: NONSENSE[(turn + place) % len(NONSENSE)] for place, name in enumerate(names)}
         given = {name: value for name, value in given.items() if is_nonsense(name, value)}
         page = open_page(**base, **given)
@@ -256,14 +255,3 @@ def test_the_state_of_a_removed_widget_is_ignored():
         page._run(late)
         assert not page.exception
         assert link_of(page) == "tour=1"
-
-
-@pytest.mark.parametrize("key", ["view", "layer", "maps", "scale", "colors", "picture", "fit"])
-def test_nonsense_in_the_link_falls_back_to_the_default(key):
-    sound = open_page(view="Feature maps")
-    query = {"view": "Feature maps", key: "<script>alert(1)</script>"}
-    page = open_page(**query)
-    assert not page.error
-    assert f"{key}\\: expected" in page.warning[0].value
-    if key != "view":
-        assert texts(page) == texts(sound)

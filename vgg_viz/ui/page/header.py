@@ -13,10 +13,7 @@ MAX_PROBLEMS = 3  # of a link, shown one by one
 
 
 def show() -> str:
-    """Sync the page's state with the URL and show the header.
-
-    Returns the name of the chosen view.
-    """
+    """Sync the page's state with the URL, show the header, and return the chosen view's name."""
     if state.sync():
         tour_steps.sync()
     with st.container(
@@ -47,10 +44,7 @@ def tools() -> None:
 
 
 def address() -> None:
-    """Show the button that copies a link to the page.
-
-    The button says what the link does not include: the viewer's own picture or tour.
-    """
+    """Show the button that copies a link to the page."""
     own_picture = state.shows_own_picture()
     missing = ["your own picture"] * own_picture + ["your own tour"] * tour_steps.is_own()
     header = {"missing": " or ".join(missing), "address": state.link()}

@@ -16,10 +16,7 @@ SWITCH_SECONDS = 0.0005
 
 @lru_cache(maxsize=1)
 def prepare() -> None:
-    """Set up the server process: memory, threads, Matplotlib's cache and error messages.
-
-    Later calls do nothing.
-    """
+    """Set up the server process: memory, threads, Matplotlib's cache and error messages."""
     memory.limit_malloc_arenas()
     sys.setswitchinterval(SWITCH_SECONDS)
     move_matplotlib_cache()

@@ -154,10 +154,7 @@ class AblatedMaps:
         )
 
     def trail_steps(self, pair: Pair) -> dict[int, TrailStep]:
-        """Return the position at which ablation changes each map of a later layer most.
-
-        The positions as steps of the trail, by map number from 1.
-        """
+        """Return where ablation changes each map of a later layer most, by map number."""
         before, after = pair.sides
 
         def find() -> list[tuple[int, int]]:

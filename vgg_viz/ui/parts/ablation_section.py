@@ -36,10 +36,7 @@ def ablated() -> tuple[int, ...]:
 
 
 def choose_aside(layer: ConvLayer) -> None:
-    """Show ablation controls in the sidebar, in lecture mode and on tours.
-
-    Lecture mode moves all controls there; a tour moves only the choice of the later layer.
-    """
+    """Show ablation controls in the sidebar, in lecture mode and on tours."""
     if mode.in_lecture():
         show_switch()
         show_field()
@@ -65,10 +62,7 @@ def show_switch() -> None:
 
 
 def show_field() -> None:
-    """Show a text field for the numbers of several maps to ablate.
-
-    It appears once a map is chosen or ablated.
-    """
+    """Show a text field for the numbers of several maps to ablate."""
     if selection.current() is None and not ablated():
         return
     st.text_input("Ablated maps", placeholder="such as 4, 17, 30", **state.bind(NUMBERS))
@@ -132,10 +126,7 @@ def show_instead(maps: LayerMaps) -> bool:
 
 
 def show(maps: LayerMaps) -> None:
-    """Show how the ablation changes all later layers; nothing if no map is ablated.
-
-    In lecture mode and on tours, `show_instead` shows the changes.
-    """
+    """Show how the ablation changes all later layers; nothing if no map is ablated."""
     if mode.is_explained() or not ablated():
         return
     ablation = AblatedMaps(maps, ablated())

@@ -54,10 +54,7 @@ CHECK_UNTRAINED = "Sanity check: another map"  # of the untrained network itself
 
 
 def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
-    """Show the attribution of one value of a feature map, with its controls and sanity check.
-
-    In lecture mode and on tours, `show_in_place_of_maps` shows it.
-    """
+    """Show the attribution of one value of a feature map, with its controls and sanity check."""
     # In lectures and on tours the attribution takes the place of the maps.
     if replaces_maps():
         return
@@ -90,10 +87,7 @@ def replaces_maps() -> bool:
 
 
 def choose_in_sidebar(layer_name: str) -> AttributionSpec | None:
-    """Show the attribution's controls in the sidebar, in lecture mode and on tours.
-
-    The value to attribute and the method; None if the page shows the layer's maps.
-    """
+    """Show the attribution's controls in the sidebar; return the chosen value and method."""
     chosen = selection.current()
     if not (replaces_maps() and chosen and chosen.position):
         return None
@@ -116,10 +110,7 @@ def show_in_place_of_maps(maps: LayerMaps, spec: AttributionSpec) -> None:
 
 
 def choose(layer_name: str, channel: int, position: tuple[int, int]) -> AttributionSpec | None:
-    """Show the controls that choose where to attribute a value to, and by which method.
-
-    The value, the chosen target and method; None unless the pixels or a layer were chosen.
-    """
+    """Show the controls of an attribution; return the chosen value, target and method."""
     options = {name: BACK_TO[name] for name in back_to_options(layer_name)}
     with st.container(horizontal=True, gap="small", key="attribution-fields"):
         back_to = controls.one_of_many("Attribute to", "back_to", options)
@@ -157,10 +148,7 @@ def has_attributions(traced: ValueAttribution) -> bool:
 
 
 def show_sum(traced: ValueAttribution) -> None:
-    """Show how the attributions of a complete method sum to the network's value.
-
-    Nothing is shown for other methods, whose attributions do not sum to the value.
-    """
+    """Show how the attributions of a complete method sum to the network's value."""
     result, rows = traced.result(), summands(traced)
     if not rows:
         return
@@ -233,10 +221,7 @@ def is_checked(traced: ValueAttribution) -> bool:
 
 
 def show_sanity_check(traced: ValueAttribution) -> None:
-    """Show the switch of the sanity check, and the results of the check if it is on.
-
-    Methods that are known to fail the check have no switch.
-    """
+    """Show the switch of the sanity check, and the results of the check if it is on."""
     networks = {check.maps.network.identity for check in traced.sanity_checks().values()}
     label = CHECK if len(networks) > 1 else CHECK_UNTRAINED
     if traced.method.in_color:
@@ -248,10 +233,7 @@ def show_sanity_check(traced: ValueAttribution) -> None:
 
 
 def show_checks(traced: ValueAttribution) -> None:
-    """Show the sanity check: an attribution and others that should differ, with correlations.
-
-    The others are of another map and of an untrained network.
-    """
+    """Show the sanity check: an attribution and others that should differ, with correlations."""
     checks = traced.sanity_checks()
     own, results = traced.result(), {title: check.result() for title, check in checks.items()}
     correlations = {

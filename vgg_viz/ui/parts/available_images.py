@@ -108,13 +108,7 @@ def several(fit: Fit) -> Iterator[AvailableImage]:
 def find_peaks(
     results: Results, network: Network, images: Sequence[AvailableImage]
 ) -> list[tuple[Peaks, ...]]:
-    """Return the strongest activations of every channel of every conv layer on each image.
-
-    The page shows the progress. If a newer script run replaces this one, it stops between two
-    images.
-
-    For each image, the peaks of each conv layer.
-    """
+    """Return the strongest activations of every channel of every conv layer on each image."""
     slot, begun, peaks = st.empty(), perf_counter(), []
     for number, image in enumerate(images):
         # Cached peaks take no time, so they need no progress bar.

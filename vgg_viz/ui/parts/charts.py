@@ -88,10 +88,7 @@ def histogram_plot(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def show_profiles(maps: LayerMaps) -> None:
-    """Show one chart each of active positions, receptive field and similarity to the image.
-
-    Each chart has one bar per conv layer.
-    """
+    """Show one chart each of active positions, receptive field and similarity to the image."""
     profiles = maps.results.overview(maps.network, maps.picture).profiles
     rows = [
         row(number, layer.name, layer.receptive_field, profile)

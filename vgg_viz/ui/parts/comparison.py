@@ -63,10 +63,7 @@ class ComparisonSpec:
 
 
 def choose(chosen: InputImage) -> ComparisonSpec | None:
-    """Show the controls of a comparison of feature maps.
-
-    The comparison, or None if the viewer has chosen none.
-    """
+    """Show the controls of a comparison of feature maps; return it, or None."""
     compared = choose_other(chosen)
     if compared is None:
         return None
@@ -76,10 +73,7 @@ def choose(chosen: InputImage) -> ComparisonSpec | None:
 
 
 def choose_other(chosen: InputImage) -> ComparisonSpec | None:
-    """Show the controls that choose what the page's maps are compared with.
-
-    The comparison, or None if the viewer has chosen none.
-    """
+    """Show the choice of what to compare the page's maps with; return it, or None."""
     kind = controls.comparison()
     if kind == "none":
         return None
@@ -206,10 +200,7 @@ def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) 
 def show_decomposition(
     values: Sequence[decomposition_section.Value | None], names: Sequence[str]
 ) -> None:
-    """Show buttons that choose a side, and the decomposition of that side's value.
-
-    By default, it is the side in which the viewer clicked last.
-    """
+    """Show buttons that choose a side, and the decomposition of that side's value."""
     if st.session_state.get(inspector.CLICKED) not in INSPECTORS:
         st.session_state[inspector.CLICKED] = INSPECTORS[0]
     clicked = st.segmented_control(

@@ -181,13 +181,7 @@ def pixel_colors(value: Value) -> np.ndarray:
 
 
 def show_contributors(value: Value, previous: Layer) -> list[int]:
-    """Show the input channels that contribute most to a value; a click on one traces it back.
-
-    The click goes to the position in the previous layer that the channel's largest product comes
-    from.
-
-    The indices of the channels, from 0; empty if no channel contributes.
-    """
+    """Show the input channels that contribute most to a value; a click on one traces it back."""
     positive, negative = value.explanation.strongest(MOST_CONTRIBUTORS)
     order = [*positive.tolist(), *negative.tolist()]
     if not order:
@@ -229,10 +223,7 @@ def show_contributor_grid(value: Value, previous: Layer, order: list[int]) -> No
 
 
 def show_products(value: Value, order: list[int]) -> None:
-    """Show the products of these input channels with their kernels, and a chart of all channels.
-
-    The chart shows the contribution (sum of products) of every input channel.
-    """
+    """Show the products of these input channels with their kernels, and a chart of all channels."""
     contributions = value.explanation.contributions
     show_multiplication(value, order, [str(index + 1) for index in order])
     title = f"Contributions of all {value.layer.channels} input channels"

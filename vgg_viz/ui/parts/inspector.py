@@ -35,10 +35,7 @@ POINT_HINT = (
 
 
 def choose(layer: Layer) -> Selection | None:
-    """Show number fields for the inspected map, row and column, except in lecture mode.
-
-    The chosen map and position; None if no map is chosen.
-    """
+    """Show number fields for the inspected map, row and column; return the choice."""
     height, width, filters = layer.output_shape
     if not mode.in_lecture():
         with st.container(key="inspector-fields", horizontal=True, gap="small"):
@@ -73,10 +70,7 @@ def show(
     name: str = "inspector",
     shown: Sequence[int] = (),
 ) -> decomposition_section.Value | None:
-    """Show the chosen feature map enlarged, or the image alone if no map is chosen.
-
-    The value at the chosen position with its decomposition; None without a position.
-    """
+    """Show the chosen feature map enlarged, or the image alone if no map is chosen."""
     steps = trail_to(maps, chosen)
     value = None
     if chosen and chosen.position:
@@ -111,10 +105,7 @@ def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep]) -> None:
 
 
 def trail_to(maps: LayerMaps, chosen: Selection | None) -> list[TrailStep]:
-    """Return the values that the viewer traced back to reach the chosen value, and that value.
-
-    The list is empty if no position is chosen.
-    """
+    """Return the values that the viewer traced back to reach the chosen value, and that value."""
     if chosen is None or chosen.position is None:
         return []
     step = TrailStep(maps.layer.name, chosen.channel, chosen.position)
@@ -193,10 +184,7 @@ def sum_text(explanation: Decomposition) -> str:
 
 
 def missing_text(chosen: Selection | None, shown: Sequence[int]) -> str:
-    """Return a note if the chosen map is not among the maps shown in the grid beside the inspector.
-
-    The note; empty if the map is shown, or none is chosen.
-    """
+    """Return a note if the chosen map is not among those in the grid; else empty."""
     if chosen is None or not shown or chosen.channel in shown:
         return ""
     return (

@@ -112,10 +112,7 @@ class Pair:
 
 
 def choose() -> tuple[str, str]:
-    """Show the controls that choose how two sides are compared, and on which color scale.
-
-    A name of `SHOWN_AS` (side by side, or difference), and the name of the scale.
-    """
+    """Show how to compare two sides, and on which scale; return both names."""
     shown_as = controls.one_of("Show", "shown_as", SHOWN_AS)
     return shown_as, choose_scale(shown_as)
 

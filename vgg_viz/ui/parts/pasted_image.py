@@ -22,10 +22,7 @@ NAME = "pasted"
 
 
 def show(maps: LayerMaps, spec: OptimizationSpec) -> None:
-    """Show the viewer's picture with the chosen channel's optimized image pasted into it.
-
-    Until a channel is chosen and its image is finished, show a note.
-    """
+    """Show the viewer's picture with the chosen channel's optimized image pasted into it."""
     chosen = selection.current()
     if chosen is None:
         text_blocks.note("Choose a channel to paste its optimized image into your picture.")
@@ -64,10 +61,7 @@ def show_pasted(maps: LayerMaps, channel: int, snapshot: Snapshot) -> None:
 
 
 def choose_position(maps: LayerMaps) -> Position:
-    """Show number fields for the position at which to paste, except in lecture mode.
-
-    Row and column in the feature map, from 0; by default its center.
-    """
+    """Show number fields for the position of the paste; return it, by default the center."""
     height, width, _ = maps.layer.output_shape
     if not mode.in_lecture():
         with st.container(key="pasted-fields", horizontal=True):
@@ -93,10 +87,7 @@ def pasted_into(maps: LayerMaps, snapshot: Snapshot, position: Position) -> Inpu
 
 
 def difference_note(maps: LayerMaps, snapshot: Snapshot, position: Position) -> str:
-    """Return why the pasted image's value may differ from that of the optimized image alone.
-
-    A sentence; empty if the values should match.
-    """
+    """Return why the pasted value may differ from that of the image alone; empty if not."""
     layer, side = maps.layer, len(snapshot.pixels)
     if side < layer.receptive_field:
         return (

@@ -78,10 +78,7 @@ class Predictions:
         )
 
     def logit_drop_by_map(self) -> np.ndarray:
-        """Return each logit's drop when one of the last conv layer's maps is ablated.
-
-        float32 (512, 1000): map, class.
-        """
+        """Return each logit's drop by ablation of one last map, float32 (512, 1000)."""
         return self._cached(
             "maps", lambda dense: evidence.logit_drop_by_map(dense, self.maps.values())
         )
@@ -159,10 +156,7 @@ class Predictions:
         )
 
     def important_maps(self, target: ClassTarget, side: Side, count: int) -> list[int]:
-        """Return the last conv layer's most important maps for a class, or those against it.
-
-        Numbers of the maps, from 1, strongest effect first.
-        """
+        """Return the last conv layer's most important maps for a class, or those against it."""
         effects = self.map_effects(target)
         signed_effects = effects if side == "for" else -effects
         order = np.argsort(-signed_effects, kind="stable")[:count]
@@ -186,10 +180,7 @@ class Predictions:
         )
 
     def peaks(self, numbers: Sequence[int]) -> Mapping[int, Position]:
-        """Return the position of the maximum of each of these maps of the last conv layer.
-
-        Row and column, from 0, by map number from 1.
-        """
+        """Return the maximum's row and column, from 0, of each of these last maps."""
         values = self.maps.values()
         positions = {}
         for number in numbers:
@@ -222,10 +213,7 @@ class Predictions:
         )
 
     def column_headings(self, methods: Sequence[str], target: ClassTarget) -> list[str]:
-        """Return the column headings of the evidence grid: both classes and *Difference*.
-
-        The list is empty unless several methods are shown for two classes.
-        """
+        """Return the column headings of the evidence grid: both classes and *Difference*."""
         is_table = len(methods) > 1 and target.against is not None
         return [*map(self.names.name, target.classes), "Difference"] if is_table else []
 

@@ -95,10 +95,7 @@ class ValueAttribution:
         return self.color_grid() if self.in_color else self.pixels_grid()
 
     def pixels_grid(self) -> Grid:
-        """Return a heatmap overlay of the attributions to pixels, summed over the colors.
-
-        The heatmap covers the value's receptive field in the photograph.
-        """
+        """Return a heatmap overlay of the attributions to pixels, summed over the colors."""
         result = self.result()
         values = with_padding(result.by_position[None].astype(np.float32), result, self.spec)
         return Grid(
@@ -147,11 +144,7 @@ class ValueAttribution:
         return pixels.astype(np.uint8)
 
     def maps_grid(self) -> Grid:
-        """Return a grid of the attributions to an earlier layer, one tile per important map.
-
-        The maps whose attributions have the largest positive sums come first, then those with the
-        largest negative sums.
-        """
+        """Return a grid of the attributions to an earlier layer, one tile per important map."""
         result = self.result()
         order, by_map = strongest(result), result.by_map
         values = with_padding(result.values[order], result, self.spec)
@@ -216,10 +209,7 @@ class ValueAttribution:
         return {title: check for title, check in checks.items() if check.is_defined()}
 
     def trail_steps(self) -> dict[int, TrailStep]:
-        """Return the position of the largest attribution in each of the most important maps.
-
-        The positions as steps of the trail, by map number from 1.
-        """
+        """Return where the largest attribution of each important map is, by map number."""
         result, back_to = self.result(), self.spec.back_to
         positions = {index + 1: result.strongest_position(index) for index in strongest(result)}
         return {
@@ -261,19 +251,13 @@ def attribution_range(result: Attribution) -> str:
 
 
 def strongest(result: Attribution) -> list[int]:
-    """Return the indices, from 0, of the maps whose attributions have the largest sums.
-
-    Up to 12 maps with positive sums come first, then up to 12 with negative ones.
-    """
+    """Return the indices of the maps with the largest sums, 12 positive and 12 negative."""
     positive, negative = result.strongest(STRONGEST)
     return [*positive.tolist(), *negative.tolist()]
 
 
 def summands(traced: ValueAttribution) -> list[tuple[str, float]]:
-    """Return the terms that sum to the value, by a complete attribution method.
-
-    Label and number of each term; empty for a method that is not complete.
-    """
+    """Return label and number of the terms that sum to the value; empty if incomplete."""
     result, completeness = traced.result(), traced.method.completeness
     if completeness is None:
         return []

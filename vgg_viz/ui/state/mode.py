@@ -10,10 +10,7 @@ CONTROLS = "lecture-menu-open"
 
 
 def in_lecture() -> bool:
-    """Return whether the page is in lecture mode.
-
-    Lecture mode shows pictures in large type, with one line of text each.
-    """
+    """Return whether the page is in lecture mode."""
     return state.is_on(LECTURE)
 
 

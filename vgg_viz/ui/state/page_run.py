@@ -25,10 +25,7 @@ class PageRun(Run):
         self._progress: tuple[float, str] | None = None
 
     def show_waiting(self) -> None:
-        """Show that the run waits for another computation.
-
-        Ends the run if a newer one has superseded it.
-        """
+        """Show that the run waits, or end it if a newer one has superseded it."""
         self._slot.caption("Waiting for another computation…")
         self._slot_used = True
 
@@ -40,17 +37,11 @@ class PageRun(Run):
             self._slot_used = False
 
     def show_reading(self, fraction: float) -> None:
-        """Show the fraction of the dense layers' weights that has been read (0 to 1).
-
-        Ends the run if a newer one has superseded it.
-        """
+        """Show the fraction of the dense layers read (0 to 1), or end a superseded run."""
         self._show_progress(fraction, "Reading the dense layers…")
 
     def show_computing(self, fraction: float) -> None:
-        """Show the fraction of a long computation that is done (0 to 1).
-
-        Ends the run if a newer one has superseded it.
-        """
+        """Show the fraction of a computation done (0 to 1), or end a superseded run."""
         self._show_progress(fraction, f"Computing: {fraction:.0%}")
 
     def end_if_superseded(self) -> None:

@@ -30,10 +30,7 @@ class Selection(NamedTuple):
 
 
 def current() -> Selection | None:
-    """Return the selected map and position; None if no map is selected.
-
-    The selection remains while a view does not show its number fields.
-    """
+    """Return the selected map and position; None if no map is selected."""
     channel, row, column = map(state.number, (CHANNEL, ROW, COLUMN))
     if channel is None:
         return None
@@ -49,10 +46,7 @@ def select_position(inspector: str, layer: Layer) -> None:
 
 
 def choose(channel: int, position: Position | None = None, layer: str = "", view: str = "") -> None:
-    """Select a map or filter by its number, and perhaps a position (from 0), a layer or a view.
-
-    Call this in a widget callback.
-    """
+    """Select a map or filter by its number, and perhaps a position (from 0), a layer or a view."""
     changes: dict[str, Value] = {CHANNEL: channel}
     if position is not None:
         changes |= {ROW: position[0] + 1, COLUMN: position[1] + 1}

@@ -23,10 +23,7 @@ SERVING = "vgg_viz.serving.shared"
 
 @st.cache_resource(show_spinner=False)
 def shared() -> Shared:
-    """Return the state shared by all viewers; the first call creates it.
-
-    `vgg_viz.serving.memory` limits its size.
-    """
+    """Return the state shared by all viewers; the first call creates it."""
     from vgg_viz.serving.shared import Shared
 
     return Shared(limit_bytes())
@@ -54,10 +51,7 @@ def trained_name() -> str:
 
 
 def label_of(choice: NetworkChoice) -> str | None:
-    """Return the label of the network that a choice in the sidebar stands for.
-
-    Returns None while the label is unknown, since the network has not been loaded.
-    """
+    """Return the label of a network; None while it has not been loaded."""
     created = shared_if_created()
     return created.loaders[choice].label() if created else None
 

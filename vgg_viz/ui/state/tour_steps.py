@@ -74,10 +74,7 @@ def return_to_built_in() -> None:
 
 
 def go(index: int) -> None:
-    """Go to a step of the current tour (widget callback).
-
-    The page's values are set to those of the step.
-    """
+    """Go to a step of the current tour (widget callback)."""
     own = is_own()
     tour = st.session_state[OWN_TOUR] if own else built_in()
     _go_to(tour.steps[index], {OWN_STEP if own else STEP: index + 1})
@@ -145,10 +142,7 @@ def has_diverged(step: Step) -> bool:
 
 
 def outlined() -> tuple[int, ...]:
-    """Return the numbers of the maps or filters that the tour step's answer names, to outline them.
-
-    The result is empty until the answer is shown, and where it does not hold for the page.
-    """
+    """Return the numbers that the shown answer names, to outline their tiles."""
     current = current_step()
     if current is None or not current[2]:
         return ()

@@ -32,10 +32,7 @@ class TrailStep(NamedTuple):
 
 
 def to(step: TrailStep, context: Hashable) -> list[TrailStep]:
-    """Return the stored trail up to this step.
-
-    Returns only the step if it is not on the trail stored for this context (network and picture).
-    """
+    """Return the stored trail up to this step, or only the step if it is not on the trail."""
     remembered_context, steps = st.session_state.get(KEY, (None, []))
     if remembered_context != context or step not in steps:
         return [step]
@@ -49,10 +46,7 @@ def extend(current: TrailStep, earlier: TrailStep, context: Hashable) -> None:
 
 
 def go(step: TrailStep) -> None:
-    """Select the value of a trail's step and scroll to the top of the page (widget callback).
-
-    The value's map is shown there.
-    """
+    """Select the value of a trail's step and scroll to the top of the page (widget callback)."""
     selection.choose(step.channel, step.position, layer=step.layer)
     reveal(to_top=True)
 

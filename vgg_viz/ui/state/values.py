@@ -145,18 +145,12 @@ def has_changed() -> bool:
 
 
 def link_problems() -> list[str]:
-    """Return a sentence on each part of the URL that could not be read.
-
-    The sentences are dropped when the viewer changes a value.
-    """
+    """Return a sentence on each part of the URL that could not be read."""
     return _view().problems
 
 
 def input_error(key: str) -> str:
-    """Return a sentence on the text that the viewer typed for a field, if it could not be read.
-
-    Returns an empty string otherwise.
-    """
+    """Return a sentence on the text that the viewer typed for a field, if it could not be read."""
     return _view().input_errors.get(key, "")
 
 
@@ -212,10 +206,7 @@ def bind(key: str) -> Binding:
 
 
 def _remember_widget(widgets: dict[str, object], widget_key: str, content: object) -> None:
-    """Store what a widget of a field shows; drop all but the field's two newest widgets.
-
-    A field gets a new widget key whenever the page changes its value; see `bind`.
-    """
+    """Store what a widget of a field shows; drop all but the field's two newest widgets."""
     widgets.pop(widget_key, None)
     widgets[widget_key] = content
     for old in list(widgets)[:-2]:

@@ -50,10 +50,7 @@ def show(notice: DeltaGenerator) -> None:
 
 
 def choose_filters() -> int | None:
-    """Show the controls that put filters beside the maps.
-
-    Returns the number of the input channel to show (from 1), or None for no filters.
-    """
+    """Show the choice of filters beside the maps; return the input channel, or None."""
     if not st.toggle("Show filters beside the maps", **state.bind("beside")):
         return None
     return controls.count("Input channel of the filters", "filter_channel", FEWEST_CHANNELS)

@@ -109,10 +109,7 @@ def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -
 def show_inspector(
     maps: LayerMaps, count: int, order: str, appearance: Appearance
 ) -> decomposition_section.Value | None:
-    """Show the inspector of the selected map and position.
-
-    Returns what is needed to show the selected value's decomposition; None if no value is selected.
-    """
+    """Show the inspector; return the selected value for its decomposition, or None."""
     above = st.container()
     chosen = inspector.choose(maps.layer)
     with above:

@@ -121,10 +121,7 @@ def choose_methods() -> Sequence[str]:
 def sides_of(
     maps: LayerMaps, compared: ComparisonSpec | None, notice: DeltaGenerator
 ) -> list[tuple[str, LayerMaps]]:
-    """Return the feature maps for each side of a comparison, with the side's heading.
-
-    Without a comparison, returns only ``maps``, with an empty heading.
-    """
+    """Return the feature maps for each side of a comparison, with the side's heading."""
     if compared is None:
         return [("", maps)]
     both = maps, comparison.other_side(maps, compared, notice)
@@ -149,10 +146,7 @@ def predictions_of(sides: Sequence[tuple[str, LayerMaps]], names: ClassNames) ->
 
 
 def target_of(predictions: Predictions) -> ClassTarget:
-    """Return the class whose evidence is shown, and the class to contrast it with, if any.
-
-    By default the class is the most likely one.
-    """
+    """Return the class whose evidence is shown, and the class to contrast it with, if any."""
     chosen = state.number("class")
     if chosen is None:
         (chosen,) = predictions.prediction().most_likely(1)

@@ -102,10 +102,7 @@ def show_optimized(specs: Sequence[OptimizationSpec], count: int) -> None:
 
 
 def size_note(layer: ConvLayer) -> str:
-    """Return a note for layers whose optimized images are smaller than the receptive field.
-
-    Returns an empty string for other layers.
-    """
+    """Return a note for layers whose optimized images are smaller than the field."""
     side, field = image_side(layer), layer.receptive_field
     if side == field:
         return ""

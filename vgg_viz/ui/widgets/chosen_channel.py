@@ -8,12 +8,7 @@ from vgg_viz.ui.widgets import components, controls
 
 
 def choose(layer: ConvLayer) -> int | None:
-    """Show a number field for a channel of the layer, and the name of the chosen channel.
-
-    Lecture mode leaves out the field. In the browser, all grids of channels outline the channel.
-
-    The channel's number, from 1; None if no channel is chosen.
-    """
+    """Show a number field for a channel; return the chosen channel's number, or None."""
     if not mode.in_lecture():
         with st.container(key="inspector-fields", horizontal=True):
             controls.number("Channel", selection.CHANNEL, layer.filters)

@@ -35,10 +35,7 @@ def load_names() -> ClassNames:
 
 
 def show_missing_names(names: ClassNames) -> None:
-    """Show why the class names could not be loaded, with a retry button; nothing if they were.
-
-    Lecture mode leaves this out.
-    """
+    """Show why the class names could not be loaded, with a retry button; nothing if they were."""
     if not names.attempts or mode.in_lecture():
         return
     with st.expander("Could not load the class names; classes are shown by number"):
@@ -58,10 +55,7 @@ def watch_names() -> None:
 
 
 def load_dense(weights: Weights) -> DenseWeights | None:
-    """Load the dense layers that belong to a network's convolutional weights.
-
-    The dense layers; None, after a notice on the page, if they are missing or damaged.
-    """
+    """Load the dense layers of a network; None, after a notice, if they are missing or damaged."""
     loader, slot = shared().dense, st.empty()
     future = loader.weights_for(weights)
 
@@ -83,10 +77,7 @@ def load_dense(weights: Weights) -> DenseWeights | None:
 
 
 def offer_download() -> None:
-    """Show that the weights file with the dense layers is missing, and offer to download it.
-
-    The server keeps the downloaded file for all viewers.
-    """
+    """Show that the weights file with the dense layers is missing, and offer to download it."""
     loader = shared().dense
     with st.container(border=True, key="dense-offer"):
         st.markdown(

@@ -73,10 +73,7 @@ def wait_for(future: Future[Loaded], loader: Loader, slot: DeltaGenerator) -> No
 
 
 def show_unavailable(notice: DeltaGenerator, attempts: Sequence[str], loader: Loader) -> None:
-    """Show a notice that the ImageNet weights are unavailable.
-
-    It lists the failed attempts to get them, and says how the host can add the file by hand.
-    """
+    """Show a notice that the ImageNet weights are unavailable."""
     with notice.container(border=True, key="weights-notice"):
         st.markdown(
             ":material/cloud_off: **Could not get the ImageNet weights.** The page shows an "
@@ -96,10 +93,7 @@ def show_unavailable(notice: DeltaGenerator, attempts: Sequence[str], loader: Lo
 
 
 def show_skipped(notice: DeltaGenerator, sentences: Sequence[str]) -> None:
-    """Show why the weights file that the host configured could not be used.
-
-    The notice is left out if ``sentences`` is empty.
-    """
+    """Show why the weights file that the host configured could not be used."""
     if not sentences:
         return
     with notice.container(border=True, key="skipped-notice"):

@@ -46,10 +46,7 @@ def row(prediction: Prediction, names: ClassNames, index: int, chosen: bool) -> 
 
 
 def detail(names: ClassNames, index: int) -> str:
-    """Return the WordNet id and number of a class, which stand beside its name in the list.
-
-    In lecture mode the text is empty, unless another class has the same name.
-    """
+    """Return the WordNet id and number of a class, which stand beside its name in the list."""
     name = names.name(index)
     if mode.in_lecture() and names.names.count(name) < 2:
         return ""
@@ -77,10 +74,7 @@ def _pick(key: str) -> None:
 
 
 def choose(label: str, key: str, names: ClassNames, placeholder: str) -> int | None:
-    """Show a select box of all classes, which finds a class by name, WordNet id or number.
-
-    The class's number, from 0; None if no class is chosen.
-    """
+    """Show a select box of all classes; return the chosen class's number, or None."""
     st.selectbox(
         label,
         range(VGG19.classes),

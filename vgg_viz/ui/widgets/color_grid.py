@@ -75,10 +75,7 @@ class ColorGrid(Tiles):
         )
 
     def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
-        """Return the arrays to export, by name, each with the names of its axes.
-
-        One array holds the pictures; each of the figures has its own.
-        """
+        """Return the arrays to export, by name, each with the names of its axes."""
         axes = list(self.numbered_axes)
         pictures = (self.along_axes(self.values), [*axes, "row", "column", "color"])
         figures = {

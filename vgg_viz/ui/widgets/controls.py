@@ -112,10 +112,7 @@ def color_map() -> str:
 
 
 def comparison() -> Comparison:
-    """Show a list of comparisons that the current view offers; return the chosen one's name.
-
-    The name ``none`` stands for no comparison.
-    """
+    """Show a list of comparisons that the current view offers; return the chosen one's name."""
     options = {kind: COMPARISONS[kind] for kind in VIEWS[state.choice("view", VIEWS)].comparisons}
     return one_of_many("Compare with", "compare", options)
 
@@ -178,10 +175,7 @@ def shortened(name: str) -> str:
 
 
 def page(label: str, key: str, size: int, total: int) -> range:
-    """Show a control to choose one page of a list; no control if the list fits on one page.
-
-    The indices of the items on the chosen page, from 0.
-    """
+    """Show a control for one page of a list; return the indices of the page's items."""
     pages = -(-total // size)
     if pages == 1:
         return range(total)

@@ -76,10 +76,7 @@ def svg(architecture: Architecture) -> str:
 
 
 def groups(architecture: Architecture) -> Iterator[tuple[str, list[Layer]]]:
-    """Yield the diagram's groups of layers: the input, the five blocks and the dense layers.
-
-    The group's title and its layers.
-    """
+    """Yield the diagram's groups of layers: the input, the five blocks and the dense layers."""
 
     def group(layer: Layer) -> tuple[int, str]:
         if layer.block:
@@ -100,10 +97,7 @@ def bar_size(layer: Layer) -> tuple[float, float]:
 
 
 def bar(layer: Layer, left: float) -> Iterator[str]:
-    """Yield the SVG of one layer's bar.
-
-    The bar of a conv layer is a button, labeled with the layer's number within its block.
-    """
+    """Yield the SVG of one layer's bar."""
     width, height = bar_size(layer)
     top = MIDDLE - height / 2
     color = COLORS[layer.kind]

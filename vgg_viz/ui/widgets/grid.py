@@ -241,10 +241,7 @@ def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
 def draw(
     grid: Tiles, placement: Placement, header: Mapping[str, object], cached: Cached
 ) -> tuple[bytes, int]:
-    """Draw a grid as data for the mosaic component.
-
-    The component's bytes, and the number of tiles that are struck through.
-    """
+    """Draw a grid as data for the mosaic component."""
     rest, parts = grid.render(placement.width, cached)
     whole = {**header, **rest, "parts": [len(part) for part in parts]}
     return components.pack(whole, *parts), sum(whole["flat"])

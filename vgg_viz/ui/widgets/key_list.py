@@ -70,10 +70,7 @@ def shortcut(button: str) -> str:
 
 
 def bindings(contexts: Collection[str]) -> dict[str, str]:
-    """Return which button each key presses, for keys that Streamlit cannot bind to buttons.
-
-    The buttons' keys, by name of the keyboard key.
-    """
+    """Return which button each key presses, for keys that Streamlit cannot bind to buttons."""
     return {
         name: key.button
         for context in contexts

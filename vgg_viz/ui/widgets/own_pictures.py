@@ -141,10 +141,7 @@ def has_room() -> bool:
 
 
 def store(picture: StoredPicture) -> str:
-    """Store a picture in the session, unless it is stored already or there is no room.
-
-    ``added`` (also if it was stored already) or ``no room``.
-    """
+    """Store a picture once, if there is room; return ``added`` or ``no room``."""
     others = stored()
     if any(one.digests == picture.digests for one in others):
         return "added"
@@ -155,10 +152,7 @@ def store(picture: StoredPicture) -> str:
 
 
 def store_own_picture() -> None:
-    """Keep the viewer's single picture among the several ones, before another one replaces it.
-
-    Nothing is stored if there is no single picture or no room.
-    """
+    """Keep the viewer's single picture among the several ones, before another one replaces it."""
     own = own_picture("picture")
     if own and has_room():
         store(

@@ -40,10 +40,7 @@ def choose_other(beside: InputImage) -> InputImage:
 
 
 def choose() -> InputImage:
-    """Show the sidebar's picture controls and return the chosen picture.
-
-    If the chosen picture cannot be opened, show why and return the one shown before.
-    """
+    """Show the sidebar's picture controls and return the chosen picture."""
     st.html(thumbnail_styles() + own_thumbnail_style())
     with st.container(key="picture-choice"):
         st.pills(
@@ -85,10 +82,7 @@ def current() -> InputImage:
 
 
 def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
-    """Open the picture chosen for a picture field.
-
-    If it cannot be opened, show why and open the picture that the field showed before.
-    """
+    """Open the picture chosen for a picture field."""
     from vgg_viz.image_io.images import ImageFileError
 
     remembered = f"last_good_{key}"

@@ -73,13 +73,7 @@ def default_file(key: str) -> PictureFile:
 
 
 def open_file(file: PictureFile, options: PictureOptions) -> InputImage:
-    """Decode a picture file and resize it for VGG19.
-
-    Its pixels are cached for each resizing. ``as_stored`` of the options does not apply.
-
-    Raises:
-        ImageFileError: The bytes are not an accepted picture.
-    """
+    """Decode a picture file and resize it for VGG19."""
     pixels, data, digest, notes = decoded(file.key, options.fit, file.read)
     return InputImage(file.title, file.alt, pixels, data, digest, options.fit, notes)
 

@@ -115,10 +115,7 @@ def show_camera(key: str) -> None:
 
 
 def privacy_note(key: str) -> str:
-    """Return a note that only the viewer can see their picture.
-
-    For a viewer who followed a link without the picture, the note explains why it is missing.
-    """
+    """Return a note that only the viewer can see their picture."""
     if own_picture(key) or state.was_chosen(key):
         return "Other viewers cannot see it, and links do not include it."
     return (

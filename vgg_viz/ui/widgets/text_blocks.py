@@ -34,10 +34,7 @@ def note(text: str) -> None:
 
 
 def heading(text: str, layer: ConvLayer) -> None:
-    """Show the heading of a view of one layer.
-
-    Lecture mode, unless on a tour, adds buttons for the previous and the next conv layer.
-    """
+    """Show the heading of a view of one layer."""
     # On a tour, the steps choose the layer.
     if not mode.in_lecture() or mode.on_tour():
         st.header(text)

@@ -97,10 +97,7 @@ class Tiles(ABC):
 
     @abstractmethod
     def render(self, width: int, cached: Cached) -> tuple[dict[str, Any], list[bytes]]:
-        """Draw the tiles for a mosaic ``width`` CSS pixels wide.
-
-        The rest of the mosaic's JSON header, and the pictures and arrays that it describes.
-        """
+        """Draw the tiles for a mosaic ``width`` CSS pixels wide."""
 
     @abstractmethod
     def scale_note(self, struck: int) -> str:

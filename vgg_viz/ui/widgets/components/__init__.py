@@ -27,10 +27,7 @@ EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 @lru_cache(maxsize=8)
 def registered(name: str) -> Callable[..., object]:
-    """Register the component made of this folder's files ``name.html``, ``.css`` and ``.js``.
-
-    A function that mounts the component. Each component is registered once.
-    """
+    """Register the component made of this folder's files ``name.html``, ``.css`` and ``.js``."""
     html, css = (
         (FOLDER / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css")
     )
@@ -44,10 +41,7 @@ def script(name: str) -> str:
 
 
 def imported(module: str, names: str) -> str:
-    """Return JavaScript that defines names from another script.
-
-    All other names of that script stay local.
-    """
+    """Return JavaScript that defines names from another script."""
     scope = EXPORT.sub("", script(module))
     return f"const {{ {names} }} = (() => {{\n{scope}\nreturn {{ {names} }};\n}})();"
 
