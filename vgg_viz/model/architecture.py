@@ -36,13 +36,8 @@ class Layer:
     output_shape: shape without the batch: ``(height, width, channels)``, or ``(units,)`` from the
         flatten layer on.
     parameters: number of weights and biases.
-    kernel_shape: ``(3, 3, channels, filters)`` of a conv layer; ``None`` for other layers.
-    conv_number: number of a conv layer among the conv layers, from 1; ``None`` for other layers.
-    receptive_field: side of a position's receptive field in input pixels.
-    stride: distance in input pixels between the receptive fields of neighboring positions.
-    offset: input pixel at the center of position 0's receptive field; may lie between two pixels.
-
-    The last three are ``None`` for layers other than conv and pooling layers.
+    kernel_shape, conv_number, receptive_field, stride, offset: see `ConvLayer` and `SpatialLayer`;
+        ``None`` for other layers.
     """
 
     index: int
@@ -62,26 +57,15 @@ class Layer:
         """Layer name for the page; for a conv layer, after its number: ``"7 · block3_conv3"``."""
         return f"{self.conv_number} · {self.name}" if self.conv_number else self.name
 
-    @property
-    def channels(self) -> int:
-        """Number of input channels of a conv layer; each of its filters covers all of them."""
-        return self._conv_kernel[2]
-
-    @property
-    def filters(self) -> int:
-        """Number of filters of a conv layer, which is also that of its feature maps."""
-        return self._conv_kernel[3]
-
-    @property
-    def _conv_kernel(self) -> tuple[int, int, int, int]:
-        if self.kernel_shape is None:
-            raise ValueError(f"expected a conv layer, got {self.name} ({self.kind})")
-        return self.kernel_shape
-
 
 @dataclass(frozen=True)
 class SpatialLayer(Layer):
-    """A conv or pooling layer: its positions have a receptive field in the image."""
+    """A conv or pooling layer: its positions have a receptive field in the image.
+
+    receptive_field: side of a position's receptive field in input pixels.
+    stride: distance in input pixels between the receptive fields of neighboring positions.
+    offset: input pixel at the center of position 0's receptive field; may lie between two pixels.
+    """
 
     block: int
     receptive_field: int = 0
@@ -91,10 +75,24 @@ class SpatialLayer(Layer):
 
 @dataclass(frozen=True)
 class ConvLayer(SpatialLayer):
-    """A conv layer, with its kernel shape and its number among the conv layers."""
+    """A conv layer.
+
+    kernel_shape: ``(3, 3, channels, filters)``.
+    conv_number: its number among the conv layers, from 1.
+    """
 
     kernel_shape: tuple[int, int, int, int] = (0, 0, 0, 0)
     conv_number: int = 0
+
+    @property
+    def channels(self) -> int:
+        """Number of input channels; each filter covers all of them."""
+        return self.kernel_shape[2]
+
+    @property
+    def filters(self) -> int:
+        """Number of filters, which is also that of the feature maps."""
+        return self.kernel_shape[3]
 
 
 @dataclass(frozen=True)
@@ -141,6 +139,11 @@ class Architecture:
         return convolutional + tuple(self._dense_layers(convolutional[-1]))
 
     @cached_property
+    def spatial_layers(self) -> tuple[SpatialLayer, ...]:
+        """Conv and pooling layers, in order; ``layers`` has the input before the first."""
+        return tuple(layer for layer in self.layers if isinstance(layer, SpatialLayer))
+
+    @cached_property
     def conv_layers(self) -> tuple[ConvLayer, ...]:
         """Conv layers in order; the one with ``conv_number`` ``n`` is at index ``n - 1``."""
         return tuple(layer for layer in self.layers if isinstance(layer, ConvLayer))
@@ -148,19 +151,12 @@ class Architecture:
     @cached_property
     def block_ends(self) -> tuple[ConvLayer, ...]:
         """Last conv layer of each block, in order."""
-        return tuple(
-            [layer for layer in self.conv_layers if layer.block == block][-1]
-            for block in range(1, len(self.blocks) + 1)
-        )
+        return tuple({layer.block: layer for layer in self.conv_layers}.values())
 
     @cached_property
     def pools(self) -> tuple[SpatialLayer, ...]:
         """Max pooling layer of each block, in order."""
-        return tuple(
-            layer
-            for layer in self.layers
-            if isinstance(layer, SpatialLayer) and layer.kind == "pool"
-        )
+        return tuple(layer for layer in self.spatial_layers if layer.kind == "pool")
 
     @cached_property
     def dense_layers(self) -> tuple[DenseLayer, ...]:
@@ -183,40 +179,20 @@ class Architecture:
         return sum(layer.parameters for layer in self.conv_layers)
 
     def layer(self, name: str) -> Layer:
-        """Return the layer with this name.
-
-        Raises:
-            KeyError: no layer has this name.
-        """
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        raise KeyError(f"expected a layer of {self.name}, got {name!r}")
+        """Return the layer with this name, or raise a KeyError."""
+        return {layer.name: layer for layer in self.layers}[name]
 
     def conv_layer(self, name: str) -> ConvLayer:
-        """Return the conv layer with this name.
-
-        Raises:
-            KeyError: no conv layer has this name.
+        """Return the conv layer with this name, or raise a KeyError.
 
         >>> VGG19.conv_layer("block3_conv4").receptive_field
         48
         """
-        layer = self.layer(name)
-        if not isinstance(layer, ConvLayer):
-            raise KeyError(f"expected a conv layer of {self.name}, got {name!r}")
-        return layer
+        return {layer.name: layer for layer in self.conv_layers}[name]
 
-    def block_of(self, name: str) -> int:
-        """Return the number of the block, from 1, of the conv or pooling layer with this name.
-
-        Raises:
-            KeyError: no conv or pooling layer has this name.
-        """
-        layer = self.layer(name)
-        if not isinstance(layer, SpatialLayer):
-            raise KeyError(f"expected a conv or pooling layer of {self.name}, got {name!r}")
-        return layer.block
+    def block(self, number: int) -> tuple[SpatialLayer, ...]:
+        """Return the layers of a block, numbered from 1: its conv layers, then its pool."""
+        return tuple(layer for layer in self.spatial_layers if layer.block == number)
 
     def _convolutional_layers(self) -> Iterator[Layer]:
         """Yield the input layer, then the conv layers and the pool of each block.

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vgg_viz.model.architecture import VGG19, Architecture, SpatialLayer
+from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer
 from vgg_viz.model.weights import Weights
 
 if TYPE_CHECKING:
@@ -72,8 +72,6 @@ def preprocess(pixels: np.ndarray) -> np.ndarray:
     >>> preprocess(red).round().tolist()
     [[[[-104.0, -117.0, 131.0]]]]
     """
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise ValueError(f"expected uint8 (height, width, 3), got {pixels.dtype} {pixels.shape}")
     return (pixels[None, :, :, ::-1] - np.array(MEAN_BGR, np.float32)).astype(np.float32)
 
 
@@ -87,11 +85,9 @@ def preprocess_wrongly(pixels: np.ndarray) -> np.ndarray:
 
 
 def network_input(pixels: np.ndarray, preprocessing: Preprocessing = "caffe") -> np.ndarray:
-    """Preprocess RGB pixels to the first block's input, read-only float32 ``(3, h, w)``.
+    """Preprocess RGB pixels, uint8 ``(h, w, 3)``, to the first block's input.
 
-    Args:
-        pixels: RGB image, uint8 ``(h, w, 3)``.
-        preprocessing: ``"caffe"`` for `preprocess`, ``"rgb"`` for `preprocess_wrongly`.
+    The input is float32 ``(3, h, w)``, by `preprocess` or, for ``"rgb"``, `preprocess_wrongly`.
     """
     prepare = {"caffe": preprocess, "rgb": preprocess_wrongly}[preprocessing]
     return read_only(np.moveaxis(prepare(pixels)[0], -1, 0))
@@ -103,19 +99,11 @@ def tiles_first(kernel: np.ndarray) -> np.ndarray:
 
 
 def filter_colors(filters: np.ndarray) -> np.ndarray:
-    """Render the filters of the first conv layer as RGB images of 3 × 3 pixels.
+    """Render the filters of the first conv layer as RGB images, uint8 ``(filters, 3, 3, 3)``.
 
     Each filter has its own color scale with zero at mid-gray, so its hue is the color that the
-    filter responds to.
-
-    Args:
-        filters: float32 ``(filters, 3, 3, 3)``, channels second and in the network's order B, G, R.
-
-    Returns:
-        uint8 ``(filters, 3, 3, 3)``, RGB on the last axis.
+    filter responds to. ``filters`` has the channels, B, G and R, on its second axis.
     """
-    if filters.ndim != 4 or filters.shape[1] != 3:
-        raise ValueError(f"expected filters of 3 channels, got shape {filters.shape}")
     colors = np.moveaxis(filters[:, ::-1], 1, -1)
     largest = np.abs(colors).max(axis=(1, 2, 3), keepdims=True)
     return np.rint(127.5 + 127.5 * colors / np.where(largest > 0, largest, 1)).astype(np.uint8)
@@ -131,10 +119,10 @@ def build_model(weights: Weights, architecture: Architecture = VGG19) -> keras.M
     # The kernels are overwritten below: zeros avoid drawing 80 MB of random numbers.
     conv = partial(keras.layers.Conv2D, kernel_size=3, padding="same", kernel_initializer="zeros")
     output = inputs = keras.Input((side, side, 3), batch_size=1, name="input")
-    for layer in architecture.layers:
-        if layer.kind == "conv":
+    for layer in architecture.spatial_layers:
+        if isinstance(layer, ConvLayer):
             output = conv(layer.filters, activation="relu", name=layer.name)(output)
-        elif layer.kind == "pool":
+        else:
             output = keras.layers.MaxPooling2D(2, strides=2, name=layer.name)(output)
     model = keras.Model(inputs, output, name=architecture.name.lower())
     for layer in architecture.conv_layers:
@@ -142,23 +130,23 @@ def build_model(weights: Weights, architecture: Architecture = VGG19) -> keras.M
     return model
 
 
-def steps(architecture: Architecture) -> list[tuple[str, ...]]:
-    """Return the steps that a network can run: layers of one block, computed by one forward pass.
+def steps(architecture: Architecture) -> dict[tuple[str, ...], int]:
+    """Return the steps that a network can run, each with the number of its block.
 
-    A step is a tuple of layer names. Its forward pass starts from the block's input. The layers are
-    a single conv layer; or the pool, whose output is the next block's input, by itself, with the
-    block's last conv layer, or with all conv layers of the block.
+    A step is a tuple of layers of one block, which one forward pass computes from the block's
+    input: a single conv layer; or the pool, whose output is the next block's input, by itself, with
+    the block's last conv layer, or with all conv layers of the block.
 
     >>> one_block = Architecture("one block", blocks=((2, 8),), dense=())
     >>> [len(step) for step in steps(one_block)]
     [1, 1, 1, 2, 3]
     """
-    tuples: list[tuple[str, ...]] = []
-    for end, pool in zip(architecture.block_ends, architecture.pools, strict=True):
-        names = [layer.name for layer in architecture.conv_layers if layer.block == end.block]
-        tuples += [(name,) for name in names]
-        tuples += [(pool.name,), (end.name, pool.name), (*names, pool.name)]
-    return list(dict.fromkeys(tuples))  # a block of one conv layer has duplicates
+    blocks: dict[tuple[str, ...], int] = {}
+    for block in range(1, len(architecture.blocks) + 1):
+        names = tuple(layer.name for layer in architecture.block(block))
+        singles = [(name,) for name in names]
+        blocks |= dict.fromkeys([*singles, names[-2:], names], block)
+    return blocks
 
 
 class Network:
@@ -174,7 +162,7 @@ class Network:
         self.architecture = architecture
         with _keras_lock:
             self.model = build_model(weights, architecture)
-        self._steps = frozenset(steps(architecture))
+        self._steps = steps(architecture)
         self._submodels: dict[str, keras.Model] = {}
         self._passes: dict[tuple[str, ...], Pass] = {}
         self._summaries: dict[str, str] = {}
@@ -190,23 +178,14 @@ class Network:
         return self.weights.identity
 
     def submodel(self, layer_name: str) -> keras.Model:
-        """Return the Keras model from the preprocessed image to a conv layer.
-
-        Raises:
-            KeyError: no conv layer has this name.
-        """
-        name = self.architecture.conv_layer(layer_name).name
+        """Return the Keras model from the preprocessed image to a conv layer."""
         with _keras_lock:
-            if name not in self._submodels:
-                self._submodels[name] = self._cut(self.model.input, (name,))
-            return self._submodels[name]
+            if layer_name not in self._submodels:
+                self._submodels[layer_name] = self._cut(self.model.input, (layer_name,))
+            return self._submodels[layer_name]
 
     def summary(self, layer_name: str) -> str:
-        """Return Keras' text summary of the submodel that ends with a conv layer.
-
-        Raises:
-            KeyError: no conv layer has this name.
-        """
+        """Return Keras' text summary of the submodel that ends with a conv layer."""
         # Cached, since writing it takes longer than showing the rest of a layer again.
         if layer_name not in self._summaries:
             lines: list[str] = []
@@ -217,16 +196,7 @@ class Network:
     def feature_maps(
         self, pixels: np.ndarray, layer_name: str, preprocessing: Preprocessing = "caffe"
     ) -> np.ndarray:
-        """Compute the feature maps of a conv layer for an image, after ReLU.
-
-        Args:
-            pixels: RGB image, uint8 (224, 224, 3).
-            layer_name: name of the conv layer.
-            preprocessing: ``"caffe"``, or ``"rgb"`` for a common mistake; see `network_input`.
-
-        Returns:
-            Float32 ``(maps, height, width)``.
-        """
+        """Compute the feature maps of a conv layer for an image, RGB uint8 ``(224, 224, 3)``."""
         layer = self.architecture.conv_layer(layer_name)
         source = network_input(pixels, preprocessing)
         for pool in self.architecture.pools[: layer.block - 1]:
@@ -234,40 +204,22 @@ class Network:
         return self.run((layer.name,), source)[0]
 
     def run(self, layer_names: Sequence[str], source: np.ndarray) -> list[np.ndarray]:
-        """Compute the outputs of some layers of one block from the block's input.
+        """Compute the outputs, after ReLU, of some layers of one block from the block's input.
 
-        Args:
-            layer_names: one of the `steps`; a pool's output is the next block's input.
-            source: the block's input, float32 ``(channels, height, width)``.
-
-        Returns:
-            Float32 ``(maps, height, width)`` for each of the layers.
-
-        Raises:
-            KeyError: the layers are not one of the `steps`.
+        The layers are one of the `steps`, or a KeyError is raised.
         """
         return outputs(self._pass(tuple(layer_names)), source)
 
+    def run_block(self, block: int, source: np.ndarray) -> dict[str, np.ndarray]:
+        """Compute all layers of a block from the block's input, by layer name."""
+        names = [layer.name for layer in self.architecture.block(block)]
+        return dict(zip(names, self.run(names, source), strict=True))
+
     def run_from(self, layer_name: str, maps: np.ndarray) -> dict[str, np.ndarray]:
-        """Compute the rest of a block, from the feature maps of one of its conv layers.
-
-        Args:
-            layer_name: name of the conv layer.
-            maps: its feature maps, float32 ``(maps, height, width)``.
-
-        Returns:
-            Float32 ``(maps, height, width)`` by the name of each later layer of the block, the pool
-            included.
-
-        Raises:
-            KeyError: no conv layer has this name.
-        """
+        """Compute the later layers of a conv layer's block from its maps, by layer name."""
         layer = self.architecture.conv_layer(layer_name)
-        names = [
-            later.name
-            for later in self.architecture.layers[layer.index + 1 :]
-            if isinstance(later, SpatialLayer) and later.block == layer.block
-        ]
+        block = self.architecture.block(layer.block)
+        names = [later.name for later in block if later.index > layer.index]
         source = self.model.get_layer(layer.name).output
         run = self._compiled((layer.name, "rest of block"), lambda: self._cut(source, names))
         return dict(zip(names, outputs(run, maps), strict=True))
@@ -284,14 +236,6 @@ class Network:
             # Let waiting computations run first.
             Event().wait(0.02)
 
-    def _cut_step(self, layer_names: tuple[str, ...]) -> keras.Model:
-        """Build the submodel from a block's input to the layers of a step."""
-        block = self.architecture.block_of(layer_names[0])
-        if block == 1:
-            return self._cut(self.model.input, layer_names)
-        before = self.architecture.pools[block - 2]
-        return self._cut(self.model.get_layer(before.name).output, layer_names)
-
     def _cut(self, source: object, layer_names: Sequence[str]) -> keras.Model:
         import keras
 
@@ -299,18 +243,16 @@ class Network:
         return keras.Model(source, outputs, name=f"{self.model.name}_to_{layer_names[-1]}")
 
     def _pass(self, step: tuple[str, ...]) -> Pass:
-        if step not in self._steps:
-            raise KeyError(f"expected layers that form a step, got {step}")
-        return self._compiled(step, lambda: self._cut_step(step))
+        """Return the compiled forward pass of a step."""
+        before = self.architecture.block(self._steps[step] - 1)
+        layer = before[-1] if before else self.architecture.layers[0]
+        source = self.model.get_layer(layer.name).output
+        return self._compiled(step, lambda: self._cut(source, step))
 
     def _compiled(self, key: tuple[str, ...], cut: Callable[[], keras.Model]) -> Pass:
-        """Return the compiled forward pass of a submodel, compiling it on first use.
+        """Return the compiled forward pass of a submodel, which ``cut`` builds on first use.
 
         A compiled pass is a fifth faster than Keras' ``predict_on_batch``.
-
-        Args:
-            key: key to keep the compiled pass by.
-            cut: builds the submodel; called on first use.
         """
         import tensorflow as tf
         from keras import tree
@@ -325,15 +267,7 @@ class Network:
 
 
 def outputs(run: Pass, source: np.ndarray) -> list[np.ndarray]:
-    """Run a compiled forward pass on one input and return its outputs.
-
-    Args:
-        run: compiled forward pass.
-        source: its input, float32 ``(channels, height, width)``.
-
-    Returns:
-        Read-only float32 ``(maps, height, width)`` for each output layer.
-    """
+    """Run a compiled forward pass on one input and return its outputs, all channels first."""
     import tensorflow as tf
 
     tensors = run(tf.constant(np.moveaxis(source, 0, -1)[None]))

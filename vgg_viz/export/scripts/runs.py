@@ -67,7 +67,7 @@ class MapsRun:
         """Check image, layer and numbers here, since the script does not check them."""
         _check_picture(self.pixels, self.preprocessing)
         _check_network(self.network)
-        _check_numbers(self.numbers, VGG19.layer(self.layer_name).filters)
+        _check_numbers(self.numbers, VGG19.conv_layer(self.layer_name).filters)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,7 @@ class FiltersRun:
 
     def __post_init__(self) -> None:
         """Check filters and channels here, since the script does not check them."""
-        layer = VGG19.layer(self.layer_name)
+        layer = VGG19.conv_layer(self.layer_name)
         _check_network(self.network)
         _check_numbers(self.filters, layer.filters)
         _check_numbers(self.channels, layer.channels)
@@ -193,7 +193,7 @@ class PatchesRun:
         for pixels in self.pictures:
             _check_picture(pixels, "caffe")
         _check_network(self.network)
-        _check_numbers(self.channels, VGG19.layer(self.layer_name).filters)
+        _check_numbers(self.channels, VGG19.conv_layer(self.layer_name).filters)
         if not self.pictures or self.each < 1:
             raise ValueError(f"expected pictures, and 1 patch or more, got {self.each}")
 
@@ -226,7 +226,7 @@ class OptimizationScriptRun:
     def __post_init__(self) -> None:
         """Check channels, seed and parametrization here; the script does not."""
         _check_network(self.network)
-        _check_numbers(self.channels, VGG19.layer(self.layer_name).filters)
+        _check_numbers(self.channels, VGG19.conv_layer(self.layer_name).filters)
         if self.seed < 0:
             raise ValueError(f"expected a seed from 0, got {self.seed}")
         if self.parametrization not in PARAMETRIZATIONS:

@@ -15,7 +15,7 @@ from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability import map_statistics
 from vgg_viz.interpretability.decomposition import Decomposition
 from vgg_viz.interpretability.receptive_field import receptive_fields
-from vgg_viz.model.architecture import VGG19, Layer
+from vgg_viz.model.architecture import VGG19, ConvLayer, Layer
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import decomposition_section
@@ -45,7 +45,7 @@ def choose(layer: Layer) -> Selection | None:
     return selection.current()
 
 
-def select_map(mosaic: str, layer: Layer) -> Callable[[], None]:
+def select_map(mosaic: str, layer: ConvLayer) -> Callable[[], None]:
     """Return a widget callback that chooses the feature map whose tile was clicked in a grid."""
     return partial(_select_map, mosaic, layer.filters)
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from vgg_viz.links import PAGE_FILTERS, Value
-from vgg_viz.model.architecture import VGG19, Layer
+from vgg_viz.model.architecture import VGG19, ConvLayer, Layer
 from vgg_viz.ui import state
 from vgg_viz.ui.state import component_values
 
@@ -62,7 +62,7 @@ def clear() -> None:
     state.change({CHANNEL: None})
 
 
-def open_map(mosaic: str, layer: Layer) -> Callable[[], None]:
+def open_map(mosaic: str, layer: ConvLayer) -> Callable[[], None]:
     """Return a callback that opens the map clicked in a mosaic in the Feature maps view."""
     return partial(_open_map, mosaic, layer.name, layer.filters)
 

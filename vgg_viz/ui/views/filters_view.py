@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.scripts import FiltersRun
 from vgg_viz.links import PAGE_CHANNELS, PAGE_FILTERS
-from vgg_viz.model.architecture import Layer
+from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.weights import Weights
 from vgg_viz.serving.results import Results
 from vgg_viz.ui.parts.layer_maps import script_network
@@ -49,7 +49,7 @@ def show(notice: DeltaGenerator) -> None:
         show_kernels(results, weights, layer, kernels)
 
 
-def show_kernels(results: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
+def show_kernels(results: Results, weights: Weights, layer: ConvLayer, kernels: grid.Grid) -> None:
     """Show kernels of a conv layer as one mosaic, and their export menu."""
     placement = grid.Placement(
         "kernels", selection.open_map("kernels", layer), largest_tile=LARGEST_TILE
@@ -67,7 +67,7 @@ def show_kernels(results: Results, weights: Weights, layer: Layer, kernels: grid
 def kernel_grid(
     results: Results,
     weights: Weights,
-    layer: Layer,
+    layer: ConvLayer,
     rows: range,
     columns: range,
     appearance: controls.Appearance,
@@ -100,7 +100,9 @@ def kernel_grid(
     )
 
 
-def show_first_layer(results: Results, weights: Weights, layer: Layer, kernels: grid.Grid) -> None:
+def show_first_layer(
+    results: Results, weights: Weights, layer: ConvLayer, kernels: grid.Grid
+) -> None:
     """Show the first conv layer's kernels, and beside them its filters as color images."""
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -116,7 +118,7 @@ def show_first_layer(results: Results, weights: Weights, layer: Layer, kernels: 
         show_colors(results, weights, layer)
 
 
-def show_colors(results: Results, weights: Weights, layer: Layer) -> None:
+def show_colors(results: Results, weights: Weights, layer: ConvLayer) -> None:
     """Show the first conv layer's filters as color images, and their export menu."""
     colors = color_grid(results, weights, layer)
     on_pick = selection.open_map("filter-colors", layer)
@@ -132,7 +134,7 @@ def show_colors(results: Results, weights: Weights, layer: Layer) -> None:
     )
 
 
-def color_grid(results: Results, weights: Weights, layer: Layer) -> ColorGrid:
+def color_grid(results: Results, weights: Weights, layer: ConvLayer) -> ColorGrid:
     """Return the first conv layer's filters as a grid of color images, each on its own scale."""
     numbers = range(1, layer.filters + 1)
     largest = largest_weights(results, weights, layer)
@@ -152,7 +154,7 @@ def color_grid(results: Results, weights: Weights, layer: Layer) -> ColorGrid:
     )
 
 
-def largest_weights(results: Results, weights: Weights, layer: Layer) -> np.ndarray:
+def largest_weights(results: Results, weights: Weights, layer: ConvLayer) -> np.ndarray:
     """Return the largest absolute weight of each filter of a layer, float32 ``(filters,)``."""
     kernels = results.kernels(weights, layer.name, range(layer.filters), range(layer.channels))
     largest: np.ndarray = np.abs(kernels).max(axis=(1, 2, 3))
