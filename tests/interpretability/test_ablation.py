@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from tests.support.maps import BiasedWeights
 from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
 from vgg_viz.interpretability.ablation import (
     ablate,
@@ -17,7 +16,6 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     NotFiniteError,
     attribute,
 )
-from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network, network_input
 
 
@@ -40,13 +38,7 @@ def thin_network():
 
 @pytest.mark.parametrize(
     ("name", "numbers"),
-    [
-        ("block1_conv1", [2]),
-        ("block1_conv2", [1, 4]),
-        ("block3_conv2", [5]),
-        ("block4_conv4", [1, 2, 6]),
-        ("block5_conv3", [3]),
-    ],
+    [("block1_conv2", [1, 4]), ("block3_conv2", [5]), ("block5_conv3", [3])],
 )
 def test_later_maps_match_a_network_without_the_filters(name, numbers, thin_network):
     layer, pixels = THIN.conv_layer(name), noise(48)
@@ -68,18 +60,6 @@ def test_later_maps_match_a_network_without_the_filters(name, numbers, thin_netw
         np.testing.assert_allclose(changed.before, before.mean((1, 2)), rtol=1e-4)
 
 
-def test_later_maps_of_vgg19_match_a_network_without_the_filters(
-    biased_network, photograph, computed_maps
-):
-    layer, numbers = VGG19.conv_layer("block4_conv3"), [7, 300]
-    without = Network(without_filters(BiasedWeights(), layer.name, numbers))
-    ablated = ablate(computed_maps[layer.name], numbers)
-    for target in VGG19.conv_layers[layer.conv_number :][:3]:
-        expected = without.feature_maps(photograph, target.name)
-        found, _ = outcome(later_maps(biased_network, layer, ablated, target))
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected.max())
-
-
 def test_ablating_no_map_changes_nothing(thin_network):
     maps = thin_network.feature_maps(noise(48), "block2_conv1")
     found, steps = outcome(later_changes(thin_network, THIN.conv_layer("block2_conv1"), maps, []))
@@ -88,8 +68,10 @@ def test_ablating_no_map_changes_nothing(thin_network):
     assert steps == 3
 
 
-@pytest.mark.parametrize("name", ["block1_conv2", "block2_conv1", "block4_conv3", "block5_conv1"])
-@pytest.mark.parametrize(("row", "column"), [(0, 0), (1, 2)])
+@pytest.mark.parametrize(
+    ("name", "row", "column"),
+    [("block1_conv2", 1, 2), ("block2_conv1", 0, 0), ("block5_conv1", 1, 2)],
+)
 def test_value_drop_in_the_next_layer_equals_the_contributions(name, row, column, thin_network):
     layer, pixels = THIN.conv_layer(name), noise(48)
     before = THIN.conv_layers[layer.conv_number - 2]
@@ -143,12 +125,6 @@ def test_overflow_is_an_error_without_a_warning():
         outcome(value_drop(network, maps, spec, [1]))
 
 
-@pytest.mark.parametrize("numbers", [[0], [1, 6], [-1]])
-def test_ablating_an_unknown_map_is_an_error(numbers):
-    with pytest.raises(ValueError, match="expected maps from 1 to 5"):
-        ablate(np.ones((5, 2, 2), np.float32), numbers)
-
-
 def test_ablation_copies_the_maps():
     maps = np.ones((3, 2, 2), np.float32)
     ablated = ablate(maps, [2])
@@ -166,5 +142,3 @@ def test_running_from_a_layer_matches_the_whole_block(thin_network):
     for got, expected in zip(found.values(), expected_maps, strict=True):
         np.testing.assert_array_equal(got, expected)
         assert not got.flags.writeable
-    with pytest.raises(KeyError, match="block2_pool"):
-        thin_network.run_from("block2_pool", conv1)

@@ -4,27 +4,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from tests.support.maps import BiasedWeights
 from tests.support.numpy_network import NumpyNetwork, integrate
 from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
 from vgg_viz.interpretability.attribution import attribution_pass, integrated_gradients
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
-    AttributionPass,
     AttributionSpec,
-    InputImage,
     NotFiniteError,
     NotPositiveError,
     attribute,
     bias_term,
     correlation,
-    cosine,
     padded_receptive_field,
-    receptive_field,
 )
 from vgg_viz.interpretability.attribution.integrated_gradients import mean_input
-from vgg_viz.interpretability.attribution.lrp import Rules, propagate
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.receptive_field import Area, Interval, receptive_fields
 from vgg_viz.model.architecture import VGG19, Architecture
@@ -35,9 +30,6 @@ METHODS = ("input_x_gradient", "gradient", "guided_backpropagation", "deconvnet"
 ANY_VALUE = [
     name for name, method in ATTRIBUTION_METHODS.items() if not method.needs_positive_value
 ]
-COMPLETE = [name for name, method in ATTRIBUTION_METHODS.items() if method.completeness]
-# As large as VGG19: only then are there receptive fields in block 4 that no border cuts.
-LARGE = Architecture("large", THIN.blocks, (), input_side=224)
 HAND = Architecture("hand", ((1, 1), (1, 1)), (), input_side=4)
 
 
@@ -55,16 +47,13 @@ class ByHand:
         return kernel, np.array([100], np.float32)
 
 
-@pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
-def test_the_padded_receptive_field_extends_beyond_the_border(layer):
-    fields = receptive_fields(layer)
-    last = len(fields) - 1
-    for row, column in ((0, last), (last // 2, 0), (1, last // 2)):
-        spec = AttributionSpec(layer, 1, row, column, "input")
-        whole = padded_receptive_field(spec)
-        assert tuple(map(tuple, whole)) == (fields[row], fields[column])
-        picture = Interval(0, VGG19.input_side)
-        assert whole.within(Area(picture, picture)) == receptive_field(spec)
+def test_the_padded_receptive_field_extends_beyond_the_border():
+    for layer in VGG19.conv_layers:
+        fields = receptive_fields(layer)
+        last = len(fields) - 1
+        for row, column in ((0, last), (last // 2, 0), (1, last // 2)):
+            whole = padded_receptive_field(AttributionSpec(layer, 1, row, column, "input"))
+            assert tuple(map(tuple, whole)) == (fields[row], fields[column])
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +99,7 @@ def whole(pixels):
     return result
 
 
-@pytest.mark.parametrize("layer", THIN.conv_layers[1:], ids=lambda layer: layer.name)
+@pytest.mark.parametrize("layer", THIN.conv_layers, ids=lambda layer: layer.name)
 def test_methods_match_numpy_at_corners_edges_and_in_the_middle(layer, thin_network, pixels, whole):
     earlier = [one.name for one in THIN.conv_layers[: layer.conv_number - 1]]
     for number, (row, column) in enumerate(places(layer)):
@@ -119,59 +108,15 @@ def test_methods_match_numpy_at_corners_edges_and_in_the_middle(layer, thin_netw
             expected = whole.attribute(layer, channel, row, column, method)
             # From one corner to a layer between as well, by one method or another.
             between = number == 0 and method == METHODS[layer.conv_number % 4]
-            for back_to in ["input"] + between * [earlier[len(earlier) // 2]]:
+            for back_to in ["input"] + between * earlier[len(earlier) // 2 :][:1]:
                 spec = AttributionSpec(layer, channel, row, column, back_to, method)
                 result = attributed(thin_network, pixels, spec)
-                assert_near(
-                    on_map(result, expected.values[back_to].shape), expected.values[back_to]
-                )
+                values = expected.values[back_to]
+                assert_near(on_map(result, values.shape), values)
                 assert result.value == pytest.approx(expected.value, rel=1e-4, abs=1e-4)
 
 
-def test_values_of_the_first_layer_are_attributed_to_the_pixels(thin_network, pixels, whole):
-    layer = THIN.conv_layers[0]
-    for row, column in places(layer):
-        expected = whole.attribute(layer, 2, row, column)
-        result = attributed(thin_network, pixels, AttributionSpec(layer, 2, row, column, "input"))
-        assert_near(on_map(result, (3, 48, 48)), expected.values["input"])
-        assert result.biases == pytest.approx(expected.biases)
-        assert result.reconstruction == pytest.approx(expected.value, rel=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("name", "row", "column"), [("block4_conv4", 14, 14), ("block5_conv4", 0, 6)]
-)
-def test_deconvnet_matches_numpy_on_a_full_size_image(name, row, column):
-    network, layer, pixels = (
-        Network(RandomWeights(LARGE), LARGE),
-        LARGE.conv_layer(name),
-        noise(224),
-    )
-    expected = NumpyNetwork(LARGE, RandomWeights(LARGE), network_input(pixels))
-    expected = expected.attribute(layer, 3, row, column, "deconvnet").values["input"]
-    result = attributed(
-        network, pixels, AttributionSpec(layer, 3, row, column, "input", "deconvnet")
-    )
-    # In float32, a few of so many max poolings choose another value.
-    off = np.linalg.norm(on_map(result, (3, 224, 224)) - expected)
-    assert off < 1e-2 * np.linalg.norm(expected)
-
-
-def test_input_x_gradient_matches_numpy_with_all_maps_of_vgg19(biased_network):
-    layer, pixels = VGG19.conv_layer("block3_conv2"), noise(224)
-    # This value's receptive field lies in a corner of the image.
-    row, column, left = 3, 55, 192
-    cut = Architecture("cut", VGG19.blocks[:3], (), input_side=32)
-    whole = NumpyNetwork(cut, BiasedWeights(), network_input(pixels)[:, :32, left : left + 32])
-    expected = whole.attribute(cut.conv_layer(layer.name), 7, row, column - left // 4)
-    result = attributed(biased_network, pixels, AttributionSpec(layer, 7, row, column, "input"))
-    assert_near(
-        on_map(result, (3, 224, 224))[:, :32, left : left + 32], expected.values["input"], 1e-4
-    )
-    assert result.biases == pytest.approx(expected.biases, rel=1e-3, abs=1e-3)
-
-
-@pytest.mark.parametrize("name", ["block3_conv1", "block5_conv4"])
+@pytest.mark.parametrize("name", ["block1_conv1", "block3_conv1"])
 def test_input_x_gradient_and_bias_terms_sum_to_the_value_at_every_depth(
     name, thin_network, pixels, whole
 ):
@@ -188,7 +133,7 @@ def test_input_x_gradient_and_bias_terms_sum_to_the_value_at_every_depth(
         )
 
 
-@pytest.mark.parametrize("name", ["block1_conv2", "block2_conv1", "block4_conv2"])
+@pytest.mark.parametrize("name", ["block2_conv1", "block4_conv2"])
 def test_gradients_of_the_oracle_are_central_differences(name, pixels, whole):
     layer, random = THIN.conv_layer(name), np.random.default_rng(4)
     source = network_input(pixels).astype(np.float64)
@@ -203,16 +148,14 @@ def test_gradients_of_the_oracle_are_central_differences(name, pixels, whole):
         assert gradient[place] == pytest.approx((ends[1] - ends[0]) / 2e-4, rel=1e-5)
 
 
-@pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
-def test_the_value_is_that_of_the_network(layer, biased_network, photograph, computed_maps):
-    maps = computed_maps[layer.name]
-    row = column = (layer.conv_number % 3) * (layer.output_shape[0] - 1) // 2
-    channel = int(maps[:, row, column].argmax()) + 1
-    back_to = VGG19.conv_layers[layer.conv_number - 2].name if layer.conv_number > 1 else "input"
-    result = attributed(
-        biased_network, photograph, AttributionSpec(layer, channel, row, column, back_to)
-    )
-    assert result.value == pytest.approx(maps[channel - 1, row, column], rel=1e-4)
+def test_the_value_is_that_of_the_network(biased_network, photograph, computed_maps):
+    for layer in VGG19.conv_layers[::3]:
+        maps = computed_maps[layer.name]
+        row = column = (layer.conv_number % 4) * (layer.output_shape[0] - 1) // 3
+        channel = int(maps[:, row, column].argmax()) + 1
+        spec = AttributionSpec(layer, channel, row, column, "input")
+        result = attributed(biased_network, photograph, spec)
+        assert result.value == pytest.approx(maps[channel - 1, row, column], rel=1e-4)
 
 
 def green(numbers):
@@ -258,7 +201,7 @@ def test_the_relu_of_the_target_layer_is_not_applied(method):
     np.testing.assert_allclose(result.values[0], expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("gray", [0, 124, 255])
+@pytest.mark.parametrize("gray", [0, 255])
 def test_max_pooling_passes_the_gradient_to_the_first_of_equal_values(gray, thin_network):
     pixels, layer = np.full((48, 48, 3), gray, np.uint8), THIN.conv_layer("block3_conv1")
     expected = NumpyNetwork(THIN, RandomWeights(THIN), network_input(pixels))
@@ -269,7 +212,7 @@ def test_max_pooling_passes_the_gradient_to_the_first_of_equal_values(gray, thin
 
 @pytest.mark.parametrize(
     ("back_to", "preprocessing"),
-    [("input", "caffe"), ("block1_conv2", "rgb"), ("block2_conv2", "caffe")],
+    [("input", "rgb"), ("block2_conv2", "caffe")],
 )
 def test_integrated_gradients_match_numpy(back_to, preprocessing, thin_network, pixels):
     layer, weights = THIN.conv_layer("block3_conv1"), RandomWeights(THIN)
@@ -305,19 +248,19 @@ def test_batches_of_points_give_the_result_of_single_points(monkeypatch, thin_ne
     assert (steps, more, many) == (6 + 2 * 3, 13 * 6 + 2 * 3, 50 * 6 + 2 * 3)
 
 
-def test_each_layer_is_one_step_of_each_pass(thin_network, pixels):
-    spec = AttributionSpec(THIN.conv_layer("block2_conv2"), 1, 3, 3, "block1_conv2")
-    assert outcome(attribute(thin_network, pixels, spec))[1] == 2 + 2 * 2
-
-
-@pytest.mark.parametrize("method", ATTRIBUTION_METHODS)
 @pytest.mark.parametrize("back_to", ["input", "block1_conv2"])
-def test_steps_yield_the_fraction_done(method, back_to, thin_network, pixels):
+def test_steps_yield_the_fraction_done(back_to, thin_network, pixels):
     layer = THIN.conv_layer("block2_conv2")
     channel = int(thin_network.feature_maps(pixels, layer.name)[:, 3, 3].argmax()) + 1
-    spec = AttributionSpec(layer, channel, 3, 3, back_to, method)
-    shares = list(attribute(thin_network, pixels, spec))
-    assert shares == [number / len(shares) for number in range(1, len(shares) + 1)]
+    for method in ATTRIBUTION_METHODS:
+        spec = AttributionSpec(layer, channel, 3, 3, back_to, method)
+        shares = list(attribute(thin_network, pixels, spec))
+        assert shares == [number / len(shares) for number in range(1, len(shares) + 1)]
+        # Each layer is one step, forward and, after the layer of the attributions, back.
+        assert (
+            method != "gradient"
+            or len(shares) == {"input": 4 * 2, "block1_conv2": 2 + 2 * 2}[back_to]
+        )
 
 
 def test_a_value_of_bias_terms_alone_has_zero_attributions():
@@ -332,45 +275,35 @@ def test_a_value_of_bias_terms_alone_has_zero_attributions():
     assert result.strongest_position(0) is None
 
 
-def too_large(*layer_names):
-    """Return a network with finite weights whose activations overflow float32."""
+def scaled(factors, bias=0):
+    """Return the thin network with each layer's kernel and all biases times a factor."""
 
-    def enlarged(kernel, bias):
-        return kernel * np.float32(1e30), bias * np.float32(0)
+    def times(factor):
+        return lambda kernel, biases: (kernel * np.float32(factor), biases * np.float32(bias))
 
-    changes = dict.fromkeys(layer_names, enlarged)
+    changes = {layer.name: times(factors.get(layer.name, 1)) for layer in THIN.conv_layers}
     return Network(Changed(RandomWeights(THIN), changes), THIN)
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
-    "layers", [("block1_conv1", "block1_conv2"), ("block1_conv2", "block2_conv1")]
+    "factors",
+    [
+        {"block1_conv2": 1e30, "block2_conv1": 1e30},
+        # All maps up to the value's are finite, only its gradient overflows.
+        {"block1_conv1": 1e-25, "block1_conv2": 1e30, "block2_conv1": 1e10},
+    ],
+    ids=["activations", "gradients"],
 )
-def test_overflowing_activations_are_refused_without_a_warning(layers):
-    network = too_large(*layers)
-    for method in ATTRIBUTION_METHODS:
-        spec = AttributionSpec(THIN.conv_layer("block2_conv2"), 2, 5, 5, "input", method)
-        with pytest.raises(NotFiniteError, match="finite"):
-            attributed(network, noise(48), spec)
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("back_to", ["block1_conv1", "input"])
-@pytest.mark.parametrize("method", ATTRIBUTION_METHODS)
-def test_overflowing_gradients_are_refused_without_a_warning(method, back_to):
-    factors = {"block1_conv1": 1e-25, "block1_conv2": 1e30, "block2_conv1": 1e10}
-
-    def times(factor):
-        return lambda kernel, bias: (kernel * np.float32(factor), bias * np.float32(0))
-
-    changes = {name: times(factor) for name, factor in factors.items()}
-    network = Network(Changed(RandomWeights(THIN), changes), THIN)
-    layer = THIN.conv_layer("block2_conv1")
-    maps = network.feature_maps(noise(48), layer.name)
-    assert np.isfinite(maps).all()
+def test_overflow_is_refused_without_a_warning(factors):
+    network, layer, pixels = scaled(factors), THIN.conv_layer("block2_conv1"), noise(48)
+    maps = network.feature_maps(pixels, layer.name)
+    assert np.isfinite(maps).all() == (len(factors) == 3)
     channel = int(maps[:, 5, 5].argmax()) + 1
-    with pytest.raises(NotFiniteError, match="finite"):
-        attributed(network, noise(48), AttributionSpec(layer, channel, 5, 5, back_to, method))
+    for method in ATTRIBUTION_METHODS:
+        spec = AttributionSpec(layer, channel, 5, 5, "input", method)
+        with pytest.raises(NotFiniteError, match="finite"):
+            attributed(network, pixels, spec)
 
 
 @pytest.mark.filterwarnings("error")
@@ -386,30 +319,17 @@ def test_infinite_bias_terms_are_refused_without_a_warning(monkeypatch, thin_net
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("method", ANY_VALUE)
 @pytest.mark.parametrize(("gray", "bias"), [(0, 0), (0, 1), (200, 0)])
-def test_constant_images_without_biases_are_attributed_without_a_warning(method, gray, bias):
-    def biased(kernel, biases):
-        return kernel, biases * np.float32(bias)
-
-    changes = dict.fromkeys([layer.name for layer in THIN.conv_layers], biased)
-    network = Network(Changed(RandomWeights(THIN), changes), THIN)
-    pixels = np.full((48, 48, 3), gray, np.uint8)
-    spec = AttributionSpec(THIN.conv_layer("block2_conv2"), 1, 5, 5, "input", method)
-    result = attributed(network, pixels, spec, "rgb")
-    assert np.isfinite(result.values).all()
-    # Black is zero in this preprocessing; without biases, so is every activation.
-    assert (result.value == 0) == (gray == bias == 0)
-    if method in COMPLETE:
-        assert result.reconstruction == pytest.approx(result.value, rel=0.05, abs=1e-6)
-    if method == "input_x_gradient" and gray == 0:
-        assert result.is_zero
-
-
-def lrp_by_rules(network, pixels, spec, **changes):
-    """Attribute a value by LRP with other rules."""
-    work = propagate(AttributionPass(network, spec), InputImage(pixels), Rules(**changes))
-    return outcome(work)[0]
+def test_constant_images_are_attributed_without_a_warning(gray, bias):
+    network, pixels = scaled({}, bias), np.full((48, 48, 3), gray, np.uint8)
+    for method in ANY_VALUE:
+        spec = AttributionSpec(THIN.conv_layer("block2_conv2"), 1, 5, 5, "input", method)
+        result = attributed(network, pixels, spec, "rgb")
+        assert np.isfinite(result.values).all()
+        # Black is zero in this preprocessing; without biases, so is every activation.
+        assert (result.value == 0) == (gray == bias == 0)
+        if ATTRIBUTION_METHODS[method].completeness:
+            assert result.reconstruction == pytest.approx(result.value, rel=0.05, abs=1e-6)
 
 
 def bounds_of(preprocessing="caffe"):
@@ -424,29 +344,6 @@ def positive_values(network, layer):
         values = network.before[layer.name][:, row, column]
         if values.max() > 0:
             yield int(values.argmax()) + 1, row, column
-
-
-def summands(expected, layers, back_to):
-    """Return attributions to a layer and the terms of the layers after it, as one array."""
-    names = {layer.name for layer in layers}
-    terms = [
-        number
-        for by_layer in (expected.biases, expected.absorbed)
-        for name, number in by_layer.items()
-        if name in names
-    ]
-    return np.append(expected.values[back_to], terms)
-
-
-@pytest.mark.parametrize("layer", THIN.conv_layers, ids=lambda layer: layer.name)
-def test_lrp_of_the_oracle_sums_to_the_value_at_every_depth(layer, whole):
-    for value in positive_values(whole, layer):
-        expected = whole.lrp(layer, *value, bounds_of())
-        for back_to in expected.values:
-            after = THIN.layers[THIN.layer(back_to).index + 1 :]
-            parts = summands(expected, after, back_to)
-            size = np.abs(expected.values[back_to]).sum()
-            assert parts.sum() == pytest.approx(expected.value, abs=1e-12 * size)
 
 
 @pytest.mark.parametrize("layer", THIN.conv_layers, ids=lambda layer: layer.name)
@@ -477,19 +374,13 @@ def test_lrp_matches_numpy_with_the_other_preprocessing(thin_network, pixels):
 
 
 @pytest.mark.parametrize("name", ["block1_conv1", "block3_conv2", "block5_conv1"])
-def test_lrp_without_gamma_epsilon_and_zb_is_input_x_gradient(name, thin_network, pixels, whole):
+def test_lrp_of_the_oracle_without_rules_is_input_x_gradient(name, whole):
     layer = THIN.conv_layer(name)
     for value in positive_values(whole, layer):
-        plain = whole.attribute(layer, *value)
-        zero = whole.lrp(layer, *value, gamma=0, epsilon=0)
-        for back_to in ["input", *[one.name for one in THIN.conv_layers[: layer.conv_number - 1]]]:
-            assert_near(zero.values[back_to], plain.values[back_to], 1e-10)
-            spec = AttributionSpec(layer, *value, back_to)
-            by_lrp = lrp_by_rules(thin_network, pixels, spec, gamma=0, epsilon=0, zb=False)
-            expected = attributed(thin_network, pixels, spec)
-            assert_near(by_lrp.values, expected.values, 1e-6)
-            assert by_lrp.biases == pytest.approx(expected.biases, rel=1e-4, abs=1e-5)
-            assert by_lrp.absorbed == 0
+        plain, zero = whole.attribute(layer, *value), whole.lrp(layer, *value, gamma=0, epsilon=0)
+        for back_to, values in plain.values.items():
+            assert_near(zero.values[back_to], values, 1e-10)
+        assert zero.biases == pytest.approx(plain.biases)
 
 
 def test_lrp_absorbs_relevance_that_no_pixel_can_receive():
@@ -523,22 +414,6 @@ def test_attributions_that_cancel_out_are_not_zero():
     assert result.strongest_position(0) == result.strongest_position(1) == (2, 1)
 
 
-def test_maps_and_positions_are_ranked_by_their_sums(thin_network, pixels):
-    layer = THIN.conv_layer("block4_conv1")
-    result = attributed(thin_network, pixels, AttributionSpec(layer, 3, 0, 2, "block3_conv4"))
-    values = result.values.astype(np.float64)
-    np.testing.assert_allclose(result.by_map, values.sum(axis=(1, 2)))
-    np.testing.assert_allclose(result.by_position, values.sum(axis=0))
-    adding, taking = result.strongest(2)
-    by_map = dict(enumerate(values.sum(axis=(1, 2))))
-    ranked = sorted(by_map, key=by_map.get)
-    assert adding.tolist() == [one for one in ranked[::-1] if by_map[one] > 0][:2]
-    assert taking.tolist() == [one for one in ranked if by_map[one] < 0][:2]
-    whole = on_map(result, (5, 12, 12))
-    for index in (*adding, *taking):
-        assert abs(whole[index][result.strongest_position(index)]) == np.abs(whole[index]).max()
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -556,15 +431,12 @@ def test_invalid_specs_are_refused(change, message, thin_network, pixels):
         attributed(thin_network, pixels, replace(spec, **change))
 
 
-def test_correlation_and_cosine_match_numpy():
-    random = np.random.default_rng(2)
-    one, other = random.normal(3, 1, (2, 4, 5)).astype(np.float32)
-    assert correlation(one, other) == pytest.approx(np.corrcoef(one.ravel(), other.ravel())[0, 1])
-    expected = (one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum())
-    assert cosine(one, other) == pytest.approx(expected, rel=1e-5)
-    assert cosine(one, -2 * one) == pytest.approx(-1)
-    assert cosine(one, 0 * one) is None
-    assert correlation(one, np.full_like(one, 7)) is None
+def test_correlation_matches_scipy():
+    one, other = np.random.default_rng(2).normal(3, 1, (2, 4, 5)).astype(np.float32)
+    expected = stats.pearsonr(one.ravel().astype(float), other.ravel().astype(float)).statistic
+    assert correlation(one, other) == pytest.approx(expected)
+    assert correlation(one, -2e20 * one) == pytest.approx(-1)
+    assert correlation(one, np.full_like(one, 0.1)) is None
 
 
 def test_the_baseline_is_the_mean_color():

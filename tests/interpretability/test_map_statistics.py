@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 
 from tests.support.maps import frozen, random_array
 from vgg_viz.interpretability import map_statistics
@@ -14,6 +15,7 @@ from vgg_viz.interpretability.map_statistics import (
     profile,
     ranks,
     statistics,
+    strongest,
 )
 
 
@@ -43,28 +45,13 @@ def test_mean_of_a_large_map_is_accurate():
     np.testing.assert_allclose(statistics(maps).mean, float(np.float32(0.1)), rtol=1e-5)
 
 
-def test_statistics_need_maps():
-    with pytest.raises(ValueError, match=r"expected maps .* got shape \(4, 4\)"):
-        statistics(np.ones((4, 4)))
-
-
-def test_ranks_match_values_worked_by_hand():
-    assert ranks(np.array([0.5, 3, -1, 7, 0])).tolist() == [3, 2, 5, 1, 4]
-
-
-def test_equal_values_share_the_better_rank():
-    assert ranks(np.array([0, 2, 0, 5, 2, 0])).tolist() == [4, 2, 4, 1, 2, 4]
-
-
-def test_ranks_match_sorting():
-    values = random_array(512)
-    found = ranks(values)
-    for rank, n in enumerate(sorted(range(512), key=lambda n: -values[n]), start=1):
-        assert found[n] == rank
+def test_ranks_match_scipy():
+    for values in (random_array(512), np.array([0, 2, 0, 5, 2, 0])):
+        assert ranks(values).tolist() == stats.rankdata(-values, "min").tolist()
 
 
 @pytest.mark.parametrize("memory", ["tiles first", "channels last"])
-@pytest.mark.parametrize("offset", [0, 1, 1000])
+@pytest.mark.parametrize("offset", [0, 1000])
 def test_variance_matches_numpy_in_float64(memory, offset):
     maps = random_array(5, 28, 28) + np.float32(offset)
     if memory == "channels last":
@@ -73,7 +60,7 @@ def test_variance_matches_numpy_in_float64(memory, offset):
     np.testing.assert_allclose(statistics(frozen(maps)).variance, expected, rtol=1e-3)
 
 
-@pytest.mark.parametrize("value", [0, 1, -3.5, 0.1, 1e6])
+@pytest.mark.parametrize("value", [0, 0.1, 1e6])
 def test_variance_of_a_constant_map_is_zero(value):
     measured = statistics(np.full((2, 224, 224), value, np.float32))
     np.testing.assert_allclose(measured.variance, 0, atol=(1e-5 * value) ** 2)
@@ -130,13 +117,15 @@ def test_order_by_number_is_the_layers_own():
     assert statistics(random_array(7, 3, 3)).order("number").tolist() == list(range(7))
 
 
-@pytest.mark.parametrize("by", ["", "minimum", "Mean", "inactive", "order", "__class__"])
-def test_unknown_order_is_an_error(by):
-    with pytest.raises(ValueError, match=f"expected one of number, mean, .* got {by!r}"):
-        statistics(random_array(2, 3, 3)).order(by)
+def test_strongest_values_match_python_sorting():
+    values = np.array([5, -8, -1, 2, 7, 0, -3, 7])
+    for count in (0, 1, 2, 3, 9):
+        positive, negative = strongest(values, count)
+        assert positive.tolist() == [4, 7, 0, 3][:count]
+        assert negative.tolist() == [1, 6, 2][:count]
 
 
-@pytest.mark.parametrize("side", [224, 112, 56, 28, 14, 1])
+@pytest.mark.parametrize("side", [224, 14, 1])
 def test_brightness_matches_pillow_averaged_over_squares(photograph, side):
     factor = 224 // side
     gray = np.asarray(Image.fromarray(photograph).convert("L"), np.float64)
@@ -154,15 +143,8 @@ def test_brightness_matches_values_worked_by_hand():
     np.testing.assert_allclose(found, [[255 * (0.299 + 0.587) / 4, 255 / 2]], rtol=1e-12)
 
 
-@pytest.mark.parametrize("shape", [(3, 224), (224, 100), (448, 224)])
-def test_brightness_needs_divisors_of_the_sides(shape, photograph):
-    with pytest.raises(ValueError, match=f"expected divisors of 224 and 224, got {shape[0]}"):
-        brightness(photograph, *shape)
-
-
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_correlations_match_numpy_and_scipy(kind):
-    pearsonr = pytest.importorskip("scipy.stats", reason="SciPy is not installed").pearsonr
+def test_correlations_match_numpy(kind):
     image = 40 * random_array(14, 14, seed=1).astype(np.float64) + 120
     maps = random_array(6, 14, 14).astype(kind)
     maps[1] = image
@@ -174,7 +156,6 @@ def test_correlations_match_numpy_and_scipy(kind):
     assert found.shape == (6,)
     for number, map_ in enumerate(maps.astype(np.float64)):
         expected = np.corrcoef(map_.ravel(), image.ravel())[0, 1]
-        assert pearsonr(map_.ravel(), image.ravel()).statistic == pytest.approx(expected)
         assert found[number] == pytest.approx(expected, abs=1e-4)
     assert found[1] == pytest.approx(1, abs=1e-6)
     assert found[2] == pytest.approx(-1, abs=1e-6)
@@ -190,7 +171,7 @@ def test_correlation_with_a_constant_is_zero():
     assert correlations(maps, np.full((8, 8), 7.0)).tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize("name", ["block1_conv1", "block3_conv4", "block5_conv4"])
+@pytest.mark.parametrize("name", ["block1_conv1", "block5_conv4"])
 def test_profile_matches_numpy_and_pillow(name, photograph, computed_maps):
     maps = computed_maps[name].copy()
     maps[[4, 9]] = 0
@@ -220,29 +201,19 @@ def test_profile_matches_values_worked_by_hand():
     assert {type(value) for value in vars(measured).values()} == {int, float}
 
 
-def test_image_of_one_color_correlates_with_no_map():
-    measured = profile(random_array(3, 7, 7), np.full((14, 14, 3), 90, np.uint8))
-    assert (measured.correlation, measured.correlated_map) == (0, 1)
-
-
 def test_histogram_counts_every_value_once():
     map_ = random_array(14, 14)
-    counts, edges = histogram(map_, bins=10)
-    assert (len(counts), len(edges)) == (10, 11)
+    counts, edges = histogram(map_)
+    assert (len(counts), len(edges)) == (40, 41)
     assert (edges[0], edges[-1]) == (map_.min(), map_.max())
-    np.testing.assert_allclose(np.diff(edges), (edges[-1] - edges[0]) / 10)
-    for n, count in enumerate(counts):
-        last = n == 9
-        values = [v for v in map_.ravel() if edges[n] <= v and (v < edges[n + 1] or last)]
-        assert count == len(values)
+    np.testing.assert_allclose(np.diff(edges), (edges[-1] - edges[0]) / 40)
+    inside = (edges[:-1, None] <= map_.ravel()) & (map_.ravel() < edges[1:, None])
+    inside[-1] |= map_.ravel() == edges[-1]
+    assert counts.tolist() == inside.sum(axis=1).tolist()
     assert counts.sum() == 196
 
 
-def test_histogram_has_40_bins_by_default():
-    assert len(histogram(random_array(4, 4))[0]) == 40
-
-
-@pytest.mark.parametrize("value", [0, 2.5, -7, 1e-30, 1e30, -3e38])
+@pytest.mark.parametrize("value", [0, -7, 1e-30, -3e38])
 def test_histogram_of_a_constant_map_is_centered_on_its_value(value):
     counts, edges = histogram(np.full((3, 3), value, np.float32), bins=5)
     assert counts.tolist() == [0, 0, 9, 0, 0]

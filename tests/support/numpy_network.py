@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, receptive_field
 from vgg_viz.model.architecture import SpatialLayer
 
 POINTS = 50
@@ -39,7 +38,7 @@ class NumpyNetwork:
 
     def __init__(self, architecture, weights, source, start=None):
         """Run the network from the input, or from the maps of the layer ``start``."""
-        self.architecture, self.weights = architecture, weights
+        self.architecture = architecture
         layers = [layer for layer in architecture.layers if isinstance(layer, SpatialLayer)]
         self.first = architecture.layer(start or architecture.layers[0].name)
         self.layers = layers[self.first.index : -1]  # the last pooling has no values to attribute
@@ -104,11 +103,13 @@ class NumpyNetwork:
         relevance = np.zeros_like(self.before[layer.name])
         relevance[channel - 1, row, column] = value
         values, biases, absorbed = {}, {}, {}
+        field = [(row, row + 1), (column, column + 1)]  # on which the value depends
         for here in self.until(layer):
             source = self.source(here)
             x = self.after[source]
             if here.kind != "conv":
                 relevance = pool_back(x, relevance)
+                field = [(2 * start, 2 * stop) for start, stop in field]
             elif source == "input" and bounds is not None:
                 kernel, _ = self.read[here.name]
                 relevance, absorbed[here.name] = zb_rule(x, *bounds, kernel, relevance)
@@ -116,9 +117,9 @@ class NumpyNetwork:
                 kernel, bias = self.read[here.name]
                 stabilizer = 0.0
                 if here.block > 3:
-                    field = receptive_field_in(here, layer, channel, row, column, self.architecture)
-                    rms = np.sqrt(np.mean(self.before[here.name][(slice(None), *field)] ** 2))
-                    stabilizer = epsilon * rms
+                    (top, bottom), (left, right) = field
+                    seen = self.before[here.name][:, top:bottom, left:right]
+                    stabilizer = epsilon * np.sqrt(np.mean(seen**2))
                 elif source != "input":
                     kernel = kernel + gamma * np.maximum(kernel, 0)
                     bias = bias + gamma * np.maximum(bias, 0)
@@ -127,17 +128,9 @@ class NumpyNetwork:
                 biases[here.name] = float(shares.sum(axis=(1, 2)) @ bias)
                 absorbed[here.name] = float(shares.sum() * stabilizer)
                 relevance = x * convolve_back(shares, kernel)
+                field = [(max(0, start - 1), min(stop + 1, len(x[0]))) for start, stop in field]
             values[source] = relevance
         return Attributed(float(value), values, biases, absorbed)
-
-
-def receptive_field_in(earlier, layer, channel, row, column, architecture):
-    """Return the rows and columns of an earlier layer that a value depends on, as slices."""
-    if earlier is layer:
-        return slice(row, row + 1), slice(column, column + 1)
-    spec = AttributionSpec(layer, channel, row, column, earlier.name)
-    rows, columns = receptive_field(spec, architecture)
-    return slice(*rows), slice(*columns)
 
 
 def zb_rule(x, low, high, kernel, relevance):

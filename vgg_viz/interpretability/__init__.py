@@ -8,4 +8,7 @@
 - `map_orders`: orders in which a layer's maps can be shown
 - `map_statistics`: mean, variance and other statistics of a layer's maps
 - `receptive_field`: forward and backward passes restricted to one value's receptive field
+
+Maps are ``(maps, height, width)``, filters ``(channels, 3, 3)``. Numbers of layers, channels and
+maps count from 1; indices and positions (row and column of a map) count from 0.
 """

@@ -2,9 +2,9 @@
 
     maps -- ablate --> maps, some of them zero -- the network's later layers --> later maps
 
-A layer's maps are an array ``(maps, height, width)``. The network runs from the ablated layer on,
-once with and once without the ablated maps. A later map that does not depend on them keeps exactly
-the same values.
+The network runs from the ablated layer on, once with and once without the ablated maps. A later map
+that does not depend on them keeps exactly the same values. The generators yield after each block,
+so that other computations can run in between.
 """
 
 from collections.abc import Generator, Sequence
@@ -17,6 +17,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     AttributionSpec,
     check_finite,
 )
+from vgg_viz.interpretability.map_statistics import strongest
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network, read_only
 
@@ -36,29 +37,16 @@ class MapChanges:
     before: np.ndarray
 
     def strongest(self, count: int) -> np.ndarray:
-        """Return the indices of the ``count`` maps that change most, most changed first.
-
-        Unchanged maps are left out.
-        """
-        order = np.argsort(-self.mean, kind="stable")
-        return order[self.mean[order] > 0][:count]
+        """Return the indices of up to ``count`` maps that change most, most changed first."""
+        return strongest(self.mean, count)[0]
 
 
 def ablate(maps: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
     """Return a copy of a layer's maps in which the maps with the given numbers are set to zero.
 
-    Args:
-        maps: the layer's maps, ``(maps, height, width)``.
-        numbers: numbers of the maps to ablate, from 1.
-
-    Raises:
-        ValueError: a number is below 1 or above the number of maps.
-
     >>> ablate(np.ones((3, 1, 1)), [2]).ravel().tolist()
     [1.0, 0.0, 1.0]
     """
-    if not set(numbers) <= set(range(1, len(maps) + 1)):
-        raise ValueError(f"expected maps from 1 to {len(maps)}, got {list(numbers)}")
     ablated = maps.copy()
     ablated[[number - 1 for number in numbers]] = 0
     return read_only(ablated)
@@ -67,17 +55,7 @@ def ablate(maps: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
 def later_maps(
     network: Network, layer: ConvLayer, maps: np.ndarray, later: ConvLayer
 ) -> Generator[None, None, np.ndarray]:
-    """Compute a later layer's maps from an earlier layer's, yielding after each block of VGG19.
-
-    Args:
-        network: the network.
-        layer: conv layer that computed ``maps``.
-        maps: the earlier layer's maps, float32 ``(maps, height, width)``.
-        later: conv layer after ``layer``.
-
-    Returns:
-        The later layer's maps, float32 ``(maps, height, width)``.
-    """
+    """Compute a later conv layer's maps from the maps of an earlier one, ``layer``."""
     pools = [pool.name for pool in network.architecture.pools]
     outputs = network.run_from(layer.name, maps)
     for block in range(layer.block + 1, later.block + 1):
@@ -90,22 +68,9 @@ def later_maps(
 def later_changes(
     network: Network, layer: ConvLayer, maps: np.ndarray, numbers: Sequence[int]
 ) -> Generator[None, None, list[MapChanges]]:
-    """Compute how much the maps of all later layers change when some maps are ablated.
+    """Compute how much the maps of each later conv layer change when some maps of one are ablated.
 
-    The generator yields after each block of VGG19.
-
-    Args:
-        network: the network.
-        layer: conv layer whose maps are ablated.
-        maps: that layer's maps, float32 ``(maps, height, width)``.
-        numbers: numbers of the maps to ablate, from 1.
-
-    Returns:
-        The changes of each later conv layer, in the network's order.
-
-    Raises:
-        ValueError: a number is below 1 or above the number of maps.
-        NotFiniteError: activations overflow float32.
+    A `NotFiniteError` means that activations overflow float32.
     """
     architecture, changes = network.architecture, list[MapChanges]()
     sides = [network.run_from(layer.name, side) for side in (maps, ablate(maps, numbers))]
@@ -113,7 +78,7 @@ def later_changes(
         if block > layer.block:
             yield
             pool = architecture.pools[block - 2].name
-            sides = [_run_block(network, block, side[pool]) for side in sides]
+            sides = [network.run_block(block, side[pool]) for side in sides]
         for later in architecture.conv_layers:
             if later.name in sides[0]:
                 changes.append(compare_maps(later, *(side.pop(later.name) for side in sides)))
@@ -121,13 +86,7 @@ def later_changes(
 
 
 def compare_maps(layer: ConvLayer, before: np.ndarray, after: np.ndarray) -> MapChanges:
-    """Compute how much each map of a layer changes, from its maps before and after an ablation.
-
-    Both arrays have the shape ``(maps, height, width)``.
-
-    Raises:
-        NotFiniteError: a value is not finite.
-    """
+    """Compute how much each map of a layer changes, from its maps before and after an ablation."""
     check_finite(before, after)
     mean, largest = np.empty(len(before)), np.empty(len(before))
     for index, (one, other) in enumerate(zip(before, after, strict=True)):
@@ -142,29 +101,13 @@ def value_drop(
 ) -> Generator[None, None, float]:
     """Compute how much a value before its ReLU drops when maps of an earlier layer are ablated.
 
-    If the value is in the next conv layer, the drop equals the ablated maps' contributions to it.
-    In later layers, drop and contributions differ, because the layers between are not linear.
-
-    Args:
-        network: the network.
-        maps: maps of the layer ``spec.back_to``, float32 ``(maps, height, width)``.
-        spec: the value and, in ``back_to``, the ablated layer; its method is not used.
-        numbers: numbers of the maps to ablate, from 1.
-
-    Raises:
-        ValueError: the value or a map does not exist.
-        NotFiniteError: activations overflow float32.
+    ``maps`` are those of the layer ``spec.back_to``; the spec's method is not used. If the value is
+    in the next conv layer, the drop equals the ablated maps' contributions to it. In later layers,
+    drop and contributions differ, because the layers between are not linear. A `NotFiniteError`
+    means that activations overflow float32.
     """
     attribution_pass = AttributionPass(network, spec)
     before = yield from attribution_pass.value(attribution_pass.crop(maps))
     after = yield from attribution_pass.value(attribution_pass.crop(ablate(maps, numbers)))
     check_finite(before, after)
     return before - after
-
-
-def _run_block(network: Network, block: int, source: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute the maps of all layers of a block from the block's input, keyed by layer name."""
-    architecture = network.architecture
-    names = [layer.name for layer in architecture.conv_layers if layer.block == block]
-    names.append(architecture.pools[block - 1].name)
-    return dict(zip(names, network.run(names, source), strict=True))

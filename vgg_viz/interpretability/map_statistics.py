@@ -31,23 +31,17 @@ class Statistics:
         return int(np.count_nonzero(self.active == 0))
 
     def order(self, by: str) -> np.ndarray:
-        """Return the indices of the layer's maps in a given order, int ``(maps,)``; ties by number.
+        """Return the maps' indices in an order of `map_orders.ORDERS`, int ``(maps,)``.
 
-        Args:
-            by: name of an order in `map_orders.ORDERS`, such as ``"mean"``.
-
-        Raises:
-            ValueError: no order has this name.
+        Equal maps are in the order of their numbers. A KeyError means that no order has this name.
         """
-        if by not in ORDERS:
-            raise ValueError(f"expected one of {', '.join(ORDERS)}, got {by!r}")
         statistic = ORDERS[by].statistic
         if not statistic:
             return np.arange(len(self.mean))
         return np.argsort(-getattr(self, statistic), kind="stable")
 
     def numbers(self, order: str, count: int) -> list[int]:
-        """Return the numbers, from 1, of the first ``count`` maps of the layer in a given order."""
+        """Return the numbers of the first ``count`` maps of the layer in a given order."""
         return [int(index) + 1 for index in self.order(order)[:count]]
 
 
@@ -59,7 +53,7 @@ class Profile:
     inactive: number of maps that are not above zero at any position.
     correlation: largest correlation of any map with the image's brightness, averaged down to the
         maps' size.
-    correlated_map: number of the map with this correlation, from 1.
+    correlated_map: number of the map with this correlation.
     """
 
     active: float
@@ -71,15 +65,10 @@ class Profile:
 def statistics(maps: np.ndarray) -> Statistics:
     """Compute the statistics of each map of an array ``(n, h, w)``.
 
-    Raises:
-        ValueError: the array does not have three dimensions.
-
     >>> maps = np.array([[[0, 4]], [[0, 0]]], np.float32)
     >>> statistics(maps).mean.tolist(), statistics(maps).inactive
     ([2.0, 0.0], 1)
     """
-    if maps.ndim != 3:
-        raise ValueError(f"expected maps (n, height, width), got shape {maps.shape}")
     mean = means(maps)
     squares, active = np.zeros(len(maps)), np.zeros(len(maps), int)
     for rows in strips(maps):
@@ -97,8 +86,7 @@ def statistics(maps: np.ndarray) -> Statistics:
 
 def means(maps: np.ndarray) -> np.ndarray:
     """Compute the mean of each map ``(n, h, w)``, float64 ``(n,)``."""
-    positions: int = maps.shape[1] * maps.shape[2]
-    mean: np.ndarray = sums(maps) / positions
+    mean: np.ndarray = sums(maps) / (maps.shape[1] * maps.shape[2])
     return mean
 
 
@@ -120,12 +108,23 @@ def strips(maps: np.ndarray) -> Iterator[slice]:
         yield slice(start, start + rows)
 
 
-def profile(maps: np.ndarray, pixels: np.ndarray) -> Profile:
-    """Summarize one layer's maps for one image.
+def strongest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of up to ``count`` largest positive and negative values.
 
-    Args:
-        maps: the layer's maps, after ReLU, ``(n, h, w)``.
-        pixels: the image, RGB uint8, with sides that are multiples of ``h`` and ``w``.
+    Both arrays start with the largest magnitude. Zeros are left out.
+
+    >>> [indices.tolist() for indices in strongest(np.array([2, 0, -5, 7, -1]), 2)]
+    [[3, 0], [2, 4]]
+    """
+    order = np.argsort(-values, kind="stable")
+    signs = np.sign(values[order])
+    return order[signs > 0][:count], order[signs < 0][::-1][:count]
+
+
+def profile(maps: np.ndarray, pixels: np.ndarray) -> Profile:
+    """Summarize one layer's maps after ReLU, ``(n, h, w)``, for one image.
+
+    The image is RGB uint8; its sides are multiples of ``h`` and ``w``.
     """
     active = np.count_nonzero(maps > 0, axis=(1, 2))
     correlation = correlations(maps, brightness(pixels, *maps.shape[1:]))
@@ -141,15 +140,9 @@ def profile(maps: np.ndarray, pixels: np.ndarray) -> Profile:
 def brightness(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """Compute the brightness of RGB pixels, averaged down to ``(height, width)``.
 
-    Returns:
-        Float64 from 0 to 255.
-
-    Raises:
-        ValueError: the image's sides are not multiples of ``height`` and ``width``.
+    The result is float64 from 0 to 255. The image's sides are multiples of height and width.
     """
     rows, columns = pixels.shape[:2]
-    if rows % height or columns % width:
-        raise ValueError(f"expected divisors of {rows} and {columns}, got {height} and {width}")
     luma = pixels.astype(np.float64) @ np.array(LUMA)
     parts = luma.reshape(height, rows // height, width, columns // width)
     averaged: np.ndarray = parts.mean(axis=(1, 3))
@@ -159,8 +152,7 @@ def brightness(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 def correlations(maps: np.ndarray, image: np.ndarray) -> np.ndarray:
     """Compute the Pearson correlation of each map ``(n, h, w)`` with a grayscale image ``(h, w)``.
 
-    Returns:
-        Float64 ``(n,)``; 0 if the map or the image is constant.
+    The result is float64 ``(n,)``, 0 if the map or the image is constant.
     """
     target = (image - image.mean()).astype(maps.dtype)
     mean = means(maps).astype(maps.dtype)[:, None, None]
@@ -176,9 +168,7 @@ def correlations(maps: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
-    """Compute the rank of each value, int ``(n,)``: 1 for the largest value.
-
-    Equal values share the better rank.
+    """Compute the rank of each value, int ``(n,)``: 1 for the largest; equal ones share the better.
 
     >>> ranks(np.array([0.5, 3.0, 0.5])).tolist()
     [2, 1, 2]
@@ -188,12 +178,10 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 
 def histogram(map_: np.ndarray, bins: int = 40) -> tuple[np.ndarray, np.ndarray]:
-    """Count a map's values in bins of equal width from its minimum to its maximum.
+    """Count a map's values in bins of equal width, and return the counts and the bins' edges.
 
-    Infinite and NaN values are left out. The bins of a constant map are centered on its value.
-
-    Returns:
-        The counts, int ``(bins,)``, and the edges of the bins, float64 ``(bins + 1,)``.
+    The bins reach from the map's minimum to its maximum; those of a constant map are centered on
+    its value. Infinite and NaN values are left out.
     """
     # In float64, since neighboring float32 numbers leave no room for edges between them.
     values = map_[np.isfinite(map_)].astype(np.float64)

@@ -20,14 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vgg_viz.model.architecture import (
-    POOL_SIDE,
-    VGG19,
-    Architecture,
-    ConvLayer,
-    Layer,
-    SpatialLayer,
-)
+from vgg_viz.model.architecture import POOL_SIDE, VGG19, Architecture, ConvLayer, SpatialLayer
 from vgg_viz.model.network import MEAN_BGR, MEAN_COLOR, network_input
 
 if TYPE_CHECKING:
@@ -40,10 +33,7 @@ ReluRule = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
 
 
 class Interval(NamedTuple):
-    """Positions along one side of a map, from ``start`` to before ``stop``.
-
-    It may reach beyond the map's border.
-    """
+    """Positions along one side of a map, from ``start`` to before ``stop``; may exceed the map."""
 
     start: int
     stop: int
@@ -83,12 +73,7 @@ class Area(NamedTuple):
 
 @dataclass(frozen=True)
 class Stage:
-    """One layer of a pass that is restricted to a receptive field.
-
-    layer: the conv or pooling layer.
-    input_area: area of the layer's input that the pass computes.
-    output_area: area of the layer's output that the pass computes.
-    """
+    """A conv or pooling layer, and the areas of its input and output that a pass computes."""
 
     layer: SpatialLayer
     input_area: Area
@@ -112,7 +97,7 @@ class Stage:
         return isinstance(self.layer, ConvLayer)
 
 
-def input_interval(layer: Layer, output: Interval) -> Interval:
+def input_interval(layer: SpatialLayer, output: Interval) -> Interval:
     """Return the input positions that a conv or pooling layer reads for some output positions."""
     if layer.kind == "conv":
         return output.grown()
@@ -122,10 +107,9 @@ def input_interval(layer: Layer, output: Interval) -> Interval:
 def receptive_fields(layer: SpatialLayer) -> list[tuple[int, int]]:
     """Return the receptive field of each position along one side of a layer's map, in pixels.
 
-    Rows and columns have the same receptive fields. Each is a pair: the first pixel that the
-    position depends on, and the pixel after the last. It may reach beyond the image, where the
-    network pads with zeros. The result is exact for images whose side all max pools can halve, like
-    224.
+    Each is a pair: the first pixel that the position depends on, and the pixel after the last. It
+    may reach beyond the image, where the network pads with zeros. The result is exact for images
+    whose side all max pools can halve, like 224.
 
     >>> receptive_fields(VGG19.conv_layer("block1_conv1"))[:2]
     [(-1, 2), (0, 3)]
@@ -147,7 +131,7 @@ def receptive_intervals(
     [10, 8, 6, 3, 1]
     """
     intervals = [Interval(position, position + 1)]
-    for later in architecture.layers[layer.index : 0 : -1]:
+    for later in reversed(architecture.spatial_layers[: layer.index]):
         whole = Interval(0, architecture.layers[later.index - 1].output_shape[0])
         intervals.insert(0, input_interval(later, intervals[0]).within(whole))
     return intervals
@@ -164,8 +148,7 @@ def value_stages(
     """Return the layers from the image to one value, with the areas that the value depends on."""
     sides = (receptive_intervals(layer, place, architecture) for place in (row, column))
     areas = [Area(*both) for both in zip(*sides, strict=True)]
-    spatial = [each for each in architecture.layers[1:] if isinstance(each, SpatialLayer)]
-    return list(map(Stage, spatial, areas, areas[1:]))
+    return list(map(Stage, architecture.spatial_layers, areas, areas[1:]))
 
 
 def image_stages(layer: ConvLayer, side: int, architecture: Architecture = VGG19) -> list[Stage]:
@@ -219,13 +202,8 @@ class LayerOperations:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Compute one value of a conv layer per image, before ReLU, and the gradient of its input.
 
-        Args:
-            stage: stage of the conv layer, whose output is a single position.
-            padded: the layer's padded input, one 3 × 3 area per image.
-            channels: number of the channel to compute for each image, from 1.
-
-        Returns:
-            The values ``(n,)`` and their gradients with respect to the layer's input.
+        The stage's output is a single position, its padded input one 3 × 3 area per image, with the
+        number of a channel for each.
         """
         import tensorflow as tf
 
@@ -235,46 +213,38 @@ class LayerOperations:
         values = tf.reduce_sum(padded * kernels, axis=(1, 2, 3)) + tf.gather(bias, indices)
         return values, crop_gradient(stage, kernels)
 
-    def relu_backward(
-        self, stage: Stage, output: tf.Tensor, gradient: tf.Tensor, rule: ReluRule = relu_gradient
-    ) -> tf.Tensor:
-        """Compute the gradient before a conv layer's ReLU from the gradient after it.
-
-        A pooling layer has no ReLU; its gradient is returned unchanged.
-        """
-        return rule(output, gradient) if stage.is_conv else gradient
-
     def backward(
         self, stage: Stage, padded: tf.Tensor, output: tf.Tensor, gradient: tf.Tensor
     ) -> tf.Tensor:
         """Compute the gradient of a layer's input from the gradient before the layer's ReLU.
 
-        In each window of a max pool, the largest value receives the gradient; of several equal
-        ones, the first in reading order. Only pooling layers use ``padded`` and ``output``.
+        In each window of a max pool, the first of the largest values receives the gradient. Only
+        pooling layers use ``padded`` and ``output``.
         """
         import tensorflow as tf
 
         if stage.is_conv:
             kernel, _ = self.weights(stage.layer)
             sides = [side.length for side in stage.padded_area]
-            padded_gradient = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=[len(gradient), *sides, kernel.shape[2]],
+            shape = [len(gradient), *sides, kernel.shape[2]]
+            back = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=shape,
                 filter=kernel,
                 out_backprop=gradient,
                 strides=[1, 1, 1, 1],
                 padding="VALID",
             )
-            return crop_gradient(stage, padded_gradient)
-        sides = [1, POOL_SIDE, POOL_SIDE, 1]
-        padded_gradient = tf.raw_ops.MaxPoolGrad(
-            orig_input=padded,
-            orig_output=output,
-            grad=gradient,
-            ksize=sides,
-            strides=sides,
-            padding="VALID",
-        )
-        return crop_gradient(stage, padded_gradient)
+        else:
+            window = [1, POOL_SIDE, POOL_SIDE, 1]
+            back = tf.raw_ops.MaxPoolGrad(
+                orig_input=padded,
+                orig_output=output,
+                grad=gradient,
+                ksize=window,
+                strides=window,
+                padding="VALID",
+            )
+        return crop_gradient(stage, back)
 
     def weights(self, layer: SpatialLayer) -> tuple[tf.Tensor, tf.Tensor]:
         """Return a conv layer's kernel ``(3, 3, channels, filters)`` and biases ``(filters,)``."""
@@ -291,17 +261,7 @@ class ReceptiveFieldPass:
     """
 
     def __init__(self, network: Network, layer: ConvLayer, side: int) -> None:
-        """Prepare the pass for images of ``side`` × ``side`` pixels.
-
-        Raises:
-            ValueError: ``side`` is below 1, or an image of this size, centered in the receptive
-                field, would reach beyond the network's input.
-        """
-        start, stop = receptive_fields(layer)[middle(layer)]
-        beyond = max(0, -start, stop - network.architecture.input_side)
-        largest = stop - start - 2 * beyond
-        if not 1 <= side <= largest:
-            raise ValueError(f"expected 1 to {largest} pixels, got {side}")
+        """Prepare the pass for images of ``side`` × ``side`` pixels within the receptive field."""
         self.network = network
         self.layer = layer
         self.side = side
@@ -314,12 +274,8 @@ class ReceptiveFieldPass:
     ) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
         """Compute one channel's value before ReLU for each image, and the gradient of each image.
 
-        Args:
-            images: RGB from 0 to 255, float ``(n, side, side, 3)``.
-            channels: number of the channel to compute for each image, from 1.
-
-        Returns:
-            The values, float32 ``(n,)``, and the gradients, float32 of the shape of ``images``.
+        The images are RGB from 0 to 255, float ``(n, side, side, 3)``, with the number of a channel
+        for each. Values and gradients are float32.
         """
         import tensorflow as tf
 
@@ -336,7 +292,8 @@ class ReceptiveFieldPass:
         padded = padded_input(last, x, surroundings.get(last.layer.name))
         values, gradient = self._operations.value(last, padded, channels)
         for stage, (padded, output) in zip(self.stages[-2::-1], reversed(activations), strict=True):
-            gradient = self._operations.relu_backward(stage, output, gradient)
+            if stage.is_conv:
+                gradient = relu_gradient(output, gradient)
             gradient = self._operations.backward(stage, padded, output, gradient)
             yield
         return values.numpy(), gradient.numpy()[..., ::-1]
@@ -344,9 +301,7 @@ class ReceptiveFieldPass:
     def _cached_surroundings(self) -> Generator[None, None, dict[str, np.ndarray]]:
         """Compute, once, the part of each layer's padded input that does not depend on the images.
 
-        Returns:
-            Float32 ``(height, width, channels)`` by the layer's name, zero where the input depends
-            on the images; only for layers that read a part that does not.
+        The result has `surrounding_input` by layer name, for layers that read such a part.
         """
         if self._surroundings is None:
             surroundings: dict[str, np.ndarray] = {}
@@ -364,14 +319,9 @@ class ReceptiveFieldPass:
         side = architecture.input_side
         source = network_input(np.full((side, side, 3), MEAN_COLOR, np.uint8))
         maps = {architecture.layers[0].name: source}
-        for block in range(1, blocks + 1):
-            names = [
-                layer.name
-                for layer in architecture.layers
-                if isinstance(layer, SpatialLayer) and layer.block == block
-            ]
-            maps |= zip(names, self.network.run(names, source), strict=True)
-            source = maps[names[-1]]
+        for block, pool in enumerate(architecture.pools[:blocks], start=1):
+            maps |= self.network.run_block(block, source)
+            source = maps[pool.name]
             yield
         return maps
 
@@ -386,21 +336,15 @@ def padded_input(stage: Stage, x: tf.Tensor, surroundings: np.ndarray | None = N
 
 def crop_gradient(stage: Stage, gradient: tf.Tensor) -> tf.Tensor:
     """Crop the gradient of a layer's padded input to the layer's input area without padding."""
-    if stage.input_area == stage.padded_area:
-        return gradient
     rows, columns = stage.input_area.slices_in(stage.padded_area)
     return gradient[:, rows, columns]
 
 
 def surrounding_input(stage: Stage, maps: np.ndarray) -> np.ndarray:
-    """Return a layer's padded input with zeros in the input area that depends on the images.
+    """Return a layer's padded input for an image of mean color, ``(height, width, channels)``.
 
-    Args:
-        stage: the layer and its input area.
-        maps: input maps of the layer for an image of mean color, ``(channels, h, w)``.
-
-    Returns:
-        Float32 ``(height, width, channels)``, zero in the input area and beyond the maps' border.
+    It is zero in the input area, which depends on the images, and beyond the border of the layer's
+    input ``maps``.
     """
     padded, (height, width) = stage.padded_area, maps.shape[1:]
     values = np.zeros((padded.rows.length, padded.columns.length, len(maps)), np.float32)

@@ -25,10 +25,10 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
     attribute,
-    receptive_field,
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.feature_visualization.top_patches import crop_patch
+from vgg_viz.interpretability.receptive_field import value_stages
 from vgg_viz.links import BACK_TO, read
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import MEAN_COLOR
@@ -165,8 +165,9 @@ def test_attributions_lie_over_their_pixels_and_are_zero_beyond_the_border(place
     spec = AttributionSpec(layer, 1, *place, "input")
     # Neighboring pixels differ, so that a shift would be found.
     picture = np.arange(3 * 224 * 224, dtype=np.int64).reshape(224, 224, 3) % 251 + 1
-    rows, columns = (slice(*side) for side in receptive_field(spec))
-    found = Attribution(np.moveaxis(picture, -1, 0)[:, rows, columns], receptive_field(spec), 0.0)
+    area = value_stages(layer, *place)[0].input_area
+    rows, columns = (slice(*side) for side in area)
+    found = Attribution(np.moveaxis(picture, -1, 0)[:, rows, columns], area, 0.0)
     square = np.moveaxis(with_padding(found.values, found, spec), 0, -1)
     photograph = crop_patch(picture.astype(np.uint8), layer, *place)
     assert square.shape == photograph.shape

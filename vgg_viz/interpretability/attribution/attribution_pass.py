@@ -11,7 +11,7 @@ fraction of the work done, 0 to 1.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
+from vgg_viz.interpretability.map_statistics import strongest
 from vgg_viz.interpretability.receptive_field import (
     Area,
     Interval,
@@ -80,11 +81,7 @@ class InputImage:
         return network_input(self.pixels, self.preprocessing)
 
     def filled(self, level: int) -> np.ndarray:
-        """Return the network's input for a gray image of this size whose pixels all have one level.
-
-        Args:
-            level: value of all three colors, 0 to 255.
-        """
+        """Return the network's input for an image of this size with one gray level, 0 to 255."""
         return network_input(np.full_like(self.pixels, level), self.preprocessing)
 
 
@@ -139,23 +136,13 @@ class Attribution:
         return self.total + self.bias_sum + self.baseline + self.absorbed
 
     def strongest(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the maps with the largest positive and the largest negative attributions.
-
-        A map's attribution is summed over its positions; maps with a sum of zero are left out.
-
-        Returns:
-            Two int arrays of up to ``count`` indices of maps, largest magnitude first.
-        """
-        by_map = self.by_map
-        order = np.argsort(-by_map, kind="stable")
-        signs = np.sign(by_map[order])
-        return order[signs > 0][:count], order[signs < 0][::-1][:count]
+        """Return the indices of the maps with the largest attributions, positive and negative."""
+        return strongest(self.by_map, count)
 
     def strongest_position(self, index: int) -> tuple[int, int] | None:
-        """Return the row and column, from 0, of the largest absolute attribution within one map.
+        """Return the position of the first largest absolute attribution in a map; None if all zero.
 
-        If several are equal, it is the first in reading order. None if all attributions of the map
-        are zero.
+        The position is a row and a column of the earlier layer's whole map.
         """
         sizes = np.abs(self.values[index])
         if not sizes.any():
@@ -164,30 +151,15 @@ class Attribution:
         return int(row) + self.area.rows.start, int(column) + self.area.columns.start
 
 
-def receptive_field(spec: AttributionSpec, architecture: Architecture = VGG19) -> Area:
-    """Return a value's receptive field in ``back_to``'s maps or the image, cropped at the border.
-
-    Raises:
-        ValueError: there is no such value, or ``back_to`` is not before its layer.
-    """
-    _check(spec)
-    stages = value_stages(spec.layer, spec.row, spec.column, architecture)
-    return stages[_back_to(spec, architecture.layers).index].input_area
-
-
 def padded_receptive_field(spec: AttributionSpec, architecture: Architecture = VGG19) -> Area:
     """Return a value's receptive field in ``back_to``'s maps or the image, including padding.
 
     Parts beyond the border are not cropped, so its size is the same at every position.
-
-    Raises:
-        ValueError: there is no such value, or ``back_to`` is not before its layer.
     """
-    _check(spec)
-    back_to, sides = _back_to(spec, architecture.layers), []
+    sides, start = [], _checked_start(spec, architecture).index
     for position in (spec.row, spec.column):
         side = Interval(position, position + 1)
-        for layer in architecture.layers[spec.layer.index : back_to.index : -1]:
+        for layer in reversed(architecture.spatial_layers[start : spec.layer.index]):
             side = input_interval(layer, side)
         sides.append(side)
     return Area(*sides)
@@ -201,16 +173,8 @@ def attribute(
 ) -> Generator[float, None, Attribution]:
     """Attribute a value to an earlier layer's maps or to the pixels, yielding the fraction done.
 
-    Args:
-        network: the network.
-        pixels: the image, not cropped: RGB uint8 ``(224, 224, 3)``.
-        spec: the value, the layer to attribute it to, and the method.
-        preprocessing: as for `network_input`.
-
-    Raises:
-        ValueError: there is no such value, or ``back_to`` is not before its layer.
-        NotFiniteError: activations or gradients overflow float32.
-        NotPositiveError: the method needs a value above 0.
+    The image is RGB uint8 ``(224, 224, 3)``. A `NotFiniteError` means that activations or gradients
+    overflow float32, a `NotPositiveError` that the method needs a value above 0.
     """
     method = resolve(ATTRIBUTION_METHODS[spec.method].function)
     image = InputImage(pixels, preprocessing)
@@ -221,11 +185,7 @@ def attribute(
 
 
 def check_finite(*numbers: np.ndarray | float) -> None:
-    """Check that all numbers are finite.
-
-    Raises:
-        NotFiniteError: at least one is infinite or NaN.
-    """
+    """Raise a `NotFiniteError` if a number is infinite or NaN."""
     if not all(np.isfinite(some).all() for some in numbers):
         raise NotFiniteError(
             "expected finite activations and gradients, got overflow in float32; use other weights"
@@ -233,11 +193,7 @@ def check_finite(*numbers: np.ndarray | float) -> None:
 
 
 def fractions(work: Generator[None, None, Result], steps: int) -> Generator[float, None, Result]:
-    """Run a generator of a known number of steps, yielding the fraction done after each step.
-
-    Returns:
-        The generator's own return value.
-    """
+    """Run a generator of a known number of steps, yielding the fraction done after each step."""
     for done in count(1):
         try:
             next(work)
@@ -261,13 +217,10 @@ class AttributionPass:
     def __init__(self, network: Network, spec: AttributionSpec) -> None:
         """Find the layers, and the part of each, that lie within the value's receptive field.
 
-        Raises:
-            ValueError: there is no such value, or ``back_to`` is not before its layer.
+        A ValueError means that there is no such value, or that ``back_to`` is not before its layer.
         """
-        _check(spec)
-        architecture = network.architecture
-        stages = value_stages(spec.layer, spec.row, spec.column, architecture)
-        start = _back_to(spec, architecture.layers).index
+        start = _checked_start(spec, network.architecture).index
+        stages = value_stages(spec.layer, spec.row, spec.column, network.architecture)
         self.spec = spec
         self.layers = LayerOperations(network)
         self.before, self.between, self.last = stages[:start], stages[start:-1], stages[-1]
@@ -289,15 +242,10 @@ class AttributionPass:
         return len(self.before) + 2 * len(self.between)
 
     def maps(self, source: np.ndarray) -> Generator[None, None, tf.Tensor]:
-        """Compute the maps of ``back_to`` from the network's input, within the receptive field.
+        """Compute the maps of ``back_to`` from the network's input, float32 ``(3, 224, 224)``.
 
-        For attribution to pixels, only crop the input. The generator yields after each layer.
-
-        Args:
-            source: the network's input, float32 ``(3, 224, 224)``.
-
-        Returns:
-            Tensor ``(1, rows, columns, channels)``.
+        The tensor ``(1, rows, columns, channels)`` covers the receptive field. For attribution to
+        pixels, it is the cropped input.
         """
         x = _cropped(source, self.image_area)
         for stage in self.before:
@@ -314,9 +262,8 @@ class AttributionPass:
     ) -> Generator[float, None, tuple[tf.Tensor, float, tf.Tensor, dict[str, float]]]:
         """Run one forward and backward pass for an image, yielding the fraction done.
 
-        Returns:
-            The maps of ``back_to`` or the preprocessed pixels, the value, its gradient with respect
-            to these, and each layer's bias term.
+        The result is the maps of ``back_to`` or the preprocessed pixels, the value, its gradient
+        with respect to these, and each layer's bias term.
         """
         return (yield from fractions(self._at_image(image, rule), self.steps))
 
@@ -329,21 +276,12 @@ class AttributionPass:
 
     def value(self, x: tf.Tensor) -> Generator[None, None, float]:
         """Compute the value before its ReLU from cropped maps of ``back_to`` or cropped pixels."""
-        for stage in self.between:
-            x = self.layers.forward(stage, padded_input(stage, x))
-            yield
-        values, _ = self._value(x)
+        outputs = yield from self.outputs(x)
+        values, _ = self._value(outputs[-1])
         return float(values[0])
 
     def outputs(self, x: tf.Tensor) -> Generator[None, None, list[tf.Tensor]]:
-        """Compute the output of every layer between the argument ``x`` and the value's layer.
-
-        Args:
-            x: cropped maps of ``back_to`` or cropped pixels.
-
-        Returns:
-            ``x`` itself, then the output of each layer before the value's.
-        """
+        """Return cropped maps or pixels and, computed from them, each output before the value's."""
         outputs = [x]
         for stage in self.between:
             outputs.append(self.layers.forward(stage, padded_input(stage, outputs[-1])))
@@ -355,20 +293,16 @@ class AttributionPass:
     ) -> Generator[None, None, tuple[tf.Tensor, tf.Tensor, dict[str, float]]]:
         """Compute the value for a batch of inputs, its gradients, and each layer's bias term.
 
-        Args:
-            x: cropped maps of ``back_to`` or cropped pixels, ``(batch, rows, columns, channels)``.
-            rule: backward rule of ReLU.
-
-        Returns:
-            Values and gradients, one per input, and the bias terms by layer name.
+        The inputs are cropped maps of ``back_to`` or cropped pixels, ``(batch, rows, columns,
+        channels)``; ``rule`` is the backward rule of ReLU.
         """
         outputs = yield from self.outputs(x)
         values, gradient = self._value(outputs[-1])
         biases = {self.spec.layer.name: float(self._bias(self.last)[self.spec.channel - 1])}
         for stage in reversed(self.between):
             output = outputs.pop()
-            gradient = self.layers.relu_backward(stage, output, gradient, rule)
             if stage.is_conv:
+                gradient = rule(output, gradient)
                 biases[stage.layer.name] = bias_term(gradient, self._bias(stage))
             gradient = self.layers.backward(stage, outputs[-1], output, gradient)
             yield
@@ -403,20 +337,9 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float | None:
     >>> round(correlation(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 7.0])), 3)
     0.993
     """
-    return cosine(one - one.mean(dtype=np.float64), other - other.mean(dtype=np.float64))
-
-
-def cosine(one: np.ndarray, other: np.ndarray) -> float | None:
-    """Compute the cosine similarity of two arrays of equal shape; None if either is all zeros.
-
-    >>> round(cosine(np.array([1.0, 0.0]), np.array([3.0, 4.0])), 3)
-    0.6
-    """
-    lengths = [float(np.linalg.norm(array.astype(np.float64))) for array in (one, other)]
-    if not all(lengths):
+    if not (np.ptp(one) and np.ptp(other)):
         return None
-    product = np.vdot(one.astype(np.float64) / lengths[0], other.astype(np.float64) / lengths[1])
-    return float(product.clip(-1, 1))
+    return float(np.corrcoef(one.ravel(), other.ravel(), dtype=np.float64)[0, 1])
 
 
 def _cropped(maps: np.ndarray, area: Area) -> tf.Tensor:
@@ -432,18 +355,16 @@ def _size(stage: Stage) -> int:
     return rows.length * columns.length * stage.layer.output_shape[2]
 
 
-def _back_to(spec: AttributionSpec, layers: Sequence[Layer]) -> Layer:
-    for layer in layers[: spec.layer.index]:
-        if layer.name == spec.back_to and layer.kind in ("input", "conv"):
-            return layer
-    raise ValueError(
-        f"expected input or a conv layer before {spec.layer.name}, got {spec.back_to!r}"
-    )
-
-
-def _check(spec: AttributionSpec) -> None:
+def _checked_start(spec: AttributionSpec, architecture: Architecture) -> Layer:
+    """Return the layer that a value is attributed to; raise a ValueError if there is none."""
     height, width, filters = spec.layer.output_shape
     position = (spec.channel, spec.row, spec.column)
     ranges = (range(1, filters + 1), range(height), range(width))
     if not all(number in numbers for number, numbers in zip(position, ranges, strict=True)):
         raise ValueError(f"expected a value of {spec.layer.name}, got {position}")
+    for layer in architecture.layers[: spec.layer.index]:
+        if layer.name == spec.back_to and layer.kind in ("input", "conv"):
+            return layer
+    raise ValueError(
+        f"expected input or a conv layer before {spec.layer.name}, got {spec.back_to!r}"
+    )

@@ -22,8 +22,7 @@ the value.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -43,71 +42,41 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 LAST_GAMMA_BLOCK = 3
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Parameters of the LRP rules; γ = ε = 0 and LRP-0 at the pixels give input × gradient.
-
-    epsilon: ε as a share of the root mean square of the layer's values before ReLU.
-    zb: whether relevance reaches the pixels by zᴮ; otherwise, by LRP-0.
-    """
-
-    gamma: float = 0.25
-    epsilon: float = 0.25
-    zb: bool = True
-
-
-DEFAULT_RULES = Rules()
-
-
-class Step(NamedTuple):
-    """Result of passing relevance back through one conv layer.
-
-    ratio: relevance of each input of the layer, divided by the input.
-    bias: relevance that the layer's biases receive.
-    absorbed: relevance that ε absorbs.
-    """
-
-    ratio: tf.Tensor
-    bias: float
-    absorbed: float
+GAMMA = 0.25
+EPSILON = 0.25  # as a share of the root mean square of the layer's values before ReLU
 
 
 def lrp(
     attribution_pass: AttributionPass, image: InputImage
 ) -> Generator[float, None, Attribution]:
-    """Attribute a value by LRP with the default rules, yielding the fraction done.
+    """Attribute a value by LRP, yielding the fraction done.
 
-    Raises:
-        NotPositiveError: the value is not above 0.
+    A `NotPositiveError` means that the value is not above 0.
     """
-    return (yield from fractions(propagate(attribution_pass, image), attribution_pass.steps + 1))
+    return (yield from fractions(_propagate(attribution_pass, image), attribution_pass.steps + 1))
 
 
-def propagate(
-    attribution_pass: AttributionPass, image: InputImage, rules: Rules = DEFAULT_RULES
+def _propagate(
+    attribution_pass: AttributionPass, image: InputImage
 ) -> Generator[None, None, Attribution]:
-    """Attribute a value by LRP with the given rules, yielding after each layer.
+    """Attribute a value by LRP, yielding after each layer.
 
     Each layer passes back relevance divided by activation, which avoids 0/0 at inactive units.
-
-    Raises:
-        NotPositiveError: the value is not above 0.
     """
     x = yield from attribution_pass.maps(image.values)
     outputs = yield from attribution_pass.outputs(x)
     value, output, ratio = _start(attribution_pass, outputs[-1])
     outputs.append(output)
     stages = [*attribution_pass.between, attribution_pass.last]
-    by_zb = rules.zb and attribution_pass.spec.back_to == "input"
+    by_zb = attribution_pass.spec.back_to == "input"
     biases, absorbed = dict[str, float](), 0.0
     for stage in reversed(stages[by_zb:]):
         output = outputs.pop()
         if stage.is_conv:
-            step = _pass_back(attribution_pass, stage, (outputs[-1], output), ratio, rules)
-            ratio, biases[stage.layer.name] = step.ratio, step.bias
-            absorbed += step.absorbed
+            ratio, biases[stage.layer.name], lost = _pass_back(
+                attribution_pass, stage, outputs[-1], output, ratio
+            )
+            absorbed += lost
         else:
             ratio = attribution_pass.layers.backward(stage, outputs[-1], output, ratio)
         yield
@@ -122,15 +91,10 @@ def propagate(
 
 
 def _start(attribution_pass: AttributionPass, x: tf.Tensor) -> tuple[float, tf.Tensor, tf.Tensor]:
-    """Start the backward pass of LRP at the value.
+    """Start the backward pass of LRP at the value, from the input of its layer.
 
-    Args:
-        attribution_pass: forward and backward pass of the value.
-        x: input of the value's layer.
-
-    Returns:
-        The value, the output of its layer at its position, and the first ``ratio`` of relevance to
-        activation: 1 for the value's channel, 0 for all others.
+    The result is the value, its layer's output at its position, and the first ratio of relevance to
+    activation: 1 for the value's channel, 0 for all others.
     """
     import tensorflow as tf
 
@@ -147,26 +111,30 @@ def _start(attribution_pass: AttributionPass, x: tf.Tensor) -> tuple[float, tf.T
 def _pass_back(
     attribution_pass: AttributionPass,
     stage: Stage,
-    both: tuple[tf.Tensor, tf.Tensor],
+    x: tf.Tensor,
+    output: tf.Tensor,
     ratio: tf.Tensor,
-    rules: Rules,
-) -> Step:
-    """Pass relevance back through a conv layer by LRP-γ or LRP-ε, given its input and output."""
+) -> tuple[tf.Tensor, float, float]:
+    """Pass relevance back through a conv layer by LRP-γ or LRP-ε.
+
+    The result is the ratio of relevance to activation of each input, the relevance that the biases
+    receive, and that which ε absorbs.
+    """
     import tensorflow as tf
 
-    (x, output), (kernel, bias) = both, attribution_pass.layers.weights(stage.layer)
+    kernel, bias = attribution_pass.layers.weights(stage.layer)
     padded = padded_input(stage, x)
     if stage.layer.block > LAST_GAMMA_BLOCK:
-        stabilizer = epsilon = rules.epsilon * _rms(_conv(padded, kernel) + bias)
+        stabilizer = epsilon = EPSILON * _rms(_conv(padded, kernel) + bias)
     else:
         # All inputs are at least 0, and so is this.
-        more, more_bias = rules.gamma * tf.nn.relu(kernel), rules.gamma * tf.nn.relu(bias)
+        more, more_bias = GAMMA * tf.nn.relu(kernel), GAMMA * tf.nn.relu(bias)
         stabilizer, epsilon = _conv(padded, more) + more_bias, 0.0
         kernel, bias = kernel + more, bias + more_bias
     # The output of an active unit is its denominator without the stabilizer.
     ratio = ratio * tf.math.divide_no_nan(output, output + stabilizer)
     absorbed = epsilon * float(tf.reduce_sum(ratio))
-    return Step(_conv_back(stage, kernel, ratio), bias_term(ratio, bias.numpy()), absorbed)
+    return _conv_back(stage, kernel, ratio), bias_term(ratio, bias.numpy()), absorbed
 
 
 def _zb(

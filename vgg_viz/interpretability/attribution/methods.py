@@ -1,6 +1,6 @@
 """Attribution methods, one `AttributionMethod` record each.
 
-To add a method, write a module with its function, its part of the exported script in
+To add a method, write its function in this package, its part of the exported script in
 `vgg_viz.export.scripts`, and a record here. Controls, links and captions follow from the record.
 """
 
@@ -73,7 +73,7 @@ ATTRIBUTION_METHODS: Mapping[str, AttributionMethod] = by_name(
         "Input × gradient",
         "**Input × gradient.** With the bias terms (*FullGrad*), it sums to the value before ReLU.",
         old=("contribution",),
-        function=f"{PACKAGE}.input_x_gradient:input_x_gradient",
+        function=f"{PACKAGE}.gradients:input_x_gradient",
         papers=(Paper("Srinivas and Fleuret 2019", "https://arxiv.org/abs/1905.00780"),),
         completeness=Completeness((BIASES,)),
     ),
@@ -81,7 +81,7 @@ ATTRIBUTION_METHODS: Mapping[str, AttributionMethod] = by_name(
         "gradient",
         "Gradient",
         "**Gradient** (*saliency*): how much the value changes with a small change of the input.",
-        function=f"{PACKAGE}.gradient:gradient",
+        function=f"{PACKAGE}.gradients:gradient",
         papers=(Paper("Simonyan et al. 2013", "https://arxiv.org/abs/1312.6034"),),
     ),
     AttributionMethod(
@@ -89,7 +89,7 @@ ATTRIBUTION_METHODS: Mapping[str, AttributionMethod] = by_name(
         "Guided backpropagation",
         "**Guided backpropagation**: the gradient, with negative values set to zero at every ReLU.",
         old=("guided",),
-        function=f"{PACKAGE}.guided_backpropagation:guided_backpropagation",
+        function=f"{PACKAGE}.gradients:guided_backpropagation",
         papers=(Paper("Springenberg et al. 2014", "https://arxiv.org/abs/1412.6806"),),
         in_color=True,
     ),
@@ -98,7 +98,7 @@ ATTRIBUTION_METHODS: Mapping[str, AttributionMethod] = by_name(
         "Deconvnet",
         "**Deconvnet**: at every ReLU it passes back positive values alone, even through inactive "
         "units.",
-        function=f"{PACKAGE}.deconvnet:deconvnet",
+        function=f"{PACKAGE}.gradients:deconvnet",
         papers=(Paper("Zeiler and Fergus 2013", "https://arxiv.org/abs/1311.2901"),),
         in_color=True,
     ),

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vgg_viz.interpretability.decomposition import max_pool
 from vgg_viz.model.architecture import POOL_SIDE, VGG19, DenseLayer
 from vgg_viz.model.dense_layers import SLAB_ROWS, DenseWeights, slab_count
 
@@ -47,12 +48,9 @@ class Prediction:
         return probabilities
 
     def most_likely(self, count: int) -> list[int]:
-        """Return the indices of the classes with the largest logits, in decreasing order.
-
-        Classes with equal logits are in the order of their indices.
-        """
-        order = np.argsort(-self.logits, kind="stable")
-        return [int(index) for index in order[:count]]
+        """Return the indices of the classes with the largest logits, largest first."""
+        order: list[int] = np.argsort(-self.logits, kind="stable")[:count].tolist()
+        return order
 
 
 @dataclass(frozen=True)
@@ -78,11 +76,9 @@ def predict(dense: DenseWeights, maps: np.ndarray) -> Prediction:
 def logit_drop_by_position(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
     """Compute how much each logit drops when all maps are set to zero at one position.
 
-    The maps are the last conv layer's, float32 ``(512, 14, 14)``. The max pool after them takes the
-    largest of four values, so another position may replace the ablated one.
-
-    Returns:
-        Drop of each logit by row and column of the ablated position, float32 ``(14, 14, 1000)``.
+    The maps are the last conv layer's, float32 ``(512, 14, 14)``. The result holds the drop of each
+    logit by row and column of the ablated position, float32 ``(14, 14, 1000)``. The max pool after
+    the maps takes the largest of four values, so another position may replace the ablated one.
     """
     pooled = by_position(max_pool(maps))
     drops = pooled_drop(maps)
@@ -102,12 +98,7 @@ def logit_drop_by_position(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
 def logit_drop_by_map(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
     """Compute how much each logit drops when one of the last conv layer's maps is set to zero.
 
-    Args:
-        dense: weights of the dense layers.
-        maps: the last conv layer's maps, float32 ``(512, 14, 14)``.
-
-    Returns:
-        Drop of each logit by ablated map, float32 ``(512, 1000)``.
+    The maps are float32 ``(512, 14, 14)``, the drops by ablated map float32 ``(512, 1000)``.
     """
     fc1 = np.array(dense.bias(FC1))
     fc1_drop = np.zeros((len(maps), FC1.units), np.float32)
@@ -124,14 +115,8 @@ def logit_gradient(
 ) -> LogitGradient:
     """Compute the gradient of a class's logit with respect to the last conv layer's maps.
 
-    In each window of the max pool, the largest value receives the gradient; of several equal ones,
-    the first in reading order.
-
-    Args:
-        dense: weights of the dense layers.
-        maps: the last conv layer's maps, float32 ``(512, 14, 14)``.
-        prediction: what `predict` returned for these maps.
-        class_index: class from 0 to 999.
+    ``prediction`` is what `predict` returned for the maps, float32 ``(512, 14, 14)``. In each
+    window of the max pool, the first of the largest values receives the gradient.
     """
     slabs = (dense.slab(PREDICTIONS, index) for index in range(slab_count(PREDICTIONS)))
     fc2 = np.concatenate([slab[:, class_index] for slab in slabs]) * (prediction.fc2 > 0)
@@ -141,16 +126,6 @@ def logit_gradient(
     bias_terms += dense.bias(FC2) @ fc2.astype(np.float64)
     bias_terms += dense.bias(FC1) @ fc1.astype(np.float64)
     return LogitGradient(unpool(maps, pooled), float(bias_terms))
-
-
-def max_pool(maps: np.ndarray) -> np.ndarray:
-    """Compute the 2 × 2 max pool of maps ``(maps, h, w)``, float32 ``(maps, h / 2, w / 2)``.
-
-    >>> max_pool(np.array([[[1, 5], [2, 0]]], np.float32)).tolist()
-    [[[5.0]]]
-    """
-    largest: np.ndarray = windows(maps).max(axis=-1)
-    return largest
 
 
 def windows(maps: np.ndarray) -> np.ndarray:
@@ -168,9 +143,8 @@ def by_position(pooled: np.ndarray) -> np.ndarray:
 def pooled_drop(maps: np.ndarray) -> np.ndarray:
     """Compute how much each max-pooled value drops if one value of its window is set to zero.
 
-    Returns:
-        Float32 ``(pooled positions, 4, maps)``, not negative; zero where another value of the
-        window is as large.
+    The result is float32 ``(pooled positions, 4, maps)``, zero where another value of the window is
+    as large.
     """
     parts = windows(maps)
     others = [np.delete(parts, ablated, axis=-1).max(axis=-1) for ablated in range(parts.shape[-1])]
@@ -182,32 +156,20 @@ def pooled_drop(maps: np.ndarray) -> np.ndarray:
 def unpool(maps: np.ndarray, pooled: np.ndarray) -> np.ndarray:
     """Route the gradient of each max-pooled value to the value that was the largest of its window.
 
-    Args:
-        maps: the maps before the max pool.
-        pooled: gradients of the pooled values, ``(positions, maps)``.
-
-    Returns:
-        Gradients, float32 of the shape of ``maps``, zero for values that the pool drops.
+    ``pooled`` holds the gradients by position and map, ``(positions, maps)``. The result is float32
+    of the shape of ``maps``, zero for values that the pool drops.
     """
-    count, height, width = maps.shape
-    rows, columns = height // POOL_SIDE, width // POOL_SIDE
     chosen = windows(maps).argmax(axis=-1)
     gradients = np.zeros(maps.shape, np.float32)
     channel, row, column = np.indices(chosen.shape)
     down, right = np.divmod(chosen, POOL_SIDE)
-    values = pooled.T.reshape(count, rows, columns)
+    values = pooled.T.reshape(chosen.shape)
     gradients[channel, POOL_SIDE * row + down, POOL_SIDE * column + right] = values
     return gradients
 
 
 def dense_output(dense: DenseWeights, layer: DenseLayer, inputs: np.ndarray) -> np.ndarray:
-    """Compute a dense layer's output before its activation, float32 ``(n, units)``.
-
-    Args:
-        dense: weights of the dense layers.
-        layer: the dense layer.
-        inputs: input of the layer, ``(n, inputs)``.
-    """
+    """Compute a dense layer's output ``(n, units)`` before its activation."""
     outputs = np.tile(dense.bias(layer), (len(inputs), 1))
     for index in range(slab_count(layer)):
         rows = slice(index * SLAB_ROWS, (index + 1) * SLAB_ROWS)
@@ -219,19 +181,12 @@ def dense_input_gradient(
     dense: DenseWeights, layer: DenseLayer, gradients: np.ndarray
 ) -> np.ndarray:
     """Compute the gradient of a dense layer's inputs from that of its units, both float32."""
-    return np.concatenate(
-        [dense.slab(layer, index) @ gradients for index in range(slab_count(layer))]
-    )
+    slabs = (dense.slab(layer, index) for index in range(slab_count(layer)))
+    return np.concatenate([slab @ gradients for slab in slabs])
 
 
 def _logit_drop(dense: DenseWeights, fc1: np.ndarray, fc1_drop: np.ndarray) -> np.ndarray:
-    """Compute the drop of all logits, ``(n, 1000)``, for each of ``n`` changes of fc1.
-
-    Args:
-        dense: weights of the dense layers.
-        fc1: values of fc1 before ReLU, ``(4096,)``.
-        fc1_drop: drop of these values in each change, ``(n, 4096)``.
-    """
+    """Compute the drop of all logits for each of ``n`` drops of fc1's values before ReLU."""
     changed = fc1_drop.any(axis=1)
     # In one product with the unablated values: products of other sizes may round differently.
     rows = np.concatenate([fc1[None], fc1_drop[changed]])
@@ -243,11 +198,6 @@ def _logit_drop(dense: DenseWeights, fc1: np.ndarray, fc1_drop: np.ndarray) -> n
 
 
 def _from_fc1(dense: DenseWeights, fc1: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute fc2's values before ReLU and the logits.
-
-    Args:
-        dense: weights of the dense layers.
-        fc1: values of fc1 before ReLU, ``(n, 4096)``.
-    """
+    """Compute fc2's values before ReLU, and the logits, from fc1's before ReLU, ``(n, 4096)``."""
     fc2 = dense_output(dense, FC2, np.maximum(fc1, 0))
     return fc2, dense_output(dense, PREDICTIONS, np.maximum(fc2, 0))

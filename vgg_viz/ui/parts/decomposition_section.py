@@ -10,7 +10,7 @@ import streamlit as st
 from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability import decomposition
 from vgg_viz.interpretability.decomposition import Decomposition
-from vgg_viz.model.architecture import ConvLayer, Layer
+from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import network_input
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.parts import attribution_section
@@ -55,7 +55,8 @@ class Value:
         channel: the number of the value's map, from 1.
         position: row and column of the value, from 0.
         previous: the previous conv layer; None for the first.
-        previous_maps: maps of the previous conv layer, before any max pool; None for the first.
+        previous_maps: maps of the previous conv layer, before any max pool; for the first layer,
+            the input.
         inputs: input of the value's layer, float32 ``(channels, height, width)``.
         kernel: the map's filter, float32 ``(channels, 3, 3)``.
         explanation: the value's decomposition.
@@ -64,14 +65,14 @@ class Value:
     maps: LayerMaps
     channel: int
     position: Position
-    previous: Layer | None
-    previous_maps: np.ndarray | None
+    previous: ConvLayer | None
+    previous_maps: np.ndarray
     inputs: np.ndarray
     kernel: np.ndarray
     explanation: Decomposition
 
     @property
-    def layer(self) -> Layer:
+    def layer(self) -> ConvLayer:
         """Conv layer whose feature map contains the value."""
         return self.maps.layer
 
@@ -106,18 +107,17 @@ def decompose(maps: LayerMaps, channel: int, position: Position) -> Value:
     return Value(maps, channel, position, previous, previous_maps, inputs, kernel, explanation)
 
 
-def layer_inputs(
-    maps: LayerMaps, previous: ConvLayer | None
-) -> tuple[np.ndarray | None, np.ndarray]:
+def layer_inputs(maps: LayerMaps, previous: ConvLayer | None) -> tuple[np.ndarray, np.ndarray]:
     """Return the maps of the previous conv layer, and the input of the maps' own layer.
 
-    The first layer has no previous maps (None), and its input is the preprocessed image.
+    For the first layer, both are the preprocessed image.
     """
-    pixels = maps.picture.pixels
     if previous is None:
-        return None, network_input(pixels, maps.preprocessing)
+        image = network_input(maps.picture.pixels, maps.preprocessing)
+        return image, image
     previous_maps = replace(maps, layer=previous).values()
-    return previous_maps, decomposition.layer_input(maps.layer, pixels, previous_maps)
+    pooled = previous.block != maps.layer.block
+    return previous_maps, decomposition.max_pool(previous_maps) if pooled else previous_maps
 
 
 def show_sum(value: Value) -> None:
@@ -180,7 +180,7 @@ def pixel_colors(value: Value) -> np.ndarray:
     return colors
 
 
-def show_contributors(value: Value, previous: Layer) -> list[int]:
+def show_contributors(value: Value, previous: ConvLayer) -> list[int]:
     """Show the input channels that contribute most to a value; a click on one traces it back."""
     positive, negative = value.explanation.strongest(MOST_CONTRIBUTORS)
     order = [*positive.tolist(), *negative.tolist()]
@@ -197,7 +197,7 @@ def show_contributors(value: Value, previous: Layer) -> list[int]:
     return order
 
 
-def show_contributor_grid(value: Value, previous: Layer, order: list[int]) -> None:
+def show_contributor_grid(value: Value, previous: ConvLayer, order: list[int]) -> None:
     """Show the inputs of these channels as a grid; a click on a tile traces the channel back."""
     contributions = value.explanation.contributions
     titles = [f"{index + 1}: {signed(contributions[index], 3)}" for index in order]
@@ -239,7 +239,7 @@ def show_products(value: Value, order: list[int]) -> None:
             )
 
 
-def sources(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int, TrailStep]:
+def sources(value: Value, previous: ConvLayer, channels: Sequence[int]) -> dict[int, TrailStep]:
     """Find where in the previous layer's maps each channel's largest product comes from.
 
     This is done before any click. A callback that did it would keep the maps, up to 25 MB, in
@@ -250,9 +250,11 @@ def sources(value: Value, previous: Layer, channels: Sequence[int]) -> dict[int,
     """
     targets = {}
     for channel in channels:
-        kernel = value.kernel[channel]
         position = decomposition.source_position(
-            value.layer, value.previous_maps, kernel, channel, *value.position
+            value.previous_maps[channel],
+            value.kernel[channel],
+            *value.position,
+            pooled=value.previous_maps is not value.inputs,
         )
         if position:
             targets[channel + 1] = TrailStep(previous.name, channel + 1, position)

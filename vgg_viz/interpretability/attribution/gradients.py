@@ -1,0 +1,72 @@
+"""Attribution by one backward pass: gradient methods, which differ in what passes a ReLU.
+
+Each function attributes the value of an attribution pass, and yields the fraction done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from vgg_viz.interpretability.attribution.attribution_pass import (
+    Attribution,
+    AttributionPass,
+    InputImage,
+    channels_first,
+)
+from vgg_viz.interpretability.receptive_field import ReluRule, relu_gradient
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Work = Generator[float, None, Attribution]
+
+
+def input_x_gradient(attribution_pass: AttributionPass, image: InputImage) -> Work:
+    """Attribute a value by input × gradient; with each layer's bias term, the sum is the value.
+
+    Srinivas and Fleuret, "Full-Gradient Representation" (2019), https://arxiv.org/abs/1905.00780.
+    """
+    x, value, gradient, biases = yield from attribution_pass.at_image(image)
+    return Attribution(channels_first(x * gradient), attribution_pass.area, value, biases)
+
+
+def gradient(
+    attribution_pass: AttributionPass, image: InputImage, rule: ReluRule = relu_gradient
+) -> Work:
+    """Attribute a value by its gradient (saliency), with a backward rule of ReLU.
+
+    Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks" (2013),
+    https://arxiv.org/abs/1312.6034.
+    """
+    _, value, slopes, _ = yield from attribution_pass.at_image(image, rule)
+    return Attribution(channels_first(slopes), attribution_pass.area, value)
+
+
+def guided_backpropagation(attribution_pass: AttributionPass, image: InputImage) -> Work:
+    """Attribute a value by its gradient, set to zero at each ReLU where it is negative.
+
+    Springenberg et al., "Striving for Simplicity" (2014), https://arxiv.org/abs/1412.6806.
+    """
+    return (yield from gradient(attribution_pass, image, guided_gradient))
+
+
+def deconvnet(attribution_pass: AttributionPass, image: InputImage) -> Work:
+    """Attribute a value by a backward pass in which each ReLU keeps only positive values.
+
+    Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2013),
+    https://arxiv.org/abs/1311.2901.
+    """
+    return (yield from gradient(attribution_pass, image, positive_gradient))
+
+
+def positive_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Return the positive part of a gradient, whether or not the ReLU's unit is active."""
+    import tensorflow as tf
+
+    return tf.nn.relu(gradient)
+
+
+def guided_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Return the gradient where it is positive and the ReLU's unit is active, else zero."""
+    return relu_gradient(output, positive_gradient(output, gradient))
