@@ -3,22 +3,18 @@
 Programs run in real processes with a minimal environment, and are killed by real signals.
 """
 
-import errno
 import hashlib
 import os
 import re
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import weakref
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -29,13 +25,13 @@ from streamlit.testing.v1 import AppTest
 from tests.support import REPOSITORY, file_server
 from tests.support.company_proxy import company_proxy
 from tests.support.file_server import FileServer, serve
+from tests.support.offline import closed_address, isolate
 from tests.support.weights_files import pass_for_keras, write_hollow_weights, write_keras_weights
 from vgg_viz.downloads import keras_files
-from vgg_viz.downloads.fetching import DownloadError, StorageError, download
-from vgg_viz.downloads.temporary_directories import remove_leftovers
+from vgg_viz.downloads.fetching import FileUnavailable, StorageError, download, partial_bytes
 from vgg_viz.model import weights
 from vgg_viz.model.network import Network
-from vgg_viz.model.weights import FULL, NOTOP, UntrainedWeights, WeightsUnavailable, obtain
+from vgg_viz.model.weights import NOTOP, UntrainedWeights, WeightsUnavailable, obtain
 from vgg_viz.serving import loading
 from vgg_viz.ui.state.shared_instance import shared
 
@@ -45,14 +41,13 @@ PIECE = bytes(range(256)) * 1024
 NOTOP_FILE = NOTOP.name
 CHILD_SECONDS = 120  # after which a child process is killed
 
-# Obtains a small weights file with another MD5, without pooch's waits between tries.
+# Obtains a small weights file with another MD5, without waits between tries.
 OBTAIN = """
 import sys
 from dataclasses import replace
-from types import SimpleNamespace
-import pooch.core
+from vgg_viz.downloads import fetching
 from vgg_viz.model import weights
-pooch.core.time = SimpleNamespace(sleep=lambda seconds: None)
+fetching.sleep = lambda seconds: None
 weights.NOTOP = replace(weights.NOTOP, md5=sys.argv[1])
 weights.KERAS_FILES = (weights.NOTOP,)
 def report(received, total):
@@ -62,18 +57,6 @@ if len(sys.argv) > 2:
     sys.stdin.readline()
 try:
     print("found", weights.obtain(on_progress=report).path, flush=True)
-except weights.WeightsUnavailable as error:
-    print("unavailable", *error.attempts, sep="\\n")
-"""
-
-# Fetches the full file, with the MD5 and size of a small one.
-FETCH_FULL = """
-import sys
-from dataclasses import replace
-from vgg_viz.model import weights
-weights.FULL = replace(weights.FULL, md5=sys.argv[1], size=int(sys.argv[2]))
-try:
-    print("found", weights.fetch_full().path, flush=True)
 except weights.WeightsUnavailable as error:
     print("unavailable", *error.attempts, sep="\\n")
 """
@@ -123,14 +106,8 @@ def models(tmp_path):
 
 @pytest.fixture(autouse=True)
 def isolated(tmp_path, monkeypatch):
-    """Limit this process to the test's folders, and turn off waits between tries."""
     (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda seconds: None))
-    monkeypatch.delenv("VGG_VIZ_WEIGHTS", raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "*")
+    isolate(tmp_path, monkeypatch)
 
 
 def environment(tmp_path, **more: str) -> dict[str, str]:
@@ -198,85 +175,22 @@ def last_sentence(raised: pytest.ExceptionInfo, tmp_path: Path) -> str:
 # -- killed processes
 
 
-def test_the_next_start_after_a_killed_download_leaves_only_the_complete_file(
-    tmp_path, models, content, md5
-):
-    with serve(content, file_server.pause_halfway, file_server.send) as server:
+@pytest.mark.slow
+def test_the_next_start_resumes_the_download_of_a_killed_process(tmp_path, models, content, md5):
+    with serve(content, file_server.pause_halfway, file_server.send_range) as server:
         env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
         with child(OBTAIN, md5, env=env) as process:
             wait_for_line(process, "received")
             kill(process)
-        [leftover] = names(models)
-        assert leftover.startswith("vgg_viz-download-")
+        partial, size = models / f"{NOTOP_FILE}.part", partial_bytes(models / NOTOP_FILE)
+        assert partial in models.iterdir()
         assert "found" in output_of(OBTAIN, md5, env=env)
+    assert server.ranges == [None, f"bytes={size}-"]
     assert names(models) == [NOTOP_FILE]
     assert (models / NOTOP_FILE).read_bytes() == content
 
 
-def test_a_start_without_a_download_removes_leftovers_of_any_age(tmp_path, models, content, md5):
-    with serve(content, file_server.pause_halfway) as server:
-        env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
-        with child(OBTAIN, md5, env=env) as process:
-            wait_for_line(process, "received")
-            kill(process)
-    [leftover] = models.iterdir()
-    for path in (leftover, *leftover.iterdir()):
-        os.utime(path, (4e9, 4e9))  # the year 2096
-    (models / NOTOP_FILE).write_bytes(content)
-    assert obtain().path == models / NOTOP_FILE
-    assert names(models) == [NOTOP_FILE]
-
-
-def test_the_directory_of_a_running_download_is_not_removed(tmp_path, models, content, md5):
-    with serve(content, file_server.pause_halfway) as server:
-        env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
-        with child(OBTAIN, md5, env=env) as process:
-            wait_for_line(process, "received")
-            [busy] = models.iterdir()
-            for path in (busy, *busy.iterdir()):
-                os.utime(path, (0, 0))
-            before = names(busy)
-            remove_leftovers(models)
-            assert names(busy) == before
-            kill(process)
-        remove_leftovers(models)
-        assert names(models) == []
-
-
-def test_other_files_are_no_leftovers(models):
-    others = ["tmpabcdefgh", "vgg16.h5", "vgg_viz.txt", NOTOP_FILE + ".part"]
-    for name in others:
-        (models / name).write_bytes(b"another program's")
-    remove_leftovers(models)
-    assert names(models) == sorted(others)
-    remove_leftovers(models / "absent")
-
-
-@pytest.mark.parametrize("moment", ["opened", "locked"])
-def test_a_directory_removed_as_a_leftover_before_it_is_locked_is_created_again(
-    models, content, md5, monkeypatch, moment
-):
-    created, create, lock = [], tempfile.mkdtemp, fcntl.flock
-
-    def create_and_remove_first(**keywords):
-        created.append(create(**keywords))
-        if moment == "opened" and len(created) == 1:
-            remove_leftovers(models)
-        return created[-1]
-
-    def remove_first_and_lock(*arguments):
-        if moment == "locked" and len(created) == 1:
-            shutil.rmtree(created[0])
-        lock(*arguments)
-
-    monkeypatch.setattr(tempfile, "mkdtemp", create_and_remove_first)
-    monkeypatch.setattr(fcntl, "flock", remove_first_and_lock)
-    with serve(content) as server:
-        download(server.url, models, "f", md5=md5)
-    assert len(created) == 2
-    assert names(models) == ["f"]
-
-
+@pytest.mark.slow
 def test_a_kill_while_loading_or_computing_leaves_nothing(tmp_path, models, monkeypatch):
     path = tmp_path / "weights.h5"
     write_keras_weights(path, UntrainedWeights(seed=20))
@@ -300,31 +214,20 @@ def test_a_kill_while_loading_or_computing_leaves_nothing(tmp_path, models, monk
 # -- concurrent starts
 
 
-def test_two_concurrent_starts_leave_one_complete_file(tmp_path, content, md5):
+@pytest.mark.slow
+def test_two_concurrent_starts_download_one_complete_file(tmp_path, content, md5):
     path = tmp_path / "keras" / "models" / NOTOP_FILE
-    complete, ended = [], threading.Event()
-
-    def watch():
-        while not ended.is_set():
-            if path.exists():
-                complete.append(path.read_bytes() == content)
-
     with serve(content, file_server.send_slowly) as server:
         env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
         with child(OBTAIN, md5, "wait", env=env) as one, child(OBTAIN, md5, "wait", env=env) as two:
-            reader = threading.Thread(target=watch)
-            reader.start()
             for process in (one, two):
                 wait_for_line(process, "ready")
             for process in (one, two):
                 process.stdin.write("\n")
                 process.stdin.flush()
             found = [wait_for_line(process, "found") for process in (one, two)]
-            ended.set()
-            reader.join()
     assert found == [f"found {path}\n"] * 2
-    assert len(server.requests) in (1, 2)
-    assert all(complete)
+    assert server.ranges == [None]
     assert path.read_bytes() == content
     assert names(path.parent) == [NOTOP_FILE]
 
@@ -344,71 +247,34 @@ def in_namespace(*commands: str) -> tuple[str, ...]:
     return (*before, script)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("all_disks", [False, True])
 @pytest.mark.parametrize(
-    ("options", "reason"), [("size=1m", "No space left on device"), ("ro", "Read-only file system")]
+    ("options", "reason"), [("size=1m", "only 1 MB are free"), ("ro", "Read-only file system")]
 )
-def test_the_file_is_stored_elsewhere_if_a_disk_is_full_or_read_only(
-    tmp_path, models, content, md5, options, reason
-):
-    before = in_namespace(f"mount -t tmpfs -o {options} tmpfs {models}")
-    with serve(content) as server:
-        env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
-        with child(OBTAIN, md5, env=env, before=before) as process:
-            output, errors = process.communicate()
-    assert f"found {tmp_path}/temporary/vgg_viz-0/{NOTOP_FILE}" in output
-    assert f" on the server: {reason}. ({models}: " in errors
-
-
-@pytest.mark.parametrize(
-    ("options", "reason"), [("size=1m", "No space left on device"), ("ro", "Read-only file system")]
-)
-def test_an_error_is_shown_if_all_disks_are_full_or_read_only(
-    tmp_path, models, content, md5, options, reason
+def test_the_file_is_stored_elsewhere_unless_all_disks_are_full_or_read_only(
+    tmp_path, models, content, md5, options, reason, all_disks
 ):
     temporary = tmp_path / "temporary"
-    before = in_namespace(
-        f"mount -t tmpfs -o {options} tmpfs {models}",
-        f"mount -t tmpfs -o {options} tmpfs {temporary}",
-    )
+    folders = [models, temporary] if all_disks else [models]
+    before = in_namespace(*(f"mount -t tmpfs -o {options} tmpfs {folder}" for folder in folders))
     with serve(content) as server:
         env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
         # Otherwise Python would choose another temporary directory.
         only = f"import tempfile\ntempfile.tempdir = '{temporary}'\n"
         listing = f"\nfrom pathlib import Path\nprint('left', *Path('{models}').iterdir())"
         output = output_of(only + OBTAIN + listing, md5, env=env, before=before)
-    assert f"Could not store {server.url} on the server: {reason}.\nleft\n" in output
-    assert str(tmp_path) not in output
+    assert output.endswith("left\n")
+    if all_disks:
+        assert reason in output
+        assert str(tmp_path) not in output
+        assert not server.requests
+    else:
+        assert f"found {temporary}/vgg_viz-0/{NOTOP_FILE}\n" in output
+        assert len(server.requests) == 1
 
 
-def test_the_full_file_is_stored_elsewhere_if_a_disk_has_too_little_space(
-    tmp_path, models, content, md5
-):
-    before = in_namespace(f"mount -t tmpfs -o size=1m tmpfs {models}")
-    with serve(content) as server:
-        env = environment(tmp_path, VGG_VIZ_FULL_WEIGHTS_URL=server.url)
-        output = output_of(FETCH_FULL, md5, str(len(content)), env=env, before=before)
-    assert output == f"found {tmp_path}/temporary/vgg_viz-0/{FULL.name}\n"
-    assert len(server.requests) == 1
-
-
-def test_an_error_is_shown_and_nothing_requested_if_no_disk_has_space(
-    tmp_path, models, content, md5
-):
-    temporary = tmp_path / "temporary"
-    before = in_namespace(
-        f"mount -t tmpfs -o size=1m tmpfs {models}",
-        f"mount -t tmpfs -o size=1m tmpfs {temporary}",
-    )
-    with serve(content) as server:
-        env = environment(tmp_path, VGG_VIZ_FULL_WEIGHTS_URL=server.url)
-        # Otherwise Python would choose another temporary directory.
-        only = f"import tempfile\ntempfile.tempdir = '{temporary}'\n"
-        output = output_of(only + FETCH_FULL, md5, str(len(content)), env=env, before=before)
-    sentence = f"Could not store {FULL.name} on the server: it needs 3 MB, but only 1 MB are free."
-    assert output == f"unavailable\n{sentence}\n"
-    assert not server.requests
-
-
+@pytest.mark.slow
 def test_a_limit_on_file_sizes_is_an_error(tmp_path, models, content, md5):
     limits = (
         "import resource, signal\n"
@@ -422,6 +288,7 @@ def test_a_limit_on_file_sizes_is_an_error(tmp_path, models, content, md5):
     assert names(models) == []
 
 
+@pytest.mark.slow
 def test_a_user_without_name_and_home_gets_the_weights(tmp_path, content, md5):
     user = ("unshare", "--map-user=12345")
     tried = subprocess.run([*user, "true"], capture_output=True, text=True, check=False)
@@ -435,53 +302,6 @@ def test_a_user_without_name_and_home_gets_the_weights(tmp_path, content, md5):
 
 
 # -- the network
-
-
-NO_ROUTE = OSError(errno.EHOSTUNREACH, "No route to host")
-
-
-def failing(error: OSError):
-    def fail(*_, **__):
-        raise error
-
-    return fail
-
-
-@pytest.mark.parametrize(
-    ("name", "error", "reason"),
-    [
-        ("getaddrinfo", socket.gaierror(socket.EAI_AGAIN, "try again"), "could not find the host"),
-        ("socket", OSError(errno.ENETUNREACH, "Network is unreachable"), "Network is unreachable"),
-        ("socket", NO_ROUTE, "No route to host"),
-    ],
-)
-def test_a_missing_network_is_an_error(tmp_path, models, md5, monkeypatch, name, error, reason):
-    monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", "http://127.0.0.1/weights.h5")
-    monkeypatch.setattr(socket, name, failing(error))
-    with pytest.raises(WeightsUnavailable) as raised:
-        obtain()
-    assert reason in last_sentence(raised, tmp_path)
-    assert names(models) == []
-
-
-@pytest.mark.parametrize(
-    ("behavior", "reason"),
-    [
-        (file_server.cut_off, "closed before all"),
-        (file_server.close_connection, "could not reach the host"),
-        (file_server.refuse, "HTTP 404 Not Found"),
-        (file_server.send_other_bytes, "expected a file with MD5"),
-    ],
-)
-def test_a_failing_server_is_an_error(
-    tmp_path, models, content, md5, monkeypatch, behavior, reason
-):
-    with serve(content, behavior) as server:
-        monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", server.url)
-        with pytest.raises(WeightsUnavailable) as raised:
-            obtain()
-    assert reason in last_sentence(raised, tmp_path)
-    assert names(models) == []
 
 
 @contextmanager
@@ -557,17 +377,13 @@ def through_proxy(tmp_path, content, md5, monkeypatch):
     return go
 
 
-def test_weights_are_downloaded_through_a_company_proxy(models, content, through_proxy):
-    with through_proxy() as proxy:
+@pytest.mark.parametrize(("blocked", "connected"), [([], [GOOGLE]), ([GOOGLE], [GOOGLE, GITHUB])])
+def test_weights_are_downloaded_through_a_company_proxy(
+    models, content, through_proxy, blocked, connected
+):
+    with through_proxy(blocked=blocked) as proxy:
         assert obtain().path == models / NOTOP_FILE
-    assert proxy.connected == [GOOGLE]
-    assert (models / NOTOP_FILE).read_bytes() == content
-
-
-def test_the_other_address_is_used_if_a_proxy_blocks_the_first(models, content, through_proxy):
-    with through_proxy(blocked=[GOOGLE]) as proxy:
-        assert obtain().path == models / NOTOP_FILE
-    assert proxy.connected == [GOOGLE, GITHUB]
+    assert proxy.connected == connected
     assert (models / NOTOP_FILE).read_bytes() == content
 
 
@@ -593,24 +409,21 @@ def test_errors_behind_a_proxy_name_both_addresses(
 
 
 def test_a_missing_proxy_is_an_error(tmp_path, models, md5, monkeypatch):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HTTPS_PROXY", f"http://user:secret@127.0.0.1:{port}")
+    for name in ("NO_PROXY", "no_proxy", "VGG_VIZ_WEIGHTS_URL"):
+        monkeypatch.delenv(name)
+    proxy = closed_address().replace("//", "//user:secret@")
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(WeightsUnavailable) as raised:
         obtain()
-    assert "could not connect through the proxy (Connection refused)" in last_sentence(
-        raised, tmp_path
-    )
+    reason = "could not connect through the proxy (Connection refused)"
+    assert reason in last_sentence(raised, tmp_path)
     assert "secret" not in str(raised.value)
 
 
 def test_missing_certificate_files_are_no_storage_error(tmp_path, models, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "absent.pem"))
-    with pytest.raises(DownloadError, match=r"Could not download .*: see the log") as raised:
-        download("https://127.0.0.1/f", models, "f", md5=None, tries=1)
+    with pytest.raises(FileUnavailable, match=r"Could not download .*: see the log") as raised:
+        download("https://127.0.0.1/f", models, "f", md5=None)
     assert not isinstance(raised.value, StorageError)
     last_sentence(raised, tmp_path)
 
@@ -654,39 +467,18 @@ def has_notice(page: AppTest) -> bool:
     return "Could not get the ImageNet weights" in texts(page)
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        ("cut off", "closed before all"),
-        ("read-only", "on the server: Read-only file system."),
-        ("no route", "could not reach the host (No route to host)."),
-        ("wrong clock", "(is the server's clock right?)."),
-    ],
-)
 def test_a_download_fault_shows_a_notice_and_retry_recovers(
-    tmp_path, content, md5, monkeypatch, fresh_caches, fault, reason
+    tmp_path, content, md5, monkeypatch, fresh_caches
 ):
-    faults = {"cut off": (file_server.cut_off,) * 3}.get(fault, ())
-    with ExitStack() as stack:
-        server = stack.enter_context(serve(content, *faults, file_server.send))
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
+    with serve(content, *[file_server.cut_off] * 3, file_server.send) as server:
         monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", server.url)
-        if fault == "read-only":
-            patch.setattr(Path, "mkdir", failing(OSError(errno.EROFS, "Read-only file system")))
-        elif fault == "no route":
-            patch.setattr("urllib3.util.connection.create_connection", failing(NO_ROUTE))
-        elif fault == "wrong clock":
-            url, certificate = stack.enter_context(encrypted(content, tmp_path, "-days", "-1"))
-            patch.setenv("VGG_VIZ_WEIGHTS_URL", url)
-            patch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         page = open_page(view="Filters", layer="2 · block1_conv2")
         assert has_notice(page)
         assert "block1_conv2 · untrained" in texts(page)
-        assert reason in page.text[-1].value
+        assert "closed before all" in page.text[-1].value
         for text in page.text:
             assert re.fullmatch(r"\S.*\.", text.value)
             assert str(tmp_path) not in text.value
-        patch.undo()
         checked(page.button(key="retry").click().run())
         assert not has_notice(page)
         assert "block1_conv2 · ImageNet" in texts(page)
@@ -697,25 +489,6 @@ def truncate(path: Path) -> None:
         file.truncate(path.stat().st_size // 2)
 
 
-def overwrite_start(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.write(bytes(4096))
-
-
-def overwrite_values(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.seek(path.stat().st_size // 2)
-        file.write(bytes(2**20))
-
-
-def replace_by_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-DAMAGES = [truncate, overwrite_start, overwrite_values, Path.unlink]
-
-
 @pytest.fixture
 def stored_weights(tmp_path, models, trained, monkeypatch, fresh_caches):
     """A weights file in Keras' folder, with no other one available."""
@@ -724,17 +497,10 @@ def stored_weights(tmp_path, models, trained, monkeypatch, fresh_caches):
     return Path(shutil.copy(trained, models / NOTOP_FILE))
 
 
-def restore(path: Path, trained: Path) -> None:
-    if path.is_dir():
-        path.rmdir()
-    shutil.copy(trained, path)
-
-
-@pytest.mark.parametrize("damage", [*DAMAGES, replace_by_folder])
-def test_filters_of_a_file_damaged_meanwhile(tmp_path, stored_weights, trained, damage):
+def test_filters_of_a_file_damaged_meanwhile(tmp_path, stored_weights, trained):
     page = open_page(view="Filters", layer="2 · block1_conv2")
     assert "block1_conv2 · ImageNet" in texts(page)
-    damage(stored_weights)
+    truncate(stored_weights)
     checked(page.selectbox(key="layer").set_value("block3_conv1").run())
     assert has_notice(page)
     assert "block3_conv1 · untrained" in texts(page)
@@ -747,7 +513,7 @@ def test_filters_of_a_file_damaged_meanwhile(tmp_path, stored_weights, trained, 
     assert has_notice(page)
     assert str(tmp_path) not in "".join(text.value for text in page.text)
 
-    restore(stored_weights, trained)
+    shutil.copy(trained, stored_weights)
     checked(page.button(key="retry").click().run())
     assert not has_notice(page)
     assert "block3_conv1 · ImageNet" in texts(page)
@@ -766,7 +532,7 @@ def test_attribution_with_a_file_damaged_meanwhile(stored_weights, trained, monk
     assert "block2_conv1 · untrained" in texts(page)
     assert "the sum matches" in page.success[0].value
 
-    restore(stored_weights, trained)
+    shutil.copy(trained, stored_weights)
     checked(page.button(key="retry").click().run())
     assert not has_notice(page)
     assert "block2_conv1 · ImageNet" in texts(page)

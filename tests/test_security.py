@@ -60,7 +60,6 @@ CORE_FILES = {
     "model/class_names.py": "the environment, and the file that keras_files.py has found",
     "downloads/keras_files.py": "the environment, and constant names",
     "downloads/fetching.py": "folders and names from keras_files.py and picture_files.py",
-    "downloads/temporary_directories.py": "a folder and a name from fetching.py",
     "interpretability/feature_visualization/image_store.py": (
         "the folder of the file that weights.py has found, and names of layers and numbers"
     ),
@@ -86,7 +85,14 @@ FILE_CALLS = {
 
 NETWORK = {"requests", "urllib", "urllib3", "http", "socket", "pooch", "ftplib", "aiohttp", "httpx"}
 FETCHED = {"machinelearningmastery.com", "storage.googleapis.com", "github.com", "s3.amazonaws.com"}
-CITED = {"arxiv.org", "doi.org", "distill.pub", "www.fatiando.org", "www.semanticscholar.org"}
+CITED = {
+    "arxiv.org",
+    "doi.org",
+    "distill.pub",
+    "py-filelock.readthedocs.io",
+    "www.fatiando.org",
+    "www.semanticscholar.org",
+}
 
 
 def nodes(path: Path) -> Iterator[ast.AST]:

@@ -7,277 +7,257 @@ import os
 import socket
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 
-import pooch
 import pytest
 
 from tests.support import file_server
 from tests.support.file_server import serve
-from vgg_viz.downloads.fetching import DownloadError, StorageError, download, private_folder
+from tests.support.offline import closed_address, isolate
+from vgg_viz.downloads.fetching import FileUnavailable, StorageError, download, private_folder
 
 CONTENT = bytes(range(256)) * 4096
 MD5 = hashlib.md5(CONTENT).hexdigest()
-USUAL, QUICK = (10.0, 30.0), (10.0, 0.1)
+PART = "file.bin.part"
+USUAL, QUICK = (10.0, 30.0), (10.0, 0.05)
 
 
 @pytest.fixture(autouse=True)
-def waits(monkeypatch):
-    """Pooch's waits between tries, recorded instead of slept; proxies are off."""
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setenv("no_proxy", "*")
-    waits = []
-    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=waits.append))
-    return waits
+def waits(tmp_path, monkeypatch):
+    return isolate(tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def closed_port():
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return unused.getsockname()[1]
+def folder(tmp_path):
+    return tmp_path / "new" / "folder"
 
 
-@pytest.mark.parametrize(
-    "behavior", [file_server.send, file_server.send_slowly, file_server.send_without_length]
-)
-@pytest.mark.parametrize("md5", [MD5, None])
-def test_a_download_leaves_the_complete_file_and_nothing_else(tmp_path, behavior, md5):
-    folder = tmp_path / "new" / "folder"
-    with serve(CONTENT, behavior) as server:
-        path = download(server.url, folder, "file.bin", md5=md5)
+def fetch(urls, folder, md5=MD5, **options):
+    """Download ``file.bin``; return its content and the reported progress."""
+    reports = []
+    path = download(
+        urls, folder, "file.bin", md5=md5, on_progress=lambda *got: reports.append(got), **options
+    )
     assert path == folder / "file.bin"
-    assert path.read_bytes() == CONTENT
-    assert list(folder.iterdir()) == [path]
-    assert server.requests == ["/weights.h5"]
+    assert names(folder) == ["file.bin"]
+    return path.read_bytes(), reports
 
 
-def test_progress_grows_to_the_total(tmp_path):
-    reports = []
-    content = CONTENT[:-1000]
-    with serve(content, file_server.send_slowly) as server:
-        download(
-            server.url, tmp_path, "f", md5=None, on_progress=lambda *report: reports.append(report)
-        )
-    received, totals = zip(*reports, strict=True)
-    assert len(reports) >= 4
-    assert list(received) == sorted(received)
-    assert 0 < received[0] < received[-1] == len(content)
-    assert set(totals) == {len(content)}
-
-
-def test_progress_without_an_announced_size_has_no_total(tmp_path):
-    reports = []
-    with serve(CONTENT, file_server.send_without_length) as server:
-        download(
-            server.url, tmp_path, "f", md5=None, on_progress=lambda *report: reports.append(report)
-        )
-    received, totals = zip(*reports, strict=True)
-    assert list(received) == sorted(received)
-    assert received[-1] == len(CONTENT)
-    assert set(totals) == {None}
-
-
-def test_progress_of_a_second_try_starts_again(tmp_path):
-    reports = []
-    with serve(CONTENT, file_server.cut_off, file_server.send) as server:
-        download(server.url, tmp_path, "f", md5=MD5, on_progress=lambda got, _: reports.append(got))
-    restart = next(at for at in range(1, len(reports)) if reports[at] < reports[at - 1])
-    assert reports[:restart] == sorted(reports[:restart])
-    assert reports[restart:] == sorted(reports[restart:])
-    assert reports[-1] == len(CONTENT)
-
-
-@pytest.mark.parametrize(
-    ("failure", "timeout"),
-    [
-        (file_server.cut_off, USUAL),
-        (file_server.refuse, USUAL),
-        (file_server.send_other_bytes, USUAL),
-        (file_server.hang, (10.0, 1.0)),  # long enough for the third, successful try
-        (file_server.close_connection, USUAL),
-    ],
-)
-def test_a_failed_try_is_repeated(tmp_path, failure, timeout, waits):
-    with serve(CONTENT, failure, failure, file_server.send) as server:
-        path = download(server.url, tmp_path, "file.bin", md5=MD5, timeout=timeout)
-    assert path.read_bytes() == CONTENT
-    assert len(server.requests) == 3
-    assert waits == [1, 2]
-    assert list(tmp_path.iterdir()) == [path]
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("md5", [MD5, None])
 @pytest.mark.parametrize(
-    ("failure", "timeout", "reason"),
+    ("behavior", "total"),
     [
-        (file_server.cut_off, USUAL, "the connection closed before all 1,048,576 bytes"),
-        (file_server.refuse, USUAL, "expected a file, got HTTP 404 Not Found"),
-        (file_server.hang, QUICK, "the host sent nothing for 0.1 s"),
-        (file_server.pause_halfway, QUICK, "the host sent nothing for 0.1 s"),
-        (file_server.close_connection, USUAL, "could not reach the host (Remote end closed"),
+        (file_server.send, len(CONTENT) - 1000),
+        (file_server.send_slowly, len(CONTENT) - 1000),
+        (file_server.send_without_length, None),
     ],
 )
-def test_repeated_failures_are_an_error_and_leave_nothing(tmp_path, failure, timeout, reason, md5):
-    with serve(CONTENT, failure) as server, pytest.raises(DownloadError) as raised:
-        download(server.url, tmp_path, "file.bin", md5=md5, timeout=timeout)
+def test_a_download_reports_progress_and_leaves_the_complete_file(folder, behavior, total, md5):
+    content = CONTENT[:-1000]
+    with serve(content, behavior) as server:
+        found, reports = fetch(server.url, folder, md5 and hashlib.md5(content).hexdigest())
+    assert found == content
+    assert server.requests == ["/weights.h5"]
+    assert len(reports) >= 4
+    assert reports == sorted(reports)
+    assert 0 < reports[0][0] < reports[-1][0] == len(content)
+    assert {reported for _, reported in reports} == {total}
+
+
+FAILURES = [
+    (file_server.cut_off, USUAL, "the connection closed before all 1,048,576 bytes arrived"),
+    (file_server.refuse, USUAL, "expected a file, got HTTP 404 Not Found"),
+    (file_server.hang, QUICK, "the host sent nothing for 0.05 s"),
+    (file_server.pause_halfway, QUICK, "the host sent nothing for 0.05 s"),
+    (file_server.close_connection, USUAL, "could not reach the host (Remote end closed"),
+]
+
+
+@pytest.mark.parametrize("md5", [MD5, None])
+@pytest.mark.parametrize(("failure", "timeout", "reason"), FAILURES)
+def test_repeated_failures_are_an_error(folder, failure, timeout, reason, md5, waits):
+    with serve(CONTENT, failure) as server, pytest.raises(FileUnavailable) as raised:
+        fetch(server.url, folder, md5, timeout=timeout)
     sentence = f"Could not download {server.url} (tried 3 times): {reason}"
     assert str(raised.value).startswith(sentence)
     assert not isinstance(raised.value, StorageError)
     assert len(server.requests) == 3
-    assert list(tmp_path.iterdir()) == []
+    assert waits == [0, 1, 2]
+    half = md5 and failure in (file_server.cut_off, file_server.pause_halfway)
+    assert names(folder) == [PART] * bool(half)
 
 
-def test_a_wrong_md5_raises_an_error_and_leaves_nothing(tmp_path):
+@pytest.mark.parametrize(
+    "failure", [*(name for name, *_ in FAILURES), file_server.send_other_bytes]
+)
+def test_the_next_try_or_address_succeeds(tmp_path, failure):
+    options = {"timeout": (10.0, 0.3)}  # long enough for the successful try
+    with serve(CONTENT, failure, failure, file_server.send_range) as server:
+        assert fetch(server.url, tmp_path / "1", **options)[0] == CONTENT
+        assert len(server.requests) == 3
+    with serve(CONTENT, failure) as first, serve(CONTENT, file_server.send_range) as second:
+        urls = [first.url, second.url]
+        assert fetch(urls, tmp_path / "2", **options)[0] == CONTENT
+    assert len(first.requests) == len(second.requests) == 1
+
+
+def test_an_error_states_the_failure_of_each_address(folder):
+    closed = closed_address()
+    with serve(CONTENT, file_server.refuse) as server, pytest.raises(FileUnavailable) as raised:
+        fetch([closed, server.url], folder)
+    first, second = raised.value.attempts
+    assert first.startswith(f"Could not download {closed} (tried 3 times): could not reach the")
+    assert second == (
+        f"Could not download {server.url} (tried 3 times): expected a file, got HTTP 404 Not Found."
+    )
+    assert str(raised.value) == f"{first} {second}"
+
+
+def test_a_wrong_md5_is_an_error_and_leaves_nothing(folder):
     other = hashlib.md5(bytes(len(CONTENT))).hexdigest()
     with (
         serve(CONTENT, file_server.send_other_bytes) as server,
-        pytest.raises(DownloadError, match=f"a file with MD5 {MD5}, got MD5 {other}"),
+        pytest.raises(FileUnavailable, match=f"a file with MD5 {MD5}, got MD5 {other}"),
     ):
-        download(server.url, tmp_path, "file.bin", md5=MD5, tries=1)
-    assert len(server.requests) == 1
-    assert list(tmp_path.iterdir()) == []
+        fetch(server.url, folder)
+    assert names(folder) == []
 
 
-def test_a_closed_port_is_an_error(tmp_path, closed_port):
-    with pytest.raises(
-        DownloadError, match=r"once\): could not reach the host \(Connection refused"
-    ):
-        download(f"http://127.0.0.1:{closed_port}/f", tmp_path, "f", md5=MD5, tries=1)
-    assert list(tmp_path.iterdir()) == []
+NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-def test_an_unknown_host_is_an_error(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("place", "error", "reason"),
+    [
+        ("socket.getaddrinfo", NO_NAME, "could not find the host"),
+        ("socket.socket", OSError(errno.ENETUNREACH, "Network is unreachable"), "is unreachable)"),
+        (
+            "urllib3.util.connection.create_connection",
+            TimeoutError("timed out"),
+            "could not reach the host within 10 s",
+        ),
+    ],
+)
+def test_a_missing_network_is_an_error(folder, monkeypatch, place, error, reason):
     def fail(*arguments, **keywords):
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        raise error
 
-    monkeypatch.setattr(socket, "getaddrinfo", fail)
-    with pytest.raises(DownloadError, match="could not find the host"):
-        download("http://127.0.0.1/f", tmp_path, "f", md5=MD5)
-
-
-def test_an_unreachable_host_is_an_error(tmp_path, monkeypatch):
-    def fail(*arguments, **keywords):
-        raise TimeoutError("timed out")
-
-    monkeypatch.setattr("urllib3.util.connection.create_connection", fail)
-    with pytest.raises(DownloadError, match="could not reach the host within 10 s"):
-        download("http://127.0.0.1/f", tmp_path, "f", md5=MD5)
+    monkeypatch.setattr(place, fail)
+    with pytest.raises(FileUnavailable) as raised:
+        fetch("http://127.0.0.1/f", folder)
+    assert reason in str(raised.value)
 
 
 @pytest.mark.parametrize("url", ["", "weights.h5", "ftp://127.0.0.1/f", "http://", "http://[::1"])
-def test_an_invalid_address_is_an_error(tmp_path, url):
-    with pytest.raises(DownloadError, match="expected an http or https address"):
-        download(url, tmp_path, "f", md5=MD5)
+def test_an_invalid_address_is_an_error(folder, url):
+    with pytest.raises(FileUnavailable, match="expected an http or https address"):
+        fetch(url, folder)
 
 
-def test_a_path_in_place_of_an_address_is_not_shown(tmp_path):
-    for url in ("/srv/secret/weights.h5", "file:///srv/secret/weights.h5"):
-        with pytest.raises(DownloadError, match=r"^Could not download weights\.h5 ") as raised:
-            download(url, tmp_path, "f", md5=MD5, tries=1)
-        assert "secret" not in str(raised.value)
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("/srv/secret/weights.h5", "weights.h5"),
+        ("file:///srv/secret/weights.h5", "weights.h5"),
+        ("http://user:p@ss@127.0.0.1:9/w.h5?signature=secret#part", "http://127.0.0.1:9/w.h5"),
+    ],
+)
+def test_messages_show_no_paths_passwords_or_signatures(folder, url, shown):
+    with pytest.raises(FileUnavailable) as raised:
+        fetch(url, folder)
+    assert str(raised.value).startswith(f"Could not download {shown} (tried 3 times)")
+    assert "secret" not in str(raised.value)
 
 
-def test_messages_show_no_passwords_or_signatures(tmp_path, closed_port):
-    url = f"http://user:p@ss@127.0.0.1:{closed_port}/weights.h5?signature=secret#part"
-    with pytest.raises(DownloadError) as raised:
-        download(url, tmp_path, "f", md5=MD5)
-    assert str(raised.value).startswith(
-        f"Could not download http://127.0.0.1:{closed_port}/weights.h5 (tried 3 times)"
-    )
-
-
-def test_the_reason_ignores_an_error_that_the_caller_was_handling(tmp_path, closed_port):
+def test_the_reason_ignores_an_error_that_the_caller_was_handling(folder):
     def handle():
         try:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            raise NO_NAME
         except OSError:
-            download(f"http://127.0.0.1:{closed_port}/f", tmp_path, "f", md5=MD5)
+            fetch(closed_address(), folder)
 
-    with pytest.raises(DownloadError, match="Connection refused"):
+    with pytest.raises(FileUnavailable, match=r"could not reach the host \(Connection refused"):
         handle()
 
 
 def test_a_folder_that_cannot_be_created_is_an_error_without_a_request(tmp_path):
     (tmp_path / "occupied").write_bytes(b"")
     for folder in (tmp_path / "occupied", tmp_path / "occupied" / "folder"):
-        with (
-            serve(CONTENT) as server,
-            pytest.raises(StorageError, match=r"^Could not store http") as raised,
-        ):
-            download(server.url, folder, "f", md5=MD5)
+        with serve(CONTENT) as server, pytest.raises(StorageError) as raised:
+            fetch(server.url, folder)
+        assert str(raised.value).startswith(f"Could not store {server.url} on the server: ")
         assert str(tmp_path) not in str(raised.value)
         assert server.requests == []
 
 
-def test_a_full_disk_is_not_retried_and_leaves_nothing(tmp_path, monkeypatch):
-    class FullDisk(io.BytesIO):
+def test_a_full_disk_is_not_retried_and_leaves_nothing(folder, monkeypatch):
+    class FullDisk(io.FileIO):
         def write(self, data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def open_on_full_disk(path, *arguments, **keywords):
-        return FullDisk() if path.name == "partial" else open_path(path, *arguments, **keywords)
-
-    open_path = Path.open
-    monkeypatch.setattr(Path, "open", open_on_full_disk)
-    with serve(CONTENT) as server, pytest.raises(StorageError, match="No space left on device"):
-        download(server.url, tmp_path, "f", md5=MD5)
-    assert len(server.requests) == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_with_the_right_md5_is_kept_without_a_request(tmp_path):
-    (tmp_path / "file.bin").write_bytes(CONTENT)
-    with serve(CONTENT) as server:
-        download(server.url, tmp_path, "file.bin", md5=MD5)
-    assert server.requests == []
+    folder.mkdir(parents=True)
+    (folder / PART).write_bytes(CONTENT[:1000])
+    monkeypatch.setattr(Path, "open", lambda path, mode: FullDisk(path, "a"))
+    with (
+        serve(CONTENT, file_server.send_range) as server,
+        pytest.raises(StorageError, match="No space left on device"),
+    ):
+        fetch(server.url, folder)
+    assert server.ranges == ["bytes=1000-"]
+    assert names(folder) == []
 
 
-def test_a_file_with_a_wrong_md5_is_replaced_only_by_the_right_one(tmp_path):
-    path = tmp_path / "file.bin"
+def test_a_file_is_kept_without_a_request_or_replaced_in_one_step(folder):
+    folder.mkdir(parents=True)
+    path = folder / "file.bin"
     path.write_bytes(CONTENT[:1000])
-    with serve(CONTENT, file_server.cut_off, file_server.send) as server:
-        with pytest.raises(DownloadError):
-            download(server.url, tmp_path, "file.bin", md5=MD5, tries=1)
+    with serve(CONTENT, *[file_server.cut_off] * 3, file_server.send_range) as server:
+        assert fetch(server.url, folder, md5=None)[0] == CONTENT[:1000]
+        assert server.requests == []
+        with pytest.raises(FileUnavailable):
+            fetch(server.url, folder)
         assert path.read_bytes() == CONTENT[:1000]
-        download(server.url, tmp_path, "file.bin", md5=MD5, tries=1)
-    assert path.read_bytes() == CONTENT
+        assert fetch(server.url, folder)[0] == fetch(server.url, folder)[0] == CONTENT
+    assert len(server.requests) == 4
 
 
-def test_an_exception_in_the_callback_is_raised_and_leaves_nothing(tmp_path):
-    class Interrupted(BaseException):
-        pass
-
-    def stop(received, total):
-        raise Interrupted
-
-    with serve(CONTENT) as server, pytest.raises(Interrupted):
-        download(server.url, tmp_path, "file.bin", md5=MD5, on_progress=stop)
-    assert len(server.requests) == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_response_of_a_failed_transfer_is_closed(tmp_path):
-    with serve(CONTENT, file_server.refuse) as server, pytest.raises(DownloadError) as raised:
-        download(server.url, tmp_path, "file.bin", md5=MD5, tries=1)
+def test_the_response_of_a_failed_transfer_is_closed(folder):
+    with serve(CONTENT, file_server.refuse) as server, pytest.raises(FileUnavailable) as raised:
+        fetch(server.url, folder)
     assert raised.value.__cause__.response.raw.closed
 
 
-def test_pooch_prints_nothing(tmp_path, monkeypatch):
-    [handler] = pooch.get_logger().handlers
-    monkeypatch.setattr(handler, "stream", io.StringIO())
-    pooch.get_logger().setLevel("DEBUG")
-    with serve(CONTENT, file_server.refuse, file_server.send) as server:
-        download(server.url, tmp_path, "file.bin", md5=None)
-    assert handler.stream.getvalue() == ""
+def test_redirects_to_another_host_need_an_md5(tmp_path):
+    with serve(CONTENT) as other, serve(b"", file_server.redirect_to(other.url)) as server:
+        with pytest.raises(FileUnavailable, match="redirected to another host, which is not trust"):
+            fetch(server.url, tmp_path / "1", md5=None)
+        assert not other.requests
+        assert names(tmp_path / "1") == []
+        assert fetch(server.url, tmp_path / "2")[0] == CONTENT
+    with serve(CONTENT, file_server.redirect_to("/elsewhere.bin"), file_server.send) as server:
+        assert fetch(server.url, tmp_path / "3", md5=None)[0] == CONTENT
+    assert server.requests == ["/weights.h5", "/elsewhere.bin"]
+
+
+@pytest.mark.parametrize("behavior", [file_server.send, file_server.send_without_length])
+def test_a_file_above_the_maximum_size_is_rejected(folder, behavior):
+    with serve(bytes(4 * 2**20), behavior) as server:
+        with pytest.raises(FileUnavailable, match="a file of at most 1 MB, got more"):
+            fetch(server.url, folder, md5=None, max_bytes=2**20)
+        assert names(folder) == []
+        assert len(fetch(server.url, folder, md5=None, max_bytes=4 * 2**20)[0]) == 4 * 2**20
+
+
+# -- the temporary folder
 
 
 @pytest.fixture
-def temporary(tmp_path, monkeypatch):
-    """The system's temporary directory."""
+def temporary(tmp_path):
     if not hasattr(os, "getuid"):
         pytest.skip("each user has a temporary directory here")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     return tmp_path / "temporary"
 
 
@@ -316,141 +296,3 @@ def test_the_private_folder_needs_a_writable_temporary_directory(tmp_path, monke
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "absent")])
     with pytest.raises(StorageError, match="create a temporary folder on the server"):
         private_folder()
-
-
-def test_redirects_to_another_host_need_an_md5(tmp_path):
-    with serve(CONTENT) as other, serve(b"", file_server.redirect_to(other.url)) as server:
-        with pytest.raises(DownloadError, match="redirected to another host, which is not trusted"):
-            download(server.url, tmp_path, "f", md5=None, tries=1)
-        assert not other.requests
-        assert not list(tmp_path.iterdir())
-        path = download(server.url, tmp_path, "f", md5=MD5, tries=1)
-    assert path.read_bytes() == CONTENT
-    assert len(other.requests) == 1
-
-
-def test_redirects_within_a_host_are_followed(tmp_path):
-    with serve(CONTENT, file_server.redirect_to("/elsewhere.bin"), file_server.send) as server:
-        path = download(server.url, tmp_path, "f", md5=None, tries=1)
-    assert path.read_bytes() == CONTENT
-    assert server.requests == ["/weights.h5", "/elsewhere.bin"]
-
-
-@pytest.mark.parametrize("behavior", [file_server.send, file_server.send_without_length])
-def test_a_file_above_the_maximum_size_is_rejected(tmp_path, behavior):
-    with (
-        serve(bytes(4 * 2**20), behavior) as server,
-        pytest.raises(DownloadError, match="a file of at most 1 MB, got more"),
-    ):
-        download(server.url, tmp_path, "f", md5=None, tries=1, max_bytes=2**20)
-    assert not list(tmp_path.iterdir())
-    with serve(bytes(2**20), behavior) as server:
-        download(server.url, tmp_path, "f", md5=None, tries=1, max_bytes=2**20)
-    assert (tmp_path / "f").stat().st_size == 2**20
-
-
-# -- resuming
-
-
-def test_a_download_that_was_cut_off_is_resumed(tmp_path):
-    reports = []
-    with serve(CONTENT, file_server.cut_off, file_server.send_range) as server:
-        path = download(
-            server.url, tmp_path, "f", md5=MD5, on_progress=lambda *report: reports.append(report)
-        )
-    assert path.read_bytes() == CONTENT
-    assert server.ranges == [None, f"bytes={len(CONTENT) // 2}-"]
-    assert reports == sorted(reports)
-    assert {total for _, total in reports} == {len(CONTENT)}
-    assert reports[-1][0] == len(CONTENT)
-
-
-def test_a_download_without_an_md5_is_not_resumed(tmp_path):
-    with serve(CONTENT, file_server.cut_off, file_server.send_range) as server:
-        assert download(server.url, tmp_path, "f", md5=None).read_bytes() == CONTENT
-    assert server.ranges == [None, None]
-
-
-@pytest.mark.parametrize(
-    "answer", [file_server.send_sign_in_page, file_server.refuse, file_server.close_connection]
-)
-def test_a_wrong_response_does_not_discard_the_partial_download(tmp_path, answer):
-    with serve(CONTENT, file_server.cut_off, answer, file_server.send_range) as server:
-        assert download(server.url, tmp_path, "f", md5=MD5).read_bytes() == CONTENT
-    half = f"bytes={len(CONTENT) // 2}-"
-    assert server.ranges == [None, half, half]
-
-
-def other_half(handler, content):
-    file_server.cut_off(handler, bytes(len(content)))
-
-
-def test_half_of_another_file_is_discarded(tmp_path):
-    with serve(CONTENT, other_half, file_server.send_range) as server:
-        assert download(server.url, tmp_path, "f", md5=MD5).read_bytes() == CONTENT
-    assert server.ranges == [None, f"bytes={len(CONTENT) // 2}-", None]
-
-
-def longer(handler, content):
-    file_server.cut_off(handler, bytes(4 * len(content)))
-
-
-def test_a_partial_download_longer_than_the_file_is_discarded(tmp_path):
-    with serve(CONTENT, longer, file_server.send_range) as server:
-        assert download(server.url, tmp_path, "f", md5=MD5).read_bytes() == CONTENT
-    assert server.ranges == [None, f"bytes={2 * len(CONTENT)}-", None]
-
-
-# -- several addresses
-
-
-@pytest.mark.parametrize(
-    ("failure", "timeout"),
-    [
-        (file_server.refuse, USUAL),
-        (file_server.close_connection, USUAL),
-        (file_server.hang, (10.0, 1.0)),
-        (file_server.send_other_bytes, USUAL),
-        (file_server.send_sign_in_page, USUAL),
-    ],
-)
-def test_the_next_address_is_tried_if_one_fails(tmp_path, failure, timeout, waits):
-    with serve(CONTENT, failure) as first, serve(CONTENT) as second:
-        urls = [first.url, second.url]
-        path = download(urls, tmp_path, "f", md5=MD5, timeout=timeout)
-    assert path.read_bytes() == CONTENT
-    assert len(first.requests) == len(second.requests) == 1
-    assert waits == [1]
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_next_address_resumes_the_first_ones_download_and_progress(tmp_path):
-    reports = []
-    with (
-        serve(CONTENT, file_server.cut_off) as first,
-        serve(CONTENT, file_server.send_range) as second,
-    ):
-        urls = [first.url, second.url]
-        download(urls, tmp_path, "f", md5=MD5, on_progress=lambda *got: reports.append(got))
-    assert (tmp_path / "f").read_bytes() == CONTENT
-    assert second.ranges == [f"bytes={len(CONTENT) // 2}-"]
-    assert reports == sorted(reports)
-    assert {total for _, total in reports} == {len(CONTENT)}
-
-
-def test_an_error_states_the_failure_of_each_address(tmp_path, closed_port):
-    closed = f"http://127.0.0.1:{closed_port}/weights.h5"
-    with (
-        serve(CONTENT, file_server.refuse) as server,
-        pytest.raises(DownloadError) as raised,
-    ):
-        download([closed, server.url], tmp_path, "f", md5=MD5)
-    first, second = raised.value.sentences
-    assert first.startswith(
-        f"Could not download {closed} (tried 3 times): could not reach the host ("
-    )
-    assert second == (
-        f"Could not download {server.url} (tried 3 times): expected a file, got HTTP 404 Not Found."
-    )
-    assert str(raised.value) == f"{first} {second}"
-    assert list(tmp_path.iterdir()) == []

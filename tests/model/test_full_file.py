@@ -9,20 +9,20 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from tests.support import REPOSITORY
 from tests.support.file_server import Behavior, Handler, serve
+from tests.support.thin import RandomWeights
 from tests.support.weights_files import write_full_weights
 from vgg_viz.downloads.keras_files import FULL
 from vgg_viz.model import weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.weights import offer_full
 
-pytest.importorskip("fcntl", reason="there are no POSIX signals and locks here")
+pytest.importorskip("fcntl", reason="there are no POSIX signals here")
+pytestmark = pytest.mark.slow
 
 MEGABYTE = 10**6
 
@@ -67,16 +67,11 @@ def send_file(path, share: float = 1.0) -> Behavior:
 def served(tmp_path):
     """Path of the served file; it and the download, together a gigabyte, are removed at once."""
     path = tmp_path / "served.h5"
-    write_full_weights(path, SimpleNamespace(read=zeros))
+    write_full_weights(path, RandomWeights(VGG19))
     assert abs(path.stat().st_size - FULL.size) < 10_000
     yield path
     for left in (path, *(tmp_path / "keras" / "models").iterdir()):
         left.unlink()
-
-
-def zeros(layer_name):
-    layer = VGG19.conv_layer(layer_name)
-    return np.zeros(layer.kernel_shape, np.float32), np.zeros(layer.filters, np.float32)
 
 
 @pytest.mark.skipif(not hasattr(os, "sendfile"), reason="there is no sendfile here")

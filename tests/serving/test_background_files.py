@@ -1,8 +1,6 @@
 """Dense layers and class names, found and downloaded once for all viewers."""
 
-import tempfile
 import threading
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from tests.support import file_server
 from tests.support.class_lists import keras_list, pass_for_keras_list
 from tests.support.file_server import serve
+from tests.support.offline import isolate
 from tests.support.weights_files import (
     pass_for_the_full_file,
     write_hollow_full_weights,
@@ -38,13 +37,7 @@ def full_content(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def models(tmp_path, monkeypatch, full_content):
     """Keras' model folder, empty and without any reachable download."""
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "*")
-    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda seconds: None))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setenv("VGG_VIZ_FULL_WEIGHTS_URL", "nowhere")
-    monkeypatch.delenv("VGG_VIZ_CLASS_NAMES", raising=False)
+    isolate(tmp_path, monkeypatch)
     pass_for_the_full_file(monkeypatch, full_content)
     folder = tmp_path / "keras" / "models"
     folder.mkdir(parents=True)

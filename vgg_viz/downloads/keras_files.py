@@ -8,17 +8,18 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 from vgg_viz.downloads.fetching import (
-    DownloadError,
+    FileUnavailable,
     ProgressCallback,
     StorageError,
     download,
+    partial_bytes,
+    partial_of,
     private_folder,
 )
-from vgg_viz.downloads.temporary_directories import partial_bytes, remove_partial
 
 # Current host of Keras' weights (keras/src/applications/vgg19.py), then the original one.
 ADDRESSES = (
@@ -33,32 +34,29 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class KerasFile:
-    """A file that Keras distributes, with its MD5, size and addresses.
+    """A file that Keras distributes, with its MD5, size in bytes and addresses.
 
-    name: file name in Keras' cache folder.
-    md5: MD5 of the file's content, 32 hexadecimal digits.
-    size: size in bytes.
     mirror: environment variable that may hold another address of the file; empty if there is none.
-    folders: base URLs of the file; if empty, those of the VGG19 weights (``ADDRESSES``).
+    folders: base URLs of the file.
     """
 
     name: str
     md5: str
     size: int
     mirror: str = ""
-    folders: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ADDRESSES
 
-    def addresses(self, environment: Mapping[str, str]) -> tuple[str, ...]:
+    def addresses(self, environment: Mapping[str, str]) -> list[str]:
         """Return the file's URLs, or only its mirror's URL if the environment sets one."""
         mirror = environment.get(self.mirror)
-        return (
-            (mirror,) if mirror else tuple(f"{url}{self.name}" for url in self.folders or ADDRESSES)
-        )
+        return [mirror] if mirror else [f"{url}{self.name}" for url in self.folders]
 
     def manual_instructions(self, environment: Mapping[str, str]) -> str:
         """Return a sentence that tells where to put the file if it is downloaded by hand."""
-        size, folder = megabytes(self.size), _keras_folder(environment)
-        return f"Put the file {self.name} ({size} MB) into {folder}."
+        return f"Put the file {self} into {_keras_folder(environment)}."
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.size / 1e6:,.0f} MB)"
 
 
 # Names and MD5s as in keras/src/applications/vgg19.py.
@@ -77,141 +75,131 @@ FULL = KerasFile(
 KERAS_FILES = (NOTOP, FULL)
 
 
-class FileUnavailable(Exception):
-    """Raised when a file was not found and could not be downloaded; ``attempts`` holds the reasons.
-
-    ``attempts`` holds a sentence for each attempt. Viewers see them, so they name no folder on the
-    server; the log does.
-    """
-
-    def __init__(self, attempts: Sequence[str]) -> None:
-        super().__init__(" ".join(attempts))
-        self.attempts = tuple(attempts)
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """MD5 of a file's content, and a stamp that changes when the file does.
-
-    ``stamp`` holds device, inode, size and modification times: equal stamps mean equal contents.
-    """
+class Fingerprint(NamedTuple):
+    """MD5 of a file's content, and the stamp of the file that had it; see `stamp_of`."""
 
     md5: str
     stamp: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class FoundFile:
+class FoundFile(NamedTuple):
     """Path of a file on the disk, and the file's fingerprint when it was found."""
 
     path: Path
     fingerprint: Fingerprint
 
 
-@dataclass(frozen=True)
-class DownloadOffer:
-    """Offer to download a file, which the viewer may accept: its destination and free disk space.
+class DownloadOffer(NamedTuple):
+    """Offer to store a file in a folder, of which an earlier download has left some bytes there.
 
-    file: the file to download.
-    destination: description of the folder to store it in; empty if there is no such folder.
-    free_bytes: free disk space in the folder, in bytes.
-    partial_bytes: bytes of the file that an earlier download has left in the folder.
+    place: description of the folder that tells viewers no path.
     """
 
     file: KerasFile
-    destination: str
+    folder: Path
+    place: str
     free_bytes: int
     partial_bytes: int
 
     @property
+    def missing_bytes(self) -> int:
+        """Bytes of the file that are still to be received."""
+        return self.file.size - self.partial_bytes
+
+    @property
     def fits(self) -> bool:
-        """Whether the destination's disk has room for the rest of the file."""
-        return bool(self.destination) and self.free_bytes >= self.file.size - self.partial_bytes
+        """Whether the folder's disk has room for the rest of the file."""
+        return self.free_bytes >= self.missing_bytes
 
     @property
     def description(self) -> str:
-        """File, destination and free space in one or two sentences for viewers, without a path."""
-        if not self.destination:
+        """File, destination and free space in one or two sentences for viewers."""
+        if not self.place:
             return _no_folder(self.file)
-        size, free = megabytes(self.file.size), f"{math.floor(self.free_bytes / 1e6):,}"
-        room = f"{free} MB are free" if self.fits else f"only {free} MB are free: not enough"
-        partial = f" {megabytes(self.partial_bytes)} MB are there already."
-        sentence = f"{self.file.name} ({size} MB) is stored in {self.destination}, where {room}."
+        room = f"{math.floor(self.free_bytes / 1e6):,} MB are free"
+        room = room if self.fits else f"only {room}: not enough"
+        partial = f" {self.partial_bytes / 1e6:,.0f} MB are there already."
+        sentence = f"{self.file} is stored in {self.place}, where {room}."
         return sentence + partial * bool(self.partial_bytes)
+
+
+def path_setting(environment: Mapping[str, str], variable: str, default: str = "") -> Path | None:
+    """Return the path that an environment variable holds, with ``~`` expanded, or the default.
+
+    ``None`` if both are empty, or if the user has no home folder, as in some containers.
+    """
+    with suppress(RuntimeError):
+        if path := environment.get(variable) or default:
+            return Path(path).expanduser()
+    return None
 
 
 def folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
     """Return the folders for downloads: Keras' cache folder, then a private temporary one."""
-    return tuple(folder for folder, _ in _destinations(environment))
+    return tuple(_destinations(environment))
 
 
 def find(files: Sequence[KerasFile], folders: Sequence[Path]) -> FoundFile:
-    """Return the first file on the disk that has the right name and MD5.
-
-    Args:
-        files: Files to look for, in order of preference; one is enough.
-        folders: Folders to search, one after another.
+    """Return the first file on the disk that has the name and MD5 of one of these files.
 
     Raises:
         FileUnavailable: No folder holds one of the files. ``attempts`` is empty if there is no file
             of these names; a file with another MD5 may be an incomplete download.
     """
     attempts = []
-    for folder, file in product(folders, files):
-        path = folder / file.name
+    for path, file in ((folder / file.name, file) for folder in folders for file in files):
         try:
             fingerprint = fingerprint_of(path)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            attempts.append(_logged(f"Could not read {file.name}: {error.strerror}.", path))
-            continue
-        if fingerprint.md5 == file.md5:
-            remove_partial(folder, file.name)
-            return FoundFile(path, fingerprint)
-        sentence = f"Could not use {file.name}: expected MD5 {file.md5}, got {fingerprint.md5}."
-        attempts.append(_logged(sentence, path))
-    raise FileUnavailable(attempts)
+            sentence = f"Could not read {file.name}: {error.strerror}."
+        else:
+            if fingerprint.md5 == file.md5:
+                with suppress(OSError):
+                    partial_of(path).unlink()  # the file was added by hand
+                return FoundFile(path, fingerprint)
+            sentence = f"Could not use {file.name}: expected MD5 {file.md5}, got {fingerprint.md5}."
+        _log.warning("%s (%s)", sentence, path)
+        attempts.append(sentence)
+    raise FileUnavailable(*attempts)
 
 
 def fetch(
-    file: KerasFile,
-    environment: Mapping[str, str],
-    on_progress: ProgressCallback | None = None,
-    *,
-    resumable: bool = False,
+    file: KerasFile, environment: Mapping[str, str], on_progress: ProgressCallback | None = None
 ) -> FoundFile:
     """Download a file that Keras distributes, to the first folder where it can be stored.
 
-    Args:
-        file: The file to download.
-        environment: The environment variables.
-        on_progress: Called with the bytes received and the bytes expected.
-        resumable: Whether a failed download is kept and resumed; also checks the disk space first.
+    ``on_progress`` is called with the bytes received and the bytes expected.
 
     Raises:
         FileUnavailable: The download failed, or the file cannot be stored in any folder.
     """
-    urls = file.addresses(environment)
     attempts: list[str] = []
-    for folder in folders(environment):
+    for offer in _offers(file, environment):
+        if offer.free_bytes and not offer.fits:
+            missing, free = math.ceil(offer.missing_bytes / 1e6), math.floor(offer.free_bytes / 1e6)
+            attempts.append(
+                f"Could not store {file.name} on the server: it needs {missing:,} MB, but only "
+                f"{free:,} MB are free."
+            )
+            continue
         try:
-            path = download(
+            urls = file.addresses(environment)
+            download(
                 urls,
-                folder,
+                offer.folder,
                 file.name,
                 md5=file.md5,
                 on_progress=on_progress,
                 max_bytes=file.size,
-                resumable_bytes=file.size if resumable else None,
             )
-            return find([file], [path.parent])
-        except StorageError as error:
-            attempts += error.sentences
-        except DownloadError as error:
-            attempts += error.sentences
-            break
-    raise FileUnavailable(list(dict.fromkeys(attempts)) or [_no_folder(file)])
+            return find([file], [offer.folder])
+        except FileUnavailable as error:
+            attempts += error.attempts
+            if not isinstance(error, StorageError):
+                break
+    raise FileUnavailable(*(dict.fromkeys(attempts) or [_no_folder(file)]))
 
 
 def offer_download(file: KerasFile, environment: Mapping[str, str]) -> DownloadOffer:
@@ -219,10 +207,7 @@ def offer_download(file: KerasFile, environment: Mapping[str, str]) -> DownloadO
 
     If no disk has enough, the offer names the folder with the most free space.
     """
-    offers = [
-        DownloadOffer(file, description, free_bytes(folder), partial_bytes(folder, file.name))
-        for folder, description in _destinations(environment)
-    ] or [DownloadOffer(file, "", 0, 0)]
+    offers = _offers(file, environment) or [DownloadOffer(file, Path(), "", 0, 0)]
     fitting = [offer for offer in offers if offer.fits]
     return fitting[0] if fitting else max(offers, key=lambda offer: offer.free_bytes)
 
@@ -241,38 +226,32 @@ def free_bytes(folder: Path) -> int:
 
 def fingerprint_of(path: Path) -> Fingerprint:
     """Read a file to its end and return its fingerprint."""
+    stamp = stamp_of(path)  # first: if the file changes meanwhile, its stamp differs later
     with path.open("rb") as file:
-        stamp = stamp_of(os.fstat(file.fileno()))
         md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     return Fingerprint(md5, stamp)
 
 
-def stamp_of(status: os.stat_result) -> tuple[int, ...]:
-    """Return a stamp that changes when a file does: device, inode, size and modification times.
-
-    ``status`` is the file's ``os.stat`` result.
-    """
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """Return device, inode, size and modification times: a stamp that changes when a file does."""
+    status = path.stat()
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def megabytes(size: int) -> str:
-    """Format a number of bytes as whole megabytes, without the unit.
-
-    >>> megabytes(1_574_710_816)
-    '1,575'
-    """
-    return f"{size / 1e6:,.0f}"
+def _offers(file: KerasFile, environment: Mapping[str, str]) -> list[DownloadOffer]:
+    return [
+        DownloadOffer(file, folder, place, free_bytes(folder), partial_bytes(folder / file.name))
+        for folder, place in _destinations(environment).items()
+    ]
 
 
-def _destinations(environment: Mapping[str, str]) -> list[tuple[Path, str]]:
+def _destinations(environment: Mapping[str, str]) -> dict[Path, str]:
     """Return the folders for downloads, each with a description that tells viewers no path."""
-    destinations = []
-    # A container's user may have no home folder.
-    with suppress(RuntimeError):
-        keras = Path(environment.get(KERAS_VARIABLE) or "~/.keras").expanduser()
-        destinations.append((keras / "models", _keras_folder(environment)))
+    destinations = {}
+    if keras := path_setting(environment, KERAS_VARIABLE, "~/.keras"):
+        destinations[keras / "models"] = _keras_folder(environment)
     with suppress(StorageError):
-        destinations.append((private_folder(), "the server's temporary folder"))
+        destinations[private_folder()] = "the server's temporary folder"
     return destinations
 
 
@@ -283,9 +262,3 @@ def _keras_folder(environment: Mapping[str, str]) -> str:
 
 def _no_folder(file: KerasFile) -> str:
     return f"Could not find a folder on the server to store {file.name} in."
-
-
-def _logged(sentence: str, path: Path) -> str:
-    """Log a sentence for viewers together with a file's path, and return the sentence."""
-    _log.warning("%s (%s)", sentence, path)
-    return sentence

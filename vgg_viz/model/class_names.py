@@ -9,11 +9,12 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vgg_viz.downloads.keras_files import FileUnavailable, KerasFile, fetch, find, folders
+from vgg_viz.downloads.fetching import FileUnavailable
+from vgg_viz.downloads.keras_files import KerasFile, fetch, find, folders, path_setting
 from vgg_viz.model.architecture import VGG19
 
 # As in keras/src/applications/imagenet_utils.py; the second URL is that of older Keras versions.
@@ -31,6 +32,7 @@ PATH_VARIABLE = "VGG_VIZ_CLASS_NAMES"
 CLASS_COUNT = VGG19.classes
 MAX_BYTES = 1_000_000
 MAX_LENGTH = 200  # characters of a name
+INVISIBLE = "\xa0\xad\u200c\u200d"  # no-break space, soft hyphen, zero-width (non-)joiner
 
 _ID_AND_NAME = re.compile(r"(n\d{8})\s+(.+)")
 
@@ -39,11 +41,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ClassNames:
-    """Names of the classes by class index, 0 to 999; no names if they could not be loaded.
+    """Names and WordNet ids of the classes by class index, 0 to 999; both empty if not loaded.
 
-    names: a name for each class.
-    wordnet_ids: a WordNet id for each class; ``""`` for a class without one.
-    attempts: reasons why no names could be loaded, one sentence each, for the page.
+    A class without a WordNet id has ``""``. ``attempts`` says why no names could be loaded, one
+    sentence each, for the page.
     """
 
     names: tuple[str, ...] = ()
@@ -74,15 +75,14 @@ NUMBERED = ClassNames()
 def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
     """Load the class names from the host's file or from Keras' list, which is downloaded if needed.
 
-    If the environment variable ``VGG_VIZ_CLASS_NAMES`` holds the path of a text file, only this
-    file is tried: its classes may not be ImageNet's. Otherwise Keras' list is found on the disk, or
-    downloaded to where Keras looks for it.
+    If ``VGG_VIZ_CLASS_NAMES`` names a text file, only this file is tried: its classes may not be
+    ImageNet's. A download is stored where Keras looks for its list.
 
     Raises:
         FileUnavailable: no names could be loaded.
     """
-    if path := environment.get(PATH_VARIABLE):
-        return _read_host_file(Path(path))
+    if path := path_setting(environment, PATH_VARIABLE):
+        return _read_host_file(path)
     try:
         found = find([CLASS_INDEX], folders(environment))
     except FileUnavailable:
@@ -103,12 +103,11 @@ def from_json(content: bytes) -> ClassNames:
     class_index = json.loads(content)
     try:
         pairs = [class_index[str(index)] for index in range(CLASS_COUNT)]
-        ids, names = zip(*((str(wordnet_id), str(name)) for wordnet_id, name in pairs), strict=True)
+        return _class_names((str(wordnet_id), str(name)) for wordnet_id, name in pairs)
     except (LookupError, TypeError) as error:
         raise ValueError(
             f"expected an id and a name for each of {CLASS_COUNT:,} classes"
         ) from error
-    return ClassNames(tuple(map(_with_spaces, names)), ids)
 
 
 def from_text(content: bytes) -> ClassNames:
@@ -129,19 +128,15 @@ def from_text(content: bytes) -> ClassNames:
         raise ValueError(f"expected {CLASS_COUNT:,} lines, got {len(lines):,}")
     pairs = [_id_and_name(line.strip()) for line in lines]
     for number, (_, name) in enumerate(pairs, 1):
-        if not (0 < len(name) <= MAX_LENGTH and name.isprintable()):
+        visible = "".join(character for character in name if character not in INVISIBLE)
+        if not (visible and len(name) <= MAX_LENGTH and visible.isprintable()):
             expected = f"a name of 1 to {MAX_LENGTH} printable characters"
             raise ValueError(f"expected {expected} in line {number:,}, got something else")
-    ids, names = zip(*pairs, strict=True)
-    return ClassNames(tuple(map(_with_spaces, names)), ids)
+    return _class_names(pairs)
 
 
 def _read_host_file(path: Path) -> ClassNames:
-    """Read the class names from the text file that the host has configured.
-
-    Raises:
-        FileUnavailable: the file cannot be used.
-    """
+    """Read the host's text file; raise ``FileUnavailable`` if it cannot be used."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -154,13 +149,14 @@ def _read_host_file(path: Path) -> ClassNames:
         raise _unavailable(sentence, path) from error
 
 
+def _class_names(pairs: Iterable[tuple[str, str]]) -> ClassNames:
+    ids, names = zip(*pairs, strict=True)
+    return ClassNames(tuple(name.replace("_", " ") for name in names), ids)
+
+
 def _id_and_name(line: str) -> tuple[str, str]:
     match = _ID_AND_NAME.fullmatch(line)
     return (match[1], match[2]) if match else ("", line)
-
-
-def _with_spaces(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _number(index: int) -> str:
@@ -176,4 +172,4 @@ def _checked(index: int) -> int:
 def _unavailable(sentence: str, path: Path) -> FileUnavailable:
     """Return an error for the page, after logging its sentence with the file's path."""
     _log.warning("%s (%s)", sentence, path)
-    return FileUnavailable([sentence])
+    return FileUnavailable(sentence)

@@ -7,6 +7,7 @@ layout are read slab by slab. Untrained weights are drawn slab by slab.
 
 import mmap
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
@@ -45,10 +46,7 @@ class DenseWeights(Protocol):
         ...
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
-        """Return one slab of a layer's kernel, float32 ``(SLAB_ROWS, units)``.
-
-        Slab ``index`` begins at row ``index * SLAB_ROWS``.
-        """
+        """Return the kernel's rows from ``index * SLAB_ROWS``, float32 ``(SLAB_ROWS, units)``."""
         ...
 
     def bias(self, layer: DenseLayer) -> np.ndarray:
@@ -101,10 +99,7 @@ class StoredDense:
     """
 
     def __init__(self, weights: StoredWeights) -> None:
-        """Locate the kernels of the dense layers in a weights file, and read their biases.
-
-        Args:
-            weights: the conv layers' weights, whose file also holds the dense layers.
+        """Locate the dense layers' kernels in a conv layers' file, and read their biases.
 
         Raises:
             WeightsError: the file has no dense layers, or is damaged.
@@ -135,11 +130,7 @@ class StoredDense:
         return ("dense", self._weights.identity)
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
-        """Return one slab of a layer's kernel, float32 ``(SLAB_ROWS, units)``.
-
-        Raises:
-            WeightsError: the file is missing, truncated or changed.
-        """
+        """Return one slab; raise a ``WeightsError`` if the file is missing, cut or changed."""
         rows = slice(index * SLAB_ROWS, (index + 1) * SLAB_ROWS)
         kernel = self._mapped[layer.name]
         with as_weights_error(self._weights.path):
@@ -155,7 +146,7 @@ class StoredDense:
         return self._biases[layer.name]
 
     def _check_unchanged(self) -> None:
-        stamp = stamp_of(self._weights.path.stat())
+        stamp = stamp_of(self._weights.path)
         # A file with a new time stamp only is read and checked once, not before each slab.
         if stamp != self._stamp:
             self._weights.check_unchanged()
@@ -171,38 +162,37 @@ class StoredDense:
                 check_finite(layer.name, "kernel", self.slab(layer, index))
 
 
+@dataclass
 class ReportingDense:
-    """Wrapper of a source of dense weights that reports progress before each slab is read.
+    """Source of dense weights that calls ``report`` before each slab is read.
 
-    dense: the wrapped source.
-    report: called with the fraction of all dense layers' slabs that was read (0 to 1); may raise an
-        exception to stop the computation.
+    ``report`` gets the fraction of all dense layers' slabs that was read (0 to 1); it may raise an
+    exception to stop the computation.
     """
 
-    def __init__(self, dense: DenseWeights, report: Callable[[float], None]) -> None:
-        self._dense = dense
-        self._report = report
-        self._slabs_read = 0
+    dense: DenseWeights
+    report: Callable[[float], None]
+    slabs_read: int = 0
 
     @property
     def label(self) -> str:
         """Label of the wrapped source."""
-        return self._dense.label
+        return self.dense.label
 
     @property
     def identity(self) -> Hashable:
         """Identity of the wrapped source."""
-        return self._dense.identity
+        return self.dense.identity
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
         """Report progress; return one slab of a layer's kernel, float32 ``(SLAB_ROWS, units)``."""
-        self._report(min(1.0, self._slabs_read / SLABS))
-        self._slabs_read += 1
-        return self._dense.slab(layer, index)
+        self.report(min(1.0, self.slabs_read / SLABS))
+        self.slabs_read += 1
+        return self.dense.slab(layer, index)
 
     def bias(self, layer: DenseLayer) -> np.ndarray:
         """Return a layer's biases, float32 ``(units,)``."""
-        return self._dense.bias(layer)
+        return self.dense.bias(layer)
 
 
 def open_dense(weights: Weights) -> DenseWeights:
@@ -221,15 +211,9 @@ def open_dense(weights: Weights) -> DenseWeights:
 
 
 def mapped_array(array: "h5py.Dataset", file: mmap.mmap) -> np.ndarray | None:
-    """Return an HDF5 dataset as a view of its memory-mapped file.
+    """Return a contiguous dataset of floating-point numbers as a view of its memory-mapped file.
 
-    Args:
-        array: the dataset.
-        file: the memory-mapped file that holds it.
-
-    Returns:
-        The view, or ``None`` if the dataset is not contiguous or does not hold floating-point
-        numbers.
+    ``None`` if the dataset has another layout or type.
     """
     offset = array.id.get_offset()
     if offset is None or array.external or array.is_virtual or array.dtype.kind != "f":

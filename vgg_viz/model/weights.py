@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from vgg_viz.downloads.fetching import ProgressCallback
+from vgg_viz.downloads.fetching import FileUnavailable, ProgressCallback
 from vgg_viz.downloads.keras_files import (
     FULL,
     KERAS_FILES,
     NOTOP,
     DownloadOffer,
-    FileUnavailable,
     Fingerprint,
     FoundFile,
     fetch,
@@ -32,9 +31,9 @@ from vgg_viz.downloads.keras_files import (
     fingerprint_of,
     folders,
     offer_download,
+    path_setting,
     stamp_of,
 )
-from vgg_viz.downloads.temporary_directories import remove_leftovers
 from vgg_viz.model.architecture import (
     KERNEL_SIDE,
     VGG19,
@@ -66,6 +65,13 @@ model = keras.saving.load_model({name!a}, compile=False)
 model.get_layer({layer!a}).save({new!a})""",
 }
 
+# First bytes of files that are stored in place of HDF5 files, and what to do.
+OTHER_FILES = (
+    (b"version https:", "a Git LFS pointer; run git lfs pull to get the file itself"),
+    (b"<", "a web page; download the file again, where needed after signing in"),
+    (b"\x80\x02", "a PyTorch file; convert its weights to Keras' HDF5 layout"),
+)
+
 # Exceptions that h5py raises for a damaged file, depending on where the damage is.
 DAMAGES = (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError)
 
@@ -75,8 +81,7 @@ _log = logging.getLogger(__name__)
 class WeightsError(ValueError):
     """Raised when a file is damaged or is not a VGG19 weights file; names the file, not its folder.
 
-    conversion: Keras program of three lines that converts the file into a supported one; empty if
-        there is none.
+    conversion: Keras program of three lines that converts the file; empty if there is none.
     """
 
     def __init__(self, message: str, conversion: str = "") -> None:
@@ -87,8 +92,7 @@ class WeightsError(ValueError):
 class WeightsUnavailable(FileUnavailable):
     """Raised when no weights could be found or downloaded; ``attempts`` holds the reasons.
 
-    Each entry of ``attempts`` is a sentence. If a file can be converted, a Keras program that does
-    so follows the sentence.
+    If a file can be converted, a Keras program that does so follows the sentence.
     """
 
 
@@ -131,11 +135,9 @@ class StoredWeights:
         return self.fingerprint.md5 if self.fingerprint else self.path
 
     def read(self, layer_name: str) -> LayerWeights:
-        """Read the weights of a conv layer from the file.
+        """Return a conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32.
 
-        Returns:
-            The kernel (3, 3, channels, filters) and the bias (filters,), both float32. In Keras'
-            files, the input channels of block1_conv1 are in the order B, G, R.
+        In Keras' files, the input channels of block1_conv1 are in the order B, G, R.
 
         Raises:
             KeyError: VGG19 has no layer of this name.
@@ -156,13 +158,8 @@ class StoredWeights:
         return kernel, bias
 
     def check_unchanged(self) -> None:
-        """Check that the file's content has not changed since the file was found.
-
-        Raises:
-            OSError: the file is missing.
-            WeightsError: its content has changed.
-        """
-        if self.fingerprint is None or stamp_of(self.path.stat()) == self.fingerprint.stamp:
+        """Raise an ``OSError`` if the file is missing, ``WeightsError`` if its content changed."""
+        if self.fingerprint is None or stamp_of(self.path) == self.fingerprint.stamp:
             return
         if fingerprint_of(self.path).md5 != self.fingerprint.md5:
             raise WeightsError("expected the contents that it had when it was found, got others")
@@ -192,10 +189,6 @@ class UntrainedWeights:
         """Draw a conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32.
 
         Each layer has its own random stream, so layers may be read in any order.
-
-        Raises:
-            KeyError: VGG19 has no layer of this name.
-            ValueError: the layer is not a conv layer.
         """
         layer = _conv_layer(layer_name)
         deviation = np.float32(np.sqrt(2 / (KERNEL_SIDE**2 * layer.channels)))
@@ -209,36 +202,24 @@ def obtain(
 ) -> StoredWeights:
     """Find VGG19's weights on the disk, or download them.
 
-    Sources, in this order:
-
-    1. the file whose path the environment variable ``VGG_VIZ_WEIGHTS`` holds;
-    2. Keras' weights files on this disk, if their MD5 matches;
-    3. a download of Keras' notop file, from ``VGG_VIZ_WEIGHTS_URL`` if it is set.
-
-    A download is stored where Keras looks for it (``$KERAS_HOME/models``, else
+    Sources, in this order: the file that ``VGG_VIZ_WEIGHTS`` names; Keras' weights files on this
+    disk, if their MD5 matches; a download of Keras' notop file, from ``VGG_VIZ_WEIGHTS_URL`` if it
+    is set. A download is stored where Keras looks for it (``$KERAS_HOME/models``, else
     ``~/.keras/models``), or among the system's temporary files if that folder is not writable.
-    Files that cannot be used are skipped with a warning in the log. Leftovers of killed downloads
-    are removed first.
-
-    Args:
-        environment: environment variables.
-        on_progress: callback for the download, called with the bytes received and expected.
+    Files that cannot be used are skipped with a warning in the log.
 
     Raises:
         WeightsUnavailable: no source has weights.
     """
-    searched = folders(environment)
-    for folder in searched:
-        remove_leftovers(folder)
     skipped: tuple[str, ...] = ()
-    if path := environment.get(PATH_VARIABLE):
+    if path := path_setting(environment, PATH_VARIABLE):
         try:
-            return _open_host_file(Path(path))
+            return _open_host_file(path)
         except WeightsUnavailable as error:
             skipped = error.attempts
     attempts = skipped or (f"The environment variable {PATH_VARIABLE} is not set.",)
     try:
-        return replace(_keras_weights(find(KERAS_FILES, searched)), skipped=skipped)
+        return replace(_keras_weights(find(KERAS_FILES, folders(environment))), skipped=skipped)
     except FileUnavailable as error:
         not_found = "Found no VGG19 weights of Keras on the server's disk."
         attempts += error.attempts or (not_found,)
@@ -246,14 +227,11 @@ def obtain(
         found = fetch(NOTOP, environment, on_progress)
         return replace(_keras_weights(found), skipped=skipped)
     except FileUnavailable as error:
-        raise WeightsUnavailable(attempts + error.attempts) from error
+        raise WeightsUnavailable(*attempts, *error.attempts) from error
 
 
 def find_full(environment: Mapping[str, str] = os.environ) -> StoredWeights | None:
-    """Find Keras' weights file of the whole network on this disk; ``None`` if it is not there.
-
-    All 574 MB are read to check its MD5.
-    """
+    """Find Keras' weights file of the whole network on this disk; reads all 574 MB for its MD5."""
     try:
         return _keras_weights(find([FULL], folders(environment)))
     except FileUnavailable:
@@ -265,23 +243,15 @@ def fetch_full(
 ) -> StoredWeights:
     """Find Keras' weights file of the whole network, or download it to where `find_full` finds it.
 
-    The address is that of Keras, or ``VGG_VIZ_FULL_WEIGHTS_URL`` if it is set. An interrupted
-    download is resumed.
-
-    Args:
-        environment: environment variables.
-        on_progress: callback, called with the bytes received (including those of an interrupted
-            download) and the bytes expected.
+    The address is that of Keras, or ``VGG_VIZ_FULL_WEIGHTS_URL`` if it is set.
 
     Raises:
         WeightsUnavailable: the download failed, or no disk has enough space.
     """
     try:
-        return find_full(environment) or _keras_weights(
-            fetch(FULL, environment, on_progress, resumable=True)
-        )
+        return find_full(environment) or _keras_weights(fetch(FULL, environment, on_progress))
     except FileUnavailable as error:
-        raise WeightsUnavailable(error.attempts) from error
+        raise WeightsUnavailable(*error.attempts) from error
 
 
 def offer_full(environment: Mapping[str, str] = os.environ) -> DownloadOffer:
@@ -313,18 +283,14 @@ def open_weights(path: Path) -> StoredWeights:
 
 
 def _open_host_file(path: Path) -> StoredWeights:
-    """Open the weights file that the host has configured.
-
-    Raises:
-        WeightsUnavailable: the file cannot be used; this is also logged as a warning.
-    """
+    """Open the host's weights file; log and raise ``WeightsUnavailable`` if it cannot be used."""
     try:
         return open_weights(path)
     except WeightsError as error:
         sentence = f"Could not use the file named by {PATH_VARIABLE}: {error}."
         _log.warning("%s (%s)", sentence, path)
         program = f"\nThese three lines convert it:\n\n{error.conversion}"
-        raise WeightsUnavailable([sentence + program * bool(error.conversion)]) from error
+        raise WeightsUnavailable(sentence + program * bool(error.conversion)) from error
 
 
 def _keras_weights(found: FoundFile) -> StoredWeights:
@@ -340,9 +306,7 @@ def _conv_layer(name: str) -> ConvLayer:
 
 @contextmanager
 def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
-    """Open a weights file and yield the HDF5 group that holds a group for each layer.
-
-    Use it in a ``with`` block. The layout must be that of Keras 1 and 2.
+    """Open a weights file in the layout of Keras 1 and 2; yield the group with a group per layer.
 
     Raises:
         WeightsError: the file has another layout, or is damaged, even if only the ``with`` block
@@ -351,8 +315,8 @@ def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
     import h5py
 
     with as_weights_error(path):
-        if not h5py.is_hdf5(path) and _is_keras_archive(path):
-            raise WeightsError("got a model in Keras 3's own format", _conversion("model", path))
+        if not h5py.is_hdf5(path):
+            _check_kind(path)
         with h5py.File(path, "r") as file:
             layers = file.get("model_weights", file)
             _check_layout(layers, path)
@@ -361,10 +325,7 @@ def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
 
 @contextmanager
 def as_weights_error(path: Path) -> Iterator[None]:
-    """Turn exceptions that a damaged file raises in a ``with`` block into a ``WeightsError``.
-
-    Its message names the file, not its folder.
-    """
+    """Turn a damaged file's exceptions into a ``WeightsError``; names the file, not its folder."""
     try:
         yield
     except WeightsError as error:
@@ -375,24 +336,24 @@ def as_weights_error(path: Path) -> Iterator[None]:
         raise WeightsError(f"expected VGG19 weights in {path.name}, got: {reason}") from error
 
 
-def _is_keras_archive(path: Path) -> bool:
-    """Return whether a file is a model in Keras 3's ``.keras`` format."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return "model.weights.h5" in archive.namelist()
+def _check_kind(path: Path) -> None:
+    """Raise a ``WeightsError`` that names the kind of a file that is not HDF5, if it is known."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            members = archive.namelist()
+        if "model.weights.h5" in members:
+            raise WeightsError("got a model in Keras 3's own format", _conversion("model", path))
+        if any(member.endswith("/data.pkl") for member in members):
+            raise WeightsError(f"got {OTHER_FILES[-1][1]}")
+    with path.open("rb") as file:
+        start = file.read(512).lstrip()
+    for beginning, reason in OTHER_FILES:
+        if start.startswith(beginning):
+            raise WeightsError(f"got {reason}")
 
 
 def _check_layout(layers: "h5py.Group", path: Path) -> None:
-    """Check that an HDF5 file has the layout of Keras 1 and 2, with VGG19's layers at the top.
-
-    Args:
-        layers: HDF5 group that should hold a group for each layer.
-        path: path of the file.
-
-    Raises:
-        WeightsError: the layout is that of Keras 3, or VGG19 is nested in a layer of a model.
-    """
+    """Raise a ``WeightsError`` if VGG19's layers are not at the top, in Keras 1 and 2's layout."""
     if "layers" in layers and "layer_names" not in layers.attrs:
         raise WeightsError(
             "expected the HDF5 layout of Keras 1 and 2, got that of Keras 3's .weights.h5",
@@ -403,8 +364,7 @@ def _check_layout(layers: "h5py.Group", path: Path) -> None:
     if first in names:
         return
     for name in names:
-        inside = _names(layers[name], "weight_names")
-        if any(first in weight for weight in inside):
+        if any(first in weight for weight in _names(layers[name], "weight_names")):
             raise WeightsError(
                 f"expected the layer {first}, got it nested in the layer {name}, which is a model",
                 _conversion("nested", path, name),
@@ -412,13 +372,7 @@ def _check_layout(layers: "h5py.Group", path: Path) -> None:
 
 
 def _conversion(kind: str, path: Path, layer: str = "") -> str:
-    """Return the Keras program that converts a file into a supported one.
-
-    Args:
-        kind: kind of file, a key of ``CONVERSIONS``.
-        path: path of the file.
-        layer: name of the layer in which VGG19 is nested, for kind ``"nested"``.
-    """
+    """Return the program of ``CONVERSIONS`` for a file; ``layer`` is the model that VGG19 is in."""
     new = f"{path.name.split('.')[0]}-vgg19.h5"
     return CONVERSIONS[kind].format(name=path.name, new=new, layer=layer)
 
@@ -426,11 +380,7 @@ def _conversion(kind: str, path: Path, layer: str = "") -> str:
 def arrays_of(
     layers: "h5py.Group", layer: ConvLayer | DenseLayer
 ) -> tuple["h5py.Dataset", "h5py.Dataset"]:
-    """Check the shapes of a layer's kernel and bias; return them as HDF5 datasets, not yet read.
-
-    Args:
-        layers: HDF5 group that holds a group for each layer; see `hdf5_layers`.
-        layer: conv or dense layer.
+    """Return a layer's kernel and bias as HDF5 datasets, not yet read.
 
     Raises:
         WeightsError: a dataset is missing or has another shape.
@@ -452,16 +402,7 @@ def arrays_of(
 
 
 def check_finite(layer_name: str, name: str, numbers: np.ndarray) -> None:
-    """Check that all numbers of a layer's kernel or bias are finite.
-
-    Args:
-        layer_name: name of the layer, for the message.
-        name: "kernel" or "bias", for the message.
-        numbers: the array to check.
-
-    Raises:
-        WeightsError: a number is infinite or NaN.
-    """
+    """Raise a ``WeightsError`` if a number of a layer's kernel or bias is not finite."""
     count = numbers.size - np.count_nonzero(np.isfinite(numbers))
     if count:
         raise WeightsError(
@@ -471,13 +412,7 @@ def check_finite(layer_name: str, name: str, numbers: np.ndarray) -> None:
 
 
 def _names(group: Any, attribute: str) -> list[str]:
-    """Read a list of layer or array names from an attribute of an HDF5 group.
-
-    Old files hold the names as bytes, newer ones as text.
-
-    Raises:
-        WeightsError: the group has no such attribute.
-    """
+    """Read a list of names from an HDF5 attribute; old files hold bytes, newer ones text."""
     if attribute not in group.attrs:
         raise WeightsError(f"expected the attribute {attribute} of Keras' HDF5 layout, got none")
     return [

@@ -8,7 +8,8 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from vgg_viz.downloads.keras_files import FULL, FileUnavailable
+from vgg_viz.downloads.fetching import FileUnavailable
+from vgg_viz.downloads.keras_files import FULL
 from vgg_viz.model import class_names, dense_layers, weights
 from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.model.dense_layers import DenseWeights
@@ -137,7 +138,7 @@ class DenseLoader:
             raise
         except Exception as error:
             log.exception("Could not download the full weights file")
-            raise FileUnavailable([UNEXPECTED]) from error
+            raise FileUnavailable(UNEXPECTED) from error
 
     def _note_progress(self, received: int, expected: int | None) -> None:
         self._received = received, expected or FULL.size

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.support import hostile
 from tests.support.pages import choose, held_bytes, open_page, payloads, texts, upload
 from tests.support.truth import MAPS
-from vgg_viz.downloads.fetching import DownloadError
+from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.links import PICTURES
 from vgg_viz.ui.widgets import picture_files
 
@@ -81,7 +81,9 @@ def test_a_failed_download_is_tried_once_for_each_choice(monkeypatch):
 
     def no_network(*_, **__):
         tries.append(1)
-        raise DownloadError("Could not download the picture (tried 3 times): there is no network.")
+        raise FileUnavailable(
+            "Could not download the picture (tried 3 times): there is no network."
+        )
 
     monkeypatch.setattr(picture_files, "download", no_network)
     page = open_page(view="Feature maps", picture="Robin")

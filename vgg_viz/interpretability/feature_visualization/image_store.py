@@ -2,9 +2,9 @@
 
 Each channel's optimized image is one PNG, in a folder beside the weights. The PNG's text chunks
 describe the image and hold a digest of description and pixels, so that damaged or renamed files are
-computed again. Files are written in a temporary directory and moved into place, so readers see
-complete files only. The next process removes the leftovers of killed processes. The folder's size
-is bounded: the least recently shown images are deleted first.
+computed again. One process at a time writes an image, to ``image.part``, and moves it into place,
+so readers see complete files only. The folder's size is bounded: the least recently shown images
+are deleted first.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from vgg_viz.downloads.fetching import locked, partial_of
 from vgg_viz.downloads.keras_files import folders
-from vgg_viz.downloads.temporary_directories import remove_leftovers, temporary_directory
 from vgg_viz.interpretability.feature_visualization.optimization import VERSION, OptimizedImage
 from vgg_viz.interpretability.feature_visualization.parametrizations import Parametrization
 from vgg_viz.model.architecture import VGG19
@@ -28,6 +28,7 @@ from vgg_viz.model.network import read_only
 from vgg_viz.model.weights import StoredWeights, UntrainedWeights, Weights
 
 FOLDER = "vgg_viz-made"
+IMAGE = "image"  # with .part, the image that is written; with .lock, its lock
 MOST_BYTES = 512 * 10**6  # enough for all channels of two networks
 
 LARGEST_SIDE = 512  # pixels; the largest receptive field and its margin have 315
@@ -109,24 +110,25 @@ class ImageStore:
             OSError: the folder is not writable or the disk is full; some images may be saved.
         """
         self.prepare()
-        with temporary_directory(self.folder) as workplace:
-            for channel, image in images.items():
-                path = self._path(series, channel)
-                whole = workplace / path.name
-                whole.write_bytes(_encode(image, self._description(series, channel)))
-                whole.replace(path)
+        part = partial_of(self.folder / IMAGE)
+        with locked(self.folder / IMAGE):
+            try:
+                for channel, image in images.items():
+                    part.write_bytes(_encode(image, self._description(series, channel)))
+                    part.replace(self._path(series, channel))
+            finally:
+                part.unlink(missing_ok=True)  # after an error, such as a full disk
         self._delete_least_recent()
 
     def prepare(self) -> None:
-        """Create the image folder if needed, and remove temporary files of killed processes.
+        """Create the image folder if needed, and check that it is writable.
 
         Raises:
             OSError: the folder is not writable.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._prepared:
-            remove_leftovers(self.folder)
-            with temporary_directory(self.folder):
+            with locked(self.folder / IMAGE):
                 self._prepared = True
 
     def _path(self, series: Series, channel: int) -> Path:

@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 import streamlit as st
 
-from vgg_viz.downloads.fetching import DownloadError
+from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.image_io.images import ImageFileError
 from vgg_viz.image_io.input_image import Fit, InputImage
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
@@ -85,7 +85,7 @@ def robin(options: PictureOptions) -> Iterator[AvailableImage]:
         return
     try:
         picture = open_file(file, options)
-    except (ImageFileError, DownloadError):
+    except (ImageFileError, FileUnavailable):
         return  # the error is shown when the robin is chosen
     yield AvailableImage(ROBIN, file.title, picture.digest, partial(open_file, file, options))
 

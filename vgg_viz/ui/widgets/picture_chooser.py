@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 
 import streamlit as st
 
-from vgg_viz.downloads.fetching import DownloadError
+from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.image_io.input_image import FITS, InputImage
 from vgg_viz.links import OWN, PICTURES, ROBIN
 from vgg_viz.option import labels
@@ -92,7 +92,7 @@ def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
     try:
         chosen = opener(choice, key)
         picture = chosen(wanted) if chosen else previous(wanted)
-    except (ImageFileError, DownloadError) as error:
+    except (ImageFileError, FileUnavailable) as error:
         st.error(escape(str(error)), icon=":material/broken_image:")
         if choice == ROBIN:
             picture_files.note_robin_failure(key, error)
@@ -108,7 +108,7 @@ def opener(choice: str, key: str) -> Callable[[PictureOptions], InputImage] | No
     """Return a function that opens the chosen picture; None for an own picture not added yet.
 
     Raises:
-        DownloadError: The robin could not be downloaded.
+        FileUnavailable: The robin could not be downloaded.
     """
     if choice == OWN:
         own = own_picture(key)
@@ -126,7 +126,7 @@ def last_good(
 
     try:
         return previous(wanted)
-    except (ImageFileError, DownloadError):
+    except (ImageFileError, FileUnavailable):
         return open_file(default_file(key), wanted)
 
 

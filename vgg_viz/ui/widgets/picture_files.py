@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
-from vgg_viz.downloads.fetching import DownloadError, download, private_folder
+from vgg_viz.downloads.fetching import FileUnavailable, download, private_folder
 from vgg_viz.image_io.input_image import Fit, InputImage
 from vgg_viz.image_io.limits import MAX_BYTES
 from vgg_viz.links import FIELDS, PICTURES, ROBIN
@@ -123,7 +123,7 @@ def robin_file(key: str) -> PictureFile:
     another picture and then the robin again.
 
     Raises:
-        DownloadError: The file could not be downloaded.
+        FileUnavailable: The file could not be downloaded.
     """
     failure = f"robin_failure_{key}"
     if failure in st.session_state:
@@ -142,7 +142,7 @@ def robin_file(key: str) -> PictureFile:
 
 def downloaded_robin() -> PictureFile | None:
     """Return the robin's picture file if any viewer has downloaded it before, else None."""
-    with suppress(DownloadError, OSError):
+    with suppress(FileUnavailable, OSError):
         path = private_folder() / ROBIN_NAME
         return robin_at(path) if path.is_file() else None
     return None
@@ -155,7 +155,7 @@ def robin_at(path: Path) -> PictureFile:
         try:
             return path.read_bytes()
         except OSError as error:
-            raise DownloadError("Could not find the robin's file; choose Robin again.") from error
+            raise FileUnavailable("Could not find the robin's file; choose Robin again.") from error
 
     return PictureFile("robin", PICTURES[ROBIN].label, ROBIN_ALT, read)
 
@@ -166,7 +166,7 @@ def note_robin_failure(key: str, error: Exception) -> None:
     Otherwise every click of a viewer who keeps the robin chosen would wait for another download.
     """
     st.session_state[f"robin_failure_{key}"] = error
-    with suppress(DownloadError, OSError):
+    with suppress(FileUnavailable, OSError):
         (private_folder() / ROBIN_NAME).unlink(missing_ok=True)
 
 
