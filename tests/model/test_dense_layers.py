@@ -2,17 +2,24 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from tests.support.thin import RandomWeights
 from tests.support.weights_files import write_full_weights
 from vgg_viz.model import dense_layers, weights
-from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.dense_layers import SLAB_ROWS, SLABS, ReportingDense, StoredDense, UntrainedDense
+from vgg_viz.model.architecture import VGG19, Architecture
+from vgg_viz.model.dense_layers import (
+    SLAB_ROWS,
+    SLABS,
+    ReportingDense,
+    StoredDense,
+    UntrainedDense,
+    slab_count,
+)
 from vgg_viz.model.weights import (
     IMAGENET_LABEL,
     StoredWeights,
@@ -21,47 +28,43 @@ from vgg_viz.model.weights import (
     open_weights,
 )
 
-FC1, FC2, PREDICTIONS = VGG19.dense_layers
+# Dense layers of 6 MB, with two slabs in fc1 and fc2.
+SMALL = Architecture("small", ((1, 4),), (("fc1", 1024), ("fc2", 512), ("predictions", 9)), 32)
+FC1, FC2, PREDICTIONS = SMALL.dense_layers
 
 
-class NoConvolutions:
-    """Conv layers with zero weights, which these tests do not use."""
-
-    label, identity = "zeros", "zeros"
-
-    def read(self, layer_name: str) -> tuple[np.ndarray, np.ndarray]:
-        layer = VGG19.conv_layer(layer_name)
-        return np.zeros(layer.kernel_shape, np.float32), np.zeros(layer.filters, np.float32)
-
-
-@pytest.fixture(scope="module")
-def full_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Sparse file of full size with numbers in a few rows."""
-    path = tmp_path_factory.mktemp("full") / "full.h5"
-    write_full_weights(path, NoConvolutions())
-    with h5py.File(path, "r+") as file:
-        for layer in VGG19.dense_layers:
-            kernel, bias = (
-                file[f"{layer.name}/{layer.name}_W_1:0"],
-                file[f"{layer.name}/{layer.name}_b_1:0"],
-            )
-            bias[...] = np.arange(layer.units)
-            kernel[SLAB_ROWS - 1] = 1 + np.arange(layer.units)
-            kernel[-1] = -np.arange(layer.units)
-    yield path
-    path.unlink()
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Read files of the small architecture."""
+    for module in (dense_layers, weights):
+        monkeypatch.setattr(module, "VGG19", SMALL)
 
 
 @pytest.fixture
-def copy(full_file: Path, tmp_path: Path) -> Path:
-    """Sparse copy of the file, which a test may damage."""
-    path = tmp_path / "copy.h5"
-    subprocess.run(["cp", "--sparse=always", full_file, path], check=True)
+def file(tmp_path):
+    """A weights file whose kernels are not zero in a few rows."""
+    path = tmp_path / "small.h5"
+    write_full_weights(path, RandomWeights(SMALL), architecture=SMALL)
+    with h5py.File(path, "r+") as file:
+        for layer in SMALL.dense_layers:
+            file[f"{layer.name}/{layer.name}_b_1:0"][...] = np.arange(layer.units)
+            kernel = file[f"{layer.name}/{layer.name}_W_1:0"]
+            kernel[SLAB_ROWS - 1] = 1 + np.arange(layer.units)
+            kernel[-1] = -np.arange(layer.units)
     return path
 
 
-def stored(path: Path) -> StoredDense:
-    """Open the dense layers of a file as if it were Keras' own, without reading its conv layers."""
+def replace_kernel(path, layer, numbers=None, **options):
+    """Replace a layer's kernel by one of another type or layout."""
+    with h5py.File(path, "r+") as file:
+        group, name = file[layer.name], f"{layer.name}_W_1:0"
+        old = group[name][()] if numbers is None else numbers
+        del group[name]
+        group.create_dataset(name, data=old, **options)
+
+
+def stored(path):
+    """Open the dense layers of a file as if it were Keras' own."""
     found = dense_layers.open_dense(
         StoredWeights(path, IMAGENET_LABEL, open_weights(path).fingerprint)
     )
@@ -69,146 +72,120 @@ def stored(path: Path) -> StoredDense:
     return found
 
 
-@pytest.mark.parametrize("layer", VGG19.dense_layers, ids=lambda layer: layer.name)
-def test_slabs_match_the_rows_read_by_h5py(full_file, layer):
-    found = stored(full_file)
-    with h5py.File(full_file) as file:
-        kernel = file[f"{layer.name}/{layer.name}_W_1:0"]
-        for index in (0, 1, layer.inputs // SLAB_ROWS - 1):
+@pytest.mark.parametrize("layer", SMALL.dense_layers, ids=lambda layer: layer.name)
+def test_slabs_match_the_rows_read_by_h5py(file, layer):
+    found = stored(file)
+    with h5py.File(file) as opened:
+        kernel = opened[f"{layer.name}/{layer.name}_W_1:0"]
+        for index in range(slab_count(layer)):
             rows = kernel[index * SLAB_ROWS : (index + 1) * SLAB_ROWS]
             assert rows.shape == (SLAB_ROWS, layer.units)
-            np.testing.assert_array_equal(found.slab(layer, index), rows)
-    assert found.slab(layer, 0)[-1].tolist() == list(range(1, layer.units + 1))
+            assert rows.any()
+            slab = found.slab(layer, index)
+            np.testing.assert_array_equal(slab, rows)
+            assert not slab.flags.owndata  # it is mapped
+            assert not slab.flags.writeable
     assert found.bias(layer).tolist() == list(range(layer.units))
-
-
-def test_contiguous_array_is_mapped_and_read_only(full_file):
-    slab = stored(full_file).slab(FC1, 0)
-    assert not slab.flags.owndata
-    assert not slab.flags.writeable
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        {"chunks": (64, 1000)},
-        {"chunks": (64, 1000), "compression": "gzip"},
+        {"chunks": (64, 512)},
+        {"chunks": (64, 512), "compression": "gzip"},
         {"dtype": ">f4"},
         {"dtype": "f8"},
         {"dtype": "f2"},
     ],
     ids=str,
 )
-def test_chunked_and_converted_arrays_have_equal_numbers(copy, options):
-    numbers = np.random.default_rng(0).integers(-9, 9, (SLAB_ROWS, 1000))
-    with h5py.File(copy, "r+") as file:
-        group = file["predictions"]
-        del group["predictions_W_1:0"]
-        kernel = group.create_dataset(
-            "predictions_W_1:0", PREDICTIONS.matrix_shape, **({"dtype": "f4"} | options)
-        )
-        kernel[SLAB_ROWS : 2 * SLAB_ROWS] = numbers
-    found = stored(copy).slab(PREDICTIONS, 1)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, numbers)
+def test_chunked_and_converted_arrays_have_equal_numbers(file, options):
+    numbers = np.random.default_rng(0).integers(-9, 9, FC2.matrix_shape).astype(np.float32)
+    replace_kernel(file, FC2, numbers, **options)
+    found = stored(file).slab(FC2, 1)
+    np.testing.assert_array_equal(found, numbers[SLAB_ROWS:], strict=True)
 
 
-def test_reading_all_kernels_allocates_no_memory(full_file):
-    program = (
-        "import sys\nfrom pathlib import Path\n"
-        "from vgg_viz.model import dense_layers as dense, weights\n"
-        "from vgg_viz.model.architecture import VGG19\n"
-        "def anonymous():\n"
-        "    lines = Path('/proc/self/status').read_text().splitlines()\n"
-        "    return int(next(line for line in lines if line.startswith('RssAnon')).split()[1])\n"
-        "found = dense.open_dense(weights.StoredWeights(Path(sys.argv[1]), 'ImageNet'))\n"
-        "before = anonymous()\n"
-        "total = sum(float(found.slab(layer, index).sum())\n"
-        "            for layer in VGG19.dense_layers for index in range(dense.slab_count(layer)))\n"
-        "print(anonymous() - before)\n"
-    )
-    if not Path("/proc/self/status").exists():
-        pytest.skip("the system does not say how much memory is anonymous")
-    ran = subprocess.run(
-        [sys.executable, "-c", program, full_file], capture_output=True, text=True, check=True
-    )
-    assert int(ran.stdout) < 20_000  # kB, of 494 MB that were read
+def cut(path):
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
 
 
-def test_truncated_file_is_an_error_and_no_crash(copy):
-    found = stored(copy)
-    with copy.open("r+b") as file:
-        file.truncate(copy.stat().st_size // 2)
-    with pytest.raises(WeightsError, match=r"copy\.h5"):
-        found.slab(FC1, 48)
-
-
-def test_replaced_file_is_an_error(copy):
-    found = stored(copy)
-    other = copy.with_name("other.h5")
+def replace_file(path):
+    other = path.with_name("other.h5")
     other.write_bytes(b"something else")
-    other.replace(copy)
-    with pytest.raises(WeightsError, match="expected the contents that it had"):
-        found.slab(FC1, 0)
+    other.replace(path)
 
 
-def test_file_with_a_new_time_stamp_is_checked_once(copy, monkeypatch):
-    found, read = stored(copy), []
+def change(path):
+    with h5py.File(path, "r+") as file:
+        file["fc1/fc1_W_1:0"][0] = 1
+
+
+@pytest.mark.parametrize("chunks", [None, (64, 512)])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (cut, "expected the contents that it had"),
+        (replace_file, "expected the contents that it had"),
+        (change, "expected the contents that it had"),
+        (Path.unlink, "No such file"),
+    ],
+)
+def test_a_file_damaged_meanwhile_is_an_error_and_no_crash(file, damage, message, chunks):
+    if chunks:
+        replace_kernel(file, FC1, chunks=chunks)
+    found = stored(file)
+    damage(file)
+    with pytest.raises(WeightsError, match=rf"in small\.h5.*{message}"):
+        found.slab(FC1, 1)
+
+
+def test_a_file_of_unknown_contents_that_was_cut_is_an_error(file):
+    found = dense_layers.open_dense(StoredWeights(file, IMAGENET_LABEL))
+    cut(file)
+    with pytest.raises(WeightsError, match=r"small\.h5: expected [\d,]+ bytes, got"):
+        found.slab(FC1, 1)
+
+
+def test_a_file_with_a_new_time_stamp_is_checked_once(file, monkeypatch):
+    found, read = stored(file), []
     fingerprint_of = weights.fingerprint_of
     monkeypatch.setattr(
         weights, "fingerprint_of", lambda path: read.append(path) or fingerprint_of(path)
     )
-    copy.touch()
-    for index in range(3):
+    file.touch()
+    for index in (0, 1, 0):
         found.slab(FC1, index)
-    assert read == [copy]
+    assert read == [file]
 
 
-def test_changed_chunked_file_is_an_error(copy):
-    with h5py.File(copy, "r+") as file:
-        group = file["predictions"]
-        del group["predictions_W_1:0"]
-        group.create_dataset("predictions_W_1:0", PREDICTIONS.matrix_shape, "f4", chunks=(64, 1000))
-    found = stored(copy)
-    with h5py.File(copy, "r+") as file:
-        file["predictions/predictions_W_1:0"][0] = 1
-    with pytest.raises(WeightsError, match="expected the contents that it had"):
-        found.slab(PREDICTIONS, 0)
-
-
-def test_missing_file_is_an_error(copy):
-    found = stored(copy)
-    copy.unlink()
-    with pytest.raises(WeightsError, match=r"copy\.h5"):
-        found.slab(FC1, 0)
-
-
-def test_file_without_dense_layers_is_an_error(copy):
-    with h5py.File(copy, "r+") as file:
-        file.attrs["layer_names"] = [
-            name for name in file.attrs["layer_names"] if b"fc" not in name
-        ]
+def test_a_file_without_dense_layers_is_an_error(file):
+    with h5py.File(file, "r+") as opened:
+        names = [name for name in opened.attrs["layer_names"] if b"fc" not in name]
+        opened.attrs["layer_names"] = names
     with pytest.raises(WeightsError, match="expected a layer fc1"):
-        stored(copy)
+        stored(file)
 
 
-def test_nan_in_another_file_than_keras_own_is_an_error(copy):
-    with h5py.File(copy, "r+") as file:
-        file["fc2/fc2_W_1:0"][4095, 7] = np.nan
-    with pytest.raises(WeightsError, match="kernel of fc2, got 1 of"):
-        dense_layers.open_dense(open_weights(copy))
+@pytest.mark.parametrize("name", ["W", "b"])
+def test_nan_in_another_file_than_keras_own_is_an_error(file, name):
+    with h5py.File(file, "r+") as opened:
+        opened[f"fc2/fc2_{name}_1:0"][-1] = np.nan
+    where = {"W": "kernel of fc2, got 512 of", "b": "bias of fc2, got 1 of"}[name]
+    with pytest.raises(WeightsError, match=where):
+        dense_layers.open_dense(open_weights(file))
 
 
 def test_untrained_layers_are_he_normal_and_determined_by_the_seed():
     one, other = UntrainedDense(19), UntrainedDense(19)
-    slab = one.slab(FC2, 3)
-    np.testing.assert_array_equal(slab, other.slab(FC2, 3))
-    assert not np.array_equal(slab, one.slab(FC2, 4))
-    assert not np.array_equal(slab, UntrainedDense(20).slab(FC2, 3))
-    assert slab.dtype == np.float32
-    assert slab.shape == (SLAB_ROWS, 4096)
-    assert slab.std() == pytest.approx(np.sqrt(2 / 4096), rel=0.01)
-    assert not one.bias(FC2).any()
+    slab = one.slab(FC1, 1)
+    np.testing.assert_array_equal(slab, other.slab(FC1, 1))
+    assert not np.array_equal(slab, one.slab(FC1, 0))
+    assert not np.array_equal(slab, UntrainedDense(20).slab(FC1, 1))
+    assert (slab.shape, slab.dtype) == ((SLAB_ROWS, 1024), np.float32)
+    assert slab.std() == pytest.approx(np.sqrt(2 / 1024), rel=0.01)
+    assert not one.bias(FC1).any()
 
 
 def test_untrained_convolutions_have_untrained_dense_layers():
@@ -218,14 +195,43 @@ def test_untrained_convolutions_have_untrained_dense_layers():
 def test_progress_is_reported_and_the_callback_may_stop_the_reading():
     shares: list[float] = []
     reporting = ReportingDense(UntrainedDense(19), shares.append)
-    np.testing.assert_array_equal(
-        reporting.slab(PREDICTIONS, 0), UntrainedDense(19).slab(PREDICTIONS, 0)
-    )
-    reporting.slab(PREDICTIONS, 1)
+    for index in (0, 1):
+        slab = UntrainedDense(19).slab(FC1, index)
+        np.testing.assert_array_equal(reporting.slab(FC1, index), slab)
     assert shares == [0, 1 / SLABS]
+    assert SLABS == 49 + 8 + 8
 
     def stop(share: float) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
         ReportingDense(UntrainedDense(19), stop).slab(FC1, 0)
+
+
+# Reads all kernels of a file, and prints by how much the process's own memory has grown (kB).
+READ_ALL = """
+import sys
+from pathlib import Path
+from vgg_viz.model import dense_layers as dense, weights
+from vgg_viz.model.architecture import VGG19
+def anonymous():
+    lines = Path('/proc/self/status').read_text().splitlines()
+    return int(next(line for line in lines if line.startswith('RssAnon')).split()[1])
+found = dense.open_dense(weights.StoredWeights(Path(sys.argv[1]), 'ImageNet'))
+before = anonymous()
+total = sum(float(found.slab(layer, index).sum())
+            for layer in VGG19.dense_layers for index in range(dense.slab_count(layer)))
+print(anonymous() - before)
+"""
+
+
+@pytest.mark.slow
+def test_reading_all_kernels_of_a_full_file_allocates_no_memory(tmp_path):
+    if not Path("/proc/self/status").exists():
+        pytest.skip("the system does not say how much memory is anonymous")
+    path = tmp_path / "full.h5"
+    write_full_weights(path, RandomWeights(VGG19))
+    command = [sys.executable, "-c", READ_ALL, path]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(ran.stdout) < 20_000  # of 494 MB that were read
+    path.unlink()

@@ -17,7 +17,7 @@ import pytest
 
 from tests.support import REPOSITORY
 from vgg_viz.model import weights
-from vgg_viz.model.architecture import VGG19, DenseLayer, Layer
+from vgg_viz.model.architecture import VGG19, Architecture, DenseLayer, Layer
 from vgg_viz.model.dense_layers import SLAB_ROWS, DenseWeights, UntrainedDense, slab_count
 from vgg_viz.model.weights import LayerWeights, UntrainedWeights, Weights
 
@@ -76,7 +76,12 @@ def write_keras_weights(path: Path, network: Weights) -> None:
     _write(path, create)
 
 
-def write_full_weights(path: Path, network: Weights, dense: DenseWeights | None = None) -> None:
+def write_full_weights(
+    path: Path,
+    network: Weights,
+    dense: DenseWeights | None = None,
+    architecture: Architecture = VGG19,
+) -> None:
     """Write all layers (575 MB) in the layout of Keras' full file.
 
     Without ``dense``, the dense layers are a hole in the file, which needs no disk space and reads
@@ -95,7 +100,7 @@ def write_full_weights(path: Path, network: Weights, dense: DenseWeights | None 
             for index in range(slab_count(layer)):
                 kernel[index * SLAB_ROWS : (index + 1) * SLAB_ROWS] = dense.slab(layer, index)
 
-    _write(path, create, kinds=ALL_KINDS)
+    _write(path, create, kinds=ALL_KINDS, architecture=architecture)
 
 
 def write_hollow_full_weights(path: Path) -> None:
@@ -162,8 +167,9 @@ def _write(
     as_text: bool = False,
     group: str = "/",
     kinds: tuple[str, ...] = CONVOLUTIONAL,
+    architecture: Architecture = VGG19,
 ) -> None:
-    layers = [layer for layer in VGG19.layers if layer.kind in kinds]
+    layers = [layer for layer in architecture.layers if layer.kind in kinds]
     with h5py.File(path, "w") as file:
         root = file.require_group(group)
         _set_names(root, "layer_names", [layer.name for layer in layers], as_text=as_text)
