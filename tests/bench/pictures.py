@@ -161,18 +161,16 @@ def sent(maps: np.ndarray) -> bytes:
 
 
 def grid(maps: np.ndarray) -> bytes:
-    """Draw maps with titles at the page's width, as PNG bytes."""
-    titles = [str(number) for number in range(1, len(maps) + 1)]
-    canvas, _ = mosaic(maps, titles, near_square(len(maps)), PAGE_WIDTH)
+    """Draw maps at the page's width, as PNG bytes."""
+    canvas, _ = mosaic(maps, near_square(len(maps)), PAGE_WIDTH)
     return png(canvas)
 
 
 def filter_grid(filters: np.ndarray) -> bytes:
-    """Draw filters ``(filters, channels, 3, 3)`` with titles, as PNG bytes."""
-    rows, columns = filters.shape[:2]
-    titles = [f"{row + 1}-{column + 1}" for row in range(rows) for column in range(columns)]
+    """Draw filters ``(filters, channels, 3, 3)`` as PNG bytes."""
+    columns = filters.shape[1]
     width = min(PAGE_WIDTH, columns * LARGEST_TILE)
-    canvas, _ = mosaic(filters.reshape(-1, *filters.shape[2:]), titles, columns, width)
+    canvas, _ = mosaic(filters.reshape(-1, *filters.shape[2:]), columns, width)
     return png(canvas)
 
 

@@ -54,10 +54,10 @@ def test_files_hold_the_tiles_on_the_screen(files):
     shown, paths = files
     assert set(paths) == {f".{name}" for name in FORMATS}
     with np.load(paths[".npz"]) as arrays:
-        maps, about = arrays["maps"], json.loads(str(arrays["about"]))
+        maps, described = arrays["maps"], json.loads(arrays["metadata.json"])["grids"]["maps"]
     assert maps.shape == (9, 56, 56)
-    assert about["maps_titles"].split() == shown["titles"]
-    assert about["maps_caption"] in shown["caption"]
+    assert described["titles"] == shown["titles"]
+    assert described["caption"] in shown["caption"]
     assert (np.diff(maps.mean(axis=(1, 2))) <= 0).all()
 
     rows = list(csv.DictReader(io.StringIO(paths[".csv"].read_text(encoding="utf-8-sig"))))
@@ -66,7 +66,7 @@ def test_files_hold_the_tiles_on_the_screen(files):
 
     painted = np.array(shown["data"], np.uint8).reshape(shown["height"], shown["width"], 4)
     with Image.open(paths[".png"]) as picture:
-        assert about["maps_caption"] in picture.text["Description"]
+        assert described["caption"] in picture.text["Description"]
         assert "layer=block3_conv1" in picture.text["Source"]
         pixels = np.array(picture.convert("RGB"))
     side, factors = shown["side"], range(1, 13)
@@ -77,6 +77,7 @@ def test_files_hold_the_tiles_on_the_screen(files):
         assert factors, f"tile {tile + 1} of the screen is not in the file"
 
     assert paths[".pdf"].read_bytes().startswith(b"%PDF")
+    assert described["caption"] in paths[".svg"].read_text(encoding="utf-8")
     compile(paths[".py"].read_text(encoding="utf-8"), "script", "exec")
 
 

@@ -769,7 +769,7 @@ def test_names_that_evidence_cannot_have_are_refused(evidence_run, names):
         evidence_script([evidence_run(name=name) for name in names])
 
 
-@pytest.mark.parametrize("names", [[], ["a", "a"], ["no name"], ["about"], ['"']])
+@pytest.mark.parametrize("names", [[], ["a", "a"], ["no name"], ["file"], ['"']])
 def test_names_that_arrays_cannot_have_are_refused(maps_run, names):
     with pytest.raises(ValueError, match="expected"):
         maps_script([maps_run(name=name) for name in names])

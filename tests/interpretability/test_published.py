@@ -65,8 +65,7 @@ def published_tiles(file_name, rows, columns):
 
 def drawn_tiles(tiles, columns, side):
     """Draw a mosaic, encode and decode it, and crop its tiles in gray."""
-    titles = [str(number) for number in range(1, len(tiles) + 1)]
-    canvas, _ = mosaic(tiles, titles, columns, columns * (side + 4))
+    canvas, _ = mosaic(tiles, columns, columns * (side + 4))
     picture = Image.open(io.BytesIO(png(canvas))).convert("RGBA").convert("L")
     rows = -(-len(tiles) // columns)
     strip = (picture.height + 4) // rows - side - 4

@@ -1,10 +1,11 @@
-"""Exports: the page's grids of tiles as PNG, PDF, CSV and NPZ files and as Keras scripts.
+"""Exports: the page's grids of tiles as PNG, PDF, SVG, CSV and NPZ files and as Keras scripts.
 
 - `appearance`: color scales and color maps of tiles
 - `mosaic`: tiles drawn as one image
 - `formats`: one record for each export format
 - `panels`: grids of tiles as export files show them
-- `sheets`: PNG and PDF files with a caption
+- `sheets`: PNG, PDF and SVG files with a caption
+- `text_setting`: lines of text in these files
 - `tables`: CSV and NPZ files
 - `scripts`: Keras scripts that compute the exported arrays again
 - `number_format`: numbers as text for readers

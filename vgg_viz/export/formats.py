@@ -6,7 +6,7 @@ A new format is a function ``(export: Export) -> bytes``, its record in `FORMATS
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from vgg_viz.export.plain_text import file_stem
@@ -30,10 +30,6 @@ class ExportedGrid(Protocol):
     def caption(self) -> str:
         """One line that describes the grid."""
 
-    @property
-    def titles(self) -> Sequence[str]:
-        """One title for each tile of the grid."""
-
     def panel(self) -> Panel:
         """Return the grid's tiles in the form that image files and tables use."""
 
@@ -41,11 +37,7 @@ class ExportedGrid(Protocol):
         """Return the grid's arrays by name, each with the names of its axes."""
 
     def export_note(self, *, several: bool) -> str:
-        """Return one line that describes the grid's color scale.
-
-        Args:
-            several: whether the export holds several grids.
-        """
+        """Return one line on the grid's color scale; ``several`` if the export holds more grids."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +49,7 @@ class Export:
     runs: function that returns what the Keras script computes.
     link: URL of the view.
     has_own_picture: whether a picture is the viewer's own; the URL does not include it.
+    substitutes: for names in scripts that images may lack the letters for, what to write instead.
     """
 
     title: str
@@ -64,6 +57,7 @@ class Export:
     runs: Callable[[], Sequence[Run]]
     link: str
     has_own_picture: bool = False
+    substitutes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,17 +99,23 @@ FORMATS: Mapping[str, ExportFormat] = by_name(
         function="vgg_viz.export.sheets:encode_pdf",
     ),
     ExportFormat(
+        "svg",
+        "Drawing to edit or embed (SVG)",
+        mime="image/svg+xml",
+        function="vgg_viz.export.sheets:encode_svg",
+    ),
+    ExportFormat(
         "npz",
         "NumPy arrays (NPZ)",
-        "The exact values. Load them with `numpy.load`; the entry `about` describes them.",
+        "The exact values. `numpy.load` opens them; its entry `metadata.json` describes them.",
         mime="application/zip",
         function="vgg_viz.export.tables:encode_npz",
     ),
     ExportFormat(
         "csv",
-        "Statistics of each tile (CSV)",
-        "For spreadsheets in any language: commas separate the columns, and no number has a "
-        "decimal point (15E-1 is 1.5). If Excel shows one column, use *Data → From Text/CSV*.",
+        "Numbers of each tile (CSV)",
+        "One row for each tile: the numbers that the page shows, and statistics, with decimal "
+        "points. Where a spreadsheet expects decimal commas, import the file as English (US).",
         mime="text/csv",
         function="vgg_viz.export.tables:encode_csv",
     ),

@@ -1,15 +1,15 @@
-"""Drawing of tiles, such as feature maps, as one image (a mosaic) with a title above each tile.
+"""Drawing of tiles, such as feature maps, as one image (a mosaic).
 
 A grid of maps or kernels is drawn with a palette, one byte per pixel. Any color map costs the same,
-and the page's background and text color are palette entries.
+and the page's background is a transparent palette entry.
 
     tiles (n, h, w) -- scale_tiles --> levels (n, h, w) -- draw --> picture -- png --> bytes
 
     +----+----+----+
-    | 1  | 2  | 3  |     tiles row by row, a title above each; the last row may be short
-    | ## | ## | ## |
+    |    |    |    |     tiles row by row, with room for a title above each; the last row may be
+    | ## | ## | ## |     short. Titles are written by the browser, or by `sheets`.
     +----+----+----+
-    | 4  | 5  |
+    |    |    |
     | ## | ## |
     +----+----+
 
@@ -22,26 +22,24 @@ from 0:
 
 import io
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFont
+from PIL import Image
 
 BACKGROUND = 0
-INK = 1  # the first of INK_STEPS entries, from nearly transparent to full ink
-INK_STEPS = 15
-MARK = INK + INK_STEPS
-FIRST_LEVEL = MARK + 1
+MARK = 1
+FIRST_LEVEL = 3
 LEVELS = 256 - FIRST_LEVEL  # odd, so that zero is the middle level of a symmetric scale
 
 MARK_COLOR = (226, 70, 60)
 OPACITY = 0.75  # of the largest values over a photograph
 GRAYS = (70, 225)  # the photograph's black and white, so that overlay colors differ from both
 GAP = 4
-TITLE_SPACE = 5  # pixels around a title's letters
+TITLE_SPACE = 5  # pixels above and below a title's letters
 
 
 class Lettering(NamedTuple):
@@ -122,11 +120,7 @@ class ScaledTiles:
 
 
 def mosaic(
-    tiles: np.ndarray,
-    titles: Sequence[str],
-    columns: int,
-    width: int,
-    limits: Limits | None = None,
+    tiles: np.ndarray, columns: int, width: int, limits: Limits | None = None
 ) -> tuple[np.ndarray, ScaledTiles]:
     """Draw square tiles, float ``(n, s, s)``, as one mosaic about ``width`` pixels wide.
 
@@ -135,7 +129,7 @@ def mosaic(
     """
     side = tile_side(tiles.shape[2], columns, width)
     scaled = scale_tiles(tiles, limits, side)
-    return draw(scaled, titles, columns, side), scaled
+    return draw(scaled, columns, side), scaled
 
 
 def near_square(count: int) -> int:
@@ -200,19 +194,9 @@ def color_tiles(tiles: Iterable[np.ndarray], side: Callable[[int], int]) -> np.n
 
 
 def resize_tile(tile: np.ndarray, side: int) -> np.ndarray:
-    """Resize a color tile, uint8 ``(s, s, 3)``, to ``side``: repeat its pixels, or average them.
-
-    Raises:
-        ValueError: the tile has another type or shape, or ``side`` is neither a multiple nor a
-            whole fraction of the tile's side.
-    """
-    if tile.dtype != np.uint8 or tile.ndim != 3 or tile.shape != (len(tile), len(tile), 3):
-        raise ValueError(f"expected uint8 (s, s, 3), got {tile.dtype} {tile.shape}")
-    factor, rest = divmod(side, len(tile))
-    if factor and rest:
-        raise ValueError(f"expected a multiple of {len(tile)}, got {side}")
-    if factor:
-        larger: np.ndarray = enlarge(tile[None], factor)[0]
+    """Resize a color tile, uint8 ``(s, s, 3)``, to ``side``: repeat its pixels, or average them."""
+    if side >= len(tile):
+        larger: np.ndarray = enlarge(tile[None], side // len(tile))[0]
         return larger
     smaller: np.ndarray = np.rint(shrink(tile[None].astype(np.float32), side)[0])
     return smaller.astype(np.uint8)
@@ -241,15 +225,13 @@ def is_flat(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) -> ScaledTiles:
-    """Map the values of tiles to palette entries, by a color scale for all tiles or one for each.
+    """Map the values of tiles, float ``(n, h, w)``, to palette entries, by color scales.
 
-    Args:
-        tiles: float ``(n, h, w)``.
-        limits: the ends of the color scale: ``(low, high)`` for all tiles, or two arrays ``(n,)``
-            with one end for each tile. Values beyond the ends are clipped. By default every tile
-            has its own scale, from its smallest to its largest value. A constant tile gets the
-            first color, since stretching would show only rounding.
-        side: side to which larger tiles are averaged; 0 keeps their size.
+    ``limits`` are the ends of the scale: ``(low, high)`` for all tiles, or two arrays ``(n,)`` with
+    one end for each tile. Values beyond the ends are clipped. By default every tile has its own
+    scale, from its smallest to its largest value. A constant tile gets the first color, since
+    stretching would show only rounding. Tiles larger than ``side`` are averaged to it; 0 keeps
+    their size.
     """
     tile_low, tile_high = tile_limits(tiles)
     flat = is_flat(tile_low, tile_high)
@@ -299,8 +281,8 @@ def pack_tiles(tiles: np.ndarray, columns: int) -> np.ndarray:
     return arrange(tiles, TileLayout(count, min(columns, count), height, width, gap=0))
 
 
-def draw(scaled: ScaledTiles, titles: Sequence[str], columns: int, side: int = 0) -> np.ndarray:
-    """Draw scaled tiles with their titles as one mosaic of palette entries, uint8 ``(h, w)``.
+def draw(scaled: ScaledTiles, columns: int, side: int = 0) -> np.ndarray:
+    """Draw square scaled tiles as a mosaic of palette entries, uint8 ``(h, w)``; titles stay blank.
 
     Constant tiles are struck through. ``side`` is the side at which tiles are drawn, a multiple of
     their number of values per row; 0 draws one pixel for each value.
@@ -308,17 +290,12 @@ def draw(scaled: ScaledTiles, titles: Sequence[str], columns: int, side: int = 0
     factor = max(1, side // scaled.levels.shape[2])
     tiles = enlarge(scaled.levels, factor)
     tiles = np.where(scaled.flat[:, None, None] & diagonal(*tiles.shape[1:]), np.uint8(MARK), tiles)
-    grid = tile_layout(tiles, columns)
-    canvas = arrange(tiles, grid)
-    lettering = draw_titles(titles, grid)
-    return np.where(lettering > 0, lettering, canvas)
+    return arrange(tiles, tile_layout(len(tiles), columns, tiles.shape[1]))
 
 
-def tile_layout(tiles: np.ndarray, columns: int) -> TileLayout:
-    """Return the layout of tiles ``(n, h, w, ...)``, whose titles grow with the tiles' width."""
-    height, width = tiles.shape[1:3]
-    title_height = LETTERING.size(width) + TITLE_SPACE
-    return TileLayout(len(tiles), min(columns, len(tiles)), height, width, title_height)
+def tile_layout(count: int, columns: int, side: int) -> TileLayout:
+    """Return the layout of square tiles, with room for titles that grow with the tiles."""
+    return TileLayout(count, min(columns, count), side, side, LETTERING.size(side) + TITLE_SPACE)
 
 
 def diagonal(height: int, width: int) -> np.ndarray:
@@ -326,57 +303,6 @@ def diagonal(height: int, width: int) -> np.ndarray:
     rows, columns = np.ogrid[:height, :width]
     stroke: np.ndarray = np.abs(rows * width - columns * height) <= max(height, width)
     return stroke
-
-
-def draw_titles(titles: Sequence[str], grid: TileLayout) -> np.ndarray:
-    """Draw each title above its tile, with ink from 0 to ``INK_STEPS``, uint8 ``(h, w)``.
-
-    Raises:
-        ValueError: the number of titles differs from the number of tiles.
-    """
-    if len(titles) != grid.count:
-        raise ValueError(f"expected {grid.count} titles, got {len(titles)}")
-    width, height = grid.size
-    canvas = np.zeros((height, width), np.uint8)
-    size = LETTERING.size(grid.tile_width)
-    for index, title in enumerate(titles):
-        left, bottom = grid.corner(index)
-        text = fitting_mask(title, size, grid.tile_width)
-        left += (grid.tile_width - text.shape[1]) // 2
-        top = bottom - text.shape[0]
-        canvas[top:bottom, left : left + text.shape[1]] = text
-    return canvas
-
-
-@lru_cache(maxsize=4096)
-def fitting_mask(title: str, size: int, width: int) -> np.ndarray:
-    """Render a title, cut off with an ellipsis where it is wider than ``width`` pixels.
-
-    Returns ink from 0 to ``INK_STEPS``, uint8, as `title_mask` does.
-    """
-    mask = title_mask(title, size)
-    while mask.shape[1] > width and len(title) > 1:
-        title = title.removesuffix("…")[:-1].rstrip() + "…"
-        mask = title_mask(title, size)
-    return mask[:, :width]
-
-
-def title_mask(title: str, size: int) -> np.ndarray:
-    """Render one line of text as ink from 0 to ``INK_STEPS``, uint8 ``(size + 4, width)``."""
-    # The anchor "ls" is the left end of the base line: titles of all shapes then line up.
-    ink, (left, top) = title_font(size).getmask2(title, mode="L", anchor="ls")
-    width, height = ink.size
-    mask = np.zeros((size + 4, left + width), np.uint8)
-    levels = np.frombuffer(bytes(ink), np.uint8).reshape(height, width) // (256 // (INK_STEPS + 1))
-    mask[size + top : size + top + height, left:] = levels
-    return mask
-
-
-@lru_cache(maxsize=16)
-def title_font(size: int) -> ImageFont.FreeTypeFont:
-    """Return Pillow's built-in font, with which a mosaic looks alike on every machine."""
-    # Pillow's packages include FreeType; without it this would be an `ImageFont.ImageFont`.
-    return cast("ImageFont.FreeTypeFont", ImageFont.load_default(size))
 
 
 @lru_cache(maxsize=64)
@@ -411,9 +337,8 @@ def overlay_colors(scaled: ScaledTiles, color_map: str) -> np.ndarray:
     marked = scaled.levels == MARK
     opacity = _relative_magnitude(scaled)
     opacity[scaled.flat] = 0
-    colors = np.concatenate([np.zeros((FIRST_LEVEL, 3), np.uint8), color_levels(color_map)])
     overlay = np.empty((*scaled.levels.shape, 4), np.uint8)
-    overlay[..., :3] = np.where(marked[..., None], MARK_COLOR, colors[scaled.levels])
+    overlay[..., :3] = palette(color_map)[scaled.levels]
     overlay[..., 3] = np.where(marked, 255, np.rint(opacity * (255 * OPACITY)))
     return overlay
 
@@ -431,15 +356,8 @@ def _relative_magnitude(scaled: ScaledTiles) -> np.ndarray:
 def blend(overlays: np.ndarray, under: np.ndarray, side: int) -> np.ndarray:
     """Blend heatmap overlays, RGBA uint8 ``(n, s, s, 4)``, with a gray image, uint8 ``(h, h)``.
 
-    The overlays' pixels are repeated; the gray image is interpolated (bicubic).
-
-    Args:
-        overlays: colors and opacities, as `overlay_colors` returns them.
-        under: the gray image.
-        side: side of the result, a multiple of ``s``.
-
-    Returns:
-        RGB uint8 ``(n, side, side, 3)``.
+    The overlays' pixels are repeated; the gray image is interpolated (bicubic). Returns RGB uint8
+    ``(n, side, side, 3)``, where ``side`` is a multiple of ``s``.
     """
     image = Image.fromarray(under).resize((side, side), Image.Resampling.BICUBIC).convert("RGB")
     tiles = np.empty((len(overlays), side, side, 3), np.uint8)
@@ -463,7 +381,7 @@ def overlay_levels(color_map: str, low: float, high: float) -> np.ndarray:
     return np.asarray(Image.alpha_composite(middle_gray, Image.fromarray(overlays[0])))[0, :, :3]
 
 
-def png(canvas: np.ndarray, color_map: str | None = "gray", ink: Color = (0, 0, 0)) -> bytes:
+def png(canvas: np.ndarray, color_map: str | None = "gray") -> bytes:
     """Encode an image as PNG: palette entries, uint8 ``(h, w)``, RGB or RGBA, ``(h, w, 3 or 4)``.
 
     Without a color map, ``(h, w)`` holds gray levels. Compression is zlib's fastest: the next level
@@ -473,19 +391,15 @@ def png(canvas: np.ndarray, color_map: str | None = "gray", ink: Color = (0, 0, 
     options: dict[str, object] = {"compress_level": 1}
     if canvas.ndim == 2 and color_map:
         # Pillow makes a palette image from an array only this way: as "L", with a palette added.
-        image.putpalette(palette(color_map, ink))
-        options["transparency"] = transparency()
+        image.putpalette(palette(color_map).tobytes())
+        options["transparency"] = BACKGROUND
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", **options)
     return buffer.getvalue()
 
 
-def palette(color_map: str, ink: Color) -> bytes:
-    """Return a mosaic's 256 palette colors as RGB bytes; letters are drawn in ``ink``."""
-    fixed = np.array([(0, 0, 0), *[ink] * INK_STEPS, MARK_COLOR], np.uint8)
-    return np.concatenate([fixed, color_levels(color_map)]).tobytes()
-
-
-def transparency() -> bytes:
-    """Return the opacity of a palette's first entries, background and ink, as bytes (0 to 255)."""
-    return bytes(step * 255 // INK_STEPS for step in range(INK_STEPS + 1))
+def palette(color_map: str) -> np.ndarray:
+    """Return the colors of a mosaic's palette entries on white, RGB uint8 ``(256, 3)``."""
+    white = (255, 255, 255)
+    fixed = np.array([white, MARK_COLOR, white], np.uint8)
+    return np.concatenate([fixed, color_levels(color_map)])

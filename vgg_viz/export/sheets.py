@@ -1,4 +1,4 @@
-"""Sheets: exported grids of tiles with their caption, to look at and print, as PNG and PDF files.
+"""Sheets: exported grids of tiles with their caption, to look at and print: PNG, PDF, SVG.
 
     Title
     Heading            Heading            if the grids have headings
@@ -8,129 +8,80 @@
                                           tile's color scale is centered at zero
     Caption, line by line, wrapped to the sheet's width
 
-A sheet is laid out once, in pixels; the PDF is that layout fitted to a page, with selectable text.
+A sheet is laid out once, as a Matplotlib figure whose units are pixels, and written in each format.
+The PDF is the figure fitted to a page.
 """
 
 import io
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageChops
 from PIL.PngImagePlugin import PngInfo
 
 from vgg_viz import __version__
-from vgg_viz.export import mosaic
 from vgg_viz.export.formats import Export
+from vgg_viz.export.mosaic import LETTERING, LEVELS, TileLayout, tile_layout
 from vgg_viz.export.panels import Panel, Scale
 from vgg_viz.export.plain_text import plain
+from vgg_viz.export.text_setting import font, relative_width, rightward, settable, shorten, wrap
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SOFTWARE = f"VGG Viz {__version__}"
+WIDTH = 1600  # pixels, approximately
 MARGIN = 40
 SMALLEST_LETTERS = 12
 NARROWEST_PANEL = 400  # pixels: the color bar below it needs two thirds of that
-OUTLINE_SIZE = 1000  # pixels: so large that rounding to whole pixels does not matter
 FRAME_GRAY = 128
+DESCENT = 0.3  # from a line's baseline to its bottom, as a share of the size of its letters
 A4 = (595.28, 841.89)  # points
 LONGEST_PAGE = 14400  # points: the limit of PDF viewers, ISO 32000-1, annex C
+DPI = 72  # so that a figure's points are pixels
+POINTS_PER_PIXEL = 0.75  # in a browser
 
-Anchor = Literal["l", "m", "r"]
+# Widths of letters are those of the outlines in all formats. Type 42 embeds TrueType unchanged. An
+# SVG has letters as paths, since other fonts, on another machine, would be wider than the tiles.
+SETTINGS = {
+    "text.hinting": "no_hinting",
+    "text.parse_math": False,  # no "$" starts a formula
+    "pdf.fonttype": 42,
+    "pdf.use14corefonts": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "VGG Viz",  # equal sheets give equal bytes
+}
 
-_pdf_lock = Lock()
+_lock = Lock()
 
 
-@dataclass(frozen=True, eq=False)
-class Sheet:
+class Sheet(NamedTuple):
     """Panels (grids of tiles) side by side, with a title above and lines of text below them.
 
-    Raises:
-        ValueError: there is no panel.
+    substitutes: for names in scripts that the font may lack, what to write instead.
     """
 
     title: str
     lines: Sequence[str]
     panels: Sequence[Panel]
-
-    def __post_init__(self) -> None:
-        """Check that the sheet has at least one panel."""
-        if not self.panels:
-            raise ValueError("expected at least one panel, got none")
+    substitutes: Mapping[str, str]
 
     @property
-    def link(self) -> str | None:
-        """First of the sheet's lines that is a URL; None without one."""
-        lines = (plain(line) for line in self.lines)
-        return next((line for line in lines if re.match(r"https?://", line)), None)
+    def link(self) -> str:
+        """First of the sheet's lines that is a URL; empty without one."""
+        return next((line for line in self.lines if re.match(r"https?://[!-~]+$", line)), "")
 
-
-@dataclass(frozen=True)
-class _Text:
-    """One line of text on a sheet, in pixels from the sheet's top left corner.
-
-    left: horizontal position of the line's anchor.
-    baseline: vertical position of the line's baseline.
-    size: size of the letters.
-    anchor: part of the line at ``left``: ``"l"`` (left end), ``"m"`` (middle) or ``"r"``.
-    """
-
-    left: float
-    baseline: float
-    size: float
-    content: str
-    bold: bool = False
-    anchor: Anchor = "l"
-    link: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class _Image:
-    """An RGB image on a sheet, uint8 ``(h, w, 3)``, and the position of its top left corner."""
-
-    left: int
-    top: int
-    pixels: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class _Layout:
-    """Layout of a sheet: its width and height in pixels, and its images and lines of text."""
-
-    width: int
-    height: int
-    images: Sequence[_Image]
-    texts: Sequence[_Text]
-
-
-@dataclass(frozen=True, eq=False)
-class _DrawnPanel:
-    """A panel, drawn as an RGB image, and the titles of its tiles as text.
-
-    There are no titles as text if the image contains them.
-    """
-
-    panel: Panel
-    pixels: np.ndarray
-    titles: Sequence[_Text]
-
-
-def encode_png(export: Export) -> bytes:
-    """Return a PNG of an export's grids, with their caption."""
-    return sheet_png(sheet_of(export))
-
-
-def encode_pdf(export: Export) -> bytes:
-    """Return a PDF of one page with an export's grids and their caption."""
-    return sheet_pdf(sheet_of(export))
+    @property
+    def texts(self) -> dict[str, str]:
+        """Title, software, caption and link, as the PNG's text chunks and the SVG's metadata."""
+        caption = "\n".join(map(plain, self.lines))
+        texts = {"Title": plain(self.title), "Description": caption, "Source": self.link}
+        return {name: text for name, text in texts.items() if text}
 
 
 def sheet_of(export: Export) -> Sheet:
@@ -141,294 +92,94 @@ def sheet_of(export: Export) -> Sheet:
     note = " · with the viewer's own picture, which the link does not include"
     lines.append(f"{SOFTWARE}{note if export.has_own_picture else ''}")
     lines += [export.link] if export.link else []
-    return Sheet(export.title, lines, [grid.panel() for grid in grids])
+    return Sheet(export.title, lines, [grid.panel() for grid in grids], export.substitutes)
 
 
-def sheet_png(sheet: Sheet, width: int = 1600) -> bytes:
-    """Draw a sheet about ``width`` pixels wide, black on white, as PNG (RGB).
+def encode_png(export: Export) -> bytes:
+    """Return a PNG (RGB) of an export's grids about `WIDTH` pixels wide, with their caption.
 
     Tiles are enlarged by a whole factor or averaged by a whole fraction, so that the image has
     exactly the color scale's colors. Caption, version and link are also in the PNG's text chunks.
     """
-    layout = _lay_out(sheet, width, draw_titles=True)
-    canvas = Image.new("RGB", (layout.width, layout.height), "white")
-    for image in layout.images:
-        canvas.paste(Image.fromarray(image.pixels), (image.left, image.top))
-    draw = ImageDraw.Draw(canvas)
-    for text in layout.texts:
-        font = _font(text.size, bold=text.bold)
-        position = (text.left, text.baseline)
-        draw.text(position, _drawable(text.content), "black", font, anchor=f"{text.anchor}s")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    sheet = sheet_of(export)
+    info = PngInfo()
+    for keyword, text in {**sheet.texts, "Software": SOFTWARE}.items():
+        info.add_text(keyword, text)
+    with drawn(sheet) as figure:
+        images = figure.axes[0].images
+        for image in images:
+            image.set_visible(False)  # Agg would resample it, which takes seconds
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        pixels: np.ndarray = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    texts = Image.fromarray(pixels).convert("RGB")
+    picture = Image.new("RGB", texts.size, "white")
+    for image in images:
+        left, _, _, top = map(int, image.get_extent())
+        picture.paste(Image.fromarray(np.asarray(image.get_array())), (left, top))
     buffer = io.BytesIO()
     # Takes half the time of Pillow's default, 6, and for these images gives a tenth less.
-    canvas.save(buffer, "PNG", compress_level=3, pnginfo=_png_texts(sheet))
+    ImageChops.multiply(picture, texts).save(buffer, "PNG", compress_level=3, pnginfo=info)
     return buffer.getvalue()
 
 
-def sheet_pdf(sheet: Sheet) -> bytes:
-    """Draw a sheet as a PDF of one page with selectable text and unsmoothed tiles.
+def encode_pdf(export: Export) -> bytes:
+    """Return a PDF of one page with an export's grids, unsmoothed, and selectable text.
 
     The page is A4, landscape or portrait, whichever shows the sheet larger. For a very tall grid,
     the page is as wide as A4 and as long as needed. Equal sheets give equal bytes.
     """
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
-
-    layout = _lay_out(sheet, 1600, draw_titles=False)
-    metadata = {
-        "Title": plain(sheet.title),
-        "Subject": _caption(sheet),
-        "Creator": SOFTWARE,
-        "CreationDate": None,
-    }
-    buffer = io.BytesIO()
-    # Matplotlib's settings are global: one PDF at a time. Type 42 embeds TrueType unchanged.
-    with _pdf_lock, rc_context({"pdf.fonttype": 42, "pdf.use14corefonts": False}):
-        figure = _figure(layout)
-        FigureCanvasPdf(figure).print_pdf(  # type: ignore[no-untyped-call]
-            buffer, metadata=metadata
-        )
+    sheet, buffer = sheet_of(export), io.BytesIO()
+    metadata = {"Title": plain(sheet.title), "Subject": sheet.texts["Description"]}
+    with drawn(sheet) as figure:
+        fit(figure, *page_size(*figure.bbox.size))
+        undated = {**metadata, "Creator": SOFTWARE, "CreationDate": None}
+        figure.savefig(buffer, format="pdf", dpi=DPI, metadata=undated)
     return buffer.getvalue()
 
 
-def wrap(text: str, length: Callable[[str], float], width: float) -> list[str]:
-    """Break a text into lines of at most ``width``, as measured by the function ``length``.
+def encode_svg(export: Export) -> bytes:
+    """Return an SVG of an export's grids, which needs no other file and no font.
 
-    A word that is longer than a line is broken anywhere.
-
-    >>> wrap("a grid of tiles", len, 7)
-    ['a grid', 'of', 'tiles']
+    Each grid is one image with a pixel for each of the PNG's. Title, caption and link are also in
+    the SVG's metadata. Equal sheets give equal bytes. Browsers show it as large as the PNG.
     """
-    lines, line = [], ""
-    for word in text.split(" "):
-        longer = f"{line} {word}" if line else word
-        if length(longer) <= width:
-            line = longer
-            continue
-        if line:
-            lines.append(line)
-        line = word
-        while length(line) > width and len(line) > 1:
-            fitting = _fitting(line, length, width)
-            lines.append(line[:fitting])
-            line = line[fitting:]
-    return [*lines, line]
+    sheet, buffer = sheet_of(export), io.BytesIO()
+    with drawn(sheet) as figure:
+        width, height = figure.bbox.size
+        fit(figure, width * POINTS_PER_PIXEL, height * POINTS_PER_PIXEL)
+        undated = {**sheet.texts, "Creator": SOFTWARE, "Date": None}
+        figure.savefig(buffer, format="svg", dpi=DPI, metadata=undated)
+    return buffer.getvalue()
 
 
-def _fitting(word: str, length: Callable[[str], float], width: float) -> int:
-    """Return the number of a word's first letters that fit into ``width``; at least 1."""
-    ends = range(1, len(word))
-    return max(1, bisect_right(ends, width, key=lambda end: length(word[:end])))
+@contextmanager
+def drawn(sheet: Sheet, width: int = WIDTH) -> Iterator["Figure"]:
+    """Yield a sheet, about ``width`` pixels wide, as a figure that has to be written by the end.
 
-
-def _caption(sheet: Sheet) -> str:
-    return "\n".join(plain(line) for line in sheet.lines)
-
-
-def _png_texts(sheet: Sheet) -> PngInfo:
-    """Return the text chunks of a sheet's PNG: title, software, caption and link."""
-    texts = {"Title": plain(sheet.title), "Software": SOFTWARE, "Description": _caption(sheet)}
-    if sheet.link:
-        texts["Source"] = sheet.link
-    info = PngInfo()
-    for keyword, text in texts.items():
-        info.add_text(keyword, text)
-    return info
-
-
-def _lay_out(sheet: Sheet, width: int, *, draw_titles: bool) -> _Layout:
-    """Lay out a sheet: compute the positions of its images and texts, in pixels.
-
-    Args:
-        sheet: the sheet.
-        width: approximate width of the sheet in pixels.
-        draw_titles: whether the images of the grids contain the tiles' titles.
+    Matplotlib's settings are global, so one sheet is drawn at a time.
     """
-    share = (width - MARGIN * (len(sheet.panels) + 1)) // len(sheet.panels)
-    share = max(share, NARROWEST_PANEL)
-    drawn = [_draw_panel(panel, share, draw_titles=draw_titles) for panel in sheet.panels]
-    grids = sum(panel.pixels.shape[1] for panel in drawn) + MARGIN * (len(drawn) - 1)
-    inner = max(grids, width * 2 // 3)
-    size = max(SMALLEST_LETTERS, inner // 75)
-    texts = _paragraph(sheet.title, (MARGIN, MARGIN), inner, size * 1.4, bold=True)
-    images, more, bottom = _place_panels(drawn, _bottom(texts) + size, size)
-    texts += more
-    bottom += size * 0.8
-    for line in sheet.lines:
-        link = plain(line) if plain(line) == sheet.link else None
-        texts += _paragraph(line, (MARGIN, bottom), inner, size, link=link)
-        bottom = _bottom(texts)
-    return _Layout(inner + 2 * MARGIN, round(bottom) + MARGIN, images, texts)
+    from matplotlib import rc_context
+
+    with _lock, rc_context(SETTINGS):  # type: ignore[arg-type]
+        yield _Drawing(sheet.substitutes).draw(sheet, width)
 
 
-def _draw_panel(panel: Panel, width: int, *, draw_titles: bool) -> _DrawnPanel:
-    """Draw a panel about ``width`` pixels wide, its tiles' titles in the image or as text."""
-    titles = [plain(title) for title in panel.titles]
-    pixels, side = panel.render(titles if draw_titles else [" "] * len(titles), width)
-    grid = mosaic.tile_layout(np.empty((len(titles), side, side), bool), panel.columns)
-    return _DrawnPanel(panel, pixels, [] if draw_titles else _titles(titles, grid))
+def fit(figure: "Figure", width: float, height: float) -> None:
+    """Scale a figure to a page of that size in points, centered at the page's top."""
+    (axes,), (old_width, old_height) = figure.axes, figure.bbox.size
+    scale = min(width / old_width, height / old_height)
+    figure.set_size_inches(width / DPI, height / DPI)
+    left = (width / scale - old_width) / 2
+    axes.set(xlim=(-left, width / scale - left), ylim=(height / scale, 0))
+    for text in axes.texts:
+        text.set_fontsize(float(text.get_fontsize()) * scale)
 
 
-def _titles(titles: Sequence[str], grid: mosaic.TileLayout) -> list[_Text]:
-    """Lay out tiles' titles as text, centered above the tiles; the longest title fits."""
-    size = mosaic.LETTERING.size(grid.tile_width)
-    longest = max(_length(_drawable(title), 100) for title in titles) / 100
-    fitting = min(size, grid.tile_width / longest) if longest else size
-    texts = []
-    for index, title in enumerate(titles):
-        left, top = grid.corner(index)
-        texts.append(_Text(left + grid.tile_width / 2, top - 4, fitting, title, anchor="m"))
-    return texts
-
-
-def _place_panels(
-    drawn: Sequence[_DrawnPanel], top: float, size: float
-) -> tuple[list[_Image], list[_Text], float]:
-    """Place panels side by side, below ``top``: headings, grids and color bars.
-
-    Returns the images, the texts, and the bottom of the lowest of them in pixels.
-    """
-    lefts = [MARGIN]
-    for panel in drawn[:-1]:
-        lefts.append(lefts[-1] + panel.pixels.shape[1] + MARGIN)
-    texts: list[_Text] = []
-    if any(panel.panel.heading for panel in drawn):
-        for left, panel in zip(lefts, drawn, strict=True):
-            width = panel.pixels.shape[1]
-            texts += _paragraph(panel.panel.heading, (left, top), width, size, bold=True)
-        top = _bottom(texts) + size * 0.2
-    grid_top = round(top)
-    images = []
-    for left, panel in zip(lefts, drawn, strict=True):
-        images.append(_Image(left, grid_top, panel.pixels))
-        texts += [_moved(title, left, grid_top) for title in panel.titles]
-    bottom = grid_top + max(panel.pixels.shape[0] for panel in drawn)
-    scales = _scales(drawn, lefts, bottom + size * 0.8, size * 0.9)
-    for strip, labels in scales:
-        images.append(strip)
-        texts += labels
-    return images, texts, _bottom(labels) if scales else bottom
-
-
-def _moved(text: _Text, left: int, top: int) -> _Text:
-    return replace(text, left=text.left + left, baseline=text.baseline + top)
-
-
-def _scales(
-    drawn: Sequence[_DrawnPanel], lefts: Sequence[int], top: float, size: float
-) -> list[tuple[_Image, list[_Text]]]:
-    """Lay out a color bar below each panel with a color scale; equal color bars only once."""
-    scales = dict[tuple[object, ...], tuple[_Image, list[_Text]]]()
-    for left, panel in zip(lefts, (panel.panel for panel in drawn), strict=True):
-        if scale := panel.scale:
-            key = scale.labels, scale.colors.tobytes()
-            scales.setdefault(key, _scale(scale, (left, round(top)), size))
-    return list(scales.values())
-
-
-def _scale(scale: Scale, corner: tuple[int, int], size: float) -> tuple[_Image, list[_Text]]:
-    """Lay out a color bar in a gray frame, and its labels, at ``corner`` (left, top)."""
-    factor = max(1, round(14 * size / mosaic.LEVELS))
-    levels = scale.colors[None].repeat(factor, axis=1)
-    strip = np.pad(levels.repeat(round(size), axis=0), ((1, 1), (1, 1), (0, 0)))
-    strip[[0, -1]] = strip[:, [0, -1]] = FRAME_GRAY
-    left, top = corner
-    positions: tuple[tuple[float, Anchor], ...] = ((0, "l"), (0.5, "m"), (1, "r"))
-    baseline = top + strip.shape[0] + size * 1.1
-    texts = [
-        _Text(left + share * strip.shape[1], baseline, size, label, anchor=anchor)
-        for label, (share, anchor) in zip(scale.labels, positions, strict=True)
-        if label
-    ]
-    return _Image(left, top, strip), texts
-
-
-def _paragraph(
-    text: str,
-    corner: tuple[float, float],
-    width: float,
-    size: float,
-    *,
-    bold: bool = False,
-    link: str | None = None,
-) -> list[_Text]:
-    """Lay out a text from outside, wrapped to ``width``, with its top left at ``corner``."""
-    left, top = corner
-    lines = wrap(_drawable(plain(text)), partial(_length, size=size, bold=bold), width)
-    return [
-        _Text(left, top + size * (1.1 + 1.4 * number), size, line, bold=bold, link=link)
-        for number, line in enumerate(lines)
-    ]
-
-
-def _bottom(texts: Sequence[_Text]) -> float:
-    """Return the vertical position, in pixels, of the bottom of the lowest text."""
-    return max(text.baseline + text.size * 0.3 for text in texts)
-
-
-def _font_path(*, bold: bool = False) -> Path:
-    """Return the font file of Matplotlib's DejaVu Sans: Latin, Greek, Cyrillic and more."""
-    from matplotlib import get_data_path
-
-    return Path(
-        get_data_path(), "fonts", "ttf", "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    )
-
-
-@lru_cache(maxsize=32)
-def _font(size: float, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(_font_path(bold=bold), size, layout_engine=ImageFont.Layout.BASIC)
-
-
-def _length(text: str, size: float, *, bold: bool = False) -> float:
-    """Return the width of a text in pixels in the PNG or the PDF, whichever is larger.
-
-    In the PNG, letters have a whole number of pixels; in the PDF, the font's exact widths.
-    """
-    outlines = _font(OUTLINE_SIZE, bold=bold).getlength(text) * size / OUTLINE_SIZE
-    return max(outlines, _font(size, bold=bold).getlength(text))
-
-
-@lru_cache(maxsize=1)
-def _letters() -> frozenset[int]:
-    """Return the code points of the letters that both the regular and the bold font have."""
-    from matplotlib.ft2font import FT2Font
-
-    plain_letters, bold_letters = (
-        FT2Font(str(_font_path(bold=bold))).get_charmap() for bold in (False, True)
-    )
-    return frozenset(plain_letters) & frozenset(bold_letters)
-
-
-def _drawable(text: str) -> str:
-    """Replace each letter that the font lacks with a replacement character (U+FFFD)."""
-    return "".join(letter if ord(letter) in _letters() else "�" for letter in text)
-
-
-def _figure(layout: _Layout) -> "Figure":
-    """Draw a sheet's layout on a page, as a Matplotlib figure without global state."""
-    from matplotlib.figure import Figure
-
-    width, height = _page(layout.width, layout.height)
-    scale = min(width / layout.width, height / layout.height)
-    figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-    # The axes' units are the layout's pixels; it is centered at the top of the page.
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    left = (width / scale - layout.width) / 2
-    axes.set(xlim=(-left, width / scale - left), ylim=(height / scale, 0), autoscale_on=False)
-    for image in layout.images:
-        rows, columns = image.pixels.shape[:2]
-        extent = (image.left, image.left + columns, image.top + rows, image.top)
-        # "none" stores the pixels unchanged; viewers enlarge them.
-        axes.imshow(image.pixels, extent=extent, interpolation="none", aspect="auto")
-    for text in layout.texts:
-        _write(axes, text, scale)
-    return figure
-
-
-def _page(width: int, height: int) -> tuple[float, float]:
-    """Return width and height of the PDF's page, in points, for a layout's size in pixels."""
+def page_size(width: float, height: float) -> tuple[float, float]:
+    """Return width and height of the PDF's page, in points, for a sheet's size in pixels."""
     short, long = A4
     sizes = [(long, short), (short, long)]
     page = max(sizes, key=lambda size: min(size[0] / width, size[1] / height))
@@ -437,19 +188,138 @@ def _page(width: int, height: int) -> tuple[float, float]:
     return page
 
 
-def _write(axes: "Axes", text: _Text, scale: float) -> None:
-    """Draw one line of text on the page; a "$" in it does not start a formula."""
-    from matplotlib.font_manager import FontProperties
+class _Drawing:
+    """A figure, to which the parts of a sheet are added from the top to the bottom."""
 
-    written = axes.text(
-        text.left,
-        text.baseline,
-        _drawable(text.content),
-        font=FontProperties(fname=_font_path(bold=text.bold), size=text.size * scale),
-        horizontalalignment={"l": "left", "m": "center", "r": "right"}[text.anchor],
-        verticalalignment="baseline",
-        parse_math=False,
-        clip_on=False,
-    )
-    if text.link and text.link.isascii():
-        written.set_url(text.link)
+    def __init__(self, substitutes: Mapping[str, str]) -> None:
+        from matplotlib.figure import Figure
+
+        self.set = partial(settable, substitutes=substitutes)
+        self.figure = Figure(dpi=DPI, facecolor="white")
+        self.axes = self.figure.add_axes((0, 0, 1, 1))
+        self.axes.set_axis_off()
+
+    def draw(self, sheet: Sheet, width: int) -> "Figure":
+        """Add all parts of a sheet and return the figure."""
+        count = len(sheet.panels)
+        share = max((width - MARGIN * (count + 1)) // count, NARROWEST_PANEL)
+        grids = [panel.render(share) for panel in sheet.panels]
+        inner = sum(pixels.shape[1] for pixels, _ in grids) + MARGIN * (count - 1)
+        inner = max(inner, width * 2 // 3)
+        size = max(SMALLEST_LETTERS, inner // 75)
+        bottom = self.paragraph(sheet.title, (MARGIN, MARGIN), inner, size * 1.4, bold=True)
+        bottom = self.panels(sheet.panels, grids, bottom + size, size) + size * 0.8
+        for line in sheet.lines:
+            link = line if line == sheet.link else ""
+            bottom = self.paragraph(line, (MARGIN, bottom), inner, size, link=link)
+        width, height = inner + 2 * MARGIN, round(bottom) + MARGIN
+        self.figure.set_size_inches(width / DPI, height / DPI)
+        self.axes.set(xlim=(0, width), ylim=(height, 0))
+        return self.figure
+
+    def panels(
+        self,
+        panels: Sequence[Panel],
+        grids: Sequence[tuple[np.ndarray, int]],
+        top: float,
+        size: float,
+    ) -> float:
+        """Add panels side by side: headings, grids with titles, and color bars; equal bars once.
+
+        Returns the bottom of the lowest of them in pixels.
+        """
+        widths = [pixels.shape[1] + MARGIN for pixels, _ in grids]
+        lefts = [MARGIN + sum(widths[:number]) for number in range(len(widths))]
+        if any(panel.heading for panel in panels):
+            top = size * 0.2 + max(
+                self.paragraph(panel.heading, (left, top), width - MARGIN, size, bold=True)
+                for panel, left, width in zip(panels, lefts, widths, strict=True)
+            )
+        top = round(top)
+        for panel, left, (pixels, side) in zip(panels, lefts, grids, strict=True):
+            self.image(pixels, (left, top))
+            grid = tile_layout(len(panel.titles), panel.columns, side)
+            self.titles(panel.titles, grid, (left, top))
+        bottom: float = top + max(pixels.shape[0] for pixels, _ in grids)
+        scales: dict[object, tuple[Scale, int]] = {}
+        for left, panel in zip(lefts, panels, strict=True):
+            if scale := panel.scale:
+                scales.setdefault((scale.labels, scale.colors.tobytes()), (scale, left))
+        ends = [
+            self.color_bar(scale, (left, round(bottom + size * 0.8)), size * 0.9)
+            for scale, left in scales.values()
+        ]
+        return max(ends, default=bottom)
+
+    def titles(self, titles: Sequence[str], grid: TileLayout, corner: tuple[int, int]) -> None:
+        """Add tiles' titles, centered above the tiles, in letters so small that the longest fits.
+
+        Letters are not smaller than is readable: longer titles are cut off.
+        """
+        lines = [self.set(title) for title in titles]
+        longest = max(map(relative_width, lines)) or 1
+        size = max(LETTERING.least, min(LETTERING.size(grid.tile_width), grid.tile_width / longest))
+        for index, line in enumerate(lines):
+            left, top = np.add(grid.corner(index), corner)
+            line = shorten(line, partial(width_of, size=size), grid.tile_width)
+            middle = left + grid.tile_width / 2
+            self.text(line, (middle, top - size * DESCENT), size, anchor="center")
+
+    def color_bar(self, scale: Scale, corner: tuple[int, int], size: float) -> float:
+        """Add a color bar in a gray frame and its labels; return their bottom."""
+        left, top = corner
+        factor = max(1, round(14 * size / LEVELS))
+        levels = scale.colors[None].repeat(factor, axis=1)
+        bar = np.pad(levels.repeat(round(size), axis=0), ((1, 1), (1, 1), (0, 0)))
+        bar[[0, -1]] = bar[:, [0, -1]] = FRAME_GRAY
+        self.image(bar, corner)
+        baseline: float = top + bar.shape[0] + size * 1.1
+        for label, anchor, share in zip(
+            scale.labels, ("left", "center", "right"), (0, 0.5, 1), strict=True
+        ):
+            self.text(label, (left + share * bar.shape[1], baseline), size, anchor=anchor)
+        return baseline + size * DESCENT
+
+    def paragraph(
+        self,
+        text: str,
+        corner: tuple[float, float],
+        width: float,
+        size: float,
+        *,
+        bold: bool = False,
+        link: str = "",
+    ) -> float:
+        """Add a text from outside, wrapped to ``width``; return its bottom."""
+        left, top = corner
+        lines = wrap(self.set(text), partial(width_of, size=size, bold=bold), width)
+        for number, line in enumerate(lines):
+            baseline = top + size * (1.1 + 1.4 * number)
+            self.text(line, (left, baseline), size, bold=bold, link=link)
+        return baseline + size * DESCENT
+
+    def text(
+        self,
+        line: str,
+        position: tuple[float, float],
+        size: float,
+        *,
+        anchor: str = "left",
+        bold: bool = False,
+        link: str = "",
+    ) -> None:
+        """Add one line of text; ``position`` is its anchor on the baseline."""
+        written = self.axes.text(*position, rightward(line), font=font(size, bold=bold))
+        written.set(horizontalalignment=anchor, url=link or None)
+
+    def image(self, pixels: np.ndarray, corner: tuple[int, int]) -> None:
+        """Add an RGB image, uint8 ``(h, w, 3)``, one pixel for each of its own."""
+        (left, top), (height, width) = corner, pixels.shape[:2]
+        extent = (left, left + width, top + height, top)
+        # "none" stores the pixels unchanged; viewers enlarge them.
+        self.axes.imshow(pixels, extent=extent, interpolation="none", aspect="auto")
+
+
+def width_of(line: str, size: float, *, bold: bool = False) -> float:
+    """Return the width of a line of text in pixels."""
+    return relative_width(line, bold=bold) * size

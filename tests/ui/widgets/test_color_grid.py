@@ -96,11 +96,11 @@ def test_an_npz_holds_pictures_and_figures():
     with np.load(io.BytesIO(file), allow_pickle=False) as arrays:
         np.testing.assert_array_equal(arrays["patches"], tiles.reshape(2, 2, 5, 5, 3), strict=True)
         assert arrays["patches_value"].tolist() == [[0, 1], [2, 3]]
-        assert arrays["patches_picture"].tolist() == [["Cat", "Dog"], ["Cat", ""]]
-        assert json.loads(str(arrays["about"]))["arrays"] == {
+        described = json.loads(arrays["metadata.json"])
+        assert described["grids"]["patches"]["texts"] == {"picture": ["Cat", "Dog", "Cat", ""]}
+        assert described["arrays"] == {
             "patches": "channel 2 × rank 2 × row 5 × column 5 × color 3, uint8",
             "patches_value": "channel 2 × rank 2, float32",
-            "patches_picture": "channel 2 × rank 2, text",
         }
 
 

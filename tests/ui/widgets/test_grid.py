@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from tests.support.pages import unpacked
-from vgg_viz.export import sheets
 from vgg_viz.export.mosaic import pack_tiles
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.widgets import grid
@@ -72,7 +71,7 @@ def test_page_and_export_agree():
         page.paste(under.convert("RGBA"), (left, 0))
     page.alpha_composite(heatmaps.resize(page.size, Image.Resampling.NEAREST))
 
-    sheet = sheets._draw_panel(shown.panel(), 400, draw_titles=False).pixels[-196:]
+    sheet = shown.panel().render(400)[0][-196:]
     both = pack_tiles(np.stack([sheet[:, :196], sheet[:, -196:]]), 2)
     difference = np.abs(np.asarray(page)[..., :3].astype(int) - both)
     assert difference.max() <= 1  # rounding

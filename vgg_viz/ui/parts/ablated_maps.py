@@ -122,6 +122,7 @@ class AblatedMaps:
             self.captions(later, len(indices)),
             NAMES,
             titles,
+            {"mean_change": change.mean[indices]},
         )
 
     def later_maps(self, later: ConvLayer) -> MapsAfterAblation:

@@ -1,12 +1,13 @@
 """Pairs of grids: maps of two sides of a comparison on a common scale, or their difference."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import streamlit as st
 
 from vgg_viz.export.appearance import PAIR_SCALES
+from vgg_viz.export.panels import Column
 from vgg_viz.export.scripts import MapsRun
 from vgg_viz.links import SHOWN_AS
 from vgg_viz.option import tooltip
@@ -34,6 +35,7 @@ class Pair:
         names: the names of both exported arrays.
         titles: titles of the tiles in the second grid and in the difference; if empty, the map
             numbers.
+        figures: the numbers in these titles, by name.
     """
 
     sides: Sides
@@ -42,6 +44,7 @@ class Pair:
     captions: tuple[str, str, str]
     names: tuple[str, str]
     titles: Sequence[str] = ()
+    figures: Mapping[str, Column] = field(default_factory=dict)
 
     def grids(self, shown_as: str, appearance: Appearance) -> list[Grid]:
         """Return the grids of both sides, or the one grid of their difference."""
@@ -52,7 +55,7 @@ class Pair:
     def both(self, appearance: Appearance) -> list[Grid]:
         """Return the grids of both sides on a common color scale."""
         grids = [side.grid(self.numbers, appearance) for side in self.sides]
-        grids[1] = replace(grids[1], titles=self.titles or grids[1].titles)
+        grids[1] = replace(grids[1], titles=self.titles or grids[1].titles, figures=self.figures)
         value_range = ValueRange(
             min(each.value_range.low for each in grids),
             max(each.value_range.high for each in grids),
@@ -95,6 +98,7 @@ class Pair:
             these,
             source=subtract,
             titles=self.titles or these.titles,
+            figures=self.figures,
             value_range=ValueRange(-overall, overall),
             pair=(-largest, largest),
             key=key,

@@ -136,6 +136,7 @@ class Predictions:
             heading=EVIDENCE[method].label,
             columns=len(tiles),
             axes={"tile": range(1, len(tiles) + 1)},
+            figures={"class": [*target.classes, None][: len(tiles)], "class_name": titles},
             value_range=ValueRange(-of_classes, of_classes),
             appearance=Appearance("layer" if target.against is None else "pair", DIVERGING),
             rectified=False,
@@ -177,6 +178,7 @@ class Predictions:
                 f"{shown}: number, and how much the logit of {logit} drops without it"
             ),
             columns=columns,
+            figures={"logit_drop": effects[np.array(numbers) - 1]},
         )
 
     def peaks(self, numbers: Sequence[int]) -> Mapping[int, Position]:
@@ -205,6 +207,7 @@ class Predictions:
             titles=[grid.heading for grid in grids for _ in grid.titles],
             numbers=range(1, sum(len(grid.titles) for grid in grids) + 1),
             key=tuple(grid.key for grid in grids),
+            figures={},
             # The tiles of a single class are laid out near-square.
             columns=grids[0].columns if target.against is not None else 0,
             appearance=Appearance("pair", DIVERGING),

@@ -109,6 +109,8 @@ class ValueAttribution:
             appearance=SHARED_SCALE,
             rectified=False,
             photograph=self.photograph(),
+            axes={"tile": [1]},
+            figures=self.figures,
         )
 
     @property
@@ -133,7 +135,16 @@ class ValueAttribution:
             self.caption("mid-gray: zero"),
             "pixels",
             tooltips=[[attribution_range(result)]],
+            axes={"tile": [1]},
+            figures=self.figures,
         )
+
+    @property
+    def figures(self) -> dict[str, list[float]]:
+        """The attributed value, and its map, row and column counted from 1, to export."""
+        spec, value = self.spec, self.result().value
+        numbers = {"channel": spec.channel, "row": spec.row + 1, "column": spec.column + 1}
+        return {name: [number] for name, number in {**numbers, "value": value}.items()}
 
     def as_colors(self, result: Attribution) -> np.ndarray:
         """Convert attributions to the three colors into an image, RGB uint8 ``(side, side, 3)``."""
@@ -158,6 +169,7 @@ class ValueAttribution:
             value_range=symmetric_range(values),
             appearance=SHARED_SCALE,
             rectified=False,
+            figures={"contribution": by_map[order]},
         )
 
     def caption(self, rest: str) -> str:

@@ -271,6 +271,7 @@ def show_heatmaps(
         f"Evidence for {predictions.label(target)}",
         lambda: [exported.evidence_by(method, target) for method in methods],
         lambda: [exported.evidence_run(method, target) for method in methods],
+        classes=predictions.names,
     )
 
 
@@ -312,6 +313,7 @@ def show_maps(
         f"Most important maps for {label}",
         lambda: [exported.important_maps_grid(target, side, numbers)],
         lambda: [exported.maps.script_run("maps", numbers)],
+        classes=predictions.names,
     )
 
 

@@ -1,14 +1,14 @@
 """Grids whose tiles are color pictures, in contrast to feature maps colored by a scale."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from vgg_viz.export.mosaic import color_tiles, pack_tiles, png
-from vgg_viz.export.panels import ColorPanel, Column
+from vgg_viz.export.panels import ColorPanel
 from vgg_viz.ui.widgets.tiles import Cached, Tiles
 
 
@@ -17,12 +17,10 @@ class ColorGrid(Tiles):
     """Grid of color pictures, one per tile, RGB uint8 ``(n, s, s, 3)``.
 
     tooltips: the lines of each tile's tooltip, which screen readers read too.
-    figures: by name, one number or text per tile; the columns of the exported table.
     empty: for each tile, whether it has no picture and is struck through. Default: no such tile.
     """
 
     tooltips: Sequence[Sequence[str]]
-    figures: Mapping[str, Column] = field(default_factory=dict)
     empty: Sequence[bool] = ()
 
     @property
@@ -69,17 +67,7 @@ class ColorGrid(Tiles):
             self.titles,
             self.tile_numbers,
             self.filled_columns,
+            self.figures,
             tiles=self.load,
             empty=self.struck,
-            figures=self.figures,
         )
-
-    def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
-        """Return the arrays to export, by name, each with the names of its axes."""
-        axes = list(self.numbered_axes)
-        pictures = (self.along_axes(self.values), [*axes, "row", "column", "color"])
-        figures = {
-            f"{self.name}_{name}": (self.along_axes(np.asarray(column)), axes)
-            for name, column in self.figures.items()
-        }
-        return {self.name: pictures, **figures}

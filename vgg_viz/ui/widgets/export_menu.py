@@ -9,8 +9,10 @@ import streamlit as st
 from vgg_viz.export.formats import FORMATS, Export, ExportFormat
 from vgg_viz.export.scripts import Run
 from vgg_viz.links import VISIT_FIELDS
+from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
+from vgg_viz.ui.widgets import own_pictures
 from vgg_viz.ui.widgets.tiles import Tiles
 
 
@@ -21,6 +23,7 @@ def offer(
     runs: Callable[[], Sequence[Run]],
     *,
     own_picture: bool = False,
+    classes: ClassNames = NUMBERED,
 ) -> None:
     """Show the export menu of one or several grids. Lecture mode leaves it out.
 
@@ -31,6 +34,7 @@ def offer(
         runs: function that returns the parameters of the exported Keras script.
         own_picture: whether the grids contain the viewer's own picture. Where the page itself shows
             it, that is assumed.
+        classes: names of classes that the title, the grids or their captions contain.
     """
     if mode.in_lecture():
         return
@@ -40,7 +44,7 @@ def offer(
         if not menu.open:
             return
         own = own_picture or state.shows_own_picture()
-        export = Export(title, grids, runs, link_to_view(), own)
+        export = Export(title, grids, runs, link_to_view(), own, substitutes(classes))
         for file_format in FORMATS.values():
             st.download_button(
                 file_format.label,
@@ -59,6 +63,20 @@ def offer(
 def open_file(file_format: ExportFormat, export: Export) -> io.BytesIO:
     """Return the content of an exported file as a stream (download callback)."""
     return io.BytesIO(file_format.encode(export))
+
+
+def substitutes(classes: ClassNames) -> dict[str, str]:
+    """Return what images show of a name in a script that they lack letters for.
+
+    That is a class's WordNet id or index, or the number of one of the viewer's own pictures.
+    """
+    names = [picture.title for picture in own_pictures.stored()]
+    numbered = [f"own picture {number}" for number in range(1, len(names) + 1)]
+    ids = [classes.wordnet_id(index) or f"class {index}" for index in range(len(classes.names))]
+    found: dict[str, str] = {}
+    for name, number in zip([*names, *classes.names], [*numbered, *ids], strict=True):
+        found[name] = f"{found[name]} or {number}" if name in found else number
+    return found
 
 
 def link_to_view() -> str:

@@ -156,15 +156,12 @@ class Grid(Tiles):
             self.titles,
             self.tile_numbers,
             self.filled_columns,
+            self.figures,
             values=self.values,
             limits=self.limits,
             color_map=self.appearance.color_map,
             photograph=self.photograph,
         )
-
-    def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
-        """Return the array of the tiles' values to export, by name, with the names of its axes."""
-        return {self.name: (self.along_axes(self.values), [*self.numbered_axes, "row", "column"])}
 
 
 @dataclass(frozen=True)

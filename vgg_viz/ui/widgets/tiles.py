@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from vgg_viz.export.mosaic import near_square, tile_side
-from vgg_viz.export.panels import Panel
+from vgg_viz.export.panels import Column, Panel, is_numeric
 
 # Returns the value cached under a key, or computes it.
 Cached = Callable[[Hashable, Callable[[], Any]], Any]
@@ -34,6 +34,7 @@ class Tiles(ABC):
     axes: names of the exported array's first axes, and the numbers along each, from 1. Default:
         the axis ``map`` with ``numbers``.
     transient: whether the tiles will soon be replaced, as while an image is being optimized.
+    figures: by name, one number or text per tile that the page shows; exported with the tiles.
     """
 
     source: Iterable[np.ndarray] | Callable[[], Iterable[np.ndarray]]
@@ -46,6 +47,7 @@ class Tiles(ABC):
     columns: int = 0
     axes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     transient: bool = False
+    figures: Mapping[str, Column] = field(default_factory=dict)
 
     def load(self) -> Iterable[np.ndarray]:
         """Return the tiles' values or pixels, in one array or one by one, as in ``source``."""
@@ -115,6 +117,16 @@ class Tiles(ABC):
     def panel(self) -> Panel:
         """Return the tiles in the form that exported image and table files are made from."""
 
-    @abstractmethod
     def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
-        """Return the arrays to export, by name, each with the names of its axes."""
+        """Return the arrays to export, by name, each with the names of its axes.
+
+        One array holds the tiles; each of the figures that is numeric has its own.
+        """
+        values, axes = self.values, list(self.numbered_axes)
+        inner = ("row", "column", "color")[: values.ndim - 1]
+        figures = {
+            f"{self.name}_{name}": (self.along_axes(np.asarray(column)), axes)
+            for name, column in self.figures.items()
+            if is_numeric(column)
+        }
+        return {self.name: (self.along_axes(values), [*axes, *inner]), **figures}
