@@ -20,12 +20,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.support import hostile
+from tests.support import REPOSITORY, hostile
+from tests.support.image_files import (
+    EXCHANGED,
+    encode,
+    exif_bytes,
+    jpeg_segment,
+    noise,
+    plain,
+    png_chunk,
+)
 from vgg_viz.image_io import decoding, images, limits
 from vgg_viz.image_io.images import ImageFileError, load_image, read_image
 
-ROOT = Path(__file__).resolve().parents[2]
-FITS = ("stretch", "crop")
 SHAPE = (224, 224, 3)
 # Decoders that may be imported. Pillow always imports PPM's, but it is never used.
 PLUGINS = {
@@ -34,11 +41,6 @@ PLUGINS = {
 }
 # Audit events that decoding must not cause, apart from reading files.
 WATCHED = ("open", "os.", "subprocess.", "shutil.", "tempfile.", "socket.", "ctypes.", "pickle.")
-
-
-@pytest.fixture(scope="module")
-def corpus():
-    return hostile.corpus()
 
 
 def fault_of(message):
@@ -54,70 +56,34 @@ def fault_of(message):
     return ", ".join(name for name, found in faults.items() if found)
 
 
-def differs(found, expected, tolerance):
-    """Return whether pixels differ anywhere but near the edges of the expected image."""
-    inner = np.ones(expected.shape[:2], bool)
-    for axis in (0, 1):
-        for shift in (-24, 24):  # Lanczos uses three pixels to each side, at a scale of seven
-            inner &= (expected == np.roll(expected, shift, axis)).all(axis=2)
-    wrong = np.abs(found.astype(int) - expected).max(axis=2) > tolerance
-    return bool(wrong[inner].any())
-
-
-def decoded(data):
-    """Decode a file and return the image or the error."""
+def fault(file):
+    """Decode a file and return the fault of the result; empty if it is as expected."""
     try:
-        return read_image(data)
+        found = read_image(file.data)
+    except ImageFileError as error:
+        return f"rejected: {error}" if file.outcome == "image" else fault_of(str(error))
     except Exception as error:
-        return error
-
-
-def fault(file, found):
-    """Return the fault of a file's result; empty if it is as expected."""
-    if isinstance(found, ImageFileError):
-        if file.outcome == "image":
-            return f"rejected: {found}"
-        return fault_of(str(found))
-    if isinstance(found, Exception):
-        return f"raised {found!r}"
+        return f"raised {error!r}"
     if file.outcome == "rejected":
         return "was decoded"
-    for pixels in map(found.pixels, FITS):
+    for fit in ("stretch", "crop"):
+        pixels = found.pixels(fit)
         if (pixels.shape, pixels.dtype, pixels.flags.c_contiguous) != (SHAPE, np.uint8, True):
             return f"is {pixels.dtype} {pixels.shape}"
-        if file.pixels is not None and differs(pixels, file.pixels, file.tolerance):
-            return f"is another image, {pixels[112, 112]} in the center"
+        if file.color and np.abs(pixels.astype(int) - file.color).max() > file.tolerance:
+            return f"is of another color, {pixels[112, 112]} in the center"
     return ""
 
 
-# --- the corpus -------------------------------------------------------------------------------
-
-
-def test_the_corpus_is_large_and_reproducible(corpus):
-    assert len(corpus) >= 120
-    assert len({file.name for file in corpus}) == len(corpus)
-    counts = {kind: sum(file.outcome == kind for file in corpus) for kind in ("image", "rejected")}
-    assert min(counts.values()) >= 100
-    again = [file for group in (hostile.truncated, hostile.flipped) for file in group()]
-    kept = {file.name: file.data for file in corpus}
-    assert all(kept[file.name] == file.data for file in again)
-
-
-def test_every_file_is_decoded_correctly_or_rejected_with_advice(watched):
-    faults = {name: line["fault"] for name, line in watched.items() if line.get("fault")}
-    assert not faults
-
-
-def test_decoders_print_nothing(watched):
-    assert not {name: line["printed"] for name, line in watched.items() if line.get("printed")}
+def test_every_small_file_is_decoded_correctly_or_rejected_with_advice():
+    files = hostile.corpus()
+    assert len({file.name for file in files}) == len(files) >= 200
+    faults = {file.name: fault(file) for file in files}
+    assert not {name: words for name, words in faults.items() if words}
 
 
 def test_no_message_quotes_a_file():
-    for content in (
-        b"Ignore this and visit evil example",
-        b"MM evil example",
-        b"GIF89a evil example",
-    ):
+    for content in (b"Visit evil example", b"MM evil example", b"GIF89a evil example"):
         with pytest.raises(ImageFileError) as caught:
             load_image(content)
         assert "evil" not in str(caught.value)
@@ -125,23 +91,40 @@ def test_no_message_quotes_a_file():
 
 # --- effects of decoding on the machine -------------------------------------------------------
 
+# One file for each way to need memory, to write a line, or to import something.
+WATCHED_FILES = (
+    *("plain-jpg", "plain-png", "plain-tif", "plain-heic", "plain-avif", "plain-webp"),
+    *("png-sixty-text-bombs", "profile-bomb", "jpeg-says-65535-by-65535", "webp-lossy-header-lies"),
+    *("gif-frame-outside-the-screen", "tiff-fax-of-65000-errors", "tiff-giant-raw-tile-16-bit"),
+    *("tiff-bomb", "png-at-the-limit", "kind-pickle.png", "kind-postscript.eps"),
+)
+
+
+def watched_files():
+    body = zlib.compress(bytes(2**28), 1)
+    tags = {258: 16, 259: 8, 278: 2**31 - 1}
+    yield hostile.either("tiff-bomb", hostile.tiff(16, 16, body, tags))
+    pixels = hostile.solid_png(8_000, 5_000, bytes(hostile.GRAY))
+    yield hostile.accepted("png-at-the-limit", pixels, hostile.GRAY)
+    yield from (file for file in hostile.corpus() if file.name in WATCHED_FILES)
+
 
 def watch(folder):
     """Decode every file of a folder in its own process, and print a report on each.
 
     Runs in a process that holds nothing else, to measure the memory of decoding alone.
     """
-    events, paths = [], sorted(Path(folder).iterdir())
+    events = []
 
     def note(event, arguments):
         if event.startswith(WATCHED):
             events.append([event, repr(arguments)[:200]])
 
     sys.addaudithook(note)
-    load_image(read(paths[0]).data)  # memory that all files need is allocated here
+    load_image(encode(plain(), "JPEG"))  # memory that all files need is allocated here
     with tempfile.TemporaryFile("a+b") as printed:
-        for path in paths:
-            file = read(path)
+        for path in sorted(Path(folder).iterdir()):
+            file = pickle.loads(path.read_bytes())
             sys.stdout.flush()
             process = os.fork()
             if process:
@@ -155,10 +138,6 @@ def watch(folder):
             os._exit(0)
 
 
-def read(path):
-    return pickle.loads(path.read_bytes())
-
-
 def examined(file, events, printed):
     """Decode a file and report memory, audit events, imported plugins, faults and output.
 
@@ -170,68 +149,56 @@ def examined(file, events, printed):
     warnings.simplefilter("error")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     events.clear()
-    found = decoded(file.data)
-    line = {
-        "peak": 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before),
-        "events": list(events),
-        "plugins": [name for name in sys.modules if re.fullmatch(r"PIL\.\w+Plugin", name)],
-        "fault": fault(file, found),
-    }
+    line = {"fault": fault(file), "events": list(events)}
+    line["peak"] = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    line["plugins"] = [name for name in sys.modules if re.fullmatch(r"PIL\.\w+Plugin", name)]
     for output in (sys.stdout, sys.stderr):
         output.flush()
     return line | {"printed": os.pread(printed, 200, start).decode(errors="replace")}
 
 
-@pytest.fixture(scope="module")
-def watched(corpus, tmp_path_factory):
-    """Reports of `watch` on every file of the corpus, by name."""
+@pytest.fixture(scope="module", params=["some", pytest.param("all", marks=pytest.mark.slow)])
+def watched(request, tmp_path_factory):
+    """Reports of `watch` on some files, or on the whole corpus, by name."""
     if not hasattr(os, "fork") or sys.platform == "darwin":
         pytest.skip("needs fork, and memory in kilobytes as Linux counts it")
+    files = hostile.corpus(large=True) if request.param == "all" else list(watched_files())
     folder = tmp_path_factory.mktemp("hostile")
-    for number, file in enumerate(corpus):
+    for number, file in enumerate(files):
         (folder / f"{number:04}").write_bytes(pickle.dumps(file))
     code = "import sys; from tests.image_io.test_hostile import watch; watch(sys.argv[1])"
     command = [sys.executable, "-c", code, str(folder)]
     # No bytecode, since Python would write it at an import.
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-    run = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+    options = {"cwd": REPOSITORY, "env": os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}}
+    run = subprocess.run(command, **options, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-2_000:]
-    lines = [json.loads(line) for line in run.stdout.splitlines()]
     for path in folder.iterdir():
         path.unlink()
-    return {line.pop("name"): line for line in lines}
+    lines = {line.pop("name"): line for line in map(json.loads, run.stdout.splitlines())}
+    assert lines.keys() == {file.name for file in files}
+    return lines
 
 
-def test_no_file_ends_the_process(corpus, watched):
-    assert len(watched) == len(corpus)
-    assert not {name: line for name, line in watched.items() if "died" in line}
-
-
-def test_memory_stays_below_its_limit(watched):
-    peaks = {name: line["peak"] for name, line in watched.items() if "peak" in line}
-    assert not {name: peak for name, peak in peaks.items() if peak > limits.MAX_MEMORY}
-    # The measurement works: this image has 40 million pixels of four bytes.
-    assert peaks["png-at-the-limit"] > 160e6
-
-
-def test_decoding_writes_starts_and_sends_nothing(watched):
+def test_decoding_neither_ends_the_process_nor_prints_writes_starts_or_sends(watched):
     def suspicious(event, arguments):
         reads = event == "open" and re.search(r", '(r|rb)', \d+\)$", arguments)
         return not reads and event not in ("os.listdir", "os.scandir")
 
-    found = {
-        name: [event for event in line.get("events", ()) if suspicious(*event)]
-        for name, line in watched.items()
-    }
-    assert not {name: events for name, events in found.items() if events}
-
-
-def test_only_decoders_of_supported_formats_are_imported(watched):
-    imported = {name for line in watched.values() for name in line.get("plugins", ())}
-    assert imported <= PLUGINS
+    for name, line in watched.items():
+        assert "died" not in line, name
+        assert not line["fault"], (name, line["fault"])
+        assert not line["printed"], name
+        assert not [event for event in line["events"] if suspicious(*event)], name
+    imported = {name for line in watched.values() for name in line["plugins"]}
     assert "PIL.TiffImagePlugin" in imported
+    assert imported <= PLUGINS
+
+
+def test_memory_stays_below_its_limit(watched):
+    peaks = {name: line["peak"] for name, line in watched.items()}
+    assert not {name: peak for name, peak in peaks.items() if peak > limits.MAX_MEMORY}
+    # The measurement works: this image has 40 million pixels of four bytes.
+    assert peaks["png-at-the-limit"] > 160e6
 
 
 def test_imported_decoders_of_other_formats_are_not_tried(monkeypatch):
@@ -246,7 +213,7 @@ def test_imported_decoders_of_other_formats_are_not_tried(monkeypatch):
 
 
 def test_images_are_decoded_one_at_a_time(monkeypatch):
-    active, counts, data = [], [], hostile.encode(hostile.noise(), "PNG")
+    active, counts, data = [], [], encode(noise(), "PNG")
     load = images.load
 
     def counted(content):
@@ -283,33 +250,56 @@ def test_errors_for_too_many_pixels_state_the_limit(kind):
     assert not fault_of(message)
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("jpeg-of-200-scans", "The JPEG has too many scans"),
-        ("jpeg-of-5000-scans", "The JPEG is in too many pieces"),
-        ("jpeg-of-a-million-comments", "The JPEG is in too many pieces"),
-        ("exif-in-60000-segments", "The JPEG is in too many pieces"),
-        ("gif-comment-in-pieces", "The file is in too many pieces"),
-        ("png-of-a-million-chunks", "The file is in too many pieces"),
-        ("bmp-of-six-million-runs-8-bit", "The file is in too many pieces"),
-        ("tiff-of-four-million-strips", "The TIFF is in too many pieces"),
-        ("tiff-fax-of-65000-errors", "compressed as a fax"),
-        ("jpeg-lossless-20-megapixels", "The JPEG is of a rare kind"),
-        ("png-1-by-65536", "A side has 65,536 pixels, but 65,535 are the limit"),
-        ("webp-above-the-limit", "The image has 12.6 megapixels"),
-        ("avif-above-the-limit", "The image has 12.6 megapixels"),
-        ("heic-above-the-limit", "The image has 25.1 megapixels"),
-        ("tiff-of-too-many-numbers", "The TIFF holds 200 MB of samples"),
-        ("tiff-of-two-thousand-million-channels", "it has 2,147,483,648 channels of 16 bits"),
-        ("jpeg-progressive-above-the-limit", "The image has 33.4 megapixels"),
-        ("jpeg-above-the-limit", "The image has 150.1 megapixels"),
-    ],
-)
-def test_expensive_files_are_rejected_with_the_reason(corpus, name, reason):
-    file = next(file for file in corpus if file.name == name)
-    with pytest.raises(ImageFileError, match=re.escape(reason)):
-        load_image(file.data)
+REASONS = {
+    "jpeg-of-5000-scans": "The JPEG is in too many pieces",
+    "exif-in-600-segments": "The JPEG is in too many pieces",
+    "jpeg-12-bit": "The JPEG has 12 bits a channel, not 8",
+    "jpeg-lossless": "The JPEG is of a rare kind",
+    "jpeg-above-the-limit": "The image has 150.1 megapixels",
+    "png-1-by-65536": "A side has 65,536 pixels, but 65,535 are the limit",
+    "avif-above-the-limit": "The image has 12.6 megapixels",
+    "heic-above-the-limit": "The image has 25.1 megapixels",
+    "tiff-fax-of-65000-errors": "compressed with GROUP4",
+    "tiff-above-the-limit": "The image has 12.6 megapixels",
+    "tiff-of-too-many-numbers": "The TIFF holds 200 MB of samples, but 100 MB are the limit",
+    "tiff-of-two-thousand-million-channels": "it has 2,147,483,648 channels of 16 bits",
+}
+SLOW_REASONS = {
+    "jpeg-of-200-scans": "The JPEG has too many scans",
+    "jpeg-progressive-above-the-limit": "The image has 33.4 megapixels",
+    "gif-comment-in-pieces": "The file is in too many pieces",
+    "png-of-a-million-chunks": "The file is in too many pieces",
+    "bmp-of-six-million-runs-8-bit": "The file is in too many pieces",
+    "tiff-of-two-million-strips": "The TIFF is in too many pieces",
+    "webp-above-the-limit": "The image has 12.6 megapixels",
+}
+
+
+@pytest.mark.parametrize("large", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_expensive_files_are_rejected_with_the_reason(large):
+    files = {file.name: file.data for file in hostile.corpus(large=large)}
+    for name, reason in (SLOW_REASONS if large else REASONS).items():
+        with pytest.raises(ImageFileError, match=re.escape(reason)):
+            load_image(files[name])
+
+
+def test_files_of_too_many_pieces_are_rejected(monkeypatch):
+    monkeypatch.setattr("vgg_viz.image_io.file_formats.MAX_READS", 20)
+    monkeypatch.setattr("vgg_viz.image_io.decoding.MAX_READS", 40)
+    monkeypatch.setattr("vgg_viz.image_io.file_formats.MAX_SCANS", 40)
+    monkeypatch.setattr("vgg_viz.image_io.tiff.MAX_TAG_VALUES", 40)
+    runs = hostile.bmp(40, 30, b"\1\0" * 1_200, bits=8, compression=1, palette=bytes(1_024))
+    frames = [(b"ANMF", bytes(16))] * 30
+    for data in (
+        hostile.solid_png(4, 4, bytes(3), png_chunk(b"tEXt", b"") * 30),
+        hostile.riff((b"VP8X", b"\2\0\0\0" + bytes(6)), (b"ANIM", bytes(6)), *frames),
+        hostile.gif(4, 4, b"!\xfe" + b"\x02ab" * 50 + b"\0"),
+        runs,
+        hostile.tiff(16, 500, bytes(16), {273: [8] * 500, 279: [8] * 500, 278: 1}),
+        hostile.scans_jpeg(8, 8, 50),
+    ):
+        with pytest.raises(ImageFileError, match=r"in too many pieces|too many scans"):
+            load_image(data)
 
 
 # --- fuzzing ----------------------------------------------------------------------------------
@@ -318,42 +308,41 @@ def test_expensive_files_are_rejected_with_the_reason(corpus, name, reason):
 @lru_cache(maxsize=1)
 def seeds():
     """Small valid files of each format, with everything that decoders read."""
-    image, frames = hostile.noise(33, 21), [hostile.plain(color) for color in ("red", "blue")]
-    exif = b"Exif\0\0" + hostile.exif_bytes([(0x0112, 3, 1, 6), (0x8769, 4, 1, 40)])
-    extras = {"exif": exif, "icc_profile": hostile.exchanged_profile()}
-    found = {"JPEG": [hostile.encode(image, "JPEG", progressive=True)]}
+    image, frames = noise(33, 21), [plain(color) for color in ("red", "blue")]
+    exif = exif_bytes((0x0112, 3, 1, 6), (0x8769, 4, 1, 40))
+    found = {"JPEG": [encode(image, "JPEG", progressive=True)]}
     for file_format in decoding.FORMATS:
-        options = extras if file_format in ("JPEG", "PNG", "WEBP", "TIFF") else {}
+        described = file_format in ("JPEG", "PNG", "WEBP", "TIFF")
+        options = {"exif": exif, "icc_profile": EXCHANGED} if described else {}
         files = found.setdefault(file_format, [])
-        files += [hostile.encode(image, file_format), hostile.encode(image, file_format, **options)]
+        files += [encode(image, file_format), encode(image, file_format, **options)]
         if file_format in ("PNG", "WEBP", "GIF", "TIFF"):
             films = {"save_all": True, "append_images": frames[1:]}
-            files.append(hostile.encode(frames[0], file_format, **films))
+            files.append(encode(frames[0], file_format, **films))
     for compression in ("packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg"):
-        found["TIFF"].append(hostile.encode(image, "TIFF", compression=compression))
-    found["PNG"].append(hostile.encode(image.convert("L").convert("I;16"), "PNG"))
-    found["BMP"].append(hostile.encode(image.quantize(9), "BMP"))
+        found["TIFF"].append(encode(image, "TIFF", compression=compression))
+    deep = image.convert("L").convert("I;16")
+    found["TIFF"] += [encode(deep, "TIFF", compression=kind) for kind in (None, "tiff_lzw")]
+    found["TIFF"] += [hostile.deflated_tiff(33, 21, bits=32, kind=3, predictor=3)]
+    found["TIFF"] += [hostile.deflated_tiff(33, 21, bits=16, channels=4, separate=True)]
+    found["PNG"].append(encode(deep, "PNG"))
+    found["BMP"].append(encode(image.quantize(9), "BMP"))
     return found
 
 
 INSERTED = (
     st.binary(min_size=1, max_size=40)
     | st.builds(
-        hostile.png_chunk,
+        png_chunk,
         st.sampled_from([b"tRNS", b"PLTE", b"iCCP", b"zTXt", b"acTL", b"fcTL", b"IHDR", b"eXIf"]),
         st.binary(max_size=40),
     )
-    | st.builds(hostile.jpeg_segment, st.integers(0xC0, 0xFE), st.binary(max_size=40))
+    | st.builds(jpeg_segment, st.integers(0xC0, 0xFE), st.binary(max_size=40))
     | st.sampled_from([b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x80"])
 )
 OFFSETS = st.integers(0, 60) | st.integers(0, 4_000)
-MUTATIONS = st.lists(
-    st.tuples(
-        st.sampled_from(["flip", "write", "insert", "cut", "remove", "splice"]), OFFSETS, INSERTED
-    ),
-    min_size=1,
-    max_size=6,
-)
+KINDS = st.sampled_from(["flip", "write", "insert", "cut", "remove", "splice"])
+MUTATIONS = st.lists(st.tuples(KINDS, OFFSETS, INSERTED), min_size=1, max_size=6)
 
 
 def mutated(data, mutations, other):
@@ -383,46 +372,32 @@ def with_right_checksums(data):
     return bytes(out) + data[offset:]
 
 
-def assert_image_or_advice(data, fit):
-    try:
-        found = load_image(data, fit)
-    except ImageFileError as error:
-        found = error
-    if isinstance(found, ImageFileError):
-        assert not fault_of(str(found)), str(found)
-    else:
-        assert (found.shape, found.dtype) == (SHAPE, np.uint8)
+HEADS = (b"", b"\xff\xd8\xff", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"%!PS")
+HEADS += (b"RIFF\x40\0\0\0WEBPVP8 ", b"\x89PNG\r\n\x1a\n", b"\x8a")
 
 
-FUZZ = settings(
-    derandomize=True,
-    deadline=None,
-    max_examples=200,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-
-
-@pytest.mark.parametrize("file_format", decoding.FORMATS)
+@pytest.mark.parametrize("examples", [10, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("file_format", [*decoding.FORMATS, "nonsense"])
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow warns when it writes the seeds
-@FUZZ
-@given(data=st.data())
-def test_mutations_are_decoded_or_rejected_with_advice(file_format, data):
-    seed, other = (data.draw(st.sampled_from(seeds()[file_format])) for _ in range(2))
-    content = mutated(seed, data.draw(MUTATIONS), other)
-    if file_format == "PNG":
-        content = with_right_checksums(content)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert_image_or_advice(content, data.draw(st.sampled_from(FITS)))
+def test_mutations_are_decoded_or_rejected_with_advice(file_format, examples):
+    @settings(
+        derandomize=True,
+        deadline=None,
+        max_examples=examples if file_format != "nonsense" else 3 * examples,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(data=st.data())
+    def check(data):
+        if file_format == "nonsense":
+            content = data.draw(st.sampled_from(HEADS)) + data.draw(st.binary(max_size=300))
+        else:
+            seed, other = (data.draw(st.sampled_from(seeds()[file_format])) for _ in range(2))
+            content = mutated(seed, data.draw(MUTATIONS), other)
+        if file_format == "PNG":
+            content = with_right_checksums(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            words = fault(hostile.either("mutated", content))
+            assert not words
 
-
-@FUZZ
-@given(
-    head=st.sampled_from([b"", b"\xff\xd8\xff", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"II+\0"])
-    | st.sampled_from(
-        [b"RIFF\x40\0\0\0WEBPVP8 ", b"\x89PNG\r\n\x1a\n", b"MM\0+", b"%!PS", b"\x8a"]
-    ),
-    tail=st.binary(max_size=300),
-)
-def test_nonsense_after_a_valid_head_is_rejected_with_advice(head, tail):
-    assert_image_or_advice(head + tail, "stretch")
+    check()

@@ -4,10 +4,11 @@ import io
 from typing import cast
 
 import numpy as np
-from PIL import Image, ImageChops
+from PIL import Image
+from PIL.ImageChops import difference
 
-from vgg_viz.image_io import contrast_stretching
-from vgg_viz.image_io.decoding import Rows, StoredImage
+from vgg_viz.image_io.contrast_stretching import eight_bits
+from vgg_viz.image_io.decoding import StoredImage
 from vgg_viz.image_io.limits import MAX_PROFILE_BYTES
 
 _MISSING_COLOR = (128, 128, 128)
@@ -23,64 +24,51 @@ _ROTATIONS = {  # by orientation: EXIF 2.3, 4.6.4 A
 
 
 def upright_rgb(stored: StoredImage, *, as_stored: bool = False) -> Image.Image:
-    """Convert a decoded image to upright 8-bit sRGB.
+    """Convert a decoded image to upright 8-bit sRGB, mode ``"RGB"``.
 
-    Args:
-        stored: Decoded image, in the file's own orientation, color space and depth.
-        as_stored: Whether contrast stretching is off.
-
-    Returns:
-        Image of mode ``"RGB"``. Transparent pixels are composited over white, and the missing rows
-        of a truncated file are filled.
+    Transparent pixels are composited over white, and the missing rows of a truncated file are
+    filled. ``as_stored`` turns contrast stretching off.
     """
-    image = _eight_bits(stored, as_stored=as_stored)
-    image = _over_white(image, alpha_uncertain=stored.alpha_uncertain)
-    converted = _to_srgb(image, stored.profile) if stored.profile else None
-    image = converted or image.convert("RGB")
-    if stored.rows:
-        image = _fill_missing_rows(image, stored.rows)
+    image = _over_white(
+        _eight_bits(stored, as_stored=as_stored), alpha_uncertain=stored.alpha_uncertain
+    )
+    image = (stored.profile and _to_srgb(image, stored.profile)) or image
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    if stored.present is not None:
+        image = _fill_missing_rows(image, stored.present, interlaced=stored.coarse)
     rotation = _ROTATIONS.get(stored.orientation)
     return image if rotation is None else image.transpose(rotation)
 
 
 def _eight_bits(stored: StoredImage, *, as_stored: bool) -> Image.Image:
-    """Return a decoded image with 8 bits a channel; convert deeper samples to ``"L"`` or ``"RGB"``.
-
-    ``as_stored`` turns contrast stretching off.
-    """
+    """Return a decoded image with 8 bits a channel; convert deeper samples."""
     if stored.image is not None:
         return stored.image
-    samples, contrast = stored.samples, stored.contrast
-    if samples is None or contrast is None:
+    if stored.samples is None or stored.contrast is None:
         raise ValueError("expected an image or samples, got neither")
-    value_range = contrast.stored if as_stored else contrast.stretched or contrast.stored
-    pixels = contrast_stretching.eight_bits(samples, value_range)
+    plain, stretched = stored.contrast.stored, stored.contrast.stretched
+    pixels = eight_bits(stored.samples, plain if as_stored else stretched or plain)
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
-def _fill_missing_rows(image: Image.Image, rows: Rows) -> Image.Image:
-    """Fill the missing rows of a truncated image.
-
-    They become gray, or in an interlaced image, copies of the next decoded row above.
-    """
+def _fill_missing_rows(image: Image.Image, present: np.ndarray, *, interlaced: bool) -> Image.Image:
+    """Make missing rows gray, or in an interlaced image, copies of the next decoded row above."""
     pixels = np.array(image)
-    if rows.interlaced:
-        above = np.maximum.accumulate(np.where(rows.present, np.arange(len(pixels)), 0))
-        pixels = pixels[above]
+    if interlaced:
+        pixels = pixels[np.maximum.accumulate(np.where(present, np.arange(len(pixels)), 0))]
     else:
-        pixels[~rows.present] = _MISSING_COLOR
+        pixels[~present] = _MISSING_COLOR
     return Image.fromarray(pixels)
 
 
 def _over_white(image: Image.Image, *, alpha_uncertain: bool) -> Image.Image:
-    """Composite an image with transparency over white; return an image without it unchanged.
+    """Composite an image with transparency over white, to mode ``"L"`` or ``"RGB"``.
 
-    The composite has mode ``"L"`` or ``"RGB"``. If ``alpha_uncertain``, an alpha channel that is
-    zero everywhere is ignored.
+    If ``alpha_uncertain``, an alpha channel that is zero everywhere is ignored.
     """
     if not image.has_transparency_data:
         return image
-    color = image if image.mode == "RGBA" else image.convert("RGBA")
+    color = image.convert("RGBA")
     alpha = color.getchannel("A")
     if alpha_uncertain and alpha.getextrema() == (0, 0):
         return color.convert("RGB")
@@ -92,8 +80,7 @@ def _over_white(image: Image.Image, *, alpha_uncertain: bool) -> Image.Image:
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
     """Convert an image from the color space of its ICC profile to sRGB, mode ``"RGB"``.
 
-    Returns ``None`` if no conversion is needed (the profile is sRGB) or possible (the profile
-    cannot be used, or belongs to another color space than the image).
+    Return ``None`` if the profile is sRGB, is broken, or belongs to another color space.
     """
     from PIL import ImageCms  # only images with a profile need it
 
@@ -110,30 +97,18 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
         converted = ImageCms.profileToProfile(plain, source, srgb, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         return None
-    # A profile that changes values by rounding only is sRGB: keep the file's own values.
-    same = converted is None or _differ_by_rounding(converted, image.convert("RGB"))
+    if converted is None:
+        return None
+    # A profile that changes values by rounding only is sRGB: keep the file's own values. One
+    # channel at a time, to save memory.
+    plain = image.convert("RGB")
+    pairs = ((converted.getchannel(name), plain.getchannel(name)) for name in "RGB")
+    same = all(cast("tuple[int, int]", difference(*pair).getextrema())[1] <= 1 for pair in pairs)
     return None if same else converted
 
 
-def _differ_by_rounding(first: Image.Image, second: Image.Image) -> bool:
-    """Return whether two RGB images differ by at most 1 in every value."""
-    # One channel at a time, to save memory.
-    differences = (
-        ImageChops.difference(first.getchannel(name), second.getchannel(name)) for name in "RGB"
-    )
-    return all(cast("tuple[int, int]", each.getextrema())[1] <= 1 for each in differences)
-
-
 def _profile_mode(image_mode: str, color_space: str) -> str | None:
-    """Return the Pillow mode that an image needs before its color profile is applied.
-
-    Args:
-        image_mode: Pillow mode of the image.
-        color_space: Color space of the profile, such as ``"RGB"``.
-
-    Returns:
-        A Pillow mode, or ``None`` if the profile cannot apply to this image.
-    """
+    """Return the Pillow mode that an image needs before its profile is applied, if it can be."""
     if color_space == "CMYK" and image_mode == "CMYK":
         return "CMYK"
     if color_space == "GRAY" and image_mode in ("1", "L"):

@@ -7,10 +7,9 @@ for microscopy do, and the caption says so.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-
-from vgg_viz.image_io.tiff import Samples
 
 # Largest fraction of the type's range that is stretched, by number of channels. Gray images that
 # use less than half of it are measurements; color images may be photographs taken at night, unless
@@ -27,16 +26,37 @@ _WHITE_POINTS = (1.0, 255.0, 65535.0)
 
 
 @dataclass(frozen=True)
-class ValueRange:
+class Samples:
+    """Samples of an image in the file's own type.
+
+    values: samples of the visible channels, ``(height, width, 1 or 3)``.
+    white: largest value of the type, for unsigned integers of at most 16 bits; else ``None``.
+    alpha: alpha channel, ``(height, width)``, from 0 (transparent) to ``alpha_white``.
+    inverted: whether 0 is white.
+    premultiplied: whether the values are multiplied by alpha already.
+    no_data: integer that stands for no measurement, as NaN and infinity do among floats.
+    """
+
+    values: np.ndarray
+    white: float | None = None
+    alpha: np.ndarray | None = None
+    alpha_white: float = 1.0
+    inverted: bool = False
+    premultiplied: bool = False
+    no_data: float | None = None
+
+    def measured(self, values: np.ndarray) -> np.ndarray:
+        """Return whether each value stands for a measurement."""
+        is_float = values.dtype.kind == "f"
+        measured: np.ndarray = np.isfinite(values) if is_float else values != self.no_data
+        return measured
+
+
+class ValueRange(NamedTuple):
     """Black and white points: the values that become 0 and 255."""
 
     black: float
     white: float
-
-    @property
-    def width(self) -> float:
-        """Difference of white and black point."""
-        return self.white - self.black
 
 
 @dataclass(frozen=True)
@@ -56,19 +76,16 @@ class Contrast:
 
     def note(self, *, as_stored: bool) -> str | None:
         """Return a note on the range for the caption, or ``None`` if it follows from the type."""
-        ends = "white and black" if self.inverted else "black and white"
-        if self.stretched and not as_stored:
-            value_range, how = self.stretched, f"stretched to {ends}"
-        elif self.stretched or not self.defined_by_type:
-            value_range, how = self.stored, f"as {ends}"
-        else:
+        if not self.stretched and self.defined_by_type:
             return None
-        black, white = _number(value_range.black), _number(value_range.white)
-        return f"values from {black} to {white} {how}"
+        stretched = None if as_stored else self.stretched
+        black, white = map(_number, stretched or self.stored)
+        ends = "white and black" if self.inverted else "black and white"
+        return f"values from {black} to {white} {'stretched to' if stretched else 'as'} {ends}"
 
 
 def contrast_of(samples: Samples) -> Contrast:
-    """Choose black and white points for samples; infinite and transparent ones do not count."""
+    """Choose black and white points for samples; no-data and transparent pixels do not count."""
     smallest, largest, lower, upper = _extrema(samples)
     if samples.white is not None:
         stored, defined = ValueRange(0.0, samples.white), True
@@ -76,77 +93,69 @@ def contrast_of(samples: Samples) -> Contrast:
         white = next((point for point in _WHITE_POINTS if largest <= point), largest)
         stored = ValueRange(min(0.0, smallest), white)
         defined = smallest >= 0 and white in _WHITE_POINTS
-    if samples.white is not None and samples.white <= 255:
-        return Contrast(stored, None, defined, samples.inverted)
     # Without outliers, since a few hot pixels may have set the white point.
     stretched = ValueRange(lower, upper)
     fraction = _MAX_FRACTION[samples.values.shape[2]]
-    small = 0 < stretched.width <= fraction * stored.width
-    undefined = not defined and stretched != stored and stretched.width > 0
-    return Contrast(stored, stretched if small or undefined else None, defined, samples.inverted)
+    small = upper - lower <= fraction * (stored.white - stored.black)
+    changes = upper > lower and (small or not defined) and stretched != stored
+    if not changes or samples.white == 255:  # 8 bits are shown as they are
+        return Contrast(stored, None, defined, samples.inverted)
+    return Contrast(stored, stretched, defined, samples.inverted)
 
 
 def _extrema(samples: Samples) -> tuple[float, float, float, float]:
     """Return the smallest and the largest value, then both without outliers."""
     smallest, largest = np.inf, -np.inf
-    for row in range(len(samples.values)):
+    for row in range(len(samples.values)):  # row by row, to save memory
         visible = _visible_values(samples, slice(row, row + 1))
         if visible.size:
             smallest = min(smallest, float(visible.min()))
             largest = max(largest, float(visible.max()))
     if smallest > largest:
         return 0.0, 0.0, 0.0, 0.0
+    lower, upper = smallest, largest
     step = max(1, round((samples.values.size / _SAMPLE_SIZE) ** 0.5))
     visible = _visible_values(samples, slice(None, None, step))
-    if not visible.size:
-        return smallest, largest, smallest, largest
-    count = int(_OUTLIERS * visible.size)
-    ordered = np.partition(visible, (count, visible.size - 1 - count))
-    lower, upper = float(ordered[count]), float(ordered[-1 - count])
-    distance = _OUTLIER_DISTANCE * (upper - lower)
-    if upper <= lower:
-        return smallest, largest, smallest, largest
-    if lower - smallest <= distance:
-        lower = smallest
-    return smallest, largest, lower, upper if largest - upper > distance else largest
+    if count := int(_OUTLIERS * visible.size):
+        ordered = np.partition(visible, (count, visible.size - 1 - count))
+        low, high = float(ordered[count]), float(ordered[-1 - count])
+        distance = _OUTLIER_DISTANCE * (high - low)
+        if distance > 0:
+            lower = low if low - smallest > distance else smallest
+            upper = high if largest - high > distance else largest
+    return smallest, largest, lower, upper
 
 
 def _visible_values(samples: Samples, rows: slice) -> np.ndarray:
-    """Return the finite, not transparent values of some rows; their step applies to columns too."""
+    """Return the measured, not transparent values of some rows; their step is also the columns'."""
     columns = slice(None, None, rows.step)
     values = samples.values[rows, columns]
     if samples.alpha is not None:
         values = values[samples.alpha[rows, columns] > 0]
-    values = values.ravel()
-    return values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    measured: np.ndarray = values[samples.measured(values)]
+    return measured
 
 
 def eight_bits(samples: Samples, value_range: ValueRange) -> np.ndarray:
-    """Convert samples to uint8 ``(height, width, 1 or 3)``, over white; NaN becomes black."""
+    """Convert samples to uint8 ``(height, width, 1 or 3)``, over white; no data becomes black."""
     pixels = np.empty(samples.values.shape, np.uint8)
-    is_float = samples.values.dtype.kind == "f"
     # float32 is precise enough for 16 bits.
     precision = np.dtype(np.float32 if samples.values.itemsize <= 2 else np.float64)
     black = precision.type(value_range.black)
-    factor = precision.type(1 / (value_range.width or 1.0))
-    for row, values in enumerate(samples.values):
-        # Row by row, since floats for all rows would take several times the image's memory.
-        finite = np.where(np.isfinite(values), values, black) if is_float else values
-        light: np.ndarray = np.clip((finite.astype(precision) - black) * factor, 0, 1)
+    factor = precision.type(1 / (value_range.white - value_range.black or 1.0))
+    for row, values in enumerate(samples.values):  # row by row, to save memory
+        measured = samples.measured(values)
+        light = np.where(measured, values, black).astype(precision)
+        light = np.clip((light - black) * factor, 0, 1)
         if samples.inverted:
             light = 1 - light
+        light[~measured] = 0
         if samples.alpha is not None:
-            light = _over_white(light, samples.alpha[row], samples)
+            opacity = np.clip(samples.alpha[row][:, np.newaxis] / samples.alpha_white, 0, 1)
+            color = light if samples.premultiplied else light * opacity
+            light = np.clip(color + 1 - opacity, 0, 1)
         pixels[row] = np.rint(light * 255)
     return pixels
-
-
-def _over_white(light: np.ndarray, alpha: np.ndarray, samples: Samples) -> np.ndarray:
-    """Composite a row of values (0 to 1) over white."""
-    opacity = np.clip(alpha[:, np.newaxis] / samples.alpha_white, 0, 1)
-    color = light if samples.premultiplied else light * opacity
-    composite: np.ndarray = np.clip(color + 1 - opacity, 0, 1)
-    return composite
 
 
 def _number(value: float) -> str:

@@ -1,6 +1,6 @@
-"""Decoding of an image file's first frame, by Pillow, within bounded memory.
+"""Decoding of an image file's first frame within bounded memory.
 
-Truncated files are decoded as far as possible; `Rows` records which rows were decoded.
+Truncated files are decoded as far as possible, over a canvas whose color shows the missing rows.
 """
 
 import io
@@ -8,15 +8,14 @@ import logging
 import struct
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from vgg_viz.image_io import file_formats, tiff
-from vgg_viz.image_io.contrast_stretching import Contrast, contrast_of
+from vgg_viz.image_io.contrast_stretching import Contrast, Samples, contrast_of
 from vgg_viz.image_io.limits import (
     MAX_READS,
     MAX_SIDE,
@@ -42,44 +41,32 @@ _ALL_OR_NOTHING = ("WEBP", "AVIF", "HEIF")
 _CANVAS_COLOR = (165, 91, 14, 203)
 
 
-class Rows(NamedTuple):
-    """Record of the rows of a truncated image that were decoded.
-
-    present: whether each row was decoded, bool ``(height,)``.
-    interlaced: whether missing rows alternate with decoded ones, instead of following them.
-    """
-
-    present: np.ndarray
-    interlaced: bool = False
-
-
 @dataclass
 class StoredImage:
     """A decoded image in the file's own orientation, color space and depth.
 
-    image: the image, if it has 8 bits a channel; otherwise ``None``.
-    samples: pixel values of an image of another depth; ``None`` if ``image`` is set.
+    image: the image, if it has 8 bits a channel; else ``samples`` has its pixel values.
     profile: content of the ICC color profile, if the file has one.
     orientation: EXIF orientation; 1 is upright.
-    rows: rows that were decoded, if some are missing.
-    coarse: whether a truncated JPEG lacks fine details (high frequencies) instead of rows.
+    present: whether each row was decoded, bool ``(height,)``, if some are missing.
+    coarse: whether a truncated file lacks fine details; missing rows alternate with decoded ones.
     alpha_uncertain: whether the fourth channel may be something other than alpha.
     remarks: notes for the caption on channels and pages that are not shown.
-    contrast: value ranges to show ``samples`` with; ``None`` without samples.
     """
 
-    image: Image.Image | None = None
-    samples: tiff.Samples | None = None
+    image: Image.Image | None
+    samples: Samples | None = None
     profile: bytes | None = None
     orientation: int = 1
-    rows: Rows | None = None
+    present: np.ndarray | None = None
     coarse: bool = False
     alpha_uncertain: bool = False
     remarks: tuple[str, ...] = ()
-    contrast: Contrast | None = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.contrast = contrast_of(self.samples) if self.samples else None
+    @cached_property
+    def contrast(self) -> Contrast | None:
+        """Value ranges to show ``samples`` with; ``None`` without samples."""
+        return contrast_of(self.samples) if self.samples else None
 
     @property
     def stretchable(self) -> bool:
@@ -87,16 +74,13 @@ class StoredImage:
         return bool(self.contrast and self.contrast.stretched)
 
     def notes(self, *, as_stored: bool) -> tuple[str, ...]:
-        """Return notes for the caption: value range, channels that are not shown, missing parts.
-
-        ``as_stored`` says whether contrast stretching is off.
-        """
+        """Return notes for the caption: value range, channels that are not shown, missing parts."""
         contrast = self.contrast.note(as_stored=as_stored) if self.contrast else None
         missing: tuple[str, ...] = ()
-        if self.coarse or (self.rows and self.rows.interlaced):
+        if self.coarse:
             missing = ("cut off: fine details are missing",)
-        elif self.rows:
-            percent = max(1, round(100 * (1 - self.rows.present.mean())))
+        elif self.present is not None:
+            percent = max(1, round(100 * (1 - self.present.mean())))
             missing = (f"cut off: {percent}% of the rows are missing and gray",)
         return (*((contrast,) if contrast else ()), *self.remarks, *missing)
 
@@ -104,23 +88,18 @@ class StoredImage:
 def load(data: bytes) -> StoredImage:
     """Decode the first frame of an image file, from its content.
 
-    Raises:
-        ImageFileError: The format is unsupported, a limit is exceeded, or too little of the image
-            can be decoded.
+    Raise an ImageFileError if the format is unsupported, a limit is exceeded, or too little of the
+    image can be decoded.
     """
     kind = file_formats.format_of(data)
     if kind is None:
         raise file_formats.unsupported_format(data)
-    if kind == "JPEG":
-        return _load_jpeg(data)
-    if kind == "TIFF":
-        return _load_tiff(data)
-    if kind == "PNG":
-        return _load_png(data)
+    _set_up_pillow(kind)
+    if kind in (loaders := {"JPEG": _load_jpeg, "TIFF": _load_tiff, "PNG": _load_png}):
+        return loaders[kind](data)
     if kind == "WEBP":
         data = file_formats.minimal_webp(data)
-    image, rows = _pixels(data, kind)
-    stored = StoredImage(image, None, image.info.get("icc_profile"), _orientation(image), rows)
+    stored = _pixels(data, kind)
     if kind == "BMP":
         # Some programs write zeros into the byte that others read as alpha.
         stored.profile, stored.alpha_uncertain = file_formats.bmp_profile(data), True
@@ -128,82 +107,55 @@ def load(data: bytes) -> StoredImage:
 
 
 def _load_jpeg(data: bytes) -> StoredImage:
-    structure = file_formats.jpeg_structure(data)
-    if structure.stop is not None:
-        if structure.buffered and not structure.complete_at_low_frequencies:
-            raise damaged("The JPEG is cut off before all of its color channels")
-        data = data[: structure.stop] + b"\xff\xd9"
-    data = file_formats.minimal_jpeg(data)
+    jpeg = file_formats.minimal_jpeg(data)
 
     def prepare(image: Image.Image) -> None:
         # libjpeg would write rows of its own length into memory of the length that Pillow has read.
-        if image.size != structure.size:
+        if image.size != jpeg.size:
             raise damaged()
         # Only JPEG can be decoded at a smaller scale, without the full image in memory.
         scale = _scale(*image.size)
         image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
 
-    image, rows = _pixels(data, "JPEG", prepare)
-    profile, coarse = image.info.get("icc_profile"), False
-    if structure.stop is not None:
-        coarse = structure.buffered
-        rows = rows if coarse else _rows_before_padding(image)
-    return StoredImage(image, None, profile, _orientation(image), rows, coarse)
-
-
-def _rows_before_padding(image: Image.Image) -> Rows | None:
-    """Return the rows of a truncated JPEG that were decoded, or ``None`` if all were.
-
-    libjpeg fills missing rows with gray, so gray rows at the bottom count as missing.
-
-    Raises:
-        ImageFileError: At least half of the rows are missing.
-    """
-    gray = 127 if image.mode == "CMYK" else 128  # inks are stored inverted
-    present = _changed_rows(image, np.uint8(gray))
-    last = len(present) - int(np.argmax(present[::-1])) if present.any() else 0
-    present = np.arange(len(present)) < last
-    if present.mean() <= MIN_PRESENT:
-        raise _too_little("JPEG", float(present.mean()))
-    return None if present.all() else Rows(present)
+    stored = _pixels(jpeg.content, "JPEG", prepare)
+    if jpeg.truncated and jpeg.buffered:
+        stored.coarse = True
+    elif jpeg.truncated and stored.image:
+        # libjpeg fills missing rows with gray; inks are stored inverted.
+        gray = np.uint8(127 if stored.image.mode == "CMYK" else 128)
+        rows = np.flatnonzero(_changed_rows(stored.image, gray))
+        present = np.arange(stored.image.height) <= (rows[-1] if rows.size else -1)
+        stored.present = _enough(present, "JPEG")
+    return stored
 
 
 def _load_png(data: bytes) -> StoredImage:
     data, profile = file_formats.minimal_png(data)
     depth, color = data[24], data[25]
-    if depth < 16:
-        image, rows = _pixels(data, "PNG")
-        return StoredImage(image, None, profile, _orientation(image), rows)
-    if color == 0:
-        image, rows = _pixels(data, "PNG")
-        values = np.array(image)[:, :, np.newaxis]
+    if depth < 16 or color == 0:
+        stored = _pixels(data, "PNG")
+        values = np.asarray(stored.image)[:, :, np.newaxis] if depth == 16 else None
     else:
-        image, rows, values = _sixteen_bit_png(data, color)
-    alpha, key = None, image.info.get("transparency")
-    if color in (4, 6):
-        values, alpha = values[:, :, :-1], values[:, :, -1]
-    elif key is not None:
-        alpha = (values != np.array(key, np.uint16)).any(axis=2)
-    alpha_white = 65535.0 if color in (4, 6) else 1.0
-    samples = tiff.Samples(values, 65535.0, alpha, alpha_white)
-    return StoredImage(None, samples, profile, _orientation(image), rows)
+        stored, values = _sixteen_bit_png(data, color)
+    stored.profile = profile
+    if values is not None and stored.image:
+        alpha, alpha_white = None, 1.0
+        key = stored.image.info.get("transparency")
+        if color in (4, 6):
+            values, alpha, alpha_white = values[:, :, :-1], values[:, :, -1], 65535.0
+        elif key is not None:
+            alpha = (values != np.array(key, np.uint16)).any(axis=2)
+        stored.image, stored.samples = None, Samples(values, 65535.0, alpha, alpha_white)
+    return stored
 
 
-def _sixteen_bit_png(data: bytes, color: int) -> tuple[Image.Image, Rows | None, np.ndarray]:
-    """Decode a PNG with color or alpha and 16 bits a channel.
+def _sixteen_bit_png(data: bytes, color: int) -> tuple[StoredImage, np.ndarray]:
+    """Decode a PNG of 16 bits and color type 2 (RGB), 4 (gray with alpha) or 6 (RGBA).
 
-    Pillow returns only the upper eight bits of each sample. So a color PNG is decoded twice: once
-    with Pillow's unpacker for the PNG's byte order, and once with that for the other byte order,
-    which returns the lower eight bits. Gray with alpha is decoded as RGBA, whose four bytes are
-    those of the two samples.
-
-    Args:
-        data: Content of the PNG.
-        color: Color type in its header: 2 (RGB), 4 (gray with alpha) or 6 (RGB with alpha).
-
-    Returns:
-        The image as Pillow decodes it, for its metadata; its rows, if some are missing; and its
-        samples, uint16 ``(height, width, channels)``.
+    Pillow returns only the upper eight bits of each sample. So color is decoded twice: the second
+    time with Pillow's unpacker for the other byte order, which returns the lower eight bits. Gray
+    with alpha is decoded as RGBA, whose four bytes are those of the two samples. Also return the
+    samples, uint16 ``(height, width, channels)``.
     """
     unpackers = {2: ("RGB;16B", "RGB;16L"), 4: ("RGBA",), 6: ("RGBA;16B", "RGBA;16L")}[color]
     # Large images at half the usual scale: two of them are in memory at once.
@@ -215,43 +167,31 @@ def _sixteen_bit_png(data: bytes, color: int) -> tuple[Image.Image, Rows | None,
         def prepare(image: ImageFile.ImageFile, unpacker: str = unpacker) -> None:
             image.tile = [image.tile[0]._replace(args=unpacker)]
 
-        image, rows = _pixels(data, "PNG", prepare, scale)
-        halves.append(np.asarray(image))
+        stored = _pixels(data, "PNG", prepare, scale)
+        halves.append(np.asarray(stored.image))
     if color == 4:
         halves = [halves[0][:, :, ::2], halves[0][:, :, 1::2]]
     values = halves[0].astype(np.uint16)
     values <<= 8
     values |= halves[1]
-    return image, rows, values
+    return stored, values
 
 
 def _load_tiff(data: bytes) -> StoredImage:
     directory = tiff.Directory(data)
     _check_size(directory.width, directory.height, "TIFF")
-    truncated: list[Rows] = []
-
-    def decode(content: bytes, *, scale: int | None = 1) -> Image.Image:
-        image, rows = _pixels(content, "TIFF", scale=scale)
-        if rows:
-            truncated.append(rows)
-        return image
-
-    image, samples = None, None
     if directory.known_to_pillow:
-        image = decode(directory.for_pillow(), scale=None)
+        stored = _pixels(directory.for_pillow(), "TIFF")
+    elif directory.deep_gray_of_pillow:
+        stored = _pixels(directory.for_pillow(), "TIFF", scale=1)
+        values = np.array(stored.image)[:, :, np.newaxis]
+        stored.image, stored.samples = None, directory.samples(values)
     else:
-        samples = directory.read_samples(decode)
-    present = [rows.present for rows in truncated]
-    rows = Rows(np.all(present, axis=0)) if present else None
-    return StoredImage(
-        image=image,
-        samples=samples,
-        profile=directory.profile,
-        orientation=directory.orientation,
-        rows=rows,
-        alpha_uncertain=directory.alpha_uncertain,
-        remarks=directory.notes,
-    )
+        samples, present = directory.read_samples()
+        stored = StoredImage(None, samples, present=_enough(present, "TIFF"))
+    stored.profile, stored.orientation = directory.profile, directory.orientation
+    stored.alpha_uncertain, stored.remarks = directory.alpha_uncertain, directory.notes
+    return stored
 
 
 class _Reader(io.BytesIO):
@@ -266,56 +206,19 @@ class _Reader(io.BytesIO):
         return super().read(size)
 
 
-@lru_cache(maxsize=1)
-def _set_up_pillow() -> None:
-    """Import only those of Pillow's decoders that ``FORMATS`` needs.
+def _set_up_pillow(kind: str) -> None:
+    """Register the decoder of HEIC when the first HEIC arrives; suppress Pillow's messages."""
+    from PIL import AvifImagePlugin, WebPImagePlugin  # noqa: F401, else Pillow imports all decoders
 
-    Without this, the first ``Image.open`` would import all decoders.
-    """
-    from PIL import (  # noqa: F401
-        AvifImagePlugin,
-        BmpImagePlugin,
-        GifImagePlugin,
-        JpegImagePlugin,
-        PngImagePlugin,
-        TiffImagePlugin,
-        WebPImagePlugin,
-    )
+    if kind == "HEIF":
+        from pillow_heif import register_heif_opener
 
+        register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
     # Pillow's messages on a file are of no use: the viewer sees the image or an error.
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
-
-
-@lru_cache(maxsize=1)
-def _set_up_heif() -> None:
-    """Register the HEIC decoder with Pillow; called for HEIC files only."""
-    from pillow_heif import register_heif_opener
-
-    register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
-
-
-def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
-    """Open an image file with Pillow: read its header, without decoding its pixels.
-
-    Args:
-        data: Content of the file.
-        kind: Pillow's name of its format.
-
-    Raises:
-        ImageFileError: Pillow cannot read the header.
-    """
-    _set_up_pillow()
-    if kind == "HEIF":
-        _set_up_heif()
     # At every call, since a caller's warnings.catch_warnings would undo a single one. Using
     # catch_warnings here would change the warnings of other threads.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    try:
-        return Image.open(_Reader(data), formats=(kind,))
-    except UnidentifiedImageError as error:
-        if kind == "TIFF":
-            raise tiff.unsupported("its color space is unknown") from error
-        raise damaged(f"The {NAMES[kind]} is cut off or damaged") from error
 
 
 def _pixels(
@@ -323,84 +226,56 @@ def _pixels(
     kind: str,
     prepare: Callable[[ImageFile.ImageFile], None] = lambda _: None,
     scale: int | None = None,
-) -> tuple[Image.Image, Rows | None]:
-    """Decode a file's first frame, reduced in size if it is large.
+) -> StoredImage:
+    """Decode a file's first frame, with width and height divided by a scale (see `_scale`).
 
-    Args:
-        data: Content of the file.
-        kind: Pillow's name of its format.
-        prepare: Called with the opened image before its pixels are decoded; may change it.
-        scale: Divisor of width and height. By default, the smallest with which the image has at
-            most ``FULL_SCALE_PIXELS`` (see `_scale`).
-
-    Returns:
-        The image, and the rows that were decoded, or ``None`` if all were.
-
-    Raises:
-        ImageFileError: The image is too large, or too little of it can be decoded.
+    ``prepare`` may change the opened image before its pixels are decoded. Raise an ImageFileError
+    if the image is too large, or too little of it can be decoded.
     """
-    image = _open(data, kind)
-    if kind != "TIFF":  # checked before; here a pixel may be a byte
-        _check_size(*image.size, kind)
+    try:
+        image = Image.open(_Reader(data), formats=(kind,))
+    except UnidentifiedImageError as error:
+        if kind == "TIFF":
+            raise tiff.unsupported("its color space is unknown") from error
+        raise damaged(f"The {NAMES[kind]} is cut off or damaged") from error
+    _check_size(*image.size, kind)
     prepare(image)
-    rows = None
+    interlaced, present = _interlaced(image, kind), _decode(image, kind)
+    stored = StoredImage(image, None, image.info.get("icc_profile"), _orientation(image))
+    stored.present, stored.coarse = present, present is not None and interlaced
+    scale = scale or _scale(*image.size)
+    if scale > 1:
+        size = (max(1, image.width // scale), max(1, image.height // scale))
+        kept = ((np.arange(size[1]) + 0.5) * image.height / size[1]).astype(int)
+        stored.present = None if present is None else present[kept]
+        stored.image = image.resize(size, Image.Resampling.NEAREST)
+    elif kind in _ALL_OR_NOTHING:
+        # Only a copy frees the canvases that the libraries of these formats hold.
+        stored.image = image.copy()
+    return stored
+
+
+def _decode(image: ImageFile.ImageFile, kind: str) -> np.ndarray | None:
+    """Decode an opened image as far as possible; return which rows are present if not all are."""
+    color = _CANVAS_COLOR[: len(image.getbands())]
+    value = color[0] if len(color) == 1 else color
+    fill = Image.core.fill  # type: ignore[attr-defined]
+    if kind == "GIF" and "transparency" in image.info:
+        value = image.info["transparency"]  # Pillow fills the frame with it
+    elif kind not in _ALL_OR_NOTHING:
+        value = 0 if image.mode == "1" else value
+        image.im = fill(image.mode, image.size, value)
     try:
         image.load()
     except (MemoryError, ImageFileError):
         raise
     except Exception as error:
         if kind in _ALL_OR_NOTHING:
-            raise _too_little(kind, 0) from error
-        # Decode again over a canvas of known color, which shows the missing rows.
-        image, rows = _decode_partially(data, kind, prepare)
-    scale = scale or _scale(*image.size)
-    if scale > 1:
-        size = (max(1, image.width // scale), max(1, image.height // scale))
-        kept = ((np.arange(size[1]) + 0.5) * image.height / size[1]).astype(int)
-        rows = rows and rows._replace(present=rows.present[kept])
-        return image.resize(size, Image.Resampling.NEAREST), rows
-    # Only a copy frees the canvases that the libraries of these formats hold.
-    return (image.copy() if kind in _ALL_OR_NOTHING else image), rows
-
-
-def _decode_partially(
-    data: bytes, kind: str, prepare: Callable[[ImageFile.ImageFile], None]
-) -> tuple[ImageFile.ImageFile, Rows | None]:
-    """Decode a damaged image file as far as possible, over a canvas of a known color.
-
-    Args:
-        data: Content of the file.
-        kind: Pillow's name of its format.
-        prepare: Called with the opened image before its pixels are decoded; may change it.
-
-    Returns:
-        The image, and the rows that were decoded, or ``None`` if all were.
-
-    Raises:
-        ImageFileError: At least half of the rows are missing.
-    """
-    image = _open(data, kind)
-    prepare(image)
-    color = _CANVAS_COLOR[: len(image.getbands())]
-    value = color[0] if len(color) == 1 else color
-    if image.mode == "1":
-        value = 0
-    elif kind == "GIF":
-        value = image.info.get("transparency", value)  # Pillow fills the frame with it
-    interlaced = _interlaced(image, kind)
-    fill = Image.core.fill  # type: ignore[attr-defined]
-    blank = fill(image.mode, (1, 1), value)
-    image.im = fill(image.mode, image.size, value)
-    try:
-        image.load()
-    except (MemoryError, ImageFileError):
-        raise
-    except Exception:
+            raise damaged(f"The {NAMES[kind]} is cut off or damaged") from error
         image.tile = []  # Pillow then treats the image as loaded
-    present = _changed_rows(image, np.asarray(Image.Image()._new(blank)))
-    if present.mean() <= MIN_PRESENT:
-        raise _too_little(kind, float(present.mean()))
-    return image, None if present.all() else Rows(present, interlaced)
+        blank = np.asarray(Image.Image()._new(fill(image.mode, (1, 1), value)))
+        return _enough(_changed_rows(image, blank), kind)
+    return None
 
 
 def _interlaced(image: ImageFile.ImageFile, kind: str) -> bool:
@@ -412,10 +287,7 @@ def _interlaced(image: ImageFile.ImageFile, kind: str) -> bool:
 
 
 def _changed_rows(image: Image.Image, blank: np.ndarray | np.uint8) -> np.ndarray:
-    """Return whether each row of an image has a pixel unlike ``blank``, the color of its canvas.
-
-    The result is bool ``(height,)``: decoding has changed these rows.
-    """
+    """Return whether each row of an image has a pixel unlike ``blank``, the color of its canvas."""
     present = np.empty(image.height, bool)
     step = max(1, 2**20 // image.width)
     for top in range(0, image.height, step):
@@ -425,19 +297,22 @@ def _changed_rows(image: Image.Image, blank: np.ndarray | np.uint8) -> np.ndarra
     return present
 
 
-def _too_little(kind: str, fraction: float) -> ImageFileError:
+def _enough(present: np.ndarray, kind: str) -> np.ndarray | None:
+    """Return which rows are present, or ``None`` if all are; raise if at least half are missing."""
+    fraction = float(present.mean())
     if fraction == 0:
-        return damaged(f"The {NAMES[kind]} is cut off or damaged")
-    return damaged(f"Only {fraction:.0%} of the {NAMES[kind]} can be read")
+        raise damaged(f"The {NAMES[kind]} is cut off or damaged")
+    if fraction <= MIN_PRESENT:
+        raise damaged(f"Only {fraction:.0%} of the {NAMES[kind]} can be read")
+    return None if fraction == 1 else present
 
 
 def _scale(width: int, height: int) -> int:
     """Return the divisor of width and height that bounds an image's memory: 1, 2, 4 or 8."""
-    scales = (1, 2, 4, 8)
-    return next(
-        (scale for scale in scales if (width // scale) * (height // scale) <= FULL_SCALE_PIXELS),
-        scales[-1],
-    )
+    scale = 1
+    while scale < 8 and (width // scale) * (height // scale) > FULL_SCALE_PIXELS:
+        scale *= 2
+    return scale
 
 
 def _check_size(width: int, height: int, kind: str) -> None:

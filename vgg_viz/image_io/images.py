@@ -9,7 +9,6 @@ likeliest interpretation is shown and stated in :meth:`DecodedImage.notes`.
 """
 
 import hashlib
-import io
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -27,7 +26,6 @@ from vgg_viz.image_io.input_image import Fit
 from vgg_viz.image_io.limits import (
     MAX_BYTES,
     MAX_MEGABYTES,
-    MAX_PIXELS,
     ImageFileError,
     damaged,
     rejection,
@@ -36,18 +34,7 @@ from vgg_viz.image_io.limits import (
 )
 from vgg_viz.model.architecture import VGG19
 
-__all__ = [
-    "SIDE",
-    "DecodedImage",
-    "Fit",
-    "ImageFileError",
-    "decode",
-    "digest",
-    "load_image",
-    "read_image",
-    "resize",
-    "thumbnail",
-]
+__all__ = ["DecodedImage", "Fit", "ImageFileError", "decode", "digest", "load_image", "resize"]
 
 SIDE = VGG19.input_side
 
@@ -56,12 +43,10 @@ _decoding_lock = threading.Lock()
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """An image file, decoded in every variant that the page can show.
+    """An image file, decoded in every variant that the page can show, read-only.
 
-    There is a variant for each fit, contrast stretched and as stored.
-
-    ``stretchable`` says whether the file's values use only a small part of their type's range. Such
-    an image is contrast stretched, from black to white, unless it is shown as stored.
+    There is a variant for each fit, contrast stretched and as stored. ``stretchable`` says whether
+    these two differ: whether the values use only a small part of their type's range.
     """
 
     stretchable: bool
@@ -69,33 +54,21 @@ class DecodedImage:
     _notes: Mapping[bool, tuple[str, ...]]
 
     def pixels(self, fit: Fit = "stretch", *, as_stored: bool = False) -> np.ndarray:
-        """Return one variant of the image, read-only RGB uint8 ``(224, 224, 3)``.
-
-        Args:
-            fit: How the image is brought to this size; see :func:`resize`.
-            as_stored: Whether contrast stretching is off.
-        """
+        """Return one variant of the image, RGB uint8 ``(224, 224, 3)``; see :func:`resize`."""
         return self._pixels[fit, as_stored and self.stretchable]
 
     def notes(self, *, as_stored: bool = False) -> tuple[str, ...]:
-        """Return notes for the image's caption on what was converted or left out.
-
-        ``as_stored`` says whether contrast stretching is off.
-        """
+        """Return notes for the image's caption on what was converted or left out."""
         return self._notes[as_stored and self.stretchable]
 
 
 def read_image(data: bytes) -> DecodedImage:
-    """Decode the content of an image file once, in all variants that the page can show.
-
-    Raises:
-        ImageFileError: The bytes are not an acceptable image; see :func:`decode`.
-    """
+    """Decode the content of an image file once, in all variants; raise as :func:`decode` does."""
     with _translating_errors(data):
         stored = load(data)
         pixels: dict[tuple[Fit, bool], np.ndarray] = {}
         notes: dict[bool, tuple[str, ...]] = {}
-        for as_stored in (False, True) if stored.stretchable else (False,):
+        for as_stored in {False, stored.stretchable}:
             image = upright_rgb(stored, as_stored=as_stored)
             notes[as_stored] = stored.notes(as_stored=as_stored)
             for fit in get_args(Fit):
@@ -104,18 +77,9 @@ def read_image(data: bytes) -> DecodedImage:
         return DecodedImage(stored.stretchable, pixels, notes)
 
 
-def load_image(data: bytes, fit: Fit = "stretch", *, as_stored: bool = False) -> np.ndarray:
-    """Decode the content of an image file to the network's input, uint8 ``(224, 224, 3)``.
-
-    Args:
-        data: Content of the file.
-        fit: How the image is brought to this size; see :func:`resize`.
-        as_stored: Whether contrast stretching is off.
-
-    Raises:
-        ImageFileError: The bytes are not an acceptable image; see :func:`decode`.
-    """
-    return resize(decode(data, as_stored=as_stored), fit)
+def load_image(data: bytes, fit: Fit = "stretch") -> np.ndarray:
+    """Decode an image file's content to uint8 ``(224, 224, 3)``; raise as :func:`decode` does."""
+    return resize(decode(data), fit)
 
 
 def decode(data: bytes, *, as_stored: bool = False) -> Image.Image:
@@ -124,13 +88,8 @@ def decode(data: bytes, *, as_stored: bool = False) -> Image.Image:
     Animations and multi-page files yield their first frame. Transparent pixels are composited over
     white. Images of more than ``FULL_SCALE_PIXELS`` are reduced to a half, a quarter or an eighth
     of their width and height. Missing rows of a truncated file are gray, if most rows are present.
-
-    Args:
-        data: Content of the file.
-        as_stored: Whether contrast stretching is off.
-
-    Raises:
-        ImageFileError: The file is empty, too large, truncated, damaged or of another format.
+    ``as_stored`` turns contrast stretching off. Raise an ImageFileError if the file is empty, too
+    large, truncated, damaged or of another format.
     """
     with _translating_errors(data):
         return upright_rgb(load(data), as_stored=as_stored)
@@ -140,11 +99,7 @@ def decode(data: bytes, *, as_stored: bool = False) -> Image.Image:
 def _translating_errors(data: bytes) -> Iterator[None]:
     """Hold the lock for decoding a file, and turn every exception into an ImageFileError.
 
-    Use it as ``with _translating_errors(data): ...``. The lock bounds memory: one file is decoded
-    at a time.
-
-    Raises:
-        ImageFileError: The file is empty or too large, or the ``with`` block raised an exception.
+    The lock bounds memory: one file is decoded at a time.
     """
     if not data:
         raise rejection("The file is empty")
@@ -156,34 +111,25 @@ def _translating_errors(data: bytes) -> Iterator[None]:
             yield
     except ImageFileError:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         # Raised by Image.open, which then returns no image to read the size from.
-        numbers = re.findall(r"\d+", str(error))
-        pixels = int(numbers[0]) if numbers else MAX_PIXELS
-        raise too_many_pixels(pixels, format_of(data) or "JPEG") from error
+        pixels = re.search(r"\d+", str(error))
+        raise too_many_pixels(int(pixels[0] if pixels else 0), format_of(data) or "JPEG") from error
     except MemoryError as error:
         problem = "The image needs more memory than the server has"
         raise rejection(problem, "Choose a smaller image.") from error
-    # Bad data makes Pillow's decoders raise nearly anything: OSError, SyntaxError, ValueError,
-    # struct.error, EOFError, KeyError, ZeroDivisionError, OverflowError, ...
-    except Exception as error:
+    except Exception as error:  # bad data makes Pillow's decoders raise nearly anything
         raise damaged() from error
 
 
 def resize(image: Image.Image, fit: Fit = "stretch") -> np.ndarray:
     """Resize an RGB image to the network's input, uint8 ``(224, 224, 3)``, C-contiguous.
 
-    Args:
-        image: Image of mode ``"RGB"``.
-        fit: ``"stretch"`` equals ``keras.utils.load_img(target_size=(224, 224))``: nearest
-            neighbor, without keeping the aspect ratio. ``"crop"`` keeps the aspect ratio: the
-            central square, resampled with Lanczos.
+    ``"stretch"`` equals ``keras.utils.load_img(target_size=(224, 224))``: nearest neighbor, without
+    keeping the aspect ratio. ``"crop"`` keeps it: the central square, resampled with Lanczos.
 
     >>> resize(Image.new("RGB", (640, 480), "red")).shape
     (224, 224, 3)
-
-    Raises:
-        ValueError: The image is not RGB, or ``fit`` is unknown.
     """
     if image.mode != "RGB":
         raise ValueError(f"expected an image of mode 'RGB', got {image.mode!r}")
@@ -205,20 +151,3 @@ def digest(pixels: np.ndarray) -> str:
     content = hashlib.blake2b(f"{pixels.shape} {pixels.dtype.str}".encode(), digest_size=16)
     content.update(np.ascontiguousarray(pixels).data)
     return content.hexdigest()
-
-
-def thumbnail(image: Image.Image | bytes, side: int = 96) -> bytes:
-    """Encode the central square of an image, or of an image file's content, as a small JPEG file.
-
-    Args:
-        image: Image, or content of an image file.
-        side: Width and height of the thumbnail in pixels.
-
-    Raises:
-        ImageFileError: The bytes are not an acceptable image; see :func:`decode`.
-    """
-    decoded = decode(image) if isinstance(image, bytes) else image
-    small = ImageOps.fit(decoded, (side, side), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=85, optimize=True)
-    return file.getvalue()

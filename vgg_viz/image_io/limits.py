@@ -23,7 +23,6 @@ PIXEL_LIMITS = {
     "BMP": 12_500_000,  # Pillow decodes run lengths in a Python loop: one second
     "TIFF": 12_500_000,  # a strip or tile as large as the image, the image, and its rotated copy
 }
-MAX_PIXELS = max(PIXEL_LIMITS.values())
 # libjpeg holds the coefficients of a progressive JPEG until the last scan: 2 bytes a sample, which
 # is 8 bytes a pixel for CMYK at full resolution and 3 for a camera's usual 4:2:0.
 MAX_COEFFICIENT_BYTES = 8 * PIXEL_LIMITS["progressive JPEG"]
@@ -57,28 +56,17 @@ class ImageFileError(ValueError):
 
 
 def rejection(problem: str, advice: str = CHOOSE_ANOTHER) -> ImageFileError:
-    """Return the error for a rejected file; its message states the problem and gives advice.
-
-    >>> str(rejection("The file is empty"))
-    'The file is empty. Choose a JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF file.'
-    """
+    """Return the error for a rejected file; its message states the problem and gives advice."""
     return ImageFileError(f"{problem}. {advice}")
 
 
 def damaged(problem: str = "The image is cut off or damaged") -> ImageFileError:
-    """Return the error for a damaged file, of which too little can be decoded.
-
-    ``problem`` is a sentence for the viewer, without its period.
-    """
+    """Return the error for a damaged file, of which too little can be decoded."""
     return rejection(problem, "Upload it again, or choose another image.")
 
 
 def too_many_pixels(pixels: int, kind: str) -> ImageFileError:
-    """Return the error for an image with more pixels than files of its format may have.
-
-    Args:
-        pixels: Number of pixels of the image.
-        kind: Format, a key of ``PIXEL_LIMITS``.
+    """Return the error for an image with more pixels than ``PIXEL_LIMITS[kind]``.
 
     >>> str(too_many_pixels(41_000_000, "PNG"))
     'The image has 41.0 megapixels, but a PNG file may have 40. Choose a smaller image.'

@@ -1,21 +1,21 @@
-"""TIFF: the layout of a file, and its samples if they are not 8-bit colors.
+"""TIFF: its tags, read by Pillow, and the samples of layouts that Pillow does not read right.
 
-Pillow reads only the layouts that it has a name for: no floating-point color, no five channels, no
-12 bits, no white-is-zero of 16 bits. But libtiff, within Pillow, decompresses any file that claims
-to hold bytes. This module therefore reads the directory and writes a new one for Pillow: unchanged
-for layouts that Pillow knows, else that of a gray image of bytes, which are then unpacked here.
-It also checks the directory for sizes that would need too much memory.
+Pillow decodes 8 bits a channel, and one channel of 16 or 32 bits; deeper colors it turns into 8
+bits without a word. So strips and tiles of other depths are read here with NumPy, if they are
+uncompressed or deflated.
 
 TIFF 6.0 (Adobe, 1992), its Technical Notes 1 (tiles) and 3 (floating-point predictor), and BigTIFF.
 """
 
-import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import io
+import zlib
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import TiffImagePlugin as Tiff
 
+from vgg_viz.image_io.contrast_stretching import Samples
 from vgg_viz.image_io.file_formats import unsupported_image
 from vgg_viz.image_io.limits import (
     MAX_PROFILE_BYTES,
@@ -27,456 +27,307 @@ from vgg_viz.image_io.limits import (
     rejection,
 )
 
-# Hyperspectral instruments have some hundred channels.
-MAX_CHANNELS = 1_000
-_SAVE_AS_ORDINARY = "Save it as an 8-bit TIFF, a PNG or a JPEG, and choose that file."
-# Tags, by their names in the specification.
-NEW_SUBFILE_TYPE, WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
-FILL_ORDER, STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES = 266, 273, 274, 277, 278, 279
-PLANAR, PREDICTOR, COLOR_MAP, TILE_WIDTH, TILE_LENGTH = 284, 317, 320, 322, 323
-TILE_OFFSETS, TILE_BYTES, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT = 324, 325, 330, 338, 339
-JPEG_TABLES, YCBCR_FRACTIONS, YCBCR_NUMBERS = 347, (529, 532), (530, 531)
-PROFILE, DNG_VERSION = 34675, 50706
-_WIDE: tuple[int, ...] = (WIDTH, LENGTH, ROWS, STRIP_OFFSETS, STRIP_BYTES)
-_WIDE += (TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_BYTES)
-_OPAQUE = (PROFILE, JPEG_TABLES)
-_OPTIONAL = (PROFILE, ORIENTATION, SUB_IFDS, *YCBCR_FRACTIONS, *YCBCR_NUMBERS)
+# Tags that libtiff, within Pillow, needs to decode an image; then tags that are needed here.
 _FOR_PILLOW = (
-    *(WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, SAMPLES, ROWS),
-    *(STRIP_BYTES, PLANAR, PREDICTOR, COLOR_MAP, TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS),
-    *(TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES, *YCBCR_FRACTIONS, *YCBCR_NUMBERS),
+    *(Tiff.IMAGEWIDTH, Tiff.IMAGELENGTH, Tiff.BITSPERSAMPLE, Tiff.COMPRESSION, Tiff.FILLORDER),
+    *(Tiff.PHOTOMETRIC_INTERPRETATION, Tiff.STRIPOFFSETS, Tiff.SAMPLESPERPIXEL, Tiff.ROWSPERSTRIP),
+    *(Tiff.STRIPBYTECOUNTS, Tiff.PLANAR_CONFIGURATION, Tiff.PREDICTOR, Tiff.COLORMAP),
+    *(Tiff.TILEWIDTH, Tiff.TILELENGTH, Tiff.TILEOFFSETS, Tiff.TILEBYTECOUNTS, Tiff.EXTRASAMPLES),
+    *(Tiff.SAMPLEFORMAT, Tiff.JPEGTABLES, Tiff.YCBCRSUBSAMPLING, Tiff.REFERENCEBLACKWHITE),
 )
-_NEEDED = {*_FOR_PILLOW, NEW_SUBFILE_TYPE, ORIENTATION, SUB_IFDS, PROFILE, DNG_VERSION}
-# Types of a tag's values in struct's notation; a fraction is two numbers, a text is bytes.
-_TYPES = {1: "B", 2: "B", 3: "H", 4: "L", 5: "LL", 6: "b", 7: "B", 8: "h", 9: "l", 10: "ll"}
-_TYPES |= {11: "f", 12: "d", 13: "L", 16: "Q", 17: "q", 18: "Q"}
-_BYTES = (1, 2, 7)
+_SUBFILE_TYPE, _ORIENTATION, _SUB_IFDS, _NO_DATA, _DNG_VERSION = 254, 274, 330, 42113, 50706
+_OTHERS = (_SUBFILE_TYPE, _ORIENTATION, _SUB_IFDS, _NO_DATA, _DNG_VERSION, Tiff.ICCPROFILE)
 # Other compressions are rare in photographs. For a damaged fax, libtiff writes every line to the
 # server's log, and LZMA allocates memory without limit.
-RAW, LZW, JPEG, DEFLATE, PACK_BITS, OLD_DEFLATE = 1, 5, 7, 8, 32773, 32946
-_COMPRESSIONS = (RAW, LZW, JPEG, DEFLATE, PACK_BITS, OLD_DEFLATE)
-_COMPRESSION_NAMES = {2: "as a fax", 3: "as a fax", 4: "as a fax", 6: "as JPEG of the old kind"}
-_COMPRESSION_NAMES |= {34925: "with LZMA", 50000: "with Zstandard", 50001: "as WebP"}
-_COMPRESSION_NAMES |= {50002: "as JPEG XL", 34712: "as JPEG 2000", 33003: "as JPEG 2000"}
-_COMPRESSION_NAMES |= {34887: "with LERC", 34676: "as logarithms", 34677: "as logarithms"}
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR_COLORS, LAB = 0, 1, 2, 3, 5, 6, 8
-UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Samples of an image in the file's own type.
-
-    values: samples of the visible channels, ``(height, width, 1 or 3)``.
-    white: largest value of the type, for unsigned integers of at most 16 bits; else ``None``.
-    alpha: alpha channel, ``(height, width)``, from 0 (transparent) to ``alpha_white``.
-    inverted: whether 0 is white.
-    premultiplied: whether the values are multiplied by alpha already.
-    """
-
-    values: np.ndarray
-    white: float | None = None
-    alpha: np.ndarray | None = None
-    alpha_white: float = 1.0
-    inverted: bool = False
-    premultiplied: bool = False
+_RAW, _LZW, _JPEG, _DEFLATE, _PACK_BITS = 1, 5, 7, (8, 32946), 32773
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
+_COLOR_CHANNELS = {_RGB: 3, _CMYK: 4, _YCBCR: 3, _LAB: 3}
+_KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}  # of samples, by SampleFormat; 4 is undefined
+_MAX_CHANNELS = 1_000  # hyperspectral instruments have some hundred
+# Bytes to unpack at a time, and the most of a row.
+_STEP_BYTES, _MAX_ROW_BYTES = 2**22, 2**24
+# Elevation models write the smallest float32 where there is no measurement.
+_SMALLEST_FLOAT = -3.4e38
+_SAVE_DEFLATED = "Save it uncompressed or with Deflate (ZIP), and choose that file."
+_SAVE_AS_ORDINARY = "Save it as an 8-bit TIFF, a PNG or a JPEG, and choose that file."
 
 
 class Directory:
-    """First directory of a TIFF file, which describes its first image."""
+    """First directory of a TIFF file, which describes its first image.
+
+    colors, alpha: indices of the channels to show as colors, and of the alpha channel.
+    premultiplied: whether the colors are multiplied by alpha already.
+    alpha_uncertain: whether the fourth channel is probably alpha, but not declared as such.
+    """
 
     def __init__(self, data: bytes) -> None:
-        """Read the tags that decoding needs.
-
-        Raises:
-            ImageFileError: Tags are missing or invalid, or a limit is exceeded.
-        """
+        """Read the tags; raise an ImageFileError if they are invalid or no reader supports them."""
         self.data = data
-        self.order = "<" if data.startswith(b"II") else ">"
-        self.tags, self.pages = _tags(data, self.order)
-        self.width, self.height = self.number(WIDTH), self.number(LENGTH)
-        if not self.width or not self.height:
-            raise damaged()
-        self.compression = self.number(COMPRESSION, RAW)
-        self.channels = max(1, self.number(SAMPLES, 1))
-        self.bits = self.number(BITS, 1)
-        self.format = self.number(SAMPLE_FORMAT, UNSIGNED)
-        default = RGB if self.channels >= 3 else BLACK_IS_ZERO
-        self.photometric = self.number(PHOTOMETRIC, default)
-        self.separate = self.number(PLANAR, 1) == 2 and self.channels > 1
-        self.tiled = TILE_OFFSETS in self.tags
+        self.tags, self.has_pages = _tags(data)
+        self.width, self.height = self.number(Tiff.IMAGEWIDTH), self.number(Tiff.IMAGELENGTH)
+        self.compression = self.number(Tiff.COMPRESSION, _RAW)
+        self.channels = max(1, self.number(Tiff.SAMPLESPERPIXEL, 1))
+        self.bits = self.number(Tiff.BITSPERSAMPLE, 1)
+        self.kind = _KINDS.get(self.number(Tiff.SAMPLEFORMAT, 1))
+        default = _RGB if self.channels >= 3 else _BLACK_IS_ZERO
+        self.photometric = self.number(Tiff.PHOTOMETRIC_INTERPRETATION, default)
+        self.separate = self.number(Tiff.PLANAR_CONFIGURATION, 1) == 2 and self.channels > 1
+        self.orientation = self.number(_ORIENTATION, 1)
+        self.profile = self.tags.get(Tiff.ICCPROFILE, (None,))[0]
+        four = self.photometric == _RGB and self.channels == 4
+        self.alpha_uncertain = four and Tiff.EXTRASAMPLES not in self.tags
         self._check()
+        self.colors, self.alpha, self.premultiplied = self._visible_channels()
 
     def number(self, tag: int, default: int = 0) -> int:
         """Return the first value of a tag as an integer."""
-        values = self.tags.get(tag)
-        return int(values[0]) if values else default
-
-    @property
-    def orientation(self) -> int:
-        """EXIF orientation; 1 is upright."""
-        return self.number(ORIENTATION, 1)
-
-    @property
-    def profile(self) -> bytes | None:
-        """ICC color profile."""
-        return bytes(self.tags[PROFILE]) if PROFILE in self.tags else None
+        return int(self.tags.get(tag, (default,))[0])
 
     def _check(self) -> None:
-        """Raise an ImageFileError if the layout is unsupported or needs too much memory."""
-        if len(set(self.tags.get(BITS, (1,)))) != 1:
+        if min(self.width, self.height) < 1:
+            raise damaged()
+        if len(set(self.tags.get(Tiff.BITSPERSAMPLE, (1,)))) != 1:
             raise unsupported("its channels differ in depth")
-        if not 1 <= self.bits <= 64 or self.channels > MAX_CHANNELS:
+        if not 1 <= self.bits <= 64 or self.channels > _MAX_CHANNELS:
             raise unsupported(f"it has {self.channels:,} channels of {self.bits} bits")
-        camera = DNG_VERSION in self.tags or self.data[8:10] == b"CR"
-        small = SUB_IFDS in self.tags and self.number(NEW_SUBFILE_TYPE) & 1
+        camera = _DNG_VERSION in self.tags or self.data[8:10] == b"CR"
+        small = _SUB_IFDS in self.tags and self.number(_SUBFILE_TYPE) & 1
         if camera or small or self.photometric in (32803, 34892):
             raise unsupported_image("a camera's raw file")
-        if self.compression not in _COMPRESSIONS:
-            how = _COMPRESSION_NAMES.get(self.compression, "with an unknown method")
-            raise unsupported(f"it is compressed {how}")
-        if self.number(TILE_WIDTH) * self.number(TILE_LENGTH) > PIXEL_LIMITS["TIFF"]:
+        if self.compression not in (_RAW, *_DEFLATE, _LZW, _JPEG, _PACK_BITS):
+            raise self._unsupported_compression()
+        if self.number(Tiff.TILEWIDTH) * self.number(Tiff.TILELENGTH) > PIXEL_LIMITS["TIFF"]:
             raise damaged()
 
-    @property
-    def known_to_pillow(self) -> bool:
-        """Whether Pillow decodes this layout correctly to 8 bits."""
-        if self.compression == JPEG or self.photometric in (PALETTE, CMYK, YCBCR_COLORS, LAB):
-            return True
-        if self.format not in (UNSIGNED, UNDEFINED) or self.separate or self.bits > 8:
-            return False
-        if self.photometric == RGB:
-            return self.bits == 8 and (self.channels == 3 or self._extras() in ((0,), (1,), (2,)))
-        return self.channels == 1 and self.bits in (1, 2, 4, 8)
+    def _unsupported_compression(self, depth: str = "") -> ImageFileError:
+        name = Tiff.COMPRESSION_INFO.get(self.compression, "an unknown method")
+        name = name.removeprefix("tiff_").upper() if self.compression != 6 else "old-style JPEG"
+        return unsupported(f"it is compressed with {name}{depth}", _SAVE_DEFLATED)
 
-    def for_pillow(self) -> bytes:
-        """Return the file with a directory that holds only the tags needed for decoding."""
-        tags = {tag: self.tags[tag] for tag in _FOR_PILLOW if tag in self.tags}
-        tags |= {PHOTOMETRIC: (self.photometric,), BITS: (self.bits,) * self.channels}
-        if self.format == UNDEFINED:
-            del tags[SAMPLE_FORMAT]
-        return _written(self.data, self.order, tags)
-
-    def read_samples(self, decode: Callable[[bytes], Image.Image]) -> Samples:
-        """Read the samples; ``decode`` decodes a TIFF of gray bytes to an image.
-
-        Raises:
-            ImageFileError: The layout is unsupported, or the samples need too much memory.
-        """
-        if self.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
-            raise unsupported("its colors are not gray, RGB or CMYK")
-        colors, alpha = self._channels()
-        channels = colors if alpha is None else [*colors, alpha]
-        samples = self._read_channels(decode, channels)
-        has_white = self.format in (UNSIGNED, UNDEFINED) and self.bits <= 16
-        white = float(2**self.bits - 1) if has_white else None
-        transparency = None if alpha is None else samples[:, :, -1]
-        if self.alpha_uncertain and transparency is not None and not transparency.any():
-            transparency = None
-        alpha_white = 1.0 if self.format == FLOAT else float(2**self.bits - 1)
-        return Samples(
-            values=samples[:, :, : len(colors)],
-            white=white,
-            alpha=transparency,
-            alpha_white=alpha_white,
-            inverted=self.photometric == WHITE_IS_ZERO and len(colors) == 1,
-            premultiplied=alpha is not None and self._extras()[alpha - self._color_channels] == 1,
-        )
+    def _visible_channels(self) -> tuple[list[int], int | None, bool]:
+        """Return the color channels, the alpha channel, and whether colors are premultiplied."""
+        count = min(_COLOR_CHANNELS.get(self.photometric, 1), self.channels)
+        kinds = (2,) if self.alpha_uncertain else self.tags.get(Tiff.EXTRASAMPLES, ())
+        for channel, kind in enumerate(kinds[: self.channels - count], start=count):
+            if kind in (1, 2):
+                return list(range(count)), channel, kind == 1
+        # Microscopes store their channels as gray and extra ones; three can be shown at once.
+        several = count == 1 and self.channels >= 3 and self.photometric != _PALETTE
+        return list(range(3 if several else count)), None, False
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes for the caption on channels and pages that are not shown."""
-        notes = []
-        if self.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
-            colors, alpha = self._channels()
-            shown = len(colors) + (alpha is not None)
-            if shown < self.channels:
-                first = "first" if len(colors) == 1 else "first three"
-                notes.append(f"the {first} of {self.channels} channels")
-            elif self.photometric != RGB and len(colors) == 3:
-                notes.append("its three channels as red, green and blue")
-        elif self.channels > (count := {CMYK: 4, YCBCR_COLORS: 3, LAB: 3}.get(self.photometric, 1)):
-            notes.append(f"the first {count} of {self.channels} channels")
-        if self.pages > 1:
-            notes.append(f"the first of {self.pages} pages")
-        return tuple(notes)
+        notes: tuple[str, ...] = ()
+        if len(self.colors) + (self.alpha is not None) < self.channels:
+            count = {1: "", 3: " three", 4: " four"}[len(self.colors)]
+            notes = (f"the first{count} of {self.channels} channels",)
+        elif len(self.colors) == 3 and self.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO):
+            notes = ("its three channels as red, green and blue",)
+        return (*notes, "the first of several pages") if self.has_pages else notes
 
     @property
-    def _color_channels(self) -> int:
-        return 3 if self.photometric == RGB else 1
+    def known_to_pillow(self) -> bool:
+        """Whether Pillow decodes this layout correctly to 8 bits."""
+        if self.compression == _JPEG or self.photometric in (_PALETTE, _CMYK, _YCBCR, _LAB):
+            return True
+        if self.kind != "u" or self.separate or self.bits > 8:
+            return False
+        if self.photometric == _RGB:
+            return self.bits == 8 and self.channels in (3, 4)
+        return self.channels == 1 and self.bits in (1, 2, 4, 8)
 
     @property
-    def alpha_uncertain(self) -> bool:
-        """Whether a fourth channel is probably alpha, but not declared as such."""
-        return self.photometric == RGB and self.channels == 4 and EXTRA_SAMPLES not in self.tags
+    def deep_gray_of_pillow(self) -> bool:
+        """Whether Pillow, but not NumPy, decodes this layout with all of its bits.
 
-    def _extras(self) -> tuple[int, ...]:
-        """Return the kind of each extra channel: 1 and 2 are kinds of alpha, 0 is unspecified."""
-        count = max(0, self.channels - self._color_channels)
-        kinds = tuple(self.tags.get(EXTRA_SAMPLES, (2,) if self.alpha_uncertain else ()))[:count]
-        return (*kinds, *(0,) * (count - len(kinds)))
+        Pillow confuses the byte order of compressed big-endian samples other than unsigned ones.
+        """
+        kinds = ("u16", "i16", "i32", "f32") if self.data.startswith(b"II") else ("u16",)
+        deep_gray = self.channels == 1 and f"{self.kind}{self.bits}" in kinds
+        return deep_gray and self.compression in (_LZW, _PACK_BITS)
 
-    def _channels(self) -> tuple[list[int], int | None]:
-        """Return the indices of the channels shown as colors, and that of the alpha channel."""
-        extras = self._extras()
-        first = self._color_channels
-        alpha = next((first + n for n, kind in enumerate(extras) if kind in (1, 2)), None)
-        if self.photometric == RGB and self.channels >= 3:
-            return [0, 1, 2], alpha
-        # Microscopes store their channels as gray and extra ones; three can be shown at once.
-        several = alpha is None and self.channels >= 3
-        return ([0, 1, 2], None) if several else ([0], alpha)
+    def for_pillow(self) -> bytes:
+        """Return the file after a directory that holds only the tags needed for decoding.
 
-    def sample_type(self) -> np.dtype | None:
-        """Return the type of a sample in the file's byte order; ``None`` if NumPy has none."""
-        kinds = {UNSIGNED: "u", UNDEFINED: "u", SIGNED: "i", FLOAT: "f"}
-        kind, size = kinds.get(self.format), self.bits // 8
-        if kind and self.bits % 8 == 0 and size in ((2, 4, 8) if kind == "f" else (1, 2, 4, 8)):
-            return np.dtype(f"{self.order}{kind}{size}")
-        if kind == "u" and (self.bits < 16 or self.bits == 24):
-            return None
-        raise unsupported(f"it has samples of {self.bits} bits")
+        libtiff would read any number of others, each as large as the file.
+        """
+        directory = Tiff.ImageFileDirectory_v2(prefix=self.data[:2])
+        for tag in _FOR_PILLOW:
+            if tag in self.tags:
+                directory[tag] = self.tags[tag]
+        directory[Tiff.BITSPERSAMPLE] = (self.bits,) * self.channels
+        deep = self.deep_gray_of_pillow  # white that is zero is inverted later
+        directory[Tiff.PHOTOMETRIC_INTERPRETATION] = _BLACK_IS_ZERO if deep else self.photometric
+        if self.kind == "u":
+            del directory[Tiff.SAMPLEFORMAT]
+        if Tiff.TILEOFFSETS in self.tags:  # Pillow adds its length to the offsets of strips only
+            length = directory.save(io.BytesIO())
+            offsets = [offset + length for offset in self.tags[Tiff.TILEOFFSETS]]
+            directory[Tiff.TILEOFFSETS] = offsets
+        file = io.BytesIO()
+        directory.save(file)
+        return file.getvalue() + self.data
 
-    def _read_channels(
-        self, decode: Callable[[bytes], Image.Image], channels: Sequence[int]
-    ) -> np.ndarray:
-        """Read the samples of some channels, ``(height, width, channels)``."""
-        if self.row_bytes(self.width, len(channels)) * self.height > MAX_SAMPLE_BYTES:
-            raise self._too_many_samples(len(channels))
-        unpack = _Unpacker(self, 1 if self.separate else self.channels)
-        samples = np.empty((self.height, self.width, len(channels)), unpack.result_type)
-        if not self.separate:
-            image = decode(self._as_bytes(self.channels))
-            for rows, values in _by_rows(image, unpack):
-                samples[rows] = values[:, :, channels]
-            return samples
-        for index, channel in enumerate(channels):
-            for rows, values in _by_rows(decode(self._as_bytes(1, channel)), unpack):
-                samples[rows, :, index] = values[:, :, 0]
-        return samples
+    def read_samples(self) -> tuple[Samples, np.ndarray]:
+        """Read the samples with NumPy; also return whether each row is present, bool (height,).
 
-    def _too_many_samples(self, channels: int) -> ImageFileError:
-        size, limit = self.row_bytes(self.width, channels) * self.height, MAX_SAMPLE_BYTES
-        problem = f"The TIFF holds {size / 1e6:,.0f} MB of samples, but {limit / 1e6:,.0f} MB"
-        return rejection(f"{problem} are the limit", "Choose a smaller image.")
-
-    def _as_bytes(self, channels: int, plane: int | None = None) -> bytes:
-        """Return the file as a gray image whose pixels are the bytes of each row."""
-        offsets, sizes, across, down = self._pieces()
-        width = self.row_bytes(self.stored_width, channels)
-        if width * self.height > MAX_SAMPLE_BYTES:
-            raise self._too_many_samples(channels)
-        tags: dict[int, Sequence[int]] = {
-            WIDTH: (width,),
-            LENGTH: (self.height,),
-            BITS: (8,),
-            PHOTOMETRIC: (1,),
-        }
-        tags |= {COMPRESSION: (self.compression,), FILL_ORDER: (self.number(FILL_ORDER, 1),)}
-        count = -(-self.height // down) * (-(-self.width // across))
-        part = slice(None) if plane is None else slice(plane * count, (plane + 1) * count)
-        names = (TILE_OFFSETS, TILE_BYTES) if self.tiled else (STRIP_OFFSETS, STRIP_BYTES)
-        tags |= {names[0]: offsets[part]} | ({names[1]: sizes[part]} if sizes else {})
-        if self.tiled:
-            tags |= {TILE_WIDTH: (self.row_bytes(across, channels),), TILE_LENGTH: (down,)}
-            if tags[TILE_WIDTH][0] * down > MAX_SAMPLE_BYTES:
-                raise damaged()
+        Raise an ImageFileError if the layout is unsupported, or needs too much memory.
+        """
+        kind = self._sample_type()
+        channels = self.colors if self.alpha is None else [*self.colors, self.alpha]
+        stored = len(channels) if self.separate else self.channels
+        size = self.width * self.height * stored * kind.itemsize
+        if size > MAX_SAMPLE_BYTES:
+            limit = f"{MAX_SAMPLE_BYTES / 1e6:,.0f} MB are the limit"
+            problem = f"The TIFF holds {size / 1e6:,.0f} MB of samples, but {limit}"
+            raise rejection(problem, "Choose a smaller image.")
+        values = np.zeros((self.height, self.width, len(channels)), kind.newbyteorder("="))
+        present = np.ones(self.height, bool)
+        if self.separate:
+            for index, plane in enumerate(channels):
+                self._read_plane(plane, [0], values[:, :, index : index + 1], present)
         else:
-            tags[ROWS] = (down,)
-        return _written(self.data, self.order, tags)
+            self._read_plane(0, channels, values, present)
+        return self.samples(values), present
 
-    def _pieces(self) -> tuple[Sequence[int], Sequence[int], int, int]:
-        """Return the offsets and lengths of the strips or tiles, and their width and height."""
-        if self.tiled:
-            across, down = self.number(TILE_WIDTH), self.number(TILE_LENGTH)
-            offsets, sizes = self.tags[TILE_OFFSETS], self.tags.get(TILE_BYTES, ())
-        else:
-            across, down = self.width, min(self.number(ROWS, self.height), self.height)
-            offsets, sizes = self.tags.get(STRIP_OFFSETS, ()), self.tags.get(STRIP_BYTES, ())
-        if not across or not down or not len(offsets):
+    def _sample_type(self) -> np.dtype:
+        """Return the type of a sample, in the file's byte order, if NumPy can read the layout."""
+        if self.photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
+            raise unsupported("its colors are not gray, RGB or CMYK")
+        if self.kind is None:
+            raise unsupported("its numbers are complex")
+        if self.bits not in (8, 16, 32, 64) or f"{self.kind}{self.bits}" == "f8":
+            advice = "Save it with 8, 16 or 32 bits a channel, and choose that file."
+            raise unsupported(f"it has {self.bits} bits a channel", advice)
+        if self.compression not in (_RAW, *_DEFLATE):
+            raise self._unsupported_compression(f" at {self.bits} bits a channel")
+        if self.number(Tiff.FILLORDER, 1) != 1:
+            raise unsupported("its bits are reversed")
+        return np.dtype(f"{'<' if self.data.startswith(b'II') else '>'}{self.kind}{self.bits // 8}")
+
+    def samples(self, values: np.ndarray) -> Samples:
+        """Describe the values of the shown channels, ``(height, width, channels)``."""
+        colors = values[:, :, : len(self.colors)]
+        alpha = None if self.alpha is None else values[:, :, -1]
+        if alpha is not None and self.alpha_uncertain and not alpha.any():
+            alpha = None
+        no_data = self._no_data()
+        if self.kind == "f":
+            with np.errstate(over="ignore"):  # the value may belong to a wider type
+                colors[(colors < _SMALLEST_FLOAT) | (colors == no_data)] = np.nan
+        most = float(2**self.bits - 1)
+        return Samples(
+            values=colors,
+            white=most if self.kind == "u" and self.bits <= 16 else None,
+            alpha=alpha,
+            alpha_white=1.0 if self.kind == "f" else most,
+            inverted=self.photometric == _WHITE_IS_ZERO and len(self.colors) == 1,
+            premultiplied=self.premultiplied,
+            no_data=no_data,
+        )
+
+    def _no_data(self) -> float | None:
+        """Return the value that stands for no measurement: GDAL's tag, else the least of int16."""
+        try:
+            return float(self.tags[_NO_DATA][0])
+        except (KeyError, ValueError):
+            return -32768.0 if f"{self.kind}{self.bits}" == "i16" else None
+
+    def _read_plane(
+        self, plane: int, shown: list[int], values: np.ndarray, present: np.ndarray
+    ) -> None:
+        """Read the shown channels of a plane into ``values``; set ``present`` to missing rows."""
+        tiled = Tiff.TILEOFFSETS in self.tags
+        offsets = self.tags[Tiff.TILEOFFSETS if tiled else Tiff.STRIPOFFSETS]
+        sizes = self.tags.get(Tiff.TILEBYTECOUNTS if tiled else Tiff.STRIPBYTECOUNTS)
+        width = self.number(Tiff.TILEWIDTH) if tiled else self.width
+        height = self.number(Tiff.TILELENGTH if tiled else Tiff.ROWSPERSTRIP, self.height)
+        if min(width, height) < 1:
             raise damaged()
-        return offsets, sizes, across, down
+        lefts, tops = range(0, self.width, width), range(0, self.height, height)
+        corners = [(top, left) for top in tops for left in lefts]
+        for piece, (top, left) in enumerate(corners, start=plane * len(corners)):
+            bottom = min(top + height, self.height)
+            if piece < len(offsets):
+                size = sizes[piece] if sizes else len(self.data)
+                content = memoryview(self.data)[offsets[piece] :][:size]
+                for rows in self._rows(content, width, bottom - top):
+                    values[top : top + len(rows), left : left + width] = rows[
+                        :, : self.width - left, shown
+                    ]
+                    top += len(rows)
+            present[top:bottom] = False
 
-    def row_bytes(self, width: int, channels: int) -> int:
-        """Return the number of bytes in a row of ``width`` pixels."""
-        return -(-width * channels * self.bits // 8)
-
-    @property
-    def tile_width(self) -> int:
-        """Number of pixels after which the predictor starts again."""
-        return self.number(TILE_WIDTH) if self.tiled else self.width
-
-    @property
-    def stored_width(self) -> int:
-        """Number of pixels to decode in a row: full tiles if their bytes are reordered."""
-        whole_tiles = self.tiled and self.number(PREDICTOR, 1) == 3
-        return -(-self.width // self.tile_width) * self.tile_width if whole_tiles else self.width
-
-
-class _Unpacker:
-    """Converter from rows of bytes to samples."""
-
-    def __init__(self, tiff: Directory, channels: int) -> None:
-        self.tiff, self.channels, self.type = tiff, channels, tiff.sample_type()
-        self.result_type = np.dtype(np.uint16 if tiff.bits < 16 else np.uint32)
-        if self.type is not None:
-            self.result_type = self.type.newbyteorder("=")
-        predicts = tiff.compression in (LZW, DEFLATE, OLD_DEFLATE)
-        self.predictor = tiff.number(PREDICTOR, 1) if predicts else 1
-        if self.predictor not in (1, 2, 3) or (self.predictor > 1 and self.type is None):
-            raise unsupported("it is compressed with an unknown method")
-        if self.predictor == 3 and tiff.format != FLOAT:
+    def _rows(self, content: memoryview, width: int, count: int) -> Iterator[np.ndarray]:
+        """Yield at most ``count`` rows of a strip or tile, a few at a time."""
+        channels = 1 if self.separate else self.channels
+        row_bytes = width * channels * self.bits // 8
+        if row_bytes > _MAX_ROW_BYTES:
             raise damaged()
+        inflater = zlib.decompressobj()
+        rest: memoryview | bytes = content
+        complete = step = 1
+        while count and complete == step:
+            step = min(count, max(1, _STEP_BYTES // row_bytes))
+            if self.compression == _RAW:
+                part, rest = bytes(rest[: step * row_bytes]), rest[step * row_bytes :]
+            else:
+                try:  # a limit, so that a bomb does not inflate
+                    part, rest = (
+                        inflater.decompress(rest, step * row_bytes),
+                        inflater.unconsumed_tail,
+                    )
+                except zlib.error:
+                    return
+            complete = len(part) // row_bytes
+            raw = np.frombuffer(part, np.uint8, complete * row_bytes).reshape(complete, row_bytes)
+            yield self._unpacked(raw, (complete, width, channels))
+            count -= complete
 
-    def __call__(self, rows: np.ndarray) -> np.ndarray:
-        """Convert rows of bytes, uint8 ``(rows, bytes)``, to ``(rows, width, channels)``."""
-        if self.type is None:
-            return self._from_bits(rows)
-        if self.predictor == 3:
-            rows = np.concatenate([self._floats(part) for part in self._tiles(rows)], axis=1)
-        values = np.ascontiguousarray(rows).view(self.type).astype(self.result_type)
-        values = values.reshape(len(rows), -1, self.channels)[:, : self.tiff.width]
-        if self.predictor == 2:
-            for left in range(0, self.tiff.width, self.tiff.tile_width):
-                part = values[:, left : left + self.tiff.tile_width]
-                # Floats are summed as integers, with overflow.
-                integers = part.view(f"u{part.itemsize}")
-                np.cumsum(integers, axis=1, dtype=integers.dtype, out=integers)
+    def _unpacked(self, raw: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+        """Convert rows of bytes to samples ``(rows, width, channels)``; undo the predictor."""
+        kind = self._sample_type()
+        predictor = 1 if self.compression == _RAW else self.number(Tiff.PREDICTOR, 1)
+        if predictor == 3 and self.kind == "f":
+            # Differences of bytes; each row holds the most significant bytes of all samples first.
+            bytewise = raw.reshape(shape[0], shape[1] * kind.itemsize, shape[2])
+            planes = np.cumsum(bytewise, axis=1, dtype=np.uint8)
+            planes = planes.reshape(shape[0], kind.itemsize, shape[1] * shape[2])
+            numbers = np.ascontiguousarray(planes.transpose(0, 2, 1))
+            return numbers.view(kind.newbyteorder(">")).reshape(shape)
+        values = raw.view(kind).reshape(shape).astype(kind.newbyteorder("="))
+        if predictor == 2:
+            integers = values.view(f"u{kind.itemsize}")  # floats, too, are summed with overflow
+            np.cumsum(integers, axis=1, dtype=integers.dtype, out=integers)
+        elif predictor != 1:
+            raise unsupported("it is compressed with an unknown predictor", _SAVE_DEFLATED)
         return values
 
-    def _tiles(self, rows: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the bytes of the rows tile by tile."""
-        width = self.tiff.row_bytes(self.tiff.tile_width, self.channels)
-        for left in range(0, rows.shape[1], width):
-            yield rows[:, left : left + width]
 
-    def _floats(self, part: np.ndarray) -> np.ndarray:
-        """Undo the floating-point predictor: byte differences, most significant bytes first."""
-        size = self.result_type.itemsize
-        steps = part.reshape(len(part), -1, self.channels)
-        summed = np.cumsum(steps, axis=1, dtype=np.uint8)
-        planes = summed.reshape(len(part), size, -1)
-        planes = planes if self.tiff.order == ">" else planes[:, ::-1]
-        return np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(len(part), -1)
-
-    def _from_bits(self, rows: np.ndarray) -> np.ndarray:
-        """Convert samples of less than 16 bits, highest bit first, or of three bytes."""
-        bits, count = self.tiff.bits, self.tiff.width * self.channels
-        if bits == 24:
-            shifts = (0, 8, 16) if self.tiff.order == "<" else (16, 8, 0)
-            parts = rows.reshape(len(rows), count, 3).astype(np.uint32)
-            values: np.ndarray = (parts << np.array(shifts, np.uint32)).sum(axis=2, dtype=np.uint32)
-        else:
-            single = np.unpackbits(rows, axis=1)[:, : count * bits]
-            single = single.reshape(len(rows), count, bits)
-            values = single @ (1 << np.arange(bits - 1, -1, -1)).astype(np.uint16)
-        return values.reshape(len(rows), self.tiff.width, self.channels)
-
-
-def _by_rows(
-    image: Image.Image, unpack: Callable[[np.ndarray], np.ndarray]
-) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield a few unpacked rows at a time, so that memory holds all rows only once."""
-    step = max(1, 2**20 // image.width)
-    for top in range(0, image.height, step):
-        bottom = min(top + step, image.height)
-        rows = np.asarray(image.crop((0, top, image.width, bottom)))
-        yield slice(top, bottom), unpack(rows)
-
-
-def _tags(data: bytes, order: str) -> tuple[dict[int, Sequence[int]], int]:
-    """Return the needed tags of the first directory with their values, and the page count."""
+def _tags(data: bytes) -> tuple[dict[int, tuple[Any, ...]], bool]:
+    """Return the needed tags of the first directory with their values, and whether more follow."""
+    # Pillow takes a big-endian BigTIFF for a small one, unless its header is written like this.
     big = b"+" in data[2:4]
-    number, entry, start_at = ("Q", "HHQ8s", 8) if big else ("L", "HHL4s", 4)
-    try:
-        (start,) = struct.unpack_from(order + number, data, start_at)
-        entries, first = _entries(data, order, start, big=big)
-    except struct.error as error:
-        raise damaged("The TIFF is cut off or damaged before its directory") from error
-    tags: dict[int, Sequence[int]] = {}
-    size = struct.calcsize(order + entry)
-    table = data[first : first + entries * size]
-    if len(table) < entries * size:
-        raise damaged("The TIFF is cut off within its directory")
-    for tag, kind, count, inline in struct.iter_unpack(order + entry, table):
-        if tag in _NEEDED and tag not in tags and kind in _TYPES:
-            content = _content(data, order, kind, count, inline, opaque=tag in _OPAQUE)
-            if content is None and tag not in _OPTIONAL:
-                raise damaged("The TIFF is cut off or damaged within its directory")
-            if content:
-                numbers = tag not in _OPAQUE and kind not in _BYTES
-                tags[tag] = (
-                    struct.unpack(order + _TYPES[kind] * count, content) if numbers else content
-                )
-    return tags, _pages(data, order, start, big=big)
+    header = (b"II+\0" if big else b"II*\0") + data[4 : 16 if big else 8]
+    directory = Tiff.ImageFileDirectory_v2(header, prefix=data[:2])
+    file = io.BytesIO(data)
+    file.seek(directory.next)
+    directory.load(file)
+    tags: dict[int, tuple[Any, ...]] = {}
+    for tag in (*_FOR_PILLOW, *_OTHERS):
+        if tag in directory:
+            # Checked before Pillow makes an object of every value.
+            size, one = len(directory._tagdata[tag]), tag in (Tiff.ICCPROFILE, Tiff.JPEGTABLES)
+            if size > (MAX_PROFILE_BYTES if one else 8 * MAX_TAG_VALUES):
+                if tag == Tiff.ICCPROFILE:
+                    continue
+                raise rejection("The TIFF is in too many pieces", _SAVE_AS_ORDINARY)
+            value = directory[tag]
+            tags[tag] = value if isinstance(value, tuple) else (value,)
+    return tags, 0 < (directory.next or 0) < len(data)
 
 
-def _entries(data: bytes, order: str, start: int, *, big: bool) -> tuple[int, int]:
-    """Return the number of entries of a directory, and the offset of the first."""
-    kind = "Q" if big else "H"
-    if start > len(data):
-        raise struct.error("a directory beyond the end")
-    (entries,) = struct.unpack_from(order + kind, data, start)
-    return min(entries, MAX_TAG_VALUES), start + struct.calcsize(order + kind)
-
-
-def _content(
-    data: bytes, order: str, kind: int, count: int, inline: bytes, *, opaque: bool
-) -> bytes | None:
-    """Return the bytes of a tag's values, from its entry or elsewhere; ``None`` if missing."""
-    if count > MAX_TAG_VALUES and not opaque:
-        raise rejection("The TIFF is in too many pieces", _SAVE_AS_ORDINARY)
-    size = struct.calcsize(order + _TYPES[kind]) * count
-    if size > MAX_PROFILE_BYTES:
-        return None
-    if size <= len(inline):
-        return inline[:size]
-    (offset,) = struct.unpack(order + ("Q" if len(inline) == 8 else "L"), inline)
-    content = data[offset : offset + size]
-    return content if len(content) == size else None
-
-
-def _pages(data: bytes, order: str, start: int, *, big: bool) -> int:
-    """Return the number of pages, up to the first broken link between directories."""
-    visited: set[int] = set()
-    number, size = ("Q", 20) if big else ("L", 12)
-    while start and start not in visited and len(visited) < 1000:
-        try:
-            entries, first = _entries(data, order, start, big=big)
-            visited.add(start)
-            (start,) = struct.unpack_from(order + number, data, first + entries * size)
-        except struct.error:
-            break
-    return len(visited)
-
-
-def _written(data: bytes, order: str, tags: Mapping[int, Sequence[int]]) -> bytes:
-    """Return the file with a new header, and a directory of these tags at its end."""
-    body, entries = bytearray(len(data) % 2), []
-    for tag, values in sorted(tags.items()):
-        kind, count, content = _packed(tag, values, order)
-        field = content.ljust(4, b"\0")
-        if len(content) > 4:
-            field = struct.pack(f"{order}L", len(data) + len(body))
-            body += content + bytes(len(content) % 2)
-        entries.append(struct.pack(f"{order}HHL", tag, kind, count) + field)
-    start = len(data) + len(body)
-    table = struct.pack(f"{order}H", len(entries)) + b"".join(entries) + bytes(4)
-    head = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HL", 42, start)
-    return b"".join((head, memoryview(data)[8:], body, table))
-
-
-def _packed(tag: int, values: Sequence[int], order: str) -> tuple[int, int, bytes]:
-    """Return the type, count and bytes of a tag's values."""
-    if tag == JPEG_TABLES:
-        return 7, len(values), bytes(values)
-    if tag in YCBCR_FRACTIONS:
-        return 5, len(values) // 2, struct.pack(f"{order}{len(values)}L", *values)
-    kind, letter, limit = (4, "L", 2**32 - 1) if tag in _WIDE else (3, "H", 2**16 - 1)
-    numbers = [min(max(int(value), 0), limit) for value in values]
-    return kind, len(values), struct.pack(f"{order}{len(values)}{letter}", *numbers)
-
-
-def unsupported(reason: str) -> ImageFileError:
+def unsupported(reason: str, advice: str = _SAVE_AS_ORDINARY) -> ImageFileError:
     """Return the error for an unsupported layout."""
-    return rejection(f"This kind of TIFF cannot be shown here: {reason}", _SAVE_AS_ORDINARY)
+    return rejection(f"This kind of TIFF cannot be shown here: {reason}", advice)
