@@ -5,12 +5,14 @@ with their default value are left out. Labels, and names of earlier versions, ar
 """
 
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Generic
-from urllib.parse import parse_qsl, quote_plus
+from urllib.parse import parse_qs, urlencode
 
 from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES, SCALES
 from vgg_viz.image_io.input_image import FITS
@@ -32,6 +34,7 @@ Value = str | int | bool | tuple[str, ...] | tuple[int, ...] | None
 ROBIN, OWN = "robin", "own"
 STEP, INPUT = "step", "input"
 NEXT, ALL = "next", "all"
+MOST_LETTERS = 62  # of the options in a message
 
 PICTURES: Mapping[str, Option] = by_name(
     *(Option(sample.name, sample.title) for sample in SAMPLES),
@@ -72,27 +75,17 @@ class Choice(Generic[Name]):
     default: Name = ""  # type: ignore[assignment]  # the first option takes its place
 
     def __post_init__(self) -> None:
-        """Use the first option as the field's default unless one is given."""
         object.__setattr__(self, "default", self.default or next(iter(self.options)))
 
     def read(self, texts: Sequence[str]) -> Name:
-        """Return the name of the option that a link's text stands for.
-
-        The text is the option's name or label, or one of its earlier names or labels.
-
-        Raises:
-            LinkError: no option has that name or label.
-        """
+        """Return the name of the option whose name or label, also of earlier versions, is given."""
         text = texts[-1]
         for name, option in self.options.items():
             known = (str(name), option.label, *option.old)
             if text.casefold() in map(str.casefold, known):
                 return name
-        raise LinkError(f"expected one of {', '.join(self.options)}, got {shortened(text)}")
-
-    def write(self, value: Value) -> tuple[str, ...]:
-        """Return the texts that a link holds for this option: its name."""
-        return (str(value),)
+        options = textwrap.shorten(", ".join(self.options), MOST_LETTERS, placeholder=" …")
+        raise LinkError(f"expected one of {options}, got {shortened(text)}")
 
 
 @dataclass(frozen=True)
@@ -103,18 +96,9 @@ class Several:
     default: tuple[str, ...]
 
     def read(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of the options that a link's texts stand for, in the field's order.
-
-        Raises:
-            LinkError: no option has one of those names or labels.
-        """
+        """Return the names of the options that the texts stand for, in the field's order."""
         chosen = {Choice(self.options).read([text]) for text in texts if text}
         return tuple(value for value in self.options if value in chosen)
-
-    def write(self, value: Value) -> tuple[str, ...]:
-        """Return the texts that a link holds for these options: their names, or one empty text."""
-        chosen = tuple(str(name) for name in value or ())  # type: ignore[union-attr]
-        return chosen or ("",)
 
 
 @dataclass(frozen=True)
@@ -133,35 +117,22 @@ class Number:
     of_layer: Callable[[ConvLayer], int] | None = None
     pages: tuple[str, int] | None = None
 
-    def read(self, texts: Sequence[str]) -> int:
-        """Return the number that a link's text holds.
-
-        Raises:
-            LinkError: the text is not a number, or the number is out of range.
-        """
+    def read(self, texts: Sequence[str], *, clamp: bool = False) -> int:
+        """Return the number that a text holds; if wanted, at most the largest allowed one."""
         # Five digits: a link may hold any number, and Python refuses to read one of thousands.
         text = texts[-1]
         number = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else -1
+        if clamp and self.clamps:
+            number = min(number, self.largest)
         if not self.smallest <= number <= self.largest:
             bounds = f"from {self.smallest} to {self.largest}"
             raise LinkError(f"expected a number {bounds}, got {shortened(text)}")
         return number
 
-    def clamp(self, text: str) -> str:
-        """Return the largest allowed number, as text, if ``text`` exceeds it; else ``text``."""
-        larger = self.clamps and re.fullmatch(r"[0-9]{1,5}", text) and int(text) > self.largest
-        return str(self.largest) if larger else text
-
-    def write(self, value: Value) -> tuple[str, ...]:
-        """Return the texts that a link holds for this number: its digits, or none for None."""
-        return () if value is None else (str(value),)
-
 
 @dataclass(frozen=True)
 class Numbers:
-    """A field of a link that holds up to ``most`` whole numbers from 1 to ``largest``.
-
-    The numbers are sorted and have no duplicates.
+    """A field of a link that holds up to ``most`` different whole numbers, sorted, from 1.
 
     of_layer: function that returns the largest number allowed for a layer.
     """
@@ -172,11 +143,7 @@ class Numbers:
     of_layer: Callable[[ConvLayer], int] | None = None
 
     def read(self, texts: Sequence[str]) -> tuple[int, ...]:
-        """Return the numbers that a link's text holds, separated by commas or spaces.
-
-        Raises:
-            LinkError: one is not a number or out of range, or there are too many.
-        """
+        """Return the numbers that a text holds, separated by commas or spaces."""
         text = texts[-1]
         words = re.split("[ ,]+", text.strip(" ,"))
         # Five digits, as in a single number.
@@ -187,10 +154,6 @@ class Numbers:
             raise LinkError(f"expected {bounds}, such as 4, 17, 30, got {shortened(text)}")
         return tuple(numbers)
 
-    def write(self, value: Value) -> tuple[str, ...]:
-        """Return the texts that a link holds for these numbers: one, with commas between them."""
-        return (",".join(str(number) for number in value or ()),)  # type: ignore[union-attr]
-
 
 @dataclass(frozen=True)
 class Switch:
@@ -199,35 +162,35 @@ class Switch:
     default: bool = False
 
     def read(self, texts: Sequence[str]) -> bool:
-        """Return the Boolean value that a link's text holds.
-
-        Raises:
-            LinkError: the text is neither true nor false.
-        """
+        """Return the Boolean value that a text holds."""
         word = texts[-1].casefold()
         if word not in ("true", "false"):
             raise LinkError(f"expected true or false, got {shortened(texts[-1])}")
         return word == "true"
 
-    def write(self, value: Value) -> tuple[str, ...]:
-        """Return the texts that a link holds for this Boolean value: ``true`` or ``false``."""
-        return (str(bool(value)).lower(),)
 
-
+# Each field's ``read`` gets all texts that a link gives for it, and raises a `LinkError`.
 Field = Choice[Any] | Several | Number | Numbers | Switch
 
 
-def _filters(layer: ConvLayer) -> int:
-    return layer.filters
+def texts_of(value: Value) -> list[str]:
+    """Return the texts that a link holds for a field's value; none for None.
+
+    >>> texts_of(("1", "5")), texts_of((4, 17)), texts_of(()), texts_of(True)
+    (['1', '5'], ['4,17'], [''], ['true'])
+    """
+    if isinstance(value, tuple):
+        texts = list(map(str, value))
+        return texts if value and isinstance(value[0], str) else [",".join(texts)]
+    if isinstance(value, bool):
+        return [str(value).lower()]
+    return [] if value is None else [str(value)]
 
 
-def _channels(layer: ConvLayer) -> int:
-    return layer.channels
-
-
-MOST_FILTERS = max(layer.filters for layer in VGG19.conv_layers)
-MOST_CHANNELS = max(layer.channels for layer in VGG19.conv_layers)
-FEWEST_CHANNELS = min(layer.channels for layer in VGG19.block_ends)
+FILTERS, CHANNELS = attrgetter("filters"), attrgetter("channels")
+MOST_FILTERS = max(map(FILTERS, VGG19.conv_layers))
+MOST_CHANNELS = max(map(CHANNELS, VGG19.conv_layers))
+FEWEST_CHANNELS = min(map(CHANNELS, VGG19.block_ends))
 SIDE = VGG19.input_side
 PAGE_FILTERS = PAGE_CHANNELS = 16
 MOST_STEPS = 100
@@ -252,15 +215,15 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "fit": Choice(FITS),
         "stored": Switch(),
         "layer": Choice(LAYERS),
-        "filters": Number(MOST_FILTERS, 8, of_layer=_filters),
-        "channels": Number(MOST_CHANNELS, 8, of_layer=_channels),
+        "filters": Number(MOST_FILTERS, 8, of_layer=FILTERS),
+        "channels": Number(MOST_CHANNELS, 8, of_layer=CHANNELS),
         "filter_page": Number(MOST_FILTERS // PAGE_FILTERS, 1, pages=("filters", PAGE_FILTERS)),
         "channel_page": Number(
             MOST_CHANNELS // PAGE_CHANNELS, 1, pages=("channels", PAGE_CHANNELS)
         ),
-        "maps": Number(MOST_FILTERS, 64, of_layer=_filters),
+        "maps": Number(MOST_FILTERS, 64, of_layer=FILTERS),
         "examples": Choice(EXAMPLES),
-        "images": Number(MOST_FILTERS, 16, of_layer=_filters),
+        "images": Number(MOST_FILTERS, 16, of_layer=FILTERS),
         "parametrization": Choice(PARAMETRIZATIONS),
         "seed": Number(MOST_SEEDS, 1, clamps=False),
         "paste": Switch(),
@@ -282,13 +245,13 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "other": Choice(PICTURES, SAMPLES[1].name),
         "shown_as": Choice(SHOWN_AS),
         "pair_scale": Choice(PAIR_SCALES),
-        "channel": Number(MOST_FILTERS, of_layer=_filters),
+        "channel": Number(MOST_FILTERS, of_layer=FILTERS),
         "row": Number(SIDE, of_layer=lambda layer: layer.output_shape[0]),
         "column": Number(SIDE, of_layer=lambda layer: layer.output_shape[1]),
         "back_to": Choice(BACK_TO),
         "attribution": Choice(ATTRIBUTION_METHODS),
         "sanity": Switch(),
-        "ablated": Numbers(MOST_FILTERS, MOST_ABLATED, of_layer=_filters),
+        "ablated": Numbers(MOST_FILTERS, MOST_ABLATED, of_layer=FILTERS),
         "later_layer": Choice(LATER_LAYERS),
         "lecture": Switch(),
         "tour": Number(MOST_STEPS, clamps=False),
@@ -314,14 +277,11 @@ OLD_FIELDS = {
 def read(link: str) -> dict[str, Value]:
     """Return the values that a link sets, by field; fields that it does not name are left out.
 
+    The link is a URL, or its query with or without the question mark. A `LinkError` means that it
+    names an unknown field, or a value that is invalid for its field.
+
     >>> read("?view=maps&layer=block3_conv1&maps=9")
     {'view': 'maps', 'layer': 'block3_conv1', 'maps': 9}
-
-    Args:
-        link: a URL, or its query with or without the question mark.
-
-    Raises:
-        LinkError: the link names an unknown field, or a value that is invalid for its field.
     """
     values, problems = read_values(parse_query(link))
     if problems:
@@ -332,40 +292,27 @@ def read(link: str) -> dict[str, Value]:
 def parse_query(link: str) -> dict[str, list[str]]:
     """Return the query parameters of a link by name, each with all texts given for it.
 
+    A `LinkError` means that the link has too many parameters.
+
     >>> parse_query("?blocks=1&blocks=5#top")
     {'blocks': ['1', '5']}
-
-    Args:
-        link: a URL, or its query with or without the question mark.
-
-    Raises:
-        LinkError: the link has too many parameters.
     """
     address, mark, query = link.split("#", 1)[0].partition("?")
     if not mark and "://" not in address:
         query = address
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+        return parse_qs(query, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
     except ValueError as error:
         raise LinkError(f"expected at most {MOST_PARAMETERS} parameters, got more") from error
-    parameters: dict[str, list[str]] = {}
-    for name, text in pairs:
-        parameters.setdefault(name, []).append(text)
-    return parameters
 
 
 def read_values(
     parameters: Mapping[str, Sequence[str]], *, clamp: bool = False
 ) -> tuple[dict[str, Value], list[str]]:
-    """Convert a link's query parameters to values by field, and list what could not be read.
+    """Return values by field, and one sentence for each query parameter that could not be read.
 
-    Args:
-        parameters: the result of `parse_query`. Parameters that belong to the hosting service or to
-            trackers are skipped.
-        clamp: whether a number that is too large is replaced by the largest allowed one.
-
-    Returns:
-        The values by field, and one sentence for each parameter that could not be read.
+    Parameters that belong to the hosting service or to trackers are skipped. With ``clamp``, a
+    number that is too large is replaced by the largest allowed one.
     """
     values: dict[str, Value] = {}
     problems: list[str] = []
@@ -378,10 +325,11 @@ def read_values(
             continue
         if key != name and key in parameters:  # the newer name takes precedence
             continue
-        if clamp and isinstance(field, Number):
-            texts = [field.clamp(texts[-1])]
         try:
-            values[key] = field.read(texts)
+            if isinstance(field, Number):
+                values[key] = field.read(texts, clamp=clamp)
+            else:
+                values[key] = field.read(texts)
         except LinkError as error:
             problems.append(f"{name}: {error}")
     return values, problems
@@ -394,13 +342,10 @@ def _closest(name: str) -> str:
 
 
 def upper_limit(key: str, values: Mapping[str, Value]) -> int | None:
-    """Return the largest number that a field can hold, which mostly depends on the chosen layer.
+    """Return the largest number that a field can hold, mostly by the chosen layer; None for others.
 
     >>> upper_limit("maps", {"layer": "block2_conv1"})
     128
-
-    Returns:
-        None for a field that holds no number.
     """
     field = FIELDS[key]
     if not isinstance(field, Number | Numbers):
@@ -475,31 +420,15 @@ def address(values: Mapping[str, Value]) -> dict[str, list[str]]:
     # A default is limited by the layer, too: 64 of 64 maps need no parameter, whatever the default.
     usual = effective_values({key: shown[key] for key in ("view", "layer")})
     return {
-        key: list(FIELDS[key].write(value))
+        key: texts_of(value)
         for key, value in shown.items()
         if value != (FIELDS[key].default if key in ("view", "layer") else usual[key])
     }
 
 
-def write(values: Mapping[str, Value]) -> str:
-    """Return the query of a link that sets these fields; fields with their default are left out.
-
-    >>> write({"view": "maps", "maps": 9, "order": "number"})
-    'view=maps&maps=9'
-    """
-    named = {
-        key: FIELDS[key].write(value)
-        for key, value in values.items()
-        if value != FIELDS[key].default
-    }
-    return encode(named)
-
-
 def encode(parameters: Mapping[str, Sequence[str]]) -> str:
     """Encode query parameters, each with all its texts, as the query of a link."""
-    return "&".join(
-        f"{name}={quote_plus(text)}" for name, texts in parameters.items() for text in texts
-    )
+    return urlencode(parameters, doseq=True)
 
 
 def shortened(text: str) -> str:

@@ -12,10 +12,8 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample image that the page offers.
+    """A sample image, by its name in links and its title on the page.
 
-    name: name of the sample in links.
-    title: its name on the page.
     alt: its description for screen readers.
     credit: its author and license.
     file_name: its file in ``assets``.
@@ -89,30 +87,15 @@ SAMPLES: tuple[Sample, ...] = (
 
 
 def sample(name: str) -> Sample:
-    """Return the sample image with this name.
-
-    Raises:
-        KeyError: no sample has this name.
-    """
-    for candidate in SAMPLES:
-        if candidate.name == name:
-            return candidate
-    raise KeyError(f"expected one of {[candidate.name for candidate in SAMPLES]}, got {name!r}")
+    """Return the sample image with this name, or raise a KeyError."""
+    return {one.name: one for one in SAMPLES}[name]
 
 
 def sample_bytes(name: str) -> bytes:
-    """Return the content of a sample's image file, by the sample's name.
-
-    Raises:
-        KeyError: no sample has this name.
-    """
+    """Return the content of a sample's image file, by the sample's name."""
     return (ASSETS / sample(name).file_name).read_bytes()
 
 
 def thumbnail_bytes(name: str) -> bytes:
-    """Return the content of a sample's thumbnail, a square JPEG file, by the sample's name.
-
-    Raises:
-        KeyError: no sample has this name.
-    """
+    """Return the content of a sample's thumbnail, a square JPEG file, by the sample's name."""
     return (ASSETS / "thumbnails" / f"{sample(name).name}.jpg").read_bytes()

@@ -10,8 +10,8 @@ one sentence.
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
@@ -43,8 +43,6 @@ TEXT_KEYS = ("text", "question", "answer", "outlined")
 STEP_KEYS = ("title", "page", "network", *TEXT_KEYS, "untrained")
 # Fields that must be within the layer: limited to it, they would mean another map or position.
 LAYER_FIELDS = ("channel", "row", "column", "filter_page", "channel_page")
-
-LONGEST_LIST = 60  # letters of the options in a message
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -99,10 +97,8 @@ class TourError(ValueError):
     The message names the step and key, or the line if the file is not TOML.
     """
 
-    def __init__(self, problem: str, *, step: int | None = None, line: int | None = None) -> None:
-        """Compose the error message from the problem and the number of the tour's step or line."""
-        place = f"Step {step} of the tour" if step else f"Line {line} of the tour" if line else ""
-        super().__init__(f"{place or 'The tour'}: {problem}.")
+    def __init__(self, problem: str, place: str = "The tour") -> None:
+        super().__init__(f"{place}: {problem}.")
 
 
 class _InvalidError(Exception):
@@ -116,18 +112,19 @@ def built_in() -> Tour:
 
 
 def parse(text: str | bytes) -> Tour:
-    """Parse a tour file, given as text or as bytes in UTF-8.
-
-    Raises:
-        TourError: the file is too large, not TOML, or not a tour.
-    """
-    source = _decoded(text)
-    _check_source(source)
-    document = _document(source)
+    """Parse a tour file, given as text or as bytes in UTF-8; a `TourError` says what is wrong."""
+    document = _document(_checked(_decoded(text)))
     try:
         _refuse_unknown(document, ("title", "step"))
         title = _text(document, "title")
-        steps = _steps(document.get("step", []))
+        steps = document.get("step", [])
+        if not isinstance(steps, list):
+            got = _kind(steps)
+            raise _InvalidError(f"step: expected [[step]] in two pairs of brackets, got {got}")
+        if not steps:
+            raise _InvalidError("expected at least one [[step]], got none")
+        if len(steps) > MOST_STEPS:
+            raise _InvalidError(f"expected at most {MOST_STEPS} steps, got {len(steps)}")
     except _InvalidError as error:
         raise TourError(str(error)) from None
     return Tour(title, tuple(_numbered(step, number) for number, step in enumerate(steps, 1)))
@@ -136,9 +133,7 @@ def parse(text: str | bytes) -> Tour:
 def text_for(step: Step, shown: Shown | None) -> tuple[StepText, bool]:
     """Return a tour step's text for a network, and whether the answer holds for that network.
 
-    Args:
-        step: the step.
-        shown: kind of the network that the page shows; None if it shows none.
+    ``shown`` is the kind of the network that the page shows; None if it shows none.
     """
     if shown == "untrained" and step.untrained:
         return step.untrained, True
@@ -158,46 +153,53 @@ def _decoded(text: str | bytes) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         problem = f"expected text in UTF-8, got a byte {data[error.start]:#04x}"
-        raise TourError(problem, line=line) from None
+        raise TourError(problem, _line(line)) from None
     return decoded.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
-def _check_source(source: str) -> None:
-    """Check that a tour file's text is short enough and has no control characters.
-
-    Raises:
-        TourError: the text is too long, or has a control character.
-    """
+def _checked(source: str) -> str:
+    """Return a tour file's text if it is short enough and has no control characters."""
     lines = source.removesuffix("\n").split("\n")
     if len(lines) > MOST_LINES:
         raise TourError(f"expected at most {MOST_LINES:,} lines, got {len(lines):,}")
     for number, line in enumerate(lines, start=1):
-        if found := CONTROL.search(line):
-            problem = f"expected no control characters, got {_code(found[0])}"
-            raise TourError(problem, line=number)
+        if problem := _control(line):
+            raise TourError(problem, _line(number))
         if line.count(".") > MOST_DOTS:
-            problem = f"expected at most {MOST_DOTS} full stops in a line, got more"
-            raise TourError(problem, line=number)
+            raise TourError(
+                f"expected at most {MOST_DOTS} full stops in a line, got more", _line(number)
+            )
+    return source
 
 
-def _code(character: str) -> str:
-    return f"U+{ord(character):04X}"
+def _control(text: str) -> str:
+    """Return what is wrong with a text that has a control character, or an empty string."""
+    found = CONTROL.search(text)
+    return f"expected no control characters, got U+{ord(found[0]):04X}" if found else ""
+
+
+def _line(number: int) -> str:
+    return f"Line {number} of the tour"
 
 
 # -- TOML
 
 
 def _document(source: str) -> Document:
-    """Parse a tour file's text as TOML.
-
-    Raises:
-        TourError: the text is not TOML.
-    """
+    """Parse a tour file's text as TOML."""
     try:
         return tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
-        line, problem = _syntax_problem(source, error)
-        raise TourError(problem, line=line) from None
+        # Errors at the end of the document name no line.
+        found = re.fullmatch(
+            r"(.*) \(at (?:line ([0-9]+), column [0-9]+|end of document)\)", str(error)
+        )
+        message, number = found.groups() if found else (str(error), None)
+        last = source.removesuffix("\n").count("\n") + 1
+        hint = ": texts stand in quotes" if number and message == "Invalid value" else ""
+        printable = "".join(letter if letter.isprintable() else "�" for letter in message[:100])
+        problem = f"expected TOML, got an error ({printable}{hint})"
+        raise TourError(problem, _line(min(int(number or last), last))) from None
     except RecursionError:
         raise TourError("expected texts and steps, got lists nested too deeply") from None
     except ValueError:
@@ -205,31 +207,7 @@ def _document(source: str) -> Document:
         raise TourError("expected texts, got a value that cannot be read") from None
 
 
-def _syntax_problem(source: str, error: tomllib.TOMLDecodeError) -> tuple[int, str]:
-    """Return the number of the line with a TOML syntax error, and a sentence about the error.
-
-    Python 3.14 has both as attributes of the exception; earlier versions only in its message.
-    """
-    message = getattr(error, "msg", None) or str(error).rsplit(" (at ", 1)[0]
-    found = re.search(r"\(at line ([0-9]+), column [0-9]+\)$", str(error))
-    last = source.removesuffix("\n").count("\n") + 1
-    line = getattr(error, "lineno", None) or (int(found[1]) if found else last)
-    hint = ": texts stand in quotes" if found and message == "Invalid value" else ""
-    printable = "".join(letter if letter.isprintable() else "�" for letter in message[:100])
-    return min(line, last), f"expected TOML, got an error ({printable}{hint})"
-
-
 # -- the tour
-
-
-def _steps(steps: object) -> Sequence[object]:
-    if not isinstance(steps, list):
-        raise _InvalidError(f"step: expected [[step]] in two pairs of brackets, got {_kind(steps)}")
-    if not steps:
-        raise _InvalidError("expected at least one [[step]], got none")
-    if len(steps) > MOST_STEPS:
-        raise _InvalidError(f"expected at most {MOST_STEPS} steps, got {len(steps)}")
-    return steps
 
 
 def _numbered(step: object, number: int) -> Step:
@@ -237,14 +215,19 @@ def _numbered(step: object, number: int) -> Step:
     try:
         return _step(_table(step, "a step"))
     except _InvalidError as error:
-        raise TourError(str(error), step=number) from None
+        raise TourError(str(error), f"Step {number} of the tour") from None
 
 
 def _step(step: Document) -> Step:
     _refuse_unknown(step, STEP_KEYS)
     title, page = _text(step, "title"), _page(_text(step, "page"))
     words = _step_text(step, page)
-    network = _network(_text(step, "network")) if "network" in step else None
+    network = None
+    if "network" in step:
+        try:
+            network = Choice(NETWORKS).read([_text(step, "network")])
+        except LinkError as error:
+            raise _InvalidError(f"network: {error}") from None
     untrained = None
     if "untrained" in step:
         try:
@@ -258,16 +241,13 @@ def _step(step: Document) -> Step:
 
 def _step_text(table: Document, page: Mapping[str, Value]) -> StepText:
     texts = {key: _text(table, key) for key in TEXT_KEYS[:3] if key in table or key == "text"}
-    if "question" in texts and "answer" not in texts:
-        raise _InvalidError("question: expected an answer with the question, got none")
-    if "answer" in texts and "question" not in texts:
-        raise _InvalidError("answer: expected a question with the answer, got none")
-    words = StepText(texts["text"], texts.get("question", ""), texts.get("answer", ""))
-    if "outlined" not in table:
-        return words
-    if "answer" not in texts:
+    for one, other in (("question", "an answer"), ("answer", "a question")):
+        if one in texts and other.split()[1] not in texts:
+            raise _InvalidError(f"{one}: expected {other} with the {one}, got none")
+    if "outlined" in table and "answer" not in texts:
         raise _InvalidError("outlined: expected an answer that names these numbers, got none")
-    return replace(words, outlined=_outlined(table["outlined"], page))
+    outlined = _outlined(table["outlined"], page) if "outlined" in table else ()
+    return StepText(texts["text"], texts.get("question", ""), texts.get("answer", ""), outlined)
 
 
 def _outlined(numbers: object, page: Mapping[str, Value]) -> tuple[int, ...]:
@@ -275,22 +255,15 @@ def _outlined(numbers: object, page: Mapping[str, Value]) -> tuple[int, ...]:
         raise _InvalidError(f"outlined: expected a list of numbers, got {_kind(numbers)}")
     if not 1 <= len(numbers) <= MOST_OUTLINED:
         raise _InvalidError(f"outlined: expected 1 to {MOST_OUTLINED} numbers, got {len(numbers)}")
-    largest = links.upper_limit("channel", page)
+    largest = links.upper_limit("channel", page) or 0
     for number in numbers:
         # In Python, True is an int.
         if isinstance(number, bool) or not isinstance(number, int):
             raise _InvalidError(f"outlined: expected numbers, got {_kind(number)}")
-        if largest is None or not 1 <= number <= largest:
+        if not 1 <= number <= largest:
             got = shortened(str(number)) if abs(number) < 10**6 else "a larger one"
             raise _InvalidError(f"outlined: expected numbers from 1 to {largest}, got {got}")
     return tuple(numbers)
-
-
-def _network(text: str) -> NetworkChoice:
-    try:
-        return Choice(NETWORKS).read([text])
-    except LinkError as error:
-        raise _InvalidError(f"network: {error}") from None
 
 
 def _table(value: object, what: str) -> Document:
@@ -302,7 +275,8 @@ def _table(value: object, what: str) -> Document:
 def _refuse_unknown(table: Document, known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
-            raise _InvalidError(f"expected {_listed(known)}, got {shortened(key)}")
+            expected = f"{', '.join(known[:-1])} or {known[-1]}"
+            raise _InvalidError(f"expected {expected}, got {shortened(key)}")
 
 
 def _text(table: Document, key: str) -> str:
@@ -322,8 +296,8 @@ def _problem(text: str, key: str) -> str:
     """Return what is wrong with a text of a tour file, or an empty string."""
     if not 1 <= len(text) <= LONGEST[key]:
         return f"expected 1 to {LONGEST[key]:,} characters, got {len(text):,}"
-    if found := CONTROL.search(text):
-        return f"expected no control characters, got {_code(found[0])}"
+    if problem := _control(text):
+        return problem
     if key in ONE_LINE and "\n" in text:
         return f"expected one line, got {len(text.splitlines())}"
     # Every viewer's browser would load an image from another server without asking.
@@ -341,7 +315,7 @@ def _page(link: str) -> Mapping[str, Value]:
     try:
         values = links.read(link)
     except LinkError as error:
-        raise _InvalidError(f"page: {_with_fewer_options(str(error))}") from None
+        raise _InvalidError(f"page: {error}") from None
     for key in LAYER_FIELDS:
         number, largest = values.get(key), links.upper_limit(key, values)
         if isinstance(number, int) and largest is not None and number > largest:
@@ -350,19 +324,6 @@ def _page(link: str) -> Mapping[str, Value]:
     # A pasted link may hold fields of the visit, which belong to the viewer.
     kept = {key: value for key, value in values.items() if key not in VISIT_FIELDS}
     return MappingProxyType(kept)
-
-
-def _with_fewer_options(message: str) -> str:
-    """Shorten a long list of options in a link's error message."""
-    found = re.fullmatch(r"(.*?: expected one of )(.*)(, got .*)", message)
-    if not found or len(found[2]) <= LONGEST_LIST:
-        return message
-    return f"{found[1]}{found[2][:LONGEST_LIST].rsplit(', ', 1)[0]}, …{found[3]}"
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    """Join words to a list in a sentence: ``"title, text or page"``."""
-    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _kind(value: object) -> str:

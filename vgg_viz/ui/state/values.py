@@ -218,7 +218,7 @@ def _widget_value(key: str, effective: Value) -> object:
     """Convert a field's effective value to the type that the field's widget holds."""
     field_ = FIELDS[key]
     if isinstance(field_, Numbers):
-        return ", ".join(field_.write(effective)[0].split(","))
+        return ", ".join(map(str, effective or ()))  # type: ignore[arg-type]
     return list(effective) if isinstance(effective, tuple) else effective
 
 
