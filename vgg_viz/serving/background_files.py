@@ -6,7 +6,6 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from threading import Lock
-from typing import Any
 
 from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.downloads.keras_files import FULL
@@ -14,7 +13,7 @@ from vgg_viz.model import class_names, dense_layers, weights
 from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.model.dense_layers import DenseWeights
 from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, Weights, WeightsError
-from vgg_viz.serving.loading import failed, run_in_background
+from vgg_viz.serving.loading import error_of, failed, result_of, run_in_background
 
 UNEXPECTED = "Something went wrong. The server's log has the details."
 
@@ -22,20 +21,16 @@ log = logging.getLogger(__name__)
 
 
 class FullFileMissing(Exception):
-    """Raised when Keras' weights file with the dense layers is not on this server.
-
-    The file can be downloaded.
-    """
+    """Raised when Keras' weights file with the dense layers is not there, but can be downloaded."""
 
 
 class DenseLoader:
     """Loader of the dense layers of every network in use, and of the class names.
 
-    One per process, thread-safe.
+    One per process, thread-safe. It loads nothing until a method asks for it.
     """
 
     def __init__(self) -> None:
-        """Create a loader; it loads nothing until a method asks for it."""
         self._lock = Lock()
         self._opened: dict[Hashable, Future[DenseWeights]] = {}
         self._full: StoredWeights | None = None
@@ -44,17 +39,12 @@ class DenseLoader:
         self._received: tuple[int, int] = 0, 0
 
     def weights_for(self, conv_weights: Weights) -> "Future[DenseWeights]":
-        """Return a future of the dense layers that belong to a network's convolutional weights.
+        """Return a future of the dense layers that belong to conv layers; open them unless started.
 
-        It starts to open them in the background, unless that was started before.
-
-        The dense layers come from the file of the convolutional weights. If that is Keras' file
-        without dense layers, they come from Keras' full file. Untrained convolutional weights have
-        untrained dense layers.
-
-        Returns:
-            A future, which fails with a ``WeightsError`` if the file has no dense layers or is
-            damaged, or with `FullFileMissing`. The failure stays until `retry` or a download.
+        They come from the file of the conv layers. If that is Keras' file without dense layers,
+        they come from Keras' full file. Untrained conv layers have untrained dense layers. The
+        future fails with a ``WeightsError`` if the file has no dense layers or is damaged, or with
+        `FullFileMissing`. The failure stays until `retry` or a download.
         """
         with self._lock:
             future = self._opened.get(conv_weights.identity)
@@ -67,7 +57,7 @@ class DenseLoader:
         """Replace damaged dense layers by a failed future, if they are still in use."""
         with self._lock:
             for identity, future in self._opened.items():
-                if future.done() and not future.exception() and future.result() is damaged:
+                if result_of(future) is damaged:
                     # A copy of the error: its own traceback would keep the file open.
                     self._opened[identity] = failed(WeightsError(str(error)))
 
@@ -84,23 +74,19 @@ class DenseLoader:
         return None if download is None or download.done() else self._received
 
     def failure(self) -> tuple[str, ...]:
-        """Return why the download of Keras' full file failed, in sentences for viewers.
-
-        The tuple is empty if the download did not fail.
-        """
+        """Return why the download of Keras' full file failed, in sentences; empty if it did not."""
         error = error_of(self._download)
         return error.attempts if isinstance(error, FileUnavailable) else ()
 
     def names(self) -> "Future[ClassNames]":
         """Return a future of the class names; start to load them unless started before.
 
-        Returns:
-            A future that never fails. If the names cannot be loaded, it returns the classes'
-            numbers, whose ``attempts`` say why. The numbers stay until `retry`.
+        It never fails: if the names cannot be loaded, it returns the classes' numbers, whose
+        ``attempts`` say why. The numbers stay until `retry`.
         """
         with self._lock:
             if self._names is None:
-                self._names = run_in_background(obtain_names)
+                self._names = run_in_background(_obtain_names)
             return self._names
 
     def retry(self) -> None:
@@ -114,7 +100,7 @@ class DenseLoader:
             }
             if error_of(self._download):
                 self._download = None
-            if self._names and self._names.done() and self._names.result().attempts:
+            if (names := result_of(self._names)) and names.attempts:
                 self._names = None
 
     def _open(self, conv_weights: Weights) -> DenseWeights:
@@ -131,7 +117,6 @@ class DenseLoader:
         return dense_layers.open_dense(full)
 
     def _fetch(self) -> None:
-        """Download Keras' full weights file."""
         try:
             self._full = weights.fetch_full(on_progress=self._note_progress)
         except FileUnavailable:
@@ -144,8 +129,7 @@ class DenseLoader:
         self._received = received, expected or FULL.size
 
 
-def obtain_names() -> ClassNames:
-    """Load the class names; if that fails, return the classes' numbers and the reason."""
+def _obtain_names() -> ClassNames:
     try:
         return class_names.obtain()
     except FileUnavailable as error:
@@ -153,8 +137,3 @@ def obtain_names() -> ClassNames:
     except Exception:
         log.exception("Could not load the class names")
         return replace(NUMBERED, attempts=(UNEXPECTED,))
-
-
-def error_of(future: "Future[Any] | None") -> BaseException | None:
-    """Return the error that a future failed with; None if it is running, succeeded or is None."""
-    return future.exception() if future is not None and future.done() else None

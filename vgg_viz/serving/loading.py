@@ -25,14 +25,12 @@ _exiting = Event()
 
 
 class Loader:
-    """Loader of one network: first its weights, then the Keras model; thread-safe."""
+    """Loader of one network: first its weights, then the Keras model; thread-safe.
+
+    ``source`` obtains the weights and reports its progress; it is called on first need.
+    """
 
     def __init__(self, source: Callable[[OnProgress], Weights]) -> None:
-        """Create a loader that loads nothing yet.
-
-        Args:
-            source: obtains the weights and reports its progress; called on first need.
-        """
         self._source = source
         self._lock = Lock()
         self._weights: Future[Weights] | None = None
@@ -49,20 +47,17 @@ class Loader:
 
     def found(self) -> Weights | None:
         """Return the network's weights if they are loaded, else None."""
-        future = self._weights
-        if future is None or not future.done() or future.exception():
-            return None
-        return future.result()
+        return result_of(self._weights)
 
     def label(self) -> str | None:
         """Return the label of the network that the page shows; None while the weights are loading.
 
         If the weights failed to load, it is the untrained network's label.
         """
-        future = self._weights
-        if future is None or not future.done():
-            return None
-        return weights.UntrainedWeights.label if future.exception() else future.result().label
+        if error_of(self._weights):
+            return weights.UntrainedWeights.label
+        found = self.found()
+        return found.label if found else None
 
     def network(self) -> "Future[Network]":
         """Return a future of the network; start to build it unless started before."""
@@ -76,8 +71,7 @@ class Loader:
     def fail(self, damaged: Weights, error: Exception) -> None:
         """Replace damaged weights and their network by failed futures, if they are still in use."""
         with self._lock:
-            loaded = self._weights
-            if loaded and loaded.done() and not loaded.exception() and loaded.result() is damaged:
+            if self.found() is damaged:
                 # Stop the compilation, which would keep the network and its 80 MB.
                 self._given_up.set()
                 self._given_up = Event()
@@ -86,8 +80,7 @@ class Loader:
     def retry(self) -> None:
         """Forget a failed load, so that the next call starts again."""
         with self._lock:
-            futures = [one for one in (self._weights, self._network) if one is not None]
-            if any(one.done() and one.exception() for one in futures):
+            if error_of(self._weights) or error_of(self._network):
                 self._weights = self._network = self._received = None
 
     def stage(self) -> tuple[str, float | None]:
@@ -126,14 +119,10 @@ def build(future_weights: "Future[Weights]") -> Network:
 
 
 def compile_passes(given_up: Event, future: "Future[Network]") -> None:
-    """Compile a network's forward passes in advance, once the network is loaded.
+    """Compile a network's forward passes, until ``given_up`` is set because it is replaced.
 
     Otherwise the first viewer of each layer would wait for its compilation, and so would all others
     in the queue.
-
-    Args:
-        given_up: set when the network is replaced; compilation then stops.
-        future: future of the network.
     """
     # Not while the first page is computed and drawn, which needs both cores of a small machine.
     if future.exception() is None and not given_up.wait(SETTLING_SECONDS):
@@ -145,10 +134,7 @@ def compile_passes(given_up: Event, future: "Future[Network]") -> None:
 
 
 def stop_compiling() -> None:
-    """Stop compiling and wait for the current compilation, before the process exits.
-
-    Otherwise TensorFlow would abort the process.
-    """
+    """Stop compiling before the process exits: TensorFlow would abort it (exit handler)."""
     _exiting.set()
     with _compiling:
         pass
@@ -166,12 +152,11 @@ def freeze() -> None:
 
 
 def disable_session_resets() -> None:
-    """Keep Streamlit from resetting Keras after every script run.
+    """Keep Streamlit from resetting Keras after every script run; call it before building networks.
 
-    Streamlit calls ``keras.backend.clear_session`` when a run ends. If another thread is building a
-    network or a submodel, the reset removes the global state that the thread needs. The reset also
-    collects garbage, which takes 43 ms, a hundred times a minute for 30 viewers. Call this function
-    before building a network.
+    Streamlit calls ``keras.backend.clear_session`` when a run ends. While another thread builds a
+    network or a submodel, the reset removes the global state that the thread needs. It also
+    collects garbage, which takes 43 ms, a hundred times a minute for 30 viewers.
     """
     import_keras().backend.clear_session = lambda *_, **__: None
 
@@ -195,3 +180,15 @@ def failed(error: Exception) -> Future[Any]:
     future: Future[Any] = Future()
     future.set_exception(error)
     return future
+
+
+def error_of(future: Future[Any] | None) -> BaseException | None:
+    """Return the error that a future failed with; None if it is running, succeeded or is None."""
+    return future.exception() if future is not None and future.done() else None
+
+
+def result_of(future: Future[Value] | None) -> Value | None:
+    """Return a future's result; None if it is running, failed or is None."""
+    if future is None or not future.done() or future.exception():
+        return None
+    return future.result()
