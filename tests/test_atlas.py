@@ -13,10 +13,10 @@ from tests.support import REPOSITORY
 from tests.support.making import STEPS, Workshop, four, network_of, picture
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz import atlas
+from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.interpretability.feature_visualization.image_store import FOLDER, ImageStore, Series
 from vgg_viz.links import MOST_SEEDS
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.weights import WeightsUnavailable
 
 FIRST, EYES = (VGG19.conv_layer(name) for name in ("block1_conv1", "block2_conv1"))
 NETWORK = network_of("mine")
@@ -139,7 +139,7 @@ def weights_folder(tmp_path, monkeypatch):
 
 def test_missing_weights_are_explained(weights_folder, monkeypatch, capsys):
     def obtain(_):
-        raise WeightsUnavailable(["There was no file.", "There was no network."])
+        raise FileUnavailable("There was no file.", "There was no network.")
 
     monkeypatch.setattr(atlas, "obtain", obtain)
     assert atlas.main([]) == 1

@@ -31,7 +31,7 @@ from vgg_viz.downloads import keras_files
 from vgg_viz.downloads.fetching import FileUnavailable, StorageError, download, partial_bytes
 from vgg_viz.model import weights
 from vgg_viz.model.network import Network
-from vgg_viz.model.weights import NOTOP, UntrainedWeights, WeightsUnavailable, obtain
+from vgg_viz.model.weights import NOTOP, UntrainedWeights, obtain
 from vgg_viz.serving import loading
 from vgg_viz.ui.state.shared_instance import shared
 
@@ -57,7 +57,7 @@ if len(sys.argv) > 2:
     sys.stdin.readline()
 try:
     print("found", weights.obtain(on_progress=report).path, flush=True)
-except weights.WeightsUnavailable as error:
+except weights.FileUnavailable as error:
     print("unavailable", *error.attempts, sep="\\n")
 """
 
@@ -351,7 +351,7 @@ def test_errors_for_expired_certificates_mention_the_clock(
         if reason is None:
             assert obtain().path == models / NOTOP_FILE
             return
-        with pytest.raises(WeightsUnavailable) as raised:
+        with pytest.raises(FileUnavailable) as raised:
             obtain()
     assert reason in last_sentence(raised, tmp_path).replace("self signed", "self-signed")
     assert names(models) == []
@@ -398,7 +398,7 @@ def test_weights_are_downloaded_through_a_company_proxy(
 def test_errors_behind_a_proxy_name_both_addresses(
     tmp_path, models, through_proxy, options, reason
 ):
-    with through_proxy(**options) as proxy, pytest.raises(WeightsUnavailable) as raised:
+    with through_proxy(**options) as proxy, pytest.raises(FileUnavailable) as raised:
         obtain()
     assert proxy.connected == [GOOGLE, GITHUB] * 3
     last_sentence(raised, tmp_path)
@@ -413,7 +413,7 @@ def test_a_missing_proxy_is_an_error(tmp_path, models, md5, monkeypatch):
         monkeypatch.delenv(name)
     proxy = closed_address().replace("//", "//user:secret@")
     monkeypatch.setenv("HTTPS_PROXY", proxy)
-    with pytest.raises(WeightsUnavailable) as raised:
+    with pytest.raises(FileUnavailable) as raised:
         obtain()
     reason = "could not connect through the proxy (Connection refused)"
     assert reason in last_sentence(raised, tmp_path)

@@ -16,6 +16,7 @@ from math import ceil, isfinite
 from time import monotonic
 from typing import Any
 
+from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.interpretability.feature_visualization.image_store import ImageStore, Series, store_of
 from vgg_viz.interpretability.feature_visualization.optimization import (
     OptimizationRun,
@@ -33,7 +34,6 @@ from vgg_viz.model.weights import (
     UntrainedWeights,
     Weights,
     WeightsError,
-    WeightsUnavailable,
     obtain,
 )
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped. Finished images are saved; the next run resumes here.")
         return INTERRUPTED
-    except WeightsUnavailable as error:
+    except FileUnavailable as error:
         print("\n".join(error.attempts))
         return 1
     except (OSError, WeightsError) as error:

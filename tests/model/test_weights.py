@@ -43,7 +43,6 @@ from vgg_viz.model.weights import (
     StoredWeights,
     UntrainedWeights,
     WeightsError,
-    WeightsUnavailable,
     fetch_full,
     find_full,
     obtain,
@@ -284,7 +283,7 @@ def test_unsupported_layouts_are_refused_with_a_program_that_converts_them(tmp_p
         ("nested", NESTED, "model.get_layer('vgg19').save('nested-vgg19.h5')"),
     ):
         monkeypatch.setenv("VGG_VIZ_WEIGHTS", str(tmp_path / f"{name}.h5"))
-        with pytest.raises(WeightsUnavailable, match=reason) as raised:
+        with pytest.raises(FileUnavailable, match=reason) as raised:
             obtain()
         sentence, _, program = raised.value.attempts[0].partition("\n\n")
         assert sentence.endswith(".\nThese three lines convert it:")
@@ -500,7 +499,7 @@ def test_keras_folder_is_in_the_home_folder_by_default(content, tmp_path, monkey
 def test_all_failed_attempts_are_reported(models, content, caplog, monkeypatch):
     (models / NOTOP_FILE).write_bytes(content[:-1])
     (models / FULL_FILE).mkdir()
-    with pytest.raises(WeightsUnavailable) as raised:
+    with pytest.raises(FileUnavailable) as raised:
         obtain()
     named, broken, unreadable, download = raised.value.attempts
     assert named == "The environment variable VGG_VIZ_WEIGHTS is not set."
@@ -512,7 +511,7 @@ def test_all_failed_attempts_are_reported(models, content, caplog, monkeypatch):
     for path in models.iterdir():
         assert f"({path})" in caplog.text
     shutil.rmtree(models)
-    with pytest.raises(WeightsUnavailable, match="Found no VGG19 weights of Keras on the server's"):
+    with pytest.raises(FileUnavailable, match="Found no VGG19 weights of Keras on the server's"):
         obtain()
 
 
@@ -534,7 +533,7 @@ def test_addresses_without_a_mirror_are_those_of_keras(content, monkeypatch):
     with serve(content, file_server.refuse) as newer, serve(content) as older:
         folders = tuple(server.url.removesuffix("weights.h5") for server in (newer, older))
         monkeypatch.setattr(weights, "NOTOP", replace(notop, folders=folders))
-        with pytest.raises(WeightsUnavailable, match="Connection refused"):
+        with pytest.raises(FileUnavailable, match="Connection refused"):
             obtain()  # from the mirror, which is the only address if it is set
         assert not newer.requests
         monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", "")
@@ -556,7 +555,7 @@ def test_download_goes_to_a_temporary_folder_if_keras_folder_is_not_writable(
         # Now neither is writable.
         shutil.rmtree(tmp_path / "temporary")
         (tmp_path / "temporary").write_bytes(b"")
-        with pytest.raises(WeightsUnavailable) as raised:
+        with pytest.raises(FileUnavailable) as raised:
             obtain()
     assert raised.value.attempts[-1] == (
         f"Could not store {server.url} on the server: Not a directory."
@@ -596,7 +595,7 @@ def test_full_file_is_downloaded_and_resumed_after_a_restart(models, full_conten
     reports = []
     with serve(full_content, *[file_server.cut_off] * 3, file_server.send_range) as server:
         monkeypatch.setenv("VGG_VIZ_FULL_WEIGHTS_URL", server.url)
-        with pytest.raises(WeightsUnavailable, match="closed before all") as raised:
+        with pytest.raises(FileUnavailable, match="closed before all") as raised:
             fetch_full()
         assert str(models) not in str(raised.value)
         assert names(models) == [f"{FULL_FILE}.part"]
@@ -649,7 +648,7 @@ def test_missing_disk_space_is_reported_before_any_request(
     )
     with serve(full_content) as server:
         monkeypatch.setenv("VGG_VIZ_FULL_WEIGHTS_URL", server.url)
-        with pytest.raises(WeightsUnavailable) as raised:
+        with pytest.raises(FileUnavailable) as raised:
             fetch_full()
     assert raised.value.attempts == tuple(
         f"Could not store {FULL_FILE} on the server: it needs 3 MB, but only {free} MB are free."

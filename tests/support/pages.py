@@ -19,9 +19,10 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Element
 
 from tests.support import REPOSITORY
+from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.links import FIELDS
 from vgg_viz.model import weights
-from vgg_viz.model.weights import Weights, WeightsUnavailable
+from vgg_viz.model.weights import Weights
 from vgg_viz.serving.loading import Loader
 from vgg_viz.serving.shared import trained
 from vgg_viz.ui.state import values
@@ -34,7 +35,7 @@ manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_componen
 
 
 def unavailable(*_, **__):
-    raise WeightsUnavailable(["There was no file.", "There was no network."])
+    raise FileUnavailable("There was no file.", "There was no network.")
 
 
 @contextmanager

@@ -178,7 +178,7 @@ class _Transfer:
         """Download the file from the first address that sends it, and move it into place."""
         from requests.exceptions import RequestException
 
-        partial, reasons, failure = partial_of(self.target), dict[str, list[str]](), None
+        partial, reasons, failure = partial_of(self.target), dict[str, str](), None
         for number, self.address in enumerate(addresses):
             sleep(min(number, 10))
             try:
@@ -186,8 +186,8 @@ class _Transfer:
                 partial.replace(self.target)
                 return
             except (RequestException, ValueError) as error:
+                reasons[_without_secrets(self.address)] = self._reason(error)
                 failure = error
-                reasons.setdefault(_without_secrets(self.address), []).append(self._reason(error))
             except OSError as error:
                 if error.errno:  # the disk may be full of this very file
                     partial.unlink(missing_ok=True)
@@ -195,10 +195,10 @@ class _Transfer:
             finally:
                 if not (self.md5 and partial_bytes(self.target)):
                     partial.unlink(missing_ok=True)
-        sentences = []
-        for address, failed in reasons.items():
-            times = "once" if len(failed) == 1 else f"{len(failed)} times"
-            sentences.append(f"Could not download {address} (tried {times}): {failed[-1]}.")
+        sentences = (
+            f"Could not download {address} (tried {TRIES} times): {reason}."
+            for address, reason in reasons.items()
+        )
         raise _logged(FileUnavailable(*sentences), self.target.parent, failure) from failure
 
     def _receive(self, partial: Path) -> None:
@@ -206,30 +206,26 @@ class _Transfer:
         import pooch
 
         self.total = None
-        with partial.open("ab") as self._file, ExitStack() as responses:
+        with partial.open("ab") as self._file, ExitStack() as self._responses:
             if not self.md5 or (self.max_bytes and self._file.tell() > self.max_bytes):
                 self._file.truncate(self._file.seek(0))
-
-            def inspect(response: Any, **_: object) -> None:
-                responses.enter_context(response)  # pooch leaves a failed one open
-                self._inspect(response)
-
             # A process may have been killed after the last byte.
-            if self._file.tell() != self.max_bytes:
-                resuming = {"Range": f"bytes={self._file.tell()}-"} if self._file.tell() else {}
+            if (received := self._file.tell()) != self.max_bytes:
+                resuming = {"Range": f"bytes={received}-"} if received else {}
                 pooch.HTTPDownloader(
                     chunk_size=CHUNK_BYTES,
                     timeout=self.timeout,
                     headers={"Accept-Encoding": "identity", **resuming},
-                    hooks={"response": inspect},
+                    hooks={"response": self._inspect},
                 )(self.address, self, None)
         if not self.is_complete(partial):
             found = pooch.file_hash(str(partial), alg="md5")
             partial.unlink()  # the next try starts from the first byte
             raise _RejectedError(f"expected a file with MD5 {self.md5}, got MD5 {found}")
 
-    def _inspect(self, response: Any) -> None:
+    def _inspect(self, response: Any, **_: object) -> None:
         """Check a response before its content is read; empty the file unless it is resumed."""
+        self._responses.enter_context(response)  # pooch leaves a failed one open
         received, size = self._file.tell(), int(response.headers.get("Content-Length") or 0)
         if response.is_redirect:
             place = urljoin(response.url, response.headers.get("Location", ""))

@@ -16,6 +16,7 @@ from vgg_viz.downloads.keras_files import stamp_of
 from vgg_viz.model.architecture import VGG19, DenseLayer
 from vgg_viz.model.weights import (
     IMAGENET_LABEL,
+    NamedWeights,
     StoredWeights,
     UntrainedWeights,
     Weights,
@@ -32,18 +33,8 @@ if TYPE_CHECKING:
 SLAB_ROWS = 512  # in fc1's kernel, the rows for one position of the last pool
 
 
-class DenseWeights(Protocol):
+class DenseWeights(NamedWeights, Protocol):
     """Source of the weights of VGG19's dense layers."""
-
-    @property
-    def label(self) -> str:
-        """Name of the weights in captions, such as "ImageNet" or "untrained"."""
-        ...
-
-    @property
-    def identity(self) -> Hashable:
-        """Hashable value that differs between different weights, even with equal labels."""
-        ...
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
         """Return the kernel's rows from ``index * SLAB_ROWS``, float32 ``(SLAB_ROWS, units)``."""

@@ -89,15 +89,8 @@ class WeightsError(ValueError):
         self.conversion = conversion
 
 
-class WeightsUnavailable(FileUnavailable):
-    """Raised when no weights could be found or downloaded; ``attempts`` holds the reasons.
-
-    If a file can be converted, a Keras program that does so follows the sentence.
-    """
-
-
-class Weights(Protocol):
-    """Source of the weights of VGG19's conv layers."""
+class NamedWeights(Protocol):
+    """Weights with a name for captions."""
 
     @property
     def label(self) -> str:
@@ -108,6 +101,10 @@ class Weights(Protocol):
     def identity(self) -> Hashable:
         """Hashable value that differs between different weights, even with equal labels."""
         ...
+
+
+class Weights(NamedWeights, Protocol):
+    """Source of the weights of VGG19's conv layers."""
 
     def read(self, layer_name: str) -> LayerWeights:
         """Return a conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32."""
@@ -209,25 +206,29 @@ def obtain(
     Files that cannot be used are skipped with a warning in the log.
 
     Raises:
-        WeightsUnavailable: no source has weights.
+        FileUnavailable: no source has weights. If the host's file can be converted, a Keras program
+            that does so follows the sentence.
     """
     skipped: tuple[str, ...] = ()
     if path := path_setting(environment, PATH_VARIABLE):
         try:
-            return _open_host_file(path)
-        except WeightsUnavailable as error:
-            skipped = error.attempts
+            return open_weights(path)
+        except WeightsError as error:
+            sentence = f"Could not use the file named by {PATH_VARIABLE}: {error}."
+            _log.warning("%s (%s)", sentence, path)
+            program = f"\nThese three lines convert it:\n\n{error.conversion}"
+            skipped = (sentence + program * bool(error.conversion),)
     attempts = skipped or (f"The environment variable {PATH_VARIABLE} is not set.",)
     try:
-        return replace(_keras_weights(find(KERAS_FILES, folders(environment))), skipped=skipped)
+        found = find(KERAS_FILES, folders(environment))
     except FileUnavailable as error:
         not_found = "Found no VGG19 weights of Keras on the server's disk."
         attempts += error.attempts or (not_found,)
-    try:
-        found = fetch(NOTOP, environment, on_progress)
-        return replace(_keras_weights(found), skipped=skipped)
-    except FileUnavailable as error:
-        raise WeightsUnavailable(*attempts, *error.attempts) from error
+        try:
+            found = fetch(NOTOP, environment, on_progress)
+        except FileUnavailable as error:
+            raise FileUnavailable(*attempts, *error.attempts) from error
+    return replace(_keras_weights(found), skipped=skipped)
 
 
 def find_full(environment: Mapping[str, str] = os.environ) -> StoredWeights | None:
@@ -246,12 +247,9 @@ def fetch_full(
     The address is that of Keras, or ``VGG_VIZ_FULL_WEIGHTS_URL`` if it is set.
 
     Raises:
-        WeightsUnavailable: the download failed, or no disk has enough space.
+        FileUnavailable: the download failed, or no disk has enough space.
     """
-    try:
-        return find_full(environment) or _keras_weights(fetch(FULL, environment, on_progress))
-    except FileUnavailable as error:
-        raise WeightsUnavailable(*error.attempts) from error
+    return find_full(environment) or _keras_weights(fetch(FULL, environment, on_progress))
 
 
 def offer_full(environment: Mapping[str, str] = os.environ) -> DownloadOffer:
@@ -267,12 +265,8 @@ def open_weights(path: Path) -> StoredWeights:
     Raises:
         WeightsError: the file cannot be read or is not a VGG19 weights file.
     """
-    try:
+    with as_weights_error(path):
         fingerprint = fingerprint_of(path)
-    except OSError as error:
-        raise WeightsError(
-            f"expected a VGG19 weights file in {path.name}, got: {error.strerror}"
-        ) from error
     if any(fingerprint.md5 == file.md5 for file in KERAS_FILES):
         return StoredWeights(path, IMAGENET_LABEL, fingerprint)
     with hdf5_layers(path) as layers:
@@ -280,17 +274,6 @@ def open_weights(path: Path) -> StoredWeights:
             for name, array in zip(("kernel", "bias"), arrays_of(layers, layer), strict=True):
                 check_finite(layer.name, name, array.astype(np.float32)[()])
     return StoredWeights(path, FILE_LABEL + path.name, fingerprint)
-
-
-def _open_host_file(path: Path) -> StoredWeights:
-    """Open the host's weights file; log and raise ``WeightsUnavailable`` if it cannot be used."""
-    try:
-        return open_weights(path)
-    except WeightsError as error:
-        sentence = f"Could not use the file named by {PATH_VARIABLE}: {error}."
-        _log.warning("%s (%s)", sentence, path)
-        program = f"\nThese three lines convert it:\n\n{error.conversion}"
-        raise WeightsUnavailable(sentence + program * bool(error.conversion)) from error
 
 
 def _keras_weights(found: FoundFile) -> StoredWeights:
@@ -332,7 +315,7 @@ def as_weights_error(path: Path) -> Iterator[None]:
         message = f"expected VGG19 weights in {path.name}: {error}"
         raise WeightsError(message, error.conversion) from error
     except (*DAMAGES, zipfile.BadZipFile) as error:
-        reason = str(error).replace(str(path), path.name)
+        reason = (getattr(error, "strerror", None) or str(error)).replace(str(path), path.name)
         raise WeightsError(f"expected VGG19 weights in {path.name}, got: {reason}") from error
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.downloads.keras_files import NOTOP
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NetworkChoice
@@ -15,7 +16,6 @@ from vgg_viz.model.weights import (
     IMAGENET_LABEL,
     Weights,
     WeightsError,
-    WeightsUnavailable,
 )
 from vgg_viz.serving.loading import Loader
 from vgg_viz.serving.locks import done_soon, wait_until
@@ -47,10 +47,10 @@ def _load(
     if error is None:
         show_skipped(notice, getattr(loader.found(), "skipped", ()))
         return future.result()
-    if choice == "untrained" or not isinstance(error, WeightsUnavailable | WeightsError):
+    if choice == "untrained" or not isinstance(error, FileUnavailable | WeightsError):
         raise error
     # WeightsError: a file that passed its check may be damaged when it is read.
-    attempts = error.attempts if isinstance(error, WeightsUnavailable) else [str(error)]
+    attempts = error.attempts if isinstance(error, FileUnavailable) else [str(error)]
     show_unavailable(notice, attempts, loader)
     return _load("untrained", start, notice)
 
