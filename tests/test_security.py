@@ -63,6 +63,9 @@ CORE_FILES = {
     "interpretability/feature_visualization/image_store.py": (
         "the folder of the file that weights.py has found, and names of layers and numbers"
     ),
+    "interpretability/feature_visualization/peak_store.py": (
+        "the folder of image_store.py, and hashes of the weights and of an image's pixels"
+    ),
     "model/weights.py": "the environment, which the host sets",
     "model/dense_layers.py": "the file that weights.py has found",
     "samples.py": "names from its own table",

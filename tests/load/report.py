@@ -9,10 +9,12 @@ from statistics import median
 from tests.load.phases import Outcome
 from tests.load.viewers import SECONDS_BETWEEN
 from vgg_viz.model.architecture import VGG19
+from vgg_viz.samples import SAMPLES
 
 MEGABYTE = 10**6
-# Forward passes for one image: the maps of each layer, and the overview of all layers.
-PASSES = len(VGG19.conv_layers) + 1
+# Number of times that viewers of one image hold the network lock: for the maps of each layer, the
+# overview of all layers, each block of each sample's top patches, and further patches of channels.
+PASSES = len(VGG19.conv_layers) + 1 + len(SAMPLES) * len(VGG19.blocks) + 8
 COLUMNS = {
     "Viewers": lambda outcome: str(outcome.phase.viewers),
     "Servers": lambda outcome: str(outcome.phase.replicas),
@@ -27,7 +29,7 @@ COLUMNS = {
     "First page, worst": lambda outcome: in_seconds(quantile(outcome.log.opened, 1)),
     "Peak memory": lambda outcome: in_megabytes(outcome.peak),
     "Memory at the end": lambda outcome: in_megabytes(outcome.resident),
-    "Forward passes": lambda outcome: "–" if outcome.passes is None else f"{outcome.passes:,}",
+    "Network lock held": lambda outcome: "–" if outcome.passes is None else f"{outcome.passes:,}",
     "Server": lambda outcome: f"{outcome.server_cores:.2f} cores",
     "Client": lambda outcome: f"{outcome.client_cores:.2f} cores",
 }
@@ -78,8 +80,8 @@ def targets(outcomes: Sequence[Outcome]) -> str:
         whose = "pictures of their own" if outcome.phase.own_pictures else "the same picture"
         if not outcome.phase.own_pictures and outcome.passes is not None:
             words = (
-                f"{outcome.phase.viewers} viewers, {whose}: {outcome.passes} forward passes, no "
-                f"more than the {PASSES * outcome.phase.replicas} that differ"
+                f"{outcome.phase.viewers} viewers, {whose}: network lock held {outcome.passes} "
+                f"times, at most {PASSES * outcome.phase.replicas}"
             )
             lines.append(target(outcome.passes <= PASSES * outcome.phase.replicas, words))
         if outcome.phase.viewers == 30:

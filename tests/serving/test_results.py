@@ -254,10 +254,10 @@ def test_a_slice_takes_the_steps_that_fit_into_its_time():
         return "done"
 
     begun = work()
-    run_slice(begun, found, times.__next__)
+    run_slice(begun, found, 0.05, times.__next__)
     assert steps == [0, 1, 2]
     assert found == []
-    run_slice(begun, found, times.__next__)
+    run_slice(begun, found, 0.05, times.__next__)
     assert steps == [0, 1, 2, 3, 4]
     assert found == ["done"]
 

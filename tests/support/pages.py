@@ -125,7 +125,7 @@ def captions(page: AppTest) -> list[str]:
     return [element.value for element in page.main.caption]
 
 
-UNSEEN = ("keys", "dropping", "optimization-pulse")  # components that show nothing
+UNSEEN = ("keys", "dropping", "optimization-pulse", "patches-pulse")  # components that show nothing
 
 
 def payloads(page: AppTest) -> dict[str, bytes]:

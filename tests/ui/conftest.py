@@ -1,5 +1,6 @@
 """Fixtures for page tests: stand-in networks and class names; the real weights are never read."""
 
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from tests.support.pages import network_of
 from tests.support.truth import StandIn, Truth, cheap_slab
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.serving.optimization_worker import OptimizationWorker
+from vgg_viz.ui.views import visualization_view
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +50,12 @@ def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Finish optimized images at once; tests of their progress use fixtures of their own."""
     for name in ("request", "progress"):
         monkeypatch.setattr(OptimizationWorker, name, finished_at_once)
+
+
+@pytest.fixture(autouse=True)
+def patient_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search all images for top patches in one run, however long it takes."""
+    monkeypatch.setattr(visualization_view, "SEARCH_SECONDS", math.inf)
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,7 @@ class Cache:
         self.max_bytes = max_bytes
         self.clock = clock
         self._entries: dict[Hashable, Entry] = {}
+        self._used_bytes = 0
         self._evicted_priority = 0.0
         self._running: dict[Hashable, Future[None]] = {}
         self._lock = Lock()
@@ -57,8 +58,7 @@ class Cache:
     @property
     def used_bytes(self) -> int:
         """Total size in bytes of all cached values."""
-        with self._lock:
-            return sum(entry.size for entry in self._entries.values())
+        return self._used_bytes
 
     def shrink_to(self, max_bytes: int) -> None:
         """Evict values once, until the remaining ones take at most ``max_bytes``."""
@@ -125,9 +125,11 @@ class Cache:
         if size > self.max_bytes:
             return  # it would evict all others and still not fit
         with self._lock:
-            self._entries.pop(key, None)
+            if key in self._entries:
+                self._used_bytes -= self._entries.pop(key).size
             self._evict(self.max_bytes - size)
             self._entries[key] = Entry(value, size, seconds)
+            self._used_bytes += size
             self._touch(key)
 
     def _touch(self, key: Hashable) -> Any:
@@ -139,14 +141,14 @@ class Cache:
 
     def _evict(self, max_bytes: int) -> None:
         """Evict values, lowest priority first, until the others take at most ``max_bytes``."""
-        total = sum(entry.size for entry in self._entries.values())
-        by_priority = sorted(self._entries, key=lambda key: self._entries[key].priority)
-        for key in by_priority:
-            if total <= max_bytes:
-                return
+        if self._used_bytes <= max_bytes:
+            return
+        for key in sorted(self._entries, key=lambda key: self._entries[key].priority):
             entry = self._entries.pop(key)
             self._evicted_priority = entry.priority
-            total -= entry.size
+            self._used_bytes -= entry.size
+            if self._used_bytes <= max_bytes:
+                return
 
 
 def byte_count(value: object) -> int:

@@ -5,7 +5,7 @@ time of a full forward pass. So the maps of viewers' own images can be evicted f
 few script runs hold the network lock for a full forward pass.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,7 +22,6 @@ from vgg_viz.serving.locks import no_pause
 
 STRIP = 4  # maps per layer in an overview
 STRIP_SIDE = 56  # pixels: a whole fraction or multiple of every layer's side
-PEAKS = "peaks"  # the name of their cache key
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,7 @@ class Overview:
 class ForwardPass:
     """Forward pass of one image through one network; call its methods with the network lock held.
 
-    It caches the inputs of VGG19's blocks, and the peaks that `overview` finds. The caller caches
-    the results of its methods.
+    It caches the inputs of VGG19's blocks; the caller caches the results of its methods.
     """
 
     cache: Cache
@@ -70,48 +68,37 @@ class ForwardPass:
         return self.network.run((layer.name,), self._block_input(layer.block))[0]
 
     def overview(self) -> Overview:
-        """Compute most active maps and statistics of all conv layers; cache the layers' peaks."""
-        start = self.cache.clock()
-        overview, peaks = self._survey()
-        self.cache.keep(self.key(PEAKS), peaks, self.cache.clock() - start)
-        return overview
+        """Compute the most active maps and the statistics of all conv layers."""
+        parts = [self._block_overview(block) for block, _ in enumerate(self.architecture.pools, 1)]
+        return Overview(
+            np.concatenate([part.maps for part in parts]),
+            np.concatenate([part.numbers for part in parts]),
+            tuple(profile for part in parts for profile in part.profiles),
+        )
 
-    def peaks(self) -> tuple[Peaks, ...]:
-        """Compute the strongest activations of all channels, one entry per conv layer.
+    def peaks(self) -> Generator[None, None, tuple[Peaks, ...]]:
+        """Compute the strongest activations of all channels, one entry per conv layer, in steps.
 
-        Block inputs are not cached here: peaks are computed for many images, and the viewer looks
-        at few of them.
+        A step is one block. Block inputs are not cached here: peaks are computed for many images,
+        and the viewer looks at few of them.
         """
         source, found = network_input(self.picture.pixels, self.preprocessing), list[Peaks]()
         for block, pool in enumerate(self.architecture.pools, start=1):
+            if found:
+                yield
             layers = layers_of(self.architecture, block)
             names = [layer.name for layer in layers]
             *maps, source = self.network.run((*names, pool.name), source)
             found += map(find_peaks, maps, layers)
+            del maps  # up to 26 MB
         return tuple(found)
 
-    def _survey(self) -> tuple[Overview, tuple[Peaks, ...]]:
-        """Compute the overview and the peaks of all conv layers."""
-        count = len(self.architecture.blocks)
-        parts = [self._survey_block(block) for block in range(1, count + 1)]
-        overviews = [overview for overview, _ in parts]
-        whole = Overview(
-            np.concatenate([part.maps for part in overviews]),
-            np.concatenate([part.numbers for part in overviews]),
-            tuple(profile for part in overviews for profile in part.profiles),
-        )
-        return whole, tuple(one for _, found in parts for one in found)
-
-    def _survey_block(self, block: int) -> tuple[Overview, list[Peaks]]:
-        """Compute the overview and the peaks of one block's layers.
-
-        The block's maps, up to 26 MB, are released on return.
-        """
-        layers = layers_of(self.architecture, block)
-        maps = self._run_to_end(block, [layer.name for layer in layers])
+    def _block_overview(self, block: int) -> Overview:
+        """Compute the overview of one block; its maps, up to 26 MB, are released on return."""
+        names = [layer.name for layer in layers_of(self.architecture, block)]
+        maps = self._run_to_end(block, names)
         profiles = tuple(profile(values, self.picture.pixels) for values in maps)
-        overview = Overview(*most_active(maps, STRIP, STRIP_SIDE), profiles)
-        return overview, list(map(find_peaks, maps, layers))
+        return Overview(*most_active(maps, STRIP, STRIP_SIDE), profiles)
 
     def _run_to_end(self, block: int, layer_names: Sequence[str]) -> list[np.ndarray]:
         """Compute some layers' maps up to the end of a block, and cache the next block's input."""

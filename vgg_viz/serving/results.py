@@ -1,5 +1,6 @@
 """Computed results, cached and shared by all viewers."""
 
+import logging
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from vgg_viz.image_io.input_image import NetworkInput
+from vgg_viz.interpretability.feature_visualization.peak_store import read_peaks, save_peaks
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.interpretability.map_statistics import Statistics
 from vgg_viz.model.dense_layers import DenseWeights, ReportingDense
 from vgg_viz.model.network import Network, Preprocessing, filter_colors, read_only, tiles_first
 from vgg_viz.model.weights import LayerWeights, Weights, WeightsError
-from vgg_viz.serving.forward_pass import PEAKS, ForwardPass, Overview
+from vgg_viz.serving.forward_pass import ForwardPass, Overview
 from vgg_viz.serving.run import Run
 from vgg_viz.serving.shared import Shared
 
@@ -23,6 +25,8 @@ Value = TypeVar("Value")
 Job = Generator[float | None, None, Value]  # yields the fraction done, if known; returns the value
 
 TIME_SLICE_SECONDS = 0.05  # how long a job holds the network lock before others may have it
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -115,19 +119,30 @@ class Results:
         forward = self.forward_pass(network, picture)
         return self.cached(forward.key("overview"), forward.overview, network=True)
 
-    def peaks(self, network: Network, picture: NetworkInput) -> tuple[Peaks, ...]:
+    def peaks(
+        self, network: Network, picture: NetworkInput, *, on_disk: bool = False
+    ) -> tuple[Peaks, ...]:
         """Return the strongest activations of all channels for an image, one entry per conv layer.
 
-        Use it to go through many images. Before each image, all script runs that already wait for
-        the network go first.
+        After every block of the network, all script runs that wait for it go first. With
+        ``on_disk``, the peaks are also stored beside the network's weights: for sample images only,
+        never for a viewer's own.
         """
-        forward = self.forward_pass(network, picture)
+        forward, weights = self.forward_pass(network, picture), network.weights
 
         def compute() -> tuple[Peaks, ...]:
-            with self._network_lock(new_place=True):
-                return forward.peaks()
+            if on_disk and (found := read_peaks(weights, network.architecture, picture.digest)):
+                return found
+            # Between blocks it holds 3 MB, so several viewers' images may take turns.
+            found = self._run_in_slices(forward.peaks(), 0.0)
+            if on_disk:
+                try:
+                    save_peaks(weights, picture.digest, found)
+                except OSError as error:
+                    log.warning("Could not save the top patches of a sample: %s", error)
+            return found
 
-        return self.cached(forward.key(PEAKS), compute)
+        return self.cached(forward.key("peaks"), compute)
 
     # -- any result
 
@@ -166,7 +181,7 @@ class Results:
             long: whether the job takes many times as long as a forward pass. Long jobs have a
                 queue of their own, so that short jobs do not wait for them.
         """
-        return self.cached(key, partial(self._run_in_slices, begin, long=long))
+        return self.cached(key, partial(self._run_alone, begin, long=long))
 
     def cached_dense(
         self, key: Hashable, dense: DenseWeights, compute: Callable[[DenseWeights], Value]
@@ -227,18 +242,21 @@ class Results:
             yield
         shared.memory.tidy()
 
-    def _run_in_slices(self, begin: Callable[[], Job[Value]], *, long: bool) -> Value:
+    def _run_alone(self, begin: Callable[[], Job[Value]], *, long: bool) -> Value:
         # One job of each kind at a time: a job holds up to 100 MB, also between its slices.
         lock = self.shared.long_job_lock if long else self.shared.short_job_lock
         with lock.hold(self.run.show_waiting, self.run.started_at):
-            job, results = begin(), list[Value]()
-            fraction: float | None = 0.0
-            while not results:
-                if fraction is not None:
-                    self.run.show_computing(fraction)
-                with self._network_lock(new_place=True):
-                    fraction = run_slice(job, results)
-            return results[0]
+            return self._run_in_slices(begin(), TIME_SLICE_SECONDS)
+
+    def _run_in_slices(self, job: Job[Value], seconds: float) -> Value:
+        fraction: float | None = 0.0
+        results: list[Value] = []
+        while not results:
+            if fraction is not None:
+                self.run.show_computing(fraction)
+            with self._network_lock(new_place=True):
+                fraction = run_slice(job, results, seconds)
+        return results[0]
 
     def _read_dense(self, dense: DenseWeights, compute: Callable[[DenseWeights], Value]) -> Value:
         with self.shared.dense_lock.hold(self.run.show_waiting, self.run.started_at):
@@ -273,14 +291,16 @@ class Results:
 
 
 def run_slice(
-    job: Job[Value], results: list[Value], clock: Callable[[], float] = perf_counter
+    job: Job[Value],
+    results: list[Value],
+    seconds: float,
+    clock: Callable[[], float] = perf_counter,
 ) -> float | None:
-    """Run a job for `TIME_SLICE_SECONDS`; if it ends, append its result to ``results``.
+    """Run at least one step of a job, and more for so many seconds; append its result, if it ends.
 
-    Returns:
-        The fraction done that the job's last step reported, or None if it reported none.
+    Return the fraction done that the job's last step reported, or None if it reported none.
     """
-    end, fraction = clock() + TIME_SLICE_SECONDS, None
+    end, fraction = clock() + seconds, None
     try:
         while True:
             fraction = next(job)

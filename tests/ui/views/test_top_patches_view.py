@@ -1,12 +1,13 @@
 """Top patches of a layer's channels and of one channel, against the maps themselves."""
 
 import io
+import math
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.pages import choose, open_page, payloads, texts, unpacked
+from tests.support.pages import choose, open_page, payloads, run, texts, unpacked
 from tests.support.truth import LAYER, NEVER_ACTIVE
 from vgg_viz import samples
 from vgg_viz.image_io import images
@@ -14,6 +15,7 @@ from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import available_images, patch_grids
 from vgg_viz.ui.state import component_values
+from vgg_viz.ui.views import visualization_view
 
 TOP_PATCHES = {"view": "visualization", "layer": LAYER.name}
 IMAGES = samples.SAMPLES[:2]  # those of `Truth`
@@ -153,7 +155,7 @@ def test_lecture_shows_only_the_grid_until_a_channel_is_chosen():
 
 
 class Slot:
-    """A placeholder of the page that records its calls."""
+    """A placeholder of the page that records what it shows."""
 
     def __init__(self):
         self.said = []
@@ -166,21 +168,58 @@ class Slot:
 
 
 class Results:
-    """Results whose peaks are the images' names."""
+    """Results whose peaks are the images' names, and take 0.25 s for the first time."""
 
-    def peaks(self, network, picture):
-        return f"peaks of {picture}"
+    def __init__(self):
+        self.seconds, self.found, self.on_disk = 0.0, set(), set()
+
+    def peaks(self, network, picture, *, on_disk):
+        if picture.choice not in self.found:
+            self.seconds += 0.25
+        self.found.add(picture.choice)
+        if on_disk:
+            self.on_disk.add(picture.choice)
+        return f"peaks of {picture.choice}"
 
 
-def test_progress_shows_how_many_images_are_searched(monkeypatch):
-    slot = Slot()
-    monkeypatch.setattr(available_images.st, "empty", lambda: slot)
-    clock = iter([0.0, 0.1, 0.4, 0.8])  # in the first fifth of a second nothing is shown
-    monkeypatch.setattr(available_images, "perf_counter", lambda: next(clock))
-    found = available_images.find_peaks(Results(), None, ["a", "b", "c"])
-    assert found == ["peaks of a", "peaks of b", "peaks of c"]
-    assert slot.said == [
-        (1 / 3, "1 of 3 images searched"),
-        (2 / 3, "2 of 3 images searched"),
-        None,
+def test_a_search_shows_its_progress_and_later_runs_go_on_with_it(monkeypatch):
+    results = Results()
+    monkeypatch.setattr(available_images, "perf_counter", lambda: results.seconds)
+    images = [
+        available_images.AvailableImage(name, "", name, InputImage, is_sample=name != "own")
+        for name in ("a", "b", "c", "d", "own")
     ]
+    runs = []
+    for _ in range(4):
+        slot = Slot()
+        monkeypatch.setattr(available_images.st, "empty", lambda slot=slot: slot)
+        found = available_images.find_peaks(results, None, images, 0.3)
+        assert found == [f"peaks of {image.choice}" for image in images[: len(found)]]
+        runs.append((len(found), slot.said))
+    assert runs == [
+        (2, [(1 / 5, "1 of 5 images searched"), (2 / 5, "2 of 5 images searched")]),
+        (4, [(3 / 5, "3 of 5 images searched"), (4 / 5, "4 of 5 images searched")]),
+        (5, []),
+        (5, []),
+    ]
+    assert results.on_disk == {"a", "b", "c", "d"}
+    slot, results = Slot(), Results()
+    monkeypatch.setattr(available_images.st, "empty", lambda: slot)
+    assert len(available_images.find_peaks(results, None, images[:3], math.inf)) == 3
+    assert slot.said == [(1 / 3, "1 of 3 images searched"), (2 / 3, "2 of 3 images searched"), None]
+
+
+def has_pulse(page):
+    return any(part.key == "patches-pulse" for part in page.main.get("bidi_component"))
+
+
+def test_a_long_search_shows_the_images_searched_so_far_and_asks_for_the_rest(monkeypatch):
+    monkeypatch.setattr(visualization_view, "SEARCH_SECONDS", -1.0)
+    page = open_page(**TOP_PATCHES, maps="4", channel="9")
+    assert "top patches from this page's 1 image (not ImageNet)" in texts(page)
+    assert len(tiles_of(payloads(page)["channel-patches"])[1]) == 2  # its two peaks, no further
+    assert has_pulse(page)
+    monkeypatch.setattr(visualization_view, "SEARCH_SECONDS", math.inf)
+    run(page)
+    assert "top patches from this page's 2 images (not ImageNet)" in texts(page)
+    assert not has_pulse(page)

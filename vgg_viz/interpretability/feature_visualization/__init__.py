@@ -4,4 +4,5 @@
 - `optimization`: images optimized by gradient ascent
 - `parametrizations`: choices of examples and of how optimized images are parametrized
 - `image_store`: optimized images saved on disk
+- `peak_store`: top patches of the sample images saved on disk
 """

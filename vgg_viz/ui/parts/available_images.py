@@ -31,6 +31,7 @@ class AvailableImage:
     digest: digest of its pixels.
     open: function that decodes the image.
     stored: the stored picture, if it is one of several that the viewer uploaded together.
+    is_sample: whether it is one of the page's samples, whose peaks may be stored on disk.
     """
 
     choice: str
@@ -38,6 +39,7 @@ class AvailableImage:
     digest: str
     open: Callable[[], InputImage]
     stored: StoredPicture | None = None
+    is_sample: bool = False
 
     @property
     def pixels(self) -> np.ndarray:
@@ -69,7 +71,7 @@ def samples(options: PictureOptions) -> Iterator[AvailableImage]:
     for sample in SAMPLES:
         decode = partial(open_file, sample_file(sample.name), options)
         digest = sample_digest(sample.name, options.fit)
-        yield AvailableImage(sample.name, sample.title, digest, decode)
+        yield AvailableImage(sample.name, sample.title, digest, decode, is_sample=True)
 
 
 @lru_cache(maxsize=2 * len(SAMPLES))
@@ -106,15 +108,23 @@ def several(fit: Fit) -> Iterator[AvailableImage]:
 
 
 def find_peaks(
-    results: Results, network: Network, images: Sequence[AvailableImage]
+    results: Results, network: Network, images: Sequence[AvailableImage], seconds: float
 ) -> list[tuple[Peaks, ...]]:
-    """Return the strongest activations of every channel of every conv layer on each image."""
-    slot, begun, peaks = st.empty(), perf_counter(), []
+    """Return each image's strongest activations of every channel of every conv layer.
+
+    After so many seconds, only those of the first images are returned; the page shows how many.
+    """
+    slot, begun = None, perf_counter()
+    peaks: list[tuple[Peaks, ...]] = []
     for number, image in enumerate(images):
+        passed = perf_counter() - begun
         # Cached peaks take no time, so they need no progress bar.
-        if perf_counter() - begun > POLL_SECONDS:
-            text = f"{number} of {len(images)} images searched"
-            slot.progress(number / len(images), text)
-        peaks.append(results.peaks(network, image))
-    slot.empty()
+        if passed > POLL_SECONDS:
+            slot = slot or st.empty()
+            slot.progress(number / len(images), f"{number} of {len(images)} images searched")
+        if number and passed > seconds:
+            return peaks
+        peaks.append(results.peaks(network, image, on_disk=image.is_sample))
+    if slot:
+        slot.empty()
     return peaks

@@ -1,5 +1,6 @@
 """Grids of top-activating patches: the best one of each channel, or several of one channel."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -28,7 +29,7 @@ from vgg_viz.ui.parts import available_images, comparison, inspector
 from vgg_viz.ui.parts.available_images import AvailableImage
 from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
 from vgg_viz.ui.state import component_values, mode, selection
-from vgg_viz.ui.widgets import chosen_channel, export_menu, grid, text_blocks
+from vgg_viz.ui.widgets import chosen_channel, components, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.grid import Placement
 
@@ -37,6 +38,7 @@ CHANNEL_GRIDS = ("channel-patches", "channel-patches-other")
 HALF = 560  # CSS pixels: width of one of two grids side by side
 PANEL = 400  # CSS pixels: width of the panel beside the grid
 COLUMNS = 3  # of a channel's top patches
+PULSE_SECONDS = 0.1  # until the browser asks for the patches of further images
 HINT = (
     f"Click a tile to see the {MOST_PATCHES} top patches of its channel here, with value, image "
     "and position."
@@ -47,16 +49,17 @@ HINT = (
 class Patches:
     """Top-activating patches of a layer's channels over several images.
 
-    network: the network.
-    layer: the layer.
-    images: the images that are searched.
+    network, layer: where the patches activate the channels.
+    images: the images that were searched.
     peaks: for each image, the strongest activations of the layer's channels.
+    complete: whether all of the page's images were searched.
     """
 
     network: Network
     layer: ConvLayer
-    images: tuple[AvailableImage, ...]
-    peaks: tuple[Peaks, ...]
+    images: Sequence[AvailableImage]
+    peaks: Sequence[Peaks]
+    complete: bool = True
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -80,41 +83,36 @@ class Patches:
             picture = self.images[index].open()
             return LayerMaps(results, self.network, picture, self.layer).map(channel)
 
-        return rank_patches(complete_peaks(peaks, self.layer, map_of), MOST_PATCHES)[0]
+        if self.complete:
+            peaks = complete_peaks(peaks, self.layer, map_of)
+        return rank_patches(peaks, MOST_PATCHES)[0]
 
     def layer_grid(self, count: int) -> ColorGrid:
         """Return a grid of the top patches of the layer's first ``count`` channels, one each."""
         spots = [each[0] if each else None for each in self.top[:count]]
         numbers = range(1, count + 1)
         titles = [str(number) for number in numbers]
-        return self._grid(spots, titles, numbers, "channel", self.layer_caption(count))
+        return self._grid(spots, titles, "channel", self.layer_caption(count))
 
     def channel_grid(self, channel: int, spots: Sequence[TopPatch]) -> ColorGrid:
-        """Return a grid of one channel's top patches.
-
-        Args:
-            channel: number of the channel, from 1.
-            spots: the channel's top patches, at least one.
-        """
+        """Return a grid of one channel's top patches, of which there must be at least one."""
         values = [figure(spot.value, 3) for spot in spots]
         # The large letters of a lecture leave room for the value only.
         titles = [
             text_blocks.caption(f"{value} · {self.images[spot.image].title}", value)
             for value, spot in zip(values, spots, strict=True)
         ]
-        numbers = range(1, len(spots) + 1)
-        caption = self.channel_caption(channel)
-        tiles = self._grid(spots, titles, numbers, "patch", caption)
+        tiles = self._grid(spots, titles, "patch", self.channel_caption(channel))
         return replace(tiles, key=(tiles.key, channel), columns=COLUMNS)
 
     def _grid(
         self,
         spots: Sequence[TopPatch | None],
         titles: Sequence[str],
-        numbers: Sequence[int],
         axis: str,
         caption: str,
     ) -> ColorGrid:
+        numbers = range(1, len(spots) + 1)
         return ColorGrid(
             partial(self.crops, spots),
             titles,
@@ -131,18 +129,17 @@ class Patches:
                 "position_column": [spot.column + 1 if spot else 0 for spot in spots],
             },
             empty=[spot is None for spot in spots],
+            transient=not self.complete,
         )
 
     def crops(self, spots: Sequence[TopPatch | None]) -> Iterator[np.ndarray]:
         """Yield the pixels of each patch, uint8 ``(side, side, 3)``; black for None (no patch)."""
-        pixels: dict[int, np.ndarray] = {}
+        pixels = {index: self.images[index].pixels for index in {s.image for s in spots if s}}
         for spot in spots:
             if spot is None:
                 yield np.zeros((self.layer.receptive_field,) * 2 + (3,), np.uint8)
-                continue
-            if spot.image not in pixels:
-                pixels[spot.image] = self.images[spot.image].pixels
-            yield crop_patch(pixels[spot.image], self.layer, spot.row, spot.column)
+            else:
+                yield crop_patch(pixels[spot.image], self.layer, spot.row, spot.column)
 
     def tooltip(self, spot: TopPatch | None) -> list[str]:
         """Return the tooltip lines of a patch: value, image, row and column."""
@@ -156,18 +153,21 @@ class Patches:
         inactive = self.top.count([])
         inactive_text = f", {inactive} inactive on all images" if inactive else ""
         channels = f"{count} of {self.layer.filters} channels"
+        images = f"top patches from {self.image_count}"
         return text_blocks.caption(
             f"{self.layer.title} · {self.network.label} · {channels} shown{inactive_text} · "
             f"{self.origin}",
-            f"{self.network.label} · {channels} · "
-            f"{self.short_origin if is_full_width() else self.shortest_origin}",
+            f"{self.network.label} · {channels} · {images}"
+            f"{' (not ImageNet)' if is_full_width() else ''}",
         )
 
     def channel_caption(self, channel: int) -> str:
         """Return the caption of the grid of one channel's top patches."""
         text = f"Channel {channel} of {self.layer.name} · {self.network.label} · {self.origin}"
         first = ", best of each image first" if len(self.images) > 1 else ""
-        return text_blocks.caption(f"{text}{first}", f"T{self.short_origin[1:]}")
+        return text_blocks.caption(
+            f"{text}{first}", f"Top patches from {self.image_count} (not ImageNet)"
+        )
 
     def position_text(self, spots: Sequence[TopPatch]) -> str:
         """Return the image, row and column of each of the patches, in one line."""
@@ -178,7 +178,7 @@ class Patches:
 
     @property
     def image_count(self) -> str:
-        """Number of images that are searched, in words, such as "8 images"."""
+        """Number of images that were searched, in words, such as "8 images"."""
         return f"{len(self.images)} image{'s' if len(self.images) > 1 else ''}"
 
     @property
@@ -190,53 +190,30 @@ class Patches:
         )
         return f"top patches from {whose} (not ImageNet)"
 
-    @property
-    def short_origin(self) -> str:
-        """Phrase that says from how many images the patches are taken, for lecture mode."""
-        return f"{self.shortest_origin} (not ImageNet)"
 
-    @property
-    def shortest_origin(self) -> str:
-        """Phrase that only says from how many images the patches are taken."""
-        return f"top patches from {self.image_count}"
+def find(
+    results: Results, network: Network, layer: ConvLayer, seconds: float = math.inf
+) -> Patches:
+    """Find the top patches of a layer's channels on all available images, showing the progress.
 
-    def script_run(self, name: str, channels: Sequence[int], each: int) -> PatchesRun:
-        """Return the parameters of a Keras script that finds and crops these channels' top patches.
-
-        Args:
-            name: name of the exported array.
-            channels: numbers of the channels, from 1.
-            each: number of patches per channel.
-        """
-        return PatchesRun(
-            name,
-            script_network(self.network.weights),
-            [image.pixels for image in self.images],
-            self.layer.name,
-            channels,
-            each,
-        )
-
-
-def find(results: Results, network: Network, layer: ConvLayer) -> Patches:
-    """Find the top patches of a layer's channels on all available images, showing the progress."""
+    After so many seconds, return those of the images searched until then, at least one.
+    """
     images = available_images.all_images()
-    peaks = available_images.find_peaks(results, network, images)
-    return Patches(network, layer, images, tuple(each[layer.conv_number - 1] for each in peaks))
+    found = available_images.find_peaks(results, network, images, seconds)
+    peaks = [each[layer.conv_number - 1] for each in found]
+    return Patches(network, layer, images[: len(found)], peaks, len(found) == len(images))
 
 
 def show(results: Results, sides: Sequence[Patches], count: int) -> None:
-    """Show the top patches of a layer's channels, of one network or of two side by side.
-
-    Args:
-        results: cache of results and drawn grids.
-        sides: the patches of one network or two.
-        count: number of channels.
-    """
+    """Show top patches of ``count`` channels, of one network or of two side by side."""
     if len(sides) > 1:
         show_pair(results, sides, count)
     else:
         show_one(results, sides[0], count)
+    if not all(side.complete for side in sides):
+        # The browser reruns the page, which then searches further images.
+        data = components.pack({"seconds": PULSE_SECONDS})
+        components.mount("pulse", "patches-pulse", data, grid.ignore)
 
 
 def show_one(results: Results, patches: Patches, count: int) -> None:
@@ -254,17 +231,22 @@ def show_one(results: Results, patches: Patches, count: int) -> None:
 
 
 def show_pair(results: Results, sides: Sequence[Patches], count: int) -> None:
-    """Show the top patches of the same channels of two networks side by side.
-
-    Below, several patches of the chosen channel are shown for both networks.
-    """
+    """Show two networks' top patches side by side; below, those of the chosen channel."""
     if sides[0].key == sides[1].key:
         comparison.note_identical("network")
-    for name, patches, column in zip(LAYER_GRIDS, sides, columns(), strict=True):
+    headings = [comparison.network_name(patches.network) for patches in sides]
+    for name, patches, heading, column in zip(LAYER_GRIDS, sides, headings, columns(), strict=True):
         with column:
-            st.subheader(comparison.network_name(patches.network))
+            st.subheader(heading)
             show_layer(results, patches, count, name, HALF)
-    offer(LAYER_GRIDS[0], sides, lambda: both(sides, count), range(1, count + 1))
+
+    def grids() -> list[ColorGrid]:
+        return [
+            replace(patches.layer_grid(count), name=name, heading=heading)
+            for name, patches, heading in zip(comparison.NAMES, sides, headings, strict=True)
+        ]
+
+    offer(LAYER_GRIDS[0], sides, grids, range(1, count + 1))
     channel = chosen_channel.choose(sides[0].layer)
     for name, patches, column in zip(CHANNEL_GRIDS, sides, columns(), strict=True):
         with column:
@@ -272,26 +254,13 @@ def show_pair(results: Results, sides: Sequence[Patches], count: int) -> None:
 
 
 def is_full_width() -> bool:
-    """Return whether one network's grid takes the full width in lecture mode.
-
-    It does while no channel is chosen and no second network is compared.
-    """
+    """Return whether a lecture's grid takes the full width: no channel, no second network."""
     return selection.current() is None and state.value("compare") != "network"
 
 
 def columns() -> Sequence[DeltaGenerator]:
     """Return two columns of the page, of equal width."""
     return st.columns(2, gap="medium")
-
-
-def both(sides: Sequence[Patches], count: int) -> list[ColorGrid]:
-    """Return each network's grid of top patches, with an array name and a heading for exports."""
-    return [
-        replace(
-            patches.layer_grid(count), name=name, heading=comparison.network_name(patches.network)
-        )
-        for name, patches in zip(comparison.NAMES, sides, strict=True)
-    ]
 
 
 def show_layer(
@@ -328,39 +297,36 @@ def show_channel(results: Results, patches: Patches, channel: int | None, name: 
 def open_patch(name: str, images: Sequence[AvailableImage], spots: Sequence[TopPatch]) -> None:
     """Open the clicked patch's image and position in the Feature maps view (widget callback)."""
     number = component_values.number(name, len(spots))
-    if number is None:
-        return
-    spot = spots[number - 1]
-    position = {selection.ROW: spot.row + 1, selection.COLUMN: spot.column + 1}
-    state.change(images[spot.image].choose() | position | {"view": "maps"})
+    if number is not None:
+        spot = spots[number - 1]
+        position = {selection.ROW: spot.row + 1, selection.COLUMN: spot.column + 1}
+        state.change(images[spot.image].choose() | position | {"view": "maps"})
 
 
 def offer(
-    name: str,
+    menu: str,
     sides: Sequence[Patches],
     grids: Callable[[], Sequence[ColorGrid]],
     channels: Sequence[int],
     each: int = 1,
 ) -> None:
-    """Show the export menu of grids of top patches.
-
-    Args:
-        name: name of the menu, unique on the page.
-        sides: the patches of one network or two.
-        grids: function that returns the grids to export.
-        channels: numbers of the channels in the grids, from 1.
-        each: number of patches per channel.
-    """
+    """Show the export menu of grids that show ``each`` patches of each of these channels."""
     layer = sides[0].layer.name
     subject = f"channel {channels[0]} of {layer}" if each > 1 else layer
     names = comparison.NAMES if len(sides) > 1 else ["patches"]
-    export_menu.offer(
-        name,
-        f"Top patches of {subject}",
-        grids,
-        lambda: [
-            patches.script_run(array, channels, each)
-            for patches, array in zip(sides, names, strict=True)
-        ],
-        own_picture=any(image.choice == OWN for image in sides[0].images),
-    )
+
+    def scripts() -> list[PatchesRun]:
+        return [
+            PatchesRun(
+                name,
+                script_network(patches.network.weights),
+                [image.pixels for image in patches.images],
+                layer,
+                channels,
+                each,
+            )
+            for patches, name in zip(sides, names, strict=True)
+        ]
+
+    own = any(image.choice == OWN for image in sides[0].images)
+    export_menu.offer(menu, f"Top patches of {subject}", grids, scripts, own_picture=own)

@@ -31,6 +31,7 @@ ERHAN = Paper(
     "https://www.semanticscholar.org/paper/65d994fb778a8d9e0f632659fb33a082949a50d3",
 )
 BOROWSKI = Paper("Borowski et al. 2021", "https://arxiv.org/abs/2010.12606")
+SEARCH_SECONDS = 0.25  # for images in a run; the browser asks for the others at once
 PASTE_HELP = (
     "Pastes the chosen channel's optimized image into your picture where you click, to check that "
     "the channel responds there."
@@ -83,7 +84,8 @@ def show_patches(layer: ConvLayer, count: int, networks: Sequence[Network]) -> N
         "you add in the sidebar. **Click a tile** for the channel's other top patches."
     )
     cache = results()
-    patch_grids.show(cache, [patch_grids.find(cache, one, layer) for one in networks], count)
+    found = [patch_grids.find(cache, one, layer, SEARCH_SECONDS) for one in networks]
+    patch_grids.show(cache, found, count)
 
 
 def show_optimized(specs: Sequence[OptimizationSpec], count: int) -> None:
