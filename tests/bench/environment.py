@@ -64,7 +64,7 @@ class Environment:
         random = np.random.default_rng(0)
         for name in ("first", "second"):
             maps = gaussian_filter(random.standard_normal((64, 56, 56), np.float32), (0, 1, 1))
-            canvas, _ = mosaic(maps, 8, 960)
+            canvas, *_ = mosaic(maps, 8, 960)
             (self.folder / f"{name}.png").write_bytes(png(canvas))
         log = self.folder / "grids.log"
         with running_app(log, str(script)) as address, pages.new_page(self.browser) as page:

@@ -162,7 +162,7 @@ def sent(maps: np.ndarray) -> bytes:
 
 def grid(maps: np.ndarray) -> bytes:
     """Draw maps at the page's width, as PNG bytes."""
-    canvas, _ = mosaic(maps, near_square(len(maps)), PAGE_WIDTH)
+    canvas, *_ = mosaic(maps, near_square(len(maps)), PAGE_WIDTH)
     return png(canvas)
 
 
@@ -170,7 +170,7 @@ def filter_grid(filters: np.ndarray) -> bytes:
     """Draw filters ``(filters, channels, 3, 3)`` as PNG bytes."""
     columns = filters.shape[1]
     width = min(PAGE_WIDTH, columns * LARGEST_TILE)
-    canvas, _ = mosaic(filters.reshape(-1, *filters.shape[2:]), columns, width)
+    canvas, *_ = mosaic(filters.reshape(-1, *filters.shape[2:]), columns, width)
     return png(canvas)
 
 

@@ -203,8 +203,8 @@ def test_tiles_over_a_photograph_cover_it_by_their_values():
     values, limits, photograph = photographed()
     photograph.setflags(write=False)
     shown = replace(panel(values, limits, "RdBu_r", columns=2), photograph=photograph)
-    picture, side = shown.render(400)
-    assert side == 196
+    picture, layout = shown.render(400)
+    assert layout.side == 196
     corners = [divmod(index, 2) for index in range(3)]
     height = picture.shape[0] // 2 + 2
     tiles = [picture[:, 200 * c :][height * r :][: height - 4][-196:, :196] for r, c in corners]
@@ -244,9 +244,9 @@ def test_color_tiles_keep_their_colors_and_empty_ones_are_struck_through():
 def test_large_tiles_are_averaged():
     (tile,) = pictures(1, 4)
     large = tile.repeat(200, axis=0).repeat(200, axis=1)
-    picture, side = color_panel([large]).render(300)
-    assert side < 800
-    np.testing.assert_array_equal(blocks(picture[-side:], 4), tile)
+    picture, layout = color_panel([large]).render(300)
+    assert layout.side < 800
+    np.testing.assert_array_equal(blocks(picture[-layout.side :], 4), tile)
 
 
 def test_all_texts_lie_within_the_margins_and_titles_above_their_tiles():

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.support.weights_files import ReferenceWeights, reference_folder
-from vgg_viz.export.mosaic import TileLayout, mosaic, png
+from vgg_viz.export.mosaic import mosaic, png
 from vgg_viz.image_io.images import load_image
 from vgg_viz.model.network import Network, tiles_first
 
@@ -65,12 +65,9 @@ def published_tiles(file_name, rows, columns):
 
 def drawn_tiles(tiles, columns, side):
     """Draw a mosaic, encode and decode it, and crop its tiles in gray."""
-    canvas, _ = mosaic(tiles, columns, columns * (side + 4))
+    canvas, grid, _ = mosaic(tiles, columns, columns * (side + 4))
     picture = Image.open(io.BytesIO(png(canvas))).convert("RGBA").convert("L")
-    rows = -(-len(tiles) // columns)
-    strip = (picture.height + 4) // rows - side - 4
-    grid = TileLayout(len(tiles), columns, side, side, strip)
-    assert picture.size == grid.size
+    assert (picture.size, grid.side) == (grid.size, side)
     corners = [grid.corner(index) for index in range(len(tiles))]
     return [picture.crop((left, top, left + side, top + side)) for left, top in corners]
 

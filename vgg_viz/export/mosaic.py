@@ -55,19 +55,17 @@ class Lettering(NamedTuple):
 
 
 LETTERING = Lettering()
-Color = tuple[int, int, int]
 # Low and high end of a scale: two numbers for all tiles, or two arrays (n,) with one for each.
 Limits = tuple[float | np.ndarray, float | np.ndarray]
 
 
 @dataclass(frozen=True)
 class TileLayout:
-    """Positions of a mosaic's tiles, in pixels from the mosaic's top left corner."""
+    """Positions of a mosaic's square tiles, in pixels from the mosaic's top left corner."""
 
     count: int
     columns: int
-    tile_height: int
-    tile_width: int
+    side: int
     title_height: int = 0
     gap: int = GAP
 
@@ -77,30 +75,20 @@ class TileLayout:
         return math.ceil(self.count / self.columns)
 
     @property
-    def cell_height(self) -> int:
-        """Distance in pixels from the top of one row of tiles to the top of the next."""
-        return self.title_height + self.tile_height + self.gap
-
-    @property
-    def cell_width(self) -> int:
-        """Distance in pixels from the left edge of one column of tiles to that of the next."""
-        return self.tile_width + self.gap
+    def cell(self) -> tuple[int, int]:
+        """Distances from the left edge of one tile to that of the next, and from top to top."""
+        return self.side + self.gap, self.title_height + self.side + self.gap
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the mosaic in pixels."""
-        return self.columns * self.cell_width - self.gap, self.rows * self.cell_height - self.gap
+        width, height = self.cell
+        return self.columns * width - self.gap, self.rows * height - self.gap
 
     def corner(self, index: int) -> tuple[int, int]:
-        """Return the left and top pixel of a tile, given its index from 0; its title is above.
-
-        Raises:
-            IndexError: the mosaic has no tile with that index.
-        """
-        if not 0 <= index < self.count:
-            raise IndexError(f"expected a tile from 0 to {self.count - 1}, got {index}")
+        """Return the left and top pixel of a tile, given its index from 0; its title is above."""
         row, column = divmod(index, self.columns)
-        return column * self.cell_width, row * self.cell_height + self.title_height
+        return column * self.cell[0], row * self.cell[1] + self.title_height
 
 
 @dataclass(frozen=True)
@@ -121,15 +109,15 @@ class ScaledTiles:
 
 def mosaic(
     tiles: np.ndarray, columns: int, width: int, limits: Limits | None = None
-) -> tuple[np.ndarray, ScaledTiles]:
+) -> tuple[np.ndarray, TileLayout, ScaledTiles]:
     """Draw square tiles, float ``(n, s, s)``, as one mosaic about ``width`` pixels wide.
 
-    Returns the mosaic as palette entries, uint8 ``(h, w)``, and the scaled tiles. For ``limits``,
-    the ends of the color scales, see `scale_tiles`.
+    Returns the mosaic as palette entries, uint8 ``(h, w)``, the tiles' places, and the scaled
+    tiles. For ``limits``, the ends of the color scales, see `scale_tiles`.
     """
-    side = tile_side(tiles.shape[2], columns, width)
+    side = tile_side(tiles.shape[2], min(columns, len(tiles)), width)
     scaled = scale_tiles(tiles, limits, side)
-    return draw(scaled, columns, side), scaled
+    return *draw(scaled, columns, side), scaled
 
 
 def near_square(count: int) -> int:
@@ -137,12 +125,7 @@ def near_square(count: int) -> int:
 
     >>> near_square(9), near_square(10)
     (3, 4)
-
-    Raises:
-        ValueError: ``count`` is less than 1.
     """
-    if count < 1:
-        raise ValueError(f"expected at least 1 tile, got {count}")
     return math.ceil(math.sqrt(count))
 
 
@@ -185,20 +168,19 @@ def enlarge(tiles: np.ndarray, factor: int) -> np.ndarray:
 
 
 def color_tiles(tiles: Iterable[np.ndarray], side: Callable[[int], int]) -> np.ndarray:
-    """Resize color tiles, uint8 ``(s, s, 3)`` each, to one size and stack them.
+    """Repeat or average the pixels of color tiles, uint8 ``(s, s, 3)`` each, and stack the tiles.
 
     ``side`` returns the new side of a tile for its side ``s``. The original tiles are released one
     by one, since hundreds of large ones would take 100 MB.
     """
-    return np.stack([resize_tile(tile, side(len(tile))) for tile in tiles])
+    return np.stack([_resized(tile[None], side(len(tile))) for tile in tiles])
 
 
-def resize_tile(tile: np.ndarray, side: int) -> np.ndarray:
-    """Resize a color tile, uint8 ``(s, s, 3)``, to ``side``: repeat its pixels, or average them."""
-    if side >= len(tile):
-        larger: np.ndarray = enlarge(tile[None], side // len(tile))[0]
+def _resized(tile: np.ndarray, side: int) -> np.ndarray:
+    if side >= tile.shape[1]:
+        larger: np.ndarray = enlarge(tile, side // tile.shape[1])[0]
         return larger
-    smaller: np.ndarray = np.rint(shrink(tile[None].astype(np.float32), side)[0])
+    smaller: np.ndarray = np.rint(shrink(tile.astype(np.float32), side)[0])
     return smaller.astype(np.uint8)
 
 
@@ -250,58 +232,48 @@ def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) 
 
 
 def arrange(tiles: np.ndarray, grid: TileLayout, background: int = BACKGROUND) -> np.ndarray:
-    """Copy tiles ``(n, h, w)`` or ``(n, h, w, colors)`` to their places in a mosaic.
+    """Copy square tiles ``(n, s, s)`` or ``(n, s, s, colors)`` to their places in a mosaic.
 
     Gaps and titles get the value ``background``.
-
-    Raises:
-        ValueError: the number or size of the tiles differs from the layout's.
     """
-    expected = (grid.count, grid.tile_height, grid.tile_width)
-    if tiles.shape[:3] != expected:
-        raise ValueError(f"expected tiles {expected}, got {tiles.shape[:3]}")
-    depth = tiles.shape[3:]
-    cells = np.full(
-        (grid.rows, grid.cell_height, grid.columns, grid.cell_width, *depth), background, np.uint8
-    )
-    inner = cells[:, grid.title_height : grid.title_height + grid.tile_height, :, : grid.tile_width]
+    depth, (width, height) = tiles.shape[3:], grid.cell
+    cells = np.full((grid.rows, height, grid.columns, width, *depth), background, np.uint8)
+    inner = cells[:, grid.title_height : grid.title_height + grid.side, :, : grid.side]
     inner = np.moveaxis(inner, 2, 1)
     full_rows, rest = divmod(grid.count, grid.columns)
     whole = full_rows * grid.columns
     inner[:full_rows] = tiles[:whole].reshape(full_rows, grid.columns, *tiles.shape[1:])
     if rest:
         inner[full_rows, :rest] = tiles[whole:]
-    canvas = cells.reshape(grid.rows * grid.cell_height, grid.columns * grid.cell_width, *depth)
+    canvas = cells.reshape(grid.rows * height, grid.columns * width, *depth)
     return canvas[: grid.size[1], : grid.size[0]]
 
 
 def pack_tiles(tiles: np.ndarray, columns: int) -> np.ndarray:
     """Lay out tiles ``(n, h, w)`` or ``(n, h, w, 3)`` as one image, without gaps and titles."""
-    count, height, width = tiles.shape[:3]
-    return arrange(tiles, TileLayout(count, min(columns, count), height, width, gap=0))
+    count, side = tiles.shape[:2]
+    return arrange(tiles, TileLayout(count, min(columns, count), side, gap=0))
 
 
-def draw(scaled: ScaledTiles, columns: int, side: int = 0) -> np.ndarray:
-    """Draw square scaled tiles as a mosaic of palette entries, uint8 ``(h, w)``; titles stay blank.
+def draw(scaled: ScaledTiles, columns: int, side: int = 0) -> tuple[np.ndarray, TileLayout]:
+    """Draw square scaled tiles as a mosaic of palette entries, uint8 ``(h, w)``, with their places.
 
-    Constant tiles are struck through. ``side`` is the side at which tiles are drawn, a multiple of
-    their number of values per row; 0 draws one pixel for each value.
+    Titles stay blank. Constant tiles are struck through. ``side`` is the side at which tiles are
+    drawn, a multiple of their number of values per row; 0 draws one pixel for each value.
     """
     factor = max(1, side // scaled.levels.shape[2])
     tiles = enlarge(scaled.levels, factor)
-    tiles = np.where(scaled.flat[:, None, None] & diagonal(*tiles.shape[1:]), np.uint8(MARK), tiles)
-    return arrange(tiles, tile_layout(len(tiles), columns, tiles.shape[1]))
+    tiles = np.where(scaled.flat[:, None, None] & diagonal(tiles.shape[1]), np.uint8(MARK), tiles)
+    count, side = tiles.shape[:2]
+    title_height = LETTERING.size(side) + TITLE_SPACE
+    layout = TileLayout(count, min(columns, count), side, title_height)
+    return arrange(tiles, layout), layout
 
 
-def tile_layout(count: int, columns: int, side: int) -> TileLayout:
-    """Return the layout of square tiles, with room for titles that grow with the tiles."""
-    return TileLayout(count, min(columns, count), side, side, LETTERING.size(side) + TITLE_SPACE)
-
-
-def diagonal(height: int, width: int) -> np.ndarray:
-    """Return the diagonal line that strikes through a constant tile, bool ``(height, width)``."""
-    rows, columns = np.ogrid[:height, :width]
-    stroke: np.ndarray = np.abs(rows * width - columns * height) <= max(height, width)
+def diagonal(side: int) -> np.ndarray:
+    """Return the diagonal line that strikes through a constant tile, bool ``(side, side)``."""
+    rows, columns = np.ogrid[:side, :side]
+    stroke: np.ndarray = np.abs(rows - columns) <= 1
     return stroke
 
 

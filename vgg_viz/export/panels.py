@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vgg_viz.export import mosaic
-from vgg_viz.export.mosaic import Limits
+from vgg_viz.export.mosaic import Limits, TileLayout
 from vgg_viz.export.number_format import figure
 from vgg_viz.interpretability.map_statistics import statistics
 
@@ -58,15 +58,11 @@ class Panel(ABC):
         """Color scale to draw below the grid, or None."""
         return None
 
-    def drawn_side(self, side: int, width: int) -> int:
-        """Return the side in pixels at which to draw tiles with ``side`` values per row."""
-        return mosaic.tile_side(side, min(self.columns, len(self.titles)), width)
-
     @abstractmethod
-    def render(self, width: int) -> tuple[np.ndarray, int]:
-        """Draw the grid about ``width`` pixels wide on white, with room for titles.
+    def render(self, width: int) -> tuple[np.ndarray, TileLayout]:
+        """Return the grid on white, RGB uint8 ``(h, w, 3)``, and the positions of its tiles.
 
-        Returns the grid, RGB uint8 ``(h, w, 3)``, and the side in pixels of a tile in it.
+        It is about ``width`` pixels wide, and has room for titles.
         """
 
     def table(self) -> Mapping[str, Column]:
@@ -89,16 +85,14 @@ class ValuesPanel(Panel):
     color_map: str
     photograph: np.ndarray | None = None
 
-    def render(self, width: int) -> tuple[np.ndarray, int]:
+    def render(self, width: int) -> tuple[np.ndarray, TileLayout]:
         """Draw the tiles in the colors of their scale, over the photograph if there is one."""
-        side = self.drawn_side(self.values.shape[2], width)
-        scaled = mosaic.scale_tiles(self.values, self.limits, side)
-        canvas = mosaic.draw(scaled, self.columns, side)
+        canvas, layout, scaled = mosaic.mosaic(self.values, self.columns, width, self.limits)
         if self.photograph is None:
-            return mosaic.palette(self.color_map)[canvas], side
+            return mosaic.palette(self.color_map)[canvas], layout
         overlays = mosaic.overlay_colors(scaled, self.color_map)
-        tiles = mosaic.blend(overlays, mosaic.gray(self.photograph), side)
-        return _replace_tiles(canvas, tiles, self.columns), side
+        tiles = mosaic.blend(overlays, mosaic.gray(self.photograph), layout.side)
+        return _replace_tiles(canvas, tiles, layout), layout
 
     @property
     def scale(self) -> Scale | None:
@@ -146,19 +140,21 @@ class ColorPanel(Panel):
     tiles: Callable[[], Iterable[np.ndarray]]
     empty: np.ndarray
 
-    def render(self, width: int) -> tuple[np.ndarray, int]:
+    def render(self, width: int) -> tuple[np.ndarray, TileLayout]:
         """Draw the images, enlarged or averaged, as a grid."""
-        tiles = mosaic.color_tiles(self.tiles(), partial(self.drawn_side, width=width))
+        columns = min(self.columns, len(self.titles))
+        drawn_side = partial(mosaic.tile_side, columns=columns, width=width)
+        tiles = mosaic.color_tiles(self.tiles(), drawn_side)
         tiles[self.empty] = 255
         levels = np.full(tiles.shape[:3], mosaic.FIRST_LEVEL, np.uint8)
         no_limits = np.zeros(len(tiles), np.float32)
         scaled = mosaic.ScaledTiles(levels, no_limits, no_limits, self.empty)
-        canvas = mosaic.draw(scaled, self.columns)
-        return _replace_tiles(canvas, tiles, self.columns), tiles.shape[1]
+        canvas, layout = mosaic.draw(scaled, self.columns)
+        return _replace_tiles(canvas, tiles, layout), layout
 
 
-def _replace_tiles(canvas: np.ndarray, tiles: np.ndarray, columns: int) -> np.ndarray:
+def _replace_tiles(canvas: np.ndarray, tiles: np.ndarray, layout: TileLayout) -> np.ndarray:
     """Convert a mosaic to RGB, with color images, uint8 ``(n, s, s, 3)``, as its tiles."""
     is_tile = canvas >= mosaic.FIRST_LEVEL  # all except marks, titles and gaps
-    images = mosaic.arrange(tiles, mosaic.tile_layout(len(tiles), columns, tiles.shape[1]))
+    images = mosaic.arrange(tiles, layout)
     return np.where(is_tile[..., None], images, mosaic.palette("gray")[canvas])

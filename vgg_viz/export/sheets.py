@@ -26,7 +26,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from vgg_viz import __version__
 from vgg_viz.export.formats import Export
-from vgg_viz.export.mosaic import LETTERING, LEVELS, TileLayout, tile_layout
+from vgg_viz.export.mosaic import LETTERING, LEVELS, TileLayout
 from vgg_viz.export.panels import Panel, Scale
 from vgg_viz.export.plain_text import plain
 from vgg_viz.export.text_setting import font, relative_width, rightward, settable, shorten, wrap
@@ -58,6 +58,18 @@ SETTINGS = {
 }
 
 _lock = Lock()
+
+
+class Letters(NamedTuple):
+    """Letters of lines of text: size in pixels, weight, and the URL that the lines link to."""
+
+    size: float
+    bold: bool = False
+    link: str = ""
+
+    def width(self, line: str) -> float:
+        """Return the width of a line in pixels."""
+        return relative_width(line, bold=self.bold) * self.size
 
 
 class Sheet(NamedTuple):
@@ -207,11 +219,12 @@ class _Drawing:
         inner = sum(pixels.shape[1] for pixels, _ in grids) + MARGIN * (count - 1)
         inner = max(inner, width * 2 // 3)
         size = max(SMALLEST_LETTERS, inner // 75)
-        bottom = self.paragraph(sheet.title, (MARGIN, MARGIN), inner, size * 1.4, bold=True)
+        title = Letters(size * 1.4, bold=True)
+        bottom = self.paragraph(sheet.title, (MARGIN, MARGIN), inner, title)
         bottom = self.panels(sheet.panels, grids, bottom + size, size) + size * 0.8
         for line in sheet.lines:
-            link = line if line == sheet.link else ""
-            bottom = self.paragraph(line, (MARGIN, bottom), inner, size, link=link)
+            letters = Letters(size, link=line if line == sheet.link else "")
+            bottom = self.paragraph(line, (MARGIN, bottom), inner, letters)
         width, height = inner + 2 * MARGIN, round(bottom) + MARGIN
         self.figure.set_size_inches(width / DPI, height / DPI)
         self.axes.set(xlim=(0, width), ylim=(height, 0))
@@ -220,7 +233,7 @@ class _Drawing:
     def panels(
         self,
         panels: Sequence[Panel],
-        grids: Sequence[tuple[np.ndarray, int]],
+        grids: Sequence[tuple[np.ndarray, TileLayout]],
         top: float,
         size: float,
     ) -> float:
@@ -232,14 +245,13 @@ class _Drawing:
         lefts = [MARGIN + sum(widths[:number]) for number in range(len(widths))]
         if any(panel.heading for panel in panels):
             top = size * 0.2 + max(
-                self.paragraph(panel.heading, (left, top), width - MARGIN, size, bold=True)
+                self.paragraph(panel.heading, (left, top), width - MARGIN, Letters(size, bold=True))
                 for panel, left, width in zip(panels, lefts, widths, strict=True)
             )
         top = round(top)
-        for panel, left, (pixels, side) in zip(panels, lefts, grids, strict=True):
+        for panel, left, (pixels, layout) in zip(panels, lefts, grids, strict=True):
             self.image(pixels, (left, top))
-            grid = tile_layout(len(panel.titles), panel.columns, side)
-            self.titles(panel.titles, grid, (left, top))
+            self.titles(panel.titles, layout, (left, top))
         bottom: float = top + max(pixels.shape[0] for pixels, _ in grids)
         scales: dict[object, tuple[Scale, int]] = {}
         for left, panel in zip(lefts, panels, strict=True):
@@ -251,19 +263,19 @@ class _Drawing:
         ]
         return max(ends, default=bottom)
 
-    def titles(self, titles: Sequence[str], grid: TileLayout, corner: tuple[int, int]) -> None:
+    def titles(self, titles: Sequence[str], layout: TileLayout, corner: tuple[int, int]) -> None:
         """Add tiles' titles, centered above the tiles, in letters so small that the longest fits.
 
         Letters are not smaller than is readable: longer titles are cut off.
         """
         lines = [self.set(title) for title in titles]
-        longest = max(map(relative_width, lines)) or 1
-        size = max(LETTERING.least, min(LETTERING.size(grid.tile_width), grid.tile_width / longest))
+        side, longest = layout.side, max(map(relative_width, lines)) or 1
+        letters = Letters(max(LETTERING.least, min(LETTERING.size(side), side / longest)))
         for index, line in enumerate(lines):
-            left, top = np.add(grid.corner(index), corner)
-            line = shorten(line, partial(width_of, size=size), grid.tile_width)
-            middle = left + grid.tile_width / 2
-            self.text(line, (middle, top - size * DESCENT), size, anchor="center")
+            left, top = np.add(layout.corner(index), corner)
+            line = shorten(line, letters.width, side)
+            baseline = top - letters.size * DESCENT
+            self.text(line, (left + side / 2, baseline), letters, "center")
 
     def color_bar(self, scale: Scale, corner: tuple[int, int], size: float) -> float:
         """Add a color bar in a gray frame and its labels; return their bottom."""
@@ -274,43 +286,29 @@ class _Drawing:
         bar[[0, -1]] = bar[:, [0, -1]] = FRAME_GRAY
         self.image(bar, corner)
         baseline: float = top + bar.shape[0] + size * 1.1
-        for label, anchor, share in zip(
-            scale.labels, ("left", "center", "right"), (0, 0.5, 1), strict=True
-        ):
-            self.text(label, (left + share * bar.shape[1], baseline), size, anchor=anchor)
+        anchors = {"left": 0, "center": 0.5, "right": 1}
+        for label, (anchor, share) in zip(scale.labels, anchors.items(), strict=True):
+            position = left + share * bar.shape[1], baseline
+            self.text(label, position, Letters(size), anchor)
         return baseline + size * DESCENT
 
     def paragraph(
-        self,
-        text: str,
-        corner: tuple[float, float],
-        width: float,
-        size: float,
-        *,
-        bold: bool = False,
-        link: str = "",
+        self, text: str, corner: tuple[float, float], width: float, letters: Letters
     ) -> float:
         """Add a text from outside, wrapped to ``width``; return its bottom."""
-        left, top = corner
-        lines = wrap(self.set(text), partial(width_of, size=size, bold=bold), width)
-        for number, line in enumerate(lines):
-            baseline = top + size * (1.1 + 1.4 * number)
-            self.text(line, (left, baseline), size, bold=bold, link=link)
-        return baseline + size * DESCENT
+        left, baseline = corner[0], corner[1] - 0.3 * letters.size
+        for line in wrap(self.set(text), letters.width, width):
+            baseline += letters.size * 1.4
+            self.text(line, (left, baseline), letters)
+        return baseline + letters.size * DESCENT
 
     def text(
-        self,
-        line: str,
-        position: tuple[float, float],
-        size: float,
-        *,
-        anchor: str = "left",
-        bold: bool = False,
-        link: str = "",
+        self, line: str, position: tuple[float, float], letters: Letters, anchor: str = "left"
     ) -> None:
         """Add one line of text; ``position`` is its anchor on the baseline."""
-        written = self.axes.text(*position, rightward(line), font=font(size, bold=bold))
-        written.set(horizontalalignment=anchor, url=link or None)
+        look = font(letters.size, bold=letters.bold)
+        written = self.axes.text(*position, rightward(line), font=look)
+        written.set(horizontalalignment=anchor, url=letters.link or None)
 
     def image(self, pixels: np.ndarray, corner: tuple[int, int]) -> None:
         """Add an RGB image, uint8 ``(h, w, 3)``, one pixel for each of its own."""
@@ -318,8 +316,3 @@ class _Drawing:
         extent = (left, left + width, top + height, top)
         # "none" stores the pixels unchanged; viewers enlarge them.
         self.axes.imshow(pixels, extent=extent, interpolation="none", aspect="auto")
-
-
-def width_of(line: str, size: float, *, bold: bool = False) -> float:
-    """Return the width of a line of text in pixels."""
-    return relative_width(line, bold=bold) * size

@@ -110,24 +110,18 @@ def relative_width(text: str, *, bold: bool = False) -> float:
 
 def font(size: float, *, bold: bool = False) -> "FontProperties":
     """Return Matplotlib's DejaVu Sans, in a size in points."""
+    from matplotlib import get_data_path
     from matplotlib.font_manager import FontProperties
 
-    return FontProperties(fname=_font_path(bold=bold), size=size)
-
-
-def _font_path(*, bold: bool) -> Path:
-    from matplotlib import get_data_path
-
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return Path(get_data_path(), "fonts", "ttf", name)
+    return FontProperties(fname=Path(get_data_path(), "fonts", "ttf", name), size=size)
 
 
 @lru_cache(maxsize=1)
 def _letters() -> frozenset[str]:
     """Return the letters that both the regular and the bold font have."""
-    from matplotlib.ft2font import FT2Font
+    from matplotlib.font_manager import get_font
 
-    regular, bold_letters = (
-        set(map(chr, FT2Font(_font_path(bold=bold)).get_charmap())) for bold in (False, True)
-    )
-    return frozenset(regular & bold_letters)
+    files = (str(font(1, bold=bold).get_file()) for bold in (False, True))
+    charmaps = (get_font(file).get_charmap() for file in files)
+    return frozenset.intersection(*(frozenset(map(chr, charmap)) for charmap in charmaps))
