@@ -21,15 +21,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.support import REPOSITORY, hostile
-from tests.support.image_files import (
-    EXCHANGED,
-    encode,
-    exif_bytes,
-    jpeg_segment,
-    noise,
-    plain,
-    png_chunk,
-)
+from tests.support import image_files as build
+from tests.support.image_files import encode, noise, plain
 from vgg_viz.image_io import decoding, images, limits
 from vgg_viz.image_io.images import ImageFileError, load_image, read_image
 
@@ -103,8 +96,8 @@ WATCHED_FILES = (
 def watched_files():
     body = zlib.compress(bytes(2**28), 1)
     tags = {258: 16, 259: 8, 278: 2**31 - 1}
-    yield hostile.either("tiff-bomb", hostile.tiff(16, 16, body, tags))
-    pixels = hostile.solid_png(8_000, 5_000, bytes(hostile.GRAY))
+    yield hostile.either("tiff-bomb", build.tiff(16, 16, body, tags))
+    pixels = build.solid_png(8_000, 5_000, bytes(hostile.GRAY))
     yield hostile.accepted("png-at-the-limit", pixels, hostile.GRAY)
     yield from (file for file in hostile.corpus() if file.name in WATCHED_FILES)
 
@@ -284,19 +277,17 @@ def test_expensive_files_are_rejected_with_the_reason(large):
 
 
 def test_files_of_too_many_pieces_are_rejected(monkeypatch):
-    monkeypatch.setattr("vgg_viz.image_io.file_formats.MAX_READS", 20)
-    monkeypatch.setattr("vgg_viz.image_io.decoding.MAX_READS", 40)
-    monkeypatch.setattr("vgg_viz.image_io.file_formats.MAX_SCANS", 40)
-    monkeypatch.setattr("vgg_viz.image_io.tiff.MAX_TAG_VALUES", 40)
-    runs = hostile.bmp(40, 30, b"\1\0" * 1_200, bits=8, compression=1, palette=bytes(1_024))
+    for name in ("MAX_READS", "MAX_SCANS", "MAX_TAG_VALUES"):
+        monkeypatch.setattr(limits, name, 25)
+    runs = build.bmp(40, 30, b"\1\0" * 1_200, bits=8, compression=1, palette=bytes(1_024))
     frames = [(b"ANMF", bytes(16))] * 30
     for data in (
-        hostile.solid_png(4, 4, bytes(3), png_chunk(b"tEXt", b"") * 30),
-        hostile.riff((b"VP8X", b"\2\0\0\0" + bytes(6)), (b"ANIM", bytes(6)), *frames),
-        hostile.gif(4, 4, b"!\xfe" + b"\x02ab" * 50 + b"\0"),
+        build.solid_png(4, 4, bytes(3), build.png_chunk(b"tEXt", b"") * 30),
+        build.riff((b"VP8X", b"\2\0\0\0" + bytes(6)), (b"ANIM", bytes(6)), *frames),
+        build.gif(4, 4, b"!\xfe" + b"\x02ab" * 50 + b"\0"),
         runs,
-        hostile.tiff(16, 500, bytes(16), {273: [8] * 500, 279: [8] * 500, 278: 1}),
-        hostile.scans_jpeg(8, 8, 50),
+        build.tiff(16, 500, bytes(16), {273: [8] * 500, 279: [8] * 500, 278: 1}),
+        build.scans_jpeg(8, 8, 50),
     ):
         with pytest.raises(ImageFileError, match=r"in too many pieces|too many scans"):
             load_image(data)
@@ -309,11 +300,11 @@ def test_files_of_too_many_pieces_are_rejected(monkeypatch):
 def seeds():
     """Small valid files of each format, with everything that decoders read."""
     image, frames = noise(33, 21), [plain(color) for color in ("red", "blue")]
-    exif = exif_bytes((0x0112, 3, 1, 6), (0x8769, 4, 1, 40))
+    exif = build.exif_bytes((0x0112, 3, 1, 6), (0x8769, 4, 1, 40))
     found = {"JPEG": [encode(image, "JPEG", progressive=True)]}
     for file_format in decoding.FORMATS:
         described = file_format in ("JPEG", "PNG", "WEBP", "TIFF")
-        options = {"exif": exif, "icc_profile": EXCHANGED} if described else {}
+        options = {"exif": exif, "icc_profile": build.EXCHANGED} if described else {}
         files = found.setdefault(file_format, [])
         files += [encode(image, file_format), encode(image, file_format, **options)]
         if file_format in ("PNG", "WEBP", "GIF", "TIFF"):
@@ -333,11 +324,11 @@ def seeds():
 INSERTED = (
     st.binary(min_size=1, max_size=40)
     | st.builds(
-        png_chunk,
+        build.png_chunk,
         st.sampled_from([b"tRNS", b"PLTE", b"iCCP", b"zTXt", b"acTL", b"fcTL", b"IHDR", b"eXIf"]),
         st.binary(max_size=40),
     )
-    | st.builds(jpeg_segment, st.integers(0xC0, 0xFE), st.binary(max_size=40))
+    | st.builds(build.jpeg_segment, st.integers(0xC0, 0xFE), st.binary(max_size=40))
     | st.sampled_from([b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x80"])
 )
 OFFSETS = st.integers(0, 60) | st.integers(0, 4_000)

@@ -4,7 +4,6 @@ One file for each mechanism, generated without external files and identical ever
 depths and colors that are merely unusual are in `tests/image_io`, with their expected pixels.
 """
 
-import base64
 import gzip
 import io
 import pickle
@@ -19,29 +18,17 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageCms
 
+from tests.support import image_files as build
 from tests.support.image_files import (
     BLACK,
-    BLUE,
-    EXCHANGED,
-    GREEN,
     RED,
-    bmp,
     encode,
-    exif_bytes,
-    flat_jpeg,
-    gif,
-    icc_profile,
     jpeg_segment,
-    lossless_jpeg,
     noise,
     plain,
-    png,
     png_chunk,
-    riff,
-    scans_jpeg,
     solid_png,
     tiff,
-    with_jpeg_segments,
 )
 
 MAX_BYTES = 20 * 2**20
@@ -53,41 +40,19 @@ FILE_NAMES = (
     "",
     "../../../../etc/passwd",
     "..\\..\\windows\\system32\\config\\sam",
-    "/dev/null",
     "<script>alert(1)</script>.png",
     '"><img src=x onerror=alert(1)>.jpg',
     "a\nb\r\nSet-Cookie: x=1.png",
     "nul\0byte.png",
     "bell\a\x1b[31mred\x1b[0m.gif",
     "\u202egnp.exe",
-    "\u200b\ufeff.jpg",
     "a" * 5_000 + ".png",
-    "CON.jpg",
-    "%00%2e%2e%2f.png",
     "{{7*7}}${7*7}.png",
-    "'; DROP TABLE pictures; --.bmp",
     "[link](javascript:alert(1)).webp",
     ":material/home: $x^2$ **bold**.tif",
     "\U0001f431\u0301\u0336.jpeg",
     "\udcff\ud800.png",
     ".htaccess",
-    "image",
-    " .png ",
-    "photo.jpg.exe",
-)
-
-
-LARGE_HEIC = (
-    "c-"
-    "muNV30{GsVvAy%}izhg51nBLl8SRGck>UfiWUCwIq=N0u(b+a*CjAhJwuG5(YG&l$nzcHpIn&fe{FSfUyQbGcbs0"
-    "014&H%)B%(7bGeQ<fJk|c^PHNh9D+iL1sxVT*-~hf}#Q-"
-    "y)&~QIUh(@0hKv3GJ}LBfE8`|!0_kqj~@&S{LBeJ9TE<VJdFSUgA_1>R4{|kmR(E^i9ks`Cq_mznFS1+IvAYU??o"
-    "?pvSjBDjtm0@pfEFtU{Fi~YGHF>JW$vy1hhyvIX|Z;FFB_ID9X#g)&LX|$t*5Nh59alfk9vokReczS&<16VdmiA0"
-    "8-+a1-"
-    "Y;Q1cnJqBNH<VP`N>FN+K})#8fmG*9bVYRd3S{S?)L2s^sNmI5pKOWM$A&uc=yisRb+af2=i^&^3Ah^%6A^KZo!F"
-    "8W_vWpshd?V+90gV64am>Kn?mi3XmZKz%a}Xb?|<2dHmmv;+0cET@4xD`?=(t_JFxxq=2}E~9~&OKD){HX4|DV2H"
-    "T$Jq^tKK?5_N(!k75)Hjonb!a$Kl=?;rQr}2P>KiFdeIpgAZ=@sjjf|wek-"
-    "kI1<3q#9Q0g1$JtSg$)W|_?WaOxkBg{zeAz|cbjE@>QYUHSq!_vrT0P<6w)B"
 )
 
 
@@ -153,30 +118,29 @@ def metadata():
     kinds |= {"9": (3, 1, 9), "many": (3, 2, 0x00060006), "unknown": (99, 1, 6)}
     kinds |= {"missing": (3, 500, 60_000), "huge-count": (3, 2**31, 8)}
     for name, entry in kinds.items():
-        exif = exif_bytes((0x0112, *entry)) + struct.pack("<LL", 6, 0)
+        exif = build.exif_bytes((0x0112, *entry)) + struct.pack("<LL", 6, 0)
         yield accepted(f"orientation-as-{name}", encode(plain(), "JPEG", exif=exif), RED)
-    loop = exif_bytes((0x8769, 4, 1, 8), (0x8825, 4, 1, 8), (0xA005, 4, 1, 8), following=8)
+    loop = build.exif_bytes((0x8769, 4, 1, 8), (0x8825, 4, 1, 8), (0xA005, 4, 1, 8), following=8)
     for file_format in ("JPEG", "PNG", "WEBP"):
         data = encode(plain(), file_format, exif=loop)
         yield accepted(f"exif-in-a-circle-{file_format}", data, RED)
         nonsense = encode(plain(), file_format, exif=b"Exif\0\0MM\0*" + bytes(range(256)))
         yield accepted(f"exif-nonsense-{file_format}", nonsense, RED)
-    many = exif_bytes(*[(tag, 3, 1, 6) for tag in range(0x1000, 0xFFFF)])
+    many = build.exif_bytes(*[(tag, 3, 1, 6) for tag in range(0x1000, 0xFFFF)])
     yield either("exif-of-61439-tags", encode(plain(), "PNG", exif=many), RED)
     xmp = b'<x:xmpmeta tiff:Orientation="' + b"9" * 60_000 + b'"><!ENTITY a "&a;&a;">'
     segment = jpeg_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + xmp)
-    yield accepted("xmp-nonsense", with_jpeg_segments(encode(plain(), "JPEG"), segment), RED)
+    yield accepted("xmp-nonsense", build.with_jpeg_segments(encode(plain(), "JPEG"), segment), RED)
+    # PNGs with a color key or a palette that does not fit
+    palette = png_chunk(b"PLTE", bytes(RED))
+    yield either("png-color-key-cut", solid_png(4, 4, bytes(3), png_chunk(b"tRNS", b"\0")))
     for name, chunk in {
-        "color-key-cut": png_chunk(b"tRNS", b"\0"),
         "palette-of-5000": png_chunk(b"PLTE", bytes(RED) * 5_000),
-        "300-alpha-values": png_chunk(b"PLTE", bytes(RED)) + png_chunk(b"tRNS", bytes(300)),
-        "index-outside-the-palette": png_chunk(b"PLTE", bytes(RED)),
+        "300-alpha-values": palette + png_chunk(b"tRNS", bytes(300)),
+        "index-outside-the-palette": palette,
         "no-palette": b"",
     }.items():
-        pixel = b"\xc8" if name == "index-outside-the-palette" else b"\0"
-        color_type = 2 if name == "color-key-cut" else 3
-        pixel = pixel * 3 if color_type == 2 else pixel
-        yield either(f"png-{name}", solid_png(4, 4, pixel, chunk, color_type=color_type))
+        yield either(f"png-{name}", solid_png(4, 4, b"\xc8", chunk, color_type=3))
 
 
 def elements_profile(elements):
@@ -185,7 +149,7 @@ def elements_profile(elements):
     matrix += struct.pack(">12f", 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)
     table = struct.pack(">II", 16 + 8 * elements, len(matrix)) * elements
     content = b"mpet\0\0\0\0" + struct.pack(">HHI", 3, 3, elements) + table + matrix
-    return icc_profile({b"D2B0": content})
+    return build.icc_profile({b"D2B0": content})
 
 
 def profiles():
@@ -196,10 +160,12 @@ def profiles():
         "zeros": bytes(200),
         "cut": srgb[:300],
         "of-lab": lab,
-        "lying-about-its-size": icc_profile({}, size=2**31),
-        "of-gray": icc_profile({}, space=b"GRAY"),
-        "of-cmyk": icc_profile({}, space=b"CMYK"),
-        "tags-beyond-its-end": icc_profile({})[:128] + struct.pack(">I", 2**32 - 1) + bytes(64),
+        "lying-about-its-size": build.icc_profile({}, size=2**31),
+        "of-gray": build.icc_profile({}, space=b"GRAY"),
+        "of-cmyk": build.icc_profile({}, space=b"CMYK"),
+        "tags-beyond-its-end": build.icc_profile({})[:128]
+        + struct.pack(">I", 2**32 - 1)
+        + bytes(64),
         "of-a-hundred-thousand-elements": elements_profile(100_000),
     }.items():
         for file_format in ("PNG", "TIFF"):
@@ -212,17 +178,14 @@ def profiles():
 
 
 def shapes():
-    for width, height in ((1, 1), (1, 65_535), (65_535, 1)):
-        data = encode(plain(size=(width, height)), "PNG")
-        yield accepted(f"png-{width}-by-{height}", data, RED)
-    for file_format in ("JPEG", "GIF", "BMP", "TIFF"):
-        for size in ((1, 1), (1, 20_000), (20_000, 1)):
+    for file_format, side in (("PNG", 65_535), ("JPEG", 20_000), ("GIF", 20_000), ("TIFF", 20_000)):
+        for size in ((1, side), (side, 1)):
             data = encode(plain(size=size), file_format)
             yield accepted(f"{file_format}-{size[0]}-by-{size[1]}", data, RED)
-    yield accepted("webp-16383-by-1", encode(plain(size=(16_383, 1)), "WEBP", lossless=True), RED)
     yield rejected("png-1-by-65536", encode(plain(size=(1, 65_536)), "PNG"))
     for width, height in ((0, 10), (2**31 - 1, 2**31 - 1), (2**32 - 1, 1)):
-        yield rejected(f"png-says-{width}-by-{height}", png(width, height, zlib.compress(b"")))
+        data = build.png(width, height, zlib.compress(b""))
+        yield rejected(f"png-says-{width}-by-{height}", data)
 
 
 def limits():
@@ -231,12 +194,12 @@ def limits():
     yield rejected("png-above-the-limit", solid_png(8_000, 5_001, b"\x4d", color_type=0))
     transparent = solid_png(4_032, 3_024, b"\x4d" * 4, color_type=6)
     yield accepted("png-of-transparent-12-megapixels", transparent, (201,) * 3)
-    exif = exif_bytes((0x0112, 3, 1, 6))
+    exif = build.exif_bytes((0x0112, 3, 1, 6))
     for name, size, options in (
         ("48-megapixel-phone", (8_064, 6_048), {"exif": exif}),
-        ("24-megapixel-camera", (6_000, 4_000), {"icc_profile": EXCHANGED}),
+        ("24-megapixel-camera", (6_000, 4_000), {"icc_profile": build.EXCHANGED}),
         ("progressive-24-megapixels", (6_000, 4_000), {"progressive": True, "subsampling": 0}),
-        ("12-megapixels-with-profile", (4_032, 3_024), {"icc_profile": EXCHANGED}),
+        ("12-megapixels-with-profile", (4_032, 3_024), {"icc_profile": build.EXCHANGED}),
     ):
         data = encode(plain(77, size, "L").convert("RGB"), "JPEG", **options)
         yield accepted(f"jpeg-{name}", data, GRAY)
@@ -247,7 +210,7 @@ def limits():
         jpeg_segment(0xE2, b"ICC_PROFILE\0" + bytes([number, 70]) + bytes(65_000))
         for number in range(1, 71)
     ]
-    heavy = with_jpeg_segments(cmyk, *more)
+    heavy = build.with_jpeg_segments(cmyk, *more)
     yield accepted("jpeg-progressive-cmyk-and-8-megabytes-more", heavy, GRAY)
     wide = zlib.compress("\U0001f431".encode() + b"x" * 1_000_000, 1)
     chunks = [png_chunk(b"iTXt", b"%d\0\x01\0\0\0" % number + wide) for number in range(4)]
@@ -255,9 +218,9 @@ def limits():
     heavy = solid_png(8_000, 5_000, b"\x4d" * 3 + b"\xff", *chunks, color_type=6)
     yield accepted("png-at-the-limit-and-19-megabytes-more", heavy, GRAY)
     for name, size in (("at-the-limit", (15_000, 10_000)), ("50-megapixel-phone", (8_160, 6_144))):
-        yield accepted(f"jpeg-in-color-{name}", flat_jpeg(*size), (128,) * 3)
-    yield rejected("jpeg-progressive-above-the-limit", scans_jpeg(5_000, 6_667, 1))
-    data = scans_jpeg(5_000, 6_666, 90)
+        yield accepted(f"jpeg-in-color-{name}", build.flat_jpeg(*size), (128,) * 3)
+    yield rejected("jpeg-progressive-above-the-limit", build.scans_jpeg(5_000, 6_667, 1))
+    data = build.scans_jpeg(5_000, 6_666, 90)
     yield accepted("jpeg-progressive-33-megapixels", data, (128,) * 3)
     large = plain(GRAY, (4_096, 3_050))
     turned = {"exif": exif}
@@ -272,7 +235,7 @@ def limits():
         yield accepted(name, encode(image, file_format, **options), GRAY)
     above = encode(plain(size=(5_000, 2_501)), "WEBP", method=0)
     yield rejected("webp-above-the-limit", above)
-    data = zlib.decompress(base64.b85decode(LARGE_HEIC))
+    data = encode(plain(77, (5_712, 4_284), "L"), "HEIF", quality=10)
     yield accepted("heic-24-megapixels", data, GRAY)
     yield rejected("heic-larger-than-it-says", with_container_size(data, (64, 64)))
     for file_format in ("BMP", "GIF"):
@@ -342,7 +305,7 @@ def with_jpeg_size(data, width, height):
 def bombs():
     for width, height in ((50_000, 50_000), (13_000, 12_000)):
         body = zlib.compress(bytes(2**20), 9)
-        yield rejected(f"png-bomb-{width}-by-{height}", png(width, height, body))
+        yield rejected(f"png-bomb-{width}-by-{height}", build.png(width, height, body))
     small = encode(plain(), "JPEG")
     yield rejected("jpeg-says-65535-by-65535", with_jpeg_size(small, 65_535, 65_535))
     yield rejected("jpeg-above-the-limit", with_jpeg_size(small, 15_000, 10_001))
@@ -352,10 +315,10 @@ def bombs():
     yield accepted("png-sixty-text-bombs", solid_png(4, 4, bytes(RED), *many), RED)
     late = solid_png(4, 4, bytes(RED)).replace(png_chunk(b"IEND", b""), b"".join(many))
     yield accepted("png-text-bombs-after-the-pixels", late + png_chunk(b"IEND", b""), RED)
-    yield rejected("gif-screen-65535-by-65535", gif(65_535, 65_535))
-    yield rejected("gif-frame-65535-by-65535", gif(4, 4, frame=(0, 0, 65_535, 65_535)))
-    yield either("gif-frame-outside-the-screen", gif(4, 4, frame=(60_000, 0, 4, 4)))
-    screen = riff((b"VP8X", b"\x02\0\0\0" + struct.pack("<I", 16_382)[:3] * 2))
+    yield rejected("gif-screen-65535-by-65535", build.gif(65_535, 65_535))
+    yield rejected("gif-frame-65535-by-65535", build.gif(4, 4, frame=(0, 0, 65_535, 65_535)))
+    yield either("gif-frame-outside-the-screen", build.gif(4, 4, frame=(60_000, 0, 4, 4)))
+    screen = build.riff((b"VP8X", b"\x02\0\0\0" + struct.pack("<I", 16_382)[:3] * 2))
     yield rejected("webp-says-16383-by-16383", screen)
     lossy = bytearray(encode(plain(), "WEBP"))
     place = lossy.index(b"\x9d\x01\x2a") + 3
@@ -374,26 +337,28 @@ def large_attacks():
     empty = png_chunk(b"IDAT", b"") * 1_000_000
     yield rejected("png-of-a-million-empty-pixel-chunks", solid_png(4, 4, bytes(RED), empty))
     tall = zlib.compress(bytes(2 * 49_000_000), 1)
-    yield rejected("png-1-by-49-million", png(1, 49_000_000, tall, color_type=0))
-    yield either("gif-screen-7000-by-7000-frame-4-by-4", gif(7_000, 7_000))
+    yield rejected("png-1-by-49-million", build.png(1, 49_000_000, tall, color_type=0))
+    yield either("gif-screen-7000-by-7000-frame-4-by-4", build.gif(7_000, 7_000))
     comment = b"!\xfe" + b"\x02ab" * 6_500_000 + b"\0"
-    yield rejected("gif-comment-in-pieces", gif(4, 4, comment))
+    yield rejected("gif-comment-in-pieces", build.gif(4, 4, comment))
     frames = [(b"ANMF", bytes(16))] * 300_000
-    frames = riff((b"VP8X", b"\x02\0\0\0" + bytes(6)), (b"ANIM", bytes(6)), *frames)
+    frames = build.riff((b"VP8X", b"\x02\0\0\0" + bytes(6)), (b"ANIM", bytes(6)), *frames)
     yield rejected("webp-of-300000-empty-frames", frames)
     runs = b"\x01\x00" * 6_000_000 + b"\0\x01"
     gray = bytes(value for level in range(256) for value in (level, level, level, 0))
     for bits, compression in ((8, 1), (4, 2)):
         options = {"bits": bits, "compression": compression, "palette": gray[: 4 << bits]}
-        yield rejected(f"bmp-of-six-million-runs-{bits}-bit", bmp(4_000, 3_000, runs, **options))
-    data = bmp(4_000, 3_000, b"\xff\0" * 48_000, bits=8, compression=1, palette=gray)
+        yield rejected(
+            f"bmp-of-six-million-runs-{bits}-bit", build.bmp(4_000, 3_000, runs, **options)
+        )
+    data = build.bmp(4_000, 3_000, b"\xff\0" * 48_000, bits=8, compression=1, palette=gray)
     yield either("bmp-12-megapixels-in-runs", data, BLACK)
     for scans in (200, 100_000):
-        yield rejected(f"jpeg-of-{scans}-scans", scans_jpeg(5_000, 5_000, scans))
-    yield rejected("jpeg-lossless-20-megapixels", lossless_jpeg(5_000, 4_000))
+        yield rejected(f"jpeg-of-{scans}-scans", build.scans_jpeg(5_000, 5_000, scans))
+    yield rejected("jpeg-lossless-20-megapixels", build.lossless_jpeg(5_000, 4_000))
     ordinary = encode(noise(), "JPEG")
     comments = jpeg_segment(0xFE, b"ab") * 1_000_000
-    yield rejected("jpeg-of-a-million-comments", with_jpeg_segments(ordinary, comments))
+    yield rejected("jpeg-of-a-million-comments", build.with_jpeg_segments(ordinary, comments))
     yield either("jpeg-ten-megabytes-of-fill", ordinary[:2] + b"\xff" * 10_000_000 + ordinary[2:])
     start = ordinary.index(b"\xff\xda")
     restarts = ordinary[: start + 14] + b"\xff\xd0" * 5_000_000 + b"\xff\xd9"
@@ -426,9 +391,9 @@ def repeated_tags(body, tags):
 
 
 def jpeg_tricks():
-    yield accepted("jpeg-of-50-scans", scans_jpeg(500, 500, 50))
-    yield rejected("jpeg-of-5000-scans", scans_jpeg(500, 500, 5_000))
-    yield rejected("jpeg-lossless", lossless_jpeg(64, 64))
+    yield accepted("jpeg-of-50-scans", build.scans_jpeg(500, 500, 50))
+    yield rejected("jpeg-of-5000-scans", build.scans_jpeg(500, 500, 5_000))
+    yield rejected("jpeg-lossless", build.lossless_jpeg(64, 64))
     whole = encode(plain(size=(400, 400)), "JPEG")
     place = whole.index(b"\xff\xc0\0")
     frame = whole[place : place + 19]
@@ -443,9 +408,11 @@ def jpeg_tricks():
     yield either("jpeg-says-one-channel", few)
     ordinary = encode(noise(), "JPEG")
     comments = jpeg_segment(0xFE, bytes(9)) * 200
-    yield accepted("jpeg-of-200-comments", with_jpeg_segments(encode(plain(), "JPEG"), comments))
+    yield accepted(
+        "jpeg-of-200-comments", build.with_jpeg_segments(encode(plain(), "JPEG"), comments)
+    )
     exif = jpeg_segment(0xE1, b"Exif\0\0" + bytes(6)) * 600
-    yield rejected("exif-in-600-segments", with_jpeg_segments(ordinary, exif))
+    yield rejected("exif-in-600-segments", build.with_jpeg_segments(ordinary, exif))
     for kind in (0xC5, 0xC9, 0xCA, 0xCB):
         data = ordinary.replace(b"\xff\xc0", bytes([0xFF, kind]), 1)
         yield either(f"jpeg-frame-kind-{kind:x}", data)
@@ -454,7 +421,7 @@ def jpeg_tricks():
         damaged = bytearray(ordinary)
         damaged[place + at] = value
         yield rejected(f"jpeg-{name}", bytes(damaged))
-    mpo = bytearray(encode(plain(), "MPO", save_all=True, append_images=[plain(BLUE)]))
+    mpo = bytearray(encode(plain(), "MPO", save_all=True, append_images=[plain(build.BLUE)]))
     index = mpo.index(b"MPF\0")
     mpo[index + 8 : index + 60] = b"\xff" * 52
     yield accepted("mpo-with-a-broken-index", bytes(mpo), RED)
@@ -508,24 +475,24 @@ def other_lies():
         ("nothing", 0, 0, 24),
         ("of-7-bit", 16, 16, 7),
     ):
-        yield rejected(f"bmp-{name}", bmp(width, height, bytes(1_024), bits=bits))
+        yield rejected(f"bmp-{name}", build.bmp(width, height, bytes(1_024), bits=bits))
     body = bytes(RED[::-1]) * 256
-    yield accepted("bmp-upside-down", bmp(16, -16, body), RED)
-    yield accepted("bmp-longer-header", bmp(16, 16, body, header=bytes(68)), RED)
+    yield accepted("bmp-upside-down", build.bmp(16, -16, body), RED)
+    yield accepted("bmp-longer-header", build.bmp(16, 16, body, header=bytes(68)), RED)
     for compression, kind in ((4, "jpeg"), (5, "png")):
-        data = bmp(40, 30, encode(plain(), kind.upper()), compression=compression)
+        data = build.bmp(40, 30, encode(plain(), kind.upper()), compression=compression)
         yield rejected(f"bmp-around-a-{kind}", data)
-    data = bmp(16, 16, bytes(256), bits=8, colors=2**31 - 1)
+    data = build.bmp(16, 16, bytes(256), bits=8, colors=2**31 - 1)
     yield rejected("bmp-two-thousand-million-colors", data)
     whole = solid_png(4, 4, bytes(RED))
     yield rejected("png-wrong-checksum", whole[:29] + bytes(4) + whole[33:])
-    yield rejected("png-filter-9", png(4, 4, zlib.compress(b"\x09" + bytes(12) * 4)))
-    yield rejected("png-of-no-such-kind", png(4, 4, zlib.compress(bytes(60)), color_type=5))
+    yield rejected("png-filter-9", build.png(4, 4, zlib.compress(b"\x09" + bytes(12) * 4)))
+    yield rejected("png-of-no-such-kind", build.png(4, 4, zlib.compress(bytes(60)), color_type=5))
     yield rejected("png-chunk-of-4-gigabytes", b"\x89PNG\r\n\x1a\n\xff\xff\xff\xffIHDR" + bytes(64))
-    yield either("webp-without-frames", riff((b"VP8X", bytes(10))))
+    yield either("webp-without-frames", build.riff((b"VP8X", bytes(10))))
     long = b"RIFF\xff\xff\xff\xffWEBPVP8 \xff\xff\xff\x7f" + bytes(64)
     yield rejected("webp-chunk-longer-than-the-file", long)
-    whole = gif(4, 4)
+    whole = build.gif(4, 4)
     place = whole.rindex(struct.pack("<HHHH", 0, 0, 4, 4)) + 9
     yield rejected("gif-code-size-255", whole[:place] + b"\xff" + whole[place + 1 :])
 
@@ -547,15 +514,13 @@ def polyglots():
     page = b"<script>alert(document.domain)</script>"
     jpeg, php = encode(plain(), "JPEG"), b"<?php system($_GET['c']); ?>"
     yield accepted("png-and-zip", encode(plain(), "PNG") + archive.getvalue(), RED)
-    html = with_jpeg_segments(jpeg, jpeg_segment(0xFE, page))
+    html = build.with_jpeg_segments(jpeg, jpeg_segment(0xFE, page))
     yield accepted("jpeg-and-html", html, RED, extension="html")
     yield accepted("jpeg-and-php", jpeg + php, RED, extension="php")
     script = encode(plain().quantize(2), "GIF", comment=b"*/=1;alert(1);/*")
     yield accepted("gif-and-javascript", script, RED, extension="js")
     yield rejected("pdf-and-jpeg", b"%PDF-1.7\n1 0 obj\nstream\n" + jpeg, extension="pdf")
     yield rejected("postscript-and-jpeg", b"%!PS-Adobe-3.0 EPSF-3.0\n" + jpeg)
-    picture = svg(b"<image href='data:image/png;base64,iVBORw0KGgo='/>")
-    yield rejected("svg-around-a-png", picture, extension="svg")
     shell = encode(plain(), "BMP") + b"\n#!/bin/sh\nrm -rf /\n"
     yield accepted("bmp-and-shell", shell, RED, extension="sh")
 
@@ -588,24 +553,19 @@ def other_kinds():
         "svg-entity.png": entity + svg(b"&a;"),
         "svg-compressed.svgz": gzip.compress(svg(b"<rect/>"), mtime=0),
         "postscript.eps": postscript,
-        "pdf.pdf": b"%PDF-1.7\n1 0 obj<</OpenAction<</S/JavaScript/JS(app.alert(1))>>>>endobj\n",
         "targa.tga": encode(plain(), "TGA"),
-        "dib.dib": encode(plain(), "DIB"),
-        "fits.fits": b"SIMPLE  =                    T".ljust(80) + b"END".ljust(2_800),
-        "hdf5.h5": b"\x89HDF\r\n\x1a\n" + bytes(500),
         "pickle.png": pickle.dumps(Bomb(), protocol=4),
         "numpy.npy": b"\x93NUMPY\x01\0v\0{'descr': '|O', 'fortran_order': False, 'shape': (1,)}\n",
         "zip-bomb.png": archive.getvalue(),
         "gzip-bomb.png": gzip.compress(bytes(2_000_000), mtime=0),
         "avif.avif": b"\0\0\0\x1cftypavif\0\0\0\0avifmif1" + bytes(200),
-        "metafile.wmf": b"\xd7\xcd\xc6\x9a" + bytes(60),
         "program.exe": b"MZ" + bytes(200),
         "only-a-jpeg-head.jpg": b"\xff\xd8\xff",
-        "only-a-gif-head.gif": b"GIF89a",
-        "only-a-bmp-head.bmp": b"BM",
+        "only-a-build.gif-head.gif": b"GIF89a",
+        "only-a-build.bmp-head.bmp": b"BM",
         "only-a-tiff-head.tif": b"II*\0",
         "only-a-webp-head.webp": b"RIFF\0\0\0\0WEBP",
-        "only-a-png-head.png": b"\x89PNG\r\n\x1a\n",
+        "only-a-build.png-head.png": b"\x89PNG\r\n\x1a\n",
     }
     for file_name, data in contents.items():
         yield Hostile(f"kind-{file_name}", file_name, data, "rejected")
@@ -613,7 +573,7 @@ def other_kinds():
 
 def strange_names():
     """Yield valid and invalid images under misleading file names."""
-    valid, invalid = encode(plain(GREEN), "PNG"), b"<b>not an image</b>"
+    valid, invalid = encode(plain(build.GREEN), "PNG"), b"<b>not an image</b>"
     for number, file_name in enumerate(FILE_NAMES):
-        yield Hostile(f"strange-name-{number}", file_name, valid, "image", GREEN)
+        yield Hostile(f"strange-name-{number}", file_name, valid, "image", build.GREEN)
         yield Hostile(f"strange-name-{number}-wrong", file_name, invalid, "rejected")

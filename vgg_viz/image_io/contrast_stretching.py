@@ -27,9 +27,8 @@ _WHITE_POINTS = (1.0, 255.0, 65535.0)
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples of an image in the file's own type.
+    """Samples of the visible channels in the file's own type, ``(height, width, 1 or 3)``.
 
-    values: samples of the visible channels, ``(height, width, 1 or 3)``.
     white: largest value of the type, for unsigned integers of at most 16 bits; else ``None``.
     alpha: alpha channel, ``(height, width)``, from 0 (transparent) to ``alpha_white``.
     inverted: whether 0 is white.
@@ -61,10 +60,8 @@ class ValueRange(NamedTuple):
 
 @dataclass(frozen=True)
 class Contrast:
-    """Value ranges to show samples with.
+    """Value ranges to show samples with: as stored, and stretched if that changes anything.
 
-    stored: the range without stretching.
-    stretched: the range with stretching, or ``None`` if it changes nothing.
     defined_by_type: whether the stored range follows from the samples' type.
     inverted: whether small values are white.
     """

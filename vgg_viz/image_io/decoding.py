@@ -14,19 +14,9 @@ from functools import cached_property
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
-from vgg_viz.image_io import file_formats, tiff
+from vgg_viz.image_io import file_formats, limits, tiff
 from vgg_viz.image_io.contrast_stretching import Contrast, Samples, contrast_of
-from vgg_viz.image_io.limits import (
-    MAX_READS,
-    MAX_SIDE,
-    NAMES,
-    PIXEL_LIMITS,
-    SAVE_AS_JPEG,
-    ImageFileError,
-    damaged,
-    rejection,
-    too_many_pixels,
-)
+from vgg_viz.image_io.limits import ImageFileError, damaged, rejection, too_many_pixels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 # Pillow needs four bytes a pixel, and rotating or converting an image copies it. Larger images than
@@ -201,8 +191,8 @@ class _Reader(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads += 1
-        if self.reads > MAX_READS:
-            raise rejection("The file is in too many pieces", SAVE_AS_JPEG)
+        if self.reads > limits.MAX_READS:
+            raise rejection("The file is in too many pieces", limits.SAVE_AS_JPEG)
         return super().read(size)
 
 
@@ -237,7 +227,7 @@ def _pixels(
     except UnidentifiedImageError as error:
         if kind == "TIFF":
             raise tiff.unsupported("its color space is unknown") from error
-        raise damaged(f"The {NAMES[kind]} is cut off or damaged") from error
+        raise damaged(f"The {limits.NAMES[kind]} is cut off or damaged") from error
     _check_size(*image.size, kind)
     prepare(image)
     interlaced, present = _interlaced(image, kind), _decode(image, kind)
@@ -271,7 +261,7 @@ def _decode(image: ImageFile.ImageFile, kind: str) -> np.ndarray | None:
         raise
     except Exception as error:
         if kind in _ALL_OR_NOTHING:
-            raise damaged(f"The {NAMES[kind]} is cut off or damaged") from error
+            raise damaged(f"The {limits.NAMES[kind]} is cut off or damaged") from error
         image.tile = []  # Pillow then treats the image as loaded
         blank = np.asarray(Image.Image()._new(fill(image.mode, (1, 1), value)))
         return _enough(_changed_rows(image, blank), kind)
@@ -301,9 +291,9 @@ def _enough(present: np.ndarray, kind: str) -> np.ndarray | None:
     """Return which rows are present, or ``None`` if all are; raise if at least half are missing."""
     fraction = float(present.mean())
     if fraction == 0:
-        raise damaged(f"The {NAMES[kind]} is cut off or damaged")
+        raise damaged(f"The {limits.NAMES[kind]} is cut off or damaged")
     if fraction <= MIN_PRESENT:
-        raise damaged(f"Only {fraction:.0%} of the {NAMES[kind]} can be read")
+        raise damaged(f"Only {fraction:.0%} of the {limits.NAMES[kind]} can be read")
     return None if fraction == 1 else present
 
 
@@ -317,10 +307,10 @@ def _scale(width: int, height: int) -> int:
 
 def _check_size(width: int, height: int, kind: str) -> None:
     """Raise an ImageFileError if an image has too many pixels, in all or along a side."""
-    if width * height > PIXEL_LIMITS[kind]:
+    if width * height > limits.PIXEL_LIMITS[kind]:
         raise too_many_pixels(width * height, kind)
-    if max(width, height) > MAX_SIDE:
-        problem = f"A side has {max(width, height):,} pixels, but {MAX_SIDE:,} are the limit"
+    if max(width, height) > limits.MAX_SIDE:
+        problem = f"A side has {max(width, height):,} pixels, but {limits.MAX_SIDE:,} are the limit"
         raise rejection(problem, "Choose a smaller image.")
 
 

@@ -12,20 +12,10 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from vgg_viz.image_io.limits import (
-    MAX_COEFFICIENT_BYTES,
-    MAX_EXIF_BYTES,
-    MAX_PROFILE_BYTES,
-    MAX_READS,
-    MAX_SCANS,
-    MAX_SEGMENTS,
-    SAVE_AS_JPEG,
-    ImageFileError,
-    damaged,
-    rejection,
-    too_many_pixels,
-)
+from vgg_viz.image_io import limits
+from vgg_viz.image_io.limits import ImageFileError, damaged, rejection, too_many_pixels
 
+_PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"eXIf")
 PNG = b"\x89PNG\r\n\x1a\n"
 _EXPORT_FROM_PHONE = "Export it as a JPEG (iPhone: Settings, Camera, Formats, Most Compatible)."
 # Beginnings of files, as regular expressions.
@@ -86,7 +76,6 @@ def format_of(data: bytes) -> str | None:
 
 
 def _described(data: bytes, names: Mapping[bytes, str]) -> str | None:
-    """Return the name whose expression matches a file's beginning."""
     return next((name for start, name in names.items() if re.match(start, data, re.S)), None)
 
 
@@ -112,7 +101,7 @@ def unsupported_format(data: bytes) -> ImageFileError:
 
 def unsupported_image(name: str) -> ImageFileError:
     """Return the error for an image of an unsupported format, such as ``"a PostScript file"``."""
-    return rejection(f"The file is {name}, which cannot be shown here", SAVE_AS_JPEG)
+    return rejection(f"The file is {name}, which cannot be shown here", limits.SAVE_AS_JPEG)
 
 
 def _brands(data: bytes) -> set[bytes]:
@@ -127,10 +116,8 @@ def _brands(data: bytes) -> set[bytes]:
 class Jpeg(NamedTuple):
     """A JPEG file with only its image data, color profile and first EXIF segment.
 
-    content: the file's content; an end marker closes a truncated one.
-    size: width and height in pixels.
     buffered: whether libjpeg holds all coefficients in memory until the last scan.
-    truncated: whether the end marker is missing.
+    truncated: whether the end marker was missing.
     """
 
     content: bytes
@@ -143,12 +130,8 @@ def minimal_jpeg(data: bytes) -> Jpeg:
     """Read the structure of a JPEG file, up to the end of its first image, and keep what is needed.
 
     Markers are found as libjpeg finds them. From the first scan on everything stays: libjpeg
-    ignores what phones append to the image data (a video, a second image).
-
-    Raises:
-        ImageFileError: The JPEG has too many scans, segments or coefficients, it is cut off before
-            the lowest frequencies of every channel, its frame header is missing or damaged, or
-            libjpeg cannot decode its kind of frame (12 bits, lossless).
+    ignores what phones append to the image data (a video, a second image). Raise an ImageFileError
+    if the JPEG would need too much time or memory, or libjpeg cannot decode it.
     """
     kept, scans, frames = [data[:2]], [], []
     profile, has_exif = 0, False
@@ -168,13 +151,13 @@ def minimal_jpeg(data: bytes) -> Jpeg:
             wanted, has_exif = not has_exif, True
         elif kind == 0xE2 and segment.startswith(b"ICC_PROFILE\0"):
             profile += len(segment)
-            wanted = profile <= MAX_PROFILE_BYTES
+            wanted = profile <= limits.MAX_PROFILE_BYTES
         else:
             wanted = kind < 0xE0 or kind in (0xE0, 0xEE)
         if wanted and not scans:
             kept.append(data[offset : offset + 4 + len(segment)])
-    if len(scans) > MAX_SCANS:
-        raise rejection("The JPEG has too many scans", SAVE_AS_JPEG)
+    if len(scans) > limits.MAX_SCANS:
+        raise rejection("The JPEG has too many scans", limits.SAVE_AS_JPEG)
     if len(frames) != 1 or not scans or len(frames[0][1]) < 6:
         raise damaged()
     size, buffered = _checked_frame(*frames[0], scans[0])
@@ -189,20 +172,17 @@ def _checked_frame(kind: int, frame: bytes, scan: bytes) -> tuple[tuple[int, int
     """Return the size of a JPEG from its frame header, and whether libjpeg holds all coefficients.
 
     It holds them, 2 bytes each, if the JPEG has several scans.
-
-    Raises:
-        ImageFileError: libjpeg cannot decode such frames, or would need too much memory.
     """
     bits, height, width, channels = struct.unpack(">BHHB", frame[:6])
     if bits != 8:
-        raise rejection(f"The JPEG has {bits} bits a channel, not 8", SAVE_AS_JPEG)
+        raise rejection(f"The JPEG has {bits} bits a channel, not 8", limits.SAVE_AS_JPEG)
     if kind not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
-        raise rejection("The JPEG is of a rare kind that cannot be shown here", SAVE_AS_JPEG)
+        raise rejection("The JPEG is of a rare kind that cannot be shown here", limits.SAVE_AS_JPEG)
     buffered = kind in (0xC2, 0xCA) or scan[:1] != bytes([channels])
     sampling = [(byte >> 4 or 1, byte & 15 or 1) for byte in frame[7::3]] or [(1, 1)]
     across, down = (max(factors) for factors in zip(*sampling, strict=True))
     samples = sum(horizontal * vertical for horizontal, vertical in sampling) / (across * down)
-    if buffered and 2 * width * height * samples > MAX_COEFFICIENT_BYTES:
+    if buffered and 2 * width * height * samples > limits.MAX_COEFFICIENT_BYTES:
         raise too_many_pixels(width * height, "progressive JPEG")
     return (width, height), buffered
 
@@ -213,9 +193,6 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
     Between segments, and within entropy-coded data, a marker is 0xFF followed by neither 0 nor
     0xFF. Restart markers (0xD0 to 0xD7) and 0x01 have no content and are skipped. The end of the
     image is yielded as 0xD9.
-
-    Raises:
-        ImageFileError: There are more than ``MAX_SEGMENTS`` segments.
     """
     marker = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
     offset, count = 2, 0
@@ -223,8 +200,8 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
         if found[1] in b"\xd8\xd9":  # another image, or the end
             yield 0xD9, b"", found.start()
             return
-        if count == MAX_SEGMENTS:
-            raise rejection("The JPEG is in too many pieces", SAVE_AS_JPEG)
+        if count == limits.MAX_SEGMENTS:
+            raise rejection("The JPEG is in too many pieces", limits.SAVE_AS_JPEG)
         count += 1
         offset = found.end()
         length = int.from_bytes(data[offset : offset + 2])
@@ -240,9 +217,6 @@ def minimal_png(data: bytes) -> tuple[bytes, bytes | None]:
 
     Texts and animation frames are removed, and a missing end chunk is added. All chunks after a
     damaged chunk of pixels or palette are dropped.
-
-    Raises:
-        ImageFileError: The header chunk is damaged or misplaced, or there are too many chunks.
     """
     kept, pixels, profile = [PNG], [], None
     for kind, content, whole in _png_chunks(data):
@@ -252,9 +226,7 @@ def minimal_png(data: bytes) -> tuple[bytes, bytes | None]:
             profile = _png_profile(content)
         elif kind == b"IHDR" and (not whole or len(kept) > 1):
             raise damaged()
-        elif kind in (b"IHDR", b"PLTE", b"tRNS") or (
-            kind == b"eXIf" and len(content) <= MAX_EXIF_BYTES
-        ):
+        elif kind in _PNG_CHUNKS and (kind != b"eXIf" or len(content) <= limits.MAX_EXIF_BYTES):
             kept.append(_png_chunk(kind, content))
         if not whole and kind in (b"IDAT", b"PLTE"):
             break
@@ -263,15 +235,11 @@ def minimal_png(data: bytes) -> tuple[bytes, bytes | None]:
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Yield kind and content of each chunk of a PNG, and whether it is complete and undamaged.
-
-    Raises:
-        ImageFileError: There are more than ``MAX_READS`` chunks.
-    """
+    """Yield kind and content of each chunk of a PNG, and whether it is complete and undamaged."""
     offset, count, pixels_begun = len(PNG), 0, False
     while offset + 8 <= len(data):
-        if (count := count + 1) > MAX_READS:
-            raise rejection("The file is in too many pieces", SAVE_AS_JPEG)
+        if (count := count + 1) > limits.MAX_READS:
+            raise rejection("The file is in too many pieces", limits.SAVE_AS_JPEG)
         length, kind = struct.unpack_from(">I4s", data, offset)
         end = offset + 8 + length
         content = data[offset + 8 : end]
@@ -294,31 +262,27 @@ def _png_profile(content: bytes) -> bytes | None:
     """Return the ICC profile in a PNG's iCCP chunk; ``None`` if it is broken or too large."""
     packed = content.partition(b"\0")[2][1:]
     try:
-        profile = zlib.decompressobj().decompress(packed, MAX_PROFILE_BYTES + 1)
+        profile = zlib.decompressobj().decompress(packed, limits.MAX_PROFILE_BYTES + 1)
     except zlib.error:
         return None
-    return profile if len(profile) <= MAX_PROFILE_BYTES else None
+    return profile if len(profile) <= limits.MAX_PROFILE_BYTES else None
 
 
 # --- WebP and BMP -----------------------------------------------------------------------------
 
 
 def minimal_webp(data: bytes) -> bytes:
-    """Return a WebP file with only its first frame, alpha, color profile and EXIF.
-
-    Raises:
-        ImageFileError: There are more than ``MAX_READS`` chunks.
-    """
+    """Return a WebP file with only its first frame, alpha, color profile and EXIF."""
     wanted = {b"VP8X", b"ICCP", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L", b"EXIF"}
     kept: dict[bytes, bytes] = {}
     offset, count = 12, 0
     while offset + 8 <= len(data):
-        if (count := count + 1) > MAX_READS:
-            raise rejection("The file is in too many pieces", SAVE_AS_JPEG)
+        if (count := count + 1) > limits.MAX_READS:
+            raise rejection("The file is in too many pieces", limits.SAVE_AS_JPEG)
         kind, length = struct.unpack_from("<4sI", data, offset)
         chunk = data[offset : offset + 8 + length]
         offset += 8 + length + length % 2
-        intact = len(chunk) == 8 + length <= MAX_EXIF_BYTES
+        intact = len(chunk) == 8 + length <= limits.MAX_EXIF_BYTES
         if kind in wanted - kept.keys() and (intact or kind != b"EXIF"):
             kept[kind] = chunk + b"\0" * (length % 2)
     if len(header := kept.get(b"VP8X", b"")) > 8:
@@ -330,12 +294,9 @@ def minimal_webp(data: bytes) -> bytes:
 
 
 def bmp_profile(data: bytes) -> bytes | None:
-    """Return the ICC profile of a BMP file, which Pillow ignores, or ``None`` without a valid one.
-
-    Only BMP files with a header of version 5 have a profile.
-    """
+    """Return the valid ICC profile of a BMP file of version 5, which Pillow ignores."""
     if len(data) < 138 or data[14:18] != b"\x7c\0\0\0" or data[70:74] != b"DEBM":
         return None
     start, length = struct.unpack_from("<II", data, 126)
     profile = data[14 + start : 14 + start + length]
-    return profile if 0 < len(profile) == length <= MAX_PROFILE_BYTES else None
+    return profile if 0 < len(profile) == length <= limits.MAX_PROFILE_BYTES else None

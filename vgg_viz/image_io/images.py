@@ -19,19 +19,12 @@ from typing import get_args
 import numpy as np
 from PIL import Image, ImageOps
 
+from vgg_viz.image_io import limits
 from vgg_viz.image_io.color_conversion import upright_rgb
 from vgg_viz.image_io.decoding import load
 from vgg_viz.image_io.file_formats import format_of
 from vgg_viz.image_io.input_image import Fit
-from vgg_viz.image_io.limits import (
-    MAX_BYTES,
-    MAX_MEGABYTES,
-    ImageFileError,
-    damaged,
-    rejection,
-    tenths,
-    too_many_pixels,
-)
+from vgg_viz.image_io.limits import ImageFileError, damaged, rejection, tenths, too_many_pixels
 from vgg_viz.model.architecture import VGG19
 
 __all__ = ["DecodedImage", "Fit", "ImageFileError", "decode", "digest", "load_image", "resize"]
@@ -58,7 +51,7 @@ class DecodedImage:
         return self._pixels[fit, as_stored and self.stretchable]
 
     def notes(self, *, as_stored: bool = False) -> tuple[str, ...]:
-        """Return notes for the image's caption on what was converted or left out."""
+        """Return notes for the caption on what was converted or left out."""
         return self._notes[as_stored and self.stretchable]
 
 
@@ -85,11 +78,10 @@ def load_image(data: bytes, fit: Fit = "stretch") -> np.ndarray:
 def decode(data: bytes, *, as_stored: bool = False) -> Image.Image:
     """Decode the content of an image file to an upright sRGB image of mode ``"RGB"``.
 
-    Animations and multi-page files yield their first frame. Transparent pixels are composited over
-    white. Images of more than ``FULL_SCALE_PIXELS`` are reduced to a half, a quarter or an eighth
-    of their width and height. Missing rows of a truncated file are gray, if most rows are present.
-    ``as_stored`` turns contrast stretching off. Raise an ImageFileError if the file is empty, too
-    large, truncated, damaged or of another format.
+    Animations yield their first frame, transparent pixels become white, missing rows of a truncated
+    file gray. Images of more than ``FULL_SCALE_PIXELS`` are reduced to a half, a quarter or an
+    eighth of each side. ``as_stored`` turns contrast stretching off. Raise an ImageFileError if the
+    file is empty, too large, truncated, damaged or of another format.
     """
     with _translating_errors(data):
         return upright_rgb(load(data), as_stored=as_stored)
@@ -103,8 +95,8 @@ def _translating_errors(data: bytes) -> Iterator[None]:
     """
     if not data:
         raise rejection("The file is empty")
-    if len(data) > MAX_BYTES:
-        advice = f"Choose a file of at most {MAX_MEGABYTES} MB."
+    if len(data) > limits.MAX_BYTES:
+        advice = f"Choose a file of at most {limits.MAX_MEGABYTES} MB."
         raise rejection(f"The file has {tenths(len(data) / 2**20)} MB", advice)
     try:
         with _decoding_lock:

@@ -15,17 +15,10 @@ from typing import Any
 import numpy as np
 from PIL import TiffImagePlugin as Tiff
 
+from vgg_viz.image_io import limits
 from vgg_viz.image_io.contrast_stretching import Samples
 from vgg_viz.image_io.file_formats import unsupported_image
-from vgg_viz.image_io.limits import (
-    MAX_PROFILE_BYTES,
-    MAX_SAMPLE_BYTES,
-    MAX_TAG_VALUES,
-    PIXEL_LIMITS,
-    ImageFileError,
-    damaged,
-    rejection,
-)
+from vgg_viz.image_io.limits import ImageFileError, damaged, rejection
 
 # Tags that libtiff, within Pillow, needs to decode an image; then tags that are needed here.
 _FOR_PILLOW = (
@@ -61,7 +54,6 @@ class Directory:
     """
 
     def __init__(self, data: bytes) -> None:
-        """Read the tags; raise an ImageFileError if they are invalid or no reader supports them."""
         self.data = data
         self.tags, self.has_pages = _tags(data)
         self.width, self.height = self.number(Tiff.IMAGEWIDTH), self.number(Tiff.IMAGELENGTH)
@@ -96,7 +88,7 @@ class Directory:
             raise unsupported_image("a camera's raw file")
         if self.compression not in (_RAW, *_DEFLATE, _LZW, _JPEG, _PACK_BITS):
             raise self._unsupported_compression()
-        if self.number(Tiff.TILEWIDTH) * self.number(Tiff.TILELENGTH) > PIXEL_LIMITS["TIFF"]:
+        if self.number(Tiff.TILEWIDTH) * self.number(Tiff.TILELENGTH) > limits.PIXEL_LIMITS["TIFF"]:
             raise damaged()
 
     def _unsupported_compression(self, depth: str = "") -> ImageFileError:
@@ -170,16 +162,13 @@ class Directory:
         return file.getvalue() + self.data
 
     def read_samples(self) -> tuple[Samples, np.ndarray]:
-        """Read the samples with NumPy; also return whether each row is present, bool (height,).
-
-        Raise an ImageFileError if the layout is unsupported, or needs too much memory.
-        """
+        """Read the samples with NumPy; also return whether each row is present, bool (height,)."""
         kind = self._sample_type()
         channels = self.colors if self.alpha is None else [*self.colors, self.alpha]
         stored = len(channels) if self.separate else self.channels
         size = self.width * self.height * stored * kind.itemsize
-        if size > MAX_SAMPLE_BYTES:
-            limit = f"{MAX_SAMPLE_BYTES / 1e6:,.0f} MB are the limit"
+        if size > limits.MAX_SAMPLE_BYTES:
+            limit = f"{limits.MAX_SAMPLE_BYTES / 1e6:,.0f} MB are the limit"
             problem = f"The TIFF holds {size / 1e6:,.0f} MB of samples, but {limit}"
             raise rejection(problem, "Choose a smaller image.")
         values = np.zeros((self.height, self.width, len(channels)), kind.newbyteorder("="))
@@ -319,7 +308,7 @@ def _tags(data: bytes) -> tuple[dict[int, tuple[Any, ...]], bool]:
         if tag in directory:
             # Checked before Pillow makes an object of every value.
             size, one = len(directory._tagdata[tag]), tag in (Tiff.ICCPROFILE, Tiff.JPEGTABLES)
-            if size > (MAX_PROFILE_BYTES if one else 8 * MAX_TAG_VALUES):
+            if size > (limits.MAX_PROFILE_BYTES if one else 8 * limits.MAX_TAG_VALUES):
                 if tag == Tiff.ICCPROFILE:
                     continue
                 raise rejection("The TIFF is in too many pieces", _SAVE_AS_ORDINARY)
