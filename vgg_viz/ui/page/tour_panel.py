@@ -75,14 +75,13 @@ class Panel:
     """Panel with a tour step's text: shown before the view, and completed after it.
 
     Only the view finds out which network it shows, and a step's text depends on the network.
-
-    shown: text, whether the answer holds for the network, and answer, as last shown.
     """
 
     step: Step
     answered: bool
     words: DeltaGenerator
     photograph: DeltaGenerator
+    # Text, whether the answer holds for the network, and answer, as last shown.
     shown: tuple[object, ...] = ()
 
     def show(self, label: str | None, *, settled: bool) -> None:

@@ -22,14 +22,10 @@ NAMES = ("before", "without")  # of the arrays in an export
 
 @dataclass(frozen=True, kw_only=True)
 class MapsAfterAblation(LayerMaps):
-    """Feature maps of a later layer, computed with some maps of the layer ``source`` set to zero.
+    """Feature maps of a later layer, with some maps of the layer ``source`` set to zero."""
 
-    source: the layer with the ablated maps.
-    ablated: the numbers of the ablated maps, from 1.
-    """
-
-    source: ConvLayer
-    ablated: tuple[int, ...]
+    source: ConvLayer  # layer with the ablated maps
+    ablated: tuple[int, ...]  # numbers of the ablated maps, from 1
 
     @property
     def subject_key(self) -> tuple[object, ...]:
@@ -59,29 +55,20 @@ class ValueDrop:
     """Drop of one value of the next layer by ablation, beside the ablated maps' contribution to it.
 
     All numbers are before ReLU. In the next layer, drop and contribution match to within rounding.
-
-    spec: the value, attributed to the layer with the ablated maps.
-    value: the value without ablation.
-    contribution: sum of the attributions to the ablated maps.
-    drop: the value minus its value after ablation.
     """
 
-    spec: AttributionSpec
-    value: float
-    contribution: float
-    drop: float
+    spec: AttributionSpec  # value, attributed to the layer with the ablated maps
+    value: float  # value without ablation
+    contribution: float  # sum of the attributions to the ablated maps
+    drop: float  # value minus its value after ablation
 
 
 @dataclass(frozen=True)
 class AblatedMaps:
-    """Feature maps of a layer that are ablated, and the effect of the ablation on later layers.
+    """Feature maps of a layer that are ablated, and the effect of the ablation on later layers."""
 
-    maps: the layer's maps.
-    numbers: the numbers of the ablated maps, from 1.
-    """
-
-    maps: LayerMaps
-    numbers: tuple[int, ...]
+    maps: LayerMaps  # the layer's maps
+    numbers: tuple[int, ...]  # numbers of the ablated maps, from 1
 
     def for_export(self) -> "AblatedMaps":
         """Return a copy whose results an export may read, outside of any script run."""

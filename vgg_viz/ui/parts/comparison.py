@@ -47,19 +47,12 @@ INTRODUCTIONS = {
 
 @dataclass(frozen=True)
 class ComparisonSpec:
-    """Settings of a comparison of feature maps: how the second side differs, and how to show both.
+    """Settings of a comparison: how its second side differs, and how to show both."""
 
-    Attributes:
-        kind: the property in which the two sides differ: image, network or preprocessing.
-        picture: the second image, if the sides differ in the image.
-        shown_as: a name of `SHOWN_AS`: side by side, or their difference.
-        appearance: names of the color scale and the color map.
-    """
-
-    kind: Comparison
-    picture: InputImage | None
-    shown_as: str
-    appearance: Appearance
+    kind: Comparison  # property in which the two sides differ: image, network or preprocessing
+    picture: InputImage | None  # second image, if the sides differ in the image
+    shown_as: str  # a name of `SHOWN_AS`: side by side, or their difference
+    appearance: Appearance  # names of the color scale and the color map
 
 
 def choose(chosen: InputImage) -> ComparisonSpec | None:

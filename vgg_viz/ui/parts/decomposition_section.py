@@ -48,28 +48,17 @@ WRONG_PIXELS = (
 
 @dataclass(frozen=True)
 class Value:
-    """One value of a feature map, with the inputs and weights that it is computed from.
+    """One value of a feature map, with the inputs and weights that it is computed from."""
 
-    Attributes:
-        maps: the feature maps of the value's layer.
-        channel: the number of the value's map, from 1.
-        position: row and column of the value, from 0.
-        previous: the previous conv layer; None for the first.
-        previous_maps: maps of the previous conv layer, before any max pool; for the first layer,
-            the input.
-        inputs: input of the value's layer, float32 ``(channels, height, width)``.
-        kernel: the map's filter, float32 ``(channels, 3, 3)``.
-        explanation: the value's decomposition.
-    """
-
-    maps: LayerMaps
-    channel: int
-    position: Position
-    previous: ConvLayer | None
+    maps: LayerMaps  # feature maps of the value's layer
+    channel: int  # number of the value's map, from 1
+    position: Position  # row and column of the value, from 0
+    previous: ConvLayer | None  # previous conv layer; None for the first
+    # Maps of the previous conv layer, before any max pool; for the first layer, the input.
     previous_maps: np.ndarray
-    inputs: np.ndarray
-    kernel: np.ndarray
-    explanation: Decomposition
+    inputs: np.ndarray  # input of the value's layer, float32 `(channels, height, width)`
+    kernel: np.ndarray  # the map's filter, float32 `(channels, 3, 3)`
+    explanation: Decomposition  # the value's decomposition
 
     @property
     def layer(self) -> ConvLayer:

@@ -25,26 +25,16 @@ DIFFERENCE_LEGEND = "blue: lower, red: higher"
 
 @dataclass(frozen=True)
 class Pair:
-    """Feature maps of the same numbers from two sides, such as two images, to show as grids.
+    """Feature maps of the same numbers from two sides, such as two images, to show as grids."""
 
-    Attributes:
-        sides: the feature maps of both sides.
-        numbers: the numbers of the maps to show, from 1.
-        headings: the headings of both grids and of their difference.
-        captions: the captions of both grids and of their difference.
-        names: the names of both exported arrays.
-        titles: titles of the tiles in the second grid and in the difference; if empty, the map
-            numbers.
-        figures: the numbers in these titles, by name.
-    """
-
-    sides: Sides
-    numbers: Sequence[int]
-    headings: tuple[str, str, str]
-    captions: tuple[str, str, str]
-    names: tuple[str, str]
+    sides: Sides  # feature maps of both sides
+    numbers: Sequence[int]  # numbers of the maps to show, from 1
+    headings: tuple[str, str, str]  # headings of both grids and of their difference
+    captions: tuple[str, str, str]  # captions of both grids and of their difference
+    names: tuple[str, str]  # names of both exported arrays
+    # Titles of the tiles in the second grid and in the difference; if empty, the map numbers.
     titles: Sequence[str] = ()
-    figures: Mapping[str, Column] = field(default_factory=dict)
+    figures: Mapping[str, Column] = field(default_factory=dict)  # numbers in these titles, by name
 
     def grids(self, shown_as: str, appearance: Appearance) -> list[Grid]:
         """Return the grids of both sides, or the one grid of their difference."""

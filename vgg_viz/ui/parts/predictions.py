@@ -27,14 +27,10 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class ClassTarget:
-    """Class for which evidence is shown, and optionally a second class to contrast it with.
+    """Class for which evidence is shown, and optionally a second class to contrast it with."""
 
-    chosen: number of the class, from 0.
-    against: number of the second class, or None.
-    """
-
-    chosen: int
-    against: int | None = None
+    chosen: int  # number of the class, from 0
+    against: int | None = None  # number of the second class, or None
 
     @property
     def classes(self) -> list[int]:
@@ -44,16 +40,11 @@ class ClassTarget:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Prediction of a network for one image and its evidence, computed on first use and cached.
+    """Prediction of a network for one image and its evidence, computed on first use and cached."""
 
-    maps: feature maps of the last conv layer.
-    dense: the dense layers.
-    names: names of the classes.
-    """
-
-    maps: LayerMaps
-    dense: DenseWeights
-    names: ClassNames
+    maps: LayerMaps  # feature maps of the last conv layer
+    dense: DenseWeights  # dense layers
+    names: ClassNames  # names of the classes
 
     def for_export(self) -> "Predictions":
         """Return a copy whose results an export may read, outside of any script run."""

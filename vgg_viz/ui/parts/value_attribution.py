@@ -39,14 +39,10 @@ BEYOND_SCALE = "one value in 200 lies beyond the scale"
 
 @dataclass(frozen=True)
 class ValueAttribution:
-    """Attribution of one value of a feature map, to the pixels or to an earlier layer's maps.
+    """Attribution of one value of a feature map, to the pixels or to an earlier layer's maps."""
 
-    maps: feature maps of the value's layer.
-    spec: the value, the layer or pixels to attribute it to, and the method.
-    """
-
-    maps: LayerMaps
-    spec: AttributionSpec
+    maps: LayerMaps  # feature maps of the value's layer
+    spec: AttributionSpec  # value, the layer or pixels to attribute it to, and the method
 
     def for_export(self) -> "ValueAttribution":
         """Return a copy whose results an export may read, outside of any script run."""

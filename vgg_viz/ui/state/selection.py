@@ -19,14 +19,10 @@ ROW, COLUMN = "row", "column"
 
 
 class Selection(NamedTuple):
-    """The selected map or filter of a layer, and the selected position in the map.
+    """The selected map or filter of a layer, and the selected position in the map."""
 
-    channel: number of the map or filter, from 1.
-    position: row and column, from 0; None if no position is selected.
-    """
-
-    channel: int
-    position: Position | None = None
+    channel: int  # number of the map or filter, from 1
+    position: Position | None = None  # row and column, from 0; None if no position is selected
 
 
 def current() -> Selection | None:

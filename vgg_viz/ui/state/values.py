@@ -29,33 +29,29 @@ MAX_KNOWN_URLS = 20
 
 @dataclass
 class View:
-    """Values of all fields of the page, for one viewer.
+    """Values of all fields of the page, for one viewer."""
 
-    requested: values as last given by a link, a widget or a tour.
-    overrides: values that a tour step shows instead of the requested ones.
-    before: the requested values from before the URL was adopted.
-    effective: what the page shows: requested values and overrides, fitted to the layer and view.
-    address: query string of the effective values.
-    known_urls: query strings that the browser may still report, newest last.
-    chosen: fields that the viewer has changed since the URL was adopted.
-    changed: whether any value has changed since the last script run.
-    problems: sentences on parts of the URL that could not be read.
-    input_errors: for each field, a sentence on typed text that could not be read.
-    editions: for each field, how often the page itself changed its value or range.
-    widgets: for each field, the keys of its last two widgets and the value that each shows.
-    """
-
+    # Values as last given by a link, a widget or a tour.
     requested: dict[str, Value] = field(default_factory=dict)
+    # Values that a tour step shows instead of the requested ones.
     overrides: dict[str, Value] = field(default_factory=dict)
+    # Requested values from before the URL was adopted.
     before: dict[str, Value] = field(default_factory=dict)
+    # What the page shows: requested values and overrides, fitted to the layer and view.
     effective: dict[str, Value] = field(default_factory=partial(links.effective_values, {}))
-    address: str = ""
+    address: str = ""  # query string of the effective values
+    # Query strings that the browser may still report, newest last.
     known_urls: list[str] = field(default_factory=list)
+    # Fields that the viewer has changed since the URL was adopted.
     chosen: set[str] = field(default_factory=set)
-    changed: bool = False
+    changed: bool = False  # whether any value has changed since the last script run
+    # Sentences on parts of the URL that could not be read.
     problems: list[str] = field(default_factory=list)
+    # For each field, a sentence on typed text that could not be read.
     input_errors: dict[str, str] = field(default_factory=dict)
+    # For each field, how often the page itself changed its value or range.
     editions: dict[str, int] = field(default_factory=dict)
+    # For each field, the keys of its last two widgets and the value that each shows.
     widgets: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def fit(self, in_widgets: Mapping[str, Value] = MappingProxyType({})) -> None:

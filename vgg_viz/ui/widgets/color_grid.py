@@ -14,13 +14,10 @@ from vgg_viz.ui.widgets.tiles import Cached, Tiles
 
 @dataclass(frozen=True, kw_only=True)
 class ColorGrid(Tiles):
-    """Grid of color pictures, one per tile, RGB uint8 ``(n, s, s, 3)``.
+    """Grid of color pictures, one per tile, RGB uint8 ``(n, s, s, 3)``."""
 
-    tooltips: the lines of each tile's tooltip, which screen readers read too.
-    empty: for each tile, whether it has no picture and is struck through. Default: no such tile.
-    """
-
-    tooltips: Sequence[Sequence[str]]
+    tooltips: Sequence[Sequence[str]]  # lines of each tile's tooltip, which screen readers read too
+    # For each tile, whether it has no picture and is struck through. Default: no such tile.
     empty: Sequence[bool] = ()
 
     @property

@@ -50,19 +50,15 @@ LECTURE_LETTERING = Lettering(16, 0.22, 34)
 
 @dataclass(frozen=True, kw_only=True)
 class Grid(Tiles):
-    """Grid of tiles of values, float ``(n, s, s)``, such as feature maps, colored by a scale.
+    """Grid of tiles of values, float ``(n, s, s)``, such as feature maps, colored by a scale."""
 
-    value_range: smallest and largest value of the whole layer.
-    appearance: names of the color scale and the color map.
-    rectified: whether the values come after ReLU, so that a value above zero is active.
-    pair: limits of each tile's scale, two float arrays ``(n,)``, where two grids are compared.
-    photograph: the image under every tile, RGB uint8 ``(224, 224, 3)``; ``key`` must identify it.
-    """
-
-    value_range: ValueRange
-    appearance: Appearance = OWN_SCALE
+    value_range: ValueRange  # smallest and largest value of the whole layer
+    appearance: Appearance = OWN_SCALE  # names of the color scale and the color map
+    # Whether the values come after ReLU, so that a value above zero is active.
     rectified: bool = True
+    # Limits of each tile's scale, two float arrays `(n,)`, where two grids are compared.
     pair: Limits | None = None
+    # Image under every tile, RGB uint8 `(224, 224, 3)`; `key` must identify it.
     photograph: np.ndarray | None = None
 
     @property
@@ -166,27 +162,18 @@ class Grid(Tiles):
 
 @dataclass(frozen=True)
 class Placement:
-    """Place and size of a grid on the page.
+    """Place and size of a grid on the page."""
 
-    name: the component's key.
-    on_pick: callback for a click on a tile.
-    width: approximate width of the mosaic in CSS pixels.
-    largest_tile, smallest_tile: limits of a tile's side in CSS pixels.
-    follows: whether to outline the selected channel, and the channels that a tour's answer names.
-    tools: whether to show buttons above the grid.
-    heads: titles above the columns.
-    label: accessible name of a mosaic without a caption.
-    """
-
-    name: str
-    on_pick: Callable[[], None]
-    width: int = PAGE_WIDTH
-    largest_tile: int = LARGEST_TILE
-    smallest_tile: int = 4
+    name: str  # the component's key
+    on_pick: Callable[[], None]  # callback for a click on a tile
+    width: int = PAGE_WIDTH  # approximate width of the mosaic in CSS pixels
+    largest_tile: int = LARGEST_TILE  # limits of a tile's side in CSS pixels
+    smallest_tile: int = 4  # limits of a tile's side in CSS pixels
+    # Whether to outline the selected channel, and the channels that a tour's answer names.
     follows: bool = True
-    tools: bool = True
-    heads: Sequence[str] = ()
-    label: str = ""
+    tools: bool = True  # whether to show buttons above the grid
+    heads: Sequence[str] = ()  # titles above the columns
+    label: str = ""  # accessible name of a mosaic without a caption
 
 
 def show(results: Results, grid: Tiles, placement: Placement) -> None:

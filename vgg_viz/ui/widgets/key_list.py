@@ -24,18 +24,12 @@ CAPS = {
 
 
 class Key(NamedTuple):
-    """One entry of the shortcut list: keys that have the same action.
+    """One entry of the shortcut list: keys that have the same action."""
 
-    context: heading under which the entry is listed, such as "On a tour".
-    names: names of the keys, as in a browser's ``KeyboardEvent.key``.
-    action: description of the action.
-    button: Streamlit key of the button that these keys press; empty if they press none.
-    """
-
-    context: str
-    names: tuple[str, ...]
-    action: str
-    button: str = ""
+    context: str  # heading under which the entry is listed, such as "On a tour"
+    names: tuple[str, ...]  # names of the keys, as in a browser's `KeyboardEvent.key`
+    action: str  # description of the action
+    button: str = ""  # Streamlit key of the button that these keys press; empty if they press none
 
 
 KEYS = (

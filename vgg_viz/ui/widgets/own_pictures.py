@@ -40,17 +40,12 @@ class File(Protocol):
 
 @dataclass(frozen=True)
 class StoredPicture:
-    """One of the pictures that the viewer uploaded together, losslessly compressed.
+    """One of the pictures that the viewer uploaded together, losslessly compressed."""
 
-    title: the file name without extension.
-    files: the compressed picture in each resizing (stretched, cropped).
-    digests: digests of its pixels, likewise.
-    notes: remarks on its preparation for the caption, such as contrast stretching.
-    """
-
-    title: str
-    files: Mapping[Fit, bytes]
-    digests: Mapping[Fit, str]
+    title: str  # file name without extension
+    files: Mapping[Fit, bytes]  # compressed picture in each resizing (stretched, cropped)
+    digests: Mapping[Fit, str]  # digests of its pixels, likewise
+    # Remarks on its preparation for the caption, such as contrast stretching.
     notes: tuple[str, ...] = ()
 
     @property

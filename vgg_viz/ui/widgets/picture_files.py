@@ -34,30 +34,20 @@ ROBIN_ALT = "A robin, photographed by Chris Heald"
 
 
 class PictureOptions(NamedTuple):
-    """Preparation of a picture.
+    """Preparation of a picture."""
 
-    fit: resizing, ``stretch`` or ``crop``.
-    as_stored: whether to skip contrast stretching.
-    """
-
-    fit: Fit
-    as_stored: bool
+    fit: Fit  # resizing, `stretch` or `crop`
+    as_stored: bool  # whether to skip contrast stretching
 
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A picture file that every viewer can choose.
+    """A picture file that every viewer can choose."""
 
-    key: unique key of the file.
-    title: title on the page.
-    alt: alternative text for screen readers.
-    read: function that reads the file's bytes.
-    """
-
-    key: str
-    title: str
-    alt: str
-    read: Callable[[], bytes]
+    key: str  # unique key of the file
+    title: str  # title on the page
+    alt: str  # alternative text for screen readers
+    read: Callable[[], bytes]  # function that reads the file's bytes
 
 
 @lru_cache(maxsize=len(SAMPLES))

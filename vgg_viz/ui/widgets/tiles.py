@@ -20,33 +20,24 @@ Cached = Callable[[Hashable, Callable[[], Any]], Any]
 
 @dataclass(frozen=True)
 class Tiles(ABC):
-    """Tiles that are shown or exported together as one grid: values on a color scale, or pictures.
+    """Tiles of one grid, shown or exported together: values on a color scale, or pictures."""
 
-    source: the tiles in one array or one by one, or a function that loads them. It is not called
-        for a mosaic that is cached already.
-    titles: one title per tile.
-    numbers: the number, from 1, that a click on each tile selects.
-    key: a few plain values that identify the tiles.
-    caption: one line below the grid.
-    name: name of the exported array.
-    heading: heading above the grid where there are several.
-    columns: number of columns; 0 means a near-square grid.
-    axes: names of the exported array's first axes, and the numbers along each, from 1. Default:
-        the axis ``map`` with ``numbers``.
-    transient: whether the tiles will soon be replaced, as while an image is being optimized.
-    figures: by name, one number or text per tile that the page shows; exported with the tiles.
-    """
-
+    # Tiles in one array or one by one, or a function that loads them. It is not called for a mosaic
+    # that is cached already.
     source: Iterable[np.ndarray] | Callable[[], Iterable[np.ndarray]]
-    titles: Sequence[str]
-    numbers: Sequence[int]
-    key: Hashable
-    caption: str = ""
-    name: str = "maps"
-    heading: str = ""
-    columns: int = 0
+    titles: Sequence[str]  # one title per tile
+    numbers: Sequence[int]  # number, from 1, that a click on each tile selects
+    key: Hashable  # a few plain values that identify the tiles
+    caption: str = ""  # one line below the grid
+    name: str = "maps"  # name of the exported array
+    heading: str = ""  # heading above the grid where there are several
+    columns: int = 0  # number of columns; 0 means a near-square grid
+    # Names of the exported array's first axes, and the numbers along each, from 1. Default: the
+    # axis `map` with `numbers`.
     axes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    # Whether the tiles will soon be replaced, as while an image is being optimized.
     transient: bool = False
+    # By name, one number or text per tile that the page shows; exported with the tiles.
     figures: Mapping[str, Column] = field(default_factory=dict)
 
     def load(self) -> Iterable[np.ndarray]:
