@@ -7,9 +7,8 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from tests.support import REPOSITORY
 
@@ -60,9 +59,14 @@ def place(path: Path) -> str:
     return path.relative_to(REPOSITORY).as_posix()
 
 
+@cache
+def syntax_tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def docstrings(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the line and text of every docstring of a module."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = syntax_tree(path)
     kinds = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
     for node in ast.walk(tree):
         if isinstance(node, kinds) and (text := ast.get_docstring(node)):
@@ -71,7 +75,7 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the line and text of every string of a module but docstrings; a field is one word."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = syntax_tree(path)
     skipped = {id(part) for node in ast.walk(tree) for part in inner_strings(node)}
     # Names and labels of earlier versions, which saved links hold.
     old = [node.value for node in ast.walk(tree) if getattr(node, "arg", None) == "old"]
@@ -139,28 +143,21 @@ def test_docstrings_do_not_open_like_a_riddle():
     assert found == []
 
 
-def test_sentences_of_the_page_have_at_most_25_words():
+def test_sentences_of_the_page_are_short_and_use_no_retired_term():
+    found = []
+    for where, text in page_texts():
+        found += [f"{where}: {term}" for term in retired(text)]
+        for sentence in sentences(text):
+            if (words := len(sentence.split())) > MOST_WORDS:
+                found.append(f"{where}: {words} words: {sentence}")
+    assert found == []
+
+
+def test_documents_and_docstrings_use_no_retired_term():
     found = [
-        f"{where}: {len(sentence.split())} words: {sentence}"
-        for where, text in page_texts()
-        for sentence in sentences(text)
-        if len(sentence.split()) > MOST_WORDS
+        f"{place(path)}: {term}" for path in PROSE for term in retired(path.read_text("utf-8"))
     ]
-    assert found == []
-
-
-def test_the_page_uses_no_retired_term():
-    found = [f"{where}: {term}" for where, text in page_texts() for term in retired(text)]
-    assert found == []
-
-
-@pytest.mark.parametrize("path", PROSE, ids=place)
-def test_documents_use_no_retired_term(path):
-    assert retired(path.read_text(encoding="utf-8")) == []
-
-
-def test_docstrings_use_no_retired_term():
-    found = [
+    found += [
         f"{place(path)}:{line}: {term}"
         for path in CODE
         for line, text in docstrings(path)

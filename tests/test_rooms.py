@@ -4,8 +4,6 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-
 import vgg_viz
 from vgg_viz.views import VIEWS
 
@@ -64,25 +62,20 @@ def module(name: str) -> Path | None:
     return None
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_imports_go_one_way(path):
-    reached = {room(found) for name in imported(path) if (found := module(name))}
-    allowed = ROOMS[: ROOMS.index(room(path)) + 1]
-    assert reached <= set(allowed)
+def test_imports_go_one_way():
+    for path in MODULES:
+        reached = {room(found) for name in imported(path) if (found := module(name))}
+        assert reached <= set(ROOMS[: ROOMS.index(room(path)) + 1]), path
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in MODULES if not room(path).startswith("ui")],
-    ids=lambda path: path.name,
-)
-def test_only_ui_imports_streamlit_and_the_core_starts_no_threads(path):
-    roots = {name.split(".")[0] for name in imported(path)}
-    assert "streamlit" not in roots
-    if ROOMS.index(room(path)) < ROOMS.index("serving"):
-        # Locks are allowed: Keras and Matplotlib have global state.
-        assert "concurrent" not in roots
-        assert "Thread(" not in path.read_text(encoding="utf-8")
+def test_only_ui_imports_streamlit_and_the_core_starts_no_threads():
+    for path in MODULES:
+        roots = {name.split(".")[0] for name in imported(path)}
+        assert "streamlit" not in roots or room(path).startswith("ui"), path
+        if ROOMS.index(room(path)) < ROOMS.index("serving"):
+            # Locks are allowed: Keras and Matplotlib have global state.
+            assert "concurrent" not in roots, path
+            assert "Thread(" not in path.read_text(encoding="utf-8"), path
 
 
 def test_views_and_modules_correspond():
@@ -104,13 +97,13 @@ def modules_of(package: Path) -> list[str]:
     return [path.parent.name if path.name == "__init__.py" else path.stem for path in inside]
 
 
-@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_packages_say_what_each_of_their_modules_does(package):
-    text = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
-    assert text
-    named = set(re.findall(r"`([a-z_]+)`", text))
-    one_of_a_kind = re.search(r"one module (a|for each) ", text.lower())
-    assert one_of_a_kind or set(modules_of(package)) - {"state"} <= named
+def test_packages_say_what_each_of_their_modules_does():
+    for package in PACKAGES:
+        text = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
+        assert text, package
+        named = set(re.findall(r"`([a-z_]+)`", text))
+        one_of_a_kind = re.search(r"one module (a|for each) ", text.lower())
+        assert one_of_a_kind or set(modules_of(package)) - {"state"} <= named, package
 
 
 def test_packages_of_the_core_have_at_most_nine_modules():

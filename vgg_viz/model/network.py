@@ -75,22 +75,15 @@ def preprocess(pixels: np.ndarray) -> np.ndarray:
     return (pixels[None, :, :, ::-1] - np.array(MEAN_BGR, np.float32)).astype(np.float32)
 
 
-def preprocess_wrongly(pixels: np.ndarray) -> np.ndarray:
-    """Scale RGB pixels to 0 to 1, as many networks expect but VGG19 does not (a common mistake).
-
-    Shapes are those of `preprocess`. VGG19 raises no error, but it sees an almost blank image with
-    red and blue swapped.
-    """
-    return (pixels[None] / np.float32(255)).astype(np.float32)
-
-
 def network_input(pixels: np.ndarray, preprocessing: Preprocessing = "caffe") -> np.ndarray:
-    """Preprocess RGB pixels, uint8 ``(h, w, 3)``, to the first block's input.
+    """Preprocess RGB pixels, uint8 ``(h, w, 3)``, to the first block's input, ``(3, h, w)``.
 
-    The input is float32 ``(3, h, w)``, by `preprocess` or, for ``"rgb"``, `preprocess_wrongly`.
+    For ``"rgb"``, pixels are scaled to 0 to 1, as many networks expect but VGG19 does not: it
+    raises no error, but sees an almost blank image with red and blue swapped.
     """
-    prepare = {"caffe": preprocess, "rgb": preprocess_wrongly}[preprocessing]
-    return read_only(np.moveaxis(prepare(pixels)[0], -1, 0))
+    wrong = preprocessing == "rgb"
+    batch = (pixels[None] / np.float32(255)).astype(np.float32) if wrong else preprocess(pixels)
+    return read_only(np.moveaxis(batch[0], -1, 0))
 
 
 def tiles_first(kernel: np.ndarray) -> np.ndarray:
@@ -163,7 +156,6 @@ class Network:
         with _keras_lock:
             self.model = build_model(weights, architecture)
         self._steps = steps(architecture)
-        self._submodels: dict[str, keras.Model] = {}
         self._passes: dict[tuple[str, ...], Pass] = {}
         self._summaries: dict[str, str] = {}
 
@@ -178,11 +170,9 @@ class Network:
         return self.weights.identity
 
     def submodel(self, layer_name: str) -> keras.Model:
-        """Return the Keras model from the preprocessed image to a conv layer."""
+        """Build the Keras model from the preprocessed image to a layer."""
         with _keras_lock:
-            if layer_name not in self._submodels:
-                self._submodels[layer_name] = self._cut(self.model.input, (layer_name,))
-            return self._submodels[layer_name]
+            return self._cut(self.architecture.layers[0].name, (layer_name,))
 
     def summary(self, layer_name: str) -> str:
         """Return Keras' text summary of the submodel that ends with a conv layer."""
@@ -208,7 +198,7 @@ class Network:
 
         The layers are one of the `steps`, or a KeyError is raised.
         """
-        return outputs(self._pass(tuple(layer_names)), source)
+        return outputs(self._step_pass(tuple(layer_names)), source)
 
     def run_block(self, block: int, source: np.ndarray) -> dict[str, np.ndarray]:
         """Compute all layers of a block from the block's input, by layer name."""
@@ -220,8 +210,7 @@ class Network:
         layer = self.architecture.conv_layer(layer_name)
         block = self.architecture.block(layer.block)
         names = [later.name for later in block if later.index > layer.index]
-        source = self.model.get_layer(layer.name).output
-        run = self._compiled((layer.name, "rest of block"), lambda: self._cut(source, names))
+        run = self._pass(layer.name, tuple(names))
         return dict(zip(names, outputs(run, maps), strict=True))
 
     def compile_passes(self, should_stop: Callable[[], bool]) -> None:
@@ -232,25 +221,24 @@ class Network:
         for step in steps(self.architecture):
             if should_stop():
                 return
-            self._pass(step)
+            self._step_pass(step)
             # Let waiting computations run first.
             Event().wait(0.02)
 
-    def _cut(self, source: object, layer_names: Sequence[str]) -> keras.Model:
+    def _cut(self, start: str, layer_names: Sequence[str]) -> keras.Model:
+        """Build the model from one layer's output to those of later layers."""
         import keras
 
-        outputs = [self.model.get_layer(name).output for name in layer_names]
+        source, *outputs = (self.model.get_layer(name).output for name in (start, *layer_names))
         return keras.Model(source, outputs, name=f"{self.model.name}_to_{layer_names[-1]}")
 
-    def _pass(self, step: tuple[str, ...]) -> Pass:
-        """Return the compiled forward pass of a step."""
+    def _step_pass(self, step: tuple[str, ...]) -> Pass:
         before = self.architecture.block(self._steps[step] - 1)
-        layer = before[-1] if before else self.architecture.layers[0]
-        source = self.model.get_layer(layer.name).output
-        return self._compiled(step, lambda: self._cut(source, step))
+        start = before[-1] if before else self.architecture.layers[0]
+        return self._pass(start.name, step)
 
-    def _compiled(self, key: tuple[str, ...], cut: Callable[[], keras.Model]) -> Pass:
-        """Return the compiled forward pass of a submodel, which ``cut`` builds on first use.
+    def _pass(self, start: str, layer_names: tuple[str, ...]) -> Pass:
+        """Return the compiled pass from one layer's output to others', compiled on first use.
 
         A compiled pass is a fifth faster than Keras' ``predict_on_batch``.
         """
@@ -258,8 +246,9 @@ class Network:
         from keras import tree
 
         with _keras_lock:
+            key = (start, *layer_names)
             if key not in self._passes:
-                model = cut()
+                model = self._cut(start, layer_names)
                 signature = [tf.TensorSpec(model.input.shape, tf.float32)]
                 compiled = tf.function(lambda x: tree.flatten(model(x, training=False)), signature)
                 self._passes[key] = compiled.get_concrete_function()
