@@ -23,11 +23,15 @@ from tests.bench.measure import (
 )
 from tests.bench.predicting import STATUS, watching_memory
 from tests.support import REPOSITORY
-from vgg_viz.interpretability.feature_visualization.optimization import OptimizationRun, batch_size
+from vgg_viz.interpretability.feature_visualization.optimization import (
+    OptimizationRun,
+    OptimizationSpec,
+    batch_size,
+)
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network
 from vgg_viz.model.weights import UntrainedWeights
-from vgg_viz.serving.optimization_worker import OptimizationSpec, OptimizationWorker
+from vgg_viz.serving.optimization_worker import OptimizationWorker
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
 
@@ -55,7 +59,7 @@ def steps(network: Network, layer_name: str, effort: Effort) -> Row:
     """Measure the steps of a batch, and the longest unit of work in them."""
     layer = VGG19.conv_layer(layer_name)
     channels = range(1, batch_size(layer) + 1)
-    run = OptimizationRun(network, layer, channels, 1, "regularized")
+    run = OptimizationRun(spec_of(network, layer_name), channels)
     units, taken = [], []
     count = max(2, effort.passes // 3)
     while run.step < count:
@@ -137,7 +141,7 @@ def measure_memory() -> int:
     with watching_memory() as taken:
         for name in TIMED[2:]:
             layer = VGG19.conv_layer(name)
-            run = OptimizationRun(network, layer, range(1, batch_size(layer) + 1), 1, "regularized")
+            run = OptimizationRun(spec_of(network, name), range(1, batch_size(layer) + 1))
             while run.step < 3:
                 run.advance()
             run.images()
@@ -152,8 +156,8 @@ def shared_without_store() -> Shared:
         shared.network_lock,
         shared.make_room,
         shared.memory.tidy,
-        store_of=lambda weights: None,
     )
+    shared.optimization_worker._store_of = lambda weights: None
     return shared
 
 
@@ -199,13 +203,13 @@ def requesting(worker: OptimizationWorker, spec: OptimizationSpec) -> Iterator[N
 
 def wait_for_snapshot(worker: OptimizationWorker, spec: OptimizationSpec) -> None:
     """Wait for the first snapshot."""
-    while not worker.progress(spec, (1,)).snapshots:
+    while not worker.progress(spec, (1,)).images:
         threading.Event().wait(0.05)
 
 
 def request_until_complete(worker: OptimizationWorker, spec: OptimizationSpec) -> bool:
     """Renew a request like a page until it is complete; return whether nothing failed."""
-    while not (progress := worker.request(spec, tuple(range(1, 17)))).complete:
+    while (progress := worker.request(spec, tuple(range(1, 17)))).missing:
         threading.Event().wait(RENEWAL_SECONDS)
     return not progress.failure
 

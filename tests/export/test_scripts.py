@@ -378,16 +378,18 @@ def test_optimized_images_match_those_of_the_same_seed(tmp_path, untrained_netwo
     assert list(arrays) == [name for one in runs for name in (one.name, f"{one.name}_value")]
     for one in runs:
         layer = VGG19.conv_layer(one.layer_name)
-        making = optimization.OptimizationRun(
-            untrained_network, layer, one.channels, one.seed, one.parametrization
+        spec = optimization.OptimizationSpec(
+            untrained_network, layer, one.seed, one.parametrization
         )
+        making = optimization.OptimizationRun(spec, one.channels)
         while not making.finished:
             making.advance()
+        images = making.images().values()
         pictures, values = arrays[one.name], arrays[f"{one.name}_value"]
         assert (pictures.dtype, values.dtype) == (np.uint8, np.float32)
-        expected = np.stack([result.pixels for result in making.results()])
+        expected = np.stack([image.pixels for image in images])
         np.testing.assert_array_equal(pictures, expected)
-        claimed = np.array([result.value for result in making.results()], np.float32)
+        claimed = np.array([image.value for image in images], np.float32)
         np.testing.assert_allclose(values, claimed, rtol=1e-5)
 
 

@@ -1,12 +1,10 @@
 """Optimized images, against known optima, finite differences, Keras and the network."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from scipy import ndimage, special
 
-from tests.interpretability.test_receptive_field import amid_mean_color, by_numpy, outcome
+from tests.interpretability.test_receptive_field import by_numpy, outcome
 from tests.support.maps import frozen
 from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.interpretability.feature_visualization import optimization
@@ -14,16 +12,14 @@ from vgg_viz.interpretability.feature_visualization.optimization import (
     Adam,
     FourierCanvas,
     OptimizationRun,
+    OptimizationSpec,
     PixelCanvas,
-    Pose,
     View,
     batch_size,
     image_side,
     paste_image,
-    random_poses,
     to_colors,
     to_colors_gradient,
-    to_pixels,
 )
 from vgg_viz.interpretability.receptive_field import ReceptiveFieldPass, receptive_fields
 from vgg_viz.model.architecture import VGG19
@@ -32,7 +28,16 @@ from vgg_viz.model.network import Network, import_keras
 LAYERS = {layer.name: layer for layer in VGG19.conv_layers}
 REFERENCE = reference_folder() / "vgg19_blocks1-3.npz"
 MEAN_RGB = np.array([123.68, 116.779, 103.939])
-POSE = Pose(rotation=0.13, scale=0.95, shift=(0.4, -0.3))
+
+
+class Pose:
+    """Stands in for a random generator: draws this rotation, scale and shift in half margins."""
+
+    def __init__(self, rotation=0.13, scale=0.95, shift=(0.8, -0.6)):
+        self._drawn = iter([rotation, scale, np.array(shift)])
+
+    def uniform(self, low, high, size=None):
+        return next(self._drawn)
 
 
 @pytest.fixture(scope="module")
@@ -47,58 +52,53 @@ def few_steps(monkeypatch):
     monkeypatch.setattr(optimization, "STEPS", {1: 3, 2: 3, 3: 3, 4: 2, 5: 1})
 
 
-def run_to_end(network, name, channels, seed=0, parametrization="regularized"):
-    run = OptimizationRun(network, LAYERS[name], channels, seed, parametrization)
+def optimize(network, name, channels, seed=0, parametrization="regularized"):
+    """Return the optimized images and their reported values."""
+    run = OptimizationRun(OptimizationSpec(network, LAYERS[name], seed, parametrization), channels)
     while not run.finished:
         run.advance()
-    return run
-
-
-def optimize(*arguments, **named):
-    """Return the optimized images and their reported values."""
-    results = run_to_end(*arguments, **named).results()
-    return np.stack([one.pixels for one in results]), np.array([one.value for one in results])
+    images = run.images().values()
+    return np.stack([one.pixels for one in images]), np.array([one.value for one in images])
 
 
 # -- optimum
 
 
-def largest_values():
+def largest_values(channels):
     """Return block1_conv1's largest possible values, and the images with them.
 
     A pixel is 255 where its weight is positive, and 0 elsewhere.
     """
     kernel, bias = ReferenceWeights().read("block1_conv1")
-    kernel = kernel[:, :, ::-1].astype(np.float64)  # red, green, blue
+    kernel = kernel[:, :, ::-1, np.array(channels) - 1].astype(np.float64)  # red, green, blue
     best = np.where(kernel > 0, 255.0, 0.0)
-    largest = ((best - MEAN_RGB[:, None]) * kernel).sum(axis=(0, 1, 2)) + bias
-    return largest, np.moveaxis(best, -1, 0)
+    largest = ((best - MEAN_RGB[:, None]) * kernel).sum(axis=(0, 1, 2))
+    return largest + bias[np.array(channels) - 1], np.moveaxis(best, -1, 0)
 
 
-def test_plain_pixels_reach_the_optimum_of_the_first_layer(reference_network):
-    largest, best = largest_values()
-    pixels, values = optimize(
-        reference_network, "block1_conv1", range(1, 65), parametrization="pixels"
-    )
-    np.testing.assert_array_less(np.abs(pixels - best), 2)
-    np.testing.assert_allclose(values, largest, rtol=0.01)
+SOME, ALL = range(3, 65, 8), range(1, 65)
 
 
-def test_regularized_images_approach_the_optimum_of_the_first_layer(reference_network):
-    """Values are within 10% of the optimum on average.
+@pytest.mark.parametrize("channels", [SOME, pytest.param(ALL, marks=pytest.mark.slow)], ids=len)
+def test_images_reach_or_approach_the_optimum_of_the_first_layer(channels, reference_network):
+    """Regularized images are within 10% of the optimum on average.
 
     Single channels stay below, since a fine pattern of nine pixels does not survive rotations and
     shifts.
     """
-    largest, _ = largest_values()
-    _, values = optimize(reference_network, "block1_conv1", range(1, 65))
+    largest, best = largest_values(channels)
+    pixels, values = optimize(reference_network, "block1_conv1", channels, 0, "pixels")
+    np.testing.assert_array_less(np.abs(pixels - best), 2)
+    np.testing.assert_allclose(values, largest, rtol=0.01)
+    _, values = optimize(reference_network, "block1_conv1", channels)
     shares = values / largest
     assert shares.max() < 1
-    assert shares.mean() > 0.9  # 0.937
+    assert shares.mean() > 0.9  # 0.937 of all channels
     assert np.median(shares) > 0.95  # 0.977
     assert shares.min() > 0.6  # 0.686
 
 
+@pytest.mark.slow
 def test_optimized_images_exceed_the_activations_of_a_photograph(reference_network, photograph):
     channels = [1, 5]
     maps = reference_network.feature_maps(photograph, "block2_conv1")
@@ -117,34 +117,28 @@ def test_optimized_images_exceed_the_activations_of_a_photograph(reference_netwo
         ("block1_conv2", "pixels"),
         ("block2_conv2", "regularized"),
         ("block3_conv2", "pixels"),
-        ("block5_conv4", "regularized"),
+        ("block5_conv1", "regularized"),
+        pytest.param("block4_conv1", "regularized", marks=pytest.mark.slow),
+        pytest.param("block5_conv4", "pixels", marks=pytest.mark.slow),
     ],
 )
-def test_reported_value_is_the_networks_for_the_image_amid_mean_color(
-    name, parametrization, biased_network, few_steps
+def test_pasted_image_has_its_value_at_any_position(
+    name, parametrization, biased_network, photograph, few_steps
 ):
     layer = LAYERS[name]
     channels = [7, 11] if layer.block < 4 else [7]  # active
-    pixels, values = optimize(biased_network, name, channels, parametrization=parametrization)
-    middle = layer.output_shape[0] // 2
-    for image, value, channel in zip(pixels, values, channels, strict=True):
-        maps = biased_network.feature_maps(amid_mean_color(image, layer), name)
-        expected = maps[channel - 1, middle, middle]
-        assert value == pytest.approx(expected, rel=1e-4)
-
-
-@pytest.mark.parametrize("name", ["block2_conv1", "block3_conv2", "block4_conv1", "block5_conv1"])
-def test_pasted_image_has_its_value_at_any_position(name, biased_network, photograph, few_steps):
-    layer, channel = LAYERS[name], 11  # active
-    image, (value,) = optimize(biased_network, name, [channel])
+    images, values = optimize(biased_network, name, channels, parametrization=parametrization)
     # In block 5, the field is larger than the image, so the surroundings matter.
-    mean = np.full_like(photograph, (124, 117, 104))
-    background = photograph if layer.block < 5 else frozen(mean)
-    fields = receptive_fields(layer)
-    whole = [n for n, (start, stop) in enumerate(fields) if start >= 0 and stop <= 224]
-    row, column = whole[0], whole[-1]
-    maps = biased_network.feature_maps(paste_image(background, image[0], layer, row, column), name)
-    assert value == pytest.approx(maps[channel - 1, row, column], rel=1e-4)
+    background = frozen(np.full_like(photograph, (124, 117, 104)))
+    position = (layer.output_shape[0] // 2,) * 2
+    if layer.block < 5:
+        fields = receptive_fields(layer)
+        whole = [n for n, (start, stop) in enumerate(fields) if start >= 0 and stop <= 224]
+        background, position = photograph, (whole[0], whole[-1])
+    for image, value, channel in zip(images, values, channels, strict=True):
+        pasted = paste_image(background, image, layer, *position)
+        maps = biased_network.feature_maps(pasted, name)
+        assert value == pytest.approx(maps[channel - 1][position], rel=1e-4)
 
 
 @pytest.mark.parametrize("name", ["block1_conv1", "block2_conv2", "block4_conv4", "block5_conv4"])
@@ -160,9 +154,8 @@ def test_pasted_image_is_clipped_at_the_border(name, photograph):
         )
         frame = np.pad(photograph, [(224, 224), (224, 224), (0, 0)])
         frame[top : top + side, left : left + side] = image
-        expected = frame[224:-224, 224:-224]
         found = paste_image(photograph, image, layer, row, column)
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(found, frame[224:-224, 224:-224])
 
 
 # -- reproducibility and progress
@@ -175,57 +168,47 @@ def test_images_depend_on_the_seed_and_not_on_their_batch(
 ):
     channels = [1, 5, 9, 40]
     batch, values = optimize(untrained_network, name, channels, 7, parametrization)
-    again, _ = optimize(untrained_network, name, channels, 7, parametrization)
-    np.testing.assert_array_equal(batch, again)
-    reversed_batch, reversed_values = optimize(
-        untrained_network, name, channels[::-1], 7, parametrization
-    )
-    np.testing.assert_array_equal(batch, reversed_batch[::-1])
-    np.testing.assert_array_equal(values, reversed_values[::-1])
+    reverse, reverse_values = optimize(untrained_network, name, channels[::-1], 7, parametrization)
+    np.testing.assert_array_equal(batch, reverse[::-1])
+    np.testing.assert_array_equal(values, reverse_values[::-1])
     alone, _ = optimize(untrained_network, name, [9], 7, parametrization)
     np.testing.assert_array_equal(batch[2], alone[0])
     others, _ = optimize(untrained_network, name, channels, 8, parametrization)
     assert all(not np.array_equal(*pair) for pair in zip(batch, others, strict=True))
 
 
-def test_initial_images_differ_between_layers_and_channels(untrained_network):
+@pytest.mark.parametrize("parametrization", ["regularized", "pixels"])
+def test_initial_images_differ_between_layers_and_channels(parametrization, untrained_network):
     """Layers of block 5 have images of one size."""
-    for parametrization in ("regularized", "pixels"):
-        initial = [
-            image.tobytes()
-            for name in ("block5_conv1", "block5_conv2")
-            for image in OptimizationRun(
-                untrained_network, LAYERS[name], [2, 9], 0, parametrization
-            ).images()
-        ]
-        assert len(set(initial)) == 4
+    initial = set()
+    for name in ("block5_conv1", "block5_conv2"):
+        spec = OptimizationSpec(untrained_network, LAYERS[name], 0, parametrization)
+        images = OptimizationRun(spec, [2, 9]).images()
+        initial |= {image.pixels.tobytes() for image in images.values()}
+    assert len(initial) == 4
 
 
 def test_progress_is_visible_after_each_step(biased_network, few_steps):
-    run = OptimizationRun(biased_network, LAYERS["block1_conv2"], [1, 2], 0, "regularized")
-    assert (run.step, run.steps, run.finished) == (0, 3, False)
-    images, steps, values = [run.images()], [0], []
-    assert images[0].dtype == np.uint8
-    assert images[0].shape == (2, 5, 5, 3)
-    assert np.abs(images[0].astype(int) - 128).max() < 30
+    spec = OptimizationSpec(biased_network, LAYERS["block1_conv2"], 0, "regularized")
+    run = OptimizationRun(spec, [1, 2])
+    found = {0: run.images()}
     while not run.finished:
-        with pytest.raises(ValueError, match="expected 3 steps, got"):
-            run.results()
         run.advance()
-        if run.step > steps[-1]:
-            steps.append(run.step)
-            images.append(run.images())
-            values.append(run.values)
-    assert steps == [0, 1, 2, 3]
-    assert (np.array(values[0]) < run.values).all()
-    assert all(not np.array_equal(*pair) for pair in pairwise(images))
-    results = run.results()
-    np.testing.assert_array_equal([one.pixels for one in results], images[-1])
-    assert [one.value for one in results] == run.values.tolist()
-    assert [one.steps for one in results] == [3, 3]
-    assert not results[0].pixels.flags.writeable
+        found.setdefault(run.step, run.images())
+    assert [*found] == [0, 1, 2, 3]
+    for step, images in found.items():
+        for channel, image in images.items():
+            assert (image.pixels.dtype, image.pixels.shape) == (np.uint8, (5, 5, 3))
+            assert not image.pixels.flags.writeable
+            assert (image.step, image.steps, image.finished) == (step, 3, step == 3)
+            before = found.get(step - 1, {}).get(channel)
+            assert before is None or not np.array_equal(before.pixels, image.pixels)
+    assert all(np.abs(image.pixels - 128.0).max() < 30 for image in found[0].values())
+    assert all(found[1][channel].value < found[3][channel].value for channel in (1, 2))
     run.advance()
-    assert run.results() is results
+    assert run.step == 3
+    run.values = np.array([np.nan, 1.0])
+    assert [*run.images()] == [2]
 
 
 def test_image_side_is_the_receptive_field_except_in_block_5():
@@ -236,9 +219,9 @@ def test_image_side_is_the_receptive_field_except_in_block_5():
 
 
 @pytest.mark.parametrize("channels", [[], [0], [65], [1, 65]])
-def test_unknown_channel_is_an_error(channels, untrained_network):
+def test_unknown_channel_is_an_error(channels):
     with pytest.raises(ValueError, match="expected channels from 1 to 64"):
-        OptimizationRun(untrained_network, LAYERS["block1_conv1"], channels, 0, "regularized")
+        OptimizationRun(OptimizationSpec(None, LAYERS["block1_conv1"], 0, "pixels"), channels)
 
 
 # -- parametrizations and gradients
@@ -247,19 +230,18 @@ def test_unknown_channel_is_an_error(channels, untrained_network):
 @pytest.mark.parametrize("side", [3, 4, 5, 10])
 def test_colors_are_sums_of_waves(side):
     canvas = FourierCanvas(side)
-    (wide,) = {canvas.canvas_side}
-    parameters = np.random.default_rng(side).normal(0, 0.3, (1, *canvas.initial([0]).shape))
+    wide = canvas.canvas_side
+    parameters = np.random.default_rng(side).normal(0, 0.3, (1, *canvas.shape))
     x = np.arange(wide)
     waves = np.zeros((3, wide, wide))
-    for row in range(wide):
-        for column in range(wide // 2 + 1):
-            down, right = (row if row <= (wide - 1) // 2 else row - wide), column
-            frequency = max(np.hypot(down / wide, right / wide), 1 / wide)
-            angle = 2 * np.pi * (down * x[:, None] + right * x) / wide
-            real, imaginary = parameters[0, :, row, column].T
-            wave = real[:, None, None] * np.cos(angle) - imaginary[:, None, None] * np.sin(angle)
-            alone = column == 0 or 2 * column == wide
-            waves += (1 if alone else 2) * wave * (wide / frequency / 4) / wide**2
+    for row, column in np.ndindex(wide, wide // 2 + 1):
+        down, right = (row if row <= (wide - 1) // 2 else row - wide), column
+        frequency = max(np.hypot(down / wide, right / wide), 1 / wide)
+        angle = 2 * np.pi * (down * x[:, None] + right * x) / wide
+        real, imaginary = parameters[0, :, row, column].T
+        wave = real[:, None, None] * np.cos(angle) - imaginary[:, None, None] * np.sin(angle)
+        alone = column == 0 or 2 * column == wide
+        waves += (1 if alone else 2) * wave * (wide / frequency / 4) / wide**2
     mix = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
     mix /= np.sqrt((mix**2).sum(axis=0)).max()
     expected = 255 * special.expit(np.einsum("cd,dyx->yxc", mix, waves))
@@ -288,9 +270,9 @@ def directions(shape, random):
 def test_canvas_gradients_match_finite_differences(canvas_class, side, exact_colors):
     canvas = canvas_class(side)
     random = np.random.default_rng(side)
-    parameters = random.normal(0, 0.1, (2, *canvas.initial([0]).shape))
+    parameters = random.normal(0, 0.1, (2, *canvas.shape))
     weight = random.standard_normal((2, side, side, 3))
-    view = canvas.view(POSE)
+    view = canvas.view(Pose())
 
     def value(parameters):
         return (weight * view.sample(canvas.colors(parameters))).sum()
@@ -303,18 +285,24 @@ def test_canvas_gradients_match_finite_differences(canvas_class, side, exact_col
         assert slope == pytest.approx((gradient * direction).sum(), rel=1e-6, abs=smallest)
 
 
-@pytest.mark.parametrize("canvas_class", [FourierCanvas, PixelCanvas])
-@pytest.mark.parametrize("pose", [POSE, Pose(-0.17, 1.1, (-0.5, 0.5))], ids=["one", "another"])
-@pytest.mark.parametrize("name", ["block1_conv1", "block1_conv2", "block2_conv1", "block3_conv2"])
+@pytest.mark.parametrize(
+    ("name", "canvas_class"),
+    [
+        ("block1_conv1", PixelCanvas),
+        ("block1_conv2", FourierCanvas),
+        ("block2_conv1", PixelCanvas),
+        ("block3_conv2", FourierCanvas),
+    ],
+)
 def test_gradients_through_the_network_match_finite_differences(
-    name, canvas_class, pose, biased_network, exact_colors
+    name, canvas_class, biased_network, exact_colors
 ):
     """The differences are of a network in NumPy, in float64."""
     layer, channel = LAYERS[name], 4
     canvas = canvas_class(layer.receptive_field)
     random = np.random.default_rng(layer.index)
-    parameters = random.normal(0, 0.05, (1, *canvas.initial([0]).shape))
-    view = canvas.view(pose)
+    parameters = random.normal(0, 0.05, (1, *canvas.shape))
+    view = canvas.view(Pose(-0.17, 1.1, (-1, 1)))
 
     def value(parameters):
         return by_numpy(view.sample(canvas.colors(parameters)), layer)[0, channel - 1]
@@ -324,7 +312,7 @@ def test_gradients_through_the_network_match_finite_differences(
     (values, gradient), _ = outcome(field.values(view.sample(colors), [channel]))
     assert values[0] == pytest.approx(value(parameters), rel=1e-4)
     slopes = canvas.backward(colors, view.backward(gradient))
-    for direction in directions(parameters.shape, random):
+    for direction in directions(parameters.shape, random)[1:4]:
         step = 1e-7 / np.abs(direction).max()
         difference = value(parameters + step * direction) - value(parameters - step * direction)
         smallest = 1e-5 * np.abs(slopes).max() * np.abs(direction).sum() ** 0.5
@@ -341,59 +329,58 @@ def test_to_colors_is_a_sigmoid():
     np.testing.assert_allclose(to_colors_gradient(colors, np.ones(97)), slope, atol=1e-4)
     # Extreme parameters still have finite colors.
     assert np.isfinite(to_colors(np.array([-80.0, 80.0], np.float32))).all()
-    assert to_pixels(np.array([0.2, 0.7, 254.6], np.float32)).tolist() == [0, 1, 255]
 
 
 # -- views
 
 
-@pytest.mark.parametrize("side", [1, 2, 7])
+@pytest.mark.parametrize("side", [2, 7])
 def test_view_matches_scipys_bilinear_interpolation(side):
     random = np.random.default_rng(side)
     canvases = frozen(random.random((2, side, side, 3)))
     rows, columns = frozen(random.uniform(-1, side, (2, 4, 4)))
     samples = View(rows, columns, side).sample(canvases)
-    for canvas, image in zip(canvases, samples, strict=True):
-        for color in range(3):
-            expected = ndimage.map_coordinates(
-                canvas[..., color], [rows, columns], order=1, mode="nearest"
-            )
-            np.testing.assert_allclose(image[..., color], expected, rtol=0, atol=1e-6)
+    for image, color in np.ndindex(2, 3):
+        canvas = canvases[image, ..., color]
+        expected = ndimage.map_coordinates(canvas, [rows, columns], order=1, mode="nearest")
+        np.testing.assert_allclose(samples[image, ..., color], expected, rtol=0, atol=1e-6)
 
 
 def test_view_rotates_scales_and_shifts_about_the_center():
     canvas = FourierCanvas(8)
     assert canvas.canvas_side == 10
     # The color of a pixel is its position.
-    positions = np.stack([*np.meshgrid(np.arange(10.0), np.arange(10.0), indexing="ij")], axis=-1)
+    positions = np.moveaxis(np.indices((10, 10), float), 0, -1)
     colors = np.concatenate([positions, np.zeros((10, 10, 1))], axis=-1)[None]
     upright = canvas.view(Pose(0, 1, (0, 0))).sample(colors)
     np.testing.assert_allclose(upright, canvas.crop(colors))
-    shifted = canvas.view(Pose(0, 1, (0.5, -0.5))).sample(colors)
+    shifted = canvas.view(Pose(0, 1, (1, -1))).sample(colors)
     np.testing.assert_allclose(shifted - upright, np.broadcast_to([1, -1, 0], upright.shape))
     rotated = canvas.view(Pose(0.1, 0.9, (0, 0))).sample(colors)[0, ..., :2] - 4.5
     lengths = np.hypot(*rotated.transpose(2, 0, 1)) / np.hypot(*(upright[0, ..., :2] - 4.5).T)
     np.testing.assert_allclose(lengths, 0.9, rtol=1e-6)
-    flat = PixelCanvas(8).view(POSE).sample(colors[:, :8, :8])
+    flat = PixelCanvas(8).view(Pose()).sample(colors[:, :8, :8])
     np.testing.assert_array_equal(flat, colors[:, :8, :8])
 
 
-def test_poses_depend_on_the_seed_and_stay_within_their_bounds():
-    poses = [next(one) for one in [random_poses([3, 1])] for _ in range(200)]
-    again, other = random_poses([3, 1]), random_poses([4, 1])
-    assert poses == [next(again) for _ in poses]
-    assert poses[0] != next(other)
-    rotations = np.array([pose.rotation for pose in poses])
-    scales = np.array([pose.scale for pose in poses])
-    shifts = np.array([pose.shift for pose in poses])
-    for values, least, most in [
-        (np.rad2deg(rotations), -10, 10),
-        (scales, 0.9, 1.1),
-        (shifts, -0.5, 0.5),
-    ]:
-        margin = 0.1 * (most - least)
-        assert least <= values.min() < least + margin
-        assert most - margin < values.max() <= most
+def test_random_views_stay_within_their_bounds():
+    """Corners of the view show its rotation, scale and shift."""
+    canvas, random = FourierCanvas(80), np.random.default_rng(3)
+    colors = np.moveaxis(np.indices((canvas.canvas_side,) * 2, float), 0, -1)
+    colors = np.concatenate([colors, colors[..., :1]], axis=-1)[None]
+    found = []
+    for _ in range(100):
+        corners = canvas.view(random).sample(colors)[0, 30:50:19, 30:50:19, :2]
+        down, right = (corners[1] - corners[0]).mean(axis=0)
+        shift = (corners.mean(axis=(0, 1)) - (canvas.canvas_side - 1) / 2) / 80
+        found.append((np.rad2deg(np.arctan2(right, down)), np.hypot(down, right) / 19, *shift))
+    least, most = np.array([[-10, 0.9, -0.125, -0.125], [10, 1.1, 0.125, 0.125]])
+    margin = 0.1 * (most - least)
+    low, high = np.min(found, axis=0), np.max(found, axis=0)
+    assert (low > least - 1e-6).all()
+    assert (low < least + margin).all()
+    assert (high < most + 1e-6).all()
+    assert (high > most - margin).all()
 
 
 def test_adam_matches_keras():

@@ -25,9 +25,10 @@ from vgg_viz import samples
 from vgg_viz.export.formats import FORMATS, Export
 from vgg_viz.export.scripts import OptimizationScriptRun
 from vgg_viz.image_io import images
+from vgg_viz.interpretability.feature_visualization.optimization import OptimizedImage
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.serving.optimization_worker import OptimizationWorker, Progress, Snapshot
+from vgg_viz.serving.optimization_worker import OptimizationWorker, Progress
 from vgg_viz.serving.results import Results
 from vgg_viz.ui.parts import available_images, optimized_images
 from vgg_viz.ui.state.shared_instance import shared
@@ -72,7 +73,7 @@ def pixels_of(name):
 
 def bright(channel, step):
     """Return the color of a channel's image after so many steps."""
-    return 20 * channel + step
+    return (20 * channel + step) % 256
 
 
 @dataclass
@@ -92,21 +93,18 @@ class FakeWorker:
     def request(self, spec, channels):
         self.requests.append((spec, [*channels]))
         progress = self.progress(spec, channels)
-        # Failures are reported to requests only.
-        return replace(
-            progress, failure=self.failure, complete=progress.complete or bool(self.failure)
-        )
+        missing = [] if self.failure else progress.missing
+        return replace(progress, failure=self.failure, missing=missing)
 
     def progress(self, spec, channels):
         started = [one for one in channels if self.step and one not in self.never]
-        complete = self.step == STEPS and len(started) == len(channels)
+        missing = [one for one in channels if one not in started or self.step < STEPS]
         pictures = {one: self.picture(one) for one in started}
-        return Progress(pictures, self.seconds_left, complete=complete)
+        return Progress(pictures, missing, self.seconds_left)
 
     def picture(self, channel):
         pixels = np.full((self.side, self.side, 3), bright(channel, self.step), np.uint8)
-        value = 40.0 * channel * self.step / STEPS
-        return Snapshot(pixels, value, self.step, STEPS, finished=self.step == STEPS)
+        return OptimizedImage(pixels, 40.0 * channel * self.step / STEPS, self.step, STEPS)
 
     def take_requests(self):
         """Return the requests since the last call."""
@@ -164,7 +162,15 @@ def buttons(page):
     return [button.label for button in page.main.button if button.key == "optimization-toggle"]
 
 
-def test_image_not_started_is_gray_and_the_page_polls(worker):
+def test_images_are_shown_from_the_start_to_the_end(worker, monkeypatch):
+    """A grid with unfinished images is drawn into the transient cache."""
+    calls, cached_drawing = [], Results.cached_drawing
+
+    def recorded(results, key, draw, *, transient):
+        calls.append(transient)
+        return cached_drawing(results, key, draw, transient=transient)
+
+    monkeypatch.setattr(Results, "cached_drawing", recorded)
     page = open_page(**OPTIMIZED)
     header, tiles = tiles_of(page)
     assert header["titles"] == ["1", "2", "3", "4"]
@@ -174,58 +180,29 @@ def test_image_not_started_is_gray_and_the_page_polls(worker):
     assert buttons(page) == ["Stop"]
     assert polls(page)
     assert "4 of 64 channels · 0 finished" in caption_of(page)
-
-
-def test_unfinished_images_are_shown_with_value_and_time_left(worker):
-    page = open_page(**OPTIMIZED)
     worker.step, worker.seconds_left = 10, 11.7
     header, tiles = tiles_of(run(page))
     assert header["titles"] == ["1 · 10 · 1×", "2 · 20 · 1×", "3 · 30", "4 · 40 · 1×"]
     assert header["lines"][0] == "10 before ReLU\n1× the top patch (10)\nstep 10 of 40"
-    assert header["lines"][2] == (
-        "30 before ReLU\ninactive on all of this page's images\nstep 10 of 40"
-    )
+    inactive = "30 before ReLU\ninactive on all of this page's images\nstep 10 of 40"
+    assert header["lines"][2] == inactive
     for channel, tile in enumerate(tiles, start=1):
         assert tile.shape == (SIDE, SIDE, 3)
         assert (tile == bright(channel, 10)).all()
     assert progress_of(page) == ("Optimizing images: about 12 s left", 25)
     assert polls(page)
-
-
-def test_page_stops_polling_when_images_are_finished(worker):
+    assert calls == [True, True]
     worker.step = STEPS
-    page = open_page(**OPTIMIZED)
-    header, _ = tiles_of(page)
+    header, _ = tiles_of(run(page))
     assert header["titles"] == ["1 · 40 · 4×", "2 · 80 · 4×", "3 · 120", "4 · 160 · 4×"]
     assert header["lines"][1] == "80 before ReLU\n4× the top patch (20)"
-    assert progress_of(page) is None
-    assert buttons(page) == []
+    assert (progress_of(page), buttons(page)) == (None, [])
     assert not polls(page)
     assert " finished" not in caption_of(page)
     assert "top patches from this page's 2 images (not ImageNet)" in caption_of(page)
-
-
-def test_unfinished_images_are_drawn_into_the_transient_cache(worker, monkeypatch):
-    calls, cached_drawing = [], Results.cached_drawing
-
-    def recorded(results, key, draw, *, transient):
-        calls.append(transient)
-        return cached_drawing(results, key, draw, transient=transient)
-
-    monkeypatch.setattr(Results, "cached_drawing", recorded)
-    worker.step = 10
-    page = open_page(**OPTIMIZED, channel="4")
-    assert calls == [True, True]  # the grid and the chosen image
-    worker.step = STEPS
-    run(page)
-    assert calls[2:] == [False, False]
-
-
-def test_end_is_shown_to_viewers_who_saw_the_progress(worker):
-    worker.step = 10
-    page = open_page(**OPTIMIZED)
-    worker.step = STEPS
-    assert "Finished." in captions(run(page))
+    assert calls[2:] == [False]
+    # Only viewers who saw the progress see its end.
+    assert "Finished." in captions(page)
     assert "Finished." not in captions(choose(page, "seed", 2))
 
 
@@ -236,99 +213,65 @@ def test_stop_requests_no_more_until_continue(worker):
     press(page, "optimization-toggle")
     assert not worker.take_requests()
     assert progress_of(page) == ("Stopped", 25)
-    assert buttons(page) == ["Continue"]
     assert not polls(page)
     assert tiles_of(page)[0]["titles"][0] == "1 · 10 · 1×"
+    # It applies to these images only.
+    assert buttons(choose(page, "channel", 2)) == ["Continue"]  # to look at it, as far as it is
+    assert buttons(choose(page, "channel", 60)) == ["Stop"]
+    choose(page, "channel", None)
+    assert buttons(choose(page, "seed", 5)) == ["Stop"]
+    assert buttons(choose(page, "seed", 1)) == ["Continue"]
+    worker.take_requests()
     press(page, "optimization-toggle")
     assert worker.take_requests()
     assert buttons(page) == ["Stop"]
     assert polls(page)
 
 
-def test_stop_applies_to_these_images_only(worker):
-    page = press(open_page(**OPTIMIZED), "optimization-toggle")
-    assert buttons(choose(page, "channel", 2)) == ["Continue"]  # to look at it, as far as it is
-    assert buttons(choose(page, "channel", 60)) == ["Stop"]
-    choose(page, "channel", None)
-    assert buttons(choose(page, "seed", 5)) == ["Stop"]
-    assert buttons(choose(page, "seed", 1)) == ["Continue"]
-
-
-def test_failure_of_the_worker_is_shown(worker):
-    worker.failure = "The *server* has too little memory."
-    page = open_page(**OPTIMIZED)
-    assert [one.value for one in page.warning] == [r"The \*server\* has too little memory."]
-    assert progress_of(page) is None
-    assert not polls(page)
-
-
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [
-        (None, "…"),
-        (0.2, ": about 1 s left"),
-        (89.4, ": about 89 s left"),
-        (170.0, ": about 3 minutes left"),
-    ],
+    [(None, "…"), (0.2, "1 s left"), (89.4, "89 s left"), (170.0, "3 minutes left")],
 )
 def test_time_left_is_formatted(seconds, words):
-    assert optimized_images.time_left(seconds) == words
+    assert optimized_images.time_left(seconds) == (f": about {words}" if seconds else words)
 
 
 def test_request_follows_the_controls(worker):
     page = open_page(**OPTIMIZED)
     ((spec, channels), *_) = worker.take_requests()
-    assert (spec.network.label, spec.layer, spec.seed, spec.parametrization) == (
-        "ImageNet",
-        LAYER,
-        1,
-        "regularized",
-    )
+    settings = (spec.network.label, spec.layer, spec.seed, spec.parametrization)
+    assert settings == ("ImageNet", LAYER, 1, "regularized")
     assert channels == [1, 2, 3, 4]
     for changed, value in {"seed": 7, "parametrization": "pixels", "network": "untrained"}.items():
         choose(page, changed, value)
     spec, _ = worker.take_requests()[-1]
-    assert (spec.network.label, spec.seed, spec.parametrization) == (
-        "untrained",
-        7,
-        "pixels",
-    )
+    assert (spec.network.label, spec.seed, spec.parametrization) == ("untrained", 7, "pixels")
     assert "untrained · 4 of 64" in caption_of(page)
     assert "plain pixels, seed 7" in caption_of(page)
-
-
-def test_empty_seed_means_1(worker):
-    page = open_page(**OPTIMIZED, seed="7")
-    worker.take_requests()
     choose(page, "seed", None)
     assert worker.take_requests()[-1][0].seed == 1
 
 
 def test_two_networks_are_optimized_side_by_side(worker):
     worker.step = 10
-    page = open_page(**OPTIMIZED, compare="The other network", channel="2")
+    page = open_page(**OPTIMIZED, compare="The other network", channel="9")
     assert [one.value for one in page.subheader] == ["ImageNet", "Untrained"]
-    assert {spec.network.label for spec, _ in worker.take_requests()} == {"ImageNet", "untrained"}
-    assert {
-        "optimized-grid",
-        "optimized-grid-other",
-        "optimized-beside-patch",
-        "optimized-beside-patch-other",
-    } <= set(payloads(page))
+    requests = worker.take_requests()
+    assert {spec.network.label for spec, _ in requests} == {"ImageNet", "untrained"}
+    assert {tuple(channels) for _, channels in requests} == {
+        (9, 1, 2, 3, 4)
+    }  # the chosen one first
+    grids = {"optimized-grid", "optimized-beside-patch"}
+    assert grids | {f"{name}-other" for name in grids} <= set(payloads(page))
     assert progress_of(page) == ("Optimizing images…", 25)
 
 
-def test_chosen_channel_is_requested_first(worker):
-    open_page(**OPTIMIZED, channel="9")
-    requests = worker.take_requests()
-    assert requests
-    assert {tuple(channels) for _, channels in requests} <= {(9, 1, 2, 3, 4), (9,)}
-
-
 def test_chosen_image_is_shown_beside_its_top_patch(worker):
-    worker.step = STEPS
     page = open_page(**OPTIMIZED, channel="4")
-    header, (own, patch) = tiles_of(page, "optimized-beside-patch")
+    assert "The optimization of this channel has not started yet." in captions(page)
+    assert "optimized-beside-patch" not in payloads(page)
+    worker.step = STEPS
+    header, (own, patch) = tiles_of(run(page), "optimized-beside-patch")
     assert header["titles"] == ["Optimized · 160", "Top patch · 40"]
     assert header["lines"][1] == f"40 on {IMAGES[1].title}"
     assert (own == bright(4, STEPS)).all()
@@ -341,35 +284,21 @@ def test_chosen_image_is_shown_beside_its_top_patch(worker):
         "The optimized image reaches **160** before ReLU, **4×** the top patch's **40** "
         f"(on {IMAGES[1].title})."
     ) in texts(page)
-
-
-def test_inactive_channel_has_no_patch_beside_its_image(worker):
-    worker.step = STEPS
-    page = open_page(**OPTIMIZED, channel=str(INACTIVE))
+    choose(page, "channel", INACTIVE)
     assert tiles_of(page, "optimized-beside-patch")[0]["titles"] == ["Optimized · 120"]
-    assert "**120** before ReLU. The channel is inactive on all of this page's images." in texts(
-        page
-    )
+    sentence = "**120** before ReLU. The channel is inactive on all of this page's images."
+    assert sentence in texts(page)
 
 
-def test_chosen_channel_not_started_is_noted(worker):
-    page = open_page(**OPTIMIZED, channel="4")
-    assert "The optimization of this channel has not started yet." in captions(page)
-    assert "optimized-beside-patch" not in payloads(page)
-
-
-def test_images_of_block_5_are_smaller_than_the_receptive_field(worker):
+def test_image_is_padded_with_the_mean_color_to_its_receptive_field(worker):
     layer = VGG19.layer("block5_conv1")
-    worker.step, worker.side = STEPS, 102
-    page = open_page(**OPTIMIZED | {"layer": layer.title}, channel="1")
-    field = layer.receptive_field
-    assert f"The receptive field here is {field} × {field} pixels" in texts(page)
-    tile = optimized_images.in_receptive_field(layer, worker.picture(1).pixels)
-    margin = (field - 102) // 2
-    assert tile.shape == (field, field, 3)
-    assert (tile[margin : margin + 102, margin : margin + 102] == bright(1, STEPS)).all()
-    tile[margin : margin + 102, margin : margin + 102] = (124, 117, 104)
-    assert (tile == (124, 117, 104)).all()
+    field, margin = layer.receptive_field, (layer.receptive_field - 102) // 2
+    image = np.full((102, 102, 3), 7, np.uint8)
+    tile = optimized_images.in_receptive_field(layer, image)
+    expected = np.empty((field, field, 3))
+    expected[:] = (124, 117, 104)
+    expected[margin : margin + 102, margin : margin + 102] = 7
+    np.testing.assert_array_equal(tile, expected)
 
 
 @pytest.fixture
@@ -416,9 +345,11 @@ def test_both_networks_are_exported(worker, offered):
     assert [each.heading for each in export.grids()] == ["Untrained", "ImageNet"]
 
 
-def test_failed_images_are_left_out_of_the_export(worker, offered):
-    worker.step, worker.never, worker.failure = STEPS, {2}, "Could not optimize channel 2."
+def test_failed_images_are_reported_and_left_out_of_the_export(worker, offered):
+    worker.step, worker.never, worker.failure = STEPS, {2}, "Could not optimize *channel* 2."
     page = open_page(**OPTIMIZED, network="Untrained")
+    assert [one.value for one in page.warning] == [r"Could not optimize \*channel\* 2."]
+    assert progress_of(page) is None
     assert not polls(page)
     (export,) = offered
     assert export.runs()[0].channels == [1, 3, 4]
@@ -467,50 +398,45 @@ def shown_value(text, after):
     return float(number.split(" ")[0].rstrip(".").replace(",", "").replace("−", "-"))
 
 
-@pytest.mark.parametrize("position", [(31, 17), (1, 100)])
-def test_network_runs_on_the_picture_with_the_image_in_it(worker, position):
-    worker.step = STEPS
-    row, column = position
-    page = open_page(**PASTED, channel="4", row=str(row), column=str(column))
-    cat = pixels_of("cat")
-    both = framed(cat, row - 1, column - 1, bright(4, STEPS))
-    text = comparison_of(page)
-    expected = value_of(both, 4, row - 1, column - 1)
-    before = value_of(cat, 4, row - 1, column - 1)
-    assert shown_value(text, "this position: **") == pytest.approx(expected, rel=1e-3)
-    assert shown_value(text, "without the optimized image ") == pytest.approx(before, rel=1e-3)
-    assert "Value of the optimized image: **160**" in text
-    assert ("beyond the picture's border" in text) is (position == (1, 100))
-    assert inspected(page, "pasted")["row"] == row - 1
-    shown = unpacked(payloads(page)["pasted"])[1]
-    picture = shown[shown.index(b"\x89PNG") :]
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")), both)
-
-
-def test_image_is_pasted_into_the_center_by_default(worker):
+def test_network_runs_on_the_picture_with_the_image_in_it(worker):
     worker.step = STEPS
     page = open_page(**PASTED, channel="4")
     inspector = inspected(page, "pasted")
-    assert (inspector["row"], inspector["column"]) == (112, 112)
+    assert (inspector["row"], inspector["column"]) == (112, 112)  # the center, by default
+    cat = pixels_of("cat")
+    for row, column in ((31, 17), (1, 100)):
+        choose(page, "row", row)
+        choose(page, "column", column)
+        both = framed(cat, row - 1, column - 1, bright(4, STEPS))
+        text = comparison_of(page)
+        expected = value_of(both, 4, row - 1, column - 1)
+        before = value_of(cat, 4, row - 1, column - 1)
+        assert shown_value(text, "this position: **") == pytest.approx(expected, rel=1e-3)
+        assert shown_value(text, "without the optimized image ") == pytest.approx(before, rel=1e-3)
+        assert "Value of the optimized image: **160**" in text
+        assert ("beyond the picture's border" in text) is (row == 1)
+        assert inspected(page, "pasted")["row"] == row - 1
+        shown = unpacked(payloads(page)["pasted"])[1]
+        picture = Image.open(io.BytesIO(shown[shown.index(b"\x89PNG") :])).convert("RGB")
+        np.testing.assert_array_equal(np.asarray(picture), both)
 
 
-def test_note_explains_the_value_of_a_small_image(worker):
+def test_note_explains_the_value_of_an_image_smaller_than_the_receptive_field(worker):
     worker.step, worker.side = STEPS, 102
-    page = open_page(**PASTED | {"layer": VGG19.layer("block5_conv1").title}, channel="1")
-    assert "The optimized image has only 102 × 102 pixels" in (comparison_of(page))
+    layer = VGG19.layer("block5_conv1")
+    page = open_page(**PASTED | {"layer": layer.title}, channel="1")
+    assert "The optimized image has only 102 × 102 pixels" in comparison_of(page)
+    field = layer.receptive_field
+    assert f"The receptive field here is {field} × {field} pixels" in texts(page)
 
 
-def test_unfinished_image_is_not_pasted(worker):
+def test_only_the_finished_image_of_a_chosen_channel_is_pasted(worker):
     worker.step = 10
     page = open_page(**PASTED, channel="4")
     assert "pasted" not in payloads(page)
     assert any("is pasted once it is finished" in text for text in captions(page))
     worker.step = STEPS
     assert "pasted" in payloads(run(page))
-
-
-def test_without_a_channel_nothing_is_pasted(worker):
-    worker.step = STEPS
-    page = open_page(**PASTED)
+    choose(page, "channel", None)
     assert "pasted" not in payloads(page)
     assert any("Choose a channel" in text for text in captions(page))

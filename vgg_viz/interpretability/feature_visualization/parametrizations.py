@@ -1,6 +1,7 @@
 """Choices of feature visualization: kind of examples, and parametrization of optimized images."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from vgg_viz.option import Option, by_name
@@ -13,19 +14,29 @@ EXAMPLES: Mapping[Example, Option] = by_name(
     Option("optimized", "Optimized images", old=("made",)),
 )
 
-PARAMETRIZATIONS: Mapping[Parametrization, Option] = by_name(
-    Option(
+
+@dataclass(frozen=True)
+class ParametrizationOption(Option):
+    """A parametrization of optimized images; ``canvas`` is the ``"module:class"`` of its canvas."""
+
+    canvas: str = ""
+
+
+PARAMETRIZATIONS: Mapping[Parametrization, ParametrizationOption] = by_name(
+    ParametrizationOption(
         "regularized",
         "Regularized",
         "gradient ascent in a Fourier basis with decorrelated colors, under small random "
         "rotations, scalings and shifts",
         old=("recipe", "With the recipe"),
+        canvas="vgg_viz.interpretability.feature_visualization.optimization:FourierCanvas",
     ),
-    Option(
+    ParametrizationOption(
         "pixels",
         "Plain pixels",
         "gradient ascent on each pixel by itself, which reaches higher values with images that "
         "show why regularization is needed",
         old=("plain",),
+        canvas="vgg_viz.interpretability.feature_visualization.optimization:PixelCanvas",
     ),
 )

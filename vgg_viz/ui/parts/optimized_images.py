@@ -1,20 +1,23 @@
 """Grids of optimized images: shown while they are optimized, and compared with top patches."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.scripts import OptimizationScriptRun
-from vgg_viz.interpretability.feature_visualization.optimization import image_side
+from vgg_viz.interpretability.feature_visualization.optimization import (
+    OptimizationSpec,
+    OptimizedImage,
+    image_side,
+)
 from vgg_viz.interpretability.feature_visualization.parametrizations import PARAMETRIZATIONS
 from vgg_viz.interpretability.feature_visualization.top_patches import TopPatch, crop_patch
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import MEAN_COLOR
-from vgg_viz.serving.optimization_worker import OptimizationSpec, Progress, Snapshot
+from vgg_viz.serving.optimization_worker import Progress
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, inspector, patch_grids
 from vgg_viz.ui.parts.layer_maps import script_network
@@ -45,35 +48,29 @@ class OptimizedImages:
         """Conv layer whose channels the images are optimized for."""
         return self.spec.layer
 
-    def request(self, channels: Sequence[int]) -> Progress:
-        """Ask the optimization worker for the images of these channels; return their progress."""
-        return shared().optimization_worker.request(self.spec, channels)
-
     def progress(self, channels: Sequence[int]) -> Progress:
         """Return the progress of these channels' images without asking the worker for more."""
         return shared().optimization_worker.progress(self.spec, channels)
 
     def top_patch(self, channel: int) -> TopPatch | None:
         """Return a channel's top patch, or None if the channel is inactive on all images."""
-        spots = self.patches.top[channel - 1]
-        return spots[0] if spots else None
+        return next(iter(self.patches.top[channel - 1]), None)
 
     def ratio(self, channel: int, value: float) -> str:
-        """Format an optimized image's value relative to its channel's top patch, such as "2.1×".
-
-        The text is empty without a top patch, or if the value is not positive.
-        """
+        """Format a value relative to the top patch's, such as "2.1×"; empty if that is no ratio."""
         spot = self.top_patch(channel)
         return f"{figure(value / spot.value, 2)}×" if spot and value > 0 else ""
 
     def grid(self, channels: Sequence[int], progress: Progress) -> ColorGrid:
         """Return a grid of the channels' images as optimized so far, gray where not started."""
-        snapshots = [progress.snapshots.get(channel) for channel in channels]
-        finished = sum(one is not None and one.finished for one in snapshots)
-        steps = tuple(one and one.step for one in snapshots)
-        tiles = list(zip(channels, snapshots, strict=True))
+        images = [progress.images.get(channel) for channel in channels]
+        finished = sum(one is not None and one.finished for one in images)
+        steps = tuple(one and one.step for one in images)
+        tiles = list(zip(channels, images, strict=True))
+        spots = [self.top_patch(channel) for channel in channels]
+        gray = np.full((image_side(self.layer),) * 2 + (3,), NOT_STARTED, np.uint8)
         return ColorGrid(
-            partial(self._pixels, snapshots),
+            lambda: np.stack([one.pixels if one else gray for one in images]),
             [self.title(*tile) for tile in tiles],
             channels,
             ("optimized", self.spec.key, tuple(channels), steps),
@@ -82,59 +79,34 @@ class OptimizedImages:
             axes={"channel": channels},
             transient=finished < len(channels),
             tooltips=[self.tooltip(*tile) for tile in tiles],
-            figures=self.figures(channels, progress.snapshots),
+            figures={
+                "value": [one.value if one else 0.0 for one in images],
+                "top_patch": [spot.value if spot else 0.0 for spot in spots],
+                "steps": [one.step if one else 0 for one in images],
+            },
         )
 
-    def _pixels(self, snapshots: Sequence[Snapshot | None]) -> np.ndarray:
-        side = image_side(self.layer)
-        gray = np.full((side, side, 3), NOT_STARTED, np.uint8)
-        return np.stack([gray if one is None else one.pixels for one in snapshots])
-
-    def figures(
-        self, channels: Sequence[int], snapshots: Mapping[int, Snapshot]
-    ) -> dict[str, Sequence[float]]:
-        """Return the columns of the exported table, with one entry per channel.
-
-        The columns are the value of the optimized image, that of the top patch, and the number of
-        optimization steps.
-        """
-        spots = [self.top_patch(channel) for channel in channels]
-        return {
-            "value": [snapshots[one].value if one in snapshots else 0.0 for one in channels],
-            "top_patch": [spot.value if spot else 0.0 for spot in spots],
-            "steps": [snapshots[one].step if one in snapshots else 0 for one in channels],
-        }
-
-    def title(self, channel: int, snapshot: Snapshot | None) -> str:
+    def title(self, channel: int, image: OptimizedImage | None) -> str:
         """Return the title of a channel's tile: number, value, and ratio to the top patch's value.
 
-        Args:
-            channel: number of the channel, from 1.
-            snapshot: the image as optimized so far; None if not started.
+        The large letters of a lecture leave no room for the value.
         """
-        if snapshot is None:
+        if image is None:
             return str(channel)
-        # The large letters of a lecture leave no room for the value.
-        value = "" if mode.in_lecture() else figure(snapshot.value, 3)
-        parts = [str(channel), value, self.ratio(channel, snapshot.value)]
-        return " · ".join(filter(None, parts))
+        value = "" if mode.in_lecture() else figure(image.value, 3)
+        return " · ".join(filter(None, [str(channel), value, self.ratio(channel, image.value)]))
 
-    def tooltip(self, channel: int, snapshot: Snapshot | None) -> list[str]:
-        """Return the tooltip lines of a channel's optimized image.
-
-        Args:
-            channel: number of the channel, from 1.
-            snapshot: the image as optimized so far; None if not started.
-        """
-        if snapshot is None:
+    def tooltip(self, channel: int, image: OptimizedImage | None) -> list[str]:
+        """Return the tooltip lines of a channel's optimized image, None if not started."""
+        if image is None:
             return ["not started"]
-        ratio, spot = self.ratio(channel, snapshot.value), self.top_patch(channel)
-        lines = [f"{figure(snapshot.value)} before ReLU"]
+        ratio, spot = self.ratio(channel, image.value), self.top_patch(channel)
+        lines = [f"{figure(image.value)} before ReLU"]
         if spot is None:
             lines.append("inactive on all of this page's images")
         elif ratio:
             lines.append(f"{ratio} the top patch ({figure(spot.value)})")
-        return lines if snapshot.finished else [*lines, f"step {snapshot.step} of {snapshot.steps}"]
+        return lines if image.finished else [*lines, f"step {image.step} of {image.steps}"]
 
     def caption(self, count: int, finished: int) -> str:
         """Return the caption of a grid of ``count`` optimized images, some of them finished."""
@@ -149,43 +121,46 @@ class OptimizedImages:
             f"{network} · {channels} · optimized images, {method}",
         )
 
-    def beside_patch(self, channel: int, snapshot: Snapshot) -> ColorGrid:
-        """Return a grid of a channel's optimized image and, beside it, the channel's top patch.
-
-        The image is padded to the size of the receptive field. An inactive channel has no patch.
-        """
-        tiles = [in_receptive_field(self.layer, snapshot.pixels)]
-        titles = [f"Optimized · {figure(snapshot.value)}"]
-        tooltips, spot = [self.tooltip(channel, snapshot)], self.top_patch(channel)
+    def beside_patch(self, channel: int, image: OptimizedImage) -> ColorGrid:
+        """Return a grid of a channel's image in its receptive field, and of its top patch."""
+        tiles = [in_receptive_field(self.layer, image.pixels)]
+        titles = [f"Optimized · {figure(image.value)}"]
+        tooltips, spot = [self.tooltip(channel, image)], self.top_patch(channel)
         if spot:
-            image = self.patches.images[spot.image]
-            tiles.append(crop_patch(image.pixels, self.layer, spot.row, spot.column))
+            picture = self.patches.images[spot.image]
+            tiles.append(crop_patch(picture.pixels, self.layer, spot.row, spot.column))
             titles.append(f"Top patch · {figure(spot.value)}")
-            tooltips.append([f"{figure(spot.value)} on {image.title}"])
+            tooltips.append([f"{figure(spot.value)} on {picture.title}"])
         numbers = range(1, len(tiles) + 1)
-        network, ratio = self.spec.network.label, self.ratio(channel, snapshot.value)
+        network, ratio = self.spec.network.label, self.ratio(channel, image.value)
         return ColorGrid(
             tiles,
             titles,
             numbers,
-            ("beside patch", self.spec.key, channel, snapshot.step, self.patches.key),
+            ("beside patch", self.spec.key, channel, image.step, self.patches.key),
             text_blocks.caption(
                 f"Channel {channel} of {self.layer.name} · {network}",
                 f"{ratio} the top patch" if ratio else network,
             ),
             columns=len(tiles),
             axes={"tile": numbers},
-            transient=not snapshot.finished,
+            transient=not image.finished,
             tooltips=tooltips,
         )
 
-    def script_run(self, name: str, channels: Sequence[int]) -> OptimizationScriptRun:
-        """Return the parameters of a Keras script that optimizes the images of these channels.
+    def sentence(self, channel: int, image: OptimizedImage) -> str:
+        """Return a sentence that compares an optimized image's value with that of the top patch."""
+        reached = f"The optimized image reaches **{figure(image.value)}** before ReLU"
+        spot, ratio = self.top_patch(channel), self.ratio(channel, image.value)
+        if spot is None:
+            return f"{reached}. The channel is inactive on all of this page's images."
+        title = text_blocks.escape(self.patches.images[spot.image].title)
+        if not ratio:
+            return f"{reached}; the top patch, on {title}, reaches **{figure(spot.value)}**."
+        return f"{reached}, **{ratio}** the top patch's **{figure(spot.value)}** (on {title})."
 
-        Args:
-            name: name of the exported array.
-            channels: numbers of the channels, from 1.
-        """
+    def script_run(self, name: str, channels: Sequence[int]) -> OptimizationScriptRun:
+        """Return the parameters of a Keras script that optimizes the images of these channels."""
         spec = self.spec
         network = script_network(spec.network.weights)
         return OptimizationScriptRun(
@@ -194,143 +169,104 @@ class OptimizedImages:
 
 
 def in_receptive_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:
-    """Pad an optimized image with the mean color to the size of the layer's receptive field.
-
-    Args:
-        layer: the layer that the image was optimized for.
-        pixels: the image, RGB uint8 ``(side, side, 3)``.
-    """
-    side = layer.receptive_field
-    padded = np.full((side, side, 3), MEAN_COLOR, np.uint8)
-    first = (side - len(pixels)) // 2
+    """Pad an optimized image with the mean color to the size of the layer's receptive field."""
+    padded = np.full((layer.receptive_field,) * 2 + (3,), MEAN_COLOR, np.uint8)
+    first = (len(padded) - len(pixels)) // 2
     inner = slice(first, first + len(pixels))
     padded[inner, inner] = pixels
     return padded
 
 
-def show(sides: Sequence[OptimizedImages], count: int) -> None:
-    """Show optimized images of a layer's first ``count`` channels, updated as they progress.
+@dataclass(frozen=True)
+class Job:
+    """Images that a viewer looks at: the same channels of one network, or of two side by side.
 
-    Args:
-        sides: the images of one network, or of two networks side by side.
-        count: number of channels.
+    shown: numbers of the channels in the grids.
     """
+
+    sides: Sequence[OptimizedImages]
+    shown: Sequence[int]
+
+    @property
+    def channels(self) -> list[int]:
+        """Channels to optimize images for: the chosen channel first, then those in the grids."""
+        chosen = state.number("channel")
+        return list(dict.fromkeys([*([chosen] if chosen else []), *self.shown]))
+
+    @property
+    def key(self) -> Hashable:
+        """Plain values that identify the images, whatever their order."""
+        return tuple(side.spec.key for side in self.sides), frozenset(self.channels)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether this viewer has stopped the optimization of these images."""
+        return st.session_state.get(STOPPED) == self.key
+
+    def toggle(self) -> None:
+        """Stop or continue the optimization of these images for this viewer (widget callback)."""
+        st.session_state[STOPPED] = None if self.is_stopped else self.key
+
+    def progress(self) -> list[Progress]:
+        """Request the missing images unless they are stopped; return each network's progress."""
+        worker = shared().optimization_worker
+        ask = worker.progress if self.is_stopped else worker.request
+        return [ask(side.spec, self.channels) for side in self.sides]
+
+    def is_live(self, progress: Sequence[Progress]) -> bool:
+        """Return whether images that this viewer requested are still being optimized."""
+        return not self.is_stopped and any(one.missing for one in progress)
+
+
+def show(sides: Sequence[OptimizedImages], count: int) -> None:
+    """Show optimized images of a layer's first ``count`` channels, updated as they progress."""
     if len(sides) > 1 and sides[0].spec.key == sides[1].spec.key:
         comparison.note_identical("network")
-    channels = range(1, count + 1)
-    live = is_live(sides, channels, request(sides, channels))
-    st.fragment(show_live)(sides, channels, live=live)
+    job = Job(sides, range(1, count + 1))
+    live = job.is_live(job.progress())
+    st.fragment(show_live)(job, live=live)
     if not live:
-        offer(sides, channels)
+        offer(job)
 
 
-def show_live(sides: Sequence[OptimizedImages], channels: Sequence[int], *, live: bool) -> None:
-    """Show the images as optimized so far, and rerun until they are finished (fragment).
-
-    Args:
-        sides: the images of one network or two.
-        channels: numbers of the channels in the grid.
-        live: whether images were being optimized when the page was run.
-    """
-    progress = request(sides, channels)
+def show_live(job: Job, *, live: bool) -> None:
+    """Show the images as optimized so far, and rerun while they are ``live`` (fragment)."""
+    progress = job.progress()
     # A click in this fragment, or the last image finished, changes the rest of the page too.
-    if state.has_changed() or live != is_live(sides, channels, progress):
+    if state.has_changed() or live != job.is_live(progress):
         st.rerun()
-    show_progress(sides, channels, progress)
-    if len(sides) > 1:
-        show_pair(sides, channels, progress)
-    else:
-        show_one(sides[0], channels, progress[0])
+    show_progress(job, progress)
+    show_grids(job, progress)
     if live:
-        rerun_later()
+        data = components.pack({"seconds": POLLING_SECONDS})
+        components.mount("pulse", "optimization-pulse", data, grid.ignore)
 
 
-def rerun_later() -> None:
-    """Have the browser rerun the fragment with the optimized images after a second."""
-    data = components.pack({"seconds": POLLING_SECONDS})
-    components.mount("pulse", "optimization-pulse", data, grid.ignore)
-
-
-def all_channels(channels: Sequence[int]) -> list[int]:
-    """Return the channels to optimize images for: the chosen channel first, then the grid's."""
-    chosen = state.number("channel")
-    return list(dict.fromkeys([*([chosen] if chosen else []), *channels]))
-
-
-def request(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> list[Progress]:
-    """Request the missing images unless this viewer has stopped the optimization.
-
-    Returns:
-        The progress of each network's images.
-    """
-    wanted = all_channels(channels)
-    if is_stopped(sides, channels):
-        return [side.progress(wanted) for side in sides]
-    return [side.request(wanted) for side in sides]
-
-
-def is_live(
-    sides: Sequence[OptimizedImages], channels: Sequence[int], progress: Sequence[Progress]
-) -> bool:
-    """Return whether images that this viewer requested are still being optimized."""
-    return not is_stopped(sides, channels) and not all(one.complete for one in progress)
-
-
-def job_key(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> Hashable:
-    """Return plain values that identify the requested images, whatever their order."""
-    return tuple(side.spec.key for side in sides), frozenset(all_channels(channels))
-
-
-def is_stopped(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> bool:
-    """Return whether this viewer has stopped the optimization of these channels' images."""
-    return st.session_state.get(STOPPED) == job_key(sides, channels)
-
-
-def toggle(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
-    """Stop or continue the optimization of these images for this viewer (widget callback)."""
-    stopped = is_stopped(sides, channels)
-    st.session_state[STOPPED] = None if stopped else job_key(sides, channels)
-
-
-def show_progress(
-    sides: Sequence[OptimizedImages], channels: Sequence[int], progress: Sequence[Progress]
-) -> None:
-    """Show the progress of the optimization, the time left, failures, and a button to stop it.
-
-    If it is stopped, the button continues it.
-    """
-    stopped = is_stopped(sides, channels)
+def show_progress(job: Job, progress: Sequence[Progress]) -> None:
+    """Show failures, the progress and the time left, and a button to stop or continue."""
     for failure in dict.fromkeys(one.failure for one in progress if one.failure):
         st.warning(text_blocks.escape_marks(failure), icon=":material/error:")
-    if all(one.complete for one in progress):
-        show_finished(sides, channels)
+    finished = not any(one.missing for one in progress)
+    # The layout stays as it was for a viewer who saw the progress bar.
+    if finished and st.session_state.get(WATCHED) != job.key:
         return
-    st.session_state[WATCHED] = job_key(sides, channels)
-    snapshots = [one.snapshots[channel] for one in progress for channel in one.snapshots]
-    images = len(all_channels(channels)) * len(sides)
-    share = sum(one.step / one.steps for one in snapshots) / images
-    seconds = [one.seconds_left for one in progress if one.seconds_left is not None]
-    left = time_left(max(seconds, default=None))
     with st.container(key="optimization-progress", horizontal=True, vertical_alignment="center"):
-        st.progress(min(share, 1.0), "Stopped" if stopped else f"Optimizing images{left}")
+        if finished:
+            st.caption("Finished.")
+            return
+        st.session_state[WATCHED] = job.key
+        images = [image for one in progress for image in one.images.values()]
+        share = sum(one.step / one.steps for one in images) / len(job.channels * len(job.sides))
+        seconds = [one.seconds_left for one in progress if one.seconds_left is not None]
+        left = time_left(max(seconds, default=None))
+        stopped = job.is_stopped
+        st.progress(share, "Stopped" if stopped else f"Optimizing images{left}")
         st.button(
             "Continue" if stopped else "Stop",
             icon=":material/play_arrow:" if stopped else ":material/stop:",
             key="optimization-toggle",
-            on_click=toggle,
-            args=(sides, channels),
+            on_click=job.toggle,
         )
-
-
-def show_finished(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
-    """Show *Finished* in place of the progress bar, to a viewer who saw that bar.
-
-    The layout of the page then stays as it was.
-    """
-    if st.session_state.get(WATCHED) != job_key(sides, channels):
-        return
-    with st.container(key="optimization-progress", horizontal=True, vertical_alignment="center"):
-        st.caption("Finished.")
 
 
 def time_left(seconds: float | None) -> str:
@@ -346,108 +282,71 @@ def time_left(seconds: float | None) -> str:
     return f": about {round(seconds / 60)} minutes left"
 
 
-def show_one(side: OptimizedImages, channels: Sequence[int], progress: Progress) -> None:
-    """Show one network's optimized images and, beside them, the chosen channel's image enlarged."""
-    with st.container(key="maps-room"):
-        full_width = mode.in_lecture() and state.number("channel") is None
-        left, panel = [st.container()] * 2 if full_width else st.columns([3, 2], gap="medium")
-    with left:
-        show_grid(side, channels, progress, GRIDS[0])
-    with panel:
-        channel = chosen_channel.choose(side.layer)
-        show_chosen(side, channel, progress, PAIRS[0])
-
-
-def show_pair(
-    sides: Sequence[OptimizedImages], channels: Sequence[int], progress: Sequence[Progress]
-) -> None:
-    """Show the optimized images of the same channels of two networks side by side.
-
-    Below, the chosen channel's images of both networks are enlarged.
-    """
-    columns = patch_grids.columns()
-    for name, side, one, column in zip(GRIDS, sides, progress, columns, strict=True):
+def show_grids(job: Job, progress: Sequence[Progress]) -> None:
+    """Show a grid of images for each network; beside one grid or below two, the chosen channel."""
+    layer, two = job.sides[0].layer, len(job.sides) > 1
+    if two:
+        columns, chooser, panels = patch_grids.columns(), st.container(), patch_grids.columns()
+    else:
+        with st.container(key="maps-room"):
+            full_width = mode.in_lecture() and state.number("channel") is None
+            left, chooser = [st.container()] * 2 if full_width else st.columns([3, 2], gap="medium")
+        columns, panels = [left], [chooser]
+    for name, side, one, column in zip(GRIDS, job.sides, progress, columns, strict=False):
+        width = patch_grids.HALF if two else grid.PAGE_WIDTH
         with column:
-            st.subheader(comparison.network_name(side.spec.network))
-            show_grid(side, channels, one, name, patch_grids.HALF)
-    channel = chosen_channel.choose(sides[0].layer)
-    columns = patch_grids.columns()
-    for name, side, one, column in zip(PAIRS, sides, progress, columns, strict=True):
-        with column:
+            if two:
+                st.subheader(comparison.network_name(side.spec.network))
+            place = Placement(name, inspector.select_map(name, layer), width=width)
+            grid.show(results(), side.grid(job.shown, one), place)
+    with chooser:
+        channel = chosen_channel.choose(layer)
+    for name, side, one, panel in zip(PAIRS, job.sides, progress, panels, strict=False):
+        with panel:
             show_chosen(side, channel, one, name)
 
 
-def show_grid(
-    side: OptimizedImages,
-    channels: Sequence[int],
-    progress: Progress,
-    name: str,
-    width: int = grid.PAGE_WIDTH,
-) -> None:
-    """Show one network's optimized images, one per channel; a click on one chooses its channel."""
-    place = Placement(name, inspector.select_map(name, side.layer), width=width)
-    grid.show(results(), side.grid(channels, progress), place)
-
-
 def show_chosen(side: OptimizedImages, channel: int | None, progress: Progress, name: str) -> None:
-    """Show a channel's optimized image enlarged beside its top patch; a hint if none is chosen.
-
-    Args:
-        side: the images of one network.
-        channel: number of the chosen channel, or None.
-        progress: the progress of the network's images.
-        name: key of the grid.
-    """
-    if channel is None:
-        text_blocks.note(HINT)
-        return
-    snapshot = progress.snapshots.get(channel)
-    if snapshot is None:
-        text_blocks.note("The optimization of this channel has not started yet.")
+    """Show a channel's optimized image enlarged beside its top patch; a hint if none is chosen."""
+    image = progress.images.get(channel or 0)
+    if channel is None or image is None:
+        not_started = "The optimization of this channel has not started yet."
+        text_blocks.note(not_started if channel else HINT)
         return
     place = Placement(name, grid.ignore, width=patch_grids.PANEL, follows=False, tools=False)
-    grid.show(results(), side.beside_patch(channel, snapshot), place)
+    grid.show(results(), side.beside_patch(channel, image), place)
     if not mode.in_lecture():
-        st.markdown(sentence(side, channel, snapshot))
+        st.markdown(side.sentence(channel, image))
 
 
-def sentence(side: OptimizedImages, channel: int, snapshot: Snapshot) -> str:
-    """Return a sentence that compares an optimized image's value with that of the top patch."""
-    reached = f"The optimized image reaches **{figure(snapshot.value)}** before ReLU"
-    spot, ratio = side.top_patch(channel), side.ratio(channel, snapshot.value)
-    if spot is None:
-        return f"{reached}. The channel is inactive on all of this page's images."
-    title = text_blocks.escape(side.patches.images[spot.image].title)
-    if not ratio:
-        return f"{reached}; the top patch, on {title}, reaches **{figure(spot.value)}**."
-    return f"{reached}, **{ratio}** the top patch's **{figure(spot.value)}** (on {title})."
-
-
-def offer(sides: Sequence[OptimizedImages], channels: Sequence[int]) -> None:
-    """Show the export menu of those images that are finished, in all networks shown."""
-    progress = [side.progress(channels).snapshots for side in sides]
+def offer(job: Job) -> None:
+    """Show the export menu of those images in the grids that are finished, in all networks."""
+    progress = [side.progress(job.shown).images for side in job.sides]
     finished = [
         channel
-        for channel in channels
-        if all(channel in one and one[channel].finished for one in progress)
+        for channel in job.shown
+        if all(channel in images and images[channel].finished for images in progress)
     ]
     if not finished:
         return
-    names = comparison.NAMES if len(sides) > 1 else ["optimized"]
+    two = len(job.sides) > 1
+    names = comparison.NAMES if two else ["optimized"]
 
     def grids() -> list[ColorGrid]:
         return [
             replace(
                 side.grid(finished, side.progress(finished)),
                 name=name,
-                heading=comparison.network_name(side.spec.network) if len(sides) > 1 else "",
+                heading=comparison.network_name(side.spec.network) if two else "",
             )
-            for side, name in zip(sides, names, strict=True)
+            for side, name in zip(job.sides, names, strict=True)
         ]
 
     export_menu.offer(
         "optimized",
-        f"Optimized images of {sides[0].layer.name}",
+        f"Optimized images of {job.sides[0].layer.name}",
         grids,
-        lambda: [side.script_run(name, finished) for side, name in zip(sides, names, strict=True)],
+        lambda: [
+            side.script_run(name, finished) for side, name in zip(job.sides, names, strict=True)
+        ],
     )

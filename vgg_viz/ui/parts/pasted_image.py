@@ -8,9 +8,12 @@ from vgg_viz.export.mosaic import png
 from vgg_viz.export.number_format import figure
 from vgg_viz.image_io.images import digest
 from vgg_viz.image_io.input_image import InputImage
-from vgg_viz.interpretability.feature_visualization.optimization import paste_image
+from vgg_viz.interpretability.feature_visualization.optimization import (
+    OptimizationSpec,
+    OptimizedImage,
+    paste_image,
+)
 from vgg_viz.interpretability.receptive_field import receptive_fields
-from vgg_viz.serving.optimization_worker import OptimizationSpec, Snapshot
 from vgg_viz.ui.parts import inspector
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection
@@ -22,22 +25,20 @@ NAME = "pasted"
 
 
 def show(maps: LayerMaps, spec: OptimizationSpec) -> None:
-    """Show the viewer's picture with the chosen channel's optimized image pasted into it."""
+    """Show the viewer's picture with the chosen channel's finished image pasted in, or a note."""
     chosen = selection.current()
     if chosen is None:
         text_blocks.note("Choose a channel to paste its optimized image into your picture.")
         return
-    snapshot = (
-        shared().optimization_worker.progress(spec, [chosen.channel]).snapshots.get(chosen.channel)
-    )
-    if snapshot is None or not snapshot.finished:
+    progress = shared().optimization_worker.progress(spec, [chosen.channel])
+    if progress.missing or not progress.images:
         text_blocks.note("The chosen channel's image is pasted once it is finished.")
         return
-    show_pasted(maps, chosen.channel, snapshot)
+    show_pasted(maps, chosen.channel, progress.images[chosen.channel])
 
 
-def show_pasted(maps: LayerMaps, channel: int, snapshot: Snapshot) -> None:
-    """Show the picture with the optimized image, and the channel's value with and without it."""
+def show_pasted(maps: LayerMaps, channel: int, image: OptimizedImage) -> None:
+    """Show the picture with a channel's image in it, and the channel's value with and without."""
     st.subheader(f"Pasted into {text_blocks.escape(maps.picture.title)}")
     with st.container(key="pasted-room"):
         left, right = st.columns(2, gap="medium")
@@ -47,7 +48,7 @@ def show_pasted(maps: LayerMaps, channel: int, snapshot: Snapshot) -> None:
             "field. The map should then reach the image's value at that position."
         )
         position = choose_position(maps)
-    with_image = replace(maps, picture=pasted_into(maps, snapshot, position))
+    with_image = replace(maps, picture=pasted_into(maps, image, position))
     with right:
         inspector.show(with_image, Selection(channel, position), grid.OWN_SCALE, NAME)
     with left:
@@ -55,13 +56,13 @@ def show_pasted(maps: LayerMaps, channel: int, snapshot: Snapshot) -> None:
         before = float(maps.map(channel)[position])
         st.markdown(
             f"Value at this position: **{figure(value)}**, without the optimized image "
-            f"{figure(before)}. Value of the optimized image: **{figure(snapshot.value)}**. "
-            + difference_note(maps, snapshot, position)
+            f"{figure(before)}. Value of the optimized image: **{figure(image.value)}**. "
+            + difference_note(maps, image, position)
         )
 
 
 def choose_position(maps: LayerMaps) -> Position:
-    """Show number fields for the position of the paste; return it, by default the center."""
+    """Return the position to paste at, by default the center; outside lectures, show its fields."""
     height, width, _ = maps.layer.output_shape
     if not mode.in_lecture():
         with st.container(key="pasted-fields", horizontal=True):
@@ -71,10 +72,10 @@ def choose_position(maps: LayerMaps) -> Position:
     return chosen.position if chosen and chosen.position else (height // 2, width // 2)
 
 
-def pasted_into(maps: LayerMaps, snapshot: Snapshot, position: Position) -> InputImage:
-    """Return the picture with the optimized image pasted in, centered on a receptive field."""
+def pasted_into(maps: LayerMaps, image: OptimizedImage, position: Position) -> InputImage:
+    """Return the picture with the image pasted in, centered on a position's receptive field."""
     picture = maps.picture
-    pixels = paste_image(picture.pixels, snapshot.pixels, maps.layer, *position)
+    pixels = paste_image(picture.pixels, image.pixels, maps.layer, *position)
     return InputImage(
         f"{picture.title} with an optimized image",
         f"{picture.alt}, with an optimized image pasted into it",
@@ -86,9 +87,9 @@ def pasted_into(maps: LayerMaps, snapshot: Snapshot, position: Position) -> Inpu
     )
 
 
-def difference_note(maps: LayerMaps, snapshot: Snapshot, position: Position) -> str:
-    """Return why the pasted value may differ from that of the image alone; empty if not."""
-    layer, side = maps.layer, len(snapshot.pixels)
+def difference_note(maps: LayerMaps, image: OptimizedImage, position: Position) -> str:
+    """Return why the values with and without the picture may differ; empty if they should not."""
+    layer, side = maps.layer, len(image.pixels)
     if side < layer.receptive_field:
         return (
             f"The optimized image has only {side} × {side} pixels. The rest of the receptive "

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.interpretability.feature_visualization.optimization import image_side
+from vgg_viz.interpretability.feature_visualization.optimization import OptimizationSpec, image_side
 from vgg_viz.interpretability.feature_visualization.parametrizations import (
     EXAMPLES,
     PARAMETRIZATIONS,
@@ -15,7 +15,6 @@ from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.option import Paper, tooltip
-from vgg_viz.serving.optimization_worker import OptimizationSpec
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, optimized_images, pasted_image, patch_grids
 from vgg_viz.ui.parts.layer_maps import LayerMaps
