@@ -78,7 +78,7 @@ def test_default_layers_are_the_first_three_blocks():
 @pytest.mark.parametrize(
     ("argument", "sentence"),
     [
-        ("block1_pool", "block5_conv4, got “block1_pool”"),
+        ("block1_pool", "expected one of block1_conv1, block1_conv2, block2_conv1"),
         ("--recipe=no", "expected one of regularized, pixels, got “no”"),
         *((f"--seed={one}", f"from 1 to {MOST_SEEDS}, got “{one}”") for one in ("0", "1e3", "1.5")),
     ],
