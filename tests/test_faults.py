@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import ssl
 import subprocess
 import sys
 import threading
@@ -24,11 +23,11 @@ from streamlit.testing.v1 import AppTest
 
 from tests.support import REPOSITORY, file_server
 from tests.support.company_proxy import company_proxy
-from tests.support.file_server import FileServer, serve
+from tests.support.file_server import serve
 from tests.support.offline import closed_address, isolate
 from tests.support.weights_files import pass_for_keras, write_hollow_weights, write_keras_weights
 from vgg_viz.downloads import keras_files
-from vgg_viz.downloads.fetching import FileUnavailable, StorageError, download, partial_bytes
+from vgg_viz.downloads.fetching import FileUnavailable, StorageError, download
 from vgg_viz.model import weights
 from vgg_viz.model.network import Network
 from vgg_viz.model.weights import NOTOP, UntrainedWeights, obtain
@@ -176,21 +175,6 @@ def last_sentence(raised: pytest.ExceptionInfo, tmp_path: Path) -> str:
 
 
 @pytest.mark.slow
-def test_the_next_start_resumes_the_download_of_a_killed_process(tmp_path, models, content, md5):
-    with serve(content, file_server.pause_halfway, file_server.send_range) as server:
-        env = environment(tmp_path, VGG_VIZ_WEIGHTS_URL=server.url)
-        with child(OBTAIN, md5, env=env) as process:
-            wait_for_line(process, "received")
-            kill(process)
-        partial, size = models / f"{NOTOP_FILE}.part", partial_bytes(models / NOTOP_FILE)
-        assert partial in models.iterdir()
-        assert "found" in output_of(OBTAIN, md5, env=env)
-    assert server.ranges == [None, f"bytes={size}-"]
-    assert names(models) == [NOTOP_FILE]
-    assert (models / NOTOP_FILE).read_bytes() == content
-
-
-@pytest.mark.slow
 def test_a_kill_while_loading_or_computing_leaves_nothing(tmp_path, models, monkeypatch):
     path = tmp_path / "weights.h5"
     write_keras_weights(path, UntrainedWeights(seed=20))
@@ -304,59 +288,6 @@ def test_a_user_without_name_and_home_gets_the_weights(tmp_path, content, md5):
 # -- the network
 
 
-@contextmanager
-def encrypted(content: bytes, folder: Path, *days: str):
-    """Run an HTTPS server whose self-signed certificate is valid for some days from today."""
-    if not shutil.which("openssl"):
-        pytest.skip("certificates need openssl")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    create = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test"]
-    create += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
-    sign = ["openssl", "x509", "-in", certificate, "-signkey", key, "-out", certificate, *days]
-    for command in (create, sign):
-        subprocess.run(command, capture_output=True, check=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-
-    class Encrypted(FileServer):
-        def get_request(self):
-            connection, address = self.socket.accept()
-            return context.wrap_socket(connection, server_side=True), address
-
-    with Encrypted(content, (file_server.send,)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"https://127.0.0.1:{server.server_port}/weights.h5", certificate
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@pytest.mark.parametrize(
-    ("days", "trusted", "reason"),
-    [
-        ("-1", True, "certificate is not valid today (is the server's clock right?)"),
-        ("9", False, "could not verify the host's certificate (self-signed certificate)"),
-        ("9", True, None),
-    ],
-)
-def test_errors_for_expired_certificates_mention_the_clock(
-    tmp_path, models, content, md5, monkeypatch, days, trusted, reason
-):
-    with encrypted(content, tmp_path, "-days", days) as (url, certificate):
-        monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", url)
-        if trusted:
-            monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-        if reason is None:
-            assert obtain().path == models / NOTOP_FILE
-            return
-        with pytest.raises(FileUnavailable) as raised:
-            obtain()
-    assert reason in last_sentence(raised, tmp_path).replace("self signed", "self-signed")
-    assert names(models) == []
-
-
 GOOGLE, GITHUB = (urlsplit(address).hostname for address in keras_files.ADDRESSES)
 
 
@@ -391,6 +322,7 @@ def test_weights_are_downloaded_through_a_company_proxy(
     ("options", "reason"),
     [
         ({"trusted": False}, "could not verify the host's certificate (unable to get local issuer"),
+        ({"days": "-1"}, "the host's certificate is not valid today (is the server's clock right"),
         ({"blocked": [GOOGLE, GITHUB]}, "could not connect through the proxy (Tunnel connection"),
         ({"behavior": file_server.send_sign_in_page}, "expected a file with MD5"),
     ],

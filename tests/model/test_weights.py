@@ -122,10 +122,10 @@ def test_numbers_are_read_as_they_were_written(path):
     with h5py.File(path, "a") as file:
         del file[BIAS], file["block1_conv1/block1_conv1_W_1:0"]
         file["block1_conv1/block1_conv1_W_1:0"] = written
-        file[BIAS] = np.full(64, 0.1)  # double precision
+        file[BIAS] = np.array([0.1, 1e38] * 32)  # double precision
     kernel, bias = open_weights(path).read("block1_conv1")
     np.testing.assert_array_equal(kernel, written, strict=True)
-    np.testing.assert_array_equal(bias, np.full(64, 0.1, np.float32), strict=True)
+    np.testing.assert_array_equal(bias, np.array([0.1, 1e38] * 32, np.float32), strict=True)
 
 
 def test_many_threads_can_read_at_once(path):
@@ -137,22 +137,13 @@ def test_many_threads_can_read_at_once(path):
 
 
 @pytest.mark.parametrize("network", [StoredWeights(Path("absent"), ""), UntrainedWeights()])
-def test_only_conv_layers_can_be_read(network):
-    with pytest.raises(ValueError, match=r"expected a conv layer, got block1_pool \(pool\)"):
-        network.read("block1_pool")
-    with pytest.raises(KeyError, match="block6_conv1"):
-        network.read("block6_conv1")
+@pytest.mark.parametrize("name", ["block1_pool", "block6_conv1"])
+def test_only_conv_layers_can_be_read(network, name):
+    with pytest.raises(KeyError, match=name):
+        network.read(name)
 
 
 # -- damaged and other files
-
-
-def without(*keys):
-    def remove(file):
-        for key in keys:
-            del file[key]
-
-    return remove
 
 
 def remove_layer(file):
@@ -160,21 +151,11 @@ def remove_layer(file):
     file.attrs["layer_names"] = names
 
 
-def remove_bias(file):
-    file["block1_conv2"].attrs["weight_names"] = [b"block1_conv2_W_1:0"]
+def name_arrays(*names):
+    def set_names(file):
+        file["block1_conv2"].attrs["weight_names"] = [f"block1_conv2_{name}" for name in names]
 
-
-def swap(file):
-    group = file["block1_conv1"]
-    group.attrs["weight_names"] = group.attrs["weight_names"][::-1]
-
-
-def remove_layer_names(file):
-    del file.attrs["layer_names"]
-
-
-def remove_weight_names(file):
-    del file["block4_conv1"].attrs["weight_names"]
+    return set_names
 
 
 def put(key, value):
@@ -207,12 +188,15 @@ def biases(block):
     ("change", "message"),
     [
         (remove_layer, "expected a layer block3_conv4, got input, block1_conv1, "),
-        (remove_bias, "a bias of 64, got 3 × 3 × 64 × 64$"),
-        (swap, "expected block1_conv1 to hold a kernel of .*, got 64 and 3 × 3 × 3 × 64$"),
+        (name_arrays("W_1:0"), "a bias of 64, got 3 × 3 × 64 × 64$"),
+        (name_arrays("b_1:0", "W_1:0"), "to hold a kernel of .*, got 64 and 3 × 3 × 64 × 64$"),
         (put(BIAS, np.zeros(32)), "a bias of 64, got 3 × 3 × 3 × 64 and 32$"),
-        (remove_layer_names, "expected the attribute layer_names of Keras' HDF5 layout, got none"),
-        (remove_weight_names, "expected the attribute weight_names"),
-        (without("block5_conv4"), "got: .*block5_conv4"),
+        (
+            lambda file: file.attrs.pop("layer_names"),
+            "attribute layer_names of Keras' HDF5 lay",
+        ),
+        (lambda file: file["block4_conv1"].attrs.pop("weight_names"), "the attribute weight_names"),
+        (lambda file: file.pop("block5_conv4"), "got: .*block5_conv4"),
         (put("block5_conv4", 1.0), "expected the attribute weight_names"),
         (put(biases("block2_conv1"), None), "got: .*shape"),
         (put(BIAS, np.full(64, b"text")), "got: "),
@@ -230,12 +214,6 @@ def test_damaged_or_incomplete_file_is_an_error(path, change, message):
         change(file)
     with pytest.raises(WeightsError, match=rf"^expected VGG19 weights in weights\.h5.*{message}"):
         open_weights(path)
-
-
-def test_large_finite_numbers_are_read(path):
-    with h5py.File(path, "a") as file:
-        number(BIAS, 1e38)(file)
-    assert open_weights(path).read("block1_conv1")[1].max() == np.float32(1e38)
 
 
 def archive(*members):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import Future
+from threading import Event, Thread
 
 import pytest
 from streamlit.runtime.scriptrunner import script_runner
@@ -60,6 +61,29 @@ def test_ending_runs_do_not_reset_keras_while_a_network_is_built(monkeypatch):
     assert weights.counters == [*range(1, 2 * len(network.architecture.conv_layers) + 1)]
 
 
+def test_the_exit_waits_for_the_compilation_that_it_stops(monkeypatch):
+    started, stopped = Event(), []
+
+    class Compiled:
+        def compile_passes(self, should_stop):
+            started.set()
+            while not should_stop():
+                Event().wait(0.001)
+            stopped.append(True)
+
+    monkeypatch.setattr(loading, "SETTLING_SECONDS", 0.0)
+    monkeypatch.setattr(loading, "_exiting", Event())
+    future = Future()
+    future.set_result(Compiled())
+    thread = Thread(target=loading.compile_passes, args=(Event(), future))
+    thread.start()
+    started.wait()
+    loading.stop_compiling()
+    assert stopped == [True]
+    thread.join()
+
+
+@pytest.mark.slow
 def test_a_process_may_end_while_passes_are_compiled():
     command = [sys.executable, "-c", END_WHILE_COMPILING]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -69,9 +69,13 @@ def company_proxy(
     *,
     blocked: Sequence[str] = (),
     behavior: Behavior = send,
+    days: str = "9",
 ) -> Iterator[tuple[Proxy, Path]]:
-    """Run a proxy that serves ``content`` for these hosts; yield it and its certificate."""
-    authority, certificate, key = certify(folder, hosts)
+    """Run a proxy that serves ``content`` for these hosts; yield it and its certificate.
+
+    The certificates that it signs are valid for these days from today.
+    """
+    authority, certificate, key = certify(folder, hosts, days)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     with Proxy(content, tls, blocked, behavior) as proxy:
@@ -85,15 +89,15 @@ def company_proxy(
             thread.join()
 
 
-def certify(folder: Path, hosts: Sequence[str]) -> tuple[Path, Path, Path]:
+def certify(folder: Path, hosts: Sequence[str], days: str) -> tuple[Path, Path, Path]:
     """Create an authority's certificate, and a certificate for these hosts with its key."""
     if not shutil.which("openssl"):
         pytest.skip("there is no openssl to make certificates with")
     authority, authority_key = folder / "authority.pem", folder / "authority.key"
     certificate, key, request = folder / "proxy.pem", folder / "proxy.key", folder / "proxy.csr"
     names = ",".join(f"DNS:{host}" for host in hosts)
-    new_key, days = ["-newkey", "rsa:2048", "-nodes"], ["-days", "9"]
-    self_signed = ["req", *new_key, "-x509", *days, "-subj", "/CN=A company"]
+    new_key = ["-newkey", "rsa:2048", "-nodes"]
+    self_signed = ["req", *new_key, "-x509", "-days", "9", "-subj", "/CN=A company"]
     signing = [
         "req",
         *new_key,
@@ -102,7 +106,7 @@ def certify(folder: Path, hosts: Sequence[str]) -> tuple[Path, Path, Path]:
         "-addext",
         f"subjectAltName={names}",
     ]
-    signed = ["x509", "-req", *days, "-copy_extensions", "copy", "-CAcreateserial"]
+    signed = ["x509", "-req", "-days", days, "-copy_extensions", "copy", "-CAcreateserial"]
     for command in (
         [*self_signed, "-keyout", authority_key, "-out", authority],
         [*signing, "-keyout", key, "-out", request],

@@ -137,12 +137,11 @@ class StoredWeights:
         In Keras' files, the input channels of block1_conv1 are in the order B, G, R.
 
         Raises:
-            KeyError: VGG19 has no layer of this name.
-            ValueError: the layer is not a conv layer.
+            KeyError: VGG19 has no conv layer of this name.
             WeightsError: the file is missing, damaged or has changed since it was found, or its
                 arrays have unexpected shapes.
         """
-        layer = _conv_layer(layer_name)
+        layer = VGG19.conv_layer(layer_name)
         try:
             with hdf5_layers(self.path) as layers:
                 kernel, bias = (array.astype(np.float32)[()] for array in arrays_of(layers, layer))
@@ -187,7 +186,7 @@ class UntrainedWeights:
 
         Each layer has its own random stream, so layers may be read in any order.
         """
-        layer = _conv_layer(layer_name)
+        layer = VGG19.conv_layer(layer_name)
         deviation = np.float32(np.sqrt(2 / (KERNEL_SIDE**2 * layer.channels)))
         random = np.random.default_rng([self.seed, layer.index])
         kernel = random.standard_normal(layer.kernel_shape, dtype=np.float32) * deviation
@@ -278,13 +277,6 @@ def open_weights(path: Path) -> StoredWeights:
 
 def _keras_weights(found: FoundFile) -> StoredWeights:
     return StoredWeights(found.path, IMAGENET_LABEL, found.fingerprint)
-
-
-def _conv_layer(name: str) -> ConvLayer:
-    layer = VGG19.layer(name)
-    if not isinstance(layer, ConvLayer):
-        raise ValueError(f"expected a conv layer, got {name} ({layer.kind})")
-    return layer
 
 
 @contextmanager
