@@ -1,3 +1,5 @@
+"""The cache: its bound, what it evicts, and many callers at once."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,140 +30,92 @@ def put(cache, key, size):
     return bool(computed)
 
 
-def is_cached(cache, key):
-    """Return whether the cache has a value of that key."""
+def filled(keys, size=25):
+    """Return a cache of 100 bytes, filled with values of that size."""
+    cache = Cache(100, clock=lambda: 0.0)
+    for key in keys:
+        assert put(cache, key, size)
+    return cache
 
-    def refuse():
-        raise LookupError
 
-    try:
-        cache.get(key, refuse, never_pause)
-    except LookupError:
-        return False
-    return True
+def kept(cache, keys="abcde"):
+    """Return the keys of values that are cached; looking at them does not count as a use."""
+    return "".join(key for key in keys if key in cache._entries)
 
 
 # -- the bound
 
 
-def test_a_value_is_computed_once_and_then_the_same_object():
-    cache = Cache(100, clock=lambda: 0.0)
-    value = cache.get("key", lambda: [1, 2], never_pause)
-    assert value == [1, 2]
+@pytest.mark.parametrize("value", [[1, 2], None], ids=str)
+def test_a_value_is_computed_once_and_then_the_same_object(value):
+    cache = filled([])
+    assert cache.get("key", lambda: value, never_pause) is value
     assert cache.get("key", lambda: pytest.fail("computed again"), never_pause) is value
-
-
-def test_none_is_a_value_like_any_other():
-    cache = Cache(100, clock=lambda: 0.0)
-    assert cache.get("key", lambda: None, never_pause) is None
-    assert cache.get("key", lambda: pytest.fail("computed again"), never_pause) is None
-
-
-def test_keys_do_not_share_values():
-    cache = Cache(100, clock=lambda: 0.0)
-    values = [
-        cache.get(("maps", number), lambda n=number: str(n), never_pause) for number in (1, 2)
-    ]
-    assert values == ["1", "2"]
+    assert cache.get("other key", lambda: 7, never_pause) == 7
 
 
 def test_values_are_kept_up_to_the_bound_exactly():
-    cache = Cache(100, clock=lambda: 0.0)
-    assert all(put(cache, key, 25) for key in "abcd")
+    cache = filled("abcd")
     assert cache.used_bytes == 100
     assert not any(put(cache, key, 25) for key in "abcd")
+    assert put(cache, "e", 1)
+    assert kept(cache) == "bcde"
+    assert cache.used_bytes == 76
 
 
-def test_one_byte_too_many_evicts_the_oldest_value():
-    cache = Cache(100, clock=lambda: 0.0)
-    for key in "abc":
-        put(cache, key, 30)
-    put(cache, "d", 11)
-    assert cache.used_bytes == 71
-    assert [put(cache, key, 30) for key in "bc"] == [False, False]
-    assert put(cache, "a", 30)
-
-
-def test_the_least_recently_used_value_is_evicted_first():
-    cache = Cache(90, clock=lambda: 0.0)
-    for key in "abc":
-        put(cache, key, 30)
-    assert not put(cache, "a", 30)
-    put(cache, "d", 30)
-    assert [put(cache, key, 30) for key in "acd"] == [False, False, False]
-    assert put(cache, "b", 30)
-
-
-def test_a_large_value_evicts_several_small_ones():
-    cache = Cache(100, clock=lambda: 0.0)
-    for key in "abcd":
-        put(cache, key, 25)
-    put(cache, "e", 60)
+def test_the_least_recently_used_values_are_evicted_first():
+    cache = filled("abcd")
+    assert not put(cache, "a", 25)
+    put(cache, "e", 60)  # several small values for a large one
+    assert kept(cache) == "ae"
     assert cache.used_bytes == 85
-    assert not put(cache, "d", 25)
-    assert not put(cache, "e", 60)
 
 
 def test_a_value_larger_than_the_bound_is_returned_but_not_kept():
-    cache = Cache(100, clock=lambda: 0.0)
-    assert put(cache, "large", 101)
-    assert cache.used_bytes == 0
-    assert put(cache, "large", 101)
-    assert put(cache, "small", 100)
-    assert not put(cache, "small", 100)
+    cache = filled("abcd")
+    for _ in range(2):
+        assert put(cache, "large", 101)
+    assert kept(cache) == "abcd"
+    assert put(cache, "e", 100)
+    assert not put(cache, "e", 100)
+    assert kept(cache) == "e"
 
 
 def test_kept_values_are_found_by_peek_and_get():
-    cache = Cache(100, clock=lambda: 0.0)
+    cache = filled("")
     assert cache.peek("a") is None
-    cache.keep("a", bytes(30), seconds=1.0)
+    for size in (20, 30):
+        cache.keep("a", bytes(size), seconds=1.0)  # the second time in place of the first
     cache.keep("b", bytes(30), seconds=1.0)
-    assert len(cache.peek("a")) == 30  # peek counts as a use
+    assert cache.used_bytes == 60
     assert not put(cache, "b", 30)
-    assert cache.peek("a")
+    assert len(cache.peek("a")) == 30  # peek counts as a use
     put(cache, "c", 70)
-    assert (cache.peek("a"), cache.peek("b")) == (bytes(30), None)
+    assert kept(cache) == "ac"
 
 
 @pytest.mark.parametrize(
-    ("bound", "kept"),
+    ("bound", "left"),
     [(200, "abcd"), (100, "abcd"), (99, "acd"), (75, "acd"), (50, "ad"), (25, "a"), (24, "")],
 )
-def test_a_cache_shrinks_to_the_most_recently_used_values(bound, kept):
-    cache = Cache(100, clock=lambda: 0.0)
-    for key in "abcd":
-        put(cache, key, 25)
+def test_a_cache_shrinks_to_the_most_recently_used_values_and_can_be_filled_again(bound, left):
+    cache = filled("abcd")
     assert not put(cache, "a", 25)
     # From the least recently used on: b, c, d, a.
     cache.shrink_to(bound)
-    assert cache.used_bytes == 25 * len(kept) <= bound
-    for key in kept:
-        assert not put(cache, key, 25)
-
-
-def test_a_cache_can_be_emptied_and_filled_up_to_its_bound_again():
-    cache = Cache(100, clock=lambda: 0.0)
-    put(cache, "a", 60)
-    cache.shrink_to(0)
-    assert cache.used_bytes == 0
-    assert put(cache, "a", 60)
-    assert put(cache, "b", 40)
+    assert cache.used_bytes == 25 * len(left) <= bound
+    assert kept(cache) == left
+    for key in "abcd":
+        assert put(cache, key, 25) == (key not in left)
     assert cache.used_bytes == 100
-    assert not put(cache, "a", 60)
-
-
-def test_an_empty_cache_can_shrink():
-    cache = Cache(100, clock=lambda: 0.0)
-    cache.shrink_to(0)
-    assert cache.used_bytes == 0
 
 
 def test_shrinking_leaves_a_computation_alone(threads):
-    cache, computation = Cache(100, clock=lambda: 0.0), Computation("value")
-    put(cache, "a", 60)
+    cache, computation = filled("a"), Computation("value")
     computing = threads.submit(cache.get, "key", computation, never_pause)
     assert computation.started.wait(PATIENCE_SECONDS)
     cache.shrink_to(0)
+    cache.shrink_to(0)  # although it is empty
     computation.allowed.set()
     assert computing.result(PATIENCE_SECONDS) == "value"
     assert cache.used_bytes == len("value")
@@ -193,28 +147,7 @@ def test_another_key_does_not_wait(threads):
     assert slow.result(PATIENCE_SECONDS) == "slow"
 
 
-def test_a_waiting_caller_gets_a_value_too_large_to_cache(threads):
-    cache, queue = Cache(10, clock=lambda: 0.0), Queue()
-    first, second = Computation(bytes(11)), Computation(bytes(11))
-    second.allowed.set()
-    calls = [threads.submit(cache.get, "key", first, queue)]
-    assert first.started.wait(PATIENCE_SECONDS)
-    calls.append(threads.submit(cache.get, "key", second, queue))
-    queue.wait_for(1)
-    first.allowed.set()
-    assert [len(call.result(PATIENCE_SECONDS)) for call in calls] == [11, 11]
-    assert cache.used_bytes == 0
-
-
 # -- failures
-
-
-def test_a_failure_is_raised_and_not_kept():
-    cache = Cache(100, clock=lambda: 0.0)
-    with pytest.raises(ZeroDivisionError):
-        cache.get("key", lambda: 1 // 0, never_pause)
-    assert cache.used_bytes == 0
-    assert cache.get("key", lambda: "value", never_pause) == "value"
 
 
 def test_a_caller_that_waited_for_a_failure_tries_again(threads):
@@ -232,16 +165,19 @@ def test_a_caller_that_waited_for_a_failure_tries_again(threads):
     assert (failing.runs, second.runs) == (1, 1)
 
 
-def test_a_run_that_ends_while_it_computes_leaves_the_key_free():
-    class StopRun(BaseException):
-        """An exception like Streamlit's, which is not an ``Exception``."""
+class StopRun(BaseException):
+    """An exception like Streamlit's, which is not an ``Exception``."""
 
-    def stop():
-        raise StopRun
 
-    cache = Cache(100, clock=lambda: 0.0)
-    with pytest.raises(StopRun):
-        cache.get("key", stop, never_pause)
+@pytest.mark.parametrize("error", [ZeroDivisionError, StopRun])
+def test_a_failure_is_raised_and_leaves_the_key_free(error):
+    def fail():
+        raise error
+
+    cache = filled("")
+    with pytest.raises(error):
+        cache.get("key", fail, never_pause)
+    assert cache.used_bytes == 0
     assert cache.get("key", lambda: "value", never_pause) == "value"
 
 
@@ -290,6 +226,9 @@ def test_bytes_are_counted_in_nested_containers(value, size):
     assert byte_count(value) == size
 
 
+NAMES = ("costly", "cheap", "statistic", "first", "second", "new")
+
+
 @pytest.fixture
 def clock(monkeypatch):
     """The cache's clock, a list with the current time in seconds."""
@@ -313,9 +252,7 @@ def test_cheap_values_are_evicted_before_least_recently_used_ones(clock):
     take(cache, clock, "costly", b"d" * 40, seconds=0.16)
     take(cache, clock, "cheap", b"c" * 60, seconds=0.006)
     take(cache, clock, "new", b"n" * 50, seconds=0.05)
-    assert not is_cached(cache, "cheap")
-    assert is_cached(cache, "costly")
-    assert is_cached(cache, "new")
+    assert kept(cache, NAMES) == "costlynew"
 
 
 def test_unused_values_are_evicted_eventually_whatever_their_cost(clock):
@@ -324,7 +261,7 @@ def test_unused_values_are_evicted_eventually_whatever_their_cost(clock):
     for number in range(300):
         take(cache, clock, number, b"n" * 50, seconds=0.01)
     assert cache.used_bytes <= 100
-    assert not is_cached(cache, "costly")
+    assert "costly" not in kept(cache, NAMES)
 
 
 def test_transient_values_are_shared_but_evict_no_others(clock):
@@ -332,8 +269,8 @@ def test_transient_values_are_shared_but_evict_no_others(clock):
     take(cache, clock, "cheap", b"c" * 60, seconds=0.001)
     for frame in range(9):
         take(cache, clock, frame, b"f" * 30, seconds=5.0, transient=True)
-        assert is_cached(cache, frame)
-    assert is_cached(cache, "cheap")
+        assert kept(cache, NAMES) == "cheap"
+        assert cache.used_bytes == 90
 
 
 def test_a_values_cost_excludes_other_cached_values(clock):
@@ -347,8 +284,7 @@ def test_a_values_cost_excludes_other_cached_values(clock):
     cache.get("statistic", statistic, never_pause)
     take(cache, clock, "costly", b"d" * 50, seconds=0.5)
     take(cache, clock, "new", b"n" * 50, seconds=0.5)
-    assert not is_cached(cache, "statistic")
-    assert is_cached(cache, "costly")
+    assert kept(cache, NAMES) == "costlynew"
 
 
 def test_two_values_computed_at_once_each_cost_the_time_of_both(clock):
@@ -363,9 +299,7 @@ def test_two_values_computed_at_once_each_cost_the_time_of_both(clock):
     assert cache.get("first", first, never_pause) == b"f" * 40
     take(cache, clock, "cheap", b"c" * 20, seconds=0.01)
     take(cache, clock, "new", b"n" * 20, seconds=0.01)
-    assert not is_cached(cache, "cheap")
-    assert is_cached(cache, "first")
-    assert cache.get("second", lambda: pytest.fail("is kept"), never_pause) == b"s" * 40
+    assert kept(cache, NAMES) == "firstsecondnew"
 
 
 def test_working_seconds_exclude_waiting(clock):

@@ -14,7 +14,7 @@ from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import SLABS
 from vgg_viz.model.weights import UntrainedWeights, WeightsError
 from vgg_viz.serving.loading import Loader
-from vgg_viz.serving.results import Results, run_slice
+from vgg_viz.serving.results import Results
 from vgg_viz.serving.run import Run
 from vgg_viz.serving.shared import Shared
 
@@ -243,23 +243,19 @@ def test_the_network_lock_is_free_between_slices(shared, single_steps):
     assert Results(shared, run).cached_in_slices("key", None) == "done"
 
 
-def test_a_slice_takes_the_steps_that_fit_into_its_time():
+def test_a_slice_takes_the_steps_that_fit_into_its_time(shared, monkeypatch):
     times = iter([0, 0.01, 0.03, 0.06, 1, 1.01, 1.02])
-    steps, found = [], []
+    monkeypatch.setattr("vgg_viz.serving.results.perf_counter", times.__next__)
+    before, holds = shared.network_lock.hold_count, []
 
     def work():
-        for step in range(5):
-            steps.append(step)
+        for _ in range(5):
+            holds.append(shared.network_lock.hold_count - before)
             yield
         return "done"
 
-    begun = work()
-    run_slice(begun, found, 0.05, times.__next__)
-    assert steps == [0, 1, 2]
-    assert found == []
-    run_slice(begun, found, 0.05, times.__next__)
-    assert steps == [0, 1, 2, 3, 4]
-    assert found == ["done"]
+    assert Results(shared).cached_in_slices("key", work) == "done"
+    assert holds == [1, 1, 1, 2, 2]
 
 
 def test_a_superseded_job_ends_between_slices_and_the_next_starts_over(shared, single_steps):

@@ -24,7 +24,7 @@ from vgg_viz.links import FIELDS
 from vgg_viz.model import weights
 from vgg_viz.model.weights import Weights
 from vgg_viz.serving.loading import Loader
-from vgg_viz.serving.shared import trained
+from vgg_viz.serving.shared import SOURCES
 from vgg_viz.ui.state import values
 from vgg_viz.ui.state.shared_instance import shared
 
@@ -48,7 +48,7 @@ def network_of(given: Weights) -> Iterator[None]:
 @contextmanager
 def weights_from(obtain: Callable[..., Weights]) -> Iterator[None]:
     """Make the page look for the trained network's weights there, as at the first time."""
-    with pytest.MonkeyPatch.context() as patch, loaded_by(Loader(trained)):
+    with pytest.MonkeyPatch.context() as patch, loaded_by(Loader(SOURCES["imagenet"])):
         patch.setattr(weights, "obtain", obtain)
         yield
 

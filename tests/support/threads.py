@@ -20,7 +20,7 @@ class Queue:
         pauses = self._thread.__dict__.setdefault("pauses", 0)
         if pauses == 0:
             self.joined.release()
-        if pauses > 400:
+        if pauses > 1000:
             raise AssertionError("expected a shorter wait")
         self._thread.pauses = pauses + 1
 

@@ -41,12 +41,7 @@ class Cache:
     """
 
     def __init__(self, max_bytes: int, clock: Callable[[], float] = working_seconds) -> None:
-        """Create an empty cache.
-
-        Args:
-            max_bytes: largest total size of all values.
-            clock: returns seconds; measures the time that it takes to compute a value.
-        """
+        """Create an empty cache for values of ``max_bytes`` in total; the clock returns seconds."""
         self.max_bytes = max_bytes
         self.clock = clock
         self._entries: dict[Hashable, Entry] = {}
@@ -76,13 +71,9 @@ class Cache:
     ) -> Value:
         """Return a key's cached value; if there is none, one thread computes it for all.
 
-        Args:
-            key: names the value; equal keys stand for equal values.
-            compute: computes the value. If it raises, nothing is cached and the next thread tries
-                again.
-            pause: called while another thread computes the value; may raise, to stop waiting.
-            within: a context to compute the value in, such as a lock.
-            transient: whether the value is soon replaced; it is then evicted first.
+        If ``compute`` raises, nothing is cached and the next thread tries again. ``pause`` is
+        called while another thread computes the value. ``within`` is a context to compute the value
+        in, such as a lock. A ``transient`` value is soon replaced, and evicted first.
         """
         while True:
             with self._lock:
@@ -114,13 +105,7 @@ class Cache:
             return self._touch(key) if key in self._entries else None
 
     def keep(self, key: Hashable, value: object, seconds: float) -> None:
-        """Cache a value under a key.
-
-        Args:
-            key: names the value.
-            value: the value.
-            seconds: time that it would take to compute the value again.
-        """
+        """Cache a value that would take so many seconds to compute again."""
         size = byte_count(value)
         if size > self.max_bytes:
             return  # it would evict all others and still not fit
@@ -152,13 +137,10 @@ class Cache:
 
 
 def byte_count(value: object) -> int:
-    """Return the size in bytes of a value's arrays and bytes objects.
+    """Return the size in bytes of a value's arrays and bytes, also within containers and objects.
 
-    The value is an array or bytes, or a dict, list, tuple or object whose items or fields are.
-
-    Example:
-        >>> byte_count([np.zeros(3, np.float32), b"png"])
-        15
+    >>> byte_count([np.zeros(3, np.float32), b"png"])
+    15
     """
     if isinstance(value, np.ndarray):
         return value.nbytes

@@ -7,7 +7,6 @@ few script runs hold the network lock for a full forward pass.
 
 from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -28,10 +27,9 @@ STRIP_SIDE = 56  # pixels: a whole fraction or multiple of every layer's side
 class Overview:
     """Most active maps of every conv layer, and statistics of the layers, for one image.
 
-    Attributes:
-        maps: float32 ``(layers, count, side, side)``, the most active first.
-        numbers: the maps' numbers, from 1: int ``(layers, count)``.
-        profiles: statistics of all maps of a layer, one entry per layer.
+    maps: float32 ``(layers, count, side, side)``, the most active first.
+    numbers: the maps' numbers, from 1: int ``(layers, count)``.
+    profiles: statistics of all maps of a layer, one entry per layer.
     """
 
     maps: np.ndarray
@@ -111,23 +109,16 @@ class ForwardPass:
         return maps
 
     def _block_input(self, block: int) -> np.ndarray:
-        """Return a block's input, float32 ``(channels, height, width)``, computed if not cached.
-
-        The pass starts from the last block input that is cached, and caches the later ones.
-        """
-        source: np.ndarray
-        missing: list[str] = []
-        for pool in reversed(self.architecture.pools[: block - 1]):
-            if cached := self.cache.peek(self.key(pool.name)):
-                (source,) = cached
-                break
-            missing.insert(0, pool.name)
-        else:
-            source = network_input(self.picture.pixels, self.preprocessing)
-        for name in missing:
-            # No other thread computes it meanwhile: this one holds the network lock.
-            run = partial(self.network.run, (name,), source)
-            (source,) = self.cache.get(self.key(name), run, no_pause)
+        """Return a block's input, float32 ``(channels, height, width)``, computed if not cached."""
+        if block == 1:
+            return network_input(self.picture.pixels, self.preprocessing)
+        pool = self.architecture.pools[block - 2].name
+        # No other thread computes it meanwhile: this one holds the network lock.
+        (source,) = self.cache.get(
+            self.key(pool),
+            lambda: self.network.run((pool,), self._block_input(block - 1)),
+            no_pause,
+        )
         return source
 
 
@@ -139,13 +130,8 @@ def layers_of(architecture: Architecture, block: int) -> list[ConvLayer]:
 def most_active(maps: Sequence[np.ndarray], count: int, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Select the maps with the highest mean in each layer, the most active first.
 
-    Args:
-        maps: one array per layer, float32 ``(maps, height, width)``.
-        count: number of maps to select per layer.
-        side: side in pixels to which each selected map is averaged down or enlarged.
-
-    Returns:
-        The selected maps, float32 ``(layers, count, side, side)``, and their numbers, from 1.
+    ``maps`` has one array per layer, float32 ``(maps, height, width)``. The result is float32
+    ``(layers, count, side, side)``, averaged down or enlarged, and the maps' numbers, from 1.
     """
     selected, numbers = [], []
     for values in maps:

@@ -21,10 +21,7 @@ _excluded = local()
 
 
 def working_seconds() -> float:
-    """Return this thread's clock in seconds, which stops while the thread waits in `wait_until`.
-
-    Differences of two readings measure how long a value takes to compute, without time in queues.
-    """
+    """Return this thread's clock in seconds, which stops while the thread waits in `wait_until`."""
     return perf_counter() - getattr(_excluded, "seconds", 0.0)
 
 
@@ -34,12 +31,7 @@ def exclude(seconds: float) -> None:
 
 
 def wait_until(poll: Callable[[], bool], pause: Pause) -> None:
-    """Call ``poll`` again and again, until it returns True.
-
-    Args:
-        poll: waits up to `POLL_SECONDS` and returns whether the wait is over.
-        pause: called after every unsuccessful poll; may raise, to stop waiting.
-    """
+    """Call ``poll``, which waits up to `POLL_SECONDS`, until it returns True; pause in between."""
     start = perf_counter()
     try:
         while not poll():
@@ -66,10 +58,7 @@ class FairLock:
 
     A run that needs the lock five times keeps its place in the queue, so it does not wait five
     times for all others. One forward pass at a time is enough: two at once are no faster and take
-    twice the memory.
-
-    Attributes:
-        hold_count: number of times that the lock has been acquired.
+    twice the memory. ``hold_count`` is the number of times that the lock has been acquired.
     """
 
     def __init__(self) -> None:
@@ -85,13 +74,9 @@ class FairLock:
     def hold(self, pause: Pause, since: float | None = None) -> Iterator[None]:
         """Wait for the lock, and hold it within a ``with`` block.
 
-        Args:
-            pause: called while waiting; may raise, to leave the queue.
-            since: the time, by `perf_counter`, that decides the place in the queue, earliest first;
-                now by default.
-
-        Raises:
-            RuntimeError: this thread already holds the lock.
+        ``pause`` is called while waiting. ``since``, by `perf_counter`, decides the place in the
+        queue, earliest first; it is now by default. A thread that already holds the lock gets a
+        ``RuntimeError``.
         """
         if self._thread == get_ident():
             raise RuntimeError("expected a thread without the lock; this one already holds it")

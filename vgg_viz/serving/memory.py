@@ -37,17 +37,21 @@ those of a mapped weights file, when memory is short. So `taken_bytes`, which is
 limit, leaves them out.
 """
 
+from __future__ import annotations
+
 import ctypes
 import gc
 import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from vgg_viz.serving.cache import Cache
 
 VARIABLE = "VGG_VIZ_MEMORY_MB"
 MEGABYTE = 10**6
@@ -65,19 +69,7 @@ ARENAS = 2
 log = logging.getLogger(__name__)
 
 
-class Shrinkable(Protocol):
-    """A cache that can evict values on demand."""
-
-    @property
-    def used_bytes(self) -> int:
-        """Total size in bytes of all cached values."""
-
-    def shrink_to(self, max_bytes: int) -> None:
-        """Evict values until the remaining ones take at most ``max_bytes``."""
-
-
-@dataclass(frozen=True)
-class Budgets:
+class Budgets(NamedTuple):
     """Sizes of the three caches in bytes: computed values, drawn mosaics, decoded images."""
 
     values: int
@@ -90,38 +82,24 @@ LEAST = Budgets(values=32 * 2**20, drawn=4 * 2**20, pictures=2 * MEGABYTE)
 
 
 def cache_bytes(limit: int | None) -> Budgets:
-    """Return the sizes of the three caches for a process that may take ``limit`` bytes of memory.
+    """Return the caches' sizes for a process with a memory limit in bytes; None for no limit.
 
-    Args:
-        limit: the process's memory limit; None for no limit.
-
-    Example:
-        >>> cache_bytes(None) == MOST
-        True
+    >>> cache_bytes(None) == MOST
+    True
     """
     if limit is None:
         return MOST
-    least, most = sizes(LEAST), sizes(MOST)
     spare = NEAR * limit - WORKING_BYTES
-    share = min(1.0, max(0.0, (spare - sum(least)) / (sum(most) - sum(least))))
-    pairs = zip(least, most, strict=True)
-    return Budgets(*(smaller + int(share * (larger - smaller)) for smaller, larger in pairs))
-
-
-def sizes(budgets: Budgets) -> tuple[int, int, int]:
-    """Return the sizes of the three caches in bytes, in the order of the fields of `Budgets`."""
-    return budgets.values, budgets.drawn, budgets.pictures
+    share = min(1.0, max(0.0, (spare - sum(LEAST)) / (sum(MOST) - sum(LEAST))))
+    pairs = zip(LEAST, MOST, strict=True)
+    return Budgets(*(least + int(share * (most - least)) for least, most in pairs))
 
 
 def limit_bytes(environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> int | None:
     """Return the memory limit of this process in bytes; None if it is not known.
 
     The environment variable ``VGG_VIZ_MEMORY_MB`` sets it. Otherwise it is the smallest of the
-    control groups' limits and the machine's memory.
-
-    Args:
-        environment: environment variables.
-        root: the folder that contains ``proc`` and ``sys``.
+    control groups' limits and the machine's memory. ``root`` is the folder of ``proc`` and ``sys``.
     """
     setting = environment.get(VARIABLE, "").strip()
     if setting:
@@ -140,12 +118,11 @@ def limit_bytes(environment: Mapping[str, str] = os.environ, root: Path = ROOT) 
 
 def machine_bytes(root: Path = ROOT) -> int | None:
     """Return the size of the machine's memory in bytes; None if it is not known."""
-    for line in read_lines(root / "proc/meminfo"):
-        words = line.split()
-        if words[:1] == ["MemTotal:"] and len(words) > 1 and words[1].isdecimal():
-            return int(words[1]) * 1024
+    found = read_fields(root / "proc/meminfo").get("MemTotal")
+    if found or root != ROOT:
+        return found
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if root == ROOT else None
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return None
 
@@ -164,13 +141,10 @@ def cgroup_limits(root: Path = ROOT) -> Iterator[int]:
         group = top / path.lstrip("/")
         # In a container, the path may be the host's while the group is mounted at the top.
         for folder in {top, group, *(part for part in group.parents if top in part.parents)}:
-            yield from filter(None, (read_number(folder / name) for name in CGROUP_FILES))
-
-
-def read_number(file: Path) -> int | None:
-    """Return the positive number in a file; None if there is no file or it holds something else."""
-    text = "".join(read_lines(file)).strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 and int(text) else None
+            for name in CGROUP_FILES:
+                text = "".join(read_lines(folder / name)).strip()
+                if text.isascii() and text.isdigit() and len(text) < 20 and int(text):
+                    yield int(text)
 
 
 def read_lines(file: Path) -> list[str]:
@@ -181,49 +155,42 @@ def read_lines(file: Path) -> list[str]:
         return []
 
 
+def read_fields(file: Path) -> dict[str, int]:
+    """Return the entries in kB of a file such as ``/proc/self/status``, by name, in bytes."""
+    fields = {}
+    for line in read_lines(file):
+        name, _, value = line.partition(":")
+        number, _, unit = value.strip().partition(" ")
+        if unit == "kB" and number.isdecimal():
+            fields[name] = int(number) * 1024
+    return fields
+
+
 def taken_bytes(root: Path = ROOT) -> int:
     """Return this process's resident memory in bytes, without memory-mapped files.
 
     Where the system does not report mapped files separately, return all resident memory.
     """
     # RssShmem is left out too: it counts files mapped from a memory disk (tmpfs).
-    anonymous = read_status(root).get("RssAnon")
-    return resident_bytes(root) if anonymous is None else anonymous
+    return read_fields(root / "proc/self/status").get("RssAnon") or resident_bytes(root)
 
 
 def resident_bytes(root: Path = ROOT) -> int:
     """Return this process's resident memory in bytes; without ``/proc``, return its peak."""
-    fields = " ".join(read_lines(root / "proc/self/statm")).split()
-    if len(fields) > 1 and fields[1].isdecimal():
-        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
-    return peak_bytes(root)
+    return read_fields(root / "proc/self/status").get("VmRSS") or peak_bytes(root)
 
 
 def peak_bytes(root: Path = ROOT) -> int:
     """Return this process's peak resident memory, in bytes; 0 if it is not known."""
-    status = read_status(root)
-    if "VmHWM" in status:
-        return status["VmHWM"]
+    most = read_fields(root / "proc/self/status").get("VmHWM")
+    if most:
+        return most
     try:
         import resource
     except ModuleNotFoundError:
         return 0  # Windows
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
-
-
-def read_status(root: Path = ROOT) -> dict[str, int]:
-    """Return the entries in bytes of ``/proc/self/status``, such as ``VmHWM``, by name.
-
-    See ``man 5 proc_pid_status``.
-    """
-    sizes = {}
-    for line in read_lines(root / "proc/self/status"):
-        name, _, value = line.partition(":")
-        number, _, unit = value.strip().partition(" ")
-        if unit == "kB" and number.isdecimal():
-            sizes[name] = int(number) * 1024
-    return sizes
 
 
 class MemoryGuard:
@@ -239,7 +206,7 @@ class MemoryGuard:
         self._last = -PAUSE_SECONDS
         self._tidied = -TIDY_SECONDS
 
-    def free_if_short(self, *caches: Shrinkable) -> bool:
+    def free_if_short(self, *caches: Cache) -> bool:
         """Halve the given caches and free memory if it is short; return whether that was done.
 
         Call it before a large computation. With enough memory it takes 0.1 ms.
@@ -254,7 +221,8 @@ class MemoryGuard:
                 return False
             for cache in caches:
                 cache.shrink_to(cache.used_bytes // 2)
-            free()
+            gc.collect()
+            trim()
             self._last = monotonic()
             return True
         finally:
@@ -271,12 +239,6 @@ class MemoryGuard:
             trim()
 
 
-def free() -> None:
-    """Collect garbage and return unused memory to the system."""
-    gc.collect()
-    trim()
-
-
 def trim() -> None:
     """Return memory that glibc's allocator no longer uses to the system; takes 20 ms."""
     library = glibc()
@@ -287,10 +249,9 @@ def trim() -> None:
 def limit_malloc_arenas() -> bool:
     """Let all threads share two malloc arenas; return whether glibc accepted the limit.
 
-    Call it at startup, before anything else.
-
-    Streamlit runs every script in a new thread, and glibc creates up to eight arenas per core, each
-    with its own fragmentation. ``MALLOC_ARENA_MAX=2`` in the environment does the same.
+    Call it at startup, before anything else. Streamlit runs every script in a new thread, and glibc
+    creates up to eight arenas per core, each with its own fragmentation. ``MALLOC_ARENA_MAX=2`` in
+    the environment does the same.
     """
     library = glibc()
     return library is not None and bool(library.mallopt(M_ARENA_MAX, ARENAS))

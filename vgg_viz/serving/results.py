@@ -33,11 +33,8 @@ log = logging.getLogger(__name__)
 class ValueRange:
     """Smallest and largest value of a layer's maps or filters.
 
-    Attributes:
-        low: the smallest value.
-        high: the largest value.
-        usual: for filters, the 99.5th percentile of the weights' absolute values. A color scale
-            around zero ends there; otherwise a few large weights would leave all others pale.
+    ``usual`` is the 99.5th percentile of a layer's absolute weights. A color scale around zero ends
+    there; otherwise a few large weights would leave all others pale.
     """
 
     low: float
@@ -81,13 +78,7 @@ class Results:
     ) -> np.ndarray:
         """Return the 3 × 3 kernels of some filters and input channels of a conv layer.
 
-        The array is float32 ``(filters, channels, 3, 3)``.
-
-        Args:
-            weights: the network's convolutional weights.
-            layer_name: name of the conv layer.
-            filters: indices of the filters, from 0.
-            channels: indices of the layer's input channels, from 0.
+        The array is float32 ``(filters, channels, 3, 3)``; indices count from 0.
         """
         key = ("kernels", weights.identity, layer_name, tuple(filters), tuple(channels))
         chosen = np.ix_(filters, channels)
@@ -151,35 +142,28 @@ class Results:
     ) -> Value:
         """Return a key's cached value; if there is none, compute it once for all script runs.
 
-        Args:
-            key: names the value; equal keys stand for equal values.
-            compute: computes the value if it is not cached.
-            network: whether ``compute`` runs the network. It then waits for the network lock, in
-                the order in which the runs began.
+        If ``compute`` runs the ``network``, it waits for the network lock, in the order in which
+        the runs began.
         """
-        held: dict[Hashable, Value] = {} if self._held is None else self._held
-        if key not in held:
-            lock = self._network_lock() if network else None
+        lock = self._network_lock() if network else None
+
+        def get() -> Value:
             try:
-                held[key] = self.shared.values.get(key, compute, self.run.show_waiting, within=lock)
+                return self.shared.values.get(key, compute, self.run.show_waiting, within=lock)
             finally:
                 self.run.clear_status()
-        return held[key]
+
+        return self._hold(key, get)
 
     def cached_in_slices(
         self, key: Hashable, begin: Callable[[], Job[Value]], *, long: bool = False
     ) -> Value:
         """Return a job's cached result; if there is none, run the job in time slices.
 
-        A job passes through the network many times. A slice holds the network lock for
-        `TIME_SLICE_SECONDS`. Between slices, other script runs get the lock, and a superseded run
-        ends.
-
-        Args:
-            key: names the result; equal keys stand for equal results.
-            begin: starts the job, a generator that yields the fraction done and returns the value.
-            long: whether the job takes many times as long as a forward pass. Long jobs have a
-                queue of their own, so that short jobs do not wait for them.
+        A job passes through the network many times. ``begin`` starts it. A slice holds the network
+        lock for `TIME_SLICE_SECONDS`. Between slices, other script runs get the lock, and a
+        superseded run ends. A ``long`` job takes many times as long as a forward pass; short jobs
+        do not wait for long ones.
         """
         return self.cached(key, partial(self._run_alone, begin, long=long))
 
@@ -188,8 +172,7 @@ class Results:
     ) -> Value:
         """Return the cached result of a computation that reads all dense layers, or compute it.
 
-        One script run reads at a time. Forward passes do not wait for the reading, since a disk can
-        be slow.
+        One script run reads at a time; forward passes do not wait for the disk.
         """
         return self.cached(key, partial(self._read_dense, dense, compute))
 
@@ -199,15 +182,10 @@ class Results:
         """Return a mosaic (an image of many maps or filters) from its cache, or draw it.
 
         Mosaics have a cache of their own, since one layer's maps can be drawn in hundreds of ways.
-
-        Args:
-            key: names the mosaic; equal keys stand for equal mosaics.
-            draw: draws the mosaic.
-            transient: whether the mosaic is soon replaced; it is then evicted first.
+        A ``transient`` mosaic is soon replaced, and evicted first.
         """
-        show_waiting = self.run.show_waiting
         try:
-            return self.shared.drawn.get(key, draw, show_waiting, transient=transient)
+            return self.shared.drawn.get(key, draw, self.run.show_waiting, transient=transient)
         finally:
             self.run.clear_status()
 
@@ -224,15 +202,22 @@ class Results:
         finally:
             self._held = None
 
+    def _hold(self, key: Hashable, get: Callable[[], Value]) -> Value:
+        """Get a value; within `holding`, keep it."""
+        if self._held is None:
+            return get()
+        if key not in self._held:
+            self._held[key] = get()
+        held: Value = self._held[key]
+        return held
+
     # -- locks
 
     @contextmanager
     def _network_lock(self, *, new_place: bool = False) -> Iterator[None]:
         """Hold the network lock within a ``with`` block.
 
-        Args:
-            new_place: whether to queue by the time of this call, behind all runs that already wait,
-                and not by the time at which this run began.
+        With ``new_place``, queue behind all runs that already wait, and not by this run's start.
         """
         shared = self.shared
         shared.make_room()
@@ -249,14 +234,20 @@ class Results:
             return self._run_in_slices(begin(), TIME_SLICE_SECONDS)
 
     def _run_in_slices(self, job: Job[Value], seconds: float) -> Value:
+        """Run a job to its end; a slice is at least one step, and further ones for so long."""
         fraction: float | None = 0.0
-        results: list[Value] = []
-        while not results:
+        while True:
             if fraction is not None:
                 self.run.show_computing(fraction)
             with self._network_lock(new_place=True):
-                fraction = run_slice(job, results, seconds)
-        return results[0]
+                end = perf_counter() + seconds
+                try:
+                    fraction = next(job)
+                    while perf_counter() < end:
+                        fraction = next(job)
+                except StopIteration as stopped:
+                    result: Value = stopped.value
+                    return result
 
     def _read_dense(self, dense: DenseWeights, compute: Callable[[DenseWeights], Value]) -> Value:
         with self.shared.dense_lock.hold(self.run.show_waiting, self.run.started_at):
@@ -274,10 +265,7 @@ class Results:
         They are not cached, since the filters of all layers take 80 MB.
         """
         key = ("filters", weights.identity, layer_name)
-        held: dict[Hashable, np.ndarray] = {} if self._held is None else self._held
-        if key not in held:
-            held[key] = tiles_first(self._read(weights, layer_name)[0])
-        return held[key]
+        return self._hold(key, lambda: tiles_first(self._read(weights, layer_name)[0]))
 
     def _read(self, weights: Weights, layer_name: str) -> LayerWeights:
         try:
@@ -288,24 +276,3 @@ class Results:
             self.shared.give_up(weights, error)
             self.run.restart()
             raise
-
-
-def run_slice(
-    job: Job[Value],
-    results: list[Value],
-    seconds: float,
-    clock: Callable[[], float] = perf_counter,
-) -> float | None:
-    """Run at least one step of a job, and more for so many seconds; append its result, if it ends.
-
-    Return the fraction done that the job's last step reported, or None if it reported none.
-    """
-    end, fraction = clock() + seconds, None
-    try:
-        while True:
-            fraction = next(job)
-            if clock() >= end:
-                break
-    except StopIteration as stopped:
-        results.append(stopped.value)
-    return fraction

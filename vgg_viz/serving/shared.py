@@ -15,32 +15,16 @@ from vgg_viz.serving.optimization_worker import OptimizationWorker
 
 
 class Shared:
-    """Caches, locks, loaders and the worker that exist once per process; thread-safe.
-
-    Attributes:
-        values: cache of computed arrays and numbers, such as feature maps.
-        drawn: cache of drawn mosaics.
-        network_lock: held during every forward and backward pass.
-        dense_lock: held while the dense layers are read from disk.
-        short_job_lock: held by a job in time slices, which takes the network lock in each slice.
-        long_job_lock: held by a long job in time slices, so that short jobs do not wait for it.
-        memory: evicts cached values when the process nears its memory limit.
-        optimization_worker: optimizes images in the background.
-        dense: loads dense layers and class names.
-        loaders: loader of each network, by its name (``"imagenet"`` or ``"untrained"``).
-    """
+    """Caches, locks, loaders and the worker that exist once per process; thread-safe."""
 
     def __init__(self, limit: int | None) -> None:
-        """Create empty caches and start no work.
-
-        Args:
-            limit: bytes of memory that the process may take; None for no limit.
-        """
+        """Create empty caches of a process that may take ``limit`` bytes; None for no limit."""
         budgets = cache_bytes(limit)
-        self.values = Cache(budgets.values)
-        self.drawn = Cache(budgets.drawn)
-        self.network_lock = FairLock()
-        self.dense_lock = FairLock()
+        self.values = Cache(budgets.values)  # arrays and numbers, such as feature maps
+        self.drawn = Cache(budgets.drawn)  # mosaics
+        self.network_lock = FairLock()  # held during every forward and backward pass
+        self.dense_lock = FairLock()  # held while the dense layers are read from disk
+        # Held by a job in time slices. Short jobs do not wait for long ones.
         self.short_job_lock = FairLock()
         self.long_job_lock = FairLock()
         self.memory = MemoryGuard(limit)
@@ -67,17 +51,7 @@ class Shared:
         return label.removeprefix(weights.FILE_LABEL)
 
 
-def untrained(on_progress: OnProgress) -> Weights:
-    """Return random weights at once, without reporting progress."""
-    return weights.UntrainedWeights()
-
-
-def trained(on_progress: OnProgress) -> Weights:
-    """Load the trained weights from disk, or download them and report the progress."""
-    return weights.obtain(on_progress=on_progress)
-
-
 SOURCES: dict[NetworkChoice, Callable[[OnProgress], Weights]] = {
-    "imagenet": trained,
-    "untrained": untrained,
+    "imagenet": lambda on_progress: weights.obtain(on_progress=on_progress),
+    "untrained": lambda _: weights.UntrainedWeights(),
 }
