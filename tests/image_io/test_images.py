@@ -139,6 +139,15 @@ def test_missing_rows_are_gray_and_noted_if_most_rows_are_present(kind):
         decode(data[: len(data) // 3])
 
 
+@pytest.mark.parametrize("kind", ["TIFF", "PNG"])
+def test_missing_rows_do_not_count_for_contrast_stretching(kind):
+    values = 1_000 + np.random.default_rng(1).integers(0, 400, (200, 96), np.uint16)
+    data = tiff(values, rowsperstrip=8) if kind == "TIFF" else deep_png(0, values)
+    notes = read_image(data[: len(data) * 3 // 4]).notes()
+    assert notes[0] == "values from 1,000 to 1,399 stretched to black and white"
+    assert notes[1].startswith("cut off")
+
+
 def interlaced_png(image):
     """Encode an interlaced PNG (Adam7), which Pillow does not write."""
     pixels, body = np.asarray(image), b""
@@ -314,7 +323,7 @@ def test_every_photograph_in_assets_is_a_sample():
 
 
 def test_an_unknown_sample_is_an_error():
-    with pytest.raises(KeyError, match=r"cat.*got 'dog'"):
+    with pytest.raises(KeyError, match="dog"):
         samples.sample_bytes("dog")
 
 

@@ -344,6 +344,8 @@ def large_attacks():
     frames = [(b"ANMF", bytes(16))] * 300_000
     frames = build.riff((b"VP8X", b"\x02\0\0\0" + bytes(6)), (b"ANIM", bytes(6)), *frames)
     yield rejected("webp-of-300000-empty-frames", frames)
+    chunks = build.riff((b"VP8X", bytes(10)), *[(b"JUNK", b"")] * 2_000_000)
+    yield rejected("webp-of-two-million-chunks", chunks)
     runs = b"\x01\x00" * 6_000_000 + b"\0\x01"
     gray = bytes(value for level in range(256) for value in (level, level, level, 0))
     for bits, compression in ((8, 1), (4, 2)):

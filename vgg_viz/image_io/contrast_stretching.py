@@ -6,6 +6,7 @@ uses only a small part of its type's range, that part is stretched from black to
 for microscopy do, and the caption says so.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -81,9 +82,10 @@ class Contrast:
         return f"values from {black} to {white} {'stretched to' if stretched else 'as'} {ends}"
 
 
-def contrast_of(samples: Samples) -> Contrast:
-    """Choose black and white points for samples; no-data and transparent pixels do not count."""
-    smallest, largest, lower, upper = _extrema(samples)
+def contrast_of(samples: Samples, present: np.ndarray | None) -> Contrast:
+    """Choose black and white points; missing rows, no-data and transparent pixels do not count."""
+    rows = np.arange(len(samples.values)) if present is None else np.flatnonzero(present)
+    smallest, largest, lower, upper = _extrema(samples, rows)
     if samples.white is not None:
         stored, defined = ValueRange(0.0, samples.white), True
     else:
@@ -100,11 +102,11 @@ def contrast_of(samples: Samples) -> Contrast:
     return Contrast(stored, stretched, defined, samples.inverted)
 
 
-def _extrema(samples: Samples) -> tuple[float, float, float, float]:
-    """Return the smallest and the largest value, then both without outliers."""
+def _extrema(samples: Samples, rows: np.ndarray) -> tuple[float, float, float, float]:
+    """Return the smallest and the largest value in some rows, then both without outliers."""
     smallest, largest = np.inf, -np.inf
-    for row in range(len(samples.values)):  # row by row, to save memory
-        visible = _visible_values(samples, slice(row, row + 1))
+    for row in rows:  # row by row, to save memory
+        visible = _visible_values(samples, [row])
         if visible.size:
             smallest = min(smallest, float(visible.min()))
             largest = max(largest, float(visible.max()))
@@ -112,7 +114,7 @@ def _extrema(samples: Samples) -> tuple[float, float, float, float]:
         return 0.0, 0.0, 0.0, 0.0
     lower, upper = smallest, largest
     step = max(1, round((samples.values.size / _SAMPLE_SIZE) ** 0.5))
-    visible = _visible_values(samples, slice(None, None, step))
+    visible = _visible_values(samples, list(rows[::step]), step)
     if count := int(_OUTLIERS * visible.size):
         ordered = np.partition(visible, (count, visible.size - 1 - count))
         low, high = float(ordered[count]), float(ordered[-1 - count])
@@ -123,14 +125,13 @@ def _extrema(samples: Samples) -> tuple[float, float, float, float]:
     return smallest, largest, lower, upper
 
 
-def _visible_values(samples: Samples, rows: slice) -> np.ndarray:
-    """Return the measured, not transparent values of some rows; their step is also the columns'."""
-    columns = slice(None, None, rows.step)
-    values = samples.values[rows, columns]
+def _visible_values(samples: Samples, rows: Sequence[int], step: int = 1) -> np.ndarray:
+    """Return the measured, not transparent values in some rows and every ``step``-th column."""
+    values = samples.values[rows, ::step]
     if samples.alpha is not None:
-        values = values[samples.alpha[rows, columns] > 0]
-    measured: np.ndarray = values[samples.measured(values)]
-    return measured
+        values = values[samples.alpha[rows, ::step] > 0]
+    visible: np.ndarray = values[samples.measured(values)]
+    return visible
 
 
 def eight_bits(samples: Samples, value_range: ValueRange) -> np.ndarray:

@@ -56,7 +56,7 @@ class StoredImage:
     @cached_property
     def contrast(self) -> Contrast | None:
         """Value ranges to show ``samples`` with; ``None`` without samples."""
-        return contrast_of(self.samples) if self.samples else None
+        return contrast_of(self.samples, self.present) if self.samples else None
 
     @property
     def stretchable(self) -> bool:
