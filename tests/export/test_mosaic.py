@@ -177,13 +177,6 @@ def test_each_tile_reaches_from_the_first_to_the_last_level_of_its_own_scale():
     np.testing.assert_array_equal(scaled.flat, [False, False])
 
 
-def test_shared_limits_clip_what_lies_beyond():
-    scaled = scale_tiles(tile([-1, 0, 5], [10, 11, 1e30]), limits=(0, 10))
-    expected = [[FIRST_LEVEL, FIRST_LEVEL, MIDDLE_LEVEL], [LAST_LEVEL] * 3]
-    np.testing.assert_array_equal(scaled.levels, [expected])
-    assert (scaled.low.tolist(), scaled.high.tolist()) == ([0], [10])
-
-
 @pytest.mark.parametrize("limits", [None, (-1.0, 2.0), (-0.3, 0.3)])
 def test_levels_are_the_nearest_ones(limits):
     tiles = random_tiles(6, 9)
@@ -250,18 +243,6 @@ def test_limits_by_tile_scale_each_tile_alone(side, kind):
             np.testing.assert_array_equal(
                 getattr(found, field.name)[n], getattr(alone, field.name)[0], err_msg=field.name
             )
-
-
-def test_tiles_on_their_own_limits_are_tiles_on_their_own_scale():
-    tiles = random_tiles(20, 6)
-    found, own = scale_tiles(tiles, tile_limits(tiles)), scale_tiles(tiles)
-    for field in fields(ScaledTiles):
-        np.testing.assert_array_equal(getattr(found, field.name), getattr(own, field.name))
-
-
-def test_limits_by_tile_need_one_for_each():
-    with pytest.raises(ValueError, match="broadcast"):
-        scale_tiles(random_tiles(3, 4), (np.zeros(4), np.ones(4)))
 
 
 def test_limits_without_extent_leave_all_on_the_first_level():
@@ -386,12 +367,6 @@ def test_color_levels_are_matplotlibs(name):
     levels = color_levels(name)
     np.testing.assert_array_equal(levels, np.array(expected, np.uint8), strict=True)
     assert not levels.flags.writeable
-
-
-def test_zero_is_colorless_on_the_diverging_map():
-    middle = color_levels("RdBu_r")[MIDDLE_LEVEL - FIRST_LEVEL].astype(int)
-    assert middle.min() > 240
-    assert np.ptp(middle) <= 2
 
 
 # -- over a photograph

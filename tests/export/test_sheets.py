@@ -380,8 +380,3 @@ def test_512_tiles_make_all_pictures():
     assert pixels(encode("png", shown)).shape[1] > 1200
     assert encode("pdf", shown).count(b"/Subtype /Image") == 1
     assert encode("svg", shown).count(b"<image") == 1
-
-
-def test_a_sheet_without_panels_is_refused():
-    with pytest.raises(IndexError):
-        sheet_of(export())

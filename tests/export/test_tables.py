@@ -93,14 +93,6 @@ def test_a_table_has_the_numbers_shown_and_the_statistics_of_every_tile():
         assert row["inactive"] == ("yes" if index == 2 else "no")
 
 
-def test_kernels_have_a_column_for_the_filter_and_one_for_the_channel():
-    shown = panel(whole_levels(count=2), titles=["12-3", "1-1"])
-    rows = read_csv(replace(shown, numbers={"filter": (12, 1), "channel": (3, 1)}))
-    assert list(rows[0]) == ["panel", "filter", "channel", *STATISTICS]
-    assert [(row["filter"], row["channel"]) for row in rows] == [("12", "3"), ("1", "1")]
-    assert "12-3" not in str(rows)
-
-
 def test_panels_follow_one_another_and_may_have_columns_of_their_own():
     maps = panel(whole_levels(count=1), heading="猫, a")
     value = np.array([0.1, 2.5, np.nan], np.float32)

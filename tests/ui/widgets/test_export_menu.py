@@ -9,8 +9,6 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests.export.test_scripts import assert_near
-from tests.export.test_scripts import run as run_script
 from tests.support.pages import captions, choose, open_page
 from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, SUBJECTS, StandIn, both, ordered, silent
@@ -18,9 +16,17 @@ from vgg_viz import samples
 from vgg_viz.export.formats import FORMATS, Export, ExportFormat
 from vgg_viz.export.sheets import sheet_of
 from vgg_viz.image_io import images
+from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.ablation import ablate, later_maps
+from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.class_names import ClassNames
+from vgg_viz.model.dense_layers import UntrainedDense
+from vgg_viz.serving.results import Results
+from vgg_viz.serving.shared import Shared
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.parts.predictions import ClassTarget, Predictions
+from vgg_viz.ui.parts.value_attribution import ValueAttribution
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import export_menu, own_pictures
 from vgg_viz.ui.widgets.own_pictures import StoredPicture
@@ -98,7 +104,6 @@ def test_files_of_maps_hold_the_maps_shown(offered, truth):
     assert sorted(inactive) == silent(maps)
     script = assert_captions(export, caption)
     assert f"[{', '.join(map(str, numbers[:3]))}" in script
-    assert "'block3_conv1'" in script
 
 
 def test_the_files_of_a_comparison_are_both_sides(offered, truth):
@@ -115,8 +120,7 @@ def test_the_files_of_a_comparison_are_both_sides(offered, truth):
         assert f" · {subject} · 9 of 256 maps shown" in described["grids"][name]["caption"]
     assert_numbers(export, [(side, numbers) for side in sides])
     script = assert_captions(export, f"{LAYER.title} · {subjects[0]} · 9 of 256")
-    for part in (subjects[1], "'this': feature_maps(", "'other': feature_maps(", "def rgb("):
-        assert part in script
+    assert subjects[1] in script
 
 
 def test_the_files_of_a_difference_are_the_difference(offered, truth):
@@ -128,42 +132,32 @@ def test_the_files_of_a_difference_are_the_difference(offered, truth):
     caption = described["grids"]["difference"]["caption"]
     assert "Raccoon (stretched) minus ImageNet · Cat (stretched)" in caption
     assert_numbers(export, [(arrays["difference"], range(1, 10))])
-    assert "def rgb(" not in assert_captions(export, caption)
+    assert_captions(export, caption)
 
 
-@pytest.mark.parametrize("shown_as", ["Side by side", "Difference"])
-def test_files_of_ablation_hold_both_sides_or_their_difference(shown_as, offered):
-    export = offered(**MAPS, maps="4", ablated="5,12", shown_as=shown_as)["ablation"]
+def test_files_of_an_ablations_difference_hold_it_and_its_means(offered):
+    export = offered(**MAPS, maps="4", ablated="5,12", shown_as="Difference")["ablation"]
     arrays, described = arrays_of(export)
-    later = shared().loaders["imagenet"].network().result()
+    network = shared().loaders["imagenet"].network().result()
     source, wanted = VGG19.conv_layer(LAYER.name), VGG19.conv_layer("block3_conv2")
-    maps = later.feature_maps(images.load_image(samples.sample_bytes("cat")), source.name)
-    sides = [
-        outcome(later_maps(later, source, ablate(maps, numbers), wanted))[0]
+    maps = network.feature_maps(images.load_image(samples.sample_bytes("cat")), source.name)
+    before, without = (
+        outcome(later_maps(network, source, ablate(maps, numbers), wanted))[0]
         for numbers in ([], [5, 12])
-    ]
-    rows = csv_rows(export)[-16:]
+    )
+    rows = csv_rows(export)
     numbers = [int(row["map"]) for row in rows]
     assert len(set(numbers)) == 16
-    before, without = (side[np.array(numbers) - 1] for side in sides)
-    changes = np.abs(without - before).mean(axis=(1, 2))
-    name = "difference" if shown_as == "Difference" else "without"
-    np.testing.assert_allclose(arrays.pop(f"{name}_mean_change"), changes, rtol=1e-4)
+    difference = (without - before)[np.array(numbers) - 1]
+    np.testing.assert_allclose(arrays["difference"], difference, rtol=1e-4, atol=1e-4)
+    changes = np.abs(difference).mean(axis=(1, 2))
     shown = [float(row["mean_change"]) for row in rows]
-    np.testing.assert_allclose(shown, changes, rtol=1e-4)
-    if shown_as == "Difference":
-        assert_near(arrays.pop("difference"), without - before)
-    else:
-        assert_near(arrays.pop("before"), before)
-        assert_near(arrays.pop("without"), without)
-        caption = described["grids"]["without"]["caption"]
-        assert "without maps 5 and 12 of block3_conv1 · number and mean change" in caption
-    assert not arrays
+    for found in (arrays["difference_mean_change"], shown):
+        np.testing.assert_allclose(found, changes, rtol=1e-4)
+    caption = described["grids"]["difference"]["caption"]
+    assert "without maps 5 and 12 of block3_conv1 minus original · number and mean" in caption
     script = assert_captions(export, "6 · block3_conv2 · ImageNet · Cat (stretched)")
-    assert "ablated(untrained(), 'block3_conv1', (5, 12))" in script
-    assert ("arrays['difference'] = arrays['without'] - arrays['before']" in script) == (
-        shown_as == "Difference"
-    )
+    assert "block3_conv1" in script
 
 
 @pytest.mark.slow
@@ -174,15 +168,17 @@ def test_files_of_ablation_hold_both_sides_or_their_difference(shown_as, offered
 def test_the_script_of_a_comparison_makes_the_arrays_of_its_file(
     shown_as, names, offered, tmp_path
 ):
+    from tests.export.test_scripts import run  # with TensorFlow in a process of its own
+
     query = MAPS | {"maps": "9", "network": "Untrained", "compare": "Another picture"}
     (export,) = offered(**query, shown_as=shown_as).values()
     file = tmp_path / "exported.npz"
     file.write_bytes(encode("npz", export))
     arrays, _ = arrays_of(export)
     assert list(arrays) == names
-    made, said = run_script(encode("py", export).decode(), tmp_path, file)
+    made, said = run(encode("py", export).decode(), tmp_path, file)
     for name, array in arrays.items():
-        assert_near(made[name], array)
+        np.testing.assert_allclose(made[name], array, rtol=1e-4, atol=1e-3)
         assert f"{name} (9, 56, 56): largest difference" in said
 
 
@@ -197,8 +193,7 @@ def test_the_files_of_filters_are_their_kernels(offered):
     assert_numbers(export, [(arrays["filters"].reshape(-1, 3, 3), numbers)])
     assert [int(row["channel"]) for row in csv_rows(export)] == [*range(1, 9)] * 4
     assert described["arrays"]["filters"] == "filter 4 × channel 8 × row 3 × column 3, float32"
-    script = assert_captions(export, f"{LAYER.title} · ImageNet · 4 of {LAYER.filters} filters")
-    assert "range(17, 21)" in script
+    assert_captions(export, f"{LAYER.title} · ImageNet · 4 of {LAYER.filters} filters")
 
 
 def test_files_of_filters_as_colors_hold_images_and_their_largest_weights(offered):
@@ -218,8 +213,54 @@ def test_files_of_filters_as_colors_hold_images_and_their_largest_weights(offere
     assert list(rows[0]) == ["panel", "filter", "largest_weight"]
     assert [int(row["filter"]) for row in rows] == [*range(1, 65)]
     assert [np.float32(row["largest_weight"]) for row in rows] == largest.tolist()
-    script = assert_captions(export, f"{layer.title} · ImageNet · all 64 filters")
-    assert "as_colors(read_filters(" in script
+    assert_captions(export, f"{layer.title} · ImageNet · all 64 filters")
+
+
+def layer_maps(network, photograph, layer):
+    picture = InputImage("Cat", "", photograph, b"", "cat", "crop")
+    return LayerMaps(Results(Shared(limit=None)), network, picture, VGG19.conv_layer(layer))
+
+
+def test_evidence_and_important_maps_have_their_classes_and_drops(
+    untrained_network, photograph, monkeypatch
+):
+    random = np.random.default_rng(0)
+    values = random.standard_normal((9, 14, 14)).astype(np.float32)
+    effects = random.standard_normal(512).astype(np.float32)
+    monkeypatch.setattr(Predictions, "evidence", lambda _, method, index: values[index])
+    monkeypatch.setattr(Predictions, "map_effects", lambda _, target: effects)
+    maps = layer_maps(untrained_network, photograph, "block5_conv4")
+    names = ClassNames(tuple(f"class {number}" for number in "abcdefgh"))
+    predictions, target = Predictions(maps, UntrainedDense(19), names), ClassTarget(7, 3)
+    shown = predictions.evidence_by("gradcam", target)
+    export = Export("Evidence", lambda: [shown], list, "https://example.org/")
+    rows = csv_rows(export)
+    assert [(row["class"], row["class_name"]) for row in rows] == [
+        ("7", "class h"),
+        ("3", "class d"),
+        ("", "Difference"),
+    ]
+    assert [np.float32(row["minimum"]) for row in rows[:2]] == [values[7].min(), values[3].min()]
+    arrays, described = arrays_of(export)
+    np.testing.assert_array_equal(arrays["gradcam"][2], values[7] - values[3])
+    assert described["grids"]["gradcam"]["texts"]["class"] == [7, 3, None]
+    assert "values near zero are transparent" in sheet_of(export).lines[1]
+    maps_shown = predictions.important_maps_grid(target, "for", [5, 1])
+    assert maps_shown.figures["logit_drop"].tolist() == effects[[4, 0]].tolist()
+
+
+def test_attributions_have_their_value_and_each_maps_contribution(biased_network, photograph):
+    maps = layer_maps(biased_network, photograph, "block2_conv1")
+    to_maps, to_pixels = (
+        ValueAttribution(maps, AttributionSpec(maps.layer, 5, 0, 111, back_to, "gradient")).grid()
+        for back_to in ("block1_conv2", "input")
+    )
+    sums = to_maps.values.sum(axis=(1, 2))
+    np.testing.assert_allclose(to_maps.figures["contribution"], sums, rtol=1e-3, atol=1e-6)
+    (row,) = csv_rows(Export("", lambda: [to_pixels], list, ""))
+    assert (row["channel"], row["row"], row["column"]) == ("5", "1", "112")
+    activation = maps.values()[4, 0, 111]
+    assert max(float(row["value"]), 0) == pytest.approx(activation, rel=1e-4)
 
 
 def test_the_files_of_blocks_are_each_blocks_maps(offered, truth):
@@ -238,21 +279,16 @@ def test_the_files_of_blocks_are_each_blocks_maps(offered, truth):
         )
 
 
-def test_files_are_encoded_only_on_request(monkeypatch):
+@pytest.mark.parametrize("own", [True, False])
+def test_files_are_encoded_on_request_and_links_lack_the_viewers_own_picture(own, monkeypatch):
     monkeypatch.setattr(ExportFormat, "encode", partial(pytest.fail, "a file was encoded"))
-    page = open_page(**MAPS)
+    page = open_page(**MAPS, picture="Your own" if own else "Cat")
     assert not page.get("download_button")
     choose(page, "export-maps", True)
     labels = [file_format.label for file_format in FORMATS.values()]
     assert [button.label for button in page.get("download_button")] == labels
-    assert not [line for line in captions(page) if "own picture" in line]
-
-
-def test_the_menu_says_that_links_lack_the_viewers_own_picture():
-    page = choose(open_page(**MAPS, picture="Your own"), "export-maps", True)
-    assert "The files link to this view; the link does not include your own picture." in captions(
-        page
-    )
+    note = "The files link to this view; the link does not include your own picture."
+    assert (note in captions(page)) == own
 
 
 def test_names_are_replaced_by_ids_or_numbers(monkeypatch):
