@@ -1,9 +1,8 @@
 """Background worker that optimizes images once for all viewers.
 
 A viewer's script run requests images for some channels, gets the current images at once, and asks
-again a little later. The worker optimizes requested images in short units of work. It lets all
-script runs go first, and caches finished images in memory and on disk. `vgg_viz.serving.scheduler`
-decides which images come next.
+again a little later. The worker optimizes in short units of work, lets all script runs go first,
+and caches finished images in memory and on disk. `scheduler` decides which images come next.
 """
 
 import logging
@@ -144,11 +143,8 @@ class OptimizationWorker:
             pass
 
     def _do_unit(self) -> bool:
-        """Wait for an active request and do one unit of work for it; return whether to go on.
-
-        Only this call refers to a batch, and so to its network. An idle thread refers to neither,
-        so that the network can be freed.
-        """
+        """Wait for an active request and do one unit of work for it; return whether to go on."""
+        # An idle thread must not refer to a batch, and so to a network that could be freed.
         batch = self._next_batch()
         if batch is None:
             return False
@@ -197,13 +193,13 @@ class OptimizationWorker:
             raise FloatingPointError("expected finite values, got only infinite or NaN ones")
         with self._changed:
             self._scheduler.record_step(batch, run.steps, monotonic())
-            batch.images = images
+            if not run.finished:
+                batch.images = images
         if run.finished and batch in self._scheduler.batches:  # not dropped meanwhile
             self._save(batch.spec, images)
-            name = batch.spec.layer.name
+            names = {one: f"channel {one} of {batch.spec.layer.name}" for one in batch.channels}
             failed = [channel for channel in batch.channels if channel not in images]
-            texts = [NOT_FINITE.format(images=f"channel {channel} of {name}") for channel in failed]
-            self._remove(batch, dict(zip(failed, texts, strict=True)))
+            self._remove(batch, {one: NOT_FINITE.format(images=names[one]) for one in failed})
 
     def _save(self, spec: OptimizationSpec, images: Mapping[int, OptimizedImage]) -> None:
         """Keep finished images in memory, and save them to disk if possible."""

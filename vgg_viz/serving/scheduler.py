@@ -1,11 +1,9 @@
 """Scheduling of image optimization: requests, batches and time estimates.
 
-    request  channels that a viewer is looking at and that have no finished image yet
-    batch    channels of one request, optimized together
-
-Requests queue for batches. A request goes to the end of the queue when a batch with some of its
-channels is finished, so viewers with different requests take turns. `optimization_worker` holds a
-lock around all calls. Times are seconds of its clock.
+Requests of viewers queue for batches, each of channels that are optimized together. A request goes
+to the end of the queue when a batch with some of its channels is finished, so viewers with
+different requests take turns. `optimization_worker` holds a lock around all calls. Times are
+seconds of its clock.
 """
 
 import math
@@ -28,11 +26,7 @@ SMOOTHING = 0.15  # weight of the newest step in the moving average of seconds
 
 @dataclass(frozen=True)
 class Request:
-    """Channels whose optimized images viewers are looking at.
-
-    missing: numbers of the channels without a finished image.
-    renewed_at: time at which a viewer's page last asked for the images.
-    """
+    """Channels that viewers look at without a finished image, and when a page last asked."""
 
     spec: OptimizationSpec
     missing: Sequence[int]
@@ -45,11 +39,7 @@ class Request:
 
 @dataclass(eq=False)
 class Batch:
-    """Channels of one layer whose images are optimized together.
-
-    run: optimization of the images; None before the first unit of work.
-    images: the images as optimized so far, by channel.
-    """
+    """Channels optimized together, their run after the first unit of work, and current images."""
 
     spec: OptimizationSpec
     channels: Sequence[int]
@@ -58,8 +48,7 @@ class Batch:
 
     def covers(self, request: Request) -> bool:
         """Return whether this batch optimizes any of a request's missing images."""
-        same = self.spec.key == request.spec.key
-        return same and not {*self.channels}.isdisjoint(request.missing)
+        return self.spec.key == request.spec.key and bool({*self.channels} & {*request.missing})
 
 
 class Scheduler:
@@ -68,7 +57,7 @@ class Scheduler:
     def __init__(self) -> None:
         self.requests: dict[Hashable, Request] = {}
         self.batches: list[Batch] = []
-        self._seconds: dict[Hashable, float] = {}  # moving average for all steps of a batch
+        self._seconds: dict[str, float] = {}  # moving average for all steps of a batch, by layer
         self._last_step: tuple[Batch, float] | None = None
 
     def renew(
@@ -115,8 +104,8 @@ class Scheduler:
         """Record that one of the ``steps`` of a batch has ended, and update the average."""
         if self._last_step is not None and self._last_step[0] is batch:
             seconds = steps * (now - self._last_step[1])
-            average = self._seconds.setdefault(pace_key(batch.spec), seconds)
-            self._seconds[pace_key(batch.spec)] = average + SMOOTHING * (seconds - average)
+            average = self._seconds.setdefault(batch.spec.layer.name, seconds)
+            self._seconds[batch.spec.layer.name] = average + SMOOTHING * (seconds - average)
         self._last_step = batch, now
 
     def seconds_left(
@@ -127,7 +116,7 @@ class Scheduler:
         Requests for different images take turns, which multiplies the time.
         """
         request = self.requests.get((spec.key, tuple(channels)))
-        seconds = self._seconds.get(pace_key(spec))
+        seconds = self._seconds.get(spec.layer.name)
         if request is None or seconds is None:
             return None
         batches, new = 0.0, {*request.missing}
@@ -138,8 +127,3 @@ class Scheduler:
         batches += math.ceil(len(new) / batch_size(spec.layer))
         active = {one.spec.key for one in self.requests.values() if one.is_active(now)}
         return batches * seconds * len({spec.key, *active})
-
-
-def pace_key(spec: OptimizationSpec) -> Hashable:
-    """Return layer and parametrization, which determine the time that an image takes."""
-    return (spec.layer.name, spec.parametrization)

@@ -3,6 +3,7 @@
 import ast
 import csv
 import io
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
@@ -43,28 +44,20 @@ STEPS = 40
 GRAY = 128
 
 
-def top_value(channel):
-    """Return the value of a channel's top patch, which is on the second image."""
-    return 0.0 if channel == INACTIVE else 10.0 * channel
-
-
 def position(channel, layer=LAYER):
     """Return the position of a channel's top patch, row and column."""
     side = layer.output_shape[0]
     return ((100 + channel) % side, (50 + channel) % side)
 
 
-def known_peaks(layer):
-    """Return a layer's peaks on two images, without a network."""
-    peaks = []
-    for picture in range(len(IMAGES)):
-        values = np.zeros((layer.filters, 2), np.float32)
-        positions = np.zeros((layer.filters, 2, 2), np.int16)
-        for channel in range(1, layer.filters + 1):
-            values[channel - 1, 0] = top_value(channel) / (2 - picture)
-            positions[channel - 1, 0] = position(channel, layer)
-        peaks.append(Peaks(values, positions))
-    return peaks
+def known_peaks(layer, picture):
+    """Return a layer's peaks on an image, without a network; the second image's are larger."""
+    channels = np.arange(1, layer.filters + 1)
+    values = np.zeros((layer.filters, 2), np.float32)
+    values[:, 0] = np.where(channels == INACTIVE, 0.0, 10.0 * channels) / (2 - picture)
+    positions = np.zeros((layer.filters, 2, 2), np.int16)
+    positions[:, 0] = np.stack(position(channels, layer), axis=1)
+    return Peaks(values, positions)
 
 
 def pixels_of(name):
@@ -123,8 +116,7 @@ def worker(monkeypatch):
 @pytest.fixture(autouse=True)
 def known_patches(monkeypatch):
     """Use two images and invented peaks instead of forward passes."""
-    peaks = [known_peaks(layer) for layer in VGG19.conv_layers]
-    each = [tuple(of_layer[index] for of_layer in peaks) for index in range(len(IMAGES))]
+    each = [tuple(known_peaks(layer, one) for layer in VGG19.conv_layers) for one in (0, 1)]
     monkeypatch.setattr(available_images, "SAMPLES", IMAGES)
     monkeypatch.setattr(available_images.picture_files, "downloaded_robin", lambda: None)
     monkeypatch.setattr(available_images, "find_peaks", lambda *_: each)
@@ -330,9 +322,8 @@ def test_finished_images_are_exported_with_their_script(worker, offered):
         np.testing.assert_array_equal(file["optimized"], pixels)
         assert file["optimized_value"].tolist() == [40, 80, 120, 160]
         assert file["optimized_top_patch"].tolist() == [10, 20, 0, 40]
-    rows = [
-        *csv.DictReader(io.StringIO(FORMATS["csv"].encode(export).decode("utf-8-sig"), newline=""))
-    ]
+    text = FORMATS["csv"].encode(export).decode("utf-8-sig")
+    rows = [*csv.DictReader(io.StringIO(text, newline=""))]
     assert [row["channel"] for row in rows] == ["1", "2", "3", "4"]
     assert [float(row["value"]) for row in rows] == [40, 80, 120, 160]
 
@@ -373,17 +364,9 @@ PASTED = {**OPTIMIZED, "paste": "true"}
 def framed(pixels, row, column, color):
     """Paint a square around a pixel, which may extend beyond the border."""
     half = SIDE // 2
-    larger = np.pad(pixels, ((SIDE, SIDE), (SIDE, SIDE), (0, 0)))
-    middle = (SIDE + row, SIDE + column)
-    top, left = (one - half for one in middle)
-    larger[top : top + SIDE, left : left + SIDE] = color
-    return larger[SIDE:-SIDE, SIDE:-SIDE]
-
-
-def value_of(pixels, channel, row, column):
-    """Return the channel's value at a position, by the page's network."""
-    network = shared().loaders["imagenet"].network().result()
-    return float(network.feature_maps(pixels, LAYER.name)[channel - 1, row, column])
+    larger = np.pad(pixels, ((half, half), (half, half), (0, 0)))
+    larger[row : row + SIDE, column : column + SIDE] = color
+    return larger[half:-half, half:-half]
 
 
 def comparison_of(page):
@@ -392,32 +375,26 @@ def comparison_of(page):
     return text
 
 
-def shown_value(text, after):
-    """Return the number after this text, bold or not."""
-    number = text.split(after)[1].split("**" if after.endswith("**") else ".  ")[0]
-    return float(number.split(" ")[0].rstrip(".").replace(",", "").replace("−", "-"))
-
-
 def test_network_runs_on_the_picture_with_the_image_in_it(worker):
     worker.step = STEPS
     page = open_page(**PASTED, channel="4")
     inspector = inspected(page, "pasted")
     assert (inspector["row"], inspector["column"]) == (112, 112)  # the center, by default
-    cat = pixels_of("cat")
+    network, cat = shared().loaders["imagenet"].network().result(), pixels_of("cat")
     for row, column in ((31, 17), (1, 100)):
         choose(page, "row", row)
         choose(page, "column", column)
         both = framed(cat, row - 1, column - 1, bright(4, STEPS))
+        maps = [network.feature_maps(pixels, LAYER.name)[3] for pixels in (both, cat)]
         text = comparison_of(page)
-        expected = value_of(both, 4, row - 1, column - 1)
-        before = value_of(cat, 4, row - 1, column - 1)
-        assert shown_value(text, "this position: **") == pytest.approx(expected, rel=1e-3)
-        assert shown_value(text, "without the optimized image ") == pytest.approx(before, rel=1e-3)
+        numbers = re.search(r"position: \*\*(.+)\*\*, without the optimized image (\S+)\.", text)
+        shown = [float(one.replace(",", "").replace("−", "-")) for one in numbers.groups()]
+        assert shown == pytest.approx([one[row - 1, column - 1] for one in maps], rel=1e-3)
         assert "Value of the optimized image: **160**" in text
         assert ("beyond the picture's border" in text) is (row == 1)
         assert inspected(page, "pasted")["row"] == row - 1
-        shown = unpacked(payloads(page)["pasted"])[1]
-        picture = Image.open(io.BytesIO(shown[shown.index(b"\x89PNG") :])).convert("RGB")
+        data = unpacked(payloads(page)["pasted"])[1]
+        picture = Image.open(io.BytesIO(data[data.index(b"\x89PNG") :])).convert("RGB")
         np.testing.assert_array_equal(np.asarray(picture), both)
 
 

@@ -94,12 +94,8 @@ class OptimizedImage:
 
 
 def image_side(layer: ConvLayer) -> int:
-    """Return the side in pixels of the images optimized for a layer's channels.
-
-    It is the layer's receptive field, but at most 102 in block 5, whose fields are larger.
-    """
-    largest = int(LARGEST_CANVAS / CANVAS) if layer.block == max(STEPS) else layer.receptive_field
-    return min(layer.receptive_field, largest)
+    """Return the side of a layer's optimized images: its receptive field, or 102 in block 5."""
+    return int(LARGEST_CANVAS / CANVAS) if layer.block == 5 else layer.receptive_field
 
 
 def batch_size(layer: ConvLayer) -> int:
@@ -190,10 +186,7 @@ class OptimizationRun:
 
 
 class View:
-    """Image that the network sees of a canvas: bilinear sampling, and its gradient.
-
-    ``rows`` and ``columns``, float ``(side, side)``, are the sampled points, clamped to the canvas.
-    """
+    """Image that the network sees of a canvas: bilinear samples at points ``(side, side)``."""
 
     def __init__(self, rows: np.ndarray, columns: np.ndarray, canvas_side: int) -> None:
         self._side, self._canvas_side, last = len(rows), canvas_side, canvas_side - 1
@@ -224,14 +217,11 @@ class View:
 
 
 class PixelCanvas:
-    """Canvas that is the image itself, parametrized by its pixels; it is never transformed.
-
-    ``shape`` is that of one image's parameters.
-    """
+    """Canvas that is the image itself, parametrized by its pixels; it is never transformed."""
 
     def __init__(self, side: int) -> None:
         self.side = self.canvas_side = side
-        self.shape: tuple[int, ...] = (side, side, 3)
+        self.shape: tuple[int, ...] = (side, side, 3)  # of one image's parameters
 
     def colors(self, parameters: np.ndarray) -> np.ndarray:
         """Compute canvases from parameters, RGB 0 to 255, float32 ``(n, canvas, canvas, 3)``."""
@@ -270,7 +260,7 @@ class FourierCanvas(PixelCanvas):
         self._multiplicity[[0, -1] if wide % 2 == 0 else 0] = 1
 
     def colors(self, parameters: np.ndarray) -> np.ndarray:
-        """Compute canvases from parameters, RGB 0 to 255, float32 ``(n, canvas, canvas, 3)``."""
+        """Compute canvases by an inverse Fourier transform."""
         spectrum = (parameters[..., 0] + 1j * parameters[..., 1]) * self._scale
         waves = np.fft.irfft2(spectrum, (self.canvas_side, self.canvas_side))
         return to_colors(np.moveaxis(waves, 1, -1) @ COLORS.T)
@@ -319,12 +309,10 @@ def to_colors(values: np.ndarray) -> np.ndarray:
     >>> to_colors(np.array([-9.0, 0.0, 9.0])).round().tolist()
     [0.0, 128.0, 255.0]
     """
-    colors: np.ndarray = (255 / (1 + np.exp(-values))).astype(np.float32)
-    return colors
+    return np.asarray(255 / (1 + np.exp(-values)), np.float32)
 
 
 def to_colors_gradient(colors: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """Compute the gradient of the arguments of `to_colors` from its results and their gradient."""
     sigmoid = colors / 255
-    result: np.ndarray = gradient * (255 * sigmoid * (1 - sigmoid))
-    return result
+    return np.asarray(gradient * (255 * sigmoid * (1 - sigmoid)))

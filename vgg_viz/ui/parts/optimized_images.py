@@ -43,15 +43,6 @@ class OptimizedImages:
     spec: OptimizationSpec
     patches: Patches
 
-    @property
-    def layer(self) -> ConvLayer:
-        """Conv layer whose channels the images are optimized for."""
-        return self.spec.layer
-
-    def progress(self, channels: Sequence[int]) -> Progress:
-        """Return the progress of these channels' images without asking the worker for more."""
-        return shared().optimization_worker.progress(self.spec, channels)
-
     def top_patch(self, channel: int) -> TopPatch | None:
         """Return a channel's top patch, or None if the channel is inactive on all images."""
         return next(iter(self.patches.top[channel - 1]), None)
@@ -68,7 +59,7 @@ class OptimizedImages:
         steps = tuple(one and one.step for one in images)
         tiles = list(zip(channels, images, strict=True))
         spots = [self.top_patch(channel) for channel in channels]
-        gray = np.full((image_side(self.layer),) * 2 + (3,), NOT_STARTED, np.uint8)
+        gray = np.full((image_side(self.spec.layer),) * 2 + (3,), NOT_STARTED, np.uint8)
         return ColorGrid(
             lambda: np.stack([one.pixels if one else gray for one in images]),
             [self.title(*tile) for tile in tiles],
@@ -112,23 +103,23 @@ class OptimizedImages:
         """Return the caption of a grid of ``count`` optimized images, some of them finished."""
         network = self.spec.network.label
         method = PARAMETRIZATIONS[self.spec.parametrization].label.lower()
-        channels = f"{count} of {self.layer.filters} channels"
+        channels = f"{count} of {self.spec.layer.filters} channels"
         progress = f" · {finished} finished" if finished < count else ""
         return text_blocks.caption(
-            f"{self.layer.title} · {network} · {channels}{progress} · optimized images, {method}, "
-            f"seed {self.spec.seed} · channel, value before ReLU, relative to the top patch · "
-            f"{self.patches.origin}",
+            f"{self.spec.layer.title} · {network} · {channels}{progress} · optimized images, "
+            f"{method}, seed {self.spec.seed} · channel, value before ReLU, relative to the top "
+            f"patch · {self.patches.origin}",
             f"{network} · {channels} · optimized images, {method}",
         )
 
     def beside_patch(self, channel: int, image: OptimizedImage) -> ColorGrid:
         """Return a grid of a channel's image in its receptive field, and of its top patch."""
-        tiles = [in_receptive_field(self.layer, image.pixels)]
+        tiles = [in_receptive_field(self.spec.layer, image.pixels)]
         titles = [f"Optimized · {figure(image.value)}"]
         tooltips, spot = [self.tooltip(channel, image)], self.top_patch(channel)
         if spot:
             picture = self.patches.images[spot.image]
-            tiles.append(crop_patch(picture.pixels, self.layer, spot.row, spot.column))
+            tiles.append(crop_patch(picture.pixels, self.spec.layer, spot.row, spot.column))
             titles.append(f"Top patch · {figure(spot.value)}")
             tooltips.append([f"{figure(spot.value)} on {picture.title}"])
         numbers = range(1, len(tiles) + 1)
@@ -139,7 +130,7 @@ class OptimizedImages:
             numbers,
             ("beside patch", self.spec.key, channel, image.step, self.patches.key),
             text_blocks.caption(
-                f"Channel {channel} of {self.layer.name} · {network}",
+                f"Channel {channel} of {self.spec.layer.name} · {network}",
                 f"{ratio} the top patch" if ratio else network,
             ),
             columns=len(tiles),
@@ -164,7 +155,7 @@ class OptimizedImages:
         spec = self.spec
         network = script_network(spec.network.weights)
         return OptimizationScriptRun(
-            name, network, self.layer.name, list(channels), spec.seed, spec.parametrization
+            name, network, self.spec.layer.name, list(channels), spec.seed, spec.parametrization
         )
 
 
@@ -270,11 +261,7 @@ def show_progress(job: Job, progress: Sequence[Progress]) -> None:
 
 
 def time_left(seconds: float | None) -> str:
-    """Format the remaining seconds of the optimization as the end of a progress text.
-
-    >>> time_left(None), time_left(12.3), time_left(170.0)
-    ('…', ': about 12 s left', ': about 3 minutes left')
-    """
+    """Format the remaining seconds as the end of a progress text, such as ": about 12 s left"."""
     if seconds is None:
         return "…"
     if seconds < 90:
@@ -284,7 +271,7 @@ def time_left(seconds: float | None) -> str:
 
 def show_grids(job: Job, progress: Sequence[Progress]) -> None:
     """Show a grid of images for each network; beside one grid or below two, the chosen channel."""
-    layer, two = job.sides[0].layer, len(job.sides) > 1
+    layer, two = job.sides[0].spec.layer, len(job.sides) > 1
     if two:
         columns, chooser, panels = patch_grids.columns(), st.container(), patch_grids.columns()
     else:
@@ -321,7 +308,8 @@ def show_chosen(side: OptimizedImages, channel: int | None, progress: Progress, 
 
 def offer(job: Job) -> None:
     """Show the export menu of those images in the grids that are finished, in all networks."""
-    progress = [side.progress(job.shown).images for side in job.sides]
+    worker = shared().optimization_worker
+    progress = [worker.progress(side.spec, job.shown).images for side in job.sides]
     finished = [
         channel
         for channel in job.shown
@@ -335,7 +323,7 @@ def offer(job: Job) -> None:
     def grids() -> list[ColorGrid]:
         return [
             replace(
-                side.grid(finished, side.progress(finished)),
+                side.grid(finished, worker.progress(side.spec, finished)),
                 name=name,
                 heading=comparison.network_name(side.spec.network) if two else "",
             )
@@ -344,7 +332,7 @@ def offer(job: Job) -> None:
 
     export_menu.offer(
         "optimized",
-        f"Optimized images of {job.sides[0].layer.name}",
+        f"Optimized images of {job.sides[0].spec.layer.name}",
         grids,
         lambda: [
             side.script_run(name, finished) for side, name in zip(job.sides, names, strict=True)
