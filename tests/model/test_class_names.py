@@ -124,7 +124,7 @@ def test_list_is_downloaded_to_keras_folder(models, content, monkeypatch):
 def test_list_with_another_layout_is_explained_in_a_sentence(models, monkeypatch):
     pass_for_keras_list(monkeypatch, b"[]")
     (models / CLASS_INDEX.name).write_bytes(b"[]")
-    with pytest.raises(FileUnavailable, match=r"^Could not read imagenet_class_index.json: exp"):
+    with pytest.raises(FileUnavailable, match=r"^Could not use imagenet_class_index.json: exp"):
         class_names.obtain()
 
 

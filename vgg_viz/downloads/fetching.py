@@ -259,27 +259,27 @@ class _Transfer:
         causes = list(_causes(error))
         # Without the file names that the operating system adds.
         last = getattr(causes[-1], "strerror", None) or str(causes[-1])
-        certificate = next((c for c in causes if isinstance(c, ssl.SSLCertVerificationError)), None)
         if isinstance(error, _RejectedError):
             return str(error)
         if isinstance(error, exceptions.HTTPError) and error.response is not None:
             return f"expected a file, got HTTP {error.response.status_code} {error.response.reason}"
-        if isinstance(error, ValueError):
-            return "expected an http or https address of a server that speaks HTTP"
-        if isinstance(error, exceptions.ProxyError):
-            return f"could not connect through the proxy ({last})"
-        if any(isinstance(cause, socket.gaierror) for cause in causes):
-            return "could not find the host (is there a network connection?)"
+        certificate = next((c for c in causes if isinstance(c, ssl.SSLCertVerificationError)), None)
         if certificate and certificate.verify_code in OUTSIDE_VALIDITY:
             return "the host's certificate is not valid today (is the server's clock right?)"
         if certificate:
             return f"could not verify the host's certificate ({certificate.verify_message})"
-        if isinstance(error, exceptions.SSLError):
-            return "could not open an encrypted connection to the host"
-        if isinstance(error, exceptions.ConnectTimeout):
-            return f"could not reach the host within {self.timeout[0]:g} s"
-        if any(isinstance(cause, TimeoutError) for cause in causes):
-            return f"the host sent nothing for {self.timeout[1]:g} s"
+        reasons = (
+            (exceptions.ProxyError, f"could not connect through the proxy ({last})"),
+            (socket.gaierror, "could not find the host (is there a network connection?)"),
+            (exceptions.SSLError, "could not open an encrypted connection to the host"),
+            (exceptions.ConnectTimeout, f"could not reach the host within {self.timeout[0]:g} s"),
+            (TimeoutError, f"the host sent nothing for {self.timeout[1]:g} s"),
+        )
+        for kind, reason in reasons:
+            if any(isinstance(cause, kind) for cause in causes):
+                return reason
+        if isinstance(error, ValueError):
+            return "expected an http or https address of a server that speaks HTTP"
         if self.total is not None:
             expected = f"all {self.total:,} bytes" if self.total else "the whole file"
             return f"the connection closed before {expected} arrived"

@@ -81,17 +81,27 @@ def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
     Raises:
         FileUnavailable: no names could be loaded.
     """
-    if path := path_setting(environment, PATH_VARIABLE):
-        return _read_host_file(path)
+    host = path_setting(environment, PATH_VARIABLE)
+    path = host or _keras_list(environment)
     try:
-        found = find([CLASS_INDEX], folders(environment))
-    except FileUnavailable:
-        found = fetch(CLASS_INDEX, environment)
-    try:
-        return from_json(found.path.read_bytes())
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"expected at most {MAX_BYTES // 10**6} MB, got more")
+        return from_text(content) if host else from_json(content)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise _unavailable(f"Could not read {CLASS_INDEX.name}: {reason}.", found.path) from error
+        named = f"the file {path.name}, named by {PATH_VARIABLE}" if host else path.name
+        sentence = f"Could not use {named}: {reason}."
+        _log.warning("%s (%s)", sentence, path)
+        raise FileUnavailable(sentence) from error
+
+
+def _keras_list(environment: Mapping[str, str]) -> Path:
+    try:
+        return find([CLASS_INDEX], folders(environment)).path
+    except FileUnavailable:
+        return fetch(CLASS_INDEX, environment).path
 
 
 def from_json(content: bytes) -> ClassNames:
@@ -135,20 +145,6 @@ def from_text(content: bytes) -> ClassNames:
     return _class_names(pairs)
 
 
-def _read_host_file(path: Path) -> ClassNames:
-    """Read the host's text file; raise ``FileUnavailable`` if it cannot be used."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ValueError(f"expected at most {MAX_BYTES // 10**6} MB, got more")
-        return from_text(content)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        sentence = f"Could not use the file {path.name}, named by {PATH_VARIABLE}: {reason}."
-        raise _unavailable(sentence, path) from error
-
-
 def _class_names(pairs: Iterable[tuple[str, str]]) -> ClassNames:
     ids, names = zip(*pairs, strict=True)
     return ClassNames(tuple(name.replace("_", " ") for name in names), ids)
@@ -167,9 +163,3 @@ def _checked(index: int) -> int:
     if not 0 <= index < CLASS_COUNT:
         raise IndexError(f"expected a class from 0 to {CLASS_COUNT - 1}, got {index}")
     return index
-
-
-def _unavailable(sentence: str, path: Path) -> FileUnavailable:
-    """Return an error for the page, after logging its sentence with the file's path."""
-    _log.warning("%s (%s)", sentence, path)
-    return FileUnavailable(sentence)
