@@ -1,4 +1,4 @@
-"""Parts of the load test, and a short visit to a real server."""
+"""Parts of the load test. `make load QUICK=1` visits a real server with them."""
 
 import asyncio
 import io
@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from collections import Counter
 from random import Random
 
 import pytest
@@ -16,7 +17,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from tests.load import phases, processes, report, widgets
-from tests.load.__main__ import parse, plan
+from tests.load.__main__ import parse, plan, succeeded
 from tests.load.page import Page, PageError
 from tests.load.phases import Outcome, Phase
 from tests.load.photographs import photograph
@@ -218,7 +219,7 @@ def test_the_mix_chooses_actions_in_proportion():
     [
         (
             "--quick",
-            [Phase(1, 10, False), Phase(4, 10, False), Phase(1, 10, True), Phase(4, 10, True)],
+            [Phase(4, 8, False), Phase(4, 8, True)],
         ),
         ("--viewers 30 --seconds 60 --pictures own", [Phase(30, 60, True)]),
         ("--viewers 2 --pictures same --interactions 9", [Phase(2, 120, False, 9)]),
@@ -304,15 +305,18 @@ def test_memory_includes_child_processes():
         parent.communicate("")
 
 
-def test_a_viewers_own_image_gets_maps():
-    """Visit a real server: open the page, upload an image, change widgets, read the footer."""
-    done = phases.run(Phase(1, seconds=4, own_pictures=True))
-    assert done.log.errors == {}
-    assert done.log.seconds
-    assert done.log.requests["PUT"] == 1
-    assert done.log.requests["rerun_script"] >= 3 + len(done.log.seconds)
-    # Without a mosaic, the messages would be smaller.
-    assert done.log.received > 200_000
+@pytest.mark.parametrize(
+    ("log", "passes", "expected"),
+    [
+        (Log(changes={"maps": [0.1]}), 9, True),
+        (Log(), 9, False),
+        (Log(changes={"maps": [0.1]}), None, False),
+        (Log(changes={"maps": [0.1]}, errors=Counter(["broken"])), 9, False),
+    ],
+    ids=["changes", "no change", "no forward pass", "an error"],
+)
+def test_a_phase_fails_without_changes_or_forward_passes_or_with_an_error(log, passes, expected):
+    assert succeeded(Outcome(Phase(4, 8, True), log=log, passes=passes)) == expected
 
 
 def test_a_replica_that_responds_with_an_error_is_reported(tmp_path):
