@@ -131,20 +131,10 @@ def test_concurrent_callers_share_one_computation(threads):
     assert computation.started.wait(PATIENCE_SECONDS)
     calls += [threads.submit(cache.get, "key", computation, queue) for _ in range(7)]
     queue.wait_for(7)
+    assert cache.get("another key", lambda: "at once", never_pause) == "at once"
     computation.allowed.set()
     assert all(call.result(PATIENCE_SECONDS) is value for call in calls)
     assert computation.runs == 1
-
-
-def test_another_key_does_not_wait(threads):
-    cache, computation = Cache(1000, clock=lambda: 0.0), Computation("slow")
-    slow = threads.submit(cache.get, "slow", computation, never_pause)
-    assert computation.started.wait(PATIENCE_SECONDS)
-    quick = threads.submit(cache.get, "quick", lambda: "quick", never_pause)
-    assert quick.result(PATIENCE_SECONDS) == "quick"
-    assert cache.used_bytes == len("quick")
-    computation.allowed.set()
-    assert slow.result(PATIENCE_SECONDS) == "slow"
 
 
 # -- failures
@@ -302,34 +292,21 @@ def test_two_values_computed_at_once_each_cost_the_time_of_both(clock):
     assert kept(cache, NAMES) == "firstsecondnew"
 
 
-def test_working_seconds_exclude_waiting(clock):
+def test_working_seconds_exclude_this_threads_waiting_also_if_interrupted(clock, threads):
     def one_more_second():
         clock[0] += 1
         return clock[0] >= 107
 
-    start = working_seconds()
-    clock[0] += 2
-    wait_until(one_more_second, lambda: None)
-    clock[0] += 3
-    assert working_seconds() - start == 5
-
-
-def test_working_seconds_exclude_interrupted_waiting(clock):
-    def leave_after_a_second():
+    def interrupted():
         clock[0] += 1
         leave()
 
     start = working_seconds()
+    clock[0] += 2
+    wait_until(one_more_second, lambda: None)
     with pytest.raises(SupersededError):
-        wait_until(lambda: False, leave_after_a_second)
-    assert working_seconds() == start
-
-
-def test_working_seconds_are_measured_per_thread(clock, threads):
-    def poll():
-        clock[0] += 1
-        return True
-
-    start = working_seconds()
-    threads.submit(wait_until, poll, lambda: None).result(PATIENCE_SECONDS)
-    assert working_seconds() - start == 1
+        wait_until(lambda: False, interrupted)
+    clock[0] += 3
+    assert working_seconds() - start == 5
+    threads.submit(wait_until, one_more_second, lambda: None).result(PATIENCE_SECONDS)
+    assert working_seconds() - start == 6
