@@ -113,21 +113,17 @@ def built_in() -> Tour:
 
 def parse(text: str | bytes) -> Tour:
     """Parse a tour file, given as text or as bytes in UTF-8; a `TourError` says what is wrong."""
-    document = _document(_checked(_decoded(text)))
+    document, steps = _document(_checked(_decoded(text))), list[Step]()
+    place = "The tour"
     try:
         _refuse_unknown(document, ("title", "step"))
         title = _text(document, "title")
-        steps = document.get("step", [])
-        if not isinstance(steps, list):
-            got = _kind(steps)
-            raise _InvalidError(f"step: expected [[step]] in two pairs of brackets, got {got}")
-        if not steps:
-            raise _InvalidError("expected at least one [[step]], got none")
-        if len(steps) > MOST_STEPS:
-            raise _InvalidError(f"expected at most {MOST_STEPS} steps, got {len(steps)}")
+        for number, step in enumerate(_tables(document.get("step", [])), start=1):
+            place = f"Step {number} of the tour"
+            steps.append(_step(_table(step, "a step")))
     except _InvalidError as error:
-        raise TourError(str(error)) from None
-    return Tour(title, tuple(_numbered(step, number) for number, step in enumerate(steps, 1)))
+        raise TourError(str(error), place) from None
+    return Tour(title, tuple(steps))
 
 
 def text_for(step: Step, shown: Shown | None) -> tuple[StepText, bool]:
@@ -210,12 +206,13 @@ def _document(source: str) -> Document:
 # -- the tour
 
 
-def _numbered(step: object, number: int) -> Step:
-    """Convert a TOML table to a tour step; error messages name the step's number, from 1."""
-    try:
-        return _step(_table(step, "a step"))
-    except _InvalidError as error:
-        raise TourError(str(error), f"Step {number} of the tour") from None
+def _tables(steps: object) -> list[object]:
+    if not isinstance(steps, list):
+        raise _InvalidError(f"step: expected [[step]] in two pairs of brackets, got {_kind(steps)}")
+    if not 1 <= len(steps) <= MOST_STEPS:
+        got = len(steps) or "none"
+        raise _InvalidError(f"expected 1 to {MOST_STEPS} steps, each under [[step]], got {got}")
+    return steps
 
 
 def _step(step: Document) -> Step:

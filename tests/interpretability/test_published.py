@@ -105,8 +105,8 @@ def correlations(published, candidates):
 def placed(tile, shape, top, left, missing):
     """Resize a tile to a published one without its frame.
 
-    Where exactly the plot's axes lie within the frame, to a fraction of a pixel, is not known:
-    they begin at ``(top, left)`` and are smaller than the frame by ``missing``.
+    The plot's axes begin at ``(top, left)`` and are smaller than the frame by ``missing``; where
+    they lie, to a fraction of a pixel, is not known.
     """
     height, width = shape
     vertical, horizontal = SIDE / (height - missing), SIDE / (width - missing)

@@ -140,10 +140,7 @@ class Attribution:
         return strongest(self.by_map, count)
 
     def strongest_position(self, index: int) -> tuple[int, int] | None:
-        """Return the position of the first largest absolute attribution in a map; None if all zero.
-
-        The position is a row and a column of the earlier layer's whole map.
-        """
+        """Return row and column of a map's largest absolute attribution; None if all are zero."""
         sizes = np.abs(self.values[index])
         if not sizes.any():
             return None
@@ -234,7 +231,9 @@ class AttributionPass:
     @property
     def largest_output(self) -> int:
         """Number of values in the largest layer output that a pass computes from ``back_to`` on."""
-        return max(_size(stage) for stage in (*self.between, self.last))
+        areas = [(stage.layer.output_shape[2], *stage.output_area) for stage in self.between]
+        sizes = [channels * rows.length * columns.length for channels, rows, columns in areas]
+        return max(sizes, default=1)
 
     @property
     def steps(self) -> int:
@@ -348,11 +347,6 @@ def _cropped(maps: np.ndarray, area: Area) -> tf.Tensor:
 
     rows, columns = (slice(*side) for side in area)
     return tf.constant(np.moveaxis(maps[:, rows, columns], 0, -1)[None])
-
-
-def _size(stage: Stage) -> int:
-    rows, columns = stage.output_area
-    return rows.length * columns.length * stage.layer.output_shape[2]
 
 
 def _checked_start(spec: AttributionSpec, architecture: Architecture) -> Layer:
