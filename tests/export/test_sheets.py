@@ -24,7 +24,8 @@ from vgg_viz.export.formats import FORMATS, Export
 from vgg_viz.export.mosaic import LEVELS, MARK_COLOR
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.panels import ColorPanel, Panel, ValuesPanel
-from vgg_viz.export.sheets import MARGIN, WIDTH, Sheet, drawn, page_size, sheet_of
+from vgg_viz.export.sheets import MARGIN, WIDTH, Sheet, drawn, fit, page_size, sheet_of
+from vgg_viz.export.text_setting import rightward
 
 STEPS = LEVELS - 1
 LINK = "https://example.org/?view=maps&layer=" + "x" * 560
@@ -133,8 +134,11 @@ def test_tiles_in_the_png_have_the_scales_colors_and_titles(limits, factor):
         parts.append(last)
     for part, tile in zip(parts, levels, strict=True):
         np.testing.assert_array_equal(blocks(part, 7), colors(tile))
-    rows = (picture.max(axis=2) != picture.min(axis=2)).any(axis=1)
-    title_rows = rows.nonzero()[0][0] - np.arange(1, 25)
+    with drawn(sheet_of(export(panel(levels * factor, limits)))) as made:
+        top = made.axes[0].images[0].get_extent()[3]
+    rows = (picture.max(axis=2) != picture.min(axis=2)).any(axis=1).nonzero()[0]
+    assert rows[0] == top + 22 + 5  # room for titles
+    title_rows = rows[0] - np.arange(1, 25)
     side = parts[0].shape[1]
     for column in range(3):
         left = MARGIN + column * (side + 4)
@@ -168,7 +172,7 @@ def test_every_scale_has_its_colors_and_labels():
 )
 def test_panels_share_a_color_bar_where_they_share_a_scale(first, second, bars):
     values = whole_levels(count=2) / 40
-    panels = [panel(values, limits, columns=2, heading="H") for limits in (first, second)]
+    panels = [panel(values, limits, columns=2, heading="חתול 3") for limits in (first, second)]
     with drawn(Sheet("A title", ["A line"], panels, {})) as made:
         images = made.axes[0].images
         lefts, _, _, tops = zip(*(one.get_extent() for one in images), strict=True)
@@ -176,7 +180,7 @@ def test_panels_share_a_color_bar_where_they_share_a_scale(first, second, bars):
     grids, strips = np.split(lefts, [2])
     assert tops[0] == tops[1] < min(tops[2:], default=np.inf)
     assert list(strips) == list(grids)[2 - bars if first is None else 0 :][:bars]
-    assert words[:3] == ["A title", "H", "H"]
+    assert words[:3] == ["A title", *2 * [rightward("חתול 3")]]
     assert words[-1] == "A line"
 
 
@@ -320,6 +324,17 @@ def test_the_pdf_has_words_to_select_sharp_tiles_and_no_date():
 def test_the_page_follows_the_sheet(size, page):
     assert tuple(round(side) for side in page_size(*size)) == page
     assert page_size(1, 1e6)[1] == 14400
+
+
+def test_a_sheet_is_scaled_to_its_page_and_centered():
+    with drawn(Sheet("A title", [CAPTION], [panel(whole_levels())], {})) as made:
+        texts, width = made.axes[0].texts, made.bbox.width
+        before = np.array([text.get_window_extent().bounds for text in texts])
+        fit(made, width / 2 + 100, 9000)
+        after = np.array([text.get_window_extent().bounds for text in texts])
+    half = 1 / 2 + 100 / width
+    np.testing.assert_allclose(after[:, [0, 2]], before[:, [0, 2]] * half, rtol=0.01, atol=1)
+    assert b"/MediaBox [ 0 0 595.28 841.89 ]" in encode("pdf", panel(whole_levels(6, 2), columns=2))
 
 
 SVG = "{http://www.w3.org/2000/svg}"

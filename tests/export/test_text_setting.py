@@ -49,7 +49,7 @@ def test_scripts_that_the_font_has_are_set(text):
     ("text", "line"),
     [
         ("Evidence for 埃及猫 rather than 猫", "Evidence for n02124075 rather than class 9"),
-        ("Grad-CAM · 猫, แมว", "Grad-CAM · class 9, …"),
+        ("Grad-CAM · 猫, แมว, 猫 (大)", "Grad-CAM · class 9, …, class 8"),
         ("大猫.jpg", "….jpg"),  # no name of its own
         ("tabby · +1.5", "tabby · +1.5"),
         ("🐈 and बिल्ली", "… and …"),
@@ -57,7 +57,7 @@ def test_scripts_that_the_font_has_are_set(text):
     ],
 )
 def test_names_in_other_scripts_are_numbered(text, line):
-    ids = {"猫": "class 9", "埃及猫": "n02124075", "tabby": "n02123045"}
+    ids = {"猫": "class 9", "猫 (大)": "class 8", "埃及猫": "n02124075", "tabby": "n02123045"}
     assert settable(text, ids) == line
     assert set(line) <= text_setting._letters()
 
