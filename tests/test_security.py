@@ -71,7 +71,7 @@ CORE_FILES = {
     "samples.py": "names from its own table",
     "serving/memory.py": "Linux' files about this process",
     "tours.py": "the bundled tour; others are bytes in memory",
-    "export/text_setting.py": "Matplotlib's fonts",
+    "export/plain_text.py": "Matplotlib's fonts",
     "image_io/decoding.py": "bytes in memory",
     "export/scripts/script_writer.py": "in the exported script, which runs on the viewer's machine",
 }

@@ -24,8 +24,8 @@ from vgg_viz.export.formats import FORMATS, Export
 from vgg_viz.export.mosaic import LEVELS, MARK_COLOR
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.panels import ColorPanel, Panel, ValuesPanel
+from vgg_viz.export.plain_text import rightward
 from vgg_viz.export.sheets import MARGIN, WIDTH, Sheet, drawn, fit, page_size, sheet_of
-from vgg_viz.export.text_setting import rightward
 
 STEPS = LEVELS - 1
 LINK = "https://example.org/?view=maps&layer=" + "x" * 560

@@ -5,9 +5,8 @@
 - `formats`: one record for each export format
 - `panels`: grids of tiles as export files show them
 - `sheets`: PNG, PDF and SVG files with a caption
-- `text_setting`: lines of text in these files
 - `tables`: CSV and NPZ files
 - `scripts`: Keras scripts that compute the exported arrays again
 - `number_format`: numbers as text for readers
-- `plain_text`: text from outside as one line or as a file name
+- `plain_text`: text from outside as one line, a file name, or lines of an image
 """

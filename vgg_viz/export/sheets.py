@@ -28,8 +28,15 @@ from vgg_viz import __version__
 from vgg_viz.export.formats import Export
 from vgg_viz.export.mosaic import LETTERING, LEVELS, TileLayout
 from vgg_viz.export.panels import Panel, Scale
-from vgg_viz.export.plain_text import plain
-from vgg_viz.export.text_setting import font, relative_width, rightward, settable, shorten, wrap
+from vgg_viz.export.plain_text import (
+    font,
+    plain,
+    relative_width,
+    rightward,
+    settable,
+    shorten,
+    wrap,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
