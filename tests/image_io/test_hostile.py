@@ -97,6 +97,9 @@ def watched_files():
     body = zlib.compress(bytes(2**28), 1)
     tags = {258: 16, 259: 8, 278: 2**31 - 1}
     yield hostile.either("tiff-bomb", build.tiff(16, 16, body, tags))
+    tags = {258: 64, 259: 8, 277: 8, 322: 12_000_000, 323: 1, 324: 8, 325: len(body)}
+    tags |= {273: None, 279: None}
+    yield hostile.rejected("tiff-bomb-in-a-row", build.tiff(16, 16, body, tags))
     pixels = build.solid_png(8_000, 5_000, bytes(hostile.GRAY))
     yield hostile.accepted("png-at-the-limit", pixels, hostile.GRAY)
     yield from (file for file in hostile.corpus() if file.name in WATCHED_FILES)

@@ -185,6 +185,9 @@ def white_is_zero():
     stored, values = 255 - np.rint(255 * 1800 * RAMP / (65535 + 1000)), scaled(-1000, 800, "i2")
     data = tiff(values, photometric="miniswhite")
     yield Kind("white is zero, a CT", data, 255 - GRAY, notes, stored)
+    data = encode(Image.fromarray(values.astype("i4")), "TIFF", compression="tiff_lzw")
+    inverted = data.replace(b"\6\1\3\0\1\0\0\0\1\0", b"\6\1\3\0\1\0\0\0\0\0")  # tag 262
+    yield Kind("white is zero, a CT, LZW", inverted, 255 - GRAY, notes, stored)
 
 
 def colors():
@@ -199,6 +202,8 @@ def colors():
     }.items():
         data = encode(noise(), name.partition(",")[0], **options)
         yield Kind(f"noise, {name}", data, np.asarray(noise()), tolerance=0)
+    undefined = build.tiff(COLUMNS, ROWS, EIGHT[:, :, 0].tobytes(), {339: 4})
+    yield Kind("undefined kind of samples", undefined, RGB[:, :, 0])
     tiles = tiff(EIGHT, photometric="rgb", tile=(16, 32), byteorder=">", bigtiff=True)
     yield Kind("tiles, big-endian BigTIFF", tiles, RGB)
     yield Kind("TIFF in JPEG", encode(plain(), "TIFF", compression="jpeg"), solid(RED), tolerance=8)
@@ -216,10 +221,12 @@ def colors():
         yield Kind(f"{name} of 16 bits {order}", data, over_white(shown))
         data = tiff((values >> 8).astype("u1"), byteorder=order, **options)
         yield Kind(f"{name} of 8 bits {order}", data, over_white(shown))
-    premultiplied = (rgba * ALPHA[:, :, np.newaxis]).astype("u2")
-    for kind, values in (("16 bits", premultiplied), ("8 bits", (premultiplied >> 8).astype("u1"))):
-        data = tiff(values, photometric="rgb", extrasamples=["assocalpha"])
-        yield Kind(f"RGBA of {kind}, multiplied", data, over_white(RGB))
+    half = ALPHA / 2
+    premultiplied = np.dstack([COLORS * half[:, :, np.newaxis], half])
+    for most, kind in ((65535, "u2"), (255, "u1")):
+        data = scaled(0, most, kind, premultiplied)
+        data = tiff(data, photometric="rgb", extrasamples=["assocalpha"])
+        yield Kind(f"RGBA of {kind}, multiplied", data, over_white(RGB, half), tolerance=2)
     floats = np.dstack([COLORS, ALPHA]).astype("f4")
     data = tiff(floats, photometric="rgb", extrasamples=["unassalpha"])
     yield Kind("float RGBA", data, over_white(RGB))
@@ -555,6 +562,10 @@ UNSUPPORTED = {
     "broken HEIC": (container(b"heic", b"mif1heic"), "The HEIC is cut off or damaged. Upload"),
     "complex numbers": (tiff(np.zeros((9, 9), "c8")), "its numbers are complex. Save"),
     "12 bits": (build.tiff(9, 9, bytes(999), {258: 12}), "it has 12 bits a channel. Save"),
+    "16-bit RGB, reversed": (
+        build.tiff(9, 9, bytes(999), {258: 16, 262: 2, 277: 3, 266: 2}),
+        "its bits are reversed. Save",
+    ),
     "fax": (build.tiff(9, 9, bytes(99), {259: 4}), "it is compressed with GROUP4. Save"),
     "Zstandard": (build.tiff(9, 9, bytes(99), {259: 50000}), "compressed with ZSTD. Save"),
     "16-bit RGB, LZW": (DEEP, "it is compressed with LZW at 16 bits a channel. Save it uncomp"),

@@ -27,7 +27,7 @@ from vgg_viz.image_io.input_image import Fit
 from vgg_viz.image_io.limits import ImageFileError, damaged, rejection, tenths, too_many_pixels
 from vgg_viz.model.architecture import VGG19
 
-__all__ = ["DecodedImage", "Fit", "ImageFileError", "decode", "digest", "load_image", "resize"]
+__all__ = ["DecodedImage", "ImageFileError", "digest", "load_image", "read_image", "resize"]
 
 SIDE = VGG19.input_side
 

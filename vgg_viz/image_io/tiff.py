@@ -104,7 +104,7 @@ class Directory:
             if kind in (1, 2):
                 return list(range(count)), channel, kind == 1
         # Microscopes store their channels as gray and extra ones; three can be shown at once.
-        several = count == 1 and self.channels >= 3 and self.photometric != _PALETTE
+        several = count == 1 and self.channels >= 3
         return list(range(3 if several else count)), None, False
 
     @property
@@ -238,14 +238,12 @@ class Directory:
         corners = [(top, left) for top in tops for left in lefts]
         for piece, (top, left) in enumerate(corners, start=plane * len(corners)):
             bottom = min(top + height, self.height)
-            if piece < len(offsets):
-                size = sizes[piece] if sizes else len(self.data)
-                content = memoryview(self.data)[offsets[piece] :][:size]
-                for rows in self._rows(content, width, bottom - top):
-                    values[top : top + len(rows), left : left + width] = rows[
-                        :, : self.width - left, shown
-                    ]
-                    top += len(rows)
+            size = sizes[piece] if sizes else len(self.data)
+            content = memoryview(self.data)[offsets[piece] :][:size]
+            for rows in self._rows(content, width, bottom - top):
+                shown_rows = rows[:, : self.width - left, shown]
+                values[top : top + len(rows), left : left + width] = shown_rows
+                top += len(rows)
             present[top:bottom] = False
 
     def _rows(self, content: memoryview, width: int, count: int) -> Iterator[np.ndarray]:
@@ -306,11 +304,8 @@ def _tags(data: bytes) -> tuple[dict[int, tuple[Any, ...]], bool]:
     tags: dict[int, tuple[Any, ...]] = {}
     for tag in (*_FOR_PILLOW, *_OTHERS):
         if tag in directory:
-            # Checked before Pillow makes an object of every value.
-            size, one = len(directory._tagdata[tag]), tag in (Tiff.ICCPROFILE, Tiff.JPEGTABLES)
-            if size > (limits.MAX_PROFILE_BYTES if one else 8 * limits.MAX_TAG_VALUES):
-                if tag == Tiff.ICCPROFILE:
-                    continue
+            size, text = len(directory._tagdata[tag]), tag in (Tiff.ICCPROFILE, Tiff.JPEGTABLES)
+            if size > 8 * limits.MAX_TAG_VALUES and not text:  # before each becomes an object
                 raise rejection("The TIFF is in too many pieces", _SAVE_AS_ORDINARY)
             value = directory[tag]
             tags[tag] = value if isinstance(value, tuple) else (value,)
