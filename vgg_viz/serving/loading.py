@@ -141,11 +141,9 @@ def stop_compiling() -> None:
 
 
 def freeze() -> None:
-    """Collect garbage once, then exclude all remaining objects from later collections.
-
-    TensorFlow's import creates a million permanent objects, and scanning them takes 270 ms.
-    """
-    # A network that was given up since the last call is among the frozen objects.
+    """Collect garbage once, then exclude all remaining objects from later collections."""
+    # TensorFlow's import creates a million permanent objects, and scanning them takes 270 ms. A
+    # network that was given up since the last call is among the frozen objects.
     gc.unfreeze()
     gc.collect()
     gc.freeze()
