@@ -8,7 +8,8 @@ import vgg_viz
 from vgg_viz.views import VIEWS
 
 PACKAGE = Path(vgg_viz.__file__).parent
-MODULES = sorted(PACKAGE.rglob("*.py"))
+# Templates are scripts, not modules.
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "templates")
 
 # Each may import from itself and those before it.
 ROOMS = (

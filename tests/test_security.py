@@ -73,7 +73,8 @@ CORE_FILES = {
     "tours.py": "the bundled tour; others are bytes in memory",
     "export/plain_text.py": "Matplotlib's fonts",
     "image_io/decoding.py": "bytes in memory",
-    "export/scripts/script_writer.py": "in the exported script, which runs on the viewer's machine",
+    "export/scripts/script_writer.py": "the scripts' templates",
+    "export/scripts/templates/vgg19.py": "in exported scripts, which run on the viewer's machine",
 }
 FILE_CALLS = {
     "open",

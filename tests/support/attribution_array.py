@@ -1,4 +1,4 @@
-"""The array that an `AttributionRun` has to reproduce."""
+"""The array that the script of an attribution has to reproduce."""
 
 import numpy as np
 
@@ -8,13 +8,13 @@ from vgg_viz.model.architecture import VGG19
 FAR = 300  # more than any receptive field extends beyond the border
 
 
-def array_of(run, result):
+def array_of(run, spec, result):
     """Return the array of a run from the attributions of its value."""
-    values = with_padding(result, run.spec)[np.array(run.numbers) - 1]
-    if run.as_colors:
+    values = with_padding(result, spec)[np.array(run.arguments["maps"]) - 1]
+    if run.arguments["in_color"]:
         colors = np.moveaxis(values[::-1], 0, -1)
         return np.rint(127.5 + 127.5 * colors / np.abs(colors).max()).astype(np.uint8)[None]
-    return values.sum(axis=0, keepdims=True) if run.summed else values
+    return values.sum(axis=0, keepdims=True) if run.arguments["summed"] else values
 
 
 def with_padding(result, spec):

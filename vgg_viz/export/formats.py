@@ -122,7 +122,7 @@ FORMATS: Mapping[str, ExportFormat] = by_name(
     ExportFormat(
         "py",
         "Keras script (Python)",
-        "Computes the same arrays with Keras, NumPy and Pillow alone.",
+        "Computes the same arrays with Keras, NumPy and Matplotlib alone.",
         mime="text/x-python",
         function="vgg_viz.export.scripts.script_writer:encode_script",
     ),

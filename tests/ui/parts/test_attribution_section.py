@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.export.test_scripts import assert_complete
 from tests.support.attribution_array import array_of
 from tests.support.pages import (
     choose,
@@ -20,6 +21,7 @@ from tests.support.pages import (
 )
 from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn
+from vgg_viz.export.scripts import write_script
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
@@ -196,7 +198,10 @@ def test_the_export_has_the_array_that_its_script_reproduces(
     traced = ValueAttribution(maps, AttributionSpec(layer, 5, 0, 111, back_to, method))
     run, (name, (array, _)) = traced.script_run(), next(iter(traced.grid().arrays().items()))
     assert run.name == name
-    np.testing.assert_allclose(array, array_of(run, traced.result()), rtol=1e-5, atol=1e-7)
+    assert_complete(write_script([run]))
+    np.testing.assert_allclose(
+        array, array_of(run, traced.spec, traced.result()), rtol=1e-5, atol=1e-7
+    )
 
 
 class Dead(StandIn):

@@ -24,8 +24,8 @@ from tests.support.pages import (
 )
 from vgg_viz import samples
 from vgg_viz.export.formats import FORMATS, Export
-from vgg_viz.export.scripts import OptimizationScriptRun
 from vgg_viz.image_io import images
+from vgg_viz.interpretability.feature_visualization import optimization
 from vgg_viz.interpretability.feature_visualization.optimization import OptimizedImage
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.model.architecture import VGG19
@@ -313,9 +313,17 @@ def test_finished_images_are_exported_with_their_script(worker, offered):
     run(page)
     (export,) = offered
     (script_run,) = export.runs()
-    assert script_run == OptimizationScriptRun(
-        "optimized", "untrained", LAYER.name, [1, 2, 3, 4], 7, "pixels"
-    )
+    assert (script_run.template, script_run.name) == ("optimized_images", "optimized")
+    assert script_run.arguments == {
+        "weights": "untrained",
+        "layer": LAYER.name,
+        "channels": [1, 2, 3, 4],
+        "parametrization": "pixels",
+        "side": optimization.image_side(LAYER),
+        "seeds": [7, LAYER.conv_number],
+        "steps": optimization.STEPS[LAYER.block],
+        "batch": optimization.batch_size(LAYER),
+    }
     ast.parse(FORMATS["py"].encode(export))
     with np.load(io.BytesIO(FORMATS["npz"].encode(export))) as file:
         pixels = np.array([[[[bright(one, STEPS)] * 3] * SIDE] * SIDE for one in range(1, 5)])
@@ -343,7 +351,7 @@ def test_failed_images_are_reported_and_left_out_of_the_export(worker, offered):
     assert progress_of(page) is None
     assert not polls(page)
     (export,) = offered
-    assert export.runs()[0].channels == [1, 3, 4]
+    assert export.runs()[0].arguments["channels"] == [1, 3, 4]
     assert export.grids()[0].numbers == [1, 3, 4]
 
 

@@ -1,19 +1,21 @@
 """Exports of each view: arrays, tables, captions and scripts of what it shows."""
 
-import ast
 import csv
 import io
 import json
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from tests.export.test_scripts import assert_complete, parameter
 from tests.support.pages import captions, choose, open_page
 from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, SUBJECTS, StandIn, both, ordered, silent
 from vgg_viz import samples
 from vgg_viz.export.formats import FORMATS, Export, ExportFormat
+from vgg_viz.export.scripts import write_script
 from vgg_viz.export.sheets import sheet_of
 from vgg_viz.image_io import images
 from vgg_viz.image_io.input_image import InputImage
@@ -24,6 +26,7 @@ from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
+from vgg_viz.ui.parts import available_images
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.predictions import ClassTarget, Predictions
 from vgg_viz.ui.parts.value_attribution import ValueAttribution
@@ -37,7 +40,7 @@ def offered(monkeypatch):
     """Open a page and get what its exports are made of, under their names."""
     found = {}
 
-    def offer(name, title, grids, runs):
+    def offer(name, title, grids, runs, **_):
         found[name] = Export(title, grids, runs, "https://example.org/?maps=9", False)
 
     def open_and_catch(**query):
@@ -78,7 +81,7 @@ def assert_captions(export, caption):
     """Assert that an export's picture and script contain its caption; return the script."""
     assert sheet_of(export).lines[0].startswith(caption)
     script = encode("py", export).decode()
-    ast.parse(script)
+    assert_complete(script)
     assert caption.split(" · 9 of")[0] in script
     assert export.link in script
     return script
@@ -103,7 +106,8 @@ def test_files_of_maps_hold_the_maps_shown(offered, truth):
     inactive = [int(row["map"]) for row in csv_rows(export) if row["inactive"] == "yes"]
     assert sorted(inactive) == silent(maps)
     script = assert_captions(export, caption)
-    assert f"[{', '.join(map(str, numbers[:3]))}" in script
+    (run,) = parameter(script, "ARRAYS").values()
+    assert (run["layer"], run["maps"]) == ("block3_conv1", numbers)
 
 
 def test_the_files_of_a_comparison_are_both_sides(offered, truth):
@@ -121,6 +125,9 @@ def test_the_files_of_a_comparison_are_both_sides(offered, truth):
     assert_numbers(export, [(side, numbers) for side in sides])
     script = assert_captions(export, f"{LAYER.title} · {subjects[0]} · 9 of 256")
     assert subjects[1] in script
+    runs = parameter(script, "ARRAYS")
+    used = {name: one["preprocessing"] for name, one in runs.items()}
+    assert used == {"this": "caffe", "other": "rgb"}
 
 
 def test_the_files_of_a_difference_are_the_difference(offered, truth):
@@ -132,7 +139,9 @@ def test_the_files_of_a_difference_are_the_difference(offered, truth):
     caption = described["grids"]["difference"]["caption"]
     assert "Raccoon (stretched) minus ImageNet · Cat (stretched)" in caption
     assert_numbers(export, [(arrays["difference"], range(1, 10))])
-    assert_captions(export, caption)
+    script = assert_captions(export, caption)
+    assert [one["image"] for one in parameter(script, "ARRAYS").values()] == [0, 1]
+    assert parameter(script, "DIFFERENCE") == "difference"
 
 
 def test_files_of_an_ablations_difference_hold_it_and_its_means(offered):
@@ -157,7 +166,9 @@ def test_files_of_an_ablations_difference_hold_it_and_its_means(offered):
     caption = described["grids"]["difference"]["caption"]
     assert "without maps 5 and 12 of block3_conv1 minus original · number and mean" in caption
     script = assert_captions(export, "6 · block3_conv2 · ImageNet · Cat (stretched)")
-    assert "block3_conv1" in script
+    run = parameter(script, "ARRAYS")["without"]
+    assert (run["ablated_in"], run["ablated"]) == ("block3_conv1", [5, 12])
+    assert parameter(script, "DIFFERENCE") == "difference"
 
 
 @pytest.mark.slow
@@ -213,7 +224,8 @@ def test_files_of_filters_as_colors_hold_images_and_their_largest_weights(offere
     assert list(rows[0]) == ["panel", "filter", "largest_weight"]
     assert [int(row["filter"]) for row in rows] == [*range(1, 65)]
     assert [np.float32(row["largest_weight"]) for row in rows] == largest.tolist()
-    assert_captions(export, f"{layer.title} · ImageNet · all 64 filters")
+    script = assert_captions(export, f"{layer.title} · ImageNet · all 64 filters")
+    assert parameter(script, "ARRAYS")["colors"]["in_color"] is True
 
 
 def layer_maps(network, photograph, layer):
@@ -301,3 +313,23 @@ def test_names_are_replaced_by_ids_or_numbers(monkeypatch):
         "鹤": "n1 or n3",
         "起重机": "class 1",
     }
+
+
+def test_scripts_of_top_patches_have_all_arguments(offered, monkeypatch):
+    monkeypatch.setattr(available_images, "SAMPLES", samples.SAMPLES[:1])
+    monkeypatch.setattr(available_images.picture_files, "downloaded_robin", lambda: None)
+    (export,) = offered(view="Feature visualization", layer=LAYER.title).values()
+    script = encode("py", export).decode()
+    assert_complete(script)
+    (run,) = parameter(script, "ARRAYS").values()
+    assert (run["layer"], run["searched"], run["each"]) == (LAYER.name, [0], 1)
+
+
+def test_scripts_of_evidence_have_all_arguments(photograph):
+    inputs = {"weights": "untrained", "image": photograph, "preprocessing": "caffe"}
+    predictions = SimpleNamespace(maps=SimpleNamespace(script_input=inputs))
+    run = Predictions.evidence_run(predictions, "gradcam", ClassTarget(281, 3))
+    script = write_script([run])
+    assert_complete(script)
+    settings = {"method": "gradcam", "classes": [281, 3], "difference": True}
+    assert parameter(script, "ARRAYS") == {"gradcam": inputs | {"image": 0} | settings}

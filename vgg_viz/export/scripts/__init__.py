@@ -1,34 +1,10 @@
 """Export as a Python script that computes the exported arrays again, with Keras alone.
 
-- `runs`: the inputs from which one exported array is computed
-- `script_code`: the functions that scripts are composed of
-- `script_writer`: composition of a script from runs
+- `script_writer`: a run's parameters, and the script that has them
+- ``templates/``: one script for each kind of array, which runs as it is; ``vgg19.py`` is what the
+  scripts share
 """
 
-from vgg_viz.export.scripts.runs import (
-    AblationRun,
-    AttributionRun,
-    EvidenceRun,
-    FiltersRun,
-    MapsRun,
-    OptimizationScriptRun,
-    PatchesRun,
-    Run,
-    ScriptNetwork,
-    WeightsFile,
-)
-from vgg_viz.export.scripts.script_writer import write_script
+from vgg_viz.export.scripts.script_writer import Run, script_weights, write_script
 
-__all__ = [
-    "AblationRun",
-    "AttributionRun",
-    "EvidenceRun",
-    "FiltersRun",
-    "MapsRun",
-    "OptimizationScriptRun",
-    "PatchesRun",
-    "Run",
-    "ScriptNetwork",
-    "WeightsFile",
-    "write_script",
-]
+__all__ = ["Run", "script_weights", "write_script"]

@@ -57,11 +57,6 @@ class AttributionMethod(Option):
     many_passes: bool = False
     needs_positive_value: bool = False
 
-    @property
-    def script_function(self) -> str:
-        """Name of the method's function, the same in exported scripts."""
-        return self.function.partition(":")[2]
-
 
 BIASES = Term("bias_sum", "bias terms")
 ABSORBED = Term("absorbed", "absorbed by ε")

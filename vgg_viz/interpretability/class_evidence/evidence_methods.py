@@ -25,11 +25,6 @@ class EvidenceMethod(Option):
 
     function: str = ""
 
-    @property
-    def script_function(self) -> str:
-        """Name of its function in an exported script; empty for ablation."""
-        return self.function.partition(":")[2]
-
 
 EVIDENCE_METHODS: Mapping[str, EvidenceMethod] = by_name(
     EvidenceMethod(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vgg_viz.export.number_format import figure
-from vgg_viz.export.scripts import AblationRun
+from vgg_viz.export.scripts import Run
 from vgg_viz.interpretability import ablation
 from vgg_viz.interpretability.ablation import MapChanges
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
@@ -44,10 +44,11 @@ class MapsAfterAblation(LayerMaps):
 
         return self.results.cached_in_slices(("later maps", *self.key), begin)
 
-    def script_run(self, name: str, numbers: Sequence[int]) -> AblationRun:
+    def script_run(self, name: str, numbers: Sequence[int]) -> Run:
         """Return the parameters of a Keras script that reproduces the maps after ablation."""
         run = super().script_run(name, numbers)
-        return AblationRun(**vars(run), ablated_in=self.source.name, ablated=self.ablated)
+        more = {"ablated_in": self.source.name, "ablated": self.ablated}
+        return replace(run, arguments={**run.arguments, **more})
 
 
 @dataclass(frozen=True)

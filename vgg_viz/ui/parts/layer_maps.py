@@ -6,13 +6,12 @@ from functools import partial
 
 import numpy as np
 
-from vgg_viz.export.scripts import MapsRun, ScriptNetwork, WeightsFile
+from vgg_viz.export.scripts import Run, script_weights
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.map_orders import ORDERS
 from vgg_viz.interpretability.map_statistics import Statistics, statistics
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network, Preprocessing
-from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, Weights
 from vgg_viz.serving.results import Results, ValueRange
 from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.ui.widgets.grid import OWN_SCALE, Grid
@@ -108,20 +107,16 @@ class LayerMaps:
             text += f", largest {ORDERS[order].label.lower()} first"
         return f"{text}, {self.statistics().inactive} inactive on this image"
 
-    def script_run(self, name: str, numbers: Sequence[int]) -> MapsRun:
+    def script_run(self, name: str, numbers: Sequence[int]) -> Run:
         """Return the parameters of a Keras script that reproduces the maps with these numbers."""
-        return MapsRun(
-            name,
-            script_network(self.network.weights),
-            self.preprocessing,
-            self.picture.pixels,
-            self.layer.name,
-            numbers,
-        )
+        arguments = self.script_input | {"layer": self.layer.name, "maps": numbers}
+        return Run("feature_maps", name, arguments)
 
-
-def script_network(weights: Weights) -> ScriptNetwork:
-    """Return the network that an exported Keras script builds to reproduce these weights."""
-    if not isinstance(weights, StoredWeights):
-        return "untrained"
-    return "imagenet" if weights.label == IMAGENET_LABEL else WeightsFile(weights.path.name)
+    @property
+    def script_input(self) -> dict[str, object]:
+        """Network and image, as arguments of an exported Keras script."""
+        return {
+            "weights": script_weights(self.network.weights),
+            "image": self.picture.pixels,
+            "preprocessing": self.preprocessing,
+        }

@@ -7,7 +7,8 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.export.number_format import figure
-from vgg_viz.export.scripts import OptimizationScriptRun
+from vgg_viz.export.scripts import Run, script_weights
+from vgg_viz.interpretability.feature_visualization import optimization
 from vgg_viz.interpretability.feature_visualization.optimization import (
     OptimizationSpec,
     OptimizedImage,
@@ -20,7 +21,6 @@ from vgg_viz.model.network import MEAN_COLOR
 from vgg_viz.serving.optimization_worker import Progress
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, inspector, patch_grids
-from vgg_viz.ui.parts.layer_maps import script_network
 from vgg_viz.ui.parts.patch_grids import Patches
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.shared_instance import results, shared
@@ -150,13 +150,20 @@ class OptimizedImages:
             return f"{reached}; the top patch, on {title}, reaches **{figure(spot.value)}**."
         return f"{reached}, **{ratio}** the top patch's **{figure(spot.value)}** (on {title})."
 
-    def script_run(self, name: str, channels: Sequence[int]) -> OptimizationScriptRun:
+    def script_run(self, name: str, channels: Sequence[int]) -> Run:
         """Return the parameters of a Keras script that optimizes the images of these channels."""
-        spec = self.spec
-        network = script_network(spec.network.weights)
-        return OptimizationScriptRun(
-            name, network, self.spec.layer.name, list(channels), spec.seed, spec.parametrization
-        )
+        spec, layer = self.spec, self.spec.layer
+        arguments = {
+            "weights": script_weights(spec.network.weights),
+            "layer": layer.name,
+            "channels": channels,
+            "parametrization": spec.parametrization,
+            "side": image_side(layer),
+            "seeds": [spec.seed, layer.conv_number],
+            "steps": optimization.STEPS[layer.block],
+            "batch": optimization.batch_size(layer),
+        }
+        return Run("optimized_images", name, arguments)
 
 
 def in_receptive_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from vgg_viz.export.appearance import PAIR_SCALES
 from vgg_viz.export.panels import Column
-from vgg_viz.export.scripts import MapsRun
+from vgg_viz.export.scripts import Run
 from vgg_viz.links import SHOWN_AS
 from vgg_viz.option import tooltip
 from vgg_viz.serving.results import Results, ValueRange
@@ -99,7 +99,7 @@ class Pair:
             rectified=False,
         )
 
-    def script_runs(self) -> list[MapsRun]:
+    def script_runs(self) -> list[Run]:
         """Return the parameters of a Keras script that reproduces the maps of both sides."""
         both = zip(self.names, self.sides, strict=True)
         return [side.script_run(name, self.numbers) for name, side in both]

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure
-from vgg_viz.export.scripts import PatchesRun
+from vgg_viz.export.scripts import Run, script_weights
 from vgg_viz.interpretability.feature_visualization.top_patches import (
     MOST_PATCHES,
     Peaks,
@@ -27,7 +27,7 @@ from vgg_viz.serving.results import Results
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import available_images, comparison, inspector
 from vgg_viz.ui.parts.available_images import AvailableImage
-from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
+from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import component_values, mode, selection
 from vgg_viz.ui.widgets import chosen_channel, components, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
@@ -315,18 +315,17 @@ def offer(
     subject = f"channel {channels[0]} of {layer}" if each > 1 else layer
     names = comparison.NAMES if len(sides) > 1 else ["patches"]
 
-    def scripts() -> list[PatchesRun]:
-        return [
-            PatchesRun(
-                name,
-                script_network(patches.network.weights),
-                [image.pixels for image in patches.images],
-                layer,
-                channels,
-                each,
-            )
-            for patches, name in zip(sides, names, strict=True)
+    def scripts() -> list[Run]:
+        wanted = {"layer": layer, "channels": channels, "each": each}
+        inputs = [
+            {
+                "weights": script_weights(patches.network.weights),
+                "searched": [image.pixels for image in patches.images],
+            }
+            for patches in sides
         ]
+        runs = zip(names, inputs, strict=True)
+        return [Run("top_patches", name, {**both, **wanted}) for name, both in runs]
 
     own = any(image.choice == OWN for image in sides[0].images)
     export_menu.offer(menu, f"Top patches of {subject}", grids, scripts, own_picture=own)

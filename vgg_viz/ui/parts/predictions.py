@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from vgg_viz.export.number_format import signed
-from vgg_viz.export.scripts import EvidenceRun
+from vgg_viz.export.scripts import Run
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.evidence import LogitGradient, Prediction
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, Side
@@ -16,7 +16,7 @@ from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.dense_layers import DenseWeights
 from vgg_viz.option import resolve
 from vgg_viz.serving.results import ValueRange
-from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
+from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state.selection import Position
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid
@@ -135,17 +135,14 @@ class Predictions:
             photograph=self.maps.picture.pixels,
         )
 
-    def evidence_run(self, method: str, target: ClassTarget) -> EvidenceRun:
+    def evidence_run(self, method: str, target: ClassTarget) -> Run:
         """Return the parameters of a Keras script that reproduces the evidence by one method."""
-        return EvidenceRun(
-            method,
-            script_network(self.maps.network.weights),
-            self.maps.preprocessing,
-            self.maps.picture.pixels,
-            method,
-            target.classes,
-            difference=target.against is not None,
-        )
+        arguments = self.maps.script_input | {
+            "method": method,
+            "classes": target.classes,
+            "difference": target.against is not None,
+        }
+        return Run("class_evidence", method, arguments)
 
     def important_maps(self, target: ClassTarget, side: Side, count: int) -> list[int]:
         """Return the last conv layer's most important maps for a class, or those against it."""

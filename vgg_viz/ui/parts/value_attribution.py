@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.export.number_format import figure, signed
-from vgg_viz.export.scripts import AttributionRun
+from vgg_viz.export.scripts import Run
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
@@ -19,7 +19,7 @@ from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS, At
 from vgg_viz.interpretability.feature_visualization.top_patches import crop_patch
 from vgg_viz.links import INPUT
 from vgg_viz.serving.results import ValueRange
-from vgg_viz.ui.parts.layer_maps import LayerMaps, script_network
+from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import text_blocks
@@ -226,23 +226,24 @@ class ValueAttribution:
             if position
         }
 
-    def script_run(self) -> AttributionRun:
+    def script_run(self) -> Run:
         """Return the parameters of a Keras script that reproduces the attributions in the grid."""
         maps = self.maps
         # Blue, green and red: the other preprocessing has the opposite order.
         numbers: Sequence[int] = [3, 2, 1] if maps.preprocessing == "rgb" else [1, 2, 3]
         if not self.to_pixels:
             numbers = [index + 1 for index in strongest(self.result())]
-        return AttributionRun(
-            "pixels" if self.to_pixels else "maps",
-            script_network(maps.network.weights),
-            maps.preprocessing,
-            maps.picture.pixels,
-            self.spec,
-            numbers,
-            summed=self.to_pixels and not self.in_color,
-            as_colors=self.in_color,
-        )
+        spec = self.spec
+        arguments = maps.script_input | {
+            "layer": spec.layer.name,
+            "position": [spec.channel, spec.row + 1, spec.column + 1],
+            "back_to": spec.back_to,
+            "method": spec.method,
+            "maps": numbers,
+            "summed": self.to_pixels and not self.in_color,
+            "in_color": self.in_color,
+        }
+        return Run("attribution", "pixels" if self.to_pixels else "maps", arguments)
 
 
 def most_active(maps: LayerMaps, spec: AttributionSpec, excluded: int = 0) -> int:

@@ -1,16 +1,17 @@
 """Filters view: the kernels of a conv layer as tiles of 3 × 3 weights."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure
-from vgg_viz.export.scripts import FiltersRun
+from vgg_viz.export.scripts import Run, script_weights
 from vgg_viz.links import PAGE_CHANNELS, PAGE_FILTERS
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.weights import Weights
 from vgg_viz.serving.results import Results
-from vgg_viz.ui.parts.layer_maps import script_network
 from vgg_viz.ui.state import selection, shared_instance
 from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_weights
@@ -55,13 +56,33 @@ def show_kernels(results: Results, weights: Weights, layer: ConvLayer, kernels: 
         "kernels", selection.open_map("kernels", layer), largest_tile=LARGEST_TILE
     )
     grid.show(results, kernels, placement)
-    network, (filters, channels) = script_network(weights), kernels.axes.values()
+    filters, channels = kernels.axes.values()
     export_menu.offer(
         "kernels",
         f"Filters of {layer.name}",
         lambda: [kernels],
-        lambda: [FiltersRun(kernels.name, network, layer.name, filters, channels)],
+        lambda: [filters_run(kernels.name, weights, layer, filters, channels)],
     )
+
+
+def filters_run(
+    name: str,
+    weights: Weights,
+    layer: ConvLayer,
+    filters: Sequence[int],
+    channels: Sequence[int],
+    *,
+    in_color: bool = False,
+) -> Run:
+    """Return the parameters of a Keras script that reads these kernels, numbered from 1."""
+    arguments = {
+        "weights": script_weights(weights),
+        "layer": layer.name,
+        "filters": filters,
+        "channels": channels,
+        "in_color": in_color,
+    }
+    return Run("filters", name, arguments)
 
 
 def kernel_grid(
@@ -124,8 +145,8 @@ def show_colors(results: Results, weights: Weights, layer: ConvLayer) -> None:
     on_pick = selection.open_map("filter-colors", layer)
     placement = grid.Placement("filter-colors", on_pick, largest_tile=LARGEST_TILE)
     grid.show(results, colors, placement)
-    network, channels = script_network(weights), range(1, layer.channels + 1)
-    run = FiltersRun(colors.name, network, layer.name, colors.numbers, channels, as_colors=True)
+    channels = range(1, layer.channels + 1)
+    run = filters_run(colors.name, weights, layer, colors.numbers, channels, in_color=True)
     export_menu.offer(
         "filter-colors",
         f"Filters of {layer.name} as colors",

@@ -1,0 +1,168 @@
+"""Attribution of one value of VGG19 to an earlier layer's maps or to the pixels."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+from vgg19 import as_colors, layers_between, network, preprocess, read_images, receptive_field, save
+
+# Arrays by name. The value is at a position (channel, row, column) of a layer, before its ReLU.
+# Positions and maps count from 1; maps of the "input" are blue, green and red. An image is an index
+# of IMAGES, below.
+ARRAYS = {
+    "pixels": {
+        "weights": "imagenet",
+        "image": 0,
+        "preprocessing": "caffe",
+        "layer": "block3_conv1",
+        "position": [1, 28, 28],
+        "back_to": "input",
+        "method": "guided_backpropagation",
+        "maps": [1, 2, 3],
+        "summed": False,  # whether to sum the maps
+        "in_color": True,
+    },
+}
+
+
+def attribution(
+    images, weights, image, preprocessing, layer, position, back_to, method, maps, summed, in_color
+):
+    """Attribute the value to maps, (maps, rows, columns), within its receptive field."""
+    model = network(weights)
+    before, layers = layers_between(model, "input", back_to), layers_between(model, back_to, layer)
+
+    def read(pixels):
+        x = preprocess(pixels, preprocessing)
+        return functools.reduce(lambda x, layer: layer(x), before, x)
+
+    channel, row, column = position
+    index = (0, row - 1, column - 1, channel - 1)
+    result, sums = METHODS[method](layers, index, read, images[image])
+    for name, number in sums.items():
+        print(f"{name} {float(number):g}", end=", ")
+    print(f"attributions {float(tf.reduce_sum(result)):g}")
+    result = np.moveaxis(result[0], -1, 0)[np.array(maps) - 1]
+    rows, columns = (receptive_field(layers, number) for number in index[1:3])
+    margin = rows[1] - rows[0]  # beyond the border there are zeros
+    result = np.pad(result, [(0, 0), (margin, margin), (margin, margin)])
+    result = result[:, slice(*np.add(rows, margin)), slice(*np.add(columns, margin))]
+    if in_color:
+        return as_colors(result[None])
+    return result.sum(axis=0, keepdims=True) if summed else result
+
+
+def forward(layers, index, x, relu=tf.nn.relu):
+    """Compute the value from the input of the first of these layers."""
+    for layer in layers:
+        if "pool" in layer.name:
+            x = layer(x)
+        else:
+            before_relu = tf.nn.conv2d(x, layer.kernel, 1, "SAME") + layer.bias
+            x = relu(before_relu)
+    return before_relu[index]
+
+
+def gradients(layers, index, x, *settings, forward=forward):
+    """Compute the value, its gradient, and the sum of all biases times their gradients."""
+    biases = [layer.bias.value for layer in layers if layer.weights]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([x, *biases])
+        value = forward(layers, index, x, *settings)
+    gradient, *by_bias = tape.gradient(value, [x, *biases], unconnected_gradients="zero")
+    terms = [tf.reduce_sum(bias * one) for bias, one in zip(biases, by_bias, strict=True)]
+    return value, gradient, sum(terms)
+
+
+def gradient(layers, index, read, pixels):
+    """Compute the gradient of the value (Simonyan et al., 2013)."""
+    return gradients(layers, index, read(pixels))[1], {}
+
+
+def input_x_gradient(layers, index, read, pixels):
+    """Input x gradient; with the bias terms, it sums to the value (Srinivas and Fleuret, 2019)."""
+    x = read(pixels)
+    value, gradient, biases = gradients(layers, index, x)
+    return x * gradient, {"value": value, "bias terms": biases}
+
+
+def guided_backpropagation(layers, index, read, pixels):
+    """Keep positive gradients of active units at every ReLU (Springenberg et al., 2014)."""
+
+    @tf.custom_gradient
+    def relu(x):
+        return tf.nn.relu(x), lambda upstream: tf.where((x > 0) & (upstream > 0), upstream, 0.0)
+
+    return gradients(layers, index, read(pixels), relu)[1], {}
+
+
+def deconvnet(layers, index, read, pixels):
+    """Keep positive gradients at every ReLU (Zeiler and Fergus, 2013)."""
+    relu = tf.custom_gradient(lambda x: (tf.nn.relu(x), tf.nn.relu))
+    return gradients(layers, index, read(pixels), relu)[1], {}
+
+
+def integrated_gradients(layers, index, read, pixels):
+    """Average the gradient on a line from the mean color, 50 points (Sundararajan et al., 2017)."""
+    end = read(pixels)
+    start = read(np.broadcast_to(np.float32([123.68, 116.779, 103.939]), pixels.shape))
+    slope = tf.function(lambda x: gradients(layers, index, x)[1], autograph=False)
+    mean = tf.zeros_like(end)
+    for point, weight in zip(*np.polynomial.legendre.leggauss(50), strict=True):
+        x = start + np.float32((point + 1) / 2) * (end - start)
+        mean += np.float32(weight / 2) * slope(x)
+    value, baseline = (forward(layers, index, x) for x in (end, start))
+    return mean * (end - start), {"value": value, "baseline": baseline}
+
+
+def lrp(layers, index, read, pixels):
+    """Propagate relevance (Bach et al., 2015) by the rules of Montavon et al. (2019).
+
+    The gamma rule in blocks 1 to 3, the epsilon rule in blocks 4 and 5, zB at the pixels. The value
+    has to be above 0. What attributions and bias terms lack to the value, denominators absorb.
+    """
+    x, first_output = read(pixels), None
+    if layers[0].name == "block1_conv1":  # zB: distances to the bounds are its inputs
+        bounds = [read(np.full_like(pixels, level)) for level in (0, 255)]
+        first_output, x = layers[0](x), tf.concat([x - bound for bound in bounds], axis=3)
+    value, gradient, biases = gradients(layers, index, x, first_output, forward=relevance)
+    parts = tf.split(x * gradient, 1 if first_output is None else 2, axis=3)
+    return sum(parts), {"value": value, "bias terms": biases}
+
+
+def relevance(layers, index, x, first_output):
+    """Compute the value such that its gradient is relevance divided by activation."""
+    for number, layer in enumerate(layers):
+        if "pool" in layer.name:
+            x = layer(x)
+            continue
+        kernel, bias = layer.kernel.value, layer.bias.value
+        if first_output is not None and number == 0:
+            kernel = tf.concat([tf.nn.relu(kernel), -tf.nn.relu(-kernel)], axis=2)
+            x = with_share(tf.nn.conv2d(x, kernel, 1, "SAME"), first_output)
+            continue
+        z, epsilon = tf.nn.conv2d(x, kernel, 1, "SAME") + bias, 0.0
+        output = tf.nn.relu(z)
+        if int(layer.name[5]) > 3:  # "block4_conv1"
+            rows, columns = (receptive_field(layers[number + 1 :], n) for n in index[1:3])
+            inside = z[:, max(0, rows[0]) : rows[1], max(0, columns[0]) : columns[1]]
+            epsilon = 0.25 * np.sqrt(np.mean(np.square(inside, dtype=float))).astype("float32")
+        else:
+            z += 0.25 * (tf.nn.conv2d(x, tf.nn.relu(kernel), 1, "SAME") + tf.nn.relu(bias))
+        x = with_share(z, output, epsilon)
+    return x[index]
+
+
+def with_share(z, output, epsilon=0.0):
+    """Return the output, with the gradient of z times output / (z + epsilon)."""
+    share = tf.stop_gradient(tf.math.divide_no_nan(output, z + epsilon))
+    return share * z + tf.stop_gradient(output - share * z)
+
+
+FUNCTIONS = gradient, input_x_gradient, guided_backpropagation, deconvnet, integrated_gradients, lrp
+METHODS = {function.__name__: function for function in FUNCTIONS}
+IMAGES = ["photo.jpg"]  # names of files, or PNG in base64
+
+if __name__ == "__main__":
+    images = read_images(IMAGES)
+    save({name: attribution(images, **array) for name, array in ARRAYS.items()})
