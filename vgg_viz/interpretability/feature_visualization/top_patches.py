@@ -58,11 +58,8 @@ def min_distance(layer: ConvLayer) -> int:
 def find_peaks(maps: np.ndarray, layer: ConvLayer) -> Peaks:
     """Find the two strongest activations of each map of a layer, some distance apart.
 
-    Among equals, the first in reading order counts. Non-finite values are ignored.
-
-    Args:
-        maps: the layer's maps, after ReLU, float32 ``(n, h, w)``.
-        layer: conv layer that computed the maps.
+    The maps are float32 ``(n, h, w)``, after ReLU. Among equals, the first in reading order counts.
+    Non-finite values are ignored.
 
     >>> from vgg_viz.model.architecture import VGG19
     >>> maps = np.zeros((1, 14, 14), np.float32)
@@ -70,12 +67,13 @@ def find_peaks(maps: np.ndarray, layer: ConvLayer) -> Peaks:
     >>> find_peaks(maps, VGG19.conv_layer("block5_conv1")).positions.tolist()
     [[[2, 3], [9, 9]]]
     """
-    row_maxima = _row_maxima(maps)
+    row_maxima = maps.max(axis=2)
     if not np.isfinite(row_maxima).all():
         maps = np.nan_to_num(maps, nan=0.0, posinf=0.0, neginf=0.0)
-        row_maxima = _row_maxima(maps)
+        row_maxima = maps.max(axis=2)
     values, row = row_maxima.max(axis=1), row_maxima.argmax(axis=1)
-    column = _rows(maps, row).argmax(axis=1)
+    every = np.arange(len(maps))
+    column = maps[every, row].argmax(axis=1)
     offsets = np.arange(1 - min_distance(layer), min_distance(layer))
     near_rows = (row[:, None] + offsets).clip(0, maps.shape[1] - 1)
     near_columns = (column[:, None] + offsets).clip(0, maps.shape[2] - 1)
@@ -85,9 +83,11 @@ def find_peaks(maps: np.ndarray, layer: ConvLayer) -> Peaks:
     np.put_along_axis(near, near_columns[:, None], 0, axis=2)
     np.put_along_axis(row_maxima, near_rows, near.max(axis=2), axis=1)
     second_values, second_row = row_maxima.max(axis=1), row_maxima.argmax(axis=1)
-    second_rows = _rows(maps, second_row)
+    second_rows = maps[every, second_row]  # copies
     is_near = (second_row[:, None] == near_rows).any(axis=1)
-    second_rows[is_near] = _with_zeros(second_rows[is_near], near_columns[is_near])
+    without_near = second_rows[is_near]
+    np.put_along_axis(without_near, near_columns[is_near], 0, axis=1)
+    second_rows[is_near] = without_near
     positions = np.stack([row, column, second_row, second_rows.argmax(axis=1)], axis=1)
     return Peaks(
         np.stack([values, second_values], axis=1).astype(np.float32),
@@ -117,14 +117,8 @@ def complete_peaks(
 ) -> list[Peaks]:
     """Find further peaks of one channel where two per image yield fewer than nine patches.
 
-    Args:
-        peaks: the channel's two peaks on each image.
-        layer: conv layer of the channel.
-        map_of: returns the channel's map for an image, given the image's index; called only for
-            images that may have a third peak.
-
-    Returns:
-        Peaks of the channel on each image, unchanged if two per image are enough.
+    ``map_of`` returns the channel's map for an image's index; it is called only for images that may
+    have a third peak. If two peaks per image are enough, they are returned unchanged.
     """
     if sum(int((each.values > 0).sum()) for each in peaks) >= MOST_PATCHES:
         return list(peaks)
@@ -141,17 +135,11 @@ def complete_peaks(
 
 
 def rank_patches(peaks: Sequence[Peaks], count: int = 1) -> list[list[TopPatch]]:
-    """Rank each channel's peaks over several images and return the top patches.
+    """Rank each channel's peaks over several images; return its top ``count`` patches at most.
 
     Each image's strongest peak comes first, then each image's second, then all others. Within these
-    groups, stronger peaks come first, and equal peaks are in the order of their images.
-
-    Args:
-        peaks: the channels' peaks on each image, arrays of equal shapes.
-        count: largest number of patches to return per channel.
-
-    Returns:
-        A list of patches for each channel, empty for a channel that is inactive on all images.
+    groups, stronger peaks come first, and equal peaks are in the order of their images. A channel
+    that is inactive on all images has no patches.
     """
     # Columns: all images' first peaks in the order of the images, then their second peaks, etc.
     per_image = peaks[0].values.shape[1]
@@ -185,25 +173,6 @@ def crop_patch(pixels: np.ndarray, layer: ConvLayer, row: int, column: int) -> n
 def _mean_colored(side: int) -> np.ndarray:
     """Return a square in the mean color; copying it is ten times as fast as filling it."""
     return np.full((side, side, 3), MEAN_COLOR, np.uint8)
-
-
-def _row_maxima(maps: np.ndarray) -> np.ndarray:
-    """Compute the maximum of each row of maps ``(n, h, w)``, as an array ``(n, h)``."""
-    maxima: np.ndarray = maps.max(axis=2)
-    return maxima
-
-
-def _rows(maps: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Return a copy of one row of each map, ``(n, w)``, given each map's row number."""
-    rows: np.ndarray = maps[np.arange(len(maps)), row]
-    return rows
-
-
-def _with_zeros(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Return a copy of rows ``(n, w)`` with zeros in the given columns ``(n, k)``."""
-    zeroed = rows.copy()
-    np.put_along_axis(zeroed, columns, 0, axis=1)
-    return zeroed
 
 
 def _patch_at(peaks: Sequence[Peaks], channel: int, index: int) -> TopPatch:

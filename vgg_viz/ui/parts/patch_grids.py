@@ -90,8 +90,7 @@ class Patches:
     def layer_grid(self, count: int) -> ColorGrid:
         """Return a grid of the top patches of the layer's first ``count`` channels, one each."""
         spots = [each[0] if each else None for each in self.top[:count]]
-        numbers = range(1, count + 1)
-        titles = [str(number) for number in numbers]
+        titles = [str(number) for number in range(1, count + 1)]
         return self._grid(spots, titles, "channel", self.layer_caption(count))
 
     def channel_grid(self, channel: int, spots: Sequence[TopPatch]) -> ColorGrid:
@@ -106,11 +105,7 @@ class Patches:
         return replace(tiles, key=(tiles.key, channel), columns=COLUMNS)
 
     def _grid(
-        self,
-        spots: Sequence[TopPatch | None],
-        titles: Sequence[str],
-        axis: str,
-        caption: str,
+        self, spots: Sequence[TopPatch | None], titles: Sequence[str], axis: str, caption: str
     ) -> ColorGrid:
         numbers = range(1, len(spots) + 1)
         return ColorGrid(
@@ -152,29 +147,20 @@ class Patches:
         """Return the caption of the grid of the layer's first ``count`` channels."""
         inactive = self.top.count([])
         inactive_text = f", {inactive} inactive on all images" if inactive else ""
-        channels = f"{count} of {self.layer.filters} channels"
-        images = f"top patches from {self.image_count}"
+        channels = f"{self.network.label} · {count} of {self.layer.filters} channels"
+        beside = " (not ImageNet)" if is_full_width() else ""
         return text_blocks.caption(
-            f"{self.layer.title} · {self.network.label} · {channels} shown{inactive_text} · "
-            f"{self.origin}",
-            f"{self.network.label} · {channels} · {images}"
-            f"{' (not ImageNet)' if is_full_width() else ''}",
+            f"{self.layer.title} · {channels} shown{inactive_text} · {self.origin}",
+            f"{channels} · top patches from {self.image_count}{beside}",
         )
 
     def channel_caption(self, channel: int) -> str:
         """Return the caption of the grid of one channel's top patches."""
-        text = f"Channel {channel} of {self.layer.name} · {self.network.label} · {self.origin}"
         first = ", best of each image first" if len(self.images) > 1 else ""
         return text_blocks.caption(
-            f"{text}{first}", f"Top patches from {self.image_count} (not ImageNet)"
+            f"Channel {channel} of {self.layer.name} · {self.network.label} · {self.origin}{first}",
+            f"Top patches from {self.image_count} (not ImageNet)",
         )
-
-    def position_text(self, spots: Sequence[TopPatch]) -> str:
-        """Return the image, row and column of each of the patches, in one line."""
-        positions = [
-            f"{self.images[spot.image].title} {spot.row + 1}, {spot.column + 1}" for spot in spots
-        ]
-        return f"Row and column: {' · '.join(positions)}"
 
     @property
     def image_count(self) -> str:
@@ -185,9 +171,8 @@ class Patches:
     def origin(self) -> str:
         """Phrase for captions that says from which images the patches are taken."""
         own = sum(image.choice == OWN for image in self.images)
-        whose = (
-            f"{self.image_count}, {own} of them yours" if own else f"this page's {self.image_count}"
-        )
+        count = self.image_count
+        whose = f"{count}, {own} of them yours" if own else f"this page's {count}"
         return f"top patches from {whose} (not ImageNet)"
 
 
@@ -223,7 +208,8 @@ def show_one(results: Results, patches: Patches, count: int) -> None:
         full_width = mode.in_lecture() and is_full_width()
         left, panel = [st.container()] * 2 if full_width else st.columns([3, 2], gap="medium")
     with left:
-        show_layer(results, patches, count, LAYER_GRIDS[0])
+        place = Placement(LAYER_GRIDS[0], inspector.select_map(LAYER_GRIDS[0], patches.layer))
+        grid.show(results, patches.layer_grid(count), place)
         offer(LAYER_GRIDS[0], [patches], lambda: [patches.layer_grid(count)], range(1, count + 1))
     with panel:
         channel = chosen_channel.choose(patches.layer)
@@ -238,7 +224,8 @@ def show_pair(results: Results, sides: Sequence[Patches], count: int) -> None:
     for name, patches, heading, column in zip(LAYER_GRIDS, sides, headings, columns(), strict=True):
         with column:
             st.subheader(heading)
-            show_layer(results, patches, count, name, HALF)
+            place = Placement(name, inspector.select_map(name, patches.layer), width=HALF)
+            grid.show(results, patches.layer_grid(count), place)
 
     def grids() -> list[ColorGrid]:
         return [
@@ -263,14 +250,6 @@ def columns() -> Sequence[DeltaGenerator]:
     return st.columns(2, gap="medium")
 
 
-def show_layer(
-    results: Results, patches: Patches, count: int, name: str, width: int = grid.PAGE_WIDTH
-) -> None:
-    """Show the top patch of each of a layer's channels; a click on one chooses its channel."""
-    place = Placement(name, inspector.select_map(name, patches.layer), width=width)
-    grid.show(results, patches.layer_grid(count), place)
-
-
 def show_channel(results: Results, patches: Patches, channel: int | None, name: str) -> None:
     """Show several top patches of the chosen channel; a hint if no channel is chosen."""
     if channel is None:
@@ -289,8 +268,15 @@ def show_channel(results: Results, patches: Patches, channel: int | None, name: 
         tools=False,
     )
     grid.show(results, patches.channel_grid(channel, spots), place)
-    positions = text_blocks.escape(patches.position_text(spots))
-    text_blocks.note(f"{positions}. **Click a patch** to inspect the map at its position.")
+    positions = text_blocks.escape(
+        " · ".join(
+            f"{patches.images[spot.image].title} {spot.row + 1}, {spot.column + 1}"
+            for spot in spots
+        )
+    )
+    text_blocks.note(
+        f"Row and column: {positions}. **Click a patch** to inspect the map at its position."
+    )
     offer(name, [patches], lambda: [patches.channel_grid(channel, spots)], [channel], MOST_PATCHES)
 
 
