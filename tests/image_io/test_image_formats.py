@@ -144,6 +144,8 @@ def deep_grays():
         yield Kind(f"temperatures{name}", data, GRAY, notes, stored)
     yield Kind("floats from 0 to 1", tiff(scaled(0, 1, "f4")), GRAY)
     yield Kind("floats from 0 to 255", tiff(scaled(0, 255, "f4")), GRAY)
+    notes = ("values from \N{MINUS SIGN}1 to 1 as black and white",)
+    yield Kind("a vegetation index", tiff(scaled(-1, 1, "f4")), GRAY, notes)
     notes = ("values from 0 to 100,000 as black and white",)
     yield Kind("32 bits", tiff(scaled(0, 100_000, "u4")), GRAY, notes)
     yield Kind("all the same", tiff(np.full((ROWS, COLUMNS), 1000, "u2")), ZEROS + 4)
@@ -262,6 +264,9 @@ def channels():
     yield Kind("five channels of 16 bits", tiff(deep, **options), RGB, both, stored)
     data = tiff(eight[:, :, :2], extrasamples=["unspecified"], **options)
     yield Kind("two channels", data, RGB[:, :, 0], ("the first of 2 channels",))
+    dark = eight[:, :, :2] // 4  # photographs of 8 bits are never stretched
+    data = tiff(dark, extrasamples=["unspecified"], **options)
+    yield Kind("two dark channels", data, dark[:, :, 0], ("the first of 2 channels",))
     notes = ("its three channels as red, green and blue",)
     yield Kind("three channels other than RGB", tiff(EIGHT, **options), RGB, notes)
     data = tiff(np.stack([EIGHT[:, :, 0]] * 4))
