@@ -234,14 +234,14 @@ def layer_maps(network, photograph, layer):
 
 
 def test_evidence_and_important_maps_have_their_classes_and_drops(
-    untrained_network, photograph, monkeypatch
+    biased_network, photograph, monkeypatch
 ):
     random = np.random.default_rng(0)
     values = random.standard_normal((9, 14, 14)).astype(np.float32)
     effects = random.standard_normal(512).astype(np.float32)
     monkeypatch.setattr(Predictions, "evidence", lambda _, method, index: values[index])
     monkeypatch.setattr(Predictions, "map_effects", lambda _, target: effects)
-    maps = layer_maps(untrained_network, photograph, "block5_conv4")
+    maps = layer_maps(biased_network, photograph, "block5_conv4")
     names = ClassNames(tuple(f"class {number}" for number in "abcdefgh"))
     predictions, target = Predictions(maps, UntrainedDense(19), names), ClassTarget(7, 3)
     shown = predictions.evidence_by("gradcam", target)
