@@ -11,6 +11,7 @@ Keras (keras/src/applications/vgg19.py).
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Literal
 
 LayerKind = Literal["input", "conv", "pool", "flatten", "dense"]
@@ -205,39 +206,24 @@ class Architecture:
         index = conv_number = 0
         yield Layer(0, "input", "input", None, (side, side, channels), 0)
         for block, (depth, filters) in enumerate(self.blocks, start=1):
+            shape = (side, side, filters)
             for position in range(1, depth + 1):
+                name = f"block{block}_conv{position}"
                 index, conv_number = index + 1, conv_number + 1
                 receptive_field += (KERNEL_SIDE - 1) * stride
-                kernel_shape = (KERNEL_SIDE, KERNEL_SIDE, channels, filters)
+                field = (receptive_field, stride, offset)
+                kernel = (KERNEL_SIDE, KERNEL_SIDE, channels, filters)
+                parameters = prod(kernel) + filters
                 yield ConvLayer(
-                    index,
-                    f"block{block}_conv{position}",
-                    "conv",
-                    block,
-                    (side, side, filters),
-                    KERNEL_SIDE**2 * channels * filters + filters,
-                    kernel_shape,
-                    conv_number,
-                    receptive_field,
-                    stride,
-                    offset,
+                    index, name, "conv", block, shape, parameters, kernel, conv_number, *field
                 )
                 channels = filters
-            index, side = index + 1, side // POOL_SIDE
+            name, index, side = f"block{block}_pool", index + 1, side // POOL_SIDE
             receptive_field += (POOL_SIDE - 1) * stride
             offset += (POOL_SIDE - 1) * stride / 2
             stride *= POOL_SIDE
-            yield SpatialLayer(
-                index,
-                f"block{block}_pool",
-                "pool",
-                block,
-                (side, side, channels),
-                0,
-                receptive_field=receptive_field,
-                stride=stride,
-                offset=offset,
-            )
+            shape, field = (side, side, channels), (receptive_field, stride, offset)
+            yield SpatialLayer(index, name, "pool", block, shape, 0, None, None, *field)
 
     def _dense_layers(self, last: Layer) -> Iterator[Layer]:
         height, width, channels = last.output_shape
