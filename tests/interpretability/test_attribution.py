@@ -396,7 +396,9 @@ def test_lrp_absorbs_relevance_that_no_pixel_can_receive():
 
 def test_lrp_refuses_values_that_are_not_above_zero(thin_network, pixels, whole):
     layer = THIN.conv_layer("block2_conv1")
-    channel, row, column = np.argwhere(whole.before[layer.name] < 0)[0]
+    values = whole.before[layer.name]
+    closest = np.where(values < 0, values, -np.inf).argmax()
+    channel, row, column = map(int, np.unravel_index(closest, values.shape))
     spec = AttributionSpec(layer, channel + 1, row, column, "input", "lrp")
     with pytest.raises(NotPositiveError, match="above 0, got -"):
         attributed(thin_network, pixels, spec)
