@@ -1,7 +1,7 @@
 # make run, make test: from a fresh clone, with Python 3.11 to 3.13 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help run dev atlas test test-all test-real test-js test-browser test-engines bench load audit format lint \
-	lint-js typecheck clean
+.PHONY: help run dev atlas test test-all test-real test-js test-browser bench load audit format lint lint-js \
+	typecheck clean
 
 # The first of these Pythons that is installed; PYTHON=... chooses another.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3.13 python3 python,\
@@ -10,9 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
-# The tests to run in Chromium, and the cache that remembers which failed.
-BROWSER ?= tests/browser
-LANE ?= browser
+BROWSER ?= tests/browser tests/engines
 NODE := $(shell command -v node)
 ESLINT := build/eslint-9.39.1
 
@@ -34,7 +32,7 @@ atlas: $(VENV)/app.installed ## compute optimized images of all channels in adva
 test: $(VENV)/test.installed ## run the quick tests that need no browser
 	$(BIN)/python -m pytest -m "not slow and not browser and not load and not real" -n $(WORKERS) --dist loadfile
 
-test-all: $(VENV)/test.installed test-js ## run all tests, slow ones and all browsers too
+test-all: $(VENV)/test.installed test-js ## run all tests, slow ones too, in all browsers
 	$(BIN)/python -m pytest -m "not browser and not load and not real" -n $(WORKERS) --dist loadfile
 	$(BIN)/python -m pytest -m browser tests/browser tests/engines
 	$(BIN)/python -m pytest -m load tests/load
@@ -45,11 +43,9 @@ test-real: $(VENV)/test.installed ## compare predictions with Keras on its full 
 test-js: ## run the JavaScript tests, where there is Node
 	$(if $(NODE),$(NODE) --test tests/javascript/*.test.mjs,@echo "Tests of the JavaScript skipped: there is no Node.")
 
-test-browser: $(VENV)/test.installed ## run the tests in Chromium
-	$(BIN)/python -m pytest -m browser -o cache_dir=build/pytest-$(LANE) $(BROWSER)
-
-test-engines: $(VENV)/test.installed ## run a short walk in Firefox and WebKit
-	$(BIN)/python -m pytest -m browser -o cache_dir=build/pytest-engines tests/engines
+# With a cache of their own, since .ci/run runs them beside other tests and then repeats those that failed.
+test-browser: $(VENV)/test.installed ## run the quick tests in Chromium, and a walk in Firefox and WebKit
+	$(BIN)/python -m pytest -m "browser and not slow" -o cache_dir=build/pytest-browser $(BROWSER)
 
 bench: $(VENV)/test.installed ## measure the speed; QUICK=1 only checks that it runs
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
