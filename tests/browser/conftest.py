@@ -19,6 +19,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.support import REPOSITORY
 from tests.support.reading import settle
 from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS, running_app
 from tests.support.truth import CheapDense
@@ -62,25 +63,36 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory) -> Iterator[str]:
-    """Run an app with a full-size weights file; yield its address."""
+    """Run an app that takes a full-size random file for ImageNet's weights; yield its address."""
     folder = tmp_path_factory.mktemp("app")
     weights = folder / "random.h5"
     write_full_weights(weights, UntrainedWeights(seed=7), CheapDense(7))
-    with running_app(folder / "server.log", VGG_VIZ_WEIGHTS=str(weights)) as address:
+    environment = {"VGG_VIZ_WEIGHTS": str(weights), "PYTHONPATH": str(REPOSITORY)}
+    script = "tests/support/as_imagenet.py"
+    with running_app(folder / "server.log", script, **environment) as address:
         yield address
     weights.unlink()
 
 
 @pytest.fixture(scope="session")
-def visitors(browser: Browser, app: str) -> Iterator[BrowserContext]:
-    """Yield the browser context of most pages, whose first page keeps its process alive.
+def context_of(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Return a function that returns the browser context of an address and options.
 
-    To start a process that has yet to read Streamlit's scripts is most of what a page costs.
+    Its first page stays and keeps its process alive: to start a process that has yet to read
+    Streamlit's scripts is most of what a page costs.
     """
-    context = browser.new_context(reduced_motion="reduce")
-    context.new_page().goto(f"{app}/_stcore/health")
+    contexts: dict[str, BrowserContext] = {}
+
+    def context(address: str, **options: object) -> BrowserContext:
+        kind = f"{address} {sorted(options.items())}"
+        if kind not in contexts:
+            contexts[kind] = browser.new_context(reduced_motion="reduce", **options)
+            contexts[kind].new_page().goto(f"{address}/_stcore/health")
+        return contexts[kind]
+
     yield context
-    context.close()
+    for one in contexts.values():
+        one.close()
 
 
 def forget(context: BrowserContext) -> None:
@@ -97,42 +109,23 @@ def watch(page: Page, errors: list[str]) -> None:
     page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
 
 
-@pytest.fixture(scope="session")
-def contexts(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
-    """Yield browser contexts by their options, kept as long as `visitors`."""
-    found: dict[str, BrowserContext] = {}
-    yield found
-    for context in found.values():
-        context.close()
-
-
 @pytest.fixture
-def open_page(
-    browser: Browser, app: str, visitors: BrowserContext, contexts: dict[str, BrowserContext]
-) -> Iterator[Callable[..., Page]]:
+def open_page(app: str, context_of: Callable[..., BrowserContext]) -> Iterator[Callable[..., Page]]:
     """Return a function that opens a page as a first visit; a logged error fails the test."""
     opened, errors = [], []
-
-    def context_for(address: str, options: dict[str, object]) -> BrowserContext:
-        if not options and address == app:
-            return visitors
-        kind = f"{address} {sorted(options.items())}"
-        if kind not in contexts:
-            contexts[kind] = browser.new_context(reduced_motion="reduce", **options)
-            contexts[kind].new_page().goto(f"{address}/_stcore/health")
-        return contexts[kind]
 
     def open_one(
         query: str = "",
         address: str = app,
         *,
         settled: bool = True,
+        begin: str = "",
         viewport: ViewportSize = LAPTOP,
         color_scheme: str = "light",
         permissions: Sequence[str] = (),
         **options: object,
     ) -> Page:
-        context = context_for(address, options)
+        context = context_of(address, **options)
         forget(context)
         context.grant_permissions(permissions)
         page = context.new_page()
@@ -140,6 +133,8 @@ def open_page(
         page.set_viewport_size(viewport)
         page.emulate_media(color_scheme=color_scheme)
         watch(page, errors)
+        if begin:
+            page.add_init_script(begin)
         page.goto(f"{address}/?{query}")
         if settled:
             settle(page)
@@ -195,8 +190,8 @@ class Tab:
 
 
 @pytest.fixture(scope="session")
-def tabs(app: str, visitors: BrowserContext) -> Iterator[list[Tab]]:
-    two = [Tab(app, visitors) for _ in range(2)]
+def tabs(app: str, context_of: Callable[..., BrowserContext]) -> Iterator[list[Tab]]:
+    two = [Tab(app, context_of(app)) for _ in range(2)]
     yield two
     for tab in two:
         tab.close()

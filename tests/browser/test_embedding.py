@@ -58,9 +58,3 @@ def test_in_a_foreign_frame_the_page_says_where_a_file_can_be_given(visit, app):
         expect(tab.get_by_text(REFUSED)).to_have_count(0)
         give_photo(tab)
         expect(main(tab)).to_contain_text("Your picture (stretched)")
-
-
-def test_in_a_tab_of_its_own_the_page_says_nothing_of_it(visit, app):
-    page = visit(f"{app}/?{OWN}")
-    expect(main(page)).to_contain_text("Cat (stretched)")
-    expect(page.get_by_text(REFUSED)).to_have_count(0)

@@ -5,18 +5,11 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser import PHONE
 from tests.browser.test_pointing import LAYER, grid, tile_center
 from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
-
-PHONE = {
-    "viewport": {"width": 390, "height": 844},
-    "has_touch": True,
-    "is_mobile": True,
-    "device_scale_factor": 3,
-}
-LAPTOPS = [{"width": 1280, "height": 720}, {"width": 1366, "height": 768}]
 
 
 def part(page: Page, name: str, inspector: str = "inspector") -> Locator:
@@ -45,9 +38,8 @@ def scrolled(page: Page) -> float:
 # -- on a laptop
 
 
-@pytest.mark.parametrize("viewport", LAPTOPS, ids=lambda size: str(size["width"]))
-def test_a_clicked_map_and_its_photograph_are_in_sight_and_large(visit, viewport):
-    page = visit(LAYER, viewport=viewport)
+def test_a_clicked_map_and_its_photograph_are_in_sight_and_large(visit):
+    page = visit(LAYER)
     mosaic = grid(page)
     assert_in_sight(part(page, "photo-stage"))
     expect(part(page, "reading")).to_contain_text("Click a map")
@@ -79,17 +71,6 @@ def test_the_first_choice_moves_nothing_and_takes_nothing(open_page):
     assert mosaic.evaluate("(grid) => grid.getRootNode().activeElement === grid")
 
 
-def test_full_screen_outlives_the_first_choice(open_page):
-    page = open_page(LAYER)
-    mosaic = grid(page)
-    page.locator(".st-key-maps-mosaic .fullscreen").click()
-    page.wait_for_function("document.fullscreenElement !== null")
-    mosaic.click(position={"x": 30, "y": 45})
-    expect(page).to_have_url(re.compile(r"channel=1\b"))
-    settle(page)
-    assert page.evaluate("document.fullscreenElement !== null")
-
-
 def test_the_panel_stays_while_the_maps_scroll(visit):
     page = visit(f"{LAYER}&channel=12")
     looked_into(page, 12)
@@ -101,16 +82,11 @@ def test_the_panel_stays_while_the_maps_scroll(visit):
     assert scrolled(page) == 250
 
 
-def test_the_details_of_a_sum_are_one_click_away(visit):
-    page = visit(f"{LAYER}&channel=12&row=20&column=30")
-    looked_into(page, 12)
-    part(page, "explain").click()
-    assert_in_sight(page.locator("h3", has_text="How the value at row 20, column 30"))
-
-
-def test_walking_back_leads_to_heading_and_map_with_a_trail_that_can_be_clicked(open_page):
-    page = open_page(f"{LAYER}&channel=7&row=29&column=29")
+def test_walking_back_leads_to_heading_and_map_with_a_trail_that_can_be_clicked(visit):
+    page = visit(f"{LAYER}&channel=7&row=29&column=29")
     looked_into(page, 7)
+    part(page, "explain").click()
+    assert_in_sight(page.locator("h3", has_text="How the value at row 29, column 29"))
     expect(part(page, "trail")).to_be_hidden()
     stops = ["block3_conv1 7 (29, 29)"]
     for layer in ("block2_conv2", "block2_conv1"):
@@ -130,14 +106,8 @@ def test_walking_back_leads_to_heading_and_map_with_a_trail_that_can_be_clicked(
     page.go_back()
     expect(page.locator("h2")).to_have_text(["Feature maps of block2_conv1"])
     expect(part(page, "trail li")).to_have_text(stops)
-
-
-def test_a_trail_is_none_of_a_place_that_was_not_walked_to(open_page):
-    page = open_page(f"{LAYER}&channel=7&row=29&column=29")
-    looked_into(page, 7)
-    grid(page, "contributors").click(position={"x": 40, "y": 60})
-    expect(part(page, "trail li")).to_have_count(2)
     settle(page)
+    # A position that was not walked to has no trail.
     part(page, "map-stage").click(position={"x": 10, "y": 10})
     expect(part(page, "trail")).to_be_hidden()
 
@@ -264,52 +234,31 @@ def test_two_inspectors_point_together_and_a_click_explains_the_value_of_either(
     expect(page.get_by_role("radio", name="Raccoon").last).to_be_checked()
 
 
-def test_a_difference_has_two_scales(visit):
-    page = visit(f"{LAYER}&compare=picture&shown_as=difference")
-    scales = page.locator('[data-testid="stSidebar"] [role="radiogroup"]', has_text="Each pair")
-    expect(scales.get_by_role("radio")).to_have_text(["Each pair", "Layer"])
-    captions = page.locator('[data-testid="stMain"] [data-testid="stCaptionContainer"]')
-    expect(captions.first).to_contain_text("each tile on its own scale, zero in the middle")
-
-
 # -- whatever happens
 
 
-def test_storage_that_throws_breaks_nothing(open_page):
-    page = open_page(settled=False)
-    page.add_init_script(
-        """Object.defineProperty(
-            window, "localStorage", { get() { throw new Error("blocked"); } })"""
-    )
-    page.goto(f"{page.url.split('?')[0]}?{LAYER}&channel=12")
-    looked_into(page, 12)
-    part(page, "strength").fill("80")
-    expect(part(page, "photo")).to_be_visible()
+# Counts the listeners of inspectors that point together.
+COUNTING = """(() => {
+    window.pointing = 0;
+    const { addEventListener } = EventTarget.prototype;
+    EventTarget.prototype.addEventListener = function (name, listener, options) {
+        if (this === window && name === "vgg-viz:point") {
+            window.pointing++;
+            options?.signal?.addEventListener("abort", () => window.pointing--);
+        }
+        return addEventListener.call(this, name, listener, options);
+    };
+})()"""
 
 
 def test_what_the_inspector_adds_to_the_page_goes_with_it(open_page):
-    page = open_page(f"{LAYER}&channel=12", settled=False)
-    page.add_init_script(
-        """(() => {
-            window.counts = {};
-            const { addEventListener, removeEventListener } = EventTarget.prototype;
-            const count = (name, by) => (window.counts[name] = (window.counts[name] ?? 0) + by);
-            EventTarget.prototype.addEventListener = function (name, listener, options) {
-                if (this === window && name.startsWith("vgg-viz:point")) {
-                    count(name, 1);
-                    options?.signal?.addEventListener("abort", () => count(name, -1));
-                }
-                return addEventListener.call(this, name, listener, options);
-            };
-        })()"""
-    )
-    page.reload()
+    page = open_page(f"{LAYER}&channel=12", begin=COUNTING)
     looked_into(page, 12)
-    for _ in range(3):
+    for _ in range(2):
         page.get_by_role("radio", name="Architecture").click()
         expect(page.locator("h2").filter(has_text="Feature maps")).to_have_count(0)
         settle(page)
-        page.wait_for_function("window.counts['vgg-viz:point'] === 0 && !window.vggVizSelected")
+        page.wait_for_function("window.pointing === 0 && !window.vggVizSelected")
         page.get_by_role("radio", name="Feature maps").click()
         looked_into(page, 12)
-        assert page.evaluate("window.counts['vgg-viz:point']") == 1
+        assert page.evaluate("window.pointing") == 1

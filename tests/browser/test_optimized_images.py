@@ -1,4 +1,4 @@
-"""Optimized images in a browser: progress, stopping, continuing, and pasting."""
+"""Optimized images in a browser: progress, typing meanwhile, and pasting."""
 
 import re
 
@@ -26,13 +26,7 @@ def step_beyond(page: Page, least: int) -> int:
     return page.wait_for_function(STEP, arg=[mosaic, least]).json_value()
 
 
-def press(page: Page, name: str) -> None:
-    """Press a button by keyboard."""
-    button = page.get_by_role("button", name=name, exact=True)
-    button.focus()
-    button.press("Enter")
-
-
+@pytest.mark.slow
 def test_images_are_optimized_to_the_end_while_one_is_chosen(open_page):
     page = open_page(f"{OPTIMIZED}&layer=block1_conv1&seed=3", settled=False)
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
@@ -52,21 +46,6 @@ def test_images_are_optimized_to_the_end_while_one_is_chosen(open_page):
     page.go_back()
     expect(page).not_to_have_url(re.compile("channel="))
     expect(page.get_by_role("spinbutton", name="Channel")).to_have_value("")
-
-
-def test_optimization_stops_and_continues_for_all_viewers(open_page):
-    page = open_page(f"{LONG}&seed=4", settled=False)
-    step_beyond(page, 0)
-    press(page, "Stop")
-    expect(page.locator(".st-key-optimization-progress")).to_contain_text("Stopped")
-    settle(page)
-    stopped = step_beyond(page, 0)
-    press(page, "Continue")
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
-    assert step_beyond(page, stopped)
-    # Another viewer sees the images already started, not new ones.
-    other = open_page(f"{LONG}&seed=4", settled=False)
-    assert step_beyond(other, 0) > stopped
 
 
 def test_number_typed_during_optimization_stays(open_page):

@@ -5,29 +5,30 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser import cases
 from tests.support.reading import settle
-from vgg_viz.views import VIEWS
 
 pytestmark = pytest.mark.browser
 
 # What A4 and Letter have between margins of 12 mm, in CSS pixels.
 PAPERS = {"A4": (703, 1032), "Letter": (725, 965)}
 
-# Queries that show more of a view than its defaults, or print it faster.
-SETTINGS = {
-    "maps": "&maps=64",
-    "visualization": "&channel=12",
-    "blocks": "&block_maps=16",
-    "prediction": "&important_maps=8&class=7&against=3&evidence=all",
+PAGES = {
+    "attribution": "view=maps&maps=9&channel=5&row=9&column=9&back_to=input&sanity=true",
+    "prediction": "view=prediction&important_maps=8&class=7&against=3&evidence=all",
+    "tour": "tour=4&answer=true",
 }
-PAGES = {view: f"view={view}{SETTINGS.get(view, '')}" for view in VIEWS} | {
-    "One map": "view=maps&maps=9&channel=5",
-    "Attribution": "view=maps&maps=9&channel=5&row=9&column=9&back_to=input&sanity=true",
-    "Comparison": "view=maps&maps=16&compare=network",
-    "Two networks’ patches": "view=visualization&maps=9&channel=12&compare=network",
-    "Two predictions": "view=prediction&important_maps=8&compare=picture",
-    "Tour": "tour=4&answer=true",
-    "Lecture": "view=maps&maps=16&lecture=true",
+MORE_PAGES = {
+    "architecture": "view=architecture",
+    "filters": "view=filters",
+    "maps": "view=maps&maps=64",
+    "top patches": "view=visualization&channel=12",
+    "blocks": "view=blocks&block_maps=16",
+    "conclusion": "view=conclusion",
+    "comparison": "view=maps&maps=16&compare=network",
+    "two networks’ patches": "view=visualization&maps=9&channel=12&compare=network",
+    "two predictions": "view=prediction&important_maps=8&compare=picture",
+    "lecture": "view=maps&maps=16&lecture=true",
 }
 
 SEEN = """() => {
@@ -47,7 +48,7 @@ SEEN = """() => {
 }"""
 
 
-@pytest.mark.parametrize("query", PAGES.values(), ids=PAGES)
+@pytest.mark.parametrize("query", cases(PAGES, MORE_PAGES))
 def test_print_cuts_nothing_and_has_no_controls(visit, query):
     page = visit(query, color_scheme="dark")
     expect(page.locator("canvas[data-shown], .st-key-diagram svg").first).to_be_visible()
@@ -74,7 +75,6 @@ def test_print_cuts_nothing_and_has_no_controls(visit, query):
 def test_print_has_few_pages(visit):
     page = visit("view=blocks&block_maps=16", color_scheme="dark")
     expect(page.locator("canvas[data-shown]")).to_have_count(5)
-    settle(page)
     for paper in PAPERS:
         pdf = page.pdf(format=paper, print_background=True)
         # One a block: each with its heading, its maps and its caption.

@@ -6,21 +6,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page
 
+from tests.browser import PHONE, cases
 from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
 
-SWITCHES = 24
+SWITCHES = 8
 MOST_MEGABYTES = 40  # more, of the renderer's resident memory; with the leak it was 37 a switch
 DRAWN = """(key) => [...document.querySelectorAll(`.st-key-${key} *`)].some(
     (part) => part.shadowRoot?.querySelector("canvas[data-shown]"))"""
 LAPTOP = {"device_scale_factor": 1}  # An option, with which a page has a process of its own.
-PHONE = {
-    "viewport": {"width": 390, "height": 844},
-    "device_scale_factor": 3,
-    "has_touch": True,
-    "is_mobile": True,
-}
 
 
 def collect(session: CDPSession) -> None:
@@ -80,11 +75,11 @@ def forward_backward(page: Page, times: int) -> None:
         switch(page, "Feature maps", "maps-mosaic")
 
 
-@pytest.mark.parametrize("device", [LAPTOP, PHONE], ids=["laptop", "phone"])
+@pytest.mark.parametrize("device", cases({"phone": PHONE}, {"laptop": LAPTOP}))
 def test_views_leave_nothing_behind(open_page, browser, device):
     page = open_page("view=maps&channel=3", **device)
     session = page.context.new_cdp_session(page)
-    forward_backward(page, 3)
+    forward_backward(page, 2)
     collect(session)
     before = (canvases(session), listeners(session), megabytes(browser))
     forward_backward(page, SWITCHES // 2)

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_inspector import PHONE
-from tests.browser.test_own_picture import photo
+from tests.browser import PHONE
+from tests.browser.test_own_picture import drop, photo
 from tests.browser.test_pointing import grid
 from tests.support.reading import settle
 from vgg_viz import links
@@ -37,8 +37,8 @@ def expect_channel(page: Page, channel: int) -> None:
     settle(page)
 
 
-def test_click_leads_to_a_channels_patches_to_a_position_and_back(open_page):
-    page = open_page(TOP_PATCHES)
+def test_click_leads_to_a_channels_patches_to_a_position_and_back(visit):
+    page = visit(TOP_PATCHES)
     click_tile(page, "patches", 4)
     expect_channel(page, 5)
     said = lines(page, "channel-patches")[1]
@@ -65,19 +65,10 @@ def test_phone_scrolls_to_the_channel_and_back(open_page):
     expect(page.locator(".st-key-patches .selected")).to_be_in_viewport()
 
 
+@pytest.mark.slow
 def test_pictures_dropped_together_are_added_together(open_page):
     page = open_page(TOP_PATCHES)
-    dispatch = """(files, kind) => {
-        const data = new DataTransfer();
-        for (const [name, bytes] of files) {
-            data.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
-        }
-        return !document.querySelector("h2").dispatchEvent(new DragEvent(
-            kind, { dataTransfer: data, bubbles: true, cancelable: true, composed: true }));
-    }"""
-    files = [[f"{color}.png", [*photo(color)]] for color in ("red", "green")]
-    page.wait_for_function(f"(files) => ({dispatch})(files, 'dragover')", arg=files)
-    assert page.evaluate(f"(files) => ({dispatch})(files, 'drop')", files)
+    drop(page, "red", "green")
     expect(page.get_by_text("top patches from 10 images, 2 of them yours").first).to_be_visible()
 
 

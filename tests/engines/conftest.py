@@ -16,12 +16,9 @@ ENGINES = {"firefox": webdriver.firefox, "webkit": webdriver.webkit}
 def engine(request, app, tmp_path_factory) -> Iterator[Page]:  # noqa: F811
     """Start one of the engines."""
     folder = tmp_path_factory.mktemp(request.param)
-    try:
-        with ENGINES[request.param](folder) as send:
-            send("SetWindowRect", dict(webdriver.WINDOW))
-            yield Page(send, app, folder)
-    except webdriver.NotInstalled as reason:
-        pytest.skip(str(reason))
+    with ENGINES[request.param](folder) as send:
+        send("SetWindowRect", dict(webdriver.WINDOW))
+        yield Page(send, app, folder)
 
 
 @pytest.fixture

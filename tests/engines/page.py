@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from PIL import Image
 
 from tests.engines.webdriver import ELEMENT, Send, eventually
+from tests.support.reading import AT_REST
 
 VIEW = '.st-key-view [role="radio"], .st-key-view button'
 PICTURE = ".st-key-picture button"
@@ -43,14 +44,11 @@ const visible = (element) => element.checkVisibility() && element.getBoundingCli
 const shown = (selector) => all(selector).filter(visible);
 """
 
-# Idle, every picture and grid of the page is there, and so is its style sheet, which lays them out:
-# it may come after them, since browsers fetch what shows it only when it is wanted.
-SETTLED = """
+# At rest, and the page's style sheet is there, which lays it out: browsers fetch what shows it only
+# when it is wanted.
+SETTLED = f"""
 const app = document.querySelector('[data-testid="stApp"]');
-return document.querySelector("h2") && !document.querySelector('[data-stale="true"]')
-  && getComputedStyle(app).getPropertyValue("--ground")
-  && document.querySelector('[data-test-script-state="notRunning"]')
-  && [...document.images].every((image) => image.complete && image.naturalWidth);
+return ({AT_REST})() && getComputedStyle(app).getPropertyValue("--ground");
 """
 
 # The box of an element in the window, where it is the same two frames later.
@@ -107,7 +105,6 @@ class Page:
         self.settle()
 
     def run(self, script: str, *arguments: object) -> object:
-        """Return a script's result."""
         return self.send("ExecuteScript", {"script": FINDING + script, "args": list(arguments)})
 
     def until(self, script: str, *arguments: object) -> object:
@@ -134,11 +131,9 @@ class Page:
         )
 
     def until_gone(self, selector: str) -> None:
-        """Wait until no element of that selector is on the page."""
         self.until("return !shown(arguments[0]).length", selector)
 
     def texts(self, selector: str) -> list[str]:
-        """Return the texts of a selector's elements."""
         return self.run("return shown(arguments[0]).map((each) => each.innerText)", selector)
 
     def box(self, selector: str, words: str = "") -> dict[str, float]:
@@ -158,21 +153,17 @@ class Page:
         self.send("PerformActions", {"actions": [{**pointer, "actions": steps}]})
 
     def press(self, key: str) -> None:
-        """Press a key."""
         steps = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
         keys = {"type": "key", "id": "keyboard", "actions": steps}
         self.send("PerformActions", {"actions": [keys]})
 
     def back(self) -> None:
-        """Press the browser's Back."""
         self.send("Back", {})
 
     def forward(self) -> None:
-        """Press the browser's Forward."""
         self.send("Forward", {})
 
     def give(self, file: Path) -> None:
-        """Choose a file to upload."""
         chooser = self.until("return all(arguments[0])[0]", UPLOAD)
         self.send("ElementSendKeys", {"id": chooser[ELEMENT], "text": str(file)})
 
@@ -197,16 +188,13 @@ class Page:
 
     @property
     def address(self) -> dict[str, str]:
-        """Return the address's values."""
         query = urlsplit(self.run("return location.href")).query
         return {name: values[-1] for name, values in parse_qs(query).items()}
 
     @property
     def errors(self) -> list[str]:
-        """Return the errors that the page logged."""
         return self.run("return window.wentWrong ?? []")
 
     def screenshot(self, file: Path) -> None:
-        """Write a screenshot of the window."""
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(base64.b64decode(self.send("TakeScreenshot", {"full": False})))

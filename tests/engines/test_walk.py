@@ -27,7 +27,7 @@ def test_every_view_is_shown(page: Page):
         page.settle()
 
 
-def test_a_click_on_a_map_and_on_a_position_is_explained(page: Page):
+def test_clicks_are_explained_and_back_and_forward_return_to_them(page: Page):
     page.open(MAPS)
     page.click(parts.GRID, at=(2.5 / 8, 2.6 / 8))
     page.until_painted(parts.INSPECTOR, 2)
@@ -36,17 +36,8 @@ def test_a_click_on_a_map_and_on_a_position_is_explained(page: Page):
     page.click(parts.MAP, at=(0.51, 0.51))
     page.until_shown(parts.SUBHEADING, "row 29, column 29 of map 19")
     page.until_shown(parts.AGREED, "matches")
+    page.settle()
     page.until_address(row="29", column="29")
-
-
-def test_back_and_forward_go_from_what_was_shown_to_what_was_shown(page: Page):
-    page.open(MAPS)
-    page.click(parts.GRID, at=(2.5 / 8, 2.6 / 8))
-    page.until_painted(parts.MAP)
-    page.settle()
-    page.click(parts.MAP, at=(0.51, 0.51))
-    page.until_shown(parts.SUBHEADING, "row 29, column 29 of map 19")
-    page.settle()
     page.click(parts.VIEW, "Filters")
     page.until_shown(parts.HEADING, "Filters of block3_conv1")
     page.settle()
@@ -90,6 +81,7 @@ def test_a_saved_picture_is_the_grid(page: Page):
     assert np.asarray(saved.convert("L")).std() > 10
 
 
+@pytest.mark.slow
 def test_a_grid_fills_the_screen_and_can_be_pointed_at_there(page: Page):
     page.open(MAPS)
     before = page.box(parts.GRID)
@@ -104,6 +96,7 @@ def test_a_grid_fills_the_screen_and_can_be_pointed_at_there(page: Page):
     page.until_address(channel="1")
 
 
+@pytest.mark.slow
 def test_in_lecture_mode_the_arrow_keys_go_from_layer_to_layer(page: Page):
     page.open(MAPS)
     page.until_painted(parts.GRIDS)

@@ -11,12 +11,13 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+
+import pytest
+import requests
 
 from tests.support.server import free_port
 
@@ -58,17 +59,9 @@ class WebDriverError(Exception):
     """Raised when the browser refuses a command; the message is the browser's."""
 
 
-class NotInstalled(Exception):
-    """Raised when a browser is not installed; the message says what to install."""
-
-
 @contextmanager
 def firefox(folder: Path) -> Iterator[Send]:
-    """Start Debian's Firefox without a window; home and downloads are in ``folder``.
-
-    Raises:
-        NotInstalled: there is none.
-    """
+    """Start Debian's Firefox without a window; home and downloads are in ``folder``."""
     (program,) = installed("firefox-esr")
     profile = folder / "profile"
     profile.mkdir()
@@ -108,11 +101,7 @@ def receive(stream: socket.SocketIO) -> object:
 
 @contextmanager
 def webkit(folder: Path) -> Iterator[Send]:
-    """Start Debian's MiniBrowser on a screen of its own; ``folder`` as for `firefox`.
-
-    Raises:
-        NotInstalled: one of the programs is missing.
-    """
+    """Start Debian's MiniBrowser on a screen of its own; ``folder`` as for `firefox`."""
     bus, driver, screen = installed("dbus-run-session", "WebKitWebDriver", "Xvfb")
     port = free_port()
     size = "{width}x{height}x24".format(**WINDOW)
@@ -138,22 +127,20 @@ def webkit(folder: Path) -> Iterator[Send]:
 
 def http(method: str, address: str, parameters: dict) -> object:
     """Send one command to a driver, and return its answer."""
-    body = json.dumps(parameters).encode() if method == "POST" else None
-    request = urllib.request.Request(address, body, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
-            return json.load(answer)["value"]
-    except urllib.error.HTTPError as error:
-        said = json.load(error)["value"]
-        raise WebDriverError(f"{address}: {said['error']}: {said['message']}") from error
+    body = parameters if method == "POST" else None
+    answer = requests.request(method, address, json=body, timeout=SECONDS)
+    value = answer.json()["value"]
+    if not answer.ok:
+        raise WebDriverError(f"{address}: {value['error']}: {value['message']}")
+    return value
 
 
 def installed(*programs: str) -> list[str]:
-    """Return the paths of these programs."""
+    """Return the paths of these programs; skip the test if one is missing."""
     found = {program: shutil.which(program) for program in programs}
     missing = [program for program, path in found.items() if not path]
     if missing:
-        raise NotInstalled(f"needs {', '.join(missing)} (see .ci/run for Debian's packages)")
+        pytest.skip(f"needs {', '.join(missing)} (see .ci/run for Debian's packages)")
     return list(found.values())
 
 

@@ -22,6 +22,19 @@ WORDS = """() => {
     const chosen = all('[aria-checked="true"]').map((choice) => choice.innerText);
     return [...said, ...fields, ...chosen].join("\\n");
 }"""
+# The parts that reach beyond the page's right border; large tables scroll by themselves.
+WIDER = """() => {
+    const width = document.documentElement.clientWidth, found = [];
+    const look = (root) => root.querySelectorAll("*").forEach((part) => {
+        const { right } = part.getBoundingClientRect();
+        const seen = part.matches("canvas, img, table, td, button, h2, h3, p, input");
+        const beside = part.closest('details:not([open]), [data-testid="stMarkdown"] table');
+        if (seen && !beside && right > width + 1) found.push([part.tagName, right]);
+        if (part.shadowRoot) look(part.shadowRoot);
+    });
+    look(document.querySelector('[data-testid="stMain"]'));
+    return found;
+}"""
 
 
 def settle(page: Page) -> None:
@@ -48,3 +61,10 @@ def wait_for_words(page: Page, wanted: str) -> None:
     except TimeoutError:
         differences = unified_diff(wanted.split(), words(page).split(), "wanted", "said", n=1)
         raise AssertionError(" ".join(differences)) from None
+
+
+def assert_sound(page: Page) -> None:
+    """Check that no exception and no error box is shown, and nothing is wider than the page."""
+    wrong = '[data-testid="stException"], [data-testid="stAlertContentError"]'
+    assert page.locator(wrong).count() == 0
+    page.wait_for_function(f"() => ({WIDER})().length === 0")  # a grid follows its column

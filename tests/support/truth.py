@@ -4,16 +4,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from tests.support.pages import (
-    payloads,
-)
+from tests.support.maps import BiasedWeights
+from tests.support.pages import payloads
 from vgg_viz import samples
 from vgg_viz.export.mosaic import FIRST_LEVEL, LEVELS
 from vgg_viz.image_io import images
 from vgg_viz.links import FIELDS
 from vgg_viz.model.architecture import VGG19, DenseLayer
 from vgg_viz.model.dense_layers import SLAB_ROWS, UntrainedDense
-from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.ui.state.shared_instance import shared
 
 LAYER = VGG19.layer("block3_conv1")
@@ -22,16 +20,13 @@ MAPS = {"view": "Feature maps", "layer": LAYER.title}
 GAP = 1.01  # levels: what rounding may do
 
 
-class StandIn(UntrainedWeights):
+class StandIn(BiasedWeights):
     """Stand-in for the trained network, with three filters that are never active."""
 
-    label = "ImageNet"
-    identity = "stand-in"
+    label, identity = "ImageNet", "stand-in"
 
     def read(self, layer_name):
         kernel, bias = super().read(layer_name)
-        random = np.random.default_rng(VGG19.layer(layer_name).index)
-        bias = random.standard_normal(bias.shape, dtype=np.float32)
         if layer_name == LAYER.name:
             bias[np.array(NEVER_ACTIVE) - 1] = -1e9
         return kernel[..., ::-1].copy(), bias
@@ -40,8 +35,7 @@ class StandIn(UntrainedWeights):
 class OfAFile(StandIn):
     """Stand-in for the network of a host's own file."""
 
-    label = "weights of *mine*.h5"
-    identity = "of a file"
+    label, identity = "weights of *mine*.h5", "of a file"
 
 
 class Truth:
