@@ -96,7 +96,7 @@ def certify(folder: Path, hosts: Sequence[str], days: str) -> tuple[Path, Path, 
     authority, authority_key = folder / "authority.pem", folder / "authority.key"
     certificate, key, request = folder / "proxy.pem", folder / "proxy.key", folder / "proxy.csr"
     names = ",".join(f"DNS:{host}" for host in hosts)
-    new_key = ["-newkey", "rsa:2048", "-nodes"]
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     self_signed = ["req", *new_key, "-x509", "-days", "9", "-subj", "/CN=A company"]
     signing = [
         "req",
