@@ -134,27 +134,39 @@ def test_texts_are_read_in_several_forms():
     assert read("maps=007") == {"maps": 7}
 
 
-@pytest.mark.parametrize(
-    "text", ["30,4,17", "4, 17, 30", "4 17 30", ",004,17,30,", "17,4,30,30,4", " 30 , 17  4 "]
-)
-def test_several_numbers_are_sorted_without_duplicates(text):
-    assert FIELDS["ablated"].read([text]) == (4, 17, 30)
-    assert FIELDS["ablated"].read(["1", text]) == (4, 17, 30)
-
-
-def test_numbers_beyond_the_layer_are_dropped():
-    values = {"ablated": (4, 64, 65, 512)}
-    assert effective_values(values)["ablated"] == (4, 64)
-    assert effective_values(values | {"layer": "block5_conv1"})["ablated"] == (4, 64, 65, 512)
-    assert write({"ablated": (4, 64)}) == "ablated=4%2C64"
+def test_several_numbers_are_sorted_without_duplicates():
+    for text in ("30,4,17", "4, 17, 30", "4 17 30", ",004,17,30,", "17,4,30,30,4", " 30 , 17  4 "):
+        assert FIELDS["ablated"].read(["1", text]) == (4, 17, 30)
 
 
 def test_later_layers_come_after_the_layer():
     assert later_layer_options("block5_conv2") == ("next", "block5_conv3", "block5_conv4")
     assert later_layer_options("block5_conv4") == ("next",)
-    for layer, seen_in in (("block2_conv1", "block2_conv2"), ("block1_conv1", "block5_conv4")):
-        assert effective_values({"layer": layer, "later_layer": seen_in})["later_layer"] == seen_in
-        assert effective_values({"layer": seen_in, "later_layer": seen_in})["later_layer"] == "next"
+
+
+SHOWN = [
+    ({"layer": "block1_conv2", "ablated": (4, 64, 65)}, {"ablated": (4, 64)}),
+    ({"layer": "block5_conv1", "ablated": (4, 64, 65)}, {"ablated": (4, 64, 65)}),
+    ({"layer": "block2_conv1", "later_layer": "block2_conv2"}, {"later_layer": "block2_conv2"}),
+    ({"layer": "block2_conv2", "later_layer": "block2_conv2"}, {"later_layer": "next"}),
+    ({"layer": "block1_conv2", "back_to": "block1_conv1"}, {"back_to": "block1_conv1"}),
+    ({"layer": "block1_conv2", "back_to": "block1_conv2"}, {"back_to": "step"}),
+    ({"view": "filters", "scale": "zero"}, {"scale": "zero"}),
+    ({"view": "maps", "scale": "zero"}, {"scale": FIELDS["scale"].default}),
+    ({"view": "visualization", "compare": "picture"}, {"compare": "none"}),
+    ({"shown_as": "difference", "pair_scale": "own"}, {"pair_scale": "pair"}),
+    ({"row": 3, "column": 4}, {"row": None, "column": None}),
+    ({"layer": "block5_conv1", "channel": 7, "row": 20, "column": 4}, {"row": 14, "column": 4}),
+    ({"channel": 99, "maps": 99}, {"channel": 64, "maps": 64}),
+    ({"filters": 20, "filter_page": 9}, {"filter_page": 2}),
+    ({"filters": 512, "filter_page": 32}, {"filter_page": 4}),
+]
+
+
+@pytest.mark.parametrize(("requested", "shown"), SHOWN, ids=str)
+def test_the_page_shows_what_view_and_layer_offer(requested, shown):
+    effective = effective_values(requested)
+    assert {key: effective[key] for key in shown} == shown
 
 
 # -- nonsense
@@ -221,9 +233,6 @@ def test_invalid_values_of_a_field_are_refused(name):
 def test_an_invalid_link_is_refused_in_one_line():
     for link in NONSENSE_LINKS:
         refused(link)
-
-
-def test_the_most_parameters_of_a_link_are_read():
     assert read("&".join(["maps=3"] * MOST_PARAMETERS)) == {"maps": 3}
 
 
