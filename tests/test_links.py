@@ -326,4 +326,5 @@ def test_every_renamed_field_has_an_old_link():
 
 
 def test_the_newer_name_of_a_field_wins():
-    assert read("silenced=4&ablated=5") == {"ablated": (5,)}
+    for link in ("silenced=4&ablated=5", "ablated=5&silenced=4"):
+        assert read(link) == {"ablated": (5,)}
