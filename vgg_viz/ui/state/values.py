@@ -275,9 +275,10 @@ def _change(
 
 
 def _view() -> View:
-    if KEY not in st.session_state:
-        st.session_state[KEY] = View()
-    view: View = st.session_state[KEY]
+    # One look-up: a run makes sixty, and each locks the session.
+    view: View | None = st.session_state.get(KEY)
+    if view is None:
+        view = st.session_state[KEY] = View()
     return view
 
 
