@@ -558,7 +558,6 @@ UNSUPPORTED = {
     "JPEG XL": (b"\xff\x0a", "a JPEG XL, which cannot be shown here"),
     "PPM": (encode(plain(), "PPM"), "a PNM, which cannot be shown here. Save"),
     "icon": (encode(plain(), "ICO"), "an icon, which cannot be shown here. Save"),
-    "PCX": (encode(plain(), "PCX"), "a PCX, which cannot be shown here. Save"),
     "JPEG 2000": (encode(plain(), "JPEG2000"), "a JPEG 2000, which cannot be shown here. Save"),
     "raw, Canon": (container(b"crx "), "a camera's raw file, which cannot be shown here. Save"),
     "raw, Fujifilm": (b"FUJIFILMCCD-RAW ", "a camera's raw file"),

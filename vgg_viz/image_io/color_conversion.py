@@ -24,23 +24,20 @@ _ROTATIONS = {  # by orientation: EXIF 2.3, 4.6.4 A
 
 
 def upright_rgb(stored: StoredImage, *, as_stored: bool = False) -> Image.Image:
-    """Convert a decoded image to upright 8-bit sRGB, mode ``"RGB"``.
+    """Convert a decoded image to upright 8-bit sRGB over white, with missing rows filled.
 
-    Transparent pixels are composited over white, and the missing rows of a truncated file are
-    filled. ``as_stored`` turns contrast stretching off.
+    ``as_stored`` turns contrast stretching off.
     """
-    image = _over_white(
-        _eight_bits(stored, as_stored=as_stored), alpha_uncertain=stored.alpha_uncertain
-    )
+    image = _over_white(_eight_bits(stored, as_stored), stored.alpha_uncertain)
     image = (stored.profile and _to_srgb(image, stored.profile)) or image
     image = image if image.mode == "RGB" else image.convert("RGB")
     if stored.present is not None:
-        image = _fill_missing_rows(image, stored.present, interlaced=stored.coarse)
+        image = _fill_missing_rows(image, stored.present, stored.coarse)
     rotation = _ROTATIONS.get(stored.orientation)
     return image if rotation is None else image.transpose(rotation)
 
 
-def _eight_bits(stored: StoredImage, *, as_stored: bool) -> Image.Image:
+def _eight_bits(stored: StoredImage, as_stored: bool) -> Image.Image:
     """Return a decoded image with 8 bits a channel; convert deeper samples."""
     if stored.image is not None:
         return stored.image
@@ -51,7 +48,7 @@ def _eight_bits(stored: StoredImage, *, as_stored: bool) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
-def _fill_missing_rows(image: Image.Image, present: np.ndarray, *, interlaced: bool) -> Image.Image:
+def _fill_missing_rows(image: Image.Image, present: np.ndarray, interlaced: bool) -> Image.Image:
     """Make missing rows gray, or in an interlaced image, copies of the next decoded row above."""
     pixels = np.array(image)
     if interlaced:
@@ -61,11 +58,8 @@ def _fill_missing_rows(image: Image.Image, present: np.ndarray, *, interlaced: b
     return Image.fromarray(pixels)
 
 
-def _over_white(image: Image.Image, *, alpha_uncertain: bool) -> Image.Image:
-    """Composite an image with transparency over white, to mode ``"L"`` or ``"RGB"``.
-
-    If ``alpha_uncertain``, an alpha channel that is zero everywhere is ignored.
-    """
+def _over_white(image: Image.Image, alpha_uncertain: bool) -> Image.Image:
+    """Composite over white; if ``alpha_uncertain``, ignore an alpha that is zero everywhere."""
     if not image.has_transparency_data:
         return image
     color = image.convert("RGBA")
@@ -78,10 +72,7 @@ def _over_white(image: Image.Image, *, alpha_uncertain: bool) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """Convert an image from the color space of its ICC profile to sRGB, mode ``"RGB"``.
-
-    Return ``None`` if the profile is sRGB, is broken, or belongs to another color space.
-    """
+    """Convert an image to sRGB; return ``None`` if its profile is sRGB, broken or unsuitable."""
     from PIL import ImageCms  # only images with a profile need it
 
     # Elements ("mpet") can repeat a hundred thousand times each and take minutes to compute.
@@ -109,10 +100,8 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
 
 def _profile_mode(image_mode: str, color_space: str) -> str | None:
     """Return the Pillow mode that an image needs before its profile is applied, if it can be."""
-    if color_space == "CMYK" and image_mode == "CMYK":
-        return "CMYK"
-    if color_space == "GRAY" and image_mode in ("1", "L"):
-        return "L"
-    if color_space == "RGB" and image_mode not in ("CMYK", "LAB"):
-        return "RGB"
-    return None
+    if color_space == "RGB":
+        return None if image_mode in ("CMYK", "LAB") else "RGB"
+    return {("CMYK", "CMYK"): "CMYK", ("GRAY", "1"): "L", ("GRAY", "L"): "L"}.get(
+        (color_space, image_mode)
+    )

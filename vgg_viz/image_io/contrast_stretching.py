@@ -18,32 +18,22 @@ import numpy as np
 _MAX_FRACTION = {1: 0.5, 3: 0.26}
 # Fraction of pixels at either end that count as outliers if they are far from all others.
 _OUTLIERS = 0.0025
-# Their distance, as a fraction of the range of all others.
-_OUTLIER_DISTANCE = 0.25
-# Number of samples to estimate the distribution from.
-_SAMPLE_SIZE = 2_000_000
-# Usual white points of types that do not define one.
-_WHITE_POINTS = (1.0, 255.0, 65535.0)
+_OUTLIER_DISTANCE = 0.25  # as a fraction of the range of all others
+_SAMPLE_SIZE = 2_000_000  # samples to estimate the distribution from
+_WHITE_POINTS = (1.0, 255.0, 65535.0)  # usual ones of types that do not define one
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples of the visible channels in the file's own type, ``(height, width, 1 or 3)``.
+    """Samples of the visible channels in the file's own type."""
 
-    white: largest value of the type, for unsigned integers of at most 16 bits; else ``None``.
-    alpha: alpha channel, ``(height, width)``, from 0 (transparent) to ``alpha_white``.
-    inverted: whether 0 is white.
-    premultiplied: whether the values are multiplied by alpha already.
-    no_data: integer that stands for no measurement, as NaN and infinity do among floats.
-    """
-
-    values: np.ndarray
-    white: float | None = None
-    alpha: np.ndarray | None = None
+    values: np.ndarray  # (height, width, 1 or 3)
+    white: float | None = None  # largest value of unsigned integers of at most 16 bits
+    alpha: np.ndarray | None = None  # (height, width), from 0 (transparent) to `alpha_white`
     alpha_white: float = 1.0
-    inverted: bool = False
-    premultiplied: bool = False
-    no_data: float | None = None
+    inverted: bool = False  # whether 0 is white
+    premultiplied: bool = False  # whether the values are multiplied by alpha already
+    no_data: float | None = None  # integer for no measurement; of floats, NaN and infinity are
 
     def measured(self, values: np.ndarray) -> np.ndarray:
         """Return whether each value stands for a measurement."""
@@ -61,16 +51,12 @@ class ValueRange(NamedTuple):
 
 @dataclass(frozen=True)
 class Contrast:
-    """Value ranges to show samples with: as stored, and stretched if that changes anything.
-
-    defined_by_type: whether the stored range follows from the samples' type.
-    inverted: whether small values are white.
-    """
+    """Value ranges to show samples with: as stored, and stretched if that changes anything."""
 
     stored: ValueRange
     stretched: ValueRange | None
-    defined_by_type: bool
-    inverted: bool
+    defined_by_type: bool  # whether the stored range follows from the samples' type
+    inverted: bool  # whether small values are white
 
     def note(self, *, as_stored: bool) -> str | None:
         """Return a note on the range for the caption, or ``None`` if it follows from the type."""
@@ -97,9 +83,9 @@ def contrast_of(samples: Samples, present: np.ndarray | None) -> Contrast:
     fraction = _MAX_FRACTION[samples.values.shape[2]]
     small = upper - lower <= fraction * (stored.white - stored.black)
     changes = upper > lower and (small or not defined) and stretched != stored
-    if not changes or samples.white == 255:  # 8 bits are shown as they are
-        return Contrast(stored, None, defined, samples.inverted)
-    return Contrast(stored, stretched, defined, samples.inverted)
+    if samples.white == 255:  # 8 bits are shown as they are
+        changes = False
+    return Contrast(stored, stretched if changes else None, defined, samples.inverted)
 
 
 def _extrema(samples: Samples, rows: np.ndarray) -> tuple[float, float, float, float]:

@@ -23,35 +23,23 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 # a 12-megapixel camera's (4032 x 3024) are reduced to a half, a quarter or an eighth of each side,
 # which loses nothing at 224 pixels a side.
 FULL_SCALE_PIXELS = 12_500_000
-# A truncated image is shown if more than this fraction of its rows is present.
-MIN_PRESENT = 0.5
-# Formats whose libraries return a complete image or none.
-_ALL_OR_NOTHING = ("WEBP", "AVIF", "HEIF")
-# Color of the canvas before decoding; rows that keep it count as missing.
-_CANVAS_COLOR = (165, 91, 14, 203)
+MIN_PRESENT = 0.5  # fraction of rows; a truncated image is shown if more are present
+_ALL_OR_NOTHING = ("WEBP", "AVIF", "HEIF")  # their libraries return a complete image or none
+_CANVAS_COLOR = (165, 91, 14, 203)  # before decoding; rows that keep it count as missing
 
 
 @dataclass
 class StoredImage:
-    """A decoded image in the file's own orientation, color space and depth.
+    """A decoded image in the file's own orientation, color space and depth."""
 
-    image: the image, if it has 8 bits a channel; else ``samples`` has its pixel values.
-    profile: content of the ICC color profile, if the file has one.
-    orientation: EXIF orientation; 1 is upright.
-    present: whether each row was decoded, bool ``(height,)``, if some are missing.
-    coarse: whether a truncated file lacks fine details; missing rows alternate with decoded ones.
-    alpha_uncertain: whether the fourth channel may be something other than alpha.
-    remarks: notes for the caption on channels and pages that are not shown.
-    """
-
-    image: Image.Image | None
+    image: Image.Image | None  # if it has 8 bits a channel; else `samples` has its values
     samples: Samples | None = None
-    profile: bytes | None = None
-    orientation: int = 1
-    present: np.ndarray | None = None
-    coarse: bool = False
-    alpha_uncertain: bool = False
-    remarks: tuple[str, ...] = ()
+    profile: bytes | None = None  # ICC
+    orientation: int = 1  # EXIF; 1 is upright
+    present: np.ndarray | None = None  # whether each row was decoded, if some are missing
+    coarse: bool = False  # whether a truncated file lacks fine details; other rows may be missing
+    alpha_uncertain: bool = False  # whether the fourth channel may be something other than alpha
+    remarks: tuple[str, ...] = ()  # for the caption, on channels and pages that are not shown
 
     @cached_property
     def contrast(self) -> Contrast | None:
@@ -66,21 +54,17 @@ class StoredImage:
     def notes(self, *, as_stored: bool) -> tuple[str, ...]:
         """Return notes for the caption: value range, channels that are not shown, missing parts."""
         contrast = self.contrast.note(as_stored=as_stored) if self.contrast else None
-        missing: tuple[str, ...] = ()
+        missing = None
         if self.coarse:
-            missing = ("cut off: fine details are missing",)
+            missing = "cut off: fine details are missing"
         elif self.present is not None:
             percent = max(1, round(100 * (1 - self.present.mean())))
-            missing = (f"cut off: {percent}% of the rows are missing and gray",)
-        return (*((contrast,) if contrast else ()), *self.remarks, *missing)
+            missing = f"cut off: {percent}% of the rows are missing and gray"
+        return tuple(note for note in (contrast, *self.remarks, missing) if note)
 
 
 def load(data: bytes) -> StoredImage:
-    """Decode the first frame of an image file, from its content.
-
-    Raise an ImageFileError if the format is unsupported, a limit is exceeded, or too little of the
-    image can be decoded.
-    """
+    """Decode an image file's first frame; raise an ImageFileError if it cannot be shown."""
     kind = file_formats.format_of(data)
     if kind is None:
         raise file_formats.unsupported_format(data)
@@ -142,10 +126,9 @@ def _load_png(data: bytes) -> StoredImage:
 def _sixteen_bit_png(data: bytes, color: int) -> tuple[StoredImage, np.ndarray]:
     """Decode a PNG of 16 bits and color type 2 (RGB), 4 (gray with alpha) or 6 (RGBA).
 
-    Pillow returns only the upper eight bits of each sample. So color is decoded twice: the second
-    time with Pillow's unpacker for the other byte order, which returns the lower eight bits. Gray
-    with alpha is decoded as RGBA, whose four bytes are those of the two samples. Also return the
-    samples, uint16 ``(height, width, channels)``.
+    Also return its samples, uint16. Pillow returns the upper eight bits only, so color is decoded
+    twice: the second time with the unpacker for the other byte order, which returns the lower ones.
+    Gray with alpha is decoded as RGBA, whose four bytes are those of the two samples.
     """
     unpackers = {2: ("RGB;16B", "RGB;16L"), 4: ("RGBA",), 6: ("RGBA;16B", "RGBA;16L")}[color]
     # Large images at half the usual scale: two of them are in memory at once.
@@ -219,8 +202,7 @@ def _pixels(
 ) -> StoredImage:
     """Decode a file's first frame, with width and height divided by a scale (see `_scale`).
 
-    ``prepare`` may change the opened image before its pixels are decoded. Raise an ImageFileError
-    if the image is too large, or too little of it can be decoded.
+    ``prepare`` may change the opened image before its pixels are decoded.
     """
     try:
         image = Image.open(_Reader(data), formats=(kind,))
@@ -315,11 +297,8 @@ def _check_size(width: int, height: int, kind: str) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return an image's EXIF orientation (1 to 8), or 1 (upright) if it cannot be read.
-
-    Pillow's ``ImageOps.exif_transpose`` is not used: it would rewrite the EXIF, and fail if another
-    part of it is broken.
-    """
+    """Return an image's EXIF orientation (1 to 8), or 1 (upright) if it cannot be read."""
+    # Pillow's ImageOps.exif_transpose would fail if another part of the EXIF is broken.
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # broken EXIF must not prevent an image from being shown

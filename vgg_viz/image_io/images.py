@@ -1,8 +1,7 @@
 """Image files decoded to RGB uint8 ``(224, 224, 3)``, the input of VGG19.
 
 Uploaded files are not trusted: only a few formats are read, the size is checked before decoding,
-and every failure becomes an :class:`ImageFileError` with advice for the viewer. Decoding takes less
-than ``MAX_MEMORY``, whatever the file says and however many files arrive at once.
+and every failure becomes an :class:`ImageFileError` with advice for the viewer.
 
 Where a file does not determine how it looks (white point, visible channels, missing rows), the
 likeliest interpretation is shown and stated in :meth:`DecodedImage.notes`.
@@ -36,13 +35,9 @@ _decoding_lock = threading.Lock()
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """An image file, decoded in every variant that the page can show, read-only.
+    """An image file, decoded in every variant that the page can show, read-only."""
 
-    There is a variant for each fit, contrast stretched and as stored. ``stretchable`` says whether
-    these two differ: whether the values use only a small part of their type's range.
-    """
-
-    stretchable: bool
+    stretchable: bool  # whether contrast stretching changes the image
     _pixels: Mapping[tuple[Fit, bool], np.ndarray]
     _notes: Mapping[bool, tuple[str, ...]]
 
@@ -78,10 +73,9 @@ def load_image(data: bytes, fit: Fit = "stretch") -> np.ndarray:
 def decode(data: bytes, *, as_stored: bool = False) -> Image.Image:
     """Decode the content of an image file to an upright sRGB image of mode ``"RGB"``.
 
-    Animations yield their first frame, transparent pixels become white, missing rows of a truncated
-    file gray. Images of more than ``FULL_SCALE_PIXELS`` are reduced to a half, a quarter or an
-    eighth of each side. ``as_stored`` turns contrast stretching off. Raise an ImageFileError if the
-    file is empty, too large, truncated, damaged or of another format.
+    Images of more than ``FULL_SCALE_PIXELS`` are reduced to a half, a quarter or an eighth of each
+    side. ``as_stored`` turns contrast stretching off. Raise an ImageFileError if the file is empty,
+    too large, truncated, damaged or of another format.
     """
     with _translating_errors(data):
         return upright_rgb(load(data), as_stored=as_stored)
@@ -89,10 +83,7 @@ def decode(data: bytes, *, as_stored: bool = False) -> Image.Image:
 
 @contextmanager
 def _translating_errors(data: bytes) -> Iterator[None]:
-    """Hold the lock for decoding a file, and turn every exception into an ImageFileError.
-
-    The lock bounds memory: one file is decoded at a time.
-    """
+    """Decode one file at a time, to bound memory; turn every exception into an ImageFileError."""
     if not data:
         raise rejection("The file is empty")
     if len(data) > limits.MAX_BYTES:
@@ -119,9 +110,6 @@ def resize(image: Image.Image, fit: Fit = "stretch") -> np.ndarray:
 
     ``"stretch"`` equals ``keras.utils.load_img(target_size=(224, 224))``: nearest neighbor, without
     keeping the aspect ratio. ``"crop"`` keeps it: the central square, resampled with Lanczos.
-
-    >>> resize(Image.new("RGB", (640, 480), "red")).shape
-    (224, 224, 3)
     """
     if image.mode != "RGB":
         raise ValueError(f"expected an image of mode 'RGB', got {image.mode!r}")
@@ -135,11 +123,7 @@ def resize(image: Image.Image, fit: Fit = "stretch") -> np.ndarray:
 
 
 def digest(pixels: np.ndarray) -> str:
-    """Hash pixels together with their shape and type; return 32 hexadecimal digits.
-
-    >>> digest(np.zeros((2, 3), np.uint8)) == digest(np.zeros((3, 2), np.uint8))
-    False
-    """
+    """Hash pixels together with their shape and type; return 32 hexadecimal digits."""
     content = hashlib.blake2b(f"{pixels.shape} {pixels.dtype.str}".encode(), digest_size=16)
     content.update(np.ascontiguousarray(pixels).data)
     return content.hexdigest()

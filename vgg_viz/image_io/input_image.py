@@ -33,27 +33,16 @@ class NetworkInput(Protocol):
 
 @dataclass(frozen=True)
 class InputImage:
-    """An image at the network's input size, with its title and PNG file.
+    """An image at the network's input size, with its title and PNG file."""
 
-    title: name of the image in captions.
-    alt: text alternative for screen readers.
-    pixels: RGB pixels, uint8 ``(224, 224, 3)``.
-    png: content of a PNG file with the same pixels.
-    digest: hash of the pixels.
-    fit: whether the original was stretched or cropped to this size.
-    notes: other conversions of the original, for the caption.
-    stretchable: whether contrast stretching changes the image, so that the page offers to turn the
-        stretching off.
-    """
-
-    title: str
-    alt: str
-    pixels: np.ndarray
-    png: bytes
-    digest: str
-    fit: Fit
-    notes: tuple[str, ...] = ()
-    stretchable: bool = False
+    title: str  # in captions
+    alt: str  # text alternative for screen readers
+    pixels: np.ndarray  # RGB, uint8 (224, 224, 3)
+    png: bytes  # content of a PNG file with the same pixels
+    digest: str  # hash of the pixels
+    fit: Fit  # whether the original was stretched or cropped to this size
+    notes: tuple[str, ...] = ()  # other conversions of the original, for the caption
+    stretchable: bool = False  # whether contrast stretching, which the page can turn off, matters
 
     @property
     def caption(self) -> str:

@@ -1,8 +1,7 @@
 """Limits on image files, and the error for a file that is rejected.
 
-The main limit is memory: decoding takes less than ``MAX_MEMORY``, whatever the file's header says
-and however many files arrive at once. Every other limit follows from it, or bounds the time that
-decoding takes.
+Decoding takes less than ``MAX_MEMORY``, whatever the file's header says and however many files
+arrive at once. Every other limit follows from it, or bounds the time that decoding takes.
 """
 
 import math
@@ -66,20 +65,12 @@ def damaged(problem: str = "The image is cut off or damaged") -> ImageFileError:
 
 
 def too_many_pixels(pixels: int, kind: str) -> ImageFileError:
-    """Return the error for an image with more pixels than ``PIXEL_LIMITS[kind]``.
-
-    >>> str(too_many_pixels(41_000_000, "PNG"))
-    'The image has 41.0 megapixels, but a PNG file may have 40. Choose a smaller image.'
-    """
+    """Return the error for an image with more pixels than ``PIXEL_LIMITS[kind]``."""
     limit, article = PIXEL_LIMITS[kind] / 10**6, "an" if kind == "AVIF" else "a"
     problem = f"The image has {tenths(pixels / 10**6)} megapixels, but {article} {NAMES[kind]} file"
     return rejection(f"{problem} may have {limit:g}", "Choose a smaller image.")
 
 
 def tenths(amount: float) -> str:
-    """Format a number, rounded up to tenths; so it never looks equal to a limit that it exceeds.
-
-    >>> tenths(20.0001)
-    '20.1'
-    """
+    """Format a number, rounded up to tenths; so it never looks equal to a limit that it exceeds."""
     return f"{math.ceil(amount * 10) / 10:,.1f}"

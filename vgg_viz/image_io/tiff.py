@@ -46,12 +46,7 @@ _SAVE_AS_ORDINARY = "Save it as an 8-bit TIFF, a PNG or a JPEG, and choose that 
 
 
 class Directory:
-    """First directory of a TIFF file, which describes its first image.
-
-    colors, alpha: indices of the channels to show as colors, and of the alpha channel.
-    premultiplied: whether the colors are multiplied by alpha already.
-    alpha_uncertain: whether the fourth channel is probably alpha, but not declared as such.
-    """
+    """First directory of a TIFF file, which describes its first image."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -66,7 +61,7 @@ class Directory:
         self.separate = self.number(Tiff.PLANAR_CONFIGURATION, 1) == 2 and self.channels > 1
         self.orientation = self.number(_ORIENTATION, 1)
         self.profile = self.tags.get(Tiff.ICCPROFILE, (None,))[0]
-        four = self.photometric == _RGB and self.channels == 4
+        four = self.photometric == _RGB and self.channels == 4  # probably alpha
         self.alpha_uncertain = four and Tiff.EXTRASAMPLES not in self.tags
         self._check()
         self.colors, self.alpha, self.premultiplied = self._visible_channels()
@@ -131,19 +126,15 @@ class Directory:
 
     @property
     def deep_gray_of_pillow(self) -> bool:
-        """Whether Pillow, but not NumPy, decodes this layout with all of its bits.
-
-        Pillow confuses the byte order of compressed big-endian samples other than unsigned ones.
-        """
+        """Whether Pillow, but not NumPy, decodes this layout with all of its bits."""
+        # Pillow confuses the byte order of compressed big-endian samples, except unsigned ones.
         kinds = ("u16", "i16", "i32", "f32") if self.data.startswith(b"II") else ("u16",)
         deep_gray = self.channels == 1 and f"{self.kind}{self.bits}" in kinds
         return deep_gray and self.compression in (_LZW, _PACK_BITS)
 
     def for_pillow(self) -> bytes:
-        """Return the file after a directory that holds only the tags needed for decoding.
-
-        libtiff would read any number of others, each as large as the file.
-        """
+        """Return the file after a directory that holds only the tags needed for decoding."""
+        # libtiff would read any number of others, each as large as the file.
         directory = Tiff.ImageFileDirectory_v2(prefix=self.data[:2])
         for tag in _FOR_PILLOW:
             if tag in self.tags:
@@ -261,12 +252,10 @@ class Directory:
                 part, rest = bytes(rest[: step * row_bytes]), rest[step * row_bytes :]
             else:
                 try:  # a limit, so that a bomb does not inflate
-                    part, rest = (
-                        inflater.decompress(rest, step * row_bytes),
-                        inflater.unconsumed_tail,
-                    )
+                    part = inflater.decompress(rest, step * row_bytes)
                 except zlib.error:
                     return
+                rest = inflater.unconsumed_tail
             complete = len(part) // row_bytes
             raw = np.frombuffer(part, np.uint8, complete * row_bytes).reshape(complete, row_bytes)
             yield self._unpacked(raw, (complete, width, channels))
