@@ -28,20 +28,14 @@ class Paper(NamedTuple):
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a control on the page, such as a color map.
+    """One option of a control on the page, such as a color map."""
 
-    name: the option's name in URLs, tours and code; public, so it does not change.
-    label: the option's label on the page, which may change or be translated.
-    help: one or two sentences that explain the option, Markdown.
-    papers: the papers that introduced it.
-    old: names and labels of earlier versions, which saved links may still hold.
-    """
-
-    name: str
-    label: str
-    help: str = ""
-    papers: tuple[Paper, ...] = ()
-    old: tuple[str, ...] = ()
+    name: str  # in URLs, tours and code; public, so it does not change
+    label: str  # on the page; may change or be translated
+    help: str = ""  # one or two sentences, Markdown
+    papers: tuple[Paper, ...] = ()  # that introduced it
+    old: tuple[str, ...] = ()  # names and labels of earlier versions, which links may still hold
+    function: str = ""  # of a method, for `resolve`
 
     @property
     def description(self) -> str:

@@ -12,18 +12,13 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample image, by its name in links and its title on the page.
-
-    alt: its description for screen readers.
-    credit: its author and license.
-    file_name: its file in ``assets``.
-    """
+    """A sample image, by its name in links and its title on the page."""
 
     name: str
     title: str
-    alt: str
-    credit: str
-    file_name: str
+    alt: str  # description for screen readers
+    credit: str  # author and license
+    suffix: str = "jpg"  # of its file in assets
 
 
 SAMPLES: tuple[Sample, ...] = (
@@ -32,56 +27,49 @@ SAMPLES: tuple[Sample, ...] = (
         "Cat",
         "A ginger tabby cat's face, looking past the camera",
         "Stefan van der Walt, CC0",
-        "cat.jpg",
     ),
     Sample(
         "raccoon",
         "Raccoon",
         "A raccoon lying on a branch among long green leaves",
         "Pixnio, public domain",
-        "raccoon.jpg",
     ),
     Sample(
         "astronaut",
         "Astronaut",
         "Eileen Collins in an orange space suit before a flag and a model of the space shuttle",
         "NASA, public domain",
-        "astronaut.jpg",
     ),
     Sample(
         "coffee",
         "Coffee",
         "An espresso in a red cup on a red saucer, with a spoon, on a wooden table",
         "Rachel Michetti, CC0",
-        "coffee.jpg",
     ),
     Sample(
         "hopper",
         "Grace Hopper",
         "Grace Hopper in US Navy uniform and cap before a flag",
         "US Navy, public domain",
-        "hopper.jpg",
     ),
     Sample(
         "retina",
         "Retina",
         "The back of an eye: an orange disc with branching blood vessels",
         "Mikael Häggström, CC0",
-        "retina.jpg",
     ),
     Sample(
         "bricks",
         "Bricks",
         "Long gray bricks in upright rows, with pale joints",
         "CC0Textures, CC0",
-        "bricks.jpg",
     ),
     Sample(
         "test-pattern",
         "Test pattern",
         "Stripes of several widths and directions, a disc of all hues, checks, edges, gray ramps",
         "Drawn for this page, CC0",
-        "test-pattern.png",
+        suffix="png",
     ),
 )
 
@@ -93,7 +81,7 @@ def sample(name: str) -> Sample:
 
 def sample_bytes(name: str) -> bytes:
     """Return the content of a sample's image file, by the sample's name."""
-    return (ASSETS / sample(name).file_name).read_bytes()
+    return (ASSETS / f"{name}.{sample(name).suffix}").read_bytes()
 
 
 def thumbnail_bytes(name: str) -> bytes:

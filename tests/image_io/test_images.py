@@ -310,14 +310,14 @@ def test_samples_are_small_described_and_credited(sample):
     assert not {"exif", "icc_profile", "xmp", "comment", "progressive"} & image.info.keys()
     assert np.ptp(decode(data)) > 100
     credits = (samples.ASSETS / "CREDITS.md").read_text(encoding="utf-8")
-    row = next(line for line in credits.splitlines() if f"`{sample.file_name}`" in line)
+    row = next(line for line in credits.splitlines() if f"`{sample.name}.{sample.suffix}`" in line)
     assert "CC0" in row or "public domain" in row
     assert all((sample.title, sample.alt, sample.credit))
 
 
 def test_every_photograph_in_assets_is_a_sample():
     photographs = {path.name for path in samples.ASSETS.glob("*.jpg")}
-    assert photographs == {sample.file_name for sample in samples.SAMPLES[:-1]}
+    assert photographs == {f"{sample.name}.jpg" for sample in samples.SAMPLES[:-1]}
     assert len(photographs) >= 6
     assert len({sample.name for sample in samples.SAMPLES}) == len(samples.SAMPLES)
 

@@ -7,15 +7,12 @@ import pytest
 
 from tests.support.maps import frozen
 from vgg_viz.interpretability.class_evidence import evidence
-from vgg_viz.interpretability.class_evidence.evidence_methods import (
-    EVIDENCE_METHODS,
-    EvidenceMethod,
-)
+from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
 from vgg_viz.interpretability.decomposition import max_pool
 from vgg_viz.model.architecture import Architecture, DenseLayer
 from vgg_viz.model.dense_layers import SLAB_ROWS
 from vgg_viz.model.network import import_keras
-from vgg_viz.option import resolve
+from vgg_viz.option import Option, resolve
 
 CLASS = 285
 
@@ -190,7 +187,7 @@ def test_activation_times_gradient_and_bias_terms_sum_to_the_logit(maps, predict
     [method for method in EVIDENCE_METHODS.values() if method.function],
     ids=lambda method: method.name,
 )
-def test_class_activation_maps_match_values_worked_by_hand(method: EvidenceMethod):
+def test_class_activation_maps_match_values_worked_by_hand(method: Option):
     evidence_map = resolve(method.function)(SMALL_MAPS, SMALL_GRADIENTS)
     assert evidence_map.tolist() == BY_HAND[method.name]
     assert method.papers

@@ -1,31 +1,18 @@
-"""Orders in which a layer's feature maps can be shown, one `MapOrder` record each."""
+"""Orders in which a layer's feature maps can be shown, by names of `map_statistics.Statistics`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from vgg_viz.option import Option, by_name
 
-
-@dataclass(frozen=True)
-class MapOrder(Option):
-    """An order in which a layer's feature maps can be shown.
-
-    statistic: field of `map_statistics.Statistics` to sort by, largest first; empty for the
-        order of the maps in the layer.
-    """
-
-    statistic: str = ""
-
-
-ORDERS: Mapping[str, MapOrder] = by_name(
-    MapOrder("number", "Number", "the layer's own order"),
-    MapOrder("mean", "Mean", "the largest mean first", statistic="mean"),
-    MapOrder("maximum", "Maximum", "the largest maximum first", statistic="maximum"),
-    MapOrder("variance", "Variance", "the largest variance first", statistic="variance"),
-    MapOrder(
+NUMBER = "number"
+ORDERS: Mapping[str, Option] = by_name(
+    Option(NUMBER, "Number", "the layer's own order"),
+    Option("mean", "Mean", "the largest mean first"),
+    Option("maximum", "Maximum", "the largest maximum first"),
+    Option("variance", "Variance", "the largest variance first"),
+    Option(
         "active",
         "Share of active positions",
         "the largest share of positions above zero first",
-        statistic="active",
     ),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vgg_viz.interpretability.map_orders import ORDERS
+from vgg_viz.interpretability.map_orders import NUMBER, ORDERS
 
 # Weights of R, G and B in the perceived brightness: ITU-R BT.601, as in Pillow's mode "L".
 LUMA = (0.299, 0.587, 0.114)
@@ -14,31 +14,24 @@ STRIP_VALUES = 2**17  # half a megabyte of float32, which fits into a core's cac
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Statistics of each map of a layer over the map's positions.
-
-    Each field is a float array ``(maps,)``; ``active`` is the share of positions above zero.
-    """
+    """Statistics of each map of a layer over its positions, float arrays ``(maps,)``."""
 
     minimum: np.ndarray
     maximum: np.ndarray
     mean: np.ndarray
     variance: np.ndarray
-    active: np.ndarray
+    active: np.ndarray  # share of positions above zero
 
     @property
     def inactive(self) -> int:
-        """Number of inactive maps, which are not above zero at any position."""
+        """Number of maps that are not above zero at any position."""
         return int(np.count_nonzero(self.active == 0))
 
     def order(self, by: str) -> np.ndarray:
-        """Return the maps' indices in an order of `map_orders.ORDERS`, int ``(maps,)``.
-
-        Equal maps are in the order of their numbers. A KeyError means that no order has this name.
-        """
-        statistic = ORDERS[by].statistic
-        if not statistic:
+        """Return the maps' indices in an order of `ORDERS`, equal maps by number."""
+        if ORDERS[by].name == NUMBER:
             return np.arange(len(self.mean))
-        return np.argsort(-getattr(self, statistic), kind="stable")
+        return np.argsort(-getattr(self, by), kind="stable")
 
     def numbers(self, order: str, count: int) -> list[int]:
         """Return the numbers of the first ``count`` maps of the layer in a given order."""
@@ -47,19 +40,13 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Profile:
-    """Summary of one layer's maps for one image.
+    """Summary of one layer's maps for one image."""
 
-    active: share of positions above zero, over all maps.
-    inactive: number of maps that are not above zero at any position.
-    correlation: largest correlation of any map with the image's brightness, averaged down to the
-        maps' size.
-    correlated_map: number of the map with this correlation.
-    """
-
-    active: float
-    inactive: int
+    active: float  # share of positions above zero, over all maps
+    inactive: int  # number of maps that are not above zero at any position
+    # Largest correlation of any map with the image's brightness, averaged down to the maps' size.
     correlation: float
-    correlated_map: int
+    correlated_map: int  # number of that map
 
 
 def statistics(maps: np.ndarray) -> Statistics:
@@ -99,19 +86,15 @@ def sums(maps: np.ndarray) -> np.ndarray:
 
 
 def strips(maps: np.ndarray) -> Iterator[slice]:
-    """Yield slices of rows that cut maps ``(n, h, w)`` into strips that fit a processor's cache.
-
-    Temporary arrays for one strip stay small; the maps of a first layer take 13 MB.
-    """
+    """Yield slices of rows that cut maps ``(n, h, w)`` into strips that fit a processor's cache."""
+    # The maps of a first layer take 13 MB.
     rows = max(1, STRIP_VALUES // max(1, len(maps) * maps.shape[2]))
     for start in range(0, maps.shape[1], rows):
         yield slice(start, start + rows)
 
 
 def strongest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices of up to ``count`` largest positive and negative values.
-
-    Both arrays start with the largest magnitude. Zeros are left out.
+    """Return the indices of up to ``count`` largest positive and negative values, largest first.
 
     >>> [indices.tolist() for indices in strongest(np.array([2, 0, -5, 7, -1]), 2)]
     [[3, 0], [2, 4]]
@@ -122,10 +105,7 @@ def strongest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def profile(maps: np.ndarray, pixels: np.ndarray) -> Profile:
-    """Summarize one layer's maps after ReLU, ``(n, h, w)``, for one image.
-
-    The image is RGB uint8; its sides are multiples of ``h`` and ``w``.
-    """
+    """Summarize a layer's maps ``(n, h, w)`` for an RGB image with multiples of ``h`` and ``w``."""
     active = np.count_nonzero(maps > 0, axis=(1, 2))
     correlation = correlations(maps, brightness(pixels, *maps.shape[1:]))
     best = int(correlation.argmax())
@@ -138,10 +118,7 @@ def profile(maps: np.ndarray, pixels: np.ndarray) -> Profile:
 
 
 def brightness(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Compute the brightness of RGB pixels, averaged down to ``(height, width)``.
-
-    The result is float64 from 0 to 255. The image's sides are multiples of height and width.
-    """
+    """Compute the brightness of RGB pixels, 0 to 255, averaged down to a height and width."""
     rows, columns = pixels.shape[:2]
     luma = pixels.astype(np.float64) @ np.array(LUMA)
     parts = luma.reshape(height, rows // height, width, columns // width)
@@ -150,10 +127,7 @@ def brightness(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def correlations(maps: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Compute the Pearson correlation of each map ``(n, h, w)`` with a grayscale image ``(h, w)``.
-
-    The result is float64 ``(n,)``, 0 if the map or the image is constant.
-    """
+    """Compute the Pearson correlation of each map with a gray image ``(h, w)``; 0 for constants."""
     target = (image - image.mean()).astype(maps.dtype)
     mean = means(maps).astype(maps.dtype)[:, None, None]
     products, squares = np.zeros(len(maps)), np.zeros(len(maps))
@@ -178,13 +152,9 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 
 def histogram(map_: np.ndarray, bins: int = 40) -> tuple[np.ndarray, np.ndarray]:
-    """Count a map's values in bins of equal width, and return the counts and the bins' edges.
-
-    The bins reach from the map's minimum to its maximum; those of a constant map are centered on
-    its value. Infinite and NaN values are left out.
-    """
+    """Count a map's finite values in bins of equal width; return the counts and the bins' edges."""
     # In float64, since neighboring float32 numbers leave no room for edges between them.
     values = map_[np.isfinite(map_)].astype(np.float64)
     low, high = (values.min(), values.max()) if values.size else (0.0, 0.0)
-    margin = max(abs(low), 1.0) / 2 if low == high else 0.0
+    margin = max(abs(low), 1.0) / 2 if low == high else 0.0  # centers a constant map's bins
     return np.histogram(values, bins, range=(low - margin, high + margin))

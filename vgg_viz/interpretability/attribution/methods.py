@@ -14,47 +14,34 @@ PACKAGE = "vgg_viz.interpretability.attribution"
 
 @dataclass(frozen=True)
 class Term:
-    """A summand of the attributed value that is not an attribution, such as the bias terms.
+    """A summand of the attributed value that is not an attribution, such as the bias terms."""
 
-    field: the property of `Attribution` that holds it.
-    label: the summand's label in the page's table of the sum.
-    """
-
-    field: str
-    label: str
+    field: str  # property of `Attribution`
+    label: str  # in the page's table of the sum
 
 
 @dataclass(frozen=True)
 class Completeness:
-    """Completeness of an attribution method: attributions and terms sum to the value before ReLU.
-
-    terms: summands that are not attributions.
-    tolerance: largest difference of sum and value, as a share of the summands' absolute sum.
-    error: source of that difference, in words.
-    """
+    """Completeness of a method: attributions and terms sum to the value before ReLU."""
 
     terms: tuple[Term, ...]
-    tolerance: float = 1e-4
-    error: str = "float32 rounding"
+    tolerance: float = 1e-4  # of sum and value, as a share of the summands' absolute sum
+    error: str = "float32 rounding"  # source of the difference
 
 
 @dataclass(frozen=True)
 class AttributionMethod(Option):
     """An attribution method: its function, and the properties that the page shows or needs.
 
-    function: ``"module:function"``, a generator (attribution pass, input image) -> `Attribution`
-        that yields the fraction done.
-    completeness: how its attributions sum to the value; None if they do not.
-    in_color: whether its papers show attributions to pixels in color. Such a method fails the
-        sanity check, so the page always shows the check beside it.
-    many_passes: whether it needs many forward passes. Such computations have a queue of their own.
-    needs_positive_value: whether it is defined only for values above 0.
+    The function is a generator (attribution pass, input image) -> `Attribution` that yields the
+    fraction done.
     """
 
-    function: str = ""
-    completeness: Completeness | None = None
+    completeness: Completeness | None = None  # None: attributions do not sum to the value
+    # The papers show attributions in color. Such a method fails the sanity check, so the page
+    # always shows the check beside it.
     in_color: bool = False
-    many_passes: bool = False
+    many_passes: bool = False  # such computations have a queue of their own
     needs_positive_value: bool = False
 
 

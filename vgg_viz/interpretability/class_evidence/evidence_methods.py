@@ -1,7 +1,6 @@
-"""Methods that show the evidence for a class, one `EvidenceMethod` record each."""
+"""Methods that show the evidence for a class, one record each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from vgg_viz.option import Option, Paper, by_name
@@ -15,26 +14,16 @@ SIDES: Mapping[Side, Option] = by_name(
 _MODULE = "vgg_viz.interpretability.class_evidence.class_activation_maps"
 
 
-@dataclass(frozen=True)
-class EvidenceMethod(Option):
-    """A method that shows evidence for and against a class.
-
-    function: ``"module:function"``, a function (maps, gradients) -> class activation map; empty for
-        ablation, which needs no gradient.
-    """
-
-    function: str = ""
-
-
-EVIDENCE_METHODS: Mapping[str, EvidenceMethod] = by_name(
-    EvidenceMethod(
+# Functions (maps, gradients) -> class activation map; ablation needs no gradient.
+EVIDENCE_METHODS: Mapping[str, Option] = by_name(
+    Option(
         "ablation",
         "Ablation",
         "**Ablation** sets all maps to zero at one position, reruns the rest of the network and "
         "shows how much the logit drops. The effects of two positions need not add up.",
         old=("away", "Taking away"),
     ),
-    EvidenceMethod(
+    Option(
         "gradcam",
         "Grad-CAM",
         "**Grad-CAM** weights each map by its mean gradient and adds the maps up. The paper keeps "
@@ -42,7 +31,7 @@ EVIDENCE_METHODS: Mapping[str, EvidenceMethod] = by_name(
         papers=(Paper("Selvaraju et al. 2017", "https://arxiv.org/abs/1610.02391"),),
         function=f"{_MODULE}:grad_cam",
     ),
-    EvidenceMethod(
+    Option(
         "hirescam",
         "HiResCAM",
         "**HiResCAM** multiplies each value by its own gradient and adds the maps up. All "
@@ -50,7 +39,7 @@ EVIDENCE_METHODS: Mapping[str, EvidenceMethod] = by_name(
         papers=(Paper("Draelos and Carin 2020", "https://arxiv.org/abs/2011.08891"),),
         function=f"{_MODULE}:hires_cam",
     ),
-    EvidenceMethod(
+    Option(
         "layercam",
         "LayerCAM",
         "**LayerCAM** is HiResCAM with positive gradients only, so it never shows evidence against "

@@ -8,7 +8,7 @@ import numpy as np
 
 from vgg_viz.export.scripts import Run, script_weights
 from vgg_viz.image_io.input_image import InputImage
-from vgg_viz.interpretability.map_orders import ORDERS
+from vgg_viz.interpretability.map_orders import NUMBER, ORDERS
 from vgg_viz.interpretability.map_statistics import Statistics, statistics
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network, Preprocessing
@@ -103,7 +103,7 @@ class LayerMaps:
     def _count_text(self, count: int, order: str) -> str:
         """Return how many maps are shown, in which order, and how many are inactive."""
         text = f"{count} of {self.layer.filters} maps shown"
-        if ORDERS[order].statistic:
+        if order != NUMBER:
             text += f", largest {ORDERS[order].label.lower()} first"
         return f"{text}, {self.statistics().inactive} inactive on this image"
 
