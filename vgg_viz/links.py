@@ -103,19 +103,14 @@ class Several:
 
 @dataclass(frozen=True)
 class Number:
-    """A field of a link that holds a whole number, or None where None is the default.
-
-    clamps: whether a larger number in a link is replaced by the largest allowed one.
-    of_layer: function that returns the largest number allowed for a layer.
-    pages: for a page number, the field that is split into pages and the size of a page.
-    """
+    """A field of a link that holds a whole number, or None where None is the default."""
 
     largest: int
     default: int | None = None
-    clamps: bool = True
+    clamps: bool = True  # replaces a larger number in a link by the largest allowed one
     smallest: int = 1
-    of_layer: Callable[[ConvLayer], int] | None = None
-    pages: tuple[str, int] | None = None
+    of_layer: Callable[[ConvLayer], int] | None = None  # largest number allowed for a layer
+    pages: tuple[str, int] | None = None  # field that is split into pages, and a page's size
 
     def read(self, texts: Sequence[str], *, clamp: bool = False) -> int:
         """Return the number that a text holds; if wanted, at most the largest allowed one."""
@@ -132,10 +127,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Numbers:
-    """A field of a link that holds up to ``most`` different whole numbers, sorted, from 1.
-
-    of_layer: function that returns the largest number allowed for a layer.
-    """
+    """A field of a link that holds up to ``most`` different whole numbers, sorted, from 1."""
 
     largest: int
     most: int
@@ -275,10 +267,9 @@ OLD_FIELDS = {
 
 
 def read(link: str) -> dict[str, Value]:
-    """Return the values that a link sets, by field; fields that it does not name are left out.
+    """Return the values that a link sets, by field: a URL, or a query with or without ``?``.
 
-    The link is a URL, or its query with or without the question mark. A `LinkError` means that it
-    names an unknown field, or a value that is invalid for its field.
+    A `LinkError` means that it names an unknown field or an invalid value.
 
     >>> read("?view=maps&layer=block3_conv1&maps=9")
     {'view': 'maps', 'layer': 'block3_conv1', 'maps': 9}
@@ -290,9 +281,7 @@ def read(link: str) -> dict[str, Value]:
 
 
 def parse_query(link: str) -> dict[str, list[str]]:
-    """Return the query parameters of a link by name, each with all texts given for it.
-
-    A `LinkError` means that the link has too many parameters.
+    """Return all texts for each parameter of a link; a `LinkError` if there are too many.
 
     >>> parse_query("?blocks=1&blocks=5#top")
     {'blocks': ['1', '5']}
@@ -311,8 +300,7 @@ def read_values(
 ) -> tuple[dict[str, Value], list[str]]:
     """Return values by field, and one sentence for each query parameter that could not be read.
 
-    Parameters that belong to the hosting service or to trackers are skipped. With ``clamp``, a
-    number that is too large is replaced by the largest allowed one.
+    With ``clamp``, a number that is too large is replaced by the largest allowed one.
     """
     values: dict[str, Value] = {}
     problems: list[str] = []
@@ -361,8 +349,7 @@ def upper_limit(key: str, values: Mapping[str, Value]) -> int | None:
 def effective_values(values: Mapping[str, Value]) -> dict[str, Value]:
     """Return the values of all fields as the page shows them, given the requested values.
 
-    Map and filter numbers are limited to those of the layer. An option that the view or layer does
-    not offer is replaced by the default. Without a selected map there is no selected position.
+    Numbers are limited to the layer's; options that view or layer lack become the default.
     """
     effective = {key: values.get(key, field.default) for key, field in FIELDS.items()}
     for key in FIELDS:

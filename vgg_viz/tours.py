@@ -52,35 +52,23 @@ Shown = NetworkChoice | Literal["file"]
 
 @dataclass(frozen=True)
 class StepText:
-    """Text of a tour step, Markdown.
-
-    text: shown while the step is open.
-    question: shown below the text, or empty.
-    answer: answer to the question, shown on request; empty without a question.
-    outlined: numbers of the maps or filters that the answer names, to outline on the page.
-    """
+    """Text of a tour step, Markdown; question and answer may be empty."""
 
     text: str
     question: str = ""
-    answer: str = ""
-    outlined: tuple[int, ...] = ()
+    answer: str = ""  # shown on request
+    outlined: tuple[int, ...] = ()  # numbers of the maps or filters that the answer names
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a tour.
-
-    page: values of the page's fields that the step's link sets, by field.
-    words: the step's text.
-    network: kind of the network that the text describes; None for any network.
-    untrained: the text for the untrained network, where it differs from ``words``.
-    """
+    """One step of a tour."""
 
     title: str
-    page: Mapping[str, Value]
+    page: Mapping[str, Value]  # values that the step's link sets, by field
     words: StepText
-    network: NetworkChoice | None = None
-    untrained: StepText | None = None
+    network: NetworkChoice | None = None  # that the text describes; None for any
+    untrained: StepText | None = None  # for the untrained network, where it differs
 
 
 @dataclass(frozen=True)
@@ -92,10 +80,7 @@ class Tour:
 
 
 class TourError(ValueError):
-    """Raised when a tour file is invalid; the message is one sentence for the page.
-
-    The message names the step and key, or the line if the file is not TOML.
-    """
+    """Raised when a tour file is invalid; a sentence names the step and key, or the line."""
 
     def __init__(self, problem: str, place: str = "The tour") -> None:
         super().__init__(f"{place}: {problem}.")
@@ -127,10 +112,7 @@ def parse(text: str | bytes) -> Tour:
 
 
 def text_for(step: Step, shown: Shown | None) -> tuple[StepText, bool]:
-    """Return a tour step's text for a network, and whether the answer holds for that network.
-
-    ``shown`` is the kind of the network that the page shows; None if it shows none.
-    """
+    """Return a step's text, and whether the answer holds for the network that the page shows."""
     if shown == "untrained" and step.untrained:
         return step.untrained, True
     return step.words, step.network in (None, shown) or shown is None
@@ -304,15 +286,12 @@ def _problem(text: str, key: str) -> str:
 
 
 def _page(link: str) -> Mapping[str, Value]:
-    """Return the values that a tour step's link sets, by field; tour and lecture mode are left out.
-
-    A number that the link's layer does not have is an error. The page would reduce it to the
-    layer's last map, and the step's text would be about another map.
-    """
+    """Return the values that a tour step's link sets, by field, without those of the visit."""
     try:
         values = links.read(link)
     except LinkError as error:
         raise _InvalidError(f"page: {error}") from None
+    # The page would reduce a number to the layer's last map, and the text would be about another.
     for key in LAYER_FIELDS:
         number, largest = values.get(key), links.upper_limit(key, values)
         if isinstance(number, int) and largest is not None and number > largest:

@@ -18,21 +18,13 @@ COMPARISONS: Mapping[Comparison, Option] = by_name(
 
 @dataclass(frozen=True)
 class View(Option):
-    """Record of one view of the page, such as Feature maps.
+    """Record of one view of the page, such as Feature maps, and what the view shows and offers."""
 
-    module: name of the view's module in ``vgg_viz.ui.views``, which has ``show(notice)``.
-    shows_layer: whether the view shows one layer.
-    shows_picture: whether the view shows what a network computes from the chosen picture.
-    shows_network: whether the view shows a network's weights or what a network computes.
-    scales: names of the color scales that the view offers.
-    comparisons: names of the comparisons that the view offers.
-    """
-
-    module: str = ""
-    shows_layer: bool = False
-    shows_picture: bool = False
-    shows_network: bool = True
-    scales: tuple[str, ...] = ("own", "layer")
+    module: str = ""  # in vgg_viz.ui.views, with show(notice)
+    shows_layer: bool = False  # one layer
+    shows_picture: bool = False  # what a network computes from the chosen picture
+    shows_network: bool = True  # a network's weights, or what it computes
+    scales: tuple[str, ...] = ("own", "layer")  # names of color scales
     comparisons: tuple[Comparison, ...] = tuple(COMPARISONS)
 
 

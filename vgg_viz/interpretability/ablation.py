@@ -24,17 +24,12 @@ from vgg_viz.model.network import Network, read_only
 
 @dataclass(frozen=True, eq=False)
 class MapChanges:
-    """Changes of all maps of one layer under ablation, each field float64 ``(maps,)``.
-
-    mean: mean absolute difference over a map's positions.
-    largest: difference with the largest magnitude, negative if the activation dropped.
-    before: mean activation of the map before the ablation.
-    """
+    """Changes of all maps of one layer under ablation, each field float64 ``(maps,)``."""
 
     layer: ConvLayer
-    mean: np.ndarray
-    largest: np.ndarray
-    before: np.ndarray
+    mean: np.ndarray  # mean absolute difference over a map's positions
+    largest: np.ndarray  # difference of largest magnitude; negative if the activation dropped
+    before: np.ndarray  # mean activation before the ablation
 
     def strongest(self, count: int) -> np.ndarray:
         """Return the indices of up to ``count`` maps that change most, most changed first."""
@@ -101,10 +96,9 @@ def value_drop(
 ) -> Generator[None, None, float]:
     """Compute how much a value before its ReLU drops when maps of an earlier layer are ablated.
 
-    ``maps`` are those of the layer ``spec.back_to``; the spec's method is not used. If the value is
-    in the next conv layer, the drop equals the ablated maps' contributions to it. In later layers,
-    drop and contributions differ, because the layers between are not linear. A `NotFiniteError`
-    means that activations overflow float32.
+    ``maps`` are those of ``spec.back_to``. In the next conv layer, the drop equals the maps'
+    contributions; in later ones they differ, because the layers between are not linear. A
+    `NotFiniteError` means that activations overflow float32.
     """
     attribution_pass = AttributionPass(network, spec)
     before = yield from attribution_pass.value(attribution_pass.crop(maps))

@@ -20,32 +20,23 @@ CANCELLED = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Decomposition:
-    """Terms of one value of a conv layer, whose sum is the value before ReLU.
+    """Terms of one value of a conv layer, whose sum is the value before ReLU."""
 
-    patch: the filter's input, float32 ``(channels, 3, 3)``, zero beyond the border.
-    products: patch × filter, float64 ``(channels, 3, 3)``.
-    contributions: sum of the products of each input channel, float64 ``(channels,)``.
-    total: sum of all contributions and the bias.
-    result: ``total`` after ReLU.
-    computed: the network's own value, after ReLU.
-    """
-
-    patch: np.ndarray
-    products: np.ndarray
-    contributions: np.ndarray
+    patch: np.ndarray  # filter's input, float32 (channels, 3, 3), zero beyond the border
+    products: np.ndarray  # patch times filter, float64 (channels, 3, 3)
+    contributions: np.ndarray  # sum of each input channel's products, float64 (channels,)
     bias: float
-    total: float
-    result: float
-    computed: float
+    total: float  # sum of all contributions and the bias
+    result: float  # total after ReLU
+    computed: float  # the network's own value, after ReLU
 
     @property
     def tolerance(self) -> float:
         """Largest difference between ``result`` and ``computed`` that float32 rounding explains.
 
-        It is the larger of 1e-4 of the value and 1e-6 of the sum of the terms' magnitudes. The
-        network adds up to 4,608 products in float32, and the rounding error of a sum grows with its
-        terms, not with its value (Higham, "The Accuracy of Floating Point Summation", 1993).
-        Measured on all 16 layers, the error reaches 2.5e-7 of the magnitudes' sum.
+        The network adds up to 4,608 products in float32. A sum's rounding error grows with its
+        terms, not its value (Higham, "The Accuracy of Floating Point Summation", 1993). Measured on
+        all 16 layers, it reaches 2.5e-7 of the sum of magnitudes.
         """
         magnitude = float(np.abs(self.products).sum()) + abs(self.bias)
         return RELATIVE_TOLERANCE * max(abs(self.computed), CANCELLED * magnitude)
@@ -70,8 +61,7 @@ def decompose(
 ) -> Decomposition:
     """Recompute one value of a conv layer in float64 and return its terms.
 
-    ``layer_input`` is the layer's input, float32 ``(channels, height, width)``, and ``kernel`` the
-    filter, ``(channels, 3, 3)``. ``computed`` is the network's own value, after ReLU.
+    The layer's input is float32 ``(channels, height, width)``, the filter ``(channels, 3, 3)``.
 
     >>> ones = np.ones((1, 4, 4), np.float32)
     >>> terms = decompose(ones, np.full((1, 3, 3), 2.0), bias=0.5, computed=8.5, row=0, column=0)
@@ -92,10 +82,8 @@ def source_position(
 ) -> tuple[int, int] | None:
     """Trace a value back to the position in a map of the previous conv layer.
 
-    Of the nine products of the map with the filter's weights for it, ``(3, 3)``, the one with the
-    largest magnitude decides. If a max pool lies between the two layers (``pooled``), the position
-    is that of the pooled maximum. Of several equal ones, the first in reading order is returned;
-    None if all products are zero.
+    It is that of the largest product with the filter's weights, ``(3, 3)``, by magnitude, and of
+    the pooled maximum if a max pool lies between; the first of equal ones, None if all are zero.
     """
     maps = map_[None]
     patch = _patch(max_pool(maps) if pooled else maps, row, column)[0]
@@ -112,10 +100,7 @@ def source_position(
 
 
 def pixel_colors(patch: np.ndarray) -> np.ndarray:
-    """Convert a patch of the network's input, ``(3, h, w)``, to RGB pixels, uint8 ``(h, w, 3)``.
-
-    This inverts `network.preprocess`. Zero padding in the patch becomes ImageNet's mean color.
-    """
+    """Invert `network.preprocess` for a patch ``(3, h, w)``: RGB uint8, padding as mean color."""
     colors = np.moveaxis(patch, 0, -1) + np.array(MEAN_BGR)
     pixels: np.ndarray = np.rint(colors[..., ::-1]).clip(0, 255).astype(np.uint8)
     return pixels

@@ -105,11 +105,9 @@ def input_interval(layer: SpatialLayer, output: Interval) -> Interval:
 
 
 def receptive_fields(layer: SpatialLayer) -> list[tuple[int, int]]:
-    """Return the receptive field of each position along one side of a layer's map, in pixels.
+    """Return the receptive field of each position along a side of a layer's map: start and stop.
 
-    Each is a pair: the first pixel that the position depends on, and the pixel after the last. It
-    may reach beyond the image, where the network pads with zeros. The result is exact for images
-    whose side all max pools can halve, like 224.
+    In pixels, which may lie in the padding; exact if all max pools can halve the image's side.
 
     >>> receptive_fields(VGG19.conv_layer("block1_conv1"))[:2]
     [(-1, 2), (0, 3)]
@@ -122,10 +120,9 @@ def receptive_fields(layer: SpatialLayer) -> list[tuple[int, int]]:
 def receptive_intervals(
     layer: ConvLayer, position: int, architecture: Architecture = VGG19
 ) -> list[Interval]:
-    """Return the positions along one side of each earlier layer that a value depends on.
+    """Return the positions along a side of each layer, from the image on, that a value depends on.
 
-    The list starts with the image and ends with the value's own layer. Positions beyond the border
-    are left out; `receptive_fields` includes them.
+    Positions beyond the border are left out; `receptive_fields` includes them.
 
     >>> [side.length for side in receptive_intervals(VGG19.conv_layer("block2_conv1"), 50)]
     [10, 8, 6, 3, 1]
@@ -138,7 +135,7 @@ def receptive_intervals(
 
 
 def middle(layer: ConvLayer) -> int:
-    """Return the row, equal to the column, of the position in the middle of a layer's map."""
+    """Return the row and column of the position in the middle of a layer's map."""
     return layer.output_shape[0] // 2
 
 
@@ -152,10 +149,9 @@ def value_stages(
 
 
 def image_stages(layer: ConvLayer, side: int, architecture: Architecture = VGG19) -> list[Stage]:
-    """Return the layers from a small image to the value in the middle of a layer's map, with areas.
+    """Return the layers from a small image to the value in the middle of a layer's map.
 
-    The image of ``side`` × ``side`` pixels is centered in the value's receptive field. The areas of
-    each layer are those that depend on the image.
+    The image is centered in the value's receptive field; each area is what depends on the image.
     """
     # Centered in the whole receptive field, even if that reaches beyond the border.
     first = receptive_fields(layer)[middle(layer)][0] + (layer.receptive_field - side) // 2
@@ -181,11 +177,9 @@ def relu_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
 
 @dataclass(frozen=True)
 class LayerOperations:
-    """Forward and backward operations of a network's layers, for one layer at a time.
+    """Forward and backward operations of a network's layers, for one layer at a time."""
 
-    They replace TensorFlow's gradient tape, which would also compute the gradients of all kernels.
-    """
-
+    # Instead of a gradient tape, which would also compute the gradients of all kernels.
     network: Network
 
     def forward(self, stage: Stage, padded: tf.Tensor) -> tf.Tensor:
@@ -200,11 +194,7 @@ class LayerOperations:
     def value(
         self, stage: Stage, padded: tf.Tensor, channels: Sequence[int]
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Compute one value of a conv layer per image, before ReLU, and the gradient of its input.
-
-        The stage's output is a single position, its padded input one 3 × 3 area per image, with the
-        number of a channel for each.
-        """
+        """Compute one value before ReLU per 3 × 3 area and channel, and its input's gradient."""
         import tensorflow as tf
 
         kernel, bias = self.weights(stage.layer)
@@ -218,8 +208,7 @@ class LayerOperations:
     ) -> tf.Tensor:
         """Compute the gradient of a layer's input from the gradient before the layer's ReLU.
 
-        In each window of a max pool, the first of the largest values receives the gradient. Only
-        pooling layers use ``padded`` and ``output``.
+        In each window of a max pool, the first of the largest values receives the gradient.
         """
         import tensorflow as tf
 
@@ -255,9 +244,7 @@ class LayerOperations:
 class ReceptiveFieldPass:
     """Forward and backward pass between small images and the value in the middle of a layer's map.
 
-    The images are centered in the value's receptive field and surrounded by the mean color.
-    Generators yield after each layer, so that other computations can run in between. Two threads
-    must not use one instance at the same time.
+    Generators yield after each layer. Two threads must not use one instance at the same time.
     """
 
     def __init__(self, network: Network, layer: ConvLayer, side: int) -> None:
@@ -272,10 +259,9 @@ class ReceptiveFieldPass:
     def values(
         self, images: np.ndarray, channels: Sequence[int]
     ) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
-        """Compute one channel's value before ReLU for each image, and the gradient of each image.
+        """Compute each image's value of one channel before ReLU, and its gradient, float32.
 
-        The images are RGB from 0 to 255, float ``(n, side, side, 3)``, with the number of a channel
-        for each. Values and gradients are float32.
+        The images are RGB from 0 to 255, float ``(n, side, side, 3)``.
         """
         import tensorflow as tf
 
@@ -299,10 +285,7 @@ class ReceptiveFieldPass:
         return values.numpy(), gradient.numpy()[..., ::-1]
 
     def _cached_surroundings(self) -> Generator[None, None, dict[str, np.ndarray]]:
-        """Compute, once, the part of each layer's padded input that does not depend on the images.
-
-        The result has `surrounding_input` by layer name, for layers that read such a part.
-        """
+        """Compute once the `surrounding_input` of each layer that reads beyond the images' part."""
         if self._surroundings is None:
             surroundings: dict[str, np.ndarray] = {}
             padded = [stage for stage in self.stages if stage.input_area != stage.padded_area]
@@ -343,8 +326,7 @@ def crop_gradient(stage: Stage, gradient: tf.Tensor) -> tf.Tensor:
 def surrounding_input(stage: Stage, maps: np.ndarray) -> np.ndarray:
     """Return a layer's padded input for an image of mean color, ``(height, width, channels)``.
 
-    It is zero in the input area, which depends on the images, and beyond the border of the layer's
-    input ``maps``.
+    It is zero in the area that depends on the images, and beyond the border of ``maps``.
     """
     padded, (height, width) = stage.padded_area, maps.shape[1:]
     values = np.zeros((padded.rows.length, padded.columns.length, len(maps)), np.float32)

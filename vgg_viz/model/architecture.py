@@ -31,22 +31,16 @@ POOL_SIDE = 2
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of a network, with its index and name in Keras' ``model.layers``.
-
-    block: number of its block, from 1; ``None`` for the input, flatten and dense layers.
-    output_shape: shape without the batch: ``(height, width, channels)``, or ``(units,)`` from the
-        flatten layer on.
-    parameters: number of weights and biases.
-    kernel_shape, conv_number, receptive_field, stride, offset: see `ConvLayer` and `SpatialLayer`;
-        ``None`` for other layers.
-    """
+    """A layer of a network, with its index and name in Keras' ``model.layers``."""
 
     index: int
     name: str
     kind: LayerKind
-    block: int | None
+    block: int | None  # from 1; None for the input, flatten and dense layers
+    # Without the batch: (height, width, channels), or (units,) from the flatten layer on.
     output_shape: tuple[int, ...]
-    parameters: int
+    parameters: int  # number of weights and biases
+    # See `ConvLayer` and `SpatialLayer`.
     kernel_shape: tuple[int, int, int, int] | None = None
     conv_number: int | None = None
     receptive_field: int | None = None
@@ -61,29 +55,20 @@ class Layer:
 
 @dataclass(frozen=True)
 class SpatialLayer(Layer):
-    """A conv or pooling layer: its positions have a receptive field in the image.
-
-    receptive_field: side of a position's receptive field in input pixels.
-    stride: distance in input pixels between the receptive fields of neighboring positions.
-    offset: input pixel at the center of position 0's receptive field; may lie between two pixels.
-    """
+    """A conv or pooling layer: its positions have a receptive field in the image."""
 
     block: int
-    receptive_field: int = 0
-    stride: int = 0
-    offset: float = 0.0
+    receptive_field: int = 0  # side in input pixels
+    stride: int = 0  # input pixels between the receptive fields of neighboring positions
+    offset: float = 0.0  # center of position 0's receptive field; may lie between two pixels
 
 
 @dataclass(frozen=True)
 class ConvLayer(SpatialLayer):
-    """A conv layer.
+    """A conv layer."""
 
-    kernel_shape: ``(3, 3, channels, filters)``.
-    conv_number: its number among the conv layers, from 1.
-    """
-
-    kernel_shape: tuple[int, int, int, int] = (0, 0, 0, 0)
-    conv_number: int = 0
+    kernel_shape: tuple[int, int, int, int] = (0, 0, 0, 0)  # (3, 3, channels, filters)
+    conv_number: int = 0  # among the conv layers, from 1
 
     @property
     def channels(self) -> int:
@@ -109,17 +94,13 @@ class DenseLayer(Layer):
 
     @property
     def matrix_shape(self) -> tuple[int, int]:
-        """Shape of the layer's kernel in Keras: ``(inputs, units)``."""
+        """Shape of the layer's kernel in Keras."""
         return self.inputs, self.units
 
 
 @dataclass(frozen=True)
 class Architecture:
     """A VGG network as data: blocks of 3 × 3 convolutions and a 2 × 2 max pool, then dense layers.
-
-    blocks: a pair ``(number of conv layers, filters of each)`` for each block.
-    dense: a pair ``(name, units)`` for each dense layer.
-    input_side: side of the input image in pixels.
 
     >>> small = Architecture("small", blocks=((1, 8), (2, 16)), dense=(("classes", 10),))
     >>> [layer.name for layer in small.conv_layers]
@@ -129,9 +110,9 @@ class Architecture:
     """
 
     name: str
-    blocks: tuple[tuple[int, int], ...]
+    blocks: tuple[tuple[int, int], ...]  # number of conv layers and filters of each
     dense: tuple[tuple[str, int], ...] = (("fc1", 4096), ("fc2", 4096), ("predictions", 1000))
-    input_side: int = 224
+    input_side: int = 224  # pixels
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:

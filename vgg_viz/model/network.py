@@ -65,8 +65,7 @@ def import_keras() -> ModuleType:
 def preprocess(pixels: np.ndarray) -> np.ndarray:
     """Convert RGB pixels, uint8 (h, w, 3), to a batch for VGG19, float32 (1, h, w, 3).
 
-    Channels are in the order B, G, R, minus ImageNet's mean, without scaling. The result equals
-    that of Keras' ``vgg19.preprocess_input``, but ``pixels`` are never modified.
+    The result equals that of Keras' ``vgg19.preprocess_input``: BGR minus ImageNet's mean.
 
     >>> red = np.array([[[255, 0, 0]]], np.uint8)
     >>> preprocess(red).round().tolist()
@@ -78,8 +77,8 @@ def preprocess(pixels: np.ndarray) -> np.ndarray:
 def network_input(pixels: np.ndarray, preprocessing: Preprocessing = "caffe") -> np.ndarray:
     """Preprocess RGB pixels, uint8 ``(h, w, 3)``, to the first block's input, ``(3, h, w)``.
 
-    For ``"rgb"``, pixels are scaled to 0 to 1, as many networks expect but VGG19 does not: it
-    raises no error, but sees an almost blank image with red and blue swapped.
+    ``"rgb"`` scales to 0 to 1: VGG19 raises no error, but sees an almost blank image with red and
+    blue swapped.
     """
     wrong = preprocessing == "rgb"
     batch = (pixels[None] / np.float32(255)).astype(np.float32) if wrong else preprocess(pixels)
@@ -92,10 +91,9 @@ def tiles_first(kernel: np.ndarray) -> np.ndarray:
 
 
 def filter_colors(filters: np.ndarray) -> np.ndarray:
-    """Render the filters of the first conv layer as RGB images, uint8 ``(filters, 3, 3, 3)``.
+    """Render the first layer's filters (axis 1: B, G, R) as RGB, uint8 ``(filters, 3, 3, 3)``.
 
-    Each filter has its own color scale with zero at mid-gray, so its hue is the color that the
-    filter responds to. ``filters`` has the channels, B, G and R, on its second axis.
+    Zero is mid-gray on each filter's own scale, so its hue is the color that it responds to.
     """
     colors = np.moveaxis(filters[:, ::-1], 1, -1)
     largest = np.abs(colors).max(axis=(1, 2, 3), keepdims=True)
@@ -103,10 +101,7 @@ def filter_colors(filters: np.ndarray) -> np.ndarray:
 
 
 def build_model(weights: Weights, architecture: Architecture = VGG19) -> keras.Model:
-    """Build the Keras model without dense layers, like ``VGG19(include_top=False)``, with weights.
-
-    Layers have the indices and names of ``architecture.layers``, which are those of Keras.
-    """
+    """Build the Keras model with weights, without dense layers, like ``include_top=False``."""
     keras = import_keras()
     side = architecture.input_side
     # The kernels are overwritten below: zeros avoid drawing 80 MB of random numbers.
@@ -126,9 +121,8 @@ def build_model(weights: Weights, architecture: Architecture = VGG19) -> keras.M
 def steps(architecture: Architecture) -> dict[tuple[str, ...], int]:
     """Return the steps that a network can run, each with the number of its block.
 
-    A step is a tuple of layers of one block, which one forward pass computes from the block's
-    input: a single conv layer; or the pool, whose output is the next block's input, by itself, with
-    the block's last conv layer, or with all conv layers of the block.
+    A step is what one forward pass computes from a block's input: a single layer, the last conv
+    layer and the pool, or the whole block.
 
     >>> one_block = Architecture("one block", blocks=((2, 8),), dense=())
     >>> [len(step) for step in steps(one_block)]
@@ -146,11 +140,8 @@ class Network:
     """A Keras model of a VGG network with weights, and its forward passes; thread-safe."""
 
     def __init__(self, weights: Weights, architecture: Architecture = VGG19) -> None:
-        """Build the Keras model and set its weights; submodels are built on first use.
-
-        After this, Keras' global state must not be reset: see
-        `vgg_viz.serving.loading.disable_session_resets`.
-        """
+        """Build the Keras model and set its weights; submodels are built on first use."""
+        # From here on, nothing must reset Keras' state: see `loading.disable_session_resets`.
         self.weights = weights
         self.architecture = architecture
         with _keras_lock:
@@ -194,10 +185,7 @@ class Network:
         return self.run((layer.name,), source)[0]
 
     def run(self, layer_names: Sequence[str], source: np.ndarray) -> list[np.ndarray]:
-        """Compute the outputs, after ReLU, of some layers of one block from the block's input.
-
-        The layers are one of the `steps`, or a KeyError is raised.
-        """
+        """Compute the outputs of one of the `steps`, else a KeyError, from the block's input."""
         return outputs(self._step_pass(tuple(layer_names)), source)
 
     def run_block(self, block: int, source: np.ndarray) -> dict[str, np.ndarray]:
@@ -214,10 +202,7 @@ class Network:
         return dict(zip(names, outputs(run, maps), strict=True))
 
     def compile_passes(self, should_stop: Callable[[], bool]) -> None:
-        """Compile the forward passes of all `steps` ahead of their first use, which takes 2 s.
-
-        ``should_stop`` is called before each step; if it returns ``True``, compilation ends there.
-        """
+        """Compile the passes of all `steps` ahead, which takes 2 s, until ``should_stop()``."""
         for step in steps(self.architecture):
             if should_stop():
                 return
@@ -238,10 +223,8 @@ class Network:
         return self._pass(start.name, step)
 
     def _pass(self, start: str, layer_names: tuple[str, ...]) -> Pass:
-        """Return the compiled pass from one layer's output to others', compiled on first use.
-
-        A compiled pass is a fifth faster than Keras' ``predict_on_batch``.
-        """
+        """Return the pass from one layer's output to others', compiled on first use."""
+        # A compiled pass is a fifth faster than Keras' ``predict_on_batch``.
         import tensorflow as tf
         from keras import tree
 

@@ -52,20 +52,14 @@ class NotPositiveError(ValueError):
 
 @dataclass(frozen=True)
 class AttributionSpec:
-    """A value to attribute, the layer to attribute it to, and the method.
-
-    layer, channel, row, column: conv layer and position of the value; ``channel`` counts from 1,
-        ``row`` and ``column`` from 0.
-    back_to: ``"input"`` for the pixels, or a conv layer before ``layer``.
-    method: a name in `ATTRIBUTION_METHODS`.
-    """
+    """A value to attribute, the layer to attribute it to, and the method."""
 
     layer: ConvLayer
-    channel: int
-    row: int
+    channel: int  # from 1
+    row: int  # from 0, like the column
     column: int
-    back_to: str
-    method: str = "input_x_gradient"
+    back_to: str  # "input" for the pixels, or a conv layer before
+    method: str = "input_x_gradient"  # in ATTRIBUTION_METHODS
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,23 +81,16 @@ class InputImage:
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """Attributions of one value, and the other terms of its sum.
+    """Attributions of one value, and the other terms of its sum."""
 
-    values: attributions, float32 ``(channels, rows, columns)``: one for each value of the earlier
-        layer's maps, or of the pixels, within the receptive field.
-    area: position of these rows and columns in the earlier layer's maps or in the image.
-    value: the attributed value, before its ReLU.
-    biases: each layer's bias term by the layer's name; empty for methods without bias terms.
-    baseline: for integrated gradients, the attributed unit's value for the baseline image; else 0.
-    absorbed: for LRP, the relevance that the denominators' stabilizer absorbs; else 0.
-    """
-
+    # Of each value of the earlier layer's maps, or of the pixels, within the receptive field,
+    # float32 (channels, rows, columns).
     values: np.ndarray
-    area: Area
-    value: float
-    biases: Mapping[str, float] = field(default_factory=dict)
-    baseline: float = 0.0
-    absorbed: float = 0.0
+    area: Area  # position of these rows and columns in the maps or the image
+    value: float  # the attributed value, before its ReLU
+    biases: Mapping[str, float] = field(default_factory=dict)  # bias terms by layer name
+    baseline: float = 0.0  # integrated gradients: the value for the baseline image
+    absorbed: float = 0.0  # LRP: relevance that the denominators' stabilizer absorbs
 
     @property
     def is_zero(self) -> bool:
@@ -149,10 +136,7 @@ class Attribution:
 
 
 def padded_receptive_field(spec: AttributionSpec, architecture: Architecture = VGG19) -> Area:
-    """Return a value's receptive field in ``back_to``'s maps or the image, including padding.
-
-    Parts beyond the border are not cropped, so its size is the same at every position.
-    """
+    """Return a value's receptive field in ``back_to``'s maps or the image, including padding."""
     sides, start = [], _checked_start(spec, architecture).index
     for position in (spec.row, spec.column):
         side = Interval(position, position + 1)
@@ -202,14 +186,7 @@ def fractions(work: Generator[None, None, Result], steps: int) -> Generator[floa
 
 
 class AttributionPass:
-    """Forward and backward pass between one value and an earlier layer's maps, or the pixels.
-
-    spec: the value, the layer to attribute it to, and the method.
-    layers: forward and backward operations of the network's layers.
-    before: stages from the image to the maps of ``back_to``; empty for attribution to pixels.
-    between: stages from those maps or the pixels up to the input of the value's layer.
-    last: the stage that computes the value.
-    """
+    """Forward and backward pass between one value and an earlier layer's maps, or the pixels."""
 
     def __init__(self, network: Network, spec: AttributionSpec) -> None:
         """Find the layers, and the part of each, that lie within the value's receptive field.
@@ -220,6 +197,7 @@ class AttributionPass:
         stages = value_stages(spec.layer, spec.row, spec.column, network.architecture)
         self.spec = spec
         self.layers = LayerOperations(network)
+        # To the maps of `back_to` (none for the pixels), to the last layer's input, to the value.
         self.before, self.between, self.last = stages[:start], stages[start:-1], stages[-1]
         self.image_area = stages[0].input_area
 
@@ -241,11 +219,7 @@ class AttributionPass:
         return len(self.before) + 2 * len(self.between)
 
     def maps(self, source: np.ndarray) -> Generator[None, None, tf.Tensor]:
-        """Compute the maps of ``back_to`` from the network's input, float32 ``(3, 224, 224)``.
-
-        The tensor ``(1, rows, columns, channels)`` covers the receptive field. For attribution to
-        pixels, it is the cropped input.
-        """
+        """Compute the maps of ``back_to`` within the receptive field from the network's input."""
         x = _cropped(source, self.image_area)
         for stage in self.before:
             x = self.layers.forward(stage, padded_input(stage, x))
@@ -259,11 +233,7 @@ class AttributionPass:
     def at_image(
         self, image: InputImage, rule: ReluRule = relu_gradient
     ) -> Generator[float, None, tuple[tf.Tensor, float, tf.Tensor, dict[str, float]]]:
-        """Run one forward and backward pass for an image, yielding the fraction done.
-
-        The result is the maps of ``back_to`` or the preprocessed pixels, the value, its gradient
-        with respect to these, and each layer's bias term.
-        """
+        """Compute maps of ``back_to`` or pixels, value, gradient and bias terms for an image."""
         return (yield from fractions(self._at_image(image, rule), self.steps))
 
     def _at_image(
@@ -290,11 +260,7 @@ class AttributionPass:
     def forward_backward(
         self, x: tf.Tensor, rule: ReluRule = relu_gradient
     ) -> Generator[None, None, tuple[tf.Tensor, tf.Tensor, dict[str, float]]]:
-        """Compute the value for a batch of inputs, its gradients, and each layer's bias term.
-
-        The inputs are cropped maps of ``back_to`` or cropped pixels, ``(batch, rows, columns,
-        channels)``; ``rule`` is the backward rule of ReLU.
-        """
+        """Compute the value for a batch of cropped inputs, gradients, and layers' bias terms."""
         outputs = yield from self.outputs(x)
         values, gradient = self._value(outputs[-1])
         biases = {self.spec.layer.name: float(self._bias(self.last)[self.spec.channel - 1])}

@@ -31,10 +31,7 @@ BATCH_VALUES = 2**22
 def integrated_gradients(
     attribution_pass: AttributionPass, image: InputImage
 ) -> Generator[float, None, Attribution]:
-    """Attribute a value by integrated gradients from an image of mean color to the viewer's image.
-
-    For attribution to an earlier layer, the line runs between that layer's maps for the two images.
-    """
+    """Attribute a value by integrated gradients, from maps or pixels of an image of mean color."""
     to_layer, to_value = len(attribution_pass.before), len(attribution_pass.between)
     batches = -(-POINTS // _batch_size(attribution_pass))
     # Both ends need a forward pass; each batch needs a forward and a backward pass.

@@ -49,20 +49,14 @@ EPSILON = 0.25  # as a share of the root mean square of the layer's values befor
 def lrp(
     attribution_pass: AttributionPass, image: InputImage
 ) -> Generator[float, None, Attribution]:
-    """Attribute a value by LRP, yielding the fraction done.
-
-    A `NotPositiveError` means that the value is not above 0.
-    """
+    """Attribute a value by LRP; a `NotPositiveError` means that it is not above 0."""
     return (yield from fractions(_propagate(attribution_pass, image), attribution_pass.steps + 1))
 
 
 def _propagate(
     attribution_pass: AttributionPass, image: InputImage
 ) -> Generator[None, None, Attribution]:
-    """Attribute a value by LRP, yielding after each layer.
-
-    Each layer passes back relevance divided by activation, which avoids 0/0 at inactive units.
-    """
+    """Pass back relevance divided by activation, which avoids 0/0 at inactive units."""
     x = yield from attribution_pass.maps(image.values)
     outputs = yield from attribution_pass.outputs(x)
     value, output, ratio = _start(attribution_pass, outputs[-1])
@@ -91,11 +85,7 @@ def _propagate(
 
 
 def _start(attribution_pass: AttributionPass, x: tf.Tensor) -> tuple[float, tf.Tensor, tf.Tensor]:
-    """Start the backward pass of LRP at the value, from the input of its layer.
-
-    The result is the value, its layer's output at its position, and the first ratio of relevance to
-    activation: 1 for the value's channel, 0 for all others.
-    """
+    """Compute the value, its layer's output there, and the ratio: 1 for its channel, else 0."""
     import tensorflow as tf
 
     stage, index = attribution_pass.last, attribution_pass.spec.channel - 1
@@ -115,11 +105,7 @@ def _pass_back(
     output: tf.Tensor,
     ratio: tf.Tensor,
 ) -> tuple[tf.Tensor, float, float]:
-    """Pass relevance back through a conv layer by LRP-γ or LRP-ε.
-
-    The result is the ratio of relevance to activation of each input, the relevance that the biases
-    receive, and that which ε absorbs.
-    """
+    """Compute each input's ratio by LRP-γ or LRP-ε, the biases' relevance, and what ε absorbs."""
     import tensorflow as tf
 
     kernel, bias = attribution_pass.layers.weights(stage.layer)

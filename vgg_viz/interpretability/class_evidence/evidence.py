@@ -25,14 +25,10 @@ LAST = VGG19.block_ends[-1]
 
 @dataclass(frozen=True)
 class Prediction:
-    """Output of the dense layers for one image.
+    """Output of the dense layers for one image."""
 
-    logits: float32 ``(1000,)``.
-    fc1, fc2: the hidden layers' values before ReLU, float32 ``(4096,)``.
-    """
-
-    logits: np.ndarray
-    fc1: np.ndarray
+    logits: np.ndarray  # float32 (1000,)
+    fc1: np.ndarray  # hidden layers' values before ReLU, float32 (4096,)
     fc2: np.ndarray
 
     @property
@@ -55,14 +51,11 @@ class Prediction:
 
 @dataclass(frozen=True)
 class LogitGradient:
-    """Gradient of a class's logit with respect to the last conv layer's maps.
+    """Gradient of a class's logit with respect to the last conv layer's maps."""
 
-    values: float32 ``(512, 14, 14)``.
-    bias_terms: the dense layers' biases, each times its gradient, summed. The sum of activation ×
-        gradient plus these is the logit, because the network is linear around an image.
-    """
-
-    values: np.ndarray
+    values: np.ndarray  # float32 (512, 14, 14)
+    # Dense layers' biases times their gradients, summed. With activation times gradient, they
+    # sum to the logit, because the network is linear around an image.
     bias_terms: float
 
 
@@ -76,9 +69,8 @@ def predict(dense: DenseWeights, maps: np.ndarray) -> Prediction:
 def logit_drop_by_position(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
     """Compute how much each logit drops when all maps are set to zero at one position.
 
-    The maps are the last conv layer's, float32 ``(512, 14, 14)``. The result holds the drop of each
-    logit by row and column of the ablated position, float32 ``(14, 14, 1000)``. The max pool after
-    the maps takes the largest of four values, so another position may replace the ablated one.
+    Maps are float32 ``(512, 14, 14)``, drops by row, column and class float32 ``(14, 14, 1000)``.
+    In the max pool after the maps, another position may replace the ablated one.
     """
     pooled = by_position(max_pool(maps))
     drops = pooled_drop(maps)
@@ -115,8 +107,7 @@ def logit_gradient(
 ) -> LogitGradient:
     """Compute the gradient of a class's logit with respect to the last conv layer's maps.
 
-    ``prediction`` is what `predict` returned for the maps, float32 ``(512, 14, 14)``. In each
-    window of the max pool, the first of the largest values receives the gradient.
+    ``prediction`` is that for the maps, float32 ``(512, 14, 14)``.
     """
     slabs = (dense.slab(PREDICTIONS, index) for index in range(slab_count(PREDICTIONS)))
     fc2 = np.concatenate([slab[:, class_index] for slab in slabs]) * (prediction.fc2 > 0)
@@ -141,11 +132,7 @@ def by_position(pooled: np.ndarray) -> np.ndarray:
 
 
 def pooled_drop(maps: np.ndarray) -> np.ndarray:
-    """Compute how much each max-pooled value drops if one value of its window is set to zero.
-
-    The result is float32 ``(pooled positions, 4, maps)``, zero where another value of the window is
-    as large.
-    """
+    """Compute pooled values' drops if one of a window is 0, float32 ``(positions, 4, maps)``."""
     parts = windows(maps)
     others = [np.delete(parts, ablated, axis=-1).max(axis=-1) for ablated in range(parts.shape[-1])]
     # The ablated value is zero, and no other value is below zero after the ReLU.
@@ -154,11 +141,7 @@ def pooled_drop(maps: np.ndarray) -> np.ndarray:
 
 
 def unpool(maps: np.ndarray, pooled: np.ndarray) -> np.ndarray:
-    """Route the gradient of each max-pooled value to the value that was the largest of its window.
-
-    ``pooled`` holds the gradients by position and map, ``(positions, maps)``. The result is float32
-    of the shape of ``maps``, zero for values that the pool drops.
-    """
+    """Route the gradients of pooled values, ``(positions, maps)``, to the first maximum of each."""
     chosen = windows(maps).argmax(axis=-1)
     gradients = np.zeros(maps.shape, np.float32)
     channel, row, column = np.indices(chosen.shape)
