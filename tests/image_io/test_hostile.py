@@ -54,7 +54,8 @@ def fault(file):
     try:
         found = read_image(file.data)
     except ImageFileError as error:
-        return f"rejected: {error}" if file.outcome == "image" else fault_of(str(error))
+        unexpected = file.outcome == "image" or file.reason not in str(error)
+        return f"rejected: {error}" if unexpected else fault_of(str(error))
     except Exception as error:
         return f"raised {error!r}"
     if file.outcome == "rejected":
@@ -63,14 +64,14 @@ def fault(file):
         pixels = found.pixels(fit)
         if (pixels.shape, pixels.dtype, pixels.flags.c_contiguous) != (SHAPE, np.uint8, True):
             return f"is {pixels.dtype} {pixels.shape}"
-        if file.color and np.abs(pixels.astype(int) - file.color).max() > file.tolerance:
+        if file.color and np.abs(pixels.astype(int) - file.color).max() > 6:
             return f"is of another color, {pixels[112, 112]} in the center"
     return ""
 
 
 def test_every_small_file_is_decoded_correctly_or_rejected_with_advice():
     files = hostile.corpus()
-    assert len({file.name for file in files}) == len(files) >= 200
+    assert len({file.name for file in files}) == len(files)
     faults = {file.name: fault(file) for file in files}
     assert not {name: words for name, words in faults.items() if words}
 
@@ -86,23 +87,23 @@ def test_no_message_quotes_a_file():
 
 # One file for each way to need memory, to write a line, or to import something.
 WATCHED_FILES = (
-    *("plain-jpg", "plain-png", "plain-tif", "plain-heic", "plain-avif", "plain-webp"),
+    *("plain-JPEG", "plain-PNG", "plain-TIFF", "plain-HEIF", "plain-AVIF", "plain-WEBP"),
     *("png-sixty-text-bombs", "profile-bomb", "jpeg-says-65535-by-65535", "webp-lossy-header-lies"),
     *("gif-frame-outside-the-screen", "tiff-fax-of-65000-errors", "tiff-giant-raw-tile-16-bit"),
-    *("tiff-bomb", "png-at-the-limit", "kind-pickle.png", "kind-postscript.eps"),
+    *("tiff-bomb", "png-at-the-limit", "kind-pickle", "kind-postscript"),
 )
 
 
 def watched_files():
     body = zlib.compress(bytes(2**28), 1)
     tags = {258: 16, 259: 8, 278: 2**31 - 1}
-    yield hostile.either("tiff-bomb", build.tiff(16, 16, body, tags))
+    bombs = {"tiff-bomb": build.tiff(16, 16, body, tags)}
     tags = {258: 64, 259: 8, 277: 8, 322: 12_000_000, 323: 1, 324: 8, 325: len(body)}
     tags |= {273: None, 279: None}
-    yield hostile.rejected("tiff-bomb-in-a-row", build.tiff(16, 16, body, tags))
-    pixels = build.solid_png(8_000, 5_000, bytes(hostile.GRAY))
-    yield hostile.accepted("png-at-the-limit", pixels, hostile.GRAY)
-    yield from (file for file in hostile.corpus() if file.name in WATCHED_FILES)
+    bombs["tiff-bomb-in-a-row"] = build.tiff(16, 16, body, tags)
+    pixels = {"png-at-the-limit": build.solid_png(8_000, 5_000, bytes(hostile.GRAY))}
+    files = hostile.either(bombs) + hostile.accepted(hostile.GRAY, pixels)
+    return files + [file for file in hostile.corpus() if file.name in WATCHED_FILES]
 
 
 def watch(folder):
@@ -158,7 +159,7 @@ def watched(request, tmp_path_factory):
     """Reports of `watch` on some files, or on the whole corpus, by name."""
     if not hasattr(os, "fork") or sys.platform == "darwin":
         pytest.skip("needs fork, and memory in kilobytes as Linux counts it")
-    files = hostile.corpus(large=True) if request.param == "all" else list(watched_files())
+    files = hostile.corpus(large=True) if request.param == "all" else watched_files()
     folder = tmp_path_factory.mktemp("hostile")
     for number, file in enumerate(files):
         (folder / f"{number:04}").write_bytes(pickle.dumps(file))
@@ -244,39 +245,6 @@ def test_errors_for_too_many_pixels_state_the_limit(kind):
     message = str(limits.too_many_pixels(limit + 1, kind))
     assert re.search(rf"an? {limits.NAMES[kind]} file may have {limit / 10**6:g}\.", message)
     assert not fault_of(message)
-
-
-REASONS = {
-    "jpeg-of-5000-scans": "The JPEG is in too many pieces",
-    "exif-in-600-segments": "The JPEG is in too many pieces",
-    "jpeg-12-bit": "The JPEG has 12 bits a channel, not 8",
-    "jpeg-lossless": "The JPEG is of a rare kind",
-    "jpeg-above-the-limit": "The image has 150.1 megapixels",
-    "png-1-by-65536": "A side has 65,536 pixels, but 65,535 are the limit",
-    "avif-above-the-limit": "The image has 12.6 megapixels",
-    "heic-above-the-limit": "The image has 25.1 megapixels",
-    "tiff-fax-of-65000-errors": "compressed with GROUP4",
-    "tiff-above-the-limit": "The image has 12.6 megapixels",
-    "tiff-of-too-many-numbers": "The TIFF holds 200 MB of samples, but 100 MB are the limit",
-    "tiff-of-two-thousand-million-channels": "it has 2,147,483,648 channels of 16 bits",
-}
-SLOW_REASONS = {
-    "jpeg-of-200-scans": "The JPEG has too many scans",
-    "jpeg-progressive-above-the-limit": "The image has 33.4 megapixels",
-    "gif-comment-in-pieces": "The file is in too many pieces",
-    "png-of-a-million-chunks": "The file is in too many pieces",
-    "bmp-of-six-million-runs-8-bit": "The file is in too many pieces",
-    "tiff-of-two-million-strips": "The TIFF is in too many pieces",
-    "webp-above-the-limit": "The image has 12.6 megapixels",
-}
-
-
-@pytest.mark.parametrize("large", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_expensive_files_are_rejected_with_the_reason(large):
-    files = {file.name: file.data for file in hostile.corpus(large=large)}
-    for name, reason in (SLOW_REASONS if large else REASONS).items():
-        with pytest.raises(ImageFileError, match=re.escape(reason)):
-            load_image(files[name])
 
 
 def test_files_of_too_many_pieces_are_rejected(monkeypatch):
@@ -391,7 +359,6 @@ def test_mutations_are_decoded_or_rejected_with_advice(file_format, examples):
             content = with_right_checksums(content)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            words = fault(hostile.either("mutated", content))
-            assert not words
+            assert not fault(hostile.Hostile("mutated", content, "either"))
 
     check()

@@ -16,7 +16,6 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from tests.image_io.test_hostile import fault_of
 from tests.support import image_files as build
 from tests.support.image_files import (
     EXCHANGED,
@@ -28,7 +27,7 @@ from tests.support.image_files import (
     plain,
     png_chunk,
 )
-from vgg_viz.image_io.images import ImageFileError, decode, read_image, resize
+from vgg_viz.image_io.images import decode, read_image, resize
 from vgg_viz.image_io.tiff import Directory
 
 ROWS, COLUMNS = 48, 64
@@ -533,53 +532,3 @@ def test_samples_equal_those_that_tifffile_has_written(step):
         np.testing.assert_array_equal(samples.values, values[:, :, : min(count, 3)], str(layout))
         if count == 4:
             np.testing.assert_array_equal(samples.alpha, values[:, :, 3], str(layout))
-
-
-# --- unsupported files ------------------------------------------------------------------------
-
-DEEP = build.tiff(COLUMNS, ROWS, bytes(9_999), {258: 16, 262: 2, 277: 3, 259: 5})
-
-
-def container(brand, others=b""):
-    return b"\0\0\0\x18ftyp" + brand + bytes(4) + others.ljust(99, b"\0")
-
-
-UNSUPPORTED = {
-    "PDF": (b"%PDF-1.7\n", "The file is a PDF, not an image. Choose"),
-    "video of a phone": (container(b"qt  "), "is a video or a sound file, not an image. Choose"),
-    "video": (b"\x1aE\xdf\xa3", "The file is a video, not an image"),
-    "sound": (b"RIFF\0\0\0\0WAVE", "The file is a sound file, not an image"),
-    "slides": (b"PK\x03\x04", "an archive or an office document, not an image"),
-    "web page": (b"\n <!-- hi -->\n<HTML><p>", "The file is a web page, not an image"),
-    "Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid", "is a Git LFS pointer to"),
-    "SVG": (b'<?xml version="1.0"?><svg>', "an SVG, which cannot be shown here. Save"),
-    "DICOM": (bytes(128) + b"DICM" + bytes(9), "a DICOM, which cannot be shown here"),
-    "Photoshop": (b"8BPS\0\x01", "a Photoshop file, which cannot be shown"),
-    "JPEG XL": (b"\xff\x0a", "a JPEG XL, which cannot be shown here"),
-    "PPM": (encode(plain(), "PPM"), "a PNM, which cannot be shown here. Save"),
-    "icon": (encode(plain(), "ICO"), "an icon, which cannot be shown here. Save"),
-    "JPEG 2000": (encode(plain(), "JPEG2000"), "a JPEG 2000, which cannot be shown here. Save"),
-    "raw, Canon": (container(b"crx "), "a camera's raw file, which cannot be shown here. Save"),
-    "raw, Fujifilm": (b"FUJIFILMCCD-RAW ", "a camera's raw file"),
-    "raw, DNG": (build.tiff(9, 9, bytes(81), {50706: 1}), "a camera's raw file, which cannot"),
-    "kind of HEIF": (container(b"hevx", b"mif1hevx"), "is a kind of HEIF that"),
-    "broken HEIC": (container(b"heic", b"mif1heic"), "The HEIC is cut off or damaged. Upload"),
-    "complex numbers": (tiff(np.zeros((9, 9), "c8")), "its numbers are complex. Save"),
-    "12 bits": (build.tiff(9, 9, bytes(999), {258: 12}), "it has 12 bits a channel. Save"),
-    "16-bit RGB, reversed": (
-        build.tiff(9, 9, bytes(999), {258: 16, 262: 2, 277: 3, 266: 2}),
-        "its bits are reversed. Save",
-    ),
-    "fax": (build.tiff(9, 9, bytes(99), {259: 4}), "it is compressed with GROUP4. Save"),
-    "Zstandard": (build.tiff(9, 9, bytes(99), {259: 50000}), "compressed with ZSTD. Save"),
-    "16-bit RGB, LZW": (DEEP, "it is compressed with LZW at 16 bits a channel. Save it uncomp"),
-}
-
-
-@pytest.mark.parametrize("kind", UNSUPPORTED)
-def test_errors_for_unsupported_files_state_the_reason_and_advice(kind):
-    data, words = UNSUPPORTED[kind]
-    with pytest.raises(ImageFileError) as caught:
-        decode(data)
-    assert words in str(caught.value)
-    assert not fault_of(str(caught.value))
