@@ -21,7 +21,6 @@ WITHOUT_NUMPY = [
     "vgg_viz.ui.views.architecture_view",
     "vgg_viz.ui.page.header",
     "vgg_viz.ui.page.tour_panel",
-    "vgg_viz.ui.page.lecture",
 ]
 WITH_NUMPY = [
     "vgg_viz.model.network",

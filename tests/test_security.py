@@ -48,7 +48,7 @@ UI_FILES = {
     ("ui/widgets/own_pictures.py", "self.open(fit)"): "the same",
     (
         "ui/widgets/own_pictures.py",
-        "Image.open(io.BytesIO(data))",
+        "Image.open(io.BytesIO(self.files[fit]))",
     ): "bytes that the page wrote",
     (
         "ui/widgets/picture_files.py",

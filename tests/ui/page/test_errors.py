@@ -5,11 +5,10 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, StopException
 
-from tests.support.pages import choose, open_page, shown, texts, upload
-from vgg_viz import samples
+from tests.support.pages import choose, open_page, shown, texts
 from vgg_viz.ui.page import errors, header, process, tour_panel
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.views import filters_view, maps_view
+from vgg_viz.ui.views import filters_view
 
 
 class UnexpectedError(Exception):
@@ -57,19 +56,6 @@ def test_the_view_is_unchanged_after_an_error(monkeypatch):
     assert texts(page) == before
     assert [slider.value for slider in page.slider] == [12, 2]
     assert shown(page, "colors") == "magma"
-
-
-def test_an_uploaded_picture_survives_an_error(monkeypatch):
-    page = open_page(view="Feature maps", network="Untrained", picture="Your own")
-    upload(page, samples.sample_bytes("coffee"))
-    assert "Your picture (stretched)" in texts(page)
-    with monkeypatch.context() as patch:
-        patch.setattr(maps_view.picture_chooser, "choose", fail)
-        page.run()
-        assert error_messages(page) == [errors.MESSAGE]
-    page.button(key="try-again").click().run()
-    assert not page.exception
-    assert "Your picture (stretched)" in texts(page)
 
 
 def test_an_error_in_a_callback_shows_the_message_and_keeps_the_page(monkeypatch, caplog):

@@ -65,10 +65,13 @@ def test_with_imagenets_weights_the_answer_outlines_the_map_that_it_names():
     assert outlined(page) == {"maps-mosaic": []}
     page = open_page(tour=str(TRAINING), answer="true")
     assert outlined(page) == {"compared-this": [6, 8], "compared-other": [6, 8]}
+    # Compared networks may be in either order.
+    choose(page, "network", "untrained")
+    assert page.success[0].value == STEPS[TRAINING - 1].words.answer
 
 
 @NOTHING
-@pytest.mark.parametrize("number", [n for n, step in enumerate(STEPS, 1) if step.untrained])
+@pytest.mark.parametrize("number", [EDGES, EDGES + 2, TRAINING])
 def test_without_weights_steps_show_their_untrained_text(number):
     step = STEPS[number - 1]
     page = open_page(tour=str(number), answer="true")
@@ -92,12 +95,6 @@ def test_the_untrained_network_gets_its_text_when_chosen():
     assert STEPS[EDGES].words.text in words(page)
 
 
-def test_compared_networks_may_be_in_either_order():
-    page = open_page(tour=str(TRAINING), answer="true")
-    choose(page, "network", "untrained")
-    assert page.success[0].value == STEPS[TRAINING - 1].words.answer
-
-
 @FILE
 def test_a_weights_file_gets_the_question_without_the_answer():
     page = open_page(tour=str(EDGES))
@@ -114,19 +111,16 @@ def test_a_weights_file_gets_the_question_without_the_answer():
     assert read(link_of(page))["tour"] == EDGES + 1
 
 
-@FILE
-def test_text_for_any_network_is_shown_for_a_weights_file():
-    page = open_page(tour="2", answer="true")
-    assert page.success[0].value == STEPS[1].words.answer
-    assert not any("This text describes" in said for said in captions(page))
-
-
 @pytest.mark.parametrize(
     ("key", "other"), [("layer", "block3_conv1"), ("picture", "coffee"), ("order", "mean")]
 )
 def test_a_page_that_diverges_from_its_step_offers_to_return(key, other):
     page = open_page(tour=str(EDGES), answer="true")
+    # Counts and colors do not count.
+    choose(page, "maps", 64)
+    choose(page, "colors", "viridis")
     assert "tour-again" not in [button.key for button in page.button]
+    assert outlined(page) == {"maps-mosaic": [10]}
     page.session_state[values.KEY].overrides = {}
     choose(page, key, other)
     note = "This step is about **Feature maps · 2 · block1_conv2 · Bricks**."
@@ -135,14 +129,6 @@ def test_a_page_that_diverges_from_its_step_offers_to_return(key, other):
     press(page, "tour-again")
     assert shown(page, key) != other
     assert "tour-again" not in [button.key for button in page.button]
-
-
-def test_counts_and_colors_do_not_count_as_divergence():
-    page = open_page(tour=str(EDGES), answer="true")
-    choose(page, "maps", 64)
-    choose(page, "colors", "viridis")
-    assert "tour-again" not in [button.key for button in page.button]
-    assert outlined(page) == {"maps-mosaic": [10]}
 
 
 def test_a_tours_blocks_and_lessons_stand_beside_each_other():

@@ -30,7 +30,13 @@ def compare(kind, **more):
 @pytest.mark.parametrize("kind", COMPARED)
 def test_two_grids_show_the_same_maps_on_common_scales(kind, truth):
     this, other = both(truth, kind)
-    page = compare(kind, order="maximum")
+    page = compare(kind, order="maximum", channel="12")
+    for name, maps in zip(INSPECTORS, (this, other), strict=True):
+        value_range = f"from {figure(maps[11].min())} to {figure(maps[11].max())}"
+        assert value_range in inspected(page, name)["measured"]
+    headings = [f"**{heading}**" for heading in COMPARED[kind]]
+    assert [part.value for part in page.main.markdown if part.value in headings] == headings
+    assert ("A common mistake" in texts(page)) == (kind == "preprocessing")
     numbers = ordered(this, "maximum", 9)
     this, other = this[np.array(numbers) - 1], other[np.array(numbers) - 1]
     whole = both(truth, kind)
@@ -85,8 +91,10 @@ def test_a_difference_is_the_other_less_this_around_zero(kind, truth):
     assert "blue: lower, red: higher" in texts(page)
 
 
-@pytest.mark.parametrize("kind", COMPARED)
-@pytest.mark.parametrize("layer", ["block1_conv1", "block3_conv1"])
+@pytest.mark.parametrize(
+    ("kind", "layer"),
+    [("picture", LAYER.name), ("network", LAYER.name), ("preprocessing", "block1_conv1")],
+)
 def test_value_of_either_side_is_decomposed(kind, layer):
     value = {"layer": layer, "channel": "12", "row": "1", "column": "9", "maps": "9"}
     page = open_page(view="maps", compare=kind, **value)
@@ -96,19 +104,6 @@ def test_value_of_either_side_is_decomposed(kind, layer):
         run_page(page)
         assert "the sum matches" in page.success[0].value
         assert not page.error
-
-
-@pytest.mark.parametrize("kind", COMPARED)
-def test_a_map_of_both_sides_is_inspected_side_by_side(kind, truth):
-    page = compare(kind, channel="12")
-    assert set(payloads(page)) >= set(INSPECTORS)
-    bold = [part.value for part in page.main.markdown if part.value.startswith("**")]
-    assert [f"**{heading}**" for heading in COMPARED[kind]] == [
-        text for text in bold if text.strip("*") in COMPARED[kind]
-    ]
-    for name, maps in zip(INSPECTORS, both(truth, kind), strict=True):
-        value_range = f"from {figure(maps[11].min())} to {figure(maps[11].max())}"
-        assert value_range in inspected(page, name)["measured"]
 
 
 def test_image_compared_with_itself_is_identical():
@@ -141,7 +136,3 @@ def test_untrained_network_is_compared_with_the_trained_one(truth):
         tiles_of(payloads(choose(page, "pair_scale", "own"))["compared-this"])[1], this[:9]
     )
     assert_shown(tiles_of(payloads(page)["compared-other"])[1], other[:9])
-
-
-def test_wrong_preprocessing_is_explained():
-    assert "A common mistake" in texts(compare("preprocessing"))

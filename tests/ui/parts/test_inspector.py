@@ -23,18 +23,11 @@ def test_a_chosen_map_is_inspected():
     assert len(page.metric) == 5
 
 
-@pytest.mark.parametrize("layer", [VGG19.conv_layers[0], *VGG19.conv_layers[1::3]], ids=str)
+@pytest.mark.parametrize("layer", VGG19.conv_layers[:3], ids=str)
 def test_value_at_a_corner_of_any_layer_is_decomposed(layer):
     page = open_page(view="maps", layer=layer.name, channel=str(layer.filters), row="1", column="1")
     assert "the sum matches" in page.success[0].value
     assert not page.error
-
-
-def test_a_map_too_high_for_the_next_layer_is_cut_to_it():
-    page = open_page(view="maps", layer="block5_conv4", channel="500", row="14")
-    page.selectbox(key="layer").set_value("block1_conv1").run()
-    assert not page.exception
-    assert inspected(page)["channel"] == 64
 
 
 def test_filter_button_opens_the_filter():

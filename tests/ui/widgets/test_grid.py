@@ -20,6 +20,19 @@ def test_numbers_are_formatted_for_people():
     assert "<span>0</span><span>12,300</span>" in strip
 
 
+@pytest.mark.parametrize(
+    ("scale", "text"),
+    [
+        ("own", "each tile on its own scale"),
+        ("layer", "one scale for the whole layer"),
+        ("pair", "one scale for both tiles of a pair"),
+        ("zero", "zero in the middle"),
+    ],
+)
+def test_the_caption_names_the_scale(scale, text):
+    assert text in grid.scale_note(Appearance(scale, "gray"), 0)
+
+
 def test_the_legend_of_an_overlay_is_gray_at_zero():
     assert "rgb(147,147,147)" in grid.legend("RdBu_r", (-2.0, 2.0), overlay=True)
     assert "rgb(147,147,147)" not in grid.legend("RdBu_r", (-2.0, 2.0))

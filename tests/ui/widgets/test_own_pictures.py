@@ -1,12 +1,13 @@
 """Several pictures of the viewer's own: their number, their size, and files that are refused."""
 
 import io
+import pickle
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.pages import held_bytes, open_page, press, run, texts
+from tests.support.pages import open_page, press, run, texts
 from vgg_viz.image_io import images
 from vgg_viz.image_io.input_image import FITS
 from vgg_viz.samples import SAMPLES
@@ -68,30 +69,29 @@ def add(files):
 
 
 def test_added_pictures_are_searched_for_top_patches_until_removed():
-    page = upload_together(open_page(**TOP_PATCHES), [("one.png", plain(1)), ("two.png", plain(2))])
-    assert "top patches from 3 images, 2 of them yours (not" in texts(page)
-    assert "Your 2 pictures are" in "".join(one.value for one in page.sidebar.caption)
-    assert not page.error
-    assert "Other viewers cannot see them" in page.sidebar.caption[-1].value
-    assert "top patches from this page's 1 image (not" in texts(open_page(**TOP_PATCHES))
-    press(page, "own-several-remove")
-    assert "top patches from this page's 1 image (not" in texts(page)
-
-
-def test_the_caption_of_one_picture_is_singular():
-    page = upload_together(open_page(**TOP_PATCHES), [("one.png", plain(1))])
-    (caption,) = (one.value for one in page.sidebar.caption if "kept until you close" in one.value)
-    assert caption.startswith("Your picture is")
-    assert caption.endswith("Other viewers cannot see it, and links do not include it.")
-    assert "Remove it" in [one.label for one in page.sidebar.button]
-
-
-def test_a_broken_file_is_named_and_the_others_stay():
     files = [("good.png", plain(3)), ("bad <b>.png", plain(4)[:60]), ("fine.png", plain(5))]
     page = upload_together(open_page(**TOP_PATCHES), files)
     (error,) = page.error
     assert error.value.replace("\\", "") == "Could not read as a picture: “bad <b>.png”."
     assert "top patches from 3 images, 2 of them yours (not" in texts(page)
+    caption = page.sidebar.caption[-1].value
+    assert caption.startswith("Your 2 pictures are kept until you close the page.")
+    assert caption.endswith("Other viewers cannot see them, and links do not include them.")
+    assert "top patches from this page's 1 image (not" in texts(open_page(**TOP_PATCHES))
+    press(page, "own-several-remove")
+    assert "top patches from this page's 1 image (not" in texts(page)
+    assert not page.error
+    upload_together(page, files[:1])
+    caption = page.sidebar.caption[-1].value
+    assert caption.startswith("Your picture is kept")
+    assert caption.endswith("Other viewers cannot see it, and links do not include it.")
+    assert "Remove it" in [one.label for one in page.sidebar.button]
+
+
+def test_a_session_keeps_pictures_but_not_their_files(session):
+    add([(f"{number}.png", noise(number, 500)) for number in range(2)])
+    small = sum(one.size for one in own_pictures.stored())
+    assert len(pickle.dumps(session)) < small + 2_000
 
 
 def test_the_twenty_first_picture_is_refused(session):
@@ -112,14 +112,6 @@ def test_pictures_that_compress_poorly_stay_within_the_limit(session, monkeypatc
     assert len(sizes) == 2
     assert sum(sizes) <= 800_000 < sum(sizes) + max(sizes)
     assert session[own_pictures.PROBLEM].startswith("Added 2 of 3 pictures")
-
-
-def test_a_session_keeps_pictures_but_not_their_files():
-    page = open_page(**TOP_PATCHES)
-    before = held_bytes(page)
-    upload_together(page, [(f"{number}.png", noise(number, 500)) for number in range(2)])
-    small = sum(one.size for one in page.session_state[own_pictures.STORED])
-    assert held_bytes(page) - before < small + 100_000
 
 
 @pytest.mark.parametrize("fit", FITS)

@@ -1,9 +1,8 @@
 """The parts of the page around the current view.
 
-- `header`: title, buttons for the entire page, choice of a view
+- `header`: title, buttons for the entire page and for lecture mode, choice of a view
 - `footer`: version of the page, and the server's memory use with ``?debug`` in the URL
 - `keys`: keyboard shortcuts
-- `lecture`: buttons of lecture mode
 - `tour_panel`: the current tour step's text and buttons
 - `style`: style sheets
 - `errors`: message for unexpected errors

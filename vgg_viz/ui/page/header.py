@@ -3,9 +3,10 @@
 import streamlit as st
 
 from vgg_viz.ui import state
-from vgg_viz.ui.page import keys, lecture, tour_panel
+from vgg_viz.ui.page import keys, tour_panel
 from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import components, controls
+from vgg_viz.ui.widgets.key_list import shortcut
 from vgg_viz.ui.widgets.text_blocks import escape
 from vgg_viz.views import VIEWS
 
@@ -37,10 +38,30 @@ def tools() -> None:
     """Show the buttons for the entire page: tour, lecture mode, copy link and keys."""
     with st.container(horizontal=True, width="content", key="page-tools"):
         tour_panel.switch()
-        lecture.menu()
-        lecture.switch()
+        lecture_buttons()
         address()
         keys.button()
+
+
+def lecture_buttons() -> None:
+    """Show buttons that turn lecture mode on or off, and there open or close the controls."""
+    on = mode.in_lecture()
+    if on:
+        st.button(
+            "Close controls" if mode.controls_are_open() else "Controls",
+            key="lecture-menu",
+            icon=":material/tune:",
+            shortcut=shortcut("lecture-menu"),
+            on_click=mode.toggle_controls,
+        )
+    label, icon = ("Leave", "close_fullscreen") if on else ("Lecture mode", "present_to_all")
+    st.button(
+        label,
+        key="lecture-switch",
+        icon=f":material/{icon}:",
+        shortcut=shortcut("lecture-switch"),
+        on_click=mode.toggle_lecture,
+    )
 
 
 def address() -> None:

@@ -10,21 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz import links
 from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.tours import Step, StepText, Tour, TourError, parse, text_for
-from vgg_viz.ui.state import mode
-from vgg_viz.ui.state.tour_steps import (
-    back,
-    begin,
-    current_step,
-    fields_of,
-    forward,
-    go,
-    has_diverged,
-    is_own,
-    kind_of,
-    leave,
-    return_to_built_in,
-    shown_network,
-)
+from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import uploads
 from vgg_viz.ui.widgets.key_list import shortcut
 from vgg_viz.ui.widgets.text_blocks import escape
@@ -38,10 +24,14 @@ NAMES: dict[NetworkChoice | None, str] = {
 
 def switch() -> None:
     """Show the button that starts the built-in tour or leaves the current one."""
-    if current_step() is None:
-        st.button("Tour", key="tour-start", icon=":material/tour:", on_click=go, args=(0,))
+    if tour_steps.current_step() is None:
+        st.button(
+            "Tour", key="tour-start", icon=":material/tour:", on_click=tour_steps.go, args=(0,)
+        )
     else:
-        st.button("Leave tour", key="tour-leave", icon=":material/close:", on_click=leave)
+        st.button(
+            "Leave tour", key="tour-leave", icon=":material/close:", on_click=tour_steps.leave
+        )
 
 
 @contextmanager
@@ -52,7 +42,7 @@ def stage(view: str, tools: Callable[[], None]) -> Iterator[None]:
     ``tools`` is a function that shows the buttons for the entire page; in lecture mode the panel
     contains them.
     """
-    current = current_step()
+    current = tour_steps.current_step()
     if current is None:
         yield
         return
@@ -86,7 +76,7 @@ class Panel:
 
     def show(self, label: str | None, *, settled: bool) -> None:
         """Show the step's text for a network."""
-        words, holds = text_for(self.step, kind_of(label))
+        words, holds = text_for(self.step, tour_steps.kind_of(label))
         # The answer waits until the network is known.
         answer = words.answer if self.answered and (settled or label) else ""
         if (words, holds, answer) != self.shown:
@@ -96,7 +86,7 @@ class Panel:
 
     def complete(self, view: str) -> None:
         """Show the parts of the panel that need the view's result: answer and picture."""
-        self.show(shown_network(), settled=True)
+        self.show(tour_steps.shown_network(), settled=True)
         if VIEWS[view].shows_picture:
             from vgg_viz.ui.widgets import picture_chooser
 
@@ -117,7 +107,7 @@ def show_panel(
         parts += st.columns([2, 3]) if in_row else [st.container(), st.container()]
     with parts[0]:
         st.subheader(f"{index + 1} of {len(tour.steps)} · {escape(step.title)}")
-        if has_diverged(step):
+        if tour_steps.has_diverged(step):
             show_return(step, index)
         words = st.empty()
     with parts[1]:
@@ -129,7 +119,7 @@ def show_panel(
         else:
             show_other_tours()
     panel = Panel(step, answered, words, photograph)
-    panel.show(shown_network(), settled=False)
+    panel.show(tour_steps.shown_network(), settled=False)
     return panel
 
 
@@ -150,7 +140,7 @@ def show_words(step: Step, words: StepText, holds: bool, answer: str, label: str
 
 def show_return(step: Step, index: int) -> None:
     """Show what a tour step is about, and a button that sets the page to the step again."""
-    page = links.effective_values({**fields_of(step), **step.page})
+    page = links.effective_values({**tour_steps.fields_of(step), **step.page})
     view = VIEWS[str(page["view"])]
     about = [view.label]
     about += [links.LAYERS[str(page["layer"])].label] * view.shows_layer
@@ -160,7 +150,7 @@ def show_return(step: Step, index: int) -> None:
         "Return to this step",
         key="tour-again",
         icon=":material/undo:",
-        on_click=go,
+        on_click=tour_steps.go,
         args=(index,),
     )
 
@@ -176,7 +166,7 @@ def show_buttons(tour: Tour, index: int, answered: bool) -> None:
             shortcut=shortcut("tour-back"),
             width="stretch",
             disabled=index == 0,
-            on_click=back,
+            on_click=tour_steps.back,
         )
         st.button(
             "Answer" if asks else "Finish" if last else "Next",
@@ -184,32 +174,29 @@ def show_buttons(tour: Tour, index: int, answered: bool) -> None:
             type="primary",
             shortcut=shortcut("tour-next"),
             width="stretch",
-            on_click=forward,
+            on_click=tour_steps.forward,
         )
 
 
 def show_other_tours() -> None:
-    """Show a menu in which the viewer can open another tour."""
+    """Show a menu in which the viewer can open another tour, and the last file's error."""
     with st.popover("Another tour", width="stretch", key="tour-other", on_change="rerun") as menu:
-        if menu.open:
-            show_upload()
-
-
-def show_upload() -> None:
-    """Show the upload of a tour file, and the error in the last uploaded file."""
-    st.file_uploader(
-        "Open a tour from a file",
-        type=["toml"],
-        max_upload_size=1,
-        key="tour-file",
-        on_change=open_file,
-        help="To write a tour, see docs/tours.md in the project.",
-    )
-    uploads.warn("tour")
-    if "tour-problem" in st.session_state:
-        st.error(escape(st.session_state["tour-problem"]), icon=":material/error:")
-    if is_own():
-        st.button("Back to the built-in tour", key="tour-own-again", on_click=return_to_built_in)
+        if not menu.open:
+            return
+        st.file_uploader(
+            "Open a tour from a file",
+            type=["toml"],
+            max_upload_size=1,
+            key="tour-file",
+            on_change=open_file,
+            help="To write a tour, see docs/tours.md in the project.",
+        )
+        uploads.warn("tour")
+        if "tour-problem" in st.session_state:
+            st.error(escape(st.session_state["tour-problem"]), icon=":material/error:")
+        if tour_steps.is_own():
+            go_back = tour_steps.return_to_built_in
+            st.button("Back to the built-in tour", key="tour-own-again", on_click=go_back)
 
 
 def open_file() -> None:
@@ -219,6 +206,6 @@ def open_file() -> None:
     if file is None:
         return
     try:
-        begin(parse(file.getvalue()))
+        tour_steps.begin(parse(file.getvalue()))
     except TourError as error:
         st.session_state["tour-problem"] = str(error)

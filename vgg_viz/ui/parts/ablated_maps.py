@@ -168,26 +168,21 @@ class AblatedMaps:
         spec = AttributionSpec(change.layer, number, *step.position, maps.layer.name)
 
         def begin() -> Generator[float | None, None, ValueDrop]:
-            return self._value_drop(maps.values(), spec)
+            values, indices = maps.values(), np.array(self.numbers) - 1
+            found = yield from attribute(
+                maps.network, maps.picture.pixels, spec, maps.preprocessing
+            )
+            drop = yield from ablation.value_drop(maps.network, values, spec, self.numbers)
+            return ValueDrop(spec, found.value, float(found.by_map[indices].sum()), drop)
 
         return maps.results.cached_in_slices(("value drop", self.key), begin)
-
-    def _value_drop(
-        self, values: np.ndarray, spec: AttributionSpec
-    ) -> Generator[float | None, None, ValueDrop]:
-        maps, indices = self.maps, np.array(self.numbers) - 1
-        attribution = yield from attribute(
-            maps.network, maps.picture.pixels, spec, maps.preprocessing
-        )
-        drop = yield from ablation.value_drop(maps.network, values, spec, self.numbers)
-        return ValueDrop(spec, attribution.value, float(attribution.by_map[indices].sum()), drop)
 
 
 def largest(difference: np.ndarray) -> tuple[int, int]:
     """Return the row and column, from 0, of the entry with the largest absolute value.
 
-    >>> largest(np.array([[1, 2], [-3, 2]]))
-    (1, 0)
+    >>> largest(np.array([[1, 2], [-3, 2]])), largest(np.array([[1, 4], [-3, 2]]))
+    ((1, 0), (0, 1))
     """
     row, column = np.unravel_index(np.abs(difference).argmax(), difference.shape)
     return int(row), int(column)

@@ -1,6 +1,6 @@
 """Ablation on the page: controls that set feature maps to zero, and the changes in later layers."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -16,7 +16,7 @@ from vgg_viz.ui import state
 from vgg_viz.ui.parts import pairs
 from vgg_viz.ui.parts.ablated_maps import AblatedMaps, map_list, short_list
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.state import component_values, mode, selection, trail
+from vgg_viz.ui.state import mode, selection, trail
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import controls, export_menu, text_blocks
 from vgg_viz.ui.widgets.controls import Appearance
@@ -193,12 +193,15 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
     shown_as, appearance = str(state.value("shown_as")), pair_appearance()
     pair = ablation.pair(change, count)
     grids, steps = pair.grids(shown_as, appearance), ablation.trail_steps(pair)
-    on_pick = partial(go_to, steps, ablation.maps.layer.name, ablation.maps.subject_key)
-    pairs.show(grids, ablation.maps.results, on_pick, NUMBERS, follows=False)
+    maps, chosen, start = ablation.maps, selection.current(), None
+    if chosen and chosen.position:
+        start = TrailStep(maps.layer.name, chosen.channel, chosen.position)
+    on_pick = partial(trail.follow, steps=steps, context=maps.subject_key, start=start)
+    pairs.show(grids, maps.results, on_pick, NUMBERS, follows=False)
     exported = ablation.for_export()
     export_menu.offer(
         "ablation",
-        f"{change.layer.name} without {short_list(ablation.numbers)} of {ablation.maps.layer.name}",
+        f"{change.layer.name} without {short_list(ablation.numbers)} of {maps.layer.name}",
         lambda: exported.pair(change, count).grids(shown_as, appearance),
         lambda: exported.pair(change, count).script_runs(),
     )
@@ -208,25 +211,6 @@ def pair_appearance() -> Appearance:
     """Return the color scale for maps before and after ablation, and the page's color map."""
     scale = state.choice("pair_scale", PAIR_SCALES)
     return Appearance(scale, state.choice("colors", COLOR_MAPS))
-
-
-def go_to(
-    steps: Mapping[int, TrailStep], layer_name: str, context: Hashable, mosaic: str
-) -> Callable[[], None]:
-    """Return a callback that goes to the clicked map of a later layer, where it changes most."""
-
-    def go() -> None:
-        number = component_values.number(mosaic, max(steps, default=0))
-        if number is None or number not in steps:
-            return
-        chosen = selection.current()
-        if chosen and chosen.position:
-            current = TrailStep(layer_name, chosen.channel, chosen.position)
-            trail.extend(current, steps[number], context)
-        else:
-            trail.go(steps[number])
-
-    return go
 
 
 def show_value_drop(ablation: AblatedMaps, change: MapChanges) -> None:
@@ -274,8 +258,8 @@ def map_change(change: MapChanges, index: int) -> str:
 def percent(change: float, before: float) -> str:
     """Format a change as a percentage of the mean before ablation, which may be zero.
 
-    >>> percent(3.0, 2.0), percent(0.1, 100.0), percent(2.0, 0.0)
-    ('150%', '<1%', 'was inactive')
+    >>> percent(3.0, 2.0), percent(0.1, 100.0), percent(2.0, 0.0), percent(0.0, 0.0)
+    ('150%', '<1%', 'was inactive', '0%')
     """
     if not change:
         return "0%"

@@ -27,7 +27,7 @@ from vgg_viz.ui.parts.value_attribution import (
     symmetric_range,
     with_padding,
 )
-from vgg_viz.ui.state import component_values, mode, selection, trail
+from vgg_viz.ui.state import mode, selection, trail
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
@@ -94,19 +94,15 @@ def choose_in_sidebar(layer_name: str) -> AttributionSpec | None:
     with st.sidebar:
         spec = choose(layer_name, chosen.channel, chosen.position)
         if spec and not ATTRIBUTION_METHODS[spec.method].in_color:
-            show_switch()
+            st.toggle(CHECK, **state.bind("sanity"))
     return spec
 
 
 def show_in_place_of_maps(maps: LayerMaps, spec: AttributionSpec) -> None:
     """Show an attribution, or its sanity check if that is on, in place of the layer's maps."""
     traced = ValueAttribution(maps, spec)
-    if not has_attributions(traced):
-        return
-    if is_checked(traced):
-        show_checks(traced)
-    else:
-        show_grid(traced)
+    if has_attributions(traced):
+        show_checks(traced) if is_checked(traced) else show_grid(traced)
 
 
 def choose(layer_name: str, channel: int, position: tuple[int, int]) -> AttributionSpec | None:
@@ -148,9 +144,9 @@ def has_attributions(traced: ValueAttribution) -> bool:
 
 
 def show_sum(traced: ValueAttribution) -> None:
-    """Show how the attributions of a complete method sum to the network's value."""
-    result, rows = traced.result(), summands(traced)
-    if not rows:
+    """Show the sum of a complete method's attributions, and whether it is the network's value."""
+    result, rows, completeness = traced.result(), summands(traced), traced.method.completeness
+    if completeness is None:
         return
     steps = [
         rows[0],
@@ -161,16 +157,8 @@ def show_sum(traced: ValueAttribution) -> None:
     with st.container(horizontal=True, gap="medium", key="attribution-sum"):
         for label, number in steps:
             st.metric(label, figure(number, 5), width="content")
-    show_agreement(traced)
-
-
-def show_agreement(traced: ValueAttribution) -> None:
-    """Show whether the sum of the attributions matches the value that the network computed."""
-    result, completeness = traced.result(), traced.method.completeness
-    if completeness is None:
-        return
     difference = abs(result.reconstruction - result.value)
-    scale = float(np.abs(result.values).sum()) + sum(abs(term) for _, term in summands(traced)[1:])
+    scale = float(np.abs(result.values).sum()) + sum(abs(term) for _, term in rows[1:])
     shown = figure(difference, 2)
     if difference <= completeness.tolerance * scale:
         words = f"The sum matches the network’s value to within {completeness.error} ({shown})."
@@ -188,9 +176,8 @@ def show_grid(traced: ValueAttribution) -> None:
     An export menu stands below.
     """
     spec, maps = traced.spec, traced.maps
-    steps = {} if traced.to_pixels else traced.trail_steps()
     start = TrailStep(spec.layer.name, spec.channel, (spec.row, spec.column))
-    on_pick = partial(trace_back, start, steps, maps.subject_key)
+    on_pick = partial(trail.follow, NAME, traced.trail_steps(), maps.subject_key, start)
     largest = TILE_IN_A_LECTURE if mode.is_explained() else TILE
     grid.show(maps.results, traced.grid(), place(NAME, largest, on_pick))
     exported = traced.for_export()
@@ -201,18 +188,6 @@ def show_grid(traced: ValueAttribution) -> None:
 def place(name: str, largest: int, on_pick: Callable[[], None] = grid.ignore) -> grid.Placement:
     """Return the placement of a grid whose tiles are not the feature maps of the page's layer."""
     return grid.Placement(name, on_pick, largest_tile=largest, follows=False)
-
-
-def trace_back(start: TrailStep, steps: Mapping[int, TrailStep], subject: Hashable) -> None:
-    """Go to the clicked map of an earlier layer, at its largest attribution (widget callback)."""
-    number = component_values.number(NAME, max(steps, default=0))
-    if number is not None and number in steps:
-        trail.extend(start, steps[number], subject)
-
-
-def show_switch(label: str = CHECK) -> None:
-    """Show the switch of the sanity check, which compares attributions that should differ."""
-    st.toggle(label, **state.bind("sanity"))
 
 
 def is_checked(traced: ValueAttribution) -> bool:
@@ -227,7 +202,7 @@ def show_sanity_check(traced: ValueAttribution) -> None:
     if traced.method.in_color:
         st.markdown(f"**{label}**")
     else:
-        show_switch(label)
+        st.toggle(label, **state.bind("sanity"))
     if is_checked(traced):
         show_checks(traced)
 

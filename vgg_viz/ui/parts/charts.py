@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from vgg_viz.export.number_format import figure
 from vgg_viz.interpretability.map_statistics import Profile, histogram
-from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.widgets import text_blocks
 
@@ -15,7 +14,7 @@ HEIGHT = 190  # CSS pixels
 
 # The three charts: a field of each layer's row, its title, its unit and its number format.
 PLOTS = (
-    ("active", "Active positions", "share above zero", "%"),
+    ("active", "Active positions", "share above zero", ".0%"),
     ("receptive_field", "Receptive field", "pixels per side", "d"),
     ("correlation", "Similarity to the image", "largest correlation", ".2f"),
 )
@@ -33,7 +32,7 @@ def show_histogram(maps: LayerMaps) -> None:
     """Show the histogram of a layer's values, with their number, share of zeros and maximum."""
     measured = maps.statistics()
     key = ("histogram", *maps.key)
-    counts, edges = maps.results.cached(key, lambda: layer_histogram(maps.values()))
+    counts, edges = maps.results.cached(key, lambda: histogram(maps.values().reshape(1, -1)))
     total = int(counts.sum())
     zeros = total * (1 - measured.active.mean())
     st.markdown(
@@ -52,50 +51,30 @@ def show_histogram(maps: LayerMaps) -> None:
     )
 
 
-def layer_histogram(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the histogram of all values of a layer's maps; return counts and bin edges."""
-    return histogram(maps.reshape(1, -1))
-
-
 def histogram_plot(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the Vega-Lite specification of a histogram, with one bar per bin."""
+    powers = [0, *(10**power for power in range(1, 8))]
+    x = {"field": "from", "type": "quantitative", "bin": {"binned": True}, "title": "value"}
+    y = {
+        "field": "values",
+        "type": "quantitative",
+        "scale": {"type": "symlog"},
+        "title": "count",
+        "axis": {"values": powers, "format": ",d", "labelOverlap": False},
+    }
     return {
         "height": HEIGHT,
         "description": "Histogram of the layer's values",
         "data": {"values": rows},
         "mark": {"type": "bar", "tooltip": True, "binSpacing": 1},
-        "encoding": {
-            "x": {
-                "field": "from",
-                "type": "quantitative",
-                "bin": {"binned": True},
-                "title": "value",
-            },
-            "x2": {"field": "to"},
-            "y": {
-                "field": "values",
-                "type": "quantitative",
-                "scale": {"type": "symlog"},
-                "title": "count",
-                "axis": {
-                    "values": [0, *(10**power for power in range(1, 8))],
-                    "format": ",d",
-                    "labelOverlap": False,
-                },
-            },
-        },
+        "encoding": {"x": x, "x2": {"field": "to"}, "y": y},
     }
 
 
 def show_profiles(maps: LayerMaps) -> None:
     """Show one chart each of active positions, receptive field and similarity to the image."""
     profiles = maps.results.overview(maps.network, maps.picture).profiles
-    rows = [
-        row(number, layer.name, layer.receptive_field, profile)
-        for number, (layer, profile) in enumerate(
-            zip(VGG19.conv_layers, profiles, strict=True), start=1
-        )
-    ]
+    rows = [row(*each) for each in zip(VGG19.conv_layers, profiles, strict=True)]
     for column, (field, title, unit, number_format) in zip(
         st.columns(len(PLOTS)), PLOTS, strict=True
     ):
@@ -113,13 +92,13 @@ def show_profiles(maps: LayerMaps) -> None:
     st.caption(caption)
 
 
-def row(number: int, name: str, receptive_field: int, profile: Profile) -> dict[str, Any]:
+def row(layer: ConvLayer, profile: Profile) -> dict[str, Any]:
     """Return the data of one conv layer, from which the charts across layers are drawn."""
     return {
-        "number": number,
-        "layer": name,
+        "number": layer.conv_number,
+        "layer": layer.name,
         "active": profile.active,
-        "receptive_field": receptive_field,
+        "receptive_field": layer.receptive_field,
         "correlation": profile.correlation,
         "map": profile.correlated_map,
         "inactive": profile.inactive,
@@ -130,25 +109,16 @@ def layer_plot(
     rows: list[dict[str, Any]], field: str, title: str, number_format: str
 ) -> dict[str, Any]:
     """Return the Vega-Lite specification of a chart with one bar per conv layer."""
-    number_format = ".0%" if number_format == "%" else number_format
+    labels = {"labelAngle": 0, "values": [1, 3, 5, 9, 13, 16]}
+    axis = {"format": number_format, "tickCount": 5}
     return {
         "height": HEIGHT,
         "description": f"{title}, layer by layer",
         "data": {"values": rows},
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
         "encoding": {
-            "x": {
-                "field": "number",
-                "type": "ordinal",
-                "title": "conv layer",
-                "axis": {"labelAngle": 0, "values": [1, 3, 5, 9, 13, 16]},
-            },
-            "y": {
-                "field": field,
-                "type": "quantitative",
-                "title": None,
-                "axis": {"format": number_format, "tickCount": 5},
-            },
+            "x": {"field": "number", "type": "ordinal", "title": "conv layer", "axis": labels},
+            "y": {"field": field, "type": "quantitative", "title": None, "axis": axis},
             "tooltip": [
                 {"field": "layer", "title": "Layer"},
                 {"field": field, "title": title, "format": number_format},

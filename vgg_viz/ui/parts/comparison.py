@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import get_args
 
 import streamlit as st
@@ -80,12 +79,13 @@ def show(
     """Show the feature maps of a comparison's sides, their export menu and their inspectors."""
     text_blocks.prose(INTRODUCTIONS[compared.kind])
     sides = maps, other_side(maps, compared, notice)
-    note_if_identical(sides, compared)
+    if sides[0].key == sides[1].key:
+        note_identical(compared.kind)
     pair = make_pair(sides, count, order)
     pairs.show(
         pair.grids(compared.shown_as, compared.appearance),
         maps.results,
-        partial(inspector.select_map, layer=maps.layer),
+        lambda name: inspector.select_map(name, maps.layer)(),
         "compared",
     )
     exported = maps.for_export(), sides[1].for_export()
@@ -97,12 +97,6 @@ def show(
     )
     if not mode.in_lecture() or selection.current():
         show_inspectors(sides, compared.appearance, pair.numbers)
-
-
-def note_if_identical(sides: Sides, compared: ComparisonSpec) -> None:
-    """Show a note if both sides of a comparison have identical feature maps."""
-    if sides[0].key == sides[1].key:
-        note_identical(compared.kind)
 
 
 def note_identical(kind: Comparison) -> None:

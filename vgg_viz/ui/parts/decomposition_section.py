@@ -1,6 +1,6 @@
 """Decomposition of one value of a feature map: patch, kernel, products, bias, sum and ReLU."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,7 +15,7 @@ from vgg_viz.model.network import network_input
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.parts import attribution_section
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.state import component_values, trail
+from vgg_viz.ui.state import trail
 from vgg_viz.ui.state.selection import Position
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import grid
@@ -60,11 +60,6 @@ class Value:
     kernel: np.ndarray  # the map's filter, float32 `(channels, 3, 3)`
     explanation: Decomposition  # the value's decomposition
 
-    @property
-    def layer(self) -> ConvLayer:
-        """Conv layer whose feature map contains the value."""
-        return self.maps.layer
-
 
 def show(value: Value) -> None:
     """Show how a value is computed: sum, contributors, attribution, products and kernels."""
@@ -90,29 +85,21 @@ def decompose(maps: LayerMaps, channel: int, position: Position) -> Value:
     kernel = results.kernels(weights, layer.name, [channel - 1], range(layer.channels))[0]
     bias = float(results.biases(weights, layer.name)[channel - 1])
     previous = decomposition.previous_conv(layer)
-    previous_maps, inputs = layer_inputs(maps, previous)
+    if previous is None:
+        inputs = previous_maps = network_input(maps.picture.pixels, maps.preprocessing)
+    else:
+        inputs = previous_maps = replace(maps, layer=previous).values()
+        if previous.block != layer.block:
+            inputs = decomposition.max_pool(previous_maps)
     computed = float(maps.map(channel)[position])
     explanation = decomposition.decompose(inputs, kernel, bias, computed, *position)
     return Value(maps, channel, position, previous, previous_maps, inputs, kernel, explanation)
 
 
-def layer_inputs(maps: LayerMaps, previous: ConvLayer | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the maps of the previous conv layer, and the input of the maps' own layer.
-
-    For the first layer, both are the preprocessed image.
-    """
-    if previous is None:
-        image = network_input(maps.picture.pixels, maps.preprocessing)
-        return image, image
-    previous_maps = replace(maps, layer=previous).values()
-    pooled = previous.block != maps.layer.block
-    return previous_maps, decomposition.max_pool(previous_maps) if pooled else previous_maps
-
-
 def show_sum(value: Value) -> None:
     """Show products plus bias, before and after ReLU, and whether the network's value matches."""
     explanation = value.explanation
-    channels = value.layer.channels
+    channels = value.maps.layer.channels
     st.markdown(
         f"The filter covers 3 × 3 positions of each of the layer's {channels} input channels: "
         f"{9 * channels:,} inputs, each multiplied by one weight."
@@ -146,27 +133,23 @@ def show_pixels(value: Value) -> None:
     st.markdown(RIGHT_PIXELS if is_bgr else WRONG_PIXELS)
     left, right = st.columns([1, 3])
     with left:
-        show_patch(pixel_colors(value))
+        show_patch(value)
     with right:
         show_multiplication(value, range(3), BGR if is_bgr else BGR[::-1])
 
 
-def show_patch(pixels: np.ndarray) -> None:
-    """Show a patch of the image as three by three pixels, RGB uint8 ``(3, 3, 3)``."""
+def show_patch(value: Value) -> None:
+    """Show the image patch under the first layer's filter as three by three pixels."""
+    patch = value.explanation.patch
+    if value.maps.preprocessing == "caffe":
+        pixels = decomposition.pixel_colors(patch)
+    else:
+        pixels = np.rint(255 * np.moveaxis(patch, 0, -1)).astype(np.uint8)
     red, green, blue = pixels[1, 1].tolist()
     lines = [f"Center pixel: red {red}, green {green}, blue {blue}"]
     colors = ColorGrid(pixels[None], [""], [1], "", "Patch as RGB pixels", tooltips=[lines])
     placement = grid.Placement("pixels", grid.ignore, largest_tile=150, follows=False, tools=False)
     grid.show_uncached(colors, placement)
-
-
-def pixel_colors(value: Value) -> np.ndarray:
-    """Return the image patch under the first layer's filter, RGB uint8 ``(3, 3, 3)``."""
-    patch = value.explanation.patch
-    if value.maps.preprocessing == "caffe":
-        return decomposition.pixel_colors(patch)
-    colors: np.ndarray = np.rint(255 * np.moveaxis(patch, 0, -1)).astype(np.uint8)
-    return colors
 
 
 def show_contributors(value: Value, previous: ConvLayer) -> list[int]:
@@ -190,8 +173,8 @@ def show_contributor_grid(value: Value, previous: ConvLayer, order: list[int]) -
     """Show the inputs of these channels as a grid; a click on a tile traces the channel back."""
     contributions = value.explanation.contributions
     titles = [f"{index + 1}: {signed(contributions[index], 3)}" for index in order]
-    here = TrailStep(value.layer.name, value.channel, value.position)
-    caption = f"{len(order)} of {value.layer.channels} input channels: number and contribution"
+    here = TrailStep(value.maps.layer.name, value.channel, value.position)
+    caption = f"{len(order)} of {value.maps.layer.channels} input channels: number and contribution"
     tiles = grid.Grid(
         value.inputs[order],
         titles,
@@ -201,9 +184,10 @@ def show_contributor_grid(value: Value, previous: ConvLayer, order: list[int]) -
         columns=8,
         value_range=ValueRange.of_maps(value.inputs),
     )
+    steps = sources(value, previous, order)
     placement = grid.Placement(
         "contributors",
-        partial(_trace_back, here, sources(value, previous, order), value.maps.subject_key),
+        partial(trail.follow, "contributors", steps, value.maps.subject_key, here),
         largest_tile=112,
         smallest_tile=64,
         follows=False,
@@ -215,7 +199,7 @@ def show_products(value: Value, order: list[int]) -> None:
     """Show the products of these input channels with their kernels, and a chart of all channels."""
     contributions = value.explanation.contributions
     show_multiplication(value, order, [str(index + 1) for index in order])
-    title = f"Contributions of all {value.layer.channels} input channels"
+    title = f"Contributions of all {value.maps.layer.channels} input channels"
     # Validating and sending a chart takes a third of a run, so it waits until it is opened.
     with st.expander(title, key="contributions", on_change="rerun") as opened:
         if opened.open:
@@ -250,16 +234,8 @@ def sources(value: Value, previous: ConvLayer, channels: Sequence[int]) -> dict[
     return targets
 
 
-def _trace_back(here: TrailStep, targets: Mapping[int, TrailStep], context: Hashable) -> None:
-    """Go to where the clicked channel's largest product comes from (widget callback)."""
-    number = component_values.number("contributors", max(targets, default=0))
-    if number is not None and number in targets:
-        trail.extend(here, targets[number], context)
-
-
 def show_multiplication(value: Value, order: range | list[int], names: Sequence[str]) -> None:
     """Show patch, kernel and products of a value in three rows, one tile per input channel."""
-    channels = list(order)
     explanation = value.explanation
     rows = {
         "patch": ("**Patch**: the inputs under the filter", explanation.patch),
@@ -268,10 +244,10 @@ def show_multiplication(value: Value, order: range | list[int], names: Sequence[
     }
     for name, (title, arrays) in rows.items():
         st.markdown(title)
-        show_signed(name, arrays[channels].astype(np.float32), list(names))
+        show_signed(name, arrays[list(order)].astype(np.float32), names)
 
 
-def show_signed(name: str, values: np.ndarray, titles: list[str]) -> None:
+def show_signed(name: str, values: np.ndarray, titles: Sequence[str]) -> None:
     """Show a row of 3 × 3 tiles on one color scale that is symmetric about zero."""
     largest = float(np.abs(values).max())
     tiles = grid.Grid(
@@ -295,7 +271,7 @@ def show_kernels(value: Value) -> None:
     norms = np.sqrt((value.kernel**2).sum(axis=(1, 2)))
     order = np.argsort(-norms, kind="stable")[:KERNELS_SHOWN].tolist()
     st.markdown(
-        f"**Kernels of filter {value.channel}** of {value.layer.title} "
-        f"({value.maps.network.label}), largest norm first: {len(order)} of {value.layer.channels}."
+        f"**Kernels of filter {value.channel}** of {value.maps.layer.title} "
+        f"({value.maps.network.label}), largest norm first: {len(order)} of {len(norms)}."
     )
     show_signed("own-kernels", value.kernel[order], [str(index + 1) for index in order])

@@ -47,20 +47,17 @@ def choose(layer: Layer) -> Selection | None:
 
 def select_map(mosaic: str, layer: ConvLayer) -> Callable[[], None]:
     """Return a widget callback that chooses the feature map whose tile was clicked in a grid."""
-    return partial(_select_map, mosaic, layer.filters)
 
+    def select() -> None:
+        number = component_values.number(mosaic, layer.filters)
+        # In lecture mode, which has no field to clear, a second click closes the map.
+        if number and mode.in_lecture() and number == state.number(selection.CHANNEL):
+            selection.clear()
+        elif number:
+            selection.choose(number)
+            trail.reveal()
 
-def _select_map(mosaic: str, largest: int) -> None:
-    """Choose the feature map whose tile was clicked in a grid (widget callback)."""
-    number = component_values.number(mosaic, largest)
-    if number is None:
-        return
-    # In lecture mode, which has no field to clear, a second click closes the map.
-    if mode.in_lecture() and number == state.number(selection.CHANNEL):
-        selection.clear()
-        return
-    selection.choose(number)
-    trail.reveal()
+    return select
 
 
 def show(
@@ -101,7 +98,10 @@ def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep]) -> None:
             trail.go(steps[index])
         return
     st.session_state[CLICKED] = name
-    selection.select_position(name, layer)
+    height, width, _ = layer.output_shape
+    position = component_values.position(name, height, width)
+    if position is not None:
+        state.change({selection.ROW: position[0] + 1, selection.COLUMN: position[1] + 1})
 
 
 def trail_to(maps: LayerMaps, chosen: Selection | None) -> list[TrailStep]:
@@ -163,10 +163,7 @@ def describe(
 def statistics_text(measured: map_statistics.Statistics, channel: int) -> str:
     """Describe a feature map in words: its range, mean, active positions and ranks in the layer."""
     index = channel - 1
-    by_mean, by_maximum = (
-        map_statistics.ranks(measured.mean),
-        map_statistics.ranks(measured.maximum),
-    )
+    by_mean, by_maximum = map(map_statistics.ranks, (measured.mean, measured.maximum))
     return (
         f"Map {channel}: from {figure(measured.minimum[index])} to "
         f"{figure(measured.maximum[index])}, mean {figure(measured.mean[index])}, active at "

@@ -92,20 +92,17 @@ class LayerMaps:
 
     def caption(self, count: int, order: str) -> str:
         """Return the caption of a grid of the first ``count`` feature maps in the given order."""
-        text = f"{self.layer.title} · {self.subject} · {self._count_text(count, order)}"
-        return caption(f"{text} · after ReLU", self.short_caption(count))
+        shown = f"{count} of {self.layer.filters} maps shown"
+        if order != NUMBER:
+            shown += f", largest {ORDERS[order].label.lower()} first"
+        shown += f", {self.statistics().inactive} inactive on this image"
+        text = f"{self.layer.title} · {self.subject} · {shown} · after ReLU"
+        return caption(text, self.short_caption(count))
 
     def short_caption(self, count: int) -> str:
         """Return the caption that lecture mode shows below ``count`` feature maps, in one line."""
         share = f"{count} of {self.layer.filters} maps"
         return " · ".join([self.network.label, self.picture.title, *self._warnings, share])
-
-    def _count_text(self, count: int, order: str) -> str:
-        """Return how many maps are shown, in which order, and how many are inactive."""
-        text = f"{count} of {self.layer.filters} maps shown"
-        if order != NUMBER:
-            text += f", largest {ORDERS[order].label.lower()} first"
-        return f"{text}, {self.statistics().inactive} inactive on this image"
 
     def script_run(self, name: str, numbers: Sequence[int]) -> Run:
         """Return the parameters of a Keras script that reproduces the maps with these numbers."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -125,7 +126,7 @@ def choose_scale(shown_as: str) -> str:
 def show(
     grids: Sequence[Grid],
     results: Results,
-    on_pick: Callable[[str], Callable[[], None]],
+    on_pick: Callable[[str], None],
     prefix: str,
     *,
     follows: bool = True,
@@ -137,5 +138,5 @@ def show(
         name = f"{prefix}-{each.name}"
         with column:
             st.subheader(each.heading)
-            placement = grid.Placement(name, on_pick(name), width=WIDTH, follows=follows)
+            placement = grid.Placement(name, partial(on_pick, name), width=WIDTH, follows=follows)
             grid.show(results, each, placement)

@@ -172,11 +172,8 @@ class Predictions:
     def peaks(self, numbers: Sequence[int]) -> Mapping[int, Position]:
         """Return the maximum's row and column, from 0, of each of these last maps."""
         values = self.maps.values()
-        positions = {}
-        for number in numbers:
-            row, column = np.unravel_index(values[number - 1].argmax(), values.shape[1:])
-            positions[number] = (int(row), int(column))
-        return positions
+        width = values.shape[2]
+        return {number: divmod(int(values[number - 1].argmax()), width) for number in numbers}
 
     def evidence_grid(self, methods: Sequence[str], target: ClassTarget) -> Grid:
         """Return the evidence by several methods in one grid.

@@ -92,8 +92,8 @@ class ValueAttribution:
 
     def pixels_grid(self) -> Grid:
         """Return a heatmap overlay of the attributions to pixels, summed over the colors."""
-        result = self.result()
-        values = with_padding(result.by_position[None].astype(np.float32), result, self.spec)
+        spec, result = self.spec, self.result()
+        values = with_padding(result.by_position[None].astype(np.float32), result, spec)
         return Grid(
             values,
             [self.title],
@@ -104,7 +104,7 @@ class ValueAttribution:
             value_range=symmetric_range(values),
             appearance=SHARED_SCALE,
             rectified=False,
-            photograph=self.photograph(),
+            photograph=crop_patch(self.maps.picture.pixels, spec.layer, spec.row, spec.column),
             axes={"tile": [1]},
             figures=self.figures,
         )
@@ -114,11 +114,6 @@ class ValueAttribution:
         """Map, row and column of the attributed value in words, counted from 1."""
         spec = self.spec
         return f"map {spec.channel}, row {spec.row + 1}, column {spec.column + 1}"
-
-    def photograph(self) -> np.ndarray:
-        """Return the value's receptive field cropped from the image, uint8 ``(side, side, 3)``."""
-        spec = self.spec
-        return crop_patch(self.maps.picture.pixels, spec.layer, spec.row, spec.column)
 
     def color_grid(self) -> ColorGrid:
         """Return the attributions to the pixels' colors as one color image; mid-gray is zero."""
@@ -175,13 +170,9 @@ class ValueAttribution:
             f"{self.heading}, for row {spec.row + 1}, column {spec.column + 1} "
             f"of map {spec.channel} of {spec.layer.title} · {self.maps.subject} · {rest}"
         )
-        return text_blocks.caption(words, self.short_caption())
-
-    def short_caption(self) -> str:
-        """Return the caption for lecture mode, short enough to be read from the back of a room."""
-        maps = self.maps
-        words = sum_words(self) or self.heading
-        return f"{maps.network.label} · {maps.picture.title} · {words}"
+        short = sum_words(self) or self.heading
+        network, picture = self.maps.network, self.maps.picture
+        return text_blocks.caption(words, f"{network.label} · {picture.title} · {short}")
 
     @property
     def heading(self) -> str:
@@ -217,7 +208,9 @@ class ValueAttribution:
         return {title: check for title, check in checks.items() if check.is_defined()}
 
     def trail_steps(self) -> dict[int, TrailStep]:
-        """Return where the largest attribution of each important map is, by map number."""
+        """Return where each important map's largest attribution is, by number; none of pixels."""
+        if self.to_pixels:
+            return {}
         result, back_to = self.result(), self.spec.back_to
         positions = {index + 1: result.strongest_position(index) for index in strongest(result)}
         return {

@@ -15,38 +15,18 @@ st.slider(…, **state.bind("maps"))   widget that shows and changes a field
 - `shared_instance`: the one instance of the state that all viewers share
 """
 
-from vgg_viz.ui.state.values import (
-    bind,
-    change,
-    choice,
-    complete,
-    has_changed,
-    input_error,
-    is_on,
-    link,
-    link_problems,
-    named_fields,
-    number,
-    shows_own_picture,
-    sync,
-    value,
-    was_chosen,
-)
-
-__all__ = [
-    "bind",
-    "change",
-    "choice",
-    "complete",
-    "has_changed",
-    "input_error",
-    "is_on",
-    "link",
-    "link_problems",
-    "named_fields",
-    "number",
-    "shows_own_picture",
-    "sync",
-    "value",
-    "was_chosen",
-]
+from vgg_viz.ui.state.values import bind as bind
+from vgg_viz.ui.state.values import change as change
+from vgg_viz.ui.state.values import choice as choice
+from vgg_viz.ui.state.values import complete as complete
+from vgg_viz.ui.state.values import has_changed as has_changed
+from vgg_viz.ui.state.values import input_error as input_error
+from vgg_viz.ui.state.values import is_on as is_on
+from vgg_viz.ui.state.values import link as link
+from vgg_viz.ui.state.values import link_problems as link_problems
+from vgg_viz.ui.state.values import named_fields as named_fields
+from vgg_viz.ui.state.values import number as number
+from vgg_viz.ui.state.values import shows_own_picture as shows_own_picture
+from vgg_viz.ui.state.values import sync as sync
+from vgg_viz.ui.state.values import value as value
+from vgg_viz.ui.state.values import was_chosen as was_chosen

@@ -3,12 +3,11 @@
 Number fields on the page show both; a click on a map or a position sets these fields.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from vgg_viz.links import PAGE_FILTERS, Value
-from vgg_viz.model.architecture import VGG19, ConvLayer, Layer
+from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.state import component_values
 
@@ -33,24 +32,13 @@ def current() -> Selection | None:
     return Selection(channel, (row - 1, column - 1) if row and column else None)
 
 
-def select_position(inspector: str, layer: Layer) -> None:
-    """Select the position that the viewer clicked in an inspector (widget callback)."""
-    height, width, _ = layer.output_shape
-    position = component_values.position(inspector, height, width)
-    if position is not None:
-        state.change({ROW: position[0] + 1, COLUMN: position[1] + 1})
-
-
 def choose(channel: int, position: Position | None = None, layer: str = "", view: str = "") -> None:
     """Select a map or filter by its number, and perhaps a position (from 0), a layer or a view."""
     changes: dict[str, Value] = {CHANNEL: channel}
     if position is not None:
         changes |= {ROW: position[0] + 1, COLUMN: position[1] + 1}
-    if layer:
-        changes["layer"] = layer
-    if view:
-        changes["view"] = view
-    state.change(changes)
+    others = {"layer": layer, "view": view}
+    state.change(changes | {key: name for key, name in others.items() if name})
 
 
 def clear() -> None:
@@ -58,15 +46,14 @@ def clear() -> None:
     state.change({CHANNEL: None})
 
 
-def open_map(mosaic: str, layer: ConvLayer) -> Callable[[], None]:
-    """Return a callback that opens the map clicked in a mosaic in the Feature maps view."""
-    return partial(_open_map, mosaic, layer.name, layer.filters)
+def open_map(mosaic: str, layer: ConvLayer, peaks: Mapping[int, Position] | None = None) -> None:
+    """Open the map clicked in a mosaic in the Feature maps view (widget callback).
 
-
-def _open_map(mosaic: str, layer_name: str, largest: int) -> None:
-    number = component_values.number(mosaic, largest)
-    if number is not None:
-        choose(number, layer=layer_name, view="maps")
+    With ``peaks``, only these maps are opened, each at its position.
+    """
+    number = component_values.number(mosaic, layer.filters)
+    if number is not None and (peaks is None or number in peaks):
+        choose(number, (peaks or {}).get(number), layer=layer.name, view="maps")
 
 
 def open_layer(diagram: str) -> None:

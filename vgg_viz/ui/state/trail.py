@@ -5,12 +5,12 @@ the selected value. If the selected value is not part of the trail, or the conte
 page shows none.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import streamlit as st
 
-from vgg_viz.ui.state import selection
+from vgg_viz.ui.state import component_values, selection
 from vgg_viz.ui.state.selection import Position
 
 KEY = "trail"
@@ -43,6 +43,22 @@ def extend(current: TrailStep, earlier: TrailStep, context: Hashable) -> None:
     """Trace the trail's current value back to a value of an earlier layer (widget callback)."""
     st.session_state[KEY] = (context, [*to(current, context), earlier])
     go(earlier)
+
+
+def follow(
+    mosaic: str, steps: Mapping[int, TrailStep], context: Hashable, start: TrailStep | None
+) -> None:
+    """Go to the step of the tile that was clicked in a mosaic (widget callback).
+
+    The step is added to the trail after ``start``, the current value, if there is one.
+    """
+    number = component_values.number(mosaic, max(steps, default=0))
+    if number is None or number not in steps:
+        return
+    if start:
+        extend(start, steps[number], context)
+    else:
+        go(steps[number])
 
 
 def go(step: TrailStep) -> None:

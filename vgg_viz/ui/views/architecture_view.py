@@ -47,25 +47,16 @@ def show(notice: DeltaGenerator) -> None:
 
 def show_tables(blocks: Collection[int]) -> None:
     """Show the number of parameters, the conv layers of these blocks, and a table of all layers."""
-    show_parameters()
+    parameters = {
+        "Parameters": VGG19.parameters,
+        "In the convolutions": VGG19.conv_parameters,
+        "In the dense layers": VGG19.parameters - VGG19.conv_parameters,
+    }
+    for column, (label, value) in zip(st.columns(3), parameters.items(), strict=True):
+        column.metric(label, f"{value:,}")
     show_conv_layers(blocks)
     show_all_layers()
     st.caption("Names and indices as in `keras.applications.VGG19`.")
-
-
-def show_parameters() -> None:
-    """Show the number of parameters: of VGG19, of its convolutions and of its dense layers."""
-    dense = VGG19.parameters - VGG19.conv_parameters
-    for column, (label, value) in zip(
-        st.columns(3),
-        [
-            ("Parameters", VGG19.parameters),
-            ("In the convolutions", VGG19.conv_parameters),
-            ("In the dense layers", dense),
-        ],
-        strict=True,
-    ):
-        column.metric(label, f"{value:,}")
 
 
 def show_conv_layers(blocks: Collection[int]) -> None:
@@ -77,15 +68,8 @@ def show_conv_layers(blocks: Collection[int]) -> None:
         "the colors. A value's **receptive field** is the square of input pixels that it depends "
         f"on ({text_blocks.RECEPTIVE_FIELD_PAPER})."
     )
-    header = [
-        "Number",
-        "Index",
-        "Name",
-        "Kernel shape",
-        "Output shape",
-        "Receptive field",
-        "Parameters",
-    ]
+    header = ["Number", "Index", "Name", "Kernel shape", "Output shape"]
+    header += ["Receptive field", "Parameters"]
     rows = [conv_row(layer) for layer in VGG19.conv_layers if layer.block in blocks]
     if rows:
         st.markdown(table(header, rows, align="rrlllrr"))

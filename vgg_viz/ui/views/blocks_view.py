@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -92,7 +93,7 @@ def show_maps(
     The export menu is left out where all blocks stand side by side on one screen (``abreast``).
     """
     layer, name = maps.layer, f"block-{maps.layer.block}"
-    placement = grid.Placement(name, selection.open_map(name, layer), follows=False)
+    placement = grid.Placement(name, partial(selection.open_map, name, layer), follows=False)
     with maps.results.holding():
         tiles = maps.ordered_grid(order, count, appearance)
         if abreast:
@@ -133,5 +134,5 @@ def show_filters(
         rectified=False,
     )
     name = f"filters-{layer.block}"
-    placement = grid.Placement(name, selection.open_map(name, layer), follows=False)
+    placement = grid.Placement(name, partial(selection.open_map, name, layer), follows=False)
     grid.show(results, tiles, placement)

@@ -1,7 +1,8 @@
 """Conclusion view: the feature hierarchy, in the maps of three blocks and in numbers per layer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -20,69 +21,50 @@ MAPS_SHOWN = 12
 WIDTH = 464  # CSS pixels: four columns of 112, a whole fraction or multiple of every map's size
 
 
-@dataclass(frozen=True)
-class LessonText:
-    """Title and text of one lesson of the Conclusion view."""
-
-    title: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """A lesson on one block's feature maps: texts for a trained and for an untrained network."""
-
-    block: int
-    trained: LessonText
-    untrained: LessonText
-
-
-LESSONS = (
-    Lesson(
-        1,
-        LessonText(
+# For each of three blocks, title and text for a trained, then for an untrained network.
+LESSONS = {
+    1: (
+        (
             "Early layers: edges and colors",
             "After two convolutions, the maps still have the image's full size. Each responds to a "
             "simple local feature: an edge of one orientation, light against dark, one color "
             "against another. Such features are useful for any image.",
         ),
-        LessonText(
+        (
             "Early layers: edges by chance",
             "After two convolutions, the maps still have the image's full size. Random filters "
             "also blur the image or bring out edges. At this depth, training makes little visible "
             "difference.",
         ),
     ),
-    Lesson(
-        3,
-        LessonText(
+    3: (
+        (
             "Middle layers: textures, parts",
             "A value now depends on 48 × 48 pixels. The outline is still visible, but the maps "
             "respond to combinations: fur, stripes, grids, corners, rounded edges. Many maps are "
             "dark, because this image lacks the features that they respond to.",
         ),
-        LessonText(
+        (
             "Middle layers: random mixtures",
             "A value now depends on 48 × 48 pixels. Without training, the maps look alike: random "
             "mixtures of the previous maps. No filter has learned to detect a part.",
         ),
     ),
-    Lesson(
-        5,
-        LessonText(
+    5: (
+        (
             "Late layers: abstract features",
             "Only 14 × 14 positions remain, each with a receptive field of 252 × 252 pixels. Few "
             "positions respond, and the maps no longer resemble the image: they show *that* a "
             "feature is present rather than what it looks like. People can hardly read them, but "
             "the dense layers classify the image from these maps alone.",
         ),
-        LessonText(
+        (
             "Late layers: coarse and random",
             "Only 14 × 14 positions remain. The maps are as coarse as in a trained network, but "
             "nothing was learned: they are random functions of the image.",
         ),
     ),
-)
+}
 
 
 def show(notice: DeltaGenerator) -> None:
@@ -125,16 +107,15 @@ def show_lessons(ends: Sequence[LayerMaps]) -> None:
     """Show the three lessons: side by side in lecture mode and on a tour, else stacked."""
     abreast = mode.is_explained()
     containers = st.columns(len(LESSONS)) if abreast else [st.container() for _ in LESSONS]
-    for container, lesson in zip(containers, LESSONS, strict=True):
+    for container, block in zip(containers, LESSONS, strict=True):
         with container:
-            show_lesson(ends[lesson.block - 1], lesson)
+            show_lesson(ends[block - 1], block)
 
 
-def show_lesson(maps: LayerMaps, lesson: Lesson) -> None:
+def show_lesson(maps: LayerMaps, block: int) -> None:
     """Show a lesson's text beside the feature maps of its block that have the highest mean."""
     layer = maps.layer
-    is_untrained = maps.network.label == UntrainedWeights.label
-    lesson_text = lesson.untrained if is_untrained else lesson.trained
+    title, text = LESSONS[block][maps.network.label == UntrainedWeights.label]
     if mode.is_explained():
         left = right = st.container()
         caption = f"{layer.name} · {maps.short_caption(MAPS_SHOWN)}"
@@ -145,11 +126,11 @@ def show_lesson(maps: LayerMaps, lesson: Lesson) -> None:
             f"{layer.filters} · after ReLU"
         )
     with left:
-        st.subheader(lesson_text.title)
-        text_blocks.prose(lesson_text.text)
-    name = f"lesson-{lesson.block}"
+        st.subheader(title)
+        text_blocks.prose(text)
+    name = f"lesson-{block}"
     placement = grid.Placement(
-        name, selection.open_map(name, layer), width=WIDTH, largest_tile=112, follows=False
+        name, partial(selection.open_map, name, layer), width=WIDTH, largest_tile=112, follows=False
     )
     with right, maps.results.holding():
         tiles = maps.grid(sorted(maps.statistics().numbers("mean", MAPS_SHOWN)))

@@ -1,6 +1,6 @@
 """Prediction view: the most likely classes, evidence for a class, and the most important maps."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -20,8 +20,7 @@ from vgg_viz.ui.parts import comparison
 from vgg_viz.ui.parts.comparison import ComparisonSpec
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.predictions import ClassTarget, Predictions
-from vgg_viz.ui.state import component_values, mode, selection
-from vgg_viz.ui.state.selection import Position
+from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.state.shared_instance import results
 from vgg_viz.ui.widgets import (
     chosen_dense,
@@ -87,7 +86,8 @@ def choose(names: ClassNames) -> Choices:
     class_count = controls.count("Number of classes", "classes", MOST_CLASSES)
     class_list.choose("Evidence for", "class", names, "the most likely class")
     class_list.choose("Rather than", "against", names, "no other class")
-    methods = choose_methods()
+    method = controls.one_of_many("Evidence method", "evidence", EVIDENCE)
+    methods = tuple(EVIDENCE_METHODS) if method == "all" else [method]
     map_count = controls.count("Most important maps", "important_maps", LAST.filters)
     side = controls.one_of("Maps with evidence", "side", SIDES)
     return Choices(picture, compared, class_count, methods, map_count, side, controls.network())
@@ -101,7 +101,12 @@ def show_predictions(sides: Sides, choices: Choices) -> None:
     """
     target = target_of(sides[0][1])
     if mode.is_explained() and len(sides) == 1:
-        show_on_one_screen(sides[0][1], target, choices.class_count, choices.methods)
+        # The evidence comes first, so that a long list cannot push it down.
+        left, right = st.columns(2, gap="large")
+        with left:
+            show_heatmaps("0", sides[0][1], target, choices.methods)
+        with right:
+            show_list("0", sides[0][1], target, choices.class_count)
     else:
         show_lists(sides, target, choices.class_count)
         show_evidence(sides, target, choices.methods)
@@ -112,12 +117,6 @@ def show_predictions(sides: Sides, choices: Choices) -> None:
             show_dense_layers()
 
 
-def choose_methods() -> Sequence[str]:
-    """Show the control for the evidence method; return the names of one method or of all."""
-    chosen = controls.one_of_many("Evidence method", "evidence", EVIDENCE)
-    return tuple(EVIDENCE_METHODS) if chosen == "all" else [chosen]
-
-
 def sides_of(
     maps: LayerMaps, compared: ComparisonSpec | None, notice: DeltaGenerator
 ) -> list[tuple[str, LayerMaps]]:
@@ -125,7 +124,8 @@ def sides_of(
     if compared is None:
         return [("", maps)]
     both = maps, comparison.other_side(maps, compared, notice)
-    comparison.note_if_identical(both, compared)
+    if maps.key == both[1].key:
+        comparison.note_identical(compared.kind)
     return list(zip(comparison.headings(both), both, strict=True))
 
 
@@ -166,18 +166,6 @@ def in_columns(sides: Sides, show_one: Callable[[str, Predictions], None]) -> No
             if heading:
                 st.markdown(f"**{text_blocks.escape(heading)}**")
             show_one(str(index), one)
-
-
-def show_on_one_screen(
-    predictions: Predictions, target: ClassTarget, count: int, methods: Sequence[str]
-) -> None:
-    """Show the evidence beside the most likely classes, for a lecture or a tour."""
-    # The evidence comes first, so that a long list cannot push it down.
-    left, right = st.columns(2, gap="large")
-    with left:
-        show_heatmaps("0", predictions, target, methods)
-    with right:
-        show_list("0", predictions, target, count)
 
 
 def show_lists(sides: Sides, target: ClassTarget, count: int) -> None:
@@ -300,7 +288,7 @@ def show_maps(
     key = f"important-maps-{suffix}"
     place = grid.Placement(
         key,
-        partial(open_map, key, predictions.peaks(numbers)),
+        partial(selection.open_map, key, LAST, predictions.peaks(numbers)),
         largest_tile=200,
         follows=False,
     )
@@ -315,13 +303,6 @@ def show_maps(
         lambda: [exported.maps.script_run("maps", numbers)],
         classes=predictions.names,
     )
-
-
-def open_map(key: str, peaks: Mapping[int, Position]) -> None:
-    """Open the clicked map at its largest value in the Feature maps view (widget callback)."""
-    number = component_values.number(key, LAST.filters)
-    if number is not None and number in peaks:
-        selection.choose(number, peaks[number], layer=LAST.name, view="maps")
 
 
 def show_dense_layers() -> None:

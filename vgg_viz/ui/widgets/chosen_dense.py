@@ -14,6 +14,7 @@ from vgg_viz.serving.locks import done_soon, no_pause, wait_until
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.shared_instance import shared
+from vgg_viz.ui.widgets.chosen_network import show_attempts
 
 POLLING_SECONDS = 0.5
 MAX_WAITS = 2  # of 0.2 s each for the class names, which also arrive later by themselves
@@ -39,9 +40,7 @@ def show_missing_names(names: ClassNames) -> None:
     if not names.attempts or mode.in_lecture():
         return
     with st.expander("Could not load the class names; classes are shown by number"):
-        for attempt in names.attempts:
-            # As plain text: addresses may contain Markdown characters.
-            st.text(attempt)
+        show_attempts(names.attempts)
         st.button(
             "Retry", icon=":material/refresh:", key="retry-names", on_click=shared().dense.retry
         )
@@ -91,9 +90,7 @@ def offer_download() -> None:
             return
         offer = offer_full()
         st.text(offer.description)
-        for sentence in loader.failure():
-            # As plain text: addresses may contain Markdown characters.
-            st.text(sentence)
+        show_attempts(loader.failure())
         show_choices(offer)
 
 

@@ -1,6 +1,5 @@
 """List of the most likely classes, and a control that chooses any of the 1,000 classes."""
 
-from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
@@ -12,8 +11,6 @@ from vgg_viz.model.class_names import ClassNames
 from vgg_viz.ui import state
 from vgg_viz.ui.state import component_values, mode
 from vgg_viz.ui.widgets import components
-
-CHOSEN = "class"
 
 
 def show(
@@ -28,7 +25,7 @@ def show(
         "lecture": mode.in_lecture(),
         "rows": [row(prediction, names, index, index == chosen) for index in shown],
     }
-    components.mount("class_list", key, components.pack(header), pick(key))
+    components.mount("class_list", key, components.pack(header), partial(pick, key))
 
 
 def row(prediction: Prediction, names: ClassNames, index: int, chosen: bool) -> dict[str, object]:
@@ -62,15 +59,11 @@ def percentage(probability: float) -> str:
     return f"{probability:.1%}" if probability >= 0.0005 else "< 0.1%"
 
 
-def pick(key: str) -> Callable[[], None]:
-    """Return a callback that chooses the class whose row was clicked in the list with this key."""
-    return partial(_pick, key)
-
-
-def _pick(key: str) -> None:
+def pick(key: str) -> None:
+    """Choose the class whose row was clicked in the list with this key (widget callback)."""
     number = component_values.whole_number(component_values.raw_value(key), 0, VGG19.classes - 1)
     if number is not None:
-        state.change({CHOSEN: number})
+        state.change({"class": number})
 
 
 def choose(label: str, key: str, names: ClassNames, placeholder: str) -> int | None:

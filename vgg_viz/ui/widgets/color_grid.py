@@ -53,10 +53,6 @@ class ColorGrid(Tiles):
         """Return a note for exports on the number of tiles without a picture; empty if none."""
         return self.scale_note(int(self.struck.sum()))
 
-    def legend(self) -> str:
-        """Return an empty text: color pictures need no color bar."""
-        return ""
-
     def panel(self) -> ColorPanel:
         """Return the pictures, with their numbers or texts, for exported image and table files."""
         return ColorPanel(

@@ -101,7 +101,8 @@ def bar(layer: Layer, left: float) -> Iterator[str]:
     width, height = bar_size(layer)
     top = MIDDLE - height / 2
     color = COLORS[layer.kind]
-    title = escape(tooltip(layer))
+    shape = " × ".join(map(str, layer.output_shape))
+    title = escape(f"{layer.name}: output {shape}, {layer.parameters:,} parameters")
     button = (
         f'<g role="button" tabindex="0" data-layer="{layer.conv_number}" '
         f'aria-label="{layer.name[-1]}: open {escape(layer.name)}">'
@@ -115,12 +116,6 @@ def bar(layer: Layer, left: float) -> Iterator[str]:
     if layer.kind == "conv":
         yield text(left + width / 2, MIDDLE + 4, layer.name[-1], "on")
     yield "</g>"
-
-
-def tooltip(layer: Layer) -> str:
-    """Return the tooltip of a layer's bar: its name, output shape and number of parameters."""
-    shape = " × ".join(map(str, layer.output_shape))
-    return f"{layer.name}: output {shape}, {layer.parameters:,} parameters"
 
 
 def size_labels(layers: list[Layer]) -> list[str]:

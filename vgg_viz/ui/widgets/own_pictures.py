@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -17,7 +17,7 @@ from vgg_viz.ui.widgets.picture_upload import UPLOADED, OwnPicture, own_picture
 from vgg_viz.ui.widgets.text_blocks import escape
 
 if TYPE_CHECKING:
-    import numpy as np
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 MAX_PICTURES = 20
 MAX_TOTAL_BYTES = 4_000_000  # compressed; 20 photographs take three quarters of it
@@ -26,16 +26,6 @@ MAX_NAMED_FILES = 3  # in an error message
 STORED, PROBLEM, COUNT, OUTCOMES = (
     f"own-several-{name}" for name in ("stored", "problem", "count", "outcomes")
 )
-
-
-class File(Protocol):
-    """An uploaded file, as Streamlit's file uploader returns it."""
-
-    name: str
-    file_id: str
-
-    def getvalue(self) -> bytes:
-        """Return the bytes of the file."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +45,13 @@ class StoredPicture:
 
     def open(self, fit: Fit) -> InputImage:
         """Decompress the picture in one of its resizings (stretched, cropped)."""
+        import numpy as np
+        from PIL import Image
+
         from vgg_viz.export.mosaic import png
 
-        pixels = unpacked(self.files[fit])
+        pixels = np.array(Image.open(io.BytesIO(self.files[fit])))
+        pixels.flags.writeable = False
         title, digest = self.title, self.digests[fit]
         return InputImage(title, title, pixels, png(pixels), digest, fit, self.notes)
 
@@ -105,7 +99,7 @@ def show_stored(count: int) -> None:
     st.button(f"Remove {them}", key="own-several-remove", icon=":material/delete:", on_click=remove)
 
 
-def add(files: Sequence[File]) -> None:
+def add(files: Sequence[UploadedFile]) -> None:
     """Store the readable pictures of these files while there is room, and remember which were not.
 
     If a newer script run replaces this one, the pictures decoded so far are kept, and the newer run
@@ -161,7 +155,7 @@ def remove() -> None:
         st.session_state.pop(name, None)
 
 
-def problems_of(files: Sequence[File], outcomes: Sequence[str]) -> Iterator[str]:
+def problems_of(files: Sequence[UploadedFile], outcomes: Sequence[str]) -> Iterator[str]:
     """Yield error messages on an upload: one on unreadable files, one on files without room."""
     names = [
         printable(file.name)
@@ -201,7 +195,7 @@ def packed_picture(title: str, pictures: Mapping[Fit, InputImage]) -> StoredPict
     """Compress a picture that is given in both resizings (stretched, cropped)."""
     return StoredPicture(
         title,
-        {fit: packed(picture.pixels) for fit, picture in pictures.items()},
+        {fit: packed(picture) for fit, picture in pictures.items()},
         {fit: picture.digest for fit, picture in pictures.items()},
         next(iter(pictures.values())).notes,
     )
@@ -224,20 +218,10 @@ def printable(name: str) -> str:
     return f"{letters[: MAX_TITLE_LETTERS - 1]}…"
 
 
-def packed(pixels: np.ndarray) -> bytes:
-    """Encode a picture's pixels as lossless WebP, two thirds the size of a PNG."""
+def packed(picture: InputImage) -> bytes:
+    """Encode a picture as lossless WebP, two thirds the size of a PNG."""
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "WEBP", lossless=True)
+    Image.fromarray(picture.pixels).save(file, "WEBP", lossless=True)
     return file.getvalue()
-
-
-def unpacked(data: bytes) -> np.ndarray:
-    """Decode an encoded picture into a read-only array of its pixels."""
-    import numpy as np
-    from PIL import Image
-
-    pixels = np.array(Image.open(io.BytesIO(data)))
-    pixels.flags.writeable = False
-    return pixels

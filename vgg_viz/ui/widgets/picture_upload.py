@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import product
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -15,9 +14,6 @@ from vgg_viz.ui import state
 from vgg_viz.ui.widgets import controls, uploads
 from vgg_viz.ui.widgets.picture_files import PictureOptions, prepared
 from vgg_viz.ui.widgets.text_blocks import escape
-
-if TYPE_CHECKING:
-    import numpy as np
 
 # Not "image/*", for which iPhones send HEIC: a JPEG takes less to decode. With a MIME type in the
 # list, the server does not check extensions; the extensions let browsers that know no MIME type
@@ -33,9 +29,12 @@ class OwnPicture:
 
     def __init__(self, title: str, pictures: Mapping[PictureOptions, InputImage]) -> None:
         """Hold an uploaded picture in all its preparations."""
+        from vgg_viz.export.mosaic import png
+
         self.title, self._pictures = title, pictures
         self.stretchable = any(options.as_stored for options in pictures)
-        self.thumbnail = thumbnail(pictures[PictureOptions("crop", as_stored=False)].pixels)
+        whole = pictures[PictureOptions("crop", as_stored=False)].pixels
+        self.thumbnail = png(whole[2::4, 2::4])  # a quarter of each side
 
     @classmethod
     def of_file(cls, title: str, data: bytes) -> OwnPicture:
@@ -145,10 +144,3 @@ def remove(key: str) -> None:
     for name in (f"own-{key}", f"own-problem-{key}", f"last_good_{key}"):
         st.session_state.pop(name, None)
     state.change({key: FIELDS[key].default})
-
-
-def thumbnail(pixels: np.ndarray) -> bytes:
-    """Shrink a picture, RGB uint8 (224, 224, 3), to 56 × 56 pixels; return it as PNG."""
-    from vgg_viz.export.mosaic import png
-
-    return png(pixels[2::4, 2::4])

@@ -100,9 +100,9 @@ class Tiles(ABC):
     def export_note(self, *, several: bool) -> str:
         """Return a line on the color scale for exports; ``several`` if they hold several grids."""
 
-    @abstractmethod
     def legend(self) -> str:
         """Return a color bar as HTML; empty where the tiles do not share one scale."""
+        return ""
 
     @abstractmethod
     def panel(self) -> Panel:

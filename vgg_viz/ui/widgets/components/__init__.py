@@ -37,13 +37,12 @@ def registered(name: str) -> Callable[..., object]:
 def script(name: str) -> str:
     """Return the script ``name.js``, in which the code of imported scripts replaces its imports."""
     text = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
-    return IMPORT.sub(lambda found: imported(found["module"], found["names"]), text)
 
+    def imported(found: re.Match[str]) -> str:
+        scope, names = EXPORT.sub("", script(found["module"])), found["names"]
+        return f"const {{ {names} }} = (() => {{\n{scope}\nreturn {{ {names} }};\n}})();"
 
-def imported(module: str, names: str) -> str:
-    """Return JavaScript that defines names from another script."""
-    scope = EXPORT.sub("", script(module))
-    return f"const {{ {names} }} = (() => {{\n{scope}\nreturn {{ {names} }};\n}})();"
+    return IMPORT.sub(imported, text)
 
 
 def mount(name: str, key: str, data: bytes, on_pick: Callable[[], None] | None = None) -> None:
