@@ -5,8 +5,8 @@
                            maps or pixels, gradient <---- backward -----+
 
 Both passes are restricted to the value's receptive field. The generators of this module yield after
-each layer, so that other computations can run in between. Those that yield floats yield the
-fraction of the work done, 0 to 1.
+each layer, so that other computations can run in between. A method's function yields its number of
+steps first, from which `attribute` yields the fraction of the work done, 0 to 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,7 +39,7 @@ from vgg_viz.option import resolve
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Result = TypeVar("Result")
+Work = Generator[int | None, None, "Attribution"]
 
 
 class NotFiniteError(ValueError):
@@ -158,8 +158,8 @@ def attribute(
     overflow float32, a `NotPositiveError` that the method needs a value above 0.
     """
     method = resolve(ATTRIBUTION_METHODS[spec.method].function)
-    image = InputImage(pixels, preprocessing)
-    result: Attribution = yield from method(AttributionPass(network, spec), image)
+    work: Work = method(AttributionPass(network, spec), InputImage(pixels, preprocessing))
+    result = yield from fractions(work, next(work) or 0)
     terms = (*result.biases.values(), result.baseline, result.absorbed)
     check_finite(result.values, result.value, *terms)
     return result
@@ -173,13 +173,13 @@ def check_finite(*numbers: np.ndarray | float) -> None:
         )
 
 
-def fractions(work: Generator[None, None, Result], steps: int) -> Generator[float, None, Result]:
+def fractions(work: Work, steps: int) -> Generator[float, None, Attribution]:
     """Run a generator of a known number of steps, yielding the fraction done after each step."""
     for done in count(1):
         try:
             next(work)
         except StopIteration as stopped:
-            result: Result = stopped.value
+            result: Attribution = stopped.value
             break
         yield done / steps
     return result
@@ -232,13 +232,9 @@ class AttributionPass:
 
     def at_image(
         self, image: InputImage, rule: ReluRule = relu_gradient
-    ) -> Generator[float, None, tuple[tf.Tensor, float, tf.Tensor, dict[str, float]]]:
+    ) -> Generator[int | None, None, tuple[tf.Tensor, float, tf.Tensor, dict[str, float]]]:
         """Compute maps of ``back_to`` or pixels, value, gradient and bias terms for an image."""
-        return (yield from fractions(self._at_image(image, rule), self.steps))
-
-    def _at_image(
-        self, image: InputImage, rule: ReluRule
-    ) -> Generator[None, None, tuple[tf.Tensor, float, tf.Tensor, dict[str, float]]]:
+        yield self.steps
         x = yield from self.maps(image.values)
         values, gradient, biases = yield from self.forward_backward(x, rule)
         return x, float(values[0]), gradient, biases

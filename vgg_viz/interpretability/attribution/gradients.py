@@ -1,25 +1,23 @@
 """Attribution by one backward pass: gradient methods, which differ in what passes a ReLU.
 
-Each function attributes the value of an attribution pass, and yields the fraction done.
+Each function attributes the value of an attribution pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionPass,
     InputImage,
+    Work,
     channels_first,
 )
 from vgg_viz.interpretability.receptive_field import ReluRule, relu_gradient
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
-Work = Generator[float, None, Attribution]
 
 
 def input_x_gradient(attribution_pass: AttributionPass, image: InputImage) -> Work:

@@ -15,8 +15,8 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionPass,
     InputImage,
+    Work,
     channels_first,
-    fractions,
 )
 from vgg_viz.model.network import MEAN_BGR, Preprocessing
 
@@ -28,20 +28,12 @@ POINTS = 50  # of Gauss-Legendre quadrature
 BATCH_VALUES = 2**22
 
 
-def integrated_gradients(
-    attribution_pass: AttributionPass, image: InputImage
-) -> Generator[float, None, Attribution]:
+def integrated_gradients(attribution_pass: AttributionPass, image: InputImage) -> Work:
     """Attribute a value by integrated gradients, from maps or pixels of an image of mean color."""
     to_layer, to_value = len(attribution_pass.before), len(attribution_pass.between)
     batches = -(-POINTS // _batch_size(attribution_pass))
     # Both ends need a forward pass; each batch needs a forward and a backward pass.
-    steps = 2 * (to_layer + (1 + batches) * to_value)
-    return (yield from fractions(_integrated_gradients(attribution_pass, image), steps))
-
-
-def _integrated_gradients(
-    attribution_pass: AttributionPass, image: InputImage
-) -> Generator[None, None, Attribution]:
+    yield 2 * (to_layer + (1 + batches) * to_value)
     end = yield from attribution_pass.maps(image.values)
     color = mean_input(image.preprocessing)[:, None, None]
     start = yield from attribution_pass.maps(np.broadcast_to(color, image.values.shape))

@@ -21,7 +21,6 @@ the value.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,10 +30,10 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     AttributionPass,
     InputImage,
     NotPositiveError,
+    Work,
     bias_term,
     channels_first,
     check_finite,
-    fractions,
 )
 from vgg_viz.interpretability.receptive_field import Stage, crop_gradient, padded_input
 
@@ -46,17 +45,10 @@ GAMMA = 0.25
 EPSILON = 0.25  # as a share of the root mean square of the layer's values before ReLU
 
 
-def lrp(
-    attribution_pass: AttributionPass, image: InputImage
-) -> Generator[float, None, Attribution]:
+def lrp(attribution_pass: AttributionPass, image: InputImage) -> Work:
     """Attribute a value by LRP; a `NotPositiveError` means that it is not above 0."""
-    return (yield from fractions(_propagate(attribution_pass, image), attribution_pass.steps + 1))
-
-
-def _propagate(
-    attribution_pass: AttributionPass, image: InputImage
-) -> Generator[None, None, Attribution]:
-    """Pass back relevance divided by activation, which avoids 0/0 at inactive units."""
+    yield attribution_pass.steps + 1
+    # Passing back relevance divided by activation avoids 0/0 at inactive units.
     x = yield from attribution_pass.maps(image.values)
     outputs = yield from attribution_pass.outputs(x)
     value, output, ratio = _start(attribution_pass, outputs[-1])
@@ -73,11 +65,11 @@ def _propagate(
             absorbed += lost
         else:
             ratio = attribution_pass.layers.backward(stage, outputs[-1], output, ratio)
-        yield
+        yield None
     if by_zb:
         relevance, lost = _zb(attribution_pass, stages[0], x, ratio * outputs[-1], image)
         absorbed += lost
-        yield
+        yield None
     else:
         relevance = x * ratio
     values = channels_first(relevance)

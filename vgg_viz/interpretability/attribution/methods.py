@@ -33,8 +33,8 @@ class Completeness:
 class AttributionMethod(Option):
     """An attribution method: its function, and the properties that the page shows or needs.
 
-    The function is a generator (attribution pass, input image) -> `Attribution` that yields the
-    fraction done.
+    The function is a generator (attribution pass, input image) -> `Attribution`, which yields its
+    number of steps and then after each.
     """
 
     completeness: Completeness | None = None  # None: attributions do not sum to the value
