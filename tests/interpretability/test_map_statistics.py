@@ -20,8 +20,9 @@ from vgg_viz.interpretability.map_statistics import (
 
 
 @pytest.mark.parametrize("memory", ["tiles first", "channels last"])
-def test_statistics_match_a_loop_over_the_maps(memory):
-    maps = np.array(random_array(6, 9, 7))
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_statistics_match_a_loop_over_the_maps(memory, offset):
+    maps = np.array(random_array(6, 9, 7)) + np.float32(offset)
     maps[1] = np.maximum(maps[1], 0)
     maps[2] = 0
     maps[3] = -np.abs(maps[3])
@@ -33,6 +34,7 @@ def test_statistics_match_a_loop_over_the_maps(memory):
         assert measured.minimum[n] == min(values)
         assert measured.maximum[n] == max(values)
         assert measured.mean[n] == pytest.approx(sum(values) / 63, rel=1e-5, abs=1e-7)
+        assert measured.variance[n] == pytest.approx(np.var(map_.astype(np.float64)), rel=1e-3)
         assert measured.active[n] == sum(value > 0 for value in values) / 63
     for array in vars(measured).values():
         assert array.shape == (6,)
@@ -48,16 +50,6 @@ def test_mean_of_a_large_map_is_accurate():
 def test_ranks_match_scipy():
     for values in (random_array(512), np.array([0, 2, 0, 5, 2, 0])):
         assert ranks(values).tolist() == stats.rankdata(-values, "min").tolist()
-
-
-@pytest.mark.parametrize("memory", ["tiles first", "channels last"])
-@pytest.mark.parametrize("offset", [0, 1000])
-def test_variance_matches_numpy_in_float64(memory, offset):
-    maps = random_array(5, 28, 28) + np.float32(offset)
-    if memory == "channels last":
-        maps = np.moveaxis(np.moveaxis(maps, 0, -1).copy(), -1, 0)
-    expected = np.var(maps.astype(np.float64), axis=(1, 2))
-    np.testing.assert_allclose(statistics(frozen(maps)).variance, expected, rtol=1e-3)
 
 
 @pytest.mark.parametrize("value", [0, 0.1, 1e6])
@@ -100,12 +92,7 @@ def test_order_sorts_by_its_statistic(by):
     assert found.dtype.kind == "i"
     assert expected[-3:] == [3, 17, 30]
     assert expected.index(35) > expected.index(5)
-
-
-@pytest.mark.parametrize("by", ORDERS)
-def test_equal_maps_are_ordered_by_their_numbers(by):
-    maps = np.repeat(random_array(1, 4, 4), 300, axis=0)
-    assert statistics(maps).order(by).tolist() == list(range(300))
+    assert statistics(np.repeat(maps[:1], 300, axis=0)).order(by).tolist() == list(range(300))
 
 
 def test_strongest_values_match_python_sorting():
@@ -125,13 +112,6 @@ def test_brightness_matches_pillow_averaged_over_squares(photograph, side):
     assert (found.shape, found.dtype) == ((side, side), np.float64)
     # Pillow rounds every pixel to a whole number.
     assert np.abs(found - squares.mean(axis=(1, 3))).max() <= 0.51
-
-
-def test_brightness_matches_values_worked_by_hand():
-    pixels = np.zeros((2, 4, 3), np.uint8)
-    pixels[0, 0], pixels[0, 1], pixels[0, 2], pixels[1, 3] = [255, 0, 0], [0, 255, 0], 255, 255
-    found = brightness(frozen(pixels), 1, 2)
-    np.testing.assert_allclose(found, [[255 * (0.299 + 0.587) / 4, 255 / 2]], rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
@@ -194,14 +174,11 @@ def test_histogram_of_a_constant_map_is_centered_on_its_value(value):
     assert (np.diff(edges) > 0).all()
 
 
-def test_histogram_of_neighboring_numbers_has_all_its_bins():
+def test_histogram_has_all_bins_of_neighboring_numbers_and_leaves_out_non_finite_values():
     map_ = np.array([[1e8, np.nextafter(np.float32(1e8), np.float32(2e8))]], np.float32)
     counts, edges = histogram(map_)
     assert (counts[0], counts[-1], counts.sum()) == (1, 1, 2)
     assert (np.diff(edges) > 0).all()
-
-
-def test_histogram_leaves_out_non_finite_values():
     map_ = np.array([[1, np.nan, np.inf], [-np.inf, 2, 3]], np.float32)
     assert histogram(map_, bins=2)[0].tolist() == [1, 2]
     assert histogram(np.full((2, 2), np.nan, np.float32), bins=2)[0].tolist() == [0, 0]

@@ -2,7 +2,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from vgg_viz.model.architecture import VGG19, Architecture, format_shape
+from tests.support.maps import zeros_vgg19
+from vgg_viz.model.architecture import VGG19, Architecture
 
 LAYER_COUNT = 26
 CLASSES = {
@@ -17,16 +18,6 @@ CLASSES = {
 @pytest.fixture(scope="module")
 def keras_layers():
     """Layers of Keras' own VGG19, without the 574 MB model itself."""
-    import keras
-
-    with pytest.MonkeyPatch.context() as patch:
-        # The weights do not matter, and drawing 144 million random numbers takes seconds.
-        patch.setattr(
-            keras.initializers.GlorotUniform,
-            "__call__",
-            lambda self, shape, dtype=None, **options: keras.ops.zeros(shape, dtype),
-        )
-        model = keras.applications.VGG19(weights=None)
     return [
         SimpleNamespace(
             name=layer.name,
@@ -35,7 +26,7 @@ def keras_layers():
             parameters=layer.count_params(),
             kernel_shape=tuple(layer.kernel.shape) if hasattr(layer, "kernel") else None,
         )
-        for layer in model.layers
+        for layer in zeros_vgg19().layers
     ]
 
 
@@ -80,9 +71,6 @@ def test_blocks_have_2_2_4_4_and_4_conv_layers_and_a_pool():
         ]
         assert (pool, convs[-1]) == (VGG19.pools[number - 1], VGG19.block_ends[number - 1])
         assert {layer.block for layer in (*convs, pool)} == {number}
-
-
-def test_input_flatten_and_dense_layers_have_no_block():
     outside = [layer.kind for layer in VGG19.layers if layer.block is None]
     assert outside == ["input", "flatten", "dense", "dense", "dense"]
 
@@ -130,19 +118,11 @@ def test_receptive_field_stride_and_offset_match_a_trace_of_pixels():
 # -- names
 
 
-def test_layers_are_found_by_name():
+def test_layers_have_titles_and_are_found_by_name():
+    assert VGG19.layer("block3_conv3").title == "7 · block3_conv3"
+    assert VGG19.layer("fc1").title == "fc1"
     assert VGG19.layer("block4_conv2") is VGG19.layers[13]
     assert VGG19.conv_layer("block3_conv2") is VGG19.conv_layers[5]
     for find, name in ((VGG19.layer, "block6_conv1"), (VGG19.conv_layer, "block3_pool")):
         with pytest.raises(KeyError, match=name):
             find(name)
-
-
-def test_title_of_a_conv_layer_has_its_number():
-    assert VGG19.layer("block3_conv3").title == "7 · block3_conv3"
-    assert VGG19.layer("fc1").title == "fc1"
-
-
-def test_shapes_are_formatted_for_the_page():
-    assert format_shape((3, 3, 3, 64)) == "3 × 3 × 3 × 64"
-    assert format_shape((25088,)) == "25,088"

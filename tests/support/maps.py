@@ -1,6 +1,7 @@
 """Read-only maps and seeded weights for tests."""
 
 import numpy as np
+import pytest
 
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.weights import UntrainedWeights
@@ -13,6 +14,19 @@ class BiasedWeights(UntrainedWeights):
         kernel, bias = super().read(layer_name)
         random = np.random.default_rng(VGG19.layer(layer_name).index)
         return kernel, random.standard_normal(bias.shape, dtype=np.float32)
+
+
+def zeros_vgg19(**options):
+    """Return Keras' own VGG19; drawing 144 million random weights would take seconds."""
+    import keras
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            keras.initializers.GlorotUniform,
+            "__call__",
+            lambda self, shape, dtype=None, **options: keras.ops.zeros(shape, dtype),
+        )
+        return keras.applications.VGG19(weights=None, **options)
 
 
 def all_layers(model, architecture):

@@ -222,7 +222,7 @@ VGG19 = Architecture("VGG19", blocks=((2, 64), (2, 128), (4, 256), (4, 512), (4,
 def format_shape(shape: Sequence[int]) -> str:
     """Format an array's shape for the page.
 
-    >>> format_shape((224, 224, 64))
-    '224 × 224 × 64'
+    >>> format_shape((7, 25088))
+    '7 × 25,088'
     """
     return " × ".join(f"{size:,}" for size in shape)
