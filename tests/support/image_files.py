@@ -89,10 +89,9 @@ def with_jpeg_segments(data, *segments):
     return data[:2] + b"".join(segments) + data[2:]
 
 
-def jpeg(width, height, *scans, kind=0xC0, channels=3):
+def jpeg(width, height, *scans, kind=0xC0):
     """Build a JPEG of tables, a frame and scans; its only codes, "0" each, say: no change."""
-    frame = struct.pack(">BHHB", 8, height, width, channels)
-    frame += b"".join(bytes([number + 1, 0x11, 0]) for number in range(channels))
+    frame = struct.pack(">BHHB", 8, height, width, 3) + b"\1\x11\0\2\x11\0\3\x11\0"
     last = b"\xe0" if kind == 0xC2 else b"\0"  # of a progressive JPEG: for 32767 blocks
     parts = [jpeg_segment(0xDB, b"\0" + bytes([1] * 64)), jpeg_segment(kind, frame)]
     parts += [jpeg_segment(0xC4, b"\0\x01" + bytes(16))]
@@ -113,12 +112,6 @@ def scans_jpeg(width, height, scans):
     first = jpeg_segment(0xDA, b"\x03\x01\0\x02\0\x03\0\0\0\0") + bytes(-(-3 * blocks // 8))
     scan = jpeg_segment(0xDA, b"\x01\x01\0\x01\x3f\0") + bytes(2 * -(-blocks // 2**14))
     return jpeg(width, height, first, scan * scans, kind=0xC2)
-
-
-def lossless_jpeg(width, height):
-    """Build a gray JPEG in which every pixel equals its prediction, one bit (T.81, annex H)."""
-    scan = jpeg_segment(0xDA, b"\x01\x01\0\x01\0\0")
-    return jpeg(width, height, scan, bytes((width * height + 7) // 8), kind=0xC3, channels=1)
 
 
 # --- TIFF, BMP, GIF, WebP ---------------------------------------------------------------------
