@@ -6,7 +6,7 @@ import sys
 
 from tests.support import REPOSITORY
 
-HEAVY = ["numpy", "PIL", "tensorflow", "keras", "h5py", "pooch", "matplotlib"]
+HEAVY = ["numpy", "PIL", "tensorflow", "keras", "h5py", "requests", "matplotlib"]
 # By import, not by running a page: Streamlit's elements import some of these themselves.
 WITHOUT_NUMPY = [
     "vgg_viz.model.architecture",

@@ -87,14 +87,13 @@ FILE_CALLS = {
     "mkdtemp",
 } | {f"{verb}_{kind}" for verb in ("read", "write") for kind in ("text", "bytes")}
 
-NETWORK = {"requests", "urllib", "urllib3", "http", "socket", "pooch", "ftplib", "aiohttp", "httpx"}
+NETWORK = {"requests", "urllib", "urllib3", "http", "socket", "ftplib", "aiohttp", "httpx"}
 FETCHED = {"machinelearningmastery.com", "storage.googleapis.com", "github.com", "s3.amazonaws.com"}
 CITED = {
     "arxiv.org",
     "doi.org",
     "distill.pub",
     "py-filelock.readthedocs.io",
-    "www.fatiando.org",
     "www.semanticscholar.org",
 }
 

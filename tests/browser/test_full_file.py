@@ -26,8 +26,7 @@ from tests.support.weights_files import (
     write_hollow_full_weights,
     write_keras_weights,
 )
-from vgg_viz.downloads.keras_files import FULL
-from vgg_viz.model.weights import UntrainedWeights
+from vgg_viz.model.weights import FULL, UntrainedWeights
 
 pytestmark = pytest.mark.browser
 

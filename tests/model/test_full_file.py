@@ -17,10 +17,9 @@ from tests.support.file_server import Behavior, Handler, serve
 from tests.support.thin import RandomWeights
 from tests.support.weights_files import write_full_weights
 from vgg_viz.downloads.fetching import CHUNK_BYTES
-from vgg_viz.downloads.keras_files import FULL
 from vgg_viz.model import weights
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.weights import offer_full
+from vgg_viz.model.weights import FULL, offer_full
 
 pytest.importorskip("fcntl", reason="there are no POSIX signals here")
 pytestmark = pytest.mark.slow

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vgg_viz.downloads.keras_files import FULL
 from vgg_viz.image_io import images
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.model import class_names
 from vgg_viz.model.dense_layers import open_dense
 from vgg_viz.model.network import Network, import_keras
-from vgg_viz.model.weights import PATH_VARIABLE, StoredWeights, open_weights
+from vgg_viz.model.weights import FULL, PATH_VARIABLE, StoredWeights, open_weights
 from vgg_viz.samples import SAMPLES, sample_bytes
 
 pytestmark = pytest.mark.real

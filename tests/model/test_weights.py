@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -30,7 +31,6 @@ from tests.support.weights_files import (
     reference_folder,
     write_hollow_weights,
 )
-from vgg_viz.downloads import keras_files
 from vgg_viz.downloads.fetching import FileUnavailable, private_folder
 from vgg_viz.downloads.keras_files import free_bytes
 from vgg_viz.model import weights
@@ -456,6 +456,10 @@ def test_files_of_keras_on_disk_are_recognized_by_their_md5(models, content, mon
     assert obtain() == StoredWeights(models / file.name, "ImageNet")
 
 
+def no_home(path):
+    raise RuntimeError("Could not determine home directory.")
+
+
 def test_keras_folder_is_in_the_home_folder_by_default(content, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", "")
@@ -464,10 +468,6 @@ def test_keras_folder_is_in_the_home_folder_by_default(content, tmp_path, monkey
     (folder / NOTOP_FILE).write_bytes(content)
     assert obtain().path == folder / NOTOP_FILE
     (folder / NOTOP_FILE).unlink()
-
-    def no_home(path):
-        raise RuntimeError("Could not determine home directory.")
-
     monkeypatch.setattr(Path, "expanduser", no_home)
     with serve(content) as server:
         monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", server.url)
@@ -482,7 +482,7 @@ def test_all_failed_attempts_are_reported(models, content, caplog, monkeypatch):
     named, broken, unreadable, download = raised.value.attempts
     assert named == "The environment variable VGG_VIZ_WEIGHTS is not set."
     assert broken.startswith(f"Could not use {NOTOP_FILE}: expected MD5 ")
-    assert unreadable == f"Could not read {FULL_FILE}: Is a directory."
+    assert unreadable == f"Could not use {FULL_FILE}: Is a directory."
     assert download.endswith("(tried 3 times): could not reach the host (Connection refused).")
     assert str(raised.value) == " ".join(raised.value.attempts)
     assert str(models) not in str(raised.value)
@@ -536,7 +536,7 @@ def test_download_goes_to_a_temporary_folder_if_keras_folder_is_not_writable(
         with pytest.raises(FileUnavailable) as raised:
             obtain()
     assert raised.value.attempts[-1] == (
-        f"Could not store {server.url} on the server: Not a directory."
+        f"Could not store {NOTOP_FILE} on the server: Not a directory."
     )
     assert str(tmp_path / "keras" / "models") in caplog.text
     assert len(server.requests) == 1
@@ -620,18 +620,18 @@ def test_missing_disk_space_is_reported_before_any_request(
     with_room(monkeypatch, {models: 1_234_567, tmp_path: 2_000_000})
     offered = offer_full()
     assert not offered.fits
-    assert offered.description == (
-        f"{FULL_FILE} (2 MB) is stored in the server's temporary folder, where only 2 MB are free: "
-        "not enough."
-    )
     with serve(full_content) as server:
         monkeypatch.setenv("VGG_VIZ_FULL_WEIGHTS_URL", server.url)
         with pytest.raises(FileUnavailable) as raised:
             fetch_full()
     assert raised.value.attempts == tuple(
-        f"Could not store {FULL_FILE} on the server: it needs 3 MB, but only {free} MB are free."
-        for free in (1, 2)
+        f"Could not store {FULL_FILE} (2 MB) in the server's {folder} MB are free."
+        for folder in (
+            "temporary folder, where only 2",
+            "folder $KERAS_HOME/models, where only 1",
+        )
     )
+    assert raised.value.attempts[0] == offered.description
     assert server.requests == []
     assert names(models) == []
 
@@ -656,10 +656,10 @@ def test_folders_without_space_or_missing_are_reported(monkeypatch, tmp_path):
     free = shutil.disk_usage(tmp_path).free
     assert abs(free_bytes(tmp_path / "not" / "there") - free) < 10**9
     assert free_bytes(Path("/proc/self")) == 0
-    monkeypatch.setattr(keras_files, "_destinations", lambda environment: {})
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    monkeypatch.setattr(tempfile, "tempdir", "/dev/null")
     assert not offer_full().fits
-    assert offer_full().description.startswith("Could not find a folder on the server ")
-    with pytest.raises(FileUnavailable, match="Could not find a folder on the server"):
+    with pytest.raises(FileUnavailable, match=r"Could not store .* on the server: Not a directory"):
         fetch_full()
 
 
@@ -675,7 +675,7 @@ def test_names_and_md5s_match_keras():
         assert f'file_hash="{file.md5}"' in text
         address, older = file.addresses({})
         assert f'"{address}"' in joined
-        assert older == f"{keras_files.ADDRESSES[1]}{file.name}"
+        assert older == f"{weights.ADDRESSES[1]}{file.name}"
 
 
 @pytest.mark.parametrize(

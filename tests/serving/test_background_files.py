@@ -14,12 +14,17 @@ from tests.support.weights_files import (
     write_hollow_full_weights,
     write_hollow_weights,
 )
-from vgg_viz.downloads.keras_files import FULL
 from vgg_viz.model import class_names, weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.class_names import CLASS_INDEX, NUMBERED, from_json
 from vgg_viz.model.dense_layers import UntrainedDense
-from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, UntrainedWeights, WeightsError
+from vgg_viz.model.weights import (
+    FULL,
+    IMAGENET_LABEL,
+    StoredWeights,
+    UntrainedWeights,
+    WeightsError,
+)
 from vgg_viz.serving.background_files import UNEXPECTED, DenseLoader, FullFileMissing
 
 PATIENCE = 60  # seconds

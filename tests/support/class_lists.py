@@ -35,4 +35,6 @@ def host_list() -> bytes:
 def pass_for_keras_list(patch: pytest.MonkeyPatch, content: bytes) -> None:
     """Accept this content as Keras' own list."""
     md5 = hashlib.md5(content).hexdigest()
-    patch.setattr(class_names, "CLASS_INDEX", replace(class_names.CLASS_INDEX, md5=md5))
+    patch.setattr(
+        class_names, "CLASS_INDEX", replace(class_names.CLASS_INDEX, md5=md5, size=len(content))
+    )

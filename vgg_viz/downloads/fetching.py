@@ -2,33 +2,30 @@
 
 ``NAME.part`` next to the file receives the bytes. It stays when a download fails or its process is
 killed, and the next download resumes it. One process at a time downloads a file; the others wait
-for its lock, which the system releases when a process ends. filelock, pooch and requests are
-imported at first use: https://py-filelock.readthedocs.io, https://www.fatiando.org/pooch.
+for its lock, which the system releases when a process ends (https://py-filelock.readthedocs.io).
+filelock and requests are imported at first use.
 """
 
+import errno
+import hashlib
 import logging
 import os
 import re
-import socket
 import ssl
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from typing import BinaryIO
 
 ProgressCallback = Callable[[int, int | None], None]
 
 TRIES = 3  # of each address
 CHUNK_BYTES = 256 * 1024
 POLL_SECONDS = 0.2  # between two checks of another process's download
-
-# OpenSSL, include/openssl/x509_vfy.h: X509_V_ERR_CERT_NOT_YET_VALID and ..._CERT_HAS_EXPIRED.
-OUTSIDE_VALIDITY = (9, 10)
 
 _log = logging.getLogger(__name__)
 
@@ -66,30 +63,32 @@ def download(
     """Download a file from the first address that sends it, and return its path.
 
     A file that exists is kept, without a request, if its MD5 matches or no MD5 is given. Without an
-    MD5 nothing is resumed, and redirects to other hosts are rejected. ``timeout``: seconds to wait
-    for the connection, and for each further piece of data. ``on_progress`` is called with the bytes
+    MD5 nothing is resumed, and redirects are rejected. ``timeout``: seconds to wait for the
+    connection, and for each further piece of data. ``on_progress`` is called with the bytes
     received and expected (``None`` if unknown), also while another process downloads the file; its
     exceptions end the download or the wait.
 
-    Raises:
-        StorageError: The folder is not writable or the disk is full.
-        FileUnavailable: No address sent the expected file.
+    Raises a `StorageError` if the folder is not writable or the disk is full, a `FileUnavailable`
+    if no address sent the expected file.
     """
     addresses = [urls] if isinstance(urls, str) else list(urls)
-    transfer = _Transfer(folder / file_name, md5, max_bytes, on_progress, timeout, addresses[0])
+    target = folder / file_name
+    transfer = _Transfer(target, md5, max_bytes, on_progress, timeout)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(transfer.target, transfer.report_waiting):
-            if not transfer.is_complete(transfer.target):
+        with locked(target, transfer.report_waiting):
+            if not (target.exists() and md5 in (None, md5_of(target))):
                 transfer.try_in_turn(addresses * TRIES)
     except OSError as error:
-        address = _without_secrets(transfer.address)
-        if not error.errno:  # not the system's message: it may name a folder on the server
-            sentence = f"Could not download {address}: see the log of the server."
-            raise _logged(FileUnavailable(sentence), folder, error) from error
-        sentence = f"Could not store {address} on the server: {error.strerror}."
+        sentence = f"Could not store {file_name} on the server: {error.strerror}."
         raise _logged(StorageError(sentence), folder, error) from error
-    return transfer.target
+    return target
+
+
+def md5_of(path: Path) -> str:
+    """Return the MD5 of a file's content in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def partial_bytes(target: Path) -> int:
@@ -123,50 +122,33 @@ def locked(target: Path, is_canceled: Callable[[], bool] | None = None) -> Itera
 def private_folder() -> Path:
     """Return the current user's folder in the system's temporary directory; create it if needed.
 
-    Every user of the machine can create folders in the temporary directory. So a folder of this
-    name may belong to another user or be writable by others, and hold anything: it is rejected.
-
-    Raises:
-        StorageError: The folder cannot be created, or other users can write to it.
+    Every user of the machine can create folders there. So a folder of this name may belong to
+    another user or be writable by others, and hold anything. It is rejected with a `StorageError`.
     """
     user = os.getuid() if hasattr(os, "getuid") else None
     try:
         folder = Path(tempfile.gettempdir()) / ("vgg_viz" if user is None else f"vgg_viz-{user}")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
         status = folder.lstat()
+        others = user is not None and (status.st_uid != user or status.st_mode & 0o022)
+        if others or not stat.S_ISDIR(status.st_mode):
+            raise PermissionError(errno.EACCES, "other users can write to it", str(folder))
     except OSError as error:
-        reason = error.strerror or "there is no temporary directory"
-        sentence = f"Could not create a temporary folder on the server: {reason}."
-        raise _logged(StorageError(sentence), Path(), error) from error
-    shared = bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
-    if not stat.S_ISDIR(status.st_mode) or (user is not None and (status.st_uid != user or shared)):
-        sentence = "Could not use the server's temporary folder: other users can write to it."
-        raise _logged(StorageError(sentence), folder, f"expected a folder of user {user} alone")
+        reason = os.strerror(error.errno or 0)  # the error itself may name folders
+        sentence = f"Could not use a temporary folder on the server: {reason}."
+        raise _logged(StorageError(sentence), tempfile.tempdir, error) from error
     return folder
 
 
 @dataclass
 class _Transfer:
-    """Download of one file; pooch writes to it. ``total`` is the expected size in bytes.
-
-    The total is 0 if it is unknown, and ``None`` before the server responds.
-    """
+    """Download of one file."""
 
     target: Path
     md5: str | None
     max_bytes: int | None
     on_progress: ProgressCallback | None
     timeout: tuple[float, float]
-    address: str
-    total: int | None = None
-
-    def is_complete(self, path: Path) -> bool:
-        """Return whether a file exists and has the expected MD5, if there is one."""
-        import pooch
-
-        return path.exists() and self.md5 in (None, pooch.file_hash(str(path), alg="md5"))
 
     def report_waiting(self) -> bool:
         """Report the bytes that another process has received; return false, to go on waiting."""
@@ -176,22 +158,19 @@ class _Transfer:
 
     def try_in_turn(self, addresses: Sequence[str]) -> None:
         """Download the file from the first address that sends it, and move it into place."""
-        from requests.exceptions import RequestException
-
         partial, reasons, failure = partial_of(self.target), dict[str, str](), None
-        for number, self.address in enumerate(addresses):
+        for number, address in enumerate(addresses):
             sleep(min(number, 10))
             try:
-                self._receive(partial)
+                self._receive(address, partial)
                 partial.replace(self.target)
                 return
-            except (RequestException, ValueError) as error:
-                reasons[_without_secrets(self.address)] = self._reason(error)
+            except (OSError, ValueError) as error:
+                if isinstance(error, OSError) and error.errno:  # the system's, not the network's
+                    partial.unlink(missing_ok=True)  # the disk may be full of this very file
+                    raise
+                reasons[_without_secrets(address)] = _reason(error)
                 failure = error
-            except OSError as error:
-                if error.errno:  # the disk may be full of this very file
-                    partial.unlink(missing_ok=True)
-                raise
             finally:
                 if not (self.md5 and partial_bytes(self.target)):
                     partial.unlink(missing_ok=True)
@@ -201,113 +180,84 @@ class _Transfer:
         )
         raise _logged(FileUnavailable(*sentences), self.target.parent, failure) from failure
 
-    def _receive(self, partial: Path) -> None:
-        """Download the rest of the partial file from the current address, and check its MD5."""
-        import pooch
-
-        self.total = None
-        with partial.open("ab") as self._file, ExitStack() as self._responses:
-            if not self.md5 or (self.max_bytes and self._file.tell() > self.max_bytes):
-                self._file.truncate(self._file.seek(0))
-            # A process may have been killed after the last byte.
-            if (received := self._file.tell()) != self.max_bytes:
-                resuming = {"Range": f"bytes={received}-"} if received else {}
-                pooch.HTTPDownloader(
-                    chunk_size=CHUNK_BYTES,
-                    timeout=self.timeout,
-                    headers={"Accept-Encoding": "identity", **resuming},
-                    hooks={"response": self._inspect},
-                )(self.address, self, None)
-        if not self.is_complete(partial):
-            found = pooch.file_hash(str(partial), alg="md5")
+    def _receive(self, address: str, partial: Path) -> None:
+        """Download the rest of the partial file, and check its MD5."""
+        with partial.open("ab") as file:
+            if not self.md5 or (self.max_bytes and file.tell() > self.max_bytes):
+                file.truncate(file.seek(0))
+            if file.tell() != self.max_bytes:  # else a process was killed after the last byte
+                self._request(address, file)
+        if self.md5 and (found := md5_of(partial)) != self.md5:
             partial.unlink()  # the next try starts from the first byte
             raise _RejectedError(f"expected a file with MD5 {self.md5}, got MD5 {found}")
 
-    def _inspect(self, response: Any, **_: object) -> None:
-        """Check a response before its content is read; empty the file unless it is resumed."""
-        self._responses.enter_context(response)  # pooch leaves a failed one open
-        received, size = self._file.tell(), int(response.headers.get("Content-Length") or 0)
-        if response.is_redirect:
-            place = urljoin(response.url, response.headers.get("Location", ""))
-            if not self.md5 and urlsplit(place).netloc != urlsplit(response.url).netloc:
-                raise _RejectedError("the host redirected to another host, which is not trusted")
-        elif response.ok:
+    def _request(self, address: str, file: BinaryIO) -> None:
+        """Append the bytes that a file lacks; a server without ranges replaces its content."""
+        import requests
+
+        received = file.tell()
+        resuming = {"Range": f"bytes={received}-"} if received else {}
+        headers = {"Accept-Encoding": "identity", **resuming}
+        trusting = self.md5 is not None
+        with requests.get(
+            address, headers=headers, timeout=self.timeout, stream=True, allow_redirects=trusting
+        ) as response:
+            if response.status_code >= 300:
+                raise _RejectedError(f"expected a file, got HTTP {response.status_code}")
+            size = int(response.headers.get("Content-Length") or 0)
             if not response.headers.get("Content-Range", "").startswith(f"bytes {received}-"):
                 if 0 < size < received:
                     raise _RejectedError(f"expected a file, got a response of {size:,} bytes")
-                self._file.truncate(received := self._file.seek(0))
-            self.total = size and received + size
+                file.truncate(received := file.seek(0))
+            total = received + size if size else None
+            for chunk in response.iter_content(CHUNK_BYTES):
+                file.write(chunk)
+                received += len(chunk)
+                if self.max_bytes and received > self.max_bytes:
+                    raise _RejectedError(f"expected at most {self.max_bytes:,} bytes, got more")
+                if self.on_progress:
+                    self.on_progress(received, total)
 
-    def write(self, chunk: bytes) -> None:
-        """Store received bytes, up to one chunk more than ``max_bytes`` (called by pooch)."""
-        self._file.write(chunk)
-        received = self._file.tell()
-        if self.max_bytes and received >= self.max_bytes + CHUNK_BYTES:
-            limit = f"{self.max_bytes / 2**20:.3g} MB"
-            raise _RejectedError(f"expected a file of at most {limit}, got more")
-        if self.on_progress:
-            self.on_progress(received, self.total or None)
 
-    def flush(self) -> None:
-        """Flush the partial file (called by pooch)."""
-        self._file.flush()
+def _reason(error: Exception) -> str:
+    """Return why a try failed, worded to end a sentence for viewers."""
+    from requests import exceptions
 
-    def _reason(self, error: Exception) -> str:
-        """Return why a try failed, worded to end a sentence for viewers."""
-        from requests import exceptions
-
-        causes = list(_causes(error))
-        # Without the file names that the operating system adds.
-        last = getattr(causes[-1], "strerror", None) or str(causes[-1])
-        if isinstance(error, _RejectedError):
-            return str(error)
-        if isinstance(error, exceptions.HTTPError) and error.response is not None:
-            return f"expected a file, got HTTP {error.response.status_code} {error.response.reason}"
-        certificate = next((c for c in causes if isinstance(c, ssl.SSLCertVerificationError)), None)
-        if certificate and certificate.verify_code in OUTSIDE_VALIDITY:
-            return "the host's certificate is not valid today (is the server's clock right?)"
-        if certificate:
-            return f"could not verify the host's certificate ({certificate.verify_message})"
-        reasons = (
-            (exceptions.ProxyError, f"could not connect through the proxy ({last})"),
-            (socket.gaierror, "could not find the host (is there a network connection?)"),
-            (exceptions.SSLError, "could not open an encrypted connection to the host"),
-            (exceptions.ConnectTimeout, f"could not reach the host within {self.timeout[0]:g} s"),
-            (TimeoutError, f"the host sent nothing for {self.timeout[1]:g} s"),
-        )
-        for kind, reason in reasons:
-            if any(isinstance(cause, kind) for cause in causes):
-                return reason
-        if isinstance(error, ValueError):
-            return "expected an http or https address of a server that speaks HTTP"
-        if self.total is not None:
-            expected = f"all {self.total:,} bytes" if self.total else "the whole file"
-            return f"the connection closed before {expected} arrived"
-        return f"could not reach the host ({last})"
+    *_, cause = causes = list(_causes(error))
+    # Without the file names that the operating system adds.
+    last = getattr(cause, "verify_message", "") or getattr(cause, "strerror", "") or str(cause)
+    reasons = {
+        _RejectedError: str(error),
+        ssl.SSLCertVerificationError: f"could not verify the host's certificate ({last})",
+        exceptions.ProxyError: f"could not connect through the proxy ({last})",
+        TimeoutError: "the host sent nothing in time",
+        ValueError: "expected an http or https address of a server that speaks HTTP",
+        exceptions.ChunkedEncodingError: "the connection closed before all bytes arrived",
+        exceptions.RequestException: f"could not reach the host ({last})",
+        OSError: "see the log of the server",  # the error may name a file
+    }
+    return next(
+        text for kind, text in reasons.items() if any(isinstance(cause, kind) for cause in causes)
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and its causes, down to the operating system's exception.
-
-    Not ``__context__``, which may be an older exception that the caller was handling. requests and
-    urllib3 often pass the cause as an argument.
-    """
+    """Yield an exception and its causes, down to the operating system's exception."""
+    # Not ``__context__``, which may be an older exception that the caller was handling. requests
+    # and urllib3 often pass the cause as an argument.
     while error is not None:
         yield error
         error = error.__cause__ or next((e for e in error.args if isinstance(e, Exception)), None)
 
 
-def _logged(error: FileUnavailable, folder: Path, details: object) -> FileUnavailable:
+def _logged(error: FileUnavailable, folder: object, details: object) -> FileUnavailable:
     """Return an error for viewers, after logging it with details that they must not see."""
     _log.warning("%s (%s: %s)", error, folder, details)
     return error
 
 
 def _without_secrets(url: str) -> str:
-    """Return a URL without user, query and fragment, which may hold passwords or signatures.
-
-    Anything that is not a web address, such as a path on the server, is cut to its last part.
-    """
+    """Return a URL without user, query and fragment, or the last part of a path."""
     address = re.sub(r"//[^/]*@", "//", re.split(r"[?#]", url)[0])
     is_web = re.match(r"https?://", address, re.IGNORECASE)
     return address if is_web else re.split(r"[/\\]", address)[-1] or "The address"

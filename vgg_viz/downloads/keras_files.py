@@ -1,11 +1,10 @@
 """Files that Keras distributes (weights, class names): found on the disk by MD5, or downloaded."""
 
-import hashlib
 import logging
 import math
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,35 +15,24 @@ from vgg_viz.downloads.fetching import (
     ProgressCallback,
     StorageError,
     download,
+    md5_of,
     partial_bytes,
     partial_of,
     private_folder,
 )
-
-# Current host of Keras' weights (keras/src/applications/vgg19.py), then the original one.
-ADDRESSES = (
-    "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/",
-    "https://github.com/fchollet/deep-learning-models/releases/download/v0.1/",
-)
-
-KERAS_VARIABLE = "KERAS_HOME"
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class KerasFile:
-    """A file that Keras distributes, with its MD5, size in bytes and addresses.
-
-    mirror: environment variable that may hold another address of the file; empty if there is none.
-    folders: base URLs of the file.
-    """
+    """A file that Keras distributes."""
 
     name: str
     md5: str
-    size: int
-    mirror: str = ""
-    folders: tuple[str, ...] = ADDRESSES
+    size: int  # bytes
+    folders: tuple[str, ...]  # its base URLs
+    mirror: str = ""  # environment variable that may hold another address of the file
 
     def addresses(self, environment: Mapping[str, str]) -> list[str]:
         """Return the file's URLs, or only its mirror's URL if the environment sets one."""
@@ -53,26 +41,10 @@ class KerasFile:
 
     def manual_instructions(self, environment: Mapping[str, str]) -> str:
         """Return a sentence that tells where to put the file if it is downloaded by hand."""
-        return f"Put the file {self} into {_keras_folder(environment)}."
+        return f"Put the file {self} into {next(iter(folders(environment).values()))}."
 
     def __str__(self) -> str:
         return f"{self.name} ({self.size / 1e6:,.0f} MB)"
-
-
-# Names and MD5s as in keras/src/applications/vgg19.py.
-NOTOP = KerasFile(
-    "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    "253f8cb515780f3b799900260a226db6",
-    80_134_624,
-    "VGG_VIZ_WEIGHTS_URL",
-)
-FULL = KerasFile(
-    "vgg19_weights_tf_dim_ordering_tf_kernels.h5",
-    "cbe5617147190e668d6c5d5026f83318",
-    574_710_816,
-    "VGG_VIZ_FULL_WEIGHTS_URL",
-)
-KERAS_FILES = (NOTOP, FULL)
 
 
 class Fingerprint(NamedTuple):
@@ -82,84 +54,70 @@ class Fingerprint(NamedTuple):
     stamp: tuple[int, ...]
 
 
-class FoundFile(NamedTuple):
-    """Path of a file on the disk, and the file's fingerprint when it was found."""
-
-    path: Path
-    fingerprint: Fingerprint
-
-
 class DownloadOffer(NamedTuple):
-    """Offer to store a file in a folder, of which an earlier download has left some bytes there.
-
-    place: description of the folder that tells viewers no path.
-    """
+    """Offer to store a file in a folder."""
 
     file: KerasFile
     folder: Path
-    place: str
-    free_bytes: int
-    partial_bytes: int
-
-    @property
-    def missing_bytes(self) -> int:
-        """Bytes of the file that are still to be received."""
-        return self.file.size - self.partial_bytes
+    place: str  # description of the folder that tells viewers no path
+    free_bytes: int  # of the folder's disk
+    partial_bytes: int  # left there by an earlier download
 
     @property
     def fits(self) -> bool:
         """Whether the folder's disk has room for the rest of the file."""
-        return self.free_bytes >= self.missing_bytes
+        return self.free_bytes >= self.file.size - self.partial_bytes
 
     @property
     def description(self) -> str:
         """File, destination and free space in one or two sentences for viewers."""
-        if not self.place:
-            return _no_folder(self.file)
-        room = f"{math.floor(self.free_bytes / 1e6):,} MB are free"
-        room = room if self.fits else f"only {room}: not enough"
+        free = f"{math.floor(self.free_bytes / 1e6):,} MB are free"
+        if not self.fits:
+            return f"Could not store {self.file} in {self.place}, where only {free}."
         partial = f" {self.partial_bytes / 1e6:,.0f} MB are there already."
-        sentence = f"{self.file} is stored in {self.place}, where {room}."
+        sentence = f"{self.file} is stored in {self.place}, where {free}."
         return sentence + partial * bool(self.partial_bytes)
 
 
 def path_setting(environment: Mapping[str, str], variable: str, default: str = "") -> Path | None:
-    """Return the path that an environment variable holds, with ``~`` expanded, or the default.
-
-    ``None`` if both are empty, or if the user has no home folder, as in some containers.
-    """
-    with suppress(RuntimeError):
+    """Return the path in an environment variable, or the default; None if both are empty."""
+    with suppress(RuntimeError):  # the user has no home folder, as in some containers
         if path := environment.get(variable) or default:
             return Path(path).expanduser()
     return None
 
 
-def folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Return the folders for downloads: Keras' cache folder, then a private temporary one."""
-    return tuple(_destinations(environment))
+def folders(environment: Mapping[str, str]) -> dict[Path, str]:
+    """Return Keras' folder and a private temporary one, each with a description without a path."""
+    base = "$KERAS_HOME" if environment.get("KERAS_HOME") else "~/.keras"
+    # Without a home folder: a device, in which no file can be stored.
+    keras = path_setting(environment, "KERAS_HOME", "~/.keras") or Path(os.devnull)
+    found = {keras / "models": f"the server's folder {base}/models"}
+    with suppress(StorageError):
+        found[private_folder()] = "the server's temporary folder"
+    return found
 
 
-def find(files: Sequence[KerasFile], folders: Sequence[Path]) -> FoundFile:
+def find(files: Sequence[KerasFile], folders: Iterable[Path]) -> tuple[Path, Fingerprint]:
     """Return the first file on the disk that has the name and MD5 of one of these files.
 
-    Raises:
-        FileUnavailable: No folder holds one of the files. ``attempts`` is empty if there is no file
-            of these names; a file with another MD5 may be an incomplete download.
+    Raises a `FileUnavailable` if there is none. Its ``attempts`` tell of files of these names that
+    cannot be used; one with another MD5 may be an incomplete download.
     """
     attempts = []
     for path, file in ((folder / file.name, file) for folder in folders for file in files):
         try:
             fingerprint = fingerprint_of(path)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            sentence = f"Could not read {file.name}: {error.strerror}."
-        else:
             if fingerprint.md5 == file.md5:
                 with suppress(OSError):
                     partial_of(path).unlink()  # the file was added by hand
-                return FoundFile(path, fingerprint)
-            sentence = f"Could not use {file.name}: expected MD5 {file.md5}, got {fingerprint.md5}."
+                return path, fingerprint
+            reason = f"expected MD5 {file.md5}, got {fingerprint.md5}"
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            reason = str(error.strerror)
+        sentence = f"Could not use {file.name}: {reason}."
         _log.warning("%s (%s)", sentence, path)
         attempts.append(sentence)
     raise FileUnavailable(*attempts)
@@ -167,49 +125,39 @@ def find(files: Sequence[KerasFile], folders: Sequence[Path]) -> FoundFile:
 
 def fetch(
     file: KerasFile, environment: Mapping[str, str], on_progress: ProgressCallback | None = None
-) -> FoundFile:
+) -> tuple[Path, Fingerprint]:
     """Download a file that Keras distributes, to the first folder where it can be stored.
 
-    ``on_progress`` is called with the bytes received and the bytes expected.
-
-    Raises:
-        FileUnavailable: The download failed, or the file cannot be stored in any folder.
+    ``on_progress`` is called with the bytes received and expected. Raises a `FileUnavailable` if
+    the download failed, or the file cannot be stored in any folder.
     """
+    urls = file.addresses(environment)
     attempts: list[str] = []
-    for offer in _offers(file, environment):
+    for offer in offers(file, environment):
+        # Without free bytes, the folder may not be writable; trying says why.
         if offer.free_bytes and not offer.fits:
-            missing, free = math.ceil(offer.missing_bytes / 1e6), math.floor(offer.free_bytes / 1e6)
-            attempts.append(
-                f"Could not store {file.name} on the server: it needs {missing:,} MB, but only "
-                f"{free:,} MB are free."
-            )
+            attempts.append(offer.description)
             continue
+        folder = offer.folder
         try:
-            urls = file.addresses(environment)
             download(
-                urls,
-                offer.folder,
-                file.name,
-                md5=file.md5,
-                on_progress=on_progress,
-                max_bytes=file.size,
+                urls, folder, file.name, md5=file.md5, on_progress=on_progress, max_bytes=file.size
             )
-            return find([file], [offer.folder])
+            return find([file], [folder])
         except FileUnavailable as error:
             attempts += error.attempts
             if not isinstance(error, StorageError):
                 break
-    raise FileUnavailable(*(dict.fromkeys(attempts) or [_no_folder(file)]))
+    raise FileUnavailable(*dict.fromkeys(attempts))
 
 
-def offer_download(file: KerasFile, environment: Mapping[str, str]) -> DownloadOffer:
-    """Return an offer to download a file to the first folder whose disk has enough free space.
-
-    If no disk has enough, the offer names the folder with the most free space.
-    """
-    offers = _offers(file, environment) or [DownloadOffer(file, Path(), "", 0, 0)]
-    fitting = [offer for offer in offers if offer.fits]
-    return fitting[0] if fitting else max(offers, key=lambda offer: offer.free_bytes)
+def offers(file: KerasFile, environment: Mapping[str, str]) -> list[DownloadOffer]:
+    """Return an offer for each folder: first those with enough free space, then by free space."""
+    found = [
+        DownloadOffer(file, folder, place, free_bytes(folder), partial_bytes(folder / file.name))
+        for folder, place in folders(environment).items()
+    ]
+    return sorted(found, key=lambda offer: (not offer.fits, -offer.free_bytes * (not offer.fits)))
 
 
 def free_bytes(folder: Path) -> int:
@@ -217,48 +165,17 @@ def free_bytes(folder: Path) -> int:
 
     For a folder that does not exist yet, its first existing parent counts.
     """
-    existing = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-    try:
-        return shutil.disk_usage(existing).free if os.access(existing, os.W_OK | os.X_OK) else 0
-    except OSError:
-        return 0
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return shutil.disk_usage(existing).free if os.access(existing, os.W_OK | os.X_OK) else 0
 
 
 def fingerprint_of(path: Path) -> Fingerprint:
     """Read a file to its end and return its fingerprint."""
     stamp = stamp_of(path)  # first: if the file changes meanwhile, its stamp differs later
-    with path.open("rb") as file:
-        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    return Fingerprint(md5, stamp)
+    return Fingerprint(md5_of(path), stamp)
 
 
 def stamp_of(path: Path) -> tuple[int, ...]:
     """Return device, inode, size and modification times: a stamp that changes when a file does."""
     status = path.stat()
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _offers(file: KerasFile, environment: Mapping[str, str]) -> list[DownloadOffer]:
-    return [
-        DownloadOffer(file, folder, place, free_bytes(folder), partial_bytes(folder / file.name))
-        for folder, place in _destinations(environment).items()
-    ]
-
-
-def _destinations(environment: Mapping[str, str]) -> dict[Path, str]:
-    """Return the folders for downloads, each with a description that tells viewers no path."""
-    destinations = {}
-    if keras := path_setting(environment, KERAS_VARIABLE, "~/.keras"):
-        destinations[keras / "models"] = _keras_folder(environment)
-    with suppress(StorageError):
-        destinations[private_folder()] = "the server's temporary folder"
-    return destinations
-
-
-def _keras_folder(environment: Mapping[str, str]) -> str:
-    base = f"${KERAS_VARIABLE}" if environment.get(KERAS_VARIABLE) else "~/.keras"
-    return f"the server's folder {base}/models"
-
-
-def _no_folder(file: KerasFile) -> str:
-    return f"Could not find a folder on the server to store {file.name} in."

@@ -22,7 +22,7 @@ CLASS_INDEX = KerasFile(
     "imagenet_class_index.json",
     "c2c37ea517e94d9795004a39431a14cb",
     35_363,
-    folders=(
+    (
         "https://storage.googleapis.com/download.tensorflow.org/data/",
         "https://s3.amazonaws.com/deep-learning-models/image-models/",
     ),
@@ -99,9 +99,9 @@ def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
 
 def _keras_list(environment: Mapping[str, str]) -> Path:
     try:
-        return find([CLASS_INDEX], folders(environment)).path
+        return find([CLASS_INDEX], folders(environment))[0]
     except FileUnavailable:
-        return fetch(CLASS_INDEX, environment).path
+        return fetch(CLASS_INDEX, environment)[0]
 
 
 def from_json(content: bytes) -> ClassNames:

@@ -4,7 +4,7 @@ The pretrained weights are those of Simonyan and Zisserman, https://arxiv.org/ab
 Keras distributes them (keras/src/applications/vgg19.py). The convolutions need only the 80 MB file
 without the dense layers ("notop"); the full file of 574 MB works too.
 
-h5py and pooch are imported at first use.
+h5py is imported at first use.
 """
 
 import logging
@@ -12,7 +12,7 @@ import os
 import zipfile
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -20,17 +20,14 @@ import numpy as np
 
 from vgg_viz.downloads.fetching import FileUnavailable, ProgressCallback
 from vgg_viz.downloads.keras_files import (
-    FULL,
-    KERAS_FILES,
-    NOTOP,
     DownloadOffer,
     Fingerprint,
-    FoundFile,
+    KerasFile,
     fetch,
     find,
     fingerprint_of,
     folders,
-    offer_download,
+    offers,
     path_setting,
     stamp_of,
 )
@@ -46,6 +43,28 @@ if TYPE_CHECKING:
     import h5py
 
 LayerWeights = tuple[np.ndarray, np.ndarray]
+
+# Current host of Keras' weights (keras/src/applications/vgg19.py), then the original one.
+ADDRESSES = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/",
+    "https://github.com/fchollet/deep-learning-models/releases/download/v0.1/",
+)
+# Names and MD5s as in keras/src/applications/vgg19.py.
+NOTOP = KerasFile(
+    "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    "253f8cb515780f3b799900260a226db6",
+    80_134_624,
+    ADDRESSES,
+    "VGG_VIZ_WEIGHTS_URL",
+)
+FULL = KerasFile(
+    "vgg19_weights_tf_dim_ordering_tf_kernels.h5",
+    "cbe5617147190e668d6c5d5026f83318",
+    574_710_816,
+    ADDRESSES,
+    "VGG_VIZ_FULL_WEIGHTS_URL",
+)
+KERAS_FILES = (NOTOP, FULL)
 
 PATH_VARIABLE = "VGG_VIZ_WEIGHTS"
 
@@ -227,15 +246,17 @@ def obtain(
             found = fetch(NOTOP, environment, on_progress)
         except FileUnavailable as error:
             raise FileUnavailable(*attempts, *error.attempts) from error
-    return replace(_keras_weights(found), skipped=skipped)
+    path, fingerprint = found
+    return StoredWeights(path, IMAGENET_LABEL, fingerprint, skipped)
 
 
 def find_full(environment: Mapping[str, str] = os.environ) -> StoredWeights | None:
     """Find Keras' weights file of the whole network on this disk; reads all 574 MB for its MD5."""
     try:
-        return _keras_weights(find([FULL], folders(environment)))
+        path, fingerprint = find([FULL], folders(environment))
     except FileUnavailable:
         return None
+    return StoredWeights(path, IMAGENET_LABEL, fingerprint)
 
 
 def fetch_full(
@@ -248,12 +269,15 @@ def fetch_full(
     Raises:
         FileUnavailable: the download failed, or no disk has enough space.
     """
-    return find_full(environment) or _keras_weights(fetch(FULL, environment, on_progress))
+    if found := find_full(environment):
+        return found
+    path, fingerprint = fetch(FULL, environment, on_progress)
+    return StoredWeights(path, IMAGENET_LABEL, fingerprint)
 
 
 def offer_full(environment: Mapping[str, str] = os.environ) -> DownloadOffer:
     """Return an offer to download Keras' full weights file: its destination and free space."""
-    return offer_download(FULL, environment)
+    return offers(FULL, environment)[0]
 
 
 def open_weights(path: Path) -> StoredWeights:
@@ -273,10 +297,6 @@ def open_weights(path: Path) -> StoredWeights:
             for name, array in zip(("kernel", "bias"), arrays_of(layers, layer), strict=True):
                 check_finite(layer.name, name, array.astype(np.float32)[()])
     return StoredWeights(path, FILE_LABEL + path.name, fingerprint)
-
-
-def _keras_weights(found: FoundFile) -> StoredWeights:
-    return StoredWeights(found.path, IMAGENET_LABEL, found.fingerprint)
 
 
 @contextmanager

@@ -8,11 +8,10 @@ from functools import partial
 from threading import Lock
 
 from vgg_viz.downloads.fetching import FileUnavailable
-from vgg_viz.downloads.keras_files import FULL
 from vgg_viz.model import class_names, dense_layers, weights
 from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.model.dense_layers import DenseWeights
-from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, Weights, WeightsError
+from vgg_viz.model.weights import FULL, IMAGENET_LABEL, StoredWeights, Weights, WeightsError
 from vgg_viz.serving.loading import error_of, failed, result_of, run_in_background
 
 UNEXPECTED = "Something went wrong. The server's log has the details."

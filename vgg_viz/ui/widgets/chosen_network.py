@@ -9,11 +9,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.downloads.fetching import FileUnavailable
-from vgg_viz.downloads.keras_files import NOTOP
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.model.weights import (
     IMAGENET_LABEL,
+    NOTOP,
     Weights,
     WeightsError,
 )
