@@ -27,12 +27,7 @@ from vgg_viz.interpretability.feature_visualization.parametrizations import PARA
 from vgg_viz.links import FIELDS, LinkError
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.model.network import Network, import_keras
-from vgg_viz.model.weights import (
-    UntrainedWeights,
-    Weights,
-    WeightsError,
-    obtain,
-)
+from vgg_viz.model.weights import UntrainedWeights, Weights, WeightsError, obtain
 
 DEFAULT_BLOCKS = (1, 2, 3)
 INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
@@ -68,10 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def compute_missing(store: ImageStore, spec: OptimizationSpec) -> None:
     """Optimize, save and report those images of all channels of a layer that a store lacks.
 
-    Images with an infinite value, or NaN, are left out.
-
-    Raises:
-        OSError: an image could not be saved.
+    Images with an infinite value, or NaN, are left out. An OSError says that one was not saved.
     """
     layer = spec.layer
     channels = range(1, layer.filters + 1)
@@ -102,10 +94,7 @@ def load_network(weights: Weights) -> Network:
 
 
 def print_progress(layer: ConvLayer, done: int, seconds_left: float) -> None:
-    """Print how many of a layer's channels are done; overwrite the last line on a terminal.
-
-    The time for the other channels is 0 if it is unknown.
-    """
+    """Print the number of channels done and, unless 0, the time left; a terminal shows one line."""
     left = f", {ceil(seconds_left / 60)} min left" if seconds_left else ""
     line = f"{layer.name}: {done} of {layer.filters}{left}"
     if sys.stdout.isatty():

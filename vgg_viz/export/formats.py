@@ -42,34 +42,23 @@ class ExportedGrid(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """Content of an export: the grids of one view, and the runs that compute their arrays.
+    """Content of an export: the grids of one view, and the runs that compute their arrays."""
 
-    title: title of the view.
-    grids: function that returns the grids; called only when the viewer requests a file.
-    runs: function that returns what the Keras script computes.
-    link: URL of the view.
-    has_own_picture: whether a picture is the viewer's own; the URL does not include it.
-    substitutes: for names in scripts that images may lack the letters for, what to write instead.
-    """
-
-    title: str
-    grids: Callable[[], Sequence[ExportedGrid]]
-    runs: Callable[[], Sequence[Run]]
-    link: str
-    has_own_picture: bool = False
+    title: str  # of the view
+    grids: Callable[[], Sequence[ExportedGrid]]  # called only when the viewer requests a file
+    runs: Callable[[], Sequence[Run]]  # what the Keras script computes
+    link: str  # URL of the view
+    has_own_picture: bool = False  # whether a picture is the viewer's own, which the URL lacks
+    # What to write instead of names in scripts that images may lack the letters for.
     substitutes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ExportFormat(Option):
-    """Record of one export format, such as PNG; its name is the file name extension.
+    """Record of one export format, such as PNG; its name is the file name extension."""
 
-    mime: media type of the file.
-    function: ``"module:function"`` of the encoder, a function ``(export: Export) -> bytes``.
-    """
-
-    mime: str = ""
-    function: str = ""
+    mime: str = ""  # media type of the file
+    function: str = ""  # "module:function" of the encoder, ``(export: Export) -> bytes``
 
     def file_name(self, title: str) -> str:
         """Return the name of an exported file for a view's title.

@@ -93,18 +93,12 @@ class TileLayout:
 
 @dataclass(frozen=True)
 class ScaledTiles:
-    """Tiles whose values are mapped to palette entries, with the color scale of each tile.
+    """Tiles whose values are mapped to palette entries, with the color scale of each tile."""
 
-    levels: uint8 ``(n, h, w)``, from ``FIRST_LEVEL``; ``MARK`` where a value is not finite.
-    low: value that each tile's first color stands for, float32 ``(n,)``.
-    high: value that each tile's last color stands for, float32 ``(n,)``.
-    flat: whether all values of a tile are equal, bool ``(n,)``.
-    """
-
-    levels: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    flat: np.ndarray
+    levels: np.ndarray  # uint8 (n, h, w), from FIRST_LEVEL; MARK where a value is not finite
+    low: np.ndarray  # value that each tile's first color stands for, float32 (n,)
+    high: np.ndarray  # value that each tile's last color stands for, float32 (n,)
+    flat: np.ndarray  # whether all values of a tile are equal, bool (n,)
 
 
 def mosaic(
@@ -132,9 +126,8 @@ def near_square(count: int) -> int:
 def tile_side(side: int, columns: int, width: int) -> int:
     """Return the side in pixels at which to draw a tile, for a mosaic about ``width`` pixels wide.
 
-    The result is a multiple of ``side``, the tile's number of values per row, or a whole fraction
-    of it. So every value gets an area of equal size, or equally many values are averaged for a
-    pixel.
+    It is a multiple or a whole fraction of ``side``, the tile's number of values per row, so every
+    value gets an equal area, or equally many values are averaged for a pixel.
 
     >>> tile_side(14, columns=8, width=800), tile_side(224, columns=8, width=800)
     (98, 112)
@@ -149,8 +142,7 @@ def tile_side(side: int, columns: int, width: int) -> int:
 def shrink(tiles: np.ndarray, side: int) -> np.ndarray:
     """Average square tiles ``(n, s, s)`` down to ``(n, side, side)``; keep smaller tiles.
 
-    Raises:
-        ValueError: ``side`` does not divide the tiles' side.
+    A ValueError says if ``side`` does not divide the tiles' side.
     """
     if tiles.shape[1] <= side:
         return tiles
@@ -173,15 +165,14 @@ def color_tiles(tiles: Iterable[np.ndarray], side: Callable[[int], int]) -> np.n
     ``side`` returns the new side of a tile for its side ``s``. The original tiles are released one
     by one, since hundreds of large ones would take 100 MB.
     """
-    return np.stack([_resized(tile[None], side(len(tile))) for tile in tiles])
+    return np.concatenate([_resized(tile[None], side(len(tile))) for tile in tiles])
 
 
 def _resized(tile: np.ndarray, side: int) -> np.ndarray:
     if side >= tile.shape[1]:
-        larger: np.ndarray = enlarge(tile, side // tile.shape[1])[0]
-        return larger
-    smaller: np.ndarray = np.rint(shrink(tile.astype(np.float32), side)[0])
-    return smaller.astype(np.uint8)
+        return enlarge(tile, side // tile.shape[1])
+    smaller: np.ndarray = np.rint(shrink(tile.astype(np.float32), side)).astype(np.uint8)
+    return smaller
 
 
 def tile_limits(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -209,11 +200,10 @@ def is_flat(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) -> ScaledTiles:
     """Map the values of tiles, float ``(n, h, w)``, to palette entries, by color scales.
 
-    ``limits`` are the ends of the scale: ``(low, high)`` for all tiles, or two arrays ``(n,)`` with
-    one end for each tile. Values beyond the ends are clipped. By default every tile has its own
-    scale, from its smallest to its largest value. A constant tile gets the first color, since
-    stretching would show only rounding. Tiles larger than ``side`` are averaged to it; 0 keeps
-    their size.
+    ``limits`` are the ends of the scale, for all tiles or for each; values beyond them are clipped.
+    By default every tile has its own scale, from its smallest to its largest value. A constant tile
+    gets the first color, since stretching would show only rounding. Tiles larger than ``side`` are
+    averaged to it; 0 keeps their size.
     """
     tile_low, tile_high = tile_limits(tiles)
     flat = is_flat(tile_low, tile_high)
@@ -222,22 +212,18 @@ def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) 
     small = shrink(tiles, side) if side else tiles
     steps = np.float32(LEVELS - 1) / value_range
     position = (small - low[:, None, None]) * steps[:, None, None]
-    not_finite = ~np.isfinite(position) if not np.isfinite(position).all() else None
-    if not_finite is not None:
-        position = np.where(not_finite, np.float32(0), position)
+    finite = np.isfinite(position)
+    if not finite.all():
+        position = np.where(finite, position, np.float32(0))
     levels = (np.clip(position, 0, LEVELS - 1) + np.float32(FIRST_LEVEL + 0.5)).astype(np.uint8)
-    if not_finite is not None:
-        levels[not_finite] = MARK
+    levels[~finite] = MARK
     return ScaledTiles(levels, low, high, flat)
 
 
-def arrange(tiles: np.ndarray, grid: TileLayout, background: int = BACKGROUND) -> np.ndarray:
-    """Copy square tiles ``(n, s, s)`` or ``(n, s, s, colors)`` to their places in a mosaic.
-
-    Gaps and titles get the value ``background``.
-    """
+def arrange(tiles: np.ndarray, grid: TileLayout) -> np.ndarray:
+    """Copy square tiles ``(n, s, s)`` or ``(n, s, s, colors)`` to their places in a mosaic."""
     depth, (width, height) = tiles.shape[3:], grid.cell
-    cells = np.full((grid.rows, height, grid.columns, width, *depth), background, np.uint8)
+    cells = np.full((grid.rows, height, grid.columns, width, *depth), BACKGROUND, np.uint8)
     inner = cells[:, grid.title_height : grid.title_height + grid.side, :, : grid.side]
     inner = np.moveaxis(inner, 2, 1)
     full_rows, rest = divmod(grid.count, grid.columns)
@@ -289,10 +275,7 @@ def color_levels(color_map: str) -> np.ndarray:
 
 
 def gray(photograph: np.ndarray) -> np.ndarray:
-    """Convert a photograph, RGB uint8 ``(h, w, 3)``, to gray levels within ``GRAYS``.
-
-    Returns the photograph's luma (ITU-R BT.601), uint8 ``(h, w)``.
-    """
+    """Convert a photograph, RGB uint8 ``(h, w, 3)``, to luma (ITU-R BT.601) within ``GRAYS``."""
     dark, light = GRAYS
     luma = photograph @ np.array([0.299, 0.587, 0.114])
     levels: np.ndarray = np.rint(dark + luma * ((light - dark) / 255)).astype(np.uint8)
@@ -306,23 +289,15 @@ def overlay_colors(scaled: ScaledTiles, color_map: str) -> np.ndarray:
     that is further from 0. A constant tile is transparent. A value that is not finite has the
     opaque color ``MARK_COLOR``.
     """
-    marked = scaled.levels == MARK
-    opacity = _relative_magnitude(scaled)
-    opacity[scaled.flat] = 0
-    overlay = np.empty((*scaled.levels.shape, 4), np.uint8)
-    overlay[..., :3] = palette(color_map)[scaled.levels]
-    overlay[..., 3] = np.where(marked, 255, np.rint(opacity * (255 * OPACITY)))
-    return overlay
-
-
-def _relative_magnitude(scaled: ScaledTiles) -> np.ndarray:
-    """Return the distance of values from 0, divided by the scale's largest, ``(n, h, w)``."""
     low, high = (end.astype(np.float64)[:, None, None] for end in (scaled.low, scaled.high))
     largest = np.maximum(np.abs(low), np.abs(high))
     position = (scaled.levels.astype(np.float64) - FIRST_LEVEL) / (LEVELS - 1)
-    magnitude: np.ndarray = np.abs(low + position * (high - low))
-    magnitude /= np.where(largest > 0, largest, np.inf)
-    return magnitude
+    opacity = np.abs(low + position * (high - low)) / np.where(largest > 0, largest, np.inf)
+    opacity[scaled.flat] = 0
+    overlay = np.empty((*scaled.levels.shape, 4), np.uint8)
+    overlay[..., :3] = palette(color_map)[scaled.levels]
+    overlay[..., 3] = np.where(scaled.levels == MARK, 255, np.rint(opacity * (255 * OPACITY)))
+    return overlay
 
 
 def blend(overlays: np.ndarray, under: np.ndarray, side: int) -> np.ndarray:
@@ -346,8 +321,7 @@ def overlay_levels(color_map: str, low: float, high: float) -> np.ndarray:
     They are the colors that values have over a gray photograph, uint8 ``(LEVELS, 3)``.
     """
     levels = np.arange(FIRST_LEVEL, FIRST_LEVEL + LEVELS, dtype=np.uint8)[None, None]
-    ends = (np.array([end], np.float32) for end in (low, high))
-    scaled = ScaledTiles(levels, next(ends), next(ends), np.array([False]))
+    scaled = ScaledTiles(levels, np.array([low]), np.array([high]), np.array([False]))
     overlays = overlay_colors(scaled, color_map)
     middle_gray = Image.new("RGBA", (LEVELS, 1), (sum(GRAYS) // 2,) * 3)
     return np.asarray(Image.alpha_composite(middle_gray, Image.fromarray(overlays[0])))[0, :, :3]

@@ -25,33 +25,23 @@ def is_numeric(column: Column) -> bool:
 
 
 class Scale(NamedTuple):
-    """A color scale to draw as a color bar.
+    """A color scale to draw as a color bar."""
 
-    labels: texts at the bar's low end, middle and high end.
-    colors: the bar's colors, uint8 ``(LEVELS, 3)``, as in the tiles.
-    """
-
-    labels: tuple[str, str, str]
-    colors: np.ndarray
+    labels: tuple[str, str, str]  # at the bar's low end, middle and high end
+    colors: np.ndarray  # the bar's colors, uint8 (LEVELS, 3), as in the tiles
 
 
 @dataclass(frozen=True, eq=False)
 class Panel(ABC):
-    """One grid of tiles in an exported file.
+    """One grid of tiles in an exported file."""
 
-    heading: a heading above the grid, or empty.
-    titles: one title for each tile.
-    numbers: the tiles' numbers, from 1, by axis: ``{"map": (1, 2)}``, or
-        ``{"filter": (1, 1), "channel": (1, 2)}`` for kernels.
-    columns: number of columns of the grid.
-    figures: the numbers and texts that the page shows for each tile, by name.
-    """
-
-    heading: str
-    titles: Sequence[str]
+    heading: str  # above the grid, or empty
+    titles: Sequence[str]  # one for each tile
+    # Numbers of the tiles, from 1, by axis: {"map": (1, 2)}, or for kernels
+    # {"filter": (1, 1), "channel": (1, 2)}.
     numbers: Mapping[str, Sequence[int]]
-    columns: int
-    figures: Mapping[str, Column]
+    columns: int  # number of columns of the grid
+    figures: Mapping[str, Column]  # numbers and texts that the page shows for each tile, by name
 
     @property
     def scale(self) -> Scale | None:
@@ -60,10 +50,7 @@ class Panel(ABC):
 
     @abstractmethod
     def render(self, width: int) -> tuple[np.ndarray, TileLayout]:
-        """Return the grid on white, RGB uint8 ``(h, w, 3)``, and the positions of its tiles.
-
-        It is about ``width`` pixels wide, and has room for titles.
-        """
+        """Return the grid on white, RGB uint8 ``(h, w, 3)``, about ``width`` wide, with layout."""
 
     def table(self) -> Mapping[str, Column]:
         """Return the columns of the grid's table by name, with one cell for each tile."""
@@ -72,18 +59,12 @@ class Panel(ABC):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ValuesPanel(Panel):
-    """A grid of tiles of values, such as feature maps, colored by a color scale.
+    """A grid of tiles of values, such as feature maps, colored by a color scale."""
 
-    values: float32 ``(n, s, s)``.
-    limits: ends of the color scale, as in `mosaic.scale_tiles`.
-    color_map: name of the Matplotlib color map.
-    photograph: for heatmap overlays, the image under every tile, RGB uint8 ``(h, h, 3)``.
-    """
-
-    values: np.ndarray
-    limits: Limits | None
-    color_map: str
-    photograph: np.ndarray | None = None
+    values: np.ndarray  # float32 (n, s, s)
+    limits: Limits | None  # ends of the color scale, as in `mosaic.scale_tiles`
+    color_map: str  # name of the Matplotlib color map
+    photograph: np.ndarray | None = None  # under every heatmap overlay, RGB uint8 (h, h, 3)
 
     def render(self, width: int) -> tuple[np.ndarray, TileLayout]:
         """Draw the tiles in the colors of their scale, over the photograph if there is one."""
@@ -96,11 +77,7 @@ class ValuesPanel(Panel):
 
     @property
     def scale(self) -> Scale | None:
-        """Color scale to draw below the grid, or None if each tile has its own.
-
-        Tiles that each have a scale centered at zero get a scale with the labels "−largest", "0"
-        and "largest".
-        """
+        """Color scale of all tiles, or of each if it is centered at zero; else None."""
         if self.limits is None:
             return None
         low, high = self.limits
@@ -119,8 +96,7 @@ class ValuesPanel(Panel):
     def table(self) -> Mapping[str, Column]:
         """Return the grid's table: numbers, figures, and the statistics of every tile.
 
-        ``active_share`` is the share of positions above zero; ``inactive`` is "yes" if no position
-        is above zero, else "no".
+        ``active_share`` is the share of positions above zero; ``inactive``, whether there are none.
         """
         measured = statistics(self.values)
         inactive = ["no" if share else "yes" for share in measured.active]
@@ -131,14 +107,10 @@ class ValuesPanel(Panel):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ColorPanel(Panel):
-    """A grid of tiles that are color images, such as top patches or optimized images.
+    """A grid of tiles that are color images, such as top patches or optimized images."""
 
-    tiles: function that returns or yields the images, uint8 ``(s, s, 3)`` each.
-    empty: whether a tile has no image and is struck through, bool ``(n,)``.
-    """
-
-    tiles: Callable[[], Iterable[np.ndarray]]
-    empty: np.ndarray
+    tiles: Callable[[], Iterable[np.ndarray]]  # uint8 (s, s, 3) each
+    empty: np.ndarray  # whether a tile has no image and is struck through, bool (n,)
 
     def render(self, width: int) -> tuple[np.ndarray, TileLayout]:
         """Draw the images, enlarged or averaged, as a grid."""

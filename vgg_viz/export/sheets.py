@@ -80,15 +80,12 @@ class Letters(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """Panels (grids of tiles) side by side, with a title above and lines of text below them.
-
-    substitutes: for names in scripts that the font may lack, what to write instead.
-    """
+    """Panels (grids of tiles) side by side, with a title above and lines of text below them."""
 
     title: str
     lines: Sequence[str]
     panels: Sequence[Panel]
-    substitutes: Mapping[str, str]
+    substitutes: Mapping[str, str]  # what to write instead of names that the font may lack
 
     @property
     def link(self) -> str:
@@ -199,11 +196,9 @@ def fit(figure: "Figure", width: float, height: float) -> None:
 
 def page_size(width: float, height: float) -> tuple[float, float]:
     """Return width and height of the PDF's page, in points, for a sheet's size in pixels."""
-    short, long = A4
-    sizes = [(long, short), (short, long)]
-    page = max(sizes, key=lambda size: min(size[0] / width, size[1] / height))
+    page = max(A4[::-1], A4, key=lambda size: min(size[0] / width, size[1] / height))
     if page[1] / height < 0.5 * page[0] / width:
-        return short, min(short * height / width, LONGEST_PAGE)
+        return A4[0], min(A4[0] * height / width, LONGEST_PAGE)
     return page
 
 
@@ -244,10 +239,7 @@ class _Drawing:
         top: float,
         size: float,
     ) -> float:
-        """Add panels side by side: headings, grids with titles, and color bars; equal bars once.
-
-        Returns the bottom of the lowest of them in pixels.
-        """
+        """Add panels side by side, with equal color bars once; return the lowest bottom."""
         widths = [pixels.shape[1] + MARGIN for pixels, _ in grids]
         lefts = [MARGIN + sum(widths[:number]) for number in range(len(widths))]
         if any(panel.heading for panel in panels):

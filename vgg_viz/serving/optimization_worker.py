@@ -50,18 +50,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of the optimized images that a viewer requested.
+    """Progress of the optimized images that a viewer requested."""
 
-    images: current images by channel number, from 1; channels without one yet are absent.
-    missing: channels whose images are neither finished nor failed.
-    seconds_left: the estimated time until the last image is finished; None if it is not known.
-    failure: a sentence for the viewer if an image failed, else empty.
-    """
-
-    images: Mapping[int, OptimizedImage]
-    missing: Sequence[int] = ()
-    seconds_left: float | None = None
-    failure: str = ""
+    images: Mapping[int, OptimizedImage]  # current ones by channel, from 1
+    missing: Sequence[int] = ()  # channels whose images are neither finished nor failed
+    seconds_left: float | None = None  # until the last is finished, estimated; None if not known
+    failure: str = ""  # a sentence for the viewer if an image failed
 
 
 class OptimizationWorker:

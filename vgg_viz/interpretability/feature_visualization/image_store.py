@@ -45,10 +45,7 @@ class ImageStore:
         self.max_bytes = max_bytes
 
     def read(self, spec: OptimizationSpec, channel: int) -> OptimizedImage | None:
-        """Return a channel's stored image (numbered from 1), or None if it is missing or damaged.
-
-        A damaged file is deleted.
-        """
+        """Return a channel's (from 1) image, or None if missing or damaged, which is deleted."""
         path, image = self._path(spec, channel), None
         with suppress(OSError):
             content = path.read_bytes()
@@ -63,8 +60,7 @@ class ImageStore:
     def save(self, spec: OptimizationSpec, images: Mapping[int, OptimizedImage]) -> None:
         """Save images by channel, then delete the least recently shown beyond the size bound.
 
-        Raises:
-            OSError: the folder is not writable or the disk is full; some images may be saved.
+        After an OSError, such as of a full disk, some images may be saved.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         part = partial_of(self.folder / IMAGE)
@@ -78,11 +74,7 @@ class ImageStore:
         self._delete_least_recent()
 
     def prepare(self) -> None:
-        """Create the folder if needed, and check that it is writable.
-
-        Raises:
-            OSError: the folder is not writable.
-        """
+        """Create the folder if needed; raise an OSError if it is not writable."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / IMAGE):
             pass
@@ -112,8 +104,7 @@ def store_of(weights: Weights, environment: Mapping[str, str] = os.environ) -> I
     """Return the store for a network's optimized images, in a folder beside the network's weights.
 
     Untrained weights have no file, so their images go to the first writable folder for Keras'
-    files. The result is None if there is no such folder, or if the weights have no identity that is
-    the same after a restart.
+    files, if there is one. Weights without an identity that outlasts a restart have no store.
     """
     if isinstance(weights, StoredWeights):
         return ImageStore(weights.path.parent / FOLDER) if weights.fingerprint else None

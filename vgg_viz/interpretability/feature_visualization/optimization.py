@@ -75,17 +75,12 @@ class OptimizationSpec:
 
 @dataclass(frozen=True, eq=False)
 class OptimizedImage:
-    """An image optimized for a channel, during or after its optimization.
+    """An image optimized for a channel, during or after its optimization."""
 
-    pixels: RGB uint8 ``(side, side, 3)``, read-only.
-    value: the channel's value before ReLU; once finished, for these pixels amid the mean color.
-    step, steps: number of optimization steps done, and their total number.
-    """
-
-    pixels: np.ndarray
-    value: float
-    step: int
-    steps: int
+    pixels: np.ndarray  # RGB uint8 (side, side, 3), read-only
+    value: float  # the channel's, before ReLU; once finished, for these pixels amid the mean color
+    step: int  # number of optimization steps done
+    steps: int  # their total number
 
     @property
     def finished(self) -> bool:

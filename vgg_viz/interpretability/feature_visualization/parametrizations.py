@@ -17,9 +17,9 @@ EXAMPLES: Mapping[Example, Option] = by_name(
 
 @dataclass(frozen=True)
 class ParametrizationOption(Option):
-    """A parametrization of optimized images; ``canvas`` is the ``"module:class"`` of its canvas."""
+    """A parametrization of optimized images."""
 
-    canvas: str = ""
+    canvas: str = ""  # "module:class" of its canvas
 
 
 PARAMETRIZATIONS: Mapping[Parametrization, ParametrizationOption] = by_name(

@@ -177,13 +177,10 @@ def in_receptive_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Job:
-    """Images that a viewer looks at: the same channels of one network, or of two side by side.
-
-    shown: numbers of the channels in the grids.
-    """
+    """Images that a viewer looks at: the same channels of one network, or of two side by side."""
 
     sides: Sequence[OptimizedImages]
-    shown: Sequence[int]
+    shown: Sequence[int]  # numbers of the channels in the grids
 
     @property
     def channels(self) -> list[int]:
@@ -315,33 +312,23 @@ def show_chosen(side: OptimizedImages, channel: int | None, progress: Progress, 
 
 def offer(job: Job) -> None:
     """Show the export menu of those images in the grids that are finished, in all networks."""
-    worker = shared().optimization_worker
-    progress = [worker.progress(side.spec, job.shown).images for side in job.sides]
-    finished = [
-        channel
-        for channel in job.shown
-        if all(channel in images and images[channel].finished for images in progress)
-    ]
+    worker, finished = shared().optimization_worker, [*job.shown]
+    for side in job.sides:
+        images = worker.progress(side.spec, finished).images
+        finished = [one for one in finished if one in images and images[one].finished]
     if not finished:
         return
     two = len(job.sides) > 1
-    names = comparison.NAMES if two else ["optimized"]
+    named = dict(zip(comparison.NAMES if two else ["optimized"], job.sides, strict=True))
 
-    def grids() -> list[ColorGrid]:
-        return [
-            replace(
-                side.grid(finished, worker.progress(side.spec, finished)),
-                name=name,
-                heading=comparison.network_name(side.spec.network) if two else "",
-            )
-            for side, name in zip(job.sides, names, strict=True)
-        ]
+    def grid_of(name: str, side: OptimizedImages) -> ColorGrid:
+        heading = comparison.network_name(side.spec.network) if two else ""
+        grid = side.grid(finished, worker.progress(side.spec, finished))
+        return replace(grid, name=name, heading=heading)
 
     export_menu.offer(
         "optimized",
         f"Optimized images of {job.sides[0].spec.layer.name}",
-        grids,
-        lambda: [
-            side.script_run(name, finished) for side, name in zip(job.sides, names, strict=True)
-        ],
+        lambda: [grid_of(name, side) for name, side in named.items()],
+        lambda: [side.script_run(name, finished) for name, side in named.items()],
     )

@@ -25,16 +25,11 @@ def offer(
     own_picture: bool = False,
     classes: ClassNames = NUMBERED,
 ) -> None:
-    """Show the export menu of one or several grids. Lecture mode leaves it out.
+    """Show the export menu of one or several grids, unless in a lecture.
 
-    Args:
-        name: name of the menu, unique on the page.
-        title: title of the exported files.
-        grids: function that returns the grids to export.
-        runs: function that returns the parameters of the exported Keras script.
-        own_picture: whether the grids contain the viewer's own picture. Where the page itself shows
-            it, that is assumed.
-        classes: names of classes that the title, the grids or their captions contain.
+    ``name`` is unique on the page; ``title`` is that of the files. ``own_picture`` says whether the
+    grids contain the viewer's own picture; where the page itself shows it, that is assumed.
+    ``classes`` are those that the title, the grids or their captions may name.
     """
     if mode.in_lecture():
         return
