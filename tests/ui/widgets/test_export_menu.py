@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ import pytest
 from tests.export.test_scripts import assert_complete, parameter
 from tests.support.pages import captions, choose, open_page
 from tests.support.thin import outcome
-from tests.support.truth import LAYER, MAPS, SUBJECTS, StandIn, both, ordered, silent
+from tests.support.truth import LAYER, MAPS, StandIn, ordered, silent
 from vgg_viz import samples
 from vgg_viz.export.formats import FORMATS, Export, ExportFormat
 from vgg_viz.export.scripts import write_script
@@ -27,11 +28,13 @@ from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
 from vgg_viz.ui.parts import available_images
+from vgg_viz.ui.parts.comparison import make_pair
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.predictions import ClassTarget, Predictions
 from vgg_viz.ui.parts.value_attribution import ValueAttribution
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import export_menu, own_pictures
+from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.ui.widgets.own_pictures import StoredPicture
 
 
@@ -110,40 +113,7 @@ def test_files_of_maps_hold_the_maps_shown(offered, truth):
     assert (run["layer"], run["maps"]) == ("block3_conv1", numbers)
 
 
-def test_the_files_of_a_comparison_are_both_sides(offered, truth):
-    query = MAPS | {"maps": "9", "order": "Variance", "compare": "preprocessing"}
-    (export,) = offered(**query).values()
-    numbers = ordered(truth.maps(LAYER.name), "variance", 9)
-    sides = [side[np.array(numbers) - 1] for side in both(truth, "preprocessing")]
-    arrays, described = arrays_of(export)
-    assert list(arrays) == ["this", "other"]
-    for array, side in zip(arrays.values(), sides, strict=True):
-        np.testing.assert_array_equal(array, side, strict=True)
-    subjects = SUBJECTS["preprocessing"]
-    for name, subject in zip(arrays, subjects, strict=True):
-        assert f" · {subject} · 9 of 256 maps shown" in described["grids"][name]["caption"]
-    assert_numbers(export, [(side, numbers) for side in sides])
-    script = assert_captions(export, f"{LAYER.title} · {subjects[0]} · 9 of 256")
-    assert subjects[1] in script
-    runs = parameter(script, "ARRAYS")
-    used = {name: one["preprocessing"] for name, one in runs.items()}
-    assert used == {"this": "caffe", "other": "rgb"}
-
-
-def test_the_files_of_a_difference_are_the_difference(offered, truth):
-    query = MAPS | {"maps": "9", "compare": "Another picture", "shown_as": "Difference"}
-    (export,) = offered(**query).values()
-    this, other = both(truth, "picture")
-    arrays, described = arrays_of(export)
-    np.testing.assert_array_equal(arrays["difference"], other[:9] - this[:9], strict=True)
-    caption = described["grids"]["difference"]["caption"]
-    assert "Raccoon (stretched) minus ImageNet · Cat (stretched)" in caption
-    assert_numbers(export, [(arrays["difference"], range(1, 10))])
-    script = assert_captions(export, caption)
-    assert [one["image"] for one in parameter(script, "ARRAYS").values()] == [0, 1]
-    assert parameter(script, "DIFFERENCE") == "difference"
-
-
+@pytest.mark.slow
 def test_files_of_an_ablations_difference_hold_it_and_its_means(offered):
     export = offered(**MAPS, maps="4", ablated="5,12", shown_as="Difference")["ablation"]
     arrays, described = arrays_of(export)
@@ -233,6 +203,36 @@ def layer_maps(network, photograph, layer):
     return LayerMaps(Results(Shared(limit=None)), network, picture, VGG19.conv_layer(layer))
 
 
+@pytest.mark.parametrize("shown_as", ["side", "difference"])
+def test_files_of_a_comparison_are_both_sides_or_their_difference(
+    shown_as, biased_network, photograph
+):
+    layer = "block1_conv1"
+    this = layer_maps(biased_network, photograph, layer)
+    pair = make_pair((this, replace(this, preprocessing="rgb")), 9, "variance")
+    grids = partial(pair.grids, shown_as, Appearance("layer", "gray"))
+    export = Export("A title", grids, pair.script_runs, "https://example.org/")
+    sides = [biased_network.feature_maps(photograph, layer, used) for used in ("caffe", "rgb")]
+    numbers = ordered(sides[0], "variance", 9)
+    first, second = (side[np.array(numbers) - 1] for side in sides)
+    difference = {"difference": second - first}
+    expected = {"this": first, "other": second} if shown_as == "side" else difference
+    arrays, described = arrays_of(export)
+    assert list(arrays) == list(expected)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, expected[name], strict=True)
+    assert_numbers(export, [(array, numbers) for array in expected.values()])
+    captions = [described["grids"][name]["caption"] for name in expected]
+    assert all("9 of 64 maps shown" in one for one in captions)
+    assert ("minus" in captions[0]) == (shown_as == "difference")
+    assert captions[-1] in sheet_of(export).lines
+    script = assert_captions(export, captions[0])
+    assert ('DIFFERENCE = "difference"' in script) == (shown_as == "difference")
+    runs = parameter(script, "ARRAYS")
+    used = {name: (one["preprocessing"], one["maps"]) for name, one in runs.items()}
+    assert used == {"this": ("caffe", numbers), "other": ("rgb", numbers)}
+
+
 def test_evidence_and_important_maps_have_their_classes_and_drops(
     biased_network, photograph, monkeypatch
 ):
@@ -273,22 +273,6 @@ def test_attributions_have_their_value_and_each_maps_contribution(biased_network
     assert (row["channel"], row["row"], row["column"]) == ("5", "1", "112")
     activation = maps.values()[4, 0, 111]
     assert max(float(row["value"]), 0) == pytest.approx(activation, rel=1e-4)
-
-
-def test_the_files_of_blocks_are_each_blocks_maps(offered, truth):
-    found = offered(view="Blocks", blocks=["2", "5"], block_maps="9", order="Mean")
-    assert list(found) == ["block-2", "block-5"]
-    for block, export in zip((2, 5), found.values(), strict=True):
-        layer = VGG19.block_ends[block - 1]
-        maps = truth.maps(layer.name)
-        numbers = ordered(maps, "mean", 9)
-        arrays, _ = arrays_of(export)
-        expected = maps[np.array(numbers) - 1]
-        np.testing.assert_allclose(arrays["maps"], expected, rtol=1e-4, atol=1e-4)
-        assert_numbers(export, [(arrays["maps"], numbers)])
-        assert_captions(
-            export, f"{layer.title} · ImageNet · Cat (stretched) · 9 of {layer.filters}"
-        )
 
 
 @pytest.mark.parametrize("own", [True, False])
