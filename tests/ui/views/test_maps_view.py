@@ -9,34 +9,25 @@ from vgg_viz.interpretability.map_orders import ORDERS
 
 def test_tiles_follow_the_order_and_keep_their_numbers(truth):
     maps = truth.maps(LAYER.name)
-    page = open_page(**MAPS, maps="24")
+    inactive = silent(maps)
+    assert set(NEVER_ACTIVE) < set(inactive)
+    page = open_page(**MAPS, maps="256")
     for order, option in ORDERS.items():
         label = option.label
         choose(page, "order", order)
         header, tiles = tiles_of(payloads(page)["maps-mosaic"])
-        numbers = ordered(maps, order, 24)
+        numbers = ordered(maps, order, 256)
         assert header["numbers"] == numbers
         assert header["titles"] == [str(number) for number in numbers]
-        assert_shown(tiles, maps[np.array(numbers) - 1])
+        assert_shown(tiles[:24], maps[np.array(numbers[:24]) - 1])
         first = "" if order == "number" else f", largest {label.lower()} first"
-        text = f"24 of 256 maps shown{first}, {len(silent(maps))} inactive on this image"
+        text = f"256 of 256 maps shown{first}, {len(inactive)} inactive on this image"
         assert text in texts(page)
+        # Inactive maps come last in every order but that of the numbers.
+        assert numbers[-len(inactive) :] == inactive or order == "number"
+        flags = zip(numbers, header["flat"], strict=True)
+        assert sorted(number for number, flag in flags if flag) == inactive
     assert len({tuple(ordered(maps, order, 24)) for order in ORDERS}) == len(ORDERS)
-
-
-def test_inactive_maps_come_last_in_every_order_but_that_of_numbers(truth):
-    inactive = silent(truth.maps(LAYER.name))
-    assert set(NEVER_ACTIVE) < set(inactive)
-    page = open_page(**MAPS, maps="256")
-    for order in ORDERS:
-        header, _ = tiles_of(payloads(choose(page, "order", order))["maps-mosaic"])
-        last = header["numbers"][-len(inactive) :]
-        assert last == inactive or order == "number"
-        assert sorted(header["numbers"]) == list(range(1, 257))
-        flat = [
-            number for number, flag in zip(header["numbers"], header["flat"], strict=True) if flag
-        ]
-        assert flat == inactive
 
 
 def test_a_clicked_tile_is_the_map_of_its_number():

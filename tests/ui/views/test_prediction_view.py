@@ -15,6 +15,7 @@ from vgg_viz.interpretability.class_evidence.evidence import Prediction
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.option import resolve
+from vgg_viz.ui.views import prediction_view
 from vgg_viz.ui.widgets.text_blocks import escape
 
 LAST = "block5_conv4"
@@ -131,7 +132,9 @@ def test_important_maps_are_ranked_by_their_ablation(truth):
 
 
 @pytest.mark.parametrize("kind", ["picture", "network"])
-def test_two_predictions_are_shown_side_by_side(truth, kind):
+def test_two_predictions_are_shown_side_by_side(truth, kind, monkeypatch):
+    for part in ("show_evidence", "show_important_maps"):
+        monkeypatch.setattr(prediction_view, part, lambda *_: None)
     other = {"picture": "raccoon"} if kind == "picture" else {"network": "untrained"}
     page = choose(open_page(**PREDICTION, other="Raccoon"), "compare", kind)
     for name, (_, found) in {

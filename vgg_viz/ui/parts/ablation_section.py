@@ -190,7 +190,8 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
     if not change.mean.any():
         st.info(f"Nothing changes in {change.layer.name}.")
         return
-    shown_as, appearance = str(state.value("shown_as")), pair_appearance()
+    shown_as, scale = str(state.value("shown_as")), state.choice("pair_scale", PAIR_SCALES)
+    appearance = Appearance(scale, state.choice("colors", COLOR_MAPS))
     pair = ablation.pair(change, count)
     grids, steps = pair.grids(shown_as, appearance), ablation.trail_steps(pair)
     maps, chosen, start = ablation.maps, selection.current(), None
@@ -205,12 +206,6 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
         lambda: exported.pair(change, count).grids(shown_as, appearance),
         lambda: exported.pair(change, count).script_runs(),
     )
-
-
-def pair_appearance() -> Appearance:
-    """Return the color scale for maps before and after ablation, and the page's color map."""
-    scale = state.choice("pair_scale", PAIR_SCALES)
-    return Appearance(scale, state.choice("colors", COLOR_MAPS))
 
 
 def show_value_drop(ablation: AblatedMaps, change: MapChanges) -> None:
@@ -244,15 +239,12 @@ def show_changes(changes: Sequence[MapChanges]) -> None:
 
 def row(change: MapChanges) -> str:
     """Return a later layer's row of the table of changes, in Markdown."""
-    maps = [map_change(change, int(index)) for index in change.strongest(LISTED)]
+    maps = []
+    for index in change.strongest(LISTED):
+        mean, before = float(change.mean[index]), float(change.before[index])
+        maps.append(f"**{index + 1}** by {figure(mean, 3)} ({percent(mean, before)})")
     share = percent(float(change.mean.sum()), float(change.before.sum()))
     return f"| {change.layer.name} | {share} | {' · '.join(maps) or 'none'} |"
-
-
-def map_change(change: MapChanges, index: int) -> str:
-    """Return the number of a map and its mean change by ablation, in Markdown."""
-    mean, before = float(change.mean[index]), float(change.before[index])
-    return f"**{index + 1}** by {figure(mean, 3)} ({percent(mean, before)})"
 
 
 def percent(change: float, before: float) -> str:

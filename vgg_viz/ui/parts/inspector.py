@@ -68,9 +68,11 @@ def show(
     shown: Sequence[int] = (),
 ) -> decomposition_section.Value | None:
     """Show the chosen feature map enlarged, or the image alone if no map is chosen."""
-    steps = trail_to(maps, chosen)
-    value = None
+    steps, value = [], None
     if chosen and chosen.position:
+        # The values that the viewer traced back to reach the chosen one, and that value.
+        step = TrailStep(maps.layer.name, chosen.channel, chosen.position)
+        steps = trail.to(step, maps.subject_key)
         value = decomposition_section.decompose(maps, chosen.channel, chosen.position)
     header, values, colors = header_and_values(maps, chosen, appearance)
     header |= {
@@ -102,14 +104,6 @@ def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep]) -> None:
     position = component_values.position(name, height, width)
     if position is not None:
         state.change({selection.ROW: position[0] + 1, selection.COLUMN: position[1] + 1})
-
-
-def trail_to(maps: LayerMaps, chosen: Selection | None) -> list[TrailStep]:
-    """Return the values that the viewer traced back to reach the chosen value, and that value."""
-    if chosen is None or chosen.position is None:
-        return []
-    step = TrailStep(maps.layer.name, chosen.channel, chosen.position)
-    return trail.to(step, maps.subject_key)
 
 
 def header_and_values(

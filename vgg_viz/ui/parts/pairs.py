@@ -108,19 +108,11 @@ class Pair:
 
 def choose() -> tuple[str, str]:
     """Show how to compare two sides, and on which scale; return both names."""
-    shown_as = controls.one_of("Show", "shown_as", SHOWN_AS)
-    return shown_as, choose_scale(shown_as)
-
-
-def choose_scale(shown_as: str) -> str:
-    """Show the choice of the color scale for a pair of grids; return its name.
-
-    A difference has only one tile per map, so the options "each tile" and "each pair" coincide.
-    """
-    scales = PAIR_SCALES
+    shown_as, scales = controls.one_of("Show", "shown_as", SHOWN_AS), PAIR_SCALES
     if shown_as == "difference":
+        # It has only one tile per map, so "each tile" and "each pair" coincide.
         scales = {name: scale for name, scale in scales.items() if name != "own"}
-    return controls.one_of("Scale", "pair_scale", scales, help_text=tooltip(scales))
+    return shown_as, controls.one_of("Scale", "pair_scale", scales, help_text=tooltip(scales))
 
 
 def show(

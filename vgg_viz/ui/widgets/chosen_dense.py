@@ -41,9 +41,7 @@ def show_missing_names(names: ClassNames) -> None:
         return
     with st.expander("Could not load the class names; classes are shown by number"):
         show_attempts(names.attempts)
-        st.button(
-            "Retry", icon=":material/refresh:", key="retry-names", on_click=shared().dense.retry
-        )
+        retry_button("retry-names")
 
 
 @st.fragment(run_every=POLLING_SECONDS)
@@ -69,10 +67,18 @@ def load_dense(weights: Weights) -> DenseWeights | None:
     if isinstance(error, FullFileMissing):
         offer_download()
     elif isinstance(error, WeightsError):
-        show_notice(f"Could not use this network's dense layers: {error}.")
+        with st.container(border=True, key="dense-notice"):
+            st.text(f"Could not use this network's dense layers: {error}.")
+            if not mode.in_lecture():
+                retry_button("retry-dense")
     else:
         raise error
     return None
+
+
+def retry_button(key: str) -> None:
+    """Show a button that loads the class names and the dense layers again."""
+    st.button("Retry", icon=":material/refresh:", key=key, on_click=shared().dense.retry)
 
 
 def offer_download() -> None:
@@ -122,13 +128,3 @@ def watch_download() -> None:
     size = f"{received / 1e6:.0f}" + (f" of {expected / 1e6:.0f}" if expected else "")
     text = f"Downloading the dense layers, once for all viewers: {size} MB"
     st.progress(min(1.0, received / expected) if expected else 0.0, text)
-
-
-def show_notice(sentence: str) -> None:
-    """Show why the dense layers could not be used, with a retry button except in lecture mode."""
-    with st.container(border=True, key="dense-notice"):
-        st.text(sentence)
-        if not mode.in_lecture():
-            st.button(
-                "Retry", icon=":material/refresh:", key="retry-dense", on_click=shared().dense.retry
-            )
