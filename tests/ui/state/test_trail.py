@@ -56,6 +56,16 @@ def test_tracing_from_an_earlier_step_replaces_the_rest():
     assert trail.to(THIRD, CONTEXT) == [THIRD]
 
 
+@pytest.mark.parametrize("start", [FIRST, None])
+def test_a_click_follows_the_step_of_its_tile(visited, start):
+    for sent in (3, None, "12", 12):
+        assert not visited
+        st.session_state["grid"] = {"picked": sent}
+        trail.follow("grid", {12: SECOND}, CONTEXT, start)
+    assert visited == [SECOND]
+    assert trail.to(SECOND, CONTEXT) == ([FIRST, SECOND] if start else [SECOND])
+
+
 def test_other_values_and_contexts_have_no_trail():
     trail.extend(FIRST, SECOND, CONTEXT)
     assert trail.to(ELSEWHERE, CONTEXT) == [ELSEWHERE]
