@@ -6,7 +6,7 @@ import sys
 
 from tests.support import REPOSITORY
 
-HEAVY = ["numpy", "PIL", "tensorflow", "keras", "h5py", "requests", "matplotlib"]
+HEAVY = ["numpy", "PIL", "PIL.ImageCms", "tensorflow", "keras", "h5py", "requests", "matplotlib"]
 # By import, not by running a page: Streamlit's elements import some of these themselves.
 WITHOUT_NUMPY = [
     "vgg_viz.model.architecture",
@@ -23,6 +23,7 @@ WITHOUT_NUMPY = [
     "vgg_viz.ui.page.tour_panel",
 ]
 WITH_NUMPY = [
+    "vgg_viz.image_io.images",
     "vgg_viz.model.network",
     "vgg_viz.interpretability.decomposition",
     "vgg_viz.interpretability.map_statistics",

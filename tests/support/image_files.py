@@ -14,16 +14,10 @@ RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 # Four quarters of different colors, so that every rotation and flip shows.
 QUARTERS = np.array([[RED, GREEN], [BLUE, WHITE]], np.uint8).repeat(32, axis=0).repeat(48, axis=1)
-STORED = {  # stored form of an upright image by EXIF orientation (EXIF 2.3, 4.6.4 A)
-    1: lambda pixels: pixels,
-    2: lambda pixels: pixels[:, ::-1],
-    3: lambda pixels: pixels[::-1, ::-1],
-    4: lambda pixels: pixels[::-1],
-    5: lambda pixels: pixels.transpose(1, 0, 2),
-    6: lambda pixels: np.rot90(pixels, 1),
-    7: lambda pixels: np.rot90(pixels, 2).transpose(1, 0, 2),
-    8: lambda pixels: np.rot90(pixels, -1),
-}
+# Edges of the upright image that the first stored row and column are, by EXIF orientation (EXIF
+# 2.3, 4.6.4 A). From 5 on, rows are stored as columns.
+STORED = {1: "top left", 2: "top right", 3: "bottom right", 4: "bottom left"}
+STORED |= {5: "left top", 6: "right top", 7: "right bottom", 8: "left bottom"}
 
 
 def encode(image, file_format, **options):
@@ -45,7 +39,10 @@ def turned(orientation):
     """Return the quarters as stored for an EXIF orientation, and that EXIF data."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return Image.fromarray(np.ascontiguousarray(STORED[orientation](QUARTERS))), exif
+    edges = STORED[orientation]
+    pixels = QUARTERS[:: -1 if "bottom" in edges else 1, :: -1 if "right" in edges else 1]
+    pixels = pixels if orientation < 5 else pixels.transpose(1, 0, 2)
+    return Image.fromarray(np.ascontiguousarray(pixels)), exif
 
 
 # --- PNG --------------------------------------------------------------------------------------
@@ -203,8 +200,8 @@ def matrix_profile(red, green, blue, *, curve=None):
 EXCHANGED = matrix_profile(*SRGB_PRIMARIES[::-1])
 
 
-def exif_bytes(*entries, order="<", following=0):
+def exif_bytes(*entries, following=0):
     """Build EXIF data from raw (tag, type, count, value) entries."""
-    head = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HLH", 42, 8, len(entries))
-    body = b"".join(struct.pack(f"{order}HHLL", *entry) for entry in entries)
-    return b"Exif\0\0" + head + body + struct.pack(f"{order}L", following)
+    body = b"".join(struct.pack("<HHLL", *entry) for entry in entries)
+    head = b"Exif\0\0II" + struct.pack("<HLH", 42, 8, len(entries))
+    return head + body + struct.pack("<L", following)
