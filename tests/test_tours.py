@@ -38,17 +38,12 @@ def test_a_step_reads_only_the_query_of_its_link():
     link = "https://example.org/page?view=maps&layer=block2_conv1&maps=16&channel=7"
     by_hand = "view=Feature maps&layer=3 · block2_conv1&maps=16&channel=7"
     expected = {"view": "maps", "layer": "block2_conv1", "maps": 16, "channel": 7}
-    for page in (link, by_hand, "?" + by_hand):
+    pages = dict.fromkeys((link, by_hand, "?" + by_hand), expected)
+    # Fields of a visit are left out.
+    pages["http://localhost:8501/?view=blocks&tour=3&answer=true&lecture=true"] = {"view": "blocks"}
+    for page, values in (pages | {"http://localhost:8501/": {}}).items():
         tour = parse(TITLE + STEP.replace("?view=blocks", page))
-        assert dict(tour.steps[0].page) == expected
-
-
-def test_a_step_drops_the_fields_of_a_visit():
-    link = "http://localhost:8501/?view=blocks&tour=3&answer=true&lecture=true"
-    tour = parse(TITLE + STEP.replace("?view=blocks", link))
-    assert dict(tour.steps[0].page) == {"view": "blocks"}
-    tour = parse(TITLE + STEP.replace("?view=blocks", "http://localhost:8501/"))
-    assert dict(tour.steps[0].page) == {}
+        assert dict(tour.steps[0].page) == values
 
 
 def test_byte_order_marks_and_windows_line_ends_are_read():
@@ -302,7 +297,7 @@ def all_words(step):
 
 
 @pytest.mark.parametrize("step", built_in().steps, ids=lambda step: step.title)
-def test_statements_on_trained_filters_name_their_network(step):
+def test_statements_on_filters_name_their_network_and_show_their_maps(step):
     told = [words.text + words.question + words.answer for words in all_words(step)]
     for said_of, words in zip((step.network, "untrained"), told, strict=False):
         assert not re.search(r"[Mm]ap \d|\blearned\b", words) or said_of
@@ -311,14 +306,6 @@ def test_statements_on_trained_filters_name_their_network(step):
     for words in all_words(step):
         assert sorted(set(named_in(words.answer))) >= sorted(words.outlined)
         assert bool(named_in(words.answer)) == bool(words.outlined)
-
-
-def named_in(words):
-    return [int(number) for number in re.findall(r"[Mm]ap (\d+)", words)]
-
-
-@pytest.mark.parametrize("step", built_in().steps, ids=lambda step: step.title)
-def test_the_built_in_pages_show_the_maps_that_they_name(step):
     # Few enough for a projector.
     assert step.page.get("maps", 9) <= 16
     # Whoever speaks of a map by its number must name the picture, and must show it.
@@ -326,6 +313,10 @@ def test_the_built_in_pages_show_the_maps_that_they_name(step):
         named = named_in(words.answer + words.text)
         assert not named or "picture" in step.page
         assert all(number <= step.page["maps"] for number in named)
+
+
+def named_in(words):
+    return [int(number) for number in re.findall(r"[Mm]ap (\d+)", words)]
 
 
 def test_numbers_in_the_built_in_tour_match_the_architecture():
@@ -546,6 +537,9 @@ def test_a_badge_and_a_cup_activate_the_named_map_more_than_eyes_do(trained):
 def test_without_training_map_6_is_nearly_black_and_map_8_shows_the_cat(untrained_network, asked):
     step = step_asking(asked)
     assert step.untrained.outlined == (6, 8)
+    if asked == "untrained":
+        assert "such as map 8" in step.words.answer
+        assert step.words.outlined == (6, 8)
     pixels, maps = shown(untrained_network, step)
     lit = maps[5] > 0.2 * maps[5].max()
     assert lit.mean() < 0.03
@@ -554,9 +548,3 @@ def test_without_training_map_6_is_nearly_black_and_map_8_shows_the_cat(untraine
     # No map has the eyes, and little else.
     one, other = in_eyes(maps.shape[1])
     assert (maps[:, one | other].sum(axis=1) / maps.sum(axis=(1, 2))).max() < 0.25
-
-
-def test_the_step_on_training_names_the_same_two_maps():
-    step = step_asking("untrained")
-    assert "such as map 8" in step.words.answer
-    assert step.words.outlined == (6, 8)

@@ -1,7 +1,5 @@
 """Logits, ablations, gradients and class activation maps against Keras and TensorFlow."""
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 import pytest
 
@@ -9,10 +7,10 @@ from tests.support.maps import frozen
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
 from vgg_viz.interpretability.decomposition import max_pool
-from vgg_viz.model.architecture import Architecture, DenseLayer
+from vgg_viz.model.architecture import Architecture
 from vgg_viz.model.dense_layers import SLAB_ROWS
 from vgg_viz.model.network import import_keras
-from vgg_viz.option import Option, resolve
+from vgg_viz.option import resolve
 
 CLASS = 285
 
@@ -35,7 +33,7 @@ SMALL = Architecture(
 class SmallDense:
     """Seeded random weights and biases of the small dense layers."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.kernels, self.biases = {}, {}
         for layer in SMALL.dense_layers:
             random = np.random.default_rng(layer.index)
@@ -44,15 +42,15 @@ class SmallDense:
             self.kernels[layer.name] = frozen(kernel)
             self.biases[layer.name] = frozen(random.normal(0, 0.1, layer.units).astype(np.float32))
 
-    def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
+    def slab(self, layer, index):
         return self.kernels[layer.name][index * SLAB_ROWS : (index + 1) * SLAB_ROWS]
 
-    def bias(self, layer: DenseLayer) -> np.ndarray:
+    def bias(self, layer):
         return self.biases[layer.name]
 
 
 @pytest.fixture(scope="module")
-def dense() -> Iterator[SmallDense]:
+def dense():
     with pytest.MonkeyPatch.context() as patch:
         for name, layer in zip(("FC1", "FC2", "PREDICTIONS"), SMALL.dense_layers, strict=True):
             patch.setattr(evidence, name, layer)
@@ -60,14 +58,14 @@ def dense() -> Iterator[SmallDense]:
 
 
 @pytest.fixture(scope="module")
-def maps() -> np.ndarray:
+def maps():
     """Random maps after ReLU: half of the values zero, with many ties in the pooling windows."""
     values = np.random.default_rng(1).normal(0, 2, (512, 4, 4))
     return frozen(np.maximum(values, 0).astype(np.float32))
 
 
 @pytest.fixture(scope="module")
-def keras_head(dense: SmallDense) -> Callable[[object], object]:
+def keras_head(dense):
     """Keras model from the last conv layer's maps, channels last, to the logits."""
     layers = import_keras().layers
     units = dict(SMALL.dense)
@@ -86,19 +84,17 @@ def keras_head(dense: SmallDense) -> Callable[[object], object]:
     return model
 
 
-def channels_last(maps: np.ndarray) -> np.ndarray:
+def channels_last(maps):
     return np.moveaxis(maps, 0, -1)[None]
 
 
 @pytest.fixture(scope="module")
-def prediction(dense: SmallDense, maps: np.ndarray) -> evidence.Prediction:
+def prediction(dense, maps):
     return evidence.predict(dense, maps)
 
 
 @pytest.fixture(scope="module")
-def gradient(
-    dense: SmallDense, maps: np.ndarray, prediction: evidence.Prediction
-) -> evidence.LogitGradient:
+def gradient(dense, maps, prediction):
     return evidence.logit_gradient(dense, maps, prediction, CLASS)
 
 
@@ -123,7 +119,7 @@ def test_large_logits_do_not_overflow_the_softmax():
     )
 
 
-def ablated_batch(maps: np.ndarray, indices: list[tuple]) -> np.ndarray:
+def ablated_batch(maps, indices):
     """Return one copy of the maps per index, channels last, with zeros at that index."""
     batch = np.repeat(channels_last(maps), len(indices), axis=0)
     for copy, index in zip(batch, indices, strict=True):
@@ -187,7 +183,7 @@ def test_activation_times_gradient_and_bias_terms_sum_to_the_logit(maps, predict
     [method for method in EVIDENCE_METHODS.values() if method.function],
     ids=lambda method: method.name,
 )
-def test_class_activation_maps_match_values_worked_by_hand(method: Option):
+def test_class_activation_maps_match_values_worked_by_hand(method):
     evidence_map = resolve(method.function)(SMALL_MAPS, SMALL_GRADIENTS)
     assert evidence_map.tolist() == BY_HAND[method.name]
     assert method.papers

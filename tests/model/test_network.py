@@ -265,29 +265,18 @@ def test_compiling_can_be_stopped(compiled):
     assert len(compiled) == 2
 
 
-def run_concurrently(*calls):
-    """Run calls at the same time, each in its own thread, and return their results."""
-    start = Barrier(len(calls))
-
-    def run(call):
-        start.wait(timeout=60)
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result() for future in [pool.submit(run, call) for call in calls]]
-
-
 @pytest.mark.parametrize("attempt", range(2))
 def test_first_calls_may_come_from_four_threads_at_once(attempt):
-    network = Network(TinyWeights(), TINY)
+    network, start = Network(TinyWeights(), TINY), Barrier(4)
     pictures = [random_pixels(8, 4 * attempt + number) for number in range(4)]
     names = ["block1_conv1", *["block2_conv1"] * 3]
-    results = run_concurrently(
-        *(
-            lambda pixels=pixels, name=name: network.feature_maps(pixels, name)
-            for pixels, name in zip(pictures, names, strict=True)
-        )
-    )
+
+    def run(pixels, name):
+        start.wait(timeout=60)
+        return network.feature_maps(pixels, name)
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(run, pictures, names))
     for pixels, maps, depth in zip(pictures, results, (0, 1, 1, 1), strict=True):
         np.testing.assert_allclose(maps, tiny_maps(pixels)[depth], rtol=1e-5, atol=1e-4)
 

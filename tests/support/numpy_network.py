@@ -1,9 +1,5 @@
 """Forward and backward pass in float64 NumPy, on whole maps with padding and without TensorFlow.
 
-    network = NumpyNetwork(architecture, weights, source)
-    attributed = network.attribute(layer, channel, row, column, "guided_backpropagation")
-    attributed.values["block1_conv2"], attributed.value, attributed.biases
-
 An oracle for the passes of the package, which are restricted to a receptive field.
 """
 
@@ -11,38 +7,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vgg_viz.model.architecture import SpatialLayer
-
 POINTS = 50
 
 
 @dataclass(frozen=True)
 class Attributed:
-    """A value before its ReLU, with attributions and bias terms by layer name.
-
-    values: ``(channels, height, width)`` of whole maps, for each earlier layer and the input.
-    absorbed: the shares that LRP's ε, or 0/0, absorbs.
-    """
+    """A value before its ReLU, with attributions and bias terms by layer name."""
 
     value: float
-    values: dict[str, np.ndarray]
+    values: dict[str, np.ndarray]  # (channels, height, width) of whole maps or the input
     biases: dict[str, float]
-    absorbed: dict[str, float]
+    absorbed: dict[str, float]  # by LRP's ε, or 0/0
 
 
 class NumpyNetwork:
-    """Outputs of all layers of a network for an input, ``(channels, height, width)``.
-
-    before: each conv layer's values before ReLU; after: each layer's output.
-    """
+    """Outputs of all layers for an input, ``(channels, height, width)``, before and after ReLU."""
 
     def __init__(self, architecture, weights, source, start=None):
         """Run the network from the input, or from the maps of the layer ``start``."""
         self.architecture = architecture
-        layers = [layer for layer in architecture.layers if isinstance(layer, SpatialLayer)]
         self.first = architecture.layer(start or architecture.layers[0].name)
-        self.layers = layers[self.first.index : -1]  # the last pooling has no values to attribute
-        self.read = {one.name: doubles(weights, one) for one in self.layers if one.kind == "conv"}
+        # The last pooling has no values to attribute.
+        self.layers = architecture.spatial_layers[self.first.index : -1]
+        convs = [layer.name for layer in self.layers if layer.kind == "conv"]
+        self.read = {name: [part.astype(float) for part in weights.read(name)] for name in convs}
         self.before, self.after = {}, {self.first.name: np.asarray(source, np.float64)}
         x = self.after[self.first.name]
         for layer in self.layers:
@@ -95,10 +83,8 @@ class NumpyNetwork:
         return Attributed(float(value), values, biases, {})
 
     def lrp(self, layer, channel, row, column, bounds=None, gamma=0.25, epsilon=0.25):
-        """Attribute a value by LRP; without bounds of the input, pixels have LRP-0.
-
-        Relevance itself goes back, divided by denominators as in the papers.
-        """
+        """Attribute a value by LRP; without bounds of the input, pixels have LRP-0."""
+        # Relevance itself goes back, divided by denominators as in the papers.
         value = self.before[layer.name][channel - 1, row, column]
         relevance = np.zeros_like(self.before[layer.name])
         relevance[channel - 1, row, column] = value
@@ -146,12 +132,8 @@ def zb_rule(x, low, high, kernel, relevance):
 
 def divide(numerators, denominators):
     """Divide, where 0/0 is 0 and so is what no input receives."""
-    return np.divide(
-        numerators,
-        denominators,
-        out=np.zeros_like(numerators),
-        where=(numerators != 0) & (denominators != 0),
-    )
+    defined = (numerators != 0) & (denominators != 0)
+    return np.divide(numerators, denominators, out=np.zeros_like(numerators), where=defined)
 
 
 def integrate(architecture, weights, back_to, start, end, layer, channel, row, column):
@@ -170,11 +152,6 @@ def through_relu(method, output, gradient):
     active, positive = output > 0, gradient > 0
     rules = {"guided_backpropagation": active & positive, "deconvnet": positive}
     return np.where(rules.get(method, active), gradient, 0)
-
-
-def doubles(weights, layer):
-    kernel, bias = weights.read(layer.name)
-    return kernel.astype(np.float64), bias.astype(np.float64)
 
 
 def convolve(x, kernel, bias):
