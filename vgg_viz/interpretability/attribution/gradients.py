@@ -1,6 +1,6 @@
 """Attribution by one backward pass: gradient methods, which differ in what passes a ReLU.
 
-Each function attributes the value of an attribution pass.
+Each function attributes the value of an attribution pass; `methods` cites the papers.
 """
 
 from __future__ import annotations
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 
 def input_x_gradient(attribution_pass: AttributionPass, image: InputImage) -> Work:
-    """Attribute a value by input × gradient; with each layer's bias term, the sum is the value.
-
-    Srinivas and Fleuret, "Full-Gradient Representation" (2019), https://arxiv.org/abs/1905.00780.
-    """
+    """Attribute a value by input × gradient; with each layer's bias term, the sum is the value."""
     x, value, gradient, biases = yield from attribution_pass.at_image(image)
     return Attribution(channels_first(x * gradient), attribution_pass.area, value, biases)
 
@@ -32,29 +29,18 @@ def input_x_gradient(attribution_pass: AttributionPass, image: InputImage) -> Wo
 def gradient(
     attribution_pass: AttributionPass, image: InputImage, rule: ReluRule = relu_gradient
 ) -> Work:
-    """Attribute a value by its gradient (saliency), with a backward rule of ReLU.
-
-    Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks" (2013),
-    https://arxiv.org/abs/1312.6034.
-    """
+    """Attribute a value by its gradient (saliency), with a backward rule of ReLU."""
     _, value, slopes, _ = yield from attribution_pass.at_image(image, rule)
     return Attribution(channels_first(slopes), attribution_pass.area, value)
 
 
 def guided_backpropagation(attribution_pass: AttributionPass, image: InputImage) -> Work:
-    """Attribute a value by its gradient, set to zero at each ReLU where it is negative.
-
-    Springenberg et al., "Striving for Simplicity" (2014), https://arxiv.org/abs/1412.6806.
-    """
+    """Attribute a value by its gradient, set to zero at each ReLU where it is negative."""
     return (yield from gradient(attribution_pass, image, guided_gradient))
 
 
 def deconvnet(attribution_pass: AttributionPass, image: InputImage) -> Work:
-    """Attribute a value by a backward pass in which each ReLU keeps only positive values.
-
-    Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2013),
-    https://arxiv.org/abs/1311.2901.
-    """
+    """Attribute a value by a backward pass in which each ReLU keeps only positive values."""
     return (yield from gradient(attribution_pass, image, positive_gradient))
 
 

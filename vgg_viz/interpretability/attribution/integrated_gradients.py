@@ -1,8 +1,4 @@
-"""Integrated gradients along the line from a baseline, ImageNet's mean color, to the image.
-
-Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks" (2017),
-https://arxiv.org/abs/1703.01365.
-"""
+"""Integrated gradients along the line from a baseline, ImageNet's mean color, to the image."""
 
 from __future__ import annotations
 

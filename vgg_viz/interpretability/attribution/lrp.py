@@ -11,12 +11,7 @@ l and h are the network's inputs for pixels 0 and 255; all inputs are 0 beyond t
 pooling passes relevance to the largest value. The denominators of LRP-γ and LRP-ε include the bias,
 that of zᴮ does not; 0/0 is 0. The pass starts with the value as its unit's relevance, so the value
 must be above 0. The inputs' relevance, the biases' share and the share that ε or 0/0 absorbs sum to
-the value.
-
-    Bach et al., "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise
-    Relevance Propagation" (2015), https://doi.org/10.1371/journal.pone.0130140
-    Montavon et al., "Layer-Wise Relevance Propagation: An Overview" (2019),
-    https://doi.org/10.1007/978-3-030-28954-6_10
+the value. `methods` cites Bach et al. 2015 and Montavon et al. 2019, who give these rules.
 """
 
 from __future__ import annotations

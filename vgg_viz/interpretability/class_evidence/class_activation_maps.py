@@ -1,4 +1,4 @@
-"""Class activation maps (CAMs), one function per method of `evidence_methods`.
+"""Class activation maps (CAMs), one function per method of `evidence_methods`, which cites papers.
 
 Each function takes a conv layer's maps and the gradient of a class's logit with respect to these
 maps, both float32 ``(maps, height, width)``. It returns a float32 array ``(height, width)``.
@@ -11,7 +11,6 @@ def grad_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     """Compute Grad-CAM: the sum of a layer's maps, each weighted by the mean of its gradient.
 
     The paper's final ReLU is left out, so that evidence against the class stays negative.
-    Selvaraju et al., "Grad-CAM" (2017), https://arxiv.org/abs/1610.02391.
 
     >>> maps = np.array([[[1, 2]], [[0, 1]]], np.float32)
     >>> gradients = np.array([[[1, 3]], [[-1, 1]]], np.float32)
@@ -23,20 +22,12 @@ def grad_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
 
 
 def hires_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Compute HiResCAM: activation × gradient, summed over a layer's maps.
-
-    Draelos and Carin, "HiResCAM" (2020), https://arxiv.org/abs/2011.08891.
-    """
+    """Compute HiResCAM: activation × gradient, summed over a layer's maps."""
     cam: np.ndarray = (maps * gradients).sum(axis=0)
     return cam
 
 
 def layer_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Compute LayerCAM: activation × positive part of the gradient, summed over a layer's maps.
-
-    The result is never negative for maps after a ReLU.
-
-    Jiang et al., "LayerCAM" (2021), https://doi.org/10.1109/TIP.2021.3089943.
-    """
+    """Compute LayerCAM: activation × positive part of the gradient, summed over a layer's maps."""
     cam: np.ndarray = (maps * np.maximum(gradients, 0)).sum(axis=0)
     return cam
