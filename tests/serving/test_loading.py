@@ -83,6 +83,26 @@ def test_the_exit_waits_for_the_compilation_that_it_stops(monkeypatch):
     thread.join()
 
 
+def test_the_compilation_of_damaged_weights_stops(monkeypatch):
+    given_up = []
+    monkeypatch.setattr(loading, "build", lambda future: future.result())
+    monkeypatch.setattr(loading, "compile_passes", lambda event, future: given_up.append(event))
+    damaged = UntrainedWeights()
+    loader = loading.Loader(lambda _: damaged)
+    for _ in range(2):
+        loader.network().result()
+        while len(given_up) < 1:
+            Event().wait(0.001)
+        event = given_up.pop()
+        loader.fail(UntrainedWeights(seed=20), ValueError("another network's"))
+        assert loader.network().result() is damaged
+        assert not event.is_set()
+        loader.fail(damaged, ValueError("damaged"))
+        assert event.is_set()
+        assert str(loader.network().exception()) == "damaged"
+        loader.retry()
+
+
 @pytest.mark.slow
 def test_a_process_may_end_while_passes_are_compiled():
     command = [sys.executable, "-c", END_WHILE_COMPILING]

@@ -41,19 +41,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ClassNames:
-    """Names and WordNet ids of the classes by class index, 0 to 999; both empty if not loaded.
-
-    A class without a WordNet id has ``""``. ``attempts`` says why no names could be loaded, one
-    sentence each, for the page.
-    """
+    """Names and WordNet ids of the classes by class index, 0 to 999; both empty if not loaded."""
 
     names: tuple[str, ...] = ()
-    wordnet_ids: tuple[str, ...] = ()
+    wordnet_ids: tuple[str, ...] = ()  # "" for a class without one
+    # Why no names could be loaded, one sentence each, for the page.
     attempts: tuple[str, ...] = field(default=(), compare=False)
 
     def name(self, index: int) -> str:
         """Return a class's name, such as "Egyptian cat"; "class 285" if no names are loaded."""
-        return self.names[_checked(index)] if self.names else _number(index)
+        return self.names[_checked(index)] if self.names else f"class {_checked(index)}"
 
     def wordnet_id(self, index: int) -> str:
         """Return the WordNet id of a class, such as "n02124075"; ``""`` if it has none."""
@@ -66,7 +63,7 @@ class ClassNames:
         'tench · n01440764 · class 0'
         """
         name = self.name(index) if self.names else ""
-        return " · ".join(filter(None, (name, self.wordnet_id(index), _number(index))))
+        return " · ".join(filter(None, (name, self.wordnet_id(index), f"class {_checked(index)}")))
 
 
 NUMBERED = ClassNames()
@@ -76,10 +73,7 @@ def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
     """Load the class names from the host's file or from Keras' list, which is downloaded if needed.
 
     If ``VGG_VIZ_CLASS_NAMES`` names a text file, only this file is tried: its classes may not be
-    ImageNet's. A download is stored where Keras looks for its list.
-
-    Raises:
-        FileUnavailable: no names could be loaded.
+    ImageNet's. Raises a `FileUnavailable` if no names could be loaded.
     """
     host = path_setting(environment, PATH_VARIABLE)
     path = host or _keras_list(environment)
@@ -105,29 +99,20 @@ def _keras_list(environment: Mapping[str, str]) -> Path:
 
 
 def from_json(content: bytes) -> ClassNames:
-    """Read the class names from Keras' JSON list: ``{"0": ["n01440764", "tench"], ...}``.
-
-    Raises:
-        ValueError: the content is not a list of 1,000 ids and names.
-    """
+    """Read the class names from Keras' JSON list: ``{"0": ["n01440764", "tench"], ...}``."""
     class_index = json.loads(content)
     try:
         pairs = [class_index[str(index)] for index in range(CLASS_COUNT)]
         return _class_names((str(wordnet_id), str(name)) for wordnet_id, name in pairs)
     except (LookupError, TypeError) as error:
-        raise ValueError(
-            f"expected an id and a name for each of {CLASS_COUNT:,} classes"
-        ) from error
+        raise ValueError("expected an id and a name for each of 1,000 classes") from error
 
 
 def from_text(content: bytes) -> ClassNames:
     """Read the class names from a text file: a line for each class, in the order of their indices.
 
-    A line is a name, or a WordNet id, a space and a name.
-
-    Raises:
-        ValueError: the file has another number of lines, or a line is not a name. The message
-            completes a sentence.
+    A line is a name, or a WordNet id, a space and a name. The message of a `ValueError` completes a
+    sentence.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -153,10 +138,6 @@ def _class_names(pairs: Iterable[tuple[str, str]]) -> ClassNames:
 def _id_and_name(line: str) -> tuple[str, str]:
     match = _ID_AND_NAME.fullmatch(line)
     return (match[1], match[2]) if match else ("", line)
-
-
-def _number(index: int) -> str:
-    return f"class {_checked(index)}"
 
 
 def _checked(index: int) -> int:

@@ -38,11 +38,9 @@ class DenseWeights(NamedWeights, Protocol):
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
         """Return the kernel's rows from ``index * SLAB_ROWS``, float32 ``(SLAB_ROWS, units)``."""
-        ...
 
     def bias(self, layer: DenseLayer) -> np.ndarray:
         """Return a layer's biases, float32 ``(units,)``."""
-        ...
 
 
 def slab_count(layer: DenseLayer) -> int:
@@ -53,6 +51,7 @@ def slab_count(layer: DenseLayer) -> int:
 SLABS = sum(map(slab_count, VGG19.dense_layers))
 
 
+@dataclass(frozen=True)
 class UntrainedDense:
     """Random weights for the dense layers of an untrained network, determined by a seed.
 
@@ -60,19 +59,17 @@ class UntrainedDense:
     stream, so slabs may be drawn in any order.
     """
 
+    seed: int
     label: ClassVar[str] = UntrainedWeights.label
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
 
     @property
     def identity(self) -> Hashable:
         """Hashable value that differs between different seeds."""
-        return ("dense", self.label, self._seed)
+        return ("dense", self.label, self.seed)
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
         """Draw one slab of a layer's kernel, float32 ``(SLAB_ROWS, units)``."""
-        random = np.random.default_rng([self._seed, layer.index, index])
+        random = np.random.default_rng([self.seed, layer.index, index])
         rows = random.standard_normal((SLAB_ROWS, layer.units), np.float32)
         rows *= np.float32(np.sqrt(2 / layer.inputs))
         return rows
@@ -90,11 +87,7 @@ class StoredDense:
     """
 
     def __init__(self, weights: StoredWeights) -> None:
-        """Locate the dense layers' kernels in a conv layers' file, and read their biases.
-
-        Raises:
-            WeightsError: the file has no dense layers, or is damaged.
-        """
+        """Locate the dense layers' kernels in a conv layers' file, and read their biases."""
         self._weights = weights
         self._stamp = weights.fingerprint.stamp if weights.fingerprint else None
         self._biases: dict[str, np.ndarray] = {}
@@ -155,13 +148,10 @@ class StoredDense:
 
 @dataclass
 class ReportingDense:
-    """Source of dense weights that calls ``report`` before each slab is read.
-
-    ``report`` gets the fraction of all dense layers' slabs that was read (0 to 1); it may raise an
-    exception to stop the computation.
-    """
+    """Source of dense weights that calls ``report`` before each slab is read."""
 
     dense: DenseWeights
+    # Gets the fraction of all slabs that was read (0 to 1); may raise an exception to stop.
     report: Callable[[float], None]
     slabs_read: int = 0
 
@@ -187,12 +177,9 @@ class ReportingDense:
 
 
 def open_dense(weights: Weights) -> DenseWeights:
-    """Return the dense layers' weights that belong to the given conv layers' weights.
+    """Return the dense layers' weights from the conv layers' file, or drawn with the same seed.
 
-    They come from the same file; for untrained weights, they are drawn with the same seed.
-
-    Raises:
-        WeightsError: the file has no dense layers, or is damaged.
+    Raises a `WeightsError` if the file has no dense layers, or is damaged.
     """
     if isinstance(weights, StoredWeights):
         return StoredDense(weights)
@@ -202,10 +189,7 @@ def open_dense(weights: Weights) -> DenseWeights:
 
 
 def mapped_array(array: "h5py.Dataset", file: mmap.mmap) -> np.ndarray | None:
-    """Return a contiguous dataset of floating-point numbers as a view of its memory-mapped file.
-
-    ``None`` if the dataset has another layout or type.
-    """
+    """Return a contiguous floating-point dataset as a view of its memory-mapped file, else None."""
     offset = array.id.get_offset()
     if offset is None or array.external or array.is_virtual or array.dtype.kind != "f":
         return None

@@ -2,9 +2,8 @@
 
 The pretrained weights are those of Simonyan and Zisserman, https://arxiv.org/abs/1409.1556, as
 Keras distributes them (keras/src/applications/vgg19.py). The convolutions need only the 80 MB file
-without the dense layers ("notop"); the full file of 574 MB works too.
-
-h5py is imported at first use.
+without the dense layers ("notop"); the full file of 574 MB works too. h5py is imported at first
+use.
 """
 
 import logging
@@ -98,14 +97,11 @@ _log = logging.getLogger(__name__)
 
 
 class WeightsError(ValueError):
-    """Raised when a file is damaged or is not a VGG19 weights file; names the file, not its folder.
-
-    conversion: Keras program of three lines that converts the file; empty if there is none.
-    """
+    """Raised when a weights file is damaged or not VGG19's; names the file, not its folder."""
 
     def __init__(self, message: str, conversion: str = "") -> None:
         super().__init__(message)
-        self.conversion = conversion
+        self.conversion = conversion  # Keras program of three lines that converts the file
 
 
 class NamedWeights(Protocol):
@@ -114,12 +110,10 @@ class NamedWeights(Protocol):
     @property
     def label(self) -> str:
         """Name of the weights in captions, such as "ImageNet" or "untrained"."""
-        ...
 
     @property
     def identity(self) -> Hashable:
         """Hashable value that differs between different weights, even with equal labels."""
-        ...
 
 
 class Weights(NamedWeights, Protocol):
@@ -127,22 +121,17 @@ class Weights(NamedWeights, Protocol):
 
     def read(self, layer_name: str) -> LayerWeights:
         """Return a conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32."""
-        ...
 
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """Weights of VGG19 in an HDF5 file, read layer by layer and not kept in memory.
-
-    path: path of the file.
-    label: "ImageNet" only for the files that Keras distributes.
-    fingerprint: MD5 and stamp of the file when it was found; HDF5 itself has no checksum.
-    skipped: reasons why the host's own file is not used, one sentence each, for the page.
-    """
+    """Weights of VGG19 in an HDF5 file, read layer by layer and not kept in memory."""
 
     path: Path
-    label: str
+    label: str  # "ImageNet" only for the files that Keras distributes
+    # Of the file when it was found; HDF5 itself has no checksum.
     fingerprint: Fingerprint | None = field(default=None, compare=False, repr=False)
+    # Reasons why the host's own file is not used, one sentence each, for the page.
     skipped: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -153,12 +142,8 @@ class StoredWeights:
     def read(self, layer_name: str) -> LayerWeights:
         """Return a conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32.
 
-        In Keras' files, the input channels of block1_conv1 are in the order B, G, R.
-
-        Raises:
-            KeyError: VGG19 has no conv layer of this name.
-            WeightsError: the file is missing, damaged or has changed since it was found, or its
-                arrays have unexpected shapes.
+        In Keras' files, the input channels of block1_conv1 are in the order B, G, R. Raises a
+        `WeightsError` if the file is missing, damaged or has changed since it was found.
         """
         layer = VGG19.conv_layer(layer_name)
         try:
@@ -217,15 +202,10 @@ def obtain(
 ) -> StoredWeights:
     """Find VGG19's weights on the disk, or download them.
 
-    Sources, in this order: the file that ``VGG_VIZ_WEIGHTS`` names; Keras' weights files on this
-    disk, if their MD5 matches; a download of Keras' notop file, from ``VGG_VIZ_WEIGHTS_URL`` if it
-    is set. A download is stored where Keras looks for it (``$KERAS_HOME/models``, else
-    ``~/.keras/models``), or among the system's temporary files if that folder is not writable.
-    Files that cannot be used are skipped with a warning in the log.
-
-    Raises:
-        FileUnavailable: no source has weights. If the host's file can be converted, a Keras program
-            that does so follows the sentence.
+    Sources, in this order: the file that ``VGG_VIZ_WEIGHTS`` names; Keras' files on this disk, if
+    their MD5 matches; a download of Keras' notop file. Files that cannot be used are skipped with a
+    warning in the log. Raises a `FileUnavailable` if no source has weights; if the host's file can
+    be converted, a Keras program that does so follows the sentence.
     """
     skipped: tuple[str, ...] = ()
     if path := path_setting(environment, PATH_VARIABLE):
@@ -264,10 +244,7 @@ def fetch_full(
 ) -> StoredWeights:
     """Find Keras' weights file of the whole network, or download it to where `find_full` finds it.
 
-    The address is that of Keras, or ``VGG_VIZ_FULL_WEIGHTS_URL`` if it is set.
-
-    Raises:
-        FileUnavailable: the download failed, or no disk has enough space.
+    Raises a `FileUnavailable` if the download failed, or no disk has enough space.
     """
     if found := find_full(environment):
         return found
@@ -283,10 +260,8 @@ def offer_full(environment: Mapping[str, str] = os.environ) -> DownloadOffer:
 def open_weights(path: Path) -> StoredWeights:
     """Open a weights file, after checking the shapes and numbers of all conv layers.
 
-    Keras' own files are recognized by their MD5 and not checked further.
-
-    Raises:
-        WeightsError: the file cannot be read or is not a VGG19 weights file.
+    Keras' own files are recognized by their MD5 and not checked further. Raises a `WeightsError` if
+    the file cannot be read or is not a VGG19 weights file.
     """
     with as_weights_error(path):
         fingerprint = fingerprint_of(path)
@@ -303,9 +278,7 @@ def open_weights(path: Path) -> StoredWeights:
 def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
     """Open a weights file in the layout of Keras 1 and 2; yield the group with a group per layer.
 
-    Raises:
-        WeightsError: the file has another layout, or is damaged, even if only the ``with`` block
-            finds the damage.
+    Raises a `WeightsError` if it has another layout or is damaged, also within the ``with`` block.
     """
     import h5py
 
@@ -320,7 +293,7 @@ def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
 
 @contextmanager
 def as_weights_error(path: Path) -> Iterator[None]:
-    """Turn a damaged file's exceptions into a ``WeightsError``; names the file, not its folder."""
+    """Turn a damaged file's exceptions into a `WeightsError`; names the file, not its folder."""
     try:
         yield
     except WeightsError as error:
@@ -375,11 +348,7 @@ def _conversion(kind: str, path: Path, layer: str = "") -> str:
 def arrays_of(
     layers: "h5py.Group", layer: ConvLayer | DenseLayer
 ) -> tuple["h5py.Dataset", "h5py.Dataset"]:
-    """Return a layer's kernel and bias as HDF5 datasets, not yet read.
-
-    Raises:
-        WeightsError: a dataset is missing or has another shape.
-    """
+    """Return a layer's kernel and bias as HDF5 datasets, not yet read, after checking shapes."""
     names = _names(layers, "layer_names")
     if layer.name not in names:
         raise WeightsError(f"expected a layer {layer.name}, got {', '.join(names) or 'none'}")

@@ -1,7 +1,7 @@
 """Dense layers and class names, loaded or downloaded in the background, once for all viewers."""
 
 import logging
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -12,7 +12,7 @@ from vgg_viz.model import class_names, dense_layers, weights
 from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.model.dense_layers import DenseWeights
 from vgg_viz.model.weights import FULL, IMAGENET_LABEL, StoredWeights, Weights, WeightsError
-from vgg_viz.serving.loading import error_of, failed, result_of, run_in_background
+from vgg_viz.serving.loading import Value, error_of, failed, result_of, run_in_background
 
 UNEXPECTED = "Something went wrong. The server's log has the details."
 
@@ -24,10 +24,7 @@ class FullFileMissing(Exception):
 
 
 class DenseLoader:
-    """Loader of the dense layers of every network in use, and of the class names.
-
-    One per process, thread-safe. It loads nothing until a method asks for it.
-    """
+    """Loader of the dense layers of every network in use, and of the class names; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -40,10 +37,9 @@ class DenseLoader:
     def weights_for(self, conv_weights: Weights) -> "Future[DenseWeights]":
         """Return a future of the dense layers that belong to conv layers; open them unless started.
 
-        They come from the file of the conv layers. If that is Keras' file without dense layers,
-        they come from Keras' full file. Untrained conv layers have untrained dense layers. The
-        future fails with a ``WeightsError`` if the file has no dense layers or is damaged, or with
-        `FullFileMissing`. The failure stays until `retry` or a download.
+        They come from the file of the conv layers, or from Keras' full file if that is Keras' file
+        without dense layers. The future fails with a `WeightsError` if the file has no dense layers
+        or is damaged, or with `FullFileMissing`. The failure stays until `retry` or a download.
         """
         with self._lock:
             future = self._opened.get(conv_weights.identity)
@@ -80,8 +76,7 @@ class DenseLoader:
     def names(self) -> "Future[ClassNames]":
         """Return a future of the class names; start to load them unless started before.
 
-        It never fails: if the names cannot be loaded, it returns the classes' numbers, whose
-        ``attempts`` say why. The numbers stay until `retry`.
+        If they cannot be loaded, it returns numbers until `retry`; their ``attempts`` say why.
         """
         with self._lock:
             if self._names is None:
@@ -92,18 +87,14 @@ class DenseLoader:
         """Forget failed dense layers, names and downloads, so that the next call starts again."""
         with self._lock:
             self._full = None
-            self._opened = {
-                identity: future
-                for identity, future in self._opened.items()
-                if error_of(future) is None
-            }
+            for identity in [each for each, opened in self._opened.items() if error_of(opened)]:
+                del self._opened[identity]
             if error_of(self._download):
                 self._download = None
             if (names := result_of(self._names)) and names.attempts:
                 self._names = None
 
     def _open(self, conv_weights: Weights) -> DenseWeights:
-        """Open the dense layers from the convolutions' own file or from Keras' full file."""
         try:
             return dense_layers.open_dense(conv_weights)
         except WeightsError:
@@ -116,13 +107,7 @@ class DenseLoader:
         return dense_layers.open_dense(full)
 
     def _fetch(self) -> None:
-        try:
-            self._full = weights.fetch_full(on_progress=self._note_progress)
-        except FileUnavailable:
-            raise
-        except Exception as error:
-            log.exception("Could not download the full weights file")
-            raise FileUnavailable(UNEXPECTED) from error
+        self._full = _obtained(partial(weights.fetch_full, on_progress=self._note_progress))
 
     def _note_progress(self, received: int, expected: int | None) -> None:
         self._received = received, expected or FULL.size
@@ -130,9 +115,17 @@ class DenseLoader:
 
 def _obtain_names() -> ClassNames:
     try:
-        return class_names.obtain()
+        return _obtained(class_names.obtain)
     except FileUnavailable as error:
         return replace(NUMBERED, attempts=error.attempts)
-    except Exception:
-        log.exception("Could not load the class names")
-        return replace(NUMBERED, attempts=(UNEXPECTED,))
+
+
+def _obtained(obtain: Callable[[], Value]) -> Value:
+    """Return the function's result; turn an unexpected error into a sentence for viewers."""
+    try:
+        return obtain()
+    except FileUnavailable:
+        raise
+    except Exception as error:
+        log.exception("Could not obtain a file")
+        raise FileUnavailable(UNEXPECTED) from error

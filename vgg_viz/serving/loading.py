@@ -16,8 +16,6 @@ OnProgress = Callable[[int, int | None], None]
 
 Value = TypeVar("Value")
 
-MEGABYTE = 1_000_000
-
 SETTLING_SECONDS = 5.0  # between the first network and the compilation of its forward passes
 
 _compiling = Lock()
@@ -25,13 +23,10 @@ _exiting = Event()
 
 
 class Loader:
-    """Loader of one network: first its weights, then the Keras model; thread-safe.
-
-    ``source`` obtains the weights and reports its progress; it is called on first need.
-    """
+    """Loader of one network: first its weights, then the Keras model; thread-safe."""
 
     def __init__(self, source: Callable[[OnProgress], Weights]) -> None:
-        self._source = source
+        self._source = source  # obtains the weights on first need, and reports its progress
         self._lock = Lock()
         self._weights: Future[Weights] | None = None
         self._network: Future[Network] | None = None
@@ -50,10 +45,7 @@ class Loader:
         return result_of(self._weights)
 
     def label(self) -> str | None:
-        """Return the label of the network that the page shows; None while the weights are loading.
-
-        If the weights failed to load, it is the untrained network's label.
-        """
+        """Return the label of the network that the page shows; None while its weights load."""
         if error_of(self._weights):
             return weights.UntrainedWeights.label
         found = self.found()
@@ -84,16 +76,13 @@ class Loader:
                 self._weights = self._network = self._received = None
 
     def stage(self) -> tuple[str, float | None]:
-        """Return the current stage of loading, in words for viewers, and the fraction of it done.
-
-        The fraction is 0 to 1, or None if it is not known.
-        """
+        """Return the stage of loading, in words for viewers, and the fraction done, if known."""
         if self._weights is not None and self._weights.done():
             return "Importing TensorFlow and building the network…", None
         if self._received is None:
             return "Looking for the weights file…", None
         received, total = self._received
-        size = f"{received / MEGABYTE:.0f}" + (f" of {total / MEGABYTE:.0f}" if total else "")
+        size = f"{received / 1e6:.0f}" + (f" of {total / 1e6:.0f}" if total else "")
         fraction = min(1.0, received / total) if total else None
         return f"Downloading the weights of VGG19: {size} MB", fraction
 
@@ -119,11 +108,7 @@ def build(future_weights: "Future[Weights]") -> Network:
 
 
 def compile_passes(given_up: Event, future: "Future[Network]") -> None:
-    """Compile a network's forward passes, until ``given_up`` is set because it is replaced.
-
-    Otherwise the first viewer of each layer would wait for its compilation, and so would all others
-    in the queue.
-    """
+    """Compile forward passes until ``given_up`` is set; otherwise viewers would wait for them."""
     # Not while the first page is computed and drawn, which needs both cores of a small machine.
     if future.exception() is None and not given_up.wait(SETTLING_SECONDS):
         with _compiling:
@@ -150,12 +135,9 @@ def freeze() -> None:
 
 
 def disable_session_resets() -> None:
-    """Keep Streamlit from resetting Keras after every script run; call it before building networks.
-
-    Streamlit calls ``keras.backend.clear_session`` when a run ends. While another thread builds a
-    network or a submodel, the reset removes the global state that the thread needs. It also
-    collects garbage, which takes 43 ms, a hundred times a minute for 30 viewers.
-    """
+    """Keep Streamlit from resetting Keras after every run, while a thread builds a network."""
+    # ``clear_session`` removes the global state that the thread needs. It also collects garbage,
+    # which takes 43 ms, a hundred times a minute for 30 viewers.
     import_keras().backend.clear_session = lambda *_, **__: None
 
 
