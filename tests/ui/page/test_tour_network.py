@@ -22,24 +22,7 @@ from vgg_viz.links import read
 from vgg_viz.ui.state import values
 
 STEPS = tours.built_in().steps
-EDGES, TRAINING, LAST = 4, 14, 15  # steps that have words of their own for the untrained network
-
-
-@pytest.fixture
-def of_a_file():
-    """Give the page a weights file other than ImageNet's."""
-    with network_of(OfAFile()):
-        yield
-
-
-@pytest.fixture
-def nothing():
-    """Give the page no weights."""
-    with weights_from(unavailable):
-        yield
-
-
-FILE, NOTHING = map(pytest.mark.usefixtures, ("of_a_file", "nothing"))
+EDGES, TRAINING = 4, 14  # steps that have words of their own for the untrained network
 
 
 def words(page):
@@ -70,11 +53,11 @@ def test_with_imagenets_weights_the_answer_outlines_the_map_that_it_names():
     assert page.success[0].value == STEPS[TRAINING - 1].words.answer
 
 
-@NOTHING
 @pytest.mark.parametrize("number", [EDGES, EDGES + 2, TRAINING])
 def test_without_weights_steps_show_their_untrained_text(number):
     step = STEPS[number - 1]
-    page = open_page(tour=str(number), answer="true")
+    with weights_from(unavailable):
+        page = open_page(tour=str(number), answer="true")
     assert step.untrained.text in words(page)
     assert step.words.text not in [part.value for part in page.main.markdown]
     assert "This text describes the **untrained** network shown here." in captions(page)
@@ -95,7 +78,7 @@ def test_the_untrained_network_gets_its_text_when_chosen():
     assert STEPS[EDGES].words.text in words(page)
 
 
-@FILE
+@network_of(OfAFile())
 def test_a_weights_file_gets_the_question_without_the_answer():
     page = open_page(tour=str(EDGES))
     step = STEPS[EDGES - 1]

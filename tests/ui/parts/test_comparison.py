@@ -18,7 +18,6 @@ from tests.support.pages import (
 from tests.support.pages import run as run_page
 from tests.support.truth import COMPARED, LAYER, MAPS, SUBJECTS, assert_shown, both, ordered
 from vgg_viz.export.number_format import figure
-from vgg_viz.model.networks import NETWORKS
 
 INSPECTORS = ("inspector-0", "inspector-1")
 
@@ -117,10 +116,9 @@ def test_image_compared_with_itself_is_identical():
     assert not page.info
 
 
-@pytest.mark.parametrize("choice", NETWORKS)
-def test_without_weights_both_networks_are_untrained(choice):
+def test_without_weights_both_networks_are_untrained():
     with weights_from(unavailable):
-        page = compare("network", network=choice)
+        page = compare("network")
         assert "only the untrained network" in page.info[0].value
         assert [part.value for part in page.main.subheader] == ["Untrained", "Untrained"]
         assert "· ImageNet ·" not in texts(page)

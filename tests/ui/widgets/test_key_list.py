@@ -50,11 +50,6 @@ def test_a_key_has_one_action_in_each_context():
     assert {key.context for key in KEYS} == set(CONTEXTS)
 
 
-def test_buttons_get_their_keys_from_the_list():
-    assert key_list.shortcut("lecture-switch") == "L"
-    assert key_list.shortcut("tour-back") == "Left"
-
-
 def test_page_keys_prefer_the_tour_to_the_layers():
     assert key_list.bindings([PAGE]) == {"?": "key-list"}
     assert key_list.bindings([PAGE, LECTURE])["PageDown"] == "next-layer"
