@@ -237,13 +237,12 @@ def test_errors_for_too_many_pixels_state_the_limit(kind):
 def test_files_of_too_many_pieces_are_rejected(monkeypatch):
     for name in ("MAX_READS", "MAX_SCANS", "MAX_TAG_VALUES"):
         monkeypatch.setattr(limits, name, 25)
-    runs = build.bmp(40, 30, b"\1\0" * 1_200, bits=8, compression=1, palette=bytes(1_024))
     frames = [(b"ANMF", bytes(16))] * 30
     for data in (
         build.solid_png(4, 4, bytes(3), build.png_chunk(b"tEXt", b"") * 30),
         build.riff((b"VP8X", b"\2\0\0\0" + bytes(6)), (b"ANIM", bytes(6)), *frames),
         build.gif(4, 4, b"!\xfe" + b"\x02ab" * 50 + b"\0"),
-        runs,
+        build.bmp(40, 30, b"\1\0" * 1_200, bits=8, compression=1, palette=bytes(1_024)),
         build.tiff(16, 500, bytes(16), {273: [8] * 500, 279: [8] * 500, 278: 1}),
         build.scans_jpeg(8, 8, 50),
     ):
@@ -257,7 +256,7 @@ def test_files_of_too_many_pieces_are_rejected(monkeypatch):
 @lru_cache(maxsize=1)
 def seeds():
     """Small valid files of each format, with everything that decoders read."""
-    image, frames = noise(33, 21), [plain(color) for color in ("red", "blue")]
+    image, films = noise(33, 21), {"save_all": True, "append_images": [plain("blue")]}
     exif = build.exif_bytes((0x0112, 3, 1, 6), (0x8769, 4, 1, 40))
     found = {"JPEG": [encode(image, "JPEG", progressive=True)]}
     for file_format in decoding.FORMATS:
@@ -266,8 +265,7 @@ def seeds():
         files = found.setdefault(file_format, [])
         files += [encode(image, file_format), encode(image, file_format, **options)]
         if file_format in ("PNG", "WEBP", "GIF", "TIFF"):
-            films = {"save_all": True, "append_images": frames[1:]}
-            files.append(encode(frames[0], file_format, **films))
+            files.append(encode(plain(), file_format, **films))
     for compression in ("packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg"):
         found["TIFF"].append(encode(image, "TIFF", compression=compression))
     deep = image.convert("L").convert("I;16")

@@ -207,9 +207,7 @@ def limits():
     turned = {"exif": TURNED}
     files = {
         "png-at-the-limit": solid_png(8_000, 5_000, bytes(GRAY)),
-        "png-at-the-limit-and-19-megabytes-more": solid_png(
-            8_000, 5_000, wide, *chunks, color_type=6
-        ),
+        "png-with-19-MB-more": solid_png(8_000, 5_000, wide, *chunks, color_type=6),
         "jpeg-48-megapixel-phone": encode(phone, "JPEG", exif=TURNED),
         "jpeg-12-megapixels-with-profile": encode(camera, "JPEG", icc_profile=build.EXCHANGED),
         "jpeg-progressive-cmyk-and-8-megabytes-more": with_jpeg_segments(cmyk, *more),
@@ -247,12 +245,10 @@ def deep_limits():
     """Return images of more than 8 bits at the memory limit."""
     gray, white = b"\x07\xd0", b"\xff\xff"
     pixels = {0: gray, 2: gray * 3, 4: gray + white, 6: gray * 3 + white}  # by color type
-    pngs = {
-        f"png-of-16-bits-at-the-limit-{kind}": solid_png(
-            8_000, 5_000, pixel, bits=16, color_type=kind
-        )
-        for kind, pixel in pixels.items()
-    }
+    pngs = {}
+    for kind, pixel in pixels.items():
+        data = solid_png(8_000, 5_000, pixel, bits=16, color_type=kind)
+        pngs[f"png-of-16-bits-at-the-limit-{kind}"] = data
     layouts = {
         "rgba-of-16-bits": {"bits": 16, "channels": 4},
         "rgba-of-16-bits-in-planes": {"bits": 16, "channels": 4, "separate": True},
@@ -398,17 +394,18 @@ def jpeg_tricks():
     return accepted(RED, valid) + scans + rejected(invalid) + either(others)
 
 
-TIFF_LIES = {  # tag and value
-    "five-planes": (277, 5),
-    "a-million-bits": (258, 2**20),
-    "rare-photometry": (262, 32_844),
-    "old-jpeg": (259, 6),
-    "xz": (259, 34_925),
-    "zero-rows-a-strip": (278, 0),
-    "reversed-bits": (266, 2),
-    "no-such-predictor": (317, 9),
-    "strip-beyond-the-end": (273, 2**31),
-    "width-zero": (256, 0),
+TIFF_LIES = {
+    "giant-raw-tile": {322: 65_520, 323: 65_520, 324: 8, 325: 256, 273: None, 279: None},
+    "five-planes": {277: 5},
+    "a-million-bits": {258: 2**20},
+    "rare-photometry": {262: 32_844},
+    "old-jpeg": {259: 6},
+    "xz": {259: 34_925},
+    "zero-rows-a-strip": {278: 0},
+    "reversed-bits": {266: 2},
+    "no-such-predictor": {317: 9},
+    "strip-beyond-the-end": {273: 2**31},
+    "width-zero": {256: 0},
 }
 
 
@@ -429,40 +426,34 @@ def tiff_tricks():
         "tiff-of-many-channels": (channels, "it has 2,147,483,648 channels of 16 bits"),
         "tiff-big-with-a-trillion-tags": big,
     }
-    tiles, others = {322: 65_520, 323: 65_520, 324: 8, 325: 256, 273: None, 279: None}, {}
-    for bits in (8, 16):
-        lies = {name: {tag: value} for name, (tag, value) in TIFF_LIES.items()}
-        for name, tags in ({"giant-raw-tile": tiles} | lies).items():
-            others[f"tiff-{name}-{bits}-bit"] = tiff(16, 16, gray, {258: bits} | tags)
+    others = {
+        f"tiff-{name}-{bits}-bit": tiff(16, 16, gray, {258: bits} | tags)
+        for bits in (8, 16)
+        for name, tags in TIFF_LIES.items()
+    }
     valid = accepted(GRAY, {"tiff-next-directory-is-itself": next_is_itself})
     return valid + rejected(invalid) + either(others)
 
 
 def other_lies():
-    bitmaps = {
-        "negative-width": (-16, 16, 24),
-        "least-height": (16, -(2**31), 24),
-        "largest": (2**31 - 1, 2**31 - 1, 24),
-        "nothing": (0, 0, 24),
-        "of-7-bit": (16, 16, 7),
-    }
-    invalid = {
-        f"bmp-{name}": build.bmp(width, height, bytes(1_024), bits=bits)
-        for name, (width, height, bits) in bitmaps.items()
-    }
+    most, invalid = 2**31 - 1, {}
+    sizes = ((-16, 16, 24), (16, -most - 1, 24), (most, most, 24), (0, 0, 24), (16, 16, 7))
+    for width, height, bits in sizes:
+        data = build.bmp(width, height, bytes(1_024), bits=bits)
+        invalid[f"bmp-{width}-by-{height}-of-{bits}-bit"] = data
     for compression, kind in ((4, "JPEG"), (5, "PNG")):
         data = build.bmp(40, 30, encode(plain(), kind), compression=compression)
         invalid[f"bmp-around-a-{kind}"] = data
     gif, signature = build.gif(4, 4), b"\x89PNG\r\n\x1a\n"
+    long = b"RIFF\xff\xff\xff\xffWEBPVP8 \xff\xff\xff\x7f"
     code_size = gif.rindex(struct.pack("<HHHH", 0, 0, 4, 4)) + 9
     invalid |= {
-        "bmp-two-thousand-million-colors": build.bmp(16, 16, bytes(256), bits=8, colors=2**31 - 1),
+        "bmp-two-thousand-million-colors": build.bmp(16, 16, bytes(256), bits=8, colors=most),
         "png-wrong-checksum": changed(solid_png(4, 4, bytes(RED)), 29, bytes(4)),
         "png-filter-9": build.png(4, 4, zlib.compress(b"\x09" + bytes(12) * 4)),
         "png-of-no-such-kind": build.png(4, 4, zlib.compress(bytes(60)), color_type=5),
         "png-chunk-of-4-gigabytes": signature + b"\xff\xff\xff\xffIHDR" + bytes(64),
-        "webp-chunk-longer-than-the-file": b"RIFF\xff\xff\xff\xffWEBPVP8 \xff\xff\xff\x7f"
-        + bytes(64),
+        "webp-chunk-longer-than-the-file": long + bytes(64),
         "gif-code-size-255": changed(gif, code_size, b"\xff"),
     }
     body = bytes(RED[::-1]) * 256
@@ -481,9 +472,7 @@ def truncated():
         data = encode(noise(), file_format)
         for tenth in (1, 4, 8, 9):
             make = rejected if tenth < 5 or file_format in ("WEBP", "AVIF", "HEIF") else either
-            files += make(
-                {f"{file_format}-cut-at-{tenth}0-percent": data[: len(data) * tenth // 10]}
-            )
+            files += make({f"{file_format}-cut-at-{tenth}0%": data[: len(data) * tenth // 10]})
     return files
 
 
