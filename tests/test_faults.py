@@ -163,11 +163,10 @@ def names(folder: Path) -> list[str]:
 
 def last_sentence(raised: pytest.ExceptionInfo, tmp_path: Path) -> str:
     """Return an error's last sentence; assert that all are sentences without a path."""
-    attempts = getattr(raised.value, "attempts", (str(raised.value),))
-    for sentence in attempts:
+    for sentence in raised.value.attempts:
         assert re.fullmatch(r"\S.*\.", sentence)
         assert str(tmp_path) not in sentence
-    return attempts[-1]
+    return raised.value.attempts[-1]
 
 
 # -- killed processes
@@ -362,14 +361,6 @@ def test_missing_certificate_files_are_no_storage_error(tmp_path, models, monkey
 # -- the page
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A weights file of full size."""
-    path = tmp_path_factory.mktemp("trained") / "trained.h5"
-    write_keras_weights(path, UntrainedWeights(seed=20))
-    return path
-
-
 @pytest.fixture
 def fresh_caches():
     st.cache_resource.clear()
@@ -421,14 +412,14 @@ def truncate(path: Path) -> None:
 
 
 @pytest.fixture
-def stored_weights(tmp_path, models, trained, monkeypatch, fresh_caches):
+def stored_weights(models, content, md5, fresh_caches):
     """A weights file in Keras' folder, with no other one available."""
-    pass_for_keras(monkeypatch, hashlib.md5(trained.read_bytes()).hexdigest())
-    monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", "http://127.0.0.1:9/weights.h5")
-    return Path(shutil.copy(trained, models / NOTOP_FILE))
+    path = models / NOTOP_FILE
+    path.write_bytes(content)
+    return path
 
 
-def test_filters_of_a_file_damaged_meanwhile(tmp_path, stored_weights, trained):
+def test_filters_of_a_file_damaged_meanwhile(tmp_path, stored_weights, content):
     page = open_page(view="Filters", layer="2 · block1_conv2")
     assert "block1_conv2 · ImageNet" in texts(page)
     truncate(stored_weights)
@@ -444,27 +435,31 @@ def test_filters_of_a_file_damaged_meanwhile(tmp_path, stored_weights, trained):
     assert has_notice(page)
     assert str(tmp_path) not in "".join(text.value for text in page.text)
 
-    shutil.copy(trained, stored_weights)
+    stored_weights.write_bytes(content)
     checked(page.button(key="retry").click().run())
     assert not has_notice(page)
     assert "block3_conv1 · ImageNet" in texts(page)
 
 
 @pytest.mark.slow
-def test_attribution_with_a_file_damaged_meanwhile(stored_weights, trained, monkeypatch):
+def test_attribution_with_a_file_damaged_meanwhile(tmp_path, models, fresh_caches, monkeypatch):
     # Compilation starts at once, and is running when the file is damaged.
     monkeypatch.setattr(loading, "SETTLING_SECONDS", 0.0)
+    trained, stored = tmp_path / "trained.h5", models / NOTOP_FILE
+    write_keras_weights(trained, UntrainedWeights(seed=20))
+    pass_for_keras(monkeypatch, hashlib.md5(trained.read_bytes()).hexdigest())
+    shutil.copy(trained, stored)
     page = open_page(view="Feature maps", layer="3 · block2_conv1", channel="5")
     assert "block2_conv1 · ImageNet" in texts(page)
     model = weakref.ref(shared().loaders["imagenet"].network().result().model)
-    truncate(stored_weights)
+    truncate(stored)
     page.number_input(key="row").set_value(7)
     checked(page.number_input(key="column").set_value(9).run())
     assert has_notice(page)
     assert "block2_conv1 · untrained" in texts(page)
     assert "the sum matches" in page.success[0].value
 
-    shutil.copy(trained, stored_weights)
+    shutil.copy(trained, stored)
     checked(page.button(key="retry").click().run())
     assert not has_notice(page)
     assert "block2_conv1 · ImageNet" in texts(page)
@@ -478,20 +473,20 @@ def test_attribution_with_a_file_damaged_meanwhile(stored_weights, trained, monk
 
 
 def test_a_replaced_weights_file_is_loaded_after_retry(
-    tmp_path, stored_weights, trained, monkeypatch
+    tmp_path, content, monkeypatch, fresh_caches
 ):
-    named = Path(shutil.copy(trained, tmp_path / "mine.h5"))
-    monkeypatch.setattr(weights, "KERAS_FILES", ())
+    named = tmp_path / "mine.h5"
+    named.write_bytes(content)
     monkeypatch.setenv("VGG_VIZ_WEIGHTS", str(named))
     page = open_page(view="Filters", layer="2 · block1_conv2")
     write_hollow_weights(named)
     checked(page.selectbox(key="layer").set_value("block3_conv1").run())
     assert has_notice(page)
-    with pytest.MonkeyPatch.context() as patch:
-        read = []
-        patch.setattr(weights.StoredWeights, "read", recorded(weights.StoredWeights.read, read))
-        checked(page.selectbox(key="layer").set_value("block1_conv2").run())
-        checked(page.button(key="retry").click().run())
+    read = []
+    record = recorded(weights.StoredWeights.read, read)
+    monkeypatch.setattr(weights.StoredWeights, "read", record)
+    checked(page.selectbox(key="layer").set_value("block1_conv2").run())
+    checked(page.button(key="retry").click().run())
     assert "block1_conv2 · weights of mine.h5" in texts(page)
     assert read == ["block1_conv2"]
 

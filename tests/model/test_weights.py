@@ -6,8 +6,6 @@ import logging
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,15 +18,13 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.support import REPOSITORY, file_server
+from tests.support import file_server
 from tests.support.file_server import serve
 from tests.support.offline import isolate
 from tests.support.weights_files import (
     NEW_NAMES,
-    ReferenceWeights,
     pass_for_keras,
     pass_for_the_full_file,
-    reference_folder,
     write_hollow_weights,
 )
 from vgg_viz.downloads.fetching import FileUnavailable, private_folder
@@ -329,18 +325,9 @@ def test_the_programs_convert_files_of_keras_3(saved_by_keras, name, reason, mon
     made.unlink()
 
 
-def truncate(path):
-    path.write_bytes(path.read_bytes()[:-1000])
-
-
 def remake(path):
     path.unlink()
     path.mkdir()
-
-
-def overwrite_start(path):
-    with path.open("r+b") as file:
-        file.write(bytes(4096))
 
 
 def change_number(path):
@@ -357,8 +344,8 @@ def change_secretly(path):
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (truncate, "truncated file"),
-        (overwrite_start, "file signature not found"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1000]), "truncated file"),
+        (lambda path: path.write_bytes(bytes(4096)), "file signature not found"),
         (Path.unlink, "No such file"),
         (remake, "Is a directory"),
         (change_number, "expected the contents that it had when it was found, got others"),
@@ -420,29 +407,26 @@ def test_configured_file_comes_first_and_only_keras_own_is_labelled_imagenet(
     assert obtain() == StoredWeights(tmp_path / "mine.h5", "ImageNet")
 
 
-@pytest.mark.parametrize("downloaded", [False, True])
 @pytest.mark.parametrize(
     ("name", "reason"),
     [("absent.h5", "No such file or directory"), (".", "Is a directory"), ("text.h5", "signature")],
 )
 def test_unusable_configured_file_is_skipped_with_a_warning(
-    models, content, tmp_path, caplog, monkeypatch, name, reason, downloaded
+    content, tmp_path, caplog, monkeypatch, name, reason
 ):
     (tmp_path / "text.h5").write_bytes(b"text")
     monkeypatch.setenv("VGG_VIZ_WEIGHTS", str(tmp_path / name))
     with serve(content) as server:
         monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", server.url)
-        if not downloaded:
-            (models / NOTOP_FILE).write_bytes(content)
-        found = obtain()
-    assert found == StoredWeights(models / NOTOP_FILE, "ImageNet")
-    [record] = caplog.records
+        downloaded, found = obtain(), obtain()
+    assert downloaded.skipped == found.skipped
+    record, again = caplog.records
     assert (record.name, record.levelno) == ("vgg_viz.model.weights", logging.WARNING)
-    assert reason in record.message
     # The page shows the log's message without the folder.
     [sentence] = found.skipped
     assert sentence.startswith("Could not use the file named by VGG_VIZ_WEIGHTS: ")
-    assert record.message == f"{sentence} ({tmp_path / name})"
+    assert reason in sentence
+    assert record.message == again.message == f"{sentence} ({tmp_path / name})"
     assert str(tmp_path) not in sentence
     monkeypatch.setenv("VGG_VIZ_WEIGHTS", "")
     assert obtain().skipped == ()
@@ -569,25 +553,6 @@ def test_full_file_is_recognized_by_name_and_md5_and_replaces_the_small_one(mode
     assert sorted(names(models)) == [FULL_FILE, NOTOP_FILE]
 
 
-def test_full_file_is_downloaded_and_resumed_after_a_restart(models, full_content, monkeypatch):
-    reports = []
-    with serve(full_content, *[file_server.cut_off] * 3, file_server.send_range) as server:
-        monkeypatch.setenv("VGG_VIZ_FULL_WEIGHTS_URL", server.url)
-        with pytest.raises(FileUnavailable, match="closed before all") as raised:
-            fetch_full()
-        assert str(models) not in str(raised.value)
-        assert names(models) == [f"{FULL_FILE}.part"]
-        kept = offer_full().partial_bytes
-        assert 0 < kept <= len(full_content) // 2
-        found = fetch_full(on_progress=lambda *report: reports.append(report))
-        assert fetch_full() == found  # from the disk
-    assert server.ranges == [None, *[f"bytes={kept}-"] * 3]
-    assert found == StoredWeights(models / FULL_FILE, "ImageNet") == find_full()
-    assert reports == sorted(reports)
-    assert reports[-1] == (len(full_content), len(full_content))
-    assert names(models) == [FULL_FILE]
-
-
 def with_room(monkeypatch, rooms):
     """Set the free bytes of the disks of these folders and their subfolders."""
 
@@ -690,18 +655,3 @@ def test_manual_installation_is_described_without_a_path(environment, folder):
     words = NOTOP.manual_instructions(environment)
     assert words == f"Put the file {NOTOP_FILE} (80 MB) into {folder}."
     assert "(575 MB)" in FULL.manual_instructions(environment)
-
-
-@pytest.mark.slow
-def test_reference_weights_can_be_written_and_read(tmp_path):
-    if not (reference_folder() / "vgg19_blocks1-3.npz").exists():
-        pytest.skip("the reference data are absent: see tests/support/weights_files.py")
-    path = tmp_path / "reference.h5"
-    subprocess.run(
-        [sys.executable, "-m", "tests.support.weights_files", path], cwd=REPOSITORY, check=True
-    )
-    stored = open_weights(path)
-    assert stored.label == "weights of reference.h5"
-    for name in ("block1_conv1", "block3_conv4", "block4_conv1"):
-        for array, read in zip(ReferenceWeights().read(name), stored.read(name), strict=True):
-            np.testing.assert_array_equal(array, read, strict=True)
