@@ -68,13 +68,6 @@ def test_a_download_is_completed_step_by_step(folder):
     assert len(server.requests) == 4
 
 
-def test_a_download_without_an_md5_is_not_resumed(folder):
-    break_off(folder)
-    with serve(CONTENT, file_server.cut_off, file_server.send_range) as server:
-        assert fetch(server, folder, md5=None) == CONTENT
-    assert server.ranges == [None, None]
-
-
 @pytest.mark.parametrize(
     "answer", [file_server.send_sign_in_page, file_server.refuse, file_server.close_connection]
 )
@@ -100,11 +93,16 @@ def test_a_wrong_partial_download_is_discarded_and_a_complete_one_used(folder, p
     assert server.ranges == ranges
 
 
-def test_a_server_without_ranges_sends_the_whole_file(folder):
+def test_the_whole_file_comes_from_a_server_without_ranges_and_without_an_md5(folder):
     break_off(folder)
     with serve(CONTENT) as server:
         assert fetch(server, folder) == CONTENT
     assert server.ranges == [REST]
+    (folder / "f").unlink()
+    break_off(folder)
+    with serve(CONTENT, file_server.cut_off, file_server.send_range) as server:
+        assert fetch(server, folder, md5=None) == CONTENT
+    assert server.ranges == [None, None]
 
 
 def test_an_exception_in_the_callback_keeps_the_partial_download(folder):
@@ -139,14 +137,6 @@ def test_of_two_downloads_one_waits_and_reports_the_others_progress(folder, thre
         server.released.set()
         assert first.result() == second.result() == CONTENT
     assert server.ranges == [None, REST]
-
-
-def test_concurrent_downloads_request_each_byte_once(folder, threads):
-    with serve(CONTENT, file_server.cut_off, file_server.send_range) as server:
-        for attempt in [threads.submit(fetch, server, folder) for _ in range(8)]:
-            assert attempt.result() == CONTENT
-    assert server.ranges == [None, REST]
-    assert [path.name for path in folder.iterdir()] == ["f"]
 
 
 def test_a_waiting_download_can_be_stopped(folder, threads):
