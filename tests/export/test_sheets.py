@@ -260,14 +260,6 @@ def test_color_tiles_keep_their_colors_and_empty_ones_are_struck_through():
     assert (second[~struck] == 255).all()
 
 
-def test_large_tiles_are_averaged():
-    (tile,) = pictures(1, 4)
-    large = tile.repeat(200, axis=0).repeat(200, axis=1)
-    picture, layout = color_panel([large]).render(300)
-    assert layout.side < 800
-    np.testing.assert_array_equal(blocks(picture[-layout.side :], 4), tile)
-
-
 def test_all_texts_lie_within_the_margins_and_titles_above_their_tiles():
     width = 1100
     titles = [f"{number} · a long {'title ' * 9} of a tile" for number in range(1, 17)]

@@ -4,9 +4,7 @@ import errno
 import hashlib
 import os
 import shutil
-import signal
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +13,6 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from tests.support import REPOSITORY
 from tests.support.making import StandInNetwork, network_of
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz.downloads.keras_files import Fingerprint
@@ -199,35 +196,6 @@ def test_unreadable_file_is_not_returned_and_not_deleted(store, monkeypatch):
 
 
 # -- writing
-
-# Saves an image and is killed halfway through the next one.
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from tests.interpretability.test_image_store import SPEC, optimized
-from vgg_viz.interpretability.feature_visualization.image_store import ImageStore
-
-def write_half(path, content):
-    with path.open("wb", buffering=0) as file:
-        file.write(content[: len(content) // 2])
-    os.kill(os.getpid(), signal.SIGKILL)
-
-store = ImageStore(Path(sys.argv[1]))
-store.save(SPEC, {4: optimized(4), 5: optimized(5)})
-Path.write_bytes = write_half
-store.save(SPEC, {5: optimized(6)})
-"""
-
-
-@pytest.mark.slow
-def test_killed_process_leaves_whole_files_only(store, folder):
-    command = [sys.executable, "-c", KILLED, str(folder)]
-    assert subprocess.run(command, cwd=REPOSITORY).returncode == -signal.SIGKILL
-    assert (folder / "image.part").exists()  # a leftover of the killed process
-    assert same(store.read(SPEC, 4), optimized(4))
-    assert same(store.read(SPEC, 5), optimized(5))
-    store.save(SPEC, {6: optimized(6)})
-    assert [path.suffix for path in folder.iterdir()] == [".png"] * 3
 
 
 def test_leftover_of_a_killed_process_is_removed(store, folder):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import ndimage, special
 
-from tests.interpretability.test_receptive_field import by_numpy, outcome
 from tests.support.maps import frozen
 from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.interpretability.feature_visualization import optimization
@@ -21,7 +20,7 @@ from vgg_viz.interpretability.feature_visualization.optimization import (
     to_colors,
     to_colors_gradient,
 )
-from vgg_viz.interpretability.receptive_field import ReceptiveFieldPass, receptive_fields
+from vgg_viz.interpretability.receptive_field import receptive_fields
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network, import_keras
 
@@ -98,15 +97,6 @@ def test_images_reach_or_approach_the_optimum_of_the_first_layer(channels, refer
     assert shares.min() > 0.6  # 0.686
 
 
-@pytest.mark.slow
-def test_optimized_images_exceed_the_activations_of_a_photograph(reference_network, photograph):
-    channels = [1, 5]
-    maps = reference_network.feature_maps(photograph, "block2_conv1")
-    strongest = maps.max(axis=(1, 2))[np.array(channels) - 1]
-    _, values = optimize(reference_network, "block2_conv1", channels)
-    assert (values > 1.5 * strongest).all()
-
-
 # -- reported values
 
 
@@ -117,7 +107,7 @@ def test_optimized_images_exceed_the_activations_of_a_photograph(reference_netwo
         ("block1_conv2", "pixels"),
         ("block2_conv2", "regularized"),
         ("block3_conv2", "pixels"),
-        ("block5_conv1", "regularized"),
+        pytest.param("block5_conv1", "regularized", marks=pytest.mark.slow),
         pytest.param("block4_conv1", "regularized", marks=pytest.mark.slow),
         pytest.param("block5_conv4", "pixels", marks=pytest.mark.slow),
     ],
@@ -161,8 +151,9 @@ def test_pasted_image_is_clipped_at_the_border(name, photograph):
 # -- reproducibility and progress
 
 
-@pytest.mark.parametrize("parametrization", ["regularized", "pixels"])
-@pytest.mark.parametrize("name", ["block1_conv2", "block3_conv1"])
+@pytest.mark.parametrize(
+    ("name", "parametrization"), [("block1_conv2", "regularized"), ("block3_conv1", "pixels")]
+)
 def test_images_depend_on_the_seed_and_not_on_their_batch(
     name, parametrization, untrained_network, few_steps
 ):
@@ -184,6 +175,7 @@ def test_initial_images_differ_between_layers_and_channels(parametrization, untr
     for name in ("block5_conv1", "block5_conv2"):
         spec = OptimizationSpec(untrained_network, LAYERS[name], 0, parametrization)
         images = OptimizationRun(spec, [2, 9]).images()
+        assert all(image.pixels.shape == (102, 102, 3) for image in images.values())
         initial |= {image.pixels.tobytes() for image in images.values()}
     assert len(initial) == 4
 
@@ -283,41 +275,6 @@ def test_canvas_gradients_match_finite_differences(canvas_class, side, exact_col
         slope = (value(parameters + 1e-5 * direction) - value(parameters - 1e-5 * direction)) / 2e-5
         smallest = 1e-7 * np.abs(gradient).max()
         assert slope == pytest.approx((gradient * direction).sum(), rel=1e-6, abs=smallest)
-
-
-@pytest.mark.parametrize(
-    ("name", "canvas_class"),
-    [
-        ("block1_conv1", PixelCanvas),
-        ("block1_conv2", FourierCanvas),
-        ("block2_conv1", PixelCanvas),
-        ("block3_conv2", FourierCanvas),
-    ],
-)
-def test_gradients_through_the_network_match_finite_differences(
-    name, canvas_class, biased_network, exact_colors
-):
-    """The differences are of a network in NumPy, in float64."""
-    layer, channel = LAYERS[name], 4
-    canvas = canvas_class(layer.receptive_field)
-    random = np.random.default_rng(layer.index)
-    parameters = random.normal(0, 0.05, (1, *canvas.shape))
-    view = canvas.view(Pose(-0.17, 1.1, (-1, 1)))
-
-    def value(parameters):
-        return by_numpy(view.sample(canvas.colors(parameters)), layer)[0, channel - 1]
-
-    colors = canvas.colors(parameters)
-    field = ReceptiveFieldPass(biased_network, layer, canvas.side)
-    (values, gradient), _ = outcome(field.values(view.sample(colors), [channel]))
-    assert values[0] == pytest.approx(value(parameters), rel=1e-4)
-    slopes = canvas.backward(colors, view.backward(gradient))
-    for direction in directions(parameters.shape, random)[1:4]:
-        step = 1e-7 / np.abs(direction).max()
-        difference = value(parameters + step * direction) - value(parameters - step * direction)
-        smallest = 1e-5 * np.abs(slopes).max() * np.abs(direction).sum() ** 0.5
-        expected = pytest.approx((slopes * direction).sum(), rel=1e-4, abs=smallest)
-        assert difference / (2 * step) == expected
 
 
 def test_to_colors_is_a_sigmoid():

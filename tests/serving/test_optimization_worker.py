@@ -140,8 +140,12 @@ def are_finished(progress, spec, channels):
 
 
 def test_thirty_viewers_share_one_optimization(create_worker, threads):
-    workshop, channels = Workshop(), (3, 1, 7, 64, 5, 6)
-    worker = create_worker(workshop)
+    workshop, channels, memory = Workshop(), (3, 1, 7, 64, 5, 6), []
+    worker = create_worker(
+        workshop,
+        make_room=lambda: memory.append("checked"),
+        tidy=lambda: memory.append("tidied"),
+    )
     assert worker.progress(EDGES, channels).images == {}  # which starts no work
     assert worker._thread is None
     seen = threads.map(lambda _: request_until_complete(worker, EDGES, channels), range(30))
@@ -153,6 +157,7 @@ def test_thirty_viewers_share_one_optimization(create_worker, threads):
     request_until_complete(worker, EDGES, (9, 3))
     assert workshop.started[2:] == [("block1_conv1", 9)]
     wait_for_end(worker)
+    assert memory == ["checked", *["tidied"] * STEPS] * 3
 
 
 def test_every_step_and_the_time_left_are_shown(create_worker, clock):
@@ -292,16 +297,6 @@ def test_repeated_forward_passes_wait_for_one_unit_only(create_worker, monkeypat
     aside.let_all_through()
     gate.wait_for_one()
     assert len(workshop.units) == 1
-
-
-def test_memory_is_checked_before_batches_and_tidied_after_units(create_worker):
-    called = []
-    worker = create_worker(
-        make_room=lambda: called.append("room"), tidy=lambda: called.append("tidied")
-    )
-    request_until_complete(worker, EYES, (1, 2, 3, 4, 5))
-    wait_for_end(worker)
-    assert called == ["room", *["tidied"] * STEPS] * 2
 
 
 # -- errors

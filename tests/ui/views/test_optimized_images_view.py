@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,8 +32,9 @@ from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.optimization_worker import OptimizationWorker, Progress
 from vgg_viz.serving.results import Results
-from vgg_viz.ui.parts import available_images, optimized_images
+from vgg_viz.ui.parts import available_images, optimized_images, pasted_image
 from vgg_viz.ui.state.shared_instance import shared
+from vgg_viz.ui.views import visualization_view
 from vgg_viz.ui.widgets import export_menu
 
 LAYER = VGG19.layer("block1_conv2")
@@ -80,7 +82,6 @@ class FakeWorker:
     seconds_left: float | None = None
     failure: str = ""
     never: Collection[int] = ()
-    side: int = SIDE
     requests: list = field(default_factory=list)
 
     def request(self, spec, channels):
@@ -96,7 +97,7 @@ class FakeWorker:
         return Progress(pictures, missing, self.seconds_left)
 
     def picture(self, channel):
-        pixels = np.full((self.side, self.side, 3), bright(channel, self.step), np.uint8)
+        pixels = np.full((SIDE, SIDE, 3), bright(channel, self.step), np.uint8)
         return OptimizedImage(pixels, 40.0 * channel * self.step / STEPS, self.step, STEPS)
 
     def take_requests(self):
@@ -244,7 +245,7 @@ def test_request_follows_the_controls(worker):
     assert worker.take_requests()[-1][0].seed == 1
 
 
-def test_two_networks_are_optimized_side_by_side(worker):
+def test_two_networks_are_optimized_side_by_side_and_exported(worker, offered):
     worker.step = 10
     page = open_page(**OPTIMIZED, compare="The other network", channel="9")
     assert [one.value for one in page.subheader] == ["ImageNet", "Untrained"]
@@ -256,6 +257,14 @@ def test_two_networks_are_optimized_side_by_side(worker):
     grids = {"optimized-grid", "optimized-beside-patch"}
     assert grids | {f"{name}-other" for name in grids} <= set(payloads(page))
     assert progress_of(page) == ("Optimizing images…", 25)
+    assert not offered
+    worker.step = STEPS
+    run(page)
+    (export,) = offered
+    assert [(each.name, each.heading) for each in export.grids()] == [
+        ("this", "ImageNet"),
+        ("other", "Untrained"),
+    ]
 
 
 def test_chosen_image_is_shown_beside_its_top_patch(worker):
@@ -282,7 +291,7 @@ def test_chosen_image_is_shown_beside_its_top_patch(worker):
     assert sentence in texts(page)
 
 
-def test_image_is_padded_with_the_mean_color_to_its_receptive_field(worker):
+def test_image_is_padded_with_the_mean_color_to_its_receptive_field_as_notes_say():
     layer = VGG19.layer("block5_conv1")
     field, margin = layer.receptive_field, (layer.receptive_field - 102) // 2
     image = np.full((102, 102, 3), 7, np.uint8)
@@ -291,6 +300,11 @@ def test_image_is_padded_with_the_mean_color_to_its_receptive_field(worker):
     expected[:] = (124, 117, 104)
     expected[margin : margin + 102, margin : margin + 102] = 7
     np.testing.assert_array_equal(tile, expected)
+    maps, small = SimpleNamespace(layer=layer), OptimizedImage(image, 1.0, STEPS, STEPS)
+    note = pasted_image.difference_note(maps, small, (7, 7))
+    assert note.startswith("The optimized image has only 102 × 102 pixels.")
+    assert f"field here is {field} × {field} pixels" in visualization_view.size_note(layer)
+    assert visualization_view.size_note(LAYER) == ""
 
 
 @pytest.fixture
@@ -334,14 +348,6 @@ def test_finished_images_are_exported_with_their_script(worker, offered):
     rows = [*csv.DictReader(io.StringIO(text, newline=""))]
     assert [row["channel"] for row in rows] == ["1", "2", "3", "4"]
     assert [float(row["value"]) for row in rows] == [40, 80, 120, 160]
-
-
-def test_both_networks_are_exported(worker, offered):
-    worker.step = STEPS
-    open_page(**OPTIMIZED, network="Untrained", compare="The other network")
-    (export,) = offered
-    assert [each.name for each in export.grids()] == ["this", "other"]
-    assert [each.heading for each in export.grids()] == ["Untrained", "ImageNet"]
 
 
 def test_failed_images_are_reported_and_left_out_of_the_export(worker, offered):
@@ -404,15 +410,6 @@ def test_network_runs_on_the_picture_with_the_image_in_it(worker):
         data = unpacked(payloads(page)["pasted"])[1]
         picture = Image.open(io.BytesIO(data[data.index(b"\x89PNG") :])).convert("RGB")
         np.testing.assert_array_equal(np.asarray(picture), both)
-
-
-def test_note_explains_the_value_of_an_image_smaller_than_the_receptive_field(worker):
-    worker.step, worker.side = STEPS, 102
-    layer = VGG19.layer("block5_conv1")
-    page = open_page(**PASTED | {"layer": layer.title}, channel="1")
-    assert "The optimized image has only 102 × 102 pixels" in comparison_of(page)
-    field = layer.receptive_field
-    assert f"The receptive field here is {field} × {field} pixels" in texts(page)
 
 
 def test_only_the_finished_image_of_a_chosen_channel_is_pasted(worker):
