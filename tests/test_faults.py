@@ -66,7 +66,7 @@ from vgg_viz.model.network import Network
 from vgg_viz.model import weights
 stored = weights.obtain()
 class Reporting:
-    label = stored.label
+    label = identity = stored.label
     def read(self, layer_name):
         print("reading", layer_name, flush=True)
         return stored.read(layer_name)

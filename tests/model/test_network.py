@@ -32,7 +32,7 @@ def random_pixels(side, seed):
 class TinyWeights:
     """Kernels with one or two weights each, so that the maps can be computed by hand."""
 
-    label = "by hand"
+    label = identity = "by hand"
 
     def read(self, layer_name):
         if layer_name == "block1_conv1":
@@ -216,7 +216,6 @@ def test_maps_of_all_layers_match_keras(biased_network, keras_vgg19, photograph)
 
 
 def test_summary_is_that_of_keras_up_to_the_layer(biased_network):
-    assert biased_network.submodel("block2_conv1").layers[-1].name == "block2_conv1"
     summary = biased_network.summary("block2_conv1")
     for name in ("block1_conv1", "block1_conv2", "block1_pool", "block2_conv1"):
         assert name in summary

@@ -39,7 +39,7 @@ def reference_folder() -> Path:
 class ReferenceWeights:
     """ImageNet weights in blocks 1 to 3, untrained ones in blocks 4 and 5."""
 
-    label = "ImageNet in blocks 1 to 3, untrained in 4 and 5"
+    label = identity = "ImageNet in blocks 1 to 3, untrained in 4 and 5"
 
     def __init__(self) -> None:
         self.path = reference_folder() / "vgg19_blocks1-3.npz"

@@ -15,7 +15,7 @@ From this input, any layer of the block takes 5 to 65 ms, instead of up to 170 m
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Event, Lock
 from types import ModuleType
@@ -143,6 +143,8 @@ class Network:
         """Build the Keras model and set its weights; submodels are built on first use."""
         # From here on, nothing must reset Keras' state: see `loading.disable_session_resets`.
         self.weights = weights
+        self.label = weights.label  # for captions; networks with different weights may share it
+        self.identity = weights.identity  # equal only for networks with the same weights
         self.architecture = architecture
         with _keras_lock:
             self.model = build_model(weights, architecture)
@@ -150,27 +152,14 @@ class Network:
         self._passes: dict[tuple[str, ...], Pass] = {}
         self._summaries: dict[str, str] = {}
 
-    @property
-    def label(self) -> str:
-        """Name of the network in captions; networks with different weights may share it."""
-        return self.weights.label
-
-    @property
-    def identity(self) -> Hashable:
-        """Hashable value that is equal only for networks with the same weights."""
-        return self.weights.identity
-
-    def submodel(self, layer_name: str) -> keras.Model:
-        """Build the Keras model from the preprocessed image to a layer."""
-        with _keras_lock:
-            return self._cut(self.architecture.layers[0].name, (layer_name,))
-
     def summary(self, layer_name: str) -> str:
-        """Return Keras' text summary of the submodel that ends with a conv layer."""
+        """Return Keras' text summary of the model that ends with a conv layer."""
         # Cached, since writing it takes longer than showing the rest of a layer again.
         if layer_name not in self._summaries:
             lines: list[str] = []
-            self.submodel(layer_name).summary(line_length=76, print_fn=lines.append)
+            with _keras_lock:
+                model = self._cut(self.architecture.layers[0].name, (layer_name,))
+            model.summary(line_length=76, print_fn=lines.append)
             self._summaries[layer_name] = "\n".join(lines)
         return self._summaries[layer_name]
 

@@ -207,13 +207,6 @@ class AttributionPass:
         return [*self.between, self.last][0].input_area
 
     @property
-    def largest_output(self) -> int:
-        """Number of values in the largest layer output that a pass computes from ``back_to`` on."""
-        areas = [(stage.layer.output_shape[2], *stage.output_area) for stage in self.between]
-        sizes = [channels * rows.length * columns.length for channels, rows, columns in areas]
-        return max(sizes, default=1)
-
-    @property
     def steps(self) -> int:
         """Number of times that one forward and backward pass from the image yields."""
         return len(self.before) + 2 * len(self.between)

@@ -61,7 +61,9 @@ def _mean_gradient(
 
 
 def _batch_size(attribution_pass: AttributionPass) -> int:
-    return max(1, BATCH_VALUES // attribution_pass.largest_output)
+    areas = [(one.layer.output_shape[2], *one.output_area) for one in attribution_pass.between]
+    sizes = [channels * rows.length * columns.length for channels, rows, columns in areas]
+    return max(1, BATCH_VALUES // max(sizes, default=1))
 
 
 def mean_input(preprocessing: Preprocessing) -> np.ndarray:
