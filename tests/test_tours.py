@@ -490,15 +490,13 @@ def test_the_named_map_responds_to_both_eyes(trained):
     assert (one | other).ravel()[strongest].all()
 
 
-def test_without_training_one_map_keeps_the_short_joints_by_chance(untrained_network):
+def test_without_training_one_map_keeps_the_short_joints_and_none_follows_one_direction(
+    untrained_network,
+):
     step = step_asking("horizontal")
     pixels, maps = shown(untrained_network, step)
-    rightwards, downwards = edges(pixels)
-    across, upright = (correlations(maps, abs(edge)) for edge in (downwards, rightwards))
+    upright, across = (correlations(maps, abs(edge)) for edge in edges(pixels))
     assert step.untrained.outlined == (best(across - upright),) == (best(across),) == (15,)
-
-
-def test_without_training_no_map_follows_one_direction_alone(untrained_network):
     pixels, maps = shown(untrained_network, step_asking("vertical"))
     upright, _ = (correlations(maps, abs(edge)) for edge in edges(pixels))
     # As the trained network's does: 0.75, five times as bright in one square as in the other.

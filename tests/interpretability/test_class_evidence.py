@@ -68,17 +68,13 @@ def maps():
 def keras_head(dense):
     """Keras model from the last conv layer's maps, channels last, to the logits."""
     layers = import_keras().layers
-    units = dict(SMALL.dense)
-    model = import_keras().Sequential(
-        [
-            layers.Input((4, 4, 512)),
-            layers.MaxPooling2D(2),
-            layers.Flatten(),
-            layers.Dense(units["fc1"], "relu", name="fc1"),
-            layers.Dense(units["fc2"], "relu", name="fc2"),
-            layers.Dense(units["predictions"], name="predictions"),
-        ]
-    )
+    start = [layers.Input((4, 4, 512)), layers.MaxPooling2D(2), layers.Flatten()]
+    activations = ("relu", "relu", None)
+    dense_layers = [
+        layers.Dense(units, activation, name=name)
+        for (name, units), activation in zip(SMALL.dense, activations, strict=True)
+    ]
+    model = import_keras().Sequential([*start, *dense_layers])
     for name, kernel in dense.kernels.items():
         model.get_layer(name).set_weights([kernel, dense.biases[name]])
     return model
