@@ -199,13 +199,14 @@ def test_images_are_shown_from_the_start_to_the_end(worker, monkeypatch):
     assert "Finished." not in captions(choose(page, "seed", 2))
 
 
-def test_stop_requests_no_more_until_continue(worker):
+def test_stop_requests_no_more_until_continue(worker, offered):
     worker.step = 10
     page = open_page(**OPTIMIZED)
     worker.take_requests()
     press(page, "optimization-toggle")
     assert not worker.take_requests()
     assert progress_of(page) == ("Stopped", 25)
+    assert not offered  # unfinished images are not exported
     assert not polls(page)
     assert tiles_of(page)[0]["titles"][0] == "1 · 10 · 1×"
     # It applies to these images only.
