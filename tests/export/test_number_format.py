@@ -48,6 +48,8 @@ def test_the_browser_formats_numbers_as_python_does():
     values = random.standard_normal(2000) * 10 ** random.uniform(-14, 7, 2000)
     values = [0.0, -0.0, 9.9996, 999.96, 1e-20, -1e-20, *values.astype(np.float32).tolist()]
     words = f"process.stdout.write(JSON.stringify({json.dumps(values)}.map(figure)))"
-    script = f"{components.imported('shared', 'figure')}\n{words}"
-    said = subprocess.run([node, "-"], input=script, capture_output=True, text=True, check=True)
+    shared = (components.FOLDER / "shared.js").as_uri()
+    script = f'import {{ figure }} from "{shared}";\n{words}'
+    command = [node, "--input-type=module", "-"]
+    said = subprocess.run(command, input=script, capture_output=True, text=True, check=True)
     assert json.loads(said.stdout) == [figure(value) for value in values]
