@@ -4,7 +4,7 @@ const names = (words, access = "readonly") =>
   Object.fromEntries(words.trim().split(/\s+/).map((name) => [name, access]));
 
 const BROWSER = names(`
-  AbortController Blob ClipboardItem CustomEvent DataTransfer Event History ImageData
+  AbortController Blob ClipboardItem CustomEvent DataTransfer Element Event History ImageData
   MutationObserver Node ResizeObserver URL URLSearchParams TextDecoder clearInterval clearTimeout
   createImageBitmap document getComputedStyle localStorage navigator performance
   requestAnimationFrame setInterval setTimeout window
