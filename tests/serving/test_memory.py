@@ -170,11 +170,12 @@ def test_unused_memory_is_returned_once_a_second(monkeypatch):
 
 def test_reported_memory_grows_with_an_array():
     before = memory.resident_bytes(), memory.taken_bytes()
-    array = np.ones(40 * MEGABYTE, np.uint8)
+    # So large that what other threads allocate or free meanwhile does not count.
+    array = np.ones(400 * MEGABYTE, np.uint8)
     after = memory.resident_bytes(), memory.taken_bytes()
     for earlier, later in zip(before, after, strict=True):
-        assert array.nbytes * 0.9 < later - earlier < array.nbytes * 1.5
-    assert memory.peak_bytes() >= before[0] + array.nbytes * 0.9
+        assert array.nbytes * 0.8 < later - earlier < array.nbytes * 1.2
+    assert memory.peak_bytes() >= before[0] + array.nbytes * 0.8
 
 
 def test_without_proc_the_peak_is_reported(tmp_path):
