@@ -138,7 +138,7 @@ def test_tooltip_shows_the_exported_value_of_a_position(open_page):
     with page.expect_download() as download:
         page.get_by_role("button", name="NumPy arrays (NPZ)").click()
     with np.load(Path(download.value.path())) as arrays:
-        (values,) = (arrays[name] for name in arrays.files if arrays[name].ndim == 3)
+        (values,) = (arrays[name] for name in arrays.files if np.ndim(arrays[name]) == 3)
     page.keyboard.press("Escape")
     mosaic = grid(page, "evidence-0")
     box = mosaic.bounding_box()

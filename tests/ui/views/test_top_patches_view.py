@@ -199,8 +199,8 @@ def test_a_search_shows_its_progress_and_later_runs_go_on_with_it(monkeypatch):
     assert runs == [
         (2, [(1 / 5, "1 of 5 images searched"), (2 / 5, "2 of 5 images searched")]),
         (4, [(3 / 5, "3 of 5 images searched"), (4 / 5, "4 of 5 images searched")]),
-        (5, []),
-        (5, []),
+        (5, [None]),
+        (5, [None]),
     ]
     assert results.on_disk == {"a", "b", "c", "d"}
     slot, results = Slot(), Results()

@@ -114,17 +114,16 @@ def find_peaks(
 
     After so many seconds, only those of the first images are returned; the page shows how many.
     """
-    slot, begun = None, perf_counter()
+    # Always, so that what follows keeps its place on the page, and with it the focus.
+    slot, begun = st.empty(), perf_counter()
     peaks: list[tuple[Peaks, ...]] = []
     for number, image in enumerate(images):
         passed = perf_counter() - begun
         # Cached peaks take no time, so they need no progress bar.
         if passed > POLL_SECONDS:
-            slot = slot or st.empty()
             slot.progress(number / len(images), f"{number} of {len(images)} images searched")
         if number and passed > seconds:
             return peaks
         peaks.append(results.peaks(network, image, on_disk=image.is_sample))
-    if slot:
-        slot.empty()
+    slot.empty()
     return peaks
