@@ -55,10 +55,12 @@ class Export:
 
 @dataclass(frozen=True)
 class ExportFormat(Option):
-    """Record of one export format, such as PNG; its name is the file name extension."""
+    """Record of one export format, such as PNG; its name is the file name extension.
+
+    Its ``function`` encodes a file: ``(export: Export) -> bytes``.
+    """
 
     mime: str = ""  # media type of the file
-    function: str = ""  # "module:function" of the encoder, ``(export: Export) -> bytes``
 
     def file_name(self, title: str) -> str:
         """Return the name of an exported file for a view's title.

@@ -25,16 +25,11 @@ STRIP_SIDE = 56  # pixels: a whole fraction or multiple of every layer's side
 
 @dataclass(frozen=True)
 class Overview:
-    """Most active maps of every conv layer, and statistics of the layers, for one image.
+    """Most active maps of every conv layer, and statistics of the layers, for one image."""
 
-    maps: float32 ``(layers, count, side, side)``, the most active first.
-    numbers: the maps' numbers, from 1: int ``(layers, count)``.
-    profiles: statistics of all maps of a layer, one entry per layer.
-    """
-
-    maps: np.ndarray
-    numbers: np.ndarray
-    profiles: tuple[Profile, ...]
+    maps: np.ndarray  # float32 `(layers, count, side, side)`, the most active first
+    numbers: np.ndarray  # the maps' numbers, from 1: int `(layers, count)`
+    profiles: tuple[Profile, ...]  # statistics of all maps of a layer, one entry per layer
 
 
 @dataclass(frozen=True)

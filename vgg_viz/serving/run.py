@@ -6,11 +6,10 @@ class Run:
 
     This class shows nothing and is never ended, as for an export. The page's own subclass overrides
     the methods. Each may raise to end a run that a newer run of the same page has superseded.
-
-    started_at: time at which the run began, by `time.perf_counter`. It decides the run's place in
-        every queue. None to join each queue at its end.
     """
 
+    # Time at which the run began, by `time.perf_counter`. It decides the run's place in every
+    # queue. None to join each queue at its end.
     started_at: float | None = None
 
     def show_waiting(self) -> None:

@@ -27,16 +27,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Inputs from which a script computes one array.
+    """Inputs from which a script computes one array."""
 
-    template: name of the script in ``templates``.
-    name: name of the array.
-    arguments: keyword arguments of the template's function: text, numbers, images, RGB uint8
-        ``(224, 224, 3)``, and sequences of these.
-    """
-
-    template: str
-    name: str
+    template: str  # name of the script in `templates`
+    name: str  # name of the array
+    # Keyword arguments of the template's function: text, numbers, images (RGB uint8 with 224 × 224
+    # pixels), and sequences of these.
     arguments: Mapping[str, object]
 
 

@@ -10,8 +10,8 @@ are deleted first.
 import hashlib
 import io
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -62,27 +62,21 @@ class ImageStore:
 
         After an OSError, such as of a full disk, some images may be saved.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = partial_of(self.folder / IMAGE)
-        with locked(self.folder / IMAGE):
-            try:
-                for channel, image in images.items():
-                    part.write_bytes(_encode(image, _description(spec, channel)))
-                    part.replace(self._path(spec, channel))
-            finally:
-                part.unlink(missing_ok=True)  # after an error, such as a full disk
+        with partial_file(self.folder, IMAGE) as part:
+            for channel, image in images.items():
+                part.write_bytes(_encode(image, _description(spec, channel)))
+                part.replace(self._path(spec, channel))
         self._delete_least_recent()
 
     def prepare(self) -> None:
         """Create the folder if needed; raise an OSError if it is not writable."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with locked(self.folder / IMAGE):
+        with partial_file(self.folder, IMAGE):
             pass
 
     def _path(self, spec: OptimizationSpec, channel: int) -> Path:
         """Return the path of a channel's image file."""
         image = f"{spec.layer.name}-{channel:03}-{spec.parametrization}-{spec.seed}"
-        return self.folder / f"{_network(spec)[:16]}-{image}-v{VERSION}.png"
+        return self.folder / f"{network_digest(spec.network.identity)[:16]}-{image}-v{VERSION}.png"
 
     def _delete_least_recent(self) -> None:
         """Delete the least recently shown images until the others are within the size bound."""
@@ -119,16 +113,31 @@ def store_of(weights: Weights, environment: Mapping[str, str] = os.environ) -> I
     return None
 
 
-def _network(spec: OptimizationSpec) -> str:
+@contextmanager
+def partial_file(folder: Path, name: str) -> Iterator[Path]:
+    """Return a context manager with the path of a partial file, to be moved into place.
+
+    The folder is created if needed. One process at a time writes ``name.part``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    part = partial_of(folder / name)
+    with locked(folder / name):
+        try:
+            yield part
+        finally:
+            part.unlink(missing_ok=True)  # after an error, such as a full disk
+
+
+def network_digest(identity: Hashable) -> str:
     """Return the digest of a network's identity, the same in all processes."""
-    return hashlib.sha256(repr(spec.network.identity).encode()).hexdigest()
+    return hashlib.sha256(repr(identity).encode()).hexdigest()
 
 
 def _description(spec: OptimizationSpec, channel: int) -> dict[str, str]:
     """Return the PNG text chunks that identify a channel's image."""
     return {
         "Software": "VGG Viz",
-        "Network": _network(spec),
+        "Network": network_digest(spec.network.identity),
         "Layer": spec.layer.name,
         "Channel": str(channel),
         "Parametrization": f"{spec.parametrization}, version {VERSION}",

@@ -4,15 +4,17 @@ The peaks of all layers on one image are one NPZ file in the folder of the optim
 `image_store`. Its name says the network, the image and the version of the computation.
 """
 
-import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from vgg_viz.downloads.fetching import locked, partial_of
-from vgg_viz.interpretability.feature_visualization.image_store import store_of
+from vgg_viz.interpretability.feature_visualization.image_store import (
+    network_digest,
+    partial_file,
+    store_of,
+)
 from vgg_viz.interpretability.feature_visualization.top_patches import PEAKS_PER_IMAGE, Peaks
 from vgg_viz.model.architecture import Architecture
 from vgg_viz.model.weights import Weights
@@ -53,19 +55,14 @@ def save_peaks(weights: Weights, digest: str, peaks: Sequence[Peaks]) -> None:
     path = peaks_path(weights, digest)
     if path is None:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = partial_of(path.parent / PEAKS)
-    with locked(path.parent / PEAKS):
-        try:
-            with part.open("wb") as file:
-                np.savez(
-                    file,
-                    values=np.concatenate([each.values for each in peaks]),
-                    positions=np.concatenate([each.positions for each in peaks]),
-                )
-            part.replace(path)  # so that readers see complete files only
-        finally:
-            part.unlink(missing_ok=True)  # after an error, such as a full disk
+    with partial_file(path.parent, PEAKS) as part:
+        with part.open("wb") as file:
+            np.savez(
+                file,
+                values=np.concatenate([each.values for each in peaks]),
+                positions=np.concatenate([each.positions for each in peaks]),
+            )
+        part.replace(path)  # so that readers see complete files only
 
 
 def peaks_path(weights: Weights, digest: str) -> Path | None:
@@ -73,5 +70,5 @@ def peaks_path(weights: Weights, digest: str) -> Path | None:
     store = store_of(weights)
     if store is None:
         return None
-    network = hashlib.sha256(repr(weights.identity).encode()).hexdigest()[:16]
-    return store.folder / f"{network}-peaks-{digest}-v{VERSION}.npz"
+    network = network_digest(weights.identity)
+    return store.folder / f"{network[:16]}-peaks-{digest}-v{VERSION}.npz"

@@ -26,14 +26,11 @@ class Peaks:
 
     A channel's peaks are at least `min_distance` rows or columns apart. Where a channel has no
     further activation above zero, value and position are zero.
-
-    values: activations, float32 ``(channels, n)``; n is 2 from `find_peaks`, 9 from
-        `find_all_peaks`.
-    positions: row and column of each activation, int16 ``(channels, n, 2)``.
     """
 
+    # Activations, float32 `(channels, n)`; n is 2 from `find_peaks`, 9 from `find_all_peaks`.
     values: np.ndarray
-    positions: np.ndarray
+    positions: np.ndarray  # row and column of each activation, int16 `(channels, n, 2)`
 
 
 @dataclass(frozen=True)

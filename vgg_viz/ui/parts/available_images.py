@@ -24,21 +24,15 @@ from vgg_viz.ui.widgets.picture_files import PictureOptions, open_file, sample_f
 
 @dataclass(frozen=True)
 class AvailableImage:
-    """An image that the viewer can choose, decoded on first use.
+    """An image that the viewer can choose, decoded on first use."""
 
-    choice: name of the image in the picture control.
-    title: title of the image on the page.
-    digest: digest of its pixels.
-    open: function that decodes the image.
-    stored: the stored picture, if it is one of several that the viewer uploaded together.
-    is_sample: whether it is one of the page's samples, whose peaks may be stored on disk.
-    """
-
-    choice: str
-    title: str
-    digest: str
-    open: Callable[[], InputImage]
+    choice: str  # name of the image in the picture control
+    title: str  # title of the image on the page
+    digest: str  # digest of its pixels
+    open: Callable[[], InputImage]  # function that decodes the image
+    # Stored picture, if it is one of several that the viewer uploaded together.
     stored: StoredPicture | None = None
+    # Whether it is one of the page's samples, whose peaks may be stored on disk.
     is_sample: bool = False
 
     @property

@@ -47,19 +47,13 @@ HINT = (
 
 @dataclass(frozen=True)
 class Patches:
-    """Top-activating patches of a layer's channels over several images.
-
-    network, layer: where the patches activate the channels.
-    images: the images that were searched.
-    peaks: for each image, the strongest activations of the layer's channels.
-    complete: whether all of the page's images were searched.
-    """
+    """Top-activating patches of a layer's channels over several images."""
 
     network: Network
-    layer: ConvLayer
-    images: Sequence[AvailableImage]
-    peaks: Sequence[Peaks]
-    complete: bool = True
+    layer: ConvLayer  # of the channels
+    images: Sequence[AvailableImage]  # images that were searched
+    peaks: Sequence[Peaks]  # for each image, the strongest activations of the layer's channels
+    complete: bool = True  # whether all of the page's images were searched
 
     @property
     def key(self) -> tuple[object, ...]:
