@@ -31,8 +31,8 @@ class Run:
 
     template: str  # name of the script in `templates`
     name: str  # name of the array
-    # Keyword arguments of the template's function: text, numbers, images (RGB uint8 of the network's
-    # input size), and sequences of these.
+    # Keyword arguments of the template's function: text, numbers, images (RGB uint8 in the size of
+    # the network's input), and sequences of these.
     arguments: Mapping[str, object]
 
 
