@@ -41,7 +41,7 @@ def test_the_footer_shows_memory_with_debug():
     )
 
 
-def test_the_footer_shows_caches_and_forward_passes():
+def test_the_footer_shows_caches_and_how_often_the_network_was_locked():
     shared = SimpleNamespace(
         values=SimpleNamespace(used_bytes=53_400_000, max_bytes=117_440_512),
         drawn=SimpleNamespace(used_bytes=3_000_000, max_bytes=50_331_648),
@@ -51,7 +51,7 @@ def test_the_footer_shows_caches_and_forward_passes():
     assert parts[3:6] == [
         "cached values 53 of 117 MB",
         "cached drawings 3 of 50 MB",
-        "1,017 forward passes",
+        "network lock held 1,017 times",
     ]
 
 

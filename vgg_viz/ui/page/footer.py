@@ -27,7 +27,7 @@ def show() -> None:
 
 
 def server_use(shared: Shared | None) -> list[str]:
-    """Return phrases on the server's memory, caches, forward passes and viewers, as far as known.
+    """Return phrases on the server's memory, caches, network lock and viewers, as far as known.
 
     ``shared`` is the state shared by all viewers, or None if no view has needed it yet.
     """
@@ -45,13 +45,13 @@ def server_use(shared: Shared | None) -> list[str]:
 
 
 def cache_use(shared: Shared) -> list[str]:
-    """Return phrases on each cache's size and the number of forward passes so far."""
+    """Return phrases on each cache's size and how often the network lock was held so far."""
     caches = {"cached values": shared.values, "cached drawings": shared.drawn}
     parts = [
         f"{name} {megabytes(cache.used_bytes)} of {megabytes(cache.max_bytes)} MB"
         for name, cache in caches.items()
     ]
-    return [*parts, count(shared.network_lock.hold_count, "forward pass", "forward passes")]
+    return [*parts, f"network lock held {count(shared.network_lock.hold_count, 'time', 'times')}"]
 
 
 def viewer_count() -> int | None:
