@@ -43,8 +43,10 @@ def test_contributions_of_all_channels_are_charted_when_opened():
     assert not page.get("vega_lite_chart")
     choose(page, "contributions", True)
     (chart,) = page.get("vega_lite_chart")
-    values = pa.ipc.open_stream(chart.proto.datasets[0].data.data).read_all()["value"].to_numpy()
-    assert len(values) == 128
+    table = pa.ipc.open_stream(chart.proto.datasets[0].data.data).read_all()
+    # Channels count from 1, as everywhere on the page.
+    assert table["input channel"].to_pylist() == list(range(1, 129))
+    values = table["contribution"].to_numpy()
     products = float(page.metric[0].value.replace("−", "-").replace(",", ""))
     assert values.sum() == pytest.approx(products, rel=0.01)
 

@@ -203,10 +203,11 @@ def show_products(value: Value, order: list[int]) -> None:
     # Validating and sending a chart takes a third of a run, so it waits until it is opened.
     with st.expander(title, key="contributions", on_change="rerun") as opened:
         if opened.open:
+            numbers = range(1, len(contributions) + 1)
             st.bar_chart(
-                contributions,
-                x_label="input channel (from 0)",
-                y_label="contribution",
+                {"input channel": numbers, "contribution": contributions},
+                x="input channel",
+                y="contribution",
                 height=220,
                 alt="Contribution of each input channel, positive or negative",
             )
