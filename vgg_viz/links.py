@@ -55,6 +55,9 @@ EVIDENCE: Mapping[str, Option] = {
     **EVIDENCE_METHODS,
     ALL: Option(ALL, "All methods", old=("All four",)),
 }
+# Halves of a comparison: the page's own picture, network or preprocessing, and the other one.
+FIRST, SECOND = "first", "second"
+HALVES: Mapping[str, Option] = by_name(Option(FIRST, "The first"), Option(SECOND, "The other"))
 BACK_TO: Mapping[str, Option] = {
     STEP: Option(STEP, "One layer"),
     INPUT: Option(INPUT, "The pixels"),
@@ -237,6 +240,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "other": Choice(PICTURES, SAMPLES[1].name),
         "shown_as": Choice(SHOWN_AS),
         "pair_scale": Choice(PAIR_SCALES),
+        "half": Choice(HALVES),
         "channel": Number(MOST_FILTERS, of_layer=FILTERS),
         "row": Number(SIDE, of_layer=lambda layer: layer.output_shape[0]),
         "column": Number(SIDE, of_layer=lambda layer: layer.output_shape[1]),
@@ -364,6 +368,8 @@ def effective_values(values: Mapping[str, Value]) -> dict[str, Value]:
     for key, options in offered.items():
         if effective[key] not in options:
             effective[key] = FIELDS[key].default
+    if effective["compare"] == FIELDS["compare"].default:
+        effective["half"] = FIELDS["half"].default
     # A difference is one tile for both sides.
     if effective["shown_as"] == "difference" and effective["pair_scale"] == "own":
         effective["pair_scale"] = FIELDS["pair_scale"].default

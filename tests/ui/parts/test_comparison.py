@@ -15,9 +15,9 @@ from tests.support.pages import (
     unavailable,
     weights_from,
 )
-from tests.support.pages import run as run_page
 from tests.support.truth import COMPARED, LAYER, MAPS, SUBJECTS, assert_shown, both, ordered
 from vgg_viz.export.number_format import figure
+from vgg_viz.links import HALVES
 
 INSPECTORS = ("inspector-0", "inspector-1")
 
@@ -97,10 +97,9 @@ def test_a_difference_is_the_other_less_this_around_zero(kind, truth):
 def test_value_of_either_side_is_decomposed(kind, layer):
     value = {"layer": layer, "channel": "12", "row": "1", "column": "9", "maps": "9"}
     page = open_page(view="maps", compare=kind, **value)
-    for name in INSPECTORS:
+    for name, half in zip(INSPECTORS, HALVES, strict=True):
         assert "after ReLU" in inspected(page, name)["sum"]
-        page.session_state["inspector-clicked"] = name
-        run_page(page)
+        choose(page, "half", half)
         assert "the sum matches" in page.success[0].value
         assert not page.error
 

@@ -125,10 +125,10 @@ def test_click_on_a_patch_goes_to_its_position_in_its_image(monkeypatch):
     ]
     for sent in (1, 2, None):
         monkeypatch.setattr(component_values, "number", lambda _, most, sent=sent: sent)
-        patch_grids.open_patch("channel-patches", images, spots)
+        patch_grids.open_patch("channel-patches", images, spots, "second")
     assert changes == [
-        {"picture": "coffee", "row": 4, "column": 5, "view": "maps"},
-        {"picture": "cat", "row": 1, "column": 56, "view": "maps"},
+        {"picture": "coffee", "row": 4, "column": 5, "view": "maps", "half": "second"},
+        {"picture": "cat", "row": 1, "column": 56, "view": "maps", "half": "second"},
     ]
 
 

@@ -15,7 +15,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     correlation,
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
-from vgg_viz.links import BACK_TO, STEP, back_to_options
+from vgg_viz.links import BACK_TO, FIRST, SECOND, STEP, Value, back_to_options
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -27,7 +27,7 @@ from vgg_viz.ui.parts.value_attribution import (
     symmetric_range,
     with_padding,
 )
-from vgg_viz.ui.state import mode, selection, trail
+from vgg_viz.ui.state import component_values, mode, selection, trail
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
@@ -35,7 +35,7 @@ from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid
 from vgg_viz.ui.widgets.tiles import Tiles
 
-NAME = "attributions"
+NAME, CHECK_GRID = "attributions", "attribution-check"
 TILE, TILE_IN_A_LECTURE, CHECK_TILE = 420, 900, 200  # largest tile, in CSS pixels
 OWN_SCALES = Appearance("pair", DIVERGING)
 INTRODUCTION = "**Attribution**: which pixels or earlier maps contribute to this value."
@@ -218,7 +218,9 @@ def show_checks(traced: ValueAttribution) -> None:
         )
         for title, result in results.items()
     }
-    text_blocks.prose(correlation_words(correlations, edges=traced.method.in_color))
+    chosen = [traced.choice_of(check) for check in checks.values()]
+    words = correlation_words(correlations, edges=traced.method.in_color)
+    text_blocks.prose(" ".join(filter(None, [*chosen, words])))
     titles = [
         f"map {traced.spec.channel}",
         *(f"{title}: {rounded(correlations[title])}" for title in results),
@@ -226,7 +228,29 @@ def show_checks(traced: ValueAttribution) -> None:
     key = ("sanity check", traced.key, *(check.key for check in checks.values()))
     tiles = side_by_side(traced, [own, *results.values()], titles, key)
     largest = TILE_IN_A_LECTURE if mode.is_explained() else CHECK_TILE
-    grid.show(traced.maps.results, tiles, place("attribution-check", largest))
+    changes = [checked_value(traced, check) for check in checks.values()]
+    on_pick = partial(open_check, CHECK_GRID, changes)
+    grid.show(traced.maps.results, tiles, place(CHECK_GRID, largest, on_pick))
+
+
+def checked_value(traced: ValueAttribution, check: ValueAttribution) -> dict[str, Value]:
+    """Return the state changes that select the map and the network of a sanity check."""
+    changes: dict[str, Value] = {selection.CHANNEL: check.spec.channel}
+    if check.maps.network.identity == traced.maps.network.identity:
+        return changes
+    if state.value("compare") == "network":  # then the untrained network is the other half
+        return changes | {"half": SECOND if state.value("half") == FIRST else FIRST}
+    return changes | {"network": "untrained"}
+
+
+def open_check(mosaic: str, changes: Sequence[Mapping[str, Value]]) -> None:
+    """Select the map and network of the clicked sanity check (widget callback).
+
+    The first tile is the attribution that the page shows already.
+    """
+    number = component_values.number(mosaic, len(changes) + 1)
+    if number and number > 1:
+        state.change(changes[number - 2])
 
 
 def side_by_side(

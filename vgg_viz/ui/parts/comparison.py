@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.appearance import COLOR_MAPS
 from vgg_viz.image_io.input_image import InputImage
+from vgg_viz.links import HALVES
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.ui import state
@@ -23,6 +24,8 @@ from vgg_viz.views import Comparison
 
 INSPECTORS = ("inspector-0", "inspector-1")
 NAMES = ("this", "other")  # of the exported arrays
+# Halves by their grids; a click on the difference stays with the half chosen before.
+HALF_OF = dict(zip((f"compared-{name}" for name in NAMES), HALVES, strict=True))
 
 LESSON = (
     "**A common mistake.** VGG19 expects **BGR** channels minus the **mean color**: values from "
@@ -85,7 +88,7 @@ def show(
     pairs.show(
         pair.grids(compared.shown_as, compared.appearance),
         maps.results,
-        lambda name: inspector.select_map(name, maps.layer)(),
+        lambda name: inspector.select_map(name, maps.layer, HALF_OF.get(name, ""))(),
         "compared",
     )
     exported = maps.for_export(), sides[1].for_export()
@@ -171,12 +174,12 @@ def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) 
     with above:
         columns = st.columns(2, gap="medium")
     values = []
-    for column, name, heading, side in zip(
-        columns, INSPECTORS, headings(sides), sides, strict=True
+    for column, name, half, heading, side in zip(
+        columns, INSPECTORS, HALVES, headings(sides), sides, strict=True
     ):
         with column, side.results.holding():
             st.markdown(f"**{heading}**")
-            values.append(inspector.show(side, chosen, plain, name, shown))
+            values.append(inspector.show(side, chosen, plain, name, shown, half))
     if mode.in_lecture() or chosen is None:
         return
     inspector.offer_filter(sides[0], chosen.channel)
@@ -188,15 +191,13 @@ def show_decomposition(
     values: Sequence[decomposition_section.Value | None], names: Sequence[str]
 ) -> None:
     """Show buttons that choose a side, and the decomposition of that side's value."""
-    if st.session_state.get(inspector.CLICKED) not in INSPECTORS:
-        st.session_state[inspector.CLICKED] = INSPECTORS[0]
-    clicked = st.segmented_control(
+    st.segmented_control(
         "Decompose the value of",
-        INSPECTORS,
-        format_func=dict(zip(INSPECTORS, names, strict=True)).__getitem__,
+        list(HALVES),
+        format_func=dict(zip(HALVES, names, strict=True)).__getitem__,
         required=True,
-        key=inspector.CLICKED,
+        **state.bind("half"),
     )
-    value = values[INSPECTORS.index(clicked)]
+    value = values[list(HALVES).index(state.choice("half", HALVES))]
     if value:
         decomposition_section.show(value)

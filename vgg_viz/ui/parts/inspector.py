@@ -15,6 +15,7 @@ from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability import map_statistics
 from vgg_viz.interpretability.decomposition import Decomposition
 from vgg_viz.interpretability.receptive_field import receptive_fields
+from vgg_viz.links import Value
 from vgg_viz.model.architecture import VGG19, ConvLayer, Layer
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui import state
@@ -26,7 +27,6 @@ from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import components, controls
 from vgg_viz.ui.widgets.controls import Appearance
 
-CLICKED = "inspector-clicked"
 HINT = "Click a map to inspect it here: enlarged, and overlaid on the image."
 POINT_HINT = (
     "Point at a position to see its receptive field in the image. Click to see how its value is "
@@ -45,8 +45,11 @@ def choose(layer: Layer) -> Selection | None:
     return selection.current()
 
 
-def select_map(mosaic: str, layer: ConvLayer) -> Callable[[], None]:
-    """Return a widget callback that chooses the feature map whose tile was clicked in a grid."""
+def select_map(mosaic: str, layer: ConvLayer, half: str = "") -> Callable[[], None]:
+    """Return a widget callback that chooses the feature map whose tile was clicked in a grid.
+
+    In a comparison, ``half`` is the one whose map was clicked.
+    """
 
     def select() -> None:
         number = component_values.number(mosaic, layer.filters)
@@ -54,7 +57,7 @@ def select_map(mosaic: str, layer: ConvLayer) -> Callable[[], None]:
         if number and mode.in_lecture() and number == state.number(selection.CHANNEL):
             selection.clear()
         elif number:
-            selection.choose(number)
+            selection.choose(number, half=half)
             trail.reveal()
 
     return select
@@ -66,8 +69,12 @@ def show(
     appearance: Appearance,
     name: str = "inspector",
     shown: Sequence[int] = (),
+    half: str = "",
 ) -> decomposition_section.Value | None:
-    """Show the chosen feature map enlarged, or the image alone if no map is chosen."""
+    """Show the chosen feature map enlarged, or the image alone if no map is chosen.
+
+    In a comparison, ``half`` is the one whose map is shown.
+    """
     steps, value = [], None
     if chosen and chosen.position:
         # The values that the viewer traced back to reach the chosen one, and that value.
@@ -84,11 +91,11 @@ def show(
         "reveal": trail.revealed(),
     }
     packed = components.pack(header, values.tobytes(), colors.tobytes(), maps.picture.png)
-    components.mount("inspector", name, packed, partial(_on_event, name, maps.layer, steps))
+    components.mount("inspector", name, packed, partial(_on_event, name, maps.layer, steps, half))
     return value
 
 
-def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep]) -> None:
+def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep], half: str) -> None:
     """Go to the clicked position or step of the trail, or close the map (widget callback)."""
     event = component_values.raw_value(name)
     if event == "closed":
@@ -99,11 +106,11 @@ def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep]) -> None:
         if index is not None:
             trail.go(steps[index])
         return
-    st.session_state[CLICKED] = name
     height, width, _ = layer.output_shape
     position = component_values.position(name, height, width)
     if position is not None:
-        state.change({selection.ROW: position[0] + 1, selection.COLUMN: position[1] + 1})
+        changes: dict[str, Value] = {"half": half} if half else {}
+        state.change(changes | {selection.ROW: position[0] + 1, selection.COLUMN: position[1] + 1})
 
 
 def header_and_values(

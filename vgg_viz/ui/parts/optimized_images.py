@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -16,13 +17,15 @@ from vgg_viz.interpretability.feature_visualization.optimization import (
 )
 from vgg_viz.interpretability.feature_visualization.parametrizations import PARAMETRIZATIONS
 from vgg_viz.interpretability.feature_visualization.top_patches import TopPatch, crop_patch
+from vgg_viz.links import HALVES
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import MEAN_COLOR
 from vgg_viz.serving.optimization_worker import Progress
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, inspector, patch_grids
+from vgg_viz.ui.parts.available_images import AvailableImage
 from vgg_viz.ui.parts.patch_grids import Patches
-from vgg_viz.ui.state import mode
+from vgg_viz.ui.state import component_values, mode
 from vgg_viz.ui.state.shared_instance import results, shared
 from vgg_viz.ui.widgets import chosen_channel, components, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
@@ -304,10 +307,20 @@ def show_chosen(side: OptimizedImages, channel: int | None, progress: Progress, 
         not_started = "The optimization of this channel has not started yet."
         text_blocks.note(not_started if channel else HINT)
         return
-    place = Placement(name, grid.ignore, width=patch_grids.PANEL, follows=False, tools=False)
+    half, spot = list(HALVES)[PAIRS.index(name)], side.top_patch(channel)
+    on_pick = partial(open_top_patch, name, side.patches.images, spot, half)
+    place = Placement(name, on_pick, width=patch_grids.PANEL, follows=False, tools=False)
     grid.show(results(), side.beside_patch(channel, image), place)
     if not mode.in_lecture():
         st.markdown(side.sentence(channel, image))
+
+
+def open_top_patch(
+    name: str, images: Sequence[AvailableImage], spot: TopPatch | None, half: str
+) -> None:
+    """Open the position of the top patch in Feature maps if its tile, the second, was clicked."""
+    if spot and component_values.number(name, 2) == 2:
+        patch_grids.open_spot(images, spot, half)
 
 
 def offer(job: Job) -> None:

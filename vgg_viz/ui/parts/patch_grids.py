@@ -20,7 +20,7 @@ from vgg_viz.interpretability.feature_visualization.top_patches import (
     crop_patch,
     rank_patches,
 )
-from vgg_viz.links import OWN
+from vgg_viz.links import HALVES, OWN
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
 from vgg_viz.serving.results import Results
@@ -255,7 +255,7 @@ def show_channel(results: Results, patches: Patches, channel: int | None, name: 
         return
     place = Placement(
         name,
-        partial(open_patch, name, patches.images, spots),
+        partial(open_patch, name, patches.images, spots, half_of(name)),
         width=PANEL,
         largest_tile=PANEL // COLUMNS,
         follows=False,
@@ -274,13 +274,24 @@ def show_channel(results: Results, patches: Patches, channel: int | None, name: 
     offer(name, [patches], lambda: [patches.channel_grid(channel, spots)], [channel], MOST_PATCHES)
 
 
-def open_patch(name: str, images: Sequence[AvailableImage], spots: Sequence[TopPatch]) -> None:
+def half_of(name: str) -> str:
+    """Return the half of a comparison in which a channel's grid stands."""
+    return list(HALVES)[CHANNEL_GRIDS.index(name)]
+
+
+def open_patch(
+    name: str, images: Sequence[AvailableImage], spots: Sequence[TopPatch], half: str
+) -> None:
     """Open the clicked patch's image and position in the Feature maps view (widget callback)."""
     number = component_values.number(name, len(spots))
     if number is not None:
-        spot = spots[number - 1]
-        position = {selection.ROW: spot.row + 1, selection.COLUMN: spot.column + 1}
-        state.change(images[spot.image].choose() | position | {"view": "maps"})
+        open_spot(images, spots[number - 1], half)
+
+
+def open_spot(images: Sequence[AvailableImage], spot: TopPatch, half: str) -> None:
+    """Open a patch's image and position in the Feature maps view (widget callback)."""
+    position = {selection.ROW: spot.row + 1, selection.COLUMN: spot.column + 1}
+    state.change(images[spot.image].choose() | position | {"view": "maps", "half": half})
 
 
 def offer(

@@ -207,6 +207,17 @@ class ValueAttribution:
                 checks[f"untrained, map {channel}"] = replace(untrained, spec=spec)
         return {title: check for title, check in checks.items() if check.is_defined()}
 
+    def choice_of(self, check: "ValueAttribution") -> str:
+        """Return a sentence on how the map of a sanity check was chosen; empty for this map."""
+        if check.spec.channel == self.spec.channel:
+            return ""
+        if check.maps.network.identity == self.maps.network.identity:
+            return f"Map {check.spec.channel} is the most active other map at this position."
+        return (
+            f"Map {check.spec.channel} is the untrained network’s most active map here: "
+            f"{self.method.label} needs a value above 0."
+        )
+
     def trail_steps(self) -> dict[int, TrailStep]:
         """Return where each important map's largest attribution is, by number; none of pixels."""
         if self.to_pixels:

@@ -6,7 +6,7 @@ Number fields on the page show both; a click on a map or a position sets these f
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from vgg_viz.links import PAGE_FILTERS, Value
+from vgg_viz.links import FIRST, PAGE_FILTERS, Value
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.state import component_values
@@ -32,12 +32,22 @@ def current() -> Selection | None:
     return Selection(channel, (row - 1, column - 1) if row and column else None)
 
 
-def choose(channel: int, position: Position | None = None, layer: str = "", view: str = "") -> None:
-    """Select a map or filter by its number, and perhaps a position (from 0), a layer or a view."""
+def choose(
+    channel: int,
+    position: Position | None = None,
+    *,
+    layer: str = "",
+    view: str = "",
+    half: str = "",
+) -> None:
+    """Select a map or filter by its number, and perhaps a position (from 0), a layer or a view.
+
+    In a comparison, ``half`` is the one whose value is decomposed.
+    """
     changes: dict[str, Value] = {CHANNEL: channel}
     if position is not None:
         changes |= {ROW: position[0] + 1, COLUMN: position[1] + 1}
-    others = {"layer": layer, "view": view}
+    others = {"layer": layer, "view": view, "half": half}
     state.change(changes | {key: name for key, name in others.items() if name})
 
 
@@ -46,14 +56,21 @@ def clear() -> None:
     state.change({CHANNEL: None})
 
 
-def open_map(mosaic: str, layer: ConvLayer, peaks: Mapping[int, Position] | None = None) -> None:
+def open_map(
+    mosaic: str,
+    layer: ConvLayer,
+    peaks: Mapping[int, Position] | None = None,
+    half: str = FIRST,
+) -> None:
     """Open the map clicked in a mosaic in the Feature maps view (widget callback).
 
-    With ``peaks``, only these maps are opened, each at its position.
+    With ``peaks``, only these maps are opened, each at its position. ``half`` is that of the
+    comparison in which the mosaic stands.
     """
     number = component_values.number(mosaic, layer.filters)
     if number is not None and (peaks is None or number in peaks):
-        choose(number, (peaks or {}).get(number), layer=layer.name, view="maps")
+        position = (peaks or {}).get(number)
+        choose(number, position, layer=layer.name, view="maps", half=half)
 
 
 def open_layer(diagram: str) -> None:

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.export.number_format import figure, signed
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, SIDES, Side
-from vgg_viz.links import EVIDENCE, MOST_CLASSES
+from vgg_viz.links import EVIDENCE, HALVES, MOST_CLASSES
 from vgg_viz.model.architecture import VGG19, DenseLayer, format_shape
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.networks import NetworkChoice
@@ -285,10 +285,10 @@ def show_maps(
             f"No map is evidence {side} {text_blocks.escape(label)}.", icon=":material/balance:"
         )
         return
-    key = f"important-maps-{suffix}"
+    key, half = f"important-maps-{suffix}", list(HALVES)[int(suffix)]
     place = grid.Placement(
         key,
-        partial(selection.open_map, key, LAST, predictions.peaks(numbers)),
+        partial(selection.open_map, key, LAST, predictions.peaks(numbers), half),
         largest_tile=200,
         follows=False,
     )
