@@ -4,8 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.maps import BiasedWeights, all_layers
-from vgg_viz import samples
-from vgg_viz.image_io import images
+from tests.support.photographs import load_image, sample_bytes
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network, preprocess
 from vgg_viz.model.weights import UntrainedWeights
@@ -29,7 +28,7 @@ def biased_network():
 @pytest.fixture(scope="session")
 def photograph():
     """Return a photograph as the network's input, uint8 (224, 224, 3), read-only."""
-    pixels = images.load_image(samples.sample_bytes("cat"))
+    pixels = load_image(sample_bytes("cat"))
     pixels.setflags(write=False)
     return pixels
 

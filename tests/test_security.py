@@ -19,7 +19,7 @@ HTML = {
     ("ui/page/style.py", "f'<style>{sheets}</style>'"): "the style sheets in the same folder",
     (
         "ui/widgets/picture_chooser.py",
-        "thumbnail_styles() + own_thumbnail_style()",
+        "thumbnail_styles() + own_style",
     ): "thumbnails in base64",
     ("ui/widgets/grid.py", "scale"): "a grid's legend: formatted numbers",
     ("ui/widgets/components/__init__.py", "html"): "the files in the same folder",
@@ -41,22 +41,21 @@ UI_FILES = {
         "ui/widgets/components/__init__.py",
         "(FOLDER / f'{name}.js').read_text(encoding='utf-8')",
     ): ("names of components and their imports, written in the source"),
-    ("ui/parts/available_images.py", "picture.open(options)"): "no file: an image in the session",
     ("ui/parts/available_images.py", "self.open()"): "no file: an available image",
-    ("ui/parts/patch_grids.py", "self.images[index].open()"): "the same",
-    ("ui/widgets/own_pictures.py", "own.open(PictureOptions(fit, False))"): "the same",
-    ("ui/widgets/own_pictures.py", "self.open(fit)"): "the same",
-    (
-        "ui/widgets/own_pictures.py",
-        "Image.open(io.BytesIO(self.files[fit]))",
-    ): "bytes that the page wrote",
     (
         "ui/widgets/picture_files.py",
-        "path.read_bytes()",
-    ): "the file that downloads.download has stored",
+        "read_image(content, file.title, file.alt).open(options)",
+    ): "no file: a decoded image",
+    ("ui/parts/patch_grids.py", "self.images[index].open()"): "the same",
+    (
+        "ui/widgets/picture_files.py",
+        "file.path.read_bytes()",
+    ): "a sample, or the file that downloads.download has stored",
+    ("ui/widgets/picture_chooser.py", "file.read_bytes()"): "the samples' thumbnails",
 }
 # Core modules that access files, and the origin of each path.
 CORE_FILES = {
+    "image_io/input_image.py": "no file: bytes of an image that the page has encoded",
     "model/class_names.py": "the environment, and the file that keras_files.py has found",
     "downloads/keras_files.py": "the environment, and constant names",
     "downloads/fetching.py": "folders and names from keras_files.py and picture_files.py",

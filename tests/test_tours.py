@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from tests.support import REPOSITORY
+from tests.support.photographs import load_image, sample_bytes
 from tests.support.thin import outcome
 from tests.support.weights_files import ReferenceWeights, reference_folder
-from vgg_viz.image_io.images import load_image
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network
-from vgg_viz.samples import SAMPLES, sample_bytes
+from vgg_viz.samples import SAMPLES
 from vgg_viz.tours import BUILT_IN, Step, StepText, Tour, TourError, built_in, parse, text_for
 from vgg_viz.views import VIEWS
 

@@ -11,79 +11,51 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
 @dataclass(frozen=True)
-class Sample:
-    """A sample image, by its name in links and its title on the page."""
+class PictureFile:
+    """An image file that every viewer can choose."""
 
-    name: str
-    title: str
+    path: Path
+    title: str  # on the page
     alt: str  # description for screen readers
-    credit: str  # author and license
-    suffix: str = "jpg"  # of its file in assets
+
+    @property
+    def name(self) -> str:
+        """Name of the image in links."""
+        return self.path.stem
 
 
-SAMPLES: tuple[Sample, ...] = (
-    Sample(
-        "cat",
-        "Cat",
-        "A ginger tabby cat's face, looking past the camera",
-        "Stefan van der Walt, CC0",
-    ),
-    Sample(
-        "raccoon",
-        "Raccoon",
-        "A raccoon lying on a branch among long green leaves",
-        "Pixnio, public domain",
-    ),
-    Sample(
-        "astronaut",
-        "Astronaut",
-        "Eileen Collins in an orange space suit before a flag and a model of the space shuttle",
-        "NASA, public domain",
-    ),
-    Sample(
-        "coffee",
-        "Coffee",
-        "An espresso in a red cup on a red saucer, with a spoon, on a wooden table",
-        "Rachel Michetti, CC0",
-    ),
-    Sample(
-        "hopper",
-        "Grace Hopper",
-        "Grace Hopper in US Navy uniform and cap before a flag",
-        "US Navy, public domain",
-    ),
-    Sample(
-        "retina",
-        "Retina",
-        "The back of an eye: an orange disc with branching blood vessels",
-        "Mikael Häggström, CC0",
-    ),
-    Sample(
-        "bricks",
-        "Bricks",
-        "Long gray bricks in upright rows, with pale joints",
-        "CC0Textures, CC0",
-    ),
-    Sample(
-        "test-pattern",
-        "Test pattern",
-        "Stripes of several widths and directions, a disc of all hues, checks, edges, gray ramps",
-        "Drawn for this page, CC0",
-        suffix="png",
-    ),
+SAMPLES = tuple(
+    PictureFile(ASSETS / file, title, alt)
+    for file, title, alt in (
+        ("cat.jpg", "Cat", "A ginger tabby cat's face, looking past the camera"),
+        ("raccoon.jpg", "Raccoon", "A raccoon lying on a branch among long green leaves"),
+        (
+            "astronaut.jpg",
+            "Astronaut",
+            "Eileen Collins in an orange space suit before a flag and a model of the space shuttle",
+        ),
+        (
+            "coffee.jpg",
+            "Coffee",
+            "An espresso in a red cup on a red saucer, with a spoon, on a wooden table",
+        ),
+        ("hopper.jpg", "Grace Hopper", "Grace Hopper in US Navy uniform and cap before a flag"),
+        (
+            "retina.jpg",
+            "Retina",
+            "The back of an eye: an orange disc with branching blood vessels",
+        ),
+        ("bricks.jpg", "Bricks", "Long gray bricks in upright rows, with pale joints"),
+        (
+            "test-pattern.png",
+            "Test pattern",
+            "Stripes of several widths and directions, a disc of all hues, checks, edges, gray "
+            "ramps",
+        ),
+    )
 )
 
 
-def sample(name: str) -> Sample:
+def sample(name: str) -> PictureFile:
     """Return the sample image with this name, or raise a KeyError."""
     return {one.name: one for one in SAMPLES}[name]
-
-
-def sample_bytes(name: str) -> bytes:
-    """Return the content of a sample's image file, by the sample's name."""
-    return (ASSETS / f"{name}.{sample(name).suffix}").read_bytes()
-
-
-def thumbnail_bytes(name: str) -> bytes:
-    """Return the content of a sample's thumbnail, a square JPEG file, by the sample's name."""
-    return (ASSETS / "thumbnails" / f"{sample(name).name}.jpg").read_bytes()

@@ -19,13 +19,13 @@ from tests.bench.measure import (
     timed,
     within,
 )
+from tests.support.photographs import load_image, sample_bytes
 from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.export.mosaic import mosaic, near_square, png
-from vgg_viz.image_io.images import load_image
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network, network_input, preprocess, tiles_first
 from vgg_viz.model.weights import UntrainedWeights, Weights
-from vgg_viz.samples import SAMPLES, sample_bytes
+from vgg_viz.samples import SAMPLES
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.views.filters_view import LARGEST_TILE
 from vgg_viz.ui.widgets.grid import PAGE_WIDTH, Grid, Placement, draw, metadata

@@ -22,8 +22,10 @@ from PIL import Image
 from tests.support import REPOSITORY, hostile
 from tests.support import image_files as build
 from tests.support.image_files import encode, noise, plain
+from tests.support.photographs import load_image
 from vgg_viz.image_io import decoding, images, limits
-from vgg_viz.image_io.images import ImageFileError, load_image, read_image
+from vgg_viz.image_io.images import ImageFileError, read_image
+from vgg_viz.image_io.input_image import PictureOptions
 
 SHAPE = (224, 224, 3)
 # Decoders that may be imported. Pillow always imports PPM's, but it is never used.
@@ -60,7 +62,7 @@ def fault(file):
     if file.outcome == "rejected":
         return "was decoded"
     for fit in ("stretch", "crop"):
-        pixels = found.pixels(fit)
+        pixels = found.open(PictureOptions(fit)).pixels
         if (pixels.shape, pixels.dtype, pixels.flags.c_contiguous) != (SHAPE, np.uint8, True):
             return f"is {pixels.dtype} {pixels.shape}"
         if file.color and np.abs(pixels.astype(int) - file.color).max() > 6:

@@ -27,7 +27,9 @@ from tests.support.image_files import (
     plain,
     png_chunk,
 )
-from vgg_viz.image_io.images import decode, read_image, resize
+from tests.support.photographs import decode, notes_of
+from vgg_viz.image_io.images import read_image, resize
+from vgg_viz.image_io.input_image import PictureOptions
 from vgg_viz.image_io.tiff import Directory
 
 ROWS, COLUMNS = 48, 64
@@ -486,16 +488,21 @@ def assert_colors(found, expected, tolerance):
 def test_every_kind_is_decoded_to_its_colors_and_notes(kind):
     assert_colors(np.asarray(decode(kind.data)), kind.colors, kind.tolerance)
     image = read_image(kind.data)
-    assert image.notes() == kind.notes
-    assert image.stretchable == (kind.as_stored is not None)
+    assert notes_of(kind.data) == kind.notes
+    assert image.open(PictureOptions()).stretchable == (kind.as_stored is not None)
     if kind.as_stored is not None:
         stored = decode(kind.data, as_stored=True)
         assert_colors(np.asarray(stored), kind.as_stored, 1)
-        assert re.search("as (black and white|white and black)", image.notes(as_stored=True)[0])
-        np.testing.assert_array_equal(image.pixels(as_stored=True), resize(stored))
+        assert re.search(
+            "as (black and white|white and black)", notes_of(kind.data, as_stored=True)[0]
+        )
+        np.testing.assert_array_equal(
+            image.open(PictureOptions(as_stored=True)).pixels, resize(stored)
+        )
     for fit in ("stretch", "crop"):
-        np.testing.assert_array_equal(image.pixels(fit), resize(decode(kind.data), fit))
-        assert not image.pixels(fit).flags.writeable
+        pixels = image.open(PictureOptions(fit)).pixels
+        np.testing.assert_array_equal(pixels, resize(decode(kind.data), fit))
+        assert not pixels.flags.writeable
 
 
 # Type, byte order, size of offsets, channels, in planes, compression, differences, tiles.

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.photographs import load_image
 from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.export.mosaic import mosaic, png
-from vgg_viz.image_io.images import load_image
 from vgg_viz.model.network import Network, tiles_first
 
 LAYER = "block1_conv2"

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vgg_viz.image_io import images
+from tests.support.photographs import load_image, sample_bytes
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.model import class_names
 from vgg_viz.model.dense_layers import open_dense
 from vgg_viz.model.network import Network, import_keras
 from vgg_viz.model.weights import FULL, PATH_VARIABLE, StoredWeights, open_weights
-from vgg_viz.samples import SAMPLES, sample_bytes
+from vgg_viz.samples import SAMPLES
 
 pytestmark = pytest.mark.real
 
@@ -43,7 +43,7 @@ def keras_model(full: StoredWeights):
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_top_classes_of_every_sample_match_keras(sample, full, network, keras_model):
     vgg19 = import_keras().applications.vgg19
-    pixels = images.load_image(sample_bytes(sample.name))
+    pixels = load_image(sample_bytes(sample.name))
     batch = vgg19.preprocess_input(pixels[None].astype("float32"))
     (expected,) = vgg19.decode_predictions(keras_model.predict(batch, verbose=0), top=TOP)
 

@@ -6,9 +6,8 @@ import numpy as np
 
 from tests.support.maps import BiasedWeights
 from tests.support.pages import payloads
-from vgg_viz import samples
+from tests.support.photographs import load_image, sample_bytes
 from vgg_viz.export.mosaic import FIRST_LEVEL, LEVELS
-from vgg_viz.image_io import images
 from vgg_viz.links import FIELDS
 from vgg_viz.model.architecture import VGG19, DenseLayer
 from vgg_viz.model.dense_layers import SLAB_ROWS, UntrainedDense
@@ -43,7 +42,7 @@ class Truth:
 
     def __init__(self):
         names = ("cat", "raccoon")
-        self.pictures = {name: images.load_image(samples.sample_bytes(name)) for name in names}
+        self.pictures = {name: load_image(sample_bytes(name)) for name in names}
         self.cached = {}
 
     def maps(self, layer_name, picture="cat", network="imagenet", preprocessing="caffe"):

@@ -51,7 +51,7 @@ class StoredImage:
         """Whether contrast stretching changes how the image is shown."""
         return bool(self.contrast and self.contrast.stretched)
 
-    def notes(self, *, as_stored: bool) -> tuple[str, ...]:
+    def notes(self, as_stored: bool) -> tuple[str, ...]:
         """Return notes for the caption: value range, channels that are not shown, missing parts."""
         contrast = self.contrast.note(as_stored=as_stored) if self.contrast else None
         missing = None

@@ -4,15 +4,17 @@ Uploaded files are not trusted: only a few formats are read, the size is checked
 and every failure becomes an :class:`ImageFileError` with advice for the viewer.
 
 Where a file does not determine how it looks (white point, visible channels, missing rows), the
-likeliest interpretation is shown and stated in :meth:`DecodedImage.notes`.
+likeliest interpretation is shown and stated in the image's notes.
 """
 
 import hashlib
+import io
 import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import get_args
 
 import numpy as np
@@ -22,11 +24,11 @@ from vgg_viz.image_io import limits
 from vgg_viz.image_io.color_conversion import upright_rgb
 from vgg_viz.image_io.decoding import load
 from vgg_viz.image_io.file_formats import format_of
-from vgg_viz.image_io.input_image import Fit
+from vgg_viz.image_io.input_image import Fit, InputImage, PictureOptions
 from vgg_viz.image_io.limits import ImageFileError, damaged, rejection, tenths, too_many_pixels
 from vgg_viz.model.architecture import VGG19
 
-__all__ = ["DecodedImage", "ImageFileError", "digest", "load_image", "read_image", "resize"]
+__all__ = ["DecodedImage", "ImageFileError", "digest", "read_image", "resize"]
 
 SIDE = VGG19.input_side
 
@@ -35,50 +37,44 @@ _decoding_lock = threading.Lock()
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """An image file, decoded in every variant that the page can show, read-only."""
+    """An image file, prepared for the network in every way that the page can show it."""
 
-    stretchable: bool  # whether contrast stretching changes the image
-    _pixels: Mapping[tuple[Fit, bool], np.ndarray]
-    _notes: Mapping[bool, tuple[str, ...]]
+    title: str
+    images: Mapping[PictureOptions, InputImage]
 
-    def pixels(self, fit: Fit = "stretch", *, as_stored: bool = False) -> np.ndarray:
-        """Return one variant of the image, RGB uint8 ``(224, 224, 3)``; see :func:`resize`."""
-        return self._pixels[fit, as_stored and self.stretchable]
+    @property
+    def size(self) -> int:
+        """Size in bytes of the image in all its preparations."""
+        return sum(len(image.png) for image in self.images.values())
 
-    def notes(self, *, as_stored: bool = False) -> tuple[str, ...]:
-        """Return notes for the caption on what was converted or left out."""
-        return self._notes[as_stored and self.stretchable]
+    @cached_property
+    def thumbnail(self) -> bytes:
+        """PNG file of the central square, a quarter of the network's input on each side."""
+        return png(self.images[PictureOptions("crop")].pixels[2::4, 2::4])
 
-
-def read_image(data: bytes) -> DecodedImage:
-    """Decode the content of an image file once, in all variants; raise as :func:`decode` does."""
-    with _translating_errors(data):
-        stored = load(data)
-        pixels: dict[tuple[Fit, bool], np.ndarray] = {}
-        notes: dict[bool, tuple[str, ...]] = {}
-        for as_stored in {False, stored.stretchable}:
-            image = upright_rgb(stored, as_stored=as_stored)
-            notes[as_stored] = stored.notes(as_stored=as_stored)
-            for fit in get_args(Fit):
-                pixels[fit, as_stored] = resize(image, fit)
-                pixels[fit, as_stored].flags.writeable = False
-        return DecodedImage(stored.stretchable, pixels, notes)
+    def open(self, options: PictureOptions) -> InputImage:
+        """Return the image in one preparation; ``as_stored`` counts only if it is stretchable."""
+        return self.images.get(options) or self.images[PictureOptions(options.fit)]
 
 
-def load_image(data: bytes, fit: Fit = "stretch") -> np.ndarray:
-    """Decode an image file's content to uint8 ``(224, 224, 3)``; raise as :func:`decode` does."""
-    return resize(decode(data), fit)
-
-
-def decode(data: bytes, *, as_stored: bool = False) -> Image.Image:
-    """Decode the content of an image file to an upright sRGB image of mode ``"RGB"``.
+def read_image(data: bytes, title: str = "", alt: str = "") -> DecodedImage:
+    """Decode the content of an image file once, and prepare it in all ways.
 
     Images of more than ``FULL_SCALE_PIXELS`` are reduced to a half, a quarter or an eighth of each
-    side. ``as_stored`` turns contrast stretching off. Raise an ImageFileError if the file is empty,
-    too large, truncated, damaged or of another format.
+    side. Raise an ImageFileError if the file is empty, too large, truncated, damaged or of another
+    format.
     """
+    images: dict[PictureOptions, InputImage] = {}
     with _translating_errors(data):
-        return upright_rgb(load(data), as_stored=as_stored)
+        stored = load(data)
+        for as_stored in {False, stored.stretchable}:
+            image, notes = upright_rgb(stored, as_stored=as_stored), stored.notes(as_stored)
+            for fit in get_args(Fit):
+                pixels = resize(image, fit)
+                images[PictureOptions(fit, as_stored)] = InputImage(
+                    title, alt, png(pixels), digest(pixels), fit, notes, stored.stretchable
+                )
+    return DecodedImage(title, images)
 
 
 @contextmanager
@@ -120,6 +116,13 @@ def resize(image: Image.Image, fit: Fit = "stretch") -> np.ndarray:
     else:
         raise ValueError(f"expected one of {get_args(Fit)}, got {fit!r}")
     return np.array(resized)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """Encode RGB pixels as a PNG file, quickly: the next level of compression saves little."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 def digest(pixels: np.ndarray) -> str:

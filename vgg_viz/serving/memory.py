@@ -15,7 +15,7 @@ viewers share is computed once. Complete layers' filters, 80 MB together, are no
 
 Streamlit's memory per viewer comes on top: 0.3 MB for the session, and an uploaded file of up to
 20 MB while the page is open and for two minutes after that. Up to 20 images uploaded together take
-4 MB at most, and their files until they are decoded.
+6 MB at most, and their files until they are decoded.
 
 Measured with `make load` (Linux, 2 cores, TensorFlow 2.21, resident MB):
 

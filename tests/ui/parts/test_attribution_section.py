@@ -22,6 +22,7 @@ from tests.support.pages import (
 from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn
 from vgg_viz.export.scripts import write_script
+from vgg_viz.image_io import images
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
@@ -185,7 +186,7 @@ def test_the_export_has_the_array_that_its_script_reproduces(
 ):
     """`array_of` is what scripts are held against in tests/export/test_scripts.py."""
     layer = VGG19.conv_layer("block2_conv1")
-    picture = InputImage("Cat", "", photograph, b"", "cat", "crop")
+    picture = InputImage("Cat", "", images.png(photograph), "cat", "crop")
     maps = LayerMaps(Results(Shared(limit=None)), biased_network, picture, layer, preprocessing)
     traced = ValueAttribution(maps, AttributionSpec(layer, 5, 0, 111, back_to, method))
     run, (name, (array, _)) = traced.script_run(), next(iter(traced.grid().arrays().items()))

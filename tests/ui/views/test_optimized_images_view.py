@@ -23,9 +23,9 @@ from tests.support.pages import (
     texts,
     unpacked,
 )
+from tests.support.photographs import load_image, sample_bytes
 from vgg_viz import samples
 from vgg_viz.export.formats import FORMATS, Export
-from vgg_viz.image_io import images
 from vgg_viz.interpretability.feature_visualization import optimization
 from vgg_viz.interpretability.feature_visualization.optimization import OptimizedImage
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
@@ -63,7 +63,7 @@ def known_peaks(layer, picture):
 
 
 def pixels_of(name):
-    return images.load_image(samples.sample_bytes(name))
+    return load_image(sample_bytes(name))
 
 
 def bright(channel, step):

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from tests.support.pages import choose, open_page, payloads, run, texts, unpacked
+from tests.support.photographs import load_image, sample_bytes
 from tests.support.truth import LAYER, NEVER_ACTIVE
 from vgg_viz import samples
-from vgg_viz.image_io import images
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import available_images, patch_grids
@@ -31,7 +31,7 @@ def two_images(monkeypatch):
 
 
 def pixels_of(name):
-    return images.load_image(samples.sample_bytes(name))
+    return load_image(sample_bytes(name))
 
 
 def crop(pixels, row, column):

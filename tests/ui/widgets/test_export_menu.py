@@ -12,6 +12,7 @@ import pytest
 
 from tests.export.test_scripts import assert_complete, parameter
 from tests.support.pages import captions, choose, open_page
+from tests.support.photographs import load_image, sample_bytes
 from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, StandIn, ordered, silent
 from vgg_viz import samples
@@ -35,7 +36,6 @@ from vgg_viz.ui.parts.value_attribution import ValueAttribution
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import export_menu, own_pictures
 from vgg_viz.ui.widgets.controls import Appearance
-from vgg_viz.ui.widgets.own_pictures import StoredPicture
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_files_of_an_ablations_difference_hold_it_and_its_means(offered):
     arrays, described = arrays_of(export)
     network = shared().loaders["imagenet"].network().result()
     source, wanted = VGG19.conv_layer(LAYER.name), VGG19.conv_layer("block3_conv2")
-    maps = network.feature_maps(images.load_image(samples.sample_bytes("cat")), source.name)
+    maps = network.feature_maps(load_image(sample_bytes("cat")), source.name)
     before, without = (
         outcome(later_maps(network, source, ablate(maps, numbers), wanted))[0]
         for numbers in ([], [5, 12])
@@ -199,7 +199,7 @@ def test_files_of_filters_as_colors_hold_images_and_their_largest_weights(offere
 
 
 def layer_maps(network, photograph, layer):
-    picture = InputImage("Cat", "", photograph, b"", "cat", "crop")
+    picture = InputImage("Cat", "", images.png(photograph), "cat", "crop")
     return LayerMaps(Results(Shared(limit=None)), network, picture, VGG19.conv_layer(layer))
 
 
@@ -288,7 +288,7 @@ def test_files_are_encoded_on_request_and_links_lack_the_viewers_own_picture(own
 
 
 def test_names_are_replaced_by_ids_or_numbers(monkeypatch):
-    own = [StoredPicture(title, {}, {}) for title in ("猫", "Tom")]
+    own = [images.DecodedImage(title, {}) for title in ("猫", "Tom")]
     monkeypatch.setattr(own_pictures, "stored", lambda: own)
     classes = ClassNames(("鹤", "起重机", "鹤"), ("n1", "", "n3"))
     assert export_menu.substitutes(classes) == {

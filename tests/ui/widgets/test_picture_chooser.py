@@ -70,9 +70,9 @@ def test_a_photo_from_the_camera_is_shown():
     assert "Your photo (stretched)" in texts(page)
 
 
-def test_the_robin_is_downloaded_when_chosen(monkeypatch):
-    robin = picture_files.PictureFile("robin", "Robin", "A robin", lambda: photo("brown", "JPEG"))
-    monkeypatch.setattr(picture_files, "robin_file", lambda key: robin)
+def test_the_robin_is_downloaded_when_chosen(monkeypatch, tmp_path):
+    (tmp_path / "bird.jpg").write_bytes(photo("brown", "JPEG"))
+    monkeypatch.setattr(picture_files, "download", lambda *_, **__: tmp_path / "bird.jpg")
     assert "Robin (stretched)" in texts(open_page(view="Feature maps", picture="Robin"))
 
 
@@ -98,7 +98,7 @@ def test_a_failed_download_is_tried_once_for_each_choice(monkeypatch):
 
 
 def test_a_download_that_is_no_picture_is_removed(monkeypatch, tmp_path):
-    picture_files.decoded.clear()
+    picture_files.open_file.clear()
     monkeypatch.setattr(picture_files, "private_folder", lambda: tmp_path)
     came = [b"<html>Just a moment</html>", photo("brown", "JPEG")]
 

@@ -9,17 +9,16 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.downloads.fetching import FileUnavailable
-from vgg_viz.image_io.images import ImageFileError
-from vgg_viz.image_io.input_image import Fit, InputImage
+from vgg_viz.image_io.images import DecodedImage, ImageFileError
+from vgg_viz.image_io.input_image import InputImage, PictureOptions
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.links import OWN, ROBIN, Value
 from vgg_viz.model.network import Network
-from vgg_viz.samples import SAMPLES
+from vgg_viz.samples import SAMPLES, sample
 from vgg_viz.serving.locks import POLL_SECONDS
 from vgg_viz.serving.results import Results
 from vgg_viz.ui.widgets import own_pictures, picture_chooser, picture_files, picture_upload
-from vgg_viz.ui.widgets.own_pictures import StoredPicture
-from vgg_viz.ui.widgets.picture_files import PictureOptions, open_file, sample_file
+from vgg_viz.ui.widgets.picture_files import open_file
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class AvailableImage:
     digest: str  # digest of its pixels
     open: Callable[[], InputImage]  # function that decodes the image
     # Stored picture, if it is one of several that the viewer uploaded together.
-    stored: StoredPicture | None = None
+    stored: DecodedImage | None = None
     # Whether it is one of the page's samples, whose peaks may be stored on disk.
     is_sample: bool = False
 
@@ -47,7 +46,7 @@ class AvailableImage:
         """
         if self.stored:
             own_pictures.store_own_picture()
-            picture_upload.set_own_picture("picture", self.stored.as_own())
+            picture_upload.set_own_picture("picture", self.stored)
         return {"picture": self.choice}
 
 
@@ -55,23 +54,23 @@ def all_images() -> tuple[AvailableImage, ...]:
     """Return the samples, the downloaded robin and the viewer's own images, without duplicates."""
     options = picture_chooser.options()
     images: dict[str, AvailableImage] = {}
-    for image in (*samples(options), *robin(options), *own(options), *several(options.fit)):
+    for image in (*samples(options), *robin(options), *own(options), *several(options)):
         images.setdefault(image.digest, image)
     return tuple(images.values())
 
 
 def samples(options: PictureOptions) -> Iterator[AvailableImage]:
     """Yield the sample images."""
-    for sample in SAMPLES:
-        decode = partial(open_file, sample_file(sample.name), options)
-        digest = sample_digest(sample.name, options.fit)
-        yield AvailableImage(sample.name, sample.title, digest, decode, is_sample=True)
+    for one in SAMPLES:
+        decode = partial(open_file, one, options)
+        digest = sample_digest(one.name, options)
+        yield AvailableImage(one.name, one.title, digest, decode, is_sample=True)
 
 
 @lru_cache(maxsize=2 * len(SAMPLES))
-def sample_digest(name: str, fit: Fit) -> str:
+def sample_digest(name: str, options: PictureOptions) -> str:
     """Return the digest of a sample's pixels, cached so that the sample is decoded only once."""
-    return open_file(sample_file(name), PictureOptions(fit, as_stored=False)).digest
+    return open_file(sample(name), options).digest
 
 
 def robin(options: PictureOptions) -> Iterator[AvailableImage]:
@@ -90,15 +89,15 @@ def own(options: PictureOptions) -> Iterator[AvailableImage]:
     """Yield the viewer's own image, if there is one."""
     picture = picture_upload.own_picture("picture")
     if picture:
-        digest = picture.open(options).digest
-        yield AvailableImage(OWN, picture.title, digest, partial(picture.open, options))
+        decode = partial(picture.open, options)
+        yield AvailableImage(OWN, picture.title, decode().digest, decode)
 
 
-def several(fit: Fit) -> Iterator[AvailableImage]:
+def several(options: PictureOptions) -> Iterator[AvailableImage]:
     """Yield the images that the viewer uploaded together."""
     for stored in own_pictures.stored():
-        decode = partial(stored.open, fit)
-        yield AvailableImage(OWN, stored.title, stored.digests[fit], decode, stored)
+        decode = partial(stored.open, options)
+        yield AvailableImage(OWN, stored.title, decode().digest, decode, stored)
 
 
 def find_peaks(

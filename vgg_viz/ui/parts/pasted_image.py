@@ -79,7 +79,6 @@ def pasted_into(maps: LayerMaps, image: OptimizedImage, position: Position) -> I
     return InputImage(
         f"{picture.title} with an optimized image",
         f"{picture.alt}, with an optimized image pasted into it",
-        pixels,
         png(pixels),
         digest(pixels),
         picture.fit,

@@ -1,26 +1,24 @@
-"""Pictures that the viewer uploads together, compressed, and stored only in their session."""
+"""Pictures that the viewer uploads together, stored only in their session."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vgg_viz.image_io.input_image import FITS, Fit, InputImage
 from vgg_viz.image_io.limits import MAX_MEGABYTES
 from vgg_viz.ui.widgets import uploads
-from vgg_viz.ui.widgets.picture_files import PictureOptions, prepared
-from vgg_viz.ui.widgets.picture_upload import UPLOADED, OwnPicture, own_picture
+from vgg_viz.ui.widgets.picture_upload import UPLOADED, own_picture
 from vgg_viz.ui.widgets.text_blocks import escape
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+    from vgg_viz.image_io.images import DecodedImage
+
 MAX_PICTURES = 20
-MAX_TOTAL_BYTES = 4_000_000  # compressed; 20 photographs take three quarters of it
+MAX_TOTAL_BYTES = 6_000_000  # as PNG; 20 photographs take two thirds of it
 MAX_TITLE_LETTERS = 24
 MAX_NAMED_FILES = 3  # in an error message
 STORED, PROBLEM, COUNT, OUTCOMES = (
@@ -28,41 +26,7 @@ STORED, PROBLEM, COUNT, OUTCOMES = (
 )
 
 
-@dataclass(frozen=True)
-class StoredPicture:
-    """One of the pictures that the viewer uploaded together, losslessly compressed."""
-
-    title: str  # file name without extension
-    files: Mapping[Fit, bytes]  # compressed picture in each resizing (stretched, cropped)
-    digests: Mapping[Fit, str]  # digests of its pixels, likewise
-    # Remarks on its preparation for the caption, such as contrast stretching.
-    notes: tuple[str, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """Size of the compressed picture in all its resizings, in bytes."""
-        return sum(map(len, self.files.values()))
-
-    def open(self, fit: Fit) -> InputImage:
-        """Decompress the picture in one of its resizings (stretched, cropped)."""
-        import numpy as np
-        from PIL import Image
-
-        from vgg_viz.export.mosaic import png
-
-        pixels = np.array(Image.open(io.BytesIO(self.files[fit])))
-        pixels.flags.writeable = False
-        title, digest = self.title, self.digests[fit]
-        return InputImage(title, title, pixels, png(pixels), digest, fit, self.notes)
-
-    def as_own(self) -> OwnPicture:
-        """Return the picture as an `OwnPicture`, the form of the page's single own picture."""
-        return OwnPicture(
-            self.title, {PictureOptions(fit, as_stored=False): self.open(fit) for fit in FITS}
-        )
-
-
-def stored() -> Sequence[StoredPicture]:
+def stored() -> Sequence[DecodedImage]:
     """Return the pictures that the viewer uploaded together, in the order of their upload."""
     return tuple(st.session_state.get(STORED, ()))
 
@@ -105,7 +69,7 @@ def add(files: Sequence[UploadedFile]) -> None:
     If a newer script run replaces this one, the pictures decoded so far are kept, and the newer run
     continues with the rest.
     """
-    from vgg_viz.image_io.images import ImageFileError
+    from vgg_viz.image_io.images import ImageFileError, read_image
 
     outcomes: dict[str, str] = st.session_state.setdefault(OUTCOMES, {})  # by file
     slot = st.empty()
@@ -114,7 +78,9 @@ def add(files: Sequence[UploadedFile]) -> None:
         if file.file_id in outcomes:
             continue
         try:
-            outcome = store(compressed(file.name, file.getvalue())) if has_room() else "no room"
+            title, outcome = title_of(file.name), "no room"
+            if has_room():
+                outcome = store(read_image(file.getvalue(), title, title))
         except ImageFileError:
             outcome = "unreadable"
         outcomes[file.file_id] = outcome
@@ -129,10 +95,11 @@ def has_room() -> bool:
     return len(stored()) < MAX_PICTURES
 
 
-def store(picture: StoredPicture) -> str:
+def store(picture: DecodedImage) -> str:
     """Store a picture once, if there is room; return ``added`` or ``no room``."""
     others = stored()
-    if any(one.digests == picture.digests for one in others):
+    digests = picture_digests(picture)
+    if digests in map(picture_digests, others):
         return "added"
     if sum(one.size for one in others) + picture.size > MAX_TOTAL_BYTES:
         return "no room"
@@ -140,13 +107,16 @@ def store(picture: StoredPicture) -> str:
     return "added"
 
 
+def picture_digests(picture: DecodedImage) -> dict[object, str]:
+    """Return the digests of a picture's pixels, by its preparation."""
+    return {options: image.digest for options, image in picture.images.items()}
+
+
 def store_own_picture() -> None:
     """Keep the viewer's single picture among the several ones, before another one replaces it."""
     own = own_picture("picture")
     if own and has_room():
-        store(
-            packed_picture(own.title, {fit: own.open(PictureOptions(fit, False)) for fit in FITS})
-        )
+        store(own)
 
 
 def remove() -> None:
@@ -175,32 +145,6 @@ def problems_of(files: Sequence[UploadedFile], outcomes: Sequence[str]) -> Itera
         yield f"{added}. You can add up to {MAX_PICTURES}, or fewer if they compress poorly."
 
 
-def compressed(name: str, data: bytes) -> StoredPicture:
-    """Decode an image file, prepare it in all resizings, and compress the results.
-
-    Raises:
-        ImageFileError: The bytes are not an accepted picture.
-    """
-    from vgg_viz.image_io.images import read_image
-
-    photograph, title = read_image(data), title_of(name)
-    pictures = {
-        fit: prepared(photograph, title, title, PictureOptions(fit, as_stored=False))
-        for fit in FITS
-    }
-    return packed_picture(title, pictures)
-
-
-def packed_picture(title: str, pictures: Mapping[Fit, InputImage]) -> StoredPicture:
-    """Compress a picture that is given in both resizings (stretched, cropped)."""
-    return StoredPicture(
-        title,
-        {fit: packed(picture) for fit, picture in pictures.items()},
-        {fit: picture.digest for fit, picture in pictures.items()},
-        next(iter(pictures.values())).notes,
-    )
-
-
 def title_of(name: str) -> str:
     """Return the title of an uploaded picture: its file name without extension.
 
@@ -216,12 +160,3 @@ def printable(name: str) -> str:
     if len(letters) <= MAX_TITLE_LETTERS:
         return letters
     return f"{letters[: MAX_TITLE_LETTERS - 1]}…"
-
-
-def packed(picture: InputImage) -> bytes:
-    """Encode a picture as lossless WebP, two thirds the size of a PNG."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(picture.pixels).save(file, "WEBP", lossless=True)
-    return file.getvalue()

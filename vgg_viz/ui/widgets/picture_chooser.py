@@ -7,13 +7,13 @@ from functools import lru_cache, partial
 import streamlit as st
 
 from vgg_viz.downloads.fetching import FileUnavailable
-from vgg_viz.image_io.input_image import FITS, InputImage
-from vgg_viz.links import OWN, PICTURES, ROBIN
+from vgg_viz.image_io.input_image import FITS, InputImage, PictureOptions
+from vgg_viz.links import FIELDS, OWN, PICTURES, ROBIN
 from vgg_viz.option import labels
-from vgg_viz.samples import SAMPLES, thumbnail_bytes
+from vgg_viz.samples import ASSETS, SAMPLES, sample
 from vgg_viz.ui import state
-from vgg_viz.ui.widgets import controls, picture_files, picture_upload
-from vgg_viz.ui.widgets.picture_files import PictureOptions, default_file, open_file
+from vgg_viz.ui.widgets import controls, picture_upload
+from vgg_viz.ui.widgets.picture_files import open_file, open_robin
 from vgg_viz.ui.widgets.picture_upload import own_picture
 from vgg_viz.ui.widgets.text_blocks import escape
 
@@ -41,7 +41,9 @@ def choose_other(beside: InputImage) -> InputImage:
 
 def choose() -> InputImage:
     """Show the sidebar's picture controls and return the chosen picture."""
-    st.html(thumbnail_styles() + own_thumbnail_style())
+    own = own_picture("picture")
+    own_style = f"<style>{thumbnail_style(OWN, 'png', own.thumbnail)}</style>" if own else ""
+    st.html(thumbnail_styles() + own_style)
     with st.container(key="picture-choice"):
         st.pills(
             "Picture",
@@ -77,70 +79,58 @@ def choose_as_stored() -> None:
 
 def current() -> InputImage:
     """Return the picture that the sidebar's picture controls showed last."""
-    default = partial(open_file, default_file("picture"))
-    return last_good(st.session_state.get("last_good_picture", default), options(), "picture")
+    return last_good(options(), "picture")
 
 
 def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
-    """Open the picture chosen for a picture field."""
+    """Open the picture chosen for a picture field; if that fails, the one shown before."""
     from vgg_viz.image_io.images import ImageFileError
 
-    remembered = f"last_good_{key}"
-    previous = st.session_state.get(remembered, partial(open_file, default_file(key)))
     if choice != ROBIN:
-        picture_files.forget_robin_failure(key)
+        st.session_state.pop(f"robin_failure_{key}", None)
+    chosen = opener(choice, key)
+    if chosen is None:
+        picture = last_good(wanted, key)
+        st.caption(f"Showing *{escape(picture.title)}* until you add a picture.")
+        return picture
     try:
-        chosen = opener(choice, key)
-        picture = chosen(wanted) if chosen else previous(wanted)
+        picture = chosen(wanted)
     except (ImageFileError, FileUnavailable) as error:
         st.error(escape(str(error)), icon=":material/broken_image:")
-        if choice == ROBIN:
-            picture_files.note_robin_failure(key, error)
-        return last_good(previous, wanted, key)
-    if chosen:
-        st.session_state[remembered] = chosen
-    elif choice == OWN:
-        st.caption(f"Showing *{escape(picture.title)}* until you add a picture.")
+        return last_good(wanted, key)
+    st.session_state[f"last_good_{key}"] = chosen
     return picture
 
 
 def opener(choice: str, key: str) -> Callable[[PictureOptions], InputImage] | None:
-    """Return a function that opens the chosen picture; None for an own picture not added yet.
-
-    Raises:
-        FileUnavailable: The robin could not be downloaded.
-    """
+    """Return a function that opens the chosen picture; None for an own picture not added yet."""
+    if choice == ROBIN:
+        return partial(open_robin, key)
     if choice == OWN:
         own = own_picture(key)
         return own.open if own else None
-    robin = choice == ROBIN
-    file = picture_files.robin_file(key) if robin else picture_files.sample_file(choice)
-    return partial(open_file, file)
+    return partial(open_file, sample(choice))
 
 
-def last_good(
-    previous: Callable[[PictureOptions], InputImage], wanted: PictureOptions, key: str
-) -> InputImage:
+def last_good(wanted: PictureOptions, key: str) -> InputImage:
     """Open the picture that a picture field showed before, or its default sample if that fails."""
     from vgg_viz.image_io.images import ImageFileError
 
+    default = partial(open_file, sample(str(FIELDS[key].default)))
+    previous: Callable[[PictureOptions], InputImage]
+    previous = st.session_state.get(f"last_good_{key}", default)
     try:
         return previous(wanted)
     except (ImageFileError, FileUnavailable):
-        return open_file(default_file(key), wanted)
+        return default(wanted)
 
 
 @lru_cache(maxsize=1)
 def thumbnail_styles() -> str:
     """Return CSS that shows the samples' buttons in the picture control as thumbnails."""
-    samples = [thumbnail_style(one.name, "jpeg", thumbnail_bytes(one.name)) for one in SAMPLES]
-    return f"<style>{''.join(samples)}</style>"
-
-
-def own_thumbnail_style() -> str:
-    """Return CSS that shows the own picture's button as a thumbnail; empty without own picture."""
-    own = own_picture("picture")
-    return f"<style>{thumbnail_style(OWN, 'png', own.thumbnail)}</style>" if own else ""
+    files = {one.name: ASSETS / "thumbnails" / f"{one.name}.jpg" for one in SAMPLES}
+    styles = (thumbnail_style(name, "jpeg", file.read_bytes()) for name, file in files.items())
+    return f"<style>{''.join(styles)}</style>"
 
 
 def thumbnail_style(choice: str, kind: str, data: bytes) -> str:

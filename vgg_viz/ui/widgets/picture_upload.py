@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import product
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vgg_viz.image_io.input_image import FITS, InputImage
 from vgg_viz.image_io.limits import MAX_MEGABYTES
 from vgg_viz.links import FIELDS, SOURCES
 from vgg_viz.ui import state
 from vgg_viz.ui.widgets import controls, uploads
-from vgg_viz.ui.widgets.picture_files import PictureOptions, prepared
 from vgg_viz.ui.widgets.text_blocks import escape
+
+if TYPE_CHECKING:
+    from vgg_viz.image_io.images import DecodedImage
 
 # Not "image/*", for which iPhones send HEIC: a JPEG takes less to decode. With a MIME type in the
 # list, the server does not check extensions; the extensions let browsers that know no MIME type
@@ -24,42 +24,12 @@ UPLOADED = (
 )
 
 
-class OwnPicture:
-    """The viewer's own picture, prepared with each combination of options; its file is not kept."""
-
-    def __init__(self, title: str, pictures: Mapping[PictureOptions, InputImage]) -> None:
-        """Hold an uploaded picture in all its preparations."""
-        from vgg_viz.export.mosaic import png
-
-        self.title, self._pictures = title, pictures
-        self.stretchable = any(options.as_stored for options in pictures)
-        whole = pictures[PictureOptions("crop", as_stored=False)].pixels
-        self.thumbnail = png(whole[2::4, 2::4])  # a quarter of each side
-
-    @classmethod
-    def of_file(cls, title: str, data: bytes) -> OwnPicture:
-        """Decode an uploaded file once, and prepare the picture with each combination of options.
-
-        Raises:
-            ImageFileError: The bytes are not an accepted picture.
-        """
-        from vgg_viz.image_io.images import read_image
-
-        photograph = read_image(data)
-        every = [PictureOptions(*one) for one in product(FITS, {False, photograph.stretchable})]
-        return cls(title, {one: prepared(photograph, title, title, one) for one in every})
-
-    def open(self, options: PictureOptions) -> InputImage:
-        """Return the picture prepared with these options (resizing, contrast stretching)."""
-        return self._pictures[PictureOptions(options.fit, options.as_stored and self.stretchable)]
-
-
-def own_picture(key: str) -> OwnPicture | None:
+def own_picture(key: str) -> DecodedImage | None:
     """Return the viewer's own picture for a picture field (``picture`` or ``other``), or None."""
     return st.session_state.get(f"own-{key}")
 
 
-def set_own_picture(key: str, picture: OwnPicture) -> None:
+def set_own_picture(key: str, picture: DecodedImage) -> None:
     """Set the viewer's own picture for a picture field, to one uploaded elsewhere on the page."""
     st.session_state[f"own-{key}"] = picture
 
@@ -125,14 +95,14 @@ def privacy_note(key: str) -> str:
 
 def accept(key: str, widget: str, title: str) -> None:
     """Keep the picture just uploaded, or remember why it cannot be read (widget callback)."""
-    from vgg_viz.image_io.images import ImageFileError
+    from vgg_viz.image_io.images import ImageFileError, read_image
 
     file = st.session_state.get(widget)
     if file is None:
         return
     st.session_state.pop(f"own-problem-{key}", None)
     try:
-        st.session_state[f"own-{key}"] = OwnPicture.of_file(title, file.getvalue())
+        st.session_state[f"own-{key}"] = read_image(file.getvalue(), title, title)
     except ImageFileError as error:
         st.session_state[f"own-problem-{key}"] = str(error)
     # The next upload gets a new widget, so that Streamlit frees this one's file.
