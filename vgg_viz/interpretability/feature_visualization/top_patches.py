@@ -28,8 +28,7 @@ class Peaks:
     further activation above zero, value and position are zero.
     """
 
-    # Activations, float32 `(channels, n)`; n is 2 from `find_peaks`, 9 from `find_all_peaks`.
-    values: np.ndarray
+    values: np.ndarray  # activations, float32 `(channels, n)`
     positions: np.ndarray  # row and column of each activation, int16 `(channels, n, 2)`
 
 
@@ -52,8 +51,8 @@ def min_distance(layer: ConvLayer) -> int:
     return min(half_field, layer.output_shape[0] // 4)
 
 
-def find_peaks(maps: np.ndarray, layer: ConvLayer) -> Peaks:
-    """Find the two strongest activations of each map of a layer, some distance apart.
+def find_peaks(maps: np.ndarray, layer: ConvLayer, count: int = PEAKS_PER_IMAGE) -> Peaks:
+    """Find the strongest activations of each map of a layer, some distance apart.
 
     The maps are float32 ``(n, h, w)``, after ReLU. Among equals, the first in reading order counts.
     Non-finite values are ignored.
@@ -64,49 +63,22 @@ def find_peaks(maps: np.ndarray, layer: ConvLayer) -> Peaks:
     >>> find_peaks(maps, VGG19.conv_layer("block5_conv1")).positions.tolist()
     [[[2, 3], [9, 9]]]
     """
-    row_maxima = maps.max(axis=2)
-    if not np.isfinite(row_maxima).all():
-        maps = np.nan_to_num(maps, nan=0.0, posinf=0.0, neginf=0.0)
-        row_maxima = maps.max(axis=2)
-    values, row = row_maxima.max(axis=1), row_maxima.argmax(axis=1)
-    every = np.arange(len(maps))
-    column = maps[every, row].argmax(axis=1)
-    offsets = np.arange(1 - min_distance(layer), min_distance(layer))
-    near_rows = (row[:, None] + offsets).clip(0, maps.shape[1] - 1)
-    near_columns = (column[:, None] + offsets).clip(0, maps.shape[2] - 1)
-    # Only rows near the first peak need new maxima, those without the columns near it: a small part
-    # of the maps, which are read once.
-    near = np.take_along_axis(maps, near_rows[:, :, None], axis=1)
-    np.put_along_axis(near, near_columns[:, None], 0, axis=2)
-    np.put_along_axis(row_maxima, near_rows, near.max(axis=2), axis=1)
-    second_values, second_row = row_maxima.max(axis=1), row_maxima.argmax(axis=1)
-    second_rows = maps[every, second_row]  # copies
-    is_near = (second_row[:, None] == near_rows).any(axis=1)
-    without_near = second_rows[is_near]
-    np.put_along_axis(without_near, near_columns[is_near], 0, axis=1)
-    second_rows[is_near] = without_near
-    positions = np.stack([row, column, second_row, second_rows.argmax(axis=1)], axis=1)
-    return Peaks(
-        np.stack([values, second_values], axis=1).astype(np.float32),
-        positions.reshape(-1, PEAKS_PER_IMAGE, 2).astype(np.int16),
-    )
+    values = np.zeros((len(maps), count), np.float32)
+    positions, near = np.zeros((*values.shape, 2), np.int16), min_distance(layer) - 1
+    for index, map_ in enumerate(maps):
+        left = np.where(np.isfinite(map_), map_, 0)
+        for nth in range(count):
+            row, column = divmod(int(left.argmax()), left.shape[1])
+            if left[row, column] <= 0:
+                break
+            values[index, nth], positions[index, nth] = left[row, column], (row, column)
+            left[max(0, row - near) : row + near + 1, max(0, column - near) : column + near + 1] = 0
+    return Peaks(values, positions)
 
 
 def channel_peaks(peaks: Peaks, channel: int) -> Peaks:
     """Return the peaks of one of a layer's channels, numbered from 1."""
     return Peaks(peaks.values[[channel - 1]], peaks.positions[[channel - 1]])
-
-
-def find_all_peaks(map_: np.ndarray, layer: ConvLayer) -> Peaks:
-    """Find the nine strongest activations of one map ``(h, w)``, some distance apart."""
-    left = np.nan_to_num(map_, nan=0.0, posinf=0.0, neginf=0.0)
-    near, peaks = min_distance(layer) - 1, []
-    for _ in range(MOST_PATCHES):
-        row, column = divmod(int(left.argmax()), left.shape[1])
-        peaks.append((left[row, column], row, column))
-        left[max(0, row - near) : row + near + 1, max(0, column - near) : column + near + 1] = 0
-    values, *positions = np.array(peaks, np.float32).T
-    return Peaks(values[None], np.stack(positions, axis=1)[None].astype(np.int16))
 
 
 def complete_peaks(
@@ -121,7 +93,7 @@ def complete_peaks(
         return list(peaks)
     missing = MOST_PATCHES - PEAKS_PER_IMAGE
     return [
-        find_all_peaks(map_of(index), layer)
+        find_peaks(map_of(index)[None], layer, MOST_PATCHES)
         if each.values[0, -1] > 0
         else Peaks(
             np.pad(each.values, [(0, 0), (0, missing)]),
@@ -145,7 +117,11 @@ def rank_patches(peaks: Sequence[Peaks], count: int = 1) -> list[list[TopPatch]]
     order = np.lexsort((-values, np.broadcast_to(groups, values.shape), values <= 0), axis=1)
     order = order[:, :count]
     return [
-        [_patch_at(peaks, channel, index) for index in indices if values[channel, index] > 0]
+        [
+            _patch_at(peaks, channel, *divmod(index, len(peaks)))
+            for index in indices
+            if values[channel, index] > 0
+        ]
         for channel, indices in enumerate(order.tolist())
     ]
 
@@ -159,7 +135,7 @@ def crop_patch(pixels: np.ndarray, layer: ConvLayer, row: int, column: int) -> n
     fields = receptive_fields(layer)
     (top, bottom), (left, right) = fields[row], fields[column]
     height, width = pixels.shape[:2]
-    patch = _mean_colored(bottom - top).copy()
+    patch = _mean_colored(bottom - top).copy()  # ten times as fast as filling it
     above, before = max(0, -top), max(0, -left)
     inside = pixels[max(0, top) : min(bottom, height), max(0, left) : min(right, width)]
     patch[above : above + inside.shape[0], before : before + inside.shape[1]] = inside
@@ -168,12 +144,9 @@ def crop_patch(pixels: np.ndarray, layer: ConvLayer, row: int, column: int) -> n
 
 @lru_cache(maxsize=16)
 def _mean_colored(side: int) -> np.ndarray:
-    """Return a square in the mean color; copying it is ten times as fast as filling it."""
     return np.full((side, side, 3), MEAN_COLOR, np.uint8)
 
 
-def _patch_at(peaks: Sequence[Peaks], channel: int, index: int) -> TopPatch:
-    """Return the patch that a column index of the array sorted by `rank_patches` stands for."""
-    nth, image = divmod(index, len(peaks))
+def _patch_at(peaks: Sequence[Peaks], channel: int, nth: int, image: int) -> TopPatch:
     row, column = peaks[image].positions[channel, nth].tolist()
     return TopPatch(image, float(peaks[image].values[channel, nth]), row, column)
