@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.maps import BiasedWeights, all_layers
+from tests.support.offline import isolate
 from tests.support.photographs import load_image, sample_bytes
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network, preprocess
@@ -37,6 +38,20 @@ def photograph():
 def computed_maps(biased_network, photograph):
     """Compute the feature maps of a photograph: layer name -> maps, float32 (n, h, w)."""
     return all_layers(biased_network.model, VGG19)(preprocess(photograph))
+
+
+@pytest.fixture
+def isolated(tmp_path, monkeypatch):
+    """Let nothing be found or downloaded that the test does not provide; return the waits."""
+    return isolate(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def models(isolated, tmp_path):
+    """Create Keras' folder for weights and class names."""
+    folder = tmp_path / "keras" / "models"
+    folder.mkdir(parents=True)
+    return folder
 
 
 @pytest.fixture

@@ -2,17 +2,15 @@
 
 import errno
 import hashlib
-import io
 import os
 import socket
 import tempfile
-from pathlib import Path
 
 import pytest
 
 from tests.support import file_server
 from tests.support.file_server import serve
-from tests.support.offline import closed_address, isolate
+from tests.support.offline import closed_address
 from vgg_viz.downloads.fetching import FileUnavailable, StorageError, download, private_folder
 
 CONTENT = bytes(range(256)) * 4096
@@ -21,9 +19,7 @@ PART = "file.bin.part"
 ZEROS = hashlib.md5(bytes(len(CONTENT))).hexdigest()
 
 
-@pytest.fixture(autouse=True)
-def waits(tmp_path, monkeypatch):
-    return isolate(tmp_path, monkeypatch)
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
 @pytest.fixture
@@ -73,7 +69,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("failure", "reason"), FAILURES)
-def test_repeated_failures_are_an_error(folder, waits, failure, reason):
+def test_repeated_failures_are_an_error(folder, isolated, failure, reason):
     stalls = failure in (file_server.hang, file_server.pause_halfway)
     timeout = (10.0, 0.05 if stalls else 30.0)
     for md5 in (MD5, None) if failure != file_server.send_other_bytes else (MD5,):
@@ -83,7 +79,7 @@ def test_repeated_failures_are_an_error(folder, waits, failure, reason):
         assert str(raised.value).startswith(sentence)
         assert not isinstance(raised.value, StorageError)
         assert len(server.requests) == 3
-        assert waits[-3:] == [0, 1, 2]
+        assert isolated[-3:] == [0, 1, 2]
         half = md5 and failure in (file_server.cut_off, file_server.pause_halfway)
         assert names(folder) == [PART] * bool(half)
         if half:
@@ -182,19 +178,20 @@ def test_a_folder_that_cannot_be_created_is_an_error_without_a_request(tmp_path)
         assert server.requests == []
 
 
-def test_a_full_disk_is_not_retried_and_leaves_nothing(folder, monkeypatch):
-    class FullDisk(io.FileIO):
-        def write(self, data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
+def test_a_full_disk_is_not_retried_and_leaves_nothing(folder):
     folder.mkdir(parents=True)
     (folder / PART).write_bytes(CONTENT[:1000])
-    monkeypatch.setattr(Path, "open", lambda path, mode: FullDisk(path, "a"))
-    with (
-        serve(CONTENT, file_server.send_range) as server,
-        pytest.raises(StorageError, match="No space left on device"),
-    ):
-        fetch(server.url, folder)
+    resource = pytest.importorskip("resource", reason="files cannot be limited here")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(CONTENT) // 2, limits[1]))
+    try:
+        with (
+            serve(CONTENT, file_server.send_range) as server,
+            pytest.raises(StorageError, match="File too large"),
+        ):
+            fetch(server.url, folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert server.ranges == ["bytes=1000-"]
     assert names(folder) == []
 

@@ -7,7 +7,6 @@ import pytest
 
 from tests.support import file_server
 from tests.support.file_server import serve
-from tests.support.offline import isolate
 from vgg_viz.downloads.fetching import FileUnavailable, download, locked, partial_bytes
 
 CONTENT = bytes(range(256)) * 4096
@@ -16,9 +15,7 @@ REST = f"bytes={HALF}-"
 MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
-@pytest.fixture(autouse=True)
-def isolated(tmp_path, monkeypatch):
-    isolate(tmp_path, monkeypatch)
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
 @pytest.fixture

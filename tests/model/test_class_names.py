@@ -1,18 +1,12 @@
 """Class names from Keras' list, from the host's file, or missing."""
 
-import hashlib
 import json
-import re
 from dataclasses import replace
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
-from tests.support import file_server
 from tests.support.class_lists import entry, keras_list, pass_for_keras_list
 from tests.support.file_server import serve
-from tests.support.offline import closed_address, isolate
 from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.model import class_names
 from vgg_viz.model.class_names import (
@@ -27,31 +21,15 @@ EXPECTED_IDS = tuple(entry(index)[0] for index in range(1000))
 EXPECTED_NAMES = tuple(entry(index)[1].replace("_", " ") for index in range(1000))
 
 
-@pytest.fixture(autouse=True)
-def isolated(tmp_path, monkeypatch):
-    isolate(tmp_path, monkeypatch)
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
 @pytest.fixture
 def content(monkeypatch):
-    """List accepted as Keras' own; its address refuses connections."""
+    """List accepted as Keras' own."""
     content = keras_list()
     pass_for_keras_list(monkeypatch, content)
-    from_address(monkeypatch, closed_address())
     return content
-
-
-def from_address(monkeypatch, *urls):
-    folders = tuple(url.removesuffix("weights.h5") for url in urls)
-    index = replace(class_names.CLASS_INDEX, folders=folders)
-    monkeypatch.setattr(class_names, "CLASS_INDEX", index)
-
-
-@pytest.fixture
-def models(tmp_path):
-    folder = tmp_path / "keras" / "models"
-    folder.mkdir(parents=True)
-    return folder
 
 
 # -- names, ids and labels
@@ -102,23 +80,17 @@ def test_other_json_is_refused(content):
 # -- Keras' list
 
 
-def test_list_in_keras_folder_is_recognized_by_its_md5(models, content):
-    (models / CLASS_INDEX.name).write_bytes(content)
-    assert class_names.obtain() == from_json(content)
-    (models / CLASS_INDEX.name).write_bytes(content + b" ")
-    with pytest.raises(FileUnavailable) as raised:
-        class_names.obtain()
-    [sentence] = raised.value.attempts
-    assert sentence.endswith("could not reach the host (Connection refused).")
-    assert str(models) not in sentence
-
-
-def test_list_is_downloaded_to_keras_folder(models, content, monkeypatch):
-    with serve(content, file_server.refuse) as newer, serve(content) as older:
-        from_address(monkeypatch, newer.url, older.url)
+def test_list_is_downloaded_and_found_again_by_its_md5(models, content, monkeypatch):
+    with serve(content) as server:
+        folders = (server.url.removesuffix("weights.h5"),)
+        index = replace(class_names.CLASS_INDEX, folders=folders)
+        monkeypatch.setattr(class_names, "CLASS_INDEX", index)
         assert class_names.obtain() == class_names.obtain() == from_json(content)
-    assert newer.requests == older.requests == ["/imagenet_class_index.json"]
+    assert server.requests == ["/imagenet_class_index.json"]
     assert [path.name for path in models.iterdir()] == [CLASS_INDEX.name]
+    (models / CLASS_INDEX.name).write_bytes(content + b" ")
+    with pytest.raises(FileUnavailable, match=r"could not reach the host \(Connection refused"):
+        class_names.obtain()
 
 
 def test_list_with_another_layout_is_explained_in_a_sentence(models, monkeypatch):
@@ -128,14 +100,8 @@ def test_list_with_another_layout_is_explained_in_a_sentence(models, monkeypatch
         class_names.obtain()
 
 
-def test_name_md5_and_addresses_match_keras():
-    source = Path(find_spec("keras").origin).parent / "src/applications/imagenet_utils.py"
-    joined = re.sub(r'"\s+"', "", source.read_text())
-    newer, older = CLASS_INDEX.addresses({})
-    assert f'"{CLASS_INDEX.name}"' in joined
-    assert f'file_hash="{CLASS_INDEX.md5}"' in joined
-    assert f'"{newer}"' in joined
-    assert older == (
+def test_the_older_address_of_the_list():
+    assert CLASS_INDEX.addresses({})[1] == (
         "https://s3.amazonaws.com/deep-learning-models/image-models/imagenet_class_index.json"
     )
 
@@ -223,7 +189,3 @@ def test_unreadable_text_file_is_explained(monkeypatch, name, reason):
     with pytest.raises(FileUnavailable, match=f"VGG_VIZ_CLASS_NAMES: {reason}") as raised:
         class_names.obtain()
     assert name not in str(raised.value)
-
-
-def test_synthetic_list_is_not_keras_own():
-    assert hashlib.md5(keras_list()).hexdigest() != CLASS_INDEX.md5

@@ -20,7 +20,6 @@ import pytest
 
 from tests.support import file_server
 from tests.support.file_server import serve
-from tests.support.offline import isolate
 from tests.support.weights_files import (
     NEW_NAMES,
     pass_for_keras,
@@ -31,6 +30,7 @@ from vgg_viz.downloads.fetching import FileUnavailable, private_folder
 from vgg_viz.downloads.keras_files import free_bytes
 from vgg_viz.model import weights
 from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.class_names import CLASS_INDEX
 from vgg_viz.model.network import import_keras
 from vgg_viz.model.weights import (
     FULL,
@@ -51,9 +51,7 @@ CONV_LAYERS = [layer.name for layer in VGG19.conv_layers]
 BIAS = "block1_conv1/block1_conv1_b_1:0"
 
 
-@pytest.fixture(autouse=True)
-def isolated(tmp_path, monkeypatch):
-    isolate(tmp_path, monkeypatch)
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +75,6 @@ def content(hollow, monkeypatch):
     """Bytes of a small weights file that is accepted as Keras' notop file."""
     pass_for_keras(monkeypatch, hashlib.md5(hollow).hexdigest())
     return hollow
-
-
-@pytest.fixture
-def models(tmp_path):
-    folder = tmp_path / "keras" / "models"
-    folder.mkdir(parents=True)
-    return folder
 
 
 def is_hollow_file(stored):
@@ -180,6 +171,14 @@ def biases(block):
     return f"{block}/{block}_b_1:0"
 
 
+def archive(*members):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        for member in members:
+            file.writestr(member, b"")
+    return content.getvalue()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -203,26 +202,6 @@ def biases(block):
         (number(biases("block5_conv4"), np.inf), "the bias of block5_conv4, got 1 of 512"),
         (number(biases("block2_conv2"), -np.inf, np.float16), "the bias of block2_conv2, got 1 of"),
         (number(biases("block2_conv2"), 1e39, np.float64), "the bias of block2_conv2, got 1 of"),
-    ],
-)
-def test_damaged_or_incomplete_file_is_an_error(path, change, message):
-    with h5py.File(path, "a") as file:
-        change(file)
-    with pytest.raises(WeightsError, match=rf"^expected VGG19 weights in weights\.h5.*{message}"):
-        open_weights(path)
-
-
-def archive(*members):
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as file:
-        for member in members:
-            file.writestr(member, b"")
-    return content.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
         (b"", "file signature not found"),
         (b"\x89HDF\r\n\x1a\n", "Unable to"),
         (b"\n<!doctype html><html>sign in first", "got a web page; download the file again"),
@@ -236,8 +215,14 @@ def archive(*members):
         (archive("config.json", "model.weights.h5"), "got a model in Keras 3's own format"),
     ],
 )
-def test_file_that_is_not_hdf5_is_an_error_that_says_what_it_is(path, content, message):
-    path.write_bytes(content)
+def test_damaged_incomplete_or_other_file_is_an_error_that_says_what_is_wrong(
+    path, change, message
+):
+    if isinstance(change, bytes):
+        path.write_bytes(change)
+    else:
+        with h5py.File(path, "a") as file:
+            change(file)
     with pytest.raises(WeightsError, match=rf"^expected VGG19 weights in weights\.h5.*{message}"):
         open_weights(path)
 
@@ -432,14 +417,6 @@ def test_unusable_configured_file_is_skipped_with_a_warning(
     assert obtain().skipped == ()
 
 
-@pytest.mark.parametrize("file", KERAS_FILES, ids=lambda file: file.name)
-def test_files_of_keras_on_disk_are_recognized_by_their_md5(models, content, monkeypatch, file):
-    here = replace(file, md5=hashlib.md5(content).hexdigest())
-    monkeypatch.setattr(weights, "KERAS_FILES", (here,))
-    (models / file.name).write_bytes(content)
-    assert obtain() == StoredWeights(models / file.name, "ImageNet")
-
-
 def no_home(path):
     raise RuntimeError("Could not determine home directory.")
 
@@ -631,16 +608,13 @@ def test_folders_without_space_or_missing_are_reported(monkeypatch, tmp_path):
 # -- against Keras and the reference data
 
 
-def test_names_and_md5s_match_keras():
-    keras = Path(find_spec("keras").origin).parent
-    text = (keras / "src" / "applications" / "vgg19.py").read_text()
-    joined = re.sub(r'"\s+"', "", text)
-    for file in KERAS_FILES:
-        assert f'"{file.name}"' in text
-        assert f'file_hash="{file.md5}"' in text
-        address, older = file.addresses({})
-        assert f'"{address}"' in joined
-        assert older == f"{weights.ADDRESSES[1]}{file.name}"
+@pytest.mark.parametrize("file", [*KERAS_FILES, CLASS_INDEX], ids=str)
+def test_name_md5_and_address_match_keras(file):
+    module = "imagenet_utils" if file is CLASS_INDEX else "vgg19"
+    source = Path(find_spec("keras").origin).parent / "src" / "applications" / f"{module}.py"
+    joined = re.sub(r'"\s+"', "", source.read_text())
+    for text in (f'"{file.name}"', f'file_hash="{file.md5}"', f'"{file.addresses({})[0]}"'):
+        assert text in joined
 
 
 @pytest.mark.parametrize(

@@ -3,46 +3,17 @@
 import shutil
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.support.file_server import Behavior, Handler, send
-
-
-class Proxy(ThreadingHTTPServer):
-    """Proxy that answers for every host that is not blocked."""
-
-    daemon_threads = False
-
-    def __init__(
-        self, content: bytes, tls: ssl.SSLContext, blocked: Sequence[str], behavior: Behavior
-    ) -> None:
-        super().__init__(("127.0.0.1", 0), ProxyHandler)
-        self.content = content
-        self.tls = tls
-        self.blocked = blocked
-        self.behavior = behavior
-        self.connected: list[str] = []
-        self.released = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def next_behavior(self, path: str, byte_range: str | None) -> Behavior:
-        return self.behavior
-
-    def handle_error(self, request, client_address) -> None:
-        """Print nothing: clients that do not trust the proxy disconnect in the middle."""
+from tests.support.file_server import Behavior, FileServer, Handler, running, send
 
 
 class ProxyHandler(Handler):
-    server: Proxy
+    server: "Proxy"
 
     def do_CONNECT(self) -> None:
         host = self.path.partition(":")[0]
@@ -59,6 +30,17 @@ class ProxyHandler(Handler):
     def finish(self) -> None:
         super().finish()
         self.connection.close()
+
+
+class Proxy(FileServer):
+    """Proxy that answers for every host that is not blocked."""
+
+    def __init__(
+        self, content: bytes, tls: ssl.SSLContext, blocked: Sequence[str], behavior: Behavior
+    ) -> None:
+        super().__init__(content, (behavior,), ProxyHandler)
+        self.tls, self.blocked = tls, blocked
+        self.connected: list[str] = []
 
 
 @contextmanager
@@ -78,15 +60,8 @@ def company_proxy(
     authority, certificate, key = certify(folder, hosts, days)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
-    with Proxy(content, tls, blocked, behavior) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield proxy, authority
-        finally:
-            proxy.released.set()
-            proxy.shutdown()
-            thread.join()
+    with running(Proxy(content, tls, blocked, behavior)) as proxy:
+        yield proxy, authority
 
 
 def certify(folder: Path, hosts: Sequence[str], days: str) -> tuple[Path, Path, Path]:
@@ -98,14 +73,7 @@ def certify(folder: Path, hosts: Sequence[str], days: str) -> tuple[Path, Path, 
     names = ",".join(f"DNS:{host}" for host in hosts)
     new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     self_signed = ["req", *new_key, "-x509", "-days", "9", "-subj", "/CN=A company"]
-    signing = [
-        "req",
-        *new_key,
-        "-subj",
-        "/CN=its proxy",
-        "-addext",
-        f"subjectAltName={names}",
-    ]
+    signing = ["req", *new_key, "-subj", "/CN=its proxy", "-addext", f"subjectAltName={names}"]
     signed = ["x509", "-req", "-days", days, "-copy_extensions", "copy", "-CAcreateserial"]
     for command in (
         [*self_signed, "-keyout", authority_key, "-out", authority],

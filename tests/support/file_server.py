@@ -8,13 +8,32 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 PIECES = 16
 
 
+class Handler(BaseHTTPRequestHandler):
+    server: "FileServer"
+
+    def do_GET(self) -> None:
+        behavior = self.server.next_behavior(self.path, self.headers["Range"])
+        behavior(self, self.server.content)
+
+    def log_message(self, *arguments) -> None:
+        """Print nothing."""
+
+    def announce(self, size: int | None) -> None:
+        self.send_response(200)
+        if size is not None:
+            self.send_header("Content-Length", str(size))
+        self.end_headers()
+
+
 class FileServer(ThreadingHTTPServer):
     """Web server whose n-th request follows the n-th behavior; the last one is repeated."""
 
     daemon_threads = False  # so that closing the server waits for the requests
 
-    def __init__(self, content: bytes, behaviors: tuple["Behavior", ...]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(
+        self, content: bytes, behaviors: tuple["Behavior", ...], handler: type = Handler
+    ) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
         self.content = content
         self.behaviors = behaviors
         self.requests: list[str] = []
@@ -34,23 +53,6 @@ class FileServer(ThreadingHTTPServer):
 
     def handle_error(self, request, client_address) -> None:
         """Print nothing: the tests let clients disconnect in the middle."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: FileServer
-
-    def do_GET(self) -> None:
-        behavior = self.server.next_behavior(self.path, self.headers["Range"])
-        behavior(self, self.server.content)
-
-    def log_message(self, *arguments) -> None:
-        """Print nothing."""
-
-    def announce(self, size: int | None) -> None:
-        self.send_response(200)
-        if size is not None:
-            self.send_header("Content-Length", str(size))
-        self.end_headers()
 
 
 Behavior = Callable[[Handler, bytes], None]
@@ -134,7 +136,14 @@ def close_connection(handler: Handler, content: bytes) -> None:
 @contextmanager
 def serve(content: bytes, *behaviors: Behavior) -> Iterator[FileServer]:
     """Serve ``content`` with these behaviors (context manager)."""
-    with FileServer(content, behaviors or (send,)) as server:
+    with running(FileServer(content, behaviors or (send,))) as server:
+        yield server
+
+
+@contextmanager
+def running(server: FileServer) -> Iterator[FileServer]:
+    """Let a server answer in a thread (context manager)."""
+    with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
