@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from tests.support import REPOSITORY
-from tests.support.maps import BiasedWeights, frozen, zeros_vgg19
+from tests.support.maps import BiasedWeights, zeros_vgg19
+from tests.support.numpy_network import NumpyNetwork
+from tests.support.thin import RandomWeights, noise
 from vgg_viz.model.architecture import VGG19, Architecture
 from vgg_viz.model.network import (
     Network,
@@ -24,50 +26,14 @@ TINY = Architecture("Tiny", blocks=((1, 2), (1, 3)), dense=(), input_side=8)
 MEAN_RED, MEAN_GREEN, MEAN_BLUE = 123.68, 116.779, 103.939
 
 
-def random_pixels(side, seed):
-    random = np.random.default_rng(seed)
-    return frozen(random.integers(0, 256, (side, side, 3), dtype=np.uint8))
-
-
-class TinyWeights:
-    """Kernels with one or two weights each, so that the maps can be computed by hand."""
-
-    label = identity = "by hand"
-
-    def read(self, layer_name):
-        if layer_name == "block1_conv1":
-            kernel, bias = np.zeros((3, 3, 3, 2), np.float32), np.array([0, -10], np.float32)
-            kernel[1, 1, 2, 0] = 1  # red at the position itself
-            kernel[1, 0, 0, 1] = 2  # twice the blue of the left neighbor, minus 10
-        else:
-            kernel, bias = np.zeros((3, 3, 2, 3), np.float32), np.array([0, 0, 7], np.float32)
-            kernel[1, 1, :, 0] = 1  # sum of both maps
-            kernel[2, 1, 0, 1], kernel[1, 1, 1, 1] = 1, -0.5  # red below, minus half the blue
-        return kernel, bias
-
-
-def tiny_maps(pixels):
-    """Compute the maps of the tiny network's two conv layers by hand."""
-    values = pixels.astype(np.float64)
-    red, blue = values[..., 0] - MEAN_RED, values[..., 2] - MEAN_BLUE
-    left = np.zeros((8, 8))
-    left[:, 1:] = blue[:, :-1]
-    first = np.maximum([red, 2 * left - 10], 0)
-    reds, blues = (  # max pool
-        np.array(
-            [[map_[y : y + 2, x : x + 2].max() for x in range(0, 8, 2)] for y in range(0, 8, 2)]
-        )
-        for map_ in first
-    )
-    below = np.zeros((4, 4))
-    below[:-1] = reds[1:]
-    second = np.maximum([reds + blues, below - blues / 2, np.full((4, 4), 7)], 0)
-    return first, second
+def numpy_maps(pixels, preprocessing="caffe"):
+    """Compute all maps of the tiny network in float64, by layer name."""
+    return NumpyNetwork(TINY, RandomWeights(TINY), network_input(pixels, preprocessing)).after
 
 
 @pytest.fixture(scope="module")
 def tiny():
-    return Network(TinyWeights(), TINY)
+    return Network(RandomWeights(TINY), TINY)
 
 
 # -- the input
@@ -76,7 +42,7 @@ def tiny():
 def test_preprocessing_matches_keras():
     import keras
 
-    pixels = random_pixels(9, 0)[:5]
+    pixels = noise(9)[:5]
     expected = keras.applications.vgg19.preprocess_input(pixels.astype(np.float32)[None])
     np.testing.assert_array_equal(preprocess(pixels), expected, strict=True)
 
@@ -125,21 +91,20 @@ def test_filter_colors_are_rgb_with_zero_at_mid_gray():
     assert (colors[3] == 128).all()
 
 
-# -- a network small enough to compute by hand
+# -- a small network
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_maps_of_a_tiny_network_match_values_worked_by_hand(tiny, seed):
-    pixels = random_pixels(8, seed)
-    source = network_input(pixels)
-    for name, expected in zip(("block1_conv1", "block2_conv1"), tiny_maps(pixels), strict=True):
+def test_maps_of_a_small_network_match_numpy(tiny):
+    pixels = noise(8)
+    expected, source = numpy_maps(pixels), network_input(pixels)
+    for name in ("block1_conv1", "block2_conv1"):
         found, source = tiny.run((name, name.replace("conv1", "pool")), source)
         for maps in (found, tiny.feature_maps(pixels, name)):
-            assert (maps.shape, maps.dtype) == (expected.shape, np.float32)
+            assert (maps.shape, maps.dtype) == (expected[name].shape, np.float32)
             assert not maps.flags.writeable
-            np.testing.assert_allclose(maps, expected, rtol=1e-5, atol=1e-4)
-    wrong = tiny.feature_maps(pixels, "block1_conv1", "rgb")
-    np.testing.assert_allclose(wrong[0], pixels[..., 2] / 255, rtol=1e-5)
+            np.testing.assert_allclose(maps, expected[name], rtol=1e-5, atol=1e-4)
+    wrong = tiny.feature_maps(pixels, "block2_conv1", "rgb")
+    np.testing.assert_allclose(wrong, numpy_maps(pixels, "rgb")["block2_conv1"], 1e-5, 1e-6)
 
 
 def test_steps_cover_each_layer_and_each_block():
@@ -161,7 +126,7 @@ def test_steps_cover_each_layer_and_each_block():
 @pytest.mark.parametrize("names", [(), ("block1_conv1", "block2_conv1"), ("fc1",)])
 def test_unsupported_step_is_a_key_error(names, tiny):
     with pytest.raises(KeyError):
-        tiny.run(names, network_input(random_pixels(8, 0)))
+        tiny.run(names, network_input(noise(8)))
 
 
 # -- VGG19
@@ -174,16 +139,6 @@ def keras_vgg19():
     for layer in VGG19.conv_layers:
         model.get_layer(layer.name).set_weights(BiasedWeights().read(layer.name))
     return model
-
-
-def test_layers_of_the_model_match_keras(biased_network, keras_vgg19):
-    settings = {"strides", "padding", "activation", "kernel_size", "pool_size", "use_bias"}
-    for ours, theirs in zip(biased_network.model.layers, keras_vgg19.layers, strict=True):
-        assert type(ours) is type(theirs)
-        assert ours.name in (theirs.name, "input")
-        assert tuple(ours.output.shape[1:]) == tuple(theirs.output.shape[1:])
-        configurations = ours.get_config(), theirs.get_config()
-        assert len({str([one.get(name) for name in settings]) for one in configurations}) == 1
 
 
 def test_maps_of_all_layers_match_keras(biased_network, keras_vgg19, photograph):
@@ -243,10 +198,10 @@ def compiled(monkeypatch):
 
 
 def test_passes_compiled_in_advance_are_not_compiled_again(compiled):
-    network = Network(TinyWeights(), TINY)
+    network = Network(RandomWeights(TINY), TINY)
     network.compile_passes(lambda: False)
     assert len(compiled) == len(set(steps(TINY)))
-    pixels = random_pixels(8, 3)
+    pixels = noise(8)
     for name in ("block1_conv1", "block2_conv1"):
         network.feature_maps(pixels, name)
     network.run(("block1_conv1", "block1_pool"), network_input(pixels))
@@ -254,7 +209,7 @@ def test_passes_compiled_in_advance_are_not_compiled_again(compiled):
 
 
 def test_compiling_can_be_stopped(compiled):
-    network, calls = Network(TinyWeights(), TINY), []
+    network, calls = Network(RandomWeights(TINY), TINY), []
 
     def should_stop():
         calls.append(True)
@@ -266,8 +221,8 @@ def test_compiling_can_be_stopped(compiled):
 
 @pytest.mark.parametrize("attempt", range(2))
 def test_first_calls_may_come_from_four_threads_at_once(attempt):
-    network, start = Network(TinyWeights(), TINY), Barrier(4)
-    pictures = [random_pixels(8, 4 * attempt + number) for number in range(4)]
+    network, start = Network(RandomWeights(TINY), TINY), Barrier(4)
+    pictures = [noise(8, 4 * attempt + number) for number in range(4)]
     names = ["block1_conv1", *["block2_conv1"] * 3]
 
     def run(pixels, name):
@@ -276,8 +231,8 @@ def test_first_calls_may_come_from_four_threads_at_once(attempt):
 
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(run, pictures, names))
-    for pixels, maps, depth in zip(pictures, results, (0, 1, 1, 1), strict=True):
-        np.testing.assert_allclose(maps, tiny_maps(pixels)[depth], rtol=1e-5, atol=1e-4)
+    for pixels, maps, name in zip(pictures, results, names, strict=True):
+        np.testing.assert_allclose(maps, numpy_maps(pixels)[name], rtol=1e-5, atol=1e-4)
 
 
 # -- Keras' own settings
