@@ -3,7 +3,7 @@
 import ast
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,44 +14,36 @@ PACKAGE = REPOSITORY / "vgg_viz"
 MODULES = [REPOSITORY / "streamlit_app.py", *sorted(PACKAGE.rglob("*.py"))]
 SERVED = [path for kind in ("js", "css", "html") for path in sorted(PACKAGE.rglob(f"*.{kind}"))]
 
-# HTML that the package writes, and its content; nothing of it comes from viewers.
+# HTML that the package writes, by module; nothing of it comes from viewers.
 HTML = {
-    ("ui/page/style.py", "f'<style>{sheets}</style>'"): "the style sheets in the same folder",
-    (
-        "ui/widgets/picture_chooser.py",
-        "thumbnail_styles() + own_style",
-    ): "thumbnails in base64",
-    ("ui/widgets/grid.py", "scale"): "a grid's legend: formatted numbers",
-    ("ui/widgets/components/__init__.py", "html"): "the files in the same folder",
-    ("ui/widgets/diagram.py", "svg(architecture)"): "the network's plan",
+    "ui/page/style.py": {"f'<style>{sheets}</style>'"},  # the style sheets in the same folder
+    "ui/widgets/picture_chooser.py": {"thumbnail_styles() + own_style"},  # in base64
+    "ui/widgets/grid.py": {"scale"},  # a grid's legend: formatted numbers
+    "ui/widgets/components/__init__.py": {"html"},  # the files in the same folder
+    "ui/widgets/diagram.py": {"svg(architecture)"},  # the network's plan
 }
 
-# File operations in vgg_viz/ui, and the origin of each path.
+# File operations in vgg_viz/ui, by module.
 UI_FILES = {
-    ("ui/page/style.py", "Path(__file__)"): "the package's own folder",
-    ("ui/page/style.py", "(FOLDER / f'{name}.css').read_text(encoding='utf-8')"): (
-        "names of style sheets, written in the source"
-    ),
-    ("ui/widgets/components/__init__.py", "Path(__file__)"): "the package's own folder",
-    (
-        "ui/widgets/components/__init__.py",
+    # The package's own folder, and names of files that are written in the source.
+    "ui/page/style.py": {
+        "Path(__file__)",
+        "(FOLDER / f'{name}.css').read_text(encoding='utf-8')",
+    },
+    "ui/widgets/components/__init__.py": {
+        "Path(__file__)",
         "(FOLDER / f'{name}.{kind}').read_text(encoding='utf-8')",
-    ): ("names of components, written in the source"),
-    (
-        "ui/widgets/components/__init__.py",
         "(FOLDER / f'{name}.js').read_text(encoding='utf-8')",
-    ): ("names of components and their imports, written in the source"),
-    ("ui/parts/available_images.py", "self.open()"): "no file: an available image",
-    (
-        "ui/widgets/picture_files.py",
+    },
+    # No files: available images, and a decoded one.
+    "ui/parts/available_images.py": {"self.open()"},
+    "ui/parts/patch_grids.py": {"self.images[index].open()"},
+    # A sample and its thumbnail, or the file that downloads.download has stored.
+    "ui/widgets/picture_files.py": {
         "read_image(content, file.title, file.alt).open(options)",
-    ): "no file: a decoded image",
-    ("ui/parts/patch_grids.py", "self.images[index].open()"): "the same",
-    (
-        "ui/widgets/picture_files.py",
         "file.path.read_bytes()",
-    ): "a sample, or the file that downloads.download has stored",
-    ("ui/widgets/picture_chooser.py", "file.read_bytes()"): "the samples' thumbnails",
+    },
+    "ui/widgets/picture_chooser.py": {"file.read_bytes()"},
 }
 # Core modules that access files, and the origin of each path.
 CORE_FILES = {
@@ -75,26 +67,13 @@ CORE_FILES = {
     "export/scripts/script_writer.py": "the scripts' templates",
     "export/scripts/templates/vgg19.py": "in exported scripts, which run on the viewer's machine",
 }
-FILE_CALLS = {
-    "open",
-    "Path",
-    "File",
-    "fromfile",
-    "imread",
-    "glob",
-    "iterdir",
-    "mkdtemp",
-} | {f"{verb}_{kind}" for verb in ("read", "write") for kind in ("text", "bytes")}
+FILE_CALLS = {"open", "Path", "File", "fromfile", "imread", "glob", "iterdir", "mkdtemp"}
+FILE_CALLS |= {f"{verb}_{kind}" for verb in ("read", "write") for kind in ("text", "bytes")}
 
 NETWORK = {"requests", "urllib", "urllib3", "http", "socket", "ftplib", "aiohttp", "httpx"}
 FETCHED = {"machinelearningmastery.com", "storage.googleapis.com", "github.com", "s3.amazonaws.com"}
-CITED = {
-    "arxiv.org",
-    "doi.org",
-    "distill.pub",
-    "py-filelock.readthedocs.io",
-    "www.semanticscholar.org",
-}
+CITED = {"arxiv.org", "doi.org", "distill.pub", "py-filelock.readthedocs.io"}
+CITED |= {"www.semanticscholar.org"}
 
 
 def nodes(path: Path) -> Iterator[ast.AST]:
@@ -131,14 +110,16 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+def by_module(found: Callable[[ast.Call], Iterable[str]]) -> dict[str, set[str]]:
+    """Return what is found in the calls of each module, without modules in which nothing is."""
+    pairs = (
+        (place(path), {one for call in calls(path) for one in found(call)}) for path in MODULES
+    )
+    return {module: ones for module, ones in pairs if ones}
+
+
 def test_html_is_listed():
-    found = {
-        (place(path), argument)
-        for path in MODULES
-        for call in calls(path)
-        for argument in html_arguments(call)
-    }
-    assert found == set(HTML)
+    assert by_module(html_arguments) == HTML
 
 
 def test_markdown_and_frames_contain_no_html():
@@ -157,15 +138,9 @@ def test_scripts_of_the_page_write_no_html():
 
 
 def test_file_operations_are_listed():
-    found = {
-        (place(path), ast.unparse(call))
-        for path in MODULES
-        for call in calls(path)
-        if name_of(call) in FILE_CALLS
-    }
-    in_ui = {(module, call) for module, call in found if module.startswith("ui/")}
-    assert in_ui == set(UI_FILES)
-    assert {module for module, _ in found - in_ui} <= set(CORE_FILES)
+    found = by_module(lambda call: [ast.unparse(call)] * (name_of(call) in FILE_CALLS))
+    assert {module: found[module] for module in found if module.startswith("ui/")} == UI_FILES
+    assert found.keys() - UI_FILES <= CORE_FILES.keys()
 
 
 def test_only_fetching_accesses_the_network():
@@ -176,16 +151,11 @@ def test_only_fetching_accesses_the_network():
 
 
 def test_downloads_are_listed():
-    found = {
-        (place(path), ast.unparse(call.args[0]))
-        for path in MODULES
-        for call in calls(path)
-        if name_of(call) == "download"
-    }
+    found = by_module(lambda call: map(ast.unparse, call.args[: name_of(call) == "download"]))
     # `urls` are Keras' addresses or the host's; all files are checked against Keras' MD5.
     assert found == {
-        ("downloads/keras_files.py", "urls"),
-        ("ui/widgets/picture_files.py", "ROBIN_URL"),
+        "downloads/keras_files.py": {"urls"},
+        "ui/widgets/picture_files.py": {"ROBIN_URL"},
     }
     source = (PACKAGE / "downloads/keras_files.py").read_text(encoding="utf-8")
     assert "urls = file.addresses(environment)" in source
