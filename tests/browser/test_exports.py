@@ -1,8 +1,5 @@
-"""Exported files show what the screen shows."""
+"""Exported files are saved in all formats, and the image shows what the screen shows."""
 
-import csv
-import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +21,7 @@ TILES = """(canvas) => {
   context.drawImage(mosaic.bitmap, 0, 0);
   const { data } = context.getImageData(0, 0, picture.width, picture.height);
   return { width: picture.width, height: picture.height, data: [...data],
-           titles: mosaic.header.titles, columns: mosaic.header.columns, side: mosaic.header.side };
+           columns: mosaic.header.columns, side: mosaic.header.side };
 }"""
 
 
@@ -37,37 +34,16 @@ def export(page: Page, button: str) -> Download:
     return download.value
 
 
-@pytest.fixture
-def files(open_page) -> tuple[dict, dict[str, Path]]:
-    """Return the tiles on the screen, and the files of all formats by their endings."""
+def test_the_image_holds_the_tiles_on_the_screen(open_page):
     page = open_page("view=maps&layer=block3_conv1&maps=9&order=mean&scale=layer&colors=viridis")
     settle(page)
     shown = page.locator("canvas[data-shown]").evaluate(TILES)
-    caption = page.locator('[data-testid="stMain"] [data-testid="stCaptionContainer"]').first
-    shown["caption"] = caption.inner_text()
     page.get_by_role("button", name="Export").click()
     given = [export(page, button) for button in BUTTONS]
-    return shown, {Path(one.suggested_filename).suffix: Path(one.path()) for one in given}
-
-
-def test_files_hold_the_tiles_on_the_screen(files):
-    shown, paths = files
+    paths = {Path(one.suggested_filename).suffix: Path(one.path()) for one in given}
     assert set(paths) == {f".{name}" for name in FORMATS}
-    with np.load(paths[".npz"]) as arrays:
-        maps, described = arrays["maps"], json.loads(arrays["metadata.json"])["grids"]["maps"]
-    assert maps.shape == (9, 56, 56)
-    assert described["titles"] == shown["titles"]
-    assert described["caption"] in shown["caption"]
-    assert (np.diff(maps.mean(axis=(1, 2))) <= 0).all()
-
-    rows = list(csv.DictReader(io.StringIO(paths[".csv"].read_text(encoding="utf-8-sig"))))
-    assert [row["map"] for row in rows] == shown["titles"]
-    np.testing.assert_allclose([float(row["maximum"]) for row in rows], maps.max(axis=(1, 2)))
-
     painted = np.array(shown["data"], np.uint8).reshape(shown["height"], shown["width"], 4)
     with Image.open(paths[".png"]) as picture:
-        assert described["caption"] in picture.text["Description"]
-        assert "layer=block3_conv1" in picture.text["Source"]
         pixels = np.array(picture.convert("RGB"))
     side, factors = shown["side"], range(1, 13)
     for tile in range(9):
@@ -75,10 +51,6 @@ def test_files_hold_the_tiles_on_the_screen(files):
         on_screen = painted[row * side : (row + 1) * side, column * side : (column + 1) * side, :3]
         factors = [factor for factor in factors if contains(pixels, on_screen, factor)]
         assert factors, f"tile {tile + 1} of the screen is not in the file"
-
-    assert paths[".pdf"].read_bytes().startswith(b"%PDF")
-    assert described["caption"] in paths[".svg"].read_text(encoding="utf-8")
-    compile(paths[".py"].read_text(encoding="utf-8"), "script", "exec")
 
 
 def contains(picture: np.ndarray, tile: np.ndarray, factor: int) -> bool:

@@ -8,14 +8,12 @@ from playwright.sync_api import Locator, Page, expect
 from tests.image_io.test_image_formats import KINDS
 from tests.support.reading import settle
 from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS
-from vgg_viz import links
 from vgg_viz.image_io.limits import MAX_BYTES
 
 pytestmark = pytest.mark.browser
 
 UPLOAD = '[data-testid="stFileUploader"] input[type="file"]'
 OWN = "view=architecture&picture=own"
-DEEP = next(kind.data for kind in KINDS if kind.name == "1,000 to 1,400")
 HEIC = next(kind.data for kind in KINDS if kind.name == "HEIF")
 
 
@@ -71,23 +69,6 @@ def test_a_file_that_is_no_picture_is_rejected_with_a_message_and_the_next_is_ta
     give(page, "IMG_0001.HEIC", "", HEIC)
     expect(caption(page)).to_contain_text("Your picture, as VGG19 sees it")
     expect(alert).to_have_count(0)
-
-
-def test_as_stored_is_offered_where_it_does_something_and_is_one_step(open_page):
-    page = open_page(OWN)
-    switch = page.locator('[data-testid="stSidebar"]').get_by_text("As stored", exact=True)
-    expect(switch).to_have_count(0)
-    give(page, "deep.tif", "image/tiff", DEEP)
-    expect(caption(page)).to_contain_text("1,000 to 1,400 stretched to black and white")
-    settle(page)
-    steps = page.evaluate("history.length")
-    switch.click()
-    expect(caption(page)).to_contain_text("0 to 65,535 as black and white")
-    page.wait_for_function("() => location.search.includes('stored=true')")
-    assert links.read(page.url)["stored"] is True
-    assert page.evaluate("history.length") == steps + 1
-    page.go_back()
-    expect(caption(page)).to_contain_text("1,000 to 1,400 stretched to black and white")
 
 
 def test_the_camera_takes_twice_what_the_network_sees(browser, app):

@@ -209,29 +209,6 @@ def test_who_reloads_the_page_sees_the_same(open_page):
     assert entries(page) == steps + 1
 
 
-def test_what_a_small_layer_cuts_is_there_again_in_a_large_one(visit):
-    page = visit(f"view=maps&layer={links.LAYERS['block3_conv4'].label}&maps=200")
-    settle(page)
-    for layer, maps in (("block1_conv1", 64), ("block3_conv4", 200)):
-        before = page.url
-        option("Layer", links.LAYERS[layer].label)(page)
-        wait_for_change(page, before)
-        slider = page.get_by_role("slider", name=re.compile("^Number of feature maps"))
-        expect(slider).to_have_js_property("value", str(maps))
-        assert said(page)["maps"] == maps
-
-
-def test_a_scale_that_a_view_does_not_have_is_kept_for_the_view_that_has(visit):
-    page = visit("view=filters&scale=zero")
-    chosen = page.locator('[aria-checked="true"]', has_text=re.compile("^(Each tile|Around 0)$"))
-    for view, label in (("Feature maps", "Each tile"), ("Filters", "Around 0")):
-        before = page.url
-        radio(view)(page)
-        wait_for_change(page, before)
-        expect(chosen).to_have_text(label)
-        assert said(page)["scale"] == ("zero" if view == "Filters" else "own")
-
-
 HELD_KEYS = {"number": ("view=maps&maps=4&channel=3", "spinbutton", "Map", "ArrowUp", 23)}
 MORE_HELD_KEYS = {
     "slider": ("view=maps&maps=4", "slider", "Number of feature maps", "ArrowRight", 24)

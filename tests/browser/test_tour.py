@@ -15,20 +15,6 @@ pytestmark = pytest.mark.browser
 PANEL = ".st-key-tour-panel"
 STEPS = len(built_in().steps)
 
-OWN_TOUR = """
-title = "Mine"
-
-[[step]]
-title = "Four maps"
-text = "Look."
-page = "?view=Feature maps&layer=3 · block2_conv1&maps=4"
-
-[[step]]
-title = "The blocks"
-text = "And look again."
-page = "?view=blocks&blocks=5"
-"""
-
 
 def title(page: Page):
     return page.locator(f"{PANEL} h3")
@@ -202,29 +188,6 @@ def test_the_browsers_tab_names_the_view(visit):
     expect(page).to_have_title("Blocks · VGG Viz")
     page.get_by_role("radio", name="Feature maps").click()
     expect(page).to_have_title("Feature maps · VGG Viz")
-
-
-def test_a_tour_from_a_file_and_a_broken_one(open_page, tmp_path):
-    good, broken = tmp_path / "mine.toml", tmp_path / "broken.toml"
-    good.write_text(OWN_TOUR)
-    broken.write_text(OWN_TOUR.replace("block2_conv1", "block9_conv9"))
-    page = open_page("tour=2")
-    settle(page)
-    page.get_by_role("button", name="Another tour").click()
-    chooser = page.locator('[data-testid="stFileUploader"] input[type="file"]')
-    chooser.set_input_files(broken)
-    alert = page.locator('[data-testid="stAlert"]').filter(has_text="Step 1 of the tour")
-    expect(alert).to_contain_text("block9_conv9")
-    expect(title(page)).to_contain_text(f"2 of {STEPS}")
-    chooser.set_input_files(good)
-    expect(title(page)).to_have_text("1 of 2 · Four maps")
-    expect(page.locator("h2").first).to_have_text("Feature maps of block2_conv1")
-    expect(page.locator('[data-testid="stMain"]')).to_contain_text("4 of 128 maps shown")
-    assert "tour" not in links.read(page.url)
-    page.keyboard.press("Escape")
-    settle(page)
-    page.get_by_role("button", name="Next").click()
-    expect(title(page)).to_have_text("2 of 2 · The blocks")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

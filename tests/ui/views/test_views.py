@@ -2,7 +2,16 @@
 
 import pytest
 
-from tests.support.pages import choose, mosaics, open_page, payloads, texts, unpacked, widget
+from tests.support.pages import (
+    choose,
+    mosaics,
+    open_page,
+    payloads,
+    shown,
+    texts,
+    unpacked,
+    widget,
+)
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.views import VIEWS
 
@@ -44,3 +53,9 @@ def test_no_widget_has_the_key_of_a_grid():
     assert widget(page, "slider", "filters").value == 8
     choose(page, "view", "blocks")
     assert "filters-3" in payloads(page)
+
+
+def test_a_scale_that_a_view_does_not_have_is_kept_for_the_view_that_has():
+    page = open_page(view="filters", scale="zero")
+    assert shown(choose(page, "view", "maps"), "scale") == "own"
+    assert shown(choose(page, "view", "filters"), "scale") == "zero"
