@@ -98,18 +98,6 @@ def test_the_next_try_or_address_succeeds(tmp_path, failure):
     assert len(first.requests) == len(second.requests) == 1
 
 
-def test_an_error_states_the_failure_of_each_address(folder):
-    closed = closed_address()
-    with serve(CONTENT, file_server.refuse) as server, pytest.raises(FileUnavailable) as raised:
-        fetch([closed, server.url], folder)
-    first, second = raised.value.attempts
-    assert first.startswith(f"Could not download {closed} (tried 3 times): could not reach the")
-    assert (
-        second == f"Could not download {server.url} (tried 3 times): expected a file, got HTTP 404."
-    )
-    assert str(raised.value) == f"{first} {second}"
-
-
 NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 

@@ -78,9 +78,9 @@ def content(hollow, monkeypatch):
 
 
 def is_hollow_file(stored):
-    """Return whether weights are those of the hollow file, whose values are its layers' numbers."""
+    """Return whether weights are those of the hollow file, whose values are its layers' indices."""
     kernel, bias = stored.read("block3_conv2")
-    return np.all(kernel == 6) and np.all(bias == -6)
+    return np.all(kernel == 8) and np.all(bias == -8)
 
 
 def names(folder):
@@ -100,8 +100,8 @@ def test_every_variant_of_the_layout_is_read(tmp_path, names, as_text, group):
         kernel, bias = stored.read(layer.name)
         assert (kernel.shape, kernel.dtype) == (layer.kernel_shape, np.float32)
         assert (bias.shape, bias.dtype) == ((layer.filters,), np.float32)
-        assert np.all(kernel == layer.conv_number)
-        assert np.all(bias == -layer.conv_number)
+        assert np.all(kernel == layer.index)
+        assert np.all(bias == -layer.index)
 
 
 def test_numbers_are_read_as_they_were_written(path):
@@ -120,7 +120,7 @@ def test_many_threads_can_read_at_once(path):
     names = CONV_LAYERS * 4
     with ThreadPoolExecutor(8) as pool:
         for name, (kernel, _) in zip(names, pool.map(stored.read, names), strict=True):
-            assert np.all(kernel == VGG19.layer(name).conv_number)
+            assert np.all(kernel == VGG19.layer(name).index)
 
 
 @pytest.mark.parametrize("network", [StoredWeights(Path("absent"), ""), UntrainedWeights()])

@@ -68,12 +68,7 @@ def pass_for_the_full_file(patch: pytest.MonkeyPatch, content: bytes) -> None:
 
 def write_keras_weights(path: Path, network: Weights) -> None:
     """Write the weights of all conv layers (80 MB) in the layout of Keras' notop file."""
-
-    def create(group: h5py.Group, names: tuple[str, str], layer: Layer) -> None:
-        for name, array in zip(names, network.read(layer.name), strict=True):
-            group.create_dataset(name, data=array)
-
-    _write(path, create)
+    write_full_weights(path, network, kinds=CONVOLUTIONAL)
 
 
 def write_full_weights(
@@ -81,6 +76,7 @@ def write_full_weights(
     network: Weights,
     dense: DenseWeights | None = None,
     architecture: Architecture = VGG19,
+    kinds: tuple[str, ...] = ALL_KINDS,
 ) -> None:
     """Write all layers (575 MB) in the layout of Keras' full file.
 
@@ -100,63 +96,35 @@ def write_full_weights(
             for index in range(slab_count(layer)):
                 kernel[index * SLAB_ROWS : (index + 1) * SLAB_ROWS] = dense.slab(layer, index)
 
-    _write(path, create, kinds=ALL_KINDS, architecture=architecture)
-
-
-def write_hollow_full_weights(path: Path) -> None:
-    """Write a file of a few kB with the shapes of all layers, as `write_hollow_weights` does.
-
-    Kernels read as the layer's index, biases as its negative.
-    """
-
-    def create(group: h5py.Group, names: tuple[str, str], layer: Layer) -> None:
-        is_dense = isinstance(layer, DenseLayer)
-        shape = layer.matrix_shape if is_dense else layer.kernel_shape
-        group.create_dataset(names[0], shape, np.float32, fillvalue=layer.index)
-        group.create_dataset(names[1], shape[-1:], np.float32, fillvalue=-layer.index)
-
-    _write(path, create, kinds=ALL_KINDS)
+    _write(path, create, kinds=kinds, architecture=architecture)
 
 
 def create_hole(group: h5py.Group, name: str, shape: tuple[int, ...]) -> h5py.Dataset:
-    """Create a contiguous array with allocated space to which nothing is written."""
-    settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    settings.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    settings.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    space = h5py.h5s.create_simple(shape)
-    h5py.h5d.create(group.id, name.encode(), h5py.h5t.IEEE_F32LE, space, settings)
-    return group[name]
+    """Create a contiguous array with allocated space to which nothing is written but its end."""
+    hole = group.create_dataset(name, shape, np.float32, fill_time="never")
+    hole[-1] = 0
+    return hole
 
 
 def write_hollow_weights(
-    path: Path,
-    *,
-    names: tuple[str, str] = OLD_NAMES,
-    as_text: bool = False,
-    group: str = "/",
-    shapes: dict[str, tuple[tuple[int, ...], ...]] | None = None,
+    path: Path, *, kinds: tuple[str, ...] = CONVOLUTIONAL, **layout: object
 ) -> None:
     """Write a file of a few kB with the shapes of all arrays, but without values.
 
-    Kernels read as the layer's number, 1 to 16, biases as its negative (HDF5 fill values).
-
-    Args:
-        path: The file to write.
-        names: Names of the kernel and bias arrays.
-        as_text: Whether attributes are stored as str instead of bytes.
-        group: Group of the layers.
-        shapes: Other shapes of some layers, by layer name.
+    Kernels read as their layer's index, biases as its negative (HDF5 fill values).
     """
 
-    def create(layer_group: h5py.Group, names: tuple[str, str], layer: Layer) -> None:
-        expected = (layer.kernel_shape, (layer.filters,))
-        fill_values = (layer.conv_number, -layer.conv_number)
-        for name, shape, fill_value in zip(
-            names, (shapes or {}).get(layer.name, expected), fill_values, strict=True
-        ):
-            layer_group.create_dataset(name, shape, np.float32, fillvalue=fill_value)
+    def create(group: h5py.Group, names: tuple[str, str], layer: Layer) -> None:
+        shape = layer.matrix_shape if isinstance(layer, DenseLayer) else layer.kernel_shape
+        group.create_dataset(names[0], shape, np.float32, fillvalue=layer.index)
+        group.create_dataset(names[1], shape[-1:], np.float32, fillvalue=-layer.index)
 
-    _write(path, create, names=names, as_text=as_text, group=group)
+    _write(path, create, kinds=kinds, **layout)
+
+
+def write_hollow_full_weights(path: Path) -> None:
+    """Write the same with dense layers."""
+    write_hollow_weights(path, kinds=ALL_KINDS)
 
 
 def _write(
@@ -169,6 +137,17 @@ def _write(
     kinds: tuple[str, ...] = CONVOLUTIONAL,
     architecture: Architecture = VGG19,
 ) -> None:
+    """Write a file whose arrays ``create`` creates.
+
+    Args:
+        path: The file to write.
+        create: Function of a layer's group, the names of its arrays, and the layer.
+        names: Names of the kernel and bias arrays.
+        as_text: Whether attributes are stored as str instead of bytes.
+        group: Group of the layers.
+        kinds: Kinds of the layers to write.
+        architecture: The network's architecture.
+    """
     layers = [layer for layer in architecture.layers if layer.kind in kinds]
     with h5py.File(path, "w") as file:
         root = file.require_group(group)
