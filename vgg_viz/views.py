@@ -23,6 +23,7 @@ class View(Option):
     module: str = ""  # in vgg_viz.ui.views, with show(notice)
     shows_layer: bool = False  # one layer
     shows_picture: bool = False  # what a network computes from the chosen picture
+    takes_picture: bool = True  # whether the sidebar has the choice of a picture
     shows_network: bool = True  # a network's weights, or what it computes
     scales: tuple[str, ...] = ("own", "layer")  # names of color scales
     comparisons: tuple[Comparison, ...] = tuple(COMPARISONS)
@@ -43,6 +44,7 @@ VIEWS: Mapping[str, View] = by_name(
         "Filters",
         "the kernels of any layer: a row for each filter, a column for each input channel",
         module="filters_view",
+        takes_picture=False,
         shows_layer=True,
         # Only weights are spread around zero; maps come after ReLU.
         scales=("own", "layer", "zero"),

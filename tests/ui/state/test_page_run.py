@@ -1,8 +1,9 @@
 """Waiting and progress messages of a script run."""
 
-from unittest.mock import Mock
+from unittest.mock import Mock, call
 
 import pytest
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
 
 from vgg_viz.ui.state import page_run
 from vgg_viz.ui.state.page_run import PageRun
@@ -54,3 +55,27 @@ def test_progress_stays_visible_between_time_slices(clock):
     assert slot.empty.call_count == 2
     run.end_if_superseded()
     assert slot.progress.call_count == 2
+
+
+@pytest.mark.parametrize("ids", [["view"], None], ids=["fragment", "whole"])
+@pytest.mark.parametrize(
+    ("waiting", "gives_way"),
+    [
+        (None, False),
+        (RerunData(fragment_id="view"), True),
+        (RerunData(fragment_id="clock", is_auto_rerun=True), False),
+    ],
+    ids=["nothing", "click", "clock"],
+)
+def test_a_run_gives_way_to_a_click_and_not_to_a_clock(
+    monkeypatch: pytest.MonkeyPatch, ids, waiting, gives_way
+):
+    requests, rerun = ScriptRequests(), Mock()
+    if waiting:
+        requests.request_rerun(waiting)
+    context = Mock(script_requests=requests, fragment_ids_this_run=ids)
+    monkeypatch.setattr(page_run, "get_script_run_ctx", lambda **_: context)
+    monkeypatch.setattr(page_run.st, "rerun", rerun)
+    page_run.give_way()
+    # A whole run begins anew as a whole: what it has not shown yet would be lost.
+    assert rerun.mock_calls == [call(scope="fragment" if ids else "app")] * gives_way

@@ -1,6 +1,7 @@
 """The parts of the page around the current view.
 
 - `header`: title, buttons for the entire page and for lecture mode, choice of a view
+- `view_area`: the current view with its controls, a fragment of the page
 - `footer`: version of the page, and the server's memory use with ``?debug`` in the URL
 - `keys`: keyboard shortcuts
 - `tour_panel`: the current tour step's text and buttons

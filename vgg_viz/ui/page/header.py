@@ -13,10 +13,14 @@ from vgg_viz.views import VIEWS
 MAX_PROBLEMS = 3  # of a link, shown one by one
 
 
-def show() -> str:
-    """Sync the page's state with the URL, show the header, and return the chosen view's name."""
+def sync() -> None:
+    """Sync the page's state with the URL, at the start of every script run."""
     if state.sync():
         tour_steps.sync()
+
+
+def show() -> str:
+    """Show the header, and return the chosen view's name."""
     with st.container(
         horizontal=True,
         horizontal_alignment="distribute",

@@ -1,13 +1,16 @@
 """One script run of the page, which shows its waiting and progress to the viewer.
 
 When a newer run has superseded a run, Streamlit ends the older one at its next ``st`` call, by
-raising an exception of its own.
+raising an exception of its own. For a run of a fragment, Streamlit would let the older one compute
+to its end; `give_way` ends that one too.
 """
 
 from time import perf_counter
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
 from vgg_viz.serving.locks import POLL_SECONDS
 from vgg_viz.serving.run import Run
@@ -28,6 +31,7 @@ class PageRun(Run):
         """Show that the run waits, or end it if a newer one has superseded it."""
         self._slot.caption("Waiting for another computation…")
         self._slot_used = True
+        give_way()
 
     def clear_status(self) -> None:
         """Remove the message on waiting or progress."""
@@ -46,6 +50,7 @@ class PageRun(Run):
 
     def end_if_superseded(self) -> None:
         """End the run if a newer run has superseded it."""
+        give_way()
         if self._progress:
             # Only an ``st`` call ends the run; this one leaves the progress as it is.
             self._slot.progress(*self._progress)
@@ -66,3 +71,19 @@ class PageRun(Run):
             self._reported_at, self._progress = now, (fraction, message)
             self._slot.progress(fraction, message)
             self._slot_used = True
+
+
+def give_way() -> None:
+    """End this script run if the viewer's next click waits for it, and begin anew with that click.
+
+    Streamlit lets a fragment's run wait until the current run has ended, since what is outside the
+    fragment would be lost with it. So a whole run that gives way begins anew as a whole run. A
+    fragment that reruns at intervals (``run_every``) goes on waiting.
+    """
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None or context.script_requests is None:
+        return
+    # Streamlit has no public interface for these.
+    state, data = context.script_requests._state, context.script_requests._rerun_data
+    if state is ScriptRequestType.RERUN and not data.is_auto_rerun:
+        st.rerun(scope="fragment" if context.fragment_ids_this_run else "app")

@@ -21,7 +21,7 @@ def show(notice: DeltaGenerator) -> None:
     browser has painted the diagram.
     """
     with st.sidebar:
-        chosen = picture_chooser.choose()
+        chosen = picture_chooser.current()
         blocks = controls.blocks()
         st.caption("The table of conv layers lists these blocks.")
         choice = controls.network()

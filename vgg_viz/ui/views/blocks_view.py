@@ -22,7 +22,7 @@ LARGEST_COUNT = max(layer.filters for layer in VGG19.block_ends)
 def show(notice: DeltaGenerator) -> None:
     """Show the view's controls, then the feature maps of each block's last conv layer."""
     with st.sidebar:
-        chosen = picture_chooser.choose()
+        chosen = picture_chooser.current()
         blocks = sorted(controls.blocks())
         count = controls.count("Feature maps per block", "block_maps", LARGEST_COUNT)
         channel = choose_filters()

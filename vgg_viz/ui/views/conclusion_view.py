@@ -70,7 +70,7 @@ LESSONS = {
 def show(notice: DeltaGenerator) -> None:
     """Show the view's controls, the three lessons, the numbers per layer, and a summary."""
     with st.sidebar:
-        chosen = picture_chooser.choose()
+        chosen = picture_chooser.current()
         choice = controls.network()
     st.header("What early and late layers show")
     text_blocks.prose(

@@ -28,7 +28,7 @@ GRID = "maps-mosaic"
 def show(notice: DeltaGenerator) -> None:
     """Show the view's controls, then the feature maps of the chosen layer."""
     with st.sidebar:
-        chosen = picture_chooser.choose()
+        chosen = picture_chooser.current()
         layer = controls.layer()
         count = controls.count("Number of feature maps", "maps", layer.filters)
         compared = comparison.choose(chosen)

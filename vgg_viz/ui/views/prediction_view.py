@@ -81,7 +81,7 @@ def show(notice: DeltaGenerator) -> None:
 
 def choose(names: ClassNames) -> Choices:
     """Show the view's controls and return the values that the viewer chose."""
-    picture = picture_chooser.choose()
+    picture = picture_chooser.current()
     compared = comparison.choose_other(picture)
     class_count = controls.count("Number of classes", "classes", MOST_CLASSES)
     class_list.choose("Evidence for", "class", names, "the most likely class")

@@ -40,7 +40,7 @@ PASTE_HELP = (
 def show(notice: DeltaGenerator) -> None:
     """Show the view's controls, then top patches or optimized images of the chosen layer."""
     with st.sidebar:
-        chosen = picture_chooser.choose()
+        chosen = picture_chooser.current()
         examples = controls.one_of("Show", "examples", EXAMPLES)
         layer = controls.layer()
         if examples == "patches":

@@ -13,6 +13,7 @@ from vgg_viz.serving.background_files import FullFileMissing
 from vgg_viz.serving.locks import done_soon, no_pause, wait_until
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
+from vgg_viz.ui.state.page_run import give_way
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets.chosen_network import show_attempts
 
@@ -58,6 +59,7 @@ def load_dense(weights: Weights) -> DenseWeights | None:
 
     def show_status() -> None:
         slot.status("Looking for the dense layers…", state="running")
+        give_way()
 
     wait_until(lambda: done_soon(future), show_status)
     slot.empty()

@@ -20,6 +20,7 @@ from vgg_viz.model.weights import (
 from vgg_viz.serving.loading import Loader
 from vgg_viz.serving.locks import done_soon, wait_until
 from vgg_viz.ui.state import mode
+from vgg_viz.ui.state.page_run import give_way
 from vgg_viz.ui.state.shared_instance import shared
 
 Loaded = TypeVar("Loaded")
@@ -66,6 +67,7 @@ def wait_for(future: Future[Loaded], loader: Loader, slot: DeltaGenerator) -> No
             slot.status(text, state="running")
         else:
             slot.progress(share, text)
+        give_way()
 
     wait_until(lambda: done_soon(future), show_stage)
     if shown:

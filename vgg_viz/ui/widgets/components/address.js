@@ -23,7 +23,7 @@ export default function (component) {
   scrollNewViewToTop(address);
   surviveTranslation();
   const status = parentElement.querySelector(".message");
-  parentElement.querySelector("button").onclick = () => copy(status, link(address), missing);
+  parentElement.querySelector("button").onclick = () => copy(status, missing);
   parentElement.rerun = () => component.setTriggerValue("picked", performance.now());
   // Called again for new data; cleans up only after the component has left the page.
   parentElement.listening ??= listen(parentElement);
@@ -94,7 +94,9 @@ function pushOrReplace(state, title, url) {
   History.prototype[method].call(window.history, state, title, url);
 }
 
-async function copy(status, address, missing) {
+async function copy(status, missing) {
+  // The view changes the URL without this component being shown again.
+  const address = window.location.href;
   const note = missing ? ` It does not include ${missing}.` : "";
   try {
     await navigator.clipboard.writeText(address);

@@ -1,0 +1,45 @@
+"""The area of the current view: a fragment with the view, its controls and the tour's panel.
+
+A widget within it reruns the fragment alone. The rest of the page (header, choice of a picture,
+keys, footer) is shown again only by a whole script run.
+"""
+
+from importlib import import_module
+
+import streamlit as st
+
+from vgg_viz.ui import state
+from vgg_viz.ui.page import errors, header, tour_panel
+from vgg_viz.ui.state import mode, tour_steps
+from vgg_viz.views import VIEWS
+
+SHOWN_AROUND = "values-around-the-view"
+# Fields that the rest of the page depends on.
+AROUND = ("view", "picture", "source", "fit", "stored", "lecture", "tour", "own_tour")
+
+
+@st.fragment
+def show() -> None:
+    """Show the current view, its controls, and the panel of the tour (fragment).
+
+    If a click within the fragment changes the rest of the page too, run the whole page instead.
+    """
+    header.sync()
+    if around() != st.session_state[SHOWN_AROUND]:
+        st.rerun()
+    view = str(state.value("view"))
+    with errors.error_boundary(), tour_panel.stage(view, header.tools):
+        # Only the chosen view is imported, so that the page appears before NumPy is loaded.
+        import_module(f"vgg_viz.ui.views.{VIEWS[view].module}").show(st.container())
+
+
+def begin() -> None:
+    """Note the values that the rest of the page shows, at the start of a whole script run."""
+    st.session_state[SHOWN_AROUND] = around()
+
+
+def around() -> tuple[object, ...]:
+    """Return all values that the page shows outside of this fragment."""
+    fields = tuple(state.value(field) for field in AROUND)
+    own = state.shows_own_picture(), tour_steps.is_own()
+    return *fields, *own, mode.controls_are_open(), *state.link_problems()
