@@ -2,6 +2,7 @@
 
 import io
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_ME
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.option import resolve
 from vgg_viz.ui.views import prediction_view
+from vgg_viz.ui.widgets.class_list import ClassTarget
 from vgg_viz.ui.widgets.text_blocks import escape
 
 LAST = "block5_conv4"
@@ -96,13 +98,66 @@ def test_two_classes_are_shown_beside_their_difference(truth):
     assert header["heads"] == ["made up 7", "made up 3", "Difference"]
     assert header["titles"][::3] == ["Ablation", "Grad-CAM", "HiResCAM", "LayerCAM"]
     np.testing.assert_allclose(values[2::3], values[::3] - values[1::3], atol=1e-5)
-    own = "each method and each difference on its own scale"
-    assert any(own in words for words in captions(page))
+    scale = "each method on its own scale for both classes, their difference on another"
+    assert any(scale in words for words in captions(page))
     one = open_page(**PREDICTION, **{"class": "7"}, against="3")
     assert evidence_of(one)[0]["titles"] == ["made up 7", "made up 3", "Difference"]
-    assert any(own in words for words in captions(one))
+    scale = "one scale for both classes, their difference on another, zero in the middle"
+    assert any(scale in words for words in captions(one))
     alone = open_page(**PREDICTION, **{"class": "7"})
-    assert any("one scale for all tiles" in words for words in captions(alone))
+    assert any("one scale, zero in the middle" in words for words in captions(alone))
+
+
+def test_two_classes_are_both_listed_and_their_logits_difference_is_a_number(truth):
+    _, found = predicted(truth)
+    chosen, against = map(int, np.argsort(found.logits)[[10, 300]])
+    page = open_page(**PREDICTION, **{"class": str(chosen)}, against=str(against))
+    rows = listed(page)
+    assert [row["number"] for row in rows[5:]] == [chosen, against]
+    assert [row["chosen"] for row in rows[5:]] == [True, False]
+    assert [row["detail"].endswith("rather than this") for row in rows[5:]] == [False, True]
+    difference = float(found.logits[chosen]) - float(found.logits[against])
+    words = texts(page).replace("\\", "")
+    assert f"= **{signed(difference)}**" in words
+    assert "these change the difference of the two logits most" in words
+    assert "The difference of two logits alone decides" in words
+    assert "red is evidence for made up" in words
+
+
+@pytest.mark.parametrize(
+    ("logits", "words"),
+    [
+        ((3.0, 1.0), "made up 0 is 7.4 times as probable as made up 1."),
+        ((1.0, 3.0), "made up 1 is 7.4 times as probable as made up 0."),
+        ((5e4, -5e4), "made up 0 is more than 1,000,000 times as probable as made up 1."),
+    ],
+)
+def test_ratio_of_two_probabilities_follows_from_their_logits(logits, words):
+    names = SimpleNamespace(name=lambda index: f"made up {index}")
+    found = SimpleNamespace(names=names, prediction=lambda: SimpleNamespace(logits=logits))
+    sentence = prediction_view.difference_words(found, ClassTarget(0, 1))
+    assert sentence.endswith(words)
+
+
+@pytest.mark.parametrize("kind", ["picture", "network"])
+def test_halves_of_one_network_are_on_one_scale(kind):
+    page = open_page(**PREDICTION, **{"class": "7"}, other="raccoon", compare=kind)
+    opacities = [largest_opacity(page, f"evidence-{half}") for half in (0, 1)]
+    largest = [np.abs(evidence_of(page, f"evidence-{half}")[1]).max() for half in (0, 1)]
+    if kind == "picture":
+        np.testing.assert_allclose(opacities, 0.75 * np.array(largest) / max(largest), atol=0.02)
+        note = "one scale for both images, zero in the middle"
+    else:
+        np.testing.assert_allclose(opacities, 0.75, atol=0.02)
+        note = "one scale, not that of the other half, zero in the middle"
+    assert sum(note in words for words in captions(page)) == 2
+
+
+def largest_opacity(page, name):
+    """Return the largest opacity in a single heatmap overlay, from 0 to 1."""
+    header, rest = unpacked(payloads(page)[name])
+    overlay = np.asarray(Image.open(io.BytesIO(rest[: header["parts"][0]])).convert("RGBA"))
+    return overlay[..., 3].max() / 255
 
 
 def test_difference_has_a_scale_of_its_own():
@@ -117,7 +172,7 @@ def test_difference_has_a_scale_of_its_own():
     expected = 0.75 * np.array([largest[0] / both, largest[1] / both, 1])
     np.testing.assert_allclose(shares, expected, atol=0.02)
     assert largest[2] < both
-    assert "and each difference on its own scale" in texts(page)
+    assert "their difference on another" in texts(page)
 
 
 def test_important_maps_are_ranked_by_their_ablation(truth):

@@ -31,10 +31,11 @@ from vgg_viz.serving.shared import Shared
 from vgg_viz.ui.parts import available_images
 from vgg_viz.ui.parts.comparison import make_pair
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.parts.predictions import ClassTarget, Predictions
+from vgg_viz.ui.parts.predictions import Predictions
 from vgg_viz.ui.parts.value_attribution import ValueAttribution
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import export_menu, own_pictures
+from vgg_viz.ui.widgets.class_list import ClassTarget
 from vgg_viz.ui.widgets.controls import Appearance
 
 

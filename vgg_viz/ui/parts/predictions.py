@@ -18,24 +18,12 @@ from vgg_viz.option import resolve
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state.selection import Position
+from vgg_viz.ui.widgets.class_list import ClassTarget
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid
 from vgg_viz.ui.widgets.text_blocks import caption
 
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True)
-class ClassTarget:
-    """Class for which evidence is shown, and optionally a second class to contrast it with."""
-
-    chosen: int  # number of the class, from 0
-    against: int | None = None  # number of the second class, or None
-
-    @property
-    def classes(self) -> list[int]:
-        """Numbers of the class and, if there is one, of the class to contrast it with, from 0."""
-        return [self.chosen] if self.against is None else [self.chosen, self.against]
 
 
 @dataclass(frozen=True)
@@ -45,10 +33,28 @@ class Predictions:
     maps: LayerMaps  # feature maps of the last conv layer
     dense: DenseWeights  # dense layers
     names: ClassNames  # names of the classes
+    other: "Predictions | None" = None  # other half of a comparison
 
     def for_export(self) -> "Predictions":
         """Return a copy whose results an export may read, outside of any script run."""
-        return replace(self, maps=self.maps.for_export())
+        other = self.other and self.other.for_export()
+        return replace(self, maps=self.maps.for_export(), other=other)
+
+    @property
+    def on_one_scale(self) -> "list[Predictions]":
+        """This half of a comparison, and the other if their evidence is on one color scale.
+
+        Evidence in two networks, or with two preprocessings, may differ by orders of magnitude.
+        """
+        here, other = self.maps, self.other
+        if other is None:
+            return [self]
+        there = other.maps
+        alike = (here.network.identity, here.preprocessing) == (
+            there.network.identity,
+            there.preprocessing,
+        )
+        return [self, other] if alike else [self]
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -106,34 +112,53 @@ class Predictions:
         """Return the evidence by one method as heatmap overlays on the image, one tile per class.
 
         With a second class, both tiles share a color scale, and a third shows their difference. The
-        difference has its own scale, since it may be much smaller.
+        difference has its own scale, since it may be much smaller. Two images share their scales.
         """
-        tiles = [self.evidence(method, index) for index in target.classes]
+        values = self.evidence_tiles(method, target)
         titles = [self.names.name(index) for index in target.classes]
-        if target.against is not None:
-            tiles.append(tiles[0] - tiles[1])
-            titles.append("Difference")
-        values = np.stack(tiles)
-        largest = np.abs(values).max(axis=(1, 2))
+        titles += ["Difference"] * (len(values) - len(titles))
+        halves = self.on_one_scale
+        largest = np.max(
+            [np.abs(one.evidence_tiles(method, target)).max(axis=(1, 2)) for one in halves], axis=0
+        )
         of_classes = float(largest[: len(target.classes)].max())
         largest[: len(target.classes)] = of_classes
         return Grid(
             values,
             titles,
-            range(1, len(tiles) + 1),
-            ("evidence", *self.key, method, *target.classes),
+            range(1, len(values) + 1),
+            ("evidence", *(one.key for one in halves), method, *target.classes),
             self.evidence_caption([method], target),
             name=method,
             heading=EVIDENCE[method].label,
-            columns=len(tiles),
-            axes={"tile": range(1, len(tiles) + 1)},
-            figures={"class": [*target.classes, None][: len(tiles)], "class_name": titles},
+            columns=len(values),
+            axes={"tile": range(1, len(values) + 1)},
+            figures={"class": [*target.classes, None][: len(values)], "class_name": titles},
             value_range=ValueRange(-of_classes, of_classes),
             appearance=Appearance("layer" if target.against is None else "pair", DIVERGING),
             rectified=False,
             pair=(-largest, largest),
             photograph=self.maps.picture.pixels,
+            scale_words=self.scale_words([method], target),
         )
+
+    def evidence_tiles(self, method: str, target: ClassTarget) -> np.ndarray:
+        """Return the evidence for each class, and the difference of two, float32 (n, 14, 14)."""
+        tiles = [self.evidence(method, index) for index in target.classes]
+        return np.stack([*tiles, tiles[0] - tiles[1]] if len(tiles) > 1 else tiles)
+
+    def scale_words(self, methods: Sequence[str], target: ClassTarget) -> str:
+        """Return what shares a color scale in a grid of evidence, for its caption."""
+        words = "each method on its own scale" if len(methods) > 1 else "one scale"
+        two_classes, two_images = target.against is not None, len(self.on_one_scale) > 1
+        shared = ["both classes"] * two_classes + ["both images"] * two_images
+        if shared:
+            words += f" for {' and '.join(shared)}"
+        if two_classes:
+            words += ", their difference on another"
+        if self.other and not two_images:
+            words += ", not that of the other half"
+        return f"{words}, zero in the middle"
 
     def evidence_run(self, method: str, target: ClassTarget) -> Run:
         """Return the parameters of a Keras script that reproduces the evidence by one method."""
@@ -198,6 +223,7 @@ class Predictions:
             appearance=Appearance("pair", DIVERGING),
             pair=(-largest, largest),
             caption=self.evidence_caption(methods, target),
+            scale_words=self.scale_words(methods, target),
         )
 
     def column_headings(self, methods: Sequence[str], target: ClassTarget) -> list[str]:

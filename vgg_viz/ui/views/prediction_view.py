@@ -1,6 +1,7 @@
 """Prediction view: the most likely classes, evidence for a class, and the most important maps."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison
 from vgg_viz.ui.parts.comparison import ComparisonSpec
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.parts.predictions import ClassTarget, Predictions
+from vgg_viz.ui.parts.predictions import Predictions
 from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.state.shared_instance import results
 from vgg_viz.ui.widgets import (
@@ -32,6 +33,7 @@ from vgg_viz.ui.widgets import (
     text_blocks,
 )
 from vgg_viz.ui.widgets.chosen_network import load_network
+from vgg_viz.ui.widgets.class_list import ClassTarget
 from vgg_viz.views import VIEWS
 
 (CAM_PAPER,) = VIEWS["prediction"].papers
@@ -39,6 +41,8 @@ LAST = VGG19.block_ends[-1]
 LARGEST_TILE = 448  # CSS pixels: twice the image
 MAPS_PER_ROW = 4  # wide tiles, since their titles hold two numbers
 HALF = 560  # CSS pixels: half the page
+MOST_TIMES = 1_000_000  # largest ratio of two probabilities in words
+MOST_EXPONENT = 100.0  # beyond which a ratio would overflow
 
 Sides = Sequence[tuple[str, Predictions]]  # each with its heading; empty for a single one
 
@@ -142,7 +146,13 @@ def predictions_of(sides: Sequence[tuple[str, LayerMaps]], names: ClassNames) ->
             predictions.append((heading, Predictions(maps, dense, names)))
         elif not predictions:
             break
-    return predictions
+    halves = [one for _, one in predictions]
+    if len(halves) < 2:
+        return predictions
+    return [
+        (heading, replace(one, other=other))
+        for (heading, one), other in zip(predictions, halves[::-1], strict=True)
+    ]
 
 
 def target_of(predictions: Predictions) -> ClassTarget:
@@ -186,7 +196,7 @@ def show_list(suffix: str, predictions: Predictions, target: ClassTarget, count:
     maps = predictions.maps
     label = f"Most likely classes of {maps.picture.title}, predicted by {maps.network.label}"
     prediction = predictions.prediction()
-    class_list.show(f"classes-{suffix}", label, prediction, predictions.names, target.chosen, count)
+    class_list.show(f"classes-{suffix}", label, prediction, predictions.names, target, count)
     line = predictions.caption(f"Top {count} of {VGG19.classes:,} classes")
     st.caption(text_blocks.escape_marks(line))
 
@@ -194,12 +204,22 @@ def show_list(suffix: str, predictions: Predictions, target: ClassTarget, count:
 def show_evidence(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> None:
     """Show which positions are evidence for or against the class, and explain the methods."""
     st.subheader(f"Evidence for {text_blocks.escape(sides[0][1].label(target))}")
-    text_blocks.prose(
-        f"Each square is one of {LAST.name}'s {format_shape(LAST.output_shape[:2])} positions: "
-        "**red** is evidence for the class, **blue** against it. Grad-CAM, HiResCAM and LayerCAM "
-        f"are **class activation maps** ({CAM_PAPER}). The evidence explains the logit, not the "
-        "probability, which depends on all other classes too."
-    )
+    square = f"Each square is one of {LAST.name}'s {format_shape(LAST.output_shape[:2])} positions"
+    cams = f"Grad-CAM, HiResCAM and LayerCAM are **class activation maps** ({CAM_PAPER})."
+    if target.against is None:
+        text_blocks.prose(
+            f"{square}: **red** is evidence for the class, **blue** against it. {cams} The "
+            "evidence explains the logit, not the probability, which depends on all other classes "
+            "too."
+        )
+    else:
+        first, second = map(text_blocks.escape, map(sides[0][1].names.name, target.classes))
+        text_blocks.prose(
+            f"{square}: **red** is evidence for a class, **blue** against it; in the difference, "
+            f"red is evidence for {first} rather than {second}, blue the reverse. {cams} The "
+            "difference of two logits alone decides how much more probable one class is than the "
+            "other."
+        )
     # A single tile leaves room for the text beside it.
     is_single = len(sides) == len(methods) == len(target.classes) == 1
     left, right = st.columns([3, 2], gap="large") if is_single else (st.container(), st.container())
@@ -237,6 +257,23 @@ def findings(
                 f"**{name}**: positions {signed(positions)}, bias terms {signed(biases)}, "
                 f"together {figure(positions + biases)}; the network's logit is {figure(logit)}."
             )
+    if target.against is not None:
+        yield difference_words(predictions, target)
+
+
+def difference_words(predictions: Predictions, target: ClassTarget) -> str:
+    """Return the difference of two classes' logits in words, and how much more probable one is."""
+    names = [text_blocks.escape(predictions.names.name(index)) for index in target.classes]
+    chosen, against = (float(predictions.prediction().logits[index]) for index in target.classes)
+    difference = chosen - against
+    more = names if difference >= 0 else names[::-1]
+    ratio = np.exp(min(abs(difference), MOST_EXPONENT))
+    times = f"{figure(ratio, 2)} times" if ratio < MOST_TIMES else f"more than {MOST_TIMES:,} times"
+    numbers = f"{figure(chosen, 5)} − {figure(against, 5)} = **{signed(difference)}**"
+    return (
+        f"**Difference**: the logit of {names[0]} minus that of {names[1]} is {numbers}, so "
+        f"{more[0]} is {times} as probable as {more[1]}."
+    )
 
 
 def show_heatmaps(
@@ -268,8 +305,8 @@ def show_important_maps(sides: Sides, target: ClassTarget, side: Side, count: in
     st.subheader("Most important maps")
     text_blocks.prose(
         f"Each of the {LAST.filters} maps of {LAST.name} was ablated by itself; these change the "
-        "logit most. **Click a map** to inspect its largest value, and to trace that back to the "
-        "pixels, layer by layer."
+        f"{'logit' if target.against is None else 'difference of the two logits'} most. **Click a "
+        "map** to inspect its largest value, and to trace that back to the pixels, layer by layer."
     )
     in_columns(sides, partial(show_maps, target=target, side=side, count=count))
 

@@ -1,6 +1,7 @@
 """List of the most likely classes, and a control that chooses any of the 1,000 classes."""
 
 from functools import partial
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -13,32 +14,49 @@ from vgg_viz.ui.state import component_values, mode
 from vgg_viz.ui.widgets import components
 
 
+class ClassTarget(NamedTuple):
+    """Class for which evidence is shown, and optionally a second class to contrast it with."""
+
+    chosen: int  # number of the class, from 0
+    against: int | None = None  # number of the second class, or None
+
+    @property
+    def classes(self) -> list[int]:
+        """Numbers of the class and, if there is one, of the class to contrast it with, from 0."""
+        return [self.chosen] if self.against is None else [self.chosen, self.against]
+
+
 def show(
-    key: str, label: str, prediction: Prediction, names: ClassNames, chosen: int, count: int
+    key: str, label: str, prediction: Prediction, names: ClassNames, target: ClassTarget, count: int
 ) -> None:
-    """Show the ``count`` most likely classes as rows with bars; a click chooses a class."""
-    shown = prediction.most_likely(count)
-    if chosen not in shown:
-        shown.append(chosen)
+    """Show the ``count`` most likely classes as rows with bars, and those of the target.
+
+    A click on a row chooses its class.
+    """
+    shown = list(dict.fromkeys([*prediction.most_likely(count), *target.classes]))
     header = {
         "label": label,
         "lecture": mode.in_lecture(),
-        "rows": [row(prediction, names, index, index == chosen) for index in shown],
+        "rows": [row(prediction, names, index, target) for index in shown],
     }
-    components.mount("class_list", key, components.pack(header), partial(pick, key))
+    components.mount("class_list", key, components.pack(header), partial(pick, key, target))
 
 
-def row(prediction: Prediction, names: ClassNames, index: int, chosen: bool) -> dict[str, object]:
+def row(
+    prediction: Prediction, names: ClassNames, index: int, target: ClassTarget
+) -> dict[str, object]:
     """Return the data of one class's row, in the form in which the list's JavaScript expects it."""
     probability = float(prediction.probabilities[index])
+    contrast = "rather than this" if index == target.against else ""
     return {
         "number": index,
         "name": names.name(index),
-        "detail": detail(names, index),
+        "detail": " · ".join(filter(None, [detail(names, index), contrast])),
         "share": probability,
         "probability": percentage(probability),
         "logit": signed(float(prediction.logits[index])),
-        "chosen": chosen,
+        "chosen": index == target.chosen,
+        "against": index == target.against,
     }
 
 
@@ -59,11 +77,15 @@ def percentage(probability: float) -> str:
     return f"{probability:.1%}" if probability >= 0.0005 else "< 0.1%"
 
 
-def pick(key: str) -> None:
-    """Choose the class whose row was clicked in the list with this key (widget callback)."""
+def pick(key: str, target: ClassTarget) -> None:
+    """Choose the class whose row was clicked in the list with this key (widget callback).
+
+    A click on the second class exchanges the two.
+    """
     number = component_values.whole_number(component_values.raw_value(key), 0, VGG19.classes - 1)
     if number is not None:
-        state.change({"class": number})
+        exchanged = {"against": target.chosen} if number == target.against else {}
+        state.change({"class": number, **exchanged})
 
 
 def choose(label: str, key: str, names: ClassNames, placeholder: str) -> int | None:

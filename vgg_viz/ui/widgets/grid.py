@@ -60,6 +60,7 @@ class Grid(Tiles):
     pair: Limits | None = None
     # Image under every tile, RGB uint8 `(224, 224, 3)`; `key` must identify it.
     photograph: np.ndarray | None = None
+    scale_words: str = ""  # what shares a color scale, where the scale's name does not say it
 
     @property
     def limits(self) -> Limits | None:
@@ -131,11 +132,14 @@ class Grid(Tiles):
 
     def scale_note(self, struck: int) -> str:
         """Describe the color scale and the number of constant tiles, for the end of the caption."""
-        return scale_note(self.appearance, struck, overlay=self.is_overlay)
+        return scale_note(self.appearance, struck, self.scale_words, overlay=self.is_overlay)
 
     def export_note(self, *, several: bool) -> str:
         """Return a line for exports that names the color scale and the color map."""
-        scale = scale_note(self.appearance, 0, overlay=self.is_overlay, several=several)
+        words = self.scale_words
+        if several and words:
+            words = f"each method: {words}"
+        scale = scale_note(self.appearance, 0, words, overlay=self.is_overlay)
         color_map = COLOR_MAPS.get(self.appearance.color_map)
         return f"Scale: {scale} · colors: {color_map.label if color_map else 'Blue to red'}"
 
@@ -249,12 +253,20 @@ def full_caption(grid: Tiles, struck: int) -> str:
     return " · ".join(filter(None, [grid.caption, grid.scale_note(struck)]))
 
 
-def scale_note(
-    appearance: Appearance, flat: int, *, overlay: bool = False, several: bool = False
-) -> str:
-    """Describe the color scale of a grid, for the end of its caption."""
+def scale_note(appearance: Appearance, flat: int, words: str = "", *, overlay: bool = False) -> str:
+    """Describe the color scale of a grid, by ``words`` if given, for the end of its caption."""
+    note = words or scale_name(appearance)
+    if overlay:
+        note += " · values near zero are transparent"
+    if flat:
+        note += f" · {flat} constant {'tile is' if flat == 1 else 'tiles are'} struck through"
+    return note
+
+
+def scale_name(appearance: Appearance) -> str:
+    """Return which tiles of a grid share its color scale, by the scale's name."""
     difference = appearance.color_map == DIVERGING
-    note = {
+    return {
         "own": "each tile on its own scale, smallest to largest value",
         "pair": "each tile on its own scale, zero in the middle"
         if difference
@@ -264,13 +276,6 @@ def scale_note(
         else "one scale for the whole layer",
         "zero": "one scale for the whole layer, zero in the middle; 0.5% of weights are clipped",
     }[appearance.scale]
-    if overlay and (several or appearance.scale == "pair"):
-        note = "each method and each difference on its own scale, zero in the middle"
-    if overlay:
-        note += " · values near zero are transparent"
-    if flat:
-        note += f" · {flat} constant {'tile is' if flat == 1 else 'tiles are'} struck through"
-    return note
 
 
 def legend(color_map: str, limits: Limits, *, overlay: bool = False) -> str:

@@ -26,13 +26,14 @@ function addRow(body) {
   row.insertCell().className = "number";
 }
 
-function fill(row, { number, name, detail, share, probability, logit, chosen }, setTriggerValue) {
+function fill(row, { number, name, detail, share, probability, logit, chosen, against }, setTriggerValue) {
   const [cell, bar, ...numbers] = row.cells;
   const button = cell.firstChild;
   const small = Object.assign(document.createElement("small"), { textContent: detail });
   button.replaceChildren(`${name} `, small);
   button.setAttribute("aria-pressed", String(chosen));
-  button.title = `Evidence for ${name}`;
+  button.classList.toggle("against", against);
+  button.title = against ? `Evidence for ${name}; now the class to contrast with` : `Evidence for ${name}`;
   button.onclick = () => setTriggerValue("picked", number);
   bar.firstChild.style.width = `${100 * share}%`;
   numbers[0].textContent = probability;
