@@ -17,44 +17,30 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Mock:
 
 
 def test_quick_reading_shows_no_progress(clock):
-    slot = Mock()
-    run = PageRun(slot)
+    place = Mock()
+    run = PageRun(place)
     clock.return_value += 5  # a forward pass before it
     for fraction in (0, 0.5, 1):
         run.show_reading(fraction)
         clock.return_value += 0.05
-    slot.progress.assert_not_called()
+    run.clear_status()
+    assert not place.mock_calls
 
 
-def test_long_reading_shows_progress_and_clears_it(clock):
-    slot = Mock()
-    run = PageRun(slot)
+def test_long_work_shows_progress_in_one_place_and_clears_it(clock):
+    place = Mock()
+    slot, run = place.empty.return_value, PageRun(place)
     for fraction in (0, 0.25, 0.5, 0.75):
-        run.show_reading(fraction)
+        run.show_computing(fraction)
+        run.end_if_superseded()
         clock.return_value += 0.15
-    assert [call.args[0] for call in slot.progress.call_args_list] == [0.5]
-    run.clear_status()
-    slot.empty.assert_called_once()
-
-
-def test_progress_stays_visible_between_time_slices(clock):
-    slot = Mock()
-    run = PageRun(slot)
-    run.show_computing(0)
-    run.end_if_superseded()
-    slot.empty.assert_called_once()
-    clock.return_value += 1
-    run.show_computing(0.5)
-    shown = slot.progress.call_args
-    assert shown.args == (0.5, "Computing: 50%")
+    slot.progress.assert_called_once_with(0.5, "Computing: 50%")
     run.show_waiting()
-    run.end_if_superseded()
-    assert slot.progress.call_args_list == [shown, shown]
-    slot.empty.assert_called_once()
+    slot.empty.assert_not_called()
     run.clear_status()
-    assert slot.empty.call_count == 2
-    run.end_if_superseded()
-    assert slot.progress.call_count == 2
+    run.clear_status()
+    place.empty.assert_called_once()
+    slot.empty.assert_called_once()
 
 
 @pytest.mark.parametrize("ids", [["view"], None], ids=["fragment", "whole"])

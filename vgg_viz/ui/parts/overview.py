@@ -17,7 +17,7 @@ from vgg_viz.ui.widgets.chosen_network import load_network
 
 def show(notice: DeltaGenerator, chosen: InputImage, choice: NetworkChoice) -> None:
     """Show the most active feature maps of every conv layer, with one column per layer."""
-    results = shared_instance.results()
+    results = shared_instance.results(notice)
     network = load_network(choice, notice)
     overview = results.overview(network, chosen)
     caption = text_blocks.caption(

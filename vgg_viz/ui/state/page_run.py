@@ -1,8 +1,7 @@
 """One script run of the page, which shows its waiting and progress to the viewer.
 
-When a newer run has superseded a run, Streamlit ends the older one at its next ``st`` call, by
-raising an exception of its own. For a run of a fragment, Streamlit would let the older one compute
-to its end; `give_way` ends that one too.
+A run that a newer run has superseded ends at the next call of `give_way`, by an exception of
+Streamlit's own.
 """
 
 from time import perf_counter
@@ -17,28 +16,26 @@ from vgg_viz.serving.run import Run
 
 
 class PageRun(Run):
-    """A script run that shows messages on waiting and progress at one place on the page."""
+    """A script run that shows messages on waiting and progress in one container on the page."""
 
-    def __init__(self, slot: DeltaGenerator) -> None:
-        """Record the run's start."""
+    def __init__(self, place: DeltaGenerator) -> None:
+        """Record the run's start, and the container for its messages."""
         self.started_at: float = perf_counter()
-        self._slot = slot
-        self._slot_used = False
+        self._place = place
+        self._slot: DeltaGenerator | None = None  # in the container, once there was a message
+        self._shows_message = False
         self._reported_at = self.started_at
-        self._progress: tuple[float, str] | None = None
 
     def show_waiting(self) -> None:
         """Show that the run waits, or end it if a newer one has superseded it."""
-        self._slot.caption("Waiting for another computation…")
-        self._slot_used = True
+        self._message_slot().caption("Waiting for another computation…")
         give_way()
 
     def clear_status(self) -> None:
         """Remove the message on waiting or progress."""
-        self._progress = None
-        if self._slot_used:
+        if self._slot and self._shows_message:
             self._slot.empty()
-            self._slot_used = False
+            self._shows_message = False
 
     def show_reading(self, fraction: float) -> None:
         """Show the fraction of the dense layers read (0 to 1), or end a superseded run."""
@@ -51,12 +48,6 @@ class PageRun(Run):
     def end_if_superseded(self) -> None:
         """End the run if a newer run has superseded it."""
         give_way()
-        if self._progress:
-            # Only an ``st`` call ends the run; this one leaves the progress as it is.
-            self._slot.progress(*self._progress)
-            return
-        self._slot.empty()
-        self._slot_used = False
 
     def restart(self) -> None:
         """End this script run and start a new one."""
@@ -66,23 +57,28 @@ class PageRun(Run):
         """Show a progress bar, at most once in `POLL_SECONDS`; quick computations show none."""
         now = perf_counter()
         if fraction == 0:
-            self._reported_at, self._progress = now, None
+            self._reported_at = now
         elif now - self._reported_at > POLL_SECONDS:
-            self._reported_at, self._progress = now, (fraction, message)
-            self._slot.progress(fraction, message)
-            self._slot_used = True
+            self._reported_at = now
+            self._message_slot().progress(fraction, message)
+        give_way()
+
+    def _message_slot(self) -> DeltaGenerator:
+        self._slot, self._shows_message = self._slot or self._place.empty(), True
+        return self._slot
 
 
 def give_way() -> None:
-    """End this script run if the viewer's next click waits for it, and begin anew with that click.
+    """End this script run if the viewer has clicked since, and begin anew with that click.
 
-    Streamlit lets a fragment's run wait until the current run has ended, since what is outside the
-    fragment would be lost with it. So a whole run that gives way begins anew as a whole run. A
-    fragment that reruns at intervals (``run_every``) goes on waiting.
+    For a click within a fragment, Streamlit would wait until the current run has ended, since what
+    that run shows outside of the fragment would be lost. So a whole run that gives way begins anew
+    as a whole run. A fragment that reruns at intervals (``run_every``) goes on waiting.
     """
     context = get_script_run_ctx(suppress_warning=True)
     if context is None or context.script_requests is None:
         return
+    context.yield_check()  # ends this run if a whole run has been requested
     # Streamlit has no public interface for these.
     state, data = context.script_requests._state, context.script_requests._rerun_data
     if state is ScriptRequestType.RERUN and not data.is_auto_rerun:

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.serving.memory import limit_bytes
@@ -34,14 +35,15 @@ def shared_if_created() -> Shared | None:
     return shared() if SERVING in sys.modules else None
 
 
-def results() -> Results:
+def results(place: DeltaGenerator | None = None) -> Results:
     """Return the results that this script run can access, which all viewers share.
 
-    Waiting and progress are shown at the place on the page where this is called.
+    Waiting and progress are shown in the container ``place``. Without it they are not shown, and a
+    newer run does not end this one: for what is only drawn.
     """
     from vgg_viz.serving.results import Results
 
-    return Results(shared(), PageRun(st.empty()))
+    return Results(shared(), None if place is None else PageRun(place))
 
 
 def trained_name() -> str:

@@ -78,7 +78,7 @@ def show(notice: DeltaGenerator) -> None:
         "then textures, parts and objects "
         f"({PAPER}). **Click a map** to inspect it."
     )
-    results, network = shared_instance.results(), load_network(choice, notice)
+    results, network = shared_instance.results(notice), load_network(choice, notice)
     if network.label not in (IMAGENET_LABEL, UntrainedWeights.label):
         text_blocks.note(
             "This text describes the ImageNet network; you see "

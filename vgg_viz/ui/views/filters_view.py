@@ -42,7 +42,7 @@ def show(notice: DeltaGenerator) -> None:
         rows = controls.page("Filters", "filter_page", PAGE_FILTERS, filter_count)
     with right:
         columns = controls.page("Channels", "channel_page", PAGE_CHANNELS, channel_count)
-    results = shared_instance.results()
+    results = shared_instance.results(notice)
     weights = load_weights(choice, notice)
     kernels = kernel_grid(results, weights, layer, rows, columns, appearance)
     if layer.channels == 3:

@@ -38,7 +38,7 @@ def show(notice: DeltaGenerator) -> None:
         if not compared:
             ablation_section.choose_aside(layer)
     spec = attribution_section.choose_in_sidebar(layer.name)
-    maps = LayerMaps(results(), load_network(choice, notice), chosen, layer)
+    maps = LayerMaps(results(notice), load_network(choice, notice), chosen, layer)
     if compared:
         introduce(layer)
         comparison.show(maps, compared, count, order, notice)

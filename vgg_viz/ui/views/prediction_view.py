@@ -73,7 +73,7 @@ def show(notice: DeltaGenerator) -> None:
         "classes: it cannot answer “none of these”. **Click a class** to see the evidence for it."
     )
     chosen_dense.show_missing_names(names)
-    maps = LayerMaps(results(), load_network(choices.network, notice), choices.picture, LAST)
+    maps = LayerMaps(results(notice), load_network(choices.network, notice), choices.picture, LAST)
     sides = predictions_of(sides_of(maps, choices.compared, notice), names)
     if not sides:
         show_dense_layers()

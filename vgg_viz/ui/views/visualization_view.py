@@ -15,6 +15,7 @@ from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.option import Paper, tooltip
+from vgg_viz.serving.results import Results
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, optimized_images, pasted_image, patch_grids
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -59,12 +60,12 @@ def show(notice: DeltaGenerator) -> None:
     text_blocks.heading(f"{EXAMPLES[examples].label} of {layer.name}", layer)
     networks = networks_of(choice, compared, notice)
     if examples == "patches":
-        show_patches(layer, count, networks)
+        show_patches(results(notice), layer, count, networks)
         return
     specs = [OptimizationSpec(network, layer, seed, parametrization) for network in networks]
-    show_optimized(specs, count)
+    show_optimized(results(notice), specs, count)
     if pastes:
-        pasted_image.show(LayerMaps(results(), networks[0], chosen, layer), specs[0])
+        pasted_image.show(LayerMaps(results(notice), networks[0], chosen, layer), specs[0])
 
 
 def networks_of(choice: NetworkChoice, compared: str, notice: DeltaGenerator) -> Sequence[Network]:
@@ -73,7 +74,7 @@ def networks_of(choice: NetworkChoice, compared: str, notice: DeltaGenerator) ->
     return [network, comparison.load_other_network(notice)] if compared == "network" else [network]
 
 
-def show_patches(layer: ConvLayer, count: int, networks: Sequence[Network]) -> None:
+def show_patches(cache: Results, layer: ConvLayer, count: int, networks: Sequence[Network]) -> None:
     """Show the image patches that activate each channel of a layer most."""
     side = layer.receptive_field
     text_blocks.prose(
@@ -82,14 +83,13 @@ def show_patches(layer: ConvLayer, count: int, networks: Sequence[Network]) -> N
         "gray lies beyond the image's border. The patches come from this page's images and those "
         "you add in the sidebar. **Click a tile** for the channel's other top patches."
     )
-    cache = results()
     found = [patch_grids.find(cache, one, layer, SEARCH_SECONDS) for one in networks]
     patch_grids.show(cache, found, count)
 
 
-def show_optimized(specs: Sequence[OptimizationSpec], count: int) -> None:
+def show_optimized(cache: Results, specs: Sequence[OptimizationSpec], count: int) -> None:
     """Show images optimized to maximize each channel, also while optimization goes on."""
-    layer, cache = specs[0].layer, results()
+    layer = specs[0].layer
     text_blocks.prose(
         f"**Activation maximization** ({ERHAN}): each image is optimized from noise to maximize "
         f"one channel at a single position, as in {OLAH}. Another seed gives another image. "

@@ -41,7 +41,7 @@ def _load(
 ) -> Loaded:
     name, loader = shared().trained_name(), shared().loaders[choice]
     future = start(loader)
-    wait_for(future, loader, st.empty())
+    wait_for(future, loader, notice)
     if shared().trained_name() != name:
         st.rerun()  # for the control in the sidebar, which shows the network's name
     error = future.exception()
@@ -56,13 +56,14 @@ def _load(
     return _load("untrained", start, notice)
 
 
-def wait_for(future: Future[Loaded], loader: Loader, slot: DeltaGenerator) -> None:
-    """Wait until a network or its weights are loaded, showing the progress in ``slot``."""
-    shown = []
+def wait_for(future: Future[Loaded], loader: Loader, place: DeltaGenerator) -> None:
+    """Wait until a network or its weights are loaded, showing the progress in ``place``."""
+    shown: list[DeltaGenerator] = []
 
     def show_stage() -> None:
-        shown.append(True)
-        text, share = loader.stage()
+        if not shown:
+            shown.append(place.empty())
+        slot, (text, share) = shown[0], loader.stage()
         if share is None:
             slot.status(text, state="running")
         else:
@@ -70,7 +71,7 @@ def wait_for(future: Future[Loaded], loader: Loader, slot: DeltaGenerator) -> No
         give_way()
 
     wait_until(lambda: done_soon(future), show_stage)
-    if shown:
+    for slot in shown:
         slot.empty()
 
 
