@@ -24,13 +24,28 @@ def test_all_viewers_see_the_download_and_architecture_works(open_page, tmp_path
                 expect(bar).to_contain_text("Downloading the weights of VGG19")
             second.get_by_role("radio", name="Architecture").click()
             expect(second.locator("h2")).to_have_text(["The architecture of VGG19"])
+            tables = second.get_by_test_id("stMetric").first
+            expect(second.locator(".st-key-diagram svg")).to_be_visible()
+            before = tables.bounding_box()
             files.released.set()
             notice = first.locator(".st-key-weights-notice")
             expect(notice).to_contain_text("Could not get the ImageNet weights")
             expect(first.locator('[data-testid="stMain"]')).to_contain_text("· untrained ·")
+            notice.locator("summary").click()
             first.get_by_role("button", name="Retry").click()
             expect(first.locator('[data-testid="stProgress"]')).to_have_count(0)
             expect(notice).to_contain_text("Could not get the ImageNet weights")
+            # It has one line, and its place is kept.
+            expect(second.locator("canvas[data-shown]")).to_be_visible()
+            folded = second.locator(".st-key-weights-notice")
+            expect(folded).to_contain_text("Could not get the ImageNet weights")
+            assert folded.bounding_box()["height"] < 60
+            assert tables.bounding_box() == before
+            # In a lecture on a phone, it has few lines.
+            second.set_viewport_size({"width": 390, "height": 844})
+            second.goto(f"{address}/?view=maps&lecture=true")
+            expect(folded).to_be_visible()
+            assert folded.bounding_box()["height"] < 200
             # A page whose server has gone would print errors.
             first.close()
             second.close()

@@ -148,8 +148,9 @@ def test_titles_and_edges_follow_a_theme_that_is_switched(visit):
     )
 
 
-def test_the_whole_diagram_is_seen_on_a_laptop(visit):
-    page = visit("view=architecture")
+@pytest.mark.parametrize("width", [1280, 1024])
+def test_the_whole_diagram_is_seen_on_a_laptop(visit, width):
+    page = visit("view=architecture", viewport={"width": width, "height": 768})
     diagram = page.locator(".st-key-diagram .diagram")
     expect(diagram).to_be_visible()
     shown, drawn = diagram.evaluate("(diagram) => [diagram.clientWidth, diagram.scrollWidth]")

@@ -118,7 +118,8 @@ def link_of(page: AppTest) -> str:
 
 
 def texts(page: AppTest) -> str:
-    return "\n".join(element.value for element in [*page.markdown, *page.caption])
+    said = [element.value for element in [*page.markdown, *page.caption]]
+    return "\n".join([*said, *(element.label for element in page.expander)])
 
 
 def captions(page: AppTest) -> list[str]:

@@ -39,7 +39,7 @@ def show(notice: DeltaGenerator, chosen: InputImage, choice: NetworkChoice) -> N
     placement = grid.Placement(
         "overview",
         partial(open_map, overview.numbers.T.ravel().tolist()),
-        smallest_tile=40,
+        smallest_tile=36,
         follows=False,
         heads=[f"{layer.block}.{layer.name[-1]}" for layer in VGG19.conv_layers],
     )

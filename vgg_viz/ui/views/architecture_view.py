@@ -14,11 +14,11 @@ from vgg_viz.views import VIEWS
 (PAPER,) = VIEWS["architecture"].papers
 
 
-def show(notice: DeltaGenerator) -> None:
+def show(_notice: DeltaGenerator) -> None:
     """Show the diagram of VGG19, each layer's most active maps, and tables of the layers.
 
     The diagram and the tables need neither NumPy nor TensorFlow. The maps are shown once the
-    browser has painted the diagram.
+    browser has painted the diagram, in a place kept for them, with a notice if weights are missing.
     """
     with st.sidebar:
         chosen = picture_chooser.current()
@@ -33,16 +33,23 @@ def show(notice: DeltaGenerator) -> None:
         "**Click a convolution** to see its feature maps."
     )
     is_painted = diagram.show(VGG19, partial(selection.open_layer, "diagram"))
-    strip = st.container()
+    # A tour step on this view has no room for the maps.
+    strip = None if mode.on_tour() else room_for_maps()
     if not mode.in_lecture():
         show_tables(blocks)
-    # A tour step on this view has no room for the maps.
-    if is_painted and not mode.on_tour():
+    if is_painted and strip:
         # Imported late, so that the page paints before NumPy and TensorFlow are loaded.
         from vgg_viz.ui.parts import overview
 
         with strip:
-            overview.show(notice, chosen, choice)
+            overview.show(st.container(), chosen, choice)
+
+
+def room_for_maps() -> DeltaGenerator:
+    """Return a container whose height the style sheet reserves for the most active maps."""
+    room = st.container(key="overview-room")
+    room.empty()  # Streamlit leaves out a container without elements
+    return room
 
 
 def show_tables(blocks: Collection[int]) -> None:

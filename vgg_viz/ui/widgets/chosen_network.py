@@ -1,8 +1,9 @@
 """Loading of the chosen network, its progress, and notices if other weights take its place."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TypeVar
 
 import streamlit as st
@@ -76,36 +77,53 @@ def wait_for(future: Future[Loaded], loader: Loader, place: DeltaGenerator) -> N
 
 
 def show_unavailable(notice: DeltaGenerator, attempts: Sequence[str], loader: Loader) -> None:
-    """Show a notice that the ImageNet weights are unavailable."""
-    with notice.container(border=True, key="weights-notice"):
-        st.markdown(
-            ":material/cloud_off: **Could not get the ImageNet weights.** The page shows an "
-            "**untrained** VGG19 instead."
-        )
+    """Show one line saying that the ImageNet weights are unavailable, which unfolds to why."""
+    with one_line(
+        notice,
+        "weights-notice",
+        "cloud_off",
+        "**Could not get the ImageNet weights.** The page shows an **untrained** VGG19 instead.",
+    ):
         if mode.in_lecture():
             return  # no room for details, which only help the host
-        with st.expander("Details"):
-            show_attempts(attempts)
-        with st.expander("Add the file by hand"):
-            st.markdown(
-                f"{NOTOP.manual_instructions(os.environ)} Then press **Retry**. Download it from:"
-            )
-            for address in NOTOP.addresses({}):
-                st.markdown(address)
+        show_attempts(attempts)
+        st.markdown(
+            f"**To add the file by hand:** {NOTOP.manual_instructions(os.environ)} Then press "
+            "**Retry**. Download it from:"
+        )
+        for address in NOTOP.addresses({}):
+            st.markdown(address)
         st.button("Retry", icon=":material/refresh:", key="retry", on_click=loader.retry)
 
 
 def show_skipped(notice: DeltaGenerator, sentences: Sequence[str]) -> None:
-    """Show why the weights file that the host configured could not be used."""
+    """Show one line saying that the host's weights file was not used, which unfolds to why."""
     if not sentences:
         return
-    with notice.container(border=True, key="skipped-notice"):
-        st.markdown(
-            ":material/rule: **Could not use this server's weights file.** The page shows the "
-            f"**{IMAGENET_LABEL}** weights instead."
-        )
+    with one_line(
+        notice,
+        "skipped-notice",
+        "rule",
+        "**Could not use this server's weights file.** The page shows the "
+        f"**{IMAGENET_LABEL}** weights instead.",
+    ):
         if not mode.in_lecture():
             show_attempts(sentences)
+
+
+@contextmanager
+def one_line(notice: DeltaGenerator, key: str, icon: str, sentence: str) -> Iterator[None]:
+    """Show a sentence in one line, and below it, once unfolded, what the body shows.
+
+    A lecture shows the sentence alone.
+    """
+    with notice.container(key=key):
+        if mode.in_lecture():
+            st.markdown(f":material/{icon}: {sentence}")
+            yield
+            return
+        with st.expander(sentence, icon=f":material/{icon}:"):
+            yield
 
 
 def show_attempts(attempts: Sequence[str]) -> None:

@@ -33,8 +33,8 @@ LEGEND: dict[LayerKind, str] = {
 }
 
 STYLES = """
-.diagram { overflow-x: auto; }
-svg { display: block; min-width: 720px; width: 100%; height: auto; font-family: var(--st-font); }
+.diagram { overflow-x: auto; container-type: inline-size; }
+svg { display: block; min-width: 620px; width: 100%; height: auto; font-family: var(--st-font); }
 @media print { svg { min-width: 0; } }
 text { fill: var(--st-text-color); font-size: 13px; text-anchor: middle; }
 text.small { font-size: 12px; opacity: 0.85; }
@@ -44,6 +44,13 @@ text.key { text-anchor: start; }
 [data-layer] { cursor: pointer; outline: none; }
 [data-layer]:is(:hover, :focus-visible) rect { stroke: var(--st-text-color); stroke-width: 2.5; }
 line { stroke: var(--st-border-color); stroke-width: 1.5; }
+/* The drawing shrinks with its column, but not its letters. */
+@container (max-width: 760px) {
+  text { font-size: 16px; }
+  text.small { font-size: 15px; opacity: 1; }
+  text.on { font-size: 15px; }
+  text.head { font-size: 18px; }
+}
 """
 
 

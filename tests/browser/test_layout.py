@@ -1,0 +1,89 @@
+"""The page's layout in windows of every width: nothing is cut, covered or pushed away."""
+
+from itertools import combinations
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import cases
+from tests.support.reading import listening, settle
+
+pytestmark = pytest.mark.browser
+
+SMALL_LAPTOP = {"width": 1024, "height": 768}
+TABLET = {"width": 800, "height": 600}
+PHONE = {"width": 390, "height": 844}
+
+# Positions, on the page, of the heading and of the tables below the maps, one for each frame in
+# which they changed.
+RECORD = """
+window.positions = [];
+const record = () => {
+    const tables = document.querySelector('[data-testid="stMetric"]');
+    if (tables) {
+        const parts = [document.querySelector("h2"), tables];
+        const tops = parts.map((part) => Math.round(part.getBoundingClientRect().top)).join();
+        if (tops !== positions.at(-1)) positions.push(tops);
+    }
+    requestAnimationFrame(record);
+};
+requestAnimationFrame(record);
+"""
+
+
+def overlapping(buttons: Locator) -> list[str]:
+    """Return the labels of those buttons that cover each other, by more than a shared border."""
+    boxes = [(one.inner_text(), one.bounding_box()) for one in buttons.all() if one.is_visible()]
+    return [
+        f"{first} and {second}"
+        for (first, a), (second, b) in combinations(boxes, 2)
+        if all(
+            min(a[start] + a[size], b[start] + b[size]) - max(a[start], b[start]) > 2
+            for start, size in (("x", "width"), ("y", "height"))
+        )
+    ]
+
+
+def header_buttons(page: Page) -> Locator:
+    return page.locator(".st-key-page-tools button, .st-key-view-choice button")
+
+
+@pytest.mark.parametrize(
+    "query", cases({"tour": "tour=4"}, {"view": "view=maps&maps=4", "blocks": "tour=11"})
+)
+def test_the_views_stand_in_one_row_on_a_small_laptop(visit, query):
+    page = visit(query, viewport=SMALL_LAPTOP)
+    views = page.locator(".st-key-view-choice button")
+    assert len({box["y"] for box in (view.bounding_box() for view in views.all())}) == 1
+    assert overlapping(header_buttons(page)) == []
+
+
+@pytest.mark.parametrize(
+    "size",
+    cases(
+        {"laptop": {"width": 1280, "height": 720}, "phone": PHONE},
+        {"small laptop": SMALL_LAPTOP, "tablet": TABLET},
+    ),
+)
+def test_open_controls_cover_no_button_of_a_lecture(visit, size):
+    page = visit("view=maps&maps=4&lecture=true", viewport=size)
+    listening(page)
+    page.keyboard.press("m")
+    expect(page.get_by_role("button", name="Close controls")).to_be_visible()
+    settle(page)
+    assert overlapping(header_buttons(page)) == []
+    sidebar = page.get_by_test_id("stSidebar").bounding_box()
+    assert sidebar["width"] >= 200
+    for view in page.locator(".st-key-view-choice button").all():
+        name = view.get_by_text(view.inner_text()).bounding_box()
+        assert name["height"] <= 60, "a name breaks within a word"
+    page.get_by_role("button", name="Close controls").click()
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+
+
+@pytest.mark.parametrize("size", cases({"small laptop": SMALL_LAPTOP}, {"phone": PHONE}))
+def test_maps_of_the_architecture_move_nothing_when_they_come(open_page, size):
+    page = open_page("view=architecture", viewport=size, begin=RECORD)
+    expect(page.locator("canvas[data-shown]")).to_be_visible()
+    settle(page)
+    assert len(page.evaluate("positions")) == 1, page.evaluate("positions")
