@@ -48,7 +48,7 @@ TIMED = {
     "block5_conv4": 1.6,
 }
 MEMORY_BYTES = 100 * 10**6
-SOME_STEPS = 100  # of integrated gradients from block5_conv4: three of the 50 points
+SOME_STEPS = 100  # of integrated gradients from block5_conv4: two of the 65 points
 ABLATED_MAPS = (3, 7)
 ABLATED_LAYERS = ("block1_conv1", "block3_conv4")
 LONGER_SECONDS = 0.5  # five time slices, each of which waits for another viewer's

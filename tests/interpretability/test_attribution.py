@@ -20,6 +20,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     padded_receptive_field,
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
+from vgg_viz.interpretability.attribution.quadrature import POINTS
 from vgg_viz.interpretability.receptive_field import Area, Interval, receptive_fields
 from vgg_viz.model.architecture import VGG19, Architecture
 from vgg_viz.model.network import Network, network_input
@@ -58,6 +59,12 @@ def test_the_padded_receptive_field_extends_beyond_the_border():
 @pytest.fixture(scope="module")
 def thin_network():
     return Network(RandomWeights(THIN), THIN)
+
+
+@pytest.fixture
+def without_convergence(monkeypatch):
+    """Let integrated gradients pass through all levels."""
+    monkeypatch.setattr(attribution_pass, "CONVERGED", -1)
 
 
 def attributed(network, pixels, spec, preprocessing="caffe"):
@@ -179,25 +186,34 @@ def test_max_pooling_passes_the_gradient_to_the_first_of_equal_values(gray, thin
     ("back_to", "preprocessing"),
     [("input", "rgb"), ("block2_conv2", "caffe")],
 )
-def test_integrated_gradients_match_numpy(back_to, preprocessing, thin_network, pixels):
-    layer, weights = THIN.conv_layer("block3_conv1"), RandomWeights(THIN)
+def test_each_level_of_integrated_gradients_matches_numpy(
+    back_to, preprocessing, thin_network, pixels, without_convergence
+):
+    layer, weights, value = THIN.conv_layer("block3_conv1"), RandomWeights(THIN), (2, 6, 0)
     color = {"caffe": (0, 0, 0), "rgb": (123.68 / 255, 116.779 / 255, 103.939 / 255)}
     base = np.broadcast_to(np.array(color[preprocessing])[:, None, None], (3, 48, 48))
     sources = (base, network_input(pixels, preprocessing))
     ends = [NumpyNetwork(THIN, weights, source) for source in sources]
     maps = [end.after[back_to] for end in ends]
-    expected = integrate(THIN, weights, back_to, *maps, layer, 2, 6, 0)
-    spec = AttributionSpec(layer, 2, 6, 0, back_to, "integrated_gradients")
-    result = attributed(thin_network, pixels, spec, preprocessing)
-    off = np.linalg.norm(on_map(result, expected.shape) - expected)
-    # In float32, a ReLU or max pooling may decide differently at some of the points.
-    assert off < 2e-3 * np.linalg.norm(expected)
     values = [end.before[layer.name][1, 6, 0] for end in ends]
-    assert [result.baseline, result.value] == pytest.approx(values, rel=1e-4, abs=1e-4)
-    assert result.reconstruction == pytest.approx(result.value, rel=0.05, abs=1e-6)
+    spec, levels = AttributionSpec(layer, *value, back_to, "integrated_gradients"), []
+    result, _ = outcome(attribute(thin_network, pixels, spec, preprocessing, levels.append))
+    assert levels[-1] is result
+    assert [level.points for level in levels] == list(POINTS)
+    for level in levels:
+        expected = integrate(THIN, weights, back_to, maps, layer, value, level.points)
+        off = np.linalg.norm(on_map(level, expected.shape) - expected)
+        # In float32, a ReLU or max pooling may decide differently at some of the points.
+        assert off < 2e-3 * np.linalg.norm(expected)
+        assert [level.baseline, level.value] == pytest.approx(values, rel=1e-4, abs=1e-4)
+        difference = abs(expected.sum() + values[0] - values[1])
+        assert level.difference == pytest.approx(difference, abs=2e-3 * abs(values[1]))
+        assert level.differences[level.points] == level.difference
 
 
-def test_batches_of_points_give_the_result_of_single_points(monkeypatch, thin_network, pixels):
+def test_batches_of_points_give_the_result_of_single_points(
+    monkeypatch, without_convergence, thin_network, pixels
+):
     spec = AttributionSpec(
         THIN.conv_layer("block2_conv1"), 1, 3, 3, "input", "integrated_gradients"
     )
@@ -209,8 +225,48 @@ def test_batches_of_points_give_the_result_of_single_points(monkeypatch, thin_ne
     alone, many = outcome(attribute(thin_network, pixels, spec))
     assert_near(together.values, alone.values, 1e-5)
     assert_near(some.values, alone.values, 1e-5)
-    # Three layers forward and back for each batch, and forward for both ends.
-    assert (steps, more, many) == (6 + 2 * 3, 13 * 6 + 2 * 3, 50 * 6 + 2 * 3)
+    # Three layers forward and back for each batch: of 9, 8, 16 and 32 new points.
+    assert (steps, more, many) == (4 * 6, (3 + 2 + 4 + 8) * 6, 65 * 6)
+
+
+def test_a_linear_value_has_converged_with_17_points(thin_network, pixels):
+    levels, layer = [], THIN.conv_layers[0]
+    spec = AttributionSpec(layer, 1, 5, 5, "input", "integrated_gradients")
+    result, _ = outcome(attribute(thin_network, pixels, spec, report=levels.append))
+    assert result.converged
+    assert [level.points for level in levels] == [9, 17]
+    assert not levels[0].converged
+    assert result.reconstruction == pytest.approx(result.value, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("value", "differences", "converged"),
+    [
+        (-2.0, [0.019, 0.019], True),
+        (-2.0, [0.019], False),
+        (2.0, [0.019, 0.021, 0.019], False),
+        (2.0, [0.5, 0.019, 0.0, 0.021], False),
+        (2.0, [0.5, 0.4, 0.019, 0.019], True),
+        (0.0, [0.0, 0.0], True),
+        (2.0, [np.nan, np.nan], False),
+    ],
+)
+def test_convergence_takes_two_successive_levels_within_a_hundredth(value, differences, converged):
+    by_points = dict(zip(POINTS, differences, strict=False))
+    area = Area(Interval(0, 1), Interval(0, 1))
+    result = Attribution(np.ones((1, 1, 1), np.float32), area, value, differences=by_points)
+    assert result.converged == result.sums_to_value == converged
+
+
+def test_a_sum_of_large_attributions_that_cancel_out_has_to_match_a_small_value():
+    """The case of https://github.com/pytorch/captum/issues/1334."""
+    values = np.array([[[120.1, -119.9]]], np.float32)
+    area = Area(Interval(0, 1), Interval(0, 2))
+    result = Attribution(values, area, -0.97, differences={33: 1.19, 65: 1.17})
+    assert result.reconstruction == pytest.approx(0.2, abs=1e-4)
+    # Within 1% of the sum of absolute values, but 121% of the value.
+    assert result.difference < 0.01 * np.abs(values).sum()
+    assert not result.sums_to_value
 
 
 @pytest.mark.parametrize("back_to", ["input", "block1_conv2"])
@@ -220,7 +276,10 @@ def test_steps_yield_the_fraction_done(back_to, thin_network, pixels):
     for method in ATTRIBUTION_METHODS:
         spec = AttributionSpec(layer, channel, 3, 3, back_to, method)
         shares = list(attribute(thin_network, pixels, spec))
-        assert shares == [number / len(shares) for number in range(1, len(shares) + 1)]
+        steps = round(1 / shares[0])
+        assert shares == [number / steps for number in range(1, len(shares) + 1)]
+        # Integrated gradients end when they have converged.
+        assert len(shares) == steps or method == "integrated_gradients"
         # Each layer is one step, forward and, after the layer of the attributions, back.
         assert (
             method != "gradient"
@@ -293,8 +352,10 @@ def test_constant_images_are_attributed_without_a_warning(gray, bias):
         assert np.isfinite(result.values).all()
         # Black is zero in this preprocessing; without biases, so is every activation.
         assert (result.value == 0) == (gray == bias == 0)
-        if ATTRIBUTION_METHODS[method].completeness:
-            assert result.reconstruction == pytest.approx(result.value, rel=0.05, abs=1e-6)
+        if ATTRIBUTION_METHODS[method].terms:
+            # At black itself, one of 65 points, no ReLU passes a gradient.
+            rounding = 1e-6 + 1e-3 * abs(result.baseline)
+            assert result.reconstruction == pytest.approx(result.value, rel=0.05, abs=rounding)
 
 
 def bounds_of(preprocessing):

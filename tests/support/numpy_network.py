@@ -6,8 +6,7 @@ An oracle for the passes of the package, which are restricted to a receptive fie
 from dataclasses import dataclass
 
 import numpy as np
-
-POINTS = 50
+from numpy.polynomial import chebyshev
 
 
 @dataclass(frozen=True)
@@ -136,13 +135,21 @@ def divide(numerators, denominators):
     return np.divide(numerators, denominators, out=np.zeros_like(numerators), where=defined)
 
 
-def integrate(architecture, weights, back_to, start, end, layer, channel, row, column):
-    """Compute integrated gradients from ``start`` to ``end``, ``(channels, height, width)``."""
+def integrate(architecture, weights, back_to, ends, layer, value, points):
+    """Compute integrated gradients between two inputs, each ``(channels, height, width)``.
+
+    The value is at channel, row and column.
+    """
+    start, end = ends
+    positions = -np.cos(np.linspace(0, np.pi, points))
+    # Interpolate the gradients by Chebyshev polynomials and integrate these.
+    series = np.linalg.inv(chebyshev.chebvander(positions, points - 1)).T
+    integrals = [chebyshev.chebval(1, chebyshev.chebint(one, lbnd=-1)) for one in series]
     total = np.zeros(end.shape)
-    for position, weight in zip(*np.polynomial.legendre.leggauss(POINTS), strict=True):
+    for position, weight in zip(positions, integrals, strict=True):
         point = start + (position + 1) / 2 * (end - start)
         network = NumpyNetwork(architecture, weights, point, back_to)
-        gradient = network.attribute(layer, channel, row, column, "gradient").values[back_to]
+        gradient = network.attribute(layer, *value, "gradient").values[back_to]
         total += weight / 2 * gradient
     return total * (end - start)
 

@@ -1,5 +1,6 @@
 """The attribution of a value on the page."""
 
+import re
 from io import BytesIO
 
 import numpy as np
@@ -24,6 +25,7 @@ from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn
 from vgg_viz.export.scripts import write_script
 from vgg_viz.image_io import images
 from vgg_viz.image_io.input_image import InputImage
+from vgg_viz.interpretability.attribution import attribution_pass
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
@@ -87,8 +89,24 @@ def test_the_page_shows_that_input_x_gradient_sums_to_the_value(back_to, truth):
 def test_every_method_has_a_grid_and_its_sum(method):
     page = open_page(**VALUE, back_to="The pixels", attribution=method.name)
     assert tiles(page)["name"].startswith(f"{method.label} with respect to the pixels, ")
-    terms = method.completeness.terms if method.completeness else ()
+    terms = method.terms
     assert len(page.metric) == 5 + (3 + len(terms) if terms else 0)
+
+
+def test_integrated_gradients_have_a_check_mark_if_they_have_converged():
+    page = open_page(**VALUE, back_to="The pixels", attribution="integrated_gradients")
+    assert any("points, the sum is within 1%" in one.value for one in page.success)
+
+
+def test_integrated_gradients_that_have_not_converged_have_the_difference(monkeypatch):
+    monkeypatch.setattr(attribution_pass, "CONVERGED", -1)
+    value = {**VALUE, "row": "2"}  # not yet cached
+    page = open_page(**value, back_to="The pixels", attribution="integrated_gradients")
+    assert not any("points, the sum" in one.value for one in page.success)
+    assert any("With 65 points, the sum differs by" in one.value for one in page.info)
+    levels = re.search(r"9 points .*, 17 points .*, 33 points .*, 65 points (\S+)", texts(page))
+    total, value = (number(one.value) for one in page.metric[-2:])
+    assert number(levels[1]) == pytest.approx(abs(total - value), abs=1e-3 * abs(value))
 
 
 def test_a_later_layer_is_no_target():
@@ -178,6 +196,7 @@ def test_attributions_lie_over_their_pixels_and_are_zero_beyond_the_border(place
     [
         ("input", "input_x_gradient"),
         ("input", "guided_backpropagation"),
+        ("input", "integrated_gradients"),
         ("block1_conv2", "gradient"),
     ],
 )
@@ -191,6 +210,7 @@ def test_the_export_has_the_array_that_its_script_reproduces(
     traced = ValueAttribution(maps, AttributionSpec(layer, 5, 0, 111, back_to, method))
     run, (name, (array, _)) = traced.script_run(), next(iter(traced.grid().arrays().items()))
     assert run.name == name
+    assert run.arguments.get("points", 0) == traced.result().points
     assert_complete(write_script([run]))
     np.testing.assert_allclose(
         array, array_of(run, traced.spec, traced.result()), rtol=1e-5, atol=1e-7

@@ -6,16 +6,16 @@
 
 Both passes are restricted to the value's receptive field. The generators of this module yield after
 each layer, so that other computations can run in between. A method's function yields its number of
-steps first, from which `attribute` yields the fraction of the work done, 0 to 1.
+steps first, from which `attribute` yields the fraction of the work done, 0 to 1. A method that
+refines its attributions yields them, too, as soon as they can be shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -39,7 +39,10 @@ from vgg_viz.option import resolve
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Work = Generator[int | None, None, "Attribution"]
+Work = Generator["int | Attribution | None", None, "Attribution"]
+
+ROUNDING = 1e-4  # largest error of a sum by float32 rounding, as a share of its summands' sizes
+CONVERGED = 1e-2  # largest error of a converged integral, as a share of the value
 
 
 class NotFiniteError(ValueError):
@@ -91,6 +94,8 @@ class Attribution:
     biases: Mapping[str, float] = field(default_factory=dict)  # bias terms by layer name
     baseline: float = 0.0  # integrated gradients: the value for the baseline image
     absorbed: float = 0.0  # LRP: relevance that the denominators' stabilizer absorbs
+    # Integrated gradients: `difference` by number of points of the quadrature, level after level.
+    differences: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def is_zero(self) -> bool:
@@ -122,6 +127,31 @@ class Attribution:
         """Sum of attributions and other terms; for a complete method, equal to the value."""
         return self.total + self.bias_sum + self.baseline + self.absorbed
 
+    @property
+    def difference(self) -> float:
+        """Absolute difference between the sum and the value."""
+        return abs(self.reconstruction - self.value)
+
+    @property
+    def points(self) -> int:
+        """Number of points of the quadrature; 0 for methods without one."""
+        return max(self.differences, default=0)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the sum is the value to within 1% of it at the last two levels."""
+        last = list(self.differences.values())[-2:]
+        return len(last) == 2 and max(last) <= CONVERGED * abs(self.value)
+
+    @property
+    def sums_to_value(self) -> bool:
+        """Whether the sum is the value to within rounding; with a quadrature, has converged."""
+        if self.differences:
+            return self.converged
+        terms = (self.bias_sum, self.baseline, self.absorbed)
+        sizes = float(np.abs(self.values).sum(dtype=np.float64)) + sum(map(abs, terms))
+        return self.difference <= ROUNDING * sizes
+
     def strongest(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the indices of the maps with the largest attributions, positive and negative."""
         return strongest(self.by_map, count)
@@ -146,20 +176,26 @@ def padded_receptive_field(spec: AttributionSpec, architecture: Architecture = V
     return Area(*sides)
 
 
+def ignore(attribution: Attribution) -> None:
+    """Ignore an intermediate attribution."""
+
+
 def attribute(
     network: Network,
     pixels: np.ndarray,
     spec: AttributionSpec,
     preprocessing: Preprocessing = "caffe",
+    report: Callable[[Attribution], object] = ignore,
 ) -> Generator[float, None, Attribution]:
     """Attribute a value to an earlier layer's maps or to the pixels, yielding the fraction done.
 
-    The image is RGB uint8 ``(224, 224, 3)``. A `NotFiniteError` means that activations or gradients
-    overflow float32, a `NotPositiveError` that the method needs a value above 0.
+    The image is RGB uint8 ``(224, 224, 3)``. A method that refines its attributions gives each to
+    ``report``, and may end before the fraction is 1. A `NotFiniteError` means that activations or
+    gradients overflow float32, a `NotPositiveError` that the method needs a value above 0.
     """
     method = resolve(ATTRIBUTION_METHODS[spec.method].function)
     work: Work = method(AttributionPass(network, spec), InputImage(pixels, preprocessing))
-    result = yield from fractions(work, next(work) or 0)
+    result = yield from fractions(work, report)
     terms = (*result.biases.values(), result.baseline, result.absorbed)
     check_finite(result.values, result.value, *terms)
     return result
@@ -173,16 +209,22 @@ def check_finite(*numbers: np.ndarray | float) -> None:
         )
 
 
-def fractions(work: Work, steps: int) -> Generator[float, None, Attribution]:
-    """Run a generator of a known number of steps, yielding the fraction done after each step."""
-    for done in count(1):
+def fractions(
+    work: Work, report: Callable[[Attribution], object]
+) -> Generator[float, None, Attribution]:
+    """Run a method's generator, yielding the fraction done after each step."""
+    steps, done = cast(int, next(work)), 0
+    while True:
         try:
-            next(work)
+            intermediate = next(work)
         except StopIteration as stopped:
             result: Attribution = stopped.value
-            break
-        yield done / steps
-    return result
+            return result
+        if isinstance(intermediate, Attribution):
+            report(intermediate)
+        else:
+            done += 1
+            yield done / steps
 
 
 class AttributionPass:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,57 +14,89 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     InputImage,
     Work,
     channels_first,
+    check_finite,
+)
+from vgg_viz.interpretability.attribution.quadrature import (
+    POINTS,
+    clenshaw_curtis,
+    level_weights,
+    new_points,
 )
 from vgg_viz.model.network import MEAN_BGR, Preprocessing
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-POINTS = 50  # of Gauss-Legendre quadrature
 # Values of one layer's output in a batch of points: as many as the largest layer has.
 BATCH_VALUES = 2**22
 
 
 def integrated_gradients(attribution_pass: AttributionPass, image: InputImage) -> Work:
-    """Attribute a value by integrated gradients, from maps or pixels of an image of mean color."""
-    to_layer, to_value = len(attribution_pass.before), len(attribution_pass.between)
-    batches = -(-POINTS // _batch_size(attribution_pass))
+    """Attribute a value by integrated gradients, from maps or pixels of an image of mean color.
+
+    Yields the attributions of each level of the quadrature. The last level is the one with which
+    the attributions have converged, or the one of most points.
+    """
+    levels = _batches(attribution_pass)
     # Both ends need a forward pass; each batch needs a forward and a backward pass.
-    yield 2 * (to_layer + (1 + batches) * to_value)
+    passes = sum(map(len, levels))
+    yield 2 * (len(attribution_pass.before) + passes * len(attribution_pass.between))
     end = yield from attribution_pass.maps(image.values)
     color = mean_input(image.preprocessing)[:, None, None]
     start = yield from attribution_pass.maps(np.broadcast_to(color, image.values.shape))
-    gradient = yield from _mean_gradient(attribution_pass, start, end)
-    value = yield from attribution_pass.value(end)
-    baseline = yield from attribution_pass.value(start)
-    values = channels_first(gradient * (end - start))
-    return Attribution(values, attribution_pass.area, value, baseline=baseline)
+    line = _Line(attribution_pass, start, end)
+    for batches in levels:
+        for batch in batches:
+            yield from line.add(batch)
+        result = line.attribution()
+        check_finite(result.values, result.value, result.baseline)
+        yield result
+        if result.converged:
+            break
+    return result
 
 
-def _mean_gradient(
-    attribution_pass: AttributionPass, start: tf.Tensor, end: tf.Tensor
-) -> Generator[None, None, tf.Tensor]:
-    """Compute the value's mean gradient along the straight line between two inputs."""
-    import tensorflow as tf
-
-    positions, weights = np.polynomial.legendre.leggauss(POINTS)
-    positions, weights = (positions + 1) / 2, weights / 2
-    mean = tf.zeros_like(end)
-    size = _batch_size(attribution_pass)
-    for first in range(0, POINTS, size):
-        batch = slice(first, first + size)
-        position = tf.constant(positions[batch, None, None, None], tf.float32)
-        weight = tf.constant(weights[batch, None, None, None], tf.float32)
-        points = start + position * (end - start)
-        _, gradient, _ = yield from attribution_pass.forward_backward(points)
-        mean += tf.reduce_sum(weight * gradient, axis=0, keepdims=True)
-    return mean
-
-
-def _batch_size(attribution_pass: AttributionPass) -> int:
+def _batches(attribution_pass: AttributionPass) -> list[list[np.ndarray]]:
+    """Return the indices of each level's new points, in batches that fit in memory."""
     areas = [(one.layer.output_shape[2], *one.output_area) for one in attribution_pass.between]
     sizes = [channels * rows.length * columns.length for channels, rows, columns in areas]
-    return max(1, BATCH_VALUES // max(sizes, default=1))
+    size = max(1, BATCH_VALUES // max(sizes, default=1))
+    levels = map(new_points, range(len(POINTS)))
+    return [np.split(points, range(size, len(points), size)) for points in levels]
+
+
+class _Line:
+    """Straight line between two inputs: values at its ends, and integrals of the gradient."""
+
+    def __init__(self, attribution_pass: AttributionPass, start: tf.Tensor, end: tf.Tensor) -> None:
+        self._pass, self._start, self._end = attribution_pass, start, end
+        self._positions, self._weights = clenshaw_curtis(POINTS[-1])[0], level_weights()
+        self._values: dict[int, float] = {}  # by index of the point
+        # A gradient has another weight at each level, and all gradients together would take too
+        # much memory. So each is added at once to the integrals of all levels that have its point.
+        self._integrals = [0.0 * end for _ in POINTS]
+        self._differences: dict[int, float] = {}
+
+    def add(self, batch: np.ndarray) -> Generator[None, None, None]:
+        """Compute values and gradients at some points, given as indices."""
+        import tensorflow as tf
+
+        position = tf.constant(self._positions[batch, None, None, None], tf.float32)
+        points = position * self._end + (1 - position) * self._start
+        values, gradients, _ = yield from self._pass.forward_backward(points)
+        self._values |= zip(batch.tolist(), values.numpy().tolist(), strict=True)
+        for level in range(len(self._differences), len(POINTS)):
+            weight = tf.constant(self._weights[level, batch, None, None, None], tf.float32)
+            self._integrals[level] += tf.reduce_sum(weight * gradients, axis=0, keepdims=True)
+
+    def attribution(self) -> Attribution:
+        """Return the attributions of the next level, whose points have all been added."""
+        level = len(self._differences)
+        values = channels_first(self._integrals[level] * (self._end - self._start))
+        value, baseline = self._values[POINTS[-1] - 1], self._values[0]
+        result = Attribution(values, self._pass.area, value, baseline=baseline)
+        self._differences = {**self._differences, POINTS[level]: result.difference}
+        return replace(result, differences=self._differences)
 
 
 def mean_input(preprocessing: Preprocessing) -> np.ndarray:

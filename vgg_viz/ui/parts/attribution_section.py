@@ -145,8 +145,8 @@ def has_attributions(traced: ValueAttribution) -> bool:
 
 def show_sum(traced: ValueAttribution) -> None:
     """Show the sum of a complete method's attributions, and whether it is the network's value."""
-    result, rows, completeness = traced.result(), summands(traced), traced.method.completeness
-    if completeness is None:
+    result, rows = traced.result(), summands(traced)
+    if not rows:
         return
     steps = [
         rows[0],
@@ -157,17 +157,38 @@ def show_sum(traced: ValueAttribution) -> None:
     with st.container(horizontal=True, gap="medium", key="attribution-sum"):
         for label, number in steps:
             st.metric(label, figure(number, 5), width="content")
-    difference = abs(result.reconstruction - result.value)
-    scale = float(np.abs(result.values).sum()) + sum(abs(term) for _, term in rows[1:])
-    shown = figure(difference, 2)
-    if difference <= completeness.tolerance * scale:
-        words = f"The sum matches the network’s value to within {completeness.error} ({shown})."
+    show_agreement(result)
+
+
+def show_agreement(result: Attribution) -> None:
+    """Show whether the sum of a complete method is the network's value, with the difference."""
+    shown = figure(result.difference, 2)
+    if result.differences:
+        show_convergence(result, shown)
+    elif result.sums_to_value:
+        words = f"The sum matches the network’s value to within float32 rounding ({shown})."
         st.success(words, icon=":material/check:")
     else:
         st.error(
             f"The attributions sum to another value than the network’s. The difference is {shown}, "
-            f"more than {completeness.error}."
+            "more than float32 rounding."
         )
+
+
+def show_convergence(result: Attribution, difference: str) -> None:
+    """Show whether integrated gradients have converged, and the difference at each level."""
+    if result.converged:
+        before, last = list(result.differences)[-2:]
+        words = f"With {before} and {last} points, the sum is within 1% of the network’s value"
+        st.success(f"{words}. The difference is {difference}.", icon=":material/check:")
+    else:
+        st.info(
+            f"With {result.points} points, the sum differs by {difference} from the network’s "
+            f"value, {figure(result.value, 5)}."
+        )
+    levels = result.differences.items()
+    words = ", ".join(f"{points} points {figure(one, 2)}" for points, one in levels)
+    st.caption(f"Difference by number of points: {words}")
 
 
 def show_grid(traced: ValueAttribution) -> None:

@@ -247,6 +247,8 @@ class ValueAttribution:
             "summed": self.to_pixels and not self.in_color,
             "in_color": self.in_color,
         }
+        if points := self.result().points:
+            arguments |= {"points": points}
         return Run("attribution", "pixels" if self.to_pixels else "maps", arguments)
 
 
@@ -271,18 +273,21 @@ def strongest(result: Attribution) -> list[int]:
 
 def summands(traced: ValueAttribution) -> list[tuple[str, float]]:
     """Return label and number of the terms that sum to the value; empty if incomplete."""
-    result, completeness = traced.result(), traced.method.completeness
-    if completeness is None:
-        return []
-    terms = [(term.label, float(getattr(result, term.field))) for term in completeness.terms]
-    return [(traced.target, result.total), *terms]
+    result = traced.result()
+    terms = [(term.label, float(getattr(result, term.field))) for term in traced.method.terms]
+    return [(traced.target, result.total), *terms] if terms else []
 
 
 def sum_words(traced: ValueAttribution) -> str:
     """Return the terms and their sum in one line; empty for a method that is not complete."""
     words = ", ".join(f"{label} {signed(number)}" for label, number in summands(traced))
-    total = figure(traced.result().reconstruction)
-    return f"{words}; sum {total}: the value before ReLU" if words else ""
+    if not words:
+        return ""
+    result = traced.result()
+    if result.sums_to_value:
+        return f"{words}; sum {figure(result.reconstruction)}: the value before ReLU"
+    both = f"sum {figure(result.reconstruction)}, value before ReLU {figure(result.value)}"
+    return f"{words}; {both}"
 
 
 def with_padding(values: np.ndarray, result: Attribution, spec: AttributionSpec) -> np.ndarray:

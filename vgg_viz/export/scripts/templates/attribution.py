@@ -21,12 +21,24 @@ ARRAYS = {
         "maps": [1, 2, 3],
         "summed": False,  # whether to sum the maps
         "in_color": True,
+        # "points": 65,  # of integrated gradients
     },
 }
 
 
 def attribution(
-    images, weights, image, preprocessing, layer, position, back_to, method, maps, summed, in_color
+    images,
+    weights,
+    image,
+    preprocessing,
+    layer,
+    position,
+    back_to,
+    method,
+    maps,
+    summed,
+    in_color,
+    **settings,
 ):
     """Attribute the value to maps, (maps, rows, columns), within its receptive field."""
     model = network(weights)
@@ -38,7 +50,7 @@ def attribution(
 
     channel, row, column = position
     index = (0, row - 1, column - 1, channel - 1)
-    result, sums = METHODS[method](layers, index, read, images[image])
+    result, sums = METHODS[method](layers, index, read, images[image], **settings)
     for name, number in sums.items():
         print(f"{name} {float(number):g}", end=", ")
     print(f"attributions {float(tf.reduce_sum(result)):g}")
@@ -102,17 +114,25 @@ def deconvnet(layers, index, read, pixels):
     return gradients(layers, index, read(pixels), relu)[1], {}
 
 
-def integrated_gradients(layers, index, read, pixels):
-    """Average the gradient on a line from the mean color, 50 points (Sundararajan et al., 2017)."""
+def integrated_gradients(layers, index, read, pixels, points=65):
+    """Average the gradient on a line from the mean color (Sundararajan et al., 2017)."""
     end = read(pixels)
     start = read(np.broadcast_to(np.float32([123.68, 116.779, 103.939]), pixels.shape))
     slope = tf.function(lambda x: gradients(layers, index, x)[1], autograph=False)
     mean = tf.zeros_like(end)
-    for point, weight in zip(*np.polynomial.legendre.leggauss(50), strict=True):
-        x = start + np.float32((point + 1) / 2) * (end - start)
-        mean += np.float32(weight / 2) * slope(x)
+    for position, weight in zip(*clenshaw_curtis(points), strict=True):
+        mean += weight * slope(position * end + (1 - position) * start)
     value, baseline = (forward(layers, index, x) for x in (end, start))
     return mean * (end - start), {"value": value, "baseline": baseline}
+
+
+def clenshaw_curtis(points):
+    """Return positions and weights to integrate over [0, 1], exact for polynomials."""
+    x, degrees = -np.cos(np.linspace(0, np.pi, points)), np.arange(points)
+    # Of Chebyshev polynomials, the integrals over [-1, 1] are 2 / (1 - degree^2) or, if odd, 0.
+    integrals = np.where(degrees % 2, 0, 2 / (1 - (degrees - degrees % 2) ** 2))
+    weights = np.linalg.solve(np.polynomial.chebyshev.chebvander(x, points - 1).T, integrals)
+    return np.float32((x + 1) / 2), np.float32(weights / 2)
 
 
 def lrp(layers, index, read, pixels):
