@@ -48,15 +48,7 @@ def test_a_download_that_was_cut_off_is_resumed_with_its_progress(folder):
 
 
 def test_a_download_is_completed_step_by_step(folder):
-    def send_a_quarter_more(handler, content):
-        start = int((handler.headers["Range"] or "bytes=0-").strip("bytes=-"))
-        handler.send_response(206)
-        handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        handler.send_header("Content-Length", str(len(content) - start))
-        handler.end_headers()
-        handler.wfile.write(content[start : start + HALF // 2])
-
-    with serve(CONTENT, send_a_quarter_more) as server:
+    with serve(CONTENT, file_server.send_part(HALF // 2)) as server:
         with pytest.raises(FileUnavailable, match="closed before all bytes"):
             fetch(server, folder)
         assert partial_bytes(folder / "f") == 3 * HALF // 2

@@ -15,7 +15,6 @@ from vgg_viz.model.architecture import VGG19, Architecture
 from vgg_viz.model.network import (
     Network,
     filter_colors,
-    import_keras,
     network_input,
     preprocess,
     steps,
@@ -236,18 +235,6 @@ def test_first_calls_may_come_from_four_threads_at_once(attempt):
 
 
 # -- Keras' own settings
-
-
-def test_importing_keras_sets_backend_layout_and_precision(monkeypatch):
-    import keras
-
-    monkeypatch.setenv("KERAS_BACKEND", "torch")
-    keras.config.set_image_data_format("channels_first")
-    keras.config.set_floatx("float16")
-    assert import_keras() is keras
-    assert os.environ["KERAS_BACKEND"] == "tensorflow"
-    assert keras.config.image_data_format() == "channels_last"
-    assert keras.config.floatx() == "float32"
 
 
 @pytest.mark.slow

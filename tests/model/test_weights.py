@@ -54,14 +54,6 @@ BIAS = "block1_conv1/block1_conv1_b_1:0"
 pytestmark = pytest.mark.usefixtures("isolated")
 
 
-@pytest.fixture(scope="module")
-def hollow(tmp_path_factory):
-    """Bytes of a small weights file."""
-    path = tmp_path_factory.mktemp("hollow") / "hollow.h5"
-    write_hollow_weights(path)
-    return path.read_bytes()
-
-
 @pytest.fixture
 def path(tmp_path, hollow):
     """Path of a small weights file, which a test may change."""

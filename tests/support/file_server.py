@@ -63,17 +63,28 @@ def send(handler: Handler, content: bytes) -> None:
     handler.wfile.write(content)
 
 
-def send_range(handler: Handler, content: bytes) -> None:
-    """Send the requested byte range, or status 416 if it starts beyond the end."""
-    start = int((handler.headers["Range"] or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
-    if start >= len(content):
-        handler.send_error(416)
-        return
-    handler.send_response(206)
-    handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-    handler.send_header("Content-Length", str(len(content) - start))
-    handler.end_headers()
-    handler.wfile.write(content[start:])
+def send_part(most: int | None = None) -> Behavior:
+    """Return a behavior that sends the requested byte range, but at the most so many bytes of it.
+
+    If the range starts beyond the end, it sends the status 416.
+    """
+
+    def send(handler: Handler, content: bytes) -> None:
+        asked = handler.headers["Range"] or "bytes=0-"
+        start = int(asked.removeprefix("bytes=").removesuffix("-"))
+        if start >= len(content):
+            handler.send_error(416)
+            return
+        handler.send_response(206)
+        handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        handler.send_header("Content-Length", str(len(content) - start))
+        handler.end_headers()
+        handler.wfile.write(content[start:][:most])
+
+    return send
+
+
+send_range = send_part()
 
 
 def send_without_length(handler: Handler, content: bytes) -> None:
