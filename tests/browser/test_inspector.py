@@ -214,51 +214,14 @@ def test_in_a_lecture_a_map_opens_and_closes_beside_the_grid(visit):
 # -- two maps side by side
 
 
-def test_two_inspectors_point_together_and_a_click_explains_the_value_of_either(visit):
+def test_two_inspectors_point_together(visit):
     page = visit(f"{LAYER}&compare=picture&channel=12")
     for name in ("inspector-0", "inspector-1"):
         looked_into(page, 12, name)
     stage = part(page, "map-stage", "inspector-1")
     stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
-    center = {"x": 0.51 * box["width"], "y": 0.51 * box["height"]}
-    stage.hover(position=center)
+    stage.hover(position={"x": 0.51 * box["width"], "y": 0.51 * box["height"]})
     for name in ("inspector-0", "inspector-1"):
         expect(part(page, "reading", name)).to_contain_text("Row 29, column 29")
         expect(part(page, "point", name)).to_be_visible()
-    stage.click(position=center)
-    for name in ("inspector-0", "inspector-1"):
-        expect(part(page, "sum", name)).to_contain_text("after ReLU")
-    expect(page.locator("h3", has_text="How the value at row 29")).to_be_visible()
-    settle(page)
-    expect(page.get_by_role("radio", name="Raccoon").last).to_be_checked()
-
-
-# -- whatever happens
-
-
-# Counts the listeners of inspectors that point together.
-COUNTING = """(() => {
-    window.pointing = 0;
-    const { addEventListener } = EventTarget.prototype;
-    EventTarget.prototype.addEventListener = function (name, listener, options) {
-        if (this === window && name === "vgg-viz:point") {
-            window.pointing++;
-            options?.signal?.addEventListener("abort", () => window.pointing--);
-        }
-        return addEventListener.call(this, name, listener, options);
-    };
-})()"""
-
-
-def test_what_the_inspector_adds_to_the_page_goes_with_it(open_page):
-    page = open_page(f"{LAYER}&channel=12", begin=COUNTING)
-    looked_into(page, 12)
-    for _ in range(2):
-        page.get_by_role("radio", name="Architecture").click()
-        expect(page.locator("h2").filter(has_text="Feature maps")).to_have_count(0)
-        settle(page)
-        page.wait_for_function("window.pointing === 0 && !window.vggVizSelected")
-        page.get_by_role("radio", name="Feature maps").click()
-        looked_into(page, 12)
-        assert page.evaluate("window.pointing") == 1

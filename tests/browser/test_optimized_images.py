@@ -26,28 +26,6 @@ def step_beyond(page: Page, least: int) -> int:
     return page.wait_for_function(STEP, arg=[mosaic, least]).json_value()
 
 
-@pytest.mark.slow
-def test_images_are_optimized_to_the_end_while_one_is_chosen(open_page):
-    page = open_page(f"{OPTIMIZED}&layer=block1_conv1&seed=3", settled=False)
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
-    page.evaluate("window.isTheSame = true")
-    mosaic = grid(page, "optimized-grid")
-    mosaic.focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(r"channel=2\b"))
-    expect(page.get_by_role("spinbutton", name="Channel")).to_have_value("2")
-    expect(page.locator(".st-key-chosen-channel .title")).to_have_text("Channel 2 of block1_conv1")
-    expect(page.get_by_role("button", name="Export")).to_be_visible()
-    expect(page.locator(".st-key-optimization-progress")).to_have_text("Finished.")
-    (first, *_) = mosaic.evaluate("(grid) => grid.getRootNode().mosaic.header.lines")
-    assert "step" not in first
-    assert page.evaluate("window.isTheSame")
-    page.go_back()
-    expect(page).not_to_have_url(re.compile("channel="))
-    expect(page.get_by_role("spinbutton", name="Channel")).to_have_value("")
-
-
 def test_number_typed_during_optimization_stays(open_page):
     page = open_page(f"{LONG}&seed=5", settled=False)
     begun = step_beyond(page, 0)
