@@ -6,6 +6,7 @@ import pytest
 from tests.support.maps import BiasedWeights, all_layers
 from tests.support.offline import isolate
 from tests.support.photographs import load_image, sample_bytes
+from tests.support.weights_files import write_hollow_weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network, preprocess
 from vgg_viz.model.weights import UntrainedWeights
@@ -52,6 +53,14 @@ def models(isolated, tmp_path):
     folder = tmp_path / "keras" / "models"
     folder.mkdir(parents=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def hollow(tmp_path_factory):
+    """Return the bytes of a small weights file."""
+    path = tmp_path_factory.mktemp("hollow") / "hollow.h5"
+    write_hollow_weights(path)
+    return path.read_bytes()
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ fcntl = pytest.importorskip("fcntl", reason="there are no POSIX signals and lock
 
 PIECE = bytes(range(256)) * 1024
 NOTOP_FILE = NOTOP.name
+pytestmark = pytest.mark.usefixtures("isolated")
 CHILD_SECONDS = 120  # after which a child process is killed
 
 # Obtains a weights file with another MD5; prints what it receives, and the memory that it takes.
@@ -48,12 +49,10 @@ print("found", weights.obtain(on_progress=report).path, flush=True)
 """
 
 
-@pytest.fixture(scope="module")
-def content(tmp_path_factory):
+@pytest.fixture
+def content(hollow):
     """A valid weights file of 2 MB, as bytes."""
-    path = tmp_path_factory.mktemp("hollow") / "hollow.h5"
-    write_hollow_weights(path)
-    return path.read_bytes() + PIECE * 8
+    return hollow + PIECE * 8
 
 
 @pytest.fixture
@@ -64,18 +63,13 @@ def md5(content, monkeypatch):
     return md5
 
 
-@pytest.fixture(autouse=True)
-def keras_folder(models, tmp_path):
-    (tmp_path / "temporary").mkdir()
-
-
 @contextmanager
 def obtaining(content: bytes, folder: Path, url: str):
     """Run a process that obtains the weights, and kill it at the end; it has no home folder."""
     env = {
         "PATH": os.environ.get("PATH", ""),
         "KERAS_HOME": str(folder / "keras"),
-        "TMPDIR": str(folder / "temporary"),
+        "TMPDIR": str(folder),
         "NO_PROXY": "*",
         "PYTHONDONTWRITEBYTECODE": "1",
         "VGG_VIZ_WEIGHTS_URL": url,

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.support import REPOSITORY
+from tests.test_rooms import imported
 from vgg_viz.image_io.limits import MAX_MEGABYTES
 
 PACKAGE = REPOSITORY / "vgg_viz"
@@ -100,16 +101,6 @@ def html_arguments(call: ast.Call) -> list[str]:
     return [ast.unparse(value) for value in values + call.args[: int(is_html)]]
 
 
-def imported(path: Path) -> set[str]:
-    found = set()
-    for node in nodes(path):
-        if isinstance(node, ast.Import):
-            found |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
-    return found
-
-
 def by_module(found: Callable[[ast.Call], Iterable[str]]) -> dict[str, set[str]]:
     """Return what is found in the calls of each module, without modules in which nothing is."""
     pairs = (
@@ -146,8 +137,8 @@ def test_file_operations_are_listed():
 def test_only_fetching_accesses_the_network():
     for path in MODULES:
         found = {name for name in imported(path) if name.split(".")[0] in NETWORK}
-        allowed = {"urllib.parse"} if place(path) != "downloads/fetching.py" else found
-        assert found <= allowed, path
+        parsing = {name for name in found if name.startswith("urllib.parse.")}
+        assert found == parsing or place(path) == "downloads/fetching.py", path
 
 
 def test_downloads_are_listed():

@@ -85,8 +85,7 @@ def either(files, color=None):
 def corpus(*, large=False):
     """Return all files in a fixed order; those that take long to build or decode only if large."""
     groups = [formats, metadata, profiles, sizes, bombs, jpeg_tricks, tiff_tricks, other_lies]
-    groups += [truncated, polyglots, other_kinds]
-    groups += [limits, deep_limits, large_attacks] * large
+    groups += [truncated, other_kinds, *[limits, deep_limits, large_attacks] * large]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns when it writes such files
         return [file for group in groups for file in group()]
@@ -481,21 +480,6 @@ def zipped(name, content):
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return archive.getvalue()
-
-
-def polyglots():
-    jpeg, page = encode(plain(), "JPEG"), b"<script>alert(document.domain)</script>"
-    script = encode(plain().quantize(2), "GIF", comment=b"*/=1;alert(1);/*")
-    images = {
-        "png-and-zip": encode(plain(), "PNG") + zipped("../../evil.py", "import os"),
-        "jpeg-and-html": with_jpeg_segments(jpeg, jpeg_segment(0xFE, page)),
-        "jpeg-and-php": jpeg + b"<?php system($_GET['c']); ?>",
-        "gif-and-javascript": script,
-        "bmp-and-shell": encode(plain(), "BMP") + b"\n#!/bin/sh\nrm -rf /\n",
-    }
-    pdf, postscript = b"%PDF-1.7\n1 0 obj\nstream\n", b"%!PS-Adobe-3.0 EPSF-3.0\n"
-    others = {"pdf-and-jpeg": pdf + jpeg, "postscript-and-jpeg": postscript + jpeg}
-    return accepted(RED, images) + rejected(others)
 
 
 class Bomb:

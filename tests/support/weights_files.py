@@ -137,17 +137,7 @@ def _write(
     kinds: tuple[str, ...] = CONVOLUTIONAL,
     architecture: Architecture = VGG19,
 ) -> None:
-    """Write a file whose arrays ``create`` creates.
-
-    Args:
-        path: The file to write.
-        create: Function of a layer's group, the names of its arrays, and the layer.
-        names: Names of the kernel and bias arrays.
-        as_text: Whether attributes are stored as str instead of bytes.
-        group: Group of the layers.
-        kinds: Kinds of the layers to write.
-        architecture: The network's architecture.
-    """
+    """Write a file whose arrays ``create`` creates; its attributes are bytes or ``as_text`` str."""
     layers = [layer for layer in architecture.layers if layer.kind in kinds]
     with h5py.File(path, "w") as file:
         root = file.require_group(group)
