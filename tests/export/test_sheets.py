@@ -20,12 +20,12 @@ from PIL import Image
 from scipy import ndimage
 
 from vgg_viz import __version__
-from vgg_viz.export.formats import FORMATS, Export
+from vgg_viz.export.formats import FORMATS, SHAPES, Export
 from vgg_viz.export.mosaic import LEVELS, MARK_COLOR
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.panels import ColorPanel, Panel, ValuesPanel
 from vgg_viz.export.plain_text import rightward
-from vgg_viz.export.sheets import MARGIN, WIDTH, Sheet, drawn, fit, page_size, sheet_of
+from vgg_viz.export.sheets import MARGIN, WIDTH, Sheet, drawn, fit, fitted, page_size, sheet_of
 
 STEPS = LEVELS - 1
 LINK = "https://example.org/?view=maps&layer=block1_conv1"
@@ -330,6 +330,56 @@ def test_a_sheet_is_scaled_to_its_page_and_centered():
         after = np.array([text.get_window_extent().bounds for text in texts])
     half = 1 / 2 + 100 / width
     np.testing.assert_allclose(after[:, [0, 2]], before[:, [0, 2]] * half, rtol=0.01, atol=1)
+
+
+SLIDES = [shape for shape in SHAPES.values() if shape.ratio]
+
+
+@pytest.mark.parametrize("shape", SLIDES, ids=lambda shape: shape.name)
+def test_a_slide_has_its_shape_in_every_format(shape):
+    levels = whole_levels()
+    shown, more = panel(levels, (0.0, STEPS)), {"shape": shape, "caption": CAPTION}
+    picture = pixels(encode("png", shown, **more))
+    assert picture.shape[1] / picture.shape[0] == pytest.approx(shape.ratio, abs=2e-3)
+    for part, tile in zip(colored(picture), levels, strict=False):
+        np.testing.assert_array_equal(blocks(part, 7), colors(tile))
+    box = re.search(rb"/MediaBox \[ 0 0 (\S+) (\S+) \]", encode("pdf", shown, **more))
+    assert [float(side) for side in box.groups()] == [540 * shape.ratio, 540]
+    root = ElementTree.fromstring(encode("svg", shown, **more))
+    width, height = (float(root.get(side)[:-2]) for side in ("width", "height"))
+    assert width / height == pytest.approx(shape.ratio, abs=2e-3)
+
+
+@pytest.mark.parametrize("shape", SLIDES, ids=lambda shape: shape.name)
+@pytest.mark.parametrize("count", [1, 16, 64])
+def test_a_slides_grids_are_centered_and_its_texts_within_its_margins(shape, count):
+    shown = [panel(np.ones((count, 8, 8)), (0, 1), heading=name, columns=8) for name in "ab"]
+    sheet = Sheet("A title", [CAPTION, LINK], shown, {}, shape.ratio)
+    with drawn(sheet) as made:
+        (axes,) = made.axes
+        start, end = axes.get_xlim()
+        extents = [image.get_extent() for image in axes.images[:2]]
+        texts = [text.get_window_extent() for text in axes.texts]
+    assert min(box.x0 for box in texts) >= MARGIN - 1
+    assert max(box.x1 for box in texts) <= end - start - MARGIN + 1
+    assert min(box.y0 for box in texts) > 0
+    left, right = extents[0][0] - start, end - extents[1][1]
+    assert left == pytest.approx(right, abs=2)
+    assert left >= MARGIN
+
+
+def test_a_slide_lays_out_anew_only_a_grid_whose_columns_have_no_meaning():
+    given = panel(np.ones((64, 8, 8)), columns=8)
+    free = replace(given, free=True)
+    assert fitted(given, 1000, 300)[1].columns == 8
+    wide, tall = (fitted(free, *room)[1] for room in ((1000, 300), (300, 1000)))
+    assert wide.columns > 8 > tall.columns
+    assert wide.side > fitted(given, 1000, 300)[1].side
+    # Larger tiles would not fit: not in these columns, and not in others.
+    for columns in range(1, 65):
+        rows = -(-64 // columns)
+        side = 8 * (wide.side // 8 + 1)
+        assert columns * side > 1000 or rows * (side + 12) > 300
 
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -40,6 +40,20 @@ class ExportedGrid(Protocol):
         """Return one line on the grid's color scale; ``several`` if the export holds more grids."""
 
 
+@dataclass(frozen=True)
+class SheetShape(Option):
+    """Record of one shape of exported images: the grid's own, or that of a slide."""
+
+    ratio: float | None = None  # width divided by height; None for the grid's own
+
+
+SHAPES: Mapping[str, SheetShape] = by_name(
+    SheetShape("own", "Own shape"),
+    SheetShape("16:9", "Slide 16:9", ratio=16 / 9),
+    SheetShape("4:3", "Slide 4:3", ratio=4 / 3),
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Export:
     """Content of an export: the grids of one view, and the runs that compute their arrays."""
@@ -47,10 +61,11 @@ class Export:
     title: str  # of the view
     grids: Callable[[], Sequence[ExportedGrid]]  # called only when the viewer requests a file
     runs: Callable[[], Sequence[Run]]  # what the Keras script computes
-    link: str  # URL of the view
+    link: str  # URL of the view; its path and query where only the server's machine has the URL
     has_own_picture: bool = False  # whether a picture is the viewer's own, which the URL lacks
     # What to write instead of names in scripts that images may lack the letters for.
     substitutes: Mapping[str, str] = field(default_factory=dict)
+    shape: SheetShape = SHAPES["own"]  # of images and pages
 
 
 @dataclass(frozen=True)
@@ -61,14 +76,18 @@ class ExportFormat(Option):
     """
 
     mime: str = ""  # media type of the file
+    shaped: bool = False  # whether it is an image or a page, which can have the shape of a slide
 
-    def file_name(self, title: str) -> str:
-        """Return the name of an exported file for a view's title.
+    def file_name(self, title: str, shape: SheetShape = SHAPES["own"]) -> str:
+        """Return the name of an exported file for a view's title and a sheet's shape.
 
         >>> FORMATS["csv"].file_name("Feature maps · block3_conv1")
         'vgg-viz-Feature-maps-block3-conv1.csv'
+        >>> FORMATS["png"].file_name("Filters", SHAPES["16:9"])
+        'vgg-viz-Filters-16-9.png'
         """
-        return f"{file_stem(f'vgg-viz {title}')}.{self.name}"
+        ending = f" {shape.name}" if self.shaped and shape.ratio else ""
+        return f"{file_stem(f'vgg-viz {title}{ending}')}.{self.name}"
 
     def encode(self, export: Export) -> bytes:
         """Return the bytes of the file that holds an export in this format."""
@@ -81,18 +100,21 @@ FORMATS: Mapping[str, ExportFormat] = by_name(
         "png",
         "Image with caption (PNG)",
         mime="image/png",
+        shaped=True,
         function="vgg_viz.export.sheets:encode_png",
     ),
     ExportFormat(
         "pdf",
         "Page to print (PDF)",
         mime="application/pdf",
+        shaped=True,
         function="vgg_viz.export.sheets:encode_pdf",
     ),
     ExportFormat(
         "svg",
         "Drawing to edit or embed (SVG)",
         mime="image/svg+xml",
+        shaped=True,
         function="vgg_viz.export.sheets:encode_svg",
     ),
     ExportFormat(

@@ -42,6 +42,7 @@ class Panel(ABC):
     numbers: Mapping[str, Sequence[int]]
     columns: int  # number of columns of the grid
     figures: Mapping[str, Column]  # numbers and texts that the page shows for each tile, by name
+    free: bool = False  # whether the number of columns has no meaning and may follow the sheet
 
     @property
     def scale(self) -> Scale | None:

@@ -9,13 +9,15 @@
     Caption, line by line, wrapped to the sheet's width
 
 A sheet is laid out once, as a Matplotlib figure whose units are pixels, and written in each format.
-The PDF is the figure fitted to a page.
+The PDF is the figure fitted to a page. A slide has a given ratio of width to height: its grids are
+as large as its text leaves room for, and a grid without a meaning of its columns is laid out anew.
 """
 
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,7 +28,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from vgg_viz import __version__
 from vgg_viz.export.formats import Export
-from vgg_viz.export.mosaic import LETTERING, LEVELS, TileLayout
+from vgg_viz.export.mosaic import GAP, LETTERING, LEVELS, TITLE_SPACE, TileLayout
 from vgg_viz.export.panels import Panel, Scale
 from vgg_viz.export.plain_text import (
     font,
@@ -45,6 +47,8 @@ SOFTWARE = f"VGG Viz {__version__}"
 WIDTH = 1600  # pixels, approximately
 MARGIN = 40
 SMALLEST_LETTERS = 12
+SLIDE_HEIGHT, SLIDE_LETTERS = 1080, 24  # pixels
+SLIDE_POINTS = 540  # height of a slide's PDF page, as in presentation programs
 NARROWEST_PANEL = 400  # pixels: the color bar below it needs two thirds of that
 FRAME_GRAY = 128
 DESCENT = 0.3  # from a line's baseline to its bottom, as a share of the size of its letters
@@ -86,6 +90,7 @@ class Sheet(NamedTuple):
     lines: Sequence[str]
     panels: Sequence[Panel]
     substitutes: Mapping[str, str]  # what to write instead of names that the font may lack
+    ratio: float | None = None  # width divided by height, for a slide
 
     @property
     def link(self) -> str:
@@ -108,7 +113,8 @@ def sheet_of(export: Export) -> Sheet:
     note = " · with the viewer's own picture, which the link does not include"
     lines.append(f"{SOFTWARE}{note if export.has_own_picture else ''}")
     lines += [export.link] if export.link else []
-    return Sheet(export.title, lines, [grid.panel() for grid in grids], export.substitutes)
+    panels = [grid.panel() for grid in grids]
+    return Sheet(export.title, lines, panels, export.substitutes, export.shape.ratio)
 
 
 def encode_png(export: Export) -> bytes:
@@ -124,7 +130,7 @@ def encode_png(export: Export) -> bytes:
     for keyword, text in {**sheet.texts, "Software": SOFTWARE}.items():
         info.add_text(keyword, text)
     with drawn(sheet) as figure:
-        images = figure.axes[0].images
+        images, (start, _) = figure.axes[0].images, figure.axes[0].get_xlim()
         for image in images:
             image.set_visible(False)  # Agg would resample it, which takes seconds
         canvas = FigureCanvasAgg(figure)
@@ -134,7 +140,7 @@ def encode_png(export: Export) -> bytes:
     picture = Image.new("RGB", texts.size, "white")
     for image in images:
         left, _, _, top = map(int, image.get_extent())
-        picture.paste(Image.fromarray(np.asarray(image.get_array())), (left, top))
+        picture.paste(Image.fromarray(np.asarray(image.get_array())), (left - int(start), top))
     buffer = io.BytesIO()
     # Takes half the time of Pillow's default, 6, and for these images gives a tenth less.
     ImageChops.multiply(picture, texts).save(buffer, "PNG", compress_level=3, pnginfo=info)
@@ -145,12 +151,17 @@ def encode_pdf(export: Export) -> bytes:
     """Return a PDF of one page with an export's grids, unsmoothed, and selectable text.
 
     The page is A4, landscape or portrait, whichever shows the sheet larger. For a very tall grid,
-    the page is as wide as A4 and as long as needed. Equal sheets give equal bytes.
+    the page is as wide as A4 and as long as needed. A slide's page has its shape. Equal sheets give
+    equal bytes.
     """
     sheet, buffer = sheet_of(export), io.BytesIO()
     metadata = {"Title": plain(sheet.title), "Subject": sheet.texts["Description"]}
     with drawn(sheet) as figure:
-        fit(figure, *page_size(*figure.bbox.size))
+        ratio = sheet.ratio
+        fit(
+            figure,
+            *((SLIDE_POINTS * ratio, SLIDE_POINTS) if ratio else page_size(*figure.bbox.size)),
+        )
         undated = {**metadata, "Creator": SOFTWARE, "CreationDate": None}
         figure.savefig(buffer, format="pdf", dpi=DPI, metadata=undated)
     return buffer.getvalue()
@@ -180,7 +191,8 @@ def drawn(sheet: Sheet, width: int = WIDTH) -> Iterator["Figure"]:
     from matplotlib import rc_context
 
     with _lock, rc_context(SETTINGS):  # type: ignore[arg-type]
-        yield _Drawing(sheet.substitutes).draw(sheet, width)
+        drawing = _Drawing(sheet.substitutes)
+        yield drawing.draw_slide(sheet, sheet.ratio) if sheet.ratio else drawing.draw(sheet, width)
 
 
 def fit(figure: "Figure", width: float, height: float) -> None:
@@ -188,8 +200,8 @@ def fit(figure: "Figure", width: float, height: float) -> None:
     (axes,), (old_width, old_height) = figure.axes, figure.bbox.size
     scale = min(width / old_width, height / old_height)
     figure.set_size_inches(width / DPI, height / DPI)
-    left = (width / scale - old_width) / 2
-    axes.set(xlim=(-left, width / scale - left), ylim=(height / scale, 0))
+    start = axes.get_xlim()[0] - (width / scale - old_width) / 2
+    axes.set(xlim=(start, start + width / scale), ylim=(height / scale, 0))
     for text in axes.texts:
         text.set_fontsize(float(text.get_fontsize()) * scale)
 
@@ -200,6 +212,29 @@ def page_size(width: float, height: float) -> tuple[float, float]:
     if page[1] / height < 0.5 * page[0] / width:
         return A4[0], min(A4[0] * height / width, LONGEST_PAGE)
     return page
+
+
+def fitted(panel: Panel, across: int, down: int) -> tuple[np.ndarray, TileLayout]:
+    """Draw a panel about as large as fits into so many pixels, in as many columns as are best."""
+    count = len(panel.titles)
+    choices = range(1, count + 1) if panel.free else [min(panel.columns, count)]
+    columns = max(choices, key=lambda columns: tile_room(count, columns, across, down))
+    width = columns * (max(1, tile_room(count, columns, across, down)) + GAP)
+    return replace(panel, columns=columns).render(int(width))
+
+
+def tile_room(count: int, columns: int, across: int, down: int) -> float:
+    """Return the largest side of so many tiles in so many columns within a room, in pixels."""
+    rows = -(-count // columns)
+    wide, high = across / columns - GAP, down / rows - GAP - TITLE_SPACE
+    # A title's letters take a share of the tile's width, within bounds.
+    return min(wide, max(high - LETTERING.most, min(high - LETTERING.least, high / 1.13)))
+
+
+def width_of(grids: Sequence[tuple[np.ndarray, TileLayout]]) -> int:
+    """Return the width of drawn grids side by side, in pixels."""
+    widths: list[int] = [pixels.shape[1] for pixels, _ in grids]
+    return sum(widths) + MARGIN * (len(grids) - 1)
 
 
 class _Drawing:
@@ -218,30 +253,71 @@ class _Drawing:
         count = len(sheet.panels)
         share = max((width - MARGIN * (count + 1)) // count, NARROWEST_PANEL)
         grids = [panel.render(share) for panel in sheet.panels]
-        inner = sum(pixels.shape[1] for pixels, _ in grids) + MARGIN * (count - 1)
-        inner = max(inner, width * 2 // 3)
+        inner = max(width_of(grids), width * 2 // 3)
         size = max(SMALLEST_LETTERS, inner // 75)
+        height = self.parts(sheet, grids, MARGIN, inner, size) + MARGIN
+        self.resize(0, inner + 2 * MARGIN, height)
+        return self.figure
+
+    def draw_slide(self, sheet: Sheet, ratio: float) -> "Figure":
+        """Add all parts of a sheet to a slide, its grids as large as possible, and return it."""
+        inner, size = round(SLIDE_HEIGHT * ratio) - 2 * MARGIN, SLIDE_LETTERS
+        count, text_height = len(sheet.panels), self.text_height(sheet, inner, size)
+        across = (inner - MARGIN * (count - 1)) // count
+        down = SLIDE_HEIGHT - 2 * MARGIN - text_height
+        grids = [fitted(panel, across, round(down)) for panel in sheet.panels]
+        left = MARGIN + max(0, inner - width_of(grids)) // 2
+        inner = max(inner, width_of(grids))
+        width, height = inner + 2 * MARGIN, self.parts(sheet, grids, left, inner, size) + MARGIN
+        whole = max(width, round(height * ratio))
+        self.resize((width - whole) // 2, whole, round(whole / ratio))
+        return self.figure
+
+    def resize(self, left: int, width: int, height: int) -> None:
+        """Set the figure's size in pixels, and the position of its left edge."""
+        self.figure.set_size_inches(width / DPI, height / DPI)
+        self.axes.set(xlim=(left, left + width), ylim=(height, 0))
+
+    def parts(
+        self,
+        sheet: Sheet,
+        grids: Sequence[tuple[np.ndarray, TileLayout]],
+        left: int,
+        inner: int,
+        size: float,
+    ) -> int:
+        """Add title, grids and lines of text; return their bottom."""
         title = Letters(size * 1.4, bold=True)
         bottom = self.paragraph(sheet.title, (MARGIN, MARGIN), inner, title)
-        bottom = self.panels(sheet.panels, grids, bottom + size, size) + size * 0.8
+        bottom = self.panels(sheet.panels, grids, (left, bottom + size), size) + size * 0.8
         for line in sheet.lines:
             letters = Letters(size, link=line if line == sheet.link else "")
             bottom = self.paragraph(line, (MARGIN, bottom), inner, letters)
-        width, height = inner + 2 * MARGIN, round(bottom) + MARGIN
-        self.figure.set_size_inches(width / DPI, height / DPI)
-        self.axes.set(xlim=(0, width), ylim=(height, 0))
-        return self.figure
+        return round(bottom)
+
+    def text_height(self, sheet: Sheet, inner: int, size: float) -> float:
+        """Return the height of all parts of a sheet but its grids, in pixels."""
+        lines = [(sheet.title, Letters(size * 1.4, bold=True))]
+        lines += [(line, Letters(size)) for line in sheet.lines]
+        heights = (
+            letters.size * (1.4 * len(wrap(self.set(line), letters.width, inner)) + DESCENT)
+            for line, letters in lines
+        )
+        heading = 2 * size * any(panel.heading for panel in sheet.panels)
+        color_bar = 3.2 * size * any(panel.scale for panel in sheet.panels)
+        return sum(heights) + heading + color_bar + 2 * size
 
     def panels(
         self,
         panels: Sequence[Panel],
         grids: Sequence[tuple[np.ndarray, TileLayout]],
-        top: float,
+        corner: tuple[int, float],
         size: float,
     ) -> float:
         """Add panels side by side, with equal color bars once; return the lowest bottom."""
+        start, top = corner
         widths = [pixels.shape[1] + MARGIN for pixels, _ in grids]
-        lefts = [MARGIN + sum(widths[:number]) for number in range(len(widths))]
+        lefts = [start + sum(widths[:number]) for number in range(len(widths))]
         if any(panel.heading for panel in panels):
             top = size * 0.2 + max(
                 self.paragraph(panel.heading, (left, top), width - MARGIN, Letters(size, bold=True))

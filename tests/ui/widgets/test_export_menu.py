@@ -318,3 +318,31 @@ def test_scripts_of_evidence_have_all_arguments(photograph):
     assert_complete(script)
     settings = {"method": "gradcam", "classes": [281, 3], "difference": True}
     assert parameter(script, "ARRAYS") == {"gradcam": inputs | {"image": 0} | settings}
+
+
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        ("http://localhost:8501/?tour=3", "/?view=maps"),
+        ("http://127.0.0.1:8501/viz/", "/viz/?view=maps"),
+        ("https://vgg.example.org/viz/?view=filters", "https://vgg.example.org/viz/?view=maps"),
+        ("", "/?view=maps"),
+    ],
+)
+def test_files_name_the_path_of_a_view_that_only_this_machine_serves(url, link, monkeypatch):
+    monkeypatch.setattr(export_menu.st, "context", SimpleNamespace(url=url))
+    monkeypatch.setattr(export_menu.state, "link", lambda **_: "view=maps")
+    assert export_menu.link_to_view() == link
+
+
+def test_the_menu_offers_slides_for_images_and_pages_alone(monkeypatch):
+    page = choose(open_page(**MAPS, maps="4"), "export-maps", True)
+    offered = []
+    monkeypatch.setattr(
+        export_menu.st, "download_button", lambda *values, **_: offered.append(values)
+    )
+    choose(page, "export-maps-shape", "16:9")
+    names = [file_name for _, _, file_name, _ in offered]
+    ends = ["16-9.png", "16-9.pdf", "16-9.svg", "conv1.npz", "conv1.csv", "conv1.py"]
+    assert all(name.endswith(end) for name, end in zip(names, ends, strict=True)), names
+    assert {encode.args[1].shape.name for _, encode, _, _ in offered} == {"16:9"}

@@ -61,6 +61,7 @@ class ColorGrid(Tiles):
             self.tile_numbers,
             self.filled_columns,
             self.figures,
+            free=self.columns == 0,
             tiles=self.load,
             empty=self.struck,
         )

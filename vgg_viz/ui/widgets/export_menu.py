@@ -3,13 +3,16 @@
 import io
 from collections.abc import Callable, Sequence
 from functools import partial
+from ipaddress import ip_address
+from urllib.parse import urlsplit, urlunsplit
 
 import streamlit as st
 
-from vgg_viz.export.formats import FORMATS, Export, ExportFormat
+from vgg_viz.export.formats import FORMATS, SHAPES, Export, ExportFormat, SheetShape
 from vgg_viz.export.scripts import Run
 from vgg_viz.links import VISIT_FIELDS
 from vgg_viz.model.class_names import NUMBERED, ClassNames
+from vgg_viz.option import labels
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.widgets import own_pictures
@@ -39,12 +42,13 @@ def offer(
         if not menu.open:
             return
         own = own_picture or state.shows_own_picture()
-        export = Export(title, grids, runs, link_to_view(), own, substitutes(classes))
+        shape = choose_shape(name)
+        export = Export(title, grids, runs, link_to_view(), own, substitutes(classes), shape)
         for file_format in FORMATS.values():
             st.download_button(
                 file_format.label,
                 partial(open_file, file_format, export),
-                file_format.file_name(title),
+                file_format.file_name(title, shape),
                 file_format.mime,
                 key=f"export-{name}-{file_format.name}",
                 on_click="ignore",
@@ -53,6 +57,20 @@ def offer(
             )
         if own:
             st.caption("The files link to this view; the link does not include your own picture.")
+
+
+def choose_shape(name: str) -> SheetShape:
+    """Show the choice between the grid's own shape and that of a slide; return the shape."""
+    chosen = st.segmented_control(
+        "Shape of PNG, PDF and SVG",
+        list(SHAPES),
+        format_func=labels(SHAPES).__getitem__,
+        default=next(iter(SHAPES)),
+        required=True,
+        key=f"export-{name}-shape",
+        width="stretch",
+    )
+    return SHAPES[chosen]
 
 
 def open_file(file_format: ExportFormat, export: Export) -> io.BytesIO:
@@ -75,7 +93,26 @@ def substitutes(classes: ClassNames) -> dict[str, str]:
 
 
 def link_to_view() -> str:
-    """Return the URL of the view as it is now, without the tour and without lecture mode."""
+    """Return the URL of the view as it is now, without the tour and without lecture mode.
+
+    Of a URL that only this machine can open, such as http://localhost:8501, return path and query.
+    """
     query = state.link(without=VISIT_FIELDS)
-    base = (st.context.url or "").split("?")[0]
-    return f"{base}?{query}" if query else base
+    url = urlsplit(st.context.url or "")
+    base = url._replace(path=url.path or "/", query="", fragment="")
+    if is_local(url.hostname or ""):
+        base = base._replace(scheme="", netloc="")
+    return urlunsplit(base._replace(query=query))
+
+
+def is_local(host: str) -> bool:
+    """Return whether only the server's own machine can open URLs of this host.
+
+    >>> is_local("localhost"), is_local("127.0.0.1"), is_local("::1"), is_local("vgg.example.org")
+    (True, True, True, False)
+    """
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified

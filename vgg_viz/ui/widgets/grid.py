@@ -157,6 +157,7 @@ class Grid(Tiles):
             self.tile_numbers,
             self.filled_columns,
             self.figures,
+            free=self.columns == 0,
             values=self.values,
             limits=self.limits,
             color_map=self.appearance.color_map,
