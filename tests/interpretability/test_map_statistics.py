@@ -6,7 +6,6 @@ from PIL import Image
 from scipy import stats
 
 from tests.support.maps import frozen, random_array
-from vgg_viz.interpretability import map_statistics
 from vgg_viz.interpretability.map_statistics import (
     ORDERS,
     brightness,
@@ -179,16 +178,3 @@ def test_histogram_has_all_bins_of_neighboring_numbers_and_leaves_out_non_finite
     map_ = np.array([[1, np.nan, np.inf], [-np.inf, 2, 3]], np.float32)
     assert histogram(map_, bins=2)[0].tolist() == [1, 2]
     assert histogram(np.full((2, 2), np.nan, np.float32), bins=2)[0].tolist() == [0, 0]
-
-
-@pytest.mark.parametrize("values", [1, 60, 2**20], ids=["a row", "three rows", "all at once"])
-def test_statistics_do_not_depend_on_the_strips(values, monkeypatch):
-    maps, image = random_array(2, 10, 10), random_array(10, 10, seed=1)
-    monkeypatch.setattr(map_statistics, "STRIP_VALUES", values)
-    rows = [index for strip in map_statistics.strips(maps) for index in range(10)[strip]]
-    assert rows == list(range(10))
-    measured = map_statistics.statistics(maps)
-    np.testing.assert_allclose(measured.variance, maps.var(axis=(1, 2)), rtol=1e-5)
-    np.testing.assert_array_equal(measured.active, (maps > 0).mean(axis=(1, 2)))
-    expected = [np.corrcoef(map_.ravel(), image.ravel())[0, 1] for map_ in maps]
-    np.testing.assert_allclose(map_statistics.correlations(maps, image), expected, atol=1e-6)

@@ -1,6 +1,5 @@
 """Statistics of a layer's feature maps, given as arrays ``(maps, height, width)``."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,6 @@ from vgg_viz.interpretability.map_orders import NUMBER, ORDERS
 
 # Weights of R, G and B in the perceived brightness: ITU-R BT.601, as in Pillow's mode "L".
 LUMA = (0.299, 0.587, 0.114)
-STRIP_VALUES = 2**17  # half a megabyte of float32, which fits into a core's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,40 +55,22 @@ def statistics(maps: np.ndarray) -> Statistics:
     ([2.0, 0.0], 1)
     """
     mean = means(maps)
-    squares, active = np.zeros(len(maps)), np.zeros(len(maps), int)
-    for rows in strips(maps):
-        squares += sums(np.square(maps[:, rows] - mean.astype(maps.dtype)[:, None, None]))
-        active += np.count_nonzero(maps[:, rows] > 0, axis=(1, 2))
-    positions = maps.shape[1] * maps.shape[2]
     return Statistics(
         minimum=maps.min(axis=1).min(axis=1),
         maximum=maps.max(axis=1).max(axis=1),
         mean=mean,
-        variance=squares / positions,
-        active=active / positions,
+        variance=means(np.square(maps - mean.astype(maps.dtype)[:, None, None])),
+        active=np.count_nonzero(maps > 0, axis=(1, 2)) / (maps.shape[1] * maps.shape[2]),
     )
 
 
 def means(maps: np.ndarray) -> np.ndarray:
     """Compute the mean of each map ``(n, h, w)``, float64 ``(n,)``."""
-    mean: np.ndarray = sums(maps) / (maps.shape[1] * maps.shape[2])
-    return mean
-
-
-def sums(maps: np.ndarray) -> np.ndarray:
-    """Compute the sum of each map ``(n, h, w)``, float64 ``(n,)``."""
     # One axis at a time is three times as fast on channels-last memory. A float32 sum over 224
     # positions has a relative error of at most 1e-5; one over 50,176 positions exceeds that.
-    sum_of_rows: np.ndarray = maps.sum(axis=1).sum(axis=1, dtype=np.float64)
-    return sum_of_rows
-
-
-def strips(maps: np.ndarray) -> Iterator[slice]:
-    """Yield slices of rows that cut maps ``(n, h, w)`` into strips that fit a processor's cache."""
-    # The maps of a first layer take 13 MB.
-    rows = max(1, STRIP_VALUES // max(1, len(maps) * maps.shape[2]))
-    for start in range(0, maps.shape[1], rows):
-        yield slice(start, start + rows)
+    mean: np.ndarray = maps.sum(axis=1).sum(axis=1, dtype=np.float64)
+    mean /= maps.shape[1] * maps.shape[2]
+    return mean
 
 
 def strongest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -128,14 +108,10 @@ def brightness(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def correlations(maps: np.ndarray, image: np.ndarray) -> np.ndarray:
     """Compute the Pearson correlation of each map with a gray image ``(h, w)``; 0 for constants."""
-    target = (image - image.mean()).astype(maps.dtype)
-    mean = means(maps).astype(maps.dtype)[:, None, None]
-    products, squares = np.zeros(len(maps)), np.zeros(len(maps))
-    for rows in strips(maps):
-        deviations = maps[:, rows] - mean
-        products += sums(deviations * target[rows])
-        squares += sums(np.square(deviations))
-    norms = np.sqrt(squares * sums(np.square(target)[None]))
+    target = image - image.mean()
+    deviations = maps - means(maps).astype(maps.dtype)[:, None, None]
+    products = np.tensordot(deviations, target.astype(maps.dtype), 2)
+    norms = np.sqrt(means(np.square(deviations)) * target.size * np.square(target).sum())
     correlation = np.zeros(len(maps))
     np.divide(products, norms, out=correlation, where=norms > 0)
     return correlation
