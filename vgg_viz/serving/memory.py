@@ -96,7 +96,7 @@ def cache_bytes(limit: int | None) -> Budgets:
 
 
 def limit_bytes(environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> int | None:
-    """Return the memory limit of this process in bytes; None if it is not known.
+    """Return the memory limit of this process in bytes; None if it is not known, as on macOS.
 
     The environment variable ``VGG_VIZ_MEMORY_MB`` sets it. Otherwise it is the smallest of the
     control groups' limits and the machine's memory. ``root`` is the folder of ``proc`` and ``sys``.
@@ -109,22 +109,11 @@ def limit_bytes(environment: Mapping[str, str] = os.environ, root: Path = ROOT) 
         log.warning(
             "%s: expected a number of megabytes, got %.40r; ignored the setting", VARIABLE, setting
         )
-    machine = machine_bytes(root)
+    machine = read_fields(root / "proc/meminfo").get("MemTotal")
     limits = [machine] if machine else []
     # A group without a limit has "max" or a number larger than any memory.
     limits += [limit for limit in cgroup_limits(root) if not machine or limit < machine]
     return min(limits, default=None)
-
-
-def machine_bytes(root: Path = ROOT) -> int | None:
-    """Return the size of the machine's memory in bytes; None if it is not known."""
-    found = read_fields(root / "proc/meminfo").get("MemTotal")
-    if found or root != ROOT:
-        return found
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def cgroup_limits(root: Path = ROOT) -> Iterator[int]:
@@ -169,35 +158,24 @@ def read_fields(file: Path) -> dict[str, int]:
 def taken_bytes(root: Path = ROOT) -> int:
     """Return this process's resident memory in bytes, without memory-mapped files.
 
-    Where the system does not report mapped files separately, return all resident memory.
+    Where Linux does not report mapped files separately, return all resident memory.
     """
     # RssShmem is left out too: it counts files mapped from a memory disk (tmpfs).
     return read_fields(root / "proc/self/status").get("RssAnon") or resident_bytes(root)
 
 
 def resident_bytes(root: Path = ROOT) -> int:
-    """Return this process's resident memory in bytes; without ``/proc``, return its peak."""
-    return read_fields(root / "proc/self/status").get("VmRSS") or peak_bytes(root)
+    """Return this process's resident memory in bytes; 0 on systems other than Linux."""
+    return read_fields(root / "proc/self/status").get("VmRSS", 0)
 
 
 def peak_bytes(root: Path = ROOT) -> int:
-    """Return this process's peak resident memory, in bytes; 0 if it is not known."""
-    most = read_fields(root / "proc/self/status").get("VmHWM")
-    if most:
-        return most
-    try:
-        import resource
-    except ModuleNotFoundError:
-        return 0  # Windows
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+    """Return this process's peak resident memory in bytes; 0 on systems other than Linux."""
+    return read_fields(root / "proc/self/status").get("VmHWM", 0)
 
 
 class MemoryGuard:
-    """Guard that evicts cached values when the process nears its memory limit.
-
-    One per process, thread-safe.
-    """
+    """Guard that evicts cached values when the process nears its memory limit; thread-safe."""
 
     def __init__(self, limit: int | None) -> None:
         """Guard a memory limit in bytes; with None, there is no limit and nothing is evicted."""
@@ -213,10 +191,7 @@ class MemoryGuard:
         """
         if self.limit is None or taken_bytes() < NEAR * self.limit:
             return False
-        # One thread is enough.
-        if not self._lock.acquire(blocking=False):
-            return False
-        try:
+        with self._lock:
             if monotonic() - self._last < PAUSE_SECONDS:
                 return False
             for cache in caches:
@@ -225,8 +200,6 @@ class MemoryGuard:
             trim()
             self._last = monotonic()
             return True
-        finally:
-            self._lock.release()
 
     def tidy(self) -> None:
         """Return unused memory to the system, at most once every `TIDY_SECONDS`.
