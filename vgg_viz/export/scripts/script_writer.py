@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pprint import pformat
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class Run:
     template: str  # name of the script in `templates`
     name: str  # name of the array
     # Keyword arguments of the template's function: text, numbers, images (RGB uint8 in the size of
-    # the network's input), and sequences of these.
+    # the network's input), and sequences of numbers or images.
     arguments: Mapping[str, object]
 
 
@@ -71,12 +72,14 @@ def write_script(
         ValueError: the name of an array is invalid.
     """
     check_array_names([run.name for run in runs])
-    images: list[str] = []
-    arrays = [f"    {_text(run.name)}: {_arguments(run, images)},\n" for run in runs]
+    images: list[bytes] = []
+    arrays = {
+        run.name: {name: _plain(value, images) for name, value in run.arguments.items()}
+        for run in runs
+    }
     template = (TEMPLATES / f"{runs[0].template}.py").read_text("utf-8")
-    template = _with_value(template, "IMAGES", f"[\n{''.join(images)}]")
-    template = _with_value(template, "DIFFERENCE", _text(difference))
-    template = _with_value(template, "ARRAYS", f"{{\n{''.join(arrays)}}}")
+    for name, value in (("IMAGES", images), ("DIFFERENCE", difference), ("ARRAYS", arrays)):
+        template = _with_value(template, name, value)
     # Two empty lines, the first in a file, are before its first function.
     beginning, functions = template.split("\n\n\n", 1)
     _, title, imports = beginning.split('"""', 2)
@@ -91,50 +94,30 @@ def write_script(
     return "\n".join(parts)
 
 
-def _with_value(template: str, parameter: str, value: str) -> str:
-    """Replace the value of a template's parameter by Python code, if there is this parameter."""
+def _with_value(template: str, parameter: str, value: object) -> str:
+    """Replace the value of a template's parameter, if there is this parameter, by ASCII code."""
+    code = textwrap.indent(pformat(value, width=90, compact=True, sort_dicts=False), " " * 9)
+    code = code.encode("ascii", "backslashreplace").decode()
     lines = template.split("\n")
     for node in ast.parse(template).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == parameter:
-            lines[node.lineno - 1 : node.end_lineno] = [f"{parameter} = {value}"]
+            lines[node.lineno - 1 : node.end_lineno] = [f"{parameter} = {code.lstrip()}"]
     return "\n".join(lines)
 
 
-def _arguments(run: Run, images: list[str]) -> str:
-    """Return Python code for a run's arguments; append the images that it needs."""
-    items = run.arguments.items()
-    lines = [f"        {_text(name)}: {_literal(value, images)},\n" for name, value in items]
-    return f"{{\n{''.join(lines)}    }}"
-
-
-def _literal(value: Any, images: list[str]) -> str:
-    """Return Python code for a text, a number, an image's index, or a sequence of these."""
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, bool | int | np.integer):
-        return str(value)
+def _plain(value: Any, images: list[bytes]) -> object:
+    """Return a run's argument as plain Python values, with an image as its index in ``images``."""
+    if isinstance(value, str | bool):
+        return value
+    if isinstance(value, int | np.integer):
+        return int(value)
     if isinstance(value, np.ndarray) and value.ndim == 3:
-        image = _image(value)
+        buffer = io.BytesIO()
+        Image.fromarray(value).save(buffer, "PNG", optimize=True)
+        image = base64.b64encode(buffer.getvalue())
         images += [] if image in images else [image]
-        return str(images.index(image))
-    items = [_literal(item, images) for item in value]
-    if len(items) > 3 and all(map(str.isdigit, items)):
-        consecutive = range(int(items[0]), int(items[-1]) + 1)
-        if items == list(map(str, consecutive)):
-            return str(consecutive)
-    return "\n".join(textwrap.wrap(f"[{', '.join(items)}]", 80, subsequent_indent=" " * 12))
-
-
-def _text(text: str) -> str:
-    """Return an ASCII string literal, in double quotes if it needs no escapes."""
-    literal = ascii(text)
-    return f'"{text}"' if literal == f"'{text}'" and '"' not in text else literal
-
-
-def _image(pixels: np.ndarray) -> str:
-    """Return Python code for an image: PNG in base64, as an entry of a list."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-    text = base64.b64encode(buffer.getvalue()).decode()
-    lines = [f'    b"{text[start : start + 88]}"\n' for start in range(0, len(text), 88)]
-    return f"{''.join(lines)}    ,\n"
+        return images.index(image)
+    items: list[Any] = [_plain(item, images) for item in value]
+    if len(items) > 3 and items == list(range(items[0], items[0] + len(items))):
+        return range(items[0], items[0] + len(items))
+    return items
