@@ -8,7 +8,7 @@ An image of block 4 takes ten seconds or more, one of block 5 minutes.
 import keras
 import numpy as np
 import tensorflow as tf
-from vgg19 import layers_between, network, receptive_field, save, submodel
+from vgg19 import layers_between, network, receptive_field, save
 
 # Arrays by name. Channels count from 1.
 ARRAYS = {
@@ -37,10 +37,10 @@ def optimize(weights, layer, channels, parametrization, side, seeds, steps, batc
     shape = (3, wide, wide // 2 + 1, 2) if regularized else (side, side, 3)
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def gradient(parameters, some, rows, columns):
+    def gradient(parameters, some, places, shares):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(parameters)
-            found = values(sample(canvases(parameters), rows, columns), some)
+            found = values(sample(canvases(parameters), places, shares), some)
         return tape.gradient(found, parameters)
 
     pictures, results = [], []
@@ -51,8 +51,8 @@ def optimize(weights, layer, channels, parametrization, side, seeds, steps, batc
         adam = keras.optimizers.Adam(0.05, epsilon=1e-8)
         random = np.random.default_rng(seeds)  # the same transformations for all channels
         for _ in range(steps):
-            rows, columns = view(side, wide, random if regularized else None)
-            adam.apply([-gradient(parameters.value, some, rows, columns)], [parameters])
+            seen = view(side, wide, random if regularized else None)
+            adam.apply([-gradient(parameters.value, some, *seen)], [parameters])
         middle = sample(canvases(parameters.value), *view(side, wide))
         pixels = np.rint(middle).astype("uint8")
         pictures.append(pixels)
@@ -63,30 +63,25 @@ def optimize(weights, layer, channels, parametrization, side, seeds, steps, batc
 
 def value_function(model, layer, side):
     """Return a function from images and channels to the values before ReLU at a map's middle."""
-    original, layers = submodel(model, "input", layer), layers_between(model, "input", layer)
-    start, stop = receptive_field(layers, original.output.shape[1] // 2)
+    layers = layers_between(model, "input", layer)
+    start, stop = receptive_field(layers, layers[-1].output.shape[1] // 2)
     # An image that is a whole receptive field needs no padding in any layer; the output is 1 x 1.
     # Smaller ones lie in the middle of the receptive field in an image of the mean color.
     whole, first = side == stop - start, start + (stop - start - side) // 2
     margins = (0, 0) if whole else (first, 224 - side - first)
 
-    def copied(old):
-        config = old.get_config()
-        if old.name == layer:
-            config["activation"] = "linear"
-        if whole and "conv" in old.name:
-            config["padding"] = "valid"
-        return type(old).from_config(config)
-
-    inputs = keras.Input((side + sum(margins), side + sum(margins), 3))
-    copy = keras.models.clone_model(original, input_tensors=inputs, clone_function=copied)
-    copy.set_weights(original.get_weights())
-
     def values(images, channels):
         images = tf.pad(images - MEAN_COLOR, [(0, 0), margins, margins, (0, 0)]) + MEAN_COLOR
-        output = copy(keras.applications.vgg19.preprocess_input(images))
-        middle = output.shape[1] // 2
-        return tf.gather(output[:, middle, middle], channels - 1, axis=1, batch_dims=1)
+        x = keras.applications.vgg19.preprocess_input(images)
+        for one in layers:
+            if "pool" in one.name:
+                x = one(x)
+            else:
+                padding = "VALID" if whole else "SAME"
+                before_relu = tf.nn.conv2d(x, one.kernel, 1, padding) + one.bias
+                x = tf.nn.relu(before_relu)
+        middle = x.shape[1] // 2
+        return tf.gather(before_relu[:, middle, middle], channels - 1, axis=1, batch_dims=1)
 
     return values
 
@@ -104,7 +99,10 @@ def canvases(parameters):
 
 
 def view(side, wide, random=None):
-    """Return rows and columns of a canvas: its middle, under a random transformation or none."""
+    """Return the middle of a canvas, under a random transformation or none: pixels and shares.
+
+    Each pixel of the view is a mean of four of the canvas, weighted by their shares.
+    """
     turn, scale, shifts = 0.0, 1.0, (0.0, 0.0)
     if random is not None:  # Olah et al. (2017)
         turn, scale = random.uniform(-np.deg2rad(10), np.deg2rad(10)), random.uniform(0.9, 1.1)
@@ -112,20 +110,18 @@ def view(side, wide, random=None):
     steps, middle = scale * (np.arange(side) - (side - 1) / 2), (wide - 1) / 2
     rows = middle + shifts[0] + np.cos(turn) * steps[:, None] - np.sin(turn) * steps
     columns = middle + shifts[1] + np.sin(turn) * steps[:, None] + np.cos(turn) * steps
-    return rows.clip(0, wide - 1), columns.clip(0, wide - 1)
+    rows, columns = rows.clip(0, wide - 1), columns.clip(0, wide - 1)
+    top, left = (places.astype(int).clip(max=wide - 2) for places in (rows, columns))
+    down, right = rows - top, columns - left
+    places = [(top + y) * wide + left + x for y, x in np.ndindex(2, 2)]
+    shares = [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
+    return np.stack(places), np.stack(shares).astype("float32")
 
 
-def sample(canvases, rows, columns):
-    """Sample canvases at these rows and columns by bilinear interpolation."""
-    wide = canvases.shape[1]
-    top, left = (tf.minimum(tf.cast(places, tf.int32), wide - 2) for places in (rows, columns))
-    down, right = rows - tf.cast(top, tf.float64), columns - tf.cast(left, tf.float64)
-    flat, images = tf.reshape(canvases, (-1, wide**2, 3)), 0.0
-    for y, x in np.ndindex(2, 2):
-        share = (down if y else 1 - down) * (right if x else 1 - right)
-        pixels = tf.gather(flat, (top + y) * wide + left + x, axis=1)
-        images += pixels * tf.cast(share, tf.float32)[..., None]
-    return images
+def sample(canvases, places, shares):
+    """Compute the images of a view of canvases."""
+    pixels = tf.gather(tf.reshape(canvases, (-1, canvases.shape[1] ** 2, 3)), places, axis=1)
+    return tf.einsum("nkhwc,khw->nhwc", pixels, shares)
 
 
 if __name__ == "__main__":
