@@ -51,14 +51,6 @@ def test_classes_without_names_are_numbered():
     assert ClassNames(EXPECTED_NAMES, ("",) * 1000).label(285) == "Egyptian cat · class 285"
 
 
-@pytest.mark.parametrize("index", [-1, 1000])
-@pytest.mark.parametrize("names", [NUMBERED, from_json(keras_list())], ids=["numbers", "names"])
-def test_index_outside_0_to_999_is_an_error(index, names):
-    for method in (names.name, names.label):
-        with pytest.raises(IndexError, match=f"expected a class from 0 to 999, got {index}"):
-            method(index)
-
-
 @pytest.mark.parametrize(
     "content",
     [

@@ -213,26 +213,16 @@ class LayerOperations:
         import tensorflow as tf
 
         if stage.is_conv:
-            kernel, _ = self.weights(stage.layer)
-            sides = [side.length for side in stage.padded_area]
-            shape = [len(gradient), *sides, kernel.shape[2]]
-            back = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=shape,
-                filter=kernel,
-                out_backprop=gradient,
-                strides=[1, 1, 1, 1],
-                padding="VALID",
-            )
-        else:
-            window = [1, POOL_SIDE, POOL_SIDE, 1]
-            back = tf.raw_ops.MaxPoolGrad(
-                orig_input=padded,
-                orig_output=output,
-                grad=gradient,
-                ksize=window,
-                strides=window,
-                padding="VALID",
-            )
+            return conv_gradient(stage, self.weights(stage.layer)[0], gradient)
+        window = [1, POOL_SIDE, POOL_SIDE, 1]
+        back = tf.raw_ops.MaxPoolGrad(
+            orig_input=padded,
+            orig_output=output,
+            grad=gradient,
+            ksize=window,
+            strides=window,
+            padding="VALID",
+        )
         return crop_gradient(stage, back)
 
     def weights(self, layer: SpatialLayer) -> tuple[tf.Tensor, tf.Tensor]:
@@ -321,6 +311,14 @@ def crop_gradient(stage: Stage, gradient: tf.Tensor) -> tf.Tensor:
     """Crop the gradient of a layer's padded input to the layer's input area without padding."""
     rows, columns = stage.input_area.slices_in(stage.padded_area)
     return gradient[:, rows, columns]
+
+
+def conv_gradient(stage: Stage, kernel: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Compute the gradient of a convolution's input, cropped to the layer's input area."""
+    import tensorflow as tf
+
+    shape = [len(gradient), *(side.length for side in stage.padded_area), kernel.shape[2]]
+    return crop_gradient(stage, tf.nn.conv2d_transpose(gradient, kernel, shape, 1, "VALID"))
 
 
 def surrounding_input(stage: Stage, maps: np.ndarray) -> np.ndarray:

@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.downloads.keras_files import KerasFile, fetch, find, folders, path_setting
@@ -34,7 +33,7 @@ MAX_BYTES = 1_000_000
 MAX_LENGTH = 200  # characters of a name
 INVISIBLE = "\xa0\xad\u200c\u200d"  # no-break space, soft hyphen, zero-width (non-)joiner
 
-_ID_AND_NAME = re.compile(r"(n\d{8})\s+(.+)")
+_ID_AND_NAME = re.compile(r"^(?:(n\d{8})\s+)?(.*)")
 
 _log = logging.getLogger(__name__)
 
@@ -50,11 +49,11 @@ class ClassNames:
 
     def name(self, index: int) -> str:
         """Return a class's name, such as "Egyptian cat"; "class 285" if no names are loaded."""
-        return self.names[_checked(index)] if self.names else f"class {_checked(index)}"
+        return self.names[index] if self.names else f"class {index}"
 
     def wordnet_id(self, index: int) -> str:
         """Return the WordNet id of a class, such as "n02124075"; ``""`` if it has none."""
-        return self.wordnet_ids[_checked(index)] if self.wordnet_ids else ""
+        return self.wordnet_ids[index] if self.wordnet_ids else ""
 
     def label(self, index: int) -> str:
         """Return the name, WordNet id and index of a class as one text.
@@ -63,7 +62,7 @@ class ClassNames:
         'tench · n01440764 · class 0'
         """
         name = self.name(index) if self.names else ""
-        return " · ".join(filter(None, (name, self.wordnet_id(index), f"class {_checked(index)}")))
+        return " · ".join(filter(None, (name, self.wordnet_id(index), f"class {index}")))
 
 
 NUMBERED = ClassNames()
@@ -75,8 +74,12 @@ def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
     If ``VGG_VIZ_CLASS_NAMES`` names a text file, only this file is tried: its classes may not be
     ImageNet's. Raises a `FileUnavailable` if no names could be loaded.
     """
-    host = path_setting(environment, PATH_VARIABLE)
-    path = host or _keras_list(environment)
+    path = host = path_setting(environment, PATH_VARIABLE)
+    if not path:
+        try:
+            path, _ = find([CLASS_INDEX], folders(environment))
+        except FileUnavailable:
+            path, _ = fetch(CLASS_INDEX, environment)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -89,13 +92,6 @@ def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
         sentence = f"Could not use {named}: {reason}."
         _log.warning("%s (%s)", sentence, path)
         raise FileUnavailable(sentence) from error
-
-
-def _keras_list(environment: Mapping[str, str]) -> Path:
-    try:
-        return find([CLASS_INDEX], folders(environment))[0]
-    except FileUnavailable:
-        return fetch(CLASS_INDEX, environment)[0]
 
 
 def from_json(content: bytes) -> ClassNames:
@@ -121,7 +117,7 @@ def from_text(content: bytes) -> ClassNames:
     lines = text.rstrip().splitlines()
     if len(lines) != CLASS_COUNT:
         raise ValueError(f"expected {CLASS_COUNT:,} lines, got {len(lines):,}")
-    pairs = [_id_and_name(line.strip()) for line in lines]
+    pairs: list[tuple[str, str]] = [_ID_AND_NAME.findall(line.strip())[0] for line in lines]
     for number, (_, name) in enumerate(pairs, 1):
         visible = "".join(character for character in name if character not in INVISIBLE)
         if not (visible and len(name) <= MAX_LENGTH and visible.isprintable()):
@@ -133,14 +129,3 @@ def from_text(content: bytes) -> ClassNames:
 def _class_names(pairs: Iterable[tuple[str, str]]) -> ClassNames:
     ids, names = zip(*pairs, strict=True)
     return ClassNames(tuple(name.replace("_", " ") for name in names), ids)
-
-
-def _id_and_name(line: str) -> tuple[str, str]:
-    match = _ID_AND_NAME.fullmatch(line)
-    return (match[1], match[2]) if match else ("", line)
-
-
-def _checked(index: int) -> int:
-    if not 0 <= index < CLASS_COUNT:
-        raise IndexError(f"expected a class from 0 to {CLASS_COUNT - 1}, got {index}")
-    return index

@@ -17,17 +17,11 @@ Streamlit's memory per viewer comes on top: 0.3 MB for the session, and an uploa
 20 MB while the page is open and for two minutes after that. Up to 20 images uploaded together take
 6 MB at most, and their files until they are decoded.
 
-Measured with `make load` (Linux, 2 cores, TensorFlow 2.21, resident MB):
-
-    the server before its first page                                     56
-    TensorFlow, the network, one viewer's first maps                    854
-    one viewer for two minutes, at most                                 978
-    60 viewers of one image, at most                                  1,121
-    60 viewers, each with an image of 1 MB of their own, at most      1,441
-
-`WORKING_BYTES`, the memory that a server needs besides its caches, follows from these measurements.
-Two malloc arenas for all threads (`limit_malloc_arenas`), and returning free pages to the system
-once a second (`trim`), keep it from growing.
+`WORKING_BYTES`, the memory that a server needs besides its caches, follows from measurements of
+`make load` (docs/performance.md): 854 MB after one viewer's first maps, and at most 1,441 MB with
+60 viewers, each with an image of their own. Two malloc arenas for all threads
+(`limit_malloc_arenas`), and returning free pages to the system once a second (`trim`), keep it from
+growing.
 
 Optimizing images takes up to 140 MB more while it runs, measured with `make bench`. Finished images
 are among the cached values.

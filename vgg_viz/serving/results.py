@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -165,7 +164,14 @@ class Results:
         superseded run ends. A ``long`` job takes many times as long as a forward pass; short jobs
         do not wait for long ones.
         """
-        return self.cached(key, partial(self._run_alone, begin, long=long))
+
+        def compute() -> Value:
+            # One job of each kind at a time: a job holds up to 100 MB, also between its slices.
+            lock = self.shared.long_job_lock if long else self.shared.short_job_lock
+            with lock.hold(self.run.show_waiting, self.run.started_at):
+                return self._run_in_slices(begin(), TIME_SLICE_SECONDS)
+
+        return self.cached(key, compute)
 
     def cached_dense(
         self, key: Hashable, dense: DenseWeights, compute: Callable[[DenseWeights], Value]
@@ -174,7 +180,18 @@ class Results:
 
         One script run reads at a time; forward passes do not wait for the disk.
         """
-        return self.cached(key, partial(self._read_dense, dense, compute))
+
+        def read() -> Value:
+            with self.shared.dense_lock.hold(self.run.show_waiting, self.run.started_at):
+                try:
+                    return compute(ReportingDense(dense, self.run.show_reading))
+                except WeightsError as error:
+                    # The file was damaged after it was opened: a new run reports that.
+                    self.shared.dense.give_up(dense, error)
+                    self.run.restart()
+                    raise
+
+        return self.cached(key, read)
 
     def cached_drawing(
         self, key: Hashable, draw: Callable[[], Value], *, transient: bool = False
@@ -227,12 +244,6 @@ class Results:
             yield
         shared.memory.tidy()
 
-    def _run_alone(self, begin: Callable[[], Job[Value]], *, long: bool) -> Value:
-        # One job of each kind at a time: a job holds up to 100 MB, also between its slices.
-        lock = self.shared.long_job_lock if long else self.shared.short_job_lock
-        with lock.hold(self.run.show_waiting, self.run.started_at):
-            return self._run_in_slices(begin(), TIME_SLICE_SECONDS)
-
     def _run_in_slices(self, job: Job[Value], seconds: float) -> Value:
         """Run a job to its end; a slice is at least one step, and further ones for so long."""
         fraction: float | None = 0.0
@@ -248,16 +259,6 @@ class Results:
                 except StopIteration as stopped:
                     result: Value = stopped.value
                     return result
-
-    def _read_dense(self, dense: DenseWeights, compute: Callable[[DenseWeights], Value]) -> Value:
-        with self.shared.dense_lock.hold(self.run.show_waiting, self.run.started_at):
-            try:
-                return compute(ReportingDense(dense, self.run.show_reading))
-            except WeightsError as error:
-                # The file was damaged after it was opened: a new run reports that.
-                self.shared.dense.give_up(dense, error)
-                self.run.restart()
-                raise
 
     def _filters(self, weights: Weights, layer_name: str) -> np.ndarray:
         """Return a layer's filters, ``(filters, channels, 3, 3)``; keep them within `holding` only.

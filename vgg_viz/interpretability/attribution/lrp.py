@@ -30,7 +30,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     channels_first,
     check_finite,
 )
-from vgg_viz.interpretability.receptive_field import Stage, crop_gradient, padded_input
+from vgg_viz.interpretability.receptive_field import Stage, conv_gradient, padded_input
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -107,7 +107,7 @@ def _pass_back(
     # The output of an active unit is its denominator without the stabilizer.
     ratio = ratio * tf.math.divide_no_nan(output, output + stabilizer)
     absorbed = epsilon * float(tf.reduce_sum(ratio))
-    return _conv_back(stage, kernel, ratio), bias_term(ratio, bias.numpy()), absorbed
+    return conv_gradient(stage, kernel, ratio), bias_term(ratio, bias.numpy()), absorbed
 
 
 def _zb(
@@ -127,7 +127,7 @@ def _zb(
     distances = tf.concat([x - bound for bound in bounds], axis=3)
     denominator = _conv(padded_input(stage, distances), kernels)
     ratio = tf.math.divide_no_nan(relevance, denominator)
-    low, high = tf.split(distances * _conv_back(stage, kernels, ratio), 2, axis=3)
+    low, high = tf.split(distances * conv_gradient(stage, kernels, ratio), 2, axis=3)
     return low + high, float(tf.reduce_sum(tf.where(denominator == 0, relevance, 0)))
 
 
@@ -135,14 +135,6 @@ def _conv(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
     return tf.nn.conv2d(x, kernel, 1, "VALID")
-
-
-def _conv_back(stage: Stage, kernel: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """Compute the gradient of a convolution's input, cropped to the value's receptive field."""
-    import tensorflow as tf
-
-    shape = [1, *(side.length for side in stage.padded_area), kernel.shape[2]]
-    return crop_gradient(stage, tf.nn.conv2d_transpose(gradient, kernel, shape, 1, "VALID"))
 
 
 def _rms(values: tf.Tensor) -> float:
