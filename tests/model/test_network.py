@@ -17,7 +17,6 @@ from vgg_viz.model.network import (
     filter_colors,
     network_input,
     preprocess,
-    steps,
     tiles_first,
 )
 
@@ -106,26 +105,18 @@ def test_maps_of_a_small_network_match_numpy(tiny):
     np.testing.assert_allclose(wrong, numpy_maps(pixels, "rgb")["block2_conv1"], 1e-5, 1e-6)
 
 
-def test_steps_cover_each_layer_and_each_block():
-    found = steps(VGG19)
-    assert len(found) == 16 + 3 * 5
-    assert found["block3_conv4", "block3_pool"] == 3
-    assert found["block2_conv1", "block2_conv2", "block2_pool"] == 2
-    assert {(layer.name,) for layer in VGG19.conv_layers} <= set(found)
-    assert list(steps(TINY)) == [
-        ("block1_conv1",),
-        ("block1_pool",),
-        ("block1_conv1", "block1_pool"),
-        ("block2_conv1",),
-        ("block2_pool",),
-        ("block2_conv1", "block2_pool"),
+def test_passes_of_each_layer_and_each_block_are_compiled_ahead(tiny, monkeypatch):
+    passes = []
+    monkeypatch.setattr(Network, "_pass", lambda _, start, names: passes.append((start, *names)))
+    tiny.compile_passes(lambda: False)
+    assert passes == [
+        ("input", "block1_conv1"),
+        ("input", "block1_pool"),
+        ("input", "block1_conv1", "block1_pool"),
+        ("block1_pool", "block2_conv1"),
+        ("block1_pool", "block2_pool"),
+        ("block1_pool", "block2_conv1", "block2_pool"),
     ]
-
-
-@pytest.mark.parametrize("names", [(), ("block1_conv1", "block2_conv1"), ("fc1",)])
-def test_unsupported_step_is_a_key_error(names, tiny):
-    with pytest.raises(KeyError):
-        tiny.run(names, network_input(noise(8)))
 
 
 # -- VGG19
@@ -199,12 +190,12 @@ def compiled(monkeypatch):
 def test_passes_compiled_in_advance_are_not_compiled_again(compiled):
     network = Network(RandomWeights(TINY), TINY)
     network.compile_passes(lambda: False)
-    assert len(compiled) == len(set(steps(TINY)))
+    assert len(compiled) == 6
     pixels = noise(8)
     for name in ("block1_conv1", "block2_conv1"):
         network.feature_maps(pixels, name)
     network.run(("block1_conv1", "block1_pool"), network_input(pixels))
-    assert len(compiled) == len(set(steps(TINY)))
+    assert len(compiled) == 6
 
 
 def test_compiling_can_be_stopped(compiled):

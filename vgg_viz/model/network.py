@@ -118,24 +118,6 @@ def build_model(weights: Weights, architecture: Architecture = VGG19) -> keras.M
     return model
 
 
-def steps(architecture: Architecture) -> dict[tuple[str, ...], int]:
-    """Return the steps that a network can run, each with the number of its block.
-
-    A step is what one forward pass computes from a block's input: a single layer, the last conv
-    layer and the pool, or the whole block.
-
-    >>> one_block = Architecture("one block", blocks=((2, 8),), dense=())
-    >>> [len(step) for step in steps(one_block)]
-    [1, 1, 1, 2, 3]
-    """
-    blocks: dict[tuple[str, ...], int] = {}
-    for block in range(1, len(architecture.blocks) + 1):
-        names = tuple(layer.name for layer in architecture.block(block))
-        singles = [(name,) for name in names]
-        blocks |= dict.fromkeys([*singles, names[-2:], names], block)
-    return blocks
-
-
 class Network:
     """A Keras model of a VGG network with weights, and its forward passes; thread-safe."""
 
@@ -148,7 +130,6 @@ class Network:
         self.architecture = architecture
         with _keras_lock:
             self.model = build_model(weights, architecture)
-        self._steps = steps(architecture)
         self._passes: dict[tuple[str, ...], Pass] = {}
         self._summaries: dict[str, str] = {}
 
@@ -174,8 +155,8 @@ class Network:
         return self.run((layer.name,), source)[0]
 
     def run(self, layer_names: Sequence[str], source: np.ndarray) -> list[np.ndarray]:
-        """Compute the outputs of one of the `steps`, else a KeyError, from the block's input."""
-        return outputs(self._step_pass(tuple(layer_names)), source)
+        """Compute the outputs of some layers of one block, in order, from the block's input."""
+        return outputs(self._block_pass(tuple(layer_names)), source)
 
     def run_block(self, block: int, source: np.ndarray) -> dict[str, np.ndarray]:
         """Compute all layers of a block from the block's input, by layer name."""
@@ -191,13 +172,15 @@ class Network:
         return dict(zip(names, outputs(run, maps), strict=True))
 
     def compile_passes(self, should_stop: Callable[[], bool]) -> None:
-        """Compile the passes of all `steps` ahead, which takes 2 s, until ``should_stop()``."""
-        for step in steps(self.architecture):
-            if should_stop():
-                return
-            self._step_pass(step)
-            # Let waiting computations run first.
-            Event().wait(0.02)
+        """Compile each block's passes ahead, which takes 2 s, until ``should_stop()``."""
+        for block in range(1, len(self.architecture.blocks) + 1):
+            names = tuple(layer.name for layer in self.architecture.block(block))
+            for step in dict.fromkeys([*((name,) for name in names), names[-2:], names]):
+                if should_stop():
+                    return
+                self._block_pass(step)
+                # Let waiting computations run first.
+                Event().wait(0.02)
 
     def _cut(self, start: str, layer_names: Sequence[str]) -> keras.Model:
         """Build the model from one layer's output to those of later layers."""
@@ -206,10 +189,10 @@ class Network:
         source, *outputs = (self.model.get_layer(name).output for name in (start, *layer_names))
         return keras.Model(source, outputs, name=f"{self.model.name}_to_{layer_names[-1]}")
 
-    def _step_pass(self, step: tuple[str, ...]) -> Pass:
-        before = self.architecture.block(self._steps[step] - 1)
+    def _block_pass(self, layer_names: tuple[str, ...]) -> Pass:
+        before = self.architecture.block((self.architecture.layer(layer_names[0]).block or 1) - 1)
         start = before[-1] if before else self.architecture.layers[0]
-        return self._pass(start.name, step)
+        return self._pass(start.name, layer_names)
 
     def _pass(self, start: str, layer_names: tuple[str, ...]) -> Pass:
         """Return the pass from one layer's output to others', compiled on first use."""

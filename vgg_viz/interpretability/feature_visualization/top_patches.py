@@ -110,20 +110,22 @@ def rank_patches(peaks: Sequence[Peaks], count: int = 1) -> list[list[TopPatch]]
     groups, stronger peaks come first, and equal peaks are in the order of their images. A channel
     that is inactive on all images has no patches.
     """
-    # Columns: all images' first peaks in the order of the images, then their second peaks, etc.
-    per_image = peaks[0].values.shape[1]
-    values = np.stack([each.values[:, nth] for nth in range(per_image) for each in peaks], axis=1)
-    groups = (np.arange(values.shape[1]) // len(peaks)).clip(max=PEAKS_PER_IMAGE)
-    order = np.lexsort((-values, np.broadcast_to(groups, values.shape), values <= 0), axis=1)
-    order = order[:, :count]
-    return [
-        [
-            _patch_at(peaks, channel, *divmod(index, len(peaks)))
-            for index in indices
-            if values[channel, index] > 0
-        ]
-        for channel, indices in enumerate(order.tolist())
-    ]
+    values = [each.values.tolist() for each in peaks]
+    ranked = []
+    for channel in range(len(values[0])):
+        found = sorted(
+            (min(nth, PEAKS_PER_IMAGE), -value, nth, image)
+            for image, of_image in enumerate(values)
+            for nth, value in enumerate(of_image[channel])
+            if value > 0
+        )
+        ranked.append(
+            [
+                TopPatch(image, -value, *peaks[image].positions[channel, nth].tolist())
+                for _, value, nth, image in found[:count]
+            ]
+        )
+    return ranked
 
 
 def crop_patch(pixels: np.ndarray, layer: ConvLayer, row: int, column: int) -> np.ndarray:
@@ -145,8 +147,3 @@ def crop_patch(pixels: np.ndarray, layer: ConvLayer, row: int, column: int) -> n
 @lru_cache(maxsize=16)
 def _mean_colored(side: int) -> np.ndarray:
     return np.full((side, side, 3), MEAN_COLOR, np.uint8)
-
-
-def _patch_at(peaks: Sequence[Peaks], channel: int, nth: int, image: int) -> TopPatch:
-    row, column = peaks[image].positions[channel, nth].tolist()
-    return TopPatch(image, float(peaks[image].values[channel, nth]), row, column)
