@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.support.numpy_network import NumpyNetwork
 from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
 from vgg_viz.interpretability.ablation import (
     ablate,
@@ -109,9 +110,35 @@ def test_changes_are_ranked_by_their_mean():
     found = compare_maps(THIN.conv_layer("block1_conv2"), before + 1, after + 1)
     assert found.mean.tolist() == [1.25, 0, 0.75, 3]
     assert found.largest.tolist() == [5, 0, -2, 3]
+    assert found.positions.tolist() == [[0, 0], [0, 0], [0, 1], [0, 0]]
     assert found.before.tolist() == [1, 1, 1, 1]
     assert found.strongest(9).tolist() == [3, 0, 2]
     assert found.strongest(1).tolist() == [3]
+    # The value that changes most is in another map than the largest mean change.
+    assert found.most_changed == (0, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["block1_conv2", "block2_conv1", "block4_conv2"])
+def test_the_most_changed_value_matches_numpy_before_and_after_relu(name, thin_network):
+    layer, pixels, numbers = THIN.conv_layer(name), noise(48), [2]
+    weights = RandomWeights(THIN)
+    both = [
+        NumpyNetwork(THIN, one, network_input(pixels))
+        for one in (weights, without_filters(weights, name, numbers))
+    ]
+    maps = thin_network.feature_maps(pixels, name)
+    changes, _ = outcome(later_changes(thin_network, layer, maps, numbers))
+    for change in changes:
+        later = change.layer
+        differences = both[1].after[later.name] - both[0].after[later.name]
+        index = np.unravel_index(np.abs(differences).argmax(), differences.shape)
+        assert change.most_changed == index
+        channel, row, column = index
+        assert change.largest[channel] == pytest.approx(differences[index], rel=1e-3)
+        spec = AttributionSpec(later, int(channel) + 1, int(row), int(column), name)
+        drop, _ = outcome(value_drop(thin_network, maps, spec, numbers))
+        values = [network.before[later.name][index] for network in both]
+        assert drop == pytest.approx(values[0] - values[1], rel=1e-3, abs=1e-4)
 
 
 @pytest.mark.filterwarnings("error")

@@ -24,16 +24,28 @@ from vgg_viz.model.network import Network, read_only
 
 @dataclass(frozen=True, eq=False)
 class MapChanges:
-    """Changes of all maps of one layer under ablation, each field float64 ``(maps,)``."""
+    """Changes of all maps of one layer under ablation, after ReLU; float64 ``(maps,)``."""
 
     layer: ConvLayer
     mean: np.ndarray  # mean absolute difference over a map's positions
     largest: np.ndarray  # difference of largest magnitude; negative if the activation dropped
+    positions: np.ndarray  # row and column of that difference, int (maps, 2)
     before: np.ndarray  # mean activation before the ablation
 
     def strongest(self, count: int) -> np.ndarray:
         """Return the indices of up to ``count`` maps that change most, most changed first."""
         return strongest(self.mean, count)[0]
+
+    @property
+    def most_changed(self) -> tuple[int, int, int]:
+        """Map, row and column, from 0, of the value that changes most in the whole layer."""
+        index = int(np.abs(self.largest).argmax())
+        return index, *self.position(index)
+
+    def position(self, index: int) -> tuple[int, int]:
+        """Return row and column of a map's largest change."""
+        row, column = self.positions[index].tolist()
+        return row, column
 
 
 def ablate(maps: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
@@ -84,11 +96,15 @@ def compare_maps(layer: ConvLayer, before: np.ndarray, after: np.ndarray) -> Map
     """Compute how much each map of a layer changes, from its maps before and after an ablation."""
     check_finite(before, after)
     mean, largest = np.empty(len(before)), np.empty(len(before))
+    positions = np.empty((len(before), 2), int)
     for index, (one, other) in enumerate(zip(before, after, strict=True)):
         difference = other.astype(np.float64) - one
-        mean[index] = np.abs(difference).mean()
-        largest[index] = difference.flat[np.abs(difference).argmax()]
-    return MapChanges(layer, mean, largest, before.mean(axis=(1, 2), dtype=np.float64))
+        size = np.abs(difference)
+        mean[index] = size.mean()
+        positions[index] = np.unravel_index(size.argmax(), size.shape)
+        largest[index] = difference[tuple(positions[index])]
+    means_before = before.mean(axis=(1, 2), dtype=np.float64)
+    return MapChanges(layer, mean, largest, positions, means_before)
 
 
 def value_drop(

@@ -55,13 +55,14 @@ class MapsAfterAblation(LayerMaps):
 class ValueDrop:
     """Drop of one value of the next layer by ablation, beside the ablated maps' contribution to it.
 
-    All numbers are before ReLU. In the next layer, drop and contribution match to within rounding.
+    In the next layer, drop and contribution match to within rounding: both are before ReLU.
     """
 
     spec: AttributionSpec  # value, attributed to the layer with the ablated maps
-    value: float  # value without ablation
+    value: float  # value before ReLU, without ablation
     contribution: float  # sum of the attributions to the ablated maps
-    drop: float  # value minus its value after ablation
+    drop: float  # value minus its value after ablation, both before ReLU
+    change: float  # by ablation, after ReLU
 
 
 @dataclass(frozen=True)
@@ -142,30 +143,14 @@ class AblatedMaps:
             ),
         )
 
-    def trail_steps(self, pair: Pair) -> dict[int, TrailStep]:
-        """Return where ablation changes each map of a later layer most, by map number."""
-        before, after = pair.sides
-
-        def find() -> list[tuple[int, int]]:
-            grids = [side.grid(pair.numbers).values for side in (before, after)]
-            return [largest(new - old) for old, new in zip(*grids, strict=True)]
-
-        key = ("largest changes", after.key, tuple(pair.numbers))
-        positions = before.results.cached(key, find)
-        return {
-            number: TrailStep(after.layer.name, number, position)
-            for number, position in zip(pair.numbers, positions, strict=True)
-        }
-
     def value_drop(self, change: MapChanges) -> ValueDrop:
-        """Return the drop of the next layer's value that the ablation changes most.
+        """Return the drop of the next layer's value that the ablation changes most, after ReLU.
 
         Raises:
             NotFiniteError: activations overflow float32.
         """
-        maps, pair = self.maps, self.pair(change, 1)
-        ((number, step),) = self.trail_steps(pair).items()
-        spec = AttributionSpec(change.layer, number, *step.position, maps.layer.name)
+        maps, (index, row, column) = self.maps, change.most_changed
+        spec = AttributionSpec(change.layer, index + 1, row, column, maps.layer.name)
 
         def begin() -> Generator[float | None, None, ValueDrop]:
             values, indices = maps.values(), np.array(self.numbers) - 1
@@ -173,19 +158,16 @@ class AblatedMaps:
                 maps.network, maps.picture.pixels, spec, maps.preprocessing
             )
             drop = yield from ablation.value_drop(maps.network, values, spec, self.numbers)
-            return ValueDrop(spec, found.value, float(found.by_map[indices].sum()), drop)
+            contribution, after_relu = found.by_map[indices].sum(), change.largest[index]
+            return ValueDrop(spec, found.value, float(contribution), drop, float(after_relu))
 
         return maps.results.cached_in_slices(("value drop", self.key), begin)
 
 
-def largest(difference: np.ndarray) -> tuple[int, int]:
-    """Return the row and column, from 0, of the entry with the largest absolute value.
-
-    >>> largest(np.array([[1, 2], [-3, 2]])), largest(np.array([[1, 4], [-3, 2]]))
-    ((1, 0), (0, 1))
-    """
-    row, column = np.unravel_index(np.abs(difference).argmax(), difference.shape)
-    return int(row), int(column)
+def trail_steps(change: MapChanges, numbers: Sequence[int]) -> dict[int, TrailStep]:
+    """Return where ablation changes each of a later layer's maps most, by map number."""
+    name = change.layer.name
+    return {number: TrailStep(name, number, change.position(number - 1)) for number in numbers}
 
 
 def short_list(numbers: Sequence[int]) -> str:

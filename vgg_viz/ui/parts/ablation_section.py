@@ -14,7 +14,7 @@ from vgg_viz.links import LATER_LAYERS, MOST_ABLATED, later_layer_options
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import pairs
-from vgg_viz.ui.parts.ablated_maps import AblatedMaps, map_list, short_list
+from vgg_viz.ui.parts.ablated_maps import AblatedMaps, map_list, short_list, trail_steps
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection, trail
 from vgg_viz.ui.state.trail import TrailStep
@@ -193,7 +193,7 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
     shown_as, scale = str(state.value("shown_as")), state.choice("pair_scale", PAIR_SCALES)
     appearance = Appearance(scale, state.choice("colors", COLOR_MAPS))
     pair = ablation.pair(change, count)
-    grids, steps = pair.grids(shown_as, appearance), ablation.trail_steps(pair)
+    grids, steps = pair.grids(shown_as, appearance), trail_steps(change, pair.numbers)
     maps, chosen, start = ablation.maps, selection.current(), None
     if chosen and chosen.position:
         start = TrailStep(maps.layer.name, chosen.channel, chosen.position)
@@ -218,14 +218,19 @@ def show_value_drop(ablation: AblatedMaps, change: MapChanges) -> None:
         st.warning(OVERFLOW)
         return
     spec, maps = result.spec, short_list(ablation.numbers)
+    before, after = result.value, result.value - result.drop
     st.markdown(
-        f"**The most changed value** in {spec.layer.name} is that of map {spec.channel} at row "
-        f"{spec.row + 1}, column {spec.column + 1}: {figure(result.value)} before ReLU, and "
-        f"{figure(result.value - result.drop)} without {maps}."
+        f"**The most changed value** after ReLU in {spec.layer.name} is that of map {spec.channel} "
+        f"at row {spec.row + 1}, column {spec.column + 1}. Before ReLU it is {figure(before, 5)}, "
+        f"and {figure(after, 5)} without {maps}."
     )
     with st.container(horizontal=True, gap="large"):
-        st.metric(f"Change without {maps}", signed(-result.drop, 5), width="content")
-        st.metric(f"Contribution of {maps}", signed(result.contribution, 5), width="content")
+        for label, number in (
+            ("Change after ReLU", result.change),
+            ("Change before ReLU", -result.drop),
+            (f"Contribution of {maps}", result.contribution),
+        ):
+            st.metric(label, signed(number, 5), width="content")
 
 
 def show_changes(changes: Sequence[MapChanges]) -> None:
