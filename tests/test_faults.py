@@ -21,7 +21,7 @@ from tests.support.company_proxy import company_proxy
 from tests.support.file_server import serve
 from tests.support.offline import closed_address
 from tests.support.pages import choose, open_page, press, run, texts
-from tests.support.weights_files import pass_for_keras, write_hollow_weights, write_keras_weights
+from tests.support.weights_files import pass_for_keras, write_keras_weights
 from vgg_viz.downloads.fetching import CHUNK_BYTES, FileUnavailable, StorageError, download
 from vgg_viz.model import weights
 from vgg_viz.model.weights import NOTOP, UntrainedWeights, obtain
@@ -212,27 +212,31 @@ def has_notice(page: AppTest, folder: Path) -> bool:
     return "Could not get the ImageNet weights" in texts(page)
 
 
-def truncate(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.truncate(path.stat().st_size // 2)
-
-
-def test_filters_of_a_file_damaged_meanwhile(tmp_path, models, content, md5, fresh_caches):
-    stored = models / NOTOP_FILE
-    stored.write_bytes(content)
+def test_filters_of_a_file_damaged_and_replaced_meanwhile(
+    tmp_path, hollow, content, monkeypatch, fresh_caches
+):
+    named = tmp_path / "mine.h5"
+    named.write_bytes(content)
+    monkeypatch.setenv("VGG_VIZ_WEIGHTS", str(named))
     page = open_page(network="ImageNet", view="Filters", layer="2 · block1_conv2")
-    assert "block1_conv2 · ImageNet" in texts(page)
-    truncate(stored)
+    assert "block1_conv2 · weights of mine.h5" in texts(page)
+    named.write_bytes(hollow[:-1000])
     choose(page, "layer", "block3_conv1")
     assert has_notice(page, tmp_path)
     assert "block3_conv1 · untrained" in texts(page)
-    assert "· ImageNet ·" not in texts(page)
+    assert "weights of" not in texts(page)
     assert len(page.text) == 1
-    assert f"in {NOTOP_FILE}" in page.text[0].value
+    assert "in mine.h5" in page.text[0].value
     assert has_notice(press(page, "retry"), tmp_path)
-    stored.write_bytes(content)
+    named.write_bytes(hollow)
+    names, read = [], weights.StoredWeights.read
+    monkeypatch.setattr(
+        weights.StoredWeights, "read", lambda self, name: names.append(name) or read(self, name)
+    )
     assert not has_notice(press(page, "retry"), tmp_path)
-    assert "block3_conv1 · ImageNet" in texts(page)
+    assert "block3_conv1 · weights of mine.h5" in texts(page)
+    choose(page, "layer", "block1_conv2")
+    assert names == ["block3_conv1", "block1_conv2"]
 
 
 @pytest.mark.slow
@@ -246,7 +250,7 @@ def test_attribution_with_a_file_damaged_meanwhile(tmp_path, models, fresh_cache
     page = open_page(network="ImageNet", view="Feature maps", layer="3 · block2_conv1", channel="5")
     assert "block2_conv1 · ImageNet" in texts(page)
     model = weakref.ref(shared().loaders["imagenet"].network().result().model)
-    truncate(stored)
+    os.truncate(stored, stored.stat().st_size // 2)
     page.number_input(key="row").set_value(7)
     page.number_input(key="column").set_value(9)
     run(page)
@@ -264,26 +268,6 @@ def test_attribution_with_a_file_damaged_meanwhile(tmp_path, models, fresh_cache
             return
         threading.Event().wait(0.05)
     pytest.fail("expected the discarded network to be freed, it is still in memory")
-
-
-def test_a_replaced_weights_file_is_loaded_after_retry(
-    tmp_path, content, monkeypatch, fresh_caches
-):
-    named = tmp_path / "mine.h5"
-    named.write_bytes(content)
-    monkeypatch.setenv("VGG_VIZ_WEIGHTS", str(named))
-    page = open_page(network="ImageNet", view="Filters", layer="2 · block1_conv2")
-    write_hollow_weights(named)
-    choose(page, "layer", "block3_conv1")
-    assert has_notice(page, tmp_path)
-    names, read = [], weights.StoredWeights.read
-    monkeypatch.setattr(
-        weights.StoredWeights, "read", lambda self, name: names.append(name) or read(self, name)
-    )
-    choose(page, "layer", "block1_conv2")
-    press(page, "retry")
-    assert "block1_conv2 · weights of mine.h5" in texts(page)
-    assert names == ["block1_conv2"]
 
 
 def test_addresses_and_paths_in_urls_are_not_opened(tmp_path, monkeypatch, fresh_caches):

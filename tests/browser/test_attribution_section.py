@@ -1,4 +1,4 @@
-"""The attribution of a value in Chromium: choice, sum, trail and lecture."""
+"""The attribution of a value in Chromium: trail and lecture."""
 
 import re
 
@@ -21,33 +21,6 @@ def choose(page: Page, label: str, name: str) -> None:
 
 def drawn(page: Page) -> Locator:
     return page.locator(".st-key-attributions canvas[data-shown]")
-
-
-def sums(page: Page, key: str) -> list[float]:
-    shown = page.locator(f".st-key-{key} [data-testid='stMetricValue']").all_inner_texts()
-    return [float(text.replace("−", "-").replace(",", "")) for text in shown]
-
-
-def test_pixels_and_bias_terms_sum_to_the_value_and_back_undoes_each_choice(visit):
-    page = visit(VALUE)
-    expect(drawn(page)).to_have_count(0)
-    choose(page, "Attribute to", "The pixels")
-    expect(drawn(page)).to_have_count(1)
-    before = sums(page, "attribution-sum")
-    # The decomposition of one convolution has the same value.
-    assert before[3] == pytest.approx(sums(page, "value-sum")[2], rel=1e-4)
-    choose(page, "Method", "Guided backpropagation")
-    expect(page.locator(".st-key-attribution-check canvas[data-shown]")).to_have_count(1)
-    expect(page.locator(".st-key-attribution-sum")).to_have_count(0)
-    page.go_back()
-    expect(page.locator(".st-key-attribution-sum")).to_have_count(1)
-    assert links.read(page.url)["back_to"] == "input"
-    page.go_back()
-    expect(drawn(page)).to_have_count(0)
-    page.go_forward()
-    expect(drawn(page)).to_have_count(1)
-    settle(page)
-    assert sums(page, "attribution-sum") == before
 
 
 def test_enter_on_a_map_goes_to_its_largest_attribution(visit):

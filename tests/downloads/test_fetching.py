@@ -1,17 +1,25 @@
-"""Downloads from a local server: progress, retries, several addresses, and error messages."""
+"""Downloads from a local server: progress, retries, several addresses, errors, and resuming."""
 
 import errno
 import hashlib
 import os
 import socket
 import tempfile
+import threading
 
 import pytest
 
 from tests.support import file_server
 from tests.support.file_server import serve
 from tests.support.offline import closed_address
-from vgg_viz.downloads.fetching import FileUnavailable, StorageError, download, private_folder
+from vgg_viz.downloads.fetching import (
+    FileUnavailable,
+    StorageError,
+    download,
+    locked,
+    partial_bytes,
+    private_folder,
+)
 
 CONTENT = bytes(range(256)) * 4096
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -88,7 +96,7 @@ def test_repeated_failures_are_an_error(folder, isolated, failure, reason):
 
 @pytest.mark.parametrize("failure", [failure for failure, _ in FAILURES])
 def test_the_next_try_or_address_succeeds(tmp_path, failure):
-    options = {"timeout": (10.0, 0.15)}  # long enough for the successful try
+    options = {"timeout": (10.0, 0.5)}  # long enough for the successful try
     with serve(CONTENT, failure, file_server.send_range) as server:
         assert fetch(server.url, tmp_path / "1", **options)[0] == CONTENT
         assert len(server.requests) == 2
@@ -214,6 +222,133 @@ def test_a_file_above_the_maximum_size_is_rejected(folder, behavior):
             fetch(server.url, folder, md5=None, max_bytes=2**20)
         assert names(folder) == []
         assert len(fetch(server.url, folder, md5=None, max_bytes=4 * 2**20)[0]) == 4 * 2**20
+
+
+# -- partial downloads: a failed one leaves its ``.part`` file, and the next one resumes it
+
+HALF = len(CONTENT) // 2
+REST = f"bytes={HALF}-"
+
+
+def resume(server, folder, on_progress=None, md5=MD5):
+    size = len(CONTENT)
+    path = download(
+        server.url, folder, "file.bin", md5=md5, on_progress=on_progress, max_bytes=size
+    )
+    # Others may wait for the lock.
+    assert {*names(folder)} - {"file.bin.lock"} == {"file.bin"}
+    return path.read_bytes()
+
+
+def break_off(folder, content=CONTENT[:HALF]):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PART).write_bytes(content)
+
+
+def test_a_download_that_was_cut_off_is_resumed_with_its_progress(folder):
+    reports = []
+    with serve(CONTENT, file_server.cut_off, file_server.send_range) as server:
+        assert resume(server, folder, lambda *report: reports.append(report)) == CONTENT
+    assert server.ranges == [None, REST]
+    assert reports == sorted(reports)
+    assert {total for _, total in reports} == {len(CONTENT)}
+    assert reports[-1][0] == len(CONTENT)
+
+
+def test_a_download_is_completed_step_by_step(folder):
+    with serve(CONTENT, file_server.send_part(HALF // 2)) as server:
+        with pytest.raises(FileUnavailable, match="closed before all bytes"):
+            resume(server, folder)
+        assert partial_bytes(folder / "file.bin") == 3 * HALF // 2
+        assert resume(server, folder) == CONTENT
+    assert partial_bytes(folder / "file.bin") == 0
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    "answer", [file_server.send_sign_in_page, file_server.refuse, file_server.close_connection]
+)
+def test_a_wrong_response_does_not_discard_the_partial_download(folder, answer):
+    with serve(CONTENT, file_server.cut_off, answer, file_server.send_range) as server:
+        assert resume(server, folder) == CONTENT
+    assert server.ranges == [None, REST, REST]
+
+
+@pytest.mark.parametrize(
+    ("partial", "ranges"),
+    [
+        (CONTENT[: HALF - 1] + b"?", [REST, None]),  # half of another file
+        (bytes(len(CONTENT)), [None]),  # as many bytes, but others
+        (CONTENT + b"?", [None]),  # more bytes than the file has
+        (CONTENT, []),  # left by a process that was killed after the last byte
+    ],
+)
+def test_a_wrong_partial_download_is_discarded_and_a_complete_one_used(folder, partial, ranges):
+    break_off(folder, partial)
+    with serve(CONTENT, file_server.send_range) as server:
+        assert resume(server, folder) == CONTENT
+    assert server.ranges == ranges
+
+
+def test_the_whole_file_comes_from_a_server_without_ranges_and_without_an_md5(folder):
+    break_off(folder)
+    with serve(CONTENT) as server:
+        assert resume(server, folder) == CONTENT
+    assert server.ranges == [REST]
+    (folder / "file.bin").unlink()
+    break_off(folder)
+    with serve(CONTENT, file_server.cut_off, file_server.send_range) as server:
+        assert resume(server, folder, md5=None) == CONTENT
+    assert server.ranges == [None, None]
+
+
+def test_an_exception_in_the_callback_keeps_the_partial_download(folder):
+    class Interrupted(BaseException):
+        pass
+
+    def stop(received, total):
+        if received > HALF // 2:
+            raise Interrupted
+
+    with serve(CONTENT, file_server.send_slowly) as server, pytest.raises(Interrupted):
+        resume(server, folder, stop)
+    assert 0 < partial_bytes(folder / "file.bin") < len(CONTENT)
+    assert names(folder) == [PART]
+
+
+# -- several servers with one folder
+
+
+def test_of_two_downloads_one_waits_and_reports_the_others_progress(folder, threads):
+    begun, reported = threading.Event(), threading.Event()
+
+    def report(received, total):
+        if (received, total) == (HALF, len(CONTENT)):
+            reported.set()
+
+    with serve(CONTENT, file_server.pause_halfway, file_server.send_range) as server:
+        first = threads.submit(resume, server, folder, lambda *_: begun.set())
+        assert begun.wait(60)
+        second = threads.submit(resume, server, folder, report)
+        assert reported.wait(60)
+        server.released.set()
+        assert first.result() == second.result() == CONTENT
+    assert server.ranges == [None, REST]
+
+
+def test_a_waiting_download_can_be_stopped(folder, threads):
+    class Stopped(BaseException):
+        pass
+
+    def stop(received, total):
+        assert (received, total) == (HALF, len(CONTENT))
+        raise Stopped
+
+    break_off(folder)
+    with serve(CONTENT) as server, locked(folder / "file.bin"), pytest.raises(Stopped):
+        threads.submit(resume, server, folder, stop).result()
+    assert server.requests == []
+    assert partial_bytes(folder / "file.bin") == HALF
 
 
 # -- the temporary folder
