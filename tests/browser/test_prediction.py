@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser import cases
 from tests.browser.test_pointing import grid
 from tests.support.reading import assert_sound, listening, settle, wait_for_words, words
 from vgg_viz import links
@@ -181,3 +182,39 @@ def test_lecture_shows_prediction_and_evidence_on_one_screen(visit):
     assert canvas.bounding_box() == box
     laptop = {"width": 1024, "height": 600}
     assert_sound(visit(f"{FEW}&against=3&evidence=all&lecture=true", viewport=laptop))
+
+
+NARROW = {
+    "small laptop": ({"width": 1024, "height": 768}, "&lecture=true"),
+    "phone": ({"width": 390, "height": 844}, ""),
+}
+NARROWER = {
+    "tablet": ({"width": 800, "height": 600}, "&lecture=true"),
+    "enlarged to 200%": ({"width": 683, "height": 384}, "&lecture=true"),
+    "lecture on a phone": ({"width": 390, "height": 844}, "&lecture=true"),
+    "two images": ({"width": 1024, "height": 768}, "&compare=picture"),
+}
+
+
+@pytest.mark.parametrize("window", cases(NARROW, NARROWER))
+def test_a_narrow_list_has_bars_and_whole_words(visit, window):
+    size, mode = window
+    page = visit(f"{FEW}{mode}", viewport=size)
+    classes = page.locator(".st-key-classes-0 table")
+    expect(rows(page)).to_have_count(5)
+    room, shortest = classes.evaluate(
+        """(table) => {
+            const bars = [...table.querySelectorAll(".bar div")];
+            const lengths = bars.map((bar) => bar.getBoundingClientRect().width);
+            // The room of a bar of 100%.
+            const room = bars.map((bar) => bar.parentElement.clientWidth);
+            return [Math.min(...room), Math.min(...lengths)];
+        }"""
+    )
+    assert room >= 80
+    assert room >= 4 * shortest
+    # The test's names have three short words, and a lecture omits the number of a class.
+    for row in rows(page).all():
+        line = row.evaluate("(row) => parseFloat(getComputedStyle(row).fontSize)")
+        assert row.bounding_box()["height"] <= 4 * line
+    assert_sound(page)

@@ -24,6 +24,8 @@ function addRow(body) {
   bar.append(document.createElement("div"));
   row.insertCell().className = "number";
   row.insertCell().className = "number";
+  row.setAttribute("role", "row");
+  for (const cell of row.cells) cell.setAttribute("role", "cell");
 }
 
 function fill(row, { number, name, detail, share, probability, logit, chosen, against }, setTriggerValue) {
