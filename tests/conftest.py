@@ -6,7 +6,8 @@ import pytest
 from tests.support.maps import BiasedWeights, all_layers
 from tests.support.offline import isolate
 from tests.support.photographs import load_image, sample_bytes
-from tests.support.weights_files import write_hollow_weights
+from tests.support.thin import THIN, RandomWeights
+from tests.support.weights_files import ReferenceWeights, write_hollow_weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network, preprocess
 from vgg_viz.model.weights import UntrainedWeights
@@ -25,6 +26,20 @@ def untrained_network():
 def biased_network():
     """Build VGG19 with seeded random weights and biases."""
     return Network(BiasedWeights())
+
+
+@pytest.fixture(scope="session")
+def thin_network():
+    return Network(RandomWeights(THIN), THIN)
+
+
+@pytest.fixture(scope="session")
+def trained_network():
+    """Build VGG19 with ImageNet's weights in blocks 1 to 3; skip the test without them."""
+    weights = ReferenceWeights()
+    if not weights.path.is_file():
+        pytest.skip(f"there is no {weights.path}")
+    return Network(weights)
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,8 @@
 """Images computed in advance: all channels of the chosen layers, none of them twice."""
 
-import os
-import signal
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
-from tests.support import REPOSITORY
 from tests.support.making import STEPS, Workshop, four, network_of, picture
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz import atlas
@@ -123,35 +117,13 @@ def test_missing_weights_and_an_unwritable_folder_are_explained(
     assert capsys.readouterr().out == "There was no file.\nThere was no network.\n"
 
 
-# Like `make atlas`, with a stand-in network and an optimization that waits to be interrupted.
-INTERRUPTED = """
-import sys
-import threading
-from tests.support.making import Workshop, four, network_of
-from vgg_viz import atlas
-from vgg_viz.downloads.fetching import FileUnavailable
+def test_an_interrupt_ends_the_program_with_a_sentence(weights_folder, monkeypatch, capsys):
+    def interrupt(store, spec):
+        assert (store.folder, spec.layer) == (weights_folder / FOLDER, FIRST)
+        raise KeyboardInterrupt
 
-def unit(run):
-    if run.channels[0] == 9:
-        print("at work", flush=True)
-        threading.Event().wait()
-
-atlas.load_network = lambda weights: network_of("mine")
-atlas.OptimizationRun, atlas.batch_size = Workshop(unit).create_run, four
-sys.exit(atlas.main(["block1_conv1"]))
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows interrupts in another way")
-def test_interrupt_keeps_finished_images(weights_folder):
-    command = [sys.executable, "-c", INTERRUPTED]
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
-        line = ""
-        while "at work" not in line:
-            line = process.stdout.readline()
-            assert line, "ended too early"
-        os.kill(process.pid, signal.SIGINT)
-        rest = process.stdout.read()
-    assert process.returncode == atlas.INTERRUPTED
-    assert rest.endswith("Finished images are saved; the next run resumes here.\n")
-    assert [path.suffix for path in (weights_folder / FOLDER).iterdir()] == [".png"] * 8
+    monkeypatch.setattr(atlas, "load_network", lambda weights: network_of("mine"))
+    monkeypatch.setattr(atlas, "compute_missing", interrupt)
+    assert atlas.main(["block1_conv1"]) == atlas.INTERRUPTED
+    said = capsys.readouterr().out
+    assert said.endswith("Finished images are saved; the next run resumes here.\n")

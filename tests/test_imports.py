@@ -19,6 +19,7 @@ WITHOUT_NUMPY = [
     "vgg_viz.ui.widgets.controls",
     "vgg_viz.ui.widgets.diagram",
     "vgg_viz.ui.views.architecture_view",
+    "vgg_viz.ui.page.footer",
     "vgg_viz.ui.page.header",
     "vgg_viz.ui.page.tour_panel",
 ]

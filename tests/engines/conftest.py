@@ -7,7 +7,6 @@ import pytest
 from tests.browser.conftest import app  # noqa: F401
 from tests.engines import webdriver
 from tests.engines.page import Page
-from tests.support import REPOSITORY
 
 ENGINES = {"firefox": webdriver.firefox, "webkit": webdriver.webkit}
 
@@ -22,8 +21,6 @@ def engine(request, app, tmp_path_factory) -> Iterator[Page]:  # noqa: F811
 
 
 @pytest.fixture
-def page(engine, request) -> Iterator[Page]:
-    """Open the page; write a screenshot of its end to ``build/engines``."""
+def page(engine) -> Iterator[Page]:
     yield engine
-    engine.screenshot(REPOSITORY / "build" / "engines" / f"{request.node.name}.png")
     assert engine.errors == []

@@ -3,7 +3,6 @@
 Everything is found by what the page shows; the names of its parts stand here and nowhere else.
 """
 
-import base64
 import io
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -194,7 +193,3 @@ class Page:
     @property
     def errors(self) -> list[str]:
         return self.run("return window.wentWrong ?? []")
-
-    def screenshot(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(base64.b64decode(self.send("TakeScreenshot", {"full": False})))

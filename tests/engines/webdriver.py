@@ -29,16 +29,15 @@ REST_SECONDS = 0.05
 SESSION = {"capabilities": {"alwaysMatch": {"pageLoadStrategy": "none"}}}
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the standard's key of an element's id
 
-# Each command as WebKit takes it: method and path behind the session.
+# Each command as WebKit takes it: the path behind the session.
 PATHS = {
-    "SetWindowRect": ("POST", "window/rect"),
-    "Navigate": ("POST", "url"),
-    "Back": ("POST", "back"),
-    "Forward": ("POST", "forward"),
-    "ExecuteScript": ("POST", "execute/sync"),
-    "PerformActions": ("POST", "actions"),
-    "ElementSendKeys": ("POST", "element/{id}/value"),
-    "TakeScreenshot": ("GET", "screenshot"),
+    "SetWindowRect": "window/rect",
+    "Navigate": "url",
+    "Back": "back",
+    "Forward": "forward",
+    "ExecuteScript": "execute/sync",
+    "PerformActions": "actions",
+    "ElementSendKeys": "element/{id}/value",
 }
 
 # Debian's Firefox asks nothing on its first start, and saves to the folder given.
@@ -116,19 +115,18 @@ def webkit(folder: Path) -> Iterator[Send]:
         with running(command, folder, **environment):
             address = f"http://127.0.0.1:{port}/session"
             eventually(lambda: socket.create_connection(("127.0.0.1", port)).close())
-            session = http("POST", address, SESSION)["sessionId"]
+            session = http(address, SESSION)["sessionId"]
 
             def send(name: str, parameters: dict) -> object:
-                method, path = PATHS[name]
-                return http(method, f"{address}/{session}/{path.format(**parameters)}", parameters)
+                path = PATHS[name].format(**parameters)
+                return http(f"{address}/{session}/{path}", parameters)
 
             yield send
 
 
-def http(method: str, address: str, parameters: dict) -> object:
+def http(address: str, parameters: dict) -> object:
     """Send one command to a driver, and return its answer."""
-    body = parameters if method == "POST" else None
-    answer = requests.request(method, address, json=body, timeout=SECONDS)
+    answer = requests.post(address, json=parameters, timeout=SECONDS)
     value = answer.json()["value"]
     if not answer.ok:
         raise WebDriverError(f"{address}: {value['error']}: {value['message']}")

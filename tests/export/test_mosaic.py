@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.maps import frozen, random_array
 from vgg_viz.export.appearance import COLOR_MAPS
 from vgg_viz.export.mosaic import (
     BACKGROUND,
@@ -24,7 +25,6 @@ from vgg_viz.export.mosaic import (
     draw,
     gray,
     mosaic,
-    near_square,
     overlay_colors,
     overlay_levels,
     pack_tiles,
@@ -40,11 +40,7 @@ NAN, INF = math.nan, math.inf
 
 
 def tile(*rows):
-    return np.array([rows], np.float32)
-
-
-def random_tiles(count, side, seed=0):
-    return np.random.default_rng(seed).standard_normal((count, side, side), dtype=np.float32)
+    return frozen(np.array([rows], np.float32))
 
 
 def level_of(value, low, high):
@@ -53,21 +49,7 @@ def level_of(value, low, high):
     return FIRST_LEVEL + math.floor(share * (LEVELS - 1) + 0.5)
 
 
-def decode(data):
-    """Decode a PNG file to uint8 (h, w, 4)."""
-    image = Image.open(io.BytesIO(data))
-    assert image.format == "PNG"
-    return np.asarray(image.convert("RGBA"))
-
-
 # -- the grid
-
-
-def test_near_square_is_the_narrowest_grid_that_is_not_taller_than_wide():
-    for count in range(1, 513):
-        columns = near_square(count)
-        assert math.ceil(count / columns) <= columns
-        assert columns == 1 or math.ceil(count / (columns - 1)) > columns - 1
 
 
 @pytest.mark.parametrize("side", [1, 3, 7, 14, 56, 224])
@@ -85,7 +67,7 @@ def test_tile_side_is_the_nearest_multiple_or_fraction(side, width):
 @pytest.mark.parametrize(("width", "size"), [(4, 11), (84, 11), (100, 13), (169, 22), (900, 22)])
 def test_letters_grow_with_tiles_within_bounds(width, size):
     assert LETTERING.size(width) == size
-    _, grid = draw(numbered_levels(3, width), 8)
+    _, grid = draw(scale_tiles(random_array(3, width, width)), 8)
     assert grid == TileLayout(3, 3, width, title_height=size + 5, gap=4)
 
 
@@ -117,20 +99,10 @@ def test_packed_tiles_have_no_gaps_and_keep_their_colors():
 # -- sizes
 
 
-@pytest.mark.parametrize(("size", "side"), [(4, 2), (6, 2), (7, 1), (4, 4), (4, 112)])
-def test_shrinking_averages_squares(size, side):
-    tiles = random_tiles(3, size)
-    shown = min(size, side)
-    blocks = tiles.astype(np.float64).reshape(3, shown, size // shown, shown, size // shown)
-    small = shrink(tiles, side)
-    assert small.dtype == np.float32
-    np.testing.assert_allclose(small, blocks.mean(axis=(2, 4)), rtol=1e-5, atol=1e-6)
-
-
 @pytest.mark.parametrize(("size", "side"), [(7, 2), (4, 3)])
 def test_tiles_shrink_only_to_a_divisor(size, side):
     with pytest.raises(ValueError, match=f"expected a divisor of {size}, got {side}"):
-        shrink(random_tiles(1, size), side)
+        shrink(random_array(1, size, size), side)
 
 
 def test_color_tiles_are_enlarged_sharply_and_shrunk_smoothly():
@@ -197,15 +169,13 @@ def test_flat_tiles_keep_their_level_and_limits_without_extent_give_the_first():
 @pytest.mark.parametrize("side", [0, 4, 1])
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_limits_by_tile_scale_each_tile_alone(side, kind):
-    tiles = random_tiles(9, 8)
+    tiles = random_array(9, 8, 8).copy()
     tiles[3] = 0
     tiles[4, 2, 2] = NAN
     tiles[5, 7, 7] = INF
-    low = np.array([-1, -3, 0, 0, -2, -1, 5, 0.5, -1e-9], kind)
-    high = np.array([1, 3, 2, 0, 2, 1, 6, 0.5, 1e-9], kind)
-    for array in (tiles, low, high):
-        array.setflags(write=False)
-    found = scale_tiles(tiles, (low, high), side)
+    low = frozen(np.array([-1, -3, 0, 0, -2, -1, 5, 0.5, -1e-9], kind))
+    high = frozen(np.array([1, 3, 2, 0, 2, 1, 6, 0.5, 1e-9], kind))
+    found = scale_tiles(frozen(tiles), (low, high), side)
     assert (found.low.dtype, found.high.dtype) == (np.float32, np.float32)
     for n in range(len(tiles)):
         alone = scale_tiles(tiles[n : n + 1], (float(low[n]), float(high[n])), side)
@@ -237,8 +207,7 @@ def test_a_tile_without_finite_values_is_marked_all_over(unknown):
 
 
 def test_shrunk_tiles_stay_on_the_scale_of_all_their_values():
-    tiles = np.zeros((1, 4, 4), np.float32)
-    tiles[0, 0, 0], tiles[0, 2:, 2:], tiles[0, 3, 0] = 8, 4, NAN
+    tiles = tile([8, 0, 0, 0], [0] * 4, [0, 0, 4, 4], [NAN, 0, 4, 4])
     scaled = scale_tiles(tiles, side=2)
     expected = [[[level_of(2, 0, 8), FIRST_LEVEL], [MARK, MIDDLE_LEVEL]]]
     np.testing.assert_array_equal(scaled.levels, expected)
@@ -248,36 +217,13 @@ def test_shrunk_tiles_stay_on_the_scale_of_all_their_values():
 # -- drawing
 
 
-def numbered_levels(count, side=4):
-    """Scaled tiles that tell their number, in the digits of base ``LEVELS``, and all differ."""
-    numbers = np.arange(count)
-    levels = np.full((count, side, side), FIRST_LEVEL, np.uint8)
-    levels[:, 0, 0] = FIRST_LEVEL + numbers // LEVELS
-    levels[:, 1, 2] = FIRST_LEVEL + numbers % LEVELS
-    levels[:, -1, -1] = LAST_LEVEL
-    zeros = np.zeros(count, np.float32)
-    return ScaledTiles(levels, zeros, zeros + 1, np.zeros(count, bool))
-
-
-@pytest.mark.parametrize("columns", [None, 1, 8, 23], ids=lambda columns: f"columns_{columns}")
-@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 64, 511, 512])
-def test_every_tile_is_found_at_its_corner(count, columns):
-    scaled, columns = numbered_levels(count), columns or near_square(count)
-    canvas, grid = draw(scaled, columns)
-    assert canvas.shape == grid.size[::-1]
-    for index in range(count):
-        left, top = grid.corner(index)
-        assert (canvas[top : top + 4, left : left + 4] == scaled.levels[index]).all()
-    assert np.count_nonzero(canvas != BACKGROUND) == count * 16, "something beside the tiles"
-
-
 @pytest.mark.parametrize(
     ("count", "side", "columns", "drawn_side"),
     [(1, 224, 1, 896), (5, 56, 3, 336), (64, 224, 8, 112), (512, 14, 23, 42), (12, 3, 4, 237)],
 )
 @pytest.mark.parametrize("limits", [None, (-2.0, 2.0)], ids=["own", "shared"])
 def test_a_mosaic_shows_every_tiles_values(count, side, columns, drawn_side, limits):
-    tiles = random_tiles(count, side)
+    tiles = random_array(count, side, side)
     canvas, grid, scaled = mosaic(tiles, columns, 960, limits)
     factor = max(1, drawn_side // side)
     shown_side = min(side, drawn_side)
@@ -293,6 +239,7 @@ def test_a_mosaic_shows_every_tiles_values(count, side, columns, drawn_side, lim
         expected = np.kron(FIRST_LEVEL + share * (LEVELS - 1), np.ones((factor, factor)))
         np.testing.assert_allclose(drawn, expected, atol=0.51, rtol=0)
         assert (scaled.low[index], scaled.high[index]) == (low, high)
+    assert np.count_nonzero(canvas != BACKGROUND) == count * drawn_side**2
 
 
 def test_a_flat_tile_is_struck_through_in_its_final_size_and_no_other():
@@ -307,23 +254,11 @@ def test_a_flat_tile_is_struck_through_in_its_final_size_and_no_other():
     np.testing.assert_array_equal(second, expected)
 
 
-# -- colors
-
-
-@pytest.mark.parametrize("name", [*COLOR_MAPS, "RdBu_r"])
-def test_color_levels_are_matplotlibs(name):
-    color_map = matplotlib.colormaps[name]
-    expected = [color_map(level / (LEVELS - 1), bytes=True)[:3] for level in range(LEVELS)]
-    levels = color_levels(name)
-    np.testing.assert_array_equal(levels, np.array(expected, np.uint8), strict=True)
-    assert not levels.flags.writeable
-
-
 # -- over a photograph
 
 
 def test_a_photograph_under_tiles_is_gray_without_black_and_white():
-    photograph = np.array([[[0, 0, 0], [255] * 3, [255, 0, 0], [0, 100, 200]]], np.uint8)
+    photograph = frozen(np.array([[[0, 0, 0], [255] * 3, [255, 0, 0], [0, 100, 200]]], np.uint8))
     # 70 + 155 * 0.299 = 116.3; 70 + 155 * (58.7 + 22.8) / 255 = 119.5
     np.testing.assert_array_equal(gray(photograph), np.array([[70, 225, 116, 120]], np.uint8))
 
@@ -356,8 +291,8 @@ def test_a_flat_tile_is_a_transparent_overlay(value, limits):
 
 def test_overlays_are_blended_in_sharp_squares():
     clear, full, fifth = [9, 9, 9, 0], [1, 2, 3, 255], [200, 100, 0, 51]
-    overlays = np.array([[[clear, full], [fifth, clear]]], np.uint8)
-    under = np.array([[10, 20, 30, 40], [50, 60, 70, 80], [100] * 4, [200] * 4], np.uint8)
+    overlays = frozen(np.array([[[clear, full], [fifth, clear]]], np.uint8))
+    under = frozen(np.array([[10, 20, 30, 40], [50, 60, 70, 80], [100] * 4, [200] * 4], np.uint8))
     weak = [[120, 100, 80], [200, 180, 160]]  # 0.8 * 100 + 0.2 * 200, ...
     expected = [
         [[10] * 3, [20] * 3, [1, 2, 3], [1, 2, 3]],
@@ -382,43 +317,22 @@ def test_an_overlay_scale_is_gray_at_zero_and_strongest_at_its_ends():
 # -- PNG
 
 
-@pytest.mark.parametrize("color_map", ["gray", "viridis", "RdBu_r"])
+@pytest.mark.parametrize("color_map", [*COLOR_MAPS, "RdBu_r"])
 def test_every_palette_entry_has_its_color_in_the_file(color_map):
-    canvas = np.arange(256, dtype=np.uint8).reshape(8, 32)
-    data = png(canvas, color_map)
-    picture = decode(data).reshape(256, 4).tolist()
+    canvas = frozen(np.arange(256, dtype=np.uint8).reshape(8, 32))
+    image = Image.open(io.BytesIO(png(canvas, color_map)))
+    picture = np.asarray(image.convert("RGBA")).reshape(256, 4).tolist()
     assert picture[BACKGROUND] == [255, 255, 255, 0]
     assert picture[MARK] == [*MARK_COLOR, 255]
     colors = matplotlib.colormaps[color_map](np.arange(LEVELS) / (LEVELS - 1), bytes=True)
     assert picture[FIRST_LEVEL:] == colors.tolist()
-    image = Image.open(io.BytesIO(data))
-    assert image.mode == "P"
+    assert not color_levels(color_map).flags.writeable
+    assert (image.format, image.mode) == ("PNG", "P")
     np.testing.assert_array_equal(np.asarray(image), canvas)
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (1, 1), (1, 7, 3), (9, 13, 4)])
 def test_other_images_are_encoded_as_they_are(shape):
-    canvas = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    canvas = frozen(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
     image = Image.open(io.BytesIO(png(canvas, None)))
     np.testing.assert_array_equal(np.asarray(image), canvas)
-
-
-# -- inputs
-
-
-def test_arrays_may_be_read_only():
-    def frozen(array):
-        array.setflags(write=False)
-        return array
-
-    tiles = random_tiles(3, 6)
-    tiles[2], tiles[1, 2, 3], tiles[0, 0, 0] = 1, NAN, INF
-    for limits, side in ((None, 0), ((-1, 1), 0), (None, 3)):
-        scaled = scale_tiles(frozen(tiles), limits, side)
-    shrink(tiles, 2)
-    mosaic(tiles, 2, 200)
-    for field in fields(scaled):
-        frozen(getattr(scaled, field.name))
-    png(frozen(draw(scaled, 1)[0]))
-    under = gray(frozen(np.zeros((4, 4, 3), np.uint8)))
-    blend(frozen(overlay_colors(scaled, "RdBu_r")), frozen(under), 6)

@@ -17,12 +17,10 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     attribute,
     bias_term,
     correlation,
-    padded_receptive_field,
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.attribution.quadrature import POINTS
-from vgg_viz.interpretability.receptive_field import Area, Interval, receptive_fields
-from vgg_viz.model.architecture import VGG19, Architecture
+from vgg_viz.interpretability.receptive_field import Area, Interval
 from vgg_viz.model.network import Network, network_input
 
 # Methods of one backward pass, which differ in their backward rule of ReLU.
@@ -30,35 +28,6 @@ METHODS = ("input_x_gradient", "gradient", "guided_backpropagation", "deconvnet"
 ANY_VALUE = [
     name for name, method in ATTRIBUTION_METHODS.items() if not method.needs_positive_value
 ]
-HAND = Architecture("hand", ((1, 1), (1, 1)), (), input_side=4)
-
-
-class ByHand:
-    """A network: green of "rgb" times 255, minus 10; then a weighted sum of four neighbors."""
-
-    label = identity = "by hand"
-
-    def read(self, layer_name):
-        kernel = np.zeros((3, 3, 3 if layer_name == "block1_conv1" else 1, 1), np.float32)
-        if layer_name == "block1_conv1":
-            kernel[1, 1, 1] = 255
-            return kernel, np.array([-10], np.float32)
-        kernel[1:, 1:, 0, 0] = [[1, 3], [-2, 2]]
-        return kernel, np.array([100], np.float32)
-
-
-def test_the_padded_receptive_field_extends_beyond_the_border():
-    for layer in VGG19.conv_layers:
-        fields = receptive_fields(layer)
-        last = len(fields) - 1
-        for row, column in ((0, last), (last // 2, 0), (1, last // 2)):
-            whole = padded_receptive_field(AttributionSpec(layer, 1, row, column, "input"))
-            assert tuple(map(tuple, whole)) == (fields[row], fields[column])
-
-
-@pytest.fixture(scope="module")
-def thin_network():
-    return Network(RandomWeights(THIN), THIN)
 
 
 @pytest.fixture
@@ -128,49 +97,6 @@ def test_methods_match_numpy_at_corners_edges_and_in_the_middle(layer, thin_netw
                     assert result.reconstruction == pytest.approx(
                         expected.value, rel=1e-4, abs=1e-4
                     )
-
-
-def green(numbers):
-    """Return an image for which the first layer of `ByHand` computes these values."""
-    pixels = np.zeros((4, 4, 3), np.uint8)
-    pixels[..., 1] = 10 + np.array(numbers)
-    return pixels
-
-
-# The largest of each window, the first of them where several are equal: 5, none, 7 and 4.
-NUMBERS = [[5, 1, -1, -1], [5, 2, -1, -3], [0, 0, 4, 0], [7, 0, 0, 4]]
-BY_HAND = {
-    "gradient": {(0, 0): 1, (3, 0): -2, (2, 2): 2},
-    # Negative gradients are set to zero.
-    "guided_backpropagation": {(0, 0): 1, (2, 2): 2},
-    # Inactive units pass positive gradients back.
-    "deconvnet": {(0, 0): 1, (0, 2): 3, (2, 2): 2},
-}
-
-
-@pytest.mark.parametrize(("method", "expected"), BY_HAND.items())
-def test_backward_rules_match_a_case_worked_by_hand(method, expected):
-    network, layer = Network(ByHand(), HAND), HAND.conv_layers[1]
-    spec = AttributionSpec(layer, 1, 0, 0, "input", method)
-    result = attributed(network, green(NUMBERS), spec, "rgb")
-    assert result.value == pytest.approx(100 + 5 + 3 * 0 - 2 * 7 + 2 * 4, rel=1e-5)
-    assert result.values.shape == (3, 4, 4)
-    assert not result.values[[0, 2]].any()
-    assert not result.is_zero
-    got = {place: result.values[1][place] / 255 for place in np.ndindex(4, 4)}
-    assert {place: number for place, number in got.items() if number} == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_the_relu_of_the_target_layer_is_not_applied(method):
-    network, layer = Network(ByHand(), HAND), HAND.conv_layers[1]
-    spec = AttributionSpec(layer, 1, 0, 0, "block1_conv1", method)
-    result = attributed(network, green(NUMBERS), spec, "rgb")
-    expected = np.zeros((4, 4))
-    times = [5, 0, 7, 4] if method == "input_x_gradient" else [1, 1, 1, 1]
-    rows, columns = [0, 0, 3, 2], [0, 2, 0, 2]
-    expected[rows, columns] = np.array(times) * [1, 3, -2, 2]
-    np.testing.assert_allclose(result.values[0], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("gray", [0, 255])

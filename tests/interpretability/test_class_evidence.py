@@ -99,20 +99,13 @@ def test_logits_match_keras(prediction, keras_head, maps):
     np.testing.assert_allclose(prediction.logits, expected, atol=1e-4 * np.abs(expected).max())
 
 
-def test_probabilities_match_tensorflow(prediction):
-    import tensorflow as tf
-
-    expected = tf.nn.softmax(prediction.logits.astype(np.float64)).numpy()
-    np.testing.assert_allclose(prediction.probabilities, expected, rtol=1e-12)
-    assert prediction.most_likely(5) == np.argsort(-expected)[:5].tolist()
-
-
 def test_large_logits_do_not_overflow_the_softmax():
     logits = np.array([5000, 4999, -5000], np.float32)
     prediction = evidence.Prediction(logits, logits, logits)
     assert prediction.probabilities == pytest.approx(
         [1 / (1 + np.exp(-1)), np.exp(-1) / (1 + np.exp(-1)), 0]
     )
+    assert prediction.most_likely(2) == [0, 1]
 
 
 def ablated_batch(maps, indices):

@@ -19,16 +19,6 @@ from vgg_viz.model.network import network_input, preprocess, tiles_first
 CONV_LAYERS = pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
 
 
-@pytest.mark.parametrize(("height", "width"), [(8, 8), (5, 7)])
-def test_max_pool_is_that_of_keras(height, width):
-    import keras
-
-    maps = random_array(4, height, width)
-    batch = np.moveaxis(maps, 0, -1)[None]
-    expected = np.asarray(keras.layers.MaxPooling2D(2)(batch))[0]
-    np.testing.assert_array_equal(max_pool(maps), np.moveaxis(expected, -1, 0), strict=True)
-
-
 # -- terms, against the network
 
 
@@ -174,21 +164,12 @@ def source_by_brute_force(maps, kernel, row, column, *, pooled):
 
 @pytest.mark.parametrize("pooled", [False, True])
 def test_source_of_every_position_matches_brute_force(pooled):
-    map_ = frozen(np.maximum(random_array(*(4 * (1 + pooled),) * 2, seed=pooled), 0))
+    # Whole numbers: of several largest products, the first counts.
+    map_ = frozen(np.maximum(np.round(random_array(*(4 * (1 + pooled),) * 2, seed=pooled)), 0))
     for seed, (row, column) in enumerate(product(range(4), repeat=2)):
-        kernel = random_array(3, 3, seed=seed)
+        kernel = np.round(random_array(3, 3, seed=seed))
         found = source_position(map_, kernel, row, column, pooled=pooled)
         assert found == source_by_brute_force(map_, kernel, row, column, pooled=pooled)
-
-
-def test_sources_match_values_worked_by_hand():
-    map_, kernel = np.zeros((4, 4), np.float32), np.zeros((3, 3), np.float32)
-    map_[1, 1], map_[2, 2] = 3, 4
-    kernel[0, 0], kernel[1, 1] = -2, 1  # the larger product is negative
-    assert source_position(map_, kernel, 2, 2, pooled=False) == (1, 1)
-    map_, ones = np.ones((8, 8), np.float32), np.ones((3, 3))  # the first of equal ones
-    assert source_position(map_, ones, 2, 2, pooled=True) == (2, 2)
-    assert source_position(map_, ones, 0, 0, pooled=True) == (0, 0)
 
 
 def test_zeros_and_padding_have_no_source():

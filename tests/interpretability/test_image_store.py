@@ -143,11 +143,9 @@ def write_anew(path, change_pixel=False, **texts):
 DAMAGES = {
     "empty": lambda path: path.write_bytes(b""),
     "cut off": lambda path: path.write_bytes(path.read_bytes()[:-2000]),
-    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
     "another pixel": lambda path: write_anew(path, change_pixel=True),
     "another value": lambda path: write_anew(path, Value="99.0"),
     "another text": lambda path: write_anew(path, Comment="mine"),
-    "another digest": lambda path: write_anew(path, Digest="0" * 64),
     "no texts": lambda path: Image.fromarray(optimized().pixels).save(path, "PNG"),
     "of a palette": lambda path: Image.new("P", (48, 48)).save(path, "PNG"),
     "another kind of file": lambda path: path.write_bytes(b"GIF89a" + bytes(2000)),
@@ -168,19 +166,6 @@ def test_damaged_file_is_not_returned_and_deleted(store, folder, damage):
 def test_oversized_image_is_not_decoded(store):
     store.save(SPEC, {5: optimized(side=513)})
     assert store.read(SPEC, 5) is None
-
-
-def test_changed_byte_is_detected_or_has_no_effect(store, folder):
-    store.save(SPEC, {5: optimized(side=8)})
-    path = the_file(folder)
-    content = path.read_bytes()
-    places, seen = range(0, len(content), 3), 0
-    for place in places:
-        path.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
-        found = store.read(SPEC, 5)
-        seen += found is None
-        assert found is None or same(found, optimized(side=8))
-    assert seen > 0.9 * len(places)
 
 
 def denied(*_, **__):

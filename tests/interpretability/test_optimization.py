@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage, special
 
 from tests.support.maps import frozen
-from tests.support.weights_files import ReferenceWeights, reference_folder
+from tests.support.weights_files import ReferenceWeights
 from vgg_viz.interpretability.feature_visualization import optimization
 from vgg_viz.interpretability.feature_visualization.optimization import (
     Adam,
@@ -18,14 +18,12 @@ from vgg_viz.interpretability.feature_visualization.optimization import (
     image_side,
     paste_image,
     to_colors,
-    to_colors_gradient,
 )
 from vgg_viz.interpretability.receptive_field import receptive_fields
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.network import Network, import_keras
+from vgg_viz.model.network import import_keras
 
 LAYERS = {layer.name: layer for layer in VGG19.conv_layers}
-REFERENCE = reference_folder() / "vgg19_blocks1-3.npz"
 MEAN_RGB = np.array([123.68, 116.779, 103.939])
 
 
@@ -37,13 +35,6 @@ class Pose:
 
     def uniform(self, low, high, size=None):
         return next(self._drawn)
-
-
-@pytest.fixture(scope="module")
-def reference_network():
-    if not REFERENCE.is_file():
-        pytest.skip(f"there is no {REFERENCE.name} in {REFERENCE.parent}")
-    return Network(ReferenceWeights())
 
 
 @pytest.fixture
@@ -79,17 +70,17 @@ SOME, ALL = range(3, 65, 8), range(1, 65)
 
 
 @pytest.mark.parametrize("channels", [SOME, pytest.param(ALL, marks=pytest.mark.slow)], ids=len)
-def test_images_reach_or_approach_the_optimum_of_the_first_layer(channels, reference_network):
+def test_images_reach_or_approach_the_optimum_of_the_first_layer(channels, trained_network):
     """Regularized images are within 10% of the optimum on average.
 
     Single channels stay below, since a fine pattern of nine pixels does not survive rotations and
     shifts.
     """
     largest, best = largest_values(channels)
-    pixels, values = optimize(reference_network, "block1_conv1", channels, 0, "pixels")
+    pixels, values = optimize(trained_network, "block1_conv1", channels, 0, "pixels")
     np.testing.assert_array_less(np.abs(pixels - best), 2)
     np.testing.assert_allclose(values, largest, rtol=0.01)
-    _, values = optimize(reference_network, "block1_conv1", channels)
+    _, values = optimize(trained_network, "block1_conv1", channels)
     shares = values / largest
     assert shares.max() < 1
     assert shares.mean() > 0.9  # 0.937 of all channels
@@ -240,6 +231,8 @@ def test_colors_are_sums_of_waves(side):
     colors = canvas.colors(parameters)
     assert colors.dtype == np.float32
     np.testing.assert_allclose(colors[0], expected, atol=1e-3)
+    # Extreme parameters still have finite colors.
+    assert np.isfinite(to_colors(np.array([-80.0, 80.0], np.float32))).all()
 
 
 @pytest.fixture
@@ -275,17 +268,6 @@ def test_canvas_gradients_match_finite_differences(canvas_class, side, exact_col
         slope = (value(parameters + 1e-5 * direction) - value(parameters - 1e-5 * direction)) / 2e-5
         smallest = 1e-7 * np.abs(gradient).max()
         assert slope == pytest.approx((gradient * direction).sum(), rel=1e-6, abs=smallest)
-
-
-def test_to_colors_is_a_sigmoid():
-    parameters = np.linspace(-12, 12, 97)
-    colors = to_colors(parameters)
-    assert colors.dtype == np.float32
-    np.testing.assert_allclose(colors, 255 * special.expit(parameters), rtol=1e-6)
-    slope = 255 * special.expit(parameters) * special.expit(-parameters)
-    np.testing.assert_allclose(to_colors_gradient(colors, np.ones(97)), slope, atol=1e-4)
-    # Extreme parameters still have finite colors.
-    assert np.isfinite(to_colors(np.array([-80.0, 80.0], np.float32))).all()
 
 
 # -- views

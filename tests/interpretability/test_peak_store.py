@@ -56,7 +56,6 @@ ARRAYS = {
     "positions": np.zeros((CHANNELS, 2, 2), np.int16),
 }
 DAMAGES = {
-    "empty": lambda path: path.write_bytes(b""),
     "cut off": lambda path: path.write_bytes(path.read_bytes()[:500]),
     "a bit flipped": lambda path: path.write_bytes(
         bytes(byte ^ (index == 300) for index, byte in enumerate(path.read_bytes()))

@@ -9,6 +9,7 @@ from tests.support import file_server
 from tests.support.class_lists import keras_list, pass_for_keras_list
 from tests.support.file_server import serve
 from tests.support.offline import isolate
+from tests.support.threads import wait_for
 from tests.support.weights_files import (
     pass_for_the_full_file,
     write_hollow_full_weights,
@@ -68,14 +69,6 @@ def wait_for_download(loader):
     wait_for(lambda: loader.progress() is None)
 
 
-def wait_for(condition):
-    for _ in range(100 * PATIENCE):
-        if condition():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("expected the condition within a minute")
-
-
 # -- which dense layers
 
 
@@ -85,14 +78,6 @@ def test_untrained_convolutions_have_untrained_dense_layers():
     assert isinstance(found, UntrainedDense)
     assert dense_of(loader, UntrainedWeights()) is found
     assert dense_of(loader, UntrainedWeights(seed=20)).identity != found.identity
-
-
-def test_the_hosts_file_provides_its_own_dense_layers(tmp_path, models, full_content):
-    (models / FULL.name).write_bytes(full_content)
-    write_hollow_full_weights(tmp_path / "mine.h5")
-    found = dense_of(DenseLoader(), StoredWeights(tmp_path / "mine.h5", "weights of mine.h5"))
-    assert found.label == "weights of mine.h5"
-    np.testing.assert_array_equal(found.bias(LAST), np.full(1000, -LAST.index, np.float32))
 
 
 def test_the_hosts_file_without_dense_layers_gets_none_from_another_file(
@@ -105,18 +90,13 @@ def test_the_hosts_file_without_dense_layers_gets_none_from_another_file(
     assert str(raised).startswith("expected VGG19 weights in mine.h5: expected a layer fc1")
 
 
-def test_keras_convolutions_get_dense_layers_of_the_full_file(convolutions, models, full_content):
-    (models / FULL.name).write_bytes(full_content)
-    found = dense_of(DenseLoader(), convolutions)
-    assert found.label == IMAGENET_LABEL
-    assert found.identity == ("dense", weights.FULL.md5)
-
-
-def test_full_file_in_use_is_not_searched_again(tmp_path, monkeypatch):
+def test_a_file_with_dense_layers_provides_them_without_a_search(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "find_full", None)
     write_hollow_full_weights(tmp_path / "full.h5")
-    found = dense_of(DenseLoader(), StoredWeights(tmp_path / "full.h5", IMAGENET_LABEL))
-    assert found.bias(LAST).shape == (1000,)
+    for label in (IMAGENET_LABEL, "weights of full.h5"):
+        found = dense_of(DenseLoader(), StoredWeights(tmp_path / "full.h5", label))
+        assert found.label == label
+        np.testing.assert_array_equal(found.bias(LAST), np.full(1000, -LAST.index, np.float32))
 
 
 def test_search_runs_once_in_the_background(convolutions, monkeypatch):
@@ -181,28 +161,9 @@ def test_one_download_serves_all_and_reports_progress(
         wait_for_download(loader)
     assert len(server.requests) == 2
     assert loader.failure() == ()
-    assert dense_of(loader, convolutions).identity == ("dense", weights.FULL.md5)
+    found = dense_of(loader, convolutions)
+    assert (found.label, found.identity) == (IMAGENET_LABEL, ("dense", weights.FULL.md5))
     assert (models / FULL.name).read_bytes() == full_content
-
-
-def test_a_failed_download_is_reported_and_resumed(convolutions, models, full_content, monkeypatch):
-    loader = DenseLoader()
-    with serve(full_content, *[file_server.cut_off] * 3, file_server.send_range) as server:
-        monkeypatch.setenv("VGG_VIZ_FULL_WEIGHTS_URL", server.url)
-        loader.fetch()
-        wait_for_download(loader)
-        [sentence] = loader.failure()
-        assert sentence.startswith(
-            f"Could not download {server.url} (tried 3 times): the connection closed"
-        )
-        assert isinstance(error(loader, convolutions), FullFileMissing)
-        loader.retry()
-        assert loader.failure() == ()
-        loader.fetch()
-        wait_for_download(loader)
-    assert loader.failure() == ()
-    assert server.ranges[-1] not in (None, "bytes=0-")
-    assert dense_of(loader, convolutions)
 
 
 def test_an_unexpected_error_is_reported_as_a_sentence(monkeypatch, caplog):
@@ -213,6 +174,8 @@ def test_an_unexpected_error_is_reported_as_a_sentence(monkeypatch, caplog):
     wait_for_download(loader)
     assert loader.failure() == (UNEXPECTED,)
     assert "ZeroDivisionError" in caplog.text
+    loader.retry()
+    assert loader.failure() == ()
     found = loader.names().result(PATIENCE)
     assert (found, found.attempts) == (NUMBERED, (UNEXPECTED,))
     assert "IndexError" in caplog.text

@@ -63,14 +63,6 @@ def test_values_are_kept_up_to_the_bound_exactly():
     assert cache.used_bytes == 76
 
 
-def test_the_least_recently_used_values_are_evicted_first():
-    cache = filled("abcd")
-    assert not put(cache, "a", 25)
-    put(cache, "e", 60)  # several small values for a large one
-    assert kept(cache) == "ae"
-    assert cache.used_bytes == 85
-
-
 def test_a_value_larger_than_the_bound_is_returned_but_not_kept():
     cache = filled("abcd")
     for _ in range(2):
@@ -108,17 +100,6 @@ def test_a_cache_shrinks_to_the_most_recently_used_values_and_can_be_filled_agai
     for key in "abcd":
         assert put(cache, key, 25) == (key not in left)
     assert cache.used_bytes == 100
-
-
-def test_shrinking_leaves_a_computation_alone(threads):
-    cache, computation = filled("a"), Computation("value")
-    computing = threads.submit(cache.get, "key", computation, never_pause)
-    assert computation.started.wait(PATIENCE_SECONDS)
-    cache.shrink_to(0)
-    cache.shrink_to(0)  # although it is empty
-    computation.allowed.set()
-    assert computing.result(PATIENCE_SECONDS) == "value"
-    assert cache.used_bytes == len("value")
 
 
 # -- many callers

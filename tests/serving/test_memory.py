@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from vgg_viz.serving import memory
@@ -48,10 +47,6 @@ MACHINES = {
         | {"sys/fs/cgroup/app/memory.max": "1073741824\n"},
         GIBIBYTE,
     ),
-    "version 2, in a container": (
-        {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "1073741824"},
-        GIBIBYTE,
-    ),
     "version 2, the host's path in a container": (
         VERSION_2 | {"sys/fs/cgroup/memory.max": "1073741824"},
         GIBIBYTE,
@@ -60,16 +55,8 @@ MACHINES = {
         VERSION_1 | {"sys/fs/cgroup/memory/docker/1f/memory.limit_in_bytes": "3221225472\n"},
         3 * GIBIBYTE,
     ),
-    "version 1, in a container": (
-        VERSION_1 | {"sys/fs/cgroup/memory/memory.limit_in_bytes": "3221225472\n"},
-        3 * GIBIBYTE,
-    ),
     "no limit, version 1": (
         VERSION_1 | {"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"},
-        8 * GIBIBYTE,
-    ),
-    "invalid content in the files": (
-        VERSION_2 | {"sys/fs/cgroup/app/web/memory.max": "-1\nx\n", "proc/self/status": "?"},
         8 * GIBIBYTE,
     ),
 }
@@ -168,16 +155,6 @@ def test_unused_memory_is_returned_once_a_second(monkeypatch):
     assert trimmed == [1000.0, 1001.0, 1002.5]
 
 
-def test_reported_memory_grows_with_an_array():
-    before = memory.resident_bytes(), memory.taken_bytes()
-    # So large that what other threads allocate or free meanwhile does not count.
-    array = np.ones(400 * MEGABYTE, np.uint8)
-    after = memory.resident_bytes(), memory.taken_bytes()
-    for earlier, later in zip(before, after, strict=True):
-        assert array.nbytes * 0.8 < later - earlier < array.nbytes * 1.2
-    assert memory.peak_bytes() >= before[0] + array.nbytes * 0.8
-
-
 def test_without_proc_nothing_is_reported(tmp_path):
     assert memory.taken_bytes(tmp_path) == memory.peak_bytes(tmp_path) == 0
 
@@ -204,18 +181,19 @@ def test_mapped_files_are_excluded_if_reported_separately(tmp_path, status, expe
 def test_mapped_files_are_excluded_and_own_memory_is_counted(tmp_path):
     (tmp_path / "large").write_bytes(b"")
     os.truncate(tmp_path / "large", 300 * MEGABYTE)
-    before, mapped, resident, filled = printed_by(
+    before, mapped, resident, filled, peak = printed_by(
         "import numpy as np\n"
         "print(memory.taken_bytes())\n"
         f"mapped = np.memmap({str(tmp_path / 'large')!r}, np.uint8, 'r')\n"
         "assert mapped[::4096].sum() == 0\n"
         "print(memory.taken_bytes(), memory.resident_bytes())\n"
         "own = np.ones(100 * memory.MEGABYTE, np.uint8)\n"
-        "print(memory.taken_bytes())\n"
+        "print(memory.taken_bytes(), memory.peak_bytes())\n"
     )
     assert resident - before > 290 * MEGABYTE  # the file was resident
     assert abs(mapped - before) < 5 * MEGABYTE
     assert 95 * MEGABYTE < filled - mapped < 110 * MEGABYTE
+    assert peak > resident + 95 * MEGABYTE
 
 
 GLIBC_ONLY = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc only")

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import REPOSITORY
 from tests.support.making import STEPS, Workshop, four, network_of, picture
-from tests.support.threads import PATIENCE_SECONDS, Queue
+from tests.support.threads import PATIENCE_SECONDS, Queue, wait_for
 from vgg_viz.interpretability.feature_visualization import optimization
 from vgg_viz.interpretability.feature_visualization.image_store import ImageStore
 from vgg_viz.interpretability.feature_visualization.optimization import (
@@ -106,14 +106,6 @@ def create_worker(clock, monkeypatch):
 @pytest.fixture
 def store(tmp_path):
     return ImageStore(tmp_path / "made")
-
-
-def wait_for(condition):
-    for _ in range(200 * PATIENCE_SECONDS):
-        if condition():
-            return
-        threading.Event().wait(0.005)
-    raise AssertionError("expected the condition in time")
 
 
 def wait_for_end(worker):
@@ -371,16 +363,6 @@ def test_a_network_that_was_given_up_is_released(create_worker):
     gc.collect()
     assert kept() is None
     assert shared.values.used_bytes == 0
-
-
-def test_an_idle_worker_releases_the_network(create_worker):
-    worker, network = create_worker(), network_of("mine")
-    kept = weakref.ref(network)
-    request_until_complete(worker, OptimizationSpec(network, EYES.layer, 0, "regularized"), (1, 2))
-    del network
-    wait_for_end(worker)
-    gc.collect()
-    assert kept() is None
 
 
 # Exits during a unit of work, which lasts until the main thread has ended.

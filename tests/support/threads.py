@@ -48,6 +48,14 @@ class Computation:
         return self._outcome
 
 
+def wait_for(condition):
+    for _ in range(600 * PATIENCE_SECONDS):
+        if condition():
+            return
+        Event().wait(0.005)
+    raise AssertionError("expected the condition within a minute")
+
+
 def never_pause():
     raise AssertionError("expected no wait")
 

@@ -8,6 +8,7 @@ from tests.support.maps import BiasedWeights
 from tests.support.pages import payloads
 from tests.support.photographs import load_image, sample_bytes
 from vgg_viz.export.mosaic import FIRST_LEVEL, LEVELS
+from vgg_viz.interpretability.map_statistics import statistics
 from vgg_viz.links import FIELDS
 from vgg_viz.model.architecture import VGG19, DenseLayer
 from vgg_viz.model.dense_layers import SLAB_ROWS, UntrainedDense
@@ -55,18 +56,9 @@ class Truth:
         return self.cached[key]
 
 
-MEASURES = {
-    "number": lambda maps: -np.arange(len(maps)),
-    "mean": lambda maps: maps.mean(axis=(1, 2), dtype=np.float64),
-    "maximum": lambda maps: maps.max(axis=(1, 2)),
-    "variance": lambda maps: maps.astype(np.float64).var(axis=(1, 2)),
-    "active": lambda maps: (maps > 0).mean(axis=(1, 2)),
-}
-
-
 def ordered(maps, order, count):
     """Return the numbers, from 1, of the first maps in an order."""
-    return (np.argsort(-MEASURES[order](maps), kind="stable")[:count] + 1).tolist()
+    return (statistics(maps).order(order)[:count] + 1).tolist()
 
 
 def silent(maps):

@@ -9,9 +9,11 @@ from tests.support.class_lists import host_list
 from tests.support.making import finished_at_once
 from tests.support.pages import network_of
 from tests.support.truth import StandIn, Truth, cheap_slab
+from vgg_viz.export.formats import Export
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.serving.optimization_worker import OptimizationWorker
 from vgg_viz.ui.views import visualization_view
+from vgg_viz.ui.widgets import export_menu
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +63,15 @@ def patient_search(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def truth() -> Truth:
     return Truth()
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Export]:
+    """Return the exports that the page has offered, the last of each name."""
+    found = {}
+
+    def offer(name, title, grids, runs, **_):
+        found[name] = Export(title, grids, runs, "https://example.org/?maps=9", False)
+
+    monkeypatch.setattr(export_menu, "offer", offer)
+    return found

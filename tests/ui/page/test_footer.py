@@ -1,8 +1,6 @@
 """The footer: the version and, with ``?debug``, the server's memory use."""
 
 import re
-import subprocess
-import sys
 from types import SimpleNamespace
 
 from streamlit.testing.v1 import AppTest
@@ -53,17 +51,3 @@ def test_the_footer_shows_caches_and_how_often_the_network_was_locked():
         "cached drawings 3 of 50 MB",
         "network lock held 1,017 times",
     ]
-
-
-def test_the_footer_imports_neither_numpy_nor_pillow():
-    program = (
-        "import sys\n"
-        "from vgg_viz.ui.page import footer\n"
-        "import streamlit\n"
-        "footer.server_use(None)\n"
-        "print(sum(name in sys.modules for name in ('numpy', 'PIL', 'vgg_viz.serving.results')))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "0\n"

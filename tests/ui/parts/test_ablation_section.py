@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 
-from tests.support.maps import all_layers
 from tests.support.pages import (
     choose,
     held_bytes,
@@ -20,11 +19,11 @@ from tests.support.pages import (
     tiles_of,
     widget,
 )
-from tests.support.thin import Changed
+from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn, assert_shown
+from vgg_viz.interpretability.ablation import ablate, later_changes, later_maps
 from vgg_viz.links import read
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.network import Network, preprocess
 from vgg_viz.ui.state.shared_instance import shared
 
 NUMBERS = (5, 12)
@@ -32,71 +31,64 @@ ABLATED = {**MAPS, "maps": "4", "ablated": "5,12"}
 LATER = VGG19.conv_layers[LAYER.conv_number :]
 
 
-def ablate(kernel, bias):
-    """Set the kernels and biases of these maps to zero."""
-    indices = np.array(NUMBERS) - 1
-    kernel, bias = kernel.copy(), bias.copy()
-    kernel[..., indices], bias[indices] = 0, 0
-    return kernel, bias
-
-
 @pytest.fixture(scope="module")
-def original(truth):
-    """Maps of every layer for the cat, by the page's own network."""
+def network():
     with network_of(StandIn()):
-        network = shared().loaders["imagenet"].network().result()
-    return all_layers(network.model, VGG19)(preprocess(truth.pictures["cat"]))
+        return shared().loaders["imagenet"].network().result()
 
 
-@pytest.fixture(scope="module")
-def changed(truth):
-    """Maps of every layer for the cat, by a network without the kernels of the ablated maps."""
-    network = Network(Changed(StandIn(), {LAYER.name: ablate}))
-    return all_layers(network.model, VGG19)(preprocess(truth.pictures["cat"]))
+@pytest.fixture
+def changes(network, truth):
+    """Changes of the maps of every later layer, which tests/interpretability/ proves, by name."""
+    found, _ = outcome(later_changes(network, LAYER, truth.maps(LAYER.name), NUMBERS))
+    return {one.layer.name: one for one in found}
+
+
+@pytest.fixture
+def ablated_maps(network, truth):
+    """Compute a later layer's maps without the ablated ones."""
+    maps = ablate(truth.maps(LAYER.name), NUMBERS)
+    return lambda layer: outcome(later_maps(network, LAYER, maps, layer))[0]
+
+
+def most_changed(change, count):
+    """Return the numbers of the most changed maps."""
+    return (change.strongest(count) + 1).tolist()
 
 
 def number(text):
     return float(text.replace("−", "-").replace(",", ""))
 
 
-def change_of(original, changed, layer):
-    """Return each map's mean absolute change, and its original mean."""
-    before = original[layer.name].astype(np.float64)
-    return np.abs(changed[layer.name] - before).mean(axis=(1, 2)), before.mean(axis=(1, 2))
-
-
-def most_changed(original, changed, layer, count):
-    """Return the numbers of the most changed maps."""
-    mean, _ = change_of(original, changed, layer)
-    return (np.argsort(-mean, kind="stable")[:count] + 1).tolist()
-
-
 def grids(page):
     return {name: tiles_of(data) for name, data in payloads(page).items() if "ablated-" in name}
 
 
-def test_table_lists_the_most_changed_maps_of_every_later_layer(original, changed):
-    rows = re.findall(r"^\| (block\S+) \| (\S+) \| (.*) \|$", texts(open_page(**ABLATED)), re.M)
+def test_table_lists_the_most_changed_maps_of_every_later_layer(changes):
+    page = open_page(**ABLATED)
+    assert held_bytes(page) < 500_000  # no maps
+    rows = re.findall(r"^\| (block\S+) \| (\S+) \| (.*) \|$", texts(page), re.M)
     assert [name for name, *_ in rows] == [one.name for one in LATER]
     for layer, (_, whole, listed) in zip(LATER, rows, strict=True):
-        mean, before = change_of(original, changed, layer)
-        share = mean.sum() / before.sum()
+        change = changes[layer.name]
+        share = change.mean.sum() / change.before.sum()
         assert whole == (f"{share:.0%}" if share >= 0.01 else "<1%")
         found = re.findall(r"\*\*(\d+)\*\* by (\S+) \((\d+)%\)", listed)
-        assert [int(one) for one, *_ in found] == most_changed(original, changed, layer, 3)
+        assert [int(one) for one, *_ in found] == most_changed(change, 3)
         for one, by, share in found:
             index = int(one) - 1
-            assert number(by) == pytest.approx(mean[index], rel=0.01)
-            assert int(share) == pytest.approx(100 * mean[index] / before[index], abs=0.51)
+            assert number(by) == pytest.approx(change.mean[index], rel=0.01)
+            expected = 100 * change.mean[index] / change.before[index]
+            assert int(share) == pytest.approx(expected, abs=0.51)
 
 
-def test_most_changed_maps_are_shown_before_and_after_ablation(original, changed):
-    later_layer = "block4_conv1"
-    layer = VGG19.conv_layer(later_layer)
-    page = open_page(**ABLATED, later_layer=later_layer)
-    numbers = most_changed(original, changed, layer, 16)
+def test_most_changed_maps_are_shown_before_and_after_ablation(changes, ablated_maps, truth):
+    layer = VGG19.conv_layer("block4_conv1")
+    page = open_page(**ABLATED, later_layer=layer.name)
+    change = changes[layer.name]
+    numbers = most_changed(change, 16)
     indices = np.array(numbers) - 1
-    sides = original[later_layer][indices], changed[later_layer][indices]
+    sides = truth.maps(layer.name)[indices], ablated_maps(layer)[indices]
     low, high = (
         (np.minimum(*(one.min(axis=(1, 2)) for one in sides))),
         (np.maximum(*(one.max(axis=(1, 2)) for one in sides))),
@@ -107,9 +99,8 @@ def test_most_changed_maps_are_shown_before_and_after_ablation(original, changed
         assert header["numbers"] == numbers
         assert_shown(tiles, values, low, high)
         assert header["name"].startswith(f"{layer.title} · ImageNet · Cat (stretched) · ")
-    mean, _ = change_of(original, changed, layer)
     for title, one in zip(found["ablated-without"][0]["titles"], numbers, strict=True):
-        assert number(title.split(": ")[1]) == pytest.approx(mean[one - 1], rel=0.01)
+        assert number(title.split(": ")[1]) == pytest.approx(change.mean[one - 1], rel=0.01)
     choose(page, "shown_as", "difference")
     ((header, tiles),) = grids(page).values()
     values = sides[1] - sides[0]
@@ -120,7 +111,7 @@ def test_most_changed_maps_are_shown_before_and_after_ablation(original, changed
 
 # A max pool follows the second layer.
 @pytest.mark.parametrize("layer", [LAYER.name, "block4_conv4"])
-def test_value_of_the_next_layer_changes_by_the_maps_contribution(layer, original, changed):
+def test_value_of_the_next_layer_changes_by_the_maps_contribution(layer, ablated_maps, truth):
     page = open_page(**ABLATED | {"layer": layer})
     after_relu, change, contribution = (number(one.value) for one in page.metric)
     assert change == pytest.approx(-contribution, rel=1e-3)
@@ -132,15 +123,15 @@ def test_value_of_the_next_layer_changes_by_the_maps_contribution(layer, origina
     ((name, *position, before, after),) = re.findall(sentence, texts(page))
     assert name == following
     channel, row, column = (int(one) - 1 for one in position)
-    value = float(original[following][channel, row, column])
+    value = float(truth.maps(following)[channel, row, column])
     assert value == pytest.approx(max(0, number(before)), rel=1e-3)
     assert number(after) - number(before) == pytest.approx(change, rel=0.01)
     relu = max(0, number(after)) - max(0, number(before))
     assert after_relu == pytest.approx(relu, rel=0.01)
     if layer == LAYER.name:  # it is the most changed value of all maps
-        changes = changed[name] - original[name]
-        assert after_relu == pytest.approx(float(changes[channel, row, column]), rel=1e-3)
-        assert abs(after_relu) == pytest.approx(np.abs(changes).max(), rel=1e-3)
+        differences = ablated_maps(LATER[0]) - truth.maps(name)
+        assert after_relu == pytest.approx(float(differences[channel, row, column]), rel=1e-3)
+        assert abs(after_relu) == pytest.approx(np.abs(differences).max(), rel=1e-3)
 
 
 def test_switch_ablates_and_restores_the_chosen_map():
@@ -255,11 +246,11 @@ def test_overflow_is_reported_in_a_sentence(lecture):
     assert not grids(page)
 
 
-def test_lecture_shows_the_pair_instead_of_the_grid(original, changed):
+def test_lecture_shows_the_pair_instead_of_the_grid(changes):
     page = open_page(**ABLATED, channel="5", lecture="true")
     assert "maps-mosaic" not in payloads(page)
     for header, _ in grids(page).values():
-        assert header["numbers"] == most_changed(original, changed, LATER[0], 9)
+        assert header["numbers"] == most_changed(changes["block3_conv2"], 9)
         assert header["name"] == "block3_conv2 · Cat · 9 of 256 maps"
     # The controls are in the sidebar, which M opens.
     assert [one.label for one in page.sidebar.toggle] == ["Ablate this map (set it to zero)"]
@@ -285,7 +276,3 @@ def test_comparison_with_another_picture_ablates_nothing():
     assert not [*page.toggle, *page.text_input]
     choose(page, "compare", "none")
     assert len(grids(page)) == 2
-
-
-def test_sessions_hold_no_maps():
-    assert held_bytes(open_page(**ABLATED)) < 500_000

@@ -36,16 +36,11 @@ def test_the_trail_grows_step_by_step(visited):
     trail.extend(SECOND, THIRD, CONTEXT)
     assert visited == [SECOND, THIRD]
     assert trail.to(THIRD, CONTEXT) == [FIRST, SECOND, THIRD]
+    assert trail.to(FIRST, CONTEXT) == [FIRST]  # an earlier step of the same trail
     assert trail.labels(trail.to(SECOND, CONTEXT)) == [
         "block3_conv1 7 (29, 29)",
         "block2_conv2 12 (58, 57)",
     ]
-
-
-def test_an_earlier_step_is_on_the_same_trail():
-    trail.extend(FIRST, SECOND, CONTEXT)
-    assert trail.to(FIRST, CONTEXT) == [FIRST]
-    assert trail.to(SECOND, CONTEXT) == [FIRST, SECOND]
 
 
 def test_tracing_from_an_earlier_step_replaces_the_rest():

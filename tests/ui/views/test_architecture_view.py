@@ -5,25 +5,19 @@ from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui.widgets import diagram
 
 
-def test_architecture_lists_the_layers_of_the_chosen_blocks():
-    page = open_page(view="architecture")
-    everything = texts(page)
-    for layer in VGG19.layers:
-        assert f"`{layer.name}`" in everything
-    assert "143,667,240" in everything
-    some = texts(choose(page, "blocks", ("2",)))
-    assert some.count("`block2_conv1`") == 2
-    assert some.count("`block3_conv1`") == 1
-
-
-def test_diagram_and_tables_need_no_weights():
+def test_architecture_lists_the_layers_of_the_chosen_blocks_without_weights():
     requested = []
     with weights_from(lambda **_: requested.append(True) or unavailable()):
         page = open_page(view="architecture")
+        everything = texts(page)
+        some = texts(choose(page, "blocks", ("2",)))
     assert not requested
     assert len(mosaics(page)) == 1  # the diagram
     for layer in VGG19.layers:
-        assert f"`{layer.name}`" in texts(page)
+        assert f"`{layer.name}`" in everything
+    assert "143,667,240" in everything
+    assert some.count("`block2_conv1`") == 2
+    assert some.count("`block3_conv1`") == 1
 
 
 def test_painted_diagram_is_followed_by_the_most_active_maps_of_all_layers():

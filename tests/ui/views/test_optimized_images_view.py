@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.export.test_scripts import optimization_run
+from tests.support import pages
 from tests.support.pages import (
     captions,
     choose,
@@ -25,17 +27,15 @@ from tests.support.pages import (
 )
 from tests.support.photographs import load_image, sample_bytes
 from vgg_viz import samples
-from vgg_viz.export.formats import FORMATS, Export
-from vgg_viz.interpretability.feature_visualization import optimization
-from vgg_viz.interpretability.feature_visualization.optimization import OptimizedImage
-from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
+from vgg_viz.export.formats import FORMATS
+from vgg_viz.interpretability.feature_visualization.optimization import OptimizedImage, paste_image
+from vgg_viz.interpretability.feature_visualization.top_patches import Peaks, crop_patch
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.optimization_worker import OptimizationWorker, Progress
 from vgg_viz.serving.results import Results
 from vgg_viz.ui.parts import available_images, optimized_images, pasted_image
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.views import visualization_view
-from vgg_viz.ui.widgets import export_menu
 
 LAYER = VGG19.layer("block1_conv2")
 SIDE = LAYER.receptive_field
@@ -130,13 +130,8 @@ def polls(page):
 
 def tiles_of(page, name="optimized-grid"):
     """Return a grid's header and its tiles, RGB."""
-    header, data = unpacked(payloads(page)[name])
-    picture = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-    side, columns = header["side"], header["columns"]
-    corners = [divmod(index, columns) for index in range(len(header["titles"]))]
-    return header, [
-        picture[side * r : side * r + side, side * c : side * c + side] for r, c in corners
-    ]
+    header, tiles = pages.tiles_of(payloads(page)[name])
+    return header, [np.asarray(tile.convert("RGB")) for tile in tiles]
 
 
 def progress_of(page):
@@ -261,7 +256,7 @@ def test_two_networks_are_optimized_side_by_side_and_exported(worker, offered):
     assert not offered
     worker.step = STEPS
     run(page)
-    (export,) = offered
+    (export,) = offered.values()
     assert [(each.name, each.heading) for each in export.grids()] == [
         ("this", "ImageNet"),
         ("other", "Untrained"),
@@ -277,10 +272,7 @@ def test_chosen_image_is_shown_beside_its_top_patch(worker):
     assert header["titles"] == ["Optimized · 160", "Top patch · 40"]
     assert header["lines"][1] == f"40 on {IMAGES[1].title}"
     assert (own == bright(4, STEPS)).all()
-    row, column = position(4)
-    half = SIDE // 2
-    seen = pixels_of(IMAGES[1].name)
-    expected = seen[row - half : row + half + 1, column - half : column + half + 1]
+    expected = crop_patch(pixels_of(IMAGES[1].name), LAYER, *position(4))
     np.testing.assert_array_equal(patch, expected)
     assert (
         "The optimized image reaches **160** before ReLU, **4×** the top patch's **40** "
@@ -308,37 +300,17 @@ def test_image_is_padded_with_the_mean_color_to_its_receptive_field_as_notes_say
     assert visualization_view.size_note(LAYER) == ""
 
 
-@pytest.fixture
-def offered(monkeypatch):
-    """Exports that the page has offered, newest last."""
-    found = []
-
-    def offer(_, title, grids, runs):
-        found.append(Export(title, grids, runs, "https://example.org/", has_own_picture=False))
-
-    monkeypatch.setattr(export_menu, "offer", offer)
-    return found
-
-
 def test_finished_images_are_exported_with_their_script(worker, offered):
     worker.step = 10
     page = open_page(**OPTIMIZED, seed="7", parametrization="Plain pixels", network="Untrained")
     assert not offered
     worker.step = STEPS
     run(page)
-    (export,) = offered
+    (export,) = offered.values()
     (script_run,) = export.runs()
     assert (script_run.template, script_run.name) == ("optimized_images", "optimized")
-    assert script_run.arguments == {
-        "weights": "untrained",
-        "layer": LAYER.name,
-        "channels": [1, 2, 3, 4],
-        "parametrization": "pixels",
-        "side": optimization.image_side(LAYER),
-        "seeds": [7, LAYER.conv_number],
-        "steps": optimization.STEPS[LAYER.block],
-        "batch": optimization.batch_size(LAYER),
-    }
+    expected = optimization_run(LAYER.name, [1, 2, 3, 4], 7, "pixels")
+    assert script_run.arguments == expected.arguments
     ast.parse(FORMATS["py"].encode(export))
     with np.load(io.BytesIO(FORMATS["npz"].encode(export))) as file:
         pixels = np.array([[[[bright(one, STEPS)] * 3] * SIDE] * SIDE for one in range(1, 5)])
@@ -357,7 +329,7 @@ def test_failed_images_are_reported_and_left_out_of_the_export(worker, offered):
     assert [one.value for one in page.warning] == [r"Could not optimize \*channel\* 2."]
     assert progress_of(page) is None
     assert not polls(page)
-    (export,) = offered
+    (export,) = offered.values()
     assert export.runs()[0].arguments["channels"] == [1, 3, 4]
     assert export.grids()[0].numbers == [1, 3, 4]
 
@@ -376,14 +348,6 @@ def test_lecture_shows_only_the_grid_until_a_channel_is_chosen(worker):
 PASTED = {**OPTIMIZED, "paste": "true"}
 
 
-def framed(pixels, row, column, color):
-    """Paint a square around a pixel, which may extend beyond the border."""
-    half = SIDE // 2
-    larger = np.pad(pixels, ((half, half), (half, half), (0, 0)))
-    larger[row : row + SIDE, column : column + SIDE] = color
-    return larger[half:-half, half:-half]
-
-
 def comparison_of(page):
     """Return the sentence that compares the values."""
     (text,) = (one.value for one in page.markdown if "Value at this position" in one.value)
@@ -399,7 +363,7 @@ def test_network_runs_on_the_picture_with_the_image_in_it(worker):
     for row, column in ((31, 17), (1, 100)):
         choose(page, "row", row)
         choose(page, "column", column)
-        both = framed(cat, row - 1, column - 1, bright(4, STEPS))
+        both = paste_image(cat, worker.picture(4).pixels, LAYER, row - 1, column - 1)
         maps = [network.feature_maps(pixels, LAYER.name)[3] for pixels in (both, cat)]
         text = comparison_of(page)
         numbers = re.search(r"position: \*\*(.+)\*\*, without the optimized image (\S+)\.", text)

@@ -1,17 +1,16 @@
 """Top patches of a layer's channels and of one channel, against the maps themselves."""
 
-import io
 import math
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from tests.support.pages import choose, open_page, payloads, run, texts, unpacked
+from tests.support.pages import choose, open_page, payloads, run, texts, tiles_of, unpacked
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.truth import LAYER, NEVER_ACTIVE
 from vgg_viz import samples
 from vgg_viz.image_io.input_image import InputImage
+from vgg_viz.interpretability.feature_visualization.top_patches import crop_patch
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import available_images, patch_grids
 from vgg_viz.ui.state import component_values
@@ -19,8 +18,6 @@ from vgg_viz.ui.views import visualization_view
 
 TOP_PATCHES = {"view": "visualization", "layer": LAYER.name}
 IMAGES = samples.SAMPLES[:2]  # those of `Truth`
-SIDE = LAYER.receptive_field
-MEAN = (124, 117, 104)
 
 
 @pytest.fixture(autouse=True)
@@ -34,27 +31,6 @@ def pixels_of(name):
     return load_image(sample_bytes(name))
 
 
-def crop(pixels, row, column):
-    """Crop a position's receptive field from the image, padded with the mean color."""
-    framed = np.full((224 + 2 * SIDE, 224 + 2 * SIDE, 3), MEAN, np.uint8)
-    framed[SIDE:-SIDE, SIDE:-SIDE] = pixels
-    top, left = (
-        round(SIDE + LAYER.offset + LAYER.stride * n - (SIDE - 1) / 2) for n in (row, column)
-    )
-    return framed[top : top + SIDE, left : left + SIDE]
-
-
-def tiles_of(data):
-    """Return a mosaic's header and its tiles, RGBA."""
-    header, data = unpacked(data)
-    picture = np.asarray(Image.open(io.BytesIO(data)))
-    side, columns = header["side"], header["columns"]
-    corners = [divmod(index, columns) for index in range(len(header["titles"]))]
-    return header, [
-        picture[side * r : side * r + side, side * c : side * c + side] for r, c in corners
-    ]
-
-
 @pytest.fixture
 def maps(truth):
     """The layer's maps of both images, (images, channels, h, w)."""
@@ -62,10 +38,14 @@ def maps(truth):
 
 
 def test_each_tile_is_the_receptive_field_at_the_channels_maximum(maps):
-    header, tiles = tiles_of(payloads(open_page(**TOP_PATCHES, maps="100"))["patches"])
+    page = open_page(**TOP_PATCHES, maps="100")
+    inactive = int((maps.max(axis=(0, 2, 3)) <= 0).sum())
+    assert f"100 of 256 channels shown, {inactive} inactive on all images" in texts(page)
+    assert "top patches from this page's 2 images (not ImageNet)" in texts(page)
+    header, tiles = tiles_of(payloads(page)["patches"])
     assert header["titles"] == [str(number) for number in range(1, 101)]
     height = maps.shape[2]
-    for channel, tile in enumerate(tiles):
+    for channel, tile in enumerate(map(np.asarray, tiles)):
         of_all = maps[:, channel]
         if channel + 1 in NEVER_ACTIVE or not of_all.max() > 0:
             assert header["lines"][channel] == "inactive on all of these images"
@@ -77,16 +57,9 @@ def test_each_tile_is_the_receptive_field_at_the_channels_maximum(maps):
         assert value.endswith(f" on {IMAGES[picture].title}")
         assert place == f"row {row + 1}, column {column + 1}"
         assert float(value.split()[0].replace(",", "")) == pytest.approx(of_all.max(), rel=1e-3)
-        expected = crop(pixels_of(IMAGES[picture].name), row, column)
+        expected = crop_patch(pixels_of(IMAGES[picture].name), LAYER, row, column)
         np.testing.assert_array_equal(tile[..., :3], expected)
     assert sum(header["flat"]) >= len(NEVER_ACTIVE)
-
-
-def test_caption_names_the_images_that_were_searched(maps):
-    said = texts(open_page(**TOP_PATCHES, maps="5"))
-    inactive = int((maps.max(axis=(0, 2, 3)) <= 0).sum())
-    assert f"5 of 256 channels shown, {inactive} inactive on all images" in said
-    assert "top patches from this page's 2 images (not ImageNet)" in said
 
 
 def test_link_with_a_channel_shows_its_patches(maps):
@@ -104,7 +77,8 @@ def test_link_with_a_channel_shows_its_patches(maps):
     for line, tile in zip(header["lines"], tiles, strict=True):
         row, column = (int(word) - 1 for word in line.split("\nrow ")[1].split(", column "))
         name = next(one.name for one in IMAGES if line.split("\n")[0].endswith(one.title))
-        np.testing.assert_array_equal(tile[..., :3], crop(pixels_of(name), row, column))
+        expected = crop_patch(pixels_of(name), LAYER, row, column)
+        np.testing.assert_array_equal(np.asarray(tile)[..., :3], expected)
 
 
 def test_inactive_channel_has_no_patches():

@@ -121,12 +121,3 @@ def test_a_damaged_file_shows_a_notice(monkeypatch):
     assert UNAVAILABLE in texts(page)
     assert "got: truncated" in page.text[0].value
     assert "block1_conv1 · untrained" in texts(page)
-
-
-def test_retry_loads_the_weights_again(monkeypatch):
-    page = open_page(view="Filters", network="ImageNet")
-    monkeypatch.setattr(weights, "obtain", lambda **_: Arrived())
-    page.button(key="retry").click().run()
-    assert not page.exception
-    assert UNAVAILABLE not in texts(page)
-    assert "block1_conv1 · ImageNet" in texts(page)

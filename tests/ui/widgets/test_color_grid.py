@@ -5,9 +5,8 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from tests.support.pages import unpacked
+from tests.support.pages import tiles_of
 from vgg_viz.export.formats import FORMATS, Export
 from vgg_viz.export.sheets import sheet_of
 from vgg_viz.ui.widgets import grid
@@ -31,17 +30,15 @@ def drawn(shown: ColorGrid, width: int = 960) -> tuple[dict, list[np.ndarray], i
     data, struck = grid.draw(
         shown, placement, grid.metadata(shown, placement), lambda _, compute: compute()
     )
-    header, rest = unpacked(data)
-    assert header["parts"] == [len(rest)]
-    packed = np.asarray(Image.open(io.BytesIO(rest)))
-    side, columns = header["side"], header["columns"]
-    corners = [np.multiply(divmod(tile, columns), side) for tile in range(len(header["titles"]))]
-    return header, [packed[top:, left:][:side, :side] for top, left in corners], struck
+    header, tiles = tiles_of(data)
+    return header, [np.asarray(tile) for tile in tiles], struck
 
 
 def test_the_data_hold_pictures_and_tooltips():
     tiles = pictures(3, 24)
-    header, shown, struck = drawn(color_grid(tiles))
+    one_by_one = color_grid(lambda: iter(tiles))
+    np.testing.assert_array_equal(one_by_one.values, tiles, strict=True)
+    header, shown, struck = drawn(one_by_one)
     np.testing.assert_array_equal([tile[..., :3] for tile in shown], tiles)
     assert all((tile[..., 3] == 255).all() for tile in shown)
     assert header["lines"] == [f"value {n}\nCat, row {n}" for n in (11, 12, 13)]
@@ -70,14 +67,6 @@ def test_pictures_are_not_sent_larger_than_shown(side, width, sent):
     factor = side // sent
     means = tiles[0].reshape(sent, factor, sent, factor, 3).mean(axis=(1, 3))
     np.testing.assert_allclose(shown[0][..., :3], means, atol=0.5001)
-
-
-def test_pictures_may_be_loaded_one_by_one():
-    tiles = pictures(3, 9)
-    one_by_one = color_grid(lambda: iter(tiles))
-    _, shown, _ = drawn(one_by_one)
-    np.testing.assert_array_equal([tile[..., :3] for tile in shown], tiles)
-    np.testing.assert_array_equal(one_by_one.values, tiles, strict=True)
 
 
 def test_metadata_tell_drawings_apart():

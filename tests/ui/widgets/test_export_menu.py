@@ -5,6 +5,7 @@ import io
 import json
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -39,23 +40,6 @@ from vgg_viz.ui.widgets.class_list import ClassTarget
 from vgg_viz.ui.widgets.controls import Appearance
 
 
-@pytest.fixture
-def offered(monkeypatch):
-    """Open a page and get what its exports are made of, under their names."""
-    found = {}
-
-    def offer(name, title, grids, runs, **_):
-        found[name] = Export(title, grids, runs, "https://example.org/?maps=9", False)
-
-    def open_and_catch(**query):
-        found.clear()
-        open_page(**query)
-        return dict(found)
-
-    monkeypatch.setattr(export_menu, "offer", offer)
-    return open_and_catch
-
-
 def encode(name, export):
     return FORMATS[name].encode(export)
 
@@ -68,17 +52,6 @@ def arrays_of(export):
 
 def csv_rows(export):
     return list(csv.DictReader(io.StringIO(encode("csv", export).decode("utf-8-sig"), newline="")))
-
-
-def assert_numbers(export, expected):
-    """Assert that the CSV has the extremes of arrays (n, s, s) with these numbers."""
-    rows = csv_rows(export)
-    wanted = [pair for maps, numbers in expected for pair in zip(numbers, maps, strict=True)]
-    for row, (number, map_) in zip(rows, wanted, strict=True):
-        assert int(row.get("map") or row["filter"]) == number
-        assert np.float32(row["minimum"]) == map_.min()
-        assert np.float32(row["maximum"]) == map_.max()
-        assert row["inactive"] == ("no" if (map_ > 0).any() else "yes")
 
 
 def assert_captions(export, caption):
@@ -94,7 +67,8 @@ def assert_captions(export, caption):
 def test_files_of_maps_hold_the_maps_shown(offered, truth):
     maps = truth.maps(LAYER.name)
     numbers = ordered(maps, "mean", 256)
-    (export,) = offered(**MAPS, maps="256", order="Mean").values()
+    open_page(**MAPS, maps="256", order="Mean")
+    (export,) = offered.values()
     arrays, described = arrays_of(export)
     assert list(arrays) == ["maps"]
     np.testing.assert_array_equal(arrays["maps"], maps[np.array(numbers) - 1], strict=True)
@@ -106,8 +80,9 @@ def test_files_of_maps_hold_the_maps_shown(offered, truth):
     assert grid["caption"].startswith(caption)
     assert described["link"] == export.link
     assert described["arrays"] == {"maps": "map 256 × row 56 × column 56, float32"}
-    assert_numbers(export, [(arrays["maps"], numbers)])
-    inactive = [int(row["map"]) for row in csv_rows(export) if row["inactive"] == "yes"]
+    rows = csv_rows(export)
+    assert [int(row["map"]) for row in rows] == numbers
+    inactive = [int(row["map"]) for row in rows if row["inactive"] == "yes"]
     assert sorted(inactive) == silent(maps)
     script = assert_captions(export, caption)
     (run,) = parameter(script, "ARRAYS").values()
@@ -116,7 +91,8 @@ def test_files_of_maps_hold_the_maps_shown(offered, truth):
 
 @pytest.mark.slow
 def test_files_of_an_ablations_difference_hold_it_and_its_means(offered):
-    export = offered(**MAPS, maps="4", ablated="5,12", shown_as="Difference")["ablation"]
+    open_page(**MAPS, maps="4", ablated="5,12", shown_as="Difference")
+    export = offered["ablation"]
     arrays, described = arrays_of(export)
     network = shared().loaders["imagenet"].network().result()
     source, wanted = VGG19.conv_layer(LAYER.name), VGG19.conv_layer("block3_conv2")
@@ -142,45 +118,23 @@ def test_files_of_an_ablations_difference_hold_it_and_its_means(offered):
     assert parameter(script, "DIFFERENCE") == "difference"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("shown_as", "names"),
-    [("Side by side", ["this", "other"]), ("Difference", ["difference"])],
-)
-def test_the_script_of_a_comparison_makes_the_arrays_of_its_file(
-    shown_as, names, offered, tmp_path
-):
-    from tests.export.test_scripts import run  # with TensorFlow in a process of its own
-
-    query = MAPS | {"maps": "9", "network": "Untrained", "compare": "Another picture"}
-    (export,) = offered(**query, shown_as=shown_as).values()
-    file = tmp_path / "exported.npz"
-    file.write_bytes(encode("npz", export))
-    arrays, _ = arrays_of(export)
-    assert list(arrays) == names
-    made, said = run(encode("py", export).decode(), tmp_path, file)
-    for name, array in arrays.items():
-        np.testing.assert_allclose(made[name], array, rtol=1e-4, atol=1e-3)
-        assert f"{name} (9, 56, 56): largest difference" in said
-
-
 def test_the_files_of_filters_are_their_kernels(offered):
-    found = offered(view="Filters", layer=LAYER.title, filters="20", filter_page="2")
-    export = found["kernels"]
+    open_page(view="Filters", layer=LAYER.title, filters="20", filter_page="2")
+    export = offered["kernels"]
     kernel = StandIn().read(LAYER.name)[0].transpose(3, 2, 0, 1)
     arrays, described = arrays_of(export)
     np.testing.assert_array_equal(arrays["filters"], kernel[16:20, :8], strict=True)
     assert described["grids"]["filters"]["titles"][:2] == ["17-1", "17-2"]
-    numbers = [number for number in range(17, 21) for _ in range(8)]
-    assert_numbers(export, [(arrays["filters"].reshape(-1, 3, 3), numbers)])
-    assert [int(row["channel"]) for row in csv_rows(export)] == [*range(1, 9)] * 4
+    numbers = [(int(row["filter"]), int(row["channel"])) for row in csv_rows(export)]
+    assert numbers == [*product(range(17, 21), range(1, 9))]
     assert described["arrays"]["filters"] == "filter 4 × channel 8 × row 3 × column 3, float32"
     assert_captions(export, f"{LAYER.title} · ImageNet · 4 of {LAYER.filters} filters")
 
 
 def test_files_of_filters_as_colors_hold_images_and_their_largest_weights(offered):
     layer = VGG19.conv_layers[0]
-    export = offered(view="Filters", layer=layer.title)["filter-colors"]
+    open_page(view="Filters", layer=layer.title)
+    export = offered["filter-colors"]
     kernel = StandIn().read(layer.name)[0]  # height, width, blue to red, filters
     arrays, described = arrays_of(export)
     largest = arrays["colors_largest_weight"]
@@ -222,7 +176,7 @@ def test_files_of_a_comparison_are_both_sides_or_their_difference(
     assert list(arrays) == list(expected)
     for name, array in arrays.items():
         np.testing.assert_array_equal(array, expected[name], strict=True)
-    assert_numbers(export, [(array, numbers) for array in expected.values()])
+    assert [int(row["map"]) for row in csv_rows(export)] == numbers * len(expected)
     captions = [described["grids"][name]["caption"] for name in expected]
     assert all("9 of 64 maps shown" in one for one in captions)
     assert ("minus" in captions[0]) == (shown_as == "difference")
@@ -303,7 +257,8 @@ def test_names_are_replaced_by_ids_or_numbers(monkeypatch):
 def test_scripts_of_top_patches_have_all_arguments(offered, monkeypatch):
     monkeypatch.setattr(available_images, "SAMPLES", samples.SAMPLES[:1])
     monkeypatch.setattr(available_images.picture_files, "downloaded_robin", lambda: None)
-    (export,) = offered(view="Feature visualization", layer=LAYER.title).values()
+    open_page(view="Feature visualization", layer=LAYER.title)
+    (export,) = offered.values()
     script = encode("py", export).decode()
     assert_complete(script)
     (run,) = parameter(script, "ARRAYS").values()

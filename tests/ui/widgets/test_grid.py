@@ -18,19 +18,7 @@ def test_numbers_are_formatted_for_people():
     assert grid.formatted(np.array([4237.2, -0.00001234, 0.0])) == ["4,240", "−0.0000123", "0"]
     strip = grid.legend("gray", (0.0, 12345.0))
     assert "<span>0</span><span>12,300</span>" in strip
-
-
-@pytest.mark.parametrize(
-    ("scale", "text"),
-    [
-        ("own", "each tile on its own scale"),
-        ("layer", "one scale for the whole layer"),
-        ("pair", "one scale for both tiles of a pair"),
-        ("zero", "zero in the middle"),
-    ],
-)
-def test_the_caption_names_the_scale(scale, text):
-    assert text in grid.scale_note(Appearance(scale, "gray"), 0)
+    assert "zero in the middle" in grid.scale_note(Appearance("zero", "gray"), 0)
 
 
 def test_the_legend_of_an_overlay_is_gray_at_zero():
@@ -61,6 +49,7 @@ def drawn(shown: grid.Grid) -> tuple[dict, list[bytes]]:
     placement = grid.Placement("evidence", lambda: None)
     data, _ = grid.draw(shown, placement, {}, lambda _, compute: compute())
     header, rest = unpacked(data)
+    assert int.from_bytes(data[:4], "little") % 4 == 0  # which aligns the values
     ends = np.cumsum(header["parts"]).tolist()
     assert ends[-1] == len(rest)
     return header, [rest[end - size : end] for end, size in zip(ends, header["parts"], strict=True)]

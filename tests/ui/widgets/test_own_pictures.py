@@ -1,6 +1,5 @@
 """Several pictures of the viewer's own: their number, their size, and files that are refused."""
 
-import io
 import pickle
 from itertools import product
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.image_files import encode
 from tests.support.pages import open_page, press, run, texts
 from tests.support.photographs import decode
 from vgg_viz.image_io import images
@@ -26,18 +26,13 @@ def one_sample(monkeypatch):
     monkeypatch.setattr(available_images.picture_files, "downloaded_robin", lambda: None)
 
 
-def file_of(pixels):
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def noise(number, side=230):
-    return file_of(np.random.default_rng(number).integers(0, 256, (side, side, 3), dtype=np.uint8))
+    pixels = np.random.default_rng(number).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    return encode(Image.fromarray(pixels), "PNG")
 
 
 def plain(number):
-    return file_of(np.full((20, 30, 3), (number, 200 - number, 40), np.uint8))
+    return encode(Image.new("RGB", (30, 20), (number, 200 - number, 40)), "PNG")
 
 
 def upload_together(page, files):

@@ -1,12 +1,12 @@
 """Choice of the picture: samples, the robin, and the viewer's own by upload or camera."""
 
-import io
 import re
 
 import numpy as np
 from PIL import Image
 
 from tests.support import hostile
+from tests.support.image_files import encode, noise, plain
 from tests.support.pages import choose, held_bytes, open_page, payloads, texts, upload
 from tests.support.truth import MAPS
 from vgg_viz.downloads.fetching import FileUnavailable
@@ -15,17 +15,13 @@ from vgg_viz.ui.widgets import picture_files
 
 
 def photo(color: str, file_format: str = "PNG") -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (300, 200), color).save(buffer, file_format)
-    return buffer.getvalue()
+    return encode(plain(color, (300, 200)), file_format)
 
 
 def deep_gray() -> bytes:
     """Return a 16-bit TIFF with values from 1,000 to 1,400 only."""
     values = np.tile(np.linspace(1000, 1400, 300), (200, 1)).astype("<u2")
-    buffer = io.BytesIO()
-    Image.fromarray(values).save(buffer, "TIFF")
-    return buffer.getvalue()
+    return encode(Image.fromarray(values), "TIFF")
 
 
 def test_a_broken_upload_keeps_the_last_picture():
@@ -149,18 +145,9 @@ def test_hostile_uploads_end_in_a_picture_or_one_sentence_on_the_page():
             assert "passwd" not in page.error[0].value
 
 
-def noise(side):
-    """Return a PNG of noise, which does not compress."""
-    pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
 def test_a_session_keeps_neither_feature_maps_nor_the_file():
     page = open_page(**MAPS, picture="Your own", channel="5", row="7", column="9")
-    data = noise(900)  # 2.4 MB
-    upload(page, data)
+    upload(page, encode(noise(900, 900), "PNG"))  # 2.4 MB
     assert "Your picture" in texts(page)
     assert "Strongest contributors" in texts(page)
     # The layer before has 6.4 MB of maps; the picture's pixels and its PNG are 0.3 MB.
@@ -171,7 +158,7 @@ def test_an_upload_with_a_samples_name_is_not_that_sample():
     page = open_page(**MAPS, picture="Bricks", maps="1")
     bricks = payloads(page)["maps-mosaic"]
     choose(page, "picture", "own")
-    upload(page, noise(224), "sample bricks")
+    upload(page, encode(noise(224, 224), "PNG"), "sample bricks")
     assert "Your picture" in texts(page)
     assert payloads(page)["maps-mosaic"] != bricks
     assert payloads(choose(page, "picture", "bricks"))["maps-mosaic"] == bricks
