@@ -26,6 +26,7 @@ from vgg_viz.downloads.fetching import CHUNK_BYTES, FileUnavailable, StorageErro
 from vgg_viz.model import weights
 from vgg_viz.model.weights import NOTOP, UntrainedWeights, obtain
 from vgg_viz.serving import loading
+from vgg_viz.ui.state import shared_instance
 from vgg_viz.ui.state.shared_instance import shared
 
 fcntl = pytest.importorskip("fcntl", reason="there are no POSIX signals and locks here")
@@ -201,8 +202,10 @@ def test_missing_certificate_files_are_no_storage_error(tmp_path, models, monkey
 @pytest.fixture
 def fresh_caches():
     st.cache_resource.clear()
+    shared_instance._instance.cache_clear()
     yield
     st.cache_resource.clear()
+    shared_instance._instance.cache_clear()
 
 
 def has_notice(page: AppTest, folder: Path) -> bool:

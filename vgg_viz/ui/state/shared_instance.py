@@ -6,6 +6,7 @@ Importing this module does not import NumPy; the first request for a network doe
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -24,7 +25,15 @@ SERVING = "vgg_viz.serving.shared"
 
 @st.cache_resource(show_spinner=False)
 def shared() -> Shared:
-    """Return the state shared by all viewers; the first call creates it."""
+    """Return the state shared by all viewers; the first call creates it.
+
+    Clearing Streamlit's caches does not reach it.
+    """
+    return _instance()
+
+
+@lru_cache(maxsize=1)
+def _instance() -> Shared:
     from vgg_viz.serving.shared import Shared
 
     return Shared(limit_bytes())

@@ -1,0 +1,93 @@
+"""Bounds for what a browser may send."""
+
+from unittest.mock import Mock
+
+import pytest
+import streamlit as st
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.runtime.app_session import AppSession
+
+from vgg_viz.ui.page import client_messages, process
+from vgg_viz.ui.page.client_messages import MOST_BYTES, MOST_LETTERS, bounded
+from vgg_viz.ui.state.shared_instance import shared
+
+
+def rerun(*states: WidgetState, query: str = "view=maps") -> BackMsg:
+    message = BackMsg()
+    message.rerun_script.query_string = query
+    message.rerun_script.widget_states.widgets.extend(states)
+    return message
+
+
+def operation(name: str) -> BackMsg:
+    message = BackMsg()
+    getattr(message.backend_operation_request, name).SetInParent()
+    return message
+
+
+LAYER = WidgetState(id="layer", string_value="7 · block3_conv3")
+TOO_LONG = [
+    WidgetState(id="ablated", string_value="217," * (MOST_BYTES // 4)),
+    WidgetState(id="mosaic", json_trigger_value="[" * MOST_BYTES),
+    WidgetState(id="blocks", string_array_value={"data": ["1"] * (MOST_BYTES // 3)}),
+    WidgetState(id="maps", double_array_value={"data": [1.0] * (MOST_BYTES // 8)}),
+]
+
+
+@pytest.mark.parametrize("state", TOO_LONG, ids=lambda state: state.id)
+def test_a_value_that_is_too_long_is_dropped_and_the_others_stay(state):
+    sent = rerun(state, LAYER)
+    assert bounded(sent) == rerun(LAYER)
+    assert sent == rerun(state, LAYER)
+
+
+def test_a_query_that_is_too_long_is_dropped():
+    longest = "view=maps&" + "a" * (MOST_LETTERS - 10)
+    assert bounded(rerun(LAYER, query=longest)) == rerun(LAYER, query=longest)
+    assert bounded(rerun(LAYER, query=f"{longest}a")) == rerun(LAYER, query="")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        BackMsg(clear_cache=True),
+        BackMsg(set_run_on_save=True),
+        BackMsg(load_git_info=True),
+        BackMsg(debug_shutdown_runtime=True),
+        operation("install_skills"),
+        operation("dismiss_skills_nudge"),
+        BackMsg(),
+    ],
+    ids=lambda message: str(message).split("\n")[0][:40] or "empty",
+)
+def test_messages_that_the_page_never_sends_are_ignored(message, monkeypatch: pytest.MonkeyPatch):
+    handled = Mock()
+    monkeypatch.setattr(client_messages, "_handle", handled)
+    process.prepare()
+    AppSession.handle_backmsg(Mock(), message)
+    handled.assert_not_called()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        rerun(LAYER),
+        BackMsg(stop_script=True),
+        BackMsg(app_heartbeat=True),
+        operation("deferred_file"),
+    ],
+    ids=["rerun", "stop", "heartbeat", "export"],
+)
+def test_the_pages_own_messages_are_handled_as_they_are(message, monkeypatch: pytest.MonkeyPatch):
+    handled, session = Mock(), Mock()
+    monkeypatch.setattr(client_messages, "_handle", handled)
+    process.prepare()
+    AppSession.handle_backmsg(session, message)
+    handled.assert_called_once_with(session, message)
+
+
+def test_clearing_streamlits_caches_leaves_what_viewers_share():
+    before = shared()
+    st.cache_resource.clear()
+    assert shared() is before

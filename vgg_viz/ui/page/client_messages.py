@@ -1,0 +1,71 @@
+"""Bounds for what a browser may send: kinds of messages, and the length of every value in them.
+
+Any client can send any message of Streamlit's protocol. Some act on the entire server, such as
+``clear_cache``, and Streamlit enforces the length of a text field in the browser only.
+"""
+
+from functools import wraps
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.runtime.app_session import AppSession
+
+# Messages that the page itself sends; the others change or read the server.
+KINDS = {
+    "rerun_script",
+    "stop_script",
+    "app_heartbeat",
+    "file_urls_request",
+    "backend_operation_request",
+}
+OPERATIONS = {"deferred_file"}  # an exported file
+MOST_BYTES = 131_072  # of one widget's state; 200 files uploaded at once take about 100,000
+MOST_LETTERS = 4_096  # of the URL's query string
+
+_handle = AppSession.handle_backmsg
+
+
+def prepare() -> None:
+    """Make Streamlit handle only messages that are within the bounds."""
+    AppSession.handle_backmsg = _handle_bounded  # type: ignore[assignment, method-assign]
+
+
+@wraps(_handle)
+def _handle_bounded(session: AppSession, message: BackMsg) -> None:
+    bounded_message = bounded(message)
+    if bounded_message is not None:
+        _handle(session, bounded_message)
+
+
+def bounded(message: BackMsg) -> BackMsg | None:
+    """Return a message without what is too long in it; None for one that the page never sends."""
+    kind = message.WhichOneof("type")
+    if kind not in KINDS:
+        return None
+    if kind == "backend_operation_request":
+        operation = message.backend_operation_request.WhichOneof("payload")
+        return message if operation in OPERATIONS else None
+    if kind == "rerun_script" and not is_bounded(message.rerun_script):
+        shorter = BackMsg()
+        shorter.CopyFrom(message)
+        shorten(shorter.rerun_script)
+        return shorter
+    return message
+
+
+def is_bounded(state: ClientState) -> bool:
+    """Return whether the query string and every widget's state are short enough."""
+    widgets = state.widget_states.widgets
+    return len(state.query_string) <= MOST_LETTERS and all(
+        widget.ByteSize() <= MOST_BYTES for widget in widgets
+    )
+
+
+def shorten(state: ClientState) -> None:
+    """Remove what is too long: a widget keeps its last value, a URL opens the first page."""
+    widgets = state.widget_states.widgets
+    kept = [widget for widget in widgets if widget.ByteSize() <= MOST_BYTES]
+    del widgets[:]
+    widgets.extend(kept)
+    if len(state.query_string) > MOST_LETTERS:
+        state.query_string = ""
