@@ -95,7 +95,7 @@ def substitutes(classes: ClassNames) -> dict[str, str]:
 def link_to_view() -> str:
     """Return the URL of the view as it is now, without the tour and without lecture mode.
 
-    Of a URL that only this machine can open, such as http://localhost:8501, return path and query.
+    Of a URL that only this machine can open, such as `make run` prints, return path and query.
     """
     query = state.link(without=VISIT_FIELDS)
     url = urlsplit(st.context.url or "")
