@@ -1,21 +1,15 @@
 """A visitor's own picture: kept across views and tours, and removable."""
 
-import io
 import re
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Page, expect
+
+from tests.support.image_files import photo
 
 pytestmark = pytest.mark.browser
 
 LINK = "view=maps&maps=4"
-
-
-def photo(color: str) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (300, 200), color).save(file, "PNG")
-    return file.getvalue()
 
 
 def give(page: Page, data: bytes) -> None:

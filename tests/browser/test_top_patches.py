@@ -6,8 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import PHONE
-from tests.browser.test_own_picture import drop, photo
+from tests.browser.test_own_picture import drop
 from tests.browser.test_pointing import grid
+from tests.support.image_files import photo
 from tests.support.reading import settle
 from vgg_viz import links
 

@@ -30,6 +30,10 @@ def plain(color=RED, size=(40, 30), mode="RGB"):
     return Image.new(mode, size, color)
 
 
+def photo(color, file_format="PNG"):
+    return encode(plain(color, (300, 200)), file_format)
+
+
 def noise(width=60, height=40):
     values = np.random.default_rng(7).integers(0, 256, (height, width, 3), dtype=np.uint8)
     return Image.fromarray(values)

@@ -6,16 +6,12 @@ import numpy as np
 from PIL import Image
 
 from tests.support import hostile
-from tests.support.image_files import encode, noise, plain
+from tests.support.image_files import encode, noise, photo
 from tests.support.pages import choose, held_bytes, open_page, payloads, texts, upload
 from tests.support.truth import MAPS
 from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.links import PICTURES
 from vgg_viz.ui.widgets import picture_files
-
-
-def photo(color: str, file_format: str = "PNG") -> bytes:
-    return encode(plain(color, (300, 200)), file_format)
 
 
 def deep_gray() -> bytes:
