@@ -39,13 +39,6 @@ def test_in_a_lecture_the_key_alone_opens_the_list_and_esc_closes_no_more(visit)
     expect(page.get_by_role("button", name="Leave")).to_be_visible()
 
 
-def test_on_a_tour_the_tools_cover_no_view(visit):
-    page = visit("tour=2")
-    last = page.locator(".st-key-view-choice").get_by_role("radio").last.bounding_box()
-    tools = page.locator(".st-key-page-tools").bounding_box()
-    assert last["x"] + last["width"] <= tools["x"]
-
-
 @pytest.mark.parametrize("query", ["view=filters", "tour=4"])
 def test_on_a_phone_the_tools_stand_in_one_row_and_the_views_in_whole_ones(visit, query):
     width = 360
