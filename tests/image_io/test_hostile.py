@@ -1,17 +1,16 @@
 """Hostile image files and random mutations: each is decoded or rejected with advice."""
 
-import json
+import multiprocessing
 import os
-import pickle
 import re
 import resource
-import subprocess
 import sys
+import tempfile
 import threading
 import warnings
 import zlib
+from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.support import REPOSITORY, hostile
+from tests.support import hostile
 from tests.support import image_files as build
 from tests.support.image_files import encode, noise, plain
 from tests.support.photographs import load_image
@@ -108,63 +107,46 @@ def watched_files():
     ]
 
 
-def watch(files, reports):
-    """Decode every pickled file in its own process, and append its name and report to a file.
-
-    Runs in a process that holds nothing else, to measure the memory of decoding alone.
-    """
-    events = []
+def watched_decoding(file):
+    """Decode a file in this process; report memory, audit events, output, plugins and the fault."""
+    warnings.simplefilter("error")
+    load_image(encode(plain(), "JPEG"))  # memory that all files need is allocated here
+    events, watching = [], []
 
     def note(event, arguments):
-        if event.startswith(WATCHED):
-            events.append([event, repr(arguments)[:200]])
+        if watching and event.startswith(WATCHED):
+            events.append((event, repr(arguments)[:200]))
 
     sys.addaudithook(note)
-    load_image(encode(plain(), "JPEG"))  # memory that all files need is allocated here
-    with Path(files).open("rb") as source, Path(reports).open("a") as target:
-        while source.peek(1):
-            file = pickle.load(source)
-            if process := os.fork():
-                os.waitpid(process, 0)
-                continue
-            target.write(json.dumps([file.name, examined(file, events)]) + "\n")
-            for output in (target, sys.stdout, sys.stderr):
-                output.flush()
-            os._exit(0)
-
-
-def examined(file, events):
-    """Decode a file and report memory, audit events, imported plugins and the fault."""
-    warnings.simplefilter("error")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    events.clear()
-    line = {"fault": fault(file), "events": list(events)}
-    line["peak"] = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    with tempfile.TemporaryFile() as output:
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        watching.append(True)
+        line = {"fault": fault(file), "events": events}
+        watching.clear()
+        line["peak"] = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+        output.seek(0)
+        line["output"] = output.read()
     line["plugins"] = [name for name in sys.modules if re.fullmatch(r"PIL\.\w+Plugin", name)]
     return line
 
 
 @pytest.fixture(scope="module", params=["some", pytest.param("all", marks=pytest.mark.slow)])
-def watched(request, tmp_path_factory):
-    """Reports of `watch` on some files, or on the whole corpus, by name."""
+def watched(request):
+    """Reports of `watched_decoding` on some files, or on the whole corpus, by name.
+
+    Each file has a process of its own, forked from one that holds nothing else, to measure the
+    memory of decoding alone. An error here says that decoding has ended the process.
+    """
     if not hasattr(os, "fork") or sys.platform == "darwin":
         pytest.skip("needs fork, and memory in kilobytes as Linux counts it")
     corpus = hostile.corpus(large=True) if request.param == "all" else watched_files()
-    folder = tmp_path_factory.mktemp("hostile")
-    files, reports = folder / "files", folder / "reports"
-    with files.open("wb") as target:
-        for file in corpus:
-            pickle.dump(file, target)
-    code = "import sys; from tests.image_io.test_hostile import watch; watch(*sys.argv[1:])"
-    command = [sys.executable, "-c", code, str(files), str(reports)]
-    # No bytecode, since Python would write it at an import.
-    options = {"cwd": REPOSITORY, "env": os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}}
-    run = subprocess.run(command, **options, capture_output=True, check=False)
-    files.unlink()
-    assert (run.returncode, run.stdout, run.stderr[-2_000:]) == (0, b"", b"")
-    lines = dict(map(json.loads, reports.read_text().splitlines()))
-    assert lines.keys() == {file.name for file in corpus}  # else decoding ended the process
-    return lines
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
+        reports = pool.map(watched_decoding, corpus)
+        return dict(zip((file.name for file in corpus), reports, strict=True))
 
 
 def test_decoding_neither_ends_the_process_nor_prints_writes_starts_or_sends(watched):
@@ -174,6 +156,7 @@ def test_decoding_neither_ends_the_process_nor_prints_writes_starts_or_sends(wat
 
     for name, line in watched.items():
         assert not line["fault"], (name, line["fault"])
+        assert not line["output"], (name, line["output"])
         assert not [event for event in line["events"] if suspicious(*event)], name
     imported = {name for line in watched.values() for name in line["plugins"]}
     assert "PIL.TiffImagePlugin" in imported
