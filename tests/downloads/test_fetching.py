@@ -12,6 +12,7 @@ import pytest
 from tests.support import file_server
 from tests.support.file_server import serve
 from tests.support.offline import closed_address
+from vgg_viz.downloads import fetching
 from vgg_viz.downloads.fetching import (
     FileUnavailable,
     StorageError,
@@ -71,6 +72,7 @@ FAILURES = [
     (file_server.refuse, "expected a file, got HTTP 404"),
     (file_server.hang, "the host sent nothing in time"),
     (file_server.pause_halfway, "the host sent nothing in time"),
+    (file_server.send_compressed, "expected a file as it is, got a compressed one"),
     (file_server.close_connection, "could not reach the host (Remote end closed"),
     (file_server.send_other_bytes, f"expected a file with MD5 {MD5}, got MD5 {ZEROS}"),
 ]
@@ -92,6 +94,18 @@ def test_repeated_failures_are_an_error(folder, isolated, failure, reason):
         assert names(folder) == [PART] * bool(half)
         if half:
             (folder / PART).unlink()
+
+
+def test_a_download_that_would_take_hours_ends(folder, monkeypatch):
+    monkeypatch.setattr(fetching, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(fetching, "SLOWEST_BYTES_PER_SECOND", 1e12)
+    reason = "the host sent less than 10 kB a second"
+    with (
+        serve(CONTENT, file_server.send_slowly) as server,
+        pytest.raises(FileUnavailable, match=reason),
+    ):
+        fetch(server.url, folder)
+    assert names(folder) == [PART]
 
 
 @pytest.mark.parametrize("failure", [failure for failure, _ in FAILURES])

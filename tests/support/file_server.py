@@ -1,5 +1,6 @@
 """Local web server that serves one file, correctly or with faults."""
 
+import gzip
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,6 +99,14 @@ def send_slowly(handler: Handler, content: bytes) -> None:
     for start in range(0, len(content), step):
         handler.wfile.write(content[start : start + step])
         handler.server.released.wait(0.01)
+
+
+def send_compressed(handler: Handler, content: bytes) -> None:
+    """Send the content as gzip, which the client has not accepted."""
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.end_headers()
+    handler.wfile.write(gzip.compress(content))
 
 
 def send_other_bytes(handler: Handler, content: bytes) -> None:

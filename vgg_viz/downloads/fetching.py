@@ -18,13 +18,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import sleep
+from time import perf_counter, sleep
 from typing import BinaryIO
 
 ProgressCallback = Callable[[int, int | None], None]
 
 TRIES = 3  # of each address
-CHUNK_BYTES = 256 * 1024
+CHUNK_BYTES = 64 * 1024
+# A try ends after so long at so few bytes per second on average: 575 MB would take 16 hours.
+PATIENCE_SECONDS, SLOWEST_BYTES_PER_SECOND = 60.0, 10_000
 POLL_SECONDS = 0.2  # between two checks of another process's download
 
 _log = logging.getLogger(__name__)
@@ -205,14 +207,20 @@ class _Transfer:
             if response.status_code >= 300:
                 raise _RejectedError(f"expected a file, got HTTP {response.status_code}")
             size = int(response.headers.get("Content-Length") or 0)
+            if response.headers.get("Content-Encoding", "identity") != "identity":
+                raise _RejectedError("expected a file as it is, got a compressed one")
             if not response.headers.get("Content-Range", "").startswith(f"bytes {received}-"):
                 if 0 < size < received:
                     raise _RejectedError(f"expected a file, got a response of {size:,} bytes")
                 file.truncate(received := file.seek(0))
             total = received + size if size else None
+            begun, before = perf_counter(), received
             for chunk in response.iter_content(CHUNK_BYTES):
                 file.write(chunk)
                 received += len(chunk)
+                passed = perf_counter() - begun
+                if passed > max(PATIENCE_SECONDS, (received - before) / SLOWEST_BYTES_PER_SECOND):
+                    raise _RejectedError("the host sent less than 10 kB a second")
                 if self.max_bytes and received > self.max_bytes:
                     raise _RejectedError(f"expected at most {self.max_bytes:,} bytes, got more")
                 if self.on_progress:
