@@ -38,6 +38,16 @@ class OfAFile(StandIn):
     label, identity = "weights of *mine*.h5", "of a file"
 
 
+class Overflowing(StandIn):
+    """Weights with which activations overflow float32 in the second block."""
+
+    identity = "overflowing"
+
+    def read(self, layer_name):
+        kernel, bias = super().read(layer_name)
+        return (kernel * np.float32(1e20) if "conv2" in layer_name else kernel), bias
+
+
 class Truth:
     """Feature maps of the page's networks; the networks have tests of their own."""
 
@@ -59,6 +69,11 @@ class Truth:
 def ordered(maps, order, count):
     """Return the numbers, from 1, of the first maps in an order."""
     return (statistics(maps).order(order)[:count] + 1).tolist()
+
+
+def number(text):
+    """Return the number that the page shows as this text."""
+    return float(text.replace("−", "-").replace(",", ""))
 
 
 def silent(maps):

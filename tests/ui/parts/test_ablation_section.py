@@ -20,7 +20,15 @@ from tests.support.pages import (
     widget,
 )
 from tests.support.thin import outcome
-from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn, assert_shown
+from tests.support.truth import (
+    LAYER,
+    MAPS,
+    NEVER_ACTIVE,
+    Overflowing,
+    StandIn,
+    assert_shown,
+    number,
+)
 from vgg_viz.interpretability.ablation import ablate, later_changes, later_maps
 from vgg_viz.links import read
 from vgg_viz.model.architecture import VGG19
@@ -54,10 +62,6 @@ def ablated_maps(network, truth):
 def most_changed(change, count):
     """Return the numbers of the most changed maps."""
     return (change.strongest(count) + 1).tolist()
-
-
-def number(text):
-    return float(text.replace("−", "-").replace(",", ""))
 
 
 def grids(page):
@@ -232,15 +236,8 @@ def test_ablating_inactive_maps_changes_nothing():
 
 @pytest.mark.parametrize("lecture", ["false", "true"])
 def test_overflow_is_reported_in_a_sentence(lecture):
-    class Overflowing(StandIn):
-        identity = "overflowing"
-
-        def read(self, layer_name):
-            kernel, bias = super().read(layer_name)
-            return (kernel * np.float32(1e38) if layer_name == "block5_conv3" else kernel), bias
-
     with network_of(Overflowing()):
-        page = open_page(**ABLATED | {"layer": "block5_conv2"}, lecture=lecture)
+        page = open_page(**ABLATED | {"layer": "block1_conv1"}, lecture=lecture)
     (warning,) = page.warning
     assert "activations overflow float32" in warning.value
     assert not grids(page)

@@ -18,7 +18,7 @@ from tests.support.pages import (
     unpacked,
 )
 from tests.support.thin import outcome
-from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, StandIn
+from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, Overflowing, StandIn, number
 from vgg_viz.export.scripts import write_script
 from vgg_viz.image_io import images
 from vgg_viz.image_io.input_image import InputImage
@@ -54,10 +54,6 @@ def attributed(truth, back_to, method="input_x_gradient", network="imagenet", ch
 def tiles(page):
     """Return the header that the grid's component got."""
     return unpacked(payloads(page)["attributions"])[0]
-
-
-def number(text):
-    return float(text.replace("−", "-").replace(",", ""))
 
 
 @pytest.mark.parametrize("back_to", ["The pixels", "3 · block2_conv1"])
@@ -210,14 +206,6 @@ class Dead(StandIn):
         kernel, bias = super().read(layer_name)
         first = layer_name == "block1_conv1"
         return (0 * kernel, bias - 10) if first else (kernel, bias)
-
-
-class Overflowing(StandIn):
-    identity = "far too large"
-
-    def read(self, layer_name):
-        kernel, bias = super().read(layer_name)
-        return (kernel * np.float32(1e20) if "conv2" in layer_name else kernel), bias
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.pages import choose, inspected, link_of, mosaics, open_page, shown, texts
 from tests.support.pages import run as run_page
-from tests.support.truth import MAPS
+from tests.support.truth import MAPS, number
 from vgg_viz.links import read
 from vgg_viz.model.architecture import VGG19
 
@@ -47,8 +47,7 @@ def test_contributions_of_all_channels_are_charted_when_opened():
     # Channels count from 1, as everywhere on the page.
     assert table["input channel"].to_pylist() == list(range(1, 129))
     values = table["contribution"].to_numpy()
-    products = float(page.metric[0].value.replace("−", "-").replace(",", ""))
-    assert values.sum() == pytest.approx(products, rel=0.01)
+    assert values.sum() == pytest.approx(number(page.metric[0].value), rel=0.01)
 
 
 def test_clearing_the_map_clears_the_position():

@@ -26,6 +26,7 @@ from tests.support.pages import (
     unpacked,
 )
 from tests.support.photographs import load_image, sample_bytes
+from tests.support.truth import number
 from vgg_viz import samples
 from vgg_viz.export.formats import FORMATS
 from vgg_viz.interpretability.feature_visualization.optimization import OptimizedImage, paste_image
@@ -367,7 +368,7 @@ def test_network_runs_on_the_picture_with_the_image_in_it(worker):
         maps = [network.feature_maps(pixels, LAYER.name)[3] for pixels in (both, cat)]
         text = comparison_of(page)
         numbers = re.search(r"position: \*\*(.+)\*\*, without the optimized image (\S+)\.", text)
-        shown = [float(one.replace(",", "").replace("−", "-")) for one in numbers.groups()]
+        shown = [number(one) for one in numbers.groups()]
         assert shown == pytest.approx([one[row - 1, column - 1] for one in maps], rel=1e-3)
         assert "Value of the optimized image: **160**" in text
         assert ("beyond the picture's border" in text) is (row == 1)
