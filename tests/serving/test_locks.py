@@ -123,24 +123,3 @@ def test_a_waiter_that_leaves_when_admitted_passes_the_lock_on(waiters, lock, th
     with pytest.raises(SupersededError):
         left.result(PATIENCE_SECONDS)
     assert behind.result(PATIENCE_SECONDS) == "through"
-
-
-def test_many_threads_all_get_the_lock_one_at_a_time(lock, threads):
-    holders, most, served = [], [], []
-
-    def work(number):
-        holders.append(number)
-        most.append(len(holders))
-        served.append(number)
-        holders.remove(number)
-
-    def hold_often(thread):
-        queue = Queue()
-        for number in range(10 * thread, 10 * thread + 10):
-            enter(lock, queue, partial(work, number))
-
-    for call in [threads.submit(hold_often, thread) for thread in range(8)]:
-        call.result(3 * PATIENCE_SECONDS)
-    assert sorted(served) == list(range(80))
-    assert set(most) == {1}
-    assert lock.hold_count == 80
