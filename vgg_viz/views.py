@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from vgg_viz.interpretability.feature_visualization.parametrizations import OLAH
 from vgg_viz.option import Option, Paper, by_name
 
 Comparison = Literal["none", "picture", "network", "preprocessing"]
@@ -63,10 +64,7 @@ VIEWS: Mapping[str, View] = by_name(
         "*top patches*, which activate a channel most, and *optimized images*, which maximize it",
         (
             Paper("Zeiler and Fergus 2013", "https://arxiv.org/abs/1311.2901"),
-            Paper(
-                "Olah, Mordvintsev and Schubert 2017",
-                "https://distill.pub/2017/feature-visualization",
-            ),
+            OLAH,
         ),
         old=("excites", "What excites it"),
         module="visualization_view",

@@ -328,7 +328,7 @@ def optimization_run(name, channels, seed, parametrization):
 
 
 def test_optimized_images_follow_those_of_the_same_seed(tmp_path, untrained_network, monkeypatch):
-    monkeypatch.setattr(optimization, "STEPS", {1: 12, 2: 6, 3: 3, 5: 1})
+    monkeypatch.setattr(optimization, "STEPS", {1: (9, 3), 2: (4, 2), 3: (2, 1), 5: (1, 1)})
     wanted = [
         ("block1_conv1", [64, 3], 5, "pixels"),
         ("block2_conv1", range(3, 21), 2**31, "regularized"),

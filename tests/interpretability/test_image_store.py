@@ -74,7 +74,7 @@ def test_saved_images_are_read_after_a_restart_but_not_by_another_version(
     again = ImageStore(folder)
     assert all(same(again.read(SPEC, number), image) for number, image in pictures.items())
     assert again.read(SPEC, 2) is None
-    monkeypatch.setattr(image_store, "VERSION", 2)
+    monkeypatch.setattr(image_store, "VERSION", image_store.VERSION + 1)
     assert again.read(SPEC, 1) is None
 
 
@@ -105,7 +105,7 @@ def test_file_is_a_png_with_its_description(store, folder):
     store.save(SPEC, {5: optimized()})
     network = hashlib.sha256(repr(NETWORK.identity).encode()).hexdigest()
     path = the_file(folder)
-    assert path.name == f"{network[:16]}-block3_conv4-005-regularized-7-v1.png"
+    assert path.name == f"{network[:16]}-block3_conv4-005-regularized-7-v2.png"
     with Image.open(path) as image:
         image.load()
         pixels, texts = np.array(image), dict(image.text)
@@ -118,7 +118,7 @@ def test_file_is_a_png_with_its_description(store, folder):
         "Network": network,
         "Layer": "block3_conv4",
         "Channel": "5",
-        "Parametrization": "regularized, version 1",
+        "Parametrization": "regularized, version 2",
         "Seed": "7",
         "Value": "12.345678901234567",
         "Steps": "192",

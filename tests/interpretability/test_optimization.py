@@ -39,7 +39,9 @@ class Pose:
 
 @pytest.fixture
 def few_steps(monkeypatch):
-    monkeypatch.setattr(optimization, "STEPS", {1: 3, 2: 3, 3: 3, 4: 2, 5: 1})
+    monkeypatch.setattr(
+        optimization, "STEPS", {1: (2, 1), 2: (2, 1), 3: (2, 1), 4: (1, 1), 5: (1, 1)}
+    )
 
 
 def optimize(network, name, channels, seed=0, parametrization="regularized"):
@@ -137,6 +139,43 @@ def test_pasted_image_is_clipped_at_the_border(name, photograph):
         frame[top : top + side, left : left + side] = image
         found = paste_image(photograph, image, layer, row, column)
         np.testing.assert_array_equal(found, frame[224:-224, 224:-224])
+
+
+# -- last steps
+
+
+@pytest.mark.parametrize("parametrization", ["regularized", "pixels"])
+def test_last_steps_without_transformations_raise_values_and_never_lower_them(
+    parametrization, biased_network, monkeypatch
+):
+    name, channels = "block1_conv2", [1, 5, 9, 40]
+    found = []
+    for upright in (0, 1, 20):
+        monkeypatch.setattr(optimization, "STEPS", {1: (10, upright)})
+        pixels, values = optimize(biased_network, name, channels, 3, parametrization)
+        found.append((pixels, values))
+    (first, before), (second, soon), (_, after) = found
+    assert (soon >= before).all()
+    assert (after > before).all()
+    for one, other, is_same in zip(first, second, soon == before, strict=True):
+        assert np.array_equal(one, other) or not is_same
+
+
+def test_the_better_image_is_kept(biased_network, monkeypatch):
+    """Descent instead of ascent in the last step spoils all images."""
+    monkeypatch.setattr(optimization, "STEPS", {1: (10, 0)})
+    before, values = optimize(biased_network, "block1_conv2", [5, 9])
+    monkeypatch.setattr(optimization, "STEPS", {1: (10, 1)})
+    ascend = Adam.ascend
+    counts = iter(range(11))
+    monkeypatch.setattr(
+        Adam,
+        "ascend",
+        lambda adam, gradient: ascend(adam, gradient * (-1 if next(counts) == 10 else 1)),
+    )
+    after, same = optimize(biased_network, "block1_conv2", [5, 9])
+    np.testing.assert_array_equal(after, before)
+    np.testing.assert_array_equal(same, values)
 
 
 # -- reproducibility and progress

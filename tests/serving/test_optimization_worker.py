@@ -403,7 +403,7 @@ def test_an_exiting_process_waits_for_the_unit_and_starts_no_other():
 
 
 def test_images_equal_those_of_a_run_without_the_worker(untrained_network, store, monkeypatch):
-    monkeypatch.setattr(optimization, "STEPS", {1: 3})
+    monkeypatch.setattr(optimization, "STEPS", {1: (2, 1)})
     monkeypatch.setattr(optimization_worker, "store_of", lambda weights: store)
     layer = VGG19.conv_layer("block1_conv1")
     spec = OptimizationSpec(untrained_network, layer, 3, "pixels")

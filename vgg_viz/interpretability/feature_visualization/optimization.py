@@ -11,6 +11,9 @@ network sees them under a random small rotation, scaling and shift at each step.
 images are optimized pixel by pixel. The objective is the channel's value before ReLU, so that an
 inactive channel has a gradient too.
 
+The last steps have no transformations, which otherwise blur the smallest images. Each image is the
+one with the larger value, of that before and that after these steps.
+
 Apart from the network, all arithmetic is NumPy's, and an image does not depend on the others in its
 batch: on one machine, a seed always gives the same bytes.
 """
@@ -29,12 +32,12 @@ from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network, read_only
 from vgg_viz.option import resolve
 
-VERSION = 1  # of the algorithm; a change invalidates stored images
+VERSION = 2  # of the algorithm; a change invalidates stored images
 
-# Steps, and channels of a batch, by block. On two cores, an image of block 4 takes 10 s, one of
-# block 5 30 s. Block 1 needs more steps: its best pixels are at 0 or 255, and 192 steps end 3%
-# below the best value (regularized: 12%).
-STEPS = {1: 384, 2: 192, 3: 192, 4: 96, 5: 72}
+# Steps with random transformations and steps without, and channels of a batch, by block. On two
+# cores, an image of block 4 takes 11 s, one of block 5 34 s. Block 1 needs more steps: its best
+# pixels are at 0 or 255, and 192 steps end 3% below the best value (regularized: 12%).
+STEPS = {1: (384, 96), 2: (192, 48), 3: (192, 24), 4: (96, 12), 5: (72, 9)}
 BATCH_SIZES = {1: 16, 2: 16, 3: 16, 4: 2, 5: 1}
 
 CANVAS = 1.25  # side of the canvas, in sides of the image
@@ -127,7 +130,8 @@ class OptimizationRun:
         if not channels or not set(channels) <= set(range(1, layer.filters + 1)):
             raise ValueError(f"expected channels from 1 to {layer.filters}, got {channels}")
         self.channels = tuple(channels)
-        self.steps = STEPS[layer.block]
+        self._transformed, upright = STEPS[layer.block]
+        self.steps = self._transformed + upright
         self.step = 0
         self.values = np.zeros(len(channels), np.float32)
         self._field = ReceptiveFieldPass(spec.network, layer, image_side(layer))
@@ -138,6 +142,7 @@ class OptimizationRun:
         generators = [np.random.default_rng([*seed, channel]) for channel in channels]
         initial = [each.normal(0, DEVIATION, self._canvas.shape) for each in generators]
         self._adam = Adam(np.stack(initial).astype(np.float32))
+        self._best: tuple[np.ndarray, np.ndarray] | None = None  # images, and their values
         self._work = self._optimize()
 
     @property
@@ -160,24 +165,36 @@ class OptimizationRun:
         }
 
     def _pixels(self) -> np.ndarray:
-        """Return the current images, uint8 ``(n, side, side, 3)``, read-only."""
+        """Return the current images, or the best ones at the end, uint8 ``(n, side, side, 3)``."""
+        if self.finished and self._best:
+            return self._best[0]
         colors = self._canvas.crop(self._canvas.colors(self._adam.parameters))
         return read_only(np.rint(colors).astype(np.uint8))
 
     def _optimize(self) -> Generator[None, None, None]:
-        """Take all steps; the last one ends with the values of the final, rounded images."""
-        while True:
+        """Take all steps; the last one ends with the values of the best, rounded images."""
+        for step in range(1, self.steps + 1):
             colors = self._canvas.colors(self._adam.parameters)
-            view = self._canvas.view(self._random)
+            is_upright = step > self._transformed
+            view = self._canvas.upright() if is_upright else self._canvas.view(self._random)
             values, gradient = yield from self._field.values(view.sample(colors), self.channels)
             self._adam.ascend(self._canvas.backward(colors, view.backward(gradient)))
-            if self.step == self.steps - 1:
-                break
-            self.values, self.step = values, self.step + 1
+            if step in (self._transformed, self.steps):
+                self._best = _, values = yield from self._better()
+                # The random transformations have made Adam's steps small.
+                self._adam = Adam(self._adam.parameters)
+            self.values, self.step = values, step
             yield
-        pixels = self._pixels().astype(np.float32)
-        self.values, _ = yield from self._field.values(pixels, self.channels)
-        self.step = self.steps
+
+    def _better(self) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
+        """Return the better of the current and the best images so far, and their values."""
+        pixels = self._pixels()
+        values, _ = yield from self._field.values(pixels.astype(np.float32), self.channels)
+        if self._best:
+            is_better = values > self._best[1]
+            pixels = np.where(is_better[:, None, None, None], pixels, self._best[0])
+            values = np.where(is_better, values, self._best[1])
+        return read_only(pixels), values
 
 
 class View:
@@ -228,8 +245,13 @@ class PixelCanvas:
 
     def view(self, random: np.random.Generator) -> View:
         """Return the network's view of the canvas, shared by all images of a step."""
-        rows, columns = np.indices((self.side, self.side), dtype=float)
-        return View(rows, columns, self.side)
+        return self.upright()
+
+    def upright(self) -> View:
+        """Return a view of the canvas' center without any transformation."""
+        first = (self.canvas_side - self.side) // 2
+        rows, columns = first + np.indices((self.side, self.side), dtype=float)
+        return View(rows, columns, self.canvas_side)
 
     def crop(self, colors: np.ndarray) -> np.ndarray:
         """Crop the images, ``(n, side, side, 3)``, from the centers of the canvases."""

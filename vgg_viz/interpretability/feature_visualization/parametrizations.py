@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from vgg_viz.option import Option, by_name
+from vgg_viz.option import Option, Paper, by_name
+
+OLAH = Paper(
+    "Olah, Mordvintsev and Schubert 2017", "https://distill.pub/2017/feature-visualization"
+)
 
 Example = Literal["patches", "optimized"]
 Parametrization = Literal["regularized", "pixels"]
@@ -29,6 +33,7 @@ PARAMETRIZATIONS: Mapping[Parametrization, ParametrizationOption] = by_name(
         "gradient ascent in a Fourier basis with decorrelated colors, under small random "
         "rotations, scalings and shifts",
         old=("recipe", "With the recipe"),
+        papers=(OLAH,),
         canvas="vgg_viz.interpretability.feature_visualization.optimization:FourierCanvas",
     ),
     ParametrizationOption(

@@ -25,7 +25,7 @@ from vgg_viz.ui.widgets import controls, own_pictures, picture_chooser, text_blo
 from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.views import VIEWS
 
-ZEILER, OLAH = VIEWS["visualization"].papers
+ZEILER, _ = VIEWS["visualization"].papers
 ERHAN = Paper(
     "Erhan et al. 2009",
     "https://www.semanticscholar.org/paper/65d994fb778a8d9e0f632659fb33a082949a50d3",
@@ -89,10 +89,11 @@ def show_patches(cache: Results, layer: ConvLayer, count: int, networks: Sequenc
 
 def show_optimized(cache: Results, specs: Sequence[OptimizationSpec], count: int) -> None:
     """Show images optimized to maximize each channel, also while optimization goes on."""
-    layer = specs[0].layer
+    layer, method = specs[0].layer, PARAMETRIZATIONS[specs[0].parametrization]
     text_blocks.prose(
         f"**Activation maximization** ({ERHAN}): each image is optimized from noise to maximize "
-        f"one channel at a single position, as in {OLAH}. Another seed gives another image. "
+        f"one channel at a single position. **{method.label}**: {method.description.rstrip('.')}. "
+        "Another seed gives another image. "
         "People predict activations better from natural images (92%) than from optimized ones "
         f"(82%, {BOROWSKI}): look at the **top patches** first." + size_note(layer)
     )
