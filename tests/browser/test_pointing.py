@@ -110,7 +110,7 @@ def test_pictures_are_pointed_at_walked_through_and_exported_like_maps(open_page
     middle = tile_center(mosaic, 10)
     painted = mosaic.locator("canvas").evaluate(PIXEL, [middle["x"], middle["y"]])
     assert painted == [*colors[10, 1, 1].tolist(), 255]
-    expect(option).to_have_attribute("aria-label", re.compile(re.escape(figure(largest[63], 3))))
+    expect(option).to_have_attribute("aria-label", re.compile(re.escape(figure(largest[63]))))
 
     mosaic.click(position=tile_center(mosaic, 10))
     expect(page).to_have_url(re.compile(r"view=maps.*channel=11\b"))

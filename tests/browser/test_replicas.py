@@ -148,7 +148,7 @@ def seen(page: Page) -> dict[str, object]:
 
 
 def field(page: Page, name: str) -> Locator:
-    return page.get_by_role("spinbutton", name=name, exact=True)
+    return page.get_by_role("spinbutton", name=name)
 
 
 def give_picture(page: Page, name: str = "coffee.jpg") -> None:

@@ -167,7 +167,7 @@ def test_every_scale_has_its_colors_and_labels():
     largest = np.abs(values).max(axis=(1, 2)).astype(np.float32)
     most = float(largest.max())
     around = panel(values, (-most, most), "RdBu_r").scale
-    assert around.labels == (figure(-most, 3), "0", figure(most, 3))
+    assert around.labels == (figure(-most), "0", figure(most))
     np.testing.assert_array_equal(around.colors, colors(np.arange(LEVELS), "RdBu_r"))
     assert panel(values, (np.float32(-1), np.float32(9))).scale.labels == ("−1", "", "9")
     assert panel(values, (-largest, largest)).scale.labels == ("−largest", "0", "largest")

@@ -85,7 +85,7 @@ class ValuesPanel(Panel):
         if not (np.ndim(low) or np.ndim(high)):
             ends = float(low), float(high)
             middle = "0" if low < 0 and low == -high else ""
-            labels = figure(ends[0], 3), middle, figure(ends[1], 3)
+            labels = figure(ends[0]), middle, figure(ends[1])
         elif np.array_equal(-low, high):
             ends, labels = (-1, 1), ("−largest", "0", "largest")
         else:

@@ -171,7 +171,7 @@ def test_images_are_shown_from_the_start_to_the_end(worker, monkeypatch):
     assert "4 of 64 channels · 0 finished" in caption_of(page)
     worker.step, worker.seconds_left = 10, 11.7
     header, tiles = tiles_of(run(page))
-    assert header["titles"] == ["1 · 10 · 1×", "2 · 20 · 1×", "3 · 30", "4 · 40 · 1×"]
+    assert header["titles"] == [f"{channel} · 25% done" for channel in range(1, 5)]
     assert header["lines"][0] == "10 before ReLU\n1× the top patch (10)\nstep 10 of 40"
     inactive = "30 before ReLU\ninactive on all of this page's images\nstep 10 of 40"
     assert header["lines"][2] == inactive
@@ -204,7 +204,7 @@ def test_stop_requests_no_more_until_continue(worker, offered):
     assert progress_of(page) == ("Stopped", 25)
     assert not offered  # unfinished images are not exported
     assert not polls(page)
-    assert tiles_of(page)[0]["titles"][0] == "1 · 10 · 1×"
+    assert tiles_of(page)[0]["titles"][0] == "1 · 25% done"
     # It applies to these images only.
     assert buttons(choose(page, "channel", 2)) == ["Continue"]  # to look at it, as far as it is
     assert buttons(choose(page, "channel", 60)) == ["Stop"]
@@ -220,7 +220,13 @@ def test_stop_requests_no_more_until_continue(worker, offered):
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(None, "…"), (0.2, "1 s left"), (89.4, "89 s left"), (170.0, "3 minutes left")],
+    [
+        (None, "…"),
+        (0.2, "1 s left"),
+        (89.4, "89 s left"),
+        (170.0, "3 minutes left"),
+        (195 * 60.0, "3 hours left"),
+    ],
 )
 def test_time_left_is_formatted(seconds, words):
     assert optimized_images.time_left(seconds) == (f": about {words}" if seconds else words)
@@ -232,12 +238,14 @@ def test_request_follows_the_controls(worker):
     settings = (spec.network.label, spec.layer, spec.seed, spec.parametrization)
     assert settings == ("ImageNet", LAYER, 1, "regularized")
     assert channels == [1, 2, 3, 4]
+    assert "Olah" in texts(page)
     for changed, value in {"seed": 7, "parametrization": "pixels", "network": "untrained"}.items():
         choose(page, changed, value)
     spec, _ = worker.take_requests()[-1]
     assert (spec.network.label, spec.seed, spec.parametrization) == ("untrained", 7, "pixels")
     assert "untrained · 4 of 64" in caption_of(page)
     assert "plain pixels, seed 7" in caption_of(page)
+    assert "Olah" not in texts(page)
     choose(page, "seed", None)
     assert worker.take_requests()[-1][0].seed == 1
 

@@ -15,9 +15,9 @@ from vgg_viz.ui.widgets.controls import Appearance
 
 
 def test_numbers_are_formatted_for_people():
-    assert grid.formatted(np.array([4237.2, -0.00001234, 0.0])) == ["4,240", "−0.0000123", "0"]
+    assert grid.formatted(np.array([4237.2, -0.00001234, 0.0])) == ["4,237", "−0.00001234", "0"]
     strip = grid.legend("gray", (0.0, 12345.0))
-    assert "<span>0</span><span>12,300</span>" in strip
+    assert "<span>0</span><span>12,340</span>" in strip
     assert "zero in the middle" in grid.scale_note(Appearance("zero", "gray"), 0)
 
 

@@ -38,7 +38,9 @@ def choose(layer: Layer) -> Selection | None:
     """Show number fields for the inspected map, row and column; return the choice."""
     height, width, filters = layer.output_shape
     if not mode.in_lecture():
-        with st.container(key="inspector-fields", horizontal=True, gap="small"):
+        with st.container(
+            key="inspector-fields", horizontal=True, vertical_alignment="bottom", gap="small"
+        ):
             if controls.number("Map", selection.CHANNEL, filters):
                 controls.number("Row", selection.ROW, height)
                 controls.number("Column", selection.COLUMN, width)

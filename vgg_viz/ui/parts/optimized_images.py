@@ -83,10 +83,13 @@ class OptimizedImages:
     def title(self, channel: int, image: OptimizedImage | None) -> str:
         """Return the title of a channel's tile: number, value, and ratio to the top patch's value.
 
-        The large letters of a lecture leave no room for the value.
+        An unfinished image has the share of its steps instead, so that it does not look finished
+        when stopped. The large letters of a lecture leave no room for the value.
         """
         if image is None:
             return str(channel)
+        if not image.finished:
+            return f"{channel} · {share_done(image)}"
         value = "" if mode.in_lecture() else figure(image.value, 3)
         return " · ".join(filter(None, [str(channel), value, self.ratio(channel, image.value)]))
 
@@ -118,7 +121,8 @@ class OptimizedImages:
     def beside_patch(self, channel: int, image: OptimizedImage) -> ColorGrid:
         """Return a grid of a channel's image in its receptive field, and of its top patch."""
         tiles = [in_receptive_field(self.spec.layer, image.pixels)]
-        titles = [f"Optimized · {figure(image.value)}"]
+        progress = "" if image.finished else f" · {share_done(image)}"
+        titles = [f"Optimized · {figure(image.value)}{progress}"]
         tooltips, spot = [self.tooltip(channel, image)], self.top_patch(channel)
         if spot:
             picture = self.patches.images[spot.image]
@@ -145,6 +149,8 @@ class OptimizedImages:
     def sentence(self, channel: int, image: OptimizedImage) -> str:
         """Return a sentence that compares an optimized image's value with that of the top patch."""
         reached = f"The optimized image reaches **{figure(image.value)}** before ReLU"
+        if not image.finished:
+            reached = f"{share_done(image)}: {reached[0].lower()}{reached[1:]} so far"
         spot, ratio = self.top_patch(channel), self.ratio(channel, image.value)
         if spot is None:
             return f"{reached}. The channel is inactive on all of this page's images."
@@ -167,6 +173,11 @@ class OptimizedImages:
             "batch": optimization.batch_size(layer),
         }
         return Run("optimized_images", name, arguments)
+
+
+def share_done(image: OptimizedImage) -> str:
+    """Return the share of an image's optimization steps that are done, in words."""
+    return f"{image.step / image.steps:.0%} done"
 
 
 def in_receptive_field(layer: ConvLayer, pixels: np.ndarray) -> np.ndarray:
@@ -273,7 +284,9 @@ def time_left(seconds: float | None) -> str:
         return "…"
     if seconds < 90:
         return f": about {max(1, round(seconds))} s left"
-    return f": about {round(seconds / 60)} minutes left"
+    if seconds < 90 * 60:
+        return f": about {round(seconds / 60)} minutes left"
+    return f": about {round(seconds / 3600)} hours left"
 
 
 def show_grids(job: Job, progress: Sequence[Progress]) -> None:

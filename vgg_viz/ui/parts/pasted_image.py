@@ -65,7 +65,7 @@ def choose_position(maps: LayerMaps) -> Position:
     """Return the position to paste at, by default the center; outside lectures, show its fields."""
     height, width, _ = maps.layer.output_shape
     if not mode.in_lecture():
-        with st.container(key="pasted-fields", horizontal=True):
+        with st.container(key="pasted-fields", horizontal=True, vertical_alignment="bottom"):
             controls.number("Row", selection.ROW, height)
             controls.number("Column", selection.COLUMN, width)
     chosen = selection.current()

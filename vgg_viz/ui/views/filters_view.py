@@ -171,7 +171,7 @@ def color_grid(results: Results, weights: Weights, layer: ConvLayer) -> ColorGri
         ),
         name="colors",
         axes={"filter": numbers},
-        tooltips=[[f"gray is 0, full color ±{figure(weight, 3)}"] for weight in largest.tolist()],
+        tooltips=[[f"gray is 0, full color ±{figure(weight)}"] for weight in largest.tolist()],
         figures={"largest_weight": largest},
     )
 

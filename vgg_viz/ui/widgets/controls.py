@@ -82,8 +82,10 @@ def count(label: str, key: str, largest: int) -> int:
 
 def number(label: str, key: str, largest: int) -> int | None:
     """Show a number field from 1 to ``largest``; return its number, or None while it is empty."""
+    # The browser marks a number beyond the range, but does not name the range.
+    bounded = f"{label} (1–{largest:,})"
     return st.number_input(
-        label, 1, largest, value=None, placeholder=f"1–{largest}", **state.bind(key)
+        bounded, 1, largest, value=None, placeholder=f"1–{largest}", **state.bind(key)
     )
 
 

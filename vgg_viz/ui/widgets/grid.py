@@ -42,7 +42,7 @@ from vgg_viz.ui.widgets.tiles import Cached, Tiles
 
 PAGE_WIDTH = 960  # CSS pixels: a mosaic beside the sidebar on a laptop
 OWN_SCALE = Appearance("own", "gray")
-DIGITS = 3  # significant digits of tile statistics and scale limits
+DIGITS = 4  # significant digits of tile statistics and scale limits, as in sums
 LARGEST_TILE = 320  # CSS pixels, so that a few maps do not fill three screens
 LARGEST_READABLE = 16  # side of the largest tiles whose single values can be pointed at
 LECTURE_LETTERING = Lettering(16, 0.22, 34)
@@ -245,7 +245,7 @@ def mount(data: bytes, grid: Tiles, placement: Placement) -> None:
 
 
 def formatted(values: np.ndarray) -> list[str]:
-    """Format numbers with three significant digits, for tooltips."""
+    """Format numbers for tooltips."""
     return [figure(value, DIGITS) for value in values.tolist()]
 
 
