@@ -52,6 +52,16 @@ def test_most_likely_classes_are_listed_with_probability_and_logit(truth):
     assert [row["chosen"] for row in rows] == [True] + 6 * [False]
 
 
+def test_large_logits_of_untrained_weights_are_explained_beside_the_bars(truth):
+    words = "He-initialized weights without normalization layers"
+    assert words not in texts(open_page(**PREDICTION))
+    _, found = predicted(truth, network="untrained")
+    for lecture in ("false", "true"):
+        page = open_page(**PREDICTION, network="Untrained", lecture=lecture)
+        largest = figure(float(np.abs(found.logits).max()), 2)
+        assert f"{words} give large logits, here up to ±{largest}," in texts(page)
+
+
 def test_chosen_class_is_listed_however_unlikely(truth):
     _, found = predicted(truth)
     least = int(found.logits.argmin())

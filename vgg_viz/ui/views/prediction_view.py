@@ -16,6 +16,7 @@ from vgg_viz.links import EVIDENCE, HALVES, MOST_CLASSES
 from vgg_viz.model.architecture import VGG19, DenseLayer, format_shape
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.networks import NetworkChoice
+from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison
 from vgg_viz.ui.parts.comparison import ComparisonSpec
@@ -46,6 +47,10 @@ MOST_EXPONENT = 100.0  # beyond which a ratio would overflow
 
 Sides = Sequence[tuple[str, Predictions]]  # each with its heading; empty for a single one
 
+UNTRAINED = (
+    "**Untrained**: He-initialized weights without normalization layers give large logits, here "
+    "up to ±{}, so these percentages mean nothing."
+)
 OVERFLOW = "With these weights, activations overflow float32, so the logits cannot be computed."
 
 
@@ -199,6 +204,8 @@ def show_list(suffix: str, predictions: Predictions, target: ClassTarget, count:
     class_list.show(f"classes-{suffix}", label, prediction, predictions.names, target, count)
     line = predictions.caption(f"Top {count} of {VGG19.classes:,} classes")
     st.caption(text_blocks.escape_marks(line))
+    if maps.network.label == UntrainedWeights.label:
+        st.caption(UNTRAINED.format(figure(float(np.abs(prediction.logits).max()), 2)))
 
 
 def show_evidence(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> None:
