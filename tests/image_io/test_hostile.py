@@ -6,7 +6,6 @@ import re
 import resource
 import sys
 import tempfile
-import threading
 import warnings
 import zlib
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +21,7 @@ from tests.support import hostile
 from tests.support import image_files as build
 from tests.support.image_files import encode, noise, plain
 from tests.support.photographs import load_image
-from vgg_viz.image_io import decoding, images, limits
+from vgg_viz.image_io import decoding, file_formats, images, limits
 from vgg_viz.image_io.images import ImageFileError, read_image
 from vgg_viz.image_io.input_image import PictureOptions
 
@@ -181,7 +180,7 @@ def test_imported_decoders_of_other_formats_are_not_tried(monkeypatch):
     assert not tried
 
 
-def test_images_are_decoded_one_at_a_time(monkeypatch):
+def test_images_are_decoded_one_at_a_time(monkeypatch, threads):
     active, counts, data = [], [], encode(noise(), "PNG")
     load = images.load
 
@@ -193,11 +192,7 @@ def test_images_are_decoded_one_at_a_time(monkeypatch):
         return image
 
     monkeypatch.setattr(images, "load", counted)
-    threads = [threading.Thread(target=load_image, args=(data,)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    list(threads.map(load_image, [data] * 8))
     assert counts == [1] * 8
 
 
@@ -241,25 +236,15 @@ def test_files_of_too_many_pieces_are_rejected(monkeypatch):
 @lru_cache(maxsize=1)
 def seeds():
     """Small valid files of each format, with everything that decoders read."""
-    image, films = noise(33, 21), {"save_all": True, "append_images": [plain("blue")]}
-    exif = build.exif_bytes((0x0112, 3, 1, 6), (0x8769, 4, 1, 40))
-    found = {"JPEG": [encode(image, "JPEG", progressive=True)]}
-    for file_format in decoding.FORMATS:
-        described = file_format in ("JPEG", "PNG", "WEBP", "TIFF")
-        options = {"exif": exif, "icc_profile": build.EXCHANGED} if described else {}
-        files = found.setdefault(file_format, [])
-        files += [encode(image, file_format), encode(image, file_format, **options)]
-        if file_format in ("PNG", "WEBP", "GIF", "TIFF"):
-            files.append(encode(plain(), file_format, **films))
-    for compression in ("packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg"):
-        found["TIFF"].append(encode(image, "TIFF", compression=compression))
-    deep = image.convert("L").convert("I;16")
-    found["TIFF"] += [encode(deep, "TIFF", compression=kind) for kind in (None, "tiff_lzw")]
-    found["TIFF"] += [hostile.deflated_tiff(33, 21, bits=32, kind=3, predictor=3)]
-    found["TIFF"] += [hostile.deflated_tiff(33, 21, bits=16, channels=4, separate=True)]
-    found["PNG"].append(encode(deep, "PNG"))
-    found["BMP"].append(encode(image.quantize(9), "BMP"))
-    return found
+    from tests.image_io.test_image_formats import KINDS  # not in the processes that are watched
+
+    image, exif = build.turned(6)
+    files = [kind.data for kind in KINDS if len(kind.data) < 20_000]
+    files += [encode(image, name, exif=exif) for name in ("JPEG", "PNG", "WEBP", "TIFF")]
+    formats = {name: [] for name in decoding.FORMATS}
+    for data in files:
+        formats[file_formats.format_of(data)].append(data)
+    return formats
 
 
 INSERTED = (

@@ -92,12 +92,6 @@ def test_list_with_another_layout_is_explained_in_a_sentence(models, monkeypatch
         class_names.obtain()
 
 
-def test_the_older_address_of_the_list():
-    assert CLASS_INDEX.addresses({})[1] == (
-        "https://s3.amazonaws.com/deep-learning-models/image-models/imagenet_class_index.json"
-    )
-
-
 # -- the host's file
 
 

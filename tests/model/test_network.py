@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import numpy as np
@@ -210,7 +209,7 @@ def test_compiling_can_be_stopped(compiled):
 
 
 @pytest.mark.parametrize("attempt", range(2))
-def test_first_calls_may_come_from_four_threads_at_once(attempt):
+def test_first_calls_may_come_from_four_threads_at_once(attempt, threads):
     network, start = Network(RandomWeights(TINY), TINY), Barrier(4)
     pictures = [noise(8, 4 * attempt + number) for number in range(4)]
     names = ["block1_conv1", *["block2_conv1"] * 3]
@@ -219,8 +218,7 @@ def test_first_calls_may_come_from_four_threads_at_once(attempt):
         start.wait(timeout=60)
         return network.feature_maps(pixels, name)
 
-    with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(run, pictures, names))
+    results = threads.map(run, pictures, names)
     for pixels, maps, name in zip(pictures, results, names, strict=True):
         np.testing.assert_allclose(maps, numpy_maps(pixels)[name], rtol=1e-5, atol=1e-4)
 

@@ -8,7 +8,6 @@ import re
 import shutil
 import tempfile
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -107,12 +106,11 @@ def test_numbers_are_read_as_they_were_written(path):
     np.testing.assert_array_equal(bias, np.array([0.1, 1e38] * 32, np.float32), strict=True)
 
 
-def test_many_threads_can_read_at_once(path):
+def test_many_threads_can_read_at_once(path, threads):
     stored = open_weights(path)
     names = CONV_LAYERS * 4
-    with ThreadPoolExecutor(8) as pool:
-        for name, (kernel, _) in zip(names, pool.map(stored.read, names), strict=True):
-            assert np.all(kernel == VGG19.layer(name).index)
+    for name, (kernel, _) in zip(names, threads.map(stored.read, names), strict=True):
+        assert np.all(kernel == VGG19.layer(name).index)
 
 
 @pytest.mark.parametrize("network", [StoredWeights(Path("absent"), ""), UntrainedWeights()])

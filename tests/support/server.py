@@ -70,11 +70,7 @@ def running_server(
 
 
 def wait_for_health(address: str, process: subprocess.Popen) -> None:
-    """Wait until the server is healthy.
-
-    Raises:
-        RuntimeError: the server ended, or is not healthy within a minute.
-    """
+    """Wait until the server is healthy; raise a RuntimeError if it ended, or after a minute."""
     for _ in range(600):
         if process.poll() is not None:
             raise RuntimeError(f"expected a running server, it ended with {process.returncode}")
