@@ -118,17 +118,6 @@ def test_color_tiles_are_enlarged_sharply_and_shrunk_smoothly():
 # -- scales
 
 
-def test_each_tile_reaches_from_the_first_to_the_last_level_of_its_own_scale():
-    tiles = np.concatenate([tile([0, 1], [2, 0]), tile([-7, -5], [-6, -7])])
-    scaled = scale_tiles(tiles)
-    first, middle, last = FIRST_LEVEL, MIDDLE_LEVEL, LAST_LEVEL
-    expected = [[[first, middle], [last, first]], [[first, last], [middle, first]]]
-    np.testing.assert_array_equal(scaled.levels, np.array(expected, np.uint8), strict=True)
-    np.testing.assert_array_equal(scaled.low, np.array([0, -7], np.float32), strict=True)
-    np.testing.assert_array_equal(scaled.high, np.array([2, -5], np.float32), strict=True)
-    np.testing.assert_array_equal(scaled.flat, [False, False])
-
-
 @pytest.mark.parametrize("limit", [1, 1 / 3, 12345.678, 2.5e-20, 1e20])
 def test_zero_is_the_middle_level_of_symmetric_limits(limit):
     scaled = scale_tiles(tile([0, -0.0], [-limit, limit]), limits=(-limit, limit))
