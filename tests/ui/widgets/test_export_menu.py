@@ -182,7 +182,7 @@ def test_files_of_a_comparison_are_both_sides_or_their_difference(
     assert ("minus" in captions[0]) == (shown_as == "difference")
     assert captions[-1] in sheet_of(export).lines
     script = assert_captions(export, captions[0])
-    assert ('DIFFERENCE = "difference"' in script) == (shown_as == "difference")
+    assert parameter(script, "DIFFERENCE") == "".join(difference.keys() & arrays)
     runs = parameter(script, "ARRAYS")
     used = {name: (one["preprocessing"], one["maps"]) for name, one in runs.items()}
     assert used == {"this": ("caffe", numbers), "other": ("rgb", numbers)}
