@@ -30,8 +30,9 @@ TEXTS = st.text(max_size=60) | st.text("0123456789&=?#%;+/ \n\0１é\ud800", max
 
 def values_of(field):
     """Return all values of a field."""
+    nothing = [None] if field.default is None else []
     if isinstance(field, Choice):
-        return list(field.options)
+        return [*nothing, *field.options]
     if isinstance(field, Several):
         options = list(field.options)
         chosen = [[n for i, n in enumerate(options) if bits >> i & 1] for bits in range(32)]
@@ -42,7 +43,6 @@ def values_of(field):
     if isinstance(field, Numbers):
         several = tuple(range(1, 2 * field.most, 2))
         return [(), (1,), (field.largest,), (4, 17, 30), several]
-    nothing = [None] if field.default is None else []
     return [*nothing, *range(1, field.largest + 1)]
 
 
@@ -127,6 +127,7 @@ def test_several_numbers_are_sorted_without_duplicates():
         assert FIELDS["ablated"].read(["1", text]) == (4, 17, 30)
 
 
+VALUE = {"layer": "block3_conv1", "channel": 3, "row": 3, "column": 4}
 SHOWN = [
     ({"layer": "block1_conv2", "ablated": (4, 64, 65)}, {"ablated": (4, 64)}),
     ({"layer": "block5_conv1", "ablated": (4, 64, 65)}, {"ablated": (4, 64, 65)}),
@@ -139,12 +140,34 @@ SHOWN = [
     ({"view": "maps", "scale": "zero"}, {"scale": FIELDS["scale"].default}),
     ({"view": "visualization", "compare": "picture"}, {"compare": "none"}),
     ({"shown_as": "difference", "pair_scale": "own"}, {"pair_scale": "pair"}),
+    ({"compare": "network"}, {"pair_scale": "own"}),
+    ({"compare": "network", "pair_scale": "pair"}, {"pair_scale": "pair"}),
+    ({"compare": "network", "shown_as": "difference"}, {"pair_scale": "pair"}),
     ({"row": 3, "column": 4}, {"row": None, "column": None}),
     ({"layer": "block5_conv1", "channel": 7, "row": 20, "column": 4}, {"row": 14, "column": 4}),
     ({"channel": 99, "maps": 99}, {"channel": 64, "maps": 64}),
     ({"filters": 20, "filter_page": 9}, {"filter_page": 2}),
     ({"filters": 512, "filter_page": 32}, {"filter_page": 4}),
+    # The tab that shows what a link without one asks for.
+    ({}, {"tab": "decomposition"}),
+    ({"channel": 3, "row": 3, "column": 4}, {"tab": "decomposition"}),
+    (VALUE | {"back_to": "input"}, {"tab": "attribution"}),
+    ({"back_to": "input"}, {"tab": "decomposition"}),
+    ({"ablated": (4,)}, {"tab": "ablation"}),
+    (VALUE | {"ablated": (4,), "back_to": "input"}, {"tab": "attribution"}),
+    (VALUE | {"ablated": (4,), "tab": "decomposition"}, {"tab": "decomposition"}),
+    ({"ablated": (4,), "compare": "picture"}, {"tab": "decomposition"}),
+    ({"ablated": (4,), "compare": "picture", "tab": "ablation"}, {"tab": "decomposition"}),
+    ({"tab": "statistics", "lecture": True}, {"tab": "decomposition"}),
+    # An attribution without a target goes to the pixels.
+    (VALUE | {"tab": "attribution"}, {"tab": "attribution", "back_to": "input"}),
 ]
+
+
+@pytest.mark.parametrize(("requested", "shown"), SHOWN, ids=str)
+def test_a_shortest_link_shows_the_same(requested, shown):
+    link = encode(address(requested))
+    assert effective_values(read(link)) == effective_values(requested)
 
 
 @pytest.mark.parametrize(("requested", "shown"), SHOWN, ids=str)
@@ -207,7 +230,7 @@ def test_invalid_values_of_a_field_are_refused(name):
     if isinstance(field, Number):
         wrong += [str(field.largest + 1), str(field.smallest - 1)]
     if isinstance(field, Choice):
-        wrong.append(f"{field.options[field.default].label} ")
+        wrong.append(f"{next(iter(field.options.values())).label} ")
     for text in wrong:
         with pytest.raises(LinkError, match="expected"):
             field.read([text])

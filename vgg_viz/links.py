@@ -63,6 +63,13 @@ BACK_TO: Mapping[str, Option] = {
     INPUT: Option(INPUT, "The pixels"),
     **LAYERS,
 }
+TABS: Mapping[str, Option] = by_name(
+    Option("decomposition", "Decomposition"),
+    Option("attribution", "Attribution"),
+    Option("ablation", "Ablation"),
+    Option("statistics", "Statistics"),
+    Option("model", "Model"),
+)
 LATER_LAYERS: Mapping[str, Option] = {NEXT: Option(NEXT, "The next layer"), **LAYERS}
 
 
@@ -72,13 +79,17 @@ class LinkError(ValueError):
 
 @dataclass(frozen=True)
 class Choice(Generic[Name]):
-    """A field of a link that holds one of several options; by default the first."""
+    """A field of a link that holds one of several options; by default the first.
+
+    The default is None where it follows from other fields (`DEFAULTS`).
+    """
 
     options: Mapping[Name, Option]
-    default: Name = ""  # type: ignore[assignment]  # the first option takes its place
+    default: Name | None = ""  # type: ignore[assignment]  # the first option takes its place
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "default", self.default or next(iter(self.options)))
+        if self.default == "":
+            object.__setattr__(self, "default", next(iter(self.options)))
 
     def read(self, texts: Sequence[str]) -> Name:
         """Return the name of the option whose name or label, also of earlier versions, is given."""
@@ -239,11 +250,12 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "compare": Choice(COMPARISONS),
         "other": Choice(PICTURES, SAMPLES[1].name),
         "shown_as": Choice(SHOWN_AS),
-        "pair_scale": Choice(PAIR_SCALES),
+        "pair_scale": Choice(PAIR_SCALES, None),
         "half": Choice(HALVES),
         "channel": Number(MOST_FILTERS, of_layer=FILTERS),
         "row": Number(SIDE, of_layer=lambda layer: layer.output_shape[0]),
         "column": Number(SIDE, of_layer=lambda layer: layer.output_shape[1]),
+        "tab": Choice(TABS, None),
         "back_to": Choice(BACK_TO),
         "attribution": Choice(ATTRIBUTION_METHODS),
         "sanity": Switch(),
@@ -370,11 +382,17 @@ def effective_values(values: Mapping[str, Value]) -> dict[str, Value]:
             effective[key] = FIELDS[key].default
     if effective["compare"] == FIELDS["compare"].default:
         effective["half"] = FIELDS["half"].default
-    # A difference is one tile for both sides.
-    if effective["shown_as"] == "difference" and effective["pair_scale"] == "own":
-        effective["pair_scale"] = FIELDS["pair_scale"].default
     if effective["channel"] is None:
         effective["row"] = effective["column"] = None
+    compared = effective["compare"] != "none"
+    explained = any(effective[key] for key in ("lecture", "tour", "own_tour"))
+    tabs = tab_options(compared=compared, explained=explained)
+    following = {"tab": tabs, "pair_scale": pair_scale_options(effective)}
+    for key, options in following.items():
+        if effective[key] not in options:
+            effective[key] = DEFAULTS[key](effective)
+    if effective["tab"] == "attribution" and effective["back_to"] == STEP:
+        effective["back_to"] = INPUT
     return effective
 
 
@@ -407,11 +425,47 @@ def later_layer_options(layer: str) -> tuple[str, ...]:
     return (NEXT, *(later.name for later in VGG19.conv_layers[number:]))
 
 
+def tab_options(*, compared: bool, explained: bool) -> tuple[str, ...]:
+    """Return the tabs below the maps: no ablation in a comparison, no numbers in a lecture or tour.
+
+    >>> tab_options(compared=True, explained=False)
+    ('decomposition', 'attribution', 'statistics', 'model')
+    """
+    left_out = ["statistics", "model"] * explained + ["ablation"] * compared
+    return tuple(name for name in TABS if name not in left_out)
+
+
+def _default_tab(values: Mapping[str, Value]) -> str:
+    """Return the tab that shows what a link without ``tab`` asks for."""
+    if values["row"] and values["column"] and values["back_to"] != STEP:
+        return "attribution"
+    return "ablation" if values["ablated"] and values["compare"] == "none" else "decomposition"
+
+
+def pair_scale_options(values: Mapping[str, Value]) -> tuple[str, ...]:
+    """Return the scales for two grids side by side; a difference is one tile for both sides."""
+    return tuple(n for n in PAIR_SCALES if n != "own" or values["shown_as"] != "difference")
+
+
+def _default_pair_scale(values: Mapping[str, Value]) -> str:
+    """Return the scale for two grids: two networks' values differ too much for a common one."""
+    apart = values["compare"] == "network" and values["shown_as"] != "difference"
+    return "own" if apart else "pair"
+
+
+# Defaults that follow from the effective values of other fields.
+DEFAULTS: Mapping[str, Callable[[Mapping[str, Value]], str]] = {
+    "tab": _default_tab,
+    "pair_scale": _default_pair_scale,
+}
+
+
 def address(values: Mapping[str, Value]) -> dict[str, list[str]]:
     """Return the query parameters of the shortest link to a page with these values."""
     shown = effective_values(values)
     # A default is limited by the layer, too: 64 of 64 maps need no parameter, whatever the default.
     usual = effective_values({key: shown[key] for key in ("view", "layer")})
+    usual |= {key: default(shown) for key, default in DEFAULTS.items()}
     return {
         key: texts_of(value)
         for key, value in shown.items()

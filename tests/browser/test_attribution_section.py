@@ -43,7 +43,8 @@ def test_in_a_lecture_it_takes_the_place_of_the_maps_and_m_shows_its_controls(vi
     listening(page)
     expect(page.locator(".st-key-maps-mosaic canvas[data-shown]")).to_be_visible()
     page.keyboard.press("m")
-    choose(page, "Attribute to", "The pixels")
+    page.get_by_role("radio", name="Attribution").click()
+    settle(page)
     page.get_by_role("button", name="Close controls").click()
     expect(page.locator(".st-key-maps-mosaic")).to_have_count(0)
     expect(drawn(page)).to_be_in_viewport(ratio=0.999)
@@ -54,7 +55,7 @@ def test_in_a_lecture_it_takes_the_place_of_the_maps_and_m_shows_its_controls(vi
 def test_scale_redraws_at_once_during_integrated_gradients(visit):
     at = "layer=block5_conv4&channel=7&row=7&column=7"
     page = visit(f"view=maps&maps=4&{at}&attribution=integrated")
-    option("Attribute to", "The pixels")(page)
+    page.get_by_role("tab", name="Attribution").click()
     computing = page.get_by_text(re.compile("^Computing: "))
     expect(computing).to_be_visible()
     mosaic = page.locator(".st-key-maps-mosaic canvas")

@@ -86,7 +86,7 @@ def test_walking_back_leads_to_heading_and_map_with_a_trail_that_can_be_clicked(
     page = visit(f"{LAYER}&channel=7&row=29&column=29")
     looked_into(page, 7)
     part(page, "explain").click()
-    assert_in_sight(page.locator("h3", has_text="How the value at row 29, column 29"))
+    assert_in_sight(grid(page, "patch"), page.get_by_text("The value at row 29, column 29"))
     expect(part(page, "trail")).to_be_hidden()
     stops = ["block3_conv1 7 (29, 29)"]
     for layer in ("block2_conv2", "block2_conv1"):
@@ -110,6 +110,34 @@ def test_walking_back_leads_to_heading_and_map_with_a_trail_that_can_be_clicked(
     # A position that was not walked to has no trail.
     part(page, "map-stage").click(position={"x": 10, "y": 10})
     expect(part(page, "trail")).to_be_hidden()
+
+
+LARGE = {"width": 1366, "height": 768}
+PICTURES = {
+    "Attribution": ".st-key-attributions canvas",
+    "Statistics": '[data-testid="stVegaLiteChart"]',
+    "Decomposition": ".st-key-patch canvas",
+}
+
+
+def test_with_a_position_the_page_is_short_and_each_tabs_picture_is_in_sight(visit):
+    page = visit(f"{LAYER}&channel=12&row=20&column=30", viewport=LARGE)
+    looked_into(page, 12)
+    switch = page.get_by_text("Ablate this map")
+    assert_in_sight(switch, part(page, "photo-stage"), part(page, "explain"))
+    for name, picture in PICTURES.items():
+        scroll(page, 0)
+        page.get_by_role("tab", name=name).click()
+        expect(page.locator(picture).first).to_be_in_viewport(ratio=0.999)
+        settle(page)
+        assert (
+            page.locator('[data-testid="stMain"]').evaluate("(main) => main.scrollHeight") <= 1900
+        )
+    scroll(page, 0)
+    switch.click()
+    expect(page.locator(".st-key-ablated-before canvas")).to_be_in_viewport(ratio=0.999)
+    settle(page)
+    assert page.locator('[data-testid="stMain"]').evaluate("(main) => main.scrollHeight") <= 1900
 
 
 def test_a_map_that_is_not_among_those_shown_is_said(visit):
@@ -139,7 +167,7 @@ def test_a_new_view_opens_at_its_top(open_page):
     page = open_page()
     strips = grid(page, "overview")
     strips.scroll_into_view_if_needed()
-    assert scrolled(page) > 200
+    assert scrolled(page) > 0
     box = strips.bounding_box()
     strips.click(position={"x": box["width"] * 0.5, "y": box["height"] * 0.5})
     expect(page.locator("h2")).to_contain_text(["Feature maps of"])

@@ -103,9 +103,9 @@ def test_important_map_leads_to_its_maximum_and_back(visit):
     fields = [page.get_by_role("spinbutton", name=name) for name in ("Map", "Row", "Column")]
     number, row, column = (int(one.input_value()) for one in fields)
     assert number == int(told[1])
-    expect(heading(page)).to_contain_text(
-        f"How the value at row {row}, column {column} of map {number} is computed"
-    )
+    expect(
+        page.get_by_text(f"The value at row {row}, column {column} of map {number}")
+    ).to_be_visible()
     # The largest of its map, in as many digits as the tile's tip has.
     value = page.locator('[data-testid="stMetricValue"]').last.inner_text().replace(",", "")
     assert figure(float(value)) == told[2]

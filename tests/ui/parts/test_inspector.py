@@ -18,7 +18,7 @@ def test_a_chosen_map_is_inspected():
     page.number_input(key="row").set_value(56)
     page.number_input(key="column").set_value(1).run()
     assert not page.exception
-    assert "row 56, column 1 of map 12" in page.subheader[0].value
+    assert "row 56, column 1 of map 12" in texts(page)
     assert "the sum matches" in page.success[0].value
     assert len(page.metric) == 5
 

@@ -2,9 +2,22 @@
 
 import numpy as np
 
-from tests.support.pages import choose, inspected, open_page, payloads, rows_of, texts, tiles_of
+from tests.support.pages import (
+    choose,
+    inspected,
+    link_of,
+    open_page,
+    payloads,
+    rows_of,
+    run,
+    shown,
+    texts,
+    tiles_of,
+    widget,
+)
 from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, assert_shown, ordered, silent
 from vgg_viz.interpretability.map_orders import ORDERS
+from vgg_viz.links import parse_query, read
 
 
 def test_tiles_follow_the_order_and_keep_their_numbers(truth):
@@ -35,23 +48,55 @@ def test_a_clicked_tile_is_the_map_of_its_number():
     number = tiles_of(payloads(page)["maps-mosaic"])[0]["numbers"][0]
     choose(page, "channel", number)
     assert inspected(page)["channel"] == number
-    assert "Rank among 256 maps: 1 by mean" in inspected(page)["measured"]
+    assert "Rank among 256 maps: 1 by mean" in texts(choose(page, "tab", "statistics"))
 
 
-def test_histogram_is_computed_when_it_is_opened(truth):
+def test_histograms_of_the_chosen_map_and_of_the_layer_stand_in_a_tab(truth):
     page = open_page(**MAPS)
     assert not page.get("vega_lite_chart")
-    choose(page, "numbers", True)
+    choose(page, "tab", "statistics")
+    assert len(page.get("vega_lite_chart")) == 1
+    choose(page, "channel", 5)
     maps = truth.maps(LAYER.name)
-    (chart,) = page.get("vega_lite_chart")
-    rows = rows_of(chart)
-    counts, edges = np.histogram(maps.astype(np.float64), bins=len(rows["values"]))
-    assert rows["values"] == counts.tolist()
-    np.testing.assert_allclose([*rows["from"], rows["to"][-1]], edges, rtol=1e-9, atol=1e-9)
+    for chart, values in zip(page.get("vega_lite_chart"), (maps[4], maps), strict=True):
+        rows = rows_of(chart)
+        counts, edges = np.histogram(values.astype(np.float64), bins=len(rows["values"]))
+        assert rows["values"] == counts.tolist()
+        np.testing.assert_allclose([*rows["from"], rows["to"][-1]], edges, rtol=1e-9, atol=1e-9)
     text = texts(page)
-    assert f"**{maps.size:,} values**, {(maps == 0).mean():.0%} of them zero" in text
+    name = LAYER.name
+    assert f"**{maps.size:,} values of {name}**, {(maps == 0).mean():.0%} of them zero" in text
+    share = (maps[4] > 0).mean()
+    assert f"**Map 5**: from {maps[4].min():.4g} to" in text
+    assert f"active at {share:.1%} of positions" in text
     assert f"Inactive on this image (zero everywhere): {len(silent(maps))} of 256 maps." in text
     assert f"The largest value is {maps.max():.4g}." in text
+
+
+TABS = {
+    "decomposition": "Strongest contributors",
+    "attribution": "sums to the value before ReLU",
+    "ablation": "Enter the maps' numbers",
+    "statistics": "Rank among 256 maps",
+    "model": "Keras summary",
+}
+
+
+def test_only_the_open_tab_is_computed_and_is_kept_in_the_link():
+    page = open_page(**MAPS, channel="5", row="7", column="9")
+    for tab in TABS:
+        choose(page, "tab", tab)
+        assert [name for name, words in TABS.items() if words in texts(page)] == [tab]
+        assert read(link_of(page)).get("tab", "decomposition") == tab or tab == "attribution"
+        assert shown(open_page(**parse_query(link_of(page))), "tab") == tab
+
+
+def test_an_open_tab_stays_when_its_last_ablated_map_is_restored():
+    page = open_page(**MAPS, ablated="5")
+    assert "later layers" not in texts(page)
+    widget(page, "text_input", "ablated").set_value("")
+    assert shown(run(page), "tab") == "ablation"
+    assert "later layers" in texts(page)
 
 
 def test_a_number_too_large_for_the_next_layer_is_cut_to_it_and_comes_back():

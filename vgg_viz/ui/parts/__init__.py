@@ -2,6 +2,7 @@
 
 - `layer_maps`: feature maps of one layer and their grids
 - `inspector`: one feature map enlarged
+- `map_tabs`: tabs below the feature maps
 - `decomposition_section`: computation of one value from patch, kernel and bias
 - `value_attribution`: attribution of one value: result, grids, sanity checks
 - `attribution_section`: controls, heatmap and sum of an attribution
@@ -10,7 +11,7 @@
 - `comparison`: feature maps compared between two images, networks or preprocessings
 - `pairs`: two grids on a common scale, or the grid of their difference
 - `overview`: most active feature maps of every layer
-- `charts`: histogram of a layer's values, and charts across all layers
+- `charts`: histograms of a map's and a layer's values, and charts across all layers
 - `predictions`: predicted classes of one image, and the evidence for them
 - `available_images`: images from which top patches are taken
 - `patch_grids`: grids of top patches

@@ -24,7 +24,8 @@ from vgg_viz.ui.widgets.grid import Grid
 
 NUMBERS, LATER_LAYER = "ablated", "later_layer"
 SWITCH_STATE = "ablate-switch-state"
-TILES, LECTURE_TILES = 16, 9  # most changed maps shown
+TILES, LECTURE_TILES = 8, 9  # most changed maps shown
+COLUMNS = 4
 LISTED = 3  # most changed maps listed for each layer
 OVERFLOW = "With these weights, activations overflow float32, so the effect cannot be computed."
 
@@ -35,12 +36,12 @@ def ablated() -> tuple[int, ...]:
     return tuple(map(int, numbers)) if isinstance(numbers, tuple) else ()
 
 
-def choose_aside(layer: ConvLayer) -> None:
-    """Show ablation controls in the sidebar, in lecture mode and on tours."""
+def choose_for_lecture(layer: ConvLayer) -> None:
+    """Show the controls of an ablation; outside of lectures, the inspector has the switch."""
     if mode.in_lecture():
         show_switch()
-        show_field()
-    if mode.is_explained() and ablated():
+    show_field()
+    if ablated():
         choose_later_layer(layer)
 
 
@@ -63,14 +64,10 @@ def show_switch() -> None:
 
 def show_field() -> None:
     """Show a text field for the numbers of several maps to ablate."""
-    if selection.current() is None and not ablated():
-        return
     st.text_input("Ablated maps", placeholder="such as 4, 17, 30", **state.bind(NUMBERS))
     problem = state.input_error(NUMBERS)
     if problem:
         st.warning(text_blocks.escape(f"{problem[0].upper()}{problem[1:]}."))
-    if ablated() and not mode.is_explained():
-        st.caption("Below: how the later layers change without the ablated maps.")
 
 
 def switch_key(channel: int, numbers: tuple[int, ...]) -> str:
@@ -92,7 +89,9 @@ def toggle(key: str, channel: int) -> None:
     numbers = tuple(sorted(changed))
     if key != switch_key(channel, current) or numbers == current:
         return
-    state.change({NUMBERS: numbers})
+    state.change({NUMBERS: numbers, "tab": "ablation"})
+    if channel in numbers:
+        trail.reveal("tabs")
     st.session_state[SWITCH_STATE] = (numbers, st.session_state[SWITCH_STATE][1])
 
 
@@ -111,39 +110,38 @@ def mark_ablated(tiles: Grid) -> Grid:
     return replace(tiles, titles=[f"{title} ✕" if n in numbers else title for n, title in tile])
 
 
-def show_instead(maps: LayerMaps) -> bool:
-    """Show the changes by ablation in place of the layer's own grid, in lecture mode and on tours.
-
-    Whether the changes, or a message, have taken the grid's place.
-    """
-    if not (mode.is_explained() and ablated()):
-        return False
+def show_in_place_of_maps(maps: LayerMaps) -> None:
+    """Show the changes by ablation, in lecture mode and on tours."""
     ablation = AblatedMaps(maps, ablated())
     changes = changes_of(ablation)
     if changes:
         show_pair(ablation, chosen_change(changes), LECTURE_TILES)
-    return True
 
 
 def show(maps: LayerMaps) -> None:
-    """Show how the ablation changes all later layers; nothing if no map is ablated."""
-    if mode.is_explained() or not ablated():
-        return
-    ablation = AblatedMaps(maps, ablated())
+    """Show the numbers of the ablated maps, and how the ablation changes all later layers."""
     with st.container(key="ablation"):
-        st.subheader(f"{maps.layer.name} without {short_list(ablation.numbers)}")
+        with st.container(horizontal=True, gap="small", key="ablation-fields"):
+            show_field()
+            if ablated():
+                choose_later_layer(maps.layer)
+        if not ablated():
+            text_blocks.note(
+                "**Ablation** sets maps to zero and reruns the later layers. Enter the maps' "
+                "numbers, or choose a map and switch *Ablate this map* on."
+            )
+            return
+        ablation = AblatedMaps(maps, ablated())
         changes = changes_of(ablation)
         if not changes:
             return
-        text_blocks.prose(
-            f"**Ablation** sets {map_list(ablation.numbers)} to zero and reruns the later layers. "
-            "**Click a map** to go to the position where it changes most."
-        )
-        with st.container(horizontal=True, gap="small", key="ablation-fields"):
-            choose_later_layer(maps.layer)
         show_pair(ablation, chosen_change(changes), TILES)
-        show_value_drop(ablation, changes[0])
-        show_changes(changes)
+        left, right = st.columns(2, gap="medium")
+        with left:
+            show_value_drop(ablation, changes[0])
+        with right:
+            text_blocks.note("**Click a map** to go to the position where it changes most.")
+            show_changes(changes)
 
 
 def changes_of(ablation: AblatedMaps) -> list[MapChanges]:
@@ -193,7 +191,9 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
     shown_as, scale = str(state.value("shown_as")), state.choice("pair_scale", PAIR_SCALES)
     appearance = Appearance(scale, state.choice("colors", COLOR_MAPS))
     pair = ablation.pair(change, count)
-    grids, steps = pair.grids(shown_as, appearance), trail_steps(change, pair.numbers)
+    columns = min(COLUMNS, len(pair.numbers)) if count == TILES else 0
+    grids = [replace(each, columns=columns) for each in pair.grids(shown_as, appearance)]
+    steps = trail_steps(change, pair.numbers)
     maps, chosen, start = ablation.maps, selection.current(), None
     if chosen and chosen.position:
         start = TrailStep(maps.layer.name, chosen.channel, chosen.position)
@@ -224,7 +224,7 @@ def show_value_drop(ablation: AblatedMaps, change: MapChanges) -> None:
         f"at row {spec.row + 1}, column {spec.column + 1}. Before ReLU it is {figure(before, 5)}, "
         f"and {figure(after, 5)} without {maps}."
     )
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for label, number in (
             ("Change after ReLU", result.change),
             ("Change before ReLU", -result.drop),
@@ -234,12 +234,14 @@ def show_value_drop(ablation: AblatedMaps, change: MapChanges) -> None:
 
 
 def show_changes(changes: Sequence[MapChanges]) -> None:
-    """Show a table of the changes by ablation, with one row per later layer."""
-    head = "| Layer | All maps | Most changed maps |\n| :-- | --: | :-- |"
-    st.markdown(
-        "**Changes by layer**: the mean absolute difference over all positions, and its "
-        "percentage of the original mean.\n\n" + "\n".join([head, *map(row, changes)])
-    )
+    """Show a table of the changes by ablation, with one row per later layer, once it is opened."""
+    with st.expander("Changes by layer", key="changes", on_change="rerun") as opened:
+        if opened.open:
+            head = "| Layer | All maps | Most changed maps |\n| :-- | --: | :-- |"
+            st.markdown(
+                "The mean absolute difference over all positions, and its percentage of the "
+                "original mean.\n\n" + "\n".join([head, *map(row, changes)])
+            )
 
 
 def row(change: MapChanges) -> str:

@@ -15,8 +15,8 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     correlation,
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
-from vgg_viz.links import BACK_TO, FIRST, SECOND, STEP, Value, back_to_options
-from vgg_viz.model.architecture import VGG19
+from vgg_viz.links import BACK_TO, FIRST, SECOND, Value, back_to_options
+from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.value_attribution import (
@@ -38,7 +38,6 @@ from vgg_viz.ui.widgets.tiles import Tiles
 NAME, CHECK_GRID = "attributions", "attribution-check"
 TILE, TILE_IN_A_LECTURE, CHECK_TILE = 420, 900, 200  # largest tile, in CSS pixels
 OWN_SCALES = Appearance("pair", DIVERGING)
-INTRODUCTION = "**Attribution**: which pixels or earlier maps contribute to this value."
 ADEBAYO = "[Adebayo et al. 2018](https://arxiv.org/abs/1810.03292)"
 NIE = "[Nie et al. 2018](https://arxiv.org/abs/1805.07039)"
 EDGES = (
@@ -53,13 +52,9 @@ CHECK = "Sanity check: another map, and an untrained network"
 CHECK_UNTRAINED = "Sanity check: another map"  # of the untrained network itself
 
 
-def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
-    """Show the attribution of one value of a feature map, with its controls and sanity check."""
-    # In lectures and on tours the attribution takes the place of the maps.
-    if replaces_maps():
-        return
-    st.markdown(INTRODUCTION)
-    spec = choose(maps.layer.name, channel, position)
+def show(maps: LayerMaps) -> None:
+    """Show the attribution of the chosen value, with its controls and sanity check."""
+    spec = choose(maps.layer)
     if spec is None:
         return
     traced = ValueAttribution(maps, spec)
@@ -78,23 +73,11 @@ def show(maps: LayerMaps, channel: int, position: tuple[int, int]) -> None:
         show_sanity_check(traced)
 
 
-def replaces_maps() -> bool:
-    """Return whether an attribution takes the place of the layer's maps: in lectures and on tours.
-
-    A comparison of maps takes precedence.
-    """
-    return mode.is_explained() and state.value("compare") == "none"
-
-
-def choose_in_sidebar(layer_name: str) -> AttributionSpec | None:
-    """Show the attribution's controls in the sidebar; return the chosen value and method."""
-    chosen = selection.current()
-    if not (replaces_maps() and chosen and chosen.position):
-        return None
-    with st.sidebar:
-        spec = choose(layer_name, chosen.channel, chosen.position)
-        if spec and not ATTRIBUTION_METHODS[spec.method].in_color:
-            st.toggle(CHECK, **state.bind("sanity"))
+def choose_for_lecture(layer: ConvLayer) -> AttributionSpec | None:
+    """Show the attribution's controls, with the sanity check's; return the value and method."""
+    spec = choose(layer)
+    if spec and not ATTRIBUTION_METHODS[spec.method].in_color:
+        st.toggle(CHECK, **state.bind("sanity"))
     return spec
 
 
@@ -105,15 +88,21 @@ def show_in_place_of_maps(maps: LayerMaps, spec: AttributionSpec) -> None:
         show_checks(traced) if is_checked(traced) else show_grid(traced)
 
 
-def choose(layer_name: str, channel: int, position: tuple[int, int]) -> AttributionSpec | None:
-    """Show the controls of an attribution; return the chosen value, target and method."""
-    options = {name: BACK_TO[name] for name in back_to_options(layer_name)}
+def choose(layer: ConvLayer) -> AttributionSpec | None:
+    """Show the controls of an attribution; return the chosen value, target and method.
+
+    Returns None, and shows a note instead, if no value is chosen.
+    """
+    chosen = selection.current()
+    if chosen is None or chosen.position is None:
+        text_blocks.note("Choose a map and a position in it: the value to attribute.")
+        return None
+    _, *names = back_to_options(layer.name)
     with st.container(horizontal=True, gap="small", key="attribution-fields"):
+        options = {name: BACK_TO[name] for name in names}
         back_to = controls.one_of_many("Attribute to", "back_to", options)
-        if back_to == STEP:
-            return None
         method = controls.one_of_many("Method", "attribution", ATTRIBUTION_METHODS)
-    return AttributionSpec(VGG19.conv_layer(layer_name), channel, *position, back_to, method)
+    return AttributionSpec(layer, chosen.channel, *chosen.position, back_to, method)
 
 
 def has_attributions(traced: ValueAttribution) -> bool:

@@ -1,13 +1,16 @@
-"""Charts: histogram of a layer's values, and three properties of each of the 16 conv layers."""
+"""Charts: histograms of values, and three properties of each of the 16 conv layers."""
 
+from math import prod
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from vgg_viz.export.number_format import figure
-from vgg_viz.interpretability.map_statistics import Profile, histogram
+from vgg_viz.interpretability.map_statistics import Profile, Statistics, histogram, ranks
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.state import selection
 from vgg_viz.ui.widgets import text_blocks
 
 HEIGHT = 190  # CSS pixels
@@ -20,38 +23,62 @@ PLOTS = (
 )
 
 
-def show_layer(maps: LayerMaps) -> None:
-    """Show an expander with the histogram of a layer's values, computed once it is opened."""
-    title = f"Histogram of the values of {maps.layer.name}"
-    with st.expander(title, key="numbers", on_change="rerun") as opened:
-        if opened.open:
-            show_histogram(maps)
-
-
-def show_histogram(maps: LayerMaps) -> None:
-    """Show the histogram of a layer's values, with their number, share of zeros and maximum."""
-    measured = maps.statistics()
-    key = ("histogram", *maps.key)
-    counts, edges = maps.results.cached(key, lambda: histogram(maps.values().reshape(1, -1)))
-    total = int(counts.sum())
-    zeros = total * (1 - measured.active.mean())
-    st.markdown(
-        f"**{total:,} values**, {zeros / total:.0%} of them zero after ReLU. "
-        f"Inactive on this image (zero everywhere): {measured.inactive} of {maps.layer.filters} "
-        f"maps. The largest value is {figure(measured.maximum.max())}."
-    )
-    rows = [
-        {"from": float(low), "to": float(high), "values": int(count)}
-        for low, high, count in zip(edges, edges[1:], counts, strict=False)
-    ]
-    st.vega_lite_chart(histogram_plot(rows), width="stretch")
+def show_statistics(maps: LayerMaps) -> None:
+    """Show the histogram of all maps of a layer, and beside it that of the chosen map."""
+    chosen = selection.current()
+    left, right = st.columns(2, gap="medium") if chosen else (st.container(),) * 2
+    if chosen:
+        with left:
+            st.markdown(map_statistics(maps.statistics(), chosen.channel))
+            show_histogram(maps, chosen.channel)
+    with right:
+        st.markdown(layer_statistics(maps))
+        show_histogram(maps)
     st.caption(
         f"{maps.layer.title} · {maps.subject} · after ReLU · the count axis is logarithmic, so "
         "that rare values show"
     )
 
 
-def histogram_plot(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def map_statistics(measured: Statistics, channel: int) -> str:
+    """Describe a feature map in words: its range, mean, active positions and ranks in the layer."""
+    index = channel - 1
+    by_mean, by_maximum = map(ranks, (measured.mean, measured.maximum))
+    return (
+        f"**Map {channel}**: from {figure(measured.minimum[index])} to "
+        f"{figure(measured.maximum[index])}, mean {figure(measured.mean[index])}, active at "
+        f"{measured.active[index]:.1%} of positions. Rank among {len(measured.mean)} maps: "
+        f"{by_mean[index]} by mean, {by_maximum[index]} by maximum."
+    )
+
+
+def layer_statistics(maps: LayerMaps) -> str:
+    """Describe a layer's values in words: their number, share of zeros and maximum."""
+    measured = maps.statistics()
+    return (
+        f"**{prod(maps.layer.output_shape):,} values of {maps.layer.name}**, "
+        f"{1 - measured.active.mean():.0%} of them zero after ReLU. Inactive on this image (zero "
+        f"everywhere): {measured.inactive} of {maps.layer.filters} maps. The largest value is "
+        f"{figure(measured.maximum.max())}."
+    )
+
+
+def show_histogram(maps: LayerMaps, channel: int | None = None) -> None:
+    """Show the histogram of one feature map's values, or of those of all maps of the layer."""
+
+    def count() -> tuple[np.ndarray, np.ndarray]:
+        return histogram((maps.map(channel) if channel else maps.values()).reshape(1, -1))
+
+    counts, edges = maps.results.cached(("histogram", *maps.key, channel), count)
+    rows = [
+        {"from": float(low), "to": float(high), "values": int(count)}
+        for low, high, count in zip(edges, edges[1:], counts, strict=False)
+    ]
+    subject = f"map {channel}" if channel else "all maps"
+    st.vega_lite_chart(histogram_plot(rows, subject), width="stretch")
+
+
+def histogram_plot(rows: list[dict[str, Any]], subject: str) -> dict[str, Any]:
     """Return the Vega-Lite specification of a histogram, with one bar per bin."""
     powers = [0, *(10**power for power in range(1, 8))]
     x = {"field": "from", "type": "quantitative", "bin": {"binned": True}, "title": "value"}
@@ -64,7 +91,7 @@ def histogram_plot(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
     return {
         "height": HEIGHT,
-        "description": "Histogram of the layer's values",
+        "description": f"Histogram of the values of {subject}",
         "data": {"values": rows},
         "mark": {"type": "bar", "tooltip": True, "binSpacing": 1},
         "encoding": {"x": x, "x2": {"field": "to"}, "y": y},

@@ -13,7 +13,7 @@ from vgg_viz.links import HALVES
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import decomposition_section, inspector, pairs
+from vgg_viz.ui.parts import inspector, map_tabs, pairs
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.pairs import DIFFERENCE_LEGEND, Pair, Sides
 from vgg_viz.ui.state import mode, selection
@@ -165,39 +165,33 @@ def network_name(network: Network) -> str:
 
 
 def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:
-    """Show an inspector for each side, and the decomposition of one side's value."""
+    """Show an inspector for each side, and the tabs for one side."""
     plain = Appearance("layer" if appearance.scale == "layer" else "own", "gray")
     if appearance.color_map in COLOR_MAPS:
         plain = replace(plain, color_map=appearance.color_map)
-    above = st.container()
-    chosen = inspector.choose(sides[0].layer)
-    with above:
-        columns = st.columns(2, gap="medium")
-    values = []
+    chosen = selection.current()
+    columns, values = st.columns(2, gap="medium"), []
     for column, name, half, heading, side in zip(
         columns, INSPECTORS, HALVES, headings(sides), sides, strict=True
     ):
         with column, side.results.holding():
             st.markdown(f"**{heading}**")
             values.append(inspector.show(side, chosen, plain, name, shown, half))
-    if mode.in_lecture() or chosen is None:
+    if mode.in_lecture():
         return
-    inspector.offer_filter(sides[0], chosen.channel)
-    if chosen.position:
-        show_decomposition(values, headings(sides))
+    if chosen:
+        inspector.offer_filter(sides[0], chosen.channel)
+    index = choose_side(headings(sides)) if chosen else 0
+    map_tabs.show(sides[index], values[index])
 
 
-def show_decomposition(
-    values: Sequence[decomposition_section.Value | None], names: Sequence[str]
-) -> None:
-    """Show buttons that choose a side, and the decomposition of that side's value."""
+def choose_side(names: Sequence[str]) -> int:
+    """Show buttons that choose the side that the tabs below show; return its index."""
     st.segmented_control(
-        "Decompose the value of",
+        "The tabs below show",
         list(HALVES),
         format_func=dict(zip(HALVES, names, strict=True)).__getitem__,
         required=True,
         **state.bind("half"),
     )
-    value = values[list(HALVES).index(state.choice("half", HALVES))]
-    if value:
-        decomposition_section.show(value)
+    return list(HALVES).index(state.choice("half", HALVES))

@@ -13,7 +13,6 @@ from vgg_viz.interpretability.decomposition import Decomposition
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import network_input
 from vgg_viz.serving.results import ValueRange
-from vgg_viz.ui.parts import attribution_section
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import trail
 from vgg_viz.ui.state.selection import Position
@@ -22,18 +21,17 @@ from vgg_viz.ui.widgets import grid
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 
-MOST_CONTRIBUTORS = 8  # of either sign
-KERNELS_SHOWN = 48
-COLUMNS = 16
-LARGEST_TILE = 64  # CSS pixels
+MOST_CONTRIBUTORS = 6  # of either sign
+COLUMNS = 4
+LARGEST_TILE = 80  # CSS pixels
 SIGNED = Appearance("zero", DIVERGING)
 BGR = ("blue", "green", "red")
 # Accessible names of the grids that have no caption.
 LABELS = {
+    "contributors": "Strongest contributors",
     "patch": "Patch, channel by channel",
     "kernel": "Kernel of each channel",
     "products": "Products, channel by channel",
-    "own-kernels": "Kernels of the filter, largest norm first",
 }
 RIGHT_PIXELS = (
     "This layer's input is the preprocessed image: channels in **BGR** order, minus the **mean "
@@ -62,21 +60,28 @@ class Value:
 
 
 def show(value: Value) -> None:
-    """Show how a value is computed: sum, contributors, attribution, products and kernels."""
+    """Show how a value is computed: products, sum and strongest contributors."""
+    channels = value.maps.layer.channels
     row, column = value.position
-    with st.container(key="origin"):
-        st.subheader(
-            f"How the value at row {row + 1}, column {column + 1} of map {value.channel} is "
-            "computed"
-        )
+    st.markdown(
+        f"**The value at row {row + 1}, column {column + 1} of map {value.channel}.** The filter "
+        f"covers 3 × 3 positions of {channels} input channels: {9 * channels:,} products of an "
+        "input and a weight."
+    )
+    if value.previous is None:
+        show_pixels(value)
         show_sum(value)
-        contributors = show_contributors(value, value.previous) if value.previous else []
-        attribution_section.show(value.maps, value.channel, value.position)
-        if value.previous is None:
-            show_pixels(value)
-        elif contributors:
-            show_products(value, contributors)
-        show_kernels(value)
+        return
+    positive, negative = value.explanation.strongest(MOST_CONTRIBUTORS)
+    order = [*positive.tolist(), *negative.tolist()]
+    if order:
+        show_multiplication(value, order, [str(index + 1) for index in order])
+    show_sum(value)
+    if order:
+        show_contributors(value, value.previous, order)
+        show_contributions(value)
+    else:
+        st.markdown("No input channel contributes to this value: every contribution is zero.")
 
 
 def decompose(maps: LayerMaps, channel: int, position: Position) -> Value:
@@ -99,11 +104,6 @@ def decompose(maps: LayerMaps, channel: int, position: Position) -> Value:
 def show_sum(value: Value) -> None:
     """Show products plus bias, before and after ReLU, and whether the network's value matches."""
     explanation = value.explanation
-    channels = value.maps.layer.channels
-    st.markdown(
-        f"The filter covers 3 × 3 positions of each of the layer's {channels} input channels: "
-        f"{9 * channels:,} inputs, each multiplied by one weight."
-    )
     steps = [
         ("Products", explanation.contributions.sum()),
         ("+ bias", explanation.bias),
@@ -111,19 +111,24 @@ def show_sum(value: Value) -> None:
         ("after ReLU", explanation.result),
         ("network’s value", explanation.computed),
     ]
-    with st.container(horizontal=True, gap="large", key="value-sum"):
+    with st.container(horizontal=True, gap="large", vertical_alignment="center", key="value-sum"):
         for label, number in steps:
             st.metric(label, figure(number, 5), width="content")
-    difference = abs(explanation.result - explanation.computed)
+        show_agreement(explanation)
+
+
+def show_agreement(explanation: Decomposition) -> None:
+    """Show whether the sum matches the network's value."""
+    difference = figure(abs(explanation.result - explanation.computed), 2)
     if explanation.agrees:
-        rounding = f" to within float32 rounding ({figure(difference, 2)})" if difference else ""
+        rounding = f" to within float32 rounding ({difference})" if difference != "0" else ""
         st.success(
             f"After ReLU, the sum matches the network’s value{rounding}.", icon=":material/check:"
         )
     else:
         st.error(
-            f"After ReLU, the sum differs from the network’s value by {figure(difference, 2)}, "
-            "more than float32 rounding explains."
+            f"After ReLU, the sum differs from the network’s value by {difference}, more than "
+            "float32 rounding explains."
         )
 
 
@@ -152,36 +157,22 @@ def show_patch(value: Value) -> None:
     grid.show_uncached(colors, placement)
 
 
-def show_contributors(value: Value, previous: ConvLayer) -> list[int]:
+def show_contributors(value: Value, previous: ConvLayer, order: Sequence[int]) -> None:
     """Show the input channels that contribute most to a value; a click on one traces it back."""
-    positive, negative = value.explanation.strongest(MOST_CONTRIBUTORS)
-    order = [*positive.tolist(), *negative.tolist()]
-    if not order:
-        st.markdown("No input channel contributes to this value: every contribution is zero.")
-        return []
+    channels = value.maps.layer.channels
     pooled = ", after max pooling" if value.previous_maps is not value.inputs else ""
     st.markdown(
-        f"**Strongest contributors**: the {len(positive)} channels that add most, then the "
-        f"{len(negative)} that subtract most. They are feature maps of {previous.name}{pooled}. "
-        "**Click one to trace back** to the source of its largest product."
+        f"**Strongest contributors**: {len(order)} of {channels} maps of {previous.name}{pooled}, "
+        "number and contribution. **Click one to trace back** its largest product."
     )
-    show_contributor_grid(value, previous, order)
-    return order
-
-
-def show_contributor_grid(value: Value, previous: ConvLayer, order: list[int]) -> None:
-    """Show the inputs of these channels as a grid; a click on a tile traces the channel back."""
     contributions = value.explanation.contributions
-    titles = [f"{index + 1}: {signed(contributions[index], 3)}" for index in order]
     here = TrailStep(value.maps.layer.name, value.channel, value.position)
-    caption = f"{len(order)} of {value.maps.layer.channels} input channels: number and contribution"
     tiles = grid.Grid(
         value.inputs[order],
-        titles,
+        [f"{index + 1}: {signed(contributions[index], 3)}" for index in order],
         [index + 1 for index in order],
         "",
-        caption=caption,
-        columns=8,
+        columns=len(order),
         value_range=ValueRange.of_maps(value.inputs),
     )
     steps = sources(value, previous, order)
@@ -191,16 +182,15 @@ def show_contributor_grid(value: Value, previous: ConvLayer, order: list[int]) -
         largest_tile=112,
         smallest_tile=64,
         follows=False,
+        label=LABELS["contributors"],
     )
     grid.show_uncached(tiles, placement)
 
 
-def show_products(value: Value, order: list[int]) -> None:
-    """Show the products of these input channels with their kernels, and a chart of all channels."""
+def show_contributions(value: Value) -> None:
+    """Show a chart of the contributions of all input channels, sent once it is opened."""
     contributions = value.explanation.contributions
-    show_multiplication(value, order, [str(index + 1) for index in order])
-    title = f"Contributions of all {value.maps.layer.channels} input channels"
-    # Validating and sending a chart takes a third of a run, so it waits until it is opened.
+    title = f"Contributions of all {len(contributions)} input channels"
     with st.expander(title, key="contributions", on_change="rerun") as opened:
         if opened.open:
             numbers = range(1, len(contributions) + 1)
@@ -236,20 +226,22 @@ def sources(value: Value, previous: ConvLayer, channels: Sequence[int]) -> dict[
 
 
 def show_multiplication(value: Value, order: range | list[int], names: Sequence[str]) -> None:
-    """Show patch, kernel and products of a value in three rows, one tile per input channel."""
+    """Show patch, kernel and products of a value side by side, one tile per input channel."""
     explanation = value.explanation
-    rows = {
+    factors = {
         "patch": ("**Patch**: the inputs under the filter", explanation.patch),
         "kernel": ("× **kernel**: the filter's weights", value.kernel),
         "products": ("= **products**", explanation.products),
     }
-    for name, (title, arrays) in rows.items():
-        st.markdown(title)
-        show_signed(name, arrays[list(order)].astype(np.float32), names)
+    columns = st.columns(len(factors), gap="medium")
+    for column, (name, (title, arrays)) in zip(columns, factors.items(), strict=True):
+        with column:
+            st.markdown(title)
+            show_signed(name, arrays[list(order)].astype(np.float32), names)
 
 
 def show_signed(name: str, values: np.ndarray, titles: Sequence[str]) -> None:
-    """Show a row of 3 × 3 tiles on one color scale that is symmetric about zero."""
+    """Show 3 × 3 tiles on one color scale that is symmetric about zero."""
     largest = float(np.abs(values).max())
     tiles = grid.Grid(
         values,
@@ -265,14 +257,3 @@ def show_signed(name: str, values: np.ndarray, titles: Sequence[str]) -> None:
         name, grid.ignore, largest_tile=LARGEST_TILE, follows=False, tools=False, label=LABELS[name]
     )
     grid.show_uncached(tiles, placement)
-
-
-def show_kernels(value: Value) -> None:
-    """Show up to 48 kernels of the value's filter, those with the largest L2 norm first."""
-    norms = np.sqrt((value.kernel**2).sum(axis=(1, 2)))
-    order = np.argsort(-norms, kind="stable")[:KERNELS_SHOWN].tolist()
-    st.markdown(
-        f"**Kernels of filter {value.channel}** of {value.maps.layer.title} "
-        f"({value.maps.network.label}), largest norm first: {len(order)} of {len(norms)}."
-    )
-    show_signed("own-kernels", value.kernel[order], [str(index + 1) for index in order])

@@ -12,7 +12,6 @@ import streamlit as st
 
 from vgg_viz.export.mosaic import color_levels
 from vgg_viz.export.number_format import figure, signed
-from vgg_viz.interpretability import map_statistics
 from vgg_viz.interpretability.decomposition import Decomposition
 from vgg_viz.interpretability.receptive_field import receptive_fields
 from vgg_viz.links import Value
@@ -36,8 +35,8 @@ POINT_HINT = (
 
 def choose(layer: Layer) -> Selection | None:
     """Show number fields for the inspected map, row and column; return the choice."""
-    height, width, filters = layer.output_shape
     if not mode.in_lecture():
+        height, width, filters = layer.output_shape
         with st.container(
             key="inspector-fields", horizontal=True, vertical_alignment="bottom", gap="small"
         ):
@@ -72,10 +71,13 @@ def show(
     name: str = "inspector",
     shown: Sequence[int] = (),
     half: str = "",
+    *,
+    explains: bool = True,
 ) -> decomposition_section.Value | None:
     """Show the chosen feature map enlarged, or the image alone if no map is chosen.
 
-    In a comparison, ``half`` is the one whose map is shown.
+    In a comparison, ``half`` is the one whose map is shown. ``explains`` is whether the tabs below
+    can show how the chosen value is computed. Returns the decomposition of that value, or None.
     """
     steps, value = [], None
     if chosen and chosen.position:
@@ -89,6 +91,7 @@ def show(
         "photo": f"{maps.picture.alt}, as VGG19 sees it",
         "trail": trail.labels(steps),
         "sum": sum_text(value.explanation) if value else "",
+        "explains": explains and not mode.in_lecture(),
         "note": missing_text(chosen, shown),
         "reveal": trail.revealed(),
     }
@@ -102,6 +105,9 @@ def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep], half: str) ->
     event = component_values.raw_value(name)
     if event == "closed":
         selection.clear()
+        return
+    if event == "explain":
+        trail.open_tab("decomposition", half)
         return
     if isinstance(event, Mapping) and "step" in event:
         index = component_values.whole_number(event["step"], 0, len(steps) - 1)
@@ -125,7 +131,7 @@ def header_and_values(
     """
     colors = color_levels(appearance.color_map)
     header: dict[str, object] = {"levels": len(colors), "channel": None, "height": 0, "width": 0}
-    header |= {"row": None, "column": None, "measured": "", "input": VGG19.input_side}
+    header |= {"row": None, "column": None, "input": VGG19.input_side}
     if chosen is None:
         title = f"{maps.picture.title}, as VGG19 sees it"
         return header | {"title": title, "hint": HINT}, np.empty(0, "<f4"), colors
@@ -146,7 +152,6 @@ def describe(
         if appearance.scale == "layer"
         else ValueRange.of_maps(values)
     )
-    counts, edges = map_statistics.histogram(values)
     return {
         "title": f"Map {channel} of {layer.name}",
         "hint": POINT_HINT,
@@ -158,21 +163,7 @@ def describe(
         "offset": layer.offset,
         "stride": layer.stride,
         "fields": receptive_fields(layer),
-        "measured": statistics_text(maps.statistics(), channel),
-        "histogram": {"counts": counts.tolist(), "edges": edges.tolist()},
     }
-
-
-def statistics_text(measured: map_statistics.Statistics, channel: int) -> str:
-    """Describe a feature map in words: its range, mean, active positions and ranks in the layer."""
-    index = channel - 1
-    by_mean, by_maximum = map(map_statistics.ranks, (measured.mean, measured.maximum))
-    return (
-        f"Map {channel}: from {figure(measured.minimum[index])} to "
-        f"{figure(measured.maximum[index])}, mean {figure(measured.mean[index])}, active at "
-        f"{measured.active[index]:.1%} of positions. Rank among {len(measured.mean)} maps: "
-        f"{by_mean[index]} by mean, {by_maximum[index]} by maximum."
-    )
 
 
 def sum_text(explanation: Decomposition) -> str:

@@ -50,7 +50,9 @@ def show_pasted(maps: LayerMaps, channel: int, image: OptimizedImage) -> None:
         position = choose_position(maps)
     with_image = replace(maps, picture=pasted_into(maps, image, position))
     with right:
-        inspector.show(with_image, Selection(channel, position), grid.OWN_SCALE, NAME)
+        inspector.show(
+            with_image, Selection(channel, position), grid.OWN_SCALE, NAME, explains=False
+        )
     with left:
         value = float(with_image.map(channel)[position])
         before = float(maps.map(channel)[position])

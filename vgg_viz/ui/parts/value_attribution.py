@@ -29,8 +29,8 @@ from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid
 from vgg_viz.ui.widgets.tiles import Tiles
 
-STRONGEST = 12  # maps with the largest positive sums, and as many with negative ones
-COLUMNS, COLUMNS_IN_A_LECTURE = 8, 6  # a lecture shows the inspector beside them
+STRONGEST = 8  # maps with the largest positive sums, and as many with negative ones
+COLUMNS, COLUMNS_IN_A_LECTURE = 8, 4  # a lecture shows the inspector beside them
 SHARED_SCALE = Appearance("layer", DIVERGING)
 # Percentile of the absolute values at the ends of the scale: a few outliers would pale the rest.
 SCALE_PERCENTILE = 99.5
@@ -266,7 +266,7 @@ def attribution_range(result: Attribution) -> str:
 
 
 def strongest(result: Attribution) -> list[int]:
-    """Return the indices of the maps with the largest sums, 12 positive and 12 negative."""
+    """Return the indices of the maps with the largest sums, 8 positive and 8 negative."""
     positive, negative = result.strongest(STRONGEST)
     return [*positive.tolist(), *negative.tolist()]
 

@@ -6,12 +6,15 @@ page shows none.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import streamlit as st
 
+from vgg_viz.ui import state
 from vgg_viz.ui.state import component_values, selection
 from vgg_viz.ui.state.selection import Position
+
+Place = Literal["map", "top", "tabs"]
 
 KEY = "trail"
 REVEALED = "revealed"
@@ -64,19 +67,25 @@ def follow(
 def go(step: TrailStep) -> None:
     """Select the value of a trail's step and scroll to the top of the page (widget callback)."""
     selection.choose(step.channel, step.position, layer=step.layer)
-    reveal(to_top=True)
+    reveal("top")
 
 
-def reveal(*, to_top: bool = False) -> None:
-    """Make the browser scroll the selected map into view, or scroll to the top of the page."""
+def reveal(place: Place = "map") -> None:
+    """Make the browser scroll to the selected map, the top of the page or the tabs below."""
     count, _ = revealed()
-    st.session_state[REVEALED] = (count + 1, to_top)
+    st.session_state[REVEALED] = (count + 1, place)
 
 
-def revealed() -> tuple[int, bool]:
-    """Return the number of calls of `reveal` so far, and the ``to_top`` of the last call."""
-    count, to_top = st.session_state.get(REVEALED, (0, False))
-    return count, to_top
+def revealed() -> tuple[int, Place]:
+    """Return the number of calls of `reveal` so far, and the ``place`` of the last call."""
+    count, place = st.session_state.get(REVEALED, (0, "map"))
+    return count, place
+
+
+def open_tab(name: str, half: str) -> None:
+    """Open a tab below the feature maps, for one half of a comparison (widget callback)."""
+    state.change({"tab": name} | ({"half": half} if half else {}))
+    reveal("tabs")
 
 
 def labels(steps: Sequence[TrailStep]) -> list[str]:

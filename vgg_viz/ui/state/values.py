@@ -19,12 +19,13 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vgg_viz import links
-from vgg_viz.links import FIELDS, OWN, LinkError, Numbers, Several, Value
+from vgg_viz.links import FIELDS, OWN, Choice, LinkError, Numbers, Several, Value
 from vgg_viz.option import Name
 
 KEY = "view-values"
 DEBUG = "debug"  # parameter of the URL that the page leaves alone
 MAX_KNOWN_URLS = 20
+LABELED = ("tab",)  # fields whose widget holds an option's label: Streamlit's tabs
 
 
 @dataclass
@@ -215,6 +216,8 @@ def _widget_value(key: str, effective: Value) -> object:
     field_ = FIELDS[key]
     if isinstance(field_, Numbers):
         return ", ".join(map(str, effective or ()))  # type: ignore[arg-type]
+    if key in LABELED and isinstance(field_, Choice):
+        return field_.options[effective].label
     return list(effective) if isinstance(effective, tuple) else effective
 
 
@@ -234,6 +237,8 @@ def _take(key: str, widget_key: str) -> None:
         return
     if isinstance(field_, Several):
         new = tuple(name for name in field_.options if name in (content or ()))
+    elif key in LABELED:
+        new = field_.read([str(content)])
     elif content is None:
         # Streamlit lets a viewer deselect a required option, or empty a number field.
         new = field_.default
@@ -265,7 +270,9 @@ def _change(
     if overrides is None:
         overrides = {key: one for key, one in view.overrides.items() if key not in changes}
     view.overrides = dict(overrides)
-    view.requested = view.requested | dict(changes)
+    # The open tab stays, also when what opened it is gone, such as the last ablated map.
+    open_tab = view.requested.get("tab") or view.effective["tab"]
+    view.requested = view.requested | {"tab": open_tab} | dict(changes)
     if view.requested.get("channel") is None:
         view.requested |= {"row": None, "column": None}
     view.chosen |= set(changes)

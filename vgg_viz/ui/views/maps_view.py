@@ -5,18 +5,16 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
-from vgg_viz.model.architecture import ConvLayer, format_shape
-from vgg_viz.model.network import Network
+from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.ui.parts import (
     ablation_section,
-    attribution_section,
-    charts,
     comparison,
     decomposition_section,
     inspector,
+    map_tabs,
 )
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.state import mode
+from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.state.shared_instance import results
 from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
@@ -27,26 +25,24 @@ GRID = "maps-mosaic"
 
 def show(notice: DeltaGenerator) -> None:
     """Show the view's controls, then the feature maps of the chosen layer."""
+    spec = None
     with st.sidebar:
         chosen = picture_chooser.current()
         layer = controls.layer()
+        inspector.choose(layer)
         count = controls.count("Number of feature maps", "maps", layer.filters)
         compared = comparison.choose(chosen)
         appearance = compared.appearance if compared else controls.appearance()
         order = controls.order()
         choice = controls.network()
-        if not compared:
-            ablation_section.choose_aside(layer)
-    spec = attribution_section.choose_in_sidebar(layer.name)
+        if mode.is_explained() and not compared:
+            spec = map_tabs.choose_in_sidebar(layer)
     maps = LayerMaps(results(notice), load_network(choice, notice), chosen, layer)
     if compared:
         introduce(layer)
         comparison.show(maps, compared, count, order, notice)
     else:
         show_maps(maps, count, order, appearance, spec)
-    if not mode.in_lecture():
-        charts.show_layer(maps)
-        show_submodel(maps.network, layer)
 
 
 def introduce(layer: ConvLayer) -> None:
@@ -54,9 +50,8 @@ def introduce(layer: ConvLayer) -> None:
     text_blocks.heading(f"Feature maps of {layer.name}", layer)
     source = "the image" if layer.conv_number == 1 else "the previous layer's output"
     text_blocks.prose(
-        f"Each of the **{layer.filters} filters** slides over {source} and produces one "
-        f"**feature map**: bright where the filter responds strongly. A map has "
-        f"**{format_shape(layer.output_shape[:2])}** positions. **Click a map** to inspect it."
+        f"Each filter slides over {source} and produces one **feature map**: bright where the "
+        "filter responds strongly. **Click a map** to inspect it."
     )
 
 
@@ -73,15 +68,11 @@ def show_maps(
     with maps.results.holding():
         with left:
             show_input_image(maps.picture)
-            if spec:
-                attribution_section.show_in_place_of_maps(maps, spec)
-            elif not ablation_section.show_instead(maps):
+            if not map_tabs.show_in_place_of_maps(maps, spec):
                 show_grid(maps, count, order, appearance)
         with panel:
             value = show_inspector(maps, count, order, appearance)
-    ablation_section.show(maps)
-    if value and not spec and not mode.in_lecture():
-        decomposition_section.show(value)
+    map_tabs.show(maps, value)
 
 
 def show_input_image(chosen: InputImage) -> None:
@@ -109,30 +100,13 @@ def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -
 def show_inspector(
     maps: LayerMaps, count: int, order: str, appearance: Appearance
 ) -> decomposition_section.Value | None:
-    """Show the inspector; return the selected value for its decomposition, or None."""
-    above = st.container()
-    chosen = inspector.choose(maps.layer)
-    with above:
-        shown = maps.statistics().numbers(order, count)
-        value = inspector.show(maps, chosen, appearance, shown=shown)
-    # In lecture mode the sidebar has the ablation controls.
-    if not mode.in_lecture():
+    """Show the inspector; return the decomposition of the selected value, or None."""
+    chosen = selection.current()
+    shown = maps.statistics().numbers(order, count)
+    value = inspector.show(maps, chosen, appearance, shown=shown)
+    # In lecture mode the sidebar has the switch.
+    if chosen and not mode.in_lecture():
         with st.container(horizontal=True, vertical_alignment="center", key="inspector-ways"):
-            if chosen:
-                inspector.offer_filter(maps, chosen.channel)
-                ablation_section.show_switch()
-        ablation_section.show_field()
+            ablation_section.show_switch()
+            inspector.offer_filter(maps, chosen.channel)
     return value
-
-
-def show_submodel(network: Network, layer: ConvLayer) -> None:
-    """Show a layer's output shape, its receptive field, and the truncated model's Keras summary."""
-    height, width, maps = layer.output_shape
-    st.markdown(
-        f"**Output shape** {format_shape(layer.output_shape)}: {maps} maps, each {height} × "
-        f"{width}. **Receptive field** {layer.receptive_field} × {layer.receptive_field} pixels: "
-        f"the part of the image that one value depends on "
-        f"({text_blocks.RECEPTIVE_FIELD_PAPER})."
-    )
-    with st.expander(f"Keras summary of the truncated model, from the input to {layer.name}"):
-        st.code(network.summary(layer.name), language=None)

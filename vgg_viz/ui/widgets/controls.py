@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.appearance import COLOR_MAPS, SCALES
 from vgg_viz.interpretability.map_orders import ORDERS
@@ -67,6 +68,13 @@ def one_of(
         **state.bind(key),
     )
     return state.choice(key, options)
+
+
+def tabs(key: str, options: Mapping[Name, Option]) -> tuple[Name, DeltaGenerator]:
+    """Show a tab for each option of a field; return the open tab's name and container."""
+    containers = st.tabs(list(labels(options).values()), **state.bind(key))
+    name = state.choice(key, options)
+    return name, containers[list(options).index(name)]
 
 
 def order() -> str:

@@ -10,15 +10,16 @@ import { clamp, figure, unpack } from "./shared.js";
 const LEAST_MAP = 320; // CSS pixels, if the page is as wide
 const LEAST_PHOTO = 150;
 const LEAST_TEXT = 140; // CSS pixels, beside the photograph
+const BELOW = 96; // CSS pixels for the overlay's slider and the buttons below
 const LECTURE_SHARE = 0.62; // share of the height for the map
 const SELECT = "vgg-viz:select";
 const POINT = "vgg-viz:point";
 const RETURN = "vgg-viz:return";
+const TAB = '.st-key-map-tabs [role="tab"]';
 const STRENGTH = "vgg-viz:strength";
 const PARTS = [
   "title", "trail", "return", "map-stage", "map", "point", "chosen", "photo-stage", "photo", "field",
-  "reading", "sum", "explain", "blend", "strength", "note", "numbers", "measured", "histogram",
-  "histogram-text",
+  "reading", "sum", "explain", "blend", "strength", "note",
 ];
 
 const inspectors = new Set(); // all inspectors of the page
@@ -51,29 +52,30 @@ class Inspector {
     this.observer.disconnect();
     this.bitmap?.close();
     this.bitmap = this.bytes = null;
-    for (const name of ["map", "photo", "histogram"]) this.parts[name].width = this.parts[name].height = 0;
+    for (const name of ["map", "photo"]) this.parts[name].width = this.parts[name].height = 0;
     inspectors.delete(this);
     const [other] = inspectors;
     announce(other?.header?.channel ?? null);
   }
 
   listen() {
-    const { strength, numbers, explain } = this.parts;
+    const { strength, explain } = this.parts;
     this.on("map-stage", "keydown", (event) => this.press(event));
     for (const name of ["map", "photo"]) this.listenTo(name);
     strength.addEventListener("input", () => {
       store(STRENGTH, strength.value);
       this.drawPhoto();
     });
-    numbers.addEventListener("toggle", () => this.drawHistogram());
-    explain.addEventListener("click", () => element(".st-key-origin")?.scrollIntoView());
+    explain.addEventListener("click", () => this.send("explain"));
     this.on("return", "click", () => window.dispatchEvent(new CustomEvent(RETURN)));
-    // Components are not told of a new theme; their text color changes.
-    this.root.addEventListener("transitionend", () => this.drawHistogram());
     const outside = { signal: this.listening.signal };
     window.addEventListener("resize", () => this.fit(), outside);
+    const anywhere = { ...outside, capture: true };
+    // A pressed tab is drawn anew before it is released.
+    window.addEventListener("pointerdown", ({ target }) => (this.pressed = target.closest(TAB)), anywhere);
+    window.addEventListener("pointerup", () => this.pressed && this.revealTabs(), anywhere);
     window.addEventListener(POINT, ({ detail }) => this.follow(detail), outside);
-    window.addEventListener("keydown", (event) => this.close(event), { ...outside, capture: true });
+    window.addEventListener("keydown", (event) => this.close(event), anywhere);
   }
 
   on(name, event, act) {
@@ -121,7 +123,7 @@ class Inspector {
   // --- text ------------------------------------------------------------------------------------
 
   write() {
-    const { title, note, sum, measured, lecture, photo } = this.header;
+    const { title, note, sum, explains, lecture, photo } = this.header;
     const { parts } = this;
     const chosen = this.hasMap();
     this.root.classList.toggle("photo-only", !chosen);
@@ -130,11 +132,9 @@ class Inspector {
     parts["map-stage"].setAttribute("aria-label", `${title}: arrow keys move, Enter explains a value`);
     parts.photo.setAttribute("aria-label", photo);
     parts["map-stage"].hidden = parts.blend.hidden = !chosen;
-    parts.numbers.hidden = !chosen || lecture;
-    parts.measured.textContent = measured;
     parts.sum.textContent = sum;
     parts.sum.hidden = !sum;
-    parts.explain.hidden = !sum || lecture;
+    parts.explain.hidden = !sum || !explains;
     parts.note.textContent = note;
     parts.note.hidden = !note;
     this.writeTrail();
@@ -174,7 +174,8 @@ class Inspector {
     const stage = this.parts[this.hasMap() ? "map-stage" : "photo-stage"];
     const head = stage.getBoundingClientRect().top - at;
     // An inspector below the grid is scrolled to the top, just below the page's header bar.
-    const room = window.innerHeight - (below ? 64 : top) - head - 16;
+    const rest = this.header.lecture ? 16 : BELOW;
+    const room = window.innerHeight - (below ? 64 : top) - head - rest;
     const least = Math.min(LEAST_MAP, wide);
     const most = this.header.lecture ? LECTURE_SHARE * room : room - LEAST_PHOTO - 8;
     const map = clamp(most, least, wide);
@@ -182,7 +183,6 @@ class Inspector {
     const photo = this.hasMap() ? beside : clamp(room - 90, least, wide);
     this.root.style.setProperty("--map", `${Math.floor(map)}px`);
     this.root.style.setProperty("--photo", `${Math.floor(photo)}px`);
-    this.drawHistogram();
   }
 
   // Top of the inspector on an unscrolled page; a sticky panel is further down when scrolled.
@@ -195,12 +195,25 @@ class Inspector {
     return top + (element('[data-testid="stMain"]')?.scrollTop ?? 0);
   }
 
-  // Scrolls to the selected map, below the grid or beside it, unless it is visible.
+  // Scrolls to the tabs below, or to the selected map, below the grid or beside it, unless it is visible.
   reveal() {
+    const [, place] = this.header.reveal;
+    if (place === "tabs") return this.revealTabs();
     const box = this.parts["map-stage"].getBoundingClientRect();
     const visible = box.top >= 0 && box.bottom <= window.innerHeight && box.height > 0;
     if (!this.parts.return.hidden) visible || this.root.scrollIntoView();
-    else if (!visible || this.header.reveal[1]) element('[data-testid="stMain"]')?.scrollTo(0, 0);
+    else if (!visible || place === "top") element('[data-testid="stMain"]')?.scrollTo(0, 0);
+  }
+
+  // Scrolls again while the open tab's content arrives, until the viewer does something.
+  revealTabs() {
+    const tabs = element(".st-key-map-tabs");
+    if (!tabs) return;
+    const arriving = new ResizeObserver(() => tabs.scrollIntoView());
+    arriving.observe(tabs);
+    const until = { once: true, capture: true, signal: this.listening.signal };
+    for (const act of ["wheel", "pointerdown", "keydown"])
+      window.addEventListener(act, () => arriving.disconnect(), until);
   }
 
   // --- drawing ---------------------------------------------------------------------------------
@@ -233,32 +246,6 @@ class Inspector {
     // Position 0 is centered on `offset`, so the map covers the image from offset - stride / 2 on.
     const start = 2 * (offset + 0.5 - stride / 2);
     context.drawImage(map, start, start, 2 * stride * height, 2 * stride * height);
-  }
-
-  drawHistogram() {
-    const canvas = this.parts.histogram;
-    const { clientWidth: width, clientHeight: height } = canvas;
-    if (!width || !this.hasMap()) return;
-    const { counts, edges } = this.header.histogram;
-    const ratio = window.devicePixelRatio;
-    [canvas.width, canvas.height] = [width * ratio, height * ratio];
-    const context = canvas.getContext("2d");
-    const style = getComputedStyle(this.root);
-    context.scale(ratio, ratio);
-    context.fillStyle = style.getPropertyValue("--st-primary-color");
-    const highest = Math.max(...counts.map(Math.sqrt), 1);
-    const bar = width / counts.length;
-    counts.forEach((count, index) => {
-      const tall = (Math.sqrt(count) / highest) * (height - 2);
-      context.fillRect(index * bar, height - tall, Math.max(1, bar - 1), tall);
-    });
-    context.fillStyle = style.color;
-    context.fillRect(0, height - 1, width, 1);
-    const text =
-      `Histogram of the values from ${figure(edges[0])} to ${figure(edges.at(-1))}. ` +
-      `Bar heights are square roots of counts, so that rare values are visible.`;
-    this.parts["histogram-text"].textContent = text;
-    canvas.setAttribute("aria-label", text);
   }
 
   // --- pointing --------------------------------------------------------------------------------

@@ -1,0 +1,95 @@
+"""Tabs below the feature maps, of which only the open one is computed.
+
+In lecture mode and on tours, attribution and ablation take the place of the maps instead.
+"""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
+from vgg_viz.links import TABS, tab_options
+from vgg_viz.model.architecture import ConvLayer, format_shape
+from vgg_viz.option import Option, by_name
+from vgg_viz.ui import state
+from vgg_viz.ui.parts import ablation_section, attribution_section, charts, decomposition_section
+from vgg_viz.ui.parts.decomposition_section import Value
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.state import mode, selection
+from vgg_viz.ui.widgets import controls, text_blocks
+
+IN_PLACE: Mapping[str, Option] = {
+    **by_name(Option("decomposition", "Maps")),
+    **{name: TABS[name] for name in ("attribution", "ablation")},
+}
+
+
+def show(maps: LayerMaps, value: Value | None) -> None:
+    """Show the tabs for a layer's maps and the chosen value; on a tour, its decomposition alone."""
+    if mode.in_lecture():
+        return
+    with st.container(key="map-tabs"):
+        if mode.on_tour():
+            if value and state.value("tab") == "decomposition":
+                decomposition_section.show(value)
+            return
+        offered = tab_options(compared=state.value("compare") != "none", explained=False)
+        name, tab = controls.tabs("tab", {name: TABS[name] for name in offered})
+        with tab:
+            show_tab(name, maps, value)
+
+
+def show_tab(name: str, maps: LayerMaps, value: Value | None) -> None:
+    """Show the content of one tab."""
+    if name == "attribution":
+        attribution_section.show(maps)
+    elif name == "ablation":
+        ablation_section.show(maps)
+    elif name == "statistics":
+        charts.show_statistics(maps)
+    elif name == "model":
+        show_submodel(maps)
+    elif value:
+        decomposition_section.show(value)
+    else:
+        text_blocks.note("Click a map, then a position in it, to see how its value is computed.")
+
+
+def show_submodel(maps: LayerMaps) -> None:
+    """Show a layer's output shape, its receptive field, and the truncated model's Keras summary."""
+    layer = maps.layer
+    height, width, count = layer.output_shape
+    st.markdown(
+        f"**Output shape** {format_shape(layer.output_shape)}: {count} maps, each {height} × "
+        f"{width}. **Receptive field** {layer.receptive_field} × {layer.receptive_field} pixels: "
+        f"the part of the image that one value depends on "
+        f"({text_blocks.RECEPTIVE_FIELD_PAPER}). **Keras summary** of the truncated model, from "
+        f"the input to {layer.name}:"
+    )
+    st.code(maps.network.summary(layer.name), language=None)
+
+
+def choose_in_sidebar(layer: ConvLayer) -> AttributionSpec | None:
+    """Show what takes the place of the maps in lecture mode and on tours, and its controls.
+
+    Returns the value to attribute, or None.
+    """
+    if selection.current() is None and not ablation_section.ablated():
+        return None
+    shown = controls.one_of("Show", "tab", IN_PLACE)
+    if shown == "attribution":
+        return attribution_section.choose_for_lecture(layer)
+    ablation_section.choose_for_lecture(layer)
+    return None
+
+
+def show_in_place_of_maps(maps: LayerMaps, spec: AttributionSpec | None) -> bool:
+    """Show an attribution or an ablation in place of the maps; return whether there is one."""
+    shown = mode.is_explained() and state.value("tab")
+    if spec:
+        attribution_section.show_in_place_of_maps(maps, spec)
+    elif shown == "ablation" and ablation_section.ablated():
+        ablation_section.show_in_place_of_maps(maps)
+    else:
+        return False
+    return True
