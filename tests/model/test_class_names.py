@@ -1,6 +1,7 @@
 """Class names from Keras' list, from the host's file, or missing."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -92,6 +93,12 @@ def test_list_with_another_layout_is_explained_in_a_sentence(models, monkeypatch
         class_names.obtain()
 
 
+def test_a_pipe_is_refused_at_once(host_file):
+    os.mkfifo(host_file)
+    with pytest.raises(FileUnavailable, match="expected a file, got a device or a pipe"):
+        class_names.obtain()
+
+
 # -- the host's file
 
 
@@ -167,7 +174,7 @@ def test_invalid_text_file_is_explained_and_not_replaced_by_keras_list(
     [
         ("/absent/names.txt", "No such file or directory"),
         ("/dev", "Is a directory"),
-        ("/dev/zero", "expected at most 1 MB, got more"),  # not read to its end, which it has not
+        ("/dev/zero", "expected a file, got a device or a pipe"),
     ],
 )
 def test_unreadable_text_file_is_explained(monkeypatch, name, reason):

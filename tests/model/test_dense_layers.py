@@ -153,18 +153,6 @@ def test_a_file_of_unknown_contents_that_was_cut_is_an_error(file):
         found.slab(FC1, 1)
 
 
-def test_a_file_with_a_new_time_stamp_is_checked_once(file, monkeypatch):
-    found, read = stored(file), []
-    fingerprint_of = weights.fingerprint_of
-    monkeypatch.setattr(
-        weights, "fingerprint_of", lambda path: read.append(path) or fingerprint_of(path)
-    )
-    file.touch()
-    for index in (0, 1, 0):
-        found.slab(FC1, index)
-    assert read == [file]
-
-
 def test_a_file_without_dense_layers_is_an_error(file):
     with h5py.File(file, "r+") as opened:
         names = [name for name in opened.attrs["layer_names"] if b"fc" not in name]

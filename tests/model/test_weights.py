@@ -12,6 +12,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import h5py
 import numpy as np
@@ -25,6 +26,7 @@ from tests.support.weights_files import (
     pass_for_the_full_file,
     write_hollow_weights,
 )
+from vgg_viz.downloads import keras_files
 from vgg_viz.downloads.fetching import FileUnavailable, private_folder
 from vgg_viz.downloads.keras_files import free_bytes
 from vgg_viz.model import weights
@@ -161,6 +163,31 @@ def biases(block):
     return f"{block}/{block}_b_1:0"
 
 
+def elsewhere(kind):
+    """Move an array's numbers out of the file, or only seemingly so."""
+
+    def move(file):
+        other = Path(file.filename).with_name("other.h5")
+        with h5py.File(other, "w") as target:
+            target["numbers"] = file[BIAS][()]
+        del file[BIAS]
+        if kind == "virtual":
+            layout = h5py.VirtualLayout((64,), np.float32)
+            layout[:] = h5py.VirtualSource(other, "numbers", (64,))
+            file.create_virtual_dataset(BIAS, layout)
+        elif kind == "external":
+            raw = other.with_suffix(".raw")
+            raw.write_bytes(bytes(256))
+            file.create_dataset(BIAS, (64,), np.float32, external=[(raw, 0, 256)])
+        else:
+            file[BIAS] = {
+                "link": h5py.ExternalLink(other, "numbers"),
+                "soft": h5py.SoftLink(f"/{biases('block2_conv1')}"),
+            }[kind]
+
+    return move
+
+
 def archive(*members):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as file:
@@ -185,6 +212,10 @@ def archive(*members):
         (put("block5_conv4", 1.0), "expected the attribute weight_names"),
         (put(biases("block2_conv1"), None), "got: .*shape"),
         (put(BIAS, np.full(64, b"text")), "got: "),
+        (elsewhere("link"), f"expected {Path(BIAS).name} in the file itself, got a link"),
+        (elsewhere("soft"), f"expected {Path(BIAS).name} in the file itself, got a link"),
+        (elsewhere("virtual"), f"the numbers of {Path(BIAS).name} in the file itself, got another"),
+        (elsewhere("external"), f"the numbers of {Path(BIAS).name} in the file itself, got anoth"),
         (
             number("block1_conv1/block1_conv1_W_1:0", np.nan),
             "expected finite numbers in the kernel of block1_conv1, got 1 of 1,728 that are inf",
@@ -338,6 +369,21 @@ def test_file_damaged_after_opening_is_an_error_without_its_folder(path, caplog,
     if path.is_file():
         path.write_bytes(before)
         assert np.all(stored.read("block1_conv1")[1] == -1)
+
+
+def test_a_file_that_is_only_touched_is_hashed_once_more(path, monkeypatch):
+    stored, hashed = open_weights(path), Mock(wraps=keras_files.md5_of)
+    monkeypatch.setattr(keras_files, "md5_of", hashed)
+    os.utime(path)
+    for _ in range(3):
+        assert np.all(stored.read("block1_conv1")[1] == -1)
+    hashed.assert_called_once_with(path)
+
+
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "weights.h5")
+    with pytest.raises(WeightsError, match="expected a file, got a device or a pipe"):
+        open_weights(tmp_path / "weights.h5")
 
 
 # -- untrained

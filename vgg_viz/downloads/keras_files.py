@@ -1,12 +1,15 @@
 """Files that Keras distributes (weights, class names): found on the disk by MD5, or downloaded."""
 
+import errno
 import logging
 import math
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -169,13 +172,26 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(existing).free if os.access(existing, os.W_OK | os.X_OK) else 0
 
 
+def regular_status(path: Path) -> os.stat_result:
+    """Return the status of a file; raise an ``OSError`` for what could be read without end."""
+    status = path.stat()
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise OSError(errno.EINVAL, "expected a file, got a device or a pipe", str(path))
+    return status
+
+
 def fingerprint_of(path: Path) -> Fingerprint:
-    """Read a file to its end and return its fingerprint."""
+    """Return a file's fingerprint; read the file to its end if its stamp has changed."""
     stamp = stamp_of(path)  # first: if the file changes meanwhile, its stamp differs later
-    return Fingerprint(md5_of(path), stamp)
+    return Fingerprint(_md5_at(path, stamp), stamp)
+
+
+@lru_cache(maxsize=16)
+def _md5_at(path: Path, _stamp: tuple[int, ...]) -> str:
+    return md5_of(path)
 
 
 def stamp_of(path: Path) -> tuple[int, ...]:
     """Return device, inode, size and modification times: a stamp that changes when a file does."""
-    status = path.stat()
+    status = regular_status(path)
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -13,7 +13,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from vgg_viz.downloads.fetching import FileUnavailable
-from vgg_viz.downloads.keras_files import KerasFile, fetch, find, folders, path_setting
+from vgg_viz.downloads.keras_files import (
+    KerasFile,
+    fetch,
+    find,
+    folders,
+    path_setting,
+    regular_status,
+)
 from vgg_viz.model.architecture import VGG19
 
 # As in keras/src/applications/imagenet_utils.py; the second URL is that of older Keras versions.
@@ -81,6 +88,7 @@ def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
         except FileUnavailable:
             path, _ = fetch(CLASS_INDEX, environment)
     try:
+        regular_status(path)
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
-from vgg_viz.downloads.keras_files import stamp_of
 from vgg_viz.model.architecture import VGG19, DenseLayer
 from vgg_viz.model.weights import (
     IMAGENET_LABEL,
@@ -89,7 +88,6 @@ class StoredDense:
     def __init__(self, weights: StoredWeights) -> None:
         """Locate the dense layers' kernels in a conv layers' file, and read their biases."""
         self._weights = weights
-        self._stamp = weights.fingerprint.stamp if weights.fingerprint else None
         self._biases: dict[str, np.ndarray] = {}
         self._mapped: dict[str, np.ndarray | None] = {}
         with hdf5_layers(weights.path) as layers:
@@ -130,11 +128,7 @@ class StoredDense:
         return self._biases[layer.name]
 
     def _check_unchanged(self) -> None:
-        stamp = stamp_of(self._weights.path)
-        # A file with a new time stamp only is read and checked once, not before each slab.
-        if stamp != self._stamp:
-            self._weights.check_unchanged()
-            self._stamp = stamp
+        self._weights.check_unchanged()
         expected, size = len(self._file), self._file.size()
         if size < expected:
             raise WeightsError(f"expected {expected:,} bytes, got {size:,}")

@@ -28,7 +28,6 @@ from vgg_viz.downloads.keras_files import (
     folders,
     offers,
     path_setting,
-    stamp_of,
 )
 from vgg_viz.model.architecture import (
     KERNEL_SIDE,
@@ -159,9 +158,7 @@ class StoredWeights:
 
     def check_unchanged(self) -> None:
         """Raise an ``OSError`` if the file is missing, ``WeightsError`` if its content changed."""
-        if self.fingerprint is None or stamp_of(self.path) == self.fingerprint.stamp:
-            return
-        if fingerprint_of(self.path).md5 != self.fingerprint.md5:
+        if self.fingerprint and fingerprint_of(self.path).md5 != self.fingerprint.md5:
             raise WeightsError("expected the contents that it had when it was found, got others")
 
 
@@ -286,7 +283,7 @@ def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
         if not h5py.is_hdf5(path):
             _check_kind(path)
         with h5py.File(path, "r") as file:
-            layers = file.get("model_weights", file)
+            layers = _member(file, "model_weights") if "model_weights" in file else file
             _check_layout(layers, path)
             yield layers
 
@@ -332,7 +329,7 @@ def _check_layout(layers: "h5py.Group", path: Path) -> None:
     if first in names:
         return
     for name in names:
-        if any(first in weight for weight in _names(layers[name], "weight_names")):
+        if any(first in weight for weight in _names(_member(layers, name), "weight_names")):
             raise WeightsError(
                 f"expected the layer {first}, got it nested in the layer {name}, which is a model",
                 _conversion("nested", path, name),
@@ -352,8 +349,8 @@ def arrays_of(
     names = _names(layers, "layer_names")
     if layer.name not in names:
         raise WeightsError(f"expected a layer {layer.name}, got {', '.join(names) or 'none'}")
-    group = layers[layer.name]
-    arrays = tuple(group[name] for name in _names(group, "weight_names"))
+    group = _member(layers, layer.name)
+    arrays = tuple(_member(group, name) for name in _names(group, "weight_names"))
     kernel = layer.matrix_shape if isinstance(layer, DenseLayer) else layer.kernel_shape
     bias = layer.output_shape[-1:]
     if [array.shape for array in arrays] != [kernel, bias]:
@@ -373,6 +370,21 @@ def check_finite(layer_name: str, name: str, numbers: np.ndarray) -> None:
             f"expected finite numbers in the {name} of {layer_name}, got {count:,} of "
             f"{numbers.size:,} that are infinite or NaN"
         )
+
+
+def _member(group: Any, path: str) -> Any:
+    """Return a group or dataset; raise a ``WeightsError`` for one that lies in another file."""
+    import h5py
+
+    found = group
+    for name in filter(None, path.split("/")):
+        # Of the links, only a hard one cannot lead out of the file.
+        if not isinstance(found.get(name, getlink=True), h5py.HardLink | None):
+            raise WeightsError(f"expected {path} in the file itself, got a link")
+        found = found[name]
+    if isinstance(found, h5py.Dataset) and (found.is_virtual or found.external):
+        raise WeightsError(f"expected the numbers of {path} in the file itself, got another file")
+    return found
 
 
 def _names(group: Any, attribute: str) -> list[str]:
