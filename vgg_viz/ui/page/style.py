@@ -19,12 +19,13 @@ def apply() -> None:
         "tour": mode.on_tour(),
         "lecture": mode.in_lecture(),
         "lecture_controls": mode.controls_are_open(),
+        "print": True,
     }
     sheets = "\n".join(sheet(name) for name, needed in names.items() if needed)
     st.html(f"<style>{sheets}</style>")
 
 
-@lru_cache(maxsize=6)
+@lru_cache(maxsize=7)
 def sheet(name: str) -> str:
     """Return the text of a style sheet, given its name without ``.css``."""
     return (FOLDER / f"{name}.css").read_text(encoding="utf-8")

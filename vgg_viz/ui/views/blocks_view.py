@@ -41,7 +41,8 @@ def show(notice: DeltaGenerator) -> None:
     results, network = shared_instance.results(notice), load_network(choice, notice)
     # With few maps each, all blocks fit beside each other on one screen.
     abreast = mode.is_explained() and count <= MOST_MAPS_ABREAST and channel is None
-    containers = st.columns(len(blocks)) if abreast else [st.container() for _ in blocks]
+    with st.container(key="blocks-room"):
+        containers = st.columns(len(blocks)) if abreast else [st.container() for _ in blocks]
     for container, block in zip(containers, blocks, strict=True):
         maps = LayerMaps(results, network, chosen, VGG19.block_ends[block - 1])
         with container:
