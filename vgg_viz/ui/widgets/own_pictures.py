@@ -49,8 +49,8 @@ def choose() -> None:
         st.rerun()
     if st.session_state.get(PROBLEM):
         st.error(escape(st.session_state[PROBLEM]), icon=":material/broken_image:")
-    if stored():
-        show_stored(len(stored()))
+    if count := len(stored()):
+        show_stored(count)
 
 
 def show_stored(count: int) -> None:
@@ -127,21 +127,14 @@ def remove() -> None:
 
 def problems_of(files: Sequence[UploadedFile], outcomes: Sequence[str]) -> Iterator[str]:
     """Yield error messages on an upload: one on unreadable files, one on files without room."""
-    names = [
-        printable(file.name)
-        for file, outcome in zip(files, outcomes, strict=True)
-        if outcome == "unreadable"
-    ]
+    pairs = zip(files, outcomes, strict=True)
+    names = [f"“{printable(file.name)}”" for file, outcome in pairs if outcome == "unreadable"]
     if names:
-        named = ", ".join(f"“{name}”" for name in names[:MAX_NAMED_FILES])
         more = f" and {len(names) - MAX_NAMED_FILES} more" if len(names) > MAX_NAMED_FILES else ""
-        yield f"Could not read as a picture: {named}{more}."
+        yield f"Could not read as a picture: {', '.join(names[:MAX_NAMED_FILES])}{more}."
     if "no room" in outcomes:
-        added = (
-            f"Added {outcomes.count('added')} of {len(files)} pictures"
-            if len(files) > 1
-            else "Could not add this picture"
-        )
+        added = f"Added {outcomes.count('added')} of {len(files)} pictures"
+        added = added if len(files) > 1 else "Could not add this picture"
         yield f"{added}. You can add up to {MAX_PICTURES}, or fewer if they compress poorly."
 
 

@@ -36,51 +36,36 @@ def set_own_picture(key: str, picture: DecodedImage) -> None:
 
 def show(key: str, title: str, *, camera: bool = True) -> None:
     """Show the controls that upload the viewer's own picture, and the error of the last upload."""
-    if camera and controls.one_of("From", "source", SOURCES, label_visibility="collapsed") != (
-        "upload"
-    ):
-        show_camera(key)
+    source = "upload"
+    if camera:
+        source = controls.one_of("From", "source", SOURCES, label_visibility="collapsed")
+    if source == "camera":
+        st.camera_input(
+            "Take a photo",
+            resolution="480p",  # the widget's default of 240 x 180 is below VGG19's 224 x 224
+            key="camera",
+            label_visibility="collapsed",
+            on_change=accept,
+            args=(key, "camera", "Your photo"),
+        )
     else:
-        show_uploader(key, title)
+        widget = f"own-upload-{key}-{st.session_state.get(f'own-count-{key}', 0)}"
+        st.file_uploader(
+            "Another photo of yours" if own_picture(key) else "A photo of yours",
+            type=UPLOADED,
+            max_upload_size=MAX_MEGABYTES,
+            key=widget,
+            label_visibility="collapsed",
+            on_change=accept,
+            args=(key, widget, title),
+        )
     uploads.warn(key)
-    problem = st.session_state.get(f"own-problem-{key}")
-    if problem:
+    if problem := st.session_state.get(f"own-problem-{key}"):
         st.error(escape(problem), icon=":material/broken_image:")
     st.caption(privacy_note(key))
     if own_picture(key):
-        st.button(
-            "Remove it",
-            key=f"own-remove-{key}",
-            icon=":material/delete:",
-            on_click=remove,
-            args=(key,),
-        )
-
-
-def show_uploader(key: str, title: str) -> None:
-    """Show the file uploader for the viewer's own picture."""
-    widget = f"own-upload-{key}-{st.session_state.get(f'own-count-{key}', 0)}"
-    st.file_uploader(
-        "Another photo of yours" if own_picture(key) else "A photo of yours",
-        type=UPLOADED,
-        max_upload_size=MAX_MEGABYTES,
-        key=widget,
-        label_visibility="collapsed",
-        on_change=accept,
-        args=(key, widget, title),
-    )
-
-
-def show_camera(key: str) -> None:
-    """Show the camera widget, whose photo becomes the viewer's own picture for a picture field."""
-    st.camera_input(
-        "Take a photo",
-        resolution="480p",  # the widget's default of 240 x 180 is below VGG19's 224 x 224
-        key="camera",
-        label_visibility="collapsed",
-        on_change=accept,
-        args=(key, "camera", "Your photo"),
-    )
+        icon = ":material/delete:"
+        st.button("Remove it", f"own-remove-{key}", icon=icon, on_click=remove, args=(key,))
 
 
 def privacy_note(key: str) -> str:

@@ -9,7 +9,9 @@ COOKIE = "_streamlit_xsrf"  # Streamlit accepts files only with this cookie's to
 
 def warn(key: str) -> None:
     """Warn if file uploads are blocked, and offer to open the page in its own tab."""
-    if not are_blocked():
+    has_browser = bool(st.context.headers.to_dict())  # not in a test
+    protected = has_browser and st.get_option("server.enableXsrfProtection")
+    if not protected or COOKIE in st.context.cookies:
         return
     st.warning(
         "**Uploads are blocked here**: your browser did not send the required cookie. "
@@ -22,14 +24,4 @@ def warn(key: str) -> None:
         icon=":material/open_in_new:",
         width="stretch",
         key=f"own-tab-{key}",
-    )
-
-
-def are_blocked() -> bool:
-    """Return whether the server would reject uploads, because the browser sent no XSRF cookie."""
-    has_browser = bool(st.context.headers.to_dict())  # not in a test
-    return (
-        has_browser
-        and st.get_option("server.enableXsrfProtection")
-        and COOKIE not in st.context.cookies
     )
