@@ -10,7 +10,8 @@ one sentence.
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -32,11 +33,11 @@ MOST_DOTS = 100
 
 LONGEST = {
     "title": 120,
-    "text": 1_200,
+    "network": 40,
     "page": 2_000,
+    "text": 1_200,
     "question": 600,
     "answer": 600,
-    "network": 40,
 }
 ONE_LINE = ("title", "page", "network")
 TEXT_KEYS = ("text", "question", "answer", "outlined")
@@ -90,6 +91,14 @@ class _InvalidError(Exception):
     """Raised when valid TOML is not a tour; the message names the TOML key and the problem."""
 
 
+@contextmanager
+def _under(key: str) -> Iterator[None]:
+    try:
+        yield
+    except (LinkError, _InvalidError) as error:
+        raise _InvalidError(f"{key}: {error}") from None
+
+
 @lru_cache(maxsize=1)
 def built_in() -> Tour:
     """Return the tour that comes with the page, parsed."""
@@ -102,8 +111,14 @@ def parse(text: str | bytes) -> Tour:
     place = "The tour"
     try:
         _refuse_unknown(document, ("title", "step"))
-        title = _text(document, "title")
-        for number, step in enumerate(_tables(document.get("step", [])), start=1):
+        title, tables = _text(document, "title"), document.get("step", [])
+        if not isinstance(tables, list):
+            got = _kind(tables)
+            raise _InvalidError(f"step: expected [[step]] in two pairs of brackets, got {got}")
+        if not 1 <= len(tables) <= MOST_STEPS:
+            got = str(len(tables) or "none")
+            raise _InvalidError(f"expected 1 to {MOST_STEPS} steps, each under [[step]], got {got}")
+        for number, step in enumerate(tables, start=1):
             place = f"Step {number} of the tour"
             steps.append(_step(_table(step, "a step")))
     except _InvalidError as error:
@@ -188,33 +203,19 @@ def _document(source: str) -> Document:
 # -- the tour
 
 
-def _tables(steps: object) -> list[object]:
-    if not isinstance(steps, list):
-        raise _InvalidError(f"step: expected [[step]] in two pairs of brackets, got {_kind(steps)}")
-    if not 1 <= len(steps) <= MOST_STEPS:
-        got = len(steps) or "none"
-        raise _InvalidError(f"expected 1 to {MOST_STEPS} steps, each under [[step]], got {got}")
-    return steps
-
-
 def _step(step: Document) -> Step:
     _refuse_unknown(step, STEP_KEYS)
     title, page = _text(step, "title"), _page(_text(step, "page"))
-    words = _step_text(step, page)
-    network = None
+    words, network, untrained = _step_text(step, page), None, None
     if "network" in step:
-        try:
-            network = Choice(NETWORKS).read([_text(step, "network")])
-        except LinkError as error:
-            raise _InvalidError(f"network: {error}") from None
-    untrained = None
+        name = _text(step, "network")
+        with _under("network"):
+            network = Choice(NETWORKS).read([name])
     if "untrained" in step:
-        try:
+        with _under("untrained"):
             table = _table(step["untrained"], "a table of texts")
             _refuse_unknown(table, TEXT_KEYS)
             untrained = _step_text(table, page)
-        except _InvalidError as error:
-            raise _InvalidError(f"untrained: {error}") from None
     return Step(title, page, words, network, untrained)
 
 
@@ -223,25 +224,27 @@ def _step_text(table: Document, page: Mapping[str, Value]) -> StepText:
     for one, other in (("question", "an answer"), ("answer", "a question")):
         if one in texts and other.split()[1] not in texts:
             raise _InvalidError(f"{one}: expected {other} with the {one}, got none")
-    if "outlined" in table and "answer" not in texts:
-        raise _InvalidError("outlined: expected an answer that names these numbers, got none")
-    outlined = _outlined(table["outlined"], page) if "outlined" in table else ()
-    return StepText(texts["text"], texts.get("question", ""), texts.get("answer", ""), outlined)
+    outlined: tuple[int, ...] = ()
+    if "outlined" in table:
+        with _under("outlined"):
+            if "answer" not in texts:
+                raise _InvalidError("expected an answer that names these numbers, got none")
+            outlined = _outlined(table["outlined"], page)
+    return StepText(**texts, outlined=outlined)
 
 
 def _outlined(numbers: object, page: Mapping[str, Value]) -> tuple[int, ...]:
     if not isinstance(numbers, list):
-        raise _InvalidError(f"outlined: expected a list of numbers, got {_kind(numbers)}")
+        raise _InvalidError(f"expected a list of numbers, got {_kind(numbers)}")
     if not 1 <= len(numbers) <= MOST_OUTLINED:
-        raise _InvalidError(f"outlined: expected 1 to {MOST_OUTLINED} numbers, got {len(numbers)}")
+        raise _InvalidError(f"expected 1 to {MOST_OUTLINED} numbers, got {len(numbers)}")
     largest = links.upper_limit("channel", page) or 0
     for number in numbers:
-        # In Python, True is an int.
-        if isinstance(number, bool) or not isinstance(number, int):
-            raise _InvalidError(f"outlined: expected numbers, got {_kind(number)}")
+        if type(number) is not int:  # nor True, which is an int in Python
+            raise _InvalidError(f"expected numbers, got {_kind(number)}")
         if not 1 <= number <= largest:
             got = shortened(str(number)) if abs(number) < 10**6 else "a larger one"
-            raise _InvalidError(f"outlined: expected numbers from 1 to {largest}, got {got}")
+            raise _InvalidError(f"expected numbers from 1 to {largest}, got {got}")
     return tuple(numbers)
 
 
@@ -260,43 +263,34 @@ def _refuse_unknown(table: Document, known: tuple[str, ...]) -> None:
 
 def _text(table: Document, key: str) -> str:
     """Return the text under a key of a TOML table, without surrounding white space."""
-    if key not in table:
-        raise _InvalidError(f"{key}: expected a text in quotes, got none")
-    text = table[key]
-    if not isinstance(text, str):
-        raise _InvalidError(f"{key}: expected a text in quotes, got {_kind(text)}")
-    text = text.replace("\r\n", "\n").strip()
-    if problem := _problem(text, key):
-        raise _InvalidError(f"{key}: {problem}")
-    return text
-
-
-def _problem(text: str, key: str) -> str:
-    """Return what is wrong with a text of a tour file, or an empty string."""
-    if not 1 <= len(text) <= LONGEST[key]:
-        return f"expected 1 to {LONGEST[key]:,} characters, got {len(text):,}"
-    if problem := _control(text):
-        return problem
-    if key in ONE_LINE and "\n" in text:
-        return f"expected one line, got {len(text.splitlines())}"
-    # Every viewer's browser would load an image from another server without asking.
-    if key != "page" and "![" in text:
-        return "expected a text without images, got “![”"
-    return ""
+    with _under(key):
+        text = table.get(key)
+        if not isinstance(text, str):
+            got = _kind(text) if key in table else "none"
+            raise _InvalidError(f"expected a text in quotes, got {got}")
+        text = text.replace("\r\n", "\n").strip()
+        if not 1 <= len(text) <= LONGEST[key]:
+            raise _InvalidError(f"expected 1 to {LONGEST[key]:,} characters, got {len(text):,}")
+        if problem := _control(text):
+            raise _InvalidError(problem)
+        if key in ONE_LINE and "\n" in text:
+            raise _InvalidError(f"expected one line, got {len(text.splitlines())}")
+        # Every viewer's browser would load an image from another server without asking.
+        if key != "page" and "![" in text:
+            raise _InvalidError("expected a text without images, got “![”")
+        return text
 
 
 def _page(link: str) -> Mapping[str, Value]:
     """Return the values that a tour step's link sets, by field, without those of the visit."""
-    try:
+    with _under("page"):
         values = links.read(link)
-    except LinkError as error:
-        raise _InvalidError(f"page: {error}") from None
-    # The page would reduce a number to the layer's last map, and the text would be about another.
-    for key in LAYER_FIELDS:
-        number, largest = values.get(key), links.upper_limit(key, values)
-        if isinstance(number, int) and largest is not None and number > largest:
-            layer = values.get("layer", FIELDS["layer"].default)
-            raise _InvalidError(f"page: {key}: expected 1 to {largest} in {layer}, got {number}")
+        # The page would reduce a number to the layer's last map, which the text is not about.
+        for key in LAYER_FIELDS:
+            number, largest = values.get(key), links.upper_limit(key, values)
+            if isinstance(number, int) and largest is not None and number > largest:
+                layer = values.get("layer", FIELDS["layer"].default)
+                raise _InvalidError(f"{key}: expected 1 to {largest} in {layer}, got {number}")
     # A pasted link may hold fields of the visit, which belong to the viewer.
     kept = {key: value for key, value in values.items() if key not in VISIT_FIELDS}
     return MappingProxyType(kept)
