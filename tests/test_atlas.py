@@ -87,7 +87,7 @@ def test_progress_is_overwritten_on_a_terminal(capsys, monkeypatch):
     atlas.print_progress(FIRST, 16, 119.0)
     atlas.print_progress(FIRST, 64, 0.0)
     lines = ["block1_conv1: 16 of 64, 2 min left", "block1_conv1: 64 of 64"]
-    assert capsys.readouterr().out == f"\r{lines[0]:<60}\r{lines[1]:<60}\n"
+    assert capsys.readouterr().out == f"{lines[0]:<60}\r{lines[1]:<60}\n"
 
 
 # -- the program

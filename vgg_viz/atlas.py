@@ -96,11 +96,9 @@ def load_network(weights: Weights) -> Network:
 def print_progress(layer: ConvLayer, done: int, seconds_left: float) -> None:
     """Print the number of channels done and, unless 0, the time left; a terminal shows one line."""
     left = f", {ceil(seconds_left / 60)} min left" if seconds_left else ""
-    line = f"{layer.name}: {done} of {layer.filters}{left}"
-    if sys.stdout.isatty():
-        print(f"\r{line:<60}", end="" if done < layer.filters else "\n", flush=True)
-    else:
-        print(line, flush=True)
+    line, terminal = f"{layer.name}: {done} of {layer.filters}{left}", sys.stdout.isatty()
+    end = "\r" if terminal and done < layer.filters else "\n"
+    print(f"{line:<60}" if terminal else line, end=end, flush=True)
 
 
 def parser() -> argparse.ArgumentParser:

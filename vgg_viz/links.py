@@ -325,7 +325,9 @@ def read_values(
         field = FIELDS.get(key)
         if field is None:
             if not FOREIGN_PARAMETERS.fullmatch(name):
-                problems.append(f"expected a field such as {_closest(name)}, got {shortened(name)}")
+                *others, last = get_close_matches(name[:40], FIELDS, n=3, cutoff=0)
+                similar = f"{', '.join(others)} or {last}"
+                problems.append(f"expected a field such as {similar}, got {shortened(name)}")
             continue
         if key != name and key in parameters:  # the newer name takes precedence
             continue
@@ -337,12 +339,6 @@ def read_values(
         except LinkError as error:
             problems.append(f"{name}: {error}")
     return values, problems
-
-
-def _closest(name: str) -> str:
-    """Return the three field names most similar to an unknown one: ``"layer, filters or maps"``."""
-    *others, last = get_close_matches(name[:40], FIELDS, n=3, cutoff=0)
-    return f"{', '.join(others)} or {last}"
 
 
 def upper_limit(key: str, values: Mapping[str, Value]) -> int | None:

@@ -179,7 +179,6 @@ def _line(number: int) -> str:
 
 
 def _document(source: str) -> Document:
-    """Parse a tour file's text as TOML."""
     try:
         return tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:

@@ -76,9 +76,15 @@ def download(
     addresses = [urls] if isinstance(urls, str) else list(urls)
     target = folder / file_name
     transfer = _Transfer(target, md5, max_bytes, on_progress, timeout)
+
+    def report_waiting() -> bool:
+        if on_progress and (received := partial_bytes(target)):
+            on_progress(received, max_bytes)
+        return False  # go on waiting
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(target, transfer.report_waiting):
+        with locked(target, report_waiting):
             if not (target.exists() and md5 in (None, md5_of(target))):
                 transfer.try_in_turn(addresses * TRIES)
     except OSError as error:
@@ -144,19 +150,11 @@ def private_folder() -> Path:
 
 @dataclass
 class _Transfer:
-    """Download of one file."""
-
     target: Path
     md5: str | None
     max_bytes: int | None
     on_progress: ProgressCallback | None
     timeout: tuple[float, float]
-
-    def report_waiting(self) -> bool:
-        """Report the bytes that another process has received; return false, to go on waiting."""
-        if self.on_progress and (received := partial_bytes(self.target)):
-            self.on_progress(received, self.max_bytes)
-        return False
 
     def try_in_turn(self, addresses: Sequence[str]) -> None:
         """Download the file from the first address that sends it, and move it into place."""
@@ -183,7 +181,6 @@ class _Transfer:
         raise _logged(FileUnavailable(*sentences), self.target.parent, failure) from failure
 
     def _receive(self, address: str, partial: Path) -> None:
-        """Download the rest of the partial file, and check its MD5."""
         with partial.open("ab") as file:
             if not self.md5 or (self.max_bytes and file.tell() > self.max_bytes):
                 file.truncate(file.seek(0))

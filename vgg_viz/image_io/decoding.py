@@ -251,7 +251,6 @@ def _decode(image: ImageFile.ImageFile, kind: str) -> np.ndarray | None:
 
 
 def _interlaced(image: ImageFile.ImageFile, kind: str) -> bool:
-    """Return whether an image is interlaced, from the header that Pillow has read."""
     if kind != "GIF":
         return bool(image.info.get("interlace"))
     arguments = image.tile[0].args  # for GIF, only the decoder's arguments say so

@@ -104,7 +104,6 @@ class FairLock:
             return self._holder is not None
 
     def _admit(self) -> None:
-        """Admit the first thread in the queue if the lock is free."""
         if self._holder is None and self._waiting:
             *_, self._holder = self._waiting.pop(0)
             self._holder.set()

@@ -132,7 +132,6 @@ class OptimizationWorker:
         return image
 
     def _work(self) -> None:
-        """Do units of work until there are no requests."""
         while self._do_unit():
             pass
 

@@ -220,7 +220,6 @@ class Results:
             self._held = None
 
     def _hold(self, key: Hashable, get: Callable[[], Value]) -> Value:
-        """Get a value; within `holding`, keep it."""
         if self._held is None:
             return get()
         if key not in self._held:

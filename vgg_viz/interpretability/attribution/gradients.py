@@ -36,7 +36,11 @@ def gradient(
 
 def guided_backpropagation(attribution_pass: AttributionPass, image: InputImage) -> Work:
     """Attribute a value by its gradient, set to zero at each ReLU where it is negative."""
-    return (yield from gradient(attribution_pass, image, guided_gradient))
+
+    def guided(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+        return relu_gradient(output, positive_gradient(output, gradient))
+
+    return (yield from gradient(attribution_pass, image, guided))
 
 
 def deconvnet(attribution_pass: AttributionPass, image: InputImage) -> Work:
@@ -49,8 +53,3 @@ def positive_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
     return tf.nn.relu(gradient)
-
-
-def guided_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """Return the gradient where it is positive and the ReLU's unit is active, else zero."""
-    return relu_gradient(output, positive_gradient(output, gradient))

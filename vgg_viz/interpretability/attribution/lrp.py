@@ -77,7 +77,7 @@ def _start(attribution_pass: AttributionPass, x: tf.Tensor) -> tuple[float, tf.T
 
     stage, index = attribution_pass.last, attribution_pass.spec.channel - 1
     kernel, bias = attribution_pass.layers.weights(stage.layer)
-    before_relu = _conv(padded_input(stage, x), kernel) + bias
+    before_relu = tf.nn.conv2d(padded_input(stage, x), kernel, 1, "VALID") + bias
     value = float(before_relu[0, 0, 0, index])
     check_finite(value)
     if value <= 0:
@@ -98,11 +98,13 @@ def _pass_back(
     kernel, bias = attribution_pass.layers.weights(stage.layer)
     padded = padded_input(stage, x)
     if stage.layer.block > LAST_GAMMA_BLOCK:
-        stabilizer = epsilon = EPSILON * _rms(_conv(padded, kernel) + bias)
+        before_relu = tf.nn.conv2d(padded, kernel, 1, "VALID") + bias
+        mean_square = np.mean(np.square(before_relu.numpy(), dtype=np.float64))
+        stabilizer = epsilon = EPSILON * float(np.sqrt(mean_square))
     else:
         # All inputs are at least 0, and so is this.
         more, more_bias = GAMMA * tf.nn.relu(kernel), GAMMA * tf.nn.relu(bias)
-        stabilizer, epsilon = _conv(padded, more) + more_bias, 0.0
+        stabilizer, epsilon = tf.nn.conv2d(padded, more, 1, "VALID") + more_bias, 0.0
         kernel, bias = kernel + more, bias + more_bias
     # The output of an active unit is its denominator without the stabilizer.
     ratio = ratio * tf.math.divide_no_nan(output, output + stabilizer)
@@ -125,17 +127,7 @@ def _zb(
     kernels = tf.concat([tf.nn.relu(kernel), -tf.nn.relu(-kernel)], axis=2)
     bounds = [attribution_pass.crop(image.filled(level)) for level in (0, 255)]
     distances = tf.concat([x - bound for bound in bounds], axis=3)
-    denominator = _conv(padded_input(stage, distances), kernels)
+    denominator = tf.nn.conv2d(padded_input(stage, distances), kernels, 1, "VALID")
     ratio = tf.math.divide_no_nan(relevance, denominator)
     low, high = tf.split(distances * conv_gradient(stage, kernels, ratio), 2, axis=3)
     return low + high, float(tf.reduce_sum(tf.where(denominator == 0, relevance, 0)))
-
-
-def _conv(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    import tensorflow as tf
-
-    return tf.nn.conv2d(x, kernel, 1, "VALID")
-
-
-def _rms(values: tf.Tensor) -> float:
-    return float(np.sqrt(np.mean(np.square(values.numpy(), dtype=np.float64))))

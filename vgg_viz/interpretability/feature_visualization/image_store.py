@@ -74,7 +74,6 @@ class ImageStore:
             pass
 
     def _path(self, spec: OptimizationSpec, channel: int) -> Path:
-        """Return the path of a channel's image file."""
         image = f"{spec.layer.name}-{channel:03}-{spec.parametrization}-{spec.seed}"
         return self.folder / f"{network_digest(spec.network.identity)[:16]}-{image}-v{VERSION}.png"
 
@@ -134,7 +133,6 @@ def network_digest(identity: Hashable) -> str:
 
 
 def _description(spec: OptimizationSpec, channel: int) -> dict[str, str]:
-    """Return the PNG text chunks that identify a channel's image."""
     return {
         "Software": "VGG Viz",
         "Network": network_digest(spec.network.identity),
@@ -170,7 +168,6 @@ def _decode(content: bytes, description: Mapping[str, str]) -> OptimizedImage:
 
 
 def _digest(texts: Mapping[str, str], pixels: np.ndarray) -> str:
-    """Compute the digest of an optimized image's text chunks and pixels."""
     digest = hashlib.sha256(repr((sorted(texts.items()), pixels.shape)).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
