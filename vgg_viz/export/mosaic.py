@@ -222,17 +222,12 @@ def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) 
 
 def arrange(tiles: np.ndarray, grid: TileLayout) -> np.ndarray:
     """Copy square tiles ``(n, s, s)`` or ``(n, s, s, colors)`` to their places in a mosaic."""
-    depth, (width, height) = tiles.shape[3:], grid.cell
-    cells = np.full((grid.rows, height, grid.columns, width, *depth), BACKGROUND, np.uint8)
-    inner = cells[:, grid.title_height : grid.title_height + grid.side, :, : grid.side]
-    inner = np.moveaxis(inner, 2, 1)
-    full_rows, rest = divmod(grid.count, grid.columns)
-    whole = full_rows * grid.columns
-    inner[:full_rows] = tiles[:whole].reshape(full_rows, grid.columns, *tiles.shape[1:])
-    if rest:
-        inner[full_rows, :rest] = tiles[whole:]
-    canvas = cells.reshape(grid.rows * height, grid.columns * width, *depth)
-    return canvas[: grid.size[1], : grid.size[0]]
+    width, height = grid.size
+    canvas = np.full((height, width, *tiles.shape[3:]), BACKGROUND, np.uint8)
+    for index, tile in enumerate(tiles):
+        left, top = grid.corner(index)
+        canvas[top : top + grid.side, left : left + grid.side] = tile
+    return canvas
 
 
 def pack_tiles(tiles: np.ndarray, columns: int) -> np.ndarray:
@@ -249,18 +244,12 @@ def draw(scaled: ScaledTiles, columns: int, side: int = 0) -> tuple[np.ndarray, 
     """
     factor = max(1, side // scaled.levels.shape[2])
     tiles = enlarge(scaled.levels, factor)
-    tiles = np.where(scaled.flat[:, None, None] & diagonal(tiles.shape[1]), np.uint8(MARK), tiles)
     count, side = tiles.shape[:2]
+    diagonal = np.abs(np.subtract.outer(np.arange(side), np.arange(side))) <= 1
+    tiles = np.where(scaled.flat[:, None, None] & diagonal, np.uint8(MARK), tiles)
     title_height = LETTERING.size(side) + TITLE_SPACE
     layout = TileLayout(count, min(columns, count), side, title_height)
     return arrange(tiles, layout), layout
-
-
-def diagonal(side: int) -> np.ndarray:
-    """Return the diagonal line that strikes through a constant tile, bool ``(side, side)``."""
-    rows, columns = np.ogrid[:side, :side]
-    stroke: np.ndarray = np.abs(rows - columns) <= 1
-    return stroke
 
 
 @lru_cache(maxsize=64)

@@ -88,6 +88,7 @@ class StoredDense:
     def __init__(self, weights: StoredWeights) -> None:
         """Locate the dense layers' kernels in a conv layers' file, and read their biases."""
         self._weights = weights
+        self.label, self.identity = weights.label, ("dense", weights.identity)
         self._biases: dict[str, np.ndarray] = {}
         self._mapped: dict[str, np.ndarray | None] = {}
         with hdf5_layers(weights.path) as layers:
@@ -99,17 +100,10 @@ class StoredDense:
                 self._mapped[layer.name] = mapped_array(kernel, self._file)
                 self._biases[layer.name] = bias.astype(np.float32)[()]
         if weights.label != IMAGENET_LABEL:
-            self._check_finite()
-
-    @property
-    def label(self) -> str:
-        """Name of the weights in captions, such as "ImageNet"."""
-        return self._weights.label
-
-    @property
-    def identity(self) -> Hashable:
-        """Hashable value that differs between different contents of the file."""
-        return ("dense", self._weights.identity)
+            for layer in VGG19.dense_layers:
+                check_finite(layer.name, "bias", self.bias(layer))
+                for index in range(slab_count(layer)):
+                    check_finite(layer.name, "kernel", self.slab(layer, index))
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
         """Return one slab; raise a ``WeightsError`` if the file is missing, cut or changed."""
@@ -133,41 +127,23 @@ class StoredDense:
         if size < expected:
             raise WeightsError(f"expected {expected:,} bytes, got {size:,}")
 
-    def _check_finite(self) -> None:
-        for layer in VGG19.dense_layers:
-            check_finite(layer.name, "bias", self.bias(layer))
-            for index in range(slab_count(layer)):
-                check_finite(layer.name, "kernel", self.slab(layer, index))
 
-
-@dataclass
 class ReportingDense:
-    """Source of dense weights that calls ``report`` before each slab is read."""
+    """Source of dense weights that calls ``report`` before each slab is read.
 
-    dense: DenseWeights
-    # Gets the fraction of all slabs that was read (0 to 1); may raise an exception to stop.
-    report: Callable[[float], None]
-    slabs_read: int = 0
+    It gets the fraction of all slabs that was read, 0 to 1, and may raise an exception to stop.
+    """
 
-    @property
-    def label(self) -> str:
-        """Label of the wrapped source."""
-        return self.dense.label
-
-    @property
-    def identity(self) -> Hashable:
-        """Identity of the wrapped source."""
-        return self.dense.identity
+    def __init__(self, dense: DenseWeights, report: Callable[[float], None]) -> None:
+        """Wrap another source."""
+        self.label, self.identity, self.bias = dense.label, dense.identity, dense.bias
+        self._dense, self._report, self._slabs_read = dense, report, 0
 
     def slab(self, layer: DenseLayer, index: int) -> np.ndarray:
         """Report progress; return one slab of a layer's kernel, float32 ``(SLAB_ROWS, units)``."""
-        self.report(min(1.0, self.slabs_read / SLABS))
-        self.slabs_read += 1
-        return self.dense.slab(layer, index)
-
-    def bias(self, layer: DenseLayer) -> np.ndarray:
-        """Return a layer's biases, float32 ``(units,)``."""
-        return self.dense.bias(layer)
+        self._report(min(1.0, self._slabs_read / SLABS))
+        self._slabs_read += 1
+        return self._dense.slab(layer, index)
 
 
 def open_dense(weights: Weights) -> DenseWeights:

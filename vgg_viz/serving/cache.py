@@ -45,15 +45,10 @@ class Cache:
         self.max_bytes = max_bytes
         self.clock = clock
         self._entries: dict[Hashable, Entry] = {}
-        self._used_bytes = 0
+        self.used_bytes = 0  # by all cached values
         self._evicted_priority = 0.0
         self._running: dict[Hashable, Future[None]] = {}
         self._lock = Lock()
-
-    @property
-    def used_bytes(self) -> int:
-        """Total size in bytes of all cached values."""
-        return self._used_bytes
 
     def shrink_to(self, max_bytes: int) -> None:
         """Evict values once, until the remaining ones take at most ``max_bytes``."""
@@ -111,10 +106,10 @@ class Cache:
             return  # it would evict all others and still not fit
         with self._lock:
             if key in self._entries:
-                self._used_bytes -= self._entries.pop(key).size
+                self.used_bytes -= self._entries.pop(key).size
             self._evict(self.max_bytes - size)
             self._entries[key] = Entry(value, size, seconds)
-            self._used_bytes += size
+            self.used_bytes += size
             self._touch(key)
 
     def _touch(self, key: Hashable) -> Any:
@@ -126,13 +121,13 @@ class Cache:
 
     def _evict(self, max_bytes: int) -> None:
         """Evict values, lowest priority first, until the others take at most ``max_bytes``."""
-        if self._used_bytes <= max_bytes:
+        if self.used_bytes <= max_bytes:
             return
         for key in sorted(self._entries, key=lambda key: self._entries[key].priority):
             entry = self._entries.pop(key)
             self._evicted_priority = entry.priority
-            self._used_bytes -= entry.size
-            if self._used_bytes <= max_bytes:
+            self.used_bytes -= entry.size
+            if self.used_bytes <= max_bytes:
                 return
 
 
