@@ -11,8 +11,7 @@ import hashlib
 import io
 import re
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import get_args
@@ -64,30 +63,14 @@ def read_image(data: bytes, title: str = "", alt: str = "") -> DecodedImage:
     side. Raise an ImageFileError if the file is empty, too large, truncated, damaged or of another
     format.
     """
-    images: dict[PictureOptions, InputImage] = {}
-    with _translating_errors(data):
-        stored = load(data)
-        for as_stored in {False, stored.stretchable}:
-            image, notes = upright_rgb(stored, as_stored=as_stored), stored.notes(as_stored)
-            for fit in get_args(Fit):
-                pixels = resize(image, fit)
-                images[PictureOptions(fit, as_stored)] = InputImage(
-                    title, alt, png(pixels), digest(pixels), fit, notes, stored.stretchable
-                )
-    return DecodedImage(title, images)
-
-
-@contextmanager
-def _translating_errors(data: bytes) -> Iterator[None]:
-    """Decode one file at a time, to bound memory; turn every exception into an ImageFileError."""
     if not data:
         raise rejection("The file is empty")
     if len(data) > limits.MAX_BYTES:
         advice = f"Choose a file of at most {limits.MAX_MEGABYTES} MB."
         raise rejection(f"The file has {tenths(len(data) / 2**20)} MB", advice)
     try:
-        with _decoding_lock:
-            yield
+        with _decoding_lock:  # one file at a time, to bound memory
+            return DecodedImage(title, _prepared(data, title, alt))
     except ImageFileError:
         raise
     except Image.DecompressionBombError as error:
@@ -99,6 +82,18 @@ def _translating_errors(data: bytes) -> Iterator[None]:
         raise rejection(problem, "Choose a smaller image.") from error
     except Exception as error:  # bad data makes Pillow's decoders raise nearly anything
         raise damaged() from error
+
+
+def _prepared(data: bytes, title: str, alt: str) -> dict[PictureOptions, InputImage]:
+    images, stored = dict[PictureOptions, InputImage](), load(data)
+    for as_stored in {False, stored.stretchable}:
+        image, notes = upright_rgb(stored, as_stored=as_stored), stored.notes(as_stored)
+        for fit in get_args(Fit):
+            pixels = resize(image, fit)
+            images[PictureOptions(fit, as_stored)] = InputImage(
+                title, alt, png(pixels), digest(pixels), fit, notes, stored.stretchable
+            )
+    return images
 
 
 def resize(image: Image.Image, fit: Fit = "stretch") -> np.ndarray:

@@ -43,10 +43,6 @@ class Interval(NamedTuple):
         """Number of positions in the interval."""
         return self.stop - self.start
 
-    def grown(self) -> Interval:
-        """Return the interval with one more position at each end, as a 3 × 3 kernel reaches."""
-        return Interval(self.start - 1, self.stop + 1)
-
     def within(self, other: Interval) -> Interval:
         """Return the intersection with another interval."""
         return Interval(max(self.start, other.start), min(self.stop, other.stop))
@@ -57,10 +53,6 @@ class Area(NamedTuple):
 
     rows: Interval
     columns: Interval
-
-    def within(self, other: Area) -> Area:
-        """Return the intersection with another area."""
-        return Area(self.rows.within(other.rows), self.columns.within(other.columns))
 
     def slices_in(self, other: Area) -> tuple[slice, slice]:
         """Return slices of rows and columns that select this area in an array of another area."""
@@ -100,7 +92,7 @@ class Stage:
 def input_interval(layer: SpatialLayer, output: Interval) -> Interval:
     """Return the input positions that a conv or pooling layer reads for some output positions."""
     if layer.kind == "conv":
-        return output.grown()
+        return Interval(output.start - 1, output.stop + 1)
     return Interval(POOL_SIDE * output.start, POOL_SIDE * output.stop)
 
 
@@ -160,10 +152,10 @@ def image_stages(layer: ConvLayer, side: int, architecture: Architecture = VGG19
     for stage in value_stages(layer, middle(layer), middle(layer), architecture):
         source = affected
         if stage.is_conv:
-            affected = source.grown().within(stage.output_area.rows)
+            affected = Interval(source.start - 1, source.stop + 1)
         else:
-            halves = Interval(source.start // POOL_SIDE, -(-source.stop // POOL_SIDE))
-            affected = halves.within(stage.output_area.rows)
+            affected = Interval(source.start // POOL_SIDE, -(-source.stop // POOL_SIDE))
+        affected = affected.within(stage.output_area.rows)
         stages.append(Stage(stage.layer, Area(source, source), Area(affected, affected)))
     return stages
 
@@ -326,9 +318,9 @@ def surrounding_input(stage: Stage, maps: np.ndarray) -> np.ndarray:
 
     It is zero in the area that depends on the images, and beyond the border of ``maps``.
     """
-    padded, (height, width) = stage.padded_area, maps.shape[1:]
+    padded, sizes = stage.padded_area, maps.shape[1:]
     values = np.zeros((padded.rows.length, padded.columns.length, len(maps)), np.float32)
-    inside = padded.within(Area(Interval(0, height), Interval(0, width)))
+    inside = Area(*(side.within(Interval(0, n)) for side, n in zip(padded, sizes, strict=True)))
     rows, columns = (slice(*side) for side in inside)
     values[inside.slices_in(padded)] = np.moveaxis(maps[:, rows, columns], 0, -1)
     values[stage.input_area.slices_in(padded)] = 0
