@@ -63,12 +63,10 @@ def later_maps(
     network: Network, layer: ConvLayer, maps: np.ndarray, later: ConvLayer
 ) -> Generator[None, None, np.ndarray]:
     """Compute a later conv layer's maps from the maps of an earlier one, ``layer``."""
-    pools = [pool.name for pool in network.architecture.pools]
     outputs = network.run_from(layer.name, maps)
     for block in range(layer.block + 1, later.block + 1):
         yield
-        name = later.name if block == later.block else pools[block - 1]
-        outputs = {name: network.run((name,), outputs[pools[block - 2]])[0]}
+        outputs = network.run_block(block, outputs[network.architecture.pools[block - 2].name])
     return outputs[later.name]
 
 

@@ -79,7 +79,7 @@ class ForwardPass:
         for block, pool in enumerate(self.architecture.pools, start=1):
             if found:
                 yield
-            layers = layers_of(self.architecture, block)
+            layers = [one for one in self.architecture.conv_layers if one.block == block]
             names = [layer.name for layer in layers]
             *maps, source = self.network.run((*names, pool.name), source)
             found += map(find_peaks, maps, layers)
@@ -88,7 +88,7 @@ class ForwardPass:
 
     def _block_overview(self, block: int) -> Overview:
         """Compute the overview of one block; its maps, up to 26 MB, are released on return."""
-        names = [layer.name for layer in layers_of(self.architecture, block)]
+        names = [layer.name for layer in self.architecture.block(block)[:-1]]
         maps = self._run_to_end(block, names)
         profiles = tuple(profile(values, self.picture.pixels) for values in maps)
         return Overview(*most_active(maps, STRIP, STRIP_SIDE), profiles)
@@ -115,11 +115,6 @@ class ForwardPass:
             no_pause,
         )
         return source
-
-
-def layers_of(architecture: Architecture, block: int) -> list[ConvLayer]:
-    """Return the conv layers of a block, numbered from 1."""
-    return [layer for layer in architecture.conv_layers if layer.block == block]
 
 
 def most_active(maps: Sequence[np.ndarray], count: int, side: int) -> tuple[np.ndarray, np.ndarray]:

@@ -135,7 +135,7 @@ class OptimizationRun:
         self.step = 0
         self.values = np.zeros(len(channels), np.float32)
         self._field = ReceptiveFieldPass(spec.network, layer, image_side(layer))
-        canvas = resolve(PARAMETRIZATIONS[spec.parametrization].canvas)
+        canvas = resolve(PARAMETRIZATIONS[spec.parametrization].function)
         self._canvas: PixelCanvas = canvas(self._field.side)
         seed = [spec.seed, layer.conv_number]
         self._random = np.random.default_rng(seed)

@@ -1,7 +1,6 @@
 """Choices of feature visualization: kind of examples, and parametrization of optimized images."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from vgg_viz.option import Option, Paper, by_name
@@ -19,29 +18,23 @@ EXAMPLES: Mapping[Example, Option] = by_name(
 )
 
 
-@dataclass(frozen=True)
-class ParametrizationOption(Option):
-    """A parametrization of optimized images."""
-
-    canvas: str = ""  # "module:class" of its canvas
-
-
-PARAMETRIZATIONS: Mapping[Parametrization, ParametrizationOption] = by_name(
-    ParametrizationOption(
+# The function of a parametrization is the class of its canvas.
+PARAMETRIZATIONS: Mapping[Parametrization, Option] = by_name(
+    Option(
         "regularized",
         "Regularized",
         "gradient ascent in a Fourier basis with decorrelated colors, under small random "
         "rotations, scalings and shifts",
         old=("recipe", "With the recipe"),
         papers=(OLAH,),
-        canvas="vgg_viz.interpretability.feature_visualization.optimization:FourierCanvas",
+        function="vgg_viz.interpretability.feature_visualization.optimization:FourierCanvas",
     ),
-    ParametrizationOption(
+    Option(
         "pixels",
         "Plain pixels",
         "gradient ascent on each pixel by itself, which reaches higher values with images that "
         "show why regularization is needed",
         old=("plain",),
-        canvas="vgg_viz.interpretability.feature_visualization.optimization:PixelCanvas",
+        function="vgg_viz.interpretability.feature_visualization.optimization:PixelCanvas",
     ),
 )

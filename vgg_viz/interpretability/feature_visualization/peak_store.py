@@ -5,7 +5,6 @@ The peaks of all layers on one image are one NPZ file in the folder of the optim
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +32,7 @@ def read_peaks(
     path = peaks_path(weights, digest)
     if path is None:
         return None
-    ends = np.cumsum([0, *(layer.filters for layer in architecture.conv_layers)])
+    ends = np.cumsum([layer.filters for layer in architecture.conv_layers])
     try:
         with path.open("rb") as stored, np.load(stored) as file:
             values, positions = file["values"], file["positions"]
@@ -43,7 +42,7 @@ def read_peaks(
         positions = positions.reshape(ends[-1], PEAKS_PER_IMAGE, 2)
     except Exception:  # NumPy and zipfile raise a dozen kinds for damaged files
         return None
-    return tuple(Peaks(values[a:b], positions[a:b]) for a, b in pairwise(ends.tolist()))
+    return tuple(map(Peaks, np.split(values, ends[:-1]), np.split(positions, ends[:-1])))
 
 
 def save_peaks(weights: Weights, digest: str, peaks: Sequence[Peaks]) -> None:
