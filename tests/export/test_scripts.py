@@ -473,12 +473,6 @@ def test_numbers_in_any_order():
         assert list(written["maps"]["maps"]) == list(numbers)
 
 
-@pytest.mark.parametrize("name", ["no name", "file", '"', ""])
-def test_invalid_names_of_arrays_are_refused(name):
-    with pytest.raises(ValueError, match="expected"):
-        write_script([replace(MAPS, name=name)])
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
 def test_a_script_runs_for_readers_with_another_backend(example, tmp_path, photograph):

@@ -60,12 +60,6 @@ def test_the_description_names_axes_numbers_and_texts():
         }
 
 
-@pytest.mark.parametrize("name", ["", "a b", "../a", "file", "allow_pickle", "ä", "metadata.json"])
-def test_invalid_array_names_are_refused(name):
-    with pytest.raises(ValueError, match="expected array names"):
-        arrays_npz({name: np.zeros(1)}, {})
-
-
 def read_csv(*panels):
     data = panels_csv(panels)
     assert data.startswith(codecs.BOM_UTF8)

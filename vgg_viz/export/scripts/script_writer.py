@@ -20,7 +20,6 @@ from PIL import Image
 from vgg_viz import __version__
 from vgg_viz.export.formats import Export
 from vgg_viz.export.plain_text import plain
-from vgg_viz.export.tables import check_array_names
 from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, Weights
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -67,11 +66,7 @@ def write_script(
 
     Caption and link become comments. ``difference`` names one more array of feature maps: the
     second run's minus the first's.
-
-    Raises:
-        ValueError: the name of an array is invalid.
     """
-    check_array_names([run.name for run in runs])
     images: list[bytes] = []
     arrays = {
         run.name: {name: _plain(value, images) for name, value in run.arguments.items()}
