@@ -24,6 +24,7 @@ WITHOUT_NUMPY = [
     "vgg_viz.ui.page.tour_panel",
 ]
 WITH_NUMPY = [
+    "vgg_viz.interpretability.attribution.lrp",
     "vgg_viz.image_io.images",
     "vgg_viz.model.network",
     "vgg_viz.interpretability.decomposition",

@@ -16,20 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from vgg_viz.model.architecture import POOL_SIDE, VGG19, Architecture, ConvLayer, SpatialLayer
-from vgg_viz.model.network import MEAN_BGR, MEAN_COLOR, network_input
-
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-    from vgg_viz.model.network import Network
+from vgg_viz.model.network import MEAN_BGR, MEAN_COLOR, Network, Tensor, network_input, tf
 
 # Backward rule of a ReLU: (its output, gradient of its output) -> gradient of its input.
-ReluRule = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
+ReluRule = Callable[[Tensor, Tensor], Tensor]
 
 
 class Interval(NamedTuple):
@@ -160,10 +155,8 @@ def image_stages(layer: ConvLayer, side: int, architecture: Architecture = VGG19
     return stages
 
 
-def relu_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+def relu_gradient(output: Tensor, gradient: Tensor) -> Tensor:
     """Compute the gradient of a ReLU's input from the ReLU's output and the output's gradient."""
-    import tensorflow as tf
-
     return tf.raw_ops.ReluGrad(gradients=gradient, features=output)
 
 
@@ -174,36 +167,26 @@ class LayerOperations:
     # Instead of a gradient tape, which would also compute the gradients of all kernels.
     network: Network
 
-    def forward(self, stage: Stage, padded: tf.Tensor) -> tf.Tensor:
+    def forward(self, stage: Stage, padded: Tensor) -> Tensor:
         """Compute a layer's output, after ReLU, from its padded input."""
-        import tensorflow as tf
-
         if not stage.is_conv:
             return tf.nn.max_pool2d(padded, POOL_SIDE, POOL_SIDE, "VALID")
         kernel, bias = self.weights(stage.layer)
         return tf.nn.relu(tf.nn.conv2d(padded, kernel, 1, "VALID") + bias)
 
-    def value(
-        self, stage: Stage, padded: tf.Tensor, channels: Sequence[int]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def value(self, stage: Stage, padded: Tensor, channels: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Compute one value before ReLU per 3 × 3 area and channel, and its input's gradient."""
-        import tensorflow as tf
-
         kernel, bias = self.weights(stage.layer)
         indices = [channel - 1 for channel in channels]
         kernels = tf.transpose(tf.gather(kernel, indices, axis=3), (3, 0, 1, 2))
         values = tf.reduce_sum(padded * kernels, axis=(1, 2, 3)) + tf.gather(bias, indices)
         return values, crop_gradient(stage, kernels)
 
-    def backward(
-        self, stage: Stage, padded: tf.Tensor, output: tf.Tensor, gradient: tf.Tensor
-    ) -> tf.Tensor:
+    def backward(self, stage: Stage, padded: Tensor, output: Tensor, gradient: Tensor) -> Tensor:
         """Compute the gradient of a layer's input from the gradient before the layer's ReLU.
 
         In each window of a max pool, the first of the largest values receives the gradient.
         """
-        import tensorflow as tf
-
         if stage.is_conv:
             return conv_gradient(stage, self.weights(stage.layer)[0], gradient)
         window = [1, POOL_SIDE, POOL_SIDE, 1]
@@ -217,7 +200,7 @@ class LayerOperations:
         )
         return crop_gradient(stage, back)
 
-    def weights(self, layer: SpatialLayer) -> tuple[tf.Tensor, tf.Tensor]:
+    def weights(self, layer: SpatialLayer) -> tuple[Tensor, Tensor]:
         """Return a conv layer's kernel ``(3, 3, channels, filters)`` and biases ``(filters,)``."""
         keras_layer = self.network.model.get_layer(layer.name)
         return keras_layer.kernel.value, keras_layer.bias.value
@@ -245,8 +228,6 @@ class ReceptiveFieldPass:
 
         The images are RGB from 0 to 255, float ``(n, side, side, 3)``.
         """
-        import tensorflow as tf
-
         surroundings = yield from self._cached_surroundings()
         mean = np.array(MEAN_BGR, np.float32)
         x = tf.constant((images[..., ::-1] - mean).astype(np.float32))
@@ -291,24 +272,20 @@ class ReceptiveFieldPass:
         return maps
 
 
-def padded_input(stage: Stage, x: tf.Tensor, surroundings: np.ndarray | None = None) -> tf.Tensor:
+def padded_input(stage: Stage, x: Tensor, surroundings: np.ndarray | None = None) -> Tensor:
     """Pad a layer's input with its precomputed surroundings, or with zeros."""
-    import tensorflow as tf
-
     padded = x if stage.input_area == stage.padded_area else tf.pad(x, stage.padding)
     return padded if surroundings is None else padded + surroundings
 
 
-def crop_gradient(stage: Stage, gradient: tf.Tensor) -> tf.Tensor:
+def crop_gradient(stage: Stage, gradient: Tensor) -> Tensor:
     """Crop the gradient of a layer's padded input to the layer's input area without padding."""
     rows, columns = stage.input_area.slices_in(stage.padded_area)
     return gradient[:, rows, columns]
 
 
-def conv_gradient(stage: Stage, kernel: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+def conv_gradient(stage: Stage, kernel: Tensor, gradient: Tensor) -> Tensor:
     """Compute the gradient of a convolution's input, cropped to the layer's input area."""
-    import tensorflow as tf
-
     shape = [len(gradient), *(side.length for side in stage.padded_area), kernel.shape[2]]
     return crop_gradient(stage, tf.nn.conv2d_transpose(gradient, kernel, shape, 1, "VALID"))
 

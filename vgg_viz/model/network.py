@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 from threading import Event, Lock
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,11 +40,21 @@ MEAN_COLOR = tuple(round(mean) for mean in reversed(MEAN_BGR))
 # "caffe" is VGG's own preprocessing, by its name in Keras; "rgb" is a common mistake.
 Preprocessing = Literal["caffe", "rgb"]
 
-# A compiled forward pass, from a tensor to tensors; TensorFlow has no type stubs.
-Pass = Callable[[object], Sequence[Any]]
+Tensor = Any  # TensorFlow has no type stubs
+Pass = Callable[[Tensor], Sequence[Tensor]]  # a compiled forward pass
 
 # Keras builds and traces models with global state, which is not thread-safe.
 _keras_lock = Lock()
+
+
+class _TensorFlow:
+    """The module ``tensorflow``, imported at first use, since the import takes seconds."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module("tensorflow"), name)
+
+
+tf: Any = _TensorFlow()
 
 
 def import_keras() -> ModuleType:
@@ -197,7 +208,6 @@ class Network:
     def _pass(self, start: str, layer_names: tuple[str, ...]) -> Pass:
         """Return the pass from one layer's output to others', compiled on first use."""
         # A compiled pass is a fifth faster than Keras' ``predict_on_batch``.
-        import tensorflow as tf
         from keras import tree
 
         with _keras_lock:
@@ -212,8 +222,6 @@ class Network:
 
 def outputs(run: Pass, source: np.ndarray) -> list[np.ndarray]:
     """Run a compiled forward pass on one input and return its outputs, all channels first."""
-    import tensorflow as tf
-
     tensors = run(tf.constant(np.moveaxis(source, 0, -1)[None]))
     # Views of the tensors' memory: ``numpy()`` would copy it.
     arrays = [np.asarray(memoryview(tensor)) for tensor in tensors]

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 
@@ -33,11 +33,8 @@ from vgg_viz.interpretability.receptive_field import (
     value_stages,
 )
 from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer, Layer
-from vgg_viz.model.network import Network, Preprocessing, network_input, read_only
+from vgg_viz.model.network import Network, Preprocessing, Tensor, network_input, read_only, tf
 from vgg_viz.option import resolve
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 Work = Generator["int | Attribution | None", None, "Attribution"]
 
@@ -253,7 +250,7 @@ class AttributionPass:
         """Number of times that one forward and backward pass from the image yields."""
         return len(self.before) + 2 * len(self.between)
 
-    def maps(self, source: np.ndarray) -> Generator[None, None, tf.Tensor]:
+    def maps(self, source: np.ndarray) -> Generator[None, None, Tensor]:
         """Compute the maps of ``back_to`` within the receptive field from the network's input."""
         x = _cropped(source, self.image_area)
         for stage in self.before:
@@ -261,26 +258,26 @@ class AttributionPass:
             yield
         return x
 
-    def crop(self, maps: np.ndarray) -> tf.Tensor:
+    def crop(self, maps: np.ndarray) -> Tensor:
         """Crop the maps of ``back_to``, ``(channels, height, width)``, to the receptive field."""
         return _cropped(maps, self.area)
 
     def at_image(
         self, image: InputImage, rule: ReluRule = relu_gradient
-    ) -> Generator[int | None, None, tuple[tf.Tensor, float, tf.Tensor, dict[str, float]]]:
+    ) -> Generator[int | None, None, tuple[Tensor, float, Tensor, dict[str, float]]]:
         """Compute maps of ``back_to`` or pixels, value, gradient and bias terms for an image."""
         yield self.steps
         x = yield from self.maps(image.values)
         values, gradient, biases = yield from self.forward_backward(x, rule)
         return x, float(values[0]), gradient, biases
 
-    def value(self, x: tf.Tensor) -> Generator[None, None, float]:
+    def value(self, x: Tensor) -> Generator[None, None, float]:
         """Compute the value before its ReLU from cropped maps of ``back_to`` or cropped pixels."""
         outputs = yield from self.outputs(x)
         values, _ = self._value(outputs[-1])
         return float(values[0])
 
-    def outputs(self, x: tf.Tensor) -> Generator[None, None, list[tf.Tensor]]:
+    def outputs(self, x: Tensor) -> Generator[None, None, list[Tensor]]:
         """Return cropped maps or pixels and, computed from them, each output before the value's."""
         outputs = [x]
         for stage in self.between:
@@ -289,8 +286,8 @@ class AttributionPass:
         return outputs
 
     def forward_backward(
-        self, x: tf.Tensor, rule: ReluRule = relu_gradient
-    ) -> Generator[None, None, tuple[tf.Tensor, tf.Tensor, dict[str, float]]]:
+        self, x: Tensor, rule: ReluRule = relu_gradient
+    ) -> Generator[None, None, tuple[Tensor, Tensor, dict[str, float]]]:
         """Compute the value for a batch of cropped inputs, gradients, and layers' bias terms."""
         outputs = yield from self.outputs(x)
         values, gradient = self._value(outputs[-1])
@@ -304,7 +301,7 @@ class AttributionPass:
             yield
         return values, gradient, biases
 
-    def _value(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _value(self, x: Tensor) -> tuple[Tensor, Tensor]:
         channels = [self.spec.channel] * len(x)
         return self.layers.value(self.last, padded_input(self.last, x), channels)
 
@@ -313,16 +310,14 @@ class AttributionPass:
         return bias
 
 
-def bias_term(gradient: tf.Tensor, bias: np.ndarray) -> float:
+def bias_term(gradient: Tensor, bias: np.ndarray) -> float:
     """Compute a conv layer's bias term: its biases times the gradient before its ReLU, summed."""
-    import tensorflow as tf
-
     by_channel = tf.reduce_sum(gradient, axis=(0, 1, 2)).numpy()
     with np.errstate(invalid="ignore"):  # `attribute` refuses what is not finite
         return float(by_channel.astype(np.float64) @ bias)
 
 
-def channels_first(values: tf.Tensor) -> np.ndarray:
+def channels_first(values: Tensor) -> np.ndarray:
     """Convert tensor ``(1, rows, columns, channels)`` to array ``(channels, rows, columns)``."""
     return read_only(np.moveaxis(values.numpy()[0], -1, 0))
 
@@ -338,10 +333,8 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float | None:
     return float(np.corrcoef(one.ravel(), other.ravel(), dtype=np.float64)[0, 1])
 
 
-def _cropped(maps: np.ndarray, area: Area) -> tf.Tensor:
+def _cropped(maps: np.ndarray, area: Area) -> Tensor:
     """Crop maps, ``(channels, height, width)``, to an area and convert them to a batch of one."""
-    import tensorflow as tf
-
     rows, columns = (slice(*side) for side in area)
     return tf.constant(np.moveaxis(maps[:, rows, columns], 0, -1)[None])
 

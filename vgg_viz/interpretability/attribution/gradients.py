@@ -5,8 +5,6 @@ Each function attributes the value of an attribution pass; `methods` cites the p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionPass,
@@ -15,9 +13,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     channels_first,
 )
 from vgg_viz.interpretability.receptive_field import ReluRule, relu_gradient
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from vgg_viz.model.network import Tensor, tf
 
 
 def input_x_gradient(attribution_pass: AttributionPass, image: InputImage) -> Work:
@@ -37,7 +33,7 @@ def gradient(
 def guided_backpropagation(attribution_pass: AttributionPass, image: InputImage) -> Work:
     """Attribute a value by its gradient, set to zero at each ReLU where it is negative."""
 
-    def guided(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    def guided(output: Tensor, gradient: Tensor) -> Tensor:
         return relu_gradient(output, positive_gradient(output, gradient))
 
     return (yield from gradient(attribution_pass, image, guided))
@@ -48,8 +44,6 @@ def deconvnet(attribution_pass: AttributionPass, image: InputImage) -> Work:
     return (yield from gradient(attribution_pass, image, positive_gradient))
 
 
-def positive_gradient(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+def positive_gradient(output: Tensor, gradient: Tensor) -> Tensor:
     """Return the positive part of a gradient, whether or not the ReLU's unit is active."""
-    import tensorflow as tf
-
     return tf.nn.relu(gradient)

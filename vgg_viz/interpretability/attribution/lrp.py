@@ -16,8 +16,6 @@ the value. `methods` cites Bach et al. 2015 and Montavon et al. 2019, who give t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from vgg_viz.interpretability.attribution.attribution_pass import (
@@ -31,9 +29,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     check_finite,
 )
 from vgg_viz.interpretability.receptive_field import Stage, conv_gradient, padded_input
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from vgg_viz.model.network import Tensor, tf
 
 LAST_GAMMA_BLOCK = 3
 GAMMA = 0.25
@@ -71,10 +67,8 @@ def lrp(attribution_pass: AttributionPass, image: InputImage) -> Work:
     return Attribution(values, attribution_pass.area, value, biases, absorbed=absorbed)
 
 
-def _start(attribution_pass: AttributionPass, x: tf.Tensor) -> tuple[float, tf.Tensor, tf.Tensor]:
+def _start(attribution_pass: AttributionPass, x: Tensor) -> tuple[float, Tensor, Tensor]:
     """Compute the value, its layer's output there, and the ratio: 1 for its channel, else 0."""
-    import tensorflow as tf
-
     stage, index = attribution_pass.last, attribution_pass.spec.channel - 1
     kernel, bias = attribution_pass.layers.weights(stage.layer)
     before_relu = tf.nn.conv2d(padded_input(stage, x), kernel, 1, "VALID") + bias
@@ -88,13 +82,11 @@ def _start(attribution_pass: AttributionPass, x: tf.Tensor) -> tuple[float, tf.T
 def _pass_back(
     attribution_pass: AttributionPass,
     stage: Stage,
-    x: tf.Tensor,
-    output: tf.Tensor,
-    ratio: tf.Tensor,
-) -> tuple[tf.Tensor, float, float]:
+    x: Tensor,
+    output: Tensor,
+    ratio: Tensor,
+) -> tuple[Tensor, float, float]:
     """Compute each input's ratio by LRP-γ or LRP-ε, the biases' relevance, and what ε absorbs."""
-    import tensorflow as tf
-
     kernel, bias = attribution_pass.layers.weights(stage.layer)
     padded = padded_input(stage, x)
     if stage.layer.block > LAST_GAMMA_BLOCK:
@@ -115,13 +107,11 @@ def _pass_back(
 def _zb(
     attribution_pass: AttributionPass,
     stage: Stage,
-    x: tf.Tensor,
-    relevance: tf.Tensor,
+    x: Tensor,
+    relevance: Tensor,
     image: InputImage,
-) -> tuple[tf.Tensor, float]:
+) -> tuple[Tensor, float]:
     """Pass relevance back to the pixels by zᴮ; also return the relevance that 0/0 absorbs."""
-    import tensorflow as tf
-
     kernel, _ = attribution_pass.layers.weights(stage.layer)
     # x w - l max(w, 0) - h min(w, 0), but without cancellation: no summand is negative.
     kernels = tf.concat([tf.nn.relu(kernel), -tf.nn.relu(-kernel)], axis=2)
