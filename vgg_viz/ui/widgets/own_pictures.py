@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vgg_viz.image_io.limits import MAX_MEGABYTES
+from vgg_viz.image_io.limits import MAX_MEGABYTES, ImageFileError
 from vgg_viz.ui.widgets import uploads
 from vgg_viz.ui.widgets.picture_upload import UPLOADED, own_picture
 from vgg_viz.ui.widgets.text_blocks import escape
@@ -69,7 +69,7 @@ def add(files: Sequence[UploadedFile]) -> None:
     If a newer script run replaces this one, the pictures decoded so far are kept, and the newer run
     continues with the rest.
     """
-    from vgg_viz.image_io.images import ImageFileError, read_image
+    from vgg_viz.image_io.images import read_image
 
     outcomes: dict[str, str] = st.session_state.setdefault(OUTCOMES, {})  # by file
     slot = st.empty()

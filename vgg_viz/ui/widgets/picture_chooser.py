@@ -8,6 +8,7 @@ import streamlit as st
 
 from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.image_io.input_image import FITS, InputImage, PictureOptions
+from vgg_viz.image_io.limits import ImageFileError
 from vgg_viz.links import FIELDS, OWN, PICTURES, ROBIN
 from vgg_viz.option import labels
 from vgg_viz.samples import ASSETS, SAMPLES, sample
@@ -84,8 +85,6 @@ def current() -> InputImage:
 
 def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
     """Open the picture chosen for a picture field; if that fails, the one shown before."""
-    from vgg_viz.image_io.images import ImageFileError
-
     if choice != ROBIN:
         st.session_state.pop(f"robin_failure_{key}", None)
     chosen = opener(choice, key)
@@ -114,8 +113,6 @@ def opener(choice: str, key: str) -> Callable[[PictureOptions], InputImage] | No
 
 def last_good(wanted: PictureOptions, key: str) -> InputImage:
     """Open the picture that a picture field showed before, or its default sample if that fails."""
-    from vgg_viz.image_io.images import ImageFileError
-
     default = partial(open_file, sample(str(FIELDS[key].default)))
     previous: Callable[[PictureOptions], InputImage]
     previous = st.session_state.get(f"last_good_{key}", default)

@@ -11,7 +11,7 @@ import streamlit as st
 
 from vgg_viz.downloads.fetching import FileUnavailable, download, private_folder
 from vgg_viz.image_io.input_image import InputImage, PictureOptions
-from vgg_viz.image_io.limits import MAX_BYTES
+from vgg_viz.image_io.limits import MAX_BYTES, ImageFileError
 from vgg_viz.links import PICTURES, ROBIN
 from vgg_viz.samples import PictureFile
 from vgg_viz.serving.memory import cache_bytes, limit_bytes
@@ -49,8 +49,6 @@ def open_robin(key: str, options: PictureOptions) -> InputImage:
         FileUnavailable: The file could not be downloaded.
         ImageFileError: It is not an accepted picture.
     """
-    from vgg_viz.image_io.images import ImageFileError
-
     failure = f"robin_failure_{key}"
     if failure in st.session_state:
         raise st.session_state[failure]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vgg_viz.image_io.limits import MAX_MEGABYTES
+from vgg_viz.image_io.limits import MAX_MEGABYTES, ImageFileError
 from vgg_viz.links import FIELDS, SOURCES
 from vgg_viz.ui import state
 from vgg_viz.ui.widgets import controls, uploads
@@ -80,7 +80,7 @@ def privacy_note(key: str) -> str:
 
 def accept(key: str, widget: str, title: str) -> None:
     """Keep the picture just uploaded, or remember why it cannot be read (widget callback)."""
-    from vgg_viz.image_io.images import ImageFileError, read_image
+    from vgg_viz.image_io.images import read_image
 
     file = st.session_state.get(widget)
     if file is None:
