@@ -18,7 +18,9 @@ with errors.error_boundary():
     keys.listen()
     if view.takes_picture:
         with st.sidebar:
-            picture_chooser.choose()
+            picture = picture_chooser.choose()
+        if view.shows_picture and view.shows_layer:
+            picture_chooser.show_on_narrow_screens(picture)
     middle = st.container()
     footer.show()
     # Last, so that a click in the view may end a run that still computes.

@@ -3,7 +3,6 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.ui.parts import (
@@ -59,28 +58,20 @@ def show_maps(
     maps: LayerMaps, count: int, order: str, appearance: Appearance, spec: AttributionSpec | None
 ) -> None:
     """Show a layer's feature maps, or the attribution of a value, beside the inspector."""
-    top = st.container()
+    # In lecture mode the heading has buttons for the neighboring layers, and needs the full width.
+    if mode.in_lecture():
+        introduce(maps.layer)
     with st.container(key="maps-room"):
         left, panel = st.columns([3, 2], gap="medium")
-    # In lecture mode the heading has buttons for the neighboring layers, and needs the full width.
-    with top if mode.in_lecture() else left:
-        introduce(maps.layer)
     with maps.results.holding():
         with left:
-            show_input_image(maps.picture)
+            if not mode.in_lecture():
+                introduce(maps.layer)
             if not map_tabs.show_in_place_of_maps(maps, spec):
                 show_grid(maps, count, order, appearance)
         with panel:
             value = show_inspector(maps, count, order, appearance)
     map_tabs.show(maps, value)
-
-
-def show_input_image(chosen: InputImage) -> None:
-    """Show the input image above the maps, on screens too narrow to show it beside them."""
-    with st.container(key="maps-photo", horizontal=True, vertical_alignment="center"):
-        # CSS shrinks it: Streamlit would decode, resize and encode it in every run.
-        st.image(chosen.png, output_format="PNG", width="content", alt=chosen.alt)
-        st.markdown(f"{text_blocks.escape(chosen.title)}, as VGG19 sees it")
 
 
 def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -> None:

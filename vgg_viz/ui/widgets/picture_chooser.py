@@ -68,6 +68,14 @@ def choose() -> InputImage:
     return picture
 
 
+def show_on_narrow_screens(chosen: InputImage) -> None:
+    """Show the picture above the view, on screens too narrow to show the sidebar beside it."""
+    with st.container(key="maps-photo", horizontal=True, vertical_alignment="center"):
+        # CSS shrinks it: Streamlit would decode, resize and encode it in every run.
+        st.image(chosen.png, output_format="PNG", width="content", alt=chosen.alt)
+        st.markdown(f"{escape(chosen.title)}, as VGG19 sees it")
+
+
 def options() -> PictureOptions:
     """Return the chosen resizing and contrast option, which apply to all pictures of the page."""
     return PictureOptions(state.choice("fit", FITS), state.is_on("stored"))
