@@ -195,6 +195,22 @@ def test_the_network_lock_is_free_between_slices_and_progress_is_shown(shared, s
     assert Results(shared, run).cached_in_slices("key", None) == "done"
 
 
+def test_intermediate_results_are_shown_between_slices_without_the_lock(shared, single_steps):
+    parts, found = [], []
+
+    def work():
+        for part in "abc":
+            parts.append(part)
+            yield
+        return "done"
+
+    def after_slice():
+        found.append((parts[-1], shared.network_lock.busy))
+
+    assert Results(shared).cached_in_slices("key", work, after_slice=after_slice) == "done"
+    assert found == [("a", False), ("b", False), ("c", False)]
+
+
 def test_a_slice_takes_the_steps_that_fit_into_its_time(results, monkeypatch):
     times = iter([0, 0.01, 0.03, 0.06, 1, 1.01, 1.02])
     monkeypatch.setattr("vgg_viz.serving.results.perf_counter", times.__next__)

@@ -17,6 +17,7 @@ from vgg_viz.model.dense_layers import DenseWeights, ReportingDense
 from vgg_viz.model.network import Network, Preprocessing, filter_colors, read_only, tiles_first
 from vgg_viz.model.weights import LayerWeights, Weights, WeightsError
 from vgg_viz.serving.forward_pass import ForwardPass, Overview
+from vgg_viz.serving.locks import no_pause
 from vgg_viz.serving.run import Run
 from vgg_viz.serving.shared import Shared
 
@@ -155,21 +156,27 @@ class Results:
         return self._hold(key, get)
 
     def cached_in_slices(
-        self, key: Hashable, begin: Callable[[], Job[Value]], *, long: bool = False
+        self,
+        key: Hashable,
+        begin: Callable[[], Job[Value]],
+        *,
+        long: bool = False,
+        after_slice: Callable[[], None] = no_pause,
     ) -> Value:
         """Return a job's cached result; if there is none, run the job in time slices.
 
         A job passes through the network many times. ``begin`` starts it. A slice holds the network
         lock for `TIME_SLICE_SECONDS`. Between slices, other script runs get the lock, and a
         superseded run ends. A ``long`` job takes many times as long as a forward pass; short jobs
-        do not wait for long ones.
+        do not wait for long ones. ``after_slice`` may show an intermediate result, without the
+        lock.
         """
 
         def compute() -> Value:
             # One job of each kind at a time: a job holds up to 100 MB, also between its slices.
             lock = self.shared.long_job_lock if long else self.shared.short_job_lock
             with lock.hold(self.run.show_waiting, self.run.started_at):
-                return self._run_in_slices(begin(), TIME_SLICE_SECONDS)
+                return self._run_in_slices(begin(), TIME_SLICE_SECONDS, after_slice)
 
         return self.cached(key, compute)
 
@@ -243,7 +250,9 @@ class Results:
             yield
         shared.memory.tidy()
 
-    def _run_in_slices(self, job: Job[Value], seconds: float) -> Value:
+    def _run_in_slices(
+        self, job: Job[Value], seconds: float, after_slice: Callable[[], None] = no_pause
+    ) -> Value:
         """Run a job to its end; a slice is at least one step, and further ones for so long."""
         fraction: float | None = 0.0
         while True:
@@ -258,6 +267,7 @@ class Results:
                 except StopIteration as stopped:
                     result: Value = stopped.value
                     return result
+            after_slice()
 
     def _filters(self, weights: Weights, layer_name: str) -> np.ndarray:
         """Return a layer's filters, ``(filters, channels, 3, 3)``; keep them within `holding` only.

@@ -34,11 +34,13 @@ from vgg_viz.interpretability.receptive_field import value_stages
 from vgg_viz.links import read
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import MEAN_COLOR
+from vgg_viz.serving import results
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.value_attribution import ValueAttribution, with_padding
 from vgg_viz.ui.state.shared_instance import shared as serving
+from vgg_viz.ui.widgets import grid
 
 CHECK = "attribution-check"
 VALUE = {**MAPS, "channel": "5", "row": "1", "column": "9"}
@@ -98,6 +100,30 @@ def test_integrated_gradients_that_have_not_converged_have_the_difference(monkey
     levels = re.search(r"9 points .*, 17 points .*, 33 points .*, 65 points (\S+)", texts(page))
     total, value = (number(one.value) for one in page.metric[-2:])
     assert number(levels[1]) == pytest.approx(abs(total - value), abs=1e-3 * abs(value))
+
+
+def test_each_complete_level_is_shown_while_integrated_gradients_are_refined(monkeypatch):
+    monkeypatch.setattr(attribution_pass, "CONVERGED", -1)
+    monkeypatch.setattr(results, "TIME_SLICE_SECONDS", 0)
+    levels, show = [], grid.show
+
+    def recorded(cache, tiles, placement):
+        levels.append((placement.name, tiles.values.copy()))
+        show(cache, tiles, placement)
+
+    monkeypatch.setattr(grid, "show", recorded)
+    value = {**VALUE, "row": "3"}  # not yet cached
+    page = open_page(**value, back_to="The pixels", attribution="integrated_gradients")
+    shown_levels = {name: values for name, values in levels if name.startswith("attributions")}
+    assert list(shown_levels) == [
+        *(f"attributions-{points}-points" for points in (9, 17, 33)),
+        "attributions",
+    ]
+    # Only the last is left; each is closer to it than the one before.
+    assert [name for name in payloads(page) if name.startswith("attributions")] == ["attributions"]
+    *before, final = shown_levels.values()
+    errors = [np.linalg.norm(values - final) for values in before]
+    assert errors[0] > errors[-1] > 0
 
 
 def test_a_later_layer_is_no_target():

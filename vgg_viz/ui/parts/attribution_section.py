@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure
 from vgg_viz.interpretability.attribution.attribution_pass import (
@@ -108,7 +109,7 @@ def choose(layer: ConvLayer) -> AttributionSpec | None:
 def has_attributions(traced: ValueAttribution) -> bool:
     """Return whether an attribution is defined and not zero everywhere; if not, show the reason."""
     try:
-        result = traced.result() if traced.is_defined() else None
+        result = refined(traced) if traced.is_defined() else None
     except NotPositiveError:  # here by rounding alone
         result = None
     except NotFiniteError:
@@ -130,6 +131,36 @@ def has_attributions(traced: ValueAttribution) -> bool:
         st.info("The attributions of each map of this layer sum to zero.")
         return False
     return True
+
+
+def refined(traced: ValueAttribution) -> Attribution:
+    """Return the attributions; while they are refined, show those of the last complete level."""
+    slot: DeltaGenerator | None = None
+
+    def show_level(level: ValueAttribution) -> None:
+        nonlocal slot
+        slot = slot or st.empty()
+        with slot.container():
+            show_intermediate(level)
+
+    try:
+        return traced.result(show_level)
+    finally:
+        if slot:
+            slot.empty()
+
+
+def show_intermediate(level: ValueAttribution) -> None:
+    """Show attributions that more points of the quadrature will refine, and their difference."""
+    result = level.result()
+    if result.is_zero or not (level.to_pixels or strongest(result)):
+        return
+    st.caption(
+        f"With {result.points} points, the sum differs by {figure(result.difference, 2)} from the "
+        "network’s value. Computing more points…"
+    )
+    largest = TILE_IN_A_LECTURE if mode.is_explained() else TILE
+    grid.show(level.maps.results, level.grid(), place(f"{NAME}-{result.points}-points", largest))
 
 
 def show_sum(traced: ValueAttribution) -> None:

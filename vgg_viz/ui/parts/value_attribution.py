@@ -1,8 +1,7 @@
 """Attribution of one value of a feature map: result, grids, sanity checks and Keras script."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -43,6 +42,7 @@ class ValueAttribution:
 
     maps: LayerMaps  # feature maps of the value's layer
     spec: AttributionSpec  # value, the layer or pixels to attribute it to, and the method
+    level: Attribution | None = None  # intermediate attributions, in place of the final ones
 
     def for_export(self) -> "ValueAttribution":
         """Return a copy whose results an export may read, outside of any script run."""
@@ -53,7 +53,8 @@ class ValueAttribution:
         """Cache key of the attribution: maps, value, layer to attribute to, and method."""
         spec = self.spec
         position = (spec.channel, spec.row, spec.column)
-        return ("attribution", *self.maps.key, position, spec.back_to, spec.method)
+        key = ("attribution", *self.maps.key, position, spec.back_to, spec.method)
+        return (*key, self.level.points) if self.level else key
 
     @property
     def method(self) -> AttributionMethod:
@@ -78,11 +79,28 @@ class ValueAttribution:
         # NaN is left to `attribute`, which refuses it.
         return not self.maps.values()[spec.channel - 1, spec.row, spec.column] <= 0
 
-    def result(self) -> Attribution:
-        """Return the attributions, computed on first use and then cached."""
-        maps = self.maps
-        work = partial(attribute, maps.network, maps.picture.pixels, self.spec, maps.preprocessing)
-        return maps.results.cached_in_slices(self.key, work, long=self.method.many_passes)
+    def result(self, show_level: Callable[["ValueAttribution"], None] | None = None) -> Attribution:
+        """Return the attributions, computed on first use and then cached.
+
+        Meanwhile, ``show_level`` gets the intermediate ones of a method that refines them.
+        """
+        if self.level:
+            return self.level
+        maps, levels = self.maps, list[Attribution]()
+
+        def after_slice() -> None:
+            if levels and show_level:
+                show_level(replace(self, level=levels[-1]))
+            levels.clear()
+
+        return maps.results.cached_in_slices(
+            self.key,
+            lambda: attribute(
+                maps.network, maps.picture.pixels, self.spec, maps.preprocessing, levels.append
+            ),
+            long=self.method.many_passes,
+            after_slice=after_slice,
+        )
 
     def grid(self) -> Tiles:
         """Return a grid of the attributions to pixels, or of the most important maps of a layer."""
