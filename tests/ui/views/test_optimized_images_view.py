@@ -239,6 +239,7 @@ def test_request_follows_the_controls(worker):
     assert settings == ("ImageNet", LAYER, 1, "regularized")
     assert channels == [1, 2, 3, 4]
     assert "Olah" in texts(page)
+    assert page.number_input(key="seed").label == "Seed (1 to 9,999)"
     for changed, value in {"seed": 7, "parametrization": "pixels", "network": "untrained"}.items():
         choose(page, changed, value)
     spec, _ = worker.take_requests()[-1]

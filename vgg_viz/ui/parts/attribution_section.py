@@ -61,10 +61,7 @@ def show(maps: LayerMaps) -> None:
     traced = ValueAttribution(maps, spec)
     if not has_attributions(traced):
         return
-    if traced.to_pixels:
-        left, right = st.columns([2, 3], gap="medium")
-    else:
-        left = right = st.container()
+    left, right = columns(traced)
     with right:
         st.markdown(traced.method.description)
         show_sum(traced)
@@ -72,6 +69,14 @@ def show(maps: LayerMaps) -> None:
         show_grid(traced)
     with right:
         show_sanity_check(traced)
+
+
+def columns(traced: ValueAttribution) -> Sequence[DeltaGenerator]:
+    """Return the places of attributions to pixels and of the text beside them.
+
+    Attributions to maps take the whole width, below the text.
+    """
+    return st.columns([2, 3], gap="medium") if traced.to_pixels else [st.container()] * 2
 
 
 def choose_for_lecture(layer: ConvLayer) -> AttributionSpec | None:
@@ -155,12 +160,16 @@ def show_intermediate(level: ValueAttribution) -> None:
     result = level.result()
     if result.is_zero or not (level.to_pixels or strongest(result)):
         return
-    st.caption(
-        f"With {result.points} points, the sum differs by {figure(result.difference, 2)} from the "
-        "network’s value. Computing more points…"
-    )
-    largest = TILE_IN_A_LECTURE if mode.is_explained() else TILE
-    grid.show(level.maps.results, level.grid(), place(f"{NAME}-{result.points}-points", largest))
+    left, right = (st.container(),) * 2 if mode.is_explained() else columns(level)
+    with right:
+        st.caption(
+            f"With {result.points} points, the sum differs by {figure(result.difference, 2)} from "
+            "the network’s value. Computing more points…"
+        )
+    with left:
+        name = f"{NAME}-{result.points}-points"
+        largest = TILE_IN_A_LECTURE if mode.is_explained() else TILE
+        grid.show(level.maps.results, level.grid(), place(name, largest))
 
 
 def show_sum(traced: ValueAttribution) -> None:

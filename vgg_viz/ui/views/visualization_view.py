@@ -51,7 +51,7 @@ def show(notice: DeltaGenerator) -> None:
             parametrization = controls.one_of(
                 "Optimize", "parametrization", PARAMETRIZATIONS, help_text=tooltip(PARAMETRIZATIONS)
             )
-            seed = controls.number("Seed", "seed", MOST_SEEDS) or 1
+            seed = controls.number("Seed", "seed", MOST_SEEDS, has_room=True) or 1
             pastes = st.toggle("Paste into my picture", help=PASTE_HELP, **state.bind("paste"))
         compared = controls.comparison()
         choice = controls.network()

@@ -11,7 +11,7 @@ def choose(layer: ConvLayer) -> int | None:
     """Show a number field for a channel; return the chosen channel's number, or None."""
     if not mode.in_lecture():
         with st.container(key="inspector-fields", horizontal=True):
-            controls.number("Channel", selection.CHANNEL, layer.filters)
+            controls.number("Channel", selection.CHANNEL, layer.filters, has_room=True)
     selected = selection.current()
     channel = selected.channel if selected else None
     reveals, _ = trail.revealed()

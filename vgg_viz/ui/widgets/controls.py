@@ -88,12 +88,16 @@ def count(label: str, key: str, largest: int) -> int:
     return st.slider(f"{label} (1 to {largest})", 1, largest, **state.bind(key))
 
 
-def number(label: str, key: str, largest: int) -> int | None:
-    """Show a number field from 1 to ``largest``; return its number, or None while it is empty."""
-    # The browser marks a number beyond the range, but does not name the range.
-    bounded = f"{label} (1–{largest:,})"
+def number(label: str, key: str, largest: int, *, has_room: bool = False) -> int | None:
+    """Show a number field from 1 to ``largest``; return its number, or None while it is empty.
+
+    If the label ``has_room``, it names the range, as those of sliders do: the browser turns a field
+    with a number beyond it red, without saying why.
+    """
+    if has_room:
+        label = f"{label} (1 to {largest:,})"
     return st.number_input(
-        bounded, 1, largest, value=None, placeholder=f"1–{largest}", **state.bind(key)
+        label, 1, largest, value=None, placeholder=f"1–{largest}", **state.bind(key)
     )
 
 
