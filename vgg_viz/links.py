@@ -204,6 +204,7 @@ MOST_PARAMETERS = 200
 MOST_CLASSES = 20
 MOST_SEEDS = 9999
 MOST_ABLATED = 16
+MOST_OWN = 9999  # of a viewer's own pictures, numbered in the order of their upload
 # Numbered from 0 as in Keras. None: the most likely class, and no class to compare with.
 CLASS = Number(VGG19.classes - 1, clamps=False, smallest=0)
 
@@ -217,6 +218,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
     {
         "view": Choice(VIEWS),
         "picture": Choice(PICTURES),
+        "own": Number(MOST_OWN, clamps=False),
         "source": Choice(SOURCES),
         "fit": Choice(FITS),
         "stored": Switch(),
@@ -459,6 +461,8 @@ DEFAULTS: Mapping[str, Callable[[Mapping[str, Value]], str]] = {
 def address(values: Mapping[str, Value]) -> dict[str, list[str]]:
     """Return the query parameters of the shortest link to a page with these values."""
     shown = effective_values(values)
+    if shown["picture"] != OWN:
+        shown["own"] = None  # kept for when the viewer chooses the own picture again
     # A default is limited by the layer, too: 64 of 64 maps need no parameter, whatever the default.
     usual = effective_values({key: shown[key] for key in ("view", "layer")})
     usual |= {key: default(shown) for key, default in DEFAULTS.items()}

@@ -30,7 +30,7 @@ MORE_LINKS = {
     "two pictures": "view=maps&compare=picture&other=bricks&pair_scale=layer&maps=4&own_tour=3",
     "preprocessing": "view=maps&compare=preprocessing&shown_as=difference&maps=4&channel=2"
     "&row=3&column=4&half=second",
-    "camera": "view=maps&picture=own&source=camera",
+    "camera": "view=maps&picture=own&own=2&source=camera",
     "lecture": "view=maps&lecture=true&maps=9",
     "optimized images": "view=visualization&examples=optimized&images=2"
     "&parametrization=pixels&seed=7&channel=2&paste=true",

@@ -6,11 +6,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import PHONE
-from tests.browser.test_own_picture import drop
+from tests.browser.test_own_picture import drop, give, shows
 from tests.browser.test_pointing import grid
 from tests.support.image_files import photo
 from tests.support.reading import settle
 from vgg_viz import links
+from vgg_viz.image_io.limits import MAX_BYTES
 
 pytestmark = pytest.mark.browser
 
@@ -92,7 +93,57 @@ def test_added_pictures_are_searched_and_become_the_viewers_own(open_page):
     expect(page.get_by_text(f"{color}, as VGG19 sees it").first).to_be_visible()
     assert links.read(page.url)["picture"] == links.OWN
     page.get_by_role("radio", name="Feature visualization", exact=True).click()
-    # It is the viewer's own picture now, and is searched only once.
     expect(page.get_by_text("top patches from 11 images, 3 of them yours").first).to_be_visible()
     page.get_by_role("button", name="Remove them").click()
+    expect(page.get_by_text("top patches from this page's 8 images").first).to_be_visible()
+
+
+def test_back_shows_the_own_picture_that_was_there(open_page):
+    page = open_page("view=maps&maps=4&layer=block3_conv1&channel=5")
+    give(page, photo("yellow"))
+    page.get_by_role("radio", name="Feature visualization", exact=True).click()
+    uploader = page.locator('[class*="st-key-own-upload-several"] input[type=file]')
+    files = [
+        {"name": f"{color}.png", "mimeType": "image/png", "buffer": photo(color)}
+        for color in ("red", "green", "blue")
+    ]
+    uploader.set_input_files(files)
+    expect(page.get_by_text("top patches from 12 images, 4 of them yours").first).to_be_visible()
+    settle(page)
+    said = lines(page, "channel-patches")
+    tile = next(tile for tile, line in enumerate(said) if re.search(" on (red|green|blue)", line))
+    click_tile(page, "channel-patches", tile)
+    expect(page.get_by_text(re.compile("(red|green|blue), as VGG19 sees it")).first).to_be_visible()
+    for heading in ("Top patches of", "Feature maps of"):
+        page.go_back()
+        expect(page.locator("h2").first).to_contain_text(heading)
+        settle(page)
+    shows(page, "Your picture")
+
+
+def test_a_file_that_is_too_large_among_several_is_named(open_page, tmp_path):
+    page = open_page(TOP_PATCHES)
+    uploader = page.locator('[class*="st-key-own-upload-several"] input[type=file]')
+    large, small = tmp_path / "large.png", tmp_path / "small.png"
+    large.write_bytes(photo("red") + bytes(MAX_BYTES))
+    small.write_bytes(photo("green"))
+    uploader.set_input_files([large, small])
     expect(page.get_by_text("top patches from 9 images, 1 of them yours").first).to_be_visible()
+    note = page.get_by_text("Larger than 20 MB, so not added: “large.png”.")
+    expect(note).to_be_visible()
+    small.write_bytes(photo("blue"))
+    uploader.set_input_files(small)
+    expect(page.get_by_text("top patches from 10 images, 2 of them yours").first).to_be_visible()
+    expect(note).to_have_count(0)
+
+
+def test_no_picture_is_to_be_chosen_where_none_is_used(visit):
+    page = visit(TOP_PATCHES)
+    pictures = page.locator(".st-key-picture-choice")
+    expect(page.get_by_role("radio", name="Cropped", exact=True)).to_be_visible()
+    expect(pictures).to_have_count(0)
+    page.get_by_role("radio", name="Optimized images", exact=True).click()
+    expect(page.locator("h2").first).to_contain_text("Optimized images")
+    expect(pictures).to_have_count(0)
+    page.get_by_text("Paste into my picture").click()
+    expect(pictures).to_be_visible()

@@ -69,6 +69,7 @@ def test_controls_offer_all_values_of_their_fields(monkeypatch):
         *("filter_page", "channel_page", "stored", "lecture", "tour", "own_tour", "answer"),
         "half",  # has a control where two maps are compared
         "tab",  # of tabs, which AppTest does not list
+        "own",  # is set by uploads
     }
 
 

@@ -35,7 +35,7 @@ from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.predictions import Predictions
 from vgg_viz.ui.parts.value_attribution import ValueAttribution
 from vgg_viz.ui.state.shared_instance import shared
-from vgg_viz.ui.widgets import export_menu, own_pictures
+from vgg_viz.ui.widgets import export_menu, stored_pictures
 from vgg_viz.ui.widgets.class_list import ClassTarget
 from vgg_viz.ui.widgets.controls import Appearance
 
@@ -243,8 +243,8 @@ def test_files_are_encoded_on_request_and_links_lack_the_viewers_own_picture(own
 
 
 def test_names_are_replaced_by_ids_or_numbers(monkeypatch):
-    own = [images.DecodedImage(title, {}) for title in ("猫", "Tom")]
-    monkeypatch.setattr(own_pictures, "stored", lambda: own)
+    own = {number: images.DecodedImage(title, {}) for number, title in ((1, "猫"), (2, "Tom"))}
+    monkeypatch.setattr(stored_pictures, "stored", lambda: own)
     classes = ClassNames(("鹤", "起重机", "鹤"), ("n1", "", "n3"))
     assert export_menu.substitutes(classes) == {
         "猫": "own picture 1",

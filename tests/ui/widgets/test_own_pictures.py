@@ -8,13 +8,22 @@ import pytest
 from PIL import Image
 
 from tests.support.image_files import encode
-from tests.support.pages import open_page, press, run, texts
+from tests.support.pages import (
+    choose,
+    link_of,
+    open_page,
+    payloads,
+    press,
+    run,
+    texts,
+    upload,
+)
 from tests.support.photographs import decode
 from vgg_viz.image_io import images
 from vgg_viz.image_io.input_image import FITS, PictureOptions
 from vgg_viz.samples import SAMPLES
 from vgg_viz.ui.parts import available_images
-from vgg_viz.ui.widgets import own_pictures
+from vgg_viz.ui.widgets import own_pictures, stored_pictures
 
 TOP_PATCHES = {"view": "visualization", "maps": "4"}
 
@@ -87,25 +96,25 @@ def test_added_pictures_are_searched_for_top_patches_until_removed():
 
 def test_a_session_keeps_pictures_but_not_their_files(session):
     add([(f"{number}.png", noise(number, 500)) for number in range(2)])
-    small = sum(one.size for one in own_pictures.stored())
+    small = sum(one.size for one in stored_pictures.stored().values())
     assert len(pickle.dumps(session)) < small + 2_000
 
 
 def test_the_twenty_first_picture_is_refused(session):
     add([(f"{number}.png", plain(number)) for number in range(22)])
-    assert len(own_pictures.stored()) == 20
+    assert len(stored_pictures.stored()) == 20
     assert session[own_pictures.PROBLEM].startswith("Added 20 of 22 pictures. You can add up to 20")
     add([("another.png", plain(100))])
-    assert len(own_pictures.stored()) == 20
+    assert len(stored_pictures.stored()) == 20
     assert session[own_pictures.PROBLEM].startswith("Could not add this picture. You can")
 
 
 def test_pictures_that_compress_poorly_stay_within_the_limit(session, monkeypatch):
-    assert own_pictures.MAX_TOTAL_BYTES <= 6_000_000
-    monkeypatch.setattr(own_pictures, "MAX_TOTAL_BYTES", 800_000)
+    assert stored_pictures.MAX_TOTAL_BYTES <= 6_000_000
+    monkeypatch.setattr(stored_pictures, "MAX_TOTAL_BYTES", 800_000)
     # Noise does not compress: two fits of 150 kB each.
     add([(f"{number}.png", noise(number)) for number in range(3)])
-    sizes = [picture.size for picture in own_pictures.stored()]
+    sizes = [picture.size for picture in stored_pictures.stored().values()]
     assert len(sizes) == 2
     assert sum(sizes) <= 800_000 < sum(sizes) + max(sizes)
     assert session[own_pictures.PROBLEM].startswith("Added 2 of 3 pictures")
@@ -115,7 +124,7 @@ def test_pictures_that_compress_poorly_stay_within_the_limit(session, monkeypatc
 def test_pictures_are_stored_without_loss(session, fit, as_stored):
     data = noise(7, 300)
     add([("x.png", data)])
-    picture = own_pictures.stored()[0].open(PictureOptions(fit, as_stored))
+    picture = stored_pictures.stored()[1].open(PictureOptions(fit, as_stored))
     expected = images.resize(decode(data), fit)
     np.testing.assert_array_equal(picture.pixels, expected)
     assert (picture.title, picture.digest) == ("x", images.digest(expected))
@@ -140,12 +149,52 @@ def test_a_superseded_run_is_continued_by_the_next(session, monkeypatch):
         own_pictures.add(files)
     own_pictures.add(files)
     assert decoded == ["0", "1", "2", "2", "3"]
-    assert [one.title for one in own_pictures.stored()] == ["0", "1", "2", "3"]
+    assert [one.title for one in stored_pictures.stored().values()] == ["0", "1", "2", "3"]
 
 
 def test_a_duplicate_picture_is_stored_once(session):
     add([("a.png", plain(1)), ("b.png", plain(1))])
-    assert [one.title for one in own_pictures.stored()] == ["a"]
+    assert [one.title for one in stored_pictures.stored().values()] == ["a"]
+
+
+def decoded(number):
+    return images.read_image(plain(number), str(number), "")
+
+
+def test_a_single_upload_takes_the_place_of_the_oldest_where_there_is_no_room(session):
+    numbers = [stored_pictures.keep(decoded(number)) for number in range(22)]
+    assert numbers == list(range(1, 23))
+    assert list(stored_pictures.stored()) == numbers[2:]
+    # One that is there keeps its number, and a number that was given is not given again.
+    assert stored_pictures.keep(decoded(5)) == 6
+    stored_pictures.remove(numbers)
+    assert stored_pictures.keep(decoded(5)) == 23
+
+
+def test_an_own_picture_keeps_its_number_whatever_is_uploaded_later():
+    page = open_page(view="maps", maps="4", picture="own")
+    upload(page, plain(3))
+    assert link_of(page) == "view=maps&picture=own&own=1&maps=4"
+    first = payloads(page)["maps-mosaic"]
+    upload(page, plain(4))
+    assert "own=2" in link_of(page)
+    assert payloads(page)["maps-mosaic"] != first
+    # As Back does it.
+    choose(page, "own", 1)
+    assert payloads(page)["maps-mosaic"] == first
+    choose(page, "picture", "coffee")
+    assert "own" not in link_of(page)
+    choose(page, "picture", "own")
+    assert payloads(page)["maps-mosaic"] == first
+
+
+def test_a_link_to_a_sample_does_not_make_the_page_forget_the_own_picture():
+    page = upload(open_page(view="maps", maps="4", picture="own"), plain(3))
+    page.query_params.clear()
+    page.query_params["picture"] = "coffee"
+    run(page)
+    assert link_of(page) == "picture=coffee"
+    assert "own=1" in link_of(choose(page, "picture", "own"))
 
 
 def test_names_are_printable_and_short():

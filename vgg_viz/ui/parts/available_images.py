@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.downloads.fetching import FileUnavailable
-from vgg_viz.image_io.images import DecodedImage, ImageFileError
+from vgg_viz.image_io.images import ImageFileError
 from vgg_viz.image_io.input_image import InputImage, PictureOptions
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.links import OWN, ROBIN, Value
@@ -17,7 +17,7 @@ from vgg_viz.model.network import Network
 from vgg_viz.samples import SAMPLES, sample
 from vgg_viz.serving.locks import POLL_SECONDS
 from vgg_viz.serving.results import Results
-from vgg_viz.ui.widgets import own_pictures, picture_chooser, picture_files, picture_upload
+from vgg_viz.ui.widgets import picture_chooser, picture_files, stored_pictures
 from vgg_viz.ui.widgets.picture_files import open_file
 
 
@@ -29,8 +29,7 @@ class AvailableImage:
     title: str  # title of the image on the page
     digest: str  # digest of its pixels
     open: Callable[[], InputImage]  # function that decodes the image
-    # Stored picture, if it is one of several that the viewer uploaded together.
-    stored: DecodedImage | None = None
+    own: int | None = None  # number of the viewer's own picture
     # Whether it is one of the page's samples, whose peaks may be stored on disk.
     is_sample: bool = False
 
@@ -40,21 +39,15 @@ class AvailableImage:
         return self.open().pixels
 
     def choose(self) -> dict[str, Value]:
-        """Return the state changes that make the page show this image; call in a widget callback.
-
-        One of several uploaded pictures also becomes the viewer's own picture of the page.
-        """
-        if self.stored:
-            own_pictures.store_own_picture()
-            picture_upload.set_own_picture("picture", self.stored)
-        return {"picture": self.choice}
+        """Return the state changes that make the page show this image."""
+        return {"picture": self.choice} | ({"own": self.own} if self.own else {})
 
 
 def all_images() -> tuple[AvailableImage, ...]:
     """Return the samples, the downloaded robin and the viewer's own images, without duplicates."""
     options = picture_chooser.options()
     images: dict[str, AvailableImage] = {}
-    for image in (*samples(options), *robin(options), *own(options), *several(options)):
+    for image in (*samples(options), *robin(options), *own(options)):
         images.setdefault(image.digest, image)
     return tuple(images.values())
 
@@ -86,18 +79,10 @@ def robin(options: PictureOptions) -> Iterator[AvailableImage]:
 
 
 def own(options: PictureOptions) -> Iterator[AvailableImage]:
-    """Yield the viewer's own image, if there is one."""
-    picture = picture_upload.own_picture("picture")
-    if picture:
+    """Yield the viewer's own images."""
+    for number, picture in stored_pictures.stored().items():
         decode = partial(picture.open, options)
-        yield AvailableImage(OWN, picture.title, decode().digest, decode)
-
-
-def several(options: PictureOptions) -> Iterator[AvailableImage]:
-    """Yield the images that the viewer uploaded together."""
-    for stored in own_pictures.stored():
-        decode = partial(stored.open, options)
-        yield AvailableImage(OWN, stored.title, decode().digest, decode, stored)
+        yield AvailableImage(OWN, picture.title, decode().digest, decode, number)
 
 
 def find_peaks(

@@ -120,10 +120,10 @@ def leave() -> None:
 def fields_of(step: Step) -> dict[str, Value]:
     """Return the values that a tour step sets, by field.
 
-    Left out are the fields that the step overrides temporarily, such as the picture, and the fields
-    of tour and lecture mode.
+    Left out are the fields that the step overrides temporarily, such as the picture, the number of
+    the viewer's own picture, and the fields of tour and lecture mode.
     """
-    others = (*OVERRIDABLE, *links.VISIT_FIELDS)
+    others = (*OVERRIDABLE, "own", *links.VISIT_FIELDS)
     return {
         key: step.page.get(key, field.default) for key, field in FIELDS.items() if key not in others
     }

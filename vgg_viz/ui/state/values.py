@@ -50,6 +50,8 @@ class View:
     problems: list[str] = field(default_factory=list)
     # For each field, a sentence on typed text that could not be read.
     input_errors: dict[str, str] = field(default_factory=dict)
+    # Number of the own picture shown last: links to other pictures leave it out.
+    own: Value = None
     # For each field, how often the page itself changed its value or range.
     editions: dict[str, int] = field(default_factory=dict)
     # For each field, the keys of its last two widgets and the value that each shows.
@@ -58,7 +60,8 @@ class View:
     def fit(self, in_widgets: Mapping[str, Value] = MappingProxyType({})) -> None:
         """Update the effective values from the requested values and overrides."""
         before = self.effective
-        self.effective = links.effective_values(self.requested | self.overrides)
+        values = {"own": self.own, **self.requested, **self.overrides}
+        self.effective = links.effective_values(values)
         for key, now in self.effective.items():
             ranges = [links.upper_limit(key, values) for values in (before, self.effective)]
             moved = now != in_widgets.get(key, before[key]) or ranges[0] != ranges[1]
@@ -273,6 +276,7 @@ def _change(
     # The open tab stays, also when what opened it is gone, such as the last ablated map.
     open_tab = view.requested.get("tab") or view.effective["tab"]
     view.requested = view.requested | {"tab": open_tab} | dict(changes)
+    view.own = changes.get("own", view.own)
     if view.requested.get("channel") is None:
         view.requested |= {"row": None, "column": None}
     view.chosen |= set(changes)
@@ -306,6 +310,7 @@ def _adopt(view: View) -> None:
         requested, view.problems = links.read_values(texts, clamp=True)
     except LinkError as error:
         requested, view.problems = {}, [str(error)]
+    view.own = requested.get("own", view.own)
     view.before, view.requested = view.requested, requested
     view.overrides, view.chosen, view.input_errors = {}, set(), {}
     view.fit()

@@ -4,7 +4,8 @@
 - `picture_chooser`: choice of the picture that the page shows, and of its resizing
 - `picture_files`: the sample pictures and the walkthrough's robin, as files
 - `picture_upload`: the viewer's own picture, from a file or the camera
-- `own_pictures`: several pictures that the viewer uploads together
+- `own_pictures`: upload of several pictures of the viewer's own together
+- `stored_pictures`: the viewer's own pictures by number, in their session
 - `uploads`: warning where the browser cannot upload files
 - `chosen_network`: the chosen network while it loads, and notices if its weights are missing
 - `chosen_dense`: the chosen network's dense layers, and the names of the classes

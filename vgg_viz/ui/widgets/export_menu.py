@@ -15,7 +15,7 @@ from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.option import labels
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.widgets import own_pictures
+from vgg_viz.ui.widgets import stored_pictures
 from vgg_viz.ui.widgets.tiles import Tiles
 
 
@@ -83,8 +83,9 @@ def substitutes(classes: ClassNames) -> dict[str, str]:
 
     That is a class's WordNet id or index, or the number of one of the viewer's own pictures.
     """
-    names = [picture.title for picture in own_pictures.stored()]
-    numbered = [f"own picture {number}" for number in range(1, len(names) + 1)]
+    own = stored_pictures.stored()
+    names = [picture.title for picture in own.values()]
+    numbered = [f"own picture {number}" for number in own]
     ids = [classes.wordnet_id(index) or f"class {index}" for index in range(len(classes.names))]
     found: dict[str, str] = {}
     for name, number in zip([*names, *classes.names], [*numbered, *ids], strict=True):

@@ -1,4 +1,4 @@
-"""Pictures that the viewer uploads together, stored only in their session."""
+"""Upload of several pictures of the viewer's own together."""
 
 from __future__ import annotations
 
@@ -8,27 +8,22 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from vgg_viz.image_io.limits import MAX_MEGABYTES, ImageFileError
-from vgg_viz.ui.widgets import uploads
-from vgg_viz.ui.widgets.picture_upload import UPLOADED, own_picture
+from vgg_viz.ui import state
+from vgg_viz.ui.state import component_values
+from vgg_viz.ui.widgets import stored_pictures, uploads
+from vgg_viz.ui.widgets.picture_upload import UPLOADED
+from vgg_viz.ui.widgets.stored_pictures import MAX_PICTURES, has_room, store
 from vgg_viz.ui.widgets.text_blocks import escape
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from vgg_viz.image_io.images import DecodedImage
-
-MAX_PICTURES = 20
-MAX_TOTAL_BYTES = 6_000_000  # as PNG; 20 photographs take two thirds of it
 MAX_TITLE_LETTERS = 24
 MAX_NAMED_FILES = 3  # in an error message
-STORED, PROBLEM, COUNT, OUTCOMES = (
-    f"own-several-{name}" for name in ("stored", "problem", "count", "outcomes")
+PROBLEM, LARGE, COUNT, OUTCOMES = (
+    f"own-several-{name}" for name in ("problem", "large", "count", "outcomes")
 )
-
-
-def stored() -> Sequence[DecodedImage]:
-    """Return the pictures that the viewer uploaded together, in the order of their upload."""
-    return tuple(st.session_state.get(STORED, ()))
+DROPPING = "dropping"  # key of the component that notes files that are too large
 
 
 def choose() -> None:
@@ -46,11 +41,24 @@ def choose() -> None:
         add(files)
         # The next upload gets a new widget, so that Streamlit frees these files.
         st.session_state[COUNT] = count + 1
+        if state.number("own") is None and stored_pictures.stored():
+            state.change({"own": next(iter(stored_pictures.stored()))})
         st.rerun()
-    if st.session_state.get(PROBLEM):
-        st.error(escape(st.session_state[PROBLEM]), icon=":material/broken_image:")
-    if count := len(stored()):
-        show_stored(count)
+    problems = [st.session_state.get(name) for name in (PROBLEM, LARGE)]
+    if any(problems):
+        st.error(escape(" ".join(filter(None, problems))), icon=":material/broken_image:")
+    stored = stored_pictures.stored()
+    if stored:
+        show_stored(len(stored))
+
+
+def note_large() -> None:
+    """Remember which of several files Streamlit refused because of their size (widget callback)."""
+    sent = component_values.raw_value(DROPPING)
+    names = [name for name in sent if isinstance(name, str)] if isinstance(sent, list) else []
+    st.session_state[LARGE] = (
+        f"Larger than {MAX_MEGABYTES} MB, so not added: {file_list(names)}." if names else ""
+    )
 
 
 def show_stored(count: int) -> None:
@@ -79,8 +87,8 @@ def add(files: Sequence[UploadedFile]) -> None:
             continue
         try:
             title, outcome = title_of(file.name), "no room"
-            if has_room():
-                outcome = store(read_image(file.getvalue(), title, title))
+            if has_room() and store(read_image(file.getvalue(), title, title)):
+                outcome = "added"
         except ImageFileError:
             outcome = "unreadable"
         outcomes[file.file_id] = outcome
@@ -90,52 +98,35 @@ def add(files: Sequence[UploadedFile]) -> None:
     del st.session_state[OUTCOMES]
 
 
-def has_room() -> bool:
-    """Return whether the viewer may add one more picture by number; `store` checks the size."""
-    return len(stored()) < MAX_PICTURES
-
-
-def store(picture: DecodedImage) -> str:
-    """Store a picture once, if there is room; return ``added`` or ``no room``."""
-    others = stored()
-    digests = picture_digests(picture)
-    if digests in map(picture_digests, others):
-        return "added"
-    if sum(one.size for one in others) + picture.size > MAX_TOTAL_BYTES:
-        return "no room"
-    st.session_state[STORED] = [*others, picture]
-    return "added"
-
-
-def picture_digests(picture: DecodedImage) -> dict[object, str]:
-    """Return the digests of a picture's pixels, by its preparation."""
-    return {options: image.digest for options, image in picture.images.items()}
-
-
-def store_own_picture() -> None:
-    """Keep the viewer's single picture among the several ones, before another one replaces it."""
-    own = own_picture("picture")
-    if own and has_room():
-        store(own)
-
-
 def remove() -> None:
-    """Remove all pictures that the viewer uploaded together (widget callback)."""
-    for name in (STORED, PROBLEM):
+    """Remove all of the viewer's own pictures (widget callback)."""
+    for name in (PROBLEM, LARGE):
         st.session_state.pop(name, None)
+    stored_pictures.remove_and_leave(list(stored_pictures.stored()))
 
 
 def problems_of(files: Sequence[UploadedFile], outcomes: Sequence[str]) -> Iterator[str]:
     """Yield error messages on an upload: one on unreadable files, one on files without room."""
-    pairs = zip(files, outcomes, strict=True)
-    names = [f"“{printable(file.name)}”" for file, outcome in pairs if outcome == "unreadable"]
+    names = [
+        file.name for file, outcome in zip(files, outcomes, strict=True) if outcome == "unreadable"
+    ]
     if names:
-        more = f" and {len(names) - MAX_NAMED_FILES} more" if len(names) > MAX_NAMED_FILES else ""
-        yield f"Could not read as a picture: {', '.join(names[:MAX_NAMED_FILES])}{more}."
+        yield f"Could not read as a picture: {file_list(names)}."
     if "no room" in outcomes:
         added = f"Added {outcomes.count('added')} of {len(files)} pictures"
         added = added if len(files) > 1 else "Could not add this picture"
         yield f"{added}. You can add up to {MAX_PICTURES}, or fewer if they compress poorly."
+
+
+def file_list(names: Sequence[str]) -> str:
+    """Return the first few names of files, quoted, and the number of the others.
+
+    >>> file_list(["a.png", "b.png", "c.png", "d.png"])
+    '“a.png”, “b.png”, “c.png” and 1 more'
+    """
+    named = ", ".join(f"“{printable(name)}”" for name in names[:MAX_NAMED_FILES])
+    more = len(names) - MAX_NAMED_FILES
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def title_of(name: str) -> str:

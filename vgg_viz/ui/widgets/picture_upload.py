@@ -9,7 +9,7 @@ import streamlit as st
 from vgg_viz.image_io.limits import MAX_MEGABYTES, ImageFileError
 from vgg_viz.links import FIELDS, SOURCES
 from vgg_viz.ui import state
-from vgg_viz.ui.widgets import controls, uploads
+from vgg_viz.ui.widgets import controls, stored_pictures, uploads
 from vgg_viz.ui.widgets.text_blocks import escape
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ UPLOADED = (
 
 def own_picture(key: str) -> DecodedImage | None:
     """Return the viewer's own picture for a picture field (``picture`` or ``other``), or None."""
-    return st.session_state.get(f"own-{key}")
-
-
-def set_own_picture(key: str, picture: DecodedImage) -> None:
-    """Set the viewer's own picture for a picture field, to one uploaded elsewhere on the page."""
-    st.session_state[f"own-{key}"] = picture
+    return stored_pictures.current() if key == "picture" else st.session_state.get(f"own-{key}")
 
 
 def show(key: str, title: str, *, camera: bool = True) -> None:
@@ -87,7 +82,11 @@ def accept(key: str, widget: str, title: str) -> None:
         return
     st.session_state.pop(f"own-problem-{key}", None)
     try:
-        st.session_state[f"own-{key}"] = read_image(file.getvalue(), title, title)
+        picture = read_image(file.getvalue(), title, title)
+        if key == "picture":
+            state.change({"own": stored_pictures.keep(picture)})
+        else:
+            st.session_state[f"own-{key}"] = picture
     except ImageFileError as error:
         st.session_state[f"own-problem-{key}"] = str(error)
     # The next upload gets a new widget, so that Streamlit frees this one's file.
@@ -96,6 +95,10 @@ def accept(key: str, widget: str, title: str) -> None:
 
 def remove(key: str) -> None:
     """Remove the viewer's own picture and choose the default sample instead (widget callback)."""
+    number = state.number("own")
     for name in (f"own-{key}", f"own-problem-{key}", f"last_good_{key}"):
         st.session_state.pop(name, None)
-    state.change({key: FIELDS[key].default})
+    if key == "picture" and number:
+        stored_pictures.remove_and_leave([number])
+    else:
+        state.change({key: FIELDS[key].default})

@@ -1,18 +1,25 @@
 // Uploads an image dropped anywhere on the page as the viewer's own picture, or several where the page
-// takes several. By default, a browser would leave the page and show the file.
+// takes several. By default, a browser would leave the page and show the file. It also tells Python
+// which of several files are too large: Streamlit refuses them, and its message goes with the uploader.
+
+import { unpack } from "./shared.js";
 
 const SECONDS = 6; // that a message stays; half of it, to wait for the uploader
 const OWN = ".st-key-picture-choice [role=radiogroup] button:last-of-type";
 const UPLOAD = '[class*="st-key-source"] button:first-of-type';
 const FIELD = '[class*="st-key-own-upload-picture"] input[type=file]';
-const SEVERAL = '[class*="st-key-own-upload-several"] input[type=file]';
+const UPLOADER = '[class*="st-key-own-upload-several"]';
+const SEVERAL = `${UPLOADER} input[type=file]`;
 
-export default function ({ parentElement }) {
-  parentElement.listening ??= listen(parentElement.querySelector(".message"));
+export default function ({ data, parentElement, setTriggerValue }) {
+  const { largest } = unpack(data).header;
+  parentElement.note = (files) => noteLarge(parentElement, [...files], largest, setTriggerValue);
+  parentElement.listening ??= listen(parentElement);
   return () => setTimeout(() => parentElement.isConnected || parentElement.listening.abort());
 }
 
-function listen(status) {
+function listen(parentElement) {
+  const status = parentElement.querySelector(".message");
   const listening = new AbortController();
   const { signal } = listening;
   const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
@@ -20,14 +27,28 @@ function listen(status) {
   window.addEventListener(
     "drop",
     (event) => {
+      if (!hasFiles(event)) return;
+      const path = event.composedPath();
+      if (path.some((part) => part.matches?.(UPLOADER))) parentElement.note(event.dataTransfer.files);
       // An uploader handles its own drops.
-      if (!hasFiles(event) || event.composedPath().some(isUploader)) return;
+      if (path.some(isUploader)) return;
       event.preventDefault();
       upload(event.dataTransfer.files, status);
     },
     { signal },
   );
+  window.addEventListener(
+    "change",
+    ({ target }) => target.matches?.(SEVERAL) && parentElement.note(target.files),
+    { capture: true, signal },
+  );
   return listening;
+}
+
+function noteLarge(parentElement, files, largest, send) {
+  const names = files.filter(({ size }) => size > largest).map(({ name }) => name);
+  if (names.length || parentElement.noted) send("picked", names);
+  parentElement.noted = names.length > 0;
 }
 
 function isUploader(part) {
@@ -35,8 +56,8 @@ function isUploader(part) {
 }
 
 async function upload(files, status) {
-  const several = files.length > 1 && document.querySelector(SEVERAL);
-  if (several) return fillIn(several, files);
+  const several = document.querySelector(SEVERAL);
+  if (several && (files.length > 1 || !document.querySelector(OWN))) return fillIn(several, files);
   if (!document.querySelector(OWN)) return show(status, "This view has no picture: choose another view first.");
   for (const selector of [OWN, UPLOAD]) {
     if (document.querySelector(FIELD)) break;
