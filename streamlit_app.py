@@ -16,7 +16,7 @@ with errors.error_boundary():
     st.set_page_config(page_title=f"{view.label} · VGG Viz")
     style.apply()
     keys.listen()
-    if view.takes_picture:
+    if picture_chooser.is_needed(view):
         with st.sidebar:
             picture = picture_chooser.choose()
         if view.shows_picture and view.shows_layer:

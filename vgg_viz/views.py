@@ -1,7 +1,7 @@
 """Records of the page's views, in the order of the walkthrough."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from vgg_viz.interpretability.feature_visualization.parametrizations import OLAH
@@ -25,6 +25,8 @@ class View(Option):
     shows_layer: bool = False  # one layer
     shows_picture: bool = False  # what a network computes from the chosen picture
     takes_picture: bool = True  # whether the sidebar has the choice of a picture
+    # Values of fields with which alone the view shows what depends on the picture.
+    picture_if: Mapping[str, object] = field(default_factory=dict)
     shows_network: bool = True  # a network's weights, or what it computes
     scales: tuple[str, ...] = ("own", "layer")  # names of color scales
     comparisons: tuple[Comparison, ...] = tuple(COMPARISONS)
@@ -69,6 +71,7 @@ VIEWS: Mapping[str, View] = by_name(
         old=("excites", "What excites it"),
         module="visualization_view",
         shows_layer=True,
+        picture_if={"examples": "optimized", "paste": True},
         # Top patches come from all available pictures, each preprocessed as in training.
         comparisons=("none", "network"),
     ),

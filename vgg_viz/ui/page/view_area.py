@@ -11,11 +11,12 @@ import streamlit as st
 from vgg_viz.ui import state
 from vgg_viz.ui.page import errors, header, tour_panel
 from vgg_viz.ui.state import mode, tour_steps
+from vgg_viz.ui.widgets import picture_chooser
 from vgg_viz.views import VIEWS
 
 SHOWN_AROUND = "values-around-the-view"
 # Fields that the rest of the page depends on.
-AROUND = ("view", "picture", "source", "fit", "stored", "lecture", "tour", "own_tour")
+AROUND = ("view", "picture", "own", "source", "fit", "stored", "lecture", "tour", "own_tour")
 
 
 @st.fragment
@@ -41,5 +42,6 @@ def begin() -> None:
 def around() -> tuple[object, ...]:
     """Return all values that the page shows outside of this fragment."""
     fields = tuple(state.value(field) for field in AROUND)
-    own = state.shows_own_picture(), tour_steps.is_own()
-    return *fields, *own, mode.controls_are_open(), *state.link_problems()
+    view = VIEWS[str(state.value("view"))]
+    more = picture_chooser.is_needed(view), state.shows_own_picture(), tour_steps.is_own()
+    return *fields, *more, mode.controls_are_open(), *state.link_problems()

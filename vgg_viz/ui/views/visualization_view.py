@@ -55,6 +55,9 @@ def show(notice: DeltaGenerator) -> None:
             pastes = st.toggle("Paste into my picture", help=PASTE_HELP, **state.bind("paste"))
         compared = controls.comparison()
         choice = controls.network()
+        if not picture_chooser.is_needed(VIEWS["visualization"]):
+            # Patches come from all pictures, whichever is chosen in other views.
+            picture_chooser.choose_fit()
         if examples == "patches":
             own_pictures.choose()
     text_blocks.heading(f"{EXAMPLES[examples].label} of {layer.name}", layer)

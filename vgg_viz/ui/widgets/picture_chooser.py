@@ -17,6 +17,7 @@ from vgg_viz.ui.widgets import controls, picture_upload
 from vgg_viz.ui.widgets.picture_files import open_file, open_robin
 from vgg_viz.ui.widgets.picture_upload import own_picture
 from vgg_viz.ui.widgets.text_blocks import escape
+from vgg_viz.views import View
 
 FIT_HELP = (
     "VGG19 takes 224 × 224 pixels. **Stretched** is Keras' `load_img`, as in the walkthrough: "
@@ -40,6 +41,17 @@ def choose_other(beside: InputImage) -> InputImage:
     return other
 
 
+def is_needed(view: View) -> bool:
+    """Return whether the view shows what depends on the choice of a picture."""
+    needs = view.picture_if.items()
+    return view.takes_picture and all(state.value(field) == value for field, value in needs)
+
+
+def choose_fit() -> None:
+    """Show the choice of how pictures are resized for the network."""
+    controls.one_of("Resizing", "fit", FITS, help_text=FIT_HELP)
+
+
 def choose() -> InputImage:
     """Show the sidebar's picture controls and return the chosen picture."""
     own = own_picture("picture")
@@ -57,7 +69,7 @@ def choose() -> InputImage:
     message = st.container()
     if choice == OWN:
         picture_upload.show("picture", "Your picture")
-    controls.one_of("Resizing", "fit", FITS, help_text=FIT_HELP)
+    choose_fit()
     with message:
         picture = load(choice, options(), "picture")
     if picture.stretchable:
