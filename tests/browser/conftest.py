@@ -36,7 +36,8 @@ GO = """(query) => {
     document.querySelector('[data-testid="stMain"]').scrollTo(0, 0);
     window.went = location.search === `?${query}`;
     // Whatever lay ahead after a step back is no more, so that steps can be counted.
-    History.prototype.pushState.call(history, history.state, "", `?${query}`);
+    const state = { ...history.state, vggVizScroll: 0 };
+    History.prototype.pushState.call(history, state, "", `?${query}`);
     if (window.went) return;
     const observer = new MutationObserver(() => {
         observer.disconnect();

@@ -3,6 +3,8 @@
 // For every new URL from the server, Streamlit adds an entry to the browser's history. But dragging a
 // slider, or holding or repeating a key, is one action.
 
+import { keepFocus } from "./focus.js";
+import { isRestoring, rememberScroll, saveScroll } from "./scroll.js";
 import { unpack } from "./shared.js";
 import { Steps } from "./steps.js";
 import { surviveTranslation } from "./translation.js";
@@ -22,6 +24,8 @@ export default function (component) {
   normalizeUrl(address);
   scrollNewViewToTop(address);
   surviveTranslation();
+  rememberScroll();
+  keepFocus();
   const status = parentElement.querySelector(".message");
   parentElement.querySelector("button").onclick = () => copy(status, missing);
   parentElement.rerun = () => component.setTriggerValue("picked", performance.now());
@@ -57,7 +61,7 @@ function normalizeUrl(address) {
 function scrollNewViewToTop(address) {
   const before = view;
   view = new URLSearchParams(address).get("view");
-  if (before === undefined || before === view) return;
+  if (before === undefined || before === view || isRestoring()) return;
   document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
 }
 
@@ -91,6 +95,7 @@ function isStepper(event) {
 function pushOrReplace(state, title, url) {
   const search = new URL(url, window.location.href).search;
   const method = steps.continues(window.location.search, search) ? "replaceState" : "pushState";
+  saveScroll();
   History.prototype[method].call(window.history, state, title, url);
 }
 
