@@ -33,7 +33,7 @@ Value = str | int | bool | tuple[str, ...] | tuple[int, ...] | None
 
 ROBIN, OWN = "robin", "own"
 STEP, INPUT = "step", "input"
-NEXT, ALL = "next", "all"
+NEXT, ALL, HERE = "next", "all", "here"
 MOST_LETTERS = 62  # of the options in a message
 
 PICTURES: Mapping[str, Option] = by_name(
@@ -70,6 +70,8 @@ TABS: Mapping[str, Option] = by_name(
     Option("statistics", "Statistics"),
     Option("model", "Model"),
 )
+# Layers whose maps can be ablated: the shown layer, or an earlier one.
+ABLATED_LAYERS: Mapping[str, Option] = {HERE: Option(HERE, "This layer"), **LAYERS}
 LATER_LAYERS: Mapping[str, Option] = {NEXT: Option(NEXT, "The next layer"), **LAYERS}
 
 
@@ -262,6 +264,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "attribution": Choice(ATTRIBUTION_METHODS),
         "sanity": Switch(),
         "ablated": Numbers(MOST_FILTERS, MOST_ABLATED, of_layer=FILTERS),
+        "ablated_in": Choice(ABLATED_LAYERS),
         "later_layer": Choice(LATER_LAYERS),
         "lecture": Switch(),
         "tour": Number(MOST_STEPS, clamps=False),
@@ -356,7 +359,10 @@ def upper_limit(key: str, values: Mapping[str, Value]) -> int | None:
         counted, size = field.pages
         count, limit = values.get(counted) or FIELDS[counted].default, upper_limit(counted, values)
         return -(-min(int(str(count)), limit or 1) // size)
-    layer = VGG19.conv_layer(str(values.get("layer", FIELDS["layer"].default)))
+    name = values.get("layer", FIELDS["layer"].default)
+    if key == "ablated" and values.get("ablated_in", HERE) != HERE:
+        name = values["ablated_in"]
+    layer = VGG19.conv_layer(str(name))
     return field.of_layer(layer) if field.of_layer else field.largest
 
 
@@ -380,6 +386,15 @@ def effective_values(values: Mapping[str, Value]) -> dict[str, Value]:
             effective[key] = FIELDS[key].default
     if effective["compare"] == FIELDS["compare"].default:
         effective["half"] = FIELDS["half"].default
+    if effective["picture"] != OWN:
+        effective["own"] = None
+    source = str(effective["ablated_in"])
+    if source != HERE and not (
+        effective["ablated"]
+        and layer in later_layer_options(source)
+        and effective["compare"] == FIELDS["compare"].default
+    ):
+        effective |= {"ablated_in": HERE, "ablated": ()}
     if effective["channel"] is None:
         effective["row"] = effective["column"] = None
     compared = effective["compare"] != "none"
@@ -435,6 +450,8 @@ def tab_options(*, compared: bool, explained: bool) -> tuple[str, ...]:
 
 def _default_tab(values: Mapping[str, Value]) -> str:
     """Return the tab that shows what a link without ``tab`` asks for."""
+    if values["ablated_in"] != HERE:
+        return "decomposition"
     if values["row"] and values["column"] and values["back_to"] != STEP:
         return "attribution"
     return "ablation" if values["ablated"] and values["compare"] == "none" else "decomposition"
@@ -461,8 +478,6 @@ DEFAULTS: Mapping[str, Callable[[Mapping[str, Value]], str]] = {
 def address(values: Mapping[str, Value]) -> dict[str, list[str]]:
     """Return the query parameters of the shortest link to a page with these values."""
     shown = effective_values(values)
-    if shown["picture"] != OWN:
-        shown["own"] = None  # kept for when the viewer chooses the own picture again
     # A default is limited by the layer, too: 64 of 64 maps need no parameter, whatever the default.
     usual = effective_values({key: shown[key] for key in ("view", "layer")})
     usual |= {key: default(shown) for key, default in DEFAULTS.items()}

@@ -102,3 +102,31 @@ def test_a_tile_of_the_sanity_check_opens_its_map_and_network(visit):
         page.go_back()
         page.wait_for_url(before)
         settle(page)
+
+
+def test_a_tile_without_the_ablated_maps_opens_the_map_without_them(visit):
+    page = visit("view=maps&layer=block3_conv1&maps=4&ablated=6&channel=6&row=20&column=31")
+    click_first_tile(page, "ablated-without")
+    expect(page.locator("h2")).to_contain_text("Feature maps of block3_conv2")
+    settle(page)
+    note = page.get_by_text("Computed without map 6 of block3_conv1.")
+    expect(note).to_be_visible()
+    there = links.read(page.url)
+    assert (there["ablated_in"], there["ablated"]) == ("block3_conv1", (6,))
+    value = page.locator(".st-key-value-sum [data-testid='stMetricValue']").last
+    success = page.locator('[data-testid="stAlertContentSuccess"]').first
+    expect(success).to_contain_text("matches")
+    without = value.inner_text()
+    page.get_by_role("button", name="Show with it").click()
+    expect(note).to_have_count(0)
+    expect(value).not_to_have_text(without)
+    assert links.read(page.url)["channel"] == there["channel"]
+    page.go_back()
+    expect(value).to_have_text(without)
+
+
+def test_a_tile_of_the_original_opens_the_original(visit):
+    page = visit("view=maps&layer=block3_conv1&maps=4&ablated=6&channel=6&row=20&column=31")
+    click_first_tile(page, "ablated-before")
+    expect(page.locator("h2")).to_contain_text("Feature maps of block3_conv2")
+    assert "ablated" not in links.read(page.url)

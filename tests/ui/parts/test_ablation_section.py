@@ -13,10 +13,12 @@ from tests.support.pages import (
     network_of,
     open_page,
     payloads,
+    press,
     run,
     shown,
     texts,
     tiles_of,
+    unpacked,
     widget,
 )
 from tests.support.thin import outcome
@@ -30,9 +32,10 @@ from tests.support.truth import (
     number,
 )
 from vgg_viz.interpretability.ablation import ablate, later_changes, later_maps
-from vgg_viz.links import read
+from vgg_viz.links import effective_values, encode, read
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui.state.shared_instance import shared
+from vgg_viz.ui.state.values import ablation_after
 
 NUMBERS = (5, 12)
 ABLATED = {**MAPS, "maps": "4", "ablated": "5,12"}
@@ -273,3 +276,63 @@ def test_comparison_with_another_picture_ablates_nothing():
     assert not [*page.toggle, *page.text_input]
     choose(page, "compare", "none")
     assert len(grids(page)) == 2
+
+
+EARLIER = {"view": "maps", "layer": "block4_conv1", "ablated": "5,12", "ablated_in": LAYER.name}
+
+
+def test_a_later_layer_is_shown_without_the_ablated_maps_of_an_earlier_one(ablated_maps):
+    layer = VGG19.conv_layer("block4_conv1")
+    page = open_page(**EARLIER, maps="4", channel="7", row="3", column="5")
+    maps = ablated_maps(layer)
+    header, tiles = tiles_of(payloads(page)["maps-mosaic"])
+    low, high = maps[:4].min(axis=(1, 2)), maps[:4].max(axis=(1, 2))
+    assert_shown(tiles, maps[:4], low, high)
+    assert f"without maps 5 and 12 of {LAYER.name}" in header["name"]
+    assert f"Computed **without maps 5 and 12 of {LAYER.name}**." in texts(page)
+    assert number(page.metric[4].value) == pytest.approx(maps[6, 2, 4], rel=1e-4)
+    assert any("the sum matches" in one.value for one in page.success)
+    # Attribution and a second ablation would be those of the whole network.
+    assert not page.toggle
+    choose(page, "tab", "ablation")
+    assert "end that ablation first" in texts(page)
+    choose(page, "tab", "attribution")
+    assert any("end the ablation first" in one.value for one in page.info)
+    assert "ablated-without" not in payloads(page)
+    press(page, "ablation-end")
+    assert read(link_of(page)).keys().isdisjoint({"ablated", "ablated_in"})
+    assert shown(page, "channel") == 7
+
+
+def test_inputs_of_the_next_layer_lack_the_ablated_maps(ablated_maps):
+    following = VGG19.conv_layers[LAYER.conv_number]
+    value = {"layer": following.name, "channel": "7", "row": "3", "column": "5"}
+    page = open_page(**EARLIER | value, maps="4")
+    maps = ablated_maps(following)
+    assert number(page.metric[4].value) == pytest.approx(maps[6, 2, 4], rel=1e-4)
+    assert any("the sum matches" in one.value for one in page.success)
+    contributors = [int(one) for one in unpacked(payloads(page)["contributors"])[0]["numbers"]]
+    assert not set(NUMBERS) & set(contributors)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kept"),
+    [
+        ("layer", "block5_conv1", {"ablated": NUMBERS, "ablated_in": LAYER.name}),
+        ("layer", LAYER.name, {"ablated": NUMBERS, "ablated_in": "here"}),
+        ("layer", "block1_conv2", {"ablated": (), "ablated_in": "here"}),
+        ("picture", "coffee", {"ablated": NUMBERS, "ablated_in": LAYER.name}),
+        ("view", "blocks", {"ablated": (), "ablated_in": "here"}),
+    ],
+)
+def test_an_earlier_ablation_stays_as_long_as_it_applies(key, value, kept):
+    before = effective_values({**read(encode(EARLIER))})
+    after = ablation_after({key: value}, before)
+    effective = effective_values(before | {key: value} | after)
+    assert {name: effective[name] for name in kept} == kept
+
+
+def test_an_earlier_ablation_is_neither_compared_nor_of_the_shown_layer():
+    for more in ({"compare": "network"}, {"layer": LAYER.name}):
+        found = effective_values(read(encode(EARLIER | more)))
+        assert (found["ablated"], found["ablated_in"]) == ((), "here")

@@ -69,7 +69,7 @@ def test_controls_offer_all_values_of_their_fields(monkeypatch):
         *("filter_page", "channel_page", "stored", "lecture", "tour", "own_tour", "answer"),
         "half",  # has a control where two maps are compared
         "tab",  # of tabs, which AppTest does not list
-        "own",  # is set by uploads
+        *("own", "ablated_in"),  # are set by uploads, and by clicks on maps without ablated ones
     }
 
 
@@ -107,6 +107,7 @@ def test_a_link_sets_all_controls_that_are_on_the_page(seed):
         values["back_to"] = "step"
     if values["tab"] == "attribution" and values["back_to"] == "step":
         values["back_to"] = "input"
+    values["ablated_in"] = "here"
     if values["later_layer"] not in later_layer_options(values["layer"]):
         values["later_layer"] = "next"
     changed = {key: value for key, value in values.items() if value != FIELDS[key].default}

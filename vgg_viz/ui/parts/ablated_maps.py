@@ -33,16 +33,33 @@ class MapsAfterAblation(LayerMaps):
         return (*super().subject_key, "without", self.source.name, self.ablated)
 
     def values(self) -> np.ndarray:
-        """Return the later layer's maps after ReLU, float32 ``(maps, height, width)``."""
+        """Return the later layer's maps after ReLU, float32 ``(maps, height, width)``.
+
+        Those of the layer ``source`` itself are its maps with the ablated ones set to zero.
+        """
+        if self.layer == self.source:
+            return self.source_maps()
 
         def begin() -> Generator[None, None, np.ndarray]:
-            original = LayerMaps(
-                self.results, self.network, self.picture, self.source, self.preprocessing
-            )
-            maps = ablation.ablate(original.values(), self.ablated)
-            return ablation.later_maps(self.network, self.source, maps, self.layer)
+            return ablation.later_maps(self.network, self.source, self.source_maps(), self.layer)
 
         return self.results.cached_in_slices(("later maps", *self.key), begin)
+
+    def source_maps(self) -> np.ndarray:
+        """Return the maps of the layer ``source`` with the ablated ones set to zero."""
+        original = LayerMaps(
+            self.results, self.network, self.picture, self.source, self.preprocessing
+        )
+        return ablation.ablate(original.values(), self.ablated)
+
+    @property
+    def without(self) -> str:
+        """Ablated maps in words, for captions and messages."""
+        return f"without {short_list(self.ablated)} of {self.source.name}"
+
+    @property
+    def _warnings(self) -> list[str]:
+        return [*super()._warnings, self.without]
 
     def script_run(self, name: str, numbers: Sequence[int]) -> Run:
         """Return the parameters of a Keras script that reproduces the maps after ablation."""

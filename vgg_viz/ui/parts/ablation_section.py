@@ -1,28 +1,30 @@
 """Ablation on the page: controls that set feature maps to zero, and the changes in later layers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES
 from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability.ablation import MapChanges
 from vgg_viz.interpretability.attribution.attribution_pass import NotFiniteError
-from vgg_viz.links import LATER_LAYERS, MOST_ABLATED, later_layer_options
+from vgg_viz.links import HERE, LATER_LAYERS, MOST_ABLATED, Value, later_layer_options
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import pairs
-from vgg_viz.ui.parts.ablated_maps import AblatedMaps, map_list, short_list, trail_steps
+from vgg_viz.ui.parts.ablated_maps import NAMES, AblatedMaps, map_list, short_list, trail_steps
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.state import mode, selection, trail
+from vgg_viz.ui.state import component_values, mode, selection, trail
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import controls, export_menu, text_blocks
 from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.ui.widgets.grid import Grid
 
-NUMBERS, LATER_LAYER = "ablated", "later_layer"
+NUMBERS, ABLATED_IN, LATER_LAYER = "ablated", "ablated_in", "later_layer"
+WITHOUT = f"{NUMBERS}-{NAMES[1]}"  # grid of the maps without the ablated ones
 SWITCH_STATE = "ablate-switch-state"
 TILES, LECTURE_TILES = 8, 9  # most changed maps shown
 COLUMNS = 4
@@ -31,9 +33,39 @@ OVERFLOW = "With these weights, activations overflow float32, so the effect cann
 
 
 def ablated() -> tuple[int, ...]:
-    """Return the numbers of the feature maps that the viewer has ablated, from 1."""
-    numbers = state.value(NUMBERS)
-    return tuple(map(int, numbers)) if isinstance(numbers, tuple) else ()
+    """Return the numbers of the shown layer's maps that the viewer has ablated, from 1."""
+    return () if is_earlier() else ablated_anywhere()
+
+
+def ablated_anywhere() -> tuple[int, ...]:
+    """Return the numbers of the ablated maps, of the shown layer or an earlier one, from 1."""
+    found = state.value(NUMBERS)
+    return tuple(map(int, found)) if isinstance(found, tuple) else ()
+
+
+def is_earlier() -> bool:
+    """Return whether maps of an earlier layer are ablated, and the shown layer lacks them."""
+    return state.value(ABLATED_IN) != HERE
+
+
+def apply_earlier(maps: LayerMaps, notice: DeltaGenerator) -> LayerMaps:
+    """Return a layer's maps as computed without the ablated maps of an earlier layer, if any.
+
+    A notice says so, with a button that ends the ablation.
+    """
+    if not is_earlier():
+        return maps
+    source = VGG19.conv_layer(str(state.value(ABLATED_IN)))
+    after = AblatedMaps(replace(maps, layer=source), ablated_anywhere()).later_maps(maps.layer)
+    with notice.container(horizontal=True, vertical_alignment="center", key="ablated-earlier"):
+        st.markdown(f":material/block: Computed **{after.without}**.", width="content")
+        st.button(
+            f"Show with {'it' if len(after.ablated) == 1 else 'them'}",
+            key="ablation-end",
+            on_click=state.change,
+            args=({ABLATED_IN: HERE, NUMBERS: ()},),
+        )
+    return after
 
 
 def choose_for_lecture(layer: ConvLayer) -> None:
@@ -46,9 +78,9 @@ def choose_for_lecture(layer: ConvLayer) -> None:
 
 
 def show_switch() -> None:
-    """Show a switch that ablates the chosen map; nothing if no map is chosen."""
+    """Show a switch that ablates the chosen map; nothing if no map can be ablated here."""
     numbers, chosen = ablated(), selection.current()
-    if chosen is None:
+    if chosen is None or is_earlier():
         return
     key = switch_key(chosen.channel, numbers)
     st.session_state[key] = chosen.channel in numbers
@@ -64,6 +96,8 @@ def show_switch() -> None:
 
 def show_field() -> None:
     """Show a text field for the numbers of several maps to ablate."""
+    if is_earlier():
+        return
     st.text_input("Ablated maps", placeholder="such as 4, 17, 30", **state.bind(NUMBERS))
     problem = state.input_error(NUMBERS)
     if problem:
@@ -125,6 +159,9 @@ def show(maps: LayerMaps) -> None:
             show_field()
             if ablated():
                 choose_later_layer(maps.layer)
+        if is_earlier():
+            text_blocks.note("Maps of an earlier layer are ablated: end that ablation first.")
+            return
         if not ablated():
             text_blocks.note(
                 "**Ablation** sets maps to zero and reruns the later layers. Enter the maps' "
@@ -197,7 +234,15 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
     maps, chosen, start = ablation.maps, selection.current(), None
     if chosen and chosen.position:
         start = TrailStep(maps.layer.name, chosen.channel, chosen.position)
-    on_pick = partial(trail.follow, steps=steps, context=maps.subject_key, start=start)
+    follow = partial(trail.follow, steps=steps, context=maps.subject_key, start=start)
+    source: dict[str, Value] = {ABLATED_IN: maps.layer.name, NUMBERS: ablation.numbers}
+
+    def on_pick(mosaic: str) -> None:
+        if mosaic == WITHOUT:
+            open_without(steps, source)
+        else:
+            follow(mosaic)
+
     pairs.show(grids, maps.results, on_pick, NUMBERS, follows=False)
     exported = ablation.for_export()
     export_menu.offer(
@@ -206,6 +251,21 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
         lambda: exported.pair(change, count).grids(shown_as, appearance),
         lambda: exported.pair(change, count).script_runs(),
     )
+
+
+def open_without(steps: Mapping[int, TrailStep], source: Mapping[str, Value]) -> None:
+    """Open the map clicked among those without the ablated maps (widget callback).
+
+    ``source`` says which maps stay ablated.
+    """
+    number = component_values.number(WITHOUT, max(steps, default=0))
+    if number is None or number not in steps:
+        return
+    layer, channel, (row, column) = steps[number]
+    position = {selection.ROW: row + 1, selection.COLUMN: column + 1}
+    opened: dict[str, Value] = {"layer": layer, selection.CHANNEL: channel, "tab": "decomposition"}
+    state.change({**opened, **position, **source})
+    trail.reveal("top")
 
 
 def show_value_drop(ablation: AblatedMaps, change: MapChanges) -> None:

@@ -16,7 +16,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     correlation,
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
-from vgg_viz.links import BACK_TO, FIRST, SECOND, Value, back_to_options
+from vgg_viz.links import BACK_TO, FIRST, HERE, SECOND, Value, back_to_options
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -102,6 +102,9 @@ def choose(layer: ConvLayer) -> AttributionSpec | None:
     chosen = selection.current()
     if chosen is None or chosen.position is None:
         text_blocks.note("Choose a map and a position in it: the value to attribute.")
+        return None
+    if state.value("ablated_in") != HERE:
+        st.info("Attribution follows the network without ablation: end the ablation first.")
         return None
     _, *names = back_to_options(layer.name)
     with st.container(horizontal=True, gap="small", key="attribution-fields"):

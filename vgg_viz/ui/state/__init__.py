@@ -22,6 +22,7 @@ from vgg_viz.ui.state.values import complete as complete
 from vgg_viz.ui.state.values import has_changed as has_changed
 from vgg_viz.ui.state.values import input_error as input_error
 from vgg_viz.ui.state.values import is_on as is_on
+from vgg_viz.ui.state.values import last_own as last_own
 from vgg_viz.ui.state.values import link as link
 from vgg_viz.ui.state.values import link_problems as link_problems
 from vgg_viz.ui.state.values import named_fields as named_fields

@@ -139,6 +139,13 @@ def shows_own_picture() -> bool:
     return OWN in (value("picture"), other)
 
 
+def last_own() -> int | None:
+    """Return the number of the own picture that the page shows or showed last, if any."""
+    view = _view()
+    own = view.effective["own"] or view.own
+    return own if isinstance(own, int) else None
+
+
 def has_changed() -> bool:
     """Return whether a value has changed that is not in the URL yet."""
     return _view().changed
@@ -266,10 +273,7 @@ def _change(
     in_widgets: Mapping[str, Value],
 ) -> None:
     view = _view()
-    if changes.get("layer", view.effective["layer"]) != view.effective["layer"]:
-        # These numbers would be other maps of another layer.
-        reset: dict[str, Value] = {"ablated": (), "later_layer": links.NEXT}
-        changes = reset | dict(changes)
+    changes = ablation_after(changes, view.effective) | dict(changes)
     if overrides is None:
         overrides = {key: one for key, one in view.overrides.items() if key not in changes}
     view.overrides = dict(overrides)
@@ -283,6 +287,23 @@ def _change(
     view.changed = True
     view.problems, view.input_errors = [], {}
     view.fit(in_widgets)
+
+
+def ablation_after(changes: Mapping[str, Value], shown: Mapping[str, Value]) -> dict[str, Value]:
+    """Return how the ablation changes with the layer or the view.
+
+    Numbers of ablated maps would be other maps of another layer. While maps of an earlier layer
+    stay ablated, all layers after it are computed without them, in the same view.
+    """
+    layer, source = str(changes.get("layer", shown["layer"])), str(shown["ablated_in"])
+    moves = layer != shown["layer"]
+    leaves = source != links.HERE and changes.get("view", shown["view"]) != shown["view"]
+    if moves and not leaves and layer == source:
+        return {"ablated_in": links.HERE, "later_layer": links.NEXT}
+    stays = source != links.HERE and layer in links.later_layer_options(source)
+    if not leaves and (stays or not moves):
+        return {}
+    return {"ablated": (), "ablated_in": links.HERE, "later_layer": links.NEXT}
 
 
 def _view() -> View:

@@ -37,6 +37,7 @@ def show(notice: DeltaGenerator) -> None:
         if mode.is_explained() and not compared:
             spec = map_tabs.choose_in_sidebar(layer)
     maps = LayerMaps(results(notice), load_network(choice, notice), chosen, layer)
+    maps = ablation_section.apply_earlier(maps, notice)
     if compared:
         introduce(layer)
         comparison.show(maps, compared, count, order, notice)

@@ -41,7 +41,7 @@ def choose() -> None:
         add(files)
         # The next upload gets a new widget, so that Streamlit frees these files.
         st.session_state[COUNT] = count + 1
-        if state.number("own") is None and stored_pictures.stored():
+        if state.last_own() is None and stored_pictures.stored():
             state.change({"own": next(iter(stored_pictures.stored()))})
         st.rerun()
     problems = [st.session_state.get(name) for name in (PROBLEM, LARGE)]

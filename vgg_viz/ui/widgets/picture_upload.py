@@ -95,7 +95,7 @@ def accept(key: str, widget: str, title: str) -> None:
 
 def remove(key: str) -> None:
     """Remove the viewer's own picture and choose the default sample instead (widget callback)."""
-    number = state.number("own")
+    number = state.last_own()
     for name in (f"own-{key}", f"own-problem-{key}", f"last_good_{key}"):
         st.session_state.pop(name, None)
     if key == "picture" and number:

@@ -29,7 +29,7 @@ def stored() -> Mapping[int, DecodedImage]:
 
 def current() -> DecodedImage | None:
     """Return the own picture that the page shows, or showed last; None if there is none."""
-    return stored().get(state.number("own") or 0)
+    return stored().get(state.last_own() or 0)
 
 
 def has_room() -> bool:
@@ -48,7 +48,7 @@ def store(picture: DecodedImage) -> int | None:
     if not has_room() or size > MAX_TOTAL_BYTES:
         return None
     # Not a number that the opened link has: it was another picture of an earlier visit.
-    number: int = max(st.session_state.get(NUMBERED, 0), state.number("own") or 0) + 1
+    number: int = max(st.session_state.get(NUMBERED, 0), state.last_own() or 0) + 1
     st.session_state[STORED], st.session_state[NUMBERED] = {**others, number: picture}, number
     return number
 
@@ -75,7 +75,7 @@ def remove(numbers: list[int]) -> None:
 def remove_and_leave(numbers: list[int]) -> None:
     """Remove pictures; if the page shows one of them, show the default sample (widget callback)."""
     remove(numbers)
-    if state.number("own") in numbers:
+    if state.last_own() in numbers:
         st.session_state.pop("last_good_picture", None)
         shown = state.value("picture") == OWN
         state.change({"own": None} | ({"picture": FIELDS["picture"].default} if shown else {}))
