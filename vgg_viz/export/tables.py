@@ -35,7 +35,8 @@ def encode_npz(export: Export) -> bytes:
             "texts": {name: list(c) for name, c in panel.figures.items() if not is_numeric(c)},
         }
         for name, (array, axes) in grid.arrays().items():
-            arrays[name], described[name] = array, _description(array, axes)
+            sizes = [f"{axis} {size}" for axis, size in zip(axes, array.shape, strict=True)]
+            arrays[name], described[name] = array, f"{' × '.join(sizes)}, {array.dtype}"
     view = {"title": export.title, "version": __version__, "link": export.link}
     return arrays_npz(arrays, {**view, "grids": grids, "arrays": described})
 
@@ -96,9 +97,3 @@ def _cell(value: float | int | str | None) -> str:
     except ValueError:
         return f"'{line}"
     return line
-
-
-def _description(array: np.ndarray, axes: Sequence[str]) -> str:
-    """Describe an array's axes and type: ``"map 9 × row 56 × column 56, float32"``."""
-    sizes = [f"{name} {size}" for name, size in zip(axes, array.shape, strict=True)]
-    return f"{' × '.join(sizes)}, {array.dtype}"
