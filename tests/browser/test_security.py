@@ -150,6 +150,16 @@ def test_an_address_with_a_script_in_it_is_only_words(visit, view, heading):
     assert_unharmed(page)
 
 
+@pytest.mark.parametrize(
+    "foreign", ["http://example.org/a", "HTTPS://example.org", "www.example.org", "me@example.org"]
+)
+def test_an_address_in_the_url_is_no_link(visit, foreign):
+    page = visit(f"view=maps&layer={quote(foreign)}")
+    warning = page.get_by_test_id("stAlert")
+    expect(warning).to_contain_text("example")
+    expect(warning.locator("a")).to_have_count(0)
+
+
 def test_a_file_name_with_a_script_in_it_is_only_words(open_page):
     page = open_page(OWN)
     name = "<img src=x onerror=window.hacked=1>.jpg"

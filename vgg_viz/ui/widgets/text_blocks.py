@@ -73,7 +73,7 @@ def escape(text: str) -> str:
     'a\\_b\\.h5'
     """
     return "".join(
-        f"\\{letter}" if letter in "\\`*_{}[]<>()#+-.!|~:$" else letter for letter in text
+        f"\\{letter}" if letter in "\\`*_{}[]<>()#+-.!|~:$" else letter for letter in unlinked(text)
     )
 
 
@@ -85,4 +85,16 @@ def escape_marks(text: str) -> str:
     >>> escape_marks("*my* a_b")
     '\\*my\\* a_b'
     """
-    return re.sub(r"[\\`*\[\]<>$~]|(?<!\w)_|_(?!\w)|:(?=\w)", r"\\\g<0>", text)
+    return re.sub(r"[\\`*\[\]<>$~]|(?<!\w)_|_(?!\w)|:(?=\w)", r"\\\g<0>", unlinked(text))
+
+
+def unlinked(text: str) -> str:
+    """Return a text in which the browser finds no web or mail address to make a link of.
+
+    Streamlit looks for them after Markdown has removed all escapes, so an invisible word joiner
+    separates their parts.
+
+    >>> unlinked("www.example.org, a@b.org") == "www\u2060.example.org, a@\u2060b.org"
+    True
+    """
+    return re.sub(r"https?:(?=//)|www(?=\.)|@", "\\g<0>\u2060", text, flags=re.IGNORECASE)
