@@ -108,6 +108,13 @@ WRONG_STEPS = [
     ("answer: expected a question with the answer", {"answer": '"x"'}),
     ("text: expected a text without images", {"text": '"![x](http://a.b/c.png)"'}),
     ("answer: expected a text without images", ANSWERED | {"answer": '"![x]"'}),
+    ("text: expected a text without formulas", {"text": '"$x$"'}),
+    (
+        "text: expected links to addresses that begin with https",
+        {"text": '"[x](data:text/html,y)"'},
+    ),
+    ("text: expected links to addresses that begin", {"text": '"[x](http://a.b)"'}),
+    ("text: expected links to addresses that begin", {"text": '"[x]\\n\\n[x]: //a.b"'}),
     ("text: expected no control characters, got U+0007", {"text": '"\\u0007"'}),
     ("title: expected one line, got 2", {"title": '"""\na\nb"""'}),
     ("page: expected one line, got 2", {"page": '"""\na\nb"""'}),

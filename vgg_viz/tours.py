@@ -274,10 +274,20 @@ def _text(table: Document, key: str) -> str:
             raise _InvalidError(problem)
         if key in ONE_LINE and "\n" in text:
             raise _InvalidError(f"expected one line, got {len(text.splitlines())}")
-        # Every viewer's browser would load an image from another server without asking.
-        if key != "page" and "![" in text:
-            raise _InvalidError("expected a text without images, got “![”")
+        if key != "page":
+            _check_markdown(text)
         return text
+
+
+def _check_markdown(text: str) -> None:
+    # Every viewer's browser would load an image from another server without asking.
+    if "![" in text:
+        raise _InvalidError("expected a text without images, got “![”")
+    # A formula may be as large as its author likes.
+    if text.count("$") > 1:
+        raise _InvalidError("expected a text without formulas, got two “$”")
+    if re.search(r"\]\(\s*<?(?!https://)|\]:\s*<?(?!https://)\S", text):
+        raise _InvalidError("expected links to addresses that begin with https://, got another")
 
 
 def _page(link: str) -> Mapping[str, Value]:
