@@ -29,7 +29,7 @@ def test_quick_reading_shows_no_progress(clock):
 
 def test_long_work_shows_progress_in_one_place_and_clears_it(clock):
     place = Mock()
-    slot, run = place.empty.return_value, PageRun(place)
+    slot, run = place.container.return_value.empty.return_value, PageRun(place)
     for fraction in (0, 0.25, 0.5, 0.75):
         run.show_computing(fraction)
         run.end_if_superseded()
@@ -39,7 +39,7 @@ def test_long_work_shows_progress_in_one_place_and_clears_it(clock):
     slot.empty.assert_not_called()
     run.clear_status()
     run.clear_status()
-    place.empty.assert_called_once()
+    place.container.assert_called_once()
     slot.empty.assert_called_once()
 
 

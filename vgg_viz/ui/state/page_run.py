@@ -64,7 +64,10 @@ class PageRun(Run):
         give_way()
 
     def _message_slot(self) -> DeltaGenerator:
-        self._slot, self._shows_message = self._slot or self._place.empty(), True
+        if self._slot is None:
+            # CSS lets it float above the page, so that nothing moves when it comes or goes.
+            self._slot = self._place.container(key=f"run-status-{id(self)}").empty()
+        self._shows_message = True
         return self._slot
 
 
