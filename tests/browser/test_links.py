@@ -28,7 +28,7 @@ MORE_LINKS = {
     "ablation": "view=maps&layer=block2_conv2&maps=4&ablated=4%2C17%2C30"
     "&later_layer=block4_conv1&shown_as=difference",
     "ablated earlier": "view=maps&layer=block2_conv2&maps=4&channel=9&row=7&column=2"
-    "&ablated=4%2C17&ablated_in=block1_conv2",
+    "&ablated=4%2C17&ablated_in=block1_conv2&tab=statistics",
     "two pictures": "view=maps&compare=picture&other=bricks&pair_scale=layer&maps=4&own_tour=3",
     "preprocessing": "view=maps&compare=preprocessing&shown_as=difference&maps=4&channel=2"
     "&row=3&column=4&half=second",
