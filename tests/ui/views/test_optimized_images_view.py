@@ -30,11 +30,16 @@ from tests.support.truth import number
 from vgg_viz import samples
 from vgg_viz.export.formats import FORMATS
 from vgg_viz.interpretability.feature_visualization.optimization import OptimizedImage, paste_image
-from vgg_viz.interpretability.feature_visualization.top_patches import Peaks, crop_patch
+from vgg_viz.interpretability.feature_visualization.top_patches import (
+    Peaks,
+    TopPatch,
+    crop_patch,
+)
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.optimization_worker import OptimizationWorker, Progress
 from vgg_viz.serving.results import Results
-from vgg_viz.ui.parts import available_images, optimized_images, pasted_image
+from vgg_viz.ui.parts import available_images, optimized_images, pasted_image, patch_grids
+from vgg_viz.ui.parts.available_images import AvailableImage
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.views import visualization_view
 
@@ -397,3 +402,20 @@ def test_only_the_finished_image_of_a_chosen_channel_is_pasted(worker):
     choose(page, "channel", None)
     assert "pasted" not in payloads(page)
     assert any("Choose a channel" in text for text in captions(page))
+
+
+@pytest.mark.parametrize(
+    ("tile", "changes"),
+    [
+        (1, []),
+        (2, [{"picture": "coffee", "row": 4, "column": 5, "view": "maps", "half": "second"}]),
+    ],
+)
+def test_a_click_on_the_top_patch_beside_an_image_opens_its_position(monkeypatch, tile, changes):
+    made = []
+    monkeypatch.setattr(patch_grids.state, "change", made.append)
+    monkeypatch.setattr(optimized_images.component_values, "number", lambda *_: tile)
+    images = [AvailableImage("cat", "Cat", "a", None), AvailableImage("coffee", "", "b", None)]
+    spot = TopPatch(1, 5.0, 3, 4)
+    optimized_images.open_top_patch("optimized-beside-patch-other", images, spot, "second")
+    assert made == changes

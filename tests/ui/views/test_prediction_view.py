@@ -17,6 +17,7 @@ from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_ME
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.option import resolve
 from vgg_viz.ui.views import prediction_view
+from vgg_viz.ui.widgets import class_list
 from vgg_viz.ui.widgets.class_list import ClassTarget
 from vgg_viz.ui.widgets.text_blocks import escape
 
@@ -236,3 +237,15 @@ def test_overflow_is_reported_in_a_sentence(monkeypatch):
     page = open_page(**PREDICTION, picture="Bricks")
     assert "activations overflow float32" in page.warning[0].value
     assert "classes-0" not in payloads(page)
+
+
+@pytest.mark.parametrize(
+    ("number", "changes"),
+    [(5, {"class": 5}), (3, {"class": 3, "against": 7}), (1000, None)],
+)
+def test_a_click_on_the_second_class_exchanges_both(monkeypatch, number, changes):
+    made = []
+    monkeypatch.setattr(class_list.state, "change", made.append)
+    monkeypatch.setattr(class_list.component_values, "raw_value", lambda _: number)
+    class_list.pick("classes-0", ClassTarget(7, 3))
+    assert made == ([changes] if changes else [])
