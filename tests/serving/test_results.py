@@ -269,6 +269,27 @@ def test_a_job_ends_with_an_error_or_a_newer_run_and_the_next_starts_over(
     assert steps == [0, 1, 0, 1, 2]
 
 
+def test_waiting_runs_come_before_the_next_slice(shared, threads, single_steps):
+    order, entered, queue = [], [], Queue()
+
+    def other():
+        with shared.network_lock.hold(queue):
+            order.append("other")
+            if order == [0, "other"]:
+                queue.wait_for(1)  # the job, for its next slice
+
+    def work():
+        order.append(0)
+        entered.extend(threads.submit(other) for _ in range(2))
+        queue.wait_for(2)
+        yield
+        order.append(1)
+
+    Results(shared, Recorded(pause=queue)).cached_in_slices("key", work)
+    assert [one.result() for one in entered] == [None, None]
+    assert order == [0, "other", "other", 1]
+
+
 @pytest.mark.parametrize("long", [False, True])
 def test_jobs_wait_for_others_of_their_kind_and_short_ones_pass_long_ones(
     shared, threads, single_steps, long
