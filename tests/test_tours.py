@@ -402,6 +402,8 @@ def test_the_named_map_responds_to_blue_and_the_other_to_white_too(trained_netwo
     assert np.median(shirt[4]) > 0.9 * np.median(wall[4])
 
 
+# The bowl of the spoon on the saucer, in pixels, read off it: top, bottom, left, right.
+SPOON = (133, 186, 118, 154)
 # The cat's eyes, in pixels of the picture, read off it: top, bottom, left, right.
 EYES = ((64, 110, 67, 103), (82, 122, 147, 172))
 
@@ -446,6 +448,9 @@ def test_attributions_are_as_the_tour_says(trained_network, untrained_network):
     # Much like the untrained network's, and there two maps' are all but the same.
     assert like[2] > 0.6
     assert np.corrcoef(found[2].values.ravel(), found[3].values.ravel())[0, 1] > 0.95
+    # Without training, the map is zero there, and the value before ReLU is negative.
+    assert "map 6 is 0: its value before ReLU is negative" in step.untrained.text
+    assert attributed(untrained_network, page["channel"], "input_x_gradient").value < 0
     added = attributed(trained_network, page["channel"], "input_x_gradient")
     numbers = (f"{added.total:+,.0f}", f"{sum(added.biases.values()):+,.0f}", f"{added.value:,.0f}")
     assert all(number in step.words.answer for number in numbers)
@@ -488,7 +493,7 @@ def test_without_training_the_wall_is_black_in_one_map_and_gray_in_another(untra
     assert 0.1 < wall[11] < 0.5
 
 
-def test_a_badge_and_a_cup_activate_the_named_map_more_than_eyes_do(trained_network):
+def test_a_badge_and_a_spoon_activate_the_named_map_more_than_eyes_do(trained_network):
     step = step_asking("detect eyes")
     layer = VGG19.conv_layer(step.page["layer"])
     names = [sample.name for sample in SAMPLES]
@@ -499,6 +504,11 @@ def test_a_badge_and_a_cup_activate_the_named_map_more_than_eyes_do(trained_netw
     ]
     order = np.argsort([-one.max() for one in maps])
     assert [names[index] for index in order[:4]] == ["astronaut", "coffee", "cat", "raccoon"]
+    # The spoon's bowl on the saucer, read off the photograph: rows, columns.
+    spoon = maps[names.index("coffee")]
+    row, column = np.unravel_index(spoon.argmax(), spoon.shape)
+    assert SPOON[0] <= 4 * row <= SPOON[1]
+    assert SPOON[2] <= 4 * column <= SPOON[3]
     cats = maps[names.index("cat")]
     one, other = in_eyes(len(cats))
     assert (one | other)[np.unravel_index(cats.argmax(), cats.shape)]

@@ -51,8 +51,9 @@ def header_buttons(page: Page) -> Locator:
 @pytest.mark.parametrize(
     "query", cases({"tour": "tour=4"}, {"view": "view=maps&maps=4", "blocks": "tour=11"})
 )
-def test_the_views_stand_in_one_row_on_a_small_laptop(visit, query):
-    page = visit(query, viewport=SMALL_LAPTOP)
+@pytest.mark.parametrize("width", cases({"small laptop": 1024}, {"1280": 1280, "1440": 1440}))
+def test_the_views_stand_in_one_row_on_a_laptop(visit, query, width):
+    page = visit(query, viewport={"width": width, "height": 768})
     views = page.locator(".st-key-view-choice button")
     assert len({box["y"] for box in (view.bounding_box() for view in views.all())}) == 1
     assert overlapping(header_buttons(page)) == []

@@ -126,7 +126,9 @@ def test_a_saved_pictures_address_lives_on_after_the_click(open_page):
     grid(page)
     with page.expect_download() as download:
         page.locator(f"{MOSAIC} .save").click()
-    assert download.value.suggested_filename.endswith(".png")
+    name = download.value.suggested_filename
+    assert re.fullmatch(r"[\w-]{20,60}\.png", name)
+    assert "-ImageNet-Cat-" in name
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
     expect(page.locator(f"{MOSAIC} .message")).to_have_text("Saved")
     assert page.evaluate("window.revoked") == 0

@@ -41,3 +41,13 @@ def test_returning_to_a_view_sends_little(open_page):
         sizes.append(sum(received))
     assert sizes[0] > 1_000_000
     assert sizes[-1] < 100_000
+
+
+def test_charts_warn_of_nothing(open_page):
+    page = open_page(settled=False)
+    warnings = []
+    page.on("console", lambda line: warnings.append(line.text) if line.type == "warning" else None)
+    page.get_by_role("radio", name=VIEWS["conclusion"].label, exact=True).click()
+    expect(page.locator('[data-testid="stVegaLiteChart"] :is(canvas, svg)')).to_have_count(3)
+    settle(page)
+    assert [line for line in warnings if "extent" in line] == []

@@ -66,6 +66,17 @@ def test_without_weights_steps_show_their_untrained_text(number):
     assert all(numbers == list(step.untrained.outlined) for numbers in outlined(page).values())
 
 
+@pytest.mark.parametrize("number", [EDGES, EDGES + 1, EDGES + 2])
+def test_without_weights_a_step_offers_an_answer_only_if_it_asks(number):
+    with weights_from(unavailable):
+        page = open_page(tour=str(number))
+        asks = bool(STEPS[number - 1].untrained.question)
+        assert page.button(key="tour-next").label == ("Answer" if asks else "Next")
+        press(page, "tour-next")
+        assert bool(page.success) == asks
+        assert read(link_of(page))["tour"] == number + (not asks)
+
+
 def test_the_untrained_network_gets_its_text_when_chosen():
     page = open_page(tour=str(EDGES), answer="true")
     choose(page, "network", "untrained")
@@ -86,12 +97,14 @@ def test_a_weights_file_gets_the_question_without_the_answer():
     assert step.words.question in words(page)
     note = "This text describes the ImageNet network; you see weights of \\*mine\\*\\.h5."
     assert note in captions(page)
+    # There is no answer to go to, but a link may ask for it.
+    assert page.button(key="tour-next").label == "Next"
     press(page, "tour-next")
+    assert read(link_of(page))["tour"] == EDGES + 1
+    page = open_page(tour=str(EDGES), answer="true")
     assert not page.success
     assert "The answer holds only for the ImageNet network." in page.info[0].value
     assert outlined(page) == {"maps-mosaic": []}
-    press(page, "tour-next")
-    assert read(link_of(page))["tour"] == EDGES + 1
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_tiles_follow_the_order_and_keep_their_numbers(truth):
         assert header["titles"] == [str(number) for number in numbers]
         assert_shown(tiles[:24], maps[np.array(numbers[:24]) - 1])
         first = "" if order == "number" else f", largest {label.lower()} first"
-        text = f"256 of 256 maps shown{first}, {len(inactive)} inactive on this image"
+        text = f"256 of 256 maps shown{first} · {len(inactive)} of 256 inactive on this image"
         assert text in texts(page)
         # Inactive maps come last in every order but that of the numbers.
         assert numbers[-len(inactive) :] == inactive or order == "number"

@@ -40,7 +40,7 @@ def maps(truth):
 def test_each_tile_is_the_receptive_field_at_the_channels_maximum(maps):
     page = open_page(**TOP_PATCHES, maps="100")
     inactive = int((maps.max(axis=(0, 2, 3)) <= 0).sum())
-    assert f"100 of 256 channels shown, {inactive} inactive on all images" in texts(page)
+    assert f"100 of 256 channels shown · {inactive} of 256 inactive on all images" in texts(page)
     assert "top patches from this page's 2 images (not ImageNet)" in texts(page)
     header, tiles = tiles_of(payloads(page)["patches"])
     assert header["titles"] == [str(number) for number in range(1, 101)]

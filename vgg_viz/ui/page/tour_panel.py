@@ -157,7 +157,7 @@ def show_return(step: Step, index: int) -> None:
 
 def show_buttons(tour: Tour, index: int, answered: bool) -> None:
     """Show the tour's buttons "Back" and "Next", with their arrow keys."""
-    asks = bool(tour.steps[index].words.question) and not answered
+    asks = tour_steps.has_answer(tour.steps[index]) and not answered
     last = index + 1 == len(tour.steps)
     with st.container(horizontal=True, key="tour-buttons", gap="small"):
         st.button(

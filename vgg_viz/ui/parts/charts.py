@@ -81,11 +81,20 @@ def show_histogram(maps: LayerMaps, channel: int | None = None) -> None:
 def histogram_plot(rows: list[dict[str, Any]], subject: str) -> dict[str, Any]:
     """Return the Vega-Lite specification of a histogram, with one bar per bin."""
     powers = [0, *(10**power for power in range(1, 8))]
-    x = {"field": "from", "type": "quantitative", "bin": {"binned": True}, "title": "value"}
+    # With domains, as `layer_plot` has.
+    most = max(1, *(row["values"] for row in rows))
+    x = {
+        "field": "from",
+        "type": "quantitative",
+        "bin": {"binned": True},
+        "scale": {"domain": [rows[0]["from"], rows[-1]["to"]]},
+        "title": "value",
+    }
     y = {
         "field": "values",
         "type": "quantitative",
-        "scale": {"type": "symlog"},
+        "stack": None,
+        "scale": {"type": "symlog", "domain": [0, most]},
         "title": "count",
         "axis": {"values": powers, "format": ",d", "labelOverlap": False},
     }
@@ -138,6 +147,10 @@ def layer_plot(
     """Return the Vega-Lite specification of a chart with one bar per conv layer."""
     labels = {"labelAngle": 0, "values": [1, 3, 5, 9, 13, 16]}
     axis = {"format": number_format, "tickCount": 5}
+    values = [row[field] for row in rows]
+    # With a domain, since Streamlit adds the rows later, and Vega warns of an infinite extent.
+    scale = {"domain": [min(0, *values), max(0, *values)], "nice": True}
+    y = {"field": field, "type": "quantitative", "title": None, "axis": axis}
     return {
         "height": HEIGHT,
         "description": f"{title}, layer by layer",
@@ -145,7 +158,7 @@ def layer_plot(
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
         "encoding": {
             "x": {"field": "number", "type": "ordinal", "title": "conv layer", "axis": labels},
-            "y": {"field": field, "type": "quantitative", "title": None, "axis": axis},
+            "y": {**y, "scale": scale, "stack": None},
             "tooltip": [
                 {"field": "layer", "title": "Layer"},
                 {"field": field, "title": title, "format": number_format},

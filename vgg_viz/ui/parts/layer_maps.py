@@ -95,7 +95,9 @@ class LayerMaps:
         shown = f"{count} of {self.layer.filters} maps shown"
         if order != NUMBER:
             shown += f", largest {ORDERS[order].label.lower()} first"
-        shown += f", {self.statistics().inactive} inactive on this image"
+        inactive = self.statistics().inactive
+        # Of the layer's maps, whichever of them are shown.
+        shown += f" · {inactive} of {self.layer.filters} inactive on this image"
         text = f"{self.layer.title} · {self.subject} · {shown} · after ReLU"
         return caption(text, self.short_caption(count))
 

@@ -140,7 +140,8 @@ class Patches:
     def layer_caption(self, count: int) -> str:
         """Return the caption of the grid of the layer's first ``count`` channels."""
         inactive = self.top.count([])
-        inactive_text = f", {inactive} inactive on all images" if inactive else ""
+        of_layer = f"{inactive} of {self.layer.filters} inactive on all images"
+        inactive_text = f" · {of_layer}" if inactive else ""
         channels = f"{self.network.label} · {count} of {self.layer.filters} channels"
         beside = " (not ImageNet)" if is_full_width() else ""
         return text_blocks.caption(

@@ -94,12 +94,18 @@ def forward() -> None:
     if current is None:
         return
     tour, index, answered = current
-    if tour.steps[index].words.question and not answered:
+    if has_answer(tour.steps[index]) and not answered:
         state.change({ANSWER: True})
     elif index + 1 < len(tour.steps):
         go(index + 1)
     else:
         leave()
+
+
+def has_answer(step: Step) -> bool:
+    """Return whether a step has a question, and an answer that holds for the network shown."""
+    words, holds = text_for(step, kind_of(shown_network()))
+    return bool(words.question) and holds
 
 
 def back() -> None:
@@ -160,7 +166,8 @@ def shown_network() -> str | None:
     if not VIEWS[state.choice("view", VIEWS)].shows_network:
         return None
     compared = state.value("view") == "maps" and state.value("compare") == "network"
-    return label_of("imagenet" if compared else state.choice("network", NETWORKS))
+    choice = "imagenet" if compared else state.choice("network", NETWORKS)
+    return label_of(choice) or (NETWORKS[choice].label if choice == "untrained" else None)
 
 
 def kind_of(label: str | None) -> Shown | None:

@@ -5,6 +5,7 @@
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -40,6 +41,7 @@ from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.text_blocks import escape_marks
 from vgg_viz.ui.widgets.tiles import Cached, Tiles
 
+LONGEST_FILE_NAME = 60  # characters
 PAGE_WIDTH = 960  # CSS pixels: a mosaic beside the sidebar on a laptop
 OWN_SCALE = Appearance("own", "gray")
 DIGITS = 4  # significant digits of tile statistics and scale limits, as in sums
@@ -206,7 +208,7 @@ def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
     lecture, tour = mode.in_lecture(), mode.on_tour()
     return {
         "name": grid.caption or placement.label,
-        "file": "".join(letter if letter.isalnum() else "-" for letter in grid.caption),
+        "file": file_name(grid.caption),
         "titles": list(grid.titles),
         "numbers": list(grid.numbers),
         "columns": grid.filled_columns,
@@ -225,6 +227,18 @@ def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
         "mark": "rgb({}, {}, {})".format(*MARK_COLOR),
         **grid.metadata(),
     }
+
+
+def file_name(caption: str) -> str:
+    """Return a name for a saved image, without its ending: the first words of a grid's caption.
+
+    >>> file_name("Evidence for made up 7, before the softmax · Ablation · red: for, blue: against")
+    'Evidence-for-made-up-7-before-the-softmax-Ablation-red-for'
+    """
+    name = "-".join(re.findall(r"\w+", caption))
+    if len(name) <= LONGEST_FILE_NAME:
+        return name
+    return name[: LONGEST_FILE_NAME + 1].rpartition("-")[0] or name[:LONGEST_FILE_NAME]
 
 
 def draw(
