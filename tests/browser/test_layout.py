@@ -33,7 +33,12 @@ requestAnimationFrame(record);
 
 def overlapping(buttons: Locator) -> list[str]:
     """Return the labels of those buttons that cover each other, by more than a shared border."""
-    boxes = [(one.inner_text(), one.bounding_box()) for one in buttons.all() if one.is_visible()]
+    boxes = buttons.evaluate_all(
+        """(buttons) => buttons.filter((button) => button.checkVisibility()).map((button) => {
+            const { x, y, width, height } = button.getBoundingClientRect();
+            return [button.innerText, { x, y, width, height }];
+        })"""
+    )
     return [
         f"{first} and {second}"
         for (first, a), (second, b) in combinations(boxes, 2)
@@ -54,8 +59,12 @@ def header_buttons(page: Page) -> Locator:
 @pytest.mark.parametrize("width", cases({"small laptop": 1024}, {"1280": 1280, "1440": 1440}))
 def test_the_views_stand_in_one_row_on_a_laptop(visit, query, width):
     page = visit(query, viewport={"width": width, "height": 768})
+    expect(page.locator("canvas[data-shown]").first).to_be_visible()
+    settle(page)
     views = page.locator(".st-key-view-choice button")
-    assert len({box["y"] for box in (view.bounding_box() for view in views.all())}) == 1
+    tops = views.evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().top)")
+    assert len(tops) == 7
+    assert len(set(tops)) == 1
     assert overlapping(header_buttons(page)) == []
 
 
