@@ -219,24 +219,42 @@ def test_a_finger_dragged_over_the_map_shows_the_field(open_page):
 # -- in a lecture
 
 
-def test_in_a_lecture_a_map_opens_and_closes_beside_the_grid(visit):
-    page = visit(f"{LAYER}&lecture=true")
+def test_in_a_lecture_the_grid_has_the_width_until_a_map_opens_beside_it(visit):
+    page = visit(f"{LAYER}&maps=16&lecture=true")
     mosaic = grid(page)
-    assert_in_sight(mosaic, part(page, "photo-stage"))
+    photograph = page.locator(".st-key-maps-photo img")
+    assert_in_sight(mosaic, photograph)
+    wide = mosaic.bounding_box()
     first = {"x": 30, "y": 45}
     mosaic.click(position=first)
     looked_into(page, 1)
     assert_in_sight(mosaic, part(page, "map-stage"), part(page, "photo-stage"))
+    expect(photograph).to_be_hidden()  # the inspector shows it
     part(page, "map-stage").hover(position={"x": 100, "y": 100})
     assert_in_sight(part(page, "field"))
     page.keyboard.press("Escape")
-    expect(part(page, 'inspector[data-shown="photo"]')).to_be_visible()
+    expect(part(page, "map-stage")).to_have_count(0)
     expect(page).not_to_have_url(re.compile("channel="))
+    settle(page)
+    assert mosaic.bounding_box() == wide
     mosaic.click(position=first)
     looked_into(page, 1)
     mosaic.click(position=first)
-    expect(part(page, 'inspector[data-shown="photo"]')).to_be_visible()
+    expect(part(page, "map-stage")).to_have_count(0)
     expect(page.locator(".st-key-maps-mosaic .selected")).to_be_hidden()
+
+
+def tile_side(page: Page) -> float:
+    """Return the side of the first tile, in CSS pixels, when its outline is shown."""
+    grid(page).hover(position={"x": 30, "y": 60})
+    return page.locator(".st-key-maps-mosaic .hovered").bounding_box()["width"]
+
+
+@pytest.mark.parametrize("query", ["view=maps&layer=block3_conv4", "tour=4", "tour=7"])
+def test_a_lecture_makes_no_tile_smaller(visit, query):
+    viewport = {"width": 1024, "height": 768}
+    smaller = tile_side(visit(query, viewport=viewport))
+    assert tile_side(visit(f"{query}&lecture=true", viewport=viewport)) >= smaller
 
 
 # -- two maps side by side

@@ -97,3 +97,35 @@ def test_maps_of_the_architecture_move_nothing_when_they_come(open_page, size):
     expect(page.locator("canvas[data-shown]")).to_be_visible()
     settle(page)
     assert len(page.evaluate("positions")) == 1, page.evaluate("positions")
+
+
+# The share of the main area's part in the window that is picture.
+SHARE = """() => {
+    const main = document.querySelector('[data-testid="stMain"]').getBoundingClientRect();
+    let area = 0;
+    const look = (root) => root.querySelectorAll("*").forEach((part) => {
+        if (part.shadowRoot) look(part.shadowRoot);
+        const box = part.getBoundingClientRect();
+        if (!part.matches("canvas, img") || part.closest('[data-testid="stSidebar"]')) return;
+        const [wide, high] = [box.right - box.left, Math.min(box.bottom, innerHeight) - box.top];
+        if (part.checkVisibility()) area += wide * Math.max(0, high);
+    });
+    look(document.body);
+    return area / (main.width * innerHeight);
+}"""
+LARGE = {"width": 1366, "height": 768}
+
+
+@pytest.mark.parametrize("view", ["filters", "maps", "visualization", "blocks"])
+def test_half_of_the_main_area_is_picture(visit, view):
+    page = visit(f"view={view}&layer=block2_conv2", viewport=LARGE)
+    page.wait_for_function(f"({SHARE})() >= 0.5")
+
+
+def test_the_photograph_is_seen_once(visit):
+    page = visit("view=maps&layer=block2_conv2", viewport=LARGE)
+    in_sidebar = page.locator(".st-key-chosen-photograph img")
+    expect(page.locator(".st-key-inspector .photo-stage")).to_be_visible()
+    expect(in_sidebar).to_be_hidden()
+    page.get_by_role("radio", name="Blocks").click()
+    expect(in_sidebar).to_be_visible()

@@ -184,7 +184,7 @@ def test_pointing_at_the_map_shows_what_it_sees_and_a_click_explains_it(visit):
     expect(page.locator(".st-key-inspector .field")).to_be_visible()
     stage.click(position=center)
     expect(page).to_have_url(re.compile(r"row=29.*column=29|column=29.*row=29"))
-    expect(page.locator("h3")).to_contain_text("row 29, column 29 of map 7")
+    expect(page.get_by_text("The value at row 29, column 29 of map 7")).to_be_visible()
     expect(page.locator('[data-testid="stAlertContentSuccess"]')).to_contain_text("matches")
 
 

@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from tests.support.pages import choose, link_of, open_page, payloads, press, shown, tiles_of
 from tests.support.truth import LAYER
 from vgg_viz import tours
-from vgg_viz.links import FIELDS, VISIT_FIELDS, read
+from vgg_viz.links import DEFAULTS, FIELDS, VISIT_FIELDS, read
 from vgg_viz.ui.state import tour_steps
 
 STEPS = tours.built_in().steps
@@ -22,7 +22,7 @@ def assert_at(page: AppTest, number: int, steps=STEPS):
     # Where the control is tied to the address, that says it as well.
     told = read(link_of(page))
     for key, field in FIELDS.items():
-        if key not in (*VISIT_FIELDS, *tour_steps.OVERRIDABLE, "channels"):
+        if key not in (*VISIT_FIELDS, *tour_steps.OVERRIDABLE, *DEFAULTS, "channels"):
             assert told.get(key, field.default) == step.page.get(key, field.default), key
 
 

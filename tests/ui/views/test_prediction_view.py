@@ -199,8 +199,8 @@ def test_important_maps_are_ranked_by_their_ablation(truth):
 
 @pytest.mark.parametrize("kind", ["picture", "network"])
 def test_two_predictions_are_shown_side_by_side(truth, kind, monkeypatch):
-    for part in ("show_evidence", "show_important_maps"):
-        monkeypatch.setattr(prediction_view, part, lambda *_: None)
+    for part in ("show_heatmaps", "show_reading", "show_important_maps"):
+        monkeypatch.setattr(prediction_view, part, lambda *_, **__: None)
     other = {"picture": "raccoon"} if kind == "picture" else {"network": "untrained"}
     page = choose(open_page(**PREDICTION, other="Raccoon"), "compare", kind)
     for name, (_, found) in {

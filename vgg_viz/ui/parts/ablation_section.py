@@ -11,7 +11,7 @@ from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES
 from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability.ablation import MapChanges
 from vgg_viz.interpretability.attribution.attribution_pass import NotFiniteError
-from vgg_viz.links import HERE, LATER_LAYERS, MOST_ABLATED, Value, later_layer_options
+from vgg_viz.links import HERE, LATER_LAYERS, MOST_ABLATED, NEXT, Value, later_layer_options
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import pairs
@@ -142,6 +142,15 @@ def mark_ablated(tiles: Grid) -> Grid:
     numbers = ablated()
     tile = zip(tiles.numbers, tiles.titles, strict=True)
     return replace(tiles, titles=[f"{title} ✕" if n in numbers else title for n, title in tile])
+
+
+def heading(layer: ConvLayer) -> str:
+    """Return the heading of the later layer that is shown without the ablated maps."""
+    chosen = str(state.value(LATER_LAYER))
+    *_, last = VGG19.conv_layers
+    following = VGG19.conv_layers[layer.conv_number] if layer is not last else layer
+    name = following.name if chosen == NEXT else chosen
+    return f"{name} without {short_list(ablated())}"
 
 
 def show_in_place_of_maps(maps: LayerMaps) -> None:

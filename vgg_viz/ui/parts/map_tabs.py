@@ -83,13 +83,31 @@ def choose_in_sidebar(layer: ConvLayer) -> AttributionSpec | None:
     return None
 
 
+def in_place() -> str:
+    """Return the name of the tab that is shown in place of the maps; empty for the maps."""
+    chosen, tab = selection.current(), str(state.value("tab"))
+    shown = {
+        "attribution": bool(chosen and chosen.position),
+        "ablation": bool(ablation_section.ablated()),
+    }
+    explained = mode.is_explained() and state.value("compare") == "none"
+    return tab if explained and shown.get(tab) else ""
+
+
+def heading(layer: ConvLayer) -> str:
+    """Return the view's heading, which names what is shown."""
+    chosen = selection.current()
+    if in_place() == "attribution" and chosen:
+        return f"Attribution of map {chosen.channel} of {layer.name}"
+    if in_place() == "ablation":
+        return ablation_section.heading(layer)
+    return f"Feature maps of {layer.name}"
+
+
 def show_in_place_of_maps(maps: LayerMaps, spec: AttributionSpec | None) -> bool:
     """Show an attribution or an ablation in place of the maps; return whether there is one."""
-    shown = mode.is_explained() and state.value("tab")
     if spec:
         attribution_section.show_in_place_of_maps(maps, spec)
-    elif shown == "ablation" and ablation_section.ablated():
+    elif in_place() == "ablation":
         ablation_section.show_in_place_of_maps(maps)
-    else:
-        return False
-    return True
+    return bool(in_place())

@@ -296,7 +296,7 @@ def show_grids(job: Job, progress: Sequence[Progress]) -> None:
         columns, chooser, panels = patch_grids.columns(), st.container(), patch_grids.columns()
     else:
         with st.container(key="maps-room"):
-            full_width = mode.in_lecture() and state.number("channel") is None
+            full_width = patch_grids.is_full_width()
             left, chooser = [st.container()] * 2 if full_width else st.columns([3, 2], gap="medium")
         columns, panels = [left], [chooser]
     for name, side, one, column in zip(GRIDS, job.sides, progress, columns, strict=False):
@@ -307,7 +307,7 @@ def show_grids(job: Job, progress: Sequence[Progress]) -> None:
             place = Placement(name, inspector.select_map(name, layer), width=width)
             grid.show(results(), side.grid(job.shown, one), place)
     with chooser:
-        channel = chosen_channel.choose(layer)
+        channel = chosen_channel.show(layer)
     for name, side, one, panel in zip(PAIRS, job.sides, progress, panels, strict=False):
         with panel:
             show_chosen(side, channel, one, name)

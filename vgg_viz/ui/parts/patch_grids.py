@@ -28,7 +28,7 @@ from vgg_viz.ui import state
 from vgg_viz.ui.parts import available_images, comparison, inspector
 from vgg_viz.ui.parts.available_images import AvailableImage
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.state import component_values, mode, selection
+from vgg_viz.ui.state import component_values, selection
 from vgg_viz.ui.widgets import chosen_channel, components, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.grid import Placement
@@ -199,15 +199,13 @@ def show(results: Results, sides: Sequence[Patches], count: int) -> None:
 def show_one(results: Results, patches: Patches, count: int) -> None:
     """Show one network's top patches, one per channel, and beside them the chosen channel's."""
     with st.container(key="maps-room"):
-        # In a lecture, the grid has the whole width until a channel is chosen.
-        full_width = mode.in_lecture() and is_full_width()
-        left, panel = [st.container()] * 2 if full_width else st.columns([3, 2], gap="medium")
+        left, panel = [st.container()] * 2 if is_full_width() else st.columns([3, 2], gap="medium")
     with left:
         place = Placement(LAYER_GRIDS[0], inspector.select_map(LAYER_GRIDS[0], patches.layer))
         grid.show(results, patches.layer_grid(count), place)
         offer(LAYER_GRIDS[0], [patches], lambda: [patches.layer_grid(count)], range(1, count + 1))
     with panel:
-        channel = chosen_channel.choose(patches.layer)
+        channel = chosen_channel.show(patches.layer)
         show_channel(results, patches, channel, CHANNEL_GRIDS[0])
 
 
@@ -229,14 +227,14 @@ def show_pair(results: Results, sides: Sequence[Patches], count: int) -> None:
         ]
 
     offer(LAYER_GRIDS[0], sides, grids, range(1, count + 1))
-    channel = chosen_channel.choose(sides[0].layer)
+    channel = chosen_channel.show(sides[0].layer)
     for name, patches, column in zip(CHANNEL_GRIDS, sides, columns(), strict=True):
         with column:
             show_channel(results, patches, channel, name)
 
 
 def is_full_width() -> bool:
-    """Return whether a lecture's grid takes the full width: no channel, no second network."""
+    """Return whether the grid takes the full width: no channel is chosen, no second network."""
     return selection.current() is None and state.value("compare") != "network"
 
 

@@ -18,7 +18,8 @@ from vgg_viz.views import VIEWS
 
 (PAPER,) = VIEWS["conclusion"].papers
 MAPS_SHOWN = 12
-WIDTH = 464  # CSS pixels: four columns of 112, a whole fraction or multiple of every map's size
+COLUMNS = 3
+WIDTH = 348  # CSS pixels: three columns of 112, a whole fraction or multiple of every map's size
 
 
 # For each of three blocks, title and text for a trained, then for an untrained network.
@@ -104,34 +105,24 @@ def show(notice: DeltaGenerator) -> None:
 
 
 def show_lessons(ends: Sequence[LayerMaps]) -> None:
-    """Show the three lessons: side by side in lecture mode and on a tour, else stacked."""
-    abreast = mode.is_explained()
-    containers = st.columns(len(LESSONS)) if abreast else [st.container() for _ in LESSONS]
-    for container, block in zip(containers, LESSONS, strict=True):
-        with container:
+    """Show the three lessons side by side."""
+    for column, block in zip(st.columns(len(LESSONS)), LESSONS, strict=True):
+        with column:
             show_lesson(ends[block - 1], block)
 
 
 def show_lesson(maps: LayerMaps, block: int) -> None:
-    """Show a lesson's text beside the feature maps of its block that have the highest mean."""
-    layer = maps.layer
+    """Show the maps of a lesson's block that have the highest mean, and below them its text."""
+    layer, name = maps.layer, f"lesson-{block}"
     title, text = LESSONS[block][maps.network.label == UntrainedWeights.label]
-    if mode.is_explained():
-        left = right = st.container()
-        caption = f"{layer.name} · {maps.short_caption(MAPS_SHOWN)}"
-    else:
-        left, right = st.columns([2, 3], gap="large")
-        caption = (
-            f"{layer.title} · {maps.subject} · the {MAPS_SHOWN} maps with the highest mean, of "
-            f"{layer.filters} · after ReLU"
-        )
-    with left:
-        st.subheader(title)
-        text_blocks.prose(text)
-    name = f"lesson-{block}"
+    st.subheader(title)
     placement = grid.Placement(
         name, partial(selection.open_map, name, layer), width=WIDTH, largest_tile=112, follows=False
     )
-    with right, maps.results.holding():
+    with maps.results.holding():
         tiles = maps.grid(sorted(maps.statistics().numbers("mean", MAPS_SHOWN)))
-        grid.show(maps.results, replace(tiles, caption=caption), placement)
+        caption = f"{layer.name} · {maps.short_caption(MAPS_SHOWN)} with the highest mean"
+        # A lecture and a tour choose the columns that fit the screen.
+        columns = 0 if mode.is_explained() else COLUMNS
+        grid.show(maps.results, replace(tiles, caption=caption, columns=columns), placement)
+    text_blocks.prose(text)

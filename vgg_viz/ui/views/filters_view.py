@@ -18,7 +18,7 @@ from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_weights
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 
-LARGEST_TILE = 88  # CSS pixels: eight rows fit a screen
+LARGEST_TILE = 104  # CSS pixels
 
 
 def show(notice: DeltaGenerator) -> None:

@@ -47,7 +47,7 @@ def show(notice: DeltaGenerator) -> None:
 
 def introduce(layer: ConvLayer) -> None:
     """Show the view's heading, and explain what feature maps are."""
-    text_blocks.heading(f"Feature maps of {layer.name}", layer)
+    text_blocks.heading(map_tabs.heading(layer), layer)
     source = "the image" if layer.conv_number == 1 else "the previous layer's output"
     text_blocks.prose(
         f"Each filter slides over {source} and produces one **feature map**: bright where the "
@@ -63,15 +63,19 @@ def show_maps(
     if mode.in_lecture():
         introduce(maps.layer)
     with st.container(key="maps-room"):
-        left, panel = st.columns([3, 2], gap="medium")
+        # In lectures and on tours, the grid has the whole width until a map is chosen.
+        waits = mode.is_explained() and selection.current() is None
+        left, panel = (st.container(), None) if waits else st.columns([3, 2], gap="medium")
+    value = None
     with maps.results.holding():
         with left:
             if not mode.in_lecture():
                 introduce(maps.layer)
             if not map_tabs.show_in_place_of_maps(maps, spec):
                 show_grid(maps, count, order, appearance)
-        with panel:
-            value = show_inspector(maps, count, order, appearance)
+        if panel:
+            with panel:
+                value = show_inspector(maps, count, order, appearance)
     map_tabs.show(maps, value)
 
 

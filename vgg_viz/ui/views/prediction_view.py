@@ -109,16 +109,19 @@ def show_predictions(sides: Sides, choices: Choices) -> None:
     maps.
     """
     target = target_of(sides[0][1])
-    if mode.is_explained() and len(sides) == 1:
+    is_single = len(choices.methods) == len(target.classes) == 1
+    if len(sides) == 1 and (is_single or mode.is_explained()):
         # The evidence comes first, so that a long list cannot push it down.
         left, right = st.columns(2, gap="large")
         with left:
             show_heatmaps("0", sides[0][1], target, choices.methods)
         with right:
             show_list("0", sides[0][1], target, choices.class_count)
+            show_reading(sides, target, choices.methods)
     else:
-        show_lists(sides, target, choices.class_count)
-        show_evidence(sides, target, choices.methods)
+        in_columns(sides, partial(show_list, target=target, count=choices.class_count))
+        show_reading(sides, target, choices.methods)
+        in_columns(sides, partial(show_heatmaps, target=target, methods=choices.methods))
     if not mode.on_tour():  # its steps fit on one screen
         show_important_maps(sides, target, choices.side, choices.map_count)
     if not mode.is_explained():
@@ -183,19 +186,6 @@ def in_columns(sides: Sides, show_one: Callable[[str, Predictions], None]) -> No
             show_one(str(index), one)
 
 
-def show_lists(sides: Sides, target: ClassTarget, count: int) -> None:
-    """Show the most likely classes of each side, beside the image if there is only one side."""
-    show_one = partial(show_list, target=target, count=count)
-    if len(sides) > 1:
-        in_columns(sides, show_one)
-        return
-    picture = sides[0][1].maps.picture
-    with st.container(horizontal=True, vertical_alignment="top"):
-        st.image(picture.png, output_format="PNG", width="content", alt=picture.alt)
-        with st.container(width="stretch"):
-            show_one("0", sides[0][1])
-
-
 def show_list(suffix: str, predictions: Predictions, target: ClassTarget, count: int) -> None:
     """Show the most likely classes of one prediction, with their probabilities and logits."""
     maps = predictions.maps
@@ -208,38 +198,27 @@ def show_list(suffix: str, predictions: Predictions, target: ClassTarget, count:
         st.caption(UNTRAINED.format(figure(float(np.abs(prediction.logits).max()), 2)))
 
 
-def show_evidence(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> None:
-    """Show which positions are evidence for or against the class, and explain the methods."""
+def show_reading(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> None:
+    """Show how to read the evidence, how each method works, and what its evidence sums to."""
+    if mode.is_explained():
+        return
     st.subheader(f"Evidence for {text_blocks.escape(sides[0][1].label(target))}")
     square = f"Each square is one of {LAST.name}'s {format_shape(LAST.output_shape[:2])} positions"
     cams = f"Grad-CAM, HiResCAM and LayerCAM are **class activation maps** ({CAM_PAPER})."
     if target.against is None:
-        text_blocks.prose(
+        st.markdown(
             f"{square}: **red** is evidence for the class, **blue** against it. {cams} The "
             "evidence explains the logit, not the probability, which depends on all other classes "
             "too."
         )
     else:
         first, second = map(text_blocks.escape, map(sides[0][1].names.name, target.classes))
-        text_blocks.prose(
+        st.markdown(
             f"{square}: **red** is evidence for a class, **blue** against it; in the difference, "
             f"red is evidence for {first} rather than {second}, blue the reverse. {cams} The "
             "difference of two logits alone decides how much more probable one class is than the "
             "other."
         )
-    # A single tile leaves room for the text beside it.
-    is_single = len(sides) == len(methods) == len(target.classes) == 1
-    left, right = st.columns([3, 2], gap="large") if is_single else (st.container(), st.container())
-    with left:
-        in_columns(sides, partial(show_heatmaps, target=target, methods=methods))
-    with right:
-        show_reading(sides, target, methods)
-
-
-def show_reading(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> None:
-    """Show how each evidence method works, and what its evidence for the class sums to."""
-    if mode.is_explained():
-        return
     for method in methods:
         st.markdown(EVIDENCE_METHODS[method].description)
     for heading, predictions in sides:
@@ -333,7 +312,7 @@ def show_maps(
     place = grid.Placement(
         key,
         partial(selection.open_map, key, LAST, predictions.peaks(numbers), half),
-        largest_tile=200,
+        largest_tile=140,
         follows=False,
     )
     columns = min(MAPS_PER_ROW, len(numbers))

@@ -6,16 +6,24 @@ from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.ui.state import mode, selection, trail
 from vgg_viz.ui.widgets import components, controls
 
+REVEALED = "channel-revealed"
 
-def choose(layer: ConvLayer) -> int | None:
-    """Show a number field for a channel; return the chosen channel's number, or None."""
+
+def choose(layer: ConvLayer) -> None:
+    """Show a number field for a channel, except in lecture mode."""
     if not mode.in_lecture():
-        with st.container(key="inspector-fields", horizontal=True):
-            controls.number("Channel", selection.CHANNEL, layer.filters, has_room=True)
+        controls.number("Channel", selection.CHANNEL, layer.filters, has_room=True)
+
+
+def show(layer: ConvLayer) -> int | None:
+    """Show the chosen channel's name; return its number, or None."""
     selected = selection.current()
     channel = selected.channel if selected else None
     reveals, _ = trail.revealed()
     title = f"Channel {channel} of {layer.name}" if channel else ""
-    header = {"channel": channel, "title": title, "reveal": reveals}
+    # The first choice moves the component beside the grid, where it is mounted anew.
+    clicked = reveals != st.session_state.setdefault(REVEALED, reveals)
+    st.session_state[REVEALED] = reveals
+    header = {"channel": channel, "title": title, "reveal": reveals, "clicked": clicked}
     components.mount("channel", "chosen-channel", components.pack(header))
     return channel

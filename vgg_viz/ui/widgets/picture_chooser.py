@@ -74,7 +74,9 @@ def choose() -> InputImage:
         picture = load(choice, options(), "picture")
     if picture.stretchable:
         choose_as_stored()
-    st.image(picture.png, output_format="PNG", width="stretch", alt=picture.alt)
+    # CSS hides it where the view's inspector shows the photograph.
+    with st.container(key="chosen-photograph"):
+        st.image(picture.png, output_format="PNG", width="stretch", alt=picture.alt)
     caption = f"{picture.title}, as VGG19 sees it: 224 × 224 pixels"
     st.caption(escape("; ".join((caption, *picture.notes))))
     return picture

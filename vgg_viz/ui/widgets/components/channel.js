@@ -9,16 +9,16 @@ const STACKED = "(max-width: 640px)"; // as in maps_and_inspector.css
 const DRAWN = 300; // milliseconds until the content below is there, which scrolling needs
 
 export default function ({ data, parentElement }) {
-  const { channel, title, reveal } = unpack(data).header;
+  const { channel, title, reveal, clicked } = unpack(data).header;
   const box = parentElement.querySelector(".channel");
   const back = parentElement.querySelector(".return");
-  const before = parentElement.revealed;
+  const before = parentElement.revealed ?? (clicked ? null : reveal);
   parentElement.revealed = reveal;
   parentElement.querySelector(".title").textContent = title;
   back.hidden = channel === null || !window.matchMedia(STACKED).matches;
   back.onclick = () => window.dispatchEvent(new CustomEvent(RETURN));
   announce(channel);
-  if (before !== undefined && before !== reveal && !back.hidden) {
+  if (before !== reveal && !back.hidden) {
     for (const delay of [0, DRAWN]) setTimeout(() => box.scrollIntoView(), delay);
   }
   return () => setTimeout(() => parentElement.isConnected || announce(null));

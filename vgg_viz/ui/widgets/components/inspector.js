@@ -11,6 +11,7 @@ const LEAST_MAP = 320; // CSS pixels, if the page is as wide
 const LEAST_PHOTO = 150;
 const LEAST_TEXT = 140; // CSS pixels, beside the photograph
 const BELOW = 96; // CSS pixels for the overlay's slider and the buttons below
+const SLIDER = 56; // in a lecture
 const LECTURE_SHARE = 0.62; // share of the height for the map
 const SELECT = "vgg-viz:select";
 const POINT = "vgg-viz:point";
@@ -174,7 +175,7 @@ class Inspector {
     const stage = this.parts[this.hasMap() ? "map-stage" : "photo-stage"];
     const head = stage.getBoundingClientRect().top - at;
     // An inspector below the grid is scrolled to the top, just below the page's header bar.
-    const rest = this.header.lecture ? 16 : BELOW;
+    const rest = this.header.lecture ? SLIDER : BELOW;
     const room = window.innerHeight - (below ? 64 : top) - head - rest;
     const least = Math.min(LEAST_MAP, wide);
     const most = this.header.lecture ? LECTURE_SHARE * room : room - LEAST_PHOTO - 8;

@@ -4,6 +4,7 @@
 import { clamp } from "./shared.js";
 
 export const MARGIN = 4; // of the scroller, in mosaic.css
+const NEARLY = 0.75; // as large, of a tile's side
 const MAX_CANVAS_PIXELS = 16_777_216; // iOS shows nothing beyond
 
 // Height of a title above a tile of this size, with the space around it.
@@ -17,17 +18,20 @@ export function fitWidth({ columns, largest, gap }, width) {
   return { columns, tile: Math.min((width - 2 * MARGIN) / columns - gap, largest) };
 }
 
-// The largest tiles that fit into `across` × `down`, with more columns if their number is free.
-// `width` is the width without horizontal scrolling.
+// The largest tiles that fit into `across` × `down`, with more columns if their number is free; full
+// rows if their tiles are nearly as large. `width` is the width without horizontal scrolling.
 export function fill(header, count, { across, down, width }) {
   const { free, gap } = header;
   let best = { columns: header.columns, tile: 0 };
+  let full = best;
   for (let columns = header.columns; columns <= (free ? count : header.columns); columns++) {
     const wide = (across - 2 * MARGIN) / columns - gap;
     const high = (down - 2 * MARGIN) / Math.ceil(count / columns) - gap;
     const tile = Math.min(wide, high - titleHeight(header, Math.min(wide, high)));
     if (tile > best.tile) best = { columns, tile };
+    if (tile > full.tile && count % columns === 0) full = { columns, tile };
   }
+  if (full.tile > NEARLY * best.tile) best = full;
   const most = Math.floor((width - 2 * MARGIN) / (best.tile + gap) + 0.01); // rounding
   if (most >= best.columns) return best;
   return free && most ? { columns: most, tile: best.tile } : fitWidth(header, width);
