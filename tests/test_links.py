@@ -327,3 +327,12 @@ def test_every_renamed_field_has_an_old_link():
 def test_the_newer_name_of_a_field_wins():
     for link in ("silenced=4&ablated=5", "ablated=5&silenced=4"):
         assert read(link) == {"ablated": (5,)}
+
+
+def test_the_link_of_a_comparison_has_no_ablation():
+    ablated = {"view": "maps", "layer": "block3_conv1", "ablated": (4,)}
+    for where in ({}, {"ablated_in": "block2_conv2"}):
+        assert "ablated" in address(ablated | where)
+        for kind in ("network", "picture"):
+            compared = address(ablated | where | {"compare": kind})
+            assert not {"ablated", "ablated_in"} & set(compared)

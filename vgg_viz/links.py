@@ -388,16 +388,14 @@ def effective_values(values: Mapping[str, Value]) -> dict[str, Value]:
         effective["half"] = FIELDS["half"].default
     if effective["picture"] != OWN:
         effective["own"] = None
-    source = str(effective["ablated_in"])
-    if source != HERE and not (
-        effective["ablated"]
-        and layer in later_layer_options(source)
-        and effective["compare"] == FIELDS["compare"].default
+    source, compared = str(effective["ablated_in"]), effective["compare"] != "none"
+    # A comparison neither shows an ablation nor offers one.
+    if compared or (
+        source != HERE and not (effective["ablated"] and layer in later_layer_options(source))
     ):
         effective |= {"ablated_in": HERE, "ablated": ()}
     if effective["channel"] is None:
         effective["row"] = effective["column"] = None
-    compared = effective["compare"] != "none"
     explained = any(effective[key] for key in ("lecture", "tour", "own_tour"))
     tabs = tab_options(compared=compared, explained=explained)
     following = {"tab": tabs, "pair_scale": pair_scale_options(effective)}
