@@ -39,6 +39,8 @@ function saveSoon() {
 
 function restore(top) {
   clearTimeout(saving);
+  // What is drawn late above the position must not push it down.
+  scroller()?.style.setProperty("overflow-anchor", "none");
   restoring = { top, since: performance.now(), began: false, height: 0, calm: 0 };
   setTimeout(look, STEP, restoring);
 }
@@ -46,8 +48,6 @@ function restore(top) {
 function look(wanted) {
   const main = scroller();
   if (wanted !== restoring || !main) return;
-  // What is drawn late above the position must not push it down.
-  main.style.overflowAnchor = "none";
   const passed = performance.now() - wanted.since;
   const resting = document.querySelector(AT_REST) && !document.querySelector('[data-stale="true"]');
   wanted.began ||= !resting || passed > BEGINNING;
