@@ -129,3 +129,18 @@ def test_the_photograph_is_seen_once(visit):
     expect(in_sidebar).to_be_hidden()
     page.get_by_role("radio", name="Blocks").click()
     expect(in_sidebar).to_be_visible()
+
+
+def test_a_caption_in_a_narrow_column_has_its_width(visit):
+    page = visit("tour=2")
+    expect(page.locator("canvas[data-shown]")).to_have_count(2)
+    settle(page)
+    captions = page.locator('[data-testid="stColumn"] [data-testid="stColumn"]').get_by_test_id(
+        "stCaptionContainer"
+    )
+    widths = captions.evaluate_all(
+        """(all) => all.map((one) => one.getBoundingClientRect().width
+            / one.closest('[data-testid="stColumn"]').getBoundingClientRect().width)"""
+    )
+    assert len(widths) == 2
+    assert min(widths) > 0.9
