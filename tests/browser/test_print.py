@@ -37,6 +37,8 @@ MORE_FEW_PAGES = {
     **{name: query for name, query in (PAGES | MORE_PAGES).items() if name != "attribution"},
 }
 
+PICTURES = "canvas[data-shown], .st-key-diagram svg"
+
 SEEN = """() => {
   const shown = (element) => element.getClientRects().length > 0;
   const boxes = [];
@@ -75,8 +77,8 @@ CONTROLS = """() => {
 @pytest.mark.parametrize("query", cases(PAGES, MORE_PAGES))
 def test_print_cuts_nothing_and_has_no_controls(visit, query):
     page = visit(query, color_scheme="dark")
-    pictures = page.locator("canvas[data-shown], .st-key-diagram svg")
-    expect(pictures.first).to_be_visible()
+    main = page.get_by_test_id("stMain")
+    expect(main.locator(PICTURES).first).to_be_visible()
     settle(page)
     page.emulate_media(media="print")
     for width, height in PAPERS.values():
@@ -86,11 +88,10 @@ def test_print_cuts_nothing_and_has_no_controls(visit, query):
             assert box["right"] <= width + 1, box
             # A picture fits one page, with what stands above it.
             assert box["name"] not in ("canvas", "CANVAS") or box["height"] <= 0.7 * height, box
-        # The first page has a picture, not a title alone.
-        first = pictures.first.bounding_box()
+        # The first page has a picture or the list of classes, not a title alone.
+        first = main.locator(f"{PICTURES}, .classes").locator("visible=true").first.bounding_box()
         assert first["y"] + first["height"] <= height
     assert page.evaluate(CONTROLS) == []
-    main = page.get_by_test_id("stMain")
     expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
     expect(main.locator("h2, h3").locator("visible=true").first).to_have_css(
         "color", "rgb(0, 0, 0)"
