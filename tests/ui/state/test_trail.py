@@ -68,8 +68,8 @@ def test_other_values_and_contexts_have_no_trail():
 
 
 def test_tracing_back_scrolls_to_the_top_and_selecting_into_view():
-    assert trail.revealed() == (0, False)
+    assert trail.revealed() == (0, "map")
     trail.extend(FIRST, SECOND, CONTEXT)
-    assert trail.revealed() == (1, True)
+    assert trail.revealed() == (1, "top")
     trail.reveal()
-    assert trail.revealed() == (2, False)
+    assert trail.revealed() == (2, "map")

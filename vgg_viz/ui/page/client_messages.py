@@ -20,7 +20,7 @@ KINDS = {
 }
 OPERATIONS = {"deferred_file"}  # an exported file
 MOST_BYTES = 131_072  # of one widget's state; 200 files uploaded at once take about 100,000
-MOST_LETTERS = 4_096  # of the URL's query string
+MOST_LETTERS = 16_384  # of the URL's query string
 
 _handle = AppSession.handle_backmsg
 
