@@ -190,6 +190,6 @@ async def footer(address: str) -> str:
 
 
 def passes(text: str) -> int | None:
-    """Return the number of forward passes in a text; None if it has none."""
-    match = re.search(r"([\d,]+) forward pass", text)
+    """Return how often the network lock was held, as a text says; None if it does not."""
+    match = re.search(r"network lock held ([\d,]+) time", text)
     return int(match[1].replace(",", "")) if match else None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image, ImageChops
@@ -23,6 +24,7 @@ from tests.load.phases import Outcome, Phase
 from tests.load.photographs import photograph
 from tests.load.viewers import MIX, Log, choose_key
 from tests.load.widgets import Widget
+from vgg_viz.ui.page import footer
 from vgg_viz.ui.widgets import components
 
 pytestmark = pytest.mark.load
@@ -284,7 +286,10 @@ def test_a_shared_image_must_be_computed_once(passes, met):
 
 
 def test_the_number_of_forward_passes_is_read_from_the_footer():
-    assert phases.passes("VGG Viz 0.1.0 · 1,017 forward passes · 2 viewers") == 1017
+    cache = SimpleNamespace(used_bytes=0, max_bytes=1)
+    lock = SimpleNamespace(hold_count=1017)
+    shared = SimpleNamespace(values=cache, drawn=cache, network_lock=lock)
+    assert phases.passes(" · ".join(["VGG Viz 0.1.0", *footer.cache_use(shared)])) == 1017
     assert phases.passes("VGG Viz 0.1.0") is None
 
 
