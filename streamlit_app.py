@@ -16,12 +16,14 @@ with errors.error_boundary():
     st.set_page_config(page_title=f"{view.label} · VGG Viz")
     style.apply()
     keys.listen()
+    # Every view has the same places, so that the fragment's never differ from the last view's.
+    choice, narrow, middle = st.sidebar.container(), st.container(), st.container()
     if picture_chooser.is_needed(view):
-        with st.sidebar:
+        with choice:
             picture = picture_chooser.choose()
         if view.shows_picture and view.shows_layer:
-            picture_chooser.show_on_narrow_screens(picture)
-    middle = st.container()
+            with narrow:
+                picture_chooser.show_on_narrow_screens(picture)
     footer.show()
     # Last, so that a click in the view may end a run that still computes.
     with middle:

@@ -20,7 +20,7 @@ MAP = ".st-key-inspector >>> canvas.map"  # the chosen one
 INSPECTOR = ".st-key-inspector >>> .stage canvas"  # and the photograph beside it
 SAVE = ".st-key-maps-mosaic >>> .save"
 FULL_SCREEN = ".st-key-maps-mosaic >>> .fullscreen"
-HEADING, SUBHEADING = "h2", "h3"
+HEADING, SUBHEADING = "h2", ".st-key-map-tabs strong"
 CAPTION = '[data-testid="stCaptionContainer"]'
 SIDEBAR = '[data-testid="stSidebar"]'
 AGREED = '[data-testid="stAlertContentSuccess"]'

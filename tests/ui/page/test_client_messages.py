@@ -1,12 +1,13 @@
 """Bounds for what a browser may send."""
 
-from unittest.mock import Mock
+from unittest.mock import Mock, call
 
 import pytest
 import streamlit as st
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
 from vgg_viz.ui.page import client_messages, process
 from vgg_viz.ui.page.client_messages import MOST_BYTES, MOST_LETTERS, bounded
@@ -85,6 +86,21 @@ def test_the_pages_own_messages_are_handled_as_they_are(message, monkeypatch: py
     process.prepare()
     AppSession.handle_backmsg(session, message)
     handled.assert_called_once_with(session, message)
+
+
+@pytest.mark.parametrize("state", ScriptRequestType)
+@pytest.mark.parametrize("fragment", ["view", ""])
+def test_a_fragment_waits_for_what_an_ended_run_has_still_to_send(monkeypatch, state, fragment):
+    handled, session, message = Mock(), Mock(), rerun(LAYER)
+    session._scriptrunner._requests._state = state
+    message.rerun_script.fragment_id = fragment
+    monkeypatch.setattr(client_messages, "_handle", handled)
+    process.prepare()
+    AppSession.handle_backmsg(session, message)
+    waits = state is ScriptRequestType.STOP and bool(fragment)
+    later = [call(handled, session, message)] * waits
+    assert session._event_loop.call_soon.mock_calls == later
+    assert handled.mock_calls == [call(session, message)] * (not waits)
 
 
 def test_clearing_streamlits_caches_leaves_what_viewers_share():

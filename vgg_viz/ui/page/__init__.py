@@ -7,6 +7,6 @@
 - `tour_panel`: the current tour step's text and buttons
 - `style`: style sheets
 - `errors`: message for unexpected errors
-- `client_messages`: bounds for what a browser may send
+- `client_messages`: bounds and order of what a browser may send
 - `process`: one-time setup of the server process
 """

@@ -1,4 +1,4 @@
-"""Bounds for what a browser may send: kinds of messages, and the length of every value in them.
+"""Bounds and order of what a browser may send: kinds of messages, and the length of their values.
 
 Any client can send any message of Streamlit's protocol. Some act on the entire server, such as
 ``clear_cache``, and Streamlit enforces the length of a text field in the browser only.
@@ -9,6 +9,7 @@ from functools import wraps
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
 # Messages that the page itself sends; the others change or read the server.
 KINDS = {
@@ -33,8 +34,23 @@ def prepare() -> None:
 @wraps(_handle)
 def _handle_bounded(session: AppSession, message: BackMsg) -> None:
     bounded_message = bounded(message)
-    if bounded_message is not None:
+    if bounded_message is None:
+        return
+    if comes_too_early(session, bounded_message):
+        session._event_loop.call_soon(_handle, session, bounded_message)
+    else:
         _handle(session, bounded_message)
+
+
+def comes_too_early(session: AppSession, message: BackMsg) -> bool:
+    """Return whether a fragment is to run before all elements of the ended run were sent.
+
+    They wait in the event loop. Streamlit would drop them for the new run, and the browser could
+    not place the fragment's elements: "Bad delta path index", and an empty page.
+    """
+    runner = session._scriptrunner
+    has_ended = runner is not None and runner._requests._state is ScriptRequestType.STOP
+    return has_ended and bool(message.rerun_script.fragment_id)
 
 
 def bounded(message: BackMsg) -> BackMsg | None:

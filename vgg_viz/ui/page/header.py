@@ -36,7 +36,7 @@ def show() -> str:
     components.mount("dropping", own_pictures.DROPPING, data, own_pictures.note_large)
     with st.container(key="view-choice"):
         view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
-    show_problems()
+        show_problems()
     return view
 
 

@@ -15,8 +15,18 @@ const STEPPING_PARTS = '[role="slider"], [data-testid="stSlider"], [data-testid^
 const HOST_PARAMETERS = ["embed", "embed_options", "debug"];
 
 const steps = new Steps();
+const BROKEN = /delta path/; // Streamlit's error when a run's elements do not fit into those of the last
+const RELOADED = "vgg-viz-reloaded";
+
 let normalized = false;
 let view;
+
+// Such an error leaves an empty page for good. The URL restores the view.
+window.addEventListener("error", ({ message }) => {
+  if (!BROKEN.test(message) || Date.now() - Number(sessionStorage.getItem(RELOADED)) < 10_000) return;
+  sessionStorage.setItem(RELOADED, Date.now());
+  window.location.reload();
+});
 
 export default function (component) {
   const { data, parentElement } = component;
