@@ -23,8 +23,8 @@ let view;
 
 // Such an error leaves an empty page for good. The URL restores the view.
 window.addEventListener("error", ({ message }) => {
-  if (!BROKEN.test(message) || Date.now() - Number(sessionStorage.getItem(RELOADED)) < 10_000) return;
-  sessionStorage.setItem(RELOADED, Date.now());
+  if (!BROKEN.test(message) || Date.now() - Number(window.sessionStorage.getItem(RELOADED)) < 10_000) return;
+  window.sessionStorage.setItem(RELOADED, Date.now());
   window.location.reload();
 });
 
