@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from vgg_viz.image_io.limits import MAX_BYTES
+from vgg_viz.image_io.limits import MAX_MEGABYTES
 from vgg_viz.ui import state
 from vgg_viz.ui.page import keys, tour_panel
 from vgg_viz.ui.state import mode, tour_steps
-from vgg_viz.ui.widgets import components, controls, own_pictures
+from vgg_viz.ui.widgets import components, controls
 from vgg_viz.ui.widgets.key_list import shortcut
 from vgg_viz.ui.widgets.text_blocks import escape
 from vgg_viz.views import VIEWS
@@ -32,8 +32,7 @@ def show() -> str:
         # In a lecture's tour, the tools stand in the tour's panel, where they cover nothing.
         if not (mode.in_lecture() and mode.on_tour()):
             tools()
-    data = components.pack({"largest": MAX_BYTES})
-    components.mount("dropping", own_pictures.DROPPING, data, own_pictures.note_large)
+    components.mount("dropping", "dropping", components.pack({"megabytes": MAX_MEGABYTES}))
     with st.container(key="view-choice"):
         view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
         show_problems()

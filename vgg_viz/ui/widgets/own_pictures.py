@@ -9,7 +9,6 @@ import streamlit as st
 
 from vgg_viz.image_io.limits import MAX_MEGABYTES, ImageFileError
 from vgg_viz.ui import state
-from vgg_viz.ui.state import component_values
 from vgg_viz.ui.widgets import stored_pictures, uploads
 from vgg_viz.ui.widgets.picture_upload import UPLOADED
 from vgg_viz.ui.widgets.stored_pictures import MAX_PICTURES, has_room, store
@@ -20,10 +19,7 @@ if TYPE_CHECKING:
 
 MAX_TITLE_LETTERS = 24
 MAX_NAMED_FILES = 3  # in an error message
-PROBLEM, LARGE, COUNT, OUTCOMES = (
-    f"own-several-{name}" for name in ("problem", "large", "count", "outcomes")
-)
-DROPPING = "dropping"  # key of the component that notes files that are too large
+PROBLEM, COUNT, OUTCOMES = (f"own-several-{name}" for name in ("problem", "count", "outcomes"))
 
 
 def choose() -> None:
@@ -44,21 +40,11 @@ def choose() -> None:
         if state.last_own() is None and stored_pictures.stored():
             state.change({"own": next(iter(stored_pictures.stored()))})
         st.rerun()
-    problems = [st.session_state.get(name) for name in (PROBLEM, LARGE)]
-    if any(problems):
-        st.error(escape(" ".join(filter(None, problems))), icon=":material/broken_image:")
+    if problem := st.session_state.get(PROBLEM):
+        st.error(escape(problem), icon=":material/broken_image:")
     stored = stored_pictures.stored()
     if stored:
         show_stored(len(stored))
-
-
-def note_large() -> None:
-    """Remember which of several files Streamlit refused because of their size (widget callback)."""
-    sent = component_values.raw_value(DROPPING)
-    names = [name for name in sent if isinstance(name, str)] if isinstance(sent, list) else []
-    st.session_state[LARGE] = (
-        f"Larger than {MAX_MEGABYTES} MB, so not added: {file_list(names)}." if names else ""
-    )
 
 
 def show_stored(count: int) -> None:
@@ -100,8 +86,7 @@ def add(files: Sequence[UploadedFile]) -> None:
 
 def remove() -> None:
     """Remove all of the viewer's own pictures (widget callback)."""
-    for name in (PROBLEM, LARGE):
-        st.session_state.pop(name, None)
+    st.session_state.pop(PROBLEM, None)
     stored_pictures.remove_and_leave(list(stored_pictures.stored()))
 
 

@@ -1,19 +1,21 @@
 // Uploads an image dropped anywhere on the page as the viewer's own picture, or several where the page
-// takes several. By default, a browser would leave the page and show the file. It also tells Python
-// which of several files are too large: Streamlit refuses them, and its message goes with the uploader.
+// takes several. By default, a browser would leave the page and show the file. It also names those of
+// several files that are too large: Streamlit refuses them, and its message goes with the uploader. The
+// server is not told: a run of the page would drop its answer to the upload of the other files.
 
 import { unpack } from "./shared.js";
 
-const SECONDS = 6; // that a message stays; half of it, to wait for the uploader
+const SECONDS = 12; // that a message stays; a quarter of it, to wait for the uploader
+const MOST_NAMED = 3; // files that are too large
 const OWN = ".st-key-picture-choice [role=radiogroup] button:last-of-type";
 const UPLOAD = '[class*="st-key-source"] button:first-of-type';
 const FIELD = '[class*="st-key-own-upload-picture"] input[type=file]';
 const UPLOADER = '[class*="st-key-own-upload-several"]';
 const SEVERAL = `${UPLOADER} input[type=file]`;
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  const { largest } = unpack(data).header;
-  parentElement.note = (files) => noteLarge(parentElement, [...files], largest, setTriggerValue);
+export default function ({ data, parentElement }) {
+  const { megabytes } = unpack(data).header;
+  parentElement.note = (files) => nameLarge(parentElement.querySelector(".message"), [...files], megabytes);
   parentElement.listening ??= listen(parentElement);
   return () => setTimeout(() => parentElement.isConnected || parentElement.listening.abort());
 }
@@ -45,10 +47,11 @@ function listen(parentElement) {
   return listening;
 }
 
-function noteLarge(parentElement, files, largest, send) {
-  const names = files.filter(({ size }) => size > largest).map(({ name }) => name);
-  if (names.length || parentElement.noted) send("picked", names);
-  parentElement.noted = names.length > 0;
+function nameLarge(status, files, megabytes) {
+  const names = files.filter(({ size }) => size > megabytes * 2 ** 20).map(({ name }) => `“${name}”`);
+  const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : "";
+  if (names.length)
+    show(status, `Larger than ${megabytes} MB, so not added: ${names.slice(0, MOST_NAMED).join(", ")}${more}.`);
 }
 
 function isUploader(part) {
@@ -79,7 +82,7 @@ function fillIn(field, files) {
 function appears(selector) {
   return new Promise((resolve) => {
     const observer = new MutationObserver(() => document.querySelector(selector) && end());
-    const timer = setTimeout(end, (1000 * SECONDS) / 2);
+    const timer = setTimeout(end, (1000 * SECONDS) / 4);
     function end() {
       observer.disconnect();
       clearTimeout(timer);
@@ -92,5 +95,6 @@ function appears(selector) {
 function show(status, message) {
   status.textContent = message;
   status.hidden = false;
-  setTimeout(() => (status.hidden = true), 1000 * SECONDS);
+  clearTimeout(status.timer);
+  status.timer = setTimeout(() => (status.hidden = true), 1000 * SECONDS);
 }
