@@ -48,8 +48,9 @@ MORE_GRIDS = {
 def click_first_tile(page: Page, name: str) -> None:
     mosaic = grid(page, name)
     mosaic.scroll_into_view_if_needed()
+    before = page.url  # the click may have changed it before the next line
     mosaic.click(position={"x": 30, "y": 45})
-    page.wait_for_function("(before) => location.href !== before", arg=page.url)
+    page.wait_for_function("(before) => location.href !== before", arg=before)
 
 
 def expect_decomposed(page: Page, heading: str) -> None:
