@@ -17,13 +17,9 @@ with errors.error_boundary():
     style.apply()
     keys.listen()
     # Every view has the same places, so that the fragment's never differ from the last view's.
-    choice, narrow, middle = st.sidebar.container(), st.container(), st.container()
-    if picture_chooser.is_needed(view):
-        with choice:
-            picture = picture_chooser.choose()
-        if view.shows_picture and view.shows_layer:
-            with narrow:
-                picture_chooser.show_on_narrow_screens(picture)
+    above, middle = st.container(), st.container()
+    with st.sidebar.container():
+        picture_chooser.show(view, above)
     footer.show()
     # Last, so that a click in the view may end a run that still computes.
     with middle:

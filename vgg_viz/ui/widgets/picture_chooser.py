@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.image_io.input_image import FITS, InputImage, PictureOptions
@@ -50,6 +51,16 @@ def is_needed(view: View) -> bool:
 def choose_fit() -> None:
     """Show the choice of how pictures are resized for the network."""
     controls.one_of("Resizing", "fit", FITS, help_text=FIT_HELP)
+
+
+def show(view: View, above: DeltaGenerator) -> None:
+    """Show the choice of a picture if the view needs it; on a phone, also the picture ``above``."""
+    if not is_needed(view):
+        return
+    picture = choose()
+    if view.shows_picture and view.shows_layer:
+        with above:
+            show_on_narrow_screens(picture)
 
 
 def choose() -> InputImage:
