@@ -13,6 +13,7 @@ const LEGIBLE = 32; // CSS pixels: smaller tiles are not fitted to the screen
 const LOW = 500; // CSS pixels: in a lower window, no grid is fitted
 const SAVING = 60_000; // milliseconds that a browser may take to save an image
 const CAPTION = 76; // CSS pixels for the caption below a mosaic that fits the window
+const SMALLEST = 0.6; // size of a long title's letters, relative to the others'
 const SQUEEZE = 1.3; // largest width of a title, relative to its tile; it is squeezed to fit
 const SELECT = "vgg-viz:select";
 const RETURN = "vgg-viz:return";
@@ -446,11 +447,15 @@ function bold(text) {
   return element;
 }
 
-// Draws a title, squeezed a little if needed; a longer one is cut off.
+// Draws a title, if needed squeezed a little and in smaller letters; a still longer one is cut off.
 function write(context, title, x, y, width) {
+  const font = context.font;
+  const shrink = Math.max(SMALLEST, (SQUEEZE * width) / context.measureText(title).width);
+  if (shrink < 1) context.font = font.replace(/[\d.]+(?=px)/, (size) => size * shrink);
   let text = title;
   while (text.length > 1 && context.measureText(text).width > SQUEEZE * width) {
     text = `${text.replace(/…$/, "").slice(0, -1).trimEnd()}…`;
   }
   context.fillText(text, x, y, width);
+  context.font = font;
 }
