@@ -21,6 +21,8 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import BinaryIO
 
+from vgg_viz.downloads.file_kinds import recognize
+
 ProgressCallback = Callable[[int, int | None], None]
 
 TRIES = 3  # of each address
@@ -97,6 +99,12 @@ def md5_of(path: Path) -> str:
     """Return the MD5 of a file's content in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def content_of(path: Path, md5: str) -> str:
+    """Return the kind of a file that holds no weights, if it is known, else its MD5."""
+    kind = recognize(path)
+    return kind.described if kind and not kind.weights else f"MD5 {md5}"
 
 
 def partial_bytes(target: Path) -> int:
@@ -187,8 +195,9 @@ class _Transfer:
             if file.tell() != self.max_bytes:  # else a process was killed after the last byte
                 self._request(address, file)
         if self.md5 and (found := md5_of(partial)) != self.md5:
+            got = content_of(partial, found)
             partial.unlink()  # the next try starts from the first byte
-            raise _RejectedError(f"expected a file with MD5 {self.md5}, got MD5 {found}")
+            raise _RejectedError(f"expected a file with MD5 {self.md5}, got {got}")
 
     def _request(self, address: str, file: BinaryIO) -> None:
         """Append the bytes that a file lacks; a server without ranges replaces its content."""

@@ -17,6 +17,7 @@ from vgg_viz.downloads.fetching import (
     FileUnavailable,
     ProgressCallback,
     StorageError,
+    content_of,
     download,
     md5_of,
     partial_bytes,
@@ -115,7 +116,8 @@ def find(files: Sequence[KerasFile], folders: Iterable[Path]) -> tuple[Path, Fin
                 with suppress(OSError):
                     partial_of(path).unlink()  # the file was added by hand
                 return path, fingerprint
-            reason = f"expected MD5 {file.md5}, got {fingerprint.md5}"
+            got = content_of(path, fingerprint.md5)
+            reason = f"expected a file with MD5 {file.md5}, got {got}"
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:

@@ -8,7 +8,6 @@ use.
 
 import logging
 import os
-import zipfile
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 
 from vgg_viz.downloads.fetching import FileUnavailable, ProgressCallback
+from vgg_viz.downloads.file_kinds import KERAS, recognize
 from vgg_viz.downloads.keras_files import (
     DownloadOffer,
     Fingerprint,
@@ -81,13 +81,6 @@ model.load_weights({name!a}); model.save({new!a})""",
 model = keras.saving.load_model({name!a}, compile=False)
 model.get_layer({layer!a}).save({new!a})""",
 }
-
-# First bytes of files that are stored in place of HDF5 files, and what to do.
-OTHER_FILES = (
-    (b"version https:", "a Git LFS pointer; run git lfs pull to get the file itself"),
-    (b"<", "a web page; download the file again, where needed after signing in"),
-    (b"\x80\x02", "a PyTorch file; convert its weights to Keras' HDF5 layout"),
-)
 
 # Exceptions that h5py raises for a damaged file, depending on where the damage is.
 DAMAGES = (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError)
@@ -296,25 +289,20 @@ def as_weights_error(path: Path) -> Iterator[None]:
     except WeightsError as error:
         message = f"expected VGG19 weights in {path.name}: {error}"
         raise WeightsError(message, error.conversion) from error
-    except (*DAMAGES, zipfile.BadZipFile) as error:
+    except DAMAGES as error:
         reason = (getattr(error, "strerror", None) or str(error)).replace(str(path), path.name)
         raise WeightsError(f"expected VGG19 weights in {path.name}, got: {reason}") from error
 
 
 def _check_kind(path: Path) -> None:
-    """Raise a ``WeightsError`` that names the kind of a file that is not HDF5, if it is known."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            members = archive.namelist()
-        if "model.weights.h5" in members:
-            raise WeightsError("got a model in Keras 3's own format", _conversion("model", path))
-        if any(member.endswith("/data.pkl") for member in members):
-            raise WeightsError(f"got {OTHER_FILES[-1][1]}")
-    with path.open("rb") as file:
-        start = file.read(512).lstrip()
-    for beginning, reason in OTHER_FILES:
-        if start.startswith(beginning):
-            raise WeightsError(f"got {reason}")
+    """Raise a ``WeightsError`` that names the kind of a file that is not HDF5."""
+    kind = recognize(path)
+    if kind is None:
+        raise WeightsError("expected an HDF5 file, got something else")
+    if kind is KERAS:
+        raise WeightsError(f"got {kind.name}", _conversion("model", path))
+    convert = "; convert its weights to Keras' HDF5 layout"
+    raise WeightsError(f"got {kind.described}{convert * kind.weights}")
 
 
 def _check_layout(layers: "h5py.Group", path: Path) -> None:
