@@ -3,6 +3,7 @@
 import numpy as np
 
 from vgg_viz.interpretability.attribution.attribution_pass import padded_receptive_field
+from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.model.architecture import VGG19
 
 FAR = 300  # more than any receptive field extends beyond the border
@@ -11,10 +12,12 @@ FAR = 300  # more than any receptive field extends beyond the border
 def array_of(run, spec, result):
     """Return the array of a run from the attributions of its value."""
     values = with_padding(result, spec)[np.array(run.arguments["maps"]) - 1]
-    if run.arguments["in_color"]:
+    if spec.back_to != "input":
+        return values
+    if ATTRIBUTION_METHODS[spec.method].in_color:
         colors = np.moveaxis(values[::-1], 0, -1)
         return np.rint(127.5 + 127.5 * colors / np.abs(colors).max()).astype(np.uint8)[None]
-    return values.sum(axis=0, keepdims=True) if run.arguments["summed"] else values
+    return values.sum(axis=0, keepdims=True)
 
 
 def with_padding(result, spec):

@@ -52,41 +52,30 @@ def script_weights(weights: Weights) -> str:
 
 def encode_script(export: Export) -> bytes:
     """Return the Keras script that computes an export's arrays, as UTF-8."""
-    runs, grids = export.runs(), export.grids()
-    captions = [grid.caption for grid in grids]
-    # Two runs that are shown as one grid are shown as their difference.
-    difference = grids[0].name if len(runs) > len(grids) else ""
-    return write_script(runs, caption=captions, link=export.link, difference=difference).encode()
+    captions = [grid.caption for grid in export.grids()]
+    return write_script(export.runs(), [*captions, export.link]).encode()
 
 
-def write_script(
-    runs: Sequence[Run], *, caption: Iterable[str] = (), link: str = "", difference: str = ""
-) -> str:
-    """Write the script that computes the arrays of these runs, all of one template.
-
-    Caption and link become comments. ``difference`` names one more array of feature maps: the
-    second run's minus the first's.
-    """
+def write_script(runs: Sequence[Run], comments: Iterable[str] = ()) -> str:
+    """Write the script that computes the arrays of these runs, all of one template."""
     images: list[bytes] = []
     arrays = {
         run.name: {name: _plain(value, images) for name, value in run.arguments.items()}
         for run in runs
     }
     template = (TEMPLATES / f"{runs[0].template}.py").read_text("utf-8")
-    for name, value in (("IMAGES", images), ("DIFFERENCE", difference), ("ARRAYS", arrays)):
-        template = _with_value(template, name, value)
+    template = _with_value(_with_value(template, "IMAGES", images), "ARRAYS", arrays)
+    title, rest = template.split("from vgg19 import *\n\n")
     # Two empty lines, the first in a file, are before its first function.
-    beginning, functions = template.split("\n\n\n", 1)
-    _, title, imports = beginning.split('"""', 2)
-    shared_beginning, shared = (TEMPLATES / "vgg19.py").read_text("utf-8").split("\n\n\n", 1)
-    _, usage, shared_imports = shared_beginning.split('"""', 2)
+    parameters, functions = rest.split("\n\n\n", 1)
+    _, usage, shared = (TEMPLATES / "vgg19.py").read_text("utf-8").split('"""', 2)
+    shared_imports, shared_functions = shared.split("\n\n\n", 1)
     # The docstring comes first: a comment in the first two lines could set the file's encoding.
-    docstring = f'"""{title.rstrip()}' + usage[usage.index("\n") :] + '"""\n'
-    comments = [f"Written by VGG Viz {__version__}", *map(plain, [*caption, link])]
+    docstring = title.rstrip('\n"') + usage[usage.index("\n") :] + '"""\n'
+    comments = [f"Written by VGG Viz {__version__}", *map(plain, comments)]
     lines = [f"# {comment}" for comment in comments if comment]
-    parameters = imports[imports.index("\n", imports.index("from vgg19 import")) :]
-    parts = [docstring, *lines, shared_imports, parameters, "\n", shared, "\n", functions]
-    return "\n".join(parts)
+    code = [shared_imports, f"\n{parameters}\n\n", f"{shared_functions}\n", functions]
+    return "\n".join([docstring, *lines, *code])
 
 
 def _with_value(template: str, parameter: str, value: object) -> str:
@@ -102,17 +91,17 @@ def _with_value(template: str, parameter: str, value: object) -> str:
 
 def _plain(value: Any, images: list[bytes]) -> object:
     """Return a run's argument as plain Python values, with an image as its index in ``images``."""
-    if isinstance(value, str | bool):
-        return value
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, np.ndarray) and value.ndim == 3:
+    dimensions = np.ndim(value)
+    if dimensions == 4:
+        return [_plain(image, images) for image in value]
+    if dimensions == 3:
         buffer = io.BytesIO()
         Image.fromarray(value).save(buffer, "PNG", optimize=True)
         image = base64.b64encode(buffer.getvalue())
         images += [] if image in images else [image]
         return images.index(image)
-    items: list[Any] = [_plain(item, images) for item in value]
-    if len(items) > 3 and items == list(range(items[0], items[0] + len(items))):
-        return range(items[0], items[0] + len(items))
-    return items
+    if dimensions == 0:
+        return value
+    numbers = np.asarray(value).tolist()
+    consecutive = range(numbers[0], numbers[0] + len(numbers))
+    return consecutive if len(numbers) > 3 and numbers == [*consecutive] else numbers

@@ -162,12 +162,8 @@ class Predictions:
 
     def evidence_run(self, method: str, target: ClassTarget) -> Run:
         """Return the parameters of a Keras script that reproduces the evidence by one method."""
-        arguments = self.maps.script_input | {
-            "method": method,
-            "classes": target.classes,
-            "difference": target.against is not None,
-        }
-        return Run("class_evidence", method, arguments)
+        arguments = {"method": method, "classes": target.classes}
+        return Run("class_evidence", method, self.maps.script_input | arguments)
 
     def important_maps(self, target: ClassTarget, side: Side, count: int) -> list[int]:
         """Return the last conv layer's most important maps for a class, or those against it."""

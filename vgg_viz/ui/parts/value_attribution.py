@@ -262,8 +262,6 @@ class ValueAttribution:
             "back_to": spec.back_to,
             "method": spec.method,
             "maps": numbers,
-            "summed": self.to_pixels and not self.in_color,
-            "in_color": self.in_color,
         }
         if points := self.result().points:
             arguments |= {"points": points}

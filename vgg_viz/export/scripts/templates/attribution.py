@@ -1,10 +1,6 @@
 """Attribution of one value of VGG19 to an earlier layer's maps or to the pixels."""
 
-import functools
-
-import numpy as np
-import tensorflow as tf
-from vgg19 import as_colors, layers_between, network, preprocess, read_images, receptive_field, save
+from vgg19 import *
 
 # Arrays by name. The value is at a position (channel, row, column) of a layer, before its ReLU.
 # Positions and maps count from 1; maps of the "input" are blue, green and red. An image is an index
@@ -19,34 +15,23 @@ ARRAYS = {
         "back_to": "input",
         "method": "guided_backpropagation",
         "maps": [1, 2, 3],
-        "summed": False,  # whether to sum the maps
-        "in_color": True,
         # "points": 65,  # of integrated gradients
     },
 }
 
 
 def attribution(
-    images,
-    weights,
-    image,
-    preprocessing,
-    layer,
-    position,
-    back_to,
-    method,
-    maps,
-    summed,
-    in_color,
-    **settings,
+    images, weights, image, preprocessing, layer, position, back_to, method, maps, **settings
 ):
-    """Attribute the value to maps, (maps, rows, columns), within its receptive field."""
+    """Attribute the value to maps, (maps, rows, columns), within its receptive field.
+
+    The colors of pixels are summed or, by methods whose papers show colors, shown as an image.
+    """
     model = network(weights)
-    before, layers = layers_between(model, "input", back_to), layers_between(model, back_to, layer)
+    layers, to_start = layers_between(model, back_to, layer), submodel(model, "input", back_to)
 
     def read(pixels):
-        x = preprocess(pixels, preprocessing)
-        return functools.reduce(lambda x, layer: layer(x), before, x)
+        return to_start(preprocess(pixels, preprocessing))
 
     channel, row, column = position
     index = (0, row - 1, column - 1, channel - 1)
@@ -54,33 +39,20 @@ def attribution(
     for name, number in sums.items():
         print(f"{name} {float(number):g}", end=", ")
     print(f"attributions {float(tf.reduce_sum(result)):g}")
-    result = np.moveaxis(result[0], -1, 0)[np.array(maps) - 1]
-    rows, columns = (receptive_field(layers, number) for number in index[1:3])
-    margin = rows[1] - rows[0]  # beyond the border there are zeros
-    result = np.pad(result, [(0, 0), (margin, margin), (margin, margin)])
-    result = result[:, slice(*np.add(rows, margin)), slice(*np.add(columns, margin))]
-    if in_color:
-        return as_colors(result[None])
-    return result.sum(axis=0, keepdims=True) if summed else result
+    # Beyond the border there are zeros.
+    result = crop(result[0].numpy(), *(receptive_field(layers, number) for number in index[1:3]))
+    result = np.moveaxis(result, -1, 0)[np.array(maps) - 1]
+    if back_to != "input":
+        return result
+    return as_colors(result[None]) if method in IN_COLOR else result.sum(axis=0, keepdims=True)
 
 
-def forward(layers, index, x, relu=tf.nn.relu):
-    """Compute the value from the input of the first of these layers."""
-    for layer in layers:
-        if "pool" in layer.name:
-            x = layer(x)
-        else:
-            before_relu = tf.nn.conv2d(x, layer.kernel, 1, "SAME") + layer.bias
-            x = relu(before_relu)
-    return before_relu[index]
-
-
-def gradients(layers, index, x, *settings, forward=forward):
+def gradients(layers, index, x, *settings, forward=before_relu):
     """Compute the value, its gradient, and the sum of all biases times their gradients."""
     biases = [layer.bias.value for layer in layers if layer.weights]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([x, *biases])
-        value = forward(layers, index, x, *settings)
+        value = forward(layers, x, *settings)[index]
     gradient, *by_bias = tape.gradient(value, [x, *biases], unconnected_gradients="zero")
     terms = [tf.reduce_sum(bias * one) for bias, one in zip(biases, by_bias, strict=True)]
     return value, gradient, sum(terms)
@@ -122,7 +94,7 @@ def integrated_gradients(layers, index, read, pixels, points=65):
     mean = tf.zeros_like(end)
     for position, weight in zip(*clenshaw_curtis(points), strict=True):
         mean += weight * slope(position * end + (1 - position) * start)
-    value, baseline = (forward(layers, index, x) for x in (end, start))
+    value, baseline = (before_relu(layers, x)[index] for x in (end, start))
     return mean * (end - start), {"value": value, "baseline": baseline}
 
 
@@ -145,13 +117,13 @@ def lrp(layers, index, read, pixels):
     if layers[0].name == "block1_conv1":  # zB: distances to the bounds are its inputs
         bounds = [read(np.full_like(pixels, level)) for level in (0, 255)]
         first_output, x = layers[0](x), tf.concat([x - bound for bound in bounds], axis=3)
-    value, gradient, biases = gradients(layers, index, x, first_output, forward=relevance)
+    value, gradient, biases = gradients(layers, index, x, index, first_output, forward=relevance)
     parts = tf.split(x * gradient, 1 if first_output is None else 2, axis=3)
     return sum(parts), {"value": value, "bias terms": biases}
 
 
-def relevance(layers, index, x, first_output):
-    """Compute the value such that its gradient is relevance divided by activation."""
+def relevance(layers, x, index, first_output):
+    """Compute the last output such that the value's gradient is relevance divided by activation."""
     for number, layer in enumerate(layers):
         if "pool" in layer.name:
             x = layer(x)
@@ -170,7 +142,7 @@ def relevance(layers, index, x, first_output):
         else:
             z += 0.25 * (tf.nn.conv2d(x, tf.nn.relu(kernel), 1, "SAME") + tf.nn.relu(bias))
         x = with_share(z, output, epsilon)
-    return x[index]
+    return x
 
 
 def with_share(z, output, epsilon=0.0):
@@ -181,6 +153,7 @@ def with_share(z, output, epsilon=0.0):
 
 FUNCTIONS = gradient, input_x_gradient, guided_backpropagation, deconvnet, integrated_gradients, lrp
 METHODS = {function.__name__: function for function in FUNCTIONS}
+IN_COLOR = "guided_backpropagation", "deconvnet"
 IMAGES = ["photo.jpg"]  # names of files, or PNG in base64
 
 if __name__ == "__main__":

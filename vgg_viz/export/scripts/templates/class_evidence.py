@@ -3,9 +3,7 @@
 The array NAME_logits has the 1,000 logits.
 """
 
-import numpy as np
-import tensorflow as tf
-from vgg19 import network, preprocess, read_images, save, submodel
+from vgg19 import *
 
 # Arrays by name. Classes count from 0; an image is an index of IMAGES, below.
 ARRAYS = {
@@ -14,8 +12,7 @@ ARRAYS = {
         "image": 0,
         "preprocessing": "caffe",
         "method": "gradcam",
-        "classes": [281, 282],
-        "difference": False,  # whether to append the first class's evidence minus the second's
+        "classes": [281, 282],  # of two, the array also has the difference of the evidence
     },
 }
 # Class activation maps: Grad-CAM (Selvaraju et al., 2017) without its final ReLU, HiResCAM (Draelos
@@ -27,7 +24,7 @@ CAMS = {
 }
 
 
-def evidence(images, weights, image, preprocessing, method, classes, difference):
+def evidence(images, weights, image, preprocessing, method, classes):
     """Compute evidence, (classes, 14, 14), and the logits."""
     model = network(weights, top=True)
     to_maps = submodel(model, "input", "block5_conv4")
@@ -37,7 +34,7 @@ def evidence(images, weights, image, preprocessing, method, classes, difference)
         found = ablation(to_logits, maps)[np.array(classes)]
     else:
         found = np.stack([activation_map(to_logits, maps, CAMS[method], one) for one in classes])
-    if difference:
+    if len(classes) > 1:
         found = np.concatenate([found, found[:1] - found[1:]])
     logits = to_logits.predict_on_batch(maps)[0]
     shares = tf.nn.softmax(logits.astype("float64")).numpy()

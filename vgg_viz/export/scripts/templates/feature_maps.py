@@ -1,7 +1,6 @@
 """Feature maps of VGG19, also with maps of an earlier layer ablated (set to zero)."""
 
-import numpy as np
-from vgg19 import network, preprocess, read_images, save, submodel
+from vgg19 import *
 
 # Arrays by name. Maps count from 1; an image is an index of IMAGES, below.
 ARRAYS = {
@@ -13,7 +12,6 @@ ARRAYS = {
         "maps": range(1, 17),
     },
 }
-DIFFERENCE = ""  # name of one more array: the second array minus the first
 
 
 def feature_maps(images, weights, image, preprocessing, layer, maps, ablated_in="", ablated=()):
@@ -33,7 +31,7 @@ IMAGES = ["photo.jpg"]  # names of files, or PNG in base64
 if __name__ == "__main__":
     images = read_images(IMAGES)
     arrays = {name: feature_maps(images, **array) for name, array in ARRAYS.items()}
-    if DIFFERENCE:
+    if len(arrays) == 2:
         first, second = arrays.values()
-        arrays[DIFFERENCE] = second - first
+        arrays["difference"] = second - first
     save(arrays)

@@ -1,7 +1,6 @@
 """Filters of VGG19: the kernels of a layer."""
 
-import numpy as np
-from vgg19 import as_colors, network, save
+from vgg19 import *
 
 # Arrays by name. Filters and channels count from 1.
 ARRAYS = {

@@ -5,10 +5,7 @@ amplifies rounding from step to step: the images resemble those of VGG Viz, but 
 An image of block 4 takes ten seconds or more, one of block 5 minutes.
 """
 
-import keras
-import numpy as np
-import tensorflow as tf
-from vgg19 import layers_between, network, receptive_field, save
+from vgg19 import *
 
 # Arrays by name. Channels count from 1.
 ARRAYS = {
@@ -78,15 +75,9 @@ def value_function(model, layer, side):
     def values(images, channels):
         images = tf.pad(images - MEAN_COLOR, [(0, 0), margins, margins, (0, 0)]) + MEAN_COLOR
         x = keras.applications.vgg19.preprocess_input(images)
-        for one in layers:
-            if "pool" in one.name:
-                x = one(x)
-            else:
-                padding = "VALID" if whole else "SAME"
-                before_relu = tf.nn.conv2d(x, one.kernel, 1, padding) + one.bias
-                x = tf.nn.relu(before_relu)
-        middle = x.shape[1] // 2
-        return tf.gather(before_relu[:, middle, middle], channels - 1, axis=1, batch_dims=1)
+        output = before_relu(layers, x, padding="VALID" if whole else "SAME")
+        middle = output.shape[1] // 2
+        return tf.gather(output[:, middle, middle], channels - 1, axis=1, batch_dims=1)
 
     return values
 

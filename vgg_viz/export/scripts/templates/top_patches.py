@@ -3,8 +3,7 @@
 The array NAME_value has the channels' values at the patches.
 """
 
-import numpy as np
-from vgg19 import layers_between, network, preprocess, read_images, receptive_field, save, submodel
+from vgg19 import *
 
 # Arrays by name. Channels count from 1; images are indices of IMAGES, below.
 ARRAYS = {
@@ -39,7 +38,7 @@ def top_patches(images, weights, searched, layer, channels, each):
             for nth, peak in enumerate(peaks(maps[image][..., channel - 1], distance, each)):
                 found.append((min(nth, 2), -peak[0], nth, searched.index(image), image, *peak[1:]))
         for _, value, _, _, image, row, column in sorted(found)[:each]:
-            patches.append(crop(images[image], fields[row], fields[column]))
+            patches.append(crop(images[image], fields[row], fields[column], MEAN_COLOR))
             values.append(-value)
         if not found:
             patches.append(np.zeros((side, side, 3), np.uint8))
@@ -56,14 +55,6 @@ def peaks(values, distance, count):
         rows, columns = (slice(max(0, n - distance + 1), n + distance) for n in (row, column))
         left[rows, columns] = 0
     return found
-
-
-def crop(image, rows, columns):
-    """Crop an image to rows and columns, which may reach beyond its border."""
-    margin = rows[1] - rows[0]
-    framed = np.full((224 + 2 * margin, 224 + 2 * margin, 3), MEAN_COLOR, np.uint8)
-    framed[margin:-margin, margin:-margin] = image
-    return framed[slice(*np.add(rows, margin)), slice(*np.add(columns, margin))]
 
 
 IMAGES = ["photo.jpg"]  # names of files, or PNG in base64

@@ -68,6 +68,17 @@ def submodel(model, start, end):
     return keras.Model(outputs[start], outputs[end])
 
 
+def before_relu(layers, x, relu=tf.nn.relu, padding="SAME"):
+    """Run layers one after the other; return the output of the last one before its ReLU."""
+    for layer in layers:
+        if "pool" in layer.name:
+            x = layer(x)
+        else:
+            z = tf.nn.conv2d(x, layer.kernel, 1, padding) + layer.bias
+            x = relu(z)
+    return z
+
+
 def receptive_field(layers, row):
     """Return the first row that a row depends on before these layers, and the row after the last.
 
@@ -77,6 +88,14 @@ def receptive_field(layers, row):
     for layer in reversed(layers):
         start, stop = (2 * start, 2 * stop) if "pool" in layer.name else (start - 1, stop + 1)
     return start, stop
+
+
+def crop(image, rows, columns, fill=0):
+    """Crop an image, (height, width, channels), to rows and columns, also beyond its border."""
+    margin = rows[1] - rows[0]
+    framed = np.full(np.add(image.shape, [2 * margin, 2 * margin, 0]), fill, image.dtype)
+    framed[margin:-margin, margin:-margin] = image
+    return framed[slice(*np.add(rows, margin)), slice(*np.add(columns, margin))]
 
 
 def read_images(images):
@@ -127,8 +146,7 @@ def draw(name, array):
     columns = int(np.ceil(np.sqrt(len(tiles))))
     margins = [(0, -len(tiles) % columns), (0, 1), (0, 1), (0, 0)]
     tiles = np.pad(tiles, margins[: tiles.ndim])
-    rows = [np.hstack(tiles[first : first + columns]) for first in range(0, len(tiles), columns)]
-    mosaic = np.vstack(rows)
+    mosaic = np.vstack([np.hstack(row) for row in np.split(tiles, len(tiles) // columns)])
     plt.imsave(f"{name}.png", mosaic, cmap="gray")
     plt.figure(figsize=(10, 10))
     plt.imshow(mosaic, cmap="gray")
