@@ -9,7 +9,8 @@ from tests.support.photographs import load_image, sample_bytes
 from tests.support.thin import THIN, RandomWeights
 from tests.support.weights_files import ReferenceWeights, write_hollow_weights
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.network import Network, preprocess
+from vgg_viz.model.network import Network
+from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.model.weights import UntrainedWeights
 
 # Before the first import of TensorFlow: no reports about the machine it finds.
@@ -53,7 +54,7 @@ def photograph():
 @pytest.fixture(scope="session")
 def computed_maps(biased_network, photograph):
     """Compute the feature maps of a photograph: layer name -> maps, float32 (n, h, w)."""
-    return all_layers(biased_network.model, VGG19)(preprocess(photograph))
+    return all_layers(biased_network.model, VGG19)(PREPROCESSINGS["caffe"].apply(photograph)[None])
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from tests.support.photographs import load_image, sample_bytes
 from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.export.mosaic import mosaic, near_square, png
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.network import Network, network_input, preprocess, tiles_first
+from vgg_viz.model.network import Network, network_input, tiles_first
+from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.model.weights import UntrainedWeights, Weights
 from vgg_viz.samples import SAMPLES
 from vgg_viz.serving.results import ValueRange
@@ -84,7 +85,7 @@ def new_picture(network: Network, effort: Effort) -> Row:
     Baseline: one forward pass from the preprocessed batch to the last convolution's output.
     """
     pictures = cycle([load_image(sample_bytes(sample.name)) for sample in SAMPLES])
-    passes = bare_passes(network, preprocess(cat()))
+    passes = bare_passes(network, PREPROCESSINGS["caffe"].apply(cat())[None])
     clocks = {name: timed(run) for name, run in passes.items()}
     clocks["ours"] = timed(lambda: block_grids(network, next(pictures)))
     seconds = measured(effort.passes, clocks)

@@ -125,7 +125,7 @@ def test_attributions(tmp_path, biased_network, photograph, inputs):
     sums = [line for line in said.splitlines() if line.startswith("value")]
     for one, spec in zip(runs, specs.values(), strict=True):
         found, _ = outcome(
-            attribute(biased_network, photograph, spec, one.arguments["preprocessing"])
+            attribute(biased_network.preprocessed(one.arguments["preprocessing"]), photograph, spec)
         )
         expected = array_of(one, spec, found)
         got, method = arrays[one.name], ATTRIBUTION_METHODS[spec.method]
@@ -200,6 +200,7 @@ def test_maps_of_all_networks_with_and_without_ablation(
         "late": {"layer": "block5_conv4", "maps": range(1, 513)},
         "turned": {"layer": "block1_conv2", "maps": [64, 1, 7], "image": mirrored},
         "wrong": {"layer": "block3_conv1", "maps": np.array([9]), "preprocessing": "rgb"},
+        "scaled": {"layer": "block3_conv1", "maps": np.array([9]), "preprocessing": "tf"},
         "before": biased,
         "without": biased | ablated,
         "far": biased | ablated | {"layer": "block3_conv2"},
@@ -208,7 +209,8 @@ def test_maps_of_all_networks_with_and_without_ablation(
     for key, one in runs.items():
         network = untrained_network if "weights" not in one else biased_network
         chosen = inputs | one
-        maps = network.feature_maps(chosen["image"], chosen["layer"], chosen["preprocessing"])
+        network = network.preprocessed(chosen["preprocessing"])
+        maps = network.feature_maps(chosen["image"], chosen["layer"])
         if "ablated" in one:
             source, wanted = map(VGG19.conv_layer, ("block1_conv2", one["layer"]))
             quiet = ablate(network.feature_maps(photograph, source.name), one["ablated"])

@@ -37,7 +37,7 @@ def without_convergence(monkeypatch):
 
 
 def attributed(network, pixels, spec, preprocessing="caffe"):
-    result, _ = outcome(attribute(network, pixels, spec, preprocessing))
+    result, _ = outcome(attribute(network.preprocessed(preprocessing), pixels, spec))
     return result
 
 
@@ -123,7 +123,8 @@ def test_each_level_of_integrated_gradients_matches_numpy(
     maps = [end.after[back_to] for end in ends]
     values = [end.before[layer.name][1, 6, 0] for end in ends]
     spec, levels = AttributionSpec(layer, *value, back_to, "integrated_gradients"), []
-    result, _ = outcome(attribute(thin_network, pixels, spec, preprocessing, levels.append))
+    network = thin_network.preprocessed(preprocessing)
+    result, _ = outcome(attribute(network, pixels, spec, levels.append))
     assert levels[-1] is result
     assert [level.points for level in levels] == list(POINTS)
     for level in levels:

@@ -9,12 +9,11 @@ from tests.support.maps import BiasedWeights, frozen, random_array
 from vgg_viz.interpretability.decomposition import (
     decompose,
     max_pool,
-    pixel_colors,
     previous_conv,
     source_position,
 )
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.network import network_input, preprocess, tiles_first
+from vgg_viz.model.network import network_input, tiles_first
 
 CONV_LAYERS = pytest.mark.parametrize("layer", VGG19.conv_layers, ids=lambda layer: layer.name)
 
@@ -179,15 +178,3 @@ def test_zeros_and_padding_have_no_source():
     kernel[0] = 1  # at the first row, it reaches only padding
     assert source_position(map_, kernel, 0, 1, pooled=False) is None
     assert source_position(map_, kernel, 1, 1, pooled=False) == (0, 0)
-
-
-# -- colors of a patch
-
-
-def test_pixel_colors_invert_the_preprocessing():
-    values = np.arange(256, dtype=np.uint8)
-    pixels = np.stack([values, values[::-1], np.roll(values, 100)], axis=-1)[None]
-    patch = np.moveaxis(preprocess(pixels)[0], -1, 0)
-    np.testing.assert_array_equal(pixel_colors(frozen(patch)), pixels, strict=True)
-    padding = frozen(np.zeros((3, 1, 1), np.float32))
-    assert pixel_colors(padding).tolist() == [[[124, 117, 104]]]

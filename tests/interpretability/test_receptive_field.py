@@ -102,11 +102,15 @@ SIDES = {
 }
 
 
-@pytest.mark.parametrize(("name", "side"), SIDES.items())
-def test_values_and_gradients_match_numpy_on_images_amid_mean_color(name, side):
+@pytest.mark.parametrize(
+    ("name", "side", "preprocessing"),
+    [*((*one, "caffe") for one in SIDES.items()), ("block3_conv1", 24, "tf")],
+)
+def test_values_and_gradients_match_numpy_on_images_amid_mean_color(name, side, preprocessing):
     layer, pictures = THIN.conv_layer(name), noise(4, side)
     first, center, channels = first_pixel(layer, side), middle(layer), range(1, 5)
-    field = ReceptiveFieldPass(Network(RandomWeights(THIN), THIN), layer, side)
+    thin = Network(RandomWeights(THIN), THIN).preprocessed(preprocessing)
+    field = ReceptiveFieldPass(thin, layer, side)
     _, steps = outcome(field.values(noise(4, side, seed=1), channels))
     (values, gradient), fewer = outcome(field.values(pictures, channels))
     if name == "block2_conv1":
@@ -116,9 +120,10 @@ def test_values_and_gradients_match_numpy_on_images_amid_mean_color(name, side):
     for channel, picture in zip(channels, pictures, strict=True):
         whole = np.full((THIN.input_side, THIN.input_side, 3), MEAN_COLOR, np.uint8)
         whole[first : first + side, first : first + side] = picture
-        network = NumpyNetwork(THIN, RandomWeights(THIN), network_input(whole))
+        network = NumpyNetwork(THIN, RandomWeights(THIN), network_input(whole, preprocessing))
         expected = network.attribute(layer, channel, center, center, "gradient")
-        slopes = np.moveaxis(expected.values["input"], 0, -1)[..., ::-1]
+        slopes = np.moveaxis(expected.values["input"], 0, -1)
+        slopes = slopes[..., ::-1] if preprocessing == "caffe" else slopes / 127.5
         slopes = slopes[first : first + side, first : first + side]
         assert values[channel - 1] == pytest.approx(expected.value, rel=1e-4, abs=1e-4)
         largest = np.abs(slopes).max()

@@ -15,9 +15,9 @@ from vgg_viz.model.network import (
     Network,
     filter_colors,
     network_input,
-    preprocess,
     tiles_first,
 )
+from vgg_viz.model.preprocessing import PREPROCESSINGS
 
 TINY = Architecture("Tiny", blocks=((1, 2), (1, 3)), dense=(), input_side=8)
 MEAN_RED, MEAN_GREEN, MEAN_BLUE = 123.68, 116.779, 103.939
@@ -36,12 +36,14 @@ def tiny():
 # -- the input
 
 
-def test_preprocessing_matches_keras():
-    import keras
+@pytest.mark.parametrize(("mode", "rounding"), [("caffe", 0), ("tf", 1e-7)])
+def test_preprocessing_matches_keras(mode, rounding):
+    from keras.applications.imagenet_utils import preprocess_input
 
     pixels = noise(9)[:5]
-    expected = keras.applications.vgg19.preprocess_input(pixels.astype(np.float32)[None])
-    np.testing.assert_array_equal(preprocess(pixels), expected, strict=True)
+    expected = preprocess_input(pixels.astype(np.float32), mode=mode)
+    found = PREPROCESSINGS[mode].apply(pixels)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=rounding, strict=True)
 
 
 def test_inputs_match_values_worked_by_hand():
@@ -50,10 +52,23 @@ def test_inputs_match_values_worked_by_hand():
     for found, values in (
         (network_input(pixels), expected),
         (network_input(pixels, "rgb"), [1, 0.2, 0]),
+        (network_input(pixels, "tf"), [1, -0.6, -1]),
     ):
         assert (found.shape, found.dtype) == ((3, 1, 1), np.float32)
         assert not found.flags.writeable
         np.testing.assert_allclose(found.ravel(), values, rtol=1e-6)
+
+
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS.values(), ids=lambda one: one.name)
+def test_inverting_a_preprocessing_returns_the_pixels_and_its_gradient_is_the_slope(preprocessing):
+    pixels = noise(9)[:5]
+    np.testing.assert_array_equal(preprocessing.invert(preprocessing.apply(pixels)), pixels)
+    weights = np.random.default_rng(1).normal(size=pixels.shape).astype(np.float32)
+    brighter = pixels.astype(np.float32)
+    brighter[2, 3, 0] += 8
+    change = weights * (preprocessing.apply(brighter) - preprocessing.apply(pixels))
+    gradient = preprocessing.backward(weights)
+    assert 8 * gradient[2, 3, 0] == pytest.approx(change.sum(dtype=np.float64), rel=1e-4)
 
 
 # -- filters
@@ -100,7 +115,7 @@ def test_maps_of_a_small_network_match_numpy(tiny):
             assert (maps.shape, maps.dtype) == (expected[name].shape, np.float32)
             assert not maps.flags.writeable
             np.testing.assert_allclose(maps, expected[name], rtol=1e-5, atol=1e-4)
-    wrong = tiny.feature_maps(pixels, "block2_conv1", "rgb")
+    wrong = tiny.preprocessed("rgb").feature_maps(pixels, "block2_conv1")
     np.testing.assert_allclose(wrong, numpy_maps(pixels, "rgb")["block2_conv1"], 1e-5, 1e-6)
 
 
@@ -135,9 +150,10 @@ def test_maps_of_all_layers_match_keras(biased_network, keras_vgg19, photograph)
 
     outputs = {layer.name: layer.output for layer in keras_vgg19.layers[1:]}
     model = keras.Model(keras_vgg19.input, outputs)
+    batch = np.moveaxis(network_input(photograph), 0, -1)[None]
     expected = {
         name: np.moveaxis(values[0], -1, 0)
-        for name, values in model.predict_on_batch(preprocess(photograph)).items()
+        for name, values in model.predict_on_batch(batch).items()
     }
 
     def assert_near(found, name):

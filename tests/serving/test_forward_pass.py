@@ -52,6 +52,7 @@ class Recorded:
         self.weights, self.identity = network.weights, identity
         self.runs = []
         self._network, self._lock = network, lock
+        self.input = network.input
 
     def run(self, layer_names, source):
         assert self._lock.held, "expected the network to run while the lock is held"
@@ -66,10 +67,9 @@ class Requests:
     results: Results
     network: Recorded
     picture: SimpleNamespace
-    preprocessing: str
 
     def maps(self, name):
-        forward = self.results.forward_pass(self.network, self.picture, self.preprocessing)
+        forward = self.results.forward_pass(self.network, self.picture)
         compute = partial(forward.maps, LAYERS[name])
         return self.results.cached(forward.key(name), compute, network=True)
 
@@ -108,11 +108,11 @@ def network(small_network, lock):
 def start(network, lock):
     """Create requests for one image, with a cache of that size."""
 
-    def create(max_bytes=2**24, preprocessing="caffe"):
+    def create(max_bytes=2**24, network=network):
         shared = Shared(limit=None)
         shared.values, shared.network_lock = Cache(max_bytes), lock
         picture = SimpleNamespace(pixels=PIXELS, digest="photograph")
-        return Requests(Results(shared), network, picture, preprocessing)
+        return Requests(Results(shared), network, picture)
 
     return create
 
@@ -131,8 +131,8 @@ def assert_equal(found, expected):
 
 @pytest.mark.parametrize("preprocessing", ["caffe", "rgb"])
 @pytest.mark.parametrize("max_bytes", [2**24, 0], ids=["room", "no room"])
-def test_maps_equal_keras(preprocessing, max_bytes, start, expected):
-    requests = start(max_bytes, preprocessing)
+def test_maps_equal_keras(preprocessing, max_bytes, start, expected, small_network, lock):
+    requests = start(max_bytes, Recorded(small_network.preprocessed(preprocessing), lock))
     for name in ("block5_conv4", "block1_conv1", "block1_conv2", "block3_conv2"):
         found = requests.maps(name)
         assert_equal(found, expected[preprocessing][name])
@@ -264,13 +264,12 @@ def test_the_most_active_maps_are_averaged_or_enlarged_to_one_size():
     np.testing.assert_array_equal(maps[1], [[[3, 3], [3, 3]], [[2, 2], [2, 2]]])
 
 
-def test_images_networks_and_preprocessings_have_separate_keys(start, lock, small_network):
+def test_images_and_networks_have_separate_keys(start, lock, small_network):
     requests = start()
     requests.maps("block2_conv1")
     # The label is the same: the identity tells networks apart.
     another = Recorded(small_network, lock, identity="another")
     for other in (
-        replace(requests, preprocessing="rgb"),
         replace(requests, picture=SimpleNamespace(pixels=PIXELS, digest="another picture")),
         replace(requests, network=another),
     ):

@@ -61,8 +61,8 @@ class Truth:
         key = (layer_name, picture, network, preprocessing)
         if key not in self.cached:
             built = shared().loaders[network].network().result()
-            maps = built.feature_maps(self.pictures[picture], layer_name, preprocessing)
-            self.cached[key] = maps
+            built = built.preprocessed(preprocessing)
+            self.cached[key] = built.feature_maps(self.pictures[picture], layer_name)
         return self.cached[key]
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from vgg_viz.interpretability.map_statistics import strongest
 from vgg_viz.model.architecture import KERNEL_SIDE, POOL_SIDE, VGG19, ConvLayer
-from vgg_viz.model.network import MEAN_BGR
 
 RELATIVE_TOLERANCE = 1e-4
 # Sums below this share of their terms' magnitudes are dominated by cancellation.
@@ -97,13 +96,6 @@ def source_position(
     top, left = POOL_SIDE * row, POOL_SIDE * column
     down, right = _largest(map_[top : top + POOL_SIDE, left : left + POOL_SIDE])
     return top + down, left + right
-
-
-def pixel_colors(patch: np.ndarray) -> np.ndarray:
-    """Invert `network.preprocess` for a patch ``(3, h, w)``: RGB uint8, padding as mean color."""
-    colors = np.moveaxis(patch, 0, -1) + np.array(MEAN_BGR)
-    pixels: np.ndarray = np.rint(colors[..., ::-1]).clip(0, 255).astype(np.uint8)
-    return pixels
 
 
 def max_pool(maps: np.ndarray) -> np.ndarray:

@@ -21,7 +21,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vgg_viz.model.architecture import POOL_SIDE, VGG19, Architecture, ConvLayer, SpatialLayer
-from vgg_viz.model.network import MEAN_BGR, MEAN_COLOR, Network, Tensor, network_input, tf
+from vgg_viz.model.network import Network, Tensor, tf
+from vgg_viz.model.preprocessing import MEAN_COLOR, PREPROCESSINGS
 
 # Backward rule of a ReLU: (its output, gradient of its output) -> gradient of its input.
 ReluRule = Callable[[Tensor, Tensor], Tensor]
@@ -229,8 +230,8 @@ class ReceptiveFieldPass:
         The images are RGB from 0 to 255, float ``(n, side, side, 3)``.
         """
         surroundings = yield from self._cached_surroundings()
-        mean = np.array(MEAN_BGR, np.float32)
-        x = tf.constant((images[..., ::-1] - mean).astype(np.float32))
+        preprocessing = PREPROCESSINGS[self.network.preprocessing]
+        x = tf.constant(preprocessing.apply(images))
         activations = []
         for stage in self.stages[:-1]:
             padded = padded_input(stage, x, surroundings.get(stage.layer.name))
@@ -245,7 +246,7 @@ class ReceptiveFieldPass:
                 gradient = relu_gradient(output, gradient)
             gradient = self._operations.backward(stage, padded, output, gradient)
             yield
-        return values.numpy(), gradient.numpy()[..., ::-1]
+        return values.numpy(), preprocessing.backward(gradient.numpy())
 
     def _cached_surroundings(self) -> Generator[None, None, dict[str, np.ndarray]]:
         """Compute once the `surrounding_input` of each layer that reads beyond the images' part."""
@@ -263,7 +264,7 @@ class ReceptiveFieldPass:
         """Compute the first blocks' maps for an image of mean color, yielding after each block."""
         architecture = self.network.architecture
         side = architecture.input_side
-        source = network_input(np.full((side, side, 3), MEAN_COLOR, np.uint8))
+        source = self.network.input(np.full((side, side, 3), MEAN_COLOR, np.uint8))
         maps = {architecture.layers[0].name: source}
         for block, pool in enumerate(architecture.pools[:blocks], start=1):
             maps |= self.network.run_block(block, source)

@@ -16,29 +16,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
 from importlib import import_module
 from threading import Event, Lock
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer
+from vgg_viz.model.preprocessing import PREPROCESSINGS, Preprocessing
 from vgg_viz.model.weights import Weights
 
 if TYPE_CHECKING:
     # Importing TensorFlow takes seconds, so only building a network does.
     import keras
-
-# Mean of ImageNet's training images in the order of the network's input: blue, green, red.
-# Keras: keras/src/applications/imagenet_utils.py, mode "caffe".
-MEAN_BGR = (103.939, 116.779, 123.68)
-# The mean as an RGB pixel; the network's input for it is almost zero, like the padding.
-MEAN_COLOR = tuple(round(mean) for mean in reversed(MEAN_BGR))
-
-# "caffe" is VGG's own preprocessing, by its name in Keras; "rgb" is a common mistake.
-Preprocessing = Literal["caffe", "rgb"]
 
 Tensor = Any  # TensorFlow has no type stubs
 Pass = Callable[[Tensor], Sequence[Tensor]]  # a compiled forward pass
@@ -73,27 +66,14 @@ def import_keras() -> ModuleType:
     return module
 
 
-def preprocess(pixels: np.ndarray) -> np.ndarray:
-    """Convert RGB pixels, uint8 (h, w, 3), to a batch for VGG19, float32 (1, h, w, 3).
-
-    The result equals that of Keras' ``vgg19.preprocess_input``: BGR minus ImageNet's mean.
-
-    >>> red = np.array([[[255, 0, 0]]], np.uint8)
-    >>> preprocess(red).round().tolist()
-    [[[[-104.0, -117.0, 131.0]]]]
-    """
-    return (pixels[None, :, :, ::-1] - np.array(MEAN_BGR, np.float32)).astype(np.float32)
-
-
 def network_input(pixels: np.ndarray, preprocessing: Preprocessing = "caffe") -> np.ndarray:
     """Preprocess RGB pixels, uint8 ``(h, w, 3)``, to the first block's input, ``(3, h, w)``.
 
-    ``"rgb"`` scales to 0 to 1: VGG19 raises no error, but sees an almost blank image with red and
-    blue swapped.
+    >>> red = np.array([[[255, 0, 0]]], np.uint8)
+    >>> network_input(red).round().ravel().tolist()  # blue, green, red
+    [-104.0, -117.0, 131.0]
     """
-    wrong = preprocessing == "rgb"
-    batch = (pixels[None] / np.float32(255)).astype(np.float32) if wrong else preprocess(pixels)
-    return read_only(np.moveaxis(batch[0], -1, 0))
+    return read_only(np.moveaxis(PREPROCESSINGS[preprocessing].apply(pixels), -1, 0))
 
 
 def tiles_first(kernel: np.ndarray) -> np.ndarray:
@@ -137,12 +117,36 @@ class Network:
         # From here on, nothing must reset Keras' state: see `loading.disable_session_resets`.
         self.weights = weights
         self.label = weights.label  # for captions; networks with different weights may share it
-        self.identity = weights.identity  # equal only for networks with the same weights
+        # Equal only for networks with the same weights and the same preprocessing.
+        self.identity = weights.identity
+        self.preprocessing: Preprocessing = "caffe"
+        self.trained_with: Preprocessing = "caffe"  # differs for the lesson on a wrong one
         self.architecture = architecture
         with _keras_lock:
             self.model = build_model(weights, architecture)
         self._passes: dict[tuple[str, ...], Pass] = {}
         self._summaries: dict[str, str] = {}
+
+    def preprocessed(self, preprocessing: Preprocessing, *, wrongly: bool = False) -> Network:
+        """Return this network with a preprocessing, that of its training or a wrong one.
+
+        Both share the Keras model.
+        """
+        other = copy(self)
+        other.preprocessing = preprocessing
+        other.trained_with = self.trained_with if wrongly else preprocessing
+        if preprocessing != "caffe":
+            other.identity = (preprocessing, self.weights.identity)
+        return other
+
+    @property
+    def is_preprocessed_wrongly(self) -> bool:
+        """Whether the network was trained with another preprocessing than it has here."""
+        return self.preprocessing != self.trained_with
+
+    def input(self, pixels: np.ndarray) -> np.ndarray:
+        """Preprocess RGB pixels, uint8 ``(h, w, 3)``, to this network's input, ``(3, h, w)``."""
+        return network_input(pixels, self.preprocessing)
 
     def summary(self, layer_name: str) -> str:
         """Return Keras' text summary of the model that ends with a conv layer."""
@@ -155,12 +159,10 @@ class Network:
             self._summaries[layer_name] = "\n".join(lines)
         return self._summaries[layer_name]
 
-    def feature_maps(
-        self, pixels: np.ndarray, layer_name: str, preprocessing: Preprocessing = "caffe"
-    ) -> np.ndarray:
+    def feature_maps(self, pixels: np.ndarray, layer_name: str) -> np.ndarray:
         """Compute the feature maps of a conv layer for an image, RGB uint8 ``(224, 224, 3)``."""
         layer = self.architecture.conv_layer(layer_name)
-        source = network_input(pixels, preprocessing)
+        source = self.input(pixels)
         for pool in self.architecture.pools[: layer.block - 1]:
             (source,) = self.run((pool.name,), source)
         return self.run((layer.name,), source)[0]

@@ -15,7 +15,7 @@ from vgg_viz.image_io.input_image import NetworkInput
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks, find_peaks
 from vgg_viz.interpretability.map_statistics import Profile, means, profile
 from vgg_viz.model.architecture import Architecture, ConvLayer
-from vgg_viz.model.network import Network, Preprocessing, network_input
+from vgg_viz.model.network import Network
 from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.locks import no_pause
 
@@ -42,7 +42,6 @@ class ForwardPass:
     cache: Cache
     network: Network
     picture: NetworkInput
-    preprocessing: Preprocessing = "caffe"
 
     @property
     def architecture(self) -> Architecture:
@@ -51,7 +50,7 @@ class ForwardPass:
 
     def key(self, name: str) -> Hashable:
         """Return the cache key of a result for this image and network, such as "overview"."""
-        return (name, self.network.identity, self.picture.digest, self.preprocessing)
+        return (name, self.network.identity, self.picture.digest)
 
     def maps(self, layer: ConvLayer) -> np.ndarray:
         """Compute a conv layer's maps after ReLU, float32 ``(maps, height, width)``."""
@@ -75,7 +74,7 @@ class ForwardPass:
         A step is one block. Block inputs are not cached here: peaks are computed for many images,
         and the viewer looks at few of them.
         """
-        source, found = network_input(self.picture.pixels, self.preprocessing), list[Peaks]()
+        source, found = self.network.input(self.picture.pixels), list[Peaks]()
         for block, pool in enumerate(self.architecture.pools, start=1):
             if found:
                 yield
@@ -106,7 +105,7 @@ class ForwardPass:
     def _block_input(self, block: int) -> np.ndarray:
         """Return a block's input, float32 ``(channels, height, width)``, computed if not cached."""
         if block == 1:
-            return network_input(self.picture.pixels, self.preprocessing)
+            return self.network.input(self.picture.pixels)
         pool = self.architecture.pools[block - 2].name
         # No other thread computes it meanwhile: this one holds the network lock.
         (source,) = self.cache.get(

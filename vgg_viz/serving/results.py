@@ -14,7 +14,7 @@ from vgg_viz.interpretability.feature_visualization.peak_store import read_peaks
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.interpretability.map_statistics import Statistics
 from vgg_viz.model.dense_layers import DenseWeights, ReportingDense
-from vgg_viz.model.network import Network, Preprocessing, filter_colors, read_only, tiles_first
+from vgg_viz.model.network import Network, filter_colors, read_only, tiles_first
 from vgg_viz.model.weights import LayerWeights, Weights, WeightsError
 from vgg_viz.serving.forward_pass import ForwardPass, Overview
 from vgg_viz.serving.locks import no_pause
@@ -99,11 +99,9 @@ class Results:
         key = ("filter colors", weights.identity, layer_name)
         return self.cached(key, lambda: filter_colors(self._filters(weights, layer_name)))
 
-    def forward_pass(
-        self, network: Network, picture: NetworkInput, preprocessing: Preprocessing = "caffe"
-    ) -> ForwardPass:
+    def forward_pass(self, network: Network, picture: NetworkInput) -> ForwardPass:
         """Return the forward pass of an image; call its methods with the network lock held."""
-        return ForwardPass(self.shared.values, network, picture, preprocessing)
+        return ForwardPass(self.shared.values, network, picture)
 
     def overview(self, network: Network, picture: NetworkInput) -> Overview:
         """Return the most active maps and the statistics of every conv layer for an image."""

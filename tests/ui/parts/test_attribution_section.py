@@ -33,7 +33,7 @@ from vgg_viz.interpretability.feature_visualization.top_patches import crop_patc
 from vgg_viz.interpretability.receptive_field import value_stages
 from vgg_viz.links import read
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.network import MEAN_COLOR
+from vgg_viz.model.preprocessing import MEAN_COLOR
 from vgg_viz.serving import results
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
@@ -210,7 +210,8 @@ def test_the_export_has_the_array_that_its_script_reproduces(
     """`array_of` is what scripts are held against in tests/export/test_scripts.py."""
     layer = VGG19.conv_layer("block2_conv1")
     picture = InputImage("Cat", "", images.png(photograph), "cat", "crop")
-    maps = LayerMaps(Results(Shared(limit=None)), biased_network, picture, layer, preprocessing)
+    network = biased_network.preprocessed(preprocessing)
+    maps = LayerMaps(Results(Shared(limit=None)), network, picture, layer)
     traced = ValueAttribution(maps, AttributionSpec(layer, 5, 0, 111, back_to, method))
     run, (name, (array, _)) = traced.script_run(), next(iter(traced.grid().arrays().items()))
     assert run.name == name

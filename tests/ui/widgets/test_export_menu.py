@@ -164,10 +164,11 @@ def test_files_of_a_comparison_are_both_sides_or_their_difference(
 ):
     layer = "block1_conv1"
     this = layer_maps(biased_network, photograph, layer)
-    pair = make_pair((this, replace(this, preprocessing="rgb")), 9, "variance")
+    wrong = biased_network.preprocessed("rgb", wrongly=True)
+    pair = make_pair((this, replace(this, network=wrong)), 9, "variance")
     grids = partial(pair.grids, shown_as, Appearance("layer", "gray"))
     export = Export("A title", grids, pair.script_runs, "https://example.org/")
-    sides = [biased_network.feature_maps(photograph, layer, used) for used in ("caffe", "rgb")]
+    sides = [one.feature_maps(photograph, layer) for one in (biased_network, wrong)]
     numbers = ordered(sides[0], "variance", 9)
     first, second = (side[np.array(numbers) - 1] for side in sides)
     difference = {"difference": second - first}

@@ -33,7 +33,8 @@ from vgg_viz.interpretability.receptive_field import (
     value_stages,
 )
 from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer, Layer
-from vgg_viz.model.network import Network, Preprocessing, Tensor, network_input, read_only, tf
+from vgg_viz.model.network import Network, Tensor, network_input, read_only, tf
+from vgg_viz.model.preprocessing import Preprocessing
 from vgg_viz.option import resolve
 
 Work = Generator["int | Attribution | None", None, "Attribution"]
@@ -74,9 +75,10 @@ class InputImage:
         """The preprocessed image: the network's input, float32 ``(3, 224, 224)``."""
         return network_input(self.pixels, self.preprocessing)
 
-    def filled(self, level: int) -> np.ndarray:
-        """Return the network's input for an image of this size with one gray level, 0 to 255."""
-        return network_input(np.full_like(self.pixels, level), self.preprocessing)
+    def filled(self, *color: float) -> np.ndarray:
+        """Return the network's input for an image of this size in a gray level or RGB color."""
+        pixels = np.broadcast_to(np.array(color, np.float32), self.pixels.shape)
+        return network_input(pixels, self.preprocessing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +183,6 @@ def attribute(
     network: Network,
     pixels: np.ndarray,
     spec: AttributionSpec,
-    preprocessing: Preprocessing = "caffe",
     report: Callable[[Attribution], object] = ignore,
 ) -> Generator[float, None, Attribution]:
     """Attribute a value to an earlier layer's maps or to the pixels, yielding the fraction done.
@@ -191,7 +192,7 @@ def attribute(
     gradients overflow float32, a `NotPositiveError` that the method needs a value above 0.
     """
     method = resolve(ATTRIBUTION_METHODS[spec.method].function)
-    work: Work = method(AttributionPass(network, spec), InputImage(pixels, preprocessing))
+    work: Work = method(AttributionPass(network, spec), InputImage(pixels, network.preprocessing))
     result = yield from fractions(work, report)
     terms = (*result.biases.values(), result.baseline, result.absorbed)
     check_finite(result.values, result.value, *terms)

@@ -22,7 +22,7 @@ from vgg_viz.interpretability.attribution.quadrature import (
     level_weights,
     new_points,
 )
-from vgg_viz.model.network import MEAN_BGR, Preprocessing
+from vgg_viz.model.preprocessing import MEAN
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -42,8 +42,7 @@ def integrated_gradients(attribution_pass: AttributionPass, image: InputImage) -
     passes = sum(map(len, levels))
     yield 2 * (len(attribution_pass.before) + passes * len(attribution_pass.between))
     end = yield from attribution_pass.maps(image.values)
-    color = mean_input(image.preprocessing)[:, None, None]
-    start = yield from attribution_pass.maps(np.broadcast_to(color, image.values.shape))
+    start = yield from attribution_pass.maps(image.filled(*MEAN))
     line = _Line(attribution_pass, start, end)
     for batches in levels:
         for batch in batches:
@@ -97,14 +96,3 @@ class _Line:
         result = Attribution(values, self._pass.area, value, baseline=baseline)
         self._differences = {**self._differences, POINTS[level]: result.difference}
         return replace(result, differences=self._differences)
-
-
-def mean_input(preprocessing: Preprocessing) -> np.ndarray:
-    """Return ImageNet's mean color, preprocessed as the network's input, float32 ``(3,)``.
-
-    >>> mean_input("caffe")
-    array([0., 0., 0.], dtype=float32)
-    """
-    if preprocessing == "caffe":
-        return np.zeros(3, np.float32)
-    return np.array(MEAN_BGR[::-1], np.float32) / np.float32(255)

@@ -14,7 +14,7 @@ import numpy as np
 
 from vgg_viz.interpretability.receptive_field import receptive_fields
 from vgg_viz.model.architecture import ConvLayer
-from vgg_viz.model.network import MEAN_COLOR
+from vgg_viz.model.preprocessing import MEAN_COLOR
 
 PEAKS_PER_IMAGE = 2  # found for every channel
 MOST_PATCHES = 9  # of a channel, over all images

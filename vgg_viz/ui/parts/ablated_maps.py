@@ -47,9 +47,7 @@ class MapsAfterAblation(LayerMaps):
 
     def source_maps(self) -> np.ndarray:
         """Return the maps of the layer ``source`` with the ablated ones set to zero."""
-        original = LayerMaps(
-            self.results, self.network, self.picture, self.source, self.preprocessing
-        )
+        original = LayerMaps(self.results, self.network, self.picture, self.source)
         return ablation.ablate(original.values(), self.ablated)
 
     @property
@@ -139,7 +137,6 @@ class AblatedMaps:
             maps.network,
             maps.picture,
             later,
-            maps.preprocessing,
             source=maps.layer,
             ablated=self.numbers,
         )
@@ -171,9 +168,7 @@ class AblatedMaps:
 
         def begin() -> Generator[float | None, None, ValueDrop]:
             values, indices = maps.values(), np.array(self.numbers) - 1
-            found = yield from attribute(
-                maps.network, maps.picture.pixels, spec, maps.preprocessing
-            )
+            found = yield from attribute(maps.network, maps.picture.pixels, spec)
             drop = yield from ablation.value_drop(maps.network, values, spec, self.numbers)
             contribution, after_relu = found.by_map[indices].sum(), change.largest[index]
             return ValueDrop(spec, found.value, float(contribution), drop, float(after_relu))

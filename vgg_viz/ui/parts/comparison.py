@@ -12,6 +12,7 @@ from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.links import HALVES
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
+from vgg_viz.model.preprocessing import PREPROCESSINGS, Preprocessing
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import inspector, map_tabs, pairs
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -112,7 +113,8 @@ def other_side(maps: LayerMaps, compared: ComparisonSpec, notice: DeltaGenerator
     if compared.picture:
         return replace(maps, picture=compared.picture)
     if compared.kind == "preprocessing":
-        return replace(maps, preprocessing="rgb")
+        wrong: Preprocessing = "caffe" if maps.network.preprocessing == "rgb" else "rgb"
+        return replace(maps, network=maps.network.preprocessed(wrong, wrongly=True))
     return replace(maps, network=load_other_network(notice))
 
 
@@ -152,8 +154,9 @@ def headings(sides: Sides) -> tuple[str, str]:
     maps, other = sides
     if maps.picture is not other.picture:
         return maps.picture.title, other.picture.title
-    if maps.preprocessing != other.preprocessing:
-        return "Right: BGR − mean", "Wrong: RGB / 255"
+    if other.network.is_preprocessed_wrongly:
+        right, wrong = (PREPROCESSINGS[side.network.preprocessing].label for side in sides)
+        return f"Right: {right}", f"Wrong: {wrong}"
     # By their actual networks: without ImageNet's weights, both are untrained.
     return network_name(maps.network), network_name(other.network)
 

@@ -11,7 +11,7 @@ from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability import decomposition
 from vgg_viz.interpretability.decomposition import Decomposition
 from vgg_viz.model.architecture import ConvLayer
-from vgg_viz.model.network import network_input
+from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import trail
@@ -25,7 +25,6 @@ MOST_CONTRIBUTORS = 6  # of either sign
 COLUMNS = 4
 LARGEST_TILE = 80  # CSS pixels
 SIGNED = Appearance("zero", DIVERGING)
-BGR = ("blue", "green", "red")
 # Accessible names of the grids that have no caption.
 LABELS = {
     "contributors": "Strongest contributors",
@@ -33,15 +32,17 @@ LABELS = {
     "kernel": "Kernel of each channel",
     "products": "Products, channel by channel",
 }
-RIGHT_PIXELS = (
-    "This layer's input is the preprocessed image: channels in **BGR** order, minus the **mean "
-    "color** of ImageNet (103.939, 116.779, 123.68). A channel is positive where the image is "
-    "brighter than that mean. The zero padding beyond the border stands for the mean color."
-)
-WRONG_PIXELS = (
-    "This layer's input is the image, preprocessed wrongly: channels in **RGB** order, divided by "
-    "255. No value exceeds 1, and the zero padding beyond the border stands for black."
-)
+# Text on the first layer's input, by preprocessing.
+PIXELS = {
+    "caffe": "This layer's input is the preprocessed image: channels in **BGR** order, minus the "
+    "**mean color** of ImageNet (103.939, 116.779, 123.68). A channel is positive where the image "
+    "is brighter than that mean. The zero padding beyond the border stands for the mean color.",
+    "rgb": "This layer's input is the image: channels in **RGB** order, divided by 255. No value "
+    "exceeds 1, and the zero padding beyond the border stands for black.",
+    "tf": "This layer's input is the image: channels in **RGB** order, scaled from −1 to 1. The "
+    "zero padding beyond the border stands for medium gray.",
+}
+WRONG = " The network was trained with another preprocessing: **{}**."
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def decompose(maps: LayerMaps, channel: int, position: Position) -> Value:
     bias = float(results.biases(weights, layer.name)[channel - 1])
     previous = decomposition.previous_conv(layer)
     if previous is None:
-        inputs = previous_maps = network_input(maps.picture.pixels, maps.preprocessing)
+        inputs = previous_maps = maps.network.input(maps.picture.pixels)
     else:
         inputs = previous_maps = replace(maps, layer=previous).values()
         if previous.block != layer.block:
@@ -134,22 +135,21 @@ def show_agreement(explanation: Decomposition) -> None:
 
 def show_pixels(value: Value) -> None:
     """Show the image patch under a filter of the first layer, and its products with the kernel."""
-    is_bgr = value.maps.preprocessing == "caffe"
-    st.markdown(RIGHT_PIXELS if is_bgr else WRONG_PIXELS)
+    network = value.maps.network
+    trained_with = PREPROCESSINGS[network.trained_with].label
+    note = WRONG.format(trained_with) if network.is_preprocessed_wrongly else ""
+    st.markdown(PIXELS[network.preprocessing] + note)
     left, right = st.columns([1, 3])
     with left:
         show_patch(value)
     with right:
-        show_multiplication(value, range(3), BGR if is_bgr else BGR[::-1])
+        show_multiplication(value, range(3), PREPROCESSINGS[network.preprocessing].colors)
 
 
 def show_patch(value: Value) -> None:
     """Show the image patch under the first layer's filter as three by three pixels."""
-    patch = value.explanation.patch
-    if value.maps.preprocessing == "caffe":
-        pixels = decomposition.pixel_colors(patch)
-    else:
-        pixels = np.rint(255 * np.moveaxis(patch, 0, -1)).astype(np.uint8)
+    patch = np.moveaxis(value.explanation.patch, 0, -1)
+    pixels = PREPROCESSINGS[value.maps.network.preprocessing].invert(patch)
     red, green, blue = pixels[1, 1].tolist()
     lines = [f"Center pixel: red {red}, green {green}, blue {blue}"]
     colors = ColorGrid(pixels[None], [""], [1], "", "Patch as RGB pixels", tooltips=[lines])

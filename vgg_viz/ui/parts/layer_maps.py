@@ -11,13 +11,12 @@ from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.map_orders import NUMBER, ORDERS
 from vgg_viz.interpretability.map_statistics import Statistics, statistics
 from vgg_viz.model.architecture import ConvLayer
-from vgg_viz.model.network import Network, Preprocessing
+from vgg_viz.model.network import Network
+from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.serving.results import Results, ValueRange
 from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.ui.widgets.grid import OWN_SCALE, Grid
 from vgg_viz.ui.widgets.text_blocks import caption
-
-WRONG_INPUT = "RGB / 255 instead of BGR − mean"
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,6 @@ class LayerMaps:
     network: Network
     picture: InputImage
     layer: ConvLayer
-    preprocessing: Preprocessing = "caffe"
 
     def for_export(self) -> "LayerMaps":
         """Return a copy whose results an export may read, outside of any script run."""
@@ -36,13 +34,13 @@ class LayerMaps:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Cache key of the feature maps: network, image, preprocessing and layer."""
+        """Cache key of the feature maps: network, image and layer."""
         return (*self.subject_key, self.layer.name)
 
     @property
     def subject_key(self) -> tuple[object, ...]:
-        """Cache key of network, image and preprocessing, which the maps of all layers share."""
-        return (self.network.identity, self.picture.digest, self.preprocessing)
+        """Cache key of network and image, which the maps of all layers share."""
+        return (self.network.identity, self.picture.digest)
 
     @property
     def subject(self) -> str:
@@ -51,11 +49,14 @@ class LayerMaps:
 
     @property
     def _warnings(self) -> list[str]:
-        return [WRONG_INPUT] if self.preprocessing == "rgb" else []
+        if not self.network.is_preprocessed_wrongly:
+            return []
+        used, right = self.network.preprocessing, self.network.trained_with
+        return [f"{PREPROCESSINGS[used].label} instead of {PREPROCESSINGS[right].label}"]
 
     def values(self) -> np.ndarray:
         """Return the feature maps after ReLU, float32 ``(maps, height, width)``."""
-        forward = self.results.forward_pass(self.network, self.picture, self.preprocessing)
+        forward = self.results.forward_pass(self.network, self.picture)
         key = forward.key(self.layer.name)
         return self.results.cached(key, partial(forward.maps, self.layer), network=True)
 
@@ -117,5 +118,5 @@ class LayerMaps:
         return {
             "weights": script_weights(self.network.weights),
             "image": self.picture.pixels,
-            "preprocessing": self.preprocessing,
+            "preprocessing": self.network.preprocessing,
         }

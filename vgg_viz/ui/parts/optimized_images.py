@@ -19,7 +19,7 @@ from vgg_viz.interpretability.feature_visualization.parametrizations import PARA
 from vgg_viz.interpretability.feature_visualization.top_patches import TopPatch, crop_patch
 from vgg_viz.links import HALVES
 from vgg_viz.model.architecture import ConvLayer
-from vgg_viz.model.network import MEAN_COLOR
+from vgg_viz.model.preprocessing import MEAN_COLOR
 from vgg_viz.serving.optimization_worker import Progress
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, inspector, patch_grids

@@ -46,19 +46,13 @@ class Predictions:
 
         Evidence in two networks, or with two preprocessings, may differ by orders of magnitude.
         """
-        here, other = self.maps, self.other
-        if other is None:
-            return [self]
-        there = other.maps
-        alike = (here.network.identity, here.preprocessing) == (
-            there.network.identity,
-            there.preprocessing,
-        )
-        return [self, other] if alike else [self]
+        other = self.other
+        alike = other and other.maps.network.identity == self.maps.network.identity
+        return [self, other] if other and alike else [self]
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Cache key of the prediction: image, preprocessing, network and dense layers."""
+        """Cache key of the prediction: image, network and dense layers."""
         return (*self.maps.key, self.dense.identity)
 
     def prediction(self) -> Prediction:

@@ -1,6 +1,6 @@
 """Attribution of one value of a feature map: result, grids, sanity checks and Keras script."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS, AttributionMethod
 from vgg_viz.interpretability.feature_visualization.top_patches import crop_patch
 from vgg_viz.links import INPUT
+from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode
@@ -95,9 +96,7 @@ class ValueAttribution:
 
         return maps.results.cached_in_slices(
             self.key,
-            lambda: attribute(
-                maps.network, maps.picture.pixels, self.spec, maps.preprocessing, levels.append
-            ),
+            lambda: attribute(maps.network, maps.picture.pixels, self.spec, levels.append),
             long=self.method.many_passes,
             after_slice=after_slice,
         )
@@ -158,9 +157,9 @@ class ValueAttribution:
     def as_colors(self, result: Attribution) -> np.ndarray:
         """Convert attributions to the three colors into an image, RGB uint8 ``(side, side, 3)``."""
         values = with_padding(result.values, result, self.spec)
-        rgb = values if self.maps.preprocessing == "rgb" else values[::-1]
+        rgb = PREPROCESSINGS[self.maps.network.preprocessing].reorder(np.moveaxis(values, 0, -1))
         largest = float(np.abs(rgb).max()) or 1.0
-        pixels: np.ndarray = np.rint(127.5 + 127.5 * np.moveaxis(rgb, 0, -1) / largest)
+        pixels: np.ndarray = np.rint(127.5 + 127.5 * rgb / largest)
         return pixels.astype(np.uint8)
 
     def maps_grid(self) -> Grid:
@@ -251,8 +250,8 @@ class ValueAttribution:
     def script_run(self) -> Run:
         """Return the parameters of a Keras script that reproduces the attributions in the grid."""
         maps = self.maps
-        # Blue, green and red: the other preprocessing has the opposite order.
-        numbers: Sequence[int] = [3, 2, 1] if maps.preprocessing == "rgb" else [1, 2, 3]
+        colors = PREPROCESSINGS[maps.network.preprocessing].colors
+        numbers = [colors.index(color) + 1 for color in ("blue", "green", "red")]
         if not self.to_pixels:
             numbers = [index + 1 for index in strongest(self.result())]
         spec = self.spec

@@ -113,9 +113,11 @@ def named_files(*endings):
 
 
 def preprocess(pixels, preprocessing="caffe"):
-    """Preprocess an image as in training (BGR minus mean), or wrongly as "rgb" (0 to 1)."""
+    """Preprocess an image: "caffe" (BGR minus mean, as VGG19), "rgb" (0 to 1), "tf" (-1 to 1)."""
     x = tf.constant(pixels[None], tf.float32)
-    return x / 255 if preprocessing == "rgb" else keras.applications.vgg19.preprocess_input(x)
+    if preprocessing == "rgb":
+        return x / 255
+    return keras.applications.imagenet_utils.preprocess_input(x, mode=preprocessing)
 
 
 def as_colors(values):
