@@ -191,7 +191,7 @@ def test_a_missing_proxy_is_an_error(tmp_path, models, md5, monkeypatch):
 def test_missing_certificate_files_are_no_storage_error(tmp_path, models, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "absent.pem"))
     with pytest.raises(FileUnavailable, match=r"Could not download .*: see the log") as raised:
-        download("https://127.0.0.1/f", models, "f", md5=None)
+        download(["https://127.0.0.1/f"], models, "f", md5=None)
     assert not isinstance(raised.value, StorageError)
     last_sentence(raised, tmp_path)
 

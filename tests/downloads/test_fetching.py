@@ -38,7 +38,7 @@ def folder(tmp_path):
 
 def fetch(urls, folder, md5=MD5, **options):
     """Download ``file.bin``; return its content and the reported progress."""
-    reports = []
+    reports, urls = [], [urls] if isinstance(urls, str) else urls
     path = download(
         urls, folder, "file.bin", md5=md5, on_progress=lambda *got: reports.append(got), **options
     )
@@ -247,7 +247,7 @@ REST = f"bytes={HALF}-"
 def resume(server, folder, on_progress=None, md5=MD5):
     size = len(CONTENT)
     path = download(
-        server.url, folder, "file.bin", md5=md5, on_progress=on_progress, max_bytes=size
+        [server.url], folder, "file.bin", md5=md5, on_progress=on_progress, max_bytes=size
     )
     # Others may wait for the lock.
     assert {*names(folder)} - {"file.bin.lock"} == {"file.bin"}

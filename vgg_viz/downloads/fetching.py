@@ -55,7 +55,7 @@ class _RejectedError(ValueError):
 
 
 def download(
-    urls: str | Sequence[str],
+    urls: Sequence[str],
     folder: Path,
     file_name: str,
     *,
@@ -75,7 +75,6 @@ def download(
     Raises a `StorageError` if the folder is not writable or the disk is full, a `FileUnavailable`
     if no address sent the expected file.
     """
-    addresses = [urls] if isinstance(urls, str) else list(urls)
     target = folder / file_name
     transfer = _Transfer(target, md5, max_bytes, on_progress, timeout)
 
@@ -88,7 +87,7 @@ def download(
         folder.mkdir(parents=True, exist_ok=True)
         with locked(target, report_waiting):
             if not (target.exists() and md5 in (None, md5_of(target))):
-                transfer.try_in_turn(addresses * TRIES)
+                transfer.try_in_turn([*urls] * TRIES)
     except OSError as error:
         sentence = f"Could not store {file_name} on the server: {error.strerror}."
         raise _logged(StorageError(sentence), folder, error) from error
@@ -109,10 +108,9 @@ def content_of(path: Path, md5: str) -> str:
 
 def partial_bytes(target: Path) -> int:
     """Return the bytes that an unfinished download of a file has received; 0 if there is none."""
-    try:
+    with suppress(OSError):
         return partial_of(target).stat().st_size
-    except OSError:
-        return 0
+    return 0
 
 
 def partial_of(target: Path) -> Path:

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,13 +49,6 @@ class KerasFile:
 
     def __str__(self) -> str:
         return f"{self.name} ({self.size / 1e6:,.0f} MB)"
-
-
-class Fingerprint(NamedTuple):
-    """MD5 of a file's content, and the stamp of the file that had it; see `stamp_of`."""
-
-    md5: str
-    stamp: tuple[int, ...]
 
 
 class DownloadOffer(NamedTuple):
@@ -102,8 +95,8 @@ def folders(environment: Mapping[str, str]) -> dict[Path, str]:
     return found
 
 
-def find(files: Sequence[KerasFile], folders: Iterable[Path]) -> tuple[Path, Fingerprint]:
-    """Return the first file on the disk that has the name and MD5 of one of these files.
+def find(files: Sequence[KerasFile], folders: Iterable[Path]) -> tuple[Path, str]:
+    """Return path and MD5 of the first file on the disk with name and MD5 of one of these files.
 
     Raises a `FileUnavailable` if there is none. Its ``attempts`` tell of files of these names that
     cannot be used; one with another MD5 may be an incomplete download.
@@ -111,12 +104,12 @@ def find(files: Sequence[KerasFile], folders: Iterable[Path]) -> tuple[Path, Fin
     attempts = []
     for path, file in ((folder / file.name, file) for folder in folders for file in files):
         try:
-            fingerprint = fingerprint_of(path)
-            if fingerprint.md5 == file.md5:
+            md5 = fingerprint_of(path)
+            if md5 == file.md5:
                 with suppress(OSError):
                     partial_of(path).unlink()  # the file was added by hand
-                return path, fingerprint
-            got = content_of(path, fingerprint.md5)
+                return path, md5
+            got = content_of(path, md5)
             reason = f"expected a file with MD5 {file.md5}, got {got}"
         except (FileNotFoundError, NotADirectoryError):
             continue
@@ -130,25 +123,22 @@ def find(files: Sequence[KerasFile], folders: Iterable[Path]) -> tuple[Path, Fin
 
 def fetch(
     file: KerasFile, environment: Mapping[str, str], on_progress: ProgressCallback | None = None
-) -> tuple[Path, Fingerprint]:
+) -> tuple[Path, str]:
     """Download a file that Keras distributes, to the first folder where it can be stored.
 
     ``on_progress`` is called with the bytes received and expected. Raises a `FileUnavailable` if
     the download failed, or the file cannot be stored in any folder.
     """
-    urls = file.addresses(environment)
+    get = partial(download, md5=file.md5, on_progress=on_progress, max_bytes=file.size)
     attempts: list[str] = []
     for offer in offers(file, environment):
         # Without free bytes, the folder may not be writable; trying says why.
         if offer.free_bytes and not offer.fits:
             attempts.append(offer.description)
             continue
-        folder = offer.folder
         try:
-            download(
-                urls, folder, file.name, md5=file.md5, on_progress=on_progress, max_bytes=file.size
-            )
-            return find([file], [folder])
+            get(file.addresses(environment), offer.folder, file.name)
+            return find([file], [offer.folder])
         except FileUnavailable as error:
             attempts += error.attempts
             if not isinstance(error, StorageError):
@@ -182,18 +172,13 @@ def regular_status(path: Path) -> os.stat_result:
     return status
 
 
-def fingerprint_of(path: Path) -> Fingerprint:
-    """Return a file's fingerprint; read the file to its end if its stamp has changed."""
-    stamp = stamp_of(path)  # first: if the file changes meanwhile, its stamp differs later
-    return Fingerprint(_md5_at(path, stamp), stamp)
+def fingerprint_of(path: Path) -> str:
+    """Return the MD5 of a file's content; read the file to its end only if it has changed."""
+    status = regular_status(path)  # first: if the file changes meanwhile, it differs later
+    stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return _md5_at(path, stamp)
 
 
 @lru_cache(maxsize=16)
 def _md5_at(path: Path, _stamp: tuple[int, ...]) -> str:
     return md5_of(path)
-
-
-def stamp_of(path: Path) -> tuple[int, ...]:
-    """Return device, inode, size and modification times: a stamp that changes when a file does."""
-    status = regular_status(path)
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -20,7 +20,6 @@ from vgg_viz.downloads.fetching import FileUnavailable, ProgressCallback
 from vgg_viz.downloads.file_kinds import KERAS, recognize
 from vgg_viz.downloads.keras_files import (
     DownloadOffer,
-    Fingerprint,
     KerasFile,
     fetch,
     find,
@@ -121,15 +120,15 @@ class StoredWeights:
 
     path: Path
     label: str  # "ImageNet" only for the files that Keras distributes
-    # Of the file when it was found; HDF5 itself has no checksum.
-    fingerprint: Fingerprint | None = field(default=None, compare=False, repr=False)
+    # MD5 of the file when it was found; HDF5 itself has no checksum.
+    fingerprint: str | None = field(default=None, compare=False, repr=False)
     # Reasons why the host's own file is not used, one sentence each, for the page.
     skipped: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def identity(self) -> Hashable:
         """MD5 of the file's content, or the file's path if the MD5 is unknown."""
-        return self.fingerprint.md5 if self.fingerprint else self.path
+        return self.fingerprint or self.path
 
     def read(self, layer_name: str) -> LayerWeights:
         """Return a conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32.
@@ -151,7 +150,7 @@ class StoredWeights:
 
     def check_unchanged(self) -> None:
         """Raise an ``OSError`` if the file is missing, ``WeightsError`` if its content changed."""
-        if self.fingerprint and fingerprint_of(self.path).md5 != self.fingerprint.md5:
+        if self.fingerprint and fingerprint_of(self.path) != self.fingerprint:
             raise WeightsError("expected the contents that it had when it was found, got others")
 
 
@@ -255,7 +254,7 @@ def open_weights(path: Path) -> StoredWeights:
     """
     with as_weights_error(path):
         fingerprint = fingerprint_of(path)
-    if any(fingerprint.md5 == file.md5 for file in KERAS_FILES):
+    if any(fingerprint == file.md5 for file in KERAS_FILES):
         return StoredWeights(path, IMAGENET_LABEL, fingerprint)
     with hdf5_layers(path) as layers:
         for layer in VGG19.conv_layers:

@@ -55,7 +55,7 @@ def open_robin(key: str, options: PictureOptions) -> InputImage:
     try:
         with st.spinner("Downloading the robin…"):
             path = download(
-                ROBIN_URL,
+                [ROBIN_URL],
                 private_folder(),
                 ROBIN_NAME,
                 md5=None,
