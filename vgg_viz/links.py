@@ -6,7 +6,7 @@ with their default value are left out. Labels, and names of earlier versions, ar
 
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from operator import attrgetter
@@ -18,6 +18,13 @@ from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES, SCALES
 from vgg_viz.image_io.input_image import FITS
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, SIDES
+from vgg_viz.interpretability.experiments.changes import (
+    CHANGES,
+    COVER,
+    FILLS,
+    NONE,
+    Amount,
+)
 from vgg_viz.interpretability.feature_visualization.parametrizations import (
     EXAMPLES,
     PARAMETRIZATIONS,
@@ -27,7 +34,7 @@ from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.model.networks import NETWORKS
 from vgg_viz.option import Name, Option, by_name
 from vgg_viz.samples import SAMPLES
-from vgg_viz.views import COMPARISONS, VIEWS
+from vgg_viz.views import COMPARISONS, UNCHANGED, VIEWS
 
 Value = str | int | bool | tuple[str, ...] | tuple[int, ...] | None
 
@@ -132,7 +139,7 @@ class Number:
         """Return the number that a text holds; if wanted, at most the largest allowed one."""
         # Five digits: a link may hold any number, and Python refuses to read one of thousands.
         text = texts[-1]
-        number = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else -1
+        number = int(text) if re.fullmatch(r"-?[0-9]{1,5}", text) else self.smallest - 1
         if clamp and self.clamps:
             number = min(number, self.largest)
         if not self.smallest <= number <= self.largest:
@@ -206,6 +213,7 @@ MOST_PARAMETERS = 200
 MOST_CLASSES = 20
 MOST_SEEDS = 9999
 MOST_ABLATED = 16
+AMOUNTS = [change.amount for change in CHANGES.values()]
 MOST_OWN = 9999  # of a viewer's own pictures, numbered in the order of their upload
 # Numbered from 0 as in Keras. None: the most likely class, and no class to compare with.
 CLASS = Number(VGG19.classes - 1, clamps=False, smallest=0)
@@ -224,6 +232,13 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "source": Choice(SOURCES),
         "fit": Choice(FITS),
         "stored": Switch(),
+        "change": Choice(CHANGES),
+        "amount": Number(
+            max(amount.high for amount in AMOUNTS), smallest=min(amount.low for amount in AMOUNTS)
+        ),
+        "cover_row": Number(SIDE, SIDE // 2),
+        "cover_column": Number(SIDE, SIDE // 2),
+        "fill": Choice(FILLS),
         "layer": Choice(LAYERS),
         "filters": Number(MOST_FILTERS, 8, of_layer=FILTERS),
         "channels": Number(MOST_CHANNELS, 8, of_layer=CHANNELS),
@@ -359,6 +374,8 @@ def upper_limit(key: str, values: Mapping[str, Value]) -> int | None:
         counted, size = field.pages
         count, limit = values.get(counted) or FIELDS[counted].default, upper_limit(counted, values)
         return -(-min(int(str(count)), limit or 1) // size)
+    if key == "amount":
+        return _amount(values).high
     name = values.get("layer", FIELDS["layer"].default)
     if key == "ablated" and values.get("ablated_in", HERE) != HERE:
         name = values["ablated_in"]
@@ -377,17 +394,19 @@ def effective_values(values: Mapping[str, Value]) -> dict[str, Value]:
     view, layer = VIEWS[str(effective["view"])], str(effective["layer"])
     offered: Mapping[str, Sequence[str]] = {
         "scale": view.scales,
-        "compare": view.comparisons,
+        "compare": comparison_options(effective),
         "back_to": back_to_options(layer),
         "later_layer": later_layer_options(layer),
     }
-    for key, options in offered.items():
-        if effective[key] not in options:
+    for key, names in offered.items():
+        if effective[key] not in names:
             effective[key] = FIELDS[key].default
     if effective["compare"] == FIELDS["compare"].default:
         effective["half"] = FIELDS["half"].default
     if effective["picture"] != OWN:
         effective["own"] = None
+    if effective["change"] != COVER:
+        effective |= {key: FIELDS[key].default for key in ("cover_row", "cover_column", "fill")}
     source, compared = str(effective["ablated_in"]), effective["compare"] != "none"
     # A comparison neither shows an ablation nor offers one.
     if compared or (
@@ -398,7 +417,9 @@ def effective_values(values: Mapping[str, Value]) -> dict[str, Value]:
         effective["row"] = effective["column"] = None
     explained = any(effective[key] for key in ("lecture", "tour", "own_tour"))
     tabs = tab_options(compared=compared, explained=explained)
-    following = {"tab": tabs, "pair_scale": pair_scale_options(effective)}
+    amounts = range(_amount(effective).low, _amount(effective).high + 1)
+    following: Mapping[str, Container[Value]]
+    following = {"tab": tabs, "pair_scale": pair_scale_options(effective), "amount": amounts}
     for key, options in following.items():
         if effective[key] not in options:
             effective[key] = DEFAULTS[key](effective)
@@ -414,6 +435,12 @@ def _limited(value: Value, limit: int | None) -> Value:
     if isinstance(value, tuple):
         return tuple(int(number) for number in value if int(number) <= limit)
     return min(value, limit) if isinstance(value, int) else value
+
+
+def comparison_options(values: Mapping[str, Value]) -> tuple[str, ...]:
+    """Return what a view's maps can be compared with; a changed image also with the unchanged."""
+    options = VIEWS[str(values["view"])].comparisons
+    return tuple(name for name in options if name != UNCHANGED or values["change"] != NONE)
 
 
 def back_to_options(layer: str) -> tuple[str, ...]:
@@ -466,10 +493,21 @@ def _default_pair_scale(values: Mapping[str, Value]) -> str:
     return "own" if apart else "pair"
 
 
+def _amount(values: Mapping[str, Value]) -> Amount:
+    """Return the range of the amount of the image's change."""
+    return CHANGES[str(values.get("change", FIELDS["change"].default))].amount
+
+
+def _usual_amount(values: Mapping[str, Value]) -> int:
+    """Return the amount with which a change of the image begins."""
+    return _amount(values).usual
+
+
 # Defaults that follow from the effective values of other fields.
-DEFAULTS: Mapping[str, Callable[[Mapping[str, Value]], str]] = {
+DEFAULTS: Mapping[str, Callable[[Mapping[str, Value]], str | int]] = {
     "tab": _default_tab,
     "pair_scale": _default_pair_scale,
+    "amount": _usual_amount,
 }
 
 

@@ -7,10 +7,12 @@ from typing import Literal
 from vgg_viz.interpretability.feature_visualization.parametrizations import OLAH
 from vgg_viz.option import Option, Paper, by_name
 
-Comparison = Literal["none", "picture", "network", "preprocessing"]
+Comparison = Literal["none", "unchanged", "picture", "network", "preprocessing"]
+UNCHANGED = "unchanged"  # only where the image is changed
 
 COMPARISONS: Mapping[Comparison, Option] = by_name(
     Option("none", "Nothing"),
+    Option(UNCHANGED, "The unchanged image"),
     Option("picture", "Another picture"),
     Option("network", "The other network"),
     Option("preprocessing", "Wrong preprocessing"),

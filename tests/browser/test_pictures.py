@@ -86,3 +86,16 @@ def test_the_camera_takes_twice_what_the_network_sees(browser, app):
     assert min(sides) >= 448
     expect(caption(page)).to_contain_text("Your photo, as VGG19 sees it")
     chromium.close()
+
+
+def test_the_covered_square_goes_where_one_clicks_or_an_arrow_key_moves_it(visit):
+    page = visit("view=maps&maps=4&change=cover&layer=block1_conv1")
+    photo = page.get_by_role("application", name=re.compile("with a square of 48 pixels covered"))
+    box = photo.bounding_box()
+    photo.click(position={"x": box["width"] / 4, "y": box["height"] / 2})
+    page.wait_for_url(re.compile("cover_column=57"))
+    settle(page)
+    inside = "(photo) => [...photo.getContext('2d').getImageData(56, 112, 1, 1).data].slice(0, 3)"
+    assert photo.evaluate(inside) == [124, 117, 104]
+    photo.press("ArrowLeft")
+    page.wait_for_url(re.compile("cover_column=49"))

@@ -3,6 +3,7 @@
 - `attribution`: how one value depends on an earlier layer's maps or on the pixels
 - `class_evidence`: logits of the 1,000 classes, and evidence for each class
 - `feature_visualization`: top-activating patches and optimized images
+- `experiments`: changes of the image, whose effect on the maps the viewer compares
 - `ablation`: effect on later layers when some maps are set to zero
 - `decomposition`: one value as a sum of products and a bias
 - `map_orders`: orders in which a layer's maps can be shown

@@ -31,7 +31,7 @@ ONLY_SIDEBAR = (
     {"view": "Feature visualization"},
     {"view": "Feature visualization", "examples": "Optimized images"},
     {"view": "Blocks", "beside": "true"},
-    {"view": "Prediction"},
+    {"view": "Prediction", "change": "cover"},
     {"view": "Conclusion"},
 )
 
@@ -51,16 +51,16 @@ def test_controls_offer_all_values_of_their_fields(monkeypatch):
                 labels = [option.label for option in field.options.values()]
                 # A view leaves out what has no meaning in it, such as a scale around zero.
                 assert control.options == [one for one in labels if one in control.options], name
-                left_out = {"scale": 1, "compare": 2, "back_to": 13, "later_layer": 5}.get(name, 0)
+                left_out = {"scale": 1, "compare": 3, "back_to": 13, "later_layer": 5}.get(name, 0)
                 assert len(labels) - len(control.options) <= left_out, name
             elif isinstance(field, Number) and control.type != "selectbox":
-                assert control.proto.min == 1, name
+                assert control.proto.min >= field.smallest, name
                 assert control.proto.max <= field.largest, name
             # A layer may have fewer than 8 channels.
             if name not in (*query, *DEFAULTS, "channels"):
                 assert shown(page, name) == field.default, name
     in_view = {query["view"]: set(controls_of(page)) for query, page in pages}
-    assert in_view["Conclusion"] == {"view", "picture", "fit", "network"}
+    assert in_view["Conclusion"] == {"view", "picture", "fit", "change", "network"}
     assert in_view["Architecture"] == in_view["Conclusion"] | {"blocks"}
     assert not {"maps", "order"} & in_view["Filters"]
     # Pages of filters have a control that AppTest does not know; "stored" is there for pictures
@@ -69,7 +69,7 @@ def test_controls_offer_all_values_of_their_fields(monkeypatch):
         *("filter_page", "channel_page", "stored", "lecture", "tour", "own_tour", "answer"),
         "half",  # has a control where two maps are compared
         "tab",  # of tabs, which AppTest does not list
-        *("own", "ablated_in"),  # are set by uploads, and by clicks on maps without ablated ones
+        *("cover_row", "cover_column", "own", "ablated_in"),  # are set by uploads and clicks
     }
 
 

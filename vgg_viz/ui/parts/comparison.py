@@ -21,7 +21,7 @@ from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
-from vgg_viz.views import Comparison
+from vgg_viz.views import UNCHANGED, Comparison
 
 INSPECTORS = ("inspector-0", "inspector-1")
 NAMES = ("this", "other")  # of the exported arrays
@@ -36,10 +36,12 @@ LESSON = (
 )
 # Advice where both sides are identical.
 IDENTICAL = {
+    UNCHANGED: "choose an amount other than 0 in the sidebar.",
     "picture": "choose another picture in the sidebar.",
     "network": "without ImageNet’s weights, there is only the untrained network.",
 }
 INTRODUCTIONS = {
+    UNCHANGED: "The same feature maps of the **changed** and of the **unchanged** image.",
     "picture": "The same feature maps of **two images**.",
     "network": "The same feature maps in **two networks**: the trained one, and one with random "
     "filters. Their values also differ in magnitude: choose *Each tile* as the scale to compare "
@@ -73,7 +75,11 @@ def choose_other(chosen: InputImage) -> ComparisonSpec | None:
     kind = controls.comparison()
     if kind == "none":
         return None
-    other = picture_chooser.choose_other(chosen) if kind == "picture" else None
+    other = None
+    if kind == "picture":
+        other = picture_chooser.choose_other(chosen)
+    elif kind == UNCHANGED:
+        other = picture_chooser.unchanged()
     return ComparisonSpec(kind, other, "side", grid.OWN_SCALE)
 
 

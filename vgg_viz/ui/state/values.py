@@ -274,6 +274,8 @@ def _change(
 ) -> None:
     view = _view()
     changes = ablation_after(changes, view.effective) | dict(changes)
+    if changes.get("change", view.effective["change"]) != view.effective["change"]:
+        changes = {"amount": None} | changes  # the usual one
     if overrides is None:
         overrides = {key: one for key, one in view.overrides.items() if key not in changes}
     view.overrides = dict(overrides)

@@ -2,6 +2,7 @@
 
 - `controls`: the sidebar's controls
 - `picture_chooser`: choice of the picture that the page shows, and of its resizing
+- `image_change`: choice of a change of this picture, such as a rotation
 - `picture_files`: the sample pictures and the walkthrough's robin, as files
 - `picture_upload`: the viewer's own picture, from a file or the camera
 - `own_pictures`: upload of several pictures of the viewer's own together

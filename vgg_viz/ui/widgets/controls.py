@@ -11,6 +11,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz import links
 from vgg_viz.export.appearance import COLOR_MAPS, SCALES
 from vgg_viz.interpretability.map_orders import ORDERS
 from vgg_viz.links import BLOCKS, LAYERS
@@ -127,7 +128,9 @@ def color_map() -> str:
 
 def comparison() -> Comparison:
     """Show a list of comparisons that the current view offers; return the chosen one's name."""
-    options = {kind: COMPARISONS[kind] for kind in VIEWS[state.choice("view", VIEWS)].comparisons}
+    view, change = (state.value(field) for field in ("view", "change"))
+    offered = links.comparison_options({"view": view, "change": change})
+    options = {name: option for name, option in COMPARISONS.items() if name in offered}
     return one_of_many("Compare with", "compare", options)
 
 

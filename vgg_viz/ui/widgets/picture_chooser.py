@@ -14,7 +14,7 @@ from vgg_viz.links import FIELDS, OWN, PICTURES, ROBIN
 from vgg_viz.option import labels
 from vgg_viz.samples import ASSETS, SAMPLES, sample
 from vgg_viz.ui import state
-from vgg_viz.ui.widgets import controls, picture_upload
+from vgg_viz.ui.widgets import controls, image_change, picture_upload
 from vgg_viz.ui.widgets.picture_files import open_file, open_robin
 from vgg_viz.ui.widgets.picture_upload import own_picture
 from vgg_viz.ui.widgets.text_blocks import escape
@@ -85,9 +85,8 @@ def choose() -> InputImage:
         picture = load(choice, options(), "picture")
     if picture.stretchable:
         choose_as_stored()
-    # CSS hides it where the view's inspector shows the photograph.
-    with st.container(key="chosen-photograph"):
-        st.image(picture.png, output_format="PNG", width="stretch", alt=picture.alt)
+    picture = image_change.choose(picture)
+    image_change.show(picture)
     caption = f"{picture.title}, as VGG19 sees it: 224 × 224 pixels"
     st.caption(escape("; ".join((caption, *picture.notes))))
     return picture
@@ -112,7 +111,12 @@ def choose_as_stored() -> None:
 
 
 def current() -> InputImage:
-    """Return the picture that the sidebar's picture controls showed last."""
+    """Return the picture that the sidebar's picture controls showed last, with its change."""
+    return image_change.apply(unchanged())
+
+
+def unchanged() -> InputImage:
+    """Return the picture that the sidebar's picture controls showed last, without its change."""
     return last_good(options(), "picture")
 
 

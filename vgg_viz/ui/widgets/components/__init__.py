@@ -12,7 +12,7 @@ one array of bytes, which the browser caches by hash, so that unchanged data is 
 import json
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ IMPORT = re.compile(
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
-@lru_cache(maxsize=8)
+@cache
 def registered(name: str) -> Callable[..., object]:
     """Register the component made of this folder's files ``name.html``, ``.css`` and ``.js``."""
     html, css = (

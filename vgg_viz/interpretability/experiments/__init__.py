@@ -1,0 +1,5 @@
+"""Experiments on the input image: how a change of it changes what the network computes.
+
+- `changes`: records of the changes, such as rotation, and the change that a viewer chose
+- `image_changes`: the changes as functions on pixels
+"""

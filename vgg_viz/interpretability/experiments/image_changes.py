@@ -1,0 +1,236 @@
+"""Changes of an image: RGB pixels, uint8 ``(height, width, 3)``, in and out.
+
+What a change reveals beyond the border gets ImageNet's mean color, which preprocessing turns into
+zero, as the network's own padding. Values are rounded and limited to 0 to 255.
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from vgg_viz.image_io.images import digest, png
+from vgg_viz.image_io.input_image import InputImage
+from vgg_viz.interpretability.experiments.changes import CHANGES, ChosenChange, Place
+from vgg_viz.option import resolve
+
+MEAN_COLOR = np.array([124, 117, 104], np.uint8)  # ImageNet's, RGB, rounded
+LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+FILL_BLUR = 16  # standard deviation in pixels
+ORDER = 4  # of the Butterworth filters: steep, with little ringing
+SEED = 19
+
+
+@lru_cache(maxsize=64)
+def changed(picture: InputImage, chosen: ChosenChange) -> InputImage:
+    """Return a picture with a change, which its title names; the picture itself for no change."""
+    pixels = change_pixels(picture.pixels, chosen)
+    if pixels is picture.pixels:
+        return picture
+    title, alt = (f"{text}, {chosen.phrase}" for text in (picture.title, picture.alt))
+    return replace(picture, title=title, alt=alt, png=png(pixels), digest=digest(pixels))
+
+
+def change_pixels(pixels: np.ndarray, chosen: ChosenChange) -> np.ndarray:
+    """Apply a change to pixels, RGB uint8 ``(224, 224, 3)``; with an amount of 0, return them."""
+    if not chosen.amount:
+        return pixels
+    places = (chosen.place,) if chosen.place else ()
+    result = resolve(CHANGES[chosen.name].function)(pixels, chosen.amount, *places)
+    return np.ascontiguousarray(result)
+
+
+def shift_x(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Shift an image by whole pixels to the right, or to the left if negative."""
+    return shift_y(pixels.swapaxes(0, 1), amount).swapaxes(0, 1)
+
+
+def shift_y(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Shift an image by whole pixels down, or up if negative."""
+    shifted = np.empty_like(pixels)
+    shifted[...] = MEAN_COLOR
+    height = len(pixels)
+    shifted[max(amount, 0) : height + amount] = pixels[max(-amount, 0) : height - amount]
+    return shifted
+
+
+def rotate(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Rotate an image around its center by degrees clockwise."""
+    turned = Image.fromarray(pixels).rotate(
+        -amount, Image.Resampling.BICUBIC, fillcolor=tuple(MEAN_COLOR.tolist())
+    )
+    return np.asarray(turned)
+
+
+def scale(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Enlarge an image around its center by percent; reduce it if negative."""
+    height, width, _ = pixels.shape
+    size = [max(1, round(side * (100 + amount) / 100)) for side in (width, height)]
+    resized = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+    return centered(resized, height, width)
+
+
+def centered(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Crop an image around its center to a size, or surround it with the mean color."""
+    canvas = np.empty((height, width, 3), np.uint8)
+    canvas[...] = MEAN_COLOR
+    rows, columns = (
+        overlap(inner, outer)
+        for inner, outer in zip(pixels.shape[:2], (height, width), strict=True)
+    )
+    canvas[rows[1], columns[1]] = pixels[rows[0], columns[0]]
+    return canvas
+
+
+def overlap(inner: int, outer: int) -> tuple[slice, slice]:
+    """Return the slices of two centered sides that lie over each other."""
+    size, shared = (inner, outer), min(inner, outer)
+    first, second = ((side - shared) // 2 for side in size)
+    return slice(first, first + shared), slice(second, second + shared)
+
+
+def mirror(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Exchange left and right."""
+    return pixels[:, ::-1] if amount else pixels
+
+
+def brighten(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Add percent of white to all pixels; darken them if negative."""
+    return to_pixels(pixels + 255 * amount / 100)
+
+
+def change_contrast(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Move all pixels away from the image's mean color by percent, or toward it if negative."""
+    return blend(pixels.mean(axis=(0, 1)), pixels, 1 + amount / 100)
+
+
+def desaturate(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Move each pixel's color toward its brightness by percent."""
+    return blend(pixels, (pixels @ LUMA)[:, :, None], amount / 100)
+
+
+def keep_red(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Move green and blue toward the mean color by percent."""
+    return _keep_channel(pixels, amount, 0)
+
+
+def keep_green(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Move red and blue toward the mean color by percent."""
+    return _keep_channel(pixels, amount, 1)
+
+
+def keep_blue(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Move red and green toward the mean color by percent."""
+    return _keep_channel(pixels, amount, 2)
+
+
+def _keep_channel(pixels: np.ndarray, amount: int, channel: int) -> np.ndarray:
+    changed = blend(pixels, MEAN_COLOR, amount / 100)
+    changed[:, :, channel] = pixels[:, :, channel]
+    return changed
+
+
+def blur(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Blur an image with a Gaussian of this standard deviation in pixels (Pillow's)."""
+    return np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(amount)))
+
+
+def add_noise(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Add Gaussian noise of this standard deviation in gray levels, with a fixed seed."""
+    return to_pixels(pixels + amount * np.random.default_rng(SEED).standard_normal(pixels.shape))
+
+
+def compress(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Store an image as JPEG of quality 100 minus ``amount``, and read it again."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=100 - amount)
+    return np.asarray(Image.open(file))
+
+
+def cover(pixels: np.ndarray, amount: int, place: Place) -> np.ndarray:
+    """Cover a square of this side in pixels; at the border, what lies within the image."""
+    starts = (place.row - amount // 2, place.column - amount // 2)
+    rows, columns = (slice(max(start, 0), max(start + amount, 0)) for start in starts)
+    covered = pixels.copy()
+    if place.fill == "blur":
+        covered[rows, columns] = blur(pixels, FILL_BLUR)[rows, columns]
+    elif place.fill == "nearest":
+        covered[rows, columns] = nearest_outside(pixels, rows, columns)
+    else:
+        covered[rows, columns] = MEAN_COLOR
+    return covered
+
+
+def nearest_outside(pixels: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    """Return for each pixel of a rectangle the color of the nearest pixel around it.
+
+    That pixel lies straight above, below, left or right; where the image ends, there is none.
+    """
+    height, width, _ = pixels.shape
+    inside = np.mgrid[rows, columns][:, : height - rows.start, : width - columns.start]
+    (row, column), around = inside, ((rows.start - 1, rows.stop), (columns.start - 1, columns.stop))
+    candidates = [*((there, column) for there in around[0]), *((row, at) for at in around[1])]
+    distances, colors = [], []
+    for there, at in candidates:
+        exists = (there >= 0) & (there < height) & (at >= 0) & (at < width)
+        distance = np.abs(there - row) + np.abs(at - column)
+        distances.append(np.where(exists, distance, height + width))
+        colors.append(pixels[np.clip(there, 0, height - 1), np.clip(at, 0, width - 1)])
+    nearest = np.argmin(distances, axis=0)
+    found: np.ndarray = np.take_along_axis(np.stack(colors), nearest[None, :, :, None], axis=0)[0]
+    return found
+
+
+def shuffle_tiles(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Cut an image into ``amount`` × ``amount`` square tiles and put them in a random order.
+
+    Where the image's side is no multiple, a margin at the right and bottom stays as it is.
+    """
+    if amount < 2:
+        return pixels
+    side = len(pixels) // amount
+    whole, shuffled = side * amount, pixels.copy()
+    tiles = pixels[:whole, :whole].reshape(amount, side, amount, side, 3).swapaxes(1, 2)
+    order = np.random.default_rng(SEED).permutation(amount**2)
+    mixed = tiles.reshape(-1, side, side, 3)[order].reshape(tiles.shape)
+    shuffled[:whole, :whole] = mixed.swapaxes(1, 2).reshape(whole, whole, 3)
+    return shuffled
+
+
+def low_pass(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Remove the highest spatial frequencies, so many cycles per image below the Nyquist limit."""
+    cutoff = len(pixels) / 2 - amount
+    return _filtered(pixels, lambda frequency: 1 / (1 + (frequency / cutoff) ** (2 * ORDER)))
+
+
+def high_pass(pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Remove the spatial frequencies below so many cycles per image, except the mean color."""
+
+    def gain(frequency: np.ndarray) -> np.ndarray:
+        passed = 1 - 1 / (1 + (frequency / amount) ** (2 * ORDER))
+        return np.where(frequency == 0, 1, passed)
+
+    return _filtered(pixels, gain)
+
+
+def _filtered(pixels: np.ndarray, gain: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Multiply an image's spectrum by a gain, a function of the frequency in cycles per image."""
+    height, width, _ = pixels.shape
+    cycles = [np.fft.fftfreq(side) * side for side in (height, width)]
+    frequency = np.hypot(cycles[0][:, None], cycles[1])[:, :, None]
+    spectrum = np.fft.fft2(pixels.astype(np.float64), axes=(0, 1))
+    return to_pixels(np.fft.ifft2(spectrum * gain(frequency), axes=(0, 1)).real)
+
+
+def blend(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
+    """Move from the first to the second by a share; beyond the second if above 1."""
+    return to_pixels(first + share * (second.astype(np.float64) - first))
+
+
+def to_pixels(values: np.ndarray) -> np.ndarray:
+    """Round values and limit them to 0 to 255, as uint8."""
+    limited: np.ndarray = np.rint(values).clip(0, 255).astype(np.uint8)
+    return limited
