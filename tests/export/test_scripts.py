@@ -200,7 +200,7 @@ def test_maps_of_all_networks_with_and_without_ablation(
         "late": {"layer": "block5_conv4", "maps": range(1, 513)},
         "turned": {"layer": "block1_conv2", "maps": [64, 1, 7], "image": mirrored},
         "wrong": {"layer": "block3_conv1", "maps": np.array([9]), "preprocessing": "rgb"},
-        "scaled": {"layer": "block3_conv1", "maps": np.array([9]), "preprocessing": "tf"},
+        "scaled": {"layer": "block3_conv1", "maps": np.array([9]), "preprocessing": "signed"},
         "before": biased,
         "without": biased | ablated,
         "far": biased | ablated | {"layer": "block3_conv2"},

@@ -104,7 +104,7 @@ SIDES = {
 
 @pytest.mark.parametrize(
     ("name", "side", "preprocessing"),
-    [*((*one, "caffe") for one in SIDES.items()), ("block3_conv1", 24, "tf")],
+    [*((*one, "caffe") for one in SIDES.items()), ("block3_conv1", 24, "signed")],
 )
 def test_values_and_gradients_match_numpy_on_images_amid_mean_color(name, side, preprocessing):
     layer, pictures = THIN.conv_layer(name), noise(4, side)

@@ -14,8 +14,8 @@ from vgg_viz.option import Option, by_name
 if TYPE_CHECKING:
     import numpy as np
 
-# "caffe" is VGG's own preprocessing and "tf" another, both by their names in Keras.
-Preprocessing = Literal["caffe", "rgb", "tf"]
+# "caffe" is VGG's own preprocessing, by its name in Keras, which calls "signed" "tf".
+Preprocessing = Literal["caffe", "rgb", "signed"]
 
 # Mean of ImageNet's training images: red, green, blue.
 # Keras: keras/src/applications/imagenet_utils.py, mode "caffe".
@@ -60,5 +60,5 @@ class PreprocessingOption(Option):
 PREPROCESSINGS: Mapping[Preprocessing, PreprocessingOption] = by_name(
     PreprocessingOption("caffe", "BGR − mean", mean=MEAN, colors=("blue", "green", "red")),
     PreprocessingOption("rgb", "RGB / 255", scale=255),
-    PreprocessingOption("tf", "RGB −1…1", mean=(127.5,) * 3, scale=127.5),
+    PreprocessingOption("signed", "RGB −1…1", mean=(127.5,) * 3, scale=127.5),
 )

@@ -113,11 +113,11 @@ def named_files(*endings):
 
 
 def preprocess(pixels, preprocessing="caffe"):
-    """Preprocess an image: "caffe" (BGR minus mean, as VGG19), "rgb" (0 to 1), "tf" (-1 to 1)."""
+    """Preprocess: "caffe" (BGR minus mean, as VGG19), "rgb" (0 to 1) or "signed" (-1 to 1)."""
     x = tf.constant(pixels[None], tf.float32)
-    if preprocessing == "rgb":
-        return x / 255
-    return keras.applications.imagenet_utils.preprocess_input(x, mode=preprocessing)
+    if preprocessing == "caffe":
+        return keras.applications.vgg19.preprocess_input(x)
+    return x / 255 if preprocessing == "rgb" else x / 127.5 - 1
 
 
 def as_colors(values):
