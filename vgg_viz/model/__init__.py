@@ -6,5 +6,7 @@
 - `weights`: the conv layers' weights, found on the disk or downloaded, and read
 - `dense_layers`: the dense layers' weights, read in slabs of kernel rows
 - `class_names`: names and WordNet ids of the 1,000 ImageNet classes
+- `file_guards`: HDF5 files from strangers, read without leaving the file
+- `own_networks`: VGG19 in any file that Keras has saved, and the head after it
 - `networks`: names and labels of the networks that the page can show
 """

@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import numpy as np
 
 from vgg_viz.model.architecture import VGG19, DenseLayer
+from vgg_viz.model.file_guards import WeightsError, as_weights_error, check_finite
 from vgg_viz.model.weights import (
     IMAGENET_LABEL,
     NamedWeights,
     StoredWeights,
     UntrainedWeights,
     Weights,
-    WeightsError,
     arrays_of,
-    as_weights_error,
-    check_finite,
     hdf5_layers,
 )
 
@@ -109,7 +107,7 @@ class StoredDense:
         """Return one slab; raise a ``WeightsError`` if the file is missing, cut or changed."""
         rows = slice(index * SLAB_ROWS, (index + 1) * SLAB_ROWS)
         kernel = self._mapped[layer.name]
-        with as_weights_error(self._weights.path):
+        with as_weights_error(self._weights.path.name):
             self._check_unchanged()
         if kernel is None:
             with hdf5_layers(self._weights.path) as layers:

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
@@ -35,6 +35,8 @@ from vgg_viz.model.architecture import (
     DenseLayer,
     format_shape,
 )
+from vgg_viz.model.file_guards import WeightsError as WeightsError  # most callers catch it
+from vgg_viz.model.file_guards import as_weights_error, check_finite, member, names_in
 
 if TYPE_CHECKING:
     import h5py
@@ -81,18 +83,7 @@ model = keras.saving.load_model({name!a}, compile=False)
 model.get_layer({layer!a}).save({new!a})""",
 }
 
-# Exceptions that h5py raises for a damaged file, depending on where the damage is.
-DAMAGES = (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError)
-
 _log = logging.getLogger(__name__)
-
-
-class WeightsError(ValueError):
-    """Raised when a weights file is damaged or not VGG19's; names the file, not its folder."""
-
-    def __init__(self, message: str, conversion: str = "") -> None:
-        super().__init__(message)
-        self.conversion = conversion  # Keras program of three lines that converts the file
 
 
 class NamedWeights(Protocol):
@@ -252,7 +243,7 @@ def open_weights(path: Path) -> StoredWeights:
     Keras' own files are recognized by their MD5 and not checked further. Raises a `WeightsError` if
     the file cannot be read or is not a VGG19 weights file.
     """
-    with as_weights_error(path):
+    with as_weights_error(path.name, str(path)):
         fingerprint = fingerprint_of(path)
     if any(fingerprint == file.md5 for file in KERAS_FILES):
         return StoredWeights(path, IMAGENET_LABEL, fingerprint)
@@ -271,26 +262,13 @@ def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
     """
     import h5py
 
-    with as_weights_error(path):
+    with as_weights_error(path.name, str(path)):
         if not h5py.is_hdf5(path):
             _check_kind(path)
         with h5py.File(path, "r") as file:
-            layers = _member(file, "model_weights") if "model_weights" in file else file
+            layers = member(file, "model_weights") if "model_weights" in file else file
             _check_layout(layers, path)
             yield layers
-
-
-@contextmanager
-def as_weights_error(path: Path) -> Iterator[None]:
-    """Turn a damaged file's exceptions into a `WeightsError`; names the file, not its folder."""
-    try:
-        yield
-    except WeightsError as error:
-        message = f"expected VGG19 weights in {path.name}: {error}"
-        raise WeightsError(message, error.conversion) from error
-    except DAMAGES as error:
-        reason = (getattr(error, "strerror", None) or str(error)).replace(str(path), path.name)
-        raise WeightsError(f"expected VGG19 weights in {path.name}, got: {reason}") from error
 
 
 def _check_kind(path: Path) -> None:
@@ -312,11 +290,11 @@ def _check_layout(layers: "h5py.Group", path: Path) -> None:
             _conversion("weights", path),
         )
     first = VGG19.conv_layers[0].name
-    names = _names(layers, "layer_names")
+    names = names_in(layers, "layer_names")
     if first in names:
         return
     for name in names:
-        if any(first in weight for weight in _names(_member(layers, name), "weight_names")):
+        if any(first in weight for weight in names_in(member(layers, name), "weight_names")):
             raise WeightsError(
                 f"expected the layer {first}, got it nested in the layer {name}, which is a model",
                 _conversion("nested", path, name),
@@ -333,11 +311,11 @@ def arrays_of(
     layers: "h5py.Group", layer: ConvLayer | DenseLayer
 ) -> tuple["h5py.Dataset", "h5py.Dataset"]:
     """Return a layer's kernel and bias as HDF5 datasets, not yet read, after checking shapes."""
-    names = _names(layers, "layer_names")
+    names = names_in(layers, "layer_names")
     if layer.name not in names:
         raise WeightsError(f"expected a layer {layer.name}, got {', '.join(names) or 'none'}")
-    group = _member(layers, layer.name)
-    arrays = tuple(_member(group, name) for name in _names(group, "weight_names"))
+    group = member(layers, layer.name)
+    arrays = tuple(member(group, name) for name in names_in(group, "weight_names"))
     kernel = layer.matrix_shape if isinstance(layer, DenseLayer) else layer.kernel_shape
     bias = layer.output_shape[-1:]
     if [array.shape for array in arrays] != [kernel, bias]:
@@ -347,37 +325,3 @@ def arrays_of(
             f"{format_shape(bias)}, got {' and '.join(shapes) or 'nothing'}"
         )
     return arrays
-
-
-def check_finite(layer_name: str, name: str, numbers: np.ndarray) -> None:
-    """Raise a ``WeightsError`` if a number of a layer's kernel or bias is not finite."""
-    count = numbers.size - np.count_nonzero(np.isfinite(numbers))
-    if count:
-        raise WeightsError(
-            f"expected finite numbers in the {name} of {layer_name}, got {count:,} of "
-            f"{numbers.size:,} that are infinite or NaN"
-        )
-
-
-def _member(group: Any, path: str) -> Any:
-    """Return a group or dataset; raise a ``WeightsError`` for one that lies in another file."""
-    import h5py
-
-    found = group
-    for name in filter(None, path.split("/")):
-        # Of the links, only a hard one cannot lead out of the file.
-        if not isinstance(found.get(name, getlink=True), h5py.HardLink | None):
-            raise WeightsError(f"expected {path} in the file itself, got a link")
-        found = found[name]
-    if isinstance(found, h5py.Dataset) and (found.is_virtual or found.external):
-        raise WeightsError(f"expected the numbers of {path} in the file itself, got another file")
-    return found
-
-
-def _names(group: Any, attribute: str) -> list[str]:
-    """Read a list of names from an HDF5 attribute; old files hold bytes, newer ones text."""
-    if attribute not in group.attrs:
-        raise WeightsError(f"expected the attribute {attribute} of Keras' HDF5 layout, got none")
-    return [
-        name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs[attribute]
-    ]

@@ -1,0 +1,164 @@
+"""VGG19's 16 conv layers in a saved network, by their names or by the shapes of their kernels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer, format_shape
+from vgg_viz.model.file_guards import WeightsError
+from vgg_viz.model.own_networks.configuration import ConfiguredLayer
+from vgg_viz.model.own_networks.head import WITHOUT_EFFECT, activation_of
+from vgg_viz.model.own_networks.saved_file import SavedLayer, StoredArray, natural_order
+
+# Relatives whose kernels are named if a file holds them.
+RELATIVES = (
+    Architecture("VGG16", blocks=((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))),
+    Architecture("VGG13", blocks=((2, 64), (2, 128), (2, 256), (2, 512), (2, 512))),
+    Architecture("VGG11", blocks=((1, 64), (1, 128), (2, 256), (2, 512), (2, 512))),
+)
+
+
+@dataclass(frozen=True)
+class FoundConvolutions:
+    """VGG19's conv layers in a file."""
+
+    layers: tuple[SavedLayer, ...]  # 16, in order
+    how: str  # for captions, such as "by their names"
+
+    @property
+    def arrays(self) -> dict[str, tuple[StoredArray, StoredArray]]:
+        """Kernel and bias by VGG19's layer names."""
+        return {
+            layer.name: (saved.arrays[0], saved.arrays[1])
+            for layer, saved in zip(VGG19.conv_layers, self.layers, strict=True)
+        }
+
+
+def find_convolutions(
+    layers: Sequence[SavedLayer], configured: Sequence[ConfiguredLayer] = ()
+) -> FoundConvolutions:
+    """Find VGG19's conv layers by their names or by 16 kernel shapes in order.
+
+    The order is that of the configuration; without one, that of the file, then that of names, since
+    a nested model's frozen layers come last in the older layout. Raises a ``WeightsError`` that
+    names the first layer that does not fit.
+    """
+    by_name = {layer.name: layer for layer in layers}
+    if all(layer.name in by_name for layer in VGG19.conv_layers):
+        named = tuple(by_name[layer.name] for layer in VGG19.conv_layers)
+        _check(named)
+        return FoundConvolutions(named, "by their names")
+    by_place = {layer.place: layer for layer in layers}
+    placed = [
+        by_place[place] for layer in configured for place in layer.places if place in by_place
+    ]
+    orders = {
+        "by their kernels' shapes in the model's order": placed,
+        "by their kernels' shapes in the file's order": layers,
+        "by their kernels' shapes in the order of their names": sorted(
+            layers, key=lambda layer: natural_order(layer.place)
+        ),
+    }
+    for how, order in orders.items():
+        kernels = [layer for layer in order if len(layer.arrays[0].shape) == 4]
+        for start in range(len(kernels) - len(VGG19.conv_layers) + 1):
+            found = tuple(kernels[start : start + len(VGG19.conv_layers)])
+            if _kernel_shapes(found) == VGG19_SHAPES:
+                _check(found)
+                return FoundConvolutions(found, how)
+    raise _misfit(layers, placed or layers)
+
+
+def check_plan(convs: Sequence[ConfiguredLayer]) -> None:
+    """Raise a ``WeightsError`` for conv layers with other settings, or layers between them."""
+    for number, (layer, conv) in enumerate(zip(VGG19.conv_layers, convs, strict=True)):
+        for setting, expected in _SETTINGS.items():
+            found = conv.settings.get(setting, expected[0])
+            if found not in expected:
+                here = f"{layer.name}, here {conv.name},"
+                raise WeightsError(f"expected {here} with {setting} {expected[0]}, got {found}")
+        if number:
+            _check_between(convs[number - 1], conv, VGG19.conv_layers[number - 1], layer)
+
+
+# Settings of a conv layer, each with the values that agree with VGG19; the first is the default.
+_SETTINGS: dict[str, tuple[Any, ...]] = {
+    "strides": ([1, 1], 1, (1, 1)),
+    "dilation_rate": ([1, 1], 1, (1, 1)),
+    "groups": (1,),
+}
+
+
+def _check_between(
+    before: ConfiguredLayer, after: ConfiguredLayer, first: ConvLayer, second: ConvLayer
+) -> None:
+    """Raise a ``WeightsError`` if two conv layers have other layers between them than VGG19's."""
+    here, between = after, []
+    while here.sources and here.sources[0] is not before:
+        here = here.sources[0]
+        between.append(here)
+    kinds = [layer.kind for layer in between if layer.kind not in WITHOUT_EFFECT]
+    if "BatchNormalization" in kinds:
+        raise WeightsError("got VGG19 with batch normalization; this page shows VGG19 without")
+    relu = [
+        layer
+        for layer in (before, *between)
+        if activation_of(layer) == "relu" or layer.kind == "ReLU"
+    ]
+    pools = [layer for layer in between if layer.kind == "MaxPooling2D"]
+    padded = after.settings.get("padding", after.settings.get("border_mode")) == "same" or (
+        "ZeroPadding2D" in kinds
+    )
+    rest = set(kinds) - {"Activation", "ReLU", "MaxPooling2D", "ZeroPadding2D"}
+    if rest or len(relu) != 1 or not padded or len(pools) != (first.block != second.block):
+        described = ", ".join(layer.title for layer in between[::-1]) or "none"
+        raise WeightsError(
+            f"expected between {first.name} and {second.name} the layers of VGG19, got {described}"
+        )
+
+
+def _shapes(architecture: Architecture) -> list[tuple[int, ...]]:
+    return [layer.kernel_shape for layer in architecture.conv_layers]
+
+
+VGG19_SHAPES = _shapes(VGG19)
+
+
+def _kernel_shapes(layers: Sequence[SavedLayer]) -> list[tuple[int, ...]]:
+    return [layer.arrays[0].shape for layer in layers]
+
+
+def _check(layers: Sequence[SavedLayer]) -> None:
+    """Raise a ``WeightsError`` for the first layer whose kernel or bias has another shape."""
+    for layer, saved in zip(VGG19.conv_layers, layers, strict=True):
+        shapes = [array.shape for array in saved.arrays]
+        if shapes != [layer.kernel_shape, (layer.filters,)]:
+            raise _unexpected(layer, saved.name, shapes)
+
+
+def _unexpected(layer: ConvLayer, name: str, shapes: Sequence[tuple[int, ...]]) -> WeightsError:
+    got = " and ".join(format_shape(shape) for shape in shapes) or "nothing"
+    here = f"{layer.name}, here {name}," if name not in ("", layer.name) else layer.name
+    return WeightsError(
+        f"expected {here} to hold a kernel of {format_shape(layer.kernel_shape)} and a bias of "
+        f"{layer.filters}, got {got}"
+    )
+
+
+def _misfit(layers: Sequence[SavedLayer], order: Sequence[SavedLayer]) -> WeightsError:
+    """Return an error that says which network a file holds, or which layer does not fit."""
+    kernels = [layer for layer in order if len(layer.arrays[0].shape) == 4]
+    shapes = _kernel_shapes(kernels)
+    for relative in RELATIVES:
+        if shapes[: len(relative.conv_layers)] == _shapes(relative):
+            return WeightsError(
+                f"got {relative.name}; this page shows VGG19, which has 16 conv layers"
+            )
+    if not kernels:
+        names = ", ".join(layer.name for layer in layers[:5])
+        return WeightsError(f"expected 16 conv layers, got none among the layers {names}")
+    for layer, saved in zip(VGG19.conv_layers, kernels, strict=False):
+        shapes = [array.shape for array in saved.arrays]
+        if shapes != [layer.kernel_shape, (layer.filters,)]:
+            return _unexpected(layer, saved.name, shapes)
+    return _unexpected(VGG19.conv_layers[min(len(kernels), 15)], "", [])

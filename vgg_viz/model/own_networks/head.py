@@ -1,0 +1,260 @@
+"""Layers after VGG19 up to the logits: a head, read from the configuration by an allow-list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.network import import_keras
+from vgg_viz.model.own_networks.configuration import ConfiguredLayer
+from vgg_viz.model.own_networks.saved_file import SavedLayer, StoredArray
+
+if TYPE_CHECKING:
+    import keras
+
+HeadKind = Literal[
+    "flatten",
+    "global_average_pooling",
+    "global_max_pooling",
+    "dense",
+    "batch_normalization",
+    "activation",
+]
+Activation = Literal["linear", "relu", "softmax", "sigmoid"]
+Output = Literal["softmax", "sigmoid"]
+
+
+@dataclass(frozen=True)
+class HeadLayer:
+    """A layer of a head; dropout and other layers without effect on predictions are left out."""
+
+    kind: HeadKind
+    name: str
+    activation: Activation = "linear"  # of dense and activation layers
+    # Dense: kernel and, if it has one, bias. Batch normalization: gamma, beta, mean and variance,
+    # without those that it lacks.
+    arrays: tuple[StoredArray, ...] = ()
+    epsilon: float = 0.0  # of batch normalization
+    has_scale: bool = True  # gamma
+    has_offset: bool = True  # beta; of dense layers, the bias
+
+
+@dataclass(frozen=True)
+class Head:
+    """Layers from VGG19's maps to the logits, and how the logits become an answer.
+
+    A head that cannot be followed has an ``obstacle`` and no layers.
+    """
+
+    start: str = "block5_pool"  # or "block5_conv4": VGG19's layer whose maps enter
+    layers: tuple[HeadLayer, ...] = ()  # the last one computes logits: its activation is linear
+    classes: int = 0  # number of logits
+    output: Output = "softmax"  # "sigmoid": each class by itself (multi-label)
+    # For the page, completes "The page cannot follow …": "the layer attention (Attention)".
+    obstacle: str = ""
+
+    @property
+    def is_piecewise_linear(self) -> bool:
+        """Whether the logits are piecewise linear in the maps: no softmax or sigmoid inside."""
+        return all(layer.activation in ("linear", "relu") for layer in self.layers)
+
+    @property
+    def parameters(self) -> int:
+        """Number of the head's weights."""
+        return sum(int(np.prod(a.shape)) for layer in self.layers for a in layer.arrays)
+
+
+# Layers without effect on predictions.
+WITHOUT_EFFECT = (
+    "InputLayer",
+    "Dropout",
+    "SpatialDropout2D",
+    "AlphaDropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "ActivityRegularization",
+    "Identity",
+)
+_SHAPING: Mapping[str, HeadKind] = {
+    "Flatten": "flatten",
+    "GlobalAveragePooling2D": "global_average_pooling",
+    "GlobalMaxPooling2D": "global_max_pooling",
+}
+_ACTIVATIONS: tuple[Activation, ...] = ("linear", "relu", "softmax", "sigmoid")
+MOST_PARAMETERS = 2**28  # 1 GB, twice those of VGG19's own head
+
+
+def read_head(
+    configured: Sequence[ConfiguredLayer],
+    saved: Mapping[str, SavedLayer],
+    *,
+    loss: str = "",
+) -> Head:
+    """Read the head from the layers after VGG19's last convolution and its ReLU.
+
+    ``saved`` has the arrays by place; ``loss`` tells multi-label heads that end with logits.
+    """
+    layers = [layer for layer in configured if layer.kind not in WITHOUT_EFFECT]
+    # Where a convolution's ReLU is a layer of its own, it comes first.
+    layers = layers[
+        bool(layers) and activation_of(layers[0]) == "relu" and layers[0].kind != "Dense" :
+    ]
+    pooled = bool(layers) and layers[0].kind == "MaxPooling2D"
+    start = (VGG19.pools if pooled else VGG19.conv_layers)[-1]
+    shape = start.output_shape
+    found: list[HeadLayer] = []
+    for layer in layers[pooled:]:
+        reader = _READERS.get(layer.kind)
+        read = reader and reader(layer, saved, shape)
+        if not read:
+            return Head(obstacle=f"the layer {layer.title}")
+        head_layer, shape = read
+        found.append(head_layer)
+    return _with_output(Head(start.name, tuple(found), shape[-1]), shape, loss)
+
+
+def own_head(saved: Mapping[str, SavedLayer]) -> list[ConfiguredLayer]:
+    """Return VGG19's own pooling, flatten and dense layers, whose arrays are in a file by name."""
+    *hidden, last = VGG19.dense_layers
+    activations = {**{layer.name: "relu" for layer in hidden}, last.name: "softmax"}
+    dense = [
+        ConfiguredLayer("Dense", name, {"activation": activation}, (saved[name].place,) * 2)
+        for name, activation in activations.items()
+    ]
+    before = [ConfiguredLayer(kind, kind, {}, ("", "")) for kind in ("MaxPooling2D", "Flatten")]
+    return [*before, *dense]
+
+
+def build_head(head: Head, read: Callable[[StoredArray], np.ndarray]) -> keras.Model:
+    """Build the head of Keras' own layers: from maps, ``(1, 7, 7, 512)``, to logits ``(1, n)``.
+
+    ``read`` returns an array's numbers. Raises a ``ValueError`` if the head cannot be followed.
+    """
+    if head.obstacle:
+        raise ValueError(f"expected a head of known layers, got {head.obstacle}")
+    keras = import_keras()
+    shape = VGG19.layer(head.start).output_shape
+    model = keras.Sequential([keras.Input(shape, batch_size=1, name=head.start)], name="head")
+    for layer in head.layers:
+        built = _BUILDERS[layer.kind](keras.layers, layer)
+        model.add(built)
+        if layer.arrays:
+            built.set_weights([read(array) for array in layer.arrays])
+    return model
+
+
+_BUILDERS: Mapping[HeadKind, Callable[[Any, HeadLayer], Any]] = {
+    "flatten": lambda layers, _: layers.Flatten(),
+    "global_average_pooling": lambda layers, _: layers.GlobalAveragePooling2D(),
+    "global_max_pooling": lambda layers, _: layers.GlobalMaxPooling2D(),
+    "activation": lambda layers, layer: layers.Activation(layer.activation),
+    # The kernels are overwritten: zeros avoid drawing random numbers.
+    "dense": lambda layers, layer: layers.Dense(
+        layer.arrays[0].shape[1],
+        activation=layer.activation,
+        use_bias=layer.has_offset,
+        kernel_initializer="zeros",
+    ),
+    "batch_normalization": lambda layers, layer: layers.BatchNormalization(
+        epsilon=layer.epsilon, center=layer.has_offset, scale=layer.has_scale
+    ),
+}
+
+_Read = tuple[HeadLayer, tuple[int, ...]]  # a layer, and the shape of its output
+
+
+def _with_output(head: Head, shape: tuple[int, ...], loss: str) -> Head:
+    """Separate the last activation from the logits."""
+    if not any(layer.kind == "dense" for layer in head.layers) or len(shape) > 1:
+        return Head(obstacle="the model's end: it has no dense layer that computes classes")
+    if head.parameters > MOST_PARAMETERS:
+        return Head(obstacle=f"a head of {head.parameters:,} parameters")
+    *before, last = head.layers
+    # A linear last layer computes logits, of which the loss takes softmax or sigmoid.
+    linear: Output = "sigmoid" if "binary" in loss.lower() or shape[0] == 1 else "softmax"
+    output = linear if last.activation == "linear" else last.activation
+    if output == "relu":
+        return Head(obstacle=f"the last layer {last.name}, whose activation is relu")
+    ending = () if last.kind == "activation" else (replace(last, activation="linear"),)
+    return replace(head, layers=(*before, *ending), output=output)
+
+
+def _shaping(
+    layer: ConfiguredLayer, _: Mapping[str, SavedLayer], shape: tuple[int, ...]
+) -> _Read | None:
+    if layer.settings.get("data_format") == "channels_first":
+        return None
+    kind = _SHAPING[layer.kind]
+    units = int(np.prod(shape)) if kind == "flatten" else shape[-1]
+    return HeadLayer(kind, layer.name), (units,)
+
+
+def _activation(
+    layer: ConfiguredLayer, _: Mapping[str, SavedLayer], shape: tuple[int, ...]
+) -> _Read | None:
+    if layer.kind == "ReLU" and any(
+        layer.settings.get(name) for name in ("max_value", "negative_slope", "threshold")
+    ):
+        return None
+    name = layer.kind.lower() if layer.kind != "Activation" else activation_of(layer)
+    if name not in _ACTIVATIONS:
+        return None
+    return HeadLayer("activation", layer.name, name), shape
+
+
+def _dense(
+    layer: ConfiguredLayer, saved: Mapping[str, SavedLayer], shape: tuple[int, ...]
+) -> _Read | None:
+    activation, arrays = activation_of(layer), _arrays(layer, saved)
+    has_bias = len(arrays) == 2
+    if activation not in _ACTIVATIONS or not arrays or len(arrays[0].shape) != 2:
+        return None
+    inputs, units = arrays[0].shape
+    if inputs != shape[-1] or [array.shape for array in arrays[1:]] != [(units,)] * has_bias:
+        return None
+    found = HeadLayer("dense", layer.name, activation, arrays, has_offset=has_bias)
+    return found, (*shape[:-1], units)
+
+
+def _batch_normalization(
+    layer: ConfiguredLayer, saved: Mapping[str, SavedLayer], shape: tuple[int, ...]
+) -> _Read | None:
+    settings, arrays = layer.settings, _arrays(layer, saved)
+    axis = settings.get("axis", -1)
+    has_scale, has_offset = settings.get("scale", True), settings.get("center", True)
+    if (axis[0] if isinstance(axis, list) else axis) not in (-1, len(shape)):
+        return None
+    if [array.shape for array in arrays] != [shape[-1:]] * (2 + bool(has_scale) + bool(has_offset)):
+        return None
+    found = HeadLayer(
+        "batch_normalization",
+        layer.name,
+        arrays=arrays,
+        epsilon=float(settings.get("epsilon", 1e-3)),
+        has_scale=bool(has_scale),
+        has_offset=bool(has_offset),
+    )
+    return found, shape
+
+
+def activation_of(layer: ConfiguredLayer) -> Any:
+    """Return the name of a layer's activation; Keras 3 may save a record of it."""
+    found = layer.settings.get("activation") or "linear"
+    return found.get("config") if isinstance(found, dict) else found
+
+
+def _arrays(layer: ConfiguredLayer, saved: Mapping[str, SavedLayer]) -> tuple[StoredArray, ...]:
+    found = (saved[place].arrays for place in layer.places if place in saved)
+    return next(found, ())
+
+
+_READERS = {
+    **dict.fromkeys(_SHAPING, _shaping),
+    **dict.fromkeys(("Activation", "ReLU", "Softmax"), _activation),
+    "Dense": _dense,
+    "BatchNormalization": _batch_normalization,
+}
