@@ -1,8 +1,13 @@
 """Images computed in advance: all channels of the chosen layers, none of them twice."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+from tests.support import REPOSITORY
 from tests.support.making import STEPS, Workshop, four, network_of, picture
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz import atlas
@@ -115,6 +120,17 @@ def test_missing_weights_and_an_unwritable_folder_are_explained(
     monkeypatch.setattr(atlas, "obtain", obtain)
     assert atlas.main([]) == 1
     assert capsys.readouterr().out == "There was no file.\nThere was no network.\n"
+
+
+@pytest.mark.parametrize("buffering", [["-u"], []], ids=["each line", "at the end"])
+def test_output_that_nobody_reads_ends_the_program_silently(weights_folder, buffering):
+    (weights_folder / FOLDER).write_bytes(b"no folder")  # ends it before TensorFlow is imported
+    reader, writer = os.pipe()
+    os.close(reader)
+    program = [sys.executable, *buffering, "-m", "vgg_viz.atlas"]
+    ended = subprocess.run(program, stdout=writer, stderr=subprocess.PIPE, cwd=REPOSITORY)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (atlas.BROKEN_PIPE, b"")
 
 
 def test_an_interrupt_ends_the_program_with_a_sentence(weights_folder, monkeypatch, capsys):

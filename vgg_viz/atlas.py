@@ -30,12 +30,24 @@ from vgg_viz.model.network import Network, import_keras
 from vgg_viz.model.weights import UntrainedWeights, Weights, WeightsError, obtain
 
 DEFAULT_BLOCKS = (1, 2, 3)
-INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
+# The exit statuses that shells give to Ctrl-C and to a program whose output is not read.
+INTERRUPTED, BROKEN_PIPE = 130, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program with its command-line arguments; return the exit status."""
     options = parser().parse_args(arguments)
+    try:
+        status = run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads the output has ended, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return status
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compute the missing images of the chosen layers, or say what prevents it."""
     try:
         weights: Weights = UntrainedWeights() if options.untrained else obtain(os.environ)
         store = store_of(weights)
