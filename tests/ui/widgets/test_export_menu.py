@@ -280,6 +280,10 @@ def test_scripts_of_evidence_have_all_arguments(photograph):
     [
         ("http://localhost:8501/?tour=3", "/?view=maps"),
         ("http://127.0.0.1:8501/viz/", "/viz/?view=maps"),
+        ("http://localhost:8501", "/?view=maps"),
+        ("https://vgg.example.org", "https://vgg.example.org/?view=maps"),
+        # So Streamlit says it, though the browser's address has a slash.
+        ("https://vgg.example.org/viz", "https://vgg.example.org/viz/?view=maps"),
         ("https://vgg.example.org/viz/?view=filters", "https://vgg.example.org/viz/?view=maps"),
         ("", "/?view=maps"),
     ],

@@ -15,6 +15,7 @@ from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.option import labels
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
+from vgg_viz.ui.state.page_url import page_url
 from vgg_viz.ui.widgets import stored_pictures
 from vgg_viz.ui.widgets.tiles import Tiles
 
@@ -98,12 +99,8 @@ def link_to_view() -> str:
 
     Of a URL that only this machine can open, such as `make run` prints, return path and query.
     """
-    query = state.link(without=VISIT_FIELDS)
-    url = urlsplit(st.context.url or "")
-    base = url._replace(path=url.path or "/", query="", fragment="")
-    if is_local(url.hostname or ""):
-        base = base._replace(scheme="", netloc="")
-    return urlunsplit(base._replace(query=query))
+    url = urlsplit(page_url(state.link(without=VISIT_FIELDS)))
+    return urlunsplit(url._replace(scheme="", netloc="") if is_local(url.hostname or "") else url)
 
 
 def is_local(host: str) -> bool:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from vgg_viz.ui import state
+from vgg_viz.ui.state.page_url import page_url
 
 COOKIE = "_streamlit_xsrf"  # Streamlit accepts files only with this cookie's token
 
@@ -20,7 +21,7 @@ def warn(key: str) -> None:
     )
     st.link_button(
         "Open in a tab",
-        f"{(st.context.url or '').split('?')[0]}?{state.link()}",
+        page_url(state.link()),
         icon=":material/open_in_new:",
         width="stretch",
         key=f"own-tab-{key}",
