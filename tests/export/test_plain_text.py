@@ -47,6 +47,7 @@ def alike(first: np.ndarray, second: np.ndarray) -> float:
         "Γάτα",
         "قطة مصرية",
         "חתול מצרי",
+        "گربه\u200cها",
     ],
 )
 def test_scripts_that_the_font_has_are_set(text):
@@ -62,12 +63,20 @@ def test_scripts_that_the_font_has_are_set(text):
         ("tabby · +1.5", "tabby · +1.5"),
         ("🐈 and बिल्ली", "… and …"),
         ("a\nb\r\tc\x00\u202e", "a b c��"),
+        ("Kat\u00adze, \u200fحتى\u200e", "Katze, حتى"),
+        ("👩\u200d🔬 · क्\u200dष", "… · …"),
     ],
 )
 def test_names_in_other_scripts_are_numbered(text, line):
     ids = {"猫": "class 9", "猫 (大)": "class 8", "埃及猫": "n02124075", "tabby": "n02123045"}
     assert settable(text, ids) == line
     assert set(line) <= plain_text._letters()
+
+
+def test_a_joiner_is_not_seen_and_parts_letters():
+    parted, joined = ink("ب\u200cب"), ink("بب")
+    ends = ink("ب").shape[1]
+    assert joined.shape[1] < parted.shape[1] <= 2 * ends + 4  # pixels between two letters
 
 
 def test_right_to_left_letters_follow_each_other_leftward_and_join():

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 NO_SUBSTITUTES: Mapping[str, str] = MappingProxyType({})
 MARK = "\u200e"  # left to right, invisible
+JOINERS = "\u200c\u200d"  # zero-width non-joiner and joiner
+# Soft hyphen, zero-width space, marks of direction, word joiner and byte order mark.
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
 _LEFTWARD = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
-_LEFTWARD_WORDS = re.compile(rf"[{_LEFTWARD}]([{_LEFTWARD}\s]*[{_LEFTWARD}])?")
+_LEFTWARD_WORDS = re.compile(rf"[{_LEFTWARD}]([{_LEFTWARD}{JOINERS}\s]*[{_LEFTWARD}])?")
 
 
 def file_stem(text: str) -> str:
@@ -42,11 +45,13 @@ def file_stem(text: str) -> str:
 def plain(text: str) -> str:
     r"""Return a text as one printable line: no line breaks, no control characters.
 
-    >>> plain("a\nb")
-    'a b'
+    Invisible letters are removed, except joiners, which Persian and Hindi are spelled with.
+
+    >>> plain("a\nb\u00adc")
+    'a bc'
     """
-    line = " ".join(text.split())
-    return "".join(letter if letter.isprintable() else "�" for letter in line)
+    line = " ".join(_INVISIBLE.sub("", text).split())
+    return "".join(letter if letter.isprintable() or letter in JOINERS else "�" for letter in line)
 
 
 def settable(text: str, substitutes: Mapping[str, str] = NO_SUBSTITUTES) -> str:
@@ -66,7 +71,8 @@ def settable(text: str, substitutes: Mapping[str, str] = NO_SUBSTITUTES) -> str:
             rf"(?<!\w)({any_name})(?!\w)", lambda name: substitutes.get(name[0], ""), line
         )
     runs = groupby(line, _is_lacking)
-    return "".join("…" if lacking else "".join(letters) for lacking, letters in runs)
+    line = "".join("…" if lacking else "".join(letters) for lacking, letters in runs)
+    return re.sub(rf"…([{JOINERS}]*…)+", "…", line)
 
 
 def _is_lacking(text: str) -> bool:

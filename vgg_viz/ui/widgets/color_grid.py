@@ -9,6 +9,7 @@ import numpy as np
 
 from vgg_viz.export.mosaic import color_tiles, pack_tiles, png
 from vgg_viz.export.panels import ColorPanel
+from vgg_viz.export.plain_text import rightward
 from vgg_viz.ui.widgets.tiles import Cached, Tiles
 
 
@@ -27,7 +28,7 @@ class ColorGrid(Tiles):
 
     def metadata(self) -> dict[str, Any]:
         """Return the header entries that need no pixels: caption, tooltips and empty tiles."""
-        lines = ["\n".join(tooltip) for tooltip in self.tooltips]
+        lines = [rightward("\n".join(tooltip)) for tooltip in self.tooltips]
         flat = self.struck.astype(int).tolist()
         return {"shown": self.caption, "lines": lines, "flat": flat, "positions": 0}
 

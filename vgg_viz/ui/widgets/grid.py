@@ -33,6 +33,7 @@ from vgg_viz.export.mosaic import (
 )
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.panels import Panel, ValuesPanel
+from vgg_viz.export.plain_text import rightward
 from vgg_viz.interpretability.map_statistics import Statistics, statistics
 from vgg_viz.serving.results import Results, ValueRange
 from vgg_viz.ui.state import mode, tour_steps
@@ -207,9 +208,9 @@ def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
     """Return the entries of a mosaic's JSON header that do not depend on the tiles' values."""
     lecture, tour = mode.in_lecture(), mode.on_tour()
     return {
-        "name": grid.caption or placement.label,
+        "name": rightward(grid.caption or placement.label),
         "file": file_name(grid.caption),
-        "titles": list(grid.titles),
+        "titles": [rightward(title) for title in grid.titles],
         "numbers": list(grid.numbers),
         "columns": grid.filled_columns,
         "free": grid.columns == 0,
@@ -217,7 +218,7 @@ def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
         "smallest": placement.smallest_tile,
         "follows": placement.follows,
         "outlined": list(tour_steps.outlined()) if placement.follows else [],
-        "heads": list(placement.heads),
+        "heads": [rightward(head) for head in placement.heads],
         "tools": placement.tools and not lecture and not tour,
         "lecture": lecture,
         "fits": lecture or tour,

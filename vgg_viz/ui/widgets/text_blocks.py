@@ -4,6 +4,7 @@ import re
 
 import streamlit as st
 
+from vgg_viz.export.plain_text import rightward
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.option import Paper
 from vgg_viz.ui import state
@@ -67,14 +68,14 @@ def change_layer(offset: int) -> None:
 
 
 def escape(text: str) -> str:
-    r"""Escape every character of a text that Markdown could interpret.
+    r"""Escape every character of a text from outside that Markdown could interpret.
 
     >>> escape("a_b.h5")
     'a\\_b\\.h5'
+    >>> escape("חתול 3") == "\u200eחתול\u200e 3"  # the number stays at the right
+    True
     """
-    return "".join(
-        f"\\{letter}" if letter in "\\`*_{}[]<>()#+-.!|~:$" else letter for letter in unlinked(text)
-    )
+    return re.sub(r"[]\\`*_{}[<>()#+\-.!|~:$]", r"\\\g<0>", rightward(unlinked(text)))
 
 
 def escape_marks(text: str) -> str:
@@ -85,7 +86,8 @@ def escape_marks(text: str) -> str:
     >>> escape_marks("*my* a_b")
     '\\*my\\* a_b'
     """
-    return re.sub(r"[\\`*\[\]<>$~]|(?<!\w)_|_(?!\w)|:(?=\w)", r"\\\g<0>", unlinked(text))
+    marks = r"[\\`*\[\]<>$~]|(?<!\w)_|_(?!\w)|:(?=\w)"
+    return re.sub(marks, r"\\\g<0>", rightward(unlinked(text)))
 
 
 def unlinked(text: str) -> str:

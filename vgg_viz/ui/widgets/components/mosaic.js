@@ -452,10 +452,17 @@ function write(context, title, x, y, width) {
   const font = context.font;
   const shrink = Math.max(SMALLEST, (SQUEEZE * width) / context.measureText(title).width);
   if (shrink < 1) context.font = font.replace(/[\d.]+(?=px)/, (size) => size * shrink);
+  const letters = lettersOf(title);
   let text = title;
-  while (text.length > 1 && context.measureText(text).width > SQUEEZE * width) {
-    text = `${text.replace(/…$/, "").slice(0, -1).trimEnd()}…`;
+  while (letters.length > 1 && context.measureText(text).width > SQUEEZE * width) {
+    letters.pop();
+    text = `${letters.join("").trimEnd()}…`;
   }
   context.fillText(text, x, y, width);
   context.font = font;
+}
+
+// Splits a text where a reader does: an emoji, or a letter with its marks, may be several characters.
+function lettersOf(text) {
+  return Intl.Segmenter ? Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment) : [...text];
 }
