@@ -1,9 +1,10 @@
 """The inspector: every click's result is in sight, on a laptop and on a phone."""
 
 import re
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from tests.browser import PHONE
 from tests.browser.test_pointing import LAYER, grid, tile_center
@@ -200,20 +201,69 @@ def test_on_a_phone_a_tap_brings_the_map_into_sight_and_a_button_leads_back(open
     assert_in_sight(page.locator(".st-key-maps-mosaic .selected"))
 
 
-def test_a_finger_dragged_over_the_map_shows_the_field(open_page):
+def test_a_finger_that_rests_and_moves_on_the_map_shows_the_field(open_page):
     page = open_page(f"{LAYER}&channel=12", **PHONE)
     looked_into(page, 12)
-    stage = part(page, "map-stage")
+    stage, touch = part(page, "map-stage"), fingers(page)
     stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
-    touch = page.context.new_cdp_session(page)
-    for kind, share in [("touchStart", 0.2), ("touchMove", 0.4), ("touchMove", 0.51)]:
-        place = {"x": box["x"] + share * box["width"], "y": box["y"] + share * box["height"]}
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [place]})
-    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    touch("touchStart", within(box, 0.2))
+    expect(part(page, "point")).to_be_visible()
+    for share in (0.4, 0.51):
+        touch("touchMove", within(box, share))
+    touch("touchEnd")
     expect(part(page, "reading")).to_contain_text("Row 29, column 29")
     expect(part(page, "field")).to_be_visible()
     assert stage.bounding_box() == box
+
+
+@pytest.mark.parametrize("stage", ["map-stage", "photo-stage"])
+def test_fingers_scroll_and_zoom_the_page_from_the_map(open_page, stage):
+    page = open_page(f"{LAYER}&channel=12", **PHONE)
+    looked_into(page, 12)
+    part(page, stage).scroll_into_view_if_needed()
+    before, box, touch = scrolled(page), part(page, stage).bounding_box(), fingers(page)
+    touch("touchStart", within(box, 0.5))
+    for down in (50, 100, 200):
+        touch("touchMove", within(box, 0.5, down))
+    touch("touchEnd")
+    page.wait_for_function(
+        "(most) => document.querySelector('[data-testid=stMain]').scrollTop < most",
+        arg=before - 100,
+    )
+    expect(part(page, "point")).to_be_hidden()
+    box = part(page, stage).bounding_box()
+    for kind, apart in (("touchStart", 20), ("touchMove", 60), ("touchMove", 120)):
+        touch(kind, within(box, 0.5, -apart), within(box, 0.5, apart))
+    touch("touchEnd")
+    page.wait_for_function("visualViewport.scale > 1.2")
+    expect(part(page, "point")).to_be_hidden()
+
+
+def fingers(page: Page) -> Callable[..., object]:
+    """Return a function that moves fingers to these points of the window."""
+    session = page.context.new_cdp_session(page)
+    return lambda kind, *points: session.send(
+        "Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)}
+    )
+
+
+def within(box: FloatRect, share: float, down: float = 0) -> dict[str, float]:
+    """Return the point at that share of a box's width and height, or so many pixels below it."""
+    return {"x": box["x"] + share * box["width"], "y": box["y"] + share * box["height"] + down}
+
+
+def test_on_a_phone_the_photograph_is_seen_once(open_page):
+    page = open_page(LAYER, **PHONE)
+    expect(page.locator(".st-key-maps-photo img")).to_be_visible()
+    expect(part(page, "photo-stage")).to_be_hidden()
+
+
+def test_on_a_phone_a_tour_shows_the_photograph_in_its_panel_alone(open_page):
+    page = open_page("tour=4", **PHONE)
+    expect(page.locator(".st-key-tour-photograph img")).to_be_visible()
+    for other in (page.locator(".st-key-maps-photo img"), part(page, "photo-stage")):
+        expect(other).to_be_hidden()
 
 
 # -- in a lecture

@@ -1,12 +1,12 @@
 // Name of the selected channel, which every mosaic of channels outlines. Where the details stand
 // below the mosaic, they are scrolled into view.
 
-import { unpack } from "./shared.js";
+import { keepInView, unpack } from "./shared.js";
 
 const SELECT = "vgg-viz:select";
 const RETURN = "vgg-viz:return";
+const PAGE = '[data-testid="stMainBlockContainer"]';
 const STACKED = "(max-width: 640px)"; // as in maps_and_inspector.css
-const DRAWN = 300; // milliseconds until the content below is there, which scrolling needs
 
 export default function ({ data, parentElement }) {
   const { channel, title, reveal, clicked } = unpack(data).header;
@@ -18,9 +18,7 @@ export default function ({ data, parentElement }) {
   back.hidden = channel === null || !window.matchMedia(STACKED).matches;
   back.onclick = () => window.dispatchEvent(new CustomEvent(RETURN));
   announce(channel);
-  if (before !== reveal && !back.hidden) {
-    for (const delay of [0, DRAWN]) setTimeout(() => box.scrollIntoView(), delay);
-  }
+  if (before !== reveal && !back.hidden) keepInView(box, document.querySelector(PAGE));
   return () => setTimeout(() => parentElement.isConnected || announce(null));
 }
 

@@ -5,13 +5,14 @@
 // map (levels × RGB), then the photograph as PNG.
 
 import { fieldAt, fieldText } from "./fields.js";
-import { clamp, figure, unpack } from "./shared.js";
+import { clamp, figure, keepInView, unpack } from "./shared.js";
 
 const LEAST_MAP = 320; // CSS pixels, if the page is as wide
 const LEAST_PHOTO = 150;
 const LEAST_TEXT = 140; // CSS pixels, beside the photograph
 const BELOW = 96; // CSS pixels for the overlay's slider and the buttons below
 const SLIDER = 56; // in a lecture
+const LONG_PRESS = 400; // milliseconds that a finger rests
 const LECTURE_SHARE = 0.62; // share of the height for the map
 const SELECT = "vgg-viz:select";
 const POINT = "vgg-viz:point";
@@ -61,7 +62,7 @@ class Inspector {
 
   listen() {
     const { strength, explain } = this.parts;
-    this.on("map-stage", "keydown", (event) => this.press(event));
+    this.on("map-stage", "keydown", (event) => this.pressKey(event));
     for (const name of ["map", "photo"]) this.listenTo(name);
     strength.addEventListener("input", () => {
       store(STRENGTH, strength.value);
@@ -85,11 +86,30 @@ class Inspector {
 
   listenTo(name) {
     const stage = `${name}-stage`;
-    for (const moved of ["pointerdown", "pointermove"])
-      this.on(stage, moved, (event) => this.hasMap() && this.point(...this.positionAt(event, name)));
+    const point = (event) => this.hasMap() && this.point(...this.positionAt(event, name));
+    this.on(stage, "pointerdown", (event) => (byFinger(event) ? this.press(event, point) : point(event)));
+    this.on(stage, "pointermove", (event) => (!byFinger(event) || this.looking) && point(event));
+    for (const released of ["pointerup", "pointercancel"]) this.on(stage, released, () => this.release());
+    for (const act of ["touchmove", "contextmenu"])
+      this.on(stage, act, (event) => this.looking && event.preventDefault());
     // A lifted finger leaves the stage: the last reading stays.
-    this.on(stage, "pointerleave", ({ pointerType }) => pointerType === "touch" || this.rest());
+    this.on(stage, "pointerleave", (event) => byFinger(event) || this.rest());
     this.on(stage, "click", (event) => this.hasMap() && this.pick(...this.positionAt(event, name)));
+  }
+
+  // A finger scrolls and zooms the page, unless it has rested before it moves: then it looks around.
+  press(event, point) {
+    this.release();
+    if (!event.isPrimary) return;
+    this.pressing = setTimeout(() => {
+      this.looking = true;
+      point(event);
+    }, LONG_PRESS);
+  }
+
+  release() {
+    clearTimeout(this.pressing);
+    this.looking = false;
   }
 
   hasMap() {
@@ -206,15 +226,9 @@ class Inspector {
     else if (!visible || place === "top") element('[data-testid="stMain"]')?.scrollTo(0, 0);
   }
 
-  // Scrolls again while the open tab's content arrives, until the viewer does something.
   revealTabs() {
     const tabs = element(".st-key-map-tabs");
-    if (!tabs) return;
-    const arriving = new ResizeObserver(() => tabs.scrollIntoView());
-    arriving.observe(tabs);
-    const until = { once: true, capture: true, signal: this.listening.signal };
-    for (const act of ["wheel", "pointerdown", "keydown"])
-      window.addEventListener(act, () => arriving.disconnect(), until);
+    if (tabs) keepInView(tabs, tabs);
   }
 
   // --- drawing ---------------------------------------------------------------------------------
@@ -327,7 +341,7 @@ class Inspector {
     reading.textContent = `Row ${row + 1}, column ${column + 1}: ${value}. ${fieldText(receptive)}`;
   }
 
-  press(event) {
+  pressKey(event) {
     const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
     const [row, column] = this.at;
     if (event.key === "Enter") this.pick(row, column);
@@ -358,6 +372,10 @@ function announce(channel) {
 
 function element(selector) {
   return document.querySelector(selector);
+}
+
+function byFinger({ pointerType }) {
+  return pointerType === "touch";
 }
 
 // If cookies are blocked, a browser throws on any access to its storage.

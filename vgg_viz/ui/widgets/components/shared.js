@@ -22,3 +22,12 @@ export function figure(value) {
   const rounded = Number(Number(value.toPrecision(4)).toFixed(12)) + 0; // no "-0"
   return rounded.toLocaleString("en-US", { maximumFractionDigits: 12 }).replace("-", "−");
 }
+
+// Scrolls to an element, again while the content arrives that makes room for it, until the viewer
+// does something.
+export function keepInView(element, content) {
+  const arriving = new ResizeObserver(() => element.scrollIntoView());
+  arriving.observe(content);
+  for (const act of ["wheel", "pointerdown", "keydown", "popstate"])
+    window.addEventListener(act, () => arriving.disconnect(), { once: true, capture: true });
+}
