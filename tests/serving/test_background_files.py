@@ -17,7 +17,7 @@ from tests.support.weights_files import (
 )
 from vgg_viz.model import class_names, weights
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.class_names import CLASS_INDEX, NUMBERED, from_json
+from vgg_viz.model.class_names import CLASS_INDEX, NUMBERED, from_text
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.model.weights import (
     FULL,
@@ -196,7 +196,7 @@ def test_names_are_loaded_once(models, listed):
     (models / CLASS_INDEX.name).write_bytes(listed)
     loader = DenseLoader()
     found = loader.names().result(PATIENCE)
-    assert found == from_json(listed)
+    assert found == from_text(listed)
     assert not found.attempts
     (models / CLASS_INDEX.name).unlink()
     loader.retry()

@@ -18,8 +18,9 @@ KNOWN = {
 
 
 def entry(index: int) -> tuple[str, str]:
-    """Return the id and name of a class, as in Keras' list."""
-    return KNOWN.get(index, (f"n9{index:07}", f"made_up_{index}"))
+    """Return the id and name of a class, as in Keras' list; ids ascend."""
+    before = KNOWN[max(known for known in KNOWN if known <= index)][0]
+    return KNOWN.get(index, (f"n{int(before[1:]) + index:08}", f"made_up_{index}"))
 
 
 def keras_list() -> bytes:

@@ -3,16 +3,26 @@
 The classes are those of the ImageNet challenge 2012, https://arxiv.org/abs/1409.0575. Two names
 occur twice in Keras' list (crane, the bird and the machine; maillot, two garments), so only the
 WordNet id identifies a class.
+
+A host's own list may have any usual form: a class a line, CSV, or a literal of JSON or Python; a
+name, and optionally its WordNet id and its index, from 0 or 1. ImageNet's ids ascend with the
+index. In the challenge's development kit (``n02119789 1 kit_fox``) they do not: its numbers are not
+the indices, so its classes are sorted by id.
 """
 
+import ast
+import csv
 import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from vgg_viz.downloads.fetching import FileUnavailable
+from vgg_viz.downloads.file_kinds import recognize
 from vgg_viz.downloads.keras_files import (
     KerasFile,
     fetch,
@@ -35,12 +45,22 @@ CLASS_INDEX = KerasFile(
 )
 PATH_VARIABLE = "VGG_VIZ_CLASS_NAMES"
 
-CLASS_COUNT = VGG19.classes
 MAX_BYTES = 1_000_000
 MAX_LENGTH = 200  # characters of a name
-INVISIBLE = "\xa0\xad\u200c\u200d"  # no-break space, soft hyphen, zero-width (non-)joiner
 
-_ID_AND_NAME = re.compile(r"^(?:(n\d{8})\s+)?(.*)")
+_INDEX, _ID = re.compile("[0-9]{1,4}"), re.compile("n[0-9]{8}")
+_LITERAL = re.compile(r"\s*(?:\w+\s*=\s*)?([{\[].*)", re.S)  # also assigned to a variable
+# Lines without delimiters; the first form that all lines have counts.
+_FORMS = (
+    re.compile(r"(?:(n[0-9]{8})[\s:]+)?([0-9]{1,4})[\s:]+(?:(n[0-9]{8})[\s:]+)?(.+)"),
+    re.compile(r"(.+):\s*([0-9]{1,4})"),
+    re.compile(r"(?:(n[0-9]{8})[\s:]+)?(.*)"),
+)
+_BACKGROUND = {"background", "dummy"}  # class 0 of networks with 1,001 classes
+_DEVKIT = ("kit fox", "English setter")  # its first classes
+# Signs of a syntax that was not understood, where all names begin or end with one of them.
+_SYNTAX = "\"'`,;:{}[]()<>|-*"
+_REVERSING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 _log = logging.getLogger(__name__)
 
@@ -68,8 +88,8 @@ class ClassNames:
         >>> ClassNames(("tench",) * 1000, ("n01440764",) * 1000).label(0)
         'tench · n01440764 · class 0'
         """
-        name = self.name(index) if self.names else ""
-        return " · ".join(filter(None, (name, self.wordnet_id(index), f"class {index}")))
+        parts = (self.name(index), self.wordnet_id(index), f"class {index}")
+        return " · ".join(dict.fromkeys(filter(None, parts)))
 
 
 NUMBERED = ClassNames()
@@ -89,11 +109,13 @@ def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
             path, _ = fetch(CLASS_INDEX, environment)
     try:
         regular_status(path)
+        if kind := recognize(path):
+            raise ValueError(f"expected text in UTF-8, got {kind.described}")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise ValueError(f"expected at most {MAX_BYTES // 10**6} MB, got more")
-        return from_text(content) if host else from_json(content)
+        return from_text(content)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         named = f"the file {path.name}, named by {PATH_VARIABLE}" if host else path.name
@@ -102,38 +124,138 @@ def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
         raise FileUnavailable(sentence) from error
 
 
-def from_json(content: bytes) -> ClassNames:
-    """Read the class names from Keras' JSON list: ``{"0": ["n01440764", "tench"], ...}``."""
-    class_index = json.loads(content)
-    try:
-        pairs = [class_index[str(index)] for index in range(CLASS_COUNT)]
-        return _class_names((str(wordnet_id), str(name)) for wordnet_id, name in pairs)
-    except (LookupError, TypeError) as error:
-        raise ValueError("expected an id and a name for each of 1,000 classes") from error
-
-
 def from_text(content: bytes) -> ClassNames:
-    """Read the class names from a text file: a line for each class, in the order of their indices.
+    """Read the class names from a text file, as `read_class_list` does."""
+    ids, names = zip(*read_class_list(content, VGG19.classes), strict=True)
+    return ClassNames(names, ids)
 
-    A line is a name, or a WordNet id, a space and a name. The message of a `ValueError` completes a
-    sentence.
+
+# --- lists in text files ---------------------------------------------------------------------
+
+
+class _Class(NamedTuple):
+    number: str  # its index, or one more; "" for none
+    wordnet_id: str  # "" for none
+    name: str
+
+
+def read_class_list(content: bytes, count: int) -> list[tuple[str, str]]:
+    """Return the WordNet id ("" for none) and the name of each class, by class index.
+
+    Raises a ``ValueError`` for another number of classes, for an order that is not ImageNet's and
+    for unreadable names. Its message completes a sentence.
     """
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode().replace("\ufeff", "").rstrip()
     except UnicodeDecodeError as error:
-        raise ValueError("expected text in UTF-8, got something else") from error
-    lines = text.rstrip().splitlines()
-    if len(lines) != CLASS_COUNT:
-        raise ValueError(f"expected {CLASS_COUNT:,} lines, got {len(lines):,}")
-    pairs: list[tuple[str, str]] = [_ID_AND_NAME.findall(line.strip())[0] for line in lines]
-    for number, (_, name) in enumerate(pairs, 1):
-        visible = "".join(character for character in name if character not in INVISIBLE)
-        if not (visible and len(name) <= MAX_LENGTH and visible.isprintable()):
-            expected = f"a name of 1 to {MAX_LENGTH} printable characters"
-            raise ValueError(f"expected {expected} in line {number:,}, got something else")
-    return _class_names(pairs)
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"expected text in UTF-8, got something else in line {line:,}") from error
+    literal = _LITERAL.match(text)
+    unit, units = ("entry", "entries") if literal else ("line", "lines")
+    rows = dict(enumerate(_entries(literal[1]) if literal else _lines(text), 1))
+    if _has_heading([*rows.values()], count):
+        del rows[1]
+    if len(rows) != count:
+        raise ValueError(f"expected {count:,} {units}, got {len(rows):,}")
+    indexed = all(len(fields) > 1 and _first(_INDEX, fields) for fields in rows.values())
+    classes = [_class(fields, f"{unit} {row:,}", indexed=indexed) for row, fields in rows.items()]
+    return [(found.wordnet_id, found.name) for found in _in_order(classes)]
 
 
-def _class_names(pairs: Iterable[tuple[str, str]]) -> ClassNames:
-    ids, names = zip(*pairs, strict=True)
-    return ClassNames(tuple(name.replace("_", " ") for name in names), ids)
+def _entries(text: str) -> list[list[str]]:
+    """Return the fields of each entry of a list or dictionary."""
+    try:
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = ast.literal_eval(text)
+        return [_flat(entry) for entry in (found.items() if isinstance(found, dict) else found)]
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        expected = "a list or dictionary as JSON or Python writes it"
+        raise ValueError(f"expected {expected}, got something else") from error
+
+
+def _flat(entry: object) -> list[str]:
+    if isinstance(entry, list | tuple):
+        return [field for part in entry for field in _flat(part)]
+    return [str(entry).strip()]
+
+
+def _lines(text: str) -> list[list[str]]:
+    """Return the fields of each line."""
+    lines = [line.strip() for line in re.split("\r\n|\r|\n", text)] if text else []
+    for delimiter in ",;\t":
+        rows = [_split(line, delimiter) for line in lines]
+        if rows[1:] and all(len(fields) > 1 and _is_marked(fields) for fields in rows[1:]):
+            return rows
+    form = next(form for form in _FORMS if all(map(form.fullmatch, lines[1:])))
+    matches = [(line, form.fullmatch(line)) for line in lines]
+    return [[*filter(None, match.groups())] if match else [line] for line, match in matches]
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    try:
+        fields = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:  # a field of more than 128 kB
+        return [line]
+    return [field.strip() for field in fields if field.strip()]
+
+
+def _first(pattern: re.Pattern[str], fields: Sequence[str]) -> str:
+    return next(filter(pattern.fullmatch, fields), "")
+
+
+def _is_marked(fields: Sequence[str]) -> bool:
+    """Return whether a class has an index or a WordNet id."""
+    return bool(_first(_INDEX, fields) or _first(_ID, fields))
+
+
+def _has_heading(rows: Sequence[Sequence[str]], count: int) -> bool:
+    """Return whether the first row names columns, or a class that VGG19 does not have."""
+    if len(rows) < 2:
+        return False
+    if len(rows) > count and not _BACKGROUND.isdisjoint(map(str.casefold, rows[0])):
+        return True
+    return not _is_marked(rows[0]) and all(map(_is_marked, rows[1:]))
+
+
+def _class(fields: Sequence[str], place: str, *, indexed: bool) -> _Class:
+    """Return a class; ``place`` names its line in an error."""
+    index, wordnet_id = _first(_INDEX, fields) if indexed else "", _first(_ID, fields)
+    texts = [field for field in fields if field not in (index, wordnet_id)]
+    name = ", ".join(texts).replace("_", " ") or wordnet_id or index
+    categories = {unicodedata.category(character) for character in name}
+    visible = any(category[0] not in "CZ" or category in ("Cn", "Co") for category in categories)
+    # Spaces, joiners and hyphens belong to the spelling; control characters and halves of others
+    # (surrogates) do not, and what reverses a name would reverse the text around it.
+    refused = categories & {"Cc", "Cs", "Zl", "Zp"} or set(name) & set(_REVERSING)
+    if not visible or refused or len(name) > MAX_LENGTH:
+        expected = f"a name of 1 to {MAX_LENGTH} printable characters"
+        raise ValueError(f"expected {expected} in {place}, got something else")
+    return _Class(index, wordnet_id, name)
+
+
+def _in_order(classes: list[_Class]) -> list[_Class]:
+    """Return the classes in ImageNet's order, by their indices or, for the devkit, their ids."""
+    _check_syntax([found.name for found in classes])
+    first = 0
+    if classes[0].number:
+        classes = sorted(classes, key=lambda found: int(found.number))
+        indices, first = [int(found.number) for found in classes], int(classes[0].number)
+        if first > 1 or indices != [*range(first, first + len(classes))]:
+            raise ValueError(f"expected each index from 0 to {len(classes) - 1} once, got others")
+    ids = [found.wordnet_id for found in classes if found.wordnet_id]
+    if first == 1 and len(set(ids)) == len(classes):
+        return sorted(classes, key=lambda found: found.wordnet_id)
+    starts = (found.name.startswith(name) for found, name in zip(classes, _DEVKIT, strict=False))
+    if ids != sorted(set(ids)) or (not ids and all(starts)):
+        raise ValueError("expected WordNet ids, or names, in ImageNet's order, got another order")
+    return classes
+
+
+def _check_syntax(names: Sequence[str]) -> None:
+    """Raise a ``ValueError`` if all names, but the first and last, share a sign of a syntax."""
+    for position, word in ((0, "begin"), (-1, "end")):
+        signs = {name[position] for name in names[1:-1]}
+        if len(signs) == 1 and signs <= set(_SYNTAX):
+            raise ValueError(f"expected names, got lines that all {word} with {signs.pop()}")
