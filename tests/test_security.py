@@ -50,6 +50,7 @@ UI_FILES = {
 CORE_FILES = {
     "image_io/input_image.py": "no file: bytes of an image that the page has encoded",
     "model/class_names.py": "the environment, and the file that keras_files.py has found",
+    "downloads/file_kinds.py": "the files that the others have found",
     "downloads/keras_files.py": "the environment, and constant names",
     "downloads/fetching.py": "folders and names from keras_files.py and picture_files.py",
     "interpretability/feature_visualization/image_store.py": (
