@@ -2,4 +2,5 @@
 
 - `changes`: records of the changes, such as rotation, and the change that a viewer chose
 - `image_changes`: the changes as functions on pixels
+- `map_distance`: the distance of two images' or networks' maps at each position
 """

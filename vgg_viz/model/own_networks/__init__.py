@@ -8,5 +8,6 @@ configuration.
 - `configuration`: Keras' configuration as a graph of layers, nested models flattened
 - `convolutions`: VGG19's 16 conv layers, found in a file or a configuration
 - `head`: the layers after VGG19 up to the logits
+- `fine_tuning`: what fine-tuning changed, as functions on arrays
 - `recorded_preprocessing`: the layers before VGG19 as one of the known preprocessings
 """

@@ -5,7 +5,7 @@ Other modules need only this one:
     network = open_network(Path("my_model.keras"))
     network.read("block3_conv2")      # kernel and bias, as `vgg_viz.model.weights.Weights`
     network.found                     # for the caption: "VGG19, nested in sequential, found by …"
-    network.preprocessing             # "caffe", "rgb", "tf", or None: the viewer chooses
+    network.preprocessing             # "caffe", "rgb", "signed", or None: the viewer chooses
     network.head.obstacle             # "" or what cannot be followed
     network.build_head()              # Keras model from maps to logits
 """

@@ -1,0 +1,59 @@
+"""Distance of two layers' maps at each position, against a loop written by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tests.support.maps import frozen, random_array
+from vgg_viz.interpretability.experiments.map_distance import map_distance
+
+
+def distance_of_vectors(first, second):
+    norms = [math.sqrt(sum(float(x) ** 2 for x in vector)) for vector in (first, second)]
+    if not any(norms):
+        return math.nan
+    if not all(norms):
+        return 1.0
+    products = sum(float(x) * float(y) for x, y in zip(first, second, strict=True))
+    return 2 * (1 - products / (norms[0] * norms[1]))
+
+
+@pytest.fixture
+def pair():
+    """Return the maps of two images, after ReLU, with inactive positions in either and both."""
+    first, second = (np.maximum(random_array(7, 5, 4, seed=seed), 0) for seed in (1, 2))
+    first[:, 0, 0] = second[:, 1, 1] = first[:, 2, 2] = second[:, 2, 2] = 0
+    return frozen(first), frozen(second)
+
+
+def test_distance_matches_a_loop_over_positions(pair):
+    found = map_distance(*pair)
+    expected = np.array(
+        [
+            [distance_of_vectors(*(maps[:, y, x] for maps in pair)) for x in range(4)]
+            for y in range(5)
+        ]
+    )
+    np.testing.assert_allclose(found.distances, expected, rtol=1e-6, atol=1e-6)
+    assert (found.distances[0, 0], found.distances[1, 1]) == (1, 1)
+    assert np.isnan(found.distances[2, 2])
+    assert found.mean == pytest.approx(np.nanmean(expected))
+    assert found.undefined_share == 1 / 20
+
+
+@pytest.mark.parametrize("scale", [1, 3, 1e-30, 1e25])
+def test_equal_maps_have_distance_0_whatever_their_scale(pair, scale):
+    first = np.delete(pair[0], 0, axis=1)
+    found = map_distance(first, first * np.float32(scale))
+    assert np.nanmax(found.distances) <= (0 if scale == 1 else 1e-6)
+    assert np.isnan(found.distances).sum() == 1
+
+
+def test_orthogonal_and_opposite_vectors_and_inactive_layers():
+    maps = np.array([[[1.0, 1.0]], [[0.0, 0.0]]])
+    other = np.array([[[0.0, -2.0]], [[5.0, 0.0]]])
+    assert map_distance(maps, other).distances.tolist() == [[2, 4]]
+    inactive = map_distance(maps * 0, maps * 0)
+    assert np.isnan(inactive.mean)
+    assert inactive.undefined_share == 1

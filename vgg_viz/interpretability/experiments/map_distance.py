@@ -1,0 +1,63 @@
+"""Distance of two images' or networks' feature maps, position by position.
+
+The formula is that of LPIPS without its learned weights: Zhang et al., "The Unreasonable
+Effectiveness of Deep Features as a Perceptual Metric" (2018), https://arxiv.org/abs/1801.03924.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class MapDistance:
+    """Distance of a layer's maps at each position, 0 to 2, float64 ``(h, w)``.
+
+    2 (1 - cosine) of the two channel vectors; 1 for an inactive vector (all zero) and an active
+    one, NaN for two inactive ones.
+    """
+
+    distances: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """Mean over the positions where the distance is defined; NaN if there are none."""
+        defined = self.distances[~np.isnan(self.distances)]
+        return float(defined.mean()) if defined.size else float("nan")
+
+    @property
+    def undefined_share(self) -> float:
+        """Share of positions where both vectors are inactive, 0 to 1."""
+        return float(np.isnan(self.distances).mean())
+
+
+def map_distance(first: np.ndarray, second: np.ndarray) -> MapDistance:
+    """Compute the distance of two layers' maps, both ``(channels, h, w)``, at each position.
+
+    >>> one = np.array([[[3.0, 0.0, 1.0]], [[4.0, 0.0, 0.0]]])
+    >>> other = np.array([[[6.0, 0.0, 0.0]], [[8.0, 0.0, 2.0]]])
+    >>> map_distance(one, other).distances.tolist()
+    [[0.0, nan, 2.0]]
+    """
+    first, second = _scaled(first), _scaled(second)
+    products = _dot(first, second)
+    # The root of the product, not the product of the roots: the cosine of equal vectors is 1.
+    norms = np.sqrt(_dot(first, first) * _dot(second, second))
+    active = first.any(axis=0), second.any(axis=0)
+    cosines = np.full(norms.shape, 0.5)  # distance 1
+    np.divide(products, norms, out=cosines, where=active[0] & active[1])
+    distances = 2 - 2 * np.clip(cosines, -1, 1)
+    distances[~(active[0] | active[1])] = np.nan
+    return MapDistance(distances)
+
+
+def _scaled(maps: np.ndarray) -> np.ndarray:
+    """Divide by the largest absolute value, so that no square overflows or vanishes."""
+    largest = np.abs(maps).max()
+    scaled: np.ndarray = maps / largest if largest > 0 else maps
+    return scaled
+
+
+def _dot(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    product: np.ndarray = np.einsum("chw,chw->hw", first, second).astype(np.float64)
+    return product
