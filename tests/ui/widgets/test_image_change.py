@@ -15,7 +15,8 @@ def test_a_change_is_named_and_ends_with_its_amount():
     choose(page, "amount", 0)
     assert "Cat (stretched)" in texts(page)
     choose(page, "change", "none")
-    assert "change" not in page.query_params and "amount" not in page.query_params
+    assert "change" not in page.query_params
+    assert "amount" not in page.query_params
 
 
 def test_the_unchanged_image_is_offered_for_comparison_only_with_a_change():

@@ -39,8 +39,8 @@ PIXELS = {
     "is brighter than that mean. The zero padding beyond the border stands for the mean color.",
     "rgb": "This layer's input is the image: channels in **RGB** order, divided by 255. No value "
     "exceeds 1, and the zero padding beyond the border stands for black.",
-    "signed": "This layer's input is the image: channels in **RGB** order, scaled from −1 to 1. The "
-    "zero padding beyond the border stands for medium gray.",
+    "signed": "This layer's input is the image: channels in **RGB** order, scaled from −1 to 1. "
+    "The zero padding beyond the border stands for medium gray.",
 }
 WRONG = " The network was trained with another preprocessing: **{}**."
 
