@@ -414,8 +414,7 @@ def test_only_the_finished_image_of_a_chosen_channel_is_pasted(worker):
 def test_a_click_on_the_top_patch_beside_an_image_opens_its_position(monkeypatch, tile, changes):
     made = []
     monkeypatch.setattr(patch_grids.state, "change", made.append)
-    monkeypatch.setattr(optimized_images.component_values, "number", lambda *_: tile)
     images = [AvailableImage("cat", "Cat", "a", None), AvailableImage("coffee", "", "b", None)]
     spot = TopPatch(1, 5.0, 3, 4)
-    optimized_images.open_top_patch("optimized-beside-patch-other", images, spot, "second")
+    optimized_images.open_top_patch(images, spot, "second", tile)
     assert made == changes

@@ -13,7 +13,6 @@ from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.feature_visualization.top_patches import crop_patch
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import available_images, patch_grids
-from vgg_viz.ui.state import component_values
 from vgg_viz.ui.views import visualization_view
 
 TOP_PATCHES = {"view": "visualization", "layer": LAYER.name}
@@ -97,9 +96,8 @@ def test_click_on_a_patch_goes_to_its_position_in_its_image(monkeypatch):
         available_images.AvailableImage("cat", "Cat", "a", InputImage),
         available_images.AvailableImage("coffee", "", "b", InputImage),
     ]
-    for sent in (1, 2, None):
-        monkeypatch.setattr(component_values, "number", lambda _, most, sent=sent: sent)
-        patch_grids.open_patch("channel-patches", images, spots, "second")
+    for number in (1, 2):
+        patch_grids.open_patch(images, spots, "second", number)
     assert changes == [
         {"picture": "coffee", "row": 4, "column": 5, "view": "maps", "half": "second"},
         {"picture": "cat", "row": 1, "column": 56, "view": "maps", "half": "second"},

@@ -21,6 +21,14 @@ def test_numbers_are_formatted_for_people():
     assert "zero in the middle" in grid.scale_note(Appearance("zero", "gray"), 0)
 
 
+def test_only_a_click_on_a_tile_of_the_grid_counts(monkeypatch):
+    picked = []
+    for sent in (4, 5, 17, 0, "17", None):
+        monkeypatch.setattr(grid.st, "session_state", {"maps": {"picked": sent}})
+        grid.pick("maps", {4, 17}, picked.append)
+    assert picked == [4, 17]
+
+
 def test_the_legend_of_an_overlay_is_gray_at_zero():
     assert "rgb(147,147,147)" in grid.legend("RdBu_r", (-2.0, 2.0), overlay=True)
     assert "rgb(147,147,147)" not in grid.legend("RdBu_r", (-2.0, 2.0))
@@ -46,7 +54,7 @@ def overlay(count: int, side: int = 14) -> grid.Grid:
 
 def drawn(shown: grid.Grid) -> tuple[dict, list[bytes]]:
     """Return the header and the parts of a drawn grid."""
-    placement = grid.Placement("evidence", lambda: None)
+    placement = grid.Placement("evidence", grid.ignore)
     data, _ = grid.draw(shown, placement, {}, lambda _, compute: compute())
     header, rest = unpacked(data)
     assert int.from_bytes(data[:4], "little") % 4 == 0  # which aligns the values

@@ -74,11 +74,8 @@ def address() -> None:
     own_picture = state.shows_own_picture()
     missing = ["your own picture"] * own_picture + ["your own tour"] * tour_steps.is_own()
     header = {"missing": " or ".join(missing), "address": state.link()}
-    components.mount("address", "copy-link", components.pack(header), rerun)
-
-
-def rerun() -> None:
-    """Run the page again, so that a restarted server learns the page's state (widget callback)."""
+    # A click runs the page again, so that a restarted server learns the page's state.
+    components.mount("address", "copy-link", components.pack(header), components.rerun)
 
 
 def show_problems() -> None:

@@ -17,7 +17,7 @@ from vgg_viz.ui import state
 from vgg_viz.ui.parts import pairs
 from vgg_viz.ui.parts.ablated_maps import NAMES, AblatedMaps, map_list, short_list, trail_steps
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.state import component_values, mode, selection, trail
+from vgg_viz.ui.state import mode, selection, trail
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import controls, export_menu, text_blocks
 from vgg_viz.ui.widgets.controls import Appearance
@@ -243,14 +243,14 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
     maps, chosen, start = ablation.maps, selection.current(), None
     if chosen and chosen.position:
         start = TrailStep(maps.layer.name, chosen.channel, chosen.position)
-    follow = partial(trail.follow, steps=steps, context=maps.subject_key, start=start)
+    follow = partial(trail.follow, steps, maps.subject_key, start)
     source: dict[str, Value] = {ABLATED_IN: maps.layer.name, NUMBERS: ablation.numbers}
 
-    def on_pick(mosaic: str) -> None:
+    def on_pick(mosaic: str, number: int) -> None:
         if mosaic == WITHOUT:
-            open_without(steps, source)
+            open_without(steps[number], source)
         else:
-            follow(mosaic)
+            follow(number)
 
     pairs.show(grids, maps.results, on_pick, NUMBERS, follows=False)
     exported = ablation.for_export()
@@ -262,15 +262,12 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
     )
 
 
-def open_without(steps: Mapping[int, TrailStep], source: Mapping[str, Value]) -> None:
+def open_without(step: TrailStep, source: Mapping[str, Value]) -> None:
     """Open the map clicked among those without the ablated maps (widget callback).
 
     ``source`` says which maps stay ablated.
     """
-    number = component_values.number(WITHOUT, max(steps, default=0))
-    if number is None or number not in steps:
-        return
-    layer, channel, (row, column) = steps[number]
+    layer, channel, (row, column) = step
     position = {selection.ROW: row + 1, selection.COLUMN: column + 1}
     opened: dict[str, Value] = {"layer": layer, selection.CHANNEL: channel, "tab": "decomposition"}
     state.change({**opened, **position, **source})

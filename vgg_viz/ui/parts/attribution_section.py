@@ -28,7 +28,7 @@ from vgg_viz.ui.parts.value_attribution import (
     symmetric_range,
     with_padding,
 )
-from vgg_viz.ui.state import component_values, mode, selection, trail
+from vgg_viz.ui.state import mode, selection, trail
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
@@ -230,7 +230,7 @@ def show_grid(traced: ValueAttribution) -> None:
     """
     spec, maps = traced.spec, traced.maps
     start = TrailStep(spec.layer.name, spec.channel, (spec.row, spec.column))
-    on_pick = partial(trail.follow, NAME, traced.trail_steps(), maps.subject_key, start)
+    on_pick = partial(trail.follow, traced.trail_steps(), maps.subject_key, start)
     largest = TILE_IN_A_LECTURE if mode.is_explained() else TILE
     grid.show(maps.results, traced.grid(), place(NAME, largest, on_pick))
     exported = traced.for_export()
@@ -238,7 +238,7 @@ def show_grid(traced: ValueAttribution) -> None:
     export_menu.offer(NAME, title, lambda: [exported.grid()], lambda: [exported.script_run()])
 
 
-def place(name: str, largest: int, on_pick: Callable[[], None] = grid.ignore) -> grid.Placement:
+def place(name: str, largest: int, on_pick: Callable[[int], None] = grid.ignore) -> grid.Placement:
     """Return the placement of a grid whose tiles are not the feature maps of the page's layer."""
     return grid.Placement(name, on_pick, largest_tile=largest, follows=False)
 
@@ -282,7 +282,7 @@ def show_checks(traced: ValueAttribution) -> None:
     tiles = side_by_side(traced, [own, *results.values()], titles, key)
     largest = TILE_IN_A_LECTURE if mode.is_explained() else CHECK_TILE
     changes = [checked_value(traced, check) for check in checks.values()]
-    on_pick = partial(open_check, CHECK_GRID, changes)
+    on_pick = partial(open_check, changes)
     grid.show(traced.maps.results, tiles, place(CHECK_GRID, largest, on_pick))
 
 
@@ -296,13 +296,12 @@ def checked_value(traced: ValueAttribution, check: ValueAttribution) -> dict[str
     return changes | {"network": "untrained"}
 
 
-def open_check(mosaic: str, changes: Sequence[Mapping[str, Value]]) -> None:
+def open_check(changes: Sequence[Mapping[str, Value]], number: int) -> None:
     """Select the map and network of the clicked sanity check (widget callback).
 
     The first tile is the attribution that the page shows already.
     """
-    number = component_values.number(mosaic, len(changes) + 1)
-    if number and number > 1:
+    if number > 1:
         state.change(changes[number - 2])
 
 

@@ -95,7 +95,7 @@ def show(
     pairs.show(
         pair.grids(compared.shown_as, compared.appearance),
         maps.results,
-        lambda name: inspector.select_map(name, maps.layer, HALF_OF.get(name, ""))(),
+        lambda name, number: inspector.select_map(number, HALF_OF.get(name, "")),
         "compared",
     )
     exported = maps.for_export(), sides[1].for_export()

@@ -178,7 +178,7 @@ def show_contributors(value: Value, previous: ConvLayer, order: Sequence[int]) -
     steps = sources(value, previous, order)
     placement = grid.Placement(
         "contributors",
-        partial(trail.follow, "contributors", steps, value.maps.subject_key, here),
+        partial(trail.follow, steps, value.maps.subject_key, here),
         largest_tile=112,
         smallest_tile=64,
         follows=False,

@@ -4,7 +4,7 @@ Until a map is chosen, the inspector shows the image alone. This way the page do
 first click on a map.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,7 +15,7 @@ from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability.decomposition import Decomposition
 from vgg_viz.interpretability.receptive_field import receptive_fields
 from vgg_viz.links import Value
-from vgg_viz.model.architecture import VGG19, ConvLayer, Layer
+from vgg_viz.model.architecture import VGG19, Layer
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import decomposition_section
@@ -46,22 +46,17 @@ def choose(layer: Layer) -> Selection | None:
     return selection.current()
 
 
-def select_map(mosaic: str, layer: ConvLayer, half: str = "") -> Callable[[], None]:
-    """Return a widget callback that chooses the feature map whose tile was clicked in a grid.
+def select_map(number: int, half: str = "") -> None:
+    """Choose the feature map whose tile was clicked in a grid (widget callback).
 
     In a comparison, ``half`` is the one whose map was clicked.
     """
-
-    def select() -> None:
-        number = component_values.number(mosaic, layer.filters)
-        # In lecture mode, which has no field to clear, a second click closes the map.
-        if number and mode.in_lecture() and number == state.number(selection.CHANNEL):
-            selection.clear()
-        elif number:
-            selection.choose(number, half=half)
-            trail.reveal()
-
-    return select
+    # In lecture mode, which has no field to clear, a second click closes the map.
+    if mode.in_lecture() and number == state.number(selection.CHANNEL):
+        selection.clear()
+    else:
+        selection.choose(number, half=half)
+        trail.reveal()
 
 
 def show(

@@ -25,7 +25,7 @@ from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, inspector, patch_grids
 from vgg_viz.ui.parts.available_images import AvailableImage
 from vgg_viz.ui.parts.patch_grids import Patches
-from vgg_viz.ui.state import component_values, mode
+from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.shared_instance import results, shared
 from vgg_viz.ui.widgets import chosen_channel, components, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
@@ -248,7 +248,7 @@ def show_live(job: Job, *, live: bool) -> None:
     show_grids(job, progress)
     if live:
         data = components.pack({"seconds": POLLING_SECONDS})
-        components.mount("pulse", "optimization-pulse", data, grid.ignore)
+        components.mount("pulse", "optimization-pulse", data, components.rerun)
 
 
 def show_progress(job: Job, progress: Sequence[Progress]) -> None:
@@ -304,7 +304,7 @@ def show_grids(job: Job, progress: Sequence[Progress]) -> None:
         with column:
             if two:
                 st.subheader(comparison.network_name(side.spec.network))
-            place = Placement(name, inspector.select_map(name, layer), width=width)
+            place = Placement(name, inspector.select_map, width=width)
             grid.show(results(), side.grid(job.shown, one), place)
     with chooser:
         channel = chosen_channel.show(layer)
@@ -321,7 +321,7 @@ def show_chosen(side: OptimizedImages, channel: int | None, progress: Progress, 
         text_blocks.note(not_started if channel else HINT)
         return
     half, spot = list(HALVES)[PAIRS.index(name)], side.top_patch(channel)
-    on_pick = partial(open_top_patch, name, side.patches.images, spot, half)
+    on_pick = partial(open_top_patch, side.patches.images, spot, half)
     place = Placement(name, on_pick, width=patch_grids.PANEL, follows=False, tools=False)
     grid.show(results(), side.beside_patch(channel, image), place)
     if not mode.in_lecture():
@@ -329,10 +329,10 @@ def show_chosen(side: OptimizedImages, channel: int | None, progress: Progress, 
 
 
 def open_top_patch(
-    name: str, images: Sequence[AvailableImage], spot: TopPatch | None, half: str
+    images: Sequence[AvailableImage], spot: TopPatch | None, half: str, tile: int
 ) -> None:
     """Open the position of the top patch in Feature maps if its tile, the second, was clicked."""
-    if spot and component_values.number(name, 2) == 2:
+    if spot and tile == 2:
         patch_grids.open_spot(images, spot, half)
 
 

@@ -10,7 +10,7 @@ from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.serving.forward_pass import STRIP, STRIP_SIDE
 from vgg_viz.serving.results import ValueRange
-from vgg_viz.ui.state import component_values, selection, shared_instance
+from vgg_viz.ui.state import selection, shared_instance
 from vgg_viz.ui.widgets import grid, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 
@@ -46,9 +46,7 @@ def show(notice: DeltaGenerator, chosen: InputImage, choice: NetworkChoice) -> N
     grid.show(results, tiles, placement)
 
 
-def open_map(numbers: Sequence[int]) -> None:
+def open_map(numbers: Sequence[int], tile: int) -> None:
     """Open the clicked map in the Feature maps view (widget callback)."""
-    tile = component_values.number("overview", len(numbers))
-    if tile is not None:
-        layer = VGG19.conv_layers[(tile - 1) % len(VGG19.conv_layers)]
-        selection.choose(numbers[tile - 1], layer=layer.name, view="maps")
+    layer = VGG19.conv_layers[(tile - 1) % len(VGG19.conv_layers)]
+    selection.choose(numbers[tile - 1], layer=layer.name, view="maps")

@@ -118,7 +118,7 @@ def choose() -> tuple[str, str]:
 def show(
     grids: Sequence[Grid],
     results: Results,
-    on_pick: Callable[[str], None],
+    on_pick: Callable[[str, int], None],
     prefix: str,
     *,
     follows: bool = True,

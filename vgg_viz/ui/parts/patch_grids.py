@@ -28,7 +28,7 @@ from vgg_viz.ui import state
 from vgg_viz.ui.parts import available_images, comparison, inspector
 from vgg_viz.ui.parts.available_images import AvailableImage
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.state import component_values, selection
+from vgg_viz.ui.state import selection
 from vgg_viz.ui.widgets import chosen_channel, components, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.grid import Placement
@@ -193,7 +193,7 @@ def show(results: Results, sides: Sequence[Patches], count: int) -> None:
     if not all(side.complete for side in sides):
         # The browser reruns the page, which then searches further images.
         data = components.pack({"seconds": PULSE_SECONDS})
-        components.mount("pulse", "patches-pulse", data, grid.ignore)
+        components.mount("pulse", "patches-pulse", data, components.rerun)
 
 
 def show_one(results: Results, patches: Patches, count: int) -> None:
@@ -201,7 +201,7 @@ def show_one(results: Results, patches: Patches, count: int) -> None:
     with st.container(key="maps-room"):
         left, panel = [st.container()] * 2 if is_full_width() else st.columns([3, 2], gap="medium")
     with left:
-        place = Placement(LAYER_GRIDS[0], inspector.select_map(LAYER_GRIDS[0], patches.layer))
+        place = Placement(LAYER_GRIDS[0], inspector.select_map)
         grid.show(results, patches.layer_grid(count), place)
         offer(LAYER_GRIDS[0], [patches], lambda: [patches.layer_grid(count)], range(1, count + 1))
     with panel:
@@ -217,7 +217,7 @@ def show_pair(results: Results, sides: Sequence[Patches], count: int) -> None:
     for name, patches, heading, column in zip(LAYER_GRIDS, sides, headings, columns(), strict=True):
         with column:
             st.subheader(heading)
-            place = Placement(name, inspector.select_map(name, patches.layer), width=HALF)
+            place = Placement(name, inspector.select_map, width=HALF)
             grid.show(results, patches.layer_grid(count), place)
 
     def grids() -> list[ColorGrid]:
@@ -254,7 +254,7 @@ def show_channel(results: Results, patches: Patches, channel: int | None, name: 
         return
     place = Placement(
         name,
-        partial(open_patch, name, patches.images, spots, half_of(name)),
+        partial(open_patch, patches.images, spots, half_of(name)),
         width=PANEL,
         largest_tile=PANEL // COLUMNS,
         follows=False,
@@ -279,12 +279,10 @@ def half_of(name: str) -> str:
 
 
 def open_patch(
-    name: str, images: Sequence[AvailableImage], spots: Sequence[TopPatch], half: str
+    images: Sequence[AvailableImage], spots: Sequence[TopPatch], half: str, number: int
 ) -> None:
     """Open the clicked patch's image and position in the Feature maps view (widget callback)."""
-    number = component_values.number(name, len(spots))
-    if number is not None:
-        open_spot(images, spots[number - 1], half)
+    open_spot(images, spots[number - 1], half)
 
 
 def open_spot(images: Sequence[AvailableImage], spot: TopPatch, half: str) -> None:

@@ -4,6 +4,7 @@ Number fields on the page show both; a click on a map or a position sets these f
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from vgg_viz.links import FIRST, PAGE_FILTERS, Value
@@ -57,20 +58,17 @@ def clear() -> None:
 
 
 def open_map(
-    mosaic: str,
     layer: ConvLayer,
-    peaks: Mapping[int, Position] | None = None,
+    number: int,
+    peaks: Mapping[int, Position] = MappingProxyType({}),
     half: str = FIRST,
 ) -> None:
-    """Open the map clicked in a mosaic in the Feature maps view (widget callback).
+    """Open a map of a layer in the Feature maps view (widget callback).
 
-    With ``peaks``, only these maps are opened, each at its position. ``half`` is that of the
-    comparison in which the mosaic stands.
+    It opens at its position in ``peaks``, if any. ``half`` is that of the comparison in which the
+    clicked grid stands.
     """
-    number = component_values.number(mosaic, layer.filters)
-    if number is not None and (peaks is None or number in peaks):
-        position = (peaks or {}).get(number)
-        choose(number, position, layer=layer.name, view="maps", half=half)
+    choose(number, peaks.get(number), layer=layer.name, view="maps", half=half)
 
 
 def open_layer(diagram: str) -> None:

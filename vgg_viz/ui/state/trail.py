@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import streamlit as st
 
 from vgg_viz.ui import state
-from vgg_viz.ui.state import component_values, selection
+from vgg_viz.ui.state import selection
 from vgg_viz.ui.state.selection import Position
 
 Place = Literal["map", "top", "tabs"]
@@ -49,19 +49,17 @@ def extend(current: TrailStep, earlier: TrailStep, context: Hashable) -> None:
 
 
 def follow(
-    mosaic: str, steps: Mapping[int, TrailStep], context: Hashable, start: TrailStep | None
+    steps: Mapping[int, TrailStep], context: Hashable, start: TrailStep | None, number: int
 ) -> None:
-    """Go to the step of the tile that was clicked in a mosaic (widget callback).
+    """Go to the step of the clicked tile, if it has one (widget callback).
 
     The step is added to the trail after ``start``, the current value, if there is one.
     """
-    number = component_values.number(mosaic, max(steps, default=0))
-    if number is None or number not in steps:
-        return
-    if start:
-        extend(start, steps[number], context)
-    else:
-        go(steps[number])
+    step = steps.get(number)
+    if step and start:
+        extend(start, step, context)
+    elif step:
+        go(step)
 
 
 def go(step: TrailStep) -> None:

@@ -94,7 +94,7 @@ def show_maps(
     The export menu is left out where all blocks stand side by side on one screen (``abreast``).
     """
     layer, name = maps.layer, f"block-{maps.layer.block}"
-    placement = grid.Placement(name, partial(selection.open_map, name, layer), follows=False)
+    placement = grid.Placement(name, partial(selection.open_map, layer), follows=False)
     with maps.results.holding():
         tiles = maps.ordered_grid(order, count, appearance)
         if abreast:
@@ -135,5 +135,5 @@ def show_filters(
         rectified=False,
     )
     name = f"filters-{layer.block}"
-    placement = grid.Placement(name, partial(selection.open_map, name, layer), follows=False)
+    placement = grid.Placement(name, partial(selection.open_map, layer), follows=False)
     grid.show(results, tiles, placement)

@@ -117,7 +117,7 @@ def show_lesson(maps: LayerMaps, block: int) -> None:
     title, text = LESSONS[block][maps.network.label == UntrainedWeights.label]
     st.subheader(title)
     placement = grid.Placement(
-        name, partial(selection.open_map, name, layer), width=WIDTH, largest_tile=112, follows=False
+        name, partial(selection.open_map, layer), width=WIDTH, largest_tile=112, follows=False
     )
     with maps.results.holding():
         tiles = maps.grid(sorted(maps.statistics().numbers("mean", MAPS_SHOWN)))

@@ -54,7 +54,7 @@ def show(notice: DeltaGenerator) -> None:
 def show_kernels(results: Results, weights: Weights, layer: ConvLayer, kernels: grid.Grid) -> None:
     """Show kernels of a conv layer as one mosaic, and their export menu."""
     placement = grid.Placement(
-        "kernels", partial(selection.open_map, "kernels", layer), largest_tile=LARGEST_TILE
+        "kernels", partial(selection.open_map, layer), largest_tile=LARGEST_TILE
     )
     grid.show(results, kernels, placement)
     filters, channels = kernels.axes.values()
@@ -143,7 +143,7 @@ def show_first_layer(
 def show_colors(results: Results, weights: Weights, layer: ConvLayer) -> None:
     """Show the first conv layer's filters as color images, and their export menu."""
     colors = color_grid(results, weights, layer)
-    on_pick = partial(selection.open_map, "filter-colors", layer)
+    on_pick = partial(selection.open_map, layer)
     placement = grid.Placement("filter-colors", on_pick, largest_tile=LARGEST_TILE)
     grid.show(results, colors, placement)
     channels = range(1, layer.channels + 1)

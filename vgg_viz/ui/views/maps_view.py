@@ -81,7 +81,7 @@ def show_maps(
 
 def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -> None:
     """Show the grid of a layer's feature maps, and their export menu."""
-    placement = grid.Placement(GRID, inspector.select_map(GRID, maps.layer))
+    placement = grid.Placement(GRID, inspector.select_map)
     tiles = ablation_section.mark_ablated(maps.ordered_grid(order, count, appearance))
     grid.show(maps.results, tiles, placement)
     exported = maps.for_export()

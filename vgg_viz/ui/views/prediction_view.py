@@ -311,7 +311,7 @@ def show_maps(
     key, half = f"important-maps-{suffix}", list(HALVES)[int(suffix)]
     place = grid.Placement(
         key,
-        partial(selection.open_map, key, LAST, predictions.peaks(numbers), half),
+        partial(selection.open_map, LAST, peaks=predictions.peaks(numbers), half=half),
         largest_tile=140,
         follows=False,
     )

@@ -6,7 +6,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -36,7 +36,7 @@ from vgg_viz.export.panels import Panel, ValuesPanel
 from vgg_viz.export.plain_text import rightward
 from vgg_viz.interpretability.map_statistics import Statistics, statistics
 from vgg_viz.serving.results import Results, ValueRange
-from vgg_viz.ui.state import mode, tour_steps
+from vgg_viz.ui.state import component_values, mode, tour_steps
 from vgg_viz.ui.widgets import components
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.text_blocks import escape_marks
@@ -173,7 +173,7 @@ class Placement:
     """Place and size of a grid on the page."""
 
     name: str  # the component's key
-    on_pick: Callable[[], None]  # callback for a click on a tile
+    on_pick: Callable[[int], None]  # callback for a click on a tile; gets the tile's number
     width: int = PAGE_WIDTH  # approximate width of the mosaic in CSS pixels
     largest_tile: int = LARGEST_TILE  # limits of a tile's side in CSS pixels
     smallest_tile: int = 4  # limits of a tile's side in CSS pixels
@@ -253,10 +253,18 @@ def draw(
 
 def mount(data: bytes, grid: Tiles, placement: Placement) -> None:
     """Put a drawn grid on the page, with its color bar below except in lecture mode."""
-    components.mount("mosaic", placement.name, data, placement.on_pick)
+    on_pick = partial(pick, placement.name, frozenset(grid.numbers), placement.on_pick)
+    components.mount("mosaic", placement.name, data, on_pick)
     scale = "" if mode.in_lecture() else grid.legend()
     if scale:
         st.html(scale)
+
+
+def pick(name: str, numbers: Collection[int], on_pick: Callable[[int], None]) -> None:
+    """Call a grid's function with the number of the clicked tile (widget callback)."""
+    number = component_values.number(name, max(numbers, default=0))
+    if number is not None and number in numbers:
+        on_pick(number)
 
 
 def formatted(values: np.ndarray) -> list[str]:
@@ -308,5 +316,5 @@ def legend(color_map: str, limits: Limits, *, overlay: bool = False) -> str:
     )
 
 
-def ignore() -> None:
-    """Ignore a click on a tile, in grids whose tiles lead nowhere (widget callback)."""
+def ignore(number: int) -> None:
+    """Ignore a click on a tile, in grids whose tiles lead nowhere."""

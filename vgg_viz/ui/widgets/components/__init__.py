@@ -51,6 +51,10 @@ def mount(name: str, key: str, data: bytes, on_pick: Callable[[], None] | None =
     registered(name)(key=key, data=data, **calls)
 
 
+def rerun() -> None:
+    """Run the page again, as every callback does (widget callback)."""
+
+
 def pack(header: Mapping[str, Any], *parts: bytes) -> bytes:
     """Pack a JSON header, and the arrays and pictures that it describes, into one byte array."""
     encoded = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
