@@ -74,8 +74,13 @@ TABS: Mapping[str, Option] = by_name(
     Option("decomposition", "Decomposition"),
     Option("attribution", "Attribution"),
     Option("ablation", "Ablation"),
+    Option("experiments", "Experiments"),
     Option("statistics", "Statistics"),
     Option("model", "Model"),
+)
+EXPERIMENTS: Mapping[str, Option] = by_name(
+    Option("layer", "This layer", "maximum, mean and value of the chosen map, and all maps"),
+    Option("layers", "All layers", "correlation of each layer's maps"),
 )
 # Layers whose maps can be ablated: the shown layer, or an earlier one.
 ABLATED_LAYERS: Mapping[str, Option] = {HERE: Option(HERE, "This layer"), **LAYERS}
@@ -281,6 +286,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "ablated": Numbers(MOST_FILTERS, MOST_ABLATED, of_layer=FILTERS),
         "ablated_in": Choice(ABLATED_LAYERS),
         "later_layer": Choice(LATER_LAYERS),
+        "experiment": Choice(EXPERIMENTS),
         "lecture": Switch(),
         "tour": Number(MOST_STEPS, clamps=False),
         "own_tour": Number(MOST_STEPS),
@@ -469,7 +475,7 @@ def tab_options(*, compared: bool, explained: bool) -> tuple[str, ...]:
     >>> tab_options(compared=True, explained=False)
     ('decomposition', 'attribution', 'statistics', 'model')
     """
-    left_out = ["statistics", "model"] * explained + ["ablation"] * compared
+    left_out = ["experiments", "statistics", "model"] * explained + ["ablation"] * compared
     return tuple(name for name in TABS if name not in left_out)
 
 

@@ -37,7 +37,9 @@ ONLY_SIDEBAR = (
 
 
 def test_controls_offer_all_values_of_their_fields(monkeypatch):
-    tabs = (VALUE, {**MAPS, "maps": "4", "ablated": "3"})
+    four = {**MAPS, "maps": "4"}
+    experiments = {**four, "change": "mirror", "tab": "experiments"}
+    tabs = (VALUE, {**four, "ablated": "3"}, experiments)
     pages = [(query, open_page(**query)) for query in tabs]
     # All other controls are in the sidebar, which comes first.
     monkeypatch.setattr(chosen_network, "_load", lambda *_: st.stop())

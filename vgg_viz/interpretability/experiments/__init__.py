@@ -2,5 +2,6 @@
 
 - `changes`: records of the changes, such as rotation, and the change that a viewer chose
 - `image_changes`: the changes as functions on pixels
+- `responses`: responses of feature maps to all amounts of a change
 - `map_distance`: the distance of two images' or networks' maps at each position
 """

@@ -8,6 +8,7 @@
 - `attribution_section`: controls, heatmap and sum of an attribution
 - `ablated_maps`: feature maps of later layers after an ablation
 - `ablation_section`: controls and tables of an ablation
+- `response_curves`: responses of maps to a change of the image, over all its amounts
 - `comparison`: feature maps compared between two images, networks or preprocessings
 - `pairs`: two grids on a common scale, or the grid of their difference
 - `overview`: most active feature maps of every layer

@@ -12,7 +12,13 @@ from vgg_viz.links import TABS, tab_options
 from vgg_viz.model.architecture import ConvLayer, format_shape
 from vgg_viz.option import Option, by_name
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import ablation_section, attribution_section, charts, decomposition_section
+from vgg_viz.ui.parts import (
+    ablation_section,
+    attribution_section,
+    charts,
+    decomposition_section,
+    response_curves,
+)
 from vgg_viz.ui.parts.decomposition_section import Value
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection
@@ -45,6 +51,8 @@ def show_tab(name: str, maps: LayerMaps, value: Value | None) -> None:
         attribution_section.show(maps)
     elif name == "ablation":
         ablation_section.show(maps)
+    elif name == "experiments":
+        response_curves.show(maps)
     elif name == "statistics":
         charts.show_statistics(maps)
     elif name == "model":

@@ -1,0 +1,205 @@
+"""Response curves: how feature maps respond to a change of the image, over all its amounts."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from vgg_viz.export.number_format import figure
+from vgg_viz.image_io.input_image import InputImage
+from vgg_viz.interpretability.experiments.changes import CHANGES, NONE, ChosenChange
+from vgg_viz.interpretability.experiments.responses import (
+    LayerResponses,
+    correlations_by_layer,
+    layer_responses,
+)
+from vgg_viz.links import EXPERIMENTS
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.serving.results import Job
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.state import selection
+from vgg_viz.ui.state.selection import Selection
+from vgg_viz.ui.widgets import controls, image_change, picture_chooser, text_blocks
+
+HEIGHT = 280  # CSS pixels
+ALL_MAPS = "Correlation of all maps"
+ZEILER = "[Zeiler and Fergus 2013](https://arxiv.org/abs/1311.2901)"
+DASHED = "The dashed line is the amount chosen in the sidebar."
+THIS_LAYER = f"Relative to the unchanged image, for which every curve is at 1. {DASHED}"
+ALL_LAYERS = (
+    "Correlation of each layer's maps with those of the unchanged image: near 1, the change makes "
+    f"no difference to the layer ({ZEILER}). {DASHED}"
+)
+
+
+class Point(NamedTuple):
+    """A point of a curve."""
+
+    amount: int
+    curve: str  # name of the curve
+    share: float  # height: relative to the unchanged image
+    value: float
+
+
+def show(maps: LayerMaps) -> None:
+    """Show the response curves of the chosen map and layer, or of all layers."""
+    change = image_change.chosen()
+    if change.name == NONE:
+        text_blocks.note("Choose a change in the sidebar, under *Change the image*.")
+        return
+    shown = controls.one_of("Curves of", "experiment", EXPERIMENTS)
+    show_layers(maps, change) if shown == "layers" else show_layer(maps, change)
+
+
+def show_layer(maps: LayerMaps, change: ChosenChange) -> None:
+    """Show the curves of the chosen map, or of its layer alone."""
+    chosen = selection.current()
+    position = chosen.position if chosen and chosen.position else (0, 0)
+    unchanged = unchanged_picture(maps)
+    begin = partial(layer_responses, maps.network, unchanged.pixels, change, maps.layer, position)
+    key = ("responses", maps.network.identity, unchanged.digest, change._replace(amount=0))
+    st.markdown(THIS_LAYER)
+    show_job(
+        maps,
+        change,
+        (*key, maps.layer.name, position),
+        begin,
+        lambda responses: layer_points(responses, chosen),
+        maps.layer.title,
+    )
+
+
+def show_layers(maps: LayerMaps, change: ChosenChange) -> None:
+    """Show one curve for each of the 16 conv layers."""
+    unchanged = unchanged_picture(maps)
+    key = ("correlations", maps.network.identity, unchanged.digest, change._replace(amount=0))
+    begin = partial(correlations_by_layer, maps.network, unchanged.pixels, change)
+    st.markdown(ALL_LAYERS)
+    show_job(maps, change, key, begin, layers_points, "all 16 conv layers")
+
+
+def show_job(
+    maps: LayerMaps,
+    change: ChosenChange,
+    key: tuple[object, ...],
+    begin: Callable[[Callable[[Any], None]], Job[Any]],
+    points_of: Callable[[Any], list[Point]],
+    layers: str,
+) -> None:
+    """Show a chart of a job's result, and while it runs, of the points so far."""
+    slot, so_far = st.empty(), list[Any]()
+
+    def draw(result: Any) -> None:
+        slot.vega_lite_chart(plot(points_of(result), change), width="stretch")
+
+    def after_slice() -> None:
+        if so_far:
+            draw(so_far[-1])
+        so_far.clear()
+
+    result = maps.results.cached_in_slices(
+        key, lambda: begin(so_far.append), long=True, after_slice=after_slice
+    )
+    draw(result)
+    points = points_of(result)
+    subject = f"{maps.network.label} · {unchanged_picture(maps).caption}"
+    label = CHANGES[change.name].label
+    st.caption(text_blocks.escape(f"{subject} · {label} · {layers} · after ReLU"))
+    st.download_button(
+        "CSV",
+        lambda: table(points),
+        f"responses to {label.lower()}.csv",
+        "text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+def unchanged_picture(maps: LayerMaps) -> InputImage:
+    """Return the picture before its change; the other picture of a comparison has none."""
+    is_changed = maps.picture.digest == picture_chooser.current().digest
+    return picture_chooser.unchanged() if is_changed else maps.picture
+
+
+def layer_points(responses: LayerResponses, chosen: Selection | None) -> list[Point]:
+    """Return the points of the chosen map's curves, and of the correlation of all maps."""
+    curves: dict[str, np.ndarray] = {ALL_MAPS: responses.correlation}
+    if chosen:
+        index = chosen.channel - 1
+        curves[f"Maximum of map {chosen.channel}"] = responses.maximum[:, index]
+        curves[f"Mean of map {chosen.channel}"] = responses.mean[:, index]
+        if chosen.position:
+            row, column = (part + 1 for part in chosen.position)
+            curves[f"Value at row {row}, column {column}"] = responses.value[:, index]
+    zero = list(responses.amounts).index(0)
+    return [
+        Point(amount, name, float(value / values[zero]), float(value))
+        for name, values in curves.items()
+        if values[zero]  # relative to 0 there is no curve
+        for amount, value in zip(responses.amounts, values, strict=True)
+    ]
+
+
+def layers_points(found: dict[int, np.ndarray]) -> list[Point]:
+    """Return the points of one curve per conv layer."""
+    return [
+        Point(amount, layer.name, float(value), float(value))
+        for layer, values in zip(VGG19.conv_layers, np.transpose(list(found.values())), strict=True)
+        for amount, value in zip(found, values, strict=True)
+    ]
+
+
+def plot(points: Sequence[Point], change: ChosenChange) -> dict[str, Any]:
+    """Return the Vega-Lite specification of a chart with one line per curve."""
+    low, high, _, label = CHANGES[change.name].amount
+    names = list(dict.fromkeys(point.curve for point in points))
+    rows = [{**point._asdict(), "shown": figure(point.value)} for point in points]
+    heights = [point.share for point in points] or [0.0, 1.0]
+    x = {"type": "quantitative", "scale": {"domain": [low, high], "nice": False}}
+    y = {"type": "quantitative", "scale": {"domain": [min(0, *heights), max(1, *heights)]}}
+    scheme = "viridis" if len(names) > 4 else "tableau10"
+    legend = {"columns": 1 + len(names) // 9, "symbolLimit": 0, "rowPadding": 4}
+    color = {
+        "field": "curve",
+        "sort": names,
+        "title": None,
+        "scale": {"scheme": scheme},
+        "legend": legend,
+    }
+    line = {
+        "data": {"values": rows},
+        "mark": {"type": "line", "point": True},
+        "encoding": {
+            "x": {**x, "field": "amount", "title": label or CHANGES[change.name].label},
+            "y": {**y, "field": "share", "title": "relative to the unchanged image"},
+            "color": color,
+            "tooltip": [
+                {"field": "curve", "title": "Curve"},
+                {"field": "amount", "title": "Amount"},
+                {"field": "shown", "title": "Value"},
+            ],
+        },
+    }
+    rule = {
+        "data": {"values": [{"amount": change.amount}]},
+        "mark": {"type": "rule", "strokeDash": [4, 4]},
+        "encoding": {"x": {**x, "field": "amount"}},
+    }
+    return {
+        "height": HEIGHT,
+        "description": "Responses to a change of the image, by its amount",
+        "layer": [line, rule],
+    }
+
+
+def table(points: Iterable[Point]) -> io.BytesIO:
+    """Return the points as a CSV file, a row each, with all digits."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(["amount", "curve", "value", "relative to the unchanged image"])
+    writer.writerows([point.amount, point.curve, point.value, point.share] for point in points)
+    return io.BytesIO(file.getvalue().encode("utf-8"))
