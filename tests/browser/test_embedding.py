@@ -1,5 +1,7 @@
 """The page in an iframe of another site, where browsers block its cookie."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -58,3 +60,30 @@ def test_in_a_foreign_frame_the_page_says_where_a_file_can_be_given(visit, app):
         expect(tab.get_by_text(REFUSED)).to_have_count(0)
         give_photo(tab)
         expect(main(tab)).to_contain_text("Your picture (stretched)")
+
+
+FORBIDS = "his frame forbids downloads: open the page in its own tab."
+SANDBOX = "allow-scripts allow-same-origin"
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "same", "said"),
+    [
+        (f"sandbox='{SANDBOX}'", True, f"T{FORBIDS}"),
+        (f"sandbox='{SANDBOX}'", False, f"If no file arrives, t{FORBIDS}"),
+        (f"sandbox='{SANDBOX} allow-downloads'", True, f"If no file arrives, t{FORBIDS}"),
+    ],
+)
+def test_in_a_frame_the_page_says_what_that_may_forbid(visit, app, sandbox, same, said):
+    """A frame of another origin does not tell its flags; one of the same may be in another."""
+    around = app if same else app.replace("127.0.0.1", "localhost")
+    page = visit(f"{around}/_stcore/health")
+    page.set_content(f"<iframe {sandbox} src='{app}/?view=maps&maps=4' width=1200 height=700>")
+    frame = page.frame_locator("iframe")
+    frame.locator(".st-key-maps-mosaic canvas[data-shown]").wait_for()
+    frame.locator(".st-key-maps-mosaic .save").click()
+    message = frame.locator(".st-key-maps-mosaic .message")
+    expect(message).to_have_text(f"{said} Open in a tab")
+    expect(message.get_by_role("link")).to_have_attribute("href", re.compile("view=maps"))
+    frame.get_by_role("button", name="Export").click()
+    expect(frame.get_by_text(f"If no file arrives, t{FORBIDS}").last).to_be_visible()

@@ -1,11 +1,13 @@
 """Exported files are saved in all formats, and the image shows what the screen shows."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Download, Page
+from playwright.sync_api import Download, Page, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.support.reading import settle
 from vgg_viz.export.formats import FORMATS
@@ -51,6 +53,44 @@ def test_the_image_holds_the_tiles_on_the_screen(open_page):
         on_screen = painted[row * side : (row + 1) * side, column * side : (column + 1) * side, :3]
         factors = [factor for factor in factors if contains(pixels, on_screen, factor)]
         assert factors, f"tile {tile + 1} of the screen is not in the file"
+
+
+FAILURE = "Could not make this file. Try again. If that fails, reload the page; its URL restores"
+
+
+def ask_for_a_forgotten_file(socket: WebSocketRoute) -> None:
+    """Let the page ask for a file that the server has forgotten, as after a session's end."""
+    server = socket.connect_to_server()
+
+    def pass_on(message: bytes) -> None:
+        asked = BackMsg.FromString(message)
+        if asked.backend_operation_request.HasField("deferred_file"):
+            asked.backend_operation_request.deferred_file.file_id = "forgotten"
+        server.send(asked.SerializeToString())
+
+    socket.on_message(pass_on)
+
+
+def test_a_file_that_the_server_does_not_make_is_said_in_the_pages_words(open_page):
+    page = open_page("view=maps&maps=4")
+    page.route_web_socket(re.compile("/_stcore/stream"), ask_for_a_forgotten_file)
+    page.reload()
+    settle(page)
+    page.get_by_role("button", name="Export").click()
+    for button in BUTTONS[0], BUTTONS[-1]:
+        page.get_by_role("button", name=button).click()
+        error = page.get_by_test_id("stDownloadButtonError")
+        expect(error).to_contain_text(FAILURE)
+        expect(error).to_be_in_viewport(ratio=0.999)
+        expect(error).to_have_count(0)
+
+
+@pytest.mark.parametrize("size", [{"width": 1366, "height": 768}, {"width": 390, "height": 844}])
+def test_the_menu_shows_all_its_files_at_once(visit, size):
+    page = visit("view=maps&maps=4", viewport=size)
+    page.get_by_role("button", name="Export").click()
+    for button in BUTTONS:
+        expect(page.get_by_role("button", name=button)).to_be_in_viewport(ratio=0.999)
 
 
 def contains(picture: np.ndarray, tile: np.ndarray, factor: int) -> bool:

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import cases
@@ -132,6 +133,37 @@ def test_a_saved_pictures_address_lives_on_after_the_click(open_page):
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
     expect(page.locator(f"{MOSAIC} .message")).to_have_text("Saved")
     assert page.evaluate("window.revoked") == 0
+
+
+# As in a browser that resists fingerprinting.
+NOISY = """
+const { toBlob } = HTMLCanvasElement.prototype;
+HTMLCanvasElement.prototype.toBlob = function (...given) {
+    const context = this.getContext("2d");
+    const noise = context.createImageData(this.width, this.height);
+    for (let place = 0; place < noise.data.length; place++)
+        noise.data[place] = place % 4 === 3 ? 255 : 255 * Math.random();
+    context.putImageData(noise, 0, 0);
+    toBlob.apply(this, given);
+};
+"""
+
+
+def test_where_the_browser_saves_noise_the_servers_file_is_offered(open_page):
+    page = open_page(LAYER, begin=NOISY, permissions=["clipboard-read", "clipboard-write"])
+    grid(page)
+    message = page.locator(f"{MOSAIC} .message")
+    for button in ("save", "copy"):
+        page.locator(f"{MOSAIC} .{button}").click()
+        expect(message).to_contain_text("it would save noise. Export")
+        page.locator(f"{MOSAIC} .zoom-in").click()
+        expect(message).to_have_text("1.5×" if button == "save" else "2×")
+    page.locator(f"{MOSAIC} .save").click()
+    message.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG").click()
+    with Image.open(download.value.path()) as picture:
+        assert picture.getpixel((0, 0))[:3] == (255, 255, 255)
 
 
 def test_titles_and_edges_follow_a_theme_that_is_switched(visit):

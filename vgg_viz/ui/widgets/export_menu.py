@@ -19,6 +19,8 @@ from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.page_url import page_url
 from vgg_viz.ui.widgets import stored_pictures
 
+FRAME_NOTE = "If no file arrives, this frame forbids downloads: open the page in its own tab."
+
 
 def offer(
     name: str,
@@ -56,6 +58,8 @@ def offer(
                 help=file_format.help or None,
                 width="stretch",
             )
+        with st.container(key="frame-note"):  # the style sheet shows it in a frame
+            st.caption(FRAME_NOTE)
         if own:
             st.caption("The files link to this view; the link does not include your own picture.")
 

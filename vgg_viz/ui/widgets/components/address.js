@@ -4,6 +4,7 @@
 // slider, or holding or repeating a key, is one action.
 
 import { keepFocus } from "./focus.js";
+import { explainFailures } from "./saving.js";
 import { isRestoring, rememberScroll, saveScroll } from "./scroll.js";
 import { unpack } from "./shared.js";
 import { Steps } from "./steps.js";
@@ -36,6 +37,7 @@ export default function (component) {
   surviveTranslation();
   rememberScroll();
   keepFocus();
+  explainFailures();
   const status = parentElement.querySelector(".message");
   parentElement.querySelector("button").onclick = () => copy(status, missing);
   parentElement.rerun = () => component.setTriggerValue("picked", performance.now());

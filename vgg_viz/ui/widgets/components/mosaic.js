@@ -5,6 +5,7 @@
 // values (float32). Titles are drawn here, in the page's font and color.
 
 import { corner, fill, fitWidth, indexOf, layOut, nextPosition, positionAt, positionBox, tileAt } from "./layout.js";
+import { frameNote, givesWhatIsPainted } from "./saving.js";
 import { clamp, cut, figure, unpack } from "./shared.js";
 
 const ZOOMS = [1, 1.5, 2, 3, 4];
@@ -15,6 +16,8 @@ const SAVING = 60_000; // milliseconds that a browser may take to save an image
 const CAPTION = 76; // CSS pixels for the caption below a mosaic that fits the window
 const SMALLEST = 0.6; // size of a long title's letters, relative to the others'
 const SQUEEZE = 1.3; // largest width of a title, relative to its tile; it is squeezed to fit
+const EXPORT = '[class*="st-key-export-"] [data-testid="stPopoverButton"]';
+const HIDDEN = "This browser hides drawn images from pages: it would save noise.";
 const SELECT = "vgg-viz:select";
 const RETURN = "vgg-viz:return";
 
@@ -398,7 +401,9 @@ class Mosaic {
     }
   }
 
-  image() {
+  // Resolves to the mosaic as a PNG; rejects where the browser gives noise for it.
+  async image() {
+    if (!(await givesWhatIsPainted())) throw new Error(HIDDEN);
     const whole = document.createElement("canvas");
     [whole.width, whole.height] = [this.canvas.width, this.canvas.height];
     const context = whole.getContext("2d");
@@ -410,24 +415,46 @@ class Mosaic {
 
   async copy() {
     try {
+      // WebKit lets a page write only in the click itself, before anything is awaited.
       await navigator.clipboard.write([new ClipboardItem({ "image/png": this.image() })]);
       this.say("Copied");
     } catch {
-      this.say("Could not copy the image; save it instead");
+      if (await givesWhatIsPainted()) this.say("Could not copy the image; save it instead");
+      else this.offerExport();
     }
   }
 
   async save() {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(await this.image());
-    link.download = `${this.header.file}.png`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), SAVING);
-    this.say("Saved");
+    try {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(await this.image());
+      link.download = `${this.header.file}.png`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), SAVING);
+      const note = frameNote();
+      this.say(note || "Saved", note && pageLink());
+    } catch {
+      this.offerExport();
+    }
   }
 
-  say(message) {
-    this.status.textContent = message;
+  // The server draws the same image, in the export menu below.
+  offerExport() {
+    const host = this.box.getRootNode().host;
+    const below = [...document.querySelectorAll(EXPORT)].find(
+      (button) => host.compareDocumentPosition(button) & Node.DOCUMENT_POSITION_FOLLOWING,
+    );
+    const offer = Object.assign(document.createElement("button"), { type: "button", textContent: "Export" });
+    offer.addEventListener("click", () => {
+      below.scrollIntoView({ block: "center" });
+      below.click();
+    });
+    this.say(HIDDEN, below && offer);
+  }
+
+  // Shows a sentence and, after it, an element that helps.
+  say(message, help) {
+    this.status.replaceChildren(message, ...(help ? [" ", help] : []));
   }
 }
 
@@ -439,6 +466,11 @@ function zoomOfPage() {
 
 function decoded(png) {
   return createImageBitmap(new Blob([png], { type: "image/png" }));
+}
+
+function pageLink() {
+  const tab = { href: window.location.href, target: "_blank", textContent: "Open in a tab" };
+  return Object.assign(document.createElement("a"), tab);
 }
 
 function bold(text) {
