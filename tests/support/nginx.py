@@ -15,13 +15,15 @@ from tests.support.server import wait_for_health
 
 CONFIGURATION = REPOSITORY / "docs" / "nginx.conf"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-# Debian's /etc/nginx/nginx.conf, which includes /etc/nginx/conf.d, for an ordinary user.
+# Debian's /etc/nginx/nginx.conf, which includes /etc/nginx/conf.d, for an ordinary user, with the
+# numbers of connections and descriptors in docs/hosting.md.
 NGINX_CONF = """
 daemon off;
+worker_rlimit_nofile 8192;
 user {user} {group};
 error_log {folder}/error.log;
 pid {folder}/nginx.pid;
-events {{ worker_connections 768; }}
+events {{ worker_connections 4096; }}
 http {{
     include /etc/nginx/mime.types;
     access_log {folder}/access.log;

@@ -13,9 +13,8 @@ leaves, within these bounds (1 MB = 1,000,000 bytes):
 One image's maps in all 16 layers take 59 MB and its block inputs 6 MB more, so an image that all
 viewers share is computed once. Complete layers' filters, 80 MB together, are not cached.
 
-Streamlit's memory per viewer comes on top: 0.3 MB for the session, and an uploaded file of up to
-20 MB while the page is open and for two minutes after that. Up to 20 images uploaded together take
-6 MB at most, and their files until they are decoded.
+Streamlit's memory per viewer comes on top: 0.3 MB for the session, and until they are decoded,
+uploaded files of 100 MB at most. Up to 20 images uploaded together then take 6 MB at most.
 
 `WORKING_BYTES`, the memory that a server needs besides its caches, follows from measurements of
 `make load` (docs/performance.md): 854 MB after one viewer's first maps, and at most 1,441 MB with

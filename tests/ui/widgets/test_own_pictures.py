@@ -23,7 +23,7 @@ from vgg_viz.image_io import images
 from vgg_viz.image_io.input_image import FITS, PictureOptions
 from vgg_viz.samples import SAMPLES
 from vgg_viz.ui.parts import available_images
-from vgg_viz.ui.widgets import own_pictures, stored_pictures
+from vgg_viz.ui.widgets import own_pictures, stored_pictures, uploads
 
 TOP_PATCHES = {"view": "visualization", "maps": "4"}
 
@@ -107,6 +107,14 @@ def test_the_twenty_first_picture_is_refused(session):
     add([("another.png", plain(100))])
     assert len(stored_pictures.stored()) == 20
     assert session[own_pictures.PROBLEM].startswith("Could not add this picture. You can")
+
+
+def test_files_that_are_too_large_together_are_named(session):
+    add([("a.png", plain(1)), ("b.png", uploads.NO_ROOM), ("c.png", plain(2)[:50])])
+    assert [one.title for one in stored_pictures.stored().values()] == ["a"]
+    assert session[own_pictures.PROBLEM] == (
+        "Could not read as a picture: “c.png”. More than 100 MB together, so not added: “b.png”."
+    )
 
 
 def test_pictures_that_compress_poorly_stay_within_the_limit(session, monkeypatch):

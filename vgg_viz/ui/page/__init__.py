@@ -8,5 +8,8 @@
 - `style`: style sheets
 - `errors`: message for unexpected errors
 - `client_messages`: bounds and order of what a browser may send
+- `connections`: bounds of the server's connections
+- `uploaded_files`: bounds of the files that Streamlit holds
+- `server_log`: bounds of the server's log
 - `process`: one-time setup of the server process
 """

@@ -10,7 +10,7 @@ from streamlit.runtime import app_session
 
 from vgg_viz.downloads.fetching import StorageError, private_folder
 from vgg_viz.serving import memory
-from vgg_viz.ui.page import client_messages, errors
+from vgg_viz.ui.page import client_messages, connections, errors, server_log, uploaded_files
 
 # The event loop handles every viewer's messages. At Python's default of 5 ms it would wait that
 # long behind each computing thread.
@@ -21,12 +21,12 @@ _populate_theme = app_session._populate_theme_msg
 
 @lru_cache(maxsize=1)
 def prepare() -> None:
-    """Set up the process: memory, threads, Matplotlib's cache and changes to Streamlit."""
+    """Set up the process: memory, threads, Matplotlib's cache, changes to Streamlit and uvicorn."""
     memory.limit_malloc_arenas()
     sys.setswitchinterval(SWITCH_SECONDS)
     move_matplotlib_cache()
-    errors.prepare()
-    client_messages.prepare()
+    for part in (errors, client_messages, connections, server_log, uploaded_files):
+        part.prepare()
     app_session._populate_theme_msg = populate_theme  # type: ignore[assignment]
 
 

@@ -35,7 +35,8 @@ def choose() -> None:
     uploads.warn("several")
     if files:
         add(files)
-        # The next upload gets a new widget, so that Streamlit frees these files.
+        uploads.free(files)
+        # The next upload gets a new widget, which shows no file.
         st.session_state[COUNT] = count + 1
         if state.last_own() is None and stored_pictures.stored():
             state.change({"own": next(iter(stored_pictures.stored()))})
@@ -72,8 +73,10 @@ def add(files: Sequence[UploadedFile]) -> None:
         if file.file_id in outcomes:
             continue
         try:
-            title, outcome = title_of(file.name), "no room"
-            if has_room() and store(read_image(file.getvalue(), title, title)):
+            title, data, outcome = title_of(file.name), file.getvalue(), "no room"
+            if data == uploads.NO_ROOM:
+                outcome = "too large together"
+            elif has_room() and store(read_image(data, title, title)):
                 outcome = "added"
         except ImageFileError:
             outcome = "unreadable"
@@ -91,12 +94,15 @@ def remove() -> None:
 
 
 def problems_of(files: Sequence[UploadedFile], outcomes: Sequence[str]) -> Iterator[str]:
-    """Yield error messages on an upload: one on unreadable files, one on files without room."""
-    names = [
-        file.name for file, outcome in zip(files, outcomes, strict=True) if outcome == "unreadable"
-    ]
-    if names:
-        yield f"Could not read as a picture: {file_list(names)}."
+    """Yield error messages on an upload, at most one of each kind."""
+    sentences = {
+        "unreadable": "Could not read as a picture",
+        "too large together": f"More than {uploads.MEGABYTES_TOGETHER} MB together, so not added",
+    }
+    for kind, sentence in sentences.items():
+        pairs = zip(files, outcomes, strict=True)
+        if names := [file.name for file, outcome in pairs if outcome == kind]:
+            yield f"{sentence}: {file_list(names)}."
     if "no room" in outcomes:
         added = f"Added {outcomes.count('added')} of {len(files)} pictures"
         added = added if len(files) > 1 else "Could not add this picture"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from vgg_viz.image_io.limits import MAX_MEGABYTES, ImageFileError
 from vgg_viz.links import FIELDS, SOURCES
@@ -78,8 +79,8 @@ def accept(key: str, widget: str, title: str) -> None:
     from vgg_viz.image_io.images import read_image
 
     file = st.session_state.get(widget)
-    if file is None:
-        return
+    if not isinstance(file, UploadedFile):
+        return  # none, or one that was read
     st.session_state.pop(f"own-problem-{key}", None)
     try:
         picture = read_image(file.getvalue(), title, title)
@@ -89,7 +90,8 @@ def accept(key: str, widget: str, title: str) -> None:
             st.session_state[f"own-{key}"] = picture
     except ImageFileError as error:
         st.session_state[f"own-problem-{key}"] = str(error)
-    # The next upload gets a new widget, so that Streamlit frees this one's file.
+    uploads.free([file])
+    # The next upload gets a new widget, which shows no file.
     st.session_state[f"own-count-{key}"] = st.session_state.get(f"own-count-{key}", 0) + 1
 
 

@@ -1,10 +1,18 @@
-"""Warning if file uploads are blocked, with a link that opens the page in its own tab."""
+"""Uploaded files: how many bytes a page may hold, and a warning if uploads are blocked."""
+
+from collections.abc import Iterable
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from vgg_viz.ui import state
 from vgg_viz.ui.state.page_url import page_url
 
+MEGABYTES_TOGETHER = 100  # of files that a page has uploaded and not read
+MOST_TOGETHER = MEGABYTES_TOGETHER * 2**20
+NO_ROOM = b"no room"  # content of a file beyond this bound
 COOKIE = "_streamlit_xsrf"  # Streamlit accepts files only with this cookie's token
 
 
@@ -26,3 +34,11 @@ def warn(key: str) -> None:
         width="stretch",
         key=f"own-tab-{key}",
     )
+
+
+def free(files: Iterable[UploadedFile]) -> None:
+    """Drop files that were read: Streamlit would hold them until the page is left."""
+    context = get_script_run_ctx()
+    for file in files:
+        if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
