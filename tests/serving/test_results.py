@@ -71,11 +71,11 @@ def results(shared):
     return Results(shared)
 
 
-def test_a_run_superseded_while_waiting_computes_nothing_and_an_export_does(shared):
-    ran, run = [], Recorded(superseded=True)
+def test_a_run_superseded_while_waiting_computes_nothing_and_its_export_does(shared, threads):
+    ran, waiting = [], Results(shared, Recorded(superseded=True))
     with pytest.raises(SupersededError):
-        Results(shared, run).cached("key", lambda: ran.append("superseded"), network=True)
-    Results(shared, run).for_export().cached("key", lambda: ran.append("export"), network=True)
+        waiting.cached("key", lambda: ran.append("superseded"), network=True)
+    threads.submit(waiting.cached, "key", lambda: ran.append("export"), network=True).result()
     assert ran == ["export"]
 
 
@@ -296,11 +296,12 @@ def test_jobs_wait_for_others_of_their_kind_and_short_ones_pass_long_ones(
 ):
     order, entered, queue = [], [], Queue()
 
-    def submit(name, *, long):
+    def run_job(name, *, long):
         results = Results(shared, Recorded(pause=queue))
-        entered.append(
-            threads.submit(results.cached_in_slices, name, partial(job, name), long=long)
-        )
+        return results.cached_in_slices(name, partial(job, name), long=long)
+
+    def submit(name, *, long):
+        entered.append(threads.submit(run_job, name, long=long))
         queue.wait_for(1)
 
     def job(name):

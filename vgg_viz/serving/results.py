@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import current_thread
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from vgg_viz.serving.shared import Shared
 Value = TypeVar("Value")
 Job = Generator[float | None, None, Value]  # yields the fraction done, if known; returns the value
 
+NO_RUN = Run()
 TIME_SLICE_SECONDS = 0.05  # how long a job holds the network lock before others may have it
 
 log = logging.getLogger(__name__)
@@ -59,17 +61,18 @@ class ValueRange:
 
 
 class Results:
-    """Access to cached results for one script run of the page, or for one export."""
+    """Access to cached results for one script run of the page, and for the exports it offers."""
 
-    def __init__(self, shared: Shared, run: Run | None = None) -> None:
-        """Serve a script run; with None, serve an export, which newer runs do not end."""
+    def __init__(self, shared: Shared, run: Run = NO_RUN) -> None:
+        """Serve a script run, which has the calling thread to itself."""
         self.shared = shared
-        self.run = run or Run()
+        self._run, self._thread = run, current_thread()
         self._held: dict[Hashable, Any] | None = None
 
-    def for_export(self) -> "Results":
-        """Return a copy for exports, which newer script runs do not end."""
-        return Results(self.shared)
+    @property
+    def run(self) -> Run:
+        """The script run; in other threads, where exports are written, a run that nothing ends."""
+        return self._run if current_thread() is self._thread else NO_RUN
 
     # -- named results
 

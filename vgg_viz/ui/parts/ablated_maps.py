@@ -87,10 +87,6 @@ class AblatedMaps:
     maps: LayerMaps  # the layer's maps
     numbers: tuple[int, ...]  # numbers of the ablated maps, from 1
 
-    def for_export(self) -> "AblatedMaps":
-        """Return a copy whose results an export may read, outside of any script run."""
-        return replace(self, maps=self.maps.for_export())
-
     @property
     def key(self) -> Hashable:
         """Cache key of the ablation: the layer's maps, and the numbers of the ablated ones."""

@@ -253,12 +253,11 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
             follow(number)
 
     pairs.show(grids, maps.results, on_pick, NUMBERS, follows=False)
-    exported = ablation.for_export()
     export_menu.offer(
         "ablation",
         f"{change.layer.name} without {short_list(ablation.numbers)} of {maps.layer.name}",
-        lambda: exported.pair(change, count).grids(shown_as, appearance),
-        lambda: exported.pair(change, count).script_runs(),
+        lambda: ablation.pair(change, count).grids(shown_as, appearance),
+        lambda: ablation.pair(change, count).script_runs(),
     )
 
 

@@ -233,9 +233,8 @@ def show_grid(traced: ValueAttribution) -> None:
     on_pick = partial(trail.follow, traced.trail_steps(), maps.subject_key, start)
     largest = TILE_IN_A_LECTURE if mode.is_explained() else TILE
     grid.show(maps.results, traced.grid(), place(NAME, largest, on_pick))
-    exported = traced.for_export()
     title = f"Attribution of a value of {spec.layer.name}"
-    export_menu.offer(NAME, title, lambda: [exported.grid()], lambda: [exported.script_run()])
+    export_menu.offer(NAME, title, lambda: [traced.grid()], lambda: [traced.script_run()])
 
 
 def place(name: str, largest: int, on_pick: Callable[[int], None] = grid.ignore) -> grid.Placement:

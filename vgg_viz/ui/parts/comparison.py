@@ -98,12 +98,11 @@ def show(
         lambda name, number: inspector.select_map(number, HALF_OF.get(name, "")),
         "compared",
     )
-    exported = maps.for_export(), sides[1].for_export()
     export_menu.offer(
         "comparison",
         f"Feature maps of {maps.layer.name} compared",
-        lambda: make_pair(exported, count, order).grids(compared.shown_as, compared.appearance),
-        lambda: make_pair(exported, count, order).script_runs(),
+        lambda: make_pair(sides, count, order).grids(compared.shown_as, compared.appearance),
+        lambda: make_pair(sides, count, order).script_runs(),
     )
     if not mode.in_lecture() or selection.current():
         show_inspectors(sides, compared.appearance, pair.numbers)

@@ -28,10 +28,6 @@ class LayerMaps:
     picture: InputImage
     layer: ConvLayer
 
-    def for_export(self) -> "LayerMaps":
-        """Return a copy whose results an export may read, outside of any script run."""
-        return replace(self, results=self.results.for_export())
-
     @property
     def key(self) -> tuple[object, ...]:
         """Cache key of the feature maps: network, image and layer."""

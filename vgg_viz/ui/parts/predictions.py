@@ -35,11 +35,6 @@ class Predictions:
     names: ClassNames  # names of the classes
     other: "Predictions | None" = None  # other half of a comparison
 
-    def for_export(self) -> "Predictions":
-        """Return a copy whose results an export may read, outside of any script run."""
-        other = self.other and self.other.for_export()
-        return replace(self, maps=self.maps.for_export(), other=other)
-
     @property
     def on_one_scale(self) -> "list[Predictions]":
         """This half of a comparison, and the other if their evidence is on one color scale.

@@ -45,10 +45,6 @@ class ValueAttribution:
     spec: AttributionSpec  # value, the layer or pixels to attribute it to, and the method
     level: Attribution | None = None  # intermediate attributions, in place of the final ones
 
-    def for_export(self) -> "ValueAttribution":
-        """Return a copy whose results an export may read, outside of any script run."""
-        return replace(self, maps=self.maps.for_export())
-
     @property
     def key(self) -> Hashable:
         """Cache key of the attribution: maps, value, layer to attribute to, and method."""

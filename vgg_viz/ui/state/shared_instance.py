@@ -50,9 +50,9 @@ def results(place: DeltaGenerator | None = None) -> Results:
     Waiting and progress are shown in the container ``place``. Without it they are not shown, and a
     newer run does not end this one: for what is only drawn.
     """
-    from vgg_viz.serving.results import Results
+    from vgg_viz.serving.results import NO_RUN, Results
 
-    return Results(shared(), None if place is None else PageRun(place))
+    return Results(shared(), NO_RUN if place is None else PageRun(place))
 
 
 def trained_name() -> str:

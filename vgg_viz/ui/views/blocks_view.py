@@ -100,13 +100,12 @@ def show_maps(
         if abreast:
             tiles = replace(tiles, caption=f"{layer.name} · {count} of {layer.filters}")
         grid.show(maps.results, tiles, placement)
-    exported = maps.for_export()
     if not abreast:
         export_menu.offer(
             name,
             f"Feature maps of {layer.name}",
-            lambda: [exported.ordered_grid(order, count, appearance)],
-            lambda: [exported.script_run("maps", exported.statistics().numbers(order, count))],
+            lambda: [maps.ordered_grid(order, count, appearance)],
+            lambda: [maps.script_run("maps", maps.statistics().numbers(order, count))],
         )
 
 

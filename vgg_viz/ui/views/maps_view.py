@@ -84,12 +84,11 @@ def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -
     placement = grid.Placement(GRID, inspector.select_map)
     tiles = ablation_section.mark_ablated(maps.ordered_grid(order, count, appearance))
     grid.show(maps.results, tiles, placement)
-    exported = maps.for_export()
     export_menu.offer(
         "maps",
         f"Feature maps of {maps.layer.name}",
-        lambda: [exported.ordered_grid(order, count, appearance)],
-        lambda: [exported.script_run("maps", exported.statistics().numbers(order, count))],
+        lambda: [maps.ordered_grid(order, count, appearance)],
+        lambda: [maps.script_run("maps", maps.statistics().numbers(order, count))],
     )
 
 

@@ -276,12 +276,11 @@ def show_heatmaps(
         heads=predictions.column_headings(methods, target),
     )
     grid.show(predictions.maps.results, predictions.evidence_grid(methods, target), place)
-    exported = predictions.for_export()
     export_menu.offer(
         key,
         f"Evidence for {predictions.label(target)}",
-        lambda: [exported.evidence_by(method, target) for method in methods],
-        lambda: [exported.evidence_run(method, target) for method in methods],
+        lambda: [predictions.evidence_by(method, target) for method in methods],
+        lambda: [predictions.evidence_run(method, target) for method in methods],
         classes=predictions.names,
     )
 
@@ -318,12 +317,11 @@ def show_maps(
     columns = min(MAPS_PER_ROW, len(numbers))
     tiles = predictions.important_maps_grid(target, side, numbers, columns)
     grid.show(predictions.maps.results, tiles, place)
-    exported = predictions.for_export()
     export_menu.offer(
         key,
         f"Most important maps for {label}",
-        lambda: [exported.important_maps_grid(target, side, numbers)],
-        lambda: [exported.maps.script_run("maps", numbers)],
+        lambda: [predictions.important_maps_grid(target, side, numbers)],
+        lambda: [predictions.maps.script_run("maps", numbers)],
         classes=predictions.names,
     )
 
