@@ -10,6 +10,7 @@ from vgg_viz.links import (
     OLD_FIELDS,
     Choice,
     LinkError,
+    Named,
     Number,
     Numbers,
     Several,
@@ -32,7 +33,8 @@ def values_of(field):
     """Return all values of a field."""
     nothing = [None] if field.default is None else []
     if isinstance(field, Choice):
-        return [*nothing, *field.options]
+        names = ["Birds & Ærø.v2"] if isinstance(field, Named) else []
+        return [*nothing, *field.options, *names]
     if isinstance(field, Several):
         options = list(field.options)
         chosen = [[n for i, n in enumerate(options) if bits >> i & 1] for bits in range(32)]
@@ -143,6 +145,13 @@ SHOWN = [
     ({"compare": "network"}, {"pair_scale": "own"}),
     ({"compare": "network", "pair_scale": "pair"}, {"pair_scale": "pair"}),
     ({"compare": "network", "shown_as": "difference"}, {"pair_scale": "pair"}),
+    ({"compare": "network"}, {"other_network": "untrained"}),
+    ({"compare": "network", "network": "birds"}, {"other_network": "imagenet"}),
+    ({"compare": "network", "network": "birds", "other_network": "birds"}, {"compare": "network"}),
+    ({"compare": "none", "network": "birds", "other_network": "x"}, {"other_network": "imagenet"}),
+    ({"compare": "network", "other_network": "birds"}, {"other_network": "birds"}),
+    ({"network": "untrained", "preprocessing": "rgb"}, {"preprocessing": "caffe"}),
+    ({"network": "birds", "preprocessing": "rgb"}, {"preprocessing": "rgb"}),
     ({"row": 3, "column": 4}, {"row": None, "column": None}),
     ({"layer": "block5_conv1", "channel": 7, "row": 20, "column": 4}, {"row": 14, "column": 4}),
     ({"channel": 99, "maps": 99}, {"channel": 64, "maps": 64}),
@@ -180,6 +189,7 @@ def test_the_page_shows_what_view_and_layer_offer(requested, shown):
 
 WRONG_TEXTS = {
     Choice: ["", "abc", "-1", "0", "99999", "NaN", "１２", "<script>alert(1)</script>", "a" * 5000],
+    Named: ["", " ", "abc ", " abc", "a\nb", "\0", "../../etc/passwd", "<script>", "a" * 5000],
     Several: ["abc", "-1", "0", "6", "99999", "１", "1,2", "[1]", "../../etc/passwd", "\0"],
     Switch: ["", "1", "0", "yes", "on", "truee", "ｔｒｕｅ", "None", "true\n", "a" * 5000],
     Numbers: [

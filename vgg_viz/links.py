@@ -31,7 +31,8 @@ from vgg_viz.interpretability.feature_visualization.parametrizations import (
 )
 from vgg_viz.interpretability.map_orders import ORDERS
 from vgg_viz.model.architecture import VGG19, ConvLayer
-from vgg_viz.model.networks import NETWORKS
+from vgg_viz.model.networks import NETWORKS, clean_name
+from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.option import Name, Option, by_name
 from vgg_viz.samples import SAMPLES
 from vgg_viz.views import COMPARISONS, UNCHANGED, VIEWS
@@ -114,6 +115,20 @@ class Choice(Generic[Name]):
                 return name
         options = textwrap.shorten(", ".join(self.options), MOST_LETTERS, placeholder=" …")
         raise LinkError(f"expected one of {options}, got {shortened(text)}")
+
+
+@dataclass(frozen=True)
+class Named(Choice[str]):
+    """A field of a link that holds an option, or the name of a network that a server may have."""
+
+    def read(self, texts: Sequence[str]) -> str:
+        """Return the name of an option, or else the text itself if it can be a name."""
+        try:
+            return super().read(texts)
+        except LinkError:
+            if texts[-1] != (clean_name(texts[-1]) or None):
+                raise
+            return texts[-1]
 
 
 @dataclass(frozen=True)
@@ -270,8 +285,10 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "scale": Choice(SCALES),
         "colors": Choice(COLOR_MAPS),
         "order": Choice(ORDERS),
-        "network": Choice(NETWORKS),
+        "network": Named(NETWORKS),
+        "preprocessing": Choice(PREPROCESSINGS),
         "compare": Choice(COMPARISONS),
+        "other_network": Named(NETWORKS, None),
         "other": Choice(PICTURES, SAMPLES[1].name),
         "shown_as": Choice(SHOWN_AS),
         "pair_scale": Choice(PAIR_SCALES, None),
@@ -424,13 +441,19 @@ def effective_values(values: Mapping[str, Value]) -> dict[str, Value]:
     explained = any(effective[key] for key in ("lecture", "tour", "own_tour"))
     tabs = tab_options(compared=compared, explained=explained)
     amounts = range(_amount(effective).low, _amount(effective).high + 1)
-    following: Mapping[str, Container[Value]]
-    following = {"tab": tabs, "pair_scale": pair_scale_options(effective), "amount": amounts}
+    following: Mapping[str, Container[Value]] = {
+        "tab": tabs,
+        "pair_scale": pair_scale_options(effective),
+        "amount": amounts,
+        "other_network": other_networks(effective),
+    }
     for key, options in following.items():
         if effective[key] not in options:
             effective[key] = DEFAULTS[key](effective)
     if effective["tab"] == "attribution" and effective["back_to"] == STEP:
         effective["back_to"] = INPUT
+    if {effective["network"], effective["other_network"]} <= {*NETWORKS}:
+        effective["preprocessing"] = FIELDS["preprocessing"].default
     return effective
 
 
@@ -499,6 +522,18 @@ def _default_pair_scale(values: Mapping[str, Value]) -> str:
     return "own" if apart else "pair"
 
 
+def other_networks(values: Mapping[str, Value]) -> list[Value]:
+    """Return the network that a link names to compare the chosen one with, if it can be."""
+    other = values["other_network"]
+    can_be = values["compare"] == "network" and other not in (None, values["network"])
+    return [other] if can_be else []
+
+
+def _default_other_network(values: Mapping[str, Value]) -> str:
+    """Return the network to compare with: ImageNet's, and the untrained one for that."""
+    return "untrained" if values["network"] == "imagenet" else "imagenet"
+
+
 def _amount(values: Mapping[str, Value]) -> Amount:
     """Return the range of the amount of the image's change."""
     return CHANGES[str(values.get("change", FIELDS["change"].default))].amount
@@ -514,6 +549,7 @@ DEFAULTS: Mapping[str, Callable[[Mapping[str, Value]], str | int]] = {
     "tab": _default_tab,
     "pair_scale": _default_pair_scale,
     "amount": _usual_amount,
+    "other_network": _default_other_network,
 }
 
 

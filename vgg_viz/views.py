@@ -14,7 +14,7 @@ COMPARISONS: Mapping[Comparison, Option] = by_name(
     Option("none", "Nothing"),
     Option(UNCHANGED, "The unchanged image"),
     Option("picture", "Another picture"),
-    Option("network", "The other network"),
+    Option("network", "Another network", old=("The other network",)),
     Option("preprocessing", "Wrong preprocessing"),
 )
 

@@ -13,6 +13,8 @@ from tests.support import REPOSITORY
 from vgg_viz.model.network import import_keras
 from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.serving import loading
+from vgg_viz.serving.loading import Loader
+from vgg_viz.serving.shared import Shared
 
 # Exits once compilation has started, which then continues during the exit.
 END_WHILE_COMPILING = """
@@ -101,6 +103,26 @@ def test_the_compilation_of_damaged_weights_stops(monkeypatch):
         assert event.is_set()
         assert str(loader.network().exception()) == "damaged"
         loader.retry()
+
+
+def test_the_networks_used_last_stay_in_memory(monkeypatch):
+    stopped = []
+    monkeypatch.setattr(loading, "build", lambda future: future.result())
+    monkeypatch.setattr(loading, "compile_passes", lambda event, future: stopped.append(event))
+    shared = Shared(limit=None)
+    loaders = [Loader(lambda _, seed=seed: UntrainedWeights(seed)) for seed in range(5)]
+    for loader in loaders:
+        loader.network().result()
+        shared.use(loader)
+    assert [loader.is_built for loader in loaders] == [False, False, True, True, True]
+    shared.use(loaders[2])
+    loaders[0].network().result()
+    shared.use(loaders[0])
+    assert [loader.is_built for loader in loaders] == [True, False, True, False, True]
+    monkeypatch.setattr(shared.memory, "free_if_short", lambda *_: True)
+    shared.make_room()
+    assert [loader.is_built for loader in loaders] == [True, False, False, False, False]
+    assert sum(event.is_set() for event in stopped) == 5
 
 
 @pytest.mark.slow

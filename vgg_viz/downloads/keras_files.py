@@ -78,9 +78,13 @@ class DownloadOffer(NamedTuple):
 
 def path_setting(environment: Mapping[str, str], variable: str, default: str = "") -> Path | None:
     """Return the path in an environment variable, or the default; None if both are empty."""
+    return expanded(environment.get(variable) or default)
+
+
+def expanded(path: str) -> Path | None:
+    """Return a path with ``~`` replaced by the user's folder; None for an empty one."""
     with suppress(RuntimeError):  # the user has no home folder, as in some containers
-        if path := environment.get(variable) or default:
-            return Path(path).expanduser()
+        return Path(path).expanduser() if path else None
     return None
 
 

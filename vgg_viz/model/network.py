@@ -134,7 +134,9 @@ class Network:
         """
         other = copy(self)
         other.preprocessing = preprocessing
-        other.trained_with = self.trained_with if wrongly else preprocessing
+        if not wrongly:
+            other.trained_with = preprocessing
+            other.label = f"{self.weights.label}, {PREPROCESSINGS[preprocessing].label}"
         if preprocessing != "caffe":
             other.identity = (preprocessing, self.weights.identity)
         return other

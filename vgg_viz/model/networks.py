@@ -1,13 +1,74 @@
-"""Networks that the page can show: VGG19 with ImageNet weights, and untrained."""
+"""Networks that the page can show: ImageNet's, an untrained one, and the host's own files."""
 
-from collections.abc import Mapping
-from typing import Literal
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+from vgg_viz.downloads.keras_files import expanded
 from vgg_viz.option import Option, by_name
 
-NetworkChoice = Literal["imagenet", "untrained"]
+# Name of an option below, or of a host's or viewer's own network.
+NetworkChoice = str
 
 NETWORKS: Mapping[NetworkChoice, Option] = by_name(
     Option("imagenet", "ImageNet"),
     Option("untrained", "Untrained"),
 )
+
+NETWORKS_VARIABLE = "VGG_VIZ_NETWORKS"
+ENDINGS = (".keras", ".h5", ".hdf5")
+MOST_LETTERS = 40  # of an own network's name
+FORBIDDEN = "<>/\\"
+
+
+def own_files(environment: Mapping[str, str] = os.environ) -> dict[NetworkChoice, Path]:
+    """Return the files of the host's own networks by name.
+
+    ``VGG_VIZ_NETWORKS`` holds folders, files or ``name=file``, joined by ``os.pathsep``.
+    """
+    found: dict[NetworkChoice, Path] = {}
+    for name, path in _named_files(environment.get(NETWORKS_VARIABLE, "")):
+        found[free_name(name, found)] = path
+    return found
+
+
+def free_name(name: str, taken: Mapping[NetworkChoice, object]) -> NetworkChoice:
+    """Return a name for links and lists, numbered if another network has it.
+
+    >>> free_name("ImageNet", {}), free_name("birds/2", {"birds2": 0})
+    ('ImageNet 2', 'birds2 2')
+    """
+    name = clean_name(name) or "network"
+    used = {one.casefold() for one in (*taken, *NETWORKS)}
+    numbered = (f"{name} {number}" for number in range(2, len(used) + 3))
+    return next(one for one in (name, *numbered) if one.casefold() not in used)
+
+
+def clean_name(name: str) -> str:
+    """Return a name without the characters that an own network's cannot have, and shortened."""
+    letters = (letter for letter in name if letter.isprintable() and letter not in FORBIDDEN)
+    return "".join(letters).strip()[:MOST_LETTERS].strip()
+
+
+def name_of(file: str) -> str:
+    """Return a file's name without its ending.
+
+    >>> name_of("birds.weights.h5"), name_of("birds.v2.keras")
+    ('birds', 'birds.v2')
+    """
+    return re.sub(r"(\.weights)?\.[^.]+$", "", file)
+
+
+def _named_files(setting: str) -> Iterator[tuple[str, Path]]:
+    for part in filter(None, setting.split(os.pathsep)):
+        name, equals, text = part.partition("=")
+        path = expanded(text if equals else part)
+        if path is None:
+            continue
+        if not path.is_dir():
+            yield name if equals else name_of(path.name), path
+            continue
+        for file in sorted(path.iterdir()):
+            if file.suffix in ENDINGS and file.is_file():
+                yield name_of(file.name), file

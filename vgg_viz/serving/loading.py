@@ -32,6 +32,7 @@ class Loader:
         self._network: Future[Network] | None = None
         self._received: tuple[int, int | None] | None = None
         self._given_up = Event()
+        self.used_at = 0.0  # time of last use, see `Shared.use`
 
     def weights(self) -> "Future[Weights]":
         """Return a future of the network's weights; start to obtain them unless started before."""
@@ -60,13 +61,23 @@ class Loader:
                 self._network.add_done_callback(partial(compile_passes, self._given_up))
             return self._network
 
+    @property
+    def is_built(self) -> bool:
+        """Whether the Keras model is in memory."""
+        return result_of(self._network) is not None
+
+    def release(self) -> None:
+        """Let go of the Keras model, which is built again when it is needed."""
+        with self._lock:
+            if self.is_built:
+                self._stop_compiling()
+                self._network = None
+
     def fail(self, damaged: Weights, error: Exception) -> None:
         """Replace damaged weights and their network by failed futures, if they are still in use."""
         with self._lock:
             if self.found() is damaged:
-                # Stop the compilation, which would keep the network and its 80 MB.
-                self._given_up.set()
-                self._given_up = Event()
+                self._stop_compiling()
                 self._weights, self._network = failed(error), failed(error)
 
     def retry(self) -> None:
@@ -85,6 +96,11 @@ class Loader:
         size = f"{received / 1e6:.0f}" + (f" of {total / 1e6:.0f}" if total else "")
         fraction = min(1.0, received / total) if total else None
         return f"Downloading the weights of VGG19: {size} MB", fraction
+
+    def _stop_compiling(self) -> None:
+        """Stop the compilation, which would keep the network and its 80 MB."""
+        self._given_up.set()
+        self._given_up = Event()
 
     def _note_progress(self, received: int, total: int | None) -> None:
         self._received = received, total

@@ -194,6 +194,10 @@ class MemoryGuard:
             self._last = monotonic()
             return True
 
+    def has_room(self, size: int) -> bool:
+        """Return whether so many bytes more would leave enough memory."""
+        return self.limit is None or taken_bytes() + size < NEAR * self.limit
+
     def tidy(self) -> None:
         """Return unused memory to the system, at most once every `TIDY_SECONDS`.
 

@@ -1,10 +1,13 @@
 """State of the server that all viewers share: networks, caches, locks and memory limit."""
 
 from collections.abc import Callable
-from typing import get_args
+from threading import Lock
+from time import monotonic
+from weakref import WeakSet
 
 from vgg_viz.model import weights
-from vgg_viz.model.networks import NetworkChoice
+from vgg_viz.model.networks import NETWORKS, NetworkChoice, own_files
+from vgg_viz.model.own_networks.own_network import open_network
 from vgg_viz.model.weights import Weights, WeightsError
 from vgg_viz.serving.background_files import DenseLoader
 from vgg_viz.serving.cache import Cache
@@ -12,6 +15,8 @@ from vgg_viz.serving.loading import Loader, OnProgress
 from vgg_viz.serving.locks import FairLock
 from vgg_viz.serving.memory import MemoryGuard, cache_bytes
 from vgg_viz.serving.optimization_worker import OptimizationWorker
+
+MOST_BUILT = 3  # own networks whose Keras models, of 170 MB each, are in memory
 
 
 class Shared:
@@ -32,15 +37,38 @@ class Shared:
             self.values, self.network_lock, self.make_room, self.memory.tidy
         )
         self.dense = DenseLoader()
-        self.loaders = {choice: Loader(SOURCES[choice]) for choice in get_args(NetworkChoice)}
+        self.loaders = {choice: Loader(SOURCES[choice]) for choice in NETWORKS}
+        self._own = WeakSet[Loader]()  # own networks' loaders, the host's and the viewers'
+        self._own_lock = Lock()
 
     def make_room(self) -> None:
-        """Evict cached values if memory is short."""
-        self.memory.free_if_short(self.values, self.drawn)
+        """Evict cached values, and networks that are not in use, if memory is short."""
+        if self.memory.free_if_short(self.values, self.drawn):
+            self._release_own(1)
+
+    def loader(self, choice: NetworkChoice) -> Loader | None:
+        """Return the loader of a network; None if the host has no network of this name."""
+        if choice not in self.loaders and (path := own_files().get(choice)):
+            self.loaders.setdefault(choice, Loader(lambda _: open_network(path, choice)))
+        return self.loaders.get(choice)
+
+    def use(self, loader: Loader) -> None:
+        """Note that a viewer looks at an own network, and release those looked at before others."""
+        loader.used_at = monotonic()
+        with self._own_lock:
+            self._own.add(loader)
+        self._release_own(MOST_BUILT)
+
+    def _release_own(self, kept: int) -> None:
+        """Release the Keras models of own networks but the last used ones."""
+        with self._own_lock:
+            built = sorted((one for one in self._own if one.is_built), key=lambda one: one.used_at)
+        for loader in built[:-kept]:
+            loader.release()
 
     def give_up(self, damaged: Weights, error: WeightsError) -> None:
         """Replace damaged weights and their network by failures, and drop work for that network."""
-        for loader in self.loaders.values():
+        for loader in {*self.loaders.values(), *self._own}:
             # A copy of the error: its own traceback would keep the network.
             loader.fail(damaged, WeightsError(str(error)))
         self.optimization_worker.give_up(damaged)

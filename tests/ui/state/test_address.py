@@ -72,6 +72,7 @@ def test_controls_offer_all_values_of_their_fields(monkeypatch):
         "half",  # has a control where two maps are compared
         "tab",  # of tabs, which AppTest does not list
         *("cover_row", "cover_column", "own", "ablated_in"),  # are set by uploads and clicks
+        *("other_network", "preprocessing"),  # have controls where there are own networks
     }
 
 
@@ -97,7 +98,7 @@ def test_a_link_sets_all_controls_that_are_on_the_page(seed):
     names = [
         name for name in FIELDS if name not in ("tour", "own_tour", "answer", "lecture", "source")
     ]
-    values = linked(random, names)
+    values = linked(random, names) | {"network": "untrained", "other_network": "imagenet"}
     for name in ("picture", "other"):
         values[name] = random.choice([sample.name for sample in samples.SAMPLES])
     values["view"] = ("maps", "blocks", "filters")[seed % 3]

@@ -8,7 +8,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure
-from vgg_viz.export.tiles import Tiles
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
@@ -35,6 +34,7 @@ from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid
+from vgg_viz.ui.widgets.tiles import Tiles
 
 NAME, CHECK_GRID = "attributions", "attribution-check"
 TILE, TILE_IN_A_LECTURE, CHECK_TILE = 420, 900, 200  # largest tile, in CSS pixels
@@ -290,9 +290,11 @@ def checked_value(traced: ValueAttribution, check: ValueAttribution) -> dict[str
     changes: dict[str, Value] = {selection.CHANNEL: check.spec.channel}
     if check.maps.network.identity == traced.maps.network.identity:
         return changes
-    if state.value("compare") == "network":  # then the untrained network is the other half
-        return changes | {"half": SECOND if state.value("half") == FIRST else FIRST}
-    return changes | {"network": "untrained"}
+    if state.value("compare") == "network":
+        for field, half in (("network", FIRST), ("other_network", SECOND)):
+            if state.value(field) == "untrained":
+                return changes | {"half": half}
+    return changes | {"network": "untrained", "half": FIRST}
 
 
 def open_check(changes: Sequence[Mapping[str, Value]], number: int) -> None:

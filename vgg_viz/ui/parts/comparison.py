@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -11,7 +10,7 @@ from vgg_viz.export.appearance import COLOR_MAPS
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.links import HALVES
 from vgg_viz.model.network import Network
-from vgg_viz.model.networks import NETWORKS, NetworkChoice
+from vgg_viz.model.networks import NETWORKS
 from vgg_viz.model.preprocessing import PREPROCESSINGS, Preprocessing
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import inspector, map_tabs, pairs
@@ -43,9 +42,9 @@ IDENTICAL = {
 INTRODUCTIONS = {
     UNCHANGED: "The same feature maps of the **changed** and of the **unchanged** image.",
     "picture": "The same feature maps of **two images**.",
-    "network": "The same feature maps in **two networks**: the trained one, and one with random "
-    "filters. Their values also differ in magnitude: choose *Each tile* as the scale to compare "
-    "patterns only.",
+    "network": "The same feature maps in **two networks**. If their values also differ in "
+    "magnitude, choose *Each tile* as the scale to compare patterns only. The filters of an "
+    "untrained network are random.",
     "preprocessing": LESSON,
 }
 
@@ -124,10 +123,8 @@ def other_side(maps: LayerMaps, compared: ComparisonSpec, notice: DeltaGenerator
 
 
 def load_other_network(notice: DeltaGenerator) -> Network:
-    """Load the network that the viewer has not chosen: untrained for ImageNet, and vice versa."""
-    choices: tuple[NetworkChoice, ...] = get_args(NetworkChoice)
-    (choice,) = (choice for choice in choices if choice != state.value("network"))
-    return load_network(choice, notice)
+    """Load the network to compare the chosen one with."""
+    return load_network(str(state.value("other_network")), notice)
 
 
 def make_pair(sides: Sides, count: int, order: str) -> Pair:
@@ -168,7 +165,7 @@ def headings(sides: Sides) -> tuple[str, str]:
 
 def network_name(network: Network) -> str:
     """Return the name of a network for headings, such as *ImageNet* or *Untrained*."""
-    known = NETWORKS.get(network.label)  # type: ignore[call-overload]
+    known = NETWORKS.get(network.label)
     return known.label if known else network.label
 
 

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.model.networks import NETWORKS, NetworkChoice
+from vgg_viz.model.networks import NETWORKS, NetworkChoice, own_files
 from vgg_viz.serving.memory import limit_bytes
 from vgg_viz.ui.state.page_run import PageRun
 
 if TYPE_CHECKING:
+    from vgg_viz.model.own_networks.own_network import OwnNetwork
+    from vgg_viz.serving.loading import Loader
     from vgg_viz.serving.results import Results
     from vgg_viz.serving.shared import Shared
 
+DROPPED = "dropped-networks"  # the viewer's own networks: loaders by name
 SERVING = "vgg_viz.serving.shared"
 
 
@@ -63,8 +66,25 @@ def trained_name() -> str:
 
 def label_of(choice: NetworkChoice) -> str | None:
     """Return the label of a network; None while it has not been loaded."""
-    created = shared_if_created()
-    return created.loaders[choice].label() if created else None
+    loader = loader_of(choice) if shared_if_created() else None
+    return loader.label() if loader else None
+
+
+def own_names() -> list[NetworkChoice]:
+    """Return the names of the host's own networks, then of those that the viewer has dropped."""
+    return [*own_files(), *st.session_state.get(DROPPED, ())]
+
+
+def found(choice: NetworkChoice) -> OwnNetwork | None:
+    """Return an own network's weights; None while they have not been loaded."""
+    loader = loader_of(choice) if shared_if_created() else None
+    return cast("OwnNetwork | None", loader.found()) if loader else None
+
+
+def loader_of(choice: NetworkChoice) -> Loader | None:
+    """Return the loader of a network, the viewer's or the host's; None if there is none."""
+    loader: Loader | None = st.session_state.get(DROPPED, {}).get(choice)
+    return loader or shared().loader(choice)
 
 
 def retry_weights() -> None:

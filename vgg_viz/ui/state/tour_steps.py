@@ -166,7 +166,7 @@ def shown_network() -> str | None:
     if not VIEWS[state.choice("view", VIEWS)].shows_network:
         return None
     compared = state.value("view") == "maps" and state.value("compare") == "network"
-    choice = "imagenet" if compared else state.choice("network", NETWORKS)
+    choice = "imagenet" if compared else str(state.value("network"))
     return label_of(choice) or (NETWORKS[choice].label if choice == "untrained" else None)
 
 

@@ -17,14 +17,19 @@ from vgg_viz.interpretability.map_orders import ORDERS
 from vgg_viz.links import BLOCKS, LAYERS
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
+from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.option import Name, Option, labels, tooltip
 from vgg_viz.ui import state
 from vgg_viz.ui.state import shared_instance
+from vgg_viz.ui.widgets import text_blocks
 from vgg_viz.views import COMPARISONS, VIEWS, Comparison
 
 DIVERGING = "RdBu_r"
 IN_USE = "network-in-use"
 MAX_NAME_LETTERS = 16
+NETWORK_FIELDS = ("network", "other_network")
+KNOWN = "networks-known"  # own networks in the sidebar, and their weights if they are loaded
+UNRECORDED = "It does not record a preprocessing: choose that of its training."
 
 
 @dataclass(frozen=True)
@@ -131,15 +136,26 @@ def comparison() -> Comparison:
     view, change = (state.value(field) for field in ("view", "change"))
     offered = links.comparison_options({"view": view, "change": change})
     options = {name: option for name, option in COMPARISONS.items() if name in offered}
-    return one_of_many("Compare with", "compare", options)
+    kind = one_of_many("Compare with", "compare", options)
+    if kind == "network":
+        other_network()
+    return kind
 
 
 def network() -> NetworkChoice:
-    """Show buttons to choose the trained or the untrained network; return the choice.
+    """Show the choice of a network; return the chosen one.
 
     The trained network is labeled *ImageNet*, or with the name of the server's own weights file. If
-    its weights are unavailable, the buttons show that the page uses the untrained network.
+    its weights are unavailable, the buttons show that the page uses the untrained network. With own
+    networks, buttons become a list.
     """
+    st.session_state[KNOWN] = {}
+    compared = state.value("compare") == "network"
+    shown = list(dict.fromkeys(map(str, map(state.value, NETWORK_FIELDS[: 1 + compared]))))
+    if shared_instance.own_names() or not {*shown} <= {*NETWORKS}:
+        choice = one_of_networks("Network", "network")
+        show_properties([name for name in shown if name not in NETWORKS])
+        return choice
     name = shared_instance.trained_name()
     if name == "untrained":
         return network_without_weights()
@@ -155,6 +171,43 @@ def network() -> NetworkChoice:
         help_text=f"**{name}**: {source}. **Untrained**: random weights, to see what training "
         "changed.",
     )
+
+
+def other_network() -> None:
+    """Show the choice of the network to compare with, where there are more than two."""
+    if shared_instance.own_names() or state.value("network") not in NETWORKS:
+        one_of_networks("With", "other_network", without=str(state.value("network")))
+
+
+def one_of_networks(label: str, key: str, *, without: NetworkChoice = "") -> NetworkChoice:
+    """Show a list of all networks for a field; return the chosen one's name."""
+    labeled = labels(NETWORKS) | {name: name for name in shared_instance.own_names()}
+    if (trained := shared_instance.trained_name()) != "untrained":
+        labeled["imagenet"] = trained
+    chosen = str(state.value(key))
+    labeled.setdefault(chosen, f"{chosen} (not here)")
+    labeled.pop(without, None)
+    st.selectbox(label, list(labeled), format_func=labeled.__getitem__, **state.bind(key))
+    return chosen
+
+
+def show_properties(names: Sequence[NetworkChoice]) -> None:
+    """Show how VGG19 was found in own networks' files, and their preprocessing or its choice."""
+    found = st.session_state[KNOWN] = {one: shared_instance.found(one) for one in names}
+    for name, own in found.items():
+        if own is None:
+            continue
+        recorded = own.preprocessing and PREPROCESSINGS[own.preprocessing].label
+        note = f"Preprocessing, as recorded: {recorded}." if recorded else UNRECORDED
+        st.caption(text_blocks.escape_marks(f"{name}: {own.found}. {note}"))
+    if any(own and own.preprocessing is None for own in found.values()):
+        one_of_many("Preprocessing", "preprocessing", PREPROCESSINGS)
+
+
+def are_current(choice: NetworkChoice, weights: object) -> bool:
+    """Return whether the sidebar shows the properties of a network's weights, if it shows any."""
+    known = st.session_state.get(KNOWN, {})
+    return choice not in known or known[choice] is weights
 
 
 def network_without_weights() -> NetworkChoice:
