@@ -171,8 +171,7 @@ def show_intermediate(level: ValueAttribution) -> None:
         )
     with left:
         name = f"{NAME}-{result.points}-points"
-        largest = TILE_IN_A_LECTURE if mode.is_explained() else TILE
-        grid.show(level.maps.results, level.grid(), place(name, largest))
+        grid.show(level.maps.results, level.grid(), place(name, TILE))
 
 
 def show_sum(traced: ValueAttribution) -> None:
@@ -231,14 +230,14 @@ def show_grid(traced: ValueAttribution) -> None:
     spec, maps = traced.spec, traced.maps
     start = TrailStep(spec.layer.name, spec.channel, (spec.row, spec.column))
     on_pick = partial(trail.follow, traced.trail_steps(), maps.subject_key, start)
-    largest = TILE_IN_A_LECTURE if mode.is_explained() else TILE
-    grid.show(maps.results, traced.grid(), place(NAME, largest, on_pick))
+    grid.show(maps.results, traced.grid(), place(NAME, TILE, on_pick))
     title = f"Attribution of a value of {spec.layer.name}"
     export_menu.offer(NAME, title, lambda: [traced.grid()], lambda: [traced.script_run()])
 
 
 def place(name: str, largest: int, on_pick: Callable[[int], None] = grid.ignore) -> grid.Placement:
     """Return the placement of a grid whose tiles are not the feature maps of the page's layer."""
+    largest = TILE_IN_A_LECTURE if mode.is_explained() else largest
     return grid.Placement(name, on_pick, largest_tile=largest, follows=False)
 
 
@@ -279,10 +278,9 @@ def show_checks(traced: ValueAttribution) -> None:
     ]
     key = ("sanity check", traced.key, *(check.key for check in checks.values()))
     tiles = side_by_side(traced, [own, *results.values()], titles, key)
-    largest = TILE_IN_A_LECTURE if mode.is_explained() else CHECK_TILE
     changes = [checked_value(traced, check) for check in checks.values()]
     on_pick = partial(open_check, changes)
-    grid.show(traced.maps.results, tiles, place(CHECK_GRID, largest, on_pick))
+    grid.show(traced.maps.results, tiles, place(CHECK_GRID, CHECK_TILE, on_pick))
 
 
 def checked_value(traced: ValueAttribution, check: ValueAttribution) -> dict[str, Value]:

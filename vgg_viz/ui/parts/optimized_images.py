@@ -22,7 +22,7 @@ from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.preprocessing import MEAN_COLOR
 from vgg_viz.serving.optimization_worker import Progress
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import comparison, inspector, patch_grids
+from vgg_viz.ui.parts import comparison, patch_grids
 from vgg_viz.ui.parts.available_images import AvailableImage
 from vgg_viz.ui.parts.patch_grids import Patches
 from vgg_viz.ui.state import mode
@@ -291,23 +291,14 @@ def time_left(seconds: float | None) -> str:
 
 def show_grids(job: Job, progress: Sequence[Progress]) -> None:
     """Show a grid of images for each network; beside one grid or below two, the chosen channel."""
-    layer, two = job.sides[0].spec.layer, len(job.sides) > 1
-    if two:
-        columns, chooser, panels = patch_grids.columns(), st.container(), patch_grids.columns()
-    else:
-        with st.container(key="maps-room"):
-            full_width = patch_grids.is_full_width()
-            left, chooser = [st.container()] * 2 if full_width else st.columns([3, 2], gap="medium")
-        columns, panels = [left], [chooser]
+    two = len(job.sides) > 1
+    columns, chooser, panels = patch_grids.room(two=two)
     for name, side, one, column in zip(GRIDS, job.sides, progress, columns, strict=False):
-        width = patch_grids.HALF if two else grid.PAGE_WIDTH
+        heading = comparison.network_name(side.spec.network) if two else ""
         with column:
-            if two:
-                st.subheader(comparison.network_name(side.spec.network))
-            place = Placement(name, inspector.select_map, width=width)
-            grid.show(results(), side.grid(job.shown, one), place)
+            patch_grids.show_grid(results(), side.grid(job.shown, one), name, heading)
     with chooser:
-        channel = chosen_channel.show(layer)
+        channel = chosen_channel.show(job.sides[0].spec.layer)
     for name, side, one, panel in zip(PAIRS, job.sides, progress, panels, strict=False):
         with panel:
             show_chosen(side, channel, one, name)

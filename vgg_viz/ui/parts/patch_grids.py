@@ -186,61 +186,55 @@ def find(
 
 def show(results: Results, sides: Sequence[Patches], count: int) -> None:
     """Show top patches of ``count`` channels, of one network or of two side by side."""
-    if len(sides) > 1:
-        show_pair(results, sides, count)
-    else:
-        show_one(results, sides[0], count)
+    two = len(sides) > 1
+    if two and sides[0].key == sides[1].key:
+        comparison.note_identical("network")
+    headings = [comparison.network_name(patches.network) if two else "" for patches in sides]
+    columns, chooser, panels = room(two=two)
+    for name, patches, heading, column in zip(LAYER_GRIDS, sides, headings, columns, strict=False):
+        with column:
+            show_grid(results, patches.layer_grid(count), name, heading)
+
+    def grids() -> list[ColorGrid]:
+        both = zip(names_of(sides), sides, headings, strict=True)
+        return [replace(one.layer_grid(count), name=name, heading=head) for name, one, head in both]
+
+    with chooser if two else columns[0]:
+        offer(LAYER_GRIDS[0], sides, grids, range(1, count + 1))
+    with chooser:
+        channel = chosen_channel.show(sides[0].layer)
+    for name, patches, panel in zip(CHANNEL_GRIDS, sides, panels, strict=False):
+        with panel:
+            show_channel(results, patches, channel, name)
     if not all(side.complete for side in sides):
         # The browser reruns the page, which then searches further images.
         data = components.pack({"seconds": PULSE_SECONDS})
         components.mount("pulse", "patches-pulse", data, components.rerun)
 
 
-def show_one(results: Results, patches: Patches, count: int) -> None:
-    """Show one network's top patches, one per channel, and beside them the chosen channel's."""
+def room(*, two: bool) -> tuple[Sequence[DeltaGenerator], DeltaGenerator, Sequence[DeltaGenerator]]:
+    """Return places for the grids, the chosen channel's name, and the panels with its images.
+
+    One grid has them beside it, unless it takes the full width; two grids have them below.
+    """
+    if two:
+        return st.columns(2, gap="medium"), st.container(), st.columns(2, gap="medium")
     with st.container(key="maps-room"):
         left, panel = [st.container()] * 2 if is_full_width() else st.columns([3, 2], gap="medium")
-    with left:
-        place = Placement(LAYER_GRIDS[0], inspector.select_map)
-        grid.show(results, patches.layer_grid(count), place)
-        offer(LAYER_GRIDS[0], [patches], lambda: [patches.layer_grid(count)], range(1, count + 1))
-    with panel:
-        channel = chosen_channel.show(patches.layer)
-        show_channel(results, patches, channel, CHANNEL_GRIDS[0])
+    return [left], panel, [panel]
 
 
-def show_pair(results: Results, sides: Sequence[Patches], count: int) -> None:
-    """Show two networks' top patches side by side; below, those of the chosen channel."""
-    if sides[0].key == sides[1].key:
-        comparison.note_identical("network")
-    headings = [comparison.network_name(patches.network) for patches in sides]
-    for name, patches, heading, column in zip(LAYER_GRIDS, sides, headings, columns(), strict=True):
-        with column:
-            st.subheader(heading)
-            place = Placement(name, inspector.select_map, width=HALF)
-            grid.show(results, patches.layer_grid(count), place)
-
-    def grids() -> list[ColorGrid]:
-        return [
-            replace(patches.layer_grid(count), name=name, heading=heading)
-            for name, patches, heading in zip(comparison.NAMES, sides, headings, strict=True)
-        ]
-
-    offer(LAYER_GRIDS[0], sides, grids, range(1, count + 1))
-    channel = chosen_channel.show(sides[0].layer)
-    for name, patches, column in zip(CHANNEL_GRIDS, sides, columns(), strict=True):
-        with column:
-            show_channel(results, patches, channel, name)
+def show_grid(results: Results, tiles: ColorGrid, name: str, heading: str) -> None:
+    """Show the grid of a network's channels, under the network's name if there are two."""
+    if heading:
+        st.subheader(heading)
+    width = HALF if heading else grid.PAGE_WIDTH
+    grid.show(results, tiles, Placement(name, inspector.select_map, width=width))
 
 
 def is_full_width() -> bool:
     """Return whether the grid takes the full width: no channel is chosen, no second network."""
     return selection.current() is None and state.value("compare") != "network"
-
-
-def columns() -> Sequence[DeltaGenerator]:
-    """Return two columns of the page, of equal width."""
-    return st.columns(2, gap="medium")
 
 
 def show_channel(results: Results, patches: Patches, channel: int | None, name: str) -> None:
@@ -291,6 +285,11 @@ def open_spot(images: Sequence[AvailableImage], spot: TopPatch, half: str) -> No
     state.change(images[spot.image].choose() | position | {"view": "maps", "half": half})
 
 
+def names_of(sides: Sequence[Patches]) -> Sequence[str]:
+    """Return the names of the exported arrays, one for each network."""
+    return comparison.NAMES if len(sides) > 1 else ["patches"]
+
+
 def offer(
     menu: str,
     sides: Sequence[Patches],
@@ -301,7 +300,6 @@ def offer(
     """Show the export menu of grids that show ``each`` patches of each of these channels."""
     layer = sides[0].layer.name
     subject = f"channel {channels[0]} of {layer}" if each > 1 else layer
-    names = comparison.NAMES if len(sides) > 1 else ["patches"]
 
     def scripts() -> list[Run]:
         wanted = {"layer": layer, "channels": channels, "each": each}
@@ -312,7 +310,7 @@ def offer(
             }
             for patches in sides
         ]
-        runs = zip(names, inputs, strict=True)
+        runs = zip(names_of(sides), inputs, strict=True)
         return [Run("top_patches", name, {**both, **wanted}) for name, both in runs]
 
     own = any(image.choice == OWN for image in sides[0].images)
