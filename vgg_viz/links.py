@@ -80,8 +80,10 @@ TABS: Mapping[str, Option] = by_name(
     Option("model", "Model"),
 )
 EXPERIMENTS: Mapping[str, Option] = by_name(
-    Option("layer", "This layer", "maximum, mean and value of the chosen map, and all maps"),
-    Option("layers", "All layers", "correlation of each layer's maps"),
+    Option("response", "Response curve"),
+    Option("layers", "Curves of all layers"),
+    Option("distance", "Distance by layer"),
+    Option("similar", "Similar positions"),
 )
 # Layers whose maps can be ablated: the shown layer, or an earlier one.
 ABLATED_LAYERS: Mapping[str, Option] = {HERE: Option(HERE, "This layer"), **LAYERS}

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from tests.support.maps import frozen, random_array
-from vgg_viz.interpretability.experiments.map_distance import map_distance
+from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
+from vgg_viz.interpretability.experiments.map_distance import distances_by_layer, map_distance
+from vgg_viz.model.network import Network
 
 
 def distance_of_vectors(first, second):
@@ -57,3 +59,19 @@ def test_orthogonal_and_opposite_vectors_and_inactive_layers():
     inactive = map_distance(maps * 0, maps * 0)
     assert np.isnan(inactive.mean)
     assert inactive.undefined_share == 1
+
+
+def test_distances_by_layer_are_those_of_separate_passes_of_two_images_and_networks():
+    first = Network(RandomWeights(THIN), THIN)
+    second = Network(
+        Changed(RandomWeights(THIN), {"block3_conv1": lambda *k: (2 * k[0], k[1])}), THIN
+    )
+    pixels, others = noise(48, 1), noise(48, 2)
+    for network, image in ((first, others), (second, pixels)):
+        found, steps = outcome(distances_by_layer(first, pixels, network, image))
+        assert steps == 5
+        for layer, distance in zip(THIN.conv_layers, found, strict=True):
+            maps = first.feature_maps(pixels, layer.name), network.feature_maps(image, layer.name)
+            np.testing.assert_array_equal(distance.distances, map_distance(*maps).distances)
+    assert [one.mean for one in found[:4]] == [0] * 4  # before the changed layer
+    assert found[4].mean > 0

@@ -4,9 +4,12 @@ The formula is that of LPIPS without its learned weights: Zhang et al., "The Unr
 Effectiveness of Deep Features as a Perceptual Metric" (2018), https://arxiv.org/abs/1801.03924.
 """
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
+
+from vgg_viz.model.network import Network
 
 
 @dataclass(frozen=True)
@@ -61,3 +64,21 @@ def _scaled(maps: np.ndarray) -> np.ndarray:
 def _dot(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     product: np.ndarray = np.einsum("chw,chw->hw", first, second).astype(np.float64)
     return product
+
+
+def distances_by_layer(
+    first: Network, pixels: np.ndarray, second: Network, other_pixels: np.ndarray
+) -> Generator[float, None, list[MapDistance]]:
+    """Compute the distance of all conv layers' maps, of one network and image from another's.
+
+    Yields the fraction done after each block. Both networks have the same architecture.
+    """
+    source, other = first.input(pixels), second.input(other_pixels)
+    found: list[MapDistance] = []
+    blocks = len(first.architecture.blocks)
+    for block in range(1, blocks + 1):
+        *maps, source = first.run_block(block, source).values()
+        *others, other = second.run_block(block, other).values()
+        found += map(map_distance, maps, others)
+        yield block / blocks
+    return found

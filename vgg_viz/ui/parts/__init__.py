@@ -8,6 +8,9 @@
 - `attribution_section`: controls, heatmap and sum of an attribution
 - `ablated_maps`: feature maps of later layers after an ablation
 - `ablation_section`: controls and tables of an ablation
+- `experiments_section`: the tab with experiments on the image
+- `map_distances`: distance of the maps of two images or networks, layer by layer
+- `similar_positions`: positions of this and other images with a similar channel vector
 - `response_curves`: responses of maps to a change of the image, over all its amounts
 - `comparison`: feature maps compared between two images, networks or preprocessings
 - `pairs`: two grids on a common scale, or the grid of their difference

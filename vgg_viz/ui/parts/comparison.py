@@ -187,7 +187,7 @@ def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) 
     if chosen:
         inspector.offer_filter(sides[0], chosen.channel)
     index = choose_side(headings(sides)) if chosen else 0
-    map_tabs.show(sides[index], values[index])
+    map_tabs.show(sides[index], values[index], sides[1 - index])
 
 
 def choose_side(names: Sequence[str]) -> int:

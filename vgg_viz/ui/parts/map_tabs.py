@@ -17,7 +17,7 @@ from vgg_viz.ui.parts import (
     attribution_section,
     charts,
     decomposition_section,
-    response_curves,
+    experiments_section,
 )
 from vgg_viz.ui.parts.decomposition_section import Value
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -30,8 +30,11 @@ IN_PLACE: Mapping[str, Option] = {
 }
 
 
-def show(maps: LayerMaps, value: Value | None) -> None:
-    """Show the tabs for a layer's maps and the chosen value; on a tour, its decomposition alone."""
+def show(maps: LayerMaps, value: Value | None, other: LayerMaps | None = None) -> None:
+    """Show the tabs for a layer's maps and the chosen value; on a tour, its decomposition alone.
+
+    ``other`` are the maps of the other half of a comparison.
+    """
     if mode.in_lecture():
         return
     with st.container(key="map-tabs"):
@@ -42,17 +45,17 @@ def show(maps: LayerMaps, value: Value | None) -> None:
         offered = tab_options(compared=state.value("compare") != "none", explained=False)
         name, tab = controls.tabs("tab", {name: TABS[name] for name in offered})
         with tab:
-            show_tab(name, maps, value)
+            show_tab(name, maps, value, other)
 
 
-def show_tab(name: str, maps: LayerMaps, value: Value | None) -> None:
+def show_tab(name: str, maps: LayerMaps, value: Value | None, other: LayerMaps | None) -> None:
     """Show the content of one tab."""
     if name == "attribution":
         attribution_section.show(maps)
     elif name == "ablation":
         ablation_section.show(maps)
     elif name == "experiments":
-        response_curves.show(maps)
+        experiments_section.show(maps, other)
     elif name == "statistics":
         charts.show_statistics(maps)
     elif name == "model":

@@ -10,20 +10,18 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.export.number_format import figure
-from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.experiments.changes import CHANGES, NONE, ChosenChange
 from vgg_viz.interpretability.experiments.responses import (
     LayerResponses,
     correlations_by_layer,
     layer_responses,
 )
-from vgg_viz.links import EXPERIMENTS
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.results import Job
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import selection
 from vgg_viz.ui.state.selection import Selection
-from vgg_viz.ui.widgets import controls, image_change, picture_chooser, text_blocks
+from vgg_viz.ui.widgets import image_change, picture_chooser, text_blocks
 
 HEIGHT = 280  # CSS pixels
 ALL_MAPS = "Correlation of all maps"
@@ -45,21 +43,21 @@ class Point(NamedTuple):
     value: float
 
 
-def show(maps: LayerMaps) -> None:
-    """Show the response curves of the chosen map and layer, or of all layers."""
-    change = image_change.chosen()
-    if change.name == NONE:
-        text_blocks.note("Choose a change in the sidebar, under *Change the image*.")
-        return
-    shown = controls.one_of("Curves of", "experiment", EXPERIMENTS)
-    show_layers(maps, change) if shown == "layers" else show_layer(maps, change)
+def chosen_change() -> ChosenChange | None:
+    """Return the change of the image; without one, show a note."""
+    if image_change.chosen().name != NONE:
+        return image_change.chosen()
+    text_blocks.note("Choose a change in the sidebar, under *Change the image*.")
+    return None
 
 
-def show_layer(maps: LayerMaps, change: ChosenChange) -> None:
+def show_layer(maps: LayerMaps) -> None:
     """Show the curves of the chosen map, or of its layer alone."""
+    if not (change := chosen_change()):
+        return
     chosen = selection.current()
     position = chosen.position if chosen and chosen.position else (0, 0)
-    unchanged = unchanged_picture(maps)
+    unchanged = picture_chooser.unchanged_of(maps.picture)
     begin = partial(layer_responses, maps.network, unchanged.pixels, change, maps.layer, position)
     key = ("responses", maps.network.identity, unchanged.digest, change._replace(amount=0))
     st.markdown(THIS_LAYER)
@@ -73,9 +71,11 @@ def show_layer(maps: LayerMaps, change: ChosenChange) -> None:
     )
 
 
-def show_layers(maps: LayerMaps, change: ChosenChange) -> None:
+def show_layers(maps: LayerMaps) -> None:
     """Show one curve for each of the 16 conv layers."""
-    unchanged = unchanged_picture(maps)
+    if not (change := chosen_change()):
+        return
+    unchanged = picture_chooser.unchanged_of(maps.picture)
     key = ("correlations", maps.network.identity, unchanged.digest, change._replace(amount=0))
     begin = partial(correlations_by_layer, maps.network, unchanged.pixels, change)
     st.markdown(ALL_LAYERS)
@@ -106,7 +106,7 @@ def show_job(
     )
     draw(result)
     points = points_of(result)
-    subject = f"{maps.network.label} · {unchanged_picture(maps).caption}"
+    subject = f"{maps.network.label} · {picture_chooser.unchanged_of(maps.picture).caption}"
     label = CHANGES[change.name].label
     st.caption(text_blocks.escape(f"{subject} · {label} · {layers} · after ReLU"))
     st.download_button(
@@ -117,12 +117,6 @@ def show_job(
         on_click="ignore",
         icon=":material/download:",
     )
-
-
-def unchanged_picture(maps: LayerMaps) -> InputImage:
-    """Return the picture before its change; the other picture of a comparison has none."""
-    is_changed = maps.picture.digest == picture_chooser.current().digest
-    return picture_chooser.unchanged() if is_changed else maps.picture
 
 
 def layer_points(responses: LayerResponses, chosen: Selection | None) -> list[Point]:

@@ -120,6 +120,11 @@ def unchanged() -> InputImage:
     return last_good(options(), "picture")
 
 
+def unchanged_of(picture: InputImage) -> InputImage:
+    """Return the picture before its change; the second picture of a comparison has none."""
+    return unchanged() if picture.digest == current().digest else picture
+
+
 def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
     """Open the picture chosen for a picture field; if that fails, the one shown before."""
     if choice != ROBIN:

@@ -1,0 +1,88 @@
+"""Distance by layer: how far the maps of two images, or of two networks, are apart."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from vgg_viz.interpretability.experiments.map_distance import MapDistance, distances_by_layer
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.serving.results import ValueRange
+from vgg_viz.ui.parts import charts
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.widgets import grid, picture_chooser, text_blocks
+from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
+from vgg_viz.ui.widgets.grid import Grid
+
+NAME = "map-distance"
+TILE = 420  # CSS pixels
+FORMULA = (
+    "At each position: 2 (1 − cosine) of the two channel vectors, from 0 (alike) to 2. This is the "
+    "formula of LPIPS **without its learned weights**, on VGG19 "
+    "([Zhang et al. 2018](https://arxiv.org/abs/1801.03924))."
+)
+
+
+def show(maps: LayerMaps, other: LayerMaps | None) -> None:
+    """Show the distance of each layer's maps from the other half's, or the unchanged image's."""
+    unchanged = picture_chooser.unchanged_of(maps.picture)
+    other = other or replace(maps, picture=unchanged)
+    if maps.key == other.key:
+        text_blocks.note(
+            "Choose a change of the image, or something to compare with, in the sidebar."
+        )
+        return
+    found = distances(maps, other)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        show_map(maps, other, found[maps.layer.conv_number - 1])
+    with right:
+        st.markdown(FORMULA)
+        show_bars(found)
+
+
+def distances(maps: LayerMaps, other: LayerMaps) -> Sequence[MapDistance]:
+    """Return the distances of all conv layers' maps, computed on first use and then cached."""
+    network, pixels = maps.network, maps.picture.pixels
+    return maps.results.cached_in_slices(
+        ("map distances", maps.subject_key, other.subject_key),
+        lambda: distances_by_layer(network, pixels, other.network, other.picture.pixels),
+    )
+
+
+def show_bars(found: Sequence[MapDistance]) -> None:
+    """Show the mean distance of each conv layer as a bar."""
+    rows = [
+        {"number": layer.conv_number, "layer": layer.name, "distance": distance.mean}
+        for layer, distance in zip(VGG19.conv_layers, found, strict=True)
+        if not np.isnan(distance.mean)
+    ]
+    plot = charts.layer_plot(rows, "distance", "Mean distance", ".2f")
+    st.vega_lite_chart(plot, width="stretch")
+
+
+def show_map(maps: LayerMaps, other: LayerMaps, distance: MapDistance) -> None:
+    """Show the distance at each position of the page's layer as a heatmap on the photograph."""
+    values = np.nan_to_num(distance.distances)[None].astype(np.float32)
+    largest = float(values.max()) or 1.0
+    share = distance.undefined_share
+    undefined = f" · undefined at {share:.1%} of positions, inactive in both" if share else ""
+    st.markdown(f"**{maps.layer.name}**: mean distance {distance.mean:.3f}")
+    tiles = Grid(
+        values,
+        [maps.layer.name],
+        [1],
+        ("map distance", maps.key, other.key),
+        caption=text_blocks.caption(
+            f"{maps.layer.title} · {maps.subject} · distance from {other.subject}{undefined}",
+            maps.layer.title,
+        ),
+        name=NAME,
+        value_range=ValueRange(-largest, largest),
+        appearance=Appearance("layer", DIVERGING),
+        rectified=False,
+        photograph=maps.picture.pixels,
+    )
+    place = grid.Placement(NAME, grid.ignore, largest_tile=TILE, follows=False)
+    grid.show(maps.results, tiles, place)
