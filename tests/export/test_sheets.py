@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from xml.etree import ElementTree
@@ -23,9 +23,12 @@ from vgg_viz import __version__
 from vgg_viz.export.formats import FORMATS, SHAPES, Export
 from vgg_viz.export.mosaic import LEVELS, MARK_COLOR, overlay_levels
 from vgg_viz.export.number_format import figure
-from vgg_viz.export.panels import ColorPanel, Panel, ValuesPanel
 from vgg_viz.export.plain_text import rightward
 from vgg_viz.export.sheets import MARGIN, WIDTH, Sheet, drawn, fit, fitted, page_size, sheet_of
+from vgg_viz.serving.results import ValueRange
+from vgg_viz.ui.widgets.color_grid import ColorGrid
+from vgg_viz.ui.widgets.controls import Appearance
+from vgg_viz.ui.widgets.grid import Grid
 
 STEPS = LEVELS - 1
 LINK = "https://example.org/?view=maps&layer=block1_conv1"
@@ -37,51 +40,36 @@ def panel(values, limits=None, color_map="viridis", columns=3, heading="", title
     values = np.asarray(values, np.float32)
     values.setflags(write=False)
     numbers = range(1, len(values) + 1)
-    return ValuesPanel(
-        heading,
+    return Grid(
+        values,
         titles or [str(number) for number in numbers],
-        {"map": numbers},
-        columns,
-        {},
-        values=values,
-        limits=limits,
-        color_map=color_map,
+        numbers,
+        "key",
+        heading=heading,
+        columns=columns,
+        value_range=ValueRange(0.0, 0.0),
+        appearance=Appearance("own" if limits is None else "pair", color_map),
+        pair=limits,
     )
 
 
 def color_panel(tiles, empty=(), columns=2, **figures):
     numbers = range(1, len(tiles) + 1)
-    return ColorPanel(
-        "",
+    return ColorGrid(
+        lambda: iter(tiles),
         [str(number) for number in numbers],
-        {"map": numbers},
-        columns,
-        figures,
-        tiles=lambda: iter(tiles),
-        empty=np.isin(np.arange(len(tiles)), list(empty)),
+        numbers,
+        "key",
+        columns=columns,
+        figures=figures,
+        tooltips=[[]] * len(tiles),
+        empty=[index in empty for index in range(len(tiles))],
     )
 
 
-@dataclass
-class Shown:
-    """A panel with the interface of a grid."""
-
-    shown: Panel
-    caption: str = "A line"
-    name: str = "maps"
-
-    def panel(self):
-        return self.shown
-
-    def arrays(self):
-        return {self.name: (self.shown.values, ["map", "row", "column"])}
-
-    def export_note(self, *, several):
-        return "Scales: several" if several else "Scale: one"
-
-
 def export(*panels, title="A title", caption="A line", link=LINK, **more):
-    return Export(title, lambda: [Shown(one, caption) for one in panels], list, link, **more)
+    grids = [replace(one, caption=caption) for one in panels]
+    return Export(title, lambda: grids, list, link, **more)
 
 
 def encode(name, *panels, **more):
@@ -155,7 +143,7 @@ def test_the_png_has_the_scales_colors_titles_and_its_caption():
 
 def test_tiles_of_a_panel_each_have_their_own_scale():
     levels = whole_levels(2)
-    picture, layout = panel(levels * [[[0.37]], [[2.5]]], columns=2).render(200)
+    picture, layout = panel(levels * [[[0.37]], [[2.5]]], columns=2).draw(200)
     for index, tile in enumerate(levels):
         left, top = layout.corner(index)
         part = picture[top : top + layout.side, left : left + layout.side]
@@ -206,7 +194,7 @@ def test_over_a_photograph_flat_tiles_are_struck_through_and_the_scale_is_blende
     photograph = frozen(random.integers(0, 256, (196, 196, 3), dtype=np.uint8))
     largest = np.abs(values).max(axis=(1, 2))
     shown = replace(panel(values, (-largest, largest), "RdBu_r"), photograph=photograph)
-    picture, layout = shown.render(400)
+    picture, layout = shown.draw(400)
     assert layout.side == 196
     tile = picture[-196:, -196:]
     struck = (tile == MARK_COLOR).all(axis=2)
@@ -226,7 +214,7 @@ def pictures(count=3, side=7, seed=0):
 
 def test_color_tiles_keep_their_colors_and_empty_ones_are_struck_through():
     tiles = pictures()
-    picture, _ = color_panel(tiles, [1]).render(200)
+    picture, _ = color_panel(tiles, [1]).draw(200)
     step = picture.shape[0] // 2 + 2  # from one row's top to the next one's
     above, third = picture[: step - 4][-98:], picture[-98:, :98]
     first, second = above[:, :98], above[:, -98:]
@@ -265,8 +253,9 @@ def test_a_sheet_says_scale_version_and_own_picture():
     lines = sheet_of(export(shown, shown, has_own_picture=True)).lines
     note = "with the viewer's own picture, which the link does not include"
     version = f"VGG Viz {__version__}"
-    assert lines == ["A line", "A line", "Scales: several", f"{version} · {note}", LINK]
-    assert sheet_of(export(shown, link="")).lines == ["A line", "Scale: one", version]
+    scale = "Scale: each tile on its own scale, smallest to largest value · colors: Viridis"
+    assert lines == ["A line", "A line", scale, f"{version} · {note}", LINK]
+    assert sheet_of(export(shown, link="")).lines == ["A line", scale, version]
 
 
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="poppler's pdftotext is not there")
@@ -288,7 +277,7 @@ def test_the_pdf_has_words_to_select_sharp_tiles_and_no_date():
     assert b"/CreationDate" not in pdf
     assert LINK.encode() in pdf
     assert b"/MediaBox [ 0 0 841.89 595.28 ]" in pdf
-    assert int(re.search(rb"/Width (\d+)", pdf)[1]) == shown.render(WIDTH - 2 * MARGIN)[0].shape[1]
+    assert int(re.search(rb"/Width (\d+)", pdf)[1]) == shown.draw(WIDTH - 2 * MARGIN)[0].shape[1]
 
 
 @pytest.mark.parametrize(
@@ -348,7 +337,7 @@ def test_a_slides_grids_are_centered_and_its_texts_within_its_margins(shape, cou
 
 def test_a_slide_lays_out_anew_only_a_grid_whose_columns_have_no_meaning():
     given = panel(np.ones((64, 8, 8)), columns=8)
-    free = replace(given, free=True)
+    free = replace(given, columns=0)
     assert fitted(given, 1000, 300)[1].columns == 8
     wide, tall = (fitted(free, *room)[1] for room in ((1000, 300), (300, 1000)))
     assert wide.columns > 8 > tall.columns
@@ -370,7 +359,7 @@ def test_the_svg_holds_all_that_it_shows():
     svg = encode("svg", shown, title="<b>猫</b> --> a", caption=CAPTION, substitutes={"猫": "9"})
     root = ElementTree.fromstring(svg)
     grid, bar = root.iter(f"{SVG}image")
-    drawing = shown.render(WIDTH - 2 * MARGIN)[0]
+    drawing = shown.draw(WIDTH - 2 * MARGIN)[0]
     for image in (bar, grid):
         kind, data = image.get(HREF).split(",")
         assert kind == "data:image/png;base64"

@@ -3,7 +3,7 @@
 - `appearance`: color scales and color maps of tiles
 - `mosaic`: tiles drawn as one image
 - `formats`: one record for each export format
-- `panels`: grids of tiles as export files show them
+- `tiles`: base class of all grids of tiles, shown or exported
 - `sheets`: PNG, PDF and SVG files with a caption
 - `tables`: CSV and NPZ files
 - `scripts`: Keras scripts that compute the exported arrays again

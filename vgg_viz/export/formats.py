@@ -7,37 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from vgg_viz.export.plain_text import file_stem
 from vgg_viz.option import Option, by_name, resolve
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from vgg_viz.export.panels import Panel
     from vgg_viz.export.scripts import Run
-
-
-class ExportedGrid(Protocol):
-    """Protocol of a grid of tiles (feature maps, kernels, images) that can be exported."""
-
-    @property
-    def name(self) -> str:
-        """Name of the grid's array in the NPZ file and in the Keras script."""
-
-    @property
-    def caption(self) -> str:
-        """One line that describes the grid."""
-
-    def panel(self) -> Panel:
-        """Return the grid's tiles in the form that image files and tables use."""
-
-    def arrays(self) -> Mapping[str, tuple[np.ndarray, Sequence[str]]]:
-        """Return the grid's arrays by name, each with the names of its axes."""
-
-    def export_note(self, *, several: bool) -> str:
-        """Return one line on the grid's color scale; ``several`` if the export holds more grids."""
+    from vgg_viz.export.tiles import Tiles
 
 
 @dataclass(frozen=True)
@@ -59,7 +36,7 @@ class Export:
     """Content of an export: the grids of one view, and the runs that compute their arrays."""
 
     title: str  # of the view
-    grids: Callable[[], Sequence[ExportedGrid]]  # called only when the viewer requests a file
+    grids: Callable[[], Sequence[Tiles]]  # called only when the viewer requests a file
     runs: Callable[[], Sequence[Run]]  # what the Keras script computes
     link: str  # URL of the view; its path and query where only the server's machine has the URL
     has_own_picture: bool = False  # whether a picture is the viewer's own, which the URL lacks

@@ -252,6 +252,12 @@ def draw(scaled: ScaledTiles, columns: int, side: int = 0) -> tuple[np.ndarray, 
     return arrange(tiles, layout), layout
 
 
+def replace_tiles(canvas: np.ndarray, tiles: np.ndarray, layout: TileLayout) -> np.ndarray:
+    """Convert a mosaic to RGB, with color images, uint8 ``(n, s, s, 3)``, as its tiles."""
+    is_tile = canvas >= FIRST_LEVEL  # all except marks, titles and gaps
+    return np.where(is_tile[..., None], arrange(tiles, layout), palette("gray")[canvas])
+
+
 @lru_cache(maxsize=64)
 def color_levels(color_map: str) -> np.ndarray:
     """Sample a Matplotlib color map in ``LEVELS`` even steps, RGB uint8 ``(LEVELS, 3)``."""

@@ -29,7 +29,6 @@ from PIL.PngImagePlugin import PngInfo
 from vgg_viz import __version__
 from vgg_viz.export.formats import Export
 from vgg_viz.export.mosaic import GAP, LETTERING, LEVELS, TITLE_SPACE, TileLayout
-from vgg_viz.export.panels import Panel, Scale
 from vgg_viz.export.plain_text import (
     font,
     plain,
@@ -39,6 +38,7 @@ from vgg_viz.export.plain_text import (
     shorten,
     wrap,
 )
+from vgg_viz.export.tiles import Scale, Tiles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,7 +88,7 @@ class Sheet(NamedTuple):
 
     title: str
     lines: Sequence[str]
-    panels: Sequence[Panel]
+    panels: Sequence[Tiles]
     substitutes: Mapping[str, str]  # what to write instead of names that the font may lack
     ratio: float | None = None  # width divided by height, for a slide
 
@@ -113,8 +113,7 @@ def sheet_of(export: Export) -> Sheet:
     note = " · with the viewer's own picture, which the link does not include"
     lines.append(f"{SOFTWARE}{note if export.has_own_picture else ''}")
     lines += [export.link] if export.link else []
-    panels = [grid.panel() for grid in grids]
-    return Sheet(export.title, lines, panels, export.substitutes, export.shape.ratio)
+    return Sheet(export.title, lines, grids, export.substitutes, export.shape.ratio)
 
 
 def encode_png(export: Export) -> bytes:
@@ -214,13 +213,13 @@ def page_size(width: float, height: float) -> tuple[float, float]:
     return page
 
 
-def fitted(panel: Panel, across: int, down: int) -> tuple[np.ndarray, TileLayout]:
+def fitted(panel: Tiles, across: int, down: int) -> tuple[np.ndarray, TileLayout]:
     """Draw a panel about as large as fits into so many pixels, in as many columns as are best."""
     count = len(panel.titles)
-    choices = range(1, count + 1) if panel.free else [min(panel.columns, count)]
+    choices = [min(panel.columns, count)] if panel.columns else range(1, count + 1)
     columns = max(choices, key=lambda columns: tile_room(count, columns, across, down))
     width = columns * (max(1, tile_room(count, columns, across, down)) + GAP)
-    return replace(panel, columns=columns).render(int(width))
+    return replace(panel, columns=columns).draw(int(width))
 
 
 def tile_room(count: int, columns: int, across: int, down: int) -> float:
@@ -252,7 +251,7 @@ class _Drawing:
         """Add all parts of a sheet and return the figure."""
         count = len(sheet.panels)
         share = max((width - MARGIN * (count + 1)) // count, NARROWEST_PANEL)
-        grids = [panel.render(share) for panel in sheet.panels]
+        grids = [panel.draw(share) for panel in sheet.panels]
         inner = max(width_of(grids), width * 2 // 3)
         size = max(SMALLEST_LETTERS, inner // 75)
         height = self.parts(sheet, grids, MARGIN, inner, size) + MARGIN
@@ -309,7 +308,7 @@ class _Drawing:
 
     def panels(
         self,
-        panels: Sequence[Panel],
+        panels: Sequence[Tiles],
         grids: Sequence[tuple[np.ndarray, TileLayout]],
         corner: tuple[int, float],
         size: float,

@@ -4,15 +4,15 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
 
 from vgg_viz import __version__
 from vgg_viz.export.formats import Export
-from vgg_viz.export.panels import Panel, is_numeric
 from vgg_viz.export.plain_text import plain
+from vgg_viz.export.tiles import is_numeric
 
 METADATA = "metadata.json"
 
@@ -27,12 +27,13 @@ def encode_npz(export: Export) -> bytes:
     described: dict[str, str] = {}
     grids: dict[str, object] = {}
     for grid in export.grids():
-        panel = grid.panel()
         grids[grid.name] = {
             "caption": grid.caption,
-            "titles": list(panel.titles),
-            "numbers": {axis: list(map(int, numbers)) for axis, numbers in panel.numbers.items()},
-            "texts": {name: list(c) for name, c in panel.figures.items() if not is_numeric(c)},
+            "titles": list(grid.titles),
+            "numbers": {
+                axis: list(map(int, numbers)) for axis, numbers in grid.tile_numbers.items()
+            },
+            "texts": {name: list(c) for name, c in grid.figures.items() if not is_numeric(c)},
         }
         for name, (array, axes) in grid.arrays().items():
             sizes = [f"{axis} {size}" for axis, size in zip(axes, array.shape, strict=True)]
@@ -56,21 +57,16 @@ def arrays_npz(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, object])
 
 
 def encode_csv(export: Export) -> bytes:
-    """Return a CSV file with a row for every tile of an export: what the page shows of it."""
-    return panels_csv([grid.panel() for grid in export.grids()])
-
-
-def panels_csv(panels: Sequence[Panel]) -> bytes:
-    """Return a CSV file (RFC 4180) of the tables of these panels, with one row for each tile.
+    """Return a CSV file (RFC 4180) of what the page shows of an export, with a row for each tile.
 
     The file starts with a byte order mark, by which Excel recognizes UTF-8.
     """
     tables = []
-    for position, panel in enumerate(panels, start=1):
-        heading = panel.heading or str(position)
-        tables.append({"panel": [heading] * len(panel.titles), **panel.table()})
+    for position, grid in enumerate(export.grids(), start=1):
+        heading = grid.heading or str(position)
+        tables.append({"panel": [heading] * len(grid.titles), **grid.table()})
     buffer = io.StringIO(newline="")
-    # A column that only some panels have is empty in the rows of the others.
+    # A column that only some grids have is empty in the rows of the others.
     writer = csv.DictWriter(buffer, dict.fromkeys(name for table in tables for name in table))
     writer.writeheader()
     for table in tables:

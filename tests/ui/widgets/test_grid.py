@@ -16,7 +16,7 @@ from vgg_viz.ui.widgets.controls import Appearance
 
 def test_numbers_are_formatted_for_people():
     assert grid.formatted(np.array([4237.2, -0.00001234, 0.0])) == ["4,237", "−0.00001234", "0"]
-    strip = grid.legend("gray", (0.0, 12345.0))
+    strip = grid.legend(grid.color_scale("gray", (0.0, 12345.0)))
     assert "<span>0</span><span>12,340</span>" in strip
     assert "zero in the middle" in grid.scale_note(Appearance("zero", "gray"), 0)
 
@@ -30,8 +30,8 @@ def test_only_a_click_on_a_tile_of_the_grid_counts(monkeypatch):
 
 
 def test_the_legend_of_an_overlay_is_gray_at_zero():
-    assert "rgb(147,147,147)" in grid.legend("RdBu_r", (-2.0, 2.0), overlay=True)
-    assert "rgb(147,147,147)" not in grid.legend("RdBu_r", (-2.0, 2.0))
+    assert "rgb(147,147,147)" in grid.legend(grid.color_scale("RdBu_r", (-2.0, 2.0), overlay=True))
+    assert "rgb(147,147,147)" not in grid.legend(grid.color_scale("RdBu_r", (-2.0, 2.0)))
 
 
 def overlay(count: int, side: int = 14) -> grid.Grid:
@@ -81,7 +81,7 @@ def test_page_and_export_agree():
         page.paste(under.convert("RGBA"), (left, 0))
     page.alpha_composite(heatmaps.resize(page.size, Image.Resampling.NEAREST))
 
-    sheet = shown.panel().render(400)[0][-196:]
+    sheet = shown.draw(400)[0][-196:]
     both = pack_tiles(np.stack([sheet[:, :196], sheet[:, -196:]]), 2)
     difference = np.abs(np.asarray(page)[..., :3].astype(int) - both)
     assert difference.max() <= 1  # rounding

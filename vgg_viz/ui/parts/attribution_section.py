@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure
+from vgg_viz.export.tiles import Tiles
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
@@ -34,7 +35,6 @@ from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid
-from vgg_viz.ui.widgets.tiles import Tiles
 
 NAME, CHECK_GRID = "attributions", "attribution-check"
 TILE, TILE_IN_A_LECTURE, CHECK_TILE = 420, 900, 200  # largest tile, in CSS pixels

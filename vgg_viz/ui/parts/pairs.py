@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.export.appearance import PAIR_SCALES
-from vgg_viz.export.panels import Column
 from vgg_viz.export.scripts import Run
+from vgg_viz.export.tiles import Column
 from vgg_viz.links import SHOWN_AS
 from vgg_viz.option import tooltip
 from vgg_viz.serving.results import Results, ValueRange

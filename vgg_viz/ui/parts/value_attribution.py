@@ -8,6 +8,7 @@ import streamlit as st
 
 from vgg_viz.export.number_format import figure, signed
 from vgg_viz.export.scripts import Run
+from vgg_viz.export.tiles import Tiles
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
@@ -27,7 +28,6 @@ from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid
-from vgg_viz.ui.widgets.tiles import Tiles
 
 STRONGEST = 8  # maps with the largest positive sums, and as many with negative ones
 COLUMNS, COLUMNS_IN_A_LECTURE = 8, 4  # a lecture shows the inspector beside them

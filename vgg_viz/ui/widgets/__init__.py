@@ -12,7 +12,6 @@
 - `chosen_dense`: the chosen network's dense layers, and the names of the classes
 - `chosen_channel`: number field and name of the chosen channel
 - `class_list`: list of the most likely classes
-- `tiles`: base class of all grids of tiles
 - `grid`: grids of values, and the code that shows any grid on the page
 - `color_grid`: grids of color pictures
 - `export_menu`: menu of files to download

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from vgg_viz.export.mosaic import color_tiles, pack_tiles, png
-from vgg_viz.export.panels import ColorPanel
+from vgg_viz.export import mosaic
+from vgg_viz.export.mosaic import TileLayout, color_tiles, pack_tiles, png
 from vgg_viz.export.plain_text import rightward
-from vgg_viz.ui.widgets.tiles import Cached, Tiles
+from vgg_viz.export.tiles import Cached, Tiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,15 +54,13 @@ class ColorGrid(Tiles):
         """Return a note for exports on the number of tiles without a picture; empty if none."""
         return self.scale_note(int(self.struck.sum()))
 
-    def panel(self) -> ColorPanel:
-        """Return the pictures, with their numbers or texts, for exported image and table files."""
-        return ColorPanel(
-            self.heading,
-            self.titles,
-            self.tile_numbers,
-            self.filled_columns,
-            self.figures,
-            free=self.columns == 0,
-            tiles=self.load,
-            empty=self.struck,
-        )
+    def draw(self, width: int) -> tuple[np.ndarray, TileLayout]:
+        """Draw the pictures, enlarged or averaged, as a grid on white."""
+        columns = min(self.filled_columns, len(self.titles))
+        tiles = color_tiles(self.load(), partial(mosaic.tile_side, columns=columns, width=width))
+        tiles[self.struck] = 255
+        levels = np.full(tiles.shape[:3], mosaic.FIRST_LEVEL, np.uint8)
+        no_limits = np.zeros(len(tiles), np.float32)
+        scaled = mosaic.ScaledTiles(levels, no_limits, no_limits, self.struck)
+        canvas, layout = mosaic.draw(scaled, columns)
+        return mosaic.replace_tiles(canvas, tiles, layout), layout

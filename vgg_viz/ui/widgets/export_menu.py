@@ -10,6 +10,7 @@ import streamlit as st
 
 from vgg_viz.export.formats import FORMATS, SHAPES, Export, ExportFormat, SheetShape
 from vgg_viz.export.scripts import Run
+from vgg_viz.export.tiles import Tiles
 from vgg_viz.links import VISIT_FIELDS
 from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.option import labels
@@ -17,7 +18,6 @@ from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.page_url import page_url
 from vgg_viz.ui.widgets import stored_pictures
-from vgg_viz.ui.widgets.tiles import Tiles
 
 FRAME_NOTE = "If no file arrives, this frame forbids downloads: open the page in its own tab."
 

@@ -14,33 +14,18 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from vgg_viz.export import mosaic
 from vgg_viz.export.appearance import COLOR_MAPS
-from vgg_viz.export.mosaic import (
-    GAP,
-    LETTERING,
-    MARK_COLOR,
-    TITLE_SPACE,
-    Lettering,
-    Limits,
-    ScaledTiles,
-    color_levels,
-    gray,
-    overlay_colors,
-    overlay_levels,
-    pack_tiles,
-    png,
-    scale_tiles,
-)
+from vgg_viz.export.mosaic import Lettering, Limits, ScaledTiles, TileLayout
 from vgg_viz.export.number_format import figure
-from vgg_viz.export.panels import Panel, ValuesPanel
 from vgg_viz.export.plain_text import rightward
+from vgg_viz.export.tiles import Cached, Column, Scale, Tiles
 from vgg_viz.interpretability.map_statistics import Statistics, statistics
 from vgg_viz.serving.results import Results, ValueRange
 from vgg_viz.ui.state import component_values, mode, tour_steps
 from vgg_viz.ui.widgets import components
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.text_blocks import escape_marks
-from vgg_viz.ui.widgets.tiles import Cached, Tiles
 
 LONGEST_FILE_NAME = 60  # characters
 PAGE_WIDTH = 960  # CSS pixels: a mosaic beside the sidebar on a laptop
@@ -106,16 +91,16 @@ class Grid(Tiles):
         """Scale the tiles to color levels, a tenth of their bytes, and compute their statistics."""
         values = self.values
         side = self.drawn_side(values.shape[2], width)
-        return scale_tiles(values, self.limits, side), statistics(values)
+        return mosaic.scale_tiles(values, self.limits, side), statistics(values)
 
     def _parts(self, scaled: ScaledTiles) -> list[bytes]:
         """Return the tiles as PNG; for an overlay, also the photograph and small tiles' values."""
         color_map, columns = self.appearance.color_map, self.filled_columns
         if self.photograph is None:
-            return [png(pack_tiles(scaled.levels, columns), color_map)]
-        tiles = png(pack_tiles(overlay_colors(scaled, color_map), columns))
+            return [mosaic.png(mosaic.pack_tiles(scaled.levels, columns), color_map)]
+        tiles = mosaic.png(mosaic.pack_tiles(mosaic.overlay_colors(scaled, color_map), columns))
         values = self.values.astype("<f4").tobytes() if self._positions else b""
-        return [tiles, png(gray(self.photograph), None), values]
+        return [tiles, mosaic.png(mosaic.gray(self.photograph), None), values]
 
     @property
     def _positions(self) -> int:
@@ -148,24 +133,39 @@ class Grid(Tiles):
 
     def legend(self) -> str:
         """Return a color bar as HTML where all tiles share one scale; otherwise an empty text."""
-        if not self.limits or self.appearance.scale == "pair":
-            return ""
-        return legend(self.appearance.color_map, self.limits, overlay=self.is_overlay)
+        return legend(self.scale) if self.scale and self.appearance.scale != "pair" else ""
 
-    def panel(self) -> Panel:
-        """Return the tiles' values and color scale, for image and table files."""
-        return ValuesPanel(
-            self.heading,
-            self.titles,
-            self.tile_numbers,
-            self.filled_columns,
-            self.figures,
-            free=self.columns == 0,
-            values=self.values,
-            limits=self.limits,
-            color_map=self.appearance.color_map,
-            photograph=self.photograph,
+    @property
+    def scale(self) -> Scale | None:
+        """Color scale of all tiles, or of each if it is centered at zero; else None."""
+        return color_scale(self.appearance.color_map, self.limits, overlay=self.is_overlay)
+
+    def draw(self, width: int) -> tuple[np.ndarray, TileLayout]:
+        """Draw the tiles in the colors of their scale, over the photograph if there is one."""
+        color_map, columns = self.appearance.color_map, self.filled_columns
+        canvas, layout, scaled = mosaic.mosaic(self.values, columns, width, self.limits)
+        if self.photograph is None:
+            return mosaic.palette(color_map)[canvas], layout
+        tiles = mosaic.blend(
+            mosaic.overlay_colors(scaled, color_map), mosaic.gray(self.photograph), layout.side
         )
+        return mosaic.replace_tiles(canvas, tiles, layout), layout
+
+    def table(self) -> Mapping[str, Column]:
+        """Return the grid's table: numbers, figures, and the statistics of every tile.
+
+        ``active_share`` is the share of positions above zero; ``inactive``, whether there are none.
+        """
+        found = statistics(self.values)
+        return {
+            **super().table(),
+            "minimum": found.minimum,
+            "maximum": found.maximum,
+            "mean": found.mean,
+            "variance": found.variance,
+            "active_share": found.active,
+            "inactive": ["no" if share else "yes" for share in found.active],
+        }
 
 
 @dataclass(frozen=True)
@@ -222,10 +222,10 @@ def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
         "tools": placement.tools and not lecture and not tour,
         "lecture": lecture,
         "fits": lecture or tour,
-        "gap": GAP,
-        "letters": (LECTURE_LETTERING if lecture else LETTERING)._asdict(),
-        "space": TITLE_SPACE,
-        "mark": "rgb({}, {}, {})".format(*MARK_COLOR),
+        "gap": mosaic.GAP,
+        "letters": (LECTURE_LETTERING if lecture else mosaic.LETTERING)._asdict(),
+        "space": mosaic.TITLE_SPACE,
+        "mark": "rgb({}, {}, {})".format(*mosaic.MARK_COLOR),
         **grid.metadata(),
     }
 
@@ -302,18 +302,31 @@ def scale_name(appearance: Appearance) -> str:
     }[appearance.scale]
 
 
-def legend(color_map: str, limits: Limits, *, overlay: bool = False) -> str:
-    """Return a color bar between two limits, as HTML without any text from the viewer."""
-    ends = [float(limit) for limit in limits]
-    levels = overlay_levels(color_map, *ends) if overlay else color_levels(color_map)
-    stops = levels[:: len(levels) // 14]
-    colors = ", ".join("rgb({},{},{})".format(*stop) for stop in stops.tolist())
-    low, high = (figure(end, DIGITS) for end in ends)
-    middle = "<span>0</span>" if limits[0] < 0 and limits[0] == -limits[1] else ""
-    return (
-        f'<div class="legend"><div style="background: linear-gradient(90deg, {colors})"></div>'
-        f"<span>{low}</span>{middle}<span>{high}</span></div>"
+def color_scale(color_map: str, limits: Limits | None, *, overlay: bool = False) -> Scale | None:
+    """Return the color scale between two limits, or between limits centered at zero; else None."""
+    if limits is None:
+        return None
+    low, high = limits
+    if not (np.ndim(low) or np.ndim(high)):
+        ends = float(low), float(high)
+        labels = figure(ends[0]), "0" if low < 0 and low == -high else "", figure(ends[1])
+    elif np.array_equal(-low, high):
+        ends, labels = (-1, 1), ("−largest", "0", "largest")
+    else:
+        return None
+    return Scale(
+        labels,
+        mosaic.overlay_levels(color_map, *ends) if overlay else mosaic.color_levels(color_map),
     )
+
+
+def legend(scale: Scale) -> str:
+    """Return a color bar as HTML without any text from the viewer."""
+    stops = scale.colors[:: len(scale.colors) // 14]
+    colors = ", ".join("rgb({},{},{})".format(*stop) for stop in stops.tolist())
+    labels = "".join(f"<span>{label}</span>" for label in scale.labels if label)
+    bar = f'<div style="background: linear-gradient(90deg, {colors})"></div>'
+    return f'<div class="legend">{bar}{labels}</div>'
 
 
 def ignore(number: int) -> None:

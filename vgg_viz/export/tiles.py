@@ -1,21 +1,35 @@
 """Base class of all grids of tiles, of values on a color scale or of color pictures.
 
-A *mosaic* is the component that shows a grid as one picture.
+The page shows a grid as a *mosaic*, a component with one picture. Exported images, tables and
+arrays are made from the same grid.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from vgg_viz.export.mosaic import near_square, tile_side
-from vgg_viz.export.panels import Column, Panel, is_numeric
+from vgg_viz.export.mosaic import TileLayout, near_square, tile_side
 
+# Numbers or texts, one for each tile; None where a tile has no number.
+Column = Sequence[float | int | str | None] | np.ndarray
 # Returns the value cached under a key, or computes it.
 Cached = Callable[[Hashable, Callable[[], Any]], Any]
+
+
+class Scale(NamedTuple):
+    """A color scale to draw as a color bar."""
+
+    labels: tuple[str, str, str]  # at the bar's low end, middle and high end
+    colors: np.ndarray  # the bar's colors, uint8 (LEVELS, 3), as in the tiles
+
+
+def is_numeric(column: Column) -> bool:
+    """Return whether all tiles have a number in this column."""
+    return np.asarray(column).dtype.kind in "iuf"
 
 
 @dataclass(frozen=True)
@@ -104,9 +118,18 @@ class Tiles(ABC):
         """Return a color bar as HTML; empty where the tiles do not share one scale."""
         return ""
 
+    @property
+    def scale(self) -> Scale | None:
+        """Color scale that exported images show below the grid; None where tiles share none."""
+        return None
+
     @abstractmethod
-    def panel(self) -> Panel:
-        """Return the tiles in the form that exported image and table files are made from."""
+    def draw(self, width: int) -> tuple[np.ndarray, TileLayout]:
+        """Return the grid on white, RGB uint8 ``(h, w, 3)``, about ``width`` wide, with layout."""
+
+    def table(self) -> Mapping[str, Column]:
+        """Return the columns of the grid's table by name, with one cell for each tile."""
+        return {**self.tile_numbers, **self.figures}
 
     def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
         """Return the arrays to export, by name, each with the names of its axes.
