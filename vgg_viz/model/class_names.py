@@ -19,6 +19,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from vgg_viz.downloads.fetching import FileUnavailable
@@ -90,6 +91,11 @@ class ClassNames:
         """
         parts = (self.name(index), self.wordnet_id(index), f"class {index}")
         return " · ".join(dict.fromkeys(filter(None, parts)))
+
+    @cached_property
+    def labels(self) -> Mapping[int, str]:
+        """Labels of all classes by class index."""
+        return {index: self.label(index) for index in range(CLASS_COUNT)}
 
 
 NUMBERED = ClassNames()

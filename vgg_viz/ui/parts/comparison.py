@@ -194,9 +194,7 @@ def choose_side(names: Sequence[str]) -> int:
     """Show buttons that choose the side that the tabs below show; return its index."""
     st.segmented_control(
         "The tabs below show",
-        list(HALVES),
-        format_func=dict(zip(HALVES, names, strict=True)).__getitem__,
         required=True,
-        **state.bind("half"),
+        **state.bind_options("half", dict(zip(HALVES, names, strict=True))),
     )
     return list(HALVES).index(state.choice("half", HALVES))

@@ -9,7 +9,7 @@ views get the effective values, which are fitted to the layer and view. A tour s
 picture only while the step is shown.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -19,7 +19,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vgg_viz import links
-from vgg_viz.links import FIELDS, OWN, Choice, LinkError, Numbers, Several, Value
+from vgg_viz.links import FIELDS, OWN, Choice, LinkError, Numbers, Value
 from vgg_viz.option import Name
 
 KEY = "view-values"
@@ -54,6 +54,8 @@ class View:
     own: Value = None
     # For each field, how often the page itself changed its value or range.
     editions: dict[str, int] = field(default_factory=dict)
+    # For each field with options, their labels as the page showed them last.
+    labels: dict[str, Mapping[Any, str]] = field(default_factory=dict)
     # For each field, the keys of its last two widgets and the value that each shows.
     widgets: dict[str, dict[str, object]] = field(default_factory=dict)
 
@@ -82,6 +84,13 @@ class Binding(TypedDict):
     key: str
     on_change: Callable[[str, str], None]
     args: tuple[str, str]
+
+
+class OptionsBinding(Binding):
+    """Keyword arguments for a Streamlit widget with options that bind it to a field."""
+
+    options: Sequence[Any]
+    format_func: Callable[[Any], str]
 
 
 def sync() -> bool:
@@ -212,6 +221,20 @@ def bind(key: str) -> Binding:
     return {"key": widget_key, "on_change": _take, "args": (key, widget_key)}
 
 
+def bind_options(key: str, labels: Mapping[Any, str]) -> OptionsBinding:
+    """Return keyword arguments that bind a widget with these options, by name, to a field.
+
+    Streamlit's widgets send labels. If the label of an option has changed, the field gets a new
+    widget, so that the browser shows the new label and stops sending the old one.
+    """
+    view = _view()
+    before = view.labels.get(key, labels)
+    if any(before.get(name, label) != label for name, label in labels.items()):
+        view.editions[key] = view.editions.get(key, 0) + 1
+    view.labels[key] = labels
+    return {"options": list(labels), "format_func": labels.__getitem__, **bind(key)}
+
+
 def _remember_widget(widgets: dict[str, object], widget_key: str, content: object) -> None:
     """Store what a widget of a field shows; drop all but the field's two newest widgets."""
     widgets.pop(widget_key, None)
@@ -237,34 +260,29 @@ def _take(key: str, widget_key: str) -> None:
     A browser that has not received a widget's removal keeps sending the widget's value, which
     Streamlit reports as a change. Values of removed widgets are ignored.
     """
-    widgets, content = _view().widgets.get(key, {}), st.session_state.get(widget_key)
-    if widget_key not in widgets or widgets[widget_key] == content:
+    view, content = _view(), st.session_state.get(widget_key)
+    if widget_key not in (shown := view.widgets.get(key, {})) or shown[widget_key] == content:
         return
-    widgets[widget_key] = content
-    new, field_ = content, FIELDS[key]
-    if isinstance(field_, Numbers):
-        _take_text(key, field_, str(content or ""))
-        return
-    if isinstance(field_, Several):
-        new = tuple(name for name in field_.options if name in (content or ()))
-    elif key in LABELED:
-        new = field_.read([str(content)])
-    elif content is None:
-        # Streamlit lets a viewer deselect a required option, or empty a number field.
-        new = field_.default
+    try:
+        new = _read(key, content)
+    except LinkError as error:
+        if isinstance(FIELDS[key], Numbers):
+            view.input_errors = {key: str(error)}
+        return  # the next run shows the last valid value
+    shown[widget_key] = content
     _change({key: new}, None, {key: new} if _widget_value(key, new) == content else {})
 
 
-def _take_text(key: str, field_: Numbers, text: str) -> None:
-    """Take over numbers that the viewer typed, or store a sentence on what is wrong with them."""
-    view = _view()
-    field_ = replace(field_, largest=links.upper_limit(key, view.effective) or field_.largest)
-    try:
-        numbers = field_.read([text]) if text.strip() else field_.default
-    except LinkError as error:
-        view.input_errors = {key: str(error)}
-        return
-    _change({key: numbers}, None, {key: numbers} if _widget_value(key, numbers) == text else {})
+def _read(key: str, content: Any) -> Value:
+    """Return the value of a field whose widget holds ``content``; a LinkError if it is invalid."""
+    field_ = FIELDS[key]
+    if isinstance(field_, Numbers):
+        limit = links.upper_limit(key, _view().effective)
+        field_, content = replace(field_, largest=limit or field_.largest), content.strip() or None
+    if content is None:
+        # Streamlit lets a viewer empty a number field, and deselect a required option.
+        return _view().effective[key] if isinstance(field_, Choice) else field_.default
+    return field_.read(content if isinstance(content, list) else links.texts_of(content))
 
 
 def _change(

@@ -91,11 +91,6 @@ def pick(key: str, target: ClassTarget) -> None:
 def choose(label: str, key: str, names: ClassNames, placeholder: str) -> int | None:
     """Show a select box of all classes; return the chosen class's number, or None."""
     st.selectbox(
-        label,
-        range(VGG19.classes),
-        index=None,
-        format_func=names.label,
-        placeholder=placeholder,
-        **state.bind(key),
+        label, index=None, placeholder=placeholder, **state.bind_options(key, names.labels)
     )
     return state.number(key)

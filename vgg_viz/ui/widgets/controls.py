@@ -49,8 +49,7 @@ def one_of_many(
     label: str, key: str, options: Mapping[Name, Option], *, help_text: str | None = None
 ) -> Name:
     """Show a select box for a field with many options; return the chosen option's name."""
-    label_of = labels(options).__getitem__
-    st.selectbox(label, list(options), format_func=label_of, help=help_text, **state.bind(key))
+    st.selectbox(label, help=help_text, **state.bind_options(key, labels(options)))
     return state.choice(key, options)
 
 
@@ -65,13 +64,11 @@ def one_of(
     """Show a row of buttons for a field with a few options; return the chosen option's name."""
     st.segmented_control(
         label,
-        list(options),
-        format_func=labels(options).__getitem__,
         required=True,
         help=help_text,
         label_visibility=label_visibility,
         width="stretch",
-        **state.bind(key),
+        **state.bind_options(key, labels(options)),
     )
     return state.choice(key, options)
 

@@ -69,13 +69,7 @@ def choose() -> InputImage:
     own_style = f"<style>{thumbnail_style(OWN, 'png', own.thumbnail)}</style>" if own else ""
     st.html(thumbnail_styles() + own_style)
     with st.container(key="picture-choice"):
-        st.pills(
-            "Picture",
-            list(PICTURES),
-            format_func=labels(PICTURES).__getitem__,
-            required=True,
-            **state.bind("picture"),
-        )
+        st.pills("Picture", required=True, **state.bind_options("picture", labels(PICTURES)))
         choice = state.choice("picture", PICTURES)
     message = st.container()
     if choice == OWN:
