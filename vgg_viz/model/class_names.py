@@ -95,7 +95,7 @@ class ClassNames:
     @cached_property
     def labels(self) -> Mapping[int, str]:
         """Labels of all classes by class index."""
-        return {index: self.label(index) for index in range(CLASS_COUNT)}
+        return {index: self.label(index) for index in range(VGG19.classes)}
 
 
 NUMBERED = ClassNames()

@@ -49,6 +49,14 @@ def test_a_query_that_is_too_long_is_dropped():
     assert bounded(rerun(LAYER, query=f"{longest}a")) == rerun(LAYER, query="")
 
 
+@pytest.mark.parametrize("url", ["http://[::1", "http://" + "a" * MOST_LETTERS])
+def test_a_url_of_the_page_that_cannot_be_read_is_dropped(url):
+    sent = rerun(LAYER)
+    sent.rerun_script.context_info.url = url
+    assert bounded(sent).rerun_script.context_info.url == ""
+    assert bounded(sent).rerun_script.widget_states == sent.rerun_script.widget_states
+
+
 @pytest.mark.parametrize(
     "message",
     [

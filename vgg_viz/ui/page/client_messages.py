@@ -5,6 +5,7 @@ Any client can send any message of Streamlit's protocol. Some act on the entire 
 """
 
 from functools import wraps
+from urllib.parse import urlsplit
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
@@ -21,7 +22,7 @@ KINDS = {
 }
 OPERATIONS = {"deferred_file"}  # an exported file
 MOST_BYTES = 131_072  # of one widget's state; 200 files uploaded at once take about 100,000
-MOST_LETTERS = 16_384  # of the URL's query string
+MOST_LETTERS = 16_384  # of the URL and of its query string
 
 _handle = AppSession.handle_backmsg
 
@@ -54,7 +55,7 @@ def comes_too_early(session: AppSession, message: BackMsg) -> bool:
 
 
 def bounded(message: BackMsg) -> BackMsg | None:
-    """Return a message without what is too long in it; None for one that the page never sends."""
+    """Return a message without what is out of bounds; None for one that the page never sends."""
     kind = message.WhichOneof("type")
     if kind not in KINDS:
         return None
@@ -70,18 +71,31 @@ def bounded(message: BackMsg) -> BackMsg | None:
 
 
 def is_bounded(state: ClientState) -> bool:
-    """Return whether the query string and every widget's state are short enough."""
+    """Return whether the URL can be read, and it and every widget's state are short enough."""
     widgets = state.widget_states.widgets
-    return len(state.query_string) <= MOST_LETTERS and all(
-        widget.ByteSize() <= MOST_BYTES for widget in widgets
+    return (
+        len(state.query_string) <= MOST_LETTERS
+        and is_url(state.context_info.url)
+        and all(widget.ByteSize() <= MOST_BYTES for widget in widgets)
     )
 
 
+def is_url(text: str) -> bool:
+    """Return whether a text can be read as a URL, and is short enough."""
+    try:
+        urlsplit(text)
+    except ValueError:
+        return False
+    return len(text) <= MOST_LETTERS
+
+
 def shorten(state: ClientState) -> None:
-    """Remove what is too long: a widget keeps its last value, a URL opens the first page."""
+    """Remove what is out of bounds: a widget keeps its last value, a URL opens the first page."""
     widgets = state.widget_states.widgets
     kept = [widget for widget in widgets if widget.ByteSize() <= MOST_BYTES]
     del widgets[:]
     widgets.extend(kept)
     if len(state.query_string) > MOST_LETTERS:
         state.query_string = ""
+    if not is_url(state.context_info.url):
+        state.context_info.url = ""

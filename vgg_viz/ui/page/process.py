@@ -10,11 +10,20 @@ from streamlit.runtime import app_session
 
 from vgg_viz.downloads.fetching import StorageError, private_folder
 from vgg_viz.serving import memory
-from vgg_viz.ui.page import client_messages, connections, errors, server_log, uploaded_files
+from vgg_viz.ui.page import (
+    client_messages,
+    connections,
+    errors,
+    sent_values,
+    server_log,
+    uploaded_files,
+)
 
 # The event loop handles every viewer's messages. At Python's default of 5 ms it would wait that
 # long behind each computing thread.
 SWITCH_SECONDS = 0.0005
+
+PARTS = (errors, client_messages, sent_values, connections, server_log, uploaded_files)
 
 _populate_theme = app_session._populate_theme_msg
 
@@ -25,7 +34,7 @@ def prepare() -> None:
     memory.limit_malloc_arenas()
     sys.setswitchinterval(SWITCH_SECONDS)
     move_matplotlib_cache()
-    for part in (errors, client_messages, connections, server_log, uploaded_files):
+    for part in PARTS:
         part.prepare()
     app_session._populate_theme_msg = populate_theme  # type: ignore[assignment]
 

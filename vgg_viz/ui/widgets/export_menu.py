@@ -66,16 +66,17 @@ def offer(
 
 def choose_shape(name: str) -> SheetShape:
     """Show the choice between the grid's own shape and that of a slide; return the shape."""
+    usual = next(iter(SHAPES))
     chosen = st.segmented_control(
         "Shape of PNG, PDF and SVG",
         list(SHAPES),
         format_func=labels(SHAPES).__getitem__,
-        default=next(iter(SHAPES)),
+        default=usual,
         required=True,
         key=f"export-{name}-shape",
         width="stretch",
     )
-    return SHAPES[chosen]
+    return SHAPES[chosen or usual]
 
 
 def open_file(file_format: ExportFormat, export: Export) -> io.BytesIO:
