@@ -49,6 +49,10 @@ UI_FILES = {
 # Core modules that access files, and the origin of each path.
 CORE_FILES = {
     "image_io/input_image.py": "no file: bytes of an image that the page has encoded",
+    "atlas.py": "the null device",
+    "interpretability/experiments/image_changes.py": "no file: bytes of an encoded image",
+    "model/networks.py": "the folder that VGG_VIZ_NETWORKS names",
+    "model/own_networks/saved_file.py": "the files that networks.py has found",
     "model/class_names.py": "the environment, and the file that keras_files.py has found",
     "downloads/file_kinds.py": "the files that the others have found",
     "downloads/keras_files.py": "the environment, and constant names",
@@ -74,7 +78,7 @@ FILE_CALLS |= {f"{verb}_{kind}" for verb in ("read", "write") for kind in ("text
 
 NETWORK = {"requests", "urllib", "urllib3", "http", "socket", "ftplib", "aiohttp", "httpx"}
 FETCHED = {"machinelearningmastery.com", "storage.googleapis.com", "github.com", "s3.amazonaws.com"}
-CITED = {"arxiv.org", "doi.org", "distill.pub", "py-filelock.readthedocs.io"}
+CITED = {"arxiv.org", "doi.org", "jmlr.org", "distill.pub", "py-filelock.readthedocs.io"}
 CITED |= {"www.semanticscholar.org"}
 
 
@@ -143,15 +147,18 @@ def test_only_fetching_accesses_the_network():
 
 
 def test_downloads_are_listed():
-    found = by_module(lambda call: map(ast.unparse, call.args[: name_of(call) == "download"]))
-    # `urls` are Keras' addresses or the host's; all files are checked against Keras' MD5.
-    assert found == {
-        "downloads/keras_files.py": {"urls"},
-        "ui/widgets/picture_files.py": {"ROBIN_URL"},
+    names = {place(path): {getattr(node, "name", "") for node in nodes(path)} for path in MODULES}
+    importing = {module for module in names if "download" in names[module]}
+    assert importing - {"downloads/fetching.py"} == {
+        "downloads/keras_files.py",
+        "ui/widgets/picture_files.py",
     }
+    found = by_module(lambda call: map(ast.unparse, call.args[: name_of(call) == "download"]))
+    assert found == {"ui/widgets/picture_files.py": {"[ROBIN_URL]"}}
+    # Keras' addresses or the host's; all files are checked against Keras' MD5.
     source = (PACKAGE / "downloads/keras_files.py").read_text(encoding="utf-8")
-    assert "urls = file.addresses(environment)" in source
-    assert "md5=file.md5" in source
+    assert "get = partial(download, md5=file.md5," in source
+    assert "get(file.addresses(environment), " in source
 
 
 def test_addresses_in_the_source_are_listed():
