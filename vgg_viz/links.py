@@ -84,6 +84,7 @@ EXPERIMENTS: Mapping[str, Option] = by_name(
     Option("layers", "Curves of all layers"),
     Option("distance", "Distance by layer"),
     Option("similar", "Similar positions"),
+    Option("occlusion", "Occlusion"),
 )
 # Layers whose maps can be ablated: the shown layer, or an earlier one.
 ABLATED_LAYERS: Mapping[str, Option] = {HERE: Option(HERE, "This layer"), **LAYERS}

@@ -1,7 +1,7 @@
-"""The tab *Experiments*: response curves, distances of maps, and similar positions."""
+"""The tab *Experiments*: response curves, distances, similar positions and occlusion."""
 
 from vgg_viz.links import EXPERIMENTS
-from vgg_viz.ui.parts import map_distances, response_curves, similar_positions
+from vgg_viz.ui.parts import map_distances, occlusion_map, response_curves, similar_positions
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.widgets import controls
 
@@ -18,5 +18,7 @@ def show(maps: LayerMaps, other: LayerMaps | None) -> None:
         response_curves.show_layers(maps)
     elif chosen == "distance":
         map_distances.show(maps, other)
+    elif chosen == "occlusion":
+        occlusion_map.show(maps)
     else:
         similar_positions.show(maps)

@@ -1,9 +1,10 @@
-"""Response curves: the chart's points, its CSV, and what the tab says without a change."""
+"""Experiments: the points of a chart and its CSV, and what each experiment needs."""
 
 import csv
 import io
 
 import numpy as np
+import pytest
 
 from tests.support.pages import open_page, texts
 from vgg_viz.interpretability.experiments.responses import LayerResponses
@@ -31,6 +32,16 @@ def test_curves_are_relative_to_the_unchanged_image_and_left_out_where_that_is_z
     assert rows[3] == ["-1", "Maximum of map 1", "1.0", "0.5"]
 
 
-def test_the_tab_asks_for_a_change():
-    page = open_page(view="Feature maps", maps="4", tab="experiments")
-    assert "Choose a change in the sidebar" in texts(page)
+@pytest.mark.parametrize(
+    ("experiment", "note"),
+    [
+        ("response", "Choose a change in the sidebar"),
+        ("layers", "Choose a change in the sidebar"),
+        ("distance", "or something to compare with"),
+        ("similar", "then a position in it"),
+        ("occlusion", "Click a map"),
+    ],
+)
+def test_each_experiment_says_what_it_needs(experiment, note):
+    page = open_page(view="Feature maps", maps="4", tab="experiments", experiment=experiment)
+    assert note in texts(page)

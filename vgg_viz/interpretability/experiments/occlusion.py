@@ -1,0 +1,149 @@
+"""Occlusion: how a layer's maps change when a square of the image is covered, place by place.
+
+Zeiler and Fergus (2013), https://arxiv.org/abs/1311.2901. Only what a square can reach is computed
+again; around it, each layer's input is that of the whole image.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+
+from vgg_viz.interpretability.attribution.attribution_pass import correlation
+from vgg_viz.interpretability.experiments.changes import COVER, ChosenChange, Place
+from vgg_viz.interpretability.experiments.image_changes import change_pixels
+from vgg_viz.interpretability.receptive_field import (
+    Area,
+    Interval,
+    LayerOperations,
+    Stage,
+    padded_input,
+    surrounding_input,
+)
+from vgg_viz.model.architecture import POOL_SIDE, VGG19, Architecture, ConvLayer
+from vgg_viz.model.network import Network, tf
+
+PLACES = 14  # per side
+SQUARE = 32  # pixels per side: twice the distance of two places
+
+
+@dataclass(frozen=True)
+class Occlusion:
+    """Drops of one layer's maps when a square is covered, by the square's row and column."""
+
+    mean: np.ndarray  # drop of each map's mean, float64 `(14, 14, maps)`
+    value: np.ndarray  # drop of each map's value at one position, float32 `(14, 14, maps)`
+
+
+def occlusion(
+    network: Network, pixels: np.ndarray, layer: ConvLayer, position: tuple[int, int]
+) -> Generator[float, None, Occlusion]:
+    """Cover a square of mean color at each of 14 × 14 places; measure the drops of a layer's maps.
+
+    ``position`` is the row and column of the values. Yields the fraction done after each place.
+    """
+    maps = maps_before(network, pixels, layer)
+    unoccluded = maps[layer.name]
+    row, column = position
+    means, values = [], []
+    for place in places(network.architecture.input_side):
+        area, changed = occluded_maps(network, pixels, layer, maps, place)
+        drop = unoccluded[:, slice(*area.rows), slice(*area.columns)] - changed
+        means.append(drop.sum(axis=(1, 2), dtype=np.float64) / unoccluded[0].size)
+        inside = row - area.rows.start, column - area.columns.start
+        is_reached = 0 <= inside[0] < drop.shape[1] and 0 <= inside[1] < drop.shape[2]
+        values.append(drop[:, *inside] if is_reached else np.zeros(len(drop), np.float32))
+        yield len(means) / PLACES**2
+    shape = (PLACES, PLACES, layer.filters)
+    return Occlusion(np.reshape(means, shape), np.reshape(values, shape))
+
+
+def places(side: int) -> list[tuple[int, int]]:
+    """Return the centers of the squares, row by row, in pixels."""
+    centers = [int((index + 0.5) * side / PLACES) for index in range(PLACES)]
+    return [(row, column) for row in centers for column in centers]
+
+
+def square(place: tuple[int, int], side: int) -> Area:
+    """Return the pixels of the square around a center, as far as they lie in the image."""
+    half, whole = SQUARE // 2, Interval(0, side)
+    return Area(*(Interval(center - half, center + half).within(whole) for center in place))
+
+
+def maps_before(network: Network, pixels: np.ndarray, layer: ConvLayer) -> dict[str, np.ndarray]:
+    """Compute the image's maps of all layers up to a layer, with the network's input, by name."""
+    architecture = network.architecture
+    source = network.input(pixels)
+    maps = {architecture.layers[0].name: source}
+    for block in range(1, layer.block + 1):
+        maps |= network.run_block(block, source)
+        source = maps[architecture.pools[block - 1].name]
+    return maps
+
+
+def occluded_maps(
+    network: Network,
+    pixels: np.ndarray,
+    layer: ConvLayer,
+    maps: dict[str, np.ndarray],
+    place: tuple[int, int],
+) -> tuple[Area, np.ndarray]:
+    """Compute the part of a layer's maps that a covered square can reach, and its area.
+
+    ``maps`` are those of `maps_before`.
+    """
+    cover = ChosenChange(COVER, SQUARE, Place(*place, "mean"))
+    source = square(place, len(pixels))
+    rows, columns = (slice(*side) for side in source)
+    x = tf.constant(np.moveaxis(network.input(change_pixels(pixels, cover)[rows, columns]), 0, -1))
+    x, operations = x[None], LayerOperations(network)
+    for stage in affected_stages(layer, source, network.architecture):
+        before = network.architecture.layers[stage.layer.index - 1]
+        padded = padded_input(stage, x, surrounding_input(stage, maps[before.name]))
+        x, source = operations.forward(stage, padded), stage.output_area
+    return source, np.moveaxis(x[0].numpy(), -1, 0)
+
+
+def affected_stages(
+    layer: ConvLayer, area: Area, architecture: Architecture = VGG19
+) -> list[Stage]:
+    """Return the layers from the image to a layer, with the areas that a changed area can reach."""
+    stages = []
+    for each in architecture.spatial_layers[: layer.index]:
+        whole = Interval(0, each.output_shape[0])
+        if each.kind == "conv":
+            reached = (Interval(side.start - 1, side.stop + 1) for side in area)
+        else:
+            reached = (
+                Interval(side.start // POOL_SIDE, -(-side.stop // POOL_SIDE)) for side in area
+            )
+        output = Area(*(side.within(whole) for side in reached))
+        stages.append(Stage(each, area, output))
+        area = output
+    return stages
+
+
+def square_sums(values: np.ndarray, area: Area, side: int) -> np.ndarray:
+    """Sum attributions to the pixels of an area within each square, float64 ``(14, 14)``."""
+    whole = np.zeros((side, side))
+    whole[slice(*area.rows), slice(*area.columns)] = values
+    squares = (square(place, side) for place in places(side))
+    sums = [whole[slice(*one.rows), slice(*one.columns)].sum() for one in squares]
+    return np.reshape(sums, (PLACES, PLACES))
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
+    """Compute Spearman's rank correlation of two arrays; None if either is constant.
+
+    >>> rank_correlation(np.array([1, 2, 3, 9]), np.array([5, 6, 7, 8]))
+    1.0
+    """
+    return correlation(*(average_ranks(values.ravel()) for values in (first, second)))
+
+
+def average_ranks(values: np.ndarray) -> np.ndarray:
+    """Return the rank of each value, from 1; equal values share the mean of their ranks."""
+    _, index, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    ranks: np.ndarray = (ends - (counts - 1) / 2)[index]
+    return ranks
