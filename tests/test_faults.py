@@ -100,7 +100,8 @@ def last_sentence(raised: pytest.ExceptionInfo, tmp_path: Path) -> str:
 
 
 @pytest.mark.slow
-def test_the_download_of_a_killed_process_is_resumed_by_one_that_waits(tmp_path, models):
+@pytest.mark.parametrize("waits", [True, False], ids=["that waits", "that starts later"])
+def test_the_download_of_a_killed_process_is_resumed_by_one(tmp_path, models, waits):
     content = PIECE * 200
     half = len(content) // 2
     with (
@@ -108,9 +109,15 @@ def test_the_download_of_a_killed_process_is_resumed_by_one_that_waits(tmp_path,
         obtaining(content, tmp_path, server.url) as first,
     ):
         next(line for line in first.stdout if f"received {half} " in line)
-        with obtaining(content, tmp_path, server.url) as second:
-            assert f"received {half} " in second.stdout.readline()
+        if not waits:
             first.kill()
+            first.wait()
+            assert (models / f"{NOTOP_FILE}.part").stat().st_size == half
+            assert not (models / NOTOP_FILE).exists()
+        with obtaining(content, tmp_path, server.url) as second:
+            if waits:
+                assert f"received {half} " in second.stdout.readline()
+                first.kill()
             *received, found = map(str.split, second.stdout)
     assert server.ranges == [None, f"bytes={half}-"]
     assert found == ["found", str(models / NOTOP_FILE)]

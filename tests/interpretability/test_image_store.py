@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from tests.support import REPOSITORY
 from tests.support.making import StandInNetwork, network_of
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz.interpretability.feature_visualization import image_store
@@ -32,6 +34,22 @@ from vgg_viz.model.weights import StoredWeights, UntrainedWeights, open_weights
 EYES, OTHER = (VGG19.conv_layer(name) for name in ("block3_conv4", "block3_conv3"))
 NETWORK = network_of("0123456789abcdef0123456789abcdef")
 SPEC = OptimizationSpec(NETWORK, EYES, 7, "regularized")
+
+# Saves one image, and half of another, in the folder that is its argument.
+SAVE_HALF = """
+import sys
+from pathlib import Path
+from tests.interpretability.test_image_store import SPEC, ImageStore, optimized
+write = Path.write_bytes
+def write_half(path, content):
+    if not list(path.parent.glob("*.png")):
+        return write(path, content)
+    write(path, content[: len(content) // 2])
+    print("half", flush=True)
+    sys.stdin.read()
+Path.write_bytes = write_half
+ImageStore(Path(sys.argv[1])).save(SPEC, {5: optimized(5), 6: optimized(6)})
+"""
 
 
 def optimized(seed=0, side=48, value=12.345678901234567):
@@ -182,11 +200,18 @@ def test_unreadable_file_is_not_returned_and_not_deleted(store, monkeypatch):
 # -- writing
 
 
-def test_leftover_of_a_killed_process_is_removed(store, folder):
-    folder.mkdir(parents=True)
-    (folder / "image.part").write_bytes(b"half")
-    store.save(SPEC, {5: optimized()})
-    assert the_file(folder).suffix == ".png"
+def test_a_process_killed_while_it_writes_leaves_nothing_damaged_and_no_leftover(store, folder):
+    command = [sys.executable, "-c", SAVE_HALF, folder]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=REPOSITORY, **pipes) as process:
+        assert process.stdout.readline() == b"half\n"
+        process.kill()
+    assert (folder / "image.part").stat().st_size > 1000
+    assert same(store.read(SPEC, 5), optimized(5))
+    assert store.read(SPEC, 6) is None
+    store.save(SPEC, {6: optimized(6)})
+    assert same(store.read(SPEC, 6), optimized(6))
+    assert [path.suffix for path in folder.iterdir()] == [".png", ".png"]
 
 
 def test_full_disk_deletes_no_image(store, folder, monkeypatch):
