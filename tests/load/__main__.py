@@ -11,6 +11,7 @@ from tests.support import REPOSITORY
 
 TARGET = REPOSITORY / "build" / "load.md"
 VIEWERS = (1, 10, 30, 60)
+ATTACKED = 30  # viewers, of whom the attacks of a hostile one are measured
 SECONDS = 120.0
 FURTHER_CHANGES = 2000
 
@@ -58,10 +59,11 @@ def plan(options: argparse.Namespace) -> list[Phase]:
     own_choices = {"same": (False,), "own": (True,), "both": (False, True)}[options.pictures]
     further = options.interactions or (FURTHER_CHANGES if everything else 0)
     plans = [
-        Phase(count, seconds, own, replicas=replicas)
+        Phase(count, seconds, own, replicas=replicas, hostile=hostile)
         for replicas in options.replicas or (1,)
         for own in own_choices
         for count in viewers
+        for hostile in ((False, True) if options.quick or count == ATTACKED else (False,))
     ]
     return [*plans[:-1], replace(plans[-1], further_changes=further)]
 

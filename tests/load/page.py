@@ -134,9 +134,7 @@ class Page:
         """Upload a file; return the seconds until the page has followed."""
         start = perf_counter()
         urls = await self._file_urls(name)
-        file = {"file": (name, data, "image/jpeg")}
-        token = {"X-Xsrftoken": self._http.cookies.get(XSRF_COOKIE, default="")}
-        await self._request("PUT", urls.upload_url, files=file, headers=token)
+        await self.put(urls.upload_url, name, data)
         state = WidgetState(id=self.widgets[key].proto.id)
         state.file_uploader_state_value.uploaded_file_info.add(
             name=name, size=len(data), file_id=urls.file_id, file_urls=urls
@@ -144,6 +142,12 @@ class Page:
         self.states[key] = state
         await self._timed()
         return perf_counter() - start
+
+    async def put(self, path: str, name: str, data: bytes) -> None:
+        """Send a file, without telling the page."""
+        file = {"file": (name, data, "image/jpeg")}
+        token = {"X-Xsrftoken": self._http.cookies.get(XSRF_COOKIE, default="")}
+        await self._request("PUT", path, files=file, headers=token)
 
     async def _file_urls(self, name: str) -> FileURLs:
         message = BackMsg()

@@ -4,8 +4,8 @@ import asyncio
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -13,6 +13,7 @@ from time import perf_counter, process_time
 from typing import NamedTuple
 
 from tests.load import processes
+from tests.load.hostile import Hostile
 from tests.load.page import Page, PageError
 from tests.load.viewers import FIRST_VIEW, Log, Plan, Viewer
 from tests.support.nginx import running_nginx
@@ -29,7 +30,7 @@ GRACE_SECONDS = 90.0
 class Phase:
     """Number of viewers, duration and further changes of one phase.
 
-    With two ``replicas``, two servers run behind nginx.
+    With two ``replicas``, two servers run behind nginx. If ``hostile``, another viewer attacks.
     """
 
     viewers: int
@@ -37,6 +38,7 @@ class Phase:
     own_pictures: bool
     further_changes: int = 0
     replicas: int = 1
+    hostile: bool = False
 
     @property
     def bound(self) -> float:
@@ -59,6 +61,7 @@ class Outcome:
     passes: int | None = None
     server_cores: float = 0.0
     client_cores: float = 0.0
+    attacks: int = 0
 
     @property
     def errors(self) -> int:
@@ -157,7 +160,8 @@ async def _visits(target: Site, phase: Phase, outcome: Outcome, watch: Watch) ->
                 group.create_task(viewer.open())
                 await asyncio.sleep(ARRIVAL_SECONDS)
         before, client, server_time = perf_counter(), process_time(), server_seconds()
-        await stay(viewers, Plan(seconds=phase.seconds), outcome.log)
+        async with attacked(target.address, outcome):
+            await stay(viewers, Plan(seconds=phase.seconds), outcome.log)
         wall = perf_counter() - before
         outcome.client_cores = (process_time() - client) / wall
         outcome.server_cores = (server_seconds() - server_time) / wall
@@ -167,6 +171,21 @@ async def _visits(target: Site, phase: Phase, outcome: Outcome, watch: Watch) ->
             outcome.resident_further = watch.recent()
     finally:
         await asyncio.gather(*(viewer.leave() for viewer in viewers), return_exceptions=True)
+
+
+@asynccontextmanager
+async def attacked(address: str, outcome: Outcome) -> AsyncIterator[None]:
+    """Let a hostile viewer attack meanwhile, if the phase has one."""
+    hostile = Hostile(address, FIRST_VIEW)
+    attacking = asyncio.create_task(hostile.stay()) if outcome.phase.hostile else None
+    try:
+        yield
+    finally:
+        if attacking:
+            attacking.cancel()
+            with suppress(asyncio.CancelledError):
+                await attacking
+            outcome.attacks = hostile.sent.total()
 
 
 async def stay(viewers: list[Viewer], plan: Plan, log: Log) -> None:

@@ -2,7 +2,8 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from statistics import median
 
@@ -16,7 +17,7 @@ MEGABYTE = 10**6
 # overview of all layers, each block of each sample's top patches, and further patches of channels.
 PASSES = len(VGG19.conv_layers) + 1 + len(SAMPLES) * len(VGG19.blocks) + 8
 COLUMNS = {
-    "Viewers": lambda outcome: str(outcome.phase.viewers),
+    "Viewers": lambda outcome: f"{outcome.phase.viewers}{' + 1 hostile' * outcome.phase.hostile}",
     "Servers": lambda outcome: str(outcome.phase.replicas),
     "Picture": lambda outcome: "each their own" if outcome.phase.own_pictures else "the same",
     "Requests": lambda outcome: f"{(outcome.log.requests + outcome.further.requests).total():,}",
@@ -84,7 +85,9 @@ def targets(outcomes: Sequence[Outcome]) -> str:
                 f"times, at most {PASSES * outcome.phase.replicas}"
             )
             lines.append(target(outcome.passes <= PASSES * outcome.phase.replicas, words))
-        if outcome.phase.viewers == 30:
+        if outcome.phase.hostile:
+            lines += hostile_targets(outcome, outcomes)
+        elif outcome.phase.viewers == 30:
             slow = quantile(outcome.log.seconds, 0.95)
             words = f"30 viewers, {whose}: 95th percentile {in_seconds(slow)}, at most 1 s"
             lines.append(target(slow <= 1, words))
@@ -101,6 +104,19 @@ def targets(outcomes: Sequence[Outcome]) -> str:
             )
             lines.append(target(more < 0.05, words))
     return "\n".join([*lines, *capacity(outcomes)])
+
+
+def hostile_targets(outcome: Outcome, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Yield how much slower a hostile viewer makes the page, if it was measured without one too."""
+    phase = replace(outcome.phase, hostile=False)
+    for calm in (one for one in outcomes if one.phase == phase):
+        slow, usual = (quantile(one.log.seconds, 0.95) for one in (outcome, calm))
+        whose = "pictures of their own" if phase.own_pictures else "the same picture"
+        words = (
+            f"{phase.viewers} viewers, {whose}, and a hostile one ({outcome.attacks:,} attacks): "
+            f"95th percentile {slow / usual:.2f} times that without, at most 1.5 times"
+        )
+        yield target(slow <= 1.5 * usual, words)
 
 
 def capacity(outcomes: Sequence[Outcome]) -> list[str]:

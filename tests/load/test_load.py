@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from random import Random
 from types import SimpleNamespace
 
@@ -221,9 +222,16 @@ def test_the_mix_chooses_actions_in_proportion():
     [
         (
             "--quick",
-            [Phase(4, 8, False), Phase(4, 8, True)],
+            [
+                Phase(4, 8, own, hostile=hostile)
+                for own in (False, True)
+                for hostile in (False, True)
+            ],
         ),
-        ("--viewers 30 --seconds 60 --pictures own", [Phase(30, 60, True)]),
+        (
+            "--viewers 30 --seconds 60 --pictures own",
+            [Phase(30, 60, True), Phase(30, 60, True, hostile=True)],
+        ),
         ("--viewers 2 --pictures same --interactions 9", [Phase(2, 120, False, 9)]),
         (
             "--viewers 2 --pictures same --replicas 1 2 --interactions 9",
@@ -237,9 +245,10 @@ def test_options_select_the_phases(arguments, expected):
 
 def test_default_options_measure_everything_and_memory_last():
     plans = plan(parse([]))
-    assert [plan.viewers for plan in plans] == [1, 10, 30, 60] * 2
-    assert [plan.further_changes for plan in plans] == [0] * 7 + [2000]
-    assert sum(plan.seconds for plan in plans) == 960
+    assert [plan.viewers for plan in plans] == [1, 10, 30, 30, 60] * 2
+    assert [plan.hostile for plan in plans] == [False, False, False, True, False] * 2
+    assert [plan.further_changes for plan in plans] == [0] * 9 + [2000]
+    assert sum(plan.seconds for plan in plans) == 1200
 
 
 @pytest.mark.parametrize(
@@ -263,6 +272,17 @@ def test_targets_are_reported_as_met_or_missed():
     large = outcome(60, [0.1], own=True, peak=1600 * 10**6)
     lines = report.targets([good, slow, large]).splitlines()
     assert [line.split(":")[0] for line in lines] == ["- met", "- met"] + ["- **not met**"] * 2
+
+
+@pytest.mark.parametrize(("slow", "met"), [(0.3, "- met"), (0.31, "- **not met**")])
+def test_a_hostile_viewer_is_compared_with_the_phase_without_one(slow, met):
+    attacked = outcome(30, [slow] * 20, attacks=1234)
+    attacked.phase = replace(attacked.phase, hostile=True)
+    *_, last = report.targets([outcome(30, [0.2] * 20), outcome(60, [0.1]), attacked]).splitlines()
+    assert last.startswith(
+        f"{met}: 30 viewers, the same picture, and a hostile one (1,234 attacks)"
+    )
+    assert f"95th percentile {slow / 0.2:.2f} times that without" in last
 
 
 def test_viewer_counts_are_reported_for_one_and_two_servers():

@@ -1,12 +1,14 @@
 """The tour: its steps, links to them, and tours from a file."""
 
 import pytest
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 from streamlit.testing.v1 import AppTest
 
 from tests.support.pages import choose, link_of, open_page, payloads, press, shown, tiles_of
 from tests.support.truth import LAYER
 from vgg_viz import tours
 from vgg_viz.links import DEFAULTS, FIELDS, VISIT_FIELDS, read
+from vgg_viz.ui.page import tour_panel
 from vgg_viz.ui.state import tour_steps
 
 STEPS = tours.built_in().steps
@@ -149,3 +151,10 @@ def test_an_invalid_tour_shows_one_message_with_the_place(data, where):
     assert not page.exception
     assert not page.error
     assert_at(page, 1, tours.parse(OWN).steps)
+
+
+def test_a_file_that_was_read_before_the_connection_was_lost_changes_nothing(monkeypatch):
+    state = {"tour-file": DeletedFile("a"), "tour-problem": "it is no tour"}
+    monkeypatch.setattr(tour_panel.st, "session_state", state)
+    tour_panel.open_file()
+    assert state["tour-problem"] == "it is no tour"

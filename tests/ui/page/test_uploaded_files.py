@@ -55,26 +55,37 @@ def test_a_page_holds_files_up_to_the_bound_and_the_names_of_others(manager):
     assert held(manager, "a")["5"] == b"x" * 30
 
 
-def test_a_page_that_was_left_holds_no_file_that_comes_later(manager):
+def test_a_page_that_was_left_takes_no_file(manager):
     with pytest.raises(HTTPException) as refusal:
         add(manager, "left", "late", 1)
     assert refusal.value.status_code == 400
     assert not manager.file_storage
 
 
-def left(storage, name):
+def left(manager, storage, name):
     """Leave a page; return an event that is set when it ends."""
     ended = asyncio.Event()
-    session = Mock(id=name, shutdown=Mock(side_effect=ended.set))
+    session = Mock(id=name, _uploaded_file_mgr=manager, shutdown=Mock(side_effect=ended.set))
     storage.save(SessionInfo(client=None, session=session, script_run_count=1))
     return ended
+
+
+def test_a_page_that_is_left_holds_no_file(manager):
+    async def leave() -> None:
+        left(manager, MemorySessionStorage(), "a")
+
+    for page in "ab":
+        add(manager, page, "picture", 1)
+    asyncio.run(leave())
+    assert not held(manager, "a")
+    assert held(manager, "b")
 
 
 def test_a_page_that_was_left_ends_in_time_although_no_other_is_left(manager, monkeypatch):
     monkeypatch.setattr(uploaded_files, "SECONDS_MORE", 0.02)
 
     async def leave() -> None:
-        ended = left(MemorySessionStorage(ttl_seconds=0.02), "left")
+        ended = left(manager, MemorySessionStorage(ttl_seconds=0.02), "left")
         assert not ended.is_set()
         await asyncio.wait_for(ended.wait(), 30)
 
@@ -84,7 +95,7 @@ def test_a_page_that_was_left_ends_in_time_although_no_other_is_left(manager, mo
 def test_a_page_without_room_among_those_that_were_left_ends_and_an_open_one_does_not(manager):
     async def leave() -> None:
         storage = MemorySessionStorage(maxsize=1)
-        first, second = left(storage, "first"), left(storage, "a")
+        first, second = (left(manager, storage, name) for name in ("first", "a"))
         storage.delete("a")  # as when it is opened again
         assert first.is_set()
         assert not second.is_set()
@@ -95,9 +106,8 @@ def test_a_page_without_room_among_those_that_were_left_ends_and_an_open_one_doe
 @pytest.mark.slow
 def test_a_server_holds_little_of_many_files_and_nothing_of_a_page_that_was_left(tmp_path):
     write_hollow_weights(tmp_path / "hollow.h5")
-    environment = {"STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": "1"}
-    environment["VGG_VIZ_WEIGHTS"] = str(tmp_path / "hollow.h5")
-    with running_app(tmp_path / "server.log", **environment) as address:
+    weights = str(tmp_path / "hollow.h5")
+    with running_app(tmp_path / "server.log", VGG_VIZ_WEIGHTS=weights) as address:
         asyncio.run(visit(address))
         for _ in range(300):
             if not server_holds(address):  # Streamlit measures it every five seconds

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from vgg_viz import links
 from vgg_viz.model.networks import NetworkChoice
@@ -201,8 +202,10 @@ def show_other_tours() -> None:
 
 def open_file() -> None:
     """Start the uploaded tour, or keep the error in its file to show (widget callback)."""
-    st.session_state.pop("tour-problem", None)
     file = st.session_state.get("tour-file")
+    if isinstance(file, DeletedFile):
+        return  # read before the connection was lost
+    st.session_state.pop("tour-problem", None)
     if file is None:
         return
     try:

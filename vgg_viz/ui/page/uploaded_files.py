@@ -1,4 +1,4 @@
-"""Bounds of the uploaded files that Streamlit holds in memory: a page's bytes, and their time.
+"""Bounds of what Streamlit holds for a page: the bytes of its files, and its time once it was left.
 
 Streamlit takes any number of files of up to `server.maxUploadSize`, under any ids. It drops the
 files of a page that was left when another page is left, and holds forever what arrives after that.
@@ -44,7 +44,11 @@ def _add_bounded(
 
 @wraps(_save)
 def _save_for_a_while(storage: MemorySessionStorage, page: SessionInfo) -> None:
-    """Save a page that was left, and end it in time, although Streamlit has no reason to look."""
+    """Save a page that was left without its files, and end it in time.
+
+    Streamlit would end it when the next page is left, and one viewer could leave many with files.
+    """
+    page.session._uploaded_file_mgr.remove_session_files(page.session.id)
     cache = cast("TTLCache[str, SessionInfo]", storage._cache)
     cache._on_remove = end
     _save(storage, page)
@@ -52,6 +56,6 @@ def _save_for_a_while(storage: MemorySessionStorage, page: SessionInfo) -> None:
 
 
 def end(name: str, page: SessionInfo) -> None:
-    """Drop the files of a page that is no longer saved, unless it is open again."""
+    """Free the descriptors of a page that is no longer saved, unless it is open again."""
     if not runtime.get_instance().is_active_session(name):
         page.session.shutdown()  # which Python would call at its next search for cycles
