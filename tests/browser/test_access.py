@@ -1,15 +1,19 @@
 """Every view, light or dark: it opens without an error, and axe-core finds no violation."""
 
+import io
 import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import cases
 from tests.support.reading import assert_sound, settle
+from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS
 
 pytestmark = pytest.mark.browser
 
@@ -84,3 +88,57 @@ def test_no_rule_is_broken(visit, query):
     expect(charts).to_have_count(3 if "conclusion" in query else 0)
     for chart in charts.all():
         expect(chart).to_have_attribute("aria-label", re.compile(", layer by layer$"))
+
+
+def colors(part: Locator) -> np.ndarray:
+    """Return the colors of the pixels of a part of the page as it is seen, RGB ``(n, 3)``."""
+    part.scroll_into_view_if_needed()
+    with Image.open(io.BytesIO(part.screenshot())) as seen:
+        return np.asarray(seen.convert("RGB")).reshape(-1, 3)
+
+
+def variety(part: Locator) -> int:
+    return len(np.unique(colors(part), axis=0))
+
+
+@pytest.mark.parametrize("scheme", cases({"light": "light"}, {"dark": "dark"}))
+def test_forced_colors_leave_what_is_chosen_and_what_is_measured(visit, scheme):
+    page = visit(f"{MAPS}&maps=4&scale=layer&channel=2&row=9&column=9", color_scheme=scheme)
+    page.emulate_media(forced_colors="active", color_scheme=scheme)
+    come_to_rest(page)
+    chosen, other = (page.locator(f"[role=radio][aria-checked={on}]") for on in ("true", "false"))
+    views = page.locator(".st-key-view-choice")
+    ground = [np.median(colors(views.locator(each).first), axis=0) for each in (chosen, other)]
+    assert np.abs(np.subtract(*ground)).max() > 50
+    assert variety(page.locator(".legend div").first) > 50
+    assert variety(page.get_by_test_id("stSlider").first.locator("[role=group]")) > 20
+    assert variety(page.get_by_test_id("stCheckbox").first.locator("label > div").first) > 2
+    position = page.locator(".st-key-inspector .chosen")
+    assert position.evaluate("(mark) => getComputedStyle(mark).outlineColor") in (
+        "rgb(15, 110, 116)",
+        "rgb(63, 184, 176)",
+    )
+    page = visit("view=prediction&against=3", color_scheme=scheme)
+    page.emulate_media(forced_colors="active", color_scheme=scheme)
+    come_to_rest(page)
+    assert variety(page.locator("td.bar").first) > 1
+    row = page.locator(".classes button[aria-pressed=true]").first
+    expect(row).to_have_css("outline-style", "solid")
+    page.emulate_media(forced_colors="none")
+
+
+@pytest.mark.slow
+def test_a_browser_that_darkens_pages_shows_titles_and_photographs(browser, app):
+    options = [*CHROMIUM_OPTIONS, "--enable-features=WebContentsForceDark"]
+    chromium = browser.browser_type.launch(executable_path=CHROMIUM, args=options)
+    page = chromium.new_page()
+    page.goto(f"{app}/?{MAPS}&maps=1&picture=bricks")
+    page.locator("canvas[data-shown]").wait_for()
+    come_to_rest(page)
+    title = page.locator(".st-key-maps-mosaic .grid").bounding_box() | {"height": 12}
+    seen = np.asarray(Image.open(io.BytesIO(page.screenshot(clip=title))).convert("L"))
+    assert np.median(seen) < 50
+    assert seen.max() > 200
+    thumbnail = page.locator(".st-key-picture-choice button[aria-checked=true]")
+    assert colors(thumbnail).mean() < 150
+    chromium.close()

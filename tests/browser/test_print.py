@@ -92,6 +92,8 @@ def test_print_cuts_nothing_and_has_no_controls(visit, query):
         first = main.locator(f"{PICTURES}, .classes").locator("visible=true").first.bounding_box()
         assert first["y"] + first["height"] <= height
     assert page.evaluate(CONTROLS) == []
+    for box in page.locator('[class*="st-key-run-status-"]').all():
+        expect(box).to_be_hidden()
     expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
     expect(main.locator("h2, h3").locator("visible=true").first).to_have_css(
         "color", "rgb(0, 0, 0)"

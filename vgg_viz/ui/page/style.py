@@ -15,6 +15,7 @@ def apply() -> None:
     names = {
         "page": True,
         "maps_and_inspector": True,
+        "forced_colors": True,
         "dark_on_paper": st.context.theme.type == "dark",
         "tour": mode.on_tour(),
         "lecture": mode.in_lecture(),
@@ -25,7 +26,7 @@ def apply() -> None:
     st.html(f"<style>{sheets}</style>")
 
 
-@lru_cache(maxsize=7)
+@lru_cache(maxsize=8)
 def sheet(name: str) -> str:
     """Return the text of a style sheet, given its name without ``.css``."""
     return (FOLDER / f"{name}.css").read_text(encoding="utf-8")

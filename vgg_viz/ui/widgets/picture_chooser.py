@@ -169,8 +169,19 @@ def thumbnail_styles() -> str:
 def thumbnail_style(choice: str, kind: str, data: bytes) -> str:
     """Return CSS that shows a thumbnail on a button of the picture control, instead of its name.
 
-    Screen readers still read the name.
+    Screen readers still read the name. In an SVG, since a browser that darkens pages would take a
+    small gray photograph for an icon and invert it.
     """
     button = f".st-key-picture-choice button:nth-of-type({list(PICTURES).index(choice) + 1})"
-    url = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    photograph = data_url(kind, data)
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 224 224">'
+        f'<image href="{photograph}" width="224" height="224"/></svg>'
+    )
+    url = data_url("svg+xml", drawing.encode())
     return f"{button}{{background-image:url({url})}}{button} p{{opacity:0}}"
+
+
+def data_url(kind: str, data: bytes) -> str:
+    """Return the URL that holds an image of that kind, such as "png"."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

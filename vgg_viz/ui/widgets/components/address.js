@@ -6,7 +6,7 @@
 import { keepFocus } from "./focus.js";
 import { explainFailures } from "./saving.js";
 import { isRestoring, rememberScroll, saveScroll } from "./scroll.js";
-import { unpack } from "./shared.js";
+import { darkenedBackground, unpack } from "./shared.js";
 import { Steps } from "./steps.js";
 import { surviveTranslation } from "./translation.js";
 
@@ -38,6 +38,7 @@ export default function (component) {
   rememberScroll();
   keepFocus();
   explainFailures();
+  markSurroundings();
   const status = parentElement.querySelector(".message");
   parentElement.querySelector("button").onclick = () => copy(status, missing);
   parentElement.rerun = () => component.setTriggerValue("picked", performance.now());
@@ -59,6 +60,13 @@ function listen(parentElement) {
     if (window.history.pushState === watched) delete window.history.pushState;
   });
   return listening;
+}
+
+// Tells the style sheets what they cannot see.
+function markSurroundings() {
+  const { classList } = document.documentElement;
+  classList.toggle("framed", window.top !== window);
+  classList.toggle("darkened", Boolean(darkenedBackground()));
 }
 
 // The opened link may have older names, or values that the page cannot show.

@@ -6,7 +6,7 @@
 
 import { corner, fill, fitWidth, indexOf, layOut, nextPosition, positionAt, positionBox, tileAt } from "./layout.js";
 import { frameNote, givesWhatIsPainted } from "./saving.js";
-import { clamp, cut, figure, unpack } from "./shared.js";
+import { clamp, cut, darkenedBackground, figure, unpack } from "./shared.js";
 
 const ZOOMS = [1, 1.5, 2, 3, 4];
 const DESCENT = 0.24; // share of the font size below the baseline
@@ -191,7 +191,7 @@ class Mosaic {
     const below = Math.max(4, (title - space) * DESCENT);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.imageSmoothingQuality = "high";
-    context.fillStyle = this.onPaper ? "#000" : style.color;
+    context.fillStyle = this.onPaper ? "#000" : darkenedBackground() ? "#fff" : style.color;
     context.textAlign = "center";
     context.font = `500 ${title - space}px ${style.fontFamily}`;
     this.header.heads.forEach((head, column) => {
@@ -407,7 +407,8 @@ class Mosaic {
     const whole = document.createElement("canvas");
     [whole.width, whole.height] = [this.canvas.width, this.canvas.height];
     const context = whole.getContext("2d");
-    context.fillStyle = getComputedStyle(this.box).getPropertyValue("--st-background-color");
+    const ground = getComputedStyle(this.box).getPropertyValue("--st-background-color");
+    context.fillStyle = darkenedBackground() || ground;
     context.fillRect(0, 0, whole.width, whole.height);
     context.drawImage(this.canvas, 0, 0);
     return new Promise((resolve) => whole.toBlob(resolve, "image/png"));

@@ -48,7 +48,6 @@ export function frameNote() {
 export function explainFailures() {
   if (explaining) return;
   explaining = true;
-  document.documentElement.classList.toggle("framed", window.top !== window);
   new MutationObserver(() => {
     for (const error of document.querySelectorAll(FAILED))
       if (error.textContent !== FAILURE) {

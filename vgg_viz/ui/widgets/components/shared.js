@@ -31,3 +31,14 @@ export function keepInView(element, content) {
   for (const act of ["wheel", "pointerdown", "keydown", "popstate"])
     window.addEventListener(act, () => arriving.disconnect(), { once: true, capture: true });
 }
+
+// The background where the browser darkens light pages by itself, which leaves drawings as they are;
+// elsewhere empty.
+export function darkenedBackground() {
+  const probe = document.createElement("div");
+  probe.style.cssText = "color-scheme: light; background: canvas; forced-color-adjust: none";
+  document.body.append(probe);
+  const { backgroundColor } = getComputedStyle(probe);
+  probe.remove();
+  return backgroundColor === "rgb(255, 255, 255)" ? "" : backgroundColor;
+}
