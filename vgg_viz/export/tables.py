@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -57,16 +57,21 @@ def arrays_npz(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, object])
 
 
 def encode_csv(export: Export) -> bytes:
-    """Return a CSV file (RFC 4180) of what the page shows of an export, with a row for each tile.
-
-    The file starts with a byte order mark, by which Excel recognizes UTF-8.
-    """
+    """Return a CSV file of what the page shows of an export, with a row for each tile."""
     tables = []
     for position, grid in enumerate(export.grids(), start=1):
         heading = grid.heading or str(position)
         tables.append({"panel": [heading] * len(grid.titles), **grid.table()})
+    return csv_file(tables)
+
+
+def csv_file(tables: Sequence[Mapping[str, Iterable[Any]]]) -> bytes:
+    """Return a CSV file (RFC 4180) of tables, each with its columns by name.
+
+    The file starts with a byte order mark, by which Excel recognizes UTF-8.
+    """
     buffer = io.StringIO(newline="")
-    # A column that only some grids have is empty in the rows of the others.
+    # A column that only some tables have is empty in the rows of the others.
     writer = csv.DictWriter(buffer, dict.fromkeys(name for table in tables for name in table))
     writer.writeheader()
     for table in tables:

@@ -15,7 +15,7 @@ From this input, any layer of the block takes 5 to 65 ms, instead of up to 170 m
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from functools import partial
 from importlib import import_module
@@ -168,6 +168,13 @@ class Network:
         for pool in self.architecture.pools[: layer.block - 1]:
             (source,) = self.run((pool.name,), source)
         return self.run((layer.name,), source)[0]
+
+    def conv_maps(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
+        """Compute the maps of all conv layers, first to last, holding those of one block."""
+        source = self.input(pixels)
+        for block in range(1, len(self.architecture.blocks) + 1):
+            *maps, source = self.run_block(block, source).values()
+            yield from maps
 
     def run(self, layer_names: Sequence[str], source: np.ndarray) -> list[np.ndarray]:
         """Compute the outputs of some layers of one block, in order, from the block's input."""

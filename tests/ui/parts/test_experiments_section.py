@@ -28,8 +28,8 @@ def test_curves_are_relative_to_the_unchanged_image_and_left_out_where_that_is_z
         "Maximum of map 1": [0.5, 1.0, 2.0],
         "Mean of map 1": [1.0, 1.0, 3.0],
     }
-    (_, *rows) = csv.reader(io.StringIO(response_curves.table(points).read().decode()))
-    assert rows[3] == ["-1", "Maximum of map 1", "1.0", "0.5"]
+    (_, *rows) = csv.reader(io.StringIO(response_curves.table(points).decode("utf-8-sig")))
+    assert rows[3] == ["-1", "Maximum of map 1", "0.5", "1"]
 
 
 @pytest.mark.parametrize(

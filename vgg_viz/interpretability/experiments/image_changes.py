@@ -15,13 +15,15 @@ from PIL import Image, ImageFilter
 from vgg_viz.image_io.images import digest, png
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.experiments.changes import CHANGES, ChosenChange, Place
+from vgg_viz.interpretability.map_statistics import LUMA
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.preprocessing import MEAN_COLOR
 from vgg_viz.option import resolve
 
-MEAN_COLOR = np.array([124, 117, 104], np.uint8)  # ImageNet's, RGB, rounded
-LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 FILL_BLUR = 16  # standard deviation in pixels
 ORDER = 4  # of the Butterworth filters: steep, with little ringing
 SEED = 19
+SIDE = VGG19.input_side
 
 
 @lru_cache(maxsize=64)
@@ -45,51 +47,33 @@ def change_pixels(pixels: np.ndarray, chosen: ChosenChange) -> np.ndarray:
 
 def shift_x(pixels: np.ndarray, amount: int) -> np.ndarray:
     """Shift an image by whole pixels to the right, or to the left if negative."""
-    return shift_y(pixels.swapaxes(0, 1), amount).swapaxes(0, 1)
+    return placed(Image.fromarray(pixels), amount, 0)
 
 
 def shift_y(pixels: np.ndarray, amount: int) -> np.ndarray:
     """Shift an image by whole pixels down, or up if negative."""
-    shifted = np.empty_like(pixels)
-    shifted[...] = MEAN_COLOR
-    height = len(pixels)
-    shifted[max(amount, 0) : height + amount] = pixels[max(-amount, 0) : height - amount]
-    return shifted
+    return placed(Image.fromarray(pixels), 0, amount)
 
 
 def rotate(pixels: np.ndarray, amount: int) -> np.ndarray:
     """Rotate an image around its center by degrees clockwise."""
-    turned = Image.fromarray(pixels).rotate(
-        -amount, Image.Resampling.BICUBIC, fillcolor=tuple(MEAN_COLOR.tolist())
-    )
-    return np.asarray(turned)
+    image = Image.fromarray(pixels)
+    return np.asarray(image.rotate(-amount, Image.Resampling.BICUBIC, fillcolor=MEAN_COLOR))
 
 
 def scale(pixels: np.ndarray, amount: int) -> np.ndarray:
     """Enlarge an image around its center by percent; reduce it if negative."""
-    height, width, _ = pixels.shape
-    size = [max(1, round(side * (100 + amount) / 100)) for side in (width, height)]
-    resized = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
-    return centered(resized, height, width)
+    side = max(1, round(SIDE * (100 + amount) / 100))
+    resized = Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC)
+    margin = int((SIDE - side) / 2)
+    return placed(resized, margin, margin)
 
 
-def centered(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Crop an image around its center to a size, or surround it with the mean color."""
-    canvas = np.empty((height, width, 3), np.uint8)
-    canvas[...] = MEAN_COLOR
-    rows, columns = (
-        overlap(inner, outer)
-        for inner, outer in zip(pixels.shape[:2], (height, width), strict=True)
-    )
-    canvas[rows[1], columns[1]] = pixels[rows[0], columns[0]]
-    return canvas
-
-
-def overlap(inner: int, outer: int) -> tuple[slice, slice]:
-    """Return the slices of two centered sides that lie over each other."""
-    size, shared = (inner, outer), min(inner, outer)
-    first, second = ((side - shared) // 2 for side in size)
-    return slice(first, first + shared), slice(second, second + shared)
+def placed(image: Image.Image, left: int, top: int) -> np.ndarray:
+    """Put an image on the mean color, and crop what lies outside the network's input."""
+    canvas = Image.new("RGB", (SIDE, SIDE), MEAN_COLOR)
+    canvas.paste(image, (left, top))
+    return np.asarray(canvas)
 
 
 def mirror(pixels: np.ndarray, amount: int) -> np.ndarray:
@@ -128,7 +112,7 @@ def keep_blue(pixels: np.ndarray, amount: int) -> np.ndarray:
 
 
 def _keep_channel(pixels: np.ndarray, amount: int, channel: int) -> np.ndarray:
-    changed = blend(pixels, MEAN_COLOR, amount / 100)
+    changed = blend(pixels, np.array(MEAN_COLOR), amount / 100)
     changed[:, :, channel] = pixels[:, :, channel]
     return changed
 

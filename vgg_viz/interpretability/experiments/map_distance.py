@@ -71,14 +71,10 @@ def distances_by_layer(
 ) -> Generator[float, None, list[MapDistance]]:
     """Compute the distance of all conv layers' maps, of one network and image from another's.
 
-    Yields the fraction done after each block. Both networks have the same architecture.
+    Yields the fraction done after each layer. Both networks have the same architecture.
     """
-    source, other = first.input(pixels), second.input(other_pixels)
     found: list[MapDistance] = []
-    blocks = len(first.architecture.blocks)
-    for block in range(1, blocks + 1):
-        *maps, source = first.run_block(block, source).values()
-        *others, other = second.run_block(block, other).values()
-        found += map(map_distance, maps, others)
-        yield block / blocks
+    for maps in zip(first.conv_maps(pixels), second.conv_maps(other_pixels), strict=True):
+        found.append(map_distance(*maps))
+        yield len(found) / len(first.architecture.conv_layers)
     return found

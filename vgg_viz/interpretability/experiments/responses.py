@@ -77,23 +77,15 @@ def correlations_by_layer(
     The result has by amount one correlation per layer, float64 ``(layers,)``. Yields the fraction
     done after each amount; meanwhile, ``on_point`` gets the results so far.
     """
-    unchanged = [standardized(maps) for maps in all_maps(network, pixels)]  # 59 MB
+    unchanged = [standardized(maps) for maps in network.conv_maps(pixels)]  # 59 MB
     found, amounts = dict[int, np.ndarray](), amounts_of(change.name)
     for amount in sorted(amounts, key=abs):
         changed = change_pixels(pixels, change._replace(amount=amount))
-        pairs = zip(unchanged, all_maps(network, changed), strict=True)
+        pairs = zip(unchanged, network.conv_maps(changed), strict=True)
         found[amount] = np.array([base @ standardized(maps) for base, maps in pairs])
         on_point(found)
         yield len(found) / len(amounts)
     return found
-
-
-def all_maps(network: Network, pixels: np.ndarray) -> Generator[np.ndarray, None, None]:
-    """Compute the maps of all conv layers, first to last, holding those of one block."""
-    source = network.input(pixels)
-    for block in range(1, len(network.architecture.blocks) + 1):
-        *maps, source = network.run_block(block, source).values()
-        yield from maps
 
 
 def standardized(maps: np.ndarray) -> np.ndarray:

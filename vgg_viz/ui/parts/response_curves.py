@@ -1,8 +1,6 @@
 """Response curves: how feature maps respond to a change of the image, over all its amounts."""
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,6 +23,7 @@ from vgg_viz.ui.widgets import image_change, picture_chooser, text_blocks
 
 HEIGHT = 280  # CSS pixels
 ALL_MAPS = "Correlation of all maps"
+RELATIVE = "relative to the unchanged image"
 ZEILER = "[Zeiler and Fergus 2013](https://arxiv.org/abs/1311.2901)"
 DASHED = "The dashed line is the amount chosen in the sidebar."
 THIS_LAYER = f"Relative to the unchanged image, for which every curve is at 1. {DASHED}"
@@ -32,10 +31,11 @@ ALL_LAYERS = (
     "Correlation of each layer's maps with those of the unchanged image: near 1, the change makes "
     f"no difference to the layer ({ZEILER}). {DASHED}"
 )
+COLUMNS = ("amount", "curve", RELATIVE, "value")
 
 
 class Point(NamedTuple):
-    """A point of a curve."""
+    """A point of a curve. `COLUMNS` names the fields in the file."""
 
     amount: int
     curve: str  # name of the curve
@@ -169,7 +169,7 @@ def plot(points: Sequence[Point], change: ChosenChange) -> dict[str, Any]:
         "mark": {"type": "line", "point": True},
         "encoding": {
             "x": {**x, "field": "amount", "title": label or CHANGES[change.name].label},
-            "y": {**y, "field": "share", "title": "relative to the unchanged image"},
+            "y": {**y, "field": "share", "title": RELATIVE},
             "color": color,
             "tooltip": [
                 {"field": "curve", "title": "Curve"},
@@ -190,10 +190,9 @@ def plot(points: Sequence[Point], change: ChosenChange) -> dict[str, Any]:
     }
 
 
-def table(points: Iterable[Point]) -> io.BytesIO:
+def table(points: Sequence[Point]) -> bytes:
     """Return the points as a CSV file, a row each, with all digits."""
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(["amount", "curve", "value", "relative to the unchanged image"])
-    writer.writerows([point.amount, point.curve, point.value, point.share] for point in points)
-    return io.BytesIO(file.getvalue().encode("utf-8"))
+    # Imported only here, since few viewers save the file.
+    from vgg_viz.export.tables import csv_file
+
+    return csv_file([{name: [point[at] for point in points] for at, name in enumerate(COLUMNS)}])
