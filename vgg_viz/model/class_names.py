@@ -20,6 +20,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 from vgg_viz.downloads.fetching import FileUnavailable
@@ -33,6 +34,7 @@ from vgg_viz.downloads.keras_files import (
     regular_status,
 )
 from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.networks import name_of
 
 # As in keras/src/applications/imagenet_utils.py; the second URL is that of older Keras versions.
 CLASS_INDEX = KerasFile(
@@ -68,10 +70,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ClassNames:
-    """Names and WordNet ids of the classes by class index, 0 to 999; both empty if not loaded."""
+    """Names and WordNet ids of the classes by class index, from 0; both empty if not loaded."""
 
     names: tuple[str, ...] = ()
     wordnet_ids: tuple[str, ...] = ()  # "" for a class without one
+    count: int = VGG19.classes
     # Why no names could be loaded, one sentence each, for the page.
     attempts: tuple[str, ...] = field(default=(), compare=False)
 
@@ -95,7 +98,7 @@ class ClassNames:
     @cached_property
     def labels(self) -> Mapping[int, str]:
         """Labels of all classes by class index."""
-        return {index: self.label(index) for index in range(VGG19.classes)}
+        return {index: self.label(index) for index in range(self.count)}
 
 
 NUMBERED = ClassNames()
@@ -114,26 +117,48 @@ def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
         except FileUnavailable:
             path, _ = fetch(CLASS_INDEX, environment)
     try:
-        regular_status(path)
-        if kind := recognize(path):
-            raise ValueError(f"expected text in UTF-8, got {kind.described}")
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ValueError(f"expected at most {MAX_BYTES // 10**6} MB, got more")
-        return from_text(content)
+        return _read(path, VGG19.classes)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
         named = f"the file {path.name}, named by {PATH_VARIABLE}" if host else path.name
-        sentence = f"Could not use {named}: {reason}."
-        _log.warning("%s (%s)", sentence, path)
-        raise FileUnavailable(sentence) from error
+        raise _unusable(named, path, error) from error
 
 
-def from_text(content: bytes) -> ClassNames:
+def own_names(network: Path, count: int) -> ClassNames:
+    """Load the names of an own network's classes from a text file beside it, if there is one.
+
+    Beside ``birds.keras``, it is ``birds.classes.txt``.
+    """
+    path = network.with_name(f"{name_of(network.name)}.classes.txt")
+    if not path.exists():
+        return ClassNames(count=count)
+    try:
+        return _read(path, count)
+    except (OSError, ValueError) as error:
+        return ClassNames(count=count, attempts=_unusable(path.name, path, error).attempts)
+
+
+def _read(path: Path, count: int) -> ClassNames:
+    regular_status(path)
+    if kind := recognize(path):
+        raise ValueError(f"expected text in UTF-8, got {kind.described}")
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"expected at most {MAX_BYTES // 10**6} MB, got more")
+    return from_text(content, count)
+
+
+def _unusable(named: str, path: Path, error: Exception) -> FileUnavailable:
+    reason = error.strerror if isinstance(error, OSError) else error
+    sentence = f"Could not use {named}: {reason}."
+    _log.warning("%s (%s)", sentence, path)
+    return FileUnavailable(sentence)
+
+
+def from_text(content: bytes, count: int = VGG19.classes) -> ClassNames:
     """Read the class names from a text file, as `read_class_list` does."""
-    ids, names = zip(*read_class_list(content, VGG19.classes), strict=True)
-    return ClassNames(names, ids)
+    ids, names = zip(*read_class_list(content, count), strict=True)
+    return ClassNames(names, ids, count)
 
 
 # --- lists in text files ---------------------------------------------------------------------

@@ -22,10 +22,6 @@ DAMAGES = (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeE
 class WeightsError(ValueError):
     """Raised when a weights file is damaged or not VGG19's; names the file, not its folder."""
 
-    def __init__(self, message: str, conversion: str = "") -> None:
-        super().__init__(message)
-        self.conversion = conversion  # Keras program of three lines that converts the file
-
 
 @contextmanager
 def as_weights_error(name: str, path: str = "") -> Iterator[None]:
@@ -34,7 +30,7 @@ def as_weights_error(name: str, path: str = "") -> Iterator[None]:
         yield
     except WeightsError as error:
         message = f"expected VGG19 weights in {name}: {error}"
-        raise WeightsError(message, error.conversion) from error
+        raise WeightsError(message) from error
     except (*DAMAGES, zipfile.BadZipFile) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         reason = reason.replace(path, name) if path else reason

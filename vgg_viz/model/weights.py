@@ -10,14 +10,14 @@ import logging
 import os
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
 from vgg_viz.downloads.fetching import FileUnavailable, ProgressCallback
-from vgg_viz.downloads.file_kinds import KERAS, recognize
+from vgg_viz.downloads.file_kinds import HDF5, KERAS, recognize
 from vgg_viz.downloads.keras_files import (
     DownloadOffer,
     KerasFile,
@@ -40,6 +40,8 @@ from vgg_viz.model.file_guards import as_weights_error, check_finite, member, na
 
 if TYPE_CHECKING:
     import h5py
+
+    from vgg_viz.model.own_networks.own_network import OwnNetwork
 
 LayerWeights = tuple[np.ndarray, np.ndarray]
 
@@ -69,19 +71,6 @@ PATH_VARIABLE = "VGG_VIZ_WEIGHTS"
 
 IMAGENET_LABEL = "ImageNet"
 FILE_LABEL = "weights of "
-
-# Programs for Keras 3 that convert a file into the supported HDF5 layout.
-CONVERSIONS = {
-    "model": """import keras
-model = keras.saving.load_model({name!a}, compile=False)
-model.save({new!a})""",
-    "weights": """import keras
-model = keras.applications.VGG19(include_top=False, weights=None)  # or yours
-model.load_weights({name!a}); model.save({new!a})""",
-    "nested": """import keras
-model = keras.saving.load_model({name!a}, compile=False)
-model.get_layer({layer!a}).save({new!a})""",
-}
 
 _log = logging.getLogger(__name__)
 
@@ -179,7 +168,7 @@ class UntrainedWeights:
 
 def obtain(
     environment: Mapping[str, str] = os.environ, *, on_progress: ProgressCallback | None = None
-) -> StoredWeights:
+) -> "StoredWeights | OwnNetwork":
     """Find VGG19's weights on the disk, or download them.
 
     Sources, in this order: the file that ``VGG_VIZ_WEIGHTS`` names; Keras' files on this disk, if
@@ -190,12 +179,11 @@ def obtain(
     skipped: tuple[str, ...] = ()
     if path := path_setting(environment, PATH_VARIABLE):
         try:
-            return open_weights(path)
+            return _open_any(path)
         except WeightsError as error:
             sentence = f"Could not use the file named by {PATH_VARIABLE}: {error}."
             _log.warning("%s (%s)", sentence, path)
-            program = f"\nThese three lines convert it:\n\n{error.conversion}"
-            skipped = (sentence + program * bool(error.conversion),)
+            skipped = (sentence,)
     attempts = skipped or (f"The environment variable {PATH_VARIABLE} is not set.",)
     try:
         found = find(KERAS_FILES, folders(environment))
@@ -208,6 +196,28 @@ def obtain(
             raise FileUnavailable(*attempts, *error.attempts) from error
     path, fingerprint = found
     return StoredWeights(path, IMAGENET_LABEL, fingerprint, skipped)
+
+
+def _open_any(path: Path) -> "StoredWeights | OwnNetwork":
+    """Open a file in the layout of Keras' own, or else any that Keras has saved, with its head."""
+    from vgg_viz.model.own_networks.own_network import open_network  # which imports this module
+
+    try:
+        stored = open_weights(path)
+    except WeightsError:
+        if not path.exists() or recognize(path) not in (HDF5, KERAS):
+            raise
+    else:
+        if stored.label == IMAGENET_LABEL or not _has_other_head(path):
+            return stored
+    return replace(open_network(path, path.name), name=FILE_LABEL + path.name)
+
+
+def _has_other_head(path: Path) -> bool:
+    """Return whether a file in the layout of Keras' own has dense layers that are not VGG19's."""
+    with hdf5_layers(path) as layers:
+        others = set(names_in(layers, "layer_names")) - {layer.name for layer in VGG19.layers}
+        return any(len(names_in(member(layers, name), "weight_names")) for name in others)
 
 
 def find_full(environment: Mapping[str, str] = os.environ) -> StoredWeights | None:
@@ -267,7 +277,6 @@ def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
             _check_kind(path)
         with h5py.File(path, "r") as file:
             layers = member(file, "model_weights") if "model_weights" in file else file
-            _check_layout(layers, path)
             yield layers
 
 
@@ -276,35 +285,8 @@ def _check_kind(path: Path) -> None:
     kind = recognize(path)
     if kind is None:
         raise WeightsError("expected an HDF5 file, got something else")
-    if kind is KERAS:
-        raise WeightsError(f"got {kind.name}", _conversion("model", path))
     convert = "; convert its weights to Keras' HDF5 layout"
     raise WeightsError(f"got {kind.described}{convert * kind.weights}")
-
-
-def _check_layout(layers: "h5py.Group", path: Path) -> None:
-    """Raise a ``WeightsError`` if VGG19's layers are not at the top, in Keras 1 and 2's layout."""
-    if "layers" in layers and "layer_names" not in layers.attrs:
-        raise WeightsError(
-            "expected the HDF5 layout of Keras 1 and 2, got that of Keras 3's .weights.h5",
-            _conversion("weights", path),
-        )
-    first = VGG19.conv_layers[0].name
-    names = names_in(layers, "layer_names")
-    if first in names:
-        return
-    for name in names:
-        if any(first in weight for weight in names_in(member(layers, name), "weight_names")):
-            raise WeightsError(
-                f"expected the layer {first}, got it nested in the layer {name}, which is a model",
-                _conversion("nested", path, name),
-            )
-
-
-def _conversion(kind: str, path: Path, layer: str = "") -> str:
-    """Return the program of ``CONVERSIONS`` for a file; ``layer`` is the model that VGG19 is in."""
-    new = f"{path.name.split('.')[0]}-vgg19.h5"
-    return CONVERSIONS[kind].format(name=path.name, new=new, layer=layer)
 
 
 def arrays_of(

@@ -8,12 +8,16 @@ from functools import partial
 from threading import Lock
 
 from vgg_viz.downloads.fetching import FileUnavailable
+from vgg_viz.interpretability.class_evidence.own_head import OwnHead
 from vgg_viz.model import class_names, dense_layers, weights
 from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.model.dense_layers import DenseWeights
+from vgg_viz.model.own_networks.own_network import OwnNetwork
 from vgg_viz.model.weights import FULL, IMAGENET_LABEL, StoredWeights, Weights, WeightsError
 from vgg_viz.serving.loading import Value, error_of, failed, result_of, run_in_background
 
+AnyHead = DenseWeights | OwnHead
+MOST_OPENED = 4  # two compared networks, ImageNet's and the untrained one
 UNEXPECTED = "Something went wrong. The server's log has the details."
 
 log = logging.getLogger(__name__)
@@ -26,29 +30,34 @@ class FullFileMissing(Exception):
 class DenseLoader:
     """Loader of the dense layers of every network in use, and of the class names; thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, has_room: Callable[[int], bool] = lambda _: True) -> None:
+        """Load heads; ``has_room`` returns whether so many bytes more leave enough memory."""
+        self._has_room = has_room
         self._lock = Lock()
-        self._opened: dict[Hashable, Future[DenseWeights]] = {}
+        self._opened: dict[Hashable, Future[AnyHead]] = {}  # the last used ones last
         self._full: StoredWeights | None = None
         self._names: Future[ClassNames] | None = None
         self._download: Future[None] | None = None
         self._received: tuple[int, int] = 0, 0
 
-    def weights_for(self, conv_weights: Weights) -> "Future[DenseWeights]":
+    def weights_for(self, conv_weights: Weights) -> "Future[AnyHead]":
         """Return a future of the dense layers that belong to conv layers; open them unless started.
 
         They come from the file of the conv layers, or from Keras' full file if that is Keras' file
-        without dense layers. The future fails with a `WeightsError` if the file has no dense layers
-        or is damaged, or with `FullFileMissing`. The failure stays until `retry` or a download.
+        without dense layers. Those of an own network are its head. The future fails with a
+        `WeightsError` if the file has no dense layers or is damaged, or with `FullFileMissing`. The
+        failure stays until `retry` or a download.
         """
         with self._lock:
-            future = self._opened.get(conv_weights.identity)
+            future = self._opened.pop(conv_weights.identity, None)
             if future is None or (self._full and isinstance(error_of(future), FullFileMissing)):
                 future = run_in_background(partial(self._open, conv_weights))
-                self._opened[conv_weights.identity] = future
+            self._opened[conv_weights.identity] = future
+            for identity in list(self._opened)[:-MOST_OPENED]:
+                del self._opened[identity]
             return future
 
-    def give_up(self, damaged: DenseWeights, error: WeightsError) -> None:
+    def give_up(self, damaged: AnyHead, error: WeightsError) -> None:
         """Replace damaged dense layers by a failed future, if they are still in use."""
         with self._lock:
             for identity, future in self._opened.items():
@@ -94,7 +103,11 @@ class DenseLoader:
             if (names := result_of(self._names)) and names.attempts:
                 self._names = None
 
-    def _open(self, conv_weights: Weights) -> DenseWeights:
+    def _open(self, conv_weights: Weights) -> AnyHead:
+        if isinstance(conv_weights, OwnNetwork):
+            if not self._has_room(4 * conv_weights.head.parameters):
+                raise WeightsError("expected more free memory on this server; try again later")
+            return OwnHead(conv_weights)
         try:
             return dense_layers.open_dense(conv_weights)
         except WeightsError:

@@ -11,12 +11,15 @@ from typing import Any, TypeVar
 import numpy as np
 
 from vgg_viz.image_io.input_image import NetworkInput
+from vgg_viz.interpretability.class_evidence.own_head import OwnHead
 from vgg_viz.interpretability.feature_visualization.peak_store import read_peaks, save_peaks
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.interpretability.map_statistics import Statistics
-from vgg_viz.model.dense_layers import DenseWeights, ReportingDense
+from vgg_viz.model.dense_layers import ReportingDense
 from vgg_viz.model.network import Network, filter_colors, read_only, tiles_first
+from vgg_viz.model.preprocessing import Preprocessing
 from vgg_viz.model.weights import LayerWeights, Weights, WeightsError
+from vgg_viz.serving.background_files import AnyHead
 from vgg_viz.serving.forward_pass import ForwardPass, Overview
 from vgg_viz.serving.locks import no_pause
 from vgg_viz.serving.run import Run
@@ -97,10 +100,14 @@ class Results:
         key = ("filters range", weights.identity, layer_name)
         return self.cached(key, lambda: ValueRange.of_filters(self._filters(weights, layer_name)))
 
-    def filter_colors(self, weights: Weights, layer_name: str) -> np.ndarray:
+    def filter_colors(
+        self, weights: Weights, layer_name: str, preprocessing: Preprocessing = "caffe"
+    ) -> np.ndarray:
         """Return the first conv layer's filters as RGB colors, uint8 ``(filters, 3, 3, 3)``."""
-        key = ("filter colors", weights.identity, layer_name)
-        return self.cached(key, lambda: filter_colors(self._filters(weights, layer_name)))
+        key = ("filter colors", weights.identity, layer_name, preprocessing)
+        return self.cached(
+            key, lambda: filter_colors(self._filters(weights, layer_name), preprocessing)
+        )
 
     def forward_pass(self, network: Network, picture: NetworkInput) -> ForwardPass:
         """Return the forward pass of an image; call its methods with the network lock held."""
@@ -182,9 +189,9 @@ class Results:
         return self.cached(key, compute)
 
     def cached_dense(
-        self, key: Hashable, dense: DenseWeights, compute: Callable[[DenseWeights], Value]
+        self, key: Hashable, dense: AnyHead, compute: Callable[[AnyHead], Value]
     ) -> Value:
-        """Return the cached result of a computation that reads all dense layers, or compute it.
+        """Return the cached result of a computation that reads all of a head, or compute it.
 
         One script run reads at a time; forward passes do not wait for the disk.
         """
@@ -192,6 +199,8 @@ class Results:
         def read() -> Value:
             with self.shared.dense_lock.hold(self.run.show_waiting, self.run.started_at):
                 try:
+                    if isinstance(dense, OwnHead):
+                        return compute(dense)
                     return compute(ReportingDense(dense, self.run.show_reading))
                 except WeightsError as error:
                     # The file was damaged after it was opened: a new run reports that.

@@ -36,7 +36,7 @@ class Shared:
         self.optimization_worker = OptimizationWorker(
             self.values, self.network_lock, self.make_room, self.memory.tidy
         )
-        self.dense = DenseLoader()
+        self.dense = DenseLoader(self.memory.has_room)
         self.loaders = {choice: Loader(SOURCES[choice]) for choice in NETWORKS}
         self._own = WeakSet[Loader]()  # own networks' loaders, the host's and the viewers'
         self._own_lock = Lock()

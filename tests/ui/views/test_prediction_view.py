@@ -145,7 +145,9 @@ def test_two_classes_are_both_listed_and_their_logits_difference_is_a_number(tru
 )
 def test_ratio_of_two_probabilities_follows_from_their_logits(logits, words):
     names = SimpleNamespace(name=lambda index: f"made up {index}")
-    found = SimpleNamespace(names=names, prediction=lambda: SimpleNamespace(logits=logits))
+    found = SimpleNamespace(
+        names=names, output="softmax", prediction=lambda: SimpleNamespace(logits=logits)
+    )
     sentence = prediction_view.difference_words(found, ClassTarget(0, 1))
     assert sentence.endswith(words)
 
@@ -247,5 +249,5 @@ def test_a_click_on_the_second_class_exchanges_both(monkeypatch, number, changes
     made = []
     monkeypatch.setattr(class_list.state, "change", made.append)
     monkeypatch.setattr(class_list.component_values, "raw_value", lambda _: number)
-    class_list.pick("classes-0", ClassTarget(7, 3))
+    class_list.pick("classes-0", ClassTarget(7, 3), 1000)
     assert made == ([changes] if changes else [])

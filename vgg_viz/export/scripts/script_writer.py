@@ -20,7 +20,8 @@ from PIL import Image
 from vgg_viz import __version__
 from vgg_viz.export.formats import Export
 from vgg_viz.export.plain_text import plain
-from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, Weights
+from vgg_viz.model.own_networks.own_network import OwnNetwork
+from vgg_viz.model.weights import FILE_LABEL, IMAGENET_LABEL, StoredWeights, Weights
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -41,6 +42,8 @@ def script_weights(weights: Weights) -> str:
 
     Keras reads the layout of Keras 2 from ``.h5`` and ``.hdf5``, but not from ``.weights.h5``.
     """
+    if isinstance(weights, OwnNetwork):
+        return weights.label.removeprefix(FILE_LABEL)
     if not isinstance(weights, StoredWeights):
         return "untrained"
     if weights.label == IMAGENET_LABEL:

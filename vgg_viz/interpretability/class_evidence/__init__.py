@@ -1,6 +1,7 @@
 """Logits of the 1,000 classes, and evidence for or against each.
 
 - `evidence`: logits, their gradients, and their drop when maps or positions are ablated
+- `own_head`: the same for the head of an own network
 - `class_activation_maps`: Grad-CAM, HiResCAM, LayerCAM
 - `evidence_methods`: names, labels and functions of the evidence methods
 """

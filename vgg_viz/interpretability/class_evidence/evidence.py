@@ -11,13 +11,16 @@ Evidence is measured on a class's logit, not its probability: a probability also
 other classes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import singledispatch
+from typing import Any
 
 import numpy as np
 
 from vgg_viz.interpretability.decomposition import max_pool
 from vgg_viz.model.architecture import POOL_SIDE, VGG19, DenseLayer
 from vgg_viz.model.dense_layers import SLAB_ROWS, DenseWeights, slab_count
+from vgg_viz.model.own_networks.head import Output
 
 FC1, FC2, PREDICTIONS = VGG19.dense_layers
 LAST = VGG19.block_ends[-1]
@@ -27,9 +30,11 @@ LAST = VGG19.block_ends[-1]
 class Prediction:
     """Output of the dense layers for one image."""
 
-    logits: np.ndarray  # float32 (1000,)
-    fc1: np.ndarray  # hidden layers' values before ReLU, float32 (4096,)
-    fc2: np.ndarray
+    logits: np.ndarray  # float32 (classes,)
+    # Hidden layers' values before ReLU, float32 (4096,); empty for an own head.
+    fc1: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    fc2: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    output: Output = "softmax"  # or "sigmoid": each class by itself
 
     @property
     def is_finite(self) -> bool:
@@ -38,7 +43,10 @@ class Prediction:
 
     @property
     def probabilities(self) -> np.ndarray:
-        """Softmax of the logits, float64 ``(1000,)``."""
+        """Softmax or sigmoid of the logits, float64 ``(classes,)``."""
+        if self.output == "sigmoid":
+            sigmoid: np.ndarray = np.exp(-np.logaddexp(0, -self.logits.astype(np.float64)))
+            return sigmoid
         exponentials = np.exp(self.logits.astype(np.float64) - self.logits.max())
         probabilities: np.ndarray = exponentials / exponentials.sum()
         return probabilities
@@ -59,14 +67,17 @@ class LogitGradient:
     bias_terms: float
 
 
-def predict(dense: DenseWeights, maps: np.ndarray) -> Prediction:
+# Each takes another kind of head, too; see `own_head`.
+@singledispatch
+def predict(dense: DenseWeights | Any, maps: np.ndarray) -> Prediction:
     """Compute the prediction from the last conv layer's maps, float32 ``(512, 14, 14)``."""
     fc1 = dense_output(dense, FC1, by_position(max_pool(maps)).reshape(1, -1))
     fc2, logits = _from_fc1(dense, fc1)
     return Prediction(logits[0], fc1[0], fc2[0])
 
 
-def logit_drop_by_position(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
+@singledispatch
+def logit_drop_by_position(dense: DenseWeights | Any, maps: np.ndarray) -> np.ndarray:
     """Compute how much each logit drops when all maps are set to zero at one position.
 
     Maps are float32 ``(512, 14, 14)``, drops by row, column and class float32 ``(14, 14, 1000)``.
@@ -87,7 +98,8 @@ def logit_drop_by_position(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
     return logit_drop.reshape(*maps.shape[1:], -1)
 
 
-def logit_drop_by_map(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
+@singledispatch
+def logit_drop_by_map(dense: DenseWeights | Any, maps: np.ndarray) -> np.ndarray:
     """Compute how much each logit drops when one of the last conv layer's maps is set to zero.
 
     The maps are float32 ``(512, 14, 14)``, the drops by ablated map float32 ``(512, 1000)``.
@@ -102,8 +114,9 @@ def logit_drop_by_map(dense: DenseWeights, maps: np.ndarray) -> np.ndarray:
     return _logit_drop(dense, fc1, fc1_drop)
 
 
+@singledispatch
 def logit_gradient(
-    dense: DenseWeights, maps: np.ndarray, prediction: Prediction, class_index: int
+    dense: DenseWeights | Any, maps: np.ndarray, prediction: Prediction, class_index: int
 ) -> LogitGradient:
     """Compute the gradient of a class's logit with respect to the last conv layer's maps.
 

@@ -11,10 +11,12 @@ from vgg_viz.export.scripts import Run
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.evidence import LogitGradient, Prediction
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, Side
+from vgg_viz.interpretability.class_evidence.own_head import OwnHead
 from vgg_viz.links import EVIDENCE
 from vgg_viz.model.class_names import ClassNames
-from vgg_viz.model.dense_layers import DenseWeights
+from vgg_viz.model.own_networks.head import Output
 from vgg_viz.option import resolve
+from vgg_viz.serving.background_files import AnyHead
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state.selection import Position
@@ -31,9 +33,14 @@ class Predictions:
     """Prediction of a network for one image and its evidence, computed on first use and cached."""
 
     maps: LayerMaps  # feature maps of the last conv layer
-    dense: DenseWeights  # dense layers
+    dense: AnyHead  # dense layers, or an own network's head
     names: ClassNames  # names of the classes
     other: "Predictions | None" = None  # other half of a comparison
+
+    @property
+    def output(self) -> Output:
+        """Function that turns logits into probabilities."""
+        return self.dense.head.output if isinstance(self.dense, OwnHead) else "softmax"
 
     @property
     def on_one_scale(self) -> "list[Predictions]":
@@ -219,7 +226,7 @@ class Predictions:
     def evidence_caption(self, methods: Sequence[str], target: ClassTarget) -> str:
         """Return the caption of a grid that shows the evidence by these methods."""
         labels = ", ".join(EVIDENCE[method].label for method in methods)
-        evidence_for = f"Evidence for {self.label(target)}, before the softmax"
+        evidence_for = f"Evidence for {self.label(target)}, before the {self.output}"
         return self.caption(f"{evidence_for} · {labels} · red: for, blue: against")
 
     def label(self, target: ClassTarget) -> str:
@@ -234,5 +241,5 @@ class Predictions:
             " · ".join([maps.network.label, maps.picture.title, text]),
         )
 
-    def _cached(self, name: Hashable, compute: Callable[[DenseWeights], Value]) -> Value:
+    def _cached(self, name: Hashable, compute: Callable[[AnyHead], Value]) -> Value:
         return self.maps.results.cached_dense((name, *self.key), self.dense, compute)

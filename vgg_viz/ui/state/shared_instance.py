@@ -76,9 +76,11 @@ def own_names() -> list[NetworkChoice]:
 
 
 def found(choice: NetworkChoice) -> OwnNetwork | None:
-    """Return an own network's weights; None while they have not been loaded."""
+    """Return an own network's weights; None of others, and while they have not been loaded."""
     loader = loader_of(choice) if shared_if_created() else None
-    return cast("OwnNetwork | None", loader.found()) if loader else None
+    weights = loader.found() if loader else None
+    # Only an own network has a head.
+    return cast("OwnNetwork", weights) if hasattr(weights, "head") else None
 
 
 def loader_of(choice: NetworkChoice) -> Loader | None:

@@ -11,11 +11,12 @@ from vgg_viz.export.number_format import figure
 from vgg_viz.export.scripts import Run, script_weights
 from vgg_viz.links import PAGE_CHANNELS, PAGE_FILTERS
 from vgg_viz.model.architecture import ConvLayer
+from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.model.weights import Weights
 from vgg_viz.serving.results import Results
 from vgg_viz.ui.state import selection, shared_instance
 from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
-from vgg_viz.ui.widgets.chosen_network import load_weights
+from vgg_viz.ui.widgets.chosen_network import load_weights, preprocessing_of
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 
 LARGEST_TILE = 104  # CSS pixels
@@ -127,9 +128,11 @@ def show_first_layer(
 ) -> None:
     """Show the first conv layer's kernels, and beside them its filters as color images."""
     left, right = st.columns([2, 3], gap="large")
+    first, second, third = PREPROCESSINGS[preprocessing_of(weights)].colors
+    order = f"{first}, {second} and {third}"
     with left:
         text_blocks.prose(
-            "**Kernels.** Channels 1, 2 and 3 are blue, green and red, the order of VGG19's input."
+            f"**Kernels.** Channels 1, 2 and 3 are {order}, the order of this network's input."
         )
         show_kernels(results, weights, layer, kernels)
     with right:
@@ -161,10 +164,10 @@ def color_grid(results: Results, weights: Weights, layer: ConvLayer) -> ColorGri
     numbers = range(1, layer.filters + 1)
     largest = largest_weights(results, weights, layer)
     return ColorGrid(
-        results.filter_colors(weights, layer.name),
+        results.filter_colors(weights, layer.name, preprocessing_of(weights)),
         [str(number) for number in numbers],
         numbers,
-        ("filter colors", weights.identity, layer.name),
+        ("filter colors", weights.identity, layer.name, preprocessing_of(weights)),
         text_blocks.caption(
             f"{layer.title} · {weights.label} · all {layer.filters} filters, each on its own scale",
             f"{weights.label} · all {layer.filters} filters",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -12,17 +13,19 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.export.number_format import figure, signed
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, SIDES, Side
+from vgg_viz.interpretability.class_evidence.own_head import OwnHead
 from vgg_viz.links import EVIDENCE, HALVES, MOST_CLASSES
 from vgg_viz.model.architecture import VGG19, DenseLayer, format_shape
 from vgg_viz.model.class_names import ClassNames
-from vgg_viz.model.networks import NetworkChoice
+from vgg_viz.model.networks import NETWORKS, NetworkChoice
+from vgg_viz.model.own_networks.head import Head
 from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison
 from vgg_viz.ui.parts.comparison import ComparisonSpec
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.predictions import Predictions
-from vgg_viz.ui.state import mode, selection
+from vgg_viz.ui.state import mode, selection, shared_instance
 from vgg_viz.ui.state.shared_instance import results
 from vgg_viz.ui.widgets import (
     chosen_dense,
@@ -47,6 +50,11 @@ MOST_EXPONENT = 100.0  # beyond which a ratio would overflow
 
 Sides = Sequence[tuple[str, Predictions]]  # each with its heading; empty for a single one
 
+INTRODUCTION = (
+    "Three dense layers turn the last feature maps into 1,000 **logits**, one per class; the "
+    "softmax turns the logits into probabilities. VGG19 always picks one of its 1,000 classes: it "
+    "cannot answer “none of these”. **Click a class** to see the evidence for it."
+)
 UNTRAINED = (
     "**Untrained**: He-initialized weights without normalization layers give large logits, here "
     "up to ±{}, so these percentages mean nothing."
@@ -68,20 +76,20 @@ class Choices(NamedTuple):
 
 def show(notice: DeltaGenerator) -> None:
     """Show the Prediction view: controls, most likely classes, evidence and most important maps."""
-    names = chosen_dense.load_names()
+    choice = str(state.value("network"))
+    own = shared_instance.found(choice)
+    is_own = own is not None or choice not in NETWORKS
+    names = ClassNames() if is_own and own is None else chosen_dense.names_of(own)
     with st.sidebar:
         choices = choose(names)
     st.header("Predicted classes")
-    text_blocks.prose(
-        "Three dense layers turn the last feature maps into 1,000 **logits**, one per class; the "
-        "softmax turns the logits into probabilities. VGG19 always picks one of its 1,000 "
-        "classes: it cannot answer “none of these”. **Click a class** to see the evidence for it."
-    )
+    text_blocks.prose(introduction(own.head if own else None) if is_own else INTRODUCTION)
     chosen_dense.show_missing_names(names)
     maps = LayerMaps(results(notice), load_network(choices.network, notice), choices.picture, LAST)
-    sides = predictions_of(sides_of(maps, choices.compared, notice), names)
+    sides = predictions_of(sides_of(maps, choices.compared, notice))
     if not sides:
-        show_dense_layers()
+        if not is_own:
+            show_dense_layers()
     elif not all(one.prediction().is_finite for _, one in sides):
         st.warning(OVERFLOW, icon=":material/error:")
     else:
@@ -119,14 +127,18 @@ def show_predictions(sides: Sides, choices: Choices) -> None:
             show_list("0", sides[0][1], target, choices.class_count)
             show_reading(sides, target, choices.methods)
     else:
-        in_columns(sides, partial(show_list, target=target, count=choices.class_count))
+        in_columns(sides, target, partial(show_list, count=choices.class_count))
         show_reading(sides, target, choices.methods)
-        in_columns(sides, partial(show_heatmaps, target=target, methods=choices.methods))
+        in_columns(sides, target, partial(show_heatmaps, methods=choices.methods))
     if not mode.on_tour():  # its steps fit on one screen
         show_important_maps(sides, target, choices.side, choices.map_count)
     if not mode.is_explained():
         with st.expander("How the dense layers compute the logits"):
-            show_dense_layers()
+            first = sides[0][1].dense
+            if isinstance(first, OwnHead):
+                show_own_head(first.head)
+            else:
+                show_dense_layers()
 
 
 def sides_of(
@@ -141,7 +153,7 @@ def sides_of(
     return list(zip(comparison.headings(both), both, strict=True))
 
 
-def predictions_of(sides: Sequence[tuple[str, LayerMaps]], names: ClassNames) -> Sides:
+def predictions_of(sides: Sequence[tuple[str, LayerMaps]]) -> Sides:
     """Return the predictions of those sides of a comparison whose dense layers are available.
 
     The page says which dense layers are missing. If those of the first side are missing, returns
@@ -151,6 +163,7 @@ def predictions_of(sides: Sequence[tuple[str, LayerMaps]], names: ClassNames) ->
     for heading, maps in sides:
         dense = chosen_dense.load_dense(maps.network.weights)
         if dense:
+            names = chosen_dense.names_of(maps.network.weights)
             predictions.append((heading, Predictions(maps, dense, names)))
         elif not predictions:
             break
@@ -165,25 +178,38 @@ def predictions_of(sides: Sequence[tuple[str, LayerMaps]], names: ClassNames) ->
 
 def target_of(predictions: Predictions) -> ClassTarget:
     """Return the class whose evidence is shown, and the class to contrast it with, if any."""
-    chosen = state.number("class")
+    count = predictions.names.count
+    chosen, against = (
+        number if number is not None and number < count else None
+        for number in map(state.number, ("class", "against"))
+    )
     if chosen is None:
         (chosen,) = predictions.prediction().most_likely(1)
-    against = state.number("against")
     return ClassTarget(chosen, against if against != chosen else None)
 
 
-def in_columns(sides: Sides, show_one: Callable[[str, Predictions], None]) -> None:
+def target_in(predictions: Predictions, target: ClassTarget, first: Predictions) -> ClassTarget:
+    """Return the class to show in a half: that of the first, if both have the same classes."""
+    if predictions.names == first.names:
+        return target
+    (most_likely,) = predictions.prediction().most_likely(1)
+    return ClassTarget(most_likely)
+
+
+def in_columns(
+    sides: Sides, target: ClassTarget, show_one: Callable[[str, Predictions, ClassTarget], None]
+) -> None:
     """Show each side of a comparison in a column of its own.
 
-    ``show_one`` is a function that shows one side; it gets a suffix for widget keys and a
-    prediction.
+    ``show_one`` is a function that shows one side; it gets a suffix for widget keys, a prediction
+    and the class to show.
     """
     columns = st.columns(len(sides), gap="large")
     for index, (column, (heading, one)) in enumerate(zip(columns, sides, strict=True)):
         with column:
             if heading:
                 st.markdown(f"**{text_blocks.escape(heading)}**")
-            show_one(str(index), one)
+            show_one(str(index), one, target_in(one, target, sides[0][1]))
 
 
 def show_list(suffix: str, predictions: Predictions, target: ClassTarget, count: int) -> None:
@@ -192,7 +218,8 @@ def show_list(suffix: str, predictions: Predictions, target: ClassTarget, count:
     label = f"Most likely classes of {maps.picture.title}, predicted by {maps.network.label}"
     prediction = predictions.prediction()
     class_list.show(f"classes-{suffix}", label, prediction, predictions.names, target, count)
-    line = predictions.caption(f"Top {count} of {VGG19.classes:,} classes")
+    total = predictions.names.count
+    line = predictions.caption(f"Top {min(count, total)} of {total:,} classes")
     st.caption(text_blocks.escape_marks(line))
     if maps.network.label == UntrainedWeights.label:
         st.caption(UNTRAINED.format(figure(float(np.abs(prediction.logits).max()), 2)))
@@ -204,25 +231,28 @@ def show_reading(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> N
         return
     st.subheader(f"Evidence for {text_blocks.escape(sides[0][1].label(target))}")
     square = f"Each square is one of {LAST.name}'s {format_shape(LAST.output_shape[:2])} positions"
+    is_softmax = sides[0][1].output == "softmax"
     cams = f"Grad-CAM, HiResCAM and LayerCAM are **class activation maps** ({CAM_PAPER})."
     if target.against is None:
         st.markdown(
             f"{square}: **red** is evidence for the class, **blue** against it. {cams} The "
-            "evidence explains the logit, not the probability, which depends on all other classes "
-            "too."
+            "evidence explains the logit, not the probability"
+            + (", which depends on all other classes too." if is_softmax else ".")
         )
     else:
         first, second = map(text_blocks.escape, map(sides[0][1].names.name, target.classes))
+        share = "The difference of two logits alone decides how much more probable one class is."
         st.markdown(
             f"{square}: **red** is evidence for a class, **blue** against it; in the difference, "
-            f"red is evidence for {first} rather than {second}, blue the reverse. {cams} The "
-            "difference of two logits alone decides how much more probable one class is than the "
-            "other."
+            f"red is evidence for {first} rather than {second}, blue the reverse. {cams} "
+            + share
+            * is_softmax
         )
     for method in methods:
         st.markdown(EVIDENCE_METHODS[method].description)
     for heading, predictions in sides:
-        for sentence in findings(predictions, target, methods):
+        here = target_in(predictions, target, sides[0][1])
+        for sentence in findings(predictions, here, methods):
             st.markdown(f"{text_blocks.escape(heading)}: {sentence}" if heading else sentence)
 
 
@@ -235,7 +265,7 @@ def findings(
         for method in methods:
             if not (predictions.evidence(method, index) > 0).any():
                 yield f"{EVIDENCE[method].label} finds **no evidence for {name}**."
-        if "hirescam" in methods:
+        if "hirescam" in methods and is_linear(predictions):
             positions = float(predictions.evidence("hirescam", index).sum(dtype=np.float64))
             biases = predictions.gradient(index).bias_terms
             logit = float(predictions.prediction().logits[index])
@@ -247,6 +277,12 @@ def findings(
         yield difference_words(predictions, target)
 
 
+def is_linear(predictions: Predictions) -> bool:
+    """Return whether HiResCAM's evidence and the bias terms sum to the logit."""
+    dense = predictions.dense
+    return not isinstance(dense, OwnHead) or dense.head.is_piecewise_linear
+
+
 def difference_words(predictions: Predictions, target: ClassTarget) -> str:
     """Return the difference of two classes' logits in words, and how much more probable one is."""
     names = [text_blocks.escape(predictions.names.name(index)) for index in target.classes]
@@ -256,9 +292,10 @@ def difference_words(predictions: Predictions, target: ClassTarget) -> str:
     ratio = np.exp(min(abs(difference), MOST_EXPONENT))
     times = f"{figure(ratio, 2)} times" if ratio < MOST_TIMES else f"more than {MOST_TIMES:,} times"
     numbers = f"{figure(chosen, 5)} − {figure(against, 5)} = **{signed(difference)}**"
+    ratio_words = f", so {more[0]} is {times} as probable as {more[1]}"
     return (
-        f"**Difference**: the logit of {names[0]} minus that of {names[1]} is {numbers}, so "
-        f"{more[0]} is {times} as probable as {more[1]}."
+        f"**Difference**: the logit of {names[0]} minus that of {names[1]} is {numbers}"
+        f"{ratio_words * (predictions.output == 'softmax')}."
     )
 
 
@@ -293,7 +330,7 @@ def show_important_maps(sides: Sides, target: ClassTarget, side: Side, count: in
         f"{'logit' if target.against is None else 'difference of the two logits'} most. **Click a "
         "map** to inspect its largest value, and to trace that back to the pixels, layer by layer."
     )
-    in_columns(sides, partial(show_maps, target=target, side=side, count=count))
+    in_columns(sides, target, partial(show_maps, side=side, count=count))
 
 
 def show_maps(
@@ -324,6 +361,34 @@ def show_maps(
         lambda: [predictions.maps.script_run("maps", numbers)],
         classes=predictions.names,
     )
+
+
+def introduction(head: Head | None) -> str:
+    """Return what an own network's head computes, for the view's beginning."""
+    if head is None or head.obstacle:
+        return "This network's own head turns the last feature maps into classes."
+    output = {
+        "softmax": f"the softmax turns the logits into probabilities. It always picks one of its "
+        f"{head.classes:,} classes",
+        "sigmoid": "the sigmoid turns each logit into a probability of its own: several classes "
+        "may apply, or none (*multi-label*)",
+    }
+    return (
+        f"This network's own head turns the last feature maps into {head.classes:,} **logits**, "
+        f"one per class; {output[head.output]}. **Click a class** to see the evidence for it."
+    )
+
+
+def show_own_head(head: Head) -> None:
+    """Show a table of an own head's layers: parameters and activation functions."""
+    rows = [
+        f"| {text_blocks.escape(layer.name)} | {layer.kind.replace('_', ' ')} | "
+        f"{sum(map(prod, (array.shape for array in layer.arrays))):,} | {layer.activation} |"
+        for layer in head.layers
+    ]
+    heading = ["| Layer | Kind | Parameters | Activation |", "| :-- | :-- | --: | :-- |"]
+    st.markdown("\n".join([*heading, *rows]))
+    st.caption(f"The last layer's logits then pass the {head.output}.")
 
 
 def show_dense_layers() -> None:

@@ -3,26 +3,38 @@
 The server downloads missing files once for all viewers, even after a viewer has left.
 """
 
+from pathlib import Path
+
 import streamlit as st
 
 from vgg_viz.downloads.keras_files import DownloadOffer
-from vgg_viz.model.class_names import NUMBERED, ClassNames
-from vgg_viz.model.dense_layers import DenseWeights
+from vgg_viz.model.class_names import NUMBERED, ClassNames, own_names
+from vgg_viz.model.own_networks.own_network import OwnNetwork
 from vgg_viz.model.weights import Weights, WeightsError, offer_full
-from vgg_viz.serving.background_files import FullFileMissing
+from vgg_viz.serving.background_files import AnyHead, FullFileMissing
 from vgg_viz.serving.locks import done_soon, no_pause, wait_until
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.page_run import give_way
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets.chosen_network import show_attempts
+from vgg_viz.ui.widgets.text_blocks import escape
 
 POLLING_SECONDS = 0.5
 MAX_WAITS = 2  # of 0.2 s each for the class names, which also arrive later by themselves
 
 
+def names_of(weights: Weights | None) -> ClassNames:
+    """Return the names of a network's classes; of an own network, from the file beside its own."""
+    if not isinstance(weights, OwnNetwork):
+        return load_names()
+    if isinstance(weights.source, Path):
+        return own_names(weights.source, weights.head.classes)
+    return ClassNames(count=weights.head.classes)
+
+
 def load_names() -> ClassNames:
-    """Return the names of the 1,000 classes, or their numbers as names while there are none.
+    """Return the names of ImageNet's 1,000 classes, or their numbers while there are none.
 
     While the names load, a fragment in the sidebar waits for them and then reruns the page.
     """
@@ -52,8 +64,15 @@ def watch_names() -> None:
         st.rerun()
 
 
-def load_dense(weights: Weights) -> DenseWeights | None:
-    """Load the dense layers of a network; None, after a notice, if they are missing or damaged."""
+def load_dense(weights: Weights) -> AnyHead | None:
+    """Load the head of a network; None, after a notice, if it is missing, damaged or unknown."""
+    if isinstance(weights, OwnNetwork) and weights.head.obstacle:
+        st.info(
+            f"**The page cannot follow {escape(weights.head.obstacle)}**, so it cannot show what "
+            f"{escape(weights.label)} predicts. All other views show this network.",
+            icon=":material/account_tree:",
+        )
+        return None
     loader, slot = shared().dense, st.empty()
     future = loader.weights_for(weights)
 

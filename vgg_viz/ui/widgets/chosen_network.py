@@ -179,13 +179,7 @@ def one_line(notice: DeltaGenerator, key: str, icon: str, sentence: str) -> Iter
 
 
 def show_attempts(attempts: Sequence[str]) -> None:
-    """Show the error of each failed attempt to get the weights.
-
-    An attempt may have a Python program after a blank line, which is shown as code.
-    """
+    """Show the error of each failed attempt to get the weights."""
     for attempt in attempts:
-        message, _, program = attempt.partition("\n\n")
         # As plain text: addresses and paths may contain Markdown characters.
-        st.text(message)
-        if program:
-            st.code(program, language="python")
+        st.text(attempt)

@@ -1,4 +1,4 @@
-"""List of the most likely classes, and a control that chooses any of the 1,000 classes."""
+"""List of the most likely classes, and a control that chooses any class."""
 
 from functools import partial
 from typing import NamedTuple
@@ -7,7 +7,6 @@ import streamlit as st
 
 from vgg_viz.export.number_format import signed
 from vgg_viz.interpretability.class_evidence.evidence import Prediction
-from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.ui import state
 from vgg_viz.ui.state import component_values, mode
@@ -39,7 +38,8 @@ def show(
         "lecture": mode.in_lecture(),
         "rows": [row(prediction, names, index, target) for index in shown],
     }
-    components.mount("class_list", key, components.pack(header), partial(pick, key, target))
+    on_pick = partial(pick, key, target, names.count)
+    components.mount("class_list", key, components.pack(header), on_pick)
 
 
 def row(
@@ -77,12 +77,12 @@ def percentage(probability: float) -> str:
     return f"{probability:.1%}" if probability >= 0.0005 else "< 0.1%"
 
 
-def pick(key: str, target: ClassTarget) -> None:
+def pick(key: str, target: ClassTarget, count: int) -> None:
     """Choose the class whose row was clicked in the list with this key (widget callback).
 
     A click on the second class exchanges the two.
     """
-    number = component_values.whole_number(component_values.raw_value(key), 0, VGG19.classes - 1)
+    number = component_values.whole_number(component_values.raw_value(key), 0, count - 1)
     if number is not None:
         exchanged = {"against": target.chosen} if number == target.against else {}
         state.change({"class": number, **exchanged})

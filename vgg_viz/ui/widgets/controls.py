@@ -184,7 +184,7 @@ def one_of_networks(label: str, key: str, *, without: NetworkChoice = "") -> Net
     chosen = str(state.value(key))
     labeled.setdefault(chosen, f"{chosen} (not here)")
     labeled.pop(without, None)
-    st.selectbox(label, list(labeled), format_func=labeled.__getitem__, **state.bind(key))
+    st.selectbox(label, **state.bind_options(key, labeled))
     return chosen
 
 

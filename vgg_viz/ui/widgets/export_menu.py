@@ -13,6 +13,7 @@ from vgg_viz.export.scripts import Run
 from vgg_viz.export.tiles import Tiles
 from vgg_viz.links import VISIT_FIELDS
 from vgg_viz.model.class_names import NUMBERED, ClassNames
+from vgg_viz.model.networks import NETWORKS
 from vgg_viz.option import labels
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
@@ -47,7 +48,10 @@ def offer(
         own = own_picture or state.shows_own_picture()
         shape = choose_shape(name)
         export = Export(title, grids, runs, link_to_view(), own, substitutes(classes), shape)
+        networks = {state.value(field) for field in ("network", "other_network")}
         for file_format in FORMATS.values():
+            if file_format.name == "script" and not networks <= {*NETWORKS}:
+                continue  # a script builds VGG19 with Keras' own files
             st.download_button(
                 file_format.label,
                 partial(open_file, file_format, export),
