@@ -252,7 +252,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "view": Choice(VIEWS),
         "picture": Choice(PICTURES),
         "own": Number(MOST_OWN, clamps=False),
-        "source": Choice(SOURCES),
+        "own_from": Choice(SOURCES),
         "fit": Choice(FITS),
         "stored": Switch(),
         "change": Choice(CHANGES),
@@ -317,6 +317,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
 # Names of fields in links of earlier versions.
 OLD_FIELDS = {
     "colours": "colors",
+    "source": "own_from",  # a name that newsletters use
     "excited_by": "examples",
     "made": "images",
     "recipe": "parametrization",

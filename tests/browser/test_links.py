@@ -1,5 +1,6 @@
 """Links: the address holds everything that the page shows, and restores it."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -32,7 +33,7 @@ MORE_LINKS = {
     "two pictures": "view=maps&compare=picture&other=bricks&pair_scale=layer&maps=4&own_tour=3",
     "preprocessing": "view=maps&compare=preprocessing&shown_as=difference&maps=4&channel=2"
     "&row=3&column=4&half=second",
-    "camera": "view=maps&picture=own&own=2&source=camera",
+    "camera": "view=maps&picture=own&own=2&own_from=camera",
     "lecture": "view=maps&lecture=true&maps=9",
     "optimized images": "view=visualization&examples=optimized&images=2"
     "&parametrization=pixels&seed=7&channel=2&paste=true",
@@ -83,6 +84,27 @@ def test_a_choice_outlives_a_visit_to_another_view(visit):
     page.get_by_role("radio", name="Feature maps").click()
     expect(page.locator("h2").first).to_have_text("Feature maps of block1_conv1")
     assert words(page) == said
+
+
+def test_other_programs_parameters_stay_in_the_address_and_are_not_copied(open_page):
+    strange = "mc_cid=1&source=newsletter&channel=email&layer=block9_conv1"
+    link = f"view=maps&amp;maps=4&{strange}&tab=model."
+    page = open_page(link, permissions=["clipboard-read", "clipboard-write"])
+    settle(page)
+    others = {"mc_cid": ["1"], "source": ["newsletter"], "channel": ["email"]}
+    own = {"view": ["maps"], "maps": ["4"], "tab": ["model"]}
+    # A layer that does not exist stays, so that the viewer may mend it.
+    assert query(page) == own | others | {"layer": ["block9_conv1"]}
+    expect(page.get_by_test_id("stAlert")).to_contain_text("layer: expected one of block1_conv1")
+    for more in ({}, {"scale": ["layer"]}):
+        page.get_by_role("button", name="Copy link").click()
+        expect(page.get_by_role("status").filter(has_text="Link copied.")).to_be_visible()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert parse_qs(urlsplit(copied).query) == own | more
+        page.get_by_role("radio", name="Layer", exact=True).click()
+        page.wait_for_url(re.compile("scale=layer"))
+    assert query(page) == own | more | others
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
 
 
 def test_a_link_is_copied_or_without_permission_shown_with_its_note(open_page):

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 import streamlit as st
 
-from tests.support.pages import link_of, open_page, press, shown
+from tests.support.pages import choose, link_of, open_page, press, run, shown, widget
 from tests.support.truth import LAYER, MAPS, controls_of, fingerprint
 from tests.test_links import values_of
 from vgg_viz import samples
@@ -96,7 +96,7 @@ def linked(random, names):
 def test_a_link_sets_all_controls_that_are_on_the_page(seed):
     random = Random(seed)
     names = [
-        name for name in FIELDS if name not in ("tour", "own_tour", "answer", "lecture", "source")
+        name for name in FIELDS if name not in ("tour", "own_tour", "answer", "lecture", "own_from")
     ]
     values = linked(random, names) | {"network": "untrained", "other_network": "imagenet"}
     for name in ("picture", "other"):
@@ -175,13 +175,29 @@ def test_a_number_that_is_too_large_is_limited_to_the_largest(base, name, most):
     assert not page.error
 
 
-def test_unknown_fields_change_nothing():
-    strange = {"x": "1", "layer[]": "5", "VIEW": "Blocks"}
-    page = open_page(**strange)
+OTHERS = {"layer[]": "5", "VIEW": "Blocks", "source": "newsletter", "channel": "email", "": "1"}
+
+
+def test_other_programs_parameters_change_nothing_and_stay_in_the_address():
+    page = open_page(utm_source="<script>", embed="true", **OTHERS)
     assert fingerprint(page) == fingerprint(open_page())
-    assert all(f"“{name}”" in page.warning[0].value.replace("\\", "") for name in strange)
-    # The viewer is not told about parameters that Streamlit and trackers add.
-    assert not open_page(utm_source="<script>", fbclid="1", embed="true").warning
+    assert not page.warning
+    choose(page, "view", "maps")
+    others = {"utm_source": "<script>", "embed": "true", **OTHERS}
+    assert dict(page.query_params) == {"view": "maps", **others}
+
+
+def test_what_could_not_be_read_is_told_until_something_is_chosen():
+    page = open_page(view="maps.", layer="block9_conv1", source="camera")
+    assert shown(page, "view") == "maps"
+    (warning,) = page.warning
+    assert "Could not read all of this link: layer: expected one of" in warning.value.replace(
+        "\\", ""
+    )
+    widget(page, "slider", "maps").set_value(4)
+    run(page)
+    assert not page.warning
+    assert dict(page.query_params) == {"view": "maps", "maps": "4", "own_from": "camera"}
 
 
 def test_the_state_of_a_removed_widget_is_ignored():

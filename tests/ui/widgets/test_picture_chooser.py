@@ -56,7 +56,7 @@ def test_the_switch_appears_if_only_the_other_picture_is_stretched():
 
 def test_a_photo_from_the_camera_is_shown():
     page = open_page(view="Feature maps", picture="Your own")
-    choose(page, "source", "camera")
+    choose(page, "own_from", "camera")
     page.camera_input(key="camera").upload("photo.jpg", photo("green", "JPEG"), "image/jpeg").run()
     assert not page.exception
     assert "Your photo (stretched)" in texts(page)

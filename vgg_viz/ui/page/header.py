@@ -3,6 +3,7 @@
 import streamlit as st
 
 from vgg_viz.image_io.limits import MAX_MEGABYTES
+from vgg_viz.links import FIELDS
 from vgg_viz.ui import state
 from vgg_viz.ui.page import keys, tour_panel
 from vgg_viz.ui.state import mode, tour_steps
@@ -73,7 +74,12 @@ def address() -> None:
     """Show the button that copies a link to the page."""
     own_picture = state.shows_own_picture()
     missing = ["your own picture"] * own_picture + ["your own tour"] * tour_steps.is_own()
-    header = {"missing": " or ".join(missing), "address": state.link()}
+    header = {
+        "missing": " or ".join(missing),
+        "address": state.link(),
+        "beside": state.beside_address(),
+        "fields": list(FIELDS),
+    }
     # A click runs the page again, so that a restarted server learns the page's state.
     components.mount("address", "copy-link", components.pack(header), components.rerun)
 

@@ -16,6 +16,7 @@ st.slider(…, **state.bind("maps"))   widget that shows and changes a field
 - `shared_instance`: the one instance of the state that all viewers share
 """
 
+from vgg_viz.ui.state.values import beside_address as beside_address
 from vgg_viz.ui.state.values import bind as bind
 from vgg_viz.ui.state.values import bind_options as bind_options
 from vgg_viz.ui.state.values import change as change

@@ -14,7 +14,7 @@ STEP, OWN_STEP, ANSWER = "tour", "own_tour", "answer"
 OWN_TOUR = "opened-tour"
 
 # Fields that a step overrides: the viewer's own choice comes back after it.
-OVERRIDABLE = ("picture", "source", "fit", "stored")
+OVERRIDABLE = ("picture", "own_from", "fit", "stored")
 
 # Fields that a step's text depends on. Counts and colors may change without making it wrong.
 ESSENTIAL = (

@@ -21,9 +21,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from vgg_viz import links
 from vgg_viz.links import FIELDS, OWN, Choice, LinkError, Numbers, Value
 from vgg_viz.option import Name
+from vgg_viz.passed_on_links import PassedOnLink, read_passed_on
 
 KEY = "view-values"
-DEBUG = "debug"  # parameter of the URL that the page leaves alone
 MAX_KNOWN_URLS = 20
 LABELED = ("tab",)  # fields whose widget holds an option's label: Streamlit's tabs
 
@@ -46,8 +46,8 @@ class View:
     # Fields that the viewer has changed since the URL was adopted.
     chosen: set[str] = field(default_factory=set)
     changed: bool = False  # whether any value has changed since the last script run
-    # Sentences on parts of the URL that could not be read.
-    problems: list[str] = field(default_factory=list)
+    # The adopted URL: what could not be read of it, and other programs' parameters.
+    link: PassedOnLink = field(default_factory=PassedOnLink)
     # For each field, a sentence on typed text that could not be read.
     input_errors: dict[str, str] = field(default_factory=dict)
     # Number of the own picture shown last: links to other pictures leave it out.
@@ -101,12 +101,14 @@ def sync() -> bool:
     URL.
     """
     view = _view()
-    query = links.encode(_query())
+    link = read_passed_on({name: st.query_params.get_all(name) for name in st.query_params})
+    query = links.encode(link.texts | link.unread)
     # A browser that has not received the last change yet still reports an earlier URL.
     expected = view.changed or query in view.known_urls
     adopts = not view.known_urls or _went_through_history() or not expected
+    view.link.others = link.others
     if adopts:
-        _adopt(view)
+        _adopt(view, link)
         # Not rewritten: that would add an entry to the history that no action made.
         view.remember(query)
     elif query != view.address:
@@ -162,7 +164,13 @@ def has_changed() -> bool:
 
 def link_problems() -> list[str]:
     """Return a sentence on each part of the URL that could not be read."""
-    return _view().problems
+    return _view().link.problems
+
+
+def beside_address() -> str:
+    """Return the part of the opened URL that sets nothing: unreadable, or for other programs."""
+    link = _view().link
+    return links.encode(link.others | link.unread)
 
 
 def input_error(key: str) -> str:
@@ -305,7 +313,7 @@ def _change(
         view.requested |= {"row": None, "column": None}
     view.chosen |= set(changes)
     view.changed = True
-    view.problems, view.input_errors = [], {}
+    view.link, view.input_errors = PassedOnLink(others=view.link.others), {}
     view.fit(in_widgets)
 
 
@@ -334,25 +342,15 @@ def _view() -> View:
     return view
 
 
-def _query() -> dict[str, list[str]]:
-    """Return the URL's query parameters, except ``debug``."""
-    return {key: st.query_params.get_all(key) for key in st.query_params if key != DEBUG}
-
-
 def _went_through_history() -> bool:
     context = get_script_run_ctx()
     return context is not None and getattr(context, "is_history_navigation", False)
 
 
-def _adopt(view: View) -> None:
+def _adopt(view: View, link: PassedOnLink) -> None:
     """Take over the values in the URL; fields that it does not name get their defaults."""
-    try:
-        texts = links.parse_query(links.encode(_query()))
-        requested, view.problems = links.read_values(texts, clamp=True)
-    except LinkError as error:
-        requested, view.problems = {}, [str(error)]
-    view.own = requested.get("own", view.own)
-    view.before, view.requested = view.requested, requested
+    view.own = link.values.get("own", view.own)
+    view.link, view.before, view.requested = link, view.requested, link.values
     view.overrides, view.chosen, view.input_errors = {}, set(), {}
     view.fit()
 
@@ -360,6 +358,5 @@ def _adopt(view: View) -> None:
 def _publish(view: View) -> None:
     """Write the effective values into the URL, which adds an entry to the browser's history."""
     address = links.address(view.effective)
-    debug = {DEBUG: st.query_params.get_all(DEBUG)} if DEBUG in st.query_params else {}
-    st.query_params.from_dict(address | debug)
+    st.query_params.from_dict(address | view.link.others | address)
     view.remember(links.encode(address))

@@ -34,7 +34,7 @@ def show(key: str, title: str, *, camera: bool = True) -> None:
     """Show the controls that upload the viewer's own picture, and the error of the last upload."""
     source = "upload"
     if camera:
-        source = controls.one_of("From", "source", SOURCES, label_visibility="collapsed")
+        source = controls.one_of("From", "own_from", SOURCES, label_visibility="collapsed")
     if source == "camera":
         st.camera_input(
             "Take a photo",

@@ -13,7 +13,7 @@ import { surviveTranslation } from "./translation.js";
 const SECONDS = 6; // that the message about the copied link stays
 const STEPPING_KEYS = /^(Arrow|Page|Home|End)/;
 const STEPPING_PARTS = '[role="slider"], [data-testid="stSlider"], [data-testid^="stNumberInputStep"]';
-const HOST_PARAMETERS = ["embed", "embed_options", "debug"];
+const HIDDEN_PARAMETERS = ["embed", "embed_options"]; // Streamlit does not tell the server of them
 
 const steps = new Steps();
 const BROKEN = /delta path/; // Streamlit's error when a run's elements do not fit into those of the last
@@ -31,8 +31,8 @@ window.addEventListener("error", ({ message }) => {
 
 export default function (component) {
   const { data, parentElement } = component;
-  const { address, missing } = unpack(data).header;
-  normalizeUrl(address);
+  const { address, beside, fields, missing } = unpack(data).header;
+  normalizeUrl(address, beside);
   scrollNewViewToTop(address);
   surviveTranslation();
   rememberScroll();
@@ -40,7 +40,7 @@ export default function (component) {
   explainFailures();
   markSurroundings();
   const status = parentElement.querySelector(".message");
-  parentElement.querySelector("button").onclick = () => copy(status, missing);
+  parentElement.querySelector("button").onclick = () => copy(status, missing, fields, beside);
   parentElement.rerun = () => component.setTriggerValue("picked", performance.now());
   // Called again for new data; cleans up only after the component has left the page.
   parentElement.listening ??= listen(parentElement);
@@ -69,12 +69,16 @@ function markSurroundings() {
   classList.toggle("darkened", Boolean(darkenedBackground()));
 }
 
-// The opened link may have older names, or values that the page cannot show.
-function normalizeUrl(address) {
+// The opened link may have older names, or values that the page cannot show. Other programs' parameters
+// stay, and so does what could not be read: the viewer may mend it.
+function normalizeUrl(address, beside) {
   if (normalized) return;
   normalized = true;
-  if (window.location.href !== link(address))
-    window.history.replaceState(window.history.state, "", link(address));
+  const parameters = new URLSearchParams([...new URLSearchParams(address), ...new URLSearchParams(beside)]);
+  for (const name of HIDDEN_PARAMETERS)
+    for (const value of parametersNow().getAll(name)) parameters.append(name, value);
+  const url = withParameters(parameters);
+  if (window.location.href !== url) window.history.replaceState(window.history.state, "", url);
 }
 
 // Streamlit keeps the scroll position, even in another view.
@@ -85,13 +89,12 @@ function scrollNewViewToTop(address) {
   document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
 }
 
-function link(address) {
-  const url = new URL(window.location.href);
-  const parameters = new URLSearchParams(address);
-  for (const name of HOST_PARAMETERS)
-    for (const value of url.searchParams.getAll(name)) parameters.append(name, value);
-  url.search = parameters;
-  return url.href;
+function parametersNow() {
+  return new URL(window.location.href).searchParams;
+}
+
+function withParameters(parameters) {
+  return Object.assign(new URL(window.location.href), { search: parameters }).href;
 }
 
 // After a lost connection, a new server knows no controls until the page has run: without this run,
@@ -119,9 +122,11 @@ function pushOrReplace(state, title, url) {
   History.prototype[method].call(window.history, state, title, url);
 }
 
-async function copy(status, missing) {
+async function copy(status, missing, fields, beside) {
   // The view changes the URL without this component being shown again.
-  const address = window.location.href;
+  const others = new URLSearchParams(beside);
+  const isOwn = ([name, value]) => fields.includes(name) && !others.getAll(name).includes(value);
+  const address = withParameters(new URLSearchParams([...parametersNow()].filter(isOwn)));
   const note = missing ? ` It does not include ${missing}.` : "";
   try {
     await navigator.clipboard.writeText(address);
