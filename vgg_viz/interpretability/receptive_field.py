@@ -253,24 +253,17 @@ class ReceptiveFieldPass:
         if self._surroundings is None:
             surroundings: dict[str, np.ndarray] = {}
             padded = [stage for stage in self.stages if stage.input_area != stage.padded_area]
-            maps = yield from self._mean_maps(padded[-1].layer.block if padded else 0)
+            side, maps = self.network.architecture.input_side, dict[str, np.ndarray]()
+            image = np.full((side, side, 3), MEAN_COLOR, np.uint8)
+            blocks = padded[-1].layer.block if padded else 0
+            for name, found in self.network.layer_maps(image, blocks):
+                maps[name] = found
+                yield
             for stage in padded:
                 previous = self.network.architecture.layers[stage.layer.index - 1]
                 surroundings[stage.layer.name] = surrounding_input(stage, maps[previous.name])
             self._surroundings = surroundings
         return self._surroundings
-
-    def _mean_maps(self, blocks: int) -> Generator[None, None, dict[str, np.ndarray]]:
-        """Compute the first blocks' maps for an image of mean color, yielding after each block."""
-        architecture = self.network.architecture
-        side = architecture.input_side
-        source = self.network.input(np.full((side, side, 3), MEAN_COLOR, np.uint8))
-        maps = {architecture.layers[0].name: source}
-        for block, pool in enumerate(architecture.pools[:blocks], start=1):
-            maps |= self.network.run_block(block, source)
-            source = maps[pool.name]
-            yield
-        return maps
 
 
 def padded_input(stage: Stage, x: Tensor, surroundings: np.ndarray | None = None) -> Tensor:

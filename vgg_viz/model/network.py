@@ -169,12 +169,20 @@ class Network:
             (source,) = self.run((pool.name,), source)
         return self.run((layer.name,), source)[0]
 
+    def layer_maps(self, pixels: np.ndarray, blocks: int) -> Iterator[tuple[str, np.ndarray]]:
+        """Compute the input and all layers of the first blocks; yield each with its name."""
+        source = self.input(pixels)
+        yield self.architecture.layers[0].name, source
+        for block in range(1, blocks + 1):
+            maps = self.run_block(block, source)
+            source = maps[self.architecture.pools[block - 1].name]
+            yield from maps.items()
+
     def conv_maps(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
         """Compute the maps of all conv layers, first to last, holding those of one block."""
-        source = self.input(pixels)
-        for block in range(1, len(self.architecture.blocks) + 1):
-            *maps, source = self.run_block(block, source).values()
-            yield from maps
+        names = [layer.name for layer in self.architecture.conv_layers]
+        every = self.layer_maps(pixels, len(self.architecture.blocks))
+        return (maps for name, maps in every if name in names)
 
     def run(self, layer_names: Sequence[str], source: np.ndarray) -> list[np.ndarray]:
         """Compute the outputs of some layers of one block, in order, from the block's input."""

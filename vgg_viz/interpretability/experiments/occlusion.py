@@ -42,7 +42,7 @@ def occlusion(
 
     ``position`` is the row and column of the values. Yields the fraction done after each place.
     """
-    maps = maps_before(network, pixels, layer)
+    maps = dict(network.layer_maps(pixels, layer.block))
     unoccluded = maps[layer.name]
     row, column = position
     means, values = [], []
@@ -70,17 +70,6 @@ def square(place: tuple[int, int], side: int) -> Area:
     return Area(*(Interval(center - half, center + half).within(whole) for center in place))
 
 
-def maps_before(network: Network, pixels: np.ndarray, layer: ConvLayer) -> dict[str, np.ndarray]:
-    """Compute the image's maps of all layers up to a layer, with the network's input, by name."""
-    architecture = network.architecture
-    source = network.input(pixels)
-    maps = {architecture.layers[0].name: source}
-    for block in range(1, layer.block + 1):
-        maps |= network.run_block(block, source)
-        source = maps[architecture.pools[block - 1].name]
-    return maps
-
-
 def occluded_maps(
     network: Network,
     pixels: np.ndarray,
@@ -90,7 +79,7 @@ def occluded_maps(
 ) -> tuple[Area, np.ndarray]:
     """Compute the part of a layer's maps that a covered square can reach, and its area.
 
-    ``maps`` are those of `maps_before`.
+    ``maps`` are the image's, of the layer and of those before it.
     """
     cover = ChosenChange(COVER, SQUARE, Place(*place, "mean"))
     source = square(place, len(pixels))

@@ -9,6 +9,7 @@
 - `ablated_maps`: feature maps of later layers after an ablation
 - `ablation_section`: controls and tables of an ablation
 - `experiments_section`: the tab with experiments on the image
+- `heatmap`: one value per position of a layer, on the photograph
 - `map_distances`: distance of the maps of two images or networks, layer by layer
 - `similar_positions`: positions of this and other images with a similar channel vector
 - `occlusion_map`: drop of a value or a map when a square of the image is covered

@@ -8,15 +8,11 @@ import streamlit as st
 
 from vgg_viz.interpretability.experiments.map_distance import MapDistance, distances_by_layer
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.serving.results import ValueRange
-from vgg_viz.ui.parts import charts
+from vgg_viz.ui.parts import charts, heatmap
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.widgets import grid, picture_chooser, text_blocks
-from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
-from vgg_viz.ui.widgets.grid import Grid
+from vgg_viz.ui.widgets import picture_chooser, text_blocks
 
 NAME = "map-distance"
-TILE = 420  # CSS pixels
 FORMULA = (
     "At each position: 2 (1 − cosine) of the two channel vectors, from 0 (alike) to 2. This is the "
     "formula of LPIPS **without its learned weights**, on VGG19 "
@@ -64,25 +60,12 @@ def show_bars(found: Sequence[MapDistance]) -> None:
 
 def show_map(maps: LayerMaps, other: LayerMaps, distance: MapDistance) -> None:
     """Show the distance at each position of the page's layer as a heatmap on the photograph."""
-    values = np.nan_to_num(distance.distances)[None].astype(np.float32)
-    largest = float(values.max()) or 1.0
     share = distance.undefined_share
     undefined = f" · undefined at {share:.1%} of positions, inactive in both" if share else ""
     st.markdown(f"**{maps.layer.name}**: mean distance {distance.mean:.3f}")
-    tiles = Grid(
-        values,
-        [maps.layer.name],
-        [1],
-        ("map distance", maps.key, other.key),
-        caption=text_blocks.caption(
-            f"{maps.layer.title} · {maps.subject} · distance from {other.subject}{undefined}",
-            maps.layer.title,
-        ),
-        name=NAME,
-        value_range=ValueRange(-largest, largest),
-        appearance=Appearance("layer", DIVERGING),
-        rectified=False,
-        photograph=maps.picture.pixels,
+    caption = text_blocks.caption(
+        f"{maps.layer.title} · {maps.subject} · distance from {other.subject}{undefined}",
+        maps.layer.title,
     )
-    place = grid.Placement(NAME, grid.ignore, largest_tile=TILE, follows=False)
-    grid.show(maps.results, tiles, place)
+    values = np.nan_to_num(distance.distances)
+    heatmap.show(maps, values, maps.layer.name, (NAME, other.key), caption)

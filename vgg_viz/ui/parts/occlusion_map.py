@@ -15,18 +15,15 @@ from vgg_viz.interpretability.experiments.occlusion import (
 )
 from vgg_viz.links import INPUT
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui import state
+from vgg_viz.ui.parts import heatmap
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.value_attribution import ValueAttribution
 from vgg_viz.ui.state import selection
 from vgg_viz.ui.state.selection import Selection
-from vgg_viz.ui.widgets import grid, text_blocks
-from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
-from vgg_viz.ui.widgets.grid import Grid
+from vgg_viz.ui.widgets import text_blocks
 
 NAME = "occlusion"
-TILE = 420  # CSS pixels
 TEXT = (
     f"A square of {SQUARE} × {SQUARE} pixels is covered with the mean color at {PLACES} × {PLACES} "
     "places. **Red**: without it, the value is lower; **blue**: higher. Only what the square can "
@@ -66,29 +63,17 @@ def drops_of(maps: LayerMaps, chosen: Selection) -> np.ndarray:
 
 def show_map(maps: LayerMaps, chosen: Selection, drops: np.ndarray) -> None:
     """Show the drops as a heatmap on the photograph."""
-    largest = float(np.abs(drops).max())
     subject = f"map {chosen.channel}"
     if chosen.position:
         row, column = (part + 1 for part in chosen.position)
         subject += f", row {row}, column {column}"
-    tiles = Grid(
-        drops[None].astype(np.float32),
-        [subject if chosen.position else f"{subject}, mean"],
-        [1],
-        ("occlusion", *maps.key, chosen),
-        caption=text_blocks.caption(
-            f"Drop of {subject} of {maps.layer.name} · {maps.subject} · {SQUARE} × {SQUARE} "
-            "pixels covered",
-            f"Occlusion · {maps.layer.title} · {subject}",
-        ),
-        name=NAME,
-        value_range=ValueRange(-largest, largest),
-        appearance=Appearance("layer", DIVERGING),
-        rectified=False,
-        photograph=maps.picture.pixels,
+    caption = text_blocks.caption(
+        f"Drop of {subject} of {maps.layer.name} · {maps.subject} · {SQUARE} × {SQUARE} "
+        "pixels covered",
+        f"Occlusion · {maps.layer.title} · {subject}",
     )
-    place = grid.Placement(NAME, grid.ignore, largest_tile=TILE, follows=False)
-    grid.show(maps.results, tiles, place)
+    title = subject if chosen.position else f"{subject}, mean"
+    heatmap.show(maps, drops, title, (NAME, chosen), caption)
 
 
 def show_agreement(maps: LayerMaps, chosen: Selection, drops: np.ndarray) -> None:

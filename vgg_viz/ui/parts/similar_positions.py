@@ -8,19 +8,15 @@ import streamlit as st
 
 from vgg_viz.interpretability.experiments.similarity import cosines, cosines_in_images
 from vgg_viz.interpretability.feature_visualization.top_patches import TopPatch, crop_patch
-from vgg_viz.serving.results import ValueRange
-from vgg_viz.ui.parts import available_images, patch_grids
+from vgg_viz.ui.parts import available_images, heatmap, patch_grids
 from vgg_viz.ui.parts.available_images import AvailableImage
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import selection
 from vgg_viz.ui.state.selection import Position
 from vgg_viz.ui.widgets import grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
-from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
-from vgg_viz.ui.widgets.grid import Grid
 
 HERE, ELSEWHERE = "similar-here", "similar-elsewhere"
-TILE = 420  # CSS pixels
 TEXT = (
     "The **cosine** of the channel vectors at two positions. It is 1 where the layer computes the "
     "same values, up to a factor; 0 where no map is active at both."
@@ -40,29 +36,12 @@ def show(maps: LayerMaps) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**In this image**")
-        show_here(maps, vector, chosen.position)
+        here, key = cosines(maps.values(), vector), (HERE, chosen.position)
+        heatmap.show(maps, here, maps.picture.title, key, caption(maps, chosen.position), 1)
     with right:
         st.markdown("**Best match in each other image**")
         show_elsewhere(maps, vector, chosen.position)
     text_blocks.prose(TEXT)
-
-
-def show_here(maps: LayerMaps, vector: np.ndarray, position: Position) -> None:
-    """Show the cosines in the page's image as a heatmap on the photograph."""
-    tiles = Grid(
-        cosines(maps.values(), vector)[None],
-        [maps.picture.title],
-        [1],
-        ("similar", *maps.key, position),
-        caption=caption(maps, position),
-        name=HERE,
-        value_range=ValueRange(-1, 1),
-        appearance=Appearance("layer", DIVERGING),
-        rectified=False,
-        photograph=maps.picture.pixels,
-    )
-    place = grid.Placement(HERE, grid.ignore, largest_tile=TILE, follows=False)
-    grid.show(maps.results, tiles, place)
 
 
 def show_elsewhere(maps: LayerMaps, vector: np.ndarray, position: Position) -> None:

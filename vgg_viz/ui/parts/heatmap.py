@@ -1,0 +1,40 @@
+"""Heatmap of one value per position of a layer, on the photograph."""
+
+import numpy as np
+
+from vgg_viz.serving.results import ValueRange
+from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.widgets import grid
+from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
+from vgg_viz.ui.widgets.grid import Grid
+
+TILE = 420  # CSS pixels
+
+
+def show(
+    maps: LayerMaps,
+    values: np.ndarray,
+    title: str,
+    key: tuple[object, ...],
+    caption: str,
+    largest: float = 0,
+) -> None:
+    """Show values ``(h, w)`` in diverging colors; the scale ends at ``largest``, if it is given.
+
+    ``key`` identifies the values for one image and layer; it begins with the grid's name.
+    """
+    name, largest = str(key[0]), largest or float(np.abs(values).max()) or 1.0
+    tiles = Grid(
+        values[None].astype(np.float32, copy=False),
+        [title],
+        [1],
+        (*key, *maps.key),
+        caption=caption,
+        name=name,
+        value_range=ValueRange(-largest, largest),
+        appearance=Appearance("layer", DIVERGING),
+        rectified=False,
+        photograph=maps.picture.pixels,
+    )
+    place = grid.Placement(name, grid.ignore, largest_tile=TILE, follows=False)
+    grid.show(maps.results, tiles, place)
