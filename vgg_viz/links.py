@@ -85,6 +85,7 @@ EXPERIMENTS: Mapping[str, Option] = by_name(
     Option("distance", "Distance by layer"),
     Option("similar", "Similar positions"),
     Option("occlusion", "Occlusion"),
+    Option("gratings", "Gratings"),
 )
 # Layers whose maps can be ablated: the shown layer, or an earlier one.
 ABLATED_LAYERS: Mapping[str, Option] = {HERE: Option(HERE, "This layer"), **LAYERS}

@@ -40,6 +40,7 @@ def test_curves_are_relative_to_the_unchanged_image_and_left_out_where_that_is_z
         ("distance", "or something to compare with"),
         ("similar", "then a position in it"),
         ("occlusion", "Click a map"),
+        ("gratings", "Click a map"),
     ],
 )
 def test_each_experiment_says_what_it_needs(experiment, note):

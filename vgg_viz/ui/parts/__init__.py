@@ -13,6 +13,7 @@
 - `map_distances`: distance of the maps of two images or networks, layer by layer
 - `similar_positions`: positions of this and other images with a similar channel vector
 - `occlusion_map`: drop of a value or a map when a square of the image is covered
+- `grating_chart`: responses of a channel to stripes
 - `response_curves`: responses of maps to a change of the image, over all its amounts
 - `comparison`: feature maps compared between two images, networks or preprocessings
 - `pairs`: two grids on a common scale, or the grid of their difference
