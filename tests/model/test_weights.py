@@ -33,6 +33,8 @@ from vgg_viz.model import weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.class_names import CLASS_INDEX
 from vgg_viz.model.network import import_keras
+from vgg_viz.model.own_networks import own_network
+from vgg_viz.model.own_networks.own_network import open_network
 from vgg_viz.model.weights import (
     FULL,
     KERAS_FILES,
@@ -52,7 +54,14 @@ CONV_LAYERS = [layer.name for layer in VGG19.conv_layers]
 BIAS = "block1_conv1/block1_conv1_b_1:0"
 
 
-pytestmark = pytest.mark.usefixtures("isolated")
+pytestmark = pytest.mark.usefixtures("isolated", "without_trial")
+
+
+@pytest.fixture
+def without_trial(monkeypatch):
+    """Read no file in a child process first, which takes a third of a second."""
+    for module in (weights, own_network):
+        monkeypatch.setattr(module, "check_in_child", lambda path: None)
 
 
 @pytest.fixture
@@ -106,6 +115,22 @@ def test_numbers_are_read_as_they_were_written(path):
     kernel, bias = open_weights(path).read("block1_conv1")
     np.testing.assert_array_equal(kernel, written, strict=True)
     np.testing.assert_array_equal(bias, np.array([0.1, 1e38] * 32, np.float32), strict=True)
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", b"theano", "mxnet"])
+@pytest.mark.parametrize("open_file", [open_weights, open_network])
+def test_kernels_of_theano_are_turned(path, backend, open_file):
+    written = np.arange(3 * 3 * 3 * 64, dtype=np.float32).reshape(3, 3, 3, 64)
+    with h5py.File(path, "a") as file:
+        file.attrs["backend"] = backend
+        file["block1_conv1/block1_conv1_W_1:0"][...] = written
+    if backend == "mxnet":
+        with pytest.raises(WeightsError, match=r"theano, got mxnet$"):
+            open_file(path)
+        return
+    kernel, _ = open_file(path).read("block1_conv1")
+    expected = np.rot90(written, 2) if backend == b"theano" else written
+    np.testing.assert_array_equal(kernel, expected)
 
 
 def test_many_threads_can_read_at_once(path, threads):
@@ -221,7 +246,7 @@ KERAS_ARCHIVE = file.getvalue()
         (number(biases("block2_conv2"), -np.inf, np.float16), "the bias of block2_conv2, got 1 of"),
         (number(biases("block2_conv2"), 1e39, np.float64), "the bias of block2_conv2, got 1 of"),
         (b"", "got an empty file; copy or download it again"),
-        (b"1 2 3", "expected an HDF5 file, got something else"),
+        (b"1 2 3", "expected a file that Keras has saved, got something else"),
         (b"\x89HDF\r\n\x1a\n", "Unable to"),
         (b"\n<!doctype html><html>sign in first", "got a web page; download the file again"),
         (b"\x80\x02\x8a\nl\xfc\x9cF", "got a PyTorch file; convert its weights"),
@@ -308,7 +333,10 @@ def change_secretly(path):
     ("damage", "reason"),
     [
         (lambda path: path.write_bytes(path.read_bytes()[:-1000]), "truncated file"),
-        (lambda path: path.write_bytes(bytes(4096)), "expected an HDF5 file, got something else"),
+        (
+            lambda path: path.write_bytes(bytes(4096)),
+            "expected a file that Keras has saved, got something else",
+        ),
         (Path.unlink, "No such file"),
         (remake, "got a folder; name a file in it"),
         (change_number, "expected the contents that it had when it was found, got others"),

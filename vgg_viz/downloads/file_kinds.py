@@ -14,6 +14,7 @@ import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 
 @dataclass(frozen=True)
@@ -87,26 +88,32 @@ _MEMBERS = {
 }
 
 
-def recognize(path: Path) -> FileKind | None:
+def recognize(file: Path | BinaryIO) -> FileKind | None:
     """Return the kind of a file, by its content; None for other kinds, such as text in UTF-8.
 
     Raises an ``OSError`` if the file cannot be read.
     """
-    if path.is_dir():
+    if not isinstance(file, Path):
+        return _recognize(file)
+    if file.is_dir():
         return FOLDER
-    with path.open("rb") as file:
-        start = file.read(1024)
-    if start.startswith(b"PK") and zipfile.is_zipfile(path):
+    with file.open("rb") as content:
+        return _recognize(content)
+
+
+def _recognize(file: BinaryIO) -> FileKind | None:
+    start = file.read(1024)
+    if start.startswith(b"PK") and zipfile.is_zipfile(file):
         with suppress(zipfile.BadZipFile, NotImplementedError, ValueError):
-            return _kind_of_zip(path)
+            return _kind_of_zip(file)
     if not start:
         return EMPTY
     found = (kind for pattern, kind in _BEGINNINGS.items() if re.match(pattern, start, re.S))
     return next(found, None)
 
 
-def _kind_of_zip(path: Path) -> FileKind:
-    with zipfile.ZipFile(path) as archive:
+def _kind_of_zip(file: BinaryIO) -> FileKind:
+    with zipfile.ZipFile(file) as archive:
         members = archive.namelist()
     for pattern, kind in _MEMBERS.items():
         if any(re.fullmatch(pattern, member) for member in members):

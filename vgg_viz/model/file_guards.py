@@ -6,17 +6,35 @@ h5py is imported at first use.
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vgg_viz.downloads.file_kinds import FileKind
+
 if TYPE_CHECKING:
     import h5py
 
+# Backends of Keras whose convolution is a cross-correlation.
+BACKENDS = ("tensorflow", "jax", "torch", "cntk", "numpy")
+# Its convolution turns kernels by 180 degrees.
+THEANO = "theano"
+
 MOST_OBJECTS = 10_000  # groups and arrays of one file
+MOST_CHARACTERS = 500  # of a sentence with names from a file
 
 # Exceptions that h5py raises for a damaged file, depending on where the damage is.
-DAMAGES = (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError, MemoryError)
+DAMAGES = (
+    OSError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    MemoryError,
+    OverflowError,
+)
 
 
 class WeightsError(ValueError):
@@ -29,12 +47,26 @@ def as_weights_error(name: str, path: str = "") -> Iterator[None]:
     try:
         yield
     except WeightsError as error:
-        message = f"expected VGG19 weights in {name}: {error}"
+        message = f"expected VGG19 weights in {name}: {printable(str(error))}"
         raise WeightsError(message) from error
     except (*DAMAGES, zipfile.BadZipFile) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        reason = reason.replace(path, name) if path else reason
+        reason = printable(reason.replace(path, name) if path else reason)
         raise WeightsError(f"expected VGG19 weights in {name}, got: {reason}") from error
+
+
+def printable(text: str) -> str:
+    """Return a text from a file for a sentence: in one line and not too long."""
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+
+
+def unexpected(kind: FileKind | None) -> WeightsError:
+    """Return an error that names the kind of a file without Keras' weights, and what to do."""
+    if kind is None:
+        return WeightsError("expected a file that Keras has saved, got something else")
+    convert = "; convert its weights to Keras' HDF5 layout"
+    return WeightsError(f"got {kind.described}{convert * kind.weights}")
 
 
 def member(group: Any, path: str) -> Any:
@@ -77,19 +109,39 @@ def text_of(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
+def has_names(group: Any, attribute: str) -> bool:
+    """Return whether a group has a list of names, which Keras splits if it is long."""
+    return attribute in group.attrs or f"{attribute}0" in group.attrs
+
+
 def names_in(group: Any, attribute: str) -> list[str]:
-    """Read a list of names from an HDF5 attribute, which Keras splits if it is long."""
-    attributes = group.attrs
-    if attribute in attributes:
-        return [text_of(name) for name in attributes[attribute]]
-    if f"{attribute}0" not in attributes:
+    """Read a list of names from an HDF5 attribute, or from its parts; see `has_names`."""
+    if not has_names(group, attribute):
         raise WeightsError(f"expected the attribute {attribute} of Keras' HDF5 layout, got none")
-    names: list[str] = []
-    for index in range(MOST_OBJECTS):
-        if f"{attribute}{index}" not in attributes:
-            break
-        names += [text_of(name) for name in attributes[f"{attribute}{index}"]]
-    return names
+    parts = [attribute] if attribute in group.attrs else _parts(group, attribute)
+    return [text_of(name) for part in parts for name in group.attrs[part]]
+
+
+def _parts(group: Any, attribute: str) -> Iterator[str]:
+    numbered = (f"{attribute}{index}" for index in count())
+    return takewhile(lambda part: part in group.attrs, numbered)
+
+
+def is_turned(group: Any) -> bool:
+    """Return whether a group's kernels are turned by 180 degrees: Theano wrote the weights.
+
+    Raises a ``WeightsError`` for an unknown backend. Files before Keras 2 name none.
+    """
+    backend = text_of(group.attrs.get("backend", BACKENDS[0]))
+    if backend not in (*BACKENDS, THEANO):
+        known = ", ".join((*BACKENDS, THEANO))
+        raise WeightsError(f"expected weights of one of Keras' backends {known}, got {backend}")
+    return backend == THEANO
+
+
+def turn(kernel: np.ndarray) -> np.ndarray:
+    """Turn a kernel ``(3, 3, channels, filters)`` by 180 degrees."""
+    return np.ascontiguousarray(kernel[::-1, ::-1])
 
 
 def check_finite(layer_name: str, name: str, numbers: np.ndarray) -> None:

@@ -37,7 +37,7 @@ Tensor = Any  # TensorFlow has no type stubs
 Pass = Callable[[Tensor], Sequence[Tensor]]  # a compiled forward pass
 
 # Keras builds and traces models with global state, which is not thread-safe.
-_keras_lock = Lock()
+keras_lock = Lock()
 
 
 class _TensorFlow:
@@ -122,7 +122,7 @@ class Network:
         self.preprocessing: Preprocessing = "caffe"
         self.trained_with: Preprocessing = "caffe"  # differs for the lesson on a wrong one
         self.architecture = architecture
-        with _keras_lock:
+        with keras_lock:
             self.model = build_model(weights, architecture)
         self._passes: dict[tuple[str, ...], Pass] = {}
         self._summaries: dict[str, str] = {}
@@ -155,7 +155,7 @@ class Network:
         # Cached, since writing it takes longer than showing the rest of a layer again.
         if layer_name not in self._summaries:
             lines: list[str] = []
-            with _keras_lock:
+            with keras_lock:
                 model = self._cut(self.architecture.layers[0].name, (layer_name,))
             model.summary(line_length=76, print_fn=lines.append)
             self._summaries[layer_name] = "\n".join(lines)
@@ -229,7 +229,7 @@ class Network:
         # A compiled pass is a fifth faster than Keras' ``predict_on_batch``.
         from keras import tree
 
-        with _keras_lock:
+        with keras_lock:
             key = (start, *layer_names)
             if key not in self._passes:
                 model = self._cut(start, layer_names)

@@ -36,7 +36,16 @@ from vgg_viz.model.architecture import (
     format_shape,
 )
 from vgg_viz.model.file_guards import WeightsError as WeightsError  # most callers catch it
-from vgg_viz.model.file_guards import as_weights_error, check_finite, member, names_in
+from vgg_viz.model.file_guards import (
+    as_weights_error,
+    check_finite,
+    is_turned,
+    member,
+    names_in,
+    turn,
+    unexpected,
+)
+from vgg_viz.model.own_networks.trial import check_in_child
 
 if TYPE_CHECKING:
     import h5py
@@ -120,6 +129,7 @@ class StoredWeights:
         try:
             with hdf5_layers(self.path) as layers:
                 kernel, bias = (array.astype(np.float32)[()] for array in arrays_of(layers, layer))
+                kernel = turn(kernel) if is_turned(layers) else kernel
                 # After reading, so that the arrays come from the file that is checked.
                 self.check_unchanged()
         except WeightsError as error:
@@ -173,8 +183,7 @@ def obtain(
 
     Sources, in this order: the file that ``VGG_VIZ_WEIGHTS`` names; Keras' files on this disk, if
     their MD5 matches; a download of Keras' notop file. Files that cannot be used are skipped with a
-    warning in the log. Raises a `FileUnavailable` if no source has weights; if the host's file can
-    be converted, a Keras program that does so follows the sentence.
+    warning in the log. Raises a `FileUnavailable` if no source has weights.
     """
     skipped: tuple[str, ...] = ()
     if path := path_setting(environment, PATH_VARIABLE):
@@ -257,7 +266,10 @@ def open_weights(path: Path) -> StoredWeights:
         fingerprint = fingerprint_of(path)
     if any(fingerprint == file.md5 for file in KERAS_FILES):
         return StoredWeights(path, IMAGENET_LABEL, fingerprint)
+    with as_weights_error(path.name):
+        check_in_child(path)
     with hdf5_layers(path) as layers:
+        is_turned(layers)  # raises for an unknown backend
         for layer in VGG19.conv_layers:
             for name, array in zip(("kernel", "bias"), arrays_of(layers, layer), strict=True):
                 check_finite(layer.name, name, array.astype(np.float32)[()])
@@ -274,19 +286,10 @@ def hdf5_layers(path: Path) -> Iterator["h5py.Group"]:
 
     with as_weights_error(path.name, str(path)):
         if not h5py.is_hdf5(path):
-            _check_kind(path)
+            raise unexpected(recognize(path))
         with h5py.File(path, "r") as file:
             layers = member(file, "model_weights") if "model_weights" in file else file
             yield layers
-
-
-def _check_kind(path: Path) -> None:
-    """Raise a ``WeightsError`` that names the kind of a file that is not HDF5."""
-    kind = recognize(path)
-    if kind is None:
-        raise WeightsError("expected an HDF5 file, got something else")
-    convert = "; convert its weights to Keras' HDF5 layout"
-    raise WeightsError(f"got {kind.described}{convert * kind.weights}")
 
 
 def arrays_of(

@@ -32,7 +32,7 @@ def test_own_networks_are_listed_by_name_and_shown(folder):
     choose(page, "network", "birds")
     assert page.query_params["network"] == "birds"
     assert "block1_conv1 · birds, BGR − mean · Cat" in texts(page)
-    assert "birds: weights in Keras' older HDF5 layout; VGG19's layers" in texts(page)
+    assert "birds: weights in Keras' older HDF5 layout; VGG19 found by" in texts(page)
     assert not page.exception
 
 

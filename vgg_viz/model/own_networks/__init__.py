@@ -4,6 +4,7 @@ Nothing in a file is executed: arrays are read from HDF5, layers by allow-lists 
 configuration.
 
 - `own_network`: a saved network's weights, found and checked; the record that the page shows
+- `trial`: a file read in a child process first, which may crash
 - `saved_file`: the formats, their configuration and the places of their arrays
 - `configuration`: Keras' configuration as a graph of layers, nested models flattened
 - `convolutions`: VGG19's 16 conv layers, found in a file or a configuration

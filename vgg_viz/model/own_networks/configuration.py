@@ -52,10 +52,10 @@ def back_to_input(layer: ConfiguredLayer) -> list[ConfiguredLayer]:
     return list(found.values())
 
 
-def layers_after(
+def chain_from(
     layer: ConfiguredLayer, configured: Sequence[ConfiguredLayer]
 ) -> list[ConfiguredLayer]:
-    """Return the layers between a layer and the model's output, which form a chain.
+    """Return a layer and those after it up to the model's output, which form a chain.
 
     Raises a `CannotFollow` that names the layer at which they branch or join.
     """
@@ -63,7 +63,7 @@ def layers_after(
     while True:
         following = [later for later in configured if chain[-1] in later.sources]
         if not following:
-            return chain[1:]
+            return chain
         if len(following) > 1:
             raise CannotFollow(f"the layers after {chain[-1].title}, which are {len(following)}")
         if len(following[0].sources) > 1:

@@ -1,7 +1,8 @@
 """VGG19's 16 conv layers in a saved network, by their names or by the shapes of their kernels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer, format_shape
@@ -23,7 +24,7 @@ class FoundConvolutions:
     """VGG19's conv layers in a file."""
 
     layers: tuple[SavedLayer, ...]  # 16, in order
-    how: str  # for captions, such as "by their names"
+    how: str  # for captions, completes "VGG19 found …"
 
     @property
     def arrays(self) -> dict[str, tuple[StoredArray, StoredArray]]:
@@ -43,19 +44,21 @@ def find_convolutions(
     a nested model's frozen layers come last in the older layout. Raises a ``WeightsError`` that
     names the first layer that does not fit.
     """
-    by_name = {layer.name: layer for layer in layers}
+    if sum(_is_normalization(layer) for layer in layers) >= len(VGG19.conv_layers):
+        raise _NORMALIZED
+    by_name = {layer.name: layer for layer in reversed(layers)}  # of several, the first
     if all(layer.name in by_name for layer in VGG19.conv_layers):
         named = tuple(by_name[layer.name] for layer in VGG19.conv_layers)
         _check(named)
-        return FoundConvolutions(named, "by their names")
+        return FoundConvolutions(named, "by the names of its layers")
     by_place = {layer.place: layer for layer in layers}
     placed = [
         by_place[place] for layer in configured for place in layer.places if place in by_place
     ]
     orders = {
-        "by their kernels' shapes in the model's order": placed,
-        "by their kernels' shapes in the file's order": layers,
-        "by their kernels' shapes in the order of their names": sorted(
+        "by the shapes of its kernels in the model's order": placed,
+        "by the shapes of its kernels in the file's order": layers,
+        "by the shapes of its kernels in the order of names": sorted(
             layers, key=lambda layer: natural_order(layer.place)
         ),
     }
@@ -63,7 +66,7 @@ def find_convolutions(
         kernels = [layer for layer in order if len(layer.arrays[0].shape) == 4]
         for start in range(len(kernels) - len(VGG19.conv_layers) + 1):
             found = tuple(kernels[start : start + len(VGG19.conv_layers)])
-            if _kernel_shapes(found) == VGG19_SHAPES:
+            if _kernel_shapes(found) == _shapes(VGG19):
                 _check(found)
                 return FoundConvolutions(found, how)
     raise _misfit(layers, placed or layers)
@@ -71,57 +74,74 @@ def find_convolutions(
 
 def check_plan(convs: Sequence[ConfiguredLayer]) -> None:
     """Raise a ``WeightsError`` for conv layers with other settings, or layers between them."""
-    for number, (layer, conv) in enumerate(zip(VGG19.conv_layers, convs, strict=True)):
-        for setting, expected in _SETTINGS.items():
-            found = conv.settings.get(setting, expected[0])
-            if found not in expected:
+    expected = list(VGG19.conv_layers)
+    for layer, conv in zip(expected, convs, strict=True):
+        for setting, values in _SETTINGS.items():
+            if (found := conv.settings.get(setting, values[0])) not in values:
                 here = f"{layer.name}, here {conv.name},"
-                raise WeightsError(f"expected {here} with {setting} {expected[0]}, got {found}")
-        if number:
-            _check_between(convs[number - 1], conv, VGG19.conv_layers[number - 1], layer)
+                raise WeightsError(f"expected {here} with {setting} {values[0]}, got {found}")
+    for (layer, following), (conv, after) in zip(pairwise(expected), pairwise(convs), strict=True):
+        between = _between(conv, after)
+        if any(other.kind == "BatchNormalization" for other in between):
+            raise _NORMALIZED
+        roles = {_ROLES.get(other.kind, str)(other) for other in between} - {""}
+        needed = {"relu"} if activation_of(conv) != "relu" else set()
+        needed |= {"pooling"} if layer.block != following.block else set()
+        if not needed <= roles <= needed | {"relu", "padding"} or not _is_padded(after):
+            described = ", ".join(other.title for other in between) or "none"
+            here = f"between {layer.name} and {following.name}"
+            raise WeightsError(f"expected VGG19's layers {here}, got {described}")
+
+
+def _between(before: ConfiguredLayer, after: ConfiguredLayer) -> list[ConfiguredLayer]:
+    """Return the layers that lead from one layer to another."""
+    found, here = [], after
+    while here.sources and here.sources[0] is not before:
+        here = here.sources[0]
+        found.append(here)
+    return found[::-1]
+
+
+def _is_padded(conv: ConfiguredLayer) -> bool:
+    settings, source = conv.settings, conv.sources[0]
+    padding = settings.get("padding", settings.get("border_mode", "valid"))
+    return padding == "same" or _ROLES.get(source.kind, str)(source) == "padding"
 
 
 # Settings of a conv layer, each with the values that agree with VGG19; the first is the default.
 _SETTINGS: dict[str, tuple[Any, ...]] = {
-    "strides": ([1, 1], 1, (1, 1)),
-    "dilation_rate": ([1, 1], 1, (1, 1)),
+    "strides": ([1, 1], 1),
+    "dilation_rate": ([1, 1], 1),
     "groups": (1,),
 }
 
+_ACTIVATION_ROLES = {"relu": "relu", "linear": ""}
 
-def _check_between(
-    before: ConfiguredLayer, after: ConfiguredLayer, first: ConvLayer, second: ConvLayer
-) -> None:
-    """Raise a ``WeightsError`` if two conv layers have other layers between them than VGG19's."""
-    here, between = after, []
-    while here.sources and here.sources[0] is not before:
-        here = here.sources[0]
-        between.append(here)
-    kinds = [layer.kind for layer in between if layer.kind not in WITHOUT_EFFECT]
-    if "BatchNormalization" in kinds:
-        raise WeightsError("got VGG19 with batch normalization; this page shows VGG19 without")
-    relu = [
-        layer
-        for layer in (before, *between)
-        if activation_of(layer) == "relu" or layer.kind == "ReLU"
-    ]
-    pools = [layer for layer in between if layer.kind == "MaxPooling2D"]
-    padded = after.settings.get("padding", after.settings.get("border_mode")) == "same" or (
-        "ZeroPadding2D" in kinds
-    )
-    rest = set(kinds) - {"Activation", "ReLU", "MaxPooling2D", "ZeroPadding2D"}
-    if rest or len(relu) != 1 or not padded or len(pools) != (first.block != second.block):
-        described = ", ".join(layer.title for layer in between[::-1]) or "none"
-        raise WeightsError(
-            f"expected between {first.name} and {second.name} the layers of VGG19, got {described}"
-        )
+# Role of a layer between two conv layers by its class; those of other classes are no role of VGG19.
+_ROLES: dict[str, Callable[[ConfiguredLayer], str]] = {
+    **dict.fromkeys(WITHOUT_EFFECT, lambda _: ""),
+    "ReLU": lambda _: "relu",
+    "Activation": lambda layer: _ACTIVATION_ROLES.get(activation_of(layer), layer.title),
+    "MaxPooling2D": lambda layer: (
+        "pooling" if layer.settings.get("pool_size", [2, 2]) in ([2, 2], 2) else layer.title
+    ),
+    "ZeroPadding2D": lambda layer: (
+        "padding" if layer.settings["padding"] in ([[1, 1], [1, 1]], [1, 1], 1) else layer.title
+    ),
+}
+
+_NORMALIZED = WeightsError(
+    "got VGG19 with batch normalization; this page shows VGG19 without, as Keras has it"
+)
 
 
 def _shapes(architecture: Architecture) -> list[tuple[int, ...]]:
     return [layer.kernel_shape for layer in architecture.conv_layers]
 
 
-VGG19_SHAPES = _shapes(VGG19)
+def _is_normalization(layer: SavedLayer) -> bool:
+    """Return whether a layer has the four arrays of batch normalization."""
+    return len(layer.arrays) == 4 and all(len(array.shape) == 1 for array in layer.arrays)
 
 
 def _kernel_shapes(layers: Sequence[SavedLayer]) -> list[tuple[int, ...]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.network import import_keras
+from vgg_viz.model.network import import_keras, keras_lock
 from vgg_viz.model.own_networks.configuration import ConfiguredLayer
 from vgg_viz.model.own_networks.saved_file import SavedLayer, StoredArray
 
@@ -94,15 +94,16 @@ def read_head(
     *,
     loss: str = "",
 ) -> Head:
-    """Read the head from the layers after VGG19's last convolution and its ReLU.
+    """Read the head from the layers after VGG19's last conv layer, which comes first.
 
     ``saved`` has the arrays by place; ``loss`` tells multi-label heads that end with logits.
     """
-    layers = [layer for layer in configured if layer.kind not in WITHOUT_EFFECT]
-    # Where a convolution's ReLU is a layer of its own, it comes first.
-    layers = layers[
-        bool(layers) and activation_of(layers[0]) == "relu" and layers[0].kind != "Dense" :
-    ]
+    conv, *rest = configured
+    layers = [layer for layer in rest if layer.kind not in WITHOUT_EFFECT]
+    if activation_of(conv) != "relu":
+        if not layers or "relu" not in (activation_of(layers[0]), layers[0].kind.lower()):
+            return Head(obstacle=f"the layer {conv.title}, which has no ReLU")
+        layers = layers[1:]
     pooled = bool(layers) and layers[0].kind == "MaxPooling2D"
     start = (VGG19.pools if pooled else VGG19.conv_layers)[-1]
     shape = start.output_shape
@@ -118,15 +119,16 @@ def read_head(
 
 
 def own_head(saved: Mapping[str, SavedLayer]) -> list[ConfiguredLayer]:
-    """Return VGG19's own pooling, flatten and dense layers, whose arrays are in a file by name."""
+    """Return VGG19's own layers from its last conv layer on, whose arrays are in a file by name."""
     *hidden, last = VGG19.dense_layers
     activations = {**{layer.name: "relu" for layer in hidden}, last.name: "softmax"}
     dense = [
         ConfiguredLayer("Dense", name, {"activation": activation}, (saved[name].place,) * 2)
         for name, activation in activations.items()
     ]
-    before = [ConfiguredLayer(kind, kind, {}, ("", "")) for kind in ("MaxPooling2D", "Flatten")]
-    return [*before, *dense]
+    conv = ConfiguredLayer("Conv2D", "block5_conv4", {"activation": "relu"}, ("", ""))
+    between = [ConfiguredLayer(kind, kind, {}, ("", "")) for kind in ("MaxPooling2D", "Flatten")]
+    return [conv, *between, *dense]
 
 
 def build_head(head: Head, read: Callable[[StoredArray], np.ndarray]) -> keras.Model:
@@ -138,12 +140,12 @@ def build_head(head: Head, read: Callable[[StoredArray], np.ndarray]) -> keras.M
         raise ValueError(f"expected a head of known layers, got {head.obstacle}")
     keras = import_keras()
     shape = VGG19.layer(head.start).output_shape
-    model = keras.Sequential([keras.Input(shape, batch_size=1, name=head.start)], name="head")
-    for layer in head.layers:
-        built = _BUILDERS[layer.kind](keras.layers, layer)
-        model.add(built)
-        if layer.arrays:
-            built.set_weights([read(array) for array in layer.arrays])
+    with keras_lock:
+        model = keras.Sequential([keras.Input(shape, batch_size=1, name=head.start)], name="head")
+        for layer in head.layers:
+            model.add(_BUILDERS[layer.kind](keras.layers, layer))
+            if layer.arrays:
+                model.layers[-1].set_weights([read(array) for array in layer.arrays])
     return model
 
 

@@ -4,7 +4,7 @@ Other modules need only this one:
 
     network = open_network(Path("my_model.keras"))
     network.read("block3_conv2")      # kernel and bias, as `vgg_viz.model.weights.Weights`
-    network.found                     # for the caption: "VGG19, nested in sequential, found by …"
+    network.found                     # for the caption: "a model in HDF5; VGG19 found in …"
     network.preprocessing             # "caffe", "rgb", "signed", or None: the viewer chooses
     network.head.obstacle             # "" or what cannot be followed
     network.build_head()              # Keras model from maps to logits
@@ -23,13 +23,13 @@ import numpy as np
 
 from vgg_viz.downloads.keras_files import fingerprint_of
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.file_guards import WeightsError, as_weights_error, check_finite
+from vgg_viz.model.file_guards import WeightsError, as_weights_error, check_finite, turn
 from vgg_viz.model.own_networks.configuration import (
     CannotFollow,
     ConfiguredLayer,
     back_to_input,
+    chain_from,
     follow,
-    layers_after,
 )
 from vgg_viz.model.own_networks.convolutions import check_plan, find_convolutions
 from vgg_viz.model.own_networks.head import Head, build_head, own_head, read_head
@@ -44,6 +44,7 @@ from vgg_viz.model.own_networks.saved_file import (
     StoredArray,
     open_saved,
 )
+from vgg_viz.model.own_networks.trial import check_in_child
 from vgg_viz.model.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class OwnNetwork:
     input_side: int | None  # pixels of the images that the model was built for
     source: Source = field(repr=False, compare=False)
     arrays: Mapping[str, tuple[StoredArray, StoredArray]] = field(repr=False, compare=False)
-    turned: bool = field(default=False, compare=False)  # by Theano; see `SavedFile.turned`
+    turned: bool = field(default=False, compare=False)  # see `file_guards.is_turned`
 
     @property
     def label(self) -> str:
@@ -80,7 +81,7 @@ class OwnNetwork:
         """
         VGG19.conv_layer(layer_name)
         kernel, bias = (self.read_array(array) for array in self.arrays[layer_name])
-        return (np.ascontiguousarray(kernel[::-1, ::-1]) if self.turned else kernel), bias
+        return (turn(kernel) if self.turned else kernel), bias
 
     def read_array(self, array: StoredArray, rows: slice = slice(None)) -> np.ndarray:
         """Read an array of the head, or some of its rows, as float32; raises as `read`."""
@@ -117,6 +118,7 @@ def open_network(source: Source, name: str = "") -> OwnNetwork:
     name = name or (source.name if isinstance(source, Path) else "file")
     with _errors(source, name):
         digest = digest_of(source)
+        check_in_child(source)
         with open_saved(source) as file:
             network = _network(file, source, name, digest)
             for layer in VGG19.conv_layers:
@@ -142,18 +144,19 @@ def _network(file: SavedFile, source: Source, name: str, digest: str) -> OwnNetw
     found = find_convolutions(layers, configured)
     by_place = {place: layer for layer in configured for place in layer.places}
     convs = [by_place[saved.place] for saved in found.layers if saved.place in by_place]
-    if len(convs) == len(found.layers):
+    recorded = len(convs) == len(found.layers)
+    if recorded:
         check_plan(convs)
-        preprocessing, side = recorded_preprocessing(convs[0]), input_side(convs[0])
+        head = _recorded_head(layers, convs[-1], configured, str(file.training.get("loss")))
     else:
-        preprocessing, side = None, None
+        head = _unrecorded_head(layers, obstacle or "the order of this model's layers")
     return OwnNetwork(
         name,
         digest,
-        f"{file.layout}; VGG19's layers {found.how}",
-        _head(layers, convs, configured, obstacle),
-        preprocessing,
-        side,
+        f"{file.layout}; VGG19 found {_inside(convs)}{found.how}",
+        head,
+        recorded_preprocessing(convs[0]) if recorded else None,
+        input_side(convs[0]) if recorded else None,
         source,
         found.arrays,
         file.turned,
@@ -172,19 +175,28 @@ def _configured(configuration: Mapping[str, Any] | None) -> tuple[list[Configure
         return [], f"a model of the class {configuration.get('class_name')}"
 
 
-def _head(
+def _inside(convs: Sequence[ConfiguredLayer]) -> str:
+    """Return the name of the outermost model in which VGG19 is nested, for captions."""
+    outermost = {conv.places[1].split("/")[0] for conv in convs}
+    return f"in the layer {outermost.pop()}, " if len(outermost) == 1 else ""
+
+
+def _recorded_head(
     layers: Sequence[SavedLayer],
-    convs: Sequence[ConfiguredLayer],
+    last: ConfiguredLayer,
     configured: Sequence[ConfiguredLayer],
-    obstacle: str,
+    loss: str,
 ) -> Head:
-    by_place = {layer.place: layer for layer in layers}
-    if len(convs) == len(VGG19.conv_layers):
-        try:
-            return read_head(layers_after(convs[-1], configured), by_place)
-        except CannotFollow as error:
-            return Head(obstacle=str(error))
+    try:
+        chain = chain_from(last, configured)
+    except CannotFollow as error:
+        return Head(obstacle=str(error))
+    return read_head(chain, {layer.place: layer for layer in layers}, loss=loss)
+
+
+def _unrecorded_head(layers: Sequence[SavedLayer], obstacle: str) -> Head:
+    """Return VGG19's own head, if a file's layers have its names."""
     by_name = {layer.name: layer for layer in layers}
-    if all(layer.name in by_name for layer in VGG19.dense_layers):
-        return read_head(own_head(by_name), by_place)
-    return Head(obstacle=obstacle or "the order of this model's layers")
+    if not all(layer.name in by_name for layer in VGG19.dense_layers):
+        return Head(obstacle=obstacle)
+    return read_head(own_head(by_name), {layer.place: layer for layer in layers})

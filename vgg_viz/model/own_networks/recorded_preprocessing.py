@@ -14,7 +14,7 @@ from vgg_viz.model.own_networks.head import WITHOUT_EFFECT
 from vgg_viz.model.preprocessing import PREPROCESSINGS, Preprocessing
 
 # Layers that change an image only in training, or its size, which the page has changed before.
-_NEUTRAL = (*WITHOUT_EFFECT, "Resizing", "CenterCrop")
+_NEUTRAL = (*WITHOUT_EFFECT, "Resizing", "CenterCrop", "ZeroPadding2D")
 
 _COLORS = np.array([[0, 0, 0], [255, 0, 0], [0, 100, 0], [0, 0, 50.0]])
 

@@ -18,7 +18,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from vgg_viz.model.file_guards import WeightsError, member, members, names_in, text_of
+from vgg_viz.downloads.file_kinds import HDF5, KERAS, FileKind, recognize
+from vgg_viz.model.file_guards import (
+    WeightsError,
+    has_names,
+    is_turned,
+    member,
+    members,
+    names_in,
+    text_of,
+    unexpected,
+)
 
 if TYPE_CHECKING:
     import h5py
@@ -27,10 +37,6 @@ Source = Path | bytes  # a file's path or content
 
 CONFIGURATION, WEIGHTS = "config.json", "model.weights.h5"
 MOST_CONFIGURATION_BYTES = 10_000_000
-
-# Backends that compute a cross-correlation; Theano's convolution turns kernels by 180 degrees.
-BACKENDS = ("tensorflow", "jax", "torch", "cntk", "numpy")
-THEANO = "theano"
 
 # Ends of the names of arrays in the older layout, such as "/kernel:0" and, of Keras 1, "_W_1:0".
 _ARRAY_NAME = re.compile(
@@ -62,23 +68,13 @@ class SavedFile:
 
     layout: str  # for captions, such as "Keras 3's .keras format"
     root: "h5py.Group"
+    turned: bool  # whether kernels are turned by 180 degrees; see `file_guards.is_turned`
     configuration: Mapping[str, Any] | None  # None in files of weights alone
-
-    @property
-    def turned(self) -> bool:
-        """Whether kernels are turned by 180 degrees, as Theano's convolution does.
-
-        Raises a ``WeightsError`` for an unknown backend.
-        """
-        backend = text_of(self.root.attrs.get("backend", BACKENDS[0]))
-        if backend not in (*BACKENDS, THEANO):
-            known = ", ".join((*BACKENDS, THEANO))
-            raise WeightsError(f"expected a file written with one of {known}, got {backend}")
-        return backend == THEANO
+    training: Mapping[str, Any]  # its loss and optimizer; empty for a model that is not compiled
 
     def layers(self) -> list[SavedLayer]:
         """Return the layers with arrays, in the order of the file."""
-        is_old = "layer_names" in self.root.attrs or "layer_names0" in self.root.attrs
+        is_old = has_names(self.root, "layer_names")
         found = list(_old_layers(self.root) if is_old else _new_layers(self.root))
         if not found:
             raise WeightsError("expected arrays in one of Keras' HDF5 layouts, got none")
@@ -116,31 +112,36 @@ def open_saved(source: Source) -> Iterator[SavedFile]:
     import h5py
 
     with _stream(source) as stream:
-        is_archive = zipfile.is_zipfile(stream)
-        content, text = _members(stream) if is_archive else (stream, None)
+        kind = recognize(stream)
+        if kind not in (KERAS, HDF5):
+            raise unexpected(kind)
+        content, text = _members(stream) if kind is KERAS else (stream, None)
         with h5py.File(content, "r") as file:
-            yield _saved_file(file, text, is_archive=is_archive)
+            yield _saved_file(file, kind, text)
 
 
 def _stream(source: Source) -> BinaryIO:
     return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
-def _saved_file(file: "h5py.File", text: str | bytes | None, *, is_archive: bool) -> SavedFile:
-    if is_archive:
-        return SavedFile("Keras 3's .keras format", file, _configuration(text))
-    if "model_weights" in file:
+def _saved_file(file: "h5py.File", kind: FileKind, text: str | bytes | None) -> SavedFile:
+    root, layout = file, "weights in Keras' older HDF5 layout"
+    if kind is KERAS:
+        layout = "a model in Keras 3's format"
+    elif "model_weights" in file:
+        root, layout = member(file, "model_weights"), "a model in HDF5"
         text = file.attrs.get("model_config")
-        return SavedFile(
-            "a whole model in HDF5", member(file, "model_weights"), _configuration(text)
-        )
-    old = "layer_names" in file.attrs or "layer_names0" in file.attrs
-    layout = "weights in Keras' older HDF5 layout" if old else "weights in Keras 3's HDF5 layout"
-    return SavedFile(layout, file, None)
+    elif not has_names(file, "layer_names"):
+        layout = "weights in Keras 3's HDF5 layout"
+    configuration = _parsed(text)
+    training = (configuration or {}).get("compile_config") or _parsed(
+        file.attrs.get("training_config")
+    )
+    return SavedFile(layout, root, is_turned(root), configuration, training or {})
 
 
-def _configuration(text: str | bytes | None) -> Mapping[str, Any] | None:
-    """Parse a model's configuration."""
+def _parsed(text: str | bytes | None) -> Mapping[str, Any] | None:
+    """Parse a model's configuration, if there is one."""
     if text is None:
         return None
     if len(text) > MOST_CONFIGURATION_BYTES:
@@ -148,7 +149,7 @@ def _configuration(text: str | bytes | None) -> Mapping[str, Any] | None:
         raise WeightsError(f"expected a configuration of at most {most}, got a larger one")
     found = json.loads(text)
     if not isinstance(found, dict):
-        raise WeightsError("expected a model's configuration, got other JSON")
+        raise WeightsError("expected a configuration as a JSON object, got another value")
     return found
 
 
@@ -179,9 +180,12 @@ class _Section(io.RawIOBase):
 
     def __init__(self, stream: BinaryIO, member: zipfile.ZipInfo) -> None:
         self._stream, self._size, self._position = stream, member.file_size, 0
+        # The local header ends with the lengths of the name and of the extra field, and these.
         stream.seek(member.header_offset + 26)
-        name, extra = struct.unpack("<HH", stream.read(4))
-        self._start = stream.tell() + name + extra
+        lengths = stream.read(4)
+        if len(lengths) < 4:
+            raise zipfile.BadZipFile("truncated file")
+        self._start = stream.tell() + sum(struct.unpack("<HH", lengths))
 
     def readable(self) -> bool:
         return True

@@ -1,0 +1,356 @@
+"""Files that are no VGG19, damaged or hostile: each is refused in one sentence."""
+
+import io
+import json
+import sys
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.support.own_models import SMALL, nested_in_sequential, save
+from tests.support.weights_files import write_hollow_weights
+from vgg_viz.model.architecture import VGG19, Architecture
+from vgg_viz.model.file_guards import WeightsError
+from vgg_viz.model.network import import_keras
+from vgg_viz.model.own_networks import convolutions, head, own_network, trial
+from vgg_viz.model.own_networks.own_network import open_network
+from vgg_viz.model.own_networks.saved_file import SavedFile
+
+CONFIGURATION, WEIGHTS = "config.json", "model.weights.h5"
+CONVS = "layers/functional/layers"
+KERNEL, BIAS = f"{CONVS}/conv2d/vars/0", f"{CONVS}/conv2d/vars/1"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small():
+    """Read files of the small architecture."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (convolutions, head, own_network):
+            patch.setattr(module, "VGG19", SMALL)
+        # Each trial takes a third of a second.
+        patch.setattr(own_network, "check_in_child", lambda source: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """Return the members of a sound ``.keras`` file."""
+    keras, folder = import_keras(), tmp_path_factory.mktemp("original")
+    paths = save(keras, nested_in_sequential(keras, SMALL), folder)
+    with zipfile.ZipFile(paths["model.keras"]) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def pack(members, compression=zipfile.ZIP_STORED):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", compression) as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    return content.getvalue()
+
+
+def in_weights(change):
+    """Change the HDF5 member of an archive."""
+
+    def changed(members, folder):
+        path = folder / "inner.h5"
+        path.write_bytes(members[WEIGHTS])
+        with h5py.File(path, "a") as file:
+            change(file)
+        return pack(members | {WEIGHTS: path.read_bytes()})
+
+    return changed
+
+
+def in_configuration(change):
+    """Change the layers of VGG19 in the configuration."""
+
+    def changed(members, folder):
+        configuration = json.loads(members[CONFIGURATION])
+        layers = configuration["config"]["layers"]
+        (base,) = (layer["config"] for layer in layers if layer["class_name"] == "Functional")
+        change({layer["config"]["name"]: layer for layer in base["layers"]}, base)
+        return pack(members | {CONFIGURATION: json.dumps(configuration)})
+
+    return changed
+
+
+def elsewhere(kind):
+    """Move an array's numbers out of the file, or only seemingly so."""
+
+    def move(file):
+        other = Path(file.filename).with_name("other.h5")
+        with h5py.File(other, "w") as target:
+            target["numbers"] = file[BIAS][()]
+        del file[BIAS]
+        if kind == "virtual":
+            layout = h5py.VirtualLayout((4,), np.float32)
+            layout[:] = h5py.VirtualSource(other, "numbers", (4,))
+            file.create_virtual_dataset(BIAS, layout)
+        elif kind == "external":
+            other.with_suffix(".raw").write_bytes(bytes(16))
+            raw = [(other.with_suffix(".raw"), 0, 16)]
+            file.create_dataset(BIAS, (4,), np.float32, external=raw)
+        else:
+            links = {
+                "link": h5py.ExternalLink(other, "numbers"),
+                "soft": h5py.SoftLink(f"/{KERNEL}"),
+            }
+            file[BIAS] = links[kind]
+
+    return in_weights(move)
+
+
+def replaced(place, numbers):
+    def replace(file):
+        del file[place]
+        file[place] = numbers
+
+    return in_weights(replace)
+
+
+def swapped(one, other):
+    def swap(file):
+        numbers = [[file[f"{CONVS}/{name}/vars/{i}"][()] for i in (0, 1)] for name in (one, other)]
+        for name, arrays in zip((other, one), numbers, strict=True):
+            for index, array in enumerate(arrays):
+                del file[f"{CONVS}/{name}/vars/{index}"]
+                file[f"{CONVS}/{name}/vars/{index}"] = array
+
+    return in_weights(swap)
+
+
+def crowded(file):
+    for number in range(10_000):
+        file.create_group(f"more/{number}")
+
+
+def circular(file):
+    file[f"{CONVS}/again"] = file["layers"]  # a hard link to a group above
+
+
+def deep(file):
+    file.create_group("/".join("d" * 3000))
+
+
+def set_in(name, **settings):
+    return in_configuration(lambda layers, _: layers[name]["config"].update(settings))
+
+
+def normalized(layers, base):
+    """Put batch normalization between the first two conv layers."""
+    layer = json.loads(json.dumps(layers["block1_pool"]))
+    layer |= {"class_name": "BatchNormalization", "name": "bn", "config": {"name": "bn"}}
+    layer["inbound_nodes"] = json.loads(json.dumps(layers["block1_conv2"]["inbound_nodes"]))
+    history = layers["block1_conv2"]["inbound_nodes"][0]["args"][0]["config"]
+    history["keras_history"] = ["bn", 0, 0]
+    base["layers"].append(layer)
+
+
+def bomb(members, _):
+    return pack(members | {WEIGHTS: bytes(10**8)}, zipfile.ZIP_DEFLATED)
+
+
+DAMAGES = {
+    "empty": (lambda *_: b"", "got an empty file"),
+    "truncated": (lambda members, _: pack(members)[:-3000], "got a damaged zip archive; copy or"),
+    "truncated HDF5": (
+        lambda members, _: pack(members | {WEIGHTS: members[WEIGHTS][:-3000]}),
+        "truncated file",
+    ),
+    "no HDF5": (lambda members, _: pack(members | {WEIGHTS: b"?" * 999}), "signature not found"),
+    "no configuration": (
+        lambda members, _: pack({WEIGHTS: members[WEIGHTS]}),
+        "expected the member config.json of Keras 3's format, got none",
+    ),
+    "compressed": (
+        lambda members, _: pack(members, zipfile.ZIP_DEFLATED),
+        "expected config.json uncompressed, as Keras saves it, got it packed",
+    ),
+    "bomb": (bomb, "uncompressed, as Keras saves it, got it packed"),
+    "other JSON": (
+        lambda members, _: pack(members | {CONFIGURATION: b"[1]"}),
+        "expected a configuration as a JSON object, got another value",
+    ),
+    "broken JSON": (lambda members, _: pack(members | {CONFIGURATION: b"{"}), "got: Expecting"),
+    "nested JSON": (
+        lambda members, _: pack(members | {CONFIGURATION: b"[" * 10**6}),
+        "got: maximum recursion depth",
+    ),
+    "large JSON": (
+        lambda members, _: pack(members | {CONFIGURATION: b" " * (10**7 + 1)}),
+        "expected at most 10 MB of config.json, got more",
+    ),
+    "zip": (lambda *_: pack({"a.txt": b"a"}), "got a zip archive; unpack it first"),
+    "PyTorch": (
+        lambda *_: pack({"archive/data.pkl": b""}),
+        "got a PyTorch file; convert its weights to Keras' HDF5 layout",
+    ),
+    "pointer": (
+        lambda *_: b"version https://git-lfs.github.com/spec/v1\n",
+        "got a Git LFS pointer; run git lfs pull",
+    ),
+    "web page": (lambda *_: b"<!doctype html>", "got a web page; download the file again"),
+    "external link": (elsewhere("link"), "expected 1 in the file itself, got a link"),
+    "soft link": (elsewhere("soft"), "expected 1 in the file itself, got a link"),
+    "virtual": (elsewhere("virtual"), "in the file itself, got another file"),
+    "external": (elsewhere("external"), "in the file itself, got another file"),
+    "10,000 groups": (in_weights(crowded), "expected at most 10,000 groups and arrays, got more"),
+    "circle": (in_weights(circular), "expected at most 10,000 groups and arrays, got more"),
+    "swapped": (
+        swapped("conv2d_4", "conv2d_5"),
+        "expected block3_conv1 to hold a kernel of 3 × 3 × 5 × 6 and a bias of 6, got "
+        "3 × 3 × 6 × 6 and 6$",
+    ),
+    "bias": (replaced(BIAS, np.zeros(9)), "and a bias of 4, got 3 × 3 × 3 × 4 and 9$"),
+    "NaN": (
+        replaced(KERNEL, np.full((3, 3, 3, 4), np.nan)),
+        "expected finite numbers in the kernel of block1_conv1, got 108 of 108",
+    ),
+    "text": (
+        replaced(BIAS, np.full(4, b"text")),
+        r"expected floating-point numbers, got \|S4",
+    ),
+    "no layers": (
+        in_weights(lambda file: file.clear()),
+        "expected arrays in one of Keras' HDF5 layouts, got none",
+    ),
+    "normalization": (in_configuration(normalized), "got VGG19 with batch normalization; this"),
+    "strides": (
+        set_in("block2_conv1", strides=[2, 2]),
+        r"expected block2_conv1, here block2_conv1, with strides \[1, 1\], got \[2, 2\]$",
+    ),
+    "activation": (
+        set_in("block2_conv1", activation="tanh"),
+        "expected VGG19's layers between block2_conv1 and block2_conv2, got none$",
+    ),
+    "padding": (
+        set_in("block2_conv2", padding="valid"),
+        "expected VGG19's layers between block2_conv1 and block2_conv2, got none$",
+    ),
+    "pooling": (
+        set_in("block2_pool", pool_size=[3, 3]),
+        r"between block2_conv2 and block3_conv1, got block2_pool \(MaxPooling2D\)$",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGES.values(), ids=DAMAGES)
+def test_a_file_that_does_not_fit_is_refused_in_one_sentence(original, tmp_path, damage, message):
+    content = damage(original, tmp_path)
+    path = tmp_path / "mine.keras"
+    path.write_bytes(content)
+    before = {path: path.stat().st_atime_ns for path in tmp_path.iterdir()}
+    for source in (path, content):
+        with pytest.raises(WeightsError, match=message) as raised:
+            open_network(source, "mine.keras")
+        sentence = str(raised.value)
+        assert sentence.startswith("expected VGG19 weights in mine.keras")
+        assert sentence.isprintable()
+        assert len(sentence) < 600
+        assert str(tmp_path) not in sentence
+    del before[path]
+    assert before == {other: other.stat().st_atime_ns for other in before}, "opened another file"
+
+
+def test_the_original_is_read(original):
+    assert open_network(pack(original)).head.obstacle == ""
+
+
+def test_a_deep_file_is_read_or_refused(original, tmp_path):
+    assert open_network(in_weights(deep)(original, tmp_path)).head.obstacle == ""
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(original, tmp_path):
+    content = bomb(original, tmp_path)
+    tracemalloc.start()
+    with pytest.raises(WeightsError):
+        open_network(content)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * 10**6
+
+
+def test_members_outside_the_archive_are_not_written(original, tmp_path):
+    path = tmp_path / "inside" / "mine.keras"
+    path.parent.mkdir()
+    path.write_bytes(pack({"../outside": b"x", "/tmp/outside": b"x", **original}))
+    open_network(path)
+    assert [found.name for found in tmp_path.rglob("*")] == ["inside", "mine.keras"]
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("import os; os.abort()", "in mine.keras: got a damaged HDF5 file; copy or download it"),
+        (
+            "import time; time.sleep(60)",
+            r"in mine.keras: got a file that takes over 0\.5 s to read",
+        ),
+    ],
+)
+def test_a_file_that_crashes_or_stops_a_child_is_not_read(
+    original, tmp_path, monkeypatch, program, message
+):
+    path = tmp_path / "mine.keras"
+    path.write_bytes(pack(original))
+    monkeypatch.setattr(own_network, "check_in_child", trial.check_in_child)
+    monkeypatch.setattr(own_network, "open_saved", None)
+    monkeypatch.setattr(trial, "COMMAND", (sys.executable, "-c", program))
+    monkeypatch.setattr(trial, "TIMEOUT_SECONDS", 0.5)
+    for source in (path, path.read_bytes()):
+        with pytest.raises(WeightsError, match=message):
+            open_network(source, "mine.keras")
+
+
+def test_a_child_reads_all_arrays_and_leaves_errors_to_the_server(original, tmp_path, monkeypatch):
+    monkeypatch.setattr(trial, "FAILED", 0)  # it must start its work
+    path = tmp_path / "mine.keras"
+    path.write_bytes(pack(original))
+    arrays = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SavedFile, "read", lambda file, array, rows: arrays.append(array.path))
+        trial.read_all(path)
+    assert {KERNEL, BIAS, "layers/dense/vars/0"} <= set(arrays)
+    for content in (path.read_bytes(), path.read_bytes()[:-99], b""):
+        trial.check_in_child(content)
+    path.unlink()
+    trial.check_in_child(path)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "message"),
+    [
+        (((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)), "got VGG16; this page shows VGG19"),
+        (((1, 64), (1, 128), (2, 256), (2, 512), (2, 512)), "got VGG11; this page shows VGG19"),
+        (((2, 64), (2, 128), (4, 256), (4, 512), (3, 512)), "expected block5_conv4 to hold"),
+        (
+            ((2, 64), (2, 128), (4, 256), (4, 512), (4, 513)),
+            "expected block5_conv1 to hold .* 513 and 513$",
+        ),
+    ],
+)
+def test_relatives_are_named(tmp_path, monkeypatch, blocks, message):
+    for module in (convolutions, head, own_network):
+        monkeypatch.setattr(module, "VGG19", VGG19)
+    path = tmp_path / "relative.h5"
+    write_hollow_weights(path, architecture=Architecture("relative", blocks))
+    with pytest.raises(WeightsError, match=message):
+        open_network(path)
+
+
+def test_a_file_that_changes_after_it_was_opened_is_not_read(original, tmp_path):
+    path = tmp_path / "mine.keras"
+    path.write_bytes(pack(original))
+    network = open_network(path, "mine")
+    other = in_weights(lambda file: file[BIAS].write_direct(np.ones(4, np.float32)))
+    path.write_bytes(other(original, tmp_path))
+    with pytest.raises(WeightsError, match="mine: expected the contents that it had when"):
+        network.read("block1_conv1")
+    path.unlink()
+    with pytest.raises(WeightsError, match="No such file"):
+        network.read("block1_conv1")

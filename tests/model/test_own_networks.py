@@ -1,0 +1,203 @@
+"""Networks that Keras has saved: read back from every format, their heads against `predict`."""
+
+import shutil
+from functools import partial
+
+import numpy as np
+import pytest
+
+from tests.support import REPOSITORY
+from tests.support.own_models import (
+    SMALL,
+    conv_layers,
+    extended,
+    functional,
+    laid_out,
+    nested_in_sequential,
+    randomize_head,
+    save,
+)
+from tests.support.photographs import load_image, sample_bytes
+from tests.support.thin import noise
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.network import Network, import_keras
+from vgg_viz.model.own_networks import convolutions, head, own_network
+from vgg_viz.model.own_networks.fine_tuning import relative_change
+from vgg_viz.model.own_networks.own_network import open_network
+from vgg_viz.model.preprocessing import PREPROCESSINGS
+
+FORMATS = ("model.keras", "model.h5", "model.weights.h5", "old_weights.h5")
+WITH_CONFIGURATION = FORMATS[:2]
+
+# Model, precision, preprocessing that it records, where VGG19 is found, and the head's kinds.
+CASES = {
+    "nested": (
+        nested_in_sequential,
+        "float32",
+        "rgb",
+        "in the layer {}, by the names of its layers",
+        ["global_average_pooling", "batch_normalization", "dense"],
+    ),
+    "functional": (
+        functional,
+        "float32",
+        "caffe",
+        "in the layer {}, by the names of its layers",
+        ["flatten", "dense", "batch_normalization", "dense"],
+    ),
+    "extended": (
+        extended,
+        "float32",
+        None,
+        "by the names of its layers",
+        ["global_max_pooling", "flatten", "dense", "activation", "dense"],
+    ),
+    **{
+        precision: (
+            laid_out,
+            precision,
+            None,
+            "by the shapes of its kernels in the model's order",
+            ["global_average_pooling", "dense"],
+        )
+        for precision in ("mixed_float16", "float16", "bfloat16", "float64")
+    },
+}
+CLASSES = {"nested": 5, "functional": 3, "extended": 4}
+
+
+class Saved:
+    """A model as Keras has it in memory, and the paths of its files."""
+
+    def __init__(self, name, architecture, folder):
+        keras = import_keras()
+        build, precision, self.preprocessing, self.where, self.kinds = CASES[name]
+        keras.config.set_dtype_policy(precision)
+        try:
+            self.model = build(keras, architecture)
+        finally:
+            keras.config.set_dtype_policy("float32")
+        randomize_head(keras, self.model)
+        self.architecture, self.precise = architecture, precision in ("float32", "float64")
+        self.classes = CLASSES.get(name, 2)
+        self.arrays = [layer.get_weights() for layer in conv_layers(keras, self.model)]
+        self.paths = save(keras, self.model, folder)
+
+
+def sizes():
+    """Yield every case in a small size, and three in full size."""
+    for name in CASES:
+        marks = pytest.mark.slow if name in ("float16", "float64") else ()
+        yield pytest.param((name, SMALL), id=name, marks=marks)
+    for name in ("nested", "functional", "mixed_float16"):
+        yield pytest.param((name, VGG19), id=f"{name}-full", marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=sizes())
+def saved(request, tmp_path_factory):
+    name, architecture = request.param
+    folder = tmp_path_factory.mktemp(name)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (convolutions, head, own_network):
+            patch.setattr(module, "VGG19", architecture)
+        yield Saved(name, architecture, folder)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("file", FORMATS)
+def test_all_arrays_are_read_back_from_every_format(saved, file):
+    network = open_network(saved.paths[file])
+    assert network.name == file
+    for layer, expected in zip(saved.architecture.conv_layers, saved.arrays, strict=True):
+        for found, array in zip(network.read(layer.name), expected, strict=True):
+            assert found.dtype == np.float32
+            np.testing.assert_array_equal(found, np.asarray(array, np.float32))
+
+
+@pytest.mark.parametrize("file", WITH_CONFIGURATION)
+def test_the_answer_is_that_of_predict(saved, file):
+    network = open_network(saved.paths[file].read_bytes(), "dropped")
+    assert (network.preprocessing, network.input_side) == (
+        saved.preprocessing,
+        saved.architecture.input_side,
+    )
+    assert network.found.split("; VGG19 found ")[1] == saved.where.format(
+        saved.architecture.name.lower()
+    )
+    assert [layer.kind for layer in network.head.layers] == saved.kinds
+    assert (network.head.classes, network.head.obstacle) == (saved.classes, "")
+    pixels = noise(saved.architecture.input_side)
+    logits = saved.kinds[-2:] == ["activation", "dense"]
+    answer = answer_of(network, saved.architecture, pixels, ends_with_logits=logits)
+    inputs = pixels if saved.preprocessing else PREPROCESSINGS["caffe"].apply(pixels)
+    expected = saved.model.predict(inputs[None].astype(np.float32), verbose=0)[0]
+    tolerance = {"rtol": 1e-5, "atol": 1e-6} if saved.precise else {"rtol": 0.05, "atol": 0.01}
+    np.testing.assert_allclose(answer, expected, **tolerance)
+    assert np.ptp(expected) > 0.01
+
+
+def answer_of(network, architecture, pixels, *, ends_with_logits):
+    """Compute a head's answer from the maps of the page's own network."""
+    vgg = Network(network, architecture).preprocessed(network.preprocessing or "caffe")
+    source = vgg.input(pixels)
+    for pool in architecture.pools[:-1]:
+        (source,) = vgg.run((pool.name,), source)
+    (maps,) = vgg.run((network.head.start,), source)
+    logits = network.build_head().predict(np.moveaxis(maps, 0, -1)[None], verbose=0)[0]
+    if ends_with_logits:
+        return logits
+    if network.head.output == "sigmoid":
+        return 1 / (1 + np.exp(-logits))
+    exponentials = np.exp(logits - logits.max())
+    return exponentials / exponentials.sum()
+
+
+@pytest.mark.slow
+def test_the_fine_tuning_of_the_guide_is_read_as_it_says(tmp_path, monkeypatch):
+    keras = import_keras()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        keras.applications, "VGG19", partial(keras.applications.VGG19, weights=None)
+    )
+    for name in ("cat", "coffee", "bricks", "astronaut", "retina"):
+        for number in range(2):
+            path = tmp_path / "photos" / name / f"{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(sample_bytes(name))
+    kernels_before, fit = [], keras.Model.fit
+
+    def fit_briefly(model, images, epochs):
+        kernels_before.extend(layer.get_weights()[0] for layer in conv_layers(keras, model))
+        fit(model, images, epochs=1, verbose=0)
+
+    monkeypatch.setattr(keras.Model, "fit", fit_briefly)
+    _, program = (REPOSITORY / "docs" / "own-networks.md").read_text().split("```python", 1)
+    names = {}
+    exec(program.split("```")[0], names)
+
+    network = open_network(tmp_path / "my_model.keras")
+    assert (network.preprocessing, network.head.output, network.head.classes) == (
+        "caffe",
+        "softmax",
+        5,
+    )
+    pixels = load_image(sample_bytes("cat"))
+    answer = answer_of(network, VGG19, pixels, ends_with_logits=False)
+    expected = names["model"].predict(pixels[None].astype(np.float32), verbose=0)[0]
+    np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-7)
+    changes = {
+        layer.name: relative_change(network.read(layer.name)[0], before)
+        for layer, before in zip(VGG19.conv_layers, kernels_before, strict=True)
+    }
+    assert {name for name, change in changes.items() if change == 0} == {
+        layer.name for layer in VGG19.conv_layers if layer.block < 5
+    }
+    assert all(0 < changes[name] < 1 for name in changes if name.startswith("block5"))
+
+
+@pytest.mark.parametrize("file", FORMATS[2:])
+def test_weights_alone_do_not_record_the_head(saved, file):
+    network = open_network(saved.paths[file])
+    assert network.head.obstacle == "a file of weights alone, which does not record the layers"
+    with pytest.raises(ValueError, match="expected a head of known layers, got a file of weights"):
+        network.build_head()
