@@ -17,7 +17,7 @@ with errors.error_boundary():
     style.apply()
     keys.listen()
     # Every view has the same places, so that the fragment's never differ from the last view's.
-    above, middle = st.container(), st.container()
+    above, middle = picture_chooser.place_above(), st.container()
     with st.sidebar.container():
         picture_chooser.show(view, above)
     footer.show()

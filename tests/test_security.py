@@ -17,8 +17,9 @@ SERVED = [path for kind in ("js", "css", "html") for path in sorted(PACKAGE.rglo
 
 # HTML that the package writes, by module; nothing of it comes from viewers.
 HTML = {
-    "ui/page/style.py": {"f'<style>{sheets}</style>'"},  # the style sheets in the same folder
-    "ui/widgets/picture_chooser.py": {"thumbnail_styles() + own_style"},  # in base64
+    "ui/page/style.py": {
+        "f'<style>{sheets}</style>'"
+    },  # style sheets of the same folder, thumbnails
     "ui/widgets/grid.py": {"scale"},  # a grid's legend: formatted numbers
     "ui/widgets/components/__init__.py": {"html"},  # the files in the same folder
     "ui/widgets/diagram.py": {"svg(architecture)"},  # the network's plan

@@ -57,7 +57,7 @@ def test_scale_redraws_at_once_during_integrated_gradients(visit):
     page = visit(f"view=maps&maps=4&{at}&attribution=integrated")
     mosaic = page.locator(".st-key-maps-mosaic canvas")
     place = mosaic.bounding_box()
-    page.get_by_role("tab", name="Attribution").click()
+    page.get_by_role("radio", name="Attribution").click()
     computing = page.get_by_text(re.compile("^Computing: "))
     expect(computing).to_be_in_viewport()
     page.locator('[data-testid="stMain"]').evaluate("main => main.scrollTo(0, 0)")

@@ -128,7 +128,7 @@ def test_with_a_position_the_page_is_short_and_each_tabs_picture_is_in_sight(vis
     assert_in_sight(switch, part(page, "photo-stage"), part(page, "explain"))
     for name, picture in PICTURES.items():
         scroll(page, 0)
-        page.get_by_role("tab", name=name).click()
+        page.get_by_role("radio", name=name).click()
         expect(page.locator(picture).first).to_be_in_viewport(ratio=0.999)
         settle(page)
         assert (

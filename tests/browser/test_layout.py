@@ -50,7 +50,7 @@ def overlapping(buttons: Locator) -> list[str]:
 
 
 def header_buttons(page: Page) -> Locator:
-    return page.locator(".st-key-page-tools button, .st-key-view-choice button")
+    return page.locator('.st-key-page-tools button, [class*="st-key-view"] button')
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_the_views_stand_in_one_row_on_a_laptop(visit, query, width):
     page = visit(query, viewport={"width": width, "height": 768})
     expect(page.locator("canvas[data-shown]").first).to_be_visible()
     settle(page)
-    views = page.locator(".st-key-view-choice button")
+    views = page.locator('[class*="st-key-view"] button')
     tops = views.evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().top)")
     assert len(tops) == 7
     assert len(set(tops)) == 1
@@ -84,7 +84,7 @@ def test_open_controls_cover_no_button_of_a_lecture(visit, size):
     assert overlapping(header_buttons(page)) == []
     sidebar = page.get_by_test_id("stSidebar").bounding_box()
     assert sidebar["width"] >= 200
-    for view in page.locator(".st-key-view-choice button").all():
+    for view in page.locator('[class*="st-key-view"] button').all():
         name = view.get_by_text(view.inner_text()).bounding_box()
         assert name["height"] <= 60, "a name breaks within a word"
     page.get_by_role("button", name="Close controls").click()
@@ -124,7 +124,7 @@ def test_half_of_the_main_area_is_picture(visit, view):
 
 def test_the_photograph_is_seen_once(visit):
     page = visit("view=maps&layer=block2_conv2", viewport=LARGE)
-    in_sidebar = page.locator(".st-key-chosen-photograph img")
+    in_sidebar = page.locator('[data-testid="stSidebar"] [data-testid="stImage"] img')
     expect(page.locator(".st-key-inspector .photo-stage")).to_be_visible()
     expect(in_sidebar).to_be_hidden()
     page.get_by_role("radio", name="Blocks").click()

@@ -134,7 +134,7 @@ def test_a_file_that_is_too_large_among_several_is_named(open_page, tmp_path):
 
 def test_no_picture_is_to_be_chosen_where_none_is_used(visit):
     page = visit(TOP_PATCHES)
-    pictures = page.locator(".st-key-picture-choice")
+    pictures = page.locator('[class*="st-key-picture"]')
     expect(page.get_by_role("radio", name="Cropped", exact=True)).to_be_visible()
     expect(pictures).to_have_count(0)
     page.get_by_role("radio", name="Optimized images", exact=True).click()

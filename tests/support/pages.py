@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 from streamlit.components.v2 import manifest_scanner
+from streamlit.proto.Block_pb2 import Block
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Element
@@ -120,6 +121,19 @@ def link_of(page: AppTest) -> str:
 def texts(page: AppTest) -> str:
     said = [element.value for element in [*page.markdown, *page.caption]]
     return "\n".join([*said, *(element.label for element in page.expander)])
+
+
+def heading(page: AppTest) -> str:
+    """Return the view's heading."""
+    lines = "\n".join(element.value for element in page.main.markdown).splitlines()
+    return next(line for line in lines if line.startswith("## ")).removeprefix("## ")
+
+
+def stand_beside(page: AppTest) -> bool:
+    """Return whether a grid's details stand beside it."""
+    blocks = [part.proto for part in page.main if isinstance(part.proto, Block)]
+    (room,) = (block for block in blocks if block.id.endswith("-maps-room"))
+    return room.flex_container.direction == Block.FlexContainer.HORIZONTAL
 
 
 def captions(page: AppTest) -> list[str]:

@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, StopException
 
-from tests.support.pages import choose, open_page, shown, texts
+from tests.support.pages import choose, heading, open_page, shown, texts
 from vgg_viz.ui.page import errors, header, process, tour_panel
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.views import filters_view
@@ -38,7 +38,7 @@ def test_an_error_shows_a_message_and_logs_the_traceback(monkeypatch, caplog, pl
     page.button(key="try-again").click().run()
     assert not page.exception
     assert not page.error
-    assert page.header[0].value == "Filters of block1_conv1"
+    assert heading(page) == "Filters of block1_conv1"
 
 
 def test_the_view_is_unchanged_after_an_error(monkeypatch):

@@ -5,6 +5,7 @@ import pytest
 from tests.support.pages import (
     captions,
     choose,
+    heading,
     link_of,
     open_page,
     payloads,
@@ -53,12 +54,12 @@ def test_a_lecture_shows_one_line_under_a_grid():
 def test_lecture_buttons_change_the_layer(view):
     page = open_page(view=view, lecture="true", layer=VGG19.conv_layers[14].title)
     press(page, "next-layer")
-    assert page.header[0].value.endswith("block5_conv4")
+    assert heading(page).endswith("block5_conv4")
     assert page.button(key="next-layer").disabled
     assert not page.button(key="previous-layer").disabled
     press(page, "previous-layer")
     press(page, "previous-layer")
-    assert page.header[0].value.endswith("block5_conv2")
+    assert heading(page).endswith("block5_conv2")
     assert read(link_of(page))["layer"] == "block5_conv2"
     choose(page, "layer", "block1_conv1")
     assert page.button(key="previous-layer").disabled

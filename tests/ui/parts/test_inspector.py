@@ -3,7 +3,16 @@
 import pyarrow as pa
 import pytest
 
-from tests.support.pages import choose, inspected, link_of, mosaics, open_page, shown, texts
+from tests.support.pages import (
+    choose,
+    heading,
+    inspected,
+    link_of,
+    mosaics,
+    open_page,
+    shown,
+    texts,
+)
 from tests.support.pages import run as run_page
 from tests.support.truth import MAPS, number
 from vgg_viz.links import read
@@ -34,7 +43,7 @@ def test_filter_button_opens_the_filter():
     page = open_page(view="maps", layer="block3_conv1", channel="100")
     page.button(key="inspector-to-filter").click().run()
     assert not page.exception
-    assert page.header[0].value == "Filters of block3_conv1"
+    assert heading(page) == "Filters of block3_conv1"
     assert "Filters 97 to 100 of 100" in texts(page)
 
 

@@ -70,7 +70,6 @@ def test_controls_offer_all_values_of_their_fields(monkeypatch):
     assert set(FIELDS) - seen == {
         *("filter_page", "channel_page", "stored", "lecture", "tour", "own_tour", "answer"),
         "half",  # has a control where two maps are compared
-        "tab",  # of tabs, which AppTest does not list
         *("cover_row", "cover_column", "own", "ablated_in"),  # are set by uploads and clicks
         *("other_network", "preprocessing"),  # have controls where there are own networks
     }

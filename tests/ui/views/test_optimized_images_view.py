@@ -22,6 +22,7 @@ from tests.support.pages import (
     payloads,
     press,
     run,
+    stand_beside,
     texts,
     unpacked,
 )
@@ -352,9 +353,9 @@ def test_failed_images_are_reported_and_left_out_of_the_export(worker, offered):
 def test_lecture_shows_only_the_grid_until_a_channel_is_chosen(worker):
     worker.step = STEPS
     page = open_page(**OPTIMIZED, lecture="true")
-    assert len(page.main.columns) == 0
+    assert not stand_beside(page)
     assert caption_of(page) == "ImageNet · 4 of 64 channels · optimized images, regularized"
-    assert len(choose(page, "channel", 4).main.columns) == 2
+    assert stand_beside(choose(page, "channel", 4))
     assert captions(page)[-1] == "4× the top patch"
 
 

@@ -5,7 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from tests.support.pages import choose, open_page, payloads, run, texts, tiles_of, unpacked
+from tests.support.pages import (
+    choose,
+    open_page,
+    payloads,
+    run,
+    stand_beside,
+    texts,
+    tiles_of,
+    unpacked,
+)
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.truth import LAYER, NEVER_ACTIVE
 from vgg_viz import samples
@@ -117,12 +126,12 @@ def test_lecture_shows_only_the_grid_until_a_channel_is_chosen():
     page = open_page(**TOP_PATCHES, maps="4", lecture="true")
     assert [one for one in page.main.caption if "4 of 256 channels" in one.value]
     assert texts(page).count("top patches from 2 images (not ImageNet)") == 1
-    assert len(page.main.columns) == 0
+    assert not stand_beside(page)
     choose(page, "channel", 9)
     # Beside the patches there is less room, and one of the two lines says it.
     assert "channels · top patches from 2 images (not" not in texts(page)
     assert "Top patches from 2 images (not ImageNet)" in texts(page)
-    assert len(page.main.columns) == 2
+    assert stand_beside(page)
     assert " · " not in "".join(tiles_of(payloads(page)["channel-patches"])[0]["titles"])
 
 

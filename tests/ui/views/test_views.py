@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.pages import (
     choose,
+    heading,
     mosaics,
     open_page,
     payloads,
@@ -21,7 +22,7 @@ def test_every_view_opens_from_its_link_without_a_notice(view):
     page = open_page(view=view)
     assert not page.error
     assert not page.warning
-    assert page.header
+    assert heading(page)
     assert len(mosaics(page)) > 0
     assert ("ImageNet ·" in texts(page)) == VIEWS[view].shows_network
 

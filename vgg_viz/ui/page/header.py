@@ -29,13 +29,13 @@ def show() -> str:
         vertical_alignment="center",
         key="page-header",
     ):
-        st.title("VGG Viz: look inside VGG19", width="content")
+        st.markdown("# VGG Viz: look inside VGG19", width="content")
         # In a lecture's tour, the tools stand in the tour's panel, where they cover nothing.
         if not (mode.in_lecture() and mode.on_tour()):
             tools()
     components.mount("dropping", "dropping", components.pack({"megabytes": MAX_MEGABYTES}))
-    with st.container(key="view-choice"):
-        view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
+    view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
+    if not mode.in_lecture() or mode.controls_are_open():
         show_problems()
     return view
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from vgg_viz.ui.state import mode
+from vgg_viz.ui.widgets import picture_chooser
 
 FOLDER = Path(__file__).parent / "styles"
 
@@ -23,6 +24,7 @@ def apply() -> None:
         "print": True,
     }
     sheets = "\n".join(sheet(name) for name, needed in names.items() if needed)
+    sheets += picture_chooser.thumbnail_styles()
     st.html(f"<style>{sheets}</style>")
 
 

@@ -219,8 +219,7 @@ def room(*, two: bool) -> tuple[Sequence[DeltaGenerator], DeltaGenerator, Sequen
     """
     if two:
         return st.columns(2, gap="medium"), st.container(), st.columns(2, gap="medium")
-    with st.container(key="maps-room"):
-        left, panel = [st.container()] * 2 if is_full_width() else st.columns([3, 2], gap="medium")
+    left, panel = grid.room(beside=not is_full_width())
     return [left], panel, [panel]
 
 

@@ -25,7 +25,6 @@ from vgg_viz.passed_on_links import PassedOnLink, read_passed_on
 
 KEY = "view-values"
 MAX_KNOWN_URLS = 20
-LABELED = ("tab",)  # fields whose widget holds an option's label: Streamlit's tabs
 
 
 @dataclass
@@ -257,8 +256,6 @@ def _widget_value(key: str, effective: Value) -> object:
     field_ = FIELDS[key]
     if isinstance(field_, Numbers):
         return ", ".join(map(str, effective or ()))  # type: ignore[arg-type]
-    if key in LABELED and isinstance(field_, Choice):
-        return field_.options[effective].label
     return list(effective) if isinstance(effective, tuple) else effective
 
 

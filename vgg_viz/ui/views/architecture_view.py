@@ -25,12 +25,12 @@ def show(_notice: DeltaGenerator) -> None:
         blocks = controls.blocks()
         st.caption("The table of conv layers lists these blocks.")
         choice = controls.network()
-    st.header("The architecture of VGG19")
     text_blocks.prose(
         f"**VGG19** ({PAPER}) classifies a 224 × 224 image with "
         f"{len(VGG19.conv_layers)} convolutions in five **blocks**, then three dense layers. "
         "After each block, a max pool halves width and height. "
-        "**Click a convolution** to see its feature maps."
+        "**Click a convolution** to see its feature maps.",
+        "## The architecture of VGG19",
     )
     is_painted = diagram.show(VGG19, partial(selection.open_layer, "diagram"))
     # A tour step on this view has no room for the maps.

@@ -29,11 +29,11 @@ def show(notice: DeltaGenerator) -> None:
         appearance = controls.appearance()
         order = controls.order()
         choice = controls.network()
-    st.header("The last conv layer of each block")
     text_blocks.prose(
         "**Feature maps** of each block's last conv layer, all from one forward pass. From block "
         "to block, the maps get smaller and the receptive field grows. **Click a map** to inspect "
-        "it."
+        "it.",
+        "## The last conv layer of each block",
     )
     if not blocks:
         st.info("Choose at least one block in the sidebar.", icon=":material/arrow_back:")

@@ -73,11 +73,11 @@ def show(notice: DeltaGenerator) -> None:
     with st.sidebar:
         chosen = picture_chooser.current()
         choice = controls.network()
-    st.header("What early and late layers show")
     text_blocks.prose(
         "A trained convolutional network computes a **feature hierarchy**: edges and colors first, "
         "then textures, parts and objects "
-        f"({PAPER}). **Click a map** to inspect it."
+        f"({PAPER}). **Click a map** to inspect it.",
+        "## What early and late layers show",
     )
     results, network = shared_instance.results(notice), load_network(choice, notice)
     if network.label not in (IMAGENET_LABEL, UntrainedWeights.label):
@@ -88,10 +88,10 @@ def show(notice: DeltaGenerator) -> None:
     # One pass for all layers, which caches the input of every block.
     results.overview(network, chosen)
     show_lessons([LayerMaps(results, network, chosen, end) for end in VGG19.block_ends])
-    st.subheader("In numbers, for this image")
     text_blocks.prose(
         "From layer to layer, the receptive field grows and the maps resemble the image less. The "
-        "charts are measured on the image that you chose."
+        "charts are measured on the image that you chose.",
+        "### In numbers, for this image",
     )
     charts.show_profiles(LayerMaps(results, network, chosen, VGG19.conv_layers[-1]))
     st.subheader("In short")

@@ -30,13 +30,14 @@ def show(notice: DeltaGenerator) -> None:
         channel_count = controls.count("Number of channels", "channels", layer.channels)
         appearance = controls.appearance()
         choice = controls.network()
-    text_blocks.heading(f"Filters of {layer.name}", layer)
-    text_blocks.prose(
+    text_blocks.introduce(
+        layer,
+        f"Filters of {layer.name}",
         f"A **filter** has one 3 × 3 kernel for each of the layer's **{layer.channels} input "
         f"channels**. This layer has **{layer.filters} filters**: "
         f"{layer.filters * layer.channels:,} kernels. Each row is a filter, each column an input "
         f"channel; titles read *filter-channel*. **Click a kernel** to see its filter's feature "
-        f"map."
+        f"map.",
     )
     left, right = st.columns(2)
     with left:

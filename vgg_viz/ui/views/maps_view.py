@@ -47,11 +47,12 @@ def show(notice: DeltaGenerator) -> None:
 
 def introduce(layer: ConvLayer) -> None:
     """Show the view's heading, and explain what feature maps are."""
-    text_blocks.heading(map_tabs.heading(layer), layer)
     source = "the image" if layer.conv_number == 1 else "the previous layer's output"
-    text_blocks.prose(
+    text_blocks.introduce(
+        layer,
+        map_tabs.heading(layer),
         f"Each filter slides over {source} and produces one **feature map**: bright where the "
-        "filter responds strongly. **Click a map** to inspect it."
+        "filter responds strongly. **Click a map** to inspect it.",
     )
 
 
@@ -62,10 +63,9 @@ def show_maps(
     # In lecture mode the heading has buttons for the neighboring layers, and needs the full width.
     if mode.in_lecture():
         introduce(maps.layer)
-    with st.container(key="maps-room"):
-        # In lectures and on tours, the grid has the whole width until a map is chosen.
-        waits = mode.is_explained() and selection.current() is None
-        left, panel = (st.container(), None) if waits else st.columns([3, 2], gap="medium")
+    # In lectures and on tours, the grid has the whole width until a map is chosen.
+    inspects = not mode.is_explained() or selection.current() is not None
+    left, panel = grid.room(beside=inspects)
     value = None
     with maps.results.holding():
         with left:
@@ -73,7 +73,7 @@ def show_maps(
                 introduce(maps.layer)
             if not map_tabs.show_in_place_of_maps(maps, spec):
                 show_grid(maps, count, order, appearance)
-        if panel:
+        if inspects:
             with panel:
                 value = show_inspector(maps, count, order, appearance)
     map_tabs.show(maps, value)

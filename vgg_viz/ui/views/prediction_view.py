@@ -82,8 +82,8 @@ def show(notice: DeltaGenerator) -> None:
     names = ClassNames() if is_own and own is None else chosen_dense.names_of(own)
     with st.sidebar:
         choices = choose(names)
-    st.header("Predicted classes")
-    text_blocks.prose(introduction(own.head if own else None) if is_own else INTRODUCTION)
+    about = introduction(own.head if own else None) if is_own else INTRODUCTION
+    text_blocks.prose(about, "## Predicted classes")
     chosen_dense.show_missing_names(names)
     maps = LayerMaps(results(notice), load_network(choices.network, notice), choices.picture, LAST)
     sides = predictions_of(sides_of(maps, choices.compared, notice))
@@ -324,11 +324,11 @@ def show_heatmaps(
 
 def show_important_maps(sides: Sides, target: ClassTarget, side: Side, count: int) -> None:
     """Show the maps whose ablation lowers, or raises, the class's logit most, for each side."""
-    st.subheader("Most important maps")
     text_blocks.prose(
         f"Each of the {LAST.filters} maps of {LAST.name} was ablated by itself; these change the "
         f"{'logit' if target.against is None else 'difference of the two logits'} most. **Click a "
-        "map** to inspect its largest value, and to trace that back to the pixels, layer by layer."
+        "map** to inspect its largest value, and to trace that back to the pixels, layer by layer.",
+        "### Most important maps",
     )
     in_columns(sides, target, partial(show_maps, side=side, count=count))
 

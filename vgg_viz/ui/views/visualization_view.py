@@ -9,6 +9,7 @@ from vgg_viz.interpretability.feature_visualization.optimization import Optimiza
 from vgg_viz.interpretability.feature_visualization.parametrizations import (
     EXAMPLES,
     PARAMETRIZATIONS,
+    Parametrization,
 )
 from vgg_viz.links import MOST_SEEDS
 from vgg_viz.model.architecture import ConvLayer
@@ -67,10 +68,15 @@ def show(notice: DeltaGenerator) -> None:
             picture_chooser.choose_fit()
         if examples == "patches":
             own_pictures.choose()
-    text_blocks.heading(f"{EXAMPLES[examples].label} of {layer.name}", layer)
+    if examples == "patches":
+        about = about_patches(layer)
+    else:
+        about = about_optimized(layer, parametrization)
+    text_blocks.introduce(layer, f"{EXAMPLES[examples].label} of {layer.name}", about)
     networks = networks_of(choice, compared, notice)
     if examples == "patches":
-        show_patches(results(notice), layer, count, networks)
+        found = [patch_grids.find(results(notice), one, layer, SEARCH_SECONDS) for one in networks]
+        patch_grids.show(results(notice), found, count)
         return
     specs = [OptimizationSpec(network, layer, seed, parametrization) for network in networks]
     show_optimized(results(notice), specs, count)
@@ -84,31 +90,36 @@ def networks_of(choice: NetworkChoice, compared: str, notice: DeltaGenerator) ->
     return [network, comparison.load_other_network(notice)] if compared == "network" else [network]
 
 
-def show_patches(cache: Results, layer: ConvLayer, count: int, networks: Sequence[Network]) -> None:
-    """Show the image patches that activate each channel of a layer most."""
+def about_patches(layer: ConvLayer) -> str:
+    """Return an explanation of the image patches that activate each channel of a layer most."""
     side = layer.receptive_field
-    text_blocks.prose(
+    return (
         f"**Top patches** (dataset examples, {ZEILER}) show what activates a channel most. Each "
         f"tile is one channel's receptive field of {side} × {side} pixels at its largest value; "
         "gray lies beyond the image's border. The patches come from this page's images and those "
         "you add in the sidebar. **Click a tile** for the channel's other top patches."
     )
-    found = [patch_grids.find(cache, one, layer, SEARCH_SECONDS) for one in networks]
-    patch_grids.show(cache, found, count)
 
 
-def show_optimized(cache: Results, specs: Sequence[OptimizationSpec], count: int) -> None:
-    """Show images optimized to maximize each channel, also while optimization goes on."""
-    layer, method = specs[0].layer, PARAMETRIZATIONS[specs[0].parametrization]
-    text_blocks.prose(
+def about_optimized(layer: ConvLayer, parametrization: Parametrization) -> str:
+    """Return an explanation of the images optimized to maximize each channel of a layer."""
+    method = PARAMETRIZATIONS[parametrization]
+    return (
         f"**Activation maximization** ({ERHAN}): each image is optimized from noise to maximize "
         f"one channel at a single position. **{method.label}**: {method.description.rstrip('.')}. "
         "Another seed gives another image. "
         "People predict activations better from natural images (92%) than from optimized ones "
         f"(82%, {BOROWSKI}): look at the **top patches** first." + size_note(layer)
     )
+
+
+def show_optimized(cache: Results, specs: Sequence[OptimizationSpec], count: int) -> None:
+    """Show images optimized to maximize each channel, also while optimization goes on."""
     optimized_images.show(
-        [OptimizedImages(spec, patch_grids.find(cache, spec.network, layer)) for spec in specs],
+        [
+            OptimizedImages(spec, patch_grids.find(cache, spec.network, spec.layer))
+            for spec in specs
+        ],
         count,
     )
 

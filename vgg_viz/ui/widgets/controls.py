@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz import links
 from vgg_viz.export.appearance import COLOR_MAPS, SCALES
@@ -71,13 +70,6 @@ def one_of(
         **state.bind_options(key, labels(options)),
     )
     return state.choice(key, options)
-
-
-def tabs(key: str, options: Mapping[Name, Option]) -> tuple[Name, DeltaGenerator]:
-    """Show a tab for each option of a field; return the open tab's name and container."""
-    containers = st.tabs(list(labels(options).values()), **state.bind(key))
-    name = state.choice(key, options)
-    return name, containers[list(options).index(name)]
 
 
 def order() -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export import mosaic
 from vgg_viz.export.appearance import COLOR_MAPS
@@ -182,6 +183,15 @@ class Placement:
     tools: bool = True  # whether to show buttons above the grid
     heads: Sequence[str] = ()  # titles above the columns
     label: str = ""  # accessible name of a mosaic without a caption
+
+
+def room(*, beside: bool) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Return the places of a grid and of its details, which stand beside it or below."""
+    if not beside:
+        place = st.container(key="maps-room")
+        return place, place
+    row = st.container(key="maps-room", horizontal=True, gap="medium")
+    return row.container(), row.container()
 
 
 def show(results: Results, grid: Tiles, placement: Placement) -> None:

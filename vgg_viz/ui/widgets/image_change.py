@@ -54,8 +54,7 @@ def show(picture: InputImage) -> None:
     """Show the picture; where a square is covered, as a component to click."""
     if state.value("change") != COVER:
         # CSS hides it where the view's inspector shows the photograph.
-        with st.container(key="chosen-photograph"):
-            st.image(picture.png, output_format="PNG", width="stretch", alt=picture.alt)
+        st.image(picture.png, output_format="PNG", width="stretch", alt=picture.alt)
         return
     row, column = (state.number(f"cover_{axis}") for axis in ("row", "column"))
     header = {"side": VGG19.input_side, "row": row, "column": column, "alt": picture.alt}

@@ -29,6 +29,8 @@ STORED_HELP = (
     "This file uses a small part of its value range, so its contrast is stretched: the smallest "
     "value is black, the largest white. **As stored** leaves the values unchanged."
 )
+# Within the picture control, which gets another key when a link or a tour chooses the picture.
+PICTURE_BUTTONS = '[class*="st-key-picture"] button'
 
 
 def choose_other(beside: InputImage) -> InputImage:
@@ -53,6 +55,11 @@ def choose_fit() -> None:
     controls.one_of("Resizing", "fit", FITS, help_text=FIT_HELP)
 
 
+def place_above() -> DeltaGenerator:
+    """Return the place above the view for the picture, which CSS shows on narrow screens."""
+    return st.container(key="maps-photo", horizontal=True, vertical_alignment="center")
+
+
 def show(view: View, above: DeltaGenerator) -> None:
     """Show the choice of a picture if the view needs it; on a phone, also the picture ``above``."""
     if not is_needed(view):
@@ -65,18 +72,12 @@ def show(view: View, above: DeltaGenerator) -> None:
 
 def choose() -> InputImage:
     """Show the sidebar's picture controls and return the chosen picture."""
-    own = own_picture("picture")
-    own_style = f"<style>{thumbnail_style(OWN, 'png', own.thumbnail)}</style>" if own else ""
-    st.html(thumbnail_styles() + own_style)
-    with st.container(key="picture-choice"):
-        st.pills("Picture", required=True, **state.bind_options("picture", labels(PICTURES)))
-        choice = state.choice("picture", PICTURES)
-    message = st.container()
+    st.pills("Picture", required=True, **state.bind_options("picture", labels(PICTURES)))
+    choice = state.choice("picture", PICTURES)
+    picture = load(choice, options(), "picture")
     if choice == OWN:
         picture_upload.show("picture", "Your picture")
     choose_fit()
-    with message:
-        picture = load(choice, options(), "picture")
     if picture.stretchable:
         choose_as_stored()
     picture = image_change.choose(picture)
@@ -88,10 +89,9 @@ def choose() -> InputImage:
 
 def show_on_narrow_screens(chosen: InputImage) -> None:
     """Show the picture above the view, on screens too narrow to show the sidebar beside it."""
-    with st.container(key="maps-photo", horizontal=True, vertical_alignment="center"):
-        # CSS shrinks it: Streamlit would decode, resize and encode it in every run.
-        st.image(chosen.png, output_format="PNG", width="content", alt=chosen.alt)
-        st.markdown(f"{escape(chosen.title)}, as VGG19 sees it")
+    # CSS shrinks it: Streamlit would decode, resize and encode it in every run.
+    st.image(chosen.png, output_format="PNG", width="content", alt=chosen.alt)
+    st.markdown(f"{escape(chosen.title)}, as VGG19 sees it")
 
 
 def options() -> PictureOptions:
@@ -158,12 +158,17 @@ def last_good(wanted: PictureOptions, key: str) -> InputImage:
         return default(wanted)
 
 
-@lru_cache(maxsize=1)
 def thumbnail_styles() -> str:
-    """Return CSS that shows the samples' buttons in the picture control as thumbnails."""
+    """Return CSS that shows the buttons in the picture control as thumbnails."""
+    own = own_picture("picture")
+    return sample_styles() + (thumbnail_style(OWN, "png", own.thumbnail) if own else "")
+
+
+@lru_cache(maxsize=1)
+def sample_styles() -> str:
+    """Return CSS that shows the samples' buttons as thumbnails."""
     files = {one.name: ASSETS / "thumbnails" / f"{one.name}.jpg" for one in SAMPLES}
-    styles = (thumbnail_style(name, "jpeg", file.read_bytes()) for name, file in files.items())
-    return f"<style>{''.join(styles)}</style>"
+    return "".join(thumbnail_style(name, "jpeg", file.read_bytes()) for name, file in files.items())
 
 
 def thumbnail_style(choice: str, kind: str, data: bytes) -> str:
@@ -172,7 +177,7 @@ def thumbnail_style(choice: str, kind: str, data: bytes) -> str:
     Screen readers still read the name. In an SVG, since a browser that darkens pages would take a
     small gray photograph for an icon and invert it.
     """
-    button = f".st-key-picture-choice button:nth-of-type({list(PICTURES).index(choice) + 1})"
+    button = f"{PICTURE_BUTTONS}:nth-of-type({list(PICTURES).index(choice) + 1})"
     photograph = data_url(kind, data)
     drawing = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 224 224">'

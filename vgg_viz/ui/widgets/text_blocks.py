@@ -22,10 +22,12 @@ def caption(text: str, short: str) -> str:
     return short if mode.in_lecture() else text
 
 
-def prose(text: str) -> None:
-    """Show an explanation in Markdown. Lecture mode and tours leave it out."""
-    if not mode.is_explained():
-        st.markdown(text)
+def prose(text: str, heading: str = "") -> None:
+    """Show an explanation in Markdown, which lecture mode and tours leave out, below a heading."""
+    # In one element, since each costs the browser time in every run.
+    shown = list(filter(None, [heading, "" if mode.is_explained() else text]))
+    if shown:
+        st.markdown("\n\n".join(shown))
 
 
 def note(text: str) -> None:
@@ -34,15 +36,15 @@ def note(text: str) -> None:
         st.caption(text)
 
 
-def heading(text: str, layer: ConvLayer) -> None:
-    """Show the heading of a view of one layer."""
+def introduce(layer: ConvLayer, heading: str, text: str) -> None:
+    """Show the heading of a view of one layer, and its explanation."""
     # On a tour, the steps choose the layer.
     if not mode.in_lecture() or mode.on_tour():
-        st.header(text)
+        prose(text, f"## {heading}")
         return
     with st.container(horizontal=True, vertical_alignment="center", key="lecture-heading"):
         layer_button("previous-layer", "Previous layer", ":material/chevron_left:", layer, -1)
-        st.header(text, width="content")
+        st.markdown(f"## {heading}", width="content")
         layer_button("next-layer", "Next layer", ":material/chevron_right:", layer, 1)
 
 

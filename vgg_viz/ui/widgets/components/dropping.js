@@ -7,7 +7,7 @@ import { unpack } from "./shared.js";
 
 const SECONDS = 12; // that a message stays; a quarter of it, to wait for the uploader
 const MOST_NAMED = 3; // files that are too large
-const OWN = ".st-key-picture-choice [role=radiogroup] button:last-of-type";
+const OWN = "[class*=st-key-picture] [role=radiogroup] button:last-of-type";
 const UPLOAD = '[class*="st-key-own_from"] button:first-of-type';
 const FIELD = '[class*="st-key-own-upload-picture"] input[type=file]';
 const UPLOADER = '[class*="st-key-own-upload-several"]';

@@ -17,7 +17,7 @@ const LECTURE_SHARE = 0.62; // share of the height for the map
 const SELECT = "vgg-viz:select";
 const POINT = "vgg-viz:point";
 const RETURN = "vgg-viz:return";
-const TAB = '.st-key-map-tabs [role="tab"]';
+const TAB = ".st-key-map-tabs > :first-child [role=radio]";
 const STRENGTH = "vgg-viz:strength";
 const PARTS = [
   "title", "trail", "return", "map-stage", "map", "point", "chosen", "photo-stage", "photo", "field",
@@ -73,9 +73,7 @@ class Inspector {
     const outside = { signal: this.listening.signal };
     window.addEventListener("resize", () => this.fit(), outside);
     const anywhere = { ...outside, capture: true };
-    // A pressed tab is drawn anew before it is released.
-    window.addEventListener("pointerdown", ({ target }) => (this.pressed = target.closest(TAB)), anywhere);
-    window.addEventListener("pointerup", () => this.pressed && this.revealTabs(), anywhere);
+    window.addEventListener("click", ({ target }) => target.closest(TAB) && this.revealTabs(), anywhere);
     window.addEventListener(POINT, ({ detail }) => this.follow(detail), outside);
     window.addEventListener("keydown", (event) => this.close(event), anywhere);
   }
@@ -208,7 +206,7 @@ class Inspector {
 
   // Top of the inspector on an unscrolled page; a sticky panel is further down when scrolled.
   top() {
-    const panel = this.root.getRootNode().host.closest('[data-testid="stColumn"]');
+    const panel = this.root.getRootNode().host.closest(".st-key-maps-room > *");
     const row = panel?.parentElement.getBoundingClientRect();
     const at = this.root.getBoundingClientRect().top;
     const sticky = panel && getComputedStyle(panel).position === "sticky";
