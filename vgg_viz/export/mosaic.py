@@ -30,6 +30,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from vgg_viz.interpretability.map_statistics import luma
+
 BACKGROUND = 0
 MARK = 1
 FIRST_LEVEL = 3
@@ -270,11 +272,10 @@ def color_levels(color_map: str) -> np.ndarray:
 
 
 def gray(photograph: np.ndarray) -> np.ndarray:
-    """Convert a photograph, RGB uint8 ``(h, w, 3)``, to luma (ITU-R BT.601) within ``GRAYS``."""
+    """Convert a photograph, RGB uint8 ``(h, w, 3)``, to luma within ``GRAYS``."""
     dark, light = GRAYS
-    luma = photograph @ np.array([0.299, 0.587, 0.114])
-    levels: np.ndarray = np.rint(dark + luma * ((light - dark) / 255)).astype(np.uint8)
-    return levels
+    levels: np.ndarray = np.rint(dark + luma(photograph) * ((light - dark) / 255))
+    return levels.astype(np.uint8)
 
 
 def overlay_colors(scaled: ScaledTiles, color_map: str) -> np.ndarray:

@@ -6,9 +6,6 @@ import numpy as np
 
 from vgg_viz.interpretability.map_orders import NUMBER, ORDERS
 
-# Weights of R, G and B in the perceived brightness: ITU-R BT.601, as in Pillow's mode "L".
-LUMA = (0.299, 0.587, 0.114)
-
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
@@ -100,10 +97,15 @@ def profile(maps: np.ndarray, pixels: np.ndarray) -> Profile:
 def brightness(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """Compute the brightness of RGB pixels, 0 to 255, averaged down to a height and width."""
     rows, columns = pixels.shape[:2]
-    luma = pixels.astype(np.float64) @ np.array(LUMA)
-    parts = luma.reshape(height, rows // height, width, columns // width)
+    parts = luma(pixels).reshape(height, rows // height, width, columns // width)
     averaged: np.ndarray = parts.mean(axis=(1, 3))
     return averaged
+
+
+def luma(pixels: np.ndarray) -> np.ndarray:
+    """Compute the brightness of each RGB pixel, 0 to 255: ITU-R BT.601, as Pillow's mode "L"."""
+    brightness: np.ndarray = pixels @ np.array([0.299, 0.587, 0.114])
+    return brightness
 
 
 def correlations(maps: np.ndarray, image: np.ndarray) -> np.ndarray:

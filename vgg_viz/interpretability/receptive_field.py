@@ -14,7 +14,7 @@ computed once for all images.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -92,6 +92,13 @@ def input_interval(layer: SpatialLayer, output: Interval) -> Interval:
     return Interval(POOL_SIDE * output.start, POOL_SIDE * output.stop)
 
 
+def output_interval(layer: SpatialLayer, source: Interval) -> Interval:
+    """Return the output positions of a conv or pooling layer that read some input positions."""
+    if layer.kind == "conv":
+        return Interval(source.start - 1, source.stop + 1)
+    return Interval(source.start // POOL_SIDE, -(-source.stop // POOL_SIDE))
+
+
 def receptive_fields(layer: SpatialLayer) -> list[tuple[int, int]]:
     """Return the receptive field of each position along a side of a layer's map: start and stop.
 
@@ -143,16 +150,22 @@ def image_stages(layer: ConvLayer, side: int, architecture: Architecture = VGG19
     """
     # Centered in the whole receptive field, even if that reaches beyond the border.
     first = receptive_fields(layer)[middle(layer)][0] + (layer.receptive_field - side) // 2
-    affected = Interval(first, first + side)
+    image = Interval(first, first + side)
+    whole = value_stages(layer, middle(layer), middle(layer), architecture)
+    return affected_stages(Area(image, image), {stage.layer: stage.output_area for stage in whole})
+
+
+def affected_stages(area: Area, layers: Mapping[SpatialLayer, Area]) -> list[Stage]:
+    """Return consecutive layers with the areas that depend on an area of the first one's input.
+
+    ``layers`` has the area of each one's output beyond which nothing is computed.
+    """
     stages = []
-    for stage in value_stages(layer, middle(layer), middle(layer), architecture):
-        source = affected
-        if stage.is_conv:
-            affected = Interval(source.start - 1, source.stop + 1)
-        else:
-            affected = Interval(source.start // POOL_SIDE, -(-source.stop // POOL_SIDE))
-        affected = affected.within(stage.output_area.rows)
-        stages.append(Stage(stage.layer, Area(source, source), Area(affected, affected)))
+    for layer, whole in layers.items():
+        sides = zip(area, whole, strict=True)
+        output = Area(*(output_interval(layer, side).within(limit) for side, limit in sides))
+        stages.append(Stage(layer, area, output))
+        area = output
     return stages
 
 

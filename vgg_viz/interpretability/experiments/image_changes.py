@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 from vgg_viz.image_io.images import digest, png
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.experiments.changes import CHANGES, ChosenChange, Place
-from vgg_viz.interpretability.map_statistics import LUMA
+from vgg_viz.interpretability.map_statistics import luma
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.preprocessing import MEAN_COLOR
 from vgg_viz.option import resolve
@@ -93,7 +93,7 @@ def change_contrast(pixels: np.ndarray, amount: int) -> np.ndarray:
 
 def desaturate(pixels: np.ndarray, amount: int) -> np.ndarray:
     """Move each pixel's color toward its brightness by percent."""
-    return blend(pixels, (pixels @ LUMA)[:, :, None], amount / 100)
+    return blend(pixels, luma(pixels)[:, :, None], amount / 100)
 
 
 def keep_red(pixels: np.ndarray, amount: int) -> np.ndarray:

@@ -16,11 +16,11 @@ from vgg_viz.interpretability.receptive_field import (
     Area,
     Interval,
     LayerOperations,
-    Stage,
+    affected_stages,
     padded_input,
     surrounding_input,
 )
-from vgg_viz.model.architecture import POOL_SIDE, VGG19, Architecture, ConvLayer
+from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network, tf
 
 PLACES = 14  # per side
@@ -84,32 +84,15 @@ def occluded_maps(
     cover = ChosenChange(COVER, SQUARE, Place(*place, "mean"))
     source = square(place, len(pixels))
     rows, columns = (slice(*side) for side in source)
+    layers = network.architecture.spatial_layers[: layer.index]
+    whole = {each: Area(*(Interval(0, side) for side in each.output_shape[:2])) for each in layers}
     x = tf.constant(np.moveaxis(network.input(change_pixels(pixels, cover)[rows, columns]), 0, -1))
     x, operations = x[None], LayerOperations(network)
-    for stage in affected_stages(layer, source, network.architecture):
+    for stage in affected_stages(source, whole):
         before = network.architecture.layers[stage.layer.index - 1]
         padded = padded_input(stage, x, surrounding_input(stage, maps[before.name]))
         x, source = operations.forward(stage, padded), stage.output_area
     return source, np.moveaxis(x[0].numpy(), -1, 0)
-
-
-def affected_stages(
-    layer: ConvLayer, area: Area, architecture: Architecture = VGG19
-) -> list[Stage]:
-    """Return the layers from the image to a layer, with the areas that a changed area can reach."""
-    stages = []
-    for each in architecture.spatial_layers[: layer.index]:
-        whole = Interval(0, each.output_shape[0])
-        if each.kind == "conv":
-            reached = (Interval(side.start - 1, side.stop + 1) for side in area)
-        else:
-            reached = (
-                Interval(side.start // POOL_SIDE, -(-side.stop // POOL_SIDE)) for side in area
-            )
-        output = Area(*(side.within(whole) for side in reached))
-        stages.append(Stage(each, area, output))
-        area = output
-    return stages
 
 
 def square_sums(values: np.ndarray, area: Area, side: int) -> np.ndarray:
