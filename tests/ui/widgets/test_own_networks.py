@@ -1,9 +1,18 @@
 """Own networks: the sidebar's list, the caption, the preprocessing, and files that do not fit."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
-from tests.support.pages import choose, open_page, texts
+from tests.support.pages import choose, network_of, open_page, texts
 from tests.support.weights_files import write_hollow_weights
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.own_networks.own_network import open_network
+from vgg_viz.model.weights import UntrainedWeights
+from vgg_viz.serving.results import Results
+from vgg_viz.serving.shared import Shared
+from vgg_viz.ui.parts.fine_tuning_section import layer_change
 from vgg_viz.ui.state.shared_instance import shared
 
 MAPS = {"view": "maps", "maps": "4"}
@@ -77,3 +86,27 @@ def test_a_mended_file_is_read_again(folder):
     write_hollow_weights(folder / "text.keras")
     page.button(key="retry-own").click().run()
     assert "block1_conv1 · text, BGR − mean" in texts(page)
+
+
+def test_filters_show_what_fine_tuning_changed(folder):
+    page = open_page(view="filters", network="birds", layer="block2_conv1")
+    assert "What fine-tuning changed" in [part.value for part in page.subheader]
+    assert "Most changed filters of block2_conv1" in texts(page)
+    assert "32 of 128 filters, most changed first" in texts(page)
+    assert "Unchanged" not in texts(page)
+    with network_of(open_network(folder / "fish.h5")):
+        page = open_page(view="filters", network="birds", layer="block2_conv1")
+    assert "Unchanged, as in frozen layers: block1_conv1, " in texts(page)
+    assert "Most changed filters" not in texts(page)
+
+
+def test_changes_are_those_of_each_filter():
+    layer, before = VGG19.conv_layer("block1_conv2"), UntrainedWeights()
+    kernel = before.read(layer.name)[0].copy()
+    kernel[..., 6] *= 1.5
+    after = SimpleNamespace(identity="after", read=lambda name: (kernel, None))
+    found = layer_change(Results(Shared(limit=None)), after, before, layer)
+    np.testing.assert_allclose(found.by_filter, np.where(np.arange(64) == 6, 0.5, 0), atol=1e-6)
+    assert found.whole == pytest.approx(0.5 / 8, rel=0.1)  # of 64 filters of about equal norms
+    size = np.abs(before.read(layer.name)[0][..., 6]).mean(axis=2) / 2
+    np.testing.assert_allclose(found.sizes[6], size, rtol=1e-4)

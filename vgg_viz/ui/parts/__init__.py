@@ -17,6 +17,7 @@
 - `response_curves`: responses of maps to a change of the image, over all its amounts
 - `comparison`: feature maps compared between two images, networks or preprocessings
 - `pairs`: two grids on a common scale, or the grid of their difference
+- `fine_tuning_section`: change of an own network's filters from ImageNet's
 - `overview`: most active feature maps of every layer
 - `charts`: histograms of a map's and a layer's values, and charts across all layers
 - `predictions`: predicted classes of one image, and the evidence for them

@@ -11,10 +11,12 @@ from vgg_viz.export.number_format import figure
 from vgg_viz.export.scripts import Run, script_weights
 from vgg_viz.links import PAGE_CHANNELS, PAGE_FILTERS
 from vgg_viz.model.architecture import ConvLayer
+from vgg_viz.model.own_networks.own_network import OwnNetwork
 from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.model.weights import Weights
 from vgg_viz.serving.results import Results
-from vgg_viz.ui.state import selection, shared_instance
+from vgg_viz.ui.parts import fine_tuning_section
+from vgg_viz.ui.state import mode, selection, shared_instance
 from vgg_viz.ui.widgets import controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_weights, preprocessing_of
 from vgg_viz.ui.widgets.color_grid import ColorGrid
@@ -51,6 +53,8 @@ def show(notice: DeltaGenerator) -> None:
         show_first_layer(results, weights, layer, kernels)
     else:
         show_kernels(results, weights, layer, kernels)
+    if isinstance(weights, OwnNetwork) and not mode.is_explained():
+        fine_tuning_section.show(results, weights, layer, notice)
 
 
 def show_kernels(results: Results, weights: Weights, layer: ConvLayer, kernels: grid.Grid) -> None:
