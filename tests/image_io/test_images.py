@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFile, ImageOps
 from tests.image_io.test_hostile import fault_of
 from tests.image_io.test_image_formats import tiff
 from tests.support import image_files as build
+from tests.support.hostile import with_jpeg_size
 from tests.support.image_files import QUARTERS, deep_png, encode, noise, plain, png, turned
 from tests.support.photographs import decode, load_image, notes_of, sample_bytes
 from vgg_viz import samples
@@ -136,6 +137,24 @@ def test_missing_rows_are_gray_and_noted_if_most_rows_are_present(kind):
         assert percent == pytest.approx(100 * gray.mean(), abs=1)
     with pytest.raises(ImageFileError, match=r"Only \d+% of the|is cut off or damaged"):
         decode(data[: len(data) // 3])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"subsampling": 0}]
+)
+def test_jpegs_whose_header_says_more_than_they_hold_are_noted_or_rejected(mode, options):
+    data = encode(NOISE.convert(mode), "JPEG", quality=90, **options)
+    for height in (256, 384):
+        (note,) = notes_of(with_jpeg_size(data, 96, height))
+        percent = int(note.removeprefix("cut off: ").partition("%")[0])
+        # Blocks are 16 rows high, and one more may hold what libjpeg reads of the last bits.
+        assert height - 240 <= percent / 100 * height <= height - 198
+    assert "Only 1% of the JPEG" in rejected(with_jpeg_size(data, 3_000, 3_000))
+    # Rows that are gray in the photograph itself are not missing.
+    values = np.array(NOISE.convert(mode))
+    values[100:] = 128 if mode != "CMYK" else 127
+    assert notes_of(encode(Image.fromarray(values, mode), "JPEG", quality=90, **options)) == ()
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "PNG"])

@@ -7,6 +7,7 @@ depths and colors that are merely unusual are in `tests/image_io`, with their ex
 import gzip
 import io
 import pickle
+import re
 import struct
 import warnings
 import zipfile
@@ -283,7 +284,8 @@ def text_bombs(count):
 
 def with_jpeg_size(data, width, height):
     """Replace the size in a JPEG's frame header."""
-    return changed(data, data.index(b"\xff\xc0\0") + 5, struct.pack(">HH", height, width))
+    frame = re.search(rb"\xff[\xc0\xc2]\0", data).start()
+    return changed(data, frame + 5, struct.pack(">HH", height, width))
 
 
 def bombs():

@@ -94,13 +94,26 @@ def _load_jpeg(data: bytes) -> StoredImage:
     stored = _pixels(jpeg.content, "JPEG", prepare)
     if jpeg.truncated and jpeg.buffered:
         stored.coarse = True
-    elif jpeg.truncated and stored.image:
+    elif stored.image:
         # libjpeg fills missing rows with gray; inks are stored inverted.
         gray = np.uint8(127 if stored.image.mode == "CMYK" else 128)
-        rows = np.flatnonzero(_changed_rows(stored.image, gray))
-        present = np.arange(stored.image.height) <= (rows[-1] if rows.size else -1)
-        stored.present = _enough(present, "JPEG")
+        lowest = stored.image.crop((0, stored.image.height - 1, *stored.image.size))
+        ends_gray = not _changed_rows(lowest, gray).any()
+        if jpeg.truncated or (ends_gray and _lacks_data(jpeg)):
+            rows = np.flatnonzero(_changed_rows(stored.image, gray))
+            present = np.arange(stored.image.height) <= (rows[-1] if rows.size else -1)
+            stored.present = _enough(present, "JPEG")
     return stored
+
+
+def _lacks_data(jpeg: file_formats.Jpeg) -> bool:
+    """Return whether a JPEG has less data than its header says: then more data changes pixels."""
+
+    def reduce(image: Image.Image) -> None:
+        image.draft(None, (image.width // 8, image.height // 8))
+
+    as_is, continued = (_pixels(data, "JPEG", reduce) for data in (jpeg.content, jpeg.continued))
+    return not np.array_equal(np.asarray(as_is.image), np.asarray(continued.image))
 
 
 def _load_png(data: bytes) -> StoredImage:
@@ -274,7 +287,7 @@ def _enough(present: np.ndarray, kind: str) -> np.ndarray | None:
     if fraction == 0:
         raise damaged(f"The {limits.NAMES[kind]} is cut off or damaged")
     if fraction <= MIN_PRESENT:
-        raise damaged(f"Only {fraction:.0%} of the {limits.NAMES[kind]} can be read")
+        raise damaged(f"Only {max(0.01, fraction):.0%} of the {limits.NAMES[kind]} can be read")
     return None if fraction == 1 else present
 
 

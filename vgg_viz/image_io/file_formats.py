@@ -99,6 +99,10 @@ def _brands(data: bytes) -> set[bytes]:
 
 # --- JPEG -------------------------------------------------------------------------------------
 
+# Any bits, before and after each restart marker, of which libjpeg waits for one.
+_BITS = bytes(range(255))
+_MORE_DATA = _BITS + 2 * b"".join(b"\xff%c%b" % (0xD0 + number, _BITS) for number in range(8))
+
 
 class Jpeg(NamedTuple):
     """A JPEG file with only its image data, color profile and first EXIF segment."""
@@ -107,6 +111,12 @@ class Jpeg(NamedTuple):
     size: tuple[int, int]
     buffered: bool  # whether libjpeg holds all coefficients in memory until the last scan
     truncated: bool  # whether the end marker was missing
+    scan_end: int  # offset in ``content`` of what follows the first scan
+
+    @property
+    def continued(self) -> bytes:
+        """Content with more data after the first scan, which changes nothing but missing pixels."""
+        return self.content[: self.scan_end] + _MORE_DATA + self.content[self.scan_end :]
 
 
 def minimal_jpeg(data: bytes) -> Jpeg:
@@ -117,9 +127,11 @@ def minimal_jpeg(data: bytes) -> Jpeg:
     """
     kept, scans, frames = [data[:2]], [], []
     profile, has_exif = 0, False
-    start, stop = len(data), len(data)  # of the image data
+    start = scan_end = stop = len(data)  # of the image data
     truncated = True
     for kind, segment, offset in _jpeg_segments(data):
+        if start < offset:
+            scan_end = min(scan_end, offset)
         if kind == 0xD9:
             truncated = False
         elif offset + 2 + max(2, int.from_bytes(data[offset + 2 : offset + 4])) > len(data):
@@ -147,7 +159,8 @@ def minimal_jpeg(data: bytes) -> Jpeg:
     if truncated and buffered and (len(scans) < 2 or scans[0][:1] != frames[0][1][5:6]):
         raise damaged("The JPEG is cut off before all of its color channels")
     content = b"".join((*kept, data[start:stop], b"\xff\xd9" if truncated else b""))
-    return Jpeg(content, size, buffered, truncated)
+    scan_end = min(scan_end, stop) - start + sum(map(len, kept))
+    return Jpeg(content, size, buffered, truncated, scan_end)
 
 
 def _checked_frame(kind: int, frame: bytes, scan: bytes) -> tuple[tuple[int, int], bool]:
