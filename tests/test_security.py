@@ -71,6 +71,7 @@ CORE_FILES = {
     "tours.py": "the bundled tour; others are bytes in memory",
     "export/plain_text.py": "Matplotlib's fonts",
     "image_io/decoding.py": "bytes in memory",
+    "image_io/tiff.py": "Linux' list of the libraries in use",
     "export/scripts/script_writer.py": "the scripts' templates",
     "export/scripts/templates/vgg19.py": "in exported scripts, which run on the viewer's machine",
 }

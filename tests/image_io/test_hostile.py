@@ -89,6 +89,7 @@ WATCHED_FILES = (
     *("plain-JPEG", "plain-PNG", "plain-TIFF", "plain-HEIF", "plain-AVIF", "plain-WEBP"),
     *("png-sixty-text-bombs", "profile-bomb", "jpeg-says-65535-by-65535", "webp-lossy-header-lies"),
     *("gif-frame-outside-the-screen", "tiff-fax-of-65000-errors", "tiff-giant-raw-tile-16-bit"),
+    *("tiff-damaged-tiff_lzw", "tiff-damaged-jpeg", "tiff-damaged-tiff_adobe_deflate"),
     *("tiff-bomb", "png-at-the-limit", "kind-pickle", "kind-postscript"),
 )
 
@@ -109,7 +110,8 @@ def watched_files():
 def watched_decoding(file):
     """Decode a file in this process; report memory, audit events, output, plugins and the fault."""
     warnings.simplefilter("error")
-    load_image(encode(plain(), "JPEG"))  # memory that all files need is allocated here
+    for file_format in ("JPEG", "TIFF"):  # what all files need is allocated here
+        load_image(encode(plain(), file_format))
     events, watching = [], []
 
     def note(event, arguments):

@@ -100,6 +100,14 @@ def test_a_memory_error_becomes_an_error_for_the_viewer(monkeypatch):
     assert "memory" in rejected(encode(noise(), "PNG"))
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_largest_and_the_smallest_ranges_are_stretched_without_a_warning():
+    for largest in (1.7e308, 1e-310):
+        steps = np.repeat([0, largest / 2, largest, np.nan], 56)
+        shown = colors(tiff(np.tile(steps, (224, 1))))[0, ::56, 0]
+        assert shown.tolist() == pytest.approx([0, 127, 255, 0], abs=1)
+
+
 # --- truncated files --------------------------------------------------------------------------
 
 NOISE = Image.fromarray(np.random.default_rng(3).integers(0, 256, (200, 96, 3), dtype=np.uint8))

@@ -432,6 +432,9 @@ def tiff_tricks():
         for bits in (8, 16)
         for name, tags in TIFF_LIES.items()
     }
+    for compression in ("tiff_lzw", "jpeg", "tiff_adobe_deflate"):  # libtiff prints its errors
+        data = encode(noise(), "TIFF", compression=compression, tiffinfo={278: 8})
+        others[f"tiff-damaged-{compression}"] = changed(data, len(data) // 3, b"\xff\x75" * 200)
     valid = accepted(GRAY, {"tiff-next-directory-is-itself": next_is_itself})
     return valid + rejected(invalid) + either(others)
 

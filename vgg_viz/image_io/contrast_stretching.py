@@ -126,16 +126,17 @@ def eight_bits(samples: Samples, value_range: ValueRange) -> np.ndarray:
     # float32 is precise enough for 16 bits.
     precision = np.dtype(np.float32 if samples.values.itemsize <= 2 else np.float64)
     black = precision.type(value_range.black)
-    factor = precision.type(1 / (value_range.white - value_range.black or 1.0))
+    span = precision.type(value_range.white - value_range.black or 1.0)
     for row, values in enumerate(samples.values):  # row by row, to save memory
         measured = samples.measured(values)
         light = np.where(measured, values, black).astype(precision)
-        light = np.clip((light - black) * factor, 0, 1)
+        light = np.clip((light - black) / span, 0, 1)
         if samples.inverted:
             light = 1 - light
         light[~measured] = 0
         if samples.alpha is not None:
-            opacity = np.clip(samples.alpha[row][:, np.newaxis] / samples.alpha_white, 0, 1)
+            alpha = np.nan_to_num(samples.alpha[row])[:, np.newaxis]
+            opacity = np.clip(alpha / samples.alpha_white, 0, 1)
             color = light if samples.premultiplied else light * opacity
             light = np.clip(color + 1 - opacity, 0, 1)
         pixels[row] = np.rint(light * 255)

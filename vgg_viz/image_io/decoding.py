@@ -200,6 +200,8 @@ def _set_up_pillow(kind: str) -> None:
         from pillow_heif import register_heif_opener
 
         register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    elif kind == "TIFF":
+        tiff.silence_libtiff()
     # Pillow's messages on a file are of no use: the viewer sees the image or an error.
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     # At every call, since a caller's warnings.catch_warnings would undo a single one. Using

@@ -7,9 +7,14 @@ uncompressed or deflated.
 TIFF 6.0 (Adobe, 1992), its Technical Notes 1 (tiles) and 3 (floating-point predictor), and BigTIFF.
 """
 
+import ctypes
 import io
+import re
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +48,18 @@ _STEP_BYTES, _MAX_ROW_BYTES = 2**22, 2**24
 _SMALLEST_FLOAT = -3.4e38
 _SAVE_DEFLATED = "Save it uncompressed or with Deflate (ZIP), and choose that file."
 _SAVE_AS_ORDINARY = "Save it as an 8-bit TIFF, a PNG or a JPEG, and choose that file."
+
+
+@lru_cache(maxsize=1)
+def silence_libtiff() -> None:
+    """Keep libtiff, within Pillow, from writing a line to the server's log for each damaged strip.
+
+    Pillow has no option for it. Without Linux' list of the libraries in use, the lines stay.
+    """
+    with suppress(OSError, AttributeError):
+        libraries = Path("/proc/self/maps").read_text(encoding="utf-8")
+        if found := re.search(r"/\S*/libtiff\S*", libraries):
+            ctypes.CDLL(found[0]).TIFFSetErrorHandler(None)
 
 
 class Directory:
@@ -194,7 +211,8 @@ class Directory:
             alpha = None
         no_data = self._no_data()
         if self.kind == "f":
-            with np.errstate(over="ignore"):  # the value may belong to a wider type
+            # The value may belong to a wider type, and values may be signaling NaNs.
+            with np.errstate(over="ignore", invalid="ignore"):
                 colors[(colors < _SMALLEST_FLOAT) | (colors == no_data)] = np.nan
         most = float(2**self.bits - 1)
         return Samples(
