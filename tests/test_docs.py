@@ -1,5 +1,6 @@
 """Tables of the documents, which follow from the records."""
 
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -28,6 +29,16 @@ def row(option: Option) -> str:
 )
 def test_the_page_guide_has_a_row_for_each_record(records: Mapping[str, Option]):
     missing = [row(option) for option in records.values() if row(option) not in PAGE]
+    assert missing == []
+
+
+def test_each_guarantee_names_tests_that_exist():
+    text = (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
+    _, *guarantees = text.partition("## Guarantees")[2].partition("## Limits")[0].split("\n- ")
+    named = [re.findall(r"`(tests/[^`]+)`", guarantee) for guarantee in guarantees]
+    assert len(guarantees) > 10
+    assert all(named)
+    missing = [path for paths in named for path in paths if not (REPOSITORY / path).is_file()]
     assert missing == []
 
 

@@ -53,6 +53,7 @@ CORE_FILES = {
     "atlas.py": "the null device",
     "interpretability/experiments/image_changes.py": "no file: bytes of an encoded image",
     "model/networks.py": "the folder that VGG_VIZ_NETWORKS names",
+    "model/own_networks/trial.py": "the same files, and the package's own folder",
     "model/own_networks/saved_file.py": "the files that networks.py has found",
     "model/class_names.py": "the environment, and the file that keras_files.py has found",
     "downloads/file_kinds.py": "the files that the others have found",

@@ -73,6 +73,7 @@ def test_no_path_leads_to_a_file_of_the_server(app, prefix):
 def test_an_upload_needs_the_token_of_ones_own_page(app):
     visitor = requests.Session()
     visitor.get(f"{app}/_stcore/health", timeout=30)
+    assert visitor.cookies.keys() == ["_streamlit_xsrf"]
     token = visitor.cookies["_streamlit_xsrf"]
     place = f"{app}/_stcore/upload_file/session/file"
     with PHOTO.open("rb") as photo:
