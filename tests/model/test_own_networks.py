@@ -1,6 +1,8 @@
 """Networks that Keras has saved: read back from every format, their heads against `predict`."""
 
+import re
 import shutil
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -16,6 +18,7 @@ from tests.support.own_models import (
     nested_in_sequential,
     randomize_head,
     save,
+    vgg,
 )
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.thin import noise
@@ -35,7 +38,7 @@ CASES = {
         nested_in_sequential,
         "float32",
         "rgb",
-        "in the layer {}, by the names of its layers",
+        "in the layer features, by the names of its layers",
         ["global_average_pooling", "batch_normalization", "dense"],
     ),
     "functional": (
@@ -97,11 +100,26 @@ def sizes():
 def saved(request, tmp_path_factory):
     name, architecture = request.param
     folder = tmp_path_factory.mktemp(name)
+    with reading(architecture):
+        yield Saved(name, architecture, folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def small():
+    with reading(SMALL):
+        yield
+
+
+@contextmanager
+def reading(architecture):
+    """Read files of an architecture."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (convolutions, head, own_network):
             patch.setattr(module, "VGG19", architecture)
-        yield Saved(name, architecture, folder)
-    shutil.rmtree(folder)
+        # A trial takes a third of a second.
+        patch.setattr(own_network, "check_in_child", lambda source: None)
+        yield
 
 
 @pytest.mark.parametrize("file", FORMATS)
@@ -150,6 +168,119 @@ def answer_of(network, architecture, pixels, *, ends_with_logits):
         return 1 / (1 + np.exp(-logits))
     exponentials = np.exp(logits - logits.max())
     return exponentials / exponentials.sum()
+
+
+def with_head(head):
+    """Build a model of a function of the layers module and of VGG19's maps."""
+
+    def build(keras):
+        base = vgg(SMALL)
+        return keras.Model(base.input, head(keras.layers, base.output))
+
+    return build
+
+
+def pooled(layers, maps):
+    return layers.GlobalAveragePooling2D()(maps)
+
+
+def own_class(keras):
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.base, self.top = vgg(SMALL), keras.layers.Dense(2)
+
+        def call(self, pixels):
+            return self.top(pooled(keras.layers, self.base(pixels)))
+
+        def get_config(self):
+            return {}
+
+    model = Own()
+    model(np.zeros((1, 64, 64, 3), np.float32))
+    return model
+
+
+def built_for_another_size(keras):
+    base = keras.Sequential(vgg(SMALL).layers[1:])
+    layers = [keras.Input((96, 96, 3)), base, keras.layers.Flatten(), keras.layers.Dense(2)]
+    return keras.Sequential(layers)
+
+
+OBSTACLES = {
+    "features alone": (
+        with_head(lambda layers, maps: pooled(layers, maps)),
+        "the model's end: it has no dense layer that computes classes",
+    ),
+    "branches": (
+        with_head(
+            lambda layers, maps: layers.Concatenate()(
+                [pooled(layers, maps), layers.GlobalMaxPooling2D()(maps)]
+            )
+        ),
+        r"the 2 layers that follow block5_pool \(MaxPooling2D\)",
+    ),
+    "outputs": (
+        with_head(lambda layers, maps: [layers.Dense(n)(pooled(layers, maps)) for n in (2, 3)]),
+        "a model with 2 outputs",
+    ),
+    "activation": (
+        with_head(lambda layers, maps: layers.Dense(2, "gelu", name="top")(pooled(layers, maps))),
+        r"the layer top \(Dense\), whose activation is gelu",
+    ),
+    "last activation": (
+        with_head(lambda layers, maps: layers.Dense(2, "relu", name="top")(pooled(layers, maps))),
+        "the last layer top, whose activation is relu",
+    ),
+    "layer": (
+        with_head(
+            lambda layers, maps: layers.Dense(2)(
+                layers.LayerNormalization(name="norm")(pooled(layers, maps))
+            )
+        ),
+        r"the layer norm \(LayerNormalization\)",
+    ),
+    "size": (
+        built_for_another_size,
+        r"the layer dense\w* \(Dense\) with 63 inputs: images of this page give 28",
+    ),
+    "class": (own_class, "a model of the class Own"),
+}
+
+
+@pytest.mark.parametrize(("build", "obstacle"), OBSTACLES.values(), ids=OBSTACLES)
+def test_heads_that_cannot_be_followed_are_named(small, tmp_path, build, obstacle):
+    path = tmp_path / "model.keras"
+    build(import_keras()).save(path)
+    network = open_network(path)
+    assert re.fullmatch(obstacle, network.head.obstacle)
+    assert network.read("block5_conv4")[0].shape == (3, 3, 7, 7)
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "output"),
+    [
+        (lambda layers: [layers.Dense(3)], "binary_crossentropy", "sigmoid"),
+        (lambda layers: [layers.Dense(3)], "categorical_crossentropy", "softmax"),
+        (lambda layers: [layers.Dense(1)], "mse", "sigmoid"),
+        (lambda layers: [layers.Dense(3), layers.Softmax()], "mse", "softmax"),
+        (
+            # As TensorFlow's guide to mixed precision ends a model.
+            lambda layers: [layers.Dense(3, "sigmoid"), layers.Activation("linear")],
+            "mse",
+            "sigmoid",
+        ),
+    ],
+)
+def test_the_last_activation_or_the_loss_tells_the_output(small, tmp_path, last, loss, output):
+    keras, path = import_keras(), tmp_path / "model.h5"
+    model = keras.Sequential([vgg(SMALL), keras.layers.Flatten(), *last(keras.layers)])
+    model.compile(loss=loss)
+    model.save(path)
+    head = open_network(path).head
+    assert (head.output, head.obstacle) == (output, "")
+    assert [layer.activation for layer in head.layers if layer.kind == "dense"] == ["linear"]
+    assert [layer.kind for layer in head.layers] == ["flatten", "dense"]
 
 
 @pytest.mark.slow

@@ -33,13 +33,12 @@ def nested_in_sequential(keras, architecture):
     layers, base = keras.layers, vgg(architecture)
     for layer in base.layers[:-5]:
         layer.trainable = False
+    features = [layers.Rescaling(1 / 255), base, layers.GlobalAveragePooling2D()]
     return keras.Sequential(
         [
             keras.Input(base.input.shape[1:], batch_size=1),
             keras.Sequential([layers.RandomFlip("horizontal")]),
-            layers.Rescaling(1 / 255),
-            base,
-            layers.GlobalAveragePooling2D(),
+            keras.Sequential(features, name="features"),
             layers.Dropout(0.3),
             layers.BatchNormalization(center=False),
             layers.Dense(5, activation="softmax"),

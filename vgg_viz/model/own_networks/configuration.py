@@ -30,7 +30,7 @@ class ConfiguredLayer:
 
 
 class CannotFollow(WeightsError):
-    """Raised for a configuration that is no graph of layers with one input and one output."""
+    """Raised for what is no chain of layers; completes "cannot follow …"."""
 
 
 def follow(configuration: Mapping[str, Any]) -> ConfiguredLayer:
@@ -65,7 +65,7 @@ def chain_from(
         if not following:
             return chain
         if len(following) > 1:
-            raise CannotFollow(f"the layers after {chain[-1].title}, which are {len(following)}")
+            raise CannotFollow(f"the {len(following)} layers that follow {chain[-1].title}")
         if len(following[0].sources) > 1:
             raise CannotFollow(f"the layer {following[0].title}, which has several inputs")
         chain += following
@@ -134,7 +134,7 @@ class _Functional:
             layer, group = self._layers[name]
             calls = layer.get("inbound_nodes") or []
             if len(calls) > 1:
-                raise CannotFollow(f"expected the layer {name} once, got it {len(calls)} times")
+                raise CannotFollow(f"the layer {name}, which is used {len(calls)} times")
             names, arguments = _parse_call(calls[0]) if calls else ([], ())
             sources = tuple(map(self._resolve, names)) if names else self._sources
             self._resolved[name] = _layer(layer, sources, group, self._top, arguments)
@@ -147,7 +147,7 @@ def _only(ends: Any, kind: str) -> list[str]:
         return [ends[0]]
     if isinstance(ends, list) and len(ends) == 1:
         return [str(ends[0][0])]
-    raise CannotFollow(f"expected a model with one of each, got {len(ends)} {kind}")
+    raise CannotFollow(f"a model with {len(ends)} {kind}")
 
 
 def _parse_call(call: Any) -> tuple[list[str], tuple[Any, ...]]:

@@ -112,10 +112,24 @@ def read_head(
         reader = _READERS.get(layer.kind)
         read = reader and reader(layer, saved, shape)
         if not read:
-            return Head(obstacle=f"the layer {layer.title}")
+            return Head(obstacle=_obstacle(layer, saved, shape))
         head_layer, shape = read
-        found.append(head_layer)
+        if layer.kind != "Activation" or head_layer.activation != "linear":
+            found.append(head_layer)
     return _with_output(Head(start.name, tuple(found), shape[-1]), shape, loss)
+
+
+def _obstacle(
+    layer: ConfiguredLayer, saved: Mapping[str, SavedLayer], shape: tuple[int, ...]
+) -> str:
+    """Return a layer's name, and why it cannot be followed if its class does not tell."""
+    activation, arrays = activation_of(layer), _arrays(layer, saved)
+    if layer.kind in _READERS and activation not in _ACTIVATIONS:
+        return f"the layer {layer.title}, whose activation is {activation}"
+    if layer.kind == "Dense" and arrays and arrays[0].shape[0] != shape[-1]:
+        expected = f"{arrays[0].shape[0]:,} inputs"
+        return f"the layer {layer.title} with {expected}: images of this page give {shape[-1]:,}"
+    return f"the layer {layer.title}"
 
 
 def own_head(saved: Mapping[str, SavedLayer]) -> list[ConfiguredLayer]:
@@ -191,6 +205,8 @@ def _shaping(
     if layer.settings.get("data_format") == "channels_first":
         return None
     kind = _SHAPING[layer.kind]
+    if kind != "flatten" and len(shape) != 3:
+        return None
     units = int(np.prod(shape)) if kind == "flatten" else shape[-1]
     return HeadLayer(kind, layer.name), (units,)
 

@@ -170,7 +170,7 @@ def _configured(configuration: Mapping[str, Any] | None) -> tuple[list[Configure
     try:
         return back_to_input(follow(configuration)), ""
     except CannotFollow as error:
-        return [], f"this model: {error}"
+        return [], str(error)
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
         return [], f"a model of the class {configuration.get('class_name')}"
 
