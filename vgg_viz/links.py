@@ -286,6 +286,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "evidence": Choice(EVIDENCE),
         "important_maps": Number(VGG19.block_ends[-1].filters, 8),
         "side": Choice(SIDES),
+        "deletion": Switch(),
         "scale": Choice(SCALES),
         "colors": Choice(COLOR_MAPS),
         "order": Choice(ORDERS),

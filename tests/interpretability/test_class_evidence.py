@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.maps import frozen
 from vgg_viz.interpretability.class_evidence import evidence
+from vgg_viz.interpretability.class_evidence.deletion import deletion_curves
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
 from vgg_viz.interpretability.decomposition import max_pool
 from vgg_viz.model.architecture import Architecture
@@ -134,6 +135,22 @@ def test_ablating_a_map_matches_a_rerun_by_keras(dense, keras_head, maps, predic
     assert drop.shape == (512, 300)
     ablated = prediction.logits - drop[numbers]
     np.testing.assert_allclose(ablated, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_deletion_curves_match_reruns_by_keras_in_the_order_of_the_evidence(
+    dense, keras_head, maps, prediction
+):
+    ranking = np.random.default_rng(8).permutation(16).reshape(4, 4)
+    first, curve = deletion_curves(dense, maps, [-ranking, ranking], CLASS)
+    copies = np.repeat(channels_last(maps), 17, axis=0)
+    for count, copy in enumerate(copies):
+        copy[ranking >= 16 - count] = 0
+    expected = np.asarray(keras_head(copies))[:, CLASS]
+    np.testing.assert_allclose(curve, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(curve[0], prediction.logits[CLASS], atol=1e-4)
+    assert (first[0], first[-1]) == pytest.approx((curve[0], curve[-1]), abs=1e-4)
+    assert not np.allclose(first, curve)
+    assert not copies[-1].any()  # the last point is the logit of nothing
 
 
 def test_ablating_zeros_changes_no_logit(dense, maps):

@@ -69,6 +69,7 @@ def test_controls_offer_all_values_of_their_fields(monkeypatch):
     # that can be stretched (test_picture_chooser has one); the others are buttons.
     assert set(FIELDS) - seen == {
         *("filter_page", "channel_page", "stored", "lecture", "tour", "own_tour", "answer"),
+        "deletion",  # stands below the evidence
         "half",  # has a control where two maps are compared
         *("cover_row", "cover_column", "own", "ablated_in"),  # are set by uploads and clicks
         *("other_network", "preprocessing"),  # have controls where there are own networks

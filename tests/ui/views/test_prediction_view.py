@@ -251,3 +251,13 @@ def test_a_click_on_the_second_class_exchanges_both(monkeypatch, number, changes
     monkeypatch.setattr(class_list.component_values, "raw_value", lambda _: number)
     class_list.pick("classes-0", ClassTarget(7, 3), 1000)
     assert made == ([changes] if changes else [])
+
+
+def test_deletion_curves_are_drawn_once_they_are_switched_on():
+    page = open_page(view="Prediction", network="untrained")
+    assert "Mean logit along the curve" not in texts(page)
+    choose(page, "deletion", True)
+    words = texts(page).partition("Mean logit along the curve: ")[2]
+    assert all(method.label in words for method in EVIDENCE_METHODS.values())
+    assert "Random order" in words
+    assert page.query_params["deletion"] == "true"

@@ -115,6 +115,22 @@ def logit_drop_by_map(dense: DenseWeights | Any, maps: np.ndarray) -> np.ndarray
 
 
 @singledispatch
+def logits_of_kept(dense: DenseWeights | Any, maps: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Compute all logits with some positions only, and zero at the others, ``(n, classes)``.
+
+    Maps are float32 ``(512, 14, 14)``; ``kept`` says for each of n copies which positions stay,
+    bool ``(n, 14, 14)``.
+    """
+    fc1 = np.tile(dense.bias(FC1), (len(kept), 1))
+    # Pooled positions, each with the maps' values and the copies' positions in its window.
+    values = np.moveaxis(windows(maps), 0, -1).reshape(-1, POOL_SIDE**2, len(maps))
+    stays = np.moveaxis(windows(kept), 0, 2).reshape(len(values), len(kept), POOL_SIDE**2)
+    for index, (window, stay) in enumerate(zip(values, stays, strict=True)):
+        fc1 += (window * stay[:, :, None]).max(axis=1) @ dense.slab(FC1, index)
+    return _from_fc1(dense, fc1)[1]
+
+
+@singledispatch
 def logit_gradient(
     dense: DenseWeights | Any, maps: np.ndarray, prediction: Prediction, class_index: int
 ) -> LogitGradient:

@@ -67,6 +67,17 @@ def _(head: OwnHead, maps: np.ndarray) -> np.ndarray:
     return _drops(head, maps, 1 - np.eye(len(maps), dtype=np.float32)[:, None, None])
 
 
+@evidence.logits_of_kept.register
+def _(head: OwnHead, maps: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    whole, batches = channels_last(maps), range(0, len(kept), BATCH)
+    return np.concatenate(
+        [
+            head.logits(tf.constant(whole * kept[start : start + BATCH, :, :, None])).numpy()
+            for start in batches
+        ]
+    )
+
+
 @evidence.logit_gradient.register
 def _(head: OwnHead, maps: np.ndarray, prediction: Prediction, class_index: int) -> LogitGradient:
     x = tf.constant(channels_last(maps))

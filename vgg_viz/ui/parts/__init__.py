@@ -21,6 +21,7 @@
 - `overview`: most active feature maps of every layer
 - `charts`: histograms of a map's and a layer's values, and charts across all layers
 - `predictions`: predicted classes of one image, and the evidence for them
+- `deletion_curves`: how fast a logit falls as positions are ablated, by evidence method
 - `available_images`: images from which top patches are taken
 - `patch_grids`: grids of top patches
 - `optimized_images`: grids of optimized images

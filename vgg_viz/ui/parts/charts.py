@@ -1,7 +1,8 @@
-"""Charts: histograms of values, and three properties of each of the 16 conv layers."""
+"""Charts: histograms of values, lines, and three properties of each of the 16 conv layers."""
 
+from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -13,7 +14,9 @@ from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import selection
 from vgg_viz.ui.widgets import text_blocks
 
-HEIGHT = 190  # CSS pixels
+HEIGHT, LINES_HEIGHT = 190, 280  # CSS pixels
+MOST_COLORS = 6  # of lines that differ in hue
+MOST_POINTS = 500  # that are drawn on the lines
 
 # The three charts: a field of each layer's row, its title, its unit and its number format.
 PLOTS = (
@@ -167,3 +170,48 @@ def layer_plot(
             ],
         },
     }
+
+
+class LinePoint(NamedTuple):
+    """A point of a line in a chart."""
+
+    x: float
+    curve: str  # name of the line
+    y: float
+    shown: str  # value in the tooltip
+
+
+def line_plot(
+    points: Sequence[LinePoint],
+    x_title: str,
+    x_domain: tuple[float, float],
+    y_title: str,
+    marked: float | None = None,
+) -> dict[str, Any]:
+    """Return the Vega-Lite specification of a chart of lines, with a dashed line at ``marked``."""
+    names = list(dict.fromkeys(point.curve for point in points))
+    heights = [0, *(point.y for point in points)]
+    x = {"type": "quantitative", "scale": {"domain": x_domain, "nice": False}}
+    y = {"type": "quantitative", "scale": {"domain": [min(heights), max(heights)], "nice": True}}
+    # Many lines are in an order, such as that of the layers.
+    scheme = "viridis" if len(names) > MOST_COLORS else "tableau10"
+    legend = {"columns": 1 + len(names) // 9, "symbolLimit": 0, "rowPadding": 4}
+    color = {"field": "curve", "sort": names, "title": None, "scale": {"scheme": scheme}}
+    shown = {"curve": "Curve", "x": x_title, "shown": "Value"}
+    lines = {
+        "data": {"values": [point._asdict() for point in points]},
+        "mark": {"type": "line", "point": len(points) <= MOST_POINTS},
+        "encoding": {
+            "x": {**x, "field": "x", "title": x_title},
+            "y": {**y, "field": "y", "title": y_title},
+            "color": {**color, "legend": legend},
+            "tooltip": [{"field": field, "title": title} for field, title in shown.items()],
+        },
+    }
+    rule = {
+        "data": {"values": [] if marked is None else [{"x": marked}]},
+        "mark": {"type": "rule", "strokeDash": [4, 4]},
+        "encoding": {"x": {**x, "field": "x"}},
+    }
+    description = f"{y_title} by {x_title}"
+    return {"height": LINES_HEIGHT, "description": description, "layer": [lines, rule]}

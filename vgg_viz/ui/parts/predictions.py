@@ -59,27 +59,27 @@ class Predictions:
 
     def prediction(self) -> Prediction:
         """Return the logits and probabilities of all classes."""
-        return self._cached("logits", lambda dense: evidence.predict(dense, self.maps.values()))
+        return self.cached("logits", lambda dense: evidence.predict(dense, self.maps.values()))
 
     def logit_drop_by_position(self) -> np.ndarray:
         """Return each logit's drop when one position of the last conv layer's maps is ablated.
 
         float32 (14, 14, 1000): row and column of the position, class.
         """
-        return self._cached(
+        return self.cached(
             "positions", lambda dense: evidence.logit_drop_by_position(dense, self.maps.values())
         )
 
     def logit_drop_by_map(self) -> np.ndarray:
         """Return each logit's drop by ablation of one last map, float32 (512, 1000)."""
-        return self._cached(
+        return self.cached(
             "maps", lambda dense: evidence.logit_drop_by_map(dense, self.maps.values())
         )
 
     def gradient(self, class_index: int) -> LogitGradient:
         """Return the gradient of one class's logit with respect to the last conv layer's maps."""
         prediction = self.prediction()
-        return self._cached(
+        return self.cached(
             ("gradient", class_index),
             lambda dense: evidence.logit_gradient(
                 dense, self.maps.values(), prediction, class_index
@@ -241,5 +241,6 @@ class Predictions:
             " · ".join([maps.network.label, maps.picture.title, text]),
         )
 
-    def _cached(self, name: Hashable, compute: Callable[[AnyHead], Value]) -> Value:
+    def cached(self, name: Hashable, compute: Callable[[AnyHead], Value]) -> Value:
+        """Return a cached result of the dense layers or head, or compute it."""
         return self.maps.results.cached_dense((name, *self.key), self.dense, compute)

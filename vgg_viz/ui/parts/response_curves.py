@@ -16,12 +16,13 @@ from vgg_viz.interpretability.experiments.responses import (
 )
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.results import Job
+from vgg_viz.ui.parts import charts
+from vgg_viz.ui.parts.charts import LinePoint
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import selection
 from vgg_viz.ui.state.selection import Selection
 from vgg_viz.ui.widgets import image_change, picture_chooser, text_blocks
 
-HEIGHT = 280  # CSS pixels
 ALL_MAPS = "Correlation of all maps"
 RELATIVE = "relative to the unchanged image"
 ZEILER = "[Zeiler and Fergus 2013](https://arxiv.org/abs/1311.2901)"
@@ -150,44 +151,9 @@ def layers_points(found: dict[int, np.ndarray]) -> list[Point]:
 def plot(points: Sequence[Point], change: ChosenChange) -> dict[str, Any]:
     """Return the Vega-Lite specification of a chart with one line per curve."""
     low, high, _, label = CHANGES[change.name].amount
-    names = list(dict.fromkeys(point.curve for point in points))
-    rows = [{**point._asdict(), "shown": figure(point.value)} for point in points]
-    heights = [point.share for point in points] or [0.0, 1.0]
-    x = {"type": "quantitative", "scale": {"domain": [low, high], "nice": False}}
-    y = {"type": "quantitative", "scale": {"domain": [min(0, *heights), max(1, *heights)]}}
-    scheme = "viridis" if len(names) > 4 else "tableau10"
-    legend = {"columns": 1 + len(names) // 9, "symbolLimit": 0, "rowPadding": 4}
-    color = {
-        "field": "curve",
-        "sort": names,
-        "title": None,
-        "scale": {"scheme": scheme},
-        "legend": legend,
-    }
-    line = {
-        "data": {"values": rows},
-        "mark": {"type": "line", "point": True},
-        "encoding": {
-            "x": {**x, "field": "amount", "title": label or CHANGES[change.name].label},
-            "y": {**y, "field": "share", "title": RELATIVE},
-            "color": color,
-            "tooltip": [
-                {"field": "curve", "title": "Curve"},
-                {"field": "amount", "title": "Amount"},
-                {"field": "shown", "title": "Value"},
-            ],
-        },
-    }
-    rule = {
-        "data": {"values": [{"amount": change.amount}]},
-        "mark": {"type": "rule", "strokeDash": [4, 4]},
-        "encoding": {"x": {**x, "field": "amount"}},
-    }
-    return {
-        "height": HEIGHT,
-        "description": "Responses to a change of the image, by its amount",
-        "layer": [line, rule],
-    }
+    rows = [LinePoint(one.amount, one.curve, one.share, figure(one.value)) for one in points]
+    x_title = label or CHANGES[change.name].label
+    return charts.line_plot(rows, x_title, (low, high), RELATIVE, change.amount)
 
 
 def table(points: Sequence[Point]) -> bytes:

@@ -21,7 +21,7 @@ from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.model.own_networks.head import Head
 from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import comparison
+from vgg_viz.ui.parts import comparison, deletion_curves
 from vgg_viz.ui.parts.comparison import ComparisonSpec
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.predictions import Predictions
@@ -130,6 +130,10 @@ def show_predictions(sides: Sides, choices: Choices) -> None:
         in_columns(sides, target, partial(show_list, count=choices.class_count))
         show_reading(sides, target, choices.methods)
         in_columns(sides, target, partial(show_heatmaps, methods=choices.methods))
+    if not mode.is_explained():
+        deletion_curves.show_switch()
+        if state.is_on("deletion"):
+            in_columns(sides, target, deletion_curves.show)
     if not mode.on_tour():  # its steps fit on one screen
         show_important_maps(sides, target, choices.side, choices.map_count)
     if not mode.is_explained():
