@@ -71,6 +71,24 @@ def test_a_file_that_is_no_picture_is_rejected_with_a_message_and_the_next_is_ta
     expect(alert).to_have_count(0)
 
 
+@pytest.mark.parametrize("kind", ["", "application/octet-stream", "image/pjpeg"])
+def test_an_image_without_an_ending_or_with_another_type_is_taken(open_page, kind):
+    page = open_page(OWN)
+    give(page, "content_1000001234", kind, HEIC)
+    expect(caption(page)).to_contain_text("Your picture, as VGG19 sees it")
+    drop = """([bytes, type]) => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([new Uint8Array(bytes)], "IMG", { type }));
+        const zone = document.querySelector('[data-testid="stFileUploaderDropzone"]');
+        const init = { dataTransfer, bubbles: true, cancelable: true };
+        zone.dispatchEvent(new DragEvent("drop", init));
+    }"""
+    settle(page)
+    page.evaluate(drop, [[*b"%PDF-1.7"], kind])
+    alert = page.locator('[data-testid="stSidebar"] [data-testid="stAlert"]')
+    expect(alert).to_contain_text("The file is a PDF, not an image. Choose a JPEG")
+
+
 def test_the_camera_takes_twice_what_the_network_sees(browser, app):
     fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     chromium = browser.browser_type.launch(

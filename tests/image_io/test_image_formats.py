@@ -157,6 +157,9 @@ def no_data():
         *(("the smallest float32", -3.4028235e38, "f4", None), ("-9999", -9999, "f4", "-9999")),
         *(("the smallest float64", -1.79769e308, "f8", None), ("-9999.0", -9999, "i4", "-9999.0")),
         *(("the smallest int16", -32768, "i2", None), ("65535", 65535, "u2", "65535 ")),
+        *(("-9999 without a tag", -9999, "f4", None), ("-32768", -32768, "f4", None)),
+        *(("the largest float32", 3.4028235e38, "f4", None), ("netCDF", 9.96921e36, "f4", None)),
+        *(("the smallest int32", -(2**31), "i4", None), ("-99999", -99999, "f8", None)),
     ):
         tags = [(42113, "s", 0, tag, True)] if tag else []
         values = with_values(heights.astype(kind), (value, top))

@@ -378,6 +378,7 @@ def jpeg_tricks():
     place = ordinary.index(b"\xff\xc0\0")
     invalid = {
         "jpeg-of-600-segments": (with_jpeg_segments(ordinary, exif * 600), "in too many pieces"),
+        "jpeg-ls": (changed(ordinary, place + 1, b"\xf7"), "The JPEG is of a rare kind"),
         "jpeg-lossless": (changed(ordinary, place + 1, b"\xc3"), "The JPEG is of a rare kind"),
         # libjpeg would write long rows into memory allocated for short ones
         "jpeg-two-frames": before + frame + small + after,

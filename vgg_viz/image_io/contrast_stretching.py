@@ -33,12 +33,13 @@ class Samples:
     alpha_white: float = 1.0
     inverted: bool = False  # whether 0 is white
     premultiplied: bool = False  # whether the values are multiplied by alpha already
-    no_data: float | None = None  # integer for no measurement; of floats, NaN and infinity are
+    no_data: tuple[float, ...] = ()  # integers for no measurement; of floats, NaN and infinity are
 
     def measured(self, values: np.ndarray) -> np.ndarray:
         """Return whether each value stands for a measurement."""
-        is_float = values.dtype.kind == "f"
-        measured: np.ndarray = np.isfinite(values) if is_float else values != self.no_data
+        measured: np.ndarray = np.isfinite(values)
+        for value in self.no_data if values.dtype.kind != "f" else ():
+            measured &= values != value
         return measured
 
 

@@ -104,6 +104,9 @@ _BITS = bytes(range(255))
 _MORE_DATA = _BITS + 2 * b"".join(b"\xff%c%b" % (0xD0 + number, _BITS) for number in range(8))
 
 
+_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # 0xF7: JPEG-LS
+
+
 class Jpeg(NamedTuple):
     """A JPEG file with only its image data, color profile and first EXIF segment."""
 
@@ -139,7 +142,7 @@ def minimal_jpeg(data: bytes) -> Jpeg:
         if kind == 0xDA:
             start = min(start, offset)
             scans.append(segment)
-        elif 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+        elif kind in _FRAMES:
             frames.append((kind, segment))
         if kind == 0xE1 and segment.startswith(b"Exif\0"):
             wanted, has_exif = not has_exif, True

@@ -44,8 +44,10 @@ _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}  # of samples, by SampleFormat; 4 is u
 _MAX_CHANNELS = 1_000  # hyperspectral instruments have some hundred
 # Bytes to unpack at a time, and the most of a row.
 _STEP_BYTES, _MAX_ROW_BYTES = 2**22, 2**24
-# Elevation models write the smallest float32 where there is no measurement.
-_SMALLEST_FLOAT = -3.4e38
+# Elevation and climate models write these values where there is no measurement, or a float32 beyond
+# the largest. No sensor measures them.
+_NOT_MEASURED = (-9999, -99999, -32768, -(2**31), 1e20, 9.969209968386869e36)
+_LARGEST_FLOAT = 3.4e38
 _SAVE_DEFLATED = "Save it uncompressed or with Deflate (ZIP), and choose that file."
 _SAVE_AS_ORDINARY = "Save it as an 8-bit TIFF, a PNG or a JPEG, and choose that file."
 
@@ -213,7 +215,9 @@ class Directory:
         if self.kind == "f":
             # The value may belong to a wider type, and values may be signaling NaNs.
             with np.errstate(over="ignore", invalid="ignore"):
-                colors[(colors < _SMALLEST_FLOAT) | (colors == no_data)] = np.nan
+                colors[(colors > _LARGEST_FLOAT) | (colors < -_LARGEST_FLOAT)] = np.nan
+                for value in np.array(no_data, colors.dtype):
+                    colors[colors == value] = np.nan
         most = float(2**self.bits - 1)
         return Samples(
             values=colors,
@@ -225,12 +229,12 @@ class Directory:
             no_data=no_data,
         )
 
-    def _no_data(self) -> float | None:
-        """Return the value that stands for no measurement: GDAL's tag, else the least of int16."""
+    def _no_data(self) -> tuple[float, ...]:
+        """Return the values that stand for no measurement: GDAL's tag, else the usual ones."""
         try:
-            return float(self.tags[_NO_DATA][0])
+            return (float(self.tags[_NO_DATA][0]),)
         except (KeyError, ValueError):
-            return -32768.0 if f"{self.kind}{self.bits}" == "i16" else None
+            return () if self.kind == "u" else _NOT_MEASURED
 
     def _read_plane(
         self, plane: int, shown: list[int], values: np.ndarray, present: np.ndarray

@@ -2,6 +2,9 @@
 // takes several. By default, a browser would leave the page and show the file. It also names those of
 // several files that are too large: Streamlit refuses them, and its message goes with the uploader. The
 // server is not told: a run of the page would drop its answer to the upload of the other files.
+//
+// Telephones and old programs give images no ending and another type, which Streamlit refuses. The server
+// tells images by their content, so these files get a type that is taken.
 
 import { unpack } from "./shared.js";
 
@@ -12,6 +15,9 @@ const UPLOAD = '[class*="st-key-own_from"] button:first-of-type';
 const FIELD = '[class*="st-key-own-upload-picture"] input[type=file]';
 const UPLOADER = '[class*="st-key-own-upload-several"]';
 const SEVERAL = `${UPLOADER} input[type=file]`;
+const FIELDS = '[class*="st-key-own-upload"] input[type=file]';
+const TAKEN = "image/jpeg";
+const VAGUE = /^$|^image\/|^application\/octet-stream$/;
 
 export default function ({ data, parentElement }) {
   const { megabytes } = unpack(data).header;
@@ -33,15 +39,18 @@ function listen(parentElement) {
       const path = event.composedPath();
       if (path.some((part) => part.matches?.(UPLOADER))) parentElement.note(event.dataTransfer.files);
       // An uploader handles its own drops.
-      if (path.some(isUploader)) return;
+      if (path.some(isUploader)) return dropRetyped(event, path.find(isUploader).querySelector(FIELDS));
       event.preventDefault();
       upload(event.dataTransfer.files, status);
     },
-    { signal },
+    { capture: true, signal },
   );
   window.addEventListener(
     "change",
-    ({ target }) => target.matches?.(SEVERAL) && parentElement.note(target.files),
+    ({ target }) => {
+      if (target.matches?.(SEVERAL)) parentElement.note(target.files);
+      if (target.matches?.(FIELDS)) target.files = retyped(target.files, target).files;
+    },
     { capture: true, signal },
   );
   return listening;
@@ -73,10 +82,27 @@ async function upload(files, status) {
 }
 
 function fillIn(field, files) {
-  const transfer = new DataTransfer();
-  for (const file of files) transfer.items.add(file);
-  field.files = transfer.files;
+  field.files = retyped(files, field).files;
   field.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+function dropRetyped(event, field) {
+  if (!field || ![...event.dataTransfer.files].some((file) => isVague(file, field))) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const dataTransfer = retyped(event.dataTransfer.files, field);
+  event.target.dispatchEvent(new window.DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer }));
+}
+
+function retyped(files, field) {
+  const transfer = new DataTransfer();
+  for (const file of files)
+    transfer.items.add(isVague(file, field) ? new window.File([file], file.name, { type: TAKEN }) : file);
+  return transfer;
+}
+
+function isVague({ type }, field) {
+  return VAGUE.test(type) && !field.accept.split(",").includes(type);
 }
 
 function appears(selector) {
