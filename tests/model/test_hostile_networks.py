@@ -21,7 +21,7 @@ from vgg_viz.model.own_networks.own_network import open_network
 from vgg_viz.model.own_networks.saved_file import SavedFile
 
 CONFIGURATION, WEIGHTS = "config.json", "model.weights.h5"
-CONVS = "layers/functional/layers"
+CONVS = "layers/sequential_1/layers/functional/layers"
 KERNEL, BIAS = f"{CONVS}/conv2d/vars/0", f"{CONVS}/conv2d/vars/1"
 
 
@@ -71,8 +71,9 @@ def in_configuration(change):
 
     def changed(members, folder):
         configuration = json.loads(members[CONFIGURATION])
-        layers = configuration["config"]["layers"]
-        (base,) = (layer["config"] for layer in layers if layer["class_name"] == "Functional")
+        models = configuration["config"]["layers"]
+        (features,) = (model for model in models if model["config"]["name"] == "features")
+        base = features["config"]["layers"][-2]["config"]
         change({layer["config"]["name"]: layer for layer in base["layers"]}, base)
         return pack(members | {CONFIGURATION: json.dumps(configuration)})
 
