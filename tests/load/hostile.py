@@ -1,4 +1,7 @@
-"""A hostile viewer of the load test, who sends what no browser would send."""
+"""A hostile viewer of the load test, who sends what no browser would send.
+
+Floods are left to the host (SECURITY.md), so this viewer sends at most five messages a second.
+"""
 
 import asyncio
 import math
@@ -13,8 +16,11 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.exceptions import WebSocketException
 
 from tests.load.page import Page, PageError
+from tests.load.viewers import Log
 from tests.load.widgets import triggered
 
+WINDOW_SECONDS = 4.0  # of an attack, and of calm after it
+PAUSE_SECONDS = 0.2  # between two messages
 SOCKETS = 300  # half-open at the same time
 UPLOAD = bytes(5 * 2**20)
 LONG = "217,34," * 100_000  # 0.7 MB, below the bound of a message
@@ -36,28 +42,38 @@ CLICKS = (None, -1, 10**30, "x" * 9_000, {"row": -1, "column": 10**9}, [[[]]], {
 
 
 class Hostile:
-    """A hostile viewer, whose next message leaves once the last one is answered."""
+    """A hostile viewer, who attacks for four seconds, rests for four, and so on."""
 
-    def __init__(self, address: str, query: str) -> None:
-        """Create a viewer who opens the page with a query."""
-        self.address, self.query = address, query
+    def __init__(self, address: str, query: str, log: Log) -> None:
+        """Create a viewer who opens the page with a query, and tells the log of attacks."""
+        self.address, self.query, self.log = address, query, log
         self.random = Random(1)
         self.sent: Counter[str] = Counter()
+        self._attack = asyncio.Event()
         self._half_open: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def stay(self) -> None:
-        """Attack until cancelled."""
+        """Attack again and again until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._attack_in_windows())
+            while True:
+                await asyncio.sleep(WINDOW_SECONDS)
+                self.log.attack = not self.log.attack
+                (self._attack.set if self.log.attack else self._attack.clear)()
+
+    async def _attack_in_windows(self) -> None:
         attacks = {self.forge: 10, self.half_open: 3, self.clear: 2, self.upload: 1, self.shout: 1}
         try:
             while True:
-                # The server ends the connection of some of these messages.
+                # The server ends the connection after some of these messages.
                 with suppress(PageError, WebSocketException, OSError):
                     async with Page(self.address, self.query) as page:
                         await page.open()
-                        while True:
+                        while await self._attack.wait():
                             [attack] = self.random.choices([*attacks], attacks.values())
                             self.sent[attack.__name__] += 1
                             await attack(page)
+                            await asyncio.sleep(PAUSE_SECONDS)
         finally:
             for _, writer in self._half_open:
                 writer.close()

@@ -30,7 +30,7 @@ GRACE_SECONDS = 90.0
 class Phase:
     """Number of viewers, duration and further changes of one phase.
 
-    With two ``replicas``, two servers run behind nginx. If ``hostile``, another viewer attacks.
+    With two ``replicas``, two servers run behind nginx. If ``hostile``, one more viewer attacks.
     """
 
     viewers: int
@@ -160,7 +160,7 @@ async def _visits(target: Site, phase: Phase, outcome: Outcome, watch: Watch) ->
                 group.create_task(viewer.open())
                 await asyncio.sleep(ARRIVAL_SECONDS)
         before, client, server_time = perf_counter(), process_time(), server_seconds()
-        async with attacked(target.address, outcome):
+        async with attacks(target.address, outcome):
             await stay(viewers, Plan(seconds=phase.seconds), outcome.log)
         wall = perf_counter() - before
         outcome.client_cores = (process_time() - client) / wall
@@ -174,9 +174,9 @@ async def _visits(target: Site, phase: Phase, outcome: Outcome, watch: Watch) ->
 
 
 @asynccontextmanager
-async def attacked(address: str, outcome: Outcome) -> AsyncIterator[None]:
+async def attacks(address: str, outcome: Outcome) -> AsyncIterator[None]:
     """Let a hostile viewer attack meanwhile, if the phase has one."""
-    hostile = Hostile(address, FIRST_VIEW)
+    hostile = Hostile(address, FIRST_VIEW, outcome.log)
     attacking = asyncio.create_task(hostile.stay()) if outcome.phase.hostile else None
     try:
         yield

@@ -34,14 +34,26 @@ JITTER = 1.0  # seconds; a change comes up to half of that earlier or later
 
 @dataclass
 class Log:
-    """Response times in seconds, errors and traffic of all viewers in a phase."""
+    """Response times in seconds, errors and traffic of all viewers in a phase.
+
+    While a hostile viewer attacks, ``attack`` is true; ``calm`` and ``attacked`` are the times of
+    changes without and with an attack.
+    """
 
     opened: list[float] = field(default_factory=list)
     changes: dict[str, list[float]] = field(default_factory=dict)
+    attack: bool = False
+    calm: list[float] = field(default_factory=list)
+    attacked: list[float] = field(default_factory=list)
     late: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
     received: int = 0
+
+    def add(self, key: str, seconds: float, *, attack: bool) -> None:
+        """Add a change; say whether it began during an attack."""
+        self.changes.setdefault(key, []).append(seconds)
+        (self.attacked if attack or self.attack else self.calm).append(seconds)
 
     @property
     def seconds(self) -> list[float]:
@@ -112,14 +124,14 @@ class Viewer:
         keys = {key for key in MIX if key in shown and widgets.can_change(shown[key])}
         # After an error there may be no widget left: a viewer would reload the page.
         key = choose_key(keys, self.random) if keys else "reloading"
+        attack = self.log.attack
         try:
             if not keys:
-                self.log.changes.setdefault(key, []).append(await self.page.open())
+                self.log.add(key, await self.page.open(), attack=attack)
                 return
             widget, state = self.page.widgets[key], self.page.states.get(key)
             value = widgets.another_value(widget, state, self.random)
-            seconds = await self.page.set(key, value)
-            self.log.changes.setdefault(key, []).append(seconds)
+            self.log.add(key, await self.page.set(key, value), attack=attack)
         except Exception as error:  # any error of a viewer counts as an error of the page
             self._fail(key, error)
 
